@@ -1,0 +1,242 @@
+//! What only the compiler can check: keys across flattened groups, and names across events.
+//!
+//! The derive sees one type at a time. What needs another type's keys is computed here, in constants,
+//! before any code is generated, so that `cargo check` and editors report it too.
+
+use crate::description::{EventDescription, FieldDescription};
+use crate::rules::{DEFAULT_MAX_KEYS, MAX_MAX_KEYS};
+
+/// One field of an event or group: what the derive knows of it.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// A key.
+    Key(&'static str),
+    /// A flattened group.
+    Group(&'static [FieldDescription]),
+}
+
+/// Refuses a group whose keys the event has already.
+///
+/// `at` is the group's place in `parts`. Each pair is looked at once: a group answers for the keys around
+/// it and for the groups before it.
+#[track_caller]
+pub const fn group_is_distinct(parts: &[Part], at: usize) {
+    let Part::Group(group) = parts[at] else { return };
+    let mut other = 0;
+    while other < parts.len() {
+        match parts[other] {
+            Part::Key(key) => refuse_shared_key(group, key),
+            Part::Group(fields) if other < at => refuse_shared_keys(group, fields),
+            Part::Group(_) => {}
+        }
+        other += 1;
+    }
+}
+
+/// Refuses more keys than an event may have, and a raised limit that is not needed.
+#[track_caller]
+pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usize>) {
+    let count = count_parts(parts);
+    let limit = match max_keys {
+        Some(max) => max,
+        None => DEFAULT_MAX_KEYS,
+    };
+    if count > limit {
+        let message = Message::new()
+            .text("event `")
+            .text(event)
+            .text("` has ")
+            .number(count)
+            .text(" keys with those of its flattened groups, and may have ")
+            .number(limit)
+            .text(": Intercom drops further keys in silence; leave some out");
+        let message = if count <= MAX_MAX_KEYS {
+            message.text(", or raise the limit: `#[event(max_keys = ").number(count).text(")]`")
+        } else {
+            message
+        };
+        message.panic()
+    }
+    if max_keys.is_some() && count <= DEFAULT_MAX_KEYS {
+        Message::new()
+            .text("`max_keys` is not needed: event `")
+            .text(event)
+            .text("` has ")
+            .number(count)
+            .text(" keys, and every event may have ")
+            .number(DEFAULT_MAX_KEYS)
+            .text("; remove it")
+            .panic()
+    }
+}
+
+/// Refuses events whose names Intercom takes for one: it does not tell upper from lower case.
+///
+/// The derive compares the events of one enum. To compare those of a whole program, list them once:
+///
+/// ```
+/// use intercom_core::{IntercomEvent, assert_distinct_names};
+///
+/// #[derive(IntercomEvent)]
+/// #[event(name = "project_created")]
+/// struct ProjectCreated;
+///
+/// #[derive(IntercomEvent)]
+/// #[event(name = "project_deleted")]
+/// struct ProjectDeleted;
+///
+/// const _: () = assert_distinct_names(&[ProjectCreated::EVENTS, ProjectDeleted::EVENTS]);
+/// ```
+///
+/// Two of one name do not compile:
+///
+/// ```compile_fail
+/// use intercom_core::{IntercomEvent, assert_distinct_names};
+///
+/// #[derive(IntercomEvent)]
+/// #[event(name = "project_created")]
+/// struct ProjectCreated;
+///
+/// #[derive(IntercomEvent)]
+/// #[event(name = "Project_Created")]
+/// struct ProjectMade;
+///
+/// const _: () = assert_distinct_names(&[ProjectCreated::EVENTS, ProjectMade::EVENTS]);
+/// ```
+///
+/// # Panics
+///
+/// Panics, at compile time when called in a constant, when two events have one name.
+#[track_caller]
+pub const fn assert_distinct_names(types: &[&[EventDescription]]) {
+    let mut first = 0;
+    while first < types.len() {
+        let mut i = 0;
+        while i < types[first].len() {
+            let name = types[first][i].name;
+            let mut second = first;
+            while second < types.len() {
+                let mut j = if second == first { i + 1 } else { 0 };
+                while j < types[second].len() {
+                    let other = types[second][j].name;
+                    if same(name, other) {
+                        Message::new()
+                            .text("Intercom takes the event names `")
+                            .text(name)
+                            .text("` and `")
+                            .text(other)
+                            .text("` for one; rename one of the events")
+                            .panic()
+                    }
+                    j += 1;
+                }
+                second += 1;
+            }
+            i += 1;
+        }
+        first += 1;
+    }
+}
+
+#[track_caller]
+const fn refuse_shared_keys(group: &[FieldDescription], others: &[FieldDescription]) {
+    let mut i = 0;
+    while i < others.len() {
+        match &others[i] {
+            FieldDescription::Key(other) => refuse_shared_key(group, other.key),
+            FieldDescription::Group(fields) => refuse_shared_keys(group, fields),
+        }
+        i += 1;
+    }
+}
+
+#[track_caller]
+const fn refuse_shared_key(group: &[FieldDescription], key: &str) {
+    let mut i = 0;
+    while i < group.len() {
+        match &group[i] {
+            FieldDescription::Key(own) if same(own.key, key) => Message::new()
+                .text("the flattened group has the key `")
+                .text(own.key)
+                .text("`, and so has the event around it (`")
+                .text(key)
+                .text(
+                    "`): to Intercom they are one, upper and lower case alike; rename one of them",
+                )
+                .panic(),
+            FieldDescription::Key(_) => {}
+            FieldDescription::Group(fields) => refuse_shared_key(fields, key),
+        }
+        i += 1;
+    }
+}
+
+const fn count_parts(parts: &[Part]) -> usize {
+    let (mut count, mut i) = (0, 0);
+    while i < parts.len() {
+        count += match parts[i] {
+            Part::Key(_) => 1,
+            Part::Group(fields) => count_fields(fields),
+        };
+        i += 1;
+    }
+    count
+}
+
+const fn count_fields(fields: &[FieldDescription]) -> usize {
+    let (mut count, mut i) = (0, 0);
+    while i < fields.len() {
+        count += match &fields[i] {
+            FieldDescription::Key(_) => 1,
+            FieldDescription::Group(fields) => count_fields(fields),
+        };
+        i += 1;
+    }
+    count
+}
+
+const fn same(a: &str, b: &str) -> bool {
+    a.as_bytes().eq_ignore_ascii_case(b.as_bytes())
+}
+
+/// A message put together in a constant, where there is no `format!`.
+struct Message {
+    bytes: [u8; Message::CAPACITY],
+    len: usize,
+}
+
+impl Message {
+    const CAPACITY: usize = 512;
+
+    const fn new() -> Self {
+        Message { bytes: [0; Message::CAPACITY], len: 0 }
+    }
+
+    const fn text(mut self, text: &str) -> Self {
+        let text = text.as_bytes();
+        // A text that does not fit is left out whole, so that no character is cut in two.
+        if text.len() <= Message::CAPACITY - self.len {
+            let mut i = 0;
+            while i < text.len() {
+                self.bytes[self.len] = text[i];
+                self.len += 1;
+                i += 1;
+            }
+        }
+        self
+    }
+
+    const fn number(self, number: usize) -> Self {
+        const DIGITS: [&str; 10] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+        let message = if number >= 10 { self.number(number / 10) } else { self };
+        message.text(DIGITS[number % 10])
+    }
+
+    #[track_caller]
+    const fn panic(&self) -> ! {
+        match str::from_utf8(self.bytes.split_at(self.len).0) {
+            Ok(message) => panic!("{}", message),
+            Err(_) => panic!("two names are the same to Intercom"),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Whose event it is: contacts, and the types that can name one.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// The person an event belongs to, by one or more of the ways Intercom knows people.
+///
+/// One identifier is enough and is best: Intercom does not say which one counts when several are
+/// sent. `Debug` shows which identifiers are set and never what they are.
+///
+/// ```
+/// use intercom_core::Contact;
+///
+/// let by_id = Contact::user_id(42);
+/// let by_email = Contact::email("ada@example.com");
+/// let by_both = Contact::user_id("42").with_email("ada@example.com");
+///
+/// assert_eq!(by_both.as_email(), Some("ada@example.com"));
+/// assert_eq!(format!("{by_both:?}"), "Contact(user_id, email)");
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Contact {
+    user_id: Option<Arc<str>>,
+    email: Option<Arc<str>>,
+    contact_id: Option<Arc<str>>,
+}
+
+impl Contact {
+    /// The contact that your application knows by this id.
+    pub fn user_id(user_id: impl ToUserId) -> Self {
+        Contact::default().with_user_id(user_id)
+    }
+
+    /// The contact with this email address.
+    pub fn email(email: impl ToEmail) -> Self {
+        Contact::default().with_email(email)
+    }
+
+    /// The contact that Intercom itself knows by this id. A lead can be named in no other way.
+    ///
+    /// It is called `id` on the wire, and is never the id of an event.
+    pub fn contact_id(contact_id: impl ToContactId) -> Self {
+        Contact::default().with_contact_id(contact_id)
+    }
+
+    /// Names the contact by your application's id as well.
+    #[must_use]
+    pub fn with_user_id(mut self, user_id: impl ToUserId) -> Self {
+        self.user_id = Some(user_id.to_user_id());
+        self
+    }
+
+    /// Names the contact by email as well.
+    #[must_use]
+    pub fn with_email(mut self, email: impl ToEmail) -> Self {
+        self.email = Some(email.to_email());
+        self
+    }
+
+    /// Names the contact by Intercom's own id as well.
+    #[must_use]
+    pub fn with_contact_id(mut self, contact_id: impl ToContactId) -> Self {
+        self.contact_id = Some(contact_id.to_contact_id());
+        self
+    }
+
+    /// Your application's id of the contact, if that names it.
+    pub fn as_user_id(&self) -> Option<&str> {
+        self.user_id.as_deref()
+    }
+
+    /// The contact's email address, if that names it.
+    pub fn as_email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
+    /// Intercom's own id of the contact, if that names it.
+    pub fn as_contact_id(&self) -> Option<&str> {
+        self.contact_id.as_deref()
+    }
+
+    /// What the role fields of an event give: nobody, when all of them are absent.
+    #[doc(hidden)]
+    pub fn __from_roles(
+        user_id: Option<Arc<str>>,
+        email: Option<Arc<str>>,
+        contact_id: Option<Arc<str>>,
+    ) -> Option<Self> {
+        let contact = Contact { user_id, email, contact_id };
+        (contact != Contact::default()).then_some(contact)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), ContactError> {
+        let identifiers = [
+            ("user id", self.as_user_id()),
+            ("email", self.as_email()),
+            ("contact id", self.as_contact_id()),
+        ];
+        let blank =
+            |identifier: Option<&str>| identifier.is_some_and(|text| text.trim().is_empty());
+        if let Some((which, _)) = identifiers.iter().find(|(_, identifier)| blank(*identifier)) {
+            return Err(ContactError::Blank { which });
+        }
+        if identifiers.iter().all(|(_, identifier)| identifier.is_none()) {
+            return Err(ContactError::Nobody);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut set = f.debug_tuple("Contact");
+        for (name, identifier) in
+            [("user_id", &self.user_id), ("email", &self.email), ("contact_id", &self.contact_id)]
+        {
+            if identifier.is_some() {
+                set.field(&format_args!("{name}"));
+            }
+        }
+        set.finish()
+    }
+}
+
+/// What is wrong with the contact of an event.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ContactError {
+    /// No identifier is set: every role field of the event was `None`.
+    #[error(
+        "nobody is named: every role field is `None`; send it with `tracker.for_contact(contact)`"
+    )]
+    Nobody,
+    /// An identifier is set, and blank.
+    #[error("the contact's {which} is blank; set it, or name the contact in another way")]
+    Blank {
+        /// Which identifier is blank: `user id`, `email` or `contact id`.
+        which: &'static str,
+    },
+}
+
+/// A type that can be your application's id of a contact: text, integers, and under the feature `uuid`
+/// `uuid::Uuid`. Implement it for an id type of your own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a contact's user id",
+    label = "not a user id",
+    note = "a user id is text or an integer, or an `Option`, a reference or a smart pointer of one",
+    note = "implement `intercom_core::contact::ToUserId` for an id type of your own"
+)]
+pub trait ToUserId {
+    /// The id, as Intercom is to see it.
+    fn to_user_id(&self) -> Arc<str>;
+}
+
+/// A type that can be a contact's email address: text. Implement it for an address type of your own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a contact's email address",
+    label = "not an email address",
+    note = "an email address is text, or an `Option`, a reference or a smart pointer of text",
+    note = "implement `intercom_core::contact::ToEmail` for an address type of your own"
+)]
+pub trait ToEmail {
+    /// The address.
+    fn to_email(&self) -> Arc<str>;
+}
+
+/// A type that can be Intercom's own id of a contact: text. Implement it for an id type of your own.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be Intercom's id of a contact",
+    label = "not a contact id",
+    note = "a contact id is text, or an `Option`, a reference or a smart pointer of text",
+    note = "implement `intercom_core::contact::ToContactId` for an id type of your own"
+)]
+pub trait ToContactId {
+    /// The id, as Intercom gave it.
+    fn to_contact_id(&self) -> Arc<str>;
+}
+
+/// Makes the named types identifiers of a contact.
+macro_rules! identifiers {
+    ($($trait:ident::$method:ident;)*) => {$(
+        impl $trait for str {
+            fn $method(&self) -> Arc<str> {
+                self.into()
+            }
+        }
+
+        impl $trait for String {
+            fn $method(&self) -> Arc<str> {
+                self.as_str().into()
+            }
+        }
+
+        // An `Arc<str>` is shared, not copied.
+        impl $trait for Arc<str> {
+            fn $method(&self) -> Arc<str> {
+                self.clone()
+            }
+        }
+
+        pointers!($trait::$method: &T, &mut T, Box<T>, Rc<T>);
+
+        impl<T: $trait + ToOwned + ?Sized> $trait for Cow<'_, T> {
+            fn $method(&self) -> Arc<str> {
+                T::$method(self)
+            }
+        }
+    )*};
+}
+
+macro_rules! pointers {
+    ($trait:ident::$method:ident: $($pointer:ty),*) => {$(
+        impl<T: $trait + ?Sized> $trait for $pointer {
+            fn $method(&self) -> Arc<str> {
+                T::$method(self)
+            }
+        }
+    )*};
+}
+
+identifiers! {
+    ToUserId::to_user_id;
+    ToEmail::to_email;
+    ToContactId::to_contact_id;
+}
+
+macro_rules! integer_user_ids {
+    ($($integer:ty)*) => {$(
+        impl ToUserId for $integer {
+            fn to_user_id(&self) -> Arc<str> {
+                self.to_string().into()
+            }
+        }
+    )*};
+}
+integer_user_ids!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+integer_user_ids!(std::num::NonZeroU32 std::num::NonZeroU64 std::num::NonZeroI32 std::num::NonZeroI64);
+
+#[cfg(feature = "uuid")]
+impl ToUserId for uuid::Uuid {
+    fn to_user_id(&self) -> Arc<str> {
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let text: &str = self.hyphenated().encode_lower(&mut buffer);
+        text.into()
+    }
+}

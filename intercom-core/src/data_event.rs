@@ -1,0 +1,114 @@
+//! The one type-erased form of an event: finished bytes, and what must be known about them.
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::contact::Contact;
+use crate::encode;
+use crate::event::{EventName, IntercomEvent};
+use crate::invalid::InvalidEvent;
+use crate::value::Timestamp;
+
+/// An event ready to be sent: contact, name, second, and the finished JSON body.
+///
+/// It is stored, retried and sent as these bytes. Nothing encodes it again and nothing stamps it with
+/// another time, because Intercom knows a repeated event by its contact, name and second. A clone
+/// shares the bytes.
+///
+/// `Debug` shows the name, the second and the size, never the contact or a value.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DataEvent {
+    name: EventName,
+    contact: Contact,
+    created_at: Timestamp,
+    body: Bytes,
+    metadata: Option<Range<usize>>,
+}
+
+impl DataEvent {
+    /// Encodes an event. [`Tracker`](crate::Tracker) does this for you; it is here for tests and for
+    /// those who keep events of their own.
+    ///
+    /// The contact and the time are used as given, whatever the event's own fields say.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a value, the contact or the time is one that Intercom would refuse or misread.
+    ///
+    /// ```
+    /// use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp};
+    ///
+    /// #[derive(IntercomEvent)]
+    /// #[event(name = "project_created")]
+    /// struct ProjectCreated { project_id: u64 }
+    ///
+    /// let event = DataEvent::new(
+    ///     &ProjectCreated { project_id: 7 },
+    ///     Contact::user_id("42"),
+    ///     Timestamp::from_unix_seconds(1_700_000_000),
+    /// )?;
+    /// assert_eq!(
+    ///     event.body(),
+    ///     r#"{"event_name":"project_created","created_at":1700000000,"user_id":"42","metadata":{"project_id":7}}"#,
+    /// );
+    /// # Ok::<(), intercom_core::InvalidEvent>(())
+    /// ```
+    pub fn new<E>(event: &E, contact: Contact, created_at: Timestamp) -> Result<Self, InvalidEvent>
+    where
+        E: IntercomEvent + ?Sized,
+    {
+        let name = event.event_name();
+        let body = encode::body(event, &name, &contact, created_at)?;
+        Ok(DataEvent { name, contact, created_at, body: body.bytes, metadata: body.metadata })
+    }
+
+    /// The event's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The event's name, in a form that is cheap to keep.
+    pub fn event_name(&self) -> &EventName {
+        &self.name
+    }
+
+    /// Whose event it is.
+    pub fn contact(&self) -> &Contact {
+        &self.contact
+    }
+
+    /// When it happened.
+    pub fn created_at(&self) -> Timestamp {
+        self.created_at
+    }
+
+    /// The JSON body of the request, as it is to be sent.
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The metadata object within the body, or `None` when the event has no metadata.
+    ///
+    /// These are the body's own bytes: `event.body().slice_ref(metadata)` keeps them without a copy.
+    pub fn metadata(&self) -> Option<&[u8]> {
+        self.metadata.clone().map(|range| &self.body[range])
+    }
+
+    /// The body, parsed: convenient in tests.
+    pub fn to_json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).expect("the body was written as JSON")
+    }
+}
+
+impl fmt::Debug for DataEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DataEvent")
+            .field("name", &self.name)
+            .field("contact", &self.contact)
+            .field("created_at", &self.created_at.unix_seconds())
+            .field("bytes", &self.body.len())
+            .finish()
+    }
+}

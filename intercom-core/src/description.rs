@@ -1,0 +1,93 @@
+//! What the compiler knows of an event, as data: for catalogues, documentation and checks.
+
+use crate::value::{MetadataValue, ValueKind};
+
+/// What is known of an event before any is sent.
+///
+/// ```
+/// use intercom_core::{IntercomEvent, ValueKind};
+///
+/// /// Somebody began a project.
+/// #[derive(IntercomEvent)]
+/// #[event(name = "project_created")]
+/// struct ProjectCreated {
+///     /// The number in the project's address.
+///     project_id: u64,
+///     template: Option<String>,
+/// }
+///
+/// let event = &ProjectCreated::EVENTS[0];
+/// assert_eq!((event.name, event.doc), ("project_created", "Somebody began a project."));
+///
+/// let keys = event.keys();
+/// assert_eq!((keys[0].key, keys[0].kind), ("project_id", ValueKind::Number));
+/// assert_eq!(keys[0].doc, "The number in the project's address.");
+/// assert!(keys[1].optional);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventDescription {
+    /// The event's name.
+    pub name: &'static str,
+    /// The documentation comment on the event; empty when there is none.
+    pub doc: &'static str,
+    /// The metadata, in the order of the fields.
+    pub fields: &'static [FieldDescription],
+    /// How many keys the event may have: 10, unless `max_keys` raises it.
+    pub max_keys: usize,
+    /// Whether the event's own fields name its contact.
+    pub identified: bool,
+}
+
+impl EventDescription {
+    /// Every key of the event, in the order on the wire, with those of flattened groups in their place.
+    pub fn keys(&self) -> Vec<&'static KeyDescription> {
+        fn collect(fields: &'static [FieldDescription], keys: &mut Vec<&'static KeyDescription>) {
+            for field in fields {
+                match field {
+                    FieldDescription::Key(key) => keys.push(key),
+                    FieldDescription::Group(fields) => collect(fields, keys),
+                }
+            }
+        }
+        let mut keys = Vec::new();
+        collect(self.fields, &mut keys);
+        keys
+    }
+}
+
+/// What is known of one field of an event: it is a key, or a flattened group of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldDescription {
+    /// One key.
+    Key(KeyDescription),
+    /// The keys of a flattened group.
+    Group(&'static [FieldDescription]),
+}
+
+/// What is known of one metadata key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyDescription {
+    /// The key.
+    pub key: &'static str,
+    /// The documentation comment on the field; empty when there is none.
+    pub doc: &'static str,
+    /// What Intercom takes its values for.
+    pub kind: ValueKind,
+    /// Whether the key is left out when there is no value.
+    pub optional: bool,
+}
+
+/// The description of a field that is converted by a function: by what the function gives.
+#[doc(hidden)]
+pub const fn __converted<'a, T, V, F>(
+    _convert: &F,
+    key: &'static str,
+    doc: &'static str,
+) -> FieldDescription
+where
+    T: ?Sized + 'a,
+    F: Fn(&'a T) -> V,
+    V: MetadataValue,
+{
+    FieldDescription::Key(KeyDescription { key, doc, kind: V::__KIND, optional: V::OPTIONAL })
+}

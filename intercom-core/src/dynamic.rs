@@ -1,0 +1,222 @@
+//! Events whose names and keys are known only at run time: tools, imports, scripts.
+
+use std::fmt;
+
+use serde_json::Value as Json;
+
+use crate::description::EventDescription;
+use crate::encode::MetadataEncoder;
+use crate::event::{EventName, IntercomEvent};
+use crate::invalid::{InvalidEvent, Reason};
+use crate::json;
+use crate::rules::{self, DEFAULT_MAX_KEYS, KeyError, MAX_MAX_KEYS};
+use crate::value::{
+    Currency, MetadataValue, Money, Timestamp, ValueEncoder, ValueError, ValueKind, Written,
+};
+
+/// An event whose name or keys are known only at run time.
+///
+/// The rules are those of a derived event, checked as it is built. Where they are known when you write
+/// the program, derive [`IntercomEvent`] instead: then the compiler checks them.
+///
+/// ```
+/// use intercom_core::testing::RecordingTransport;
+/// use intercom_core::{Contact, DynamicEvent, Tracker};
+/// use serde_json::json;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), intercom_core::SendError> {
+/// let event = DynamicEvent::new("project_created")?
+///     .with("project_id", 7)?
+///     .with("price", json!({ "amount": 34999, "currency": "eur" }))?;
+///
+/// let tracker = Tracker::new(RecordingTransport::new());
+/// tracker.for_contact(Contact::email("ada@example.com")).send(&event).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct DynamicEvent {
+    name: EventName,
+    max_keys: usize,
+    keys: Vec<String>,
+    /// The metadata's members as they stand in the body, each with its comma before it.
+    members: Vec<u8>,
+}
+
+impl DynamicEvent {
+    /// An event of this name, without metadata so far.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the name is blank or has a `.`, a `$` or a control character.
+    pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidEvent> {
+        let name = name.as_ref();
+        match EventName::new(name) {
+            Ok(name) => Ok(DynamicEvent {
+                name,
+                max_keys: DEFAULT_MAX_KEYS,
+                keys: Vec::new(),
+                members: Vec::new(),
+            }),
+            Err(error) => {
+                Err(InvalidEvent::new(EventName::unchecked(name), None, Reason::Name(error)))
+            }
+        }
+    }
+
+    /// Raises the number of keys the event may have, to at most 20. The default is 10.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the number is not between 11 and 20.
+    pub fn max_keys(mut self, max_keys: usize) -> Result<Self, InvalidEvent> {
+        if !(DEFAULT_MAX_KEYS + 1..=MAX_MAX_KEYS).contains(&max_keys) {
+            let reason = Reason::Key(KeyError::LimitOutOfRange(max_keys));
+            return Err(InvalidEvent::new(self.name, None, reason));
+        }
+        self.max_keys = max_keys;
+        Ok(self)
+    }
+
+    /// Adds a key. A value that is absent (`None`, or JSON's `null`) leaves the key out.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the key is blank, forbidden, reserved or there already, when the event has as many keys
+    /// as it may have, when the value is one that Intercom would refuse or misread, and when it is
+    /// no date under a key that ends in `_date` or the other way round.
+    pub fn with(
+        mut self,
+        key: impl AsRef<str>,
+        value: impl DynamicValue,
+    ) -> Result<Self, InvalidEvent> {
+        let key = key.as_ref();
+        match self.add(key, &value) {
+            Ok(()) => Ok(self),
+            Err(reason) => Err(InvalidEvent::new(self.name, Some(key.into()), reason)),
+        }
+    }
+
+    fn add(&mut self, key: &str, value: &impl DynamicValue) -> Result<(), Reason> {
+        rules::check_key(key)?;
+        let folded = rules::fold(key);
+        if self.keys.contains(&folded) {
+            return Err(KeyError::Duplicate.into());
+        }
+        let start = self.members.len();
+        self.members.push(b',');
+        json::text(&mut self.members, key);
+        self.members.push(b':');
+        let present = value.write(key, &mut self.members)?;
+        if !present {
+            self.members.truncate(start);
+            return Ok(());
+        }
+        if self.keys.len() == self.max_keys {
+            return Err(KeyError::TooMany { max: self.max_keys }.into());
+        }
+        self.keys.push(folded);
+        Ok(())
+    }
+}
+
+impl IntercomEvent for DynamicEvent {
+    const EVENTS: &'static [EventDescription] = &[];
+
+    fn event_name(&self) -> EventName {
+        self.name.clone()
+    }
+
+    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
+        out.members(&self.members);
+    }
+}
+
+impl fmt::Debug for DynamicEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DynamicEvent").field("name", &self.name).field("keys", &self.keys).finish()
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// What a [`DynamicEvent`] takes: any [`MetadataValue`], and a [`serde_json::Value`] of an allowed shape.
+///
+/// Allowed are strings, numbers, booleans, `null` (the key is left out), `{"url": …, "value": …}` (a
+/// rich link) and `{"amount": …, "currency": …}` (money). A whole number under a key that ends
+/// in `_date` is a date, in Unix seconds.
+pub trait DynamicValue: sealed::Sealed {
+    /// Writes the value, and says whether there was one.
+    #[doc(hidden)]
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason>;
+}
+
+impl<V: MetadataValue> sealed::Sealed for V {}
+
+impl<V: MetadataValue> DynamicValue for V {
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason> {
+        match (V::__KIND == ValueKind::Date, rules::is_date_key(key)) {
+            (true, false) => return Err(ValueError::DateWithoutSuffix.into()),
+            (false, true) => return Err(ValueError::NotADate.into()),
+            _ => {}
+        }
+        if rules::is_stripe_key(key) && V::__KIND != ValueKind::Text {
+            return Err(ValueError::NotAStripeId.into());
+        }
+        Ok(written(self, buffer)?)
+    }
+}
+
+impl sealed::Sealed for Json {}
+
+impl DynamicValue for Json {
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason> {
+        match self {
+            Json::Null => Ok(false),
+            Json::Bool(value) => value.write(key, buffer),
+            Json::String(text) => text.write(key, buffer),
+            Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+                // JSON has no dates: a whole number under such a key is one.
+                (Some(seconds), ..) if rules::is_date_key(key) => {
+                    Timestamp::from_unix_seconds(seconds).write(key, buffer)
+                }
+                (Some(number), ..) => number.write(key, buffer),
+                (_, Some(number), _) => number.write(key, buffer),
+                (_, _, Some(number)) => number.write(key, buffer),
+                _ => Err(ValueError::TooLarge.into()),
+            },
+            Json::Object(object) => {
+                let member = |name| object.get(name).filter(|_| object.len() == 2);
+                match (member("url"), member("value"), member("amount"), member("currency")) {
+                    (Some(Json::String(url)), Some(Json::String(text)), ..) => {
+                        crate::RichLink::new(url.as_str(), text.as_str()).write(key, buffer)
+                    }
+                    (_, _, Some(Json::Number(amount)), Some(Json::String(currency))) => {
+                        let amount = amount.as_i64().ok_or(ValueError::FractionalAmount)?;
+                        let currency: Currency =
+                            currency.parse().map_err(|_| ValueError::InvalidCurrency)?;
+                        Money::new(amount, currency).write(key, buffer)
+                    }
+                    _ => Err(ValueError::Nested.into()),
+                }
+            }
+            Json::Array(_) => Err(ValueError::Nested.into()),
+        }
+    }
+}
+
+impl sealed::Sealed for &Json {}
+
+impl DynamicValue for &Json {
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason> {
+        Json::write(self, key, buffer)
+    }
+}
+
+fn written<V: MetadataValue>(value: &V, buffer: &mut Vec<u8>) -> Result<bool, ValueError> {
+    let Written { present } = value.encode(ValueEncoder::new(buffer, false))?;
+    Ok(present)
+}

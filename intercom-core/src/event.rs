@@ -1,0 +1,167 @@
+//! What an event is: the traits that the derives implement.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::contact::Contact;
+use crate::description::{EventDescription, FieldDescription};
+use crate::encode::MetadataEncoder;
+use crate::rules::{self, NameError};
+use crate::value::Timestamp;
+
+/// Something that happened to a contact, as Intercom is told of it.
+///
+/// Implement it with `#[derive(IntercomEvent)]`, which checks Intercom's rules while it compiles. An
+/// implementation by hand would go unchecked, and its methods are the derive's business: they may
+/// change in any version. For names known only at run time there is
+/// [`DynamicEvent`](crate::DynamicEvent).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    label = "not an event",
+    note = "derive it: `#[derive(IntercomEvent)]` and `#[event(name = \"…\")]` on the type",
+    note = "for a name known only at run time use `DynamicEvent`"
+)]
+pub trait IntercomEvent {
+    /// What this type can send: one description for a struct, one a variant for an enum, none for an
+    /// event whose name is known only at run time.
+    const EVENTS: &'static [EventDescription];
+
+    /// The event's name.
+    fn event_name(&self) -> EventName;
+
+    /// Writes the metadata.
+    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
+
+    /// The contact that the event's own fields name, if they do.
+    fn contact(&self) -> Option<Contact> {
+        None
+    }
+
+    /// The time that the event's own field gives, if it does.
+    fn created_at(&self) -> Option<Timestamp> {
+        None
+    }
+}
+
+/// An event that names its own contact, with a field marked `user_id`, `email` or `contact_id`.
+///
+/// The derive implements it. Such an event can be sent with
+/// [`Tracker::send`](crate::Tracker::send) alone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not say whose event it is",
+    label = "this event names no contact",
+    note = "say it when sending: `tracker.for_contact(Contact::email(\"…\")).send(&event)`",
+    note = "or let a field of the event say it: `#[event(user_id)]`, `#[event(email)]` or `#[event(contact_id)]`"
+)]
+pub trait IdentifiedEvent: IntercomEvent {}
+
+/// A group of metadata keys that events share, each with `#[event(flatten)]` on a field of this type.
+///
+/// Implement it with `#[derive(EventMetadata)]`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a group of metadata keys",
+    label = "cannot be flattened",
+    note = "derive it: `#[derive(EventMetadata)]` on the type; to send a single value, remove `flatten`"
+)]
+pub trait EventMetadata {
+    /// The keys of the group.
+    const FIELDS: &'static [FieldDescription];
+
+    /// Writes the keys and their values.
+    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: EventMetadata + ?Sized> EventMetadata for $pointer {
+            const FIELDS: &'static [FieldDescription] = T::FIELDS;
+
+            fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
+                T::encode_metadata(self, out);
+            }
+        }
+    )*};
+}
+forward!(&T, Box<T>, Arc<T>);
+
+/// A group that may be absent, with all of its keys.
+impl<T: EventMetadata> EventMetadata for Option<T> {
+    const FIELDS: &'static [FieldDescription] = T::FIELDS;
+
+    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
+        if let Some(group) = self {
+            group.encode_metadata(out);
+        }
+    }
+}
+
+/// The name of an event. Cheap to clone: a derived event's name is a literal.
+#[derive(Clone)]
+pub struct EventName(Name);
+
+#[derive(Clone)]
+enum Name {
+    Static(&'static str),
+    Shared(Arc<str>),
+}
+
+impl EventName {
+    /// A name known only at run time.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the name is blank or has a `.`, a `$` or a control character.
+    pub fn new(name: impl Into<Arc<str>>) -> Result<Self, NameError> {
+        let name = name.into();
+        rules::check_name(&name)?;
+        Ok(EventName(Name::Shared(name)))
+    }
+
+    /// A name whatever it is: for the error that says what is wrong with it.
+    pub(crate) fn unchecked(name: &str) -> Self {
+        EventName(Name::Shared(name.into()))
+    }
+
+    /// A name that the derive has checked.
+    #[doc(hidden)]
+    pub const fn __checked(name: &'static str) -> Self {
+        EventName(Name::Static(name))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            Name::Static(name) => name,
+            Name::Shared(name) => name,
+        }
+    }
+}
+
+impl Deref for EventName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl PartialEq for EventName {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for EventName {}
+
+impl fmt::Debug for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_str().fmt(f)
+    }
+}
+
+impl fmt::Display for EventName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self)
+    }
+}

@@ -1,0 +1,34 @@
+//! The few JSON tokens that are written into a body; escaping and number formatting are `serde_json`'s.
+
+use std::fmt::Display;
+
+const INFALLIBLE: &str = "writing text or a number to memory cannot fail";
+
+pub(crate) fn text(buffer: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(buffer, text).expect(INFALLIBLE);
+}
+
+/// Numbers that JSON can hold: callers have refused `NaN` and infinities.
+pub(crate) trait Number: Copy {
+    fn write(self, buffer: &mut Vec<u8>);
+}
+
+macro_rules! numbers {
+    ($($number:ty)*) => {$(
+        impl Number for $number {
+            fn write(self, buffer: &mut Vec<u8>) {
+                serde_json::to_writer(buffer, &self).expect(INFALLIBLE);
+            }
+        }
+    )*};
+}
+numbers!(i64 u64 f32 f64);
+
+pub(crate) fn number(buffer: &mut Vec<u8>, number: impl Number) {
+    number.write(buffer);
+}
+
+/// Writes the value's `Display` text as a JSON string. The value must not report an error of its own.
+pub(crate) fn display(buffer: &mut Vec<u8>, value: &impl Display) {
+    serde_json::to_writer(buffer, &format_args!("{value}")).expect(INFALLIBLE);
+}

@@ -1,0 +1,30 @@
+//! What the derives' output names. Not for use by hand: it may change in any version.
+
+pub use core;
+pub use std::borrow::ToOwned;
+pub use std::fmt::Display;
+
+pub use crate::check::{Part, count_is_allowed, group_is_distinct};
+pub use crate::contact::Contact;
+pub use crate::description::{
+    __converted as converted, EventDescription, FieldDescription, KeyDescription,
+};
+pub use crate::encode::MetadataEncoder;
+pub use crate::event::{EventMetadata, EventName, IdentifiedEvent, IntercomEvent};
+pub use crate::role::{ContactIdRole, CreatedAtRole, EmailRole, UserIdRole};
+pub use crate::value::kind::{DateKey, PlainKey, StripeKey, Truncate};
+pub use crate::value::{MetadataValue, Timestamp, ValueKind};
+
+use crate::value::{ValueEncoder, ValueError, Written, kind};
+
+/// A field that is sent as its `Display` text.
+#[derive(Debug)]
+pub struct Displayed<'a, T: ?Sized>(pub &'a T);
+
+impl<T: Display + ?Sized> MetadataValue for Displayed<'_, T> {
+    type Kind = kind::Text;
+
+    fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
+        encoder.display(self.0)
+    }
+}

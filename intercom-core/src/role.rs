@@ -1,0 +1,68 @@
+//! What a role field may hold: what its role takes, or an `Option` of it.
+
+use std::sync::Arc;
+
+use crate::contact::{ToContactId, ToEmail, ToUserId};
+use crate::value::{Timestamp, ToTimestamp};
+
+macro_rules! roles {
+    ($(
+        $(#[$diagnostic:meta])*
+        $role:ident of $trait:ident::$method:ident -> $out:ty;
+    )*) => {$(
+        $(#[$diagnostic])*
+        #[doc = concat!("What a role field may hold: a type that is [`", stringify!($trait), "`], or an `Option` of one.")]
+        pub trait $role {
+            /// What the field says, unless it is absent.
+            fn get(&self) -> Option<$out>;
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<T: $trait> $role for T {
+            fn get(&self) -> Option<$out> {
+                Some(self.$method())
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<T: $trait> $role for Option<T> {
+            fn get(&self) -> Option<$out> {
+                self.as_ref().map(T::$method)
+            }
+        }
+    )*};
+}
+
+roles! {
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be a contact's user id",
+        label = "not a user id",
+        note = "a user id is text or an integer, or an `Option`, a reference or a smart pointer of one",
+        note = "implement `intercom_core::contact::ToUserId` for an id type of your own"
+    )]
+    UserIdRole of ToUserId::to_user_id -> Arc<str>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be a contact's email address",
+        label = "not an email address",
+        note = "an email address is text, or an `Option`, a reference or a smart pointer of text",
+        note = "implement `intercom_core::contact::ToEmail` for an address type of your own"
+    )]
+    EmailRole of ToEmail::to_email -> Arc<str>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be Intercom's id of a contact",
+        label = "not a contact id",
+        note = "a contact id is text, or an `Option`, a reference or a smart pointer of text",
+        note = "implement `intercom_core::contact::ToContactId` for an id type of your own"
+    )]
+    ContactIdRole of ToContactId::to_contact_id -> Arc<str>;
+
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` cannot be the time of an event",
+        label = "not a time",
+        note = "a time is a `Timestamp`, a `SystemTime`, or a date type of `jiff`, `chrono` or `time` under the feature of that name; a bare number could be seconds or milliseconds",
+        note = "implement `intercom_core::ToTimestamp` for a time type of your own"
+    )]
+    CreatedAtRole of ToTimestamp::to_timestamp -> Timestamp;
+}

@@ -1,0 +1,201 @@
+//! Transports for tests of your own code: one that records, one that fails as told.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+
+use crate::contact::Contact;
+use crate::data_event::DataEvent;
+use crate::error::{ErrorKind, SendError};
+use crate::receipt::Receipt;
+use crate::transport::{ContactCreation, Transport};
+
+/// Takes every event, and keeps it to be looked at.
+///
+/// A clone shares what was recorded: give one to the tracker and keep the other.
+///
+/// ```
+/// use intercom_core::testing::RecordingTransport;
+/// use intercom_core::{Contact, IntercomEvent, Tracker};
+///
+/// #[derive(IntercomEvent)]
+/// #[event(name = "project_created")]
+/// struct ProjectCreated { project_id: u64 }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), intercom_core::SendError> {
+/// let sent = RecordingTransport::new();
+/// let tracker = Tracker::new(sent.clone());
+///
+/// let ada = Contact::email("ada@example.com");
+/// tracker.for_contact(ada.clone()).send(&ProjectCreated { project_id: 7 }).await?;
+///
+/// let events = sent.events();
+/// assert_eq!(events[0].name(), "project_created");
+/// assert_eq!(events[0].contact(), &ada);
+/// assert_eq!(events[0].to_json()["metadata"]["project_id"], 7);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Default)]
+pub struct RecordingTransport {
+    events: Arc<Mutex<Vec<DataEvent>>>,
+    contacts: Arc<Mutex<Vec<Contact>>>,
+}
+
+impl RecordingTransport {
+    /// One that has recorded nothing yet.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The events taken so far, in order.
+    pub fn events(&self) -> Vec<DataEvent> {
+        lock(&self.events).clone()
+    }
+
+    /// The contacts created so far, in order.
+    pub fn contacts(&self) -> Vec<Contact> {
+        lock(&self.contacts).clone()
+    }
+
+    /// Gives the events taken so far, and forgets them.
+    pub fn take(&self) -> Vec<DataEvent> {
+        std::mem::take(&mut lock(&self.events))
+    }
+}
+
+#[async_trait]
+impl Transport for RecordingTransport {
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        lock(&self.events).push(event);
+        Ok(Receipt::delivered(202))
+    }
+
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        let mut contacts = lock(&self.contacts);
+        if contacts.contains(contact) {
+            return Ok(ContactCreation::Existed);
+        }
+        contacts.push(contact.clone());
+        Ok(ContactCreation::Created)
+    }
+}
+
+impl fmt::Debug for RecordingTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecordingTransport").field("events", &lock(&self.events)).finish()
+    }
+}
+
+/// Fails as told, then hands events on.
+///
+/// A clone shares the script and the count.
+///
+/// ```
+/// use intercom_core::testing::{FailingTransport, RecordingTransport};
+/// use intercom_core::{Contact, DynamicEvent, ErrorKind, SendError, Tracker};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), intercom_core::SendError> {
+/// let sent = RecordingTransport::new();
+/// let failing = FailingTransport::new(sent.clone())
+///     .fail(ErrorKind::RateLimited)
+///     .fail_with(SendError::new(ErrorKind::Unavailable).with_status(503));
+///
+/// let ada = Tracker::new(failing.clone()).for_contact(Contact::email("ada@example.com"));
+/// let event = DynamicEvent::new("project_created")?;
+///
+/// assert!(ada.send(&event).await.unwrap_err().is_retryable());
+/// assert_eq!(ada.send(&event).await.unwrap_err().status(), Some(503));
+/// ada.send(&event).await?;
+/// assert_eq!((failing.attempts().len(), sent.events().len()), (3, 1));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct FailingTransport {
+    inner: Arc<dyn Transport>,
+    state: Arc<Mutex<Script>>,
+}
+
+#[derive(Default)]
+struct Script {
+    failures: VecDeque<SendError>,
+    afterwards: Option<ErrorKind>,
+    attempts: Vec<DataEvent>,
+}
+
+impl FailingTransport {
+    /// Hands every event to `inner`, until told otherwise.
+    pub fn new(inner: impl Transport + 'static) -> Self {
+        FailingTransport { inner: Arc::new(inner), state: Arc::default() }
+    }
+
+    /// Fails every time in this way.
+    pub fn always(kind: ErrorKind) -> Self {
+        let transport = Self::new(RecordingTransport::new());
+        transport.script().afterwards = Some(kind);
+        transport
+    }
+
+    /// Fails one more time, in this way.
+    #[must_use]
+    pub fn fail(self, kind: ErrorKind) -> Self {
+        self.fail_with(SendError::new(kind))
+    }
+
+    /// Fails one more time, with this error.
+    #[must_use]
+    pub fn fail_with(self, error: SendError) -> Self {
+        self.script().failures.push_back(error);
+        self
+    }
+
+    /// Every event that was to be sent so far, in order, whether that failed or not.
+    pub fn attempts(&self) -> Vec<DataEvent> {
+        self.script().attempts.clone()
+    }
+
+    fn script(&self) -> MutexGuard<'_, Script> {
+        lock(&self.state)
+    }
+
+    fn next(&self, event: &DataEvent) -> Result<(), SendError> {
+        let mut script = self.script();
+        script.attempts.push(event.clone());
+        match script.failures.pop_front().or_else(|| script.afterwards.map(SendError::new)) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}
+
+#[async_trait]
+impl Transport for FailingTransport {
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        self.next(&event)?;
+        self.inner.send(event).await
+    }
+
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        self.inner.create_contact(contact).await
+    }
+}
+
+impl fmt::Debug for FailingTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let script = self.script();
+        f.debug_struct("FailingTransport")
+            .field("failures", &script.failures)
+            .field("attempts", &script.attempts)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a panicking test left behind is still good to look at.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

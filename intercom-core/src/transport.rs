@@ -1,0 +1,78 @@
+//! The seam that events are sent through.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::contact::Contact;
+use crate::data_event::DataEvent;
+use crate::error::{ErrorKind, SendError};
+use crate::receipt::Receipt;
+
+/// Sends one encoded event now, and says how it went.
+///
+/// A new destination is a new `Transport`. It is object safe; `Box`, `Arc` and references of
+/// transports are transports. It does not retry and does not wait for better times: that is for who
+/// calls it.
+///
+/// ```
+/// use intercom_core::{DataEvent, Receipt, SendError, Transport, async_trait};
+///
+/// /// Writes what would be sent to the standard output.
+/// struct Print;
+///
+/// #[async_trait]
+/// impl Transport for Print {
+///     async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+///         println!("{} with {} bytes", event.name(), event.body().len());
+///         Ok(Receipt::delivered(200))
+///     }
+/// }
+/// ```
+#[async_trait]
+pub trait Transport: Send + Sync {
+    /// Sends the event, once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the event was not taken; the error says whether to send it again, and when.
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError>;
+
+    /// Makes the contact known to Intercom, as a user. Transports that cannot, fail.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the contact could be neither created nor found.
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        let _ = contact;
+        Err(SendError::new(ErrorKind::Unsupported))
+    }
+}
+
+/// How [`Transport::create_contact`] ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ContactCreation {
+    /// The contact is new.
+    Created,
+    /// The contact was there already.
+    Existed,
+    /// The contact was there and is archived: Intercom takes no events for it until it is unarchived.
+    Archived,
+}
+
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        #[async_trait]
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+                T::send(self, event).await
+            }
+
+            async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+                T::create_contact(self, contact).await
+            }
+        }
+    )*};
+}
+forward!(&T, Box<T>, Arc<T>);

@@ -1,0 +1,99 @@
+//! The kinds of value that Intercom tells apart, as types, so that a value's kind is known to the compiler.
+//!
+//! A [`MetadataValue`](super::MetadataValue) names its kind; its encoder then offers that kind's methods
+//! only, and the derive checks that the kind suits the key.
+
+/// The kinds of metadata value that Intercom tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ValueKind {
+    /// A JSON string of at most 255 characters.
+    Text,
+    /// A JSON number: whole or fractional, may be negative.
+    Number,
+    /// `true` or `false`.
+    Boolean,
+    /// Unix seconds under a key that ends in `_date`.
+    Date,
+    /// A JSON string with an `http` or `https` URL.
+    Link,
+    /// `{"url": "https://…", "value": "text"}`.
+    RichLink,
+    /// `{"amount": 34999, "currency": "eur"}`.
+    Money,
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A kind of value, as a type. Implemented by the types of this module and by no others.
+pub trait Kind: sealed::Sealed {
+    /// The same kind, as a value.
+    const KIND: ValueKind;
+}
+
+/// Kinds that may stand under a key that does not end in `_date`.
+#[diagnostic::on_unimplemented(
+    message = "a date needs a key that ends in `_date`",
+    label = "this value is a date, and its key does not end in `_date`",
+    note = "Intercom shows Unix seconds as a date only under such a key, and as a bare number under any other",
+    note = "rename the field, or set its key: `#[event(rename = \"…_date\")]`"
+)]
+pub trait PlainKey: Kind {}
+
+/// Kinds that may stand under a key that ends in `_date`.
+#[diagnostic::on_unimplemented(
+    message = "only a date can have a key that ends in `_date`",
+    label = "the key of this value ends in `_date`, but it is no date",
+    note = "Intercom shows what stands under such a key as a date",
+    note = "make it a `Timestamp` or a `SystemTime`, or set another key: `#[event(rename = \"…\")]`"
+)]
+pub trait DateKey: Kind {}
+
+/// Kinds that may stand under `stripe_customer`, `stripe_invoice` and `stripe_charge`.
+#[diagnostic::on_unimplemented(
+    message = "a Stripe id is text",
+    label = "the key of this value is one that Intercom keeps for Stripe ids, but it is no text",
+    note = "Intercom looks up what stands under `stripe_customer`, `stripe_invoice` and `stripe_charge` at Stripe",
+    note = "make it text, or set another key: `#[event(rename = \"…\")]`"
+)]
+pub trait StripeKey: Kind {}
+
+/// Kinds that `#[event(truncate)]` can cut.
+#[diagnostic::on_unimplemented(
+    message = "only text can be cut with `truncate`",
+    label = "this value is not text",
+    note = "remove `truncate`, or send the value's `Display` text with `#[event(display, truncate)]`"
+)]
+pub trait Truncate: Kind {}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident: $($key:ident)*;)*) => {$(
+        $(#[$doc])*
+        #[derive(Debug)]
+        pub enum $name {}
+        impl sealed::Sealed for $name {}
+        impl Kind for $name {
+            const KIND: ValueKind = ValueKind::$name;
+        }
+        $(impl $key for $name {})*
+    )*};
+}
+
+kinds! {
+    /// See [`ValueKind::Text`].
+    Text: PlainKey StripeKey Truncate;
+    /// See [`ValueKind::Number`].
+    Number: PlainKey;
+    /// See [`ValueKind::Boolean`].
+    Boolean: PlainKey;
+    /// See [`ValueKind::Date`].
+    Date: DateKey;
+    /// See [`ValueKind::Link`].
+    Link: PlainKey;
+    /// See [`ValueKind::RichLink`].
+    RichLink: PlainKey;
+    /// See [`ValueKind::Money`].
+    Money: PlainKey;
+}

@@ -1,0 +1,52 @@
+//! `Option`, references and smart pointers of values: values of the same kind.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use super::{MetadataValue, ValueEncoder, ValueError, Written};
+
+impl<T: MetadataValue> MetadataValue for Option<T> {
+    type Kind = T::Kind;
+
+    const OPTIONAL: bool = true;
+
+    fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
+        match self {
+            Some(value) => value.encode(encoder),
+            None => encoder.absent(),
+        }
+    }
+}
+
+macro_rules! forward {
+    ($($pointer:ty;)*) => {$(
+        impl<T: MetadataValue + ?Sized> MetadataValue for $pointer {
+            type Kind = T::Kind;
+
+            const OPTIONAL: bool = T::OPTIONAL;
+
+            fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
+                T::encode(self, encoder)
+            }
+        }
+    )*};
+}
+
+forward! {
+    &T;
+    &mut T;
+    Box<T>;
+    Rc<T>;
+    Arc<T>;
+}
+
+impl<T: MetadataValue + ToOwned + ?Sized> MetadataValue for Cow<'_, T> {
+    type Kind = T::Kind;
+
+    const OPTIONAL: bool = T::OPTIONAL;
+
+    fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
+        T::encode(self, encoder)
+    }
+}

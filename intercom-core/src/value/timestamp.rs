@@ -1,0 +1,104 @@
+//! Dates: a Unix second, as Intercom keeps time.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
+
+/// A moment in whole Unix seconds, UTC: what Intercom keeps of every date and of `created_at`.
+///
+/// Fractions of a second are cut off, never rounded up, so that no event lies ahead of its own time.
+///
+/// ```
+/// use intercom_core::Timestamp;
+/// use std::time::{Duration, UNIX_EPOCH};
+///
+/// let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_999);
+/// assert_eq!(Timestamp::from(time), Timestamp::from_unix_seconds(1_700_000_000));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The current second.
+    pub fn now() -> Self {
+        SystemTime::now().into()
+    }
+
+    /// The moment so many seconds after 1970-01-01T00:00:00Z, or before it if negative.
+    ///
+    /// Milliseconds passed by mistake are told by their size, and refused when the event is sent.
+    pub const fn from_unix_seconds(seconds: i64) -> Self {
+        Timestamp(seconds)
+    }
+
+    /// Seconds since 1970-01-01T00:00:00Z.
+    pub const fn unix_seconds(self) -> i64 {
+        self.0
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    fn from(time: SystemTime) -> Self {
+        let seconds = match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => i64::try_from(after.as_secs()).unwrap_or(i64::MAX),
+            Err(error) => {
+                let before = error.duration();
+                let whole = i64::try_from(before.as_secs()).unwrap_or(i64::MAX);
+                -whole - i64::from(before.subsec_nanos() > 0)
+            }
+        };
+        Timestamp(seconds)
+    }
+}
+
+impl MetadataValue for Timestamp {
+    type Kind = kind::Date;
+
+    fn encode(&self, encoder: ValueEncoder<'_, kind::Date>) -> Result<Written, ValueError> {
+        encoder.timestamp(*self)
+    }
+}
+
+impl MetadataValue for SystemTime {
+    type Kind = kind::Date;
+
+    fn encode(&self, encoder: ValueEncoder<'_, kind::Date>) -> Result<Written, ValueError> {
+        encoder.timestamp((*self).into())
+    }
+}
+
+/// A type that can be the time of an event: [`Timestamp`], [`SystemTime`], and the date types of `jiff`,
+/// `chrono` and `time` under the feature of that name.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the time of an event",
+    label = "not a time",
+    note = "a time is a `Timestamp`, a `SystemTime`, or a date type of `jiff`, `chrono` or `time` under the feature of that name; a bare number could be seconds or milliseconds",
+    note = "implement `intercom_core::ToTimestamp` for a time type of your own"
+)]
+pub trait ToTimestamp {
+    /// The time, in whole seconds.
+    fn to_timestamp(&self) -> Timestamp;
+}
+
+impl ToTimestamp for Timestamp {
+    fn to_timestamp(&self) -> Timestamp {
+        *self
+    }
+}
+
+impl ToTimestamp for SystemTime {
+    fn to_timestamp(&self) -> Timestamp {
+        (*self).into()
+    }
+}
+
+macro_rules! pointers {
+    ($($pointer:ty),*) => {$(
+        impl<T: ToTimestamp + ?Sized> ToTimestamp for $pointer {
+            fn to_timestamp(&self) -> Timestamp {
+                T::to_timestamp(self)
+            }
+        }
+    )*};
+}
+pointers!(&T, Box<T>, std::rc::Rc<T>, std::sync::Arc<T>);
