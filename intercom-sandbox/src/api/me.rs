@@ -1,0 +1,28 @@
+//! `GET /me`, by which clients check their credentials.
+
+use serde_json::json;
+
+use crate::reply::Reply;
+use crate::workspace::Workspace;
+
+/// The admin whose token it is, with the app.
+pub(super) fn get(workspace: &Workspace) -> Reply {
+    Reply::json(&json!({
+        "type": "admin",
+        "id": "1",
+        "email": "admin@sandbox.example",
+        "name": "Sandbox",
+        "email_verified": true,
+        "app": {
+            "type": "app",
+            "id_code": workspace.credentials.app_id,
+            "name": "Sandbox",
+            "created_at": 0,
+            "secure": false,
+            "identity_verification": false,
+            "timezone": "UTC",
+            "region": workspace.settings.region,
+        },
+        "has_inbox_seat": true,
+    }))
+}

@@ -1,0 +1,65 @@
+//! Where the sandbox has its time from, so that a test can turn a ten-second window in no time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// A source of the current time, given to the sandbox with
+/// [`SandboxBuilder::clock`](crate::SandboxBuilder::clock).
+pub trait Clock: Send + Sync + 'static {
+    /// The time it is.
+    fn now(&self) -> SystemTime;
+}
+
+/// The machine's own clock: what a sandbox goes by when nothing else is said.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// A clock that stands still until it is told to move.
+///
+/// Clones share one time: give one to the sandbox and keep the other.
+///
+/// ```
+/// use std::time::Duration;
+/// use intercom_sandbox::{ManualClock, Sandbox};
+///
+/// let clock = ManualClock::at_unix_seconds(1_700_000_000);
+/// let builder = Sandbox::builder().clock(clock.clone());
+/// clock.advance(Duration::from_secs(10));
+/// ```
+#[derive(Debug, Clone)]
+pub struct ManualClock {
+    nanoseconds: Arc<AtomicU64>,
+}
+
+impl ManualClock {
+    /// A clock that stands at this Unix second.
+    pub fn at_unix_seconds(seconds: u64) -> Self {
+        let clock = Self { nanoseconds: Arc::default() };
+        clock.advance(Duration::from_secs(seconds));
+        clock
+    }
+
+    /// Moves the time on, for every clone of this clock.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
+        self.nanoseconds.fetch_add(by, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_nanos(self.nanoseconds.load(Ordering::SeqCst))
+    }
+}
+
+/// The whole seconds since the Unix epoch; a time before it counts as the epoch.
+pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,97 @@
+//! What was received, bounded in memory, and the wait for more of it.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+
+use tokio::sync::watch;
+
+use crate::event::ReceivedEvent;
+use crate::request::{Draft, ReceivedRequest};
+use crate::sync::lock;
+
+/// How many requests and events there were since the start or the last clearing.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Counts {
+    pub(crate) requests: usize,
+    pub(crate) events: usize,
+}
+
+pub(crate) struct Journal {
+    keep_requests: usize,
+    keep_events: usize,
+    kept: Mutex<Kept>,
+    counts: watch::Sender<Counts>,
+}
+
+#[derive(Default)]
+struct Kept {
+    requests: VecDeque<ReceivedRequest>,
+    events: VecDeque<ReceivedEvent>,
+}
+
+impl Journal {
+    pub(crate) fn new(keep_requests: usize, keep_events: usize) -> Self {
+        Self {
+            keep_requests,
+            keep_events,
+            kept: Mutex::default(),
+            counts: watch::Sender::new(Counts::default()),
+        }
+    }
+
+    /// Takes a request in, and with it the event it may have brought. Order and counts are those of
+    /// the moment of this call, which is before the client has its answer.
+    pub(crate) fn record(&self, draft: Draft) {
+        let mut kept = lock(&self.kept);
+        // Counted under the lock, so that numbers and order agree.
+        self.counts.send_modify(|counts| {
+            counts.requests += 1;
+            let request = draft.numbered(counts.requests);
+            if let Some(event) = request.event() {
+                counts.events += 1;
+                push_bounded(&mut kept.events, event, self.keep_events);
+            }
+            push_bounded(&mut kept.requests, request, self.keep_requests);
+        });
+    }
+
+    pub(crate) fn counts(&self) -> Counts {
+        *self.counts.borrow()
+    }
+
+    pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
+        lock(&self.kept).requests.iter().cloned().collect()
+    }
+
+    pub(crate) fn events(&self) -> Vec<ReceivedEvent> {
+        lock(&self.kept).events.iter().cloned().collect()
+    }
+
+    pub(crate) async fn wait_until(&self, enough: impl FnMut(&Counts) -> bool) {
+        // The sender lives as long as the journal, so this cannot fail while anyone waits.
+        let _ = self.counts.subscribe().wait_for(enough).await;
+    }
+
+    /// The kept requests of a higher number than this.
+    pub(crate) fn requests_after(&self, number: usize) -> Vec<ReceivedRequest> {
+        let kept = lock(&self.kept);
+        let from = kept.requests.partition_point(|request| request.number() <= number);
+        kept.requests.range(from..).cloned().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        let mut kept = lock(&self.kept);
+        *kept = Kept::default();
+        self.counts.send_modify(|counts| *counts = Counts::default());
+    }
+}
+
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
+    if bound == 0 {
+        return;
+    }
+    if queue.len() == bound {
+        queue.pop_front();
+    }
+    queue.push_back(item);
+}

@@ -1,0 +1,117 @@
+//! Intercom's error envelope, and the refusals that the sandbox answers in it.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use serde::Serialize;
+
+use crate::reply::Reply;
+
+/// One error of a list.
+#[derive(Debug, Serialize)]
+pub(crate) struct Problem {
+    pub(crate) code: Cow<'static, str>,
+    pub(crate) message: Cow<'static, str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) field: Option<String>,
+}
+
+/// A status with the errors that led to it.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    problems: Vec<Problem>,
+    /// Without `type` and `request_id`, as one of Intercom's answers has been seen.
+    bare: bool,
+    /// The method that is allowed instead.
+    allow: Option<&'static str>,
+}
+
+/// The documented envelope.
+#[derive(Serialize)]
+struct ErrorList<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    errors: &'a [Problem],
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        status: StatusCode,
+        code: impl Into<Cow<'static, str>>,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let problem = Problem { code: code.into(), message: message.into(), field: None };
+        Self::of(status, vec![problem])
+    }
+
+    pub(crate) fn of(status: StatusCode, problems: Vec<Problem>) -> Self {
+        Self { status, problems, bare: false, allow: None }
+    }
+
+    /// No access token, or not the right one.
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Access Token Invalid")
+    }
+
+    /// The contact is not known.
+    pub(crate) fn user_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "User Not Found")
+    }
+
+    /// The path is none of the API's. The code is not the one of an unknown contact, so that a
+    /// wrong URL is not taken for one.
+    pub(crate) fn path_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "api_path_not_found", "The requested path does not exist")
+    }
+
+    /// The path is the API's, the method is not.
+    pub(crate) fn method_not_allowed(allowed: &'static str) -> Self {
+        let mut refusal = Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            format!("Only {allowed} is allowed here"),
+        );
+        refusal.allow = Some(allowed);
+        refusal
+    }
+
+    /// The window's budget is spent.
+    pub(crate) fn rate_limited(limit: u32) -> Self {
+        Self::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_exceeded",
+            format!("Exceeded rate limit of {limit} in 10_seconds"),
+        )
+    }
+
+    /// The workspace has its fill of event names. The body is the observed one to the letter: it
+    /// has no `type` and no `request_id`.
+    pub(crate) fn too_many_event_names(limit: usize) -> Self {
+        let mut refusal = Self::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "422",
+            format!("Cannot have more than {limit} active event names"),
+        );
+        refusal.bare = true;
+        refusal
+    }
+
+    pub(crate) fn into_reply(self, request_id: &str) -> Reply {
+        let list = ErrorList {
+            kind: (!self.bare).then_some("error.list"),
+            request_id: (!self.bare).then_some(request_id),
+            errors: &self.problems,
+        };
+        // Strings cannot fail to become JSON.
+        let body = serde_json::to_vec(&list).unwrap_or_default();
+        let mut reply = Reply::of_json(self.status, body.into());
+        if let Some(allowed) = self.allow {
+            let allowed = HeaderValue::from_static(allowed);
+            reply.headers.insert(header::ALLOW, allowed);
+        }
+        reply
+    }
+}

@@ -1,0 +1,179 @@
+//! A request as it came in, and how it was answered.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
+use bytes::{Bytes, BytesMut};
+
+use crate::event::{EventData, ReceivedEvent};
+
+/// A request that was received, whatever became of it. Cheap to clone.
+///
+/// Credentials are not kept: the value of `Authorization` is its scheme and `[redacted]`.
+#[derive(Clone)]
+pub struct ReceivedRequest {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    number: usize,
+    method: Method,
+    path: String,
+    query: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+    status: Option<u16>,
+    answer: Bytes,
+    event: Option<Arc<EventData>>,
+}
+
+/// The answer as far as it is kept with its request.
+pub(crate) struct Answered {
+    /// None where there was no answer.
+    pub(crate) status: Option<u16>,
+    pub(crate) body: Bytes,
+    pub(crate) event: Option<EventData>,
+}
+
+/// Everything of a request but its place in the order of arrival.
+pub(crate) struct Draft(Inner);
+
+impl Draft {
+    pub(crate) fn new(parts: request::Parts, body: &Bytes, answered: Answered) -> Self {
+        let mut headers = parts.headers;
+        redact(&mut headers);
+        detach(&mut headers);
+        Self(Inner {
+            number: 0,
+            method: parts.method,
+            path: parts.uri.path().to_owned(),
+            query: parts.uri.query().map(str::to_owned),
+            headers,
+            // A copy, since the original holds on to the whole buffer of its connection.
+            body: Bytes::copy_from_slice(body),
+            status: answered.status,
+            answer: answered.body,
+            event: answered.event.map(Arc::new),
+        })
+    }
+
+    pub(crate) fn numbered(mut self, number: usize) -> ReceivedRequest {
+        self.0.number = number;
+        ReceivedRequest { inner: Arc::new(self.0) }
+    }
+}
+
+impl ReceivedRequest {
+    /// The how-manieth request it was, from 1.
+    pub fn number(&self) -> usize {
+        self.inner.number
+    }
+
+    /// The method, `POST` for example.
+    pub fn method(&self) -> &str {
+        self.inner.method.as_str()
+    }
+
+    /// The path without the query, `/events` for example.
+    pub fn path(&self) -> &str {
+        &self.inner.path
+    }
+
+    /// The query without its question mark, where there was one.
+    pub fn query(&self) -> Option<&str> {
+        self.inner.query.as_deref()
+    }
+
+    /// Whether there was a header of this name; case makes no difference.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.inner.headers.contains_key(name)
+    }
+
+    /// The first header of this name, where it is there and plain text; case makes no difference.
+    /// `Authorization` reads `Bearer [redacted]` or the like.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.inner.headers.get(name)?.to_str().ok()
+    }
+
+    /// The names and values of all headers. A value that is not plain text is left out.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inner
+            .headers
+            .iter()
+            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+    }
+
+    /// The body, byte for byte. Empty where it was beyond the
+    /// [body limit](crate::SandboxBuilder::body_limit).
+    pub fn body(&self) -> &Bytes {
+        &self.inner.body
+    }
+
+    /// The status it was answered with; `None` where the script wanted no answer.
+    pub fn status(&self) -> Option<u16> {
+        self.inner.status
+    }
+
+    /// The body it was answered with, which names the reasons where it was refused.
+    pub fn answer(&self) -> &Bytes {
+        &self.inner.answer
+    }
+
+    /// The event it brought, where it brought one that was accepted.
+    pub fn event(&self) -> Option<ReceivedEvent> {
+        Some(ReceivedEvent { data: Arc::clone(self.inner.event.as_ref()?), request: self.clone() })
+    }
+}
+
+impl fmt::Debug for ReceivedRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedRequest")
+            .field("number", &self.number())
+            .field("method", &self.method())
+            .field("path", &self.path())
+            .field("headers", &self.inner.headers)
+            .field("body", self.body())
+            .field("status", &self.status())
+            .field("answer", self.answer())
+            .finish_non_exhaustive()
+    }
+}
+
+fn redact(headers: &mut HeaderMap) {
+    const BEARER: HeaderValue = HeaderValue::from_static("Bearer [redacted]");
+    const BASIC: HeaderValue = HeaderValue::from_static("Basic [redacted]");
+    const OTHER: HeaderValue = HeaderValue::from_static("[redacted]");
+    const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION];
+
+    for name in CREDENTIALS {
+        let header::Entry::Occupied(mut values) = headers.entry(name) else {
+            continue;
+        };
+        for value in values.iter_mut() {
+            let scheme = value.as_bytes().split(|&byte| byte == b' ').next();
+            *value = match scheme {
+                Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer") => BEARER,
+                Some(scheme) if scheme.eq_ignore_ascii_case(b"basic") => BASIC,
+                _ => OTHER,
+            };
+        }
+    }
+}
+
+/// Copies the values into one buffer of their own, since the originals hold on to the whole buffer
+/// of their connection, many times their size.
+fn detach(headers: &mut HeaderMap) {
+    let size = headers.values().map(HeaderValue::len).sum();
+    let mut copies = BytesMut::with_capacity(size);
+    for value in headers.values() {
+        copies.extend_from_slice(value.as_bytes());
+    }
+    let mut copies = copies.freeze();
+    for value in headers.values_mut() {
+        // The bytes were a header's before, so this does not fail.
+        if let Ok(copy) = HeaderValue::from_maybe_shared(copies.split_to(value.len())) {
+            *value = copy;
+        }
+    }
+}
