@@ -57,7 +57,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
         };
         message.panic()
     }
-    if max_keys.is_some() && count <= DEFAULT_MAX_KEYS {
+    if max_keys.is_some() && count <= DEFAULT_MAX_KEYS && !has_inert_group(parts) {
         Message::new()
             .text("`max_keys` is not needed: event `")
             .text(event)
@@ -181,6 +181,18 @@ const fn count_parts(parts: &[Part]) -> usize {
         i += 1;
     }
     count
+}
+
+/// Whether one of the groups has no keys: its derive failed, and has reported why.
+const fn has_inert_group(parts: &[Part]) -> bool {
+    let mut i = 0;
+    while i < parts.len() {
+        if matches!(parts[i], Part::Group([])) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 const fn count_fields(fields: &[FieldDescription]) -> usize {

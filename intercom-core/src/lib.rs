@@ -30,6 +30,7 @@ pub use dynamic::{DynamicEvent, DynamicValue};
 pub use encode::MetadataEncoder;
 pub use error::{ApiError, ErrorKind, SendError};
 pub use event::{EventMetadata, EventName, IdentifiedEvent, IntercomEvent};
+pub use intercom_derive::{EventMetadata, IntercomEvent};
 pub use invalid::{InvalidEvent, Reason};
 pub use receipt::{RateLimit, Receipt};
 pub use tracker::{ContactTracker, Tracker};

@@ -17,14 +17,22 @@ pub use crate::value::{MetadataValue, Timestamp, ValueKind};
 
 use crate::value::{ValueEncoder, ValueError, Written, kind};
 
-/// A field that is sent as its `Display` text.
+/// A field that is sent as its `Display` text, unless it is absent.
+pub fn display<T: Display + ?Sized>(value: Option<&T>) -> Displayed<'_, T> {
+    Displayed(value)
+}
+
+#[doc(hidden)]
 #[derive(Debug)]
-pub struct Displayed<'a, T: ?Sized>(pub &'a T);
+pub struct Displayed<'a, T: ?Sized>(Option<&'a T>);
 
 impl<T: Display + ?Sized> MetadataValue for Displayed<'_, T> {
     type Kind = kind::Text;
 
     fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
-        encoder.display(self.0)
+        match self.0 {
+            Some(value) => encoder.display(value),
+            None => encoder.absent(),
+        }
     }
 }

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 /// Says that an event was taken, and by whom: answered by Intercom, or accepted for delivery later.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
 pub struct Receipt {
     status: Option<u16>,
     request_id: Option<Box<str>>,

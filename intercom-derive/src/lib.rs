@@ -1,1 +1,47 @@
-//! Being built.
+//! The derives of [`intercom-core`](../intercom_core/index.html), which re-exports and documents them.
+//!
+//! One pass, in stages, each in a file of its own: the attributes are read (`attr`), the input becomes
+//! a model (`model`), the model is held against Intercom's rules (`validate`), and what is right is
+//! written out (`expand`). Mistakes are collected on the way (`errors`) and reported together; an inert
+//! implementation goes out with them (`fallback`), so that nothing else in the program complains.
+
+mod attr;
+mod errors;
+mod expand;
+mod fallback;
+mod generics;
+mod model;
+mod rename;
+mod rules;
+mod validate;
+
+use proc_macro::TokenStream;
+use syn::{DeriveInput, parse_macro_input};
+
+use model::Target;
+
+/// Makes a type an event: a struct with named fields, a unit struct, or an enum with one event a variant.
+///
+/// The attributes are described in `intercom_core::derive`.
+#[proc_macro_derive(IntercomEvent, attributes(event))]
+pub fn derive_intercom_event(input: TokenStream) -> TokenStream {
+    derive(&parse_macro_input!(input as DeriveInput), Target::Event).into()
+}
+
+/// Makes a struct a group of metadata keys, for `#[event(flatten)]`.
+///
+/// The attributes are described in `intercom_core::derive`.
+#[proc_macro_derive(EventMetadata, attributes(event))]
+pub fn derive_event_metadata(input: TokenStream) -> TokenStream {
+    derive(&parse_macro_input!(input as DeriveInput), Target::Group).into()
+}
+
+fn derive(input: &DeriveInput, target: Target) -> proc_macro2::TokenStream {
+    let errors = errors::Errors::new();
+    let model = model::Input::from_syn(input, target, &errors);
+    validate::validate(&model, &errors);
+    match errors.finish() {
+        Ok(()) => expand::expand(&model),
+        Err(error) => fallback::expand(&model, &error),
+    }
+}

@@ -1,0 +1,356 @@
+//! Reads `#[event(…)]` attributes: what is written, where it may stand, and that it stands there once.
+
+use proc_macro2::{Ident, TokenTree};
+use syn::meta::ParseNestedMeta;
+use syn::parse::ParseStream;
+use syn::{Attribute, Lit, LitInt, LitStr, Meta, Path, Token};
+
+use crate::errors::Errors;
+use crate::rename::RenameRule;
+
+/// Where an attribute stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    Struct,
+    Enum,
+    Variant,
+    Field,
+    Group,
+    GroupField,
+}
+
+impl Place {
+    fn name(self) -> &'static str {
+        match self {
+            Place::Struct => "an event",
+            Place::Enum => "an enum of events",
+            Place::Variant => "a variant",
+            Place::Field => "a field of an event",
+            Place::Group => "a group of keys",
+            Place::GroupField => "a field of a group",
+        }
+    }
+}
+
+use Place::{Enum, Field, Group, GroupField, Struct, Variant};
+
+/// Every attribute, where it may stand, and what to say where it may not.
+const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
+    (
+        "name",
+        &[Struct, Variant],
+        "it names an event: put it on the struct, or on each variant of the enum; a key is set with `rename = \"…\"`",
+    ),
+    (
+        "rename_all",
+        &[Struct, Enum, Variant, Group],
+        "it sets the form of all keys: put it on the type; one key is set with `rename = \"…\"`",
+    ),
+    (
+        "max_keys",
+        &[Struct, Variant],
+        "it raises the limit of one event: put it on the struct, or on the variant that needs it",
+    ),
+    ("crate", &[Struct, Enum, Group], "it holds for the whole type: put it there"),
+    (
+        "rename",
+        &[Field, GroupField],
+        "it sets the key of one field: put it there; an event is named with `name = \"…\"`",
+    ),
+    ("skip", &[Field, GroupField], "it leaves a field out: put it there"),
+    ("flatten", &[Field, GroupField], "it spreads a field's keys: put it there"),
+    ("truncate", &[Field, GroupField], "it cuts a field's text: put it there"),
+    ("display", &[Field, GroupField], "it sends a field's `Display` text: put it there"),
+    ("with", &[Field, GroupField], "it converts a field: put it there"),
+    ("user_id", &[Field], ROLE),
+    ("email", &[Field], ROLE),
+    ("contact_id", &[Field], ROLE),
+    ("created_at", &[Field], ROLE),
+];
+
+const ROLE: &str = "it marks a field of the event itself: put it there";
+
+/// One attribute: it knows where it was written, and refuses to be written twice.
+pub(crate) struct Attr<T> {
+    found: Option<Found<T>>,
+}
+
+/// What was written, and the word it was written after.
+pub(crate) struct Found<T> {
+    pub(crate) word: Ident,
+    pub(crate) value: T,
+}
+
+impl<T> Attr<T> {
+    fn none() -> Self {
+        Attr { found: None }
+    }
+
+    fn set(&mut self, word: &Ident, value: T, errors: &Errors) {
+        if self.found.is_some() {
+            errors.at(word, format_args!("`{word}` is set twice; remove one"));
+        } else {
+            self.found = Some(Found { word: word.clone(), value });
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<&Found<T>> {
+        self.found.as_ref()
+    }
+
+    pub(crate) fn value(&self) -> Option<&T> {
+        self.get().map(|found| &found.value)
+    }
+
+    pub(crate) fn word(&self) -> Option<&Ident> {
+        self.get().map(|found| &found.word)
+    }
+}
+
+/// The attributes of a type or a variant.
+pub(crate) struct TypeAttrs {
+    pub(crate) name: Attr<LitStr>,
+    pub(crate) rename_all: Attr<RenameRule>,
+    pub(crate) max_keys: Attr<LitInt>,
+    pub(crate) krate: Attr<Path>,
+    /// Whether a name was written, be it a wrong one: then none is missing.
+    pub(crate) named: bool,
+}
+
+impl TypeAttrs {
+    pub(crate) fn read(attrs: &[Attribute], place: Place, errors: &Errors) -> Self {
+        let mut read = TypeAttrs {
+            name: Attr::none(),
+            rename_all: Attr::none(),
+            max_keys: Attr::none(),
+            krate: Attr::none(),
+            named: false,
+        };
+        each(attrs, place, errors, |word, meta| {
+            match word.to_string().as_str() {
+                "name" => {
+                    read.named = true;
+                    let name = text(word, &meta, "name = \"project_created\"")?;
+                    read.name.set(word, name, errors);
+                }
+                "rename_all" => {
+                    let rule = text(word, &meta, "rename_all = \"camelCase\"")?;
+                    read.rename_all.set(word, RenameRule::from_literal(&rule)?, errors);
+                }
+                "max_keys" => {
+                    let number = number(word, &meta, "max_keys = 20")?;
+                    read.max_keys.set(word, number, errors);
+                }
+                "crate" => {
+                    let path = path(word, &meta, "crate = my_facade::intercom_core")?;
+                    read.krate.set(word, path, errors);
+                }
+                _ => unreachable!("`each` lets only words of this place through"),
+            }
+            Ok(())
+        });
+        read
+    }
+}
+
+/// The attributes of a field.
+pub(crate) struct FieldAttrs {
+    pub(crate) rename: Attr<LitStr>,
+    pub(crate) skip: Attr<()>,
+    pub(crate) flatten: Attr<()>,
+    pub(crate) truncate: Attr<()>,
+    pub(crate) display: Attr<()>,
+    pub(crate) with: Attr<Path>,
+    pub(crate) user_id: Attr<()>,
+    pub(crate) email: Attr<()>,
+    pub(crate) contact_id: Attr<()>,
+    pub(crate) created_at: Attr<()>,
+}
+
+impl FieldAttrs {
+    pub(crate) fn read(attrs: &[Attribute], place: Place, errors: &Errors) -> Self {
+        let mut read = FieldAttrs {
+            rename: Attr::none(),
+            skip: Attr::none(),
+            flatten: Attr::none(),
+            truncate: Attr::none(),
+            display: Attr::none(),
+            with: Attr::none(),
+            user_id: Attr::none(),
+            email: Attr::none(),
+            contact_id: Attr::none(),
+            created_at: Attr::none(),
+        };
+        each(attrs, place, errors, |word, meta| {
+            let attribute = match word.to_string().as_str() {
+                "rename" => {
+                    let key = text(word, &meta, "rename = \"project_name\"")?;
+                    read.rename.set(word, key, errors);
+                    return Ok(());
+                }
+                "with" => {
+                    let path = path(word, &meta, "with = as_minutes")?;
+                    read.with.set(word, path, errors);
+                    return Ok(());
+                }
+                "skip" => &mut read.skip,
+                "flatten" => &mut read.flatten,
+                "truncate" => &mut read.truncate,
+                "display" => &mut read.display,
+                "user_id" => &mut read.user_id,
+                "email" => &mut read.email,
+                "contact_id" => &mut read.contact_id,
+                "created_at" => &mut read.created_at,
+                _ => unreachable!("`each` lets only words of this place through"),
+            };
+            if !at_end_of_item(meta.input) {
+                return Err(meta
+                    .input
+                    .error(format_args!("`{word}` takes no value: write it alone")));
+            }
+            attribute.set(word, (), errors);
+            Ok(())
+        });
+        read
+    }
+}
+
+/// Hands each word that may stand here to `read`. After a mistake it goes on with the next word.
+fn each(
+    attrs: &[Attribute],
+    place: Place,
+    errors: &Errors,
+    mut read: impl FnMut(&Ident, ParseNestedMeta<'_>) -> syn::Result<()>,
+) {
+    for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
+        if !matches!(attr.meta, Meta::List(_)) {
+            errors.at(&attr.meta, "expected a list in parentheses, as in `#[event(name = \"…\")]`");
+            continue;
+        }
+        let parsed = attr.parse_nested_meta(|meta| {
+            let input = meta.input;
+            let result = match allowed(&meta.path, place) {
+                Ok(word) => read(&word, meta),
+                Err(error) => Err(error),
+            };
+            if let Err(error) = result {
+                errors.push(error);
+                skip_item(input)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = parsed {
+            errors.push(error);
+        }
+    }
+}
+
+/// The word of an attribute, if it may stand here.
+fn allowed(path: &Path, place: Place) -> syn::Result<Ident> {
+    let Some(word) = path.get_ident() else {
+        return Err(syn::Error::new_spanned(path, unknown("a path", place, None)));
+    };
+    let text = word.to_string();
+    match ATTRIBUTES.iter().find(|(name, ..)| *name == text) {
+        Some((_, places, _)) if places.contains(&place) => Ok(word.clone()),
+        Some((_, _, advice)) => Err(syn::Error::new(
+            word.span(),
+            format_args!("`{text}` does not belong on {}: {advice}", place.name()),
+        )),
+        None => {
+            let near = words(place)
+                .map(|word| (strsim::osa_distance(word, &text), word))
+                .min()
+                .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+                .map(|(_, word)| word);
+            Err(syn::Error::new(word.span(), unknown(&format!("`{text}`"), place, near)))
+        }
+    }
+}
+
+fn words(place: Place) -> impl Iterator<Item = &'static str> {
+    ATTRIBUTES.iter().filter(move |(_, places, _)| places.contains(&place)).map(|(word, ..)| *word)
+}
+
+fn unknown(what: &str, place: Place, near: Option<&str>) -> String {
+    let kind = if matches!(place, Field | GroupField) { "field" } else { "event" };
+    match near {
+        Some(near) => format!("unknown {kind} attribute {what}, did you mean `{near}`?"),
+        None => {
+            let words: Vec<_> = words(place).map(|word| format!("`{word}`")).collect();
+            format!("unknown {kind} attribute {what}, expected one of {}", words.join(", "))
+        }
+    }
+}
+
+/// A string literal after `word =`.
+fn text(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<LitStr> {
+    match literal(word, meta, "a string literal", example)? {
+        Lit::Str(text) => Ok(text),
+        other => Err(not_a(&other, word, "a string literal", example)),
+    }
+}
+
+/// An integer literal after `word =`.
+fn number(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<LitInt> {
+    match literal(word, meta, "an integer literal", example)? {
+        Lit::Int(number) => Ok(number),
+        other => Err(not_a(&other, word, "an integer literal", example)),
+    }
+}
+
+fn literal(
+    word: &Ident,
+    meta: &ParseNestedMeta<'_>,
+    what: &str,
+    example: &str,
+) -> syn::Result<Lit> {
+    let input = value(word, meta, example)?;
+    if input.peek(Lit) {
+        return input.parse();
+    }
+    match input.fork().parse::<TokenTree>() {
+        Ok(token) => Err(not_a(token, word, what, example)),
+        Err(_) => Err(input.error(format_args!("`{word}` needs a value: `{example}`"))),
+    }
+}
+
+/// A bare path after `word =`.
+fn path(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<Path> {
+    let input = value(word, meta, example)?;
+    if input.peek(Lit) {
+        let literal: Lit = input.fork().parse()?;
+        return Err(syn::Error::new(
+            literal.span(),
+            format_args!("`{word}` takes a path, written without quotes: `{example}`"),
+        ));
+    }
+    input.call(Path::parse_mod_style)
+}
+
+fn value<'a>(
+    word: &Ident,
+    meta: &ParseNestedMeta<'a>,
+    example: &str,
+) -> syn::Result<ParseStream<'a>> {
+    if at_end_of_item(meta.input) || !meta.input.peek(Token![=]) {
+        let message = format_args!("`{word}` needs a value: `{example}`");
+        return Err(syn::Error::new(word.span(), message));
+    }
+    meta.value()
+}
+
+fn not_a(tokens: impl quote::ToTokens, word: &Ident, what: &str, example: &str) -> syn::Error {
+    syn::Error::new_spanned(tokens, format_args!("`{word}` takes {what}: `{example}`"))
+}
+
+fn at_end_of_item(input: ParseStream<'_>) -> bool {
+    input.is_empty() || input.peek(Token![,])
+}
+
+fn skip_item(input: ParseStream<'_>) -> syn::Result<()> {
+    while !at_end_of_item(input) {
+        input.parse::<TokenTree>()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,395 @@
+//! Writes the implementations out.
+//!
+//! Every use of a field's type is written as `<Type as Trait>::…` with the type's own span, so that a
+//! type that is no value is reported once, at the type.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+
+use crate::generics::{with_bounds, without_lifetimes};
+use crate::model::{Convert, Field, Input, Key, Record, Role, Target, Usage, inside_option};
+use crate::rules::{DEFAULT_MAX_KEYS, is_date_key, is_stripe_key};
+
+pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
+    wrap(
+        input,
+        match input.target {
+            Target::Event => event(input),
+            Target::Group => group(input),
+        },
+    )
+}
+
+/// Puts the output where its names meet no others.
+pub(crate) fn wrap(input: &Input<'_>, output: TokenStream) -> TokenStream {
+    let krate = match &input.krate {
+        Some(path) => quote!(#path),
+        None => quote!(::intercom_core),
+    };
+    quote! {
+        #[automatically_derived]
+        const _: () = {
+            use #krate::__private as __p;
+            #output
+        };
+    }
+}
+
+fn event(input: &Input<'_>) -> TokenStream {
+    let ident = &input.original.ident;
+    let generics = with_bounds(&input.original.generics, bounds(input));
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let checks = input.records.iter().map(checks);
+    let events = input.records.iter().map(description);
+    let name = by_record(input, |record| {
+        let pattern = pattern(record, |_| false);
+        let name = &record.name;
+        quote!(#pattern => __p::EventName::__checked(#name))
+    });
+    let metadata = by_record(input, |record| {
+        let pattern =
+            pattern(record, |usage| matches!(usage, Usage::Flatten | Usage::Value { .. }));
+        let statements = record.fields.iter().map(encode);
+        quote!(#pattern => { #(#statements)* })
+    });
+    let contact = input.records.iter().any(Record::names_contact).then(|| contact(input));
+    let created_at = input.records.iter().any(|record| record.role(Role::CreatedAt).is_some());
+    let created_at = created_at.then(|| created_at_method(input));
+    let identified = contact.is_some().then(|| {
+        quote! {
+            #[automatically_derived]
+            impl #impl_generics __p::IdentifiedEvent for #ident #ty_generics #where_clause {}
+        }
+    });
+    quote! {
+        #(#checks)*
+
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
+            const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
+
+            fn event_name(&self) -> __p::EventName {
+                #name
+            }
+
+            fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
+                #metadata
+            }
+
+            #contact
+            #created_at
+        }
+
+        #identified
+    }
+}
+
+fn group(input: &Input<'_>) -> TokenStream {
+    let ident = &input.original.ident;
+    let generics = with_bounds(&input.original.generics, bounds(input));
+    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+    let checks = input.records.iter().map(group_checks);
+    let fields =
+        input.records.iter().flat_map(|record| record.fields.iter().filter_map(field_description));
+    let metadata = by_record(input, |record| {
+        let pattern =
+            pattern(record, |usage| matches!(usage, Usage::Flatten | Usage::Value { .. }));
+        let statements = record.fields.iter().map(encode);
+        quote!(#pattern => { #(#statements)* })
+    });
+    quote! {
+        #(#checks)*
+
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
+            const FIELDS: &'static [__p::FieldDescription] = &[#(#fields),*];
+
+            fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
+                #metadata
+            }
+        }
+    }
+}
+
+/// A `match` over the struct, or over the variants.
+fn by_record(input: &Input<'_>, arm: impl Fn(&Record<'_>) -> TokenStream) -> TokenStream {
+    let arms = input.records.iter().map(arm);
+    quote!(match self { #(#arms),* })
+}
+
+/// The pattern that binds the fields whose usage is wanted.
+fn pattern(record: &Record<'_>, wanted: impl Fn(&Usage) -> bool) -> TokenStream {
+    let bound = record.fields.iter().filter(|field| wanted(&field.usage)).map(|field| {
+        let (ident, binding) = (field.ident, binding(field));
+        quote!(#ident: #binding,)
+    });
+    let path = if record.is_variant {
+        let variant = record.ident;
+        quote!(Self::#variant)
+    } else {
+        quote!(Self)
+    };
+    quote!(#path { #(#bound)* .. })
+}
+
+fn binding(field: &Field<'_>) -> Ident {
+    use syn::ext::IdentExt;
+    format_ident!("__{}", field.ident.unraw(), span = Span::mixed_site())
+}
+
+/// A key as it stands in the body, with the comma before it. No key needs escaping: see `rules`.
+fn member(key: &Key) -> String {
+    format!(",\"{}\":", key.text)
+}
+
+/// The statement that writes a field.
+fn encode(field: &Field<'_>) -> TokenStream {
+    let (ty, binding) = (field.ty(), binding(field));
+    match &field.usage {
+        Usage::Skip | Usage::Role(..) => TokenStream::new(),
+        Usage::Flatten => quote_spanned! {ty.span()=>
+            <#ty as __p::EventMetadata>::encode_metadata(#binding, __out);
+        },
+        Usage::Value { key, convert, truncate } => {
+            let member = member(key);
+            let method = match truncate {
+                Some(word) => Ident::new("__truncated", word.span()),
+                None => Ident::new(
+                    if is_date_key(&key.text) {
+                        "__date"
+                    } else if is_stripe_key(&key.text) {
+                        "__stripe"
+                    } else {
+                        "__plain"
+                    },
+                    ty.span(),
+                ),
+            };
+            match convert {
+                Convert::None => quote_spanned! {ty.span()=>
+                    <#ty as __p::MetadataValue>::#method(#binding, __out, #member);
+                },
+                Convert::Display(_) => {
+                    let (inner, value) = displayed(field);
+                    quote_spanned! {ty.span()=>
+                        __p::MetadataValue::#method(
+                            &__p::display::<#inner>(#value),
+                            __out,
+                            #member,
+                        );
+                    }
+                }
+                Convert::With(path) => quote_spanned! {path.span()=>
+                    __p::MetadataValue::#method(&#path(#binding), __out, #member);
+                },
+            }
+        }
+    }
+}
+
+/// The type whose `Display` text is sent, and the field as an `Option` of a reference to it.
+fn displayed(field: &Field<'_>) -> (TokenStream, TokenStream) {
+    let (ty, binding) = (field.ty(), binding(field));
+    match inside_option(ty) {
+        Some(inner) => (quote!(#inner), quote!(#binding.as_ref())),
+        None => (quote!(#ty), quote!(__p::core::option::Option::Some(#binding))),
+    }
+}
+
+/// The description of an event.
+fn description(record: &Record<'_>) -> TokenStream {
+    let (name, doc) = (&record.name, &record.doc);
+    let identified = record.names_contact();
+    let fields = record.fields.iter().filter_map(field_description);
+    let max_keys = match &record.max_keys {
+        Some(literal) => quote!(#literal),
+        None => quote!(#DEFAULT_MAX_KEYS),
+    };
+    quote! {
+        __p::EventDescription {
+            name: #name,
+            doc: #doc,
+            fields: &[#(#fields),*],
+            max_keys: #max_keys,
+            identified: #identified,
+        }
+    }
+}
+
+fn field_description(field: &Field<'_>) -> Option<TokenStream> {
+    let (ty, doc) = (field.ty(), &field.doc);
+    match &field.usage {
+        Usage::Skip | Usage::Role(..) => None,
+        Usage::Flatten => Some(quote_spanned! {ty.span()=>
+            __p::FieldDescription::Group(<#ty as __p::EventMetadata>::FIELDS)
+        }),
+        Usage::Value { key, convert, .. } => {
+            let key = &key.text;
+            Some(match convert {
+                Convert::None => quote_spanned! {ty.span()=>
+                    __p::FieldDescription::Key(__p::KeyDescription {
+                        key: #key,
+                        doc: #doc,
+                        kind: <#ty as __p::MetadataValue>::__KIND,
+                        optional: <#ty as __p::MetadataValue>::OPTIONAL,
+                    })
+                },
+                Convert::Display(_) => {
+                    let optional = inside_option(ty).is_some();
+                    quote! {
+                        __p::FieldDescription::Key(__p::KeyDescription {
+                            key: #key,
+                            doc: #doc,
+                            kind: __p::ValueKind::Text,
+                            optional: #optional,
+                        })
+                    }
+                }
+                Convert::With(path) => quote_spanned! {path.span()=>
+                    __p::converted::<#ty, _, _>(&#path, #key, #doc)
+                },
+            })
+        }
+    }
+}
+
+/// The checks that need the keys of flattened groups, as constants.
+fn checks(record: &Record<'_>) -> TokenStream {
+    let Some(last) = record.fields.iter().rfind(|field| matches!(field.usage, Usage::Flatten))
+    else {
+        return TokenStream::new();
+    };
+    let (name, distinct) = (&record.name, distinct(record));
+    let (span, max_keys) = match &record.max_keys {
+        Some(literal) => (literal.span(), quote!(__p::core::option::Option::Some(#literal))),
+        None => (last.ty().span(), quote!(__p::core::option::Option::None)),
+    };
+    let count = quote_spanned! {span=>
+        const _: () = __p::count_is_allowed(#name, __PARTS, #max_keys);
+    };
+    quote!(const _: () = { #distinct #count };)
+}
+
+fn group_checks(record: &Record<'_>) -> TokenStream {
+    if !record.has_flatten() {
+        return TokenStream::new();
+    }
+    let distinct = distinct(record);
+    quote!(const _: () = { #distinct };)
+}
+
+/// The fields as far as keys go, and a check for each flattened group, at its type.
+fn distinct(record: &Record<'_>) -> TokenStream {
+    let (mut parts, mut checks) = (Vec::new(), Vec::new());
+    for field in &record.fields {
+        match &field.usage {
+            Usage::Skip | Usage::Role(..) => {}
+            Usage::Value { key, .. } => {
+                let key = &key.text;
+                parts.push(quote!(__p::Part::Key(#key)));
+            }
+            Usage::Flatten => {
+                let (span, ty) = (field.ty().span(), without_lifetimes(field.ty()));
+                let at = parts.len();
+                checks.push(quote_spanned! {span=>
+                    const _: () = __p::group_is_distinct(__PARTS, #at);
+                });
+                parts.push(quote_spanned! {span=>
+                    __p::Part::Group(<#ty as __p::EventMetadata>::FIELDS)
+                });
+            }
+        }
+    }
+    quote! {
+        const __PARTS: &[__p::Part] = &[#(#parts),*];
+        #(#checks)*
+    }
+}
+
+fn contact(input: &Input<'_>) -> TokenStream {
+    let contact = by_record(input, |record| {
+        let is_contact =
+            |usage: &Usage| matches!(usage, Usage::Role(role, _) if Role::CONTACT.contains(role));
+        let pattern = pattern(record, is_contact);
+        let identifiers = Role::CONTACT.map(|role| role_value(record, role));
+        quote!(#pattern => __p::Contact::__from_roles(#(#identifiers),*))
+    });
+    quote! {
+        fn contact(&self) -> __p::core::option::Option<__p::Contact> {
+            #contact
+        }
+    }
+}
+
+fn created_at_method(input: &Input<'_>) -> TokenStream {
+    let created_at = by_record(input, |record| {
+        let pattern = pattern(record, |usage| matches!(usage, Usage::Role(Role::CreatedAt, _)));
+        let time = role_value(record, Role::CreatedAt);
+        quote!(#pattern => #time)
+    });
+    quote! {
+        fn created_at(&self) -> __p::core::option::Option<__p::Timestamp> {
+            #created_at
+        }
+    }
+}
+
+fn role_value(record: &Record<'_>, role: Role) -> TokenStream {
+    match record.role(role) {
+        None => quote!(__p::core::option::Option::None),
+        Some(field) => {
+            let (ty, binding, role) = (field.ty(), binding(field), role_trait(role));
+            quote_spanned!(ty.span()=> <#ty as __p::#role>::get(#binding))
+        }
+    }
+}
+
+fn role_trait(role: Role) -> TokenStream {
+    match role {
+        Role::UserId => quote!(UserIdRole),
+        Role::Email => quote!(EmailRole),
+        Role::ContactId => quote!(ContactIdRole),
+        Role::CreatedAt => quote!(CreatedAtRole),
+    }
+}
+
+/// What must hold of the fields whose types mention a parameter.
+fn bounds(input: &Input<'_>) -> Vec<TokenStream> {
+    let fields = input.records.iter().flat_map(|record| &record.fields);
+    let generic = fields.filter(|field| input.params.in_type(field.ty()));
+    generic.flat_map(field_bounds).collect()
+}
+
+fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
+    let ty = field.ty();
+    match &field.usage {
+        Usage::Skip | Usage::Flatten => Vec::new(),
+        Usage::Role(role, _) => {
+            let role = role_trait(*role);
+            vec![quote!(#ty: __p::#role)]
+        }
+        Usage::Value { convert: Convert::With(_), .. } => Vec::new(),
+        Usage::Value { convert: Convert::Display(_), .. } => {
+            let (inner, _) = displayed(field);
+            vec![quote!(#inner: __p::Display)]
+        }
+        Usage::Value { convert: Convert::None, key, truncate } => {
+            let key_kind = if truncate.is_some() {
+                quote!(Truncate)
+            } else if is_date_key(&key.text) {
+                quote!(DateKey)
+            } else if is_stripe_key(&key.text) {
+                quote!(StripeKey)
+            } else {
+                quote!(PlainKey)
+            };
+            vec![
+                quote!(#ty: __p::MetadataValue),
+                quote!(<#ty as __p::MetadataValue>::Kind: __p::#key_kind),
+            ]
+        }
+    }
+}

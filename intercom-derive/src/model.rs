@@ -1,0 +1,349 @@
+//! The input as events and fields: what the rest of the derive works with.
+//!
+//! Every node keeps its `syn` original, so that a later stage can point at the user's own token.
+
+use proc_macro2::{Ident, Span};
+use syn::ext::IdentExt;
+use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitInt, LitStr, Meta, Path, Type};
+
+use crate::attr::{FieldAttrs, Place, TypeAttrs};
+use crate::errors::Errors;
+use crate::generics::Params;
+use crate::rename::{RenameRule, snake_case};
+
+/// Which derive is at work.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    Event,
+    Group,
+}
+
+/// A whole input: an event, the events of an enum, or a group of keys.
+pub(crate) struct Input<'a> {
+    pub(crate) original: &'a DeriveInput,
+    pub(crate) target: Target,
+    pub(crate) params: Params,
+    /// The `crate = path` that was written.
+    pub(crate) krate: Option<Path>,
+    /// One for a struct, one a variant for an enum.
+    pub(crate) records: Vec<Record<'a>>,
+}
+
+/// One event, or one group of keys.
+pub(crate) struct Record<'a> {
+    /// The struct's or the variant's name.
+    pub(crate) ident: &'a Ident,
+    pub(crate) is_variant: bool,
+    pub(crate) doc: String,
+    pub(crate) name: Option<LitStr>,
+    pub(crate) max_keys: Option<LitInt>,
+    pub(crate) fields: Vec<Field<'a>>,
+}
+
+/// A field, and what becomes of it.
+pub(crate) struct Field<'a> {
+    pub(crate) original: &'a syn::Field,
+    pub(crate) ident: &'a Ident,
+    pub(crate) doc: String,
+    pub(crate) usage: Usage,
+}
+
+/// What becomes of a field.
+pub(crate) enum Usage {
+    Skip,
+    Role(Role, Ident),
+    Flatten,
+    Value { key: Key, convert: Convert, truncate: Option<Ident> },
+}
+
+/// A metadata key, and the user's token it comes from.
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) span: Span,
+    pub(crate) renamed: bool,
+}
+
+/// How a field's value is made.
+pub(crate) enum Convert {
+    /// It is sent as it is.
+    None,
+    /// Its `Display` text is sent.
+    Display(Ident),
+    /// What the function makes of it is sent.
+    With(Path),
+}
+
+/// What a field that is sent as itself, and not as metadata, says of the event.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    UserId,
+    Email,
+    ContactId,
+    CreatedAt,
+}
+
+impl Role {
+    pub(crate) const CONTACT: [Role; 3] = [Role::UserId, Role::Email, Role::ContactId];
+}
+
+impl Record<'_> {
+    pub(crate) fn role(&self, role: Role) -> Option<&Field<'_>> {
+        self.fields
+            .iter()
+            .find(|field| matches!(field.usage, Usage::Role(found, _) if found == role))
+    }
+
+    pub(crate) fn names_contact(&self) -> bool {
+        Role::CONTACT.iter().any(|role| self.role(*role).is_some())
+    }
+
+    pub(crate) fn has_flatten(&self) -> bool {
+        self.fields.iter().any(|field| matches!(field.usage, Usage::Flatten))
+    }
+}
+
+impl<'a> Input<'a> {
+    pub(crate) fn from_syn(original: &'a DeriveInput, target: Target, errors: &Errors) -> Self {
+        let place = match (target, &original.data) {
+            (Target::Group, _) => Place::Group,
+            (Target::Event, Data::Enum(_)) => Place::Enum,
+            (Target::Event, _) => Place::Struct,
+        };
+        let attrs = TypeAttrs::read(&original.attrs, place, errors);
+        let records = match (&original.data, target) {
+            (Data::Struct(data), _) => {
+                if target == Target::Event {
+                    require_name(&attrs, &original.ident, "struct", errors);
+                }
+                Vec::from_iter(Record::from_syn(
+                    &original.ident,
+                    false,
+                    &original.attrs,
+                    &data.fields,
+                    &attrs,
+                    None,
+                    target,
+                    errors,
+                ))
+            }
+            (Data::Enum(data), Target::Event) => {
+                if data.variants.is_empty() {
+                    errors.at(&original.ident, "an enum without variants has no event to send");
+                }
+                let rule = attrs.rename_all.value().copied();
+                let record = |variant: &'a syn::Variant| {
+                    let attrs = TypeAttrs::read(&variant.attrs, Place::Variant, errors);
+                    require_name(&attrs, &variant.ident, "variant", errors);
+                    let (ident, fields) = (&variant.ident, &variant.fields);
+                    Record::from_syn(
+                        ident,
+                        true,
+                        &variant.attrs,
+                        fields,
+                        &attrs,
+                        rule,
+                        target,
+                        errors,
+                    )
+                };
+                data.variants.iter().filter_map(record).collect()
+            }
+            (Data::Enum(data), Target::Group) => {
+                errors.at(data.enum_token, "a group of metadata keys is a struct with named fields, not an enum: for one event a variant derive `IntercomEvent`");
+                Vec::new()
+            }
+            (Data::Union(data), _) => {
+                errors.at(
+                    data.union_token,
+                    "a union has no definite fields to send: use a struct with named fields",
+                );
+                Vec::new()
+            }
+        };
+        Input {
+            original,
+            target,
+            params: Params::of(&original.generics),
+            krate: attrs.krate.value().cloned(),
+            records,
+        }
+    }
+}
+
+fn require_name(attrs: &TypeAttrs, ident: &Ident, what: &str, errors: &Errors) {
+    if !attrs.named {
+        let name = snake_case(&ident.unraw().to_string());
+        errors.at(
+            ident,
+            format_args!("this {what} has no event name: put `#[event(name = \"{name}\")]` on it (it is never taken from the {what}, so that renaming that does not rename the event)"),
+        );
+    }
+}
+
+impl<'a> Record<'a> {
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a struct and a variant have no common form in syn"
+    )]
+    fn from_syn(
+        ident: &'a Ident,
+        is_variant: bool,
+        original_attrs: &'a [Attribute],
+        fields: &'a Fields,
+        attrs: &TypeAttrs,
+        outer_rule: Option<RenameRule>,
+        target: Target,
+        errors: &Errors,
+    ) -> Option<Self> {
+        let what = if is_variant { "variant" } else { "struct" };
+        let fields = match fields {
+            Fields::Named(fields) => Some(&fields.named),
+            Fields::Unit if target == Target::Event => None,
+            Fields::Unit => {
+                errors.at(ident, "a group of metadata keys needs a named field for each key");
+                return None;
+            }
+            Fields::Unnamed(fields) => {
+                errors.at(
+                    fields,
+                    format_args!(
+                        "this {what} needs named fields: their names are the metadata keys"
+                    ),
+                );
+                return None;
+            }
+        };
+        let place = match target {
+            Target::Event => Place::Field,
+            Target::Group => Place::GroupField,
+        };
+        let rule = attrs.rename_all.value().copied().or(outer_rule);
+        let fields = fields
+            .into_iter()
+            .flatten()
+            .filter_map(|field| Field::from_syn(field, rule, place, errors))
+            .collect();
+        Some(Record {
+            ident,
+            is_variant,
+            doc: doc(original_attrs),
+            name: attrs.name.value().cloned(),
+            max_keys: attrs.max_keys.value().cloned(),
+            fields,
+        })
+    }
+}
+
+impl<'a> Field<'a> {
+    fn from_syn(
+        original: &'a syn::Field,
+        rule: Option<RenameRule>,
+        place: Place,
+        errors: &Errors,
+    ) -> Option<Self> {
+        let ident = original.ident.as_ref()?;
+        let attrs = FieldAttrs::read(&original.attrs, place, errors);
+        refuse_conflicts(&attrs, errors);
+        let usage = Usage::of(ident, rule, attrs);
+        Some(Field { original, ident, doc: doc(&original.attrs), usage })
+    }
+
+    pub(crate) fn ty(&self) -> &'a Type {
+        &self.original.ty
+    }
+}
+
+impl Usage {
+    fn of(ident: &Ident, rule: Option<RenameRule>, attrs: FieldAttrs) -> Self {
+        let role = roles(&attrs).into_iter().find_map(|(role, word)| Some((role, word?.clone())));
+        if attrs.skip.get().is_some() {
+            return Usage::Skip;
+        }
+        if let Some((role, word)) = role {
+            return Usage::Role(role, word);
+        }
+        if attrs.flatten.get().is_some() {
+            return Usage::Flatten;
+        }
+        let key = match attrs.rename.value() {
+            Some(literal) => Key { text: literal.value(), span: literal.span(), renamed: true },
+            None => {
+                let name = ident.unraw().to_string();
+                let text = rule.map_or_else(|| name.clone(), |rule| rule.apply(&name));
+                Key { text, span: ident.span(), renamed: false }
+            }
+        };
+        let convert = match (attrs.with.value(), attrs.display.word()) {
+            (Some(path), _) => Convert::With(path.clone()),
+            (None, Some(word)) => Convert::Display(word.clone()),
+            (None, None) => Convert::None,
+        };
+        Usage::Value { key, convert, truncate: attrs.truncate.word().cloned() }
+    }
+}
+
+fn roles(attrs: &FieldAttrs) -> [(Role, Option<&Ident>); 4] {
+    [
+        (Role::UserId, attrs.user_id.word()),
+        (Role::Email, attrs.email.word()),
+        (Role::ContactId, attrs.contact_id.word()),
+        (Role::CreatedAt, attrs.created_at.word()),
+    ]
+}
+
+/// Refuses attributes of one field that contradict each other, each at the word that has no effect.
+fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
+    let roles = roles(attrs).map(|(_, word)| word);
+    let shaping =
+        [attrs.rename.word(), attrs.truncate.word(), attrs.display.word(), attrs.with.word()];
+    let refuse = |words: &[Option<&Ident>], with: &Ident, because: &str| {
+        for word in words.iter().flatten() {
+            errors
+                .at(word, format_args!("`{word}` conflicts with `{with}`: {because}; remove one"));
+        }
+    };
+    let mut roles_set = roles.into_iter().flatten();
+    if let Some(skip) = attrs.skip.word() {
+        refuse(&roles, skip, "a skipped field is not sent at all");
+        refuse(&[attrs.flatten.word()], skip, "a skipped field is not sent at all");
+        refuse(&shaping, skip, "a skipped field is not sent at all");
+    } else if let Some(role) = roles_set.next() {
+        let others: Vec<_> = roles_set.map(Some).collect();
+        refuse(&others, role, "a field has one role");
+        refuse(&[attrs.flatten.word()], role, "a role field is sent as itself, not as metadata");
+        refuse(&shaping, role, "a role field is sent as itself, not as metadata");
+    } else if let Some(flatten) = attrs.flatten.word() {
+        refuse(&shaping, flatten, "a flattened field has no key and no value of its own");
+    } else if let (Some(display), Some(with)) = (attrs.display.word(), attrs.with.word()) {
+        refuse(&[Some(with)], display, "both say what value is sent");
+    }
+}
+
+/// The text of the documentation comments.
+fn doc(attrs: &[Attribute]) -> String {
+    let lines = attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| {
+        let Meta::NameValue(meta) = &attr.meta else { return None };
+        match &meta.value {
+            Expr::Lit(literal) => match &literal.lit {
+                Lit::Str(line) => Some(line.value().trim().to_owned()),
+                _ => None,
+            },
+            // `#[doc = include_str!(…)]`: a macro that is not expanded yet.
+            _ => None,
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+}
+
+/// The `T` of an `Option<T>`, told by its name as everybody writes it.
+pub(crate) fn inside_option(ty: &Type) -> Option<&Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Option")?;
+    match &last.arguments {
+        syn::PathArguments::AngleBracketed(arguments) => match arguments.args.first()? {
+            syn::GenericArgument::Type(inner) => Some(inner),
+            _ => None,
+        },
+        _ => None,
+    }
+}

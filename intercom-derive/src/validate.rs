@@ -1,0 +1,167 @@
+//! Holds the model against Intercom's rules, as far as one type's tokens tell.
+//!
+//! What needs types is left to trait bounds, and what needs other types' keys to constants: see `expand`.
+
+use std::collections::HashMap;
+
+use syn::LitStr;
+
+use crate::errors::Errors;
+use crate::model::{Convert, Field, Input, Key, Record, Role, Target, Usage};
+use crate::rules::{self, DEFAULT_MAX_KEYS, MAX_MAX_KEYS};
+
+pub(crate) fn validate(input: &Input<'_>, errors: &Errors) {
+    for record in &input.records {
+        if let Some(name) = &record.name {
+            check_name(name, errors);
+        }
+        check_keys(record, errors);
+        check_count(record, input.target, errors);
+        check_roles(record, errors);
+        for field in &record.fields {
+            check_field(field, input, errors);
+        }
+    }
+    check_names_differ(&input.records, errors);
+    check_all_or_none_name_contact(&input.records, errors);
+}
+
+fn check_name(name: &LitStr, errors: &Errors) {
+    if let Some(mistake) = rules::name_mistake(&name.value()) {
+        errors.at(name, mistake);
+    }
+}
+
+fn check_names_differ(records: &[Record<'_>], errors: &Errors) {
+    let mut seen = HashMap::new();
+    for name in records.iter().filter_map(|record| record.name.as_ref()) {
+        let text = name.value();
+        match seen.get(&rules::fold(&text)) {
+            None => {
+                seen.insert(rules::fold(&text), text);
+            }
+            Some(first) if *first == text => {
+                errors.at(name, "another variant has this event name already: give each its own");
+            }
+            Some(first) => errors.at(
+                name,
+                format_args!("Intercom takes `{text}` and `{first}` for one event name (upper and lower case are the same): choose another"),
+            ),
+        }
+    }
+}
+
+fn check_all_or_none_name_contact(records: &[Record<'_>], errors: &Errors) {
+    let Some(naming) = records.iter().find(|record| record.names_contact()) else { return };
+    for record in records.iter().filter(|record| !record.names_contact()) {
+        errors.at(
+            record.ident,
+            format_args!("variant `{}` names no contact, and `{}` does: give each variant a field marked `user_id`, `email` or `contact_id`, or none", record.ident, naming.ident),
+        );
+    }
+}
+
+fn keys<'a>(record: &'a Record<'_>) -> impl Iterator<Item = &'a Key> {
+    record.fields.iter().filter_map(|field| match &field.usage {
+        Usage::Value { key, .. } => Some(key),
+        _ => None,
+    })
+}
+
+fn check_keys(record: &Record<'_>, errors: &Errors) {
+    let mut seen = HashMap::new();
+    for key in keys(record) {
+        let fix = if key.renamed {
+            "choose another"
+        } else {
+            "set one with `#[event(rename = \"…\")]`"
+        };
+        if let Some(mistake) = rules::key_mistake(&key.text, fix) {
+            errors.push(syn::Error::new(key.span, mistake));
+            continue;
+        }
+        match seen.get(&rules::fold(&key.text)) {
+            None => {
+                seen.insert(rules::fold(&key.text), &key.text);
+            }
+            Some(first) if **first == key.text => errors.push(syn::Error::new(
+                key.span,
+                format_args!("another field has the key `{}` already: {fix}", key.text),
+            )),
+            Some(first) => errors.push(syn::Error::new(
+                key.span,
+                format_args!("Intercom takes the keys `{}` and `{first}` for one (upper and lower case are the same): {fix}", key.text),
+            )),
+        }
+    }
+}
+
+/// Counts what this type alone shows. Flattened groups are counted in a constant.
+fn check_count(record: &Record<'_>, target: Target, errors: &Errors) {
+    if target == Target::Group {
+        if record.fields.iter().all(|field| matches!(field.usage, Usage::Skip)) {
+            errors.at(record.ident, "a group of metadata keys needs at least one key");
+        }
+        return;
+    }
+    let limit = match &record.max_keys {
+        None => DEFAULT_MAX_KEYS,
+        Some(literal) => match literal.base10_parse::<usize>() {
+            Ok(max) if (DEFAULT_MAX_KEYS + 1..=MAX_MAX_KEYS).contains(&max) => max,
+            _ => {
+                errors.at(literal, "`max_keys` raises the limit of 10 keys to a number from 11 to 20: Intercom takes no more in any version");
+                return;
+            }
+        },
+    };
+    let count = keys(record).count();
+    if let Some(key) = keys(record).nth(limit) {
+        let fix = match count {
+            11..=MAX_MAX_KEYS => format!(", or raise the limit: `#[event(max_keys = {count})]`"),
+            _ => String::new(),
+        };
+        errors.push(syn::Error::new(
+            key.span,
+            format_args!("this event has {count} keys and may have {limit}: Intercom drops further keys in silence; leave some out with `#[event(skip)]`{fix}"),
+        ));
+    }
+    if let Some(literal) = &record.max_keys
+        && count <= DEFAULT_MAX_KEYS
+        && !record.has_flatten()
+    {
+        errors.at(literal, format_args!("`max_keys` is not needed: this event has {count} keys, and every event may have 10; remove it"));
+    }
+}
+
+fn check_roles(record: &Record<'_>, errors: &Errors) {
+    let mut seen: Vec<Role> = Vec::new();
+    for field in &record.fields {
+        if let Usage::Role(role, word) = &field.usage {
+            if seen.contains(role) {
+                errors.at(
+                    word,
+                    format_args!("another field is the `{word}` already: an event has one"),
+                );
+            }
+            seen.push(*role);
+        }
+    }
+}
+
+fn check_field(field: &Field<'_>, input: &Input<'_>, errors: &Errors) {
+    match &field.usage {
+        Usage::Flatten if input.params.in_type(field.ty()) => errors.at(
+            field.ty(),
+            "the keys of a type parameter are not known here, so they cannot be checked: flatten a type without parameters",
+        ),
+        Usage::Value { key, convert, truncate } if rules::is_date_key(&key.text) => {
+            if let Some(word) = truncate {
+                errors.at(word, format_args!("the key `{}` ends in `_date`, so its value is a date, which cannot be cut: remove `truncate`, or set another key", key.text));
+            }
+            if let Convert::Display(word) = convert {
+                errors.at(word, format_args!("the key `{}` ends in `_date`, and Intercom shows what stands there as a date, not as text: send a `Timestamp`, or set another key", key.text));
+            }
+        }
+        _ => {}
+    }
+}
