@@ -76,10 +76,15 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let sandbox = arguments.into_builder().start().await?;
-    greet(&sandbox);
+    let talk = async {
+        greet(&sandbox);
+        follow(&sandbox).await;
+    };
     tokio::select! {
-        () = follow(&sandbox) => {}
+        // In this order Ctrl-C is listened for before the greeting tells of it.
+        biased;
         stopped = tokio::signal::ctrl_c() => stopped?,
+        () = talk => {}
     }
     println!("\nevents: {}, requests: {}", sandbox.event_count(), sandbox.request_count());
     sandbox.shutdown().await;

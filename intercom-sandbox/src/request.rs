@@ -65,7 +65,8 @@ impl Draft {
 }
 
 impl ReceivedRequest {
-    /// The how-manieth request it was, from 1.
+    /// Its place in the order of arrival, from 1; counted anew after
+    /// [`Sandbox::clear`](crate::Sandbox::clear).
     pub fn number(&self) -> usize {
         self.inner.number
     }

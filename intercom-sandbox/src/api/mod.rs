@@ -31,7 +31,7 @@ pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
 }
 
 /// The endpoints.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Endpoint {
     Events,
     Contacts,
@@ -120,19 +120,18 @@ fn check_and_serve(
 
     check_version(&parts.headers)?;
     check_accept(&parts.headers)?;
-    if endpoint == Endpoint::Me {
-        return Ok((me::get(workspace), None));
-    }
-    check_content_type(&parts.headers)?;
-    let body = body.whole()?;
+    let json = || {
+        check_content_type(&parts.headers)?;
+        body.whole()
+    };
     match endpoint {
+        Endpoint::Me => Ok((me::get(workspace), None)),
+        Endpoint::Contacts => Ok((contacts::post(workspace, json()?)?, None)),
         Endpoint::Events => {
-            let event = events::post(workspace, body)?;
+            let event = events::post(workspace, json()?)?;
             // Intercom's answer to an accepted event has no body.
             Ok((Reply::empty(StatusCode::ACCEPTED), Some(event)))
         }
-        Endpoint::Contacts => Ok((contacts::post(workspace, body)?, None)),
-        Endpoint::Me => Ok((me::get(workspace), None)),
     }
 }
 

@@ -1,0 +1,229 @@
+//! What is checked before the body is looked at.
+
+use intercom_sandbox::Sandbox;
+use reqwest::Method;
+
+use crate::support::{client, event, finish, friendly, post_event, post_text, raw, request};
+
+#[tokio::test]
+async fn an_accepted_event_is_answered_with_202_and_no_body() {
+    let sandbox = friendly().await;
+    let answered = post_event(&sandbox, &event("project_created")).await;
+    assert_eq!((answered.status, answered.text.as_str()), (202, ""));
+}
+
+#[tokio::test]
+async fn without_the_right_credentials_it_is_401() {
+    let sandbox = friendly().await;
+    let events = format!("{}/events", sandbox.url());
+    let plain = || client().post(&events).body(event("project_created").to_string());
+    for request in [
+        plain(),
+        plain().bearer_auth("another-token"),
+        plain().bearer_auth(""),
+        plain().basic_auth(sandbox.app_id(), Some("another-key")),
+        plain().basic_auth(sandbox.api_key(), Some(sandbox.app_id())),
+        plain().header("Authorization", sandbox.token()),
+        plain().header("Authorization", format!("Token {}", sandbox.token())),
+    ] {
+        let answered = finish(request).await;
+        assert_eq!(answered.status, 401);
+        assert_eq!(answered.errors(), ["unauthorized"]);
+    }
+    assert!(sandbox.events().is_empty());
+}
+
+#[tokio::test]
+async fn both_schemes_let_in() {
+    let sandbox = friendly().await;
+    let me = format!("{}/me", sandbox.url());
+    for request in [
+        client().get(&me).bearer_auth(sandbox.token()),
+        client().get(&me).header("Authorization", format!("bearer {}", sandbox.token())),
+        client().get(&me).basic_auth(sandbox.app_id(), Some(sandbox.api_key())),
+    ] {
+        assert_eq!(finish(request).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn credentials_can_be_chosen() {
+    let sandbox =
+        Sandbox::builder().token("t").app_id("a").api_key("k").start().await.expect("a free port");
+    assert_eq!((sandbox.token(), sandbox.app_id(), sandbox.api_key()), ("t", "a", "k"));
+    let me = format!("{}/me", sandbox.url());
+    assert_eq!(finish(client().get(&me).bearer_auth("t")).await.status, 200);
+    assert_eq!(finish(client().get(&me).basic_auth("a", Some("k"))).await.status, 200);
+    assert_eq!(finish(client().get(&me).bearer_auth("sandbox-token")).await.status, 401);
+}
+
+#[tokio::test]
+async fn me_tells_the_admin_and_its_app() {
+    let sandbox = Sandbox::builder().app_id("abc123").region("EU").start().await.unwrap();
+    let answered = finish(request(&sandbox, Method::GET, "/me")).await;
+    assert_eq!(answered.status, 200);
+    let me = answered.json();
+    assert_eq!(me["type"], "admin");
+    assert_eq!(me["app"]["type"], "app");
+    assert_eq!(me["app"]["id_code"], "abc123");
+    assert_eq!(me["app"]["region"], "EU");
+    assert!(me["app"]["name"].is_string());
+}
+
+#[tokio::test]
+async fn the_content_type_must_be_json() {
+    let sandbox = friendly().await;
+    let plain = || {
+        client()
+            .post(format!("{}/events", sandbox.url()))
+            .bearer_auth(sandbox.token())
+            .header("Accept", "application/json")
+            .body(event("project_created").to_string())
+    };
+    for request in [
+        plain(),
+        plain().header("Content-Type", "text/plain"),
+        plain().header("Content-Type", "application/x-www-form-urlencoded"),
+        plain().header("Content-Type", "application/jsonp"),
+    ] {
+        let answered = finish(request).await;
+        assert_eq!(answered.status, 415);
+        assert_eq!(answered.errors(), ["unsupported_media_type"]);
+    }
+    for json in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
+        assert_eq!(finish(plain().header("Content-Type", json)).await.status, 202, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn accept_must_allow_json() {
+    let sandbox = friendly().await;
+    let plain = || {
+        client()
+            .post(format!("{}/events", sandbox.url()))
+            .bearer_auth(sandbox.token())
+            .header("Content-Type", "application/json")
+            .body(event("project_created").to_string())
+    };
+    for other in ["text/html", "application/xml, text/*", "application/jsonp"] {
+        let answered = finish(plain().header("Accept", other)).await;
+        assert_eq!(answered.status, 406, "{other}");
+        assert_eq!(answered.errors(), ["media_type_not_acceptable"]);
+    }
+    for json in ["application/json", "*/*", "application/*", "text/html, application/json;q=0.9"] {
+        assert_eq!(finish(plain().header("Accept", json)).await.status, 202, "{json}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_that_says_nothing_about_accept_is_406() {
+    let sandbox = friendly().await;
+    let body = event("project_created").to_string();
+    let answer = raw(
+        &sandbox,
+        &format!(
+            "POST /events HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\
+             Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            sandbox.token(),
+            body.len()
+        ),
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 406 "), "{answer}");
+}
+
+#[tokio::test]
+async fn a_version_must_be_a_known_one() {
+    let sandbox = friendly().await;
+    let with_version = |version: &str| {
+        request(&sandbox, Method::POST, "/events")
+            .header("Intercom-Version", version)
+            .body(event("project_created").to_string())
+    };
+    for version in ["2.7", "2.9", "2.10", "2.16", "Unstable"] {
+        assert_eq!(finish(with_version(version)).await.status, 202, "{version}");
+    }
+    for version in ["2.6", "2.17", "2", "2.", "3.0", "2.07", "2.+7", "latest", ""] {
+        let answered = finish(with_version(version)).await;
+        assert_eq!(answered.status, 400, "{version}");
+        assert_eq!(answered.errors(), ["intercom_version_invalid"]);
+    }
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_413() {
+    let sandbox = Sandbox::builder().know_everybody(true).body_limit(100).start().await.unwrap();
+    let mut fits = event("project_created").to_string();
+    fits += &" ".repeat(100 - fits.len());
+    assert_eq!(post_text(&sandbox, fits.clone()).await.status, 202);
+
+    let answered = post_text(&sandbox, fits + " ").await;
+    assert_eq!(answered.status, 413);
+    assert_eq!(answered.errors(), ["payload_too_large"]);
+    assert_eq!(sandbox.events().len(), 1);
+
+    // Much more than a socket buffers: the answer arrives all the same.
+    assert_eq!(post_text(&sandbox, " ".repeat(20 << 20)).await.status, 413);
+}
+
+#[tokio::test]
+async fn a_body_in_many_pieces_arrives_whole() {
+    let sandbox = friendly().await;
+    let answer = raw(
+        &sandbox,
+        &format!(
+            "POST /events HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\
+             Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Accept: application/json\r\nTransfer-Encoding: chunked\r\n\r\n\
+             b\r\n{{\"user_id\":\r\n18\r\n\"42\",\"created_at\":1,\"eve\r\n\
+             c\r\nnt_name\":\"a\"\r\n1\r\n}}\r\n0\r\n\r\n",
+            sandbox.token()
+        ),
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let body = br#"{"user_id":"42","created_at":1,"event_name":"a"}"#;
+    assert_eq!(sandbox.events()[0].body().as_ref(), body);
+}
+
+#[tokio::test]
+async fn an_unknown_path_is_told_apart_from_an_unknown_contact() {
+    let sandbox = friendly().await;
+    for path in ["/", "/event", "/events/", "/v2/events"] {
+        let answered = finish(request(&sandbox, Method::POST, path)).await;
+        assert_eq!(answered.status, 404, "{path}");
+        assert_eq!(answered.errors(), ["api_path_not_found"]);
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_405_with_the_right_one() {
+    let sandbox = friendly().await;
+    for (method, path, allowed) in [
+        (Method::PUT, "/events", "POST"),
+        (Method::DELETE, "/contacts", "POST"),
+        (Method::POST, "/me", "GET"),
+    ] {
+        let answered = finish(request(&sandbox, method, path)).await;
+        assert_eq!(answered.status, 405, "{path}");
+        assert_eq!(answered.header("allow"), Some(allowed));
+        assert_eq!(answered.errors(), ["method_not_allowed"]);
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_request_id_of_its_own() {
+    let sandbox = friendly().await;
+    let answers = [
+        post_event(&sandbox, &event("project_created")).await,
+        post_text(&sandbox, "nonsense").await,
+        finish(request(&sandbox, Method::GET, "/nowhere")).await,
+        finish(client().get(format!("{}/me", sandbox.url()))).await,
+    ];
+    let mut ids: Vec<_> =
+        answers.iter().map(|answer| answer.header("x-request-id").expect("an id")).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), answers.len());
+}

@@ -1,0 +1,88 @@
+//! So many requests in ten seconds.
+
+use std::time::Duration;
+
+use intercom_sandbox::{ManualClock, Sandbox};
+use reqwest::Method;
+
+use crate::support::{Answered, client, event, finish, friendly, post_event, post_text, request};
+
+const NOON: u64 = 1_700_000_003;
+
+fn budget(answered: &Answered) -> [Option<u64>; 3] {
+    ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
+        .map(|name| answered.header(name).map(|value| value.parse().expect("a number")))
+}
+
+#[tokio::test]
+async fn a_window_has_its_budget_and_a_new_one_opens_after_ten_seconds() {
+    let clock = ManualClock::at_unix_seconds(NOON);
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .rate_limit(2)
+        .clock(clock.clone())
+        .start()
+        .await
+        .unwrap();
+    let send = || async { post_event(&sandbox, &event("project_created")).await };
+
+    let first = send().await;
+    assert_eq!((first.status, budget(&first)), (202, [Some(2), Some(1), Some(NOON + 10)]));
+
+    clock.advance(Duration::from_secs(7));
+    let second = send().await;
+    assert_eq!((second.status, budget(&second)), (202, [Some(2), Some(0), Some(NOON + 10)]));
+
+    clock.advance(Duration::from_millis(2_999));
+    let third = send().await;
+    assert_eq!((third.status, budget(&third)), (429, [Some(2), Some(0), Some(NOON + 10)]));
+    assert_eq!(third.errors(), ["rate_limit_exceeded"]);
+
+    // What was refused is not held against the next window, which opens with its first request.
+    clock.advance(Duration::from_secs(3));
+    let fourth = send().await;
+    assert_eq!((fourth.status, budget(&fourth)), (202, [Some(2), Some(1), Some(NOON + 22)]));
+    assert_eq!(sandbox.events().len(), 3);
+}
+
+#[tokio::test]
+async fn all_endpoints_and_refused_events_share_one_budget() {
+    let sandbox = Sandbox::builder()
+        .rate_limit(2)
+        .clock(ManualClock::at_unix_seconds(NOON))
+        .start()
+        .await
+        .unwrap();
+    assert_eq!(finish(request(&sandbox, Method::GET, "/me")).await.status, 200);
+    assert_eq!(post_text(&sandbox, "nonsense").await.status, 400);
+    assert_eq!(finish(request(&sandbox, Method::GET, "/me")).await.status, 429);
+}
+
+#[tokio::test]
+async fn who_is_not_let_in_spends_nothing_and_sees_the_headers() {
+    let sandbox = Sandbox::builder()
+        .rate_limit(1)
+        .clock(ManualClock::at_unix_seconds(NOON))
+        .start()
+        .await
+        .unwrap();
+    let stranger = finish(client().get(format!("{}/me", sandbox.url()))).await;
+    assert_eq!((stranger.status, budget(&stranger)), (401, [Some(1), Some(1), Some(NOON + 10)]));
+    let lost = finish(request(&sandbox, Method::GET, "/nowhere")).await;
+    assert_eq!((lost.status, budget(&lost)), (404, [Some(1), Some(1), Some(NOON + 10)]));
+    assert_eq!(finish(request(&sandbox, Method::GET, "/me")).await.status, 200);
+}
+
+#[tokio::test]
+async fn by_default_it_is_ten_thousand_a_minute() {
+    let sandbox = friendly().await;
+    let answered = post_event(&sandbox, &event("project_created")).await;
+    assert_eq!(budget(&answered)[..2], [Some(1666), Some(1665)]);
+}
+
+#[tokio::test]
+async fn without_a_limit_there_are_no_headers() {
+    let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().start().await.unwrap();
+    let answered = post_event(&sandbox, &event("project_created")).await;
+    assert_eq!((answered.status, budget(&answered)), (202, [None, None, None]));
+}
