@@ -21,7 +21,7 @@ struct Inner {
     method: Method,
     path: String,
     query: Option<String>,
-    headers: HeaderMap,
+    headers: Box<[(HeaderName, HeaderValue)]>,
     body: Bytes,
     status: Option<u16>,
     answer: Bytes,
@@ -40,16 +40,13 @@ pub(crate) struct Answered {
 pub(crate) struct Draft(Inner);
 
 impl Draft {
-    pub(crate) fn new(parts: request::Parts, body: &Bytes, answered: Answered) -> Self {
-        let mut headers = parts.headers;
-        redact(&mut headers);
-        detach(&mut headers);
+    pub(crate) fn new(parts: &request::Parts, body: &Bytes, answered: Answered) -> Self {
         Self(Inner {
             number: 0,
-            method: parts.method,
+            method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().map(str::to_owned),
-            headers,
+            headers: keep(&parts.headers),
             // A copy, since the original holds on to the whole buffer of its connection.
             body: Bytes::copy_from_slice(body),
             status: answered.status,
@@ -88,13 +85,13 @@ impl ReceivedRequest {
 
     /// Whether there was a header of this name; case makes no difference.
     pub fn has_header(&self, name: &str) -> bool {
-        self.inner.headers.contains_key(name)
+        self.values(name).next().is_some()
     }
 
     /// The first header of this name, where it is there and plain text; case makes no difference.
     /// `Authorization` reads `Bearer [redacted]` or the like.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.inner.headers.get(name)?.to_str().ok()
+        self.values(name).next()?.to_str().ok()
     }
 
     /// The names and values of all headers. A value that is not plain text is left out.
@@ -125,6 +122,14 @@ impl ReceivedRequest {
     pub fn event(&self) -> Option<ReceivedEvent> {
         Some(ReceivedEvent { data: Arc::clone(self.inner.event.as_ref()?), request: self.clone() })
     }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
+        self.inner
+            .headers
+            .iter()
+            .filter(move |(key, _)| key.as_str().eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
 }
 
 impl fmt::Debug for ReceivedRequest {
@@ -141,40 +146,38 @@ impl fmt::Debug for ReceivedRequest {
     }
 }
 
-fn redact(headers: &mut HeaderMap) {
-    const BEARER: HeaderValue = HeaderValue::from_static("Bearer [redacted]");
-    const BASIC: HeaderValue = HeaderValue::from_static("Basic [redacted]");
-    const OTHER: HeaderValue = HeaderValue::from_static("[redacted]");
+/// The headers without the credentials, and with values of their own: the originals hold on to the
+/// whole buffer of their connection, many times their size.
+fn keep(headers: &HeaderMap) -> Box<[(HeaderName, HeaderValue)]> {
     const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION];
 
-    for name in CREDENTIALS {
-        let header::Entry::Occupied(mut values) = headers.entry(name) else {
-            continue;
-        };
-        for value in values.iter_mut() {
-            let scheme = value.as_bytes().split(|&byte| byte == b' ').next();
-            *value = match scheme {
-                Some(scheme) if scheme.eq_ignore_ascii_case(b"bearer") => BEARER,
-                Some(scheme) if scheme.eq_ignore_ascii_case(b"basic") => BASIC,
-                _ => OTHER,
-            };
-        }
-    }
+    let mut copies = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
+    let mut copy = |value: &HeaderValue| {
+        copies.extend_from_slice(value.as_bytes());
+        // The bytes were a header's before, so this does not fail.
+        HeaderValue::from_maybe_shared(copies.split().freeze()).unwrap_or_else(|_| value.clone())
+    };
+    headers
+        .iter()
+        .map(|(name, value)| {
+            let kept = if CREDENTIALS.contains(name) { redact(value) } else { copy(value) };
+            (name.clone(), kept)
+        })
+        .collect()
 }
 
-/// Copies the values into one buffer of their own, since the originals hold on to the whole buffer
-/// of their connection, many times their size.
-fn detach(headers: &mut HeaderMap) {
-    let size = headers.values().map(HeaderValue::len).sum();
-    let mut copies = BytesMut::with_capacity(size);
-    for value in headers.values() {
-        copies.extend_from_slice(value.as_bytes());
-    }
-    let mut copies = copies.freeze();
-    for value in headers.values_mut() {
-        // The bytes were a header's before, so this does not fail.
-        if let Ok(copy) = HeaderValue::from_maybe_shared(copies.split_to(value.len())) {
-            *value = copy;
-        }
-    }
+/// What is kept of a credential: its scheme, where it is a known one.
+fn redact(credential: &HeaderValue) -> HeaderValue {
+    let text = credential.as_bytes();
+    let scheme = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+    HeaderValue::from_static(if scheme.len() == text.len() {
+        // One word alone is no scheme, whatever it is.
+        "[redacted]"
+    } else if scheme.eq_ignore_ascii_case(b"bearer") {
+        "Bearer [redacted]"
+    } else if scheme.eq_ignore_ascii_case(b"basic") {
+        "Basic [redacted]"
+    } else {
+        "[redacted]"
+    })
 }

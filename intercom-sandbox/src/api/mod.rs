@@ -55,7 +55,7 @@ async fn answer(State(workspace): State<Arc<Workspace>>, request: Request) -> Re
         Outcome::HangUp | Outcome::Silence => (None, Bytes::new()),
     };
     let answered = Answered { status, body: answer, event };
-    workspace.journal.record(Draft::new(parts, &body, answered));
+    workspace.journal.record(Draft::new(&parts, &body, answered));
 
     match outcome {
         Outcome::Reply(reply) => reply.into_response(),
