@@ -61,11 +61,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
         Message::new()
             .text("`max_keys` is not needed: event `")
             .text(event)
-            .text("` has ")
-            .number(count)
-            .text(" keys, and every event may have ")
-            .number(DEFAULT_MAX_KEYS)
-            .text("; remove it")
+            .text("` has no more than 10 keys, which every event may have; remove it")
             .panic()
     }
 }
@@ -156,13 +152,11 @@ const fn refuse_shared_key(group: &[FieldDescription], key: &str) {
     while i < group.len() {
         match &group[i] {
             FieldDescription::Key(own) if same(own.key, key) => Message::new()
-                .text("the flattened group has the key `")
+                .text("the key `")
                 .text(own.key)
-                .text("`, and so has the event around it (`")
+                .text("` of this flattened group is in the event already, as `")
                 .text(key)
-                .text(
-                    "`): to Intercom they are one, upper and lower case alike; rename one of them",
-                )
+                .text("`: Intercom takes them for one (upper and lower case are the same); rename one of them")
                 .panic(),
             FieldDescription::Key(_) => {}
             FieldDescription::Group(fields) => refuse_shared_key(fields, key),

@@ -148,14 +148,22 @@ mod sealed {
 /// Allowed are strings, numbers, booleans, `null` (the key is left out), `{"url": …, "value": …}` (a
 /// rich link) and `{"amount": …, "currency": …}` (money). A whole number under a key that ends
 /// in `_date` is a date, in Unix seconds.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the value of a metadata key",
+    label = "neither a metadata value nor a `serde_json::Value`",
+    note = "values are flat: text, numbers, `bool`, dates, `Money`, `RichLink`, `Option`, references and smart pointers of these, and a `serde_json::Value` of one of their shapes",
+    note = "implement `MetadataValue` for a type of your own"
+)]
 pub trait DynamicValue: sealed::Sealed {
     /// Writes the value, and says whether there was one.
     #[doc(hidden)]
     fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<V: MetadataValue> sealed::Sealed for V {}
 
+#[diagnostic::do_not_recommend]
 impl<V: MetadataValue> DynamicValue for V {
     fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason> {
         match (V::__KIND == ValueKind::Date, rules::is_date_key(key)) {

@@ -52,7 +52,8 @@ pub trait IntercomEvent {
     message = "`{Self}` does not say whose event it is",
     label = "this event names no contact",
     note = "say it when sending: `tracker.for_contact(Contact::email(\"…\")).send(&event)`",
-    note = "or let a field of the event say it: `#[event(user_id)]`, `#[event(email)]` or `#[event(contact_id)]`"
+    note = "or let a field of the event say it: `#[event(user_id)]`, `#[event(email)]` or `#[event(contact_id)]`",
+    note = "if it is not an event yet, derive `IntercomEvent` first"
 )]
 pub trait IdentifiedEvent: IntercomEvent {}
 
@@ -72,18 +73,21 @@ pub trait EventMetadata {
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
 }
 
-macro_rules! forward {
-    ($($pointer:ty),*) => {$(
-        impl<T: EventMetadata + ?Sized> EventMetadata for $pointer {
-            const FIELDS: &'static [FieldDescription] = T::FIELDS;
+impl<T: EventMetadata + ?Sized> EventMetadata for &T {
+    const FIELDS: &'static [FieldDescription] = T::FIELDS;
 
-            fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
-                T::encode_metadata(self, out);
-            }
-        }
-    )*};
+    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
+        T::encode_metadata(self, out);
+    }
 }
-forward!(&T, Box<T>, Arc<T>);
+
+impl<T: EventMetadata + ?Sized> EventMetadata for Box<T> {
+    const FIELDS: &'static [FieldDescription] = T::FIELDS;
+
+    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
+        T::encode_metadata(self, out);
+    }
+}
 
 /// A group that may be absent, with all of its keys.
 impl<T: EventMetadata> EventMetadata for Option<T> {

@@ -1,6 +1,7 @@
 //! Reads `#[event(…)]` attributes: what is written, where it may stand, and that it stands there once.
 
 use proc_macro2::{Ident, TokenTree};
+use quote::ToTokens;
 use syn::meta::ParseNestedMeta;
 use syn::parse::ParseStream;
 use syn::{Attribute, Lit, LitInt, LitStr, Meta, Path, Token};
@@ -29,6 +30,10 @@ impl Place {
             Place::Group => "a group of keys",
             Place::GroupField => "a field of a group",
         }
+    }
+
+    fn is_field(self) -> bool {
+        matches!(self, Place::Field | Place::GroupField)
     }
 }
 
@@ -113,7 +118,7 @@ pub(crate) struct TypeAttrs {
     pub(crate) rename_all: Attr<RenameRule>,
     pub(crate) max_keys: Attr<LitInt>,
     pub(crate) krate: Attr<Path>,
-    /// Whether a name was written, be it a wrong one: then none is missing.
+    /// Whether a name was written, or what looks as if one were meant: then none is missing.
     pub(crate) named: bool,
 }
 
@@ -126,7 +131,8 @@ impl TypeAttrs {
             krate: Attr::none(),
             named: false,
         };
-        each(attrs, place, errors, |word, meta| {
+        let mut meant_name = false;
+        let read_word = |word: &Ident, meta: ParseNestedMeta<'_>| {
             match word.to_string().as_str() {
                 "name" => {
                     read.named = true;
@@ -148,7 +154,11 @@ impl TypeAttrs {
                 _ => unreachable!("`each` lets only words of this place through"),
             }
             Ok(())
+        };
+        each(attrs, place, errors, read_word, |word| {
+            meant_name |= matches!(word, "" | "rename") || strsim::osa_distance(word, "name") <= 2;
         });
+        read.named |= meant_name;
         read
     }
 }
@@ -181,7 +191,7 @@ impl FieldAttrs {
             contact_id: Attr::none(),
             created_at: Attr::none(),
         };
-        each(attrs, place, errors, |word, meta| {
+        let read_word = |word: &Ident, meta: ParseNestedMeta<'_>| {
             let attribute = match word.to_string().as_str() {
                 "rename" => {
                     let key = text(word, &meta, "rename = \"project_name\"")?;
@@ -210,28 +220,39 @@ impl FieldAttrs {
             }
             attribute.set(word, (), errors);
             Ok(())
-        });
+        };
+        each(attrs, place, errors, read_word, |_| {});
         read
     }
 }
 
-/// Hands each word that may stand here to `read`. After a mistake it goes on with the next word.
+/// Hands each word that may stand here to `read`, and tells `refused` of others. After a mistake it goes
+/// on with the next word.
 fn each(
     attrs: &[Attribute],
     place: Place,
     errors: &Errors,
     mut read: impl FnMut(&Ident, ParseNestedMeta<'_>) -> syn::Result<()>,
+    mut refused: impl FnMut(&str),
 ) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
         if !matches!(attr.meta, Meta::List(_)) {
-            errors.at(&attr.meta, "expected a list in parentheses, as in `#[event(name = \"…\")]`");
+            let example = if place.is_field() { "rename" } else { "name" };
+            errors.at(
+                &attr.meta,
+                format_args!("expected a list in parentheses: `#[event({example} = \"…\")]`"),
+            );
+            refused("");
             continue;
         }
         let parsed = attr.parse_nested_meta(|meta| {
             let input = meta.input;
             let result = match allowed(&meta.path, place) {
                 Ok(word) => read(&word, meta),
-                Err(error) => Err(error),
+                Err(error) => {
+                    refused(&meta.path.to_token_stream().to_string());
+                    Err(error)
+                }
             };
             if let Err(error) = result {
                 errors.push(error);
@@ -273,7 +294,7 @@ fn words(place: Place) -> impl Iterator<Item = &'static str> {
 }
 
 fn unknown(what: &str, place: Place, near: Option<&str>) -> String {
-    let kind = if matches!(place, Field | GroupField) { "field" } else { "event" };
+    let kind = if place.is_field() { "field" } else { "event" };
     match near {
         Some(near) => format!("unknown {kind} attribute {what}, did you mean `{near}`?"),
         None => {
@@ -340,7 +361,7 @@ fn value<'a>(
     meta.value()
 }
 
-fn not_a(tokens: impl quote::ToTokens, word: &Ident, what: &str, example: &str) -> syn::Error {
+fn not_a(tokens: impl ToTokens, word: &Ident, what: &str, example: &str) -> syn::Error {
     syn::Error::new_spanned(tokens, format_args!("`{word}` takes {what}: `{example}`"))
 }
 

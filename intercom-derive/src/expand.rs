@@ -1,10 +1,12 @@
 //! Writes the implementations out.
 //!
-//! Every use of a field's type is written as `<Type as Trait>::…` with the type's own span, so that a
-//! type that is no value is reported once, at the type.
+//! Every use of a field's type is written as `<Type as Trait>::…`, from the type's first token to its
+//! last, so that a type that is no value is reported once, with the caret under the whole type.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::Type;
+use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::generics::{with_bounds, without_lifetimes};
@@ -135,9 +137,36 @@ fn pattern(record: &Record<'_>, wanted: impl Fn(&Usage) -> bool) -> TokenStream 
     quote!(#path { #(#bound)* .. })
 }
 
+/// The name that a pattern gives a field. Its span lies where a mistake in the field's use is to be shown.
 fn binding(field: &Field<'_>) -> Ident {
-    use syn::ext::IdentExt;
-    format_ident!("__{}", field.ident.unraw(), span = Span::mixed_site())
+    let span = match &field.usage {
+        Usage::Value { convert: Convert::With(path), .. } => path.span(),
+        _ => field.ty().span(),
+    };
+    format_ident!("field_{}", field.ident.unraw(), span = span)
+}
+
+/// `<ty as of>::item`, with spans from the type's first token to its last.
+fn item(ty: &Type, of: &str, item: &str) -> TokenStream {
+    let (first, last) = ends(ty);
+    let (of, item) = (Ident::new(of, last), Ident::new(item, last));
+    let open = quote_spanned!(first=> <);
+    let close = quote_spanned!(last=> as __p::#of>::#item);
+    quote!(#open #ty #close)
+}
+
+/// A call of `<ty as of>::method`, with spans as above.
+fn call(ty: &Type, of: &str, method: &str, arguments: TokenStream) -> TokenStream {
+    let (function, (_, last)) = (item(ty, of, method), ends(ty));
+    let arguments = quote_spanned!(last=> (#arguments));
+    quote!(#function #arguments)
+}
+
+/// The spans of the type's first and last token. Only nightly Rust can join them.
+fn ends(ty: &Type) -> (Span, Span) {
+    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
+    let first = spans.next().unwrap_or_else(Span::call_site);
+    (first, spans.last().unwrap_or(first))
 }
 
 /// A key as it stands in the body, with the comma before it. No key needs escaping: see `rules`.
@@ -150,43 +179,46 @@ fn encode(field: &Field<'_>) -> TokenStream {
     let (ty, binding) = (field.ty(), binding(field));
     match &field.usage {
         Usage::Skip | Usage::Role(..) => TokenStream::new(),
-        Usage::Flatten => quote_spanned! {ty.span()=>
-            <#ty as __p::EventMetadata>::encode_metadata(#binding, __out);
-        },
+        Usage::Flatten => {
+            let call = call(ty, "EventMetadata", "encode_metadata", quote!(#binding, __out));
+            quote!(#call;)
+        }
         Usage::Value { key, convert, truncate } => {
-            let member = member(key);
-            let method = match truncate {
-                Some(word) => Ident::new("__truncated", word.span()),
-                None => Ident::new(
-                    if is_date_key(&key.text) {
-                        "__date"
-                    } else if is_stripe_key(&key.text) {
-                        "__stripe"
-                    } else {
-                        "__plain"
-                    },
-                    ty.span(),
-                ),
-            };
+            let (member, (method, _)) = (member(key), method(key, truncate.is_some()));
             match convert {
-                Convert::None => quote_spanned! {ty.span()=>
-                    <#ty as __p::MetadataValue>::#method(#binding, __out, #member);
-                },
+                Convert::None => {
+                    let arguments = quote!(#binding, __out, #member);
+                    let call = call(ty, "MetadataValue", method, arguments);
+                    quote!(#call;)
+                }
                 Convert::Display(_) => {
+                    let method = Ident::new(method, ty.span());
                     let (inner, value) = displayed(field);
                     quote_spanned! {ty.span()=>
-                        __p::MetadataValue::#method(
-                            &__p::display::<#inner>(#value),
-                            __out,
-                            #member,
-                        );
+                        __p::MetadataValue::#method(&__p::display::<#inner>(#value), __out, #member);
                     }
                 }
-                Convert::With(path) => quote_spanned! {path.span()=>
-                    __p::MetadataValue::#method(&#path(#binding), __out, #member);
-                },
+                Convert::With(path) => {
+                    let method = Ident::new(method, path.span());
+                    quote_spanned! {path.span()=>
+                        __p::MetadataValue::#method(&#path(#binding), __out, #member);
+                    }
+                }
             }
         }
+    }
+}
+
+/// The method that writes a value under such a key, and the kinds of value that its bound lets stand there.
+fn method(key: &Key, truncate: bool) -> (&'static str, &'static str) {
+    if truncate {
+        ("__truncated", "Truncate")
+    } else if is_date_key(&key.text) {
+        ("__date", "DateKey")
+    } else if is_stripe_key(&key.text) {
+        ("__stripe", "StripeKey")
+    } else {
+        ("__plain", "PlainKey")
     }
 }
 
@@ -223,20 +255,25 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
     let (ty, doc) = (field.ty(), &field.doc);
     match &field.usage {
         Usage::Skip | Usage::Role(..) => None,
-        Usage::Flatten => Some(quote_spanned! {ty.span()=>
-            __p::FieldDescription::Group(<#ty as __p::EventMetadata>::FIELDS)
-        }),
+        Usage::Flatten => {
+            let fields = item(ty, "EventMetadata", "FIELDS");
+            Some(quote!(__p::FieldDescription::Group(#fields)))
+        }
         Usage::Value { key, convert, .. } => {
             let key = &key.text;
             Some(match convert {
-                Convert::None => quote_spanned! {ty.span()=>
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: #key,
-                        doc: #doc,
-                        kind: <#ty as __p::MetadataValue>::__KIND,
-                        optional: <#ty as __p::MetadataValue>::OPTIONAL,
-                    })
-                },
+                Convert::None => {
+                    let kind = item(ty, "MetadataValue", "__KIND");
+                    let optional = item(ty, "MetadataValue", "OPTIONAL");
+                    quote! {
+                        __p::FieldDescription::Key(__p::KeyDescription {
+                            key: #key,
+                            doc: #doc,
+                            kind: #kind,
+                            optional: #optional,
+                        })
+                    }
+                }
                 Convert::Display(_) => {
                     let optional = inside_option(ty).is_some();
                     quote! {
@@ -341,18 +378,18 @@ fn role_value(record: &Record<'_>, role: Role) -> TokenStream {
     match record.role(role) {
         None => quote!(__p::core::option::Option::None),
         Some(field) => {
-            let (ty, binding, role) = (field.ty(), binding(field), role_trait(role));
-            quote_spanned!(ty.span()=> <#ty as __p::#role>::get(#binding))
+            let binding = binding(field);
+            call(field.ty(), role_trait(role), "get", quote!(#binding))
         }
     }
 }
 
-fn role_trait(role: Role) -> TokenStream {
+fn role_trait(role: Role) -> &'static str {
     match role {
-        Role::UserId => quote!(UserIdRole),
-        Role::Email => quote!(EmailRole),
-        Role::ContactId => quote!(ContactIdRole),
-        Role::CreatedAt => quote!(CreatedAtRole),
+        Role::UserId => "UserIdRole",
+        Role::Email => "EmailRole",
+        Role::ContactId => "ContactIdRole",
+        Role::CreatedAt => "CreatedAtRole",
     }
 }
 
@@ -368,7 +405,7 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
     match &field.usage {
         Usage::Skip | Usage::Flatten => Vec::new(),
         Usage::Role(role, _) => {
-            let role = role_trait(*role);
+            let role = Ident::new(role_trait(*role), Span::call_site());
             vec![quote!(#ty: __p::#role)]
         }
         Usage::Value { convert: Convert::With(_), .. } => Vec::new(),
@@ -377,18 +414,11 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
             vec![quote!(#inner: __p::Display)]
         }
         Usage::Value { convert: Convert::None, key, truncate } => {
-            let key_kind = if truncate.is_some() {
-                quote!(Truncate)
-            } else if is_date_key(&key.text) {
-                quote!(DateKey)
-            } else if is_stripe_key(&key.text) {
-                quote!(StripeKey)
-            } else {
-                quote!(PlainKey)
-            };
+            let (_, kinds) = method(key, truncate.is_some());
+            let kinds = Ident::new(kinds, Span::call_site());
             vec![
                 quote!(#ty: __p::MetadataValue),
-                quote!(<#ty as __p::MetadataValue>::Kind: __p::#key_kind),
+                quote!(<#ty as __p::MetadataValue>::Kind: __p::#kinds),
             ]
         }
     }

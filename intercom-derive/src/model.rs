@@ -113,7 +113,7 @@ impl<'a> Input<'a> {
         let records = match (&original.data, target) {
             (Data::Struct(data), _) => {
                 if target == Target::Event {
-                    require_name(&attrs, &original.ident, "struct", errors);
+                    require_name(&attrs, &original.ident, None, errors);
                 }
                 Vec::from_iter(Record::from_syn(
                     &original.ident,
@@ -133,7 +133,7 @@ impl<'a> Input<'a> {
                 let rule = attrs.rename_all.value().copied();
                 let record = |variant: &'a syn::Variant| {
                     let attrs = TypeAttrs::read(&variant.attrs, Place::Variant, errors);
-                    require_name(&attrs, &variant.ident, "variant", errors);
+                    require_name(&attrs, &variant.ident, Some(&original.ident), errors);
                     let (ident, fields) = (&variant.ident, &variant.fields);
                     Record::from_syn(
                         ident,
@@ -170,14 +170,19 @@ impl<'a> Input<'a> {
     }
 }
 
-fn require_name(attrs: &TypeAttrs, ident: &Ident, what: &str, errors: &Errors) {
-    if !attrs.named {
-        let name = snake_case(&ident.unraw().to_string());
-        errors.at(
-            ident,
-            format_args!("this {what} has no event name: put `#[event(name = \"{name}\")]` on it (it is never taken from the {what}, so that renaming that does not rename the event)"),
-        );
+/// Refuses an event without a name, and suggests one.
+fn require_name(attrs: &TypeAttrs, ident: &Ident, enum_ident: Option<&Ident>, errors: &Errors) {
+    if attrs.named {
+        return;
     }
+    let words =
+        enum_ident.into_iter().chain([ident]).map(|word| snake_case(&word.unraw().to_string()));
+    let name = words.collect::<Vec<_>>().join("_");
+    let what = if enum_ident.is_some() { "variant" } else { "struct" };
+    errors.at(
+        ident,
+        format_args!("this {what} has no event name: put `#[event(name = \"{name}\")]` on it (the name is written out, so that renaming the {what} does not rename the event)"),
+    );
 }
 
 impl<'a> Record<'a> {

@@ -74,7 +74,7 @@ fn check_keys(record: &Record<'_>, errors: &Errors) {
         let fix = if key.renamed {
             "choose another"
         } else {
-            "set one with `#[event(rename = \"…\")]`"
+            "set another with `#[event(rename = \"…\")]`"
         };
         if let Some(mistake) = rules::key_mistake(&key.text, fix) {
             errors.push(syn::Error::new(key.span, mistake));
@@ -129,7 +129,7 @@ fn check_count(record: &Record<'_>, target: Target, errors: &Errors) {
         && count <= DEFAULT_MAX_KEYS
         && !record.has_flatten()
     {
-        errors.at(literal, format_args!("`max_keys` is not needed: this event has {count} keys, and every event may have 10; remove it"));
+        errors.at(literal, "`max_keys` is not needed: this event has no more than 10 keys, which every event may have; remove it");
     }
 }
 

@@ -1,1 +1,1 @@
-//! Being built.
+//! Nothing here: the tests of this crate stand in its `tests` folder.

@@ -69,31 +69,26 @@ pub trait StripeKey: Kind {}
 pub trait Truncate: Kind {}
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident: $($key:ident)*;)*) => {$(
-        $(#[$doc])*
+    ($($name:ident)*) => {$(
+        #[doc = concat!("See [`ValueKind::", stringify!($name), "`].")]
         #[derive(Debug)]
         pub enum $name {}
         impl sealed::Sealed for $name {}
         impl Kind for $name {
             const KIND: ValueKind = ValueKind::$name;
         }
-        $(impl $key for $name {})*
     )*};
 }
 
-kinds! {
-    /// See [`ValueKind::Text`].
-    Text: PlainKey StripeKey Truncate;
-    /// See [`ValueKind::Number`].
-    Number: PlainKey;
-    /// See [`ValueKind::Boolean`].
-    Boolean: PlainKey;
-    /// See [`ValueKind::Date`].
-    Date: DateKey;
-    /// See [`ValueKind::Link`].
-    Link: PlainKey;
-    /// See [`ValueKind::RichLink`].
-    RichLink: PlainKey;
-    /// See [`ValueKind::Money`].
-    Money: PlainKey;
-}
+kinds!(Text Number Boolean Date Link RichLink Money);
+
+// Written out, because the compiler shows these lines to who breaks the rules above.
+impl PlainKey for Text {}
+impl StripeKey for Text {}
+impl Truncate for Text {}
+impl PlainKey for Number {}
+impl PlainKey for Boolean {}
+impl DateKey for Date {}
+impl PlainKey for Link {}
+impl PlainKey for RichLink {}
+impl PlainKey for Money {}

@@ -1,0 +1,18 @@
+use intercom_core::{EventMetadata, IntercomEvent};
+
+#[derive(EventMetadata)]
+struct Billing {
+    plan: String,
+    seats: u32,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "project_created")]
+struct ProjectCreated {
+    #[event(flatten)]
+    billing: Billing,
+    #[event(rename = "Plan")]
+    tariff: String,
+}
+
+fn main() {}

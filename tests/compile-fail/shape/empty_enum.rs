@@ -1,0 +1,6 @@
+use intercom_core::IntercomEvent;
+
+#[derive(IntercomEvent)]
+enum Project {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use intercom_core::EventMetadata;
+
+#[derive(EventMetadata)]
+enum Billing {
+    Free,
+}
+
+fn main() {}

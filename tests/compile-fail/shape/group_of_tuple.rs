@@ -1,0 +1,6 @@
+use intercom_core::EventMetadata;
+
+#[derive(EventMetadata)]
+struct Billing(String);
+
+fn main() {}

@@ -1,0 +1,12 @@
+use intercom_core::IntercomEvent;
+
+struct Owner;
+
+#[derive(IntercomEvent)]
+#[event(name = "project_created")]
+struct ProjectCreated {
+    #[event(display)]
+    owner: Owner,
+}
+
+fn main() {}
