@@ -168,12 +168,8 @@ fn keep(headers: &HeaderMap) -> Box<[(HeaderName, HeaderValue)]> {
 
 /// What is kept of a credential: its scheme, where it is a known one.
 fn redact(credential: &HeaderValue) -> HeaderValue {
-    let text = credential.as_bytes();
-    let scheme = text.split(|&byte| byte == b' ').next().unwrap_or_default();
-    HeaderValue::from_static(if scheme.len() == text.len() {
-        // One word alone is no scheme, whatever it is.
-        "[redacted]"
-    } else if scheme.eq_ignore_ascii_case(b"bearer") {
+    let scheme = credential.as_bytes().split(|&byte| byte == b' ').next().unwrap_or_default();
+    HeaderValue::from_static(if scheme.eq_ignore_ascii_case(b"bearer") {
         "Bearer [redacted]"
     } else if scheme.eq_ignore_ascii_case(b"basic") {
         "Basic [redacted]"
