@@ -251,7 +251,8 @@ impl SendError {
 
 impl From<InvalidEvent> for SendError {
     fn from(invalid: InvalidEvent) -> Self {
-        SendError::new(ErrorKind::InvalidEvent).with_source(invalid)
+        let name = invalid.event_name().clone();
+        SendError::new(ErrorKind::InvalidEvent).with_source(invalid).for_event(name)
     }
 }
 

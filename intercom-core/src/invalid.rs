@@ -53,6 +53,10 @@ impl InvalidEvent {
         InvalidEvent { event, key, reason }
     }
 
+    pub(crate) fn event_name(&self) -> &EventName {
+        &self.event
+    }
+
     /// The name of the event.
     pub fn event(&self) -> &str {
         &self.event

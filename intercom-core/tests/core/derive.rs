@@ -1,0 +1,338 @@
+//! What each attribute of the derive does on the wire.
+
+use std::fmt;
+use std::time::Duration;
+
+use intercom_core::{EventMetadata, IntercomEvent, Reason, RichLink, Timestamp, ValueError};
+
+use crate::{encode, metadata};
+
+#[test]
+fn keys_stand_in_the_order_of_the_fields() {
+    #[derive(IntercomEvent)]
+    #[event(name = "ordered")]
+    struct Ordered {
+        z: u8,
+        a: u8,
+        m: Option<u8>,
+        b: u8,
+    }
+
+    assert_eq!(metadata(&Ordered { z: 1, a: 2, m: Some(3), b: 4 }), r#"{"z":1,"a":2,"m":3,"b":4}"#);
+    assert_eq!(metadata(&Ordered { z: 1, a: 2, m: None, b: 4 }), r#"{"z":1,"a":2,"b":4}"#);
+}
+
+#[test]
+fn an_event_without_keys_has_no_metadata() {
+    #[derive(IntercomEvent)]
+    #[event(name = "Signed \"in\"")]
+    struct SignedIn;
+
+    #[derive(IntercomEvent)]
+    #[event(name = "signed-out")]
+    struct SignedOut {}
+
+    let body = encode(&SignedIn).unwrap();
+    assert_eq!(
+        body.body(),
+        r#"{"event_name":"Signed \"in\"","created_at":1700000000,"user_id":"1"}"#
+    );
+    assert_eq!(body.metadata(), None);
+    assert_eq!(encode(&SignedOut {}).unwrap().metadata(), None);
+}
+
+#[test]
+fn the_metadata_is_a_slice_of_the_body() {
+    #[derive(IntercomEvent)]
+    #[event(name = "sliced")]
+    struct Sliced {
+        key: u8,
+    }
+
+    let event = encode(&Sliced { key: 1 }).unwrap();
+    let metadata = event.body().slice_ref(event.metadata().unwrap());
+    assert_eq!(metadata, r#"{"key":1}"#);
+}
+
+#[test]
+fn renaming() {
+    #[derive(IntercomEvent)]
+    #[event(name = "renamed", rename_all = "camelCase")]
+    struct Renamed {
+        project_id: u8,
+        #[event(rename = "The Name")]
+        project_name: u8,
+        r#match: u8,
+    }
+
+    assert_eq!(
+        metadata(&Renamed { project_id: 1, project_name: 2, r#match: 3 }),
+        r#"{"projectId":1,"The Name":2,"match":3}"#
+    );
+}
+
+#[test]
+fn every_form_of_key() {
+    macro_rules! key {
+        ($rule:literal) => {{
+            #[derive(IntercomEvent)]
+            #[event(name = "formed", rename_all = $rule)]
+            struct Formed {
+                project_owner_id: u8,
+            }
+            metadata(&Formed { project_owner_id: 1 })
+        }};
+    }
+    assert_eq!(key!("lowercase"), r#"{"project_owner_id":1}"#);
+    assert_eq!(key!("UPPERCASE"), r#"{"PROJECT_OWNER_ID":1}"#);
+    assert_eq!(key!("PascalCase"), r#"{"ProjectOwnerId":1}"#);
+    assert_eq!(key!("camelCase"), r#"{"projectOwnerId":1}"#);
+    assert_eq!(key!("snake_case"), r#"{"project_owner_id":1}"#);
+    assert_eq!(key!("SCREAMING_SNAKE_CASE"), r#"{"PROJECT_OWNER_ID":1}"#);
+    assert_eq!(key!("kebab-case"), r#"{"project-owner-id":1}"#);
+    assert_eq!(key!("SCREAMING-KEBAB-CASE"), r#"{"PROJECT-OWNER-ID":1}"#);
+}
+
+struct Coordinates(u8, u8);
+
+impl fmt::Display for Coordinates {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}\"{}", self.0, self.1)
+    }
+}
+
+#[test]
+fn skipping_displaying_converting() {
+    fn minutes(duration: &Duration) -> u64 {
+        duration.as_secs() / 60
+    }
+
+    fn first_word(text: &String) -> Option<&str> {
+        text.split_whitespace().next()
+    }
+
+    #[derive(IntercomEvent)]
+    #[event(name = "converted")]
+    struct Converted {
+        #[event(skip)]
+        #[expect(dead_code, reason = "skipped, and so never read")]
+        secret: Vec<u8>,
+        #[event(display)]
+        place: Coordinates,
+        #[event(display)]
+        other: Option<Coordinates>,
+        #[event(with = minutes)]
+        lasted: Duration,
+        #[event(with = first_word)]
+        title: String,
+        #[event(with = std::vec::Vec::len)]
+        items: Vec<u8>,
+    }
+
+    let event = |other, title: &str| Converted {
+        secret: vec![1],
+        place: Coordinates(1, 2),
+        other,
+        lasted: Duration::from_secs(600),
+        title: title.into(),
+        items: vec![1, 2, 3],
+    };
+    assert_eq!(
+        metadata(&event(None, "Apollo 11")),
+        r#"{"place":"1\"2","lasted":10,"title":"Apollo","items":3}"#
+    );
+    assert_eq!(
+        metadata(&event(Some(Coordinates(3, 4)), " ")),
+        r#"{"place":"1\"2","other":"3\"4","lasted":10,"items":3}"#
+    );
+}
+
+#[test]
+fn truncating_cuts_at_255_characters() {
+    fn trim<'a>(text: &&'a str) -> &'a str {
+        text.trim()
+    }
+
+    #[derive(IntercomEvent)]
+    #[event(name = "cut")]
+    struct Cut<'a> {
+        #[event(truncate)]
+        text: &'a str,
+        #[event(truncate, display)]
+        shown: &'a str,
+        #[event(truncate, with = trim)]
+        trimmed: &'a str,
+    }
+
+    let long = "é".repeat(300);
+    let cut = "é".repeat(255);
+    assert_eq!(
+        metadata(&Cut { text: &long, shown: &long, trimmed: &long }),
+        format!(r#"{{"text":"{cut}","shown":"{cut}","trimmed":"{cut}"}}"#)
+    );
+    assert_eq!(
+        metadata(&Cut { text: "a", shown: "b", trimmed: " c " }),
+        r#"{"text":"a","shown":"b","trimmed":"c"}"#
+    );
+}
+
+#[test]
+fn a_displayed_text_obeys_the_limit_and_may_fail() {
+    struct Broken;
+
+    impl fmt::Display for Broken {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("half")?;
+            Err(fmt::Error)
+        }
+    }
+
+    #[derive(IntercomEvent)]
+    #[event(name = "shown")]
+    struct Shown<T> {
+        before: u8,
+        #[event(display)]
+        text: T,
+    }
+
+    let reason = |error: intercom_core::InvalidEvent| {
+        assert_eq!((error.event(), error.key()), ("shown", Some("text")));
+        error.reason().clone()
+    };
+    let error = encode(&Shown { before: 1, text: Broken }).unwrap_err();
+    assert_eq!(reason(error), Reason::Value(ValueError::Display));
+    let error = encode(&Shown { before: 1, text: "a".repeat(300) }).unwrap_err();
+    assert_eq!(reason(error), Reason::Value(ValueError::TooLong { chars: 300 }));
+}
+
+#[test]
+fn the_first_mistake_is_the_one_reported() {
+    #[derive(IntercomEvent)]
+    #[event(name = "twice_wrong")]
+    struct TwiceWrong {
+        first: f64,
+        second: RichLink,
+    }
+
+    let event = TwiceWrong { first: f64::NAN, second: RichLink::new("", "") };
+    assert_eq!(encode(&event).unwrap_err().key(), Some("first"));
+}
+
+#[derive(EventMetadata)]
+struct Billing<'a> {
+    plan: &'a str,
+    seats: Option<u32>,
+}
+
+#[derive(EventMetadata)]
+#[event(rename_all = "UPPERCASE")]
+struct Account<'a> {
+    name: &'a str,
+    #[event(flatten)]
+    billing: Option<Billing<'a>>,
+}
+
+#[test]
+fn flattening_spreads_keys_in_place() {
+    #[derive(IntercomEvent)]
+    #[event(name = "flat")]
+    struct Flat<'a> {
+        before: u8,
+        #[event(flatten)]
+        account: Account<'a>,
+        #[event(flatten)]
+        boxed: Box<Range>,
+        after: u8,
+    }
+
+    #[derive(EventMetadata)]
+    struct Range {
+        low: u8,
+        high: u8,
+    }
+
+    let flat = |billing| Flat {
+        before: 1,
+        account: Account { name: "Acme", billing },
+        boxed: Box::new(Range { low: 3, high: 4 }),
+        after: 2,
+    };
+    assert_eq!(
+        metadata(&flat(Some(Billing { plan: "team", seats: Some(9) }))),
+        r#"{"before":1,"NAME":"Acme","plan":"team","seats":9,"low":3,"high":4,"after":2}"#
+    );
+    assert_eq!(metadata(&flat(None)), r#"{"before":1,"NAME":"Acme","low":3,"high":4,"after":2}"#);
+}
+
+#[test]
+fn an_enum_has_an_event_a_variant() {
+    #[derive(IntercomEvent)]
+    #[event(rename_all = "camelCase")]
+    enum Project {
+        #[event(name = "project_created")]
+        Created { project_id: u64 },
+        #[event(name = "project_renamed", rename_all = "snake_case")]
+        Renamed { project_id: u64, new_name: String },
+        #[event(name = "projects_listed")]
+        Listed,
+    }
+
+    let name = |event: &Project| encode(event).unwrap().name().to_owned();
+    let created = Project::Created { project_id: 7 };
+    let renamed = Project::Renamed { project_id: 7, new_name: "Gemini".into() };
+    assert_eq!(
+        (name(&created), metadata(&created)),
+        ("project_created".into(), r#"{"projectId":7}"#.into())
+    );
+    assert_eq!(
+        (name(&renamed), metadata(&renamed)),
+        ("project_renamed".into(), r#"{"project_id":7,"new_name":"Gemini"}"#.into())
+    );
+    assert_eq!(
+        (name(&Project::Listed), metadata(&Project::Listed)),
+        ("projects_listed".into(), String::new())
+    );
+}
+
+#[test]
+fn generics_with_bounds_defaults_and_constants() {
+    #[derive(IntercomEvent)]
+    #[event(name = "generic")]
+    struct Generic<'a, T, U: ?Sized = str, const N: usize = 3>
+    where
+        T: Clone,
+    {
+        value: Option<T>,
+        borrowed: &'a U,
+        #[event(with = length)]
+        many: [u8; N],
+        at_date: Timestamp,
+    }
+
+    fn length<const N: usize>(many: &[u8; N]) -> usize {
+        many.len()
+    }
+
+    let event = Generic::<u8> {
+        value: Some(1),
+        borrowed: "text",
+        many: [0; 3],
+        at_date: Timestamp::from_unix_seconds(2),
+    };
+    assert_eq!(metadata(&event), r#"{"value":1,"borrowed":"text","many":3,"at_date":2}"#);
+}
+
+#[test]
+fn twenty_keys_when_asked_for() {
+    #[derive(IntercomEvent, Default)]
+    #[event(name = "many_keys", max_keys = 20)]
+    #[rustfmt::skip]
+    struct ManyKeys {
+        k01: u8, k02: u8, k03: u8, k04: u8, k05: u8, k06: u8, k07: u8, k08: u8, k09: u8, k10: u8,
+        k11: u8, k12: u8, k13: u8, k14: u8, k15: u8, k16: u8, k17: u8, k18: u8, k19: u8, k20: u8,
+    }
+
+    let keys =
+        encode(&ManyKeys::default()).unwrap().to_json()["metadata"].as_object().unwrap().len();
+    assert_eq!(keys, 20);
+}

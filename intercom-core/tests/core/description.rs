@@ -1,0 +1,78 @@
+//! The description of events as data.
+
+use std::time::SystemTime;
+
+use intercom_core::{EventMetadata, FieldDescription, IntercomEvent, Money, RichLink, ValueKind};
+
+/// What a customer pays.
+#[derive(EventMetadata)]
+struct Billing {
+    /// The plan's name.
+    plan: String,
+    price: Option<Money>,
+}
+
+/// Something about a project.
+///
+/// In two paragraphs.
+#[derive(IntercomEvent)]
+#[expect(dead_code, reason = "only described, never made")]
+enum Project {
+    /// It began.
+    #[event(name = "project_created")]
+    Created {
+        #[event(user_id)]
+        owner: u64,
+        /// The number in its address.
+        project_id: u64,
+        due_date: Option<SystemTime>,
+        #[event(display)]
+        code: char,
+        #[event(with = home)]
+        host: String,
+        #[event(flatten)]
+        billing: Billing,
+        #[event(skip)]
+        secret: (),
+    },
+    #[event(name = "project_deleted")]
+    Deleted {
+        #[event(email)]
+        by: String,
+    },
+}
+
+fn home(host: &String) -> Option<RichLink> {
+    Some(RichLink::new(format!("https://{host}"), host.as_str()))
+}
+
+#[test]
+fn names_docs_kinds_and_what_is_optional() {
+    let [created, deleted] = Project::EVENTS else { panic!("two events") };
+    assert_eq!((created.name, created.doc, created.max_keys), ("project_created", "It began.", 10));
+    assert_eq!((deleted.name, deleted.doc, deleted.fields.len()), ("project_deleted", "", 0));
+    assert!(created.identified && deleted.identified);
+
+    let keys: Vec<_> =
+        created.keys().into_iter().map(|key| (key.key, key.doc, key.kind, key.optional)).collect();
+    assert_eq!(
+        keys,
+        [
+            ("project_id", "The number in its address.", ValueKind::Number, false),
+            ("due_date", "", ValueKind::Date, true),
+            ("code", "", ValueKind::Text, false),
+            ("host", "", ValueKind::RichLink, true),
+            ("plan", "The plan's name.", ValueKind::Text, false),
+            ("price", "", ValueKind::Money, true),
+        ]
+    );
+    assert!(
+        matches!(created.fields[4], FieldDescription::Group(fields) if fields == Billing::FIELDS)
+    );
+}
+
+#[test]
+fn a_description_is_constant() {
+    const NAME: &str = Project::EVENTS[0].name;
+    assert_eq!(NAME, "project_created");
+}

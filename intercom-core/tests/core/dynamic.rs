@@ -1,0 +1,173 @@
+//! Events built at run time obey the rules of derived ones.
+
+use intercom_core::rules::{KeyError, NameError};
+use intercom_core::{
+    Currency, DynamicEvent, DynamicValue, Money, Reason, RichLink, Timestamp, ValueError,
+};
+use serde_json::json;
+
+use crate::metadata;
+
+fn with(key: &str, value: impl DynamicValue) -> Result<String, Reason> {
+    let event = DynamicEvent::new("tested").unwrap();
+    match event.with(key, value) {
+        Ok(event) => Ok(metadata(&event)),
+        Err(error) => {
+            assert_eq!((error.event(), error.key()), ("tested", Some(key)));
+            Err(error.reason().clone())
+        }
+    }
+}
+
+#[test]
+fn names() {
+    let mistake = |name: &str| DynamicEvent::new(name).unwrap_err();
+    for name in ["project_created", "Product Viewed", "updated-plan", "été", "a\"b"] {
+        DynamicEvent::new(name).unwrap();
+    }
+    for name in ["", " ", "\t\u{a0}"] {
+        assert_eq!(mistake(name).reason(), &Reason::Name(NameError::Blank));
+    }
+    assert_eq!(mistake("a.b").reason(), &Reason::Name(NameError::Rewritten('.')));
+    assert_eq!(mistake("a$b").reason(), &Reason::Name(NameError::Rewritten('$')));
+    assert_eq!(mistake("a\0").reason(), &Reason::Name(NameError::Control('\0')));
+    assert_eq!(mistake("a.b").event(), "a.b");
+}
+
+#[test]
+fn keys() {
+    for key in ["a", "Project Name", "plan-2", "名前", "a:b", "(a)", "_"] {
+        assert_eq!(with(key, 1), Ok(format!("{{\"{key}\":1}}")));
+    }
+    for c in ".$~`!@#%^&*'\"{}|\\\0\n\u{7f}".chars() {
+        assert_eq!(with(&format!("a{c}"), 1), Err(KeyError::Forbidden(c).into()));
+    }
+    for key in ["type", "Type", "TYPE"] {
+        assert_eq!(with(key, 1), Err(KeyError::Reserved.into()));
+    }
+    assert_eq!(with(" ", 1), Err(KeyError::Blank.into()));
+}
+
+#[test]
+fn a_key_stands_once_whatever_its_case() {
+    let event = DynamicEvent::new("tested").unwrap().with("Straße", 1).unwrap();
+    let error = event.clone().with("STRAßE", 2).unwrap_err();
+    assert_eq!(error.reason(), &Reason::Key(KeyError::Duplicate));
+    assert_eq!(metadata(&event), r#"{"Straße":1}"#);
+}
+
+#[test]
+fn ten_keys_or_as_many_as_asked_for() {
+    let fill = |mut event: DynamicEvent, count: usize| {
+        for i in 0..count {
+            event = event.with(format!("key_{i}"), i)?;
+        }
+        Ok::<_, intercom_core::InvalidEvent>(event)
+    };
+    let event = || DynamicEvent::new("tested").unwrap();
+    fill(event(), 10).unwrap();
+    assert_eq!(
+        fill(event(), 11).unwrap_err().reason(),
+        &Reason::Key(KeyError::TooMany { max: 10 })
+    );
+    fill(event().max_keys(20).unwrap(), 20).unwrap();
+    assert_eq!(
+        fill(event().max_keys(12).unwrap(), 13).unwrap_err().reason(),
+        &Reason::Key(KeyError::TooMany { max: 12 })
+    );
+    for max in [0, 10, 21] {
+        let error = event().max_keys(max).unwrap_err();
+        assert_eq!(error.reason(), &Reason::Key(KeyError::LimitOutOfRange(max)));
+    }
+    // What is absent takes no place.
+    fill(event(), 10).unwrap().with("absent", None::<u8>).unwrap();
+}
+
+#[test]
+fn values_of_the_library() {
+    assert_eq!(with("a", 7), Ok(r#"{"a":7}"#.into()));
+    assert_eq!(with("a", "text"), Ok(r#"{"a":"text"}"#.into()));
+    assert_eq!(with("a", None::<&str>), Ok(String::new()));
+    assert_eq!(
+        with("a", Money::new(5, Currency::EUR)),
+        Ok(r#"{"a":{"amount":5,"currency":"eur"}}"#.into())
+    );
+    assert_eq!(with("a", f64::NAN), Err(ValueError::NotFinite.into()));
+    assert_eq!(with("a", "a".repeat(256)), Err(ValueError::TooLong { chars: 256 }.into()));
+    assert_eq!(with("a", RichLink::new("", "")), Err(ValueError::InvalidLink.into()));
+}
+
+#[test]
+fn dates_and_their_keys() {
+    let time = Timestamp::from_unix_seconds(5);
+    for key in ["due_date", "Due_Date", "_date"] {
+        assert_eq!(with(key, time), Ok(format!("{{\"{key}\":5}}")));
+        assert_eq!(with(key, 5), Err(ValueError::NotADate.into()));
+        assert_eq!(with(key, "5"), Err(ValueError::NotADate.into()));
+        assert_eq!(with(key, json!(5)), Ok(format!("{{\"{key}\":5}}")));
+        assert_eq!(with(key, json!(5.5)), Err(ValueError::NotADate.into()));
+        assert_eq!(with(key, json!("5")), Err(ValueError::NotADate.into()));
+    }
+    assert_eq!(with("due", time), Err(ValueError::DateWithoutSuffix.into()));
+    let milliseconds = 1_700_000_000_000_i64;
+    assert_eq!(with("due_date", json!(milliseconds)), Err(ValueError::Milliseconds.into()));
+}
+
+#[test]
+fn stripe_ids_are_text() {
+    assert_eq!(with("stripe_customer", "cus_1"), Ok(r#"{"stripe_customer":"cus_1"}"#.into()));
+    assert_eq!(with("Stripe_Invoice", 7), Err(ValueError::NotAStripeId.into()));
+    assert_eq!(with("stripe_charge", json!(7)), Err(ValueError::NotAStripeId.into()));
+}
+
+#[test]
+fn json_of_an_allowed_shape() {
+    for (value, wire) in [
+        (json!("text"), r#""text""#),
+        (json!(-7), "-7"),
+        (json!(u64::MAX), "18446744073709551615"),
+        (json!(1.5), "1.5"),
+        (json!(true), "true"),
+        (json!({"value": "text", "url": "https://a.b"}), r#"{"url":"https://a.b","value":"text"}"#),
+        (json!({"currency": "EUR", "amount": 5}), r#"{"amount":5,"currency":"eur"}"#),
+    ] {
+        assert_eq!(with("a", &value), Ok(format!("{{\"a\":{wire}}}")));
+        assert_eq!(with("a", value), Ok(format!("{{\"a\":{wire}}}")));
+    }
+    assert_eq!(with("a", json!(null)), Ok(String::new()));
+}
+
+#[test]
+fn json_of_another_shape() {
+    for value in [
+        json!([]),
+        json!([1]),
+        json!({}),
+        json!({"a": 1}),
+        json!({"url": "https://a.b"}),
+        json!({"url": "https://a.b", "value": 1}),
+        json!({"url": "https://a.b", "value": "text", "more": 1}),
+        json!({"amount": "5", "currency": "eur"}),
+        json!({"amount": 5, "currency": "eur", "url": "https://a.b"}),
+    ] {
+        assert_eq!(with("a", &value), Err(ValueError::Nested.into()), "{value}");
+    }
+    let mistake = |value| with("a", value).unwrap_err();
+    assert_eq!(
+        mistake(json!({"amount": 5.5, "currency": "eur"})),
+        ValueError::FractionalAmount.into()
+    );
+    assert_eq!(
+        mistake(json!({"amount": 5, "currency": "euro"})),
+        ValueError::InvalidCurrency.into()
+    );
+    assert_eq!(mistake(json!({"url": "a.b", "value": ""})), ValueError::InvalidLink.into());
+}
+
+#[test]
+fn debug_shows_keys_and_no_values() {
+    let event = DynamicEvent::new("tested").unwrap().with("colour", "chartreuse").unwrap();
+    let shown = format!("{event:?}");
+    assert!(shown.contains("tested") && shown.contains("colour"));
+    assert!(!shown.contains("chartreuse"));
+}

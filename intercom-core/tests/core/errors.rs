@@ -1,0 +1,81 @@
+//! Errors answer what happened and what to do, and show nothing private.
+
+use std::error::Error;
+use std::time::Duration;
+
+use intercom_core::{ApiError, DynamicEvent, ErrorKind, SendError};
+
+const KINDS: [(ErrorKind, [bool; 3]); 13] = [
+    // Retryable, permanent, needs an operator.
+    (ErrorKind::InvalidEvent, [false, true, false]),
+    (ErrorKind::Rejected, [false, true, false]),
+    (ErrorKind::EventNameLimit, [false, true, false]),
+    (ErrorKind::UnknownContact, [false, false, false]),
+    (ErrorKind::AmbiguousContact, [false, true, false]),
+    (ErrorKind::Unauthorized, [false, false, true]),
+    (ErrorKind::Forbidden, [false, false, true]),
+    (ErrorKind::RateLimited, [true, false, false]),
+    (ErrorKind::Unavailable, [true, false, false]),
+    (ErrorKind::Timeout, [true, false, false]),
+    (ErrorKind::Connection, [true, false, false]),
+    (ErrorKind::UnexpectedAnswer, [false, false, true]),
+    (ErrorKind::Unsupported, [false, false, true]),
+];
+
+#[test]
+fn each_kind_answers_the_three_questions() {
+    for (kind, answers) in KINDS {
+        let error = SendError::new(kind);
+        assert_eq!(
+            [error.is_retryable(), error.is_permanent(), error.needs_operator()],
+            answers,
+            "{kind:?}"
+        );
+        assert_eq!(error.kind(), kind);
+    }
+}
+
+#[test]
+fn the_message_says_all_that_is_known() {
+    let error = SendError::new(ErrorKind::Rejected)
+        .with_status(422)
+        .with_answers(vec![
+            ApiError::new("parameter_invalid").with_field("created_at").with_message("too late"),
+            ApiError::new("other"),
+        ])
+        .with_retry_after(Duration::from_millis(1500))
+        .with_request_id("req-1");
+    assert_eq!(
+        error.to_string(),
+        "Intercom refused it (HTTP 422): parameter_invalid in created_at, \"too late\": other; again after 2 s [request req-1]"
+    );
+    assert_eq!((error.status(), error.request_id()), (Some(422), Some("req-1")));
+    assert_eq!(error.retry_after(), Some(Duration::from_millis(1500)));
+    assert_eq!(error.answers()[0].field.as_deref(), Some("created_at"));
+}
+
+#[test]
+fn the_source_is_given_and_not_repeated() {
+    let error = SendError::new(ErrorKind::Connection).with_source("broken pipe");
+    assert!(!error.to_string().contains("broken pipe"));
+    assert_eq!(error.source().unwrap().to_string(), "broken pipe");
+    assert!(error.invalid_event().is_none());
+}
+
+#[test]
+fn an_invalid_event_becomes_an_error_that_says_so() {
+    let invalid = DynamicEvent::new("tested").unwrap().with("a", f64::NAN).unwrap_err();
+    let error = SendError::from(invalid.clone());
+    assert_eq!(error.kind(), ErrorKind::InvalidEvent);
+    assert_eq!(error.invalid_event(), Some(&invalid));
+    assert_eq!(error.to_string(), format!("not sent: {invalid}"));
+    assert!(error.source().is_none(), "its message is part of the error's own");
+}
+
+#[test]
+fn errors_travel_between_threads() {
+    fn check<T: Send + Sync + 'static>() {}
+    check::<SendError>();
+    check::<intercom_core::InvalidEvent>();
+    assert_eq!(size_of::<SendError>(), size_of::<usize>());
+}

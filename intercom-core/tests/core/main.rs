@@ -1,0 +1,23 @@
+//! What `intercom-core` promises, through its public API.
+
+mod contacts;
+mod currencies;
+mod derive;
+mod description;
+mod dynamic;
+mod errors;
+mod tracker;
+mod values;
+
+use intercom_core::{Contact, DataEvent, IntercomEvent, InvalidEvent, Timestamp};
+
+/// The body of an event of one contact in one second.
+fn encode(event: &impl IntercomEvent) -> Result<DataEvent, InvalidEvent> {
+    DataEvent::new(event, Contact::user_id("1"), Timestamp::from_unix_seconds(1_700_000_000))
+}
+
+/// The metadata of an event as it stands in the body.
+fn metadata(event: &impl IntercomEvent) -> String {
+    let event = encode(event).unwrap();
+    String::from_utf8(event.metadata().unwrap_or_default().to_vec()).unwrap()
+}

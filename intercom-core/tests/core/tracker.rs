@@ -1,0 +1,152 @@
+//! Sending: when an event is encoded, what its time is, and what the transports for tests do.
+
+use std::sync::Arc;
+
+use intercom_core::testing::{FailingTransport, RecordingTransport};
+use intercom_core::{
+    Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, IntercomEvent, Receipt,
+    SendError, Timestamp, Tracker, Transport, async_trait,
+};
+
+#[derive(IntercomEvent)]
+#[event(name = "project_created")]
+struct ProjectCreated {
+    project_id: u64,
+    #[event(created_at)]
+    at: Option<Timestamp>,
+}
+
+const SECOND: Timestamp = Timestamp::from_unix_seconds(1_700_000_000);
+
+fn recorded() -> (RecordingTransport, Tracker) {
+    let sent = RecordingTransport::new();
+    (sent.clone(), Tracker::new(sent))
+}
+
+#[tokio::test]
+async fn the_time_is_what_was_given_else_the_field_else_now() {
+    let (sent, tracker) = recorded();
+    let ada = tracker.for_contact(Contact::user_id(1));
+    let timed = ProjectCreated { project_id: 1, at: Some(SECOND) };
+    let untimed = ProjectCreated { project_id: 1, at: None };
+
+    ada.send(&timed).await.unwrap();
+    ada.send_at(&timed, Timestamp::from_unix_seconds(5)).await.unwrap();
+    let before = Timestamp::now();
+    ada.send(&untimed).await.unwrap();
+    let after = Timestamp::now();
+
+    let times: Vec<_> = sent.events().iter().map(DataEvent::created_at).collect();
+    assert_eq!(times[..2], [SECOND, Timestamp::from_unix_seconds(5)]);
+    assert!((before..=after).contains(&times[2]));
+}
+
+#[tokio::test]
+async fn a_time_in_milliseconds_is_refused_and_a_time_in_2100_is_not() {
+    let (sent, tracker) = recorded();
+    let ada = tracker.for_contact(Contact::user_id(1));
+    let event = DynamicEvent::new("tested").unwrap();
+    let milliseconds = Timestamp::from_unix_seconds(1_700_000_000_000);
+    let error = ada.send_at(&event, milliseconds).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidEvent);
+    ada.send_at(&event, Timestamp::from_unix_seconds(4_102_444_800)).await.unwrap();
+    assert_eq!(sent.events().len(), 1);
+}
+
+#[tokio::test]
+async fn the_future_borrows_nothing_and_can_be_spawned() {
+    let (sent, tracker) = recorded();
+    let future = {
+        // Neither is `Send`, and both are gone before the future runs.
+        let project_id = std::rc::Rc::new(7_u64);
+        #[derive(IntercomEvent)]
+        #[event(name = "local")]
+        struct Local {
+            project_id: std::rc::Rc<u64>,
+        }
+        tracker.for_contact(Contact::user_id(1)).send(&Local { project_id })
+    };
+    drop(tracker);
+    tokio::spawn(future).await.unwrap().unwrap();
+    assert_eq!(sent.events()[0].to_json()["metadata"]["project_id"], 7);
+}
+
+#[tokio::test]
+async fn an_event_is_encoded_when_send_is_called_and_sent_when_awaited() {
+    let (sent, tracker) = recorded();
+    let mut event = ProjectCreated { project_id: 1, at: Some(SECOND) };
+    let first = tracker.for_contact(Contact::user_id(1)).send(&event);
+    event.project_id = 2;
+    let second = tracker.for_contact(Contact::user_id(1)).send(&event);
+    assert!(sent.events().is_empty());
+    second.await.unwrap();
+    first.await.unwrap();
+    let ids: Vec<_> = sent
+        .events()
+        .iter()
+        .map(|event| event.to_json()["metadata"]["project_id"].clone())
+        .collect();
+    assert_eq!(ids, [2, 1]);
+}
+
+#[tokio::test]
+async fn errors_of_the_transport_name_the_event() {
+    let failing = FailingTransport::always(ErrorKind::Unavailable);
+    let ada = Tracker::new(failing.clone()).for_contact(Contact::email("ada@example.com"));
+    let event = ProjectCreated { project_id: 7, at: Some(SECOND) };
+    let error = ada.send(&event).await.unwrap_err();
+    assert_eq!((error.kind(), error.event()), (ErrorKind::Unavailable, Some("project_created")));
+    assert!(!format!("{error} {error:?}").contains("ada"));
+    assert_eq!(failing.attempts()[0].name(), "project_created");
+}
+
+#[tokio::test]
+async fn an_attempt_repeated_is_the_same_bytes() {
+    let (sent, _) = recorded();
+    let failing = FailingTransport::new(sent.clone()).fail(ErrorKind::Timeout);
+    let event = DynamicEvent::new("tested").unwrap();
+    let event = DataEvent::new(&event, Contact::user_id(1), SECOND).unwrap();
+    assert!(failing.send(event.clone()).await.unwrap_err().is_retryable());
+    failing.send(event.clone()).await.unwrap();
+    assert_eq!(failing.attempts(), [event.clone(), event.clone()]);
+    assert_eq!(sent.events(), [event]);
+}
+
+#[tokio::test]
+async fn transports_are_objects_behind_any_pointer() {
+    struct Accepting;
+
+    #[async_trait]
+    impl Transport for Accepting {
+        async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+            Ok(Receipt::accepted())
+        }
+    }
+
+    let boxed: Box<dyn Transport> = Box::new(Accepting);
+    let shared: Arc<dyn Transport> = Arc::new(boxed);
+    let tracker = Tracker::new(shared.clone());
+    let event = DynamicEvent::new("tested").unwrap();
+    let receipt = tracker.for_contact(Contact::user_id(1)).send(&event).await.unwrap();
+    assert!(receipt.is_accepted() && !receipt.is_delivered());
+    assert_eq!(receipt.status(), None);
+
+    let error = shared.create_contact(&Contact::user_id(1)).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test]
+async fn the_recording_transport_knows_the_contacts_it_created() {
+    let sent = RecordingTransport::new();
+    let ada = Contact::email("ada@example.com");
+    assert_eq!(sent.create_contact(&ada).await.unwrap(), ContactCreation::Created);
+    assert_eq!(sent.create_contact(&ada).await.unwrap(), ContactCreation::Existed);
+    assert_eq!(sent.contacts(), [ada]);
+}
+
+#[test]
+fn a_tracker_is_cheap_to_clone_and_shared() {
+    fn check<T: Clone + Send + Sync + 'static>() {}
+    check::<Tracker>();
+    check::<intercom_core::ContactTracker>();
+}

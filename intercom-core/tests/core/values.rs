@@ -1,0 +1,234 @@
+//! The wire form of every value, and the values that are refused.
+
+use std::borrow::Cow;
+use std::num::{NonZeroI8, NonZeroU64};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use intercom_core::value::{MetadataValue, ValueEncoder, ValueError, Written, kind};
+use intercom_core::{Currency, IntercomEvent, InvalidEvent, Money, Reason, RichLink, Timestamp};
+
+use crate::{encode, metadata};
+
+#[derive(IntercomEvent)]
+#[event(name = "value_sent")]
+struct Plain<T> {
+    value: T,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "value_sent")]
+struct Dated<T> {
+    value_date: T,
+}
+
+macro_rules! assert_wire {
+    ($($value:expr => $json:expr;)*) => {$(
+        assert_eq!(metadata(&Plain { value: $value }), format!("{{\"value\":{}}}", $json));
+    )*};
+}
+
+fn date<T>(value_date: T) -> String
+where
+    Dated<T>: IntercomEvent,
+{
+    metadata(&Dated { value_date })
+}
+
+fn refused(result: Result<impl Sized, InvalidEvent>) -> ValueError {
+    let Err(error) = result else { panic!("the value was not refused") };
+    assert_eq!(error.event(), "value_sent");
+    assert!(matches!(error.key(), Some("value" | "value_date")));
+    match error.reason() {
+        Reason::Value(reason) => reason.clone(),
+        other => panic!("refused for another reason: {other}"),
+    }
+}
+
+#[test]
+fn numbers_stay_numbers() {
+    assert_wire! {
+        0_u8 => "0";
+        -128_i8 => "-128";
+        u16::MAX => "65535";
+        i16::MIN => "-32768";
+        u32::MAX => "4294967295";
+        i32::MIN => "-2147483648";
+        u64::MAX => "18446744073709551615";
+        i64::MIN => "-9223372036854775808";
+        7_usize => "7";
+        -7_isize => "-7";
+        u128::from(u64::MAX) => "18446744073709551615";
+        i128::from(i64::MIN) => "-9223372036854775808";
+        i128::from(u64::MAX) => "18446744073709551615";
+        1.5_f64 => "1.5";
+        -0.1_f64 => "-0.1";
+        0.1_f32 => "0.1";
+        1e300_f64 => "1e+300";
+        NonZeroU64::MAX => "18446744073709551615";
+        NonZeroI8::MIN => "-128";
+    }
+}
+
+#[test]
+fn numbers_that_would_be_rounded_or_lost_are_refused() {
+    for number in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        assert_eq!(refused(encode(&Plain { value: number })), ValueError::NotFinite);
+        assert_eq!(refused(encode(&Plain { value: number as f32 })), ValueError::NotFinite);
+    }
+    assert_eq!(refused(encode(&Plain { value: u128::from(u64::MAX) + 1 })), ValueError::TooLarge);
+    assert_eq!(refused(encode(&Plain { value: i128::from(i64::MIN) - 1 })), ValueError::TooLarge);
+}
+
+#[test]
+fn text_and_booleans() {
+    assert_wire! {
+        "Apollo" => r#""Apollo""#;
+        String::from("Ada \"the\" \\ first\n\u{1}") => r#""Ada \"the\" \\ first\n\u0001""#;
+        "日本 🚀" => "\"日本 🚀\"";
+        "" => r#""""#;
+        'é' => "\"é\"";
+        true => "true";
+        false => "false";
+    }
+}
+
+#[test]
+fn text_may_have_255_characters_of_any_length_in_bytes() {
+    let longest = "🚀".repeat(255);
+    assert_wire! { longest.as_str() => format!("{longest:?}"); }
+    for long in ["🚀".repeat(256), "a".repeat(256)] {
+        assert_eq!(refused(encode(&Plain { value: long })), ValueError::TooLong { chars: 256 });
+    }
+}
+
+#[test]
+fn an_error_names_event_and_key_and_never_the_value() {
+    let error = encode(&Plain { value: "secret ".repeat(40) }).unwrap_err();
+    let shown = format!("{error} {error:?}");
+    assert!(shown.contains("value_sent") && shown.contains("`value`") && shown.contains("280"));
+    assert!(!shown.contains("secret"));
+}
+
+#[test]
+fn pointers_and_options_are_what_they_hold() {
+    let number = 7;
+    assert_wire! {
+        &number => "7";
+        &&number => "7";
+        Box::new(7) => "7";
+        Rc::new(7) => "7";
+        Arc::new(7) => "7";
+        Box::<str>::from("text") => r#""text""#;
+        Arc::<str>::from("text") => r#""text""#;
+        Cow::Borrowed("text") => r#""text""#;
+        Cow::<str>::Owned("text".into()) => r#""text""#;
+        Some(7) => "7";
+        Some(Some(Box::new(7))) => "7";
+    }
+    assert_eq!(metadata(&Plain { value: None::<u64> }), "");
+    assert_eq!(metadata(&Plain { value: Some(None::<u64>) }), "");
+    assert_eq!(metadata(&Plain { value: Box::new(None::<u64>) }), "");
+}
+
+#[test]
+fn dates_are_whole_seconds_cut_off_and_never_rounded() {
+    let late = UNIX_EPOCH + Duration::from_millis(1_700_000_000_999);
+    assert_eq!(date(late), r#"{"value_date":1700000000}"#);
+    assert_eq!(date(UNIX_EPOCH - Duration::from_millis(1)), r#"{"value_date":-1}"#);
+    assert_eq!(date(Some(Timestamp::from_unix_seconds(-5))), r#"{"value_date":-5}"#);
+    assert_eq!(date(None::<SystemTime>), "");
+}
+
+#[test]
+fn a_date_in_milliseconds_is_refused() {
+    let milliseconds = Timestamp::from_unix_seconds(1_700_000_000_000);
+    assert_eq!(refused(encode(&Dated { value_date: milliseconds })), ValueError::Milliseconds);
+    let earlier = Timestamp::from_unix_seconds(i64::MIN);
+    assert_eq!(refused(encode(&Dated { value_date: earlier })), ValueError::Milliseconds);
+}
+
+#[test]
+fn money_is_whole_minor_units_and_a_code_in_lower_case() {
+    assert_wire! {
+        Money::new(34_999, Currency::EUR) => r#"{"amount":34999,"currency":"eur"}"#;
+        Money::new(-1, Currency::JPY) => r#"{"amount":-1,"currency":"jpy"}"#;
+    }
+}
+
+#[test]
+fn rich_links_lead_to_the_web() {
+    assert_wire! {
+        RichLink::new("https://example.com/a?b=c#d", "A \"link\"") =>
+            r#"{"url":"https://example.com/a?b=c#d","value":"A \"link\""}"#;
+        RichLink::new("HTTP://example.com", "") => r#"{"url":"HTTP://example.com","value":""}"#;
+    }
+    for url in [
+        "",
+        "example.com",
+        "ftp://example.com",
+        "javascript:alert(1)",
+        "https://",
+        "https:///a",
+        "https://?a",
+        "https://exa mple.com",
+        "https://example.com/\n",
+        "//example.com",
+        "é",
+    ] {
+        assert_eq!(
+            refused(encode(&Plain { value: RichLink::new(url, "text") })),
+            ValueError::InvalidLink,
+            "{url:?}"
+        );
+    }
+    let long = RichLink::new("https://example.com", "a".repeat(256));
+    assert_eq!(refused(encode(&Plain { value: long })), ValueError::TooLong { chars: 256 });
+}
+
+#[test]
+fn other_crates_types_are_values_under_their_features() {
+    let seconds = 1_700_000_000;
+    let chrono = chrono::DateTime::from_timestamp(seconds, 999_999_999).unwrap();
+    let jiff = jiff::Timestamp::new(seconds, 999_999_999).unwrap();
+    let time = time::OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+    let expected = r#"{"value_date":1700000000}"#;
+    assert_eq!(date(chrono), expected);
+    assert_eq!(date(jiff), expected);
+    assert_eq!(date(jiff.to_zoned(jiff::tz::TimeZone::UTC)), expected);
+    assert_eq!(date(time), expected);
+    assert_eq!(date(time::UtcDateTime::from(time)), expected);
+    let before = jiff::Timestamp::new(0, -1).unwrap();
+    assert_eq!(date(before), r#"{"value_date":-1}"#);
+
+    let id: uuid::Uuid = "67E55044-10B1-426F-9247-BB680E5FE0C8".parse().unwrap();
+    assert_wire! {
+        id => r#""67e55044-10b1-426f-9247-bb680e5fe0c8""#;
+        url::Url::parse("https://example.com/a b").unwrap() => r#""https://example.com/a%20b""#;
+        rust_decimal::Decimal::new(34_999, 2) => "349.99";
+        rust_decimal::Decimal::new(-5, 28) => "-0.0000000000000000000000000005";
+    }
+    let mail = url::Url::parse("mailto:ada@example.com").unwrap();
+    assert_eq!(refused(encode(&Plain { value: mail })), ValueError::InvalidLink);
+}
+
+#[test]
+fn a_type_of_ones_own_becomes_a_value() {
+    struct Percent(f64);
+
+    impl MetadataValue for Percent {
+        type Kind = kind::Number;
+
+        fn encode(&self, encoder: ValueEncoder<'_, kind::Number>) -> Result<Written, ValueError> {
+            if self.0 > 100.0 {
+                return Err(ValueError::custom("more than the whole"));
+            }
+            encoder.float(self.0)
+        }
+    }
+
+    assert_wire! { Percent(12.5) => "12.5"; }
+    let error = encode(&Plain { value: Percent(101.0) }).unwrap_err();
+    assert_eq!(error.to_string(), "event `value_sent`, key `value`: more than the whole");
+}
