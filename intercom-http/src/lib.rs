@@ -1,1 +1,114 @@
-//! Being built.
+//! Sends Intercom events over HTTPS: one event, one request, every answer understood.
+//!
+//! ```no_run
+//! use intercom_core::{Contact, DynamicEvent, Tracker};
+//! use intercom_http::HttpTransport;
+//!
+//! #[tokio::main(flavor = "current_thread")]
+//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//!     let tracker = Tracker::new(HttpTransport::from_env()?);
+//!     let event = DynamicEvent::new("project_created")?.with("project_id", 7)?;
+//!     tracker.for_contact(Contact::email("ada@example.com")).send(&event).await?;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! [`HttpTransport`] sends an event once, when it is told to. It does not retry, and it keeps nothing:
+//! that is the part of a delivery engine, which takes this transport as its own way out.
+//!
+//! # Setting up
+//!
+//! From the environment, with [`HttpTransport::from_env`]:
+//!
+//! | variable | what it is | |
+//! |---|---|---|
+//! | `INTERCOM_ACCESS_TOKEN` | the access token of your app | required |
+//! | `INTERCOM_REGION` | `us`, `eu` or `au` | default `us` |
+//! | `INTERCOM_BASE_URL` | another address than that of the region | optional |
+//!
+//! Or in code:
+//!
+//! ```
+//! use std::time::Duration;
+//! use intercom_http::{HttpTransport, Region};
+//!
+//! # fn main() -> Result<(), intercom_http::BuildError> {
+//! # let token = "secret";
+//! let transport = HttpTransport::builder(token)
+//!     .region(Region::Eu)
+//!     .timeout(Duration::from_secs(10))
+//!     .build()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! What cannot work fails here, in a [`BuildError`] that says what to do, and not at the first event.
+//! Whether Intercom accepts the credentials is asked with [`HttpTransport::verify`].
+//!
+//! The system's proxies (`HTTPS_PROXY`, `NO_PROXY` and so on) are used. For anything else that the way
+//! to Intercom needs, give [a client of your own](HttpTransportBuilder::client).
+//!
+//! # What the answers mean
+//!
+//! Any 2xx is success; its body is not parsed. Everything else is a [`SendError`] with the status, the
+//! errors that Intercom listed, the request id, and the wait that was asked for:
+//!
+//! | answer | [`ErrorKind`] | what to do |
+//! |---|---|---|
+//! | 400, 406, 413, 415, 422 | `Rejected` | the event is wrong: give up |
+//! | any 4xx: too many active event names | `EventNameLimit` | give up, and archive names |
+//! | 404 with the code `not_found` | `UnknownContact` | your choice |
+//! | 409, or 400 with the code `conflict` | `AmbiguousContact` | give up |
+//! | 401 | `Unauthorized` | mend the token |
+//! | 402, 403 | `Forbidden` | mend the plan or the permissions |
+//! | 429 | `RateLimited` | send again, after the wait |
+//! | 408, 425, 5xx | `Unavailable` | send again |
+//! | none in time | `Timeout` | send again |
+//! | no connection, or a broken one | `Connection` | send again |
+//! | a redirect, any other | `UnexpectedAnswer` | mend the base URL or the proxy |
+//!
+//! Sending again is safe as long as it is the same [`DataEvent`]: Intercom ignores an event whose
+//! contact, name and second it has seen.
+//!
+//! The wait is taken from `Retry-After`, then from `X-RateLimit-Reset`. Times are compared with the
+//! answer's own `Date`, so a wrong clock on this machine does no harm. Nothing is waited for longer
+//! than [`MAX_WAIT`].
+//!
+//! # What is never shown
+//!
+//! The token and the API key are in no `Debug`, no error and no log. Where Intercom repeats the
+//! contact's identifiers in a message, `[contact]` stands in their place. A body that is not Intercom's
+//! is described by its type and size. Redirects are not followed, so that no other host sees the token.
+//!
+//! [`SendError`]: intercom_core::SendError
+//! [`ErrorKind`]: intercom_core::ErrorKind
+//! [`DataEvent`]: intercom_core::DataEvent
+
+mod answer;
+mod body;
+mod builder;
+mod contacts;
+mod credentials;
+mod endpoint;
+mod env;
+mod error;
+mod error_list;
+mod limits;
+mod redact;
+mod region;
+mod secret;
+mod transport;
+mod workspace;
+
+pub use body::MAX_BODY_BYTES;
+pub use builder::{
+    DEFAULT_API_VERSION, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpTransportBuilder,
+};
+pub use error::BuildError;
+pub use limits::MAX_WAIT;
+pub use region::{Region, UnknownRegion};
+pub use transport::HttpTransport;
+pub use workspace::Workspace;
+
+/// The client library that [`HttpTransportBuilder::client`] takes a client of.
+pub use reqwest;

@@ -1,0 +1,167 @@
+//! What an answer means: its status, headers and body become a receipt or an error. Nothing here does I/O.
+
+use std::time::SystemTime;
+
+use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use http::{HeaderMap, StatusCode};
+use intercom_core::{ApiError, Contact, ErrorKind, Receipt, SendError};
+use reqwest::Url;
+
+use crate::body::{Body, End};
+use crate::error_list::ErrorList;
+use crate::limits;
+use crate::redact::Redactor;
+
+/// The codes that say, with 404, that Intercom does not know the contact. Intercom's is `not_found`; the
+/// others are taken for the same, should they come.
+const NOT_FOUND_CODES: &[&str] = &["not_found", "user_not_found", "contact_not_found"];
+
+/// The code that says, with 400 or 409, that several contacts answer to the identifier.
+const CONFLICT_CODE: &str = "conflict";
+
+/// The parts of the message, in lower case, that says that the workspace has all the active event names
+/// it may have. The code is no help there, and the number may change:
+/// "Cannot have more than 120 active event names".
+const NAME_LIMIT_PARTS: &[&str] = &["more than", "active event names"];
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// The most characters of the header `X-Request-Id` that are kept. Intercom's are UUIDs, of 36.
+const MAX_REQUEST_ID: usize = 200;
+
+/// The most characters of a content type that are shown.
+const MAX_CONTENT_TYPE: usize = 60;
+
+/// What was asked. Some answers mean something to one question only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    /// To take an event.
+    Event,
+    /// To create a contact.
+    Contact,
+    /// Whose credentials these are.
+    Workspace,
+}
+
+/// The head of an answer.
+#[derive(Clone, Copy)]
+pub(crate) struct Head<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    /// When it came, by the clock here.
+    pub(crate) received: SystemTime,
+}
+
+impl Head<'_> {
+    /// What a 2xx answer is worth. Its body says nothing.
+    pub(crate) fn receipt(&self) -> Receipt {
+        let mut receipt = Receipt::delivered(self.status.as_u16());
+        if let Some(request_id) = self.request_id() {
+            receipt = receipt.with_request_id(request_id);
+        }
+        match limits::rate_limit(self.headers, self.received) {
+            Some(rate_limit) => receipt.with_rate_limit(rate_limit),
+            None => receipt,
+        }
+    }
+
+    /// What any other answer says. `list` is what could be read of the body.
+    pub(crate) fn refusal(
+        &self,
+        asked: Asked,
+        contact: Option<&Contact>,
+        body: &Body,
+        list: Option<&ErrorList>,
+    ) -> SendError {
+        let kind = kind(asked, self.status, list);
+        let redactor = Redactor::new(contact);
+        let mut error = SendError::new(kind).with_status(self.status.as_u16());
+        match list {
+            Some(list) => error = error.with_answers(shown(list, &redactor)),
+            None => error = error.with_detail(self.describe(body)),
+        }
+        let request_id = list.and_then(|list| list.request_id.as_deref());
+        if let Some(request_id) = request_id.or_else(|| self.request_id()) {
+            error = error.with_request_id(redactor.clean(request_id));
+        }
+        let rate_limit = limits::rate_limit(self.headers, self.received);
+        if let Some(rate_limit) = rate_limit {
+            error = error.with_rate_limit(rate_limit);
+        }
+        match limits::retry_after(kind, self.headers, rate_limit, self.received) {
+            Some(wait) => error.with_retry_after(wait),
+            None => error,
+        }
+    }
+
+    fn request_id(&self) -> Option<&str> {
+        let request_id = self.headers.get(REQUEST_ID)?.to_str().ok()?.trim();
+        // A header's text is ASCII, so it can be cut anywhere.
+        let request_id = &request_id[..request_id.len().min(MAX_REQUEST_ID)];
+        (!request_id.is_empty()).then_some(request_id)
+    }
+
+    /// Describes an answer that is not Intercom's, without showing what it says.
+    fn describe(&self, body: &Body) -> String {
+        if self.status.is_redirection()
+            && let Some(location) = self.headers.get(LOCATION)
+        {
+            // A relative one leads to the same host, and the rest of an address may hold secrets.
+            let url = location.to_str().ok().and_then(|location| Url::parse(location).ok());
+            let host = url.as_ref().and_then(Url::host_str).unwrap_or("another path");
+            return format!("it is a redirect to {host}, which is not followed");
+        }
+        let size = body.bytes.len();
+        let end = match body.end {
+            End::Complete => "",
+            End::Broken => ", then it broke off",
+            End::TooLong => " and more",
+        };
+        if size == 0 {
+            return format!("its body is empty{end}");
+        }
+        let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.and_then(|text| text.split(';').next()).map(str::trim);
+        let content_type: String = match content_type {
+            Some(text) if !text.is_empty() => text.chars().take(MAX_CONTENT_TYPE).collect(),
+            _ => "of no content type".to_owned(),
+        };
+        format!("its body is not Intercom's JSON ({content_type}, {size} bytes{end})")
+    }
+}
+
+/// The errors as they may be shown.
+fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
+    let clean = |text: &Option<String>| text.as_deref().map(|text| redactor.clean(text));
+    list.errors
+        .iter()
+        .map(|error| {
+            let mut shown = ApiError::new(redactor.clean(&error.code));
+            shown.message = clean(&error.message);
+            shown.field = clean(&error.field);
+            shown
+        })
+        .collect()
+}
+
+/// Which kind of fault an answer other than 2xx tells of.
+fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind {
+    use ErrorKind::*;
+    let has_code = |codes: &[&str]| list.is_some_and(|list| list.has_code(codes));
+    let names_are_spent = || {
+        let spent = |message: String| NAME_LIMIT_PARTS.iter().all(|part| message.contains(part));
+        list.is_some_and(|list| list.messages().any(spent))
+    };
+    match (status.as_u16(), asked) {
+        (400..=499, Asked::Event) if names_are_spent() => EventNameLimit,
+        (404, Asked::Event) if has_code(NOT_FOUND_CODES) => UnknownContact,
+        (409, Asked::Event | Asked::Contact) => AmbiguousContact,
+        (400, Asked::Event | Asked::Contact) if has_code(&[CONFLICT_CODE]) => AmbiguousContact,
+        (400 | 406 | 413 | 415 | 422, _) => Rejected,
+        (401, _) => Unauthorized,
+        (402 | 403, _) => Forbidden,
+        (429, _) => RateLimited,
+        (408 | 425 | 500..=599, _) => Unavailable,
+        _ => UnexpectedAnswer,
+    }
+}

@@ -1,0 +1,56 @@
+//! Reading answers, up to a bound.
+
+use reqwest::Response;
+
+/// The most bytes that are read of an answer. Intercom's answers to events are empty, and its error
+/// lists are far smaller.
+pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The body of an answer, as far as it was read.
+#[derive(Default)]
+pub(crate) struct Body {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) end: End,
+}
+
+/// How reading ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All is there.
+    #[default]
+    Complete,
+    /// The connection broke, or time ran out.
+    Broken,
+    /// There is more than is read.
+    TooLong,
+}
+
+/// Reads the body of an answer. It never fails: what the answer means stands in its head.
+pub(crate) async fn read(response: &mut Response) -> Body {
+    let mut body = Body::default();
+    body.end = chunks(response, |chunk| body.bytes.extend_from_slice(chunk)).await;
+    body
+}
+
+/// Reads the body of an answer to its end and forgets it, so that the connection can be used again.
+pub(crate) async fn drain(response: &mut Response) {
+    chunks(response, |_| {}).await;
+}
+
+async fn chunks(response: &mut Response, mut take: impl FnMut(&[u8])) -> End {
+    let mut room = MAX_BODY_BYTES;
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if chunk.len() <= room => {
+                room -= chunk.len();
+                take(&chunk);
+            }
+            Ok(Some(chunk)) => {
+                take(&chunk[..room]);
+                return End::TooLong;
+            }
+            Ok(None) => return End::Complete,
+            Err(_) => return End::Broken,
+        }
+    }
+}

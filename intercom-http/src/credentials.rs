@@ -1,0 +1,79 @@
+//! Who sends: the access token, or the old scheme's app id and API key, as one header.
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+
+use crate::error::BuildError;
+use crate::secret::Secret;
+
+pub(crate) enum Credentials {
+    Token(Secret),
+    Basic { app_id: Secret, api_key: Secret },
+}
+
+impl Credentials {
+    /// The `Authorization` header, marked sensitive: it is shown by no `Debug`, and HTTP/2 keeps it out
+    /// of its table of known headers.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a part is blank or has a character that it cannot have.
+    pub(crate) fn authorization(&self) -> Result<HeaderValue, BuildError> {
+        let (which, text) = match self {
+            Credentials::Token(token) => {
+                const WHICH: &str = "access token";
+                let token = token.reveal();
+                check(
+                    WHICH,
+                    token,
+                    "give the token alone, without `Bearer` or anything around it",
+                )?;
+                (WHICH, format!("Bearer {token}"))
+            }
+            Credentials::Basic { app_id, api_key } => {
+                const WHICH: &str = "app id";
+                let (app_id, api_key) = (app_id.reveal(), api_key.reveal());
+                check(WHICH, app_id, "give the app id alone")?;
+                check("API key", api_key, "give the API key alone")?;
+                if app_id.contains(':') {
+                    return Err(BuildError::InvalidCredential {
+                        which: WHICH,
+                        character: "a colon",
+                        advice: "give app id and API key apart",
+                    });
+                }
+                (WHICH, format!("Basic {}", STANDARD.encode(format!("{app_id}:{api_key}"))))
+            }
+        };
+        let mut header =
+            HeaderValue::try_from(text).map_err(|_| BuildError::InvalidHeader { which })?;
+        header.set_sensitive(true);
+        Ok(header)
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Credentials::Token(token) => write!(f, "Bearer {token}"),
+            Credentials::Basic { api_key, .. } => write!(f, "Basic {api_key}"),
+        }
+    }
+}
+
+fn check(which: &'static str, text: &str, advice: &'static str) -> Result<(), BuildError> {
+    if text.trim().is_empty() {
+        return Err(BuildError::BlankCredential { which });
+    }
+    let character = match text.chars().find(|c| !c.is_ascii_graphic()) {
+        None => return Ok(()),
+        Some('\n' | '\r') => "a line break",
+        Some(c) if c.is_whitespace() => "white space",
+        Some(c) if c.is_ascii() => "a control character",
+        Some(_) => "a character outside of ASCII",
+    };
+    Err(BuildError::InvalidCredential { which, character, advice })
+}

@@ -1,0 +1,114 @@
+//! Addresses: what a base URL may be, and the addresses made from it.
+
+use http::Uri;
+use http::uri::InvalidUri;
+use reqwest::Url;
+
+use crate::error::BuildError;
+
+/// The domain that credentials must not reach over plain HTTP.
+const INTERCOM_DOMAIN: &str = "intercom.io";
+
+/// The addresses requests go to, made once.
+pub(crate) struct Endpoints {
+    pub(crate) base: Url,
+    /// Host and port, for messages.
+    pub(crate) authority: String,
+    pub(crate) events: Url,
+    pub(crate) contacts: Url,
+    pub(crate) me: Url,
+}
+
+impl Endpoints {
+    /// # Errors
+    ///
+    /// Fails when the text is no base URL, or would show the credentials to the network.
+    pub(crate) fn new(base_url: &str) -> Result<Self, BuildError> {
+        let base = parse(base_url)?;
+        let authority = base.authority().to_owned();
+        Ok(Endpoints {
+            events: under(&base, "events")?,
+            contacts: under(&base, "contacts")?,
+            me: under(&base, "me")?,
+            authority,
+            base,
+        })
+    }
+}
+
+/// Reads a base URL. What passes holds no credentials and can be shown.
+///
+/// # Errors
+///
+/// Fails when the text is no base URL, or would show the credentials to the network.
+fn parse(text: &str) -> Result<Url, BuildError> {
+    let url = Url::parse(text).map_err(|error| BuildError::BaseUrlUnreadable(error.into()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(BuildError::BaseUrlScheme);
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(BuildError::BaseUrlUserInfo);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(BuildError::BaseUrlQuery);
+    }
+    match url.host_str() {
+        Some(host) if url.scheme() == "http" && is_intercom(host) => {
+            Err(BuildError::PlainHttp { host: host.to_owned() })
+        }
+        _ => Ok(url),
+    }
+}
+
+/// Whether the host is one of Intercom's. A parsed URL has its host in lower case.
+fn is_intercom(host: &str) -> bool {
+    let host = host.trim_end_matches('.');
+    host.strip_suffix(INTERCOM_DOMAIN).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+/// The address of `name` below the base URL, which may have a path of its own.
+fn under(base: &Url, name: &str) -> Result<Url, BuildError> {
+    let mut url = base.clone();
+    url.set_path(&format!("{}/{name}", base.path().trim_end_matches('/')));
+    // The client turns every address into this form and back. Few hosts have none, such as `https://{host}`;
+    // they are better refused now than at every request.
+    let uri: Uri = url
+        .as_str()
+        .parse()
+        .map_err(|error: InvalidUri| BuildError::BaseUrlUnreadable(error.into()))?;
+    match Url::parse(&uri.to_string()) {
+        Ok(same) if same == url => Ok(url),
+        _ => Err(BuildError::BaseUrlUnreadable("it has no canonical form".into())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_of_the_base_url_is_kept() {
+        for (base, events) in [
+            ("https://api.intercom.io", "https://api.intercom.io/events"),
+            ("https://api.intercom.io/", "https://api.intercom.io/events"),
+            ("http://proxy:8080/intercom", "http://proxy:8080/intercom/events"),
+            ("http://proxy:8080/intercom//", "http://proxy:8080/intercom/events"),
+            (" http://[::1]:80 \n", "http://[::1]/events"),
+        ] {
+            let endpoints = Endpoints::new(base).unwrap();
+            assert_eq!(endpoints.events.as_str(), events, "{base}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_refused_for_intercom_alone() {
+        for host in ["intercom.io", "api.intercom.io", "API.EU.Intercom.IO", "api.intercom.io."] {
+            let error = parse(&format!("http://{host}/")).unwrap_err();
+            assert!(matches!(error, BuildError::PlainHttp { .. }), "{host}: {error}");
+            parse(&format!("https://{host}/")).unwrap();
+        }
+        for host in ["localhost", "127.0.0.1:9000", "notintercom.io", "intercom.io.example.com"] {
+            parse(&format!("http://{host}/")).unwrap();
+        }
+    }
+}

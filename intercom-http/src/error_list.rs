@@ -1,0 +1,58 @@
+//! Intercom's error list, read leniently: a part that is not as expected is left out, the rest counts.
+
+use intercom_core::ApiError;
+use serde_json::{Map, Value};
+
+/// The most errors that are kept of one answer.
+const MAX_ERRORS: usize = 20;
+
+/// The code of an error that has a message and no code.
+const NO_CODE: &str = "unknown";
+
+/// What Intercom says in the body of an answer, as it came: it may name the contact.
+#[derive(Default)]
+pub(crate) struct ErrorList {
+    pub(crate) errors: Vec<ApiError>,
+    pub(crate) request_id: Option<String>,
+}
+
+impl ErrorList {
+    /// Reads a body; `None` when it is not one of Intercom's error lists.
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+        let Ok(Value::Object(list)) = serde_json::from_slice(body) else { return None };
+        let Some(Value::Array(errors)) = list.get("errors") else { return None };
+        let errors = errors.iter().filter_map(error).take(MAX_ERRORS).collect();
+        Some(ErrorList { errors, request_id: text(&list, "request_id") })
+    }
+
+    /// Whether one of the errors has one of these codes.
+    pub(crate) fn has_code(&self, codes: &[&str]) -> bool {
+        self.errors.iter().any(|error| codes.contains(&error.code.as_str()))
+    }
+
+    /// The messages, in lower case.
+    pub(crate) fn messages(&self) -> impl Iterator<Item = String> {
+        self.errors.iter().filter_map(|error| Some(error.message.as_ref()?.to_lowercase()))
+    }
+}
+
+fn error(value: &Value) -> Option<ApiError> {
+    let Value::Object(error) = value else { return None };
+    let (code, message) = (text(error, "code"), text(error, "message"));
+    if code.is_none() && message.is_none() {
+        return None;
+    }
+    let mut read = ApiError::new(code.unwrap_or_else(|| NO_CODE.to_owned()));
+    read.message = message;
+    read.field = text(error, "field");
+    Some(read)
+}
+
+/// A member as text. A number is taken too: the code of some errors is their status.
+fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
+    match object.get(name)? {
+        Value::String(text) if !text.is_empty() => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    }
+}

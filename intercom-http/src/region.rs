@@ -1,0 +1,80 @@
+//! Where Intercom keeps a workspace's data, and so which of its hosts takes the events.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The region Intercom keeps a workspace's data in. An access token works in its own region only.
+///
+/// As text it is `us`, `eu` or `au`; upper case and white space around it are read too. New regions
+/// may come.
+///
+/// ```
+/// use intercom_http::Region;
+///
+/// let region: Region = "EU".parse()?;
+/// assert_eq!(region, Region::Eu);
+/// assert_eq!(region.to_string(), "eu");
+/// assert_eq!(region.base_url(), "https://api.eu.intercom.io");
+/// # Ok::<(), intercom_http::UnknownRegion>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Region {
+    /// The United States: `https://api.intercom.io`.
+    #[default]
+    Us,
+    /// Europe: `https://api.eu.intercom.io`.
+    Eu,
+    /// Australia: `https://api.au.intercom.io`.
+    Au,
+}
+
+impl Region {
+    /// The address of Intercom's API in this region, as Intercom documents it.
+    pub fn base_url(self) -> &'static str {
+        match self {
+            Region::Us => "https://api.intercom.io",
+            Region::Eu => "https://api.eu.intercom.io",
+            Region::Au => "https://api.au.intercom.io",
+        }
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Region::Us => "us",
+            Region::Eu => "eu",
+            Region::Au => "au",
+        })
+    }
+}
+
+impl FromStr for Region {
+    type Err = UnknownRegion;
+
+    fn from_str(text: &str) -> Result<Self, UnknownRegion> {
+        let text = text.trim();
+        [Region::Us, Region::Eu, Region::Au]
+            .into_iter()
+            .find(|region| text.eq_ignore_ascii_case(&region.to_string()))
+            .ok_or_else(|| UnknownRegion::new(text))
+    }
+}
+
+/// A text that names no region.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the region{} is unknown; it is one of `us`, `eu` and `au`", .shown.as_deref().map(|text| format!(" `{text}`")).unwrap_or_default())]
+pub struct UnknownRegion {
+    shown: Option<String>,
+}
+
+impl UnknownRegion {
+    /// The longest text that is repeated in the message: a longer one may be a secret in the wrong place.
+    const MAX_SHOWN: usize = 16;
+
+    fn new(text: &str) -> Self {
+        let harmless = text.len() <= Self::MAX_SHOWN && !text.chars().any(char::is_control);
+        UnknownRegion { shown: harmless.then(|| text.to_owned()) }
+    }
+}

@@ -1,0 +1,229 @@
+//! The transport itself: one event, one request.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, Method};
+use intercom_core::{
+    Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+};
+use reqwest::{Client, Request, Response, Url};
+
+use crate::answer::{Asked, Head};
+use crate::body::{self, Body};
+use crate::builder::HttpTransportBuilder;
+use crate::contacts;
+use crate::endpoint::Endpoints;
+use crate::error::BuildError;
+use crate::error_list::ErrorList;
+use crate::region::Region;
+use crate::workspace::Workspace;
+
+/// Sends each event to Intercom in one HTTPS request, and says how it went.
+///
+/// It does not retry and does not wait. Clone it freely: clones share the connections. It needs a Tokio
+/// runtime with I/O and time enabled, as `#[tokio::main]` makes one.
+///
+/// `Debug` shows where it sends to, never the credentials.
+#[derive(Clone)]
+pub struct HttpTransport {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) client: Client,
+    pub(crate) endpoints: Endpoints,
+    /// Everything that is the same in each request.
+    pub(crate) headers: HeaderMap,
+    pub(crate) timeout: Duration,
+    /// The timeout again, when it has to go with each request.
+    pub(crate) request_timeout: Option<Duration>,
+    pub(crate) region: Option<Region>,
+    pub(crate) api_version: String,
+}
+
+impl HttpTransport {
+    pub(crate) fn new(inner: Inner) -> Self {
+        HttpTransport { inner: Arc::new(inner) }
+    }
+
+    /// The transport that the environment variables describe:
+    ///
+    /// | variable | what it is | |
+    /// |---|---|---|
+    /// | `INTERCOM_ACCESS_TOKEN` | the access token of your app | required |
+    /// | `INTERCOM_REGION` | `us`, `eu` or `au` | default `us` |
+    /// | `INTERCOM_BASE_URL` | another address than that of the region | optional |
+    ///
+    /// An empty variable counts as unset.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a variable is missing or cannot be used, and as [`HttpTransportBuilder::build`] does.
+    pub fn from_env() -> Result<Self, BuildError> {
+        HttpTransportBuilder::from_env()?.build()
+    }
+
+    /// Sets up a transport that sends with this access token.
+    pub fn builder(token: impl Into<String>) -> HttpTransportBuilder {
+        HttpTransportBuilder::new(token)
+    }
+
+    /// Sets up a transport that sends with an app id and an API key, by HTTP Basic: Intercom's old
+    /// scheme.
+    pub fn basic_auth(
+        app_id: impl Into<String>,
+        api_key: impl Into<String>,
+    ) -> HttpTransportBuilder {
+        HttpTransportBuilder::new(String::new()).basic_auth(app_id, api_key)
+    }
+
+    /// Tries the credentials, and says which workspace they belong to. No event is sent.
+    ///
+    /// Good at the start of a program: a wrong token is found before the first event.
+    ///
+    /// ```no_run
+    /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
+    /// let transport = intercom_http::HttpTransport::from_env()?;
+    /// let workspace = transport.verify().await?;
+    /// println!("sending to {}", workspace.name.as_deref().unwrap_or("a workspace without a name"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails as sending does: [`ErrorKind::Unauthorized`] when Intercom does not accept the
+    /// credentials, [`ErrorKind::UnexpectedAnswer`] when it is not Intercom that answers.
+    pub async fn verify(&self) -> Result<Workspace, SendError> {
+        let Inner { endpoints, .. } = &*self.inner;
+        let mut response = self.ask(Method::GET, &endpoints.me, None).await?;
+        let received = SystemTime::now();
+        let body = body::read(&mut response).await;
+        let head = head(&response, received);
+        if head.status.is_success()
+            && let Some(workspace) = Workspace::parse(&body.bytes)
+        {
+            return Ok(workspace);
+        }
+        let list = ErrorList::parse(&body.bytes);
+        Err(head.refusal(Asked::Workspace, None, &body, list.as_ref()))
+    }
+
+    /// Sends one request and waits for the head of its answer.
+    async fn ask(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<reqwest::Body>,
+    ) -> Result<Response, SendError> {
+        // Without a runtime the client would panic.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return Err(SendError::new(ErrorKind::Unsupported)
+                .with_detail("no Tokio runtime runs here; send from within one"));
+        }
+        let inner = &*self.inner;
+        let mut request = Request::new(method, url.clone());
+        *request.headers_mut() = inner.headers.clone();
+        *request.body_mut() = body;
+        // Setting one costs allocations, also when there is none to set.
+        if inner.request_timeout.is_some() {
+            *request.timeout_mut() = inner.request_timeout;
+        }
+        let response = inner.client.execute(request).await.map_err(|error| self.failure(error))?;
+        if response.url() != url {
+            // On the way a `POST` may have become a `GET`, and the body may be gone.
+            return Err(SendError::new(ErrorKind::UnexpectedAnswer).with_detail(
+                "a redirect to another address was followed, and the event is not known to have \
+                 arrived; give the base URL of that address, or a client that follows no redirects",
+            ));
+        }
+        Ok(response)
+    }
+
+    /// What a request without an answer means.
+    fn failure(&self, error: reqwest::Error) -> SendError {
+        let Inner { endpoints, timeout, .. } = &*self.inner;
+        let host = &endpoints.authority;
+        let (kind, detail) = if error.is_timeout() {
+            let detail = match error.is_connect() {
+                true => format!("could not connect to {host}"),
+                false => format!("none within {timeout:?} from {host}"),
+            };
+            (ErrorKind::Timeout, detail)
+        } else if error.is_redirect() || error.is_decode() {
+            (ErrorKind::UnexpectedAnswer, "it is a redirect that cannot be followed".to_owned())
+        } else if error.is_builder() {
+            (ErrorKind::Unsupported, "the HTTP client does not take the request".to_owned())
+        } else if error.is_connect() {
+            (ErrorKind::Connection, format!("could not connect to {host}"))
+        } else {
+            (ErrorKind::Connection, format!("{host} gave no whole answer"))
+        };
+        // After a redirect the address may be anybody's, and hold anything.
+        SendError::new(kind).with_detail(detail).with_source(error.without_url())
+    }
+}
+
+#[async_trait]
+impl Transport for HttpTransport {
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        let url = &self.inner.endpoints.events;
+        let mut response = self.ask(Method::POST, url, Some(event.body().clone().into())).await?;
+        let received = SystemTime::now();
+        let body = match response.status().is_success() {
+            true => {
+                body::drain(&mut response).await;
+                Body::default()
+            }
+            false => body::read(&mut response).await,
+        };
+        let head = head(&response, received);
+        let status = head.status.as_u16();
+        if head.status.is_success() {
+            let receipt = head.receipt();
+            let request_id = receipt.request_id();
+            tracing::trace!(event.name = event.name(), status, request_id, "Intercom answered");
+            return Ok(receipt);
+        }
+        let list = ErrorList::parse(&body.bytes);
+        let error = head.refusal(Asked::Event, Some(event.contact()), &body, list.as_ref());
+        let request_id = error.request_id();
+        tracing::trace!(event.name = event.name(), status, request_id, "Intercom answered");
+        Err(error)
+    }
+
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        let url = &self.inner.endpoints.contacts;
+        let body = contacts::body(contact)?;
+        let mut response = self.ask(Method::POST, url, Some(body.into())).await?;
+        let received = SystemTime::now();
+        let body = body::read(&mut response).await;
+        let head = head(&response, received);
+        if head.status.is_success() {
+            return Ok(ContactCreation::Created);
+        }
+        let list = ErrorList::parse(&body.bytes);
+        match contacts::already_there(head.status.as_u16(), list.as_ref()) {
+            Some(creation) => Ok(creation),
+            None => Err(head.refusal(Asked::Contact, Some(contact), &body, list.as_ref())),
+        }
+    }
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { endpoints, timeout, region, api_version, .. } = &*self.inner;
+        f.debug_struct("HttpTransport")
+            .field("base_url", &endpoints.base.as_str())
+            .field("region", region)
+            .field("api_version", api_version)
+            .field("timeout", timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+fn head(response: &Response, received: SystemTime) -> Head<'_> {
+    Head { status: response.status(), headers: response.headers(), received }
+}

@@ -1,0 +1,32 @@
+//! Whose credentials they are.
+
+use serde_json::Value;
+
+use crate::region::Region;
+
+/// The workspace that the credentials belong to. Given by
+/// [`HttpTransport::verify`](crate::HttpTransport::verify).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Workspace {
+    /// Intercom's id of the workspace (`id_code` on the wire), as in the addresses of its pages.
+    pub id: Option<String>,
+    /// The workspace's name.
+    pub name: Option<String>,
+    /// The region its data is kept in, where Intercom says so and this crate knows it.
+    pub region: Option<Region>,
+}
+
+impl Workspace {
+    /// Reads the answer to `GET /me`: an admin, with the app that the credentials belong to.
+    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+        let me: Value = serde_json::from_slice(body).ok()?;
+        let app = me.get("app")?.as_object()?;
+        let text = |name| app.get(name).and_then(Value::as_str);
+        Some(Workspace {
+            id: text("id_code").map(str::to_owned),
+            name: text("name").map(str::to_owned),
+            region: text("region").and_then(|region| region.parse().ok()),
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! What each answer becomes.
+
+use std::time::Duration;
+
+use intercom_core::{Contact, ErrorKind, Transport as _};
+
+use crate::server::{Reply, Server, answer, error_list};
+use crate::{event_of, refused, send, transport};
+
+#[tokio::test]
+async fn any_2xx_is_delivered_and_its_body_is_not_read_into() {
+    for (status, body) in [(202, ""), (200, "<html>"), (201, "{\"errors\":[]}"), (299, "\0\u{1}")] {
+        let receipt = send(answer(status, &[], body)).await.unwrap();
+        assert_eq!(receipt.status(), Some(status));
+        assert_eq!((receipt.request_id(), receipt.rate_limit()), (None, None));
+    }
+    let receipt = send(Reply::Bytes(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec())).await.unwrap();
+    assert_eq!(receipt.status(), Some(204));
+}
+
+#[tokio::test]
+async fn a_receipt_has_the_request_id_and_the_rate_limit() {
+    let headers = [
+        "Date: Tue, 14 Nov 2023 22:13:20 GMT",
+        "X-Request-Id: b1a2-not-a-uuid",
+        "X-RateLimit-Limit: 167",
+        "X-RateLimit-Remaining: 166",
+        "X-RateLimit-Reset: 1700000010",
+    ];
+    let receipt = send(answer(202, &headers, "")).await.unwrap();
+    assert_eq!(receipt.request_id(), Some("b1a2-not-a-uuid"));
+    let rate_limit = receipt.rate_limit().unwrap();
+    assert_eq!((rate_limit.limit, rate_limit.remaining), (Some(167), Some(166)));
+    assert_eq!(rate_limit.resets_in, Some(Duration::from_secs(10)));
+}
+
+#[tokio::test]
+async fn every_status_has_its_kind() {
+    use ErrorKind::*;
+    let rows: &[(ErrorKind, &[u16])] = &[
+        (Rejected, &[400, 406, 413, 415, 422]),
+        (Unauthorized, &[401]),
+        (Forbidden, &[402, 403]),
+        (AmbiguousContact, &[409]),
+        (RateLimited, &[429]),
+        (Unavailable, &[408, 425, 500, 501, 502, 503, 504, 520, 599]),
+        (UnexpectedAnswer, &[300, 301, 304, 308, 404, 405, 410, 418, 451, 600, 999]),
+    ];
+    for (kind, statuses) in rows {
+        for status in *statuses {
+            for body in ["", "{\"type\":\"error.list\",\"errors\":[{\"code\":\"whatever\"}]}"] {
+                // A 304 has no body.
+                let body = if *status == 304 { "" } else { body };
+                let error = refused(answer(*status, &[], body)).await;
+                assert_eq!((error.kind(), error.status()), (*kind, Some(*status)), "{error}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn codes_and_messages_tell_apart_what_a_status_does_not() {
+    use ErrorKind::*;
+    let names = "Cannot have more than 120 active event names";
+    for (status, code, message, kind) in [
+        (404, "not_found", "User Not Found", UnknownContact),
+        (404, "contact_not_found", "", UnknownContact),
+        (404, "route_not_found", "", UnexpectedAnswer),
+        (400, "conflict", "Multiple existing users match this email address", AmbiguousContact),
+        (409, "conflict", "", AmbiguousContact),
+        (422, "conflict", "", Rejected),
+        (422, "422", names, EventNameLimit),
+        (422, "", "cannot have MORE than 1,000 Active Event Names.", EventNameLimit),
+        (400, "parameter_invalid", names, EventNameLimit),
+        (503, "422", names, Unavailable),
+        (422, "parameter_invalid", "an active event name", Rejected),
+        (401, "unauthorized", "Access Token Invalid", Unauthorized),
+        (429, "rate_limit_exceeded", "Exceeded rate limit", RateLimited),
+    ] {
+        let error = refused(error_list(status, code, message)).await;
+        assert_eq!(error.kind(), kind, "{status} {code} {message}");
+    }
+}
+
+#[tokio::test]
+async fn everything_that_intercom_lists_is_kept() {
+    let body = r#"{"type":"error.list","request_id":"from the body","errors":[
+        {"code":"parameter_invalid","message":"is too long","field":"event_name"},
+        {"code":"parameter_not_found"},
+        {"code":422,"message":["not","text"],"field":null},
+        {"message":"has no code"},
+        {"code":null}, {}, null, 7, "text"
+    ]}"#;
+    let error = refused(answer(422, &["x-request-id: from the header"], body)).await;
+    assert_eq!(error.request_id(), Some("from the body"));
+    let answers: Vec<_> = error
+        .answers()
+        .iter()
+        .map(|answer| (&*answer.code, answer.message.as_deref(), answer.field.as_deref()))
+        .collect();
+    assert_eq!(
+        answers,
+        [
+            ("parameter_invalid", Some("is too long"), Some("event_name")),
+            ("parameter_not_found", None, None),
+            ("422", None, None),
+            ("unknown", Some("has no code"), None),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_request_id_may_be_absent_null_or_anything() {
+    for (in_body, header, expected) in [
+        ("null", Some("x-request-id: abc"), Some("abc")),
+        ("\"\"", Some("x-request-id: abc"), Some("abc")),
+        ("[1]", None, None),
+        ("17", None, Some("17")),
+        ("\"two\\nlines\"", None, Some("two lines")),
+        ("null", Some("x-request-id:  "), None),
+    ] {
+        let body = format!("{{\"request_id\":{in_body},\"errors\":[]}}");
+        let error = refused(answer(500, header.as_slice(), body)).await;
+        assert_eq!(error.request_id(), expected, "{in_body} {header:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_429_says_when_to_come_again() {
+    let date = "Date: Tue, 14 Nov 2023 22:13:20 GMT";
+    for (headers, expected) in [
+        (vec!["Retry-After: 3", "X-RateLimit-Reset: 1700000008", date], Some(3)),
+        (vec!["Retry-After: Tue, 14 Nov 2023 22:13:24 GMT", date], Some(4)),
+        (vec!["X-RateLimit-Reset: 1700000008", date], Some(8)),
+        (vec!["X-RateLimit-Reset: 1600000000"], Some(0)),
+        (vec![], None),
+    ] {
+        let error = refused(answer(429, &headers, "")).await;
+        assert_eq!(error.retry_after(), expected.map(Duration::from_secs), "{headers:?}");
+        let has_reset = headers.iter().any(|header| header.starts_with("X-RateLimit"));
+        assert_eq!(error.rate_limit().is_some(), has_reset);
+    }
+    let error = refused(answer(503, &["Retry-After: 99999999"], "")).await;
+    assert_eq!(error.retry_after(), Some(intercom_http::MAX_WAIT));
+    assert_eq!(refused(answer(422, &["Retry-After: 3"], "")).await.retry_after(), None);
+}
+
+#[tokio::test]
+async fn an_error_never_shows_whose_event_it_was() {
+    let body = r#"{"request_id":"r","errors":[{
+        "code":"not_found",
+        "message":"No user ADA@example.com, id user-4711, or 6f1a (7 of 77)",
+        "field":"ada@example.com"
+    }]}"#;
+    let server = Server::start([answer(404, &[], body)]).await;
+    let contact = Contact::email("Ada@Example.com").with_user_id("user-4711").with_contact_id("7");
+    let error = transport(&server).send(event_of(contact)).await.unwrap_err();
+    let shown = format!("{error} {error:?}").to_lowercase();
+    assert!(!shown.contains("ada") && !shown.contains("4711"), "{shown}");
+    assert_eq!(
+        error.answers()[0].message.as_deref(),
+        Some("No user [contact], id [contact], or 6f1a ([contact] of 77)")
+    );
+    // What the answer means is read before anything is replaced in it.
+    assert_eq!(error.kind(), ErrorKind::UnknownContact);
+}

@@ -1,0 +1,102 @@
+//! Connections: kept, refused, broken, silent.
+
+use std::time::Duration;
+
+use intercom_core::{ErrorKind, Transport as _};
+use intercom_http::HttpTransport;
+use tokio::net::TcpListener;
+
+use crate::server::{Reply, Server, answer, error_list};
+use crate::{TOKEN, event, refused, transport};
+
+#[tokio::test]
+async fn a_connection_is_used_again_whatever_the_answer() {
+    let server = Server::start([
+        answer(202, &[], ""),
+        answer(200, &[], "a body that is drained"),
+        error_list(404, "not_found", "User Not Found"),
+        answer(503, &[], "<html>"),
+        Reply::Bytes(
+            b"HTTP/1.1 202 Accepted\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+                .to_vec(),
+        ),
+        answer(202, &[], ""),
+    ])
+    .await;
+    let transport = transport(&server);
+    let mut delivered = 0;
+    for _ in 0..8 {
+        delivered += usize::from(transport.clone().send(event()).await.is_ok());
+    }
+    assert_eq!((delivered, server.requests().len(), server.connections()), (6, 8, 1));
+}
+
+#[tokio::test]
+async fn a_refused_connection_is_a_passing_fault() {
+    // Nobody listens where somebody just did.
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let transport =
+        HttpTransport::builder(TOKEN).base_url(format!("http://127.0.0.1:{port}")).build().unwrap();
+    let error = transport.send(event()).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, None));
+    assert!(error.is_retryable());
+    let host = format!("could not connect to 127.0.0.1:{port}");
+    assert!(error.to_string().contains(&host), "{error}");
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_answer_is_a_passing_fault() {
+    for reply in [
+        Reply::BytesThenClose(vec![]),
+        Reply::BytesThenReset(vec![]),
+        Reply::BytesThenClose(b"HTTP/1.1 202 Acc".to_vec()),
+        Reply::BytesThenReset(b"HTTP/1.1 202 Accepted\r\nx-request-id".to_vec()),
+    ] {
+        let error = refused(reply.clone()).await;
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, None), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_silent_server_is_a_timeout_with_any_client() {
+    let server = Server::start([Reply::BytesThenSilence(vec![])]).await;
+    let settings = || {
+        let builder = HttpTransport::builder(TOKEN).base_url(server.url());
+        builder.timeout(Duration::from_millis(50))
+    };
+    for builder in [settings(), settings().client(reqwest::Client::new())] {
+        let error = builder.build().unwrap().send(event()).await.unwrap_err();
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, None));
+        assert!(error.to_string().contains("none within 50ms"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_status_decides_when_time_runs_out_in_the_body() {
+    for (status, delivered) in [(202, true), (422, false)] {
+        let bytes = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 100\r\n\r\nsome");
+        let server = Server::start([Reply::BytesThenSilence(bytes.into())]).await;
+        let transport = HttpTransport::builder(TOKEN)
+            .base_url(server.url())
+            .timeout(Duration::from_millis(500))
+            .build()
+            .unwrap();
+        match transport.send(event()).await {
+            Ok(receipt) => assert!(delivered && receipt.status() == Some(status)),
+            Err(error) => assert!(!delivered && error.kind() == ErrorKind::Rejected, "{error}"),
+        }
+    }
+}
+
+#[test]
+fn without_a_runtime_it_is_an_error_and_no_panic() {
+    let transport = HttpTransport::builder(TOKEN).build().unwrap();
+    let mut sending = transport.send(event());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    let std::task::Poll::Ready(Err(error)) = sending.as_mut().poll(&mut context) else {
+        panic!("it fails at once");
+    };
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("Tokio runtime"), "{error}");
+}

@@ -1,0 +1,50 @@
+//! The transport against servers that answer with exactly the bytes they are told.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "in a test, a panic is how a failure is told; helpers are part of it"
+)]
+
+mod answers;
+mod certificates;
+mod connections;
+mod contacts;
+mod garbage;
+mod redirects;
+mod requests;
+mod secrets;
+mod server;
+mod setup;
+mod verify;
+
+use intercom_core::{
+    Contact, DataEvent, DynamicEvent, Receipt, SendError, Timestamp, Transport as _,
+};
+use intercom_http::HttpTransport;
+use server::{Reply, Server};
+
+const TOKEN: &str = "tok_dG9rOmE1ZjQ5NGMw";
+
+fn event() -> DataEvent {
+    event_of(Contact::email("ada@example.com"))
+}
+
+fn event_of(contact: Contact) -> DataEvent {
+    let event = DynamicEvent::new("project_created").unwrap().with("project_id", 7).unwrap();
+    DataEvent::new(&event, contact, Timestamp::from_unix_seconds(1_700_000_000)).unwrap()
+}
+
+fn transport(server: &Server) -> HttpTransport {
+    HttpTransport::builder(TOKEN).base_url(server.url()).build().unwrap()
+}
+
+/// Sends one event to a server that gives this reply.
+async fn send(reply: impl Into<Reply>) -> Result<Receipt, SendError> {
+    let server = Server::start([reply]).await;
+    transport(&server).send(event()).await
+}
+
+/// The error that this reply becomes.
+async fn refused(reply: impl Into<Reply>) -> SendError {
+    send(reply).await.expect_err("the reply is no success")
+}
