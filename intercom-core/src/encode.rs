@@ -15,7 +15,7 @@ use crate::value::{MetadataValue, Timestamp, ValueEncoder, ValueError};
 /// A key as it stands in a body: a comma, the key in quotes, a colon.
 pub(crate) type Key = &'static str;
 
-/// Collects the metadata of one event. The derive calls it; there is nothing in it for others.
+/// Collects the metadata of one event. The derives call it; there is nothing in it for others.
 #[derive(Debug)]
 pub struct MetadataEncoder<'a> {
     buffer: &'a mut Vec<u8>,

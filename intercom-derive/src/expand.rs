@@ -286,7 +286,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                     }
                 }
                 Convert::With(path) => quote_spanned! {path.span()=>
-                    __p::converted::<#ty, _, _>(&#path, #key, #doc)
+                    __p::converted::<#ty, _, _>(&|field| #path(field), #key, #doc)
                 },
             })
         }

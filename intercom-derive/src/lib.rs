@@ -20,17 +20,13 @@ use syn::{DeriveInput, parse_macro_input};
 
 use model::Target;
 
-/// Makes a type an event: a struct with named fields, a unit struct, or an enum with one event a variant.
-///
-/// The attributes are described in `intercom_core::derive`.
+#[expect(missing_docs, reason = "intercom-core documents it, where its examples compile")]
 #[proc_macro_derive(IntercomEvent, attributes(event))]
 pub fn derive_intercom_event(input: TokenStream) -> TokenStream {
     derive(&parse_macro_input!(input as DeriveInput), Target::Event).into()
 }
 
-/// Makes a struct a group of metadata keys, for `#[event(flatten)]`.
-///
-/// The attributes are described in `intercom_core::derive`.
+#[expect(missing_docs, reason = "intercom-core documents it, where its examples compile")]
 #[proc_macro_derive(EventMetadata, attributes(event))]
 pub fn derive_event_metadata(input: TokenStream) -> TokenStream {
     derive(&parse_macro_input!(input as DeriveInput), Target::Group).into()

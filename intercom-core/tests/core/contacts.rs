@@ -48,7 +48,8 @@ fn many_types_name_a_contact() {
     assert_eq!(Contact::user_id(u128::MAX).as_user_id(), Some(u128::MAX.to_string().as_str()));
     assert_eq!(Contact::user_id(id).as_user_id(), Some("67e55044-10b1-426f-9247-bb680e5fe0c8"));
     assert_eq!(Contact::email(String::from("a@b")).as_email(), Some("a@b"));
-    assert_eq!(Contact::email(&String::from("a@b")).as_email(), Some("a@b"));
+    let text = String::from("a@b");
+    assert_eq!(Contact::email(&text).with_contact_id(text).as_email(), Some("a@b"));
     assert_eq!(Contact::email(Cow::Borrowed("a@b")).as_email(), Some("a@b"));
     assert_eq!(Contact::contact_id(Box::<str>::from("c")).as_contact_id(), Some("c"));
     assert_eq!(Contact::contact_id(Arc::<str>::from("c")).as_contact_id(), Some("c"));

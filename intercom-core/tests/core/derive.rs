@@ -107,7 +107,7 @@ fn skipping_displaying_converting() {
         duration.as_secs() / 60
     }
 
-    fn first_word(text: &String) -> Option<&str> {
+    fn first_word(text: &str) -> Option<&str> {
         text.split_whitespace().next()
     }
 
@@ -149,10 +149,6 @@ fn skipping_displaying_converting() {
 
 #[test]
 fn truncating_cuts_at_255_characters() {
-    fn trim<'a>(text: &&'a str) -> &'a str {
-        text.trim()
-    }
-
     #[derive(IntercomEvent)]
     #[event(name = "cut")]
     struct Cut<'a> {
@@ -160,7 +156,7 @@ fn truncating_cuts_at_255_characters() {
         text: &'a str,
         #[event(truncate, display)]
         shown: &'a str,
-        #[event(truncate, with = trim)]
+        #[event(truncate, with = str::trim)]
         trimmed: &'a str,
     }
 

@@ -42,8 +42,8 @@ enum Project {
     },
 }
 
-fn home(host: &String) -> Option<RichLink> {
-    Some(RichLink::new(format!("https://{host}"), host.as_str()))
+fn home(host: &str) -> Option<RichLink> {
+    Some(RichLink::new(format!("https://{host}"), host))
 }
 
 #[test]

@@ -1,7 +1,7 @@
 use intercom_core::IntercomEvent;
 
-fn parts(text: &String) -> Vec<String> {
-    vec![text.clone()]
+fn parts(text: &str) -> Vec<String> {
+    vec![text.to_owned()]
 }
 
 #[derive(IntercomEvent)]
