@@ -106,10 +106,12 @@ impl Head<'_> {
         if self.status.is_redirection()
             && let Some(location) = self.headers.get(LOCATION)
         {
-            // A relative one leads to the same host, and the rest of an address may hold secrets.
+            // Of a relative one the host is known, and the rest of an address may hold secrets.
             let url = location.to_str().ok().and_then(|location| Url::parse(location).ok());
-            let host = url.as_ref().and_then(Url::host_str).unwrap_or("another path");
-            return format!("it is a redirect to {host}, which is not followed");
+            return match url.as_ref().and_then(Url::host_str) {
+                Some(host) => format!("it is a redirect to {host}, which is not followed"),
+                None => "it is a redirect, which is not followed".to_owned(),
+            };
         }
         let size = body.bytes.len();
         let end = match body.end {

@@ -86,7 +86,9 @@ mod tests {
     const NOW: u64 = 1_700_000_000;
     const DATE_OF_NOW: &str = "Tue, 14 Nov 2023 22:13:20 GMT";
 
-    fn headers(lines: &[(&'static str, &str)]) -> HeaderMap {
+    type Line = (&'static str, &'static str);
+
+    fn headers(lines: &[Line]) -> HeaderMap {
         lines.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
     }
 
@@ -94,14 +96,14 @@ mod tests {
         UNIX_EPOCH + Duration::from_secs(seconds)
     }
 
-    fn wait(kind: ErrorKind, clock: u64, lines: &[(&'static str, &str)]) -> Option<Duration> {
+    fn wait(kind: ErrorKind, clock: u64, lines: &[Line]) -> Option<Duration> {
         let headers = headers(lines);
         retry_after(kind, &headers, rate_limit(&headers, at(clock)), at(clock))
     }
 
     #[test]
     fn every_form_of_waiting_is_read() {
-        let cases: &[(&[(&'static str, &str)], Option<u64>)] = &[
+        let cases: &[(&[Line], Option<u64>)] = &[
             (&[("retry-after", "7")], Some(7)),
             (&[("retry-after", " 0 ")], Some(0)),
             (&[("retry-after", "Tue, 14 Nov 2023 22:13:29 GMT")], Some(9)),
@@ -164,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_rate_limit_is_read_as_far_as_it_can_be() {
-        let read = |lines: &[(&'static str, &str)]| rate_limit(&headers(lines), at(NOW));
+        let read = |lines: &[Line]| rate_limit(&headers(lines), at(NOW));
         assert_eq!(read(&[]), None);
         assert_eq!(read(&[("x-ratelimit-limit", "many")]), None);
         assert_eq!(

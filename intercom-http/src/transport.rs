@@ -11,7 +11,7 @@ use intercom_core::{
 use reqwest::{Client, Request, Response, Url};
 
 use crate::answer::{Asked, Head};
-use crate::body::{self, Body};
+use crate::body;
 use crate::builder::HttpTransportBuilder;
 use crate::contacts;
 use crate::endpoint::Endpoints;
@@ -111,6 +111,20 @@ impl HttpTransport {
         Err(head.refusal(Asked::Workspace, None, &body, list.as_ref()))
     }
 
+    async fn post(&self, event: &DataEvent) -> Result<Receipt, SendError> {
+        let url = &self.inner.endpoints.events;
+        let mut response = self.ask(Method::POST, url, Some(event.body().clone().into())).await?;
+        let received = SystemTime::now();
+        if response.status().is_success() {
+            body::drain(&mut response).await;
+            return Ok(head(&response, received).receipt());
+        }
+        let body = body::read(&mut response).await;
+        let list = ErrorList::parse(&body.bytes);
+        let head = head(&response, received);
+        Err(head.refusal(Asked::Event, Some(event.contact()), &body, list.as_ref()))
+    }
+
     /// Sends one request and waits for the head of its answer.
     async fn ask(
         &self,
@@ -161,37 +175,26 @@ impl HttpTransport {
         } else {
             (ErrorKind::Connection, format!("{host} gave no whole answer"))
         };
-        // After a redirect the address may be anybody's, and hold anything.
-        SendError::new(kind).with_detail(detail).with_source(error.without_url())
+        let failure = SendError::new(kind).with_detail(detail);
+        // An address that a redirect gave may hold anything, and stands in the whole chain of errors.
+        match kind {
+            ErrorKind::UnexpectedAnswer => failure,
+            _ => failure.with_source(error.without_url()),
+        }
     }
 }
 
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        let url = &self.inner.endpoints.events;
-        let mut response = self.ask(Method::POST, url, Some(event.body().clone().into())).await?;
-        let received = SystemTime::now();
-        let body = match response.status().is_success() {
-            true => {
-                body::drain(&mut response).await;
-                Body::default()
-            }
-            false => body::read(&mut response).await,
+        let sent = self.post(&event).await;
+        // Whoever sends logs how it went; this is for those who look at the requests.
+        let (status, request_id) = match &sent {
+            Ok(receipt) => (receipt.status(), receipt.request_id()),
+            Err(error) => (error.status(), error.request_id()),
         };
-        let head = head(&response, received);
-        let status = head.status.as_u16();
-        if head.status.is_success() {
-            let receipt = head.receipt();
-            let request_id = receipt.request_id();
-            tracing::trace!(event.name = event.name(), status, request_id, "Intercom answered");
-            return Ok(receipt);
-        }
-        let list = ErrorList::parse(&body.bytes);
-        let error = head.refusal(Asked::Event, Some(event.contact()), &body, list.as_ref());
-        let request_id = error.request_id();
-        tracing::trace!(event.name = event.name(), status, request_id, "Intercom answered");
-        Err(error)
+        tracing::trace!(event.name = event.name(), status, request_id, "request to Intercom ended");
+        sent
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {

@@ -7,7 +7,6 @@ use intercom_http::HttpTransport;
 
 use crate::TOKEN;
 
-#[cfg(target_os = "linux")]
 #[test]
 fn without_ca_certificates_building_fails_and_does_not_panic() {
     let empty = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-certificates");

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use intercom_core::{ErrorKind, Transport as _};
 use intercom_http::HttpTransport;
+use reqwest::Client;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
 
 use crate::server::{Reply, Server, answer, error_list};
@@ -59,13 +61,33 @@ async fn a_connection_that_breaks_before_the_answer_is_a_passing_fault() {
 }
 
 #[tokio::test]
+async fn a_server_that_speaks_no_tls_is_a_passing_fault() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
+    });
+    // The certificates do not matter, as it does not come to them.
+    let client = Client::builder().tls_certs_only([]).build().unwrap();
+    let transport = HttpTransport::builder(TOKEN)
+        .base_url(format!("https://127.0.0.1:{port}"))
+        .client(client)
+        .build()
+        .unwrap();
+    let error = transport.send(event()).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, None), "{error:?}");
+    serving.await.unwrap();
+}
+
+#[tokio::test]
 async fn a_silent_server_is_a_timeout_with_any_client() {
     let server = Server::start([Reply::BytesThenSilence(vec![])]).await;
     let settings = || {
         let builder = HttpTransport::builder(TOKEN).base_url(server.url());
         builder.timeout(Duration::from_millis(50))
     };
-    for builder in [settings(), settings().client(reqwest::Client::new())] {
+    for builder in [settings(), settings().client(Client::new())] {
         let error = builder.build().unwrap().send(event()).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, None));
         assert!(error.to_string().contains("none within 50ms"), "{error}");

@@ -6,6 +6,7 @@
 )]
 
 mod answers;
+#[cfg(target_os = "linux")]
 mod certificates;
 mod connections;
 mod contacts;
