@@ -31,6 +31,7 @@ pub(crate) fn wrap(input: &Input<'_>, output: TokenStream) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
+        #[allow(deprecated)]
         const _: () = {
             use #krate::__private as __p;
             #output
@@ -68,7 +69,6 @@ fn event(input: &Input<'_>) -> TokenStream {
         #(#checks)*
 
         #[automatically_derived]
-        #[allow(deprecated)]
         impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
             const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
 
@@ -105,7 +105,6 @@ fn group(input: &Input<'_>) -> TokenStream {
         #(#checks)*
 
         #[automatically_derived]
-        #[allow(deprecated)]
         impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
             const FIELDS: &'static [__p::FieldDescription] = &[#(#fields),*];
 

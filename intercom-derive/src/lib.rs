@@ -13,6 +13,8 @@ mod generics;
 mod model;
 mod rename;
 mod rules;
+#[cfg(test)]
+mod snapshots;
 mod validate;
 
 use proc_macro::TokenStream;
