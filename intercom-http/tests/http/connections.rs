@@ -6,7 +6,7 @@ use intercom_core::{ErrorKind, Transport as _};
 use intercom_http::HttpTransport;
 use reqwest::Client;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 
 use crate::server::{Reply, Server, answer, error_list};
 use crate::{TOKEN, event, refused, transport};
@@ -35,8 +35,10 @@ async fn a_connection_is_used_again_whatever_the_answer() {
 
 #[tokio::test]
 async fn a_refused_connection_is_a_passing_fault() {
-    // Nobody listens where somebody just did.
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    // The socket keeps the port, and nobody listens there.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let port = socket.local_addr().unwrap().port();
     let transport =
         HttpTransport::builder(TOKEN).base_url(format!("http://127.0.0.1:{port}")).build().unwrap();
     let error = transport.send(event()).await.unwrap_err();

@@ -47,7 +47,12 @@ async fn the_status_decides_when_the_body_breaks_off() {
     let head = |status: u16| {
         format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 100\r\n\r\nsome of it").into_bytes()
     };
-    for broken in [Reply::BytesThenClose, Reply::BytesThenReset] {
+    let mut ways = vec![Reply::BytesThenClose as fn(_) -> _];
+    // Elsewhere than on Linux a reset takes bytes with it that have not been read yet.
+    if cfg!(target_os = "linux") {
+        ways.push(Reply::BytesThenReset);
+    }
+    for broken in ways {
         assert_eq!(send(broken(head(202))).await.unwrap().status(), Some(202));
         let error = refused(broken(head(422))).await;
         assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(422)));
