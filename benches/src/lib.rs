@@ -1,1 +1,23 @@
-//! Being built.
+//! Every speed claim of this project, each as one command:
+//!
+//! | claim | command |
+//! |---|---|
+//! | an event is encoded as fast as a struct by plain serde | `cargo bench -p benches --bench encode` |
+//! | the derive compiles faster than serde's | `cargo bench -p benches --bench compile_time` |
+//! | the transport is as fast as a bare HTTP client | `cargo bench -p benches --bench http` |
+//!
+//! Each compares with a named baseline in the same run, round by round in turn (A B, B A, A B, …), and judges
+//! by the median of the rounds' ratios: what disturbs one round disturbs both sides of its ratio, and what
+//! disturbs a few rounds does not move the median. Absolute times are shown, and never judged.
+//!
+//! With `-- --check` the exit status is 1 when anything is beyond its bound.
+
+#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+
+mod allocations;
+mod report;
+mod rounds;
+
+pub use allocations::{Allocations, count_allocations};
+pub use report::{Bound, Report, microseconds, nanoseconds, seconds, table};
+pub use rounds::{Cost, Cpu, Rounds, Spread, in_turn};

@@ -1,0 +1,79 @@
+//! Counts heap allocations.
+//!
+//! The crates made for this count always: several atomic or thread-local updates on each allocation, of the
+//! same order as the allocation itself. This one counts only when asked, and costs one load otherwise, so
+//! that the side which allocates is not slowed down by the measuring.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+static COUNTING: AtomicBool = AtomicBool::new(false);
+static ALLOCATED: AtomicU64 = AtomicU64::new(0);
+static REALLOCATED: AtomicU64 = AtomicU64::new(0);
+static BYTES: AtomicU64 = AtomicU64::new(0);
+
+struct Counting;
+
+fn count(counter: &AtomicU64, bytes: usize) {
+    if COUNTING.load(Relaxed) {
+        counter.fetch_add(1, Relaxed);
+        BYTES.fetch_add(bytes as u64, Relaxed);
+    }
+}
+
+#[expect(
+    unsafe_code,
+    reason = "an allocator is unsafe by its nature; this one adds nothing to the system's"
+)]
+// SAFETY: every method hands its arguments to the same method of `System`, and gives back what that gave.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(&ALLOCATED, layout.size());
+        // SAFETY: the caller keeps the contract of this very method.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(&ALLOCATED, layout.size());
+        // SAFETY: the caller keeps the contract of this very method.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
+        count(&REALLOCATED, new_size);
+        // SAFETY: the caller keeps the contract of this very method.
+        unsafe { System.realloc(pointer, layout, new_size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of this very method.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// What was asked of the heap, by all threads of this process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Allocations {
+    /// Allocations made.
+    pub allocated: u64,
+    /// Allocations that were made larger or smaller.
+    pub reallocated: u64,
+    /// Bytes asked for, in both ways.
+    pub bytes: u64,
+}
+
+/// Counts what the process asks of the heap while `work` runs.
+pub fn count_allocations<R>(work: impl FnOnce() -> R) -> (R, Allocations) {
+    let counters = [&ALLOCATED, &REALLOCATED, &BYTES];
+    for counter in counters {
+        counter.store(0, Relaxed);
+    }
+    COUNTING.store(true, Relaxed);
+    let result = work();
+    COUNTING.store(false, Relaxed);
+    let [allocated, reallocated, bytes] = counters.map(|counter| counter.load(Relaxed));
+    (result, Allocations { allocated, reallocated, bytes })
+}

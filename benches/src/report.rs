@@ -1,0 +1,93 @@
+//! Prints figures, and holds them against their bounds.
+
+use std::process::ExitCode;
+
+use crate::rounds::Spread;
+
+/// What a figure is held against.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Bound {
+    /// It must not be larger.
+    AtMost(f64),
+    /// It must not be smaller.
+    AtLeast(f64),
+}
+
+/// The figures that are held against a bound, and whether all of them keep it.
+#[derive(Debug)]
+pub struct Report {
+    check: bool,
+    beyond: usize,
+}
+
+impl Report {
+    /// Begins a report. With `--check` among the arguments it ends with an exit status of 1 when a figure is beyond
+    /// its bound.
+    pub fn from_args() -> Report {
+        Report { check: std::env::args().any(|argument| argument == "--check"), beyond: 0 }
+    }
+
+    /// Holds a ratio against a bound, by its median.
+    pub fn ratio(&mut self, what: &str, ratio: Spread, bound: Bound) {
+        let Spread { low, median, high } = ratio;
+        self.hold(what, median, &format!("{median:.3} ({low:.3} to {high:.3})"), bound);
+    }
+
+    /// Holds a number that does not vary against a bound.
+    pub fn number(&mut self, what: &str, number: f64, bound: Bound) {
+        self.hold(what, number, &format!("{number}"), bound);
+    }
+
+    fn hold(&mut self, what: &str, figure: f64, shown: &str, bound: Bound) {
+        let (within, bound) = match bound {
+            Bound::AtMost(most) => (figure <= most, format!("at most {most}")),
+            Bound::AtLeast(least) => (figure >= least, format!("at least {least}")),
+        };
+        self.beyond += usize::from(!within);
+        let verdict = if within { "within the bound" } else { "BEYOND THE BOUND" };
+        println!("  {what:<58} {shown:<24} {bound:<14} {verdict}");
+    }
+
+    /// Ends the report.
+    pub fn finish(self) -> ExitCode {
+        match self.beyond {
+            0 => println!("\nEverything is within its bound."),
+            beyond => println!("\nBEYOND THE BOUND: {beyond} of the figures above."),
+        }
+        if self.check && self.beyond > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Prints rows in aligned columns: the first to the left, the others to the right.
+pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
+    let headings = headings.map(str::to_owned);
+    let lines = || std::iter::once(&headings).chain(rows);
+    let widths: [usize; N] = std::array::from_fn(|column| {
+        lines().map(|line| line[column].chars().count()).max().unwrap_or(0)
+    });
+    for line in lines() {
+        let mut text = String::new();
+        for (column, (cell, width)) in line.iter().zip(widths).enumerate() {
+            text += &match column {
+                0 => format!("  {cell:<width$}"),
+                _ => format!("  {cell:>width$}"),
+            };
+        }
+        println!("{}", text.trim_end());
+    }
+}
+
+/// A time in seconds, shown in nanoseconds.
+pub fn nanoseconds(seconds: f64) -> String {
+    format!("{:.0} ns", seconds * 1e9)
+}
+
+/// A time in seconds, shown in microseconds.
+pub fn microseconds(seconds: f64) -> String {
+    format!("{:.1} µs", seconds * 1e6)
+}
+
+/// A time in seconds.
+pub fn seconds(seconds: f64) -> String {
+    format!("{seconds:.3} s")
+}
