@@ -1,0 +1,141 @@
+//! The derives' output meets nothing of its surroundings: no prelude, no names of the user's, no lints.
+
+#![deny(warnings)]
+#![deny(
+    clippy::all,
+    clippy::pedantic,
+    single_use_lifetimes,
+    unreachable_pub,
+    unused_lifetimes,
+    unused_qualifications,
+    variant_size_differences
+)]
+#![forbid(unsafe_code, non_ascii_idents)]
+#![allow(missing_docs, reason = "what is derived on has nothing to say")]
+
+pub mod without_prelude;
+
+pub mod shadowed {
+    //! Everybody's favourite names, taken.
+
+    #![allow(dead_code, reason = "the names are here to be in the way")]
+
+    use ::renamed_core as facade;
+
+    pub struct Result;
+    pub struct Option;
+    pub struct Some;
+    pub struct None;
+    pub struct Ok;
+    pub struct String;
+    pub struct Vec;
+    pub struct Contact;
+    pub struct Timestamp;
+    pub struct EventName;
+    pub trait IntercomEvent {}
+    pub trait MetadataValue {}
+    pub mod core {}
+    pub mod std {}
+    pub mod intercom_core {}
+
+    #[derive(facade::IntercomEvent)]
+    #[event(name = "shadowed", crate = ::renamed_core)]
+    pub struct Shadowed<'a> {
+        pub number: u64,
+        #[event(truncate)]
+        pub text: &'a str,
+        #[event(display)]
+        pub shown: ::std::option::Option<char>,
+        #[event(with = str::len)]
+        pub length: &'a str,
+        #[event(flatten)]
+        pub group: Group<'a>,
+        #[event(user_id)]
+        pub user: ::std::option::Option<u64>,
+        #[event(created_at)]
+        pub at: ::std::time::SystemTime,
+    }
+
+    #[derive(facade::EventMetadata)]
+    #[event(crate = facade)]
+    pub struct Group<'a> {
+        pub out: &'a str,
+        pub field: bool,
+        pub r#self_: bool,
+    }
+
+    #[derive(facade::IntercomEvent)]
+    #[event(crate = facade)]
+    pub enum Either {
+        #[event(name = "left")]
+        Left {
+            #[event(email)]
+            address: ::std::string::String,
+        },
+        #[event(name = "right")]
+        Right {
+            #[event(email)]
+            address: ::std::string::String,
+            field_address: u8,
+        },
+    }
+}
+
+pub mod deprecated {
+    //! Deprecated types and fields can still be derived on.
+
+    #[deprecated]
+    #[derive(renamed_core::IntercomEvent)]
+    #[event(name = "deprecated", crate = renamed_core)]
+    pub struct Old {
+        #[deprecated]
+        pub number: u64,
+        #[event(user_id)]
+        #[deprecated]
+        pub user: u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{deprecated, shadowed, without_prelude};
+
+    #[test]
+    fn the_shadowed_event_is_what_it_should_be() {
+        use renamed_core::{Contact, DataEvent, IntercomEvent, Timestamp};
+
+        let event = shadowed::Shadowed {
+            number: 1,
+            text: "a",
+            shown: Some('b'),
+            length: "ccc",
+            group: shadowed::Group { out: "d", field: true, self_: false },
+            user: Some(7),
+            at: std::time::UNIX_EPOCH,
+        };
+        assert_eq!(event.contact(), Some(Contact::user_id(7)));
+        let data =
+            DataEvent::new(&event, Contact::user_id(7), Timestamp::from_unix_seconds(0)).unwrap();
+        assert_eq!(
+        data.metadata().unwrap(),
+        br#"{"number":1,"text":"a","shown":"b","length":3,"out":"d","field":true,"self_":false}"#
+    );
+        let sides = [
+            shadowed::Either::Left { address: "a@b".into() },
+            shadowed::Either::Right { address: "c@d".into(), field_address: 1 },
+        ];
+        assert_eq!(
+            sides.map(|side| side.contact()),
+            [Contact::email("a@b"), Contact::email("c@d")].map(Some)
+        );
+    }
+
+    #[test]
+    #[expect(deprecated, reason = "that is what is tested")]
+    fn deprecated_events_are_events() {
+        use renamed_core::{Contact, IntercomEvent};
+
+        assert_eq!(deprecated::Old { number: 1, user: 2 }.contact(), Some(Contact::user_id(2)));
+        assert_eq!(without_prelude::NAMES, ["bare", "one", "two"]);
+    }
+}
