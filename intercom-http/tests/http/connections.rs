@@ -1,7 +1,13 @@
 //! Connections: kept, refused, broken, silent.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use intercom_core::{ErrorKind, Transport as _};
 use intercom_http::HttpTransport;
 use reqwest::Client;
@@ -31,6 +37,38 @@ async fn a_connection_is_used_again_whatever_the_answer() {
         delivered += usize::from(transport.clone().send(event()).await.is_ok());
     }
     assert_eq!((delivered, server.requests().len(), server.connections()), (6, 8, 1));
+}
+
+#[tokio::test]
+async fn over_http2_many_events_share_one_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    // It accepts one connection and no other.
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let service = service_fn(async |request: hyper::Request<Incoming>| {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            assert_eq!(body, *event().body());
+            let answer = hyper::Response::builder().status(202);
+            Ok::<_, Infallible>(answer.body(Full::<Bytes>::from("drained")).unwrap())
+        });
+        let connection = http2::Builder::new(TokioExecutor::new());
+        let _ = connection.serve_connection(TokioIo::new(stream), service).await;
+    });
+    let client = Client::builder().http2_prior_knowledge().tls_certs_only([]).build().unwrap();
+    let transport = HttpTransport::builder(TOKEN).base_url(url).client(client).build().unwrap();
+    transport.send(event()).await.unwrap();
+    let sending: Vec<_> = (0..20)
+        .map(|_| {
+            let transport = transport.clone();
+            tokio::spawn(async move { transport.send(event()).await })
+        })
+        .collect();
+    for sent in sending {
+        assert_eq!(sent.await.unwrap().unwrap().status(), Some(202));
+    }
+    drop(transport);
+    serving.await.unwrap();
 }
 
 #[tokio::test]

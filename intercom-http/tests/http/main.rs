@@ -6,10 +6,9 @@
 )]
 
 mod answers;
-#[cfg(target_os = "linux")]
-mod certificates;
 mod connections;
 mod contacts;
+mod environment;
 mod garbage;
 mod redirects;
 mod requests;

@@ -1,0 +1,68 @@
+//! What belongs to the process: environment variables and CA certificates. Each test of them takes a
+//! process of its own, which runs one of the ignored tests below.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use intercom_http::HttpTransport;
+
+use crate::TOKEN;
+
+/// Runs one of the ignored tests of this module, with these variables and no other of Intercom's.
+fn run(test: &str, variables: &[(&str, &dyn AsRef<OsStr>)]) {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", &format!("environment::{test}"), "--ignored"]);
+    for variable in ["INTERCOM_ACCESS_TOKEN", "INTERCOM_REGION", "INTERCOM_BASE_URL"] {
+        command.env_remove(variable);
+    }
+    for (variable, value) in variables {
+        command.env(variable, value);
+    }
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+#[test]
+fn the_variables_are_read() {
+    run("with_variables", &[("INTERCOM_ACCESS_TOKEN", &TOKEN), ("INTERCOM_REGION", &"au")]);
+}
+
+#[test]
+#[ignore = "runs in a process of its own, started by a test above"]
+fn with_variables() {
+    let transport = HttpTransport::from_env().unwrap();
+    assert!(format!("{transport:?}").contains("https://api.au.intercom.io/"), "{transport:?}");
+}
+
+#[test]
+fn a_missing_token_is_named() {
+    run("without_variables", &[("INTERCOM_ACCESS_TOKEN", &"")]);
+}
+
+#[test]
+#[ignore = "runs in a process of its own, started by a test above"]
+fn without_variables() {
+    let error = HttpTransport::from_env().unwrap_err();
+    assert!(error.to_string().contains("`INTERCOM_ACCESS_TOKEN` is not set"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn without_ca_certificates_building_fails_and_does_not_panic() {
+    let empty = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("no-certificates");
+    std::fs::create_dir_all(&empty).unwrap();
+    let file = empty.join("none.pem");
+    std::fs::write(&file, "").unwrap();
+    run("without_ca_certificates", &[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &empty)]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "runs in a process of its own, started by a test above"]
+fn without_ca_certificates() {
+    let error = HttpTransport::builder(TOKEN).build().unwrap_err();
+    assert!(error.to_string().contains("CA certificates"), "{error}");
+    // A sandbox needs none.
+    HttpTransport::builder(TOKEN).base_url("http://127.0.0.1:9000").build().unwrap();
+}
