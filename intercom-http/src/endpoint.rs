@@ -70,8 +70,8 @@ fn is_intercom(host: &str) -> bool {
 fn under(base: &Url, name: &str) -> Result<Url, BuildError> {
     let mut url = base.clone();
     url.set_path(&format!("{}/{name}", base.path().trim_end_matches('/')));
-    // The client turns every address into this form and back. Few hosts have none, such as `https://{host}`;
-    // they are better refused now than at every request.
+    // The client turns every address into this form and back. Few hosts have none, such as
+    // `https://{host}`; they are better refused now than at every request.
     let uri: Uri = url
         .as_str()
         .parse()
