@@ -106,8 +106,8 @@ pub use intercom_derive::EventMetadata;
 pub use intercom_derive::IntercomEvent;
 pub use invalid::{InvalidEvent, Reason};
 pub use receipt::{RateLimit, Receipt};
-pub use tracker::{ContactTracker, Tracker};
-pub use transport::{ContactCreation, Transport};
+pub use tracker::{ContactTracker, Sending, Tracker};
+pub use transport::{ContactCreation, OwnedSend, Transport};
 pub use value::{
     Currency, MetadataValue, Money, RichLink, Timestamp, ToTimestamp, ValueError, ValueKind,
 };

@@ -2,21 +2,23 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 
 use crate::contact::{Contact, ContactError};
 use crate::data_event::DataEvent;
 use crate::error::SendError;
-use crate::event::{IdentifiedEvent, IntercomEvent};
+use crate::event::{EventName, IdentifiedEvent, IntercomEvent};
 use crate::invalid::InvalidEvent;
 use crate::receipt::Receipt;
-use crate::transport::Transport;
+use crate::transport::{OwnedSend, Transport};
 use crate::value::{Timestamp, ToTimestamp};
 
 /// Sends events through a [`Transport`]. Clone it freely: clones share the transport.
 ///
-/// An event is encoded when `send` is called, and sent when the future it gives is awaited. That
-/// future borrows neither the tracker nor the event, so it can be spawned as it is.
+/// An event is encoded when `send` is called, and sent when what that gives is awaited: a [`Sending`],
+/// which borrows neither the tracker nor the event, so that it can be spawned as it is.
 ///
 /// ```
 /// use intercom_core::testing::RecordingTransport;
@@ -58,10 +60,7 @@ impl Tracker {
     ///
     /// Fails at once when Intercom would refuse or misread the event, and otherwise when the transport
     /// did not get it through. See [`SendError`].
-    pub fn send<E>(
-        &self,
-        event: &E,
-    ) -> impl Future<Output = Result<Receipt, SendError>> + Send + use<E>
+    pub fn send<E>(&self, event: &E) -> Sending
     where
         E: IdentifiedEvent + ?Sized,
     {
@@ -76,11 +75,7 @@ impl Tracker {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn send_at<E, T>(
-        &self,
-        event: &E,
-        time: T,
-    ) -> impl Future<Output = Result<Receipt, SendError>> + Send + use<E, T>
+    pub fn send_at<E, T>(&self, event: &E, time: T) -> Sending
     where
         T: ToTimestamp,
         E: IdentifiedEvent + ?Sized,
@@ -88,16 +83,20 @@ impl Tracker {
         self.dispatch(event, None, Some(time.to_timestamp()))
     }
 
-    fn dispatch<E>(
-        &self,
-        event: &E,
-        contact: Option<&Contact>,
-        time: Option<Timestamp>,
-    ) -> impl Future<Output = Result<Receipt, SendError>> + Send + use<E>
+    fn dispatch<E>(&self, event: &E, contact: Option<&Contact>, time: Option<Timestamp>) -> Sending
     where
         E: IntercomEvent + ?Sized,
     {
-        transmit(self.transport.clone(), encode(event, contact, time))
+        match encode(event, contact, time) {
+            Ok(event) => Sending {
+                name: event.event_name().clone(),
+                state: State::Sending(self.transport.clone().send_owned(event)),
+            },
+            Err(error) => {
+                tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
+                Sending { name: error.event_name().clone(), state: State::Invalid(Some(error)) }
+            }
+        }
     }
 }
 
@@ -123,10 +122,7 @@ impl ContactTracker {
     ///
     /// Fails at once when Intercom would refuse or misread the event, and otherwise when the transport
     /// did not get it through. See [`SendError`].
-    pub fn send<E>(
-        &self,
-        event: &E,
-    ) -> impl Future<Output = Result<Receipt, SendError>> + Send + use<E>
+    pub fn send<E>(&self, event: &E) -> Sending
     where
         E: IntercomEvent + ?Sized,
     {
@@ -141,11 +137,7 @@ impl ContactTracker {
     /// # Errors
     ///
     /// As [`send`](Self::send).
-    pub fn send_at<E, T>(
-        &self,
-        event: &E,
-        time: T,
-    ) -> impl Future<Output = Result<Receipt, SendError>> + Send + use<E, T>
+    pub fn send_at<E, T>(&self, event: &E, time: T) -> Sending
     where
         T: ToTimestamp,
         E: IntercomEvent + ?Sized,
@@ -170,24 +162,47 @@ where
     DataEvent::new(event, contact, time)
 }
 
-/// The part that is the same for every type of event, compiled once.
-async fn transmit(
-    transport: Arc<dyn Transport>,
-    event: Result<DataEvent, InvalidEvent>,
-) -> Result<Receipt, SendError> {
-    let event = event.inspect_err(|error| {
-        tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
-    })?;
-    let name = event.event_name().clone();
-    match transport.send(event).await {
-        Ok(receipt) => {
-            tracing::trace!(event.name = name.as_str(), status = receipt.status(), "event taken");
-            Ok(receipt)
-        }
-        Err(error) => {
-            let error = error.for_event(name);
-            tracing::debug!(event.name = error.event(), %error, "event not taken");
-            Err(error)
-        }
+/// An event on its way: encoded, and sent when this is awaited.
+///
+/// It borrows nothing, whatever the event holds, and can be spawned as it is.
+#[must_use = "an event is sent when this is awaited"]
+pub struct Sending {
+    name: EventName,
+    state: State,
+}
+
+enum State {
+    Invalid(Option<InvalidEvent>),
+    Sending(OwnedSend),
+}
+
+impl Future for Sending {
+    type Output = Result<Receipt, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let sent = match &mut self.state {
+            State::Sending(sending) => ready!(sending.as_mut().poll(context)),
+            State::Invalid(error) => match error.take() {
+                Some(error) => return Poll::Ready(Err(error.into())),
+                None => panic!("`Sending` was polled after it was done"),
+            },
+        };
+        Poll::Ready(match sent {
+            Ok(receipt) => {
+                tracing::trace!(event.name = &*self.name, status = receipt.status(), "event taken");
+                Ok(receipt)
+            }
+            Err(error) => {
+                let error = error.for_event(self.name.clone());
+                tracing::debug!(event.name = error.event(), %error, "event not taken");
+                Err(error)
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("name", &self.name).finish_non_exhaustive()
     }
 }

@@ -1,5 +1,7 @@
 //! The seam that events are sent through.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -47,7 +49,22 @@ pub trait Transport: Send + Sync {
         let _ = contact;
         Err(SendError::new(ErrorKind::Unsupported))
     }
+
+    /// As [`send`](Self::send), with a future that owns the transport. [`Tracker`](crate::Tracker) calls
+    /// it.
+    ///
+    /// There is no need to write it. Where an allocation an event counts, it saves one: the default puts
+    /// the future of `send` into another box.
+    fn send_owned(self: Arc<Self>, event: DataEvent) -> OwnedSend
+    where
+        Self: 'static,
+    {
+        Box::pin(async move { self.send(event).await })
+    }
 }
+
+/// What [`Transport::send_owned`] gives.
+pub type OwnedSend = Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send>>;
 
 /// How [`Transport::create_contact`] ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -61,10 +61,10 @@ async fn the_future_borrows_nothing_and_can_be_spawned() {
         let project_id = std::rc::Rc::new(7_u64);
         #[derive(IntercomEvent)]
         #[event(name = "local")]
-        struct Local {
-            project_id: std::rc::Rc<u64>,
+        struct Local<'a> {
+            project_id: &'a std::rc::Rc<u64>,
         }
-        tracker.for_contact(Contact::user_id(1)).send(&Local { project_id })
+        tracker.for_contact(Contact::user_id(1)).send(&Local { project_id: &project_id })
     };
     drop(tracker);
     tokio::spawn(future).await.unwrap().unwrap();
