@@ -92,7 +92,12 @@ impl Contact {
         (contact != Contact::default()).then_some(contact)
     }
 
-    pub(crate) fn check(&self) -> Result<(), ContactError> {
+    /// Whether somebody is named. Sending an event asks this.
+    ///
+    /// # Errors
+    ///
+    /// Fails when no identifier is set, or when one is blank.
+    pub fn check(&self) -> Result<(), ContactError> {
         let identifiers = [
             ("user id", self.as_user_id()),
             ("email", self.as_email()),

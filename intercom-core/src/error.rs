@@ -54,6 +54,8 @@ struct Inner {
 pub enum ErrorKind {
     /// The event was found invalid before anything was sent. Permanent.
     InvalidEvent,
+    /// The contact cannot be created from what is known of it. Found before anything was sent. Permanent.
+    InvalidContact,
     /// Intercom refused the event: 400, 406, 413, 415 or 422. Permanent.
     Rejected,
     /// Intercom takes no new event name, because the workspace has 120 already. Permanent.
@@ -179,8 +181,10 @@ impl SendError {
         self
     }
 
-    /// Names the event, if none is named yet.
-    pub(crate) fn for_event(mut self, name: EventName) -> Self {
+    /// Names the event, if none is named yet. [`Tracker`](crate::Tracker) does this; whoever sends in
+    /// another way may.
+    #[must_use]
+    pub fn with_event(mut self, name: EventName) -> Self {
         self.0.event.get_or_insert(name);
         self
     }
@@ -203,8 +207,11 @@ impl SendError {
 
     /// Whether this event will never be taken as it is.
     pub fn is_permanent(&self) -> bool {
-        use ErrorKind::{AmbiguousContact, EventNameLimit, InvalidEvent, Rejected};
-        matches!(self.0.kind, InvalidEvent | Rejected | EventNameLimit | AmbiguousContact)
+        use ErrorKind::{AmbiguousContact, EventNameLimit, InvalidContact, InvalidEvent, Rejected};
+        matches!(
+            self.0.kind,
+            InvalidEvent | InvalidContact | Rejected | EventNameLimit | AmbiguousContact
+        )
     }
 
     /// Whether no event can pass until somebody mends the token, the plan, a permission or the address.
@@ -252,7 +259,7 @@ impl SendError {
 impl From<InvalidEvent> for SendError {
     fn from(invalid: InvalidEvent) -> Self {
         let name = invalid.event_name().clone();
-        SendError::new(ErrorKind::InvalidEvent).with_source(invalid).for_event(name)
+        SendError::new(ErrorKind::InvalidEvent).with_source(invalid).with_event(name)
     }
 }
 
@@ -261,6 +268,10 @@ impl ErrorKind {
     fn explain(self) -> (&'static str, Option<&'static str>) {
         match self {
             ErrorKind::InvalidEvent => ("it is invalid", None),
+            ErrorKind::InvalidContact => (
+                "the contact cannot be created",
+                Some("name it by a user id or an email address; Intercom gives contact ids itself"),
+            ),
             ErrorKind::Rejected => ("Intercom refused it", None),
             ErrorKind::EventNameLimit => (
                 "Intercom takes no new event name",

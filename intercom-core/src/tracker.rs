@@ -193,7 +193,7 @@ impl Future for Sending {
                 Ok(receipt)
             }
             Err(error) => {
-                let error = error.for_event(self.name.clone());
+                let error = error.with_event(self.name.clone());
                 tracing::debug!(event.name = error.event(), %error, "event not taken");
                 Err(error)
             }

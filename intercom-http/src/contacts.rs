@@ -18,18 +18,18 @@ const ARCHIVED: &str = "archived contact";
 ///
 /// # Errors
 ///
-/// Fails when the contact has neither a user id nor an email address.
+/// Fails when the contact has neither a user id nor an email address, or a blank one.
 pub(crate) fn body(contact: &Contact) -> Result<Vec<u8>, SendError> {
+    contact
+        .check()
+        .map_err(|error| SendError::new(ErrorKind::InvalidContact).with_source(error))?;
     let members: Map<String, Value> =
         [("external_id", contact.as_user_id()), ("email", contact.as_email())]
             .into_iter()
             .filter_map(|(name, identifier)| Some((name.to_owned(), identifier?.into())))
             .collect();
     if members.is_empty() {
-        return Err(SendError::new(ErrorKind::Unsupported).with_detail(
-            "a contact is created with a user id or an email address, and this one has neither; \
-             Intercom gives contact ids itself",
-        ));
+        return Err(SendError::new(ErrorKind::InvalidContact));
     }
     let mut body = Map::from_iter([("role".to_owned(), Value::from("user"))]);
     body.extend(members);

@@ -6,7 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method};
 use intercom_core::{
-    Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+    Contact, ContactCreation, DataEvent, ErrorKind, OwnedSend, Receipt, SendError, Transport,
+    async_trait,
 };
 use reqwest::{Client, Request, Response, Url};
 
@@ -111,6 +112,18 @@ impl HttpTransport {
         Err(head.refusal(Asked::Workspace, None, &body, list.as_ref()))
     }
 
+    /// Sends one event.
+    async fn send_once(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        let sent = self.post(&event).await;
+        // Whoever sends logs how it went; this is for those who look at the requests.
+        let (status, request_id) = match &sent {
+            Ok(receipt) => (receipt.status(), receipt.request_id()),
+            Err(error) => (error.status(), error.request_id()),
+        };
+        tracing::trace!(event.name = event.name(), status, request_id, "request to Intercom ended");
+        sent
+    }
+
     async fn post(&self, event: &DataEvent) -> Result<Receipt, SendError> {
         let url = &self.inner.endpoints.events;
         let mut response = self.ask(Method::POST, url, Some(event.body().clone().into())).await?;
@@ -187,14 +200,11 @@ impl HttpTransport {
 #[async_trait]
 impl Transport for HttpTransport {
     async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        let sent = self.post(&event).await;
-        // Whoever sends logs how it went; this is for those who look at the requests.
-        let (status, request_id) = match &sent {
-            Ok(receipt) => (receipt.status(), receipt.request_id()),
-            Err(error) => (error.status(), error.request_id()),
-        };
-        tracing::trace!(event.name = event.name(), status, request_id, "request to Intercom ended");
-        sent
+        self.send_once(event).await
+    }
+
+    fn send_owned(self: Arc<Self>, event: DataEvent) -> OwnedSend {
+        Box::pin(async move { self.send_once(event).await })
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {

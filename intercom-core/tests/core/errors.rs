@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use intercom_core::{ApiError, DynamicEvent, ErrorKind, SendError};
 
-const KINDS: [(ErrorKind, [bool; 3]); 13] = [
+const KINDS: [(ErrorKind, [bool; 3]); 14] = [
     // Retryable, permanent, needs an operator.
     (ErrorKind::InvalidEvent, [false, true, false]),
+    (ErrorKind::InvalidContact, [false, true, false]),
     (ErrorKind::Rejected, [false, true, false]),
     (ErrorKind::EventNameLimit, [false, true, false]),
     (ErrorKind::UnknownContact, [false, false, false]),

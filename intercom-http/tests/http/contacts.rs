@@ -68,10 +68,17 @@ async fn other_refusals_are_errors() {
 }
 
 #[tokio::test]
-async fn a_contact_id_alone_creates_nothing() {
+async fn a_contact_id_alone_or_a_blank_creates_nothing() {
     let server = Server::start([answer(200, &[], "")]).await;
-    let error = transport(&server).create_contact(&Contact::contact_id("5f1c")).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("user id or an email address"), "{error}");
+    for contact in [
+        Contact::contact_id("5f1c"),
+        Contact::email(" "),
+        Contact::user_id("").with_email("ada@example.com"),
+        Contact::default(),
+    ] {
+        let error = transport(&server).create_contact(&contact).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidContact);
+        assert!(error.to_string().contains("user id or an email address"), "{error}");
+    }
     assert!(server.requests().is_empty());
 }
