@@ -1,0 +1,27 @@
+//! Events from the derive through real HTTP into the sandbox, which judges them by rules of its own.
+
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+
+mod answers;
+mod contacts;
+mod judgement;
+mod program;
+mod values;
+
+use intercom_core::Tracker;
+use intercom_http::HttpTransport;
+use intercom_sandbox::{Sandbox, SandboxBuilder};
+
+/// A sandbox, and the way to it.
+async fn start(sandbox: SandboxBuilder) -> (Sandbox, HttpTransport) {
+    let sandbox = sandbox.start().await.unwrap();
+    let transport =
+        HttpTransport::builder(sandbox.token()).base_url(sandbox.url()).build().unwrap();
+    (sandbox, transport)
+}
+
+/// A sandbox that knows everybody, and a tracker that sends to it.
+async fn start_tracker() -> (Sandbox, Tracker) {
+    let (sandbox, transport) = start(Sandbox::builder().know_everybody(true)).await;
+    (sandbox, Tracker::new(transport))
+}
