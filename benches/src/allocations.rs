@@ -13,14 +13,12 @@ static ALLOCATOR: Counting = Counting;
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATED: AtomicU64 = AtomicU64::new(0);
 static REALLOCATED: AtomicU64 = AtomicU64::new(0);
-static BYTES: AtomicU64 = AtomicU64::new(0);
 
 struct Counting;
 
-fn count(counter: &AtomicU64, bytes: usize) {
+fn count(counter: &AtomicU64) {
     if COUNTING.load(Relaxed) {
         counter.fetch_add(1, Relaxed);
-        BYTES.fetch_add(bytes as u64, Relaxed);
     }
 }
 
@@ -31,19 +29,19 @@ fn count(counter: &AtomicU64, bytes: usize) {
 // SAFETY: every method hands its arguments to the same method of `System`, and gives back what that gave.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(&ALLOCATED, layout.size());
+        count(&ALLOCATED);
         // SAFETY: the caller keeps the contract of this very method.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(&ALLOCATED, layout.size());
+        count(&ALLOCATED);
         // SAFETY: the caller keeps the contract of this very method.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(&REALLOCATED, new_size);
+        count(&REALLOCATED);
         // SAFETY: the caller keeps the contract of this very method.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
@@ -55,25 +53,23 @@ unsafe impl GlobalAlloc for Counting {
 }
 
 /// What was asked of the heap, by all threads of this process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allocations {
     /// Allocations made.
     pub allocated: u64,
     /// Allocations that were made larger or smaller.
     pub reallocated: u64,
-    /// Bytes asked for, in both ways.
-    pub bytes: u64,
 }
 
 /// Counts what the process asks of the heap while `work` runs.
-pub fn count_allocations<R>(work: impl FnOnce() -> R) -> (R, Allocations) {
-    let counters = [&ALLOCATED, &REALLOCATED, &BYTES];
+pub fn count_allocations(work: impl FnOnce()) -> Allocations {
+    let counters = [&ALLOCATED, &REALLOCATED];
     for counter in counters {
         counter.store(0, Relaxed);
     }
     COUNTING.store(true, Relaxed);
-    let result = work();
+    work();
     COUNTING.store(false, Relaxed);
-    let [allocated, reallocated, bytes] = counters.map(|counter| counter.load(Relaxed));
-    (result, Allocations { allocated, reallocated, bytes })
+    let [allocated, reallocated] = counters.map(|counter| counter.load(Relaxed));
+    Allocations { allocated, reallocated }
 }

@@ -35,7 +35,7 @@ impl Report {
 
     /// Holds a number that does not vary against a bound.
     pub fn number(&mut self, what: &str, number: f64, bound: Bound) {
-        self.hold(what, number, &format!("{number}"), bound);
+        self.hold(what, number, &format!("{number:.2}"), bound);
     }
 
     fn hold(&mut self, what: &str, figure: f64, shown: &str, bound: Bound) {
