@@ -276,6 +276,7 @@ fn round(mut encode: impl FnMut()) -> Cost {
     })
 }
 
+#[derive(Clone, Copy)]
 struct Allocations {
     allocated: f64,
     reallocated: f64,
