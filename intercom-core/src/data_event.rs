@@ -7,7 +7,8 @@ use bytes::Bytes;
 
 use crate::contact::Contact;
 use crate::encode;
-use crate::event::{EventName, IntercomEvent};
+use crate::event::IntercomEvent;
+use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
 use crate::value::Timestamp;
 

@@ -5,13 +5,14 @@ use std::fmt;
 use serde_json::Value as Json;
 
 use crate::description::EventDescription;
-use crate::encode::MetadataEncoder;
-use crate::event::{EventName, IntercomEvent};
+use crate::event::IntercomEvent;
+use crate::event_name::EventName;
 use crate::invalid::{InvalidEvent, Reason};
 use crate::json;
+use crate::metadata::MetadataEncoder;
 use crate::rules::{self, DEFAULT_MAX_KEYS, KeyError, MAX_MAX_KEYS};
 use crate::value::{
-    Currency, MetadataValue, Money, Timestamp, ValueEncoder, ValueError, ValueKind, Written,
+    Currency, MetadataValue, Money, RichLink, Timestamp, ValueEncoder, ValueError, ValueKind,
 };
 
 /// An event whose name or keys are known only at run time.
@@ -108,8 +109,9 @@ impl DynamicEvent {
         self.members.push(b',');
         json::text(&mut self.members, key);
         self.members.push(b':');
-        let present = value.write(key, &mut self.members)?;
-        if !present {
+        let bare = self.members.len();
+        value.write(key, &mut self.members)?;
+        if self.members.len() == bare {
             self.members.truncate(start);
             return Ok(());
         }
@@ -155,9 +157,9 @@ mod sealed {
     note = "implement `MetadataValue` for a type of your own"
 )]
 pub trait DynamicValue: sealed::Sealed {
-    /// Writes the value, and says whether there was one.
+    /// Writes the value, or nothing when it is absent.
     #[doc(hidden)]
-    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason>;
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<(), Reason>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -165,7 +167,7 @@ impl<V: MetadataValue> sealed::Sealed for V {}
 
 #[diagnostic::do_not_recommend]
 impl<V: MetadataValue> DynamicValue for V {
-    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason> {
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<(), Reason> {
         match (V::__KIND == ValueKind::Date, rules::is_date_key(key)) {
             (true, false) => return Err(ValueError::DateWithoutSuffix.into()),
             (false, true) => return Err(ValueError::NotADate.into()),
@@ -174,16 +176,17 @@ impl<V: MetadataValue> DynamicValue for V {
         if rules::is_stripe_key(key) && V::__KIND != ValueKind::Text {
             return Err(ValueError::NotAStripeId.into());
         }
-        Ok(written(self, buffer)?)
+        self.encode(ValueEncoder::new(buffer, false))?;
+        Ok(())
     }
 }
 
 impl sealed::Sealed for Json {}
 
 impl DynamicValue for Json {
-    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason> {
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<(), Reason> {
         match self {
-            Json::Null => Ok(false),
+            Json::Null => Ok(()),
             Json::Bool(value) => value.write(key, buffer),
             Json::String(text) => text.write(key, buffer),
             Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
@@ -200,7 +203,7 @@ impl DynamicValue for Json {
                 let member = |name| object.get(name).filter(|_| object.len() == 2);
                 match (member("url"), member("value"), member("amount"), member("currency")) {
                     (Some(Json::String(url)), Some(Json::String(text)), ..) => {
-                        crate::RichLink::new(url.as_str(), text.as_str()).write(key, buffer)
+                        RichLink::new(url.as_str(), text.as_str()).write(key, buffer)
                     }
                     (_, _, Some(Json::Number(amount)), Some(Json::String(currency))) => {
                         let amount = amount.as_i64().ok_or(ValueError::FractionalAmount)?;
@@ -219,12 +222,7 @@ impl DynamicValue for Json {
 impl sealed::Sealed for &Json {}
 
 impl DynamicValue for &Json {
-    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<bool, Reason> {
+    fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<(), Reason> {
         Json::write(self, key, buffer)
     }
-}
-
-fn written<V: MetadataValue>(value: &V, buffer: &mut Vec<u8>) -> Result<bool, ValueError> {
-    let Written { present } = value.encode(ValueEncoder::new(buffer, false))?;
-    Ok(present)
 }

@@ -6,49 +6,13 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use crate::contact::Contact;
-use crate::event::{EventName, IntercomEvent};
+use crate::event::IntercomEvent;
+use crate::event_name::EventName;
 use crate::invalid::{InvalidEvent, Reason};
 use crate::json;
+use crate::metadata::MetadataEncoder;
 use crate::rules::MAX_UNIX_SECONDS;
-use crate::value::{MetadataValue, Timestamp, ValueEncoder, ValueError};
-
-/// A key as it stands in a body: a comma, the key in quotes, a colon.
-pub(crate) type Key = &'static str;
-
-/// Collects the metadata of one event. The derives call it; there is nothing in it for others.
-#[derive(Debug)]
-pub struct MetadataEncoder<'a> {
-    buffer: &'a mut Vec<u8>,
-    error: Option<(&'static str, ValueError)>,
-}
-
-impl MetadataEncoder<'_> {
-    pub(crate) fn field<V>(&mut self, key: Key, value: &V, truncate: bool)
-    where
-        V: MetadataValue + ?Sized,
-    {
-        let start = self.buffer.len();
-        self.buffer.extend_from_slice(key.as_bytes());
-        let written = value.encode(ValueEncoder::new(self.buffer, truncate));
-        if !matches!(&written, Ok(written) if written.present) {
-            self.buffer.truncate(start);
-        }
-        if let Err(error) = written {
-            // The first mistake is the one reported.
-            self.error.get_or_insert((bare(key), error));
-        }
-    }
-
-    /// Adds members that are written already, each with its comma before it.
-    pub(crate) fn members(&mut self, members: &[u8]) {
-        self.buffer.extend_from_slice(members);
-    }
-}
-
-/// The key itself, without the comma, quotes and colon around it.
-fn bare(key: Key) -> &'static str {
-    key.get(2..key.len() - 2).unwrap_or(key)
-}
+use crate::value::Timestamp;
 
 /// A finished body, and where the metadata stands in it.
 pub(crate) struct Body {
@@ -81,11 +45,9 @@ where
         let before = buffer.len();
         buffer.extend_from_slice(b",\"metadata\":");
         let start = buffer.len();
-        let mut encoder = MetadataEncoder { buffer, error: None };
-        event.encode_metadata(&mut encoder);
-        if let Some((key, error)) = encoder.error {
-            return Err(invalid(Some(key.into()), error.into()));
-        }
+        let mut metadata = MetadataEncoder::new(buffer);
+        event.encode_metadata(&mut metadata);
+        metadata.finish().map_err(|(key, error)| invalid(Some(key.into()), error.into()))?;
         let metadata = if buffer.len() == start {
             buffer.truncate(before);
             None

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use crate::event::EventName;
+use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
 use crate::receipt::RateLimit;
 

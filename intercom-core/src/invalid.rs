@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::contact::ContactError;
-use crate::event::EventName;
+use crate::event_name::EventName;
 use crate::rules::{KeyError, NameError};
 use crate::value::ValueError;
 

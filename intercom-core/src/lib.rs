@@ -79,8 +79,10 @@ mod dynamic;
 mod encode;
 mod error;
 mod event;
+mod event_name;
 mod invalid;
 mod json;
+mod metadata;
 mod receipt;
 mod role;
 pub mod rules;
@@ -96,15 +98,16 @@ pub use contact::{Contact, ContactError};
 pub use data_event::DataEvent;
 pub use description::{EventDescription, FieldDescription, KeyDescription};
 pub use dynamic::{DynamicEvent, DynamicValue};
-#[doc(hidden)]
-pub use encode::MetadataEncoder;
 pub use error::{ApiError, ErrorKind, SendError};
-pub use event::{EventMetadata, EventName, IdentifiedEvent, IntercomEvent};
+pub use event::{EventMetadata, IdentifiedEvent, IntercomEvent};
+pub use event_name::EventName;
 #[doc = include_str!("derive_event_metadata.md")]
 pub use intercom_derive::EventMetadata;
 #[doc = include_str!("derive_intercom_event.md")]
 pub use intercom_derive::IntercomEvent;
 pub use invalid::{InvalidEvent, Reason};
+#[doc(hidden)]
+pub use metadata::MetadataEncoder;
 pub use receipt::{RateLimit, Receipt};
 pub use tracker::{ContactTracker, Sending, Tracker};
 pub use transport::{ContactCreation, OwnedSend, Transport};

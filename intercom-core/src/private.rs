@@ -9,8 +9,9 @@ pub use crate::contact::Contact;
 pub use crate::description::{
     __converted as converted, EventDescription, FieldDescription, KeyDescription,
 };
-pub use crate::encode::MetadataEncoder;
-pub use crate::event::{EventMetadata, EventName, IdentifiedEvent, IntercomEvent};
+pub use crate::event::{EventMetadata, IdentifiedEvent, IntercomEvent};
+pub use crate::event_name::EventName;
+pub use crate::metadata::MetadataEncoder;
 pub use crate::role::{ContactIdRole, CreatedAtRole, EmailRole, UserIdRole};
 pub use crate::value::kind::{DateKey, PlainKey, StripeKey, Truncate};
 pub use crate::value::{MetadataValue, Timestamp, ValueKind};

@@ -20,11 +20,9 @@ pub struct ValueEncoder<'a, K> {
 
 /// Proof that a [`ValueEncoder`] was used.
 #[derive(Debug)]
-pub struct Written {
-    pub(crate) present: bool,
-}
+pub struct Written(());
 
-const PRESENT: Result<Written, ValueError> = Ok(Written { present: true });
+const WRITTEN: Result<Written, ValueError> = Ok(Written(()));
 
 impl<'a, K> ValueEncoder<'a, K> {
     pub(crate) fn new(buffer: &'a mut Vec<u8>, truncate: bool) -> Self {
@@ -37,7 +35,7 @@ impl<'a, K> ValueEncoder<'a, K> {
     ///
     /// Never fails; it gives a `Result` as the other methods do.
     pub fn absent(self) -> Result<Written, ValueError> {
-        Ok(Written { present: false })
+        WRITTEN
     }
 }
 
@@ -50,7 +48,7 @@ impl ValueEncoder<'_, kind::Text> {
     pub fn text(self, text: &str) -> Result<Written, ValueError> {
         let text = if self.truncate { cut(text) } else { checked(text)? };
         json::text(self.buffer, text);
-        PRESENT
+        WRITTEN
     }
 
     /// Writes what the value's `Display` gives, without a `String` in between.
@@ -68,7 +66,7 @@ impl ValueEncoder<'_, kind::Text> {
         } else if chars > MAX_TEXT_CHARS && !self.truncate {
             Err(ValueError::TooLong { chars })
         } else {
-            PRESENT
+            WRITTEN
         }
     }
 }
@@ -81,7 +79,7 @@ impl ValueEncoder<'_, kind::Number> {
     /// Never fails; it gives a `Result` as the other methods do.
     pub fn signed(self, number: i64) -> Result<Written, ValueError> {
         json::number(self.buffer, number);
-        PRESENT
+        WRITTEN
     }
 
     /// Writes a whole number that is not negative.
@@ -91,7 +89,7 @@ impl ValueEncoder<'_, kind::Number> {
     /// Never fails; it gives a `Result` as the other methods do.
     pub fn unsigned(self, number: u64) -> Result<Written, ValueError> {
         json::number(self.buffer, number);
-        PRESENT
+        WRITTEN
     }
 
     /// Writes a number with a fraction.
@@ -104,7 +102,7 @@ impl ValueEncoder<'_, kind::Number> {
             return Err(ValueError::NotFinite);
         }
         json::number(self.buffer, number);
-        PRESENT
+        WRITTEN
     }
 
     /// As [`float`](Self::float), with the shortest digits that mean the same `f32`.
@@ -117,7 +115,7 @@ impl ValueEncoder<'_, kind::Number> {
             return Err(ValueError::NotFinite);
         }
         json::number(self.buffer, number);
-        PRESENT
+        WRITTEN
     }
 
     /// Writes the digits of a decimal number as they are.
@@ -125,7 +123,7 @@ impl ValueEncoder<'_, kind::Number> {
     pub(crate) fn digits(self, number: impl Display) -> Result<Written, ValueError> {
         use std::io::Write as _;
         write!(self.buffer, "{number}").map_err(|_| ValueError::Display)?;
-        PRESENT
+        WRITTEN
     }
 }
 
@@ -137,7 +135,7 @@ impl ValueEncoder<'_, kind::Boolean> {
     /// Never fails; it gives a `Result` as the other methods do.
     pub fn boolean(self, value: bool) -> Result<Written, ValueError> {
         self.buffer.extend_from_slice(if value { b"true" } else { b"false" });
-        PRESENT
+        WRITTEN
     }
 }
 
@@ -153,7 +151,7 @@ impl ValueEncoder<'_, kind::Date> {
             return Err(ValueError::Milliseconds);
         }
         json::number(self.buffer, seconds);
-        PRESENT
+        WRITTEN
     }
 }
 
@@ -165,7 +163,7 @@ impl ValueEncoder<'_, kind::Link> {
     /// Fails when this is no `http` or `https` URL, or has more than 255 characters.
     pub fn link(self, url: &str) -> Result<Written, ValueError> {
         json::text(self.buffer, checked(link::checked(url)?)?);
-        PRESENT
+        WRITTEN
     }
 }
 
@@ -183,7 +181,7 @@ impl ValueEncoder<'_, kind::RichLink> {
         self.buffer.extend_from_slice(b",\"value\":");
         json::text(self.buffer, text);
         self.buffer.push(b'}');
-        PRESENT
+        WRITTEN
     }
 }
 
@@ -200,7 +198,7 @@ impl ValueEncoder<'_, kind::Money> {
         let code = money.currency().code().bytes();
         self.buffer.extend(code.map(|byte| byte.to_ascii_lowercase()));
         self.buffer.extend_from_slice(b"\"}");
-        PRESENT
+        WRITTEN
     }
 }
 

@@ -19,7 +19,7 @@ pub use link::RichLink;
 pub use money::Money;
 pub use timestamp::{Timestamp, ToTimestamp};
 
-use crate::encode::MetadataEncoder;
+use crate::metadata::MetadataEncoder;
 use crate::rules::MAX_TEXT_CHARS;
 use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 
