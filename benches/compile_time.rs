@@ -100,9 +100,8 @@ impl Derive {
                 out,
                 "
                 /// The body of a request.
-                pub fn body_{number}(event: &Event{number}, email: Contact, time: i64) -> Option<Vec<u8>> {{
-                    let time = Timestamp::from_unix_seconds(time);
-                    Some(DataEvent::new(event, email, time).ok()?.body().to_vec())
+                pub fn body_{number}(event: &Event{number}, email: Contact, time: i64) -> Option<DataEvent> {{
+                    DataEvent::new(event, email, Timestamp::from_unix_seconds(time)).ok()
                 }}
                 "
             ),
