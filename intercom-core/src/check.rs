@@ -9,7 +9,7 @@ use crate::rules::{DEFAULT_MAX_KEYS, MAX_MAX_KEYS};
 /// One field of an event or group: what the derive knows of it.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
-    /// A key.
+    /// A key, as Intercom compares keys.
     Key(&'static str),
     /// A flattened group.
     Group(&'static [FieldDescription]),
@@ -71,7 +71,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
 /// The derive compares the events of one enum. To compare those of a whole program, list them once:
 ///
 /// ```
-/// use intercom_core::{IntercomEvent, assert_distinct_names};
+/// use intercom_core::{DescribedEvent, IntercomEvent, assert_distinct_names};
 ///
 /// #[derive(IntercomEvent)]
 /// #[event(name = "project_created")]
@@ -87,7 +87,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
 /// Two of one name do not compile:
 ///
 /// ```compile_fail
-/// use intercom_core::{IntercomEvent, assert_distinct_names};
+/// use intercom_core::{DescribedEvent, IntercomEvent, assert_distinct_names};
 ///
 /// #[derive(IntercomEvent)]
 /// #[event(name = "project_created")]
@@ -109,18 +109,18 @@ pub const fn assert_distinct_names(types: &[&[EventDescription]]) {
     while first < types.len() {
         let mut i = 0;
         while i < types[first].len() {
-            let name = types[first][i].name;
+            let event = &types[first][i];
             let mut second = first;
             while second < types.len() {
                 let mut j = if second == first { i + 1 } else { 0 };
                 while j < types[second].len() {
-                    let other = types[second][j].name;
-                    if same(name, other) {
+                    let other = &types[second][j];
+                    if same(event.folded_name, other.folded_name) {
                         Message::new()
                             .text("Intercom takes the event names `")
-                            .text(name)
+                            .text(event.name)
                             .text("` and `")
-                            .text(other)
+                            .text(other.name)
                             .text("` for one; rename one of the events")
                             .panic()
                     }
@@ -139,7 +139,7 @@ const fn refuse_shared_keys(group: &[FieldDescription], others: &[FieldDescripti
     let mut i = 0;
     while i < others.len() {
         match &others[i] {
-            FieldDescription::Key(other) => refuse_shared_key(group, other.key),
+            FieldDescription::Key(other) => refuse_shared_key(group, other.folded_key),
             FieldDescription::Group(fields) => refuse_shared_keys(group, fields),
         }
         i += 1;
@@ -151,12 +151,10 @@ const fn refuse_shared_key(group: &[FieldDescription], key: &str) {
     let mut i = 0;
     while i < group.len() {
         match &group[i] {
-            FieldDescription::Key(own) if same(own.key, key) => Message::new()
+            FieldDescription::Key(own) if same(own.folded_key, key) => Message::new()
                 .text("the key `")
                 .text(own.key)
-                .text("` of this flattened group is in the event already, as `")
-                .text(key)
-                .text("`: Intercom takes them for one (upper and lower case are the same); rename one of them")
+                .text("` of this flattened group is in the event already (to Intercom upper and lower case are the same); rename one of them")
                 .panic(),
             FieldDescription::Key(_) => {}
             FieldDescription::Group(fields) => refuse_shared_key(fields, key),
@@ -202,7 +200,12 @@ const fn count_fields(fields: &[FieldDescription]) -> usize {
 }
 
 const fn same(a: &str, b: &str) -> bool {
-    a.as_bytes().eq_ignore_ascii_case(b.as_bytes())
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
 }
 
 /// A message put together in a constant, where there is no `format!`.

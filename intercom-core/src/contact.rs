@@ -151,7 +151,7 @@ pub enum ContactError {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a contact's user id",
     label = "not a user id",
-    note = "a user id is text or an integer, or an `Option`, a reference or a smart pointer of one",
+    note = "a user id is text or an integer, or a reference or a smart pointer of one; unwrap an `Option` first",
     note = "implement `intercom_core::contact::ToUserId` for an id type of your own"
 )]
 pub trait ToUserId {
@@ -163,7 +163,7 @@ pub trait ToUserId {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a contact's email address",
     label = "not an email address",
-    note = "an email address is text, or an `Option`, a reference or a smart pointer of text",
+    note = "an email address is text, or a reference or a smart pointer of text; unwrap an `Option` first",
     note = "implement `intercom_core::contact::ToEmail` for an address type of your own"
 )]
 pub trait ToEmail {
@@ -175,7 +175,7 @@ pub trait ToEmail {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be Intercom's id of a contact",
     label = "not a contact id",
-    note = "a contact id is text, or an `Option`, a reference or a smart pointer of text",
+    note = "a contact id is text, or a reference or a smart pointer of text; unwrap an `Option` first",
     note = "implement `intercom_core::contact::ToContactId` for an id type of your own"
 )]
 pub trait ToContactId {

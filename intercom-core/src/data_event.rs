@@ -1,9 +1,13 @@
 //! The one type-erased form of an event: finished bytes, and what must be known about them.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::value::RawValue;
 
 use crate::contact::Contact;
 use crate::encode;
@@ -65,6 +69,53 @@ impl DataEvent {
         Ok(DataEvent { name, contact, created_at, body: body.bytes, metadata: body.metadata })
     }
 
+    /// The event that this body is of: what [`body`](Self::body) gave, kept in a file or a queue.
+    ///
+    /// The bytes are taken as they are, and are what will be sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails when these bytes are not the body of an event.
+    ///
+    /// ```
+    /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let event = DynamicEvent::new("project_created")?.with("project_id", 7)?;
+    /// let event = DataEvent::new(&event, Contact::user_id("42"), Timestamp::now())?;
+    /// assert_eq!(DataEvent::from_body(event.body().clone())?, event);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_body(body: impl Into<Bytes>) -> Result<Self, UnreadableBody> {
+        let body = body.into();
+        let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(&body)?;
+        let member = |name| members.get(name).copied().map(RawValue::get);
+        let text = |name| member(name).map(serde_json::from_str::<String>).transpose();
+        let name = text("event_name")?.ok_or(UnreadableBody::MISSES)?;
+        let created_at = serde_json::from_str(member("created_at").ok_or(UnreadableBody::MISSES)?)?;
+        let contact = Contact::__from_roles(
+            text("user_id")?.map(Arc::from),
+            text("email")?.map(Arc::from),
+            text("id")?.map(Arc::from),
+        );
+        let metadata = match member("metadata") {
+            Some(json) if !json.starts_with('{') => return Err(UnreadableBody::MISSES),
+            // The text of a `RawValue` is a part of what it was read from.
+            Some(json) => {
+                let start = json.as_ptr() as usize - body.as_ptr() as usize;
+                Some(start..start + json.len())
+            }
+            None => None,
+        };
+        Ok(DataEvent {
+            name: EventName::unchecked(&name),
+            contact: contact.ok_or(UnreadableBody::MISSES)?,
+            created_at: Timestamp::from_unix_seconds(created_at),
+            metadata,
+            body,
+        })
+    }
+
     /// The event's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -100,6 +151,30 @@ impl DataEvent {
     /// The body, parsed: convenient in tests.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("the body was written as JSON")
+    }
+}
+
+/// Bytes that are not the body of an event. It does not repeat them.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the body of an event: {reason}")]
+pub struct UnreadableBody {
+    reason: &'static str,
+}
+
+impl UnreadableBody {
+    const MISSES: Self =
+        UnreadableBody { reason: "a member is missing, or is not of the type that it should be" };
+}
+
+impl From<serde_json::Error> for UnreadableBody {
+    fn from(error: serde_json::Error) -> Self {
+        use serde_json::error::Category;
+        // The error's own words may repeat what was read.
+        match error.classify() {
+            Category::Eof => UnreadableBody { reason: "the bytes end too early" },
+            Category::Syntax => UnreadableBody { reason: "the bytes are not JSON" },
+            Category::Data | Category::Io => UnreadableBody::MISSES,
+        }
     }
 }
 

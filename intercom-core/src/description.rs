@@ -5,7 +5,7 @@ use crate::value::{MetadataValue, ValueKind};
 /// What is known of an event before any is sent.
 ///
 /// ```
-/// use intercom_core::{IntercomEvent, ValueKind};
+/// use intercom_core::{DescribedEvent, IntercomEvent, ValueKind};
 ///
 /// /// Somebody began a project.
 /// #[derive(IntercomEvent)]
@@ -28,6 +28,8 @@ use crate::value::{MetadataValue, ValueKind};
 pub struct EventDescription {
     /// The event's name.
     pub name: &'static str,
+    /// The name as Intercom compares names: in lower case.
+    pub folded_name: &'static str,
     /// The documentation comment on the event; empty when there is none.
     pub doc: &'static str,
     /// The metadata, in the order of the fields.
@@ -69,6 +71,8 @@ pub enum FieldDescription {
 pub struct KeyDescription {
     /// The key.
     pub key: &'static str,
+    /// The key as Intercom compares keys: in lower case.
+    pub folded_key: &'static str,
     /// The documentation comment on the field; empty when there is none.
     pub doc: &'static str,
     /// What Intercom takes its values for.
@@ -82,6 +86,7 @@ pub struct KeyDescription {
 pub const fn __converted<'a, T, V, F>(
     _convert: &F,
     key: &'static str,
+    folded_key: &'static str,
     doc: &'static str,
 ) -> FieldDescription
 where
@@ -89,5 +94,11 @@ where
     F: Fn(&'a T) -> V,
     V: MetadataValue,
 {
-    FieldDescription::Key(KeyDescription { key, doc, kind: V::__KIND, optional: V::OPTIONAL })
+    FieldDescription::Key(KeyDescription {
+        key,
+        folded_key,
+        doc,
+        kind: V::__KIND,
+        optional: V::OPTIONAL,
+    })
 }

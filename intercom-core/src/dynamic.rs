@@ -4,7 +4,6 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
-use crate::description::EventDescription;
 use crate::event::IntercomEvent;
 use crate::event_name::EventName;
 use crate::invalid::{InvalidEvent, Reason};
@@ -124,8 +123,6 @@ impl DynamicEvent {
 }
 
 impl IntercomEvent for DynamicEvent {
-    const EVENTS: &'static [EventDescription] = &[];
-
     fn event_name(&self) -> EventName {
         self.name.clone()
     }

@@ -19,10 +19,6 @@ use crate::value::Timestamp;
     note = "for a name known only at run time use `DynamicEvent`"
 )]
 pub trait IntercomEvent {
-    /// What this type can send: one description for a struct, one a variant for an enum, none for an
-    /// event whose name is known only at run time.
-    const EVENTS: &'static [EventDescription];
-
     /// The event's name.
     fn event_name(&self) -> EventName;
 
@@ -30,14 +26,28 @@ pub trait IntercomEvent {
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
 
     /// The contact that the event's own fields name, if they do.
-    fn contact(&self) -> Option<Contact> {
+    fn event_contact(&self) -> Option<Contact> {
         None
     }
 
     /// The time that the event's own field gives, if it does.
-    fn created_at(&self) -> Option<Timestamp> {
+    fn event_created_at(&self) -> Option<Timestamp> {
         None
     }
+}
+
+/// An event of which everything but the values is known when it is compiled: each but a
+/// [`DynamicEvent`](crate::DynamicEvent).
+///
+/// The derive implements it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no description",
+    label = "not an event that was derived",
+    note = "derive it: `#[derive(IntercomEvent)]` and `#[event(name = \"…\")]` on the type"
+)]
+pub trait DescribedEvent: IntercomEvent {
+    /// What this type can send: one description for a struct, one a variant for an enum.
+    const EVENTS: &'static [EventDescription];
 }
 
 /// An event that names its own contact, with a field marked `user_id`, `email` or `contact_id`.

@@ -75,9 +75,10 @@ impl InvalidEvent {
 
 impl fmt::Display for InvalidEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "event `{}`", self.event)?;
+        // Names known only at run time may hold anything, also line breaks.
+        write!(f, "event `{}`", self.event.escape_debug())?;
         if let Some(key) = &self.key {
-            write!(f, ", key `{key}`")?;
+            write!(f, ", key `{}`", key.escape_debug())?;
         }
         write!(f, ": {}", self.reason)
     }

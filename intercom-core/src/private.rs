@@ -9,7 +9,7 @@ pub use crate::contact::Contact;
 pub use crate::description::{
     __converted as converted, EventDescription, FieldDescription, KeyDescription,
 };
-pub use crate::event::{EventMetadata, IdentifiedEvent, IntercomEvent};
+pub use crate::event::{DescribedEvent, EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use crate::event_name::EventName;
 pub use crate::metadata::MetadataEncoder;
 pub use crate::role::{ContactIdRole, CreatedAtRole, EmailRole, UserIdRole};

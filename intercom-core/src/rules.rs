@@ -44,6 +44,9 @@ pub enum NameError {
         "the event name is blank; use a past-tense verb with a noun, such as `project_created`"
     )]
     Blank,
+    /// The name begins or ends with white space: always a mistake, if no rule of Intercom's.
+    #[error("the event name begins or ends with white space; remove that")]
+    Padded,
     /// The name has a `.` or a `$`, which Intercom would turn into a `-`.
     #[error("the event name has a `{0}`, which Intercom would turn into `-`; use `-` or `_`")]
     Rewritten(char),
@@ -59,6 +62,9 @@ pub enum KeyError {
     /// The key is empty or has nothing but white space.
     #[error("the key is blank")]
     Blank,
+    /// The key begins or ends with white space: always a mistake, if no rule of Intercom's.
+    #[error("a key cannot begin or end with white space; remove that")]
+    Padded,
     /// The key has a character that Intercom does not take in keys.
     #[error("a key cannot have the character {0:?}; use letters, digits, `_` or `-`")]
     Forbidden(char),
@@ -86,6 +92,9 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
     if name.trim().is_empty() {
         return Err(NameError::Blank);
     }
+    if name.trim() != name {
+        return Err(NameError::Padded);
+    }
     match name.chars().find(|c| matches!(c, '.' | '$') || c.is_control()) {
         None => Ok(()),
         Some(c @ ('.' | '$')) => Err(NameError::Rewritten(c)),
@@ -96,6 +105,9 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
 pub(crate) fn check_key(key: &str) -> Result<(), KeyError> {
     if key.trim().is_empty() {
         return Err(KeyError::Blank);
+    }
+    if key.trim() != key {
+        return Err(KeyError::Padded);
     }
     if let Some(c) = key.chars().find(|c| FORBIDDEN_IN_KEY.contains(c) || c.is_control()) {
         return Err(KeyError::Forbidden(c));

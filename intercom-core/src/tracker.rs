@@ -13,7 +13,7 @@ use crate::event::{IdentifiedEvent, IntercomEvent};
 use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
 use crate::receipt::Receipt;
-use crate::transport::{OwnedSend, Transport};
+use crate::transport::{ContactCreation, OwnedSend, Transport};
 use crate::value::{Timestamp, ToTimestamp};
 
 /// Sends events through a [`Transport`]. Clone it freely: clones share the transport.
@@ -84,15 +84,69 @@ impl Tracker {
         self.dispatch(event, None, Some(time.to_timestamp()))
     }
 
+    /// Encodes an event that names its own contact, without sending it: to send it, and perhaps to send it
+    /// again, with [`send_prepared`](Self::send_prepared).
+    ///
+    /// # Errors
+    ///
+    /// Fails when Intercom would refuse or misread the event.
+    pub fn prepare<E>(&self, event: &E) -> Result<DataEvent, InvalidEvent>
+    where
+        E: IdentifiedEvent + ?Sized,
+    {
+        encode(event, None, None)
+    }
+
+    /// Sends an event that is encoded already.
+    ///
+    /// This is how to send again: with the same bytes, and so with the same second, by which Intercom
+    /// knows a repetition. Calling `send` again would make another event of it.
+    ///
+    /// ```
+    /// # use intercom_core::testing::{FailingTransport, RecordingTransport};
+    /// # use intercom_core::{Contact, DynamicEvent, ErrorKind, SendError, Tracker};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), SendError> {
+    /// # let failing = FailingTransport::new(RecordingTransport::new()).fail(ErrorKind::Timeout);
+    /// # let tracker = Tracker::new(failing.clone());
+    /// # let event = DynamicEvent::new("project_created")?;
+    /// let prepared = tracker.for_contact(Contact::user_id(42)).prepare(&event)?;
+    /// while let Err(error) = tracker.send_prepared(prepared.clone()).await {
+    ///     if !error.is_retryable() {
+    ///         return Err(error);
+    ///     }
+    ///     // Wait for `error.retry_after()`, or longer each time.
+    /// }
+    /// # assert_eq!(failing.attempts(), [prepared.clone(), prepared]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails when the transport did not get it through. See [`SendError`].
+    pub fn send_prepared(&self, event: DataEvent) -> Sending {
+        Sending {
+            name: event.event_name().clone(),
+            state: State::Sending(self.transport.clone().send_owned(event)),
+        }
+    }
+
+    /// Makes the contact known to Intercom, as a user, if it is not yet.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the contact could be neither created nor found, and when the transport cannot do this.
+    pub async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        self.transport.create_contact(contact).await
+    }
+
     fn dispatch<E>(&self, event: &E, contact: Option<&Contact>, time: Option<Timestamp>) -> Sending
     where
         E: IntercomEvent + ?Sized,
     {
         match encode(event, contact, time) {
-            Ok(event) => Sending {
-                name: event.event_name().clone(),
-                state: State::Sending(self.transport.clone().send_owned(event)),
-            },
+            Ok(event) => self.send_prepared(event),
             Err(error) => {
                 tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
                 Sending { name: error.event_name().clone(), state: State::Invalid(Some(error)) }
@@ -145,6 +199,19 @@ impl ContactTracker {
     {
         self.tracker.dispatch(event, Some(&self.contact), Some(time.to_timestamp()))
     }
+
+    /// Encodes an event of this contact, without sending it: to send it, and perhaps to send it again,
+    /// with [`Tracker::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// Fails when Intercom would refuse or misread the event.
+    pub fn prepare<E>(&self, event: &E) -> Result<DataEvent, InvalidEvent>
+    where
+        E: IntercomEvent + ?Sized,
+    {
+        encode(event, Some(&self.contact), None)
+    }
 }
 
 fn encode<E>(
@@ -156,10 +223,10 @@ where
     E: IntercomEvent + ?Sized,
 {
     let contact = event
-        .contact()
+        .event_contact()
         .or_else(|| contact.cloned())
         .ok_or_else(|| InvalidEvent::new(event.event_name(), None, ContactError::Nobody.into()))?;
-    let time = time.or_else(|| event.created_at()).unwrap_or_else(Timestamp::now);
+    let time = time.or_else(|| event.event_created_at()).unwrap_or_else(Timestamp::now);
     DataEvent::new(event, contact, time)
 }
 

@@ -31,6 +31,12 @@ use crate::receipt::Receipt;
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a transport",
+    label = "cannot send events",
+    note = "a `Result` with a transport in it needs `?`, and a builder needs `.build()?`",
+    note = "a type becomes a transport with `#[async_trait] impl Transport for …`"
+)]
 #[async_trait]
 pub trait Transport: Send + Sync {
     /// Sends the event, once.

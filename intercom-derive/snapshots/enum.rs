@@ -1,15 +1,15 @@
 #[automatically_derived]
-#[allow(deprecated)]
+#[allow(deprecated, unused_qualifications)]
 const _: () = {
     use facade::intercom::__private as __p;
     const _: () = {
         const __PARTS: &[__p::Part] = &[
-            __p::Part::Key("AMOUNT"),
-            __p::Part::Key("DUE_DATE"),
-            __p::Part::Key("STRIPE_INVOICE"),
-            __p::Part::Key("NOTE"),
-            __p::Part::Key("PLACE"),
-            __p::Part::Key("LASTED"),
+            __p::Part::Key("amount"),
+            __p::Part::Key("due_date"),
+            __p::Part::Key("stripe_invoice"),
+            __p::Part::Key("note"),
+            __p::Part::Key("place"),
+            __p::Part::Key("lasted"),
             __p::Part::Group(<Plan<'_> as __p::EventMetadata>::FIELDS),
         ];
         const _: () = __p::group_is_distinct(__PARTS, 6usize);
@@ -25,61 +25,6 @@ const _: () = {
         T: __p::MetadataValue,
         <T as __p::MetadataValue>::Kind: __p::PlainKey,
     {
-        const EVENTS: &'static [__p::EventDescription] = &[
-            __p::EventDescription {
-                name: "invoice_paid",
-                doc: "",
-                fields: &[
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "AMOUNT",
-                        doc: "",
-                        kind: <T as __p::MetadataValue>::__KIND,
-                        optional: <T as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "DUE_DATE",
-                        doc: "",
-                        kind: <Option<Timestamp> as __p::MetadataValue>::__KIND,
-                        optional: <Option<Timestamp> as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "STRIPE_INVOICE",
-                        doc: "",
-                        kind: <&'a str as __p::MetadataValue>::__KIND,
-                        optional: <&'a str as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "NOTE",
-                        doc: "",
-                        kind: <&'a str as __p::MetadataValue>::__KIND,
-                        optional: <&'a str as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "PLACE",
-                        doc: "",
-                        kind: __p::ValueKind::Text,
-                        optional: true,
-                    }),
-                    __p::converted::<
-                        Duration,
-                        _,
-                        _,
-                    >(&|field| minutes(field), "LASTED", ""),
-                    __p::FieldDescription::Group(
-                        <Plan<'a> as __p::EventMetadata>::FIELDS,
-                    ),
-                ],
-                max_keys: 11,
-                identified: true,
-            },
-            __p::EventDescription {
-                name: "invoice_lost",
-                doc: "",
-                fields: &[],
-                max_keys: 10usize,
-                identified: true,
-            },
-        ];
         fn event_name(&self) -> __p::EventName {
             match self {
                 Self::Paid { .. } => __p::EventName::__checked("invoice_paid"),
@@ -135,7 +80,7 @@ const _: () = {
                 Self::Lost { .. } => {}
             }
         }
-        fn contact(&self) -> __p::core::option::Option<__p::Contact> {
+        fn event_contact(&self) -> __p::core::option::Option<__p::Contact> {
             match self {
                 Self::Paid { customer: field_customer, .. } => {
                     __p::Contact::__from_roles(
@@ -153,7 +98,7 @@ const _: () = {
                 }
             }
         }
-        fn created_at(&self) -> __p::core::option::Option<__p::Timestamp> {
+        fn event_created_at(&self) -> __p::core::option::Option<__p::Timestamp> {
             match self {
                 Self::Paid { at: field_at, .. } => {
                     <Option<SystemTime> as __p::CreatedAtRole>::get(field_at)
@@ -161,6 +106,75 @@ const _: () = {
                 Self::Lost { .. } => __p::core::option::Option::None,
             }
         }
+    }
+    #[automatically_derived]
+    impl<'a, T: Clone> __p::DescribedEvent for Invoice<'a, T>
+    where
+        T: __p::MetadataValue,
+        <T as __p::MetadataValue>::Kind: __p::PlainKey,
+    {
+        const EVENTS: &'static [__p::EventDescription] = &[
+            __p::EventDescription {
+                name: "invoice_paid",
+                folded_name: "invoice_paid",
+                doc: "",
+                fields: &[
+                    __p::FieldDescription::Key(__p::KeyDescription {
+                        key: "AMOUNT",
+                        folded_key: "amount",
+                        doc: "",
+                        kind: <T as __p::MetadataValue>::__KIND,
+                        optional: <T as __p::MetadataValue>::OPTIONAL,
+                    }),
+                    __p::FieldDescription::Key(__p::KeyDescription {
+                        key: "DUE_DATE",
+                        folded_key: "due_date",
+                        doc: "",
+                        kind: <Option<Timestamp> as __p::MetadataValue>::__KIND,
+                        optional: <Option<Timestamp> as __p::MetadataValue>::OPTIONAL,
+                    }),
+                    __p::FieldDescription::Key(__p::KeyDescription {
+                        key: "STRIPE_INVOICE",
+                        folded_key: "stripe_invoice",
+                        doc: "",
+                        kind: <&'a str as __p::MetadataValue>::__KIND,
+                        optional: <&'a str as __p::MetadataValue>::OPTIONAL,
+                    }),
+                    __p::FieldDescription::Key(__p::KeyDescription {
+                        key: "NOTE",
+                        folded_key: "note",
+                        doc: "",
+                        kind: <&'a str as __p::MetadataValue>::__KIND,
+                        optional: <&'a str as __p::MetadataValue>::OPTIONAL,
+                    }),
+                    __p::FieldDescription::Key(__p::KeyDescription {
+                        key: "PLACE",
+                        folded_key: "place",
+                        doc: "",
+                        kind: __p::ValueKind::Text,
+                        optional: true,
+                    }),
+                    __p::converted::<
+                        Duration,
+                        _,
+                        _,
+                    >(&|field| minutes(field), "LASTED", "lasted", ""),
+                    __p::FieldDescription::Group(
+                        <Plan<'a> as __p::EventMetadata>::FIELDS,
+                    ),
+                ],
+                max_keys: 11,
+                identified: true,
+            },
+            __p::EventDescription {
+                name: "invoice_lost",
+                folded_name: "invoice_lost",
+                doc: "",
+                fields: &[],
+                max_keys: 10usize,
+                identified: true,
+            },
+        ];
     }
     #[automatically_derived]
     impl<'a, T: Clone> __p::IdentifiedEvent for Invoice<'a, T>

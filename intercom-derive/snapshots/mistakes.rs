@@ -5,16 +5,19 @@
     "Intercom keeps the metadata key `type` for itself: set another with `#[event(rename = \"…\")]`"
 }
 #[automatically_derived]
-#[allow(deprecated)]
+#[allow(deprecated, unused_qualifications)]
 const _: () = {
     use ::intercom_core::__private as __p;
     #[automatically_derived]
     impl __p::IntercomEvent for ProjectCreated {
-        const EVENTS: &'static [__p::EventDescription] = &[];
         fn event_name(&self) -> __p::EventName {
             __p::core::unreachable!()
         }
         fn encode_metadata(&self, _: &mut __p::MetadataEncoder<'_>) {}
+    }
+    #[automatically_derived]
+    impl __p::DescribedEvent for ProjectCreated {
+        const EVENTS: &'static [__p::EventDescription] = &[];
     }
     #[automatically_derived]
     impl __p::IdentifiedEvent for ProjectCreated {}

@@ -44,36 +44,38 @@ const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
     (
         "name",
         &[Struct, Variant],
-        "it names an event: put it on the struct, or on each variant of the enum; a key is set with `rename = \"…\"`",
+        "an event's name goes on the struct, or on each variant of an enum, and a key is set with `rename = \"…\"`",
     ),
     (
         "rename_all",
         &[Struct, Enum, Variant, Group],
-        "it sets the form of all keys: put it on the type; one key is set with `rename = \"…\"`",
+        "the form of all keys goes on the type, and one key is set with `rename = \"…\"`",
     ),
     (
         "max_keys",
         &[Struct, Variant],
-        "it raises the limit of one event: put it on the struct, or on the variant that needs it",
+        "the limit of an event goes on the struct, or on the variant that needs it",
     ),
-    ("crate", &[Struct, Enum, Group], "it holds for the whole type: put it there"),
+    ("crate", &[Struct, Enum, Group], "it holds for the whole type, and goes there"),
     (
         "rename",
         &[Field, GroupField],
-        "it sets the key of one field: put it there; an event is named with `name = \"…\"`",
+        "it sets the key of a field, and an event is named with `name = \"…\"`",
     ),
-    ("skip", &[Field, GroupField], "it leaves a field out: put it there"),
-    ("flatten", &[Field, GroupField], "it spreads a field's keys: put it there"),
-    ("truncate", &[Field, GroupField], "it cuts a field's text: put it there"),
-    ("display", &[Field, GroupField], "it sends a field's `Display` text: put it there"),
-    ("with", &[Field, GroupField], "it converts a field: put it there"),
+    ("skip", &[Field, GroupField], FIELD),
+    ("flatten", &[Field, GroupField], FIELD),
+    ("truncate", &[Field, GroupField], FIELD),
+    ("display", &[Field, GroupField], FIELD),
+    ("with", &[Field, GroupField], FIELD),
     ("user_id", &[Field], ROLE),
     ("email", &[Field], ROLE),
     ("contact_id", &[Field], ROLE),
     ("created_at", &[Field], ROLE),
 ];
 
-const ROLE: &str = "it marks a field of the event itself: put it there";
+const FIELD: &str = "it goes on a field";
+
+const ROLE: &str = "it goes on a field of the event itself";
 
 /// One attribute: it knows where it was written, and refuses to be written twice.
 pub(crate) struct Attr<T> {
@@ -245,6 +247,14 @@ fn each(
             refused("");
             continue;
         }
+        // The name alone, as other derives take it.
+        if let Ok(literal) = attr.parse_args::<Lit>() {
+            let word = if place.is_field() { "rename" } else { "name" };
+            let tokens = literal.to_token_stream();
+            errors.at(literal, format_args!("write what this is: `{word} = {tokens}`"));
+            refused("");
+            continue;
+        }
         let parsed = attr.parse_nested_meta(|meta| {
             let input = meta.input;
             let result = match allowed(&meta.path, place) {
@@ -276,7 +286,7 @@ fn allowed(path: &Path, place: Place) -> syn::Result<Ident> {
         Some((_, places, _)) if places.contains(&place) => Ok(word.clone()),
         Some((_, _, advice)) => Err(syn::Error::new(
             word.span(),
-            format_args!("`{text}` does not belong on {}: {advice}", place.name()),
+            format_args!("`{text}` does not belong on {}; {advice}", place.name()),
         )),
         None => {
             let near = words(place)

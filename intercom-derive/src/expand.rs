@@ -11,7 +11,7 @@ use syn::spanned::Spanned;
 
 use crate::generics::{with_bounds, without_lifetimes};
 use crate::model::{Convert, Field, Input, Key, Record, Role, Target, Usage, inside_option};
-use crate::rules::{DEFAULT_MAX_KEYS, is_date_key, is_stripe_key};
+use crate::rules::{DEFAULT_MAX_KEYS, fold, is_date_key, is_stripe_key};
 
 pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
     wrap(
@@ -31,7 +31,7 @@ pub(crate) fn wrap(input: &Input<'_>, output: TokenStream) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        #[allow(deprecated)]
+        #[allow(deprecated, unused_qualifications)]
         const _: () = {
             use #krate::__private as __p;
             #output
@@ -70,8 +70,6 @@ fn event(input: &Input<'_>) -> TokenStream {
 
         #[automatically_derived]
         impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
-            const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
-
             fn event_name(&self) -> __p::EventName {
                 #name
             }
@@ -82,6 +80,11 @@ fn event(input: &Input<'_>) -> TokenStream {
 
             #contact
             #created_at
+        }
+
+        #[automatically_derived]
+        impl #impl_generics __p::DescribedEvent for #ident #ty_generics #where_clause {
+            const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
         }
 
         #identified
@@ -233,6 +236,7 @@ fn displayed(field: &Field<'_>) -> (TokenStream, TokenStream) {
 /// The description of an event.
 fn description(record: &Record<'_>) -> TokenStream {
     let (name, doc) = (&record.name, &record.doc);
+    let folded_name = name.as_ref().map(|name| fold(&name.value()));
     let identified = record.names_contact();
     let fields = record.fields.iter().filter_map(field_description);
     let max_keys = match &record.max_keys {
@@ -242,6 +246,7 @@ fn description(record: &Record<'_>) -> TokenStream {
     quote! {
         __p::EventDescription {
             name: #name,
+            folded_name: #folded_name,
             doc: #doc,
             fields: &[#(#fields),*],
             max_keys: #max_keys,
@@ -259,7 +264,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
             Some(quote!(__p::FieldDescription::Group(#fields)))
         }
         Usage::Value { key, convert, .. } => {
-            let key = &key.text;
+            let (key, folded_key) = (&key.text, fold(&key.text));
             Some(match convert {
                 Convert::None => {
                     let kind = item(ty, "MetadataValue", "__KIND");
@@ -267,6 +272,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                     quote! {
                         __p::FieldDescription::Key(__p::KeyDescription {
                             key: #key,
+                            folded_key: #folded_key,
                             doc: #doc,
                             kind: #kind,
                             optional: #optional,
@@ -278,6 +284,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                     quote! {
                         __p::FieldDescription::Key(__p::KeyDescription {
                             key: #key,
+                            folded_key: #folded_key,
                             doc: #doc,
                             kind: __p::ValueKind::Text,
                             optional: #optional,
@@ -285,7 +292,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                     }
                 }
                 Convert::With(path) => quote_spanned! {path.span()=>
-                    __p::converted::<#ty, _, _>(&|field| #path(field), #key, #doc)
+                    __p::converted::<#ty, _, _>(&|field| #path(field), #key, #folded_key, #doc)
                 },
             })
         }
@@ -324,7 +331,7 @@ fn distinct(record: &Record<'_>) -> TokenStream {
         match &field.usage {
             Usage::Skip | Usage::Role(..) => {}
             Usage::Value { key, .. } => {
-                let key = &key.text;
+                let key = fold(&key.text);
                 parts.push(quote!(__p::Part::Key(#key)));
             }
             Usage::Flatten => {
@@ -354,7 +361,7 @@ fn contact(input: &Input<'_>) -> TokenStream {
         quote!(#pattern => __p::Contact::__from_roles(#(#identifiers),*))
     });
     quote! {
-        fn contact(&self) -> __p::core::option::Option<__p::Contact> {
+        fn event_contact(&self) -> __p::core::option::Option<__p::Contact> {
             #contact
         }
     }
@@ -367,7 +374,7 @@ fn created_at_method(input: &Input<'_>) -> TokenStream {
         quote!(#pattern => #time)
     });
     quote! {
-        fn created_at(&self) -> __p::core::option::Option<__p::Timestamp> {
+        fn event_created_at(&self) -> __p::core::option::Option<__p::Timestamp> {
             #created_at
         }
     }

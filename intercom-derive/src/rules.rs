@@ -19,6 +19,12 @@ pub(crate) fn name_mistake(name: &str) -> Option<String> {
                 .into(),
         );
     }
+    if name.trim() != name {
+        return Some(format!(
+            "an event name cannot begin or end with white space: write `{}`",
+            name.trim()
+        ));
+    }
     if let Some(c) = name.chars().find(|c| matches!(c, '.' | '$')) {
         let better = name.replace(['.', '$'], "-");
         return Some(format!(
@@ -35,6 +41,12 @@ pub(crate) fn key_mistake(key: &str, fix: &str) -> Option<String> {
         return Some(
             "the key is blank: write the name under which Intercom is to show the value".into(),
         );
+    }
+    if key.trim() != key {
+        return Some(format!(
+            "a metadata key cannot begin or end with white space: write `{}`",
+            key.trim()
+        ));
     }
     if let Some(c) = key.chars().find(|c| FORBIDDEN_IN_KEY.contains(*c) || c.is_control()) {
         return Some(format!(

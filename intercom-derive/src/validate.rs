@@ -152,7 +152,7 @@ fn check_field(field: &Field<'_>, input: &Input<'_>, errors: &Errors) {
     match &field.usage {
         Usage::Flatten if input.params.in_type(field.ty()) => errors.at(
             field.ty(),
-            "the keys of a type parameter are not known here, so they cannot be checked: flatten a type without parameters",
+            "the keys of a type with type parameters in it cannot be checked before it is used: flatten a type without parameters",
         ),
         Usage::Value { key, convert, truncate } if rules::is_date_key(&key.text) => {
             if let Some(word) = truncate {

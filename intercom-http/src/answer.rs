@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, StatusCode};
-use intercom_core::{ApiError, Contact, ErrorKind, Receipt, SendError};
+use intercom_core::{ApiError, ErrorKind, Receipt, SendError};
 use reqwest::Url;
 
 use crate::body::{Body, End};
@@ -28,6 +28,9 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The most characters of the header `X-Request-Id` that are kept. Intercom's are UUIDs, of 36.
 const MAX_REQUEST_ID: usize = 200;
+
+/// The content type of a page, which never says that an event was taken, whatever its status.
+const PAGE: &[u8] = b"text/html";
 
 /// The most characters of a content type that are shown.
 const MAX_CONTENT_TYPE: usize = 60;
@@ -69,15 +72,14 @@ impl Head<'_> {
     pub(crate) fn refusal(
         &self,
         asked: Asked,
-        contact: Option<&Contact>,
+        redactor: &Redactor,
         body: &Body,
         list: Option<&ErrorList>,
     ) -> SendError {
         let kind = kind(asked, self.status, list);
-        let redactor = Redactor::new(contact);
         let mut error = SendError::new(kind).with_status(self.status.as_u16());
         match list {
-            Some(list) => error = error.with_answers(shown(list, &redactor)),
+            Some(list) => error = error.with_answers(shown(list, redactor)),
             None => error = error.with_detail(self.describe(body)),
         }
         let request_id = list.and_then(|list| list.request_id.as_deref());
@@ -92,6 +94,15 @@ impl Head<'_> {
             Some(wait) => error.with_retry_after(wait),
             None => error,
         }
+    }
+
+    /// Whether this is a page to be looked at: that of a proxy, say, that wants somebody to log in.
+    /// Intercom's own answer to an event has no body.
+    pub(crate) fn is_page(&self) -> bool {
+        let content_type = self.headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
+        content_type
+            .and_then(|value| value.split_at_checked(PAGE.len()))
+            .is_some_and(|(start, _)| start.eq_ignore_ascii_case(PAGE))
     }
 
     fn request_id(&self) -> Option<&str> {
@@ -134,13 +145,12 @@ impl Head<'_> {
 
 /// The errors as they may be shown.
 fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
-    let clean = |text: &Option<String>| text.as_deref().map(|text| redactor.clean(text));
     list.errors
         .iter()
         .map(|error| {
             let mut shown = ApiError::new(redactor.clean(&error.code));
-            shown.message = clean(&error.message);
-            shown.field = clean(&error.field);
+            shown.message = error.message.as_deref().map(|text| redactor.clean_message(text));
+            shown.field = error.field.as_deref().map(|text| redactor.clean(text));
             shown
         })
         .collect()

@@ -1,6 +1,9 @@
 //! Reading answers, up to a bound.
 
+use std::time::Duration;
+
 use reqwest::Response;
+use tokio::time::timeout;
 
 /// The most bytes that are read of an answer. Intercom's answers to events are empty, and its error
 /// lists are far smaller.
@@ -32,9 +35,15 @@ pub(crate) async fn read(response: &mut Response) -> Body {
     body
 }
 
-/// Reads the body of an answer to its end and forgets it, so that the connection can be used again.
+/// How long the body of a success is waited for. What it means is known without it.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Reads the body of an answer to its end and forgets it, so that the connection can be used again. A
+/// body that does not come is not worth a connection.
 pub(crate) async fn drain(response: &mut Response) {
-    chunks(response, |_| {}).await;
+    if response.content_length() != Some(0) {
+        let _ = timeout(DRAIN, chunks(response, |_| {})).await;
+    }
 }
 
 async fn chunks(response: &mut Response, mut take: impl FnMut(&[u8])) -> End {

@@ -183,7 +183,7 @@ impl HttpTransportBuilder {
                 (client(settings, endpoints.base.scheme() == "http")?, None)
             }
         };
-        Ok(HttpTransport::new(Inner {
+        Ok(HttpTransport::from_inner(Inner {
             client,
             endpoints,
             headers,

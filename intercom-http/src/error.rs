@@ -1,13 +1,16 @@
 //! Why a transport could not be made.
 
 use std::error::Error as StdError;
+use std::fmt;
 
 use crate::region::UnknownRegion;
 
 /// Why [`HttpTransport`](crate::HttpTransport) could not be made, and what to do about it.
 ///
 /// It never holds a secret: no part of a token, an API key or a base URL with credentials is repeated.
-#[derive(Debug, thiserror::Error)]
+///
+/// `Debug` gives the sentence too, because it is what a `main` that fails prints.
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum BuildError {
     /// An environment variable that is needed is not set, or empty.
@@ -82,4 +85,14 @@ pub enum BuildError {
         "the HTTP client could not be set up; check that CA certificates are installed (the package `ca-certificates`, or `SSL_CERT_FILE`), or give a client of your own"
     )]
     Client(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+impl fmt::Debug for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        match self.source() {
+            Some(source) => write!(f, ": {source:?}"),
+            None => Ok(()),
+        }
+    }
 }

@@ -50,7 +50,8 @@
 //!
 //! # What the answers mean
 //!
-//! Any 2xx is success; its body is not parsed. Everything else is a [`SendError`] with the status, the
+//! Any 2xx is success, and its body is not parsed; only an HTML page is none, because it comes from
+//! something between here and Intercom. Everything else is a [`SendError`] with the status, the
 //! errors that Intercom listed, the request id, and the wait that was asked for:
 //!
 //! | answer | [`ErrorKind`] | what to do |
@@ -76,8 +77,9 @@
 //!
 //! # What is never shown
 //!
-//! The token and the API key are in no `Debug`, no error and no log. Where Intercom repeats the
-//! contact's identifiers in a message, `[contact]` stands in their place. A body that is not Intercom's
+//! The token and the API key are in no `Debug`, no error and no log. Where Intercom repeats them, the
+//! contact's identifiers, or a value of the event in a message, `[secret]`, `[contact]` or `[value]` stands
+//! in its place. Values of fewer than four characters are left, because they could be anything. A body that is not Intercom's
 //! is described by its type and size. Redirects are not followed, so that no other host sees the token.
 //!
 //! [`SendError`]: intercom_core::SendError

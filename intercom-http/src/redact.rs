@@ -1,60 +1,117 @@
-//! What Intercom says, made fit to be shown: it may repeat whose event it was.
+//! What Intercom says, made fit to be shown: it may repeat whose event it was, what was in it, and more.
 
-use intercom_core::Contact;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use intercom_core::{Contact, DataEvent};
+use serde_json::Value;
 
 /// What stands where an identifier of the contact stood.
 const CONTACT: &str = "[contact]";
+
+/// What stands where a value of the event stood.
+const VALUE: &str = "[value]";
+
+/// What stands where the token or the API key stood.
+const SECRET: &str = "[secret]";
 
 /// The most characters that are kept of one text.
 const MAX_CHARS: usize = 500;
 
 /// An identifier of fewer characters is replaced only where it stands alone: the id `7` is no reason to
-/// replace every 7.
+/// replace every 7. A value so short is not replaced at all.
 const SHORT: usize = 4;
 
-/// Makes texts of an answer fit to be shown.
+/// Makes texts of an answer fit to be shown. It is made only when there is something to show.
+#[derive(Default)]
 pub(crate) struct Redactor {
-    /// In lower case, the longest first: an id may be the beginning of the email address.
-    identifiers: Vec<String>,
+    /// In lower case, with what replaces each. The longest come first: an id may be the beginning of the
+    /// email address.
+    private: Vec<(String, &'static str)>,
+    /// The values of the event. Only messages repeat them; a code may be equal to one by chance.
+    values: Vec<(String, &'static str)>,
 }
 
 impl Redactor {
-    pub(crate) fn new(contact: Option<&Contact>) -> Self {
-        let mut identifiers: Vec<String> = contact
-            .into_iter()
-            .flat_map(|contact| [contact.as_user_id(), contact.as_email(), contact.as_contact_id()])
-            .flatten()
-            .map(|identifier| identifier.trim().to_ascii_lowercase())
-            .filter(|identifier| !identifier.is_empty())
-            .collect();
-        identifiers.sort_by_key(|identifier| std::cmp::Reverse(identifier.len()));
-        Redactor { identifiers }
+    /// For answers to requests with these headers.
+    pub(crate) fn new(headers: &HeaderMap) -> Self {
+        let mut redactor = Redactor::default();
+        let authorization = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
+        let secret = authorization.and_then(|value| str::from_utf8(value).ok());
+        let secret = secret.and_then(|value| value.split_once(' '));
+        redactor.private.extend(secret.map(|(_, secret)| (secret.to_ascii_lowercase(), SECRET)));
+        redactor
     }
 
-    /// The text without the contact's identifiers and control characters, and not too long.
-    pub(crate) fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for identifier in &self.identifiers {
-            text = replace(&text, identifier);
+    /// … which named this contact.
+    pub(crate) fn with_contact(mut self, contact: &Contact) -> Self {
+        let identifiers = [contact.as_user_id(), contact.as_email(), contact.as_contact_id()];
+        for identifier in identifiers.into_iter().flatten() {
+            let identifier = identifier.trim().to_ascii_lowercase();
+            let encoded = identifier.replace('@', "%40");
+            if !identifier.is_empty() {
+                self.private.extend([(identifier, CONTACT), (encoded, CONTACT)]);
+            }
         }
-        text.chars().take(MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect()
+        self.private.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        self
+    }
+
+    /// … which sent this event.
+    pub(crate) fn with_event(mut self, event: &DataEvent) -> Self {
+        let metadata = event.metadata().and_then(|json| serde_json::from_slice::<Value>(json).ok());
+        if let Some(metadata) = metadata {
+            collect(&metadata, &mut self.values);
+        }
+        self.values.sort_by_key(|(text, _)| std::cmp::Reverse(text.len()));
+        self.with_contact(event.contact())
+    }
+
+    /// The text without identifiers, secrets and control characters, and not too long.
+    pub(crate) fn clean(&self, text: &str) -> String {
+        bounded(&replace_all(text, &self.private))
+    }
+
+    /// The same for a message, which may repeat the event's values too.
+    pub(crate) fn clean_message(&self, text: &str) -> String {
+        bounded(&replace_all(&replace_all(text, &self.private), &self.values))
     }
 }
 
-/// Replaces an identifier, in upper or lower case.
-fn replace(text: &str, identifier: &str) -> String {
-    let short = identifier.chars().count() < SHORT;
+/// Collects the values of metadata.
+fn collect(json: &Value, values: &mut Vec<(String, &'static str)>) {
+    let text = match json {
+        Value::String(text) => text.trim().to_ascii_lowercase(),
+        Value::Number(number) => number.to_string(),
+        Value::Object(members) => return members.values().for_each(|json| collect(json, values)),
+        Value::Array(_) | Value::Bool(_) | Value::Null => return,
+    };
+    if text.chars().count() >= SHORT {
+        values.push((text, VALUE));
+    }
+}
+
+fn bounded(text: &str) -> String {
+    text.chars().take(MAX_CHARS).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn replace_all(text: &str, private: &[(String, &'static str)]) -> String {
+    private.iter().fold(text.to_owned(), |text, (private, label)| replace(&text, private, label))
+}
+
+/// Replaces a private text, in upper or lower case.
+fn replace(text: &str, private: &str, label: &str) -> String {
+    let short = private.chars().count() < SHORT;
     // ASCII alone is folded, so that places in the one are places in the other.
     let folded = text.to_ascii_lowercase();
     let mut replaced = String::with_capacity(text.len());
     let mut done = 0;
-    for (start, _) in folded.match_indices(identifier) {
-        let end = start + identifier.len();
+    for (start, _) in folded.match_indices(private) {
+        let end = start + private.len();
         if short && !stands_alone(&folded[..start], &folded[end..]) {
             continue;
         }
         replaced.push_str(&text[done..start]);
-        replaced.push_str(CONTACT);
+        replaced.push_str(label);
         done = end;
     }
     replaced.push_str(&text[done..]);
@@ -73,9 +130,10 @@ mod tests {
     #[test]
     fn identifiers_are_replaced() {
         let ada = Contact::email("Ada@example.com").with_user_id("ada@").with_contact_id("7");
-        let redactor = Redactor::new(Some(&ada));
+        let redactor = Redactor::default().with_contact(&ada);
         for (text, clean) in [
             ("User ada@example.com not found", "User [contact] not found"),
+            ("ada%40example.com", "[contact]"),
             ("<ADA@EXAMPLE.COM>,ada@example.com", "<[contact]>,[contact]"),
             ("id=7, not 77 or 7a", "id=[contact], not 77 or 7a"),
             ("ада и ada@elsewhere.com", "ада и [contact]elsewhere.com"),
@@ -88,7 +146,7 @@ mod tests {
 
     #[test]
     fn an_identifier_is_not_cut_before_it_is_found() {
-        let redactor = Redactor::new(Some(&Contact::email("ada@example.com")));
+        let redactor = Redactor::default().with_contact(&Contact::email("ada@example.com"));
         let clean = redactor.clean(&format!("{}ada@example.com", "x".repeat(MAX_CHARS - 3)));
         assert_eq!(clean.chars().count(), MAX_CHARS);
         assert!(clean.ends_with("x[co"), "{clean}");

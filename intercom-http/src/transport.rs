@@ -18,6 +18,7 @@ use crate::contacts;
 use crate::endpoint::Endpoints;
 use crate::error::BuildError;
 use crate::error_list::ErrorList;
+use crate::redact::Redactor;
 use crate::region::Region;
 use crate::workspace::Workspace;
 
@@ -45,7 +46,7 @@ pub(crate) struct Inner {
 }
 
 impl HttpTransport {
-    pub(crate) fn new(inner: Inner) -> Self {
+    pub(crate) fn from_inner(inner: Inner) -> Self {
         HttpTransport { inner: Arc::new(inner) }
     }
 
@@ -109,7 +110,7 @@ impl HttpTransport {
             return Ok(workspace);
         }
         let list = ErrorList::parse(&body.bytes);
-        Err(head.refusal(Asked::Workspace, None, &body, list.as_ref()))
+        Err(head.refusal(Asked::Workspace, &self.redactor(), &body, list.as_ref()))
     }
 
     /// Sends one event.
@@ -128,14 +129,20 @@ impl HttpTransport {
         let url = &self.inner.endpoints.events;
         let mut response = self.ask(Method::POST, url, Some(event.body().clone().into())).await?;
         let received = SystemTime::now();
-        if response.status().is_success() {
+        let answer = head(&response, received);
+        if answer.status.is_success() && !answer.is_page() {
+            let receipt = answer.receipt();
             body::drain(&mut response).await;
-            return Ok(head(&response, received).receipt());
+            return Ok(receipt);
         }
         let body = body::read(&mut response).await;
         let list = ErrorList::parse(&body.bytes);
         let head = head(&response, received);
-        Err(head.refusal(Asked::Event, Some(event.contact()), &body, list.as_ref()))
+        Err(head.refusal(Asked::Event, &self.redactor().with_event(event), &body, list.as_ref()))
+    }
+
+    fn redactor(&self) -> Redactor {
+        Redactor::new(&self.inner.headers)
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -220,7 +227,10 @@ impl Transport for HttpTransport {
         let list = ErrorList::parse(&body.bytes);
         match contacts::already_there(head.status.as_u16(), list.as_ref()) {
             Some(creation) => Ok(creation),
-            None => Err(head.refusal(Asked::Contact, Some(contact), &body, list.as_ref())),
+            None => {
+                let redactor = self.redactor().with_contact(contact);
+                Err(head.refusal(Asked::Contact, &redactor, &body, list.as_ref()))
+            }
         }
     }
 }

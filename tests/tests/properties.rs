@@ -116,8 +116,10 @@ proptest! {
             shown,
             length: &cut,
         };
-        let contact = event.contact().unwrap();
+        let contact = event.event_contact().unwrap();
         let data = DataEvent::new(&event, contact, Timestamp::from_unix_seconds(at)).unwrap();
+
+        prop_assert_eq!(&DataEvent::from_body(data.body().clone()).unwrap(), &data);
 
         let Members(body) = serde_json::from_slice(data.body()).unwrap();
         let expected = [
@@ -196,7 +198,7 @@ proptest! {
 fn the_derive_and_the_core_agree_on_each_character_and_on_the_special_keys() {
     let event = || DynamicEvent::new("tested").unwrap();
     for c in (0..=0x024f).filter_map(char::from_u32) {
-        let key = format!("a{c}");
+        let key = format!("a{c}b");
         assert_eq!(
             derive_rules::key_mistake(&key, "").is_none(),
             event().with(&key, 1).is_ok(),

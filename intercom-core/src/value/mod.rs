@@ -49,7 +49,8 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an event metadata value",
     label = "not a metadata value",
-    note = "values are flat: text, integers, floats, `bool`, dates (`Timestamp`, `SystemTime`), `Money`, `RichLink`, and `Option`, references, `Box`, `Rc`, `Arc` and `Cow` of these; types of `url`, `uuid`, `jiff`, `chrono`, `time` and `rust_decimal` under the feature of that name",
+    note = "values are flat: text, integers, floats, `bool`, dates (`Timestamp`, `SystemTime`), `Money`, `RichLink`, and `Option`, references, `Box`, `Rc`, `Arc` and `Cow` of these",
+    note = "with the feature of that name, as in `intercom-core = {{ features = [\"uuid\"] }}`: `url::Url`, `uuid::Uuid`, `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime`, `time::UtcDateTime`, `rust_decimal::Decimal`",
     note = "a group of keys can be spread into the event: `#[derive(EventMetadata)]` on its type and `#[event(flatten)]` on the field",
     note = "otherwise choose `#[event(display)]` to send its text, `#[event(with = path)]` to convert it, `#[event(skip)]` to leave it out, or implement `MetadataValue` for it"
 )]

@@ -73,7 +73,7 @@ fn an_id_type_of_ones_own_names_a_contact() {
     }
 
     assert_eq!(Contact::user_id(UserId(7)).as_user_id(), Some("user-7"));
-    assert_eq!(ById { user: UserId(7) }.contact(), Some(Contact::user_id("user-7")));
+    assert_eq!(ById { user: UserId(7) }.event_contact(), Some(Contact::user_id("user-7")));
 }
 
 #[derive(IntercomEvent)]

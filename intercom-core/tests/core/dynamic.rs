@@ -28,6 +28,9 @@ fn names() {
     for name in ["", " ", "\t\u{a0}"] {
         assert_eq!(mistake(name).reason(), &Reason::Name(NameError::Blank));
     }
+    assert_eq!(mistake(" a").reason(), &Reason::Name(NameError::Padded));
+    assert_eq!(mistake("a\n").reason(), &Reason::Name(NameError::Padded));
+    assert_eq!(mistake("a\nb").to_string().lines().count(), 1);
     assert_eq!(mistake("a.b").reason(), &Reason::Name(NameError::Rewritten('.')));
     assert_eq!(mistake("a$b").reason(), &Reason::Name(NameError::Rewritten('$')));
     assert_eq!(mistake("a\0").reason(), &Reason::Name(NameError::Control('\0')));
@@ -40,12 +43,15 @@ fn keys() {
         assert_eq!(with(key, 1), Ok(format!("{{\"{key}\":1}}")));
     }
     for c in ".$~`!@#%^&*'\"{}|\\\0\n\u{7f}".chars() {
-        assert_eq!(with(&format!("a{c}"), 1), Err(KeyError::Forbidden(c).into()));
+        assert_eq!(with(&format!("a{c}b"), 1), Err(KeyError::Forbidden(c).into()));
     }
     for key in ["type", "Type", "TYPE"] {
         assert_eq!(with(key, 1), Err(KeyError::Reserved.into()));
     }
     assert_eq!(with(" ", 1), Err(KeyError::Blank.into()));
+    assert_eq!(with("due_date ", 1), Err(KeyError::Padded.into()));
+    let forged = DynamicEvent::new("tested").unwrap().with("a\nb", 1).unwrap_err();
+    assert_eq!(forged.to_string().lines().count(), 1);
 }
 
 #[test]

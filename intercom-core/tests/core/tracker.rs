@@ -113,6 +113,69 @@ async fn an_attempt_repeated_is_the_same_bytes() {
 }
 
 #[tokio::test]
+async fn a_prepared_event_is_sent_again_with_the_same_second() {
+    let (sent, tracker) = recorded();
+    let event = ProjectCreated { project_id: 7, at: None };
+    let prepared = tracker.for_contact(Contact::user_id(1)).prepare(&event).unwrap();
+    tracker.send_prepared(prepared.clone()).await.unwrap();
+    tracker.send_prepared(prepared.clone()).await.unwrap();
+    assert_eq!(sent.events(), [prepared.clone(), prepared]);
+}
+
+#[tokio::test]
+async fn events_of_many_types_in_one_list() {
+    let (sent, tracker) = recorded();
+    let events: [Box<dyn IntercomEvent>; 2] = [
+        Box::new(ProjectCreated { project_id: 7, at: None }),
+        Box::new(DynamicEvent::new("tested").unwrap()),
+    ];
+    for event in &events {
+        tracker.for_contact(Contact::user_id(1)).send(&**event).await.unwrap();
+    }
+    let names: Vec<_> = sent.events().iter().map(|event| event.name().to_owned()).collect();
+    assert_eq!(names, ["project_created", "tested"]);
+}
+
+#[test]
+fn a_stored_body_becomes_the_same_event_again() {
+    let contacts = [
+        Contact::user_id("\"1\""),
+        Contact::email("ada@example.com").with_contact_id("5f1c").with_user_id("é"),
+    ];
+    for contact in contacts {
+        for event in [
+            DynamicEvent::new("a \"name\"").unwrap(),
+            DynamicEvent::new("tested").unwrap().with("text", "{\"metadata\":1}\n").unwrap(),
+        ] {
+            let event = DataEvent::new(&event, contact.clone(), SECOND).unwrap();
+            let again = DataEvent::from_body(event.body().to_vec()).unwrap();
+            assert_eq!(again, event);
+            assert_eq!(again.metadata(), event.metadata());
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_no_event_are_refused_and_not_repeated() {
+    for body in [
+        "",
+        "secret",
+        "{\"event_name\":\"secret\"",
+        "[]",
+        "{}",
+        r#"{"event_name":"secret","created_at":1}"#,
+        r#"{"event_name":"secret","created_at":1.5,"user_id":"1"}"#,
+        r#"{"event_name":"secret","user_id":"1"}"#,
+        r#"{"event_name":7,"created_at":1,"user_id":"1"}"#,
+        r#"{"event_name":"secret","created_at":1,"user_id":1}"#,
+        r#"{"event_name":"secret","created_at":1,"user_id":"1","metadata":[]}"#,
+    ] {
+        let error = DataEvent::from_body(body).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("secret"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn transports_are_objects_behind_any_pointer() {
     struct Accepting;
 

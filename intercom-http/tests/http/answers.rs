@@ -169,3 +169,51 @@ async fn an_error_never_shows_whose_event_it_was() {
     // What the answer means is read before anything is replaced in it.
     assert_eq!(error.kind(), ErrorKind::UnknownContact);
 }
+
+#[tokio::test]
+async fn a_page_is_no_success_whatever_its_status() {
+    for status in [200, 202] {
+        for content_type in ["text/html", "Text/HTML; charset=utf-8"] {
+            let content_type = format!("Content-Type: {content_type}");
+            let error = refused(answer(status, &[&content_type], "<html>log in</html>")).await;
+            assert_eq!((error.kind(), error.status()), (ErrorKind::UnexpectedAnswer, Some(status)));
+            assert!(error.needs_operator());
+            assert!(!error.to_string().contains("log in"), "{error}");
+        }
+    }
+    let json = ["Content-Type: application/json"];
+    assert_eq!(send(answer(200, &json, "{}")).await.unwrap().status(), Some(200));
+}
+
+#[tokio::test]
+async fn what_a_message_repeats_of_the_event_or_the_token_is_not_shown() {
+    let message =
+        "Hunter2-Value of ada%40example.com (349.5, ok) is bad, token tok_dG9rOmE1ZjQ5NGMw";
+    let server = Server::start([error_list(400, "parameter_invalid", message)]).await;
+    let event = intercom_core::DynamicEvent::new("project_created")
+        .and_then(|event| event.with("password", "hunter2-value"))
+        .and_then(|event| event.with("price", 349.5))
+        .and_then(|event| event.with("state", "ok"))
+        .unwrap();
+    let time = intercom_core::Timestamp::from_unix_seconds(1_700_000_000);
+    let event =
+        intercom_core::DataEvent::new(&event, Contact::email("ada@example.com"), time).unwrap();
+    let error = transport(&server).send(event).await.unwrap_err();
+    assert_eq!(
+        error.answers()[0].message.as_deref(),
+        Some("[value] of [contact] ([value], ok) is bad, token [secret]")
+    );
+    assert_eq!(error.answers()[0].code, "parameter_invalid");
+}
+
+#[tokio::test]
+async fn a_success_does_not_wait_for_a_body_that_never_comes() {
+    let head = b"HTTP/1.1 202 Accepted\r\nContent-Length: 10\r\n\r\n".to_vec();
+    let server = Server::start([Reply::BytesThenSilence(head)]).await;
+    let transport = intercom_http::HttpTransport::builder(crate::TOKEN)
+        .base_url(server.url())
+        .timeout(Duration::from_secs(600))
+        .build()
+        .unwrap();
+    assert_eq!(transport.send(event()).await.unwrap().status(), Some(202));
+}

@@ -81,6 +81,31 @@ pub mod shadowed {
     }
 }
 
+pub mod imported {
+    //! Traits in scope make no qualification of the output a superfluous one.
+
+    use renamed_core::value::MetadataValue;
+    use renamed_core::{EventMetadata, IntercomEvent};
+
+    #[derive(IntercomEvent)]
+    #[event(name = "imported", crate = renamed_core)]
+    pub struct Imported {
+        pub number: u8,
+        #[event(flatten)]
+        pub group: Group,
+        #[event(display)]
+        pub shown: u8,
+    }
+
+    #[derive(EventMetadata)]
+    #[event(crate = renamed_core)]
+    pub struct Group {
+        pub text: String,
+    }
+
+    pub const OPTIONAL: bool = u8::OPTIONAL;
+}
+
 pub mod deprecated {
     //! Deprecated types and fields can still be derived on.
 
@@ -113,7 +138,7 @@ mod tests {
             user: Some(7),
             at: std::time::UNIX_EPOCH,
         };
-        assert_eq!(event.contact(), Some(Contact::user_id(7)));
+        assert_eq!(event.event_contact(), Some(Contact::user_id(7)));
         let data =
             DataEvent::new(&event, Contact::user_id(7), Timestamp::from_unix_seconds(0)).unwrap();
         assert_eq!(
@@ -125,7 +150,7 @@ mod tests {
             shadowed::Either::Right { address: "c@d".into(), field_address: 1 },
         ];
         assert_eq!(
-            sides.map(|side| side.contact()),
+            sides.map(|side| side.event_contact()),
             [Contact::email("a@b"), Contact::email("c@d")].map(Some)
         );
     }
@@ -135,7 +160,10 @@ mod tests {
     fn deprecated_events_are_events() {
         use renamed_core::{Contact, IntercomEvent};
 
-        assert_eq!(deprecated::Old { number: 1, user: 2 }.contact(), Some(Contact::user_id(2)));
+        assert_eq!(
+            deprecated::Old { number: 1, user: 2 }.event_contact(),
+            Some(Contact::user_id(2))
+        );
         assert_eq!(without_prelude::NAMES, ["bare", "one", "two"]);
     }
 }
