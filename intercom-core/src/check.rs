@@ -9,7 +9,7 @@ use crate::rules::{DEFAULT_MAX_KEYS, MAX_MAX_KEYS};
 /// One field of an event or group: what the derive knows of it.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
-    /// A key, as Intercom compares keys.
+    /// A key.
     Key(&'static str),
     /// A flattened group.
     Group(&'static [FieldDescription]),
@@ -71,7 +71,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
 /// The derive compares the events of one enum. To compare those of a whole program, list them once:
 ///
 /// ```
-/// use intercom_core::{DescribedEvent, IntercomEvent, assert_distinct_names};
+/// use intercom_core::{IntercomEvent, assert_distinct_names};
 ///
 /// #[derive(IntercomEvent)]
 /// #[event(name = "project_created")]
@@ -87,7 +87,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
 /// Two of one name do not compile:
 ///
 /// ```compile_fail
-/// use intercom_core::{DescribedEvent, IntercomEvent, assert_distinct_names};
+/// use intercom_core::{IntercomEvent, assert_distinct_names};
 ///
 /// #[derive(IntercomEvent)]
 /// #[event(name = "project_created")]
@@ -139,7 +139,7 @@ const fn refuse_shared_keys(group: &[FieldDescription], others: &[FieldDescripti
     let mut i = 0;
     while i < others.len() {
         match &others[i] {
-            FieldDescription::Key(other) => refuse_shared_key(group, other.folded_key),
+            FieldDescription::Key(other, ..) => refuse_shared_key(group, other),
             FieldDescription::Group(fields) => refuse_shared_keys(group, fields),
         }
         i += 1;
@@ -151,12 +151,12 @@ const fn refuse_shared_key(group: &[FieldDescription], key: &str) {
     let mut i = 0;
     while i < group.len() {
         match &group[i] {
-            FieldDescription::Key(own) if same(own.folded_key, key) => Message::new()
+            FieldDescription::Key(own, ..) if same(own, key) => Message::new()
                 .text("the key `")
-                .text(own.key)
+                .text(own)
                 .text("` of this flattened group is in the event already (to Intercom upper and lower case are the same); rename one of them")
                 .panic(),
-            FieldDescription::Key(_) => {}
+            FieldDescription::Key(..) => {}
             FieldDescription::Group(fields) => refuse_shared_key(fields, key),
         }
         i += 1;
@@ -191,7 +191,7 @@ const fn count_fields(fields: &[FieldDescription]) -> usize {
     let (mut count, mut i) = (0, 0);
     while i < fields.len() {
         count += match &fields[i] {
-            FieldDescription::Key(_) => 1,
+            FieldDescription::Key(..) => 1,
             FieldDescription::Group(fields) => count_fields(fields),
         };
         i += 1;
@@ -199,13 +199,10 @@ const fn count_fields(fields: &[FieldDescription]) -> usize {
     count
 }
 
+/// Whether Intercom takes two names or keys for one. The derive sees to it that only ASCII is left to fold:
+/// capital letters beyond it come folded, or not at all.
 const fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.as_bytes(), b.as_bytes());
-    let mut i = 0;
-    while i < a.len() && i < b.len() && a[i] == b[i] {
-        i += 1;
-    }
-    i == a.len() && i == b.len()
+    a.as_bytes().eq_ignore_ascii_case(b.as_bytes())
 }
 
 /// A message put together in a constant, where there is no `format!`.

@@ -62,7 +62,7 @@ impl DataEvent {
     /// ```
     pub fn new<E>(event: &E, contact: Contact, created_at: Timestamp) -> Result<Self, InvalidEvent>
     where
-        E: IntercomEvent + ?Sized,
+        E: IntercomEvent,
     {
         let name = event.event_name();
         let body = encode::body(event, &name, &contact, created_at)?;
@@ -88,7 +88,7 @@ impl DataEvent {
     /// ```
     pub fn from_body(body: impl Into<Bytes>) -> Result<Self, UnreadableBody> {
         let body = body.into();
-        let members: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_slice(&body)?;
+        let members = members(&body)?;
         let member = |name| members.get(name).copied().map(RawValue::get);
         let text = |name| member(name).map(serde_json::from_str::<String>).transpose();
         let name = text("event_name")?.ok_or(UnreadableBody::MISSES)?;
@@ -100,12 +100,7 @@ impl DataEvent {
         );
         let metadata = match member("metadata") {
             Some(json) if !json.starts_with('{') => return Err(UnreadableBody::MISSES),
-            // The text of a `RawValue` is a part of what it was read from.
-            Some(json) => {
-                let start = json.as_ptr() as usize - body.as_ptr() as usize;
-                Some(start..start + json.len())
-            }
-            None => None,
+            _ => members.get("metadata").map(|json| place(&body, json)),
         };
         Ok(DataEvent {
             name: EventName::unchecked(&name),
@@ -114,6 +109,37 @@ impl DataEvent {
             metadata,
             body,
         })
+    }
+
+    /// The same event at another second.
+    ///
+    /// Intercom takes two events of one name, contact and second for one. Who sees that coming can move the
+    /// later one, before it is sent for the first time and never after.
+    ///
+    /// ```
+    /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let event = DynamicEvent::new("project_created")?;
+    /// let noon = Timestamp::from_unix_seconds(1_700_000_000);
+    /// let event = DataEvent::new(&event, Contact::user_id("42"), noon)?;
+    /// let later = event.moved_to(Timestamp::from_unix_seconds(1_700_000_001));
+    /// assert_eq!(later.to_json()["created_at"], 1_700_000_001);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn moved_to(&self, created_at: Timestamp) -> Self {
+        let members = members(&self.body).expect("the body was written as JSON");
+        let place = members.get("created_at").map(|json| place(&self.body, json));
+        let Range { start, end } = place.expect("every body has its time");
+        let seconds = created_at.unix_seconds().to_string();
+        let body = [&self.body[..start], seconds.as_bytes(), &self.body[end..]].concat();
+        let metadata = self.metadata.clone().map(|range| {
+            let moved =
+                |place| if place > start { place + seconds.len() - (end - start) } else { place };
+            moved(range.start)..moved(range.end)
+        });
+        DataEvent { created_at, body: body.into(), metadata, ..self.clone() }
     }
 
     /// The event's name.
@@ -176,6 +202,17 @@ impl From<serde_json::Error> for UnreadableBody {
             Category::Data | Category::Io => UnreadableBody::MISSES,
         }
     }
+}
+
+/// The members of a body, unparsed.
+fn members(body: &[u8]) -> serde_json::Result<BTreeMap<Cow<'_, str>, &RawValue>> {
+    serde_json::from_slice(body)
+}
+
+/// Where a member's value stands in the body that it was read from: its text is a part of that.
+fn place(body: &[u8], json: &RawValue) -> Range<usize> {
+    let start = json.get().as_ptr() as usize - body.as_ptr() as usize;
+    start..start + json.get().len()
 }
 
 impl fmt::Debug for DataEvent {

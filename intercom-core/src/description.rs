@@ -5,7 +5,7 @@ use crate::value::{MetadataValue, ValueKind};
 /// What is known of an event before any is sent.
 ///
 /// ```
-/// use intercom_core::{DescribedEvent, IntercomEvent, ValueKind};
+/// use intercom_core::{IntercomEvent, ValueKind};
 ///
 /// /// Somebody began a project.
 /// #[derive(IntercomEvent)]
@@ -42,11 +42,13 @@ pub struct EventDescription {
 
 impl EventDescription {
     /// Every key of the event, in the order on the wire, with those of flattened groups in their place.
-    pub fn keys(&self) -> Vec<&'static KeyDescription> {
-        fn collect(fields: &'static [FieldDescription], keys: &mut Vec<&'static KeyDescription>) {
+    pub fn keys(&self) -> Vec<KeyDescription> {
+        fn collect(fields: &'static [FieldDescription], keys: &mut Vec<KeyDescription>) {
             for field in fields {
-                match field {
-                    FieldDescription::Key(key) => keys.push(key),
+                match *field {
+                    FieldDescription::Key(key, doc, ValueDescription { kind, optional }) => {
+                        keys.push(KeyDescription { key, doc, kind, optional });
+                    }
                     FieldDescription::Group(fields) => collect(fields, keys),
                 }
             }
@@ -58,12 +60,24 @@ impl EventDescription {
 }
 
 /// What is known of one field of an event: it is a key, or a flattened group of keys.
+///
+/// Short, because the derive writes it for every field of a program.
+/// [`EventDescription::keys`] gives the same in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldDescription {
-    /// One key.
-    Key(KeyDescription),
+    /// One key, the documentation comment on its field, and what its values are.
+    Key(&'static str, &'static str, ValueDescription),
     /// The keys of a flattened group.
     Group(&'static [FieldDescription]),
+}
+
+/// What is known of the values of a type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueDescription {
+    /// What Intercom takes them for.
+    pub kind: ValueKind,
+    /// Whether there may be none.
+    pub optional: bool,
 }
 
 /// What is known of one metadata key.
@@ -71,8 +85,6 @@ pub enum FieldDescription {
 pub struct KeyDescription {
     /// The key.
     pub key: &'static str,
-    /// The key as Intercom compares keys: in lower case.
-    pub folded_key: &'static str,
     /// The documentation comment on the field; empty when there is none.
     pub doc: &'static str,
     /// What Intercom takes its values for.
@@ -81,24 +93,13 @@ pub struct KeyDescription {
     pub optional: bool,
 }
 
-/// The description of a field that is converted by a function: by what the function gives.
+/// What a function gives that converts a field.
 #[doc(hidden)]
-pub const fn __converted<'a, T, V, F>(
-    _convert: &F,
-    key: &'static str,
-    folded_key: &'static str,
-    doc: &'static str,
-) -> FieldDescription
+pub const fn __converted<'a, T, V, F>(_convert: &F) -> ValueDescription
 where
     T: ?Sized + 'a,
     F: Fn(&'a T) -> V,
     V: MetadataValue,
 {
-    FieldDescription::Key(KeyDescription {
-        key,
-        folded_key,
-        doc,
-        kind: V::__KIND,
-        optional: V::OPTIONAL,
-    })
+    V::__DESCRIPTION
 }

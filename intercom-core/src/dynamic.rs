@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde_json::Value as Json;
 
+use crate::description::EventDescription;
 use crate::event::IntercomEvent;
 use crate::event_name::EventName;
 use crate::invalid::{InvalidEvent, Reason};
@@ -123,6 +124,8 @@ impl DynamicEvent {
 }
 
 impl IntercomEvent for DynamicEvent {
+    const EVENTS: &'static [EventDescription] = &[];
+
     fn event_name(&self) -> EventName {
         self.name.clone()
     }
@@ -165,12 +168,12 @@ impl<V: MetadataValue> sealed::Sealed for V {}
 #[diagnostic::do_not_recommend]
 impl<V: MetadataValue> DynamicValue for V {
     fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<(), Reason> {
-        match (V::__KIND == ValueKind::Date, rules::is_date_key(key)) {
+        match (V::__DESCRIPTION.kind == ValueKind::Date, rules::is_date_key(key)) {
             (true, false) => return Err(ValueError::DateWithoutSuffix.into()),
             (false, true) => return Err(ValueError::NotADate.into()),
             _ => {}
         }
-        if rules::is_stripe_key(key) && V::__KIND != ValueKind::Text {
+        if rules::is_stripe_key(key) && V::__DESCRIPTION.kind != ValueKind::Text {
             return Err(ValueError::NotAStripeId.into());
         }
         self.encode(ValueEncoder::new(buffer, false))?;

@@ -1,6 +1,5 @@
 //! Encoding: one pass from an event into its finished JSON body.
 
-use std::cell::Cell;
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use crate::invalid::{InvalidEvent, Reason};
 use crate::json;
 use crate::metadata::MetadataEncoder;
 use crate::rules::MAX_UNIX_SECONDS;
-use crate::value::Timestamp;
+use crate::value::{Timestamp, ValueError};
 
 /// A finished body, and where the metadata stands in it.
 pub(crate) struct Body {
@@ -22,9 +21,12 @@ pub(crate) struct Body {
 
 /// Writes the body of an event.
 ///
+/// This is compiled for every type of event, and so is next to nothing: the work is in [`Draft`].
+///
 /// # Errors
 ///
 /// Fails when a value, the contact or the time is one that Intercom would refuse or misread.
+#[inline]
 pub(crate) fn body<E>(
     event: &E,
     name: &EventName,
@@ -32,68 +34,107 @@ pub(crate) fn body<E>(
     created_at: Timestamp,
 ) -> Result<Body, InvalidEvent>
 where
-    E: IntercomEvent + ?Sized,
+    E: IntercomEvent,
 {
-    let invalid = |key, reason| InvalidEvent::new(name.clone(), key, reason);
-    contact.check().map_err(|error| invalid(None, error.into()))?;
-    let created_at = created_at.unix_seconds();
-    if created_at.unsigned_abs() > MAX_UNIX_SECONDS.unsigned_abs() {
-        return Err(invalid(None, Reason::CreatedAtMilliseconds));
-    }
-    with_scratch(|buffer| {
-        envelope(buffer, name, contact, created_at);
-        let before = buffer.len();
+    let mut draft = Draft::begin(name, contact, created_at)?;
+    let mut metadata = MetadataEncoder::new(&mut draft.buffer);
+    event.encode_metadata(&mut metadata);
+    let written = metadata.finish();
+    draft.finish(name, written)
+}
+
+/// A body on its way.
+struct Draft {
+    buffer: Vec<u8>,
+    /// Where the envelope ends, and where the metadata's members begin.
+    envelope: usize,
+    members: usize,
+}
+
+impl Draft {
+    /// Writes everything before the metadata's members.
+    fn begin(
+        name: &EventName,
+        contact: &Contact,
+        created_at: Timestamp,
+    ) -> Result<Self, InvalidEvent> {
+        let invalid = |reason| InvalidEvent::new(name.clone(), None, reason);
+        contact.check().map_err(|error| invalid(error.into()))?;
+        let created_at = created_at.unix_seconds();
+        if created_at.unsigned_abs() > MAX_UNIX_SECONDS.unsigned_abs() {
+            return Err(invalid(Reason::CreatedAtMilliseconds));
+        }
+        let mut buffer = scratch::take();
+        buffer.extend_from_slice(b"{\"event_name\":");
+        json::text(&mut buffer, name);
+        buffer.extend_from_slice(b",\"created_at\":");
+        json::number(&mut buffer, created_at);
+        for (member, identifier) in [
+            (",\"user_id\":", contact.as_user_id()),
+            (",\"email\":", contact.as_email()),
+            (",\"id\":", contact.as_contact_id()),
+        ] {
+            if let Some(identifier) = identifier {
+                buffer.extend_from_slice(member.as_bytes());
+                json::text(&mut buffer, identifier);
+            }
+        }
+        let envelope = buffer.len();
         buffer.extend_from_slice(b",\"metadata\":");
-        let start = buffer.len();
-        let mut metadata = MetadataEncoder::new(buffer);
-        event.encode_metadata(&mut metadata);
-        metadata.finish().map_err(|(key, error)| invalid(Some(key.into()), error.into()))?;
-        let metadata = if buffer.len() == start {
-            buffer.truncate(before);
+        let members = buffer.len();
+        Ok(Draft { buffer, envelope, members })
+    }
+
+    /// Ends the body and copies it out.
+    fn finish(
+        self,
+        name: &EventName,
+        written: Result<(), (&'static str, ValueError)>,
+    ) -> Result<Body, InvalidEvent> {
+        let Draft { mut buffer, envelope, members } = self;
+        written.map_err(|(key, error)| {
+            InvalidEvent::new(name.clone(), Some(key.into()), error.into())
+        })?;
+        let metadata = if buffer.len() == members {
+            buffer.truncate(envelope);
             None
         } else {
             // Each member came with a comma; the first one's becomes the opening brace.
-            buffer[start] = b'{';
+            buffer[members] = b'{';
             buffer.push(b'}');
-            Some(start..buffer.len())
+            Some(members..buffer.len())
         };
         buffer.push(b'}');
-        Ok(Body { bytes: Bytes::copy_from_slice(buffer), metadata })
-    })
+        let body = Body { bytes: Bytes::copy_from_slice(&buffer), metadata };
+        scratch::give_back(buffer);
+        Ok(body)
+    }
 }
 
-/// Writes everything before the metadata.
-fn envelope(buffer: &mut Vec<u8>, name: &str, contact: &Contact, created_at: i64) {
-    buffer.extend_from_slice(b"{\"event_name\":");
-    json::text(buffer, name);
-    buffer.extend_from_slice(b",\"created_at\":");
-    json::number(buffer, created_at);
-    for (member, identifier) in [
-        (",\"user_id\":", contact.as_user_id()),
-        (",\"email\":", contact.as_email()),
-        (",\"id\":", contact.as_contact_id()),
-    ] {
-        if let Some(identifier) = identifier {
-            buffer.extend_from_slice(member.as_bytes());
-            json::text(buffer, identifier);
+mod scratch {
+    //! A buffer that each thread keeps from one event to the next, so that the body's own bytes are the only
+    //! allocation of an event.
+
+    use std::cell::Cell;
+
+    /// A buffer that grew beyond this is not kept.
+    const KEEP: usize = 64 * 1024;
+
+    thread_local! {
+        static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    }
+
+    /// An empty buffer. While a thread ends its own may be gone already, and a value's own code may send
+    /// an event while this one is written: both get a fresh one.
+    pub(super) fn take() -> Vec<u8> {
+        let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
+        buffer.clear();
+        buffer
+    }
+
+    pub(super) fn give_back(buffer: Vec<u8>) {
+        if buffer.capacity() <= KEEP {
+            let _ = BUFFER.try_with(|kept| kept.set(buffer));
         }
     }
-}
-
-/// Lends a buffer that keeps its capacity from one event to the next, so that the body's own bytes are
-/// the only allocation of an event.
-fn with_scratch<R>(write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
-    const KEEP: usize = 64 * 1024;
-    thread_local! {
-        static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    }
-    // While a thread ends its buffer may be gone already, and a value's own code may send an event
-    // while this one is written: both get a fresh buffer.
-    let mut buffer = SCRATCH.try_with(Cell::take).unwrap_or_default();
-    buffer.clear();
-    let result = write(&mut buffer);
-    if buffer.capacity() <= KEEP {
-        let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
-    }
-    result
 }

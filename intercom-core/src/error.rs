@@ -80,6 +80,13 @@ pub enum ErrorKind {
     UnexpectedAnswer,
     /// The transport cannot do what was asked of it. Needs an operator.
     Unsupported,
+    /// A transport that accepts events for later has no room. Nothing was taken. Retryable.
+    Full,
+    /// A transport that accepts events for later could not keep this one safe. Nothing was taken. Needs an
+    /// operator.
+    Storage,
+    /// A transport that accepts events for later has been shut down. Nothing was taken. Needs an operator.
+    Closed,
 }
 
 /// One error of those that Intercom listed in its answer.
@@ -201,8 +208,8 @@ impl SendError {
     ///
     /// Its time stays what it was: Intercom knows the repetition by it.
     pub fn is_retryable(&self) -> bool {
-        use ErrorKind::{Connection, RateLimited, Timeout, Unavailable};
-        matches!(self.0.kind, RateLimited | Unavailable | Timeout | Connection)
+        use ErrorKind::{Connection, Full, RateLimited, Timeout, Unavailable};
+        matches!(self.0.kind, RateLimited | Unavailable | Timeout | Connection | Full)
     }
 
     /// Whether this event will never be taken as it is.
@@ -216,8 +223,11 @@ impl SendError {
 
     /// Whether no event can pass until somebody mends the token, the plan, a permission or the address.
     pub fn needs_operator(&self) -> bool {
-        use ErrorKind::{Forbidden, Unauthorized, UnexpectedAnswer, Unsupported};
-        matches!(self.0.kind, Unauthorized | Forbidden | UnexpectedAnswer | Unsupported)
+        use ErrorKind::{Closed, Forbidden, Storage, Unauthorized, UnexpectedAnswer, Unsupported};
+        matches!(
+            self.0.kind,
+            Unauthorized | Forbidden | UnexpectedAnswer | Unsupported | Storage | Closed
+        )
     }
 
     /// The name of the event that was to be sent.
@@ -301,6 +311,11 @@ impl ErrorKind {
                 ("the answer is none of Intercom's", Some("check the base URL and any proxy"))
             }
             ErrorKind::Unsupported => ("the transport cannot do this", None),
+            ErrorKind::Full => ("the outbox is full", None),
+            ErrorKind::Storage => {
+                ("the outbox could not keep it safe", Some("check its disk and its file"))
+            }
+            ErrorKind::Closed => ("delivery has been shut down", None),
         }
     }
 }

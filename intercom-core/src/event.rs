@@ -12,6 +12,9 @@ use crate::value::Timestamp;
 /// implementation by hand would go unchecked, and its methods are the derive's business: they may
 /// change in any version. For names known only at run time there is
 /// [`DynamicEvent`](crate::DynamicEvent).
+///
+/// It is no type of its own, because what a type can send is part of it: events of many types go into one list
+/// as [`DataEvent`](crate::DataEvent)s.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
@@ -19,8 +22,14 @@ use crate::value::Timestamp;
     note = "for a name known only at run time use `DynamicEvent`"
 )]
 pub trait IntercomEvent {
-    /// The event's name.
-    fn event_name(&self) -> EventName;
+    /// What this type can send: one description for a struct, one a variant for an enum, none for an
+    /// event whose name is known only at run time.
+    const EVENTS: &'static [EventDescription];
+
+    /// The event's name: that of the one description, where there is one.
+    fn event_name(&self) -> EventName {
+        EventName::__checked(const { Self::EVENTS[0].name })
+    }
 
     /// Writes the metadata.
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
@@ -34,20 +43,6 @@ pub trait IntercomEvent {
     fn event_created_at(&self) -> Option<Timestamp> {
         None
     }
-}
-
-/// An event of which everything but the values is known when it is compiled: each but a
-/// [`DynamicEvent`](crate::DynamicEvent).
-///
-/// The derive implements it.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` has no description",
-    label = "not an event that was derived",
-    note = "derive it: `#[derive(IntercomEvent)]` and `#[event(name = \"…\")]` on the type"
-)]
-pub trait DescribedEvent: IntercomEvent {
-    /// What this type can send: one description for a struct, one a variant for an enum.
-    const EVENTS: &'static [EventDescription];
 }
 
 /// An event that names its own contact, with a field marked `user_id`, `email` or `contact_id`.

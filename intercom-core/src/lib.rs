@@ -96,10 +96,10 @@ pub use async_trait::async_trait;
 pub use check::assert_distinct_names;
 pub use contact::{Contact, ContactError};
 pub use data_event::{DataEvent, UnreadableBody};
-pub use description::{EventDescription, FieldDescription, KeyDescription};
+pub use description::{EventDescription, FieldDescription, KeyDescription, ValueDescription};
 pub use dynamic::{DynamicEvent, DynamicValue};
 pub use error::{ApiError, ErrorKind, SendError};
-pub use event::{DescribedEvent, EventMetadata, IdentifiedEvent, IntercomEvent};
+pub use event::{EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use event_name::EventName;
 #[doc = include_str!("derive_event_metadata.md")]
 pub use intercom_derive::EventMetadata;

@@ -7,9 +7,9 @@ pub use std::fmt::Display;
 pub use crate::check::{Part, count_is_allowed, group_is_distinct};
 pub use crate::contact::Contact;
 pub use crate::description::{
-    __converted as converted, EventDescription, FieldDescription, KeyDescription,
+    __converted as converted, EventDescription, FieldDescription, ValueDescription,
 };
-pub use crate::event::{DescribedEvent, EventMetadata, IdentifiedEvent, IntercomEvent};
+pub use crate::event::{EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use crate::event_name::EventName;
 pub use crate::metadata::MetadataEncoder;
 pub use crate::role::{ContactIdRole, CreatedAtRole, EmailRole, UserIdRole};

@@ -63,7 +63,7 @@ impl Tracker {
     /// did not get it through. See [`SendError`].
     pub fn send<E>(&self, event: &E) -> Sending
     where
-        E: IdentifiedEvent + ?Sized,
+        E: IdentifiedEvent,
     {
         self.dispatch(event, None, None)
     }
@@ -79,7 +79,7 @@ impl Tracker {
     pub fn send_at<E, T>(&self, event: &E, time: T) -> Sending
     where
         T: ToTimestamp,
-        E: IdentifiedEvent + ?Sized,
+        E: IdentifiedEvent,
     {
         self.dispatch(event, None, Some(time.to_timestamp()))
     }
@@ -92,7 +92,7 @@ impl Tracker {
     /// Fails when Intercom would refuse or misread the event.
     pub fn prepare<E>(&self, event: &E) -> Result<DataEvent, InvalidEvent>
     where
-        E: IdentifiedEvent + ?Sized,
+        E: IdentifiedEvent,
     {
         encode(event, None, None)
     }
@@ -143,7 +143,7 @@ impl Tracker {
 
     fn dispatch<E>(&self, event: &E, contact: Option<&Contact>, time: Option<Timestamp>) -> Sending
     where
-        E: IntercomEvent + ?Sized,
+        E: IntercomEvent,
     {
         match encode(event, contact, time) {
             Ok(event) => self.send_prepared(event),
@@ -179,7 +179,7 @@ impl ContactTracker {
     /// did not get it through. See [`SendError`].
     pub fn send<E>(&self, event: &E) -> Sending
     where
-        E: IntercomEvent + ?Sized,
+        E: IntercomEvent,
     {
         self.tracker.dispatch(event, Some(&self.contact), None)
     }
@@ -195,7 +195,7 @@ impl ContactTracker {
     pub fn send_at<E, T>(&self, event: &E, time: T) -> Sending
     where
         T: ToTimestamp,
-        E: IntercomEvent + ?Sized,
+        E: IntercomEvent,
     {
         self.tracker.dispatch(event, Some(&self.contact), Some(time.to_timestamp()))
     }
@@ -208,7 +208,7 @@ impl ContactTracker {
     /// Fails when Intercom would refuse or misread the event.
     pub fn prepare<E>(&self, event: &E) -> Result<DataEvent, InvalidEvent>
     where
-        E: IntercomEvent + ?Sized,
+        E: IntercomEvent,
     {
         encode(event, Some(&self.contact), None)
     }
@@ -220,7 +220,7 @@ fn encode<E>(
     time: Option<Timestamp>,
 ) -> Result<DataEvent, InvalidEvent>
 where
-    E: IntercomEvent + ?Sized,
+    E: IntercomEvent,
 {
     let contact = event
         .event_contact()

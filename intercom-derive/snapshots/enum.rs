@@ -1,15 +1,17 @@
 #[automatically_derived]
-#[allow(deprecated, unused_qualifications)]
+#[allow(deprecated, unused_imports, unused_qualifications)]
 const _: () = {
-    use facade::intercom::__private as __p;
+    use facade::intercom::__private::{
+        self as __p, FieldDescription::Key as __K, MetadataValue as __V,
+    };
     const _: () = {
         const __PARTS: &[__p::Part] = &[
-            __p::Part::Key("amount"),
-            __p::Part::Key("due_date"),
-            __p::Part::Key("stripe_invoice"),
-            __p::Part::Key("note"),
-            __p::Part::Key("place"),
-            __p::Part::Key("lasted"),
+            __p::Part::Key("AMOUNT"),
+            __p::Part::Key("DUE_DATE"),
+            __p::Part::Key("STRIPE_INVOICE"),
+            __p::Part::Key("NOTE"),
+            __p::Part::Key("PLACE"),
+            __p::Part::Key("LASTED"),
             __p::Part::Group(<Plan<'_> as __p::EventMetadata>::FIELDS),
         ];
         const _: () = __p::group_is_distinct(__PARTS, 6usize);
@@ -22,15 +24,55 @@ const _: () = {
     #[automatically_derived]
     impl<'a, T: Clone> __p::IntercomEvent for Invoice<'a, T>
     where
-        T: __p::MetadataValue,
-        <T as __p::MetadataValue>::Kind: __p::PlainKey,
+        T: __V,
+        <T as __V>::Kind: __p::PlainKey,
     {
+        const EVENTS: &'static [__p::EventDescription] = &[
+            __p::EventDescription {
+                name: "invoice_paid",
+                folded_name: "invoice_paid",
+                doc: "",
+                fields: &[
+                    __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
+                    __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
+                    __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
+                    __K("NOTE", "", <&'a str as __V>::__DESCRIPTION),
+                    __K(
+                        "PLACE",
+                        "",
+                        __p::ValueDescription {
+                            kind: __p::ValueKind::Text,
+                            optional: true,
+                        },
+                    ),
+                    __K(
+                        "LASTED",
+                        "",
+                        __p::converted::<Duration, _, _>(&|field| minutes(field)),
+                    ),
+                    __p::FieldDescription::Group(
+                        <Plan<'a> as __p::EventMetadata>::FIELDS,
+                    ),
+                ],
+                max_keys: 11,
+                identified: true,
+            },
+            __p::EventDescription {
+                name: "invoice_lost",
+                folded_name: "invoice_lost",
+                doc: "",
+                fields: &[],
+                max_keys: 10usize,
+                identified: true,
+            },
+        ];
         fn event_name(&self) -> __p::EventName {
             match self {
                 Self::Paid { .. } => __p::EventName::__checked("invoice_paid"),
                 Self::Lost { .. } => __p::EventName::__checked("invoice_lost"),
             }
         }
+        #[inline]
         fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
             match self {
                 Self::Paid {
@@ -43,38 +85,24 @@ const _: () = {
                     plan: field_plan,
                     ..
                 } => {
-                    <T as __p::MetadataValue>::__plain(
-                        field_amount,
-                        __out,
-                        ",\"AMOUNT\":",
-                    );
+                    <T as __V>::__plain(field_amount, __out, ",\"AMOUNT\":");
                     <Option<
                         Timestamp,
-                    > as __p::MetadataValue>::__date(
-                        field_due_date,
-                        __out,
-                        ",\"DUE_DATE\":",
-                    );
-                    <&'a str as __p::MetadataValue>::__stripe(
+                    > as __V>::__date(field_due_date, __out, ",\"DUE_DATE\":");
+                    <&'a str as __V>::__stripe(
                         field_stripe_invoice,
                         __out,
                         ",\"STRIPE_INVOICE\":",
                     );
-                    <&'a str as __p::MetadataValue>::__truncated(
-                        field_note,
-                        __out,
-                        ",\"NOTE\":",
-                    );
-                    __p::MetadataValue::__plain(
-                        &__p::display::<Place>(field_place.as_ref()),
+                    <&'a str as __V>::__truncated(field_note, __out, ",\"NOTE\":");
+                    __V::__plain(
+                        &__p::display::<
+                            Place,
+                        >(__p::core::option::Option::as_ref(field_place)),
                         __out,
                         ",\"PLACE\":",
                     );
-                    __p::MetadataValue::__plain(
-                        &minutes(field_lasted),
-                        __out,
-                        ",\"LASTED\":",
-                    );
+                    __V::__plain(&minutes(field_lasted), __out, ",\"LASTED\":");
                     <Plan<'a> as __p::EventMetadata>::encode_metadata(field_plan, __out);
                 }
                 Self::Lost { .. } => {}
@@ -108,78 +136,9 @@ const _: () = {
         }
     }
     #[automatically_derived]
-    impl<'a, T: Clone> __p::DescribedEvent for Invoice<'a, T>
-    where
-        T: __p::MetadataValue,
-        <T as __p::MetadataValue>::Kind: __p::PlainKey,
-    {
-        const EVENTS: &'static [__p::EventDescription] = &[
-            __p::EventDescription {
-                name: "invoice_paid",
-                folded_name: "invoice_paid",
-                doc: "",
-                fields: &[
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "AMOUNT",
-                        folded_key: "amount",
-                        doc: "",
-                        kind: <T as __p::MetadataValue>::__KIND,
-                        optional: <T as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "DUE_DATE",
-                        folded_key: "due_date",
-                        doc: "",
-                        kind: <Option<Timestamp> as __p::MetadataValue>::__KIND,
-                        optional: <Option<Timestamp> as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "STRIPE_INVOICE",
-                        folded_key: "stripe_invoice",
-                        doc: "",
-                        kind: <&'a str as __p::MetadataValue>::__KIND,
-                        optional: <&'a str as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "NOTE",
-                        folded_key: "note",
-                        doc: "",
-                        kind: <&'a str as __p::MetadataValue>::__KIND,
-                        optional: <&'a str as __p::MetadataValue>::OPTIONAL,
-                    }),
-                    __p::FieldDescription::Key(__p::KeyDescription {
-                        key: "PLACE",
-                        folded_key: "place",
-                        doc: "",
-                        kind: __p::ValueKind::Text,
-                        optional: true,
-                    }),
-                    __p::converted::<
-                        Duration,
-                        _,
-                        _,
-                    >(&|field| minutes(field), "LASTED", "lasted", ""),
-                    __p::FieldDescription::Group(
-                        <Plan<'a> as __p::EventMetadata>::FIELDS,
-                    ),
-                ],
-                max_keys: 11,
-                identified: true,
-            },
-            __p::EventDescription {
-                name: "invoice_lost",
-                folded_name: "invoice_lost",
-                doc: "",
-                fields: &[],
-                max_keys: 10usize,
-                identified: true,
-            },
-        ];
-    }
-    #[automatically_derived]
     impl<'a, T: Clone> __p::IdentifiedEvent for Invoice<'a, T>
     where
-        T: __p::MetadataValue,
-        <T as __p::MetadataValue>::Kind: __p::PlainKey,
+        T: __V,
+        <T as __V>::Kind: __p::PlainKey,
     {}
 };

@@ -5,12 +5,13 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::Type;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
 use crate::generics::{with_bounds, without_lifetimes};
-use crate::model::{Convert, Field, Input, Key, Record, Role, Target, Usage, inside_option};
+use crate::model::{
+    Convert, Field, Input, Key, Record, Role, Target, TypeTokens, Usage, inside_option,
+};
 use crate::rules::{DEFAULT_MAX_KEYS, fold, is_date_key, is_stripe_key};
 
 pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
@@ -31,9 +32,9 @@ pub(crate) fn wrap(input: &Input<'_>, output: TokenStream) -> TokenStream {
     };
     quote! {
         #[automatically_derived]
-        #[allow(deprecated, unused_qualifications)]
+        #[allow(deprecated, unused_imports, unused_qualifications)]
         const _: () = {
-            use #krate::__private as __p;
+            use #krate::__private::{self as __p, FieldDescription::Key as __K, MetadataValue as __V};
             #output
         };
     }
@@ -45,17 +46,10 @@ fn event(input: &Input<'_>) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let checks = input.records.iter().map(checks);
     let events = input.records.iter().map(description);
-    let name = by_record(input, |record| {
-        let pattern = pattern(record, |_| false);
-        let name = &record.name;
-        quote!(#pattern => __p::EventName::__checked(#name))
-    });
-    let metadata = by_record(input, |record| {
-        let pattern =
-            pattern(record, |usage| matches!(usage, Usage::Flatten | Usage::Value { .. }));
-        let statements = record.fields.iter().map(encode);
-        quote!(#pattern => { #(#statements)* })
-    });
+    // A struct's name is that of its description, by default.
+    let is_enum = input.records.iter().any(|record| record.is_variant);
+    let name = is_enum.then(|| event_name(input));
+    let metadata = metadata(input);
     let contact = input.records.iter().any(Record::names_contact).then(|| contact(input));
     let created_at = input.records.iter().any(|record| record.role(Role::CreatedAt).is_some());
     let created_at = created_at.then(|| created_at_method(input));
@@ -70,10 +64,11 @@ fn event(input: &Input<'_>) -> TokenStream {
 
         #[automatically_derived]
         impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
-            fn event_name(&self) -> __p::EventName {
-                #name
-            }
+            const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
 
+            #name
+
+            #[inline]
             fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
                 #metadata
             }
@@ -82,12 +77,20 @@ fn event(input: &Input<'_>) -> TokenStream {
             #created_at
         }
 
-        #[automatically_derived]
-        impl #impl_generics __p::DescribedEvent for #ident #ty_generics #where_clause {
-            const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
-        }
-
         #identified
+    }
+}
+
+fn event_name(input: &Input<'_>) -> TokenStream {
+    let name = by_record(input, |record| {
+        let pattern = pattern(record, |_| false);
+        let name = &record.name;
+        quote!(#pattern => __p::EventName::__checked(#name))
+    });
+    quote! {
+        fn event_name(&self) -> __p::EventName {
+            #name
+        }
     }
 }
 
@@ -98,12 +101,7 @@ fn group(input: &Input<'_>) -> TokenStream {
     let checks = input.records.iter().map(group_checks);
     let fields =
         input.records.iter().flat_map(|record| record.fields.iter().filter_map(field_description));
-    let metadata = by_record(input, |record| {
-        let pattern =
-            pattern(record, |usage| matches!(usage, Usage::Flatten | Usage::Value { .. }));
-        let statements = record.fields.iter().map(encode);
-        quote!(#pattern => { #(#statements)* })
-    });
+    let metadata = metadata(input);
     quote! {
         #(#checks)*
 
@@ -111,11 +109,28 @@ fn group(input: &Input<'_>) -> TokenStream {
         impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
             const FIELDS: &'static [__p::FieldDescription] = &[#(#fields),*];
 
+            #[inline]
             fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
                 #metadata
             }
         }
     }
+}
+
+/// The statements that write all fields: through `self` for a struct, through names in patterns for an enum.
+fn metadata(input: &Input<'_>) -> TokenStream {
+    if let [record] = &input.records[..]
+        && !record.is_variant
+    {
+        return record.fields.iter().map(|field| encode(field, &through_self(field))).collect();
+    }
+    by_record(input, |record| {
+        let pattern =
+            pattern(record, |usage| matches!(usage, Usage::Flatten | Usage::Value { .. }));
+        let statements =
+            record.fields.iter().map(|field| encode(field, &binding(field).into_token_stream()));
+        quote!(#pattern => { #(#statements)* })
+    })
 }
 
 /// A `match` over the struct, or over the variants.
@@ -139,36 +154,45 @@ fn pattern(record: &Record<'_>, wanted: impl Fn(&Usage) -> bool) -> TokenStream 
     quote!(#path { #(#bound)* .. })
 }
 
-/// The name that a pattern gives a field. Its span lies where a mistake in the field's use is to be shown.
+/// The name that a pattern gives a field.
 fn binding(field: &Field<'_>) -> Ident {
-    let span = match &field.usage {
+    format_ident!("field_{}", field.ident.unraw(), span = use_span(field))
+}
+
+/// A reference to a field of a struct. The parentheses give it its place: `self` comes from here, and not
+/// from where the type was written, because that may be the argument of a macro.
+fn through_self(field: &Field<'_>) -> TokenStream {
+    let (this, ident) = (quote!(self), field.ident);
+    quote_spanned!(use_span(field)=> &(#this.#ident))
+}
+
+/// Where a mistake in the use of a field is to be shown.
+fn use_span(field: &Field<'_>) -> Span {
+    match &field.usage {
         Usage::Value { convert: Convert::With(path), .. } => path.span(),
-        _ => field.ty().span(),
-    };
-    format_ident!("field_{}", field.ident.unraw(), span = span)
+        _ => field.ty.first,
+    }
 }
 
 /// `<ty as of>::item`, with spans from the type's first token to its last.
-fn item(ty: &Type, of: &str, item: &str) -> TokenStream {
-    let (first, last) = ends(ty);
-    let (of, item) = (Ident::new(of, last), Ident::new(item, last));
-    let open = quote_spanned!(first=> <);
-    let close = quote_spanned!(last=> as __p::#of>::#item);
-    quote!(#open #ty #close)
+fn item(ty: &TypeTokens, of: &str, item: &str) -> TokenStream {
+    let TypeTokens { tokens, first, last } = ty;
+    let (of, item) = (Ident::new(of, *last), Ident::new(item, *last));
+    let open = quote_spanned!(*first=> <);
+    quote_spanned!(*last=> #open #tokens as __p::#of>::#item)
 }
 
-/// A call of `<ty as of>::method`, with spans as above.
-fn call(ty: &Type, of: &str, method: &str, arguments: TokenStream) -> TokenStream {
-    let (function, (_, last)) = (item(ty, of, method), ends(ty));
-    let arguments = quote_spanned!(last=> (#arguments));
-    quote!(#function #arguments)
+/// `<ty as MetadataValue>::item`, likewise.
+fn value_item(ty: &TypeTokens, item: &str) -> TokenStream {
+    let TypeTokens { tokens, first, last } = ty;
+    let item = Ident::new(item, *last);
+    let open = quote_spanned!(*first=> <);
+    quote_spanned!(*last=> #open #tokens as __V>::#item)
 }
 
-/// The spans of the type's first and last token. Only nightly Rust can join them.
-fn ends(ty: &Type) -> (Span, Span) {
-    let mut spans = ty.to_token_stream().into_iter().map(|token| token.span());
-    let first = spans.next().unwrap_or_else(Span::call_site);
-    (first, spans.last().unwrap_or(first))
+/// A call of such a function.
+fn call(ty: &TypeTokens, function: TokenStream, arguments: TokenStream) -> TokenStream {
+    quote_spanned!(ty.last=> #function(#arguments))
 }
 
 /// A key as it stands in the body, with the comma before it. No key needs escaping: see `rules`.
@@ -176,34 +200,36 @@ fn member(key: &Key) -> String {
     format!(",\"{}\":", key.text)
 }
 
-/// The statement that writes a field.
-fn encode(field: &Field<'_>) -> TokenStream {
-    let (ty, binding) = (field.ty(), binding(field));
+/// The statement that writes a field, given a reference to it.
+fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
+    // As `self` in `through_self`.
+    let (ty, out) = (&field.ty, quote!(__out));
     match &field.usage {
         Usage::Skip | Usage::Role(..) => TokenStream::new(),
         Usage::Flatten => {
-            let call = call(ty, "EventMetadata", "encode_metadata", quote!(#binding, __out));
+            let encode = item(ty, "EventMetadata", "encode_metadata");
+            let call = call(ty, encode, quote!(#value, #out));
             quote!(#call;)
         }
         Usage::Value { key, convert, truncate } => {
             let (member, (method, _)) = (member(key), method(key, truncate.is_some()));
             match convert {
                 Convert::None => {
-                    let arguments = quote!(#binding, __out, #member);
-                    let call = call(ty, "MetadataValue", method, arguments);
+                    let encode = value_item(ty, method);
+                    let call = call(ty, encode, quote!(#value, #out, #member));
                     quote!(#call;)
                 }
                 Convert::Display(_) => {
-                    let method = Ident::new(method, ty.span());
-                    let (inner, value) = displayed(field);
-                    quote_spanned! {ty.span()=>
-                        __p::MetadataValue::#method(&__p::display::<#inner>(#value), __out, #member);
+                    let method = Ident::new(method, ty.first);
+                    let (inner, value) = displayed(field, value);
+                    quote_spanned! {ty.first=>
+                        __V::#method(&__p::display::<#inner>(#value), #out, #member);
                     }
                 }
                 Convert::With(path) => {
                     let method = Ident::new(method, path.span());
                     quote_spanned! {path.span()=>
-                        __p::MetadataValue::#method(&#path(#binding), __out, #member);
+                        __V::#method(&#path(#value), #out, #member);
                     }
                 }
             }
@@ -225,11 +251,10 @@ fn method(key: &Key, truncate: bool) -> (&'static str, &'static str) {
 }
 
 /// The type whose `Display` text is sent, and the field as an `Option` of a reference to it.
-fn displayed(field: &Field<'_>) -> (TokenStream, TokenStream) {
-    let (ty, binding) = (field.ty(), binding(field));
-    match inside_option(ty) {
-        Some(inner) => (quote!(#inner), quote!(#binding.as_ref())),
-        None => (quote!(#ty), quote!(__p::core::option::Option::Some(#binding))),
+fn displayed(field: &Field<'_>, value: &TokenStream) -> (TokenStream, TokenStream) {
+    match inside_option(field.ty()) {
+        Some(inner) => (quote!(#inner), quote!(__p::core::option::Option::as_ref(#value))),
+        None => (field.ty.tokens.clone(), quote!(__p::core::option::Option::Some(#value))),
     }
 }
 
@@ -256,7 +281,7 @@ fn description(record: &Record<'_>) -> TokenStream {
 }
 
 fn field_description(field: &Field<'_>) -> Option<TokenStream> {
-    let (ty, doc) = (field.ty(), &field.doc);
+    let (ty, doc) = (&field.ty, &field.doc);
     match &field.usage {
         Usage::Skip | Usage::Role(..) => None,
         Usage::Flatten => {
@@ -264,37 +289,23 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
             Some(quote!(__p::FieldDescription::Group(#fields)))
         }
         Usage::Value { key, convert, .. } => {
-            let (key, folded_key) = (&key.text, fold(&key.text));
-            Some(match convert {
-                Convert::None => {
-                    let kind = item(ty, "MetadataValue", "__KIND");
-                    let optional = item(ty, "MetadataValue", "OPTIONAL");
-                    quote! {
-                        __p::FieldDescription::Key(__p::KeyDescription {
-                            key: #key,
-                            folded_key: #folded_key,
-                            doc: #doc,
-                            kind: #kind,
-                            optional: #optional,
-                        })
-                    }
-                }
+            let key = &key.text;
+            let value = match convert {
+                Convert::None => value_item(ty, "__DESCRIPTION"),
                 Convert::Display(_) => {
-                    let optional = inside_option(ty).is_some();
+                    let optional = inside_option(field.ty()).is_some();
                     quote! {
-                        __p::FieldDescription::Key(__p::KeyDescription {
-                            key: #key,
-                            folded_key: #folded_key,
-                            doc: #doc,
-                            kind: __p::ValueKind::Text,
-                            optional: #optional,
-                        })
+                        __p::ValueDescription { kind: __p::ValueKind::Text, optional: #optional }
                     }
                 }
-                Convert::With(path) => quote_spanned! {path.span()=>
-                    __p::converted::<#ty, _, _>(&|field| #path(field), #key, #folded_key, #doc)
-                },
-            })
+                Convert::With(path) => {
+                    let tokens = &ty.tokens;
+                    quote_spanned! {path.span()=>
+                        __p::converted::<#tokens, _, _>(&|field| #path(field))
+                    }
+                }
+            };
+            Some(quote!(__K(#key, #doc, #value)))
         }
     }
 }
@@ -308,7 +319,7 @@ fn checks(record: &Record<'_>) -> TokenStream {
     let (name, distinct) = (&record.name, distinct(record));
     let (span, max_keys) = match &record.max_keys {
         Some(literal) => (literal.span(), quote!(__p::core::option::Option::Some(#literal))),
-        None => (last.ty().span(), quote!(__p::core::option::Option::None)),
+        None => (last.ty.first, quote!(__p::core::option::Option::None)),
     };
     let count = quote_spanned! {span=>
         const _: () = __p::count_is_allowed(#name, __PARTS, #max_keys);
@@ -331,11 +342,11 @@ fn distinct(record: &Record<'_>) -> TokenStream {
         match &field.usage {
             Usage::Skip | Usage::Role(..) => {}
             Usage::Value { key, .. } => {
-                let key = fold(&key.text);
+                let key = &key.text;
                 parts.push(quote!(__p::Part::Key(#key)));
             }
             Usage::Flatten => {
-                let (span, ty) = (field.ty().span(), without_lifetimes(field.ty()));
+                let (span, ty) = (field.ty.first, without_lifetimes(field.ty()));
                 let at = parts.len();
                 checks.push(quote_spanned! {span=>
                     const _: () = __p::group_is_distinct(__PARTS, #at);
@@ -385,7 +396,7 @@ fn role_value(record: &Record<'_>, role: Role) -> TokenStream {
         None => quote!(__p::core::option::Option::None),
         Some(field) => {
             let binding = binding(field);
-            call(field.ty(), role_trait(role), "get", quote!(#binding))
+            call(&field.ty, item(&field.ty, role_trait(role), "get"), quote!(#binding))
         }
     }
 }
@@ -416,16 +427,13 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
         }
         Usage::Value { convert: Convert::With(_), .. } => Vec::new(),
         Usage::Value { convert: Convert::Display(_), .. } => {
-            let (inner, _) = displayed(field);
+            let (inner, _) = displayed(field, &TokenStream::new());
             vec![quote!(#inner: __p::Display)]
         }
         Usage::Value { convert: Convert::None, key, truncate } => {
             let (_, kinds) = method(key, truncate.is_some());
             let kinds = Ident::new(kinds, Span::call_site());
-            vec![
-                quote!(#ty: __p::MetadataValue),
-                quote!(<#ty as __p::MetadataValue>::Kind: __p::#kinds),
-            ]
+            vec![quote!(#ty: __V), quote!(<#ty as __V>::Kind: __p::#kinds)]
         }
     }
 }

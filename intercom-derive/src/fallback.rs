@@ -17,16 +17,13 @@ pub(crate) fn expand(input: &Input<'_>, error: &syn::Error) -> TokenStream {
         Target::Event => quote! {
             #[automatically_derived]
             impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
+                const EVENTS: &'static [__p::EventDescription] = &[];
+
                 fn event_name(&self) -> __p::EventName {
                     __p::core::unreachable!()
                 }
 
                 fn encode_metadata(&self, _: &mut __p::MetadataEncoder<'_>) {}
-            }
-
-            #[automatically_derived]
-            impl #impl_generics __p::DescribedEvent for #ident #ty_generics #where_clause {
-                const EVENTS: &'static [__p::EventDescription] = &[];
             }
 
             #[automatically_derived]

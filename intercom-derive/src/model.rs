@@ -2,7 +2,8 @@
 //!
 //! Every node keeps its `syn` original, so that a later stage can point at the user's own token.
 
-use proc_macro2::{Ident, Span};
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitInt, LitStr, Meta, Path, Type};
 
@@ -44,8 +45,36 @@ pub(crate) struct Record<'a> {
 pub(crate) struct Field<'a> {
     pub(crate) original: &'a syn::Field,
     pub(crate) ident: &'a Ident,
+    pub(crate) ty: TypeTokens,
     pub(crate) doc: String,
     pub(crate) usage: Usage,
+}
+
+/// A type as tokens. Each use of it begins and ends where they do: only nightly Rust can join spans.
+pub(crate) struct TypeTokens {
+    pub(crate) tokens: TokenStream,
+    pub(crate) first: Span,
+    pub(crate) last: Span,
+}
+
+impl TypeTokens {
+    fn of(ty: &Type) -> Self {
+        let tokens = ty.to_token_stream();
+        // Most types are one word, and need not be taken apart.
+        let ident = match ty {
+            Type::Path(path) if path.qself.is_none() => path.path.get_ident(),
+            _ => None,
+        };
+        let (first, last) = match ident {
+            Some(ident) => (ident.span(), ident.span()),
+            None => {
+                let mut spans = tokens.clone().into_iter().map(|token| token.span());
+                let first = spans.next().unwrap_or_else(Span::call_site);
+                (first, spans.last().unwrap_or(first))
+            }
+        };
+        TypeTokens { tokens, first, last }
+    }
 }
 
 /// What becomes of a field.
@@ -248,9 +277,12 @@ impl<'a> Field<'a> {
     ) -> Option<Self> {
         let ident = original.ident.as_ref()?;
         let attrs = FieldAttrs::read(&original.attrs, place, errors);
-        refuse_conflicts(&attrs, errors);
+        if !original.attrs.is_empty() {
+            refuse_conflicts(&attrs, errors);
+        }
         let usage = Usage::of(ident, rule, attrs);
-        Some(Field { original, ident, doc: doc(&original.attrs), usage })
+        let ty = TypeTokens::of(&original.ty);
+        Some(Field { original, ident, ty, doc: doc(&original.attrs), usage })
     }
 
     pub(crate) fn ty(&self) -> &'a Type {
@@ -274,7 +306,10 @@ impl Usage {
             Some(literal) => Key { text: literal.value(), span: literal.span(), renamed: true },
             None => {
                 let name = ident.unraw().to_string();
-                let text = rule.map_or_else(|| name.clone(), |rule| rule.apply(&name));
+                let text = match rule {
+                    Some(rule) => rule.apply(&name),
+                    None => name,
+                };
                 Key { text, span: ident.span(), renamed: false }
             }
         };

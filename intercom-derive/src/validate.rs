@@ -15,7 +15,7 @@ pub(crate) fn validate(input: &Input<'_>, errors: &Errors) {
         if let Some(name) = &record.name {
             check_name(name, errors);
         }
-        check_keys(record, errors);
+        check_keys(record, input.target, errors);
         check_count(record, input.target, errors);
         check_roles(record, errors);
         for field in &record.fields {
@@ -68,8 +68,9 @@ fn keys<'a>(record: &'a Record<'_>) -> impl Iterator<Item = &'a Key> {
     })
 }
 
-fn check_keys(record: &Record<'_>, errors: &Errors) {
-    let mut seen = HashMap::new();
+fn check_keys(record: &Record<'_>, target: Target, errors: &Errors) {
+    // A few keys are found sooner in a list than in a map.
+    let mut seen: Vec<(String, &str)> = Vec::new();
     for key in keys(record) {
         let fix = if key.renamed {
             "choose another"
@@ -80,15 +81,23 @@ fn check_keys(record: &Record<'_>, errors: &Errors) {
             errors.push(syn::Error::new(key.span, mistake));
             continue;
         }
-        match seen.get(&rules::fold(&key.text)) {
-            None => {
-                seen.insert(rules::fold(&key.text), &key.text);
-            }
-            Some(first) if **first == key.text => errors.push(syn::Error::new(
+        let folded = rules::fold(&key.text);
+        // Groups are compared in constants, which cannot fold letters beyond ASCII.
+        if (target == Target::Group || record.has_flatten())
+            && folded != key.text.to_ascii_lowercase()
+        {
+            errors.push(syn::Error::new(
+                key.span,
+                "a capital letter beyond ASCII cannot be compared with the keys of other groups, and Intercom does not tell it from the small one: write it small",
+            ));
+        }
+        match seen.iter().find(|(first, _)| *first == folded) {
+            None => seen.push((folded, &key.text)),
+            Some((_, first)) if *first == key.text => errors.push(syn::Error::new(
                 key.span,
                 format_args!("another field has the key `{}` already: {fix}", key.text),
             )),
-            Some(first) => errors.push(syn::Error::new(
+            Some((_, first)) => errors.push(syn::Error::new(
                 key.span,
                 format_args!("Intercom takes the keys `{}` and `{first}` for one (upper and lower case are the same): {fix}", key.text),
             )),

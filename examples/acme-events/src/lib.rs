@@ -4,9 +4,7 @@
 
 use std::time::SystemTime;
 
-use intercom_core::{
-    DescribedEvent, EventDescription, EventMetadata, IntercomEvent, Money, assert_distinct_names,
-};
+use intercom_core::{EventDescription, EventMetadata, IntercomEvent, Money, assert_distinct_names};
 
 /// Something happened to a project.
 #[derive(Debug, IntercomEvent)]

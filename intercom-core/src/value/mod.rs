@@ -19,6 +19,7 @@ pub use link::RichLink;
 pub use money::Money;
 pub use timestamp::{Timestamp, ToTimestamp};
 
+use crate::description::ValueDescription;
 use crate::metadata::MetadataEncoder;
 use crate::rules::MAX_TEXT_CHARS;
 use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
@@ -73,7 +74,8 @@ pub trait MetadataValue {
     // once, as that, wherever the derive mentions it.
 
     #[doc(hidden)]
-    const __KIND: ValueKind = <Self::Kind as Kind>::KIND;
+    const __DESCRIPTION: ValueDescription =
+        ValueDescription { kind: <Self::Kind as Kind>::KIND, optional: Self::OPTIONAL };
 
     #[doc(hidden)]
     fn __plain(&self, out: &mut MetadataEncoder<'_>, key: &'static str)

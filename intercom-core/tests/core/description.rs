@@ -2,9 +2,7 @@
 
 use std::time::SystemTime;
 
-use intercom_core::{
-    DescribedEvent, EventMetadata, FieldDescription, IntercomEvent, Money, RichLink, ValueKind,
-};
+use intercom_core::{EventMetadata, FieldDescription, IntercomEvent, Money, RichLink, ValueKind};
 
 /// What a customer pays.
 #[derive(EventMetadata)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use intercom_core::{ApiError, DynamicEvent, ErrorKind, SendError};
 
-const KINDS: [(ErrorKind, [bool; 3]); 14] = [
+const KINDS: [(ErrorKind, [bool; 3]); 17] = [
     // Retryable, permanent, needs an operator.
     (ErrorKind::InvalidEvent, [false, true, false]),
     (ErrorKind::InvalidContact, [false, true, false]),
@@ -21,6 +21,9 @@ const KINDS: [(ErrorKind, [bool; 3]); 14] = [
     (ErrorKind::Connection, [true, false, false]),
     (ErrorKind::UnexpectedAnswer, [false, false, true]),
     (ErrorKind::Unsupported, [false, false, true]),
+    (ErrorKind::Full, [true, false, false]),
+    (ErrorKind::Storage, [false, false, true]),
+    (ErrorKind::Closed, [false, false, true]),
 ];
 
 #[test]

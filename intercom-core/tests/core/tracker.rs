@@ -125,12 +125,13 @@ async fn a_prepared_event_is_sent_again_with_the_same_second() {
 #[tokio::test]
 async fn events_of_many_types_in_one_list() {
     let (sent, tracker) = recorded();
-    let events: [Box<dyn IntercomEvent>; 2] = [
-        Box::new(ProjectCreated { project_id: 7, at: None }),
-        Box::new(DynamicEvent::new("tested").unwrap()),
+    let ada = tracker.for_contact(Contact::user_id(1));
+    let events = [
+        ada.prepare(&ProjectCreated { project_id: 7, at: None }).unwrap(),
+        ada.prepare(&DynamicEvent::new("tested").unwrap()).unwrap(),
     ];
-    for event in &events {
-        tracker.for_contact(Contact::user_id(1)).send(&**event).await.unwrap();
+    for event in events {
+        tracker.send_prepared(event).await.unwrap();
     }
     let names: Vec<_> = sent.events().iter().map(|event| event.name().to_owned()).collect();
     assert_eq!(names, ["project_created", "tested"]);
@@ -153,6 +154,28 @@ fn a_stored_body_becomes_the_same_event_again() {
             assert_eq!(again.metadata(), event.metadata());
         }
     }
+}
+
+#[test]
+fn a_moved_event_differs_in_its_second_alone() {
+    let event = DynamicEvent::new("a \"created_at\":1 b").unwrap().with("created_at", 7).unwrap();
+    let event = DataEvent::new(&event, Contact::user_id(1), SECOND).unwrap();
+    for seconds in [-1, 0, 5, 1_700_000_001, 99_999_999_999] {
+        let time = Timestamp::from_unix_seconds(seconds);
+        let moved = event.moved_to(time);
+        assert_eq!(moved.created_at(), time);
+        assert_eq!((moved.name(), moved.contact()), (event.name(), event.contact()));
+        assert_eq!(moved.metadata(), event.metadata());
+        assert_eq!(DataEvent::from_body(moved.body().clone()).unwrap(), moved);
+        assert_eq!(moved.moved_to(SECOND), event);
+    }
+    let foreign =
+        r#" { "metadata" : {"created_at":1}, "id":"c", "created_at" : 5 , "event_name":"a"} "#;
+    let foreign = DataEvent::from_body(foreign).unwrap();
+    assert_eq!(foreign.metadata().unwrap(), br#"{"created_at":1}"#);
+    let moved = foreign.moved_to(Timestamp::from_unix_seconds(66));
+    assert_eq!(moved.to_json()["created_at"], 66);
+    assert_eq!(moved.metadata().unwrap(), br#"{"created_at":1}"#);
 }
 
 #[test]

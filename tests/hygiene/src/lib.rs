@@ -106,6 +106,30 @@ pub mod imported {
     pub const OPTIONAL: bool = u8::OPTIONAL;
 }
 
+pub mod out_of_a_macro {
+    //! Types, keys and whole events that come out of macros.
+
+    macro_rules! event {
+        ($event:ident, $name:literal, $ty:ty, $as_minutes:path) => {
+            #[derive(renamed_core::IntercomEvent)]
+            #[event(name = $name, crate = renamed_core)]
+            pub struct $event {
+                pub value: $ty,
+                #[event(with = $as_minutes)]
+                pub other: $ty,
+                #[event(user_id)]
+                pub user: $ty,
+            }
+        };
+    }
+
+    event!(Made, "made", u64, halved);
+
+    fn halved(number: &u64) -> u64 {
+        number / 2
+    }
+}
+
 pub mod deprecated {
     //! Deprecated types and fields can still be derived on.
 

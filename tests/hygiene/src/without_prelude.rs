@@ -30,7 +30,7 @@ pub enum Both {
 }
 
 pub const NAMES: [&str; 3] = [
-    <Bare<'static, u8> as ::renamed_core::DescribedEvent>::EVENTS[0].name,
-    <Both as ::renamed_core::DescribedEvent>::EVENTS[0].name,
-    <Both as ::renamed_core::DescribedEvent>::EVENTS[1].name,
+    <Bare<'static, u8> as ::renamed_core::IntercomEvent>::EVENTS[0].name,
+    <Both as ::renamed_core::IntercomEvent>::EVENTS[0].name,
+    <Both as ::renamed_core::IntercomEvent>::EVENTS[1].name,
 ];

@@ -1,4 +1,4 @@
-use intercom_core::{DescribedEvent, IntercomEvent, assert_distinct_names};
+use intercom_core::{IntercomEvent, assert_distinct_names};
 
 #[derive(IntercomEvent)]
 #[event(name = "project_created")]
