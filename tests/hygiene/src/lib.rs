@@ -110,12 +110,12 @@ pub mod out_of_a_macro {
     //! Types, keys and whole events that come out of macros.
 
     macro_rules! event {
-        ($event:ident, $name:literal, $ty:ty, $as_minutes:path) => {
+        ($event:ident, $name:literal, $ty:ty, $with:path) => {
             #[derive(renamed_core::IntercomEvent)]
             #[event(name = $name, crate = renamed_core)]
             pub struct $event {
                 pub value: $ty,
-                #[event(with = $as_minutes)]
+                #[event(with = $with)]
                 pub other: $ty,
                 #[event(user_id)]
                 pub user: $ty,
@@ -123,11 +123,7 @@ pub mod out_of_a_macro {
         };
     }
 
-    event!(Made, "made", u64, halved);
-
-    fn halved(number: &u64) -> u64 {
-        number / 2
-    }
+    event!(Made, "made", &'static str, str::len);
 }
 
 pub mod deprecated {
