@@ -103,8 +103,9 @@ impl Contact {
             ("email", self.as_email()),
             ("contact id", self.as_contact_id()),
         ];
-        let blank =
-            |identifier: Option<&str>| identifier.is_some_and(|text| text.trim().is_empty());
+        let blank = |identifier: Option<&str>| {
+            identifier.is_some_and(|text| text.chars().all(char::is_whitespace))
+        };
         if let Some((which, _)) = identifiers.iter().find(|(_, identifier)| blank(*identifier)) {
             return Err(ContactError::Blank { which });
         }

@@ -30,7 +30,7 @@ pub struct EventDescription {
     pub name: &'static str,
     /// The name as Intercom compares names: in lower case.
     pub folded_name: &'static str,
-    /// The documentation comment on the event; empty when there is none.
+    /// The documentation comment on the event, trimmed; empty when there is none.
     pub doc: &'static str,
     /// The metadata, in the order of the fields.
     pub fields: &'static [FieldDescription],
@@ -47,7 +47,7 @@ impl EventDescription {
             for field in fields {
                 match *field {
                     FieldDescription::Key(key, doc, ValueDescription { kind, optional }) => {
-                        keys.push(KeyDescription { key, doc, kind, optional });
+                        keys.push(KeyDescription { key, doc: doc.trim(), kind, optional });
                     }
                     FieldDescription::Group(fields) => collect(fields, keys),
                 }
@@ -65,7 +65,7 @@ impl EventDescription {
 /// [`EventDescription::keys`] gives the same in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldDescription {
-    /// One key, the documentation comment on its field, and what its values are.
+    /// One key, the documentation comment on its field as it was written, and what its values are.
     Key(&'static str, &'static str, ValueDescription),
     /// The keys of a flattened group.
     Group(&'static [FieldDescription]),

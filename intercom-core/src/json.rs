@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 const INFALLIBLE: &str = "writing text or a number to memory cannot fail";
 
+#[inline]
 pub(crate) fn text(buffer: &mut Vec<u8>, text: &str) {
     serde_json::to_writer(buffer, text).expect(INFALLIBLE);
 }
@@ -16,6 +17,7 @@ pub(crate) trait Number: Copy {
 macro_rules! numbers {
     ($($number:ty)*) => {$(
         impl Number for $number {
+            #[inline]
             fn write(self, buffer: &mut Vec<u8>) {
                 serde_json::to_writer(buffer, &self).expect(INFALLIBLE);
             }
@@ -24,6 +26,7 @@ macro_rules! numbers {
 }
 numbers!(i64 u64 f32 f64);
 
+#[inline]
 pub(crate) fn number(buffer: &mut Vec<u8>, number: impl Number) {
     number.write(buffer);
 }

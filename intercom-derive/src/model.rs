@@ -3,7 +3,7 @@
 //! Every node keeps its `syn` original, so that a later stage can point at the user's own token.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitInt, LitStr, Meta, Path, Type};
 
@@ -35,7 +35,7 @@ pub(crate) struct Record<'a> {
     /// The struct's or the variant's name.
     pub(crate) ident: &'a Ident,
     pub(crate) is_variant: bool,
-    pub(crate) doc: String,
+    pub(crate) doc: TokenStream,
     pub(crate) name: Option<LitStr>,
     pub(crate) max_keys: Option<LitInt>,
     pub(crate) fields: Vec<Field<'a>>,
@@ -46,7 +46,7 @@ pub(crate) struct Field<'a> {
     pub(crate) original: &'a syn::Field,
     pub(crate) ident: &'a Ident,
     pub(crate) ty: TypeTokens,
-    pub(crate) doc: String,
+    pub(crate) doc: TokenStream,
     pub(crate) usage: Usage,
 }
 
@@ -359,20 +359,35 @@ fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
     }
 }
 
-/// The text of the documentation comments.
-fn doc(attrs: &[Attribute]) -> String {
-    let lines = attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| {
+/// The text of the documentation comments. One line is handed on as it was written, with its space at the
+/// beginning, because taking literals apart is slow in a derive; who reads it trims it.
+fn doc(attrs: &[Attribute]) -> TokenStream {
+    let mut lines = attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| {
         let Meta::NameValue(meta) = &attr.meta else { return None };
         match &meta.value {
             Expr::Lit(literal) => match &literal.lit {
-                Lit::Str(line) => Some(line.value().trim().to_owned()),
+                Lit::Str(line) => Some(line),
                 _ => None,
             },
             // `#[doc = include_str!(…)]`: a macro that is not expanded yet.
             _ => None,
         }
     });
-    lines.collect::<Vec<_>>().join("\n").trim().to_owned()
+    match (lines.next(), lines.next()) {
+        (None, _) => quote!(""),
+        (Some(line), None) => {
+            // Mistakes are never shown there.
+            let mut line = line.token();
+            line.set_span(Span::call_site());
+            line.into_token_stream()
+        }
+        (Some(first), Some(second)) => {
+            let lines = [first, second].into_iter().chain(lines);
+            let lines: Vec<_> = lines.map(|line| line.value().trim().to_owned()).collect();
+            let text = lines.join("\n");
+            quote!(#text)
+        }
+    }
 }
 
 /// The `T` of an `Option<T>`, told by its name as everybody writes it.

@@ -25,6 +25,7 @@ pub struct Written(());
 const WRITTEN: Result<Written, ValueError> = Ok(Written(()));
 
 impl<'a, K> ValueEncoder<'a, K> {
+    #[inline]
     pub(crate) fn new(buffer: &'a mut Vec<u8>, truncate: bool) -> Self {
         Self { buffer, truncate, kind: PhantomData }
     }
@@ -34,6 +35,7 @@ impl<'a, K> ValueEncoder<'a, K> {
     /// # Errors
     ///
     /// Never fails; it gives a `Result` as the other methods do.
+    #[inline]
     pub fn absent(self) -> Result<Written, ValueError> {
         WRITTEN
     }
@@ -45,6 +47,7 @@ impl ValueEncoder<'_, kind::Text> {
     /// # Errors
     ///
     /// Fails when the text has more than 255 characters, unless the field is marked `truncate`.
+    #[inline]
     pub fn text(self, text: &str) -> Result<Written, ValueError> {
         let text = if self.truncate { cut(text) } else { checked(text)? };
         json::text(self.buffer, text);
@@ -77,6 +80,7 @@ impl ValueEncoder<'_, kind::Number> {
     /// # Errors
     ///
     /// Never fails; it gives a `Result` as the other methods do.
+    #[inline]
     pub fn signed(self, number: i64) -> Result<Written, ValueError> {
         json::number(self.buffer, number);
         WRITTEN
@@ -87,6 +91,7 @@ impl ValueEncoder<'_, kind::Number> {
     /// # Errors
     ///
     /// Never fails; it gives a `Result` as the other methods do.
+    #[inline]
     pub fn unsigned(self, number: u64) -> Result<Written, ValueError> {
         json::number(self.buffer, number);
         WRITTEN
@@ -97,6 +102,7 @@ impl ValueEncoder<'_, kind::Number> {
     /// # Errors
     ///
     /// Fails when the number is `NaN` or infinite.
+    #[inline]
     pub fn float(self, number: f64) -> Result<Written, ValueError> {
         if !number.is_finite() {
             return Err(ValueError::NotFinite);
@@ -133,6 +139,7 @@ impl ValueEncoder<'_, kind::Boolean> {
     /// # Errors
     ///
     /// Never fails; it gives a `Result` as the other methods do.
+    #[inline]
     pub fn boolean(self, value: bool) -> Result<Written, ValueError> {
         self.buffer.extend_from_slice(if value { b"true" } else { b"false" });
         WRITTEN
@@ -145,6 +152,7 @@ impl ValueEncoder<'_, kind::Date> {
     /// # Errors
     ///
     /// Fails when the number of seconds is so large that it must be milliseconds.
+    #[inline]
     pub fn timestamp(self, time: Timestamp) -> Result<Written, ValueError> {
         let seconds = time.unix_seconds();
         if seconds.unsigned_abs() > MAX_UNIX_SECONDS.unsigned_abs() {
@@ -202,6 +210,7 @@ impl ValueEncoder<'_, kind::Money> {
     }
 }
 
+#[inline]
 fn checked(text: &str) -> Result<&str, ValueError> {
     // A character has at least one byte, so a short text need not be counted.
     if text.len() > MAX_TEXT_CHARS {

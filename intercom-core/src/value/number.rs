@@ -9,6 +9,7 @@ macro_rules! number {
         impl MetadataValue for $type {
             type Kind = kind::Number;
 
+            #[inline]
             fn encode(&self, $encoder: ValueEncoder<'_, kind::Number>) -> Result<Written, ValueError> {
                 let $number = *self;
                 $write
@@ -43,6 +44,7 @@ macro_rules! non_zero {
         impl MetadataValue for NonZero<$type> {
             type Kind = kind::Number;
 
+            #[inline]
             fn encode(&self, encoder: ValueEncoder<'_, kind::Number>) -> Result<Written, ValueError> {
                 self.get().encode(encoder)
             }

@@ -11,6 +11,7 @@ impl<T: MetadataValue> MetadataValue for Option<T> {
 
     const OPTIONAL: bool = true;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
         match self {
             Some(value) => value.encode(encoder),
@@ -26,6 +27,7 @@ macro_rules! forward {
 
             const OPTIONAL: bool = T::OPTIONAL;
 
+            #[inline]
             fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
                 T::encode(self, encoder)
             }
@@ -46,6 +48,7 @@ impl<T: MetadataValue + ToOwned + ?Sized> MetadataValue for Cow<'_, T> {
 
     const OPTIONAL: bool = T::OPTIONAL;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
         T::encode(self, encoder)
     }

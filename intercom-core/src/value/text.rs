@@ -5,6 +5,7 @@ use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 impl MetadataValue for str {
     type Kind = kind::Text;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
         encoder.text(self)
     }
@@ -13,6 +14,7 @@ impl MetadataValue for str {
 impl MetadataValue for String {
     type Kind = kind::Text;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
         encoder.text(self)
     }
@@ -21,6 +23,7 @@ impl MetadataValue for String {
 impl MetadataValue for char {
     type Kind = kind::Text;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
         encoder.text(self.encode_utf8(&mut [0; 4]))
     }
@@ -29,6 +32,7 @@ impl MetadataValue for char {
 impl MetadataValue for bool {
     type Kind = kind::Boolean;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, kind::Boolean>) -> Result<Written, ValueError> {
         encoder.boolean(*self)
     }

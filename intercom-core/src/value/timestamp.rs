@@ -54,6 +54,7 @@ impl From<SystemTime> for Timestamp {
 impl MetadataValue for Timestamp {
     type Kind = kind::Date;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, kind::Date>) -> Result<Written, ValueError> {
         encoder.timestamp(*self)
     }
@@ -62,6 +63,7 @@ impl MetadataValue for Timestamp {
 impl MetadataValue for SystemTime {
     type Kind = kind::Date;
 
+    #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, kind::Date>) -> Result<Written, ValueError> {
         encoder.timestamp((*self).into())
     }
