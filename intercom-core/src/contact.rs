@@ -67,16 +67,19 @@ impl Contact {
     }
 
     /// Your application's id of the contact, if that names it.
+    #[inline]
     pub fn as_user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
     }
 
     /// The contact's email address, if that names it.
+    #[inline]
     pub fn as_email(&self) -> Option<&str> {
         self.email.as_deref()
     }
 
     /// Intercom's own id of the contact, if that names it.
+    #[inline]
     pub fn as_contact_id(&self) -> Option<&str> {
         self.contact_id.as_deref()
     }

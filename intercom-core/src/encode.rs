@@ -53,6 +53,7 @@ struct Draft {
 
 impl Draft {
     /// Writes everything before the metadata's members.
+    #[inline]
     fn begin(
         name: &EventName,
         contact: &Contact,
@@ -86,6 +87,7 @@ impl Draft {
     }
 
     /// Ends the body and copies it out.
+    #[inline]
     fn finish(
         self,
         name: &EventName,
@@ -126,12 +128,14 @@ mod scratch {
 
     /// An empty buffer. While a thread ends its own may be gone already, and a value's own code may send
     /// an event while this one is written: both get a fresh one.
+    #[inline]
     pub(super) fn take() -> Vec<u8> {
         let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();
         buffer.clear();
         buffer
     }
 
+    #[inline]
     pub(super) fn give_back(buffer: Vec<u8>) {
         if buffer.capacity() <= KEEP {
             let _ = BUFFER.try_with(|kept| kept.set(buffer));

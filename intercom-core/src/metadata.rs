@@ -14,10 +14,12 @@ pub struct MetadataEncoder<'a> {
 
 impl<'a> MetadataEncoder<'a> {
     /// Members are added to what stands in the buffer.
+    #[inline]
     pub(crate) fn new(buffer: &'a mut Vec<u8>) -> Self {
         MetadataEncoder { buffer, error: None }
     }
 
+    #[inline]
     pub(crate) fn field<V>(&mut self, key: Key, value: &V, truncate: bool)
     where
         V: MetadataValue + ?Sized,
@@ -41,6 +43,7 @@ impl<'a> MetadataEncoder<'a> {
     }
 
     /// Gives the first mistake, and the key it was made under.
+    #[inline]
     pub(crate) fn finish(self) -> Result<(), (&'static str, ValueError)> {
         self.error.map_or(Ok(()), Err)
     }
