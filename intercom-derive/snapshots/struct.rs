@@ -10,11 +10,11 @@ const _: () = {
             __p::EventDescription {
                 name: "project_created",
                 folded_name: "project_created",
-                doc: "Somebody began a project.",
+                doc: r" Somebody began a project.".trim_ascii(),
                 fields: &[
                     __K(
                         "project_id",
-                        "The number in the project's address.",
+                        r" The number in the project's address.",
                         <u64 as __V>::__DESCRIPTION,
                     ),
                     __K("project_name", "", <String as __V>::__DESCRIPTION),
