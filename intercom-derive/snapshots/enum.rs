@@ -31,7 +31,7 @@ const _: () = {
             __p::EventDescription {
                 name: "invoice_paid",
                 folded_name: "invoice_paid",
-                doc: "".trim_ascii(),
+                doc: "",
                 fields: &[
                     __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
                     __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
@@ -60,7 +60,7 @@ const _: () = {
             __p::EventDescription {
                 name: "invoice_lost",
                 folded_name: "invoice_lost",
-                doc: "".trim_ascii(),
+                doc: "",
                 fields: &[],
                 max_keys: 10usize,
                 identified: true,

@@ -10,7 +10,7 @@ const _: () = {
             __p::EventDescription {
                 name: "project_created",
                 folded_name: "project_created",
-                doc: r" Somebody began a project.".trim_ascii(),
+                doc: "Somebody began a project.",
                 fields: &[
                     __K(
                         "project_id",

@@ -272,7 +272,7 @@ fn description(record: &Record<'_>) -> TokenStream {
         __p::EventDescription {
             name: #name,
             folded_name: #folded_name,
-            doc: #doc.trim_ascii(),
+            doc: #doc,
             fields: &[#(#fields),*],
             max_keys: #max_keys,
             identified: #identified,

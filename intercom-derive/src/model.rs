@@ -35,7 +35,7 @@ pub(crate) struct Record<'a> {
     /// The struct's or the variant's name.
     pub(crate) ident: &'a Ident,
     pub(crate) is_variant: bool,
-    pub(crate) doc: TokenStream,
+    pub(crate) doc: String,
     pub(crate) name: Option<LitStr>,
     pub(crate) max_keys: Option<LitInt>,
     pub(crate) fields: Vec<Field<'a>>,
@@ -282,7 +282,7 @@ impl<'a> Field<'a> {
         }
         let usage = Usage::of(ident, rule, attrs);
         let ty = TypeTokens::of(&original.ty);
-        Some(Field { original, ident, ty, doc: doc(&original.attrs), usage })
+        Some(Field { original, ident, ty, doc: field_doc(&original.attrs), usage })
     }
 
     pub(crate) fn ty(&self) -> &'a Type {
@@ -359,10 +359,9 @@ fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
     }
 }
 
-/// The text of the documentation comments. One line is handed on as it was written, with its space at the
-/// beginning, because taking literals apart is slow in a derive; who reads it trims it.
-fn doc(attrs: &[Attribute]) -> TokenStream {
-    let mut lines = attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| {
+/// The lines of the documentation comments.
+fn doc_lines(attrs: &[Attribute]) -> impl Iterator<Item = &LitStr> {
+    attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| {
         let Meta::NameValue(meta) = &attr.meta else { return None };
         match &meta.value {
             Expr::Lit(literal) => match &literal.lit {
@@ -372,21 +371,28 @@ fn doc(attrs: &[Attribute]) -> TokenStream {
             // `#[doc = include_str!(…)]`: a macro that is not expanded yet.
             _ => None,
         }
-    });
+    })
+}
+
+/// The text of the documentation comments.
+fn doc(attrs: &[Attribute]) -> String {
+    let lines: Vec<_> = doc_lines(attrs).map(|line| line.value().trim().to_owned()).collect();
+    lines.join("\n").trim().to_owned()
+}
+
+/// The same for a field. One line is handed on as it was written, with its space at the beginning, because
+/// there are many fields and taking literals apart is slow in a derive; who reads it trims it.
+fn field_doc(attrs: &[Attribute]) -> TokenStream {
+    let mut lines = doc_lines(attrs);
     match (lines.next(), lines.next()) {
         (None, _) => quote!(""),
         (Some(line), None) => {
-            // Mistakes are never shown there.
             let mut line = line.token();
+            // Mistakes are never shown there.
             line.set_span(Span::call_site());
             line.into_token_stream()
         }
-        (Some(first), Some(second)) => {
-            let lines = [first, second].into_iter().chain(lines);
-            let lines: Vec<_> = lines.map(|line| line.value().trim().to_owned()).collect();
-            let text = lines.join("\n");
-            quote!(#text)
-        }
+        (Some(_), Some(_)) => doc(attrs).into_token_stream(),
     }
 }
 
