@@ -1,7 +1,6 @@
 //! What the derives' output names. Not for use by hand: it may change in any version.
 
 pub use core;
-pub use std::borrow::ToOwned;
 pub use std::fmt::Display;
 
 pub use crate::check::{Part, count_is_allowed, group_is_distinct};

@@ -175,19 +175,11 @@ fn use_span(field: &Field<'_>) -> Span {
 }
 
 /// `<ty as of>::item`, with spans from the type's first token to its last.
-fn item(ty: &TypeTokens, of: &str, item: &str) -> TokenStream {
-    let TypeTokens { tokens, first, last } = ty;
-    let (of, item) = (Ident::new(of, *last), Ident::new(item, *last));
-    let open = quote_spanned!(*first=> <);
-    quote_spanned!(*last=> #open #tokens as __p::#of>::#item)
-}
-
-/// `<ty as MetadataValue>::item`, likewise.
-fn value_item(ty: &TypeTokens, item: &str) -> TokenStream {
+fn item(ty: &TypeTokens, of: TokenStream, item: &str) -> TokenStream {
     let TypeTokens { tokens, first, last } = ty;
     let item = Ident::new(item, *last);
     let open = quote_spanned!(*first=> <);
-    quote_spanned!(*last=> #open #tokens as __V>::#item)
+    quote_spanned!(*last=> #open #tokens as #of>::#item)
 }
 
 /// A call of such a function.
@@ -207,7 +199,7 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
     match &field.usage {
         Usage::Skip | Usage::Role(..) => TokenStream::new(),
         Usage::Flatten => {
-            let encode = item(ty, "EventMetadata", "encode_metadata");
+            let encode = item(ty, quote!(__p::EventMetadata), "encode_metadata");
             let call = call(ty, encode, quote!(#value, #out));
             quote!(#call;)
         }
@@ -215,13 +207,17 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
             let (member, (method, _)) = (member(key), method(key, truncate.is_some()));
             match convert {
                 Convert::None => {
-                    let encode = value_item(ty, method);
+                    let encode = item(ty, quote!(__V), method);
                     let call = call(ty, encode, quote!(#value, #out, #member));
                     quote!(#call;)
                 }
                 Convert::Display(_) => {
                     let method = Ident::new(method, ty.first);
-                    let (inner, value) = displayed(field, value);
+                    let inner = displayed_type(field);
+                    let value = match inside_option(field.ty()) {
+                        Some(_) => quote!(__p::core::option::Option::as_ref(#value)),
+                        None => quote!(__p::core::option::Option::Some(#value)),
+                    };
                     quote_spanned! {ty.first=>
                         __V::#method(&__p::display::<#inner>(#value), #out, #member);
                     }
@@ -250,11 +246,11 @@ fn method(key: &Key, truncate: bool) -> (&'static str, &'static str) {
     }
 }
 
-/// The type whose `Display` text is sent, and the field as an `Option` of a reference to it.
-fn displayed(field: &Field<'_>, value: &TokenStream) -> (TokenStream, TokenStream) {
+/// The type whose `Display` text is sent: that of the field, or the one in its `Option`.
+fn displayed_type(field: &Field<'_>) -> TokenStream {
     match inside_option(field.ty()) {
-        Some(inner) => (quote!(#inner), quote!(__p::core::option::Option::as_ref(#value))),
-        None => (field.ty.tokens.clone(), quote!(__p::core::option::Option::Some(#value))),
+        Some(inner) => inner.to_token_stream(),
+        None => field.ty.tokens.clone(),
     }
 }
 
@@ -285,13 +281,13 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
     match &field.usage {
         Usage::Skip | Usage::Role(..) => None,
         Usage::Flatten => {
-            let fields = item(ty, "EventMetadata", "FIELDS");
+            let fields = item(ty, quote!(__p::EventMetadata), "FIELDS");
             Some(quote!(__p::FieldDescription::Group(#fields)))
         }
         Usage::Value { key, convert, .. } => {
             let key = &key.text;
             let value = match convert {
-                Convert::None => value_item(ty, "__DESCRIPTION"),
+                Convert::None => item(ty, quote!(__V), "__DESCRIPTION"),
                 Convert::Display(_) => {
                     let optional = inside_option(field.ty()).is_some();
                     quote! {
@@ -401,12 +397,12 @@ fn role_value(record: &Record<'_>, role: Role) -> TokenStream {
     }
 }
 
-fn role_trait(role: Role) -> &'static str {
+fn role_trait(role: Role) -> TokenStream {
     match role {
-        Role::UserId => "UserIdRole",
-        Role::Email => "EmailRole",
-        Role::ContactId => "ContactIdRole",
-        Role::CreatedAt => "CreatedAtRole",
+        Role::UserId => quote!(__p::UserIdRole),
+        Role::Email => quote!(__p::EmailRole),
+        Role::ContactId => quote!(__p::ContactIdRole),
+        Role::CreatedAt => quote!(__p::CreatedAtRole),
     }
 }
 
@@ -422,12 +418,12 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
     match &field.usage {
         Usage::Skip | Usage::Flatten => Vec::new(),
         Usage::Role(role, _) => {
-            let role = Ident::new(role_trait(*role), Span::call_site());
-            vec![quote!(#ty: __p::#role)]
+            let role = role_trait(*role);
+            vec![quote!(#ty: #role)]
         }
         Usage::Value { convert: Convert::With(_), .. } => Vec::new(),
         Usage::Value { convert: Convert::Display(_), .. } => {
-            let (inner, _) = displayed(field, &TokenStream::new());
+            let inner = displayed_type(field);
             vec![quote!(#inner: __p::Display)]
         }
         Usage::Value { convert: Convert::None, key, truncate } => {
