@@ -84,6 +84,33 @@ impl Tracker {
         self.dispatch(event, None, Some(time.to_timestamp()))
     }
 
+    /// Hands over an event that names its own contact for delivery later, without waiting: for code that is not
+    /// `async`. It takes a transport that accepts events for later, such as a delivery engine.
+    ///
+    /// # Errors
+    ///
+    /// Fails when Intercom would refuse or misread the event, when there is no room for it, and with a transport
+    /// that sends at once.
+    pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
+    where
+        E: IdentifiedEvent,
+    {
+        self.hand_over(event, None, None)
+    }
+
+    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
+    where
+        T: ToTimestamp,
+        E: IdentifiedEvent,
+    {
+        self.hand_over(event, None, Some(time.to_timestamp()))
+    }
+
     /// Encodes an event that names its own contact, without sending it: to send it, and perhaps to send it
     /// again, with [`send_prepared`](Self::send_prepared).
     ///
@@ -148,10 +175,24 @@ impl Tracker {
         match encode(event, contact, time) {
             Ok(event) => self.send_prepared(event),
             Err(error) => {
-                tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
+                log_invalid(&error);
                 Sending { name: error.event_name().clone(), state: State::Invalid(Some(error)) }
             }
         }
+    }
+
+    fn hand_over<E>(
+        &self,
+        event: &E,
+        contact: Option<&Contact>,
+        time: Option<Timestamp>,
+    ) -> Result<Receipt, SendError>
+    where
+        E: IntercomEvent,
+    {
+        let event = encode(event, contact, time).inspect_err(log_invalid)?;
+        let name = event.event_name().clone();
+        tell(&name, self.transport.try_send(event))
     }
 }
 
@@ -200,6 +241,45 @@ impl ContactTracker {
         self.tracker.dispatch(event, Some(&self.contact), Some(time.to_timestamp()))
     }
 
+    /// Hands over an event of this contact for delivery later, without waiting: for code that is not `async`. Where
+    /// the event's own fields name a contact, that one counts. See [`Tracker::try_send`].
+    ///
+    /// ```
+    /// use intercom_core::testing::RecordingTransport;
+    /// use intercom_core::{Contact, DynamicEvent, ErrorKind, Tracker};
+    ///
+    /// # fn main() -> Result<(), intercom_core::InvalidEvent> {
+    /// let ada = Tracker::new(RecordingTransport::new()).for_contact(Contact::user_id(42));
+    /// let event = DynamicEvent::new("project_created")?;
+    /// // This transport is not one that accepts for later.
+    /// assert_eq!(ada.try_send(&event).unwrap_err().kind(), ErrorKind::Unsupported);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Tracker::try_send`].
+    pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
+    where
+        E: IntercomEvent,
+    {
+        self.tracker.hand_over(event, Some(&self.contact), None)
+    }
+
+    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
+    ///
+    /// # Errors
+    ///
+    /// As [`Tracker::try_send`].
+    pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
+    where
+        T: ToTimestamp,
+        E: IntercomEvent,
+    {
+        self.tracker.hand_over(event, Some(&self.contact), Some(time.to_timestamp()))
+    }
+
     /// Encodes an event of this contact, without sending it: to send it, and perhaps to send it again,
     /// with [`Tracker::send_prepared`].
     ///
@@ -230,6 +310,25 @@ where
     DataEvent::new(event, contact, time)
 }
 
+fn log_invalid(error: &InvalidEvent) {
+    tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
+}
+
+/// Logs how an event was taken, and names it in the error.
+fn tell(name: &EventName, sent: Result<Receipt, SendError>) -> Result<Receipt, SendError> {
+    match sent {
+        Ok(receipt) => {
+            tracing::trace!(event.name = &**name, status = receipt.status(), "event taken");
+            Ok(receipt)
+        }
+        Err(error) => {
+            let error = error.with_event(name.clone());
+            tracing::debug!(event.name = error.event(), %error, "event not taken");
+            Err(error)
+        }
+    }
+}
+
 /// An event on its way: encoded, and sent when this is awaited.
 ///
 /// It borrows nothing, whatever the event holds, and can be spawned as it is.
@@ -255,17 +354,7 @@ impl Future for Sending {
                 None => panic!("`Sending` was polled after it was done"),
             },
         };
-        Poll::Ready(match sent {
-            Ok(receipt) => {
-                tracing::trace!(event.name = &*self.name, status = receipt.status(), "event taken");
-                Ok(receipt)
-            }
-            Err(error) => {
-                let error = error.with_event(self.name.clone());
-                tracing::debug!(event.name = error.event(), %error, "event not taken");
-                Err(error)
-            }
-        })
+        Poll::Ready(tell(&self.name, sent))
     }
 }
 

@@ -56,6 +56,25 @@ pub trait Transport: Send + Sync {
         Err(SendError::new(ErrorKind::Unsupported))
     }
 
+    /// Accepts the event for delivery later, without waiting for room. Transports that send at once, fail.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the event was not accepted.
+    fn try_send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        let _ = event;
+        Err(SendError::new(ErrorKind::Unsupported)
+            .with_detail("it sends at once, and that takes waiting; use `send`"))
+    }
+
+    /// Waits until the transport has been changed in a way that may end a fault, such as by a new access token.
+    /// Who holds events back because an operator is needed tries again when this is done.
+    ///
+    /// A transport that cannot be changed waits for ever: that is the default.
+    async fn changed(&self) {
+        std::future::pending().await
+    }
+
     /// As [`send`](Self::send), with a future that owns the transport. [`Tracker`](crate::Tracker) calls
     /// it.
     ///
@@ -94,6 +113,14 @@ macro_rules! forward {
 
             async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
                 T::create_contact(self, contact).await
+            }
+
+            fn try_send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+                T::try_send(self, event)
+            }
+
+            async fn changed(&self) {
+                T::changed(self).await
             }
         }
     )*};
