@@ -1,0 +1,271 @@
+//! The way in: events are accepted here, or refused with a reason, or wait for room.
+
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use intercom_core::{DataEvent, ErrorKind, Receipt, SendError};
+use tokio::sync::{Mutex, Notify};
+use tokio::task::coop::consume_budget;
+use tokio::time::sleep;
+
+use crate::ledger::Tally;
+use crate::outbox::{AcceptError, Collisions, Outbox, Wake};
+use crate::telemetry;
+
+/// What becomes of an event for which the outbox has no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backpressure {
+    /// `send` waits until there is room, in the order in which it was called. `try_send`, which cannot wait, refuses.
+    #[default]
+    Wait,
+    /// It is refused, with [`ErrorKind::Full`].
+    Refuse,
+}
+
+/// How often who waits for room looks by itself. The engine tells when it has made room; others that deliver from the
+/// same store do not.
+const LOOK: Duration = Duration::from_secs(1);
+
+pub(crate) struct Intake {
+    outbox: Arc<dyn Outbox>,
+    backpressure: Backpressure,
+    collisions: Collisions,
+    closed: AtomicBool,
+    /// How many calls are under way. Once it is closed and none is, nothing more is accepted.
+    inside: AtomicUsize,
+    /// Wakes the engine, which waits for that.
+    wake: Wake,
+    /// How many calls wait for room. They take turns; who comes later does not overtake them.
+    waiting: AtomicUsize,
+    turn: Mutex<()>,
+    room: Notify,
+    pub(crate) tally: Tally,
+}
+
+impl Intake {
+    pub(crate) fn new(
+        outbox: Arc<dyn Outbox>,
+        backpressure: Backpressure,
+        collisions: Collisions,
+        wake: Wake,
+    ) -> Self {
+        Intake {
+            outbox,
+            backpressure,
+            collisions,
+            closed: AtomicBool::new(false),
+            inside: AtomicUsize::new(0),
+            wake,
+            waiting: AtomicUsize::new(0),
+            turn: Mutex::new(()),
+            room: Notify::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    /// Accepts one event.
+    pub(crate) async fn accept(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        // A loop of calls that never wait must let others run now and then, the engine among them.
+        consume_budget().await;
+        let _inside = self.enter(1)?;
+        let accepted = match self.accept_now(&event) {
+            Err(AcceptError::Unsupported) => self.accept_in_time(slice::from_ref(&event)).await,
+            Err(AcceptError::Full) if self.backpressure == Backpressure::Wait => {
+                self.accept_in_turn(slice::from_ref(&event)).await
+            }
+            accepted => accepted.map_err(Refusal::Outbox),
+        };
+        self.book(accepted, 1)
+    }
+
+    /// Accepts many events, all of them or none.
+    pub(crate) async fn accept_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
+        consume_budget().await;
+        let number = events.len() as u64;
+        let _inside = self.enter(number)?;
+        let accepted = self.accept_in_time(events).await;
+        self.book(accepted, number)
+    }
+
+    /// Accepts one event, or refuses it, without waiting.
+    pub(crate) fn try_accept(&self, event: &DataEvent) -> Result<Receipt, SendError> {
+        let _inside = self.enter(1)?;
+        self.book(self.accept_now(event).map_err(Refusal::Outbox), 1)
+    }
+
+    /// Accepts nothing from now on. Who waits is told so.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        self.room.notify_one();
+        self.wake.wake();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    /// Whether nothing more will be accepted.
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.is_closed() && self.inside.load(Ordering::SeqCst) == 0
+    }
+
+    /// Events have left the outbox.
+    pub(crate) fn made_room(&self) {
+        if self.waiting() > 0 {
+            self.room.notify_one();
+        }
+    }
+
+    /// How many calls wait for room.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::SeqCst)
+    }
+
+    fn accept_now(&self, event: &DataEvent) -> Result<(), AcceptError> {
+        if self.waiting() > 0 {
+            return Err(AcceptError::Full);
+        }
+        self.outbox.try_accept(event, self.collisions)
+    }
+
+    /// Accepts events when the outbox has done so, and waits for room if that is the policy.
+    async fn accept_in_time(&self, events: &[DataEvent]) -> Result<(), Refusal> {
+        if self.waiting() == 0 {
+            let accepted = self.outbox.accept(events, self.collisions).await;
+            if !matches!(accepted, Err(AcceptError::Full)) {
+                return Ok(accepted?);
+            }
+        }
+        match self.backpressure {
+            Backpressure::Refuse => Err(AcceptError::Full.into()),
+            Backpressure::Wait => self.accept_in_turn(events).await,
+        }
+    }
+
+    /// Accepts events when their turn has come and there is room. Rare, and boxed so that every call is smaller.
+    async fn accept_in_turn(&self, events: &[DataEvent]) -> Result<(), Refusal> {
+        let waiting = Box::pin(async {
+            let mut waiting = Waiting::begin(self, events.len());
+            let _turn = self.turn.lock().await;
+            loop {
+                if self.is_closed() {
+                    waiting.done = true;
+                    // Who is next is to learn it too.
+                    self.room.notify_one();
+                    return Err(Refusal::Closed);
+                }
+                let accepted = self.outbox.accept(events, self.collisions).await;
+                if !matches!(accepted, Err(AcceptError::Full)) {
+                    waiting.done = true;
+                    return Ok(accepted?);
+                }
+                tokio::select! {
+                    () = self.room.notified() => {}
+                    () = sleep(LOOK) => {}
+                }
+            }
+        });
+        waiting.await
+    }
+
+    /// Begins a call, unless nothing is accepted any more.
+    fn enter(&self, events: u64) -> Result<Inside<'_>, SendError> {
+        let inside = Inside::begin(self);
+        match self.is_closed() {
+            true => Err(self.refuse(Refusal::Closed, events)),
+            false => Ok(inside),
+        }
+    }
+
+    /// Counts how a call ended.
+    fn book(&self, accepted: Result<(), Refusal>, events: u64) -> Result<Receipt, SendError> {
+        match accepted {
+            Ok(()) => {
+                telemetry::accepted(events);
+                Ok(Receipt::accepted())
+            }
+            Err(refusal) => Err(self.refuse(refusal, events)),
+        }
+    }
+
+    fn refuse(&self, refusal: Refusal, events: u64) -> SendError {
+        let tally = &self.tally;
+        let (count, reason, error) = match refusal {
+            Refusal::Closed => (&tally.closed, "closed", SendError::new(ErrorKind::Closed)),
+            Refusal::Outbox(AcceptError::Full) => {
+                (&tally.full, "full", SendError::new(ErrorKind::Full))
+            }
+            Refusal::Outbox(AcceptError::Storage(error)) => {
+                let error = SendError::new(ErrorKind::Storage).with_source(error);
+                (&tally.storage, "storage", error)
+            }
+            Refusal::Outbox(AcceptError::Unsupported) => {
+                let error = SendError::new(ErrorKind::Unsupported)
+                    .with_detail("this outbox cannot accept without waiting; use `send`");
+                (&tally.storage, "storage", error)
+            }
+        };
+        count.add(events);
+        telemetry::refused(reason, events);
+        error
+    }
+}
+
+/// Why nothing was accepted.
+enum Refusal {
+    Closed,
+    Outbox(AcceptError),
+}
+
+impl From<AcceptError> for Refusal {
+    fn from(error: AcceptError) -> Self {
+        Refusal::Outbox(error)
+    }
+}
+
+/// A call under way.
+struct Inside<'a>(&'a Intake);
+
+impl<'a> Inside<'a> {
+    fn begin(intake: &'a Intake) -> Self {
+        intake.inside.fetch_add(1, Ordering::SeqCst);
+        Inside(intake)
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        if self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.is_closed() {
+            self.0.wake.wake();
+        }
+    }
+}
+
+/// A call that waits for room.
+struct Waiting<'a> {
+    intake: &'a Intake,
+    events: u64,
+    done: bool,
+}
+
+impl<'a> Waiting<'a> {
+    fn begin(intake: &'a Intake, events: usize) -> Self {
+        intake.waiting.fetch_add(1, Ordering::SeqCst);
+        Waiting { intake, events: events as u64, done: false }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.intake.waiting.fetch_sub(1, Ordering::SeqCst);
+        if !self.done {
+            self.intake.tally.abandoned.add(self.events);
+            telemetry::refused("abandoned", self.events);
+            // The room that it was woken for is the next one's.
+            self.intake.room.notify_one();
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Events that will not be delivered, and why.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::SystemTime;
+
+use intercom_core::{DataEvent, SendError};
+
+use super::EventId;
+
+/// An event that will not be delivered, unless it is redriven.
+///
+/// `Debug` shows neither the contact nor a value.
+#[derive(Clone, Debug)]
+pub struct DeadLetter {
+    /// Its number in the outbox.
+    pub id: EventId,
+    /// The event, as it was to be sent.
+    pub event: DataEvent,
+    /// Why it ended here.
+    pub reason: DeathReason,
+    /// The last answer, if it was tried.
+    pub failure: Option<Failure>,
+    /// How many attempts were spent on it.
+    pub attempts: u32,
+    /// When it ended here.
+    pub died_at: SystemTime,
+}
+
+macro_rules! reasons {
+    ($($(#[doc = $doc:literal])* $reason:ident = $text:literal,)*) => {
+        /// Why an event ended in the dead letters. Every loss has one of these names.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum DeathReason {
+            $($(#[doc = $doc])* $reason,)*
+        }
+
+        impl DeathReason {
+            /// All of them.
+            pub const ALL: &'static [DeathReason] = &[$(DeathReason::$reason),*];
+
+            /// Its name in stores, logs and metrics, such as `unknown_contact`.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(DeathReason::$reason => $text,)*
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    /// Intercom refused the event, or it was invalid from the start.
+    Rejected = "rejected",
+    /// Intercom takes no new event name.
+    EventNameLimit = "event_name_limit",
+    /// Several contacts answer to the identifier.
+    AmbiguousContact = "ambiguous_contact",
+    /// Intercom does not know the contact.
+    UnknownContact = "unknown_contact",
+    /// The contact is archived, and Intercom takes no events for it.
+    ArchivedContact = "archived_contact",
+    /// The contact could not be created.
+    ContactNotCreated = "contact_not_created",
+    /// The event became older than it may.
+    AgeLimit = "age_limit",
+    /// As many attempts were spent on it as may be.
+    AttemptLimit = "attempt_limit",
+    /// The transport panicked over it, again and again.
+    Panic = "panic",
+}
+
+impl fmt::Display for DeathReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A text that is the name of no [`DeathReason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the name of a reason for a dead letter")]
+pub struct UnknownDeathReason;
+
+impl FromStr for DeathReason {
+    type Err = UnknownDeathReason;
+
+    fn from_str(text: &str) -> Result<Self, UnknownDeathReason> {
+        let reason = DeathReason::ALL.iter().find(|reason| reason.as_str() == text);
+        reason.copied().ok_or(UnknownDeathReason)
+    }
+}
+
+/// What is kept of a [`SendError`]: fit to be stored and shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The whole error in words. It names no contact and no value.
+    pub message: String,
+    /// The HTTP status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// The id that Intercom gave the request.
+    pub request_id: Option<String>,
+}
+
+impl Failure {
+    /// A failure in these words, without an answer.
+    pub fn new(message: impl Into<String>) -> Self {
+        Failure { message: message.into(), status: None, request_id: None }
+    }
+}
+
+impl From<&SendError> for Failure {
+    fn from(error: &SendError) -> Self {
+        Failure {
+            message: error.to_string(),
+            status: error.status(),
+            request_id: error.request_id().map(str::to_owned),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Which dead letters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// Those of this event name. Upper and lower case are the same, as they are to Intercom.
+    Name(String),
+    /// Those that died for this reason.
+    Reason(DeathReason),
+    /// This one.
+    One(EventId),
+}
+
+impl Selection {
+    /// Whether this dead letter is among them.
+    pub fn contains(&self, letter: &DeadLetter) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::Name(name) => letter.event.name().to_lowercase() == name.to_lowercase(),
+            Selection::Reason(reason) => letter.reason == *reason,
+            Selection::One(id) => letter.id == *id,
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What can go wrong in an outbox.
+
+use std::error::Error as StdError;
+use std::fmt;
+
+/// Why an outbox accepted nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// It holds as much as it may.
+    #[error("the outbox is full")]
+    Full,
+    /// It could not keep the events safe.
+    #[error(transparent)]
+    Storage(#[from] OutboxError),
+    /// It cannot accept without waiting.
+    #[error("the outbox cannot accept without waiting")]
+    Unsupported,
+}
+
+/// A fault of the store behind an outbox: what was tried, and what the store says.
+#[derive(Debug)]
+pub struct OutboxError {
+    message: String,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl OutboxError {
+    /// A fault in these words. They must not hold a contact or a value of an event.
+    pub fn new(message: impl Into<String>) -> Self {
+        OutboxError { message: message.into(), source: None }
+    }
+
+    /// Adds the error behind it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+}
+
+impl fmt::Display for OutboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl StdError for OutboxError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}

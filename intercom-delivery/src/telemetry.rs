@@ -1,0 +1,167 @@
+//! What is told to the outside as it happens: `tracing` events, and metrics behind the feature `metrics`.
+//!
+//! The metrics are listed in the documentation of the crate. No label and no field holds a contact or a value.
+
+use std::time::Duration;
+
+use intercom_core::ErrorKind;
+
+use crate::ledger::Ledger;
+use crate::outbox::{DeadLetter, DeathReason, Outbox, OutboxError};
+
+pub(crate) fn accepted(events: u64) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("intercom_delivery_accepted_total").increment(events);
+    let _ = events;
+}
+
+pub(crate) fn refused(reason: &'static str, events: u64) {
+    tracing::debug!(reason, events, "events not accepted");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("intercom_delivery_refused_total", "reason" => reason).increment(events);
+}
+
+/// A request for an event has ended.
+pub(crate) fn attempt(outcome: &'static str, took: Duration) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::counter!("intercom_delivery_attempts_total", "outcome" => outcome).increment(1);
+        metrics::histogram!("intercom_delivery_attempt_seconds").record(took);
+    }
+    let _ = (outcome, took);
+}
+
+/// An event was delivered, so long after it was accepted.
+pub(crate) fn delivered(delay: Duration) {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::counter!("intercom_delivery_delivered_total").increment(1);
+        metrics::histogram!("intercom_delivery_delay_seconds").record(delay);
+    }
+    let _ = delay;
+}
+
+/// Events have left the outbox, or were put back.
+pub(crate) fn pending(outbox: &dyn Outbox) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("intercom_delivery_pending").set(outbox.counts().pending as f64);
+    let _ = outbox;
+}
+
+/// An event is a dead letter now.
+pub(crate) fn dead(letter: &DeadLetter) {
+    let DeadLetter { id, event, reason, failure, attempts, .. } = letter;
+    let name = event.name();
+    let failure = failure.as_ref().map(|failure| failure.message.as_str());
+    let reason = reason.as_str();
+    match letter.reason {
+        // It was said when the name was silenced.
+        DeathReason::EventNameLimit => {
+            tracing::debug!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
+        }
+        _ => {
+            tracing::warn!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
+        }
+    }
+    #[cfg(feature = "metrics")]
+    metrics::counter!("intercom_delivery_dead_total", "reason" => reason).increment(1);
+}
+
+pub(crate) fn name_silenced(name: &str, message: &str) {
+    tracing::error!(
+        event.name = name,
+        error = message,
+        "Intercom takes no events of this name: all of them go to the dead letters, until it does; \
+         archive event names in Intercom's settings, then redrive them"
+    );
+}
+
+pub(crate) fn retried(name: &str, attempts: u32, after: Duration, message: &str) {
+    tracing::debug!(event.name = name, attempts, ?after, error = message, "event is sent again");
+}
+
+pub(crate) fn panicked(what: &'static str) {
+    tracing::error!("{what} panicked; the panic was contained");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("intercom_delivery_panics_total").increment(1);
+}
+
+pub(crate) fn outage(message: &str) {
+    tracing::warn!(error = message, "Intercom cannot be reached; events are kept");
+}
+
+pub(crate) fn stopped(message: &str) {
+    tracing::error!(error = message, "delivery is stopped until this is mended; events are kept");
+}
+
+pub(crate) fn opened() {
+    tracing::info!("Intercom takes events again");
+}
+
+pub(crate) fn paused(wait: Duration) {
+    tracing::info!(?wait, "Intercom asks for a pause; events are kept");
+}
+
+pub(crate) fn creation_refused(message: &str) {
+    tracing::error!(
+        error = message,
+        "contacts are not created until this is mended; their events are kept"
+    );
+}
+
+pub(crate) fn outbox_failed(what: &'static str, error: &OutboxError) {
+    tracing::error!(
+        error = error as &(dyn std::error::Error + 'static),
+        "the outbox cannot {what}; it is tried again"
+    );
+}
+
+pub(crate) fn outbox_works() {
+    tracing::info!("the outbox works again");
+}
+
+pub(crate) fn ledger(ledger: &Ledger) {
+    let Ledger { offered, accepted, refused, delivered, dead, pending, moved, collided, .. } =
+        ledger;
+    let refused = refused.total();
+    tracing::info!(
+        offered,
+        accepted,
+        refused,
+        delivered,
+        dead,
+        pending,
+        moved,
+        collided,
+        "ledger of events"
+    );
+}
+
+/// Delivery ended with nobody waiting for its report.
+pub(crate) fn dropped(pending: u64) {
+    match pending {
+        0 => tracing::debug!("delivery was dropped; nothing was pending"),
+        _ => {
+            tracing::warn!(pending, "delivery was dropped without a shutdown, with events pending")
+        }
+    }
+}
+
+/// The name of an outcome, for metrics.
+pub(crate) const fn outcome(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::InvalidEvent | ErrorKind::InvalidContact => "invalid",
+        ErrorKind::Rejected => "rejected",
+        ErrorKind::EventNameLimit => "event_name_limit",
+        ErrorKind::UnknownContact => "unknown_contact",
+        ErrorKind::AmbiguousContact => "ambiguous_contact",
+        ErrorKind::Unauthorized => "unauthorized",
+        ErrorKind::Forbidden => "forbidden",
+        ErrorKind::RateLimited => "rate_limited",
+        ErrorKind::Unavailable => "unavailable",
+        ErrorKind::Timeout => "timeout",
+        ErrorKind::Connection => "connection",
+        ErrorKind::UnexpectedAnswer => "unexpected_answer",
+        _ => "other",
+    }
+}
