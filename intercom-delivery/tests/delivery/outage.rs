@@ -1,0 +1,102 @@
+//! When Intercom cannot be reached: nothing is lost, and nothing storms.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use intercom_delivery::{Delivery, LineStatus, MemoryOutbox};
+use tokio::time::{Instant, advance};
+
+use crate::support::{UnreliableIntercom, events};
+
+const OUTAGE: Duration = Duration::from_secs(3 * 3600);
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_of_three_hours_is_sat_out() {
+    let intercom = UnreliableIntercom::new();
+    let delivery = Delivery::builder(intercom.clone())
+        .outbox(MemoryOutbox::new().capacity(100_000))
+        .start()
+        .unwrap();
+    intercom.set_down(true);
+    let all = events(100_000);
+    delivery.send_all(&all).await.unwrap();
+
+    let begun = Instant::now();
+    while begun.elapsed() < OUTAGE {
+        advance(Duration::from_secs(10)).await;
+    }
+    let ledger = delivery.ledger();
+    assert!(ledger.is_balanced(), "{ledger}");
+    assert_eq!((ledger.pending, ledger.delivered, ledger.dead), (100_000, 0, 0));
+    assert!(matches!(delivery.status().line, LineStatus::Outage(_)), "{}", delivery.status());
+    // The first ones, and then about one a minute.
+    let asked = intercom.asked().len();
+    assert!((150..=500).contains(&asked), "{asked} requests in the outage");
+
+    intercom.set_down(false);
+    let recovered = Instant::now();
+    let report = delivery.flush().await;
+    assert_eq!((report.delivered, report.dead, report.pending), (100_000, 0, 0));
+    // A minute until it is tried, and a minute and a bit for so many at 32 in 20 ms each.
+    assert!(recovered.elapsed() < Duration::from_secs(130), "{:?}", recovered.elapsed());
+
+    // Each came once, and as it was.
+    let taken = intercom.taken();
+    assert_eq!(taken.len(), 100_000);
+    let taken: HashSet<_> = taken.iter().map(|event| event.body().clone()).collect();
+    assert!(all.iter().all(|event| taken.contains(event.body())));
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_an_outage_requests_become_more_by_and_by() {
+    let intercom = UnreliableIntercom::new();
+    let delivery = Delivery::builder(intercom.clone()).start().unwrap();
+    intercom.set_down(true);
+    delivery.send_all(&events(2_000)).await.unwrap();
+    while !matches!(delivery.status().line, LineStatus::Outage(_)) {
+        advance(Duration::from_millis(10)).await;
+    }
+    advance(Duration::from_secs(60)).await;
+    let before = intercom.asked().len();
+    intercom.set_down(false);
+    assert!(delivery.flush().await.is_complete());
+    let asked = intercom.asked();
+    let first = asked[before..].iter().position(|time| *time > asked[before]).unwrap() + before;
+    // One that tries, then two, then four, …
+    let begin = asked[first];
+    let at_once = asked[first..].iter().filter(|time| **time == begin).count();
+    assert!(at_once <= 4, "{at_once} requests at once, right after the outage");
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_now_and_then_are_no_outage() {
+    for percent in [5, 30] {
+        let intercom = UnreliableIntercom::new().failing_percent(percent);
+        let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
+        delivery.send_all(&events(10_000)).await.unwrap();
+        let begun = Instant::now();
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.pending), (10_000, 0));
+        // Without failures it takes 6.3 s; the last ones are those that failed again and again.
+        assert!(begun.elapsed() < Duration::from_secs(120), "{percent} %: {:?}", begun.elapsed());
+        assert!(matches!(delivery.status().line, LineStatus::Open));
+        let asked = intercom.asked().len();
+        let expected = 10_000.0 / (1.0 - f64::from(percent) / 100.0);
+        assert!((asked as f64) < 1.1 * expected, "{percent} %: {asked} requests");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_that_flickers_does_not_storm() {
+    let intercom = UnreliableIntercom::new().failing_percent(95);
+    let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
+    delivery.send_all(&events(5_000)).await.unwrap();
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3600) {
+        advance(Duration::from_secs(1)).await;
+    }
+    // Sent as fast as it would go that were millions.
+    let asked = intercom.asked().len();
+    assert!(asked < 10_000, "{asked} requests in an hour");
+    assert!(delivery.ledger().is_balanced());
+}

@@ -1,0 +1,159 @@
+//! One gate for all requests: how much of a rate limit is used, and that it is not overrun.
+
+use std::time::Duration;
+
+use intercom_delivery::{Delivery, MemoryOutbox, Report};
+use tokio::time::Instant;
+
+use crate::support::{Headers, LimitedIntercom, events};
+
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Delivers so many events, and says how long that took.
+async fn deliver(intercom: &LimitedIntercom, number: u64) -> Duration {
+    let delivery = Delivery::builder(intercom.clone())
+        .outbox(MemoryOutbox::new().capacity(1_000_000))
+        .jitter_seed(7)
+        .start()
+        .unwrap();
+    let begun = Instant::now();
+    delivery.send_all(&events(number)).await.unwrap();
+    let Report { delivered, dead, pending, .. } = delivery.flush().await;
+    assert_eq!((delivered, dead, pending), (number, 0, 0));
+    begun.elapsed()
+}
+
+/// How much of what the limit allows was used.
+fn share_used(number: u64, limit: u32, took: Duration) -> f64 {
+    let allowed = f64::from(limit) * (took.as_secs_f64() / WINDOW.as_secs_f64());
+    number as f64 / allowed
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_is_used_and_never_overrun() {
+    for limit in [83, 167, 1667] {
+        let intercom = LimitedIntercom::new(limit, Headers::All);
+        // The events of twenty windows, and no more, so that the last window is as full as the others.
+        let number = 20 * u64::from(limit);
+        let took = deliver(&intercom, number).await;
+        assert_eq!(intercom.refused().len(), 0, "limit {limit}");
+        let share = share_used(number, limit, took);
+        assert!(share >= 0.95, "limit {limit}: {share:.3} of it used in {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_that_take_long_change_nothing() {
+    let intercom = LimitedIntercom::new(83, Headers::All).far_away(Duration::from_millis(150));
+    let took = deliver(&intercom, 20 * 83).await;
+    assert!(intercom.refused().is_empty());
+    let share = share_used(20 * 83, 83, took);
+    assert!(share >= 0.95, "{share:.3} of it used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn requests_are_spread_over_the_window() {
+    let limit = 83;
+    let intercom = LimitedIntercom::new(limit, Headers::All);
+    deliver(&intercom, 4 * u64::from(limit)).await;
+    let taken = intercom.taken();
+    // Any second of the middle has about a tenth of the window's requests.
+    let middle = taken[0] + 2 * WINDOW;
+    for second in 0..8 {
+        let begin = middle + Duration::from_secs(second);
+        let end = begin + Duration::from_secs(1);
+        let number = taken.iter().filter(|time| (begin..end).contains(*time)).count();
+        assert!((6..=12).contains(&number), "second {second}: {number}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_few_events_are_not_slowed_down() {
+    let intercom = LimitedIntercom::new(83, Headers::All);
+    let took = deliver(&intercom, 40).await;
+    assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_shared_with_others_is_used_as_far_as_it_is_left() {
+    let intercom = LimitedIntercom::new(167, Headers::All).used_by_others(120);
+    let took = deliver(&intercom, 47 * 10).await;
+    assert!(intercom.refused().is_empty());
+    let share = share_used(47 * 10, 47, took);
+    assert!(share >= 0.95, "{share:.3} of what is left used");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_smaller_than_the_concurrency_is_kept() {
+    let intercom = LimitedIntercom::new(5, Headers::All);
+    deliver(&intercom, 50).await;
+    assert!(intercom.refused().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_headers_refusals_are_backed_off_from() {
+    let intercom = LimitedIntercom::new(83, Headers::None);
+    let took = deliver(&intercom, 830).await;
+    // Each refusal is one of those under way together, and closes the gate for a window or more.
+    let bursts = bursts(&intercom.refused());
+    assert!(bursts.len() <= 12, "{bursts:?}");
+    assert!(took < Duration::from_secs(400), "{took:?}");
+    for pair in bursts.windows(2) {
+        assert!(pair[1] - pair[0] >= WINDOW, "{bursts:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_in_the_past_neither_stops_nor_storms() {
+    let intercom = LimitedIntercom::new(83, Headers::PastReset);
+    deliver(&intercom, 300).await;
+    let bursts = bursts(&intercom.refused());
+    assert!(bursts.len() <= 12, "{bursts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_absurd_retry_after_is_cut_to_an_hour() {
+    let intercom = LimitedIntercom::new(83, Headers::AbsurdRetryAfter);
+    // Somebody else uses the limit up in each window, so that there is a refusal.
+    let others = intercom.clone().used_by_others(83);
+    let delivery = Delivery::builder(others.clone()).start().unwrap();
+    delivery.send_all(&events(1)).await.unwrap();
+    let begun = Instant::now();
+    while others.refused().len() < 2 {
+        tokio::time::advance(Duration::from_secs(1)).await;
+    }
+    let refused = others.refused();
+    let apart = refused[1] - refused[0];
+    assert!(apart >= Duration::from_secs(3600), "{apart:?}");
+    assert!(begun.elapsed() < Duration::from_secs(3700));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_between_a_refusal_and_the_reset() {
+    // The limit is used up by others before the first request.
+    let intercom = LimitedIntercom::new(20, Headers::All).used_by_others(20);
+    let delivery = Delivery::builder(intercom.clone()).start().unwrap();
+    delivery.send_all(&events(100)).await.unwrap();
+    while intercom.refused().len() < 4 {
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    // One request found out each time; all others waited for it.
+    for pair in intercom.refused().windows(2) {
+        assert!(pair[1] - pair[0] >= Duration::from_secs(9), "{pair:?}");
+    }
+    let ledger = delivery.ledger();
+    assert_eq!((ledger.pending, ledger.dead), (100, 0));
+}
+
+/// The first of the refusals that lie close together.
+fn bursts(refused: &[Instant]) -> Vec<Instant> {
+    let mut bursts: Vec<Instant> = Vec::new();
+    let mut last = None;
+    for time in refused {
+        if last.is_none_or(|last| *time - last > Duration::from_secs(2)) {
+            bursts.push(*time);
+        }
+        last = Some(*time);
+    }
+    bursts
+}

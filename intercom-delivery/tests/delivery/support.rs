@@ -1,0 +1,184 @@
+//! An Intercom in virtual time: windows, answers that take a while, and what it counted.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use intercom_core::{
+    Contact, DataEvent, DynamicEvent, ErrorKind, RateLimit, Receipt, SendError, Timestamp,
+    Transport, async_trait,
+};
+use tokio::time::{Instant, sleep};
+
+const WINDOW: u64 = 10;
+
+/// What its answers tell of the limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Headers {
+    /// Limit, remaining and reset, in whole seconds as Intercom tells them.
+    All,
+    /// Nothing.
+    None,
+    /// A reset that is past.
+    PastReset,
+    /// All, and a `Retry-After` of an hour with a refusal.
+    AbsurdRetryAfter,
+}
+
+/// Takes so many requests in a window, which begins with its first request, at the whole second.
+#[derive(Clone)]
+pub(crate) struct LimitedIntercom {
+    limit: u32,
+    headers: Headers,
+    /// The window is one of an app that sends elsewhere too: so many of it are used by others at once.
+    others: u32,
+    /// How long a request takes to get there, and an answer to come back.
+    way: Duration,
+    started: Instant,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    window: Option<u64>,
+    used: u32,
+    taken: Vec<Instant>,
+    refused: Vec<Instant>,
+}
+
+impl LimitedIntercom {
+    /// One whose clock is not that of anybody else: its whole seconds come at other moments.
+    pub(crate) fn new(limit: u32, headers: Headers) -> Self {
+        let started = Instant::now() - Duration::from_millis(1_000_370);
+        let way = Duration::from_millis(25);
+        LimitedIntercom { limit, headers, others: 0, way, started, state: Arc::default() }
+    }
+
+    pub(crate) fn used_by_others(mut self, requests: u32) -> Self {
+        self.others = requests;
+        self
+    }
+
+    pub(crate) fn far_away(mut self, way: Duration) -> Self {
+        self.way = way;
+        self
+    }
+
+    pub(crate) fn taken(&self) -> Vec<Instant> {
+        self.state.lock().unwrap().taken.clone()
+    }
+
+    pub(crate) fn refused(&self) -> Vec<Instant> {
+        self.state.lock().unwrap().refused.clone()
+    }
+
+    fn count(&self) -> Result<Receipt, SendError> {
+        let now = Instant::now();
+        let second = (now - self.started).as_secs();
+        let mut state = self.state.lock().unwrap();
+        if state.window.is_none_or(|opened| second >= opened + WINDOW) {
+            state.window = Some(second);
+            state.used = self.others;
+        }
+        let reset = state.window.unwrap() + WINDOW;
+        let taken = state.used < self.limit;
+        state.used += u32::from(taken);
+        let told = RateLimit {
+            limit: Some(self.limit),
+            remaining: Some(self.limit - state.used),
+            resets_in: Some(match self.headers {
+                Headers::PastReset => Duration::ZERO,
+                _ => Duration::from_secs(reset - second),
+            }),
+        };
+        let told = Some(told).filter(|_| self.headers != Headers::None);
+        if taken {
+            state.taken.push(now);
+            let receipt = Receipt::delivered(202);
+            return Ok(match told {
+                Some(told) => receipt.with_rate_limit(told),
+                None => receipt,
+            });
+        }
+        state.refused.push(now);
+        let mut error = SendError::new(ErrorKind::RateLimited).with_status(429);
+        if let Some(told) = told {
+            let wait = match self.headers {
+                Headers::AbsurdRetryAfter => Duration::from_secs(100 * 365 * 86_400),
+                _ => told.resets_in.unwrap(),
+            };
+            error = error.with_rate_limit(told).with_retry_after(wait);
+        }
+        Err(error)
+    }
+}
+
+#[async_trait]
+impl Transport for LimitedIntercom {
+    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+        sleep(self.way).await;
+        let answer = self.count();
+        sleep(self.way).await;
+        answer
+    }
+}
+
+/// Events of one name and second, each of another contact, so that none collides.
+pub(crate) fn events(number: u64) -> Vec<DataEvent> {
+    let event = DynamicEvent::new("project_created").unwrap();
+    let time = Timestamp::from_unix_seconds(1_700_000_000);
+    (0..number).map(|user| DataEvent::new(&event, Contact::user_id(user), time).unwrap()).collect()
+}
+
+/// Can be down, and counts what it was asked. Some requests fail at random, if it is told to.
+#[derive(Clone)]
+pub(crate) struct UnreliableIntercom {
+    failing: Arc<AtomicBool>,
+    failing_percent: u8,
+    rng: Arc<Mutex<fastrand::Rng>>,
+    asked: Arc<Mutex<Vec<Instant>>>,
+    taken: Arc<Mutex<Vec<DataEvent>>>,
+}
+
+impl UnreliableIntercom {
+    pub(crate) fn new() -> Self {
+        UnreliableIntercom {
+            failing: Arc::default(),
+            failing_percent: 0,
+            rng: Arc::new(Mutex::new(fastrand::Rng::with_seed(7))),
+            asked: Arc::default(),
+            taken: Arc::default(),
+        }
+    }
+
+    pub(crate) fn failing_percent(mut self, percent: u8) -> Self {
+        self.failing_percent = percent;
+        self
+    }
+
+    pub(crate) fn set_down(&self, down: bool) {
+        self.failing.store(down, Ordering::Relaxed);
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Instant> {
+        self.asked.lock().unwrap().clone()
+    }
+
+    pub(crate) fn taken(&self) -> Vec<DataEvent> {
+        self.taken.lock().unwrap().clone()
+    }
+}
+
+#[async_trait]
+impl Transport for UnreliableIntercom {
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        self.asked.lock().unwrap().push(Instant::now());
+        sleep(Duration::from_millis(20)).await;
+        let unlucky = self.rng.lock().unwrap().u8(..100) < self.failing_percent;
+        if unlucky || self.failing.load(Ordering::Relaxed) {
+            return Err(SendError::new(ErrorKind::Unavailable).with_status(503));
+        }
+        self.taken.lock().unwrap().push(event);
+        Ok(Receipt::delivered(202))
+    }
+}
