@@ -5,7 +5,7 @@
 //! that the side which allocates is not slowed down by the measuring.
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
@@ -13,12 +13,17 @@ static ALLOCATOR: Counting = Counting;
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATED: AtomicU64 = AtomicU64::new(0);
 static REALLOCATED: AtomicU64 = AtomicU64::new(0);
+/// Bytes asked for and not given back, counted from when counting began.
+static LIVE: AtomicI64 = AtomicI64::new(0);
 
 struct Counting;
 
-fn count(counter: &AtomicU64) {
+fn count(counter: Option<&AtomicU64>, more: usize, less: usize) {
     if COUNTING.load(Relaxed) {
-        counter.fetch_add(1, Relaxed);
+        if let Some(counter) = counter {
+            counter.fetch_add(1, Relaxed);
+        }
+        LIVE.fetch_add(more as i64 - less as i64, Relaxed);
     }
 }
 
@@ -29,24 +34,25 @@ fn count(counter: &AtomicU64) {
 // SAFETY: every method hands its arguments to the same method of `System`, and gives back what that gave.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(&ALLOCATED);
+        count(Some(&ALLOCATED), layout.size(), 0);
         // SAFETY: the caller keeps the contract of this very method.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        count(&ALLOCATED);
+        count(Some(&ALLOCATED), layout.size(), 0);
         // SAFETY: the caller keeps the contract of this very method.
         unsafe { System.alloc_zeroed(layout) }
     }
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(&REALLOCATED);
+        count(Some(&REALLOCATED), new_size, layout.size());
         // SAFETY: the caller keeps the contract of this very method.
         unsafe { System.realloc(pointer, layout, new_size) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(None, 0, layout.size());
         // SAFETY: the caller keeps the contract of this very method.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -59,6 +65,8 @@ pub struct Allocations {
     pub allocated: u64,
     /// Allocations that were made larger or smaller.
     pub reallocated: u64,
+    /// How many bytes more are held at the end than at the beginning; fewer where it is negative.
+    pub held: i64,
 }
 
 /// Counts what the process asks of the heap while `work` runs.
@@ -67,9 +75,10 @@ pub fn count_allocations(work: impl FnOnce()) -> Allocations {
     for counter in counters {
         counter.store(0, Relaxed);
     }
+    LIVE.store(0, Relaxed);
     COUNTING.store(true, Relaxed);
     work();
     COUNTING.store(false, Relaxed);
     let [allocated, reallocated] = counters.map(|counter| counter.load(Relaxed));
-    Allocations { allocated, reallocated }
+    Allocations { allocated, reallocated, held: LIVE.load(Relaxed) }
 }

@@ -1,5 +1,7 @@
 //! Prints figures, and holds them against their bounds.
 
+#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+
 use std::process::ExitCode;
 
 use crate::rounds::Spread;

@@ -54,6 +54,13 @@ impl Cost {
         work();
         Cost { cpu: (cpu.used() - used).as_secs_f64(), wall: wall.elapsed().as_secs_f64() }
     }
+
+    /// What asynchronous work costs.
+    pub async fn of_async(cpu: Cpu, work: impl AsyncFnOnce()) -> Cost {
+        let (wall, used) = (Instant::now(), cpu.used());
+        work().await;
+        Cost { cpu: (cpu.used() - used).as_secs_f64(), wall: wall.elapsed().as_secs_f64() }
+    }
 }
 
 /// The rounds of one subject, in the order they were run.

@@ -84,7 +84,8 @@ pub trait Transport: Send + Sync {
     where
         Self: 'static,
     {
-        Box::pin(async move { self.send(event).await })
+        // Said in full: `self.send` would be that of the `Arc`, in yet another box.
+        Box::pin(async move { Self::send(&self, event).await })
     }
 }
 

@@ -7,11 +7,10 @@ use std::time::Duration;
 
 use intercom_core::{DataEvent, ErrorKind, Receipt, SendError};
 use tokio::sync::{Mutex, Notify};
-use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
 
 use crate::ledger::Tally;
-use crate::outbox::{AcceptError, Collisions, Outbox, Wake};
+use crate::outbox::{AcceptError, Collisions, Outbox, Unaccepted, Wake};
 use crate::telemetry;
 
 /// What becomes of an event for which the outbox has no room.
@@ -66,24 +65,33 @@ impl Intake {
         }
     }
 
+    /// Accepts one event, or refuses it, if that takes no waiting. Otherwise it is given back.
+    #[expect(clippy::result_large_err, reason = "it is given back, not failed over")]
+    pub(crate) fn accept_at_once(
+        &self,
+        event: DataEvent,
+    ) -> Result<Result<Receipt, SendError>, DataEvent> {
+        let _inside = match self.enter(1) {
+            Ok(inside) => inside,
+            Err(closed) => return Ok(Err(closed)),
+        };
+        match self.accept_now(event) {
+            Ok(()) => Ok(self.book(Ok(()), 1)),
+            Err(unaccepted) if self.is_worth_waiting(&unaccepted.error) => Err(unaccepted.event),
+            Err(unaccepted) => Ok(self.book(Err(unaccepted.error.into()), 1)),
+        }
+    }
+
     /// Accepts one event.
     pub(crate) async fn accept(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        // A loop of calls that never wait must let others run now and then, the engine among them.
-        consume_budget().await;
-        let _inside = self.enter(1)?;
-        let accepted = match self.accept_now(&event) {
-            Err(AcceptError::Unsupported) => self.accept_in_time(slice::from_ref(&event)).await,
-            Err(AcceptError::Full) if self.backpressure == Backpressure::Wait => {
-                self.accept_in_turn(slice::from_ref(&event)).await
-            }
-            accepted => accepted.map_err(Refusal::Outbox),
-        };
-        self.book(accepted, 1)
+        match self.accept_at_once(event) {
+            Ok(accepted) => accepted,
+            Err(event) => self.accept_all(slice::from_ref(&event)).await,
+        }
     }
 
     /// Accepts many events, all of them or none.
     pub(crate) async fn accept_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
-        consume_budget().await;
         let number = events.len() as u64;
         let _inside = self.enter(number)?;
         let accepted = self.accept_in_time(events).await;
@@ -91,9 +99,9 @@ impl Intake {
     }
 
     /// Accepts one event, or refuses it, without waiting.
-    pub(crate) fn try_accept(&self, event: &DataEvent) -> Result<Receipt, SendError> {
+    pub(crate) fn try_accept(&self, event: DataEvent) -> Result<Receipt, SendError> {
         let _inside = self.enter(1)?;
-        self.book(self.accept_now(event).map_err(Refusal::Outbox), 1)
+        self.book(self.accept_now(event).map_err(|unaccepted| unaccepted.error.into()), 1)
     }
 
     /// Accepts nothing from now on. Who waits is told so.
@@ -124,9 +132,17 @@ impl Intake {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    fn accept_now(&self, event: &DataEvent) -> Result<(), AcceptError> {
+    fn is_worth_waiting(&self, error: &AcceptError) -> bool {
+        match error {
+            AcceptError::Unsupported => true,
+            AcceptError::Full => self.backpressure == Backpressure::Wait,
+            AcceptError::Storage(_) => false,
+        }
+    }
+
+    fn accept_now(&self, event: DataEvent) -> Result<(), Box<Unaccepted>> {
         if self.waiting() > 0 {
-            return Err(AcceptError::Full);
+            return Err(Box::new(Unaccepted { event, error: AcceptError::Full }));
         }
         self.outbox.try_accept(event, self.collisions)
     }

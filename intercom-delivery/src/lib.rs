@@ -61,7 +61,7 @@
 //!
 //! Intercom ignores the second of two events with one name, contact and second. An event that would be such a second
 //! one is moved to the next free second when it is accepted, or kept and counted: [`Collisions`]. This sees what the
-//! outbox holds, and what left it in the last two minutes. Sending an event again is never taken for a collision.
+//! outbox holds, and what left it in the last two minutes, up to 16,384 events. Sending an event again is never taken for a collision.
 //!
 //! # How it is going
 //!

@@ -1,7 +1,10 @@
 //! What the handles and the engine have in common.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use intercom_core::{
@@ -9,6 +12,7 @@ use intercom_core::{
     Transport, async_trait,
 };
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
 use crate::engine::Closed;
@@ -142,11 +146,11 @@ impl Transport for Entrance {
     }
 
     fn send_owned(self: Arc<Self>, event: DataEvent) -> OwnedSend {
-        Box::pin(async move { self.0.intake.accept(event).await })
+        Box::pin(Accepting { shared: self.0.clone(), event: Some(event), waiting: None })
     }
 
     fn try_send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        self.0.intake.try_accept(&event)
+        self.0.intake.try_accept(event)
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
@@ -155,5 +159,35 @@ impl Transport for Entrance {
 
     async fn changed(&self) {
         self.0.transport.changed().await;
+    }
+}
+
+/// An event that is being accepted. Written by hand, because nearly all are accepted as soon as it is asked for: what
+/// those need that must wait is made when they must.
+struct Accepting {
+    shared: Arc<Shared>,
+    event: Option<DataEvent>,
+    waiting: Option<OwnedSend>,
+}
+
+impl Future for Accepting {
+    type Output = Result<Receipt, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.as_mut().poll(context);
+        }
+        // A loop of calls that never wait must let others run now and then, the engine among them.
+        let budget = ready!(poll_proceed(context));
+        budget.made_progress();
+        let event = self.event.take().expect("a future is not polled after its end");
+        match self.shared.intake.accept_at_once(event) {
+            Ok(accepted) => Poll::Ready(accepted),
+            Err(event) => {
+                let shared = self.shared.clone();
+                let waiting = async move { shared.intake.accept(event).await };
+                self.waiting.insert(Box::pin(waiting)).as_mut().poll(context)
+            }
+        }
     }
 }

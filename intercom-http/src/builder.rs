@@ -11,6 +11,7 @@ use crate::credentials::Credentials;
 use crate::endpoint::Endpoints;
 use crate::env;
 use crate::error::BuildError;
+use crate::headers::Headers;
 use crate::region::Region;
 use crate::secret::Secret;
 use crate::transport::{HttpTransport, Inner};
@@ -186,7 +187,7 @@ impl HttpTransportBuilder {
         Ok(HttpTransport::from_inner(Inner {
             client,
             endpoints,
-            headers,
+            headers: Headers::new(headers),
             timeout: self.timeout,
             request_timeout,
             region,

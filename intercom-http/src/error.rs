@@ -1,11 +1,12 @@
-//! Why a transport could not be made.
+//! Why a transport could not be made, or its credentials not be replaced.
 
 use std::error::Error as StdError;
 use std::fmt;
 
 use crate::region::UnknownRegion;
 
-/// Why [`HttpTransport`](crate::HttpTransport) could not be made, and what to do about it.
+/// Why [`HttpTransport`](crate::HttpTransport) could not be made, or its credentials not be replaced, and what to
+/// do about it.
 ///
 /// It never holds a secret: no part of a token, an API key or a base URL with credentials is repeated.
 ///

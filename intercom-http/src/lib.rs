@@ -48,6 +48,29 @@
 //! The system's proxies (`HTTPS_PROXY`, `NO_PROXY` and so on) are used. For anything else that the way
 //! to Intercom needs, give [a client of your own](HttpTransportBuilder::client).
 //!
+//! # Replacing the token
+//!
+//! A token that was revoked or has to change is replaced in the running program, with
+//! [`HttpTransport::replace_token`] or [`HttpTransport::replace_basic_auth`] on any clone of the transport:
+//!
+//! ```
+//! use intercom_core::Tracker;
+//! use intercom_http::HttpTransport;
+//!
+//! # fn main() -> Result<(), intercom_http::BuildError> {
+//! # let (token, new_token) = ("secret", "secret2");
+//! let transport = HttpTransport::builder(token).build()?;
+//! let tracker = Tracker::new(transport.clone());
+//! // Later, when the operator has a new token:
+//! transport.replace_token(new_token)?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Requests that begin afterwards carry it; those under way end with the old one. Whoever waits for
+//! [`Transport::changed`] is woken: a delivery engine that stopped at 401 goes on at once. A token that cannot
+//! be one is refused, as when setting up, and the old one stays.
+//!
 //! # What the answers mean
 //!
 //! Any 2xx is success, and its body is not parsed; only an HTML page is none, because it comes from
@@ -77,14 +100,16 @@
 //!
 //! # What is never shown
 //!
-//! The token and the API key are in no `Debug`, no error and no log. Where Intercom repeats them, the
-//! contact's identifiers, or a value of the event in a message, `[secret]`, `[contact]` or `[value]` stands
-//! in its place. Values of fewer than four characters are left, because they could be anything. A body that is not Intercom's
-//! is described by its type and size. Redirects are not followed, so that no other host sees the token.
+//! The token and the API key, also replaced ones, are in no `Debug`, no error and no log. Where Intercom
+//! repeats those of the request, the contact's identifiers, or a value of the event in a message, `[secret]`,
+//! `[contact]` or `[value]` stands in its place. Values of fewer than four characters are left, because they
+//! could be anything. A body that is not Intercom's is described by its type and size. Redirects are not
+//! followed, so that no other host sees the token.
 //!
 //! [`SendError`]: intercom_core::SendError
 //! [`ErrorKind`]: intercom_core::ErrorKind
 //! [`DataEvent`]: intercom_core::DataEvent
+//! [`Transport::changed`]: intercom_core::Transport::changed
 
 mod answer;
 mod body;
@@ -95,6 +120,7 @@ mod endpoint;
 mod env;
 mod error;
 mod error_list;
+mod headers;
 mod limits;
 mod redact;
 mod region;

@@ -15,17 +15,20 @@ use crate::answer::{Asked, Head};
 use crate::body;
 use crate::builder::HttpTransportBuilder;
 use crate::contacts;
+use crate::credentials::Credentials;
 use crate::endpoint::Endpoints;
 use crate::error::BuildError;
 use crate::error_list::ErrorList;
+use crate::headers::Headers;
 use crate::redact::Redactor;
 use crate::region::Region;
+use crate::secret::Secret;
 use crate::workspace::Workspace;
 
 /// Sends each event to Intercom in one HTTPS request, and says how it went.
 ///
-/// It does not retry and does not wait. Clone it freely: clones share the connections. It needs a Tokio
-/// runtime with I/O and time enabled, as `#[tokio::main]` makes one.
+/// It does not retry and does not wait. Clone it freely: clones share the connections and the credentials.
+/// It needs a Tokio runtime with I/O and time enabled, as `#[tokio::main]` makes one.
 ///
 /// `Debug` shows where it sends to, never the credentials.
 #[derive(Clone)]
@@ -36,8 +39,8 @@ pub struct HttpTransport {
 pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
-    /// Everything that is the same in each request.
-    pub(crate) headers: HeaderMap,
+    /// Everything that is the same in each request, until the credentials are replaced.
+    pub(crate) headers: Headers,
     pub(crate) timeout: Duration,
     /// The timeout again, when it has to go with each request.
     pub(crate) request_timeout: Option<Duration>,
@@ -81,6 +84,66 @@ impl HttpTransport {
         HttpTransportBuilder::new(String::new()).basic_auth(app_id, api_key)
     }
 
+    /// Replaces the credentials by this access token, also where they were an app id and an API key. It counts
+    /// for all clones.
+    ///
+    /// Requests that begin afterwards carry the new token; those under way keep the old one, and may still be
+    /// answered with 401. Then whoever waits for [`changed`](Transport::changed) is woken. Whether Intercom
+    /// accepts the token is not asked: that is for [`verify`](Self::verify).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), intercom_http::BuildError> {
+    /// use intercom_http::HttpTransport;
+    ///
+    /// let transport = HttpTransport::builder("tok_1").build()?;
+    /// let operator = transport.clone();
+    /// // The transport is handed on and sends. Later, the token is mended:
+    /// operator.replace_token("tok_2")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`HttpTransportBuilder::build`] does when the token is blank or cannot be sent. Then nothing is
+    /// changed, and nobody is woken.
+    pub fn replace_token(&self, token: impl Into<String>) -> Result<(), BuildError> {
+        self.replace(Credentials::Token(Secret::new(token)))
+    }
+
+    /// Replaces the credentials by this app id and API key, also where they were an access token. Otherwise as
+    /// [`replace_token`](Self::replace_token).
+    ///
+    /// ```
+    /// # fn main() -> Result<(), intercom_http::BuildError> {
+    /// use intercom_http::HttpTransport;
+    ///
+    /// let transport = HttpTransport::basic_auth("app_1", "key_1").build()?;
+    /// transport.replace_basic_auth("app_1", "key_2")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`HttpTransportBuilder::build`] does when one of them is blank or cannot be sent. Then nothing
+    /// is changed, and nobody is woken.
+    pub fn replace_basic_auth(
+        &self,
+        app_id: impl Into<String>,
+        api_key: impl Into<String>,
+    ) -> Result<(), BuildError> {
+        self.replace(Credentials::Basic {
+            app_id: Secret::new(app_id),
+            api_key: Secret::new(api_key),
+        })
+    }
+
+    fn replace(&self, credentials: Credentials) -> Result<(), BuildError> {
+        self.inner.headers.replace_authorization(credentials.authorization()?);
+        Ok(())
+    }
+
     /// Tries the credentials, and says which workspace they belong to. No event is sent.
     ///
     /// Good at the start of a program: a wrong token is found before the first event.
@@ -99,8 +162,9 @@ impl HttpTransport {
     /// Fails as sending does: [`ErrorKind::Unauthorized`] when Intercom does not accept the
     /// credentials, [`ErrorKind::UnexpectedAnswer`] when it is not Intercom that answers.
     pub async fn verify(&self) -> Result<Workspace, SendError> {
-        let Inner { endpoints, .. } = &*self.inner;
-        let mut response = self.ask(Method::GET, &endpoints.me, None).await?;
+        let Inner { endpoints, headers, .. } = &*self.inner;
+        let asked_with = headers.current();
+        let mut response = self.ask(&asked_with, Method::GET, &endpoints.me, None).await?;
         let received = SystemTime::now();
         let body = body::read(&mut response).await;
         let head = head(&response, received);
@@ -110,7 +174,7 @@ impl HttpTransport {
             return Ok(workspace);
         }
         let list = ErrorList::parse(&body.bytes);
-        Err(head.refusal(Asked::Workspace, &self.redactor(), &body, list.as_ref()))
+        Err(head.refusal(Asked::Workspace, &Redactor::new(&asked_with), &body, list.as_ref()))
     }
 
     /// Sends one event.
@@ -126,8 +190,10 @@ impl HttpTransport {
     }
 
     async fn post(&self, event: &DataEvent) -> Result<Receipt, SendError> {
-        let url = &self.inner.endpoints.events;
-        let mut response = self.ask(Method::POST, url, Some(event.body().clone().into())).await?;
+        let Inner { endpoints, headers, .. } = &*self.inner;
+        let (asked_with, url) = (headers.current(), &endpoints.events);
+        let body = event.body().clone().into();
+        let mut response = self.ask(&asked_with, Method::POST, url, Some(body)).await?;
         let received = SystemTime::now();
         let answer = head(&response, received);
         if answer.status.is_success() && !answer.is_page() {
@@ -138,16 +204,14 @@ impl HttpTransport {
         let body = body::read(&mut response).await;
         let list = ErrorList::parse(&body.bytes);
         let head = head(&response, received);
-        Err(head.refusal(Asked::Event, &self.redactor().with_event(event), &body, list.as_ref()))
-    }
-
-    fn redactor(&self) -> Redactor {
-        Redactor::new(&self.inner.headers)
+        let redactor = Redactor::new(&asked_with).with_event(event);
+        Err(head.refusal(Asked::Event, &redactor, &body, list.as_ref()))
     }
 
     /// Sends one request and waits for the head of its answer.
     async fn ask(
         &self,
+        headers: &HeaderMap,
         method: Method,
         url: &Url,
         body: Option<reqwest::Body>,
@@ -159,7 +223,7 @@ impl HttpTransport {
         }
         let inner = &*self.inner;
         let mut request = Request::new(method, url.clone());
-        *request.headers_mut() = inner.headers.clone();
+        *request.headers_mut() = headers.clone();
         *request.body_mut() = body;
         // Setting one costs allocations, also when there is none to set.
         if inner.request_timeout.is_some() {
@@ -215,9 +279,10 @@ impl Transport for HttpTransport {
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
-        let url = &self.inner.endpoints.contacts;
-        let body = contacts::body(contact)?;
-        let mut response = self.ask(Method::POST, url, Some(body.into())).await?;
+        let Inner { endpoints, headers, .. } = &*self.inner;
+        let (asked_with, url) = (headers.current(), &endpoints.contacts);
+        let body = contacts::body(contact)?.into();
+        let mut response = self.ask(&asked_with, Method::POST, url, Some(body)).await?;
         let received = SystemTime::now();
         let body = body::read(&mut response).await;
         let head = head(&response, received);
@@ -228,10 +293,14 @@ impl Transport for HttpTransport {
         match contacts::already_there(head.status.as_u16(), list.as_ref()) {
             Some(creation) => Ok(creation),
             None => {
-                let redactor = self.redactor().with_contact(contact);
+                let redactor = Redactor::new(&asked_with).with_contact(contact);
                 Err(head.refusal(Asked::Contact, &redactor, &body, list.as_ref()))
             }
         }
+    }
+
+    async fn changed(&self) {
+        self.inner.headers.replaced().await;
     }
 }
 

@@ -1,17 +1,13 @@
-//! One request under way: through the transport, within its time, and with panics contained.
+//! One request under way, with panics of the transport contained.
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
 
-use intercom_core::{
-    Contact, ContactCreation, ErrorKind, OwnedSend, Receipt, SendError, Transport,
-};
-use pin_project_lite::pin_project;
-use tokio::time::{Instant, Sleep, sleep};
+use intercom_core::{Contact, ContactCreation, OwnedSend, Receipt, SendError, Transport};
+use tokio::time::Instant;
 
 use crate::outbox::Lease;
 
@@ -28,7 +24,7 @@ pub(crate) struct Asked {
     pub(crate) probe: bool,
     /// How often the transport had been changed when it began.
     pub(crate) epoch: u64,
-    begun: Instant,
+    pub(crate) begun: Instant,
 }
 
 /// How a request ended.
@@ -39,20 +35,10 @@ pub(crate) enum Outcome {
     Panicked,
 }
 
-pub(crate) struct Ended {
-    pub(crate) asked: Asked,
-    pub(crate) outcome: Outcome,
-    pub(crate) took: Duration,
-}
-
-pin_project! {
-    pub(crate) struct Attempt {
-        asked: Option<Asked>,
-        exchange: Exchange,
-        within: Duration,
-        #[pin]
-        limit: Sleep,
-    }
+/// A request under way.
+pub(crate) struct Attempt {
+    asked: Option<Asked>,
+    exchange: Exchange,
 }
 
 type Creation = Pin<Box<dyn Future<Output = Result<ContactCreation, SendError>> + Send>>;
@@ -65,15 +51,9 @@ enum Exchange {
 }
 
 impl Attempt {
-    pub(crate) fn new(
-        transport: &Arc<dyn Transport>,
-        subject: Subject,
-        probe: bool,
-        epoch: u64,
-        within: Duration,
-    ) -> Self {
+    pub(crate) fn new(transport: &Arc<dyn Transport>, asked: Asked) -> Self {
         let transport = transport.clone();
-        let begin = || match &subject {
+        let begin = || match &asked.subject {
             Subject::Event(lease) => Exchange::Event(transport.send_owned(lease.event.clone())),
             Subject::Contact(contact) => {
                 let contact = contact.clone();
@@ -82,13 +62,17 @@ impl Attempt {
         };
         // What a transport leaves behind when it panics is its own; nothing of ours is touched meanwhile.
         let exchange = catch_unwind(AssertUnwindSafe(begin)).unwrap_or(Exchange::Panicked);
-        let asked = Asked { subject, probe, epoch, begun: Instant::now() };
-        Attempt { asked: Some(asked), exchange, within, limit: sleep(within) }
+        Attempt { asked: Some(asked), exchange }
     }
 
-    /// Gives up the request, and says what it was about.
-    pub(crate) fn abandon(self: Pin<&mut Self>) -> Option<Subject> {
-        self.project().asked.take().map(|asked| asked.subject)
+    /// Gives the request up, and says what it was about.
+    pub(crate) fn give_up(mut self) -> Option<Asked> {
+        self.asked.take()
+    }
+
+    /// When it began.
+    pub(crate) fn begun(&self) -> Option<Instant> {
+        self.asked.as_ref().map(|asked| asked.begun)
     }
 }
 
@@ -111,24 +95,13 @@ impl Exchange {
 }
 
 impl Future for Attempt {
-    type Output = Ended;
+    type Output = (Asked, Outcome);
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
-        let this = self.project();
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
         let polled = catch_unwind(AssertUnwindSafe(|| this.exchange.poll(context)));
-        let outcome = match polled.unwrap_or(Poll::Ready(Outcome::Panicked)) {
-            Poll::Ready(outcome) => outcome,
-            Poll::Pending if this.limit.poll(context).is_pending() => return Poll::Pending,
-            Poll::Pending => {
-                let within = *this.within;
-                Outcome::Failed(
-                    SendError::new(ErrorKind::Timeout)
-                        .with_detail(format!("the transport did not end within {within:?}")),
-                )
-            }
-        };
+        let outcome = ready!(polled.unwrap_or(Poll::Ready(Outcome::Panicked)));
         let asked = this.asked.take().expect("an attempt is not polled after its end");
-        let took = asked.begun.elapsed();
-        Poll::Ready(Ended { asked, outcome, took })
+        Poll::Ready((asked, outcome))
     }
 }

@@ -72,6 +72,11 @@ impl Line {
         }
     }
 
+    /// Whether as many requests may be under way as is ever allowed.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open)
+    }
+
     /// When it is tried again whether the line is open.
     pub(crate) fn next_try(&self) -> Option<Instant> {
         self.closed().map(|closed| closed.next_try)

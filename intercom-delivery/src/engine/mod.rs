@@ -13,7 +13,6 @@ mod names;
 use std::collections::VecDeque;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::Poll;
@@ -26,7 +25,7 @@ use intercom_core::{ContactCreation, ErrorKind, SendError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::attempt::{Attempt, Ended, Outcome, Subject};
+use self::attempt::{Asked, Attempt, Outcome, Subject};
 use self::contacts::{Contacts, Fate};
 use self::gate::{Gate, Permit};
 use self::line::{Change, Line};
@@ -78,12 +77,15 @@ pub(crate) async fn run(
     let mut engine = Engine::new(&shared, settings);
 
     let mut changed = transport.changed();
+    // Asked once before anything is sent, so that no change is missed.
+    let _ = futures_util::poll!(changed.as_mut());
     let mut timer = Box::pin(sleep_until(engine.next_ledger));
-    let mut leasing = None;
+    let leasing = OptionFuture::from(None);
     let settling = OptionFuture::from(None);
-    tokio::pin!(settling);
+    tokio::pin!(leasing, settling);
     loop {
         let now = Instant::now();
+        engine.give_up_late(now);
         let wanted = engine.start(now);
         // What is settled makes room, and what is leased needs it: in this order. An outbox that need not wait is
         // done at once.
@@ -97,13 +99,11 @@ pub(crate) async fn run(
         }
         if engine.may_lease(wanted, now) {
             engine.leasing = true;
-            let mut lease = outbox.lease(wanted, engine.term());
-            match futures_util::poll!(lease.as_mut()) {
-                Poll::Ready(leased) => {
-                    engine.leased(leased, wanted, now);
-                    continue;
-                }
-                Poll::Pending => leasing = Some((lease, wanted)),
+            leasing.set(Some(outbox.lease(wanted, engine.term())).into());
+            if let Poll::Ready(Some(leased)) = futures_util::poll!(leasing.as_mut()) {
+                leasing.set(None.into());
+                engine.leased(leased, now);
+                continue;
             }
         }
         engine.tell(now);
@@ -114,36 +114,43 @@ pub(crate) async fn run(
         if timer.deadline() != wake_at {
             timer.as_mut().reset(wake_at);
         }
-        let lease = OptionFuture::from(leasing.as_mut().map(|(lease, _)| lease));
         tokio::select! {
             biased;
             command = commands.recv() => engine.obey(command, Instant::now()),
             () = &mut changed => {
                 changed = transport.changed();
-                // Asked once, so that no later change is missed.
                 let _ = futures_util::poll!(changed.as_mut());
                 engine.resume(Instant::now());
             }
             Some(ended) = engine.in_flight.next(), if !engine.in_flight.is_empty() => {
                 let now = Instant::now();
                 engine.ended(ended, now);
+                // The next one goes as soon as one has ended; the outbox is told of many at once.
+                engine.start(now);
                 while let Some(Some(ended)) = engine.in_flight.next().now_or_never() {
                     engine.ended(ended, now);
+                    engine.start(now);
                 }
             }
             Some((batch, settled)) = settling.as_mut() => {
                 settling.set(None.into());
                 engine.settled(batch, settled, Instant::now());
             }
-            Some(leased) = lease => {
-                let wanted = leasing.take().map_or(0, |(_, wanted)| wanted);
-                engine.leased(leased, wanted, Instant::now());
+            Some(leased) = leasing.as_mut() => {
+                leasing.set(None.into());
+                engine.leased(leased, Instant::now());
             }
             () = shared.wake.woken() => engine.more = true,
             () = timer.as_mut() => {}
         }
     }
-    drop(leasing);
+    // What the outbox is doing is waited for: nobody else knows what was leased, and what is settled.
+    if let Ok(Some((batch, settled))) = timeout(FAREWELL, settling).await {
+        engine.settled(batch, settled, Instant::now());
+    }
+    if let Ok(Some(leased)) = timeout(FAREWELL, leasing).await {
+        engine.leased(leased, Instant::now());
+    }
     engine.end(outbox).await;
 }
 
@@ -193,6 +200,8 @@ struct Engine<'a> {
     spare: Vec<Settlement>,
     /// Until when the gate lets nothing through.
     blocked_until: Option<Instant>,
+    /// When requests are looked for that take too long.
+    look_for_late: Option<Instant>,
     /// Whether a request is under way that tries if the line is open again.
     probing: bool,
     /// How often the transport was changed.
@@ -216,6 +225,14 @@ struct OutboxTrouble {
     until: Instant,
     times: u32,
     message: String,
+}
+
+/// How many requests may be started.
+struct Permits {
+    /// So many more may be under way.
+    room: usize,
+    /// So many may go now, if there were room.
+    permits: usize,
 }
 
 /// What must be known of a request to learn from its end.
@@ -249,6 +266,7 @@ impl<'a> Engine<'a> {
             settling: false,
             spare: Vec::new(),
             blocked_until: None,
+            look_for_late: None,
             probing: false,
             epoch: 0,
             trouble: (None, String::new()),
@@ -266,22 +284,25 @@ impl<'a> Engine<'a> {
         }
     }
 
-    /// Starts the requests that may go, and says how many more could if there were events for them.
+    /// Starts the requests that may go, and says how many events to lease: for requests that could go besides, and,
+    /// where nothing holds requests back, for those that come after them.
     fn start(&mut self, now: Instant) -> usize {
         if self.next_due.is_some_and(|due| due <= now) {
             self.next_due = None;
             self.more = true;
         }
         self.blocked_until = None;
-        while let Some(permits) = self.permits(now) {
-            if permits == 0 {
+        while let Some(Permits { room, permits }) = self.permits(now) {
+            if room == 0 || permits == 0 {
                 return 0;
             }
             if let Some(contact) = self.contacts.next_to_create() {
                 self.begin(Subject::Contact(contact), now);
                 continue;
             }
-            let Some(lease) = self.ready.pop_front() else { return permits };
+            let Some(lease) = self.ready.pop_front() else {
+                return permits.min(room + self.settings.concurrency);
+            };
             if let Some(lease) = self.admit(lease, now) {
                 self.begin(Subject::Event(lease), now);
             }
@@ -294,7 +315,7 @@ impl<'a> Engine<'a> {
     }
 
     /// How many requests may be started. `None` stands for: none, and not because enough are under way.
-    fn permits(&mut self, now: Instant) -> Option<usize> {
+    fn permits(&mut self, now: Instant) -> Option<Permits> {
         let in_flight = self.in_flight.len();
         let room = match self.line.closed() {
             Some(closed) if now < closed.next_try => return None,
@@ -302,15 +323,16 @@ impl<'a> Engine<'a> {
             None => self.line.allowed().saturating_sub(in_flight),
         };
         if room == 0 {
-            return Some(0);
+            return Some(Permits { room, permits: 0 });
         }
         let backlog = || {
             let pending = self.shared.outbox.counts().pending;
             pending.saturating_sub(in_flight as u64)
         };
         match self.gate.ask(now, in_flight, backlog, || self.rng.f64()) {
-            Permit::Go(permits) => Some(permits.min(room)),
-            Permit::AfterAnswer => Some(0),
+            Permit::Go(permits) if self.line.is_open() => Some(Permits { room, permits }),
+            Permit::Go(permits) => Some(Permits { room, permits: permits.min(room) }),
+            Permit::AfterAnswer => Some(Permits { room, permits: 0 }),
             Permit::At(time) => {
                 self.blocked_until = Some(time);
                 None
@@ -322,9 +344,35 @@ impl<'a> Engine<'a> {
         let probe = self.line.closed().is_some();
         self.probing |= probe;
         self.gate.pass(now, self.in_flight.len());
+        let asked = Asked { subject, probe, epoch: self.epoch, begun: now };
+        self.in_flight.push(Attempt::new(&self.shared.transport, asked));
+        self.look_for_late.get_or_insert(now + self.settings.attempt_timeout);
+    }
+
+    /// Gives up the requests that take too long. They are looked for about once in the time that one may take, so
+    /// that a request needs no timer of its own.
+    fn give_up_late(&mut self, now: Instant) {
+        if self.look_for_late.is_none_or(|time| now < time) {
+            return;
+        }
         let within = self.settings.attempt_timeout;
-        let transport = &self.shared.transport;
-        self.in_flight.push(Attempt::new(transport, subject, probe, self.epoch, within));
+        let mut oldest = None::<Instant>;
+        for attempt in mem::take(&mut self.in_flight) {
+            match attempt.begun() {
+                Some(begun) if now < begun + within => {
+                    oldest = Some(oldest.map_or(begun, |oldest| oldest.min(begun)));
+                    self.in_flight.push(attempt);
+                }
+                _ => {
+                    let error = SendError::new(ErrorKind::Timeout)
+                        .with_detail(format!("the transport did not end within {within:?}"));
+                    if let Some(asked) = attempt.give_up() {
+                        self.ended((asked, Outcome::Failed(error)), now);
+                    }
+                }
+            }
+        }
+        self.look_for_late = oldest.map(|begun| begun + within);
     }
 
     /// Whether a leased event is sent at all.
@@ -356,8 +404,8 @@ impl<'a> Engine<'a> {
 
 /// Understanding how requests ended.
 impl Engine<'_> {
-    fn ended(&mut self, ended: Ended, now: Instant) {
-        let Ended { asked, outcome, took } = ended;
+    fn ended(&mut self, (asked, outcome): (Asked, Outcome), now: Instant) {
+        let took = now.saturating_duration_since(asked.begun);
         // What began before the transport was changed says nothing of how it is now.
         let stale = asked.epoch < self.epoch;
         let probe = asked.probe && !stale;
@@ -692,7 +740,7 @@ impl Engine<'_> {
         }
     }
 
-    fn leased(&mut self, leased: Result<Leased, OutboxError>, wanted: usize, now: Instant) {
+    fn leased(&mut self, leased: Result<Leased, OutboxError>, now: Instant) {
         self.leasing = false;
         let Leased { events, next_due } = match leased {
             Ok(leased) => leased,
@@ -703,8 +751,7 @@ impl Engine<'_> {
         match next_due {
             Some(due) if events.is_empty() => self.expect(now + due.max(EMPTY_HANDED)),
             Some(due) => self.expect(now + due),
-            // It gave all that was asked for: there may be more that it does not know of.
-            None => self.more = events.len() == wanted,
+            None => {}
         }
         self.ready.extend(events);
     }
@@ -807,7 +854,7 @@ impl Engine<'_> {
     /// When the engine must look again by itself. A time that is past is none: what could be done since then has
     /// been, and what could not waits for something else.
     fn wake_at(&self, now: Instant) -> Instant {
-        let times = [self.deadline, self.next_action(now)];
+        let times = [self.deadline, self.look_for_late, self.next_action(now)];
         times.into_iter().flatten().filter(|time| *time > now).fold(self.next_ledger, Instant::min)
     }
 
@@ -845,11 +892,8 @@ impl Engine<'_> {
 
     /// Gives back what is leased, and answers who waits for the end.
     async fn end(mut self, outbox: &dyn Outbox) {
-        let mut subjects = Vec::new();
-        for attempt in Pin::new(&mut self.in_flight).iter_pin_mut() {
-            subjects.extend(attempt.abandon());
-        }
-        let sent = subjects.into_iter().filter_map(|subject| match subject {
+        let given_up = mem::take(&mut self.in_flight).into_iter().filter_map(Attempt::give_up);
+        let sent = given_up.filter_map(|asked| match asked.subject {
             Subject::Event(lease) => Some(lease),
             Subject::Contact(_) => None,
         });

@@ -1,9 +1,11 @@
 //! Two events that Intercom would take for one, noticed before it does.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::collections::hash_map::Entry;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::time::Duration;
 
+use foldhash::quality::RandomState;
 use intercom_core::{DataEvent, Timestamp};
 use tokio::time::Instant;
 
@@ -32,104 +34,127 @@ pub enum Placement {
     Collides,
 }
 
-/// How long an event is remembered after it has left, at the least.
-pub(super) const MEMORY: Duration = Duration::from_secs(120);
+/// What a [`CollisionGuard`] knows an event by that it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CollisionKey(u64);
 
-/// The most events that have left of which each half of the memory keeps track.
-const REMEMBERED: usize = 100_000;
+/// How long an event is remembered after it has left, at the least.
+const MEMORY: Duration = Duration::from_secs(120);
+
+/// How many events that have left are remembered, at the least, however quickly they leave. Intercom takes 25,000 a
+/// minute of a workspace at the most; more than that leave only where tests are run, and caches are small.
+const REMEMBERED: usize = 16_384;
 
 /// Remembers which contact, name and second are taken: for an [`Outbox`](super::Outbox) in memory.
 ///
 /// It remembers the events that are held, and those that left in the last two minutes, as far as these are not more
-/// than 100,000. It keeps 64 bits of each. Should two different events agree in these, which is next to impossible,
+/// than 16,384. It keeps 64 bits of each. Should two different events agree in these, which is next to impossible,
 /// the later one is moved by a second.
 #[derive(Debug)]
 pub struct CollisionGuard {
     hasher: RandomState,
-    held: Seconds,
-    /// Events that have left: since the memory was last turned over, and before.
-    recent: Seconds,
-    older: Seconds,
-    turned: Option<Instant>,
+    taken: HashMap<u64, Taken, BuildHasherDefault<AsItIs>>,
+    /// Events that have left are remembered by the era in which they did, and forgotten two eras later.
+    era: i32,
+    era_began: Option<Instant>,
+    left_in_era: usize,
 }
 
-/// Taken seconds, and from each how far it is to the next that may be free.
-type Seconds = HashMap<u64, u32, BuildHasherDefault<AsItIs>>;
+/// A taken second.
+#[derive(Clone, Copy, Debug)]
+struct Taken {
+    /// How far it is to the next second that may be free.
+    step: u32,
+    /// By how many events it is held: by more than one where they are kept though they collide. When all have left, the
+    /// era in which the last did, as a negative number. There is one of these for each event, so it is kept small.
+    held: i32,
+}
 
 impl CollisionGuard {
     /// One that knows of no event.
     pub fn new() -> Self {
         CollisionGuard {
-            hasher: RandomState::new(),
-            held: Seconds::default(),
-            recent: Seconds::default(),
-            older: Seconds::default(),
-            turned: None,
+            hasher: RandomState::default(),
+            taken: HashMap::default(),
+            era: 2,
+            era_began: None,
+            left_in_era: 0,
         }
     }
 
-    /// Finds the second where an event may stand, and takes it. The event is held from then on.
-    pub fn place(&mut self, event: &DataEvent, collisions: Collisions, now: Instant) -> Placement {
+    /// Finds the second where an event may stand, and takes it. The event is held from then on, under this key.
+    pub fn place(
+        &mut self,
+        event: &DataEvent,
+        collisions: Collisions,
+        now: Instant,
+    ) -> (Placement, CollisionKey) {
+        const HELD: Taken = Taken { step: 1, held: 1 };
         self.turn_over(now);
         let place = self.place_of(event);
-        let Some(step) = self.step(place.key(0)) else {
-            self.held.insert(place.key(0), 1);
-            return Placement::Free;
+        let key = place.key(0);
+        let mut ahead = match self.taken.entry(key) {
+            Entry::Vacant(entry) => {
+                entry.insert(HELD);
+                return (Placement::Free, CollisionKey(key));
+            }
+            Entry::Occupied(mut entry) => {
+                let taken = entry.get_mut();
+                if collisions == Collisions::Keep {
+                    taken.held = taken.held.max(0).saturating_add(1);
+                    return (Placement::Collides, CollisionKey(key));
+                }
+                taken.step
+            }
         };
-        if collisions == Collisions::Keep {
-            return Placement::Collides;
+        while let Some(taken) = self.taken.get(&place.key(ahead)) {
+            ahead = ahead.saturating_add(taken.step);
         }
-        let mut ahead = step;
-        while let Some(step) = self.step(place.key(ahead)) {
-            ahead = ahead.saturating_add(step);
+        let key = place.key(ahead);
+        self.taken.insert(key, HELD);
+        // The next one that comes by any second of this way starts from where it ended.
+        let mut passed = 0;
+        while passed < ahead
+            && let Some(taken) = self.taken.get_mut(&place.key(passed))
+        {
+            let step = std::mem::replace(&mut taken.step, (ahead - passed).saturating_add(1));
+            passed = passed.saturating_add(step);
         }
-        self.held.insert(place.key(ahead), 1);
-        // The next one that wants this second starts from where this one ended.
-        for seconds in [&mut self.held, &mut self.recent, &mut self.older] {
-            if let Some(step) = seconds.get_mut(&place.key(0)) {
-                *step = ahead.saturating_add(1);
+        let second = Timestamp::from_unix_seconds(place.second.saturating_add(ahead.into()));
+        (Placement::Moved(second), CollisionKey(key))
+    }
+
+    /// Notes that an event is no longer held. It is remembered for a while.
+    pub fn release(&mut self, key: CollisionKey, now: Instant) {
+        self.turn_over(now);
+        if let Some(taken) = self.taken.get_mut(&key.0)
+            && taken.held > 0
+        {
+            taken.held -= 1;
+            if taken.held == 0 {
+                taken.held = -self.era;
+                self.left_in_era += 1;
             }
         }
-        Placement::Moved(Timestamp::from_unix_seconds(place.second.saturating_add(ahead.into())))
     }
 
-    /// Takes back what [`place`](Self::place) did for an event that was not accepted after all.
-    pub fn withdraw(&mut self, event: &DataEvent) {
-        let key = self.place_of(event).key(0);
-        self.held.remove(&key);
-    }
-
-    /// Notes that an event, as it was placed, is no longer held. It is remembered for a while.
-    pub fn release(&mut self, event: &DataEvent, now: Instant) {
-        self.turn_over(now);
-        let key = self.place_of(event).key(0);
-        if let Some(step) = self.held.remove(&key) {
-            self.recent.insert(key, step);
-        }
-    }
-
-    fn step(&self, key: u64) -> Option<u32> {
-        [&self.held, &self.recent, &self.older]
-            .iter()
-            .find_map(|seconds| seconds.get(&key))
-            .copied()
-    }
-
-    /// Forgets the older half of the memory when its time has come.
+    /// Begins another era when its time has come, and forgets who left before the last one.
     fn turn_over(&mut self, now: Instant) {
-        let turned = *self.turned.get_or_insert(now);
-        let since = now.saturating_duration_since(turned);
-        if since < MEMORY && self.recent.len() < REMEMBERED {
+        let began = *self.era_began.get_or_insert(now);
+        let lasts = now.saturating_duration_since(began);
+        if lasts < MEMORY && self.left_in_era < REMEMBERED {
             return;
         }
-        self.turned = Some(now);
-        self.older = std::mem::take(&mut self.recent);
-        if since >= 2 * MEMORY {
-            self.older.clear();
-        }
+        // Nobody left in the era that nobody saw begin.
+        let eras = if lasts < 2 * MEMORY { 1 } else { 2 };
+        self.era += eras;
+        self.era_began = Some(now);
+        self.left_in_era = 0;
+        let last = self.era - 1;
+        self.taken.retain(|_, taken| taken.held > 0 || -taken.held >= last);
         // What a burst needed is given back.
-        if self.held.len() < self.held.capacity() / 8 {
-            self.held.shrink_to(2 * self.held.len());
+        if self.taken.len() < self.taken.capacity() / 8 {
+            self.taken.shrink_to(2 * self.taken.len());
         }
     }
 

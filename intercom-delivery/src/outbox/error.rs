@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use intercom_core::DataEvent;
+
 /// Why an outbox accepted nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -16,6 +18,15 @@ pub enum AcceptError {
     /// It cannot accept without waiting.
     #[error("the outbox cannot accept without waiting")]
     Unsupported,
+}
+
+/// An event that was not accepted, and why.
+#[derive(Debug)]
+pub struct Unaccepted {
+    /// The event.
+    pub event: DataEvent,
+    /// Why.
+    pub error: AcceptError,
 }
 
 /// A fault of the store behind an outbox: what was tried, and what the store says.

@@ -1,16 +1,18 @@
 //! The outbox in memory: bounded, quick, and gone with the process.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use intercom_core::{DataEvent, async_trait};
+use slab::Slab;
 use tokio::time::Instant;
 
 use super::{
-    AcceptError, CollisionGuard, Collisions, Counts, DeadLetter, EventId, Lease, LeaseToken,
-    Leased, Outbox, OutboxError, Placement, Selection, Settlement, Verdict, Wake,
+    AcceptError, CollisionGuard, CollisionKey, Collisions, Counts, DeadLetter, EventId, Lease,
+    LeaseToken, Leased, Outbox, OutboxError, Placement, Selection, Settlement, Unaccepted, Verdict,
+    Wake,
 };
 
 /// How many events a [`MemoryOutbox`] holds, unless told otherwise.
@@ -76,25 +78,10 @@ impl MemoryOutbox {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Accepts all or none.
-    fn accept_now(&self, events: &[DataEvent], collisions: Collisions) -> Result<(), AcceptError> {
-        let now = Instant::now();
-        let bytes: usize = events.iter().map(|event| event.body().len()).sum();
-        let mut state = self.state();
-        if events.len() > self.capacity.saturating_sub(state.pending())
-            || bytes > self.max_bytes.saturating_sub(state.bytes)
-        {
-            return Err(AcceptError::Full);
-        }
-        for event in events {
-            state.accept(event, collisions, now);
-        }
-        if let Some(wake) = &state.wake
-            && !events.is_empty()
-        {
-            wake.wake();
-        }
-        Ok(())
+    /// Whether there is room for so many more events, of so many bytes.
+    fn has_room(&self, state: &State, events: usize, bytes: usize) -> bool {
+        events <= self.capacity.saturating_sub(state.pending())
+            && bytes <= self.max_bytes.saturating_sub(state.bytes)
     }
 }
 
@@ -122,11 +109,34 @@ impl Outbox for MemoryOutbox {
         events: &[DataEvent],
         collisions: Collisions,
     ) -> Result<(), AcceptError> {
-        self.accept_now(events, collisions)
+        let bytes: usize = events.iter().map(|event| event.body().len()).sum();
+        if events.len() > self.capacity || bytes > self.max_bytes {
+            let message = "so many events at once are more than the outbox can ever hold";
+            return Err(OutboxError::new(message).into());
+        }
+        let now = Instant::now();
+        let mut state = self.state();
+        if !self.has_room(&state, events.len(), bytes) {
+            return Err(AcceptError::Full);
+        }
+        for event in events {
+            state.accept(event.clone(), collisions, now);
+        }
+        if !events.is_empty() {
+            state.wake();
+        }
+        Ok(())
     }
 
-    fn try_accept(&self, event: &DataEvent, collisions: Collisions) -> Result<(), AcceptError> {
-        self.accept_now(std::slice::from_ref(event), collisions)
+    fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
+        let now = Instant::now();
+        let mut state = self.state();
+        if !self.has_room(&state, 1, event.body().len()) {
+            return Err(Box::new(Unaccepted { event, error: AcceptError::Full }));
+        }
+        state.accept(event, collisions, now);
+        state.wake();
+        Ok(())
     }
 
     async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
@@ -142,10 +152,10 @@ impl Outbox for MemoryOutbox {
                 late.push(settlement.id);
             }
         }
-        let surplus = state.dead.len().saturating_sub(self.max_dead_letters);
-        for _ in 0..surplus {
-            let oldest = state.dead.first_key_value().map(|(id, _)| *id);
-            oldest.and_then(|id| state.forget(id, now));
+        while state.dead.len() > self.max_dead_letters
+            && let Some((_, dead)) = state.dead.pop_first()
+        {
+            state.guard.release(dead.key, now);
         }
         Ok(late)
     }
@@ -157,25 +167,25 @@ impl Outbox for MemoryOutbox {
     ) -> Result<Vec<DeadLetter>, OutboxError> {
         use std::ops::Bound::{Excluded, Unbounded};
         let after = after.map_or(Unbounded, Excluded);
-        Ok(self.state().dead.range((after, Unbounded)).take(most).map(|(_, l)| l.clone()).collect())
+        let state = self.state();
+        let letters = state.dead.range((after, Unbounded)).map(|(_, dead)| dead.letter.clone());
+        Ok(letters.take(most).collect())
     }
 
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         let now = Instant::now();
         let mut state = self.state();
-        let letters = state.take_dead(which);
-        let number = letters.len() as u64;
-        for letter in letters {
+        let chosen = state.take_dead(which);
+        let number = chosen.len() as u64;
+        for Dead { letter, key } in chosen {
             state.bytes += letter.event.body().len();
             state.dead_count -= 1;
-            let held =
-                Held { event: letter.event, accepted: now, attempts: 0, due: now, token: None };
+            let event = letter.event;
+            let held = Held { event, key, accepted: now, attempts: 0, due: now, token: None };
             state.hold(letter.id, held);
         }
-        if let Some(wake) = &state.wake
-            && number > 0
-        {
-            wake.wake();
+        if number > 0 {
+            state.wake();
         }
         Ok(number)
     }
@@ -183,11 +193,11 @@ impl Outbox for MemoryOutbox {
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         let now = Instant::now();
         let mut state = self.state();
-        let letters = state.take_dead(which);
-        for letter in &letters {
-            state.guard.release(&letter.event, now);
+        let chosen = state.take_dead(which);
+        for dead in &chosen {
+            state.guard.release(dead.key, now);
         }
-        Ok(letters.len() as u64)
+        Ok(chosen.len() as u64)
     }
 
     fn counts(&self) -> Counts {
@@ -213,11 +223,12 @@ impl Outbox for MemoryOutbox {
 struct State {
     /// Events that nobody was given yet, in the order of their ids, without gaps. They are due since they came.
     fresh: Blocks<Fresh>,
-    /// Events that are leased, or were: by id.
-    held: BTreeMap<EventId, Held>,
-    /// The same by the time when they are due: again, or because their lease is over.
-    due: BTreeSet<(Instant, EventId)>,
-    dead: BTreeMap<EventId, DeadLetter>,
+    /// Events that are leased, or were. The trees have the places alone, so that little is moved in them.
+    held: Slab<Held>,
+    by_id: BTreeMap<EventId, usize>,
+    /// By the time when they are due: again, or because their lease is over.
+    by_due: BTreeMap<(Instant, EventId), usize>,
+    dead: BTreeMap<EventId, Dead>,
     guard: CollisionGuard,
     /// Of the bodies of all that is pending.
     bytes: usize,
@@ -232,11 +243,13 @@ struct State {
 
 struct Fresh {
     event: DataEvent,
+    key: CollisionKey,
     accepted: Instant,
 }
 
 struct Held {
     event: DataEvent,
+    key: CollisionKey,
     accepted: Instant,
     attempts: u32,
     /// When it can be leased: for the first time, again, or because a lease is over.
@@ -245,12 +258,18 @@ struct Held {
     token: Option<LeaseToken>,
 }
 
+struct Dead {
+    letter: DeadLetter,
+    key: CollisionKey,
+}
+
 impl State {
     fn new() -> Self {
         State {
             fresh: Blocks::new(),
-            held: BTreeMap::new(),
-            due: BTreeSet::new(),
+            held: Slab::new(),
+            by_id: BTreeMap::new(),
+            by_due: BTreeMap::new(),
             dead: BTreeMap::new(),
             guard: CollisionGuard::new(),
             bytes: 0,
@@ -274,54 +293,71 @@ impl State {
     }
 
     fn oldest_pending(&self) -> Option<EventId> {
-        let held = self.held.keys().next().copied();
+        let held = self.by_id.keys().next().copied();
         let fresh = (self.fresh.len() > 0).then(|| self.first_fresh());
         [held, fresh].into_iter().flatten().min()
     }
 
-    fn accept(&mut self, event: &DataEvent, collisions: Collisions, now: Instant) {
-        let event = match self.guard.place(event, collisions, now) {
-            Placement::Free => event.clone(),
+    fn wake(&self) {
+        if let Some(wake) = &self.wake {
+            wake.wake();
+        }
+    }
+
+    fn accept(&mut self, event: DataEvent, collisions: Collisions, now: Instant) {
+        let (placement, key) = self.guard.place(&event, collisions, now);
+        let event = match placement {
+            Placement::Free => event,
             Placement::Moved(second) => {
                 self.moved += 1;
                 event.moved_to(second)
             }
             Placement::Collides => {
                 self.collided += 1;
-                event.clone()
+                event
             }
         };
         self.bytes += event.body().len();
         self.accepted += 1;
-        self.fresh.push(Fresh { event, accepted: now });
+        self.fresh.push(Fresh { event, key, accepted: now });
     }
 
-    fn hold(&mut self, id: EventId, held: Held) {
-        self.due.insert((held.due, id));
-        self.held.insert(id, held);
+    fn hold(&mut self, id: EventId, held: Held) -> usize {
+        let due = held.due;
+        let place = self.held.insert(held);
+        self.by_id.insert(id, place);
+        self.by_due.insert((due, id), place);
+        place
     }
 
     fn lease(&mut self, most: usize, term: Duration, now: Instant) -> Leased {
         let mut events = Vec::with_capacity(most.min(self.pending()));
+        let over = later(now, term);
         while events.len() < most {
             // What was tried before and what is fresh are two queues, each in the order of its due times.
-            let again = self.due.first().copied().filter(|(due, _)| *due <= now);
+            let again = self.by_due.first_key_value().map(|(key, place)| (*key, *place));
+            let again = again.filter(|((due, _), _)| *due <= now);
             let fresh = self.fresh.first().map(|fresh| fresh.accepted);
-            let (id, mut held) = match (again, fresh) {
-                (Some((due, id)), fresh) if fresh.is_none_or(|fresh| due <= fresh) => {
-                    self.due.pop_first();
-                    let held = self.held.remove(&id).expect("what is due is held");
-                    (id, held)
+            let token = LeaseToken(self.leases);
+            let (id, place) = match (again, fresh) {
+                (Some(((due, id), place)), fresh) if fresh.is_none_or(|fresh| due <= fresh) => {
+                    self.by_due.pop_first();
+                    self.by_due.insert((over, id), place);
+                    (id, place)
                 }
                 (_, Some(_)) => {
                     let id = self.first_fresh();
-                    let Fresh { event, accepted } = self.fresh.pop().expect("there is a first one");
-                    (id, Held { event, accepted, attempts: 0, due: now, token: None })
+                    let fresh = self.fresh.pop().expect("there is a first one");
+                    let Fresh { event, key, accepted } = fresh;
+                    let held = Held { event, key, accepted, attempts: 0, due: over, token: None };
+                    (id, self.hold(id, held))
                 }
                 _ => break,
             };
-            let token = LeaseToken(self.leases);
             self.leases += 1;
+            let held = &mut self.held[place];
+            held.token = Some(token);
+            held.due = over;
             events.push(Lease {
                 id,
                 token,
@@ -329,12 +365,9 @@ impl State {
                 attempts: held.attempts,
                 age: now.saturating_duration_since(held.accepted),
             });
-            held.token = Some(token);
-            held.due = later(now, term);
-            self.hold(id, held);
         }
         let next_due = match self.fresh.len() {
-            0 => self.due.first().map(|(due, _)| due.saturating_duration_since(now)),
+            0 => self.by_due.keys().next().map(|(due, _)| due.saturating_duration_since(now)),
             _ => Some(Duration::ZERO),
         };
         Leased { events, next_due }
@@ -343,50 +376,43 @@ impl State {
     /// Whether the lease was still good.
     fn settle(&mut self, settlement: &Settlement, now: Instant) -> bool {
         let id = settlement.id;
-        let leased = |held: &Held| held.token == Some(settlement.token) && now < held.due;
-        if !self.held.get(&id).is_some_and(leased) {
+        let Some(&place) = self.by_id.get(&id) else { return false };
+        let held = &mut self.held[place];
+        if held.token != Some(settlement.token) || now >= held.due {
             return false;
         }
-        let mut held = self.held.remove(&id).expect("it was just looked at");
-        self.due.remove(&(held.due, id));
-        match &settlement.verdict {
-            Verdict::Acknowledge => {
-                self.bytes -= held.event.body().len();
-                self.guard.release(&held.event, now);
-                self.delivered += 1;
-            }
-            Verdict::PutBack { after, attempts, failure: _ } => {
-                held.attempts = *attempts;
-                held.due = later(now, *after);
-                held.token = None;
-                self.hold(id, held);
-            }
-            Verdict::Bury { reason, attempts, failure } => {
-                self.bytes -= held.event.body().len();
-                self.dead_count += 1;
-                let letter = DeadLetter {
-                    id,
-                    event: held.event,
-                    reason: *reason,
-                    failure: failure.clone(),
-                    attempts: *attempts,
-                    died_at: SystemTime::now(),
-                };
-                self.dead.insert(id, letter);
-            }
+        self.by_due.remove(&(held.due, id));
+        if let Verdict::PutBack { after, attempts, failure: _ } = &settlement.verdict {
+            held.attempts = *attempts;
+            held.due = later(now, *after);
+            held.token = None;
+            self.by_due.insert((held.due, id), place);
+            return true;
+        }
+        self.by_id.remove(&id);
+        let Held { event, key, .. } = self.held.remove(place);
+        self.bytes -= event.body().len();
+        if let Verdict::Bury { reason, attempts, failure } = &settlement.verdict {
+            self.dead_count += 1;
+            let letter = DeadLetter {
+                id,
+                event,
+                reason: *reason,
+                failure: failure.clone(),
+                attempts: *attempts,
+                died_at: SystemTime::now(),
+            };
+            self.dead.insert(id, Dead { letter, key });
+        } else {
+            self.delivered += 1;
+            self.guard.release(key, now);
         }
         true
     }
 
-    /// Forgets one dead letter.
-    fn forget(&mut self, id: EventId, now: Instant) -> Option<DeadLetter> {
-        let letter = self.dead.remove(&id)?;
-        self.guard.release(&letter.event, now);
-        Some(letter)
-    }
-
-    fn take_dead(&mut self, which: &Selection) -> Vec<DeadLetter> {
-        self.dead.extract_if(.., |_, letter| which.contains(letter)).map(|(_, l)| l).collect()
+    fn take_dead(&mut self, which: &Selection) -> Vec<Dead> {
+        let chosen = self.dead.extract_if(.., |_, dead| which.contains(&dead.letter));
+        chosen.map(|(_, dead)| dead).collect()
     }
 }
 
@@ -400,17 +426,20 @@ fn later(time: Instant, by: Duration) -> Instant {
 /// A queue in blocks: it grows without moving what it holds, and gives back the memory of what has left.
 struct Blocks<T> {
     blocks: VecDeque<VecDeque<T>>,
-    /// An empty block, so that a queue at the edge of two does not make one over and over.
-    spare: Option<VecDeque<T>>,
+    /// Empty blocks, so that a queue that is filled and emptied over and over does not make them anew.
+    spare: Vec<VecDeque<T>>,
     len: usize,
 }
 
 impl<T> Blocks<T> {
     /// How many items a block holds.
-    const BLOCK: usize = 256;
+    const BLOCK: usize = 64;
+
+    /// How many empty blocks are kept.
+    const SPARE: usize = 16;
 
     const fn new() -> Self {
-        Blocks { blocks: VecDeque::new(), spare: None, len: 0 }
+        Blocks { blocks: VecDeque::new(), spare: Vec::new(), len: 0 }
     }
 
     fn len(&self) -> usize {
@@ -422,25 +451,29 @@ impl<T> Blocks<T> {
     }
 
     fn push(&mut self, item: T) {
-        match self.blocks.back_mut() {
-            Some(block) if block.len() < block.capacity() => block.push_back(item),
-            _ => {
-                let spare = self.spare.take();
-                let mut block = spare.unwrap_or_else(|| VecDeque::with_capacity(Self::BLOCK));
-                block.push_back(item);
-                self.blocks.push_back(block);
-            }
-        }
         self.len += 1;
+        if let Some(block) = self.blocks.back_mut()
+            && block.len() < Self::BLOCK
+        {
+            block.push_back(item);
+            return;
+        }
+        let spare = self.spare.pop();
+        let mut block = spare.unwrap_or_else(|| VecDeque::with_capacity(Self::BLOCK));
+        block.push_back(item);
+        self.blocks.push_back(block);
     }
 
     fn pop(&mut self) -> Option<T> {
         let block = self.blocks.front_mut()?;
-        let item = block.pop_front();
-        if block.is_empty() {
-            self.spare = self.blocks.pop_front();
+        let item = block.pop_front()?;
+        self.len -= 1;
+        if block.is_empty()
+            && let Some(empty) = self.blocks.pop_front()
+            && self.spare.len() < Self::SPARE
+        {
+            self.spare.push(empty);
         }
-        self.len -= usize::from(item.is_some());
-        item
+        Some(item)
     }
 }

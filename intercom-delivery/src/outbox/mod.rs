@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use intercom_core::{DataEvent, async_trait};
 
-pub use collision::{CollisionGuard, Collisions, Placement};
+pub use collision::{CollisionGuard, CollisionKey, Collisions, Placement};
 pub use dead_letter::{DeadLetter, DeathReason, Failure, Selection, UnknownDeathReason};
-pub use error::{AcceptError, OutboxError};
+pub use error::{AcceptError, OutboxError, Unaccepted};
 pub use lease::{EventId, Lease, LeaseToken, Leased, Settlement, Verdict};
 pub use memory::{DEFAULT_CAPACITY, DEFAULT_DEAD_LETTERS, DEFAULT_MAX_BYTES, MemoryOutbox};
 pub use wake::Wake;
@@ -52,10 +52,10 @@ pub trait Outbox: Send + Sync {
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept).
-    fn try_accept(&self, event: &DataEvent, collisions: Collisions) -> Result<(), AcceptError> {
-        let _ = (event, collisions);
-        Err(AcceptError::Unsupported)
+    /// As [`accept`](Self::accept). The event is given back.
+    fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
+        let _ = collisions;
+        Err(Box::new(Unaccepted { event, error: AcceptError::Unsupported }))
     }
 
     /// Hands out events that are due, the longest due first, and at most so many. Nobody else is given them until
@@ -152,9 +152,9 @@ macro_rules! forward {
 
             fn try_accept(
                 &self,
-                event: &DataEvent,
+                event: DataEvent,
                 collisions: Collisions,
-            ) -> Result<(), AcceptError> {
+            ) -> Result<(), Box<Unaccepted>> {
                 O::try_accept(self, event, collisions)
             }
 

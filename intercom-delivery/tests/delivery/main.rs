@@ -1,6 +1,18 @@
 //! The engine through its public API, in virtual time.
 
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+
+mod chaos;
+mod collisions;
+mod contacts;
+mod dead_letters;
+mod endings;
+mod intake;
+mod names;
 mod outage;
 mod pacing;
-mod smoke;
+mod retries;
+mod scripted;
+mod status;
 mod support;
+mod telemetry;

@@ -11,6 +11,7 @@ mod contacts;
 mod environment;
 mod garbage;
 mod redirects;
+mod replacement;
 mod requests;
 mod secrets;
 mod server;

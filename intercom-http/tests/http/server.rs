@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
 /// What the server does once it has read a request.
@@ -18,6 +19,19 @@ pub(crate) enum Reply {
     BytesThenReset(Vec<u8>),
     /// Writes this, and keeps the connection open without a further byte.
     BytesThenSilence(Vec<u8>),
+    /// Comes to the barrier once to tell that the request is there, and a second time to be let on. Then writes
+    /// this, and waits for the next request.
+    HeldBytes(Arc<Barrier>, Vec<u8>),
+}
+
+impl Reply {
+    /// The same answer, held back at this barrier.
+    pub(crate) fn held(self, barrier: &Arc<Barrier>) -> Self {
+        match self {
+            Reply::Bytes(bytes) => Reply::HeldBytes(Arc::clone(barrier), bytes),
+            other => panic!("only a plain answer is held, not {other:?}"),
+        }
+    }
 }
 
 /// An answer with this status, these header lines and this body.
@@ -148,6 +162,11 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             Reply::BytesThenSilence(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 std::future::pending::<()>().await;
+            }
+            Reply::HeldBytes(barrier, bytes) => {
+                barrier.wait().await;
+                barrier.wait().await;
+                let _ = stream.write_all(&bytes).await;
             }
         }
     }

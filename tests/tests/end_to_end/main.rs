@@ -4,6 +4,7 @@
 
 mod answers;
 mod contacts;
+mod delivery;
 mod judgement;
 mod program;
 mod values;

@@ -1,0 +1,320 @@
+//! Handing events over to the engine, and delivering them through it.
+//!
+//! Handing over: an event of three fields, encoded, checked and accepted by an engine whose transport never answers,
+//! with its contact named anew each time. Next to it stands a bounded Tokio channel that takes the same bytes, made
+//! beforehand, and hands them to nobody. Both start empty in each round, and hold the round's events at its end.
+//! Bounds: at most 1 µs (median) and 3 heap allocations an event.
+//!
+//! Delivering: events of two fields, handed over one after the other and delivered with 32 requests in flight, to a
+//! server that answers 202 at once, from the first hand-over to the end of a flush. The baseline is a bare loop around
+//! a reqwest client, 32 at a time, whose one body was made beforehand. The server is another process, reached over
+//! loopback by plain HTTP/1.1. Bounds: at least 0.85 of the baseline's events a second; at most 1.15 of its CPU time; at
+//! most 5 heap allocations more an event.
+//!
+//! A slow server, which answers after 50 ms. Bound: at least 0.95 of what 32 in flight allow, which is 640 events a
+//! second. The bare loop stands next to it.
+//!
+//! Command: `cargo bench -p benches --bench delivery`
+
+#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+
+use std::cell::Cell;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use benches::{
+    Bare, Bound, Cost, Cpu, Report, Server, TOKEN, count_allocations, in_turn, microseconds,
+    nanoseconds, send_side_by_side, table,
+};
+use bytes::Bytes;
+use intercom_core::{
+    Contact, DataEvent, IntercomEvent, Receipt, SendError, Timestamp, Tracker, Transport,
+    async_trait,
+};
+use intercom_delivery::{Delivery, MemoryOutbox};
+use intercom_http::HttpTransport;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc;
+
+const IN_FLIGHT: usize = 32;
+
+const RIGHT: &str = "the settings are right";
+const ACCEPTED: &str = "there is room, and the event is valid";
+
+#[derive(IntercomEvent)]
+#[event(name = "project_created")]
+struct ProjectCreated {
+    project_id: u64,
+    project_name: &'static str,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "invoice_paid")]
+struct InvoicePaid {
+    invoice_id: u64,
+    plan: &'static str,
+    seats: u32,
+}
+
+const INVOICE_PAID: InvoicePaid = InvoicePaid { invoice_id: 4_711, plan: "premium", seats: 12 };
+
+fn main() -> ExitCode {
+    Server::run_if_told();
+    let mut report = Report::from_args();
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime can be made");
+    hand_over(&mut report, &runtime);
+    deliver(&mut report, &runtime);
+    deliver_slowly(&mut report, &runtime);
+    report.finish()
+}
+
+/// Takes events, and is never done with them.
+struct Silent;
+
+#[async_trait]
+impl Transport for Silent {
+    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+        std::future::pending().await
+    }
+}
+
+fn hand_over(report: &mut Report, runtime: &Runtime) {
+    const ROUNDS: usize = 300;
+    const EVENTS: usize = 5_000;
+
+    let addresses: Vec<String> =
+        (0..EVENTS).map(|number| format!("user-{number}@example.com")).collect();
+    let time = Timestamp::from_unix_seconds(1_700_000_000);
+    let body = DataEvent::new(&INVOICE_PAID, Contact::email(&addresses[EVENTS - 1]), time);
+    let body = body.expect("the event is valid").body().clone();
+
+    let start = || {
+        let outbox = MemoryOutbox::new().capacity(2 * EVENTS);
+        let delivery = Delivery::builder(Silent).outbox(outbox).start().expect(RIGHT);
+        let tracker = delivery.tracker();
+        (delivery, tracker)
+    };
+    let by_send = async |tracker: &Tracker| {
+        for address in &addresses {
+            let contact = Contact::email(address);
+            tracker.for_contact(contact).send(&INVOICE_PAID).await.expect(ACCEPTED);
+        }
+    };
+    let by_try_send = |tracker: &Tracker| {
+        for address in &addresses {
+            let contact = Contact::email(address);
+            tracker.for_contact(contact).try_send(&INVOICE_PAID).expect(ACCEPTED);
+        }
+    };
+    let by_channel = async |channel: &mpsc::Sender<Bytes>| {
+        for _ in 0..EVENTS {
+            channel.send(body.clone()).await.expect("it is open");
+        }
+    };
+
+    let [channel, send, try_send] = in_turn(
+        ROUNDS,
+        [
+            &mut || {
+                runtime.block_on(async {
+                    let (channel, _receiver) = mpsc::channel(EVENTS);
+                    Cost::of_async(Cpu::Thread, async || by_channel(&channel).await).await
+                })
+            },
+            &mut || {
+                runtime.block_on(async {
+                    let (_delivery, tracker) = start();
+                    Cost::of_async(Cpu::Thread, async || by_send(&tracker).await).await
+                })
+            },
+            &mut || {
+                runtime.block_on(async {
+                    let (_delivery, tracker) = start();
+                    Cost::of_async(Cpu::Thread, async || by_try_send(&tracker)).await
+                })
+            },
+        ],
+    );
+    let counted = |send: bool| {
+        let mut allocations = 0.0;
+        runtime.block_on(async {
+            let (_delivery, tracker) = start();
+            let counted = match send {
+                true => {
+                    // Counting takes no future: what is handed over never waits, so one poll is all.
+                    let mut sending = Box::pin(tokio::task::unconstrained(by_send(&tracker)));
+                    count_allocations(|| {
+                        let done = futures_util::FutureExt::now_or_never(&mut sending);
+                        done.expect("there is room");
+                    })
+                }
+                false => count_allocations(|| by_try_send(&tracker)),
+            };
+            allocations = (counted.allocated + counted.reallocated) as f64 / EVENTS as f64;
+        });
+        allocations
+    };
+    let (send_allocations, try_send_allocations) = (counted(true), counted(false));
+
+    println!("handing over; {ROUNDS} rounds of {EVENTS} events of three fields");
+    let each = |rounds: &benches::Rounds| rounds.median(wall) / EVENTS as f64;
+    let row = |name: &str, rounds: &benches::Rounds, allocations: Option<f64>| {
+        [
+            name.to_owned(),
+            nanoseconds(each(rounds)),
+            format!("{:.2}", rounds.ratio(&channel, wall).median),
+            allocations.map_or("-".to_owned(), |number| format!("{number:.2}")),
+        ]
+    };
+    table(
+        ["", "an event", "ratio", "allocations an event"],
+        &[
+            row("Tokio channel, bytes made beforehand", &channel, None),
+            row("tracker.for_contact(…).send(…).await", &send, Some(send_allocations)),
+            row("tracker.for_contact(…).try_send(…)", &try_send, Some(try_send_allocations)),
+        ],
+    );
+    report.number("microseconds to send", each(&send) * 1e6, Bound::AtMost(1.0));
+    report.number("microseconds to try_send", each(&try_send) * 1e6, Bound::AtMost(1.0));
+    report.number("allocations of send", send_allocations, Bound::AtMost(3.0));
+    report.number("allocations of try_send", try_send_allocations, Bound::AtMost(3.0));
+    println!();
+}
+
+/// A delivery to a server, and what it takes to hand events over to it.
+struct Ours {
+    delivery: Delivery,
+    tracker: Tracker,
+    contacts: Vec<Contact>,
+    /// Each round has a second of its own, so that no event collides with one of another round.
+    second: Cell<i64>,
+}
+
+impl Ours {
+    fn start(server: &Server, events: usize) -> Ours {
+        let transport = HttpTransport::builder(TOKEN).base_url(server.url()).build();
+        let delivery = Delivery::builder(transport.expect(RIGHT)).concurrency(IN_FLIGHT);
+        let delivery = delivery.start().expect(RIGHT);
+        let tracker = delivery.tracker();
+        let contacts = (0..events).map(Contact::user_id).collect();
+        Ours { delivery, tracker, contacts, second: Cell::new(1_700_000_000) }
+    }
+
+    async fn deliver(&self) {
+        let event = ProjectCreated { project_id: 7, project_name: "Apollo" };
+        let time = Timestamp::from_unix_seconds(self.second.replace(self.second.get() + 1));
+        let before = self.delivery.ledger().delivered;
+        for contact in &self.contacts {
+            let tracker = self.tracker.for_contact(contact.clone());
+            tracker.send_at(&event, time).await.expect(ACCEPTED);
+        }
+        let report = self.delivery.flush().await;
+        assert_eq!(report.delivered - before, self.contacts.len() as u64);
+    }
+}
+
+/// The bare loop with the same event.
+fn bare(server: &Server) -> Bare {
+    let event = ProjectCreated { project_id: 7, project_name: "Apollo" };
+    let time = Timestamp::from_unix_seconds(1_700_000_000);
+    let event = DataEvent::new(&event, Contact::user_id(100), time).expect("the event is valid");
+    Bare::new(server.url(), event.body().clone())
+}
+
+fn deliver(report: &mut Report, runtime: &Runtime) {
+    const ROUNDS: usize = 200;
+    const EVENTS: usize = 1_000;
+
+    let server = Server::start(Duration::ZERO).expect("the server starts");
+    let bare = bare(&server);
+    let ours = runtime.block_on(async { Ours::start(&server, EVENTS) });
+    let by_bare = || {
+        let bare = bare.clone();
+        send_side_by_side(runtime, IN_FLIGHT, EVENTS, move || bare.clone().send());
+    };
+    let by_ours = || runtime.block_on(ours.deliver());
+
+    let [baseline, delivery] = in_turn(
+        ROUNDS,
+        [&mut || Cost::of(Cpu::Process, by_bare), &mut || Cost::of(Cpu::Process, by_ours)],
+    );
+    let [bare_allocations, our_allocations] =
+        [count_allocations(by_bare), count_allocations(by_ours)]
+            .map(|counted| (counted.allocated + counted.reallocated) as f64 / EVENTS as f64);
+
+    println!("delivering, {IN_FLIGHT} in flight; {ROUNDS} rounds of {EVENTS} events");
+    let row = |name: &str, rounds: &benches::Rounds, allocations: f64| {
+        [
+            name.to_owned(),
+            format!("{:.0}", EVENTS as f64 / rounds.median(wall)),
+            format!("{:.3}", baseline.ratio(rounds, wall).median),
+            microseconds(rounds.median(cpu) / EVENTS as f64),
+            format!("{:.3}", rounds.ratio(&baseline, cpu).median),
+            format!("{allocations:.2}"),
+        ]
+    };
+    table(
+        ["", "events a second", "ratio", "CPU an event", "ratio", "allocations an event"],
+        &[
+            row("bare reqwest", &baseline, bare_allocations),
+            row("Delivery", &delivery, our_allocations),
+        ],
+    );
+    let throughput = baseline.ratio(&delivery, wall);
+    report.ratio("events a second", throughput, Bound::AtLeast(0.85));
+    report.ratio("CPU time", delivery.ratio(&baseline, cpu), Bound::AtMost(1.15));
+    let more = our_allocations - bare_allocations;
+    report.number("allocations more", more, Bound::AtMost(5.0));
+    println!();
+}
+
+fn deliver_slowly(report: &mut Report, runtime: &Runtime) {
+    const ROUNDS: usize = 5;
+    const EVENTS: usize = IN_FLIGHT * 40;
+    const ANSWERS_AFTER: Duration = Duration::from_millis(50);
+
+    let server = Server::start(ANSWERS_AFTER).expect("the server starts");
+    let bare = bare(&server);
+    let ours = runtime.block_on(async { Ours::start(&server, EVENTS) });
+    let by_bare = || {
+        let bare = bare.clone();
+        send_side_by_side(runtime, IN_FLIGHT, EVENTS, move || bare.clone().send());
+    };
+    let [baseline, delivery] = in_turn(
+        ROUNDS,
+        [&mut || Cost::of(Cpu::Process, by_bare), &mut || {
+            Cost::of(Cpu::Process, || runtime.block_on(ours.deliver()))
+        }],
+    );
+    let allowed = IN_FLIGHT as f64 / ANSWERS_AFTER.as_secs_f64();
+    println!(
+        "delivering to a server that answers after {} ms, {IN_FLIGHT} in flight; {ROUNDS} rounds of {EVENTS} events",
+        ANSWERS_AFTER.as_millis()
+    );
+    let rate = |rounds: &benches::Rounds| EVENTS as f64 / rounds.median(wall);
+    let row = |name: &str, rate: f64| {
+        [name.to_owned(), format!("{rate:.0}"), format!("{:.3}", rate / allowed)]
+    };
+    table(
+        ["", "events a second", "ratio"],
+        &[
+            row("what is allowed", allowed),
+            row("bare reqwest", rate(&baseline)),
+            row("Delivery", rate(&delivery)),
+        ],
+    );
+    report.number(
+        "events a second, of what is allowed",
+        rate(&delivery) / allowed,
+        Bound::AtLeast(0.95),
+    );
+}
+
+fn wall(cost: &Cost) -> f64 {
+    cost.wall
+}
+
+fn cpu(cost: &Cost) -> f64 {
+    cost.cpu
+}

@@ -1,0 +1,209 @@
+//! Two events that Intercom would take for one.
+
+use std::time::Duration;
+
+use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+use intercom_delivery::{Collisions, Delivery, Selection};
+use tokio::time::sleep;
+
+use crate::scripted::{Act, MINUTE, SECOND, Scripted, assert_ledger, guarded, number_of, send};
+
+const AT: i64 = 1_700_000_000;
+
+/// An event of Ada's at this second.
+fn ada(name: &str, number: u64, second: i64) -> DataEvent {
+    let event = DynamicEvent::new(name).unwrap().with("number", number).unwrap();
+    let second = Timestamp::from_unix_seconds(second);
+    DataEvent::new(&event, Contact::email("Ada@Example.com"), second).unwrap()
+}
+
+/// The numbers and seconds of what was taken.
+fn taken(transport: &Scripted) -> Vec<(u64, i64)> {
+    let taken = transport.taken();
+    let mut taken: Vec<_> = taken
+        .iter()
+        .map(|event| (number_of(event), event.created_at().unix_seconds() - AT))
+        .collect();
+    taken.sort_unstable();
+    taken
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_events_of_one_second_are_two_events() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        let tracker = delivery.tracker().for_contact(Contact::email("ada@example.com"));
+        for number in [0, 1] {
+            let event = DynamicEvent::new("tested").unwrap().with("number", number).unwrap();
+            tracker.send_at(&event, Timestamp::from_unix_seconds(AT)).await.unwrap();
+        }
+        assert_eq!(delivery.flush().await.delivered, 2);
+        assert_eq!(taken(&transport), [(0, 0), (1, 1)]);
+        let body = transport.taken()[1].to_json();
+        assert_eq!(body["created_at"], AT + 1);
+        assert_eq!(body["metadata"]["number"], 1);
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.moved, ledger.collided), (1, 0));
+        assert_ledger(&ledger, 2, 0, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_as_come_each_get_a_second_of_their_own() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        // The second that the first ones would be moved to is taken by one of its own.
+        send(&delivery, ada("tested", 100, AT + 2)).await;
+        for number in 0..20 {
+            // Names and addresses are the same in any case.
+            let name = ["tested", "Tested"][number as usize % 2];
+            send(&delivery, ada(name, number, AT)).await;
+        }
+        let many: Vec<_> = (20..30).map(|number| ada("tested", number, AT)).collect();
+        delivery.send_all(&many).await.unwrap();
+        assert_eq!(delivery.flush().await.delivered, 31);
+        let mut seconds: Vec<_> = taken(&transport).iter().map(|(_, second)| *second).collect();
+        seconds.sort_unstable();
+        assert_eq!(seconds, (0..31).collect::<Vec<_>>());
+        assert_eq!(delivery.ledger().moved, 29);
+        // Others are none of their business.
+        send(&delivery, ada("other", 40, AT)).await;
+        let event = DynamicEvent::new("tested").unwrap().with("number", 41).unwrap();
+        let at = Timestamp::from_unix_seconds(AT);
+        let bob = Contact::email("bob@example.com");
+        send(&delivery, DataEvent::new(&event, bob, at).unwrap()).await;
+        let _ = delivery.flush().await;
+        assert_eq!(delivery.ledger().moved, 29);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_keeps_them_has_them_counted() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery =
+            Delivery::builder(transport.clone()).collisions(Collisions::Keep).start().unwrap();
+        for number in 0..5 {
+            send(&delivery, ada("tested", number, AT)).await;
+        }
+        assert_eq!(delivery.flush().await.delivered, 5);
+        assert!(taken(&transport).iter().all(|(_, second)| *second == 0));
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.moved, ledger.collided), (0, 4));
+        send(&delivery, ada("tested", 6, AT)).await;
+        assert_eq!(delivery.ledger().collided, 5);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_sent_again_is_never_moved() {
+    guarded(async {
+        let transport = Scripted::new(|call| match call.before {
+            0..5 => Act::status(503),
+            _ => Act::taken(),
+        });
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        send(&delivery, ada("tested", 0, AT)).await;
+        send(&delivery, ada("tested", 1, AT)).await;
+        let report = delivery.flush().await;
+        assert_eq!(report.delivered, 2);
+        let attempts = transport.attempts();
+        assert_eq!(attempts.len(), 12);
+        for attempt in attempts {
+            let number = i64::try_from(number_of(&attempt.event)).unwrap();
+            assert_eq!(attempt.event.created_at().unix_seconds(), AT + number);
+        }
+        assert_eq!(delivery.ledger().moved, 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redriven_event_is_never_moved_and_its_second_stays_its_own() {
+    guarded(async {
+        let transport = Scripted::queue([Act::status(422)]);
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        send(&delivery, ada("tested", 0, AT)).await;
+        assert_eq!(delivery.flush().await.dead, 1);
+        // However long it lies there.
+        sleep(30 * MINUTE).await;
+        send(&delivery, ada("tested", 1, AT)).await;
+        assert_eq!(delivery.flush().await.delivered, 1);
+        sleep(30 * MINUTE).await;
+        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.flush().await.delivered, 2);
+        assert_eq!(taken(&transport), [(0, 0), (1, 1)]);
+        assert_eq!(delivery.ledger().moved, 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivered_event_is_remembered_for_two_minutes() {
+    guarded(async {
+        // At whatever moment the memory was turned over before.
+        for offset in [0, 1, 60, 119, 120, 121, 200, 500] {
+            let transport = Scripted::taking();
+            let delivery = Delivery::builder(transport.clone()).start().unwrap();
+            send(&delivery, ada("other", 0, AT)).await;
+            let _ = delivery.flush().await;
+            sleep(Duration::from_secs(offset)).await;
+            send(&delivery, ada("tested", 0, AT)).await;
+            let _ = delivery.flush().await;
+            for number in 0..23 {
+                sleep(5 * SECOND).await;
+                send(&delivery, ada("another", number, AT + 1000 * number as i64)).await;
+                let _ = delivery.flush().await;
+            }
+            sleep(4 * SECOND).await;
+            // 119 seconds have passed.
+            send(&delivery, ada("tested", 1, AT)).await;
+            let _ = delivery.flush().await;
+            assert_eq!(delivery.ledger().moved, 1, "after {offset} s");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delivered_event_is_not_remembered_for_ever() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        for number in 0..3 {
+            send(&delivery, ada("tested", number, AT)).await;
+            let _ = delivery.flush().await;
+            sleep(5 * MINUTE).await;
+        }
+        assert!(taken(&transport).iter().all(|(_, second)| *second == 0));
+        assert_eq!(delivery.ledger().moved, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_was_refused_takes_no_second() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let outbox = intercom_delivery::MemoryOutbox::new().capacity(1);
+        let delivery = Delivery::builder(transport.clone())
+            .outbox(outbox)
+            .backpressure(intercom_delivery::Backpressure::Refuse)
+            .start()
+            .unwrap();
+        send(&delivery, ada("other", 0, AT)).await;
+        let refused = delivery.tracker().send_prepared(ada("tested", 1, AT)).await;
+        assert!(refused.is_err());
+        let _ = delivery.flush().await;
+        send(&delivery, ada("tested", 1, AT)).await;
+        let _ = delivery.flush().await;
+        assert_eq!(taken(&transport), [(0, 0), (1, 0)]);
+        assert_eq!(delivery.ledger().moved, 0);
+    })
+    .await;
+}

@@ -1,0 +1,505 @@
+//! Contacts that Intercom does not know.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use intercom_core::{Contact, ContactCreation, ErrorKind};
+use intercom_delivery::{
+    DeathReason, Delivery, DeliveryBuilder, LineStatus, RetryPolicy, Selection, UnknownContact,
+};
+use tokio::time::{Instant, sleep};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::scripted::{
+    Act, Call, CreateCall, Created, HOUR, Logs, MINUTE, SECOND, Scripted, Sent, UnreliableOutbox,
+    answer, event, guarded, lock, made, numbers, send,
+};
+
+/// Who is known, and from when on.
+type Known = Arc<Mutex<HashMap<Contact, Duration>>>;
+
+fn is_known(known: &Known, call: &Call<'_>) -> bool {
+    lock(known).get(call.event.contact()).is_some_and(|since| *since <= call.at)
+}
+
+/// An Intercom that knows nobody until told, and knows whom it created after so long.
+fn forgetful(
+    race: Duration,
+    create: impl Fn(&CreateCall<'_>) -> Created + Send + Sync + 'static,
+) -> (Scripted, Known) {
+    let known = Known::default();
+    let (sees, learns) = (known.clone(), known.clone());
+    let transport = Scripted::new(move |call| answer_if_known(&sees, call));
+    let transport = transport.creating(move |call| {
+        let act = create(call);
+        let takes = match &act {
+            Act::End(Ok(_)) => Some(Duration::ZERO),
+            Act::Late(takes, Ok(_)) => Some(*takes),
+            _ => None,
+        };
+        if let Some(takes) = takes {
+            lock(&learns).entry(call.contact.clone()).or_insert(call.at + takes + race);
+        }
+        act
+    });
+    (transport, known)
+}
+
+fn answer_if_known(known: &Known, call: &Call<'_>) -> Sent {
+    match is_known(known, call) {
+        true => Act::taken_after(SECOND / 20),
+        false => Act::Late(SECOND / 20, Err(answer(404))),
+    }
+}
+
+fn creating(transport: &Scripted) -> DeliveryBuilder {
+    Delivery::builder(transport.clone()).unknown_contact(UnknownContact::Create)
+}
+
+/// Sends events of this contact, and gives why all of them ended in the dead letters.
+async fn ends_as(create: impl Fn() -> Created + Send + Sync + 'static) -> (DeathReason, String) {
+    let (transport, _) = forgetful(Duration::ZERO, move |_| create());
+    let delivery = creating(&transport).start().unwrap();
+    for number in 0..20 {
+        send(&delivery, made("tested", Contact::user_id("lost"), number)).await;
+    }
+    let report = delivery.flush().await;
+    assert_eq!((report.delivered, report.dead, report.pending), (0, 20, 0));
+    assert!(transport.elapsed() < MINUTE, "{:?}", transport.elapsed());
+    let letters = delivery.dead_letters(None, 100).await.unwrap();
+    let reason = letters[0].reason;
+    assert!(letters.iter().all(|letter| letter.reason == reason), "{letters:?}");
+    assert_eq!(delivery.ledger().deaths.of(reason), 20);
+    let failure = letters[0].failure.as_ref().unwrap();
+    (reason, failure.message.clone())
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::status(404));
+        let delivery = Delivery::builder(transport.clone())
+            .unknown_contact(UnknownContact::RetryFor(90 * SECOND))
+            .start()
+            .unwrap();
+        send(&delivery, event(1)).await;
+        sleep(20 * SECOND).await;
+        // Each event's time begins when it is first found unknown.
+        send(&delivery, event(2)).await;
+        assert_eq!(delivery.flush().await.dead, 2);
+        for (number, first) in [(1, Duration::ZERO), (2, 20 * SECOND)] {
+            let at = transport.attempts_of(number);
+            assert_eq!(at[0], first);
+            let last = *at.last().unwrap();
+            assert!((90 * SECOND..91 * SECOND).contains(&(last - first)), "{at:?}");
+            assert!((3..40).contains(&at.len()), "{at:?}");
+        }
+        for letter in delivery.dead_letters(None, 10).await.unwrap() {
+            assert_eq!(letter.reason, DeathReason::UnknownContact);
+            assert_eq!(letter.failure.unwrap().status, Some(404));
+        }
+        assert!(transport.creations().is_empty());
+
+        // A redriven one begins anew.
+        let begun = transport.elapsed();
+        delivery.redrive(Selection::All).await.unwrap();
+        assert_eq!(delivery.flush().await.dead, 2);
+        assert!(transport.elapsed() - begun >= 90 * SECOND);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_contact_that_appears_in_time_gets_its_events() {
+    guarded(async {
+        let (transport, known) = forgetful(Duration::ZERO, |_| Act::fails(ErrorKind::Unsupported));
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        lock(&known).insert(Contact::user_id(1), 30 * SECOND);
+        lock(&known).insert(Contact::user_id(2), 90 * SECOND);
+        send(&delivery, event(1)).await;
+        send(&delivery, event(2)).await;
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (1, 1));
+        assert_eq!(numbers(&transport.taken()), [1]);
+        assert!(transport.attempts().iter().all(|attempt| {
+            attempt.event.body() == event(1).body() || attempt.event.body() == event(2).body()
+        }));
+    })
+    .await;
+}
+
+/// The policy says for how long, and the retry policy how often at most.
+#[tokio::test(start_paused = true)]
+async fn an_unknown_contact_spends_no_more_attempts_than_there_are() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::status(404));
+        let delivery = Delivery::builder(transport.clone())
+            .unknown_contact(UnknownContact::RetryFor(HOUR))
+            .retry(RetryPolicy::new().max_attempts(3))
+            .start()
+            .unwrap();
+        send(&delivery, event(1)).await;
+        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(transport.attempts().len(), 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_is_created_once_however_many_events_wait_for_it() {
+    guarded(async {
+        for takes in [Duration::ZERO, 2 * SECOND] {
+            let (transport, _) =
+                forgetful(Duration::ZERO, move |_| Act::Late(takes, Ok(ContactCreation::Created)));
+            let delivery = creating(&transport).start().unwrap();
+            for number in 0..1000 {
+                let contact = Contact::email(format!("{}@example.com", number % 3));
+                send(&delivery, made("tested", contact, number)).await;
+            }
+            let report = delivery.flush().await;
+            assert_eq!((report.delivered, report.dead, report.pending), (1000, 0, 0));
+            assert_eq!(transport.creations().len(), 3);
+            assert_eq!(numbers(&transport.taken()), (0..1000).collect::<Vec<_>>());
+            assert!(delivery.status().contact_creation.is_none());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_unknown_contacts_are_each_created_once() {
+    guarded(async {
+        let (transport, _) =
+            forgetful(Duration::ZERO, |_| Act::Late(SECOND, Ok(ContactCreation::Created)));
+        let delivery = creating(&transport).concurrency(8).start().unwrap();
+        for number in 0..1000 {
+            send(&delivery, made("tested", Contact::user_id(number % 500), number)).await;
+        }
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (1000, 0));
+        assert_eq!(transport.creations().len(), 500);
+        assert_eq!(transport.taken().len(), 1000);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_may_be_unknown_for_a_moment_after_its_creation() {
+    guarded(async {
+        for creation in [ContactCreation::Created, ContactCreation::Existed] {
+            let (transport, _) = forgetful(2 * SECOND, move |_| Act::End(Ok(creation)));
+            let delivery =
+                creating(&transport).retry(RetryPolicy::new().max_attempts(1)).start().unwrap();
+            for number in 0..100 {
+                send(&delivery, made("tested", Contact::user_id(7), number)).await;
+            }
+            let report = delivery.flush().await;
+            assert_eq!((report.delivered, report.dead), (100, 0));
+            assert_eq!(transport.creations().len(), 1);
+            assert!(transport.elapsed() < 10 * SECOND, "{:?}", transport.elapsed());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_that_cannot_be_had_ends_its_events_with_the_reason() {
+    guarded(async {
+        let (reason, message) = ends_as(|| Act::End(Ok(ContactCreation::Archived))).await;
+        assert_eq!(reason, DeathReason::ArchivedContact);
+        assert!(message.contains("unarchive it"));
+        let (reason, message) = ends_as(|| Act::status(409)).await;
+        assert_eq!(reason, DeathReason::AmbiguousContact);
+        assert!(message.contains("409"), "{message}");
+        let (reason, message) = ends_as(|| Act::status(422)).await;
+        assert_eq!(reason, DeathReason::ContactNotCreated);
+        assert!(message.contains("422"), "{message}");
+        let (reason, _) = ends_as(|| Act::fails(ErrorKind::InvalidContact)).await;
+        assert_eq!(reason, DeathReason::ContactNotCreated);
+        // The transport cannot create contacts at all.
+        let (reason, _) = ends_as(|| Act::fails(ErrorKind::Unsupported)).await;
+        assert_eq!(reason, DeathReason::UnknownContact);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_said_of_an_archived_contact_reads_well() {
+    guarded(async {
+        let (_, message) = ends_as(|| Act::End(Ok(ContactCreation::Archived))).await;
+        assert!(!message.contains("  "), "{message}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_fails_in_passing_is_tried_again() {
+    guarded(async {
+        let fails: [fn() -> Created; 6] = [
+            || Act::status(429),
+            || Act::status(503),
+            || Act::fails(ErrorKind::Timeout),
+            || Act::Hang,
+            || Act::PanicInPoll,
+            || Act::status(408),
+        ];
+        for fail in fails {
+            let (transport, _) = forgetful(Duration::ZERO, move |call| match call.before {
+                0 | 1 => fail(),
+                _ => Act::created(),
+            });
+            let delivery = creating(&transport).start().unwrap();
+            for number in 0..50 {
+                send(&delivery, made("tested", Contact::user_id(7), number)).await;
+            }
+            let report = delivery.flush().await;
+            assert_eq!((report.delivered, report.dead), (50, 0));
+            assert_eq!(transport.creations().len(), 3);
+            assert_eq!(transport.taken().len(), 50);
+            assert!(transport.elapsed() < 5 * MINUTE, "{:?}", transport.elapsed());
+        }
+    })
+    .await;
+}
+
+/// Who may send events may not always create contacts.
+fn forbidden_until(mended: Duration) -> (Scripted, Known) {
+    let (transport, known) = forgetful(Duration::ZERO, move |call| match call.at < mended {
+        true => Act::status(403),
+        false => Act::created(),
+    });
+    lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
+    (transport, known)
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_contacts_may_not_be_created_the_events_of_others_go_on() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::INFO);
+        let (transport, _) = forbidden_until(HOUR);
+        let delivery = creating(&transport).start().unwrap();
+        for number in 0..50 {
+            send(&delivery, made("tested", Contact::user_id("unknown"), number)).await;
+            send(&delivery, made("tested", Contact::user_id("known"), 100 + number)).await;
+        }
+        sleep(MINUTE).await;
+        assert_eq!(numbers(&transport.taken()), (100..150).collect::<Vec<_>>());
+        let status = delivery.status();
+        assert!(matches!(status.line, LineStatus::Open), "{status}");
+        let message = status.contact_creation.as_deref().unwrap();
+        assert!(message.contains("403") && message.contains("check the workspace's plan"));
+        assert!(status.to_string().contains("contacts are not created"), "{status}");
+
+        // It is found out by itself.
+        let begun = Instant::now();
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (100, 0));
+        assert!(begun.elapsed() < HOUR + 6 * MINUTE);
+        assert!(delivery.status().contact_creation.is_none());
+        assert_eq!(logs.lines("contacts are not created until this is mended").len(), 1);
+        // An hour of waiting was not an hour of asking.
+        assert!(transport.creations().len() < 40, "{}", transport.creations().len());
+        assert!(transport.attempts().len() < 3000, "{}", transport.attempts().len());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn contacts_are_created_at_once_when_delivery_is_resumed() {
+    guarded(async {
+        let (transport, _) = forbidden_until(30 * MINUTE);
+        let delivery = creating(&transport).start().unwrap();
+        for number in 0..5 {
+            send(&delivery, made("tested", Contact::user_id("unknown"), number)).await;
+        }
+        sleep(30 * MINUTE).await;
+        let begun = Instant::now();
+        delivery.resume();
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (5, 0));
+        assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
+    })
+    .await;
+}
+
+/// As the documentation of `max_attempts` says.
+#[tokio::test(start_paused = true)]
+async fn a_creation_that_needs_an_operator_spends_no_attempt() {
+    guarded(async {
+        for status in [401, 403, 429] {
+            let (transport, known) = forgetful(Duration::ZERO, move |call| match call.before {
+                0..3 => Act::status(status),
+                _ => Act::created(),
+            });
+            transport.script(move |call| match is_known(&known, call) {
+                true if call.before >= 5 => Act::taken(),
+                true => Act::status(503),
+                false => Act::status(404),
+            });
+            let delivery =
+                creating(&transport).retry(RetryPolicy::new().max_attempts(3)).start().unwrap();
+            send(&delivery, event(1)).await;
+            let report = delivery.flush().await;
+            let letters = delivery.dead_letters(None, 1).await.unwrap();
+            assert_eq!((report.delivered, report.dead), (1, 0), "{status}: {letters:?}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_does_not_complain_of_creation_when_intercom_lets_us_again() {
+    guarded(async {
+        let (transport, _) = forgetful(Duration::ZERO, |call| match call.at < MINUTE {
+            true => Act::status(403),
+            false => Act::End(Ok(ContactCreation::Archived)),
+        });
+        let delivery = creating(&transport).start().unwrap();
+        send(&delivery, event(1)).await;
+        sleep(SECOND).await;
+        assert!(delivery.status().contact_creation.is_some());
+        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(delivery.status().contact_creation, None);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wrong_token_at_a_creation_stops_the_line() {
+    guarded(async {
+        let (transport, known) = forgetful(Duration::ZERO, |call| match call.at < 10 * SECOND {
+            true => Act::status(401),
+            false => Act::created(),
+        });
+        lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
+        let delivery = creating(&transport).start().unwrap();
+        send(&delivery, made("tested", Contact::user_id("unknown"), 1)).await;
+        sleep(SECOND).await;
+        let status = delivery.status();
+        let LineStatus::Stopped(trouble) = &status.line else { panic!("{status}") };
+        assert_eq!(trouble.kind, Some(ErrorKind::Unauthorized));
+        assert!(status.contact_creation.is_none(), "{status}");
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (1, 0));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_that_stays_unknown_after_its_creation_ends_its_events() {
+    guarded(async {
+        let (transport, _) = forgetful(1000 * HOUR, |_| Act::created());
+        let delivery = creating(&transport).start().unwrap();
+        send(&delivery, event(1)).await;
+        assert_eq!(delivery.flush().await.dead, 1);
+        assert!((30 * SECOND..MINUTE).contains(&transport.elapsed()));
+        assert_eq!(transport.creations().len(), 1);
+        let letter = &delivery.dead_letters(None, 1).await.unwrap()[0];
+        assert_eq!(letter.reason, DeathReason::UnknownContact);
+        assert_eq!(letter.failure.as_ref().unwrap().status, Some(404));
+    })
+    .await;
+}
+
+/// And not one event in half a minute, each with a creation of its own.
+#[tokio::test(start_paused = true)]
+async fn a_contact_that_stays_unknown_ends_all_of_its_events_without_a_creation_for_each() {
+    guarded(async {
+        let (transport, _) = forgetful(1000 * HOUR, |_| Act::created());
+        let delivery = creating(&transport).start().unwrap();
+        for number in 0..50 {
+            send(&delivery, made("tested", Contact::user_id(7), number)).await;
+        }
+        assert_eq!(delivery.flush().await.dead, 50);
+        let (took, creations) = (transport.elapsed(), transport.creations().len());
+        assert!(took < 3 * MINUTE && creations <= 3, "{took:?}, {creations} creations");
+    })
+    .await;
+}
+
+/// A contact that was created here, and deleted in Intercom since, is as unknown as any.
+#[tokio::test(start_paused = true)]
+async fn a_contact_that_was_deleted_since_is_created_again() {
+    guarded(async {
+        let (transport, known) = forgetful(Duration::ZERO, |_| Act::created());
+        let delivery = creating(&transport).start().unwrap();
+        send(&delivery, made("tested", Contact::user_id(7), 1)).await;
+        assert_eq!(delivery.flush().await.delivered, 1);
+        sleep(24 * HOUR).await;
+        lock(&known).clear();
+        send(&delivery, made("tested", Contact::user_id(7), 2)).await;
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (2, 0));
+    })
+    .await;
+}
+
+/// An event that waits for its contact longer than it is leased is not sent twice for that.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_waits_long_for_its_contact_is_sent_once() {
+    guarded(async {
+        let (transport, known) = forgetful(Duration::ZERO, |_| Act::created());
+        lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
+        let delivery = creating(&transport).start().unwrap();
+        send(&delivery, made("tested", Contact::user_id("known"), 1)).await;
+        assert_eq!(delivery.flush().await.delivered, 1);
+        // Together: one finds its contact unknown, the other that there is a pause of ten minutes.
+        let paused = answer(429).with_retry_after(10 * MINUTE);
+        let paused = Mutex::new(Some(paused));
+        transport.script(move |call| {
+            if call.event.contact() == &Contact::user_id("limited")
+                && let Some(error) = lock(&paused).take()
+            {
+                return Act::End(Err(error));
+            }
+            match is_known(&known, call) {
+                true => Act::taken_after(SECOND / 20),
+                false => Act::status(404),
+            }
+        });
+        send(&delivery, made("tested", Contact::user_id("unknown"), 2)).await;
+        send(&delivery, made("tested", Contact::user_id("limited"), 3)).await;
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (3, 0));
+        let sent = transport.taken();
+        assert_eq!(numbers(&sent), [1, 2, 3]);
+        assert!(transport.elapsed() > 10 * MINUTE);
+    })
+    .await;
+}
+
+/// Those that there is no place for wait somewhere else, and are not taken out and put back all the time: that is
+/// work for nothing, and with an outbox on a disk a lot of it.
+#[tokio::test(start_paused = true)]
+async fn while_a_contact_is_created_its_many_events_are_left_alone() {
+    guarded(async {
+        let (transport, _) =
+            forgetful(Duration::ZERO, |_| Act::Late(50 * SECOND, Ok(ContactCreation::Created)));
+        let outbox = UnreliableOutbox::new();
+        let delivery = creating(&transport).outbox(outbox.clone()).start().unwrap();
+        let many: Vec<_> =
+            (0..5000).map(|number| made("tested", Contact::user_id(7), number)).collect();
+        delivery.send_all(&many).await.unwrap();
+        assert_eq!(delivery.flush().await.delivered, 5000);
+        assert_eq!(transport.creations().len(), 1);
+        let leased = outbox.leased();
+        assert!(leased < 5 * 5000, "5000 events were leased {leased} times");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tracker_creates_contacts_through_the_transport() {
+    guarded(async {
+        let (transport, _) = forgetful(Duration::ZERO, |_| Act::created());
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        let ada = Contact::email("ada@example.com");
+        let creation = delivery.tracker().create_contact(&ada).await.unwrap();
+        assert_eq!(creation, ContactCreation::Created);
+        assert_eq!(transport.creations().len(), 1);
+        send(&delivery, made("tested", ada, 1)).await;
+        assert_eq!(delivery.flush().await.delivered, 1);
+    })
+    .await;
+}

@@ -1,0 +1,272 @@
+//! What was not delivered: told once, readable, and sent again or forgotten on demand.
+
+use std::sync::{Arc, Mutex};
+
+use intercom_core::Contact;
+use intercom_delivery::{
+    DeadLetter, DeathReason, Delivery, DeliveryBuilder, EventId, MemoryOutbox, Outbox, Selection,
+};
+use tokio::time::sleep;
+
+use crate::scripted::{
+    Act, MINUTE, SECOND, Scripted, assert_ledger, guarded, lock, named, numbers, send,
+};
+
+type Told = Arc<Mutex<Vec<DeadLetter>>>;
+
+/// Keeps what the hook is told, and holds that it is in the outbox by then.
+fn hooked(builder: DeliveryBuilder, outbox: &Arc<MemoryOutbox>) -> (Delivery, Told) {
+    let told = Told::default();
+    let (keeps, sees) = (told.clone(), outbox.clone());
+    let delivery = builder
+        .outbox(outbox.clone())
+        .on_dead_letter(move |letter| {
+            let counts = sees.counts();
+            assert!(counts.is_balanced() && counts.dead_letters > 0);
+            assert!(counts.oldest_pending != Some(letter.id));
+            lock(&keeps).push(letter.clone());
+        })
+        .start()
+        .unwrap();
+    (delivery, told)
+}
+
+/// An Intercom that refuses what begins with `bad`, knows nobody with an odd number, and panics over 50.
+fn picky() -> Scripted {
+    Scripted::new(|call| {
+        let number: u64 = call.event.contact().as_user_id().unwrap().parse().unwrap();
+        match number {
+            50 => Act::PanicInPoll,
+            _ if call.event.name().starts_with("bad") => Act::status(422),
+            _ if number % 2 == 1 => Act::status(404),
+            _ => Act::taken(),
+        }
+    })
+}
+
+async fn forty(delivery: &Delivery) {
+    for number in 0..40 {
+        let name = if number < 10 { "bad_one" } else { "good" };
+        send(delivery, named(name, number)).await;
+    }
+    send(delivery, named("good", 50)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_death_is_told_once_and_when_it_is_safe() {
+    guarded(async {
+        let outbox = Arc::new(MemoryOutbox::new());
+        let builder = Delivery::builder(picky())
+            .unknown_contact(intercom_delivery::UnknownContact::RetryFor(10 * SECOND));
+        let (delivery, told) = hooked(builder, &outbox);
+        forty(&delivery).await;
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (15, 26));
+        let letters = delivery.dead_letters(None, 100).await.unwrap();
+        let mut ids: Vec<_> = lock(&told).iter().map(|letter| letter.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, letters.iter().map(|letter| letter.id).collect::<Vec<_>>());
+        let ledger = delivery.ledger();
+        assert_eq!(ledger.deaths.of(DeathReason::Rejected), 10);
+        assert_eq!(ledger.deaths.of(DeathReason::UnknownContact), 15);
+        assert_eq!(ledger.deaths.of(DeathReason::Panic), 1);
+        assert_eq!(ledger.deaths.iter().map(|(_, number)| number).sum::<u64>(), 26);
+        // None of the hook.
+        assert_eq!(ledger.panics, 3);
+        for letter in lock(&told).iter() {
+            let shown = format!("{letter:?}");
+            assert!(!shown.contains("number"), "{shown}");
+            let same = letters.iter().find(|other| other.id == letter.id).unwrap();
+            assert_eq!(same.event, letter.event);
+            assert_eq!((same.reason, same.attempts), (letter.reason, letter.attempts));
+            assert_eq!(same.failure, letter.failure);
+        }
+        // Each death of an event is one.
+        assert_eq!(delivery.redrive(Selection::One(letters[0].id)).await.unwrap(), 1);
+        assert_eq!(delivery.flush().await.dead, 26);
+        assert_eq!(lock(&told).len(), 27);
+        assert_eq!(delivery.ledger().deaths.of(DeathReason::Rejected), 11);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_read_in_pages() {
+    guarded(async {
+        let delivery = Delivery::builder(Scripted::new(|_| Act::status(422))).start().unwrap();
+        for number in 0..25 {
+            send(&delivery, named("bad", number)).await;
+        }
+        let _ = delivery.flush().await;
+        let mut read = Vec::new();
+        let mut after = None;
+        loop {
+            let page = delivery.dead_letters(after, 10).await.unwrap();
+            let Some(last) = page.last() else { break };
+            assert!(page.len() <= 10);
+            after = Some(last.id);
+            read.extend(page);
+        }
+        let ids: Vec<_> = read.iter().map(|letter| letter.id).collect();
+        assert_eq!(ids, (0..25).map(EventId).collect::<Vec<_>>());
+        assert!(delivery.dead_letters(None, 0).await.unwrap().is_empty());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_redriven_one_by_name_by_reason_or_all() {
+    guarded(async {
+        let transport = picky();
+        let builder = Delivery::builder(transport.clone())
+            .unknown_contact(intercom_delivery::UnknownContact::DeadLetter);
+        let outbox = Arc::new(MemoryOutbox::new());
+        let (delivery, _) = hooked(builder, &outbox);
+        forty(&delivery).await;
+        assert_eq!(delivery.flush().await.dead, 26);
+        assert_ledger(&delivery.ledger(), 15, 26, 0);
+        transport.script(|_| Act::taken_after(SECOND));
+
+        assert_eq!(delivery.redrive(Selection::One(EventId(3))).await.unwrap(), 1);
+        assert_ledger(&delivery.ledger(), 15, 25, 1);
+        assert_eq!(delivery.flush().await.delivered, 16);
+        assert_eq!(delivery.redrive(Selection::One(EventId(3))).await.unwrap(), 0);
+        // One that was delivered is none.
+        assert_eq!(delivery.redrive(Selection::One(EventId(10))).await.unwrap(), 0);
+
+        assert_eq!(delivery.redrive(Selection::Name("BAD_one".into())).await.unwrap(), 9);
+        assert_eq!(delivery.flush().await.delivered, 25);
+        let unknown = Selection::Reason(DeathReason::UnknownContact);
+        assert_eq!(delivery.redrive(unknown).await.unwrap(), 15);
+        assert_eq!(delivery.flush().await.delivered, 40);
+        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.flush().await.delivered, 41);
+        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 0);
+        assert_ledger(&delivery.ledger(), 41, 0, 0);
+        let mut all = numbers(&transport.taken());
+        all.dedup();
+        assert_eq!((all.len(), transport.taken().len()), (41, 41));
+        // How often one died is not undone.
+        assert_eq!(delivery.ledger().deaths.iter().map(|(_, number)| number).sum::<u64>(), 26);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_redriven_event_begins_anew() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::status(503));
+        let delivery = Delivery::builder(transport.clone())
+            .retry(intercom_delivery::RetryPolicy::new().max_attempts(2).max_age(MINUTE))
+            .start()
+            .unwrap();
+        send(&delivery, named("tested", 1)).await;
+        assert_eq!(delivery.flush().await.dead, 1);
+        sleep(10 * MINUTE).await;
+        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.flush().await.dead, 1);
+        let letter = &delivery.dead_letters(None, 1).await.unwrap()[0];
+        assert_eq!((letter.reason, letter.attempts), (DeathReason::AttemptLimit, 2));
+        assert_eq!(transport.attempts().len(), 4);
+        let bodies: Vec<_> =
+            transport.attempts().iter().map(|attempt| attempt.event.body().clone()).collect();
+        assert!(bodies.iter().all(|body| *body == bodies[0]));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flush_waits_for_what_was_redriven_before() {
+    guarded(async {
+        let transport = Scripted::queue([Act::status(422)]);
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        for number in 0..3 {
+            send(&delivery, named("tested", number)).await;
+        }
+        let _ = delivery.flush().await;
+        transport.script(|_| Act::taken_after(SECOND));
+        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.flush().await.delivered, 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn they_are_purged_on_demand_and_the_ledger_remembers_them() {
+    guarded(async {
+        let transport = picky();
+        let builder = Delivery::builder(transport.clone())
+            .unknown_contact(intercom_delivery::UnknownContact::DeadLetter);
+        let delivery = builder.start().unwrap();
+        forty(&delivery).await;
+        assert_eq!(delivery.flush().await.dead, 26);
+        assert_eq!(delivery.purge(Selection::One(EventId(3))).await.unwrap(), 1);
+        assert_eq!(delivery.purge(Selection::Name("Bad_One".into())).await.unwrap(), 9);
+        let panic = Selection::Reason(DeathReason::Panic);
+        assert_eq!(delivery.purge(panic).await.unwrap(), 1);
+        assert_ledger(&delivery.ledger(), 15, 26, 0);
+        assert_eq!(delivery.dead_letters(None, 100).await.unwrap().len(), 15);
+        assert_eq!(delivery.purge(Selection::All).await.unwrap(), 15);
+        assert_eq!(delivery.purge(Selection::All).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 0);
+        assert!(delivery.dead_letters(None, 100).await.unwrap().is_empty());
+        assert_ledger(&delivery.ledger(), 15, 26, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn beyond_their_bound_the_oldest_is_purged_and_every_one_was_told() {
+    guarded(async {
+        for bound in [0, 1, 5] {
+            let outbox = MemoryOutbox::new().max_dead_letters(bound);
+            let told = Arc::new(Mutex::new(0));
+            let hook = told.clone();
+            let delivery = Delivery::builder(Scripted::new(|_| Act::status(422)))
+                .outbox(outbox)
+                .on_dead_letter(move |_| *lock(&hook) += 1)
+                .start()
+                .unwrap();
+            for number in 0..20 {
+                send(&delivery, named("bad", number)).await;
+            }
+            assert_eq!(delivery.flush().await.dead, 20);
+            let left = delivery.dead_letters(None, 100).await.unwrap();
+            let ids: Vec<_> = left.iter().map(|letter| letter.id.0).collect();
+            assert_eq!(ids, (20 - bound as u64..20).collect::<Vec<_>>());
+            assert_eq!(*lock(&told), 20);
+            assert_ledger(&delivery.ledger(), 0, 20, 0);
+        }
+    })
+    .await;
+}
+
+/// A hook that sends on is a common one.
+#[tokio::test(start_paused = true)]
+async fn the_hook_may_use_the_delivery() {
+    guarded(async {
+        let transport = Scripted::new(|call| match call.event.name() {
+            "died" => Act::taken(),
+            _ => Act::status(422),
+        });
+        let slot = Arc::new(Mutex::new(None::<intercom_core::Tracker>));
+        let sees = slot.clone();
+        let delivery = Delivery::builder(transport.clone())
+            .on_dead_letter(move |_| {
+                let died = intercom_core::DynamicEvent::new("died").unwrap();
+                let tracker = lock(&sees).clone().unwrap();
+                tracker.for_contact(Contact::user_id("operator")).try_send(&died).unwrap();
+            })
+            .start()
+            .unwrap();
+        *lock(&slot) = Some(delivery.tracker());
+        for number in 0..10 {
+            send(&delivery, named("bad", number)).await;
+        }
+        let _ = delivery.flush().await;
+        let report = delivery.flush().await;
+        assert_eq!((report.delivered, report.dead), (10, 10));
+        assert_eq!(delivery.ledger().panics, 0);
+    })
+    .await;
+}

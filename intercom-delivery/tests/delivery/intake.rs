@@ -1,0 +1,493 @@
+//! The way in: accepted at once, refused with a reason, or waiting for room.
+
+use std::collections::HashSet;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use intercom_core::{Contact, DynamicEvent, ErrorKind};
+use intercom_delivery::{Backpressure, Delivery, DeliveryBuilder, MemoryOutbox, RetryPolicy};
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::scripted::{
+    Act, HOUR, MINUTE, SECOND, Scripted, assert_ledger, event, guarded, number_of, numbers, send,
+};
+
+/// With room for so many events.
+fn bounded(transport: &Scripted, capacity: usize) -> DeliveryBuilder {
+    Delivery::builder(transport.clone()).outbox(MemoryOutbox::new().capacity(capacity))
+}
+
+/// One that delivers nothing for an hour.
+fn stuck(capacity: usize) -> (Scripted, DeliveryBuilder) {
+    let transport = Scripted::new(|_| Act::taken_after(HOUR));
+    let builder = bounded(&transport, capacity).attempt_timeout(2 * HOUR);
+    (transport, builder)
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_receipt_says_that_the_event_was_accepted() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
+        let tested = DynamicEvent::new("tested").unwrap();
+        for receipt in [ada.send(&tested).await.unwrap(), ada.try_send(&tested).unwrap()] {
+            assert!(receipt.is_accepted() && !receipt.is_delivered());
+        }
+        assert!(transport.attempts().is_empty());
+        assert!(delivery.flush().await.is_complete());
+        assert_eq!(transport.taken().len(), 2);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn senders_wait_for_room_in_their_order_and_all_arrive() {
+    guarded(async {
+        // One event a second leaves, in the order in which they were accepted.
+        let transport = Scripted::new(|_| Act::taken_after(SECOND));
+        let delivery = bounded(&transport, 1).concurrency(1).start().unwrap();
+        let tracker = delivery.tracker();
+        let mut senders = Vec::new();
+        for number in 0..50 {
+            senders.push(tokio::spawn(tracker.send_prepared(event(number))));
+            yield_now().await;
+        }
+        sleep(SECOND / 2).await;
+        assert_eq!(delivery.ledger().waiting, 49);
+        assert_ledger(&delivery.ledger(), 0, 0, 1);
+        assert_eq!(delivery.ledger().offered, 1);
+        // Who comes later and all the time does not overtake them.
+        let late = tokio::spawn({
+            let tracker = tracker.clone();
+            async move {
+                for number in 50..60 {
+                    tracker.send_prepared(event(number)).await.unwrap();
+                }
+            }
+        });
+        for sender in senders {
+            assert!(sender.await.unwrap().unwrap().is_accepted());
+        }
+        late.await.unwrap();
+        assert!(delivery.flush().await.is_complete());
+        let order: Vec<_> = transport.taken().iter().map(number_of).collect();
+        assert_eq!(order, (0..60).collect::<Vec<_>>());
+        assert_eq!(delivery.ledger().waiting, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_refuses_to_wait_is_told_that_it_is_full_and_nothing_is_dropped() {
+    guarded(async {
+        let (transport, builder) = stuck(10);
+        let delivery = builder.backpressure(Backpressure::Refuse).start().unwrap();
+        let tracker = delivery.tracker();
+        let mut full = 0;
+        for number in 0..25 {
+            match tracker.send_prepared(event(number)).await {
+                Ok(receipt) => assert!(receipt.is_accepted()),
+                Err(error) => {
+                    assert_eq!((error.kind(), error.event()), (ErrorKind::Full, Some("tested")));
+                    assert!(error.is_retryable());
+                    full += 1;
+                }
+            }
+        }
+        assert_eq!(full, 15);
+        let three: Vec<_> = (100..103).map(event).collect();
+        assert_eq!(delivery.send_all(&three).await.unwrap_err().kind(), ErrorKind::Full);
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.offered, ledger.accepted, ledger.refused.full), (28, 10, 18));
+        assert_eq!(ledger.waiting, 0);
+        assert!(ledger.is_balanced());
+        assert_eq!(delivery.flush().await.delivered, 10);
+        assert_eq!(numbers(&transport.taken()), (0..10).collect::<Vec<_>>());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn try_send_takes_what_fits_and_does_not_overtake_who_waits() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::taken_after(SECOND));
+        let delivery = bounded(&transport, 2).start().unwrap();
+        let ada = delivery.tracker().for_contact(Contact::user_id(7));
+        let tested = DynamicEvent::new("tested").unwrap();
+        assert!(ada.try_send(&tested).unwrap().is_accepted());
+        assert!(ada.try_send(&tested).unwrap().is_accepted());
+        assert_eq!(ada.try_send(&tested).unwrap_err().kind(), ErrorKind::Full);
+        let waiting = tokio::spawn(ada.send(&tested));
+        yield_now().await;
+        assert_eq!(delivery.ledger().waiting, 1);
+        assert_eq!(ada.try_send(&tested).unwrap_err().kind(), ErrorKind::Full);
+        waiting.await.unwrap().unwrap();
+        assert!(delivery.flush().await.is_complete());
+        assert!(ada.try_send(&tested).unwrap().is_accepted());
+        assert!(delivery.flush().await.is_complete());
+        let _ = delivery.shutdown(MINUTE).await;
+        assert_eq!(ada.try_send(&tested).unwrap_err().kind(), ErrorKind::Closed);
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.refused.full, ledger.refused.closed), (2, 1));
+        assert_ledger(&ledger, 4, 0, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn try_send_is_full_while_others_wait_also_where_there_is_room() {
+    guarded(async {
+        let (_, builder) = stuck(3);
+        let delivery = builder.start().unwrap();
+        let tracker = delivery.tracker();
+        send(&delivery, event(0)).await;
+        send(&delivery, event(1)).await;
+        // There is room for one, and this waits for two.
+        let two = [event(2), event(3)];
+        let mut waiting = pin!(delivery.send_all(&two));
+        assert!(poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await.is_pending());
+        let ada = tracker.for_contact(Contact::user_id(7));
+        let error = ada.try_send(&DynamicEvent::new("tested").unwrap()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Full);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_stops_waiting_is_counted_and_the_next_one_gets_the_room() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::taken_after(SECOND));
+        let delivery = bounded(&transport, 1).concurrency(1).start().unwrap();
+        let tracker = delivery.tracker();
+        send(&delivery, event(0)).await;
+        let first = tokio::spawn(timeout(SECOND / 2, tracker.send_prepared(event(1))));
+        yield_now().await;
+        let second = tokio::spawn(tracker.send_prepared(event(2)));
+        yield_now().await;
+        let third = tokio::spawn(timeout(SECOND / 2, tracker.send_prepared(event(3))));
+        yield_now().await;
+        let fourth = tokio::spawn(tracker.send_prepared(event(4)));
+        assert!(first.await.unwrap().is_err());
+        assert!(third.await.unwrap().is_err());
+        let begun = Instant::now();
+        second.await.unwrap().unwrap();
+        // The room came at 1 s, and not only when it would have looked by itself.
+        assert!(begun.elapsed() <= SECOND / 2 + Duration::from_millis(5), "{:?}", begun.elapsed());
+        fourth.await.unwrap().unwrap();
+        assert!(delivery.flush().await.is_complete());
+        assert_eq!(numbers(&transport.taken()), [0, 2, 4]);
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.offered, ledger.refused.abandoned, ledger.waiting), (5, 2, 0));
+        assert_ledger(&ledger, 3, 0, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_when_it_is_closed_is_told_so() {
+    guarded(async {
+        let (_, builder) = stuck(1);
+        let delivery = builder.start().unwrap();
+        let tracker = delivery.tracker();
+        send(&delivery, event(0)).await;
+        let waiting: Vec<_> =
+            (1..20).map(|number| tokio::spawn(tracker.send_prepared(event(number)))).collect();
+        yield_now().await;
+        assert_eq!(delivery.ledger().waiting, 19);
+        let begun = Instant::now();
+        let (report, ()) = tokio::join!(delivery.shutdown(MINUTE), async {
+            for waiting in waiting {
+                assert_eq!(waiting.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+            }
+            assert_eq!(begun.elapsed(), Duration::ZERO);
+        });
+        assert_eq!(report.pending, 1);
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.offered, ledger.refused.closed), (20, 19));
+        assert_ledger(&ledger, 0, 0, 1);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_when_delivery_is_dropped_is_told_so() {
+    guarded(async {
+        let (_, builder) = stuck(1);
+        let delivery = builder.start().unwrap();
+        let tracker = delivery.tracker();
+        send(&delivery, event(0)).await;
+        let waiting: Vec<_> =
+            (1..5).map(|number| tokio::spawn(tracker.send_prepared(event(number)))).collect();
+        yield_now().await;
+        drop(delivery);
+        for waiting in waiting {
+            assert_eq!(waiting.await.unwrap().unwrap_err().kind(), ErrorKind::Closed);
+        }
+        let error = tracker.send_prepared(event(9)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Closed);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_are_accepted_together_or_not_at_all() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::taken_after(SECOND));
+        let delivery = bounded(&transport, 10).start().unwrap();
+        let many: Vec<_> = (0..8).map(event).collect();
+        assert!(delivery.send_all(&many).await.unwrap().is_accepted());
+        assert_eq!(delivery.ledger().accepted, 8);
+        let more: Vec<_> = (8..16).map(event).collect();
+        let mut waiting = pin!(delivery.send_all(&more));
+        assert!(poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await.is_pending());
+        assert_eq!(delivery.ledger().accepted, 8);
+        waiting.await.unwrap();
+        assert_eq!(delivery.ledger().accepted, 16);
+        assert!(delivery.send_all(&[]).await.unwrap().is_accepted());
+        assert!(delivery.flush().await.is_complete());
+        assert_eq!(numbers(&transport.taken()), (0..16).collect::<Vec<_>>());
+        let _ = delivery.shutdown(MINUTE).await;
+        assert_eq!(delivery.send_all(&many).await.unwrap_err().kind(), ErrorKind::Closed);
+        assert_eq!(delivery.ledger().refused.closed, 8);
+    })
+    .await;
+}
+
+/// `send_all` says that it fails when the outbox could never hold so many.
+#[tokio::test(start_paused = true)]
+async fn more_than_there_will_ever_be_room_for_is_refused_and_not_waited_for() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = bounded(&transport, 10).start().unwrap();
+        let many: Vec<_> = (0..11).map(event).collect();
+        let accepted = timeout(HOUR, delivery.send_all(&many)).await;
+        let error = accepted.expect("it waits for ever, and who comes later waits behind it");
+        // And not as what may pass.
+        assert!(!error.unwrap_err().is_retryable());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_larger_than_the_outbox_is_refused_and_holds_up_nobody() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let outbox = MemoryOutbox::new().max_bytes(150);
+        let delivery = Delivery::builder(transport.clone()).outbox(outbox).start().unwrap();
+        let tracker = delivery.tracker();
+        let large = DynamicEvent::new("tested").unwrap().with("text", "x".repeat(200)).unwrap();
+        let large = tokio::spawn(tracker.for_contact(Contact::user_id(1)).send(&large));
+        yield_now().await;
+        let other = timeout(HOUR, tracker.send_prepared(event(1))).await;
+        other.expect("it waits behind what will never fit").unwrap();
+        assert!(!large.await.unwrap().unwrap_err().is_retryable());
+    })
+    .await;
+}
+
+/// Whoever goes by `is_retryable` would try for ever.
+#[tokio::test(start_paused = true)]
+async fn an_event_larger_than_the_outbox_is_not_refused_as_if_that_could_pass() {
+    guarded(async {
+        let outbox = MemoryOutbox::new().max_bytes(150);
+        let delivery = Delivery::builder(Scripted::taking())
+            .outbox(outbox)
+            .backpressure(Backpressure::Refuse)
+            .start()
+            .unwrap();
+        let large = DynamicEvent::new("tested").unwrap().with("text", "x".repeat(200)).unwrap();
+        let ada = delivery.tracker().for_contact(Contact::user_id(1));
+        for refused in [ada.send(&large).await, ada.try_send(&large)] {
+            let error = refused.unwrap_err();
+            assert!(!error.is_retryable(), "{error}");
+        }
+    })
+    .await;
+}
+
+/// Looks at the ledger whenever it is let, until told to stop, and says how often it did.
+async fn observe(delivery: Arc<Delivery>, stop: Arc<AtomicBool>) -> u64 {
+    let mut looks = 0;
+    while !stop.load(Ordering::SeqCst) {
+        let ledger = delivery.ledger();
+        assert!(ledger.is_balanced(), "{ledger}");
+        looks += 1;
+        yield_now().await;
+    }
+    looks
+}
+
+async fn many_tasks_and_an_observer() {
+    let transport = Scripted::new(|call| match call.number % 7 {
+        3 => Act::status(422),
+        5 => Act::PanicInPoll,
+        _ => Act::taken(),
+    });
+    // No wait of real time worth mentioning.
+    let retry = RetryPolicy::new().base(Duration::from_millis(1));
+    let delivery = Arc::new(bounded(&transport, 50).retry(retry).start().unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let observer = tokio::spawn(observe(delivery.clone(), stop.clone()));
+    let senders: Vec<_> = (0..300)
+        .map(|sender| {
+            let tracker = delivery.tracker();
+            tokio::spawn(async move {
+                for number in 0..10 {
+                    let sending = tracker.send_prepared(event(sender * 10 + number));
+                    if number == 4 && sender % 3 == 0 {
+                        // Some give up: at once, when the room is not there.
+                        let mut sending = pin!(sending);
+                        let _ =
+                            poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await;
+                    } else {
+                        sending.await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let _ = delivery.flush().await;
+    stop.store(true, Ordering::SeqCst);
+    assert!(observer.await.unwrap() > 100);
+    let ledger = delivery.ledger();
+    assert_eq!((ledger.offered, ledger.pending, ledger.waiting), (3000, 0, 0));
+    assert!(ledger.is_balanced());
+    assert_eq!(ledger.delivered, transport.taken().len() as u64);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_is_balanced_at_every_moment() {
+    // The observer is always ready, so that virtual time stands still: nothing may depend on it.
+    let transport = Scripted::taking();
+    let delivery = Arc::new(bounded(&transport, 50).start().unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let observer = tokio::spawn(observe(delivery.clone(), stop.clone()));
+    let senders: Vec<_> = (0..300)
+        .map(|sender| {
+            let tracker = delivery.tracker();
+            tokio::spawn(async move {
+                for number in 0..10 {
+                    tracker.send_prepared(event(sender * 10 + number)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    assert_eq!(delivery.flush().await.delivered, 3000);
+    stop.store(true, Ordering::SeqCst);
+    assert!(observer.await.unwrap() > 10);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_ledger_is_balanced_at_every_moment_on_many_threads() {
+    guarded(many_tasks_and_an_observer()).await;
+}
+
+async fn burst(number: u64, capacity: usize) -> Duration {
+    let transport = Scripted::taking();
+    let delivery = bounded(&transport, capacity).start().unwrap();
+    let senders: Vec<_> = (0..10)
+        .map(|sender| {
+            let tracker = delivery.tracker();
+            tokio::spawn(async move {
+                for event_number in (sender..number).step_by(10) {
+                    tracker.send_prepared(event(event_number)).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    let report = delivery.flush().await;
+    assert_eq!((report.delivered, report.dead, report.pending), (number, 0, 0));
+    let taken = transport.taken();
+    assert_eq!(taken.len() as u64, number);
+    let different: HashSet<_> = taken.iter().map(|event| event.body()).collect();
+    assert_eq!(different.len() as u64, number);
+    assert_eq!(delivery.ledger().moved, 0);
+    transport.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_far_beyond_the_capacity_arrives_exactly_once() {
+    // Whoever waited was told of room each time, and did not have to look for it.
+    assert_eq!(guarded(burst(100_000, 100)).await, Duration::ZERO);
+    assert_eq!(guarded(burst(1_000, 1)).await, Duration::ZERO);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_burst_on_many_threads_arrives_exactly_once() {
+    let took = guarded(burst(20_000, 100)).await;
+    assert!(took < MINUTE, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_of_sends_that_never_waits_does_not_starve_the_engine() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        let tracker = delivery.tracker();
+        for number in 0..10_000 {
+            tracker.send_prepared(event(number)).await.unwrap();
+        }
+        // There was room for all of them, and yet the engine had its turn.
+        assert!(transport.taken().len() > 5_000, "{}", transport.taken().len());
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loop_of_batches_that_never_waits_does_not_starve_the_engine() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        for number in 0..10_000 {
+            delivery.send_all(&[event(number)]).await.unwrap();
+        }
+        assert!(transport.taken().len() > 5_000, "{}", transport.taken().len());
+    })
+    .await;
+}
+
+/// A tracker may be used from any thread: also from one where no Tokio runtime runs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_outside_of_tokio_can_wait_for_room() {
+    let transport = Scripted::new(|_| Act::taken_after(Duration::from_millis(20)));
+    let delivery = bounded(&transport, 1).start().unwrap();
+    let tracker = delivery.tracker();
+    let foreign = tokio::task::spawn_blocking(move || {
+        std::thread::spawn(move || {
+            for number in 0..5 {
+                let mut sending = pin!(tracker.send_prepared(event(number)));
+                let waker = std::task::Waker::from(Arc::new(Unpark(std::thread::current())));
+                let mut context = std::task::Context::from_waker(&waker);
+                while sending.as_mut().poll(&mut context).map(Result::unwrap).is_pending() {
+                    std::thread::park();
+                }
+            }
+        })
+        .join()
+    });
+    assert!(foreign.await.unwrap().is_ok(), "it panicked");
+    assert_eq!(delivery.shutdown(MINUTE).await.delivered, 5);
+}
+
+struct Unpark(std::thread::Thread);
+
+impl std::task::Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

@@ -1,0 +1,374 @@
+//! What is told to the outside: logs without secrets, and metrics that agree with the ledger.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use intercom_core::{Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, Timestamp};
+use intercom_delivery::{
+    Backpressure, DeathReason, Delivery, MemoryOutbox, RetryPolicy, Selection, UnknownContact,
+};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use tokio::time::{sleep, timeout};
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::scripted::{
+    Act, HOUR, Logs, MINUTE, SECOND, Scripted, UnreliableOutbox, answer, event, guarded, lock,
+    name_limit, send,
+};
+
+/// An event that is full of secrets.
+fn secret(name: &str, number: u64) -> DataEvent {
+    let contact = Contact::email(format!("sEcReT-{number}@example.com"))
+        .with_user_id(format!("sEcReT-user-{}", number % 40));
+    let event = DynamicEvent::new(name)
+        .unwrap()
+        .with("text", format!("sEcReT-text-{number}"))
+        .unwrap()
+        .with("number", 987_654_321_000 + number)
+        .unwrap();
+    let second = Timestamp::from_unix_seconds(1_700_000_000 + (number % 3) as i64);
+    DataEvent::new(&event, contact, second).unwrap()
+}
+
+/// One in which everything happens that can, and says what the handles of it show.
+async fn everything_that_can_happen() -> String {
+    let mut shown = String::new();
+    let policies =
+        [UnknownContact::DeadLetter, UnknownContact::RetryFor(20 * SECOND), UnknownContact::Create];
+    for (round, policy) in policies.into_iter().enumerate() {
+        let transport = Scripted::new(move |call| match call.number % 23 {
+            1 => Act::status(422),
+            2 | 3 => Act::status(404),
+            4 => Act::status(503),
+            5 => Act::PanicInPoll,
+            6 => Act::PanicAtCall,
+            7 => Act::Hang,
+            8 => Act::status(409),
+            9 => Act::End(Err(answer(429).with_retry_after(SECOND))),
+            10 if call.number < 100 => Act::status(401),
+            11 if call.event.name() == "new" => Act::End(Err(name_limit())),
+            12 => Act::fails(ErrorKind::Connection),
+            _ => Act::taken_after(SECOND / 10),
+        });
+        let transport = transport.creating(|call| match call.number % 9 {
+            0 => Act::status(403),
+            1 => Act::End(Ok(ContactCreation::Archived)),
+            2 => Act::status(422),
+            3 => Act::status(503),
+            4 => Act::PanicInPoll,
+            5 => Act::Hang,
+            6 => Act::status(401),
+            _ => Act::created(),
+        });
+        let outbox = UnreliableOutbox::new();
+        let delivery = Delivery::builder(transport.clone())
+            .unknown_contact(policy)
+            .outbox(outbox.clone())
+            .retry(RetryPolicy::new().max_attempts(6).max_age(HOUR))
+            .ledger_interval(SECOND)
+            .on_dead_letter(|letter| assert!(letter.id.0 % 5 > 0, "as the script says"))
+            .start()
+            .unwrap();
+        let tracker = delivery.tracker();
+        shown += &format!("{tracker:?}");
+        for number in 0..300 {
+            let name = if number % 4 == 0 { "new" } else { "old" };
+            let event = secret(name, number);
+            shown += &format!("{event:?} {:?}", tracker.send_prepared(event.clone()));
+            tracker.send_prepared(event).await.unwrap();
+        }
+        outbox.settling_fails(true);
+        sleep(2 * SECOND).await;
+        shown += &format!("{delivery:?} {} {}", delivery.status(), delivery.ledger());
+        outbox.settling_fails(false);
+        sleep(2 * SECOND).await;
+        outbox.leasing_fails(true);
+        sleep(MINUTE).await;
+        shown += &format!("{delivery:?} {}", delivery.status());
+        outbox.leasing_fails(false);
+        transport.change();
+        sleep(MINUTE).await;
+        delivery.redrive(Selection::All).await.unwrap();
+        let _ = timeout(2 * HOUR, delivery.flush()).await;
+        outbox.accepting_fails(true);
+        shown += &format!("{:?}", tracker.send_prepared(secret("old", 1)).await.unwrap_err());
+        outbox.accepting_fails(false);
+        for letter in delivery.dead_letters(None, 1000).await.unwrap() {
+            shown += &format!("{letter:?} {:?}", letter.failure);
+        }
+        delivery.purge(Selection::Reason(DeathReason::Rejected)).await.unwrap();
+        tracker.send_prepared(secret("old", 500)).await.unwrap();
+        if round == 0 {
+            drop(delivery);
+        } else {
+            shown += &format!("{:?}", delivery.shutdown(10 * SECOND).await);
+        }
+        shown += &format!("{:?}", tracker.send_prepared(secret("old", 2)).await.unwrap_err());
+    }
+    let full = Delivery::builder(Scripted::new(|_| Act::Hang))
+        .outbox(MemoryOutbox::new().capacity(1))
+        .backpressure(Backpressure::Refuse)
+        .start()
+        .unwrap();
+    send(&full, secret("old", 1)).await;
+    let refused = full.tracker().send_prepared(secret("old", 2)).await;
+    shown += &format!("{:?}", refused.unwrap_err());
+    shown
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_log_holds_a_contact_or_a_value() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::TRACE);
+        let shown = everything_that_can_happen().await;
+        let text = logs.text();
+        for text in [&text, &shown] {
+            for secret in ["sEcReT", "secret", "987654321", "example.com"] {
+                let line = text.lines().find(|line| line.contains(secret));
+                assert_eq!(line, None);
+            }
+        }
+        // And there was something to be read.
+        for told in [
+            "event is sent again",
+            "event is a dead letter",
+            "Intercom takes no events of this name",
+            "panicked; the panic was contained",
+            "delivery is stopped",
+            "Intercom takes events again",
+            "Intercom asks for a pause",
+            "contacts are not created",
+            "the outbox cannot settle events",
+            "the outbox cannot lease events",
+            "the outbox works again",
+            "ledger of events",
+            "delivery was dropped without a shutdown",
+            "events not accepted",
+        ] {
+            assert!(text.contains(told), "no line says: {told}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_ledger_is_logged_when_it_has_changed_and_not_otherwise() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::INFO);
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport).ledger_interval(10 * SECOND).start().unwrap();
+        let lines = || logs.lines("ledger of events");
+        // Not at the moment at which it is logged.
+        sleep(HOUR + 5 * SECOND).await;
+        assert_eq!(lines().len(), 0);
+        for number in 0..3 {
+            send(&delivery, event(number)).await;
+        }
+        sleep(5 * MINUTE).await;
+        assert_eq!(lines().len(), 1, "{:?}", lines());
+        for part in ["INFO", "offered=3", "accepted=3", "refused=0", "delivered=3", "pending=0"] {
+            assert!(lines()[0].contains(part), "{:?}", lines());
+        }
+        for number in 3..9 {
+            send(&delivery, event(number)).await;
+            sleep(10 * SECOND).await;
+        }
+        assert_eq!(lines().len(), 7, "{:?}", lines());
+        // What came last is told at the end.
+        send(&delivery, event(9)).await;
+        assert!(delivery.flush().await.is_complete());
+        let _ = delivery.shutdown(MINUTE).await;
+        assert_eq!(lines().len(), 8);
+        assert!(lines()[7].contains("delivered=10"), "{:?}", lines());
+    })
+    .await;
+}
+
+/// The counters by name and label, and how many values the histograms have.
+fn metrics(snapshotter: &Snapshotter) -> HashMap<String, f64> {
+    let mut found = HashMap::new();
+    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+        let value = match value {
+            DebugValue::Counter(count) => count as f64,
+            DebugValue::Gauge(gauge) => gauge.into_inner(),
+            DebugValue::Histogram(values) => values.len() as f64,
+        };
+        let name = key.key().name().strip_prefix("intercom_delivery_").unwrap();
+        let mut labels = key.key().labels();
+        let name = match labels.next() {
+            Some(label) => {
+                // The sum as well.
+                *found.entry(name.to_owned()).or_default() += value;
+                format!("{name} {}", label.value())
+            }
+            None => name.to_owned(),
+        };
+        assert!(labels.next().is_none());
+        *found.entry(name).or_default() += value;
+    }
+    found
+}
+
+#[track_caller]
+fn assert_metrics_are_the_ledger(found: &HashMap<String, f64>, delivery: &Delivery) {
+    let ledger = delivery.ledger();
+    let is = |name: &str, expected: u64| {
+        let found = found.get(name).copied().unwrap_or_default();
+        assert_eq!(found, expected as f64, "{name}");
+    };
+    is("accepted_total", ledger.accepted);
+    is("delivered_total", ledger.delivered);
+    is("panics_total", ledger.panics);
+    is("refused_total", ledger.refused.total());
+    is("refused_total full", ledger.refused.full);
+    is("refused_total closed", ledger.refused.closed);
+    is("refused_total storage", ledger.refused.storage);
+    is("refused_total abandoned", ledger.refused.abandoned);
+    for reason in DeathReason::ALL {
+        is(&format!("dead_total {reason}"), ledger.deaths.of(*reason));
+    }
+    is("pending", ledger.pending);
+    is("delay_seconds", ledger.delivered);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metrics_agree_with_the_ledger() {
+    guarded(async {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let transport = Scripted::new(|call| match call.number % 11 {
+            1 => Act::status(422),
+            2 => Act::status(404),
+            3 => Act::status(503),
+            4 => Act::PanicInPoll,
+            5 => Act::status(429),
+            6 => Act::Hang,
+            _ => Act::taken_after(SECOND / 10),
+        });
+        let outbox = MemoryOutbox::new().capacity(200);
+        let delivery = Delivery::builder(transport.clone())
+            .outbox(outbox)
+            .unknown_contact(UnknownContact::DeadLetter)
+            .start()
+            .unwrap();
+        let tracker = delivery.tracker();
+        for number in 0..200 {
+            tracker.send_prepared(event(number)).await.unwrap();
+        }
+        let ada = tracker.for_contact(Contact::user_id("ada"));
+        for _ in 0..5 {
+            let _ = ada.try_send(&DynamicEvent::new("tested").unwrap());
+        }
+        let many: Vec<_> = (1000..1200).map(event).collect();
+        assert!(timeout(SECOND / 1000, delivery.send_all(&many)).await.is_err());
+        let _ = delivery.flush().await;
+        delivery.send_all(&many[..50]).await.unwrap();
+        let _ = delivery.flush().await;
+        let dead = delivery.ledger().dead;
+        assert!(dead > 0);
+        delivery.purge(Selection::All).await.unwrap();
+        let _ = delivery.shutdown(MINUTE).await;
+        let _ = tracker.send_prepared(event(5000)).await;
+
+        let found = metrics(&snapshotter);
+        assert_metrics_are_the_ledger(&found, &delivery);
+        let attempts = transport.attempts().len() as f64;
+        assert_eq!(found["attempts_total"], attempts);
+        assert_eq!(found["attempt_seconds"], attempts);
+        assert_eq!(found["attempts_total delivered"], delivery.ledger().delivered as f64);
+        assert!(found["attempts_total rate_limited"] > 0.0);
+        assert!(found["attempts_total panicked"] > 0.0);
+        assert!(found["attempts_total timeout"] > 0.0);
+    })
+    .await;
+}
+
+/// What was taken twice, because the outbox did not learn of it in time, is delivered once.
+#[tokio::test(start_paused = true)]
+async fn the_metrics_agree_with_the_ledger_when_leases_ran_out() {
+    guarded(async {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let outbox = UnreliableOutbox::new();
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).outbox(outbox.clone()).start().unwrap();
+        outbox.settling_fails(true);
+        for number in 0..10 {
+            send(&delivery, event(number)).await;
+        }
+        sleep(20 * MINUTE).await;
+        outbox.settling_fails(false);
+        assert_eq!(delivery.flush().await.delivered, 10);
+        assert!(transport.taken().len() > 10);
+        assert_metrics_are_the_ledger(&metrics(&snapshotter), &delivery);
+    })
+    .await;
+}
+
+/// The gauge is for those who want to see events pile up.
+#[tokio::test(start_paused = true)]
+async fn the_gauge_of_pending_events_rises_while_nothing_is_sent() {
+    guarded(async {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let paused = Arc::new(AtomicBool::new(false));
+        let sees = paused.clone();
+        let transport = Scripted::new(move |_| match sees.swap(true, Ordering::SeqCst) {
+            false => Act::End(Err(answer(429).with_retry_after(HOUR))),
+            true => Act::taken(),
+        });
+        let delivery = Delivery::builder(transport).start().unwrap();
+        send(&delivery, event(0)).await;
+        sleep(SECOND).await;
+        for number in 1..100 {
+            send(&delivery, event(number)).await;
+        }
+        sleep(10 * MINUTE).await;
+        assert_eq!(delivery.ledger().pending, 100);
+        assert_eq!(metrics(&snapshotter).get("pending"), Some(&100.0));
+    })
+    .await;
+}
+
+/// An engine that has died is worth a line.
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_dies_of_its_outbox_says_so() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::INFO);
+        let outbox = UnreliableOutbox::new();
+        outbox.settling_panics(true);
+        let delivery = Delivery::builder(Scripted::taking()).outbox(outbox).start().unwrap();
+        send(&delivery, event(0)).await;
+        assert_eq!(delivery.flush().await.pending, 1);
+        let closed = delivery.tracker().send_prepared(event(1)).await.unwrap_err();
+        assert_eq!(closed.kind(), ErrorKind::Closed);
+        assert!(!logs.lines("ERROR").is_empty(), "{}", logs.text());
+    })
+    .await;
+}
+
+/// What the hook for dead letters is called for is logged too, with its reason.
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_is_a_warning_with_its_reason() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::INFO);
+        let told = Arc::new(Mutex::new(0));
+        let hook = told.clone();
+        let delivery = Delivery::builder(Scripted::queue([Act::status(422)]))
+            .on_dead_letter(move |_| *lock(&hook) += 1)
+            .start()
+            .unwrap();
+        send(&delivery, event(0)).await;
+        let _ = delivery.flush().await;
+        let lines = logs.lines("event is a dead letter");
+        assert_eq!((lines.len(), *lock(&told)), (1, 1));
+        for part in ["WARN", "tested", "rejected", "attempts=1", "HTTP 422"] {
+            assert!(lines[0].contains(part), "{lines:?}");
+        }
+    })
+    .await;
+}

@@ -1,0 +1,219 @@
+//! Credentials that are replaced in a running transport.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Wake, Waker};
+
+use intercom_core::{Contact, ErrorKind, OwnedSend, SendError, Tracker, Transport};
+use intercom_http::{BuildError, HttpTransport};
+use tokio::sync::Barrier;
+
+use crate::server::{Server, answer, error_list};
+use crate::{TOKEN, event, transport};
+
+const NEW_TOKEN: &str = "tok_bmV3ZXIgdG9rZW4x";
+const KEY: &str = "ro-0f1e2d3c4b5a";
+
+/// What stands after `Basic` for the app id `app1` and [`KEY`].
+const BASIC: &str = "YXBwMTpyby0wZjFlMmQzYzRiNWE=";
+
+/// The credentials of each request, in the order that they came in.
+fn credentials(server: &Server) -> Vec<String> {
+    server.requests().iter().map(|request| request.header("authorization").join(", ")).collect()
+}
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
+
+fn is_pending(future: &mut Pin<Box<dyn Future<Output = ()> + Send + '_>>) -> bool {
+    future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending()
+}
+
+#[tokio::test]
+async fn the_next_request_of_every_clone_carries_the_new_token() {
+    let server = Server::start([answer(202, &[], "")]).await;
+    let transport = transport(&server);
+    let (earlier, tracked) = (transport.clone(), Tracker::new(transport.clone()));
+    transport.send(event()).await.unwrap();
+    transport.clone().replace_token(NEW_TOKEN).unwrap();
+
+    transport.send(event()).await.unwrap();
+    earlier.create_contact(&Contact::user_id(42)).await.unwrap();
+    earlier.clone().verify().await.expect_err("the answer is none to this question");
+    tracked.send_prepared(event()).await.unwrap();
+    let [first, others @ ..] = &credentials(&server)[..] else { panic!("nothing was sent") };
+    assert_eq!(*first, bearer(TOKEN));
+    assert_eq!(others, [NEW_TOKEN; 4].map(bearer));
+}
+
+#[tokio::test]
+async fn only_the_credentials_are_replaced() {
+    let server = Server::start([answer(202, &[], "")]).await;
+    let transport = transport(&server);
+    transport.send(event()).await.unwrap();
+    transport.replace_token(NEW_TOKEN).unwrap();
+    transport.send(event()).await.unwrap();
+    let [before, after] = &server.requests()[..] else { panic!("two events were sent") };
+    assert_eq!(before.head.replace(TOKEN, NEW_TOKEN), after.head);
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn one_scheme_takes_the_place_of_the_other() {
+    let server = Server::start([answer(202, &[], "")]).await;
+    let transport = HttpTransport::basic_auth("app1", KEY).base_url(server.url()).build().unwrap();
+    transport.send(event()).await.unwrap();
+    transport.replace_token(TOKEN).unwrap();
+    transport.send(event()).await.unwrap();
+    transport.replace_basic_auth("app1", KEY).unwrap();
+    transport.send(event()).await.unwrap();
+    let basic = format!("Basic {BASIC}");
+    assert_eq!(credentials(&server), [basic.clone(), bearer(TOKEN), basic]);
+}
+
+#[tokio::test]
+async fn what_cannot_be_built_with_is_refused_and_changes_nothing() {
+    let server = Server::start([answer(202, &[], "")]).await;
+    let transport = transport(&server);
+    let mut changed = transport.changed();
+    assert!(is_pending(&mut changed));
+    let same = |replaced: Result<(), BuildError>, built: Result<HttpTransport, BuildError>| {
+        let (refused, unbuilt) = (replaced.unwrap_err(), built.unwrap_err());
+        assert_eq!(format!("{refused} {refused:?}"), format!("{unbuilt} {unbuilt:?}"));
+        assert!(!refused.to_string().contains("tok_"), "{refused}");
+    };
+    for token in ["", " \n", "tok_2\n", "tok_2\r\nX-Evil: 1", "Bearer tok_2", "tok\u{0}2", "tök_2"]
+    {
+        same(transport.replace_token(token), HttpTransport::builder(token).build());
+    }
+    for (app_id, key) in [("", "key"), ("app", " "), ("app:key", "key"), ("app", "key\n")] {
+        let built = HttpTransport::basic_auth(app_id, key).build();
+        same(transport.replace_basic_auth(app_id, key), built);
+    }
+    assert!(is_pending(&mut changed));
+    transport.send(event()).await.unwrap();
+    assert_eq!(credentials(&server), [bearer(TOKEN)]);
+}
+
+#[tokio::test]
+async fn a_replacement_and_nothing_else_is_a_change() {
+    let server = Server::start([error_list(401, "unauthorized", "Access Token Invalid")]).await;
+    let transport = transport(&server);
+    let clone = transport.clone();
+    let shared: Arc<dyn Transport> = Arc::new(transport.clone());
+    let mut waiting = [transport.changed(), clone.changed(), shared.changed()];
+    assert!(waiting.iter_mut().all(is_pending));
+    transport.send(event()).await.unwrap_err();
+    transport.verify().await.unwrap_err();
+    assert!(waiting.iter_mut().all(is_pending));
+
+    transport.replace_token(NEW_TOKEN).unwrap();
+    assert!(!waiting.iter_mut().any(is_pending));
+    // Who begins to wait now waits for the next one, of whichever scheme, and also for the same credentials.
+    let mut changed = transport.changed();
+    assert!(is_pending(&mut changed));
+    transport.replace_basic_auth("app1", KEY).unwrap();
+    assert!(!is_pending(&mut changed));
+    let mut changed = transport.changed();
+    assert!(is_pending(&mut changed));
+    transport.replace_basic_auth("app1", KEY).unwrap();
+    assert!(!is_pending(&mut changed));
+}
+
+/// Begins a request the very moment that it is woken.
+struct SendWhenWoken {
+    transport: HttpTransport,
+    begun: Mutex<Option<OwnedSend>>,
+}
+
+impl Wake for SendWhenWoken {
+    fn wake(self: Arc<Self>) {
+        let mut sending = Arc::new(self.transport.clone()).send_owned(event());
+        assert!(sending.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        *self.begun.lock().unwrap() = Some(sending);
+    }
+}
+
+#[tokio::test]
+async fn who_is_woken_sends_with_the_new_token() {
+    let server = Server::start([answer(202, &[], "")]).await;
+    let transport = transport(&server);
+    let woken = Arc::new(SendWhenWoken { transport: transport.clone(), begun: Mutex::default() });
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut changed = transport.changed();
+    let mut context = Context::from_waker(&waker);
+    assert_eq!(changed.as_mut().poll(&mut context), Poll::Pending);
+
+    transport.replace_token(NEW_TOKEN).unwrap();
+    let begun = woken.begun.lock().unwrap().take().expect("the waiter is woken");
+    begun.await.unwrap();
+    assert_eq!(credentials(&server), [bearer(NEW_TOKEN)]);
+}
+
+/// What a transport asks Intercom.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    Event,
+    Contact,
+    Workspace,
+}
+
+async fn refusal(transport: HttpTransport, asked: Asked) -> SendError {
+    match asked {
+        Asked::Event => transport.send(event()).await.unwrap_err(),
+        Asked::Contact => transport.create_contact(&Contact::user_id(42)).await.unwrap_err(),
+        Asked::Workspace => transport.verify().await.unwrap_err(),
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_repeats_the_credentials_is_cut_by_those_of_its_request() {
+    type Replace = fn(&HttpTransport) -> Result<(), BuildError>;
+    let token: Replace = |transport| transport.replace_token(NEW_TOKEN);
+    let basic: Replace = |transport| transport.replace_basic_auth("app1", KEY);
+    for asked in [Asked::Event, Asked::Contact, Asked::Workspace] {
+        for (replace, secret) in [(token, NEW_TOKEN), (basic, BASIC)] {
+            let barrier = Arc::new(Barrier::new(2));
+            let repeat =
+                |secret| error_list(401, secret, &format!("The token {secret} is invalid"));
+            let server = Server::start([repeat(TOKEN).held(&barrier), repeat(secret)]).await;
+            let transport = transport(&server);
+
+            let under_way = tokio::spawn(refusal(transport.clone(), asked));
+            barrier.wait().await;
+            replace(&transport).unwrap();
+            barrier.wait().await;
+            let afterwards = [under_way.await.unwrap(), refusal(transport.clone(), asked).await];
+
+            for error in afterwards {
+                assert_eq!(error.kind(), ErrorKind::Unauthorized);
+                let [answer] = error.answers() else { panic!("one error was listed: {error:?}") };
+                assert_eq!(answer.code, "[secret]");
+                assert_eq!(answer.message.as_deref(), Some("The token [secret] is invalid"));
+                shows_no_secret(&format!("{error} {error:?} {error:#?}"));
+            }
+            assert_eq!(credentials(&server)[0], bearer(TOKEN));
+            assert!(credentials(&server)[1].ends_with(secret));
+        }
+    }
+}
+
+#[test]
+fn debug_shows_neither_the_old_credentials_nor_the_new() {
+    let transport = HttpTransport::builder(TOKEN).build().unwrap();
+    let before = format!("{transport:?} {transport:#?}");
+    transport.replace_token(NEW_TOKEN).unwrap();
+    shows_no_secret(&format!("{transport:?} {transport:#?}"));
+    transport.replace_basic_auth("app1", KEY).unwrap();
+    let after = format!("{transport:?} {transport:#?}");
+    shows_no_secret(&after);
+    assert_eq!(before, after);
+}
+
+fn shows_no_secret(shown: &str) {
+    for secret in [TOKEN, NEW_TOKEN, KEY, BASIC] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}

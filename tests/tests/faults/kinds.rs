@@ -1,0 +1,125 @@
+//! Each kind of fault by itself, at every other request.
+
+use std::time::Duration;
+
+use intercom_core::ErrorKind;
+use intercom_delivery::{DeliveryBuilder, LineStatus};
+
+use crate::proxy::{Fault, every_other};
+use crate::rig::{LONG, Outcome, Rig, SHORT, everybody, until};
+
+const EVENTS: u64 = 40;
+
+/// Delivers events through this fault, and says how that went.
+async fn survive(fault: Fault, within: Duration) -> Outcome {
+    let rig = Rig::start(within, every_other(fault)).await;
+    rig.send(0..EVENTS).await;
+    let outcome = rig.finish(EVENTS).await;
+    assert!(outcome.faults >= EVENTS as usize / 2, "{} faults", outcome.faults);
+    outcome
+}
+
+/// The same, where every fault is a failure to the client.
+async fn survive_failures(fault: Fault, kind: ErrorKind) -> Outcome {
+    let outcome = survive(fault, SHORT).await;
+    let failures = outcome.witness.failures_of(kind);
+    // A busy machine can make a time-out of any failure.
+    let timeouts = outcome.witness.failures_of(ErrorKind::Timeout);
+    assert!(failures > 0, "no failure is {kind:?}");
+    assert!(failures + timeouts >= outcome.faults, "{failures} of {} faults", outcome.faults);
+    outcome
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_at_once() {
+    survive_failures(Fault::Reset, ErrorKind::Connection).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_in_the_middle_of_the_request() {
+    survive_failures(Fault::ResetInBody, ErrorKind::Connection).await;
+}
+
+#[tokio::test]
+async fn a_connection_of_which_the_other_half_is_gone() {
+    survive_failures(Fault::Swallow, ErrorKind::Timeout).await;
+}
+
+#[tokio::test]
+async fn a_black_hole() {
+    survive_failures(Fault::BlackHole, ErrorKind::Timeout).await;
+}
+
+#[tokio::test]
+async fn a_black_hole_that_the_transport_would_wait_for() {
+    // The attempt's own bound ends the request. The transport does not see how.
+    let script = every_other(Fault::BlackHole);
+    let set_up = |delivery: DeliveryBuilder| delivery.concurrency(8).attempt_timeout(SHORT);
+    let rig = Rig::start_with(everybody(), LONG, script, set_up).await;
+    rig.send(0..EVENTS).await;
+    let outcome = rig.finish(EVENTS).await;
+    assert_eq!(outcome.witness.failures(), 0);
+    assert!(outcome.faults >= EVENTS as usize / 2, "{} faults", outcome.faults);
+}
+
+#[tokio::test]
+async fn the_page_of_a_proxy() {
+    survive_failures(Fault::BadGateway, ErrorKind::Unavailable).await;
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_byte_by_byte_is_an_answer() {
+    let outcome = survive(Fault::SlowAnswer, LONG).await;
+    assert_eq!((outcome.witness.failures(), outcome.repetitions), (0, 0));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_byte_by_byte_and_never_ends() {
+    let outcome = survive_failures(Fault::EndlessAnswer, ErrorKind::Timeout).await;
+    assert!(outcome.repetitions > 0);
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off() {
+    let outcome = survive_failures(Fault::CutAnswer, ErrorKind::Connection).await;
+    assert!(outcome.repetitions > 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_reset_in_the_place_of_the_answer() {
+    let outcome = survive_failures(Fault::ResetAnswer, ErrorKind::Connection).await;
+    assert!(outcome.repetitions > 0);
+}
+
+#[tokio::test]
+async fn garbage_in_the_place_of_the_answer() {
+    let outcome = survive_failures(Fault::Garbage, ErrorKind::Connection).await;
+    assert!(outcome.repetitions > 0);
+}
+
+#[tokio::test]
+async fn the_page_of_a_proxy_that_waited_for_too_long() {
+    let outcome = survive_failures(Fault::GatewayTimeout, ErrorKind::Unavailable).await;
+    assert!(outcome.repetitions > 0);
+}
+
+#[tokio::test]
+async fn connections_that_are_refused_for_a_while() {
+    let mut rig = Rig::start(LONG, || None).await;
+    rig.send(0..10).await;
+    assert!(rig.delivery.flush().await.is_complete());
+
+    rig.proxy.close().await;
+    rig.send(10..30).await;
+    // Ten failures in a row are an outage.
+    rig.witness.wait_for_failures(10).await;
+    until(|| matches!(rig.delivery.status().line, LineStatus::Outage(_))).await;
+
+    rig.proxy.open();
+    assert!(rig.delivery.flush().await.is_complete());
+    assert!(matches!(rig.delivery.status().line, LineStatus::Open));
+
+    let outcome = rig.finish(30).await;
+    assert_eq!(outcome.witness.failures(), outcome.witness.failures_of(ErrorKind::Connection));
+    assert_eq!(outcome.repetitions, 0);
+}

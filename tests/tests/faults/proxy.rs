@@ -1,0 +1,347 @@
+//! Stands between the client and the sandbox, and does to requests what networks do.
+
+use std::future::pending;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
+
+use crate::dice::Dice;
+
+/// What is done to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The connection is reset before anything of it is read.
+    Reset,
+    /// The sandbox is given half of the body, then the connection is reset.
+    ResetInBody,
+    /// It is read and goes nowhere; the connection stays open.
+    Swallow,
+    /// Nothing of it is read; the connection stays open.
+    BlackHole,
+    /// It is answered with the page of a proxy that does not reach the sandbox.
+    BadGateway,
+    /// The sandbox takes it, and its answer comes byte by byte, but in time.
+    SlowAnswer,
+    /// The same, and the answer takes longer than any client waits.
+    EndlessAnswer,
+    /// The sandbox takes it, and the connection is closed in the middle of the answer.
+    CutAnswer,
+    /// The sandbox takes it, and the connection is reset in the place of the answer.
+    ResetAnswer,
+    /// The sandbox takes it, and the answer is not HTTP.
+    Garbage,
+    /// The sandbox takes it, and the answer is the page of a proxy that has waited for too long.
+    GatewayTimeout,
+}
+
+impl Fault {
+    const ALL: [Fault; 11] = [
+        Fault::Reset,
+        Fault::ResetInBody,
+        Fault::Swallow,
+        Fault::BlackHole,
+        Fault::BadGateway,
+        Fault::SlowAnswer,
+        Fault::EndlessAnswer,
+        Fault::CutAnswer,
+        Fault::ResetAnswer,
+        Fault::Garbage,
+        Fault::GatewayTimeout,
+    ];
+}
+
+/// Gives each request its fault, or none.
+type Script = Box<dyn FnMut() -> Option<Fault> + Send>;
+
+/// One request after the other has this fault and none: so there are never as many failures in a row as make an
+/// outage, which would take a second each time.
+pub(crate) fn every_other(fault: Fault) -> impl FnMut() -> Option<Fault> {
+    let mut turn = false;
+    move || {
+        turn = !turn;
+        turn.then_some(fault)
+    }
+}
+
+/// So many percent of the requests have some fault.
+pub(crate) fn some(percent: u64, seed: u64) -> impl FnMut() -> Option<Fault> {
+    let mut dice = Dice::new(seed);
+    move || {
+        let faulty = dice.roll(100) < percent;
+        faulty.then(|| Fault::ALL[dice.roll(Fault::ALL.len() as u64) as usize])
+    }
+}
+
+/// The proxy. It ends with its connections when it is dropped.
+pub(crate) struct Proxy {
+    address: SocketAddr,
+    state: Arc<State>,
+    server: Option<JoinHandle<()>>,
+    /// A socket that does not listen refuses connections, and keeps the port from everybody else meanwhile.
+    _port: TcpSocket,
+}
+
+struct State {
+    sandbox: SocketAddr,
+    script: Mutex<Script>,
+    faults: AtomicUsize,
+    silences: AtomicUsize,
+    /// The bodies of requests that the sandbox was given, and whose answers the client is not known to have.
+    unanswered: Mutex<Vec<Vec<u8>>>,
+}
+
+impl Proxy {
+    /// Listens on a port of its own, and passes on to this URL.
+    pub(crate) fn start(
+        sandbox: &str,
+        script: impl FnMut() -> Option<Fault> + Send + 'static,
+    ) -> Self {
+        let port = socket("127.0.0.1:0".parse().unwrap());
+        let mut proxy = Proxy {
+            address: port.local_addr().unwrap(),
+            state: Arc::new(State {
+                sandbox: sandbox.trim_start_matches("http://").parse().unwrap(),
+                script: Mutex::new(Box::new(script)),
+                faults: AtomicUsize::new(0),
+                silences: AtomicUsize::new(0),
+                unanswered: Mutex::default(),
+            }),
+            server: None,
+            _port: port,
+        };
+        proxy.open();
+        proxy
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends every connection, but those that say nothing, and refuses new ones.
+    pub(crate) async fn close(&mut self) {
+        let Some(server) = self.server.take() else { return };
+        server.abort();
+        // Aborted is how this task always ends.
+        let _ = server.await;
+    }
+
+    /// Takes connections, on the same port as before.
+    pub(crate) fn open(&mut self) {
+        let listener = socket(self.address).listen(1024).unwrap();
+        self.server = Some(tokio::spawn(accept(listener, self.state.clone())));
+    }
+
+    /// How many requests had a fault.
+    pub(crate) fn faults(&self) -> usize {
+        self.state.faults.load(Ordering::Relaxed)
+    }
+
+    /// How many of these end by the client's time-out, and in no other way.
+    pub(crate) fn silences(&self) -> usize {
+        self.state.silences.load(Ordering::Relaxed)
+    }
+
+    /// The bodies of requests that the sandbox may have taken while the client cannot know it.
+    pub(crate) fn unanswered(&self) -> Vec<Vec<u8>> {
+        self.state.unanswered.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        if let Some(server) = &self.server {
+            server.abort();
+        }
+    }
+}
+
+/// A socket that shares its port with another that does not listen.
+fn socket(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                connections.spawn(serve(accepted.unwrap().0, state.clone()));
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+/// Serves one connection until it ends, or is ended by a fault. That a side is gone is no failure of the test.
+async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let mut sandbox = None;
+    let mut last = None;
+    // Who ends the connection between two requests is done.
+    while client.peek(&mut [0]).await? > 0 {
+        // Who goes on has had the answer, or has given up at the very moment when it came.
+        if let Some(request) = last.take() {
+            state.answered(&request);
+        }
+        let fault = state.draw();
+        match fault {
+            Some(Fault::Reset) => return client.set_zero_linger(),
+            Some(Fault::BlackHole) => {
+                state.fall_silent(async move {
+                    let _client = client;
+                    pending().await
+                });
+                return Ok(());
+            }
+            _ => {}
+        }
+        let request = Message::read(&mut client).await?;
+        match fault {
+            Some(Fault::Swallow) => {
+                state.fall_silent(async move { client.peek(&mut [0]).await.map(drop) });
+                return Ok(());
+            }
+            Some(Fault::BadGateway) => {
+                client.write_all(&page(502)).await?;
+                continue;
+            }
+            _ => {}
+        }
+        let sandbox = match &mut sandbox {
+            Some(sandbox) => sandbox,
+            none => none.insert(TcpStream::connect(state.sandbox).await?),
+        };
+        if fault == Some(Fault::ResetInBody) {
+            sandbox.write_all(request.up_to_half_of_its_body()).await?;
+            return client.set_zero_linger();
+        }
+        // Noted first, so that it is noted whatever ends this task.
+        state.given_to_sandbox(&request);
+        sandbox.write_all(&request.bytes).await?;
+        let answer = Message::read(sandbox).await?.bytes;
+        match fault {
+            Some(Fault::SlowAnswer) => drip(&mut client, &answer, Duration::ZERO).await?,
+            Some(Fault::EndlessAnswer) => {
+                let pause = Duration::from_millis(50);
+                state.fall_silent(async move { drip(&mut client, &answer, pause).await });
+                return Ok(());
+            }
+            Some(Fault::CutAnswer) => return client.write_all(&answer[..answer.len() / 2]).await,
+            Some(Fault::ResetAnswer) => return client.set_zero_linger(),
+            Some(Fault::Garbage) => {
+                return client.write_all(b"\x15\x03\x01\0\x02\x02\x46\r\n").await;
+            }
+            Some(Fault::GatewayTimeout) => {
+                client.write_all(&page(504)).await?;
+                continue;
+            }
+            _ => client.write_all(&answer).await?,
+        }
+        last = Some(request);
+    }
+    Ok(())
+}
+
+impl State {
+    fn draw(&self) -> Option<Fault> {
+        let fault = (self.script.lock().unwrap())();
+        self.faults.fetch_add(usize::from(fault.is_some()), Ordering::Relaxed);
+        fault
+    }
+
+    /// Lets a connection live on by itself, so that nothing but the client ends it.
+    fn fall_silent(&self, connection: impl Future<Output = io::Result<()>> + Send + 'static) {
+        self.silences.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(connection);
+    }
+
+    fn given_to_sandbox(&self, request: &Message) {
+        self.unanswered.lock().unwrap().push(request.body().to_vec());
+    }
+
+    fn answered(&self, request: &Message) {
+        let mut unanswered = self.unanswered.lock().unwrap();
+        let position = unanswered.iter().position(|body| body == request.body()).unwrap();
+        unanswered.swap_remove(position);
+    }
+}
+
+/// Writes byte by byte, with a pause after each.
+async fn drip(client: &mut TcpStream, answer: &[u8], pause: Duration) -> io::Result<()> {
+    for byte in answer.chunks(1) {
+        client.write_all(byte).await?;
+        match pause {
+            Duration::ZERO => tokio::task::yield_now().await,
+            pause => sleep(pause).await,
+        }
+    }
+    Ok(())
+}
+
+/// What a proxy says of itself.
+fn page(status: u16) -> Vec<u8> {
+    let page = "<html><body><h1>Bad gateway</h1></body></html>";
+    let length = page.len();
+    let head = format!(
+        "HTTP/1.1 {status} Whatever\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n\r\n"
+    );
+    (head + page).into_bytes()
+}
+
+/// A request or an answer, as it came.
+struct Message {
+    bytes: Vec<u8>,
+    /// Where the body begins.
+    body: usize,
+}
+
+impl Message {
+    /// Reads one. The end of the connection before that is an error.
+    async fn read(stream: &mut TcpStream) -> io::Result<Self> {
+        let mut bytes = Vec::new();
+        let body = loop {
+            if let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") {
+                break end + 4;
+            }
+            read_more(stream, &mut bytes).await?;
+        };
+        let end = body + content_length(&bytes[..body]);
+        while bytes.len() < end {
+            read_more(stream, &mut bytes).await?;
+        }
+        Ok(Message { bytes, body })
+    }
+
+    fn body(&self) -> &[u8] {
+        &self.bytes[self.body..]
+    }
+
+    fn up_to_half_of_its_body(&self) -> &[u8] {
+        &self.bytes[..self.body + self.body().len() / 2]
+    }
+}
+
+async fn read_more(stream: &mut TcpStream, bytes: &mut Vec<u8>) -> io::Result<()> {
+    match stream.read_buf(bytes).await? {
+        0 => Err(io::ErrorKind::UnexpectedEof.into()),
+        _ => Ok(()),
+    }
+}
+
+fn content_length(head: &[u8]) -> usize {
+    let head = str::from_utf8(head).unwrap();
+    head.lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .map_or(0, |(_, length)| length.parse().unwrap())
+}

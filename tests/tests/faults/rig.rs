@@ -1,0 +1,139 @@
+//! A delivery, the sandbox, and a bad network between them.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use intercom_core::{Contact, DynamicEvent, ErrorKind};
+use intercom_delivery::{Delivery, DeliveryBuilder, RetryPolicy};
+use intercom_http::HttpTransport;
+use intercom_sandbox::{Sandbox, SandboxBuilder};
+use tokio::time::timeout;
+
+use crate::proxy::{Fault, Proxy};
+use crate::verdict::Evidence;
+use crate::witness::Witness;
+
+/// How long a request may take where a fault is to end by that.
+pub(crate) const SHORT: Duration = Duration::from_millis(300);
+
+/// How long a request may take where none is to.
+pub(crate) const LONG: Duration = Duration::from_secs(30);
+
+/// After this a test hangs. It is never waited for otherwise.
+pub(crate) const HANGS: Duration = Duration::from_secs(60);
+
+pub(crate) struct Rig {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) proxy: Proxy,
+    pub(crate) witness: Witness,
+    pub(crate) delivery: Delivery,
+}
+
+impl Rig {
+    /// Starts everything, with a sandbox that knows everybody. Requests may take so long.
+    pub(crate) async fn start(
+        within: Duration,
+        script: impl FnMut() -> Option<Fault> + Send + 'static,
+    ) -> Self {
+        Rig::start_with(everybody(), within, script, |delivery| delivery.concurrency(8)).await
+    }
+
+    /// Starts everything, with this sandbox, and with what is done to the delivery.
+    pub(crate) async fn start_with(
+        sandbox: SandboxBuilder,
+        within: Duration,
+        script: impl FnMut() -> Option<Fault> + Send + 'static,
+        set_up: impl FnOnce(DeliveryBuilder) -> DeliveryBuilder,
+    ) -> Self {
+        let (sandbox, proxy, transport) = network(sandbox, within, script).await;
+        let witness = Witness::new(transport);
+        let (base, cap) = (Duration::from_millis(2), Duration::from_millis(20));
+        let delivery =
+            Delivery::builder(witness.clone()).retry(RetryPolicy::new().base(base).cap(cap));
+        let delivery = set_up(delivery).start().unwrap();
+        Rig { sandbox, proxy, witness, delivery }
+    }
+
+    /// Hands over the events of these numbers.
+    pub(crate) async fn send(&self, numbers: Range<u64>) {
+        let tracker = self.delivery.tracker();
+        for number in numbers {
+            tracker.for_contact(contact(number)).send(&event(number)).await.unwrap();
+        }
+    }
+
+    /// Waits until all of so many events are delivered, ends everything, and judges.
+    pub(crate) async fn finish(self, sent: u64) -> Outcome {
+        let Rig { sandbox, proxy, witness, delivery } = self;
+        let report = timeout(2 * HANGS, delivery.shutdown(HANGS)).await.unwrap();
+        assert_eq!((report.delivered, report.dead, report.pending), (sent, 0, 0));
+        let ledger = delivery.ledger();
+        assert!(ledger.is_balanced(), "{ledger}");
+        assert_eq!((ledger.accepted, ledger.pending, ledger.refused.total()), (sent, 0, 0));
+        assert_eq!(ledger.accepted, ledger.delivered + ledger.dead);
+        assert_eq!((ledger.collided, ledger.panics), (0, 0));
+        assert_eq!(delivery.status().in_flight, 0);
+
+        let timeouts = witness.failures_of(ErrorKind::Timeout);
+        let evidence = Evidence {
+            sent,
+            arrived: sandbox.events(),
+            unanswered: proxy.unanswered(),
+            impatience: timeouts.saturating_sub(proxy.silences()),
+        };
+        let complaints = evidence.complaints();
+        assert!(complaints.is_empty(), "{complaints:#?}");
+        assert_eq!(witness.sent_in_vain(), 0, "events were sent again after they were taken");
+        assert_eq!(witness.doubled(), 0, "events were sent while they were under way");
+        let contacts = sandbox.contacts().len();
+        Outcome { contacts, repetitions: evidence.repetitions(), faults: proxy.faults(), witness }
+    }
+}
+
+/// How it went, where nothing was wrong.
+pub(crate) struct Outcome {
+    /// How many contacts the sandbox has.
+    pub(crate) contacts: usize,
+    pub(crate) repetitions: usize,
+    pub(crate) faults: usize,
+    pub(crate) witness: Witness,
+}
+
+pub(crate) fn everybody() -> SandboxBuilder {
+    Sandbox::builder().know_everybody(true)
+}
+
+/// Looks again and again, with everything else going on, until this is so.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    let looking = async {
+        while !condition() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(HANGS, looking).await.unwrap();
+}
+
+/// The sandbox, the proxy before it, and the transport that goes through that.
+pub(crate) async fn network(
+    sandbox: SandboxBuilder,
+    within: Duration,
+    script: impl FnMut() -> Option<Fault> + Send + 'static,
+) -> (Sandbox, Proxy, HttpTransport) {
+    let sandbox = sandbox.no_rate_limit().start().await.unwrap();
+    let proxy = Proxy::start(sandbox.url(), script);
+    let transport = HttpTransport::builder(sandbox.token())
+        .base_url(proxy.url())
+        .timeout(within)
+        .build()
+        .unwrap();
+    (sandbox, proxy, transport)
+}
+
+/// Several events have a contact in common, so that some must be moved to another second.
+pub(crate) fn contact(number: u64) -> Contact {
+    Contact::user_id(number % 100)
+}
+
+pub(crate) fn event(number: u64) -> DynamicEvent {
+    DynamicEvent::new("project_created").unwrap().with("number", number).unwrap()
+}

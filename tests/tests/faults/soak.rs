@@ -1,0 +1,50 @@
+//! All kinds of faults at once.
+
+use intercom_delivery::{DeliveryBuilder, UnknownContact};
+use intercom_sandbox::Sandbox;
+use tokio::time::timeout;
+
+use crate::dice::seed;
+use crate::proxy::some;
+use crate::rig::{HANGS, Rig, SHORT, everybody};
+
+const EVENTS: u64 = 3_000;
+
+/// Delivers thousands of events, with an outage in the middle.
+async fn soak() {
+    let script = some(20, seed());
+    let mut rig =
+        Rig::start_with(everybody(), SHORT, script, |delivery| delivery.concurrency(32)).await;
+    rig.send(0..EVENTS).await;
+
+    // Requests are under way when it goes down, and answers get lost.
+    timeout(HANGS, rig.sandbox.wait_for(EVENTS as usize / 2)).await.unwrap();
+    rig.proxy.close().await;
+    // Ten in a row are an outage. Any more would come with its back-off.
+    rig.witness.wait_for_failures(rig.witness.failures() + 10).await;
+    rig.proxy.open();
+
+    let outcome = rig.finish(EVENTS).await;
+    assert!(outcome.faults > EVENTS as usize / 10, "{} faults", outcome.faults);
+    assert!(outcome.repetitions > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn thousands_of_events_survive_everything_on_many_threads() {
+    soak().await;
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn thousands_of_events_survive_everything_on_one_thread() {
+    soak().await;
+}
+
+#[tokio::test]
+async fn contacts_are_created_once_whatever_becomes_of_the_answers() {
+    let (sandbox, script) = (Sandbox::builder(), some(30, seed()));
+    let create =
+        |delivery: DeliveryBuilder| delivery.concurrency(8).unknown_contact(UnknownContact::Create);
+    let rig = Rig::start_with(sandbox, SHORT, script, create).await;
+    rig.send(0..300).await;
+    assert_eq!(rig.finish(300).await.contacts, 100);
+}

@@ -1,0 +1,104 @@
+//! A transport that keeps how each attempt ended: what the client knows.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use intercom_core::{
+    Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+};
+use intercom_http::HttpTransport;
+use tokio::sync::watch;
+
+/// Sends as its inner transport does, and keeps how each attempt ended.
+#[derive(Clone)]
+pub(crate) struct Witness {
+    inner: HttpTransport,
+    seen: Arc<Seen>,
+}
+
+#[derive(Default)]
+struct Seen {
+    /// For each body how the attempts ended; `None` stands for one that was taken.
+    attempts: Mutex<HashMap<Vec<u8>, Vec<Option<ErrorKind>>>>,
+    failures: watch::Sender<usize>,
+    under_way: Mutex<HashSet<Vec<u8>>>,
+    doubled: AtomicUsize,
+}
+
+/// An attempt under way. It ends with this, also where it is given up.
+struct UnderWay<'a>(&'a Seen, Vec<u8>);
+
+impl<'a> UnderWay<'a> {
+    fn begin(seen: &'a Seen, body: Vec<u8>) -> Self {
+        let alone = seen.under_way.lock().unwrap().insert(body.clone());
+        seen.doubled.fetch_add(usize::from(!alone), Ordering::Relaxed);
+        UnderWay(seen, body)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.under_way.lock().unwrap().remove(&self.1);
+    }
+}
+
+impl Witness {
+    pub(crate) fn new(inner: HttpTransport) -> Self {
+        Witness { inner, seen: Arc::default() }
+    }
+
+    /// How many attempts failed.
+    pub(crate) fn failures(&self) -> usize {
+        *self.seen.failures.borrow()
+    }
+
+    /// How many attempts failed in this way.
+    pub(crate) fn failures_of(&self, kind: ErrorKind) -> usize {
+        let attempts = self.seen.attempts.lock().unwrap();
+        attempts.values().flatten().filter(|end| **end == Some(kind)).count()
+    }
+
+    /// Waits until so many attempts have failed.
+    pub(crate) async fn wait_for_failures(&self, number: usize) {
+        let mut failures = self.seen.failures.subscribe();
+        failures.wait_for(|failures| *failures >= number).await.unwrap();
+    }
+
+    /// How many attempts began while another with the same event was under way.
+    pub(crate) fn doubled(&self) -> usize {
+        self.seen.doubled.load(Ordering::Relaxed)
+    }
+
+    /// How many events were sent again after the client knew that they were taken.
+    pub(crate) fn sent_in_vain(&self) -> usize {
+        let attempts = self.seen.attempts.lock().unwrap();
+        let in_vain = |ends: &&Vec<Option<ErrorKind>>| {
+            ends.iter().position(Option::is_none).is_some_and(|taken| taken + 1 < ends.len())
+        };
+        attempts.values().filter(in_vain).count()
+    }
+}
+
+#[async_trait]
+impl Transport for Witness {
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        let body = event.body().to_vec();
+        let _under_way = UnderWay::begin(&self.seen, body.clone());
+        let sent = self.inner.send(event).await;
+        let end = sent.as_ref().err().map(SendError::kind);
+        self.seen.attempts.lock().unwrap().entry(body).or_default().push(end);
+        if end.is_some() {
+            self.seen.failures.send_modify(|failures| *failures += 1);
+        }
+        sent
+    }
+
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        self.inner.create_contact(contact).await
+    }
+
+    async fn changed(&self) {
+        self.inner.changed().await;
+    }
+}
