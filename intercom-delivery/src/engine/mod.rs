@@ -218,6 +218,8 @@ struct Engine<'a> {
     flushes: Vec<(EventId, oneshot::Sender<Report>)>,
     shutdowns: Vec<oneshot::Sender<Report>>,
     deadline: Option<Instant>,
+    /// Whether it was seen that nothing more is accepted.
+    sealed: bool,
     stop: bool,
 }
 
@@ -278,6 +280,7 @@ impl<'a> Engine<'a> {
             flushes: Vec::new(),
             shutdowns: Vec::new(),
             deadline: None,
+            sealed: false,
             stop: false,
             shared,
             settings,
@@ -287,6 +290,11 @@ impl<'a> Engine<'a> {
     /// Starts the requests that may go, and says how many events to lease: for requests that could go besides, and,
     /// where nothing holds requests back, for those that come after them.
     fn start(&mut self, now: Instant) -> usize {
+        // What was accepted last may not have woken anybody yet.
+        if self.deadline.is_some() && !self.sealed && self.shared.intake.is_sealed() {
+            self.sealed = true;
+            self.more = true;
+        }
         if self.next_due.is_some_and(|due| due <= now) {
             self.next_due = None;
             self.more = true;
@@ -503,6 +511,12 @@ impl Engine<'_> {
     /// Decides what becomes of an event that was sent.
     fn conclude(&mut self, lease: Lease, outcome: Outcome, took: Duration, now: Instant) {
         let tried = Tried { attempts: lease.attempts, age: lease.age + took };
+        let outcome = match outcome {
+            Outcome::Failed(error) => {
+                Outcome::Failed(error.with_event(lease.event.event_name().clone()))
+            }
+            outcome => outcome,
+        };
         let (label, decision) = match &outcome {
             Outcome::Taken(_) | Outcome::Contact(_) => ("delivered", Decision::Done),
             Outcome::Failed(error) => {
@@ -789,6 +803,7 @@ impl Engine<'_> {
             Some(Command::Shutdown { deadline, reply }) => {
                 self.deadline = Some(self.deadline.map_or(deadline, |other| other.min(deadline)));
                 self.shutdowns.push(reply);
+                self.more = true;
             }
             Some(Command::Resume) => self.resume(now),
             Some(Command::Stop) | None => self.stop = true,
@@ -881,7 +896,7 @@ impl Engine<'_> {
             && self.settlements.is_empty()
             && !self.settling
             && !self.leasing;
-        if !idle || !self.shared.intake.is_sealed() {
+        if !idle || !self.sealed {
             return false;
         }
         // Nothing waits, or nothing that waits can go before the deadline.

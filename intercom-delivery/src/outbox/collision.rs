@@ -16,7 +16,7 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Collisions {
-    /// It is moved to the next second that is free, and counted.
+    /// It is moved to a later second that is free, the next one where that is known, and counted.
     #[default]
     Move,
     /// It is kept as it is, and counted. Intercom will ignore it.

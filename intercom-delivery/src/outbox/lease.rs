@@ -33,7 +33,7 @@ pub struct Lease {
     pub event: DataEvent,
     /// How many attempts were spent on it.
     pub attempts: u32,
-    /// How long ago it was accepted.
+    /// How long ago it was accepted, or redriven since.
     pub age: Duration,
 }
 
@@ -49,8 +49,8 @@ impl Lease {
 pub struct Leased {
     /// The events, the longest due first.
     pub events: Vec<Lease>,
-    /// In how long the next event is due that is not among them, as far as is known. `None` stands for: not until
-    /// the outbox [wakes](super::Wake) the engine.
+    /// In how long the next event is due, as far as is known: another one, or one of these, when its lease is over.
+    /// `None` stands for: not until the outbox [wakes](super::Wake) the engine.
     pub next_due: Option<Duration>,
 }
 

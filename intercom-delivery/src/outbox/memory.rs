@@ -332,7 +332,8 @@ impl State {
 
     fn lease(&mut self, most: usize, term: Duration, now: Instant) -> Leased {
         let mut events = Vec::with_capacity(most.min(self.pending()));
-        let over = later(now, term);
+        // A lease of no time would be due again at once.
+        let over = later(now, term.max(Duration::from_nanos(1)));
         while events.len() < most {
             // What was tried before and what is fresh are two queues, each in the order of its due times.
             let again = self.by_due.first_key_value().map(|(key, place)| (*key, *place));

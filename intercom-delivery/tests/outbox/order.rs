@@ -120,3 +120,11 @@ async fn pointers_forward_everything() {
     // What an outbox gives that cannot do it is `Unsupported`.
     assert!(matches!(refused.error, AcceptError::Full));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_of_no_time_hands_each_event_out_once() {
+    let outbox = MemoryOutbox::new();
+    outbox.accept(&events(1), Collisions::Move).await.unwrap();
+    let leased = outbox.lease(usize::MAX, Duration::ZERO).await.unwrap();
+    assert_eq!(leased.events.len(), 1);
+}
