@@ -1,6 +1,7 @@
 //! Setting a delivery up.
 
 use std::fmt;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::delivery::Delivery;
-use crate::engine::{self, DeadLetterHook, Settings, UnknownContact};
+use crate::engine::{self, DeadLetterHook, Ending, Settings, UnknownContact};
 use crate::intake::{Backpressure, Intake};
 use crate::outbox::{Collisions, DeadLetter, MemoryOutbox, Outbox, Wake};
 use crate::retry::RetryPolicy;
@@ -123,7 +124,7 @@ impl DeliveryBuilder {
     ///
     /// # Errors
     ///
-    /// Fails outside of a Tokio runtime, and when a setting makes delivery impossible.
+    /// Fails outside of a Tokio runtime and in one without timers, and when a setting makes delivery impossible.
     pub fn start(self) -> Result<Delivery, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let settings = &self.settings;
@@ -138,14 +139,20 @@ impl DeliveryBuilder {
                 return Err(StartError::ZeroDuration { which });
             }
         }
+        // There is no other way to ask for timers than to make one.
+        if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
+            return Err(StartError::NoTimers);
+        }
         let outbox = self.outbox.unwrap_or_else(|| Arc::new(MemoryOutbox::new()));
         let wake = Wake::new();
         outbox.attach(wake.clone());
         let (commands, receiver) = mpsc::unbounded_channel();
         let intake = Intake::new(outbox.clone(), self.backpressure, self.collisions, wake.clone());
         let shared = Arc::new(Shared::new(intake, outbox, self.transport, wake, commands));
-        let engine = runtime.spawn(engine::run(shared.clone(), self.settings, receiver));
-        Ok(Delivery::new(shared, engine))
+        // Made before the task, so that it ends well even where the task never begins.
+        let ending = Ending(shared.clone());
+        let engine = runtime.spawn(engine::run(ending, self.settings, receiver));
+        Ok(Delivery::new(shared, engine, runtime))
     }
 }
 
@@ -169,6 +176,9 @@ pub enum StartError {
     /// No Tokio runtime runs here.
     #[error("no Tokio runtime runs here; start delivery from within one, as in `#[tokio::main]`")]
     NoRuntime,
+    /// The Tokio runtime has no timers.
+    #[error("the Tokio runtime has no timers; enable them with `enable_time` or `enable_all`")]
+    NoTimers,
     /// No request may be under way.
     #[error("the concurrency is 0, and nothing could be sent; it is 1 at the least")]
     ZeroConcurrency,

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use intercom_core::{DataEvent, Receipt, SendError, Tracker, Transport};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
@@ -14,6 +16,8 @@ use crate::ledger::{Ledger, Report};
 use crate::outbox::{DeadLetter, EventId, OutboxError, Selection};
 use crate::shared::{Command, Entrance, Shared};
 use crate::status::Status;
+use crate::telemetry;
+use crate::time::later;
 
 /// How much longer than its deadline a shutdown may take, if the outbox does not answer.
 const GRACE: Duration = Duration::from_secs(2);
@@ -47,6 +51,9 @@ const GRACE: Duration = Duration::from_secs(2);
 pub struct Delivery {
     shared: Arc<Shared>,
     engine: JoinHandle<()>,
+    runtime: Handle,
+    /// Whether somebody was told how delivery ended.
+    told: AtomicBool,
 }
 
 impl Delivery {
@@ -55,8 +62,8 @@ impl Delivery {
         DeliveryBuilder::new(Arc::new(transport))
     }
 
-    pub(crate) fn new(shared: Arc<Shared>, engine: JoinHandle<()>) -> Self {
-        Delivery { shared, engine }
+    pub(crate) fn new(shared: Arc<Shared>, engine: JoinHandle<()>, runtime: Handle) -> Self {
+        Delivery { shared, engine, runtime, told: AtomicBool::new(false) }
     }
 
     /// What the application sends its events with. Its `send` is done when the event is accepted, with a receipt
@@ -112,16 +119,21 @@ impl Delivery {
     /// the first.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
         self.shared.intake.close();
-        let deadline = far(Instant::now(), deadline);
-        let ended = self.ask(|reply| Command::Shutdown { deadline, reply });
-        match timeout_at(far(deadline, GRACE), ended).await {
-            Ok(report) => report,
-            // The engine is stuck in an outbox that does not answer.
-            Err(_) => {
+        let deadline = later(Instant::now(), deadline);
+        let (reply, report) = oneshot::channel();
+        let _ = self.shared.commands.send(Command::Shutdown { deadline, reply });
+        // On the engine's own runtime, so that this may be called from any other.
+        let ended = self.runtime.spawn(timeout_at(later(deadline, GRACE), report));
+        let report = match ended.await {
+            Ok(Ok(Ok(report))) => report,
+            // The engine is stuck in an outbox that does not answer, or has ended before.
+            _ => {
                 self.engine.abort();
                 self.shared.report()
             }
-        }
+        };
+        self.told.store(true, Ordering::Relaxed);
+        report
     }
 
     /// Reads dead letters, in the order of their ids, beginning after this one.
@@ -137,13 +149,17 @@ impl Delivery {
         self.shared.outbox.dead_letters(after, most).await
     }
 
-    /// Sends dead letters again, as they were, and says how many: when the reason why they ended there was mended.
+    /// Sends dead letters again, as they were, and says how many: when the reason why they ended there was mended. It
+    /// also does what [`resume`](Self::resume) does.
     ///
     /// # Errors
     ///
     /// Fails when the outbox cannot be written.
     pub async fn redrive(&self, which: Selection) -> Result<u64, OutboxError> {
-        self.shared.outbox.redrive(&which).await
+        let redriven = self.shared.outbox.redrive(&which).await?;
+        // Names that Intercom took no events of, say, it may take now.
+        self.resume();
+        Ok(redriven)
     }
 
     /// Forgets dead letters for good, and says how many.
@@ -169,12 +185,11 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if self.shared.intake.is_closed() {
-            return;
-        }
         self.shared.intake.close();
         let _ = self.shared.commands.send(Command::Stop);
-        crate::telemetry::dropped(self.shared.report().pending);
+        if !self.told.load(Ordering::Relaxed) {
+            telemetry::dropped(self.shared.report().pending);
+        }
     }
 }
 
@@ -185,11 +200,4 @@ impl fmt::Debug for Delivery {
             .field("ledger", &self.ledger())
             .finish_non_exhaustive()
     }
-}
-
-/// A time so long after another, or as late as can be told.
-fn far(time: Instant, by: Duration) -> Instant {
-    /// 30 years.
-    const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
-    time + by.min(FAR)
 }

@@ -1,13 +1,12 @@
 //! The way in: events are accepted here, or refused with a reason, or wait for room.
 
 use std::slice;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::{self, Arc, PoisonError};
 
 use intercom_core::{DataEvent, ErrorKind, Receipt, SendError};
 use tokio::sync::{Mutex, Notify};
-use tokio::time::sleep;
+use tokio::task::coop::consume_budget;
 
 use crate::ledger::Tally;
 use crate::outbox::{AcceptError, Collisions, Outbox, Unaccepted, Wake};
@@ -24,10 +23,6 @@ pub enum Backpressure {
     Refuse,
 }
 
-/// How often who waits for room looks by itself. The engine tells when it has made room; others that deliver from the
-/// same store do not.
-const LOOK: Duration = Duration::from_secs(1);
-
 pub(crate) struct Intake {
     outbox: Arc<dyn Outbox>,
     backpressure: Backpressure,
@@ -41,6 +36,10 @@ pub(crate) struct Intake {
     waiting: AtomicUsize,
     turn: Mutex<()>,
     room: Notify,
+    closing: Notify,
+    /// What the outbox said when it could not keep an event safe, and whether it did.
+    trouble: sync::Mutex<Option<String>>,
+    troubled: AtomicBool,
     pub(crate) tally: Tally,
 }
 
@@ -61,6 +60,9 @@ impl Intake {
             waiting: AtomicUsize::new(0),
             turn: Mutex::new(()),
             room: Notify::new(),
+            closing: Notify::new(),
+            trouble: sync::Mutex::default(),
+            troubled: AtomicBool::new(false),
             tally: Tally::default(),
         }
     }
@@ -92,9 +94,20 @@ impl Intake {
 
     /// Accepts many events, all of them or none.
     pub(crate) async fn accept_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
+        consume_budget().await;
         let number = events.len() as u64;
-        let _inside = self.enter(number)?;
-        let accepted = self.accept_in_time(events).await;
+        let accepted = match self.enter(number)? {
+            _inside if self.waiting() == 0 => {
+                self.outbox.accept(events, self.collisions).await.map_err(Refusal::Outbox)
+            }
+            _inside => Err(AcceptError::Full.into()),
+        };
+        let accepted = match accepted {
+            Err(Refusal::Outbox(AcceptError::Full)) if self.backpressure == Backpressure::Wait => {
+                self.accept_in_turn(events).await
+            }
+            accepted => accepted,
+        };
         self.book(accepted, number)
     }
 
@@ -108,6 +121,7 @@ impl Intake {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.room.notify_one();
+        self.closing.notify_waiters();
         self.wake.wake();
     }
 
@@ -136,7 +150,7 @@ impl Intake {
         match error {
             AcceptError::Unsupported => true,
             AcceptError::Full => self.backpressure == Backpressure::Wait,
-            AcceptError::Storage(_) => false,
+            AcceptError::TooMuch | AcceptError::Storage(_) => false,
         }
     }
 
@@ -147,41 +161,35 @@ impl Intake {
         self.outbox.try_accept(event, self.collisions)
     }
 
-    /// Accepts events when the outbox has done so, and waits for room if that is the policy.
-    async fn accept_in_time(&self, events: &[DataEvent]) -> Result<(), Refusal> {
-        if self.waiting() == 0 {
-            let accepted = self.outbox.accept(events, self.collisions).await;
-            if !matches!(accepted, Err(AcceptError::Full)) {
-                return Ok(accepted?);
-            }
-        }
-        match self.backpressure {
-            Backpressure::Refuse => Err(AcceptError::Full.into()),
-            Backpressure::Wait => self.accept_in_turn(events).await,
-        }
-    }
-
     /// Accepts events when their turn has come and there is room. Rare, and boxed so that every call is smaller.
+    ///
+    /// While it waits, the call is not under way: nobody waits for who does not go on waiting.
     async fn accept_in_turn(&self, events: &[DataEvent]) -> Result<(), Refusal> {
         let waiting = Box::pin(async {
             let mut waiting = Waiting::begin(self, events.len());
-            let _turn = self.turn.lock().await;
+            let closing = self.closing.notified();
+            tokio::pin!(closing);
+            closing.as_mut().enable();
+            // Whoever has the turn may not go on, and yet those behind are to learn that it is closed.
+            let _turn = match self.is_closed() {
+                true => None,
+                false => tokio::select! {
+                    turn = self.turn.lock() => Some(turn),
+                    () = closing => None,
+                },
+            };
             loop {
-                if self.is_closed() {
+                let accepted = match Inside::begin(self) {
+                    _inside if self.is_closed() => Err(Refusal::Closed),
+                    _inside => {
+                        self.outbox.accept(events, self.collisions).await.map_err(From::from)
+                    }
+                };
+                if !matches!(accepted, Err(Refusal::Outbox(AcceptError::Full))) {
                     waiting.done = true;
-                    // Who is next is to learn it too.
-                    self.room.notify_one();
-                    return Err(Refusal::Closed);
+                    return accepted;
                 }
-                let accepted = self.outbox.accept(events, self.collisions).await;
-                if !matches!(accepted, Err(AcceptError::Full)) {
-                    waiting.done = true;
-                    return Ok(accepted?);
-                }
-                tokio::select! {
-                    () = self.room.notified() => {}
-                    () = sleep(LOOK) => {}
-                }
+                self.room.notified().await;
             }
         });
         waiting.await
@@ -200,11 +208,24 @@ impl Intake {
     fn book(&self, accepted: Result<(), Refusal>, events: u64) -> Result<Receipt, SendError> {
         match accepted {
             Ok(()) => {
-                telemetry::accepted(events);
+                if self.troubled.load(Ordering::Relaxed) {
+                    self.set_trouble(None);
+                }
+                telemetry::accepted(events, &*self.outbox);
                 Ok(Receipt::accepted())
             }
             Err(refusal) => Err(self.refuse(refusal, events)),
         }
+    }
+
+    /// What is wrong with the outbox, where it could not accept the last event that it was given.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set_trouble(&self, trouble: Option<String>) {
+        self.troubled.store(trouble.is_some(), Ordering::Relaxed);
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     fn refuse(&self, refusal: Refusal, events: u64) -> SendError {
@@ -214,7 +235,13 @@ impl Intake {
             Refusal::Outbox(AcceptError::Full) => {
                 (&tally.full, "full", SendError::new(ErrorKind::Full))
             }
+            Refusal::Outbox(AcceptError::TooMuch) => {
+                let error = SendError::new(ErrorKind::Storage)
+                    .with_detail("this is more at once than it can ever hold; raise its bounds");
+                (&tally.storage, "storage", error)
+            }
             Refusal::Outbox(AcceptError::Storage(error)) => {
+                self.set_trouble(Some(error.to_string()));
                 let error = SendError::new(ErrorKind::Storage).with_source(error);
                 (&tally.storage, "storage", error)
             }

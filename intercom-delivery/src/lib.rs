@@ -98,6 +98,7 @@ pub mod retry;
 mod shared;
 mod status;
 mod telemetry;
+mod time;
 
 pub use builder::{
     DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_CONCURRENCY, DEFAULT_LEDGER_INTERVAL, DeliveryBuilder,

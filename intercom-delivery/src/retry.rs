@@ -12,7 +12,7 @@ use crate::outbox::DeathReason;
 pub const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// How many panics of the transport over one event are enough.
-const MAX_PANICS: u32 = 3;
+pub(crate) const MAX_PANICS: u32 = 3;
 
 /// When an event is sent again, and when it is given up.
 ///
@@ -22,7 +22,7 @@ const MAX_PANICS: u32 = 3;
 /// use intercom_delivery::retry::{Decision, Outcome, RetryPolicy, Tried};
 ///
 /// let policy = RetryPolicy::new().max_age(Duration::from_secs(3600));
-/// let tried = Tried { attempts: 2, age: Duration::from_secs(60) };
+/// let tried = Tried { attempts: 2, panics: 0, age: Duration::from_secs(60) };
 ///
 /// let down = SendError::new(ErrorKind::Unavailable);
 /// // The third attempt failed: between nothing and 1 s · 2² is waited, here half of it.
@@ -84,19 +84,17 @@ impl RetryPolicy {
     /// What becomes of an event after an attempt. `roll` is the jitter: a random number from 0 up to 1.
     pub fn decide(&self, outcome: Outcome<'_>, tried: Tried, roll: f64) -> Decision {
         let attempts = tried.attempts.saturating_add(1);
-        let spent = |after, reason| match self.max_attempts {
-            Some(most) if attempts >= most => Decision::Bury(reason),
-            _ if self.is_too_old(tried.age) => Decision::Bury(DeathReason::AgeLimit),
-            _ => Decision::Retry { after, attempts },
+        let spent = |after| match () {
+            () if self.spends_last(tried.attempts) => Decision::Bury(DeathReason::AttemptLimit),
+            () if self.is_too_old(tried.age) => Decision::Bury(DeathReason::AgeLimit),
+            () => Decision::Retry { after, attempts },
         };
         let error = match outcome {
             Outcome::Taken => return Decision::Done,
-            Outcome::Panicked if attempts >= MAX_PANICS => {
+            Outcome::Panicked if tried.panics.saturating_add(1) >= MAX_PANICS => {
                 return Decision::Bury(DeathReason::Panic);
             }
-            Outcome::Panicked => {
-                return spent(self.backoff(tried.attempts, roll), DeathReason::AttemptLimit);
-            }
+            Outcome::Panicked => return spent(self.backoff(tried.attempts, roll)),
             Outcome::Failed(error) => error,
         };
         let asked = error.retry_after().unwrap_or_default().min(MAX_WAIT);
@@ -108,8 +106,13 @@ impl RetryPolicy {
                 Decision::Retry { after: Duration::ZERO, attempts: tried.attempts }
             }
             kind if error.is_permanent() => Decision::Bury(reason(kind)),
-            _ => spent(self.backoff(tried.attempts, roll).max(asked), DeathReason::AttemptLimit),
+            _ => spent(self.backoff(tried.attempts, roll).max(asked)),
         }
+    }
+
+    /// Whether another attempt is the last one that there may be, after so many.
+    pub(crate) fn spends_last(&self, attempts: u32) -> bool {
+        self.max_attempts.is_some_and(|most| attempts.saturating_add(1) >= most)
     }
 
     /// The wait after a failure, when so many came before it: exponential, with full jitter.
@@ -140,6 +143,8 @@ pub enum Outcome<'a> {
 pub struct Tried {
     /// How many attempts were spent before this one.
     pub attempts: u32,
+    /// How many of them ended because the transport panicked.
+    pub panics: u32,
     /// How long ago it was accepted.
     pub age: Duration,
 }

@@ -105,7 +105,7 @@ impl Shared {
             line: health.line.status(now),
             in_flight: self.in_flight.load(Ordering::Relaxed),
             rate_limit: health.rate_limit,
-            outbox: health.outbox.clone(),
+            outbox: health.outbox.clone().or_else(|| self.intake.trouble()),
             contact_creation: health.contact_creation.clone(),
         }
     }

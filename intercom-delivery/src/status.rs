@@ -75,7 +75,7 @@ impl fmt::Display for LineStatus {
         match self {
             LineStatus::Open => f.write_str("open"),
             LineStatus::Paused { resumes_in } => {
-                write!(f, "paused for the rate limit, goes on in {} s", whole(*resumes_in))
+                write!(f, "paused, as Intercom asked; goes on in {} s", whole(*resumes_in))
             }
             LineStatus::Outage(trouble) => write!(f, "outage: {trouble}"),
             LineStatus::Stopped(trouble) => write!(f, "stopped: {trouble}"),

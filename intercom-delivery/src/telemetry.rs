@@ -9,10 +9,11 @@ use intercom_core::ErrorKind;
 use crate::ledger::Ledger;
 use crate::outbox::{DeadLetter, DeathReason, Outbox, OutboxError};
 
-pub(crate) fn accepted(events: u64) {
+pub(crate) fn accepted(events: u64, outbox: &dyn Outbox) {
     #[cfg(feature = "metrics")]
     metrics::counter!("intercom_delivery_accepted_total").increment(events);
     let _ = events;
+    pending(outbox);
 }
 
 pub(crate) fn refused(reason: &'static str, events: u64) {
@@ -41,7 +42,7 @@ pub(crate) fn delivered(delay: Duration) {
     let _ = delay;
 }
 
-/// Events have left the outbox, or were put back.
+/// The number of pending events has changed.
 pub(crate) fn pending(outbox: &dyn Outbox) {
     #[cfg(feature = "metrics")]
     metrics::gauge!("intercom_delivery_pending").set(outbox.counts().pending as f64);
@@ -134,6 +135,14 @@ pub(crate) fn ledger(ledger: &Ledger) {
         moved,
         collided,
         "ledger of events"
+    );
+}
+
+/// The engine panicked.
+pub(crate) fn died(pending: u64) {
+    tracing::error!(
+        pending,
+        "the delivery engine panicked, in the outbox most likely; delivery has ended"
     );
 }
 

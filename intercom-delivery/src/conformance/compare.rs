@@ -87,6 +87,10 @@ impl Model {
                 (age..=age + slack).contains(&told),
                 "the age of the event {id} is {told:?} instead of {age:?}"
             );
+            ensure!(
+                lease.last_failure.as_deref() == held.last_failure.as_ref(),
+                "the last failure of the event {id} is not that with which it was put back"
+            );
             let known = self.leases.iter().any(|(of, l)| *of == event && l.token == lease.token);
             ensure!(!known, "two leases of the event {id} have one token");
         }

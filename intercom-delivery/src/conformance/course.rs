@@ -157,7 +157,9 @@ impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
         match ending {
             Ending::Acknowledge => Verdict::Acknowledge,
             Ending::PutBack { after, attempts } => {
-                let failure = Some(Failure::new("it was put back"));
+                // Put back without a reason, it keeps the one that it had.
+                let reason = format!("it was put back after {attempts} attempts");
+                let failure = (attempts % 3 > 0).then(|| Failure::new(reason));
                 Verdict::PutBack { after: self.ticks(*after), attempts: *attempts, failure }
             }
             Ending::Bury { reason, attempts, answered } => {

@@ -33,6 +33,7 @@ pub(super) struct Held {
     pub(super) second: Option<i64>,
     pub(super) collided: Collided,
     pub(super) id: Option<EventId>,
+    pub(super) last_failure: Option<Failure>,
     pub(super) state: State,
 }
 
@@ -72,6 +73,7 @@ impl Model {
             second,
             collided,
             id: None,
+            last_failure: None,
             state,
         });
     }
@@ -93,7 +95,10 @@ impl Model {
                 self.events[event].left = Some(self.now);
                 State::Delivered
             }
-            Verdict::PutBack { after, attempts, failure: _ } => {
+            Verdict::PutBack { after, attempts, failure } => {
+                if failure.is_some() {
+                    self.events[event].last_failure.clone_from(failure);
+                }
                 self.pending(*after, *attempts, None)
             }
             Verdict::Bury { reason, attempts, failure } => {
@@ -106,6 +111,7 @@ impl Model {
     pub(super) fn redrive(&mut self, event: usize) {
         self.events[event].state = self.pending(Duration::ZERO, 0, None);
         self.events[event].aged_from = self.now;
+        self.events[event].last_failure = None;
     }
 
     pub(super) fn purge(&mut self, event: usize) {

@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use crate::outbox::{EventId, Lease};
 use crate::retry::{RetryPolicy, backoff};
+use crate::time::later;
 
 /// What becomes of an event whose contact Intercom does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,15 +40,25 @@ const RACE: Duration = Duration::from_secs(30);
 /// The least wait before an event is sent again to a contact that was just created.
 const RACE_WAIT: Duration = Duration::from_millis(250);
 
-/// How long the answer that contacts may not be created is believed.
+/// How long it is believed of a contact that it is there and yet unknown to events. Nothing is created for it then.
+const USELESS: Duration = Duration::from_secs(10 * 60);
+
+/// How long the answer that contacts may not be created is believed: at first, and at most.
 const REFUSED_BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
 
-/// How many contacts are remembered after their creation before the old ones are forgotten.
+/// How many contacts are remembered before those are forgotten of which nothing more is to be expected.
 const REMEMBERED: usize = 10_000;
+
+/// How many events may wait here for their contacts.
+const PARKED: usize = 10_000;
+
+/// How long an event for which there is no room here is not looked at.
+const CROWDED: Duration = Duration::from_secs(5);
 
 pub(crate) struct Contacts {
     policy: UnknownContact,
     states: HashMap<Contact, State>,
+    /// Contacts whose creation is wanted.
     to_create: VecDeque<Contact>,
     parked: usize,
     /// Since when the contacts of these events are unknown, where they are sent again.
@@ -57,9 +68,25 @@ pub(crate) struct Contacts {
 
 enum State {
     /// Its creation is wanted or under way, and these events wait for it.
-    Creating(Vec<Lease>),
-    /// It was created at this time.
+    Creating(Creating),
+    /// It was created at this time, and no event of it was taken since.
     Created(Instant),
+    /// It was created, and is unknown all the same: until this time that is believed.
+    Useless(Instant),
+}
+
+#[derive(Default)]
+struct Creating {
+    waiting: Vec<Parked>,
+    /// When it is tried again, after failures.
+    not_before: Option<Instant>,
+    failures: u32,
+    panics: u32,
+}
+
+struct Parked {
+    since: Instant,
+    lease: Lease,
 }
 
 /// Intercom does not let us create contacts.
@@ -80,6 +107,19 @@ pub(crate) enum Fate {
     Parked,
 }
 
+/// Why a creation did not succeed, and may later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Setback {
+    /// For a reason that has nothing to do with it: the rate limit, or the token.
+    Held,
+    /// Something failed that may pass.
+    Failed,
+    /// The transport panicked.
+    Panicked,
+    /// Contacts may not be created.
+    Refused,
+}
+
 impl Contacts {
     pub(crate) fn new(policy: UnknownContact) -> Self {
         Contacts {
@@ -92,12 +132,11 @@ impl Contacts {
         }
     }
 
-    /// Decides about an event whose contact was found unknown. At most so many are parked.
+    /// Decides about an event whose contact was found unknown.
     pub(crate) fn unknown(
         &mut self,
         lease: Lease,
         retry: &RetryPolicy,
-        most_parked: usize,
         now: Instant,
         roll: f64,
     ) -> Fate {
@@ -106,102 +145,165 @@ impl Contacts {
             UnknownContact::RetryFor(time) => {
                 let since = *self.unknown_since.entry(lease.id).or_insert(now);
                 let left = time.saturating_sub(now.saturating_duration_since(since));
-                if left.is_zero() {
+                if left.is_zero() || retry.spends_last(lease.attempts) {
                     return Fate::Bury(lease);
                 }
                 let wait = retry.backoff(lease.attempts, roll).min(left);
                 Fate::Retry(lease, wait, true)
             }
-            UnknownContact::Create => self.create(lease, most_parked, now),
+            UnknownContact::Create => self.create(lease, now),
         }
     }
 
-    fn create(&mut self, lease: Lease, most_parked: usize, now: Instant) -> Fate {
-        if let Some(refused) = &self.refused
-            && now < refused.until
-        {
-            let wait = refused.until - now;
-            return Fate::Retry(lease, wait, false);
-        }
+    fn create(&mut self, lease: Lease, now: Instant) -> Fate {
         let contact = lease.event.contact();
         match self.states.get_mut(contact) {
-            None => {
-                let contact = contact.clone();
-                self.to_create.push_back(contact.clone());
-                self.states.insert(contact, State::Creating(vec![lease]));
-                self.parked += 1;
-                Fate::Parked
-            }
-            Some(State::Creating(waiting)) if self.parked < most_parked => {
-                waiting.push(lease);
-                self.parked += 1;
-                Fate::Parked
-            }
-            Some(State::Creating(_)) => Fate::Retry(lease, RACE_WAIT, false),
+            Some(State::Creating(_)) => self.park(lease, now),
             Some(State::Created(at)) => {
                 let since = now.saturating_duration_since(*at);
                 if since < RACE {
                     // The longer it takes, the longer it may take.
                     return Fate::Retry(lease, (since / 2).max(RACE_WAIT), false);
                 }
-                // It is there, and yet unknown: that is no race.
-                self.states.remove(contact);
+                self.states.insert(contact.clone(), State::Useless(later(now, USELESS)));
                 Fate::Bury(lease)
+            }
+            Some(State::Useless(until)) if now < *until => Fate::Bury(lease),
+            Some(State::Useless(_)) | None => {
+                self.make_room(now);
+                self.to_create.push_back(contact.clone());
+                self.states.insert(contact.clone(), State::Creating(Creating::default()));
+                self.park(lease, now)
             }
         }
     }
 
     /// Decides about an event that is to be sent: it waits if its contact is being created.
-    pub(crate) fn admit(&mut self, lease: Lease, most_parked: usize) -> Fate {
-        if self.parked == 0 {
-            return Fate::Send(lease);
-        }
-        match self.states.get_mut(lease.event.contact()) {
-            Some(State::Creating(waiting)) if self.parked < most_parked => {
-                waiting.push(lease);
-                self.parked += 1;
-                Fate::Parked
-            }
-            Some(State::Creating(_)) => Fate::Retry(lease, RACE_WAIT, false),
+    pub(crate) fn admit(&mut self, lease: Lease, now: Instant) -> Fate {
+        match self.states.is_empty() {
+            false if self.is_creating(lease.event.contact()) => self.park(lease, now),
             _ => Fate::Send(lease),
         }
     }
 
-    /// The next contact that is to be created.
-    pub(crate) fn next_to_create(&mut self) -> Option<Contact> {
-        self.to_create.pop_front()
+    fn is_creating(&self, contact: &Contact) -> bool {
+        matches!(self.states.get(contact), Some(State::Creating(_)))
+    }
+
+    fn park(&mut self, lease: Lease, now: Instant) -> Fate {
+        match self.states.get_mut(lease.event.contact()) {
+            Some(State::Creating(creating)) if self.parked < PARKED => {
+                creating.waiting.push(Parked { since: now, lease });
+                self.parked += 1;
+                Fate::Parked
+            }
+            _ => Fate::Retry(lease, CROWDED, false),
+        }
+    }
+
+    /// An event of this contact was taken: whatever is remembered of it is over.
+    pub(crate) fn known(&mut self, contact: &Contact) {
+        if !self.states.is_empty() && !self.is_creating(contact) {
+            self.states.remove(contact);
+        }
+    }
+
+    /// The next contact that is to be created now.
+    pub(crate) fn next_to_create(&mut self, now: Instant) -> Option<Contact> {
+        if self.to_create.is_empty() || self.refused.as_ref().is_some_and(|r| now < r.until) {
+            return None;
+        }
+        let due = self.to_create.iter().position(|contact| match self.states.get(contact) {
+            Some(State::Creating(creating)) => creating.not_before.is_none_or(|time| time <= now),
+            _ => true,
+        });
+        self.to_create.remove(due?)
+    }
+
+    /// When there is something to do here that cannot be done now. No event is parked for longer than `most`.
+    pub(crate) fn next_action(&self, most: Duration) -> Option<Instant> {
+        if self.parked == 0 {
+            return None;
+        }
+        let creations = self.states.values().filter_map(|state| match state {
+            State::Creating(creating) => Some(creating),
+            State::Created(_) | State::Useless(_) => None,
+        });
+        let refused = self.refused.as_ref().map(|refused| refused.until);
+        let times = creations.flat_map(|creating| {
+            let oldest = creating.waiting.first().map(|parked| later(parked.since, most));
+            [oldest, creating.not_before.max(refused)]
+        });
+        times.flatten().min()
+    }
+
+    /// Gives the events that have been parked for `most` or longer: they are leased for a time.
+    pub(crate) fn overdue(&mut self, most: Duration, now: Instant) -> Vec<Lease> {
+        let mut overdue = Vec::new();
+        if self.parked == 0 {
+            return overdue;
+        }
+        for state in self.states.values_mut() {
+            if let State::Creating(creating) = state {
+                let late = |parked: &mut Parked| later(parked.since, most) <= now;
+                overdue.extend(creating.waiting.extract_if(.., late).map(|parked| parked.lease));
+            }
+        }
+        self.parked -= overdue.len();
+        overdue
     }
 
     /// A contact is there now. Gives the events that waited for it.
     pub(crate) fn created(&mut self, contact: Contact, now: Instant) -> Vec<Lease> {
         self.refused = None;
-        if self.states.len() >= REMEMBERED {
-            self.states.retain(|_, state| match state {
-                State::Creating(_) => true,
-                State::Created(at) => now.saturating_duration_since(*at) < RACE,
-            });
-        }
         let before = self.states.insert(contact, State::Created(now));
         self.unpark(before)
     }
 
-    /// A contact could not be created. Gives the events that waited for it.
+    /// A contact cannot be created. Gives the events that waited for it.
     pub(crate) fn not_created(&mut self, contact: &Contact) -> Vec<Lease> {
         let before = self.states.remove(contact);
         self.unpark(before)
     }
 
-    /// Intercom does not let us create contacts: it is not asked to for a while. Says whether that is news.
-    pub(crate) fn refused(&mut self, now: Instant) -> bool {
-        let tries = self.refused.as_ref().map_or(0, |refused| refused.tries.saturating_add(1));
-        let (base, cap) = REFUSED_BACKOFF;
-        self.refused = Some(Refused { until: now + backoff(base, cap, tries), tries });
-        tries == 0
+    /// A contact was not created, and it is tried again. Says how often the transport panicked over it, and whether
+    /// it is news that contacts may not be created.
+    pub(crate) fn set_back(
+        &mut self,
+        contact: Contact,
+        setback: Setback,
+        retry: &RetryPolicy,
+        now: Instant,
+        roll: f64,
+    ) -> (u32, bool) {
+        let mut panics = 0;
+        if let Some(State::Creating(creating)) = self.states.get_mut(&contact) {
+            if matches!(setback, Setback::Failed | Setback::Panicked) {
+                creating.not_before = Some(later(now, retry.backoff(creating.failures, roll)));
+                creating.failures = creating.failures.saturating_add(1);
+                creating.panics += u32::from(setback == Setback::Panicked);
+            }
+            panics = creating.panics;
+            self.to_create.push_front(contact);
+        }
+        let mut news = false;
+        if setback == Setback::Refused {
+            let tries = self.refused.as_ref().map_or(0, |refused| refused.tries.saturating_add(1));
+            let (base, cap) = REFUSED_BACKOFF;
+            self.refused = Some(Refused { until: later(now, backoff(base, cap, tries)), tries });
+            news = tries == 0;
+        }
+        (panics, news)
     }
 
-    /// Nothing that was refused before needs be refused again.
+    /// Nothing that was refused or failed before needs do so again.
     pub(crate) fn resume(&mut self) {
         self.refused = None;
+        for state in self.states.values_mut() {
+            if let State::Creating(creating) = state {
+                creating.not_before = None;
+            }
+        }
     }
 
     /// An event has left, and nothing more needs be known of it.
@@ -216,15 +318,27 @@ impl Contacts {
         self.to_create.clear();
         self.parked = 0;
         let waiting = |(_, state)| match state {
-            State::Creating(waiting) => waiting,
-            State::Created(_) => Vec::new(),
+            State::Creating(creating) => creating.waiting,
+            State::Created(_) | State::Useless(_) => Vec::new(),
         };
-        self.states.drain().flat_map(waiting).collect()
+        self.states.drain().flat_map(waiting).map(|parked| parked.lease).collect()
+    }
+
+    /// Forgets contacts of which nothing is to be expected, when there are many.
+    fn make_room(&mut self, now: Instant) {
+        if self.states.len() < REMEMBERED {
+            return;
+        }
+        self.states.retain(|_, state| match state {
+            State::Creating(_) => true,
+            State::Created(at) => now.saturating_duration_since(*at) < RACE,
+            State::Useless(until) => now < *until,
+        });
     }
 
     fn unpark(&mut self, state: Option<State>) -> Vec<Lease> {
-        let Some(State::Creating(waiting)) = state else { return Vec::new() };
-        self.parked -= waiting.len();
-        waiting
+        let Some(State::Creating(creating)) = state else { return Vec::new() };
+        self.parked -= creating.waiting.len();
+        creating.waiting.into_iter().map(|parked| parked.lease).collect()
     }
 }

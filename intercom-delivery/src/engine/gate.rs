@@ -22,6 +22,10 @@ const LONGEST: Duration = Duration::from_secs(5 * 60);
 /// told in whole seconds.
 const SLACK: Duration = Duration::from_millis(1500);
 
+/// How long the first request goes alone, while nothing is known of the limit. It tells of it, and a slow one holds up
+/// no other for longer.
+const ALONE: Duration = Duration::from_secs(1);
+
 /// How much later the first request of a window may come when the last one was used up, so that many machines do not
 /// come at once.
 const JITTER: Duration = Duration::from_millis(200);
@@ -35,8 +39,11 @@ const RESERVE: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Gate {
     closed_until: Option<Instant>,
-    /// Whether a request has been answered since the gate was new, or closed. Until then one goes at a time.
+    /// Whether a request has been answered since the gate was new, or closed. Until then one goes alone, but for a while
+    /// only.
     answered: bool,
+    /// When that one went.
+    alone_since: Option<Instant>,
     limit: Option<u32>,
     window: Option<Window>,
     /// When the window before this one ended: an answer from it may still come.
@@ -67,8 +74,6 @@ pub(crate) enum Permit {
     Go(usize),
     /// None before this time.
     At(Instant),
-    /// None before an answer comes.
-    AfterAnswer,
 }
 
 impl Gate {
@@ -76,6 +81,7 @@ impl Gate {
         Gate {
             closed_until: None,
             answered: false,
+            alone_since: None,
             limit: None,
             window: None,
             previous_end: None,
@@ -109,7 +115,11 @@ impl Gate {
             }
         }
         if !self.answered {
-            return if in_flight == 0 { Permit::Go(1) } else { Permit::AfterAnswer };
+            match self.alone_since.map(|since| since + ALONE) {
+                Some(until) if in_flight > 0 && now < until => return Permit::At(until),
+                Some(_) if in_flight > 0 => self.answered = true,
+                _ => return Permit::Go(1),
+            }
         }
         let Some(window) = &self.window else { return Permit::Go(usize::MAX) };
         let left = window.left(in_flight);
@@ -130,6 +140,7 @@ impl Gate {
 
     /// A request goes; so many were under way before it.
     pub(crate) fn pass(&mut self, now: Instant, in_flight: usize) {
+        self.alone_since = Some(now);
         if let Some(window) = &self.window {
             let left = window.left(in_flight).max(1);
             self.next = Some(now + window.ends.saturating_duration_since(now) / left);
@@ -177,6 +188,7 @@ impl Gate {
         let until = now + wait.min(MAX_WAIT) + REFUSED_JITTER.mul_f64(roll);
         self.closed_until = Some(self.closed_until.map_or(until, |other| other.max(until)));
         self.answered = false;
+        self.alone_since = None;
         self.window = None;
         self.spent = false;
     }
@@ -207,7 +219,10 @@ impl Gate {
             Some(limit) => {
                 self.window = Some(Window { floor: limit, ends: now + WINDOW, guessed: true });
             }
-            None => self.answered = false,
+            None => {
+                self.answered = false;
+                self.alone_since = None;
+            }
         }
     }
 

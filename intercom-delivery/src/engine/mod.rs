@@ -5,12 +5,14 @@
 //! nothing overtakes anything. Requests run side by side within the task; a slow one holds up no other.
 
 mod attempt;
+mod changes;
 mod contacts;
 mod gate;
 mod line;
 mod names;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::future::poll_fn;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,15 +23,17 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::OptionFuture;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, StreamExt};
-use intercom_core::{ContactCreation, ErrorKind, SendError};
+use intercom_core::{Contact, ContactCreation, ErrorKind, SendError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use self::attempt::{Asked, Attempt, Outcome, Subject};
-use self::contacts::{Contacts, Fate};
+use self::changes::Changes;
+use self::contacts::{Contacts, Fate, Setback};
 use self::gate::{Gate, Permit};
 use self::line::{Change, Line};
-use self::names::SilencedNames;
+use self::names::{Hearing, SilencedNames};
 use crate::ledger::Report;
 use crate::outbox::{
     DeadLetter, DeathReason, EventId, Failure, Lease, Leased, Outbox, OutboxError, Settlement,
@@ -38,6 +42,7 @@ use crate::outbox::{
 use crate::retry::{self, Decision, RetryPolicy, Tried, backoff};
 use crate::shared::{self, Command, Shared};
 use crate::telemetry;
+use crate::time::later;
 
 pub use self::contacts::UnknownContact;
 pub(crate) use self::line::Closed;
@@ -47,6 +52,10 @@ const OUTBOX_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::
 
 /// How long an outbox that promised events and gave none is left alone.
 const EMPTY_HANDED: Duration = Duration::from_millis(10);
+
+/// How often who waits for room looks by himself. The engine tells when it has made room; others that deliver from the
+/// same store do not.
+const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
 
 /// How long giving back what was leased may take when the engine ends.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -67,18 +76,16 @@ pub(crate) struct Settings {
 /// Runs the engine until it is shut down. Where the task is dropped before, with its runtime, nothing more is
 /// accepted.
 pub(crate) async fn run(
-    shared: Arc<Shared>,
+    ending: Ending,
     settings: Settings,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
-    let _ending = Ending(&shared);
+    let shared = &*ending.0;
     let outbox = &*shared.outbox;
-    let transport = &shared.transport;
-    let mut engine = Engine::new(&shared, settings);
-
-    let mut changed = transport.changed();
-    // Asked once before anything is sent, so that no change is missed.
-    let _ = futures_util::poll!(changed.as_mut());
+    let mut engine = Engine::new(shared, settings);
+    let mut changes = Changes::new(&*shared.transport);
+    // Asked once before anything is sent, so that no change is missed. A change before the start is none.
+    let _ = futures_util::poll!(poll_fn(|context| changes.poll_next(context)));
     let mut timer = Box::pin(sleep_until(engine.next_ledger));
     let leasing = OptionFuture::from(None);
     let settling = OptionFuture::from(None);
@@ -106,6 +113,9 @@ pub(crate) async fn run(
                 continue;
             }
         }
+        if changes.has_panicked() {
+            engine.panicked("the transport, when asked for changes,");
+        }
         engine.tell(now);
         if engine.is_done(now) {
             break;
@@ -117,9 +127,9 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             command = commands.recv() => engine.obey(command, Instant::now()),
-            () = &mut changed => {
-                changed = transport.changed();
-                let _ = futures_util::poll!(changed.as_mut());
+            () = poll_fn(|context| changes.poll_next(context)) => {
+                // A transport that is changed over and over must let others run.
+                consume_budget().await;
                 engine.resume(Instant::now());
             }
             Some(ended) = engine.in_flight.next(), if !engine.in_flight.is_empty() => {
@@ -163,11 +173,14 @@ async fn settle(
     (batch, settled)
 }
 
-/// Closes the way in when the engine ends, in whatever way it does.
-struct Ending<'a>(&'a Shared);
+/// Closes the way in when the engine ends, in whatever way it does, also before it has begun.
+pub(crate) struct Ending(pub(crate) Arc<Shared>);
 
-impl Drop for Ending<'_> {
+impl Drop for Ending {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            telemetry::died(self.0.report().pending);
+        }
         self.0.intake.close();
         self.0.health().line = shared::Line::Ended;
         self.0.in_flight.store(0, Ordering::Relaxed);
@@ -195,6 +208,11 @@ struct Engine<'a> {
     letters: Vec<DeadLetter>,
     /// The dead letters that the outbox is being told of.
     buried: Vec<DeadLetter>,
+    /// How long delivered events were on their way, of which the outbox is not told yet.
+    delays: Vec<(EventId, Duration)>,
+    told_delays: Vec<(EventId, Duration)>,
+    /// How often the transport panicked over an event, where it did.
+    panics: HashMap<EventId, u32>,
     settling: bool,
     /// An empty batch, to be filled again.
     spare: Vec<Settlement>,
@@ -202,6 +220,8 @@ struct Engine<'a> {
     blocked_until: Option<Instant>,
     /// When requests are looked for that take too long.
     look_for_late: Option<Instant>,
+    /// When who waits for room is to look by himself.
+    look_for_room: Instant,
     /// Whether a request is under way that tries if the line is open again.
     probing: bool,
     /// How often the transport was changed.
@@ -265,17 +285,21 @@ impl<'a> Engine<'a> {
             settlements: Vec::new(),
             letters: Vec::new(),
             buried: Vec::new(),
+            delays: Vec::new(),
+            told_delays: Vec::new(),
+            panics: HashMap::new(),
             settling: false,
             spare: Vec::new(),
             blocked_until: None,
             look_for_late: None,
+            look_for_room: Instant::now(),
             probing: false,
             epoch: 0,
             trouble: (None, String::new()),
             outbox_trouble: None,
             creation_trouble: None,
             changed: false,
-            next_ledger: Instant::now() + settings.ledger_interval,
+            next_ledger: later(Instant::now(), settings.ledger_interval),
             told_ledger: (0, 0, 0),
             flushes: Vec::new(),
             shutdowns: Vec::new(),
@@ -299,17 +323,20 @@ impl<'a> Engine<'a> {
             self.next_due = None;
             self.more = true;
         }
+        for lease in self.contacts.overdue(self.settings.attempt_timeout, now) {
+            self.put_back(&lease, Duration::ZERO, lease.attempts, None);
+        }
         self.blocked_until = None;
         while let Some(Permits { room, permits }) = self.permits(now) {
             if room == 0 || permits == 0 {
                 return 0;
             }
-            if let Some(contact) = self.contacts.next_to_create() {
+            if let Some(contact) = self.contacts.next_to_create(now) {
                 self.begin(Subject::Contact(contact), now);
                 continue;
             }
             let Some(lease) = self.ready.pop_front() else {
-                return permits.min(room + self.settings.concurrency);
+                return permits.min(room.saturating_add(self.settings.concurrency));
             };
             if let Some(lease) = self.admit(lease, now) {
                 self.begin(Subject::Event(lease), now);
@@ -340,7 +367,6 @@ impl<'a> Engine<'a> {
         match self.gate.ask(now, in_flight, backlog, || self.rng.f64()) {
             Permit::Go(permits) if self.line.is_open() => Some(Permits { room, permits }),
             Permit::Go(permits) => Some(Permits { room, permits: permits.min(room) }),
-            Permit::AfterAnswer => Some(Permits { room, permits: 0 }),
             Permit::At(time) => {
                 self.blocked_until = Some(time);
                 None
@@ -354,7 +380,7 @@ impl<'a> Engine<'a> {
         self.gate.pass(now, self.in_flight.len());
         let asked = Asked { subject, probe, epoch: self.epoch, begun: now };
         self.in_flight.push(Attempt::new(&self.shared.transport, asked));
-        self.look_for_late.get_or_insert(now + self.settings.attempt_timeout);
+        self.look_for_late.get_or_insert(later(now, self.settings.attempt_timeout));
     }
 
     /// Gives up the requests that take too long. They are looked for about once in the time that one may take, so
@@ -367,7 +393,7 @@ impl<'a> Engine<'a> {
         let mut oldest = None::<Instant>;
         for attempt in mem::take(&mut self.in_flight) {
             match attempt.begun() {
-                Some(begun) if now < begun + within => {
+                Some(begun) if now < later(begun, within) => {
                     oldest = Some(oldest.map_or(begun, |oldest| oldest.min(begun)));
                     self.in_flight.push(attempt);
                 }
@@ -380,33 +406,38 @@ impl<'a> Engine<'a> {
                 }
             }
         }
-        self.look_for_late = oldest.map(|begun| begun + within);
+        self.look_for_late = oldest.map(|begun| later(begun, within));
     }
 
     /// Whether a leased event is sent at all.
     fn admit(&mut self, lease: Lease, now: Instant) -> Option<Lease> {
         if self.settings.retry.is_too_old(lease.age) {
-            let failure = Failure::new("the event became older than it may");
+            let failure = lease.last_failure.as_deref().cloned();
+            let failure =
+                failure.unwrap_or_else(|| Failure::new("the event became older than it may"));
             self.bury(&lease, DeathReason::AgeLimit, lease.attempts, Some(failure));
             return None;
         }
-        if self.names.is_silent(lease.event.name(), now) {
-            let failure = Failure::new("not sent: Intercom takes no events of this name for now");
-            self.bury(&lease, DeathReason::EventNameLimit, lease.attempts, Some(failure));
-            return None;
+        match self.names.hear(lease.event.name(), now) {
+            Hearing::Send => {}
+            Hearing::Wait(after) => {
+                self.put_back(&lease, after, lease.attempts, None);
+                return None;
+            }
+            Hearing::Bury => {
+                let failure = "not sent: Intercom takes no events of this name for now";
+                let failure = Some(Failure::new(failure));
+                self.bury(&lease, DeathReason::EventNameLimit, lease.attempts, failure);
+                return None;
+            }
         }
-        let fate = self.contacts.admit(lease, self.most_parked());
+        let fate = self.contacts.admit(lease, now);
         self.suffer(fate, None)
-    }
-
-    /// How many events may wait here for their contacts.
-    fn most_parked(&self) -> usize {
-        4 * self.settings.concurrency
     }
 
     /// How long an event is leased. It may be sent, wait for its contact, and be sent again.
     fn term(&self) -> Duration {
-        3 * self.settings.attempt_timeout + FAREWELL
+        self.settings.attempt_timeout.saturating_mul(3).saturating_add(FAREWELL)
     }
 }
 
@@ -445,8 +476,7 @@ impl Engine<'_> {
                 return self.line_changed(change, None);
             }
             Outcome::Panicked => {
-                self.shared.intake.tally.panics.add(1);
-                telemetry::panicked("the transport");
+                self.panicked("the transport");
                 self.gate.unanswered();
                 let change = self.line.failed(now, probe, roll);
                 return self.line_changed(change, None);
@@ -491,6 +521,12 @@ impl Engine<'_> {
         self.line_changed(change, Some(error));
     }
 
+    /// A panic was contained.
+    fn panicked(&self, what: &'static str) {
+        self.shared.intake.tally.panics.add(1);
+        telemetry::panicked(what);
+    }
+
     fn line_changed(&mut self, change: Option<Change>, error: Option<&SendError>) {
         let Some(change) = change else { return };
         self.changed = true;
@@ -510,7 +546,9 @@ impl Engine<'_> {
 
     /// Decides what becomes of an event that was sent.
     fn conclude(&mut self, lease: Lease, outcome: Outcome, took: Duration, now: Instant) {
-        let tried = Tried { attempts: lease.attempts, age: lease.age + took };
+        let panics = self.panics.get(&lease.id).copied().unwrap_or_default();
+        let age = lease.age.saturating_add(took);
+        let tried = Tried { attempts: lease.attempts, panics, age };
         let outcome = match outcome {
             Outcome::Failed(error) => {
                 Outcome::Failed(error.with_event(lease.event.event_name().clone()))
@@ -537,12 +575,18 @@ impl Engine<'_> {
         };
         match decision {
             Decision::Done => {
-                telemetry::delivered(tried.age);
+                self.delays.push((lease.id, age));
                 self.names.taken(lease.event.name());
-                self.contacts.forget(lease.id);
+                self.contacts.known(lease.event.contact());
+                self.forget(lease.id);
                 self.settlements.push(lease.settle(Verdict::Acknowledge));
             }
             Decision::Retry { after, attempts } => {
+                if matches!(outcome, Outcome::Panicked) {
+                    self.panics.insert(lease.id, panics + 1);
+                }
+                // While the line is closed it holds everything back, and any event will do to try it.
+                let after = if self.line.closed().is_some() { Duration::ZERO } else { after };
                 // What waits for the gate need not come back before it opens.
                 let gate =
                     self.gate.closed_until().map(|until| until.saturating_duration_since(now));
@@ -561,8 +605,7 @@ impl Engine<'_> {
             }
             Decision::UnknownContact => {
                 let roll = self.rng.f64();
-                let most = self.most_parked();
-                let fate = self.contacts.unknown(lease, &self.settings.retry, most, now, roll);
+                let fate = self.contacts.unknown(lease, &self.settings.retry, now, roll);
                 if let Some(lease) = self.suffer(fate, failure()) {
                     self.ready.push_back(lease);
                 }
@@ -588,58 +631,73 @@ impl Engine<'_> {
     }
 
     /// Goes on with the events of a contact that was to be created.
-    fn contact_asked(&mut self, contact: intercom_core::Contact, outcome: Outcome, now: Instant) {
-        let (reason, failure) = match outcome {
+    fn contact_asked(&mut self, contact: Contact, outcome: Outcome, now: Instant) {
+        let (end, failure) = match &outcome {
             Outcome::Contact(ContactCreation::Archived) => {
-                let failure = Failure::new(
-                    "the contact is archived, and Intercom takes no events for it; unarchive it,                      then redrive them",
-                );
-                (Some(DeathReason::ArchivedContact), failure)
+                let failure = "the contact is archived, and Intercom takes no events for it; \
+                               unarchive it, then redrive them";
+                (Err(DeathReason::ArchivedContact), Failure::new(failure))
             }
             Outcome::Contact(_) | Outcome::Taken(_) => {
-                self.changed |= self.creation_trouble.take().is_some();
+                self.creation_works();
                 return self.ready.extend(self.contacts.created(contact, now));
             }
-            Outcome::Panicked => (None, Failure::new("the transport panicked")),
+            Outcome::Panicked => {
+                (Ok(Setback::Panicked), Failure::new("the transport panicked over its contact"))
+            }
             Outcome::Failed(error) => {
-                let failure = Failure::from(&error);
-                let reason = match error.kind() {
-                    ErrorKind::Unsupported => Some(DeathReason::UnknownContact),
-                    ErrorKind::AmbiguousContact => Some(DeathReason::AmbiguousContact),
-                    _ if error.is_permanent() => Some(DeathReason::ContactNotCreated),
-                    _ => None,
+                let end = match error.kind() {
+                    ErrorKind::Unsupported => Err(DeathReason::UnknownContact),
+                    ErrorKind::AmbiguousContact => Err(DeathReason::AmbiguousContact),
+                    ErrorKind::RateLimited | ErrorKind::Unauthorized => Ok(Setback::Held),
+                    _ if error.is_permanent() => Err(DeathReason::ContactNotCreated),
+                    _ if error.is_retryable() => Ok(Setback::Failed),
+                    _ => Ok(Setback::Refused),
                 };
-                if error.needs_operator()
-                    && !matches!(error.kind(), ErrorKind::Unauthorized | ErrorKind::Unsupported)
-                {
-                    self.creation_refused(&failure.message, now);
+                (end, Failure::from(error))
+            }
+        };
+        let reason = match end {
+            Err(reason) => {
+                self.creation_works();
+                reason
+            }
+            Ok(setback) => {
+                let roll = self.rng.f64();
+                let retry = &self.settings.retry;
+                let (panics, news) =
+                    self.contacts.set_back(contact.clone(), setback, retry, now, roll);
+                if setback == Setback::Refused {
+                    if news {
+                        telemetry::creation_refused(&failure.message);
+                    }
+                    self.creation_trouble = Some(failure.message);
+                    self.changed = true;
+                    return;
                 }
-                (reason, failure)
+                if panics < retry::MAX_PANICS {
+                    return;
+                }
+                DeathReason::Panic
             }
         };
         for lease in self.contacts.not_created(&contact) {
-            match reason {
-                Some(reason) => {
-                    let attempts = lease.attempts.saturating_add(1);
-                    self.bury(&lease, reason, attempts, Some(failure.clone()));
-                }
-                None => {
-                    // The next of its events finds it unknown again, and has it created then.
-                    let after = self.settings.retry.backoff(lease.attempts, self.rng.f64());
-                    let attempts = lease.attempts.saturating_add(1);
-                    self.put_back(&lease, after, attempts, Some(failure.clone()));
-                }
-            }
+            let attempts = lease.attempts.saturating_add(1);
+            self.bury(&lease, reason, attempts, Some(failure.clone()));
         }
     }
 
-    /// Intercom does not let us create contacts.
-    fn creation_refused(&mut self, message: &str, now: Instant) {
-        if self.contacts.refused(now) {
-            telemetry::creation_refused(message);
+    /// Intercom lets us create contacts.
+    fn creation_works(&mut self) {
+        self.changed |= self.creation_trouble.take().is_some();
+    }
+
+    /// An event has left, and nothing more needs be known of it.
+    fn forget(&mut self, id: EventId) {
+        self.contacts.forget(id);
+        if !self.panics.is_empty() {
+            self.panics.remove(&id);
         }
-        self.creation_trouble = Some(message.to_owned());
-        self.changed = true;
     }
 
     fn put_back(
@@ -662,7 +720,7 @@ impl Engine<'_> {
         attempts: u32,
         failure: Option<Failure>,
     ) {
-        self.contacts.forget(lease.id);
+        self.forget(lease.id);
         let verdict = Verdict::Bury { reason, attempts, failure: failure.clone() };
         self.settlements.push(lease.settle(verdict));
         self.letters.push(DeadLetter {
@@ -693,12 +751,13 @@ impl Engine<'_> {
             && self.more
             && !self.leasing
             && !self.outbox_rests(now)
-            && unsettled <= 4 * self.settings.concurrency
+            && unsettled <= self.settings.concurrency.saturating_mul(4)
     }
 
     fn take_settlements(&mut self) -> Vec<Settlement> {
         self.settling = true;
         self.buried = mem::take(&mut self.letters);
+        mem::swap(&mut self.delays, &mut self.told_delays);
         mem::replace(&mut self.settlements, mem::take(&mut self.spare))
     }
 
@@ -718,6 +777,8 @@ impl Engine<'_> {
                 self.settlements = batch;
                 self.buried.append(&mut self.letters);
                 self.letters = mem::take(&mut self.buried);
+                self.told_delays.append(&mut self.delays);
+                mem::swap(&mut self.delays, &mut self.told_delays);
                 return;
             }
         };
@@ -725,11 +786,16 @@ impl Engine<'_> {
         let mut left = false;
         for settlement in batch.drain(..) {
             match settlement.verdict {
-                Verdict::PutBack { after, .. } => self.expect(now + after),
+                Verdict::PutBack { after, .. } => self.expect(later(now, after)),
                 Verdict::Acknowledge | Verdict::Bury { .. } => left = true,
             }
         }
         self.spare = batch;
+        for (id, delay) in mem::take(&mut self.told_delays) {
+            if !late.contains(&id) {
+                telemetry::delivered(delay);
+            }
+        }
         for letter in mem::take(&mut self.buried) {
             if !late.contains(&letter.id) {
                 self.announce(&letter);
@@ -743,14 +809,12 @@ impl Engine<'_> {
 
     /// Tells whom it may concern that an event is a dead letter.
     fn announce(&self, letter: &DeadLetter) {
-        let tally = &self.shared.intake.tally;
-        tally.death(letter.reason);
+        self.shared.intake.tally.death(letter.reason);
         telemetry::dead(letter);
         if let Some(hook) = &self.settings.on_dead_letter
             && catch_unwind(AssertUnwindSafe(|| hook(letter))).is_err()
         {
-            tally.panics.add(1);
-            telemetry::panicked("the hook for dead letters");
+            self.panicked("the hook for dead letters");
         }
     }
 
@@ -763,8 +827,8 @@ impl Engine<'_> {
         self.outbox_works();
         self.more = false;
         match next_due {
-            Some(due) if events.is_empty() => self.expect(now + due.max(EMPTY_HANDED)),
-            Some(due) => self.expect(now + due),
+            Some(due) if events.is_empty() => self.expect(later(now, due.max(EMPTY_HANDED))),
+            Some(due) => self.expect(later(now, due)),
             None => {}
         }
         self.ready.extend(events);
@@ -817,6 +881,7 @@ impl Engine<'_> {
         self.probing = false;
         self.line.resume(now);
         self.contacts.resume();
+        self.names.resume();
         self.changed = true;
     }
 
@@ -836,8 +901,12 @@ impl Engine<'_> {
                 let _ = reply.send(counts.into());
             }
         }
+        if now >= self.look_for_room {
+            self.look_for_room = later(now, LOOK_FOR_ROOM);
+            self.shared.intake.made_room();
+        }
         if now >= self.next_ledger {
-            self.next_ledger = now + self.settings.ledger_interval;
+            self.next_ledger = later(now, self.settings.ledger_interval);
             self.tell_ledger();
         }
     }
@@ -869,14 +938,17 @@ impl Engine<'_> {
     /// When the engine must look again by itself. A time that is past is none: what could be done since then has
     /// been, and what could not waits for something else.
     fn wake_at(&self, now: Instant) -> Instant {
-        let times = [self.deadline, self.look_for_late, self.next_action(now)];
+        // Others may make room in the same outbox, and do not tell.
+        let room = (self.shared.intake.waiting() > 0).then_some(self.look_for_room);
+        let times = [self.deadline, self.look_for_late, room, self.next_action(now)];
         times.into_iter().flatten().filter(|time| *time > now).fold(self.next_ledger, Instant::min)
     }
 
     /// When an event may go that cannot now.
     fn next_action(&self, now: Instant) -> Option<Instant> {
         let outbox = self.outbox_trouble.as_ref().map(|trouble| trouble.until);
-        [outbox, self.line.next_try(), self.blocked_until, self.next_due]
+        let contacts = self.contacts.next_action(self.settings.attempt_timeout);
+        [outbox, contacts, self.line.next_try(), self.blocked_until, self.next_due]
             .into_iter()
             .flatten()
             .filter(|time| *time > now)

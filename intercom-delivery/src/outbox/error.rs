@@ -12,6 +12,9 @@ pub enum AcceptError {
     /// It holds as much as it may.
     #[error("the outbox is full")]
     Full,
+    /// It is more at once than it can ever hold.
+    #[error("this is more at once than the outbox can ever hold")]
+    TooMuch,
     /// It could not keep the events safe.
     #[error(transparent)]
     Storage(#[from] OutboxError),

@@ -1,6 +1,7 @@
 //! What goes out of an outbox and comes back: leases, and how they are settled.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use intercom_core::DataEvent;
@@ -33,6 +34,8 @@ pub struct Lease {
     pub event: DataEvent,
     /// How many attempts were spent on it.
     pub attempts: u32,
+    /// Why it was put back the last time that a reason was given.
+    pub last_failure: Option<Arc<Failure>>,
     /// How long ago it was accepted, or redriven since.
     pub age: Duration,
 }
@@ -76,7 +79,7 @@ pub enum Verdict {
         after: Duration,
         /// How many attempts are spent by now.
         attempts: u32,
-        /// Why it was not delivered, if it was tried.
+        /// Why it was not delivered, if it was tried. Where it is not told, the reason that was told before stands.
         failure: Option<Failure>,
     },
     /// It is a dead letter from now on.

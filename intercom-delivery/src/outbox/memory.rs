@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use intercom_core::{DataEvent, async_trait};
@@ -10,10 +10,11 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use super::{
-    AcceptError, CollisionGuard, CollisionKey, Collisions, Counts, DeadLetter, EventId, Lease,
-    LeaseToken, Leased, Outbox, OutboxError, Placement, Selection, Settlement, Unaccepted, Verdict,
-    Wake,
+    AcceptError, CollisionGuard, CollisionKey, Collisions, Counts, DeadLetter, EventId, Failure,
+    Lease, LeaseToken, Leased, Outbox, OutboxError, Placement, Selection, Settlement, Unaccepted,
+    Verdict, Wake,
 };
+use crate::time::later;
 
 /// How many events a [`MemoryOutbox`] holds, unless told otherwise.
 pub const DEFAULT_CAPACITY: usize = 100_000;
@@ -111,8 +112,7 @@ impl Outbox for MemoryOutbox {
     ) -> Result<(), AcceptError> {
         let bytes: usize = events.iter().map(|event| event.body().len()).sum();
         if events.len() > self.capacity || bytes > self.max_bytes {
-            let message = "so many events at once are more than the outbox can ever hold";
-            return Err(OutboxError::new(message).into());
+            return Err(AcceptError::TooMuch);
         }
         let now = Instant::now();
         let mut state = self.state();
@@ -129,9 +129,13 @@ impl Outbox for MemoryOutbox {
     }
 
     fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
+        let bytes = event.body().len();
+        if self.capacity == 0 || bytes > self.max_bytes {
+            return Err(Box::new(Unaccepted { event, error: AcceptError::TooMuch }));
+        }
         let now = Instant::now();
         let mut state = self.state();
-        if !self.has_room(&state, 1, event.body().len()) {
+        if !self.has_room(&state, 1, bytes) {
             return Err(Box::new(Unaccepted { event, error: AcceptError::Full }));
         }
         state.accept(event, collisions, now);
@@ -181,7 +185,7 @@ impl Outbox for MemoryOutbox {
             state.bytes += letter.event.body().len();
             state.dead_count -= 1;
             let event = letter.event;
-            let held = Held { event, key, accepted: now, attempts: 0, due: now, token: None };
+            let held = Held::new(event, key, now, now);
             state.hold(letter.id, held);
         }
         if number > 0 {
@@ -252,10 +256,17 @@ struct Held {
     key: CollisionKey,
     accepted: Instant,
     attempts: u32,
+    last_failure: Option<Arc<Failure>>,
     /// When it can be leased: for the first time, again, or because a lease is over.
     due: Instant,
     /// The lease that is under way, or was not settled in time.
     token: Option<LeaseToken>,
+}
+
+impl Held {
+    fn new(event: DataEvent, key: CollisionKey, accepted: Instant, due: Instant) -> Self {
+        Held { event, key, accepted, attempts: 0, last_failure: None, due, token: None }
+    }
 }
 
 struct Dead {
@@ -350,7 +361,7 @@ impl State {
                     let id = self.first_fresh();
                     let fresh = self.fresh.pop().expect("there is a first one");
                     let Fresh { event, key, accepted } = fresh;
-                    let held = Held { event, key, accepted, attempts: 0, due: over, token: None };
+                    let held = Held::new(event, key, accepted, over);
                     (id, self.hold(id, held))
                 }
                 _ => break,
@@ -364,6 +375,7 @@ impl State {
                 token,
                 event: held.event.clone(),
                 attempts: held.attempts,
+                last_failure: held.last_failure.clone(),
                 age: now.saturating_duration_since(held.accepted),
             });
         }
@@ -383,8 +395,11 @@ impl State {
             return false;
         }
         self.by_due.remove(&(held.due, id));
-        if let Verdict::PutBack { after, attempts, failure: _ } = &settlement.verdict {
+        if let Verdict::PutBack { after, attempts, failure } = &settlement.verdict {
             held.attempts = *attempts;
+            if let Some(failure) = failure {
+                held.last_failure = Some(Arc::new(failure.clone()));
+            }
             held.due = later(now, *after);
             held.token = None;
             self.by_due.insert((held.due, id), place);
@@ -415,13 +430,6 @@ impl State {
         let chosen = self.dead.extract_if(.., |_, dead| which.contains(&dead.letter));
         chosen.map(|(_, dead)| dead).collect()
     }
-}
-
-/// A time so long after another, or as late as can be.
-fn later(time: Instant, by: Duration) -> Instant {
-    /// Who waits for longer waits for this long: 30 years.
-    const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
-    time + by.min(FAR)
 }
 
 /// A queue in blocks: it grows without moving what it holds, and gives back the memory of what has left.

@@ -334,7 +334,7 @@ async fn a_creation_that_needs_an_operator_spends_no_attempt() {
                 _ => Act::created(),
             });
             transport.script(move |call| match is_known(&known, call) {
-                true if call.before >= 5 => Act::taken(),
+                true if call.before >= 3 => Act::taken(),
                 true => Act::status(503),
                 false => Act::status(404),
             });

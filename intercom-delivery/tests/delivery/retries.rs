@@ -509,7 +509,7 @@ proptest! {
         if let Some(wait) = retry_after {
             error = error.with_retry_after(wait);
         }
-        let tried = Tried { attempts, age };
+        let tried = Tried { attempts, panics: 0, age };
         let decision = policy.decide(Outcome::Failed(&error), tried, roll);
         match decision {
             Decision::Done => prop_assert!(false, "a failure is no success"),
@@ -558,7 +558,7 @@ proptest! {
             .cap(Duration::from_millis(cap));
         let error = SendError::new(ErrorKind::Unavailable);
         let wait = |attempts, roll| {
-            let tried = Tried { attempts, age: Duration::ZERO };
+            let tried = Tried { attempts, panics: 0, age: Duration::ZERO };
             match policy.decide(Outcome::Failed(&error), tried, roll) {
                 Decision::Retry { after, .. } => after,
                 other => panic!("{other:?}"),

@@ -63,7 +63,7 @@ async fn a_pause_says_how_long_it_lasts() {
         let LineStatus::Paused { resumes_in } = status.line else { panic!("{status}") };
         assert!((7 * SECOND..=8 * SECOND).contains(&resumes_in), "{resumes_in:?}");
         assert_eq!(status.rate_limit, Some(limit));
-        assert!(status.to_string().starts_with("paused for the rate limit, goes on in"));
+        assert!(status.to_string().starts_with("paused, as Intercom asked; goes on in"));
         assert!(delivery.flush().await.is_complete());
         assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
     })

@@ -54,7 +54,7 @@ async fn more_at_once_than_it_can_ever_hold_is_not_full_but_an_error() {
     let bytes = events.iter().map(|event| event.body().len()).sum::<usize>();
     for outbox in [MemoryOutbox::new().capacity(3), MemoryOutbox::new().max_bytes(bytes - 1)] {
         let refused = outbox.accept(&events, Collisions::Move).await;
-        assert!(matches!(refused, Err(AcceptError::Storage(_))));
+        assert!(matches!(refused, Err(AcceptError::TooMuch)));
         assert_eq!(outbox.counts().accepted, 0);
         outbox.accept(&events[..3], Collisions::Move).await.unwrap();
     }

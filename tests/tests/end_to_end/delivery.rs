@@ -196,7 +196,6 @@ async fn an_archived_contact_takes_no_events_until_it_is_unarchived() {
 }
 
 #[tokio::test]
-#[ignore = "the sentence has a long gap: in its literal a line break was lost, and the indentation stayed"]
 async fn what_is_said_of_an_archived_contact_is_one_sentence() {
     let archived = SeedContact::email("ada@example.com").archived();
     let (_sandbox, builder) = start(Sandbox::builder().contact(archived)).await;
@@ -272,7 +271,6 @@ async fn an_event_name_too_many_dies_alone() {
 }
 
 #[tokio::test]
-#[ignore = "the engine keeps a name silent for ten minutes, though it was resumed and the event redriven"]
 async fn an_event_name_for_which_there_is_room_again_is_redriven() {
     let (sandbox, builder) = start(everybody()).await;
     let delivery = builder.start().unwrap();
