@@ -39,6 +39,7 @@ enum Fault {
     ShowsNextDueLate,
     AlwaysMoreDue,
     ForgetsAttempts,
+    ForgetsFailures,
     Restamps,
     Reencodes,
     AgesTooFast,
@@ -78,6 +79,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (Fault::ShowsNextDueLate, &["`next_due` is Some"]),
     (Fault::AlwaysMoreDue, &["`next_due` is zero"]),
     (Fault::ForgetsAttempts, &["attempts instead of"]),
+    (Fault::ForgetsFailures, &["the last failure"]),
     (Fault::Restamps, &["at the second"]),
     (Fault::Reencodes, &["the bytes"]),
     (Fault::AgesTooFast, &["the age"]),
@@ -249,6 +251,7 @@ impl Outbox for Faulty {
             match self.fault {
                 Fault::RepeatsTokens => lease.token = LeaseToken(7),
                 Fault::ForgetsAttempts => lease.attempts = 0,
+                Fault::ForgetsFailures => lease.last_failure = None,
                 Fault::AgesTooFast => lease.age *= 2,
                 Fault::AgesFromAcceptance => lease.age = born.elapsed(),
                 Fault::InventsIds => lease.id.0 += lease.token.0,
