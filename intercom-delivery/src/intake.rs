@@ -297,6 +297,8 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn begin(intake: &'a Intake, events: usize) -> Self {
         intake.waiting.fetch_add(1, Ordering::SeqCst);
+        // The engine looks for room now and then while somebody waits for it.
+        intake.wake.wake();
         Waiting { intake, events: events as u64, done: false }
     }
 }

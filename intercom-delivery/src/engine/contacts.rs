@@ -1,6 +1,6 @@
 //! Contacts that Intercom does not know: what becomes of their events.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use intercom_core::Contact;
@@ -58,9 +58,14 @@ const CROWDED: Duration = Duration::from_secs(5);
 pub(crate) struct Contacts {
     policy: UnknownContact,
     states: HashMap<Contact, State>,
-    /// Contacts whose creation is wanted.
+    /// Contacts whose creation is wanted: now, and after failures.
     to_create: VecDeque<Contact>,
+    to_create_later: BTreeMap<(Instant, u64), Contact>,
+    /// How often a creation failed.
+    setbacks: u64,
     parked: usize,
+    /// When it is looked for events that have been parked for too long.
+    look_for_overdue: Option<Instant>,
     /// Since when the contacts of these events are unknown, where they are sent again.
     unknown_since: HashMap<EventId, Instant>,
     refused: Option<Refused>,
@@ -78,8 +83,6 @@ enum State {
 #[derive(Default)]
 struct Creating {
     waiting: Vec<Parked>,
-    /// When it is tried again, after failures.
-    not_before: Option<Instant>,
     failures: u32,
     panics: u32,
 }
@@ -126,7 +129,10 @@ impl Contacts {
             policy,
             states: HashMap::new(),
             to_create: VecDeque::new(),
+            to_create_later: BTreeMap::new(),
+            setbacks: 0,
             parked: 0,
+            look_for_overdue: None,
             unknown_since: HashMap::new(),
             refused: None,
         }
@@ -210,46 +216,50 @@ impl Contacts {
 
     /// The next contact that is to be created now.
     pub(crate) fn next_to_create(&mut self, now: Instant) -> Option<Contact> {
-        if self.to_create.is_empty() || self.refused.as_ref().is_some_and(|r| now < r.until) {
+        if self.refused.as_ref().is_some_and(|refused| now < refused.until) {
             return None;
         }
-        let due = self.to_create.iter().position(|contact| match self.states.get(contact) {
-            Some(State::Creating(creating)) => creating.not_before.is_none_or(|time| time <= now),
-            _ => true,
-        });
-        self.to_create.remove(due?)
-    }
-
-    /// When there is something to do here that cannot be done now. No event is parked for longer than `most`.
-    pub(crate) fn next_action(&self, most: Duration) -> Option<Instant> {
-        if self.parked == 0 {
-            return None;
-        }
-        let creations = self.states.values().filter_map(|state| match state {
-            State::Creating(creating) => Some(creating),
-            State::Created(_) | State::Useless(_) => None,
-        });
-        let refused = self.refused.as_ref().map(|refused| refused.until);
-        let times = creations.flat_map(|creating| {
-            let oldest = creating.waiting.first().map(|parked| later(parked.since, most));
-            [oldest, creating.not_before.max(refused)]
-        });
-        times.flatten().min()
-    }
-
-    /// Gives the events that have been parked for `most` or longer: they are leased for a time.
-    pub(crate) fn overdue(&mut self, most: Duration, now: Instant) -> Vec<Lease> {
-        let mut overdue = Vec::new();
-        if self.parked == 0 {
-            return overdue;
-        }
-        for state in self.states.values_mut() {
-            if let State::Creating(creating) = state {
-                let late = |parked: &mut Parked| later(parked.since, most) <= now;
-                overdue.extend(creating.waiting.extract_if(.., late).map(|parked| parked.lease));
+        loop {
+            let contact = match self.to_create_later.first_entry() {
+                Some(entry) if entry.key().0 <= now => entry.remove(),
+                _ => self.to_create.pop_front()?,
+            };
+            // It may have been given up meanwhile.
+            if self.is_creating(&contact) {
+                return Some(contact);
             }
         }
+    }
+
+    /// When there is something to do here that cannot be done now.
+    pub(crate) fn next_action(&self) -> Option<Instant> {
+        let refused = self.refused.as_ref().map(|refused| refused.until);
+        let creation = match (self.to_create.is_empty(), self.to_create_later.keys().next()) {
+            (false, _) => refused,
+            (true, later) => later.map(|(time, _)| refused.map_or(*time, |until| until.max(*time))),
+        };
+        [creation, self.look_for_overdue].into_iter().flatten().min()
+    }
+
+    /// Gives the events that have been parked for `most` or longer, because they are leased for a time. It is looked for
+    /// them about once in that time.
+    pub(crate) fn overdue(&mut self, most: Duration, now: Instant) -> Vec<Lease> {
+        let mut overdue = Vec::new();
+        match self.look_for_overdue {
+            None if self.parked > 0 => self.look_for_overdue = Some(later(now, most)),
+            Some(time) if time <= now => {}
+            _ => return overdue,
+        }
+        let mut oldest = None::<Instant>;
+        for state in self.states.values_mut() {
+            let State::Creating(creating) = state else { continue };
+            let late = |parked: &mut Parked| later(parked.since, most) <= now;
+            overdue.extend(creating.waiting.extract_if(.., late).map(|parked| parked.lease));
+            let first = creating.waiting.first().map(|parked| parked.since);
+            oldest = [oldest, first].into_iter().flatten().min();
+        }
         self.parked -= overdue.len();
+        self.look_for_overdue = oldest.map(|since| later(since, most));
         overdue
     }
 
@@ -278,13 +288,17 @@ impl Contacts {
     ) -> (u32, bool) {
         let mut panics = 0;
         if let Some(State::Creating(creating)) = self.states.get_mut(&contact) {
-            if matches!(setback, Setback::Failed | Setback::Panicked) {
-                creating.not_before = Some(later(now, retry.backoff(creating.failures, roll)));
-                creating.failures = creating.failures.saturating_add(1);
-                creating.panics += u32::from(setback == Setback::Panicked);
+            panics = creating.panics + u32::from(setback == Setback::Panicked);
+            creating.panics = panics;
+            match setback {
+                Setback::Held | Setback::Refused => self.to_create.push_front(contact),
+                Setback::Failed | Setback::Panicked => {
+                    let time = later(now, retry.backoff(creating.failures, roll));
+                    creating.failures = creating.failures.saturating_add(1);
+                    self.setbacks += 1;
+                    self.to_create_later.insert((time, self.setbacks), contact);
+                }
             }
-            panics = creating.panics;
-            self.to_create.push_front(contact);
         }
         let mut news = false;
         if setback == Setback::Refused {
@@ -299,11 +313,7 @@ impl Contacts {
     /// Nothing that was refused or failed before needs do so again.
     pub(crate) fn resume(&mut self) {
         self.refused = None;
-        for state in self.states.values_mut() {
-            if let State::Creating(creating) = state {
-                creating.not_before = None;
-            }
-        }
+        self.to_create.extend(std::mem::take(&mut self.to_create_later).into_values());
     }
 
     /// An event has left, and nothing more needs be known of it.
@@ -316,6 +326,7 @@ impl Contacts {
     /// Gives all events that wait here.
     pub(crate) fn take_parked(&mut self) -> Vec<Lease> {
         self.to_create.clear();
+        self.to_create_later.clear();
         self.parked = 0;
         let waiting = |(_, state)| match state {
             State::Creating(creating) => creating.waiting,
