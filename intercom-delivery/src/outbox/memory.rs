@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use intercom_core::{DataEvent, async_trait};
-use slab::Slab;
 use tokio::time::Instant;
 
+use super::holding::{Held, Holding};
 use super::{
-    AcceptError, CollisionGuard, CollisionKey, Collisions, Counts, DeadLetter, EventId, Failure,
-    Lease, LeaseToken, Leased, Outbox, OutboxError, Placement, Selection, Settlement, Unaccepted,
-    Verdict, Wake,
+    AcceptError, CollisionGuard, CollisionKey, Collisions, Counts, DeadLetter, EventId, Lease,
+    Leased, Outbox, OutboxError, Placement, Selection, Settlement, Unaccepted, Verdict, Wake,
 };
 use crate::time::later;
 
@@ -185,8 +184,7 @@ impl Outbox for MemoryOutbox {
             state.bytes += letter.event.body().len();
             state.dead_count -= 1;
             let event = letter.event;
-            let held = Held::new(event, key, now, now);
-            state.hold(letter.id, held);
+            state.held.add_waiting(Held::new(letter.id, event, key, now));
         }
         if number > 0 {
             state.wake();
@@ -205,7 +203,8 @@ impl Outbox for MemoryOutbox {
     }
 
     fn counts(&self) -> Counts {
-        let state = self.state();
+        let mut state = self.state();
+        let oldest_pending = state.oldest_pending();
         Counts {
             accepted: state.accepted,
             delivered: state.delivered,
@@ -214,7 +213,7 @@ impl Outbox for MemoryOutbox {
             dead_letters: state.dead.len() as u64,
             moved: state.moved,
             collided: state.collided,
-            oldest_pending: state.oldest_pending(),
+            oldest_pending,
             newest: state.accepted.checked_sub(1).map(EventId),
         }
     }
@@ -227,16 +226,12 @@ impl Outbox for MemoryOutbox {
 struct State {
     /// Events that nobody was given yet, in the order of their ids, without gaps. They are due since they came.
     fresh: Blocks<Fresh>,
-    /// Events that are leased, or were. The trees have the places alone, so that little is moved in them.
-    held: Slab<Held>,
-    by_id: BTreeMap<EventId, usize>,
-    /// By the time when they are due: again, or because their lease is over.
-    by_due: BTreeMap<(Instant, EventId), usize>,
+    /// The others that are pending.
+    held: Holding,
     dead: BTreeMap<EventId, Dead>,
     guard: CollisionGuard,
     /// Of the bodies of all that is pending.
     bytes: usize,
-    leases: u64,
     accepted: u64,
     delivered: u64,
     dead_count: u64,
@@ -251,24 +246,6 @@ struct Fresh {
     accepted: Instant,
 }
 
-struct Held {
-    event: DataEvent,
-    key: CollisionKey,
-    accepted: Instant,
-    attempts: u32,
-    last_failure: Option<Arc<Failure>>,
-    /// When it can be leased: for the first time, again, or because a lease is over.
-    due: Instant,
-    /// The lease that is under way, or was not settled in time.
-    token: Option<LeaseToken>,
-}
-
-impl Held {
-    fn new(event: DataEvent, key: CollisionKey, accepted: Instant, due: Instant) -> Self {
-        Held { event, key, accepted, attempts: 0, last_failure: None, due, token: None }
-    }
-}
-
 struct Dead {
     letter: DeadLetter,
     key: CollisionKey,
@@ -278,13 +255,10 @@ impl State {
     fn new() -> Self {
         State {
             fresh: Blocks::new(),
-            held: Slab::new(),
-            by_id: BTreeMap::new(),
-            by_due: BTreeMap::new(),
+            held: Holding::new(),
             dead: BTreeMap::new(),
             guard: CollisionGuard::new(),
             bytes: 0,
-            leases: 0,
             accepted: 0,
             delivered: 0,
             dead_count: 0,
@@ -303,8 +277,8 @@ impl State {
         EventId(self.accepted - self.fresh.len() as u64)
     }
 
-    fn oldest_pending(&self) -> Option<EventId> {
-        let held = self.by_id.keys().next().copied();
+    fn oldest_pending(&mut self) -> Option<EventId> {
+        let held = self.held.oldest();
         let fresh = (self.fresh.len() > 0).then(|| self.first_fresh());
         [held, fresh].into_iter().flatten().min()
     }
@@ -333,45 +307,30 @@ impl State {
         self.fresh.push(Fresh { event, key, accepted: now });
     }
 
-    fn hold(&mut self, id: EventId, held: Held) -> usize {
-        let due = held.due;
-        let place = self.held.insert(held);
-        self.by_id.insert(id, place);
-        self.by_due.insert((due, id), place);
-        place
-    }
-
     fn lease(&mut self, most: usize, term: Duration, now: Instant) -> Leased {
         let mut events = Vec::with_capacity(most.min(self.pending()));
         // A lease of no time would be due again at once.
         let over = later(now, term.max(Duration::from_nanos(1)));
         while events.len() < most {
             // What was tried before and what is fresh are two queues, each in the order of its due times.
-            let again = self.by_due.first_key_value().map(|(key, place)| (*key, *place));
-            let again = again.filter(|((due, _), _)| *due <= now);
+            let again = self.held.first_due().map(|(due, _)| due).filter(|due| *due <= now);
             let fresh = self.fresh.first().map(|fresh| fresh.accepted);
-            let token = LeaseToken(self.leases);
-            let (id, place) = match (again, fresh) {
-                (Some(((due, id), place)), fresh) if fresh.is_none_or(|fresh| due <= fresh) => {
-                    self.by_due.pop_first();
-                    self.by_due.insert((over, id), place);
-                    (id, place)
+            let leased = match (again, fresh) {
+                (Some(due), fresh) if fresh.is_none_or(|fresh| due <= fresh) => {
+                    self.held.lease_first(over)
                 }
                 (_, Some(_)) => {
                     let id = self.first_fresh();
-                    let fresh = self.fresh.pop().expect("there is a first one");
-                    let Fresh { event, key, accepted } = fresh;
-                    let held = Held::new(event, key, accepted, over);
-                    (id, self.hold(id, held))
+                    let fresh = self.fresh.pop();
+                    fresh.map(|Fresh { event, key, accepted }| {
+                        self.held.add_leased(Held::new(id, event, key, accepted), over)
+                    })
                 }
-                _ => break,
+                _ => None,
             };
-            self.leases += 1;
-            let held = &mut self.held[place];
-            held.token = Some(token);
-            held.due = over;
+            let Some((held, token)) = leased else { break };
             events.push(Lease {
-                id,
+                id: held.id,
                 token,
                 event: held.event.clone(),
                 attempts: held.attempts,
@@ -380,7 +339,7 @@ impl State {
             });
         }
         let next_due = match self.fresh.len() {
-            0 => self.by_due.keys().next().map(|(due, _)| due.saturating_duration_since(now)),
+            0 => self.held.first_due().map(|(due, _)| due.saturating_duration_since(now)),
             _ => Some(Duration::ZERO),
         };
         Leased { events, next_due }
@@ -388,27 +347,20 @@ impl State {
 
     /// Whether the lease was still good.
     fn settle(&mut self, settlement: &Settlement, now: Instant) -> bool {
-        let id = settlement.id;
-        let Some(&place) = self.by_id.get(&id) else { return false };
-        let held = &mut self.held[place];
-        if held.token != Some(settlement.token) || now >= held.due {
-            return false;
-        }
-        self.by_due.remove(&(held.due, id));
-        if let Verdict::PutBack { after, attempts, failure } = &settlement.verdict {
+        let Settlement { id, token, verdict } = settlement;
+        let Some(leased) = self.held.end_lease(*id, *token, now) else { return false };
+        if let Verdict::PutBack { after, attempts, failure } = verdict {
+            let held = self.held.get_mut(&leased);
             held.attempts = *attempts;
             if let Some(failure) = failure {
                 held.last_failure = Some(Arc::new(failure.clone()));
             }
-            held.due = later(now, *after);
-            held.token = None;
-            self.by_due.insert((held.due, id), place);
+            self.held.wait(leased, later(now, *after));
             return true;
         }
-        self.by_id.remove(&id);
-        let Held { event, key, .. } = self.held.remove(place);
+        let Held { id, event, key, .. } = self.held.remove(leased);
         self.bytes -= event.body().len();
-        if let Verdict::Bury { reason, attempts, failure } = &settlement.verdict {
+        if let Verdict::Bury { reason, attempts, failure } = verdict {
             self.dead_count += 1;
             let letter = DeadLetter {
                 id,

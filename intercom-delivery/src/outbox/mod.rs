@@ -3,6 +3,7 @@
 mod collision;
 mod dead_letter;
 mod error;
+mod holding;
 mod lease;
 mod memory;
 mod wake;
