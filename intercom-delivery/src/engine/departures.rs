@@ -90,8 +90,8 @@ impl Engine<'_> {
         self.probing |= probe;
         self.gate.pass(now, self.in_flight.len());
         let asked = Asked { subject, probe, epoch: self.epoch, begun: now };
-        self.in_flight.push(Attempt::new(&self.shared.transport, asked));
         self.look_for_late.get_or_insert(later(now, self.settings.attempt_timeout));
+        self.in_flight.begin(Attempt::new(&self.shared.transport, asked));
     }
 
     /// Gives up the requests that take too long. They are looked for about once in the time that one may take, so
@@ -101,23 +101,14 @@ impl Engine<'_> {
             return;
         }
         let within = self.settings.attempt_timeout;
-        let mut oldest = None::<Instant>;
-        for attempt in mem::take(&mut self.in_flight) {
-            match attempt.begun() {
-                Some(begun) if now < later(begun, within) => {
-                    oldest = Some(oldest.map_or(begun, |oldest| oldest.min(begun)));
-                    self.in_flight.push(attempt);
-                }
-                _ => {
-                    let error = SendError::new(ErrorKind::Timeout)
-                        .with_detail(format!("the transport did not end within {within:?}"));
-                    if let Some(asked) = attempt.give_up() {
-                        self.ended((asked, Outcome::Failed(error)), now);
-                    }
-                }
+        if let Some(time) = now.checked_sub(within) {
+            for asked in self.in_flight.give_up_since(time) {
+                let error = SendError::new(ErrorKind::Timeout)
+                    .with_detail(format!("the transport did not end within {within:?}"));
+                self.ended((asked, Outcome::Failed(error)), now);
             }
         }
-        self.look_for_late = oldest.map(|begun| later(begun, within));
+        self.look_for_late = self.in_flight.oldest().map(|begun| later(begun, within));
     }
 
     /// Whether a leased event is sent at all.

@@ -14,6 +14,7 @@ mod gate;
 mod line;
 mod names;
 mod oversight;
+mod slots;
 
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
@@ -23,20 +24,18 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::future::OptionFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
 use intercom_core::ErrorKind;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::attempt::Attempt;
 use self::books::{Batch, OutboxTrouble};
 use self::changes::Changes;
 use self::contacts::Contacts;
 use self::gate::Gate;
 use self::line::Line;
 use self::names::SilencedNames;
+use self::slots::Slots;
 use crate::ledger::Report;
 use crate::outbox::{DeadLetter, EventId, Lease};
 use crate::retry::RetryPolicy;
@@ -49,6 +48,9 @@ pub(crate) use self::line::Closed;
 
 /// How long giving back what was leased may take when the engine ends.
 const FAREWELL: Duration = Duration::from_secs(1);
+
+/// How many requests may have ended before the outbox is told.
+const MANY: usize = 256;
 
 /// Is called for each dead letter.
 pub(crate) type DeadLetterHook = Box<dyn Fn(&DeadLetter) + Send + Sync>;
@@ -122,15 +124,19 @@ pub(crate) async fn run(
                 consume_budget().await;
                 engine.resume(Instant::now());
             }
-            Some(ended) = engine.in_flight.next(), if !engine.in_flight.is_empty() => {
+            ended = poll_fn(|context| engine.in_flight.poll_next(context)) => {
                 let now = Instant::now();
                 engine.ended(ended, now);
                 // The next one goes as soon as one has ended; the outbox is told of many at once.
                 engine.start(now);
-                while let Some(Some(ended)) = engine.in_flight.next().now_or_never() {
+                for _ in 1..MANY {
+                    let next = poll_fn(|context| engine.in_flight.poll_next(context));
+                    let Poll::Ready(ended) = futures_util::poll!(next) else { break };
                     engine.ended(ended, now);
                     engine.start(now);
                 }
+                // Where every request ends at once, others must run too.
+                consume_budget().await;
             }
             Some((batch, settled)) = settling.as_mut() => {
                 settling.set(None.into());
@@ -176,7 +182,7 @@ struct Engine<'a> {
     line: Line,
     contacts: Contacts,
     names: SilencedNames,
-    in_flight: FuturesUnordered<Attempt>,
+    in_flight: Slots,
     /// Leased events that are sent next.
     ready: VecDeque<Lease>,
     /// Whether there may be events to lease.
@@ -226,7 +232,7 @@ impl<'a> Engine<'a> {
             line: Line::new(settings.concurrency),
             contacts: Contacts::new(settings.unknown_contact),
             names: SilencedNames::default(),
-            in_flight: FuturesUnordered::new(),
+            in_flight: Slots::default(),
             ready: VecDeque::new(),
             more: true,
             next_due: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout};
 
-use super::attempt::{Attempt, Subject};
+use super::attempt::Subject;
 use super::{Engine, FAREWELL};
 use crate::outbox::{EventId, Outbox, OutboxError};
 use crate::shared::{Command, Line};
@@ -136,8 +136,8 @@ impl Engine<'_> {
 
     /// Gives back what is leased, and answers who waits for the end.
     pub(super) async fn end(mut self, outbox: &dyn Outbox) {
-        let given_up = mem::take(&mut self.in_flight).into_iter().filter_map(Attempt::give_up);
-        let sent = given_up.filter_map(|asked| match asked.subject {
+        let sent = self.in_flight.give_up_all();
+        let sent = sent.into_iter().filter_map(|asked| match asked.subject {
             Subject::Event(lease) => Some(lease),
             Subject::Contact(_) => None,
         });
