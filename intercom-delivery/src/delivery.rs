@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
 
 use crate::builder::DeliveryBuilder;
+use crate::engine::FAREWELL;
 use crate::ledger::{Ledger, Report};
 use crate::outbox::{DeadLetter, EventId, OutboxError, Selection};
 use crate::shared::{Command, Entrance, Shared};
@@ -20,7 +21,7 @@ use crate::telemetry;
 use crate::time::later;
 
 /// How much longer than its deadline a shutdown may take, if the outbox does not answer.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_secs(2 * FAREWELL.as_secs() + 1);
 
 /// A running delivery: it accepts events at once, and gets them to Intercom in the background.
 ///

@@ -211,7 +211,7 @@ impl Intake {
                 if self.troubled.load(Ordering::Relaxed) {
                     self.set_trouble(None);
                 }
-                telemetry::accepted(events, &*self.outbox);
+                telemetry::accepted(events);
                 Ok(Receipt::accepted())
             }
             Err(refusal) => Err(self.refuse(refusal, events)),
@@ -236,8 +236,9 @@ impl Intake {
                 (&tally.full, "full", SendError::new(ErrorKind::Full))
             }
             Refusal::Outbox(AcceptError::TooMuch) => {
-                let error = SendError::new(ErrorKind::Storage)
-                    .with_detail("this is more at once than it can ever hold; raise its bounds");
+                let error = SendError::new(ErrorKind::Unsupported).with_detail(
+                    "it is more at once than the outbox can ever hold; raise its bounds",
+                );
                 (&tally.storage, "storage", error)
             }
             Refusal::Outbox(AcceptError::Storage(error)) => {

@@ -22,6 +22,10 @@ pub struct Ledger {
     pub delivered: u64,
     /// Events that ended in the dead letters, less those that were redriven.
     pub dead: u64,
+    /// Dead letters that can still be read and redriven.
+    pub dead_letters: u64,
+    /// Dead letters that were forgotten: when told to, or because there were more than the outbox keeps.
+    pub purged: u64,
     /// Events that are on their way.
     pub pending: u64,
     /// Callers that wait for room, each with an event that is not yet offered.
@@ -78,7 +82,7 @@ impl Refused {
 }
 
 /// For each reason, how often an event ended in the dead letters for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deaths([u64; DeathReason::ALL.len()]);
 
 impl Deaths {
@@ -91,6 +95,14 @@ impl Deaths {
     pub fn iter(&self) -> impl Iterator<Item = (DeathReason, u64)> + '_ {
         let all = DeathReason::ALL.iter().copied().zip(self.0);
         all.filter(|(_, number)| *number > 0)
+    }
+}
+
+impl fmt::Debug for Deaths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.iter().map(|(reason, number)| (reason.as_str(), number)))
+            .finish()
     }
 }
 
@@ -166,6 +178,8 @@ impl Tally {
             refused,
             delivered: counts.delivered,
             dead: counts.dead,
+            dead_letters: counts.dead_letters,
+            purged: counts.purged,
             pending: counts.pending,
             waiting,
             moved: counts.moved,

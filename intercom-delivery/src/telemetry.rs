@@ -9,11 +9,10 @@ use intercom_core::ErrorKind;
 use crate::ledger::Ledger;
 use crate::outbox::{DeadLetter, DeathReason, Outbox, OutboxError};
 
-pub(crate) fn accepted(events: u64, outbox: &dyn Outbox) {
+pub(crate) fn accepted(events: u64) {
     #[cfg(feature = "metrics")]
     metrics::counter!("intercom_delivery_accepted_total").increment(events);
     let _ = events;
-    pending(outbox);
 }
 
 pub(crate) fn refused(reason: &'static str, events: u64) {
@@ -117,8 +116,8 @@ pub(crate) fn outbox_failed(what: &'static str, error: &OutboxError) {
     );
 }
 
-pub(crate) fn outbox_works() {
-    tracing::info!("the outbox works again");
+pub(crate) fn outbox_works(what: &'static str) {
+    tracing::info!("the outbox works again: it can {what}");
 }
 
 pub(crate) fn ledger(ledger: &Ledger) {

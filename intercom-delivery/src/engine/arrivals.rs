@@ -7,9 +7,9 @@ use tokio::time::Instant;
 
 use super::Engine;
 use super::attempt::{Asked, Outcome, Subject};
-use super::contacts::{Fate, Setback};
+use super::contacts::{Fate, Set, Setback};
 use super::line::Change;
-use crate::outbox::{DeadLetter, DeathReason, EventId, Failure, Lease, Verdict};
+use crate::outbox::{DeadLetter, DeathReason, EventId, Failure, Lease};
 use crate::retry::{self, Decision, Tried};
 use crate::telemetry;
 
@@ -22,6 +22,7 @@ struct Request {
     stale: bool,
     /// Whether it was to create a contact.
     creation: bool,
+    begun: Instant,
 }
 
 impl Engine<'_> {
@@ -34,7 +35,8 @@ impl Engine<'_> {
             self.probing = false;
         }
         let creation = matches!(asked.subject, Subject::Contact(_));
-        self.learn(&outcome, Request { probe, stale, creation }, now);
+        let begun = asked.begun;
+        self.learn(&outcome, Request { probe, stale, creation, begun }, now);
         match asked.subject {
             Subject::Event(lease) => self.conclude(lease, outcome, took, now),
             Subject::Contact(contact) => self.contact_asked(contact, outcome, now),
@@ -43,18 +45,18 @@ impl Engine<'_> {
 
     /// What an answer says about the limit, and about the way to Intercom.
     fn learn(&mut self, outcome: &Outcome, request: Request, now: Instant) {
-        let Request { probe, stale, creation } = request;
+        let Request { probe, stale, creation, begun } = request;
         let roll = self.rng.f64();
         let error = match outcome {
             Outcome::Taken(receipt) => {
                 self.gate.answered(now, receipt.rate_limit());
                 self.changed |= receipt.rate_limit().is_some();
-                let change = self.line.works();
+                let change = self.line.works(begun);
                 return self.line_changed(change, None);
             }
             Outcome::Contact(_) => {
                 self.gate.answered(now, None);
-                let change = self.line.works();
+                let change = self.line.works(begun);
                 return self.line_changed(change, None);
             }
             Outcome::Panicked => {
@@ -74,7 +76,7 @@ impl Engine<'_> {
                     telemetry::paused(until - now);
                 }
                 self.changed = true;
-                self.line.lives()
+                self.line.lives(begun)
             }
             _ if error.is_retryable() => {
                 match error.status() {
@@ -85,7 +87,11 @@ impl Engine<'_> {
                     self.gate.close(now, wait, roll);
                     self.changed = true;
                 }
-                self.line.failed(now, probe, roll)
+                // That contacts cannot be created says nothing of events.
+                match creation && !probe {
+                    true => None,
+                    false => self.line.failed(now, probe, roll),
+                }
             }
             _ => {
                 self.gate.answered(now, error.rate_limit());
@@ -95,7 +101,7 @@ impl Engine<'_> {
                     true if stale || of_creation => None,
                     true => self.line.stop(now, probe, roll),
                     // Without a status nobody was asked.
-                    false if error.status().is_some() => self.line.works(),
+                    false if error.status().is_some() => self.line.works(begun),
                     false => None,
                 }
             }
@@ -157,11 +163,10 @@ impl Engine<'_> {
         };
         match decision {
             Decision::Done => {
-                self.batch.delays.push((lease.id, age));
                 self.names.taken(lease.event.name());
                 self.contacts.known(lease.event.contact());
                 self.forget(lease.id);
-                self.batch.settlements.push(lease.settle(Verdict::Acknowledge));
+                self.batch.acknowledge(&lease, age);
             }
             Decision::Retry { after, attempts } => {
                 if matches!(outcome, Outcome::Panicked) {
@@ -222,7 +227,14 @@ impl Engine<'_> {
             }
             Outcome::Contact(_) | Outcome::Taken(_) => {
                 self.creation_works();
-                return self.ready.extend(self.contacts.created(contact, now));
+                // They are leased already. More than can be sent soon would outlive that.
+                let mut leases = self.contacts.created(contact, now).into_iter();
+                let room = self.settings.concurrency.saturating_sub(self.ready.len());
+                self.ready.extend(leases.by_ref().take(room));
+                for lease in leases {
+                    self.put_back(&lease, Duration::ZERO, lease.attempts, None);
+                }
+                return;
             }
             Outcome::Panicked => {
                 (Ok(Setback::Panicked), Failure::new("the transport panicked over its contact"))
@@ -247,7 +259,7 @@ impl Engine<'_> {
             Ok(setback) => {
                 let roll = self.rng.f64();
                 let retry = &self.settings.retry;
-                let (panics, news) =
+                let Set { given_up, news } =
                     self.contacts.set_back(contact.clone(), setback, retry, now, roll);
                 if setback == Setback::Refused {
                     if news {
@@ -257,10 +269,10 @@ impl Engine<'_> {
                     self.changed = true;
                     return;
                 }
-                if panics < retry::MAX_PANICS {
-                    return;
+                match given_up {
+                    Some(reason) => reason,
+                    None => return,
                 }
-                DeathReason::Panic
             }
         };
         for lease in self.contacts.not_created(&contact) {
@@ -292,7 +304,7 @@ impl Engine<'_> {
         if let Some(failure) = &failure {
             telemetry::retried(lease.event.name(), attempts, after, &failure.message);
         }
-        self.batch.settlements.push(lease.settle(Verdict::PutBack { after, attempts, failure }));
+        self.batch.put_back(lease, after, attempts, failure);
     }
 
     pub(super) fn bury(
@@ -303,15 +315,14 @@ impl Engine<'_> {
         failure: Option<Failure>,
     ) {
         self.forget(lease.id);
-        let verdict = Verdict::Bury { reason, attempts, failure: failure.clone() };
-        self.batch.settlements.push(lease.settle(verdict));
-        self.batch.letters.push(DeadLetter {
+        let letter = DeadLetter {
             id: lease.id,
             event: lease.event.clone(),
             reason,
             failure,
             attempts,
             died_at: SystemTime::now(),
-        });
+        };
+        self.batch.bury(lease, letter);
     }
 }

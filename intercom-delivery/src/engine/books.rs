@@ -7,7 +7,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Engine;
-use crate::outbox::{DeadLetter, EventId, Leased, Outbox, OutboxError, Settlement, Verdict};
+use crate::outbox::{
+    DeadLetter, EventId, Failure, Lease, Leased, Outbox, OutboxError, Settlement, Verdict,
+};
 use crate::retry::backoff;
 use crate::telemetry;
 use crate::time::later;
@@ -21,14 +23,41 @@ const EMPTY_HANDED: Duration = Duration::from_millis(10);
 /// How leases have ended, to be told to the outbox at once.
 #[derive(Default)]
 pub(super) struct Batch {
-    pub(super) settlements: Vec<Settlement>,
-    /// The dead letters among them.
-    pub(super) letters: Vec<DeadLetter>,
-    /// How long the delivered ones were on their way.
-    pub(super) delays: Vec<(EventId, Duration)>,
+    settlements: Vec<Settlement>,
+    /// The dead letters among them, each with the place of its settlement.
+    letters: Vec<(usize, DeadLetter)>,
+    /// How long the delivered ones were on their way, in the same manner.
+    delays: Vec<(usize, Duration)>,
 }
 
 impl Batch {
+    pub(super) fn len(&self) -> usize {
+        self.settlements.len()
+    }
+
+    pub(super) fn acknowledge(&mut self, lease: &Lease, delay: Duration) {
+        self.delays.push((self.len(), delay));
+        self.settlements.push(lease.settle(Verdict::Acknowledge));
+    }
+
+    pub(super) fn put_back(
+        &mut self,
+        lease: &Lease,
+        after: Duration,
+        attempts: u32,
+        failure: Option<Failure>,
+    ) {
+        self.settlements.push(lease.settle(Verdict::PutBack { after, attempts, failure }));
+    }
+
+    pub(super) fn bury(&mut self, lease: &Lease, letter: DeadLetter) {
+        let DeadLetter { reason, attempts, failure, .. } = &letter;
+        let verdict =
+            Verdict::Bury { reason: *reason, attempts: *attempts, failure: failure.clone() };
+        self.letters.push((self.len(), letter));
+        self.settlements.push(lease.settle(verdict));
+    }
+
     /// Tells the outbox, and gives the batch back.
     pub(super) async fn settle(
         self,
@@ -38,14 +67,45 @@ impl Batch {
         (self, settled)
     }
 
-    fn append(&mut self, later: &mut Batch) {
+    fn append(&mut self, mut later: Batch) {
+        let before = self.len();
         self.settlements.append(&mut later.settlements);
-        self.letters.append(&mut later.letters);
-        self.delays.append(&mut later.delays);
+        self.letters.extend(later.letters.drain(..).map(|(at, letter)| (before + at, letter)));
+        self.delays.extend(later.delays.drain(..).map(|(at, delay)| (before + at, delay)));
+    }
+
+    /// Forgets those that came too late: a batch may settle two leases of one event, of which the first had ended.
+    fn forget_late(&mut self, mut late: Vec<EventId>) {
+        if late.is_empty() {
+            return;
+        }
+        let is_late = |settlement: &Settlement| {
+            let found = late.iter().position(|id| *id == settlement.id);
+            found.map(|found| late.remove(found)).is_some()
+        };
+        let late: Vec<bool> = self.settlements.iter().map(is_late).collect();
+        self.letters.retain(|(at, _)| !late[*at]);
+        self.delays.retain(|(at, _)| !late[*at]);
     }
 }
 
-/// The outbox failed, and is left alone for a while.
+/// What the outbox may fail to do.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Trouble {
+    Lease,
+    Settle,
+}
+
+impl Trouble {
+    fn doing(self) -> &'static str {
+        match self {
+            Trouble::Lease => "lease events",
+            Trouble::Settle => "settle events",
+        }
+    }
+}
+
+/// The outbox failed, and is not asked again for a while.
 pub(super) struct OutboxTrouble {
     pub(super) until: Instant,
     /// How often it failed in a row.
@@ -54,27 +114,27 @@ pub(super) struct OutboxTrouble {
 }
 
 impl Engine<'_> {
-    fn outbox_rests(&self, now: Instant) -> bool {
-        self.outbox_trouble.as_ref().is_some_and(|trouble| now < trouble.until)
+    fn outbox_rests(&self, trouble: Trouble, now: Instant) -> bool {
+        self.outbox_troubles[trouble as usize].as_ref().is_some_and(|trouble| now < trouble.until)
     }
 
     pub(super) fn may_settle(&self, now: Instant) -> bool {
-        self.settling == 0 && !self.batch.settlements.is_empty() && !self.outbox_rests(now)
+        self.settling == 0 && self.batch.len() > 0 && !self.outbox_rests(Trouble::Settle, now)
     }
 
     pub(super) fn may_lease(&self, wanted: usize, now: Instant) -> bool {
         // Events whose end the outbox does not learn of must not become more and more.
-        let unsettled = self.settling + self.batch.settlements.len();
+        let unsettled = self.settling + self.batch.len();
         wanted > 0
             && self.more
             && !self.leasing
-            && !self.outbox_rests(now)
+            && !self.outbox_rests(Trouble::Lease, now)
             && unsettled <= self.settings.concurrency.saturating_mul(4)
     }
 
     pub(super) fn take_batch(&mut self) -> Batch {
         let batch = mem::replace(&mut self.batch, mem::take(&mut self.spare));
-        self.settling = batch.settlements.len();
+        self.settling = batch.len();
         batch
     }
 
@@ -89,12 +149,13 @@ impl Engine<'_> {
             Ok(late) => late,
             Err(error) => {
                 // It is told again, in front of what has come since.
-                batch.append(&mut self.batch);
+                batch.append(mem::take(&mut self.batch));
                 self.batch = batch;
-                return self.outbox_failed("settle events", &error, now);
+                return self.outbox_failed(Trouble::Settle, &error, now);
             }
         };
-        self.outbox_works();
+        self.outbox_works(Trouble::Settle);
+        batch.forget_late(late);
         let mut left = false;
         for settlement in batch.settlements.drain(..) {
             match settlement.verdict {
@@ -102,21 +163,16 @@ impl Engine<'_> {
                 Verdict::Acknowledge | Verdict::Bury { .. } => left = true,
             }
         }
-        for (id, delay) in batch.delays.drain(..) {
-            if !late.contains(&id) {
-                telemetry::delivered(delay);
-            }
+        for (_, delay) in batch.delays.drain(..) {
+            telemetry::delivered(delay);
         }
-        for letter in batch.letters.drain(..) {
-            if !late.contains(&letter.id) {
-                self.announce(&letter);
-            }
+        for (_, letter) in batch.letters.drain(..) {
+            self.announce(&letter);
         }
         self.spare = batch;
         if left {
             self.shared.intake.made_room();
         }
-        telemetry::pending(&*self.shared.outbox);
     }
 
     /// Tells whom it may concern that an event is a dead letter.
@@ -134,10 +190,12 @@ impl Engine<'_> {
         self.leasing = false;
         let Leased { events, next_due } = match leased {
             Ok(leased) => leased,
-            Err(error) => return self.outbox_failed("lease events", &error, now),
+            Err(error) => {
+                self.more = true;
+                return self.outbox_failed(Trouble::Lease, &error, now);
+            }
         };
-        self.outbox_works();
-        self.more = false;
+        self.outbox_works(Trouble::Lease);
         match next_due {
             Some(due) if events.is_empty() => self.expect(later(now, due.max(EMPTY_HANDED))),
             Some(due) => self.expect(later(now, due)),
@@ -151,21 +209,21 @@ impl Engine<'_> {
         self.next_due = Some(self.next_due.map_or(due, |other| other.min(due)));
     }
 
-    pub(super) fn outbox_failed(&mut self, what: &'static str, error: &OutboxError, now: Instant) {
-        let times = self.outbox_trouble.as_ref().map_or(0, |trouble| trouble.times);
+    pub(super) fn outbox_failed(&mut self, what: Trouble, error: &OutboxError, now: Instant) {
+        let trouble = &mut self.outbox_troubles[what as usize];
+        let times = trouble.as_ref().map_or(0, |trouble| trouble.times);
         if times == 0 {
-            telemetry::outbox_failed(what, error);
+            telemetry::outbox_failed(what.doing(), error);
         }
         let (base, cap) = OUTBOX_BACKOFF;
-        let until = now + backoff(base, cap, times);
-        let message = error.to_string();
-        self.outbox_trouble = Some(OutboxTrouble { until, times: times + 1, message });
+        let until = later(now, backoff(base, cap, times));
+        *trouble = Some(OutboxTrouble { until, times: times + 1, message: error.to_string() });
         self.changed = true;
     }
 
-    fn outbox_works(&mut self) {
-        if self.outbox_trouble.take().is_some() {
-            telemetry::outbox_works();
+    fn outbox_works(&mut self, what: Trouble) {
+        if self.outbox_troubles[what as usize].take().is_some() {
+            telemetry::outbox_works(what.doing());
             self.changed = true;
         }
     }

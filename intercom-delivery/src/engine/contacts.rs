@@ -6,8 +6,8 @@ use std::time::Duration;
 use intercom_core::Contact;
 use tokio::time::Instant;
 
-use crate::outbox::{EventId, Lease};
-use crate::retry::{RetryPolicy, backoff};
+use crate::outbox::{DeathReason, EventId, Lease};
+use crate::retry::{MAX_PANICS, RetryPolicy, backoff};
 use crate::time::later;
 
 /// What becomes of an event whose contact Intercom does not know.
@@ -64,7 +64,9 @@ pub(crate) struct Contacts {
     /// How often a creation failed.
     setbacks: u64,
     parked: usize,
-    /// When it is looked for events that have been parked for too long.
+    /// How long an event is parked at the most, because it is leased for a time; and when it is looked for those that
+    /// have been for longer.
+    most_parked: Duration,
     look_for_overdue: Option<Instant>,
     /// Since when the contacts of these events are unknown, where they are sent again.
     unknown_since: HashMap<EventId, Instant>,
@@ -96,6 +98,16 @@ struct Parked {
 struct Refused {
     until: Instant,
     tries: u32,
+    /// Whether one creation tries if that is over.
+    tried: bool,
+}
+
+/// What a setback led to.
+pub(crate) struct Set {
+    /// Why the contact is not tried again.
+    pub(crate) given_up: Option<DeathReason>,
+    /// Whether it is news that contacts may not be created.
+    pub(crate) news: bool,
 }
 
 /// What becomes of an event.
@@ -124,7 +136,7 @@ pub(crate) enum Setback {
 }
 
 impl Contacts {
-    pub(crate) fn new(policy: UnknownContact) -> Self {
+    pub(crate) fn new(policy: UnknownContact, most_parked: Duration) -> Self {
         Contacts {
             policy,
             states: HashMap::new(),
@@ -132,6 +144,7 @@ impl Contacts {
             to_create_later: BTreeMap::new(),
             setbacks: 0,
             parked: 0,
+            most_parked,
             look_for_overdue: None,
             unknown_since: HashMap::new(),
             refused: None,
@@ -201,6 +214,7 @@ impl Contacts {
             Some(State::Creating(creating)) if self.parked < PARKED => {
                 creating.waiting.push(Parked { since: now, lease });
                 self.parked += 1;
+                self.look_for_overdue.get_or_insert(later(now, self.most_parked));
                 Fate::Parked
             }
             _ => Fate::Retry(lease, CROWDED, false),
@@ -216,7 +230,7 @@ impl Contacts {
 
     /// The next contact that is to be created now.
     pub(crate) fn next_to_create(&mut self, now: Instant) -> Option<Contact> {
-        if self.refused.as_ref().is_some_and(|refused| now < refused.until) {
+        if self.refused.as_ref().is_some_and(|refused| refused.tried || now < refused.until) {
             return None;
         }
         loop {
@@ -226,6 +240,9 @@ impl Contacts {
             };
             // It may have been given up meanwhile.
             if self.is_creating(&contact) {
+                if let Some(refused) = &mut self.refused {
+                    refused.tried = true;
+                }
                 return Some(contact);
             }
         }
@@ -241,15 +258,13 @@ impl Contacts {
         [creation, self.look_for_overdue].into_iter().flatten().min()
     }
 
-    /// Gives the events that have been parked for `most` or longer, because they are leased for a time. It is looked for
-    /// them about once in that time.
-    pub(crate) fn overdue(&mut self, most: Duration, now: Instant) -> Vec<Lease> {
+    /// Gives the events that have been parked for too long. It is looked for them about once in the time that they may be.
+    pub(crate) fn overdue(&mut self, now: Instant) -> Vec<Lease> {
         let mut overdue = Vec::new();
-        match self.look_for_overdue {
-            None if self.parked > 0 => self.look_for_overdue = Some(later(now, most)),
-            Some(time) if time <= now => {}
-            _ => return overdue,
+        if self.look_for_overdue.is_none_or(|time| now < time) {
+            return overdue;
         }
+        let most = self.most_parked;
         let mut oldest = None::<Instant>;
         for state in self.states.values_mut() {
             let State::Creating(creating) = state else { continue };
@@ -272,12 +287,14 @@ impl Contacts {
 
     /// A contact cannot be created. Gives the events that waited for it.
     pub(crate) fn not_created(&mut self, contact: &Contact) -> Vec<Lease> {
+        if let Some(refused) = &mut self.refused {
+            refused.tried = false;
+        }
         let before = self.states.remove(contact);
         self.unpark(before)
     }
 
-    /// A contact was not created, and it is tried again. Says how often the transport panicked over it, and whether
-    /// it is news that contacts may not be created.
+    /// A contact was not created, and it is tried again, unless it has been tried often enough.
     pub(crate) fn set_back(
         &mut self,
         contact: Contact,
@@ -285,14 +302,34 @@ impl Contacts {
         retry: &RetryPolicy,
         now: Instant,
         roll: f64,
-    ) -> (u32, bool) {
-        let mut panics = 0;
-        if let Some(State::Creating(creating)) = self.states.get_mut(&contact) {
-            panics = creating.panics + u32::from(setback == Setback::Panicked);
-            creating.panics = panics;
-            match setback {
-                Setback::Held | Setback::Refused => self.to_create.push_front(contact),
-                Setback::Failed | Setback::Panicked => {
+    ) -> Set {
+        let mut set = Set { given_up: None, news: false };
+        if let Some(refused) = &mut self.refused {
+            refused.tried = false;
+        }
+        let Some(State::Creating(creating)) = self.states.get_mut(&contact) else { return set };
+        match setback {
+            Setback::Held => self.to_create.push_front(contact),
+            Setback::Refused => {
+                self.to_create.push_front(contact);
+                let tries = match &self.refused {
+                    // Those that were under way together are one try.
+                    Some(refused) if now < refused.until => return set,
+                    Some(refused) => refused.tries.saturating_add(1),
+                    None => 0,
+                };
+                let (base, cap) = REFUSED_BACKOFF;
+                let until = later(now, backoff(base, cap, tries));
+                self.refused = Some(Refused { until, tries, tried: false });
+                set.news = tries == 0;
+            }
+            Setback::Failed | Setback::Panicked => {
+                creating.panics += u32::from(setback == Setback::Panicked);
+                if creating.panics >= MAX_PANICS {
+                    set.given_up = Some(DeathReason::Panic);
+                } else if retry.spends_last(creating.failures) {
+                    set.given_up = Some(DeathReason::ContactNotCreated);
+                } else {
                     let time = later(now, retry.backoff(creating.failures, roll));
                     creating.failures = creating.failures.saturating_add(1);
                     self.setbacks += 1;
@@ -300,14 +337,7 @@ impl Contacts {
                 }
             }
         }
-        let mut news = false;
-        if setback == Setback::Refused {
-            let tries = self.refused.as_ref().map_or(0, |refused| refused.tries.saturating_add(1));
-            let (base, cap) = REFUSED_BACKOFF;
-            self.refused = Some(Refused { until: later(now, backoff(base, cap, tries)), tries });
-            news = tries == 0;
-        }
-        (panics, news)
+        set
     }
 
     /// Nothing that was refused or failed before needs do so again.

@@ -34,7 +34,7 @@ impl Engine<'_> {
             self.next_due = None;
             self.more = true;
         }
-        for lease in self.contacts.overdue(self.settings.attempt_timeout, now) {
+        for lease in self.contacts.overdue(now) {
             self.put_back(&lease, Duration::ZERO, lease.attempts, None);
         }
         self.blocked_until = None;
@@ -42,7 +42,10 @@ impl Engine<'_> {
             if room == 0 || permits == 0 {
                 return 0;
             }
-            if let Some(contact) = self.contacts.next_to_create(now) {
+            // A closed line is tried with an event, as long as there is one: that no contact can be created says nothing
+            // of events.
+            let event_first = self.line.closed().is_some() && (self.more || !self.ready.is_empty());
+            if !event_first && let Some(contact) = self.contacts.next_to_create(now) {
                 self.begin(Subject::Contact(contact), now);
                 continue;
             }
@@ -65,7 +68,8 @@ impl Engine<'_> {
         let in_flight = self.in_flight.len();
         let room = match self.line.closed() {
             Some(closed) if now < closed.next_try => return None,
-            Some(_) => usize::from(!self.probing),
+            Some(_) if self.probing => 0,
+            Some(_) => self.settings.concurrency.saturating_sub(in_flight).min(1),
             None => self.line.allowed().saturating_sub(in_flight),
         };
         if room == 0 {
@@ -80,6 +84,7 @@ impl Engine<'_> {
             Permit::Go(permits) => Some(Permits { room, permits: permits.min(room) }),
             Permit::At(time) => {
                 self.blocked_until = Some(time);
+                self.changed |= self.gate.shut_until() != self.told_shut;
                 None
             }
         }

@@ -39,6 +39,8 @@ const RESERVE: u32 = 4;
 #[derive(Debug)]
 pub(crate) struct Gate {
     closed_until: Option<Instant>,
+    /// Whether it is the end of a window that is waited for, and not somebody's wish.
+    closed_for_reset: bool,
     /// Whether a request has been answered since the gate was new, or closed. Until then one goes alone, but for a while
     /// only.
     answered: bool,
@@ -80,6 +82,7 @@ impl Gate {
     pub(crate) fn new() -> Self {
         Gate {
             closed_until: None,
+            closed_for_reset: false,
             answered: false,
             alone_since: None,
             limit: None,
@@ -111,6 +114,7 @@ impl Gate {
             if std::mem::take(&mut self.spent) {
                 let until = now + JITTER.mul_f64(roll());
                 self.closed_until = Some(until);
+                self.closed_for_reset = true;
                 return Permit::At(until);
             }
         }
@@ -181,16 +185,31 @@ impl Gate {
             (None, refusals) => backoff(WINDOW, LONGEST, refusals.saturating_sub(1)),
         };
         self.close(now, asked.unwrap_or_default().max(backed_off), roll);
+        self.closed_for_reset = resets_in.is_some_and(|wait| !wait.is_zero());
     }
 
     /// Something asked every client to keep away for so long.
     pub(crate) fn close(&mut self, now: Instant, wait: Duration, roll: f64) {
         let until = now + wait.min(MAX_WAIT) + REFUSED_JITTER.mul_f64(roll);
         self.closed_until = Some(self.closed_until.map_or(until, |other| other.max(until)));
+        self.closed_for_reset = false;
         self.answered = false;
         self.alone_since = None;
         self.window = None;
         self.spent = false;
+    }
+
+    /// Until when nothing goes: because somebody asked for that, or because the window is used up.
+    pub(crate) fn shut_until(&self) -> Option<Instant> {
+        let spent = self.window.as_ref().filter(|_| self.spent).map(|window| window.ends);
+        self.closed_until.or(spent)
+    }
+
+    /// Somebody may have mended what made others ask for a pause. A limit is not mended.
+    pub(crate) fn resume(&mut self) {
+        if !self.closed_for_reset {
+            self.closed_until = None;
+        }
     }
 
     /// Until when nothing goes, because somebody asked for that.
@@ -227,9 +246,16 @@ impl Gate {
     }
 
     fn listen(&mut self, now: Instant, rate_limit: Option<RateLimit>) {
-        let Some(told) = rate_limit else { return };
+        let Some(told) = rate_limit else {
+            // It was counted all the same.
+            if let Some(window) = &mut self.window {
+                window.floor = window.floor.saturating_sub(1);
+            }
+            return;
+        };
         self.told = Some(told);
-        self.limit = told.limit.or(self.limit);
+        // A limit of nothing is no limit of anything.
+        self.limit = told.limit.filter(|limit| *limit > 0).or(self.limit);
         let (Some(remaining), Some(resets_in)) = (told.remaining, told.resets_in) else { return };
         // A reset that is past says nothing of the window that is.
         if resets_in.is_zero() || resets_in > MAX_WAIT {

@@ -89,8 +89,12 @@ impl Line {
         }
     }
 
-    /// Intercom has answered, in earnest: whatever it said about the event, it is there and knows us.
-    pub(crate) fn works(&mut self) -> Option<Change> {
+    /// Intercom has answered, in earnest, to a request that began at this time: whatever it said about the event, it is
+    /// there and knows us.
+    pub(crate) fn works(&mut self, begun: Instant) -> Option<Change> {
+        if self.closed().is_some_and(|closed| begun < closed.since) {
+            return None;
+        }
         self.failures = 0;
         match &mut self.state {
             State::Open => None,
@@ -110,10 +114,10 @@ impl Line {
     }
 
     /// Something is there that refuses everybody for now: no outage, but no proof that we are known either.
-    pub(crate) fn lives(&mut self) -> Option<Change> {
+    pub(crate) fn lives(&mut self, begun: Instant) -> Option<Change> {
         match &self.state {
             State::Closed(closed) if closed.stopped => None,
-            _ => self.works(),
+            _ => self.works(begun),
         }
     }
 

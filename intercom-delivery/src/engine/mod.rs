@@ -23,7 +23,7 @@ use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::future::OptionFuture;
+use futures_util::future::{OptionFuture, join};
 use intercom_core::ErrorKind;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::consume_budget;
@@ -46,8 +46,9 @@ use crate::time::later;
 pub use self::contacts::UnknownContact;
 pub(crate) use self::line::Closed;
 
-/// How long giving back what was leased may take when the engine ends.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// How long the outbox is waited for when the engine ends: for what it is doing, and as long again for giving back what
+/// was leased.
+pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How many requests may have ended before the outbox is told.
 const MANY: usize = 256;
@@ -98,6 +99,8 @@ pub(crate) async fn run(
         }
         if engine.may_lease(wanted, now) {
             engine.leasing = true;
+            // Who wakes the engine while it leases may have come too late for this lease.
+            engine.more = false;
             leasing.set(Some(outbox.lease(wanted, engine.term())).into());
             if let Poll::Ready(Some(leased)) = futures_util::poll!(leasing.as_mut()) {
                 leasing.set(None.into());
@@ -150,13 +153,20 @@ pub(crate) async fn run(
             () = timer.as_mut() => {}
         }
     }
-    // What the outbox is doing is waited for: nobody else knows what was leased, and what is settled.
-    if let Ok(Some((batch, settled))) = timeout(FAREWELL, settling).await {
-        engine.settled(batch, settled, Instant::now());
+    // What the outbox is doing is waited for: nobody else knows what was leased, and what is settled. Both at once, for
+    // one may wait for the other.
+    if let Ok((settled, leased)) =
+        timeout(FAREWELL, join(settling.as_mut(), leasing.as_mut())).await
+    {
+        if let Some((batch, settled)) = settled {
+            engine.settled(batch, settled, Instant::now());
+        }
+        if let Some(leased) = leased {
+            engine.leased(leased, Instant::now());
+        }
     }
-    if let Ok(Some(leased)) = timeout(FAREWELL, leasing).await {
-        engine.leased(leased, Instant::now());
-    }
+    settling.set(None.into());
+    leasing.set(None.into());
     engine.end(outbox).await;
 }
 
@@ -201,16 +211,18 @@ struct Engine<'a> {
     blocked_until: Option<Instant>,
     /// When requests are looked for that take too long.
     look_for_late: Option<Instant>,
-    /// When who waits for room is to look by himself.
-    look_for_room: Instant,
+    /// When it is looked again at what others do in the same store.
+    next_look: Instant,
     /// Whether a request is under way that tries if the line is open again.
     probing: bool,
     /// How often the transport was changed.
     epoch: u64,
+    /// Until when it was last told that the gate is shut.
+    told_shut: Option<Instant>,
     /// Why the line is closed.
     trouble: (Option<ErrorKind>, String),
-    /// Until when the outbox is left alone because it failed, and how often it did in a row.
-    outbox_trouble: Option<OutboxTrouble>,
+    /// What the outbox fails to do.
+    outbox_troubles: [Option<OutboxTrouble>; 2],
     creation_trouble: Option<String>,
     /// Whether the published health is out of date.
     changed: bool,
@@ -230,7 +242,7 @@ impl<'a> Engine<'a> {
             rng: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
             gate: Gate::new(),
             line: Line::new(settings.concurrency),
-            contacts: Contacts::new(settings.unknown_contact),
+            contacts: Contacts::new(settings.unknown_contact, settings.attempt_timeout),
             names: SilencedNames::default(),
             in_flight: Slots::default(),
             ready: VecDeque::new(),
@@ -243,11 +255,12 @@ impl<'a> Engine<'a> {
             panics: HashMap::new(),
             blocked_until: None,
             look_for_late: None,
-            look_for_room: Instant::now(),
+            next_look: Instant::now(),
             probing: false,
             epoch: 0,
+            told_shut: None,
             trouble: (None, String::new()),
-            outbox_trouble: None,
+            outbox_troubles: [None, None],
             creation_trouble: None,
             changed: false,
             next_ledger: later(Instant::now(), settings.ledger_interval),

@@ -7,15 +7,16 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout};
 
 use super::attempt::Subject;
+use super::books::Trouble;
 use super::{Engine, FAREWELL};
 use crate::outbox::{EventId, Outbox, OutboxError};
 use crate::shared::{Command, Line};
 use crate::telemetry;
 use crate::time::later;
 
-/// How often who waits for room looks by himself. The engine tells when it has made room; others that deliver from the
-/// same store do not.
-const LOOK_FOR_ROOM: Duration = Duration::from_secs(1);
+/// How often it is looked at what others may have done in the same store, while somebody waits for that: room that
+/// they made, events that they delivered.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl Engine<'_> {
     pub(super) fn obey(&mut self, command: Option<Command>, now: Instant) {
@@ -37,6 +38,7 @@ impl Engine<'_> {
         self.epoch += 1;
         self.probing = false;
         self.line.resume(now);
+        self.gate.resume();
         self.contacts.resume();
         self.names.resume();
         self.changed = true;
@@ -58,19 +60,21 @@ impl Engine<'_> {
                 let _ = reply.send(counts.into());
             }
         }
-        if now >= self.look_for_room {
-            self.look_for_room = later(now, LOOK_FOR_ROOM);
+        if now >= self.next_look {
+            self.next_look = later(now, LOOK);
             self.shared.intake.made_room();
         }
+        telemetry::pending(&*self.shared.outbox);
         if now >= self.next_ledger {
             self.next_ledger = later(now, self.settings.ledger_interval);
             self.tell_ledger();
         }
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
+        self.told_shut = self.gate.shut_until();
         let mut health = self.shared.health();
-        health.line = match (self.line.closed(), self.gate.closed_until()) {
+        health.line = match (self.line.closed(), self.gate.shut_until()) {
             (Some(closed), _) => {
                 let (kind, message) = self.trouble.clone();
                 Line::Closed { closed: closed.clone(), kind, message }
@@ -79,7 +83,8 @@ impl Engine<'_> {
             (None, None) => Line::Open,
         };
         health.rate_limit = self.gate.told();
-        health.outbox = self.outbox_trouble.as_ref().map(|trouble| trouble.message.clone());
+        let trouble = self.outbox_troubles.iter().flatten().next();
+        health.outbox = trouble.map(|trouble| trouble.message.clone());
         health.contact_creation.clone_from(&self.creation_trouble);
     }
 
@@ -95,15 +100,17 @@ impl Engine<'_> {
     /// When the engine must look again by itself. A time that is past is none: what could be done since then has
     /// been, and what could not waits for something else.
     pub(super) fn wake_at(&self, now: Instant) -> Instant {
-        // Others may make room in the same outbox, and do not tell.
-        let room = (self.shared.intake.waiting() > 0).then_some(self.look_for_room);
-        let times = [self.deadline, self.look_for_late, room, self.next_action(now)];
+        // Others may make room in the same outbox, or deliver what is waited for, and do not tell.
+        let waited_for =
+            self.shared.intake.waiting() > 0 || !self.flushes.is_empty() || self.deadline.is_some();
+        let look = waited_for.then_some(self.next_look);
+        let times = [self.deadline, self.look_for_late, look, self.next_action(now)];
         times.into_iter().flatten().filter(|time| *time > now).fold(self.next_ledger, Instant::min)
     }
 
     /// When an event may go that cannot now.
     fn next_action(&self, now: Instant) -> Option<Instant> {
-        let outbox = self.outbox_trouble.as_ref().map(|trouble| trouble.until);
+        let outbox = self.outbox_troubles.iter().flatten().map(|trouble| trouble.until).min();
         let contacts = self.contacts.next_action();
         [outbox, contacts, self.line.next_try(), self.blocked_until, self.next_due]
             .into_iter()
@@ -122,7 +129,7 @@ impl Engine<'_> {
         }
         let idle = self.in_flight.is_empty()
             && self.ready.is_empty()
-            && self.batch.settlements.is_empty()
+            && self.batch.len() == 0
             && self.settling == 0
             && !self.leasing;
         if !idle || !self.sealed {
@@ -146,14 +153,14 @@ impl Engine<'_> {
         for lease in &leases {
             self.put_back(lease, Duration::ZERO, lease.attempts, None);
         }
-        if !self.batch.settlements.is_empty() {
+        if self.batch.len() > 0 {
             let batch = self.take_batch();
             let now = Instant::now();
             match timeout(FAREWELL, batch.settle(outbox)).await {
                 Ok((batch, settled)) => self.settled(batch, settled, now),
                 Err(_) => {
                     let error = OutboxError::new("it did not answer in time");
-                    self.outbox_failed("settle events", &error, now);
+                    self.outbox_failed(Trouble::Settle, &error, now);
                 }
             }
         }

@@ -3,6 +3,7 @@
 //! What sets it apart from a `FuturesUnordered`: a request is polled as soon as it begins, while what the one before it
 //! has freed is still at hand, and neither begins nor ends with an allocation.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +20,7 @@ pub(super) struct Slots {
     slots: Vec<Slot>,
     free: Vec<usize>,
     /// Requests that had ended as soon as they began.
-    ended: Vec<(Asked, Outcome)>,
+    ended: VecDeque<(Asked, Outcome)>,
     /// Slots that were woken and are polled next.
     next: Vec<usize>,
     woken: Arc<Woken>,
@@ -88,13 +89,13 @@ impl Slots {
         };
         self.slots[place].attempt = Some(attempt);
         if let Poll::Ready(ended) = self.poll_slot(place) {
-            self.ended.push(ended);
+            self.ended.push_back(ended);
         }
     }
 
     /// The next request that has ended. Pending when none has, also when none is under way.
     pub(super) fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<(Asked, Outcome)> {
-        if let Some(ended) = self.ended.pop() {
+        if let Some(ended) = self.ended.pop_front() {
             return Poll::Ready(ended);
         }
         // First the task, then a look at who was woken: who is woken in between wakes the task.

@@ -16,7 +16,8 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Collisions {
-    /// It is moved to a later second that is free, the next one where that is known, and counted.
+    /// It is moved to a later second that is free, the next one where that is known, and counted. It is moved by a day
+    /// ([`MAX_AHEAD`]) at the most; beyond that it is kept as it is.
     #[default]
     Move,
     /// It is kept as it is, and counted. Intercom will ignore it.
@@ -41,6 +42,10 @@ pub struct CollisionKey(u64);
 /// How long an event is remembered after it has left, at the least.
 const MEMORY: Duration = Duration::from_secs(120);
 
+/// How far an event is moved at the most, in seconds: a day. Who sends more of one name for one contact than one a second,
+/// on and on, would have them ever further in the future; beyond this they are kept as they are, and counted.
+pub const MAX_AHEAD: u32 = 86_400;
+
 /// How many events that have left are remembered, at the least, however quickly they leave. Intercom takes 25,000 a
 /// minute of a workspace at the most; more than that leave only where tests are run, and caches are small.
 const REMEMBERED: usize = 16_384;
@@ -48,12 +53,15 @@ const REMEMBERED: usize = 16_384;
 /// Remembers which contact, name and second are taken: for an [`Outbox`](super::Outbox) in memory.
 ///
 /// It remembers the events that are held, and those that left in the last two minutes, as far as these are not more
-/// than 16,384. It keeps 64 bits of each. Should two different events agree in these, which is next to impossible,
+/// than 16,384; one that was moved into the future until that is past. It keeps 64 bits of each. Should two different events agree in these, which is next to impossible,
 /// the later one is moved by a second.
 #[derive(Debug)]
 pub struct CollisionGuard {
     hasher: RandomState,
     taken: HashMap<u64, Taken, BuildHasherDefault<AsItIs>>,
+    /// The seconds that events were moved to and that may still lie ahead: an event of such a second may yet come,
+    /// however long ago the one that was moved has left.
+    ahead: HashMap<u64, i64, BuildHasherDefault<AsItIs>>,
     /// Events that have left are remembered by the era in which they did, and forgotten two eras later.
     era: i32,
     era_began: Option<Instant>,
@@ -76,6 +84,7 @@ impl CollisionGuard {
         CollisionGuard {
             hasher: RandomState::default(),
             taken: HashMap::default(),
+            ahead: HashMap::default(),
             era: 2,
             era_began: None,
             left_in_era: 0,
@@ -110,8 +119,15 @@ impl CollisionGuard {
         while let Some(taken) = self.taken.get(&place.key(ahead)) {
             ahead = ahead.saturating_add(taken.step);
         }
+        if ahead > MAX_AHEAD {
+            if let Some(taken) = self.taken.get_mut(&key) {
+                taken.held = taken.held.max(0).saturating_add(1);
+            }
+            return (Placement::Collides, CollisionKey(key));
+        }
         let key = place.key(ahead);
         self.taken.insert(key, HELD);
+        self.ahead.insert(key, place.second.saturating_add(ahead.into()));
         // The next one that comes by any second of this way starts from where it ended.
         let mut passed = 0;
         while passed < ahead
@@ -151,7 +167,11 @@ impl CollisionGuard {
         self.era_began = Some(now);
         self.left_in_era = 0;
         let last = self.era - 1;
-        self.taken.retain(|_, taken| taken.held > 0 || -taken.held >= last);
+        let past = Timestamp::now().unix_seconds() - MEMORY.as_secs() as i64;
+        self.ahead.retain(|_, second| *second >= past);
+        let ahead = &self.ahead;
+        self.taken
+            .retain(|key, taken| taken.held > 0 || -taken.held >= last || ahead.contains_key(key));
         // What a burst needed is given back.
         if self.taken.len() < self.taken.capacity() / 8 {
             self.taken.shrink_to(2 * self.taken.len());

@@ -5,7 +5,7 @@
 //! stand in a queue, because one that begins later ends later; what was settled stays in it for a while. Only what waits
 //! to be leased again is in a tree.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use intercom_core::DataEvent;
@@ -36,15 +36,14 @@ impl Held {
 
 pub(super) struct Holding {
     events: Slab<Held>,
-    /// Those that are not leased, by when they are due.
+    /// Those that are not leased, by when they are due, and by how old they are.
     waiting: BTreeMap<(Instant, EventId), usize>,
+    waiting_ids: BTreeSet<EventId>,
     /// The ends of leases, in their order. Some of these have been settled since.
     ends: VecDeque<End>,
     leased: usize,
     /// How many leases there have been, as far as that can be counted.
     leases: u32,
-    /// The lowest id, where it is known.
-    oldest: Option<EventId>,
 }
 
 /// When a lease ends.
@@ -65,10 +64,10 @@ impl Holding {
         Holding {
             events: Slab::new(),
             waiting: BTreeMap::new(),
+            waiting_ids: BTreeSet::new(),
             ends: VecDeque::new(),
             leased: 0,
             leases: 0,
-            oldest: None,
         }
     }
 
@@ -76,12 +75,12 @@ impl Holding {
         self.events.len()
     }
 
-    /// The lowest id of all. It is looked for only when the one that was lowest has left.
-    pub(super) fn oldest(&mut self) -> Option<EventId> {
-        if self.oldest.is_none() {
-            self.oldest = self.events.iter().map(|(_, held)| held.id).min();
-        }
-        self.oldest
+    /// The lowest id of all. Those that are leased are few, and looked through.
+    pub(super) fn oldest(&self) -> Option<EventId> {
+        let leased =
+            self.ends.iter().filter(|end| is_good(&self.events, end)).map(|end| end.id).min();
+        let waiting = self.waiting_ids.first().copied();
+        [leased, waiting].into_iter().flatten().min()
     }
 
     /// Which event is due first, and when.
@@ -94,22 +93,26 @@ impl Holding {
 
     /// Adds an event that is leased until this time.
     pub(super) fn add_leased(&mut self, held: Held, over: Instant) -> (&Held, LeaseToken) {
-        let place = self.add(held);
+        let place = self.events.insert(held);
         self.lease(place, over)
     }
 
     /// Adds an event that waits since it was accepted.
     pub(super) fn add_waiting(&mut self, held: Held) {
         let (due, id) = (held.due, held.id);
-        let place = self.add(held);
+        let place = self.events.insert(held);
         self.waiting.insert((due, id), place);
+        self.waiting_ids.insert(id);
     }
 
     /// Leases the event that is [due first](Self::first_due).
     pub(super) fn lease_first(&mut self, over: Instant) -> Option<(&Held, LeaseToken)> {
         let (due, id) = self.first_due()?;
         let place = match self.waiting.remove(&(due, id)) {
-            Some(place) => place,
+            Some(place) => {
+                self.waiting_ids.remove(&id);
+                place
+            }
             None => {
                 let end = self.ends.pop_front()?;
                 self.leased -= 1;
@@ -147,24 +150,12 @@ impl Holding {
         let held = &mut self.events[leased.0];
         held.due = due;
         self.waiting.insert((due, held.id), leased.0);
+        self.waiting_ids.insert(held.id);
     }
 
     /// It is gone.
     pub(super) fn remove(&mut self, leased: Leased) -> Held {
-        let held = self.events.remove(leased.0);
-        if self.oldest == Some(held.id) {
-            self.oldest = None;
-        }
-        held
-    }
-
-    fn add(&mut self, held: Held) -> usize {
-        self.oldest = match self.oldest {
-            Some(oldest) => Some(oldest.min(held.id)),
-            None if self.events.is_empty() => Some(held.id),
-            None => None,
-        };
-        self.events.insert(held)
+        self.events.remove(leased.0)
     }
 
     fn lease(&mut self, place: usize, over: Instant) -> (&Held, LeaseToken) {
@@ -189,17 +180,18 @@ impl Holding {
     /// Forgets the ends of leases that were settled: those in front, and all when they are many.
     fn forget_settled(&mut self) {
         const MANY: usize = 256;
-        let events = &self.events;
-        let is_good = |end: &End| {
-            events.get(place_of(end.token)).is_some_and(|held| held.token == Some(end.token))
-        };
-        while self.ends.front().is_some_and(|end| !is_good(end)) {
+        while self.ends.front().is_some_and(|end| !is_good(&self.events, end)) {
             self.ends.pop_front();
         }
         if self.ends.len() > 2 * self.leased + MANY {
-            self.ends.retain(is_good);
+            self.ends.retain(|end| is_good(&self.events, end));
         }
     }
+}
+
+/// Whether this is still the end of the lease of an event.
+fn is_good(events: &Slab<Held>, end: &End) -> bool {
+    events.get(place_of(end.token)).is_some_and(|held| held.token == Some(end.token))
 }
 
 /// An event whose lease was ended, and of which nothing else is known yet.

@@ -155,10 +155,14 @@ impl Outbox for MemoryOutbox {
                 late.push(settlement.id);
             }
         }
+        // Who died first goes first.
         while state.dead.len() > self.max_dead_letters
-            && let Some((_, dead)) = state.dead.pop_first()
+            && let Some((_, id)) = state.deaths.pop_first()
         {
-            state.guard.release(dead.key, now);
+            if let Some(dead) = state.dead.remove(&id) {
+                state.guard.release(dead.key, now);
+                state.purged += 1;
+            }
         }
         Ok(late)
     }
@@ -180,7 +184,7 @@ impl Outbox for MemoryOutbox {
         let mut state = self.state();
         let chosen = state.take_dead(which);
         let number = chosen.len() as u64;
-        for Dead { letter, key } in chosen {
+        for Dead { letter, key, .. } in chosen {
             state.bytes += letter.event.body().len();
             state.dead_count -= 1;
             let event = letter.event;
@@ -199,21 +203,22 @@ impl Outbox for MemoryOutbox {
         for dead in &chosen {
             state.guard.release(dead.key, now);
         }
+        state.purged += chosen.len() as u64;
         Ok(chosen.len() as u64)
     }
 
     fn counts(&self) -> Counts {
-        let mut state = self.state();
-        let oldest_pending = state.oldest_pending();
+        let state = self.state();
         Counts {
             accepted: state.accepted,
             delivered: state.delivered,
             dead: state.dead_count,
             pending: state.pending() as u64,
             dead_letters: state.dead.len() as u64,
+            purged: state.purged,
             moved: state.moved,
             collided: state.collided,
-            oldest_pending,
+            oldest_pending: state.oldest_pending(),
             newest: state.accepted.checked_sub(1).map(EventId),
         }
     }
@@ -229,6 +234,9 @@ struct State {
     /// The others that are pending.
     held: Holding,
     dead: BTreeMap<EventId, Dead>,
+    /// The same in the order in which they died, by the number of the death.
+    deaths: BTreeMap<u64, EventId>,
+    purged: u64,
     guard: CollisionGuard,
     /// Of the bodies of all that is pending.
     bytes: usize,
@@ -247,6 +255,7 @@ struct Fresh {
 }
 
 struct Dead {
+    death: u64,
     letter: DeadLetter,
     key: CollisionKey,
 }
@@ -257,6 +266,8 @@ impl State {
             fresh: Blocks::new(),
             held: Holding::new(),
             dead: BTreeMap::new(),
+            deaths: BTreeMap::new(),
+            purged: 0,
             guard: CollisionGuard::new(),
             bytes: 0,
             accepted: 0,
@@ -277,7 +288,7 @@ impl State {
         EventId(self.accepted - self.fresh.len() as u64)
     }
 
-    fn oldest_pending(&mut self) -> Option<EventId> {
+    fn oldest_pending(&self) -> Option<EventId> {
         let held = self.held.oldest();
         let fresh = (self.fresh.len() > 0).then(|| self.first_fresh());
         [held, fresh].into_iter().flatten().min()
@@ -370,7 +381,9 @@ impl State {
                 attempts: *attempts,
                 died_at: SystemTime::now(),
             };
-            self.dead.insert(id, Dead { letter, key });
+            let death = self.deaths.last_key_value().map_or(0, |(last, _)| last + 1);
+            self.deaths.insert(death, id);
+            self.dead.insert(id, Dead { death, letter, key });
         } else {
             self.delivered += 1;
             self.guard.release(key, now);
@@ -380,7 +393,11 @@ impl State {
 
     fn take_dead(&mut self, which: &Selection) -> Vec<Dead> {
         let chosen = self.dead.extract_if(.., |_, dead| which.contains(&dead.letter));
-        chosen.map(|(_, dead)| dead).collect()
+        let chosen: Vec<Dead> = chosen.map(|(_, dead)| dead).collect();
+        for dead in &chosen {
+            self.deaths.remove(&dead.death);
+        }
+        chosen
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use intercom_core::{DataEvent, async_trait};
 
-pub use collision::{CollisionGuard, CollisionKey, Collisions, Placement};
+pub use collision::{CollisionGuard, CollisionKey, Collisions, MAX_AHEAD, Placement};
 pub use dead_letter::{DeadLetter, DeathReason, Failure, Selection, UnknownDeathReason};
 pub use error::{AcceptError, OutboxError, Unaccepted};
 pub use lease::{EventId, Lease, LeaseToken, Leased, Settlement, Verdict};
@@ -122,6 +122,8 @@ pub struct Counts {
     pub pending: u64,
     /// Dead letters that can still be read.
     pub dead_letters: u64,
+    /// Dead letters that were forgotten: when told to, or because there were more than are kept.
+    pub purged: u64,
     /// Events that were moved to another second when accepted, because they collided.
     pub moved: u64,
     /// Events that collided and were kept as they were: Intercom will ignore them.
