@@ -59,6 +59,7 @@ const REMEMBERED: usize = 16_384;
 pub struct CollisionGuard {
     hasher: RandomState,
     taken: HashMap<u64, Taken, BuildHasherDefault<AsItIs>>,
+    capacity: usize,
     /// The seconds that events were moved to and that may still lie ahead: an event of such a second may yet come,
     /// however long ago the one that was moved has left.
     ahead: HashMap<u64, i64, BuildHasherDefault<AsItIs>>,
@@ -81,9 +82,15 @@ struct Taken {
 impl CollisionGuard {
     /// One that knows of no event.
     pub fn new() -> Self {
+        CollisionGuard::with_capacity(0)
+    }
+
+    /// One that knows of no event, and holds so many without looking for a larger place meanwhile.
+    pub fn with_capacity(events: usize) -> Self {
         CollisionGuard {
             hasher: RandomState::default(),
-            taken: HashMap::default(),
+            taken: HashMap::with_capacity_and_hasher(events, BuildHasherDefault::default()),
+            capacity: events,
             ahead: HashMap::default(),
             era: 2,
             era_began: None,
@@ -174,7 +181,7 @@ impl CollisionGuard {
             .retain(|key, taken| taken.held > 0 || -taken.held >= last || ahead.contains_key(key));
         // What a burst needed is given back.
         if self.taken.len() < self.taken.capacity() / 8 {
-            self.taken.shrink_to(2 * self.taken.len());
+            self.taken.shrink_to(self.capacity.max(2 * self.taken.len()));
         }
     }
 

@@ -32,6 +32,11 @@ impl Held {
         let due = accepted;
         Held { id, event, key, accepted, attempts: 0, last_failure: None, token: None, due }
     }
+
+    /// Gives the event a body of its own: it is kept for longer than others.
+    pub(super) fn detach(&mut self) {
+        self.event = self.event.clone().detached();
+    }
 }
 
 pub(super) struct Holding {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bytes::BytesMut;
 use intercom_core::{DataEvent, async_trait};
 use tokio::time::Instant;
 
@@ -23,6 +24,10 @@ pub const DEFAULT_MAX_BYTES: usize = 256 << 20;
 
 /// How many dead letters a [`MemoryOutbox`] keeps, unless told otherwise.
 pub const DEFAULT_DEAD_LETTERS: usize = 10_000;
+
+/// How much memory the bodies of events share that are accepted one after the other. What is kept for longer than the
+/// others leaves it.
+const BODIES: usize = 16 * 1024;
 
 /// Holds events in memory, up to a bound: what the process has not delivered when it ends is lost.
 ///
@@ -48,7 +53,7 @@ impl MemoryOutbox {
             capacity: DEFAULT_CAPACITY,
             max_bytes: DEFAULT_MAX_BYTES,
             max_dead_letters: DEFAULT_DEAD_LETTERS,
-            state: Mutex::new(State::new()),
+            state: Mutex::new(State::new(DEFAULT_CAPACITY)),
         }
     }
 
@@ -56,6 +61,7 @@ impl MemoryOutbox {
     #[must_use]
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = events;
+        self.state = Mutex::new(State::new(events));
         self
     }
 
@@ -238,6 +244,8 @@ struct State {
     deaths: BTreeMap<u64, EventId>,
     purged: u64,
     guard: CollisionGuard,
+    /// Room for the bodies of the next events.
+    bodies: BytesMut,
     /// Of the bodies of all that is pending.
     bytes: usize,
     accepted: u64,
@@ -261,14 +269,17 @@ struct Dead {
 }
 
 impl State {
-    fn new() -> Self {
+    fn new(capacity: usize) -> Self {
+        /// Room for more events is made when they come.
+        const MOST: usize = 1 << 20;
         State {
             fresh: Blocks::new(),
             held: Holding::new(),
             dead: BTreeMap::new(),
             deaths: BTreeMap::new(),
             purged: 0,
-            guard: CollisionGuard::new(),
+            guard: CollisionGuard::with_capacity(capacity.min(MOST)),
+            bodies: BytesMut::new(),
             bytes: 0,
             accepted: 0,
             delivered: 0,
@@ -313,7 +324,13 @@ impl State {
                 event
             }
         };
-        self.bytes += event.body().len();
+        let size = event.body().len();
+        if self.bodies.capacity() < size {
+            // Where nothing of the last one is in use any more, it is used again.
+            self.bodies.reserve(BODIES.max(size));
+        }
+        let event = event.with_body_in(&mut self.bodies);
+        self.bytes += size;
         self.accepted += 1;
         self.fresh.push(Fresh { event, key, accepted: now });
     }
@@ -362,6 +379,7 @@ impl State {
         let Some(leased) = self.held.end_lease(*id, *token, now) else { return false };
         if let Verdict::PutBack { after, attempts, failure } = verdict {
             let held = self.held.get_mut(&leased);
+            held.detach();
             held.attempts = *attempts;
             if let Some(failure) = failure {
                 held.last_failure = Some(Arc::new(failure.clone()));
@@ -375,7 +393,8 @@ impl State {
             self.dead_count += 1;
             let letter = DeadLetter {
                 id,
-                event,
+                // It may be kept for long.
+                event: event.detached(),
                 reason: *reason,
                 failure: failure.clone(),
                 attempts: *attempts,
