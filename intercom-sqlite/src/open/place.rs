@@ -1,0 +1,123 @@
+//! Where the file is: its folder, its mode, and the lock beside it.
+
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::OpenError;
+
+/// The file's one true name, so that two names of one file have one lock.
+pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    match fs::canonicalize(path) {
+        Ok(path) => return Ok(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(source) => return Err(OpenError::Io { path: path.to_owned(), source }),
+    }
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let Some(name) = path.file_name() else {
+        let source = io::ErrorKind::InvalidInput.into();
+        return Err(OpenError::Io { path: path.to_owned(), source });
+    };
+    match fs::canonicalize(folder) {
+        Ok(folder) => Ok(folder.join(name)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(OpenError::MissingFolder { path: folder.to_owned() })
+        }
+        Err(source) => Err(OpenError::Io { path: folder.to_owned(), source }),
+    }
+}
+
+/// Makes the file where there is none, for this user alone: it will hold personal data. SQLite gives the files that it
+/// makes beside it the same mode.
+pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
+    match private(OpenOptions::new().write(true).create_new(true)).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::metadata(path) {
+            Ok(file) if file.is_dir() => {
+                let source = io::ErrorKind::IsADirectory.into();
+                Err(OpenError::Io { path: path.to_owned(), source })
+            }
+            Ok(file) if is_writable(&file.permissions()) => Ok(()),
+            Ok(_) => Err(OpenError::ReadOnlyFile { path: path.to_owned() }),
+            Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
+        },
+        Err(error) => Err(unwritable(path, error)),
+    }
+}
+
+/// Keeps the file from other owners while it lives. It is an advisory lock on a file beside it, which ends with the
+/// process in whatever way that ends. That file stays, because removing it would let two owners in.
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+        // Asked even though opening would tell, because nothing stops a superuser, and the mode is a wish.
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        if fs::metadata(folder).is_ok_and(|folder| !is_writable(&folder.permissions())) {
+            return Err(OpenError::ReadOnlyFolder { path: folder.to_owned() });
+        }
+        let mut beside = path.as_os_str().to_owned();
+        beside.push("-lock");
+        let file = private(OpenOptions::new().write(true).create(true).truncate(false))
+            .open(&beside)
+            .map_err(|error| unwritable(Path::new(&beside), error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(OpenError::Io { path: beside.into(), source }),
+        }
+    }
+}
+
+/// What it means that a file could not be made.
+fn unwritable(path: &Path, source: io::Error) -> OpenError {
+    let folder = || path.parent().unwrap_or(Path::new("/")).to_owned();
+    match source.kind() {
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            OpenError::ReadOnlyFolder { path: folder() }
+        }
+        io::ErrorKind::NotFound => OpenError::MissingFolder { path: folder() },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            OpenError::DiskFull { path: path.to_owned() }
+        }
+        _ => OpenError::Io { path: path.to_owned(), source },
+    }
+}
+
+#[cfg(unix)]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    options.mode(0o600)
+}
+
+#[cfg(not(unix))]
+fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// Whether anybody may write it.
+fn is_writable(permissions: &Permissions) -> bool {
+    !permissions.readonly()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(kind: io::ErrorKind) -> OpenError {
+        unwritable(Path::new("/folder/events.db"), kind.into())
+    }
+
+    #[test]
+    fn what_the_system_says_becomes_the_mistake_that_it_tells_of() {
+        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
+        assert!(matches!(told(PermissionDenied), OpenError::ReadOnlyFolder { .. }));
+        assert!(matches!(told(ReadOnlyFilesystem), OpenError::ReadOnlyFolder { .. }));
+        assert!(matches!(told(StorageFull), OpenError::DiskFull { .. }));
+    }
+}

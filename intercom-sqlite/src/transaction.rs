@@ -1,0 +1,74 @@
+//! Accepting events in a transaction of the application's own.
+
+use std::time::SystemTime;
+
+use intercom_core::DataEvent;
+use intercom_delivery::outbox::{AcceptError, Collisions};
+use rusqlite::{Connection, Transaction};
+
+use crate::clock::{Millis, millis};
+use crate::error::Fault;
+use crate::store::accept::{Incoming, Refused, accept};
+use crate::store::books::Books;
+
+/// Accepts events within a transaction of your own on the file of the outbox: they exist exactly if your changes do.
+///
+/// They are accepted when the transaction is committed, and as safe as it is: a connection of your own has
+/// `synchronous` at `FULL` unless you change it. [Nudge](crate::SqliteOutbox::nudge) the outbox after the commit.
+///
+/// The transaction should be [immediate](rusqlite::TransactionBehavior::Immediate): one that read before it writes may
+/// find that another has written. Keep it short, because the outbox waits for it.
+///
+/// # Errors
+///
+/// Fails when there is no room, by the bounds that the owner set, or the file has no outbox. None of these events
+/// is accepted then, and the transaction can go on without them.
+pub fn accept_in(
+    transaction: &Transaction<'_>,
+    events: &[DataEvent],
+    collisions: Collisions,
+) -> Result<(), AcceptError> {
+    accept_in_at(transaction, events, collisions, SystemTime::now())
+}
+
+/// As [`accept_in`], at this time: for tests, where the outbox goes by a clock of theirs.
+///
+/// # Errors
+///
+/// As [`accept_in`].
+#[doc(hidden)]
+pub fn accept_in_at(
+    transaction: &Transaction<'_>,
+    events: &[DataEvent],
+    collisions: Collisions,
+    now: SystemTime,
+) -> Result<(), AcceptError> {
+    let incoming = Incoming::all(events)?;
+    let failed = |error| AcceptError::from(Fault::from(error).to_error());
+    transaction.execute_batch("SAVEPOINT intercom_accept").map_err(failed)?;
+    let accepted = accept_all(transaction, &incoming, collisions, millis(now));
+    let end = match accepted {
+        Ok(()) => "RELEASE intercom_accept",
+        // What was written of them must not be committed with the rest.
+        Err(_) => "ROLLBACK TO intercom_accept; RELEASE intercom_accept",
+    };
+    let ended = transaction.execute_batch(end);
+    match accepted {
+        Ok(()) => ended.map_err(failed),
+        Err(Refused::These(error)) => Err(error),
+        Err(Refused::All(error)) => Err(failed(error)),
+    }
+}
+
+fn accept_all(
+    conn: &Connection,
+    incoming: &[Incoming],
+    collisions: Collisions,
+    now: Millis,
+) -> Result<(), Refused> {
+    let mut books = Books::read(conn)?;
+    books.turn_over(now);
+    accept(conn, &mut books, incoming, collisions, now)?;
+    books.write(conn)?;
+    Ok(())
+}

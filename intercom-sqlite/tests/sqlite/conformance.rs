@@ -1,0 +1,38 @@
+//! The tests that every outbox must pass.
+
+use std::time::Duration;
+
+use intercom_delivery::conformance::{Profile, run_with};
+use tokio::runtime::Builder;
+
+use super::support::Place;
+
+/// Each sequence has a file of its own, in virtual time.
+fn run(profile: &Profile, capacity: Option<u64>) {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    run_with(profile, &runtime, async || {
+        let place = Place::new();
+        let mut builder = place.builder();
+        if let Some(capacity) = capacity {
+            builder = builder.capacity(capacity);
+        }
+        let outbox = builder.open().unwrap();
+        let advance = async move |by: Duration| {
+            // The folder must last as long as the outbox.
+            let place = &place;
+            place.clock.advance(by);
+        };
+        (outbox, advance)
+    });
+}
+
+#[test]
+fn one_that_is_never_full() {
+    run(&Profile::new().cases(96), None);
+}
+
+#[test]
+fn one_that_is_often_full() {
+    run(&Profile::new().capacity(12).cases(64), Some(12));
+    run(&Profile::new().capacity(3).cases(32), Some(3));
+}

@@ -1,0 +1,215 @@
+//! Files that are not fit to be an outbox are refused, each with its reason, and left as they are.
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use intercom_delivery::outbox::Outbox;
+use intercom_sqlite::rusqlite::Connection;
+use intercom_sqlite::{APPLICATION_ID, OpenError, SCHEMA_VERSION, SqliteOutbox};
+
+use super::support::{Place, accept, event, events, lease_ids};
+
+/// Opening this must fail, and change no byte of it. The error says what to do.
+fn refused(path: &Path, advice: &str) -> OpenError {
+    let before = fs::read(path).ok();
+    let error = SqliteOutbox::open(path).unwrap_err();
+    assert_eq!(fs::read(path).ok(), before, "the file was changed");
+    let text = error.to_string();
+    assert!(text.contains(advice), "{text}");
+    error
+}
+
+#[test]
+fn a_file_that_is_no_database() {
+    let place = Place::new();
+    fs::write(
+        place.path(),
+        "these are the notes of somebody, and longer than a header is. ".repeat(9),
+    )
+    .unwrap();
+    let error = refused(&place.path(), "give the outbox another name");
+    assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
+}
+
+#[test]
+fn a_database_of_another_application() {
+    for setting in ["PRAGMA user_version = 3", "PRAGMA application_id = 77", "SELECT 1"] {
+        let place = Place::new();
+        let conn = place.sqlite();
+        conn.execute_batch("CREATE TABLE customers (name TEXT)").unwrap();
+        conn.execute_batch(setting).unwrap();
+        drop(conn);
+        let error = refused(&place.path(), "in_application_file");
+        assert!(matches!(error, OpenError::AnotherApplication { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_newer_schema() {
+    let place = Place::new();
+    drop(place.open());
+    let newer = SCHEMA_VERSION + 1;
+    let conn = place.sqlite();
+    conn.pragma_update(None, "user_version", newer).unwrap();
+    drop(conn);
+    let error = refused(&place.path(), "upgrade intercom-sqlite");
+    assert!(matches!(error, OpenError::NewerSchema { found, .. } if found == newer), "{error:?}");
+    let error = SqliteOutbox::inspect(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::NewerSchema { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_older_schema_is_brought_up_to_date() {
+    let place = Place::new();
+    let conn = place.sqlite();
+    // As the version 0 of a file is: known as ours, and without a table.
+    conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+    drop(conn);
+    let error = SqliteOutbox::inspect(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::OlderSchema { found: 0, .. }), "{error:?}");
+    let outbox = place.open();
+    accept(&outbox, &events(1)).await;
+    assert_eq!(place.number("PRAGMA user_version"), i64::from(SCHEMA_VERSION));
+    assert_eq!(place.number("PRAGMA application_id"), i64::from(APPLICATION_ID));
+}
+
+#[tokio::test]
+async fn a_damaged_file() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &events(200)).await;
+    drop(outbox);
+    let size = fs::metadata(place.path()).unwrap().len();
+    for page in 1..size / 4096 {
+        // Every page but the first, which says what file it is.
+        let damaged = Place::new();
+        fs::copy(place.path(), damaged.path()).unwrap();
+        let mut file = fs::OpenOptions::new().write(true).open(damaged.path()).unwrap();
+        file.seek(SeekFrom::Start(page * 4096)).unwrap();
+        file.write_all(&[0xA5; 4096]).unwrap();
+        drop(file);
+        let error = refused(&damaged.path(), "move it away");
+        assert!(matches!(error, OpenError::Corrupt { .. }), "page {page}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_off() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &events(200)).await;
+    drop(outbox);
+    let file = fs::OpenOptions::new().write(true).open(place.path()).unwrap();
+    file.set_len(8192).unwrap();
+    drop(file);
+    let error = refused(&place.path(), "move it away");
+    assert!(matches!(error, OpenError::Corrupt { .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_that_must_not_be_written() {
+    let place = Place::new();
+    drop(place.open());
+    let mut mode = fs::metadata(place.path()).unwrap().permissions();
+    mode.set_readonly(true);
+    fs::set_permissions(place.path(), mode).unwrap();
+    let error = refused(&place.path(), "the right to");
+    assert!(matches!(error, OpenError::ReadOnlyFile { .. }), "{error:?}");
+}
+
+#[test]
+fn a_folder_that_must_not_be_written() {
+    let place = Place::new();
+    let folder = place.folder.path().join("locked");
+    fs::create_dir(&folder).unwrap();
+    let mut mode = fs::metadata(&folder).unwrap().permissions();
+    mode.set_readonly(true);
+    fs::set_permissions(&folder, mode).unwrap();
+    let error = refused(&folder.join("events.db"), "use another folder");
+    assert!(matches!(error, OpenError::ReadOnlyFolder { .. }), "{error:?}");
+    assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn a_folder_that_is_not_there_and_a_folder_in_place_of_a_file() {
+    let place = Place::new();
+    let error = refused(&place.folder.path().join("none").join("events.db"), "make it first");
+    assert!(matches!(error, OpenError::MissingFolder { .. }), "{error:?}");
+    let error = refused(place.folder.path(), "");
+    assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+    let error = SqliteOutbox::inspect(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Missing { .. }), "{error:?}");
+    assert!(!place.path().exists());
+}
+
+#[test]
+fn a_full_disk() {
+    let place = Place::new();
+    let error = place.builder().max_pages(3).open().unwrap_err();
+    assert!(matches!(error, OpenError::DiskFull { .. }), "{error:?}");
+    assert!(error.to_string().contains("make room"));
+    // When there is room, the file is as good as new.
+    drop(place.open());
+}
+
+#[test]
+fn a_file_that_somebody_has_locked() {
+    let place = Place::new();
+    let conn = place.sqlite();
+    conn.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let error = place.builder().lock_timeout(Duration::ZERO).open().unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_file_of_ones_own_application_holds_both() {
+    let place = Place::new();
+    let conn = place.sqlite();
+    conn.execute_batch("CREATE TABLE customers (name TEXT); PRAGMA user_version = 41").unwrap();
+    let outbox = place.builder().in_application_file().open().unwrap();
+    accept(&outbox, &[event("signed_up", 0)]).await;
+    drop(outbox);
+    assert_eq!(place.number("PRAGMA user_version"), 41);
+    assert_eq!(place.number("PRAGMA application_id"), 0);
+    let outbox = place.builder().in_application_file().open().unwrap();
+    assert_eq!(lease_ids(&outbox, 10).await, [1]);
+    drop(outbox);
+    // Without being told so, it is somebody else's file still.
+    let error = refused(&place.path(), "in_application_file");
+    assert!(matches!(error, OpenError::AnotherApplication { .. }), "{error:?}");
+}
+
+/// With 1,000,000 events it takes as long as with these: nothing of it is read.
+#[tokio::test]
+async fn opening_takes_no_longer_when_much_is_pending() {
+    let place = Place::new();
+    let outbox = place.open();
+    for batch in 0..10 {
+        let events: Vec<_> =
+            (0..5_000).map(|second| event("project_created", batch * 5_000 + second)).collect();
+        accept(&outbox, &events).await;
+    }
+    drop(outbox);
+    // Once is enough: the machine may have something else to do.
+    let quickest = (0..5).map(|_| {
+        let began = Instant::now();
+        assert_eq!(place.open().counts().pending, 50_000);
+        began.elapsed()
+    });
+    let quickest = quickest.min().unwrap();
+    assert!(quickest < Duration::from_millis(100), "{quickest:?}");
+}
+
+#[test]
+fn commits_are_as_safe_as_sqlite_can_make_them() {
+    let place = Place::new();
+    let _outbox = place.open();
+    let mode: String = Connection::open(place.path())
+        .unwrap()
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(mode, "wal");
+    assert_eq!(place.number("PRAGMA auto_vacuum"), 2);
+}

@@ -1,0 +1,95 @@
+//! What people see: with `sqlite3`, in the file system, and in logs.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+use intercom_delivery::outbox::{DeathReason, Outbox};
+use intercom_sqlite::SqliteOutbox;
+
+use super::support::{NOON, Place, accept, bury, event, lease, put_back, settle};
+
+#[tokio::test]
+async fn the_views_say_what_is_pending_and_dead_and_why() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &[event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)]).await;
+    let leases = lease(&outbox, 3).await;
+    settle(&outbox, &leases[..1], put_back(Duration::from_secs(90))).await;
+    settle(&outbox, &leases[2..], bury(DeathReason::UnknownContact)).await;
+
+    let conn = place.sqlite();
+    let pending: Vec<(i64, String, String, i64, Option<String>)> = conn
+        .prepare("SELECT id, event_name, created_at, attempts, last_failure FROM pending_events")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    let (at_noon, a_second_later) = ("2023-11-14T22:13:20Z", "2023-11-14T22:13:21Z");
+    assert_eq!(
+        pending,
+        [
+            (2, "invoice_paid".to_owned(), a_second_later.to_owned(), 0, None),
+            (
+                1,
+                "signed_up".to_owned(),
+                at_noon.to_owned(),
+                1,
+                Some("it did not answer".to_owned())
+            ),
+        ]
+    );
+    let due_in = conn.query_row("SELECT max(due_in_seconds) FROM pending_events", [], |row| {
+        row.get::<_, i64>(0)
+    });
+    assert_eq!(due_in.unwrap(), 0);
+    let dead: (i64, String, String, String) = conn
+        .query_row("SELECT id, event_name, reason, died_at FROM dead_letters", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+        })
+        .unwrap();
+    let expected = (3, "gone".to_owned(), "unknown_contact".to_owned(), at_noon.to_owned());
+    assert_eq!(dead, expected);
+}
+
+#[tokio::test]
+async fn the_files_are_for_their_owner_alone() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &[event("signed_up", 0)]).await;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(place.folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", entry.path());
+        names.push(entry.file_name().into_string().unwrap());
+    }
+    names.sort();
+    assert_eq!(names, ["events.db", "events.db-lock", "events.db-shm", "events.db-wal"]);
+}
+
+#[tokio::test]
+async fn nothing_that_is_logged_shows_a_contact_or_a_value() {
+    let place = Place::new();
+    let builder = place.builder();
+    let mut told = format!("{builder:?}");
+    let outbox = builder.open().unwrap();
+    let secret = DynamicEvent::new("signed_up").unwrap().with("plan", "s3cret").unwrap();
+    let contact = Contact::email("s3cret@example.com");
+    let secret = DataEvent::new(&secret, contact, Timestamp::from_unix_seconds(NOON)).unwrap();
+    accept(&outbox, &[secret.clone(), secret]).await;
+    let tool = SqliteOutbox::inspect(place.path()).unwrap();
+    let leases = lease(&outbox, 1).await;
+    settle(&outbox, &leases, bury(DeathReason::Rejected)).await;
+    told += &format!("{outbox:?} {tool:?} {:?}", tool.pending(None, 9).unwrap());
+    told += &format!("{:?}", outbox.dead_letters(None, 9).await.unwrap());
+
+    // The table goes away under it: SQLite's own words are in the error.
+    let conn = place.sqlite();
+    conn.execute_batch("ALTER TABLE outbox_events RENAME TO moved_away").unwrap();
+    let error = outbox.accept(&[event("signed_up", 9)], Default::default()).await.unwrap_err();
+    told += &format!("{error} {error:?}");
+    assert!(told.contains("outbox_events") && !told.contains("s3cret"), "{told}");
+}
