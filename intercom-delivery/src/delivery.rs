@@ -21,7 +21,7 @@ use crate::telemetry;
 use crate::time::later;
 
 /// How much longer than its deadline a shutdown may take, if the outbox does not answer.
-const GRACE: Duration = Duration::from_secs(2 * FAREWELL.as_secs() + 1);
+const GRACE: Duration = Duration::from_secs(3 * FAREWELL.as_secs() + 1);
 
 /// A running delivery: it accepts events at once, and gets them to Intercom in the background.
 ///

@@ -172,12 +172,10 @@ impl Engine<'_> {
                 if matches!(outcome, Outcome::Panicked) {
                     self.panics.insert(lease.id, panics + 1);
                 }
-                // While the line is closed it holds everything back, and any event will do to try it.
-                let after = if self.line.closed().is_some() { Duration::ZERO } else { after };
-                // What waits for the gate need not come back before it opens.
-                let gate =
-                    self.gate.closed_until().map(|until| until.saturating_duration_since(now));
-                let after = after.max(gate.unwrap_or_default());
+                // What holds everything back need not hold this one back besides: where the line is closed any event will
+                // do to try it, and where the gate is, none goes.
+                let held = self.line.closed().is_some() || self.gate.closed_until().is_some();
+                let after = if held { Duration::ZERO } else { after };
                 self.put_back(&lease, after, attempts, failure());
             }
             Decision::Bury(reason) => {

@@ -38,9 +38,9 @@ const RESERVE: u32 = 4;
 
 #[derive(Debug)]
 pub(crate) struct Gate {
-    closed_until: Option<Instant>,
-    /// Whether it is the end of a window that is waited for, and not somebody's wish.
-    closed_for_reset: bool,
+    /// Until when nothing goes: for the end of a window, and for somebody's wish.
+    limited_until: Option<Instant>,
+    asked_until: Option<Instant>,
     /// Whether a request has been answered since the gate was new, or closed. Until then one goes alone, but for a while
     /// only.
     answered: bool,
@@ -81,8 +81,8 @@ pub(crate) enum Permit {
 impl Gate {
     pub(crate) fn new() -> Self {
         Gate {
-            closed_until: None,
-            closed_for_reset: false,
+            limited_until: None,
+            asked_until: None,
             answered: false,
             alone_since: None,
             limit: None,
@@ -103,18 +103,17 @@ impl Gate {
         backlog: impl FnOnce() -> u64,
         roll: impl FnOnce() -> f64,
     ) -> Permit {
-        if let Some(until) = self.closed_until {
+        if let Some(until) = self.closed_until() {
             if now < until {
                 return Permit::At(until);
             }
-            self.closed_until = None;
+            (self.limited_until, self.asked_until) = (None, None);
         }
         if self.window.as_ref().is_some_and(|window| now >= window.ends) {
             self.turn(now);
             if std::mem::take(&mut self.spent) {
                 let until = now + JITTER.mul_f64(roll());
-                self.closed_until = Some(until);
-                self.closed_for_reset = true;
+                self.limited_until = Some(until);
                 return Permit::At(until);
             }
         }
@@ -154,7 +153,7 @@ impl Gate {
     /// A request was answered.
     pub(crate) fn answered(&mut self, now: Instant, rate_limit: Option<RateLimit>) {
         // Requests from before it closed prove nothing.
-        if self.closed_until.is_none() {
+        if self.closed_until().is_none() {
             self.answered = true;
             self.refusals = 0;
         }
@@ -176,7 +175,7 @@ impl Gate {
         let resets_in = error.rate_limit().and_then(|limit| limit.resets_in);
         let asked = error.retry_after().or(resets_in).map(|wait| wait.min(MAX_WAIT));
         // Of the requests under way together only the first refusal counts.
-        if self.closed_until.is_none_or(|until| now >= until) {
+        if self.closed_until().is_none_or(|until| now >= until) {
             self.refusals = self.refusals.saturating_add(1);
         }
         let backed_off = match (asked, self.refusals) {
@@ -184,15 +183,22 @@ impl Gate {
             (Some(_), refusals) => backoff(WINDOW, LONGEST, refusals - 2),
             (None, refusals) => backoff(WINDOW, LONGEST, refusals.saturating_sub(1)),
         };
-        self.close(now, asked.unwrap_or_default().max(backed_off), roll);
-        self.closed_for_reset = resets_in.is_some_and(|wait| !wait.is_zero());
+        let wait = asked.unwrap_or_default().max(backed_off);
+        match resets_in.is_some_and(|wait| !wait.is_zero()) {
+            true => self.limited_until = self.limited_until.max(Some(end_of(now, wait, roll))),
+            false => self.asked_until = self.asked_until.max(Some(end_of(now, wait, roll))),
+        }
+        self.forget();
     }
 
     /// Something asked every client to keep away for so long.
     pub(crate) fn close(&mut self, now: Instant, wait: Duration, roll: f64) {
-        let until = now + wait.min(MAX_WAIT) + REFUSED_JITTER.mul_f64(roll);
-        self.closed_until = Some(self.closed_until.map_or(until, |other| other.max(until)));
-        self.closed_for_reset = false;
+        self.asked_until = self.asked_until.max(Some(end_of(now, wait, roll)));
+        self.forget();
+    }
+
+    /// Nothing is known of what may go when it opens again.
+    fn forget(&mut self) {
         self.answered = false;
         self.alone_since = None;
         self.window = None;
@@ -202,19 +208,17 @@ impl Gate {
     /// Until when nothing goes: because somebody asked for that, or because the window is used up.
     pub(crate) fn shut_until(&self) -> Option<Instant> {
         let spent = self.window.as_ref().filter(|_| self.spent).map(|window| window.ends);
-        self.closed_until.or(spent)
+        self.closed_until().or(spent)
     }
 
     /// Somebody may have mended what made others ask for a pause. A limit is not mended.
     pub(crate) fn resume(&mut self) {
-        if !self.closed_for_reset {
-            self.closed_until = None;
-        }
+        self.asked_until = None;
     }
 
     /// Until when nothing goes, because somebody asked for that.
     pub(crate) fn closed_until(&self) -> Option<Instant> {
-        self.closed_until
+        self.limited_until.max(self.asked_until)
     }
 
     /// What the last answer with headers said.
@@ -280,6 +284,11 @@ impl Gate {
             }
         }
     }
+}
+
+/// When a wait is over that was asked for.
+fn end_of(now: Instant, wait: Duration, roll: f64) -> Instant {
+    now + wait.min(MAX_WAIT) + REFUSED_JITTER.mul_f64(roll)
 }
 
 impl Window {

@@ -46,8 +46,8 @@ use crate::time::later;
 pub use self::contacts::UnknownContact;
 pub(crate) use self::line::Closed;
 
-/// How long the outbox is waited for when the engine ends: for what it is doing, and as long again for giving back what
-/// was leased.
+/// How long the outbox is waited for when the engine ends: for giving back what was leased, and before that for each of
+/// the two things that it may be doing.
 pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How many requests may have ended before the outbox is told.
@@ -155,9 +155,8 @@ pub(crate) async fn run(
     }
     // What the outbox is doing is waited for: nobody else knows what was leased, and what is settled. Both at once, for
     // one may wait for the other.
-    if let Ok((settled, leased)) =
-        timeout(FAREWELL, join(settling.as_mut(), leasing.as_mut())).await
-    {
+    let doing = join(settling.as_mut(), leasing.as_mut());
+    if let Ok((settled, leased)) = timeout(2 * FAREWELL, doing).await {
         if let Some((batch, settled)) = settled {
             engine.settled(batch, settled, Instant::now());
         }

@@ -1,9 +1,11 @@
 //! Two events that Intercom would take for one.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::{Collisions, Delivery, Selection};
+use intercom_delivery::outbox::MAX_AHEAD;
+use intercom_delivery::{Collisions, Delivery, MemoryOutbox, Outbox, Selection};
 use tokio::time::sleep;
 
 use crate::scripted::{Act, MINUTE, SECOND, Scripted, assert_ledger, guarded, number_of, send};
@@ -204,6 +206,85 @@ async fn an_event_that_was_refused_takes_no_second() {
         let _ = delivery.flush().await;
         assert_eq!(taken(&transport), [(0, 0), (1, 0)]);
         assert_eq!(delivery.ledger().moved, 0);
+    })
+    .await;
+}
+
+/// How many events have a second that another one before them has.
+fn swallowed(transport: &Scripted) -> usize {
+    let taken = transport.taken();
+    let mut seconds = HashSet::new();
+    taken.iter().filter(|event| !seconds.insert(event.created_at())).count()
+}
+
+/// Seconds are past when the clock on the wall says so, and virtual time does not move that one.
+fn now() -> i64 {
+    Timestamp::now().unix_seconds()
+}
+
+/// An event of one of these seconds may yet come, however long ago the one that was moved there has left.
+#[tokio::test(start_paused = true)]
+async fn a_second_that_an_event_was_moved_to_is_its_own_until_it_is_past() {
+    guarded(async {
+        let begun = now();
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        for number in 0..1000 {
+            send(&delivery, ada("tested", number, begun)).await;
+        }
+        let _ = delivery.flush().await;
+        for number in 1..=150 {
+            sleep(10 * SECOND).await;
+            send(&delivery, ada("tested", 1000 + number, begun + 10 * number as i64)).await;
+        }
+        assert_eq!(delivery.flush().await.delivered, 1150);
+        assert_eq!((swallowed(&transport), delivery.ledger().collided), (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_one_a_second_on_and_on_are_moved_or_counted() {
+    guarded(async {
+        let begun = now();
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        for second in 0..3600 {
+            for number in 0..3 {
+                send(&delivery, ada("tested", 3 * second + number, begun + second as i64)).await;
+            }
+            sleep(SECOND).await;
+        }
+        assert_eq!(delivery.flush().await.delivered, 3 * 3600);
+        assert_eq!(swallowed(&transport) as u64, delivery.ledger().collided);
+        let moved: Vec<_> = transport
+            .taken()
+            .iter()
+            .map(|event| event.created_at().unix_seconds() - begun - number_of(event) as i64 / 3)
+            .collect();
+        assert!(moved.iter().all(|moved| (0..=i64::from(MAX_AHEAD)).contains(moved)));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_is_moved_by_a_day_at_the_most() {
+    guarded(async {
+        let (begun, most) = (now(), u64::from(MAX_AHEAD));
+        let outbox = MemoryOutbox::new();
+        let many = vec![ada("tested", 0, begun); MAX_AHEAD as usize + 10];
+        outbox.accept(&many, Collisions::Move).await.unwrap();
+        let counts = outbox.counts();
+        // The first one stays, and so do those for which there is no place.
+        assert_eq!((counts.moved, counts.collided), (most, 9));
+        let leased = outbox.lease(usize::MAX, MINUTE).await.unwrap().events;
+        let mut seconds: Vec<_> =
+            leased.iter().map(|lease| lease.event.created_at().unix_seconds() - begun).collect();
+        seconds.sort_unstable();
+        assert_eq!(seconds.last().copied(), Some(i64::from(MAX_AHEAD)));
+        assert_eq!(seconds.iter().filter(|second| **second == 0).count(), 10);
+        seconds.dedup();
+        assert_eq!(seconds.len() as u64, most + 1);
     })
     .await;
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use intercom_core::{Contact, ContactCreation, ErrorKind};
+use intercom_core::{Contact, ContactCreation, ErrorKind, RateLimit, Receipt};
 use intercom_delivery::{
     DeathReason, Delivery, DeliveryBuilder, LineStatus, RetryPolicy, Selection, UnknownContact,
 };
@@ -12,8 +12,9 @@ use tokio::time::{Instant, sleep};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::scripted::{
-    Act, Call, CreateCall, Created, HOUR, Logs, MINUTE, SECOND, Scripted, Sent, UnreliableOutbox,
-    answer, event, guarded, lock, made, numbers, send,
+    Act, Attempt, Call, CreateCall, Created, HOUR, Logs, MINUTE, SECOND, Scripted, Sent,
+    UnreliableOutbox, answer, assert_ledger, event, guarded, lock, made, number_of, numbers,
+    rate_limit, send,
 };
 
 /// Who is known, and from when on.
@@ -483,6 +484,151 @@ async fn while_a_contact_is_created_its_many_events_are_left_alone() {
         assert_eq!(transport.creations().len(), 1);
         let leased = outbox.leased();
         assert!(leased < 5 * 5000, "5000 events were leased {leased} times");
+    })
+    .await;
+}
+
+/// A creation is no way to find out whether events are taken again.
+#[tokio::test(start_paused = true)]
+async fn creations_that_fail_for_ever_do_not_hold_up_the_events_of_known_contacts() {
+    guarded(async {
+        let (transport, known) = forgetful(Duration::ZERO, |_| Act::status(503));
+        lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
+        let delivery =
+            creating(&transport).retry(RetryPolicy::new().max_attempts(3)).start().unwrap();
+        let unknown: Vec<_> =
+            (0..300).map(|number| made("tested", Contact::user_id(number), number)).collect();
+        delivery.send_all(&unknown).await.unwrap();
+        for hour in 0..6 {
+            for number in 0..100 {
+                let number = 1000 + 100 * hour + number;
+                send(&delivery, made("tested", Contact::user_id("known"), number)).await;
+            }
+            sleep(MINUTE).await;
+            assert_eq!(delivery.ledger().delivered, 100 * (hour + 1), "{}", delivery.status());
+            sleep(HOUR - MINUTE).await;
+        }
+        // Those that wait for a contact have as many attempts as it.
+        assert_ledger(&delivery.ledger(), 600, 300, 0);
+        assert_eq!(delivery.ledger().deaths.of(DeathReason::ContactNotCreated), 300);
+        assert_eq!(transport.creations().len(), 900);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn creations_that_fail_hold_up_nobody_after_an_outage() {
+    guarded(async {
+        let (transport, known) = forgetful(Duration::ZERO, |_| Act::status(503));
+        lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
+        transport.script(move |call| match call.at < HOUR {
+            true if is_known(&known, call) => Act::status(503),
+            _ => answer_if_known(&known, call),
+        });
+        let delivery = creating(&transport).start().unwrap();
+        for number in 0..100 {
+            send(&delivery, made("tested", Contact::user_id(number), number)).await;
+            send(&delivery, made("tested", Contact::user_id("known"), 1000 + number)).await;
+        }
+        sleep(HOUR + 10 * MINUTE).await;
+        assert_ledger(&delivery.ledger(), 100, 0, 100);
+        assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+    })
+    .await;
+}
+
+/// More wait for it than can be sent while they are leased.
+#[tokio::test(start_paused = true)]
+async fn each_of_many_events_of_a_new_contact_is_taken_once() {
+    guarded(async {
+        let (transport, known) =
+            forgetful(Duration::ZERO, |_| Act::Late(4 * SECOND / 5, Ok(ContactCreation::Created)));
+        transport.script(move |call| match is_known(&known, call) {
+            true => Act::taken_after(SECOND / 2),
+            false => Act::Late(SECOND / 2, Err(answer(404))),
+        });
+        let delivery =
+            creating(&transport).concurrency(4).attempt_timeout(2 * SECOND).start().unwrap();
+        let many: Vec<_> =
+            (0..400).map(|number| made("tested", Contact::user_id(7), number)).collect();
+        delivery.send_all(&many).await.unwrap();
+        assert_eq!(delivery.flush().await.delivered, 400);
+        assert_eq!(numbers(&transport.taken()), (0..400).collect::<Vec<_>>());
+        // Once when it was unknown, and once when it was there.
+        for number in 0..400 {
+            let same = |attempt: &&Attempt| number_of(&attempt.event) == number;
+            assert!(transport.attempts().iter().filter(same).count() <= 2, "event {number}");
+        }
+        assert_eq!(transport.creations().len(), 1);
+    })
+    .await;
+}
+
+/// Of those that were under way together the first refusal counts, and one tries for all after that.
+#[tokio::test(start_paused = true)]
+async fn whether_contacts_may_be_created_is_tried_with_one_ever_more_seldom() {
+    guarded(async {
+        let (transport, _) =
+            forgetful(Duration::ZERO, |_| Act::Late(SECOND / 20, Err(answer(403))));
+        let delivery = creating(&transport).start().unwrap();
+        for number in 0..500 {
+            send(&delivery, event(number)).await;
+        }
+        sleep(15 * MINUTE).await;
+        let mut rounds = Vec::<Duration>::new();
+        for (_, at) in transport.creations() {
+            match rounds.last() {
+                Some(last) if at - *last < SECOND => assert_eq!(rounds.len(), 1, "{rounds:?}"),
+                _ => rounds.push(at),
+            }
+        }
+        let waits: Vec<_> = rounds.windows(2).map(|pair| (pair[1] - pair[0]).as_secs()).collect();
+        assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300]);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn creations_that_tell_nothing_of_the_limit_are_counted_all_the_same() {
+    guarded(async {
+        /// The requests of each window of ten seconds.
+        type Windows = Arc<Mutex<HashMap<u64, u32>>>;
+        fn count(windows: &Windows, at: Duration) -> (bool, RateLimit) {
+            let window = at.as_secs() / 10;
+            let mut windows = lock(windows);
+            let used = windows.entry(window).or_default();
+            *used += 1;
+            let limit = rate_limit(
+                100,
+                100_u32.saturating_sub(*used),
+                10 * SECOND * (window as u32 + 1) - at,
+            );
+            (*used <= 100, limit)
+        }
+        let windows = Windows::default();
+        let (sends, creates) = (windows.clone(), windows.clone());
+        let (transport, known) =
+            forgetful(Duration::ZERO, move |call| match count(&creates, call.at) {
+                (true, _) => Act::Late(SECOND / 25, Ok(ContactCreation::Created)),
+                (false, _) => Act::Late(SECOND / 25, Err(answer(429))),
+            });
+        transport.script(move |call| {
+            let (allowed, limit) = count(&sends, call.at);
+            Act::Late(
+                SECOND / 25,
+                match (allowed, is_known(&known, call)) {
+                    (false, _) => Err(answer(429).with_rate_limit(limit)),
+                    (true, false) => Err(answer(404).with_rate_limit(limit)),
+                    (true, true) => Ok(Receipt::delivered(202).with_rate_limit(limit)),
+                },
+            )
+        });
+        let delivery = creating(&transport).start().unwrap();
+        let many: Vec<_> = (0..40).map(event).collect();
+        delivery.send_all(&many).await.unwrap();
+        assert_eq!(delivery.flush().await.delivered, 40);
+        assert_eq!(transport.creations().len(), 40);
+        assert!(lock(&windows).values().all(|used| *used <= 100), "{:?}", lock(&windows));
     })
     .await;
 }

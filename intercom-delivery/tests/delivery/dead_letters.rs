@@ -9,7 +9,8 @@ use intercom_delivery::{
 use tokio::time::sleep;
 
 use crate::scripted::{
-    Act, MINUTE, SECOND, Scripted, assert_ledger, guarded, lock, named, numbers, send,
+    Act, MINUTE, SECOND, Scripted, UnreliableOutbox, assert_ledger, guarded, lock, named, numbers,
+    send,
 };
 
 type Told = Arc<Mutex<Vec<DeadLetter>>>;
@@ -237,6 +238,77 @@ async fn beyond_their_bound_the_oldest_is_purged_and_every_one_was_told() {
             assert_eq!(*lock(&told), 20);
             assert_ledger(&delivery.ledger(), 0, 20, 0);
         }
+    })
+    .await;
+}
+
+/// What an operator has not seen yet is what died last, however old the event is.
+#[tokio::test(start_paused = true)]
+async fn beyond_their_bound_who_died_first_is_purged_and_not_who_came_first() {
+    guarded(async {
+        let transport = Scripted::new(|call| match call.number {
+            0 => Act::status(503),
+            _ => Act::status(422),
+        });
+        let deaths = Arc::new(Mutex::new(Vec::new()));
+        let hook = deaths.clone();
+        let delivery = Delivery::builder(transport.clone())
+            .concurrency(1)
+            .outbox(MemoryOutbox::new().max_dead_letters(3))
+            .on_dead_letter(move |letter| lock(&hook).push(letter.id))
+            .start()
+            .unwrap();
+        let kept = async || {
+            let letters = delivery.dead_letters(None, 100).await.unwrap();
+            letters.iter().map(|letter| letter.id.0).collect::<Vec<_>>()
+        };
+        for number in 0..10 {
+            send(&delivery, named("bad", number)).await;
+        }
+        assert_eq!(delivery.flush().await.dead, 10);
+        assert_eq!(lock(&deaths).last(), Some(&EventId(0)));
+        assert_eq!(kept().await, [0, 8, 9]);
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.dead_letters, ledger.purged), (3, 7));
+
+        // Each death of an event is a new one.
+        assert_eq!(delivery.redrive(Selection::One(EventId(8))).await.unwrap(), 1);
+        assert_eq!(delivery.flush().await.dead, 10);
+        for number in 10..12 {
+            send(&delivery, named("bad", number)).await;
+        }
+        assert_eq!(delivery.flush().await.dead, 12);
+        assert_eq!(kept().await, [8, 10, 11]);
+        assert_eq!(delivery.purge(Selection::All).await.unwrap(), 3);
+        let ledger = delivery.ledger();
+        assert_eq!((ledger.dead_letters, ledger.purged), (0, 12));
+    })
+    .await;
+}
+
+/// Its lease ran out before the outbox learned of the first one.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_dies_of_two_leases_at_once_is_told_once() {
+    guarded(async {
+        let outbox = UnreliableOutbox::new();
+        let transport = Scripted::new(|_| Act::status(422));
+        let told = Arc::new(Mutex::new(0));
+        let hook = told.clone();
+        let delivery = Delivery::builder(transport.clone())
+            .outbox(outbox.clone())
+            .attempt_timeout(2 * SECOND)
+            .on_dead_letter(move |_| *lock(&hook) += 1)
+            .start()
+            .unwrap();
+        outbox.settling_fails(true);
+        send(&delivery, named("bad", 1)).await;
+        while transport.attempts().len() < 2 {
+            sleep(SECOND).await;
+        }
+        outbox.settling_fails(false);
+        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(*lock(&told), 1);
+        assert_eq!(delivery.ledger().deaths.of(DeathReason::Rejected), 1);
     })
     .await;
 }

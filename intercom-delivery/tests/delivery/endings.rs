@@ -8,7 +8,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 use intercom_core::{DataEvent, ErrorKind, OwnedSend, Receipt, SendError, Transport, async_trait};
-use intercom_delivery::{Delivery, LineStatus, MemoryOutbox, Selection, StartError};
+use intercom_delivery::outbox::{AcceptError, Counts, Leased, Settlement, Verdict, Wake};
+use intercom_delivery::{
+    Collisions, DeadLetter, Delivery, EventId, LineStatus, MemoryOutbox, Outbox, OutboxError,
+    Selection, StartError,
+};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
@@ -773,6 +777,102 @@ async fn a_delivery_goes_on_after_another_on_the_same_outbox_has_ended() {
         send(&first, event(2)).await;
         let flushed = timeout(HOUR, first.flush()).await;
         assert!(flushed.is_ok(), "it is not told of its own events any more");
+    })
+    .await;
+}
+
+/// What one of several machines has of a store that they share: it wakes only itself, and here not even that.
+struct OtherMachine(Arc<MemoryOutbox>);
+
+#[async_trait]
+impl Outbox for OtherMachine {
+    async fn accept(
+        &self,
+        events: &[DataEvent],
+        collisions: Collisions,
+    ) -> Result<(), AcceptError> {
+        self.0.accept(events, collisions).await
+    }
+
+    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
+        self.0.lease(most, term).await
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
+        self.0.settle(settlements).await
+    }
+
+    async fn dead_letters(
+        &self,
+        after: Option<EventId>,
+        most: usize,
+    ) -> Result<Vec<DeadLetter>, OutboxError> {
+        self.0.dead_letters(after, most).await
+    }
+
+    async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.0.redrive(which).await
+    }
+
+    async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.0.purge(which).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.0.counts()
+    }
+
+    fn attach(&self, _: Wake) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_machine_delivers_is_seen_within_a_second() {
+    guarded(async {
+        for shut_down in [false, true] {
+            let store = Arc::new(MemoryOutbox::new());
+            let many: Vec<_> = (0..10).map(event).collect();
+            store.accept(&many, Collisions::Move).await.unwrap();
+            // The other one has all of them at once, and each takes it five seconds.
+            let other = Scripted::new(|_| Act::taken_after(5 * SECOND));
+            let builder = Delivery::builder(other.clone()).outbox(OtherMachine(store.clone()));
+            let _other = builder.start().unwrap();
+            sleep(2 * SECOND).await;
+            let transport = Scripted::taking();
+            let delivery =
+                Delivery::builder(transport.clone()).outbox(store.clone()).start().unwrap();
+            sleep(SECOND / 3).await;
+            let report = match shut_down {
+                false => delivery.flush().await,
+                true => delivery.shutdown(HOUR).await,
+            };
+            assert_eq!((report.delivered, report.pending), (10, 0));
+            let last = other.elapsed();
+            assert!(last < 8 * SECOND, "seen after {last:?}");
+            assert!(transport.attempts().is_empty());
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn room_that_another_machine_makes_is_seen_within_a_second() {
+    guarded(async {
+        let store = Arc::new(MemoryOutbox::new().capacity(1));
+        let delivery = Delivery::builder(Scripted::taking())
+            .outbox(OtherMachine(store.clone()))
+            .start()
+            .unwrap();
+        sleep(SECOND).await;
+        send(&delivery, event(1)).await;
+        let leased = store.lease(1, HOUR).await.unwrap();
+        let begun = Instant::now();
+        let makes_room = async {
+            sleep(SECOND / 10).await;
+            let done = leased.events[0].settle(Verdict::Acknowledge);
+            assert!(store.settle(&[done]).await.unwrap().is_empty());
+        };
+        tokio::join!(makes_room, send(&delivery, event(2)));
+        assert!(begun.elapsed() < 5 * SECOND / 2, "seen after {:?}", begun.elapsed());
     })
     .await;
 }

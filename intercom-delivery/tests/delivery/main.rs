@@ -13,6 +13,7 @@ mod outage;
 mod pacing;
 mod retries;
 mod scripted;
+mod slow_outbox;
 mod status;
 mod support;
 mod telemetry;

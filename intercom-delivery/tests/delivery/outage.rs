@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use intercom_core::ErrorKind;
 use intercom_delivery::{Delivery, LineStatus, MemoryOutbox};
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, sleep};
+use tracing_subscriber::filter::LevelFilter;
 
+use crate::scripted::{Act, Logs, SECOND, Scripted, Sent, answer, guarded};
 use crate::support::{UnreliableIntercom, events};
 
 const OUTAGE: Duration = Duration::from_secs(3 * 3600);
@@ -99,4 +102,61 @@ async fn an_outage_that_flickers_does_not_storm() {
     let asked = intercom.asked().len();
     assert!(asked < 10_000, "{asked} requests in an hour");
     assert!(delivery.ledger().is_balanced());
+}
+
+/// Each call forgets the request that tries, which may hang.
+#[tokio::test(start_paused = true)]
+async fn resuming_over_and_over_never_sends_more_than_may_be_under_way() {
+    guarded(async {
+        let down: [fn() -> Sent; 2] = [|| Act::fails(ErrorKind::Connection), || Act::status(401)];
+        for down in down {
+            let transport = Scripted::new(move |_| down());
+            let delivery = Delivery::builder(transport.clone()).concurrency(4).start().unwrap();
+            delivery.send_all(&events(1000)).await.unwrap();
+            sleep(5 * SECOND).await;
+            let line = delivery.status().line;
+            assert!(matches!(line, LineStatus::Outage(_) | LineStatus::Stopped(_)), "{line}");
+            transport.script(|_| Act::Hang);
+            for _ in 0..100 {
+                delivery.resume();
+                sleep(SECOND / 200).await;
+                assert!(delivery.status().in_flight <= 4, "{}", delivery.status());
+            }
+            assert!(transport.most_running() <= 4, "{} at once", transport.most_running());
+            // None of them is forgotten for good.
+            transport.script(|_| Act::taken());
+            assert_eq!(delivery.flush().await.delivered, 1000);
+        }
+    })
+    .await;
+}
+
+/// They say how it was before the line was closed.
+#[tokio::test(start_paused = true)]
+async fn requests_from_before_a_stop_do_not_end_it_when_they_succeed() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::ERROR);
+        let revoked = 3 * SECOND / 2;
+        let transport = Scripted::new(move |call| match call.at < revoked {
+            true => Act::taken_after(SECOND + SECOND * (call.number as u32 % 32) / 27),
+            false => Act::Late(SECOND / 300, Err(answer(401))),
+        });
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        delivery.send_all(&events(200)).await.unwrap();
+        let mut stopped = vec![false];
+        for _ in 0..4000 {
+            sleep(SECOND / 1000).await;
+            let is = matches!(delivery.status().line, LineStatus::Stopped(_));
+            if stopped.last() != Some(&is) {
+                stopped.push(is);
+            }
+        }
+        assert_eq!(stopped, [false, true]);
+        assert!(transport.taken().len() >= 32, "{} of before", transport.taken().len());
+        assert_eq!(logs.lines("ERROR").len(), 1, "{}", logs.text());
+        // One found it out, and one tries for all.
+        let refused = transport.attempts().iter().filter(|attempt| attempt.at >= revoked).count();
+        assert!(refused <= 3, "{refused} requests with a token that is no more");
+    })
+    .await;
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use intercom_delivery::{Delivery, MemoryOutbox, Report};
-use tokio::time::Instant;
+use intercom_core::Receipt;
+use intercom_delivery::{Delivery, LineStatus, MemoryOutbox, Report};
+use tokio::time::{Instant, sleep};
 
+use crate::scripted::{Act, HOUR, MINUTE, SECOND, Scripted, answer, guarded, rate_limit};
 use crate::support::{Headers, LimitedIntercom, events};
 
 const WINDOW: Duration = Duration::from_secs(10);
@@ -143,6 +145,103 @@ async fn nothing_is_sent_between_a_refusal_and_the_reset() {
     }
     let ledger = delivery.ledger();
     assert_eq!((ledger.pending, ledger.dead), (100, 0));
+}
+
+/// A limit of nothing is nothing that could be kept.
+#[tokio::test(start_paused = true)]
+async fn a_limit_of_nothing_does_not_end_delivery() {
+    guarded(async {
+        for resets_in in [Duration::ZERO, 5 * SECOND, HOUR] {
+            let limit = rate_limit(0, 0, resets_in);
+            let nothing = Receipt::delivered(202).with_rate_limit(limit);
+            let transport = Scripted::queue([Act::Late(SECOND / 100, Ok(nothing))]);
+            let delivery = Delivery::builder(transport.clone()).start().unwrap();
+            delivery.send_all(&events(3)).await.unwrap();
+            assert_eq!(delivery.flush().await.delivered, 3);
+            assert!(transport.elapsed() < resets_in + MINUTE, "{:?}", transport.elapsed());
+        }
+    })
+    .await;
+}
+
+/// A proxy may ask for a pause, and be mended before it is over.
+#[tokio::test(start_paused = true)]
+async fn a_pause_that_is_no_rate_limit_ends_when_delivery_is_resumed() {
+    guarded(async {
+        let transport = Scripted::queue([Act::End(Err(answer(503).with_retry_after(HOUR)))]);
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        delivery.send_all(&events(100)).await.unwrap();
+        sleep(MINUTE).await;
+        assert_eq!(transport.attempts().len(), 1);
+        delivery.resume();
+        sleep(SECOND).await;
+        assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+        // The one that the pause was told to as well.
+        assert_eq!(delivery.ledger().delivered, 100);
+        assert_eq!(delivery.flush().await.delivered, 100);
+    })
+    .await;
+}
+
+/// As the pause is over, there is nothing it waits for.
+#[tokio::test(start_paused = true)]
+async fn the_event_that_a_pause_was_told_to_goes_too_when_delivery_is_resumed() {
+    guarded(async {
+        let transport = Scripted::queue([Act::End(Err(answer(503).with_retry_after(HOUR)))]);
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        delivery.send_all(&events(1)).await.unwrap();
+        sleep(MINUTE).await;
+        delivery.resume();
+        sleep(MINUTE).await;
+        assert_eq!(delivery.ledger().delivered, 1, "{}", delivery.status());
+    })
+    .await;
+}
+
+/// Nobody can mend that.
+#[tokio::test(start_paused = true)]
+async fn a_pause_for_the_rate_limit_does_not_end_when_delivery_is_resumed() {
+    guarded(async {
+        let limit = rate_limit(100, 0, 9 * SECOND);
+        let limited = || answer(429).with_rate_limit(limit);
+        for limited in [limited(), limited().with_retry_after(9 * SECOND)] {
+            let transport = Scripted::queue([Act::End(Err(limited))]);
+            let delivery = Delivery::builder(transport.clone()).start().unwrap();
+            delivery.send_all(&events(3)).await.unwrap();
+            for _ in 0..8 {
+                sleep(SECOND).await;
+                delivery.resume();
+            }
+            assert_eq!(transport.attempts().len(), 1);
+            let line = delivery.status().line;
+            assert!(matches!(line, LineStatus::Paused { .. }), "{line}");
+            assert_eq!(delivery.flush().await.delivered, 3);
+            assert!(transport.elapsed() < 12 * SECOND, "{:?}", transport.elapsed());
+        }
+    })
+    .await;
+}
+
+/// The first of those under way together is refused for the limit, and another one asks for a short pause besides.
+#[tokio::test(start_paused = true)]
+async fn a_rate_limit_is_not_forgotten_for_a_pause_that_is_over_before_it() {
+    guarded(async {
+        let limited = answer(429).with_rate_limit(rate_limit(100, 0, 9 * SECOND));
+        let transport = Scripted::queue([
+            Act::taken(),
+            Act::Late(SECOND / 10, Err(limited)),
+            Act::Late(SECOND / 5, Err(answer(503).with_retry_after(SECOND))),
+        ]);
+        let delivery = Delivery::builder(transport.clone()).concurrency(2).start().unwrap();
+        delivery.send_all(&events(10)).await.unwrap();
+        sleep(4 * SECOND).await;
+        assert_eq!(transport.attempts().len(), 3);
+        delivery.resume();
+        sleep(4 * SECOND).await;
+        assert_eq!(transport.attempts().len(), 3);
+        assert_eq!(delivery.flush().await.delivered, 10);
+    })
+    .await;
 }
 
 /// The first of the refusals that lie close together.

@@ -314,6 +314,7 @@ pub(crate) struct UnreliableOutbox {
     pub(crate) inner: Arc<MemoryOutbox>,
     faults: Arc<Mutex<Faults>>,
     leased: Arc<AtomicUsize>,
+    settles: Arc<AtomicUsize>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -342,6 +343,11 @@ impl UnreliableOutbox {
     /// How many events it has handed out.
     pub(crate) fn leased(&self) -> usize {
         self.leased.load(Ordering::SeqCst)
+    }
+
+    /// How often it was told how leases ended, whatever it made of that.
+    pub(crate) fn settles(&self) -> usize {
+        self.settles.load(Ordering::SeqCst)
     }
 
     pub(crate) fn leasing_fails(&self, fails: bool) {
@@ -399,6 +405,7 @@ impl Outbox for UnreliableOutbox {
     }
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
+        self.settles.fetch_add(1, Ordering::SeqCst);
         assert!(!self.faults().settling_panics, "as the script says");
         pass(self.faults().settling_takes).await;
         disk_full(self.faults().settling)?;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use intercom_core::ErrorKind;
+use intercom_core::{ErrorKind, Receipt};
 use intercom_delivery::{Delivery, LineStatus, Trouble};
 use tokio::time::{Instant, sleep};
 use tracing_subscriber::filter::LevelFilter;
@@ -65,6 +65,31 @@ async fn a_pause_says_how_long_it_lasts() {
         assert_eq!(status.rate_limit, Some(limit));
         assert!(status.to_string().starts_with("paused, as Intercom asked; goes on in"));
         assert!(delivery.flush().await.is_complete());
+        assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+    })
+    .await;
+}
+
+/// Nothing was refused, and nothing goes all the same.
+#[tokio::test(start_paused = true)]
+async fn a_window_that_is_used_up_is_a_pause() {
+    guarded(async {
+        let transport = Scripted::new(|_| {
+            let receipt = Receipt::delivered(202);
+            Act::End(Ok(receipt.with_rate_limit(rate_limit(100, 0, 9 * SECOND))))
+        });
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        for number in 0..3 {
+            send(&delivery, event(number)).await;
+        }
+        sleep(4 * SECOND).await;
+        assert_eq!(transport.attempts().len(), 1);
+        let status = delivery.status();
+        let LineStatus::Paused { resumes_in } = status.line else { panic!("{status}") };
+        assert_eq!(resumes_in, 5 * SECOND);
+        assert_eq!(delivery.flush().await.delivered, 3);
+        // It is over by itself, also when there is nothing more to send.
+        sleep(MINUTE).await;
         assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
     })
     .await;
@@ -384,6 +409,32 @@ async fn a_shutdown_keeps_its_deadline_while_the_outbox_fails() {
         outbox.settling_fails(false);
         let report = delivery.shutdown(MINUTE).await;
         assert_eq!((report.delivered, report.pending), (10, 0));
+    })
+    .await;
+}
+
+/// That it can lease says nothing of whether it can settle.
+#[tokio::test(start_paused = true)]
+async fn an_outbox_that_cannot_settle_is_tried_ever_more_seldom_while_it_leases() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::ERROR);
+        let outbox = UnreliableOutbox::new();
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).outbox(outbox.clone()).start().unwrap();
+        outbox.settling_fails(true);
+        outbox.settling_takes(SECOND / 200);
+        for number in 0..100 {
+            send(&delivery, event(number)).await;
+            sleep(SECOND).await;
+        }
+        assert!(outbox.leased() > 90 && transport.taken().len() > 90);
+        // After 0, 1, 3, 7, 15, 31, 61 and 91 seconds.
+        assert_eq!(outbox.settles(), 8);
+        assert_eq!(logs.lines("ERROR").len(), 1, "{}", logs.text());
+        assert!(delivery.status().outbox.is_some());
+        outbox.settling_fails(false);
+        assert_eq!(delivery.flush().await.delivered, 100);
+        assert!(delivery.status().outbox.is_none());
     })
     .await;
 }

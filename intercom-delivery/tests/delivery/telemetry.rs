@@ -308,6 +308,32 @@ async fn the_metrics_agree_with_the_ledger_when_leases_ran_out() {
     .await;
 }
 
+/// Of which the first had run out, and the second had not.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_settled_with_two_leases_at_once_is_delivered_once() {
+    guarded(async {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let outbox = UnreliableOutbox::new();
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone())
+            .outbox(outbox.clone())
+            .attempt_timeout(2 * SECOND)
+            .start()
+            .unwrap();
+        outbox.settling_fails(true);
+        send(&delivery, event(1)).await;
+        while transport.taken().len() < 2 {
+            sleep(SECOND).await;
+        }
+        outbox.settling_fails(false);
+        assert_eq!(delivery.flush().await.delivered, 1);
+        assert_metrics_are_the_ledger(&metrics(&snapshotter), &delivery);
+    })
+    .await;
+}
+
 /// The gauge is for those who want to see events pile up.
 #[tokio::test(start_paused = true)]
 async fn the_gauge_of_pending_events_rises_while_nothing_is_sent() {

@@ -1,0 +1,219 @@
+//! An outbox that takes its time: one on a disk, or behind a network, whose operations may wait for each other.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use intercom_core::{DataEvent, async_trait};
+use intercom_delivery::outbox::{AcceptError, Counts, Leased, Settlement, Wake};
+use intercom_delivery::{
+    Collisions, DeadLetter, Delivery, EventId, MemoryOutbox, Outbox, OutboxError, Selection,
+};
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::{Instant, sleep};
+
+use crate::scripted::{
+    Act, HOUR, MINUTE, SECOND, Scripted, assert_ledger, event, guarded, number_of, send,
+};
+
+const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// A clone shares everything.
+#[derive(Clone)]
+struct SlowOutbox(Arc<Inner>);
+
+struct Inner {
+    memory: MemoryOutbox,
+    /// How long it takes to lease: until what is leased is, and until it is told.
+    leasing: [Duration; 2],
+    settling: Duration,
+    /// What only one operation at a time holds.
+    lock: Option<Mutex<()>>,
+}
+
+impl SlowOutbox {
+    fn new(leasing: [Duration; 2], settling: Duration) -> Self {
+        Self::of(leasing, settling, None)
+    }
+
+    /// One that does one thing at a time.
+    fn one_at_a_time(leasing: [Duration; 2], settling: Duration) -> Self {
+        Self::of(leasing, settling, Some(Mutex::default()))
+    }
+
+    fn of(leasing: [Duration; 2], settling: Duration, lock: Option<Mutex<()>>) -> Self {
+        let memory = MemoryOutbox::new();
+        SlowOutbox(Arc::new(Inner { memory, leasing, settling, lock }))
+    }
+
+    async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+        match &self.0.lock {
+            Some(lock) => Some(lock.lock().await),
+            None => None,
+        }
+    }
+
+    /// How many events the next engine would be given at once.
+    async fn due(&self) -> u64 {
+        let leased = self.0.memory.lease(usize::MAX, HOUR).await.unwrap();
+        leased.events.len() as u64
+    }
+}
+
+#[async_trait]
+impl Outbox for SlowOutbox {
+    async fn accept(
+        &self,
+        events: &[DataEvent],
+        collisions: Collisions,
+    ) -> Result<(), AcceptError> {
+        self.0.memory.accept(events, collisions).await
+    }
+
+    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
+        let _turn = self.turn().await;
+        let [before, after] = self.0.leasing;
+        sleep(before).await;
+        let leased = self.0.memory.lease(most, term).await;
+        sleep(after).await;
+        leased
+    }
+
+    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
+        let _turn = self.turn().await;
+        sleep(self.0.settling).await;
+        self.0.memory.settle(settlements).await
+    }
+
+    async fn dead_letters(
+        &self,
+        after: Option<EventId>,
+        most: usize,
+    ) -> Result<Vec<DeadLetter>, OutboxError> {
+        self.0.memory.dead_letters(after, most).await
+    }
+
+    async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.0.memory.redrive(which).await
+    }
+
+    async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.0.memory.purge(which).await
+    }
+
+    fn counts(&self) -> Counts {
+        self.0.memory.counts()
+    }
+
+    fn attach(&self, wake: Wake) {
+        self.0.memory.attach(wake);
+    }
+}
+
+/// The lease has looked already, and finds nothing; that it was woken meanwhile must not be forgotten.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_comes_during_a_lease_is_sent_without_another_wake() {
+    guarded(async {
+        for moment in 0..25 {
+            let outbox = SlowOutbox::new([Duration::ZERO, SECOND], Duration::ZERO);
+            let transport = Scripted::taking();
+            let delivery = Delivery::builder(transport.clone()).outbox(outbox).start().unwrap();
+            sleep(moment * SECOND / 10).await;
+            send(&delivery, event(1)).await;
+            sleep(3 * SECOND).await;
+            assert_ledger(&delivery.ledger(), 1, 0, 0);
+        }
+    })
+    .await;
+}
+
+/// Requests end while the outbox leases, and so does the delivery.
+async fn ends_amid_work(outbox: SlowOutbox, moment: Duration) {
+    let transport = Scripted::new(|_| Act::taken_after(15 * MILLISECOND));
+    let builder = Delivery::builder(transport.clone()).outbox(outbox.clone());
+    let delivery = Arc::new(builder.concurrency(4).start().unwrap());
+    let sender = tokio::spawn({
+        let delivery = delivery.clone();
+        async move {
+            let mut number = 0;
+            while delivery.tracker().send_prepared(event(number)).await.is_ok() {
+                number += 1;
+                sleep(7 * MILLISECOND).await;
+            }
+        }
+    });
+    sleep(moment).await;
+    let begun = Instant::now();
+    let report = delivery.shutdown(Duration::ZERO).await;
+    assert!(begun.elapsed() <= 2 * SECOND, "at {moment:?} it took {:?}", begun.elapsed());
+    sender.await.unwrap();
+    // What Intercom answered is known, and nothing that was not is kept from the next engine.
+    assert_eq!(report.delivered, transport.taken().len() as u64, "at {moment:?}: {report}");
+    assert!(report.delivered > 0 && report.pending > 0, "{report}");
+    assert_eq!(outbox.due().await, report.pending, "at {moment:?}: {report}");
+    assert_ledger(&delivery.ledger(), report.delivered, 0, report.pending);
+}
+
+/// At the end the lease and the settling are waited for together: either may hold what the other one waits for.
+#[tokio::test(start_paused = true)]
+async fn an_outbox_that_does_one_thing_at_a_time_loses_nothing_at_a_shutdown() {
+    guarded(async {
+        let takes = 20 * MILLISECOND;
+        for leasing in [[takes, Duration::ZERO], [Duration::ZERO, takes]] {
+            for moment in 500..600 {
+                let moment = moment * MILLISECOND;
+                ends_amid_work(SlowOutbox::one_at_a_time(leasing, takes), moment).await;
+                ends_amid_work(SlowOutbox::new(leasing, takes), moment).await;
+            }
+        }
+    })
+    .await;
+}
+
+/// Each of what must be done at the end takes nearly as long as it may.
+#[tokio::test(start_paused = true)]
+async fn a_slow_outbox_is_given_everything_back_at_a_shutdown() {
+    guarded(async {
+        let takes = 900 * MILLISECOND;
+        for leasing in [[takes, Duration::ZERO], [Duration::ZERO, takes]] {
+            for moment in 10..50 {
+                let transport = Scripted::new(|call| match number_of(call.event) {
+                    0 => Act::taken_after(SECOND / 10),
+                    _ => Act::Hang,
+                });
+                let outbox = SlowOutbox::new(leasing, takes);
+                let builder = Delivery::builder(transport.clone()).outbox(outbox.clone());
+                let delivery = builder.start().unwrap();
+                for number in 0..3 {
+                    send(&delivery, event(number)).await;
+                }
+                sleep(moment * SECOND / 10).await;
+                // It may be under way, or leased just now.
+                send(&delivery, event(3)).await;
+                sleep(SECOND / 100).await;
+                let report = delivery.shutdown(Duration::ZERO).await;
+                assert_eq!(report.delivered, transport.taken().len() as u64, "{moment}: {report}");
+                assert_eq!(outbox.due().await, report.pending, "{moment}: {report}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_outbox_delivers_everything_before_the_deadline() {
+    guarded(async {
+        for outbox in [SlowOutbox::new, SlowOutbox::one_at_a_time] {
+            let outbox = outbox([SECOND / 2; 2], SECOND);
+            let transport = Scripted::new(|_| Act::taken_after(SECOND / 10));
+            let delivery =
+                Delivery::builder(transport.clone()).outbox(outbox).concurrency(4).start().unwrap();
+            for number in 0..20 {
+                send(&delivery, event(number)).await;
+            }
+            let report = delivery.shutdown(MINUTE).await;
+            assert_eq!((report.delivered, report.pending), (20, 0));
+            assert_eq!(transport.taken().len(), 20);
+        }
+    })
+    .await;
+}
