@@ -72,7 +72,9 @@ impl DeliveryBuilder {
         self
     }
 
-    /// When events are sent again, and when they are given up. The default is [`RetryPolicy::new`].
+    /// When events are sent again, and when they are given up. The default is [`RetryPolicy::new`], which gives up
+    /// nothing that may still pass: an event that is never answered for is tried for ever. Set an age or a number of
+    /// attempts to end that.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.settings.retry = retry;
         self

@@ -70,7 +70,8 @@ impl Delivery {
     /// What the application sends its events with. Its `send` is done when the event is accepted, with a receipt
     /// that [says so](intercom_core::Receipt::is_accepted); its `try_send` does not wait for room.
     ///
-    /// Any number may be made, and used from any thread and runtime.
+    /// Any number may be made, and used from any thread and runtime. Their `create_contact` goes to the transport itself, at
+    /// once, past everything that holds events back.
     pub fn tracker(&self) -> Tracker {
         Tracker::new(Entrance(self.shared.clone()))
     }

@@ -129,6 +129,7 @@ impl Default for RetryPolicy {
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Outcome<'a> {
     /// The event was taken.
     Taken,
@@ -151,6 +152,7 @@ pub struct Tried {
 
 /// What becomes of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Decision {
     /// It is delivered.
     Done,

@@ -87,7 +87,7 @@ impl fmt::Display for LineStatus {
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Trouble { message, lasts, next_try_in, .. } = self;
-        write!(f, "{message} (for {} s; next try in {} s)", whole(*lasts), whole(*next_try_in))
+        write!(f, "{message} (for {} s; next try in {} s)", lasts.as_secs(), whole(*next_try_in))
     }
 }
 

@@ -32,7 +32,7 @@ const BODIES: usize = 16 * 1024;
 /// Holds events in memory, up to a bound: what the process has not delivered when it ends is lost.
 ///
 /// When it is full it accepts nothing more, and never drops what it has accepted. Dead letters do not take the room
-/// of events; beyond a bound of their own the oldest is purged.
+/// of events, and find some when they are redriven; beyond a bound of their own who died first is purged, and counted.
 ///
 /// ```
 /// use intercom_delivery::MemoryOutbox;

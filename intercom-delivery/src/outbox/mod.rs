@@ -33,6 +33,9 @@ pub use wake::Wake;
 /// - **The bytes never change**, but for an event that collides with another when it is accepted, see
 ///   [`Collisions`]. What is leased the tenth time is what was leased the first.
 ///
+/// It works for one engine at a time. When delivery ends it is waited for, for seconds and not for longer: what it has not
+/// settled by then is leased until the lease runs out.
+///
 /// [`MemoryOutbox`] is the kind in memory. Whether another keeps these promises is tested by `conformance`, behind
 /// the feature of that name.
 #[async_trait]
