@@ -152,7 +152,6 @@ pub struct Tried {
 
 /// What becomes of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Decision {
     /// It is delivered.
     Done,
