@@ -270,8 +270,8 @@ struct Dead {
 
 impl State {
     fn new(capacity: usize) -> Self {
-        /// Room for more events is made when they come.
-        const MOST: usize = 1 << 20;
+        /// Room for more events is made when they come: a larger table is a slower one.
+        const MOST: usize = 50_000;
         State {
             fresh: Blocks::new(),
             held: Holding::new(),

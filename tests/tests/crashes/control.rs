@@ -1,0 +1,60 @@
+//! The judgement by itself: processes that do it wrong are found out.
+
+use crate::events::{OF_A_RUN, body};
+use crate::plan::{Keeper, Work};
+use crate::rig::Rig;
+use crate::verdict::{AGAIN, Arrival, Evidence};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_keeps_events_in_memory_loses_them() {
+    let mut rig = Rig::start(Keeper::Memory).await;
+    for work in [Work::Accepting, Work::Both, Work::Accepting] {
+        rig.kill_while(work);
+    }
+    let evidence = rig.finish();
+    let (lost, complaints) = (evidence.lost(), evidence.complaints());
+    assert!(!lost.is_empty(), "nothing of {} events is lost", evidence.accepted.len());
+    for number in lost {
+        assert!(complaints.contains(&format!("event {number} was accepted and is lost")));
+    }
+}
+
+/// One kill; these events were accepted and arrived, in these runs.
+fn arrivals(arrivals: impl IntoIterator<Item = (u64, u64)>) -> Evidence {
+    let arrival = |(number, run)| Arrival { number, run, body: body(number) };
+    let arrived: Vec<_> = arrivals.into_iter().map(arrival).collect();
+    let accepted = arrived.iter().map(|arrival| arrival.number).collect();
+    Evidence { kills: 1, accepted, arrived, dead: Vec::new(), books: None }
+}
+
+#[test]
+fn an_event_may_come_again_after_a_kill_and_not_before() {
+    assert_eq!(arrivals([(0, 0), (1, 0), (1, 1)]).complaints(), [""; 0]);
+    assert_eq!(arrivals([(0, 0), (0, 0)]).complaints(), ["event 0 was sent twice by run 0"]);
+    // The second run was not killed.
+    assert_eq!(arrivals([(0, 1), (0, 2)]).complaints(), ["1 events of run 1 were sent again"]);
+}
+
+#[test]
+fn who_acknowledges_nothing_is_found_out() {
+    let all = 0..=AGAIN as u64;
+    let complaints = arrivals(all.flat_map(|number| [(number, 0), (number, 1)])).complaints();
+    assert_eq!(complaints, [format!("{} events of run 0 were sent again", AGAIN + 1)]);
+}
+
+#[test]
+fn who_changes_an_event_is_found_out() {
+    let mut evidence = arrivals([(0, 0)]);
+    evidence.arrived.push(Arrival { number: 0, run: 1, body: body(1) });
+    assert_eq!(evidence.complaints(), ["event 0 did not arrive as it was accepted"]);
+    let mut evidence = arrivals([(0, 0)]);
+    evidence.dead = vec![body(1), body(1)];
+    assert_eq!(evidence.complaints(), ["event 1 is two dead letters"]);
+}
+
+#[test]
+fn events_that_nobody_was_told_of_are_no_more_than_the_producers() {
+    let mut evidence = arrivals((0..40).map(|number| (OF_A_RUN + number, 1)));
+    evidence.accepted.clear();
+    assert_eq!(evidence.complaints(), ["run 1 accepted 40 events without a word"]);
+}

@@ -1,0 +1,32 @@
+//! Kill -9, over and over.
+
+use crate::plan::{Keeper, Work};
+use crate::rig::{Rig, kills};
+use crate::verdict::Evidence;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_accepted_survives_every_kill() {
+    let mut rig = Rig::start(Keeper::Sqlite).await;
+    for work in Work::KILLED.into_iter().cycle().take(kills()) {
+        // Dead letters must survive as well.
+        rig.refuse(3);
+        rig.kill_while(work);
+    }
+    let found = rig.found;
+    let evidence = rig.finish();
+    show(&evidence, found);
+    let complaints = evidence.complaints();
+    assert!(complaints.is_empty(), "{} complaints: {complaints:#?}", complaints.len());
+
+    // Otherwise nothing was at stake.
+    assert!(found > 0, "no start found an event");
+    assert!(evidence.accepted.len() > kills(), "{} events", evidence.accepted.len());
+    assert!(!evidence.dead.is_empty(), "there are no dead letters");
+}
+
+#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+fn show(evidence: &Evidence, found: u64) {
+    let (kills, accepted) = (evidence.kills, evidence.accepted.len());
+    let (again, dead) = (evidence.repetitions(), evidence.dead.len());
+    eprintln!("{kills} kills, {accepted} accepted, {found} found, {again} again, {dead} dead");
+}
