@@ -53,8 +53,8 @@ const REMEMBERED: usize = 16_384;
 /// Remembers which contact, name and second are taken: for an [`Outbox`](super::Outbox) in memory.
 ///
 /// It remembers the events that are held, and those that left in the last two minutes, as far as these are not more
-/// than 16,384; one that was moved into the future until that is past. It keeps 64 bits of each. Should two different events agree in these, which is next to impossible,
-/// the later one is moved by a second.
+/// than 16,384; one that was moved into the future until that is past. It keeps 64 bits of each. Should two different
+/// events agree in these, which is next to impossible, the later one is moved by a second.
 #[derive(Debug)]
 pub struct CollisionGuard {
     hasher: RandomState,
