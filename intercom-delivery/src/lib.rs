@@ -61,7 +61,8 @@
 //!
 //! Intercom ignores the second of two events with one name, contact and second. An event that would be such a second
 //! one is moved to the next free second when it is accepted, or kept and counted: [`Collisions`]. This sees what the
-//! outbox holds, and what left it in the last two minutes, up to 16,384 events. Sending an event again is never taken for a collision.
+//! outbox holds, and what left it in the last two minutes, of more than 4,096 events the last ones. What a delivery sends
+//! again is never taken for a collision; what a caller sends again is another event.
 //!
 //! # How it is going
 //!

@@ -47,13 +47,13 @@ const MEMORY: Duration = Duration::from_secs(120);
 pub const MAX_AHEAD: u32 = 86_400;
 
 /// How many events that have left are remembered, at the least, however quickly they leave. Intercom takes 25,000 a
-/// minute of a workspace at the most; more than that leave only where tests are run, and caches are small.
-const REMEMBERED: usize = 16_384;
+/// minute of a workspace at the most, so these are those of ten seconds. More would not fit into the caches.
+const REMEMBERED: usize = 4_096;
 
 /// Remembers which contact, name and second are taken: for an [`Outbox`](super::Outbox) in memory.
 ///
 /// It remembers the events that are held, and those that left in the last two minutes, as far as these are not more
-/// than 16,384; one that was moved into the future until that is past. It keeps 64 bits of each. Should two different
+/// than 4,096; one that was moved into the future until that is past. It keeps 64 bits of each. Should two different
 /// events agree in these, which is next to impossible, the later one is moved by a second.
 #[derive(Debug)]
 pub struct CollisionGuard {

@@ -184,11 +184,11 @@ impl Holding {
 
     /// Forgets the ends of leases that were settled: those in front, and all when they are many.
     fn forget_settled(&mut self) {
-        const MANY: usize = 256;
+        const MANY: usize = 32;
         while self.ends.front().is_some_and(|end| !is_good(&self.events, end)) {
             self.ends.pop_front();
         }
-        if self.ends.len() > 2 * self.leased + MANY {
+        if self.ends.len() > self.leased + self.leased / 2 + MANY {
             self.ends.retain(|end| is_good(&self.events, end));
         }
     }

@@ -271,7 +271,7 @@ struct Dead {
 impl State {
     fn new(capacity: usize) -> Self {
         /// Room for more events is made when they come: a larger table is a slower one.
-        const MOST: usize = 50_000;
+        const MOST: usize = 10_000;
         State {
             fresh: Blocks::new(),
             held: Holding::new(),

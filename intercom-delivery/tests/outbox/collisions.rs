@@ -104,12 +104,12 @@ async fn it_is_forgotten_while_others_come_and_go() {
 
 #[tokio::test(start_paused = true)]
 async fn it_is_remembered_while_thousands_leave() {
-    for before in [0, 1, 8_000, 16_383, 16_384] {
+    for before in [0, 1, 2_000, 4_095, 4_096] {
         let (mut guard, event) = (CollisionGuard::new(), event("project_created", 0));
         let other = |user| of("project_created", Contact::user_id(user));
         (100..100 + before).for_each(|user| pass(&mut guard, &other(user)));
         pass(&mut guard, &event);
-        (20_000..36_383_u32).for_each(|user| pass(&mut guard, &other(user)));
+        (20_000..24_095_u32).for_each(|user| pass(&mut guard, &other(user)));
         assert_eq!(keep(&mut guard, &event), Placement::Collides, "{before} before");
     }
 }
