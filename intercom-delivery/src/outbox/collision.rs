@@ -1,7 +1,7 @@
 //! Two events that Intercom would take for one, noticed before it does.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
 use std::time::Duration;
 
@@ -63,10 +63,21 @@ pub struct CollisionGuard {
     /// The seconds that events were moved to and that may still lie ahead: an event of such a second may yet come,
     /// however long ago the one that was moved has left.
     ahead: HashMap<u64, i64, BuildHasherDefault<AsItIs>>,
-    /// Events that have left are remembered by the era in which they did, and forgotten two eras later.
-    era: i32,
-    era_began: Option<Instant>,
-    left_in_era: usize,
+    /// How many of these are enough to look through them.
+    look_ahead: usize,
+    /// Events that have left, in the order in which they did: they are forgotten from the front.
+    left: VecDeque<Left>,
+    /// The number of the one that left last.
+    last_left: i32,
+}
+
+/// An event that has left.
+#[derive(Clone, Copy, Debug)]
+struct Left {
+    key: u64,
+    number: i32,
+    /// Until when it is remembered.
+    until: Instant,
 }
 
 /// A taken second.
@@ -75,9 +86,12 @@ struct Taken {
     /// How far it is to the next second that may be free.
     step: u32,
     /// By how many events it is held: by more than one where they are kept though they collide. When all have left, the
-    /// era in which the last did, as a negative number. There is one of these for each event, so it is kept small.
+    /// number of the one that left last, as a negative one. There is one of these for each event, so it is kept small.
     held: i32,
 }
+
+/// Nobody holds it and nobody remembers who did, but it lies ahead.
+const AHEAD: i32 = i32::MIN;
 
 impl CollisionGuard {
     /// One that knows of no event.
@@ -92,9 +106,9 @@ impl CollisionGuard {
             taken: HashMap::with_capacity_and_hasher(events, BuildHasherDefault::default()),
             capacity: events,
             ahead: HashMap::default(),
-            era: 2,
-            era_began: None,
-            left_in_era: 0,
+            look_ahead: REMEMBERED,
+            left: VecDeque::new(),
+            last_left: 0,
         }
     }
 
@@ -106,7 +120,7 @@ impl CollisionGuard {
         now: Instant,
     ) -> (Placement, CollisionKey) {
         const HELD: Taken = Taken { step: 1, held: 1 };
-        self.turn_over(now);
+        self.forget_old(now);
         let place = self.place_of(event);
         let key = place.key(0);
         let mut ahead = match self.taken.entry(key) {
@@ -149,40 +163,68 @@ impl CollisionGuard {
 
     /// Notes that an event is no longer held. It is remembered for a while.
     pub fn release(&mut self, key: CollisionKey, now: Instant) {
-        self.turn_over(now);
+        self.forget_old(now);
         if let Some(taken) = self.taken.get_mut(&key.0)
             && taken.held > 0
         {
             taken.held -= 1;
             if taken.held == 0 {
-                taken.held = -self.era;
-                self.left_in_era += 1;
+                self.last_left = self.last_left.checked_add(1).unwrap_or(1);
+                taken.held = -self.last_left;
+                self.left.push_back(Left {
+                    key: key.0,
+                    number: self.last_left,
+                    until: now + MEMORY,
+                });
             }
         }
     }
 
-    /// Begins another era when its time has come, and forgets who left before the last one.
-    fn turn_over(&mut self, now: Instant) {
-        let began = *self.era_began.get_or_insert(now);
-        let lasts = now.saturating_duration_since(began);
-        if lasts < MEMORY && self.left_in_era < REMEMBERED {
-            return;
+    /// Forgets events that have left long ago, or before many others.
+    fn forget_old(&mut self, now: Instant) {
+        while let Some(first) = self.left.front().copied()
+            && (self.left.len() > REMEMBERED || first.until <= now)
+        {
+            self.left.pop_front();
+            // It may have been taken again since, or have left again.
+            if let Entry::Occupied(mut taken) = self.taken.entry(first.key)
+                && taken.get().held == -first.number
+            {
+                let past = || Timestamp::now().unix_seconds() - MEMORY.as_secs() as i64;
+                match self.ahead.get(&first.key) {
+                    Some(second) if *second >= past() => taken.get_mut().held = AHEAD,
+                    Some(_) => {
+                        self.ahead.remove(&first.key);
+                        taken.remove();
+                    }
+                    None => {
+                        taken.remove();
+                    }
+                }
+            }
         }
-        // Nobody left in the era that nobody saw begin.
-        let eras = if lasts < 2 * MEMORY { 1 } else { 2 };
-        self.era += eras;
-        self.era_began = Some(now);
-        self.left_in_era = 0;
-        let last = self.era - 1;
-        let past = Timestamp::now().unix_seconds() - MEMORY.as_secs() as i64;
-        self.ahead.retain(|_, second| *second >= past);
-        let ahead = &self.ahead;
-        self.taken
-            .retain(|key, taken| taken.held > 0 || -taken.held >= last || ahead.contains_key(key));
+        if self.ahead.len() >= self.look_ahead {
+            self.forget_past();
+        }
         // What a burst needed is given back.
-        if self.taken.len() < self.taken.capacity() / 8 {
-            self.taken.shrink_to(self.capacity.max(2 * self.taken.len()));
+        let (len, capacity) = (self.taken.len(), self.taken.capacity());
+        if len < capacity / 8 && capacity > 2 * self.capacity.max(REMEMBERED) {
+            self.taken.shrink_to(self.capacity.max(2 * len));
         }
+    }
+
+    /// Forgets the seconds that were ahead and are past. It is done when they have become twice as many.
+    fn forget_past(&mut self) {
+        let past = Timestamp::now().unix_seconds() - MEMORY.as_secs() as i64;
+        let taken = &mut self.taken;
+        self.ahead.retain(|key, second| {
+            let ahead = *second >= past;
+            if !ahead && taken.get(key).is_some_and(|taken| taken.held == AHEAD) {
+                taken.remove(key);
+            }
+            ahead
+        });
+        self.look_ahead = REMEMBERED.max(2 * self.ahead.len());
     }
 
     fn place_of(&self, event: &DataEvent) -> Place {
