@@ -76,7 +76,12 @@ impl Head<'_> {
         body: &Body,
         list: Option<&ErrorList>,
     ) -> SendError {
-        let kind = kind(asked, self.status, list);
+        let kind = match list {
+            None if body.end == End::Broken && is_told_by_its_body(asked, self.status) => {
+                ErrorKind::Connection
+            }
+            list => kind(asked, self.status, list),
+        };
         let mut error = SendError::new(kind).with_status(self.status.as_u16());
         match list {
             Some(list) => error = error.with_answers(shown(list, redactor)),
@@ -154,6 +159,12 @@ fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
             shown
         })
         .collect()
+}
+
+/// Whether only the body says what this answer means: whether a contact is unknown or the address is, and whether there
+/// is one already or several. An answer of which that is missing is no answer.
+fn is_told_by_its_body(asked: Asked, status: StatusCode) -> bool {
+    matches!((asked, status.as_u16()), (Asked::Event, 404) | (Asked::Contact, 400 | 409))
 }
 
 /// Which kind of fault an answer other than 2xx tells of.

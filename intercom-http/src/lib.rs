@@ -89,6 +89,7 @@
 //! | 408, 425, 5xx | `Unavailable` | send again |
 //! | none in time | `Timeout` | send again |
 //! | no connection, or a broken one | `Connection` | send again |
+//! | one whose body says what it means, and broke off | `Connection` | send again |
 //! | a redirect, any other | `UnexpectedAnswer` | mend the base URL or the proxy |
 //!
 //! Sending again is safe as long as it is the same [`DataEvent`]: Intercom ignores an event whose

@@ -82,3 +82,14 @@ async fn a_contact_id_alone_or_a_blank_creates_nothing() {
     }
     assert!(server.requests().is_empty());
 }
+
+/// Only the body says whether there is one already, or several.
+#[tokio::test]
+async fn a_conflict_whose_body_broke_off_may_be_tried_again() {
+    for status in [400, 409] {
+        let head = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 100\r\n\r\n{{\"errors\"");
+        let error = create(Reply::BytesThenClose(head.into())).await.unwrap_err();
+        assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, Some(status)));
+        assert!(error.is_retryable() && error.to_string().contains("broke off"), "{error}");
+    }
+}

@@ -60,6 +60,15 @@ async fn the_status_decides_when_the_body_breaks_off() {
     }
 }
 
+/// Only the body says whether it is the contact that is unknown, or the address.
+#[tokio::test]
+async fn a_404_whose_body_broke_off_may_be_tried_again() {
+    let bytes = "HTTP/1.1 404 Whatever\r\ncontent-length: 100\r\n\r\n{\"errors\"";
+    let error = refused(Reply::BytesThenClose(bytes.into())).await;
+    assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, Some(404)));
+    assert!(error.is_retryable());
+}
+
 #[tokio::test]
 async fn an_error_list_that_broke_off_after_its_end_is_read() {
     let bytes = "HTTP/1.1 404 Whatever\r\ncontent-length: 100\r\n\r\n\

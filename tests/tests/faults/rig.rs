@@ -66,6 +66,8 @@ impl Rig {
     pub(crate) async fn finish(self, sent: u64) -> Outcome {
         let Rig { sandbox, proxy, witness, delivery } = self;
         let report = timeout(2 * HANGS, delivery.shutdown(HANGS)).await.unwrap();
+        let letters = delivery.dead_letters(None, 10).await.unwrap();
+        assert!(letters.is_empty(), "{letters:#?}");
         assert_eq!((report.delivered, report.dead, report.pending), (sent, 0, 0));
         let ledger = delivery.ledger();
         assert!(ledger.is_balanced(), "{ledger}");
