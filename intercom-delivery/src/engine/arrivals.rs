@@ -191,17 +191,14 @@ impl Engine<'_> {
             Decision::UnknownContact => {
                 let roll = self.rng.f64();
                 let fate = self.contacts.unknown(lease, &self.settings.retry, now, roll);
-                if let Some(lease) = self.suffer(fate, failure()) {
-                    self.ready.push_back(lease);
-                }
+                self.suffer(fate, failure());
             }
         }
     }
 
-    /// Does to an event what its contact brings with it, and gives it back if it is to be sent.
-    pub(super) fn suffer(&mut self, fate: Fate, failure: Option<Failure>) -> Option<Lease> {
+    /// Does to an event what its contact brings with it.
+    pub(super) fn suffer(&mut self, fate: Fate, failure: Option<Failure>) {
         match fate {
-            Fate::Send(lease) => return Some(lease),
             Fate::Parked => {}
             Fate::Retry(lease, after, spends) => {
                 let attempts = lease.attempts.saturating_add(u32::from(spends));
@@ -212,7 +209,6 @@ impl Engine<'_> {
                 self.bury(&lease, DeathReason::UnknownContact, attempts, failure);
             }
         }
-        None
     }
 
     /// Goes on with the events of a contact that was to be created.

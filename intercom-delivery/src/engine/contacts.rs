@@ -110,10 +110,8 @@ pub(crate) struct Set {
     pub(crate) news: bool,
 }
 
-/// What becomes of an event.
+/// What becomes of an event whose contact is not known.
 pub(crate) enum Fate {
-    /// It is sent.
-    Send(Lease),
     /// It is given up.
     Bury(Lease),
     /// It is sent again in so long; whether that spends an attempt.
@@ -197,19 +195,13 @@ impl Contacts {
         }
     }
 
-    /// Decides about an event that is to be sent: it waits if its contact is being created.
-    pub(crate) fn admit(&mut self, lease: Lease, now: Instant) -> Fate {
-        match self.states.is_empty() {
-            false if self.is_creating(lease.event.contact()) => self.park(lease, now),
-            _ => Fate::Send(lease),
-        }
-    }
-
-    fn is_creating(&self, contact: &Contact) -> bool {
+    /// Whether this contact is being created, so that its events are to be [parked](Self::park).
+    pub(crate) fn is_creating(&self, contact: &Contact) -> bool {
         matches!(self.states.get(contact), Some(State::Creating(_)))
     }
 
-    fn park(&mut self, lease: Lease, now: Instant) -> Fate {
+    /// Keeps an event here until its contact is created, if there is room.
+    pub(crate) fn park(&mut self, lease: Lease, now: Instant) -> Fate {
         match self.states.get_mut(lease.event.contact()) {
             Some(State::Creating(creating)) if self.parked < PARKED => {
                 creating.waiting.push(Parked { since: now, lease });

@@ -138,8 +138,12 @@ impl Engine<'_> {
                 return None;
             }
         }
-        let fate = self.contacts.admit(lease, now);
-        self.suffer(fate, None)
+        if self.contacts.is_creating(lease.event.contact()) {
+            let fate = self.contacts.park(lease, now);
+            self.suffer(fate, None);
+            return None;
+        }
+        Some(lease)
     }
 
     /// How long an event is leased. It may be sent, wait for its contact, and be sent again.

@@ -229,13 +229,13 @@ impl CollisionGuard {
 
     fn place_of(&self, event: &DataEvent) -> Place {
         let mut hasher = self.hasher.build_hasher();
-        fold(event.name(), &mut hasher);
+        hash_folded(event.name(), &mut hasher);
         let contact = event.contact();
         for identifier in [contact.as_user_id(), contact.as_contact_id()] {
             identifier.hash(&mut hasher);
         }
         if let Some(email) = contact.as_email() {
-            fold(email, &mut hasher);
+            hash_folded(email, &mut hasher);
         }
         Place { contact_and_name: hasher.finish(), second: event.created_at().unix_seconds() }
     }
@@ -263,8 +263,10 @@ impl Place {
     }
 }
 
-/// Hashes a text in lower case, and its end.
-fn fold(text: &str, hasher: &mut impl Hasher) {
+/// Hashes a text in lower case, and its end: as Intercom compares event names. For an outbox with a guard of its own.
+pub fn hash_folded(text: &str, hasher: &mut impl Hasher) {
+    /// No byte of a text.
+    const END: u8 = 0xFF;
     if text.is_ascii() {
         let mut folded = [0; 64];
         for part in text.as_bytes().chunks(folded.len()) {
@@ -276,7 +278,7 @@ fn fold(text: &str, hasher: &mut impl Hasher) {
     } else {
         hasher.write(text.to_lowercase().as_bytes());
     }
-    hasher.write_u8(0xFF);
+    hasher.write(&[END]);
 }
 
 /// Takes a number that is a good hash already for the hash.

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use intercom_core::{DataEvent, async_trait};
 
-pub use collision::{CollisionGuard, CollisionKey, Collisions, MAX_AHEAD, Placement};
+pub use collision::{CollisionGuard, CollisionKey, Collisions, MAX_AHEAD, Placement, hash_folded};
 pub use dead_letter::{DeadLetter, DeathReason, Failure, Selection, UnknownDeathReason};
 pub use error::{AcceptError, OutboxError, Unaccepted};
 pub use lease::{EventId, Lease, LeaseToken, Leased, Settlement, Verdict};

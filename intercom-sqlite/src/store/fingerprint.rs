@@ -3,6 +3,7 @@
 use std::hash::Hasher;
 
 use intercom_core::DataEvent;
+use intercom_delivery::outbox::hash_folded;
 use siphasher::sip::SipHasher13;
 
 /// 64 bits of an event's contact and its name in lower case. It is stored, so it is the same in every version.
@@ -11,7 +12,7 @@ use siphasher::sip::SipHasher13;
 /// is moved by a second.
 pub(crate) fn fingerprint(event: &DataEvent) -> i64 {
     let mut hasher = SipHasher13::new();
-    fold(event.name(), &mut hasher);
+    hash_folded(event.name(), &mut hasher);
     let contact = event.contact();
     for identifier in [contact.as_user_id(), contact.as_contact_id()] {
         if let Some(identifier) = identifier {
@@ -20,29 +21,13 @@ pub(crate) fn fingerprint(event: &DataEvent) -> i64 {
         hasher.write(&[END, identifier.is_some().into()]);
     }
     if let Some(email) = contact.as_email() {
-        fold(email, &mut hasher);
+        hash_folded(email, &mut hasher);
     }
     hasher.finish().cast_signed()
 }
 
 /// No byte of a text.
 const END: u8 = 0xFF;
-
-/// Hashes a text in lower case, and its end.
-fn fold(text: &str, hasher: &mut SipHasher13) {
-    if text.is_ascii() {
-        let mut folded = [0; 64];
-        for part in text.as_bytes().chunks(folded.len()) {
-            let folded = &mut folded[..part.len()];
-            folded.copy_from_slice(part);
-            folded.make_ascii_lowercase();
-            hasher.write(folded);
-        }
-    } else {
-        hasher.write(text.to_lowercase().as_bytes());
-    }
-    hasher.write(&[END]);
-}
 
 #[cfg(test)]
 mod tests {
