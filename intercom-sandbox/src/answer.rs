@@ -105,26 +105,26 @@ impl Answer {
         Self { kind: Kind::Reply { status, headers: HeaderMap::new(), body } }
     }
 
-    pub(crate) fn into_outcome(self, request_id: &str) -> Outcome {
+    pub(crate) fn into_ending(self, request_id: &str) -> Ending {
         match self.kind {
-            Kind::HangUp => Outcome::HangUp,
-            Kind::Silence => Outcome::Silence,
+            Kind::HangUp => Ending::HangUp,
+            Kind::Silence => Ending::Silence,
             Kind::Reply { status, headers, body: Content::Written(body) } => {
-                Outcome::Reply(Reply { status, headers, body })
+                Ending::Reply(Reply { status, headers, body })
             }
             Kind::Reply { status, headers, body: Content::Error { code, message } } => {
-                let mut reply = Refusal::new(status, code, message).into_reply(request_id);
+                let mut reply = Refusal::new(status, code, message).to_reply(request_id);
                 request_id::write(request_id, &mut reply.headers);
                 // What the test wrote wins over what the envelope brings.
                 reply.headers.extend(headers);
-                Outcome::Reply(reply)
+                Ending::Reply(reply)
             }
         }
     }
 }
 
 /// How a request ends.
-pub(crate) enum Outcome {
+pub(crate) enum Ending {
     Reply(Reply),
     HangUp,
     Silence,

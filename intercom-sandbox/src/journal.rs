@@ -6,14 +6,18 @@ use std::sync::Mutex;
 use tokio::sync::watch;
 
 use crate::event::ReceivedEvent;
-use crate::request::{Draft, ReceivedRequest};
+use crate::request::{Draft, Outcome, ReceivedRequest};
 use crate::sync::lock;
 
-/// How many requests and events there were since the start or the last clearing.
+/// How many requests there were since the start or the last clearing, and what became of them.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: usize,
+    /// The accepted ones.
     pub(crate) events: usize,
+    pub(crate) duplicates: usize,
+    pub(crate) refused: usize,
+    pub(crate) faulted: usize,
 }
 
 pub(crate) struct Journal {
@@ -46,9 +50,18 @@ impl Journal {
         // Counted under the lock, so that numbers and order agree.
         self.counts.send_modify(|counts| {
             counts.requests += 1;
+            let outcome = draft.outcome();
             let request = draft.numbered(counts.requests);
-            if let Some(event) = request.event() {
-                counts.events += 1;
+            match outcome {
+                Outcome::Accepted => counts.events += 1,
+                Outcome::Duplicate => counts.duplicates += 1,
+                Outcome::Refused => counts.refused += 1,
+                Outcome::Faulted => counts.faulted += 1,
+                Outcome::Served => {}
+            }
+            if outcome == Outcome::Accepted
+                && let Some(event) = request.event()
+            {
                 push_bounded(&mut kept.events, event, self.keep_events);
             }
             push_bounded(&mut kept.requests, request, self.keep_requests);

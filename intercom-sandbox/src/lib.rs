@@ -151,5 +151,6 @@ pub use builder::{SandboxBuilder, StartError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contacts::{Contact, SeedContact};
 pub use event::ReceivedEvent;
-pub use request::ReceivedRequest;
+pub use refusal::Problem;
+pub use request::{Outcome, ReceivedRequest};
 pub use sandbox::Sandbox;

@@ -7,13 +7,38 @@ use serde::Serialize;
 
 use crate::reply::Reply;
 
-/// One error of a list.
-#[derive(Debug, Serialize)]
-pub(crate) struct Problem {
+/// One thing that was wrong with a request: an error of the list that it was answered with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) field: Option<String>,
+    /// Not of Intercom's answer: only the sandbox tells it.
+    #[serde(skip)]
+    pub(crate) hint: Option<Cow<'static, str>>,
+}
+
+impl Problem {
+    /// Intercom's code, `parameter_invalid` for example. An open set.
+    pub fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// What is wrong, as it was answered.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// The member of the body that is to blame, `metadata.due_date` for example, where it is one.
+    pub fn field(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    /// What to do about it. Intercom does not answer this: only the sandbox knows it.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
 }
 
 /// A status with the errors that led to it.
@@ -43,7 +68,8 @@ impl Refusal {
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        let problem = Problem { code: code.into(), message: message.into(), field: None };
+        let problem =
+            Problem { code: code.into(), message: message.into(), field: None, hint: None };
         Self::of(status, vec![problem])
     }
 
@@ -99,7 +125,19 @@ impl Refusal {
         refusal
     }
 
-    pub(crate) fn into_reply(self, request_id: &str) -> Reply {
+    /// Says what to do about it, where it is about one problem.
+    pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        if let [problem] = &mut self.problems[..] {
+            problem.hint = Some(hint.into());
+        }
+        self
+    }
+
+    pub(crate) fn into_problems(self) -> Box<[Problem]> {
+        self.problems.into()
+    }
+
+    pub(crate) fn to_reply(&self, request_id: &str) -> Reply {
         let list = ErrorList {
             kind: (!self.bare).then_some("error.list"),
             request_id: (!self.bare).then_some(request_id),

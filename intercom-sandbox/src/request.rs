@@ -2,11 +2,31 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
 use bytes::{Bytes, BytesMut};
 
 use crate::event::{EventData, ReceivedEvent};
+use crate::refusal::Problem;
+
+/// What became of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// It brought an event, which was accepted.
+    Accepted,
+    /// It brought an event that was answered as if it were accepted, and ignored: there is one of its
+    /// name and second for its contact already. The rule is Intercom's.
+    Duplicate,
+    /// Something was wrong with it: [`ReceivedRequest::problems`] says what.
+    Refused,
+    /// It was answered, or left without an answer, because a test or a person wanted it so:
+    /// [`ReceivedRequest::fault`] says how. Its event, where it brought one, was not accepted.
+    Faulted,
+    /// It asked for something other than to accept an event, and got it.
+    Served,
+}
 
 /// A request that was received, whatever became of it. Cheap to clone.
 ///
@@ -18,6 +38,7 @@ pub struct ReceivedRequest {
 
 struct Inner {
     number: usize,
+    received_at: SystemTime,
     method: Method,
     path: String,
     query: Option<String>,
@@ -25,7 +46,10 @@ struct Inner {
     body: Bytes,
     status: Option<u16>,
     answer: Bytes,
+    outcome: Outcome,
     event: Option<Arc<EventData>>,
+    problems: Box<[Problem]>,
+    fault: Option<Arc<str>>,
 }
 
 /// The answer as far as it is kept with its request.
@@ -33,16 +57,25 @@ pub(crate) struct Answered {
     /// None where there was no answer.
     pub(crate) status: Option<u16>,
     pub(crate) body: Bytes,
+    pub(crate) outcome: Outcome,
     pub(crate) event: Option<EventData>,
+    pub(crate) problems: Box<[Problem]>,
+    pub(crate) fault: Option<Arc<str>>,
 }
 
 /// Everything of a request but its place in the order of arrival.
 pub(crate) struct Draft(Inner);
 
 impl Draft {
-    pub(crate) fn new(parts: &request::Parts, body: &Bytes, answered: Answered) -> Self {
+    pub(crate) fn new(
+        received_at: SystemTime,
+        parts: &request::Parts,
+        body: &Bytes,
+        answered: Answered,
+    ) -> Self {
         Self(Inner {
             number: 0,
+            received_at,
             method: parts.method.clone(),
             path: parts.uri.path().to_owned(),
             query: parts.uri.query().map(str::to_owned),
@@ -51,8 +84,15 @@ impl Draft {
             body: Bytes::copy_from_slice(body),
             status: answered.status,
             answer: answered.body,
+            outcome: answered.outcome,
             event: answered.event.map(Arc::new),
+            problems: answered.problems,
+            fault: answered.fault,
         })
+    }
+
+    pub(crate) fn outcome(&self) -> Outcome {
+        self.0.outcome
     }
 
     pub(crate) fn numbered(mut self, number: usize) -> ReceivedRequest {
@@ -66,6 +106,11 @@ impl ReceivedRequest {
     /// [`Sandbox::clear`](crate::Sandbox::clear).
     pub fn number(&self) -> usize {
         self.inner.number
+    }
+
+    /// When it came in, by the sandbox's [clock](crate::SandboxBuilder::clock).
+    pub fn received_at(&self) -> SystemTime {
+        self.inner.received_at
     }
 
     /// The method, `POST` for example.
@@ -118,7 +163,23 @@ impl ReceivedRequest {
         &self.inner.answer
     }
 
-    /// The event it brought, where it brought one that was accepted.
+    /// What became of it.
+    pub fn outcome(&self) -> Outcome {
+        self.inner.outcome
+    }
+
+    /// What was wrong with it, where it was refused.
+    pub fn problems(&self) -> &[Problem] {
+        &self.inner.problems
+    }
+
+    /// Which fault it met, where it met one that was asked for.
+    pub fn fault(&self) -> Option<&str> {
+        self.inner.fault.as_deref()
+    }
+
+    /// The event it brought, where it brought one that was answered as accepted:
+    /// [`outcome`](Self::outcome) tells whether it was a duplicate.
     pub fn event(&self) -> Option<ReceivedEvent> {
         Some(ReceivedEvent { data: Arc::clone(self.inner.event.as_ref()?), request: self.clone() })
     }
@@ -141,6 +202,7 @@ impl fmt::Debug for ReceivedRequest {
             .field("headers", &self.inner.headers)
             .field("body", self.body())
             .field("status", &self.status())
+            .field("outcome", &self.outcome())
             .field("answer", self.answer())
             .finish_non_exhaustive()
     }

@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 
 /// Creates a contact. There is no upsert at Intercom: for an existing one the answer is `409`, and
 /// the id of it is in the message alone.
-pub(super) fn post(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refusal> {
+pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refusal> {
     let new = rules::contact::read(body)?;
     match workspace.contacts.create(new, workspace.now()) {
         Ok(contact) => Ok(Reply::json(&contact)),

@@ -3,15 +3,17 @@
 use axum::http::StatusCode;
 use bytes::Bytes;
 
+use super::serve::Served;
 use crate::contacts::Found;
-use crate::event::EventData;
 use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::request::Outcome;
 use crate::rules;
 use crate::workspace::Workspace;
 
 /// Accepts an event, or says why not: first for what it says, then for whom it names, and last for
 /// want of room for its name.
-pub(super) fn post(workspace: &Workspace, body: &Bytes) -> Result<EventData, Refusal> {
+pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Served, Refusal> {
     let event = rules::event::read(body, workspace.settings.metadata_keys)?;
     match workspace.contacts.find(&event) {
         Found::One => {}
@@ -19,7 +21,9 @@ pub(super) fn post(workspace: &Workspace, body: &Bytes) -> Result<EventData, Ref
         Found::Several => return Err(ambiguous_contact(workspace)),
     }
     workspace.event_names.admit(&event.name)?;
-    Ok(event)
+    // Intercom's answer to an accepted event has no body.
+    let reply = Reply::empty(StatusCode::ACCEPTED);
+    Ok(Served::event(reply, Outcome::Accepted, event))
 }
 
 /// The sources for Intercom's answer agree on the code and not on the status.

@@ -49,6 +49,7 @@ impl Findings {
             code: code.into(),
             message: message.into(),
             field: Some(field.to_owned()),
+            hint: None,
         });
     }
 
