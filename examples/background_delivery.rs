@@ -78,7 +78,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Intercom would have ignored all but one event of a contact in a second, so they stand in seconds of their own.
     let contacts = sandbox.contacts().len();
     println!("the sandbox has {} events of {contacts} contacts", sandbox.event_count());
-    match report.is_complete() && sandbox.event_count() == 500 {
+    match report.is_complete() && sandbox.event_count() == 500 && sandbox.duplicate_count() == 0 {
         true => Ok(()),
         false => Err("an event is missing".into()),
     }

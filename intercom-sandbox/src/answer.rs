@@ -1,27 +1,32 @@
-//! Scripted answers: what a test wants Intercom to say next.
+//! An answer that a test wants Intercom to give, in the place of the one its rules would.
 
-use std::collections::VecDeque;
-use std::sync::Mutex;
+use std::borrow::Cow;
+use std::fmt;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use bytes::Bytes;
 
 use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::request_id;
-use crate::sync::lock;
+use crate::request_id::RequestId;
+use crate::server::Cut;
 
-/// An answer that is given to one request whatever the request says: see
-/// [`Sandbox::answer_next`](crate::Sandbox::answer_next).
+/// An answer that is given whatever the request says: see
+/// [`Sandbox::answer_next`](crate::Sandbox::answer_next) and [`Fault::answer`](crate::Fault::answer).
 ///
 /// It goes out exactly as it is written here. Nothing is added, no rate-limit headers and no request
 /// id either, since real answers come without them too.
+///
+/// A bare number stands for the status with what usually comes with it: an error list for an error,
+/// nothing for a success.
 ///
 /// ```
 /// use intercom_sandbox::Answer;
 ///
 /// let outage = Answer::status(503).header("Content-Type", "text/html").body("<h1>Sorry</h1>");
 /// let overloaded = Answer::error(429, "rate_limit_exceeded", "slow down").header("Retry-After", "7");
+/// let gateway = Answer::html(502);
+/// let unavailable = Answer::from(503);
 /// ```
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -32,12 +37,14 @@ pub struct Answer {
 enum Kind {
     Reply { status: StatusCode, headers: HeaderMap, body: Content },
     HangUp,
+    Reset,
     Silence,
 }
 
 #[derive(Debug, Clone)]
 enum Content {
     Written(Bytes),
+    Html(Bytes),
     Error { code: String, message: String },
 }
 
@@ -59,9 +66,28 @@ impl Answer {
         Self::reply(status, Content::Error { code: code.into(), message: message.into() })
     }
 
+    /// This status with an HTML page, as a load balancer in front of Intercom answers.
+    ///
+    /// # Panics
+    /// If the status is not one that can end a request: 200 to 999.
+    pub fn html(status: u16) -> Self {
+        let title = title(status);
+        let page = format!(
+            "<html>\r\n<head><title>{status} {title}</title></head>\r\n<body>\r\n\
+             <center><h1>{status} {title}</h1></center>\r\n</body>\r\n</html>\r\n"
+        );
+        Self::reply(status, Content::Html(page.into())).header("Content-Type", "text/html")
+    }
+
     /// No answer: the connection is closed instead, as by a server that goes down.
     pub fn hang_up() -> Self {
         Self { kind: Kind::HangUp }
+    }
+
+    /// No answer: the connection is reset, so that the client's reading fails. Over HTTP/2 the
+    /// request's stream alone is reset.
+    pub fn reset() -> Self {
+        Self { kind: Kind::Reset }
     }
 
     /// No answer, ever: the connection stays open until the client gives up on it.
@@ -75,16 +101,23 @@ impl Answer {
     /// # Panics
     /// If HTTP does not allow the name or the value.
     #[must_use]
-    pub fn header(mut self, name: &str, value: &str) -> Self {
+    pub fn header(self, name: &str, value: &str) -> Self {
+        match self.try_header(name, value) {
+            Ok(answer) => answer,
+            Err(message) => panic!("{message}"),
+        }
+    }
+
+    pub(crate) fn try_header(mut self, name: &str, value: &str) -> Result<Self, String> {
         let (Ok(name), Ok(value)) =
             (name.parse::<HeaderName>(), HeaderValue::try_from(value.to_owned()))
         else {
-            panic!("`{name}: {value}` is not a header");
+            return Err(format!("`{name}: {value}` is not a header"));
         };
         if let Kind::Reply { headers, .. } = &mut self.kind {
             headers.insert(name, value);
         }
-        self
+        Ok(self)
     }
 
     /// Sets the body, in the place of an error envelope where there was one. Without effect where
@@ -98,27 +131,83 @@ impl Answer {
     }
 
     fn reply(status: u16, body: Content) -> Self {
-        let status = match StatusCode::from_u16(status) {
-            Ok(status) if !status.is_informational() => status,
-            _ => panic!("{status} is not a status that ends a request"),
-        };
-        Self { kind: Kind::Reply { status, headers: HeaderMap::new(), body } }
+        match Self::try_reply(status, body) {
+            Some(answer) => answer,
+            None => panic!("{status} is not a status that ends a request"),
+        }
     }
 
-    pub(crate) fn into_ending(self, request_id: &str) -> Ending {
-        match self.kind {
-            Kind::HangUp => Ending::HangUp,
+    fn try_reply(status: u16, body: Content) -> Option<Self> {
+        let status = StatusCode::from_u16(status).ok().filter(|code| !code.is_informational())?;
+        Some(Self { kind: Kind::Reply { status, headers: HeaderMap::new(), body } })
+    }
+
+    /// The status with what usually comes with it; `None` where it cannot end a request.
+    pub(crate) fn usual(status: u16) -> Option<Self> {
+        let body = if status < 400 {
+            Content::Written(Bytes::new())
+        } else {
+            let (code, message) = usual_error(status);
+            Content::Error { code: code.to_owned(), message: message.into_owned() }
+        };
+        Self::try_reply(status, body)
+    }
+
+    /// The status, where it is an answer with one.
+    pub(crate) fn has_status(&self) -> bool {
+        matches!(self.kind, Kind::Reply { .. })
+    }
+
+    pub(crate) fn ending(&self, request_id: &RequestId) -> Ending {
+        match &self.kind {
+            Kind::HangUp => Ending::Cut(Cut::HangUp),
+            Kind::Reset => Ending::Cut(Cut::Reset),
             Kind::Silence => Ending::Silence,
-            Kind::Reply { status, headers, body: Content::Written(body) } => {
-                Ending::Reply(Reply { status, headers, body })
+            Kind::Reply { status, headers, body } => {
+                let (status, headers) = (*status, headers.clone());
+                match body {
+                    Content::Written(body) | Content::Html(body) => {
+                        Ending::Reply(Reply { status, headers, body: body.clone() })
+                    }
+                    Content::Error { code, message } => {
+                        let refusal = Refusal::new(status, code.clone(), message.clone());
+                        let mut reply = refusal.to_reply(request_id);
+                        request_id.write_to(&mut reply.headers);
+                        // What the test wrote wins over what the envelope brings.
+                        reply.headers.extend(headers);
+                        Ending::Reply(reply)
+                    }
+                }
             }
-            Kind::Reply { status, headers, body: Content::Error { code, message } } => {
-                let mut reply = Refusal::new(status, code, message).to_reply(request_id);
-                request_id::write(request_id, &mut reply.headers);
-                // What the test wrote wins over what the envelope brings.
-                reply.headers.extend(headers);
-                Ending::Reply(reply)
+        }
+    }
+}
+
+impl From<u16> for Answer {
+    /// This status: with an error list from 400 on, as [`Answer::error`] has it, and with an empty
+    /// body below.
+    ///
+    /// # Panics
+    /// If the status is not one that can end a request: 200 to 999.
+    fn from(status: u16) -> Self {
+        match Self::usual(status) {
+            Some(answer) => answer,
+            None => panic!("{status} is not a status that ends a request"),
+        }
+    }
+}
+
+/// A few words for the records and the lists of faults: `503`, `html 502`, `hang up`.
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kind {
+            Kind::Reply { status, body: Content::Html(_), .. } => {
+                write!(f, "html {}", status.as_u16())
             }
+            Kind::Reply { status, .. } => write!(f, "{}", status.as_u16()),
+            Kind::HangUp => f.write_str("hang up"),
+            Kind::Reset => f.write_str("reset"),
+            Kind::Silence => f.write_str("hang"),
         }
     }
 }
@@ -126,30 +215,29 @@ impl Answer {
 /// How a request ends.
 pub(crate) enum Ending {
     Reply(Reply),
-    HangUp,
+    Cut(Cut),
     Silence,
 }
 
-/// The answers that wait for their requests, first in, first out.
-#[derive(Default)]
-pub(crate) struct Script {
-    answers: Mutex<VecDeque<Answer>>,
+/// Code and message of the error that a status usually comes with.
+fn usual_error(status: u16) -> (&'static str, Cow<'static, str>) {
+    match status {
+        401 => ("unauthorized", "Access Token Invalid".into()),
+        402 => ("api_plan_restricted", "Active subscription needed".into()),
+        403 => ("forbidden", "You do not have permission to access this".into()),
+        404 => ("not_found", "User Not Found".into()),
+        409 => (
+            "conflict",
+            "Multiple existing users match these details - must be more specific".into(),
+        ),
+        429 => ("rate_limit_exceeded", "The rate limit for the App has been exceeded".into()),
+        503 => ("service_unavailable", "Sorry, the API service is temporarily unavailable".into()),
+        500.. => ("server_error", "Internal server error".into()),
+        _ => ("bad_request", title(status).into()),
+    }
 }
 
-impl Script {
-    pub(crate) fn push(&self, answer: Answer) {
-        lock(&self.answers).push_back(answer);
-    }
-
-    pub(crate) fn next(&self) -> Option<Answer> {
-        lock(&self.answers).pop_front()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        lock(&self.answers).len()
-    }
-
-    pub(crate) fn clear(&self) {
-        lock(&self.answers).clear();
-    }
+/// The standard words of a status.
+fn title(status: u16) -> &'static str {
+    StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("Error")
 }

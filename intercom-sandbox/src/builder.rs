@@ -1,27 +1,29 @@
 //! Everything that can be settled before a sandbox starts.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use crate::answer::Script;
-use crate::api;
-use crate::clock::{Clock, SystemClock, unix_seconds};
-use crate::contacts::{Directory, SeedContact};
+use crate::apps::{Apps, Credentials};
+use crate::clock::{Clock, SystemClock};
+use crate::closing::Closing;
+use crate::contacts::{self, Directory, SeedContact};
+use crate::duplicates::{self, Duplicates};
 use crate::event_names::{self, EventNames};
-use crate::headers::Credentials;
+use crate::faults::Faults;
 use crate::journal::Journal;
-use crate::rate_limit::{self, RateLimit};
+use crate::open_rules::OpenRules;
+use crate::rate_limit;
 use crate::request_id::RequestIds;
 use crate::sandbox::Sandbox;
-use crate::server::serve;
+use crate::server::{Limits, Site, serve};
+use crate::summaries::Summaries;
 use crate::workspace::{Settings, Workspace};
-
-/// The most permissive of the documented limits of keys.
-const DEFAULT_METADATA_KEYS: usize = 20;
 
 /// Settles how a sandbox behaves: see [`Sandbox::builder`].
 #[must_use = "a builder does nothing until it is started"]
@@ -30,14 +32,20 @@ pub struct SandboxBuilder {
     token: String,
     app_id: String,
     api_key: String,
-    contacts: Vec<SeedContact>,
-    know_everybody: bool,
+    pub(crate) contacts: Vec<SeedContact>,
+    pub(crate) contact_settings: contacts::Settings,
     active_event_names: usize,
+    other_tokens: Vec<String>,
     rate_limit: Option<u32>,
+    workspace_rate_limit: Option<u32>,
     clock: Box<dyn Clock>,
+    deduplicate_among: usize,
     keep_requests: usize,
     keep_events: usize,
-    settings: Settings,
+    seed: Option<u64>,
+    limits: Limits,
+    pub(crate) settings: Settings,
+    pub(crate) rules: OpenRules,
 }
 
 impl SandboxBuilder {
@@ -48,18 +56,25 @@ impl SandboxBuilder {
             app_id: "sandbox-app".to_owned(),
             api_key: "sandbox-key".to_owned(),
             contacts: Vec::new(),
-            know_everybody: false,
+            contact_settings: contacts::Settings::default(),
             active_event_names: event_names::DEFAULT_LIMIT,
+            other_tokens: Vec::new(),
             rate_limit: Some(rate_limit::DEFAULT_LIMIT),
+            workspace_rate_limit: None,
             clock: Box::new(SystemClock),
+            deduplicate_among: duplicates::DEFAULT_HALF,
             keep_requests: 10_000,
             keep_events: 100_000,
+            seed: None,
+            limits: Limits { connections: 4096, idle: Duration::from_secs(60) },
             settings: Settings {
                 region: "US".to_owned(),
                 body_limit: 1 << 20,
-                metadata_keys: DEFAULT_METADATA_KEYS,
+                body_timeout: Duration::from_secs(30),
+                dates_by_clock: false,
                 ambiguous_contact_is_400: false,
             },
+            rules: OpenRules::default(),
         }
     }
 
@@ -88,37 +103,17 @@ impl SandboxBuilder {
         self
     }
 
+    /// The access token of one more app in the workspace, with a rate limit of its own; call it once
+    /// for each. Its limit is as [high](Self::rate_limit) as that of the first app, and it shares the
+    /// [workspace's](Self::workspace_rate_limit). Default: there is one app.
+    pub fn another_app(mut self, token: impl Into<String>) -> Self {
+        self.other_tokens.push(token.into());
+        self
+    }
+
     /// The region that `GET /me` tells. Default: `US`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.settings.region = region.into();
-        self
-    }
-
-    /// A contact that is known from the start; call it once for each. Default: none, so that every
-    /// event is answered with `404`, as in a new workspace at Intercom.
-    pub fn contact(mut self, contact: SeedContact) -> Self {
-        self.contacts.push(contact);
-        self
-    }
-
-    /// Whether an event is accepted for any contact, archived ones too. Several contacts with one
-    /// email stay a conflict. Default: `false`.
-    pub fn know_everybody(mut self, know_everybody: bool) -> Self {
-        self.know_everybody = know_everybody;
-        self
-    }
-
-    /// Whether an event whose email several users share is answered with `400` in the place of
-    /// `409`; sources about Intercom tell both, with the code `conflict`. Default: `false`.
-    pub fn ambiguous_contact_is_400(mut self, is_400: bool) -> Self {
-        self.settings.ambiguous_contact_is_400 = is_400;
-        self
-    }
-
-    /// How many metadata keys of an event are kept. Those beyond it are dropped in silence, in the
-    /// order sent: that is Intercom's rule, and its pages tell 10 and 20. Default: 20.
-    pub fn metadata_keys(mut self, keys: usize) -> Self {
-        self.settings.metadata_keys = keys;
         self
     }
 
@@ -128,23 +123,36 @@ impl SandboxBuilder {
         self
     }
 
-    /// How many requests are allowed in a window of ten seconds. The window is Intercom's; the
-    /// number differs from app to app. Default: 1,666, which is 10,000 a minute.
+    /// How many requests an app is allowed in a window of ten seconds. The window is Intercom's; the
+    /// number differs from app to app, and from one of its pages to the other. Default: 1,666, which
+    /// is 10,000 a minute.
     pub fn rate_limit(mut self, requests: u32) -> Self {
         self.rate_limit = Some(requests);
         self
     }
 
-    /// Takes the rate limit away, and with it the three headers that tell how it stands. Default:
-    /// there is [one](Self::rate_limit).
-    pub fn no_rate_limit(mut self) -> Self {
-        self.rate_limit = None;
+    /// How many requests all apps together are allowed in a window of ten seconds. Beyond it the
+    /// answer is `429` though the app's own budget, which the headers tell, is not spent. Default:
+    /// 4,166, which is 25,000 a minute, or the limit of an [app](Self::rate_limit) where that is
+    /// higher.
+    pub fn workspace_rate_limit(mut self, requests: u32) -> Self {
+        self.workspace_rate_limit = Some(requests);
         self
     }
 
-    /// Where the sandbox has its time from. Default: [`SystemClock`].
+    /// Takes the rate limits away, and with them the three headers that tell how they stand.
+    /// Default: there [is](Self::rate_limit) one.
+    pub fn no_rate_limit(mut self) -> Self {
+        self.rate_limit = None;
+        self.workspace_rate_limit = None;
+        self
+    }
+
+    /// Where the sandbox has its time from: its windows, and the `Date` of its answers. Default:
+    /// [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Box::new(clock);
+        self.settings.dates_by_clock = true;
         self
     }
 
@@ -152,6 +160,34 @@ impl SandboxBuilder {
     /// that it does not tell. Default: 1 MiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.settings.body_limit = bytes;
+        self
+    }
+
+    /// How long a body may take to come in. It is answered with `408` then. Default: 30 seconds.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.body_timeout = timeout;
+        self
+    }
+
+    /// How long a connection may do nothing, or take to bring the head of its next request, or leave
+    /// an answer unread. It is closed then, at the latest after twice the time; with `408` where a
+    /// head has begun. Default: 60 seconds.
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.idle = timeout;
+        self
+    }
+
+    /// How many connections are open at a time. Those beyond are answered with `503` and closed.
+    /// Default: 4,096.
+    pub fn max_connections(mut self, connections: usize) -> Self {
+        self.limits.connections = connections;
+        self
+    }
+
+    /// What decides which requests a fault of so many percent strikes, so that a run can be repeated.
+    /// Default: another one every time, which [`Sandbox::seed`] tells.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -168,6 +204,13 @@ impl SandboxBuilder {
         self
     }
 
+    /// Among how many of the last kept events a duplicate is found; some that are older are found too,
+    /// up to twice as many. Default: 200,000.
+    pub fn deduplicate_among(mut self, events: usize) -> Self {
+        self.deduplicate_among = events;
+        self
+    }
+
     /// Starts the sandbox on the current tokio runtime, whose I/O must be enabled.
     ///
     /// # Errors
@@ -181,25 +224,39 @@ impl SandboxBuilder {
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
 
-        let now = unix_seconds(self.clock.now());
-        let contacts = Directory::new(self.know_everybody);
+        let now = self.clock.now();
+        let contacts = Directory::new(self.contact_settings, &self.app_id);
         for contact in self.contacts {
             contacts.add(contact, now);
         }
+        let workspace_rate_limit = self.workspace_rate_limit.or_else(|| {
+            let of_app = self.rate_limit?;
+            Some(rate_limit::DEFAULT_WORKSPACE_LIMIT.max(of_app))
+        });
+        let apps = Apps::new(
+            Credentials::new(self.token, self.app_id, self.api_key),
+            self.other_tokens,
+            self.rate_limit,
+            workspace_rate_limit,
+        );
         let workspace = Arc::new(Workspace {
-            credentials: Credentials::new(self.token, self.app_id, self.api_key),
+            url: format!("http://{address}"),
+            apps,
             settings: self.settings,
+            rules: Arc::new(self.rules),
             clock: self.clock,
             contacts,
             event_names: EventNames::new(self.active_event_names),
-            rate_limit: RateLimit::new(self.rate_limit),
+            duplicates: Duplicates::new(self.deduplicate_among),
+            summaries: Summaries::default(),
             request_ids: RequestIds::new(),
-            script: Script::default(),
+            faults: Faults::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
             journal: Journal::new(self.keep_requests, self.keep_events),
+            closing: Closing::default(),
         });
-        let router = api::router(Arc::clone(&workspace));
-        let server = tokio::spawn(serve(listener, router));
-        Ok(Sandbox::new(address, workspace, server))
+        let site = Arc::new(Site::new(Arc::clone(&workspace)));
+        let server = tokio::spawn(serve(listener, site, self.limits));
+        Ok(Sandbox::new(workspace, server))
     }
 }
 

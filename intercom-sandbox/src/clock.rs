@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use axum::http::HeaderValue;
+
 /// A source of the current time, given to the sandbox with
 /// [`SandboxBuilder::clock`](crate::SandboxBuilder::clock).
 pub trait Clock: Send + Sync + 'static {
@@ -62,4 +64,12 @@ impl Clock for ManualClock {
 /// The whole seconds since the Unix epoch; a time before it counts as the epoch.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The value of a `Date` header, where HTTP has one for the time.
+pub(crate) fn http_date(time: SystemTime) -> Option<HeaderValue> {
+    /// The first second of the year 10000, which HTTP's form of a date cannot tell.
+    const END: u64 = 253_402_300_800;
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
+    (since.as_secs() < END).then(|| httpdate::fmt_http_date(time))?.try_into().ok()
 }

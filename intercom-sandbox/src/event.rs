@@ -1,14 +1,15 @@
 //! An event as Intercom would have understood it.
 
 use std::fmt;
-use std::sync::Arc;
 
-use bytes::Bytes;
 use serde_json::Value;
 
+use crate::contacts::{ContactKey, Identifier};
+use crate::event_names::NameId;
 use crate::request::ReceivedRequest;
 
 /// What an accepted body says.
+#[derive(Default)]
 pub(crate) struct EventData {
     pub(crate) name: String,
     pub(crate) created_at: i64,
@@ -19,43 +20,70 @@ pub(crate) struct EventData {
     pub(crate) dropped_keys: Vec<String>,
 }
 
+impl EventData {
+    /// The identifier that tells whose it is: the first in this order that it carries.
+    pub(crate) fn whose(&self, order: [Identifier; 3]) -> Option<(Identifier, &str)> {
+        order.into_iter().find_map(|kind| {
+            let value = match kind {
+                Identifier::ContactId => &self.contact_id,
+                Identifier::UserId => &self.user_id,
+                Identifier::Email => &self.email,
+            };
+            Some((kind, value.as_deref()?))
+        })
+    }
+}
+
+/// Under what an event is filed: no two kept events share it where duplicates are swallowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Filing {
+    pub(crate) contact: ContactKey,
+    pub(crate) name: NameId,
+    pub(crate) created_at: i64,
+}
+
 /// An event that was accepted, with the request that brought it. Cheap to clone.
 #[derive(Clone)]
 pub struct ReceivedEvent {
-    pub(crate) data: Arc<EventData>,
+    pub(crate) filing: Filing,
     pub(crate) request: ReceivedRequest,
 }
 
 impl ReceivedEvent {
-    /// The name, as Intercom files it: `.` and `$` are turned into `-`. Upper and lower case are
-    /// kept here as they were sent, though they make no difference to Intercom.
+    fn data(&self) -> &EventData {
+        self.request.event_data()
+    }
+
+    /// The name, as Intercom files it: `.` and `$` are
+    /// [turned](crate::SandboxBuilder::fold_punctuation) into `-`. Upper and lower case are kept here
+    /// as they were sent, though they make no difference to Intercom.
     pub fn name(&self) -> &str {
-        &self.data.name
+        &self.data().name
     }
 
     /// When it happened, in Unix seconds.
     pub fn created_at(&self) -> i64 {
-        self.data.created_at
+        self.filing.created_at
     }
 
     /// The application's own id of the user, where it was sent.
     pub fn user_id(&self) -> Option<&str> {
-        self.data.user_id.as_deref()
+        self.data().user_id.as_deref()
     }
 
     /// The contact's email address, where it was sent.
     pub fn email(&self) -> Option<&str> {
-        self.data.email.as_deref()
+        self.data().email.as_deref()
     }
 
     /// Intercom's own id of the contact, `id` on the wire, where it was sent.
     pub fn contact_id(&self) -> Option<&str> {
-        self.data.contact_id.as_deref()
+        self.data().contact_id.as_deref()
     }
 
     /// The metadata that Intercom would have kept, in the order sent.
     pub fn metadata(&self) -> &[(String, Value)] {
-        &self.data.metadata
+        &self.data().metadata
     }
 
     /// The metadata value of this key. Case makes no difference, as it makes none to Intercom.
@@ -66,14 +94,15 @@ impl ReceivedEvent {
             .find_map(|(name, value)| (name.to_lowercase() == key).then_some(value))
     }
 
-    /// The keys beyond the limit of [metadata keys](crate::SandboxBuilder::metadata_keys), in the
-    /// order sent: Intercom would have dropped them and said nothing.
+    /// The metadata keys that Intercom would have dropped and said nothing, in the order sent: those
+    /// beyond the [limit](crate::SandboxBuilder::metadata_keys), and those whose values the builder
+    /// says to drop.
     pub fn dropped_keys(&self) -> &[String] {
-        &self.data.dropped_keys
+        &self.data().dropped_keys
     }
 
     /// The body, byte for byte.
-    pub fn body(&self) -> &Bytes {
+    pub fn body(&self) -> &[u8] {
         self.request.body()
     }
 

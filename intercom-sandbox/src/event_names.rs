@@ -1,36 +1,70 @@
 //! The active event names of the workspace, of which Intercom allows so many.
 
-use std::collections::HashSet;
-use std::sync::Mutex;
+use std::borrow::Cow;
+use std::sync::RwLock;
+
+use foldhash::HashMap;
 
 use crate::refusal::Refusal;
-use crate::sync::lock;
+use crate::sync::{read, write};
 
 /// Intercom's documented limit.
 pub(crate) const DEFAULT_LIMIT: usize = 120;
 
+/// An active name: two names that are one to Intercom have one id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct NameId(u32);
+
 pub(crate) struct EventNames {
     limit: usize,
+    active: RwLock<Active>,
+}
+
+#[derive(Default)]
+struct Active {
     /// In lower case, since upper and lower case are the same to Intercom.
-    active: Mutex<HashSet<String>>,
+    ids: HashMap<Box<str>, NameId>,
+    /// As each was first sent, in the order of their ids.
+    names: Vec<Box<str>>,
 }
 
 impl EventNames {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { limit, active: Mutex::default() }
+        Self { limit, active: RwLock::default() }
     }
 
     /// Makes the name an active one, if it is none yet and there is room for one more.
-    pub(crate) fn admit(&self, name: &str) -> Result<(), Refusal> {
-        let folded = name.to_lowercase();
-        let mut active = lock(&self.active);
-        if active.contains(&folded) {
-            return Ok(());
+    pub(crate) fn admit(&self, name: &str) -> Result<NameId, Refusal> {
+        let folded = fold(name);
+        if let Some(&id) = read(&self.active).ids.get(&*folded) {
+            return Ok(id);
         }
-        if active.len() >= self.limit {
-            return Err(Refusal::too_many_event_names(self.limit));
+        let mut active = write(&self.active);
+        // Another request may have been first.
+        if let Some(&id) = active.ids.get(&*folded) {
+            return Ok(id);
         }
-        active.insert(folded);
-        Ok(())
+        let full = || Refusal::too_many_event_names(self.limit);
+        if active.names.len() >= self.limit {
+            return Err(full());
+        }
+        let id = NameId(u32::try_from(active.names.len()).map_err(|_| full())?);
+        active.ids.insert(folded.into(), id);
+        active.names.push(name.into());
+        Ok(id)
+    }
+
+    /// The name as it was first sent.
+    pub(crate) fn name(&self, id: NameId) -> Box<str> {
+        read(&self.active).names.get(id.0 as usize).cloned().unwrap_or_default()
+    }
+}
+
+/// Most names are in lower case already.
+fn fold(name: &str) -> Cow<'_, str> {
+    if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        name.into()
+    } else {
+        name.to_lowercase().into()
     }
 }

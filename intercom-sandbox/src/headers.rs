@@ -1,8 +1,6 @@
 //! What Intercom wants of a request's headers.
 
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 
 use crate::refusal::Refusal;
 
@@ -13,35 +11,6 @@ const MINOR_VERSIONS: std::ops::RangeInclusive<u8> = 7..=16;
 
 /// The one version that is not a number.
 const UNSTABLE: &str = "Unstable";
-
-/// What lets a request in: the access token, or the app id with its API key.
-pub(crate) struct Credentials {
-    pub(crate) token: String,
-    pub(crate) app_id: String,
-    pub(crate) api_key: String,
-    /// App id and API key as HTTP Basic spells them.
-    basic: String,
-}
-
-impl Credentials {
-    pub(crate) fn new(token: String, app_id: String, api_key: String) -> Self {
-        let basic = BASE64.encode(format!("{app_id}:{api_key}"));
-        Self { token, app_id, api_key, basic }
-    }
-
-    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
-        let admitted = headers
-            .get(header::AUTHORIZATION)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|value| value.split_once(' '))
-            .is_some_and(|(scheme, secret)| {
-                let secret = secret.trim();
-                (scheme.eq_ignore_ascii_case("bearer") && secret == self.token)
-                    || (scheme.eq_ignore_ascii_case("basic") && secret == self.basic)
-            });
-        if admitted { Ok(()) } else { Err(Refusal::unauthorized()) }
-    }
-}
 
 /// Intercom refuses a version it does not know. Without the header the app's own setting decides,
 /// and there is nothing to refuse.
@@ -65,11 +34,19 @@ pub(crate) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
         StatusCode::BAD_REQUEST,
         "intercom_version_invalid",
         "The requested version could not be found",
+    )
+    .with_hint(
+        "Send `Intercom-Version: 2.16`, another version from 2.7 on, or none; Intercom knows older \
+         ones too, whose rules the sandbox does not.",
     ))
 }
 
 /// Intercom refuses a request that does not say it takes JSON, even one that says nothing.
-pub(crate) fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn check_accept(headers: &HeaderMap, refuse_with_404: bool) -> Result<(), Refusal> {
+    // What nearly all send is told at a glance.
+    if headers.get(header::ACCEPT).is_some_and(|value| value == "application/json") {
+        return Ok(());
+    }
     let accepted = headers
         .get_all(header::ACCEPT)
         .iter()
@@ -84,16 +61,25 @@ pub(crate) fn check_accept(headers: &HeaderMap) -> Result<(), Refusal> {
     if accepted {
         return Ok(());
     }
-    Err(Refusal::new(
-        StatusCode::NOT_ACCEPTABLE,
-        "media_type_not_acceptable",
-        "The Accept header should send a media type of application/json",
-    ))
+    let refusal = if refuse_with_404 {
+        Refusal::new(StatusCode::NOT_FOUND, "not_found", "Resource Not Found")
+    } else {
+        Refusal::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "media_type_not_acceptable",
+            "The Accept header should send a media type of application/json",
+        )
+    };
+    Err(refusal.with_hint("Send the header `Accept: application/json`."))
 }
 
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let is_json = headers
-        .get(header::CONTENT_TYPE)
+    let sent = headers.get(header::CONTENT_TYPE);
+    // What nearly all send is told at a glance.
+    if sent.is_some_and(|value| value == "application/json") {
+        return Ok(());
+    }
+    let is_json = sent
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| media_type(value).eq_ignore_ascii_case("application/json"));
     if is_json {
@@ -103,7 +89,8 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "unsupported_media_type",
         "The Content-Type header should be application/json",
-    ))
+    )
+    .with_hint("Send the header `Content-Type: application/json` with the body."))
 }
 
 /// A media type without its parameters.

@@ -1,9 +1,10 @@
 //! What was received, bounded in memory, and the wait for more of it.
 
 use std::collections::VecDeque;
+use std::pin::pin;
 use std::sync::Mutex;
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 use crate::event::ReceivedEvent;
 use crate::request::{Draft, Outcome, ReceivedRequest};
@@ -18,58 +19,49 @@ pub(crate) struct Counts {
     pub(crate) duplicates: usize,
     pub(crate) refused: usize,
     pub(crate) faulted: usize,
+    /// How many clearings there were, by which who follows the numbers knows that they begin anew.
+    pub(crate) clearings: usize,
+}
+
+/// How far somebody who follows the requests has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) clearings: usize,
+    /// The number of the last request.
+    pub(crate) number: usize,
 }
 
 pub(crate) struct Journal {
     keep_requests: usize,
     keep_events: usize,
     kept: Mutex<Kept>,
-    counts: watch::Sender<Counts>,
+    /// Costs next to nothing while nobody waits.
+    changed: Notify,
 }
 
 #[derive(Default)]
 struct Kept {
+    counts: Counts,
     requests: VecDeque<ReceivedRequest>,
-    events: VecDeque<ReceivedEvent>,
+    /// Those that brought an event that was accepted.
+    accepted: VecDeque<ReceivedRequest>,
 }
 
 impl Journal {
     pub(crate) fn new(keep_requests: usize, keep_events: usize) -> Self {
-        Self {
-            keep_requests,
-            keep_events,
-            kept: Mutex::default(),
-            counts: watch::Sender::new(Counts::default()),
-        }
+        Self { keep_requests, keep_events, kept: Mutex::default(), changed: Notify::new() }
     }
 
     /// Takes a request in, and with it the event it may have brought. Order and counts are those of
     /// the moment of this call, which is before the client has its answer.
     pub(crate) fn record(&self, draft: Draft) {
-        let mut kept = lock(&self.kept);
-        // Counted under the lock, so that numbers and order agree.
-        self.counts.send_modify(|counts| {
-            counts.requests += 1;
-            let outcome = draft.outcome();
-            let request = draft.numbered(counts.requests);
-            match outcome {
-                Outcome::Accepted => counts.events += 1,
-                Outcome::Duplicate => counts.duplicates += 1,
-                Outcome::Refused => counts.refused += 1,
-                Outcome::Faulted => counts.faulted += 1,
-                Outcome::Served => {}
-            }
-            if outcome == Outcome::Accepted
-                && let Some(event) = request.event()
-            {
-                push_bounded(&mut kept.events, event, self.keep_events);
-            }
-            push_bounded(&mut kept.requests, request, self.keep_requests);
-        });
+        // What makes room for it is dropped after the lock.
+        let (_oldest_request, _oldest_accepted) = lock(&self.kept).take_in(draft, self);
+        self.changed.notify_waiters();
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        *self.counts.borrow()
+        lock(&self.kept).counts
     }
 
     pub(crate) fn requests(&self) -> Vec<ReceivedRequest> {
@@ -77,12 +69,28 @@ impl Journal {
     }
 
     pub(crate) fn events(&self) -> Vec<ReceivedEvent> {
-        lock(&self.kept).events.iter().cloned().collect()
+        lock(&self.kept).accepted.iter().filter_map(ReceivedRequest::event).collect()
     }
 
-    pub(crate) async fn wait_until(&self, enough: impl FnMut(&Counts) -> bool) {
-        // The sender lives as long as the journal, so this cannot fail while anyone waits.
-        let _ = self.counts.subscribe().wait_for(enough).await;
+    /// The kept events of which this is true, in order of arrival.
+    pub(crate) fn events_where(
+        &self,
+        wanted: impl Fn(&ReceivedEvent) -> bool,
+    ) -> Vec<ReceivedEvent> {
+        let kept = lock(&self.kept);
+        kept.accepted.iter().filter_map(ReceivedRequest::event).filter(wanted).collect()
+    }
+
+    pub(crate) async fn wait_until(&self, mut enough: impl FnMut(&Counts) -> bool) {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            // From here on no change is missed.
+            changed.as_mut().enable();
+            if enough(&self.counts()) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// The kept requests of a higher number than this.
@@ -92,19 +100,100 @@ impl Journal {
         kept.requests.range(from..).cloned().collect()
     }
 
+    /// Waits for requests beyond a place, gives those that are kept, and moves the place behind them.
+    pub(crate) async fn follow(&self, place: &mut Place) -> Vec<ReceivedRequest> {
+        loop {
+            self.wait_until(|counts| place.is_behind(counts)).await;
+            let kept = lock(&self.kept);
+            if place.is_behind(&kept.counts) {
+                let number =
+                    if place.clearings == kept.counts.clearings { place.number } else { 0 };
+                let from = kept.requests.partition_point(|request| request.number() <= number);
+                let requests = kept.requests.range(from..).cloned().collect();
+                *place = Place { clearings: kept.counts.clearings, number: kept.counts.requests };
+                return requests;
+            }
+        }
+    }
+
+    /// Waits until there is something that is not at this place: another request, or a clearing.
+    pub(crate) async fn moved_from(&self, place: Place) {
+        self.wait_until(|counts| place != Place::end_of(counts)).await;
+    }
+
+    /// The counts, and of the kept requests beyond a number, which those decide on, the first few.
+    pub(crate) fn glance(
+        &self,
+        after: impl FnOnce(&Counts) -> usize,
+        limit: usize,
+    ) -> (Counts, Vec<ReceivedRequest>) {
+        let kept = lock(&self.kept);
+        let after = after(&kept.counts);
+        let from = kept.requests.partition_point(|request| request.number() <= after);
+        (kept.counts, kept.requests.range(from..).take(limit).cloned().collect())
+    }
+
+    /// The first few of the kept events whose requests are of a higher number than this.
+    pub(crate) fn events_after(&self, number: usize, limit: usize) -> Vec<ReceivedEvent> {
+        let kept = lock(&self.kept);
+        let from = kept.accepted.partition_point(|request| request.number() <= number);
+        kept.accepted.range(from..).take(limit).filter_map(ReceivedRequest::event).collect()
+    }
+
     pub(crate) fn clear(&self) {
         let mut kept = lock(&self.kept);
-        *kept = Kept::default();
-        self.counts.send_modify(|counts| *counts = Counts::default());
+        let counts = Counts { clearings: kept.counts.clearings + 1, ..Counts::default() };
+        let _forgotten = std::mem::replace(&mut *kept, Kept { counts, ..Kept::default() });
+        drop(kept);
+        self.changed.notify_waiters();
     }
 }
 
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) {
+impl Place {
+    /// Behind the last request.
+    pub(crate) fn end_of(counts: &Counts) -> Self {
+        Self { clearings: counts.clearings, number: counts.requests }
+    }
+
+    fn is_behind(&self, counts: &Counts) -> bool {
+        counts.requests > if self.clearings == counts.clearings { self.number } else { 0 }
+    }
+}
+
+impl Kept {
+    /// Numbers and counts a request under one lock, so that numbers and order agree, and gives back
+    /// what there is no room for any more.
+    fn take_in(
+        &mut self,
+        draft: Draft,
+        journal: &Journal,
+    ) -> (Option<ReceivedRequest>, Option<ReceivedRequest>) {
+        let counts = &mut self.counts;
+        counts.requests += 1;
+        let outcome = draft.outcome();
+        let request = draft.numbered(counts.requests);
+        match outcome {
+            Outcome::Accepted => counts.events += 1,
+            Outcome::Duplicate => counts.duplicates += 1,
+            Outcome::Refused => counts.refused += 1,
+            Outcome::Faulted => counts.faulted += 1,
+            Outcome::Served => {}
+        }
+        let oldest_accepted = if outcome == Outcome::Accepted {
+            push_bounded(&mut self.accepted, request.clone(), journal.keep_events)
+        } else {
+            None
+        };
+        (push_bounded(&mut self.requests, request, journal.keep_requests), oldest_accepted)
+    }
+}
+
+/// Takes an item in, and gives what there is no room for any more.
+fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) -> Option<T> {
     if bound == 0 {
-        return;
+        return Some(item);
     }
-    if queue.len() == bound {
-        queue.pop_front();
-    }
+    let oldest = if queue.len() == bound { queue.pop_front() } else { None };
     queue.push_back(item);
+    oldest
 }

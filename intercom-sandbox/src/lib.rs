@@ -55,7 +55,14 @@
 //! | request | answer |
 //! |---|---|
 //! | `POST /events` | `202` without a body |
+//! | `GET /events` | `200` with a contact's events, or with `summary=true` how many of each name |
+//! | `POST /events/summaries` | `200` without a body |
 //! | `POST /contacts` | `200` with the contact, or `409` where there is one with its details |
+//! | `GET /contacts`, `POST /contacts/search` | `200` with a page of contacts |
+//! | `GET /contacts/{id}`, `GET /contacts/find_by_external_id/{external_id}` | `200` with the contact |
+//! | `PUT /contacts/{id}` | `200` with the contact, or `409` where another one has such details |
+//! | `POST /contacts/{id}/archive`, `POST /contacts/{id}/unarchive`, `POST /contacts/{id}/block`, `DELETE /contacts/{id}` | `200` with what is left to say of it |
+//! | `POST /contacts/merge` | `200` with the user that a lead was merged into |
 //! | `GET /me` | `200` with an admin and its app |
 //!
 //! A request goes through these checks, in this order; the first that fails is the answer. Where
@@ -66,7 +73,7 @@
 //! |---|---|---|
 //! | 404, 405 | `api_path_not_found`, `method_not_allowed` | a path or method that is not served |
 //! | 401 | `unauthorized` | neither the access token nor app id and API key over HTTP Basic |
-//! | 429 | `rate_limit_exceeded` | a request beyond the limit of its ten-second window |
+//! | 429 | `rate_limit_exceeded` | a request beyond what its app, or all apps together, may send in ten seconds |
 //! | 400 | `intercom_version_invalid` | an `Intercom-Version` other than 2.7 to 2.16 and `Unstable` |
 //! | 406 | `media_type_not_acceptable` | an `Accept` that does not take JSON, or none |
 //! | 415 | `unsupported_media_type` | a `Content-Type` other than `application/json` |
@@ -76,11 +83,15 @@
 //! | 400 | `parameter_invalid` | a member of the wrong type |
 //! | 422 | `parameter_invalid` | a value that breaks a rule, as those of metadata |
 //! | 404 | `not_found` | a contact that is not known |
-//! | 409 | `conflict` | a contact that several match |
+//! | 409 | `conflict` | a contact that several match, or that would be one that is there already |
+//! | 410 | `contact_merged` | a contact that was merged into the one that the `Link` header names |
+//! | 400 | `invalid_merge` | a merge of other than a lead into a user, or of two that are no duplicates |
+//! | 400 | `invalid_sort_order` | a search whose order is neither `ascending` nor `descending` |
+//! | 422 | `contact_limit_reached` | one contact more than the sandbox keeps |
 //! | 422 | `422` | a name beyond the number of active event names |
 //!
-//! All that is wrong with one body is reported at once. Every answer has an `X-Request-Id` and the
-//! three `X-RateLimit-…` headers.
+//! All that is wrong with one body is reported at once, up to 100 mistakes. Every answer has an
+//! `X-Request-Id` and the three `X-RateLimit-…` headers.
 //!
 //! # The rules of an event
 //!
@@ -98,44 +109,155 @@
 //! - Keys beyond the limit are dropped in silence. The sandbox tells which:
 //!   [`ReceivedEvent::dropped_keys`].
 //!
+//! - Of two events with the same contact, name and `created_at` second, the second is answered as
+//!   the first was, and swallowed: it is among [`Sandbox::duplicates`], and not among
+//!   [`Sandbox::events`].
+//!
 //! Top-level members that Intercom does not know are ignored; [`ReceivedEvent::body`] has them.
+//!
+//! Where Intercom's pages contradict each other, or say nothing, the builder has an
+//! [option](SandboxBuilder#rules-that-intercom-leaves-open) that takes the rule the other way.
+//! [`Problem::hint`] says of each refusal how to mend it, which Intercom's answers do not.
+//!
+//! # Reading events back
+//!
+//! `GET /events?type=user` with one of `user_id`, `email` and `intercom_user_id` lists the events of
+//! that contact that are less than 90 days old, newest first and 15 at a time, or `per_page`; as long
+//! as there are more, `pages.next` is the address of the next page. With `summary=true` it tells for
+//! each name how often it happened, and when for the first and the last time: of all events, and of
+//! what was sent to `POST /events/summaries`. Both know the events that are
+//! [remembered](SandboxBuilder::keep_events), and no others.
+//!
+//! # The rules of a contact
+//!
+//! They are those of Intercom's API description in its version 2.16:
+//!
+//! - A user has an `external_id` or an `email`, and shares neither with another user when it is
+//!   created or changed; a lead needs neither. A lead is named by its id alone, and an archived contact
+//!   by nothing: it is out of lists and searches too, and can be read by its id.
+//! - A custom attribute is a string of at most 255 characters, a number or a boolean; its name has no
+//!   `.` and `$`. A contact has at most 250 of them. Which there are is not settled here, as it is in a
+//!   workspace of Intercom.
+//! - A search compares fields by `=`, `!=`, `>`, `<`, `~`, `!~`, `^`, `$`, `IN` and `NIN`, each where it
+//!   fits the field's type, and times by their UTC day. At most 15 filters form a group, and groups at
+//!   most one group. Where Intercom says nothing: upper and lower case differ; who has nothing in a
+//!   field differs from every value, and comes before all others in an ascending list; a sort without
+//!   an order is descending, and without a sort contacts are listed in the order they came.
+//! - A list has 50 contacts a page and at most 150. Its cursors stay good while contacts come and go.
+//! - A merge wants a lead and a user with the same email or phone, unless
+//!   [told otherwise](SandboxBuilder::merges_only_duplicates). What the user lacks it takes from the
+//!   lead, and the lead's events are its own.
+//!
+//! Tags, notes, companies and subscriptions are empty lists, and what only Intercom's messenger
+//! learns is `null`. [`SandboxBuilder::contacts_settle_after`] has a new contact unknown to events for
+//! a while, as Intercom may.
 //!
 //! # Faults on demand
 //!
-//! [`Sandbox::answer_next`] scripts what the next requests to `POST /events` are answered with: any
-//! status, header and body, an error list, a connection that is closed, or no answer at all.
+//! [`Sandbox::fail_next`] and [`Sandbox::answer_next`] script what the next requests to `POST
+//! /events` are answered with: any status, header and body, an error list, a connection that is
+//! closed, or no answer at all. [`Sandbox::inject`] has all else that goes wrong: a share of the
+//! requests, for a time or until it is lifted, for events, contacts or everything; delays, resets,
+//! broken bodies, missing headers, wrong clocks, outages, a revoked token, a lower rate limit; and,
+//! what teaches most, answers that are lost after the event was accepted. [`Fault`] has the list, and
+//! the text form, which is the same everywhere.
 //!
 //! ```
 //! # async fn script(sandbox: &intercom_sandbox::Sandbox) {
-//! use intercom_sandbox::Answer;
+//! use std::time::Duration;
 //!
-//! sandbox.answer_next(Answer::status(503));
+//! use intercom_sandbox::{Answer, Fault};
+//!
+//! sandbox.fail_next(3, 503);
 //! sandbox.answer_next(Answer::error(401, "unauthorized", "Access Token Invalid"));
 //! sandbox.answer_next(Answer::hang_up());
+//!
+//! sandbox.inject(Fault::answer(503).percent(20.0).lasting(Duration::from_secs(30)));
+//! let lost = sandbox.inject(Fault::answer(Answer::hang_up()).after_acceptance());
+//! sandbox.lift(lost);
 //! # }
 //! ```
 //!
+//! # Tests in other languages
+//!
+//! The sandbox has an admin API of its own below `/_sandbox/`, JSON in and out. It needs no token; it
+//! is for this machine alone, and refuses what a web page from elsewhere may send through a browser.
+//! What is not a `GET` needs `Content-Type: application/json`. An error is `{"error": "…"}` with a
+//! sentence that says what would be right. None of it is recorded or counted, and no fault reaches it.
+//!
+//! | request below `/_sandbox` | body and answer |
+//! |---|---|
+//! | `GET /state` | version, URL, seed, counts by outcome, what is left of the rate limits, faults |
+//! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized |
+//! | `GET /feed?after=0` | the same as server-sent events, as they come |
+//! | `GET /catalogue` | the event names that were seen, with their keys |
+//! | `POST /clear` | `{}`: forgets what [`Sandbox::clear`] does |
+//! | `GET /faults` | `{"faults": […]}`: those that stand, how often each has struck, and what is left of it |
+//! | `POST /faults` | `{"fault": "503 for 20%"}`, and with a status also `"headers": {…}` and `"body": "…"`; the fault with its `id` |
+//! | `DELETE /faults`, `DELETE /faults/1` | `{"lifted": 1}` |
+//! | `GET /contacts` | `{"contacts": […]}` |
+//! | `POST /contacts` | `{"contacts": [{"user_id": "42"}]}`, each as [`SeedContact`] is deserialized |
+//!
+//! ```sh
+//! curl http://127.0.0.1:4680/_sandbox/faults -H 'Content-Type: application/json' \
+//!      -d '{"fault": "429 for next 1", "headers": {"Retry-After": "7"}}'
+//! curl -X DELETE http://127.0.0.1:4680/_sandbox/faults -H 'Content-Type: application/json'
+//! curl http://127.0.0.1:4680/_sandbox/contacts -H 'Content-Type: application/json' \
+//!      -d '{"contacts": [{"user_id": "42", "email": "ada@example.com"}]}'
+//! curl 'http://127.0.0.1:4680/_sandbox/requests?after=0'
+//! ```
+//!
+//! # Clients that behave badly
+//!
+//! Whatever a client does, the sandbox stays up and its memory bounded: bodies, heads of requests,
+//! connections and the time that each may take have limits, with options in the builder.
+//!
+//! | status | code | for |
+//! |---|---|---|
+//! | 400 | `bad_request` | bytes that are no HTTP |
+//! | 408 | `request_timeout` | a head or a body that does not come [in](SandboxBuilder::idle_timeout) [time](SandboxBuilder::body_timeout) |
+//! | 413 | `payload_too_large` | a body beyond the [limit](SandboxBuilder::body_limit) |
+//! | 414, 431 | `uri_too_long`, `headers_too_large` | a head of more than 32 KiB or 100 headers |
+//! | 503 | `too_many_connections` | a connection beyond the [limit](SandboxBuilder::max_connections) |
+//!
+//! What is no request at all is not recorded.
+//!
 //! # Time
 //!
-//! Rate-limit windows go by a [`Clock`]. With a [`ManualClock`] a test turns the window itself.
+//! Rate-limit windows, faults that last for a time and the `Date` of answers go by a [`Clock`]. With
+//! a [`ManualClock`] a test turns the window itself. Delays pass in tokio's time.
 //!
 //! # As a program
 //!
-//! `cargo run -p intercom-sandbox -- --know-everybody` starts one to point an application at, and
-//! prints a line for every request. The program is behind the feature `program`, on by default; who
-//! needs the library alone does without its dependencies by `default-features = false`.
+//! `cargo run -p intercom-sandbox -- --know-everybody` starts one to point an application at. It
+//! prints the address of its page first, and then every request: a line each, or with `--json` an
+//! object each. `--help` tells the rest: who is known (`--contacts people.json`), what goes wrong
+//! (`--fault '503 for 20%' --seed 7`), and every option of the builder that a person may need. Ctrl-C
+//! and SIGTERM end it once the requests under way are answered.
+//!
+//! The program is behind the feature `program`, on by default; who needs the library alone does
+//! without its dependencies by `default-features = false`.
 
+mod admin;
 mod answer;
 mod api;
+mod apps;
 mod builder;
 mod clock;
+mod closing;
 mod contacts;
+mod duplicates;
 mod event;
 mod event_names;
+mod faults;
+mod follower;
 mod headers;
 mod journal;
 mod json;
+mod open_rules;
+mod page;
 mod rate_limit;
+mod raw_request;
 mod refusal;
 mod reply;
 mod request;
@@ -143,14 +265,17 @@ mod request_id;
 mod rules;
 mod sandbox;
 mod server;
+mod summaries;
 mod sync;
 mod workspace;
 
 pub use answer::Answer;
 pub use builder::{SandboxBuilder, StartError};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use contacts::{Contact, SeedContact};
+pub use contacts::{Contact, Identifier, SeedContact};
 pub use event::ReceivedEvent;
+pub use faults::{ActiveFault, Fault, FaultId, InvalidFault};
+pub use follower::Follower;
 pub use refusal::Problem;
 pub use request::{Outcome, ReceivedRequest};
 pub use sandbox::Sandbox;

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
+use crate::apps::Beyond;
 use crate::reply::Reply;
+use crate::request_id::RequestId;
 
 /// One thing that was wrong with a request: an error of the list that it was answered with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,8 +50,7 @@ pub(crate) struct Refusal {
     problems: Vec<Problem>,
     /// Without `type` and `request_id`, as one of Intercom's answers has been seen.
     bare: bool,
-    /// The method that is allowed instead.
-    allow: Option<&'static str>,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The documented envelope.
@@ -74,43 +75,58 @@ impl Refusal {
     }
 
     pub(crate) fn of(status: StatusCode, problems: Vec<Problem>) -> Self {
-        Self { status, problems, bare: false, allow: None }
+        Self { status, problems, bare: false, headers: Vec::new() }
     }
 
     /// No access token, or not the right one.
-    pub(crate) fn unauthorized() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Access Token Invalid")
+    pub(crate) fn unauthorized(hint: &'static str) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Access Token Invalid").with_hint(hint)
     }
 
     /// The contact is not known.
     pub(crate) fn user_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not_found", "User Not Found")
+        Self::new(StatusCode::NOT_FOUND, "not_found", "User Not Found").with_hint(
+            "No contact has this identifier: create it with POST /contacts, start the sandbox with              it as a contact, or have it know everybody.",
+        )
     }
 
     /// The path is none of the API's. The code is not the one of an unknown contact, so that a
     /// wrong URL is not taken for one.
     pub(crate) fn path_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "api_path_not_found", "The requested path does not exist")
+            .with_hint(
+                "Check the base URL and the path: the API begins at the root, without a version in                  the path and without a slash at the end, as in POST /events.",
+            )
     }
 
     /// The path is the API's, the method is not.
     pub(crate) fn method_not_allowed(allowed: &'static str) -> Self {
-        let mut refusal = Self::new(
+        Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             "method_not_allowed",
             format!("Only {allowed} is allowed here"),
-        );
-        refusal.allow = Some(allowed);
-        refusal
+        )
+        .with_header(header::ALLOW, HeaderValue::from_static(allowed))
+        .with_hint(format!("Send this path with {allowed}."))
     }
 
-    /// The window's budget is spent.
-    pub(crate) fn rate_limited(limit: u32) -> Self {
+    /// The budget of a window is spent.
+    pub(crate) fn rate_limited(beyond: &Beyond) -> Self {
+        let Beyond { limit, wait, of_workspace } = beyond;
+        let advice = "pace requests by X-RateLimit-Remaining and X-RateLimit-Reset";
         Self::new(
             StatusCode::TOO_MANY_REQUESTS,
             "rate_limit_exceeded",
             format!("Exceeded rate limit of {limit} in 10_seconds"),
         )
+        .with_hint(if *of_workspace {
+            format!(
+                "The apps of the workspace have spent what they share, though this app may have \
+                 something left: send nothing for {wait} s, then go on slowly."
+            )
+        } else {
+            format!("Send nothing for {wait} s, until the window ends; {advice}.")
+        })
     }
 
     /// The workspace has its fill of event names. The body is the observed one to the letter: it
@@ -120,9 +136,19 @@ impl Refusal {
             StatusCode::UNPROCESSABLE_ENTITY,
             "422",
             format!("Cannot have more than {limit} active event names"),
+        )
+        .with_hint(
+            "Use a name that is active already and tell its cases apart by metadata; at Intercom \
+             somebody can archive a name, here a sandbox that starts anew has none.",
         );
         refusal.bare = true;
         refusal
+    }
+
+    /// Answers with this header too.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
     }
 
     /// Says what to do about it, where it is about one problem.
@@ -137,19 +163,16 @@ impl Refusal {
         self.problems.into()
     }
 
-    pub(crate) fn to_reply(&self, request_id: &str) -> Reply {
+    pub(crate) fn to_reply(&self, request_id: &RequestId) -> Reply {
         let list = ErrorList {
             kind: (!self.bare).then_some("error.list"),
-            request_id: (!self.bare).then_some(request_id),
+            request_id: (!self.bare).then(|| request_id.as_str()),
             errors: &self.problems,
         };
         // Strings cannot fail to become JSON.
         let body = serde_json::to_vec(&list).unwrap_or_default();
         let mut reply = Reply::of_json(self.status, body.into());
-        if let Some(allowed) = self.allow {
-            let allowed = HeaderValue::from_static(allowed);
-            reply.headers.insert(header::ALLOW, allowed);
-        }
+        reply.headers.extend(self.headers.iter().cloned());
         reply
     }
 }

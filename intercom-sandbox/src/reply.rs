@@ -8,6 +8,9 @@ use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
+/// How many headers most answers have: their request id, the rate limit's three, and their type.
+const USUAL_HEADERS: usize = 5;
+
 /// Status, headers and body.
 pub(crate) struct Reply {
     pub(crate) status: StatusCode,
@@ -18,7 +21,7 @@ pub(crate) struct Reply {
 impl Reply {
     /// An answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { status, headers: HeaderMap::with_capacity(USUAL_HEADERS), body: Bytes::new() }
     }
 
     /// `200` with this as JSON.
@@ -30,7 +33,7 @@ impl Reply {
 
     /// This status with a body that is JSON already.
     pub(crate) fn of_json(status: StatusCode, body: Bytes) -> Self {
-        let mut headers = HeaderMap::new();
+        let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
         headers.insert(header::CONTENT_TYPE, JSON);
         Self { status, headers, body }
     }

@@ -1,14 +1,17 @@
 //! A request as it came in, and how it was answered.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header, request};
-use bytes::{Bytes, BytesMut};
+use axum::http::{Method, request};
+use bytes::Bytes;
 
-use crate::event::{EventData, ReceivedEvent};
+use crate::event::{EventData, Filing, ReceivedEvent};
+use crate::open_rules::OpenRules;
+use crate::raw_request::RawRequest;
 use crate::refusal::Problem;
+use crate::rules;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -40,14 +43,15 @@ struct Inner {
     number: usize,
     received_at: SystemTime,
     method: Method,
-    path: String,
-    query: Option<String>,
-    headers: Box<[(HeaderName, HeaderValue)]>,
-    body: Bytes,
+    raw: RawRequest,
     status: Option<u16>,
     answer: Bytes,
     outcome: Outcome,
-    event: Option<Arc<EventData>>,
+    event: Option<Filing>,
+    /// Read from the body again when somebody asks for it: most events are never looked at.
+    event_data: OnceLock<EventData>,
+    /// The rules that it is read by.
+    rules: Arc<OpenRules>,
     problems: Box<[Problem]>,
     fault: Option<Arc<str>>,
 }
@@ -58,37 +62,51 @@ pub(crate) struct Answered {
     pub(crate) status: Option<u16>,
     pub(crate) body: Bytes,
     pub(crate) outcome: Outcome,
-    pub(crate) event: Option<EventData>,
+    /// Under what its event is filed, where it was answered as accepted.
+    pub(crate) event: Option<Filing>,
     pub(crate) problems: Box<[Problem]>,
     pub(crate) fault: Option<Arc<str>>,
 }
 
+impl Answered {
+    /// Of a request that nobody looked at.
+    pub(crate) fn faulted(fault: Option<Arc<str>>) -> Self {
+        Self {
+            status: None,
+            body: Bytes::new(),
+            outcome: Outcome::Faulted,
+            event: None,
+            problems: Box::default(),
+            fault,
+        }
+    }
+}
+
 /// Everything of a request but its place in the order of arrival.
-pub(crate) struct Draft(Inner);
+pub(crate) struct Draft(Arc<Inner>);
 
 impl Draft {
     pub(crate) fn new(
         received_at: SystemTime,
+        rules: &Arc<OpenRules>,
         parts: &request::Parts,
-        body: &Bytes,
+        body: &[u8],
         answered: Answered,
     ) -> Self {
-        Self(Inner {
+        Self(Arc::new(Inner {
             number: 0,
             received_at,
             method: parts.method.clone(),
-            path: parts.uri.path().to_owned(),
-            query: parts.uri.query().map(str::to_owned),
-            headers: keep(&parts.headers),
-            // A copy, since the original holds on to the whole buffer of its connection.
-            body: Bytes::copy_from_slice(body),
+            raw: RawRequest::new(&parts.uri, &parts.headers, body),
             status: answered.status,
             answer: answered.body,
             outcome: answered.outcome,
-            event: answered.event.map(Arc::new),
+            event: answered.event,
+            event_data: OnceLock::new(),
+            rules: Arc::clone(rules),
             problems: answered.problems,
             fault: answered.fault,
-        })
+        }))
     }
 
     pub(crate) fn outcome(&self) -> Outcome {
@@ -96,8 +114,11 @@ impl Draft {
     }
 
     pub(crate) fn numbered(mut self, number: usize) -> ReceivedRequest {
-        self.0.number = number;
-        ReceivedRequest { inner: Arc::new(self.0) }
+        // Nobody has it yet, so this is always the only one.
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            inner.number = number;
+        }
+        ReceivedRequest { inner: self.0 }
     }
 }
 
@@ -120,12 +141,12 @@ impl ReceivedRequest {
 
     /// The path without the query, `/events` for example.
     pub fn path(&self) -> &str {
-        &self.inner.path
+        self.inner.raw.path()
     }
 
     /// The query without its question mark, where there was one.
     pub fn query(&self) -> Option<&str> {
-        self.inner.query.as_deref()
+        self.inner.raw.query()
     }
 
     /// Whether there was a header of this name; case makes no difference.
@@ -136,21 +157,18 @@ impl ReceivedRequest {
     /// The first header of this name, where it is there and plain text; case makes no difference.
     /// `Authorization` reads `Bearer [redacted]` or the like.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.values(name).next()?.to_str().ok()
+        plain_text(self.values(name).next()?)
     }
 
     /// The names and values of all headers. A value that is not plain text is left out.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.inner
-            .headers
-            .iter()
-            .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        self.inner.raw.headers().filter_map(|(name, value)| Some((name, plain_text(value)?)))
     }
 
     /// The body, byte for byte. Empty where it was beyond the
     /// [body limit](crate::SandboxBuilder::body_limit).
-    pub fn body(&self) -> &Bytes {
-        &self.inner.body
+    pub fn body(&self) -> &[u8] {
+        self.inner.raw.body()
     }
 
     /// The status it was answered with; `None` where the script wanted no answer.
@@ -159,7 +177,7 @@ impl ReceivedRequest {
     }
 
     /// The body it was answered with, which names the reasons where it was refused.
-    pub fn answer(&self) -> &Bytes {
+    pub fn answer(&self) -> &[u8] {
         &self.inner.answer
     }
 
@@ -181,14 +199,19 @@ impl ReceivedRequest {
     /// The event it brought, where it brought one that was answered as accepted:
     /// [`outcome`](Self::outcome) tells whether it was a duplicate.
     pub fn event(&self) -> Option<ReceivedEvent> {
-        Some(ReceivedEvent { data: Arc::clone(self.inner.event.as_ref()?), request: self.clone() })
+        Some(ReceivedEvent { filing: self.inner.event?, request: self.clone() })
     }
 
-    fn values(&self, name: &str) -> impl Iterator<Item = &HeaderValue> {
+    pub(crate) fn event_data(&self) -> &EventData {
+        let read = || rules::event::read_again(self.body(), &self.inner.rules);
+        self.inner.event_data.get_or_init(read)
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.inner
-            .headers
-            .iter()
-            .filter(move |(key, _)| key.as_str().eq_ignore_ascii_case(name))
+            .raw
+            .headers()
+            .filter(move |(key, _)| key.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 }
@@ -199,43 +222,17 @@ impl fmt::Debug for ReceivedRequest {
             .field("number", &self.number())
             .field("method", &self.method())
             .field("path", &self.path())
-            .field("headers", &self.inner.headers)
-            .field("body", self.body())
+            .field("headers", &self.headers().collect::<Vec<_>>())
+            .field("body", &String::from_utf8_lossy(self.body()))
             .field("status", &self.status())
             .field("outcome", &self.outcome())
-            .field("answer", self.answer())
+            .field("answer", &String::from_utf8_lossy(self.answer()))
             .finish_non_exhaustive()
     }
 }
 
-/// The headers without the credentials, and with values of their own: the originals hold on to the
-/// whole buffer of their connection, many times their size.
-fn keep(headers: &HeaderMap) -> Box<[(HeaderName, HeaderValue)]> {
-    const CREDENTIALS: [HeaderName; 2] = [header::AUTHORIZATION, header::PROXY_AUTHORIZATION];
-
-    let mut copies = BytesMut::with_capacity(headers.values().map(HeaderValue::len).sum());
-    let mut copy = |value: &HeaderValue| {
-        copies.extend_from_slice(value.as_bytes());
-        // The bytes were a header's before, so this does not fail.
-        HeaderValue::from_maybe_shared(copies.split().freeze()).unwrap_or_else(|_| value.clone())
-    };
-    headers
-        .iter()
-        .map(|(name, value)| {
-            let kept = if CREDENTIALS.contains(name) { redact(value) } else { copy(value) };
-            (name.clone(), kept)
-        })
-        .collect()
-}
-
-/// What is kept of a credential: its scheme, where it is a known one.
-fn redact(credential: &HeaderValue) -> HeaderValue {
-    let scheme = credential.as_bytes().split(|&byte| byte == b' ').next().unwrap_or_default();
-    HeaderValue::from_static(if scheme.eq_ignore_ascii_case(b"bearer") {
-        "Bearer [redacted]"
-    } else if scheme.eq_ignore_ascii_case(b"basic") {
-        "Basic [redacted]"
-    } else {
-        "[redacted]"
-    })
+/// A header's value where it is plain text, which is what HTTP promises and does not enforce.
+fn plain_text(value: &[u8]) -> Option<&str> {
+    let plain = value.iter().all(|byte| *byte == b'\t' || (b' '..=b'~').contains(byte));
+    std::str::from_utf8(value).ok().filter(|_| plain)
 }

@@ -6,29 +6,53 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Hexadecimal digits of what the ids of one sandbox begin with, and of all of an id.
+const PREFIX: usize = 8;
+const DIGITS: usize = 20;
 
 /// Gives out the ids of one sandbox.
 pub(crate) struct RequestIds {
     /// Random, so that two sandboxes in one log can be told apart.
-    prefix: u32,
+    prefix: u64,
     next: AtomicU64,
 }
 
+/// The id of a request.
+pub(crate) struct RequestId(HeaderValue);
+
 impl RequestIds {
     pub(crate) fn new() -> Self {
-        Self { prefix: RandomState::new().hash_one(0) as u32, next: AtomicU64::new(1) }
+        Self { prefix: RandomState::new().hash_one(0), next: AtomicU64::new(1) }
     }
 
-    pub(crate) fn draw(&self) -> String {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
-        format!("{:08x}{number:012x}", self.prefix)
+    pub(crate) fn draw(&self) -> RequestId {
+        let mut id = [0; DIGITS];
+        let (prefix, number) = id.split_at_mut(PREFIX);
+        write_hexadecimal(prefix, self.prefix);
+        write_hexadecimal(number, self.next.fetch_add(1, Ordering::Relaxed));
+        // Digits make a header, so this does not fail.
+        RequestId(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("")))
     }
 }
 
-/// Writes the id into its header.
-pub(crate) fn write(id: &str, headers: &mut HeaderMap) {
-    if let Ok(value) = HeaderValue::from_str(id) {
-        headers.insert(X_REQUEST_ID, value);
+impl RequestId {
+    pub(crate) fn as_str(&self) -> &str {
+        self.0.to_str().unwrap_or_default()
+    }
+
+    /// Writes the id into its header.
+    pub(crate) fn write_to(&self, headers: &mut HeaderMap) {
+        headers.insert(X_REQUEST_ID, self.0.clone());
+    }
+}
+
+/// Writes the lowest digits of a number, by hand: every request has one, and formatting takes several
+/// times as long.
+fn write_hexadecimal(digits: &mut [u8], mut number: u64) {
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdef"[(number & 0xf) as usize];
+        number >>= 4;
     }
 }

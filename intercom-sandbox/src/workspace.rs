@@ -1,31 +1,46 @@
 //! The one workspace that a sandbox stands for: everything that lives longer than a request.
 
-use crate::answer::Script;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::apps::Apps;
 use crate::clock::{Clock, unix_seconds};
+use crate::closing::Closing;
 use crate::contacts::Directory;
+use crate::duplicates::Duplicates;
 use crate::event_names::EventNames;
-use crate::headers::Credentials;
+use crate::faults::{ActiveFault, Fault, Faults};
 use crate::journal::Journal;
-use crate::rate_limit::RateLimit;
+use crate::open_rules::OpenRules;
 use crate::request_id::RequestIds;
+use crate::summaries::Summaries;
 
 pub(crate) struct Workspace {
-    pub(crate) credentials: Credentials,
+    /// Where it listens, without a slash at the end.
+    pub(crate) url: String,
+    pub(crate) apps: Apps,
     pub(crate) settings: Settings,
+    /// Shared with the requests that are kept, whose events are read by them again.
+    pub(crate) rules: Arc<OpenRules>,
     pub(crate) clock: Box<dyn Clock>,
     pub(crate) contacts: Directory,
     pub(crate) event_names: EventNames,
-    pub(crate) rate_limit: RateLimit,
+    pub(crate) duplicates: Duplicates,
+    pub(crate) summaries: Summaries,
     pub(crate) request_ids: RequestIds,
-    pub(crate) script: Script,
+    pub(crate) faults: Faults,
     pub(crate) journal: Journal,
+    pub(crate) closing: Closing,
 }
 
 /// What was settled in the builder and is only read from then on.
 pub(crate) struct Settings {
     pub(crate) region: String,
     pub(crate) body_limit: usize,
-    pub(crate) metadata_keys: usize,
+    /// How long a body may take.
+    pub(crate) body_timeout: Duration,
+    /// Whether `Date` goes by the clock, since that is not the machine's.
+    pub(crate) dates_by_clock: bool,
     /// Whether an ambiguous contact is answered with 400 in the place of 409.
     pub(crate) ambiguous_contact_is_400: bool,
 }
@@ -34,5 +49,35 @@ impl Workspace {
     /// The time it is, in Unix seconds.
     pub(crate) fn now(&self) -> u64 {
         unix_seconds(self.clock.now())
+    }
+
+    /// Lets a fault stand from now on.
+    ///
+    /// # Panics
+    /// If it contradicts itself.
+    pub(crate) fn inject(&self, fault: Fault) -> ActiveFault {
+        let active = self.faults.inject(fault, self.clock.now());
+        self.apply_lowered_limits();
+        active
+    }
+
+    /// Lifts the faults that are chosen, and says how many they were.
+    pub(crate) fn lift(&self, chosen: impl Fn(&ActiveFault) -> bool) -> usize {
+        let lifted = self.faults.lift(chosen);
+        self.apply_lowered_limits();
+        lifted
+    }
+
+    /// Forgets what was received and counted, and the answers that wait for their requests.
+    pub(crate) fn clear(&self) {
+        self.faults.lift(ActiveFault::is_scripted_answer);
+        self.journal.clear();
+        self.duplicates.clear();
+        self.summaries.clear();
+    }
+
+    /// Sets the limits of the apps to what the faults want of them at this moment.
+    pub(crate) fn apply_lowered_limits(&self) {
+        self.apps.set_ceiling(self.faults.rate_limit(self.clock.now()));
     }
 }

@@ -1,14 +1,30 @@
-//! The body of a request, as far as it is worth reading.
+//! The body of a request, as far as it is worth reading, and as long as it is worth waiting for.
 
-use axum::body::{Body, Bytes};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
 use axum::http::StatusCode;
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
+use hyper::body::Body;
 
 use crate::refusal::Refusal;
 
-pub(super) enum ReadBody {
+/// How much of a body is read beyond the limit, so that its client gets an answer: a connection that
+/// is closed on what was sent takes the answer with it.
+const DRAIN: usize = 8 << 20;
+
+/// A body, or why there is none.
+pub(crate) enum ReadBody {
     Whole(Bytes),
-    TooLarge,
+    /// More of it than is allowed.
+    TooLarge {
+        unread: bool,
+    },
+    /// It did not come in time.
+    TooSlow,
     /// The client broke off.
     Broken,
 }
@@ -17,35 +33,67 @@ impl ReadBody {
     /// All of it.
     ///
     /// # Errors
-    /// `413` where it is beyond the limit, `400` where the client broke off.
-    pub(super) fn whole(&self) -> Result<&Bytes, Refusal> {
+    /// `413` where it is beyond the limit, `408` where it did not come in time, `400` where the
+    /// client broke off.
+    pub(crate) fn whole(&self) -> Result<&Bytes, Refusal> {
         match self {
             Self::Whole(body) => Ok(body),
-            Self::TooLarge => Err(Refusal::new(
+            Self::TooLarge { .. } => Err(Refusal::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload_too_large",
                 "The body is too large",
+            )
+            .with_hint("Send less: an event has few keys, and short strings.")),
+            Self::TooSlow => Err(Refusal::new(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The body did not come in time",
+            )
+            .with_hint(
+                "Send as many bytes of the body as Content-Length says, and without a pause.",
             )),
             Self::Broken => Err(Refusal::new(
                 StatusCode::BAD_REQUEST,
                 "bad_request",
                 "The body ended too early",
+            )
+            .with_hint(
+                "Send the whole body: as long as Content-Length says, or chunked to its end.",
             )),
         }
     }
 
     /// What is kept of it in the records.
-    pub(super) fn kept(&self) -> Bytes {
+    pub(super) fn kept(&self) -> &[u8] {
         match self {
-            Self::Whole(body) => body.clone(),
-            Self::TooLarge | Self::Broken => Bytes::new(),
+            Self::Whole(body) => body,
+            Self::TooLarge { .. } | Self::TooSlow | Self::Broken => &[],
         }
+    }
+
+    /// Whether some of it is still to come, so that the connection cannot serve another request.
+    pub(super) fn is_unread(&self) -> bool {
+        matches!(self, Self::TooLarge { unread: true } | Self::TooSlow)
     }
 }
 
-/// Reads a body to its end, and keeps no more of it than the limit. What is beyond is read all the
-/// same, so that the client gets its answer and not a connection closed under its hands.
-pub(super) async fn read(mut body: Body, limit: usize) -> ReadBody {
+/// Reads a body to its end, and keeps no more of it than the limit.
+pub(crate) async fn read<B>(body: B, limit: usize, timeout: Duration) -> ReadBody
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut reading = pin!(read_all(body, limit));
+    // Most bodies are there already, and for those no timer is set.
+    match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
+        Poll::Ready(body) => body,
+        Poll::Pending => tokio::time::timeout(timeout, reading).await.unwrap_or(ReadBody::TooSlow),
+    }
+}
+
+async fn read_all<B>(mut body: B, limit: usize) -> ReadBody
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     let mut size = 0;
@@ -57,6 +105,9 @@ pub(super) async fn read(mut body: Body, limit: usize) -> ReadBody {
             continue;
         };
         size += data.len();
+        if size > limit.saturating_add(DRAIN) {
+            return ReadBody::TooLarge { unread: true };
+        }
         if size > limit {
             rest = Vec::new();
         } else if first.is_empty() {
@@ -67,7 +118,7 @@ pub(super) async fn read(mut body: Body, limit: usize) -> ReadBody {
         }
     }
     if size > limit {
-        return ReadBody::TooLarge;
+        return ReadBody::TooLarge { unread: false };
     }
     if rest.is_empty() {
         return ReadBody::Whole(first);

@@ -5,7 +5,8 @@ use serde_json::json;
 use crate::reply::Reply;
 use crate::workspace::Workspace;
 
-/// The admin whose token it is, with the app.
+/// The admin whose token it is, with the app: as Intercom's description of version 2.16 has it. All
+/// tokens are of one workspace, which is what Intercom calls an app here.
 pub(super) fn get(workspace: &Workspace) -> Reply {
     Reply::json(&json!({
         "type": "admin",
@@ -15,7 +16,7 @@ pub(super) fn get(workspace: &Workspace) -> Reply {
         "email_verified": true,
         "app": {
             "type": "app",
-            "id_code": workspace.credentials.app_id,
+            "id_code": workspace.apps.first().credentials.app_id,
             "name": "Sandbox",
             "created_at": 0,
             "secure": false,
@@ -23,6 +24,7 @@ pub(super) fn get(workspace: &Workspace) -> Reply {
             "timezone": "UTC",
             "region": workspace.settings.region,
         },
+        "avatar": {"type": "avatar", "image_url": "https://sandbox.example/admin.png"},
         "has_inbox_seat": true,
     }))
 }

@@ -2,6 +2,7 @@
 
 use axum::http::{Method, request};
 
+use super::contacts;
 use crate::refusal::Refusal;
 
 /// The endpoints, with what their paths say.
@@ -9,8 +10,12 @@ use crate::refusal::Refusal;
 pub(crate) enum Endpoint {
     /// `POST /events`
     CreateEvent,
-    /// `POST /contacts`
-    CreateContact,
+    /// `GET /events`
+    ListEvents,
+    /// `POST /events/summaries`
+    CreateSummaries,
+    /// `/contacts`, and all that is below it
+    Contacts(contacts::Call),
     /// `GET /me`
     Me,
 }
@@ -18,15 +23,23 @@ pub(crate) enum Endpoint {
 /// Finds the endpoint of a method and a path.
 pub(super) fn route(parts: &request::Parts) -> Result<Endpoint, Refusal> {
     let path = parts.uri.path();
+    if let Some(rest) = path.strip_prefix("/contacts")
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        return contacts::route(rest, &parts.method).map(Endpoint::Contacts);
+    }
     let mut segments = path.strip_prefix('/').unwrap_or(path).split('/');
     let path = [segments.next(), segments.next(), segments.next(), segments.next()];
     let only = |methods| Err(Refusal::method_not_allowed(methods));
     match (path, &parts.method) {
         ([Some("events"), None, ..], &Method::POST) => Ok(Endpoint::CreateEvent),
-        ([Some("events"), None, ..], _) => only("POST"),
+        ([Some("events"), None, ..], &Method::GET) => Ok(Endpoint::ListEvents),
+        ([Some("events"), None, ..], _) => only("GET, POST"),
 
-        ([Some("contacts"), None, ..], &Method::POST) => Ok(Endpoint::CreateContact),
-        ([Some("contacts"), None, ..], _) => only("POST"),
+        ([Some("events"), Some("summaries"), None, ..], &Method::POST) => {
+            Ok(Endpoint::CreateSummaries)
+        }
+        ([Some("events"), Some("summaries"), None, ..], _) => only("POST"),
 
         ([Some("me"), None, ..], &Method::GET) => Ok(Endpoint::Me),
         ([Some("me"), None, ..], _) => only("GET"),

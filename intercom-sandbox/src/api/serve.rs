@@ -1,23 +1,26 @@
 //! What the API answers by its own rules: the checks, one after the other, and then the endpoint.
 
-use axum::http::{HeaderMap, request};
+use axum::http::{HeaderValue, header, request};
 
 use super::body::ReadBody;
 use super::route::Endpoint;
 use super::{contacts, events, me};
-use crate::event::EventData;
+use crate::apps::Beyond;
+use crate::event::Filing;
 use crate::headers::{check_accept, check_content_type, check_version};
+use crate::rate_limit::Budget;
 use crate::refusal::{Problem, Refusal};
 use crate::reply::Reply;
 use crate::request::Outcome;
-use crate::request_id;
+use crate::request_id::RequestId;
 use crate::workspace::Workspace;
 
 /// An answer, and what the records keep beside it.
 pub(super) struct Served {
     pub(super) reply: Reply,
     pub(super) outcome: Outcome,
-    pub(super) event: Option<EventData>,
+    /// Under what its event is filed, where it was answered as accepted.
+    pub(super) event: Option<Filing>,
     pub(super) problems: Box<[Problem]>,
 }
 
@@ -28,11 +31,11 @@ impl Served {
     }
 
     /// The answer to an event that was accepted, or ignored in silence.
-    pub(super) fn event(reply: Reply, outcome: Outcome, event: EventData) -> Self {
+    pub(super) fn event(reply: Reply, outcome: Outcome, event: Filing) -> Self {
         Self { reply, outcome, event: Some(event), problems: Box::default() }
     }
 
-    fn refused(refusal: Refusal, request_id: &str) -> Self {
+    fn refused(refusal: Refusal, request_id: &RequestId) -> Self {
         Self {
             reply: refusal.to_reply(request_id),
             outcome: Outcome::Refused,
@@ -48,47 +51,52 @@ pub(super) fn serve(
     endpoint: Result<Endpoint, Refusal>,
     parts: &request::Parts,
     body: &ReadBody,
-    request_id: &str,
+    request_id: &RequestId,
 ) -> Served {
-    let mut headers = HeaderMap::new();
-    request_id::write(request_id, &mut headers);
-    let mut served = check(workspace, endpoint, parts, &mut headers)
+    let (budget, checked) = check(workspace, endpoint, parts);
+    let mut served = checked
         .and_then(|endpoint| dispatch(workspace, &endpoint, parts, body))
         .unwrap_or_else(|refusal| Served::refused(refusal, request_id));
-    served.reply.headers.extend(headers);
+    let headers = &mut served.reply.headers;
+    request_id.write_to(headers);
+    if let Some(budget) = budget {
+        budget.write_to(headers);
+    }
     served
 }
 
-/// The checks that no endpoint goes without. Intercom does not document their order. This one goes
-/// from the outside to the inside: where to, who, how often, in which form, and last what.
+/// The checks that no endpoint goes without, and what is left of the app's window. Intercom does not
+/// document their order. This one goes from the outside to the inside: where to, who, how often, in
+/// which form, and last what.
 fn check(
     workspace: &Workspace,
     endpoint: Result<Endpoint, Refusal>,
     parts: &request::Parts,
-    answer_headers: &mut HeaderMap,
-) -> Result<Endpoint, Refusal> {
-    let clock = &*workspace.clock;
-    // A request that is nobody's, or goes nowhere, does not spend the app's budget.
-    let checked = endpoint.and_then(|endpoint| {
-        workspace.credentials.check(&parts.headers)?;
-        Ok(endpoint)
-    });
-    let budget = match checked {
-        Ok(_) => workspace.rate_limit.take(clock),
-        Err(_) => workspace.rate_limit.look(clock),
+) -> (Option<Budget>, Result<Endpoint, Refusal>) {
+    let (apps, clock, rules) = (&workspace.apps, &*workspace.clock, &workspace.rules);
+    let admitted = endpoint.and_then(|endpoint| Ok((endpoint, apps.identify(&parts.headers)?)));
+    let (endpoint, app) = match admitted {
+        Ok(admitted) => admitted,
+        // A request that is nobody's, or goes nowhere, does not spend a budget.
+        Err(refusal) => return (apps.first().rate_limit.look(clock), Err(refusal)),
     };
-    if let Some(budget) = &budget {
-        budget.write_to(answer_headers);
+    let spent = apps.spend(app, clock);
+    let checked = match spent.beyond {
+        Some(beyond) => Err(rate_limited(&beyond, rules.retry_after)),
+        None => check_version(&parts.headers)
+            .and_then(|()| check_accept(&parts.headers, rules.missing_accept_is_404))
+            .map(|()| endpoint),
+    };
+    (spent.budget, checked)
+}
+
+fn rate_limited(beyond: &Beyond, retry_after: bool) -> Refusal {
+    let refusal = Refusal::rate_limited(beyond);
+    if retry_after {
+        refusal.with_header(header::RETRY_AFTER, HeaderValue::from(beyond.wait))
+    } else {
+        refusal
     }
-    let endpoint = checked?;
-    if let Some(budget) = budget
-        && !budget.granted
-    {
-        return Err(Refusal::rate_limited(budget.limit));
-    }
-    check_version(&parts.headers)?;
-    check_accept(&parts.headers)?;
-    Ok(endpoint)
 }
 
 fn dispatch(
@@ -103,7 +111,9 @@ fn dispatch(
     };
     match endpoint {
         Endpoint::Me => Ok(Served::of(me::get(workspace))),
-        Endpoint::CreateContact => Ok(Served::of(contacts::create(workspace, json()?)?)),
+        Endpoint::Contacts(call) => Ok(Served::of(contacts::answer(workspace, call, parts, json)?)),
         Endpoint::CreateEvent => events::create(workspace, json()?),
+        Endpoint::ListEvents => Ok(Served::of(events::list(workspace, parts)?)),
+        Endpoint::CreateSummaries => Ok(Served::of(events::create_summaries(workspace, json()?)?)),
     }
 }

@@ -1,45 +1,253 @@
-//! What Intercom wants of a contact that is to be created.
+//! What Intercom wants of a contact that is to be created or changed.
 
-use super::{Findings, Member, Members};
-use crate::contacts::Role;
+use serde_json::Value;
+
+use super::event::MILLISECONDS_FROM;
+use super::{Findings, Members};
+use crate::contacts::{Change, Changes, Role};
 use crate::json::Json;
 use crate::refusal::Refusal;
 
-/// A contact that does not exist yet.
-pub(crate) struct NewContact {
-    pub(crate) role: Role,
-    pub(crate) external_id: Option<String>,
-    pub(crate) email: Option<String>,
-    pub(crate) name: Option<String>,
-}
+/// How long the text of a custom attribute can be, in characters; a limit of Intercom's.
+const LONGEST_ATTRIBUTE: usize = 255;
 
-/// Reads a contact out of a body. A user must be told by something, a lead need not.
-pub(crate) fn read(body: &[u8]) -> Result<NewContact, Refusal> {
-    let mut members = Members::parse(body)?;
-    let mut findings = Findings::default();
-    let role = match members.take_text("role", &mut findings) {
-        Member::Absent | Member::Refused => Role::User,
-        Member::Given(role) => match role.as_str() {
-            "user" => Role::User,
-            "lead" => Role::Lead,
-            _ => {
-                findings.malformed("role", format!("role must be user or lead and is {role}"));
-                Role::User
-            }
-        },
-    };
-    let external_id = read_optional("external_id", &mut members, &mut findings);
-    let email = read_optional("email", &mut members, &mut findings);
-    let name = read_optional("name", &mut members, &mut findings).given();
-    if let (Role::User, Member::Absent, Member::Absent) = (role, &external_id, &email) {
-        findings.missing("external_id", "One of external_id and email is required for a user");
+/// How long any other text of a contact can be, in characters. Intercom tells no limit; here there is
+/// one, so that memory has one too.
+const LONGEST_TEXT: usize = 4_096;
+
+/// Reads a new contact out of a body. A user must be told by something, a lead need not. Without a
+/// role it is a user.
+pub(crate) fn read_new(body: &[u8]) -> Result<Changes, Refusal> {
+    let mut reader = Reader::of(body)?;
+    let changes = reader.changes();
+    let is_user = changes.role != Some(Role::Lead);
+    let has_name = |change: &Change<String>| matches!(change, Change::Set(_));
+    if is_user && !has_name(&changes.external_id) && !has_name(&changes.email) {
+        reader.nameless();
     }
-    findings.into_result()?;
-    Ok(NewContact { role, external_id: external_id.given(), email: email.given(), name })
+    reader.findings.into_result()?;
+    Ok(changes)
 }
 
-/// A member of a contact that may be `null`, which stands for absent.
-fn read_optional(key: &str, members: &mut Members, findings: &mut Findings) -> Member<String> {
-    members.members.retain(|(name, value)| name != key || !matches!(value, Json::Null));
-    members.take_text(key, findings)
+/// Reads what is to become of a contact out of a body. What is not there stays as it is, and `null`
+/// takes away.
+pub(crate) fn read_changes(body: &[u8]) -> Result<Changes, Refusal> {
+    let mut reader = Reader::of(body)?;
+    let changes = reader.changes();
+    reader.findings.into_result()?;
+    Ok(changes)
+}
+
+/// Takes members out of a body, and collects what is wrong with them.
+struct Reader {
+    members: Members,
+    findings: Findings,
+    /// Whether an identifier was there, and wrong.
+    wrong_name: bool,
+}
+
+impl Reader {
+    fn of(body: &[u8]) -> Result<Self, Refusal> {
+        let members = Members::parse(body)?;
+        Ok(Self { members, findings: Findings::default(), wrong_name: false })
+    }
+
+    fn changes(&mut self) -> Changes {
+        Changes {
+            role: self.role(),
+            external_id: self.name("external_id"),
+            email: self.name("email"),
+            phone: self.text("phone"),
+            name: self.text("name"),
+            avatar: self.text("avatar"),
+            owner_id: self.owner(),
+            signed_up_at: self.seconds("signed_up_at"),
+            last_seen_at: self.seconds("last_seen_at"),
+            unsubscribed_from_emails: self.flag("unsubscribed_from_emails"),
+            custom_attributes: self.custom_attributes(),
+        }
+    }
+
+    /// One wrong identifier is told once: it may well be meant to be the one that is required.
+    fn nameless(&mut self) {
+        if !self.wrong_name {
+            self.findings
+                .missing("external_id", "One of external_id and email is required for a user")
+                .hint("Send external_id, the application's own id of the user, or an email.");
+        }
+    }
+
+    fn take(&mut self, key: &str) -> Option<Json> {
+        self.members.take(key, &mut self.findings).given()
+    }
+
+    fn wrong_kind(&mut self, key: &str, expected: &str, given: &Json) {
+        self.findings
+            .malformed(key, format!("{key} must be {expected} and is {}", given.kind()))
+            .hint(format!("Send {key} as {expected}, or leave it out."));
+    }
+
+    fn role(&mut self) -> Option<Role> {
+        match self.take("role")? {
+            Json::Null => None,
+            Json::String(role) if role == "user" => Some(Role::User),
+            Json::String(role) if role == "lead" => Some(Role::Lead),
+            Json::String(role) => {
+                self.findings
+                    .malformed("role", format!("role must be user or lead and is {role}"))
+                    .hint("Send user for who signed up, and lead for who did not.");
+                None
+            }
+            other => {
+                self.wrong_kind("role", "a string", &other);
+                None
+            }
+        }
+    }
+
+    /// An identifier: `null` takes it away, but a blank one is a mistake.
+    fn name(&mut self, key: &str) -> Change<String> {
+        let before = self.findings.problems.len();
+        let change = match self.take(key) {
+            Some(Json::String(text)) if text.trim().is_empty() => {
+                self.findings
+                    .missing(key, format!("{key} is blank"))
+                    .hint(format!("Leave {key} out where there is none."));
+                Change::Keep
+            }
+            taken => self.text_of(key, taken),
+        };
+        self.wrong_name |= self.findings.problems.len() > before;
+        change
+    }
+
+    /// A text; a blank one is none.
+    fn text(&mut self, key: &str) -> Change<String> {
+        let taken = self.take(key);
+        self.text_of(key, taken)
+    }
+
+    fn text_of(&mut self, key: &str, taken: Option<Json>) -> Change<String> {
+        match taken {
+            None => Change::Keep,
+            Some(Json::Null) => Change::Clear,
+            Some(Json::String(text)) if text.trim().is_empty() => Change::Clear,
+            Some(Json::String(text)) => {
+                self.check_length(key, &text, LONGEST_TEXT);
+                Change::Set(text)
+            }
+            Some(other) => {
+                self.wrong_kind(key, "a string", &other);
+                Change::Keep
+            }
+        }
+    }
+
+    /// An admin's id: a string in the newest version of the API, and an integer in the older ones.
+    fn owner(&mut self) -> Change<String> {
+        const KEY: &str = "owner_id";
+        match self.take(KEY) {
+            Some(Json::Number(number)) if number.is_u64() => Change::Set(number.to_string()),
+            taken => self.text_of(KEY, taken),
+        }
+    }
+
+    fn seconds(&mut self, key: &str) -> Change<i64> {
+        match self.take(key) {
+            None => Change::Keep,
+            Some(Json::Null) => Change::Clear,
+            Some(Json::Number(number)) if number.is_i64() || number.is_u64() => {
+                let seconds =
+                    number.as_i64().filter(|seconds| seconds.unsigned_abs() < MILLISECONDS_FROM);
+                match seconds {
+                    Some(seconds) => Change::Set(seconds),
+                    None => {
+                        self.findings
+                            .broken_rule(
+                                key,
+                                format!(
+                                    "{key} is in milliseconds' range: it must be Unix time in seconds"
+                                ),
+                            )
+                            .hint("Divide it by 1000, and send what is before the point.");
+                        Change::Keep
+                    }
+                }
+            }
+            Some(other) => {
+                self.wrong_kind(key, "an integer of Unix seconds", &other);
+                Change::Keep
+            }
+        }
+    }
+
+    fn flag(&mut self, key: &str) -> Option<bool> {
+        match self.take(key)? {
+            Json::Null => None,
+            Json::Bool(flag) => Some(flag),
+            other => {
+                self.wrong_kind(key, "a boolean", &other);
+                None
+            }
+        }
+    }
+
+    /// Which custom attributes there can be is settled in a workspace of Intercom; here there can be
+    /// any.
+    fn custom_attributes(&mut self) -> Vec<(String, Option<Value>)> {
+        const KEY: &str = "custom_attributes";
+        let attributes = match self.take(KEY) {
+            None | Some(Json::Null) => return Vec::new(),
+            Some(Json::Object(attributes)) => attributes,
+            Some(other) => {
+                self.wrong_kind(KEY, "an object", &other);
+                return Vec::new();
+            }
+        };
+        for (name, value) in &attributes {
+            let field = format!("{KEY}.{name}");
+            if name.trim().is_empty() || name.contains(['.', '$']) {
+                self.findings
+                    .broken_rule(&field, format!("{field} must have a name without . and $"))
+                    .hint("Rename the attribute, with an underscore for example.");
+            }
+            match value {
+                Json::String(text) => self.check_length(&field, text, LONGEST_ATTRIBUTE),
+                Json::Array(_) | Json::Object(_) => {
+                    self.findings
+                        .malformed(
+                            &field,
+                            format!(
+                                "{field} must be a string, a number or a boolean and is {}",
+                                value.kind()
+                            ),
+                        )
+                        .hint(
+                            "Nest nothing in it: give each part an attribute of its own. The \
+                             sandbox has no custom objects, whose ids Intercom takes in an array.",
+                        );
+                }
+                Json::Null | Json::Bool(_) | Json::Number(_) => {}
+            }
+        }
+        attributes
+            .into_iter()
+            .map(|(name, value)| match value {
+                Json::Null => (name, None),
+                value => (name, Some(Value::from(value))),
+            })
+            .collect()
+    }
+
+    fn check_length(&mut self, field: &str, text: &str, longest: usize) {
+        let length = text.chars().count();
+        if length > longest {
+            self.findings
+                .broken_rule(
+                    field,
+                    format!("{field} is {length} characters long and can have {longest}"),
+                )
+                .hint(format!("Cut it at {longest} characters."));
+        }
+    }
 }

@@ -1,111 +1,179 @@
 //! What Intercom wants of an event.
 
-use serde_json::Value;
+use std::time::Duration;
 
-use super::{Findings, Member, Members, metadata};
+use super::metadata::Metadata;
+use super::wanted::Wanted;
+use super::{Findings, Member, metadata};
+use crate::clock::{Clock, unix_seconds};
 use crate::event::EventData;
 use crate::json::Json;
+use crate::open_rules::OpenRules;
 use crate::refusal::Refusal;
 
 /// From here on a `created_at` is taken for milliseconds, which Intercom has refused: read as
 /// seconds it lies beyond the year 5138, read as milliseconds in 1973 or later.
-const MILLISECONDS_FROM: u64 = 100_000_000_000;
+pub(super) const MILLISECONDS_FROM: u64 = 100_000_000_000;
 
-/// Reads an event out of a body. Metadata keys beyond the limit are dropped in silence, in the order
-/// sent, as Intercom does it; they have to keep the rules all the same.
-pub(crate) fn read(body: &[u8], metadata_limit: usize) -> Result<EventData, Refusal> {
-    let mut members = Members::parse(body)?;
+/// What an event is made of. Intercom ignores the rest.
+const MEMBERS: [&str; 6] = ["event_name", "created_at", "id", "user_id", "email", "metadata"];
+
+type EventMembers = Wanted<{ MEMBERS.len() }>;
+
+/// Reads an event out of a body. The clock is that by which bounds of `created_at` go.
+pub(crate) fn read(
+    body: &[u8],
+    rules: &OpenRules,
+    clock: &dyn Clock,
+) -> Result<EventData, Refusal> {
     let mut findings = Findings::default();
+    let event = parse(body, rules, Some(clock), &mut findings)?;
+    findings.into_result()?;
+    Ok(event)
+}
 
-    let name = read_name(&mut members, &mut findings);
-    let created_at = read_created_at(&mut members, &mut findings);
+/// Reads an event out of a body that was accepted.
+pub(crate) fn read_again(body: &[u8], rules: &OpenRules) -> EventData {
+    parse(body, rules, None, &mut Findings::default()).unwrap_or_default()
+}
 
-    let contact_id = members.take_text("id", &mut findings);
-    let user_id = members.take_text("user_id", &mut findings);
-    let email = members.take_text("email", &mut findings);
+fn parse(
+    body: &[u8],
+    rules: &OpenRules,
+    clock: Option<&dyn Clock>,
+    findings: &mut Findings,
+) -> Result<EventData, Refusal> {
+    let mut members = Wanted::parse(body, &MEMBERS)?;
+
+    let name = read_name(&mut members, rules, findings);
+    let created_at = read_created_at(&mut members, rules, clock, findings);
+
+    let contact_id = members.take_text("id", findings);
+    let user_id = members.take_text("user_id", findings);
+    let email = members.take_text("email", findings);
     if let (Member::Absent, Member::Absent, Member::Absent) = (&contact_id, &user_id, &email) {
-        findings.missing("user_id", "One of id, user_id and email is required");
+        findings.missing("user_id", "One of id, user_id and email is required").hint(
+            "Say whose event it is, by one of these members: `\"user_id\": \"42\"`, for example.",
+        );
     }
 
-    let metadata = read_metadata(&mut members, &mut findings);
+    let metadata = read_metadata(&mut members, rules, findings);
 
-    findings.into_result()?;
-    let (metadata, dropped_keys) = keep(metadata, metadata_limit);
     Ok(EventData {
         name,
         created_at,
         contact_id: contact_id.given(),
         user_id: user_id.given(),
         email: email.given(),
-        metadata,
-        dropped_keys,
+        metadata: metadata.kept,
+        dropped_keys: metadata.dropped,
     })
 }
 
 /// Intercom files names with `.` and `$` turned into `-`.
-fn read_name(members: &mut Members, findings: &mut Findings) -> String {
+fn read_name(members: &mut EventMembers, rules: &OpenRules, findings: &mut Findings) -> String {
+    const PUNCTUATION: [char; 2] = ['.', '$'];
     match members.take_text("event_name", findings) {
-        Member::Given(name) => name.replace(['.', '$'], "-"),
+        Member::Given(name) if rules.fold_punctuation && name.contains(PUNCTUATION) => {
+            name.replace(PUNCTUATION, "-")
+        }
+        Member::Given(name) => name,
         Member::Refused => String::new(),
         Member::Absent => {
-            findings.missing("event_name", "event_name is required");
+            findings
+                .missing("event_name", "event_name is required")
+                .hint("Say what happened, by a noun and a verb in the past: `project_created`, for example.");
             String::new()
         }
     }
 }
 
-fn read_created_at(members: &mut Members, findings: &mut Findings) -> i64 {
+fn read_created_at(
+    members: &mut EventMembers,
+    rules: &OpenRules,
+    clock: Option<&dyn Clock>,
+    findings: &mut Findings,
+) -> i64 {
     const FIELD: &str = "created_at";
     const IN_MILLISECONDS: &str =
         "created_at is in milliseconds' range: it must be Unix time in seconds";
+    const DIVIDE: &str = "Divide milliseconds by 1000, and cut the fraction off.";
+    const IN_SECONDS: &str = "Send when it happened in whole Unix seconds, without quotes: `\"created_at\": 1700000000`.";
     match members.take(FIELD, findings) {
         Member::Refused => {}
-        Member::Absent => findings.missing(FIELD, "created_at is required"),
+        Member::Absent => {
+            findings.missing(FIELD, "created_at is required").hint(IN_SECONDS);
+        }
         Member::Given(Json::Number(number)) => {
             if let Some(seconds) = number.as_i64() {
                 if seconds.unsigned_abs() < MILLISECONDS_FROM {
+                    if let Some(clock) = clock {
+                        check_bounds(seconds, rules, clock, findings);
+                    }
                     return seconds;
                 }
-                findings.broken_rule(FIELD, IN_MILLISECONDS);
+                findings.broken_rule(FIELD, IN_MILLISECONDS).hint(DIVIDE);
             } else if number.is_u64() {
-                findings.broken_rule(FIELD, IN_MILLISECONDS);
+                findings.broken_rule(FIELD, IN_MILLISECONDS).hint(DIVIDE);
             } else {
-                findings.malformed(
-                    FIELD,
-                    format!("created_at must be an integer of seconds and is {number}"),
-                );
+                findings
+                    .malformed(
+                        FIELD,
+                        format!("created_at must be an integer of seconds and is {number}"),
+                    )
+                    .hint("Cut the fraction off: a rounded time can lie in the future.");
             }
         }
-        Member::Given(other) => findings.malformed(
-            FIELD,
-            format!("created_at must be an integer of seconds and is {}", other.kind()),
-        ),
+        Member::Given(other) => {
+            findings
+                .malformed(
+                    FIELD,
+                    format!("created_at must be an integer of seconds and is {}", other.kind()),
+                )
+                .hint(IN_SECONDS);
+        }
     }
     0
 }
 
-fn read_metadata(members: &mut Members, findings: &mut Findings) -> Vec<(String, Json)> {
-    match members.take("metadata", findings) {
-        Member::Absent | Member::Refused => Vec::new(),
-        Member::Given(Json::Object(metadata)) => {
-            metadata::check(&metadata, findings);
-            metadata
-        }
-        Member::Given(other) => {
-            findings.malformed(
-                "metadata",
-                format!("metadata must be an object and is {}", other.kind()),
-            );
-            Vec::new()
-        }
+fn check_bounds(created_at: i64, rules: &OpenRules, clock: &dyn Clock, findings: &mut Findings) {
+    const HINT: &str = "Check the sender's clock, or start the sandbox with a wider bound: Intercom \
+                        tells none.";
+    // Without a bound the clock is not asked.
+    let now = || i64::try_from(unix_seconds(clock.now())).unwrap_or(i64::MAX);
+    let seconds = |bound: Duration| i64::try_from(bound.as_secs()).unwrap_or(i64::MAX);
+    if let Some(age) = rules.oldest_created_at.map(seconds)
+        && created_at < now().saturating_sub(age)
+    {
+        findings
+            .broken_rule("created_at", format!("created_at is more than {age} s in the past"))
+            .hint(HINT);
+    }
+    if let Some(ahead) = rules.furthest_created_at.map(seconds)
+        && created_at > now().saturating_add(ahead)
+    {
+        findings
+            .broken_rule("created_at", format!("created_at is more than {ahead} s in the future"))
+            .hint(HINT);
     }
 }
 
-/// Parts what is kept from the keys that are not.
-fn keep(mut metadata: Vec<(String, Json)>, limit: usize) -> (Vec<(String, Value)>, Vec<String>) {
-    let dropped = metadata.split_off(limit.min(metadata.len()));
-    (
-        metadata.into_iter().map(|(key, value)| (key, Value::from(value))).collect(),
-        dropped.into_iter().map(|(key, _)| key).collect(),
-    )
+fn read_metadata(
+    members: &mut EventMembers,
+    rules: &OpenRules,
+    findings: &mut Findings,
+) -> Metadata {
+    match members.take("metadata", findings) {
+        Member::Absent | Member::Refused => Metadata::default(),
+        Member::Given(Json::Object(members)) => metadata::read(members, rules, findings),
+        Member::Given(other) => {
+            findings
+                .malformed(
+                    "metadata",
+                    format!("metadata must be an object and is {}", other.kind()),
+                )
+                .hint("Send an object of keys and values, or leave metadata out.");
+            Metadata::default()
+        }
+    }
 }

@@ -1,16 +1,19 @@
 //! What Intercom wants of metadata: its keys, its values, and the two objects among them.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
+use std::fmt;
+
+use serde_json::Value;
 
 use super::Findings;
 use crate::json::Json;
+use crate::open_rules::OpenRules;
 
 /// Intercom's documented length of a string value, in characters.
 const MAX_CHARACTERS: usize = 255;
 
-/// The characters that Intercom does not allow in a key.
-const FORBIDDEN_IN_KEYS: &[char] =
-    &['.', '$', '~', '`', '!', '@', '#', '%', '^', '&', '*', '\'', '"', '{', '}', '|', '\\', '\0'];
+/// The characters that Intercom does not allow in a key, all of them ASCII: one bit for each.
+const FORBIDDEN_IN_KEYS: u128 = bits(b".$~`!@#%^&*'\"{}|\\\0");
 
 /// Intercom keeps this key for itself.
 const RESERVED_KEY: &str = "type";
@@ -18,112 +21,251 @@ const RESERVED_KEY: &str = "type";
 /// Intercom reads the value of a key that ends so as a date.
 const DATE_SUFFIX: &str = "_date";
 
-pub(super) fn check(metadata: &[(String, Json)], findings: &mut Findings) {
-    let mut seen = HashSet::with_capacity(metadata.len());
+/// Metadata, parted as Intercom parts it.
+#[derive(Default)]
+pub(super) struct Metadata {
+    pub(super) kept: Vec<(String, Value)>,
+    /// The keys that are dropped in silence.
+    pub(super) dropped: Vec<String>,
+}
+
+/// How errors name a key.
+#[derive(Clone, Copy)]
+struct Field<'a>(&'a str);
+
+impl fmt::Display for Field<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "metadata.{}", self.0)
+    }
+}
+
+/// Parts what is kept, in the order sent, from what is dropped. Those that are dropped for their
+/// number have to keep the rules all the same.
+pub(super) fn read(
+    metadata: Vec<(String, Json)>,
+    rules: &OpenRules,
+    findings: &mut Findings,
+) -> Metadata {
+    check_keys(&metadata, findings);
+    let room = metadata.len().min(rules.metadata_keys);
+    let mut read = Metadata { kept: Vec::with_capacity(room), dropped: Vec::new() };
     for (key, value) in metadata {
-        let field = format!("metadata.{key}");
-        // Intercom's keys are case-insensitive.
-        let folded = key.to_lowercase();
-        check_key(key, &folded, &field, findings);
-        check_value(value, &field, findings);
-        if folded.ends_with(DATE_SUFFIX) && !value.is_integer() {
-            findings.broken_rule(
-                &field,
-                format!(
-                    "A key that ends in {DATE_SUFFIX} must hold a date, which is an integer of \
-                     Unix seconds, and holds {}",
-                    value.kind()
-                ),
+        match check_value(value, Field(&key), rules, findings) {
+            Some(value) if read.kept.len() < rules.metadata_keys => {
+                read.kept.push((key, value.into()));
+            }
+            _ => read.dropped.push(key),
+        }
+    }
+    read
+}
+
+fn check_keys(metadata: &[(String, Json)], findings: &mut Findings) {
+    let mut folded_keys = Vec::with_capacity(metadata.len());
+    for (key, value) in metadata {
+        let field = Field(key);
+        let folded = fold(key);
+        if let Some(forbidden) = key.bytes().find(|&byte| is_forbidden(byte)) {
+            let forbidden = forbidden.escape_ascii();
+            findings
+                .broken_rule(field, format!("A key must not contain the character {forbidden}"))
+                .hint("Take the character out of the key, or write an underscore in its place.");
+        }
+        if folded == RESERVED_KEY {
+            findings
+                .broken_rule(field, format!("The key {RESERVED_KEY} is reserved"))
+                .hint("Say in the key what it is the type of: `plan_type`, for example.");
+        }
+        if folded.ends_with(DATE_SUFFIX) && !value.is_integer() && !matches!(value, Json::Null) {
+            findings
+                .broken_rule(
+                    field,
+                    format!(
+                        "A key that ends in {DATE_SUFFIX} must hold a date, which is an integer of \
+                         Unix seconds, and holds {}",
+                        value.kind()
+                    ),
+                )
+                .hint("Send the date in whole Unix seconds, or let the key end in something else.");
+        }
+        folded_keys.push((folded, key));
+    }
+    // Equal ones come to stand side by side, in the order sent. To sort a few costs less than to hash
+    // them.
+    folded_keys.sort_by(|(one, _), (other, _)| one.cmp(other));
+    for pair in folded_keys.windows(2) {
+        let [(before, _), (folded, key)] = pair else { continue };
+        if before == folded {
+            findings
+                .broken_rule(
+                    Field(key),
+                    "The key is there more than once, upper and lower case being the same",
+                )
+                .hint("Send each key once, and do not tell keys apart by upper and lower case.");
+        }
+    }
+}
+
+fn is_forbidden(byte: u8) -> bool {
+    byte.is_ascii() && FORBIDDEN_IN_KEYS >> byte & 1 == 1
+}
+
+const fn bits(ascii: &[u8]) -> u128 {
+    let mut bits = 0;
+    let mut at = 0;
+    while at < ascii.len() {
+        bits |= 1 << ascii[at];
+        at += 1;
+    }
+    bits
+}
+
+/// Intercom's keys are case-insensitive. Most are in lower case already.
+fn fold(key: &str) -> Cow<'_, str> {
+    if key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
+        key.into()
+    } else {
+        key.to_lowercase().into()
+    }
+}
+
+/// The value as it is kept; `None` where it is dropped.
+fn check_value(
+    mut value: Json,
+    field: Field<'_>,
+    rules: &OpenRules,
+    findings: &mut Findings,
+) -> Option<Json> {
+    match &mut value {
+        Json::Number(_) => {}
+        Json::Bool(_) => {
+            if rules.refuse_booleans {
+                findings
+                    .broken_rule(field, "A value must not be a boolean")
+                    .hint("Send a string, \"yes\" for example, or the number 1 or 0.");
+            }
+        }
+        Json::String(text) if rules.cut_long_strings => cut(text),
+        Json::String(text) => check_length(text, field, findings),
+        Json::Null if rules.drop_null_values => return None,
+        Json::Null => {
+            findings
+                .broken_rule(field, "A value must not be null")
+                .hint("Leave the key out where there is no value.");
+        }
+        Json::Object(members) if is_rich_link(members) => check_rich_link(members, field, findings),
+        Json::Object(members) if is_money(members) => check_money(members, field, rules, findings),
+        Json::Array(_) | Json::Object(_) if rules.drop_nested_values => return None,
+        Json::Array(_) => {
+            findings.broken_rule(field, "A value must not be an array").hint(
+                "Send how many there are, or one string that joins them, or an event for each.",
             );
         }
-        if !seen.insert(folded) {
-            findings.broken_rule(
-                &field,
-                "The key is there more than once, upper and lower case being the same",
+        Json::Object(_) => {
+            findings
+                .broken_rule(
+                    field,
+                    "An object must be a rich link of url and value, or a monetary amount of \
+                     amount and currency, with nothing else in it",
+                )
+                .hint("Send what is in the object under keys of its own, `city_name` for example.");
+        }
+    }
+    Some(value)
+}
+
+fn is_rich_link(members: &[(String, Json)]) -> bool {
+    members.len() == 2 && member(members, "url").is_some() && member(members, "value").is_some()
+}
+
+fn is_money(members: &[(String, Json)]) -> bool {
+    members.len() == 2
+        && member(members, "amount").is_some()
+        && member(members, "currency").is_some()
+}
+
+fn member<'a>(members: &'a [(String, Json)], key: &str) -> Option<&'a Json> {
+    members.iter().find_map(|(name, value)| (name == key).then_some(value))
+}
+
+fn check_rich_link(members: &[(String, Json)], field: Field<'_>, findings: &mut Findings) {
+    match member(members, "url") {
+        Some(Json::String(url)) if is_web_address(url) => check_length(url, field, findings),
+        _ => {
+            findings
+                .broken_rule(field, "The url of a rich link must be an http or https address")
+                .hint("Send the whole address, as in https://example.com/orders/7.");
+        }
+    }
+    match member(members, "value") {
+        Some(Json::String(text)) => check_length(text, field, findings),
+        other => {
+            let kind = other.map_or("missing", Json::kind);
+            findings
+                .broken_rule(
+                    field,
+                    format!("The value of a rich link must be a string and is {kind}"),
+                )
+                .hint("Send as value the text that is shown for the link.");
+        }
+    }
+}
+
+fn check_money(
+    members: &[(String, Json)],
+    field: Field<'_>,
+    rules: &OpenRules,
+    findings: &mut Findings,
+) {
+    let amount = member(members, "amount").filter(|amount| amount.is_integer());
+    match amount {
+        None => {
+            findings
+                .broken_rule(
+                    field,
+                    "The amount must be an integer, in the smallest unit of its currency",
+                )
+                .hint("Send 349.99 euros as 34999, without quotes and without a fraction.");
+        }
+        Some(Json::Number(amount))
+            if rules.refuse_negative_amounts && amount.as_u64().is_none() =>
+        {
+            findings.broken_rule(field, "The amount must not be negative").hint(
+                "Send the amount without its sign, and say in another key which way it went.",
             );
         }
+        Some(_) => {}
+    }
+    if !matches!(member(members, "currency"), Some(Json::String(code)) if is_currency_code(code)) {
+        findings
+            .broken_rule(field, "The currency must be a code of three letters")
+            .hint("Send the code of ISO 4217, `eur` for example, in one case.");
     }
 }
 
-fn check_key(key: &str, folded: &str, field: &str, findings: &mut Findings) {
-    if let Some(forbidden) = key.chars().find(|c| FORBIDDEN_IN_KEYS.contains(c)) {
-        findings.broken_rule(
-            field,
-            format!("A key must not contain the character {}", forbidden.escape_default()),
-        );
-    }
-    if folded == RESERVED_KEY {
-        findings.broken_rule(field, format!("The key {RESERVED_KEY} is reserved"));
-    }
-}
-
-fn check_value(value: &Json, field: &str, findings: &mut Findings) {
-    match value {
-        Json::Bool(_) | Json::Number(_) => {}
-        Json::String(text) => check_length(text, field, findings),
-        Json::Null => findings.broken_rule(field, "A value must not be null"),
-        Json::Array(_) => findings.broken_rule(field, "A value must not be an array"),
-        Json::Object(members) => check_object(members, field, findings),
-    }
-}
-
-/// An object must be a rich link, `{url, value}`, or a monetary amount, `{amount, currency}`.
-fn check_object(members: &[(String, Json)], field: &str, findings: &mut Findings) {
-    let member =
-        |key: &str| members.iter().find_map(|(name, value)| (name == key).then_some(value));
-    if members.len() == 2 {
-        if let (Some(url), Some(text)) = (member("url"), member("value")) {
-            return check_rich_link(url, text, field, findings);
-        }
-        if let (Some(amount), Some(currency)) = (member("amount"), member("currency")) {
-            return check_money(amount, currency, field, findings);
-        }
-    }
-    findings.broken_rule(
-        field,
-        "An object must be a rich link of url and value, or a monetary amount of amount and \
-         currency, with nothing else in it",
-    );
-}
-
-fn check_rich_link(url: &Json, text: &Json, field: &str, findings: &mut Findings) {
-    match url {
-        Json::String(url) if is_web_address(url) => check_length(url, field, findings),
-        _ => findings.broken_rule(field, "The url of a rich link must be an http or https address"),
-    }
-    match text {
-        Json::String(text) => check_length(text, field, findings),
-        other => findings.broken_rule(
-            field,
-            format!("The value of a rich link must be a string and is {}", other.kind()),
-        ),
-    }
-}
-
-fn check_money(amount: &Json, currency: &Json, field: &str, findings: &mut Findings) {
-    if !amount.is_integer() {
-        findings.broken_rule(
-            field,
-            "The amount must be an integer, in the smallest unit of its currency",
-        );
-    }
-    if !matches!(currency, Json::String(code) if is_currency_code(code)) {
-        findings.broken_rule(field, "The currency must be a code of three letters");
-    }
-}
-
-fn check_length(text: &str, field: &str, findings: &mut Findings) {
+fn check_length(text: &str, field: Field<'_>, findings: &mut Findings) {
     // No text has more characters than bytes, so most need no counting.
     if text.len() > MAX_CHARACTERS {
         let characters = text.chars().count();
         if characters > MAX_CHARACTERS {
-            findings.broken_rule(
-                field,
-                format!(
-                    "A string must not be longer than {MAX_CHARACTERS} characters and has {characters}"
-                ),
-            );
+            findings
+                .broken_rule(
+                    field,
+                    format!(
+                        "A string must not be longer than {MAX_CHARACTERS} characters and has \
+                         {characters}"
+                    ),
+                )
+                .hint(format!(
+                    "Cut the string to {MAX_CHARACTERS} characters, or send what it is about."
+                ));
         }
+    }
+}
+
+fn cut(text: &mut String) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
+        text.truncate(end);
     }
 }
 

@@ -6,8 +6,18 @@
 //! status is `400`. Intercom documents both statuses and does not say which mistake gets which.
 
 pub(crate) mod contact;
+pub(crate) mod contact_list;
+pub(crate) mod contact_merge;
+mod contact_query;
+pub(crate) mod contact_search;
 pub(crate) mod event;
+pub(crate) mod event_query;
+pub(crate) mod event_summary;
 mod metadata;
+mod wanted;
+
+use std::borrow::Cow;
+use std::fmt::Display;
 
 use axum::http::StatusCode;
 
@@ -19,6 +29,9 @@ const PARAMETER_NOT_FOUND: &str = "parameter_not_found";
 /// What a member with a wrong value is told.
 const PARAMETER_INVALID: &str = "parameter_invalid";
 
+/// How many mistakes of one body are told; who made more finds the rest when these are mended.
+const MAX_PROBLEMS: usize = 100;
+
 /// Collects all that is wrong with one body.
 #[derive(Default)]
 struct Findings {
@@ -26,31 +39,55 @@ struct Findings {
     problems: Vec<Problem>,
 }
 
+/// The mistake that was just found, to say how to mend it.
+struct Found<'a>(Option<&'a mut Problem>);
+
+impl Found<'_> {
+    fn hint(self, hint: impl Into<Cow<'static, str>>) {
+        if let Some(problem) = self.0 {
+            problem.hint = Some(hint.into());
+        }
+    }
+}
+
 impl Findings {
     /// A required member is not there: `400`.
-    fn missing(&mut self, field: &str, message: impl Into<String>) {
+    fn missing(&mut self, field: impl Display, message: impl Into<Cow<'static, str>>) -> Found<'_> {
         self.malformed = true;
-        self.push(PARAMETER_NOT_FOUND, field, message.into());
+        self.push(PARAMETER_NOT_FOUND, field, message.into())
     }
 
     /// A member is not of its type: `400`.
-    fn malformed(&mut self, field: &str, message: impl Into<String>) {
+    fn malformed(
+        &mut self,
+        field: impl Display,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Found<'_> {
         self.malformed = true;
-        self.push(PARAMETER_INVALID, field, message.into());
+        self.push(PARAMETER_INVALID, field, message.into())
     }
 
     /// A value breaks a rule: `422`.
-    fn broken_rule(&mut self, field: &str, message: impl Into<String>) {
-        self.push(PARAMETER_INVALID, field, message.into());
+    fn broken_rule(
+        &mut self,
+        field: impl Display,
+        message: impl Into<Cow<'static, str>>,
+    ) -> Found<'_> {
+        self.push(PARAMETER_INVALID, field, message.into())
     }
 
-    fn push(&mut self, code: &'static str, field: &str, message: String) {
-        self.problems.push(Problem {
-            code: code.into(),
-            message: message.into(),
-            field: Some(field.to_owned()),
-            hint: None,
-        });
+    fn push(
+        &mut self,
+        code: &'static str,
+        field: impl Display,
+        message: Cow<'static, str>,
+    ) -> Found<'_> {
+        if self.problems.len() == MAX_PROBLEMS {
+            return Found(None);
+        }
+        let field = Some(field.to_string());
+        self.problems.push(Problem { code: code.into(), message, field, hint: None });
+        Found(self.problems.last_mut())
     }
 
     fn into_result(self) -> Result<(), Refusal> {
@@ -89,15 +126,23 @@ struct Members {
 impl Members {
     /// Reads a body that must be one JSON object.
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        let bad_request =
-            |message: String| Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message);
         match serde_json::from_slice(body) {
             Ok(Json::Object(members)) => Ok(Self { members }),
-            Ok(other) => {
-                Err(bad_request(format!("The body must be a JSON object and is {}", other.kind())))
-            }
-            Err(error) => Err(bad_request(format!("The body is not JSON: {error}"))),
+            Ok(other) => Err(Self::bad_request(format!(
+                "The body must be a JSON object and is {}",
+                other.kind()
+            ))),
+            Err(error) => Err(Self::not_json(&error)),
         }
+    }
+
+    fn not_json(error: &serde_json::Error) -> Refusal {
+        Self::bad_request(format!("The body is not JSON: {error}"))
+    }
+
+    fn bad_request(message: String) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "bad_request", message)
+            .with_hint("Send one JSON object, and nothing after it.")
     }
 
     /// Takes a member out. One that came twice is refused, since nothing says which would count.
@@ -107,26 +152,43 @@ impl Members {
             return Member::Absent;
         };
         if values.next().is_some() {
-            findings.malformed(key, format!("{key} is there more than once"));
-            return Member::Refused;
+            return twice(key, findings);
         }
         Member::Given(value)
     }
 
     /// Takes a string out that must not be blank.
     fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<String> {
-        match self.take(key, findings) {
-            Member::Absent => Member::Absent,
-            Member::Refused => Member::Refused,
-            Member::Given(Json::String(text)) if text.trim().is_empty() => {
-                findings.missing(key, format!("{key} is blank"));
-                Member::Refused
-            }
-            Member::Given(Json::String(text)) => Member::Given(text),
-            Member::Given(other) => {
-                findings.malformed(key, format!("{key} must be a string and is {}", other.kind()));
-                Member::Refused
-            }
+        let taken = self.take(key, findings);
+        text(key, taken, findings)
+    }
+}
+
+/// A member that came more than once.
+fn twice<T>(key: &str, findings: &mut Findings) -> Member<T> {
+    findings
+        .malformed(key, format!("{key} is there more than once"))
+        .hint("Send each member once.");
+    Member::Refused
+}
+
+/// A member that must be a string, and not a blank one.
+fn text(key: &str, taken: Member<Json>, findings: &mut Findings) -> Member<String> {
+    match taken {
+        Member::Absent => Member::Absent,
+        Member::Refused => Member::Refused,
+        Member::Given(Json::String(text)) if text.trim().is_empty() => {
+            findings
+                .missing(key, format!("{key} is blank"))
+                .hint("Send a text, or leave the member out where it is not required.");
+            Member::Refused
+        }
+        Member::Given(Json::String(text)) => Member::Given(text),
+        Member::Given(other) => {
+            findings
+                .malformed(key, format!("{key} must be a string and is {}", other.kind()))
+                .hint("Send a string, a number in quotes too: `\"42\"`.");
+            Member::Refused
         }
     }
 }

@@ -140,7 +140,7 @@ async fn unknown_members_are_ignored_and_kept_in_the_body() {
     let sandbox = friendly().await;
     let body = r#"{"event_name":"a","created_at":1,"user_id":"42","x":{"y":[null]},"x":1.50}"#;
     assert_eq!(post_text(&sandbox, body).await.status, 202);
-    assert_eq!(sandbox.events()[0].body().as_ref(), body.as_bytes());
+    assert_eq!(sandbox.events()[0].body(), body.as_bytes());
 }
 
 #[tokio::test]

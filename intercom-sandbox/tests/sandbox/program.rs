@@ -3,100 +3,232 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use crate::support::{client, event, finish, friendly};
+use reqwest::RequestBuilder;
+use serde_json::{Value, json};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-sandbox");
+use crate::support::{client, event, finish};
 
-/// Ends the program with the test, also with one that fails.
-struct Running(Child);
+pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-sandbox");
+
+/// A program that runs, and ends with the test, also with one that fails.
+pub(crate) struct Running {
+    child: Child,
+    pub(crate) lines: Box<dyn Iterator<Item = String> + Send>,
+    url: String,
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts it on a free port, and reads what it prints on standard output. The address is in what it
+/// prints first, on whichever stream.
+pub(crate) fn start(arguments: &[&str]) -> Running {
+    let json = arguments.contains(&"--json");
+    let mut child = Command::new(PROGRAM)
+        .args(["--port", "0"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(if json { Stdio::piped() } else { Stdio::inherit() })
+        .spawn()
+        .expect("it starts");
+    let lines = |stream| {
+        BufReader::<Box<dyn std::io::Read + Send>>::new(stream)
+            .lines()
+            .map(|line| line.expect("it prints text"))
+    };
+    let mut lines_out = lines(Box::new(child.stdout.take().expect("its output is piped")));
+    let first = match child.stderr.take() {
+        Some(stderr) => {
+            let mut remarks = lines(Box::new(stderr));
+            let first = remarks.next();
+            // What comes later must have somewhere to go.
+            std::thread::spawn(move || remarks.count());
+            first
+        }
+        None => lines_out.next(),
+    };
+    let url = first
+        .as_deref()
+        .and_then(|line| line.strip_prefix("open ")?.strip_suffix('/'))
+        .expect("it says where it is")
+        .to_owned();
+    Running { child, lines: Box::new(lines_out), url }
+}
+
+impl Running {
+    pub(crate) fn send(&self, user_id: &str) -> RequestBuilder {
+        let mut body = event("project_created");
+        body["user_id"] = user_id.into();
+        body["metadata"] = json!({"plan": "pro"});
+        client()
+            .post(format!("{}/events", self.url))
+            .bearer_auth("t")
+            .header("Content-Type", "application/json")
+            .body(body.to_string())
+    }
+
+    pub(crate) fn admin(&self, path: &str) -> RequestBuilder {
+        client().get(format!("{}/_sandbox{path}", self.url))
+    }
+
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args([name, &id]).status().expect("there is kill");
+        assert!(sent.success());
     }
 }
 
 #[tokio::test]
 async fn it_prints_where_it_is_and_what_arrives() {
-    let child = Command::new(PROGRAM)
-        .args(["--port", "0", "--token", "t", "--contact", "user_id=42", "--rate-limit", "2"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("it starts");
-    let mut running = Running(child);
-    let output = running.0.stdout.take().expect("its output is piped");
-    let mut lines = BufReader::new(output).lines().map(|line| line.expect("it prints text"));
+    let mut running = start(&["--token", "t", "--contact", "user_id=42", "--rate-limit", "3"]);
+    let url = running.url.clone();
+    assert_eq!(running.lines.next(), Some(format!("Intercom's API is {url}, the access token t")));
+    assert!(running.lines.any(|line| line.contains(&format!("curl -i {url}/events"))));
 
-    let url = lines
-        .next()
-        .and_then(|line| Some(line.strip_prefix("Intercom sandbox on ")?.to_owned()))
-        .expect("it says where it is");
-    assert_eq!(lines.next().as_deref(), Some("access token: t"));
-    assert!(lines.any(|line| line.contains(&format!("curl -i {url}/events"))));
+    assert_eq!(finish(running.send("42")).await.status, 202);
+    assert_eq!(finish(running.send("42")).await.status, 202);
+    assert_eq!(finish(running.send("43")).await.status, 404);
+    assert_eq!(finish(running.send("42")).await.status, 429);
 
-    let send = |user_id: &str| {
-        let mut body = event("project_created");
-        body["user_id"] = user_id.into();
-        body["metadata"] = serde_json::json!({"plan": "pro"});
-        client()
-            .post(format!("{url}/events"))
-            .bearer_auth("t")
-            .header("Content-Type", "application/json")
-            .body(body.to_string())
-    };
-    assert_eq!(finish(send("42")).await.status, 202);
-    assert_eq!(finish(send("43")).await.status, 404);
-    assert_eq!(finish(send("42")).await.status, 429);
-
+    let described = r#"project_created user_id=42 plan="pro""#;
     assert!(
-        lines.by_ref().any(|line| line == r#"event project_created user_id=42 plan="pro""#),
+        running.lines.any(|line| line == format!("event {described}")),
         "the accepted event has its line"
     );
-    let refused = lines.next().expect("the refused event has its line");
+    assert_eq!(running.lines.next(), Some(format!("duplicate {described}")));
+    let refused = running.lines.next().expect("the refused event has its line");
     assert!(refused.starts_with("POST /events 404 {"), "{refused}");
     assert!(refused.contains("User Not Found"), "{refused}");
+    let hint = running.lines.next().expect("how to mend it has its line");
+    assert!(hint.starts_with("  "), "{hint}");
+}
+
+#[tokio::test]
+async fn what_it_prints_goes_on_after_the_page_cleared() {
+    let mut running = start(&["--token", "t", "--know-everybody"]);
+    finish(running.send("1")).await;
+    finish(running.send("2")).await;
+    let clear = client().post(format!("{}/_sandbox/clear", running.url));
+    finish(clear.header("Content-Type", "application/json")).await;
+    finish(running.send("3")).await;
+    assert!(running.lines.any(|line| line.contains("user_id=3")));
+}
+
+#[tokio::test]
+async fn as_json_there_is_one_object_a_request_and_nothing_else() {
+    let mut running =
+        start(&["--json", "--token", "t", "--contact", "user_id=42", "--fault", "429 for next 1"]);
+    assert_eq!(finish(running.send("42")).await.status, 429);
+    assert_eq!(finish(running.send("42")).await.status, 202);
+    assert_eq!(finish(running.send("43")).await.status, 404);
+    let records: Vec<Value> = (0..3)
+        .map(|_| running.lines.next().expect("a line"))
+        .map(|line| serde_json::from_str(&line).expect("every line is JSON"))
+        .collect();
+    let short: Vec<_> = records
+        .iter()
+        .map(|record| {
+            ["number", "method", "path", "status", "outcome", "fault"]
+                .map(|member| record[member].clone())
+        })
+        .collect();
+    assert_eq!(
+        json!(short),
+        json!([
+            [1, "POST", "/events", 429, "faulted", "429"],
+            [2, "POST", "/events", 202, "accepted", null],
+            [3, "POST", "/events", 404, "refused", null],
+        ])
+    );
+    let contact = json!({"kind": "user_id", "value": "43"});
+    assert_eq!(records[2]["event"]["contact"], contact, "a refused event is read from its body");
+    assert_eq!(records[1]["event"]["metadata"], json!([["plan", "pro"]]));
+    assert_eq!(records[2]["problems"][0]["code"], "not_found");
+    assert!(records[2]["problems"][0]["hint"].is_string());
+    assert!(!records[0].to_string().contains("Bearer t\""), "credentials are not kept");
+
+    running.signal("-INT");
+    assert_eq!(running.lines.next(), None, "the sums are not for standard output");
+}
+
+#[tokio::test]
+async fn quiet_is_quiet() {
+    let mut running = start(&["--quiet", "--token", "t", "--know-everybody"]);
+    assert_eq!(finish(running.send("42")).await.status, 202);
+    running.signal("-TERM");
+    let lines: Vec<_> = running.lines.by_ref().collect();
+    assert!(!lines.iter().any(|line| line.starts_with("event ")), "{lines:?}");
+    assert_eq!(lines.last().map(String::as_str), Some("events: 1, duplicates: 0, requests: 1"));
 }
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_ends_it_in_peace() {
-    let child = Command::new(PROGRAM)
-        .args(["--port", "0", "--know-everybody"])
+fn a_signal_ends_it_in_peace() {
+    for signal in ["-INT", "-TERM"] {
+        let mut running = start(&["--know-everybody"]);
+        assert!(running.lines.any(|line| line == "Ctrl-C ends it"));
+        running.signal(signal);
+        assert_eq!(
+            running.lines.by_ref().last().as_deref(),
+            Some("events: 0, duplicates: 0, requests: 0")
+        );
+        assert!(running.child.wait().expect("it ends").success());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_request_under_way_is_answered_and_printed_before_it_ends() {
+    let mut running = start(&["--token", "t", "--know-everybody", "--fault", "delay 500ms"]);
+    let answer = tokio::spawn(finish(running.send("42")));
+    while finish(running.admin("/faults")).await.json()["faults"][0]["met"] == 0 {}
+    running.signal("-TERM");
+    assert_eq!(answer.await.unwrap().status, 202);
+    assert!(running.lines.any(|line| line.starts_with("event project_created")));
+    assert_eq!(
+        running.lines.by_ref().last().as_deref(),
+        Some("events: 1, duplicates: 0, requests: 1")
+    );
+    assert!(running.child.wait().expect("it ends").success());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn it_recovers_from_having_no_file_descriptors_left() {
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -n 64; exec \"$0\" --port 0 --token t --know-everybody", PROGRAM])
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let mut running = Running(child);
-    let output = running.0.stdout.take().expect("its output is piped");
-    let mut lines = BufReader::new(output).lines().map(|line| line.expect("it prints text"));
-    assert!(lines.any(|line| line == "Ctrl-C ends it"));
+    let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
+    let mut lines = lines.map(|line| line.expect("it prints text"));
+    let url = lines.next().expect("it says where it is");
+    let url = url.trim_start_matches("open ").trim_end_matches('/').to_owned();
+    let running = Running { child, lines: Box::new(lines), url };
 
-    let id = running.0.id().to_string();
-    let sent = Command::new("kill").args(["-INT", &id]).status().expect("there is kill");
-    assert!(sent.success());
-    assert_eq!(lines.last().as_deref(), Some("events: 0, requests: 0"));
-    assert!(running.0.wait().expect("it ends").success());
+    // More than it can accept; the rest waits at the system's.
+    let address = running.url.trim_start_matches("http://");
+    let crowd: Vec<_> =
+        (0..100).map(|_| std::net::TcpStream::connect(address).expect("it listens")).collect();
+    let answer = tokio::spawn(finish(running.send("42")));
+    drop(crowd);
+    assert_eq!(answer.await.unwrap().status, 202);
 }
 
-#[tokio::test]
-async fn a_taken_port_ends_it_with_a_message() {
-    let sandbox = friendly().await;
-    let (_, port) = sandbox.url().rsplit_once(':').expect("a URL with a port");
-    let output = Command::new(PROGRAM).args(["--port", port]).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        String::from_utf8_lossy(&output.stderr),
-        format!("intercom-sandbox: port {port} is taken by another program\n")
-    );
-}
-
+#[cfg(unix)]
 #[test]
-fn a_contact_of_no_kind_is_told() {
-    for (contact, message) in [("ada", "expected user_id=…"), ("email=", "the value is empty")] {
-        let output =
-            Command::new(PROGRAM).args(["--contact", contact]).output().expect("it starts");
-        assert_eq!(output.status.code(), Some(2));
-        assert!(String::from_utf8_lossy(&output.stderr).contains(message));
-    }
+fn who_reads_no_further_ends_it_too() {
+    let mut running = start(&["--token", "t", "--know-everybody"]);
+    // All of the greeting has somewhere to go, and the request has not.
+    assert!(running.lines.any(|line| line == "Ctrl-C ends it"));
+    running.lines = Box::new(std::iter::empty());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let status = runtime.block_on(finish(running.send("42"))).status;
+    assert_eq!(status, 202);
+    assert!(running.child.wait().expect("it ends").success());
 }

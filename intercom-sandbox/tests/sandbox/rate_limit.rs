@@ -19,6 +19,7 @@ async fn a_window_has_its_budget_and_a_new_one_opens_after_ten_seconds() {
     let clock = ManualClock::at_unix_seconds(NOON);
     let sandbox = Sandbox::builder()
         .know_everybody(true)
+        .deduplicate(false)
         .rate_limit(2)
         .clock(clock.clone())
         .start()
@@ -89,4 +90,19 @@ async fn without_a_limit_there_are_no_headers() {
     let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().start().await.unwrap();
     let answered = post_event(&sandbox, &event("project_created")).await;
     assert_eq!((answered.status, budget(&answered)), (202, [None, None, None]));
+}
+
+#[tokio::test]
+async fn retry_after_is_there_on_demand_alone() {
+    let clock = ManualClock::at_unix_seconds(NOON);
+    for wanted in [false, true] {
+        let builder = Sandbox::builder().rate_limit(1).retry_after(wanted).clock(clock.clone());
+        let sandbox = builder.start().await.unwrap();
+        let me = || async { finish(request(&sandbox, Method::GET, "/me")).await };
+        let first = me().await;
+        assert_eq!((first.status, first.header("retry-after")), (200, None));
+        clock.advance(Duration::from_secs(3));
+        let second = me().await;
+        assert_eq!((second.status, second.header("retry-after")), (429, wanted.then_some("7")));
+    }
 }

@@ -25,7 +25,7 @@ async fn every_request_is_recorded_with_its_answer() {
             (3, "GET", "/nowhere", Some("page=2"), Some(404), false),
         ]
     );
-    assert_eq!(requests[1].body().as_ref(), b"nonsense");
+    assert_eq!(requests[1].body(), b"nonsense");
     assert!(String::from_utf8_lossy(requests[1].answer()).contains("The body is not JSON"));
     assert_eq!((sandbox.request_count(), sandbox.event_count()), (3, 1));
 }

@@ -1,6 +1,8 @@
 //! Starting, running side by side, and ending.
 
-use intercom_sandbox::{Answer, Sandbox, StartError};
+use std::time::Duration;
+
+use intercom_sandbox::{Answer, Fault, ReceivedRequest, Sandbox, StartError};
 use reqwest::Method;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -50,6 +52,69 @@ async fn dropping_closes_connections_and_releases_the_port() {
     let end = idle.read(&mut [0; 1]).await;
     assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
     Sandbox::builder().port(port).start().await.expect("the port is free");
+}
+
+#[tokio::test]
+async fn a_graceful_end_lets_requests_under_way_finish_and_accepts_no_others() {
+    let mut sandbox = friendly().await;
+    let port: u16 = address(&sandbox).parse().expect("a port");
+    let mut idle = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    sandbox.inject(Fault::delay(Duration::from_millis(50)).after_acceptance());
+    let request = request(&sandbox, Method::POST, "/events").body(event("a").to_string());
+    let under_way = tokio::spawn(finish(request));
+    sandbox.wait_for(1).await;
+
+    sandbox.graceful_shutdown(Duration::from_secs(60)).await;
+    assert_eq!(under_way.await.unwrap().status, 202);
+    assert_eq!(idle.read(&mut [0; 1]).await.unwrap(), 0, "an idle connection is closed");
+    let refused = TcpStream::connect(("127.0.0.1", port)).await.expect_err("nobody listens");
+    assert_eq!(refused.kind(), std::io::ErrorKind::ConnectionRefused);
+    assert_eq!(sandbox.event_count(), 1, "what was received is still known");
+}
+
+#[tokio::test]
+async fn a_graceful_end_does_not_wait_for_what_never_ends() {
+    let mut sandbox = friendly().await;
+    sandbox.answer_next(Answer::silence());
+    let silent = request(&sandbox, Method::POST, "/events").body(event("a").to_string());
+    let silent = tokio::spawn(silent.send());
+    sandbox.requests_after(0).await;
+    sandbox.graceful_shutdown(Duration::from_secs(60)).await;
+    silent.await.unwrap().expect_err("there is no answer");
+
+    // Whoever takes too long is cut off.
+    let mut sandbox = friendly().await;
+    sandbox.inject(Fault::delay(Duration::from_secs(3600)).after_acceptance());
+    let slow = request(&sandbox, Method::POST, "/events").body(event("a").to_string());
+    let slow = tokio::spawn(slow.send());
+    sandbox.wait_for(1).await;
+    sandbox.graceful_shutdown(Duration::ZERO).await;
+    slow.await.unwrap().expect_err("there is no answer");
+}
+
+#[tokio::test]
+async fn who_follows_misses_nothing_when_it_is_cleared() {
+    let sandbox = friendly().await;
+    let mut follower = sandbox.follow();
+    let names = |requests: Vec<ReceivedRequest>| {
+        let events = requests.iter().filter_map(ReceivedRequest::event);
+        events.map(|event| event.name().to_owned()).collect::<Vec<_>>()
+    };
+    post_event(&sandbox, &event("a")).await;
+    post_event(&sandbox, &event("b")).await;
+    assert_eq!(names(follower.next().await), ["a", "b"]);
+    sandbox.clear();
+    post_event(&sandbox, &event("c")).await;
+    assert_eq!(names(follower.next().await), ["c"]);
+    post_event(&sandbox, &event("d")).await;
+    sandbox.clear();
+    tokio::select! {
+        biased;
+        requests = follower.next() => panic!("nothing is left: {requests:?}"),
+        () = std::future::ready(()) => {}
+    }
+    post_event(&sandbox, &event("e")).await;
+    assert_eq!(names(follower.next().await), ["e"]);
 }
 
 #[tokio::test]

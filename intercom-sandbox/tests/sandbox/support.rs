@@ -114,10 +114,27 @@ pub(crate) async fn friendly() -> Sandbox {
     Sandbox::builder().know_everybody(true).start().await.expect("a free port")
 }
 
+/// A connection of nobody's making.
+pub(crate) async fn connect(sandbox: &Sandbox) -> TcpStream {
+    let address = sandbox.url().strip_prefix("http://").expect("plain HTTP");
+    TcpStream::connect(address).await.expect("the sandbox listens")
+}
+
+/// The bytes of a request with an event that nothing is wrong with.
+pub(crate) fn raw_event(sandbox: &Sandbox) -> String {
+    let body = event("raw").to_string();
+    format!(
+        "POST /events HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {}\r\n\
+         Accept: application/json\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        sandbox.token(),
+        body.len()
+    )
+}
+
 /// Sends these bytes as they are, and gives what comes back until the sandbox hangs up.
 pub(crate) async fn raw(sandbox: &Sandbox, bytes: &str) -> String {
-    let address = sandbox.url().strip_prefix("http://").expect("plain HTTP");
-    let mut stream = TcpStream::connect(address).await.expect("the sandbox listens");
+    let mut stream = connect(sandbox).await;
     stream.write_all(bytes.as_bytes()).await.expect("the sandbox reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("the answer is text");

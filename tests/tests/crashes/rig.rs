@@ -31,8 +31,8 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) async fn start(keeper: Keeper) -> Self {
-        // Everything that arrives is kept.
-        let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit();
+        // Everything that arrives is kept, also what Intercom would know from before.
+        let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().deduplicate(false);
         let sandbox = sandbox.keep_events(usize::MAX).start().await.unwrap();
         let (data, ledger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (rng, opening) = (Rng::with_seed(seed()), Duration::ZERO);

@@ -29,7 +29,7 @@ fn quick(transport: HttpTransport) -> DeliveryBuilder {
 }
 
 fn everybody() -> SandboxBuilder {
-    Sandbox::builder().know_everybody(true)
+    Sandbox::builder().know_everybody(true).deduplicate(false)
 }
 
 fn ada() -> Contact {

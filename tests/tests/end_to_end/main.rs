@@ -13,9 +13,9 @@ use intercom_core::Tracker;
 use intercom_http::HttpTransport;
 use intercom_sandbox::{Sandbox, SandboxBuilder};
 
-/// A sandbox, and the way to it.
+/// A sandbox, and the way to it. It keeps every event that arrives, so that none can come twice unseen.
 async fn start(sandbox: SandboxBuilder) -> (Sandbox, HttpTransport) {
-    let sandbox = sandbox.start().await.unwrap();
+    let sandbox = sandbox.deduplicate(false).start().await.unwrap();
     let transport =
         HttpTransport::builder(sandbox.token()).base_url(sandbox.url()).build().unwrap();
     (sandbox, transport)

@@ -25,6 +25,7 @@ async fn it_sends_one_event() -> Result<(), Box<dyn std::error::Error>> {
 
     assert!(receipt.is_delivered());
     assert_eq!(receipt.status(), Some(202));
+    assert_eq!(sandbox.request_count(), 1);
     let [event] = &sandbox.events()[..] else { panic!("one event") };
     assert_eq!(event.name(), "project_created");
     assert_eq!(event.email(), Some("ada@example.com"));

@@ -121,7 +121,8 @@ pub(crate) async fn network(
     within: Duration,
     script: impl FnMut() -> Option<Fault> + Send + 'static,
 ) -> (Sandbox, Proxy, HttpTransport) {
-    let sandbox = sandbox.no_rate_limit().start().await.unwrap();
+    // Doubles are for the verdict to see, and not for Intercom's de-duplication to swallow.
+    let sandbox = sandbox.no_rate_limit().deduplicate(false).start().await.unwrap();
     let proxy = Proxy::start(sandbox.url(), script);
     let transport = HttpTransport::builder(sandbox.token())
         .base_url(proxy.url())

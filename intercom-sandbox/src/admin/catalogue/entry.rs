@@ -1,0 +1,190 @@
+//! One name of the catalogue: how often it came, with which keys, and whether always with the same.
+
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::kind::Kind;
+use crate::admin::record::rfc3339;
+use crate::event::ReceivedEvent;
+
+/// How many keys and spellings of a name are told. Who makes keys out of values has many more.
+const KEYS: usize = 100;
+const SPELLINGS: usize = 10;
+
+#[derive(Serialize)]
+pub(super) struct Entry {
+    /// As it came first.
+    name: String,
+    /// All the ways in which it was written, which are one to Intercom.
+    spellings: Vec<String>,
+    count: usize,
+    #[serde(serialize_with = "as_rfc3339")]
+    first: SystemTime,
+    #[serde(serialize_with = "as_rfc3339")]
+    last: SystemTime,
+    /// In the order in which they came first.
+    keys: Vec<Key>,
+    /// Whether there are more keys than are told.
+    more_keys: bool,
+    warnings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Key {
+    key: String,
+    /// How often it was kept.
+    count: usize,
+    kinds: Vec<Counted>,
+    /// How often it was dropped.
+    dropped: usize,
+}
+
+#[derive(Serialize)]
+struct Counted {
+    kind: Kind,
+    count: usize,
+}
+
+impl Entry {
+    pub(super) fn new(first: &ReceivedEvent) -> Self {
+        let received_at = first.request().received_at();
+        Self {
+            name: first.name().to_owned(),
+            spellings: Vec::new(),
+            count: 0,
+            first: received_at,
+            last: received_at,
+            keys: Vec::new(),
+            more_keys: false,
+            warnings: Vec::new(),
+        }
+    }
+
+    pub(super) fn take_in(&mut self, event: &ReceivedEvent) {
+        self.count += 1;
+        self.last = event.request().received_at();
+        if self.spellings.len() < SPELLINGS
+            && !self.spellings.iter().any(|spelling| spelling == event.name())
+        {
+            self.spellings.push(event.name().to_owned());
+        }
+        for (place, (key, value)) in event.metadata().iter().enumerate() {
+            if let Some(known) = self.key(place, key) {
+                known.take_in(value);
+            }
+        }
+        for key in event.dropped_keys() {
+            if let Some(known) = self.key(self.keys.len(), key) {
+                known.dropped += 1;
+            }
+        }
+    }
+
+    /// The key of this name, which most often has the same place in every event.
+    fn key(&mut self, place: usize, name: &str) -> Option<&mut Key> {
+        let at_place = self.keys.get(place).is_some_and(|key| key.key == name);
+        let found = if at_place {
+            Some(place)
+        } else {
+            self.keys.iter().position(|key| is_same(&key.key, name))
+        };
+        match found {
+            Some(place) => self.keys.get_mut(place),
+            None if self.keys.len() == KEYS => {
+                self.more_keys = true;
+                None
+            }
+            None => {
+                self.keys.push(Key {
+                    key: name.to_owned(),
+                    count: 0,
+                    kinds: Vec::new(),
+                    dropped: 0,
+                });
+                self.keys.last_mut()
+            }
+        }
+    }
+
+    /// Says what to look at, once every event was taken in.
+    pub(super) fn finish(&mut self) {
+        let warnings = [self.of_spellings(), self.of_kinds(), self.of_absence(), self.of_loss()];
+        self.warnings = warnings.into_iter().flatten().collect();
+    }
+
+    fn of_spellings(&self) -> Option<String> {
+        let spellings = listed(self.spellings.iter().map(|spelling| format!("`{spelling}`")));
+        (self.spellings.len() > 1).then(|| {
+            format!(
+                "It was written as {spellings}: upper and lower case are the same to Intercom, so this \
+                 is one event."
+            )
+        })
+    }
+
+    fn of_kinds(&self) -> Option<String> {
+        let differing = self.keys.iter().filter(|key| key.kinds.len() > 1).map(|key| {
+            let kinds =
+                key.kinds.iter().map(|kind| format!("{} in {}", kind.kind.described(), kind.count));
+            format!("`{}` is {}", key.key, listed(kinds))
+        });
+        let differing = listed(differing);
+        (!differing.is_empty()).then(|| format!("{differing}: send one kind under a key."))
+    }
+
+    fn of_absence(&self) -> Option<String> {
+        let absent = self.named(|key| key.count + key.dropped < self.count)?;
+        Some(format!(
+            "{absent} came with some of {} events and not with the others: the keys of a name do not \
+             change at Intercom, so send them always, or under a name of their own.",
+            self.count
+        ))
+    }
+
+    fn of_loss(&self) -> Option<String> {
+        let dropped = self.named(|key| key.dropped > 0)?;
+        Some(format!(
+            "Dropped in silence, in one event at least: {dropped}. They are beyond the number of keys \
+             that an event may have, or of no kind that is kept."
+        ))
+    }
+
+    /// The keys of which this is true, for a sentence; `None` where it is true of none.
+    fn named(&self, chosen: impl Fn(&Key) -> bool) -> Option<String> {
+        let keys =
+            listed(self.keys.iter().filter(|key| chosen(key)).map(|key| format!("`{}`", key.key)));
+        (!keys.is_empty()).then_some(keys)
+    }
+}
+
+impl Key {
+    fn take_in(&mut self, value: &Value) {
+        self.count += 1;
+        let kind = Kind::of(&self.key, value);
+        match self.kinds.iter_mut().find(|counted| counted.kind == kind) {
+            Some(counted) => counted.count += 1,
+            None => self.kinds.push(Counted { kind, count: 1 }),
+        }
+    }
+}
+
+/// Upper and lower case of a key are the same to Intercom.
+fn is_same(one: &str, other: &str) -> bool {
+    one.eq_ignore_ascii_case(other)
+        || (!one.is_ascii() && !other.is_ascii() && one.to_lowercase() == other.to_lowercase())
+}
+
+/// `a, b and c`.
+fn listed(items: impl Iterator<Item = String>) -> String {
+    let mut items: Vec<_> = items.collect();
+    match items.pop() {
+        Some(last) if !items.is_empty() => format!("{} and {last}", items.join(", ")),
+        last => last.unwrap_or_default(),
+    }
+}
+
+fn as_rfc3339<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+    rfc3339(*time).serialize(serializer)
+}

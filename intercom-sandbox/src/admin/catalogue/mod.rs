@@ -1,0 +1,78 @@
+//! `GET /_sandbox/catalogue`: the event names that were accepted, with the keys that came with them,
+//! and a warning where one name was not always sent in the same form.
+//!
+//! It is worked out when somebody asks, of the events that are remembered; until then it costs nothing.
+
+mod entry;
+mod kind;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::get;
+use serde::Serialize;
+
+use crate::event::ReceivedEvent;
+use crate::event_names::NameId;
+use crate::reply::Reply;
+use crate::workspace::Workspace;
+use entry::Entry;
+
+/// How many events are looked at before others get their turn.
+const CHUNK: usize = 1000;
+
+/// How many names are told.
+const NAMES: usize = 1000;
+
+pub(super) fn routes() -> Router<Arc<Workspace>> {
+    Router::new().route("/catalogue", get(catalogue))
+}
+
+async fn catalogue(State(workspace): State<Arc<Workspace>>) -> Response {
+    let mut catalogue = Catalogue::default();
+    let mut number = 0;
+    loop {
+        let events = workspace.journal.events_after(number, CHUNK);
+        let Some(last) = events.last() else {
+            break;
+        };
+        number = last.request().number();
+        events.iter().for_each(|event| catalogue.take_in(event));
+        tokio::task::yield_now().await;
+    }
+    Reply::json(&catalogue.finish()).into_response()
+}
+
+/// In the order in which the names came first.
+#[derive(Default, Serialize)]
+struct Catalogue {
+    events: usize,
+    names: Vec<Entry>,
+    /// How many events have a name that there was no room for.
+    left_out: usize,
+    #[serde(skip)]
+    places: HashMap<NameId, usize>,
+}
+
+impl Catalogue {
+    fn take_in(&mut self, event: &ReceivedEvent) {
+        self.events += 1;
+        let place = *self.places.entry(event.filing.name).or_insert(self.names.len());
+        if place == self.names.len() {
+            if place == NAMES {
+                self.left_out += 1;
+                return;
+            }
+            self.names.push(Entry::new(event));
+        }
+        self.names[place].take_in(event);
+    }
+
+    fn finish(mut self) -> Self {
+        self.names.iter_mut().for_each(Entry::finish);
+        self
+    }
+}

@@ -1,0 +1,77 @@
+//! `/_sandbox/contacts`: who is known.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::get;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::AdminError;
+use super::input::Input;
+use crate::contacts::{Contact, SeedContact};
+use crate::reply::Reply;
+use crate::workspace::Workspace;
+
+pub(super) fn routes() -> Router<Arc<Workspace>> {
+    Router::new().route("/contacts", get(list).post(seed))
+}
+
+async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
+    written(&workspace.contacts.all()).into_response()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    contacts: Vec<SeedContact>,
+}
+
+async fn seed(
+    State(workspace): State<Arc<Workspace>>,
+    Input(wanted): Input<Wanted>,
+) -> Result<Response, AdminError> {
+    let now = workspace.clock.now();
+    let mut added = Vec::new();
+    for contact in wanted.contacts {
+        match workspace.contacts.add_within_limit(contact, now) {
+            Ok(contact) => added.push(contact),
+            Err(_) => {
+                return Err(AdminError::new(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    format!(
+                        "there is no room for more contacts: {} were added, and the option \
+                         `max_contacts` allows more",
+                        added.len()
+                    ),
+                ));
+            }
+        }
+    }
+    let mut reply = written(&added);
+    reply.status = StatusCode::CREATED;
+    Ok(reply.into_response())
+}
+
+/// In the form in which contacts are seeded.
+fn written(contacts: &[Contact]) -> Reply {
+    let contacts: Vec<Value> = contacts
+        .iter()
+        .map(|contact| {
+            json!({
+                "id": contact.contact_id(),
+                "user_id": contact.user_id(),
+                "email": contact.email(),
+                "role": if contact.is_lead() { "lead" } else { "user" },
+                "name": contact.name(),
+                "phone": contact.phone(),
+                "custom_attributes": contact.custom_attributes(),
+                "archived": contact.is_archived(),
+            })
+        })
+        .collect();
+    Reply::json(&json!({"contacts": contacts}))
+}

@@ -1,0 +1,97 @@
+//! `/_sandbox/faults`: what goes wrong on request.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{delete, get};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::error::AdminError;
+use super::input::Input;
+use super::record::rfc3339;
+use crate::faults::{ActiveFault, Fault};
+use crate::reply::Reply;
+use crate::workspace::Workspace;
+
+pub(super) fn routes() -> Router<Arc<Workspace>> {
+    Router::new()
+        .route("/faults", get(list).post(inject).delete(lift_all))
+        .route("/faults/{id}", delete(lift))
+}
+
+/// The faults that stand, as they are answered.
+pub(super) fn standing(workspace: &Workspace) -> Vec<Value> {
+    workspace.faults.list(workspace.clock.now()).iter().map(written).collect()
+}
+
+async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
+    Reply::json(&json!({"faults": standing(&workspace)})).into_response()
+}
+
+/// A fault in its text form. Headers and body go with a status.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    fault: String,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    body: Option<String>,
+}
+
+async fn inject(
+    State(workspace): State<Arc<Workspace>>,
+    Input(wanted): Input<Wanted>,
+) -> Result<Response, AdminError> {
+    let mut fault: Fault =
+        wanted.fault.parse().map_err(|error| AdminError::bad_request(format!("{error}")))?;
+    if wanted.body.is_some() || !wanted.headers.is_empty() {
+        let written = fault.write_answer(|answer| {
+            let answer = match wanted.body {
+                Some(text) => answer.body(text),
+                None => answer,
+            };
+            let mut headers = wanted.headers.iter();
+            headers.try_fold(answer, |answer, (name, value)| answer.try_header(name, value))
+        });
+        fault = written.map_err(AdminError::bad_request)?;
+    }
+    let mut reply = Reply::json(&written(&workspace.inject(fault)));
+    reply.status = StatusCode::CREATED;
+    Ok(reply.into_response())
+}
+
+async fn lift_all(State(workspace): State<Arc<Workspace>>) -> Response {
+    Reply::json(&json!({"lifted": workspace.lift(|_| true)})).into_response()
+}
+
+async fn lift(
+    State(workspace): State<Arc<Workspace>>,
+    Path(id): Path<String>,
+) -> Result<Response, AdminError> {
+    let number = id.parse::<u64>();
+    let lifted =
+        workspace.lift(|fault| number.as_ref().is_ok_and(|number| fault.id().0 == *number));
+    if lifted == 0 {
+        let message =
+            format!("there is no fault `{id}`: it has ended, was lifted, or was never injected");
+        return Err(AdminError::new(StatusCode::NOT_FOUND, message));
+    }
+    Ok(Reply::json(&json!({"lifted": lifted})).into_response())
+}
+
+fn written(fault: &ActiveFault) -> Value {
+    json!({
+        "id": fault.id().0,
+        "fault": fault.fault().to_string(),
+        "effect": fault.effect(),
+        "met": fault.met(),
+        "struck": fault.struck(),
+        "left": fault.left(),
+        "ends_at": fault.ends_at().and_then(rfc3339),
+    })
+}

@@ -1,0 +1,219 @@
+//! `GET /_sandbox/feed`: what comes in, as it comes in, as server-sent events.
+//!
+//! A viewer is a place in the journal and nothing else. What it has not been told yet waits there, so
+//! that one who reads slowly, or not at all, costs no memory, and nobody at all costs nothing. Who
+//! falls too far behind is told how many were left out.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, UNIX_EPOCH};
+
+use axum::Router;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::HeaderMap;
+use axum::response::Sse;
+use axum::response::sse::Event;
+use axum::routing::get;
+use futures_util::stream::{self, Stream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::error::AdminError;
+use super::state::{budget, counted};
+use crate::journal::{Counts, Place};
+use crate::request::ReceivedRequest;
+use crate::workspace::Workspace;
+
+/// The shortest time between two messages: more would only be drawn over each other.
+const FLUSH: Duration = Duration::from_millis(100);
+
+/// The longest time between two messages: the budget comes back though nothing comes in.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How many records a message has at most.
+const BATCH: usize = 500;
+
+/// The size from which on a message takes no further record, in bytes.
+const BATCH_BYTES: usize = 512 << 10;
+
+/// How many requests a viewer may be behind, which is as many as the page keeps. One who is further
+/// behind goes on with the latest.
+const BEHIND: usize = 10_000;
+
+/// How soon a browser tries again that has lost the connection.
+const RETRY: Duration = Duration::from_secs(1);
+
+pub(super) fn routes() -> Router<Arc<Workspace>> {
+    // Tells this sandbox from one that was here before, whose numbers mean other requests.
+    let run = RandomState::new().hash_one("run");
+    Router::new().route("/feed", get(move |state, query, headers| feed(run, state, query, headers)))
+}
+
+/// Where to go on: the id of the last message that was read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    after: Option<String>,
+}
+
+/// Messages are
+/// - `begin`, before the first request: `version` and `url` of the sandbox. Whatever was told before
+///   is over: another sandbox has taken its place, or it was cleared;
+/// - `update`: the time `now` in milliseconds, `counts`, `rate_limit`, how many `faults` stand, the
+///   `records` that are new, and before them the number of those that were `skipped`;
+/// - `end`: the sandbox has ended.
+async fn feed(
+    run: u64,
+    State(workspace): State<Arc<Workspace>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, AdminError> {
+    let Query(wanted) = wanted.map_err(|_| {
+        AdminError::bad_request(
+            "the query has `after`, the id of the last message that was read, and nothing else",
+        )
+    })?;
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let place = last.or(wanted.after.as_deref()).and_then(|id| place_of(run, id));
+    let now = Instant::now();
+    let viewer = Viewer { workspace, run, place, told_at: now, due: now, ended: false };
+    Ok(Sse::new(stream::unfold(viewer, Viewer::next)))
+}
+
+/// One who looks.
+struct Viewer {
+    workspace: Arc<Workspace>,
+    run: u64,
+    /// How far it was told; `None` before the beginning.
+    place: Option<Place>,
+    told_at: Instant,
+    /// When the next message is due though nothing is new.
+    due: Instant,
+    ended: bool,
+}
+
+#[derive(Serialize)]
+struct Begin<'a> {
+    version: &'static str,
+    url: &'a str,
+}
+
+#[derive(Serialize)]
+struct Update {
+    now: u128,
+    counts: Value,
+    rate_limit: Option<Value>,
+    faults: usize,
+    skipped: usize,
+    records: Vec<Box<RawValue>>,
+}
+
+impl Viewer {
+    async fn next(mut self) -> Option<(Result<Event, axum::Error>, Self)> {
+        if self.ended {
+            return None;
+        }
+        let Some(place) = self.place else {
+            return Some((self.begin(), self));
+        };
+        let workspace = Arc::clone(&self.workspace);
+        let event = tokio::select! {
+            biased;
+            () = workspace.closing.begun() => {
+                self.ended = true;
+                Ok(Event::default().event("end").data("{}"))
+            }
+            () = self.something_to_tell(place) => self.update(place),
+        };
+        Some((event, self))
+    }
+
+    async fn something_to_tell(&self, place: Place) {
+        // Either is as good as the other: a change, or that it is time.
+        let _ = timeout_at(self.due, self.workspace.journal.moved_from(place)).await;
+        sleep_until(self.due.min(self.told_at + FLUSH)).await;
+    }
+
+    fn begin(&mut self) -> Result<Event, axum::Error> {
+        let counts = self.workspace.journal.counts();
+        self.place = Some(Place { clearings: counts.clearings, number: 0 });
+        self.due = Instant::now();
+        let begin = Begin { version: env!("CARGO_PKG_VERSION"), url: &self.workspace.url };
+        Event::default().event("begin").retry(RETRY).json_data(begin)
+    }
+
+    fn update(&mut self, place: Place) -> Result<Event, axum::Error> {
+        let workspace = &self.workspace;
+        let (counts, requests) = workspace.journal.glance(|counts| start(place, counts), BATCH);
+        if counts.clearings != place.clearings {
+            return self.begin();
+        }
+        let records = written(&requests);
+        let number = match records.len().checked_sub(1).and_then(|last| requests.get(last)) {
+            Some(last) => last.number(),
+            // Nothing new, or nothing that is kept.
+            None => counts.requests,
+        };
+        // A limit that a fault has lowered may have ended since the last request.
+        workspace.apply_lowered_limits();
+        let update = Update {
+            now: workspace.clock.now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis()),
+            counts: counted(&counts),
+            rate_limit: budget(workspace, &workspace.apps.first().rate_limit),
+            faults: workspace.faults.list(workspace.clock.now()).len(),
+            skipped: number.saturating_sub(place.number).saturating_sub(records.len()),
+            records,
+        };
+        let place = Place { clearings: counts.clearings, number };
+        self.place = Some(place);
+        self.told_at = Instant::now();
+        self.due = self.told_at + TICK;
+        Event::default().event("update").id(id_of(self.run, place)).json_data(update)
+    }
+}
+
+/// The number after which a viewer at this place goes on.
+fn start(place: Place, counts: &Counts) -> usize {
+    let behind = counts.requests.saturating_sub(place.number);
+    if behind <= BEHIND {
+        place.number
+    } else if place.number == 0 {
+        counts.requests - BEHIND
+    } else {
+        counts.requests - BATCH
+    }
+}
+
+/// As many as go into one message.
+fn written(requests: &[ReceivedRequest]) -> Vec<Box<RawValue>> {
+    let mut size = 0;
+    let mut records = Vec::with_capacity(requests.len());
+    for request in requests {
+        // A record is text and numbers, which cannot fail to become JSON.
+        let Ok(record) = to_raw_value(request) else {
+            break;
+        };
+        size += record.get().len();
+        if size > BATCH_BYTES && !records.is_empty() {
+            break;
+        }
+        records.push(record);
+    }
+    records
+}
+
+fn id_of(run: u64, place: Place) -> String {
+    format!("{run:x}-{}-{}", place.clearings, place.number)
+}
+
+/// The place of an id, where this sandbox gave it.
+fn place_of(run: u64, id: &str) -> Option<Place> {
+    let mut parts = id.splitn(3, '-');
+    let of_run = u64::from_str_radix(parts.next()?, 16).ok()?;
+    let clearings = parts.next()?.parse().ok()?;
+    let number = parts.next()?.parse().ok()?;
+    (of_run == run).then_some(Place { clearings, number })
+}

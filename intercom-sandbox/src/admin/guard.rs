@@ -1,0 +1,84 @@
+//! Who may use the admin API and the page: whoever is on this machine, and no web page from
+//! elsewhere that a browser on this machine happens to show.
+//!
+//! Such a page can send requests to the loopback address. What gives it away is the `Host` that it
+//! reached the address by (a name that was bound to it), its `Origin`, and that it cannot send JSON
+//! without asking first.
+
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::AdminError;
+
+/// Lets a request through, or says why not.
+pub(super) async fn guard(request: Request, next: Next) -> Response {
+    let mut response = match check(&request) {
+        Ok(()) => next.run(request).await,
+        Err(error) => error.into_response(),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+fn check(request: &Request) -> Result<(), AdminError> {
+    let headers = request.headers();
+    let forbidden = |message: &str| Err(AdminError::new(StatusCode::FORBIDDEN, message));
+
+    let host = host(headers, request.uri());
+    if !host.is_some_and(is_loopback) {
+        return forbidden(
+            "this is only for this machine: reach it by http://127.0.0.1, http://localhost or \
+             http://[::1]",
+        );
+    }
+    if let Some(origin) = headers.get(header::ORIGIN) {
+        let own = origin
+            .to_str()
+            .ok()
+            .and_then(|origin| origin.strip_prefix("http://"))
+            .is_some_and(|authority| Some(authority) == host);
+        if !own {
+            return forbidden("a web page of another origin may not use this");
+        }
+    }
+    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    if changes && !is_json(headers) {
+        return Err(AdminError::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "what changes something needs the header `Content-Type: application/json`, also where \
+             there is no body",
+        ));
+    }
+    Ok(())
+}
+
+/// The host that the client asked for: HTTP/2 has it in the URI.
+fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
+    match uri.authority() {
+        Some(authority) => Some(authority.as_str()),
+        None => headers.get(header::HOST)?.to_str().ok(),
+    }
+}
+
+/// Whether a host, with its port or without, is a name or an address of this machine alone.
+fn is_loopback(host: &str) -> bool {
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.eq_ignore_ascii_case("localhost")
+        || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split(';').next())
+        .is_some_and(|value| value.trim().eq_ignore_ascii_case("application/json"))
+}

@@ -1,0 +1,163 @@
+//! A request as JSON: on the page, in the admin API, and in what the program prints.
+
+use std::borrow::Cow;
+use std::time::SystemTime;
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use crate::event::ReceivedEvent;
+use crate::json::Json;
+use crate::refusal::Problem;
+use crate::request::{Outcome, ReceivedRequest};
+
+/// The members are `number`, `received_at` (RFC 3339, to the millisecond), `method`, `path`, `query`,
+/// `status`, `outcome`, `fault`, `event`, `problems`, `headers`, `body` and `answer`.
+///
+/// The event is as it was filed, with `name`, `created_at`, `contact` (`kind` and `value`), `metadata`
+/// (pairs of key and value, in the order sent) and `dropped_keys`. Where it was not accepted, it is
+/// what can be read of it in the body; what cannot is `null`.
+impl Serialize for ReceivedRequest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let event = self.event();
+        let record = Record {
+            number: self.number(),
+            received_at: rfc3339(self.received_at()),
+            method: self.method(),
+            path: self.path(),
+            query: self.query(),
+            status: self.status(),
+            outcome: self.outcome(),
+            fault: self.fault(),
+            event: match &event {
+                Some(event) => Some(Event::filed(event)),
+                None => Event::read(self),
+            },
+            problems: self.problems().iter().map(WithHint::of).collect(),
+            headers: self.headers().collect(),
+            body: String::from_utf8_lossy(self.body()),
+            answer: String::from_utf8_lossy(self.answer()),
+        };
+        record.serialize(serializer)
+    }
+}
+
+#[derive(Serialize)]
+struct Record<'a> {
+    number: usize,
+    received_at: Option<String>,
+    method: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    status: Option<u16>,
+    outcome: Outcome,
+    fault: Option<&'a str>,
+    event: Option<Event<'a>>,
+    problems: Vec<WithHint<'a>>,
+    headers: Vec<(&'a str, &'a str)>,
+    body: Cow<'a, str>,
+    answer: Cow<'a, str>,
+}
+
+#[derive(Default, Serialize)]
+struct Event<'a> {
+    name: Option<Cow<'a, str>>,
+    created_at: Option<Value>,
+    contact: Option<Contact<'a>>,
+    metadata: Cow<'a, [(String, Value)]>,
+    dropped_keys: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Contact<'a> {
+    kind: &'static str,
+    value: Cow<'a, str>,
+}
+
+/// A problem, with the hint that Intercom's own answer does not have.
+#[derive(Serialize)]
+struct WithHint<'a> {
+    code: &'a str,
+    message: &'a str,
+    field: Option<&'a str>,
+    hint: Option<&'a str>,
+}
+
+impl<'a> WithHint<'a> {
+    fn of(problem: &'a Problem) -> Self {
+        Self {
+            code: problem.code(),
+            message: problem.message(),
+            field: problem.field(),
+            hint: problem.hint(),
+        }
+    }
+}
+
+impl<'a> Event<'a> {
+    fn filed(event: &'a ReceivedEvent) -> Self {
+        let identifiers =
+            [("id", event.contact_id()), ("user_id", event.user_id()), ("email", event.email())];
+        let contact = identifiers.into_iter().find_map(|(kind, value)| Some((kind, value?)));
+        Self {
+            name: Some(event.name().into()),
+            created_at: Some(event.created_at().into()),
+            contact: contact.map(|(kind, value)| Contact { kind, value: value.into() }),
+            metadata: event.metadata().into(),
+            dropped_keys: event.dropped_keys(),
+        }
+    }
+
+    /// What a body says that was not accepted as an event.
+    fn read(request: &ReceivedRequest) -> Option<Self> {
+        if (request.method(), request.path()) != ("POST", "/events") {
+            return None;
+        }
+        let Ok(Json::Object(members)) = serde_json::from_slice(request.body()) else {
+            return None;
+        };
+        let mut event = Self::default();
+        let mut identifiers: [(&'static str, Option<String>); 3] =
+            [("id", None), ("user_id", None), ("email", None)];
+        for (key, value) in members {
+            match (&*key, value) {
+                ("event_name", Json::String(name)) => event.name = Some(name.into()),
+                ("created_at", value) => event.created_at = Some(value.into()),
+                ("metadata", Json::Object(metadata)) => {
+                    event.metadata = metadata
+                        .into_iter()
+                        .map(|(key, value)| (key, Value::from(value)))
+                        .collect::<Vec<_>>()
+                        .into();
+                }
+                (key, Json::String(value)) => {
+                    if let Some(found) = identifiers.iter_mut().find(|(kind, _)| *kind == key) {
+                        found.1 = Some(value);
+                    }
+                }
+                _ => {}
+            }
+        }
+        event.contact = identifiers
+            .into_iter()
+            .find_map(|(kind, value)| Some(Contact { kind, value: value?.into() }));
+        Some(event)
+    }
+}
+
+impl Serialize for Outcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(match self {
+            Self::Accepted => "accepted",
+            Self::Duplicate => "duplicate",
+            Self::Refused => "refused",
+            Self::Faulted => "faulted",
+            Self::Served => "served",
+        })
+    }
+}
+
+/// A time as text, where it has a year of four digits.
+pub(super) fn rfc3339(time: SystemTime) -> Option<String> {
+    jiff::Timestamp::try_from(time).ok().map(|time| format!("{time:.3}"))
+}

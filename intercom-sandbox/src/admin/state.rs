@@ -1,0 +1,73 @@
+//! `/_sandbox/state`: how the sandbox stands, in one answer; and `/_sandbox/clear`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde_json::{Value, json};
+
+use super::faults;
+use crate::journal::Counts;
+use crate::rate_limit::RateLimit;
+use crate::reply::Reply;
+use crate::workspace::Workspace;
+
+pub(super) fn routes() -> Router<Arc<Workspace>> {
+    Router::new().route("/state", get(state)).route("/clear", post(clear))
+}
+
+async fn state(State(workspace): State<Arc<Workspace>>) -> Response {
+    // A limit that a fault has lowered may have ended since the last request.
+    workspace.apply_lowered_limits();
+    Reply::json(&json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "url": workspace.url,
+        "now": workspace.now(),
+        "seed": workspace.faults.seed(),
+        "counts": counted(&workspace.journal.counts()),
+        "rate_limit": budget(&workspace, &workspace.apps.first().rate_limit),
+        "workspace_rate_limit": budget(&workspace, workspace.apps.workspace_limit()),
+        "options": options(&workspace),
+        "faults": faults::standing(&workspace),
+    }))
+    .into_response()
+}
+
+/// How many requests there were, and how many of each outcome.
+pub(super) fn counted(counts: &Counts) -> Value {
+    let named = counts.events + counts.duplicates + counts.refused + counts.faulted;
+    json!({
+        "requests": counts.requests,
+        "accepted": counts.events,
+        "duplicate": counts.duplicates,
+        "refused": counts.refused,
+        "faulted": counts.faulted,
+        "served": counts.requests.saturating_sub(named),
+    })
+}
+
+/// What is left of the open window; `null` where there is no limit.
+pub(super) fn budget(workspace: &Workspace, limit: &RateLimit) -> Option<Value> {
+    limit.look(&*workspace.clock).map(|budget| {
+        json!({"limit": budget.limit, "remaining": budget.remaining, "reset": budget.reset})
+    })
+}
+
+/// What was settled in the builder, as far as a person who looks at the page may wonder about it.
+fn options(workspace: &Workspace) -> Value {
+    let (settings, rules) = (&workspace.settings, &workspace.rules);
+    json!({
+        "region": settings.region,
+        "body_limit": settings.body_limit,
+        "metadata_keys": rules.metadata_keys,
+        "deduplicate": rules.deduplicate,
+    })
+}
+
+/// Clears what [`Sandbox::clear`](crate::Sandbox::clear) does.
+async fn clear(State(workspace): State<Arc<Workspace>>) -> Response {
+    workspace.clear();
+    Reply::json(&json!({})).into_response()
+}

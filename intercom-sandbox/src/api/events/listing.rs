@@ -1,0 +1,169 @@
+//! `GET /events`: the events of a contact, newest first and a page at a time, or their summary.
+
+use axum::http::request;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+use super::person::Person;
+use super::summaries;
+use crate::contacts::Identifier;
+use crate::event::ReceivedEvent;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::rules::event_query::{self, EventQuery};
+use crate::workspace::Workspace;
+
+/// Events that are older can be counted, and not listed. The number is Intercom's.
+const LISTED_SECONDS: i64 = 90 * 24 * 60 * 60;
+
+/// Answers the list, or with `summary=true` the summary.
+pub(in crate::api) fn list(
+    workspace: &Workspace,
+    parts: &request::Parts,
+) -> Result<Reply, Refusal> {
+    let query = event_query::read(&parts.uri)?;
+    let (kind, value) = &query.whose;
+    let person = Person::find(workspace, *kind, value)?;
+    if query.summary {
+        return Ok(summaries::of(workspace, &person));
+    }
+    let now = i64::try_from(workspace.now()).unwrap_or(i64::MAX);
+    let mut events = workspace.journal.events_where(|event| {
+        person.keys.contains(&event.filing.contact)
+            && event.created_at() > now - LISTED_SECONDS
+    });
+    let page = Page::cut(&mut events, &query);
+    Ok(Reply::json(&EventList {
+        kind: "event.list",
+        events: page.events.iter().map(|event| EventObject { event, person: &person }).collect(),
+        pages: Pages { next: page.next.map(|before| next(workspace, &query, before)) },
+        email: person.email.as_deref(),
+        intercom_user_id: person.contact_id.as_deref(),
+        user_id: person.user_id.as_deref(),
+    }))
+}
+
+/// The list on the wire. Intercom's description has whose they are beside the events.
+#[derive(Serialize)]
+struct EventList<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    events: Vec<EventObject<'a>>,
+    pages: Pages,
+    email: Option<&'a str>,
+    intercom_user_id: Option<&'a str>,
+    user_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Pages {
+    /// The address of the next page, as long as there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
+
+/// What is answered of a list at a time.
+struct Page<'a> {
+    events: &'a [ReceivedEvent],
+    /// The cursor of the next page, where there is one.
+    next: Option<i64>,
+}
+
+impl<'a> Page<'a> {
+    /// Puts the events, which come in order of arrival, into that of the list, and cuts the page out.
+    fn cut(events: &'a mut [ReceivedEvent], query: &EventQuery) -> Self {
+        // Stable, so that of one second the events stay in order of arrival.
+        events.sort_by_key(ReceivedEvent::created_at);
+        let cursors = cursors(events);
+        events.reverse();
+        let cursors: Vec<i64> = cursors.into_iter().rev().collect();
+
+        let start = query.before.map_or(0, |before| cursors.partition_point(|&at| at >= before));
+        let mut end = events.len().min(start + query.per_page);
+        // A cursor cannot stand between two events that have the same: they are on one page.
+        while end < events.len() && end > start && cursors[end] == cursors[end - 1] {
+            end += 1;
+        }
+        let next = (end < events.len()).then(|| cursors[end - 1]);
+        Self { events: &events[start..end], next }
+    }
+}
+
+/// The place of each event in the list, in milliseconds as Intercom's cursors are. Events are known
+/// to the second alone, so those of one second are told apart by their order, as far as it has room.
+fn cursors(events: &[ReceivedEvent]) -> Vec<i64> {
+    let mut place = 0;
+    let mut second = None;
+    events
+        .iter()
+        .map(|event| {
+            let created_at = event.created_at();
+            place = if second == Some(created_at) { 999.min(place + 1) } else { 0 };
+            second = Some(created_at);
+            created_at * 1_000 + place
+        })
+        .collect()
+}
+
+/// The address of the next page.
+fn next(workspace: &Workspace, query: &EventQuery, before: i64) -> String {
+    let (kind, value) = &query.whose;
+    let kind = match kind {
+        Identifier::ContactId => "intercom_user_id",
+        Identifier::UserId => "user_id",
+        Identifier::Email => "email",
+    };
+    format!(
+        "{}/events?type=user&{kind}={}&per_page={}&before={before}",
+        workspace.url,
+        utf8_percent_encode(value, NON_ALPHANUMERIC),
+        query.per_page
+    )
+}
+
+/// An event with whose it is: the event object of Intercom's API.
+struct EventObject<'a> {
+    event: &'a ReceivedEvent,
+    person: &'a Person,
+}
+
+impl Serialize for EventObject<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Wire<'a> {
+            #[serde(rename = "type")]
+            kind: &'static str,
+            id: String,
+            event_name: &'a str,
+            created_at: i64,
+            user_id: Option<&'a str>,
+            intercom_user_id: Option<&'a str>,
+            email: Option<&'a str>,
+            #[serde(serialize_with = "as_object")]
+            metadata: &'a [(String, Value)],
+        }
+
+        let Self { event, person } = self;
+        let wire = Wire {
+            kind: "event",
+            // Intercom's are UUIDs.
+            id: format!("00000000-0000-4000-8000-{:012x}", event.request().number()),
+            event_name: event.name(),
+            created_at: event.created_at(),
+            user_id: person.user_id.as_deref().or(event.user_id()),
+            intercom_user_id: person.contact_id.as_deref().or(event.contact_id()),
+            email: person.email.as_deref().or(event.email()),
+            metadata: event.metadata(),
+        };
+        wire.serialize(serializer)
+    }
+}
+
+/// Metadata as one object, its keys in the order sent.
+fn as_object<S: Serializer>(
+    metadata: &&[(String, Value)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(metadata.iter().map(|(key, value)| (key, value)))
+}

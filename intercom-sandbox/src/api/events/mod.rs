@@ -1,0 +1,70 @@
+//! The API of events: `POST /events` here, and what reads them back.
+
+mod listing;
+mod person;
+mod summaries;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+
+pub(super) use listing::list;
+pub(super) use summaries::create as create_summaries;
+
+use super::serve::Served;
+use crate::contacts::{ContactKey, Found, Identifier};
+use crate::event::Filing;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::request::Outcome;
+use crate::rules;
+use crate::workspace::Workspace;
+
+/// Accepts an event, or says why not: first for what it says, then for whom it names, and last for
+/// want of room for its name.
+pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Served, Refusal> {
+    let rules = &workspace.rules;
+    let data = rules::event::read(body, rules, &*workspace.clock)?;
+    let contact = match data.whose(rules.identifier_order) {
+        Some((kind, value)) => find_contact(workspace, kind, value)?,
+        None => return Err(Refusal::user_not_found()),
+    };
+    let name = workspace.event_names.admit(&data.name)?;
+    let filing = Filing { contact, name, created_at: data.created_at };
+    let outcome = if rules.deduplicate && !workspace.duplicates.remember(filing) {
+        Outcome::Duplicate
+    } else {
+        Outcome::Accepted
+    };
+    // Intercom's answer to an accepted event has no body.
+    let status = if rules.accepted_is_200 { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok(Served::event(Reply::empty(status), outcome, filing))
+}
+
+/// The one contact that this identifier names.
+fn find_contact(
+    workspace: &Workspace,
+    kind: Identifier,
+    value: &str,
+) -> Result<ContactKey, Refusal> {
+    let (contacts, clock) = (&workspace.contacts, &*workspace.clock);
+    match contacts.resolve(kind, value, clock) {
+        Found::One(contact) => Ok(contact),
+        Found::Nobody => Err(contacts.not_found(kind, value, clock)),
+        Found::Several => Err(ambiguous_contact(workspace)),
+    }
+}
+
+/// The sources for Intercom's answer agree on the code and not on the status.
+fn ambiguous_contact(workspace: &Workspace) -> Refusal {
+    let status = if workspace.settings.ambiguous_contact_is_400 {
+        StatusCode::BAD_REQUEST
+    } else {
+        StatusCode::CONFLICT
+    };
+    Refusal::new(
+        status,
+        "conflict",
+        "Multiple existing users match these details - must be more specific",
+    )
+    .with_hint("Several users have this email: name the one by its user id or its contact id.")
+}

@@ -1,0 +1,80 @@
+//! Summaries: `POST /events/summaries`, and `GET /events` with `summary=true`.
+
+use std::collections::BTreeMap;
+
+use axum::http::StatusCode;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::person::Person;
+use crate::contacts::Identifier;
+use crate::event_names::NameId;
+use crate::refusal::Refusal;
+use crate::reply::Reply;
+use crate::rules::event_summary;
+use crate::summaries::Summary;
+use crate::workspace::Workspace;
+
+/// Takes summaries in. Intercom documents neither what they do to the events that are there, nor what
+/// sending them again does: here they count beside the events, and a later one takes the place of an
+/// earlier one of its name.
+pub(in crate::api) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refusal> {
+    let new = event_summary::read(body)?;
+    let person = Person::find(workspace, Identifier::UserId, &new.user_id)?;
+    let now = i64::try_from(workspace.now()).unwrap_or(i64::MAX);
+    for new in new.summaries {
+        let name = workspace.event_names.admit(&new.event_name)?;
+        // Where one of the times is missing, the other stands for it.
+        let first = new.first.or(new.last).unwrap_or(now);
+        let last = new.last.unwrap_or(first);
+        let summary = Summary { count: new.count, first, last };
+        workspace.summaries.set(person.keys[0], name, summary);
+    }
+    Ok(Reply::empty(StatusCode::OK))
+}
+
+/// The summary of a contact's events: all that are remembered, those too that are too old to be
+/// listed, and what was sent in as summaries.
+pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
+    let mut summaries: BTreeMap<NameId, Summary> = BTreeMap::new();
+    let mut add = |name, summary: Summary| {
+        let sum = summaries.get(&name).map_or(summary, |sum: &Summary| sum.and(summary));
+        summaries.insert(name, sum);
+    };
+    for (name, summary) in workspace.summaries.of(&person.keys) {
+        add(name, summary);
+    }
+    let events =
+        workspace.journal.events_where(|event| person.keys.contains(&event.filing.contact));
+    for event in events {
+        let at = event.created_at();
+        add(event.filing.name, Summary { count: 1, first: at, last: at });
+    }
+    let events: Vec<_> = summaries
+        .into_iter()
+        .map(|(name, summary)| {
+            json!({
+                "name": workspace.event_names.name(name),
+                "first": iso(summary.first),
+                "last": iso(summary.last),
+                "count": summary.count,
+                // Nobody describes an event here, as few do at Intercom.
+                "description": null,
+            })
+        })
+        .collect();
+    Reply::json(&json!({
+        "type": "event.summary",
+        "email": person.email,
+        "intercom_user_id": person.contact_id,
+        "user_id": person.user_id,
+        "events": events,
+    }))
+}
+
+/// A time as Intercom writes it, with milliseconds that are always zero.
+fn iso(seconds: i64) -> Option<String> {
+    let time = Timestamp::from_second(seconds).ok()?;
+    Some(format!("{time:.3}"))
+}

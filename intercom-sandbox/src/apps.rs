@@ -1,0 +1,161 @@
+//! The apps that use the API. Each has credentials and a rate limit of its own, and all of them
+//! share the rate limit of the workspace.
+
+use axum::http::{HeaderMap, header};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+
+use crate::clock::Clock;
+use crate::rate_limit::{Budget, RateLimit};
+use crate::refusal::Refusal;
+
+/// All of them, of which there is one at least.
+pub(crate) struct Apps {
+    first: App,
+    others: Vec<App>,
+    workspace_limit: RateLimit,
+}
+
+/// An app: what lets it in, and how much of its window is left.
+pub(crate) struct App {
+    pub(crate) credentials: Credentials,
+    pub(crate) rate_limit: RateLimit,
+}
+
+/// What a request cost.
+pub(crate) struct Spent {
+    /// What is left to the app; `None` where it has no limit.
+    pub(crate) budget: Option<Budget>,
+    /// Whose limit the request is beyond, and when it may come again; `None` where it is within both.
+    pub(crate) beyond: Option<Beyond>,
+}
+
+/// The limit that a request is beyond.
+pub(crate) struct Beyond {
+    pub(crate) limit: u32,
+    /// How many seconds the window is still open.
+    pub(crate) wait: u64,
+    pub(crate) of_workspace: bool,
+}
+
+impl Apps {
+    /// The other apps are let in by their tokens alone, and each has the limit of the first.
+    pub(crate) fn new(
+        first: Credentials,
+        other_tokens: Vec<String>,
+        limit: Option<u32>,
+        workspace_limit: Option<u32>,
+    ) -> Self {
+        let app = |credentials| App { credentials, rate_limit: RateLimit::new(limit) };
+        let others = other_tokens
+            .into_iter()
+            .map(|token| app(Credentials::of_token(token, first.app_id.clone())))
+            .collect();
+        Self { first: app(first), others, workspace_limit: RateLimit::new(workspace_limit) }
+    }
+
+    /// The app of [`Sandbox::token`](crate::Sandbox::token).
+    pub(crate) fn first(&self) -> &App {
+        &self.first
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &App> {
+        std::iter::once(&self.first).chain(&self.others)
+    }
+
+    pub(crate) fn workspace_limit(&self) -> &RateLimit {
+        &self.workspace_limit
+    }
+
+    /// Whose request it is.
+    ///
+    /// # Errors
+    /// `401` where it is nobody's.
+    pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<&App, Refusal> {
+        const NONE: &str = "Send the header `Authorization: Bearer …` with the sandbox's access token, \
+                            or app id and API key over HTTP Basic.";
+        const OTHER_SCHEME: &str = "Begin the Authorization header with `Bearer ` and send the access \
+                                    token after it; HTTP Basic works too, with app id and API key.";
+        const WRONG_TOKEN: &str = "Send the access token that the sandbox was started with; the one \
+                                   that came is another.";
+        const WRONG_KEY: &str = "Send the app id and the API key that the sandbox was started with, \
+                                 or the access token as the user name with no password.";
+        let Some(value) = headers.get(header::AUTHORIZATION) else {
+            return Err(Refusal::unauthorized(NONE));
+        };
+        // What nearly all send is told at a glance.
+        let token = value.as_bytes().strip_prefix(b"Bearer ");
+        if let Some(app) = self.all().find(|app| token == Some(app.credentials.token.as_bytes())) {
+            return Ok(app);
+        }
+        let Some((scheme, secret)) = value.to_str().ok().and_then(|value| value.split_once(' '))
+        else {
+            return Err(Refusal::unauthorized(OTHER_SCHEME));
+        };
+        let secret = secret.trim();
+        let (found, hint) = if scheme.eq_ignore_ascii_case("bearer") {
+            (self.all().find(|app| app.credentials.token == secret), WRONG_TOKEN)
+        } else if scheme.eq_ignore_ascii_case("basic") {
+            (self.all().find(|app| app.credentials.admit_basic(secret)), WRONG_KEY)
+        } else {
+            (None, OTHER_SCHEME)
+        };
+        found.ok_or_else(|| Refusal::unauthorized(hint))
+    }
+
+    /// Takes a request of this app out of both windows, the workspace's first: what is beyond that
+    /// leaves the app's own budget as it was, which Intercom's users have seen.
+    pub(crate) fn spend(&self, app: &App, clock: &dyn Clock) -> Spent {
+        let of_workspace = self.workspace_limit.take(clock);
+        if let Some(budget) = &of_workspace
+            && !budget.granted
+        {
+            let beyond = Beyond { limit: budget.limit, wait: budget.wait, of_workspace: true };
+            return Spent { budget: app.rate_limit.look(clock), beyond: Some(beyond) };
+        }
+        let budget = app.rate_limit.take(clock);
+        let beyond = budget.as_ref().filter(|budget| !budget.granted).map(|budget| Beyond {
+            limit: budget.limit,
+            wait: budget.wait,
+            of_workspace: false,
+        });
+        Spent { budget, beyond }
+    }
+
+    /// Lowers the limit of every app to this from now on; with `None` no longer.
+    pub(crate) fn set_ceiling(&self, ceiling: Option<u32>) {
+        for app in self.all() {
+            app.rate_limit.set_ceiling(ceiling);
+        }
+    }
+}
+
+/// What lets a request in: the access token, or the app id with its API key.
+pub(crate) struct Credentials {
+    pub(crate) token: String,
+    pub(crate) app_id: String,
+    pub(crate) api_key: String,
+    /// App id and API key as HTTP Basic spells them.
+    basic: Option<String>,
+    /// The access token as HTTP Basic spells a user name without a password.
+    basic_of_token: String,
+}
+
+impl Credentials {
+    pub(crate) fn new(token: String, app_id: String, api_key: String) -> Self {
+        let basic = Some(BASE64.encode(format!("{app_id}:{api_key}")));
+        let basic_of_token = BASE64.encode(format!("{token}:"));
+        Self { token, app_id, api_key, basic, basic_of_token }
+    }
+
+    /// Those of an app that has no API key, in the workspace of this app id.
+    fn of_token(token: String, app_id: String) -> Self {
+        let basic_of_token = BASE64.encode(format!("{token}:"));
+        Self { token, app_id, api_key: String::new(), basic: None, basic_of_token }
+    }
+
+    /// Intercom's client for Ruby sends the access token as the user name of HTTP Basic.
+    fn admit_basic(&self, pair: &str) -> bool {
+        self.basic.as_deref() == Some(pair) || self.basic_of_token == pair
+    }
+}

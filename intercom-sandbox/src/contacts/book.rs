@@ -1,0 +1,175 @@
+//! Where the contacts are kept, with an index for each of their identifiers.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use foldhash::HashMap;
+
+use super::{Contact, ContactKey, Found, Identifier};
+
+#[derive(Default)]
+pub(super) struct Book {
+    last_key: u64,
+    /// In the order they came, since keys only grow.
+    contacts: BTreeMap<ContactKey, Contact>,
+    /// The indexes hold the contacts themselves: an event finds its own with one look-up.
+    by_id: HashMap<Arc<str>, Contact>,
+    by_user_id: HashMap<Arc<str>, Vec<Contact>>,
+    by_email: HashMap<Arc<str>, Vec<Contact>>,
+    /// Those that were merged into another contact, by their ids.
+    merged: HashMap<Arc<str>, Merged>,
+}
+
+/// What is left of a contact that was merged.
+struct Merged {
+    key: ContactKey,
+    user_id: Option<Arc<str>>,
+    into: ContactKey,
+}
+
+impl Book {
+    pub(super) fn draw_key(&mut self) -> ContactKey {
+        self.last_key += 1;
+        ContactKey(self.last_key)
+    }
+
+    /// An id of the length and the alphabet of Intercom's that no contact has.
+    pub(super) fn draw_id(&self, key: ContactKey) -> Arc<str> {
+        // The first number is free, unless somebody gave a contact an id that looks like ours.
+        (key.0..)
+            .map(|number| Arc::from(format!("5ba682d2{number:016x}")))
+            .find(|id| !self.by_id.contains_key(id) && !self.merged.contains_key(id))
+            .unwrap_or_default()
+    }
+
+    /// How many there are, those that were merged among them: all that takes room.
+    pub(super) fn len(&self) -> usize {
+        self.contacts.len() + self.merged.len()
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = &Contact> {
+        self.contacts.values()
+    }
+
+    pub(super) fn by_id(&self, id: &str) -> Option<&Contact> {
+        self.by_id.get(id)
+    }
+
+    pub(super) fn by_key(&self, key: ContactKey) -> Option<&Contact> {
+        self.contacts.get(&key)
+    }
+
+    /// The contact with this id, or the one it was merged into.
+    pub(super) fn follow(&self, id: &str) -> Option<&Contact> {
+        self.by_id(id).or_else(|| self.merged_to(id))
+    }
+
+    /// What the contact that had this id was merged into.
+    pub(super) fn merged_to(&self, id: &str) -> Option<&Contact> {
+        self.contacts.get(&self.merged.get(id)?.into)
+    }
+
+    /// What a contact that had this user id was merged into. Few are asked for, so there is no index.
+    pub(super) fn merged_user(&self, user_id: &str) -> Option<&Contact> {
+        let merged = self.merged.values().find(|left| left.user_id.as_deref() == Some(user_id))?;
+        self.contacts.get(&merged.into)
+    }
+
+    /// The keys of those that were merged into this one.
+    pub(super) fn merged_into(&self, key: ContactKey) -> impl Iterator<Item = ContactKey> {
+        self.merged.values().filter(move |left| left.into == key).map(|left| left.key)
+    }
+
+    /// Those with this user id or email, whatever they are.
+    pub(super) fn with(&self, kind: Identifier, value: &str) -> impl Iterator<Item = &Contact> {
+        let contacts = match kind {
+            Identifier::ContactId => self.by_id.get(value).map(std::slice::from_ref),
+            Identifier::UserId => self.by_user_id.get(value).map(Vec::as_slice),
+            Identifier::Email => self.by_email.get(value).map(Vec::as_slice),
+        };
+        contacts.unwrap_or_default().iter()
+    }
+
+    /// A user id and an email name users only: Intercom lets a lead be named by its contact id alone.
+    pub(super) fn users(&self, kind: Identifier, value: &str) -> impl Iterator<Item = &Contact> {
+        self.with(kind, value).filter(|contact| !contact.is_lead() && !contact.is_archived())
+    }
+
+    /// Whom an identifier names, among those that are not archived and that this lets through.
+    pub(super) fn resolve(
+        &self,
+        kind: Identifier,
+        value: &str,
+        mut is_settled: impl FnMut(&Contact) -> bool,
+    ) -> Found {
+        if kind == Identifier::ContactId {
+            return match self.follow(value) {
+                Some(contact) if !contact.is_archived() && is_settled(contact) => {
+                    Found::One(contact.key())
+                }
+                _ => Found::Nobody,
+            };
+        }
+        let mut users = self.users(kind, value).filter(|contact| is_settled(contact));
+        match (users.next(), users.next()) {
+            (None, _) => Found::Nobody,
+            (Some(contact), None) => Found::One(contact.key()),
+            (Some(_), Some(_)) => Found::Several,
+        }
+    }
+
+    /// Takes a contact in, in the place of one that has its id.
+    pub(super) fn insert(&mut self, contact: Contact) {
+        let key = contact.key();
+        if let Some(other) = self.by_id.get(contact.contact_id()) {
+            self.remove(other.key());
+        }
+        let data = contact.data();
+        self.merged.remove(&data.id);
+        self.by_id.insert(Arc::clone(&data.id), contact.clone());
+        if let Some(user_id) = &data.details.user_id {
+            self.by_user_id.entry(Arc::clone(user_id)).or_default().push(contact.clone());
+        }
+        if let Some(email) = &data.details.email {
+            self.by_email.entry(Arc::clone(email)).or_default().push(contact.clone());
+        }
+        self.contacts.insert(key, contact);
+    }
+
+    /// Takes a contact out, and gives it.
+    pub(super) fn take(&mut self, key: ContactKey) -> Option<Contact> {
+        let contact = self.contacts.remove(&key)?;
+        let data = contact.data();
+        self.by_id.remove(&data.id);
+        unlist(&mut self.by_user_id, data.details.user_id.as_ref(), key);
+        unlist(&mut self.by_email, data.details.email.as_ref(), key);
+        Some(contact)
+    }
+
+    /// Takes a contact out for good, and with it what was merged into it.
+    pub(super) fn remove(&mut self, key: ContactKey) {
+        self.take(key);
+        self.merged.retain(|_, left| left.into != key);
+    }
+
+    /// Leaves of a contact that it was merged into the other.
+    pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey) {
+        let Some(contact) = self.take(from) else { return };
+        for left in self.merged.values_mut().filter(|left| left.into == from) {
+            left.into = into;
+        }
+        let data = contact.data();
+        let left = Merged { key: from, user_id: data.details.user_id.clone(), into };
+        self.merged.insert(Arc::clone(&data.id), left);
+    }
+}
+
+fn unlist(index: &mut HashMap<Arc<str>, Vec<Contact>>, value: Option<&Arc<str>>, key: ContactKey) {
+    let Some(value) = value else { return };
+    if let Some(contacts) = index.get_mut(value) {
+        contacts.retain(|contact| contact.key() != key);
+        if contacts.is_empty() {
+            index.remove(value);
+        }
+    }
+}

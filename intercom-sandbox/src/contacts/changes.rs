@@ -1,0 +1,129 @@
+//! What the API does to contacts, one lock for each.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::book::Book;
+use super::details::{Changes, Details, Role};
+use super::{Contact, ContactKey, Denied, Directory, Identifier};
+use crate::clock::unix_seconds;
+use crate::sync::{read, write};
+
+/// How many custom attributes a contact can have; a workspace of Intercom's has no more for people.
+const MAX_ATTRIBUTES: usize = 250;
+
+impl Directory {
+    /// The contact with this id, archived or not.
+    pub(crate) fn show(&self, id: &str) -> Result<Contact, Denied> {
+        self.known(&read(&self.book), id).cloned()
+    }
+
+    /// The user with this user id. Leads and archived contacts are not found by it.
+    pub(crate) fn show_user(&self, user_id: &str) -> Result<Contact, Denied> {
+        let book = read(&self.book);
+        if let Some(contact) = book.users(Identifier::UserId, user_id).next() {
+            return Ok(contact.clone());
+        }
+        Err(self.merged_or_unknown(book.merged_user(user_id)))
+    }
+
+    /// Creates a contact, unless there is one of its role with its user id or its email.
+    pub(crate) fn create(&self, changes: Changes, now: SystemTime) -> Result<Contact, Denied> {
+        let mut details = Details::default();
+        changes.apply(&mut details);
+        let mut book = write(&self.book);
+        check(&book, &details, None)?;
+        self.check_room(&book)?;
+        let key = book.draw_key();
+        let id = book.draw_id(key);
+        let workspace_id = Arc::clone(&self.workspace_id);
+        let mut contact = Contact::new(key, id, workspace_id, details, unix_seconds(now));
+        if !self.settings.settle_after.is_zero() {
+            contact.data_mut().settles_at = now.checked_add(self.settings.settle_after);
+        }
+        book.insert(contact.clone());
+        Ok(contact)
+    }
+
+    /// Changes what is said of a contact, unless it would then be mistaken for another one.
+    pub(crate) fn update(
+        &self,
+        id: &str,
+        changes: Changes,
+        now: SystemTime,
+    ) -> Result<Contact, Denied> {
+        let mut book = write(&self.book);
+        let mut contact = self.known(&book, id)?.clone();
+        let mut details = contact.data().details.clone();
+        changes.apply(&mut details);
+        check(&book, &details, Some(contact.key()))?;
+        let data = contact.data_mut();
+        data.details = details;
+        data.updated_at = unix_seconds(now);
+        replace(&mut book, &contact);
+        Ok(contact)
+    }
+
+    /// Archives a contact, or brings it back.
+    pub(crate) fn set_archived(
+        &self,
+        id: &str,
+        archived: bool,
+        now: SystemTime,
+    ) -> Result<Contact, Denied> {
+        let mut book = write(&self.book);
+        let mut contact = self.known(&book, id)?.clone();
+        let data = contact.data_mut();
+        data.archived = archived;
+        data.updated_at = unix_seconds(now);
+        replace(&mut book, &contact);
+        Ok(contact)
+    }
+
+    /// Deletes a contact for good, and forgets what was merged into it.
+    pub(crate) fn delete(&self, id: &str) -> Result<Contact, Denied> {
+        let mut book = write(&self.book);
+        let contact = self.known(&book, id)?.clone();
+        book.remove(contact.key());
+        Ok(contact)
+    }
+
+    pub(super) fn known<'a>(&self, book: &'a Book, id: &str) -> Result<&'a Contact, Denied> {
+        book.by_id(id).ok_or_else(|| self.merged_or_unknown(book.merged_to(id)))
+    }
+
+    fn merged_or_unknown(&self, into: Option<&Contact>) -> Denied {
+        match into {
+            Some(into) if !self.settings.merged_contact_is_404 => {
+                Denied::Merged { into: Arc::clone(&into.data().id) }
+            }
+            _ => Denied::Unknown,
+        }
+    }
+}
+
+/// A user must be told by something, and from every other contact of its role. Of several that are in
+/// the way a living one is named before an archived one.
+fn check(book: &Book, details: &Details, itself: Option<ContactKey>) -> Result<(), Denied> {
+    if details.role == Role::User && details.user_id.is_none() && details.email.is_none() {
+        return Err(Denied::Nameless);
+    }
+    if details.custom_attributes.len() > MAX_ATTRIBUTES {
+        return Err(Denied::TooManyAttributes { limit: MAX_ATTRIBUTES });
+    }
+    let named = [(Identifier::UserId, &details.user_id), (Identifier::Email, &details.email)];
+    let in_the_way = named
+        .into_iter()
+        .filter_map(|(kind, value)| Some((kind, value.as_deref()?)))
+        .flat_map(|(kind, value)| book.with(kind, value))
+        .filter(|contact| contact.data().details.role == details.role)
+        .filter(|contact| Some(contact.key()) != itself)
+        .min_by_key(|contact| contact.is_archived());
+    in_the_way.map_or(Ok(()), |contact| Err(Denied::Exists(contact.clone())))
+}
+
+/// Puts a changed contact where it was, with its identifiers indexed anew.
+pub(super) fn replace(book: &mut Book, contact: &Contact) {
+    book.take(contact.key());
+    book.insert(contact.clone());
+}

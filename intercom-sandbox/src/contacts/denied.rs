@@ -1,0 +1,118 @@
+//! Why something cannot be done to a contact, and Intercom's answers to that.
+
+use std::sync::Arc;
+
+use axum::http::{HeaderValue, StatusCode, header};
+
+use super::Contact;
+use crate::refusal::Refusal;
+
+/// Why something was not done to a contact.
+pub(crate) enum Denied {
+    /// There is none of this id.
+    Unknown,
+    /// It was merged into the contact with this id.
+    Merged { into: Arc<str> },
+    /// Another one has these details.
+    Exists(Contact),
+    /// A user would be left without a user id and an email.
+    Nameless,
+    /// There is room for so many.
+    Full { limit: usize },
+    /// There would be more custom attributes than so many.
+    TooManyAttributes { limit: usize },
+    /// Only a lead can be merged, and only into a user.
+    NotLeadIntoUser,
+    /// They have neither email nor phone in common.
+    NotDuplicates,
+}
+
+impl From<Denied> for Refusal {
+    fn from(denied: Denied) -> Self {
+        match denied {
+            Denied::Unknown => Self::user_not_found().with_hint(
+                "No contact has this id: GET /contacts lists those that there are, and \
+                 POST /contacts/search finds them by other details.",
+            ),
+            Denied::Merged { into } => merged(&into),
+            Denied::Exists(contact) => exists(&contact),
+            Denied::Nameless => Self::new(
+                StatusCode::BAD_REQUEST,
+                "parameter_not_found",
+                "One of external_id and email is required for a user",
+            )
+            .with_hint("Leave the user one of the two; a lead needs neither."),
+            Denied::Full { limit } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "contact_limit_reached",
+                format!("The sandbox keeps no more than {limit} contacts"),
+            )
+            .with_hint(
+                "Delete some with DELETE /contacts/{id}, or start the sandbox with a higher max_contacts.",
+            ),
+            Denied::TooManyAttributes { limit } => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "parameter_invalid",
+                format!("A contact can have {limit} custom attributes"),
+            )
+            .with_hint("Take some away by setting them to null."),
+            Denied::NotLeadIntoUser => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_merge",
+                "Merging can only be performed on a lead into a user",
+            )
+            .with_hint("Give the id of a lead as from, and the id of a user as into."),
+            Denied::NotDuplicates => Self::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_merge",
+                "Contacts can only be merged when they are duplicates (matching email or phone). \
+                 Pass skip_duplicate_validation=true to override this check.",
+            )
+            .with_hint(
+                "Give both the same email or phone, or send \"skip_duplicate_validation\": true. The \
+                 older versions of the API do without the check, and so does a sandbox with \
+                 merges_only_duplicates(false).",
+            ),
+        }
+    }
+}
+
+fn merged(into: &str) -> Refusal {
+    let refusal = Refusal::new(
+        StatusCode::GONE,
+        "contact_merged",
+        "This contact has been merged. See the 'Link' header for the canonical contact.",
+    )
+    .with_hint(format!("Go on with the contact it was merged into: its id is {into}."));
+    // An id that was given by hand may be no header's; the hint has it all the same.
+    match HeaderValue::try_from(format!("</contacts/{into}>; rel=\"canonical\"")) {
+        Ok(link) => refusal.with_header(header::LINK, link),
+        Err(_) => refusal,
+    }
+}
+
+fn exists(contact: &Contact) -> Refusal {
+    let id = contact.contact_id();
+    let (which, hint) = if contact.is_archived() {
+        (
+            "An archived contact",
+            format!(
+                "Bring it back with POST /contacts/{id}/unarchive, or delete it with \
+                 DELETE /contacts/{id}."
+            ),
+        )
+    } else {
+        (
+            "A contact",
+            format!(
+                "There is no upsert: go on with that contact, or change it with PUT /contacts/{id}."
+            ),
+        )
+    };
+    Refusal::new(
+        StatusCode::CONFLICT,
+        "conflict",
+        format!("{which} matching those details already exists with id={id}"),
+    )
+    .with_hint(hint)
+}

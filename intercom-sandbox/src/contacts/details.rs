@@ -1,0 +1,99 @@
+//! What can be said of a contact by those who create and update it.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What Intercom takes a contact for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    #[default]
+    User,
+    Lead,
+}
+
+impl Role {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Lead => "lead",
+        }
+    }
+}
+
+/// The details of a contact.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Details {
+    pub(super) role: Role,
+    pub(super) user_id: Option<Arc<str>>,
+    pub(super) email: Option<Arc<str>>,
+    pub(super) phone: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) avatar: Option<String>,
+    pub(super) owner_id: Option<String>,
+    pub(super) signed_up_at: Option<i64>,
+    pub(super) last_seen_at: Option<i64>,
+    pub(super) unsubscribed_from_emails: bool,
+    pub(super) custom_attributes: Map<String, Value>,
+}
+
+/// What is to become of one detail.
+#[derive(Debug, Default)]
+pub(crate) enum Change<T> {
+    #[default]
+    Keep,
+    Clear,
+    Set(T),
+}
+
+impl<T> Change<T> {
+    fn apply<U: From<T>>(self, detail: &mut Option<U>) {
+        match self {
+            Self::Keep => {}
+            Self::Clear => *detail = None,
+            Self::Set(value) => *detail = Some(value.into()),
+        }
+    }
+}
+
+/// What is to become of a contact; for a new one it is all that is known.
+#[derive(Debug, Default)]
+pub(crate) struct Changes {
+    pub(crate) role: Option<Role>,
+    pub(crate) external_id: Change<String>,
+    pub(crate) email: Change<String>,
+    pub(crate) phone: Change<String>,
+    pub(crate) name: Change<String>,
+    pub(crate) avatar: Change<String>,
+    pub(crate) owner_id: Change<String>,
+    pub(crate) signed_up_at: Change<i64>,
+    pub(crate) last_seen_at: Change<i64>,
+    pub(crate) unsubscribed_from_emails: Option<bool>,
+    /// Each is set, or taken away where there is no value.
+    pub(crate) custom_attributes: Vec<(String, Option<Value>)>,
+}
+
+impl Changes {
+    pub(super) fn apply(self, details: &mut Details) {
+        details.role = self.role.unwrap_or(details.role);
+        self.external_id.apply(&mut details.user_id);
+        self.email.apply(&mut details.email);
+        self.phone.apply(&mut details.phone);
+        self.name.apply(&mut details.name);
+        self.avatar.apply(&mut details.avatar);
+        self.owner_id.apply(&mut details.owner_id);
+        self.signed_up_at.apply(&mut details.signed_up_at);
+        self.last_seen_at.apply(&mut details.last_seen_at);
+        if let Some(unsubscribed) = self.unsubscribed_from_emails {
+            details.unsubscribed_from_emails = unsubscribed;
+        }
+        for (key, value) in self.custom_attributes {
+            match value {
+                Some(value) => details.custom_attributes.insert(key, value),
+                None => details.custom_attributes.remove(&key),
+            };
+        }
+    }
+}

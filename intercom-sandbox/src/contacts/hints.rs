@@ -1,0 +1,76 @@
+//! Why an event found nobody: what Intercom keeps to itself, and the sandbox tells.
+
+use std::time::SystemTime;
+
+use super::book::Book;
+use super::{Contact, Directory, Identifier};
+use crate::clock::Clock;
+use crate::refusal::Refusal;
+use crate::sync::read;
+
+impl Directory {
+    /// The refusal of an event whose identifier names nobody, with a hint that says what to do.
+    pub(crate) fn not_found(&self, kind: Identifier, value: &str, clock: &dyn Clock) -> Refusal {
+        let hint = hint(&read(&self.book), kind, value, clock.now());
+        Refusal::user_not_found().with_hint(hint)
+    }
+}
+
+fn hint(book: &Book, kind: Identifier, value: &str, now: SystemTime) -> String {
+    let meant = match kind {
+        Identifier::ContactId => book.follow(value),
+        // The one that needs least to be found: a user before a lead, a living one before an
+        // archived one.
+        Identifier::UserId | Identifier::Email => {
+            book.with(kind, value).min_by_key(|contact| (contact.is_lead(), contact.is_archived()))
+        }
+    };
+    if let Some(contact) = meant {
+        return of_contact(contact, now);
+    }
+    match kind {
+        Identifier::ContactId if book.with(Identifier::UserId, value).next().is_some() => {
+            "This is the application's own id of a user: send it as user_id. What goes into id is \
+             Intercom's own id of a contact."
+                .to_owned()
+        }
+        Identifier::ContactId => "No contact has this id: it must be Intercom's own, as \
+             POST /contacts answers it. An id of the application goes into user_id."
+            .to_owned(),
+        Identifier::UserId if book.by_id(value).is_some() => {
+            "This is Intercom's own id of a contact: send it as id, and not as user_id.".to_owned()
+        }
+        Identifier::UserId if value.contains('@') => {
+            format!("This looks like an email: send it as email. Else {}", create("external_id"))
+        }
+        Identifier::UserId => format!("No user has this id: {}", create("external_id")),
+        Identifier::Email => format!("No user has this email: {}", create("email")),
+    }
+}
+
+fn of_contact(contact: &Contact, now: SystemTime) -> String {
+    let id = contact.contact_id();
+    if contact.is_archived() {
+        return format!(
+            "The contact is archived: bring it back with POST /contacts/{id}/unarchive."
+        );
+    }
+    let settles_in =
+        contact.data().settles_at.and_then(|settles_at| settles_at.duration_since(now).ok());
+    match settles_in {
+        Some(settles_in) if !settles_in.is_zero() => format!(
+            "The contact was created just now and is not known everywhere yet: send the event \
+             again in {settles_in:?}."
+        ),
+        _ => format!(
+            "The contact is a lead, which an event can name by its id alone: send \"id\": \"{id}\"."
+        ),
+    }
+}
+
+fn create(member: &str) -> String {
+    format!(
+        "create the contact with POST /contacts and this {member}, start the sandbox with it, or \
+         have it know everybody."
+    )
+}

@@ -1,0 +1,68 @@
+//! Merging a lead into a user.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use super::book::Book;
+use super::changes::replace;
+use super::details::Details;
+use super::{Contact, Denied, Directory, Identifier};
+use crate::clock::unix_seconds;
+use crate::sync::write;
+
+impl Directory {
+    /// Merges a lead into a user: what the user lacks it takes from the lead, and the lead's events
+    /// are the user's from then on.
+    pub(crate) fn merge(
+        &self,
+        from: &str,
+        into: &str,
+        skip_duplicate_validation: bool,
+        now: SystemTime,
+    ) -> Result<Contact, Denied> {
+        let mut book = write(&self.book);
+        let lead = self.known(&book, from)?.clone();
+        let mut user = self.known(&book, into)?.clone();
+        if !lead.is_lead() || user.is_lead() {
+            return Err(Denied::NotLeadIntoUser);
+        }
+        let any = skip_duplicate_validation || !self.settings.merges_only_duplicates;
+        if !any && !are_duplicates(&lead, &user) {
+            return Err(Denied::NotDuplicates);
+        }
+        book.leave_merged(lead.key(), user.key());
+        let data = user.data_mut();
+        complete(&mut data.details, &lead.data().details, &book);
+        data.updated_at = unix_seconds(now);
+        replace(&mut book, &user);
+        Ok(user)
+    }
+}
+
+fn are_duplicates(one: &Contact, other: &Contact) -> bool {
+    let same = |one: Option<&str>, other| one.is_some() && one == other;
+    same(one.email(), other.email()) || same(one.phone(), other.phone())
+}
+
+/// Takes over what the user lacks, but for an identifier by which it could be mistaken for another.
+fn complete(user: &mut Details, lead: &Details, book: &Book) {
+    let free = |kind, value: &Option<Arc<str>>| {
+        value.clone().filter(|value| book.with(kind, value).all(Contact::is_lead))
+    };
+    user.user_id = user.user_id.take().or_else(|| free(Identifier::UserId, &lead.user_id));
+    user.email = user.email.take().or_else(|| free(Identifier::Email, &lead.email));
+    let fill = |has: &mut Option<String>, other: &Option<String>| {
+        if has.is_none() {
+            has.clone_from(other);
+        }
+    };
+    fill(&mut user.phone, &lead.phone);
+    fill(&mut user.name, &lead.name);
+    fill(&mut user.avatar, &lead.avatar);
+    fill(&mut user.owner_id, &lead.owner_id);
+    user.signed_up_at = user.signed_up_at.or(lead.signed_up_at);
+    user.last_seen_at = user.last_seen_at.max(lead.last_seen_at);
+    for (key, value) in &lead.custom_attributes {
+        user.custom_attributes.entry(key).or_insert_with(|| value.clone());
+    }
+}

@@ -1,0 +1,178 @@
+//! The contacts of the workspace: who is known, who is archived, who cannot be told apart.
+//!
+//! `book` holds them and finds them by any of their details, `changes` is what the API does to them,
+//! `search` and `pages` how it lists them, `hints` why an event found nobody.
+
+mod book;
+mod changes;
+mod contact;
+mod denied;
+mod details;
+mod hints;
+mod merge;
+pub(crate) mod pages;
+pub(crate) mod search;
+mod seed;
+mod settings;
+mod wire;
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, RwLock};
+use std::time::SystemTime;
+
+use book::Book;
+pub use contact::Contact;
+pub(crate) use denied::Denied;
+pub(crate) use details::{Change, Changes, Role};
+pub(crate) use pages::{Cursor, DEFAULT_PER_PAGE, MAX_PER_PAGE, PageRequest};
+pub use seed::SeedContact;
+pub(crate) use settings::Settings;
+pub(crate) use wire::{Form, InForm};
+
+use crate::clock::{Clock, unix_seconds};
+use crate::sync::{read, write};
+
+/// Who a contact is, for as long as the sandbox runs. An event that names a contact by its contact
+/// id, its user id or its email gives the same key each time, and a key is never given to another
+/// contact, even after this one was deleted.
+///
+/// The id of a contact that was merged gives the key of the one it was merged into. Events that came
+/// before the merging were filed under the old key: [`Directory::keys_of`] has all keys under which a
+/// contact's events are filed.
+///
+/// Where everybody is known, an identifier that no contact has gives a key too: it is the same for the
+/// same kind and value, and it is not that of a contact who is created with it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ContactKey(u64);
+
+/// Keys of strangers have this bit, keys of contacts do not.
+const STRANGER: u64 = 1 << 63;
+
+/// Whom an event, or a query for events, names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Found {
+    Nobody,
+    One(ContactKey),
+    /// Several contacts, between which the identifier does not decide.
+    Several,
+}
+
+/// What names a contact. Intercom does not say whether upper and lower case differ in one; here they
+/// do, in an email too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Identifier {
+    /// Intercom's own id of the contact: `id` of an event, `intercom_user_id` of a query for events.
+    ContactId,
+    /// The application's own id of the user: `user_id` of an event, `external_id` of a contact.
+    UserId,
+    /// The email address.
+    Email,
+}
+
+/// All contacts, found by any of their details.
+pub(crate) struct Directory {
+    settings: Settings,
+    workspace_id: Arc<str>,
+    strangers: RandomState,
+    book: RwLock<Book>,
+}
+
+impl Directory {
+    pub(crate) fn new(settings: Settings, workspace_id: &str) -> Self {
+        Self {
+            settings,
+            workspace_id: workspace_id.into(),
+            strangers: RandomState::new(),
+            book: RwLock::default(),
+        }
+    }
+
+    /// Takes in a contact that somebody wants to be there, whatever the limit. It takes the place of
+    /// one that has its contact id.
+    pub(crate) fn add(&self, seed: SeedContact, now: SystemTime) -> Contact {
+        self.insert(&mut write(&self.book), seed, now)
+    }
+
+    /// Does the same as far as there is room.
+    pub(crate) fn add_within_limit(
+        &self,
+        seed: SeedContact,
+        now: SystemTime,
+    ) -> Result<Contact, Denied> {
+        let mut book = write(&self.book);
+        self.check_room(&book)?;
+        Ok(self.insert(&mut book, seed, now))
+    }
+
+    fn insert(&self, book: &mut Book, seed: SeedContact, now: SystemTime) -> Contact {
+        let (id, details, archived) = seed.into_parts();
+        let key = book.draw_key();
+        let id = id.unwrap_or_else(|| book.draw_id(key));
+        let workspace_id = Arc::clone(&self.workspace_id);
+        let mut contact = Contact::new(key, id, workspace_id, details, unix_seconds(now));
+        contact.data_mut().archived = archived;
+        book.insert(contact.clone());
+        contact
+    }
+
+    fn check_room(&self, book: &Book) -> Result<(), Denied> {
+        let limit = self.settings.limit;
+        if book.len() < limit { Ok(()) } else { Err(Denied::Full { limit }) }
+    }
+
+    /// All contacts in the order they came, the archived ones too.
+    pub(crate) fn all(&self) -> Vec<Contact> {
+        read(&self.book).all().cloned().collect()
+    }
+
+    /// The contacts that Intercom lists, in the order they came: the archived ones are not among
+    /// them.
+    pub(crate) fn listed(&self) -> Vec<Contact> {
+        read(&self.book).all().filter(|contact| !contact.is_archived()).cloned().collect()
+    }
+
+    /// The contact with this contact id, or the one that it was merged into.
+    pub(crate) fn get(&self, contact_id: &str) -> Option<Contact> {
+        read(&self.book).follow(contact_id).cloned()
+    }
+
+    /// The user that has this user id, and is not archived.
+    pub(crate) fn user(&self, user_id: &str) -> Option<Contact> {
+        read(&self.book).users(Identifier::UserId, user_id).next().cloned()
+    }
+
+    /// The contact with this key. A stranger has none.
+    pub(crate) fn by_key(&self, key: ContactKey) -> Option<Contact> {
+        read(&self.book).by_key(key).cloned()
+    }
+
+    /// Whom this identifier names, as far as they can get events: not those that are archived, nor
+    /// those that were created so recently that Intercom's servers do not all know them.
+    pub(crate) fn resolve(&self, kind: Identifier, value: &str, clock: &dyn Clock) -> Found {
+        let found = read(&self.book).resolve(kind, value, |contact| {
+            // A clock is not read for what was settled long ago.
+            contact
+                .data()
+                .settles_at
+                .is_none_or(|settles_at| self.settings.know_everybody || settles_at <= clock.now())
+        });
+        match found {
+            Found::Nobody if self.settings.know_everybody => Found::One(self.stranger(kind, value)),
+            found => found,
+        }
+    }
+
+    /// The keys under which events of this contact are filed: its own, and those of the contacts
+    /// that were merged into it.
+    pub(crate) fn keys_of(&self, key: ContactKey) -> Vec<ContactKey> {
+        let mut keys = vec![key];
+        keys.extend(read(&self.book).merged_into(key));
+        keys
+    }
+
+    /// A key for somebody of whom nothing but this identifier is known. Keys of two strangers are the
+    /// same once in 2^63, and nobody can choose them to be.
+    fn stranger(&self, kind: Identifier, value: &str) -> ContactKey {
+        ContactKey(self.strangers.hash_one((kind, value)) | STRANGER)
+    }
+}

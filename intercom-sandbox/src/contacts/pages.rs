@@ -1,0 +1,139 @@
+//! Lists in pages: each tells where the next one begins.
+
+use std::cmp::Ordering;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
+
+use super::search::{Attribute, Field, Sort};
+use super::{Contact, ContactKey, Form, InForm};
+
+/// What Intercom's description tells.
+pub(crate) const DEFAULT_PER_PAGE: usize = 50;
+/// What Intercom's pages tell. More is refused here; what Intercom does with it is not documented.
+pub(crate) const MAX_PER_PAGE: usize = 150;
+
+/// Which page is wanted.
+pub(crate) struct PageRequest {
+    pub(crate) per_page: usize,
+    pub(crate) after: Option<Cursor>,
+}
+
+/// Behind which contact a page begins. It says what the list was sorted by there and who it was, so
+/// that contacts that come, go and change in between make no other contact come twice or be left out.
+pub(crate) struct Cursor {
+    value: Value,
+    key: ContactKey,
+    page: usize,
+}
+
+impl Cursor {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let (value, key, page) = serde_json::from_slice(&BASE64.decode(text).ok()?).ok()?;
+        Some(Self { value, key: ContactKey(key), page })
+    }
+
+    fn behind(contact: &Contact, sort: &Sort, page: usize) -> String {
+        let value = sort.value_of(contact).to_json();
+        BASE64.encode(json!([value, contact.key().0, page]).to_string())
+    }
+}
+
+/// One page of a list. Serialized it is Intercom's `list` object.
+pub(crate) struct Page {
+    contacts: Vec<Contact>,
+    form: Form,
+    total_count: usize,
+    page: usize,
+    per_page: usize,
+    next: Option<String>,
+}
+
+impl Page {
+    /// Sorts what there is, and cuts the page out.
+    pub(crate) fn of(
+        mut contacts: Vec<Contact>,
+        sort: &Sort,
+        request: &PageRequest,
+        form: Form,
+    ) -> Self {
+        contacts.sort_by(|one, other| {
+            sort.compare((sort.value_of(one), one.key()), (sort.value_of(other), other.key()))
+        });
+        let total_count = contacts.len();
+        let from = request.after.as_ref().map_or(0, |cursor| {
+            let cut = (Attribute::from_json(&cursor.value), cursor.key);
+            contacts.partition_point(|contact| {
+                sort.compare((sort.value_of(contact), contact.key()), cut) != Ordering::Greater
+            })
+        });
+        let per_page = request.per_page;
+        let page = request.after.as_ref().map_or(1, |cursor| cursor.page.saturating_add(1));
+        let more = total_count - from > per_page;
+        contacts.drain(..from);
+        contacts.truncate(per_page);
+        let next = contacts.last().filter(|_| more).map(|last| Cursor::behind(last, sort, page));
+        Self { contacts, form, total_count, page, per_page, next }
+    }
+}
+
+impl Serialize for Page {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct List<'a> {
+            #[serde(rename = "type")]
+            kind: &'static str,
+            data: Vec<InForm<'a>>,
+            total_count: usize,
+            pages: Pages<'a>,
+        }
+        #[derive(Serialize)]
+        struct Pages<'a> {
+            #[serde(rename = "type")]
+            kind: &'static str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            next: Option<Next<'a>>,
+            page: usize,
+            per_page: usize,
+            total_pages: usize,
+        }
+        #[derive(Serialize)]
+        struct Next<'a> {
+            per_page: usize,
+            starting_after: &'a str,
+        }
+
+        let per_page = self.per_page;
+        let next = self.next.as_deref().map(|starting_after| Next { per_page, starting_after });
+        let pages = Pages {
+            kind: "pages",
+            next,
+            page: self.page,
+            per_page,
+            total_pages: self.total_count.div_ceil(per_page),
+        };
+        let form = self.form;
+        let data = self.contacts.iter().map(|contact| InForm { contact, form }).collect();
+        let list = List { kind: "list", data, total_count: self.total_count, pages };
+        list.serialize(serializer)
+    }
+}
+
+impl Sort {
+    fn value_of<'a>(&'a self, contact: &'a Contact) -> Attribute<'a> {
+        self.field.as_ref().map_or(Attribute::Absent, |field: &Field| field.read(contact))
+    }
+
+    /// Those without a value come before all others, or after all others where it goes downward;
+    /// those of one value in the order they came.
+    fn compare(
+        &self,
+        one: (Attribute<'_>, ContactKey),
+        other: (Attribute<'_>, ContactKey),
+    ) -> Ordering {
+        let order = one.0.compare(other.0).then(one.1.cmp(&other.1));
+        if self.descending { order.reverse() } else { order }
+    }
+}

@@ -1,0 +1,52 @@
+//! The memory of de-duplication: what was filed already, bounded.
+//!
+//! It forgets by halves, so that it needs to keep no order: when the younger half is full, the older
+//! one goes. As far as it reaches it is exact.
+
+use std::mem::swap;
+use std::sync::Mutex;
+
+use foldhash::HashSet;
+
+use crate::event::Filing;
+use crate::sync::lock;
+
+/// How many filings a half holds when nothing else is said.
+pub(crate) const DEFAULT_HALF: usize = 200_000;
+
+pub(crate) struct Duplicates {
+    half: usize,
+    halves: Mutex<Halves>,
+}
+
+#[derive(Default)]
+struct Halves {
+    younger: HashSet<Filing>,
+    older: HashSet<Filing>,
+}
+
+impl Duplicates {
+    /// Remembers at least so many of the last filings, and at most twice as many.
+    pub(crate) fn new(half: usize) -> Self {
+        Self { half, halves: Mutex::default() }
+    }
+
+    /// Remembers a filing; `false` where it was remembered already.
+    pub(crate) fn remember(&self, filing: Filing) -> bool {
+        let mut halves = lock(&self.halves);
+        let Halves { younger, older } = &mut *halves;
+        if older.contains(&filing) || !younger.insert(filing) {
+            return false;
+        }
+        if younger.len() >= self.half {
+            // The room of the half that goes is used again: a full memory allocates nothing.
+            swap(younger, older);
+            younger.clear();
+        }
+        true
+    }
+
+    pub(crate) fn clear(&self) {
+        *lock(&self.halves) = Halves::default();
+    }
+}

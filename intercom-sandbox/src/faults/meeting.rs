@@ -1,0 +1,55 @@
+//! What a fault wants to know of a request, to tell whether it is for it.
+
+use std::cell::OnceCell;
+use std::time::SystemTime;
+
+use axum::http::{Method, request};
+use serde::Deserialize;
+
+use super::fault::Scope;
+
+/// A request that may meet faults.
+pub(crate) struct Meeting<'a> {
+    pub(super) now: SystemTime,
+    parts: &'a request::Parts,
+    body: &'a [u8],
+    /// Looked for only where a fault asks for it.
+    event_name: OnceCell<Option<String>>,
+}
+
+impl<'a> Meeting<'a> {
+    pub(crate) fn new(now: SystemTime, parts: &'a request::Parts, body: &'a [u8]) -> Self {
+        Self { now, parts, body, event_name: OnceCell::new() }
+    }
+
+    pub(super) fn is_in(&self, scope: &Scope) -> bool {
+        let path = self.parts.uri.path();
+        match scope {
+            Scope::Everything => true,
+            Scope::Events => self.is_event(),
+            Scope::Event(name) => self.is_event() && self.event_name() == Some(name),
+            Scope::Contacts => path == "/contacts" || path.starts_with("/contacts/"),
+        }
+    }
+
+    fn is_event(&self) -> bool {
+        self.parts.uri.path() == "/events" && self.parts.method == Method::POST
+    }
+
+    fn event_name(&self) -> Option<&String> {
+        #[derive(Deserialize)]
+        struct Named {
+            event_name: String,
+        }
+        let read = || {
+            let named: Named = serde_json::from_slice(self.body).ok()?;
+            Some(fold(&named.event_name))
+        };
+        self.event_name.get_or_init(read).as_ref()
+    }
+}
+
+/// A name as Intercom files it, and in lower case, since case makes no difference to it.
+pub(super) fn fold(name: &str) -> String {
+    name.replace(['.', '$'], "-").to_lowercase()
+}

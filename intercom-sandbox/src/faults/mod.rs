@@ -1,0 +1,18 @@
+//! Faults on request: what they are (`fault`), how they are written (`text`), which of them a
+//! request meets (`machine`, `meeting`), and what those do to its answer (`strike`, `cut_short`).
+
+pub(crate) mod cut_short;
+mod duration;
+mod fault;
+mod machine;
+mod meeting;
+mod strike;
+mod text;
+
+pub use fault::Fault;
+pub use machine::{ActiveFault, FaultId};
+pub use text::InvalidFault;
+
+pub(crate) use machine::{Faults, Stage};
+pub(crate) use meeting::Meeting;
+pub(crate) use strike::Strike;

@@ -1,0 +1,88 @@
+//! What faults do to one request together.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::http::{HeaderName, HeaderValue, header};
+
+use super::fault::{Effect, Fault, Missing};
+use crate::answer::Answer;
+use crate::clock::http_date;
+use crate::rate_limit::{LIMIT, REMAINING, RESET};
+use crate::reply::Reply;
+use crate::request_id::X_REQUEST_ID;
+
+/// The faults that struck a request. By default, none.
+#[derive(Default)]
+pub(crate) struct Strike {
+    /// In the place of Intercom's answer.
+    pub(crate) answer: Option<Answer>,
+    /// Before the request is looked at.
+    pub(crate) delay: Duration,
+    /// After it was accepted.
+    pub(crate) late: Duration,
+    /// Whether half of the body is all that comes.
+    pub(crate) truncated: bool,
+    without: Vec<Missing>,
+    skew: i64,
+    names: String,
+}
+
+impl Strike {
+    pub(super) fn add(&mut self, fault: &Fault) {
+        match &fault.effect {
+            Effect::Answer(_) | Effect::Preset(_) => self.answer = fault.effect.answer(),
+            Effect::Delay(time) if fault.after_acceptance => {
+                self.late = self.late.saturating_add(*time)
+            }
+            Effect::Delay(time) => self.delay = self.delay.saturating_add(*time),
+            Effect::Truncate => self.truncated = true,
+            Effect::Without(missing) => self.without.push(*missing),
+            Effect::Skew(seconds) => self.skew = self.skew.saturating_add(*seconds),
+            // It is no fault of this request that there is less room for it.
+            Effect::RateLimit(_) => return,
+        }
+        if !self.names.is_empty() {
+            self.names.push_str(", ");
+        }
+        let when = if fault.after_acceptance { " after acceptance" } else { "" };
+        // Writing to a string does not fail.
+        let _ = write!(self.names, "{}{when}", fault.effect);
+    }
+
+    /// All of them in words, where there are any.
+    pub(crate) fn names(&self) -> Option<Arc<str>> {
+        (!self.names.is_empty()).then(|| self.names.as_str().into())
+    }
+
+    /// Changes the headers of an answer.
+    pub(crate) fn distort(&self, reply: &mut Reply, now: SystemTime) {
+        for missing in &self.without {
+            let names: &[HeaderName] = match missing {
+                Missing::RateLimit => &[LIMIT, REMAINING, RESET],
+                Missing::RequestId => &[X_REQUEST_ID],
+                Missing::ContentType => &[header::CONTENT_TYPE],
+            };
+            for name in names {
+                reply.headers.remove(name);
+            }
+        }
+        if self.skew != 0 {
+            self.turn_the_clock(reply, now);
+        }
+    }
+
+    fn turn_the_clock(&self, reply: &mut Reply, now: SystemTime) {
+        let by = Duration::from_secs(self.skew.unsigned_abs());
+        let turned = if self.skew > 0 { now.checked_add(by) } else { now.checked_sub(by) };
+        if let Some(date) = turned.and_then(http_date) {
+            reply.headers.insert(header::DATE, date);
+        }
+        if let Some(reset) = reply.headers.get_mut(RESET)
+            && let Some(seconds) = reset.to_str().ok().and_then(|text| text.parse::<i64>().ok())
+        {
+            *reset = HeaderValue::from(seconds.saturating_add(self.skew));
+        }
+    }
+}

@@ -1,0 +1,167 @@
+// What goes wrong on request: switches for what is wanted most, a field for everything else, and the
+// faults that stand, with how often each has struck.
+
+import { get, post, remove } from "./admin.js";
+import { byId, h } from "./dom.js";
+import { counted, number } from "./format.js";
+import { EXTENTS, SWITCHES } from "./switches.js";
+
+export class Faults {
+  #panel = byId("panel-faults");
+  #badge = byId("fault-count");
+  #visible = false;
+  #standing = h("tbody");
+  #error = h("p", { class: "error", role: "alert" });
+  #liftAll = h("button", { onclick: () => this.#act(() => remove("/faults")) }, "Lift all");
+  #switches = new Map();
+  #extent = EXTENTS[0];
+  #extentFields = new Map();
+  /** What stood when it was last asked, so that nothing is drawn that did not change. */
+  #known = "";
+  #asking = false;
+
+  constructor() {
+    for (const one of SWITCHES) this.#switches.set(one.id, this.#makeSwitch(one));
+    this.#panel.append(
+      h(
+        "div",
+        { class: "sheet" },
+        h("h2", {}, "Faults"),
+        h("p", {}, "What a switch turns on befalls the events that are sent from then on. “Every request” means all others too."),
+        this.#makeExtent(),
+        h("div", { class: "switches" }, [...this.#switches.values()].map(({ element }) => element)),
+        h("h2", {}, "Any other"),
+        this.#makeOwn(),
+        this.#error,
+        h("div", { class: "sheet-head" }, h("h2", {}, "Standing now"), this.#liftAll),
+        h(
+          "table",
+          { class: "standing" },
+          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number" }, "Met"), h("th", { class: "number" }, "Struck"), h("th", {}, "Left"), h("th", {}, ""))),
+          this.#standing,
+        ),
+      ),
+    );
+    this.#draw([]);
+  }
+
+  show(visible) {
+    this.#visible = visible;
+    if (visible) this.#ask();
+  }
+
+  /** How many stand is told with every update; which ones they are is asked while they are looked at. */
+  update({ faults }) {
+    this.#badge.textContent = number(faults);
+    this.#badge.hidden = faults === 0;
+    if (this.#visible) this.#ask();
+  }
+
+  async #ask() {
+    if (this.#asking) return;
+    this.#asking = true;
+    try {
+      const { faults } = await get("/faults");
+      this.#draw(faults);
+    } catch {
+      // The connection tells that the sandbox is not there; what was shown stays.
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Does something about the faults, and shows how they stand then, or why it did not work. */
+  async #act(action) {
+    this.#error.textContent = "";
+    try {
+      await action();
+    } catch (error) {
+      this.#error.textContent = error.message;
+    }
+    const { faults } = await get("/faults").catch(() => ({ faults: [] }));
+    this.#draw(faults);
+    this.update({ faults: faults.length });
+  }
+
+  #draw(faults) {
+    const known = JSON.stringify(faults);
+    if (known === this.#known && faults.every(({ ends_at: end }) => end === null)) return;
+    this.#known = known;
+    for (const [id, { element, button }] of this.#switches) {
+      const on = faults.some((fault) => standsFor(id, fault));
+      element.classList.toggle("on", on);
+      button.setAttribute("aria-checked", on);
+    }
+    this.#liftAll.hidden = faults.length === 0;
+    const focused = document.activeElement?.closest("tr")?.dataset.fault;
+    this.#standing.replaceChildren(...(faults.length === 0 ? [h("tr", { class: "none" }, h("td", { colspan: 5 }, "None: the sandbox behaves."))] : faults.map((fault) => this.#row(fault))));
+    if (focused) this.#standing.querySelector(`tr[data-fault="${focused}"] button`)?.focus();
+  }
+
+  #row({ id, fault, met, struck, left, ends_at: end }) {
+    const remaining = left !== null ? counted(left, "request") : end !== null ? `${Math.max(0, Math.ceil((Date.parse(end) - Date.now()) / 1000))} s` : "until lifted";
+    return h(
+      "tr",
+      { "data-fault": id },
+      h("td", {}, h("code", {}, fault)),
+      h("td", { class: "number" }, number(met)),
+      h("td", { class: "number" }, number(struck)),
+      h("td", {}, remaining),
+      h("td", {}, h("button", { "aria-label": `Lift ${fault}`, onclick: () => this.#act(() => remove(`/faults/${id}`)) }, "Lift")),
+    );
+  }
+
+  #makeSwitch(one) {
+    const fields = new Map();
+    for (const [name, parameter] of Object.entries(one.parameters ?? {})) fields.set(name, makeField(parameter));
+    const title = one.title.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 1 ? fields.get(part) : part.trim() && h("span", {}, part)));
+    const name = one.title.replace(/\{(\w+)\}/g, (_, parameter) => one.parameters[parameter].label.toLowerCase());
+    const button = h("button", { role: "switch", id: `switch-${one.id}`, "aria-checked": "false", "aria-label": name, onclick: () => this.#turn(one, fields, button) });
+    return { button, element: h("div", { class: "switch" }, h("h3", {}, title), button, h("p", {}, one.about)) };
+  }
+
+  #turn(one, fields, button) {
+    if (button.getAttribute("aria-checked") === "true") {
+      return this.#act(async () => {
+        const { faults } = await get("/faults");
+        await Promise.all(faults.filter((fault) => standsFor(one.id, fault)).map(({ id }) => remove(`/faults/${id}`)));
+      });
+    }
+    const values = Object.fromEntries([...fields].map(([name, field]) => [name, field.value]));
+    const extent = this.#extent.id === "next" && one.whole ? EXTENTS[0] : this.#extent;
+    return this.#act(() => post("/faults", { fault: one.effect(values) + extent.clause(this.#extentFields.get(extent.id)?.value) }));
+  }
+
+  #makeExtent() {
+    const choices = EXTENTS.map((extent) => {
+      const radio = h("input", { type: "radio", name: "extent", value: extent.id, onchange: () => (this.#extent = extent) });
+      radio.checked = extent === this.#extent;
+      const field = extent.unit ? h("input", { type: "number", value: extent.value, min: extent.min, "aria-label": `${extent.label} how many ${extent.unit}` }) : null;
+      this.#extentFields.set(extent.id, field);
+      return h("label", {}, radio, extent.label, field, extent.unit);
+    });
+    return h("div", { class: "extent", role: "radiogroup", "aria-label": "How long a fault stands" }, h("span", {}, "It stands"), choices);
+  }
+
+  #makeOwn() {
+    const field = h("input", { id: "own-fault", "aria-label": "A fault", placeholder: "503 after acceptance for next 1", spellcheck: "false", autocomplete: "off" });
+    const add = () => field.value.trim() !== "" && this.#act(() => post("/faults", { fault: field.value.trim() }).then(() => (field.value = "")));
+    field.addEventListener("keydown", (event) => event.key === "Enter" && add());
+    return [
+      h("p", {}, "For example ", h("code", {}, "skew +30s"), ", ", h("code", {}, "delay 500ms for 10% on contacts"), ", ", h("code", {}, "without request id"), " or ", h("code", {}, "reset on event invoice_paid"), "."),
+      h("div", { class: "own" }, field, h("button", { onclick: add }, "Switch on")),
+    ];
+  }
+}
+
+/** Whether it is what a switch turns on, which is never for some requests alone. */
+function standsFor(id, { fault, effect }) {
+  return SWITCHES.find((one) => one.id === id).stands.test(effect) && !/ on (events|event|contacts|everything)\b/.test(fault);
+}
+
+function makeField({ label, type, options, ...attributes }) {
+  if (type === "select") {
+    return h("select", { "aria-label": label }, options.map((option) => h("option", {}, option)));
+  }
+  return h("input", { type, "aria-label": label, ...attributes });
+}

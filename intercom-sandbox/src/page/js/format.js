@@ -1,0 +1,49 @@
+// How times, numbers and outcomes are written.
+
+/** The outcomes in the order in which they are stacked and listed. */
+export const OUTCOMES = [
+  { id: "accepted", label: "Accepted", meaning: "An event that Intercom would keep." },
+  { id: "duplicate", label: "Duplicate", meaning: "Answered as accepted, and swallowed: there is one with its contact, name and second." },
+  { id: "refused", label: "Refused", meaning: "Something is wrong with it. Open it to see the rule, and how to mend it." },
+  { id: "faulted", label: "Faulted", meaning: "Answered, or not, as a fault wanted it." },
+  { id: "served", label: "Served", meaning: "Something other than to accept an event." },
+];
+
+export const LABELS = Object.fromEntries(OUTCOMES.map(({ id, label }) => [id, label]));
+
+const two = (number) => String(number).padStart(2, "0");
+
+/** `16:30:04.123`, local time. */
+export function clockTime(milliseconds) {
+  const time = new Date(milliseconds);
+  const fraction = String(time.getMilliseconds()).padStart(3, "0");
+  return `${shortTime(milliseconds)}.${fraction}`;
+}
+
+/** `16:30:04`, local time. */
+export function shortTime(milliseconds) {
+  const time = new Date(milliseconds);
+  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`;
+}
+
+const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+const SHORT_DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+
+/** A local date with its time to the millisecond. */
+export function exactTime(milliseconds) {
+  return `${DATE.format(milliseconds)} ${clockTime(milliseconds)}`;
+}
+
+/** A local date with its time, or nothing where there is no such date. */
+export function dateTime(milliseconds, { short = false } = {}) {
+  const time = new Date(milliseconds);
+  return Number.isNaN(time.getTime()) ? null : (short ? SHORT_DATE_TIME : DATE_TIME).format(time);
+}
+
+const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });
+
+export const number = (value) => NUMBER.format(value);
+
+/** `1 event`, `2 events`. */
+export const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;

@@ -1,0 +1,51 @@
+// JSON made legible. The text is broken into lines as it is and never read and written again, which
+// would lose double members, their order, and the digits of long numbers.
+
+import { h } from "./dom.js";
+
+const TOKEN = /\s+|"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|"/gy;
+
+/** The text with a member a line, in colour; `null` where it is no JSON. */
+export function pretty(text) {
+  try {
+    JSON.parse(text);
+  } catch {
+    return null;
+  }
+  const tokens = text.match(TOKEN).filter((token) => token.trim() !== "");
+  const nodes = [];
+  let depth = 0;
+  const newLine = () => nodes.push("\n" + "  ".repeat(depth));
+  tokens.forEach((token, index) => {
+    const next = tokens[index + 1];
+    switch (token) {
+      case "{":
+      case "[":
+        nodes.push(token);
+        depth += 1;
+        if (next !== "}" && next !== "]") newLine();
+        break;
+      case "}":
+      case "]":
+        depth -= 1;
+        if (tokens[index - 1] !== "{" && tokens[index - 1] !== "[") newLine();
+        nodes.push(token);
+        break;
+      case ",":
+        nodes.push(token);
+        newLine();
+        break;
+      case ":":
+        nodes.push(": ");
+        break;
+      default:
+        nodes.push(h("span", { class: classOf(token, next) }, token));
+    }
+  });
+  return nodes;
+}
+
+function classOf(token, next) {
+  if (!token.startsWith('"')) return "json-literal";
+  return next === ":" ? "json-key" : "json-text";
+}

@@ -1,0 +1,124 @@
+// Puts the page together: what the feed tells goes to everything that shows some of it.
+
+import { post } from "./admin.js";
+import { Budget } from "./budget.js";
+import { Catalogue } from "./catalogue.js";
+import { Chart } from "./chart.js";
+import { byId, h } from "./dom.js";
+import { Faults } from "./faults.js";
+import { follow } from "./feed.js";
+import { Filter } from "./filter.js";
+import { counted, number, OUTCOMES } from "./format.js";
+import { listen } from "./keyboard.js";
+import { List } from "./list.js";
+import { Store } from "./store.js";
+import { Tabs } from "./tabs.js";
+
+/** How often the count is said aloud at most, in milliseconds. */
+const SAID_EVERY = 4000;
+
+const CONNECTIONS = { live: "live", reconnecting: "reconnecting", ended: "the sandbox has ended" };
+
+const store = new Store();
+const list = new List(byId("scroller"), byId("rows"), byId("newest"));
+const chart = new Chart(byId("chart"), byId("chart-readout"));
+const budget = new Budget(byId("budget"));
+const faults = new Faults();
+const filter = new Filter(refresh);
+const catalogue = new Catalogue((name) => {
+  filter.only(name);
+  tabs.show("events");
+});
+const tabs = new Tabs((view) => {
+  catalogue.show(view === "catalogue");
+  faults.show(view === "faults");
+});
+
+const pause = byId("pause");
+let counts = { requests: 0 };
+let saidAt = 0;
+
+/** Shows what the filter lets through. */
+function refresh() {
+  const shown = filter.apply(store.records);
+  list.show(shown);
+  const { length } = store.records;
+  byId("nothing").hidden = length > 0;
+  byId("no-match").hidden = length === 0 || shown.length > 0;
+  const left = counts.requests - length - store.heldCount;
+  byId("shown").textContent = [
+    shown.length < length ? `${number(shown.length)} of ${number(length)}` : length > 0 && `${number(length)} shown`,
+    left > 0 && length > 0 && `${number(left)} left out`,
+  ].filter(Boolean).join(", ");
+  byId("shown").title = left > 0 ? "The page keeps the latest 10,000 and leaves some out where they come faster than they can be shown. The counts have all of them." : "";
+}
+
+function togglePause() {
+  if (store.paused) store.resume();
+  else store.pause();
+  pause.setAttribute("aria-pressed", store.paused);
+  tellHeld();
+  refresh();
+}
+
+function tellHeld() {
+  pause.textContent = store.paused ? `Resume · ${number(store.heldCount)} new` : "Pause";
+}
+
+function sayCount() {
+  if (performance.now() - saidAt < SAID_EVERY) return;
+  saidAt = performance.now();
+  const refused = counts.refused > 0 ? `, ${number(counts.refused)} refused` : "";
+  byId("live").textContent = `${counted(counts.requests, "request")}${refused}`;
+}
+
+follow({
+  begin({ url }) {
+    store.begin();
+    list.reset();
+    chart.begin();
+    catalogue.begin();
+    counts = { requests: 0 };
+    byId("address").textContent = new URL(url).host;
+    tellHeld();
+    refresh();
+  },
+  update(update, characters) {
+    const isNews = update.counts.requests !== counts.requests;
+    counts = update.counts;
+    if (update.records.length > 0 || update.skipped > 0) {
+      store.take(update.records, update.skipped, characters);
+      if (store.paused) tellHeld();
+      else refresh();
+    }
+    filter.count(counts);
+    chart.update(update);
+    budget.update(update);
+    catalogue.update(update);
+    faults.update(update);
+    if (isNews) sayCount();
+  },
+  connection(state) {
+    const place = byId("connection");
+    place.dataset.state = state;
+    place.textContent = CONNECTIONS[state];
+    if (state === "live") chart.connected();
+  },
+});
+
+pause.addEventListener("click", togglePause);
+byId("clear").addEventListener("click", () => post("/clear").catch(() => {}));
+listen({ tabs, list, filter, togglePause });
+
+byId("nothing-address").textContent = location.origin;
+byId("nothing-command").textContent = [
+  `curl -i ${location.origin}/events \\`,
+  "  -H 'Authorization: Bearer TOKEN' \\",
+  "  -H 'Accept: application/json' -H 'Content-Type: application/json' \\",
+  `  -d '{"event_name":"project_created","created_at":'$(date +%s)',"user_id":"42",`,
+  `       "metadata":{"project_name":"Apollo","budget":{"amount":34999,"currency":"eur"}}}'`,
+].join("\n");
+byId("help-outcomes").append(
+  ...OUTCOMES.flatMap(({ id, label, meaning }) => [h("dt", { "data-outcome": id }, h("span", { class: "badge" }, label)), h("dd", {}, meaning)]),
+);
+refresh();

@@ -1,0 +1,110 @@
+// The faults that have a switch. Each says what is sent to the admin API to turn it on, and knows itself
+// among the faults that stand.
+
+/**
+ * - `parameters`: fields by name, each with what it begins with; `{name}` is their place in `title`;
+ * - `effect`: the fault as text, without for how long;
+ * - `stands`: whether the effect of a fault that stands is this one;
+ * - `whole`: that it is a state of the sandbox, and not something that befalls single requests.
+ */
+export const SWITCHES = [
+  {
+    id: "outage",
+    title: "Outage",
+    about: "Every request is answered with 503.",
+    effect: () => "outage",
+    stands: /^outage$/,
+  },
+  {
+    id: "errors",
+    title: "{status} for {percent} %",
+    about: "So many events are answered with an error of the server, whichever the seed picks.",
+    parameters: {
+      status: { label: "Status", type: "select", options: ["500", "502", "503", "504"] },
+      percent: { label: "Percent", type: "number", value: 20, min: 1, max: 100 },
+    },
+    effect: ({ status, percent }) => `${status} for ${percent}%`,
+    stands: /^5\d\d$/,
+  },
+  {
+    id: "limited",
+    title: "429",
+    about: "Events are answered as beyond the rate limit, whatever is left of the budget.",
+    effect: () => "429",
+    stands: /^429$/,
+  },
+  {
+    id: "limit",
+    title: "Lower limit: {requests} in 10 s",
+    about: "The rate limit itself is lower: the headers tell of it, and the budget beside the chart.",
+    parameters: { requests: { label: "Requests", type: "number", value: 5, min: 0 } },
+    effect: ({ requests }) => `rate limit ${requests}`,
+    stands: /^rate limit /,
+    whole: true,
+  },
+  {
+    id: "delay",
+    title: "Delay of {seconds} s",
+    about: "The answer takes its time.",
+    parameters: { seconds: { label: "Seconds", type: "number", value: 2, min: 0.1, step: 0.1 } },
+    effect: ({ seconds }) => `delay ${Math.round(seconds * 1000)}ms`,
+    stands: /^delay /,
+  },
+  {
+    id: "hang",
+    title: "Hang",
+    about: "There is no answer, ever: the client has to give up by itself.",
+    effect: () => "hang",
+    stands: /^hang$/,
+  },
+  {
+    id: "reset",
+    title: "Connection reset",
+    about: "The connection breaks in the place of an answer.",
+    effect: () => "reset",
+    stands: /^reset$/,
+  },
+  {
+    id: "lost",
+    title: "Answer lost",
+    about: "The event is accepted, and the connection closed before the client learns of it.",
+    effect: () => "hang up after acceptance",
+    stands: /^hang up/,
+  },
+  {
+    id: "truncate",
+    title: "Truncated answer",
+    about: "Half of the answer's body comes, then the connection ends.",
+    effect: () => "truncate",
+    stands: /^truncate$/,
+  },
+  {
+    id: "html",
+    title: "Page of HTML with {status}",
+    about: "What a proxy answers that stands before the API.",
+    parameters: { status: { label: "Status", type: "select", options: ["502", "503", "504"] } },
+    effect: ({ status }) => `html ${status}`,
+    stands: /^html /,
+  },
+  {
+    id: "headers",
+    title: "No rate-limit headers",
+    about: "The client is not told what is left of its budget.",
+    effect: () => "without rate-limit headers",
+    stands: /^without rate-limit headers$/,
+  },
+  {
+    id: "revoked",
+    title: "Token revoked",
+    about: "Every request is answered with 401.",
+    effect: () => "revoke token",
+    stands: /^revoke token$/,
+  },
+];
+
+/** For how long a fault that is switched on stands: a clause of its text. */
+export const EXTENTS = [
+  { id: "lifted", label: "until it is lifted", clause: () => "" },
+  { id: "next", label: "for the next", unit: "requests", value: 1, min: 1, clause: (value) => ` for next ${value}` },
+  { id: "time", label: "for", unit: "seconds", value: 30, min: 1, clause: (value) => ` for ${value}s` },
+];

@@ -1,0 +1,87 @@
+//! What the program does: `arguments` become a sandbox, `greeting` says where it is, `log` tells
+//! every request, and `signals` end it.
+
+mod arguments;
+mod contacts_file;
+mod greeting;
+mod log;
+mod open_rules;
+mod signals;
+
+use std::error::Error;
+use std::future::ready;
+use std::io;
+use std::time::Duration;
+
+use intercom_sandbox::{Follower, Sandbox, StartError};
+
+pub(crate) use arguments::Arguments;
+use log::Log;
+use signals::Signals;
+
+/// How long requests under way may still take when the program is told to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Runs until it is told to end.
+pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+    // A signal that comes while the program starts ends it too.
+    let mut signals = Signals::listen()?;
+    let faults = arguments.faults.clone();
+    let output = arguments.output();
+    let mut sandbox = arguments.into_builder()?.start().await.map_err(with_flag)?;
+    for fault in faults {
+        sandbox.inject(fault);
+    }
+
+    let mut log = Log::new(output);
+    let mut follower = sandbox.follow();
+    let mut talk = async || -> io::Result<()> {
+        log.remark(&greeting::greeting(&sandbox))?;
+        loop {
+            tokio::select! {
+                biased;
+                () = signals.next() => break,
+                requests = follower.next() => log.requests(&requests)?,
+            }
+        }
+        Ok(())
+    };
+    let talked = talk().await;
+
+    tokio::select! {
+        () = sandbox.graceful_shutdown(PATIENCE) => {}
+        // Who asks twice does not want to wait.
+        () = signals.next() => {}
+    }
+    let talked = match talked {
+        Ok(()) => farewell(&sandbox, &mut follower, &mut log).await,
+        failed => failed,
+    };
+    match talked {
+        // Who reads what is printed has seen enough, as `head` has.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        talked => Ok(talked?),
+    }
+}
+
+/// Prints what came in while it ended, and the sums.
+async fn farewell(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> io::Result<()> {
+    tokio::select! {
+        biased;
+        requests = follower.next() => log.requests(&requests)?,
+        () = ready(()) => {}
+    }
+    let (events, duplicates) = (sandbox.event_count(), sandbox.duplicate_count());
+    let requests = sandbox.request_count();
+    log.remark(&format!("\nevents: {events}, duplicates: {duplicates}, requests: {requests}"))
+}
+
+/// Says which flag to use where a port is taken.
+fn with_flag(error: StartError) -> Box<dyn Error> {
+    match error {
+        StartError::PortTaken { .. } => {
+            format!("{error}: choose another with --port, or any that is free with --port 0").into()
+        }
+        error => error.into(),
+    }
+}

@@ -1,0 +1,124 @@
+//! The flags for rules that Intercom's own pages leave open or contradict each other about.
+
+use std::time::Duration;
+
+use clap::Args;
+use intercom_sandbox::{Identifier, SandboxBuilder};
+
+use super::arguments::{given, parse_seconds};
+
+#[derive(Args)]
+#[command(next_help_heading = "Rules that Intercom leaves open")]
+pub(crate) struct OpenRules {
+    /// Keep events whose contact, name and second came before, and do not swallow them
+    #[arg(long)]
+    keep_duplicates: bool,
+
+    /// Order in which identifiers decide whose an event is that carries several
+    #[arg(
+        long,
+        value_name = "A,B,C",
+        value_parser = parse_order,
+        default_value = "id,user_id,email"
+    )]
+    identifier_order: [Identifier; 3],
+
+    /// Leave `.` and `$` in event names as they are, and do not turn them into `-`
+    #[arg(long)]
+    keep_punctuation: bool,
+
+    /// Refuse a created_at that is further back
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    oldest_created_at: Option<Duration>,
+
+    /// Refuse a created_at that is further ahead
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    furthest_created_at: Option<Duration>,
+
+    /// Metadata keys that are kept; those beyond are dropped in silence [default: 20]
+    #[arg(long, value_name = "NUMBER")]
+    metadata_keys: Option<usize>,
+
+    /// Drop metadata values of null with their keys, and do not refuse them
+    #[arg(long)]
+    drop_null_values: bool,
+
+    /// Drop nested metadata values with their keys, and do not refuse them
+    #[arg(long)]
+    drop_nested_values: bool,
+
+    /// Cut metadata strings at 255 characters, and do not refuse longer ones
+    #[arg(long)]
+    cut_long_strings: bool,
+
+    /// Refuse true and false as metadata values
+    #[arg(long)]
+    refuse_booleans: bool,
+
+    /// Refuse monetary amounts below zero
+    #[arg(long)]
+    refuse_negative_amounts: bool,
+
+    /// Answer accepted events with 200 in the place of 202
+    #[arg(long)]
+    accepted_is_200: bool,
+
+    /// Answer a missing Accept header with 404 in the place of 406
+    #[arg(long)]
+    missing_accept_is_404: bool,
+
+    /// Answer an email that several users share with 400 in the place of 409
+    #[arg(long)]
+    ambiguous_contact_is_400: bool,
+
+    /// Answer a contact that was merged into another with 404 in the place of 410
+    #[arg(long)]
+    merged_contact_is_404: bool,
+
+    /// Merge any lead into any user, and not only those that share an email or a phone
+    #[arg(long)]
+    merge_any: bool,
+
+    /// Say in a Retry-After header too when the rate limit ends
+    #[arg(long)]
+    retry_after: bool,
+}
+
+impl OpenRules {
+    pub(super) fn settle(self, builder: SandboxBuilder) -> SandboxBuilder {
+        let builder = builder
+            .deduplicate(!self.keep_duplicates)
+            .identifier_order(self.identifier_order)
+            .fold_punctuation(!self.keep_punctuation)
+            .drop_null_values(self.drop_null_values)
+            .drop_nested_values(self.drop_nested_values)
+            .cut_long_strings(self.cut_long_strings)
+            .refuse_booleans(self.refuse_booleans)
+            .refuse_negative_amounts(self.refuse_negative_amounts)
+            .accepted_is_200(self.accepted_is_200)
+            .missing_accept_is_404(self.missing_accept_is_404)
+            .ambiguous_contact_is_400(self.ambiguous_contact_is_400)
+            .merged_contact_is_404(self.merged_contact_is_404)
+            .merges_only_duplicates(!self.merge_any)
+            .retry_after(self.retry_after);
+        let builder = given(builder, self.oldest_created_at, SandboxBuilder::oldest_created_at);
+        let builder = given(builder, self.furthest_created_at, SandboxBuilder::furthest_created_at);
+        given(builder, self.metadata_keys, SandboxBuilder::metadata_keys)
+    }
+}
+
+fn parse_order(text: &str) -> Result<[Identifier; 3], String> {
+    let kinds: Option<Vec<_>> = text
+        .split(',')
+        .map(|kind| match kind.trim() {
+            "id" => Some(Identifier::ContactId),
+            "user_id" => Some(Identifier::UserId),
+            "email" => Some(Identifier::Email),
+            _ => None,
+        })
+        .collect();
+    match kinds.as_deref() {
+        Some(&[a, b, c]) if a != b && b != c && a != c => Ok([a, b, c]),
+        _ => Err("expected id, user_id and email in some order, with commas between".to_owned()),
+    }
+}

@@ -1,0 +1,244 @@
+//! The query of a search for contacts: filters, and groups of them.
+
+use super::{Findings, Member, Members};
+use crate::contacts::search::{Field, Filter, Kind, Operand, Operator, Query};
+use crate::json::Json;
+
+/// How many filters or groups can be in one group; a limit of Intercom's.
+const MAX_FILTERS: usize = 15;
+
+/// How deep groups can be nested: filters in groups in a group. That is Intercom's example of what it
+/// calls two nested filters.
+const MAX_DEPTH: usize = 2;
+
+/// Reads a query, or says all that is wrong with it and gives nothing.
+pub(super) fn read_query(query: Json, findings: &mut Findings) -> Option<Query> {
+    read("query", query, 1, findings)
+}
+
+fn read(path: &str, query: Json, depth: usize, findings: &mut Findings) -> Option<Query> {
+    let mut members = match query {
+        Json::Object(members) => Members { members },
+        other => {
+            findings
+                .malformed(path, format!("{path} must be an object and is {}", other.kind()))
+                .hint("Send a filter of field, operator and value, or a group of filters.");
+            return None;
+        }
+    };
+    let operator_path = format!("{path}.operator");
+    let operator = match members.take("operator", findings) {
+        Member::Given(Json::String(operator)) => operator,
+        Member::Given(other) => {
+            findings
+                .malformed(
+                    &operator_path,
+                    format!("{operator_path} must be a string and is {}", other.kind()),
+                )
+                .hint(operators());
+            return None;
+        }
+        Member::Refused => return None,
+        Member::Absent => {
+            findings
+                .missing(&operator_path, format!("{operator_path} is required"))
+                .hint(operators());
+            return None;
+        }
+    };
+    match operator.as_str() {
+        "AND" => read_group(path, members, depth, findings).map(Query::All),
+        "OR" => read_group(path, members, depth, findings).map(Query::Any),
+        operator => read_filter(path, members, operator, findings).map(Query::Filter),
+    }
+}
+
+fn read_group(
+    path: &str,
+    mut members: Members,
+    depth: usize,
+    findings: &mut Findings,
+) -> Option<Vec<Query>> {
+    let value_path = format!("{path}.value");
+    if depth > MAX_DEPTH {
+        findings
+            .broken_rule(path, format!("groups can be nested {MAX_DEPTH} deep"))
+            .hint("Write the query as (1 OR 2) AND (3 OR 4), or search twice.");
+        return None;
+    }
+    let queries = match members.take("value", findings) {
+        Member::Given(Json::Array(queries)) if !queries.is_empty() => queries,
+        Member::Refused => return None,
+        Member::Absent | Member::Given(_) => {
+            findings
+                .malformed(&value_path, format!("{value_path} must be an array of filters"))
+                .hint("AND and OR join filters; to compare a field with one value use =.");
+            return None;
+        }
+    };
+    if queries.len() > MAX_FILTERS {
+        findings
+            .broken_rule(
+                &value_path,
+                format!("{value_path} has {} filters and can have {MAX_FILTERS}", queries.len()),
+            )
+            .hint("Compare one field with many values by IN, or search in several turns.");
+        return None;
+    }
+    // All of them are read before any is given up, so that all mistakes are told.
+    let queries: Vec<_> = queries
+        .into_iter()
+        .enumerate()
+        .map(|(place, query)| read(&format!("{value_path}[{place}]"), query, depth + 1, findings))
+        .collect();
+    queries.into_iter().collect()
+}
+
+fn read_filter(
+    path: &str,
+    mut members: Members,
+    operator: &str,
+    findings: &mut Findings,
+) -> Option<Filter> {
+    let field = read_field(path, &mut members, findings);
+    let known =
+        Operator::ALL.iter().find_map(|(text, known)| (*text == operator).then_some(*known));
+    let operator_path = format!("{path}.operator");
+    if known.is_none() {
+        findings
+            .malformed(&operator_path, format!("{operator} is no operator of a search"))
+            .hint(operators());
+    }
+    let value_path = format!("{path}.value");
+    let value = match members.take("value", findings) {
+        Member::Given(value) => Some(value),
+        Member::Refused => None,
+        Member::Absent => {
+            findings
+                .missing(&value_path, format!("{value_path} is required"))
+                .hint("Send what the field is compared with; null finds those who have nothing.");
+            None
+        }
+    };
+    let (field, known, value) = (field?, known?, value?);
+    if !known.fits(field.kind()) {
+        findings
+            .malformed(&operator_path, format!("{operator} does not compare a field of this type"))
+            .hint("> and < compare times and numbers; ~, !~, ^ and $ compare strings.");
+        return None;
+    }
+    let operands = read_operands(&value_path, value, field.kind(), known, findings)?;
+    Some(Filter { field, operator: known, operands })
+}
+
+fn read_field(path: &str, members: &mut Members, findings: &mut Findings) -> Option<Field> {
+    let path = format!("{path}.field");
+    match members.take("field", findings) {
+        Member::Given(Json::String(name)) => {
+            let field = Field::named(&name);
+            if field.is_none() {
+                findings.malformed(&path, format!("{name} is no field of a contact")).hint(
+                    format!(
+                        "An attribute of your own is searched as custom_attributes.{name}; the \
+                         user id is external_id."
+                    ),
+                );
+            }
+            field
+        }
+        Member::Refused => None,
+        Member::Given(other) => {
+            findings
+                .malformed(&path, format!("{path} must be a string and is {}", other.kind()))
+                .hint("Name a field of a contact, email for example.");
+            None
+        }
+        Member::Absent => {
+            findings
+                .missing(&path, format!("{path} is required"))
+                .hint("Name a field of a contact, email for example.");
+            None
+        }
+    }
+}
+
+fn read_operands(
+    path: &str,
+    value: Json,
+    kind: Kind,
+    operator: Operator,
+    findings: &mut Findings,
+) -> Option<Vec<Operand>> {
+    let values = match (value, operator.takes_list()) {
+        (Json::Array(values), true) => values,
+        (other, true) => {
+            findings
+                .malformed(path, format!("{path} must be an array and is {}", other.kind()))
+                .hint("IN and NIN want their values in an array; for one value use = or !=.");
+            return None;
+        }
+        (value, false) => vec![value],
+    };
+    let before = findings.problems.len();
+    let operands = values
+        .into_iter()
+        .filter_map(|value| {
+            let given = value.kind();
+            let operand = read_operand(value, kind, operator);
+            if operand.is_none() {
+                findings
+                    .malformed(path, format!("{path} must be {} and is {given}", expected(kind)))
+                    .hint("Send the value in the type of the field.");
+            }
+            operand
+        })
+        .collect();
+    (findings.problems.len() == before).then_some(operands)
+}
+
+/// A value in the type of the field: a time can also be a string of digits, as Intercom's own example
+/// has it.
+fn read_operand(value: Json, kind: Kind, operator: Operator) -> Option<Operand> {
+    let ordered = matches!(operator, Operator::Greater | Operator::Less);
+    let equal = matches!(operator, Operator::Equals | Operator::Differs);
+    match (value, kind) {
+        (Json::Null, _) if equal => Some(Operand::Null),
+        (Json::String(text), Kind::Date) => {
+            text.parse().ok().map(|seconds: i64| Operand::Number(seconds as f64))
+        }
+        (Json::String(text), Kind::Custom) if ordered => {
+            text.parse().ok().filter(|number: &f64| number.is_finite()).map(Operand::Number)
+        }
+        (Json::String(text), Kind::Role) => {
+            matches!(text.as_str(), "user" | "lead").then_some(Operand::Text(text))
+        }
+        (Json::String(text), Kind::Text | Kind::Owner | Kind::Custom) => Some(Operand::Text(text)),
+        (Json::Number(number), Kind::Owner) if number.is_u64() => {
+            Some(Operand::Text(number.to_string()))
+        }
+        (Json::Number(number), Kind::Date | Kind::Custom) => number.as_f64().map(Operand::Number),
+        (Json::Bool(flag), Kind::Flag | Kind::Custom) => Some(Operand::Flag(flag)),
+        _ => None,
+    }
+}
+
+fn expected(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Text => "a string",
+        Kind::Role => "user or lead",
+        Kind::Owner => "an id",
+        Kind::Date => "a time in Unix seconds",
+        Kind::Flag => "a boolean",
+        Kind::Custom => "a string, a number or a boolean",
+    }
+}
+
+fn operators() -> String {
+    let mut hint = "The operators are AND and OR for groups, and for fields".to_owned();
+    for (text, _) in Operator::ALL {
+        hint.push(' ');
+        hint.push_str(text);
+    }
+    hint.push('.');
+    hint
+}

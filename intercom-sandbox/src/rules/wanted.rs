@@ -1,0 +1,113 @@
+//! The members of a body that a rule asks for, read without a copy of all the others: events are
+//! what most requests bring.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+
+use super::{Findings, Member, Members, text, twice};
+use crate::json::Json;
+use crate::refusal::Refusal;
+
+/// Each of the keys with what came for it.
+pub(super) struct Wanted<const N: usize> {
+    keys: &'static [&'static str; N],
+    slots: [Slot; N],
+}
+
+enum Slot {
+    Absent,
+    Once(Json),
+    Twice,
+}
+
+impl<const N: usize> Wanted<N> {
+    /// Reads a body that must be one JSON object.
+    pub(super) fn parse(body: &[u8], keys: &'static [&'static str; N]) -> Result<Self, Refusal> {
+        let mut json = serde_json::Deserializer::from_slice(body);
+        let slots =
+            Object(keys).deserialize(&mut json).and_then(|slots| json.end().map(|()| slots));
+        match slots {
+            Ok(slots) => Ok(Self { keys, slots }),
+            // What is wrong with it is told by the one that reads every body.
+            Err(error) => Err(match Members::parse(body) {
+                Err(refusal) => refusal,
+                Ok(_) => Members::not_json(&error),
+            }),
+        }
+    }
+
+    /// Takes a member out. One that came twice is refused, since nothing says which would count.
+    pub(super) fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json> {
+        let slot = self.keys.iter().position(|wanted| *wanted == key).map(|at| &mut self.slots[at]);
+        match slot.map(|slot| std::mem::replace(slot, Slot::Absent)) {
+            None | Some(Slot::Absent) => Member::Absent,
+            Some(Slot::Once(value)) => Member::Given(value),
+            Some(Slot::Twice) => twice(key, findings),
+        }
+    }
+
+    /// Takes a string out that must not be blank.
+    pub(super) fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<String> {
+        let taken = self.take(key, findings);
+        text(key, taken, findings)
+    }
+}
+
+/// An object with these keys, and others.
+struct Object<const N: usize>(&'static [&'static str; N]);
+
+impl<'de, const N: usize> DeserializeSeed<'de> for Object<N> {
+    type Value = [Slot; N];
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<[Slot; N], D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de, const N: usize> Visitor<'de> for Object<N> {
+    type Value = [Slot; N];
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<[Slot; N], A::Error> {
+        let mut slots = [const { Slot::Absent }; N];
+        while let Some(place) = access.next_key_seed(Place(self.0))? {
+            let Some(slot) = place.and_then(|place| slots.get_mut(place)) else {
+                access.next_value::<IgnoredAny>()?;
+                continue;
+            };
+            let value = access.next_value()?;
+            *slot = match slot {
+                Slot::Absent => Slot::Once(value),
+                Slot::Once(_) | Slot::Twice => Slot::Twice,
+            };
+        }
+        Ok(slots)
+    }
+}
+
+/// The place of a key among those that are wanted.
+struct Place<const N: usize>(&'static [&'static str; N]);
+
+impl<'de, const N: usize> DeserializeSeed<'de> for Place<N> {
+    type Value = Option<usize>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<const N: usize> Visitor<'_> for Place<N> {
+    type Value = Option<usize>;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a key")
+    }
+
+    fn visit_str<E: Error>(self, key: &str) -> Result<Option<usize>, E> {
+        Ok(self.0.iter().position(|wanted| *wanted == key))
+    }
+}

@@ -1,0 +1,73 @@
+//! The body of an answer: in one piece, as all of Intercom's are, or a stream.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+
+use super::line::Busy;
+use crate::reply::Reply;
+
+pub(crate) type Response = http::Response<Outgoing>;
+
+pub(crate) enum Outgoing {
+    Whole(Bytes),
+    Stream {
+        body: Body,
+        /// Its connection is busy as long as it lasts.
+        busy: Option<Busy>,
+    },
+}
+
+impl Outgoing {
+    pub(crate) fn response(reply: Reply) -> Response {
+        let mut response = http::Response::new(Self::Whole(reply.body));
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers;
+        response
+    }
+
+    pub(crate) fn of_body(body: Body) -> Self {
+        Self::Stream { body, busy: None }
+    }
+
+    /// Keeps the connection busy until the body has ended.
+    pub(super) fn keep(&mut self, guard: Busy) {
+        if let Self::Stream { busy, .. } = self {
+            *busy = Some(guard);
+        }
+    }
+}
+
+impl hyper::body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.get_mut() {
+            Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
+            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Stream { body, .. } => Pin::new(body).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(bytes) => bytes.is_empty(),
+            Self::Stream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
+            Self::Stream { body, .. } => body.size_hint(),
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The stream of bytes below HTTP. It breaks when it is told to, and where HTTP's own library
+//! answers what is no request with a bare status, it answers with Intercom's error list.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::bare;
+use super::line::{End, Line};
+use super::site::Site;
+
+/// How much is read, after the last answer, of what the client was still sending: a connection that
+/// is closed on what was sent takes the answer with it.
+const LINGER: usize = 1 << 20;
+
+pub(super) struct Wire {
+    stream: TcpStream,
+    line: Arc<Line>,
+    site: Arc<Site>,
+    /// What is left of an answer that goes out in the place of a bare status.
+    instead: Option<Bytes>,
+    /// Whether what was sent is HTTP/1, where something was.
+    is_http_1: Option<bool>,
+    lingered: usize,
+}
+
+impl Wire {
+    pub(super) fn new(stream: TcpStream, line: Arc<Line>, site: Arc<Site>) -> Self {
+        Self { stream, line, site, instead: None, is_http_1: None, lingered: 0 }
+    }
+
+    /// Ends what has to end.
+    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        match self.line.ends() {
+            End::Open => return Ok(()),
+            End::Close | End::Reset => {}
+            End::HeadTooSlow if self.is_http_1 == Some(false) => {}
+            End::HeadTooSlow => {
+                self.line.end(End::Close);
+                let answer = bare::head_too_slow(&self.site);
+                // Every earlier answer has gone out, so there is room for it; and if there is none,
+                // nobody reads.
+                let _ = Pin::new(&mut self.stream).poll_write(context, &answer);
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    fn write(
+        &mut self,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        if self.instead.is_none()
+            && self.line.is_out_of_turn()
+            && let Some(answer) = buffers.first().and_then(|first| bare::instead(first, &self.site))
+        {
+            self.instead = Some(answer);
+            self.line.linger();
+        }
+        if let Some(rest) = &mut self.instead {
+            while !rest.is_empty() {
+                let written = ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
+                rest.advance(written);
+            }
+            return Poll::Ready(Ok(buffers.iter().map(|buffer| buffer.len()).sum()));
+        }
+        // Whatever HTTP/1 sends first begins so, and no frame of HTTP/2 does.
+        self.is_http_1.get_or_insert_with(|| {
+            buffers.first().is_some_and(|first| first.starts_with(b"HTTP/1"))
+        });
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
+        match &written {
+            Poll::Ready(_) => self.line.sent(),
+            Poll::Pending => self.line.stalls(),
+        }
+        written
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.line.hears();
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.write(context, &[IoSlice::new(buffer)])
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffers: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.write(context, buffers)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.line.has_paid();
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.line.ends() != End::Open {
+            return Poll::Ready(Ok(()));
+        }
+        ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+        let mut scratch = [0; 4096];
+        while self.line.lingers() && self.lingered < LINGER {
+            let mut buffer = ReadBuf::new(&mut scratch);
+            ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+            match buffer.filled().len() {
+                0 => break,
+                read => self.lingered += read,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.line.ends() == End::Reset {
+            // Without it the connection is closed in the ordinary way, which is an end too.
+            let _ = self.stream.set_zero_linger();
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Summaries of events that were sent in, bounded: what happened before somebody began to send events.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Mutex;
+
+use crate::contacts::ContactKey;
+use crate::event_names::NameId;
+use crate::sync::lock;
+
+/// How many are kept; the oldest leave.
+const KEPT: usize = 100_000;
+
+/// How often an event happened to a contact, and when for the first and the last time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Summary {
+    pub(crate) count: u64,
+    pub(crate) first: i64,
+    pub(crate) last: i64,
+}
+
+impl Summary {
+    /// Both together.
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            count: self.count.saturating_add(other.count),
+            first: self.first.min(other.first),
+            last: self.last.max(other.last),
+        }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Summaries {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    summaries: HashMap<(ContactKey, NameId), Summary>,
+    order: VecDeque<(ContactKey, NameId)>,
+}
+
+impl Summaries {
+    /// Keeps a summary, in the place of an earlier one of the contact and the name: who sends it
+    /// again does not count twice.
+    pub(crate) fn set(&self, contact: ContactKey, name: NameId, summary: Summary) {
+        let mut kept = lock(&self.kept);
+        if kept.summaries.insert((contact, name), summary).is_some() {
+            return;
+        }
+        kept.order.push_back((contact, name));
+        if kept.order.len() > KEPT
+            && let Some(oldest) = kept.order.pop_front()
+        {
+            kept.summaries.remove(&oldest);
+        }
+    }
+
+    /// The summaries of these contacts.
+    pub(crate) fn of(&self, contacts: &[ContactKey]) -> Vec<(NameId, Summary)> {
+        let kept = lock(&self.kept);
+        kept.summaries
+            .iter()
+            .filter(|((contact, _), _)| contacts.contains(contact))
+            .map(|((_, name), summary)| (*name, *summary))
+            .collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        *lock(&self.kept) = Kept::default();
+    }
+}

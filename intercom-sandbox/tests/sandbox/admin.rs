@@ -1,0 +1,253 @@
+//! What the admin API does.
+
+use intercom_sandbox::{ManualClock, Sandbox, SeedContact};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use crate::support::{client, event, finish, friendly, post_event};
+
+/// A request as a test in another language sends it.
+pub(crate) fn admin(sandbox: &Sandbox, method: Method, path: &str) -> RequestBuilder {
+    client()
+        .request(method, format!("{}/_sandbox{path}", sandbox.url()))
+        .header("Content-Type", "application/json")
+}
+
+pub(crate) async fn get(sandbox: &Sandbox, path: &str) -> Value {
+    let answered = finish(admin(sandbox, Method::GET, path)).await;
+    assert_eq!(answered.status, 200, "{}", answered.text);
+    assert_eq!(answered.header("cache-control"), Some("no-store"));
+    assert_eq!(answered.header("x-content-type-options"), Some("nosniff"));
+    answered.json()
+}
+
+async fn post(sandbox: &Sandbox, path: &str, body: &Value) -> (u16, Value) {
+    let answered = finish(admin(sandbox, Method::POST, path).body(body.to_string())).await;
+    (answered.status, answered.json())
+}
+
+async fn delete(sandbox: &Sandbox, path: &str) -> (u16, Value) {
+    let answered = finish(admin(sandbox, Method::DELETE, path)).await;
+    (answered.status, answered.json())
+}
+
+/// The sentence that a request is refused with.
+pub(crate) async fn refused(request: RequestBuilder, status: u16) -> String {
+    let answered = finish(request).await;
+    assert_eq!(answered.status, status, "{}", answered.text);
+    let json = answered.json();
+    json["error"].as_str().expect("a sentence").to_owned()
+}
+
+#[tokio::test]
+async fn a_fault_is_injected_listed_and_lifted() {
+    let sandbox = friendly().await;
+    let (status, fault) = post(&sandbox, "/faults", &json!({"fault": "503 for next 2"})).await;
+    assert_eq!(status, 201);
+    let expected = |met: u64, left: u64| {
+        json!({
+            "id": 1, "fault": "503 for next 2", "effect": "503",
+            "met": met, "struck": met, "left": left, "ends_at": null,
+        })
+    };
+    assert_eq!(fault, expected(0, 2));
+    assert_eq!(post_event(&sandbox, &event("a")).await.status, 503);
+    assert_eq!(get(&sandbox, "/faults").await, json!({"faults": [expected(1, 1)]}));
+
+    assert_eq!(delete(&sandbox, "/faults/1").await, (200, json!({"lifted": 1})));
+    assert_eq!(get(&sandbox, "/faults").await, json!({"faults": []}));
+    assert_eq!(post_event(&sandbox, &event("a")).await.status, 202);
+
+    post(&sandbox, "/faults", &json!({"fault": "outage"})).await;
+    post(&sandbox, "/faults", &json!({"fault": "delay 1ms"})).await;
+    assert_eq!(delete(&sandbox, "/faults").await, (200, json!({"lifted": 2})));
+    assert!(sandbox.faults().is_empty());
+}
+
+#[tokio::test]
+async fn a_fault_for_a_time_tells_when_it_ends() {
+    let clock = ManualClock::at_unix_seconds(1_700_000_000);
+    let sandbox = Sandbox::builder().clock(clock).start().await.unwrap();
+    let (_, fault) = post(&sandbox, "/faults", &json!({"fault": "outage for 1500ms"})).await;
+    assert_eq!(fault["ends_at"], "2023-11-14T22:13:21.500Z");
+}
+
+#[tokio::test]
+async fn a_status_can_be_given_headers_and_a_body() {
+    let sandbox = friendly().await;
+    let fault = json!({
+        "fault": "429 for next 1",
+        "headers": {"Retry-After": "7", "Content-Type": "text/plain"},
+        "body": "slow down",
+    });
+    assert_eq!(post(&sandbox, "/faults", &fault).await.0, 201);
+    let answered = post_event(&sandbox, &event("a")).await;
+    assert_eq!((answered.status, answered.text.as_str()), (429, "slow down"));
+    assert_eq!(answered.header("retry-after"), Some("7"));
+    assert_eq!(answered.header("content-type"), Some("text/plain"));
+}
+
+#[tokio::test]
+async fn what_is_no_fault_is_told_with_what_would_be() {
+    let sandbox = friendly().await;
+    for (body, message) in [
+        (json!({"fault": "503 sometimes"}), "`sometimes` is not understood: expected `for 20%`"),
+        (json!({"fault": "rate limit 5 for 20%"}), "a rate limit is for everything"),
+        (json!({}), "missing field `fault`"),
+        (json!({"fault": 503}), "fault: invalid type: integer `503`, expected a string"),
+        (json!({"fault": "503", "for": "20%"}), "unknown field `for`"),
+        (
+            json!({"fault": "hang", "body": "x"}),
+            "headers and body go with a status, not with `hang`",
+        ),
+        (json!({"fault": "503", "headers": {"a b": "c"}}), "`a b: c` is not a header"),
+    ] {
+        let request = admin(&sandbox, Method::POST, "/faults").body(body.to_string());
+        let error = refused(request, 400).await;
+        assert!(error.contains(message), "{body}: {error}");
+    }
+    let error = refused(admin(&sandbox, Method::POST, "/faults").body("503"), 400).await;
+    assert!(error.contains("invalid type: integer `503`"), "{error}");
+    let error = refused(admin(&sandbox, Method::POST, "/faults").body("{} {}"), 400).await;
+    assert!(error.contains("line 1"), "{error}");
+    assert!(sandbox.faults().is_empty());
+
+    for id in ["7", "first"] {
+        let error = refused(admin(&sandbox, Method::DELETE, &format!("/faults/{id}")), 404).await;
+        assert!(error.starts_with(&format!("there is no fault `{id}`")), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn contacts_are_seeded_and_listed_in_one_form() {
+    let sandbox = Sandbox::builder()
+        .contact(SeedContact::user_id("42").with_name("Ada"))
+        .start()
+        .await
+        .unwrap();
+    let seed = json!({"contacts": [
+        {"user_id": "43", "email": "b@example.com"},
+        {"id": "5ba682d23d7cf92bef87bfd4", "role": "lead"},
+        {"email": "gone@example.com", "archived": true, "custom_attributes": {"plan": "pro"}},
+    ]});
+    let (status, added) = post(&sandbox, "/contacts", &seed).await;
+    assert_eq!((status, added["contacts"].as_array().map(Vec::len)), (201, Some(3)));
+    assert_eq!(added["contacts"][2]["custom_attributes"], json!({"plan": "pro"}));
+
+    let listed = get(&sandbox, "/contacts").await;
+    let short: Vec<_> = listed["contacts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|contact| {
+            ["user_id", "email", "role", "name", "archived"].map(|member| contact[member].clone())
+        })
+        .collect();
+    assert_eq!(
+        json!(short),
+        json!([
+            ["42", null, "user", "Ada", false],
+            ["43", "b@example.com", "user", null, false],
+            [null, null, "lead", null, false],
+            [null, "gone@example.com", "user", null, true],
+        ])
+    );
+    let mut body = event("a");
+    body["user_id"] = "43".into();
+    assert_eq!(post_event(&sandbox, &body).await.status, 202);
+
+    // What is listed can seed another sandbox.
+    let other = Sandbox::start().await.unwrap();
+    assert_eq!(post(&other, "/contacts", &listed).await, (201, listed));
+}
+
+#[tokio::test]
+async fn a_mistake_in_a_seed_contact_is_told_with_its_place() {
+    let sandbox = friendly().await;
+    for (contacts, message) in [
+        (json!([{"user_id": "1"}, {"name": "Ada"}]), "contacts[1]: a contact needs `user_id`"),
+        (json!([{"user_id": 1}]), "contacts[0].user_id: invalid type: integer `1`"),
+        (json!([{"user_id": "1", "mail": "a"}]), "contacts[0].mail: unknown field `mail`"),
+        (json!([{"user_id": "1", "role": "admin"}]), "contacts[0].role: unknown variant `admin`"),
+        (json!(["42"]), "contacts[0]: invalid type: string \"42\", expected a contact"),
+    ] {
+        let body = json!({"contacts": contacts}).to_string();
+        let error = refused(admin(&sandbox, Method::POST, "/contacts").body(body), 400).await;
+        assert!(error.starts_with(message), "{error}");
+    }
+    assert!(sandbox.contacts().is_empty(), "all or none");
+}
+
+#[tokio::test]
+async fn there_is_room_for_so_many_contacts() {
+    let sandbox = Sandbox::builder().max_contacts(1).start().await.unwrap();
+    let body = json!({"contacts": [{"user_id": "1"}, {"user_id": "2"}]}).to_string();
+    let error = refused(admin(&sandbox, Method::POST, "/contacts").body(body), 422).await;
+    assert!(error.starts_with("there is no room for more contacts: 1 were added"), "{error}");
+    assert_eq!(sandbox.contacts().len(), 1);
+}
+
+#[tokio::test]
+async fn the_state_tells_how_it_stands() {
+    let clock = ManualClock::at_unix_seconds(1_700_000_000);
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .clock(clock)
+        .seed(7)
+        .rate_limit(10)
+        .start()
+        .await
+        .unwrap();
+    post_event(&sandbox, &event("a")).await;
+    post_event(&sandbox, &event("a")).await;
+    post_event(&sandbox, &json!({})).await;
+    sandbox.fail_next(1, 503);
+    post_event(&sandbox, &event("a")).await;
+    post(&sandbox, "/faults", &json!({"fault": "outage for next 1"})).await;
+
+    let state = get(&sandbox, "/state").await;
+    assert_eq!(state["url"], sandbox.url());
+    assert_eq!(state["seed"], 7);
+    assert_eq!(state["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        state["counts"],
+        json!({
+            "requests": 4, "accepted": 1, "duplicate": 1, "refused": 1, "faulted": 1, "served": 0,
+        })
+    );
+    assert_eq!(state["rate_limit"], json!({"limit": 10, "remaining": 7, "reset": 1_700_000_010}));
+    assert_eq!(state["faults"][0]["fault"], "outage for next 1");
+    assert!(!state.to_string().contains(sandbox.token()), "the token stays where it is");
+}
+
+#[tokio::test]
+async fn requests_are_listed_from_a_number_on() {
+    let sandbox = friendly().await;
+    for name in ["a", "b", "c"] {
+        post_event(&sandbox, &event(name)).await;
+    }
+    let names = async |query: &str| {
+        let listed = get(&sandbox, &format!("/requests{query}")).await;
+        let requests = listed["requests"].as_array().expect("an array");
+        let names: Vec<_> =
+            requests.iter().map(|request| request["event"]["name"].clone()).collect();
+        (json!(names), listed["last"].clone())
+    };
+    assert_eq!(names("").await, (json!(["a", "b", "c"]), json!(3)));
+    assert_eq!(names("?after=1").await, (json!(["b", "c"]), json!(3)));
+    assert_eq!(names("?after=1&limit=1").await, (json!(["b"]), json!(2)));
+    assert_eq!(names("?after=7").await, (json!([]), json!(7)));
+    for query in ["?after=x", "?before=1", "?limit=-1"] {
+        let error = refused(admin(&sandbox, Method::GET, &format!("/requests{query}")), 400).await;
+        assert!(error.starts_with("the query has `after` and `limit`"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn clearing_forgets_what_was_received() {
+    let sandbox = friendly().await;
+    post_event(&sandbox, &event("a")).await;
+    sandbox.fail_next(1, 503);
+    assert_eq!(post(&sandbox, "/clear", &json!({})).await, (200, json!({})));
+    assert_eq!((sandbox.request_count(), sandbox.pending_answers()), (0, 0));
+}

@@ -1,0 +1,278 @@
+//! Clients that are slow, many, greedy, or no HTTP clients at all.
+
+use std::time::Duration;
+
+use intercom_sandbox::{Sandbox, SandboxBuilder};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::support::{connect, event, post_event, raw, raw_event};
+
+/// Short enough that a test does not wait for long, and what is waited for is an end and no time.
+const SHORT: Duration = Duration::from_millis(50);
+
+fn builder() -> SandboxBuilder {
+    Sandbox::builder().know_everybody(true).no_rate_limit()
+}
+
+/// What comes until the end of the connection, however it ends.
+async fn until_the_end(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    // A connection that is reset has an end too.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).expect("answers are text")
+}
+
+/// Status and error code of an answer, whose envelope is checked on the way.
+fn refusal(answer: &str) -> (u16, String) {
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer with a body");
+    let json: Value = serde_json::from_str(body).expect("the body is JSON");
+    assert_eq!(json["type"], "error.list", "{answer}");
+    let id = json["request_id"].as_str().expect("a request id");
+    assert!(head.to_lowercase().contains(&format!("x-request-id: {id}")), "{answer}");
+    assert!(head.to_lowercase().contains("connection: close"), "{answer}");
+    let code = json["errors"][0]["code"].as_str().expect("a code");
+    (status.expect("a status"), code.to_owned())
+}
+
+/// The sandbox is as well as before.
+async fn assert_well(sandbox: &Sandbox) {
+    assert_eq!(post_event(sandbox, &event("well")).await.status, 202);
+}
+
+#[tokio::test]
+async fn a_connection_that_says_nothing_is_closed() {
+    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    assert_eq!(until_the_end(&mut stream).await, "");
+    assert_eq!(sandbox.request_count(), 0);
+    assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_kept_alive_for_nothing_is_closed() {
+    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    stream.write_all(raw_event(&sandbox).as_bytes()).await.unwrap();
+    let answer = until_the_end(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_408_however_much_of_it_comes() {
+    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let (mut read, mut write) = connect(&sandbox).await.into_split();
+    // One byte after the other, for as long as the sandbox listens.
+    let drip = tokio::spawn(async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(1));
+        let head = "POST /events HTTP/1.1\r\nX-Slow: ".bytes().chain(std::iter::repeat(b'a'));
+        for byte in head {
+            pace.tick().await;
+            if write.write_all(&[byte]).await.is_err() {
+                return;
+            }
+        }
+    });
+    let mut answer = Vec::new();
+    let _ = read.read_to_end(&mut answer).await;
+    drip.abort();
+    let answer = String::from_utf8(answer).unwrap();
+    assert_eq!(refusal(&answer), (408, "request_timeout".to_owned()));
+    assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn what_may_become_http_2_and_does_not_is_408_too() {
+    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    stream.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
+    assert_eq!(refusal(&until_the_end(&mut stream).await).0, 408);
+}
+
+#[tokio::test]
+async fn an_idle_http_2_connection_is_closed() {
+    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
+    stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+    stream.write_all(&settings).await.unwrap();
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer).await;
+    // Its settings and the acknowledgement of ours, and then the end: no HTTP/1 in between.
+    assert_eq!(answer.get(3), Some(&4), "{answer:?}");
+    assert!(!answer.windows(4).any(|bytes| bytes == b"HTTP"), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_408() {
+    let sandbox = builder().body_timeout(SHORT).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    let request = raw_event(&sandbox).replace("Content-Length: ", "Content-Length: 1");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    assert_eq!(refusal(&until_the_end(&mut stream).await), (408, "request_timeout".to_owned()));
+    let requests = sandbox.requests();
+    assert!(requests[0].problems()[0].hint().is_some_and(|hint| hint.contains("Content-Length")));
+    assert_eq!(sandbox.event_count(), 0);
+    assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_413_and_not_read_for_ever() {
+    let sandbox = builder().start().await.unwrap();
+    let (mut read, mut write) = connect(&sandbox).await.into_split();
+    let head = raw_event(&sandbox).split_once("Content-Length").unwrap().0.to_owned();
+    let flood = tokio::spawn(async move {
+        write.write_all(head.as_bytes()).await?;
+        write.write_all(b"Transfer-Encoding: chunked\r\n\r\n").await?;
+        let chunk = [b"10000\r\n".to_vec(), vec![b' '; 0x10000], b"\r\n".to_vec()].concat();
+        let mut sent = 0_u64;
+        while write.write_all(&chunk).await.is_ok() {
+            sent += 0x10000;
+        }
+        std::io::Result::Ok(sent)
+    });
+    let mut answer = Vec::new();
+    let _ = read.read_to_end(&mut answer).await;
+    let answer = String::from_utf8(answer).unwrap();
+    assert_eq!(refusal(&answer), (413, "payload_too_large".to_owned()));
+    let sent = flood.await.unwrap().unwrap();
+    assert!(sent > 1 << 20, "{sent}");
+    assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn headers_without_end_are_431() {
+    let sandbox = builder().start().await.unwrap();
+    for flood in ["X-More: and more\r\n".repeat(101), format!("X-Long: {}", "a".repeat(100_000))] {
+        let answer = raw(&sandbox, &format!("GET /me HTTP/1.1\r\n{flood}\r\n\r\n")).await;
+        assert_eq!(refusal(&answer), (431, "headers_too_large".to_owned()));
+    }
+    let answer = raw(&sandbox, &format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(70_000))).await;
+    assert!([414, 431].contains(&refusal(&answer).0), "{answer}");
+    assert_eq!(sandbox.request_count(), 0, "what is no request is not recorded");
+    assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_400() {
+    let sandbox = builder().start().await.unwrap();
+    for garbage in [
+        "\x16\x03\x01\x02\x00\x01\x00",
+        "hello\r\n\r\n",
+        "GET\r\n\r\n",
+        "GET /me HTTP/9.9\r\n\r\n",
+        "GET /me HTTP/1.1\r\nno colon\r\n\r\n",
+        "POST /events HTTP/1.1\r\nContent-Length: many\r\n\r\n",
+    ] {
+        let answer = raw(&sandbox, garbage).await;
+        assert_eq!(refusal(&answer), (400, "bad_request".to_owned()), "{garbage:?}");
+    }
+    assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn garbage_after_a_request_is_answered_after_it() {
+    let sandbox = builder().start().await.unwrap();
+    let answer = raw(&sandbox, &format!("{}garbage\r\n\r\n", raw_event(&sandbox))).await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    let (_, second) = answer.split_once("\r\n\r\n").unwrap();
+    assert_eq!(refusal(second), (400, "bad_request".to_owned()));
+}
+
+#[tokio::test]
+async fn requests_that_come_all_at_once_are_answered_in_their_order() {
+    let sandbox = builder().start().await.unwrap();
+    let mut requests = String::new();
+    for _ in 0..99 {
+        requests += &raw_event(&sandbox);
+    }
+    requests += "GET /me HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\r\n";
+    let answers = raw(&sandbox, &requests).await;
+    assert_eq!(answers.matches("HTTP/1.1 202 ").count(), 99);
+    assert!(answers.rfind("HTTP/1.1 202 ") < answers.find("HTTP/1.1 401 "));
+    assert_eq!(sandbox.request_count(), 100);
+}
+
+#[tokio::test]
+async fn who_does_not_read_the_answers_is_cut_off() {
+    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    let request = format!(
+        "GET /me HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {}\r\n\
+         Accept: application/json\r\n\r\n",
+        sandbox.token()
+    );
+    // The answers fill what the system holds back for the client, and then the sandbox waits.
+    let requests = request.repeat(64);
+    while stream.write_all(requests.as_bytes()).await.is_ok() {}
+    assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn a_connection_too_many_is_503_and_a_place_becomes_free_again() {
+    let sandbox = builder().max_connections(2).start().await.unwrap();
+    let mut first = connect(&sandbox).await;
+    let mut second = connect(&sandbox).await;
+    for stream in [&mut first, &mut second] {
+        stream.write_all(raw_event(&sandbox).as_bytes()).await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+    }
+    let mut third = connect(&sandbox).await;
+    third.write_all(raw_event(&sandbox).as_bytes()).await.unwrap();
+    assert_eq!(refusal(&until_the_end(&mut third).await), (503, "too_many_connections".to_owned()));
+
+    // An answer that says it is the last one ends the connection, and the client sees the end of it
+    // when there is a place for the next one at most a moment later.
+    let close = raw_event(&sandbox).replace("Host:", "Connection: close\r\nHost:");
+    first.write_all(close.as_bytes()).await.unwrap();
+    until_the_end(&mut first).await;
+    drop(first);
+    let mut statuses = Vec::new();
+    while statuses.last() != Some(&202) {
+        statuses.push(post_event(&sandbox, &event("later")).await.status);
+    }
+    assert!(statuses.len() < 100, "{statuses:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn two_thousand_connections_at_a_time_are_served() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+    const CONNECTIONS: usize = 2000;
+    // Both ends of each are in this process.
+    let (_, allowed) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    setrlimit(Resource::RLIMIT_NOFILE, allowed, allowed).unwrap();
+    let sandbox = builder().deduplicate(false).start().await.unwrap();
+    let request = raw_event(&sandbox);
+    let mut streams = Vec::new();
+    for _ in 0..CONNECTIONS {
+        streams.push(connect(&sandbox).await);
+    }
+    for stream in &mut streams {
+        stream.write_all(request.as_bytes()).await.unwrap();
+    }
+    for stream in &mut streams {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 202");
+    }
+    assert_eq!(sandbox.event_count(), CONNECTIONS);
+}
+
+#[tokio::test]
+async fn the_admin_api_does_not_wait_for_a_body_for_ever_either() {
+    let sandbox = builder().body_timeout(SHORT).start().await.unwrap();
+    let request = "POST /_sandbox/faults HTTP/1.1\r\nHost: localhost\r\n\
+                   Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
+    let mut stream = connect(&sandbox).await;
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let answer = until_the_end(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let error: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(error, json!({"error": "the body did not come in time"}));
+}

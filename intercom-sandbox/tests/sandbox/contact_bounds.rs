@@ -1,0 +1,128 @@
+//! How many contacts there can be, how fresh they are, and why an event found none of them.
+
+use std::time::Duration;
+
+use intercom_sandbox::{ManualClock, Outcome, Sandbox, SeedContact};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::contact_calls::{bare, create, event_of, get, hint, send};
+use crate::support::{post_contact, post_event};
+
+#[tokio::test]
+async fn a_created_contact_may_take_its_time_to_be_known() {
+    let clock = ManualClock::at_unix_seconds(1_700_000_000);
+    let sandbox = Sandbox::builder()
+        .clock(clock.clone())
+        .contacts_settle_after(Duration::from_secs(3))
+        .contact(SeedContact::user_id("old"))
+        .start()
+        .await
+        .unwrap();
+    let id = create(&sandbox, &json!({"external_id": "42", "email": "ada@example.com"})).await;
+    clock.advance(Duration::from_millis(2_500));
+    for (key, value) in [("id", id.as_str()), ("user_id", "42"), ("email", "ada@example.com")] {
+        let answered = post_event(&sandbox, &event_of(key, value)).await;
+        assert_eq!(
+            (answered.status, answered.message().as_str()),
+            (404, "User Not Found"),
+            "{key}"
+        );
+        assert!(hint(&sandbox).contains("500ms"), "{}", hint(&sandbox));
+    }
+    // It can be read and is in the way of another one all the same, and the others are known.
+    assert_eq!(get(&sandbox, &format!("/contacts/{id}")).await.status, 200);
+    assert_eq!(post_contact(&sandbox, &json!({"external_id": "42"})).await.status, 409);
+    assert_eq!(post_event(&sandbox, &event_of("user_id", "old")).await.status, 202);
+
+    clock.advance(Duration::from_millis(500));
+    assert_eq!(post_event(&sandbox, &event_of("user_id", "42")).await.status, 202);
+}
+
+#[tokio::test]
+async fn there_are_no_more_contacts_than_the_limit() {
+    let sandbox = Sandbox::builder().max_contacts(2).start().await.unwrap();
+    let first = create(&sandbox, &json!({"external_id": "1"})).await;
+    create(&sandbox, &json!({"external_id": "2"})).await;
+    let answered = post_contact(&sandbox, &json!({"external_id": "3"})).await;
+    assert_eq!(answered.status, 422);
+    assert_eq!(answered.errors(), ["contact_limit_reached"]);
+    assert!(answered.message().contains('2'));
+    assert!(hint(&sandbox).contains("max_contacts"));
+    // A conflict is told before that: there is nothing to be created.
+    assert_eq!(post_contact(&sandbox, &json!({"external_id": "1"})).await.status, 409);
+
+    bare(&sandbox, Method::DELETE, &format!("/contacts/{first}")).await;
+    create(&sandbox, &json!({"external_id": "3"})).await;
+    // What a test adds by itself is always taken in.
+    sandbox.add_contact(SeedContact::user_id("4"));
+    assert_eq!(sandbox.contacts().len(), 3);
+}
+
+#[tokio::test]
+async fn a_contact_has_no_more_attributes_than_the_limit() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let id = create(&sandbox, &json!({"external_id": "1"})).await;
+    let attributes = |range: std::ops::Range<usize>| {
+        let each = range.map(|number| (format!("a{number}"), number.into()));
+        json!({"custom_attributes": each.collect::<serde_json::Map<_, _>>()})
+    };
+    let path = format!("/contacts/{id}");
+    assert_eq!(send(&sandbox, Method::PUT, &path, &attributes(0..250)).await.status, 200);
+    let answered = send(&sandbox, Method::PUT, &path, &attributes(249..251)).await;
+    assert_eq!((answered.status, answered.errors()), (422, vec!["parameter_invalid".to_owned()]));
+    assert_eq!(sandbox.contact(&id).unwrap().custom_attributes().len(), 250);
+}
+
+#[tokio::test]
+async fn why_an_event_found_nobody_is_told() {
+    let sandbox = Sandbox::builder()
+        .contact(SeedContact::contact_id("5ba6").with_user_id("42"))
+        .contact(SeedContact::contact_id("1ead").with_email("lead@example.com").lead())
+        .contact(SeedContact::contact_id("60e").with_email("gone@example.com").archived())
+        .start()
+        .await
+        .unwrap();
+    for (key, value, part) in [
+        ("user_id", "43", "POST /contacts"),
+        ("email", "nobody@example.com", "POST /contacts"),
+        ("user_id", "nobody@example.com", "send it as email"),
+        ("user_id", "5ba6", "send it as id"),
+        ("id", "42", "send it as user_id"),
+        ("id", "5ba7", "No contact has this id"),
+        ("email", "lead@example.com", "\"id\": \"1ead\""),
+        ("email", "gone@example.com", "/contacts/60e/unarchive"),
+        ("id", "60e", "/contacts/60e/unarchive"),
+    ] {
+        let answered = post_event(&sandbox, &event_of(key, value)).await;
+        assert_eq!(answered.status, 404, "{key}={value}");
+        let hint = hint(&sandbox);
+        assert!(hint.contains(part), "{key}={value}: {hint}");
+        // The hint is the sandbox's own.
+        assert!(!answered.text.contains(part));
+    }
+}
+
+#[tokio::test]
+async fn one_contact_is_one_by_whatever_it_is_named() {
+    let seed = SeedContact::contact_id("5ba6").with_user_id("42").with_email("ada@example.com");
+    let sandbox = Sandbox::builder().contact(seed).start().await.unwrap();
+    for (key, value) in [("id", "5ba6"), ("user_id", "42"), ("email", "ada@example.com")] {
+        assert_eq!(post_event(&sandbox, &event_of(key, value)).await.status, 202);
+    }
+    let outcomes: Vec<_> = sandbox.requests().iter().map(|request| request.outcome()).collect();
+    assert_eq!(outcomes, [Outcome::Accepted, Outcome::Duplicate, Outcome::Duplicate]);
+}
+
+#[tokio::test]
+async fn a_stranger_is_one_where_everybody_is_known() {
+    let sandbox = Sandbox::builder().know_everybody(true).start().await.unwrap();
+    for (key, value) in [("user_id", "42"), ("user_id", "42"), ("user_id", "43"), ("email", "42")] {
+        assert_eq!(post_event(&sandbox, &event_of(key, value)).await.status, 202);
+    }
+    let outcomes: Vec<_> = sandbox.requests().iter().map(|request| request.outcome()).collect();
+    assert_eq!(
+        outcomes,
+        [Outcome::Accepted, Outcome::Duplicate, Outcome::Accepted, Outcome::Accepted]
+    );
+}

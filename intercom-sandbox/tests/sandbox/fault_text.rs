@@ -1,0 +1,109 @@
+//! The text form of a fault.
+
+use std::time::Duration;
+
+use intercom_sandbox::{Answer, Fault};
+
+#[test]
+fn every_effect_and_clause_is_read_and_written() {
+    for text in [
+        "503",
+        "200",
+        "html 502",
+        "hang",
+        "hang up",
+        "reset",
+        "delay 2s",
+        "truncate",
+        "without rate-limit headers",
+        "without request id",
+        "without content type",
+        "skew +30s",
+        "skew -5m",
+        "outage",
+        "unreachable",
+        "revoke token",
+        "rate limit 5",
+        "rate limit 5 for 30s",
+        "503 for 20%",
+        "503 for 0.5%",
+        "503 for next 3",
+        "503 for 30s",
+        "503 after acceptance for 20% for next 50 for 1500ms on contacts",
+        "503 on everything",
+        "503 on event plan changed",
+        "outage on events",
+    ] {
+        let fault: Fault = text.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(fault.to_string(), text);
+    }
+}
+
+#[test]
+fn what_is_said_for_reading_alone_may_be_left_out() {
+    for (text, canonical) in [
+        ("503 for the next 3 requests", "503 for next 3"),
+        ("503 20% of the next 3", "503 for 20% for next 3"),
+        ("503 for 20% of requests for 30s", "503 for 20% for 30s"),
+        ("  503   on contacts and for 1.5s ", "503 for 1500ms on contacts"),
+        ("503 for 30s after acceptance", "503 after acceptance for 30s"),
+        ("503 for 120s", "503 for 2m"),
+        ("503 on events", "503"),
+        ("outage on everything", "outage"),
+        ("503 on event Plan.Changed", "503 on event plan-changed"),
+    ] {
+        let fault: Fault = text.parse().unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(fault.to_string(), canonical);
+    }
+}
+
+#[test]
+fn what_is_built_is_written_as_it_would_be_read() {
+    let fault = Fault::answer(Answer::error(429, "a", "b")).percent(12.5).next(7).on_contacts();
+    assert_eq!(fault.to_string(), "429 for 12.5% for next 7 on contacts");
+    let fault = Fault::delay(Duration::from_millis(90_000)).after_acceptance();
+    assert_eq!(fault.to_string(), "delay 90s after acceptance");
+}
+
+#[test]
+fn a_mistake_is_told_with_what_would_be_right() {
+    for (text, message) in [
+        ("", "it starts with a status such as `503`"),
+        ("5o3", "it starts with a status such as `503`"),
+        ("100", "`100` is not a status that ends a request"),
+        ("99999", "`99999` is not a status that ends a request"),
+        ("html", "it starts with a status"),
+        ("html ok", "`ok` is not a status"),
+        ("delay soon", "`soon` is no duration: a duration is a number with `ms`"),
+        ("delay 2", "`2` is no duration"),
+        ("delay -2s", "`-2s` is no duration"),
+        ("delay 1e3s", "`1e3s` is no duration"),
+        ("delay 99999999999999999999999h", "is no duration"),
+        ("skew 30s", "a skew is ahead, `+30s`, or behind"),
+        ("skew +30ms", "`+30ms` is no skew of whole seconds"),
+        ("rate limit many", "`many` is no number"),
+        ("rate limit 5 for 20%", "a rate limit is for everything"),
+        ("rate limit 5 on contacts", "a rate limit is for everything"),
+        ("503 for 120%", "a percentage is between `0%` and `100%`"),
+        ("503 for x%", "a percentage is between `0%` and `100%`"),
+        ("503 for next few", "`few` is no number"),
+        ("503 sometimes", "`sometimes` is not understood: expected `for 20%`"),
+        ("503 on mars", "expected `for 20%`"),
+        ("503 on event", "expected `for 20%`"),
+        ("503 for 20% for 30%", "it says the same thing twice"),
+        ("503 for next 3 next 4", "it says the same thing twice"),
+        ("503 for 3s for 4s", "it says the same thing twice"),
+        ("503 on events on contacts", "it says the same thing twice"),
+        ("hang after acceptance after acceptance", "it says the same thing twice"),
+    ] {
+        let error = text.parse::<Fault>().expect_err(text).to_string();
+        assert!(error.starts_with(&format!("`{text}` is no fault: ")), "{error}");
+        assert!(error.contains(message), "{text}: {error}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "101% is not between 0% and 100%")]
+fn an_impossible_percentage_is_told_at_once() {
+    let _ = Fault::answer(503).percent(101.0);
+}

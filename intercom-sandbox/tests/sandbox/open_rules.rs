@@ -1,0 +1,169 @@
+//! The rules that Intercom leaves open, the other way round.
+
+use std::time::Duration;
+
+use intercom_sandbox::{Identifier, ManualClock, Sandbox, SandboxBuilder, SeedContact};
+use serde_json::{Value, json};
+
+use crate::support::{event, post_event, raw};
+
+const NOON: u64 = 1_700_000_000;
+
+/// A sandbox that knows everybody, with this different.
+async fn with(change: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Sandbox {
+    change(Sandbox::builder().know_everybody(true)).start().await.expect("a free port")
+}
+
+fn with_metadata(metadata: Value) -> Value {
+    let mut body = event("a");
+    body["metadata"] = metadata;
+    body
+}
+
+#[tokio::test]
+async fn the_identifier_that_counts_can_be_another() {
+    for (order, finds) in [
+        ([Identifier::ContactId, Identifier::UserId, Identifier::Email], "id"),
+        ([Identifier::UserId, Identifier::Email, Identifier::ContactId], "user_id"),
+        ([Identifier::Email, Identifier::ContactId, Identifier::UserId], "email"),
+    ] {
+        let known = match finds {
+            "id" => SeedContact::contact_id("c1"),
+            "user_id" => SeedContact::user_id("42"),
+            _ => SeedContact::email("ada@example.com"),
+        };
+        let sandbox =
+            Sandbox::builder().contact(known).identifier_order(order).start().await.unwrap();
+        let all = json!({"event_name": "a", "created_at": 1,
+            "id": "c1", "user_id": "42", "email": "ada@example.com"});
+        assert_eq!(post_event(&sandbox, &all).await.status, 202, "{finds}");
+
+        // One that is not there is no reason to look no further.
+        let mut rest = all.clone();
+        rest.as_object_mut().expect("an object").remove(finds);
+        assert_eq!(post_event(&sandbox, &rest).await.status, 404, "{finds}");
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_event_can_be_answered_with_200() {
+    let sandbox = with(|builder| builder.accepted_is_200(true)).await;
+    let answered = post_event(&sandbox, &event("a")).await;
+    assert_eq!((answered.status, answered.text.as_str()), (200, ""));
+    // A duplicate looks no different.
+    assert_eq!(post_event(&sandbox, &event("a")).await.status, 200);
+    assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (1, 1));
+}
+
+#[tokio::test]
+async fn a_missing_accept_can_be_answered_with_404() {
+    let sandbox = with(|builder| builder.missing_accept_is_404(true)).await;
+    let body = event("a").to_string();
+    let answer = raw(
+        &sandbox,
+        &format!(
+            "POST /events HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\
+             Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            sandbox.token(),
+            body.len()
+        ),
+    )
+    .await;
+    assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    assert!(answer.contains(r#""code":"not_found""#), "{answer}");
+}
+
+#[tokio::test]
+async fn punctuation_of_names_can_be_kept() {
+    let sandbox = with(|builder| builder.fold_punctuation(false).active_event_names(2)).await;
+    for name in ["plan.updated", "plan-updated"] {
+        assert_eq!(post_event(&sandbox, &event(name)).await.status, 202, "{name}");
+    }
+    let events = sandbox.events();
+    assert_eq!((events[0].name(), events[1].name()), ("plan.updated", "plan-updated"));
+    assert_eq!(post_event(&sandbox, &event("plan$updated")).await.status, 422);
+}
+
+#[tokio::test]
+async fn created_at_can_be_bounded() {
+    let clock = ManualClock::at_unix_seconds(NOON);
+    let sandbox = with(|builder| {
+        builder
+            .clock(clock)
+            .oldest_created_at(Duration::from_secs(100))
+            .furthest_created_at(Duration::from_secs(10))
+    })
+    .await;
+    for (created_at, status) in
+        [(NOON - 101, 422), (NOON - 100, 202), (NOON, 202), (NOON + 10, 202), (NOON + 11, 422)]
+    {
+        let mut body = event("a");
+        body["created_at"] = json!(created_at);
+        let answered = post_event(&sandbox, &body).await;
+        assert_eq!(answered.status, status, "{created_at}");
+        if status == 422 {
+            assert_eq!(answered.errors(), ["parameter_invalid created_at"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn null_can_be_dropped() {
+    let sandbox = with(|builder| builder.drop_null_values(true).metadata_keys(2)).await;
+    let metadata = json!({"a": null, "b": 1, "c": null, "d_date": null, "e": 2, "f": 3});
+    assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 202);
+    let events = sandbox.events();
+    assert_eq!(events[0].metadata(), [("b".to_owned(), json!(1)), ("e".to_owned(), json!(2))]);
+    // What is null takes no room from what is not.
+    assert_eq!(events[0].dropped_keys(), ["a", "c", "d_date", "f"]);
+}
+
+#[tokio::test]
+async fn nested_values_can_be_dropped() {
+    let sandbox = with(|builder| builder.drop_nested_values(true)).await;
+    let metadata = json!({
+        "list": [1],
+        "city": {"name": "Zürich"},
+        "price": {"amount": 1, "currency": "eur"},
+        "order": {"url": "https://example.com", "value": "order"},
+    });
+    assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 202);
+    let events = sandbox.events();
+    let mut kept: Vec<_> = events[0].metadata().iter().map(|(key, _)| key.as_str()).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, ["order", "price"]);
+    assert_eq!(events[0].dropped_keys().len(), 2);
+    // A broken link is a link all the same.
+    let metadata = json!({"order": {"url": "nowhere", "value": "order"}});
+    assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 422);
+}
+
+#[tokio::test]
+async fn long_strings_can_be_cut() {
+    let sandbox = with(|builder| builder.cut_long_strings(true)).await;
+    let metadata = json!({"long": "ß".repeat(300), "short": "ß".repeat(255)});
+    assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 202);
+    let events = sandbox.events();
+    for key in ["long", "short"] {
+        assert_eq!(events[0].metadata_value(key), Some(&json!("ß".repeat(255))), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn booleans_can_be_refused() {
+    let sandbox = with(|builder| builder.refuse_booleans(true)).await;
+    let answered = post_event(&sandbox, &with_metadata(json!({"beta": true}))).await;
+    assert_eq!(answered.status, 422);
+    assert_eq!(answered.errors(), ["parameter_invalid metadata.beta"]);
+}
+
+#[tokio::test]
+async fn negative_amounts_can_be_refused() {
+    let sandbox = with(|builder| builder.refuse_negative_amounts(true)).await;
+    for (amount, status) in [(-1, 422), (0, 202), (1, 202)] {
+        let metadata = json!({"refund": {"amount": amount, "currency": "eur"}});
+        let answered = post_event(&sandbox, &with_metadata(metadata)).await;
+        assert_eq!(answered.status, status, "{amount}");
+    }
+}

@@ -1,0 +1,145 @@
+//! The page as it is served: whole, from the program alone, and behind headers that keep it so.
+
+use intercom_sandbox::Sandbox;
+use reqwest::Method;
+
+use crate::support::{Answered, client, finish, friendly, raw};
+
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+async fn get(sandbox: &Sandbox, path: &str) -> Answered {
+    finish(client().get(format!("{}{path}", sandbox.url()))).await
+}
+
+/// The paths that a text mentions between this and the next quotation mark.
+fn mentioned<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
+    text.split(before).skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+/// The page and, path by path, everything that it is made of.
+async fn whole_page(sandbox: &Sandbox) -> Vec<(String, Answered)> {
+    let page = get(sandbox, "/").await;
+    let mut paths: Vec<_> = ["src=\"", "href=\""]
+        .into_iter()
+        .flat_map(|attribute| mentioned(&page.text, attribute))
+        .map(str::to_owned)
+        .collect();
+    let mut whole = vec![("/".to_owned(), page)];
+    while let Some(path) = paths.pop() {
+        if whole.iter().any(|(known, _)| *known == path) {
+            continue;
+        }
+        let asset = get(sandbox, &path).await;
+        paths.extend(
+            mentioned(&asset.text, "from \"./").map(|name| format!("/_sandbox/assets/js/{name}")),
+        );
+        whole.push((path, asset));
+    }
+    whole
+}
+
+#[tokio::test]
+async fn everything_it_is_made_of_is_there() {
+    let sandbox = friendly().await;
+    let whole = whole_page(&sandbox).await;
+    assert!(whole.len() > 20, "the modules are found by their imports");
+    for (path, answered) in &whole {
+        assert_eq!(answered.status, 200, "{path}");
+        assert!(
+            path == "/" || path.starts_with("/_sandbox/assets/"),
+            "{path} is the sandbox's own"
+        );
+        let kind = match path.rsplit('.').next() {
+            Some("css") => "text/css; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => "text/html; charset=utf-8",
+        };
+        assert_eq!(answered.header("content-type"), Some(kind), "{path}");
+    }
+    assert_eq!(sandbox.request_count(), 0, "to look at it is not recorded");
+}
+
+#[tokio::test]
+async fn nothing_runs_or_is_loaded_that_is_not_its_own() {
+    let sandbox = friendly().await;
+    for (path, answered) in whole_page(&sandbox).await {
+        assert_eq!(answered.header("content-security-policy"), Some(POLICY), "{path}");
+        assert_eq!(answered.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answered.header("referrer-policy"), Some("no-referrer"), "{path}");
+        for sink in [
+            "innerHTML",
+            "outerHTML",
+            "insertAdjacentHTML",
+            "setHTML",
+            "document.write",
+            "DOMParser",
+            "createContextualFragment",
+            "eval(",
+            "Function(",
+            "style=\"",
+            " onclick=\"",
+            "<style",
+            "<script>",
+            "@import",
+            "url(",
+        ] {
+            assert!(!answered.text.contains(sink), "{path} has {sink}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_browser_that_has_it_is_told_so() {
+    let sandbox = friendly().await;
+    for path in ["/", "/_sandbox/assets/js/main.js"] {
+        let first = get(&sandbox, path).await;
+        assert_eq!(first.header("cache-control"), Some("no-cache"));
+        let tag = first.header("etag").expect("it has a tag").to_owned();
+        for (known, status) in [
+            (tag.clone(), 304),
+            (format!("W/{tag}"), 304),
+            (format!("\"other\", {tag}"), 304),
+            ("\"other\"".to_owned(), 200),
+        ] {
+            let request = client().get(format!("{}{path}", sandbox.url()));
+            let again = finish(request.header("If-None-Match", &known)).await;
+            assert_eq!(again.status, status, "{path} {known}");
+            assert_eq!(again.text.is_empty(), status == 304);
+            assert_eq!(again.header("etag"), Some(&*tag));
+            assert_eq!(again.header("content-security-policy"), Some(POLICY));
+        }
+    }
+}
+
+#[tokio::test]
+async fn it_is_only_for_this_machine() {
+    let sandbox = friendly().await;
+    for path in ["/", "/_sandbox/assets/js/main.js", "/_sandbox/feed", "/_sandbox/catalogue"] {
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n");
+        let answer = raw(&sandbox, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_part_of_it_is_told() {
+    let sandbox = friendly().await;
+    let answered = get(&sandbox, "/_sandbox/assets/js/other.js").await;
+    assert_eq!(answered.status, 404);
+    assert!(answered.json()["error"].is_string());
+    let posted = client().request(Method::POST, format!("{}/", sandbox.url()));
+    let answered = finish(posted.header("Content-Type", "application/json")).await;
+    assert_eq!((answered.status, answered.header("allow")), (405, Some("GET,HEAD")));
+}
+
+#[tokio::test]
+async fn it_does_not_tell_the_token() {
+    let sandbox = Sandbox::builder().token("a-token-of-its-own").start().await.unwrap();
+    for (path, answered) in whole_page(&sandbox).await {
+        assert!(!answered.text.contains("a-token-of-its-own"), "{path}");
+    }
+}
