@@ -7,6 +7,8 @@
 //! | the transport is as fast as a bare HTTP client | `cargo bench -p benches --bench http` |
 //! | an event is handed over in a microsecond, and delivered at the speed of a bare HTTP client | `cargo bench -p benches --bench delivery` |
 //! | a million events wait as cheaply as ten thousand | `cargo bench -p benches --bench waiting` |
+//! | an event is safe on the disk at nearly the speed of the disk, and delivered from there | `cargo bench -p benches --bench durable` |
+//! | a million events sit out an outage on the disk: little memory, opened at once, delivered evenly | `cargo bench -p benches --bench outage` |
 //!
 //! Each compares with a named baseline in the same run, round by round in turn (A B, B A, A B, …), and judges
 //! by the median of the rounds' ratios: what disturbs one round disturbs both sides of its ratio, and what
@@ -16,12 +18,14 @@
 
 mod allocations;
 mod bare;
+mod disk;
 mod report;
 mod rounds;
 mod server;
 
 pub use allocations::{Allocations, count_allocations};
 pub use bare::{Bare, TOKEN, send_side_by_side};
+pub use disk::{RawSync, file_size};
 pub use report::{Bound, Report, microseconds, nanoseconds, seconds, table};
 pub use rounds::{Cost, Cpu, Rounds, Spread, in_turn};
 pub use server::Server;

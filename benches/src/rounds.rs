@@ -120,7 +120,8 @@ pub struct Spread {
 }
 
 impl Spread {
-    fn of(numbers: impl Iterator<Item = f64>) -> Spread {
+    /// Of these numbers, of which there must be one at least.
+    pub fn of(numbers: impl Iterator<Item = f64>) -> Spread {
         let mut numbers: Vec<f64> = numbers.collect();
         numbers.sort_by(f64::total_cmp);
         let last = numbers.len().checked_sub(1).expect("at least one round was run");
@@ -129,6 +130,12 @@ impl Spread {
             (numbers[low] + numbers[high]) / 2.0
         };
         Spread { low: at(1), median: at(2), high: at(3) }
+    }
+
+    /// The same of numbers that are so many times as large.
+    pub fn times(self, factor: f64) -> Spread {
+        let Spread { low, median, high } = self;
+        Spread { low: low * factor, median: median * factor, high: high * factor }
     }
 }
 

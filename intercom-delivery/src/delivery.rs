@@ -68,10 +68,36 @@ impl Delivery {
     }
 
     /// What the application sends its events with. Its `send` is done when the event is accepted, with a receipt
-    /// that [says so](intercom_core::Receipt::is_accepted); its `try_send` does not wait for room.
+    /// that [says so](intercom_core::Receipt::is_accepted).
     ///
     /// Any number may be made, and used from any thread and runtime. Their `create_contact` goes to the transport itself, at
     /// once, past everything that holds events back.
+    ///
+    /// # In code that is not `async`
+    ///
+    /// `try_send` waits for nothing, neither for room nor for a disk, and so works with an outbox that
+    /// [accepts without waiting](crate::Outbox::try_accept), as [`MemoryOutbox`](crate::MemoryOutbox) does. `send` works
+    /// with any, and needs no runtime: whatever blocks on a future will do.
+    ///
+    /// ```
+    /// # use intercom_core::testing::RecordingTransport;
+    /// # use intercom_core::{Contact, DynamicEvent};
+    /// # use intercom_delivery::Delivery;
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let runtime = tokio::runtime::Runtime::new()?;
+    /// # let _within = runtime.enter();
+    /// # let delivery = Delivery::builder(RecordingTransport::new()).start()?;
+    /// # drop(_within);
+    /// let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
+    /// let event = DynamicEvent::new("project_created")?;
+    /// let handle = runtime.handle(); // of the runtime that the delivery was started in, or any other
+    /// handle.block_on(ada.send(&event))?; // accepted
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A callback within a runtime must not block. There `tokio::spawn(ada.send(&event))` does it, and the event is
+    /// accepted when that task is done.
     pub fn tracker(&self) -> Tracker {
         Tracker::new(Entrance(self.shared.clone()))
     }

@@ -247,8 +247,10 @@ impl Intake {
                 (&tally.storage, "storage", error)
             }
             Refusal::Outbox(AcceptError::Unsupported) => {
-                let error = SendError::new(ErrorKind::Unsupported)
-                    .with_detail("this outbox cannot accept without waiting; use `send`");
+                let error = SendError::new(ErrorKind::Unsupported).with_detail(
+                    "it takes waiting until an event is safe in this outbox; use `send`, and block on it where code \
+                     is not `async`",
+                );
                 (&tally.storage, "storage", error)
             }
         };

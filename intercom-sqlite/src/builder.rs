@@ -105,6 +105,13 @@ impl SqliteOutboxBuilder {
         self
     }
 
+    /// Commits without a sync: the control of a test that cuts the power, which must see events get lost.
+    #[doc(hidden)]
+    pub fn lose_events_in_a_power_cut(mut self) -> Self {
+        self.settings.loses_events_in_a_power_cut = true;
+        self
+    }
+
     /// Opens the outbox, and makes the file where there is none. It blocks for some milliseconds.
     ///
     /// # Errors
@@ -116,7 +123,8 @@ impl SqliteOutboxBuilder {
         let Opened { path, conn, lock } = open::to_own(&path, &settings)?;
         let shared = Arc::new(Shared::default());
         let reader = Reader::new(path.clone(), settings.clone())?;
-        let writer = Writer::new(path.clone(), conn, settings, clock, shared.clone())?;
+        let reading = reader.reading();
+        let writer = Writer::new(path.clone(), conn, reading, settings, clock, shared.clone())?;
         let (requests, asked) = mpsc::channel(QUEUE);
         let (reads, wanted) = mpsc::channel(QUEUE);
         let failed = |source| OpenError::Io { path: path.clone(), source };

@@ -29,6 +29,28 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// There is a file to look into, and no outbox in it.
+    #[error(
+        "{} has no outbox in it; `SqliteOutbox::open` makes one in a file of its own, and with \
+         `.in_application_file()` beside the tables of your application",
+        path.display()
+    )]
+    NoOutbox {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A table or a view of the application has a name that the outbox needs.
+    #[error(
+        "{} has a `{name}` of your application's, and the outbox needs that name; rename yours, or give the outbox a \
+         file of its own",
+        path.display()
+    )]
+    NameTaken {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
     /// The folder that the file should be in is not there.
     #[error("the folder {} does not exist; make it first", path.display())]
     MissingFolder {
@@ -109,6 +131,14 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// The disk could not be read, written or synced.
+    #[error("the disk failed while {} was opened; see the system's log, and open it again when the disk works", path.display())]
+    DiskFailed {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite or the operating system said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// It lies on a file system that is shared over a network, where SQLite cannot keep it safe.
     #[error(
         "{} lies on {kind}, which many machines can share, and SQLite cannot keep a file safe there; use a local disk",
@@ -174,6 +204,9 @@ impl OpenError {
             }
             Some(ErrorCode::DiskFull) => OpenError::DiskFull { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => OpenError::Locked { path },
+            Some(ErrorCode::SystemIoFailure) => {
+                OpenError::DiskFailed { path, source: source.into() }
+            }
             _ => OpenError::Sqlite { path, source },
         }
     }
@@ -186,6 +219,8 @@ pub(crate) struct Fault {
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
     /// Whether somebody else was in the way, and the connection is as good as before.
     pub(crate) busy: bool,
+    /// Whether the disk failed, so that nobody knows what is on it.
+    pub(crate) doubtful: bool,
 }
 
 impl Fault {
@@ -194,6 +229,16 @@ impl Fault {
         message: "the outbox has ended; see the log for a panic",
         source: None,
         busy: false,
+        doubtful: false,
+    };
+
+    /// The file is in doubt, and somebody else has it open.
+    pub(crate) const SHARED: Fault = Fault {
+        message: "the disk of the outbox failed, and the file cannot be made certain of while another program has it \
+                  open; end that one",
+        source: None,
+        busy: true,
+        doubtful: false,
     };
 
     pub(crate) fn to_error(&self) -> OutboxError {
@@ -227,14 +272,15 @@ impl From<rusqlite::Error> for Fault {
             source.sqlite_error_code(),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
         );
-        Fault { message, source: Some(Arc::new(source)), busy }
+        let doubtful = source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
+        Fault { message, source: Some(Arc::new(source)), busy, doubtful }
     }
 }
 
 impl From<OpenError> for Fault {
     fn from(source: OpenError) -> Self {
         let message = "the file of the outbox could not be opened again";
-        Fault { message, source: Some(Arc::new(source)), busy: false }
+        Fault { message, source: Some(Arc::new(source)), busy: false, doubtful: false }
     }
 }
 

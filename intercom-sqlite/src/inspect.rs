@@ -12,6 +12,7 @@ use crate::open;
 use crate::store::books::{Base, Books};
 use crate::store::letters;
 use crate::store::pending::{self, PendingEvent};
+use crate::transaction::expect_tables;
 
 /// A file that is looked into, while another process may deliver from it. Made by
 /// [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect).
@@ -110,9 +111,10 @@ impl Inspection {
         change: impl FnOnce(&Connection, &mut Books, Millis) -> rusqlite::Result<T>,
     ) -> Result<T, OutboxError> {
         let now = self.clock.now();
-        let conn = &mut self.conn;
+        let immediate = TransactionBehavior::Immediate;
+        let transaction = self.conn.transaction_with_behavior(immediate).map_err(fault)?;
+        expect_tables(&transaction)?;
         let done = || -> rusqlite::Result<T> {
-            let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let mut books = Books::read(&transaction)?;
             books.turn_over(now);
             let done = change(&transaction, &mut books, now)?;

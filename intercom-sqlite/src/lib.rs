@@ -30,8 +30,19 @@
 //! bytes with the same second, and Intercom ignores the repetition.
 //!
 //! An error means that nothing of what was asked was done. What rides in one transaction fails together; the connection
-//! is then opened anew, and things go on when the disk does. Only a crash right after such an error may leave an event in
-//! the file whose caller was told that it is not.
+//! is then opened anew, and things go on when the disk does. What a sync that failed may have left behind is written over
+//! before its callers are told, so that no crash brings it back; only a disk that does not take that either, until the
+//! process ends, can leave an event in the file whose caller was told that it is not.
+//!
+//! After a sync that failed, Linux goes on to show what was written and is not on the disk, and lets the next sync
+//! succeed. So nothing is built on what no sync has vouched for: a start brings what it finds in the log into the file,
+//! synced, before it adds to it; and when bringing the log into the file has failed, all of it is brought in once more. A
+//! program that has the same file open puts that off, and one that does it itself, as SQLite does unless told otherwise,
+//! does not look whether it failed: in a file of your application, set `wal_autocheckpoint` to 0 in its connections.
+//!
+//! When the disk is full nothing is accepted, and delivery waits, because nothing can be written down as delivered. When
+//! somebody deletes the file or moves it away, nothing more is accepted, because no start would find it; what is in it is
+//! delivered as long as the process lives.
 //!
 //! # Who writes
 //!
@@ -40,8 +51,8 @@
 //! written at once. Dead letters are read through a connection of their own. Nothing here blocks a thread of an
 //! asynchronous runtime, but for opening, and dropping the last handle.
 //!
-//! `try_send` waits for the disk, and therefore works in a thread without a Tokio runtime only. Within one it gives
-//! `Unsupported`: use `send`.
+//! Accepting an event takes waiting for the disk, and `try_send`, which never waits, gives `Unsupported`. In code that is
+//! not `async` block on `send`: [how](intercom_delivery::Delivery::tracker).
 //!
 //! # One owner
 //!
@@ -93,7 +104,7 @@
 //!
 //! | table | a row is | columns |
 //! |---|---|---|
-//! | `outbox_events` | a pending event | `id`, `created_at` (Unix seconds), `accepted_at` and `due_at` (Unix milliseconds), `attempts`, `last_failure`, `last_status`, `last_request_id`, `fingerprint`, `body` (what is sent, byte for byte), `event_name` (computed) |
+//! | `outbox_events` | a pending event | `id`, `created_at` (Unix seconds), `accepted_at` and `due_at` (Unix milliseconds; none, if it was never put back), `attempts`, `last_failure`, `last_status`, `last_request_id`, `fingerprint`, `body` (what is sent, byte for byte) |
 //! | `outbox_dead_letters` | a dead letter | the same, with `reason` and `died_at` instead of `due_at` |
 //! | `outbox_seconds` | a second that is taken for a contact and a name | `second`, `fingerprint` (64 bits of SipHash-1-3 of both), `next_second`, `held`, `era`, `moved_here` |
 //! | `outbox_counts` | the only one | the counts, the bounds that the owner set, and the era |
@@ -118,6 +129,12 @@
 //! back to the file system (`auto_vacuum=INCREMENTAL`), but for 1 MiB, and the log is emptied. In a file that something
 //! else made, `auto_vacuum` is what it was; there free pages are used again, and not given back.
 //!
+//! # Copies
+//!
+//! To copy a file that is in use, `sqlite3 events.db ".backup copy.db"` does it; `cp` does not, because a part of it is in
+//! its log. Whoever delivers from a copy sends what is pending in it once more. To change over to another file, or to
+//! another outbox, let [`shutdown`](intercom_delivery::Delivery::shutdown) deliver all of the old one first.
+//!
 //! # Two events that Intercom takes for one
 //!
 //! What is known of taken seconds stands in the file and survives a crash. It sees what is pending, what is a dead
@@ -132,6 +149,7 @@
 mod builder;
 mod clock;
 mod error;
+mod identity;
 mod inspect;
 mod open;
 mod outbox;

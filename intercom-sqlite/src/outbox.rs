@@ -9,13 +9,13 @@ use std::time::Duration;
 use intercom_core::{DataEvent, async_trait};
 use intercom_delivery::outbox::{
     AcceptError, Collisions, Counts, DeadLetter, EventId, Leased, Outbox, OutboxError, Selection,
-    Settlement, Unaccepted, Wake,
+    Settlement, Wake,
 };
-use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::builder::SqliteOutboxBuilder;
 use crate::error::{Fault, OpenError};
+use crate::identity::Identity;
 use crate::inspect::Inspection;
 use crate::open::Lock;
 use crate::reader::Read;
@@ -50,6 +50,7 @@ pub struct SqliteOutbox(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
+    identity: Identity,
     requests: Option<mpsc::Sender<Request>>,
     reads: Option<mpsc::Sender<Read>>,
     threads: Vec<JoinHandle<()>>,
@@ -123,17 +124,28 @@ impl SqliteOutbox {
         lock: Lock,
     ) -> Self {
         let (requests, reads) = (Some(requests), Some(reads));
-        SqliteOutbox(Arc::new(Inner { path, requests, reads, threads, shared, _lock: lock }))
+        let identity = Identity::of(&path);
+        SqliteOutbox(Arc::new(Inner {
+            path,
+            identity,
+            requests,
+            reads,
+            threads,
+            shared,
+            _lock: lock,
+        }))
     }
 
-    fn accept_blocking(&self, event: DataEvent, collisions: Collisions) -> Result<(), AcceptError> {
-        let ended = || AcceptError::from(Fault::ENDED.to_error());
-        let events = vec![Incoming::new(event)?];
-        let (answer, answered) = Answer::new();
-        let write = Write::Accept { events, collisions, answer };
-        let requests = self.0.requests.as_ref().ok_or_else(ended)?;
-        requests.blocking_send(Request::Write(write)).map_err(|_| ended())?;
-        answered.blocking_recv().unwrap_or_else(|_| Err(ended()))
+    /// What is in a file that was deleted is still delivered. Nothing more goes into it, because the next start would
+    /// not find it.
+    fn expect_file(&self) -> Result<(), OutboxError> {
+        match Identity::of(&self.0.path) == self.0.identity {
+            true => Ok(()),
+            false => Err(OutboxError::new(
+                "the file of the outbox was deleted or moved away; what is in it is still delivered, and nothing more \
+                 is accepted until it is opened anew",
+            )),
+        }
     }
 
     async fn ask(&self, request: Request) -> Result<(), OutboxError> {
@@ -174,6 +186,7 @@ impl Drop for Inner {
     }
 }
 
+/// There is no `try_accept`: nothing here is safe without waiting for the disk.
 #[async_trait]
 impl Outbox for SqliteOutbox {
     async fn accept(
@@ -182,25 +195,12 @@ impl Outbox for SqliteOutbox {
         collisions: Collisions,
     ) -> Result<(), AcceptError> {
         let events = Incoming::all(events)?;
+        self.expect_file()?;
         let (answer, answered) = Answer::new();
         self.ask(Request::Write(Write::Accept { events, collisions, answer })).await?;
         match answered.await {
             Ok(accepted) => accepted,
             Err(_) => Err(Fault::ENDED.to_error().into()),
-        }
-    }
-
-    /// Blocks until the event is on the disk. Within a Tokio runtime, where that would hold up other tasks, it gives
-    /// [`AcceptError::Unsupported`], and so a `send` there goes on with [`accept`](Self::accept), which waits without
-    /// blocking.
-    fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
-        let unaccepted = |event, error| Err(Box::new(Unaccepted { event, error }));
-        if Handle::try_current().is_ok() {
-            return unaccepted(event, AcceptError::Unsupported);
-        }
-        match self.accept_blocking(event.clone(), collisions) {
-            Ok(()) => Ok(()),
-            Err(error) => unaccepted(event, error),
         }
     }
 

@@ -3,11 +3,12 @@
 use std::time::SystemTime;
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{AcceptError, Collisions};
+use intercom_delivery::outbox::{AcceptError, Collisions, OutboxError};
 use rusqlite::{Connection, Transaction};
 
 use crate::clock::{Millis, millis};
 use crate::error::Fault;
+use crate::schema::{self, SCHEMA_VERSION};
 use crate::store::accept::{Incoming, Refused, accept};
 use crate::store::books::Books;
 
@@ -21,8 +22,8 @@ use crate::store::books::Books;
 ///
 /// # Errors
 ///
-/// Fails when there is no room, by the bounds that the owner set, or the file has no outbox. None of these events
-/// is accepted then, and the transaction can go on without them.
+/// Fails when there is no room, by the bounds that the owner set, or the file has no outbox, or one of another version.
+/// None of these events is accepted then, and the transaction can go on without them.
 pub fn accept_in(
     transaction: &Transaction<'_>,
     events: &[DataEvent],
@@ -44,6 +45,7 @@ pub fn accept_in_at(
     now: SystemTime,
 ) -> Result<(), AcceptError> {
     let incoming = Incoming::all(events)?;
+    expect_tables(transaction)?;
     let failed = |error| AcceptError::from(Fault::from(error).to_error());
     transaction.execute_batch("SAVEPOINT intercom_accept").map_err(failed)?;
     let accepted = accept_all(transaction, &incoming, collisions, millis(now));
@@ -57,6 +59,21 @@ pub fn accept_in_at(
         Ok(()) => ended.map_err(failed),
         Err(Refused::These(error)) => Err(error),
         Err(Refused::All(error)) => Err(failed(error)),
+    }
+}
+
+/// Makes sure that the file has tables that this version may write to: somebody else may have brought them to a later
+/// one while a connection was open.
+pub(crate) fn expect_tables(conn: &Connection) -> Result<(), OutboxError> {
+    match schema::version(conn).map_err(|error| Fault::from(error).to_error())? {
+        SCHEMA_VERSION => Ok(()),
+        0 => Err(OutboxError::new(
+            "this file has no outbox; open it first, with `SqliteOutbox::builder(…).in_application_file()`",
+        )),
+        found => Err(OutboxError::new(format!(
+            "the tables of the outbox have the version {found}, and this program writes the version {SCHEMA_VERSION}; \
+             build all programs that write to the file with the same version of intercom-sqlite"
+        ))),
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Course<'a, A> {
     model: Model,
     /// How many events were offered, accepted or not.
     offered: usize,
+    /// Whether it accepts without waiting. It must be the one or the other.
+    accepts_at_once: Option<bool>,
     wake: Wake,
     /// The one that was replaced.
     former_wake: Wake,
@@ -31,7 +33,16 @@ pub(super) struct Course<'a, A> {
 impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
     pub(super) fn new(outbox: &'a dyn Outbox, profile: &'a Profile, advance: A) -> Self {
         let (wake, former_wake) = (Wake::new(), Wake::new());
-        Course { outbox, profile, advance, model: Model::new(), offered: 0, wake, former_wake }
+        Course {
+            outbox,
+            profile,
+            advance,
+            model: Model::new(),
+            offered: 0,
+            accepts_at_once: None,
+            wake,
+            former_wake,
+        }
     }
 
     pub(super) fn begin(&mut self) -> Checked {
@@ -89,9 +100,15 @@ impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
         if let Err(unaccepted) = &accepted {
             ensure!(unaccepted.event == event, "another event was given back than was offered");
         }
-        match accepted.map_err(|unaccepted| unaccepted.error) {
-            Err(AcceptError::Unsupported) => Ok(()),
-            accepted => self.compare_accepted(accepted, vec![event], collisions),
+        let accepted = accepted.map_err(|unaccepted| unaccepted.error);
+        let at_once = !matches!(accepted, Err(AcceptError::Unsupported));
+        ensure!(
+            *self.accepts_at_once.get_or_insert(at_once) == at_once,
+            "it can accept without waiting at one time, and not at another"
+        );
+        match at_once {
+            true => self.compare_accepted(accepted, vec![event], collisions),
+            false => Ok(()),
         }
     }
 

@@ -36,7 +36,8 @@
 //! - **Books**: [`counts`](Outbox::counts) is right after each step, and so are the lowest pending and the newest id.
 //! - **Acceptance**: all or none. It fails with [`Full`](crate::outbox::AcceptError::Full) when there is no room, and
 //!   only then; more at once than there ever is room for may be another error. What was not accepted without waiting is
-//!   given back. The engine is woken, by the [`Wake`](crate::outbox::Wake) that was attached last.
+//!   given back; where that is unsupported, it always is. The engine is woken, by the [`Wake`](crate::outbox::Wake) that
+//!   was attached last.
 //! - **Leases**: nothing that is not due, nothing twice, never more than asked, the longest due first, and of those that
 //!   are due since the same moment the lowest id first. Fewer may be given than asked and due, as long as `next_due` is
 //!   zero then. A lease ends by itself, and each has a token of its own.

@@ -51,8 +51,10 @@ pub trait Outbox: Send + Sync {
     async fn accept(&self, events: &[DataEvent], collisions: Collisions)
     -> Result<(), AcceptError>;
 
-    /// Accepts one event without waiting, if the outbox can: it may block for as long as it takes to keep an event
-    /// safe. One that cannot gives [`AcceptError::Unsupported`], which is the default.
+    /// Accepts one event without waiting. It must not block: `send` tries it first, in the task that polls it.
+    ///
+    /// An outbox that has to wait until an event is safe, as for a disk or a network, cannot do this. It always gives
+    /// [`AcceptError::Unsupported`], which is the default, and `send` goes on with [`accept`](Self::accept).
     ///
     /// # Errors
     ///

@@ -25,6 +25,7 @@ enum Fault {
     AcceptsTooMuch,
     RefusesTheLast,
     GivesBackAnother,
+    TriesNowAndThen,
     ForgetsToWake,
     WakesTheFormer,
     KeepsWhatCollides,
@@ -65,6 +66,7 @@ const FAULTS: &[(Fault, &[&str])] = &[
     (Fault::AcceptsTooMuch, &["there is room for"]),
     (Fault::RefusesTheLast, &["not accepted"]),
     (Fault::GivesBackAnother, &["given back"]),
+    (Fault::TriesNowAndThen, &["at one time, and not at another"]),
     (Fault::ForgetsToWake, &["nobody was woken"]),
     (Fault::WakesTheFormer, &["nobody was woken"]),
     (Fault::KeepsWhatCollides, &["`moved`"]),
@@ -218,6 +220,9 @@ impl Outbox for Faulty {
     }
 
     fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
+        if self.is(Fault::TriesNowAndThen) && self.inner.counts().pending == 1 {
+            return Err(Box::new(Unaccepted { event, error: AcceptError::Unsupported }));
+        }
         let mut tried = self.inner.try_accept(event, self.collisions(collisions));
         if let Err(unaccepted) = &mut tried
             && self.is(Fault::GivesBackAnother)

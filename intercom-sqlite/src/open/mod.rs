@@ -1,6 +1,7 @@
 //! Opening the file: nothing is written to it before it is known to be an outbox, or to become one.
 
 mod connect;
+pub(crate) mod log;
 mod network;
 mod place;
 
@@ -31,13 +32,23 @@ pub(crate) fn to_own(path: &Path, settings: &Settings) -> Result<Opened, OpenErr
     network::refuse(&path)?;
     let lock = Lock::take(&path)?;
     place::ensure_file(&path)?;
-    let mut conn = connect::connect(&path)?;
+    let mut conn = connect::connect(&path, settings.lock_timeout)?;
     let set_up = |conn: &mut Connection| {
         judge(conn, &path, settings.in_application_file)?;
+        expect_free_names(conn, &path)?;
         connect::set_up(conn, &path, settings)?;
+        // What was found in the log may never have reached the disk, if the process that wrote it has seen a sync fail:
+        // the system shows it all the same, and would not write it again. So nothing is added to that log.
+        match log::empty(conn, settings.lock_timeout).map_err(|error| OpenError::of(&path, error)) {
+            // Where there is no room for it, what is there can be delivered all the same.
+            Ok(_) | Err(OpenError::DiskFull { .. }) => {}
+            Err(error) => return Err(error),
+        }
         schema::migrate(conn, !settings.in_application_file)
             .map_err(|error| OpenError::of(&path, error))?;
-        connect::limit(conn, &path, settings)
+        connect::limit(conn, &path, settings)?;
+        // SQLite does so too, and does not look whether it went well.
+        place::sync_folder(&path)
     };
     set_up(&mut conn)?;
     Ok(Opened { path, conn, lock })
@@ -45,7 +56,7 @@ pub(crate) fn to_own(path: &Path, settings: &Settings) -> Result<Opened, OpenErr
 
 /// Opens the file once more, for the owner, who has lost its connection or needs another one.
 pub(crate) fn again(path: &Path, settings: &Settings) -> Result<Connection, OpenError> {
-    let conn = connect::connect(path)?;
+    let conn = connect::connect(path, settings.lock_timeout)?;
     judge(&conn, path, settings.in_application_file)?;
     connect::set_up(&conn, path, settings)?;
     Ok(conn)
@@ -58,12 +69,15 @@ pub(crate) fn to_inspect(path: &Path) -> Result<Connection, OpenError> {
     if !path.exists() {
         return Err(OpenError::Missing { path });
     }
-    let conn = connect::connect(&path)?;
-    let version = found_version(&conn, &path, true)?;
-    if version < SCHEMA_VERSION {
-        return Err(OpenError::OlderSchema { path, found: version });
+    place::expect_writable_folder(&path)?;
+    let settings = Settings::default();
+    let conn = connect::connect(&path, settings.lock_timeout)?;
+    match found_version(&conn, &path, true)? {
+        0 => return Err(OpenError::NoOutbox { path }),
+        SCHEMA_VERSION => {}
+        found => return Err(OpenError::OlderSchema { path, found }),
     }
-    connect::set_up(&conn, &path, &Settings::default())?;
+    connect::set_up(&conn, &path, &settings)?;
     Ok(conn)
 }
 
@@ -99,6 +113,14 @@ fn found_version(
         return Err(OpenError::NewerSchema { path: path.to_owned(), found });
     }
     Ok(found)
+}
+
+/// Where the file has no outbox yet, nothing of the application's may have a name that is needed for it.
+fn expect_free_names(conn: &Connection, path: &Path) -> Result<(), OpenError> {
+    match schema::name_taken(conn).map_err(|error| OpenError::of(path, error))? {
+        None => Ok(()),
+        Some(name) => Err(OpenError::NameTaken { path: path.to_owned(), name }),
+    }
 }
 
 /// Whether the file is whole, as far as that can be told quickly.

@@ -48,30 +48,65 @@ pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
     }
 }
 
+/// Asked even though opening would tell, because nothing stops a superuser, and the mode is a wish.
+pub(super) fn expect_writable_folder(path: &Path) -> Result<(), OpenError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    match fs::metadata(folder) {
+        Ok(found) if !is_writable(&found.permissions()) => {
+            Err(OpenError::ReadOnlyFolder { path: folder.to_owned() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Keeps the file from other owners while it lives. It is an advisory lock on a file beside it, which ends with the
 /// process in whatever way that ends. That file stays, because removing it would let two owners in.
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
-        // Asked even though opening would tell, because nothing stops a superuser, and the mode is a wish.
-        let folder = path.parent().unwrap_or(Path::new("/"));
-        if fs::metadata(folder).is_ok_and(|folder| !is_writable(&folder.permissions())) {
-            return Err(OpenError::ReadOnlyFolder { path: folder.to_owned() });
-        }
+        expect_writable_folder(path)?;
         let mut beside = path.as_os_str().to_owned();
         beside.push("-lock");
         let file = private(OpenOptions::new().write(true).create(true).truncate(false))
             .open(&beside)
             .map_err(|error| unwritable(Path::new(&beside), error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(Lock { file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => Err(OpenError::Io { path: beside.into(), source }),
         }
     }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it does not suffice: a program that this process is just starting holds it too, for a moment.
+        let _ = self.file.unlock();
+    }
+}
+
+/// Makes sure that the names of the file and its log are on the disk, as what is in them will be.
+#[cfg(unix)]
+pub(super) fn sync_folder(path: &Path) -> Result<(), OpenError> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Ok(()) => Ok(()),
+        // A file system on which this means nothing.
+        Err(error)
+            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
+        {
+            Ok(())
+        }
+        Err(source) => Err(OpenError::DiskFailed { path: path.to_owned(), source: source.into() }),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn sync_folder(_: &Path) -> Result<(), OpenError> {
+    Ok(())
 }
 
 /// What it means that a file could not be made.

@@ -17,6 +17,26 @@ pub(crate) fn version(conn: &Connection) -> rusqlite::Result<i32> {
     version.map(Option::unwrap_or_default)
 }
 
+/// Where there are no tables yet: a table, view or index that is there and has the name of one of them.
+pub(crate) fn name_taken(conn: &Connection) -> rusqlite::Result<Option<String>> {
+    if version(conn)? > 0 {
+        return Ok(None);
+    }
+    let ours = Connection::open_in_memory()?;
+    STEPS.iter().try_for_each(|step| ours.execute_batch(step))?;
+    let mut names =
+        ours.prepare("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'")?;
+    let names = names.query_map([], |row| row.get::<_, String>(0))?;
+    let there = "SELECT name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE";
+    for name in names {
+        let found = conn.query_row(there, [name?], |row| row.get(0)).optional()?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
 /// Takes the steps that are missing. With a file that is an outbox and nothing else, it is marked as one.
 ///
 /// Where the process dies, all of the steps were taken or none.

@@ -2,7 +2,7 @@
 
 mod migrate;
 
-pub(crate) use migrate::{migrate, version};
+pub(crate) use migrate::{migrate, name_taken, version};
 
 /// Says that a file is an outbox: "icom" in ASCII. `file` and `sqlite3` can tell it by that.
 pub const APPLICATION_ID: i32 = 0x6963_6F6D;

@@ -1,19 +1,19 @@
 -- What waits to be delivered. A row is one event, and it is gone when it was delivered.
 CREATE TABLE outbox_events (
-    id              INTEGER PRIMARY KEY AUTOINCREMENT,
+    id              INTEGER PRIMARY KEY,        -- one more than outbox_counts.newest was: none is given twice
     created_at      INTEGER NOT NULL,           -- when it happened: Unix seconds, as Intercom is told
     accepted_at     INTEGER NOT NULL,           -- when it was accepted, or redriven since: Unix milliseconds
-    due_at          INTEGER NOT NULL,           -- when it may be sent: Unix milliseconds
+    due_at          INTEGER,                    -- when it may be sent again: Unix milliseconds; NULL: it was never put back
     attempts        INTEGER NOT NULL DEFAULT 0, -- how many were spent on it
     last_failure    TEXT,                       -- why it was put back the last time, in words
     last_status     INTEGER,                    -- the HTTP status of that answer
     last_request_id TEXT,                       -- the id that Intercom gave that request
     fingerprint     INTEGER NOT NULL,           -- of its contact and its name, see outbox_seconds
-    body            TEXT    NOT NULL,           -- what is sent, byte for byte
-    event_name      TEXT GENERATED ALWAYS AS (body ->> 'event_name') VIRTUAL
+    body            TEXT    NOT NULL            -- what is sent, byte for byte
 ) STRICT;
 
-CREATE INDEX outbox_events_by_due ON outbox_events (due_at, id);
+-- What was never put back is due in the order of its ids, and needs no entry here.
+CREATE INDEX outbox_events_put_back ON outbox_events (due_at, id) WHERE due_at IS NOT NULL;
 
 -- What will not be delivered, unless it is redriven. It keeps its id.
 CREATE TABLE outbox_dead_letters (
@@ -27,8 +27,7 @@ CREATE TABLE outbox_dead_letters (
     last_status     INTEGER,
     last_request_id TEXT,
     fingerprint     INTEGER NOT NULL,
-    body            TEXT    NOT NULL,
-    event_name      TEXT GENERATED ALWAYS AS (body ->> 'event_name') VIRTUAL
+    body            TEXT    NOT NULL
 ) STRICT;
 
 -- Which contact and name has an event in which second, now or not long ago: Intercom would ignore another one.
@@ -66,22 +65,22 @@ INSERT INTO outbox_counts (only_row) VALUES (1);
 -- For people: what is pending, and why.
 CREATE VIEW pending_events AS
 SELECT id,
-       event_name,
+       body ->> 'event_name' AS event_name,
        strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch') AS created_at,
        strftime('%Y-%m-%dT%H:%M:%SZ', accepted_at / 1000, 'unixepoch') AS accepted_at,
        attempts,
-       max(0, due_at / 1000 - unixepoch()) AS due_in_seconds,
+       max(0, coalesce(due_at, 0) / 1000 - unixepoch()) AS due_in_seconds,
        last_failure,
        last_status,
        last_request_id,
        body
   FROM outbox_events
- ORDER BY outbox_events.due_at, id;
+ ORDER BY id;
 
 -- For people: what was given up, and why.
 CREATE VIEW dead_letters AS
 SELECT id,
-       event_name,
+       body ->> 'event_name' AS event_name,
        strftime('%Y-%m-%dT%H:%M:%SZ', created_at, 'unixepoch') AS created_at,
        reason,
        strftime('%Y-%m-%dT%H:%M:%SZ', died_at / 1000, 'unixepoch') AS died_at,

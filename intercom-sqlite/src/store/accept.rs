@@ -60,8 +60,8 @@ pub(crate) fn accept(
     books.admit(events.len(), bytes).map_err(Refused::These)?;
     let memory = books.memory(now);
     let mut insert = conn.prepare_cached(
-        "INSERT INTO outbox_events (created_at, accepted_at, due_at, fingerprint, body) \
-         VALUES (?1, ?2, ?2, ?3, ?4)",
+        "INSERT INTO outbox_events (id, created_at, accepted_at, fingerprint, body) \
+         VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
     for Incoming { event, fingerprint } in events {
         let mut second = event.created_at().unix_seconds();
@@ -77,8 +77,9 @@ pub(crate) fn accept(
         }
         // It was found to be text before.
         let body = str::from_utf8(event.body()).map_err(rusqlite::Error::from);
-        insert.execute((second, now, *fingerprint, body?))?;
-        books.newest = conn.last_insert_rowid();
+        let id = books.newest + 1;
+        insert.execute((id, second, now, *fingerprint, body?))?;
+        books.newest = id;
         books.accepted += 1;
         books.pending += 1;
         books.pending_bytes += size(&event);

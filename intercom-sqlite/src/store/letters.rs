@@ -104,7 +104,7 @@ fn choose(conn: &Connection, which: &Selection) -> rusqlite::Result<Vec<Chosen>>
     };
     let mut select = conn.prepare_cached(match name {
         Some(_) => {
-            "SELECT id, created_at, fingerprint, octet_length(body), event_name FROM outbox_dead_letters \
+            "SELECT id, created_at, fingerprint, octet_length(body), body ->> 'event_name' FROM outbox_dead_letters \
              WHERE ?1 IS NULL AND ?2 IS NULL ORDER BY id"
         }
         None => {

@@ -14,7 +14,8 @@ use crate::clock::{Millis, moment};
 /// An event as it stands in its row, not looked into.
 pub(crate) struct Stored {
     pub(crate) id: i64,
-    pub(crate) due: Millis,
+    /// When it is due again; none, where it was never put back.
+    pub(crate) due: Option<Millis>,
     pub(crate) second: i64,
     pub(crate) accepted: Millis,
     pub(crate) attempts: u32,
@@ -60,11 +61,21 @@ pub(crate) fn failure(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<F
     Ok(message.map(|message| Failure { message, status, request_id }))
 }
 
-/// Those after this due time and id, the longest due first, whether they are due or not.
+/// Those after this id, in the order in which they were accepted, which is that in which those are due that were never
+/// put back.
 pub(crate) fn in_order(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
     conn.prepare_cached(
         "SELECT id, due_at, created_at, accepted_at, attempts, last_failure, last_status, last_request_id, \
-         fingerprint, body FROM outbox_events WHERE (due_at, id) > (?1, ?2) ORDER BY due_at, id",
+         fingerprint, body FROM outbox_events WHERE id > ?1 ORDER BY id",
+    )
+}
+
+/// Those after this time and id that were put back, the longest due first, whether they are due or not.
+pub(crate) fn put_back_in_order(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached(
+        "SELECT id, due_at, created_at, accepted_at, attempts, last_failure, last_status, last_request_id, \
+         fingerprint, body FROM outbox_events INDEXED BY outbox_events_put_back \
+         WHERE due_at IS NOT NULL AND (due_at, id) > (?1, ?2) ORDER BY due_at, id",
     )
 }
 
@@ -191,7 +202,7 @@ pub(crate) fn read(
             id,
             event,
             accepted_at: moment(stored.accepted),
-            due_at: moment(stored.due),
+            due_at: moment(stored.due.unwrap_or(stored.accepted)),
             attempts: stored.attempts,
             last_failure: stored.failure,
         });

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 
 use intercom_delivery::outbox::{Settlement, Verdict};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use tokio::sync::mpsc::Receiver;
 
-use super::Writer;
 use super::leases::Leases;
 use super::request::{Request, Write};
+use super::{BATCH, Writer};
 use crate::clock::{Millis, later};
 use crate::error::Fault;
 use crate::store::accept::{Refused, accept};
@@ -25,53 +26,96 @@ struct Effects {
     news: bool,
 }
 
-impl Writer {
-    /// Does what is asked, and answers when it is safe.
-    pub(super) fn serve(&mut self, batch: &mut Vec<Request>) {
-        let ready = self.ready().map(drop).and_then(|()| self.look());
-        if let Err(fault) = &ready {
-            self.give_up(fault);
+/// Requests that come while a transaction is under way, and can still ride in it.
+struct Late<'r> {
+    requests: &'r mut Receiver<Request>,
+    /// One that cannot: it is the first of the next batch.
+    other: Option<Request>,
+}
+
+impl Late<'_> {
+    fn next(&mut self) -> Option<Write> {
+        if self.other.is_some() {
+            return None;
         }
-        let now = self.clock.now();
-        let mut writes = Vec::with_capacity(batch.len());
-        for request in batch.drain(..) {
-            match request {
-                Request::Write(write) => writes.push(write),
-                Request::Look => {}
-                Request::Tidy { reply } => {
-                    self.tidy_up();
-                    let _ = reply.send(());
+        match self.requests.try_recv().ok()? {
+            Request::Write(write) => Some(write),
+            other => {
+                self.other = Some(other);
+                None
+            }
+        }
+    }
+}
+
+impl Writer {
+    /// Does what is asked, and answers when it is safe. It comes back when nothing more is asked.
+    pub(super) fn serve(&mut self, batch: &mut Vec<Request>, requests: &mut Receiver<Request>) {
+        while !batch.is_empty() {
+            let now = self.clock.now();
+            let mut writes = Vec::with_capacity(batch.len());
+            for request in batch.drain(..) {
+                match request {
+                    Request::Write(write) => writes.push(write),
+                    other => self.serve_at_once(other, now),
                 }
-                // Sees what is safe and nothing else, and so need not wait for what comes.
-                Request::Lease { most, term, reply } => {
-                    let leased = self.ready().map(drop).and_then(|()| {
-                        let conn = self.conn.as_ref().ok_or(Fault::ENDED)?;
-                        Ok(self.leases.lease(conn, most, term, now)?)
-                    });
-                    if let Err(fault) = &leased {
-                        self.give_up(fault);
-                    }
-                    let leased = leased.map_err(|fault| fault.to_error());
-                    if let Err(Ok(leased)) = reply.send(leased) {
-                        self.leases.take_back(&leased);
-                    }
+            }
+            if writes.is_empty() {
+                return;
+            }
+            let mut late = Late { requests, other: None };
+            let written =
+                self.ready().map(drop).and_then(|()| self.write(&mut writes, &mut late, now));
+            batch.extend(late.other);
+            match written {
+                Ok(()) => {
+                    writes.into_iter().for_each(Write::answer);
+                    self.shorten_log();
+                }
+                Err(fault) => {
+                    self.give_up(&fault);
+                    self.make_certain();
+                    writes.into_iter().for_each(|write| write.fail(&fault));
                 }
             }
         }
-        if writes.is_empty() {
-            return;
+    }
+
+    /// What changes nothing need not wait for what comes: it sees what is safe, and nothing else.
+    fn serve_at_once(&mut self, request: Request, now: Millis) {
+        let looked = self.ready().map(drop).and_then(|()| self.look());
+        if let Err(fault) = &looked {
+            self.give_up(fault);
         }
-        match self.ready().map(drop).and_then(|()| self.write(&mut writes, now)) {
-            Ok(()) => writes.into_iter().for_each(Write::answer),
-            Err(fault) => {
-                self.give_up(&fault);
-                writes.into_iter().for_each(|write| write.fail(&fault));
+        match request {
+            Request::Write(_) | Request::Look => {}
+            Request::Tidy { reply } => {
+                self.tidy_up();
+                let _ = reply.send(());
+            }
+            Request::Lease { most, term, reply } => {
+                let leased = self.ready().map(drop).and_then(|()| {
+                    let conn = self.conn.as_ref().ok_or(Fault::ENDED)?;
+                    Ok(self.leases.lease(conn, most, term, now)?)
+                });
+                if let Err(fault) = &leased {
+                    self.give_up(fault);
+                }
+                let leased = leased.map_err(|fault| fault.to_error());
+                if let Err(Ok(leased)) = reply.send(leased) {
+                    self.leases.take_back(&leased);
+                }
             }
         }
     }
 
     /// Does all of it in one transaction. If that fails, nothing was done.
-    fn write(&mut self, writes: &mut [Write], now: Millis) -> Result<(), Fault> {
+    fn write(
+        &mut self,
+        writes: &mut Vec<Write>,
+        late: &mut Late<'_>,
+        now: Millis,
+    ) -> Result<(), Fault> {
         let conn = self.conn.as_mut().ok_or(Fault::ENDED)?;
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = Books::read(&transaction)?;
@@ -80,8 +124,14 @@ impl Writer {
         // Somebody else has written since it was last looked.
         let others = before != self.books;
         let mut effects = Effects { news: others, ..Effects::default() };
-        for write in writes {
+        let mut done = 0;
+        loop {
+            if done == writes.len() && done < BATCH {
+                writes.extend(late.next());
+            }
+            let Some(write) = writes.get_mut(done) else { break };
             perform(&transaction, &mut books, &self.leases, &mut effects, write, now)?;
+            done += 1;
         }
         self.tidy.ride(&transaction, books.memory(now), effects.settled.len())?;
         if books != before {
@@ -89,6 +139,7 @@ impl Writer {
         }
         let oldest = pending::oldest(&transaction)?;
         transaction.commit()?;
+        self.doubts.commit = false;
         self.shared.committed();
         if std::mem::take(&mut self.troubled) {
             tracing::info!("the outbox works again");
@@ -125,9 +176,6 @@ fn perform(
             match accept(transaction, books, events, *collisions, now) {
                 Ok(()) => {
                     effects.news |= !events.is_empty();
-                    // Their ids are higher than those before, so that the first stands for all.
-                    let first = books.newest - i64::try_from(events.len()).unwrap_or_default() + 1;
-                    effects.due.push((first, now));
                     answer.will_be(Ok(()));
                 }
                 Err(Refused::These(error)) => answer.will_be(Err(error)),

@@ -17,15 +17,31 @@ use crate::store::pending::{self, Brief, Stored};
 /// A due time and an id: the order in which events are leased.
 type Turn = (Millis, i64);
 
-#[derive(Default)]
+/// Before all turns.
+const FIRST: Turn = (Millis::MIN, i64::MIN);
+
 pub(super) struct Leases {
     /// Events that are leased, or were until their lease ended. They are leased again from here, not from their rows.
     held: HashMap<i64, Held>,
     /// When the leases end.
     ends: BTreeSet<Turn>,
-    /// Up to here all rows are of events that are held.
-    cursor: Option<Turn>,
+    /// Up to this id all events are held, or were put back. New ones have higher ids, whoever accepts them.
+    seen: i64,
+    /// Up to here, of those that were put back, all are held.
+    cursor: Turn,
     tokens: u64,
+}
+
+impl Default for Leases {
+    fn default() -> Self {
+        Leases {
+            held: HashMap::new(),
+            ends: BTreeSet::new(),
+            seen: i64::MIN,
+            cursor: FIRST,
+            tokens: 0,
+        }
+    }
 }
 
 struct Held {
@@ -73,24 +89,28 @@ impl Leases {
     ) -> rusqlite::Result<RawLeased> {
         // A lease of no time would be due again at once.
         let end = later(now, term).max(now + 1);
-        let mut cursor = self.cursor.unwrap_or((Millis::MIN, i64::MIN));
-        let mut select = pending::in_order(conn)?;
-        let mut rows = select.query(cursor)?;
-        let mut fresh = self.next_fresh(&mut rows, &mut cursor)?;
+        let [mut fresh, mut put_back] =
+            [pending::in_order(conn)?, pending::put_back_in_order(conn)?];
+        let mut fresh = Queue::new(fresh.query([self.seen])?, false, (Millis::MIN, self.seen));
+        let mut put_back = Queue::new(put_back.query(self.cursor)?, true, self.cursor);
         let mut again = self.ends.iter().copied().peekable();
         let (mut chosen, mut gone) = (Vec::new(), Vec::new());
         let next_due = loop {
-            let first = fresh.as_ref().map(|stored| (stored.due, stored.id));
-            let Some(turn) = first.into_iter().chain(again.peek().copied()).min() else {
+            let turns = [
+                fresh.turn(&self.held, now)?,
+                put_back.turn(&self.held, now)?,
+                again.peek().copied(),
+            ];
+            let Some(turn) = turns.into_iter().flatten().min() else {
                 break None;
             };
             if turn.0 > now || chosen.len() == most {
                 break Some(turn.0);
             }
-            if first == Some(turn) {
-                chosen.extend(fresh);
-                cursor = turn;
-                fresh = self.next_fresh(&mut rows, &mut cursor)?;
+            if turns[0] == Some(turn) {
+                chosen.extend(fresh.take());
+            } else if turns[1] == Some(turn) {
+                chosen.extend(put_back.take());
             } else {
                 again.next();
                 match pending::one(conn, turn.1)? {
@@ -99,11 +119,12 @@ impl Leases {
                 }
             }
         };
+        let (seen, cursor) = (fresh.passed.1, put_back.passed);
         drop(again);
         for id in gone {
             self.forget(id);
         }
-        self.cursor = Some(cursor);
+        (self.seen, self.cursor) = (seen, cursor);
         let own = (!chosen.is_empty()).then_some(end);
         let next_due = next_due.into_iter().chain(own).min().map(|due| until(now, due));
         let events = chosen.into_iter().map(|stored| {
@@ -128,38 +149,23 @@ impl Leases {
 
     /// An event is due from this time on, as its row says.
     pub(super) fn due(&mut self, id: i64, due: Millis) {
-        if self.cursor.is_some_and(|cursor| (due, id) <= cursor) {
-            self.cursor = Some((due, id - 1));
+        if (due, id) <= self.cursor {
+            self.cursor = (due, id - 1);
         }
     }
 
-    /// Rows may have come anywhere.
+    /// Others may have written: new events, which come after those that were seen, and redriven ones anywhere.
     pub(super) fn look_again(&mut self) {
-        self.cursor = None;
+        self.cursor = FIRST;
     }
 
     /// Who was to be given these did not wait for them.
     pub(super) fn take_back(&mut self, leased: &RawLeased) {
         for id in leased.ids() {
             self.forget(id);
+            self.seen = self.seen.min(id - 1);
         }
         self.look_again();
-    }
-
-    /// The next row of an event that is not held. The cursor goes past those that are.
-    fn next_fresh(
-        &self,
-        rows: &mut Rows<'_>,
-        cursor: &mut Turn,
-    ) -> rusqlite::Result<Option<Stored>> {
-        while let Some(row) = rows.next()? {
-            let turn = (row.get(1)?, row.get(0)?);
-            if !self.held.contains_key(&turn.1) {
-                return Stored::of(row).map(Some);
-            }
-            *cursor = turn;
-        }
-        Ok(None)
     }
 
     fn hold(&mut self, event: Brief, end: Millis) -> LeaseToken {
@@ -170,5 +176,46 @@ impl Leases {
         }
         self.ends.insert((end, event.id));
         token
+    }
+}
+
+/// Rows in the order in which they are leased, read one ahead.
+struct Queue<'s> {
+    rows: Rows<'s>,
+    /// Whether it is for those that were put back, or for those that never were.
+    put_back: bool,
+    next: Option<Stored>,
+    ended: bool,
+    /// Up to here all events are held, taken to be leased, or for the other queue.
+    passed: Turn,
+}
+
+impl<'s> Queue<'s> {
+    fn new(rows: Rows<'s>, put_back: bool, passed: Turn) -> Self {
+        Queue { rows, put_back, next: None, ended: false, passed }
+    }
+
+    /// When the next event that is not held is due, with its id. One that was never put back is due at once, also where
+    /// the clock was set back since it was accepted.
+    fn turn(&mut self, held: &HashMap<i64, Held>, now: Millis) -> rusqlite::Result<Option<Turn>> {
+        while self.next.is_none() && !self.ended {
+            let Some(row) = self.rows.next()? else {
+                self.ended = true;
+                break;
+            };
+            let (id, due): (i64, Option<Millis>) = (row.get(0)?, row.get(1)?);
+            match held.contains_key(&id) || due.is_some() != self.put_back {
+                true => self.passed = (due.unwrap_or(Millis::MIN), id),
+                false => self.next = Some(Stored::of(row)?),
+            }
+        }
+        let due = |stored: &Stored| stored.due.unwrap_or(stored.accepted.min(now));
+        Ok(self.next.as_ref().map(|stored| (due(stored), stored.id)))
+    }
+
+    fn take(&mut self) -> Option<Stored> {
+        let stored = self.next.take()?;
+        self.passed = (stored.due.unwrap_or(Millis::MIN), stored.id);
+        Some(stored)
     }
 }

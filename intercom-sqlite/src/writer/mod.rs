@@ -4,6 +4,7 @@
 //! who is alone is written at once.
 
 mod batch;
+mod doubt;
 mod leases;
 mod request;
 mod tidy;
@@ -19,11 +20,13 @@ use tokio::runtime::Builder;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use self::doubt::Doubts;
 use self::leases::Leases;
-use self::tidy::Tidy;
+use self::tidy::{Step, Tidy};
 use crate::clock::Clock;
 use crate::error::{Fault, OpenError};
 use crate::open::{self, Settings};
+use crate::reader::Reading;
 use crate::shared::Shared;
 use crate::store::books::{Base, Books};
 use crate::store::pending;
@@ -41,6 +44,10 @@ pub(crate) struct Writer {
     shared: Arc<Shared>,
     /// None after it failed, until it is opened anew.
     conn: Option<Connection>,
+    /// The other connection of this process. While it is there, SQLite does not read the log afresh, in which there may
+    /// be a commit that failed.
+    reading: Reading,
+    doubts: Doubts,
     /// Changes whenever somebody else has written.
     data_version: i64,
     base: Base,
@@ -56,6 +63,7 @@ impl Writer {
     pub(crate) fn new(
         path: PathBuf,
         conn: Connection,
+        reading: Reading,
         settings: Settings,
         clock: Clock,
         shared: Arc<Shared>,
@@ -74,6 +82,8 @@ impl Writer {
             clock,
             shared,
             conn,
+            reading,
+            doubts: Doubts::default(),
             data_version,
             base,
             books,
@@ -101,24 +111,28 @@ impl Writer {
                     };
                     match timeout(rest, requests.recv_many(&mut batch, BATCH)).await {
                         Ok(0) => break,
-                        Ok(_) => self.serve(&mut batch),
+                        Ok(_) => self.serve(&mut batch, &mut requests),
                         Err(_) => self.idle(),
                     }
                 }
             });
+            self.end();
         };
         thread::Builder::new().name("intercom-sqlite".to_owned()).spawn(run)
     }
 
     /// Nobody asks for anything: time to see what others wrote, and to tidy up.
     fn idle(&mut self) {
+        self.make_certain();
         let done = self.ready().map(drop).and_then(|()| {
             self.look()?;
-            let Some(conn) = &mut self.conn else { return Ok(()) };
+            let conn = self.conn.as_mut().ok_or(Fault::ENDED)?;
             Ok(self.tidy.idle(conn, &self.settings, self.clock.now())?)
         });
-        if let Err(fault) = done {
-            self.give_up(&fault);
+        match done {
+            Ok(Step::Done) => {}
+            Ok(Step::EmptyLog) => self.empty_log(),
+            Err(fault) => self.give_up(&fault),
         }
     }
 
@@ -133,12 +147,16 @@ impl Writer {
     /// Makes sure that there is a connection.
     fn ready(&mut self) -> Result<&Connection, Fault> {
         if self.conn.is_none() {
-            let conn = open::again(&self.path, &self.settings)?;
-            self.conn = Some(conn);
-            // The new connection numbers otherwise, and others may have written in between.
-            self.data_version = i64::MIN;
+            self.reading.ensure(&self.path, &self.settings)?;
+            self.opened(open::again(&self.path, &self.settings)?);
         }
         self.conn.as_ref().ok_or(Fault::ENDED)
+    }
+
+    fn opened(&mut self, conn: Connection) {
+        self.conn = Some(conn);
+        // The new connection numbers otherwise, and others may have written in between.
+        self.data_version = i64::MIN;
     }
 
     /// Sees whether others have written to the file, and what.
@@ -165,6 +183,7 @@ impl Writer {
     /// Leaves a connection that failed. The next request opens another one.
     fn give_up(&mut self, fault: &Fault) {
         self.tidy.rest();
+        self.doubts.commit |= fault.doubtful;
         if !fault.busy {
             self.conn = None;
         }

@@ -1,7 +1,5 @@
 //! What is done when there is time: forgetting old seconds, giving space back, and emptying the log.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock::Millis;
@@ -36,6 +34,14 @@ pub(super) struct Tidy {
     logged: bool,
     /// Whether there is more to do at once.
     more: bool,
+}
+
+/// What is to be done next.
+pub(super) enum Step {
+    /// Nothing that was not done.
+    Done,
+    /// To bring the log into the file.
+    EmptyLog,
 }
 
 impl Default for Tidy {
@@ -83,13 +89,18 @@ impl Tidy {
         Ok(())
     }
 
-    /// Does one thing that is left to do.
+    /// Whether the log was emptied.
+    pub(super) fn emptied(&mut self, emptied: bool) {
+        self.logged = !emptied;
+    }
+
+    /// Does one thing that is left to do, or says that it is to empty the log.
     pub(super) fn idle(
         &mut self,
         conn: &mut Connection,
         settings: &Settings,
         now: Millis,
-    ) -> rusqlite::Result<()> {
+    ) -> rusqlite::Result<Step> {
         self.more = false;
         if !self.swept && self.forget(conn, now)? {
             self.more = true;
@@ -97,9 +108,9 @@ impl Tidy {
             self.may_shrink = !settings.in_application_file && shrink(conn)?;
             self.more = true;
         } else if self.logged {
-            self.logged = !empty_log(conn, settings.lock_timeout)?;
+            return Ok(Step::EmptyLog);
         }
-        Ok(())
+        Ok(Step::Done)
     }
 
     /// Whether something was forgotten, and so there may be more.
@@ -145,13 +156,4 @@ fn shrink(conn: &Connection) -> rusqlite::Result<bool> {
     let mut rows = vacuum.raw_query();
     while rows.next()?.is_some() {}
     Ok(free()? > SPARE_PAGES)
-}
-
-/// Brings what is in the log into the file, and gives its space back. Whether that was possible: it is not while
-/// somebody reads, whom nobody should wait for.
-fn empty_log(conn: &Connection, lock_timeout: Duration) -> rusqlite::Result<bool> {
-    conn.busy_timeout(Duration::ZERO)?;
-    let busy = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-    conn.busy_timeout(lock_timeout)?;
-    Ok(busy? == 0)
 }

@@ -2,13 +2,18 @@
 
 use std::collections::HashSet;
 use std::future::pending;
+use std::pin::pin;
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 use intercom_core::testing::RecordingTransport;
-use intercom_core::{Contact, DataEvent, DynamicEvent, Receipt, SendError, Transport, async_trait};
+use intercom_core::{
+    Contact, DataEvent, DynamicEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+};
 use intercom_delivery::Delivery;
 use intercom_delivery::outbox::{Collisions, Outbox};
 use intercom_sqlite::{OpenError, SqliteOutbox};
+use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 
 use super::support::{Place, accept, event, events};
@@ -82,5 +87,45 @@ async fn many_events_are_delivered_once_each() {
     let report = delivery.shutdown(LONG).await;
     assert_eq!((report.delivered, report.pending), (1_000, 0));
     assert_eq!(sent.events().len(), 1_000);
+    assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 0);
+}
+
+/// Whoever polls it may have others to poll, on a runtime of any kind.
+#[test]
+fn a_send_that_waits_for_the_disk_never_blocks_who_polls_it() {
+    let (place, runtime) = (Place::new(), Runtime::new().unwrap());
+    let outbox = place.open();
+    let delivery = {
+        let _within = runtime.enter();
+        Delivery::builder(Silent).outbox(outbox.clone()).start().unwrap()
+    };
+    let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
+    let event = DynamicEvent::new("project_created").unwrap();
+
+    place.clock.stop(&outbox);
+    let mut sending = pin!(ada.send(&event));
+    let polled = sending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    assert!(polled.is_pending(), "{polled:?}");
+    place.clock.go_on();
+    // A thread without a runtime accepts durably like this.
+    assert!(runtime.block_on(sending).unwrap().is_accepted());
+    assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 1);
+}
+
+#[test]
+fn try_send_never_waits_for_the_disk_and_says_what_to_do() {
+    let (place, runtime) = (Place::new(), Runtime::new().unwrap());
+    let within = runtime.enter();
+    let delivery = Delivery::builder(Silent).outbox(place.open()).start().unwrap();
+    let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
+    let event = DynamicEvent::new("project_created").unwrap();
+    let refused = ada.try_send(&event).unwrap_err();
+    drop(within);
+    // The same without a runtime.
+    for refused in [refused, ada.try_send(&event).unwrap_err()] {
+        assert_eq!(refused.kind(), ErrorKind::Unsupported);
+        assert!(refused.to_string().contains("use `send`"), "{refused}");
+    }
+    assert_eq!(delivery.ledger().refused.total(), 2);
     assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 0);
 }

@@ -1,5 +1,6 @@
 //! What happens when the disk, or somebody else, is in the way.
 
+use std::fs;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -91,4 +92,39 @@ async fn a_transaction_of_somebody_else_that_lasts_too_long() {
     assert_eq!(lease(&outbox, 1).await.len(), 0);
     conn.execute_batch("ROLLBACK").unwrap();
     accept(&outbox, &[event("small", 0)]).await;
+}
+
+/// How large the log is.
+fn logged(place: &Place) -> u64 {
+    fs::metadata(place.folder.path().join("events.db-wal")).unwrap().len()
+}
+
+/// Nobody knows whether it is on the disk: after a sync that failed, the system may show what is not.
+#[tokio::test]
+async fn nothing_is_added_to_a_log_that_was_found() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &[event("before", 0), event("before", 1)]).await;
+    let crashed = place.crashed();
+    assert!(logged(&crashed) > 0);
+    let outbox = crashed.open();
+    assert_eq!(logged(&crashed), 0);
+    assert_eq!(lease(&outbox, 10).await.len(), 2);
+}
+
+#[tokio::test]
+async fn the_log_comes_into_the_file_also_when_there_is_never_time() {
+    let place = Place::new();
+    let outbox = place.builder().poll_interval(Duration::from_secs(3600)).open().unwrap();
+    let log_of_one = {
+        accept(&outbox, &too_many()).await;
+        logged(&place)
+    };
+    // Many times as much as the log may become, which begins anew in between.
+    for _ in 0..40 {
+        accept(&outbox, &too_many()).await;
+    }
+    let most = (4_000 * 4_120) + 2 * log_of_one;
+    assert!(logged(&place) <= most, "the log has {} bytes", logged(&place));
+    assert!(40 * log_of_one > 2 * most, "{log_of_one} bytes at a time prove nothing");
 }

@@ -1,7 +1,5 @@
 //! Many callers share a commit, and are answered after it.
 
-use std::thread;
-
 use intercom_delivery::outbox::{AcceptError, Collisions, Outbox, Verdict};
 use tokio::task::{JoinSet, yield_now};
 
@@ -68,28 +66,9 @@ async fn who_stops_waiting_does_no_harm() {
     assert_eq!(lease(&outbox, 10).await.len() as u64, counts.pending);
 }
 
+/// Not in a thread without a runtime either: `send` asks it first, and must not block whoever polls it.
 #[test]
-fn a_thread_without_a_runtime_can_accept_and_waits_for_the_disk() {
-    let place = Place::new();
-    let outbox = place.open();
-    thread::scope(|scope| {
-        for thread in 0..4 {
-            let outbox = &outbox;
-            scope.spawn(move || {
-                for number in 0..25 {
-                    let event = event("signed_up", thread * 100 + number);
-                    outbox.try_accept(event, Collisions::Move).unwrap();
-                }
-            });
-        }
-    });
-    drop(outbox);
-    assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 100);
-}
-
-/// It would block a thread of the runtime, and `send` asks it first.
-#[tokio::test]
-async fn within_a_runtime_nothing_is_accepted_without_waiting() {
+fn nothing_is_accepted_without_waiting_for_the_disk() {
     let place = Place::new();
     let outbox = place.open();
     let offered = event("signed_up", 0);

@@ -67,8 +67,6 @@ async fn an_older_schema_is_brought_up_to_date() {
     // As the version 0 of a file is: known as ours, and without a table.
     conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
     drop(conn);
-    let error = SqliteOutbox::inspect(place.path()).unwrap_err();
-    assert!(matches!(error, OpenError::OlderSchema { found: 0, .. }), "{error:?}");
     let outbox = place.open();
     accept(&outbox, &events(1)).await;
     assert_eq!(place.number("PRAGMA user_version"), i64::from(SCHEMA_VERSION));
@@ -163,6 +161,27 @@ fn a_file_that_somebody_has_locked() {
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
 }
 
+/// A program that is being started has this process's files for a moment, the lock among them.
+#[cfg(unix)]
+#[test]
+fn a_file_that_was_closed_is_free_whatever_is_started_meanwhile() {
+    use std::process::Command;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    let place = Place::new();
+    let opened = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !opened.load(Ordering::Relaxed) {
+                Command::new("true").status().unwrap();
+            }
+        });
+        let all = (0..100).try_for_each(|_| place.builder().open().map(drop));
+        opened.store(true, Ordering::Relaxed);
+        all.unwrap();
+    });
+}
+
 #[tokio::test]
 async fn a_file_of_ones_own_application_holds_both() {
     let place = Place::new();
@@ -179,6 +198,30 @@ async fn a_file_of_ones_own_application_holds_both() {
     // Without being told so, it is somebody else's file still.
     let error = refused(&place.path(), "in_application_file");
     assert!(matches!(error, OpenError::AnotherApplication { .. }), "{error:?}");
+}
+
+#[test]
+fn a_name_that_the_application_has_taken() {
+    let place = Place::new();
+    place.sqlite().execute_batch("CREATE VIEW Dead_Letters AS SELECT 1").unwrap();
+    let error = place.builder().in_application_file().open().unwrap_err();
+    assert!(
+        matches!(&error, OpenError::NameTaken { name, .. } if name == "Dead_Letters"),
+        "{error}"
+    );
+    assert_eq!(place.number("SELECT count(*) FROM sqlite_schema"), 1);
+    let mode = place.sqlite().query_row("PRAGMA journal_mode", [], |row| row.get::<_, String>(0));
+    assert_eq!(mode.unwrap(), "delete");
+}
+
+#[test]
+fn looking_into_a_file_without_an_outbox() {
+    for sql in ["", "CREATE TABLE customers (name TEXT)"] {
+        let place = Place::new();
+        place.sqlite().execute_batch(sql).unwrap();
+        let error = SqliteOutbox::inspect(place.path()).unwrap_err();
+        assert!(matches!(error, OpenError::NoOutbox { .. }), "{error:?}");
+    }
 }
 
 /// With 1,000,000 events it takes as long as with these: nothing of it is read.

@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::{DeathReason, Outbox};
+use intercom_delivery::outbox::{AcceptError, Collisions, DeathReason, Outbox, Verdict};
 use intercom_sqlite::SqliteOutbox;
 
-use super::support::{NOON, Place, accept, bury, event, lease, put_back, settle};
+use super::support::{NOON, Place, accept, bury, deliver, event, lease, put_back, settle};
 
 #[tokio::test]
 async fn the_views_say_what_is_pending_and_dead_and_why() {
@@ -20,8 +20,9 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
     settle(&outbox, &leases[2..], bury(DeathReason::UnknownContact)).await;
 
     let conn = place.sqlite();
+    let columns = "id, event_name, created_at, attempts, last_failure";
     let pending: Vec<(i64, String, String, i64, Option<String>)> = conn
-        .prepare("SELECT id, event_name, created_at, attempts, last_failure FROM pending_events")
+        .prepare(&format!("SELECT {columns} FROM pending_events ORDER BY id"))
         .unwrap()
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))
         .unwrap()
@@ -31,7 +32,6 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
     assert_eq!(
         pending,
         [
-            (2, "invoice_paid".to_owned(), a_second_later.to_owned(), 0, None),
             (
                 1,
                 "signed_up".to_owned(),
@@ -39,6 +39,7 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
                 1,
                 Some("it did not answer".to_owned())
             ),
+            (2, "invoice_paid".to_owned(), a_second_later.to_owned(), 0, None),
         ]
     );
     let due_in = conn.query_row("SELECT max(due_in_seconds) FROM pending_events", [], |row| {
@@ -68,6 +69,30 @@ async fn the_files_are_for_their_owner_alone() {
     }
     names.sort();
     assert_eq!(names, ["events.db", "events.db-lock", "events.db-shm", "events.db-wal"]);
+}
+
+/// Nobody would find again what is put into a file without a name.
+#[tokio::test]
+async fn a_file_that_somebody_deletes_takes_nothing_more_and_gives_what_it_has() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &[event("signed_up", 0), event("signed_up", 1)]).await;
+    let leases = lease(&outbox, 1).await;
+    fs::remove_file(place.path()).unwrap();
+
+    let refused = outbox.accept(&[event("signed_up", 2)], Collisions::Move).await;
+    let Err(AcceptError::Storage(error)) = refused else { panic!("{refused:?}") };
+    assert!(error.to_string().contains("deleted or moved"), "{error}");
+    settle(&outbox, &leases, Verdict::Acknowledge).await;
+    deliver(&outbox, 1).await;
+    assert_eq!((outbox.counts().delivered, outbox.counts().pending), (2, 0));
+
+    // Another file by that name is not the one.
+    fs::write(place.path(), "").unwrap();
+    outbox.accept(&[event("signed_up", 2)], Collisions::Move).await.unwrap_err();
+    drop(outbox);
+    fs::remove_file(place.path()).unwrap();
+    accept(&place.open(), &[event("signed_up", 2)]).await;
 }
 
 #[tokio::test]

@@ -8,6 +8,20 @@ use intercom_delivery::outbox::{Counts, DeathReason, EventId, Outbox, Selection,
 
 use super::support::{Place, accept, bury, event, events, lease, lease_ids, put_back, settle};
 
+/// It would wait for as long as the clock was wrong, and so would all that was accepted after it.
+#[tokio::test]
+async fn a_clock_that_was_set_back_holds_up_nothing_that_was_never_put_back() {
+    let place = Place::new();
+    let clock = place.clock.clone();
+    let fast = place.builder().clock(move || clock.now() + Duration::from_secs(3_600));
+    let outbox = fast.open().unwrap();
+    accept(&outbox, &events(2)).await;
+    drop(outbox);
+    let outbox = place.open();
+    accept(&outbox, &[event("signed_up", 0)]).await;
+    assert_eq!(lease_ids(&outbox, 10).await, [1, 2, 3]);
+}
+
 #[tokio::test]
 async fn everything_is_what_it_was() {
     let place = Place::new();
@@ -163,11 +177,18 @@ async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
                  pending_bytes, (SELECT coalesce(sum(octet_length(body)), 0) FROM outbox_events), \
                  dead_letters, (SELECT count(*) FROM outbox_dead_letters), \
                  accepted, delivered + dead + pending, \
-                 newest, coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'outbox_events'), 0), \
+                 newest, max(newest, (SELECT coalesce(max(id), 0) FROM outbox_events), \
+                             (SELECT coalesce(max(id), 0) FROM outbox_dead_letters)), \
                  (SELECT sum(held) FROM outbox_seconds), pending + dead_letters \
                  FROM outbox_counts",
                 [],
-                |row| (0..12).map(|column| row.get::<_, Option<i64>>(column).map(Option::unwrap_or_default)).collect(),
+                |row| {
+                    (0..12)
+                        .map(|column| {
+                            row.get::<_, Option<i64>>(column).map(Option::unwrap_or_default)
+                        })
+                        .collect()
+                },
             )
             .unwrap();
         for pair in row.chunks(2) {

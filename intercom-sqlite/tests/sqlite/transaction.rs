@@ -4,9 +4,9 @@ use std::slice;
 use std::time::Duration;
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{AcceptError, Collisions, EventId, Outbox, Wake};
+use intercom_delivery::outbox::{AcceptError, Collisions, EventId, Outbox, Selection, Wake};
 use intercom_sqlite::rusqlite::{Connection, Transaction, TransactionBehavior};
-use intercom_sqlite::{SqliteOutbox, accept_in, accept_in_at};
+use intercom_sqlite::{SCHEMA_VERSION, SqliteOutbox, accept_in, accept_in_at};
 use tokio::time::timeout;
 
 use super::support::{Place, accept, event, events, lease_ids, seconds};
@@ -127,8 +127,31 @@ async fn collisions_are_seen_across_both_ways() {
 fn a_file_without_an_outbox_is_an_error_and_nothing_else() {
     let mut conn = Connection::open_in_memory().unwrap();
     let transaction = conn.transaction().unwrap();
-    let accepted = accept_in(&transaction, &events(1), Collisions::Move);
-    assert!(matches!(accepted, Err(AcceptError::Storage(_))), "{accepted:?}");
+    let error = accept_in(&transaction, &events(1), Collisions::Move).unwrap_err();
+    assert!(matches!(error, AcceptError::Storage(_)), "{error:?}");
+    assert!(error.to_string().contains("open it first"), "{error}");
     transaction.execute_batch("CREATE TABLE still_good (a)").unwrap();
     transaction.commit().unwrap();
+}
+
+/// Another program has brought the file to a later version, under a connection that was open already.
+#[tokio::test]
+async fn tables_of_another_version_are_not_written_to() {
+    let place = Place::new();
+    let (outbox, mut conn) = shop(&place);
+    let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
+    let later = SCHEMA_VERSION + 1;
+    conn.execute("INSERT INTO outbox_schema (version) VALUES (?1)", [later]).unwrap();
+
+    let (transaction, accepted) = order(&place, &mut conn, &events(1));
+    let error = accepted.unwrap_err().to_string();
+    assert!(error.contains(&format!("have the version {later}")), "{error}");
+    transaction.commit().unwrap();
+    for refused in [tool.redrive(&Selection::All), tool.purge(&Selection::All)] {
+        let error = refused.unwrap_err().to_string();
+        assert!(error.contains(&format!("have the version {later}")), "{error}");
+    }
+    drop(outbox);
+    assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 0);
+    assert_eq!(place.number("SELECT count(*) FROM orders"), 1);
 }

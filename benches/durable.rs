@@ -1,0 +1,325 @@
+//! What it costs that `send` is done only when the event is on the disk.
+//!
+//! **Accepting.** So many producers, each of which sends its next event when the last one is safe, through a tracker to a
+//! delivery whose transport never answers. In turn with them, in the same folder, one thread writes 64 KiB and syncs, again
+//! and again: as often as that a file can be made safe here. Bounds: a single producer makes at least 0.8 of that many
+//! events safe; 16 producers 25,000 a second and 256 producers 80,000, where the disk syncs at least 1,000 times a second.
+//!
+//! **An event's work.** CPU time of accepting, leasing and acknowledging, 1,000 events at a time. The baseline is the least
+//! that SQLite can do for it: a table of bodies, into which they are put, read, and deleted by their number. Bound: at
+//! most 6 times that, for all three together.
+//!
+//! **Delivering.** 256 producers, 32 requests in flight, a server that answers 202 at once, from the first event to the end
+//! of a flush. The baseline is the same with the outbox in memory. Bound: at least 0.7 of its events a second.
+//!
+//! The files are beside what Cargo builds: what is to be measured is a disk, and a temporary folder may be none.
+//!
+//! Command: `cargo bench -p benches --bench durable`
+
+#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+
+use std::cell::{Cell, RefCell};
+use std::future::pending;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use benches::{
+    Bound, Cost, Cpu, RawSync, Report, Rounds, Server, Spread, TOKEN, in_turn, microseconds, table,
+};
+use intercom_core::{
+    Contact, DataEvent, IntercomEvent, Receipt, SendError, Timestamp, Tracker, Transport,
+    async_trait,
+};
+use intercom_delivery::outbox::{Collisions, Lease, Outbox, Verdict};
+use intercom_delivery::{Delivery, MemoryOutbox};
+use intercom_http::HttpTransport;
+use intercom_sqlite::SqliteOutbox;
+use intercom_sqlite::rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+
+const RIGHT: &str = "the settings are right";
+const ACCEPTED: &str = "there is room, and the event is valid";
+const WORKS: &str = "the disk works";
+
+#[derive(IntercomEvent)]
+#[event(name = "invoice_paid")]
+struct InvoicePaid {
+    invoice_id: u64,
+    plan: &'static str,
+    seats: u32,
+}
+
+const INVOICE_PAID: InvoicePaid = InvoicePaid { invoice_id: 4_711, plan: "premium", seats: 12 };
+
+fn main() -> ExitCode {
+    Server::run_if_told();
+    let mut report = Report::from_args();
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime can be made");
+    accept(&mut report, &runtime);
+    work(&mut report, &runtime);
+    deliver(&mut report, &runtime);
+    report.finish()
+}
+
+/// A folder on the disk that is measured.
+fn disk_folder() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect(WORKS)
+}
+
+/// A second of its own for each round, so that no event collides with one of another round.
+fn another_second() -> Timestamp {
+    thread_local!(static SECOND: Cell<i64> = const { Cell::new(1_700_000_000) });
+    let second = SECOND.get();
+    SECOND.set(second + 1);
+    Timestamp::from_unix_seconds(second)
+}
+
+/// Sends so many events of each producer, and tells how long each took.
+async fn produce(tracker: &Tracker, producers: usize, each: usize) -> Vec<f64> {
+    let time = another_second();
+    let mut tasks = JoinSet::new();
+    for producer in 0..producers {
+        let tracker = tracker.clone();
+        tasks.spawn(async move {
+            let mut taken = Vec::with_capacity(each);
+            for number in 0..each {
+                let tracker = tracker.for_contact(Contact::user_id(producer * each + number));
+                let begun = Instant::now();
+                tracker.send_at(&INVOICE_PAID, time).await.expect(ACCEPTED);
+                taken.push(begun.elapsed().as_secs_f64());
+            }
+            taken
+        });
+    }
+    tasks.join_all().await.concat()
+}
+
+/// Takes events, and is never done with them.
+struct Silent;
+
+#[async_trait]
+impl Transport for Silent {
+    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+        pending().await
+    }
+}
+
+/// How many producers, how many events of each a round, how many rounds, and what must be reached.
+const LOADS: [(usize, usize, usize, Option<f64>); 3] =
+    [(1, 500, 20, None), (16, 250, 20, Some(25_000.0)), (256, 100, 12, Some(80_000.0))];
+
+/// How often the disk must sync in a second for events a second to be held against a bound.
+const FAIR: f64 = 1_000.0;
+
+fn accept(report: &mut Report, runtime: &Runtime) {
+    const SYNCS: usize = 500;
+
+    println!("accepting; the baseline writes 64 KiB and syncs, {SYNCS} times a round");
+    let mut rows = Vec::new();
+    let measured = LOADS.map(|(producers, each, rounds, least)| {
+        let folder = disk_folder();
+        let mut raw = RawSync::in_folder(folder.path()).expect(WORKS);
+        let outbox = SqliteOutbox::open(folder.path().join("events.db")).expect(RIGHT);
+        let handle = outbox.clone();
+        let delivery = runtime.block_on(async { Delivery::builder(Silent).outbox(outbox).start() });
+        let delivery = delivery.expect(RIGHT);
+        let tracker = delivery.tracker();
+        let taken = RefCell::new(Vec::new());
+        let before = handle.commits();
+        let [raw, ours] = in_turn(
+            rounds,
+            [&mut || Cost::of(Cpu::Process, || raw.run(SYNCS).expect(WORKS)), &mut || {
+                Cost::of(Cpu::Process, || {
+                    let round = runtime.block_on(produce(&tracker, producers, each));
+                    taken.borrow_mut().extend(round);
+                })
+            }],
+        );
+        let events = producers * each;
+        let a_commit = (events * (rounds + 1)) as f64 / (handle.commits() - before) as f64;
+        let [p50, p99] = percentiles(taken.into_inner(), [0.5, 0.99]);
+        let [syncs, rate] = [SYNCS as f64 / raw.median(wall), events as f64 / ours.median(wall)];
+        rows.push([
+            format!("{producers} producers"),
+            format!("{syncs:.0}"),
+            format!("{rate:.0}"),
+            format!("{a_commit:.1}"),
+            microseconds(p50),
+            microseconds(p99),
+            microseconds(ours.median(cpu) / events as f64),
+        ]);
+        (producers, raw.ratio(&ours, wall).times(events as f64 / SYNCS as f64), syncs, rate, least)
+    });
+    table(
+        ["", "syncs a second", "events a second", "a commit", "p50", "p99", "CPU an event"],
+        &rows,
+    );
+    for (producers, ratio, syncs, rate, least) in measured {
+        match least {
+            None => report.ratio("one producer's commits a raw sync", ratio, Bound::AtLeast(0.8)),
+            Some(least) if syncs >= FAIR => {
+                let what = format!("events a second of {producers} producers");
+                report.number(&what, rate, Bound::AtLeast(least));
+            }
+            Some(_) => println!("  {producers} producers: not held, the disk syncs too seldom"),
+        }
+    }
+    println!();
+}
+
+fn percentiles<const N: usize>(mut numbers: Vec<f64>, parts: [f64; N]) -> [f64; N] {
+    numbers.sort_by(f64::total_cmp);
+    parts.map(|part| numbers[((numbers.len() - 1) as f64 * part) as usize])
+}
+
+const BATCH: usize = 1_000;
+
+/// A batch of events, each of another contact.
+fn batch() -> Vec<DataEvent> {
+    let time = another_second();
+    let event = |number| DataEvent::new(&INVOICE_PAID, Contact::user_id(number), time);
+    (0..BATCH).map(|number| event(number).expect("the event is valid")).collect()
+}
+
+/// The least that SQLite can do.
+struct Plain(Connection);
+
+impl Plain {
+    fn open(folder: &std::path::Path) -> Plain {
+        let conn = Connection::open(folder.join("plain.db")).expect(WORKS);
+        let set_up = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; \
+                      CREATE TABLE events (id INTEGER PRIMARY KEY, body TEXT NOT NULL) STRICT";
+        conn.execute_batch(set_up).expect(WORKS);
+        Plain(conn)
+    }
+
+    fn work(&mut self, events: &[DataEvent]) {
+        let transaction = self.0.transaction().expect(WORKS);
+        let mut insert =
+            transaction.prepare_cached("INSERT INTO events (body) VALUES (?1)").expect(WORKS);
+        for event in events {
+            let body = str::from_utf8(event.body()).expect("it is JSON");
+            insert.execute([body]).expect(WORKS);
+        }
+        drop(insert);
+        transaction.commit().expect(WORKS);
+        let read = |row: &intercom_sqlite::rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let mut select =
+            self.0.prepare_cached("SELECT id, body FROM events ORDER BY id").expect(WORKS);
+        let rows: Result<Vec<(i64, String)>, _> =
+            select.query_map([], read).expect(WORKS).collect();
+        drop(select);
+        let transaction = self.0.transaction().expect(WORKS);
+        let mut delete =
+            transaction.prepare_cached("DELETE FROM events WHERE id = ?1").expect(WORKS);
+        for (id, _) in rows.expect(WORKS) {
+            delete.execute([id]).expect(WORKS);
+        }
+        drop(delete);
+        transaction.commit().expect(WORKS);
+    }
+}
+
+async fn lease(outbox: &SqliteOutbox) -> Vec<Lease> {
+    outbox.lease(BATCH, Duration::from_secs(600)).await.expect(WORKS).events
+}
+
+async fn acknowledge(outbox: &SqliteOutbox, leases: &[Lease]) {
+    let settlements: Vec<_> = leases.iter().map(|one| one.settle(Verdict::Acknowledge)).collect();
+    assert!(outbox.settle(&settlements).await.expect(WORKS).is_empty());
+}
+
+fn work(report: &mut Report, runtime: &Runtime) {
+    const ROUNDS: usize = 200;
+
+    let folder = disk_folder();
+    let mut plain = Plain::open(folder.path());
+    let outbox = SqliteOutbox::open(folder.path().join("events.db")).expect(RIGHT);
+    let mut leases = Vec::new();
+    let mut costs = [const { Vec::new() }; 4];
+    let cost = |work: &mut dyn FnMut()| Cost::of(Cpu::Process, work).cpu / BATCH as f64;
+    for _ in 0..ROUNDS {
+        let events = batch();
+        let round = [
+            cost(&mut || plain.work(&events)),
+            cost(&mut || {
+                runtime.block_on(outbox.accept(&events, Collisions::Move)).expect(ACCEPTED);
+            }),
+            cost(&mut || leases = runtime.block_on(lease(&outbox))),
+            cost(&mut || runtime.block_on(acknowledge(&outbox, &leases))),
+        ];
+        costs.iter_mut().zip(round).for_each(|(costs, cost)| costs.push(cost));
+    }
+    let all = |round: usize| costs[1][round] + costs[2][round] + costs[3][round];
+    let ratio = Spread::of((0..ROUNDS).map(|round| all(round) / costs[0][round]));
+    let [plain, accept, lease_, acknowledge_] =
+        costs.map(|costs| microseconds(Spread::of(costs.into_iter()).median));
+    println!("an event's CPU time, {BATCH} at a time; {ROUNDS} rounds");
+    table(
+        ["plain table", "accept", "lease", "acknowledge"],
+        &[[plain, accept, lease_, acknowledge_]],
+    );
+    report.ratio("CPU time to that of a plain table", ratio, Bound::AtMost(6.0));
+
+    println!();
+}
+
+fn deliver(report: &mut Report, runtime: &Runtime) {
+    const ROUNDS: usize = 12;
+    const PRODUCERS: usize = 256;
+    const EACH: usize = 40;
+    const EVENTS: usize = PRODUCERS * EACH;
+
+    let server = Server::start(Duration::ZERO).expect("the server starts");
+    let folder = disk_folder();
+    let start = |outbox: Box<dyn Outbox>| {
+        let transport = HttpTransport::builder(TOKEN).base_url(server.url()).build();
+        let delivery = Delivery::builder(transport.expect(RIGHT)).concurrency(32).outbox(outbox);
+        runtime.block_on(async { delivery.start() }).expect(RIGHT)
+    };
+    let durable = SqliteOutbox::open(folder.path().join("events.db")).expect(RIGHT);
+    let [memory, durable] = [start(Box::new(MemoryOutbox::new())), start(Box::new(durable))];
+    let round = |delivery: &Delivery| {
+        let before = delivery.ledger().delivered;
+        runtime.block_on(async {
+            produce(&delivery.tracker(), PRODUCERS, EACH).await;
+            let report = delivery.flush().await;
+            assert_eq!(report.delivered - before, EVENTS as u64);
+        });
+    };
+    let mut raw = RawSync::in_folder(folder.path()).expect(WORKS);
+    let [memory, durable, raw] = in_turn(
+        ROUNDS,
+        [
+            &mut || Cost::of(Cpu::Process, || round(&memory)),
+            &mut || Cost::of(Cpu::Process, || round(&durable)),
+            &mut || Cost::of(Cpu::Process, || raw.run(100).expect(WORKS)),
+        ],
+    );
+    println!(
+        "delivering, {PRODUCERS} producers, 32 in flight; {ROUNDS} rounds of {EVENTS} events; \
+         {:.0} raw syncs a second",
+        100.0 / raw.median(wall)
+    );
+    let row = |name: &str, rounds: &Rounds| {
+        let each = rounds.median(cpu) / EVENTS as f64;
+        [name.to_owned(), format!("{:.0}", EVENTS as f64 / rounds.median(wall)), microseconds(each)]
+    };
+    table(
+        ["", "events a second", "CPU an event"],
+        &[row("in memory", &memory), row("durable", &durable)],
+    );
+    let ratio = memory.ratio(&durable, wall);
+    report.ratio("events a second, of those in memory", ratio, Bound::AtLeast(0.7));
+}
+
+fn wall(cost: &Cost) -> f64 {
+    cost.wall
+}
+
+fn cpu(cost: &Cost) -> f64 {
+    cost.cpu
+}

@@ -1,0 +1,146 @@
+//! A long outage with more pending than may be held in memory, and a restart in it. Alone in its process, because what
+//! is measured is the process.
+//!
+//! The time is virtual in the outage, for the engine and for the outbox.
+
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, SystemTime};
+
+use intercom_core::{
+    Contact, DataEvent, DynamicEvent, ErrorKind, Receipt, SendError, Timestamp, Transport,
+    async_trait,
+};
+use intercom_delivery::{Delivery, LineStatus};
+use intercom_sqlite::{OpenError, SqliteOutbox};
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+use tokio::time::{Instant, advance, pause, resume};
+
+/// How many events wait, of 2.4 kB each: in memory they would take 77 MB.
+const EVENTS: u64 = 32_000;
+
+const OUTAGE: Duration = Duration::from_secs(6 * 3600);
+
+/// By how much the process may grow at any time.
+const GROWTH: u64 = 64 << 20;
+
+/// Takes events, or fails, and knows how often it was given which.
+#[derive(Clone)]
+struct Intercom(Arc<State>);
+
+struct State {
+    up: AtomicBool,
+    asked: AtomicU64,
+    taken: AtomicU64,
+    times: Vec<AtomicU8>,
+}
+
+impl Intercom {
+    fn new() -> Self {
+        Intercom(Arc::new(State {
+            up: AtomicBool::new(false),
+            asked: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            times: (0..EVENTS).map(|_| AtomicU8::new(0)).collect(),
+        }))
+    }
+}
+
+#[async_trait]
+impl Transport for Intercom {
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        self.0.asked.fetch_add(1, SeqCst);
+        if !self.0.up.load(SeqCst) {
+            return Err(SendError::new(ErrorKind::Unavailable).with_status(503));
+        }
+        let number: usize = event.contact().as_user_id().unwrap().parse().unwrap();
+        self.0.times[number].fetch_add(1, SeqCst);
+        self.0.taken.fetch_add(1, SeqCst);
+        Ok(Receipt::delivered(202))
+    }
+}
+
+fn event(number: u64) -> DataEvent {
+    let mut event = DynamicEvent::new("report_made").unwrap();
+    for key in ["a", "b", "c", "d", "e", "f", "g", "h", "i"] {
+        event = event.with(key, "x".repeat(250)).unwrap();
+    }
+    let second = Timestamp::from_unix_seconds(1_700_000_000);
+    DataEvent::new(&event, Contact::user_id(number), second).unwrap()
+}
+
+/// What the process takes now, and what it took at most, in bytes: SQLite's part and what it shares with others included.
+fn resident() -> (u64, u64) {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let of = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
+    };
+    (of("VmRSS:"), of("VmHWM:"))
+}
+
+/// Opens the file as soon as who had it has let go of it, which an engine does a moment after it has ended.
+async fn open(
+    path: &std::path::Path,
+    clock: impl Fn() -> SystemTime + Clone + Send + Sync + 'static,
+) -> SqliteOutbox {
+    loop {
+        match SqliteOutbox::builder(path).clock(clock.clone()).open() {
+            Err(OpenError::InUse { .. }) => yield_now().await,
+            opened => return opened.unwrap(),
+        }
+    }
+}
+
+#[tokio::test]
+async fn more_than_may_be_in_memory_waits_for_hours_and_is_delivered_once_each() {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let path = folder.path().join("events.db");
+    let (runtime, began, began_at) = (Handle::current(), Instant::now(), SystemTime::now());
+    // The virtual time is that of this runtime, and the outbox asks from a thread of its own.
+    let clock = move || {
+        let _within = runtime.enter();
+        began_at + began.elapsed()
+    };
+    let intercom = Intercom::new();
+    // From here on, the most is counted anew.
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+    let (before, _) = resident();
+
+    let outbox = open(&path, clock.clone()).await;
+    let delivery = Delivery::builder(intercom.clone()).outbox(outbox).start().unwrap();
+    for first in (0..EVENTS).step_by(500) {
+        let some: Vec<_> = (first..(first + 500).min(EVENTS)).map(event).collect();
+        delivery.send_all(&some).await.unwrap();
+    }
+    pause();
+    let outage = Instant::now();
+    while outage.elapsed() < OUTAGE || intercom.0.asked.load(SeqCst) < 50 {
+        advance(Duration::from_secs(1)).await;
+    }
+    assert!(matches!(delivery.status().line, LineStatus::Outage(_)), "{}", delivery.status());
+    let ledger = delivery.ledger();
+    assert!(ledger.is_balanced(), "{ledger}");
+    assert_eq!((ledger.pending, ledger.delivered, ledger.dead), (EVENTS, 0, 0));
+
+    // The process ends in the outage, and another one begins.
+    resume();
+    assert_eq!(delivery.shutdown(Duration::ZERO).await.pending, EVENTS);
+    drop(delivery);
+    let outbox = open(&path, clock).await;
+    intercom.0.up.store(true, SeqCst);
+    let delivery = Delivery::builder(intercom.clone()).outbox(outbox).start().unwrap();
+    let report = delivery.flush().await;
+    assert_eq!((report.delivered, report.dead, report.pending), (EVENTS, 0, 0));
+    assert!(delivery.ledger().is_balanced(), "{}", delivery.ledger());
+    assert!(intercom.0.times.iter().all(|times| times.load(SeqCst) == 1));
+
+    let (_, most) = resident();
+    let growth = most.saturating_sub(before);
+    assert!(growth < GROWTH, "the process grew by {} MiB", growth >> 20);
+}

@@ -1,0 +1,103 @@
+//! Disks without room, and disks that may not be written.
+
+use std::path::Path;
+use std::time::Duration;
+
+use intercom_delivery::outbox::{AcceptError, Collisions, Outbox as _};
+use intercom_sqlite::{OpenError, SqliteOutbox};
+use tokio::runtime::Builder;
+
+use crate::disk::Disk;
+use crate::events::{self, LARGE};
+use crate::file::Contents;
+use crate::ledger::{Ledger, in_words};
+use crate::summary::Summary;
+use crate::verdict;
+
+/// How much room there is in the beginning.
+const ROOM: u64 = 1 << 20;
+
+/// A disk becomes full, and has room again.
+pub(crate) fn part(summary: &mut Summary) {
+    let within = tempfile::tempdir().unwrap();
+    let disks = [
+        ("a full ext4", Disk::ext4(within.path(), 24)),
+        ("a full tmpfs", Disk::in_memory(8 << 10)),
+    ];
+    for (name, disk) in disks {
+        match disk {
+            Ok(disk) => summary.add(name, fill_up(&disk).err().into_iter().flatten().collect()),
+            Err(why) => summary.skip(name, &why),
+        }
+    }
+}
+
+fn fill_up(disk: &Disk) -> Result<(), Vec<String>> {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let path = disk.folder().join("events.db");
+    let mut told = Ledger::default();
+    let mut numbers = LARGE..;
+    let mut accept = |outbox: &SqliteOutbox| {
+        let number = numbers.next().unwrap_or_default();
+        told.offered.insert(number);
+        let accepted = runtime.block_on(outbox.accept(&[events::event(number)], Collisions::Move));
+        let set = if accepted.is_ok() { &mut told.accepted } else { &mut told.refused };
+        set.insert(number);
+        accepted
+    };
+    let lease = |outbox: &SqliteOutbox| runtime.block_on(outbox.lease(3, Duration::from_secs(60)));
+    let mut complaints = Vec::new();
+
+    let outbox = open(&path)?;
+    let filling = disk.fill(ROOM);
+    while accept(&outbox).is_ok() {}
+    for _ in 0..3 {
+        match accept(&outbox) {
+            Err(error @ AcceptError::Storage(_)) if in_words(&error).contains("make room") => {}
+            other => complaints.push(format!("without room: {other:?}")),
+        }
+    }
+    // Who delivers can go on reading, also after a new start.
+    if lease(&outbox).map_or(0, |leased| leased.events.len()) != 3 {
+        complaints.push("without room nothing is leased".to_owned());
+    }
+    drop(outbox);
+    let outbox = open(&path)?;
+    if lease(&outbox).map_or(0, |leased| leased.events.len()) != 3 {
+        complaints.push("without room nothing is leased after a new start".to_owned());
+    }
+    drop(filling);
+    for _ in 0..3 {
+        let accepted = accept(&outbox);
+        complaints.extend(accepted.err().map(|error| format!("with room: {}", in_words(&error))));
+    }
+    drop(outbox);
+    println!("   {} accepted, {} refused", told.accepted.len(), told.refused.len());
+    complaints.extend(verdict::complaints(&told, &Contents::of(&path)));
+    if complaints.is_empty() { Ok(()) } else { Err(complaints) }
+}
+
+fn open(path: &Path) -> Result<SqliteOutbox, Vec<String>> {
+    SqliteOutbox::open(path).map_err(|error| vec![format!("not opened: {}", in_words(&error))])
+}
+
+/// A file system that may not be written.
+pub(crate) fn read_only(summary: &mut Summary) {
+    const NAME: &str = "a read-only file system";
+    let disk = match Disk::in_memory(8 << 10) {
+        Ok(disk) => disk,
+        Err(why) => return summary.skip(NAME, &why),
+    };
+    let (there, new) = (disk.folder().join("events.db"), disk.folder().join("new.db"));
+    drop(SqliteOutbox::open(&there).unwrap());
+    disk.make_read_only();
+    let mut complaints = Vec::new();
+    for path in [there, new] {
+        match SqliteOutbox::open(&path) {
+            Err(error @ (OpenError::ReadOnlyFile { .. } | OpenError::ReadOnlyFolder { .. }))
+                if error.to_string().contains("cannot be written") => {}
+            other => complaints.push(format!("{}: {other:?}", path.display())),
+        }
+    }
+    summary.add(NAME, complaints);
+}

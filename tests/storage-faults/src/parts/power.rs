@@ -1,0 +1,203 @@
+//! The power is cut under an application that accepts, delivers and buries.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use std::{env, thread};
+
+use fastrand::Rng;
+
+use crate::disk::Disk;
+use crate::events::OF_A_RUN;
+use crate::file::Contents;
+use crate::ledger::Ledger;
+use crate::summary::Summary;
+use crate::verdict;
+use crate::worker::load::{BEGUN, CONCURRENCY};
+use crate::worker::{THROUGH, Work};
+
+const NAME: &str = "power cuts";
+
+/// How many events may have been delivered without that being safe: as in the crashes of the process, an engine has no
+/// more than seven times its concurrency under way between the outbox and the destination, and this is generous.
+const AGAIN: usize = 12 * CONCURRENCY;
+
+pub(crate) fn part(summary: &mut Summary) {
+    let within = tempfile::tempdir().unwrap();
+    let disk = match Disk::ext4(within.path(), 192) {
+        Ok(disk) => disk,
+        Err(why) => return summary.skip(NAME, &why),
+    };
+    let mut cuts = Cuts::of(disk);
+    let rounds = env::var("STORAGE_FAULTS_ROUNDS").map_or(10, |rounds| rounds.parse().unwrap());
+    cuts.durable(summary, rounds);
+    cuts.not_durable(summary, rounds);
+}
+
+/// A seed that is another one in each run, unless there is one to repeat.
+fn seed() -> u64 {
+    let told = env::var("STORAGE_FAULTS_SEED");
+    let seed = told.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    println!("   to repeat it: STORAGE_FAULTS_SEED={seed}");
+    seed
+}
+
+/// A disk whose power is cut.
+pub(super) struct Cuts {
+    pub(super) disk: Disk,
+    rng: Rng,
+    runs: u64,
+}
+
+impl Cuts {
+    pub(super) fn of(disk: Disk) -> Self {
+        Cuts { disk, rng: Rng::with_seed(seed()), runs: 0 }
+    }
+
+    /// One application, whose power is cut over and over.
+    fn durable(&mut self, summary: &mut Summary, rounds: usize) {
+        let path = self.disk.folder().join("events.db");
+        let mut told = Ledger::default();
+        let mut found = Contents::default();
+        let works = [Work::Load, Work::LoadHeld, Work::LoadTidying];
+        for (round, work) in works.into_iter().cycle().take(rounds).enumerate() {
+            let accepted = told.accepted.len();
+            let sent = self.cut(work, &path, &mut told);
+            found = Contents::of(&path);
+            let mut complaints = verdict::complaints(&told, &found);
+            complaints.extend(twice(&sent));
+            let again = sent.keys().filter(|number| found.pending.contains(number)).count();
+            if again > AGAIN {
+                complaints.push(format!("{again} events of one run will be delivered again"));
+            }
+            if told.accepted.len() == accepted {
+                complaints.push("it proves nothing: no event was accepted".to_owned());
+            }
+            let (new, pending, dead) =
+                (told.accepted.len() - accepted, found.pending.len(), found.dead.len());
+            println!(
+                "   {work:?}: {new} accepted; then {pending} pending, {dead} dead, {again} again"
+            );
+            summary.add(&format!("power cut number {}, {work:?}", round + 1), complaints);
+        }
+
+        let before = std::mem::take(&mut told.delivered);
+        let output = Work::Drain.command(&path, 0).output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
+        let mut complaints = twice(&told.delivered);
+        for number in &found.pending {
+            if !told.delivered.contains_key(number) && !told.rejected.contains(number) {
+                complaints.push(format!("event {number} was pending and is not delivered"));
+            }
+        }
+        for (number, times) in before {
+            *told.delivered.entry(number).or_default() += times;
+        }
+        found = Contents::of(&path);
+        complaints.extend(verdict::complaints(&told, &found));
+        if !found.pending.is_empty() || !told.notes.iter().any(|note| note == THROUGH) {
+            complaints.push(format!("{} events are pending", found.pending.len()));
+        }
+        if found.dead.is_empty() {
+            complaints.push("it proves nothing: there are no dead letters".to_owned());
+        }
+        let (delivered, dead) = (told.delivered.len(), found.dead.len());
+        println!("   in the end: {delivered} delivered, {dead} dead");
+        summary.add("what the power cuts left is delivered", complaints);
+    }
+
+    /// The same without syncs. If nothing is lost then, power cuts are none, and everything above proves nothing.
+    fn not_durable(&mut self, summary: &mut Summary, rounds: usize) {
+        for round in 0..rounds {
+            let path = self.disk.folder().join(format!("control-{round}.db"));
+            let mut told = Ledger::default();
+            self.cut(Work::LoadNotDurable, &path, &mut told);
+            let lost = verdict::lost(&told, &Contents::of(&path)).len();
+            println!("   the control: {} accepted, {lost} lost", told.accepted.len());
+            if lost > 0 {
+                return summary.add("commits that are not synced get lost", Vec::new());
+            }
+        }
+        let complaint = format!("{rounds} power cuts, and nothing is lost: they prove nothing");
+        summary.add("commits that are not synced get lost", vec![complaint]);
+    }
+
+    /// Cuts the power at a random moment of this work, and says what it has delivered.
+    pub(super) fn cut(
+        &mut self,
+        work: Work,
+        path: &Path,
+        told: &mut Ledger,
+    ) -> BTreeMap<u64, usize> {
+        self.runs += 1;
+        let mut command = work.command(path, self.runs * OF_A_RUN);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let listener = Listener::start(&mut child);
+        // This is the fault itself, and nothing is waited for.
+        thread::sleep(Duration::from_millis(self.rng.u64(20..500)));
+        let before = listener.heard();
+        self.disk.cut_power();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        self.disk.restart();
+
+        let mut run = Ledger::default();
+        for (line, text) in listener.end().iter().enumerate() {
+            // In a power cut nobody is told anything any more. Here the process lives on for a moment, and is told of a
+            // file system that is gone, by which a sync under way may pass for done, with any file.
+            if line < before || !Ledger::is_answer(text) {
+                told.read(text);
+                run.read(text);
+            }
+        }
+        run.delivered
+    }
+}
+
+/// Hears what a worker tells, as it tells it.
+struct Listener {
+    lines: Arc<Mutex<Vec<String>>>,
+    thread: JoinHandle<()>,
+}
+
+impl Listener {
+    /// Waits until the worker has begun.
+    fn start(child: &mut Child) -> Listener {
+        let (begins, begun) = mpsc::channel();
+        let told = BufReader::new(child.stdout.take().unwrap());
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let heard = lines.clone();
+        let thread = thread::spawn(move || {
+            for line in told.lines().map_while(Result::ok) {
+                if line.ends_with(BEGUN) {
+                    begins.send(()).unwrap();
+                }
+                heard.lock().unwrap().push(line);
+            }
+        });
+        begun.recv().expect("it ended before it had begun");
+        Listener { lines, thread }
+    }
+
+    fn heard(&self) -> usize {
+        self.lines.lock().unwrap().len()
+    }
+
+    /// Everything that was told, when the worker has ended.
+    fn end(self) -> Vec<String> {
+        self.thread.join().unwrap();
+        std::mem::take(&mut *self.lines.lock().unwrap())
+    }
+}
+
+/// Within one run nothing is delivered twice.
+fn twice(sent: &BTreeMap<u64, usize>) -> Vec<String> {
+    let twice = sent.iter().filter(|(_, times)| **times > 1);
+    twice
+        .map(|(number, times)| format!("event {number} was delivered {times} times by one run"))
+        .collect()
+}

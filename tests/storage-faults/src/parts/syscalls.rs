@@ -1,0 +1,234 @@
+//! Each system call that writes or syncs fails once, or from then on, or is the last one before kill -9.
+
+use std::collections::BTreeMap;
+use std::os::unix::process::ExitStatusExt as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use intercom_delivery::outbox::{Collisions, Outbox as _};
+use intercom_sqlite::SqliteOutbox;
+use tokio::runtime::Builder;
+
+use crate::events::{self, OF_A_RUN};
+use crate::file::Contents;
+use crate::ledger::{FAILED, Ledger};
+use crate::parts::start::{Place, Start};
+use crate::parts::{long, strace, try_all};
+use crate::summary::Summary;
+use crate::verdict;
+use crate::worker::load::STATUS;
+use crate::worker::script::NOT_OPENED;
+use crate::worker::{THROUGH, Work};
+
+/// The calls that change what is on the disk.
+const WATCHED: &str = "trace=fsync,fdatasync,pwrite64,ftruncate,unlink";
+
+/// What calls fail with, under which work, whether all after them do too, and of how many of them it is tried.
+const ERRORS: [(&str, Work, bool, usize); 6] = [
+    ("error=EIO", Work::Script, false, 30),
+    ("error=EIO", Work::Script, true, 15),
+    ("error=EIO", Work::ScriptUntilRefused, false, 30),
+    ("error=EIO", Work::ScriptUntilRefused, true, 15),
+    ("error=ENOSPC", Work::Script, false, 15),
+    ("error=ENOSPC", Work::Script, true, 15),
+];
+
+/// One fault.
+struct Case<'a> {
+    start: &'a Start,
+    work: Work,
+    call: String,
+    number: usize,
+    /// What strace does to it.
+    effect: &'static str,
+    lasts: bool,
+}
+
+impl Case<'_> {
+    fn name(&self) -> String {
+        let Case { start, work, call, number, effect, lasts } = self;
+        let on = if *lasts { " and all after" } else { "" };
+        format!("{}, {work:?}: {effect} at {call} number {number}{on}", start.name)
+    }
+
+    fn run(&self) -> (Place, std::process::ExitStatus) {
+        let mut place = self.start.copy();
+        let Case { call, number, effect, lasts, .. } = self;
+        let inject =
+            format!("inject={call}:{effect}:when={number}{}", if *lasts { "+" } else { "" });
+        let options = ["-e".to_owned(), format!("trace={call}"), "-e".to_owned(), inject];
+        let status = strace::run(self.work, &mut place, &options);
+        (place, status)
+    }
+}
+
+/// How often each call is made from this start: in all, and by the thread that opens the file.
+fn calls(start: &Start) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
+    let mut place = start.copy();
+    let status = strace::run(Work::Script, &mut place, &["-e".to_owned(), WATCHED.to_owned()]);
+    assert!(status.success() && place.told.notes.iter().any(|note| note == THROUGH), "{status}");
+    let calls = strace::calls(&place);
+    let opening = calls.first().map(|call| call.thread);
+    let all = strace::most(&calls);
+    let (opening, _): (Vec<_>, Vec<_>) =
+        calls.into_iter().partition(|call| Some(call.thread) == opening);
+    (all, strace::most(&opening))
+}
+
+/// So many numbers up to this one, evenly; ten times as many where there is time.
+fn some_of(number: usize, most: usize) -> Vec<usize> {
+    let most = if long() { 10 * most } else { most };
+    let step = number.div_ceil(most).max(1);
+    (1..=number).step_by(step).collect()
+}
+
+/// Calls fail.
+pub(crate) fn errors(summary: &mut Summary) {
+    if let Some(why) = strace::missing() {
+        return summary.skip("errors of system calls", &why);
+    }
+    let starts = [Start::fresh(), Start::crashed()];
+    let mut cases = Vec::new();
+    for start in &starts {
+        for (call, number) in calls(start).0 {
+            println!("   {}: {number} of {call}", start.name);
+            for (effect, work, lasts, most) in ERRORS {
+                // What is written is written by many calls, of which few differ.
+                let most = if call == "pwrite64" { most / 3 } else { most };
+                for number in some_of(number, most) {
+                    let call = call.clone();
+                    cases.push(Case { start, work, call, number, effect, lasts });
+                }
+            }
+        }
+    }
+    let (refused, not_opened) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    try_all(summary, &cases, Case::name, |case| {
+        let (place, status) = case.run();
+        refused.fetch_add(place.told.refused.len(), Ordering::Relaxed);
+        not_opened.fetch_add(place.told.noted(NOT_OPENED).len(), Ordering::Relaxed);
+        let mut complaints = after(&place);
+        complaints.extend(unclear(&place.told));
+        let aborted = case.work == Work::ScriptUntilRefused && status.signal() == Some(6);
+        if !status.success() && !aborted {
+            complaints.push(format!("the worker ended with {status}"));
+        }
+        if case.work == Work::Script && !case.lasts {
+            complaints.extend(did_not_go_on(&place.told));
+        }
+        complaints
+    });
+    let (refused, not_opened) = (refused.into_inner(), not_opened.into_inner());
+    println!("   {} faults, {refused} events refused, {not_opened} times not opened", cases.len());
+    at_stake(summary, "errors of system calls", &[refused, not_opened]);
+}
+
+/// A call is the last one.
+pub(crate) fn kills(summary: &mut Summary) {
+    if let Some(why) = strace::missing() {
+        return summary.skip("kills at system calls", &why);
+    }
+    let starts = [Start::fresh(), Start::version_zero(), Start::crashed()];
+    let mut cases = Vec::new();
+    for start in &starts {
+        let (all, opening) = calls(start);
+        for (call, number) in all {
+            let opening = opening.get(&call).copied().unwrap_or_default();
+            // Each call while the tables are made, and some of those after.
+            let mut numbers: Vec<_> = (1..=opening).collect();
+            numbers.extend(some_of(number, if call == "pwrite64" { 25 } else { 60 }));
+            numbers.sort_unstable();
+            numbers.dedup();
+            for number in numbers {
+                let (work, call) = (Work::Script, call.clone());
+                cases.push(Case { start, work, call, number, effect: "signal=KILL", lasts: false });
+            }
+        }
+    }
+    let killed = AtomicUsize::new(0);
+    try_all(summary, &cases, Case::name, |case| {
+        let (place, status) = case.run();
+        if status.signal() == Some(9) {
+            killed.fetch_add(1, Ordering::Relaxed);
+        }
+        after(&place)
+    });
+    let killed = killed.into_inner();
+    println!("   {} faults, {killed} kills", cases.len());
+    at_stake(summary, "kills at system calls", &[killed * 10 / 9 / cases.len().max(1)]);
+}
+
+/// The status of a delivery says what is wrong with its outbox.
+pub(crate) fn status(summary: &mut Summary) {
+    const NAME: &str = "the status while the disk fails";
+    if let Some(why) = strace::missing() {
+        return summary.skip(NAME, &why);
+    }
+    let start = Start::closed();
+    for call in ["fsync", "fdatasync"] {
+        let (work, effect) = (Work::Load, "error=EIO");
+        let case =
+            Case { start: &start, work, call: call.to_owned(), number: 40, effect, lasts: true };
+        // Which of them is made depends on how SQLite was built.
+        if !calls(&start).0.contains_key(call) {
+            continue;
+        }
+        let (place, status) = case.run();
+        let mut complaints = after(&place);
+        complaints.extend(unclear(&place.told));
+        if !status.success() {
+            complaints.push(format!("the worker ended with {status}"));
+        }
+        let said = place.told.noted(STATUS);
+        if !said.iter().any(|said| said.contains("the disk of the outbox failed")) {
+            complaints.push(format!("the status is {said:?}"));
+        }
+        summary.add(NAME, complaints);
+    }
+}
+
+/// What is wrong with the file after the fault. It must take events again, too.
+fn after(place: &Place) -> Vec<String> {
+    let mut complaints = verdict::complaints(&place.told, &Contents::of(&place.path()));
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let again =
+        SqliteOutbox::open(place.path()).map_err(|error| error.to_string()).and_then(|outbox| {
+            let events = [events::event(9 * OF_A_RUN)];
+            let accepted = runtime.block_on(outbox.accept(&events, Collisions::Move));
+            accepted.map_err(|error| error.to_string())
+        });
+    complaints.extend(again.err().map(|error| format!("it does not work again: {error}")));
+    complaints
+}
+
+/// Errors that do not say what to do.
+fn unclear(told: &Ledger) -> Vec<String> {
+    let errors = [told.noted(FAILED), told.noted(NOT_OPENED)].concat();
+    let clear = |error: &&str| {
+        ["the disk of the outbox failed", "the disk failed while", "disk I/O error", "make room"]
+            .iter()
+            .any(|words| error.contains(words))
+    };
+    let unclear = errors.into_iter().filter(|error| !clear(error));
+    unclear.map(|error| format!("an error says no more than: {error}")).collect()
+}
+
+/// A fault that was short has to be over with what it struck.
+fn did_not_go_on(told: &Ledger) -> Vec<String> {
+    // Threads count for themselves, so that one fault may strike who opens, and another one who writes.
+    let failed = |note: &String| note.starts_with(FAILED);
+    let mut complaints = Vec::new();
+    if told.notes.windows(2).any(|pair| pair.iter().all(failed)) {
+        complaints.push(format!("it did not go on after the fault: {:?}", told.notes));
+    }
+    if !told.notes.iter().any(|note| note == THROUGH) {
+        complaints.push("it did not get through".to_owned());
+    }
+    complaints
+}
+
+/// Otherwise nothing was proved.
+fn at_stake(summary: &mut Summary, name: &str, seen: &[usize]) {
+    let proves = seen.iter().all(|seen| *seen > 0);
+    let complaints = if proves { Vec::new() } else { vec![format!("it proves nothing: {seen:?}")] };
+    summary.add(&format!("{name}: something was at stake"), complaints);
+}

@@ -1,0 +1,52 @@
+//! A disk that has less room than it says: what was written is found out to be nowhere when it is synced, but the
+//! system shows it until the power is cut.
+//!
+//! The file system lies in a sparse file, and there is no room for what that file lacks. So the syncs fail for real, and
+//! Linux does after them what it does.
+
+use std::process::Command;
+
+use crate::disk::Disk;
+use crate::events::OF_A_RUN;
+use crate::file::Contents;
+use crate::ledger::Ledger;
+use crate::parts::power::Cuts;
+use crate::summary::Summary;
+use crate::verdict;
+use crate::worker::Work;
+
+const NAME: &str = "a start after syncs that failed, and a power cut";
+
+pub(crate) fn part(summary: &mut Summary) {
+    let made =
+        Disk::in_memory(80 << 10).and_then(|under| Ok((Disk::thin_ext4(&under, 64)?, under)));
+    let (disk, under) = match made {
+        Ok(made) => made,
+        Err(why) => return summary.skip(NAME, &why),
+    };
+    let mut cuts = Cuts::of(disk);
+    let path = cuts.disk.folder().join("events.db");
+    let mut told = Ledger::default();
+    let mut hear = |mut command: Command| {
+        let output = command.output().unwrap();
+        String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
+    };
+    hear(Work::Script.command(&path, 0));
+    let filling = under.fill(0);
+    hear(Work::ScriptUntilRefused.command(&path, 100 * OF_A_RUN));
+    drop(filling);
+    // It ended with a disk that had failed, before anything could be made certain: it may be done all the same.
+    let refused = std::mem::take(&mut told.refused).len() + std::mem::take(&mut told.kept).len();
+    let before = told.accepted.len();
+    cuts.cut(Work::LoadHeld, &path, &mut told);
+
+    let accepted = told.accepted.len() - before;
+    let mut complaints = verdict::complaints(&told, &Contents::of(&path));
+    if refused == 0 || accepted == 0 {
+        complaints.push("it proves nothing".to_owned());
+    }
+    println!("   {refused} refused to the first process, {accepted} accepted of the second");
+    summary.add(NAME, complaints);
+    // Before what is under it.
+    drop(cuts);
+}

@@ -1,0 +1,143 @@
+//! Many producers and a delivery, as in an application.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use intercom_core::{DataEvent, ErrorKind, Receipt, SendError, Transport};
+use intercom_delivery::{Delivery, Outbox as _};
+use intercom_sqlite::SqliteOutbox;
+use tokio::runtime::Builder;
+use tokio::time::timeout;
+
+use crate::events;
+use crate::ledger::{Word, failed, note, say};
+use crate::worker::{THROUGH, Work};
+
+const PRODUCERS: u64 = 8;
+
+pub(crate) const CONCURRENCY: usize = 8;
+
+/// What the worker says when its work has begun.
+pub(crate) const BEGUN: &str = "begun";
+
+/// What it says of the status of the delivery while the outbox is in trouble.
+pub(crate) const STATUS: &str = "status: ";
+
+/// After this it hangs. It is never waited for otherwise.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// Where the events go.
+struct Destination {
+    held: bool,
+    tries: AtomicU64,
+}
+
+#[async_trait]
+impl Transport for Destination {
+    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        if self.held {
+            std::future::pending::<()>().await;
+        }
+        let found = events::number(&event);
+        let number = match found {
+            Ok(number) => number,
+            Err(complaint) => {
+                note(&complaint);
+                let number = event.to_json()["metadata"]["number"].as_u64().unwrap_or_default();
+                say(Word::Changed, number..number + 1);
+                return Ok(Receipt::delivered(202));
+            }
+        };
+        // Some are put back, and some are dead letters.
+        if self.tries.fetch_add(1, Ordering::Relaxed) % 5 == 4 {
+            return Err(SendError::new(ErrorKind::Timeout));
+        }
+        if number % 11 == 3 {
+            say(Word::Rejected, number..number + 1);
+            return Err(SendError::new(ErrorKind::Rejected).with_status(422));
+        }
+        say(Word::Delivered, number..number + 1);
+        Ok(Receipt::delivered(202))
+    }
+}
+
+fn start(work: Work, path: &Path) -> (Delivery, SqliteOutbox) {
+    let builder = SqliteOutbox::builder(path);
+    let builder = match work {
+        Work::LoadNotDurable => builder.lose_events_in_a_power_cut(),
+        _ => builder,
+    };
+    let outbox = builder.open().unwrap();
+    let held = work == Work::LoadHeld;
+    let delivery = Delivery::builder(Destination { held, tries: AtomicU64::new(0) })
+        .concurrency(CONCURRENCY)
+        .outbox(outbox.clone())
+        .start();
+    (delivery.unwrap(), outbox)
+}
+
+/// Accepts and delivers until it is killed, or until an event is refused.
+pub(crate) fn run(work: Work, path: &Path, first: u64) {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (delivery, outbox) = start(work, path);
+        if work == Work::LoadTidying {
+            tokio::spawn(async move {
+                loop {
+                    outbox.tidy().await;
+                }
+            });
+        }
+        let (delivery, next) = (Arc::new(delivery), Arc::new(AtomicU64::new(first)));
+        let producers: Vec<_> = (0..PRODUCERS)
+            .map(|_| tokio::spawn(produce(delivery.clone(), next.clone(), first)))
+            .collect();
+        for producer in producers {
+            producer.await.unwrap();
+        }
+        // All have been refused. The engine finds out for itself.
+        let status = timeout(HANGS, async {
+            loop {
+                match delivery.status().outbox {
+                    Some(status) => break status,
+                    None => tokio::task::yield_now().await,
+                }
+            }
+        });
+        note(&format!("{STATUS}{}", status.await.unwrap()));
+    });
+    note(THROUGH);
+}
+
+async fn produce(delivery: Arc<Delivery>, next: Arc<AtomicU64>, first: u64) {
+    let tracker = delivery.tracker();
+    loop {
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        say(Word::Offered, number..number + 1);
+        match tracker.send_prepared(events::event(number)).await {
+            Ok(_) => say(Word::Accepted, number..number + 1),
+            Err(error) => {
+                say(Word::Refused, number..number + 1);
+                return failed(&error);
+            }
+        }
+        if number == first {
+            note(BEGUN);
+        }
+    }
+}
+
+/// Delivers all that is there.
+pub(crate) fn drain(path: &Path) {
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (delivery, outbox) = start(Work::Drain, path);
+        timeout(HANGS, async { while !delivery.flush().await.is_complete() {} }).await.unwrap();
+        let report = delivery.shutdown(HANGS).await;
+        assert!(report.is_complete() && outbox.counts().pending == 0, "{report}");
+    });
+    note(THROUGH);
+}

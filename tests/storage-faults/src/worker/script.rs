@@ -1,0 +1,153 @@
+//! Everything that an outbox does, one thing after the other, in the same order in each run: so that the number of a
+//! system call says what goes on.
+
+use std::ops::Range;
+use std::path::Path;
+use std::process;
+use std::time::Duration;
+
+use intercom_delivery::DeathReason;
+use intercom_delivery::outbox::{Collisions, Lease, Outbox as _, Selection, Verdict};
+use intercom_sqlite::SqliteOutbox;
+use tokio::runtime::Builder;
+
+use crate::events::{self, LARGE};
+use crate::ledger::{Word, failed, in_words, note, say};
+use crate::worker::THROUGH;
+
+const TERM: Duration = Duration::from_secs(60);
+
+/// How many large events come in one batch: together they are larger than what is kept of free pages.
+const MANY: u64 = 700;
+
+/// What it says when the file could not be opened, before it tries a second time.
+pub(crate) const NOT_OPENED: &str = "not opened: ";
+
+/// What it says of what did not fail.
+pub(crate) const WORKED: &str = "worked";
+
+pub(crate) fn run(path: &Path, first: u64, until_refused: bool) {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let opened = SqliteOutbox::open(path).or_else(|error| {
+        note(&format!("{NOT_OPENED}{}", in_words(&error)));
+        SqliteOutbox::open(path)
+    });
+    let outbox = match opened {
+        Ok(outbox) => outbox,
+        Err(error) => return note(&format!("{NOT_OPENED}{}", in_words(&error))),
+    };
+    let script = Script { outbox, first, until_refused };
+    runtime.block_on(script.play());
+    note(THROUGH);
+}
+
+struct Script {
+    outbox: SqliteOutbox,
+    first: u64,
+    until_refused: bool,
+}
+
+impl Script {
+    async fn play(self) {
+        self.accept(0..1).await;
+        self.accept(1..2).await;
+        self.accept(2..6).await;
+        // The first two are delivered, one is a dead letter, one is put back.
+        let leases = self.lease(4).await;
+        for (lease, verdict) in leases.iter().zip([
+            Verdict::Acknowledge,
+            Verdict::Acknowledge,
+            Verdict::Bury { reason: DeathReason::Rejected, attempts: 1, failure: None },
+            Verdict::PutBack { after: Duration::ZERO, attempts: 1, failure: None },
+        ]) {
+            self.settle(&[lease], verdict).await;
+        }
+        self.outbox.tidy().await;
+        self.accept(LARGE..LARGE + MANY).await;
+        self.accept(6..8).await;
+        let leases = self.lease(usize::MAX).await;
+        let (large, others): (Vec<_>, Vec<_>) =
+            leases.iter().partition(|lease| lease.event.body().len() > 2_000);
+        self.settle(&large, Verdict::Acknowledge).await;
+        let bury = Verdict::Bury { reason: DeathReason::Rejected, attempts: 2, failure: None };
+        self.settle(&others, bury).await;
+        // Much space is free now, and is given back.
+        self.outbox.tidy().await;
+        for number in 8..12 {
+            self.accept(number..number + 1).await;
+        }
+        if let Some(lease) = others.last() {
+            self.redrive(lease).await;
+        }
+        self.accept(12..14).await;
+    }
+
+    async fn accept(&self, numbers: Range<u64>) {
+        let numbers = self.first + numbers.start..self.first + numbers.end;
+        let events: Vec<_> = numbers.clone().map(events::event).collect();
+        say(Word::Offered, numbers.clone());
+        match self.outbox.accept(&events, Collisions::Move).await {
+            Ok(()) => {
+                say(Word::Accepted, numbers);
+                note(WORKED);
+            }
+            Err(error) => {
+                say(Word::Refused, numbers);
+                self.failed(&error);
+            }
+        }
+    }
+
+    async fn lease(&self, most: usize) -> Vec<Lease> {
+        match self.outbox.lease(most, TERM).await {
+            Ok(leased) => leased.events,
+            Err(error) => {
+                self.failed(&error);
+                Vec::new()
+            }
+        }
+    }
+
+    async fn settle(&self, leases: &[&Lease], verdict: Verdict) {
+        let settlements: Vec<_> =
+            leases.iter().map(|lease| lease.settle(verdict.clone())).collect();
+        let all = |word| {
+            for lease in leases {
+                let number = events::number(&lease.event).unwrap();
+                say(word, number..number + 1);
+            }
+        };
+        let (before, after) = match verdict {
+            Verdict::Acknowledge => (Some(Word::Delivered), Some(Word::Settled)),
+            Verdict::Bury { .. } => (Some(Word::Rejected), Some(Word::Buried)),
+            Verdict::PutBack { .. } => (None, None),
+        };
+        before.into_iter().for_each(all);
+        match self.outbox.settle(&settlements).await {
+            Ok(_) => {
+                after.into_iter().for_each(all);
+                note(WORKED);
+            }
+            Err(error) => {
+                all(Word::Kept);
+                self.failed(&error);
+            }
+        }
+    }
+
+    async fn redrive(&self, lease: &Lease) {
+        let number = events::number(&lease.event).unwrap();
+        say(Word::Redriven, number..number + 1);
+        match self.outbox.redrive(&Selection::One(lease.id)).await {
+            Ok(_) => note(WORKED),
+            Err(error) => self.failed(&error),
+        }
+    }
+
+    fn failed(&self, error: &dyn std::error::Error) {
+        failed(error);
+        if self.until_refused {
+            process::abort();
+        }
+    }
+}
