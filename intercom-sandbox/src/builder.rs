@@ -20,6 +20,7 @@ use crate::journal::Journal;
 use crate::open_rules::OpenRules;
 use crate::rate_limit;
 use crate::request_id::RequestIds;
+use crate::ring::Room;
 use crate::sandbox::Sandbox;
 use crate::server::{Limits, Site, serve};
 use crate::summaries::Summaries;
@@ -42,6 +43,7 @@ pub struct SandboxBuilder {
     deduplicate_among: usize,
     keep_requests: usize,
     keep_events: usize,
+    keep_bytes: usize,
     seed: Option<u64>,
     limits: Limits,
     pub(crate) settings: Settings,
@@ -65,6 +67,7 @@ impl SandboxBuilder {
             deduplicate_among: duplicates::DEFAULT_HALF,
             keep_requests: 10_000,
             keep_events: 100_000,
+            keep_bytes: 128 << 20,
             seed: None,
             limits: Limits { connections: 4096, idle: Duration::from_secs(60) },
             settings: Settings {
@@ -204,6 +207,13 @@ impl SandboxBuilder {
         self
     }
 
+    /// How many bytes the remembered requests may take in all, and the remembered events again as
+    /// many; the oldest leave, and stay in the count. Default: 128 MiB.
+    pub fn keep_bytes(mut self, bytes: usize) -> Self {
+        self.keep_bytes = bytes;
+        self
+    }
+
     /// Among how many of the last kept events a duplicate is found; some that are older are found too,
     /// up to twice as many. Default: 200,000.
     pub fn deduplicate_among(mut self, events: usize) -> Self {
@@ -251,7 +261,10 @@ impl SandboxBuilder {
             summaries: Summaries::default(),
             request_ids: RequestIds::new(),
             faults: Faults::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
-            journal: Journal::new(self.keep_requests, self.keep_events),
+            journal: Journal::new(
+                Room { requests: self.keep_requests, bytes: self.keep_bytes },
+                Room { requests: self.keep_events, bytes: self.keep_bytes },
+            ),
             closing: Closing::default(),
         });
         let site = Arc::new(Site::new(Arc::clone(&workspace)));

@@ -1,6 +1,5 @@
 //! What was received, bounded in memory, and the wait for more of it.
 
-use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Mutex;
 
@@ -8,6 +7,7 @@ use tokio::sync::Notify;
 
 use crate::event::ReceivedEvent;
 use crate::request::{Draft, Outcome, ReceivedRequest};
+use crate::ring::{Ring, Room};
 use crate::sync::lock;
 
 /// How many requests there were since the start or the last clearing, and what became of them.
@@ -32,8 +32,8 @@ pub(crate) struct Place {
 }
 
 pub(crate) struct Journal {
-    keep_requests: usize,
-    keep_events: usize,
+    room: Room,
+    room_of_accepted: Room,
     kept: Mutex<Kept>,
     /// Costs next to nothing while nobody waits.
     changed: Notify,
@@ -42,14 +42,14 @@ pub(crate) struct Journal {
 #[derive(Default)]
 struct Kept {
     counts: Counts,
-    requests: VecDeque<ReceivedRequest>,
+    requests: Ring,
     /// Those that brought an event that was accepted.
-    accepted: VecDeque<ReceivedRequest>,
+    accepted: Ring,
 }
 
 impl Journal {
-    pub(crate) fn new(keep_requests: usize, keep_events: usize) -> Self {
-        Self { keep_requests, keep_events, kept: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(room: Room, room_of_accepted: Room) -> Self {
+        Self { room, room_of_accepted, kept: Mutex::default(), changed: Notify::new() }
     }
 
     /// Takes a request in, and with it the event it may have brought. Order and counts are those of
@@ -96,8 +96,7 @@ impl Journal {
     /// The kept requests of a higher number than this.
     pub(crate) fn requests_after(&self, number: usize) -> Vec<ReceivedRequest> {
         let kept = lock(&self.kept);
-        let from = kept.requests.partition_point(|request| request.number() <= number);
-        kept.requests.range(from..).cloned().collect()
+        kept.requests.after(number).cloned().collect()
     }
 
     /// Waits for requests beyond a place, gives those that are kept, and moves the place behind them.
@@ -108,8 +107,7 @@ impl Journal {
             if place.is_behind(&kept.counts) {
                 let number =
                     if place.clearings == kept.counts.clearings { place.number } else { 0 };
-                let from = kept.requests.partition_point(|request| request.number() <= number);
-                let requests = kept.requests.range(from..).cloned().collect();
+                let requests = kept.requests.after(number).cloned().collect();
                 *place = Place { clearings: kept.counts.clearings, number: kept.counts.requests };
                 return requests;
             }
@@ -129,15 +127,13 @@ impl Journal {
     ) -> (Counts, Vec<ReceivedRequest>) {
         let kept = lock(&self.kept);
         let after = after(&kept.counts);
-        let from = kept.requests.partition_point(|request| request.number() <= after);
-        (kept.counts, kept.requests.range(from..).take(limit).cloned().collect())
+        (kept.counts, kept.requests.after(after).take(limit).cloned().collect())
     }
 
     /// The first few of the kept events whose requests are of a higher number than this.
     pub(crate) fn events_after(&self, number: usize, limit: usize) -> Vec<ReceivedEvent> {
         let kept = lock(&self.kept);
-        let from = kept.accepted.partition_point(|request| request.number() <= number);
-        kept.accepted.range(from..).take(limit).filter_map(ReceivedRequest::event).collect()
+        kept.accepted.after(number).take(limit).filter_map(ReceivedRequest::event).collect()
     }
 
     pub(crate) fn clear(&self) {
@@ -180,20 +176,10 @@ impl Kept {
             Outcome::Served => {}
         }
         let oldest_accepted = if outcome == Outcome::Accepted {
-            push_bounded(&mut self.accepted, request.clone(), journal.keep_events)
+            self.accepted.push(request.clone(), journal.room_of_accepted)
         } else {
             None
         };
-        (push_bounded(&mut self.requests, request, journal.keep_requests), oldest_accepted)
+        (self.requests.push(request, journal.room), oldest_accepted)
     }
-}
-
-/// Takes an item in, and gives what there is no room for any more.
-fn push_bounded<T>(queue: &mut VecDeque<T>, item: T, bound: usize) -> Option<T> {
-    if bound == 0 {
-        return Some(item);
-    }
-    let oldest = if queue.len() == bound { queue.pop_front() } else { None };
-    queue.push_back(item);
-    oldest
 }

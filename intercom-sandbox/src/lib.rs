@@ -262,6 +262,7 @@ mod refusal;
 mod reply;
 mod request;
 mod request_id;
+mod ring;
 mod rules;
 mod sandbox;
 mod server;

@@ -46,6 +46,11 @@ impl RawRequest {
         Self { bytes, path_ends, target_ends, headers_end }
     }
 
+    /// How many bytes it has.
+    pub(crate) fn size(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn path(&self) -> &str {
         text(self.slice(0, self.path_ends))
     }

@@ -202,6 +202,11 @@ impl ReceivedRequest {
         Some(ReceivedEvent { filing: self.inner.event?, request: self.clone() })
     }
 
+    /// About how many bytes it takes in memory, but for what is read from its body again.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Inner>() + self.inner.raw.size() + self.inner.answer.len()
+    }
+
     pub(crate) fn event_data(&self) -> &EventData {
         let read = || rules::event::read_again(self.body(), &self.inner.rules);
         self.inner.event_data.get_or_init(read)

@@ -77,7 +77,13 @@ where
         answered.body = half.clone().unwrap_or_else(|| reply.body.clone());
     }
     answered.fault = strike.names();
-    workspace.journal.record(Draft::new(received_at, &workspace.rules, &parts, body.kept(), answered));
+    workspace.journal.record(Draft::new(
+        received_at,
+        &workspace.rules,
+        &parts,
+        body.kept(),
+        answered,
+    ));
 
     if !strike.late.is_zero() {
         tokio::time::sleep(strike.late).await;
@@ -128,7 +134,13 @@ impl GivenUp<'_> {
 impl Drop for GivenUp<'_> {
     fn drop(&mut self) {
         let answered = Answered::faulted(self.strike.names());
-        let draft = Draft::new(self.received_at, &self.workspace.rules, self.parts, self.body.kept(), answered);
+        let draft = Draft::new(
+            self.received_at,
+            &self.workspace.rules,
+            self.parts,
+            self.body.kept(),
+            answered,
+        );
         self.workspace.journal.record(draft);
     }
 }

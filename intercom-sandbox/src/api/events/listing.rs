@@ -30,8 +30,7 @@ pub(in crate::api) fn list(
     }
     let now = i64::try_from(workspace.now()).unwrap_or(i64::MAX);
     let mut events = workspace.journal.events_where(|event| {
-        person.keys.contains(&event.filing.contact)
-            && event.created_at() > now - LISTED_SECONDS
+        person.keys.contains(&event.filing.contact) && event.created_at() > now - LISTED_SECONDS
     });
     let page = Page::cut(&mut events, &query);
     Ok(Reply::json(&EventList {
