@@ -8,6 +8,7 @@
 //! | an event is handed over in a microsecond, and delivered at the speed of a bare HTTP client | `cargo bench -p benches --bench delivery` |
 //! | a million events wait as cheaply as ten thousand | `cargo bench -p benches --bench waiting` |
 //! | an event is safe on the disk at nearly the speed of the disk, and delivered from there | `cargo bench -p benches --bench durable` |
+//! | the sandbox answers nearly as fast as a handler that only answers | `cargo bench -p benches --bench sandbox` |
 //! | a million events sit out an outage on the disk: little memory, opened at once, delivered evenly | `cargo bench -p benches --bench outage` |
 //!
 //! Each compares with a named baseline in the same run, round by round in turn (A B, B A, A B, …), and judges

@@ -178,6 +178,14 @@
 //! # }
 //! ```
 //!
+//! # The page
+//!
+//! Open [`url`](Sandbox::url) in a browser, also while a test stands still: events arrive live with
+//! what they carry, the raw request and the answer that was given; refused ones say which rule they
+//! broke and how to mend it, and duplicates are shown as swallowed. Beside the list there are a
+//! chart with what is left of the rate limit, the catalogue of names with their keys, and switches
+//! for the faults. Everything that it is made of is in the program; nobody else is asked for anything.
+//!
 //! # Tests in other languages
 //!
 //! The sandbox has an admin API of its own below `/_sandbox/`, JSON in and out. It needs no token; it
@@ -189,8 +197,8 @@
 //! |---|---|
 //! | `GET /state` | version, URL, seed, counts by outcome, what is left of the rate limits, faults |
 //! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized |
-//! | `GET /feed?after=0` | the same as server-sent events, as they come |
-//! | `GET /catalogue` | the event names that were seen, with their keys |
+//! | `GET /feed?after=0` | the same as server-sent events: `update` with `records`, counts and budget; `begin` after a clearing, `end` |
+//! | `GET /catalogue` | the names that were accepted, with their keys and kinds, and warnings where they differ |
 //! | `POST /clear` | `{}`: forgets what [`Sandbox::clear`] does |
 //! | `GET /faults` | `{"faults": […]}`: those that stand, how often each has struck, and what is left of it |
 //! | `POST /faults` | `{"fault": "503 for 20%"}`, and with a status also `"headers": {…}` and `"body": "…"`; the fault with its `id` |

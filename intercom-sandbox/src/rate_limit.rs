@@ -26,6 +26,7 @@ pub(crate) struct RateLimit {
     window: Mutex<Window>,
 }
 
+#[derive(Clone, Copy)]
 struct Window {
     opened: u64,
     used: u32,
@@ -54,47 +55,51 @@ impl RateLimit {
 
     /// Takes one request out of the open window; `None` where there is no limit.
     pub(crate) fn take(&self, clock: &dyn Clock) -> Option<Budget> {
-        self.with_window(clock, |window, limit| {
-            let granted = window.used < limit;
-            window.used += u32::from(granted);
-            granted
-        })
+        let mut window = lock(&self.window);
+        let limit = window.limit(self.limit)?;
+        let now = unix_seconds(clock.now());
+        *window = window.at(now);
+        let granted = window.used < limit;
+        window.used += u32::from(granted);
+        Some(window.budget(limit, now, granted))
     }
 
-    /// How the open window stands, without taking anything out of it.
+    /// How the window stands, without taking anything out of it. Where none is open, none is opened:
+    /// who looks does not move the windows of who is looked at.
     pub(crate) fn look(&self, clock: &dyn Clock) -> Option<Budget> {
-        self.with_window(clock, |_, _| true)
+        let window = lock(&self.window);
+        let limit = window.limit(self.limit)?;
+        let now = unix_seconds(clock.now());
+        Some(window.at(now).budget(limit, now, true))
     }
 
     /// Lowers the limit to this from now on, in the open window too; with `None` no longer.
     pub(crate) fn set_ceiling(&self, ceiling: Option<u32>) {
         lock(&self.window).ceiling = ceiling;
     }
+}
 
-    fn with_window(
-        &self,
-        clock: &dyn Clock,
-        spend: impl FnOnce(&mut Window, u32) -> bool,
-    ) -> Option<Budget> {
-        let mut window = lock(&self.window);
-        let limit = self.limit.into_iter().chain(window.ceiling).min()?;
-        let now = unix_seconds(clock.now());
-        // A window opens with the first request that finds none open, so it is not aligned to the
-        // clock; it starts on a whole second, so that the reset in the header is exact.
-        if now < window.opened || now >= window.opened + WINDOW_SECONDS {
-            window.opened = now;
-            window.used = 0;
+impl Window {
+    /// The limit, where there is one, lowered to the ceiling, where there is one.
+    fn limit(&self, limit: Option<u32>) -> Option<u32> {
+        limit.into_iter().chain(self.ceiling).min()
+    }
+
+    /// The window of a request that comes now. One opens with the first request that finds none open,
+    /// so it is not aligned to the clock; it starts on a whole second, so that the reset in the header
+    /// is exact.
+    fn at(self, now: u64) -> Self {
+        if now < self.opened || now >= self.opened + WINDOW_SECONDS {
+            return Self { opened: now, used: 0, ..self };
         }
-        let granted = spend(&mut window, limit);
-        let reset = window.opened + WINDOW_SECONDS;
-        Some(Budget {
-            limit,
-            // A limit that was lowered can be below what was used already.
-            remaining: limit.saturating_sub(window.used),
-            reset,
-            wait: reset - now,
-            granted,
-        })
+        self
+    }
+
+    fn budget(self, limit: u32, now: u64, granted: bool) -> Budget {
+        let reset = self.opened + WINDOW_SECONDS;
+        // A limit that was lowered can be below what was used already.
+        let remaining = limit.saturating_sub(self.used);
+        Budget { limit, remaining, reset, wait: reset - now, granted }
     }
 }
 

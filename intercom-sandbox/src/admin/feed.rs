@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::error::AdminError;
 use super::state::{budget, counted};
-use crate::journal::{Counts, Place};
+use crate::journal::Place;
 use crate::request::ReceivedRequest;
 use crate::workspace::Workspace;
 
@@ -39,8 +39,8 @@ const BATCH: usize = 500;
 /// The size from which on a message takes no further record, in bytes.
 const BATCH_BYTES: usize = 512 << 10;
 
-/// How many requests a viewer may be behind, which is as many as the page keeps. One who is further
-/// behind goes on with the latest.
+/// How many requests a viewer may be behind, which is as many as the page keeps. To one who is further
+/// behind the oldest are no longer told.
 const BEHIND: usize = 10_000;
 
 /// How soon a browser tries again that has lost the connection.
@@ -52,7 +52,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new().route("/feed", get(move |state, query, headers| feed(run, state, query, headers)))
 }
 
-/// Where to go on: the id of the last message that was read.
+/// Where to go on: the id of the last message that was read, or the number of a request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -73,11 +73,16 @@ async fn feed(
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, AdminError> {
     let Query(wanted) = wanted.map_err(|_| {
         AdminError::bad_request(
-            "the query has `after`, the id of the last message that was read, and nothing else",
+            "the query has `after`, the id of the last message or the number of the last request that \
+             was read, and nothing else",
         )
     })?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
-    let place = last.or(wanted.after.as_deref()).and_then(|id| place_of(run, id));
+    let clearings = workspace.journal.counts().clearings;
+    let place = match wanted.after.as_deref().map(str::parse) {
+        Some(Ok(number)) if last.is_none() => Some(Place { clearings, number }),
+        _ => last.or(wanted.after.as_deref()).and_then(|id| place_of(run, id)),
+    };
     let now = Instant::now();
     let viewer = Viewer { workspace, run, place, told_at: now, due: now, ended: false };
     Ok(Sse::new(stream::unfold(viewer, Viewer::next)))
@@ -147,7 +152,9 @@ impl Viewer {
 
     fn update(&mut self, place: Place) -> Result<Event, axum::Error> {
         let workspace = &self.workspace;
-        let (counts, requests) = workspace.journal.glance(|counts| start(place, counts), BATCH);
+        let (counts, requests) = workspace
+            .journal
+            .glance(|counts| place.number.max(counts.requests.saturating_sub(BEHIND)), BATCH);
         if counts.clearings != place.clearings {
             return self.begin();
         }
@@ -172,18 +179,6 @@ impl Viewer {
         self.told_at = Instant::now();
         self.due = self.told_at + TICK;
         Event::default().event("update").id(id_of(self.run, place)).json_data(update)
-    }
-}
-
-/// The number after which a viewer at this place goes on.
-fn start(place: Place, counts: &Counts) -> usize {
-    let behind = counts.requests.saturating_sub(place.number);
-    if behind <= BEHIND {
-        place.number
-    } else if place.number == 0 {
-        counts.requests - BEHIND
-    } else {
-        counts.requests - BATCH
     }
 }
 

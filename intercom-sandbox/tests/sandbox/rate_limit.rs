@@ -79,6 +79,21 @@ async fn who_is_not_let_in_spends_nothing_and_sees_the_headers() {
 }
 
 #[tokio::test]
+async fn who_only_looks_opens_no_window() {
+    let clock = ManualClock::at_unix_seconds(NOON);
+    let sandbox =
+        Sandbox::builder().know_everybody(true).clock(clock.clone()).start().await.unwrap();
+    let state = format!("{}/_sandbox/state", sandbox.url());
+    assert_eq!(finish(client().get(&state)).await.status, 200);
+    let stranger = finish(client().get(format!("{}/me", sandbox.url()))).await;
+    assert_eq!((stranger.status, budget(&stranger)[2]), (401, Some(NOON + 10)));
+
+    clock.advance(Duration::from_secs(4));
+    let first = post_event(&sandbox, &event("a")).await;
+    assert_eq!(budget(&first)[2], Some(NOON + 14));
+}
+
+#[tokio::test]
 async fn by_default_it_is_ten_thousand_a_minute() {
     let sandbox = friendly().await;
     let answered = post_event(&sandbox, &event("project_created")).await;

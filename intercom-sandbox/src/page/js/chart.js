@@ -4,7 +4,7 @@
 // there before the page is taken from the records, each at its own time.
 
 import { svg } from "./dom.js";
-import { counted, LABELS, number, OUTCOMES, shortTime } from "./format.js";
+import { counted, LABELS, number, OUTCOMES, short, shortTime } from "./format.js";
 
 const SECONDS = 180;
 const LEFT = 34;
@@ -108,7 +108,7 @@ export class Chart {
     }
     const parts = [scale, scale / 2, 0].flatMap((value) => [
       svg("line", { class: "grid", x1: LEFT, x2: width, y1: Math.round(y(value)) + 0.5, y2: Math.round(y(value)) + 0.5 }),
-      value === scale / 2 ? null : svg("text", { class: "axis", x: LEFT - 7, y: y(value) + (value === 0 ? 2 : 6), "text-anchor": "end" }, number(value)),
+      value === scale / 2 ? null : svg("text", { class: "axis", x: LEFT - 7, y: y(value) + (value === 0 ? 2 : 6), "text-anchor": "end" }, short(value)),
     ]);
     for (const minutes of [3, 2, 1, 0]) {
       const x = LEFT + (width - LEFT) * (1 - minutes / 3);

@@ -19,6 +19,8 @@ export class Faults {
   /** What stood when it was last asked, so that nothing is drawn that did not change. */
   #known = "";
   #asking = false;
+  /** The sandbox's time. */
+  #now = 0;
 
   constructor() {
     for (const one of SWITCHES) this.#switches.set(one.id, this.#makeSwitch(one));
@@ -51,10 +53,15 @@ export class Faults {
   }
 
   /** How many stand is told with every update; which ones they are is asked while they are looked at. */
-  update({ faults }) {
+  update({ faults, now }) {
+    this.#now = now;
+    this.#count(faults);
+    if (this.#visible) this.#ask();
+  }
+
+  #count(faults) {
     this.#badge.textContent = number(faults);
     this.#badge.hidden = faults === 0;
-    if (this.#visible) this.#ask();
   }
 
   async #ask() {
@@ -80,7 +87,7 @@ export class Faults {
     }
     const { faults } = await get("/faults").catch(() => ({ faults: [] }));
     this.#draw(faults);
-    this.update({ faults: faults.length });
+    this.#count(faults.length);
   }
 
   #draw(faults) {
@@ -99,7 +106,7 @@ export class Faults {
   }
 
   #row({ id, fault, met, struck, left, ends_at: end }) {
-    const remaining = left !== null ? counted(left, "request") : end !== null ? `${Math.max(0, Math.ceil((Date.parse(end) - Date.now()) / 1000))} s` : "until lifted";
+    const remaining = left !== null ? counted(left, "request") : end !== null ? `${Math.max(0, Math.ceil((Date.parse(end) - this.#now) / 1000))} s` : "until lifted";
     return h(
       "tr",
       { "data-fault": id },

@@ -45,5 +45,10 @@ const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });
 
 export const number = (value) => NUMBER.format(value);
 
+const SHORT = new Intl.NumberFormat(undefined, { notation: "compact" });
+
+/** `2K` for 2,000. */
+export const short = (value) => SHORT.format(value);
+
 /** `1 event`, `2 events`. */
 export const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;

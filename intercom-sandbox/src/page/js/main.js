@@ -36,7 +36,8 @@ const tabs = new Tabs((view) => {
 
 const pause = byId("pause");
 let counts = { requests: 0 };
-let saidAt = 0;
+let saidAt = -SAID_EVERY;
+let saying = null;
 
 /** Shows what the filter lets through. */
 function refresh() {
@@ -66,10 +67,12 @@ function tellHeld() {
 }
 
 function sayCount() {
-  if (performance.now() - saidAt < SAID_EVERY) return;
-  saidAt = performance.now();
-  const refused = counts.refused > 0 ? `, ${number(counts.refused)} refused` : "";
-  byId("live").textContent = `${counted(counts.requests, "request")}${refused}`;
+  saying ??= setTimeout(() => {
+    saying = null;
+    saidAt = performance.now();
+    const refused = counts.refused > 0 ? `, ${number(counts.refused)} refused` : "";
+    byId("live").textContent = `${counted(counts.requests, "request")}${refused}`;
+  }, saidAt + SAID_EVERY - performance.now());
 }
 
 follow({

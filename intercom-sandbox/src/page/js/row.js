@@ -88,7 +88,7 @@ function contentOf({ event, fault, outcome, problems, query }) {
   }
   if (!event && query) content.push(h("span", { class: "muted" }, `?${query}`));
   for (const [key, value] of event?.metadata.slice(0, PAIRS) ?? []) {
-    content.push(h("span", { class: "pair" }, h("span", { class: "key" }, key), shown(key, value)));
+    content.push(" ", h("span", { class: "pair" }, h("span", { class: "key" }, key), " ", shown(key, value)));
   }
   return content;
 }

@@ -7,39 +7,31 @@ const KEPT = 10_000;
 const KEPT_CHARACTERS = 64_000_000;
 
 export class Store {
-  /** In order of arrival. */
+  /** In order of arrival. A new list each time: the old one is what is still shown. */
   records = [];
   /** What came while the list is paused. */
   #held = [];
-  #characters = 0;
   /** How many came while it is paused, those among them that there is no room for. */
   heldCount = 0;
-  /** How many are not here because the page did not keep up, or came too late. */
-  skipped = 0;
   paused = false;
 
   /** Begins anew. */
   begin() {
     this.records = [];
     this.#held = [];
-    this.#characters = 0;
     this.heldCount = 0;
-    this.skipped = 0;
   }
 
-  /** Takes in what is new, and how many characters it was told in. */
+  /** Takes in what is new, how many were skipped, and in how many characters it was told. */
   take(records, skipped, characters) {
-    this.skipped += skipped;
-    const each = records.length > 0 ? characters / records.length : 0;
     for (const record of records) {
-      prepare(record, each);
+      prepare(record, characters / records.length);
     }
     if (this.paused) {
       this.heldCount += records.length + skipped;
-      this.#held.push(...records);
-      if (this.#held.length > KEPT) this.#held.splice(0, this.#held.length - KEPT);
+      this.#held = latest(this.#held.concat(records));
     } else {
-      this.#append(records);
+      this.records = latest(this.records.concat(records));
     }
   }
 
@@ -48,25 +40,22 @@ export class Store {
   }
 
   resume() {
-    this.paused = false;
-    this.heldCount = 0;
-    this.#append(this.#held);
+    this.records = latest(this.records.concat(this.#held));
     this.#held = [];
+    this.heldCount = 0;
+    this.paused = false;
   }
+}
 
-  #append(records) {
-    this.records.push(...records);
-    this.#characters += records.reduce((sum, record) => sum + record.characters, 0);
-    let leaving = Math.max(0, this.records.length - KEPT);
-    let characters = this.#characters;
-    for (let index = 0; index < leaving; index += 1) characters -= this.records[index].characters;
-    while (characters > KEPT_CHARACTERS && leaving < this.records.length - 1) {
-      characters -= this.records[leaving].characters;
-      leaving += 1;
-    }
-    if (leaving > 0) this.records.splice(0, leaving);
-    this.#characters = characters;
+/** As many of the last ones as are kept. */
+function latest(records) {
+  let from = records.length;
+  let characters = 0;
+  while (from > 0 && records.length - from < KEPT && characters < KEPT_CHARACTERS) {
+    from -= 1;
+    characters += records[from].characters;
   }
+  return from === 0 ? records : records.slice(from);
 }
 
 /** What a record is asked for again and again, worked out once. */

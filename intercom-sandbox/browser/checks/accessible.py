@@ -1,0 +1,94 @@
+"""Contrast, names and roles, in light and in dark."""
+
+import time
+
+LEAST_CONTRAST = 4.5
+
+# The contrast of every text that is to be seen with what is behind it.
+CONTRASTS = """
+const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+const rgba = (color) => {
+  canvas.clearRect(0, 0, 1, 1);
+  canvas.fillStyle = color;
+  canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data];
+};
+const luminance = (color) => {
+  const [r, g, b] = color.map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  for (let at = element; at; at = at.parentElement) {
+    const color = rgba(getComputedStyle(at).backgroundColor);
+    if (color[3] === 255) return color;
+  }
+  return [255, 255, 255, 255];
+};
+const found = [];
+const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+while (walker.nextNode()) {
+  const element = walker.currentNode.parentElement;
+  if (walker.currentNode.data.trim() === "" || !element.checkVisibility() || element.closest(".unseen, option")) continue;
+  const style = getComputedStyle(element);
+  const color = element instanceof SVGElement ? style.fill : style.color;
+  const [one, other] = [luminance(rgba(color)), luminance(behind(element))].sort((a, b) => b - a);
+  found.push({ text: walker.currentNode.data.trim().slice(0, 40), contrast: (one + 0.05) / (other + 0.05) });
+}
+return found;
+"""
+
+
+def every_text_has_contrast_enough(browser, sandbox):
+    _send_one_of_everything(sandbox)
+    least, texts = 21, 0
+    for dark in (False, True):
+        browser.dark(dark)
+        browser.open_page(sandbox.url)
+        browser.wait_for_rows(5)
+        for number in (2, 3):
+            browser.run(f"document.querySelector('.row[data-number=\"{number}\"] .summary').click()")
+        browser.click(".chip[data-outcome=refused]")
+        browser.click(".chip[data-outcome=duplicate]")
+        browser.wait_for("document.querySelector('.detail')")
+        seen = browser.run(CONTRASTS)
+        browser.click(".chip[data-outcome=refused]")
+        browser.click(".chip[data-outcome=duplicate]")
+        seen += browser.run(CONTRASTS)
+        for tab, there in (("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+            browser.click(f"#tab-{tab}")
+            browser.wait_for("document.querySelector(args[0])", there)
+            seen += browser.run(CONTRASTS)
+        browser.press("?")
+        seen += browser.run(CONTRASTS)
+        weak = [text for text in seen if text["contrast"] < LEAST_CONTRAST]
+        assert weak == [], f"{'dark' if dark else 'light'}: {weak}"
+        least = min(least, *(text["contrast"] for text in seen))
+        texts += len(seen)
+    return f"{texts} texts, the least contrast is {least:.2f}"
+
+
+def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
+    _send_one_of_everything(sandbox)
+    browser.wait_for_rows(5)
+    browser.run("document.querySelectorAll('.row .summary').forEach((summary) => summary.click())")
+    nameless = browser.run(
+        """return [...document.querySelectorAll("button, input, select, [role=meter], [role=feed], [role=tabpanel], article, svg")]
+          .filter((element) => element.checkVisibility() && !(element.ariaLabel || element.innerText?.trim() || element.ariaLabelledByElements?.length || element.closest("label") || element.textContent.trim()))
+          .map((element) => element.outerHTML);"""
+    )
+    assert nameless == [], nameless
+    doubles = browser.run("const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.filter((id, place) => ids.indexOf(id) !== place)")
+    assert doubles == [], doubles
+    places = browser.run("return [...document.querySelectorAll('.row')].map((row) => [row.ariaPosInSet, row.ariaSetSize])")
+    assert places == [[str(place), "5"] for place in range(1, 6)], places
+
+
+def _send_one_of_everything(sandbox):
+    sandbox.send("accepted", created_at=1, metadata={"a": "text", "b_date": 1_800_000_000, "c": "https://example.com/"})
+    sandbox.send("accepted", created_at=1, metadata={f"k{number}": number for number in range(22)})
+    sandbox.send("refused", created_at=int(time.time()) * 1000)
+    sandbox.admin("POST", "/faults", {"fault": "503 for next 1"})
+    sandbox.send("faulted")
+    with sandbox.client() as client:
+        client.request("GET", "/me")
+    sandbox.admin("POST", "/faults", {"fault": "delay 1ms on contacts"})
