@@ -22,7 +22,7 @@ use crate::receipt::RateLimit;
 ///
 /// An unknown contact is none of the three: whether to give up, wait or create the contact is your choice.
 ///
-/// It never holds a token, a contact or a value.
+/// It never holds a token, a contact or a value, but for what Intercom itself repeats and is shorter than four characters.
 ///
 /// ```
 /// use intercom_core::{ErrorKind, SendError};
@@ -56,7 +56,7 @@ pub enum ErrorKind {
     InvalidEvent,
     /// The contact cannot be created from what is known of it. Found before anything was sent. Permanent.
     InvalidContact,
-    /// Intercom refused the event: 400, 406, 413, 415 or 422. Permanent.
+    /// Intercom refused the event: 400, 406, 413, 415 or 422, or another 4xx with Intercom's error list. Permanent.
     Rejected,
     /// Intercom takes no new event name, because the workspace has 120 already. Permanent.
     EventNameLimit,
@@ -359,30 +359,14 @@ impl fmt::Display for SendError {
     }
 }
 
+/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
 impl fmt::Debug for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner {
-            kind,
-            event,
-            status,
-            answers,
-            request_id,
-            retry_after,
-            rate_limit,
-            detail,
-            source,
-        } = &*self.0;
-        f.debug_struct("SendError")
-            .field("kind", kind)
-            .field("event", event)
-            .field("status", status)
-            .field("answers", answers)
-            .field("request_id", request_id)
-            .field("retry_after", retry_after)
-            .field("rate_limit", rate_limit)
-            .field("detail", detail)
-            .field("source", source)
-            .finish()
+        write!(f, "{self}")?;
+        match self.source() {
+            Some(source) => write!(f, ": {source:?}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -18,7 +18,7 @@ use crate::value::ValueError;
 /// assert_eq!((error.event(), error.key()), ("invoice_paid", Some("share")));
 /// assert_eq!(error.reason(), &Reason::Value(ValueError::NotFinite));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct InvalidEvent {
     event: EventName,
     key: Option<Box<str>>,
@@ -81,6 +81,13 @@ impl fmt::Display for InvalidEvent {
             write!(f, ", key `{}`", key.escape_debug())?;
         }
         write!(f, ": {}", self.reason)
+    }
+}
+
+/// The same sentence: it is what a `main` shows that ends with an error.
+impl fmt::Debug for InvalidEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

@@ -185,6 +185,9 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
         (402 | 403, _) => Forbidden,
         (429, _) => RateLimited,
         (408 | 425 | 500..=599, _) => Unavailable,
+        // A wrong address has such answers too, and is nothing that an event could be blamed for.
+        (404 | 405, _) => UnexpectedAnswer,
+        (400..=499, Asked::Event) if list.is_some() => Rejected,
         _ => UnexpectedAnswer,
     }
 }

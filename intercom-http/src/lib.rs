@@ -79,7 +79,7 @@
 //!
 //! | answer | [`ErrorKind`] | what to do |
 //! |---|---|---|
-//! | 400, 406, 413, 415, 422 | `Rejected` | the event is wrong: give up |
+//! | 400, 406, 413, 415, 422, and with an error list any 4xx that is not in this table | `Rejected` | the event is wrong: give up |
 //! | any 4xx: too many active event names | `EventNameLimit` | give up, and archive names |
 //! | 404 with the code `not_found` | `UnknownContact` | your choice |
 //! | 409, or 400 with the code `conflict` | `AmbiguousContact` | give up |
@@ -90,7 +90,7 @@
 //! | none in time | `Timeout` | send again |
 //! | no connection, or a broken one | `Connection` | send again |
 //! | one whose body says what it means, and broke off | `Connection` | send again |
-//! | a redirect, any other | `UnexpectedAnswer` | mend the base URL or the proxy |
+//! | a redirect, 404 and 405 otherwise, any other | `UnexpectedAnswer` | mend the base URL or the proxy |
 //!
 //! Sending again is safe as long as it is the same [`DataEvent`]: Intercom ignores an event whose
 //! contact, name and second it has seen.

@@ -124,7 +124,7 @@ pub enum ValueError {
     TooLarge,
     /// A text of more than 255 characters.
     #[error(
-        "the text has {chars} characters, and Intercom takes {MAX_TEXT_CHARS}; shorten it, or let `#[event(truncate)]` cut it"
+        "the text has {chars} characters, and Intercom takes {MAX_TEXT_CHARS}; shorten it, or let `#[event(truncate)]` cut it in a derived event"
     )]
     TooLong {
         /// How many characters the text has.

@@ -44,7 +44,7 @@ async fn every_status_has_its_kind() {
         (AmbiguousContact, &[409]),
         (RateLimited, &[429]),
         (Unavailable, &[408, 425, 500, 501, 502, 503, 504, 520, 599]),
-        (UnexpectedAnswer, &[300, 301, 304, 308, 404, 405, 410, 418, 451, 600, 999]),
+        (UnexpectedAnswer, &[300, 301, 304, 308, 404, 405, 600, 999]),
     ];
     let bodies = ["", "{\"type\":\"error.list\",\"errors\":[{\"code\":\"whatever\"}]}"];
     let cases: Vec<_> = rows
@@ -71,6 +71,9 @@ async fn codes_and_messages_tell_apart_what_a_status_does_not() {
         (404, "not_found", "User Not Found", UnknownContact),
         (404, "contact_not_found", "", UnknownContact),
         (404, "route_not_found", "", UnexpectedAnswer),
+        (405, "method_not_allowed", "", UnexpectedAnswer),
+        (410, "gone", "", Rejected),
+        (418, "whatever_comes_next", "", Rejected),
         (400, "conflict", "Multiple existing users match this email address", AmbiguousContact),
         (409, "conflict", "", AmbiguousContact),
         (422, "conflict", "", Rejected),
@@ -84,6 +87,16 @@ async fn codes_and_messages_tell_apart_what_a_status_does_not() {
     ] {
         let error = refused(error_list(status, code, message)).await;
         assert_eq!(error.kind(), kind, "{status} {code} {message}");
+    }
+}
+
+#[tokio::test]
+async fn a_status_that_nobody_knows_is_about_the_event_if_intercom_lists_what_is_wrong() {
+    for status in [410, 418, 451] {
+        let listed = refused(error_list(status, "whatever", "as told")).await;
+        assert_eq!(listed.kind(), ErrorKind::Rejected, "{listed}");
+        let other = refused(answer(status, &["content-type: text/html"], "<h1>Gone</h1>")).await;
+        assert_eq!(other.kind(), ErrorKind::UnexpectedAnswer, "{other}");
     }
 }
 

@@ -51,7 +51,8 @@ async fn each_scripted_answer_becomes_what_it_means() {
         (503, "service_unavailable", Unavailable),
         (504, "gateway_timeout", Unavailable),
         (301, "moved", UnexpectedAnswer),
-        (418, "teapot", UnexpectedAnswer),
+        (405, "method_not_allowed", UnexpectedAnswer),
+        (418, "teapot", Rejected),
     ];
     for (status, code, kind) in rows {
         sandbox.answer_next(Answer::error(status, code, "as told"));
