@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use crate::api::Incoming;
 use crate::apps::{Apps, Credentials};
 use crate::clock::{Clock, SystemClock};
 use crate::closing::Closing;
@@ -45,7 +46,8 @@ pub struct SandboxBuilder {
     keep_events: usize,
     keep_bytes: usize,
     seed: Option<u64>,
-    limits: Limits,
+    pub(crate) limits: Limits,
+    pub(crate) incoming_bytes: usize,
     pub(crate) settings: Settings,
     pub(crate) rules: OpenRules,
 }
@@ -70,6 +72,7 @@ impl SandboxBuilder {
             keep_bytes: 128 << 20,
             seed: None,
             limits: Limits { connections: 4096, idle: Duration::from_secs(60) },
+            incoming_bytes: 256 << 20,
             settings: Settings {
                 region: "US".to_owned(),
                 body_limit: 1 << 20,
@@ -159,34 +162,6 @@ impl SandboxBuilder {
         self
     }
 
-    /// The size of the largest body that is accepted, in bytes. Intercom answers `413` beyond a size
-    /// that it does not tell. Default: 1 MiB.
-    pub fn body_limit(mut self, bytes: usize) -> Self {
-        self.settings.body_limit = bytes;
-        self
-    }
-
-    /// How long a body may take to come in. It is answered with `408` then. Default: 30 seconds.
-    pub fn body_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.body_timeout = timeout;
-        self
-    }
-
-    /// How long a connection may do nothing, or take to bring the head of its next request, or leave
-    /// an answer unread. It is closed then, at the latest after twice the time; with `408` where a
-    /// head has begun. Default: 60 seconds.
-    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
-        self.limits.idle = timeout;
-        self
-    }
-
-    /// How many connections are open at a time. Those beyond are answered with `503` and closed.
-    /// Default: 4,096.
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.limits.connections = connections;
-        self
-    }
-
     /// What decides which requests a fault of so many percent strikes, so that a run can be repeated.
     /// Default: another one every time, which [`Sandbox::seed`] tells.
     pub fn seed(mut self, seed: u64) -> Self {
@@ -265,6 +240,7 @@ impl SandboxBuilder {
                 Room { requests: self.keep_requests, bytes: self.keep_bytes },
                 Room { requests: self.keep_events, bytes: self.keep_bytes },
             ),
+            incoming: Incoming::new(self.incoming_bytes),
             closing: Closing::default(),
         });
         let site = Arc::new(Site::new(Arc::clone(&workspace)));

@@ -25,6 +25,8 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until it is told to move.
 ///
+/// It turns the sandbox's time, and nobody else's: a client that waits for a window to end waits in its own.
+///
 /// Clones share one time: give one to the sandbox and keep the other.
 ///
 /// ```
@@ -48,10 +50,12 @@ impl ManualClock {
         clock
     }
 
-    /// Moves the time on, for every clone of this clock.
+    /// Moves the time on, for every clone of this clock; no further than to the year 2554.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
-        self.nanoseconds.fetch_add(by, Ordering::SeqCst);
+        let moved = |now: u64| Some(now.saturating_add(by));
+        // The closure always gives a time, so this cannot fail.
+        let _ = self.nanoseconds.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 }
 

@@ -20,7 +20,7 @@ impl Follower {
 
     /// Waits for requests that it has not given yet, and gives those that are
     /// [remembered](crate::SandboxBuilder::keep_requests), in order of arrival. Dropping the future
-    /// loses none.
+    /// loses none. Where the sandbox has ended, and all that came in was given, it waits for ever.
     pub async fn next(&mut self) -> Vec<ReceivedRequest> {
         self.workspace.journal.follow(&mut self.place).await
     }

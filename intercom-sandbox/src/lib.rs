@@ -196,7 +196,7 @@
 //! | request below `/_sandbox` | body and answer |
 //! |---|---|
 //! | `GET /state` | version, URL, seed, counts by outcome, what is left of the rate limits, faults |
-//! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized |
+//! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized; no more than `limit` and some 8 MB at a time |
 //! | `GET /feed?after=0` | the same as server-sent events: `update` with `records`, counts and budget; `begin` after a clearing, `end` |
 //! | `GET /catalogue` | the names that were accepted, with their keys and kinds, and warnings where they differ |
 //! | `POST /clear` | `{}`: forgets what [`Sandbox::clear`] does |
@@ -227,6 +227,7 @@
 //! | 413 | `payload_too_large` | a body beyond the [limit](SandboxBuilder::body_limit) |
 //! | 414, 431 | `uri_too_long`, `headers_too_large` | a head of more than 32 KiB or 100 headers |
 //! | 503 | `too_many_connections` | a connection beyond the [limit](SandboxBuilder::max_connections) |
+//! | 503 | `too_many_bodies` | a large body, where others that are on their way in have taken the [room](SandboxBuilder::max_incoming_bytes) |
 //!
 //! What is no request at all is not recorded.
 //!
@@ -251,6 +252,7 @@ mod answer;
 mod api;
 mod apps;
 mod builder;
+mod claims;
 mod clock;
 mod closing;
 mod contacts;

@@ -6,10 +6,17 @@ mod program;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use tokio::runtime::Runtime;
 
-#[tokio::main]
-async fn main() -> ExitCode {
-    match program::run(program::Arguments::parse()).await {
+fn main() -> ExitCode {
+    let arguments = program::Arguments::parse();
+    let ended = Runtime::new().map_err(Into::into).and_then(|runtime| {
+        let ended = runtime.block_on(program::run(arguments));
+        // What is printed and not read must not hold up the end.
+        runtime.shutdown_background();
+        ended
+    });
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("intercom-sandbox: {error}");

@@ -41,6 +41,12 @@ impl Problem {
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
+
+    /// About how many bytes it takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        let texts = [Some(self.message()), self.field(), self.hint()];
+        size_of::<Self>() + texts.into_iter().flatten().map(str::len).sum::<usize>()
+    }
 }
 
 /// A status with the errors that led to it.

@@ -204,7 +204,8 @@ impl ReceivedRequest {
 
     /// About how many bytes it takes in memory, but for what is read from its body again.
     pub(crate) fn size(&self) -> usize {
-        size_of::<Inner>() + self.inner.raw.size() + self.inner.answer.len()
+        let problems: usize = self.inner.problems.iter().map(Problem::size).sum();
+        size_of::<Inner>() + self.inner.raw.size() + self.inner.answer.len() + problems
     }
 
     pub(crate) fn event_data(&self) -> &EventData {

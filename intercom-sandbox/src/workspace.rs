@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::api::Incoming;
 use crate::apps::Apps;
 use crate::clock::{Clock, unix_seconds};
 use crate::closing::Closing;
@@ -30,6 +31,7 @@ pub(crate) struct Workspace {
     pub(crate) request_ids: RequestIds,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
+    pub(crate) incoming: Incoming,
     pub(crate) closing: Closing,
 }
 
@@ -78,6 +80,6 @@ impl Workspace {
 
     /// Sets the limits of the apps to what the faults want of them at this moment.
     pub(crate) fn apply_lowered_limits(&self) {
-        self.apps.set_ceiling(self.faults.rate_limit(self.clock.now()));
+        self.faults.tell_rate_limit(self.clock.now(), |limit| self.apps.set_ceiling(limit));
     }
 }

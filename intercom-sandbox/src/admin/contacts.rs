@@ -25,7 +25,7 @@ async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `contacts`")]
 struct Wanted {
     contacts: Vec<SeedContact>,
 }

@@ -35,7 +35,7 @@ async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
 
 /// A fault in its text form. Headers and body go with a status.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with `fault`")]
 struct Wanted {
     fault: String,
     #[serde(default)]

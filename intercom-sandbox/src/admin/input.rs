@@ -24,7 +24,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Workspace>> for Input<T> {
         workspace: &Arc<Workspace>,
     ) -> Result<Self, AdminError> {
         let timeout = workspace.settings.body_timeout;
-        match read_body(request.into_body(), LIMIT, timeout).await {
+        match read_body(request.into_body(), LIMIT, timeout, &workspace.incoming).await {
             ReadBody::Whole(body) => parse(&body).map(Self).map_err(AdminError::bad_request),
             ReadBody::TooLarge { .. } => Err(AdminError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -33,6 +33,10 @@ impl<T: DeserializeOwned> FromRequest<Arc<Workspace>> for Input<T> {
             ReadBody::TooSlow => {
                 Err(AdminError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
             }
+            ReadBody::NoRoom => Err(AdminError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many large bodies are on their way in: send this one again",
+            )),
             ReadBody::Broken => Err(AdminError::bad_request("the body ended too early")),
         }
     }

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::event::ReceivedEvent;
 use crate::json::Json;
@@ -40,6 +41,24 @@ impl Serialize for ReceivedRequest {
         };
         record.serialize(serializer)
     }
+}
+
+/// As many of these, from the first, as come to so many bytes; one at least, where there is one.
+pub(super) fn written(requests: &[ReceivedRequest], bytes: usize) -> Vec<Box<RawValue>> {
+    let mut size = 0;
+    let mut records = Vec::with_capacity(requests.len());
+    for request in requests {
+        // A record is text and numbers, which cannot fail to become JSON.
+        let Ok(record) = to_raw_value(request) else {
+            break;
+        };
+        size += record.get().len();
+        if size > bytes && !records.is_empty() {
+            break;
+        }
+        records.push(record);
+    }
+    records
 }
 
 #[derive(Serialize)]

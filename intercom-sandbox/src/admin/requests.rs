@@ -7,11 +7,13 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::get;
-use serde::Deserialize;
-use serde_json::json;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use super::error::AdminError;
+use super::record::written;
 use crate::reply::Reply;
+use crate::request::ReceivedRequest;
 use crate::workspace::Workspace;
 
 /// How many requests are answered where nothing else is asked for.
@@ -20,6 +22,9 @@ const DEFAULT_LIMIT: usize = 1000;
 pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new().route("/requests", get(requests))
 }
+
+/// The size from which on an answer takes no further request, in bytes.
+const MOST_BYTES: usize = 8 << 20;
 
 /// Those of a higher number than `after`, and no more than `limit` of them.
 #[derive(Deserialize)]
@@ -35,6 +40,13 @@ fn default_limit() -> usize {
     DEFAULT_LIMIT
 }
 
+#[derive(Serialize)]
+struct Answer {
+    requests: Vec<Box<RawValue>>,
+    /// The number to ask from next.
+    last: usize,
+}
+
 async fn requests(
     State(workspace): State<Arc<Workspace>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
@@ -44,8 +56,9 @@ async fn requests(
             "the query has `after` and `limit`, whole numbers, and nothing else",
         )
     })?;
-    let mut requests = workspace.journal.requests_after(wanted.after);
-    requests.truncate(wanted.limit);
-    let last = requests.last().map_or(wanted.after, |request| request.number());
-    Ok(Reply::json(&json!({"requests": requests, "last": last})).into_response())
+    let (_, requests) = workspace.journal.glance(|_| wanted.after, wanted.limit);
+    let records = written(&requests, MOST_BYTES);
+    let told = records.len().checked_sub(1).and_then(|last| requests.get(last));
+    let last = told.map_or(wanted.after, ReceivedRequest::number);
+    Ok(Reply::json(&Answer { requests: records, last }).into_response())
 }

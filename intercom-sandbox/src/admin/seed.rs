@@ -32,6 +32,12 @@ enum Role {
 impl<'de> Deserialize<'de> for SeedContact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = Wire::deserialize(deserializer)?;
+        for (name, value) in [("user_id", &wire.user_id), ("email", &wire.email), ("id", &wire.id)]
+        {
+            if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
+                return Err(D::Error::custom(format!("the `{name}` of a contact is blank")));
+            }
+        }
         let mut contact = match (&wire.user_id, &wire.email, &wire.id) {
             (Some(user_id), ..) => Self::user_id(user_id),
             (None, Some(email), _) => Self::email(email),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
+use super::incoming::Incoming;
 use crate::refusal::Refusal;
 
 /// How much of a body is read beyond the limit, so that its client gets an answer: a connection that
@@ -25,6 +26,8 @@ pub(crate) enum ReadBody {
     },
     /// It did not come in time.
     TooSlow,
+    /// Too many others are on their way in.
+    NoRoom,
     /// The client broke off.
     Broken,
 }
@@ -33,8 +36,8 @@ impl ReadBody {
     /// All of it.
     ///
     /// # Errors
-    /// `413` where it is beyond the limit, `408` where it did not come in time, `400` where the
-    /// client broke off.
+    /// `413` where it is beyond the limit, `408` where it did not come in time, `503` where there was
+    /// no room for it, `400` where the client broke off.
     pub(crate) fn whole(&self) -> Result<&Bytes, Refusal> {
         match self {
             Self::Whole(body) => Ok(body),
@@ -52,6 +55,14 @@ impl ReadBody {
             .with_hint(
                 "Send as many bytes of the body as Content-Length says, and without a pause.",
             )),
+            Self::NoRoom => Err(Refusal::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_bodies",
+                "Too many large bodies are on their way in",
+            )
+            .with_hint(
+                "Send less at a time, or start the sandbox with a higher max_incoming_bytes.",
+            )),
             Self::Broken => Err(Refusal::new(
                 StatusCode::BAD_REQUEST,
                 "bad_request",
@@ -67,22 +78,27 @@ impl ReadBody {
     pub(super) fn kept(&self) -> &[u8] {
         match self {
             Self::Whole(body) => body,
-            Self::TooLarge { .. } | Self::TooSlow | Self::Broken => &[],
+            Self::TooLarge { .. } | Self::TooSlow | Self::NoRoom | Self::Broken => &[],
         }
     }
 
     /// Whether some of it is still to come, so that the connection cannot serve another request.
     pub(super) fn is_unread(&self) -> bool {
-        matches!(self, Self::TooLarge { unread: true } | Self::TooSlow)
+        matches!(self, Self::TooLarge { unread: true } | Self::TooSlow | Self::NoRoom)
     }
 }
 
 /// Reads a body to its end, and keeps no more of it than the limit.
-pub(crate) async fn read<B>(body: B, limit: usize, timeout: Duration) -> ReadBody
+pub(crate) async fn read<B>(
+    body: B,
+    limit: usize,
+    timeout: Duration,
+    incoming: &Incoming,
+) -> ReadBody
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut reading = pin!(read_all(body, limit));
+    let mut reading = pin!(read_all(body, limit, incoming));
     // Most bodies are there already, and for those no timer is set.
     match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
         Poll::Ready(body) => body,
@@ -90,13 +106,14 @@ where
     }
 }
 
-async fn read_all<B>(mut body: B, limit: usize) -> ReadBody
+async fn read_all<B>(mut body: B, limit: usize, incoming: &Incoming) -> ReadBody
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     let mut size = 0;
+    let mut share = incoming.share();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return ReadBody::Broken;
@@ -108,10 +125,17 @@ where
         if size > limit.saturating_add(DRAIN) {
             return ReadBody::TooLarge { unread: true };
         }
+        if size == data.len() && size <= limit && body.is_end_stream() {
+            // Most bodies come in one piece, which is neither copied nor counted.
+            return ReadBody::Whole(data);
+        }
         if size > limit {
+            first = Bytes::new();
             rest = Vec::new();
+            share.give_back();
+        } else if !share.grow(data.len()) {
+            return ReadBody::NoRoom;
         } else if first.is_empty() {
-            // Most bodies come in one piece, which is not copied.
             first = data;
         } else {
             rest.extend_from_slice(&data);

@@ -6,6 +6,7 @@
 mod body;
 mod contacts;
 mod events;
+mod incoming;
 mod me;
 mod route;
 mod serve;
@@ -25,6 +26,7 @@ use crate::workspace::Workspace;
 use route::route;
 
 pub(crate) use body::{ReadBody, read as read_body};
+pub(crate) use incoming::Incoming;
 
 /// Answers a request, and records it before the answer goes out: who has the answer finds the
 /// request in the records.
@@ -35,7 +37,8 @@ where
     let received_at = workspace.clock.now();
     let (parts, body) = request.into_parts();
     let settings = &workspace.settings;
-    let body = body::read(body, settings.body_limit, settings.body_timeout).await;
+    let body =
+        body::read(body, settings.body_limit, settings.body_timeout, &workspace.incoming).await;
     let now = workspace.clock.now();
 
     let mut strike = Strike::default();
@@ -61,7 +64,7 @@ where
             (lost.map_or(ending, |answer| answer.ending(&workspace.request_ids.draw())), answered)
         }
     };
-    let mut half = None;
+    let mut part = None;
     if let Ending::Reply(reply) = &mut ending {
         if settings.dates_by_clock
             && let Some(date) = clock::http_date(now)
@@ -72,9 +75,9 @@ where
             reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         strike.distort(reply, now);
-        half = strike.truncated.then(|| cut_short::half_of(reply));
+        part = strike.part_of(reply);
         answered.status = Some(reply.status.as_u16());
-        answered.body = half.clone().unwrap_or_else(|| reply.body.clone());
+        answered.body = part.as_ref().unwrap_or(&reply.body).clone();
     }
     answered.fault = strike.names();
     workspace.journal.record(Draft::new(
@@ -88,9 +91,9 @@ where
     if !strike.late.is_zero() {
         tokio::time::sleep(strike.late).await;
     }
-    match (ending, half) {
+    match (ending, part) {
         (Ending::Reply(reply), None) => Outgoing::response(reply),
-        (Ending::Reply(reply), Some(half)) => cut_short::response(reply, half),
+        (Ending::Reply(reply), Some(part)) => cut_short::response(reply, part, parts.version),
         (Ending::Cut(cut), _) => cut.into_response(),
         (Ending::Silence, _) => {
             // A sandbox that ends does not wait for it.

@@ -162,7 +162,7 @@ impl Faults {
     pub(crate) fn pending_answers(&self, now: SystemTime) -> usize {
         let standing = lock(&self.standing);
         let waiting = standing.answers.iter().filter(|fault| !fault.has_ended(now));
-        let left: u64 = waiting.filter_map(ActiveFault::left).sum();
+        let left = waiting.filter_map(ActiveFault::left).fold(0, u64::saturating_add);
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
@@ -175,14 +175,12 @@ impl Faults {
         })
     }
 
-    /// The lowest of the limits that stand in the place of the app's own.
-    pub(crate) fn rate_limit(&self, now: SystemTime) -> Option<u32> {
-        if !self.any() {
-            return None;
-        }
+    /// Tells the lowest of the limits that stand in the place of the app's own, before any fault comes
+    /// or goes: who asked earlier would else have the last word with a limit that was lifted meanwhile.
+    pub(crate) fn tell_rate_limit(&self, now: SystemTime, tell: impl FnOnce(Option<u32>)) {
         let standing = lock(&self.standing);
         let limits = standing.others.iter().filter(|fault| !fault.has_ended(now));
-        limits.filter_map(|fault| fault.fault.effect.rate_limit()).min()
+        tell(limits.filter_map(|fault| fault.fault.effect.rate_limit()).min());
     }
 
     /// What the request meets at this stage is added to what it has met before.

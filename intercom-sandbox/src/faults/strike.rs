@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderName, HeaderValue, header};
+use bytes::Bytes;
 
+use super::cut_short::{half_of, misjudged};
 use super::fault::{Effect, Fault, Missing};
 use crate::answer::Answer;
 use crate::clock::http_date;
@@ -23,7 +25,7 @@ pub(crate) struct Strike {
     /// After it was accepted.
     pub(crate) late: Duration,
     /// Whether half of the body is all that comes.
-    pub(crate) truncated: bool,
+    truncated: bool,
     without: Vec<Missing>,
     skew: i64,
     names: String,
@@ -54,6 +56,14 @@ impl Strike {
     /// All of them in words, where there are any.
     pub(crate) fn names(&self) -> Option<Arc<str>> {
         (!self.names.is_empty()).then(|| self.names.as_str().into())
+    }
+
+    /// What comes of the body, where it is not simply all of it.
+    pub(crate) fn part_of(&self, reply: &Reply) -> Option<Bytes> {
+        if self.names.is_empty() {
+            return None;
+        }
+        if self.truncated { Some(half_of(reply)) } else { misjudged(reply) }
     }
 
     /// Changes the headers of an answer.

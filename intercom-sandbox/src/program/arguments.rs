@@ -30,7 +30,13 @@ pub(crate) struct Arguments {
     keep_requests: Option<usize>,
 
     /// Access token to accept; repeated for each further app, which has a rate limit of its own
-    #[arg(long = "token", value_name = "TOKEN", help_heading = APPS, default_value = "sandbox-token")]
+    #[arg(
+        long = "token",
+        value_name = "TOKEN",
+        value_parser = parse_token,
+        default_value = "sandbox-token",
+        help_heading = APPS
+    )]
     tokens: Vec<String>,
 
     /// App id to accept over HTTP Basic, as the user name
@@ -190,6 +196,13 @@ pub(super) fn given<T>(
         Some(value) => settle(builder, value),
         None => builder,
     }
+}
+
+fn parse_token(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err("nobody can send a token that is empty or has spaces in it".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn parse_contact(text: &str) -> Result<SeedContact, String> {

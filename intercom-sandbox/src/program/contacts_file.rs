@@ -29,10 +29,12 @@ struct Listed {
 pub(crate) fn read(path: &Path) -> Result<Vec<SeedContact>, ContactsError> {
     let text = fs::read_to_string(path)
         .map_err(|source| ContactsError::Read { path: path.to_owned(), source })?;
+    // Some editors begin a file with a byte order mark, which JSON does not know.
+    let text = text.trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('{') {
-        parse::<Listed>(path, &text).map(|listed| listed.contacts)
+        parse::<Listed>(path, text).map(|listed| listed.contacts)
     } else {
-        parse(path, &text)
+        parse(path, text)
     }
 }
 

@@ -1,8 +1,10 @@
 //! What is printed of the requests: a line each for people, or a JSON object each for programs.
 
+use std::fmt::Write as _;
 use std::io;
 
 use intercom_sandbox::{Outcome, ReceivedEvent, ReceivedRequest};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How requests are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,33 +14,55 @@ pub(crate) enum Output {
     Nothing,
 }
 
+/// Prints on a thread of its own: who does not read what is printed keeps nobody else waiting.
 pub(crate) struct Log {
     output: Output,
+    /// What is being printed. It goes on where nobody waits for it any more.
+    printing: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Log {
     pub(crate) fn new(output: Output) -> Self {
-        Self { output }
+        Self { output, printing: None }
     }
 
     /// Prints what is about no request: on standard error where a program reads the requests.
-    pub(crate) fn remark(&mut self, text: &str) -> io::Result<()> {
+    pub(crate) async fn remark(&mut self, text: String) -> io::Result<()> {
         match self.output {
-            Output::Lines | Output::Nothing => print(io::stdout(), text),
-            Output::Json => print(io::stderr(), text.trim_start()),
+            Output::Lines | Output::Nothing => self.print(move || print(io::stdout(), &text)).await,
+            Output::Json => self.print(move || print(io::stderr(), text.trim_start())).await,
         }
     }
 
     /// Prints requests in their order.
-    pub(crate) fn requests(&mut self, requests: &[ReceivedRequest]) -> io::Result<()> {
-        for request in requests {
-            match self.output {
-                Output::Lines => print(io::stdout(), &lines(request))?,
-                Output::Json => print(io::stdout(), &serde_json::to_string(request)?)?,
-                Output::Nothing => {}
-            }
-        }
-        Ok(())
+    pub(crate) async fn requests(&mut self, requests: Vec<ReceivedRequest>) -> io::Result<()> {
+        let write: fn(&ReceivedRequest) -> io::Result<String> = match self.output {
+            Output::Lines => |request| Ok(lines(request)),
+            Output::Json => |request| Ok(serde_json::to_string(request)?),
+            Output::Nothing => return Ok(()),
+        };
+        self.print(move || {
+            requests.iter().try_for_each(|request| print(io::stdout(), &write(request)?))
+        })
+        .await
+    }
+
+    /// Prints after what is being printed. The job is begun at the first poll, so that nothing is lost
+    /// where the wait for it is given up.
+    async fn print(
+        &mut self,
+        job: impl FnOnce() -> io::Result<()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.finish().await?;
+        self.printing = Some(spawn_blocking(job));
+        self.finish().await
+    }
+
+    async fn finish(&mut self) -> io::Result<()> {
+        let Some(printing) = &mut self.printing else { return Ok(()) };
+        let printed = printing.await;
+        self.printing = None;
+        printed?
     }
 }
 
@@ -57,10 +81,27 @@ fn lines(request: &ReceivedRequest) -> String {
     if let Some(fault) = request.fault() {
         lines += &format!(" (fault: {fault})");
     }
+    lines = plain(&lines);
     for hint in request.problems().iter().filter_map(|problem| problem.hint()) {
-        lines += &format!("\n  {hint}");
+        lines += "\n  ";
+        lines += &plain(hint);
     }
     lines
+}
+
+/// On one line, and without what a terminal would take for an order: much of it was written by
+/// whoever sent the request.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            // Writing to a string does not fail.
+            let _ = write!(plain, "{}", character.escape_default());
+        } else {
+            plain.push(character);
+        }
+    }
+    plain
 }
 
 fn described(event: &ReceivedEvent) -> String {

@@ -14,6 +14,7 @@ use std::io;
 use std::time::Duration;
 
 use intercom_sandbox::{Follower, Sandbox, StartError};
+use tokio::time::timeout;
 
 pub(crate) use arguments::Arguments;
 use log::Log;
@@ -35,32 +36,36 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 
     let mut log = Log::new(output);
     let mut follower = sandbox.follow();
-    let mut talk = async || -> io::Result<()> {
-        log.remark(&greeting::greeting(&sandbox))?;
-        loop {
-            tokio::select! {
-                biased;
-                () = signals.next() => break,
-                requests = follower.next() => log.requests(&requests)?,
-            }
-        }
-        Ok(())
+    let talked = tokio::select! {
+        // Whoever is told what came in begins to print it, also where a signal came with it.
+        biased;
+        talked = talk(&sandbox, &mut follower, &mut log) => talked,
+        () = signals.next() => Ok(()),
     };
-    let talked = talk().await;
 
-    tokio::select! {
-        () = sandbox.graceful_shutdown(PATIENCE) => {}
-        // Who asks twice does not want to wait.
-        () = signals.next() => {}
-    }
-    let talked = match talked {
-        Ok(()) => farewell(&sandbox, &mut follower, &mut log).await,
-        failed => failed,
+    let end = async {
+        sandbox.graceful_shutdown(PATIENCE).await;
+        talked?;
+        // Who has stopped reading is not waited for.
+        timeout(PATIENCE, farewell(&sandbox, &mut follower, &mut log)).await.unwrap_or(Ok(()))
     };
-    match talked {
+    let ended = tokio::select! {
+        ended = end => ended,
+        // Who asks twice does not want to wait.
+        () = signals.next() => Ok(()),
+    };
+    match ended {
         // Who reads what is printed has seen enough, as `head` has.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        talked => Ok(talked?),
+        ended => Ok(ended?),
+    }
+}
+
+/// Prints where it is, and what comes in for as long as it does.
+async fn talk(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> io::Result<()> {
+    log.remark(greeting::greeting(sandbox)).await?;
+    loop {
+        log.requests(follower.next().await).await?;
     }
 }
 
@@ -68,12 +73,12 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 async fn farewell(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> io::Result<()> {
     tokio::select! {
         biased;
-        requests = follower.next() => log.requests(&requests)?,
+        requests = follower.next() => log.requests(requests).await?,
         () = ready(()) => {}
     }
     let (events, duplicates) = (sandbox.event_count(), sandbox.duplicate_count());
     let requests = sandbox.request_count();
-    log.remark(&format!("\nevents: {events}, duplicates: {duplicates}, requests: {requests}"))
+    log.remark(format!("\nevents: {events}, duplicates: {duplicates}, requests: {requests}")).await
 }
 
 /// Says which flag to use where a port is taken.

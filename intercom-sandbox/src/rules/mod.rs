@@ -126,7 +126,7 @@ struct Members {
 impl Members {
     /// Reads a body that must be one JSON object.
     fn parse(body: &[u8]) -> Result<Self, Refusal> {
-        match serde_json::from_slice(body) {
+        match serde_json::from_str(Self::text(body)?) {
             Ok(Json::Object(members)) => Ok(Self { members }),
             Ok(other) => Err(Self::bad_request(format!(
                 "The body must be a JSON object and is {}",
@@ -136,7 +136,12 @@ impl Members {
         }
     }
 
-    fn not_json(error: &serde_json::Error) -> Refusal {
+    /// JSON is text. The parser alone would not look at what is passed over.
+    fn text(body: &[u8]) -> Result<&str, Refusal> {
+        std::str::from_utf8(body).map_err(|error| Self::not_json(&error))
+    }
+
+    fn not_json(error: &dyn Display) -> Refusal {
         Self::bad_request(format!("The body is not JSON: {error}"))
     }
 

@@ -24,7 +24,7 @@ enum Slot {
 impl<const N: usize> Wanted<N> {
     /// Reads a body that must be one JSON object.
     pub(super) fn parse(body: &[u8], keys: &'static [&'static str; N]) -> Result<Self, Refusal> {
-        let mut json = serde_json::Deserializer::from_slice(body);
+        let mut json = serde_json::Deserializer::from_str(Members::text(body)?);
         let slots =
             Object(keys).deserialize(&mut json).and_then(|slots| json.end().map(|()| slots));
         match slots {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::Request;
+use axum::http::{Method, Request};
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
@@ -25,7 +25,7 @@ impl Site {
 
     /// Answers a request. Most are for Intercom's API, which needs no router.
     pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
-        if !is_own(request.uri().path()) {
+        if !is_own(&request) {
             return api::answer(&self.workspace, request).await;
         }
         match TowerToHyperService::new(self.own.clone()).call(request).await {
@@ -35,9 +35,11 @@ impl Site {
     }
 }
 
-fn is_own(path: &str) -> bool {
+fn is_own(request: &Request<Incoming>) -> bool {
+    let path = request.uri().path();
     match path.strip_prefix("/_sandbox") {
         Some(rest) => rest.is_empty() || rest.starts_with('/'),
-        None => path == "/",
+        // Whoever sends something there has lost the path of the API.
+        None => path == "/" && matches!(*request.method(), Method::GET | Method::HEAD),
     }
 }

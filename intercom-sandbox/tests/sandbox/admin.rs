@@ -94,6 +94,7 @@ async fn what_is_no_fault_is_told_with_what_would_be() {
         (json!({"fault": "503 sometimes"}), "`sometimes` is not understood: expected `for 20%`"),
         (json!({"fault": "rate limit 5 for 20%"}), "a rate limit is for everything"),
         (json!({}), "missing field `fault`"),
+        (json!([]), "expected an object with `fault`"),
         (json!({"fault": 503}), "fault: invalid type: integer `503`, expected a string"),
         (json!({"fault": "503", "for": "20%"}), "unknown field `for`"),
         (
@@ -250,4 +251,21 @@ async fn clearing_forgets_what_was_received() {
     sandbox.fail_next(1, 503);
     assert_eq!(post(&sandbox, "/clear", &json!({})).await, (200, json!({})));
     assert_eq!((sandbox.request_count(), sandbox.pending_answers()), (0, 0));
+}
+
+#[tokio::test]
+async fn requests_come_in_parts_where_they_are_large() {
+    let sandbox = friendly().await;
+    for second in 0..12 {
+        let mut body = event("large");
+        body["created_at"] = second.into();
+        body["unknown"] = "x".repeat(1_000_000).into();
+        assert_eq!(post_event(&sandbox, &body).await.status, 202);
+    }
+    let first = get(&sandbox, "/requests").await;
+    assert_eq!(first["requests"].as_array().map(Vec::len), Some(8));
+    assert_eq!(first["last"], 8);
+    let rest = get(&sandbox, "/requests?after=8").await;
+    assert_eq!(rest["requests"].as_array().map(Vec::len), Some(4));
+    assert_eq!(rest["last"], 12);
 }

@@ -1,9 +1,10 @@
 //! What an event must say.
 
 use intercom_sandbox::Sandbox;
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{event, friendly, post_event, post_text};
+use crate::support::{event, finish, friendly, post_event, post_text, request};
 
 #[tokio::test]
 async fn a_body_must_be_one_json_object() {
@@ -224,4 +225,18 @@ fn with(key: &str, value: Option<Value>) -> Value {
         None => members.remove(key),
     };
     body
+}
+
+#[tokio::test]
+async fn what_is_no_text_is_no_json() {
+    let sandbox = friendly().await;
+    let body = event("a").to_string().replace('}', ", \"unknown\": \"?\"}");
+    let body: Vec<u8> = body.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();
+    let answered = finish(request(&sandbox, Method::POST, "/events").body(body)).await;
+    assert_eq!(answered.status, 400);
+    assert!(
+        answered.message().starts_with("The body is not JSON: invalid utf-8"),
+        "{}",
+        answered.text
+    );
 }

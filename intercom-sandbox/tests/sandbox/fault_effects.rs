@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use intercom_sandbox::{Answer, Fault, ManualClock, Outcome, Sandbox};
-use reqwest::Method;
+use reqwest::{Client, Method};
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::faults::{last, statuses};
@@ -117,6 +118,35 @@ async fn half_of_a_truncated_body_does_come() {
     let half = sandbox.requests()[0].answer().to_vec();
     assert!(!half.is_empty());
     assert!(answer.ends_with(std::str::from_utf8(&half).unwrap()), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_http_2_half_of_a_truncated_body_does_come_too() {
+    let sandbox = friendly().await;
+    sandbox.inject(Fault::truncated_body());
+    let client = Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    for second in 0..50 {
+        // An answer without a body, and one with.
+        let body = json!({"event_name": "a", "created_at": second / 2, "user_id": "42"});
+        let known = if second % 2 == 0 { sandbox.token() } else { "another" };
+        let answer = client
+            .post(format!("{}/events", sandbox.url()))
+            .bearer_auth(known)
+            .header("Content-Type", "application/json")
+            .body(body.to_string());
+        let mut answer = answer.send().await.expect("the head comes");
+        let (status, whole) = (answer.status(), answer.content_length());
+        assert_eq!(status, if second % 2 == 0 { 202 } else { 401 });
+        let mut came = 0;
+        let broken = loop {
+            match answer.chunk().await {
+                Ok(Some(chunk)) => came += chunk.len(),
+                end => break end.is_err(),
+            }
+        };
+        assert!(broken);
+        assert_eq!(came as u64, whole.unwrap() / 2);
+    }
 }
 
 #[tokio::test]

@@ -237,3 +237,15 @@ async fn every_answer_has_a_request_id_of_its_own() {
     ids.dedup();
     assert_eq!(ids.len(), answers.len());
 }
+
+#[tokio::test]
+async fn the_root_is_the_page_for_who_reads_alone() {
+    let sandbox = friendly().await;
+    let answered = finish(request(&sandbox, Method::POST, "/").body(event("a").to_string())).await;
+    assert_eq!(
+        (answered.status, &*answered.errors()),
+        (404, &["api_path_not_found".to_owned()][..])
+    );
+    let hint = sandbox.requests()[0].problems()[0].hint().map(str::to_owned);
+    assert!(hint.is_some_and(|hint| hint.contains("POST /events")));
+}

@@ -3,6 +3,7 @@
 mod admin;
 mod admin_guard;
 mod apps;
+mod bad_bodies;
 mod bad_clients;
 mod catalogue;
 mod contact_bounds;
@@ -29,6 +30,8 @@ mod page;
 mod program;
 #[cfg(feature = "program")]
 mod program_arguments;
+#[cfg(feature = "program")]
+mod program_output;
 mod rate_limit;
 mod records;
 mod running;

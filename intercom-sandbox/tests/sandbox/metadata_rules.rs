@@ -3,7 +3,7 @@
 use intercom_sandbox::Sandbox;
 use serde_json::{Value, json};
 
-use crate::support::{Answered, friendly, post_text};
+use crate::support::{Answered, event, friendly, post_event, post_text};
 
 /// Posts an event with this text as its metadata.
 async fn post_metadata(sandbox: &Sandbox, metadata: &str) -> Answered {
@@ -177,4 +177,19 @@ async fn the_number_of_keys_can_be_chosen() {
 async fn a_dropped_key_has_to_keep_the_rules() {
     let sandbox = Sandbox::builder().know_everybody(true).metadata_keys(1).start().await.unwrap();
     assert_eq!(post_metadata(&sandbox, r#"{"b":1,"a":null}"#).await.status, 422);
+}
+
+#[tokio::test]
+async fn a_number_is_kept_to_its_last_digit() {
+    let sandbox = friendly().await;
+    // Of most of these a parser that is only nearly exact makes another number.
+    let numbers = [122.46689058449243, 907.3038322028689, 481.83792520110524, 5e-324, f64::MAX];
+    for (number, second) in numbers.into_iter().zip(1..) {
+        let mut body = event("measured");
+        body["created_at"] = second.into();
+        body["metadata"] = json!({"number": number});
+        assert_eq!(post_event(&sandbox, &body).await.status, 202);
+    }
+    let kept: Vec<_> = sandbox.events().iter().map(|e| e.metadata()[0].1.as_f64()).collect();
+    assert_eq!(kept, numbers.map(Some));
 }

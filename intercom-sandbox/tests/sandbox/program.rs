@@ -1,7 +1,7 @@
 //! The program, started as a user does.
 
 use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -76,10 +76,15 @@ impl Running {
         client().get(format!("{}/_sandbox{path}", self.url))
     }
 
-    fn signal(&self, name: &str) {
+    pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args([name, &id]).status().expect("there is kill");
         assert!(sent.success());
+    }
+
+    /// How it ended, once it has.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        self.child.wait().expect("it ends")
     }
 }
 

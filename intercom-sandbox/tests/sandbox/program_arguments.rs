@@ -79,8 +79,8 @@ async fn contacts_come_from_a_file() {
     let listed = finish(running.admin("/contacts")).await;
     assert_eq!(listed.json()["contacts"].as_array().map(Vec::len), Some(2));
 
-    // What one lists another one reads.
-    let file = File::new("listed.json", &listed.text);
+    // What one lists another one reads, also where an editor put a byte order mark before it.
+    let file = File::new("listed.json", &format!("\u{feff}{}", listed.text));
     let other = start(&["--token", "t", "--contacts", file.path()]);
     assert_eq!(finish(other.admin("/contacts")).await.json(), listed.json());
 }
@@ -95,6 +95,7 @@ fn a_file_with_a_mistake_is_told_with_its_place() {
         ),
         ("{\"contacts\": [{\"user_id\": 1}]}", "contacts[0].user_id: invalid type: integer `1`"),
         ("[{\"user_id\": \"1\"}] []", "trailing characters at line 1 column 20"),
+        ("[{\"user_id\": \" \"}]", "[0]: the `user_id` of a contact is blank"),
         ("[", "EOF while parsing a list at line 1 column 1"),
     ] {
         let file = File::new("mistaken.json", text);
@@ -132,6 +133,8 @@ fn an_argument_that_makes_no_sense_is_told() {
         (["--identifier-order", "id,id,email"], "expected id, user_id and email in some order"),
         (["--contacts-settle-after", "soon"], "expected a number of seconds"),
         (["--quiet", "--json"], "cannot be used with"),
+        (["--token", ""], "nobody can send a token that is empty or has spaces in it"),
+        (["--token", " t"], "nobody can send a token that is empty or has spaces in it"),
     ] {
         let complaint = complaint(&arguments, 2);
         assert!(complaint.contains(message), "{complaint}");

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use intercom_sandbox::{Answer, Fault, ReceivedRequest, Sandbox, StartError};
+use intercom_sandbox::{
+    Answer, Clock as _, Fault, ManualClock, ReceivedRequest, Sandbox, StartError,
+};
 use reqwest::Method;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
@@ -136,4 +138,12 @@ async fn http_2_is_spoken_to_who_speaks_it() {
     sandbox.answer_next(Answer::hang_up());
     send().await.expect_err("there is no answer");
     assert_eq!(send().await.unwrap().status(), 202);
+}
+
+#[test]
+fn a_manual_clock_stands_still_at_its_end() {
+    let clock = ManualClock::at_unix_seconds(u64::MAX);
+    let end = clock.now();
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(clock.now(), end);
 }

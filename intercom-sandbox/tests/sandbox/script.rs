@@ -3,7 +3,9 @@
 use intercom_sandbox::{Answer, Sandbox};
 use reqwest::Method;
 
-use crate::support::{event, finish, friendly, post_contact, post_event, post_text, request};
+use crate::support::{
+    event, finish, friendly, post_contact, post_event, post_text, raw, raw_event, request,
+};
 
 #[tokio::test]
 async fn scripted_answers_come_first_in_their_order() {
@@ -129,4 +131,40 @@ fn an_impossible_status_is_told_at_once() {
 #[should_panic(expected = "is not a header")]
 fn an_impossible_header_is_told_at_once() {
     let _ = Answer::status(200).header("two words", "a");
+}
+
+#[tokio::test]
+async fn a_length_that_is_not_the_bodys_goes_out_as_it_was_written() {
+    let sandbox = friendly().await;
+    let answer = |length| Answer::status(503).header("Content-Length", length).body("sorry");
+    sandbox.answer_next(answer("9"));
+    sandbox.answer_next(answer("3"));
+    sandbox.answer_next(answer("many"));
+    let request = raw_event(&sandbox).replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+
+    let longer = raw(&sandbox, &request).await;
+    assert!(
+        longer.contains("content-length: 9\r\n") && longer.ends_with("\r\n\r\nsorry"),
+        "{longer}"
+    );
+    let shorter = raw(&sandbox, &request).await;
+    assert!(
+        shorter.contains("content-length: 3\r\n") && shorter.ends_with("\r\n\r\nsor"),
+        "{shorter}"
+    );
+    let absurd = raw(&sandbox, &request).await;
+    assert!(absurd.contains("content-length: many\r\n") && absurd.ends_with("sorry"), "{absurd}");
+    let recorded: Vec<_> = sandbox.requests().iter().map(|r| r.answer().to_vec()).collect();
+    assert_eq!(recorded, [b"sorry"; 3]);
+    assert_eq!(post_event(&sandbox, &event("a")).await.status, 202);
+}
+
+#[tokio::test]
+async fn answers_without_number_can_wait() {
+    let sandbox = friendly().await;
+    sandbox.fail_next(usize::MAX, 503);
+    sandbox.fail_next(usize::MAX, 429);
+    assert_eq!(sandbox.pending_answers(), usize::MAX);
+    sandbox.clear();
+    assert_eq!(sandbox.pending_answers(), 0);
 }

@@ -1,0 +1,72 @@
+//! Bodies that come in pieces, too many of them at once.
+
+use intercom_sandbox::{Outcome, Sandbox};
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+
+use crate::admin::admin;
+use crate::support::{connect, event, finish, post_event, raw_event};
+use reqwest::Method;
+
+const ROOM: usize = 100_000;
+
+async fn start() -> Sandbox {
+    let builder = Sandbox::builder().know_everybody(true).max_incoming_bytes(ROOM);
+    builder.start().await.expect("a free port")
+}
+
+/// Sends the beginning of a body of so many bytes, which are most of the room.
+async fn begin(sandbox: &Sandbox) -> TcpStream {
+    let mut stream = connect(sandbox).await;
+    let request = raw_event(sandbox);
+    let (head, _) = request.split_once("Content-Length").expect("it tells its length");
+    let begun = format!("{head}Content-Length: 200000\r\n\r\n{}", " ".repeat(90_000));
+    stream.write_all(begun.as_bytes()).await.expect("the sandbox reads");
+    stream
+}
+
+/// An event that comes in more than one piece, as it is longer than what is read at a time.
+fn long() -> serde_json::Value {
+    let mut body = event("long");
+    body["unknown"] = "x".repeat(80_000).into();
+    body
+}
+
+#[tokio::test]
+async fn a_body_that_there_is_no_room_for_is_503_and_the_room_comes_back() {
+    let sandbox = start().await;
+    assert_eq!(post_event(&sandbox, &long()).await.status, 202);
+
+    let slow = begin(&sandbox).await;
+    let refused = loop {
+        // Until all of the slow one has been read there is room.
+        let answered = post_event(&sandbox, &long()).await;
+        if answered.status != 202 {
+            break answered;
+        }
+    };
+    assert_eq!((refused.status, &*refused.errors()), (503, &["too_many_bodies".to_owned()][..]));
+    let last = sandbox.requests().pop().unwrap();
+    assert_eq!(last.outcome(), Outcome::Refused);
+    assert!(last.problems()[0].hint().is_some_and(|hint| hint.contains("max_incoming_bytes")));
+
+    // What comes in one piece takes no room, and the admin API has the same room.
+    assert_eq!(post_event(&sandbox, &event("short")).await.status, 202);
+    let contacts = json!({"contacts": [{"user_id": "x".repeat(80_000)}]});
+    let seed = || admin(&sandbox, Method::POST, "/contacts").body(contacts.to_string());
+    assert_eq!(finish(seed()).await.status, 503);
+
+    drop(slow);
+    while post_event(&sandbox, &long()).await.status != 202 {}
+    assert_eq!(finish(seed()).await.status, 201);
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_takes_no_more_room_than_the_limit() {
+    let builder = Sandbox::builder().know_everybody(true).body_limit(1000).max_incoming_bytes(ROOM);
+    let sandbox = builder.start().await.unwrap();
+    let mut body = event("large");
+    body["unknown"] = "x".repeat(3 * ROOM).into();
+    assert_eq!(post_event(&sandbox, &body).await.status, 413);
+}

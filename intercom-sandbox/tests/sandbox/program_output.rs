@@ -1,0 +1,47 @@
+//! What the program prints, whatever is sent to it and whoever reads it.
+
+use serde_json::json;
+
+use crate::program::start;
+use crate::support::{event, finish};
+
+#[tokio::test]
+async fn a_sender_cannot_write_to_the_terminal() {
+    let mut running =
+        start(&["--token", "t", "--know-everybody", "--fault", "html 502 for next 1"]);
+    // The page has line breaks of its own.
+    assert_eq!(finish(running.send("42")).await.status, 502);
+    let mut body = event("up\u{1b}[2J\nevent forged");
+    body["user_id"] = "4\u{7}2\u{9b}1m".into();
+    body["metadata"] = json!({"a\r": "\u{7f}\u{85}"});
+    assert_eq!(finish(running.send("42").body(body.to_string())).await.status, 202);
+    body["owner"] = "x".into();
+    body["created_at"] = "\u{1b}".into();
+    assert_eq!(finish(running.send("42").body(body.to_string())).await.status, 400);
+
+    let mut lines = running.lines.by_ref().skip_while(|line| line != "Ctrl-C ends it").skip(1);
+    let mut next = || lines.next().expect("there is a line");
+    let page = next();
+    assert!(page.starts_with("POST /events 502 <html>") && page.ends_with("(fault: html 502)"));
+    assert_eq!(
+        next(),
+        r#"event up\u{1b}[2J\nevent forged user_id=4\u{7}2\u{9b}1m a\r="\u{7f}\u{85}""#
+    );
+    assert!(next().starts_with("POST /events 400 {"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn who_stops_reading_does_not_keep_it_from_ending() {
+    let running = start(&["--json", "--token", "t", "--know-everybody", "--no-rate-limit"]);
+    // More than a pipe has room for, and nobody reads it.
+    let long = "x".repeat(10_000);
+    for number in 0..100 {
+        let mut body = event("project_created");
+        body["user_id"] = number.to_string().into();
+        body["unknown"] = long.as_str().into();
+        assert_eq!(finish(running.send("42").body(body.to_string())).await.status, 202);
+    }
+    running.signal("-TERM");
+    assert!(running.ended().success());
+}
