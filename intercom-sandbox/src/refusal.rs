@@ -92,7 +92,8 @@ impl Refusal {
     /// The contact is not known.
     pub(crate) fn user_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "User Not Found").with_hint(
-            "No contact has this identifier: create it with POST /contacts, start the sandbox with              it as a contact, or have it know everybody.",
+            "No contact has this identifier: create it with POST /contacts, start the sandbox with it as a \
+             contact, or with `--know-everybody`.",
         )
     }
 
@@ -101,7 +102,8 @@ impl Refusal {
     pub(crate) fn path_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "api_path_not_found", "The requested path does not exist")
             .with_hint(
-                "Check the base URL and the path: the API begins at the root, without a version in                  the path and without a slash at the end, as in POST /events.",
+                "Check the base URL and the path: the API begins at the root, without a version in \
+                 the path and without a slash at the end, as in POST /events.",
             )
     }
 

@@ -1,5 +1,6 @@
 //! `/_sandbox/contacts`: who is known.
 
+use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
@@ -7,7 +8,8 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-use serde::Deserialize;
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Value, json};
 
 use super::error::AdminError;
@@ -24,10 +26,41 @@ async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
     written(&workspace.contacts.all()).into_response()
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, expecting = "an object with `contacts`")]
+/// An array of contacts, or an object that has one, as they are listed.
 struct Wanted {
     contacts: Vec<SeedContact>,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    contacts: Vec<SeedContact>,
+}
+
+impl<'de> Deserialize<'de> for Wanted {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Wanted;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("an array of contacts, or an object with `contacts`")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<Wanted, A::Error> {
+                let contacts = Vec::deserialize(SeqAccessDeserializer::new(access))?;
+                Ok(Wanted { contacts })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Wanted, A::Error> {
+                let Listed { contacts } = Listed::deserialize(MapAccessDeserializer::new(access))?;
+                Ok(Wanted { contacts })
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 async fn seed(

@@ -26,7 +26,7 @@ impl AdminError {
     pub(super) async fn path_not_found(uri: Uri) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            format!("there is no `/_sandbox{}`: the documentation lists what there is", uri.path()),
+            format!("there is no `/_sandbox{}`: `GET /_sandbox/` lists what there is", uri.path()),
         )
     }
 

@@ -18,13 +18,13 @@ use axum::routing::get;
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::error::AdminError;
+use super::record::written;
 use super::state::{budget, counted};
 use crate::journal::Place;
-use crate::request::ReceivedRequest;
 use crate::workspace::Workspace;
 
 /// The shortest time between two messages: more would only be drawn over each other.
@@ -158,7 +158,7 @@ impl Viewer {
         if counts.clearings != place.clearings {
             return self.begin();
         }
-        let records = written(&requests);
+        let records = written(&requests, BATCH_BYTES);
         let number = match records.len().checked_sub(1).and_then(|last| requests.get(last)) {
             Some(last) => last.number(),
             // Nothing new, or nothing that is kept.
@@ -180,24 +180,6 @@ impl Viewer {
         self.due = self.told_at + TICK;
         Event::default().event("update").id(id_of(self.run, place)).json_data(update)
     }
-}
-
-/// As many as go into one message.
-fn written(requests: &[ReceivedRequest]) -> Vec<Box<RawValue>> {
-    let mut size = 0;
-    let mut records = Vec::with_capacity(requests.len());
-    for request in requests {
-        // A record is text and numbers, which cannot fail to become JSON.
-        let Ok(record) = to_raw_value(request) else {
-            break;
-        };
-        size += record.get().len();
-        if size > BATCH_BYTES && !records.is_empty() {
-            break;
-        }
-        records.push(record);
-    }
-    records
 }
 
 fn id_of(run: u64, place: Place) -> String {

@@ -10,6 +10,7 @@ mod faults;
 mod feed;
 mod guard;
 mod input;
+mod overview;
 mod record;
 mod requests;
 mod seed;
@@ -36,6 +37,7 @@ pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
         .method_not_allowed_fallback(AdminError::method_not_allowed)
         .fallback(AdminError::path_not_found);
     page::routes()
+        .merge(overview::routes())
         .nest("/_sandbox", admin)
         .layer(middleware::from_fn(guard::guard))
         .with_state(workspace)

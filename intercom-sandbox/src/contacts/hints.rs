@@ -71,6 +71,6 @@ fn of_contact(contact: &Contact, now: SystemTime) -> String {
 fn create(member: &str) -> String {
     format!(
         "create the contact with POST /contacts and this {member}, start the sandbox with it, or \
-         have it know everybody."
+         with `--know-everybody`."
     )
 }

@@ -88,7 +88,8 @@ impl Directory {
     }
 
     /// Takes in a contact that somebody wants to be there, whatever the limit. It takes the place of
-    /// one that has its contact id.
+    /// one that has its contact id, and of the user that has its user id, which Intercom lets only one
+    /// have.
     pub(crate) fn add(&self, seed: SeedContact, now: SystemTime) -> Contact {
         self.insert(&mut write(&self.book), seed, now)
     }
@@ -106,8 +107,18 @@ impl Directory {
 
     fn insert(&self, book: &mut Book, seed: SeedContact, now: SystemTime) -> Contact {
         let (id, details, archived) = seed.into_parts();
-        let key = book.draw_key();
-        let id = id.unwrap_or_else(|| book.draw_id(key));
+        let same_user = match &details.user_id {
+            Some(user_id) if details.role == Role::User => {
+                book.users(Identifier::UserId, user_id).next()
+            }
+            _ => None,
+        };
+        let (key, same_id) = match same_user {
+            Some(user) => (user.key(), Some(user.contact_id().into())),
+            None => (book.draw_key(), None),
+        };
+        book.take(key);
+        let id = id.or(same_id).unwrap_or_else(|| book.draw_id(key));
         let workspace_id = Arc::clone(&self.workspace_id);
         let mut contact = Contact::new(key, id, workspace_id, details, unix_seconds(now));
         contact.data_mut().archived = archived;

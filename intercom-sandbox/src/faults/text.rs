@@ -116,6 +116,9 @@ fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
             ["next", word, rest @ ..] => {
                 twice(before.next.is_some())?;
                 let requests = word.parse().map_err(|_| format!("`{word}` is no number"))?;
+                if requests == 0 {
+                    return Err("a fault for the next 0 requests strikes none".to_owned());
+                }
                 fault = fault.next(requests);
                 rest
             }

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
 
     /// Accept events for any contact
     #[arg(long, help_heading = CONTACTS)]
-    know_everybody: bool,
+    pub(super) know_everybody: bool,
 
     /// Contact to know from the start, user_id=…, email=… or id=…; can be repeated
     #[arg(
@@ -141,9 +141,19 @@ const EXAMPLES: &str = "Examples:
   intercom-sandbox --know-everybody
       takes every event that nothing is wrong with
   intercom-sandbox --contacts people.json --fault '503 for 20%' --seed 7
-      knows the people in the file, and fails every fifth request, the same ones each time
+      knows the people in the file, and fails about every fifth request, the same ones each time
   intercom-sandbox --port 0 --json | jq 'select(.outcome == \"refused\") | .problems'
-      prints what is wrong with the events that are refused";
+      prints what is wrong with the events that are refused
+
+While it runs, in any language (GET /_sandbox/ lists the rest):
+  curl http://127.0.0.1:4680/_sandbox/requests
+      what came in, what was answered, and how to mend what was refused
+  curl http://127.0.0.1:4680/_sandbox/faults \\
+       -H 'Content-Type: application/json' -d '{\"fault\": \"429 for next 3\"}'
+      lets the next three events meet a rate limit
+  curl -X DELETE http://127.0.0.1:4680/_sandbox/faults \\
+       -H 'Content-Type: application/json'
+      lifts all faults";
 
 impl Arguments {
     pub(super) fn output(&self) -> Output {

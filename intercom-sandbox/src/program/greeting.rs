@@ -2,8 +2,19 @@
 
 use intercom_sandbox::Sandbox;
 
-pub(crate) fn greeting(sandbox: &Sandbox) -> String {
+/// With a request to try, of somebody who is known.
+pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
     let (url, token) = (sandbox.url(), sandbox.token());
+    let contacts = sandbox.contacts();
+    let known = contacts.iter().find(|contact| !contact.is_archived());
+    let whose = match known {
+        Some(contact) => match (contact.user_id(), contact.email()) {
+            (Some(user_id), _) if !contact.is_lead() => ("user_id", user_id),
+            (None, Some(email)) if !contact.is_lead() => ("email", email),
+            _ => ("id", contact.contact_id()),
+        },
+        None => ("user_id", "42"),
+    };
     let mut lines =
         vec![format!("open {url}/"), format!("Intercom's API is {url}, the access token {token}")];
     let faults = sandbox.faults();
@@ -13,13 +24,26 @@ pub(crate) fn greeting(sandbox: &Sandbox) -> String {
     if !faults.is_empty() {
         lines.push(format!("to meet the same faults again: --seed {}", sandbox.seed()));
     }
+    if known.is_none() && !knows_everybody {
+        lines.push(
+            "it knows nobody, and answers events with 404: --know-everybody, --contact and \
+             --contacts change that, and POST /contacts"
+                .to_owned(),
+        );
+    }
     lines.push("try it:".to_owned());
     lines.push(format!(
         "  curl -i {url}/events -H 'Authorization: Bearer {token}' \
          -H 'Accept: application/json' -H 'Content-Type: application/json' \
          -d '{{\"event_name\":\"project_created\",\"created_at\":'$(date +%s)',\
-         \"user_id\":\"42\",\"metadata\":{{\"project_name\":\"Apollo\"}}}}'"
+         {},\"metadata\":{{\"project_name\":\"Apollo\"}}}}'",
+        member(whose)
     ));
     lines.push("Ctrl-C ends it".to_owned());
     lines.join("\n")
+}
+
+/// A member of a JSON object that stands between single quotes in a shell.
+fn member((name, value): (&str, &str)) -> String {
+    format!("{name:?}:{}", serde_json::Value::from(value)).replace('\'', r"'\''")
 }

@@ -29,6 +29,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let faults = arguments.faults.clone();
     let output = arguments.output();
+    let knows_everybody = arguments.know_everybody;
     let mut sandbox = arguments.into_builder()?.start().await.map_err(with_flag)?;
     for fault in faults {
         sandbox.inject(fault);
@@ -39,7 +40,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let talked = tokio::select! {
         // Whoever is told what came in begins to print it, also where a signal came with it.
         biased;
-        talked = talk(&sandbox, &mut follower, &mut log) => talked,
+        talked = talk(&sandbox, knows_everybody, &mut follower, &mut log) => talked,
         () = signals.next() => Ok(()),
     };
 
@@ -62,8 +63,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// Prints where it is, and what comes in for as long as it does.
-async fn talk(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> io::Result<()> {
-    log.remark(greeting::greeting(sandbox)).await?;
+async fn talk(
+    sandbox: &Sandbox,
+    knows_everybody: bool,
+    follower: &mut Follower,
+    log: &mut Log,
+) -> io::Result<()> {
+    log.remark(greeting::greeting(sandbox, knows_everybody)).await?;
     loop {
         log.requests(follower.next().await).await?;
     }

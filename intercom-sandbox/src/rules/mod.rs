@@ -143,6 +143,7 @@ impl Members {
 
     fn not_json(error: &dyn Display) -> Refusal {
         Self::bad_request(format!("The body is not JSON: {error}"))
+            .with_hint("Mend the JSON there: what stands before that place is right.")
     }
 
     fn bad_request(message: String) -> Refusal {

@@ -269,3 +269,41 @@ async fn requests_come_in_parts_where_they_are_large() {
     assert_eq!(rest["requests"].as_array().map(Vec::len), Some(4));
     assert_eq!(rest["last"], 12);
 }
+
+#[tokio::test]
+async fn it_lists_what_it_has() {
+    let sandbox = friendly().await;
+    let listed = get(&sandbox, "").await;
+    assert_eq!(listed, get(&sandbox, "/").await);
+    let requests = listed["requests"].as_array().expect("a list");
+    let mut reads = 0;
+    for request in requests.iter().filter_map(|request| request["request"].as_str()) {
+        // What is listed is there.
+        if let Some(path) = request.strip_prefix("GET /_sandbox")
+            && !path.starts_with("/feed")
+        {
+            get(&sandbox, path).await;
+            reads += 1;
+        }
+    }
+    assert_eq!(reads, 5, "{listed}");
+    let unknown = refused(admin(&sandbox, Method::GET, "/nowhere"), 404).await;
+    assert!(unknown.contains("`GET /_sandbox/` lists"), "{unknown}");
+}
+
+#[tokio::test]
+async fn a_user_that_is_seeded_again_stays_one_user() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let ada = json!([{"user_id": "42", "email": "ada@example.com"}]);
+    let (status, first) = post(&sandbox, "/contacts", &ada).await;
+    assert_eq!(status, 201);
+    assert_eq!(post_event(&sandbox, &event("a")).await.status, 202);
+    let (status, second) = post(&sandbox, "/contacts", &json!([{"user_id": "42"}])).await;
+    assert_eq!((status, &second["contacts"][0]["id"]), (201, &first["contacts"][0]["id"]));
+    assert_eq!(second["contacts"][0]["email"], Value::Null);
+    assert_eq!(sandbox.contacts().len(), 1);
+
+    // Also to the memory of duplicates.
+    assert_eq!(post_event(&sandbox, &event("a")).await.status, 202);
+    assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (1, 1));
+}

@@ -87,6 +87,7 @@ fn a_mistake_is_told_with_what_would_be_right() {
         ("503 for 120%", "a percentage is between `0%` and `100%`"),
         ("503 for x%", "a percentage is between `0%` and `100%`"),
         ("503 for next few", "`few` is no number"),
+        ("503 for next 0", "strikes none"),
         ("503 sometimes", "`sometimes` is not understood: expected `for 20%`"),
         ("503 on mars", "expected `for 20%`"),
         ("503 on event", "expected `for 20%`"),

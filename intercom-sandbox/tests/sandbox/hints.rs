@@ -18,6 +18,7 @@ fn hints(sandbox: &Sandbox) -> Vec<String> {
             let hint = problem.hint().unwrap_or_else(|| panic!("no hint: {problem:?}"));
             assert!(hint.starts_with(char::is_uppercase), "{hint}");
             assert!(hint.ends_with(['.', '`']), "{hint}");
+            assert!(!hint.contains("  "), "{hint}");
             hint.to_owned()
         })
         .collect()
@@ -61,7 +62,7 @@ async fn every_refused_request_is_told_how_to_mend_it() {
             "Intercom-Version: 2.16",
         ),
         (request(&sandbox, Method::POST, "/events").body(vec![b' '; 100_001]), 413, ""),
-        (request(&sandbox, Method::POST, "/events").body("{"), 400, "one JSON object"),
+        (request(&sandbox, Method::POST, "/events").body("{"), 400, "Mend the JSON"),
         (request(&sandbox, Method::POST, "/events/summaries").body("[]"), 400, "one JSON object"),
         (request(&sandbox, Method::POST, "/contacts").body("{}"), 400, ""),
         (request(&sandbox, Method::POST, "/contacts").body(r#"{"role":"x"}"#), 400, ""),

@@ -237,3 +237,20 @@ fn who_reads_no_further_ends_it_too() {
     assert_eq!(status, 202);
     assert!(running.child.wait().expect("it ends").success());
 }
+
+#[test]
+fn what_it_says_to_try_is_of_somebody_it_knows() {
+    let tried = |arguments: &[&str]| {
+        let mut running = start(arguments);
+        let lines: Vec<_> =
+            running.lines.by_ref().take_while(|line| line != "Ctrl-C ends it").collect();
+        let warned = lines.iter().any(|line| line.starts_with("it knows nobody"));
+        (warned, lines.last().expect("the request to try").clone())
+    };
+    let (warned, request) = tried(&[]);
+    assert!(warned && request.contains(r#""user_id":"42""#), "{request}");
+    let (warned, request) = tried(&["--know-everybody"]);
+    assert!(!warned && request.contains(r#""user_id":"42""#), "{request}");
+    let (warned, request) = tried(&["--contact", "email=o'hara@example.com"]);
+    assert!(!warned && request.contains(r#""email":"o'\''hara@example.com""#), "{request}");
+}
