@@ -14,7 +14,7 @@
 //!
 //! The files are beside what Cargo builds: what is to be measured is a disk, and a temporary folder may be none.
 //!
-//! Command: `cargo bench -p benches --bench durable`
+//! Command: `cargo bench -p benches --bench durable`, or one part of it, `-- deliver`
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
@@ -58,9 +58,15 @@ fn main() -> ExitCode {
     let mut report = Report::from_args();
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime can be made");
-    accept(&mut report, &runtime);
-    work(&mut report, &runtime);
-    deliver(&mut report, &runtime);
+    type Part = fn(&mut Report, &Runtime);
+    let parts: [(&str, Part); 3] = [("accept", accept), ("work", work), ("deliver", deliver)];
+    let asked: Vec<String> = std::env::args().collect();
+    let one = parts.iter().any(|(name, _)| asked.iter().any(|asked| asked == name));
+    for (name, part) in parts {
+        if !one || asked.iter().any(|asked| asked == name) {
+            part(&mut report, &runtime);
+        }
+    }
     report.finish()
 }
 
@@ -281,6 +287,7 @@ fn deliver(report: &mut Report, runtime: &Runtime) {
         runtime.block_on(async { delivery.start() }).expect(RIGHT)
     };
     let durable = SqliteOutbox::open(folder.path().join("events.db")).expect(RIGHT);
+    let handle = durable.clone();
     let [memory, durable] = [start(Box::new(MemoryOutbox::new())), start(Box::new(durable))];
     let round = |delivery: &Delivery| {
         let before = delivery.ledger().delivered;
@@ -304,13 +311,17 @@ fn deliver(report: &mut Report, runtime: &Runtime) {
          {:.0} raw syncs a second",
         100.0 / raw.median(wall)
     );
-    let row = |name: &str, rounds: &Rounds| {
-        let each = rounds.median(cpu) / EVENTS as f64;
-        [name.to_owned(), format!("{:.0}", EVENTS as f64 / rounds.median(wall)), microseconds(each)]
+    let a_commit = (EVENTS * (ROUNDS + 1)) as f64 / handle.commits() as f64;
+    let row = |name: &str, rounds: &Rounds, a_commit: String| {
+        let each = microseconds(rounds.median(cpu) / EVENTS as f64);
+        [name.to_owned(), format!("{:.0}", EVENTS as f64 / rounds.median(wall)), each, a_commit]
     };
     table(
-        ["", "events a second", "CPU an event"],
-        &[row("in memory", &memory), row("durable", &durable)],
+        ["", "events a second", "CPU an event", "a commit"],
+        &[
+            row("in memory", &memory, String::new()),
+            row("durable", &durable, format!("{a_commit:.1}")),
+        ],
     );
     let ratio = memory.ratio(&durable, wall);
     report.ratio("events a second, of those in memory", ratio, Bound::AtLeast(0.7));

@@ -107,7 +107,8 @@
 //! | `outbox_events` | a pending event | `id`, `created_at` (Unix seconds), `accepted_at` and `due_at` (Unix milliseconds; none, if it was never put back), `attempts`, `last_failure`, `last_status`, `last_request_id`, `fingerprint`, `body` (what is sent, byte for byte) |
 //! | `outbox_dead_letters` | a dead letter | the same, with `reason` and `died_at` instead of `due_at` |
 //! | `outbox_seconds` | a second that is taken for a contact and a name | `second`, `fingerprint` (64 bits of SipHash-1-3 of both), `next_second`, `held`, `era`, `moved_here` |
-//! | `outbox_counts` | the only one | the counts, the bounds that the owner set, and the era |
+//! | `outbox_new_seconds` | the same of an event that was accepted not long ago | `id`, `second`, `fingerprint`, `era` |
+//! | `outbox_counts` | the only one | the counts, the bounds that the owner set, the era, and up to which id seconds are filed |
 //! | `outbox_schema` | a version that the tables had | `version` |
 //!
 //! Writing to them is for [`accept_in`] and [`Inspection`]; the counts are kept and never scanned. `application_id` is

@@ -15,7 +15,6 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::builder::SqliteOutboxBuilder;
 use crate::error::{Fault, OpenError};
-use crate::identity::Identity;
 use crate::inspect::Inspection;
 use crate::open::Lock;
 use crate::reader::Read;
@@ -50,7 +49,6 @@ pub struct SqliteOutbox(Arc<Inner>);
 
 struct Inner {
     path: PathBuf,
-    identity: Identity,
     requests: Option<mpsc::Sender<Request>>,
     reads: Option<mpsc::Sender<Read>>,
     threads: Vec<JoinHandle<()>>,
@@ -124,28 +122,7 @@ impl SqliteOutbox {
         lock: Lock,
     ) -> Self {
         let (requests, reads) = (Some(requests), Some(reads));
-        let identity = Identity::of(&path);
-        SqliteOutbox(Arc::new(Inner {
-            path,
-            identity,
-            requests,
-            reads,
-            threads,
-            shared,
-            _lock: lock,
-        }))
-    }
-
-    /// What is in a file that was deleted is still delivered. Nothing more goes into it, because the next start would
-    /// not find it.
-    fn expect_file(&self) -> Result<(), OutboxError> {
-        match Identity::of(&self.0.path) == self.0.identity {
-            true => Ok(()),
-            false => Err(OutboxError::new(
-                "the file of the outbox was deleted or moved away; what is in it is still delivered, and nothing more \
-                 is accepted until it is opened anew",
-            )),
-        }
+        SqliteOutbox(Arc::new(Inner { path, requests, reads, threads, shared, _lock: lock }))
     }
 
     async fn ask(&self, request: Request) -> Result<(), OutboxError> {
@@ -195,11 +172,10 @@ impl Outbox for SqliteOutbox {
         collisions: Collisions,
     ) -> Result<(), AcceptError> {
         let events = Incoming::all(events)?;
-        self.expect_file()?;
         let (answer, answered) = Answer::new();
         self.ask(Request::Write(Write::Accept { events, collisions, answer })).await?;
         match answered.await {
-            Ok(accepted) => accepted,
+            Ok(accepted) => accepted.map(drop),
             Err(_) => Err(Fault::ENDED.to_error().into()),
         }
     }

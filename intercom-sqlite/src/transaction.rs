@@ -11,11 +11,13 @@ use crate::error::Fault;
 use crate::schema::{self, SCHEMA_VERSION};
 use crate::store::accept::{Incoming, Refused, accept};
 use crate::store::books::Books;
+use crate::store::fresh::Fresh;
 
 /// Accepts events within a transaction of your own on the file of the outbox: they exist exactly if your changes do.
 ///
 /// They are accepted when the transaction is committed, and as safe as it is: a connection of your own has
-/// `synchronous` at `FULL` unless you change it. [Nudge](crate::SqliteOutbox::nudge) the outbox after the commit.
+/// `synchronous` at `FULL` unless you change it, and should say `PRAGMA wal_autocheckpoint = 0`: the outbox brings the log
+/// into the file, and looks whether it gets there. [Nudge](crate::SqliteOutbox::nudge) the outbox after the commit.
 ///
 /// The transaction should be [immediate](rusqlite::TransactionBehavior::Immediate): one that read before it writes may
 /// find that another has written. Keep it short, because the outbox waits for it.
@@ -44,11 +46,11 @@ pub fn accept_in_at(
     collisions: Collisions,
     now: SystemTime,
 ) -> Result<(), AcceptError> {
-    let incoming = Incoming::all(events)?;
+    let mut incoming = Incoming::all(events)?;
     expect_tables(transaction)?;
     let failed = |error| AcceptError::from(Fault::from(error).to_error());
     transaction.execute_batch("SAVEPOINT intercom_accept").map_err(failed)?;
-    let accepted = accept_all(transaction, &incoming, collisions, millis(now));
+    let accepted = accept_all(transaction, &mut incoming, collisions, millis(now));
     let end = match accepted {
         Ok(()) => "RELEASE intercom_accept",
         // What was written of them must not be committed with the rest.
@@ -79,13 +81,13 @@ pub(crate) fn expect_tables(conn: &Connection) -> Result<(), OutboxError> {
 
 fn accept_all(
     conn: &Connection,
-    incoming: &[Incoming],
+    incoming: &mut Vec<Incoming>,
     collisions: Collisions,
     now: Millis,
 ) -> Result<(), Refused> {
     let mut books = Books::read(conn)?;
     books.turn_over(now);
-    accept(conn, &mut books, incoming, collisions, now)?;
+    accept(conn, &mut books, &mut Fresh::default(), incoming, collisions, now, &mut Vec::new())?;
     books.write(conn)?;
     Ok(())
 }

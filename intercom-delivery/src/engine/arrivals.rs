@@ -224,7 +224,7 @@ impl Engine<'_> {
                 // They are leased already. More than can be sent soon would outlive that.
                 let mut leases = self.contacts.created(contact, now).into_iter();
                 let room = self.settings.concurrency.saturating_sub(self.ready.len());
-                self.ready.extend(leases.by_ref().take(room));
+                self.ready.extend(leases.by_ref().take(room).map(|lease| (now, lease)));
                 for lease in leases {
                     self.put_back(&lease, Duration::ZERO, lease.attempts, None);
                 }

@@ -17,8 +17,18 @@ use crate::time::later;
 /// How long the outbox is left alone after it failed: at first, and at most.
 const OUTBOX_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
+/// How long an outbox is left alone at the most when it has been told how requests ended, while others are under way.
+const SETTLE_PAUSE: Duration = Duration::from_millis(10);
+
 /// How long an outbox that promised events and gave none is left alone.
 const EMPTY_HANDED: Duration = Duration::from_millis(10);
+
+/// What the outbox is asked for: so many events, since then.
+#[derive(Clone, Copy)]
+pub(super) struct Asking {
+    pub(super) wanted: usize,
+    pub(super) since: Instant,
+}
 
 /// How leases have ended, to be told to the outbox at once.
 #[derive(Default)]
@@ -122,20 +132,30 @@ impl Engine<'_> {
     }
 
     pub(super) fn may_settle(&self, now: Instant) -> bool {
-        self.settling == 0 && self.batch.len() > 0 && !self.outbox_rests(Trouble::Settle, now)
+        self.settling == 0
+            && self.batch.len() > 0
+            && !self.outbox_rests(Trouble::Settle, now)
+            && (now >= self.next_settle
+                || self.in_flight.is_empty()
+                || self.batch.len() >= self.ahead.many())
+    }
+
+    /// Whether so many events have ended without the outbox knowing that nothing more is sent: after a crash they are
+    /// sent again. With what is under way then they are seven times as many as may be that, at the most.
+    pub(super) fn too_many_unsettled(&self) -> bool {
+        self.settling + self.batch.len() > self.settings.concurrency.saturating_mul(6)
     }
 
     pub(super) fn may_lease(&self, wanted: usize, now: Instant) -> bool {
-        // Events whose end the outbox does not learn of must not become more and more.
-        let unsettled = self.settling + self.batch.len();
         wanted > 0
             && self.more
-            && !self.leasing
+            && self.leasing.is_none()
             && !self.outbox_rests(Trouble::Lease, now)
-            && unsettled <= self.settings.concurrency.saturating_mul(4)
+            && !self.too_many_unsettled()
     }
 
-    pub(super) fn take_batch(&mut self) -> Batch {
+    pub(super) fn take_batch(&mut self, now: Instant) -> Batch {
+        self.settle_began = now;
         let batch = mem::replace(&mut self.batch, mem::take(&mut self.spare));
         self.settling = batch.len();
         batch
@@ -148,6 +168,9 @@ impl Engine<'_> {
         now: Instant,
     ) {
         self.settling = 0;
+        // One that takes its time has less to do when it is told of more at once, so it rests for as long as it took.
+        let took = now.saturating_duration_since(self.settle_began);
+        self.next_settle = later(now, took.min(SETTLE_PAUSE));
         let late = match settled {
             Ok(late) => late,
             Err(error) => {
@@ -190,7 +213,7 @@ impl Engine<'_> {
     }
 
     pub(super) fn leased(&mut self, leased: Result<Leased, OutboxError>, now: Instant) {
-        self.leasing = false;
+        let asked = self.leasing.take();
         let Leased { events, next_due } = match leased {
             Ok(leased) => leased,
             Err(error) => {
@@ -204,7 +227,12 @@ impl Engine<'_> {
             Some(due) => self.expect(later(now, due)),
             None => {}
         }
-        self.ready.extend(events);
+        let Asking { wanted, since } = asked.unwrap_or(Asking { wanted: 0, since: now });
+        // An outbox that answers at once is never waited for, and one that has nothing more cannot give more.
+        if since < now && events.len() == wanted {
+            self.ahead.answered(self.ready.len());
+        }
+        self.ready.extend(events.into_iter().map(|lease| (since, lease)));
     }
 
     /// Events will be due at this time.

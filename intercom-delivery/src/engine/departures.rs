@@ -40,7 +40,7 @@ impl Engine<'_> {
         self.blocked_until = None;
         while let Some(Permits { room, permits }) = self.permits(now) {
             if room == 0 || permits == 0 {
-                return 0;
+                return self.wanted(room);
             }
             // A closed line is tried with an event, as long as there is one: that no contact can be created says nothing
             // of events.
@@ -49,18 +49,27 @@ impl Engine<'_> {
                 self.begin(Subject::Contact(contact), now);
                 continue;
             }
-            let Some(lease) = self.ready.pop_front() else {
-                return permits.min(room.saturating_add(self.settings.concurrency));
+            let Some((since, lease)) = self.ready.pop_front() else {
+                return self.wanted(room);
             };
-            if let Some(lease) = self.admit(lease, now) {
+            if now > later(since, self.settings.attempt_timeout) {
+                // The requests before it took longer than it seemed. Its lease might end before it is settled.
+                self.put_back(&lease, Duration::ZERO, lease.attempts, None);
+            } else if let Some(lease) = self.admit(lease, now) {
                 self.begin(Subject::Event(lease), now);
             }
         }
         // Nothing goes for a while, which may be longer than a lease.
-        for lease in mem::take(&mut self.ready) {
+        for (_, lease) in mem::take(&mut self.ready) {
             self.put_back(&lease, Duration::ZERO, lease.attempts, None);
         }
         0
+    }
+
+    /// How many events to lease, when so many more requests may be under way.
+    fn wanted(&self, room: usize) -> usize {
+        let ready = self.ready.len();
+        self.permitted.saturating_sub(ready).min(self.ahead.wanted(room, ready))
     }
 
     /// How many requests may be started. `None` stands for: none, and not because enough are under way.
@@ -70,8 +79,12 @@ impl Engine<'_> {
             Some(closed) if now < closed.next_try => return None,
             Some(_) if self.probing => 0,
             Some(_) => self.settings.concurrency.saturating_sub(in_flight).min(1),
+            None if self.too_many_unsettled() => 0,
             None => self.line.allowed().saturating_sub(in_flight),
         };
+        if !self.line.is_open() {
+            self.permitted = 0;
+        }
         if room == 0 {
             return Some(Permits { room, permits: 0 });
         }
@@ -80,9 +93,13 @@ impl Engine<'_> {
             pending.saturating_sub(in_flight as u64)
         };
         match self.gate.ask(now, in_flight, backlog, || self.rng.f64()) {
-            Permit::Go(permits) if self.line.is_open() => Some(Permits { room, permits }),
-            Permit::Go(permits) => Some(Permits { room, permits: permits.min(room) }),
+            Permit::Go(permits) => {
+                let permits = if self.line.is_open() { permits } else { permits.min(room) };
+                self.permitted = permits;
+                Some(Permits { room, permits })
+            }
             Permit::At(time) => {
+                self.permitted = 0;
                 self.blocked_until = Some(time);
                 self.changed |= self.gate.shut_until() != self.told_shut;
                 None
@@ -94,6 +111,7 @@ impl Engine<'_> {
         let probe = self.line.closed().is_some();
         self.probing |= probe;
         self.gate.pass(now, self.in_flight.len());
+        self.permitted = self.permitted.saturating_sub(1);
         let asked = Asked { subject, probe, epoch: self.epoch, begun: now };
         self.look_for_late.get_or_insert(later(now, self.settings.attempt_timeout));
         self.in_flight.begin(Attempt::new(&self.shared.transport, asked));

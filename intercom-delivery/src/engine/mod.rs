@@ -4,6 +4,7 @@
 //! [the gate](gate), [the line](line), [contacts] and [names], belongs to this task alone, so nothing is locked and
 //! nothing overtakes anything. Requests run side by side within the task; a slow one holds up no other.
 
+mod ahead;
 mod arrivals;
 mod attempt;
 mod books;
@@ -29,7 +30,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use self::books::{Batch, OutboxTrouble};
+use self::ahead::Ahead;
+use self::books::{Asking, Batch, OutboxTrouble};
 use self::changes::Changes;
 use self::contacts::Contacts;
 use self::gate::Gate;
@@ -90,7 +92,7 @@ pub(crate) async fn run(
         // What is settled makes room, and what is leased needs it: in this order. An outbox that need not wait is
         // done at once.
         if engine.may_settle(now) {
-            settling.set(Some(engine.take_batch().settle(outbox)).into());
+            settling.set(Some(engine.take_batch(now).settle(outbox)).into());
             if let Poll::Ready(Some((batch, settled))) = futures_util::poll!(settling.as_mut()) {
                 settling.set(None.into());
                 engine.settled(batch, settled, now);
@@ -98,7 +100,7 @@ pub(crate) async fn run(
             }
         }
         if engine.may_lease(wanted, now) {
-            engine.leasing = true;
+            engine.leasing = Some(Asking { wanted, since: now });
             // Who wakes the engine while it leases may have come too late for this lease.
             engine.more = false;
             leasing.set(Some(outbox.lease(wanted, engine.term())).into());
@@ -192,18 +194,25 @@ struct Engine<'a> {
     contacts: Contacts,
     names: SilencedNames,
     in_flight: Slots,
-    /// Leased events that are sent next.
-    ready: VecDeque<Lease>,
+    /// Leased events that are sent next, and since when they are leased.
+    ready: VecDeque<(Instant, Lease)>,
+    ahead: Ahead,
+    /// How many requests could go besides, as the gate said when it was asked last.
+    permitted: usize,
     /// Whether there may be events to lease.
     more: bool,
     /// When there will be.
     next_due: Option<Instant>,
-    leasing: bool,
+    /// What the outbox is asked for.
+    leasing: Option<Asking>,
     /// What the outbox is to be told next, and an empty batch, to be filled after that.
     batch: Batch,
     spare: Batch,
     /// How many settlements it is being told.
     settling: usize,
+    /// When that began the last time, and when it is next.
+    settle_began: Instant,
+    next_settle: Instant,
     /// How often the transport panicked over an event, where it did.
     panics: HashMap<EventId, u32>,
     /// Until when the gate lets nothing through.
@@ -245,12 +254,16 @@ impl<'a> Engine<'a> {
             names: SilencedNames::default(),
             in_flight: Slots::default(),
             ready: VecDeque::new(),
+            ahead: Ahead::new(settings.concurrency),
+            permitted: 0,
             more: true,
             next_due: None,
-            leasing: false,
+            leasing: None,
             batch: Batch::default(),
             spare: Batch::default(),
             settling: 0,
+            settle_began: Instant::now(),
+            next_settle: Instant::now(),
             panics: HashMap::new(),
             blocked_until: None,
             look_for_late: None,

@@ -112,7 +112,8 @@ impl Engine<'_> {
     fn next_action(&self, now: Instant) -> Option<Instant> {
         let outbox = self.outbox_troubles.iter().flatten().map(|trouble| trouble.until).min();
         let contacts = self.contacts.next_action();
-        [outbox, contacts, self.line.next_try(), self.blocked_until, self.next_due]
+        let settle = (self.batch.len() > 0).then_some(self.next_settle);
+        [outbox, settle, contacts, self.line.next_try(), self.blocked_until, self.next_due]
             .into_iter()
             .flatten()
             .filter(|time| *time > now)
@@ -131,7 +132,7 @@ impl Engine<'_> {
             && self.ready.is_empty()
             && self.batch.len() == 0
             && self.settling == 0
-            && !self.leasing;
+            && self.leasing.is_none();
         if !idle || !self.sealed {
             return false;
         }
@@ -148,14 +149,14 @@ impl Engine<'_> {
             Subject::Event(lease) => Some(lease),
             Subject::Contact(_) => None,
         });
-        let ready = mem::take(&mut self.ready);
+        let ready = mem::take(&mut self.ready).into_iter().map(|(_, lease)| lease);
         let leases: Vec<_> = sent.chain(ready).chain(self.contacts.take_parked()).collect();
         for lease in &leases {
             self.put_back(lease, Duration::ZERO, lease.attempts, None);
         }
         if self.batch.len() > 0 {
-            let batch = self.take_batch();
             let now = Instant::now();
+            let batch = self.take_batch(now);
             match timeout(FAREWELL, batch.settle(outbox)).await {
                 Ok((batch, settled)) => self.settled(batch, settled, now),
                 Err(_) => {

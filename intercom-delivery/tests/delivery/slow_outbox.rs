@@ -1,6 +1,7 @@
 //! An outbox that takes its time: one on a disk, or behind a network, whose operations may wait for each other.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use intercom_core::{DataEvent, async_trait};
@@ -26,6 +27,7 @@ struct Inner {
     /// How long it takes to lease: until what is leased is, and until it is told.
     leasing: [Duration; 2],
     settling: Duration,
+    settled: AtomicU64,
     /// What only one operation at a time holds.
     lock: Option<Mutex<()>>,
 }
@@ -42,7 +44,7 @@ impl SlowOutbox {
 
     fn of(leasing: [Duration; 2], settling: Duration, lock: Option<Mutex<()>>) -> Self {
         let memory = MemoryOutbox::new();
-        SlowOutbox(Arc::new(Inner { memory, leasing, settling, lock }))
+        SlowOutbox(Arc::new(Inner { memory, leasing, settling, settled: AtomicU64::new(0), lock }))
     }
 
     async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
@@ -80,6 +82,7 @@ impl Outbox for SlowOutbox {
 
     async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
         let _turn = self.turn().await;
+        self.0.settled.fetch_add(1, Relaxed);
         sleep(self.0.settling).await;
         self.0.memory.settle(settlements).await
     }
@@ -214,6 +217,79 @@ async fn a_slow_outbox_delivers_everything_before_the_deadline() {
             assert_eq!((report.delivered, report.pending), (20, 0));
             assert_eq!(transport.taken().len(), 20);
         }
+    })
+    .await;
+}
+
+/// Many are leased ahead while requests are quick. Then each takes as long as it may, and those that wait for their turn
+/// would outlive their leases: they would be sent, and once more because the outbox is told too late.
+#[tokio::test(start_paused = true)]
+async fn what_was_leased_ahead_is_not_sent_when_its_lease_may_have_ended() {
+    guarded(async {
+        let began = Instant::now();
+        let slow = move || began.elapsed() > 2 * SECOND;
+        let transport = Scripted::new(move |_| match slow() {
+            true => Act::taken_after(50 * SECOND),
+            false => Act::taken_after(MILLISECOND),
+        });
+        let outbox = SlowOutbox::new([20 * MILLISECOND; 2], 5 * MILLISECOND);
+        let builder = Delivery::builder(transport.clone()).outbox(outbox.clone());
+        for number in 0..2_000 {
+            let accepted = outbox.accept(&[event(number)], Collisions::Move).await;
+            accepted.unwrap();
+        }
+        let delivery = builder.concurrency(4).start().unwrap();
+        sleep(2 * SECOND).await;
+        // If no more were leased ahead than may be under way, it would be half as many.
+        let quick = delivery.ledger().delivered;
+        assert!(quick > 700, "{quick}");
+        sleep(HOUR).await;
+        // Whatever was sent was settled in time.
+        let ledger = delivery.ledger();
+        assert_eq!(ledger.delivered, transport.taken().len() as u64, "{ledger}");
+        assert!(ledger.delivered > quick + 250, "{ledger}");
+    })
+    .await;
+}
+
+/// Requests end one by one, and settling takes 5 ms: then it is told of as many as end in 10 ms.
+#[tokio::test(start_paused = true)]
+async fn an_outbox_that_takes_its_time_is_told_of_more_at_once() {
+    guarded(async {
+        let transport = Scripted::new(|call| {
+            let spread = number_of(call.event) % 32;
+            Act::taken_after((20 + u32::try_from(spread).unwrap()) * MILLISECOND)
+        });
+        let outbox = SlowOutbox::new([Duration::ZERO; 2], 5 * MILLISECOND);
+        for number in 0..2_000 {
+            outbox.accept(&[event(number)], Collisions::Move).await.unwrap();
+        }
+        let builder = Delivery::builder(transport).outbox(outbox.clone()).concurrency(32);
+        let delivery = builder.start().unwrap();
+        sleep(2 * SECOND).await;
+        let (delivered, settled) = (delivery.ledger().delivered, outbox.0.settled.load(Relaxed));
+        assert!(delivered > 1_000, "{delivered}");
+        assert!((100..250).contains(&settled), "{settled}");
+        // None waits for company when there is none to come.
+        assert_eq!(delivery.shutdown(HOUR).await.delivered, 2_000);
+    })
+    .await;
+}
+
+/// What the outbox does not learn of is sent again after a crash: it stays within bounds, however many were leased ahead.
+#[tokio::test(start_paused = true)]
+async fn not_much_is_sent_while_the_outbox_does_not_learn_of_it() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::taken_after(MILLISECOND));
+        let outbox = SlowOutbox::new([20 * MILLISECOND; 2], HOUR);
+        for number in 0..1_000 {
+            outbox.accept(&[event(number)], Collisions::Move).await.unwrap();
+        }
+        let builder = Delivery::builder(transport.clone()).outbox(outbox).concurrency(8);
+        let _delivery = builder.start().unwrap();
+        sleep(MINUTE).await;
+        let taken = transport.taken().len();
+        assert!((6 * 8..=7 * 8).contains(&taken), "{taken}");
     })
     .await;
 }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error::OpenError;
@@ -53,6 +54,8 @@ pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection,
 pub(super) fn set_up(conn: &Connection, path: &Path, settings: &Settings) -> Result<(), OpenError> {
     let set = || -> rusqlite::Result<()> {
         conn.set_prepared_statement_cache_capacity(64);
+        // There is one good plan for each statement, so none is prepared anew for what is bound to it.
+        conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         // It only has an effect before the first table is made. Of an application's file it is not ours to say.
         let tables = "SELECT count(*) FROM sqlite_schema";
         if !settings.in_application_file

@@ -41,6 +41,14 @@ CREATE TABLE outbox_seconds (
     PRIMARY KEY (second, fingerprint)
 ) STRICT, WITHOUT ROWID;
 
+-- The same of the events that were accepted last, in the order of their ids, until they are filed there many at once.
+CREATE TABLE outbox_new_seconds (
+    id              INTEGER PRIMARY KEY,        -- the event's, pending, dead or gone
+    second          INTEGER NOT NULL,
+    fingerprint     INTEGER NOT NULL,
+    era             INTEGER NOT NULL
+) STRICT;
+
 -- One row: the books since the file was made, so that nothing need be counted.
 CREATE TABLE outbox_counts (
     only_row        INTEGER PRIMARY KEY CHECK (only_row = 1),
@@ -57,7 +65,9 @@ CREATE TABLE outbox_counts (
     max_bytes       INTEGER,                    -- how many bytes their bodies may have; NULL: any number
     era             INTEGER NOT NULL DEFAULT 2, -- see outbox_seconds
     era_began       INTEGER NOT NULL DEFAULT 0, -- Unix milliseconds
-    left_in_era     INTEGER NOT NULL DEFAULT 0  -- how many events did
+    left_in_era     INTEGER NOT NULL DEFAULT 0, -- how many events did
+    era_after       INTEGER NOT NULL DEFAULT 0, -- the highest id that was given before it began
+    filed           INTEGER NOT NULL DEFAULT 0  -- the seconds of events up to this id are in outbox_seconds
 ) STRICT;
 
 INSERT INTO outbox_counts (only_row) VALUES (1);

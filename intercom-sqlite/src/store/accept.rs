@@ -1,7 +1,5 @@
 //! Accepting events.
 
-use std::borrow::Cow;
-
 use intercom_core::{DataEvent, Timestamp};
 use intercom_delivery::OutboxError;
 use intercom_delivery::outbox::{AcceptError, Collisions};
@@ -9,6 +7,8 @@ use rusqlite::Connection;
 
 use super::books::Books;
 use super::fingerprint::fingerprint;
+use super::fresh::Fresh;
+use super::pending::{Content, Stored};
 use super::seconds::{self, Place};
 use crate::clock::Millis;
 
@@ -48,45 +48,64 @@ impl From<rusqlite::Error> for Refused {
     }
 }
 
-/// Accepts all of these events, or none because there is no room.
+/// Accepts all of these events, or none because there is no room. They are taken out of the one list, and added to
+/// the other.
 pub(crate) fn accept(
     conn: &Connection,
     books: &mut Books,
-    events: &[Incoming],
+    fresh: &mut Fresh,
+    events: &mut Vec<Incoming>,
     collisions: Collisions,
     now: Millis,
+    accepted: &mut Vec<Stored>,
 ) -> Result<(), Refused> {
     let bytes = events.iter().map(|incoming| incoming.event.body().len()).sum();
     books.admit(events.len(), bytes).map_err(Refused::These)?;
+    fresh.ready(conn, books)?;
     let memory = books.memory(now);
     let mut insert = conn.prepare_cached(
         "INSERT INTO outbox_events (id, created_at, accepted_at, fingerprint, body) \
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for Incoming { event, fingerprint } in events {
+    for Incoming { mut event, fingerprint } in events.drain(..) {
+        let id = books.newest + 1;
         let mut second = event.created_at().unix_seconds();
-        let mut event = Cow::Borrowed(event);
-        match seconds::place(conn, memory, second, *fingerprint, collisions)? {
-            Place::Free => {}
-            Place::Moved(to) => {
-                books.moved += 1;
-                second = to;
-                event = Cow::Owned(event.moved_to(Timestamp::from_unix_seconds(to)));
+        if fresh.contains(second, fingerprint) || seconds::taken(conn, memory, second, fingerprint)?
+        {
+            // Where to go is for those that are filed to say.
+            fresh.file(conn, books)?;
+            match seconds::place(conn, memory, second, fingerprint, collisions)? {
+                Place::Free => {}
+                Place::Moved(to) => {
+                    books.moved += 1;
+                    second = to;
+                    event = event.moved_to(Timestamp::from_unix_seconds(to));
+                }
+                Place::Collides => books.collided += 1,
             }
-            Place::Collides => books.collided += 1,
+            fresh.filed(books, id);
+        } else {
+            fresh.note(conn, books, id, second, fingerprint)?;
         }
         // It was found to be text before.
         let body = str::from_utf8(event.body()).map_err(rusqlite::Error::from);
-        let id = books.newest + 1;
-        insert.execute((id, second, now, *fingerprint, body?))?;
+        insert.execute((id, second, now, fingerprint, body?))?;
         books.newest = id;
         books.accepted += 1;
         books.pending += 1;
-        books.pending_bytes += size(&event);
+        let content = Content::Event(event);
+        let stored = Stored {
+            id,
+            due: None,
+            second,
+            accepted: now,
+            attempts: 0,
+            failure: None,
+            fingerprint,
+            content,
+        };
+        books.pending_bytes += stored.brief().bytes;
+        accepted.push(stored);
     }
     Ok(())
-}
-
-fn size(event: &DataEvent) -> i64 {
-    i64::try_from(event.body().len()).unwrap_or(i64::MAX)
 }

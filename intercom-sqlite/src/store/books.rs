@@ -30,13 +30,17 @@ pub(crate) struct Books {
     pub(crate) era: i64,
     era_began: Millis,
     pub(crate) left_in_era: i64,
+    /// The highest id that was given before the era began.
+    pub(crate) era_after: i64,
+    /// The seconds of events up to this id are filed.
+    pub(crate) filed: i64,
 }
 
 impl Books {
     pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Self> {
         let mut select = conn.prepare_cached(
             "SELECT accepted, delivered, dead, pending, pending_bytes, dead_letters, moved, collided, newest, \
-             capacity, max_bytes, era, era_began, left_in_era FROM outbox_counts",
+             capacity, max_bytes, era, era_began, left_in_era, era_after, filed FROM outbox_counts",
         )?;
         select.query_row([], |row| {
             Ok(Books {
@@ -54,6 +58,8 @@ impl Books {
                 era: row.get(11)?,
                 era_began: row.get(12)?,
                 left_in_era: row.get(13)?,
+                era_after: row.get(14)?,
+                filed: row.get(15)?,
             })
         })
     }
@@ -62,7 +68,7 @@ impl Books {
         let mut update = conn.prepare_cached(
             "UPDATE outbox_counts SET accepted = ?1, delivered = ?2, dead = ?3, pending = ?4, \
              pending_bytes = ?5, dead_letters = ?6, moved = ?7, collided = ?8, newest = ?9, \
-             era = ?10, era_began = ?11, left_in_era = ?12",
+             era = ?10, era_began = ?11, left_in_era = ?12, era_after = ?13, filed = ?14",
         )?;
         update.execute([
             self.accepted,
@@ -77,6 +83,8 @@ impl Books {
             self.era,
             self.era_began,
             self.left_in_era,
+            self.era_after,
+            self.filed,
         ])?;
         Ok(())
     }
@@ -112,6 +120,7 @@ impl Books {
         self.era += if lasts < 2 * MEMORY { 1 } else { 2 };
         self.era_began = now;
         self.left_in_era = 0;
+        self.era_after = self.newest;
     }
 
     /// What is remembered of those that have left.

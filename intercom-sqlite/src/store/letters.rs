@@ -5,7 +5,7 @@ use intercom_delivery::outbox::{DeadLetter, Selection};
 use rusqlite::Connection;
 
 use super::books::Books;
-use super::pending::{failure, readable};
+use super::pending::{Content, failure, readable};
 use super::seconds;
 use crate::clock::{Millis, moment};
 
@@ -34,7 +34,7 @@ pub(crate) fn read(
             );
             continue;
         };
-        let Some(event) = readable(id, row.get(7)?) else { continue };
+        let Some(event) = readable(id, Content::Text(row.get(7)?)) else { continue };
         letters.push(DeadLetter {
             id,
             event,
@@ -79,7 +79,7 @@ pub(crate) fn purge(
     let chosen = choose(conn, which)?;
     for letter in &chosen {
         delete(conn, letter.id)?;
-        seconds::release(conn, books, letter.second, letter.fingerprint)?;
+        seconds::release(conn, books, letter.id, letter.second, letter.fingerprint)?;
         books.dead_letters -= 1;
     }
     Ok(chosen.len() as u64)

@@ -21,7 +21,15 @@ pub(crate) struct Stored {
     pub(crate) attempts: u32,
     pub(crate) failure: Option<Failure>,
     pub(crate) fingerprint: i64,
-    pub(crate) body: String,
+    pub(crate) content: Content,
+}
+
+/// What is sent of an event.
+pub(crate) enum Content {
+    /// As it was read from its row.
+    Text(String),
+    /// As it was accepted by this process.
+    Event(DataEvent),
 }
 
 impl Stored {
@@ -34,13 +42,17 @@ impl Stored {
             attempts: row.get(4)?,
             failure: failure(row, 5)?,
             fingerprint: row.get(8)?,
-            body: row.get(9)?,
+            content: Content::Text(row.get(9)?),
         })
     }
 
     /// What the rest of the program needs to know to settle it.
     pub(crate) fn brief(&self) -> Brief {
-        let bytes = i64::try_from(self.body.len()).unwrap_or(i64::MAX);
+        let bytes = match &self.content {
+            Content::Text(body) => body.len(),
+            Content::Event(event) => event.body().len(),
+        };
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
         Brief { id: self.id, second: self.second, fingerprint: self.fingerprint, bytes }
     }
 }
@@ -101,7 +113,7 @@ pub(crate) fn acknowledge(
     if delete.execute([event.id])? == 0 {
         return Ok(false);
     }
-    seconds::release(conn, books, event.second, event.fingerprint)?;
+    seconds::release(conn, books, event.id, event.second, event.fingerprint)?;
     books.delivered += 1;
     books.pending -= 1;
     books.pending_bytes -= event.bytes;
@@ -197,7 +209,7 @@ pub(crate) fn read(
     for stored in stored {
         let stored = stored?;
         let id = EventId(stored.id.unsigned_abs());
-        let Some(event) = readable(id, stored.body) else { continue };
+        let Some(event) = readable(id, stored.content) else { continue };
         events.push(PendingEvent {
             id,
             event,
@@ -212,7 +224,11 @@ pub(crate) fn read(
 
 /// The event that a stored body is of. Where somebody has changed it into something else, that is logged: it stays
 /// where it is, and others need not wait for it.
-pub(crate) fn readable(id: EventId, body: String) -> Option<DataEvent> {
+pub(crate) fn readable(id: EventId, content: Content) -> Option<DataEvent> {
+    let body = match content {
+        Content::Text(body) => body,
+        Content::Event(event) => return Some(event),
+    };
     match DataEvent::from_body(body) {
         Ok(event) => Some(event),
         Err(error) => {

@@ -3,9 +3,10 @@
 //! What is known stands in the file, so that it survives a crash, and so that whoever accepts events in it knows it.
 
 use intercom_delivery::outbox::{Collisions, MAX_AHEAD};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension};
 
 use super::books::{Books, Memory};
+use super::fresh;
 
 /// Where an event may stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,13 +52,32 @@ pub(crate) fn place(
     Ok(Place::Collides)
 }
 
+/// Whether a second is filed as taken, as far as that is not forgotten.
+pub(crate) fn taken(
+    conn: &Connection,
+    memory: Memory,
+    second: i64,
+    fingerprint: i64,
+) -> rusqlite::Result<bool> {
+    let mut select = conn.prepare_cached(
+        "SELECT held OR era > ?3 OR (moved_here AND second >= ?4) \
+         FROM outbox_seconds WHERE second = ?1 AND fingerprint = ?2",
+    )?;
+    let mut rows = select.query([second, fingerprint, memory.forgotten_era(), memory.past])?;
+    rows.next()?.map_or(Ok(false), |row| row.get(0))
+}
+
 /// Notes that an event is no longer held. It is remembered for a while.
 pub(crate) fn release(
     conn: &Connection,
     books: &mut Books,
+    id: i64,
     second: i64,
     fingerprint: i64,
 ) -> rusqlite::Result<()> {
+    if id > books.filed {
+        return fresh::release(conn, books, id);
+    }
     // A number takes the place of a number: no row grows, so that events can leave when the disk is full.
     let mut update = conn.prepare_cached(
         "UPDATE outbox_seconds SET held = held - 1, era = ?3 \
@@ -69,49 +89,45 @@ pub(crate) fn release(
     Ok(())
 }
 
-/// Goes on through the table from where it last ended, and deletes what is forgotten. Gives whether all has been seen.
+/// Goes on through so many rows of the table from where it last ended, and deletes what is forgotten.
 pub(crate) fn sweep(
     conn: &Connection,
     memory: Memory,
-    from: &mut (i64, i64),
+    from: &mut Key,
     rows: usize,
 ) -> rusqlite::Result<Swept> {
-    let mut swept = Swept::default();
-    let mut forgotten = Vec::new();
     let mut select = conn.prepare_cached(
-        "SELECT second, fingerprint, held, era <= ?4 AND NOT (moved_here AND second >= ?5) FROM outbox_seconds \
-         WHERE (second, fingerprint) > (?1, ?2) ORDER BY second, fingerprint LIMIT ?3",
+        "SELECT second, fingerprint FROM outbox_seconds WHERE (second, fingerprint) > (?1, ?2) \
+         ORDER BY second, fingerprint LIMIT 1 OFFSET ?3",
     )?;
-    let most = i64::try_from(rows).unwrap_or(i64::MAX);
-    let mut seen = select.query((from.0, from.1, most, memory.forgotten_era(), memory.past))?;
-    let mut number = 0;
-    while let Some(row) = seen.next()? {
-        let key = (row.get(0)?, row.get(1)?);
-        *from = key;
-        number += 1;
-        if row.get::<_, i64>(2)? == 0 {
-            match row.get(3)? {
-                true => forgotten.push(key),
-                false => swept.remembered = true,
-            }
-        }
-    }
-    drop(seen);
-    if number < rows {
-        swept.ended = true;
-        *from = START;
-    }
-    let mut delete =
-        conn.prepare_cached("DELETE FROM outbox_seconds WHERE second = ?1 AND fingerprint = ?2")?;
-    for key in &forgotten {
-        delete.execute(*key)?;
-    }
-    swept.deleted = forgotten.len();
-    Ok(swept)
+    let before = i64::try_from(rows).unwrap_or(i64::MAX).saturating_sub(1);
+    let last = select.query_row((from.0, from.1, before), |row| Ok((row.get(0)?, row.get(1)?)));
+    let last: Option<Key> = last.optional()?;
+    let to = last.unwrap_or(END);
+    let mut delete = conn.prepare_cached(
+        "DELETE FROM outbox_seconds \
+         WHERE (second, fingerprint) > (?1, ?2) AND (second, fingerprint) <= (?3, ?4) \
+         AND held = 0 AND era <= ?5 AND NOT (moved_here AND second >= ?6)",
+    )?;
+    let (forgotten, past) = (memory.forgotten_era(), memory.past);
+    let deleted = delete.execute([from.0, from.1, to.0, to.1, forgotten, past])?;
+    let mut select = conn.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM outbox_seconds \
+         WHERE (second, fingerprint) > (?1, ?2) AND (second, fingerprint) <= (?3, ?4) AND held = 0)",
+    )?;
+    let remembered = select.query_row([from.0, from.1, to.0, to.1], |row| row.get(0))?;
+    *from = last.unwrap_or(START);
+    Ok(Swept { ended: last.is_none(), remembered, deleted })
 }
 
+/// A second and a fingerprint: what the table is sorted by.
+pub(crate) type Key = (i64, i64);
+
 /// Before all seconds.
-pub(crate) const START: (i64, i64) = (i64::MIN, i64::MIN);
+pub(crate) const START: Key = (i64::MIN, i64::MIN);
+
+/// After all seconds.
+const END: Key = (i64::MAX, i64::MAX);
 
 /// What a sweep has done.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,9 +1,10 @@
 //! One batch: what rides in one transaction, and what its callers are told.
 
 use std::collections::HashSet;
+use std::{mem, thread};
 
-use intercom_delivery::outbox::{Settlement, Verdict};
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use intercom_delivery::outbox::{OutboxError, Settlement, Verdict};
+use rusqlite::{Transaction, TransactionBehavior};
 use tokio::sync::mpsc::Receiver;
 
 use super::leases::Leases;
@@ -11,13 +12,23 @@ use super::request::{Request, Write};
 use super::{BATCH, Writer};
 use crate::clock::{Millis, later};
 use crate::error::Fault;
+use crate::identity::Identity;
 use crate::store::accept::{Refused, accept};
 use crate::store::books::Books;
+use crate::store::fresh::Fresh;
+use crate::store::pending::Stored;
 use crate::store::{letters, pending};
+
+/// What is in a file that was deleted is still delivered. Nothing more goes into it, because the next start would not
+/// find it.
+const GONE: &str = "the file of the outbox was deleted or moved away; what is in it is still delivered, and nothing \
+                    more is accepted until it is opened anew";
 
 /// What changes in memory once the transaction is safe.
 #[derive(Default)]
 struct Effects {
+    /// Events that were accepted.
+    accepted: Vec<Stored>,
     /// Events whose lease has ended.
     settled: HashSet<i64>,
     /// Events that are due from some time on.
@@ -34,15 +45,13 @@ struct Late<'r> {
 }
 
 impl Late<'_> {
-    fn next(&mut self) -> Option<Write> {
-        if self.other.is_some() {
-            return None;
-        }
-        match self.requests.try_recv().ok()? {
-            Request::Write(write) => Some(write),
-            other => {
-                self.other = Some(other);
-                None
+    /// Adds all that have come so far.
+    fn join(&mut self, writes: &mut Vec<Write>) {
+        while self.other.is_none() && writes.len() < BATCH {
+            match self.requests.try_recv() {
+                Ok(Request::Write(write)) => writes.push(write),
+                Ok(other) => self.other = Some(other),
+                Err(_) => break,
             }
         }
     }
@@ -119,20 +128,38 @@ impl Writer {
         let conn = self.conn.as_mut().ok_or(Fault::ENDED)?;
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let before = Books::read(&transaction)?;
-        let mut books = before;
-        books.turn_over(now);
         // Somebody else has written since it was last looked.
         let others = before != self.books;
-        let mut effects = Effects { news: others, ..Effects::default() };
-        let mut done = 0;
+        let mut work = Work {
+            transaction: &transaction,
+            books: before,
+            fresh: &mut self.fresh,
+            leases: &self.leases,
+            effects: Effects { news: others, ..Effects::default() },
+            now,
+            is_file_there: false,
+        };
+        work.books.turn_over(now);
+        let (mut done, mut looked) = (0, 0);
         loop {
-            if done == writes.len() && done < BATCH {
-                writes.extend(late.next());
+            if done == writes.len() {
+                late.join(writes);
+                if done == writes.len() {
+                    // Where all cores are busy, those whom the last commit has answered may just be about to ask again.
+                    thread::yield_now();
+                    late.join(writes);
+                }
+            }
+            if looked < writes.len() && done == looked {
+                // After all of these have asked, so that nobody is told that an event is safe in a file that is gone.
+                work.is_file_there = self.identity == Identity::of(&self.path);
+                looked = writes.len();
             }
             let Some(write) = writes.get_mut(done) else { break };
-            perform(&transaction, &mut books, &self.leases, &mut effects, write, now)?;
+            work.perform(write)?;
             done += 1;
         }
+        let Work { books, effects, .. } = work;
         self.tidy.ride(&transaction, books.memory(now), effects.settled.len())?;
         if books != before {
             books.write(&transaction)?;
@@ -141,17 +168,20 @@ impl Writer {
         transaction.commit()?;
         self.doubts.commit = false;
         self.shared.committed();
-        if std::mem::take(&mut self.troubled) {
+        if mem::take(&mut self.troubled) {
             tracing::info!("the outbox works again");
         }
         if others {
-            self.leases.look_again();
+            self.leases.look_again(before.newest);
         }
         for id in effects.settled {
             self.leases.forget(id);
         }
         for (id, due) in effects.due {
             self.leases.due(id, due);
+        }
+        for event in effects.accepted {
+            self.leases.accepted(event);
         }
         self.books = books;
         self.shared.set_counts(books.counts_since(&self.base, oldest));
@@ -163,71 +193,74 @@ impl Writer {
     }
 }
 
-fn perform(
-    transaction: &Transaction<'_>,
-    books: &mut Books,
-    leases: &Leases,
-    effects: &mut Effects,
-    write: &mut Write,
+/// The transaction of a batch, and what has come of it so far.
+struct Work<'w> {
+    transaction: &'w Transaction<'w>,
+    books: Books,
+    fresh: &'w mut Fresh,
+    leases: &'w Leases,
+    effects: Effects,
     now: Millis,
-) -> rusqlite::Result<()> {
-    match write {
-        Write::Accept { events, collisions, answer } => {
-            match accept(transaction, books, events, *collisions, now) {
-                Ok(()) => {
-                    effects.news |= !events.is_empty();
-                    answer.will_be(Ok(()));
-                }
-                Err(Refused::These(error)) => answer.will_be(Err(error)),
-                Err(Refused::All(error)) => return Err(error),
-            }
-        }
-        Write::Settle { settlements, answer } => {
-            let mut late = Vec::new();
-            for settlement in settlements.iter() {
-                if !settle(transaction, books, leases, effects, settlement, now)? {
-                    late.push(settlement.id);
-                }
-            }
-            answer.will_be(Ok(late));
-        }
-        Write::Redrive { which, answer } => {
-            let redriven = letters::redrive(transaction, books, which, now)?;
-            effects.news |= !redriven.is_empty();
-            answer.will_be(Ok(redriven.len() as u64));
-            effects.due.extend(redriven.into_iter().map(|id| (id, now)));
-        }
-        Write::Purge { which, answer } => {
-            answer.will_be(Ok(letters::purge(transaction, books, which)?));
-        }
-    }
-    Ok(())
+    is_file_there: bool,
 }
 
-/// Whether the lease was good, and had not been settled in this batch.
-fn settle(
-    conn: &Connection,
-    books: &mut Books,
-    leases: &Leases,
-    effects: &mut Effects,
-    settlement: &Settlement,
-    now: Millis,
-) -> rusqlite::Result<bool> {
-    let Settlement { id, token, verdict } = settlement;
-    let Some(event) = leases.good(*id, *token, now) else { return Ok(false) };
-    if !effects.settled.insert(event.id) {
-        return Ok(false);
+impl Work<'_> {
+    fn perform(&mut self, write: &mut Write) -> rusqlite::Result<()> {
+        let Work { transaction, books, fresh, effects, now, .. } = self;
+        match write {
+            Write::Accept { answer, .. } if !self.is_file_there => {
+                answer.will_be(Err(OutboxError::new(GONE).into()));
+            }
+            Write::Accept { events, collisions, answer } => {
+                effects.news |= !events.is_empty();
+                let accepted = &mut effects.accepted;
+                match accept(transaction, books, fresh, events, *collisions, *now, accepted) {
+                    Ok(()) => answer.will_be(Ok(mem::take(events))),
+                    Err(Refused::These(error)) => answer.will_be(Err(error)),
+                    Err(Refused::All(error)) => return Err(error),
+                }
+            }
+            Write::Settle { settlements, answer } => {
+                let mut late = Vec::new();
+                for settlement in settlements.iter() {
+                    if !self.settle(settlement)? {
+                        late.push(settlement.id);
+                    }
+                }
+                answer.will_be(Ok(late));
+            }
+            Write::Redrive { which, answer } => {
+                let redriven = letters::redrive(transaction, books, which, *now)?;
+                effects.news |= !redriven.is_empty();
+                answer.will_be(Ok(redriven.len() as u64));
+                effects.due.extend(redriven.into_iter().map(|id| (id, *now)));
+            }
+            Write::Purge { which, answer } => {
+                answer.will_be(Ok(letters::purge(transaction, books, which)?));
+            }
+        }
+        Ok(())
     }
-    let there = match verdict {
-        Verdict::Acknowledge => pending::acknowledge(conn, books, event)?,
-        Verdict::PutBack { after, attempts, failure } => {
-            let due = later(now, *after);
-            effects.due.push((event.id, due));
-            pending::put_back(conn, event.id, due, *attempts, failure.as_ref())?
+
+    /// Whether the lease was good, and had not been settled in this batch.
+    fn settle(&mut self, settlement: &Settlement) -> rusqlite::Result<bool> {
+        let Work { transaction, books, effects, now, .. } = self;
+        let Settlement { id, token, verdict } = settlement;
+        let Some(event) = self.leases.good(*id, *token, *now) else { return Ok(false) };
+        if !effects.settled.insert(event.id) {
+            return Ok(false);
         }
-        Verdict::Bury { reason, attempts, failure } => {
-            pending::bury(conn, books, event, *reason, *attempts, failure.as_ref(), now)?
+        match verdict {
+            Verdict::Acknowledge => pending::acknowledge(transaction, books, event),
+            Verdict::PutBack { after, attempts, failure } => {
+                let due = later(*now, *after);
+                effects.due.push((event.id, due));
+                pending::put_back(transaction, event.id, due, *attempts, failure.as_ref())
+            }
+            Verdict::Bury { reason, attempts, failure } => {
+                let failure = failure.as_ref();
+                pending::bury(transaction, books, event, *reason, *attempts, failure, *now)
+            }
         }
-    };
-    Ok(there)
+    }
 }

@@ -11,6 +11,7 @@ use intercom_delivery::EventId;
 use intercom_delivery::outbox::{Lease, LeaseToken, Leased};
 use rusqlite::{Connection, Rows};
 
+use super::recent::Recent;
 use crate::clock::{Millis, later, until};
 use crate::store::pending::{self, Brief, Stored};
 
@@ -29,19 +30,8 @@ pub(super) struct Leases {
     seen: i64,
     /// Up to here, of those that were put back, all are held.
     cursor: Turn,
+    recent: Recent,
     tokens: u64,
-}
-
-impl Default for Leases {
-    fn default() -> Self {
-        Leases {
-            held: HashMap::new(),
-            ends: BTreeSet::new(),
-            seen: i64::MIN,
-            cursor: FIRST,
-            tokens: 0,
-        }
-    }
 }
 
 struct Held {
@@ -64,7 +54,7 @@ impl RawLeased {
             Some(Lease {
                 id,
                 token,
-                event: pending::readable(id, stored.body)?,
+                event: pending::readable(id, stored.content)?,
                 attempts: stored.attempts,
                 last_failure: stored.failure.map(Arc::new),
                 age: until(stored.accepted, self.now),
@@ -79,6 +69,23 @@ impl RawLeased {
 }
 
 impl Leases {
+    /// Nothing is leased, and this is the newest event.
+    pub(super) fn new(newest: i64) -> Self {
+        Leases {
+            held: HashMap::new(),
+            ends: BTreeSet::new(),
+            seen: i64::MIN,
+            cursor: FIRST,
+            recent: Recent::after(newest),
+            tokens: 0,
+        }
+    }
+
+    /// An event was accepted, and is safe.
+    pub(super) fn accepted(&mut self, event: Stored) {
+        self.recent.push(event);
+    }
+
     /// Hands out events that are due, the longest due first. If it fails, nothing was leased.
     pub(super) fn lease(
         &mut self,
@@ -91,8 +98,13 @@ impl Leases {
         let end = later(now, term).max(now + 1);
         let [mut fresh, mut put_back] =
             [pending::in_order(conn)?, pending::put_back_in_order(conn)?];
-        let mut fresh = Queue::new(fresh.query([self.seen])?, false, (Millis::MIN, self.seen));
-        let mut put_back = Queue::new(put_back.query(self.cursor)?, true, self.cursor);
+        let source = match self.recent.begins_after(self.seen) {
+            true => Source::Recent(&mut self.recent),
+            false => Source::Rows(fresh.query([self.seen])?),
+        };
+        let mut fresh = Queue::new(source, false, (Millis::MIN, self.seen));
+        let put_back = Source::Rows(put_back.query(self.cursor)?);
+        let mut put_back = Queue::new(put_back, true, self.cursor);
         let mut again = self.ends.iter().copied().peekable();
         let (mut chosen, mut gone) = (Vec::new(), Vec::new());
         let next_due = loop {
@@ -120,7 +132,7 @@ impl Leases {
             }
         };
         let (seen, cursor) = (fresh.passed.1, put_back.passed);
-        drop(again);
+        drop((fresh, again));
         for id in gone {
             self.forget(id);
         }
@@ -154,9 +166,10 @@ impl Leases {
         }
     }
 
-    /// Others may have written: new events, which come after those that were seen, and redriven ones anywhere.
-    pub(super) fn look_again(&mut self) {
+    /// Others may have written: new events, of which this is the newest, and redriven ones anywhere.
+    pub(super) fn look_again(&mut self, newest: i64) {
         self.cursor = FIRST;
+        self.recent = Recent::after(newest);
     }
 
     /// Who was to be given these did not wait for them.
@@ -165,7 +178,7 @@ impl Leases {
             self.forget(id);
             self.seen = self.seen.min(id - 1);
         }
-        self.look_again();
+        self.cursor = FIRST;
     }
 
     fn hold(&mut self, event: Brief, end: Millis) -> LeaseToken {
@@ -179,9 +192,15 @@ impl Leases {
     }
 }
 
-/// Rows in the order in which they are leased, read one ahead.
+/// Where events are read.
+enum Source<'s> {
+    Rows(Rows<'s>),
+    Recent(&'s mut Recent),
+}
+
+/// Events in the order in which they are leased, read one ahead.
 struct Queue<'s> {
-    rows: Rows<'s>,
+    source: Source<'s>,
     /// Whether it is for those that were put back, or for those that never were.
     put_back: bool,
     next: Option<Stored>,
@@ -191,15 +210,21 @@ struct Queue<'s> {
 }
 
 impl<'s> Queue<'s> {
-    fn new(rows: Rows<'s>, put_back: bool, passed: Turn) -> Self {
-        Queue { rows, put_back, next: None, ended: false, passed }
+    fn new(source: Source<'s>, put_back: bool, passed: Turn) -> Self {
+        Queue { source, put_back, next: None, ended: false, passed }
     }
 
     /// When the next event that is not held is due, with its id. One that was never put back is due at once, also where
     /// the clock was set back since it was accepted.
     fn turn(&mut self, held: &HashMap<i64, Held>, now: Millis) -> rusqlite::Result<Option<Turn>> {
         while self.next.is_none() && !self.ended {
-            let Some(row) = self.rows.next()? else {
+            let rows = match &mut self.source {
+                Source::Rows(rows) => rows,
+                Source::Recent(recent) => {
+                    return Ok(recent.first().map(|event| (event.accepted.min(now), event.id)));
+                }
+            };
+            let Some(row) = rows.next()? else {
                 self.ended = true;
                 break;
             };
@@ -214,7 +239,10 @@ impl<'s> Queue<'s> {
     }
 
     fn take(&mut self) -> Option<Stored> {
-        let stored = self.next.take()?;
+        let stored = match &mut self.source {
+            Source::Rows(_) => self.next.take()?,
+            Source::Recent(recent) => recent.pop()?,
+        };
         self.passed = (stored.due.unwrap_or(Millis::MIN), stored.id);
         Some(stored)
     }

@@ -6,6 +6,7 @@
 mod batch;
 mod doubt;
 mod leases;
+mod recent;
 mod request;
 mod tidy;
 
@@ -25,10 +26,12 @@ use self::leases::Leases;
 use self::tidy::{Step, Tidy};
 use crate::clock::Clock;
 use crate::error::{Fault, OpenError};
+use crate::identity::Identity;
 use crate::open::{self, Settings};
 use crate::reader::Reading;
 use crate::shared::Shared;
 use crate::store::books::{Base, Books};
+use crate::store::fresh::Fresh;
 use crate::store::pending;
 
 pub(crate) use self::request::{Answer, Request, Write};
@@ -39,6 +42,7 @@ const BATCH: usize = 4096;
 /// The state of the writing thread.
 pub(crate) struct Writer {
     path: PathBuf,
+    identity: Identity,
     settings: Settings,
     clock: Clock,
     shared: Arc<Shared>,
@@ -52,6 +56,7 @@ pub(crate) struct Writer {
     data_version: i64,
     base: Base,
     books: Books,
+    fresh: Fresh,
     leases: Leases,
     tidy: Tidy,
     /// Whether it failed, and has not worked since.
@@ -74,10 +79,12 @@ impl Writer {
         let (books, oldest, data_version) = begin().map_err(|error| OpenError::of(&path, error))?;
         let base = Base::at(&books);
         shared.set_counts(books.counts_since(&base, oldest));
-        let (leases, tidy) = (Leases::default(), Tidy::default());
+        let (leases, tidy) = (Leases::new(books.newest), Tidy::default());
         let conn = Some(conn);
+        let identity = Identity::of(&path);
         Ok(Writer {
             path,
+            identity,
             settings,
             clock,
             shared,
@@ -87,6 +94,7 @@ impl Writer {
             data_version,
             base,
             books,
+            fresh: Fresh::default(),
             leases,
             tidy,
             troubled: false,
@@ -172,7 +180,7 @@ impl Writer {
         let changed = books != self.books;
         self.books = books;
         self.shared.set_counts(books.counts_since(&self.base, oldest));
-        self.leases.look_again();
+        self.leases.look_again(books.newest);
         if changed {
             self.tidy.changed();
             self.shared.wake();
@@ -183,6 +191,7 @@ impl Writer {
     /// Leaves a connection that failed. The next request opens another one.
     fn give_up(&mut self, fault: &Fault) {
         self.tidy.rest();
+        self.fresh.forget();
         self.doubts.commit |= fault.doubtful;
         if !fault.busy {
             self.conn = None;

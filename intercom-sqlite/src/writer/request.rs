@@ -28,10 +28,25 @@ pub(crate) enum Request {
 
 /// Something that changes the file, and rides in a transaction with others.
 pub(crate) enum Write {
-    Accept { events: Vec<Incoming>, collisions: Collisions, answer: Answer<(), AcceptError> },
-    Settle { settlements: Vec<Settlement>, answer: Answer<Vec<EventId>, OutboxError> },
-    Redrive { which: Selection, answer: Answer<u64, OutboxError> },
-    Purge { which: Selection, answer: Answer<u64, OutboxError> },
+    Accept {
+        events: Vec<Incoming>,
+        collisions: Collisions,
+        /// With the list that they were in: it is freed where it was made, because two threads that free what is the
+        /// other's wait for each other.
+        answer: Answer<Vec<Incoming>, AcceptError>,
+    },
+    Settle {
+        settlements: Vec<Settlement>,
+        answer: Answer<Vec<EventId>, OutboxError>,
+    },
+    Redrive {
+        which: Selection,
+        answer: Answer<u64, OutboxError>,
+    },
+    Purge {
+        which: Selection,
+        answer: Answer<u64, OutboxError>,
+    },
 }
 
 /// Where the answer goes, and what it will be once it is safe.

@@ -5,7 +5,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::clock::Millis;
 use crate::open::Settings;
 use crate::store::books::{Books, Memory};
-use crate::store::seconds::{START, sweep};
+use crate::store::fresh;
+use crate::store::seconds::{Key, START, sweep};
 
 /// How many pages are given back in one go, of 4 KiB: so few that a request need not wait for long.
 const PAGES: u32 = 1024;
@@ -23,7 +24,7 @@ const ROWS_PER_EVENT: usize = 4;
 /// What is left to be tidied.
 pub(super) struct Tidy {
     /// How far the table of taken seconds was gone through.
-    from: (i64, i64),
+    from: Key,
     /// Whether it holds an event that has left, as far as this pass has seen.
     remembered: bool,
     /// Whether there was none in the whole of it.
@@ -119,6 +120,7 @@ impl Tidy {
         let before = Books::read(&transaction)?;
         let mut books = before;
         books.turn_over(now);
+        fresh::file(&transaction, &mut books)?;
         let deleted = self.sweep(&transaction, books.memory(now), ROWS)?;
         if books != before {
             books.write(&transaction)?;

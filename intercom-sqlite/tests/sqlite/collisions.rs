@@ -73,11 +73,49 @@ async fn what_left_is_remembered_for_two_minutes_at_least_and_forgotten_some_tim
     assert_eq!(outbox.counts().collided, 1);
 }
 
+/// It counts from when an event left, not from when it was accepted.
+#[tokio::test]
+async fn what_waited_for_long_is_remembered_for_as_long_as_anything_else() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &[event("project_created", 0)]).await;
+    place.clock.advance(3 * MINUTE);
+    accept(&outbox, &[event("signed_up", 0)]).await;
+    deliver(&outbox, 2).await;
+    place.clock.advance(2 * MINUTE - Duration::from_millis(1));
+    outbox.accept(&[event("project_created", 0)], Collisions::Keep).await.unwrap();
+    assert_eq!(outbox.counts().collided, 1);
+}
+
+/// Seconds are filed when many others have come. What is held then stays taken, and what has left is forgotten some time.
+#[tokio::test]
+async fn what_stays_while_many_come_and_go_keeps_its_second() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &[event("stays", 0), event("goes", 0)]).await;
+    assert_eq!(lease(&outbox, 1).await.len(), 1);
+    for batch in 0..3 {
+        let seconds = batch * 5_000..(batch + 1) * 5_000;
+        let others: Vec<_> = seconds.map(|second| event("signed_up", second)).collect();
+        accept(&outbox, &others).await;
+        deliver(&outbox, usize::MAX).await;
+    }
+    assert!(place.number("SELECT count(*) FROM outbox_seconds WHERE held > 0") >= 1);
+    place.clock.advance(10 * MINUTE);
+    let both = [event("stays", 0), event("goes", 0)];
+    outbox.accept(&both, Collisions::Keep).await.unwrap();
+    assert_eq!(outbox.counts().collided, 1);
+}
+
 #[tokio::test]
 async fn what_is_forgotten_leaves_the_file() {
     let place = Place::new();
     let outbox = place.open();
-    let rows = || place.number("SELECT count(*) FROM outbox_seconds");
+    let rows = || {
+        place.number(
+            "SELECT (SELECT count(*) FROM outbox_seconds) + (SELECT count(*) FROM outbox_new_seconds)",
+        )
+    };
     accept(&outbox, &super::support::events(5_000)).await;
     deliver(&outbox, usize::MAX).await;
     assert_eq!(rows(), 5_000);

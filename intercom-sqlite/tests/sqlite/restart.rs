@@ -179,7 +179,10 @@ async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
                  accepted, delivered + dead + pending, \
                  newest, max(newest, (SELECT coalesce(max(id), 0) FROM outbox_events), \
                              (SELECT coalesce(max(id), 0) FROM outbox_dead_letters)), \
-                 (SELECT sum(held) FROM outbox_seconds), pending + dead_letters \
+                 (SELECT coalesce(sum(held), 0) FROM outbox_seconds) \
+                 + (SELECT count(*) FROM outbox_new_seconds WHERE id IN (SELECT id FROM outbox_events) \
+                                                               OR id IN (SELECT id FROM outbox_dead_letters)), \
+                 pending + dead_letters \
                  FROM outbox_counts",
                 [],
                 |row| {
