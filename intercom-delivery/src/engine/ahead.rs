@@ -35,11 +35,6 @@ impl Ahead {
         }
     }
 
-    /// How many requests that have ended are enough for the outbox to be told at once.
-    pub(super) fn many(&self) -> usize {
-        self.size
-    }
-
     /// With fewer than this, more are leased while all requests are under way.
     fn low(&self) -> usize {
         (self.size - self.concurrency) / 2

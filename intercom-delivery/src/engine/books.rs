@@ -137,13 +137,15 @@ impl Engine<'_> {
             && !self.outbox_rests(Trouble::Settle, now)
             && (now >= self.next_settle
                 || self.in_flight.is_empty()
-                || self.batch.len() >= self.ahead.many())
+                || self.batch.len() >= self.settings.concurrency.saturating_mul(4))
     }
 
     /// Whether so many events have ended without the outbox knowing that nothing more is sent: after a crash they are
-    /// sent again. With what is under way then they are seven times as many as may be that, at the most.
+    /// sent again. With what is under way they are ten times as many as may be that, at the most, and half as many while
+    /// the outbox fails to learn of them.
     pub(super) fn too_many_unsettled(&self) -> bool {
-        self.settling + self.batch.len() > self.settings.concurrency.saturating_mul(6)
+        let times = if self.outbox_troubles[Trouble::Settle as usize].is_some() { 4 } else { 9 };
+        self.settling + self.batch.len() > self.settings.concurrency.saturating_mul(times)
     }
 
     pub(super) fn may_lease(&self, wanted: usize, now: Instant) -> bool {
