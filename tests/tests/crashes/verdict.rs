@@ -10,7 +10,7 @@ use crate::plan::{CONCURRENCY, PRODUCERS};
 
 /// How many events, at most, may be sent again for one kill. An engine leases no more while the outcomes of four times
 /// as many requests as may be under way wait for the disk; to these come those that are under way, and those that were
-/// leased for after them. It is less than seven times as many, and this is generous.
+/// leased for after them. It is less than ten times as many, and this is generous.
 pub(crate) const AGAIN: usize = 12 * CONCURRENCY;
 
 /// That an event arrived.

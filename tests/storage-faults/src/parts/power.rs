@@ -23,7 +23,7 @@ use crate::worker::{THROUGH, Work};
 const NAME: &str = "power cuts";
 
 /// How many events may have been delivered without that being safe: as in the crashes of the process, an engine has no
-/// more than seven times its concurrency under way between the outbox and the destination, and this is generous.
+/// more than ten times its concurrency under way between the outbox and the destination, and this is generous.
 const AGAIN: usize = 12 * CONCURRENCY;
 
 pub(crate) fn part(summary: &mut Summary) {
