@@ -68,7 +68,7 @@ impl SandboxBuilder {
             clock: Box::new(SystemClock),
             deduplicate_among: duplicates::DEFAULT_HALF,
             keep_requests: 10_000,
-            keep_events: 100_000,
+            keep_events: 10_000,
             keep_bytes: 128 << 20,
             seed: None,
             limits: Limits { connections: 4096, idle: Duration::from_secs(60) },
@@ -176,7 +176,7 @@ impl SandboxBuilder {
     }
 
     /// How many accepted events are remembered; the oldest leave, and stay in the count. Default:
-    /// 100,000.
+    /// 10,000.
     pub fn keep_events(mut self, events: usize) -> Self {
         self.keep_events = events;
         self

@@ -39,7 +39,11 @@ where
     let settings = &workspace.settings;
     let body =
         body::read(body, settings.body_limit, settings.body_timeout, &workspace.incoming).await;
-    let now = workspace.clock.now();
+    // Only faults and dates ask how long the body took.
+    let now = match workspace.faults.any() || settings.dates_by_clock {
+        true => workspace.clock.now(),
+        false => received_at,
+    };
 
     let mut strike = Strike::default();
     let meeting = Meeting::new(now, &parts, body.kept());
