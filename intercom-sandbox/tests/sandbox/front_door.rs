@@ -3,7 +3,9 @@
 use intercom_sandbox::Sandbox;
 use reqwest::Method;
 
-use crate::support::{client, event, finish, friendly, post_event, post_text, raw, request};
+use crate::support::{
+    client, event, finish, friendly, post_event, post_text, post_without_accept, raw, request,
+};
 
 #[tokio::test]
 async fn an_accepted_event_is_answered_with_202_and_no_body() {
@@ -127,18 +129,7 @@ async fn accept_must_allow_json() {
 #[tokio::test]
 async fn a_request_that_says_nothing_about_accept_is_406() {
     let sandbox = friendly().await;
-    let body = event("project_created").to_string();
-    let answer = raw(
-        &sandbox,
-        &format!(
-            "POST /events HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\
-             Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            sandbox.token(),
-            body.len()
-        ),
-    )
-    .await;
+    let answer = post_without_accept(&sandbox, &event("project_created")).await;
     assert!(answer.starts_with("HTTP/1.1 406 "), "{answer}");
 }
 

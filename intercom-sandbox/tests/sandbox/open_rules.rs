@@ -5,7 +5,7 @@ use std::time::Duration;
 use intercom_sandbox::{Identifier, ManualClock, Sandbox, SandboxBuilder, SeedContact};
 use serde_json::{Value, json};
 
-use crate::support::{event, post_event, raw};
+use crate::support::{event, post_event, post_without_accept};
 
 const NOON: u64 = 1_700_000_000;
 
@@ -58,18 +58,7 @@ async fn an_accepted_event_can_be_answered_with_200() {
 #[tokio::test]
 async fn a_missing_accept_can_be_answered_with_404() {
     let sandbox = with(|builder| builder.missing_accept_is_404(true)).await;
-    let body = event("a").to_string();
-    let answer = raw(
-        &sandbox,
-        &format!(
-            "POST /events HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\
-             Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
-             Content-Length: {}\r\n\r\n{body}",
-            sandbox.token(),
-            body.len()
-        ),
-    )
-    .await;
+    let answer = post_without_accept(&sandbox, &event("a")).await;
     assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
     assert!(answer.contains(r#""code":"not_found""#), "{answer}");
 }

@@ -140,3 +140,16 @@ pub(crate) async fn raw(sandbox: &Sandbox, bytes: &str) -> String {
     stream.read_to_string(&mut answer).await.expect("the answer is text");
     answer
 }
+
+/// Posts this object to `/events` without an `Accept` header, which any client of a library would send.
+pub(crate) async fn post_without_accept(sandbox: &Sandbox, body: &Value) -> String {
+    let body = body.to_string();
+    let request = format!(
+        "POST /events HTTP/1.1\r\nHost: sandbox\r\nConnection: close\r\n\
+         Authorization: Bearer {}\r\nContent-Type: application/json\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        sandbox.token(),
+        body.len()
+    );
+    raw(sandbox, &request).await
+}
