@@ -1,7 +1,12 @@
-//! What is known of one connection, by the wire below HTTP and by the requests above it.
+//! What is known of one connection: by the wire below HTTP, by the requests above it, and by the
+//! server beside it, which ends those that are idle.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use std::task::Waker;
+
+use super::site::Site;
+use crate::sync::lock;
 
 /// How a connection is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,12 +23,13 @@ pub(super) enum End {
 }
 
 /// The state of a connection. Every member stands for itself, so their order does not matter.
-#[derive(Default)]
 pub(super) struct Line {
+    /// What is served on it.
+    pub(super) site: Arc<Site>,
     /// Requests that are being answered.
     busy: AtomicUsize,
-    /// Goes up when a request begins or ends, and when bytes of an answer go out.
-    progress: AtomicU64,
+    /// Whether bytes of an answer went out since the server looked.
+    active: AtomicBool,
     /// Whether bytes came in since the last request ended.
     heard: AtomicBool,
     /// Whether the client does not take what is to be sent.
@@ -32,17 +38,30 @@ pub(super) struct Line {
     owed: AtomicBool,
     /// Whether the client may still be sending what nobody will read.
     lingers: AtomicBool,
+    /// Whether no further request is to be taken.
+    closing: AtomicBool,
     end: AtomicU8,
+    /// Of the task that serves it.
+    waker: Mutex<Option<Waker>>,
 }
 
 /// A request, or a stream that answers it, keeps its connection busy until this is dropped.
 pub(crate) struct Busy(Arc<Line>);
 
 impl Line {
-    pub(super) fn begin(self: &Arc<Self>) -> Busy {
-        self.busy.fetch_add(1, Relaxed);
-        self.progress.fetch_add(1, Relaxed);
-        Busy(Arc::clone(self))
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self {
+            site,
+            busy: AtomicUsize::new(0),
+            active: AtomicBool::new(true),
+            heard: AtomicBool::new(false),
+            stalled: AtomicBool::new(false),
+            owed: AtomicBool::new(false),
+            lingers: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+            end: AtomicU8::new(End::Open as u8),
+            waker: Mutex::new(None),
+        }
     }
 
     pub(super) fn hears(&self) {
@@ -51,15 +70,11 @@ impl Line {
 
     pub(super) fn sent(&self) {
         self.stalled.store(false, Relaxed);
-        self.progress.fetch_add(1, Relaxed);
+        self.active.store(true, Relaxed);
     }
 
     pub(super) fn stalls(&self) {
         self.stalled.store(true, Relaxed);
-    }
-
-    pub(super) fn owes(&self) {
-        self.owed.store(true, Relaxed);
     }
 
     pub(super) fn has_paid(&self) {
@@ -84,30 +99,76 @@ impl Line {
     }
 
     pub(super) fn ends(&self) -> End {
-        let end = self.end.load(Relaxed);
-        let all = [End::Close, End::Reset, End::HeadTooSlow];
-        all.into_iter().find(|&known| known as u8 == end).unwrap_or(End::Open)
+        const CLOSE: u8 = End::Close as u8;
+        const RESET: u8 = End::Reset as u8;
+        const HEAD_TOO_SLOW: u8 = End::HeadTooSlow as u8;
+        match self.end.load(Relaxed) {
+            CLOSE => End::Close,
+            RESET => End::Reset,
+            HEAD_TOO_SLOW => End::HeadTooSlow,
+            _ => End::Open,
+        }
     }
 
-    pub(super) fn progress(&self) -> u64 {
-        self.progress.load(Relaxed)
+    /// From now on this wakes the task that serves it.
+    pub(super) fn woken_by(&self, waker: &Waker) {
+        *lock(&self.waker) = Some(waker.clone());
     }
 
-    /// Ends a connection on which nothing has gone on for the time that it may.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Relaxed)
+    }
+
+    /// Lets what is under way end, and takes no further request.
+    pub(super) fn close(&self) {
+        self.closing.store(true, Relaxed);
+        self.wake();
+    }
+
+    /// Ends it where nothing has gone on since the last call, or since it began.
     pub(super) fn end_if_idle(&self) {
+        if self.active.swap(false, Relaxed) {
+            return;
+        }
         if self.stalled.load(Relaxed) {
             self.end(End::Reset);
         } else if self.busy.load(Relaxed) == 0 {
             let in_a_head = self.heard.load(Relaxed) && !self.lingers();
             self.end(if in_a_head { End::HeadTooSlow } else { End::Close });
+        } else {
+            return;
         }
+        self.wake();
+    }
+
+    /// What was stored before is seen by the task that is woken, or that has yet to say by what it
+    /// is: both go through the lock.
+    fn wake(&self) {
+        if let Some(waker) = &*lock(&self.waker) {
+            waker.wake_by_ref();
+        }
+    }
+}
+
+impl Busy {
+    pub(super) fn new(line: Arc<Line>) -> Self {
+        line.busy.fetch_add(1, Relaxed);
+        Self(line)
+    }
+
+    pub(super) fn line(&self) -> &Line {
+        &self.0
+    }
+
+    /// The answer is given to HTTP, and goes out later.
+    pub(super) fn owes(&self) {
+        self.0.owed.store(true, Relaxed);
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Relaxed);
-        self.0.progress.fetch_add(1, Relaxed);
         self.0.heard.store(false, Relaxed);
     }
 }

@@ -14,19 +14,28 @@ mod refuse;
 mod site;
 mod wire;
 
+use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-use tokio::task::JoinSet;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{self, JoinError, JoinSet};
+use tokio::time::sleep;
 
 pub(crate) use cut::Cut;
 pub(crate) use outgoing::{Outgoing, Response};
 pub(crate) use site::Site;
 
+use line::Line;
+
 /// How long to wait before the next try to accept a connection where the system has none to give,
 /// most often for want of file descriptors. The end of a connection ends the wait as well.
 const BREATH: Duration = Duration::from_millis(50);
+
+/// The shortest time after which connections are looked at again: without one, a sandbox of which
+/// somebody wants no patience at all would do nothing else.
+const SHORTEST_IDLE: Duration = Duration::from_millis(1);
 
 /// What the clients of a sandbox may claim.
 #[derive(Debug, Clone, Copy)]
@@ -41,33 +50,85 @@ pub(crate) struct Limits {
 /// Serves until the sandbox closes and every connection has ended; or until its task is aborted,
 /// which closes the listener and every connection at once.
 pub(crate) async fn serve(listener: TcpListener, site: Arc<Site>, limits: Limits) {
-    let mut connections = JoinSet::new();
+    let mut connections = Connections::default();
     let mut refusals = JoinSet::new();
-    let closing = &site.workspace.closing;
-    let mut closing = std::pin::pin!(closing.begun());
+    let mut closing = pin!(site.workspace.closing.begun());
+    // One timer for all of them: each is looked at when it has passed.
+    let mut idle = pin!(sleep(limits.idle));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     // Those that have ended make room before it is looked for.
-                    while connections.try_join_next().is_some() {}
-                    if connections.len() < limits.connections {
-                        connections.spawn(connection::serve(stream, Arc::clone(&site), limits));
+                    while connections.forget_one_that_ended() {}
+                    if connections.lines.len() < limits.connections {
+                        connections.open(stream, Arc::clone(&site));
                     } else if refusals.len() < refuse::AT_A_TIME {
                         refusals.spawn(refuse::refuse(stream, Arc::clone(&site)));
                     }
                     // Beyond that, too many come at once to tell each of them why.
                 }
                 Err(_) => tokio::select! {
-                    Some(_) = connections.join_next() => {}
-                    () = tokio::time::sleep(BREATH) => {}
+                    true = connections.one_ends() => {}
+                    () = sleep(BREATH) => {}
                 },
             },
-            Some(_) = connections.join_next() => {}
+            true = connections.one_ends() => {}
             Some(_) = refusals.join_next() => {}
+            () = &mut idle => {
+                connections.end_idle_ones();
+                idle.set(sleep(limits.idle.max(SHORTEST_IDLE)));
+            }
             () = &mut closing => break,
         }
     }
     drop(listener);
-    while connections.join_next().await.is_some() {}
+    connections.lines.values().for_each(|line| line.close());
+    loop {
+        tokio::select! {
+            ended = connections.one_ends() => if !ended { break },
+            () = &mut idle => {
+                connections.end_idle_ones();
+                idle.set(sleep(limits.idle.max(SHORTEST_IDLE)));
+            }
+        }
+    }
+}
+
+/// The open connections.
+#[derive(Default)]
+struct Connections {
+    tasks: JoinSet<()>,
+    lines: HashMap<task::Id, Arc<Line>>,
+}
+
+impl Connections {
+    fn open(&mut self, stream: TcpStream, site: Arc<Site>) {
+        let line = Arc::new(Line::new(site));
+        let task = self.tasks.spawn(connection::serve(stream, Arc::clone(&line)));
+        self.lines.insert(task.id(), line);
+    }
+
+    fn end_idle_ones(&self) {
+        self.lines.values().for_each(|line| line.end_if_idle());
+    }
+
+    /// Waits until one has ended; `false` where there is none.
+    async fn one_ends(&mut self) -> bool {
+        let ended = self.tasks.join_next_with_id().await;
+        self.forget(ended)
+    }
+
+    fn forget_one_that_ended(&mut self) -> bool {
+        let ended = self.tasks.try_join_next_with_id();
+        self.forget(ended)
+    }
+
+    fn forget(&mut self, ended: Option<Result<(task::Id, ()), JoinError>>) -> bool {
+        let id = ended.map(|ended| ended.map_or_else(|error| error.id(), |(id, ())| id));
+        if let Some(id) = id {
+            self.lines.remove(&id);
+        }
+        id.is_some()
+    }
 }

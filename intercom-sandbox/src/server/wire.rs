@@ -12,7 +12,6 @@ use tokio::net::TcpStream;
 
 use super::bare;
 use super::line::{End, Line};
-use super::site::Site;
 
 /// How much is read, after the last answer, of what the client was still sending: a connection that
 /// is closed on what was sent takes the answer with it.
@@ -21,7 +20,6 @@ const LINGER: usize = 1 << 20;
 pub(super) struct Wire {
     stream: TcpStream,
     line: Arc<Line>,
-    site: Arc<Site>,
     /// What is left of an answer that goes out in the place of a bare status.
     instead: Option<Bytes>,
     /// Whether what was sent is HTTP/1, where something was.
@@ -30,8 +28,8 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, line: Arc<Line>, site: Arc<Site>) -> Self {
-        Self { stream, line, site, instead: None, is_http_1: None, lingered: 0 }
+    pub(super) fn new(stream: TcpStream, line: Arc<Line>) -> Self {
+        Self { stream, line, instead: None, is_http_1: None, lingered: 0 }
     }
 
     /// Ends what has to end.
@@ -42,7 +40,7 @@ impl Wire {
             End::HeadTooSlow if self.is_http_1 == Some(false) => {}
             End::HeadTooSlow => {
                 self.line.end(End::Close);
-                let answer = bare::head_too_slow(&self.site);
+                let answer = bare::head_too_slow(&self.line.site);
                 // Every earlier answer has gone out, so there is room for it; and if there is none,
                 // nobody reads.
                 let _ = Pin::new(&mut self.stream).poll_write(context, &answer);
@@ -59,7 +57,7 @@ impl Wire {
         self.check(context)?;
         if self.instead.is_none()
             && self.line.is_out_of_turn()
-            && let Some(answer) = buffers.first().and_then(|first| bare::instead(first, &self.site))
+            && let Some(answer) = buffers.first().and_then(|first| bare::instead(first, &self.line.site))
         {
             self.instead = Some(answer);
             self.line.linger();
