@@ -1,11 +1,12 @@
 //! The apps that use the API. Each has credentials and a rate limit of its own, and all of them
 //! share the rate limit of the workspace.
 
+use std::time::SystemTime;
+
 use axum::http::{HeaderMap, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use crate::clock::Clock;
 use crate::rate_limit::{Budget, RateLimit};
 use crate::refusal::Refusal;
 
@@ -105,15 +106,15 @@ impl Apps {
 
     /// Takes a request of this app out of both windows, the workspace's first: what is beyond that
     /// leaves the app's own budget as it was, which Intercom's users have seen.
-    pub(crate) fn spend(&self, app: &App, clock: &dyn Clock) -> Spent {
-        let of_workspace = self.workspace_limit.take(clock);
+    pub(crate) fn spend(&self, app: &App, now: SystemTime) -> Spent {
+        let of_workspace = self.workspace_limit.take(now);
         if let Some(budget) = &of_workspace
             && !budget.granted
         {
             let beyond = Beyond { limit: budget.limit, wait: budget.wait, of_workspace: true };
-            return Spent { budget: app.rate_limit.look(clock), beyond: Some(beyond) };
+            return Spent { budget: app.rate_limit.look(now), beyond: Some(beyond) };
         }
-        let budget = app.rate_limit.take(clock);
+        let budget = app.rate_limit.take(now);
         let beyond = budget.as_ref().filter(|budget| !budget.granted).map(|budget| Beyond {
             limit: budget.limit,
             wait: budget.wait,

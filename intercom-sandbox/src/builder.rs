@@ -190,7 +190,7 @@ impl SandboxBuilder {
     }
 
     /// Among how many of the last kept events a duplicate is found; some that are older are found too,
-    /// up to twice as many. Default: 200,000.
+    /// up to twice as many. Default: 25,000.
     pub fn deduplicate_among(mut self, events: usize) -> Self {
         self.deduplicate_among = events;
         self

@@ -14,8 +14,9 @@ use foldhash::quality::RandomState;
 use crate::event::Filing;
 use crate::sync::lock;
 
-/// How many filings a half holds when nothing else is said.
-pub(crate) const DEFAULT_HALF: usize = 200_000;
+/// How many filings a half holds when nothing else is said: more than twice as many as events are
+/// kept, so that the double of an event that is kept is always told.
+pub(crate) const DEFAULT_HALF: usize = 25_000;
 
 pub(crate) struct Duplicates {
     half: usize,

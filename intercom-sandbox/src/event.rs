@@ -1,6 +1,7 @@
 //! An event as Intercom would have understood it.
 
 use std::fmt;
+use std::ops::Deref;
 
 use serde_json::Value;
 
@@ -9,20 +10,24 @@ use crate::event_names::NameId;
 use crate::request::ReceivedRequest;
 
 /// What an accepted body says.
-#[derive(Default)]
 pub(crate) struct EventData {
     pub(crate) name: String,
-    pub(crate) created_at: i64,
-    pub(crate) contact_id: Option<String>,
-    pub(crate) user_id: Option<String>,
-    pub(crate) email: Option<String>,
+    pub(crate) identifiers: Identifiers<String>,
     pub(crate) metadata: Vec<(String, Value)>,
     pub(crate) dropped_keys: Vec<String>,
 }
 
-impl EventData {
-    /// The identifier that tells whose it is: the first in this order that it carries.
-    pub(crate) fn whose(&self, order: [Identifier; 3]) -> Option<(Identifier, &str)> {
+/// By what an event names its contact.
+#[derive(Default)]
+pub(crate) struct Identifiers<T> {
+    pub(crate) contact_id: Option<T>,
+    pub(crate) user_id: Option<T>,
+    pub(crate) email: Option<T>,
+}
+
+impl<T: Deref<Target = str>> Identifiers<T> {
+    /// The one that tells whose it is: the first in this order that is there.
+    pub(crate) fn first(&self, order: [Identifier; 3]) -> Option<(Identifier, &str)> {
         order.into_iter().find_map(|kind| {
             let value = match kind {
                 Identifier::ContactId => &self.contact_id,
@@ -68,17 +73,17 @@ impl ReceivedEvent {
 
     /// The application's own id of the user, where it was sent.
     pub fn user_id(&self) -> Option<&str> {
-        self.data().user_id.as_deref()
+        self.data().identifiers.user_id.as_deref()
     }
 
     /// The contact's email address, where it was sent.
     pub fn email(&self) -> Option<&str> {
-        self.data().email.as_deref()
+        self.data().identifiers.email.as_deref()
     }
 
     /// Intercom's own id of the contact, `id` on the wire, where it was sent.
     pub fn contact_id(&self) -> Option<&str> {
-        self.data().contact_id.as_deref()
+        self.data().identifiers.contact_id.as_deref()
     }
 
     /// The metadata that Intercom would have kept, in the order sent.

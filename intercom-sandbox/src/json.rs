@@ -2,7 +2,10 @@
 //!
 //! An ordinary map would decide by itself which of two equal keys survives, and both the order and
 //! the doubles matter here: Intercom drops surplus keys in the order sent, and folds their case.
+//!
+//! Text without escapes stays where it was sent: most bodies are judged, and of few is anything kept.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -10,16 +13,19 @@ use serde_json::{Number, Value};
 
 /// A JSON value that keeps the order and the doubles of its members.
 #[derive(Debug)]
-pub(crate) enum Json {
+pub(crate) enum Json<'a> {
     Null,
     Bool(bool),
     Number(Number),
-    String(String),
-    Array(Vec<Json>),
-    Object(Vec<(String, Json)>),
+    String(Cow<'a, str>),
+    Array(Vec<Json<'a>>),
+    Object(Vec<JsonMember<'a>>),
 }
 
-impl Json {
+/// A key and its value.
+pub(crate) type JsonMember<'a> = (Cow<'a, str>, Json<'a>);
+
+impl Json<'_> {
     /// What kind of value it is, with its article, for a message.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -38,62 +44,69 @@ impl Json {
     }
 }
 
-impl From<Json> for Value {
-    fn from(json: Json) -> Self {
+impl From<Json<'_>> for Value {
+    fn from(json: Json<'_>) -> Self {
         match json {
             Json::Null => Self::Null,
             Json::Bool(value) => Self::Bool(value),
             Json::Number(value) => Self::Number(value),
-            Json::String(value) => Self::String(value),
+            Json::String(value) => Self::String(value.into_owned()),
             Json::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
             Json::Object(members) => Self::Object(
-                members.into_iter().map(|(key, value)| (key, Self::from(value))).collect(),
+                members
+                    .into_iter()
+                    .map(|(key, value)| (key.into_owned(), Self::from(value)))
+                    .collect(),
             ),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Json {
+impl<'de> Deserialize<'de> for Json<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct JsonVisitor;
 
         impl<'de> Visitor<'de> for JsonVisitor {
-            type Value = Json;
+            type Value = Json<'de>;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("a JSON value")
             }
 
-            fn visit_unit<E>(self) -> Result<Json, E> {
+            fn visit_unit<E>(self) -> Result<Json<'de>, E> {
                 Ok(Json::Null)
             }
 
-            fn visit_bool<E>(self, value: bool) -> Result<Json, E> {
+            fn visit_bool<E>(self, value: bool) -> Result<Json<'de>, E> {
                 Ok(Json::Bool(value))
             }
 
-            fn visit_i64<E>(self, value: i64) -> Result<Json, E> {
+            fn visit_i64<E>(self, value: i64) -> Result<Json<'de>, E> {
                 Ok(Json::Number(value.into()))
             }
 
-            fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
+            fn visit_u64<E>(self, value: u64) -> Result<Json<'de>, E> {
                 Ok(Json::Number(value.into()))
             }
 
-            fn visit_f64<E>(self, value: f64) -> Result<Json, E> {
+            fn visit_f64<E>(self, value: f64) -> Result<Json<'de>, E> {
                 // JSON text cannot hold a number that is not finite.
                 Ok(Number::from_f64(value).map_or(Json::Null, Json::Number))
             }
 
-            fn visit_str<E>(self, value: &str) -> Result<Json, E> {
-                Ok(Json::String(value.to_owned()))
+            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Json<'de>, E> {
+                Ok(Json::String(value.into()))
             }
 
-            fn visit_string<E>(self, value: String) -> Result<Json, E> {
-                Ok(Json::String(value))
+            fn visit_str<E>(self, value: &str) -> Result<Json<'de>, E> {
+                Ok(Json::String(value.to_owned().into()))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+            fn visit_string<E>(self, value: String) -> Result<Json<'de>, E> {
+                Ok(Json::String(value.into()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Json<'de>, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = access.next_element()? {
                     items.push(item);
@@ -101,15 +114,42 @@ impl<'de> Deserialize<'de> for Json {
                 Ok(Json::Array(items))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json<'de>, A::Error> {
                 let mut members = Vec::new();
-                while let Some(member) = access.next_entry()? {
-                    members.push(member);
+                while let Some((Text(key), value)) = access.next_entry()? {
+                    members.push((key, value));
                 }
                 Ok(Json::Object(members))
             }
         }
 
         deserializer.deserialize_any(JsonVisitor)
+    }
+}
+
+/// A string. The one that serde makes by itself is always a copy.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Text<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor;
+
+        impl<'de> Visitor<'de> for TextVisitor {
+            type Value = Text<'de>;
+
+            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Text<'de>, E> {
+                Ok(Text(value.into()))
+            }
+
+            fn visit_str<E>(self, value: &str) -> Result<Text<'de>, E> {
+                Ok(Text(value.to_owned().into()))
+            }
+        }
+
+        deserializer.deserialize_str(TextVisitor)
     }
 }

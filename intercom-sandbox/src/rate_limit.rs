@@ -1,10 +1,11 @@
 //! Intercom's rate limit: so many requests in a ten-second window, told in three headers.
 
 use std::sync::Mutex;
+use std::time::SystemTime;
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
-use crate::clock::{Clock, unix_seconds};
+use crate::clock::unix_seconds;
 use crate::sync::lock;
 
 /// How long a window is, in seconds. The length is Intercom's.
@@ -54,10 +55,10 @@ impl RateLimit {
     }
 
     /// Takes one request out of the open window; `None` where there is no limit.
-    pub(crate) fn take(&self, clock: &dyn Clock) -> Option<Budget> {
+    pub(crate) fn take(&self, now: SystemTime) -> Option<Budget> {
         let mut window = lock(&self.window);
         let limit = window.limit(self.limit)?;
-        let now = unix_seconds(clock.now());
+        let now = unix_seconds(now);
         *window = window.at(now);
         let granted = window.used < limit;
         window.used += u32::from(granted);
@@ -66,10 +67,10 @@ impl RateLimit {
 
     /// How the window stands, without taking anything out of it. Where none is open, none is opened:
     /// who looks does not move the windows of who is looked at.
-    pub(crate) fn look(&self, clock: &dyn Clock) -> Option<Budget> {
+    pub(crate) fn look(&self, now: SystemTime) -> Option<Budget> {
         let window = lock(&self.window);
         let limit = window.limit(self.limit)?;
-        let now = unix_seconds(clock.now());
+        let now = unix_seconds(now);
         Some(window.at(now).budget(limit, now, true))
     }
 
@@ -87,12 +88,14 @@ impl Window {
 
     /// The window of a request that comes now. One opens with the first request that finds none open,
     /// so it is not aligned to the clock; it starts on a whole second, so that the reset in the header
-    /// is exact.
+    /// is exact. Requests that come side by side may have read the clock in another order than they
+    /// come here, so the one that comes a little before the window is in it too.
     fn at(self, now: u64) -> Self {
-        if now < self.opened || now >= self.opened + WINDOW_SECONDS {
-            return Self { opened: now, used: 0, ..self };
+        if self.opened.abs_diff(now) < WINDOW_SECONDS {
+            self
+        } else {
+            Self { opened: now, used: 0, ..self }
         }
-        self
     }
 
     fn budget(self, limit: u32, now: u64, granted: bool) -> Budget {

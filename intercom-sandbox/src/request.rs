@@ -49,7 +49,7 @@ struct Inner {
     outcome: Outcome,
     event: Option<Filing>,
     /// Read from the body again when somebody asks for it: most events are never looked at.
-    event_data: OnceLock<EventData>,
+    event_data: OnceLock<Box<EventData>>,
     /// The rules that it is read by.
     rules: Arc<OpenRules>,
     problems: Box<[Problem]>,
@@ -209,7 +209,7 @@ impl ReceivedRequest {
     }
 
     pub(crate) fn event_data(&self) -> &EventData {
-        let read = || rules::event::read_again(self.body(), &self.inner.rules);
+        let read = || Box::new(rules::event::read_again(self.body(), &self.inner.rules));
         self.inner.event_data.get_or_init(read)
     }
 

@@ -128,7 +128,7 @@ impl<'a> Event<'a> {
     }
 
     /// What a body says that was not accepted as an event.
-    fn read(request: &ReceivedRequest) -> Option<Self> {
+    fn read(request: &'a ReceivedRequest) -> Option<Self> {
         if (request.method(), request.path()) != ("POST", "/events") {
             return None;
         }
@@ -136,16 +136,16 @@ impl<'a> Event<'a> {
             return None;
         };
         let mut event = Self::default();
-        let mut identifiers: [(&'static str, Option<String>); 3] =
+        let mut identifiers: [(&'static str, Option<Cow<'a, str>>); 3] =
             [("id", None), ("user_id", None), ("email", None)];
         for (key, value) in members {
             match (&*key, value) {
-                ("event_name", Json::String(name)) => event.name = Some(name.into()),
+                ("event_name", Json::String(name)) => event.name = Some(name),
                 ("created_at", value) => event.created_at = Some(value.into()),
                 ("metadata", Json::Object(metadata)) => {
                     event.metadata = metadata
                         .into_iter()
-                        .map(|(key, value)| (key, Value::from(value)))
+                        .map(|(key, value)| (key.into_owned(), Value::from(value)))
                         .collect::<Vec<_>>()
                         .into();
                 }
@@ -157,9 +157,8 @@ impl<'a> Event<'a> {
                 _ => {}
             }
         }
-        event.contact = identifiers
-            .into_iter()
-            .find_map(|(kind, value)| Some(Contact { kind, value: value?.into() }));
+        event.contact =
+            identifiers.into_iter().find_map(|(kind, value)| Some(Contact { kind, value: value? }));
         Some(event)
     }
 }

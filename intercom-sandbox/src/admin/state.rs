@@ -50,7 +50,7 @@ pub(super) fn counted(counts: &Counts) -> Value {
 
 /// What is left of the open window; `null` where there is no limit.
 pub(super) fn budget(workspace: &Workspace, limit: &RateLimit) -> Option<Value> {
-    limit.look(&*workspace.clock).map(|budget| {
+    limit.look(workspace.clock.now()).map(|budget| {
         json!({"limit": budget.limit, "remaining": budget.remaining, "reset": budget.reset})
     })
 }

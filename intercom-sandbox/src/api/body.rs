@@ -88,25 +88,28 @@ impl ReadBody {
     }
 }
 
-/// Reads a body to its end, and keeps no more of it than the limit.
+/// Reads a body to its end, and keeps no more of it than the limit; with whether it was waited for.
 pub(crate) async fn read<B>(
-    body: B,
+    body: &mut B,
     limit: usize,
     timeout: Duration,
     incoming: &Incoming,
-) -> ReadBody
+) -> (ReadBody, bool)
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut reading = pin!(read_all(body, limit, incoming));
     // Most bodies are there already, and for those no timer is set.
     match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
-        Poll::Ready(body) => body,
-        Poll::Pending => tokio::time::timeout(timeout, reading).await.unwrap_or(ReadBody::TooSlow),
+        Poll::Ready(body) => (body, false),
+        Poll::Pending => {
+            let body = Box::pin(tokio::time::timeout(timeout, reading)).await;
+            (body.unwrap_or(ReadBody::TooSlow), true)
+        }
     }
 }
 
-async fn read_all<B>(mut body: B, limit: usize, incoming: &Incoming) -> ReadBody
+async fn read_all<B>(body: &mut B, limit: usize, incoming: &Incoming) -> ReadBody
 where
     B: Body<Data = Bytes> + Unpin,
 {

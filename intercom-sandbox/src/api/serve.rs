@@ -1,5 +1,7 @@
 //! What the API answers by its own rules: the checks, one after the other, and then the endpoint.
 
+use std::time::SystemTime;
+
 use axum::http::{HeaderValue, header, request};
 
 use super::body::ReadBody;
@@ -48,12 +50,13 @@ impl Served {
 /// Answers a request as Intercom would.
 pub(super) fn serve(
     workspace: &Workspace,
+    now: SystemTime,
     endpoint: Result<Endpoint, Refusal>,
     parts: &request::Parts,
     body: &ReadBody,
     request_id: &RequestId,
 ) -> Served {
-    let (budget, checked) = check(workspace, endpoint, parts);
+    let (budget, checked) = check(workspace, now, endpoint, parts);
     let mut served = checked
         .and_then(|endpoint| dispatch(workspace, &endpoint, parts, body))
         .unwrap_or_else(|refusal| Served::refused(refusal, request_id));
@@ -70,17 +73,18 @@ pub(super) fn serve(
 /// which form, and last what.
 fn check(
     workspace: &Workspace,
+    now: SystemTime,
     endpoint: Result<Endpoint, Refusal>,
     parts: &request::Parts,
 ) -> (Option<Budget>, Result<Endpoint, Refusal>) {
-    let (apps, clock, rules) = (&workspace.apps, &*workspace.clock, &workspace.rules);
+    let (apps, rules) = (&workspace.apps, &workspace.rules);
     let admitted = endpoint.and_then(|endpoint| Ok((endpoint, apps.identify(&parts.headers)?)));
     let (endpoint, app) = match admitted {
         Ok(admitted) => admitted,
         // A request that is nobody's, or goes nowhere, does not spend a budget.
-        Err(refusal) => return (apps.first().rate_limit.look(clock), Err(refusal)),
+        Err(refusal) => return (apps.first().rate_limit.look(now), Err(refusal)),
     };
-    let spent = apps.spend(app, clock);
+    let spent = apps.spend(app, now);
     let checked = match spent.beyond {
         Some(beyond) => Err(rate_limited(&beyond, rules.retry_after)),
         None => check_version(&parts.headers)

@@ -39,15 +39,15 @@ pub(crate) fn read_changes(body: &[u8]) -> Result<Changes, Refusal> {
 }
 
 /// Takes members out of a body, and collects what is wrong with them.
-struct Reader {
-    members: Members,
+struct Reader<'a> {
+    members: Members<'a>,
     findings: Findings,
     /// Whether an identifier was there, and wrong.
     wrong_name: bool,
 }
 
-impl Reader {
-    fn of(body: &[u8]) -> Result<Self, Refusal> {
+impl<'a> Reader<'a> {
+    fn of(body: &'a [u8]) -> Result<Self, Refusal> {
         let members = Members::parse(body)?;
         Ok(Self { members, findings: Findings::default(), wrong_name: false })
     }
@@ -77,11 +77,11 @@ impl Reader {
         }
     }
 
-    fn take(&mut self, key: &str) -> Option<Json> {
+    fn take(&mut self, key: &str) -> Option<Json<'a>> {
         self.members.take(key, &mut self.findings).given()
     }
 
-    fn wrong_kind(&mut self, key: &str, expected: &str, given: &Json) {
+    fn wrong_kind(&mut self, key: &str, expected: &str, given: &Json<'_>) {
         self.findings
             .malformed(key, format!("{key} must be {expected} and is {}", given.kind()))
             .hint(format!("Send {key} as {expected}, or leave it out."));
@@ -127,14 +127,14 @@ impl Reader {
         self.text_of(key, taken)
     }
 
-    fn text_of(&mut self, key: &str, taken: Option<Json>) -> Change<String> {
+    fn text_of(&mut self, key: &str, taken: Option<Json<'_>>) -> Change<String> {
         match taken {
             None => Change::Keep,
             Some(Json::Null) => Change::Clear,
             Some(Json::String(text)) if text.trim().is_empty() => Change::Clear,
             Some(Json::String(text)) => {
                 self.check_length(key, &text, LONGEST_TEXT);
-                Change::Set(text)
+                Change::Set(text.into_owned())
             }
             Some(other) => {
                 self.wrong_kind(key, "a string", &other);
@@ -233,8 +233,8 @@ impl Reader {
         attributes
             .into_iter()
             .map(|(name, value)| match value {
-                Json::Null => (name, None),
-                value => (name, Some(Value::from(value))),
+                Json::Null => (name.into_owned(), None),
+                value => (name.into_owned(), Some(Value::from(value))),
             })
             .collect()
     }

@@ -31,9 +31,9 @@ pub(crate) fn read(body: &[u8]) -> Result<Merge, Refusal> {
     Ok(Merge { from, into, skip_duplicate_validation })
 }
 
-fn read_id(key: &str, whose: &str, members: &mut Members, findings: &mut Findings) -> String {
+fn read_id(key: &str, whose: &str, members: &mut Members<'_>, findings: &mut Findings) -> String {
     match members.take(key, findings) {
-        Member::Given(Json::String(id)) if !id.trim().is_empty() => return id,
+        Member::Given(Json::String(id)) if !id.trim().is_empty() => return id.into_owned(),
         Member::Refused => {}
         Member::Absent | Member::Given(Json::Null | Json::String(_)) => {
             findings

@@ -12,11 +12,11 @@ const MAX_FILTERS: usize = 15;
 const MAX_DEPTH: usize = 2;
 
 /// Reads a query, or says all that is wrong with it and gives nothing.
-pub(super) fn read_query(query: Json, findings: &mut Findings) -> Option<Query> {
+pub(super) fn read_query(query: Json<'_>, findings: &mut Findings) -> Option<Query> {
     read("query", query, 1, findings)
 }
 
-fn read(path: &str, query: Json, depth: usize, findings: &mut Findings) -> Option<Query> {
+fn read(path: &str, query: Json<'_>, depth: usize, findings: &mut Findings) -> Option<Query> {
     let mut members = match query {
         Json::Object(members) => Members { members },
         other => {
@@ -46,7 +46,7 @@ fn read(path: &str, query: Json, depth: usize, findings: &mut Findings) -> Optio
             return None;
         }
     };
-    match operator.as_str() {
+    match &*operator {
         "AND" => read_group(path, members, depth, findings).map(Query::All),
         "OR" => read_group(path, members, depth, findings).map(Query::Any),
         operator => read_filter(path, members, operator, findings).map(Query::Filter),
@@ -55,7 +55,7 @@ fn read(path: &str, query: Json, depth: usize, findings: &mut Findings) -> Optio
 
 fn read_group(
     path: &str,
-    mut members: Members,
+    mut members: Members<'_>,
     depth: usize,
     findings: &mut Findings,
 ) -> Option<Vec<Query>> {
@@ -96,7 +96,7 @@ fn read_group(
 
 fn read_filter(
     path: &str,
-    mut members: Members,
+    mut members: Members<'_>,
     operator: &str,
     findings: &mut Findings,
 ) -> Option<Filter> {
@@ -131,7 +131,7 @@ fn read_filter(
     Some(Filter { field, operator: known, operands })
 }
 
-fn read_field(path: &str, members: &mut Members, findings: &mut Findings) -> Option<Field> {
+fn read_field(path: &str, members: &mut Members<'_>, findings: &mut Findings) -> Option<Field> {
     let path = format!("{path}.field");
     match members.take("field", findings) {
         Member::Given(Json::String(name)) => {
@@ -164,7 +164,7 @@ fn read_field(path: &str, members: &mut Members, findings: &mut Findings) -> Opt
 
 fn read_operands(
     path: &str,
-    value: Json,
+    value: Json<'_>,
     kind: Kind,
     operator: Operator,
     findings: &mut Findings,
@@ -198,7 +198,7 @@ fn read_operands(
 
 /// A value in the type of the field: a time can also be a string of digits, as Intercom's own example
 /// has it.
-fn read_operand(value: Json, kind: Kind, operator: Operator) -> Option<Operand> {
+fn read_operand(value: Json<'_>, kind: Kind, operator: Operator) -> Option<Operand> {
     let ordered = matches!(operator, Operator::Greater | Operator::Less);
     let equal = matches!(operator, Operator::Equals | Operator::Differs);
     match (value, kind) {
@@ -210,9 +210,11 @@ fn read_operand(value: Json, kind: Kind, operator: Operator) -> Option<Operand> 
             text.parse().ok().filter(|number: &f64| number.is_finite()).map(Operand::Number)
         }
         (Json::String(text), Kind::Role) => {
-            matches!(text.as_str(), "user" | "lead").then_some(Operand::Text(text))
+            matches!(&*text, "user" | "lead").then(|| Operand::Text(text.into_owned()))
         }
-        (Json::String(text), Kind::Text | Kind::Owner | Kind::Custom) => Some(Operand::Text(text)),
+        (Json::String(text), Kind::Text | Kind::Owner | Kind::Custom) => {
+            Some(Operand::Text(text.into_owned()))
+        }
         (Json::Number(number), Kind::Owner) if number.is_u64() => {
             Some(Operand::Text(number.to_string()))
         }

@@ -49,7 +49,11 @@ pub(crate) fn read(body: &[u8]) -> Result<Search, Refusal> {
     Ok(Search { query, sort, page })
 }
 
-fn take_object(key: &str, members: &mut Members, findings: &mut Findings) -> Option<Members> {
+fn take_object<'a>(
+    key: &str,
+    members: &mut Members<'a>,
+    findings: &mut Findings,
+) -> Option<Members<'a>> {
     match members.take(key, findings).given()? {
         Json::Null => None,
         Json::Object(members) => Some(Members { members }),
@@ -62,7 +66,7 @@ fn take_object(key: &str, members: &mut Members, findings: &mut Findings) -> Opt
     }
 }
 
-fn read_sort(mut sort: Members, findings: &mut Findings) -> Result<Sort, Refusal> {
+fn read_sort(mut sort: Members<'_>, findings: &mut Findings) -> Result<Sort, Refusal> {
     let field = match sort.take("field", findings) {
         Member::Given(Json::String(name)) => {
             let field = Field::named(&name);
@@ -101,7 +105,7 @@ fn invalid_order(order: &str) -> Refusal {
     .with_hint("Write the word out: ascending or descending.")
 }
 
-fn read_page(mut page: Members, findings: &mut Findings) -> Result<PageRequest, Refusal> {
+fn read_page(mut page: Members<'_>, findings: &mut Findings) -> Result<PageRequest, Refusal> {
     const PER_PAGE: &str = "pagination.per_page";
     const STARTING_AFTER: &str = "pagination.starting_after";
     let per_page = match page.take("per_page", findings) {

@@ -1,13 +1,14 @@
 //! What Intercom wants of an event.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::metadata::Metadata;
 use super::wanted::Wanted;
 use super::{Findings, Member, metadata};
 use crate::clock::{Clock, unix_seconds};
-use crate::event::EventData;
-use crate::json::Json;
+use crate::event::{EventData, Identifiers};
+use crate::json::{Json, JsonMember};
 use crate::open_rules::OpenRules;
 use crate::refusal::Refusal;
 
@@ -18,14 +19,24 @@ pub(super) const MILLISECONDS_FROM: u64 = 100_000_000_000;
 /// What an event is made of. Intercom ignores the rest.
 const MEMBERS: [&str; 6] = ["event_name", "created_at", "id", "user_id", "email", "metadata"];
 
-type EventMembers = Wanted<{ MEMBERS.len() }>;
+type EventMembers<'a> = Wanted<'a, { MEMBERS.len() }>;
+
+/// What a body says, as far as it can be left where it stands.
+#[derive(Default)]
+pub(crate) struct Event<'a> {
+    pub(crate) name: Cow<'a, str>,
+    pub(crate) created_at: i64,
+    pub(crate) identifiers: Identifiers<Cow<'a, str>>,
+    metadata: Vec<JsonMember<'a>>,
+    dropped_keys: Vec<Cow<'a, str>>,
+}
 
 /// Reads an event out of a body. The clock is that by which bounds of `created_at` go.
-pub(crate) fn read(
-    body: &[u8],
+pub(crate) fn read<'a>(
+    body: &'a [u8],
     rules: &OpenRules,
     clock: &dyn Clock,
-) -> Result<EventData, Refusal> {
+) -> Result<Event<'a>, Refusal> {
     let mut findings = Findings::default();
     let event = parse(body, rules, Some(clock), &mut findings)?;
     findings.into_result()?;
@@ -34,15 +45,30 @@ pub(crate) fn read(
 
 /// Reads an event out of a body that was accepted.
 pub(crate) fn read_again(body: &[u8], rules: &OpenRules) -> EventData {
-    parse(body, rules, None, &mut Findings::default()).unwrap_or_default()
+    let event = parse(body, rules, None, &mut Findings::default()).unwrap_or_default();
+    let owned = Cow::<str>::into_owned;
+    EventData {
+        name: owned(event.name),
+        identifiers: Identifiers {
+            contact_id: event.identifiers.contact_id.map(owned),
+            user_id: event.identifiers.user_id.map(owned),
+            email: event.identifiers.email.map(owned),
+        },
+        metadata: event
+            .metadata
+            .into_iter()
+            .map(|(key, value)| (owned(key), value.into()))
+            .collect(),
+        dropped_keys: event.dropped_keys.into_iter().map(owned).collect(),
+    }
 }
 
-fn parse(
-    body: &[u8],
+fn parse<'a>(
+    body: &'a [u8],
     rules: &OpenRules,
     clock: Option<&dyn Clock>,
     findings: &mut Findings,
-) -> Result<EventData, Refusal> {
+) -> Result<Event<'a>, Refusal> {
     let mut members = Wanted::parse(body, &MEMBERS)?;
 
     let name = read_name(&mut members, rules, findings);
@@ -59,37 +85,44 @@ fn parse(
 
     let metadata = read_metadata(&mut members, rules, findings);
 
-    Ok(EventData {
-        name,
-        created_at,
+    let identifiers = Identifiers {
         contact_id: contact_id.given(),
         user_id: user_id.given(),
         email: email.given(),
+    };
+    Ok(Event {
+        name,
+        created_at,
+        identifiers,
         metadata: metadata.kept,
         dropped_keys: metadata.dropped,
     })
 }
 
 /// Intercom files names with `.` and `$` turned into `-`.
-fn read_name(members: &mut EventMembers, rules: &OpenRules, findings: &mut Findings) -> String {
+fn read_name<'a>(
+    members: &mut EventMembers<'a>,
+    rules: &OpenRules,
+    findings: &mut Findings,
+) -> Cow<'a, str> {
     const PUNCTUATION: [char; 2] = ['.', '$'];
     match members.take_text("event_name", findings) {
         Member::Given(name) if rules.fold_punctuation && name.contains(PUNCTUATION) => {
-            name.replace(PUNCTUATION, "-")
+            name.replace(PUNCTUATION, "-").into()
         }
         Member::Given(name) => name,
-        Member::Refused => String::new(),
+        Member::Refused => "".into(),
         Member::Absent => {
             findings
                 .missing("event_name", "event_name is required")
                 .hint("Say what happened, by a noun and a verb in the past: `project_created`, for example.");
-            String::new()
+            "".into()
         }
     }
 }
 
 fn read_created_at(
-    members: &mut EventMembers,
+    members: &mut EventMembers<'_>,
     rules: &OpenRules,
     clock: Option<&dyn Clock>,
     findings: &mut Findings,
@@ -158,11 +191,11 @@ fn check_bounds(created_at: i64, rules: &OpenRules, clock: &dyn Clock, findings:
     }
 }
 
-fn read_metadata(
-    members: &mut EventMembers,
+fn read_metadata<'a>(
+    members: &mut EventMembers<'a>,
     rules: &OpenRules,
     findings: &mut Findings,
-) -> Metadata {
+) -> Metadata<'a> {
     match members.take("metadata", findings) {
         Member::Absent | Member::Refused => Metadata::default(),
         Member::Given(Json::Object(members)) => metadata::read(members, rules, findings),

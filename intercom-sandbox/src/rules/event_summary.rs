@@ -1,7 +1,7 @@
 //! What Intercom wants of summaries of events that are sent in.
 
 use super::{Findings, Member, Members};
-use crate::json::Json;
+use crate::json::{Json, JsonMember};
 use crate::refusal::Refusal;
 
 /// Summaries of one user's events.
@@ -59,10 +59,10 @@ pub(crate) fn read(body: &[u8]) -> Result<NewSummaries, Refusal> {
             .hint(HINT),
     }
     findings.into_result()?;
-    Ok(NewSummaries { user_id: user_id.given().unwrap_or_default(), summaries })
+    Ok(NewSummaries { user_id: user_id.given().unwrap_or_default().into_owned(), summaries })
 }
 
-fn read_one(members: Vec<(String, Json)>, findings: &mut Findings) -> NewSummary {
+fn read_one(members: Vec<JsonMember<'_>>, findings: &mut Findings) -> NewSummary {
     let mut members = Members { members };
     let event_name = members.take_text("event_name", findings);
     if let Member::Absent = event_name {
@@ -97,10 +97,19 @@ fn read_one(members: Vec<(String, Json)>, findings: &mut Findings) -> NewSummary
             .broken_rule("first", "first is later than last")
             .hint("Send the earlier of the two times as first.");
     }
-    NewSummary { event_name: event_name.given().unwrap_or_default(), count, first, last }
+    NewSummary {
+        event_name: event_name.given().unwrap_or_default().into_owned(),
+        count,
+        first,
+        last,
+    }
 }
 
-fn take_seconds(key: &'static str, members: &mut Members, findings: &mut Findings) -> Option<i64> {
+fn take_seconds(
+    key: &'static str,
+    members: &mut Members<'_>,
+    findings: &mut Findings,
+) -> Option<i64> {
     match members.take(key, findings) {
         Member::Absent | Member::Refused => None,
         Member::Given(Json::Number(seconds)) if seconds.is_i64() => seconds.as_i64(),

@@ -3,10 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde_json::Value;
-
 use super::Findings;
-use crate::json::Json;
+use crate::json::{Json, JsonMember};
 use crate::open_rules::OpenRules;
 
 /// Intercom's documented length of a string value, in characters.
@@ -23,10 +21,10 @@ const DATE_SUFFIX: &str = "_date";
 
 /// Metadata, parted as Intercom parts it.
 #[derive(Default)]
-pub(super) struct Metadata {
-    pub(super) kept: Vec<(String, Value)>,
+pub(super) struct Metadata<'a> {
+    pub(super) kept: Vec<JsonMember<'a>>,
     /// The keys that are dropped in silence.
-    pub(super) dropped: Vec<String>,
+    pub(super) dropped: Vec<Cow<'a, str>>,
 }
 
 /// How errors name a key.
@@ -41,26 +39,27 @@ impl fmt::Display for Field<'_> {
 
 /// Parts what is kept, in the order sent, from what is dropped. Those that are dropped for their
 /// number have to keep the rules all the same.
-pub(super) fn read(
-    metadata: Vec<(String, Json)>,
+pub(super) fn read<'a>(
+    mut metadata: Vec<JsonMember<'a>>,
     rules: &OpenRules,
     findings: &mut Findings,
-) -> Metadata {
+) -> Metadata<'a> {
     check_keys(&metadata, findings);
-    let room = metadata.len().min(rules.metadata_keys);
-    let mut read = Metadata { kept: Vec::with_capacity(room), dropped: Vec::new() };
-    for (key, value) in metadata {
-        match check_value(value, Field(&key), rules, findings) {
-            Some(value) if read.kept.len() < rules.metadata_keys => {
-                read.kept.push((key, value.into()));
-            }
-            _ => read.dropped.push(key),
+    let mut room = rules.metadata_keys;
+    let mut dropped = Vec::new();
+    metadata.retain_mut(|(key, value)| {
+        let keep = check_value(value, Field(key), rules, findings) && room > 0;
+        if keep {
+            room -= 1;
+        } else {
+            dropped.push(std::mem::take(key));
         }
-    }
-    read
+        keep
+    });
+    Metadata { kept: metadata, dropped }
 }
 
-fn check_keys(metadata: &[(String, Json)], findings: &mut Findings) {
+fn check_keys(metadata: &[JsonMember<'_>], findings: &mut Findings) {
     let mut folded_keys = Vec::with_capacity(metadata.len());
     for (key, value) in metadata {
         let field = Field(key);
@@ -129,14 +128,14 @@ fn fold(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// The value as it is kept; `None` where it is dropped.
+/// Makes the value the one that is kept; `false` where it is dropped in silence.
 fn check_value(
-    mut value: Json,
+    value: &mut Json<'_>,
     field: Field<'_>,
     rules: &OpenRules,
     findings: &mut Findings,
-) -> Option<Json> {
-    match &mut value {
+) -> bool {
+    match value {
         Json::Number(_) => {}
         Json::Bool(_) => {
             if rules.refuse_booleans {
@@ -147,7 +146,7 @@ fn check_value(
         }
         Json::String(text) if rules.cut_long_strings => cut(text),
         Json::String(text) => check_length(text, field, findings),
-        Json::Null if rules.drop_null_values => return None,
+        Json::Null if rules.drop_null_values => return false,
         Json::Null => {
             findings
                 .broken_rule(field, "A value must not be null")
@@ -155,7 +154,7 @@ fn check_value(
         }
         Json::Object(members) if is_rich_link(members) => check_rich_link(members, field, findings),
         Json::Object(members) if is_money(members) => check_money(members, field, rules, findings),
-        Json::Array(_) | Json::Object(_) if rules.drop_nested_values => return None,
+        Json::Array(_) | Json::Object(_) if rules.drop_nested_values => return false,
         Json::Array(_) => {
             findings.broken_rule(field, "A value must not be an array").hint(
                 "Send how many there are, or one string that joins them, or an event for each.",
@@ -171,24 +170,24 @@ fn check_value(
                 .hint("Send what is in the object under keys of its own, `city_name` for example.");
         }
     }
-    Some(value)
+    true
 }
 
-fn is_rich_link(members: &[(String, Json)]) -> bool {
+fn is_rich_link(members: &[JsonMember<'_>]) -> bool {
     members.len() == 2 && member(members, "url").is_some() && member(members, "value").is_some()
 }
 
-fn is_money(members: &[(String, Json)]) -> bool {
+fn is_money(members: &[JsonMember<'_>]) -> bool {
     members.len() == 2
         && member(members, "amount").is_some()
         && member(members, "currency").is_some()
 }
 
-fn member<'a>(members: &'a [(String, Json)], key: &str) -> Option<&'a Json> {
+fn member<'a, 'b>(members: &'a [JsonMember<'b>], key: &str) -> Option<&'a Json<'b>> {
     members.iter().find_map(|(name, value)| (name == key).then_some(value))
 }
 
-fn check_rich_link(members: &[(String, Json)], field: Field<'_>, findings: &mut Findings) {
+fn check_rich_link(members: &[JsonMember<'_>], field: Field<'_>, findings: &mut Findings) {
     match member(members, "url") {
         Some(Json::String(url)) if is_web_address(url) => check_length(url, field, findings),
         _ => {
@@ -212,7 +211,7 @@ fn check_rich_link(members: &[(String, Json)], field: Field<'_>, findings: &mut 
 }
 
 fn check_money(
-    members: &[(String, Json)],
+    members: &[JsonMember<'_>],
     field: Field<'_>,
     rules: &OpenRules,
     findings: &mut Findings,
@@ -263,9 +262,12 @@ fn check_length(text: &str, field: Field<'_>, findings: &mut Findings) {
     }
 }
 
-fn cut(text: &mut String) {
+fn cut(text: &mut Cow<'_, str>) {
     if let Some((end, _)) = text.char_indices().nth(MAX_CHARACTERS) {
-        text.truncate(end);
+        match text {
+            Cow::Borrowed(text) => *text = &text[..end],
+            Cow::Owned(text) => text.truncate(end),
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use std::fmt::Display;
 
 use axum::http::StatusCode;
 
-use crate::json::Json;
+use crate::json::{Json, JsonMember};
 use crate::refusal::{Problem, Refusal};
 
 /// What a required member that is missing or blank is told.
@@ -119,13 +119,13 @@ impl<T> Member<T> {
 
 /// The members of a body, each to be taken out once. Those never taken are ignored, as Intercom
 /// ignores members it does not know.
-struct Members {
-    members: Vec<(String, Json)>,
+struct Members<'a> {
+    members: Vec<JsonMember<'a>>,
 }
 
-impl Members {
+impl<'a> Members<'a> {
     /// Reads a body that must be one JSON object.
-    fn parse(body: &[u8]) -> Result<Self, Refusal> {
+    fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
         match serde_json::from_str(Self::text(body)?) {
             Ok(Json::Object(members)) => Ok(Self { members }),
             Ok(other) => Err(Self::bad_request(format!(
@@ -137,7 +137,7 @@ impl Members {
     }
 
     /// JSON is text. The parser alone would not look at what is passed over.
-    fn text(body: &[u8]) -> Result<&str, Refusal> {
+    fn text(body: &'a [u8]) -> Result<&'a str, Refusal> {
         std::str::from_utf8(body).map_err(|error| Self::not_json(&error))
     }
 
@@ -152,7 +152,7 @@ impl Members {
     }
 
     /// Takes a member out. One that came twice is refused, since nothing says which would count.
-    fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json> {
+    fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json<'a>> {
         let mut values = self.members.extract_if(.., |(name, _)| name == key);
         let Some((_, value)) = values.next() else {
             return Member::Absent;
@@ -164,7 +164,7 @@ impl Members {
     }
 
     /// Takes a string out that must not be blank.
-    fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<String> {
+    fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<Cow<'a, str>> {
         let taken = self.take(key, findings);
         text(key, taken, findings)
     }
@@ -179,7 +179,7 @@ fn twice<T>(key: &str, findings: &mut Findings) -> Member<T> {
 }
 
 /// A member that must be a string, and not a blank one.
-fn text(key: &str, taken: Member<Json>, findings: &mut Findings) -> Member<String> {
+fn text<'a>(key: &str, taken: Member<Json<'a>>, findings: &mut Findings) -> Member<Cow<'a, str>> {
     match taken {
         Member::Absent => Member::Absent,
         Member::Refused => Member::Refused,

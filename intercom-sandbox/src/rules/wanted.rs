@@ -1,6 +1,7 @@
 //! The members of a body that a rule asks for, read without a copy of all the others: events are
 //! what most requests bring.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
@@ -10,20 +11,20 @@ use crate::json::Json;
 use crate::refusal::Refusal;
 
 /// Each of the keys with what came for it.
-pub(super) struct Wanted<const N: usize> {
+pub(super) struct Wanted<'a, const N: usize> {
     keys: &'static [&'static str; N],
-    slots: [Slot; N],
+    slots: [Slot<'a>; N],
 }
 
-enum Slot {
+enum Slot<'a> {
     Absent,
-    Once(Json),
+    Once(Json<'a>),
     Twice,
 }
 
-impl<const N: usize> Wanted<N> {
+impl<'a, const N: usize> Wanted<'a, N> {
     /// Reads a body that must be one JSON object.
-    pub(super) fn parse(body: &[u8], keys: &'static [&'static str; N]) -> Result<Self, Refusal> {
+    pub(super) fn parse(body: &'a [u8], keys: &'static [&'static str; N]) -> Result<Self, Refusal> {
         let mut json = serde_json::Deserializer::from_str(Members::text(body)?);
         let slots =
             Object(keys).deserialize(&mut json).and_then(|slots| json.end().map(|()| slots));
@@ -38,7 +39,7 @@ impl<const N: usize> Wanted<N> {
     }
 
     /// Takes a member out. One that came twice is refused, since nothing says which would count.
-    pub(super) fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json> {
+    pub(super) fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json<'a>> {
         let slot = self.keys.iter().position(|wanted| *wanted == key).map(|at| &mut self.slots[at]);
         match slot.map(|slot| std::mem::replace(slot, Slot::Absent)) {
             None | Some(Slot::Absent) => Member::Absent,
@@ -48,7 +49,7 @@ impl<const N: usize> Wanted<N> {
     }
 
     /// Takes a string out that must not be blank.
-    pub(super) fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<String> {
+    pub(super) fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<Cow<'a, str>> {
         let taken = self.take(key, findings);
         text(key, taken, findings)
     }
@@ -58,21 +59,24 @@ impl<const N: usize> Wanted<N> {
 struct Object<const N: usize>(&'static [&'static str; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Object<N> {
-    type Value = [Slot; N];
+    type Value = [Slot<'de>; N];
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<[Slot; N], D::Error> {
+    fn deserialize<D: Deserializer<'de>>(
+        self,
+        deserializer: D,
+    ) -> Result<[Slot<'de>; N], D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de, const N: usize> Visitor<'de> for Object<N> {
-    type Value = [Slot; N];
+    type Value = [Slot<'de>; N];
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a JSON object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<[Slot; N], A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<[Slot<'de>; N], A::Error> {
         let mut slots = [const { Slot::Absent }; N];
         while let Some(place) = access.next_key_seed(Place(self.0))? {
             let Some(slot) = place.and_then(|place| slots.get_mut(place)) else {

@@ -15,7 +15,9 @@ use tokio::net::TcpStream;
 use super::cut::Cut;
 use super::line::{Busy, End, Line};
 use super::outgoing::Response;
+use super::site;
 use super::wire::Wire;
+use crate::api;
 
 /// The size of the largest head of a request, in bytes, and of what is buffered of a connection.
 const BUFFER: usize = 32 << 10;
@@ -62,23 +64,36 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-async fn answer(busy: Busy, request: Request<Incoming>) -> Result<Response, Cut> {
-    let version = request.version();
-    let line = busy.line();
-    let mut response = line.site.answer(request).await;
-    if let Some(&cut) = response.extensions().get::<Cut>() {
-        match cut {
-            Cut::HangUp => line.end(End::Close),
-            // Over HTTP/2 others use the connection too: the error resets the stream.
-            Cut::Reset if version == Version::HTTP_2 => {}
-            Cut::Reset => line.end(End::Reset),
+/// Answers a request. The future is moved before it begins: it has each of its parts but once, and
+/// what is rarely needed in a box.
+fn answer(
+    busy: Busy,
+    request: Request<Incoming>,
+) -> impl Future<Output = Result<Response, Cut>> + Send + 'static {
+    let (parts, mut body) = request.into_parts();
+    async move {
+        let version = parts.version;
+        let line = busy.line();
+        let site = &line.site;
+        let mut response = if site::is_own(&parts) {
+            Box::pin(site.answer_own(Request::from_parts(parts, body))).await
+        } else {
+            api::answer(&site.workspace, &parts, &mut body).await
+        };
+        if let Some(&cut) = response.extensions().get::<Cut>() {
+            match cut {
+                Cut::HangUp => line.end(End::Close),
+                // Over HTTP/2 others use the connection too: the error resets the stream.
+                Cut::Reset if version == Version::HTTP_2 => {}
+                Cut::Reset => line.end(End::Reset),
+            }
+            return Err(cut);
         }
-        return Err(cut);
+        if response.headers().contains_key(header::CONNECTION) {
+            line.linger();
+        }
+        busy.owes();
+        response.body_mut().keep(busy);
+        Ok(response)
     }
-    if response.headers().contains_key(header::CONNECTION) {
-        line.linger();
-    }
-    busy.owes();
-    response.body_mut().keep(busy);
-    Ok(response)
 }

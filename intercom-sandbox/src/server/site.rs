@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::request::Parts;
 use axum::http::{Method, Request};
 use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
 use super::outgoing::{Outgoing, Response};
+use crate::admin;
 use crate::workspace::Workspace;
-use crate::{admin, api};
 
 pub(crate) struct Site {
     pub(super) workspace: Arc<Workspace>,
@@ -23,11 +24,8 @@ impl Site {
         Self { workspace, own }
     }
 
-    /// Answers a request. Most are for Intercom's API, which needs no router.
-    pub(super) async fn answer(&self, request: Request<Incoming>) -> Response {
-        if !is_own(&request) {
-            return api::answer(&self.workspace, request).await;
-        }
+    /// Answers what is for the sandbox itself.
+    pub(super) async fn answer_own(&self, request: Request<Incoming>) -> Response {
         match TowerToHyperService::new(self.own.clone()).call(request).await {
             Ok(response) => response.map(Outgoing::of_body),
             Err(never) => match never {},
@@ -35,11 +33,12 @@ impl Site {
     }
 }
 
-fn is_own(request: &Request<Incoming>) -> bool {
-    let path = request.uri().path();
+/// Whether a request is for the sandbox itself. Most are for Intercom's API, which needs no router.
+pub(super) fn is_own(request: &Parts) -> bool {
+    let path = request.uri.path();
     match path.strip_prefix("/_sandbox") {
         Some(rest) => rest.is_empty() || rest.starts_with('/'),
         // Whoever sends something there has lost the path of the API.
-        None => path == "/" && matches!(*request.method(), Method::GET | Method::HEAD),
+        None => path == "/" && matches!(request.method, Method::GET | Method::HEAD),
     }
 }

@@ -57,7 +57,8 @@ impl Wire {
         self.check(context)?;
         if self.instead.is_none()
             && self.line.is_out_of_turn()
-            && let Some(answer) = buffers.first().and_then(|first| bare::instead(first, &self.line.site))
+            && let Some(answer) =
+                buffers.first().and_then(|first| bare::instead(first, &self.line.site))
         {
             self.instead = Some(answer);
             self.line.linger();

@@ -101,12 +101,16 @@ async fn the_oldest_leave_and_stay_in_the_count() {
 async fn large_requests_make_more_of_the_oldest_leave() {
     let sandbox =
         Sandbox::builder().know_everybody(true).keep_bytes(64 << 10).start().await.unwrap();
+    let sized = |name, bytes| {
+        let mut event = event(name);
+        event["ignored"] = "x".repeat(bytes).into();
+        event
+    };
     for name in ["a", "b", "c"] {
-        post_event(&sandbox, &event(name)).await;
+        post_event(&sandbox, &sized(name, 1 << 10)).await;
     }
     assert_eq!(sandbox.requests().len(), 3);
-    let mut large = event("d");
-    large["ignored"] = "x".repeat(63 << 10).into();
+    let large = sized("d", 63 << 10);
     assert_eq!(post_event(&sandbox, &large).await.status, 202);
     let names = |events: Vec<intercom_sandbox::ReceivedEvent>| -> Vec<String> {
         events.iter().map(|event| event.name().to_owned()).collect()
@@ -115,9 +119,7 @@ async fn large_requests_make_more_of_the_oldest_leave() {
     assert_eq!(sandbox.requests().len(), 1);
 
     // One that is larger than all the room there is does not stay itself.
-    large["ignored"] = "x".repeat(65 << 10).into();
-    large["event_name"] = "e".into();
-    assert_eq!(post_event(&sandbox, &large).await.status, 202);
+    assert_eq!(post_event(&sandbox, &sized("e", 65 << 10)).await.status, 202);
     assert!(sandbox.events().is_empty() && sandbox.requests().is_empty());
     assert_eq!((sandbox.request_count(), sandbox.event_count()), (5, 5));
 }

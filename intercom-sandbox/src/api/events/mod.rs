@@ -23,13 +23,13 @@ use crate::workspace::Workspace;
 /// want of room for its name.
 pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Served, Refusal> {
     let rules = &workspace.rules;
-    let data = rules::event::read(body, rules, &*workspace.clock)?;
-    let contact = match data.whose(rules.identifier_order) {
+    let event = rules::event::read(body, rules, &*workspace.clock)?;
+    let contact = match event.identifiers.first(rules.identifier_order) {
         Some((kind, value)) => find_contact(workspace, kind, value)?,
         None => return Err(Refusal::user_not_found()),
     };
-    let name = workspace.event_names.admit(&data.name)?;
-    let filing = Filing { contact, name, created_at: data.created_at };
+    let name = workspace.event_names.admit(&event.name)?;
+    let filing = Filing { contact, name, created_at: event.created_at };
     let outcome = if rules.deduplicate && !workspace.duplicates.remember(filing) {
         Outcome::Duplicate
     } else {

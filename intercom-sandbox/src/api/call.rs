@@ -1,0 +1,177 @@
+//! One request: what it meets, what it is answered, and what is recorded of it.
+//!
+//! What makes it wait is boxed. Nearly all requests are answered at once, and are not to carry room
+//! for it along.
+
+use std::time::{Duration, SystemTime};
+
+use axum::http::{HeaderValue, Version, header, request};
+use bytes::Bytes;
+use hyper::body::Body;
+
+use super::body::{self, ReadBody};
+use super::route::route;
+use super::serve::serve;
+use crate::answer::Ending;
+use crate::clock;
+use crate::faults::{Meeting, Stage, Strike, cut_short};
+use crate::request::{Answered, Draft, Outcome};
+use crate::server::{Cut, Outgoing, Response};
+use crate::workspace::Workspace;
+
+/// Answers a request, and records it before the answer goes out: who has the answer finds the
+/// request in the records.
+pub(crate) async fn answer<B>(
+    workspace: &Workspace,
+    parts: &request::Parts,
+    body: &mut B,
+) -> Response
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let received_at = workspace.clock.now();
+    let settings = &workspace.settings;
+    let (body, waited) =
+        body::read(body, settings.body_limit, settings.body_timeout, &workspace.incoming).await;
+    // The clock is not read twice for what came in one piece.
+    let now = if waited { workspace.clock.now() } else { received_at };
+    let call = Call { workspace, received_at, parts, body: &body };
+    let (now, strike) = if workspace.faults.any() {
+        Box::pin(call.arrive(now)).await
+    } else {
+        (now, Strike::default())
+    };
+    match call.settle(now, strike) {
+        Settled { ending: Ending::Reply(reply), part: None, late: Duration::ZERO } => {
+            Outgoing::response(reply)
+        }
+        settled => Box::pin(settled.play_out(workspace, parts.version)).await,
+    }
+}
+
+/// A request, all of which is there.
+struct Call<'a> {
+    workspace: &'a Workspace,
+    received_at: SystemTime,
+    parts: &'a request::Parts,
+    body: &'a ReadBody,
+}
+
+impl Call<'_> {
+    /// Meets the faults that come first, and waits as long as they want. A request whose client gives
+    /// up meanwhile is recorded too.
+    async fn arrive(&self, now: SystemTime) -> (SystemTime, Strike) {
+        self.workspace.apply_lowered_limits();
+        let mut strike = Strike::default();
+        self.meet(Stage::Arrival, now, &mut strike);
+        if strike.delay.is_zero() {
+            return (now, strike);
+        }
+        let gone = GivenUp { call: self, strike: &strike };
+        tokio::time::sleep(strike.delay).await;
+        std::mem::forget(gone);
+        (self.workspace.clock.now(), strike)
+    }
+
+    /// Adds what the faults of this stage do to the request.
+    fn meet(&self, stage: Stage, now: SystemTime, strike: &mut Strike) {
+        let meeting = Meeting::new(now, self.parts, self.body.kept());
+        self.workspace.faults.meet(stage, &meeting, strike);
+    }
+
+    /// Finds the answer, and records the request with it.
+    fn settle(&self, now: SystemTime, mut strike: Strike) -> Settled {
+        let workspace = self.workspace;
+        let (mut ending, mut answered) = match strike.answer.take() {
+            Some(answer) => (answer.ending(&workspace.request_ids.draw()), Answered::faulted(None)),
+            None => {
+                let (ending, answered) = self.serve(now);
+                if workspace.faults.any() && answered.outcome != Outcome::Refused {
+                    self.meet(Stage::Acceptance, now, &mut strike);
+                }
+                let lost = strike.answer.take();
+                let lost = lost.map(|answer| answer.ending(&workspace.request_ids.draw()));
+                (lost.unwrap_or(ending), answered)
+            }
+        };
+        let mut part = None;
+        if let Ending::Reply(reply) = &mut ending {
+            if workspace.settings.dates_by_clock
+                && let Some(date) = clock::http_date(now)
+            {
+                reply.headers.entry(header::DATE).or_insert(date);
+            }
+            if self.body.is_unread() {
+                reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            strike.distort(reply, now);
+            part = strike.part_of(reply);
+            answered.status = Some(reply.status.as_u16());
+            answered.body = part.as_ref().unwrap_or(&reply.body).clone();
+        }
+        answered.fault = strike.names();
+        self.record(answered);
+        Settled { ending, part, late: strike.late }
+    }
+
+    /// What the rules answer, with what of it is recorded but for status and body, which faults
+    /// change.
+    fn serve(&self, now: SystemTime) -> (Ending, Answered) {
+        let request_id = self.workspace.request_ids.draw();
+        let endpoint = route(self.parts);
+        let served = serve(self.workspace, now, endpoint, self.parts, self.body, &request_id);
+        let answered = Answered {
+            status: None,
+            body: Bytes::new(),
+            outcome: served.outcome,
+            event: served.event,
+            problems: served.problems,
+            fault: None,
+        };
+        (Ending::Reply(served.reply), answered)
+    }
+
+    fn record(&self, answered: Answered) {
+        let Self { workspace, received_at, parts, body } = *self;
+        let draft = Draft::new(received_at, &workspace.rules, parts, body.kept(), answered);
+        workspace.journal.record(draft);
+    }
+}
+
+/// Records a request whose client gave up while a fault made it wait: its handling just ends then.
+struct GivenUp<'a> {
+    call: &'a Call<'a>,
+    strike: &'a Strike,
+}
+
+impl Drop for GivenUp<'_> {
+    fn drop(&mut self) {
+        self.call.record(Answered::faulted(self.strike.names()));
+    }
+}
+
+/// How a request ends, and when.
+struct Settled {
+    ending: Ending,
+    /// What comes of the body, where it is not simply all of it.
+    part: Option<Bytes>,
+    late: Duration,
+}
+
+impl Settled {
+    async fn play_out(self, workspace: &Workspace, version: Version) -> Response {
+        if !self.late.is_zero() {
+            tokio::time::sleep(self.late).await;
+        }
+        match (self.ending, self.part) {
+            (Ending::Reply(reply), None) => Outgoing::response(reply),
+            (Ending::Reply(reply), Some(part)) => cut_short::response(reply, part, version),
+            (Ending::Cut(cut), _) => cut.into_response(),
+            (Ending::Silence, _) => {
+                // A sandbox that ends does not wait for it.
+                workspace.closing.begun().await;
+                Cut::HangUp.into_response()
+            }
+        }
+    }
+}
