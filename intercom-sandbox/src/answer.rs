@@ -52,7 +52,7 @@ impl Answer {
     /// This status with an empty body.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 999.
+    /// If the status is not one that can end a request: 200 to 599.
     pub fn status(status: u16) -> Self {
         Self::reply(status, Content::Written(Bytes::new()))
     }
@@ -61,7 +61,7 @@ impl Answer {
     /// and a fresh request id in the body and in `X-Request-Id`.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 999.
+    /// If the status is not one that can end a request: 200 to 599.
     pub fn error(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::reply(status, Content::Error { code: code.into(), message: message.into() })
     }
@@ -69,7 +69,7 @@ impl Answer {
     /// This status with an HTML page, as a load balancer in front of Intercom answers.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 999.
+    /// If the status is not one that can end a request: 200 to 599.
     pub fn html(status: u16) -> Self {
         let title = title(status);
         let page = format!(
@@ -133,12 +133,13 @@ impl Answer {
     fn reply(status: u16, body: Content) -> Self {
         match Self::try_reply(status, body) {
             Some(answer) => answer,
-            None => panic!("{status} is not a status that ends a request"),
+            None => panic!("{status} is not a status that ends a request, which is 200 to 599"),
         }
     }
 
     fn try_reply(status: u16, body: Content) -> Option<Self> {
-        let status = StatusCode::from_u16(status).ok().filter(|code| !code.is_informational())?;
+        const FINAL: std::ops::RangeInclusive<u16> = 200..=599;
+        let status = StatusCode::from_u16(status).ok().filter(|_| FINAL.contains(&status))?;
         Some(Self { kind: Kind::Reply { status, headers: HeaderMap::new(), body } })
     }
 
@@ -188,11 +189,11 @@ impl From<u16> for Answer {
     /// body below.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 999.
+    /// If the status is not one that can end a request: 200 to 599.
     fn from(status: u16) -> Self {
         match Self::usual(status) {
             Some(answer) => answer,
-            None => panic!("{status} is not a status that ends a request"),
+            None => panic!("{status} is not a status that ends a request, which is 200 to 599"),
         }
     }
 }

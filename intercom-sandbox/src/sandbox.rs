@@ -133,7 +133,7 @@ impl Sandbox {
     /// ```
     ///
     /// # Panics
-    /// If a number is not a status that can end a request: 200 to 999.
+    /// If a number is not a status that can end a request: 200 to 599.
     pub fn fail_next(&self, requests: usize, answer: impl Into<Answer>) {
         self.inject(Fault::answer(answer).next(requests));
     }

@@ -39,7 +39,7 @@ use crate::answer::Answer;
 ///
 /// | effect | what happens |
 /// |---|---|
-/// | `503` | any status from 200 on; with Intercom's error list from 400 on |
+/// | `503` | any status from 200 to 599; with Intercom's error list from 400 on |
 /// | `html 502` | the status with an HTML page |
 /// | `hang` | no answer, ever |
 /// | `hang up` | the connection is closed |
@@ -115,7 +115,7 @@ impl Fault {
     /// This answer in the place of Intercom's; a number stands for that status.
     ///
     /// # Panics
-    /// If a number is not a status that can end a request: 200 to 999.
+    /// If a number is not a status that can end a request: 200 to 599.
     pub fn answer(answer: impl Into<Answer>) -> Self {
         Self::of(Effect::Answer(answer.into()))
     }

@@ -69,6 +69,7 @@ fn effect<'a, 'b>(words: &'a [&'b str]) -> Result<(Effect, &'a [&'b str]), Strin
         ["unreachable", rest @ ..] => (Effect::Preset(Preset::Unreachable), rest),
         ["revoke", "token", rest @ ..] => (Effect::Preset(Preset::RevokedToken), rest),
         ["rate", "limit", word, rest @ ..] => (Effect::RateLimit(number(word)?), rest),
+        ["status", ..] => return Err("a status stands alone, as in `503`".to_owned()),
         [word, rest @ ..] if word.bytes().all(|byte| byte.is_ascii_digit()) => {
             let (_, answer) = status(word)?;
             (Effect::Answer(answer), rest)
@@ -82,7 +83,7 @@ fn status(word: &str) -> Result<(u16, Answer), String> {
     word.parse()
         .ok()
         .and_then(|code| Some((code, Answer::usual(code)?)))
-        .ok_or_else(|| format!("`{word}` is not a status that ends a request, which is 200 to 999"))
+        .ok_or_else(|| format!("`{word}` is not a status that ends a request, which is 200 to 599"))
 }
 
 fn skew(word: &str) -> Result<i64, String> {

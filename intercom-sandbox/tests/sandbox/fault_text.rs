@@ -9,6 +9,7 @@ fn every_effect_and_clause_is_read_and_written() {
     for text in [
         "503",
         "200",
+        "599",
         "html 502",
         "hang",
         "hang up",
@@ -72,6 +73,9 @@ fn a_mistake_is_told_with_what_would_be_right() {
         ("5o3", "it starts with a status such as `503`"),
         ("100", "`100` is not a status that ends a request"),
         ("99999", "`99999` is not a status that ends a request"),
+        ("600", "`600` is not a status that ends a request, which is 200 to 599"),
+        ("html 999", "`999` is not a status that ends a request, which is 200 to 599"),
+        ("status 503", "a status stands alone, as in `503`"),
         ("html", "it starts with a status"),
         ("html ok", "`ok` is not a status"),
         ("delay soon", "`soon` is no duration: a duration is a number with `ms`"),
@@ -107,4 +111,16 @@ fn a_mistake_is_told_with_what_would_be_right() {
 #[should_panic(expected = "101% is not between 0% and 100%")]
 fn an_impossible_percentage_is_told_at_once() {
     let _ = Fault::answer(503).percent(101.0);
+}
+
+#[test]
+fn a_status_that_http_does_not_have_is_told_at_once() {
+    for build in [Answer::status, Answer::from, Answer::html, |code| Answer::error(code, "a", "b")]
+    {
+        for code in [100, 199, 600, 999] {
+            assert!(std::panic::catch_unwind(|| build(code)).is_err(), "{code}");
+        }
+        build(200);
+        build(599);
+    }
 }
