@@ -208,6 +208,11 @@ impl ReceivedRequest {
         size_of::<Inner>() + self.inner.raw.size() + self.inner.answer.len() + problems
     }
 
+    /// The rules that it is read by.
+    pub(crate) fn rules(&self) -> &OpenRules {
+        &self.inner.rules
+    }
+
     pub(crate) fn event_data(&self) -> &EventData {
         let read = || Box::new(rules::event::read_again(self.body(), &self.inner.rules));
         self.inner.event_data.get_or_init(read)

@@ -15,9 +15,9 @@ use crate::request::{Outcome, ReceivedRequest};
 /// The members are `number`, `received_at` (RFC 3339, to the millisecond), `method`, `path`, `query`,
 /// `status`, `outcome`, `fault`, `event`, `problems`, `headers`, `body` and `answer`.
 ///
-/// The event is as it was filed, with `name`, `created_at`, `contact` (`kind` and `value`), `metadata`
-/// (pairs of key and value, in the order sent) and `dropped_keys`. Where it was not accepted, it is
-/// what can be read of it in the body; what cannot is `null`.
+/// The event is as it was filed, with `name`, `created_at`, `contact` (`kind` and `value` of the
+/// identifier that counts), `metadata` (pairs of key and value, in the order sent) and `dropped_keys`.
+/// Where it was not accepted, it is what can be read of it in the body; what cannot is `null`.
 impl Serialize for ReceivedRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let event = self.event();
@@ -115,13 +115,14 @@ impl<'a> WithHint<'a> {
 
 impl<'a> Event<'a> {
     fn filed(event: &'a ReceivedEvent) -> Self {
-        let identifiers =
-            [("id", event.contact_id()), ("user_id", event.user_id()), ("email", event.email())];
-        let contact = identifiers.into_iter().find_map(|(kind, value)| Some((kind, value?)));
+        let request = event.request();
+        let identifiers = &request.event_data().identifiers;
+        let whose = identifiers.first(request.rules().identifier_order);
         Self {
             name: Some(event.name().into()),
             created_at: Some(event.created_at().into()),
-            contact: contact.map(|(kind, value)| Contact { kind, value: value.into() }),
+            contact: whose
+                .map(|(kind, value)| Contact { kind: kind.member(), value: value.into() }),
             metadata: event.metadata().into(),
             dropped_keys: event.dropped_keys(),
         }
@@ -136,8 +137,8 @@ impl<'a> Event<'a> {
             return None;
         };
         let mut event = Self::default();
-        let mut identifiers: [(&'static str, Option<Cow<'a, str>>); 3] =
-            [("id", None), ("user_id", None), ("email", None)];
+        let mut identifiers =
+            request.rules().identifier_order.map(|kind| (kind.member(), None::<Cow<'a, str>>));
         for (key, value) in members {
             match (&*key, value) {
                 ("event_name", Json::String(name)) => event.name = Some(name),

@@ -69,6 +69,17 @@ pub enum Identifier {
     Email,
 }
 
+impl Identifier {
+    /// The member of an event that it is.
+    pub(crate) fn member(self) -> &'static str {
+        match self {
+            Self::ContactId => "id",
+            Self::UserId => "user_id",
+            Self::Email => "email",
+        }
+    }
+}
+
 /// All contacts, found by any of their details.
 pub(crate) struct Directory {
     settings: Settings,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use intercom_sandbox::{Identifier, ManualClock, Sandbox, SandboxBuilder, SeedContact};
 use serde_json::{Value, json};
 
+use crate::admin::get;
 use crate::support::{event, post_event, post_without_accept};
 
 const NOON: u64 = 1_700_000_000;
@@ -42,6 +43,18 @@ async fn the_identifier_that_counts_can_be_another() {
         let mut rest = all.clone();
         rest.as_object_mut().expect("an object").remove(finds);
         assert_eq!(post_event(&sandbox, &rest).await.status, 404, "{finds}");
+
+        // Who looks is told of the one that counted, also where it found nobody.
+        let listed = get(&sandbox, "/requests").await;
+        let told: Vec<_> = (0..2)
+            .map(|place| listed["requests"][place]["event"]["contact"]["kind"].clone())
+            .collect();
+        let next = match finds {
+            "id" => "user_id",
+            "user_id" => "email",
+            _ => "id",
+        };
+        assert_eq!(told, [finds, next]);
     }
 }
 
