@@ -68,6 +68,7 @@ async fn seed(
     Input(wanted): Input<Wanted>,
 ) -> Result<Response, AdminError> {
     let now = workspace.clock.now();
+    let all = wanted.contacts.len();
     let mut added = Vec::new();
     for contact in wanted.contacts {
         match workspace.contacts.add_within_limit(contact, now) {
@@ -76,7 +77,7 @@ async fn seed(
                 return Err(AdminError::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     format!(
-                        "there is no room for more contacts: {} were added, and the option \
+                        "there is no room for more contacts: {} of {all} added, and the option \
                          `max_contacts` allows more",
                         added.len()
                     ),

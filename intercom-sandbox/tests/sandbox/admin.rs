@@ -184,7 +184,7 @@ async fn there_is_room_for_so_many_contacts() {
     let sandbox = Sandbox::builder().max_contacts(1).start().await.unwrap();
     let body = json!({"contacts": [{"user_id": "1"}, {"user_id": "2"}]}).to_string();
     let error = refused(admin(&sandbox, Method::POST, "/contacts").body(body), 422).await;
-    assert!(error.starts_with("there is no room for more contacts: 1 were added"), "{error}");
+    assert!(error.starts_with("there is no room for more contacts: 1 of 2 added"), "{error}");
     assert_eq!(sandbox.contacts().len(), 1);
 }
 

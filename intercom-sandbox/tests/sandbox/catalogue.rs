@@ -186,3 +186,19 @@ async fn it_is_bounded_whatever_is_sent() {
     assert_eq!(entry["keys"].as_array().map(Vec::len), Some(100));
     assert_eq!((&entry["more_keys"], &entry["count"]), (&json!(true), &json!(30)));
 }
+
+#[tokio::test]
+async fn warnings_of_several_keys_are_sentences() {
+    let sandbox = Sandbox::builder().know_everybody(true).metadata_keys(2).start().await.unwrap();
+    send(&sandbox, "a", json!({"a": "pro", "b": 1, "k1": 1, "k2": 2, "k3": 3})).await;
+    send(&sandbox, "a", json!({"a": 1, "b": "one", "k1": 1, "k2": 2, "k3": 3})).await;
+    assert_eq!(
+        warnings(&catalogue(&sandbox).await["names"][0]),
+        [
+            "`a` is a text in 1 and a number in 1, and `b` is a number in 1 and a text in 1: \
+             send one kind under a key.",
+            "Dropped in silence, in one event at least: `k1`, `k2` and `k3`. They are beyond the \
+             number of keys that an event may have, or of no kind that is kept.",
+        ]
+    );
+}

@@ -130,7 +130,8 @@ impl Entry {
                 key.kinds.iter().map(|kind| format!("{} in {}", kind.kind.described(), kind.count));
             format!("`{}` is {}", key.key, listed(kinds))
         });
-        let differing = listed(differing);
+        // Each has an `and` of its own, so that a comma stands before the one between them.
+        let differing = differing.collect::<Vec<_>>().join(", and ");
         (!differing.is_empty()).then(|| format!("{differing}: send one kind under a key."))
     }
 
