@@ -77,8 +77,8 @@ async fn seed(
                 return Err(AdminError::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     format!(
-                        "there is no room for more contacts: {} of {all} added, and the option \
-                         `max_contacts` allows more",
+                        "there is no room for more contacts: {} of {all} added, and the \
+                         options `max_contacts` and `max_contact_bytes` allow more",
                         added.len()
                     ),
                 ));

@@ -10,6 +10,8 @@ use super::{Contact, ContactKey, Found, Identifier};
 #[derive(Default)]
 pub(super) struct Book {
     last_key: u64,
+    /// How many bytes all that is said of the contacts takes.
+    bytes: usize,
     /// In the order they came, since keys only grow.
     contacts: BTreeMap<ContactKey, Contact>,
     /// The indexes hold the contacts themselves: an event finds its own with one look-up.
@@ -45,6 +47,10 @@ impl Book {
     /// How many there are, those that were merged among them: all that takes room.
     pub(super) fn len(&self) -> usize {
         self.contacts.len() + self.merged.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = &Contact> {
@@ -125,7 +131,10 @@ impl Book {
             self.remove(other.key());
         }
         let data = contact.data();
-        self.merged.remove(&data.id);
+        if let Some(left) = self.merged.remove(&data.id) {
+            self.bytes -= left.size(&data.id);
+        }
+        self.bytes += contact.size();
         self.by_id.insert(Arc::clone(&data.id), contact.clone());
         if let Some(user_id) = &data.details.user_id {
             self.by_user_id.entry(Arc::clone(user_id)).or_default().push(contact.clone());
@@ -140,6 +149,7 @@ impl Book {
     pub(super) fn take(&mut self, key: ContactKey) -> Option<Contact> {
         let contact = self.contacts.remove(&key)?;
         let data = contact.data();
+        self.bytes -= contact.size();
         self.by_id.remove(&data.id);
         unlist(&mut self.by_user_id, data.details.user_id.as_ref(), key);
         unlist(&mut self.by_email, data.details.email.as_ref(), key);
@@ -149,7 +159,14 @@ impl Book {
     /// Takes a contact out for good, and with it what was merged into it.
     pub(super) fn remove(&mut self, key: ContactKey) {
         self.take(key);
-        self.merged.retain(|_, left| left.into != key);
+        let bytes = &mut self.bytes;
+        self.merged.retain(|id, left| {
+            let stays = left.into != key;
+            if !stays {
+                *bytes -= left.size(id);
+            }
+            stays
+        });
     }
 
     /// Leaves of a contact that it was merged into the other.
@@ -160,7 +177,15 @@ impl Book {
         }
         let data = contact.data();
         let left = Merged { key: from, user_id: data.details.user_id.clone(), into };
+        self.bytes += left.size(&data.id);
         self.merged.insert(Arc::clone(&data.id), left);
+    }
+}
+
+impl Merged {
+    /// With the id that it had.
+    fn size(&self, id: &str) -> usize {
+        id.len() + self.user_id.as_ref().map_or(0, |user_id| user_id.len())
     }
 }
 

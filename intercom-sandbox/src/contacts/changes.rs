@@ -33,7 +33,7 @@ impl Directory {
         changes.apply(&mut details);
         let mut book = write(&self.book);
         check(&book, &details, None)?;
-        self.check_room(&book)?;
+        self.check_room(&book, details.size())?;
         let key = book.draw_key();
         let id = book.draw_id(key);
         let workspace_id = Arc::clone(&self.workspace_id);
@@ -57,6 +57,7 @@ impl Directory {
         let mut details = contact.data().details.clone();
         changes.apply(&mut details);
         check(&book, &details, Some(contact.key()))?;
+        self.check_growth(&book, contact.data().details.size(), details.size())?;
         let data = contact.data_mut();
         data.details = details;
         data.updated_at = unix_seconds(now);

@@ -58,6 +58,11 @@ impl Contact {
         &self.data
     }
 
+    /// How many bytes all that is said of it takes.
+    pub(super) fn size(&self) -> usize {
+        self.data.id.len() + self.data.details.size()
+    }
+
     /// What is changed here is not seen by those who were given the contact before.
     pub(super) fn data_mut(&mut self) -> &mut Data {
         Arc::make_mut(&mut self.data)

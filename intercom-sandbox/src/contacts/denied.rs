@@ -19,6 +19,8 @@ pub(crate) enum Denied {
     Nameless,
     /// There is room for so many.
     Full { limit: usize },
+    /// There is room for so many bytes.
+    FullOfBytes { limit: usize },
     /// There would be more custom attributes than so many.
     TooManyAttributes { limit: usize },
     /// Only a lead can be merged, and only into a user.
@@ -42,13 +44,12 @@ impl From<Denied> for Refusal {
                 "One of external_id and email is required for a user",
             )
             .with_hint("Leave the user one of the two; a lead needs neither."),
-            Denied::Full { limit } => Self::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "contact_limit_reached",
-                format!("The sandbox keeps no more than {limit} contacts"),
-            )
-            .with_hint(
-                "Delete some with DELETE /contacts/{id}, or start the sandbox with a higher max_contacts.",
+            Denied::Full { limit } => {
+                full(format!("The sandbox keeps no more contacts than {limit}"), "max_contacts")
+            }
+            Denied::FullOfBytes { limit } => full(
+                format!("The sandbox keeps no more bytes of contacts than {limit}"),
+                "max_contact_bytes",
             ),
             Denied::TooManyAttributes { limit } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
@@ -75,6 +76,14 @@ impl From<Denied> for Refusal {
             ),
         }
     }
+}
+
+fn full(message: String, option: &str) -> Refusal {
+    Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, "contact_limit_reached", message).with_hint(
+        format!(
+            "Delete some with DELETE /contacts/{{id}}, or start the sandbox with a higher {option}."
+        ),
+    )
 }
 
 fn merged(into: &str) -> Refusal {

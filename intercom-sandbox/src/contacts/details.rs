@@ -39,6 +39,30 @@ pub(super) struct Details {
     pub(super) custom_attributes: Map<String, Value>,
 }
 
+impl Details {
+    /// How many bytes all that is said takes.
+    pub(super) fn size(&self) -> usize {
+        let identifiers = [&self.user_id, &self.email].into_iter().flatten().map(|text| text.len());
+        let texts = [&self.phone, &self.name, &self.avatar, &self.owner_id];
+        let texts = texts.into_iter().flatten().map(String::len);
+        let attributes =
+            self.custom_attributes.iter().map(|(name, value)| name.len() + size_of_value(value));
+        identifiers.chain(texts).chain(attributes).sum()
+    }
+}
+
+fn size_of_value(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::String(text) => text.len(),
+            Value::Array(values) => values.iter().map(size_of_value).sum(),
+            Value::Object(members) => {
+                members.iter().map(|(name, value)| name.len() + size_of_value(value)).sum()
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        }
+}
+
 /// What is to become of one detail.
 #[derive(Debug, Default)]
 pub(crate) enum Change<T> {

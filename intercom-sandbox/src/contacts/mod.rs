@@ -112,7 +112,7 @@ impl Directory {
         now: SystemTime,
     ) -> Result<Contact, Denied> {
         let mut book = write(&self.book);
-        self.check_room(&book)?;
+        self.check_room(&book, seed.size())?;
         Ok(self.insert(&mut book, seed, now))
     }
 
@@ -137,9 +137,24 @@ impl Directory {
         contact
     }
 
-    fn check_room(&self, book: &Book) -> Result<(), Denied> {
+    /// Whether there is room for one more, of whom so many bytes are said.
+    fn check_room(&self, book: &Book, bytes: usize) -> Result<(), Denied> {
         let limit = self.settings.limit;
-        if book.len() < limit { Ok(()) } else { Err(Denied::Full { limit }) }
+        if book.len() < limit {
+            self.check_growth(book, 0, bytes)
+        } else {
+            Err(Denied::Full { limit })
+        }
+    }
+
+    /// Whether so many bytes may take the place of so many. What does not grow always may.
+    fn check_growth(&self, book: &Book, old: usize, new: usize) -> Result<(), Denied> {
+        let limit = self.settings.max_bytes;
+        if new <= old || book.bytes() - old + new <= limit {
+            Ok(())
+        } else {
+            Err(Denied::FullOfBytes { limit })
+        }
     }
 
     /// All contacts in the order they came, the archived ones too.

@@ -7,10 +7,11 @@ use crate::builder::SandboxBuilder;
 
 pub(crate) struct Settings {
     pub(crate) know_everybody: bool,
-    pub(super) limit: usize,
-    pub(super) settle_after: Duration,
-    pub(super) merges_only_duplicates: bool,
-    pub(super) merged_contact_is_404: bool,
+    pub(crate) limit: usize,
+    pub(crate) max_bytes: usize,
+    pub(crate) settle_after: Duration,
+    pub(crate) merges_only_duplicates: bool,
+    pub(crate) merged_contact_is_404: bool,
 }
 
 impl Default for Settings {
@@ -18,6 +19,7 @@ impl Default for Settings {
         Self {
             know_everybody: false,
             limit: 100_000,
+            max_bytes: 128 << 20,
             settle_after: Duration::ZERO,
             merges_only_duplicates: true,
             merged_contact_is_404: false,
@@ -57,6 +59,14 @@ impl SandboxBuilder {
     /// always taken in. Default: 100,000.
     pub fn max_contacts(mut self, contacts: usize) -> Self {
         self.contact_settings.limit = contacts;
+        self
+    }
+
+    /// How many bytes all contacts may take, what is said of them counted and not what it costs to
+    /// find them; one more, or more said of one, is answered as [one too many](Self::max_contacts).
+    /// Default: 128 MiB.
+    pub fn max_contact_bytes(mut self, bytes: usize) -> Self {
+        self.contact_settings.max_bytes = bytes;
         self
     }
 

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::contact_calls::{bare, create, event_of, get, hint, send};
-use crate::support::{post_contact, post_event};
+use crate::support::{Answered, post_contact, post_event};
 
 #[tokio::test]
 async fn a_created_contact_may_take_its_time_to_be_known() {
@@ -57,6 +57,42 @@ async fn there_are_no_more_contacts_than_the_limit() {
     // What a test adds by itself is always taken in.
     sandbox.add_contact(SeedContact::user_id("4"));
     assert_eq!(sandbox.contacts().len(), 3);
+}
+
+#[tokio::test]
+async fn contacts_take_no_more_bytes_than_the_limit() {
+    let sandbox = Sandbox::builder().max_contact_bytes(10_000).start().await.unwrap();
+    let named = |user_id: &str, letters: usize| json!({"external_id": user_id, "custom_attributes": {"x".repeat(letters): 1}});
+    let first = create(&sandbox, &named("1", 6_000)).await;
+    let full = |answered: Answered| {
+        assert_eq!(
+            (answered.status, answered.errors()),
+            (422, vec!["contact_limit_reached".into()])
+        );
+        assert!(answered.message().contains("10000"), "{}", answered.text);
+        assert!(hint(&sandbox).contains("max_contact_bytes"));
+    };
+    full(post_contact(&sandbox, &named("2", 6_000)).await);
+    let lead = create(&sandbox, &json!({"role": "lead", "name": "Ada"})).await;
+    // One that is there can grow no further either, but can be changed and can shrink.
+    let path = format!("/contacts/{first}");
+    let more = json!({"custom_attributes": {"y".repeat(6_000): 1}});
+    full(send(&sandbox, Method::PUT, &path, &more).await);
+    assert_eq!(send(&sandbox, Method::PUT, &path, &json!({"name": "Ada"})).await.status, 200);
+    let less = json!({"custom_attributes": {"x".repeat(6_000): null}});
+    assert_eq!(send(&sandbox, Method::PUT, &path, &less).await.status, 200);
+    let second = create(&sandbox, &named("2", 6_000)).await;
+
+    // What is deleted, archived, merged or seeded anew gives back what it took, and no more.
+    bare(&sandbox, Method::POST, &format!("/contacts/{second}/archive")).await;
+    let merge = json!({"from": lead, "into": first, "skip_duplicate_validation": true});
+    assert_eq!(send(&sandbox, Method::POST, "/contacts/merge", &merge).await.status, 200);
+    bare(&sandbox, Method::DELETE, &path).await;
+    sandbox.add_contact(SeedContact::user_id("3"));
+    sandbox.add_contact(SeedContact::user_id("3"));
+    full(post_contact(&sandbox, &named("4", 6_000)).await);
+    bare(&sandbox, Method::DELETE, &format!("/contacts/{second}")).await;
+    create(&sandbox, &named("4", 9_800)).await;
 }
 
 #[tokio::test]
