@@ -9,6 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use crate::admin::Options;
 use crate::api::Incoming;
 use crate::apps::{Apps, Credentials};
 use crate::clock::{Clock, SystemClock};
@@ -20,6 +21,7 @@ use crate::faults::Faults;
 use crate::journal::Journal;
 use crate::open_rules::OpenRules;
 use crate::rate_limit;
+use crate::region::Region;
 use crate::request_id::RequestIds;
 use crate::ring::Room;
 use crate::sandbox::Sandbox;
@@ -36,15 +38,15 @@ pub struct SandboxBuilder {
     api_key: String,
     pub(crate) contacts: Vec<SeedContact>,
     pub(crate) contact_settings: contacts::Settings,
-    active_event_names: usize,
-    other_tokens: Vec<String>,
-    rate_limit: Option<u32>,
+    pub(crate) active_event_names: usize,
+    pub(crate) other_tokens: Vec<String>,
+    pub(crate) rate_limit: Option<u32>,
     workspace_rate_limit: Option<u32>,
     clock: Box<dyn Clock>,
-    deduplicate_among: usize,
-    keep_requests: usize,
-    keep_events: usize,
-    keep_bytes: usize,
+    pub(crate) deduplicate_among: usize,
+    pub(crate) keep_requests: usize,
+    pub(crate) keep_events: usize,
+    pub(crate) keep_bytes: usize,
     seed: Option<u64>,
     pub(crate) limits: Limits,
     pub(crate) incoming_bytes: usize,
@@ -74,7 +76,7 @@ impl SandboxBuilder {
             limits: Limits { connections: 4096, idle: Duration::from_secs(60) },
             incoming_bytes: 256 << 20,
             settings: Settings {
-                region: "US".to_owned(),
+                region: Region::default(),
                 body_limit: 1 << 20,
                 body_timeout: Duration::from_secs(30),
                 dates_by_clock: false,
@@ -117,9 +119,9 @@ impl SandboxBuilder {
         self
     }
 
-    /// The region that `GET /me` tells. Default: `US`.
-    pub fn region(mut self, region: impl Into<String>) -> Self {
-        self.settings.region = region.into();
+    /// The region that `GET /me` tells. Default: [`Region::Us`].
+    pub fn region(mut self, region: Region) -> Self {
+        self.settings.region = region;
         self
     }
 
@@ -130,8 +132,9 @@ impl SandboxBuilder {
     }
 
     /// How many requests an app is allowed in a window of ten seconds. The window is Intercom's; the
-    /// number differs from app to app, and from one of its pages to the other. Default: 1,666, which
-    /// is 10,000 a minute.
+    /// number differs from app to app, and from one of its pages to the other. With 0 every request is
+    /// answered with `429`; for no limit there is [`no_rate_limit`](Self::no_rate_limit). Default:
+    /// 1,666, which is 10,000 a minute.
     pub fn rate_limit(mut self, requests: u32) -> Self {
         self.rate_limit = Some(requests);
         self
@@ -196,6 +199,14 @@ impl SandboxBuilder {
         self
     }
 
+    /// The limit of all apps together, where nobody set one too.
+    pub(crate) fn effective_workspace_rate_limit(&self) -> Option<u32> {
+        self.workspace_rate_limit.or_else(|| {
+            let of_app = self.rate_limit?;
+            Some(rate_limit::DEFAULT_WORKSPACE_LIMIT.max(of_app))
+        })
+    }
+
     /// Starts the sandbox on the current tokio runtime, whose I/O must be enabled.
     ///
     /// # Errors
@@ -209,15 +220,13 @@ impl SandboxBuilder {
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
         let address = listener.local_addr().map_err(cannot_listen)?;
 
+        let options = Options::of(&self);
+        let workspace_rate_limit = self.effective_workspace_rate_limit();
         let now = self.clock.now();
         let contacts = Directory::new(self.contact_settings, &self.app_id);
         for contact in self.contacts {
             contacts.add(contact, now);
         }
-        let workspace_rate_limit = self.workspace_rate_limit.or_else(|| {
-            let of_app = self.rate_limit?;
-            Some(rate_limit::DEFAULT_WORKSPACE_LIMIT.max(of_app))
-        });
         let apps = Apps::new(
             Credentials::new(self.token, self.app_id, self.api_key),
             self.other_tokens,
@@ -228,6 +237,7 @@ impl SandboxBuilder {
             url: format!("http://{address}"),
             apps,
             settings: self.settings,
+            options,
             rules: Arc::new(self.rules),
             clock: self.clock,
             contacts,

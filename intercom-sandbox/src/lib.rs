@@ -195,7 +195,7 @@
 //!
 //! | request below `/_sandbox` | body and answer |
 //! |---|---|
-//! | `GET /state` | version, URL, seed, counts by outcome, what is left of the rate limits, faults |
+//! | `GET /state` | version, URL, seed, counts by outcome, what is left of the rate limits, faults, and every option of the builder that is no secret |
 //! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized; no more than `limit` and some 8 MB at a time |
 //! | `GET /feed?after=0` | the same as server-sent events: `update` with `records`, counts and budget; `begin` after a clearing, `end` |
 //! | `GET /catalogue` | the names that were accepted, with their keys and kinds, and warnings where they differ |
@@ -269,6 +269,7 @@ mod page;
 mod rate_limit;
 mod raw_request;
 mod refusal;
+mod region;
 mod reply;
 mod request;
 mod request_id;
@@ -288,5 +289,6 @@ pub use event::ReceivedEvent;
 pub use faults::{ActiveFault, Fault, FaultId, InvalidFault};
 pub use follower::Follower;
 pub use refusal::Problem;
+pub use region::Region;
 pub use request::{Outcome, ReceivedRequest};
 pub use sandbox::Sandbox;

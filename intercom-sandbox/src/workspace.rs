@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::admin::Options;
 use crate::api::Incoming;
 use crate::apps::Apps;
 use crate::clock::{Clock, unix_seconds};
@@ -13,6 +14,7 @@ use crate::event_names::EventNames;
 use crate::faults::{ActiveFault, Fault, Faults};
 use crate::journal::Journal;
 use crate::open_rules::OpenRules;
+use crate::region::Region;
 use crate::request_id::RequestIds;
 use crate::summaries::Summaries;
 
@@ -21,6 +23,8 @@ pub(crate) struct Workspace {
     pub(crate) url: String,
     pub(crate) apps: Apps,
     pub(crate) settings: Settings,
+    /// All that was settled, to be told.
+    pub(crate) options: Options,
     /// Shared with the requests that are kept, whose events are read by them again.
     pub(crate) rules: Arc<OpenRules>,
     pub(crate) clock: Box<dyn Clock>,
@@ -37,7 +41,7 @@ pub(crate) struct Workspace {
 
 /// What was settled in the builder and is only read from then on.
 pub(crate) struct Settings {
-    pub(crate) region: String,
+    pub(crate) region: Region,
     pub(crate) body_limit: usize,
     /// How long a body may take.
     pub(crate) body_timeout: Duration,

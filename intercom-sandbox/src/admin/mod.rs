@@ -10,6 +10,7 @@ mod faults;
 mod feed;
 mod guard;
 mod input;
+mod options;
 mod overview;
 mod record;
 mod requests;
@@ -23,6 +24,7 @@ use axum::{Router, middleware};
 use crate::page;
 use crate::workspace::Workspace;
 use error::AdminError;
+pub(crate) use options::Options;
 
 /// The routes of the page and of the admin API. What they do not know is the API's.
 pub(crate) fn router(workspace: Arc<Workspace>) -> Router {

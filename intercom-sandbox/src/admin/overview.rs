@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// Each request, and what it is for.
 const REQUESTS: [(&str, &str); 12] = [
     ("GET /", "the page"),
-    ("GET /_sandbox/state", "counts by outcome, what is left of the rate limits, faults"),
+    ("GET /_sandbox/state", "counts by outcome, what is left of the rate limits, faults, options"),
     ("GET /_sandbox/requests?after=0&limit=1000", "what came in after a number"),
     ("GET /_sandbox/feed?after=0", "the same as server-sent events, as they come"),
     ("GET /_sandbox/catalogue", "the event names that were seen, with their keys"),

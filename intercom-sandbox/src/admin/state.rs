@@ -29,7 +29,7 @@ async fn state(State(workspace): State<Arc<Workspace>>) -> Response {
         "counts": counted(&workspace.journal.counts()),
         "rate_limit": budget(&workspace, &workspace.apps.first().rate_limit),
         "workspace_rate_limit": budget(&workspace, workspace.apps.workspace_limit()),
-        "options": options(&workspace),
+        "options": workspace.options,
         "faults": faults::standing(&workspace),
     }))
     .into_response()
@@ -52,17 +52,6 @@ pub(super) fn counted(counts: &Counts) -> Value {
 pub(super) fn budget(workspace: &Workspace, limit: &RateLimit) -> Option<Value> {
     limit.look(workspace.clock.now()).map(|budget| {
         json!({"limit": budget.limit, "remaining": budget.remaining, "reset": budget.reset})
-    })
-}
-
-/// What was settled in the builder, as far as a person who looks at the page may wonder about it.
-fn options(workspace: &Workspace) -> Value {
-    let (settings, rules) = (&workspace.settings, &workspace.rules);
-    json!({
-        "region": settings.region,
-        "body_limit": settings.body_limit,
-        "metadata_keys": rules.metadata_keys,
-        "deduplicate": rules.deduplicate,
     })
 }
 

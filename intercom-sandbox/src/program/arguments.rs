@@ -1,13 +1,16 @@
 //! The command line.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use intercom_sandbox::{Fault, Sandbox, SandboxBuilder, SeedContact};
+use intercom_sandbox::{Fault, Region, Sandbox, SandboxBuilder, SeedContact};
 
-use super::contacts_file::{self, ContactsError};
+use super::contacts_file;
+use super::limits::given;
 use super::log::Output;
+use super::values;
 
 /// A local Intercom to develop and test against
 ///
@@ -16,40 +19,45 @@ use super::log::Output;
 /// off. Ctrl-C ends it.
 #[derive(Parser)]
 #[command(name = "intercom-sandbox", version, verbatim_doc_comment, after_long_help = EXAMPLES)]
+#[command(allow_negative_numbers = true)]
 pub(crate) struct Arguments {
     /// Port on 127.0.0.1; 0 stands for any that is free
     #[arg(long, default_value_t = 4680)]
     port: u16,
 
-    /// Connections that are open at a time; those beyond are answered with 503 [default: 4096]
-    #[arg(long, value_name = "NUMBER")]
-    max_connections: Option<usize>,
-
-    /// Requests that are remembered, for the page and the admin API [default: 10000]
-    #[arg(long, value_name = "NUMBER")]
-    keep_requests: Option<usize>,
-
     /// Access token to accept; repeated for each further app, which has a rate limit of its own
     #[arg(
         long = "token",
         value_name = "TOKEN",
-        value_parser = parse_token,
+        value_parser = values::token,
         default_value = "sandbox-token",
         help_heading = APPS
     )]
     tokens: Vec<String>,
 
     /// App id to accept over HTTP Basic, as the user name
-    #[arg(long, value_name = "ID", help_heading = APPS, default_value = "sandbox-app")]
+    #[arg(
+        long,
+        value_name = "ID",
+        value_parser = values::app_id,
+        default_value = "sandbox-app",
+        help_heading = APPS
+    )]
     app_id: String,
 
     /// API key to accept over HTTP Basic, as the password
     #[arg(long, value_name = "KEY", help_heading = APPS, default_value = "sandbox-key")]
     api_key: String,
 
-    /// Region that `GET /me` tells
-    #[arg(long, value_name = "REGION", help_heading = APPS, default_value = "US")]
-    region: String,
+    /// Region that GET /me tells: US, EU or AU
+    #[arg(
+        long,
+        value_name = "REGION",
+        value_parser = values::region,
+        default_value_t = Region::Us,
+        help_heading = APPS
+    )]
+    region: Region,
 
     /// Accept events for any contact
     #[arg(long, help_heading = CONTACTS)]
@@ -59,7 +67,7 @@ pub(crate) struct Arguments {
     #[arg(
         long = "contact",
         value_name = "KIND=VALUE",
-        value_parser = parse_contact,
+        value_parser = values::contact,
         help_heading = CONTACTS
     )]
     contacts: Vec<SeedContact>,
@@ -73,36 +81,19 @@ pub(crate) struct Arguments {
     contact_files: Vec<PathBuf>,
 
     /// Time for which events of a contact that was just created are answered with 404
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, help_heading = CONTACTS)]
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = CONTACTS)]
     contacts_settle_after: Option<Duration>,
 
     /// Contacts that there can be [default: 100000]
-    #[arg(long, value_name = "NUMBER", help_heading = CONTACTS)]
+    #[arg(long, value_name = "NUMBER", value_parser = values::number, help_heading = CONTACTS)]
     max_contacts: Option<usize>,
 
-    /// Requests an app is allowed in ten seconds [default: 1666]
-    #[arg(long, value_name = "REQUESTS", help_heading = LIMITS)]
-    rate_limit: Option<u32>,
+    /// Bytes that all of them may take [default: 134217728]
+    #[arg(long, value_name = "BYTES", value_parser = values::number, help_heading = CONTACTS)]
+    max_contact_bytes: Option<usize>,
 
-    /// Requests all apps together are allowed in ten seconds [default: 4166, or as one app]
-    #[arg(long, value_name = "REQUESTS", help_heading = LIMITS)]
-    workspace_rate_limit: Option<u32>,
-
-    /// Allow any number of requests
-    #[arg(
-        long,
-        conflicts_with_all = ["rate_limit", "workspace_rate_limit"],
-        help_heading = LIMITS
-    )]
-    no_rate_limit: bool,
-
-    /// Event names that can be active [default: 120]
-    #[arg(long, value_name = "NUMBER", help_heading = LIMITS)]
-    active_event_names: Option<usize>,
-
-    /// Size of the largest body, in bytes [default: 1048576]
-    #[arg(long, value_name = "BYTES", help_heading = LIMITS)]
-    body_limit: Option<usize>,
+    #[command(flatten)]
+    limits: super::limits::Limits,
 
     /// Something that goes wrong from the start, such as '503 for 20%'; can be repeated
     ///
@@ -133,7 +124,6 @@ pub(crate) struct Arguments {
 
 const APPS: &str = "Who is let in";
 const CONTACTS: &str = "Who is known";
-const LIMITS: &str = "How much is allowed";
 const FAULTS: &str = "What goes wrong";
 const OUTPUT: &str = "What is printed";
 
@@ -164,7 +154,10 @@ impl Arguments {
         }
     }
 
-    pub(super) fn into_builder(self) -> Result<SandboxBuilder, ContactsError> {
+    pub(super) fn into_builder(self) -> Result<SandboxBuilder, Box<dyn Error>> {
+        if (1..self.tokens.len()).any(|place| self.tokens[..place].contains(&self.tokens[place])) {
+            return Err("two --token are the same: each app has a token of its own".into());
+        }
         let mut builder = Sandbox::builder()
             .port(self.port)
             .app_id(self.app_id)
@@ -180,54 +173,11 @@ impl Arguments {
             builder = contacts_file::read(path)?.into_iter().fold(builder, SandboxBuilder::contact);
         }
         builder = self.contacts.into_iter().fold(builder, SandboxBuilder::contact);
-        if self.no_rate_limit {
-            builder = builder.no_rate_limit();
-        }
-        builder = given(builder, self.rate_limit, SandboxBuilder::rate_limit);
-        builder = given(builder, self.workspace_rate_limit, SandboxBuilder::workspace_rate_limit);
-        builder = given(builder, self.active_event_names, SandboxBuilder::active_event_names);
-        builder = given(builder, self.body_limit, SandboxBuilder::body_limit);
-        builder = given(builder, self.max_connections, SandboxBuilder::max_connections);
-        builder = given(builder, self.keep_requests, SandboxBuilder::keep_requests);
         builder = given(builder, self.max_contacts, SandboxBuilder::max_contacts);
+        builder = given(builder, self.max_contact_bytes, SandboxBuilder::max_contact_bytes);
         builder = given(builder, self.contacts_settle_after, SandboxBuilder::contacts_settle_after);
         builder = given(builder, self.seed, SandboxBuilder::seed);
+        builder = self.limits.settle(builder);
         Ok(self.open_rules.settle(builder))
     }
-}
-
-/// Settles what was given on the command line, and leaves the rest to the builder's defaults.
-pub(super) fn given<T>(
-    builder: SandboxBuilder,
-    value: Option<T>,
-    settle: impl FnOnce(SandboxBuilder, T) -> SandboxBuilder,
-) -> SandboxBuilder {
-    match value {
-        Some(value) => settle(builder, value),
-        None => builder,
-    }
-}
-
-fn parse_token(text: &str) -> Result<String, String> {
-    if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("nobody can send a token that is empty or has spaces in it".to_owned());
-    }
-    Ok(text.to_owned())
-}
-
-fn parse_contact(text: &str) -> Result<SeedContact, String> {
-    match text.split_once('=') {
-        Some((_, "")) => Err("the value is empty".to_owned()),
-        Some(("user_id", value)) => Ok(SeedContact::user_id(value)),
-        Some(("email", value)) => Ok(SeedContact::email(value)),
-        Some(("id", value)) => Ok(SeedContact::contact_id(value)),
-        _ => Err("expected user_id=…, email=… or id=…".to_owned()),
-    }
-}
-
-pub(super) fn parse_seconds(text: &str) -> Result<Duration, String> {
-    text.parse()
-        .ok()
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "expected a number of seconds".to_owned())
 }

@@ -1,7 +1,7 @@
 //! The contacts that a file tells.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use intercom_sandbox::SeedContact;
 use serde::Deserialize;
@@ -12,11 +12,22 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub(crate) enum ContactsError {
     #[error("cannot read the contacts in {}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read { path: PathBuf, source: io::Error },
+    #[error("{}: the file is empty; {LIST}", path.display())]
+    Empty { path: PathBuf },
+    #[error(
+        "{}: this is one contact, and not a list: put [ before it and ] after it, and commas between \
+         several",
+        path.display()
+    )]
+    NoList { path: PathBuf },
     /// The cause tells line and column.
-    #[error("{}: {place}{cause}", path.display())]
+    #[error("{}: {place}{cause}; {LIST}", path.display())]
     Parse { path: PathBuf, place: String, cause: serde_json::Error },
 }
+
+/// What would be right.
+const LIST: &str = r#"what is wanted is a list such as [{"user_id": "42"}]"#;
 
 /// What `GET /_sandbox/contacts` answers.
 #[derive(Deserialize)]
@@ -27,15 +38,32 @@ struct Listed {
 
 /// Reads an array of contacts, or what the admin API lists.
 pub(crate) fn read(path: &Path) -> Result<Vec<SeedContact>, ContactsError> {
-    let text = fs::read_to_string(path)
-        .map_err(|source| ContactsError::Read { path: path.to_owned(), source })?;
+    let file = || path.to_owned();
+    let text = fs::read_to_string(path).map_err(|error| {
+        let source = match error.kind() {
+            io::ErrorKind::IsADirectory => {
+                io::Error::new(error.kind(), "it is a folder: name a file in it")
+            }
+            io::ErrorKind::InvalidData => {
+                io::Error::new(error.kind(), "it is not in UTF-8: save it in that encoding")
+            }
+            _ => error,
+        };
+        ContactsError::Read { path: file(), source }
+    })?;
     // Some editors begin a file with a byte order mark, which JSON does not know.
     let text = text.trim_start_matches('\u{feff}');
-    if text.trim_start().starts_with('{') {
-        parse::<Listed>(path, text).map(|listed| listed.contacts)
-    } else {
-        parse(path, text)
+    match text.trim_start().as_bytes() {
+        [] => Err(ContactsError::Empty { path: file() }),
+        [b'{', ..] if begins_with_a_contact(text) => Err(ContactsError::NoList { path: file() }),
+        [b'{', ..] => parse::<Listed>(path, text).map(|listed| listed.contacts),
+        _ => parse(path, text),
     }
+}
+
+fn begins_with_a_contact(text: &str) -> bool {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<SeedContact>();
+    matches!(values.next(), Some(Ok(_)))
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ContactsError> {

@@ -4,9 +4,11 @@
 mod arguments;
 mod contacts_file;
 mod greeting;
+mod limits;
 mod log;
 mod open_rules;
 mod signals;
+mod values;
 
 use std::error::Error;
 use std::future::ready;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use intercom_sandbox::{Identifier, SandboxBuilder};
 
-use super::arguments::{given, parse_seconds};
+use super::limits::given;
+use super::values::{number, order, seconds};
 
 #[derive(Args)]
 #[command(next_help_heading = "Rules that Intercom leaves open")]
@@ -18,7 +19,7 @@ pub(crate) struct OpenRules {
     #[arg(
         long,
         value_name = "A,B,C",
-        value_parser = parse_order,
+        value_parser = order,
         default_value = "id,user_id,email"
     )]
     identifier_order: [Identifier; 3],
@@ -28,15 +29,15 @@ pub(crate) struct OpenRules {
     keep_punctuation: bool,
 
     /// Refuse a created_at that is further back
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     oldest_created_at: Option<Duration>,
 
     /// Refuse a created_at that is further ahead
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     furthest_created_at: Option<Duration>,
 
     /// Metadata keys that are kept; those beyond are dropped in silence [default: 20]
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", value_parser = number)]
     metadata_keys: Option<usize>,
 
     /// Drop metadata values of null with their keys, and do not refuse them
@@ -104,21 +105,5 @@ impl OpenRules {
         let builder = given(builder, self.oldest_created_at, SandboxBuilder::oldest_created_at);
         let builder = given(builder, self.furthest_created_at, SandboxBuilder::furthest_created_at);
         given(builder, self.metadata_keys, SandboxBuilder::metadata_keys)
-    }
-}
-
-fn parse_order(text: &str) -> Result<[Identifier; 3], String> {
-    let kinds: Option<Vec<_>> = text
-        .split(',')
-        .map(|kind| match kind.trim() {
-            "id" => Some(Identifier::ContactId),
-            "user_id" => Some(Identifier::UserId),
-            "email" => Some(Identifier::Email),
-            _ => None,
-        })
-        .collect();
-    match kinds.as_deref() {
-        Some(&[a, b, c]) if a != b && b != c && a != c => Ok([a, b, c]),
-        _ => Err("expected id, user_id and email in some order, with commas between".to_owned()),
     }
 }

@@ -1,6 +1,6 @@
 //! What is checked before the body is looked at.
 
-use intercom_sandbox::Sandbox;
+use intercom_sandbox::{Region, Sandbox};
 use reqwest::Method;
 
 use crate::support::{
@@ -63,7 +63,7 @@ async fn credentials_can_be_chosen() {
 
 #[tokio::test]
 async fn me_tells_the_admin_and_its_app() {
-    let sandbox = Sandbox::builder().app_id("abc123").region("EU").start().await.unwrap();
+    let sandbox = Sandbox::builder().app_id("abc123").region(Region::Eu).start().await.unwrap();
     let answered = finish(request(&sandbox, Method::GET, "/me")).await;
     assert_eq!(answered.status, 200);
     let me = answered.json();

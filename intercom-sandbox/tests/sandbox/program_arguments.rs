@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Command, Output};
 
-use crate::program::{PROGRAM, start};
+use crate::program::{PROGRAM, Running, start};
 use crate::support::{finish, friendly};
 
 /// What it does that ends by itself.
@@ -94,9 +94,12 @@ fn a_file_with_a_mistake_is_told_with_its_place() {
             "[1]: a contact needs `user_id`, `email` or",
         ),
         ("{\"contacts\": [{\"user_id\": 1}]}", "contacts[0].user_id: invalid type: integer `1`"),
+        ("{\"people\": []}", "people: unknown field `people`, expected `contacts`"),
         ("[{\"user_id\": \"1\"}] []", "trailing characters at line 1 column 20"),
         ("[{\"user_id\": \" \"}]", "[0]: the `user_id` of a contact is blank"),
         ("[", "EOF while parsing a list at line 1 column 1"),
+        ("\"42\"", "invalid type: string \"42\", expected a sequence"),
+        ("user_id,email", "expected value"),
     ] {
         let file = File::new("mistaken.json", text);
         let complaint = complaint(&["--contacts", file.path()], 1);
@@ -104,10 +107,34 @@ fn a_file_with_a_mistake_is_told_with_its_place() {
         let told = complaint.strip_prefix(&start).unwrap_or_else(|| panic!("{complaint}"));
         assert!(told.starts_with(message), "{complaint}");
         assert!(told.contains(" line ") && told.contains(" column "), "{complaint}");
+        assert!(
+            told.ends_with("; what is wanted is a list such as [{\"user_id\": \"42\"}]\n"),
+            "{complaint}"
+        );
     }
-    let complaint = complaint(&["--contacts", "/there/is/none.json"], 1);
-    assert!(complaint.starts_with("intercom-sandbox: cannot read the contacts in /there/is/none"));
-    assert!(complaint.contains("because: "), "{complaint}");
+}
+
+#[test]
+fn a_file_that_is_no_list_is_told_what_to_do() {
+    let one = "{\"user_id\": \"1\",\n \"email\": \"a\"}";
+    for (name, text, message) in [
+        ("one.json", one, "this is one contact, and not a list: put [ before it and ] after it"),
+        ("lines.json", &format!("{one}\n{one}"), "this is one contact, and not a list"),
+        ("empty.json", " \n", "the file is empty"),
+    ] {
+        let file = File::new(name, text);
+        let complaint = complaint(&["--contacts", file.path()], 1);
+        assert!(complaint.starts_with(&format!("intercom-sandbox: {}: {message}", file.path())));
+    }
+    let folder = std::env::temp_dir();
+    for (path, hint) in [
+        ("/there/is/none.json", "because: "),
+        (folder.to_str().expect("a plain path"), "because: it is a folder: name a file in it"),
+    ] {
+        let complaint = complaint(&["--contacts", path], 1);
+        let start = format!("intercom-sandbox: cannot read the contacts in {path}\n");
+        assert!(complaint.starts_with(&start) && complaint.contains(hint), "{complaint}");
+    }
 }
 
 #[tokio::test]
@@ -135,10 +162,87 @@ fn an_argument_that_makes_no_sense_is_told() {
         (["--quiet", "--json"], "cannot be used with"),
         (["--token", ""], "nobody can send a token that is empty or has spaces in it"),
         (["--token", " t"], "nobody can send a token that is empty or has spaces in it"),
+        (["--app-id", "a:b"], "nobody can send a user name that is empty or has a colon in it"),
+        (["--region", "europe"], "Intercom's regions are US, EU and AU"),
+        (["--rate-limit", "0"], "--no-rate-limit allows any number"),
+        (["--workspace-rate-limit", "0"], "--fault 'rate limit 0' refuses all of them"),
+        (["--rate-limit", "-5"], "expected a whole number of requests"),
+        (["--body-limit", "1MB"], "expected a whole number, such as 1000"),
+        (["--max-connections", "0"], "there would be room for nothing"),
+        (["--idle-timeout", "0"], "expected more than 0 seconds"),
+        (["--body-timeout", "30s"], "expected a number of seconds, such as 30"),
+        (["--deduplicate-among", "0"], "that is --keep-duplicates"),
+        (["--fault", "600"], "`600` is not a status that ends a request, which is 200 to 599"),
     ] {
         let complaint = complaint(&arguments, 2);
         assert!(complaint.contains(message), "{complaint}");
     }
+}
+
+#[tokio::test]
+async fn what_is_said_twice_is_told() {
+    let complaint = complaint(&["--token", "a", "--token", "b", "--token", "a"], 1);
+    assert!(complaint.contains("each app has a token of its own"), "{complaint}");
+}
+
+/// Every option that a flag settles, otherwise than by default.
+const OPTIONS: [(&[&str], &str, &str); 34] = [
+    (&["--region", "eu"], "region", r#""EU""#),
+    (&["--token", "t", "--token", "u"], "apps", "2"),
+    (&["--know-everybody"], "know_everybody", "true"),
+    (&["--contacts-settle-after", "0.5"], "contacts_settle_after", "0.5"),
+    (&["--max-contacts", "7"], "max_contacts", "7"),
+    (&["--max-contact-bytes", "7000"], "max_contact_bytes", "7000"),
+    (&["--merge-any"], "merges_only_duplicates", "false"),
+    (&["--merged-contact-is-404"], "merged_contact_is_404", "true"),
+    (&["--ambiguous-contact-is-400"], "ambiguous_contact_is_400", "true"),
+    (&["--rate-limit", "8"], "rate_limit", "8"),
+    (&["--workspace-rate-limit", "9"], "workspace_rate_limit", "9"),
+    (&["--active-event-names", "10"], "active_event_names", "10"),
+    (&["--body-limit", "11000"], "body_limit", "11000"),
+    (&["--body-timeout", "12"], "body_timeout", "12.0"),
+    (&["--idle-timeout", "13"], "idle_timeout", "13.0"),
+    (&["--max-connections", "14"], "max_connections", "14"),
+    (&["--max-incoming-bytes", "15000"], "max_incoming_bytes", "15000"),
+    (&["--keep-requests", "16"], "keep_requests", "16"),
+    (&["--keep-events", "17"], "keep_events", "17"),
+    (&["--keep-bytes", "18"], "keep_bytes", "18"),
+    (&["--deduplicate-among", "19"], "deduplicate_among", "19"),
+    (
+        &["--identifier-order", "email,id,user_id"],
+        "identifier_order",
+        r#"["email","id","user_id"]"#,
+    ),
+    (&["--keep-punctuation"], "fold_punctuation", "false"),
+    (&["--oldest-created-at", "20"], "oldest_created_at", "20.0"),
+    (&["--furthest-created-at", "21"], "furthest_created_at", "21.0"),
+    (&["--metadata-keys", "5"], "metadata_keys", "5"),
+    (&["--drop-null-values"], "drop_null_values", "true"),
+    (&["--drop-nested-values"], "drop_nested_values", "true"),
+    (&["--cut-long-strings"], "cut_long_strings", "true"),
+    (&["--refuse-booleans"], "refuse_booleans", "true"),
+    (&["--refuse-negative-amounts"], "refuse_negative_amounts", "true"),
+    (&["--accepted-is-200"], "accepted_is_200", "true"),
+    (&["--missing-accept-is-404"], "missing_accept_is_404", "true"),
+    (&["--retry-after"], "retry_after", "true"),
+];
+
+#[tokio::test]
+async fn every_flag_settles_an_option_that_the_state_tells() {
+    let all = start(&OPTIONS.map(|(flags, ..)| flags).concat());
+    let other = start(&["--keep-duplicates", "--no-rate-limit"]);
+    let state = async |running: &Running| finish(running.admin("/state")).await.json();
+    let (all, other) = (state(&all).await, state(&other).await);
+    let (told, others) = (&all["options"], &other["options"]);
+    for (flags, name, value) in OPTIONS {
+        assert_eq!(told[name].to_string(), value, "{flags:?}");
+        assert_ne!(others[name].to_string(), value, "{flags:?} changes nothing");
+    }
+    assert_eq!((&told["deduplicate"], &others["deduplicate"]), (&true.into(), &false.into()));
+    assert!(others["rate_limit"].is_null() && others["workspace_rate_limit"].is_null());
+    let names = told.as_object().expect("an object").len();
+    assert_eq!(names, OPTIONS.len() + 1, "an option has no flag: {told}");
+    assert!(!all.to_string().contains("sandbox-key"), "keys stay where they are");
 }
 
 #[test]
@@ -150,6 +254,8 @@ fn the_help_tells_the_groups_and_an_example() {
         "Who is let in:",
         "Who is known:",
         "How much is allowed:",
+        "What clients may claim:",
+        "What is remembered:",
         "What goes wrong:",
         "What is printed:",
         "Rules that Intercom leaves open:",
