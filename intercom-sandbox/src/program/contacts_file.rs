@@ -6,6 +6,7 @@ use std::{fs, io};
 use intercom_sandbox::SeedContact;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use thiserror::Error;
 
 /// Why a file tells no contacts.
@@ -55,15 +56,16 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SeedContact>, ContactsError> {
     let text = text.trim_start_matches('\u{feff}');
     match text.trim_start().as_bytes() {
         [] => Err(ContactsError::Empty { path: file() }),
-        [b'{', ..] if begins_with_a_contact(text) => Err(ContactsError::NoList { path: file() }),
+        [b'{', ..] if begins_as_a_contact(text) => Err(ContactsError::NoList { path: file() }),
         [b'{', ..] => parse::<Listed>(path, text).map(|listed| listed.contacts),
         _ => parse(path, text),
     }
 }
 
-fn begins_with_a_contact(text: &str) -> bool {
-    let mut values = serde_json::Deserializer::from_str(text).into_iter::<SeedContact>();
-    matches!(values.next(), Some(Ok(_)))
+fn begins_as_a_contact(text: &str) -> bool {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<Map<String, Value>>();
+    let Some(Ok(first)) = values.next() else { return false };
+    ["user_id", "email", "id"].into_iter().any(|identifier| first.contains_key(identifier))
 }
 
 fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, ContactsError> {

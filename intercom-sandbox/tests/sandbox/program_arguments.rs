@@ -116,7 +116,7 @@ fn a_file_with_a_mistake_is_told_with_its_place() {
 
 #[test]
 fn a_file_that_is_no_list_is_told_what_to_do() {
-    let one = "{\"user_id\": \"1\",\n \"email\": \"a\"}";
+    let one = "{\"user_id\": \"1\",\n \"mail\": \"a\"}";
     for (name, text, message) in [
         ("one.json", one, "this is one contact, and not a list: put [ before it and ] after it"),
         ("lines.json", &format!("{one}\n{one}"), "this is one contact, and not a list"),
