@@ -9,7 +9,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use crate::admin::Options;
+use crate::admin::{Options, Unread};
 use crate::api::Incoming;
 use crate::apps::{Apps, Credentials};
 use crate::clock::{Clock, SystemClock};
@@ -251,6 +251,7 @@ impl SandboxBuilder {
                 Room { requests: self.keep_events, bytes: self.keep_bytes },
             ),
             incoming: Incoming::new(self.incoming_bytes),
+            unread: Unread::default(),
             closing: Closing::default(),
         });
         let site = Arc::new(Site::new(Arc::clone(&workspace)));

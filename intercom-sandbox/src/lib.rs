@@ -229,7 +229,9 @@
 //! | 503 | `too_many_connections` | a connection beyond the [limit](SandboxBuilder::max_connections) |
 //! | 503 | `too_many_bodies` | a large body, where others that are on their way in have taken the [room](SandboxBuilder::max_incoming_bytes) |
 //!
-//! What is no request at all is not recorded.
+//! What is no request at all is not recorded. Of what the page and the admin API answer 64 MiB wait at
+//! the most for clients that are slow to take it; where others need the room, the connection of the
+//! one that took nothing for the longest time is ended, and the page goes on where it was.
 //!
 //! # Time
 //!

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::admin::Options;
+use crate::admin::{Options, Unread};
 use crate::api::Incoming;
 use crate::apps::Apps;
 use crate::clock::{Clock, unix_seconds};
@@ -36,6 +36,7 @@ pub(crate) struct Workspace {
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
     pub(crate) incoming: Incoming,
+    pub(crate) unread: Unread,
     pub(crate) closing: Closing,
 }
 

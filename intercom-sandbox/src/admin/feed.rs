@@ -1,29 +1,32 @@
 //! `GET /_sandbox/feed`: what comes in, as it comes in, as server-sent events.
 //!
-//! A viewer is a place in the journal and nothing else. What it has not been told yet waits there, so
-//! that one who reads slowly, or not at all, costs no memory, and nobody at all costs nothing. Who
-//! falls too far behind is told how many were left out.
+//! A viewer is a place in the journal, and the message that it is being told. What comes after that
+//! waits in the journal, so that one who reads slowly, or not at all, costs little memory, and nobody
+//! at all costs nothing. Who falls too far behind is told how many were left out; who takes nothing
+//! while others need the room is cut off, and goes on from its last message when it comes again.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::HeaderMap;
-use axum::response::Sse;
-use axum::response::sse::Event;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use futures_util::stream::{self, Stream};
+use bytes::Bytes;
+use futures_util::stream;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::error::AdminError;
 use super::record::written;
 use super::state::{budget, counted};
+use super::unread::{GivenUp, Ticket};
 use crate::journal::Place;
 use crate::workspace::Workspace;
 
@@ -43,8 +46,8 @@ const BATCH_BYTES: usize = 512 << 10;
 /// behind the oldest are no longer told.
 const BEHIND: usize = 10_000;
 
-/// How soon a browser tries again that has lost the connection.
-const RETRY: Duration = Duration::from_secs(1);
+/// How soon a browser tries again that has lost the connection, in milliseconds.
+const RETRY: u64 = 1000;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
     // Tells this sandbox from one that was here before, whose numbers mean other requests.
@@ -70,7 +73,7 @@ async fn feed(
     State(workspace): State<Arc<Workspace>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, AdminError> {
+) -> Result<Response, AdminError> {
     let Query(wanted) = wanted.map_err(|_| {
         AdminError::bad_request(
             "the query has `after`, the id of the last message or the number of the last request that \
@@ -84,8 +87,10 @@ async fn feed(
         _ => last.or(wanted.after.as_deref()).and_then(|id| place_of(run, id)),
     };
     let now = Instant::now();
-    let viewer = Viewer { workspace, run, place, told_at: now, due: now, ended: false };
-    Ok(Sse::new(stream::unfold(viewer, Viewer::next)))
+    let viewer =
+        Viewer { workspace, run, place, told_at: now, due: now, ended: false, message: None };
+    let body = Body::from_stream(stream::unfold(viewer, Viewer::next_piece));
+    Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
 }
 
 /// One who looks.
@@ -98,12 +103,8 @@ struct Viewer {
     /// When the next message is due though nothing is new.
     due: Instant,
     ended: bool,
-}
-
-#[derive(Serialize)]
-struct Begin<'a> {
-    version: &'static str,
-    url: &'a str,
+    /// What it is being told.
+    message: Option<Ticket>,
 }
 
 #[derive(Serialize)]
@@ -117,23 +118,34 @@ struct Update {
 }
 
 impl Viewer {
-    async fn next(mut self) -> Option<(Result<Event, axum::Error>, Self)> {
+    /// The next piece of a message, for as long as the connection takes them.
+    async fn next_piece(mut self) -> Option<(Result<Bytes, GivenUp>, Self)> {
+        loop {
+            if let Some(piece) = self.message.as_mut().and_then(Ticket::take) {
+                return Some((piece, self));
+            }
+            let message = self.next().await?;
+            self.message = Some(self.workspace.unread.keep(message));
+        }
+    }
+
+    /// The next message; `None` after the last.
+    async fn next(&mut self) -> Option<String> {
         if self.ended {
             return None;
         }
         let Some(place) = self.place else {
-            return Some((self.begin(), self));
+            return Some(self.begin());
         };
         let workspace = Arc::clone(&self.workspace);
-        let event = tokio::select! {
+        Some(tokio::select! {
             biased;
             () = workspace.closing.begun() => {
                 self.ended = true;
-                Ok(Event::default().event("end").data("{}"))
+                "event: end\ndata: {}\n\n".to_owned()
             }
             () = self.something_to_tell(place) => self.update(place),
-        };
-        Some((event, self))
+        })
     }
 
     async fn something_to_tell(&self, place: Place) {
@@ -142,15 +154,15 @@ impl Viewer {
         sleep_until(self.due.min(self.told_at + FLUSH)).await;
     }
 
-    fn begin(&mut self) -> Result<Event, axum::Error> {
+    fn begin(&mut self) -> String {
         let counts = self.workspace.journal.counts();
         self.place = Some(Place { clearings: counts.clearings, number: 0 });
         self.due = Instant::now();
-        let begin = Begin { version: env!("CARGO_PKG_VERSION"), url: &self.workspace.url };
-        Event::default().event("begin").retry(RETRY).json_data(begin)
+        let begin = json!({"version": env!("CARGO_PKG_VERSION"), "url": self.workspace.url});
+        format!("event: begin\nretry: {RETRY}\ndata: {begin}\n\n")
     }
 
-    fn update(&mut self, place: Place) -> Result<Event, axum::Error> {
+    fn update(&mut self, place: Place) -> String {
         let workspace = &self.workspace;
         let (counts, requests) = workspace
             .journal
@@ -178,7 +190,10 @@ impl Viewer {
         self.place = Some(place);
         self.told_at = Instant::now();
         self.due = self.told_at + TICK;
-        Event::default().event("update").id(id_of(self.run, place)).json_data(update)
+        let id = id_of(self.run, place);
+        // Text and numbers cannot fail to become JSON, which has no line breaks of its own.
+        let update = serde_json::to_string(&update).unwrap_or_default();
+        format!("event: update\nid: {id}\ndata: {update}\n\n")
     }
 }
 

@@ -16,6 +16,7 @@ mod record;
 mod requests;
 mod seed;
 mod state;
+mod unread;
 
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ use crate::page;
 use crate::workspace::Workspace;
 use error::AdminError;
 pub(crate) use options::Options;
+pub(crate) use unread::Unread;
 
 /// The routes of the page and of the admin API. What they do not know is the API's.
 pub(crate) fn router(workspace: Arc<Workspace>) -> Router {

@@ -60,5 +60,5 @@ async fn requests(
     let records = written(&requests, MOST_BYTES);
     let told = records.len().checked_sub(1).and_then(|last| requests.get(last));
     let last = told.map_or(wanted.after, ReceivedRequest::number);
-    Ok(Reply::json(&Answer { requests: records, last }).into_response())
+    Ok(workspace.unread.response(Reply::json(&Answer { requests: records, last })))
 }

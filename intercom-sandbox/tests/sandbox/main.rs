@@ -36,5 +36,6 @@ mod rate_limit;
 mod records;
 mod running;
 mod script;
+mod slow_readers;
 mod summaries;
 mod support;

@@ -43,7 +43,7 @@ async fn catalogue(State(workspace): State<Arc<Workspace>>) -> Response {
         events.iter().for_each(|event| catalogue.take_in(event));
         tokio::task::yield_now().await;
     }
-    Reply::json(&catalogue.finish()).into_response()
+    workspace.unread.response(Reply::json(&catalogue.finish()))
 }
 
 /// In the order in which the names came first.

@@ -1,0 +1,140 @@
+//! What was answered and is not taken yet: bounded over all who are slow to take it.
+//!
+//! The connection takes an answer piece by piece, as its client does, and the rest waits here. Where
+//! there is no room for another one, the one that waits for the longest is given up: its client finds
+//! that it ends too early, and asks again.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use thiserror::Error;
+
+use crate::reply::Reply;
+use crate::sync::lock;
+
+/// How many bytes wait for all clients together. One alone may have more.
+const ROOM: usize = 64 << 20;
+
+/// How many bytes a connection is given at a time.
+const PIECE: usize = 16 << 10;
+
+/// All that waits.
+#[derive(Clone, Default)]
+pub(crate) struct Unread {
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// How many bytes it takes in memory, those that were taken of what is not done among them.
+    bytes: usize,
+    last: u64,
+    /// In the order in which they came.
+    texts: BTreeMap<u64, Text>,
+}
+
+struct Text {
+    /// Of no more capacity than it needs.
+    bytes: Box<[u8]>,
+    taken: usize,
+}
+
+/// For one of the texts that wait. Who drops it wants no more.
+pub(super) struct Ticket {
+    unread: Unread,
+    number: u64,
+    left: usize,
+}
+
+/// Other texts needed the room.
+#[derive(Debug, Error)]
+#[error("it was not taken for too long")]
+pub(super) struct GivenUp;
+
+impl Unread {
+    /// Has a text wait.
+    pub(super) fn keep(&self, text: impl Into<Vec<u8>>) -> Ticket {
+        let bytes = text.into().into_boxed_slice();
+        let mut waiting = lock(&self.waiting);
+        waiting.last += 1;
+        let (number, left) = (waiting.last, bytes.len());
+        waiting.bytes += left;
+        waiting.texts.insert(number, Text { bytes, taken: 0 });
+        while waiting.bytes > ROOM
+            && let Some((&oldest, _)) = waiting.texts.first_key_value()
+            && oldest != number
+        {
+            waiting.forget(oldest);
+        }
+        Ticket { unread: self.clone(), number, left }
+    }
+
+    /// Answers with this, which waits until it is taken.
+    pub(super) fn response(&self, mut reply: Reply) -> Response {
+        let body = self.keep(std::mem::take(&mut reply.body));
+        reply.into_response().map(|_| Body::new(body))
+    }
+}
+
+impl Waiting {
+    fn forget(&mut self, number: u64) {
+        if let Some(text) = self.texts.remove(&number) {
+            self.bytes -= text.bytes.len();
+        }
+    }
+}
+
+impl Ticket {
+    /// The next piece; `None` at the end.
+    pub(super) fn take(&mut self) -> Option<Result<Bytes, GivenUp>> {
+        if self.left == 0 {
+            return None;
+        }
+        let mut waiting = lock(&self.unread.waiting);
+        let Some(text) = waiting.texts.get_mut(&self.number) else {
+            self.left = 0;
+            return Some(Err(GivenUp));
+        };
+        let left = &text.bytes[text.taken..];
+        // A copy, since a part of the text would keep all of it in memory.
+        let piece = Bytes::copy_from_slice(&left[..left.len().min(PIECE)]);
+        text.taken += piece.len();
+        self.left -= piece.len();
+        if self.left == 0 {
+            waiting.forget(self.number);
+        }
+        Some(Ok(piece))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        lock(&self.unread.waiting).forget(self.number);
+    }
+}
+
+impl hyper::body::Body for Ticket {
+    type Data = Bytes;
+    type Error = GivenUp;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+        Poll::Ready(self.get_mut().take().map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left as u64)
+    }
+}
