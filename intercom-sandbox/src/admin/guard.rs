@@ -31,8 +31,7 @@ fn check(request: &Request) -> Result<(), AdminError> {
     let host = host(headers, request.uri());
     if !host.is_some_and(is_loopback) {
         return forbidden(
-            "this is only for this machine: reach it by http://127.0.0.1, http://localhost or \
-             http://[::1]",
+            "this is only for this machine: reach it by http://127.0.0.1 or http://localhost",
         );
     }
     if let Some(origin) = headers.get(header::ORIGIN) {

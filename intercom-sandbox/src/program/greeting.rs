@@ -21,7 +21,8 @@ pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
     for fault in &faults {
         lines.push(format!("fault {}: {}", fault.id(), fault.fault()));
     }
-    if !faults.is_empty() {
+    // Without a percentage there is no chance in them.
+    if faults.iter().any(|fault| fault.fault().to_string().contains('%')) {
         lines.push(format!("to meet the same faults again: --seed {}", sandbox.seed()));
     }
     if known.is_none() && !knows_everybody {
@@ -33,17 +34,23 @@ pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
     }
     lines.push("try it:".to_owned());
     lines.push(format!(
-        "  curl -i {url}/events -H 'Authorization: Bearer {token}' \
+        "  curl -i {url}/events -H 'Authorization: Bearer {}' \
          -H 'Accept: application/json' -H 'Content-Type: application/json' \
          -d '{{\"event_name\":\"project_created\",\"created_at\":'$(date +%s)',\
          {},\"metadata\":{{\"project_name\":\"Apollo\"}}}}'",
-        member(whose)
+        quoted(token),
+        quoted(&member(whose))
     ));
     lines.push("Ctrl-C ends it".to_owned());
     lines.join("\n")
 }
 
-/// A member of a JSON object that stands between single quotes in a shell.
+/// A member of a JSON object.
 fn member((name, value): (&str, &str)) -> String {
-    format!("{name:?}:{}", serde_json::Value::from(value)).replace('\'', r"'\''")
+    format!("{name:?}:{}", serde_json::Value::from(value))
+}
+
+/// As it stands between single quotes in a shell.
+fn quoted(text: &str) -> String {
+    text.replace('\'', r"'\''")
 }

@@ -57,7 +57,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "NUMBER", value_parser = number, help_heading = MEMORY)]
     keep_events: Option<usize>,
 
-    /// Bytes that the requests may take, and the events again; the oldest leave [default: 134217728]
+    /// Bytes for the requests, and again for the events; the oldest leave [default: 134217728]
     #[arg(long, value_name = "BYTES", value_parser = number, help_heading = MEMORY)]
     keep_bytes: Option<usize>,
 

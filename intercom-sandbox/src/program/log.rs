@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::io;
 
 use intercom_sandbox::{Outcome, ReceivedEvent, ReceivedRequest};
+use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
 /// How requests are printed.
@@ -13,6 +14,11 @@ pub(crate) enum Output {
     Json,
     Nothing,
 }
+
+/// Nobody can be told what comes in.
+#[derive(Debug, Error)]
+#[error("cannot print what comes in, and ends")]
+pub(crate) struct CannotPrint(#[source] pub(crate) io::Error);
 
 /// Prints on a thread of its own: who does not read what is printed keeps nobody else waiting.
 pub(crate) struct Log {

@@ -19,7 +19,7 @@ use intercom_sandbox::{Follower, Sandbox, StartError};
 use tokio::time::timeout;
 
 pub(crate) use arguments::Arguments;
-use log::Log;
+use log::{CannotPrint, Log};
 use signals::Signals;
 
 /// How long requests under way may still take when the program is told to end.
@@ -60,7 +60,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     match ended {
         // Who reads what is printed has seen enough, as `head` has.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        ended => Ok(ended?),
+        ended => Ok(ended.map_err(CannotPrint)?),
     }
 }
 

@@ -253,4 +253,6 @@ fn what_it_says_to_try_is_of_somebody_it_knows() {
     assert!(!warned && request.contains(r#""user_id":"42""#), "{request}");
     let (warned, request) = tried(&["--contact", "email=o'hara@example.com"]);
     assert!(!warned && request.contains(r#""email":"o'\''hara@example.com""#), "{request}");
+    let (_, request) = tried(&["--token", "o'hara"]);
+    assert!(request.contains(r"'Authorization: Bearer o'\''hara'"), "{request}");
 }

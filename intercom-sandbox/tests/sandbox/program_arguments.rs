@@ -68,6 +68,16 @@ async fn faults_stand_from_the_start() {
     assert!(running.lines.any(|line| line.ends_with("--seed 7")));
 }
 
+#[test]
+fn the_seed_is_told_where_something_is_by_chance() {
+    for (fault, by_chance) in [("503 for 20%", true), ("503 for next 2", false)] {
+        let mut running = start(&["--fault", fault]);
+        let greeting = running.lines.by_ref().take_while(|line| line != "Ctrl-C ends it");
+        let told = greeting.filter(|line| line.contains("--seed ")).count();
+        assert_eq!(told, usize::from(by_chance), "{fault}");
+    }
+}
+
 #[tokio::test]
 async fn contacts_come_from_a_file() {
     let file = File::new(

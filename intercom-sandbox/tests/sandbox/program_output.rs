@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::program::start;
+use crate::program::{PROGRAM, start};
 use crate::support::{event, finish};
 
 #[tokio::test]
@@ -44,4 +44,21 @@ async fn who_stops_reading_does_not_keep_it_from_ending() {
     }
     running.signal("-TERM");
     assert!(running.ended().success());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_printed_ends_it_with_a_reason() {
+    let full = std::fs::File::create("/dev/full").expect("there is a device that is always full");
+    let output = std::process::Command::new(PROGRAM)
+        .args(["--port", "0"])
+        .stdout(full)
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .and_then(std::process::Child::wait_with_output)
+        .expect("it starts and ends");
+    assert_eq!(output.status.code(), Some(1));
+    let complaint = String::from_utf8(output.stderr).expect("it complains in text");
+    let start = "intercom-sandbox: cannot print what comes in, and ends\n  because: No space left";
+    assert!(complaint.starts_with(start), "{complaint}");
 }
