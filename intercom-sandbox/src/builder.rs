@@ -43,7 +43,7 @@ pub struct SandboxBuilder {
     pub(crate) rate_limit: Option<u32>,
     workspace_rate_limit: Option<u32>,
     clock: Box<dyn Clock>,
-    pub(crate) deduplicate_among: usize,
+    deduplicate_among: Option<usize>,
     pub(crate) keep_requests: usize,
     pub(crate) keep_events: usize,
     pub(crate) keep_bytes: usize,
@@ -68,7 +68,7 @@ impl SandboxBuilder {
             rate_limit: Some(rate_limit::DEFAULT_LIMIT),
             workspace_rate_limit: None,
             clock: Box::new(SystemClock),
-            deduplicate_among: duplicates::DEFAULT_HALF,
+            deduplicate_among: None,
             keep_requests: 10_000,
             keep_events: 10_000,
             keep_bytes: 128 << 20,
@@ -193,10 +193,15 @@ impl SandboxBuilder {
     }
 
     /// Among how many of the last kept events a duplicate is found; some that are older are found too,
-    /// up to twice as many. Default: 25,000.
+    /// up to twice as many. Default: 25,000, or as many as are [kept](Self::keep_events) where those are
+    /// more: of an event that is kept the double is always found.
     pub fn deduplicate_among(mut self, events: usize) -> Self {
-        self.deduplicate_among = events;
+        self.deduplicate_among = Some(events);
         self
+    }
+
+    pub(crate) fn effective_deduplicate_among(&self) -> usize {
+        self.deduplicate_among.unwrap_or(duplicates::DEFAULT_HALF.max(self.keep_events))
     }
 
     /// The limit of all apps together, where nobody set one too.
@@ -221,6 +226,7 @@ impl SandboxBuilder {
         let address = listener.local_addr().map_err(cannot_listen)?;
 
         let options = Options::of(&self);
+        let duplicates = Duplicates::new(self.effective_deduplicate_among());
         let workspace_rate_limit = self.effective_workspace_rate_limit();
         let now = self.clock.now();
         let contacts = Directory::new(self.contact_settings, &self.app_id);
@@ -242,7 +248,7 @@ impl SandboxBuilder {
             clock: self.clock,
             contacts,
             event_names: EventNames::new(self.active_event_names),
-            duplicates: Duplicates::new(self.deduplicate_among),
+            duplicates,
             summaries: Summaries::default(),
             request_ids: RequestIds::new(),
             faults: Faults::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),

@@ -1,8 +1,9 @@
 //! The memory of de-duplication: what was filed already, bounded.
 //!
 //! It forgets by halves, so that it needs to keep no order: when the younger half is full, the older
-//! one goes. Each filing is remembered by 64 bits of a hash, so that half a million of them stay near the processor: as
-//! far as the memory reaches, one event in many billions is taken for a duplicate that is none.
+//! one goes. Each filing is remembered by 64 bits of a hash, so that tens of thousands of them stay near
+//! the processor: as far as the memory reaches, one event in many billions is taken for a duplicate
+//! that is none.
 
 use std::hash::BuildHasher;
 use std::mem::swap;
@@ -14,8 +15,8 @@ use foldhash::quality::RandomState;
 use crate::event::Filing;
 use crate::sync::lock;
 
-/// How many filings a half holds when nothing else is said: more than twice as many as events are
-/// kept, so that the double of an event that is kept is always told.
+/// How many filings a half holds when nothing else is said. Two halves of this size stay near the
+/// processor.
 pub(crate) const DEFAULT_HALF: usize = 25_000;
 
 pub(crate) struct Duplicates {

@@ -85,7 +85,7 @@ impl Options {
             keep_requests: builder.keep_requests,
             keep_events: builder.keep_events,
             keep_bytes: builder.keep_bytes,
-            deduplicate_among: builder.deduplicate_among,
+            deduplicate_among: builder.effective_deduplicate_among(),
             deduplicate: rules.deduplicate,
             identifier_order: rules.identifier_order.map(Identifier::member),
             fold_punctuation: rules.fold_punctuation,

@@ -136,6 +136,15 @@ async fn the_memory_is_bounded_and_holds_what_it_says() {
     assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (21, 3));
 }
 
+#[tokio::test]
+async fn the_memory_goes_as_far_as_the_events_that_are_kept() {
+    for (kept, among) in [(10, 25_000), (30_000, 30_000)] {
+        let sandbox = start(Sandbox::builder().keep_events(kept)).await;
+        let state = finish(request(&sandbox, Method::GET, "/_sandbox/state")).await;
+        assert_eq!(state.json()["options"]["deduplicate_among"], among);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_many_at_once_one_is_kept() {
     let sandbox = friendly().await;

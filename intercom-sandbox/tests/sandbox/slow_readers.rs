@@ -39,10 +39,8 @@ async fn takes_all(stream: &mut TcpStream) -> bool {
         match stream.read(&mut chunk).await {
             // One that is broken off may be reset.
             Ok(0) | Err(_) => return false,
-            Ok(read) => {
-                let large = chunk[..read].iter().filter(|byte| **byte == b'x').count();
-                left = left.saturating_sub(large);
-            }
+            // Next to nothing but what is large comes.
+            Ok(read) => left = left.saturating_sub(read),
         }
     }
     true
