@@ -32,9 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let transport = HttpTransport::builder(sandbox.token()).base_url(sandbox.url()).build()?;
     let delivery = Delivery::builder(transport)
         .unknown_contact(UnknownContact::Create)
-        .on_dead_letter(|letter| {
-            println!("dead letter: {} of {}", letter.reason, letter.event.name())
-        })
+        .on_dead_letter(|letter| println!("{letter}"))
         .start()?;
 
     // Five people complete a hundred tasks each. `send` is done when the event is accepted.
@@ -67,7 +65,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // The event that was refused is no longer scripted to be: it can be sent again.
     for letter in delivery.dead_letters(None, 10).await? {
-        println!("why: {}", letter.failure.map(|failure| failure.message).unwrap_or_default());
+        println!("still there: {letter}");
     }
     println!("{} redriven", delivery.redrive(Selection::All).await?);
 

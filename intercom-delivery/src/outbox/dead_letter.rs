@@ -10,7 +10,7 @@ use super::EventId;
 
 /// An event that will not be delivered, unless it is redriven.
 ///
-/// `Debug` shows neither the contact nor a value.
+/// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
 #[derive(Clone, Debug)]
 pub struct DeadLetter {
     /// Its number in the outbox.
@@ -25,6 +25,15 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// When it ended here.
     pub died_at: SystemTime,
+}
+
+impl fmt::Display for DeadLetter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let DeadLetter { id, event, reason, failure, attempts, .. } = self;
+        let name = event.name().escape_debug();
+        write!(f, "dead letter {id} `{name}`: {reason} (attempts: {attempts})")?;
+        failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
+    }
 }
 
 macro_rules! reasons {

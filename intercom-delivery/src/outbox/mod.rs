@@ -8,6 +8,7 @@ mod lease;
 mod memory;
 mod wake;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -143,6 +144,13 @@ impl Counts {
     /// Whether the books are balanced.
     pub fn is_balanced(&self) -> bool {
         self.accepted == self.delivered + self.dead + self.pending
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Counts { accepted, delivered, dead, pending, .. } = self;
+        write!(f, "{accepted} accepted = {delivered} delivered + {dead} dead + {pending} pending")
     }
 }
 

@@ -75,8 +75,13 @@ async fn each_death_is_told_once_and_when_it_is_safe() {
         // None of the hook.
         assert_eq!(ledger.panics, 3);
         for letter in lock(&told).iter() {
-            let shown = format!("{letter:?}");
+            let shown = format!("{letter:?} {letter}");
             assert!(!shown.contains("number"), "{shown}");
+            let (id, reason) = (letter.id, letter.reason);
+            assert!(shown.contains(&format!(
+                "dead letter {id} `{}`: {reason} (attempts: ",
+                letter.event.name()
+            )));
             let same = letters.iter().find(|other| other.id == letter.id).unwrap();
             assert_eq!(same.event, letter.event);
             assert_eq!((same.reason, same.attempts), (letter.reason, letter.attempts));

@@ -1,5 +1,6 @@
 //! Events that are pending: read, put back, and gone.
 
+use std::fmt;
 use std::time::SystemTime;
 
 use intercom_core::DataEvent;
@@ -174,7 +175,7 @@ pub(crate) fn bury(
 
 /// An event that is pending, as [`Inspection`](crate::Inspection) shows it.
 ///
-/// `Debug` shows neither the contact nor a value.
+/// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct PendingEvent {
@@ -190,6 +191,15 @@ pub struct PendingEvent {
     pub attempts: u32,
     /// Why it was put back the last time that a reason was given.
     pub last_failure: Option<Failure>,
+}
+
+impl fmt::Display for PendingEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PendingEvent { id, event, attempts, last_failure, .. } = self;
+        let name = event.name().escape_debug();
+        write!(f, "pending event {id} `{name}` (attempts: {attempts})")?;
+        last_failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
+    }
 }
 
 /// Events that are pending, in the order of their ids, beginning after this one. What cannot be read is left out.

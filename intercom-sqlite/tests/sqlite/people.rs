@@ -56,6 +56,30 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
 }
 
 #[tokio::test]
+async fn each_thing_that_is_looked_at_is_a_line_of_a_log() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &[event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)]).await;
+    let leases = lease(&outbox, 3).await;
+    settle(&outbox, &leases[..1], put_back(Duration::from_secs(90))).await;
+    settle(&outbox, &leases[2..], bury(DeathReason::UnknownContact)).await;
+
+    let tool = SqliteOutbox::inspect(place.path()).unwrap();
+    let counts = tool.counts().unwrap().to_string();
+    assert_eq!(counts, "3 accepted = 0 delivered + 1 dead + 2 pending");
+    let pending: Vec<_> = tool.pending(None, 9).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        pending,
+        [
+            "pending event 1 `signed_up` (attempts: 1): it did not answer",
+            "pending event 2 `invoice_paid` (attempts: 0)",
+        ]
+    );
+    let letter = tool.dead_letters(None, 9).unwrap()[0].to_string();
+    assert_eq!(letter, "dead letter 3 `gone`: unknown_contact (attempts: 1)");
+}
+
+#[tokio::test]
 async fn the_files_are_for_their_owner_alone() {
     let place = Place::new();
     let outbox = place.open();
@@ -110,6 +134,8 @@ async fn nothing_that_is_logged_shows_a_contact_or_a_value() {
     settle(&outbox, &leases, bury(DeathReason::Rejected)).await;
     told += &format!("{outbox:?} {tool:?} {:?}", tool.pending(None, 9).unwrap());
     told += &format!("{:?}", outbox.dead_letters(None, 9).await.unwrap());
+    told += &tool.pending(None, 9).unwrap()[0].to_string();
+    told += &tool.dead_letters(None, 9).unwrap()[0].to_string();
 
     // The table goes away under it: SQLite's own words are in the error.
     let conn = place.sqlite();
