@@ -33,7 +33,7 @@ impl Contact {
         Contact::default().with_user_id(user_id)
     }
 
-    /// The contact with this email address.
+    /// The contact with this email address. With white space around it no event can be sent: trim what was typed in.
     pub fn email(email: impl ToEmail) -> Self {
         Contact::default().with_email(email)
     }
@@ -95,25 +95,34 @@ impl Contact {
         (contact != Contact::default()).then_some(contact)
     }
 
-    /// Whether somebody is named. Sending an event asks this.
+    /// Whether somebody is named whom Intercom can look up. Sending an event asks this.
     ///
     /// # Errors
     ///
-    /// Fails when no identifier is set, or when one is blank.
+    /// Fails when no identifier is set, when one is blank, and when white space is around an email address or a contact
+    /// id. A user id is your application's own, and may have any form but a blank one.
     pub fn check(&self) -> Result<(), ContactError> {
         let identifiers = [
             ("user id", self.as_user_id()),
             ("email", self.as_email()),
             ("contact id", self.as_contact_id()),
         ];
-        let blank = |identifier: Option<&str>| {
-            identifier.is_some_and(|text| text.chars().all(char::is_whitespace))
+        // Intercom keeps a user id as the application gave it, whatever stands around it.
+        let [_, email_and_contact_id @ ..] = &identifiers;
+        let blank = |text: &str| text.chars().all(char::is_whitespace);
+        let padded = |text: &str| {
+            text.starts_with(char::is_whitespace) || text.ends_with(char::is_whitespace)
         };
-        if let Some((which, _)) = identifiers.iter().find(|(_, identifier)| blank(*identifier)) {
-            return Err(ContactError::Blank { which });
-        }
         if identifiers.iter().all(|(_, identifier)| identifier.is_none()) {
             return Err(ContactError::Nobody);
+        }
+        if let Some((which, _)) = identifiers.iter().find(|(_, text)| text.is_some_and(blank)) {
+            return Err(ContactError::Blank { which });
+        }
+        if let Some((which, _)) =
+            email_and_contact_id.iter().find(|(_, text)| text.is_some_and(padded))
+        {
+            return Err(ContactError::Padded { which });
         }
         Ok(())
     }
@@ -146,6 +155,15 @@ pub enum ContactError {
     #[error("the contact's {which} is blank; set it, or name the contact in another way")]
     Blank {
         /// Which identifier is blank: `user id`, `email` or `contact id`.
+        which: &'static str,
+    },
+    /// An identifier begins or ends with white space: always a mistake, if no rule of Intercom's, because it would find
+    /// nobody by it.
+    #[error(
+        "the contact's {which} begins or ends with white space, by which Intercom would not find the contact; trim it"
+    )]
+    Padded {
+        /// Which identifier it is: `email` or `contact id`.
         which: &'static str,
     },
 }

@@ -18,7 +18,7 @@ const ARCHIVED: &str = "archived contact";
 ///
 /// # Errors
 ///
-/// Fails when the contact has neither a user id nor an email address, or a blank one.
+/// Fails when the contact has neither a user id nor an email address, or one that [`Contact::check`] refuses.
 pub(crate) fn body(contact: &Contact) -> Result<Vec<u8>, SendError> {
     contact
         .check()

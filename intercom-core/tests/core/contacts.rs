@@ -41,6 +41,25 @@ fn blank_identifiers_are_refused_before_any_io() {
     }
 }
 
+/// Intercom finds nobody by them. A user id is the application's own, whatever stands around it.
+#[test]
+fn white_space_around_what_intercom_looks_up_is_refused_before_any_io() {
+    for (contact, which) in [
+        (Contact::email(" ada@example.com "), "email"),
+        (Contact::email("ada@example.com\n"), "email"),
+        (Contact::user_id("1").with_email("\u{a0}ada@example.com"), "email"),
+        (Contact::contact_id("c "), "contact id"),
+    ] {
+        let error = body(contact).unwrap_err();
+        assert_eq!(error.reason(), &Reason::Contact(ContactError::Padded { which }));
+        let advice = format!("the contact's {which} begins or ends with white space");
+        let said = error.to_string();
+        assert!(said.contains(&advice) && !said.contains("ada"), "{said}");
+    }
+    let padded = body(Contact::user_id(" 42 ")).unwrap();
+    assert!(padded.contains(r#""user_id":" 42 ""#), "{padded}");
+}
+
 #[test]
 fn many_types_name_a_contact() {
     let id: uuid::Uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();
