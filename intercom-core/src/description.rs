@@ -1,6 +1,8 @@
 //! What the compiler knows of an event, as data: for catalogues, documentation and checks.
 
-use crate::value::{MetadataValue, ValueKind};
+use std::marker::PhantomData;
+
+use crate::value::ValueKind;
 
 /// What is known of an event before any is sent.
 ///
@@ -93,13 +95,18 @@ pub struct KeyDescription {
     pub optional: bool,
 }
 
-/// What a function gives that converts a field.
+/// What is known of the values of a type, with the type: so that it can be asked for where the type is inferred.
 #[doc(hidden)]
-pub const fn __converted<'a, T, V, F>(_convert: &F) -> ValueDescription
+#[derive(Clone, Copy, Debug)]
+pub struct __DescriptionOf<V: ?Sized>(pub(crate) ValueDescription, pub(crate) PhantomData<fn(&V)>);
+
+/// What a function gives that converts a field. It bounds no type: where what it gives is no value, the constant that the
+/// derive hands in says so, in the same words as where the value is encoded, and the compiler shows that once.
+#[doc(hidden)]
+pub const fn __converted<'a, T, V, F>(of: __DescriptionOf<V>, _convert: &F) -> ValueDescription
 where
     T: ?Sized + 'a,
     F: Fn(&'a T) -> V,
-    V: MetadataValue,
 {
-    V::__DESCRIPTION
+    of.0
 }

@@ -154,7 +154,7 @@ mod sealed {
     message = "`{Self}` cannot be the value of a metadata key",
     label = "neither a metadata value nor a `serde_json::Value`",
     note = "values are flat: text, numbers, `bool`, dates, `Money`, `RichLink`, `Option`, references and smart pointers of these, and a `serde_json::Value` of one of their shapes",
-    note = "implement `MetadataValue` for a type of your own"
+    note = "make one of these of it first, such as its number of entries or its text; a type of your own can implement `MetadataValue`"
 )]
 pub trait DynamicValue: sealed::Sealed {
     /// Writes the value, or nothing when it is absent.

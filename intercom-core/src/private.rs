@@ -17,8 +17,19 @@ pub use crate::value::{MetadataValue, Timestamp, ValueKind};
 
 use crate::value::{ValueEncoder, ValueError, Written, kind};
 
+/// What a field may hold that is sent as its `Display` text.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no `Display` text that could be sent",
+    label = "does not implement `Display`",
+    note = "implement `std::fmt::Display` for it, or make a value of it with `#[event(with = path)]` instead"
+)]
+pub trait HasText: Display {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Display + ?Sized> HasText for T {}
+
 /// A field that is sent as its `Display` text, unless it is absent.
-pub fn display<T: Display + ?Sized>(value: Option<&T>) -> Displayed<'_, T> {
+pub fn display<T: HasText + ?Sized>(value: Option<&T>) -> Displayed<'_, T> {
     Displayed(value)
 }
 
@@ -26,7 +37,7 @@ pub fn display<T: Display + ?Sized>(value: Option<&T>) -> Displayed<'_, T> {
 #[derive(Debug)]
 pub struct Displayed<'a, T: ?Sized>(Option<&'a T>);
 
-impl<T: Display + ?Sized> MetadataValue for Displayed<'_, T> {
+impl<T: HasText + ?Sized> MetadataValue for Displayed<'_, T> {
     type Kind = kind::Text;
 
     fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {

@@ -61,7 +61,8 @@ roles! {
     #[diagnostic::on_unimplemented(
         message = "`{Self}` cannot be the time of an event",
         label = "not a time",
-        note = "a time is a `Timestamp`, a `SystemTime`, or, with the feature of that name in `intercom-core`, a `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime` or `time::UtcDateTime`; a bare number could be seconds or milliseconds",
+        note = "a time is a `Timestamp`, a `SystemTime`, or, with the feature of that name in `intercom-core`, a `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime` or `time::UtcDateTime`",
+        note = "a bare number could be seconds or milliseconds: `Timestamp::from_unix_seconds(…)` makes a time of Unix seconds",
         note = "implement `intercom_core::ToTimestamp` for a time type of your own"
     )]
     CreatedAtRole of ToTimestamp::to_timestamp -> Timestamp;

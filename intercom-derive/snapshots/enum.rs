@@ -48,7 +48,11 @@ const _: () = {
                     __K(
                         "LASTED",
                         "",
-                        __p::converted::<Duration, _, _>(&|field| minutes(field)),
+                        __p::converted::<
+                            Duration,
+                            _,
+                            _,
+                        >(__V::__DESCRIPTION_OF, &|field| minutes(field)),
                     ),
                     __p::FieldDescription::Group(
                         <Plan<'a> as __p::EventMetadata>::FIELDS,

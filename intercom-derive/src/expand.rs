@@ -297,7 +297,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                 Convert::With(path) => {
                     let tokens = &ty.tokens;
                     quote_spanned! {path.span()=>
-                        __p::converted::<#tokens, _, _>(&|field| #path(field))
+                        __p::converted::<#tokens, _, _>(__V::__DESCRIPTION_OF, &|field| #path(field))
                     }
                 }
             };

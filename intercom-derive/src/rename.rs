@@ -31,7 +31,10 @@ impl RenameRule {
         let text = literal.value();
         RULES.iter().find(|(name, _)| *name == text).map(|(_, rule)| *rule).ok_or_else(|| {
             let names: Vec<_> = RULES.iter().map(|(name, _)| format!("\"{name}\"")).collect();
-            let message = format!("unknown form of key, expected one of {}", names.join(", "));
+            let message = match meant(&text) {
+                Some(name) => format!("unknown form of key, did you mean \"{name}\"?"),
+                None => format!("unknown form of key, expected one of {}", names.join(", ")),
+            };
             syn::Error::new(literal.span(), message)
         })
     }
@@ -49,6 +52,18 @@ impl RenameRule {
                 words.map(capitalized).fold(first, |key, word| key + &word)
             }
         }
+    }
+}
+
+/// The one form that begins with these letters, whatever is between them.
+fn meant(text: &str) -> Option<&'static str> {
+    let letters = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphabetic(), "");
+    let beginning = letters(text);
+    let mut near =
+        RULES.iter().map(|(name, _)| *name).filter(|name| letters(name).starts_with(&beginning));
+    match (near.next(), near.next()) {
+        (Some(name), None) => Some(name),
+        _ => None,
     }
 }
 

@@ -19,7 +19,9 @@ pub use link::RichLink;
 pub use money::Money;
 pub use timestamp::{Timestamp, ToTimestamp};
 
-use crate::description::ValueDescription;
+use std::marker::PhantomData;
+
+use crate::description::{__DescriptionOf, ValueDescription};
 use crate::metadata::MetadataEncoder;
 use crate::rules::MAX_TEXT_CHARS;
 use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
@@ -50,10 +52,11 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an event metadata value",
     label = "not a metadata value",
+    note = "`#[event(display)]` on the field sends its text, `#[event(with = path)]` what a function makes of it, and `#[event(skip)]` leaves it out",
+    note = "a struct can be a group of keys: `#[derive(EventMetadata)]` on it, and `#[event(flatten)]` on the field",
+    note = "a type of your own can be a value: implement `MetadataValue` for it",
     note = "values are flat: text, integers, floats, `bool`, dates (`Timestamp`, `SystemTime`), `Money`, `RichLink`, and `Option`, references, `Box`, `Rc`, `Arc` and `Cow` of these",
-    note = "with the feature of that name, as in `intercom-core = {{ features = [\"uuid\"] }}`: `url::Url`, `uuid::Uuid`, `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime`, `time::UtcDateTime`, `rust_decimal::Decimal`",
-    note = "a group of keys can be spread into the event: `#[derive(EventMetadata)]` on its type and `#[event(flatten)]` on the field",
-    note = "otherwise choose `#[event(display)]` to send its text, `#[event(with = path)]` to convert it, `#[event(skip)]` to leave it out, or implement `MetadataValue` for it"
+    note = "with the feature of that name, as in `intercom-core = {{ features = [\"uuid\"] }}`: `url::Url`, `uuid::Uuid`, `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime`, `time::UtcDateTime`, `rust_decimal::Decimal`"
 )]
 pub trait MetadataValue {
     /// What Intercom takes this value for: one of the types in [`kind`].
@@ -76,6 +79,10 @@ pub trait MetadataValue {
     #[doc(hidden)]
     const __DESCRIPTION: ValueDescription =
         ValueDescription { kind: <Self::Kind as Kind>::KIND, optional: Self::OPTIONAL };
+
+    #[doc(hidden)]
+    const __DESCRIPTION_OF: __DescriptionOf<Self> =
+        __DescriptionOf(Self::__DESCRIPTION, PhantomData);
 
     #[doc(hidden)]
     fn __plain(&self, out: &mut MetadataEncoder<'_>, key: &'static str)
