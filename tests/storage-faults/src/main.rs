@@ -1,7 +1,7 @@
 //! Breaks the storage under the durable outbox in every way that a machine can, and looks what became of what was
 //! accepted. `tests/storage-faults/run` installs what it takes, and runs it.
 //!
-//! Where something it takes is missing, that part is skipped, and counted as skipped.
+//! Where something it takes is missing, that part is skipped, and the run has not passed: see `summary`.
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that tells")]
