@@ -221,6 +221,8 @@ pub(crate) struct Fault {
     pub(crate) busy: bool,
     /// Whether the disk failed, so that nobody knows what is on it.
     pub(crate) doubtful: bool,
+    /// Whether there was no room.
+    pub(crate) full: bool,
 }
 
 impl Fault {
@@ -230,6 +232,7 @@ impl Fault {
         source: None,
         busy: false,
         doubtful: false,
+        full: false,
     };
 
     /// The file is in doubt, and somebody else has it open.
@@ -239,6 +242,7 @@ impl Fault {
         source: None,
         busy: true,
         doubtful: false,
+        full: false,
     };
 
     pub(crate) fn to_error(&self) -> OutboxError {
@@ -273,14 +277,16 @@ impl From<rusqlite::Error> for Fault {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
         );
         let doubtful = source.sqlite_error_code() == Some(ErrorCode::SystemIoFailure);
-        Fault { message, source: Some(Arc::new(source)), busy, doubtful }
+        let full = source.sqlite_error_code() == Some(ErrorCode::DiskFull);
+        Fault { message, source: Some(Arc::new(source)), busy, doubtful, full }
     }
 }
 
 impl From<OpenError> for Fault {
     fn from(source: OpenError) -> Self {
         let message = "the file of the outbox could not be opened again";
-        Fault { message, source: Some(Arc::new(source)), busy: false, doubtful: false }
+        let full = matches!(source, OpenError::DiskFull { .. });
+        Fault { message, source: Some(Arc::new(source)), busy: false, doubtful: false, full }
     }
 }
 

@@ -40,8 +40,12 @@
 //! program that has the same file open puts that off, and one that does it itself, as SQLite does unless told otherwise,
 //! does not look whether it failed: in a file of your application, set `wal_autocheckpoint` to 0 in its connections.
 //!
-//! When the disk is full nothing is accepted, and delivery waits, because nothing can be written down as delivered. When
-//! somebody deletes the file or moves it away, nothing more is accepted, because no start would find it; what is in it is
+//! When the disk is full nothing is accepted. What is delivered can still be written down where the log has a place on the
+//! disk already, and the file has pages that are free; when it has not, delivery waits for room. If the process ends
+//! before there is any, what was delivered and could not be written down is sent again by the next start: ten times as
+//! many events as requests may be under way, at the most.
+//!
+//! When somebody deletes the file or moves it away, nothing more is accepted, because no start would find it; what is in it is
 //! delivered as long as the process lives.
 //!
 //! # Who writes

@@ -84,6 +84,7 @@ impl Writer {
                 Err(fault) => {
                     self.give_up(&fault);
                     self.make_certain();
+                    self.make_room(&fault);
                     writes.into_iter().for_each(|write| write.fail(&fault));
                 }
             }

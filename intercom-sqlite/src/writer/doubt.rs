@@ -71,6 +71,17 @@ impl Writer {
         }
     }
 
+    /// After something found no room: the log begins anew in the place that it has, as soon as all of it is in the file. So
+    /// that can be written down which events have left, unless the file itself would have to grow.
+    pub(super) fn make_room(&mut self, fault: &Fault) {
+        if !fault.full || self.doubts.file {
+            return;
+        }
+        if let Err(fault) = self.ready().and_then(|conn| Ok(log::bring_in(conn)?)) {
+            self.not_brought_in(&fault);
+        }
+    }
+
     /// Nobody will ask for anything any more. What is still in doubt then is for the next start, which finds the log.
     pub(super) fn end(mut self) {
         self.make_certain();

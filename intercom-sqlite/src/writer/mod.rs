@@ -140,7 +140,10 @@ impl Writer {
         match done {
             Ok(Step::Done) => {}
             Ok(Step::EmptyLog) => self.empty_log(),
-            Err(fault) => self.give_up(&fault),
+            Err(fault) => {
+                self.give_up(&fault);
+                self.make_room(&fault);
+            }
         }
     }
 

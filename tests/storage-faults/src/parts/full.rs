@@ -1,9 +1,10 @@
 //! Disks without room, and disks that may not be written.
 
 use std::path::Path;
+use std::slice;
 use std::time::Duration;
 
-use intercom_delivery::outbox::{AcceptError, Collisions, Outbox as _};
+use intercom_delivery::outbox::{AcceptError, Collisions, Outbox as _, OutboxError, Verdict};
 use intercom_sqlite::{OpenError, SqliteOutbox};
 use tokio::runtime::Builder;
 
@@ -26,9 +27,50 @@ pub(crate) fn part(summary: &mut Summary) {
     ];
     for (name, disk) in disks {
         match disk {
-            Ok(disk) => summary.add(name, fill_up(&disk).err().into_iter().flatten().collect()),
+            Ok(disk) => {
+                summary.add(name, fill_up(&disk).err().into_iter().flatten().collect());
+                summary.add(&format!("deliveries on {name}"), deliver(&disk));
+            }
             Err(why) => summary.skip(name, &why),
         }
+    }
+}
+
+/// A disk becomes full to the last block, and what is in the outbox is delivered. The log has a place on the disk, and the
+/// file has free pages: so it can be written down which events have left, and no start sends them again.
+fn deliver(disk: &Disk) -> Vec<String> {
+    let runtime = Builder::new_current_thread().build().unwrap();
+    let outbox = SqliteOutbox::open(disk.folder().join("deliveries.db")).unwrap();
+    let events: Vec<_> = (0..LARGE).map(events::event).collect();
+    let (before, pending) = events.split_at(events.len() * 2 / 3);
+    runtime.block_on(async {
+        outbox.accept(before, Collisions::Move).await.unwrap();
+        acknowledge(&outbox, before.len()).await.unwrap();
+        outbox.tidy().await;
+        for event in pending {
+            outbox.accept(slice::from_ref(event), Collisions::Move).await.unwrap();
+        }
+        let _filling = disk.fill(0);
+        let mut complaints = Vec::new();
+        while outbox.counts().pending > 0 && complaints.is_empty() {
+            if let Err(error) = acknowledge(&outbox, 32).await {
+                let left = outbox.counts().pending;
+                complaints.push(format!("{left} cannot be acknowledged: {}", in_words(&error)));
+            }
+        }
+        complaints
+    })
+}
+
+/// Leases and delivers so many.
+async fn acknowledge(outbox: &SqliteOutbox, most: usize) -> Result<(), OutboxError> {
+    let leased = outbox.lease(most, Duration::from_secs(60)).await?;
+    let acknowledged = leased.events.iter().map(|lease| lease.settle(Verdict::Acknowledge));
+    let settlements: Vec<_> = acknowledged.collect();
+    match outbox.settle(&settlements).await {
+        // It may only have found out that the log must begin anew.
+        Err(_) => outbox.settle(&settlements).await.map(drop),
+        done => done.map(drop),
     }
 }
 
