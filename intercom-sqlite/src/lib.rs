@@ -40,13 +40,13 @@
 //! program that has the same file open puts that off, and one that does it itself, as SQLite does unless told otherwise,
 //! does not look whether it failed: in a file of your application, set `wal_autocheckpoint` to 0 in its connections.
 //!
-//! When the disk is full nothing is accepted. What is delivered can still be written down where the log has a place on the
-//! disk already, and the file has pages that are free; when it has not, delivery waits for room. If the process ends
-//! before there is any, what was delivered and could not be written down is sent again by the next start: ten times as
-//! many events as requests may be under way, at the most.
+//! When the disk is full, what there is no room for is not accepted. What is delivered can be written down all the same,
+//! where the log has a place on the disk already and the file has pages that are free; otherwise delivery waits for room.
+//! If the process ends before there is any, the next start sends again what was delivered and could not be written down:
+//! ten times as many events as requests may be under way, at the most.
 //!
-//! When somebody deletes the file or moves it away, nothing more is accepted, because no start would find it; what is in it is
-//! delivered as long as the process lives.
+//! When somebody deletes the file or moves it away, nothing more is accepted, because no start would find it; what is in
+//! it is delivered as long as the process lives.
 //!
 //! # Who writes
 //!
