@@ -87,7 +87,8 @@ fn accept_all(
 ) -> Result<(), Refused> {
     let mut books = Books::read(conn)?;
     books.turn_over(now);
-    accept(conn, &mut books, &mut Fresh::default(), incoming, collisions, now, &mut Vec::new())?;
+    let mut fresh = Fresh::once(incoming.len());
+    accept(conn, &mut books, &mut fresh, incoming, collisions, now, &mut Vec::new())?;
     books.write(conn)?;
     Ok(())
 }

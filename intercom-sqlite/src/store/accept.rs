@@ -70,7 +70,8 @@ pub(crate) fn accept(
     for Incoming { mut event, fingerprint } in events.drain(..) {
         let id = books.newest + 1;
         let mut second = event.created_at().unix_seconds();
-        if fresh.contains(second, fingerprint) || seconds::taken(conn, memory, second, fingerprint)?
+        if fresh.contains(conn, second, fingerprint)?
+            || seconds::taken(conn, memory, second, fingerprint)?
         {
             // Where to go is for those that are filed to say.
             fresh.file(conn, books)?;

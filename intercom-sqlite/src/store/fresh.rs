@@ -10,10 +10,13 @@ use rusqlite::Connection;
 
 use super::books::Books;
 
-/// How many stay, and how many are filed at once. Who accepts events in a transaction of their own reads as many as
-/// both at the most.
+/// How many stay, and how many are filed at once.
 const YOUNG: i64 = 2048;
 const MANY: i64 = 2048;
+
+/// For so many events, in a transaction of somebody's own, the table is gone through once for each: to remember all that
+/// is in it takes five times as long.
+const FEW: usize = 4;
 
 /// What stands in `outbox_new_seconds`, and is looked for in memory.
 #[derive(Default)]
@@ -21,16 +24,23 @@ pub(crate) struct Fresh {
     seconds: HashMap<(i64, i64), i64>,
     /// Of which events they are: those after the one id, up to the other. None: they must be read.
     of: Option<(i64, i64)>,
+    /// Whether the table is asked, and nothing is remembered.
+    asks: bool,
 }
 
 impl Fresh {
+    /// For so many events, and no others after them.
+    pub(crate) fn once(events: usize) -> Self {
+        Fresh { asks: events <= FEW, ..Fresh::default() }
+    }
+
     /// Reads them, unless they are known. Files them when they have become many.
     pub(crate) fn ready(&mut self, conn: &Connection, books: &mut Books) -> rusqlite::Result<()> {
         if books.newest - books.filed >= YOUNG + MANY {
             self.file_up_to(conn, books, books.newest - YOUNG)?;
         }
         let of = (books.filed, books.newest);
-        if self.of != Some(of) {
+        if self.of != Some(of) && !self.asks {
             self.forget();
             if of.0 < of.1 {
                 let mut select =
@@ -51,8 +61,19 @@ impl Fresh {
         self.of = None;
     }
 
-    pub(crate) fn contains(&self, second: i64, fingerprint: i64) -> bool {
-        self.seconds.contains_key(&(second, fingerprint))
+    pub(crate) fn contains(
+        &self,
+        conn: &Connection,
+        second: i64,
+        fingerprint: i64,
+    ) -> rusqlite::Result<bool> {
+        if !self.asks {
+            return Ok(self.seconds.contains_key(&(second, fingerprint)));
+        }
+        let mut select = conn.prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM outbox_new_seconds WHERE second = ?1 AND fingerprint = ?2)",
+        )?;
+        select.query_row([second, fingerprint], |row| row.get(0))
     }
 
     /// Notes the second of an event, of which nothing is known. The event is the newest.

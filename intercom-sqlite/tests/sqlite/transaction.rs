@@ -109,18 +109,24 @@ async fn what_is_refused_leaves_the_transaction_as_it_was() {
     assert_eq!(place.number("SELECT count(*) FROM orders"), 1);
 }
 
+/// Few are looked for in the file, and for many it is read first.
 #[tokio::test]
 async fn collisions_are_seen_across_both_ways() {
-    let place = Place::new();
-    let (outbox, mut conn) = shop(&place);
-    accept(&outbox, &[event("signed_up", 0)]).await;
-    let same = event("Signed_Up", 0);
-    let (transaction, accepted) = order(&place, &mut conn, &[same.clone(), same]);
-    accepted.unwrap();
-    transaction.commit().unwrap();
-    accept(&outbox, &[event("signed_up", 0)]).await;
-    assert_eq!(seconds(&outbox).await, [0, 1, 2, 3]);
-    assert_eq!(outbox.counts().moved, 3);
+    for number in [1, 2, 4, 5, 9] {
+        let place = Place::new();
+        let mut conn = place.sqlite();
+        let outbox = place.builder().in_application_file().open().unwrap();
+        conn.execute_batch("CREATE TABLE orders (name TEXT)").unwrap();
+        accept(&outbox, &[event("another", 0), event("signed_up", 0)]).await;
+        let same = vec![event("Signed_Up", 0); number];
+        let (transaction, accepted) = order(&place, &mut conn, &same);
+        accepted.unwrap();
+        transaction.commit().unwrap();
+        accept(&outbox, &[event("signed_up", 0)]).await;
+        let expected: Vec<_> = [0].into_iter().chain(0..2 + number as i64).collect();
+        assert_eq!(seconds(&outbox).await, expected);
+        assert_eq!(outbox.counts().moved, 1 + number as u64);
+    }
 }
 
 #[test]
