@@ -143,6 +143,13 @@ async fn an_event_of_nobody_fails_before_any_io() {
     assert_eq!((error.kind(), error.event()), (ErrorKind::InvalidEvent, Some("invited")));
     let reason = error.invalid_event().unwrap().reason();
     assert_eq!(reason, &Reason::Contact(ContactError::Nobody));
+    // Nor does a contact help that nothing is known of.
+    let tracker = Tracker::new(sent.clone()).for_contact(Contact::default());
+    assert_eq!(
+        tracker.send(&SignedIn).await.unwrap_err().to_string(),
+        "not sent: event `signed_in`: nobody is named: no user id, email or contact id is set, neither by a role field of \
+         the event nor by a contact; send it with `tracker.for_contact(Contact::email(…))`, for example"
+    );
     assert!(sent.events().is_empty());
 }
 
