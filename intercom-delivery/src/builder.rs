@@ -55,6 +55,9 @@ impl DeliveryBuilder {
     }
 
     /// What holds the events until they are delivered. The default is a [`MemoryOutbox`] with its own defaults.
+    ///
+    /// It is this delivery's until that has ended. A second one on the same outbox would deliver events of the first, which
+    /// would no longer be woken for its own.
     pub fn outbox(mut self, outbox: impl Outbox + 'static) -> Self {
         self.outbox = Some(Arc::new(outbox));
         self
@@ -172,7 +175,7 @@ impl fmt::Debug for DeliveryBuilder {
 }
 
 /// Why a delivery did not start.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
     /// No Tokio runtime runs here.
@@ -190,4 +193,11 @@ pub enum StartError {
         /// Which setting.
         which: &'static str,
     },
+}
+
+/// The same sentence: it is what a `main` shows that ends with an error.
+impl fmt::Debug for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }

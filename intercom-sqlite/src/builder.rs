@@ -24,6 +24,9 @@ pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the outbox waits for another program's transaction, unless told otherwise.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// SQLite takes milliseconds of 32 bits.
+const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
+
 /// How many requests may wait for the writing thread. Who comes then waits for room, without blocking.
 const QUEUE: usize = 1024;
 
@@ -83,10 +86,10 @@ impl SqliteOutboxBuilder {
         self
     }
 
-    /// How long the outbox waits for another program's transaction on the file before it fails. The default is
-    /// [`DEFAULT_LOCK_TIMEOUT`], five seconds.
+    /// How long the outbox waits for another program's transaction on the file before it fails: 24 days at the most. The
+    /// default is [`DEFAULT_LOCK_TIMEOUT`], five seconds.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
-        self.settings.lock_timeout = timeout;
+        self.settings.lock_timeout = timeout.min(LONGEST_LOCK_TIMEOUT);
         self
     }
 

@@ -1,5 +1,7 @@
 //! What can go wrong with the file: when it is opened, and later.
 
+use std::error::Error as _;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +12,7 @@ use rusqlite::ErrorCode;
 use crate::schema::SCHEMA_VERSION;
 
 /// Why a file could not be opened as an outbox. Nothing in it was changed then.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// Somebody delivers from it already.
@@ -54,6 +56,12 @@ pub enum OpenError {
     /// The folder that the file should be in is not there.
     #[error("the folder {} does not exist; make it first", path.display())]
     MissingFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is a folder by that name.
+    #[error("{} is a folder; name a file in it, such as {}", path.display(), path.join("events.db").display())]
+    Folder {
         /// The folder.
         path: PathBuf,
     },
@@ -190,6 +198,19 @@ pub enum OpenError {
     },
 }
 
+/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
+impl fmt::Debug for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
 impl OpenError {
     /// What SQLite says, as the mistake that it tells of.
     pub(crate) fn of(path: &std::path::Path, source: rusqlite::Error) -> Self {
@@ -294,8 +315,8 @@ impl From<OpenError> for Fault {
 #[derive(Debug)]
 struct Source(Arc<dyn std::error::Error + Send + Sync>);
 
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }

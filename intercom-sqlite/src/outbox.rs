@@ -61,6 +61,9 @@ impl SqliteOutbox {
     /// Opens the outbox in this file, with the default settings, and makes it where there is none. It blocks for some
     /// milliseconds.
     ///
+    /// The path is a file's name and nothing else, no URI, and not `:memory:`. What needs no file uses a
+    /// [`MemoryOutbox`](intercom_delivery::MemoryOutbox).
+    ///
     /// # Errors
     ///
     /// Fails when the file is not fit to keep events safe, or in use by somebody else. The [error](OpenError) says what

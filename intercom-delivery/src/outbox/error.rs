@@ -6,7 +6,7 @@ use std::fmt;
 use intercom_core::DataEvent;
 
 /// Why an outbox accepted nothing.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
     /// It holds as much as it may.
@@ -23,6 +23,16 @@ pub enum AcceptError {
     Unsupported,
 }
 
+/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
+impl fmt::Debug for AcceptError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AcceptError::Storage(error) => fmt::Debug::fmt(error, f),
+            _ => fmt::Display::fmt(self, f),
+        }
+    }
+}
+
 /// An event that was not accepted, and why.
 #[derive(Debug)]
 pub struct Unaccepted {
@@ -33,7 +43,6 @@ pub struct Unaccepted {
 }
 
 /// A fault of the store behind an outbox: what was tried, and what the store says.
-#[derive(Debug)]
 pub struct OutboxError {
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
@@ -56,6 +65,19 @@ impl OutboxError {
 impl fmt::Display for OutboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
+    }
+}
+
+/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
+impl fmt::Debug for OutboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")?;
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
     }
 }
 

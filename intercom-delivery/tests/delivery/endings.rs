@@ -551,6 +551,7 @@ fn an_engine_that_never_ran_closes_the_way_in() {
 fn what_makes_delivery_impossible_is_said_at_the_start() {
     let error = Delivery::builder(Scripted::taking()).start().unwrap_err();
     assert_eq!(error, StartError::NoRuntime);
+    assert_eq!(format!("{error:?}"), error.to_string());
     assert!(error.to_string().contains("#[tokio::main]"));
     paused_runtime().block_on(async {
         let builder = || Delivery::builder(Scripted::taking());

@@ -9,6 +9,7 @@ use crate::error::OpenError;
 /// The file's one true name, so that two names of one file have one lock.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::canonicalize(path) {
+        Ok(path) if path.is_dir() => return Err(OpenError::Folder { path }),
         Ok(path) => return Ok(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(source) => return Err(OpenError::Io { path: path.to_owned(), source }),
@@ -18,7 +19,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         _ => Path::new("."),
     };
     let Some(name) = path.file_name() else {
-        let source = io::ErrorKind::InvalidInput.into();
+        let source = io::Error::new(io::ErrorKind::InvalidInput, "the path names no file");
         return Err(OpenError::Io { path: path.to_owned(), source });
     };
     match fs::canonicalize(folder) {
@@ -36,10 +37,7 @@ pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
     match private(OpenOptions::new().write(true).create_new(true)).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::metadata(path) {
-            Ok(file) if file.is_dir() => {
-                let source = io::ErrorKind::IsADirectory.into();
-                Err(OpenError::Io { path: path.to_owned(), source })
-            }
+            Ok(file) if file.is_dir() => Err(OpenError::Folder { path: path.to_owned() }),
             Ok(file) if is_writable(&file.permissions()) => Ok(()),
             Ok(_) => Err(OpenError::ReadOnlyFile { path: path.to_owned() }),
             Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),

@@ -135,8 +135,11 @@ fn a_folder_that_is_not_there_and_a_folder_in_place_of_a_file() {
     let place = Place::new();
     let error = refused(&place.folder.path().join("none").join("events.db"), "make it first");
     assert!(matches!(error, OpenError::MissingFolder { .. }), "{error:?}");
-    let error = refused(place.folder.path(), "");
-    assert!(matches!(error, OpenError::Io { .. }), "{error:?}");
+    let error = refused(place.folder.path(), "name a file in it");
+    assert!(matches!(error, OpenError::Folder { .. }), "{error:?}");
+    let mut beside = place.folder.path().as_os_str().to_owned();
+    beside.push("-lock");
+    assert!(!Path::new(&beside).exists());
     let error = SqliteOutbox::inspect(place.path()).unwrap_err();
     assert!(matches!(error, OpenError::Missing { .. }), "{error:?}");
     assert!(!place.path().exists());
@@ -264,6 +267,26 @@ fn leaves(place: &Place, table: &str) -> Vec<u32> {
         .unwrap();
     let pages = select.query_map([table], |row| row.get(0)).unwrap();
     pages.map(Result::unwrap).collect()
+}
+
+/// It is what a `main` shows that ends with an error.
+#[test]
+fn the_debug_output_of_an_error_is_its_sentence_and_where_it_comes_from() {
+    let place = Place::new();
+    let _outbox = place.open();
+    let error = SqliteOutbox::open(place.path()).unwrap_err();
+    assert_eq!(format!("{error:?}"), error.to_string());
+    let error = SqliteOutbox::open("").unwrap_err();
+    assert!(
+        format!("{error:?}").ends_with(" could not be opened: the path names no file"),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn any_time_is_a_time_to_wait_for_a_lock() {
+    let place = Place::new();
+    drop(place.builder().lock_timeout(Duration::MAX).open().unwrap());
 }
 
 #[test]
