@@ -356,7 +356,13 @@ fn path(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<
             format_args!("`{word}` takes a path, written without quotes: `{example}`"),
         ));
     }
-    input.call(Path::parse_mod_style)
+    let refused = |error: syn::Error| {
+        syn::Error::new(
+            error.span(),
+            format_args!("`{word}` takes a path and no other expression: `{example}`"),
+        )
+    };
+    input.call(Path::parse_mod_style).map_err(refused)
 }
 
 fn value<'a>(

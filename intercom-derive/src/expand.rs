@@ -5,6 +5,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::LitInt;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 
@@ -260,7 +261,7 @@ fn description(record: &Record<'_>) -> TokenStream {
     let folded_name = name.as_ref().map(|name| fold(&name.value()));
     let identified = record.names_contact();
     let fields = record.fields.iter().filter_map(field_description);
-    let max_keys = match &record.max_keys {
+    let max_keys = match max_keys(record) {
         Some(literal) => quote!(#literal),
         None => quote!(#DEFAULT_MAX_KEYS),
     };
@@ -274,6 +275,12 @@ fn description(record: &Record<'_>) -> TokenStream {
             identified: #identified,
         }
     }
+}
+
+/// The limit that was written, without the suffix that it may have: it is a `usize`.
+fn max_keys(record: &Record<'_>) -> Option<LitInt> {
+    let literal = record.max_keys.as_ref()?;
+    Some(LitInt::new(literal.base10_digits(), literal.span()))
 }
 
 fn field_description(field: &Field<'_>) -> Option<TokenStream> {
@@ -313,7 +320,7 @@ fn checks(record: &Record<'_>) -> TokenStream {
         return TokenStream::new();
     };
     let (name, distinct) = (&record.name, distinct(record));
-    let (span, max_keys) = match &record.max_keys {
+    let (span, max_keys) = match max_keys(record) {
         Some(literal) => (literal.span(), quote!(__p::core::option::Option::Some(#literal))),
         None => (last.ty.first, quote!(__p::core::option::Option::None)),
     };

@@ -115,16 +115,16 @@ fn check_count(record: &Record<'_>, target: Target, errors: &Errors) {
     }
     let limit = match &record.max_keys {
         None => DEFAULT_MAX_KEYS,
-        Some(literal) => match literal.base10_parse::<usize>() {
+        Some(literal) => match literal.base10_digits().parse::<usize>() {
             Ok(max) if (DEFAULT_MAX_KEYS + 1..=MAX_MAX_KEYS).contains(&max) => max,
-            Ok(max) if max <= DEFAULT_MAX_KEYS => {
+            Ok(0..=DEFAULT_MAX_KEYS) => {
                 errors.at(literal, "`max_keys` only raises the limit, to a number from 11 to 20: every event may have 10 keys; remove it");
                 return;
             }
             _ => {
                 errors.at(
                     literal,
-                    "`max_keys` is 20 at the most: Intercom takes no more keys in any version",
+                    "`max_keys` is a number from 11 to 20: Intercom takes no more keys in any version",
                 );
                 return;
             }

@@ -20,9 +20,9 @@ const ARCHIVED: &str = "archived contact";
 ///
 /// Fails when the contact has neither a user id nor an email address, or one that [`Contact::check`] refuses.
 pub(crate) fn body(contact: &Contact) -> Result<Vec<u8>, SendError> {
-    contact
-        .check()
-        .map_err(|error| SendError::new(ErrorKind::InvalidContact).with_source(error))?;
+    contact.check().map_err(|error| {
+        SendError::new(ErrorKind::InvalidContact).with_detail(error.to_string())
+    })?;
     let members: Map<String, Value> =
         [("external_id", contact.as_user_id()), ("email", contact.as_email())]
             .into_iter()

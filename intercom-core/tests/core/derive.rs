@@ -321,7 +321,8 @@ fn generics_with_bounds_defaults_and_constants() {
 #[test]
 fn twenty_keys_when_asked_for() {
     #[derive(IntercomEvent, Default)]
-    #[event(name = "many_keys", max_keys = 20)]
+    // A number may have a suffix.
+    #[event(name = "many_keys", max_keys = 20_u8)]
     #[rustfmt::skip]
     struct ManyKeys {
         k01: u8, k02: u8, k03: u8, k04: u8, k05: u8, k06: u8, k07: u8, k08: u8, k09: u8, k10: u8,

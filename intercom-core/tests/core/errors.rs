@@ -63,6 +63,10 @@ fn the_source_is_given_and_not_repeated() {
     let error = SendError::new(ErrorKind::Connection).with_source("broken pipe");
     assert!(!error.to_string().contains("broken pipe"));
     assert_eq!(error.source().unwrap().to_string(), "broken pipe");
+    // But to who ends a `main` with it: in the words of each.
+    let behind = SendError::new(ErrorKind::Timeout).with_source("asleep");
+    let error = SendError::new(ErrorKind::Connection).with_source(behind);
+    assert_eq!(format!("{error:?}"), "the connection failed: no answer came in time: asleep");
     assert!(error.invalid_event().is_none());
 }
 

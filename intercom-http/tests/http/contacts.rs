@@ -70,15 +70,17 @@ async fn other_refusals_are_errors() {
 #[tokio::test]
 async fn a_contact_id_alone_or_a_blank_creates_nothing() {
     let server = Server::start([answer(200, &[], "")]).await;
-    for contact in [
-        Contact::contact_id("5f1c"),
-        Contact::email(" "),
-        Contact::user_id("").with_email("ada@example.com"),
-        Contact::default(),
+    for (contact, why) in [
+        (Contact::contact_id("5f1c"), "Intercom gives contact ids itself"),
+        (Contact::email(" "), "the contact's email is blank"),
+        (Contact::email(" ada@example.com"), "trim it"),
+        (Contact::user_id("").with_email("ada@example.com"), "the contact's user id is blank"),
+        (Contact::default(), "nobody is named"),
     ] {
         let error = transport(&server).create_contact(&contact).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidContact);
         assert!(error.to_string().contains("user id or an email address"), "{error}");
+        assert!(error.to_string().contains(why), "{error}");
     }
     assert!(server.requests().is_empty());
 }
