@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import tempfile
+import time
 import urllib.error
 import urllib.request
 
@@ -23,9 +24,31 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--hide-scrollbars",
     "--lang=en-GB",
 ]
+
+# How much of the page is told where something is not as it should be, in characters.
+TOLD = 3000
+
+# What every script of a check may use.
+SHORTHANDS = """
+const one = (selector) => document.querySelector(selector);
+const all = (selector) => [...document.querySelectorAll(selector)];
+const text = (selector) => one(selector)?.innerText ?? null;
+const texts = (selector) => all(selector).map((element) => element.innerText);
+const shown = (selector) => one(selector)?.checkVisibility() ?? false;
+"""
+
+# What is said of an element that was drawn anew, or moved, just when it was to be used.
+PASSING = ("stale element reference", "no such element", "element click intercepted", "element not interactable")
+
+
+class WebDriverError(AssertionError):
+    """What the driver answers that does not do what it was asked."""
+
+    def __init__(self, kind, message):
+        super().__init__(f"{kind}: {message}")
+        self.kind = kind
 
 
 class Browser:
@@ -46,7 +69,7 @@ class Browser:
     def __enter__(self):
         options = {"args": [*ARGUMENTS, f"--user-data-dir={self.profile.name}"]}
         logs = {"performance": "ALL", "browser": "ALL"}
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": logs, "timeouts": {"script": 60_000}}
+        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": logs, "timeouts": {"script": 100_000}}
         answer = self._call("POST", "/session", {"capabilities": {"alwaysMatch": wanted}})
         self.session = answer["sessionId"]
         # So that what is shown does not depend on where this runs.
@@ -72,7 +95,7 @@ class Browser:
                 return json.load(answer)["value"]
         except urllib.error.HTTPError as error:
             value = json.load(error)["value"]
-            raise AssertionError(f"{value['error']}: {value['message'].splitlines()[0]}") from None
+            raise WebDriverError(value["error"], value["message"].splitlines()[0]) from None
 
     def _do(self, path, body=None):
         return self._call("POST", f"/session/{self.session}{path}", body)
@@ -86,48 +109,81 @@ class Browser:
     def size(self, width, height, mobile=False):
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
-    def dark(self, on):
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
-        self.cdp("Emulation.setEmulatedMedia", features=[scheme])
+    def media(self, dark=False, still=False):
+        """What the person who looks has asked for: dark colours, little motion."""
+        wishes = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce" if still else "no-preference"}
+        self.cdp("Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in wishes.items()])
 
     def open(self, url):
         self._do("/url", {"url": url})
 
     def run(self, script, *arguments):
         """Runs the body of a function in the page, and gives what it returns."""
-        return self._do("/execute/sync", {"script": script, "args": list(arguments)})
+        return self._do("/execute/sync", {"script": SHORTHANDS + script, "args": list(arguments)})
 
-    def wait_for(self, condition, *arguments, within=15):
-        """Waits, a picture at a time, until an expression is true of the page, and gives its value."""
-        script = f"""
-            const done = arguments[arguments.length - 1];
-            const end = performance.now() + {within * 1000};
-            let last;
-            const look = (...args) => ({condition});
+    def wait_for(self, expression, *arguments, within=15):
+        """Waits until an expression is true of the page, and gives its value."""
+        there, last = self._wait_until(expression, arguments, [], within)
+        assert there, self._never(expression, arguments, "true", last)
+        return last
+
+    def becomes(self, expression, wanted, *arguments, within=15):
+        """Waits until an expression has this value."""
+        there, last = self._wait_until(expression, arguments, [wanted], within)
+        assert there, self._never(expression, arguments, repr(wanted), last)
+
+    def _wait_until(self, expression, arguments, wanted, within):
+        """Whether it came to be true, or what `wanted` holds, and its last value.
+
+        The page itself looks again and again, so that nothing is missed between two calls.
+        """
+        script = f"""{SHORTHANDS}
+            const [given, wanted, within, done] = arguments;
+            const end = performance.now() + within * 1000;
+            const look = (args) => ({expression});
+            const isIt = (value) => (wanted.length === 0 ? Boolean(value) : JSON.stringify(value) === JSON.stringify(wanted[0]));
+            let last, there;
             const again = () => {{
-              try {{ last = look(...arguments); }} catch (error) {{ last = null; }}
-              if (last) done([last]);
-              else if (performance.now() > end) done(null);
+              try {{
+                last = look(given);
+                there = isIt(last);
+              }} catch (error) {{
+                last = String(error);
+                there = false;
+              }}
+              if (there || performance.now() > end) done([there, last ?? null]);
               else setTimeout(again, 15);
             }};
             again();
         """
-        found = self._do("/execute/async", {"script": script, "args": list(arguments)})
-        assert found is not None, f"did not become true: {condition} {list(arguments)}"
-        return found[0]
+        return self._do("/execute/async", {"script": script, "args": [list(arguments), wanted, within]})
 
-    def element(self, selector):
-        self.wait_for("document.querySelector(args[0])?.checkVisibility()", selector)
-        return self._do("/element", {"using": "css selector", "value": selector})[ELEMENT]
+    def _never(self, expression, arguments, wanted, last):
+        told = self.run("return `${location}\n${document.body.innerText}`")
+        if len(told) > TOLD:
+            told = f"{told[:TOLD]} …"
+        return f"never {wanted}: {expression} {list(arguments)}, but {last!r}. On the page:\n{told}"
+
+    def act_on(self, selector, action, body=None, within=15):
+        """Does something with an element that is to be seen; where it is drawn anew meanwhile, with the new one."""
+        end = time.monotonic() + within
+        while True:
+            self.wait_for("shown(args[0])", selector)
+            try:
+                element = self._do("/element", {"using": "css selector", "value": selector})[ELEMENT]
+                return self._do(f"/element/{element}/{action}", body)
+            except WebDriverError as error:
+                if error.kind not in PASSING or time.monotonic() > end:
+                    raise
 
     def click(self, selector):
-        self._do(f"/element/{self.element(selector)}/click")
+        self.act_on(selector, "click")
 
     def type(self, selector, text):
         """Replaces what is in a field, as a person does."""
-        field = self.element(selector)
-        self.run("arguments[0].select()", {ELEMENT: field})
-        self._do(f"/element/{field}/value", {"text": text or KEYS["Backspace"]})
+        self.wait_for("shown(args[0])", selector)
+        self.run("one(arguments[0]).select()", selector)
+        self.act_on(selector, "value", {"text": text or KEYS["Backspace"]})
 
     def press(self, *keys):
         """Presses keys, one after the other, wherever the focus is."""
@@ -135,59 +191,9 @@ class Browser:
         actions = [{"type": kind, "value": key} for key in pressed for kind in ("keyDown", "keyUp")]
         self._do("/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
-    def text(self, selector):
-        return self.run("return document.querySelector(arguments[0])?.innerText ?? null", selector)
-
-    def texts(self, selector):
-        return self.run("return [...document.querySelectorAll(arguments[0])].map((e) => e.innerText)", selector)
-
     def screenshot(self):
         return base64.b64decode(self._ask("/screenshot"))
 
     def log(self, kind):
         """What was logged since it was last asked: `browser` for the console, `performance` for the network."""
         return self._do("/se/log", {"type": kind})
-
-    def requested(self):
-        """The addresses that the page asked for since this was last asked."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
-        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-
-    # What all checks need of the page.
-
-    def fresh(self):
-        """As after a start: no page, and what was logged before is forgotten."""
-        self.open("about:blank")
-        self.size(1280, 800)
-        self.dark(False)
-        self.fresh_log()
-
-    def fresh_log(self):
-        self.log("browser")
-        self.log("performance")
-
-    def expected(self, *words):
-        """Forgets complaints about what a check does on purpose; there must not be others."""
-        complaints = [entry["message"] for entry in self.log("browser") if entry["level"] == "SEVERE"]
-        others = [complaint for complaint in complaints if not any(word in complaint for word in words)]
-        assert not others, others
-        self.log("performance")
-
-    def open_page(self, url, view=""):
-        self.open(f"{url}/{view}")
-        self.wait_for("document.querySelector('#connection').textContent === 'live'")
-
-    def must_be_clean(self, url):
-        """Nothing broke, nothing was blocked, and nobody else was asked for anything."""
-        complaints = [entry["message"] for entry in self.log("browser") if entry["level"] == "SEVERE"]
-        assert not complaints, complaints
-        foreign = [address for address in self.requested() if not address.startswith((f"{url}/", "about:", "data:"))]
-        assert not foreign, foreign
-
-    def wait_for_rows(self, count):
-        """Waits until so many rows are there; only those in view are."""
-        self.wait_for("document.querySelectorAll('.row').length === args[0]", count)
-
-    def names(self):
-        """The names in the rows, from the top."""
-        return self.texts(".row .name")

@@ -1,4 +1,4 @@
-"""Runs the checks: `main.py PROGRAM [--screenshot | CHECK …]`, as `run` does."""
+"""Runs the checks: `main.py PROGRAM [--screenshot | [--slow] [CHECK …]]`, as `run` does."""
 
 import sys
 import tempfile
@@ -9,7 +9,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from checks import accessible, catalogue, connection, faults, filter, hostile, keyboard, live, narrow, volume
-from driver import Browser
+from page import Page
 from sandbox import Sandbox
 import stage
 
@@ -28,9 +28,9 @@ def checks(words):
                     yield sentence, check, getattr(module, "OPTIONS", ["--know-everybody"])
 
 
-def run(program, words):
+def run(program, words, slow):
     passed, failed = 0, []
-    with Browser() as browser:
+    with Page(slow) as browser:
         for sentence, check, options in checks(words):
             began = time.monotonic()
             try:
@@ -55,7 +55,8 @@ def run(program, words):
 
 def screenshot(program):
     place = Path(__file__).parent / "sandbox.png"
-    with Browser() as browser, Sandbox(program, *stage.OPTIONS) as sandbox:
+    with Page() as browser, Sandbox(program, *stage.OPTIONS) as sandbox:
+        browser.cdp("Emulation.setScrollbarsHidden", hidden=True)
         browser.open_page(sandbox.url)
         stage.play(browser, sandbox)
         place.write_bytes(browser.screenshot())
@@ -67,4 +68,5 @@ if __name__ == "__main__":
     if words == ["--screenshot"]:
         screenshot(program)
     else:
-        run(program, words)
+        slow = "--slow" in words
+        run(program, [word for word in words if word != "--slow"], slow)

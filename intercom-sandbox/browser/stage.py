@@ -20,9 +20,9 @@ def play(browser, sandbox):
         for second in range(SECONDS_OF_TRAFFIC):
             _second_of_traffic(client, second)
         _scene(sandbox, client, int(time.time()))
-    browser.wait_for("document.querySelector('.row .name')?.textContent === 'invoice_paid'")
-    browser.run("document.querySelector('.row.tall .summary').click()")
-    browser.wait_for("document.querySelector('.detail')")
+    browser.reads(".row .name", "invoice_paid")
+    browser.run("one('.row.tall .summary').click()")
+    browser.wait_for("one('.detail')")
 
 
 def _second_of_traffic(client, second):

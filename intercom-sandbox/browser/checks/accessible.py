@@ -42,23 +42,22 @@ def every_text_has_contrast_enough(browser, sandbox):
     _send_one_of_everything(sandbox)
     least, texts = 21, 0
     for dark in (False, True):
-        browser.dark(dark)
+        browser.media(dark=dark)
         browser.open_page(sandbox.url)
-        browser.wait_for_rows(5)
+        browser.has_rows(5)
         for number in (2, 3):
-            browser.run(f"document.querySelector('.row[data-number=\"{number}\"] .summary').click()")
-        browser.click(".chip[data-outcome=refused]")
-        browser.click(".chip[data-outcome=duplicate]")
-        browser.wait_for("document.querySelector('.detail')")
+            browser.open_row(number)
         seen = browser.run(CONTRASTS)
         browser.click(".chip[data-outcome=refused]")
         browser.click(".chip[data-outcome=duplicate]")
+        browser.shows(".row .badge", "Refused", "Duplicate")
         seen += browser.run(CONTRASTS)
         for tab, there in (("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
             browser.click(f"#tab-{tab}")
-            browser.wait_for("document.querySelector(args[0])", there)
+            browser.wait_for("shown(args[0])", there)
             seen += browser.run(CONTRASTS)
         browser.press("?")
+        browser.wait_for("shown('#help')")
         seen += browser.run(CONTRASTS)
         weak = [text for text in seen if text["contrast"] < LEAST_CONTRAST]
         assert weak == [], f"{'dark' if dark else 'light'}: {weak}"
@@ -69,18 +68,23 @@ def every_text_has_contrast_enough(browser, sandbox):
 
 def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
     _send_one_of_everything(sandbox)
-    browser.wait_for_rows(5)
-    browser.run("document.querySelectorAll('.row .summary').forEach((summary) => summary.click())")
-    nameless = browser.run(
-        """return [...document.querySelectorAll("button, input, select, [role=meter], [role=feed], [role=tabpanel], article, svg")]
-          .filter((element) => element.checkVisibility() && !(element.ariaLabel || element.innerText?.trim() || element.ariaLabelledByElements?.length || element.closest("label") || element.textContent.trim()))
-          .map((element) => element.outerHTML);"""
-    )
-    assert nameless == [], nameless
-    doubles = browser.run("const ids = [...document.querySelectorAll('[id]')].map((e) => e.id); return ids.filter((id, place) => ids.indexOf(id) !== place)")
-    assert doubles == [], doubles
-    places = browser.run("return [...document.querySelectorAll('.row')].map((row) => [row.ariaPosInSet, row.ariaSetSize])")
-    assert places == [[str(place), "5"] for place in range(1, 6)], places
+    browser.size(1280, 4000)
+    browser.has_rows(5)
+    for place in range(5):
+        browser.open_row(place)
+    for tab, there in (("events", ".detail"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+        browser.click(f"#tab-{tab}")
+        browser.wait_for("shown(args[0])", there)
+        controls = browser.run(
+            """return all("button, input, select, [role=meter], [role=feed], [role=tabpanel], article, svg")
+              .filter((element) => element.checkVisibility())
+              .map((element) => [element.ariaLabel || element.ariaLabelledByElements?.map((label) => label.innerText).join() || element.closest("label")?.innerText || element.innerText, element.outerHTML]);"""
+        )
+        assert len(controls) > 8, controls
+        nameless = [element for name, element in controls if not (name or "").strip()]
+        assert nameless == [], nameless
+    browser.becomes("all('[id]').map((element) => element.id).filter((id, place, ids) => ids.indexOf(id) !== place)", [])
+    browser.becomes("all('.row').map((row) => [row.ariaPosInSet, row.ariaSetSize])", [[str(place), "5"] for place in range(1, 6)])
 
 
 def _send_one_of_everything(sandbox):

@@ -3,41 +3,37 @@
 
 def names_are_told_with_their_keys_and_kinds(browser, sandbox):
     sandbox.send("invoice_paid", metadata={"total": {"amount": 1, "currency": "eur"}, "due_date": 1_800_000_000})
-    browser.wait_for_rows(1)
     browser.click("#tab-catalogue")
-    browser.wait_for("document.querySelectorAll('.entry').length === 1")
-    assert browser.text(".entry h3") == "invoice_paid"
-    assert browser.texts(".fields li") == ["total\nmoney", "due_date\ndate"], browser.texts(".fields li")
-    assert browser.texts(".warnings li") == []
+    browser.shows(".entry h3", "invoice_paid")
+    browser.shows(".fields li", "total\nmoney", "due_date\ndate")
+    browser.lacks(".warnings")
+    browser.tells(".sheet", "1 name in 1 event, each always sent in the same form.")
 
 
 def what_is_not_always_the_same_is_warned_of(browser, sandbox):
+    sandbox.send("signed_up")
     sandbox.send("seat_added", created_at=1, metadata={"seats": 5, "plan": "pro"})
     sandbox.send("seat_added", created_at=2, metadata={"seats": "five"})
-    sandbox.send("signed_up")
     browser.click("#tab-catalogue")
-    browser.wait_for("document.querySelectorAll('.entry').length === 2")
-    entry = browser.text(".entry.warned")
-    assert entry.startswith("seat_added"), entry
-    warnings = browser.texts(".warnings li")
-    assert warnings[0] == "Warning: seats is a number in 1 and a text in 1: send one kind under a key.", warnings
-    assert warnings[1].startswith("Warning: plan came with some of 2 events"), warnings
-    assert "in 1 of 2" in entry
+    # What is to be looked at comes first.
+    browser.shows(".entry h3", "seat_added", "signed_up")
+    browser.tells(".entry.warned", "seat_added", "in 1 of 2")
+    browser.wait_for("texts('.warnings li')[0] === 'Warning: seats is a number in 1 and a text in 1: send one kind under a key.'")
+    browser.wait_for("texts('.warnings li')[1].startsWith('Warning: plan came with some of 2 events')")
 
 
 def it_follows_what_comes_in(browser, sandbox):
     browser.click("#tab-catalogue")
-    browser.wait_for("document.querySelector('#panel-catalogue').innerText.includes('No event was accepted yet')")
+    browser.tells("#panel-catalogue", "No event was accepted yet")
     sandbox.send("signed_up")
-    browser.wait_for("document.querySelector('.entry h3')?.textContent === 'signed_up'")
+    browser.shows(".entry h3", "signed_up")
 
 
 def a_name_leads_to_its_events(browser, sandbox):
     sandbox.send("signed_up")
     sandbox.send("invoice_paid")
     browser.click("#tab-catalogue")
-    browser.wait_for("document.querySelectorAll('.entry').length === 2")
+    browser.shows(".entry h3", "signed_up", "invoice_paid")
     browser.click(".entry button")
-    browser.wait_for_rows(1)
-    assert browser.names() == ["signed_up"]
-    assert browser.run("return document.querySelector('#tab-events').getAttribute('aria-selected')") == "true"
+    browser.has_names("signed_up")
+    browser.becomes("one('[aria-selected=true]').id", "tab-events")

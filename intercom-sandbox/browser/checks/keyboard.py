@@ -1,73 +1,88 @@
 """The page without a mouse."""
 
 
-def _focused(browser):
-    return browser.run("return document.activeElement.id || document.activeElement.dataset.number || document.activeElement.tagName")
+def _has_focus(browser, wanted):
+    """Waits until the focus is at the element with this id, at the row of this number, or of this kind."""
+    browser.becomes("document.activeElement.id || document.activeElement.dataset.number || document.activeElement.tagName", wanted)
 
 
 def rows_are_walked_and_opened(browser, sandbox):
     for name in ("one", "two", "three"):
         sandbox.send(name)
-    browser.wait_for_rows(3)
+    browser.has_rows(3)
     browser.press("j")
-    assert _focused(browser) == "3", "the newest first"
+    _has_focus(browser, "3")
     browser.press("j", "ArrowDown", "ArrowDown")
-    assert _focused(browser) == "1", "no further than the oldest"
+    _has_focus(browser, "1")
     browser.press("k", "ArrowUp")
-    assert _focused(browser) == "3"
+    _has_focus(browser, "3")
     browser.press("j", "Enter")
-    browser.wait_for("document.querySelector('.row.open .name')?.textContent === 'two'")
-    outline = browser.run("return getComputedStyle(document.activeElement).outlineStyle")
-    assert outline == "solid", "the focus is to be seen"
+    browser.shows(".row.open .name", "two")
+    # The focus is to be seen.
+    browser.becomes("getComputedStyle(document.activeElement).outlineStyle", "solid")
     browser.press("Escape")
-    browser.wait_for("!document.querySelector('.row.open')")
+    browser.lacks(".row.open")
     browser.press("Escape")
-    assert _focused(browser) == "BODY"
+    _has_focus(browser, "BODY")
 
 
 def the_focus_stays_while_more_arrives(browser, sandbox):
     sandbox.send("one")
-    browser.wait_for_rows(1)
+    browser.has_rows(1)
     browser.press("j")
     sandbox.send("two")
-    browser.wait_for_rows(2)
-    assert _focused(browser) == "1"
+    browser.has_rows(2)
+    _has_focus(browser, "1")
+
+
+def home_leads_back_to_the_newest(browser, sandbox):
+    for number in range(60):
+        sandbox.send("walked", created_at=number)
+    browser.reads("#shown", "60 shown")
+    browser.press(*"j" * 50)
+    _has_focus(browser, "11")
+    browser.wait_for("one('#scroller').scrollTop > 0")
+    browser.press("Home")
+    browser.becomes("one('#scroller').scrollTop", 0)
+    browser.press("j")
+    _has_focus(browser, "60")
 
 
 def a_slash_leads_to_the_filter(browser, sandbox):
     sandbox.send("one")
     sandbox.send("two")
-    browser.wait_for_rows(2)
+    browser.has_rows(2)
+    browser.press("2")
     browser.press("/")
-    assert _focused(browser) == "filter-name"
+    _has_focus(browser, "filter-name")
     browser.press("o", "n", "e")
-    browser.wait_for_rows(1)
+    browser.has_names("one")
+    # Keys are typed there.
     browser.press("p", "j", "?")
-    assert browser.run("return document.querySelector('#filter-name').value") == "onepj?", "keys are typed there"
+    browser.becomes("one('#filter-name').value", "onepj?")
     browser.press("Escape")
-    assert _focused(browser) == "BODY"
+    _has_focus(browser, "BODY")
 
 
 def p_pauses(browser, sandbox):
     browser.press("p")
-    assert browser.text("#pause") == "Resume · 0 new"
+    browser.reads("#pause", "Resume · 0 new")
     browser.press("p")
-    assert browser.text("#pause") == "Pause"
+    browser.reads("#pause", "Pause")
 
 
 def numbers_and_arrows_turn_the_views(browser, sandbox):
     for key, view in (("2", "catalogue"), ("3", "faults"), ("1", "events")):
         browser.press(key)
-        assert browser.run("return document.querySelector('[aria-selected=true]').id") == f"tab-{view}"
-        assert browser.run("return document.querySelector('[role=tabpanel]:not([hidden])').id") == f"panel-{view}"
-    browser.run("document.querySelector('#tab-events').focus()")
+        browser.becomes("one('[aria-selected=true]').id", f"tab-{view}")
+        browser.becomes("all('[role=tabpanel]').filter((panel) => panel.checkVisibility()).map((panel) => panel.id)", [f"panel-{view}"])
+    browser.run("one('#tab-events').focus()")
     browser.cdp("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
-    assert _focused(browser) == "tab-catalogue"
+    _has_focus(browser, "tab-catalogue")
 
 
 def a_question_mark_helps(browser, sandbox):
     browser.press("?")
-    browser.wait_for("document.querySelector('#help').open")
-    assert "pause" in browser.text("#help")
+    browser.tells("#help[open]", "pause")
     browser.press("Escape")
-    browser.wait_for("!document.querySelector('#help').open")
+    browser.lacks("#help")
