@@ -57,6 +57,7 @@ const ASSETS: &[Asset] = &[
     asset!("js/feed.js"),
     asset!("js/filter.js"),
     asset!("js/format.js"),
+    asset!("js/frame.js"),
     asset!("js/json.js"),
     asset!("js/keyboard.js"),
     asset!("js/list.js"),

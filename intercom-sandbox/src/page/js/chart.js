@@ -5,6 +5,7 @@
 
 import { svg } from "./dom.js";
 import { counted, LABELS, number, OUTCOMES, short, shortTime } from "./format.js";
+import { oncePerFrame } from "./frame.js";
 
 const SECONDS = 180;
 const LEFT = 34;
@@ -25,7 +26,7 @@ export class Chart {
   /** The number up to which records are put in by their own time. */
   #history = 0;
   #pointed = null;
-  #drawn = false;
+  #drawSoon = oncePerFrame(() => this.#draw());
 
   constructor(picture, readout) {
     this.#picture = picture;
@@ -75,15 +76,6 @@ export class Chart {
       this.#seconds.set(second, bar);
     }
     bar[outcome] += count;
-  }
-
-  #drawSoon() {
-    if (this.#drawn) return;
-    this.#drawn = true;
-    requestAnimationFrame(() => {
-      this.#drawn = false;
-      this.#draw();
-    });
   }
 
   #draw() {

@@ -3,6 +3,7 @@
 // Where it is scrolled, or something is open, what is being read stays where it is while more arrives above.
 
 import { number } from "./format.js";
+import { oncePerFrame } from "./frame.js";
 import { makeRow } from "./row.js";
 
 /** How many rows beyond the view are made on either side. */
@@ -27,7 +28,7 @@ export class List {
   /** The latest that was seen at the top. */
   #seen = 0;
   #heights = { row: 36, tall: 58 };
-  #drawn = false;
+  #drawSoon = oncePerFrame(() => this.#draw());
   #sizes = new ResizeObserver((entries) => this.#measured(entries));
 
   constructor(scroller, canvas, newest) {
@@ -154,16 +155,6 @@ export class List {
       this.#scroller.scrollTop = this.#tops[count - 1 - index] + anchor.offset;
     }
     this.#drawSoon();
-  }
-
-  /** Drawn once, however much happens before the next picture. */
-  #drawSoon() {
-    if (this.#drawn) return;
-    this.#drawn = true;
-    requestAnimationFrame(() => {
-      this.#drawn = false;
-      this.#draw();
-    });
   }
 
   #draw() {
