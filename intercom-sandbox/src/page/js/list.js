@@ -1,6 +1,7 @@
 // The list, newest first. Only the rows in view are elements: ten thousand records cost as much as thirty.
 //
 // Where it is scrolled, or something is open, what is being read stays where it is while more arrives above.
+// While a button of the mouse is down nothing moves, so that a click meets the row it was aimed at.
 
 import { number } from "./format.js";
 import { oncePerFrame } from "./frame.js";
@@ -28,6 +29,9 @@ export class List {
   /** The latest that was seen at the top. */
   #seen = 0;
   #heights = { row: 36, tall: 58 };
+  #isPressed = false;
+  /** What is to be shown when the button is let go. */
+  #waiting = null;
   #drawSoon = oncePerFrame(() => this.#draw());
   #sizes = new ResizeObserver((entries) => this.#measured(entries));
 
@@ -37,11 +41,18 @@ export class List {
     this.#newest = newest;
     scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
     newest.addEventListener("click", () => this.toNewest());
+    canvas.addEventListener("pointerdown", ({ button }) => (this.#isPressed = button === 0));
+    // After the click, which comes right behind.
+    for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => this.#release()));
     new ResizeObserver(() => this.#resized()).observe(scroller);
   }
 
   /** Shows these, which are in order of arrival. */
   show(records) {
+    if (this.#isPressed) {
+      this.#waiting = records;
+      return;
+    }
     const anchor = this.#anchor();
     this.#records = records;
     for (const numbered of this.#open.keys()) {
@@ -51,8 +62,16 @@ export class List {
     this.#layout(anchor);
   }
 
-  /** Forgets what was open. */
+  #release() {
+    this.#isPressed = false;
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    if (waiting) this.show(waiting);
+  }
+
+  /** Forgets everything. */
   reset() {
+    this.#release();
     this.#open.clear();
     this.selected = null;
     this.#seen = 0;
@@ -144,15 +163,20 @@ export class List {
     for (let place = 0; place < count; place += 1) {
       const record = this.#at(place);
       this.#tops[place] = top;
-      top += record.tall ? tall : row;
-      if (this.#open.size > 0) top += this.#open.get(record.number) ?? 0;
+      const open = this.#open.size > 0 ? this.#open.get(record.number) : undefined;
+      top += open !== undefined ? row + open : record.tall ? tall : row;
     }
     this.#tops[count] = top;
-    this.#canvas.style.height = `${top}px`;
     if (anchor && count > 0) {
       // Where it is gone, what came next before it stands in.
       const index = Math.min(firstFrom(this.#records, anchor.number), count - 1);
-      this.#scroller.scrollTop = this.#tops[count - 1 - index] + anchor.offset;
+      const scrollTop = this.#tops[count - 1 - index] + anchor.offset;
+      // What is open keeps its place though too few rows are below it.
+      const room = this.#open.size > 0 ? scrollTop + this.#scroller.clientHeight : 0;
+      this.#canvas.style.height = `${Math.max(top, room)}px`;
+      this.#scroller.scrollTop = scrollTop;
+    } else {
+      this.#canvas.style.height = `${top}px`;
     }
     this.#drawSoon();
   }
