@@ -8,17 +8,21 @@ import { EXTENTS, SWITCHES } from "./switches.js";
 
 export class Faults {
   #panel = byId("panel-faults");
+  #tab = byId("tab-faults");
   #badge = byId("fault-count");
   #visible = false;
   #standing = h("tbody");
   #error = h("p", { class: "error", role: "alert" });
-  #liftAll = h("button", { onclick: () => this.#act(() => remove("/faults")) }, "Lift all");
+  #liftAll = h("button", { onclick: () => this.#act(this.#head, () => remove("/faults")) }, "Lift all");
+  #head = h("div", { class: "sheet-head" }, h("h2", {}, "Standing now"), this.#liftAll);
   #switches = new Map();
   #extent = EXTENTS[0];
   #extentFields = new Map();
   /** What stood when it was last asked, so that nothing is drawn that did not change. */
   #known = "";
   #asking = false;
+  /** How often it was asked. */
+  #asked = 0;
   /** The sandbox's time. */
   #now = 0;
 
@@ -29,17 +33,16 @@ export class Faults {
         "div",
         { class: "sheet" },
         h("h2", {}, "Faults"),
-        h("p", {}, "What a switch turns on befalls the events that are sent from then on. “Every request” means all others too."),
+        h("p", {}, "A switch affects the events that are sent from then on. Where it says “every request”, it affects all the others too."),
         this.#makeExtent(),
         h("div", { class: "switches" }, [...this.#switches.values()].map(({ element }) => element)),
         h("h2", {}, "Any other"),
         this.#makeOwn(),
-        this.#error,
-        h("div", { class: "sheet-head" }, h("h2", {}, "Standing now"), this.#liftAll),
+        this.#head,
         h(
           "table",
           { class: "standing" },
-          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number" }, "Met"), h("th", { class: "number" }, "Struck"), h("th", {}, "Left"), h("th", {}, ""))),
+          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests it could have struck" }, "Met"), h("th", { class: "number", title: "Requests it did strike" }, "Struck"), h("th", {}, "Left"), h("th", {}, ""))),
           this.#standing,
         ),
       ),
@@ -62,14 +65,14 @@ export class Faults {
   #count(faults) {
     this.#badge.textContent = number(faults);
     this.#badge.hidden = faults === 0;
+    this.#tab.ariaLabel = faults === 0 ? null : `Faults, ${number(faults)} standing`;
   }
 
   async #ask() {
     if (this.#asking) return;
     this.#asking = true;
     try {
-      const { faults } = await get("/faults");
-      this.#draw(faults);
+      await this.#show();
     } catch {
       // The connection tells that the sandbox is not there; what was shown stays.
     } finally {
@@ -77,17 +80,26 @@ export class Faults {
     }
   }
 
-  /** Does something about the faults, and shows how they stand then, or why it did not work. */
-  async #act(action) {
+  /** Asks which faults stand and shows it, unless it was asked again meanwhile: then this answer is an old one. */
+  async #show() {
+    this.#asked += 1;
+    const asked = this.#asked;
+    const { faults } = await get("/faults");
+    if (asked !== this.#asked) return;
+    this.#draw(faults);
+    this.#count(faults.length);
+  }
+
+  /** Does something about the faults, and shows how they stand then, or at its place why it did not work. */
+  async #act(place, action) {
     this.#error.textContent = "";
     try {
       await action();
+      await this.#show();
     } catch (error) {
-      this.#error.textContent = error.message;
+      place.append(this.#error);
+      this.#error.textContent = `Not done: ${error.message}.`;
     }
-    const { faults } = await get("/faults").catch(() => ({ faults: [] }));
-    this.#draw(faults);
-    this.#count(faults.length);
   }
 
   #draw(faults) {
@@ -114,7 +126,7 @@ export class Faults {
       h("td", { class: "number" }, number(met)),
       h("td", { class: "number" }, number(struck)),
       h("td", {}, remaining),
-      h("td", {}, h("button", { "aria-label": `Lift ${fault}`, onclick: () => this.#act(() => remove(`/faults/${id}`)) }, "Lift")),
+      h("td", {}, h("button", { "aria-label": `Lift ${fault}`, onclick: () => this.#act(this.#head, () => remove(`/faults/${id}`)) }, "Lift")),
     );
   }
 
@@ -123,20 +135,21 @@ export class Faults {
     for (const [name, parameter] of Object.entries(one.parameters ?? {})) fields.set(name, makeField(parameter));
     const title = one.title.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 1 ? fields.get(part) : part.trim() && h("span", {}, part)));
     const name = one.title.replace(/\{(\w+)\}/g, (_, parameter) => one.parameters[parameter].label.toLowerCase());
-    const button = h("button", { role: "switch", id: `switch-${one.id}`, "aria-checked": "false", "aria-label": name, onclick: () => this.#turn(one, fields, button) });
+    const button = h("button", { role: "switch", id: `switch-${one.id}`, "aria-checked": "false", "aria-label": name, onclick: () => this.#turn(one, fields) });
     return { button, element: h("div", { class: "switch" }, h("h3", {}, title), button, h("p", {}, one.about)) };
   }
 
-  #turn(one, fields, button) {
+  #turn(one, fields) {
+    const { button, element } = this.#switches.get(one.id);
     if (button.getAttribute("aria-checked") === "true") {
-      return this.#act(async () => {
+      return this.#act(element, async () => {
         const { faults } = await get("/faults");
         await Promise.all(faults.filter((fault) => standsFor(one.id, fault)).map(({ id }) => remove(`/faults/${id}`)));
       });
     }
     const values = Object.fromEntries([...fields].map(([name, field]) => [name, field.value]));
     const extent = this.#extent.id === "next" && one.whole ? EXTENTS[0] : this.#extent;
-    return this.#act(() => post("/faults", { fault: one.effect(values) + extent.clause(this.#extentFields.get(extent.id)?.value) }));
+    return this.#act(element, () => post("/faults", { fault: one.effect(values) + extent.clause(this.#extentFields.get(extent.id)?.value) }));
   }
 
   #makeExtent() {
@@ -147,16 +160,18 @@ export class Faults {
       this.#extentFields.set(extent.id, field);
       return h("label", {}, radio, extent.label, field, extent.unit);
     });
-    return h("div", { class: "extent", role: "radiogroup", "aria-label": "How long a fault stands" }, h("span", {}, "It stands"), choices);
+    return h("div", { class: "extent", role: "radiogroup", "aria-label": "How long a fault lasts" }, h("span", {}, "It lasts"), choices);
   }
 
   #makeOwn() {
     const field = h("input", { id: "own-fault", "aria-label": "A fault", placeholder: "503 after acceptance for next 1", spellcheck: "false", autocomplete: "off" });
-    const add = () => field.value.trim() !== "" && this.#act(() => post("/faults", { fault: field.value.trim() }).then(() => (field.value = "")));
+    const own = h("div", { class: "own" }, field, h("button", { onclick: () => add() }, "Switch on"));
+    const place = h("div", {}, own);
+    const add = () => field.value.trim() !== "" && this.#act(place, () => post("/faults", { fault: field.value.trim() }).then(() => (field.value = "")));
     field.addEventListener("keydown", (event) => event.key === "Enter" && add());
     return [
       h("p", {}, "For example ", h("code", {}, "skew +30s"), ", ", h("code", {}, "delay 500ms for 10% on contacts"), ", ", h("code", {}, "without request id"), " or ", h("code", {}, "reset on event invoice_paid"), "."),
-      h("div", { class: "own" }, field, h("button", { onclick: add }, "Switch on")),
+      place,
     ];
   }
 }

@@ -18,7 +18,7 @@ export const SWITCHES = [
   {
     id: "errors",
     title: "{status} for {percent} %",
-    about: "So many events are answered with an error of the server, whichever the seed picks.",
+    about: "A share of the events is answered with a server error; the seed picks which.",
     parameters: {
       status: { label: "Status", type: "select", options: ["500", "502", "503", "504"] },
       percent: { label: "Percent", type: "number", value: 20, min: 1, max: 100 },
@@ -28,15 +28,15 @@ export const SWITCHES = [
   },
   {
     id: "limited",
-    title: "429",
-    about: "Events are answered as beyond the rate limit, whatever is left of the budget.",
+    title: "429 for every event",
+    about: "They are answered as beyond the rate limit, whatever is left of the budget.",
     effect: () => "429",
     stands: /^429$/,
   },
   {
     id: "limit",
-    title: "Lower limit: {requests} in 10 s",
-    about: "The rate limit itself is lower: the headers tell of it, and the budget beside the chart.",
+    title: "Limit of {requests} in 10 s",
+    about: "The rate limit itself changes: the headers tell of it, and the budget beside the chart.",
     parameters: { requests: { label: "Requests", type: "number", value: 5, min: 0 } },
     effect: ({ requests }) => `rate limit ${requests}`,
     stands: /^rate limit /,
@@ -45,7 +45,7 @@ export const SWITCHES = [
   {
     id: "delay",
     title: "Delay of {seconds} s",
-    about: "The answer takes its time.",
+    about: "The answer to an event comes late.",
     parameters: { seconds: { label: "Seconds", type: "number", value: 2, min: 0.1, step: 0.1 } },
     effect: ({ seconds }) => `delay ${Math.round(seconds * 1000)}ms`,
     stands: /^delay /,
@@ -80,8 +80,8 @@ export const SWITCHES = [
   },
   {
     id: "html",
-    title: "Page of HTML with {status}",
-    about: "What a proxy answers that stands before the API.",
+    title: "HTML page with {status}",
+    about: "What a proxy in front of the API may answer.",
     parameters: { status: { label: "Status", type: "select", options: ["502", "503", "504"] } },
     effect: ({ status }) => `html ${status}`,
     stands: /^html /,
