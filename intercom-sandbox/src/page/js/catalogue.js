@@ -2,7 +2,7 @@
 
 import { get } from "./admin.js";
 import { byId, h, prose } from "./dom.js";
-import { counted, dateTime, number } from "./format.js";
+import { counted, number, period } from "./format.js";
 
 /** How long it is good for while events come in, in milliseconds. */
 const AGE = 2000;
@@ -68,11 +68,10 @@ export class Catalogue {
   }
 
   #entry({ name, count, first, last, keys, more_keys: moreKeys, warnings }) {
-    const span = first === last ? dateTime(Date.parse(first)) : `${dateTime(Date.parse(first))} – ${dateTime(Date.parse(last))}`;
     return h(
       "article",
       { class: warnings.length > 0 ? "entry warned" : "entry" },
-      h("header", {}, h("h3", {}, name), h("span", {}, counted(count, "event")), h("span", {}, span), h("button", { onclick: () => this.#showEvents(name) }, "Show events")),
+      h("header", {}, h("h3", {}, name), h("span", {}, counted(count, "event")), h("span", {}, period(Date.parse(first), Date.parse(last))), h("button", { onclick: () => this.#showEvents(name) }, "Show events")),
       warnings.length > 0 && h("ul", { class: "warnings" }, warnings.map((warning) => h("li", {}, h("b", {}, "Warning: "), prose(warning)))),
       keys.length > 0 && h("ul", { class: "fields" }, keys.map((key) => field(key, count))),
       moreKeys && h("p", { class: "muted" }, "… and further keys: a key is better not made of a value."),
@@ -88,6 +87,6 @@ function field({ key, count, kinds, dropped }, events) {
     h("code", {}, key),
     kinds.map(({ kind, count: times }) => h("span", { class: "kind-tag" }, kinds.length > 1 ? `${kind} × ${number(times)}` : kind)),
     dropped > 0 && h("span", { class: "kind-tag" }, `dropped × ${number(dropped)}`),
-    count < events && h("span", {}, `in ${number(count)} of ${number(events)}`),
+    count > 0 && count < events && h("span", {}, `in ${number(count)} of ${number(events)}`),
   );
 }

@@ -5,8 +5,8 @@ export const OUTCOMES = [
   { id: "accepted", label: "Accepted", meaning: "An event that Intercom would keep." },
   { id: "duplicate", label: "Duplicate", meaning: "Answered as accepted, and swallowed: there is one with its contact, name and second." },
   { id: "refused", label: "Refused", meaning: "Something is wrong with it. Open it to see the rule, and how to mend it." },
-  { id: "faulted", label: "Faulted", meaning: "Answered, or not, as a fault wanted it." },
-  { id: "served", label: "Served", meaning: "Something other than to accept an event." },
+  { id: "faulted", label: "Faulted", meaning: "A fault decided the answer, or that there was none." },
+  { id: "served", label: "Served", meaning: "A request that brings no event, such as one about a contact." },
 ];
 
 export const LABELS = Object.fromEntries(OUTCOMES.map(({ id, label }) => [id, label]));
@@ -40,6 +40,9 @@ export function dateTime(milliseconds, { short = false } = {}) {
   const time = new Date(milliseconds);
   return Number.isNaN(time.getTime()) ? null : (short ? SHORT_DATE_TIME : DATE_TIME).format(time);
 }
+
+/** From one time to another, with one date where it is the same. */
+export const period = (from, to) => DATE_TIME.formatRange(from, to);
 
 const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });
 
