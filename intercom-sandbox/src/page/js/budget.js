@@ -18,6 +18,11 @@ export class Budget {
     place.append(h("p", { class: "title" }, "Rate-limit budget"), this.#number, this.#track, this.#reset);
   }
 
+  /** What it showed last may no longer be so. */
+  lost() {
+    this.#reset.textContent = "as it was last known";
+  }
+
   update({ now, rate_limit: budget }) {
     this.#track.hidden = budget === null;
     if (budget === null) {

@@ -1,6 +1,7 @@
 // What a row opens to: what was understood of the request, what was wrong with it and how to mend it, and
 // both ways over the wire as they were.
 
+import { copyButton } from "./copy.js";
 import { h, prose } from "./dom.js";
 import { counted, exactTime, number } from "./format.js";
 import { pretty } from "./json.js";
@@ -87,7 +88,7 @@ function wire(title, line, text, headers = []) {
     block.append(text);
   }
   return [
-    h("div", { class: "wire-head" }, h("h3", {}, title), h("code", {}, line), choice),
+    h("div", { class: "wire-head" }, h("h3", {}, title), h("code", {}, line), text !== "" && h("span", { class: "tools" }, choice, copyButton(`Copy the body of the ${title.toLowerCase()} as it was`, text))),
     headers.length > 0 && h("details", { class: "headers" }, h("summary", {}, counted(headers.length, "header")), facts(headers)),
     text === "" ? h("p", { class: "muted" }, "no body") : [block, more],
   ];

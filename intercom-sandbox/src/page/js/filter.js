@@ -18,7 +18,11 @@ export class Filter {
     for (const field of [this.nameField, this.contactField]) {
       field.addEventListener("input", () => this.#read());
     }
-    byId("filter-reset").addEventListener("click", () => this.reset());
+    byId("filter-reset").addEventListener("click", () => {
+      this.only("");
+      // The button is gone, and with it the focus would be.
+      this.nameField.focus();
+    });
     for (const { id, label, meaning } of OUTCOMES) {
       const count = h("b", {}, "0");
       const chip = h(
@@ -55,10 +59,6 @@ export class Filter {
     this.nameField.value = name;
     this.contactField.value = "";
     this.#read();
-  }
-
-  reset() {
-    this.only("");
   }
 
   /** Writes how many there were of each outcome. */

@@ -1,21 +1,22 @@
 // Puts the page together: what the feed tells goes to everything that shows some of it.
 
 import { post } from "./admin.js";
+import { Aloud } from "./aloud.js";
 import { Budget } from "./budget.js";
 import { Catalogue } from "./catalogue.js";
 import { Chart } from "./chart.js";
+import { copyButton } from "./copy.js";
 import { byId, h } from "./dom.js";
 import { Faults } from "./faults.js";
 import { follow } from "./feed.js";
 import { Filter } from "./filter.js";
-import { counted, number, OUTCOMES } from "./format.js";
+import { number, OUTCOMES } from "./format.js";
 import { listen } from "./keyboard.js";
 import { List } from "./list.js";
 import { Store } from "./store.js";
 import { Tabs } from "./tabs.js";
 
-/** How often the count is said aloud at most, in milliseconds. */
-const SAID_EVERY = 4000;
+const TITLE = document.title;
 
 const CONNECTIONS = { live: "live", reconnecting: "reconnecting", ended: "the sandbox has ended" };
 
@@ -24,10 +25,15 @@ const list = new List(byId("scroller"), byId("rows"), byId("newest"));
 const chart = new Chart(byId("chart"), byId("chart-readout"));
 const budget = new Budget(byId("budget"));
 const faults = new Faults();
-const filter = new Filter(refresh);
+const aloud = new Aloud(byId("live"));
+const filter = new Filter(() => {
+  refresh();
+  aloud.answer(byId("shown").textContent);
+});
 const catalogue = new Catalogue((name) => {
   filter.only(name);
   tabs.show("events");
+  byId("tab-events").focus();
 });
 const tabs = new Tabs((view) => {
   catalogue.show(view === "catalogue");
@@ -35,18 +41,16 @@ const tabs = new Tabs((view) => {
 });
 
 const pause = byId("pause");
-let counts = { requests: 0 };
-let saidAt = -SAID_EVERY;
-let saying = null;
 
 /** Shows what the filter lets through. */
 function refresh() {
   const shown = filter.apply(store.records);
   list.show(shown);
   const { length } = store.records;
-  byId("nothing").hidden = length > 0;
+  byId("nothing").hidden = length > 0 || store.paused;
+  byId("held").hidden = length > 0 || !store.paused;
   byId("no-match").hidden = length === 0 || shown.length > 0;
-  const left = counts.requests - length - store.heldCount;
+  const left = store.leftOut;
   byId("shown").textContent = [
     shown.length < length ? `${number(shown.length)} of ${number(length)}` : length > 0 && `${number(length)} shown`,
     left > 0 && length > 0 && `${number(left)} left out`,
@@ -66,13 +70,10 @@ function tellHeld() {
   pause.textContent = store.paused ? `Resume · ${number(store.heldCount)} new` : "Pause";
 }
 
-function sayCount() {
-  saying ??= setTimeout(() => {
-    saying = null;
-    saidAt = performance.now();
-    const refused = counts.refused > 0 ? `, ${number(counts.refused)} refused` : "";
-    byId("live").textContent = `${counted(counts.requests, "request")}${refused}`;
-  }, saidAt + SAID_EVERY - performance.now());
+function clear() {
+  const notice = byId("notice");
+  notice.textContent = "";
+  post("/clear").catch((error) => (notice.textContent = `Not cleared: ${error.message}.`));
 }
 
 follow({
@@ -81,46 +82,50 @@ follow({
     list.reset();
     chart.begin();
     catalogue.begin();
-    counts = { requests: 0 };
     byId("address").textContent = new URL(url).host;
+    byId("notice").textContent = "";
     tellHeld();
     refresh();
   },
   update(update, characters) {
-    const isNews = update.counts.requests !== counts.requests;
-    counts = update.counts;
     if (update.records.length > 0 || update.skipped > 0) {
       store.take(update.records, update.skipped, characters);
       if (store.paused) tellHeld();
       else refresh();
     }
+    const { counts } = update;
     filter.count(counts);
+    document.title = counts.refused > 0 ? `${number(counts.refused)} refused · ${TITLE}` : TITLE;
     chart.update(update);
     budget.update(update);
     catalogue.update(update);
     faults.update(update);
-    if (isNews) sayCount();
+    aloud.tell(counts);
   },
   connection(state) {
     const place = byId("connection");
     place.dataset.state = state;
     place.textContent = CONNECTIONS[state];
+    place.title = state === "ended" ? "What arrived stays here. As soon as there is a sandbox at this address again, this page follows it." : "";
     if (state === "live") chart.connected();
+    else budget.lost();
   },
 });
 
 pause.addEventListener("click", togglePause);
-byId("clear").addEventListener("click", () => post("/clear").catch(() => {}));
+byId("clear").addEventListener("click", clear);
 listen({ tabs, list, filter, togglePause });
 
 byId("nothing-address").textContent = location.origin;
-byId("nothing-command").textContent = [
+const command = [
   `curl -i ${location.origin}/events \\`,
   "  -H 'Authorization: Bearer TOKEN' \\",
   "  -H 'Accept: application/json' -H 'Content-Type: application/json' \\",
   `  -d '{"event_name":"project_created","created_at":'$(date +%s)',"user_id":"42",`,
   `       "metadata":{"project_name":"Apollo","budget":{"amount":34999,"currency":"eur"}}}'`,
 ].join("\n");
+byId("nothing-command").textContent = command;
+byId("nothing-place").append(copyButton("Copy the command", command));
 byId("help-outcomes").append(
   ...OUTCOMES.flatMap(({ id, label, meaning }) => [h("dt", { "data-outcome": id }, h("span", { class: "badge" }, label)), h("dd", {}, meaning)]),
 );

@@ -14,9 +14,17 @@ export class Store {
   /** How many came while it is paused, those among them that there is no room for. */
   heldCount = 0;
   paused = false;
+  /** How many were told of, kept or not. */
+  #told = 0;
+
+  /** How many are neither here nor held. */
+  get leftOut() {
+    return this.#told - this.records.length - this.heldCount;
+  }
 
   /** Begins anew. */
   begin() {
+    this.#told = 0;
     this.records = [];
     this.#held = [];
     this.heldCount = 0;
@@ -27,6 +35,7 @@ export class Store {
     for (const record of records) {
       prepare(record, characters / records.length);
     }
+    this.#told += records.length + skipped;
     if (this.paused) {
       this.heldCount += records.length + skipped;
       this.#held = latest(this.#held.concat(records));
