@@ -30,13 +30,13 @@ ARGUMENTS = [
 # How much of the page is told where something is not as it should be, in characters.
 TOLD = 3000
 
-# What every script of a check may use.
+# What every script of a check may use. A text is one that is to be seen.
 SHORTHANDS = """
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
-const text = (selector) => one(selector)?.innerText ?? null;
-const texts = (selector) => all(selector).map((element) => element.innerText);
 const shown = (selector) => one(selector)?.checkVisibility() ?? false;
+const text = (selector) => (shown(selector) ? one(selector).innerText : null);
+const texts = (selector) => all(selector).filter((element) => element.checkVisibility()).map((element) => element.innerText);
 """
 
 # What is said of an element that was drawn anew, or moved, just when it was to be used.

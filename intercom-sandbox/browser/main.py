@@ -8,14 +8,14 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from checks import accessible, catalogue, connection, faults, filter, hostile, keyboard, live, narrow, volume
+from checks import accessible, catalogue, connection, faults, filter, hostile, keyboard, live, narrow, strip, volume
 from page import Page
 from sandbox import Sandbox
 import stage
 
 FAILED = Path(tempfile.gettempdir()) / "sandbox-page-failed.png"
 
-MODULES = [live, filter, catalogue, faults, hostile, keyboard, connection, narrow, accessible, volume]
+MODULES = [live, filter, strip, catalogue, faults, hostile, keyboard, connection, narrow, accessible, volume]
 
 
 def checks(words):
@@ -33,19 +33,19 @@ def run(program, words, slow):
     with Page(slow) as browser:
         for sentence, check, options in checks(words):
             began = time.monotonic()
-            try:
-                with Sandbox(program, *options) as sandbox:
+            with Sandbox(program, *options) as sandbox:
+                try:
                     browser.fresh()
                     browser.open_page(sandbox.url)
                     remark = check(browser, sandbox)
-                    browser.must_be_clean(sandbox.url)
-            except Exception:
-                failed.append(sentence)
-                print(f"FAILED  {sentence}\n{traceback.format_exc()}", flush=True)
-                FAILED.write_bytes(browser.screenshot())
-            else:
-                passed += 1
-                print(f"ok      {sentence} ({time.monotonic() - began:.1f} s)" + (f": {remark}" if remark else ""), flush=True)
+                    browser.must_be_clean()
+                except Exception:
+                    failed.append(sentence)
+                    print(f"FAILED  {sentence}\n{traceback.format_exc()}", flush=True)
+                    FAILED.write_bytes(browser.screenshot())
+                else:
+                    passed += 1
+                    print(f"ok      {sentence} ({time.monotonic() - began:.1f} s)" + (f": {remark}" if remark else ""), flush=True)
     print(f"{passed} passed, {len(failed)} failed")
     if failed:
         print(f"{FAILED} shows the page as the last of them left it")

@@ -25,6 +25,7 @@ class Page(Browser):
         super().__init__()
         self.slow = slow
         self.complaints_expected = []
+        self.opened = []
 
     def __enter__(self):
         super().__enter__()
@@ -39,10 +40,12 @@ class Page(Browser):
         self.size(1280, 800)
         self.media()
         self.complaints_expected = []
+        self.opened = []
         self.log("browser")
         self.log("performance")
 
     def open_page(self, url, view=""):
+        self.opened.append(url)
         self.open(f"{url}/{view}")
         self.reads("#connection", "live")
 
@@ -84,12 +87,13 @@ class Page(Browser):
         """What the browser complains of where a check does that on purpose: complaints with these words."""
         self.complaints_expected += words
 
-    def must_be_clean(self, url):
-        """Nothing broke, nothing was blocked, and nobody else was asked for anything."""
+    def must_be_clean(self):
+        """Nothing broke, nothing was blocked, and nobody was asked for anything but whose page was opened."""
         complaints = [entry["message"] for entry in self.log("browser") if entry["level"] == "SEVERE"]
         others = [complaint for complaint in complaints if not any(word in complaint for word in self.complaints_expected)]
         assert not others, others
-        foreign = [address for address in self._requested() if not address.startswith((f"{url}/", "about:", "data:"))]
+        own = ("about:", "data:", *(f"{url}/" for url in self.opened))
+        foreign = [address for address in self._requested() if not address.startswith(own)]
         assert not foreign, foreign
 
     def _requested(self):

@@ -3,9 +3,9 @@
 import time
 
 LEAST_CONTRAST = 4.5
+LEAST_CONTRAST_OF_SHAPES = 3
 
-# The contrast of every text that is to be seen with what is behind it.
-CONTRASTS = """
+COLOURS = """
 const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
 const rgba = (color) => {
   canvas.clearRect(0, 0, 1, 1);
@@ -24,6 +24,14 @@ const behind = (element) => {
   }
   return [255, 255, 255, 255];
 };
+const contrast = (one, other) => {
+  const [light, dark] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+  return (light + 0.05) / (dark + 0.05);
+};
+"""
+
+# The contrast of every text that is to be seen with what is behind it.
+CONTRASTS = COLOURS + """
 const found = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
@@ -31,11 +39,26 @@ while (walker.nextNode()) {
   if (walker.currentNode.data.trim() === "" || !element.checkVisibility() || element.closest(".unseen, option")) continue;
   const style = getComputedStyle(element);
   const color = element instanceof SVGElement ? style.fill : style.color;
-  const [one, other] = [luminance(rgba(color)), luminance(behind(element))].sort((a, b) => b - a);
-  found.push({ text: walker.currentNode.data.trim().slice(0, 40), contrast: (one + 0.05) / (other + 0.05) });
+  found.push({ text: walker.currentNode.data.trim().slice(0, 40), contrast: contrast(rgba(color), behind(element)) });
 }
 return found;
 """
+
+# Of shapes that have to be seen, each a selector, those with too little contrast with what is around them.
+WEAK_SHAPES = f"""((selectors, least) => {{
+{COLOURS}
+return selectors.flatMap((selector) => {{
+  const [owner, part] = selector.split("::");
+  const elements = all(owner);
+  if (elements.length === 0) return [`${{selector}} is not there`];
+  return elements.map((element) => {{
+    const style = getComputedStyle(element, part && `::${{part}}`);
+    const color = element instanceof SVGElement ? style.fill : element.matches("input, select") ? style.borderTopColor : style.backgroundColor;
+    // A part stands on what it is a part of.
+    return {{ selector, color, contrast: contrast(rgba(color), behind(part ? element : element.parentElement)) }};
+  }}).filter(({{ contrast }}) => contrast < least);
+}});
+}})(...args)"""
 
 
 def every_text_has_contrast_enough(browser, sandbox):
@@ -85,6 +108,54 @@ def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
         assert nameless == [], nameless
     browser.becomes("all('[id]').map((element) => element.id).filter((id, place, ids) => ids.indexOf(id) !== place)", [])
     browser.becomes("all('.row').map((row) => [row.ariaPosInSet, row.ariaSetSize])", [[str(place), "5"] for place in range(1, 6)])
+
+
+def what_has_no_text_has_contrast_enough(browser, sandbox):
+    _send_one_of_everything(sandbox)
+    for dark in (False, True):
+        browser.media(dark=dark)
+        browser.open_page(sandbox.url)
+        browser.has_rows(5)
+        weak = browser.wait_for(WEAK_SHAPES, ["#chart path", ".chip::before", ".toolbar input", ".budget .fill"], LEAST_CONTRAST_OF_SHAPES)
+        assert weak == [], f"{'dark' if dark else 'light'}: {weak}"
+        browser.click("#tab-faults")
+        browser.click("#switch-hang")
+        browser.wait_for("one('#switch-hang').ariaChecked === 'true'")
+        weak = browser.wait_for(WEAK_SHAPES, ["[role=switch]", "[role=switch]::after", ".switch input", ".switch select"], LEAST_CONTRAST_OF_SHAPES)
+        assert weak == [], f"{'dark' if dark else 'light'}: {weak}"
+        browser.click("#switch-hang")
+        browser.wait_for("one('#switch-hang').ariaChecked === 'false'")
+
+
+def little_moves_where_little_is_wanted(browser, sandbox):
+    browser.media(still=True)
+    browser.open_page(sandbox.url, "#faults")
+    browser.wait_for("shown('.switch')")
+    browser.becomes("all('*').flatMap((element) => ['', '::before', '::after'].map((part) => getComputedStyle(element, part))).filter((style) => style.animationName !== 'none' || parseFloat(style.transitionDuration) > 0).length", 0)
+
+
+def what_comes_in_is_said_aloud_seldom(browser, sandbox):
+    browser.run(
+        """window.said = [];
+        new MutationObserver(() => said.push({ text: text("#live"), at: performance.now() })).observe(one("#live"), { childList: true });"""
+    )
+    sandbox.send("one")
+    browser.becomes("said.map(({ text }) => text)", ["1 request"])
+    for second in range(20):
+        sandbox.send("one", created_at=second)
+        browser.reads("[data-outcome=accepted] b", str(second + 2))
+    browser.becomes("said.map(({ text }) => text)", ["1 request", "21 requests"])
+    browser.wait_for("said[1].at - said[0].at > 9_000")
+    # Everything else that changes by itself is silent.
+    browser.becomes("all('[aria-live], [role=status], [role=alert], [role=log]').map((element) => element.id)", ["connection", "notice", "live"])
+
+
+def what_a_filter_lets_through_is_said_aloud(browser, sandbox):
+    sandbox.send("one")
+    sandbox.send("two")
+    browser.has_rows(2)
+    browser.type("#filter-name", "one")
+    browser.becomes("text('#live')", "1 of 2")
 
 
 def _send_one_of_everything(sandbox):

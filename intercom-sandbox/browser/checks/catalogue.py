@@ -37,3 +37,16 @@ def a_name_leads_to_its_events(browser, sandbox):
     browser.click(".entry button")
     browser.has_names("signed_up")
     browser.becomes("one('[aria-selected=true]').id", "tab-events")
+    browser.becomes("document.activeElement.id", "tab-events")
+
+
+def a_page_that_is_loaded_again_shows_the_same_view(browser, sandbox):
+    sandbox.send("signed_up")
+    browser.click("#tab-catalogue")
+    browser.shows(".entry h3", "signed_up")
+    browser.becomes("location.hash", "#catalogue")
+    browser.run("window.isOld = true; location.reload()")
+    browser.wait_for("!window.isOld && text('#connection') === 'live'")
+    browser.shows(".entry h3", "signed_up")
+    browser.run("location.hash = '#faults'")
+    browser.wait_for("shown('#panel-faults')")

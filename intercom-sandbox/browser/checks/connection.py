@@ -1,5 +1,6 @@
 """Whether the sandbox is still there."""
 
+from line import Line
 from sandbox import Sandbox
 
 # What the browser complains of when nobody answers.
@@ -37,3 +38,50 @@ def another_in_its_place_begins_anew(browser, sandbox):
         browser.has_rows(0)
         other.send("two")
         browser.has_names("two")
+
+
+def a_cut_connection_goes_on_where_it_was(browser, sandbox):
+    _goes_on(browser, sandbox, b"")
+
+
+def one_that_something_else_answered_goes_on_where_it_was(browser, sandbox):
+    # The browser takes that for the end of it, and does not ask again by itself.
+    browser.expected("404")
+    _goes_on(browser, sandbox, b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+def _goes_on(browser, sandbox, instead):
+    browser.expected(*SILENCE)
+    with Line(sandbox.host) as line:
+        browser.open_page(line.url)
+        sandbox.send("one")
+        browser.has_names("one")
+        # The list is held, and would be emptied if the page began anew.
+        browser.click("#pause")
+        line.cut(instead)
+        browser.reads("#connection", "reconnecting")
+        sandbox.send("two")
+        sandbox.send("three")
+        line.mend()
+        browser.reads("#connection", "live")
+        browser.reads("#pause", "Resume · 2 new")
+        browser.has_names("one")
+        browser.click("#pause")
+        browser.has_names("three", "two", "one")
+        browser.wait_for("one('#chart').getAttribute('aria-label').startsWith('3 requests')")
+
+
+def what_needs_the_sandbox_says_that_it_is_gone(browser, sandbox):
+    browser.expected(*SILENCE)
+    sandbox.admin("POST", "/faults", {"fault": "delay 1ms"})
+    browser.click("#tab-faults")
+    browser.shows(".standing tbody code", "delay 1ms")
+    sandbox.end()
+    browser.reads("#connection", "the sandbox has ended")
+    browser.tells("#budget", "as it was last known")
+    browser.click("#switch-outage")
+    browser.tells("#panel-faults [role=alert]", "the sandbox does not answer")
+    browser.shows(".standing tbody code", "delay 1ms")
+    browser.click("#tab-events")
+    browser.click("#clear")
+    browser.reads("#notice", "Not cleared: the sandbox does not answer.")

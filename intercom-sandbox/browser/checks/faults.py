@@ -17,6 +17,7 @@ def a_switch_is_felt_by_a_client_and_lifted_again(browser, sandbox):
     _turn_on(browser, "outage")
     assert sandbox.send("during") == 503
     browser.reads("#fault-count", "1")
+    browser.becomes("one('#tab-faults').ariaLabel", "Faults, 1 standing")
     browser.shows(".standing tbody td", "outage", "1", "1", "until lifted", "Lift")
     browser.click("#switch-outage")
     _is_on(browser)
@@ -63,10 +64,12 @@ def a_lower_limit_is_seen_in_the_budget(browser, sandbox):
 
 def any_other_is_written_and_lifted_by_its_button(browser, sandbox):
     browser.click("#tab-faults")
-    browser.type("#own-fault", "418 on event tea_made")
+    browser.type("#own-fault", "503 on event tea_made")
     browser.press("Enter")
-    browser.shows(".standing tbody code", "418 on event tea_made")
-    assert [sandbox.send("tea_made"), sandbox.send("coffee_made")] == [418, 202]
+    browser.shows(".standing tbody code", "503 on event tea_made")
+    # It is not what the switch with this status turns on.
+    _is_on(browser)
+    assert [sandbox.send("tea_made"), sandbox.send("coffee_made")] == [503, 202]
     browser.click(".standing tbody button")
     browser.tells(".standing", "None")
     assert sandbox.send("tea_made") == 202
@@ -77,7 +80,20 @@ def a_fault_that_is_none_is_told(browser, sandbox):
     browser.click("#tab-faults")
     browser.type("#own-fault", "503 sometimes")
     browser.click(".own button")
-    browser.tells("[role=alert]", "`sometimes` is not understood")
+    browser.tells("#panel-faults [role=alert]", "`sometimes` is not understood")
+
+
+def a_switch_that_cannot_be_turned_on_says_why(browser, sandbox):
+    browser.expected("400")
+    browser.click("#tab-faults")
+    browser.type("[aria-label=Percent]", "")
+    browser.click("#switch-errors")
+    browser.wait_for("one('#switch-errors').closest('.switch').querySelector('[role=alert]')?.innerText.startsWith('Not done: ')")
+    _is_on(browser)
+    browser.type("[aria-label=Percent]", "5")
+    browser.click("#switch-errors")
+    _is_on(browser, "errors")
+    browser.lacks("#panel-faults [role=alert]")
 
 
 def all_are_lifted_at_once(browser, sandbox):

@@ -70,4 +70,5 @@ def nothing_that_matches_is_told_and_undone(browser, sandbox):
     browser.click("#filter-reset")
     browser.has_rows(4)
     browser.becomes("one('#filter-name').value", "")
+    browser.becomes("document.activeElement.id", "filter-name")
     browser.lacks("#no-match")

@@ -122,6 +122,76 @@ def faulted_ones_name_their_fault(browser, sandbox):
     browser.shows(".row .status", "–", "503")
 
 
+def a_long_body_is_cut_and_shown_in_full_on_demand(browser, sandbox):
+    with sandbox.client() as client:
+        client.request("POST", "/events", b'{"event_name": "' + b"x" * 30_000 + b'"}')
+    browser.open_row()
+    browser.becomes("text('.wire').length", 20_001)
+    browser.reads(".more", "Show all 30,018 characters")
+    browser.click(".more")
+    browser.becomes("text('.wire').length", 30_018)
+    browser.lacks(".more")
+
+
+def json_is_broken_into_lines_and_stays_as_it_is(browser, sandbox):
+    body = r'{"a":[],"b":{},"a":[1,{"c":"\"},{"}],"d":1.0e2,"e":"\u00e9 \\"}'
+    with sandbox.client() as client:
+        client.request("POST", "/events", body.encode())
+    browser.open_row()
+    lines = ["{", '  "a": [],', '  "b": {},', '  "a": [', "    1,", "    {", r'      "c": "\"},{"', "    }", "  ],", '  "d": 1.0e2,', r'  "e": "\u00e9 \\"', "}"]
+    browser.reads(".wire", "\n".join(lines))
+
+
+def a_body_can_be_copied_as_it_was(browser, sandbox):
+    browser.cdp("Browser.grantPermissions", origin=sandbox.url, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    body = '{"event_name":"copied", "created_at":1, "user_id":"42"}'
+    with sandbox.client() as client:
+        client.request("POST", "/events", body.encode())
+    browser.open_row()
+    browser.click(".detail .copy")
+    browser.reads(".detail .copy", "Copied")
+    browser.run("navigator.clipboard.readText().then((text) => (window.copied = text))")
+    browser.becomes("window.copied", body)
+
+
+def what_is_open_stays_where_it_is_while_more_arrives(browser, sandbox):
+    sandbox.send("read")
+    browser.has_names("read")
+    browser.open_row()
+    place = "one('.row.open').getBoundingClientRect().top - one('#scroller').getBoundingClientRect().top"
+    browser.becomes(place, 0)
+    for number in range(30):
+        sandbox.send("later", created_at=number)
+    browser.reads("#newest", "↑ 30 newer")
+    browser.becomes(place, 0)
+    browser.click("#newest")
+    browser.becomes("one('#scroller').scrollTop", 0)
+    browser.becomes("text('.row .name')", "later")
+
+
+def a_click_meets_the_row_it_was_aimed_at(browser, sandbox):
+    sandbox.send("aimed_at")
+    browser.has_names("aimed_at")
+    place = browser.run("const { x, y, height } = one('.row .name').getBoundingClientRect(); return { x: x + 5, y: y + height / 2 }")
+    browser.cdp("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **place)
+    sandbox.send("in_between")
+    browser.reads("[data-outcome=accepted] b", "2")
+    browser.cdp("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **place)
+    browser.shows(".row.open .name", "aimed_at")
+    # From then on it goes on.
+    browser.has_names("in_between", "aimed_at")
+
+
+def the_title_tells_of_refused_ones(browser, sandbox):
+    sandbox.send("one")
+    browser.has_rows(1)
+    browser.becomes("document.title", "Intercom sandbox")
+    sandbox.send("two", created_at=int(time.time()) * 1000)
+    browser.becomes("document.title", "1 refused · Intercom sandbox")
+    browser.click("#clear")
+    browser.becomes("document.title", "Intercom sandbox")
+
+
 def pausing_holds_the_list_and_counts_on(browser, sandbox):
     sandbox.send("one")
     browser.has_names("one")
@@ -146,3 +216,18 @@ def clearing_takes_one_click_and_clears_the_sandbox(browser, sandbox):
     sandbox.send("two")
     browser.has_names("two")
     browser.reads("[data-outcome=accepted] b", "1")
+
+
+def what_is_cleared_while_paused_stays_paused(browser, sandbox):
+    sandbox.send("one")
+    browser.has_names("one")
+    browser.click("#pause")
+    browser.click("#clear")
+    browser.tells("#held", "Paused")
+    browser.lacks("#nothing")
+    sandbox.send("two")
+    browser.reads("#pause", "Resume · 1 new")
+    browser.has_rows(0)
+    browser.click("#pause")
+    browser.has_names("two")
+    browser.lacks("#held")

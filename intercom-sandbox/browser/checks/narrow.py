@@ -84,9 +84,10 @@ def _must_fit(browser, width):
 
 
 def _must_adjoin(browser):
-    """Each row begins where the one above it ends, and nothing is cut off at its end."""
+    """Each row begins where the one above it ends, and has the room that it needs."""
     browser.becomes(
         """all(".row").map((row) => row.getBoundingClientRect()).flatMap(({ top }, place, rows) =>
           place > 0 && Math.abs(top - rows[place - 1].bottom) > 0.5 ? [`row ${place} begins at ${top}, after ${rows[place - 1].bottom}`] : [])""",
         [],
     )
+    browser.becomes("all('.summary').filter((summary) => summary.scrollHeight > summary.clientHeight).length", 0)

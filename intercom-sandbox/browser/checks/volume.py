@@ -77,6 +77,7 @@ def a_flood_is_kept_up_with(browser, sandbox):
 
 def _shows_all(browser):
     browser.becomes("text('#shown')", "10,000 shown", within=60)
+    browser.becomes("one('.row').dataset.number", "10000")
 
 
 def _send(sandbox, count, first=0, at_a_time=200):

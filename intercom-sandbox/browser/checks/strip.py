@@ -1,0 +1,70 @@
+"""The chart of requests a second, and the rate-limit budget."""
+
+import time
+
+OPTIONS = ["--know-everybody", "--rate-limit", "10"]
+OUTCOMES = ["accepted", "duplicate", "refused", "faulted", "served"]
+
+# How high the bars of each outcome are, all together.
+HEIGHTS = """Object.fromEntries(all("#chart path").map((path) => [path.dataset.outcome,
+  [...path.getAttribute("d").matchAll(/M\\S+ (\\S+)V(\\S+)h/g)].reduce((sum, [, bottom, top]) => sum + bottom - top, 0)]))"""
+
+
+def every_outcome_has_its_share_of_the_chart(browser, sandbox):
+    _one_of_each(sandbox)
+    _is_charted(browser)
+    # What was there before the page was is charted too.
+    browser.open_page(sandbox.url)
+    _is_charted(browser)
+
+
+def what_is_cleared_stays_in_the_chart(browser, sandbox):
+    _one_of_each(sandbox)
+    _is_charted(browser)
+    browser.click("#clear")
+    browser.has_rows(0)
+    _is_charted(browser)
+
+
+def a_second_that_is_pointed_at_is_told(browser, sandbox):
+    _one_of_each(sandbox)
+    _is_charted(browser)
+    second = browser.run(
+        """const [, x] = /M(\\S+) /.exec(one("#chart path[data-outcome=accepted]").getAttribute("d"));
+        const { left, top } = one("#chart").getBoundingClientRect();
+        return { x: left + Number(x) + 1, y: top + 30 };"""
+    )
+    browser.cdp("Input.dispatchMouseEvent", type="mouseMoved", **second)
+    browser.wait_for("/^\\d\\d:\\d\\d:\\d\\d · \\d+ accepted/.test(text('#chart-readout'))")
+    browser.wait_for("one('#chart .cursor')")
+    browser.cdp("Input.dispatchMouseEvent", type="mouseMoved", x=600, y=500)
+    browser.wait_for("/^peak \\d+$/.test(text('#chart-readout'))")
+
+
+def the_budget_falls_and_comes_back(browser, sandbox):
+    browser.tells("#budget", "10 of 10 left", "in each window of 10 s")
+    # So many that one window or the next is spent.
+    statuses = [sandbox.send("one", created_at=second) for second in range(21)]
+    assert 429 in statuses, statuses
+    browser.becomes("one('#budget').dataset.level", "spent")
+    browser.wait_for("/^0 of 10 left\\s+resets in \\d+ s$/m.test(text('#budget'))")
+    browser.becomes("one('.budget .fill').getBoundingClientRect().width", 0)
+    browser.becomes("one('[role=meter]').ariaValueNow", "0")
+    browser.tells("#budget", "10 of 10 left")
+    browser.becomes("one('#budget').dataset.level", "")
+    browser.becomes("one('.budget .fill').clientWidth === one('.budget .track').clientWidth", True)
+
+
+def _one_of_each(sandbox):
+    sandbox.send("one", created_at=1)
+    sandbox.send("one", created_at=1)
+    sandbox.send("one", created_at=int(time.time()) * 1000)
+    sandbox.admin("POST", "/faults", {"fault": "503 for next 1"})
+    sandbox.send("one", created_at=2)
+    with sandbox.client() as client:
+        client.request("GET", "/me")
+
+
+def _is_charted(browser):
+    browser.wait_for(f"(({{ ...heights }}) => args[0].every((outcome) => heights[outcome] > 1 && Math.abs(heights[outcome] - heights.accepted) < 1))({HEIGHTS})", OUTCOMES)
+    browser.wait_for("one('#chart').getAttribute('aria-label').startsWith('5 requests in the last three minutes, at most ')")

@@ -1,0 +1,88 @@
+"""A line between the page and the sandbox that can be cut."""
+
+import socket
+import socketserver
+import threading
+
+
+class Line:
+    """Use it as a context: it ends with it."""
+
+    def __init__(self, host):
+        name, port = host.split(":")
+        self.far = (name, int(port))
+        self.is_cut = False
+        self.instead = b""
+        self.open = set()
+        self.lock = threading.Lock()
+        line = self
+
+        class Connection(socketserver.BaseRequestHandler):
+            def handle(self):
+                line.connect(self.request)
+
+        self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.serving = threading.Thread(target=self.server.serve_forever, daemon=True)
+
+    def __enter__(self):
+        self.serving.start()
+        return self
+
+    def __exit__(self, *_):
+        self.cut()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def cut(self, instead=b""):
+        """Ends every connection, and those that are opened from now on, after this answer."""
+        with self.lock:
+            self.is_cut = True
+            self.instead = instead
+            for end in self.open:
+                end.close_both()
+
+    def mend(self):
+        with self.lock:
+            self.is_cut = False
+
+    def connect(self, near):
+        with self.lock:
+            if self.is_cut:
+                near.recv(65_536)
+                near.sendall(self.instead)
+                return
+            pair = _Pair(near, socket.create_connection(self.far))
+            self.open.add(pair)
+        there = threading.Thread(target=pair.pump, args=(pair.near, pair.far), daemon=True)
+        there.start()
+        pair.pump(pair.far, pair.near)
+        there.join()
+        with self.lock:
+            self.open.discard(pair)
+        pair.far.close()
+
+
+class _Pair:
+    """The two ends of one connection."""
+
+    def __init__(self, near, far):
+        self.near = near
+        self.far = far
+
+    def pump(self, source, sink):
+        """Passes on what comes, until one of the ends is closed."""
+        try:
+            while data := source.recv(65_536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        self.close_both()
+
+    def close_both(self):
+        for end in (self.near, self.far):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
