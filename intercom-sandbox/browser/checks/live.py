@@ -182,6 +182,24 @@ def a_click_meets_the_row_it_was_aimed_at(browser, sandbox):
     browser.has_names("in_between", "aimed_at")
 
 
+def a_link_that_is_followed_and_a_text_that_is_selected_open_no_row(browser, sandbox):
+    sandbox.send("one", metadata={"page": "https://example.com/"})
+    browser.has_names("one")
+    # The browser stays here.
+    browser.run("addEventListener('click', (click) => click.preventDefault())")
+    browser.click(".row a")
+    start = browser.run("const { left, top, height } = one('.row .contact').getBoundingClientRect(); return { x: left + 2, y: top + height / 2 }")
+    browser.cdp("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **start)
+    end = start | {"x": start["x"] + 40}
+    browser.cdp("Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, **end)
+    browser.cdp("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **end)
+    browser.wait_for("getSelection().toString()")
+    # What would be opened would be so by the time that something else is drawn.
+    sandbox.send("two")
+    browser.has_names("two", "one")
+    browser.lacks(".detail")
+
+
 def the_title_tells_of_refused_ones(browser, sandbox):
     sandbox.send("one")
     browser.has_rows(1)
