@@ -209,10 +209,17 @@ impl DataEvent {
 }
 
 /// Bytes that are not the body of an event. It does not repeat them.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the body of an event: {reason}")]
 pub struct UnreadableBody {
     reason: &'static str,
+}
+
+/// The same sentence: it is what a `main` shows that ends with an error.
+impl fmt::Debug for UnreadableBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl UnreadableBody {

@@ -63,10 +63,17 @@ impl FromStr for Region {
 }
 
 /// A text that names no region.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the region{} is unknown; it is one of `us`, `eu` and `au`", .shown.as_deref().map(|text| format!(" `{text}`")).unwrap_or_default())]
 pub struct UnknownRegion {
     shown: Option<String>,
+}
+
+/// The same sentence: it is what a `main` shows that ends with an error.
+impl fmt::Debug for UnknownRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl UnknownRegion {

@@ -46,10 +46,17 @@ impl fmt::Display for Currency {
 }
 
 /// A text that is no currency code of ISO 4217.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a currency code of ISO 4217: expected three letters, such as `EUR`")]
 #[non_exhaustive]
 pub struct UnknownCurrency {}
+
+/// The same sentence: it is what a `main` shows that ends with an error.
+impl fmt::Debug for UnknownCurrency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl FromStr for Currency {
     type Err = UnknownCurrency;
