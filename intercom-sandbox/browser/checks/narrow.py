@@ -65,10 +65,11 @@ def columns_stand_above_what_they_name(browser, sandbox):
 
 def _send_what_is_long(sandbox):
     long = "x" * 300
-    sandbox.send("a_name_that_is_" + long, user_id=long, metadata={"key_" + long: "w" * 250, "link": f"https://example.com/{'p' * 200}"})
-    sandbox.send("seat_added", created_at=int(time.time()) * 1000, metadata={"key_" + long: [1]})
     sandbox.send("seat_added", created_at=1, metadata={"a": 1})
     sandbox.send("seat_added", created_at=2, metadata={"b": 1})
+    # The newest, which are those that are opened.
+    sandbox.send("seat_added", created_at=int(time.time()) * 1000, metadata={"key_" + long: [1]})
+    sandbox.send("a_name_that_is_" + long, user_id=long, metadata={"key_" + long: "w" * 250, "link": f"https://example.com/{'p' * 200}"})
     sandbox.admin("POST", "/faults", {"fault": f"503 on event {long}"})
 
 
