@@ -159,7 +159,7 @@ impl fmt::Debug for Contact {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContactError {
-    /// No identifier is set: every role field of the event was `None`, and so was what its tracker's contact has.
+    /// No identifier is set, neither by a role field of the event nor by the contact that it was sent for.
     #[error(
         "nobody is named: no user id, email or contact id is set, neither by a role field of the event nor by a contact; send it with `tracker.for_contact(Contact::email(…))`, for example"
     )]
