@@ -13,6 +13,8 @@ class Line:
         self.far = (name, int(port))
         self.is_cut = False
         self.instead = b""
+        # That somebody was turned away since it was cut.
+        self.turned_away = threading.Event()
         self.open = set()
         self.lock = threading.Lock()
         line = self
@@ -40,6 +42,7 @@ class Line:
         with self.lock:
             self.is_cut = True
             self.instead = instead
+            self.turned_away.clear()
             for end in self.open:
                 end.close_both()
 
@@ -52,6 +55,7 @@ class Line:
             if self.is_cut:
                 near.recv(65_536)
                 near.sendall(self.instead)
+                self.turned_away.set()
                 return
             pair = _Pair(near, socket.create_connection(self.far))
             self.open.add(pair)

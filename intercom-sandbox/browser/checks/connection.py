@@ -6,6 +6,10 @@ from sandbox import Sandbox
 # What the browser complains of when nobody answers.
 SILENCE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")
 
+POINT_AT_THE_LAST_BAR = """one("#chart").dispatchEvent(new PointerEvent("pointermove", {
+  clientX: one("#chart").getBoundingClientRect().left + Number(/.*M(\\S+) /.exec(one("#chart path[data-outcome=accepted]").getAttribute("d"))[1]) + 1,
+}))"""
+
 
 def its_end_is_told_and_what_arrived_stays(browser, sandbox):
     browser.expected(*SILENCE)
@@ -62,6 +66,7 @@ def _goes_on(browser, sandbox, instead):
         browser.reads("#connection", "reconnecting")
         sandbox.send("two")
         sandbox.send("three")
+        assert line.turned_away.wait(30), "the page does not ask again"
         line.mend()
         browser.reads("#connection", "live")
         browser.reads("#pause", "Resume · 2 new")
@@ -69,6 +74,8 @@ def _goes_on(browser, sandbox, instead):
         browser.click("#pause")
         browser.has_names("three", "two", "one")
         browser.wait_for("one('#chart').getAttribute('aria-label').startsWith('3 requests')")
+        # What the page learnt of late is charted at its own time.
+        browser.wait_for(f"({POINT_AT_THE_LAST_BAR}, text('#chart-readout').startsWith(`${{text('.row .time').slice(0, 8)}} · `))")
 
 
 def what_needs_the_sandbox_says_that_it_is_gone(browser, sandbox):

@@ -96,6 +96,31 @@ def a_switch_that_cannot_be_turned_on_says_why(browser, sandbox):
     browser.lacks("#panel-faults [role=alert]")
 
 
+def a_late_answer_does_not_draw_over_a_later_one(browser, sandbox):
+    browser.click("#tab-faults")
+    # The first answer on which faults stand is held back.
+    browser.run(
+        """const { fetch } = window;
+        window.asked = 0;
+        window.fetch = async (path, options) => {
+          const answer = await fetch(path, options);
+          if (options.method !== "GET") return answer;
+          asked += 1;
+          if (asked === 1) await new Promise((resolve) => (window.release = resolve));
+          return answer;
+        };
+        window.turns = [];
+        new MutationObserver(() => turns.push(one("#switch-hang").ariaChecked)).observe(one("#switch-hang"), { attributes: true });"""
+    )
+    browser.wait_for("window.release")
+    browser.click("#switch-hang")
+    _is_on(browser, "hang")
+    browser.run("release()")
+    # It was the page's turn to ask again only after that answer.
+    browser.wait_for("asked > 2")
+    browser.becomes("turns", ["true"])
+
+
 def all_are_lifted_at_once(browser, sandbox):
     for fault in ("503 for next 5", "delay 1ms"):
         sandbox.admin("POST", "/faults", {"fault": fault})
