@@ -56,7 +56,6 @@ def run(program, words, slow):
 def screenshot(program):
     place = Path(__file__).parent / "sandbox.png"
     with Page() as browser, Sandbox(program, *stage.OPTIONS) as sandbox:
-        browser.cdp("Emulation.setScrollbarsHidden", hidden=True)
         browser.open_page(sandbox.url)
         stage.play(browser, sandbox)
         place.write_bytes(browser.screenshot())
