@@ -81,6 +81,11 @@ fn identity() -> impl Strategy<Value = String> {
     text().prop_filter("not blank", |text| !text.trim().is_empty())
 }
 
+/// With white space around it, an address is refused.
+fn address() -> impl Strategy<Value = String> {
+    identity().prop_map(|text| text.trim().to_owned())
+}
+
 fn money() -> impl Strategy<Value = Money> {
     (any::<i64>(), proptest::sample::select(Currency::all()))
         .prop_map(|(amount, currency)| Money::new(amount, currency))
@@ -94,7 +99,7 @@ proptest! {
     #[test]
     fn any_event_is_json_with_the_same_keys_order_and_values(
         user in identity(),
-        email in proptest::option::of(identity()),
+        email in proptest::option::of(address()),
         (text, maybe, cut, label) in (text(), proptest::option::of(text()), ".{0,400}", text()),
         (signed, unsigned, float) in (any::<i64>(), any::<u64>(), proptest::num::f64::NORMAL),
         (boolean, shown, date, at) in (any::<bool>(), any::<char>(), proptest::option::of(seconds()), seconds()),

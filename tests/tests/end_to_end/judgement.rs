@@ -85,7 +85,8 @@ async fn what_the_core_lets_through_the_sandbox_takes() {
             .await;
         match sending {
             Ok(_) => sent += 1,
-            Err(error) if error.invalid_event().is_some() => assert!(email.trim().is_empty()),
+            // An address that is blank, or has white space around it.
+            Err(error) if error.invalid_event().is_some() => assert_ne!(email.trim(), email),
             Err(error) => panic!("{error}\n{event:?} {name:?} {seconds}"),
         }
     }
