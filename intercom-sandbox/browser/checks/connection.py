@@ -1,14 +1,11 @@
 """Whether the sandbox is still there."""
 
+from checks.strip import POINT_AT_THE_LAST_BAR
 from line import Line
 from sandbox import Sandbox
 
 # What the browser complains of when nobody answers.
 SILENCE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")
-
-POINT_AT_THE_LAST_BAR = """one("#chart").dispatchEvent(new PointerEvent("pointermove", {
-  clientX: one("#chart").getBoundingClientRect().left + Number(/.*M(\\S+) /.exec(one("#chart path[data-outcome=accepted]").getAttribute("d"))[1]) + 1,
-}))"""
 
 
 def its_end_is_told_and_what_arrived_stays(browser, sandbox):
