@@ -359,16 +359,23 @@ impl fmt::Display for SendError {
     }
 }
 
-/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
+/// Writes the sentence of an error, and of what it comes from. It is for the `Debug` of errors of ours, which is what a
+/// `main` shows that ends with one.
+#[doc(hidden)]
+pub fn write_with_sources(f: &mut fmt::Formatter<'_>, error: &dyn StdError) -> fmt::Result {
+    write!(f, "{error}")?;
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        write!(f, ": {error}")?;
+        cause = error.source();
+    }
+    Ok(())
+}
+
+/// The same sentence, and what it comes from.
 impl fmt::Debug for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        write_with_sources(f, self)
     }
 }
 

@@ -98,6 +98,8 @@ pub use contact::{Contact, ContactError};
 pub use data_event::{DataEvent, UnreadableBody};
 pub use description::{EventDescription, FieldDescription, KeyDescription, ValueDescription};
 pub use dynamic::{DynamicEvent, DynamicValue};
+#[doc(hidden)]
+pub use error::write_with_sources;
 pub use error::{ApiError, ErrorKind, SendError};
 pub use event::{EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use event_name::EventName;

@@ -1,6 +1,5 @@
 //! What can go wrong with the file: when it is opened, and later.
 
-use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -198,16 +197,10 @@ pub enum OpenError {
     },
 }
 
-/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
+/// The same sentence, and what it comes from.
 impl fmt::Debug for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        intercom_core::write_with_sources(f, self)
     }
 }
 

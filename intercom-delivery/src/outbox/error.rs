@@ -23,7 +23,7 @@ pub enum AcceptError {
     Unsupported,
 }
 
-/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
+/// The same sentence, and what it comes from.
 impl fmt::Debug for AcceptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -68,16 +68,10 @@ impl fmt::Display for OutboxError {
     }
 }
 
-/// The same sentence, and what it comes from: it is what a `main` shows that ends with an error.
+/// The same sentence, and what it comes from.
 impl fmt::Debug for OutboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self}")?;
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
+        intercom_core::write_with_sources(f, self)
     }
 }
 
