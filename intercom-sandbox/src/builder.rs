@@ -22,6 +22,7 @@ use crate::journal::Journal;
 use crate::open_rules::OpenRules;
 use crate::rate_limit;
 use crate::region::Region;
+use crate::request::ReceivedRequest;
 use crate::request_id::RequestIds;
 use crate::ring::Room;
 use crate::sandbox::Sandbox;
@@ -201,7 +202,9 @@ impl SandboxBuilder {
     }
 
     pub(crate) fn effective_deduplicate_among(&self) -> usize {
-        self.deduplicate_among.unwrap_or(duplicates::DEFAULT_HALF.max(self.keep_events))
+        // Of events without number as many are kept as have room.
+        let kept = self.keep_events.min(self.keep_bytes / ReceivedRequest::SMALLEST);
+        self.deduplicate_among.unwrap_or(duplicates::DEFAULT_HALF.max(kept))
     }
 
     /// The limit of all apps together, where nobody set one too.

@@ -102,7 +102,9 @@ impl Window {
         let reset = self.opened + WINDOW_SECONDS;
         // A limit that was lowered can be below what was used already.
         let remaining = limit.saturating_sub(self.used);
-        Budget { limit, remaining, reset, wait: reset - now, granted }
+        // A clock that was set back does not make anybody wait for longer than a window.
+        let wait = reset.saturating_sub(now).min(WINDOW_SECONDS);
+        Budget { limit, remaining, reset, wait, granted }
     }
 }
 

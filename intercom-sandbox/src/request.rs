@@ -202,10 +202,13 @@ impl ReceivedRequest {
         Some(ReceivedEvent { filing: self.inner.event?, request: self.clone() })
     }
 
+    /// No request takes fewer bytes than this.
+    pub(crate) const SMALLEST: usize = size_of::<Inner>();
+
     /// About how many bytes it takes in memory, but for what is read from its body again.
     pub(crate) fn size(&self) -> usize {
         let problems: usize = self.inner.problems.iter().map(Problem::size).sum();
-        size_of::<Inner>() + self.inner.raw.size() + self.inner.answer.len() + problems
+        Self::SMALLEST + self.inner.raw.size() + self.inner.answer.len() + problems
     }
 
     /// The rules that it is read by.

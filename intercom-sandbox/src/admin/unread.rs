@@ -1,8 +1,8 @@
 //! What was answered and is not taken yet: bounded over all who are slow to take it.
 //!
 //! The connection takes an answer piece by piece, as its client does, and the rest waits here. Where
-//! there is no room for another one, the one that waits for the longest is given up: its client finds
-//! that it ends too early, and asks again.
+//! there is no room for another one, the one of which nothing was taken for the longest time is given
+//! up: its client finds that it ends too early, and asks again.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -35,7 +35,7 @@ struct Waiting {
     /// How many bytes it takes in memory, those that were taken of what is not done among them.
     bytes: usize,
     last: u64,
-    /// In the order in which they came.
+    /// In the order in which they came, or something of them was taken last.
     texts: BTreeMap<u64, Text>,
 }
 
@@ -97,7 +97,7 @@ impl Ticket {
             return None;
         }
         let mut waiting = lock(&self.unread.waiting);
-        let Some(text) = waiting.texts.get_mut(&self.number) else {
+        let Some(mut text) = waiting.texts.remove(&self.number) else {
             self.left = 0;
             return Some(Err(GivenUp));
         };
@@ -107,7 +107,11 @@ impl Ticket {
         text.taken += piece.len();
         self.left -= piece.len();
         if self.left == 0 {
-            waiting.forget(self.number);
+            waiting.bytes -= text.bytes.len();
+        } else {
+            waiting.last += 1;
+            self.number = waiting.last;
+            waiting.texts.insert(self.number, text);
         }
         Some(Ok(piece))
     }
@@ -136,5 +140,45 @@ impl hyper::body::Body for Ticket {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{PIECE, ROOM, Ticket, Unread};
+
+    fn large(unread: &Unread) -> Ticket {
+        unread.keep(vec![0; ROOM / 5 * 2])
+    }
+
+    fn bytes_left(mut ticket: Ticket) -> Option<usize> {
+        std::iter::from_fn(|| ticket.take())
+            .map(|piece| piece.map(|piece| piece.len()))
+            .sum::<Result<_, _>>()
+            .ok()
+    }
+
+    #[test]
+    fn it_is_given_up_of_what_nothing_was_taken_for_the_longest_time() {
+        let unread = Unread::default();
+        let mut slow = large(&unread);
+        let stopped = large(&unread);
+        assert_eq!(slow.take().unwrap().unwrap().len(), PIECE);
+        let last = large(&unread);
+        assert_eq!(bytes_left(stopped), None);
+        assert_eq!(bytes_left(slow), Some(ROOM / 5 * 2 - PIECE));
+        assert_eq!(bytes_left(last), Some(ROOM / 5 * 2));
+    }
+
+    #[test]
+    fn who_has_all_or_wants_no_more_holds_nothing() {
+        let unread = Unread::default();
+        let first = large(&unread);
+        assert!(bytes_left(large(&unread)).is_some());
+        let mut gone = large(&unread);
+        assert!(gone.take().is_some());
+        drop(gone);
+        assert!(bytes_left(large(&unread)).is_some());
+        assert_eq!(bytes_left(first), Some(ROOM / 5 * 2), "there was room for two all the time");
     }
 }

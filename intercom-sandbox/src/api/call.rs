@@ -21,18 +21,18 @@ use crate::workspace::Workspace;
 
 /// Answers a request, and records it before the answer goes out: who has the answer finds the
 /// request in the records.
-pub(crate) async fn answer<B>(
-    workspace: &Workspace,
-    parts: &request::Parts,
-    body: &mut B,
-) -> Response
+pub(crate) async fn answer<B>(workspace: &Workspace, parts: &request::Parts, body: B) -> Response
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let received_at = workspace.clock.now();
     let settings = &workspace.settings;
-    let (body, waited) =
-        body::read(body, settings.body_limit, settings.body_timeout, &workspace.incoming).await;
+    let (body, waited) = {
+        // What is left of it is not waited for.
+        let mut body = body;
+        let (limit, timeout) = (settings.body_limit, settings.body_timeout);
+        body::read(&mut body, limit, timeout, &workspace.incoming).await
+    };
     // The clock is not read twice for what came in one piece.
     let now = if waited { workspace.clock.now() } else { received_at };
     let call = Call { workspace, received_at, parts, body: &body };

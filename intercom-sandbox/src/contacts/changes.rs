@@ -33,11 +33,11 @@ impl Directory {
         changes.apply(&mut details);
         let mut book = write(&self.book);
         check(&book, &details, None)?;
-        self.check_room(&book, details.size())?;
         let key = book.draw_key();
         let id = book.draw_id(key);
         let workspace_id = Arc::clone(&self.workspace_id);
         let mut contact = Contact::new(key, id, workspace_id, details, unix_seconds(now));
+        self.check_room(&book, contact.size())?;
         if !self.settings.settle_after.is_zero() {
             contact.data_mut().settles_at = now.checked_add(self.settings.settle_after);
         }

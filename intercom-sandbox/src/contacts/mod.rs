@@ -17,6 +17,7 @@ mod settings;
 mod wire;
 
 use std::hash::{BuildHasher as _, RandomState};
+use std::ops::Add;
 use std::sync::{Arc, RwLock};
 use std::time::SystemTime;
 
@@ -102,7 +103,9 @@ impl Directory {
     /// one that has its contact id, and of the user that has its user id, which Intercom lets only one
     /// have.
     pub(crate) fn add(&self, seed: SeedContact, now: SystemTime) -> Contact {
-        self.insert(&mut write(&self.book), seed, now)
+        let mut book = write(&self.book);
+        let contact = self.planted(&mut book, seed, now);
+        plant(&mut book, contact)
     }
 
     /// Does the same as far as there is room.
@@ -112,11 +115,20 @@ impl Directory {
         now: SystemTime,
     ) -> Result<Contact, Denied> {
         let mut book = write(&self.book);
-        self.check_room(&book, seed.size())?;
-        Ok(self.insert(&mut book, seed, now))
+        let contact = self.planted(&mut book, seed, now);
+        let same_id = book.by_id(contact.contact_id()).filter(|other| other.key() != contact.key());
+        let replaced = [book.by_key(contact.key()), same_id];
+        let replaced: Option<usize> =
+            replaced.into_iter().flatten().map(Contact::size).reduce(Add::add);
+        match replaced {
+            Some(bytes) => self.check_growth(&book, bytes, contact.size())?,
+            None => self.check_room(&book, contact.size())?,
+        }
+        Ok(plant(&mut book, contact))
     }
 
-    fn insert(&self, book: &mut Book, seed: SeedContact, now: SystemTime) -> Contact {
+    /// The contact that a seed becomes.
+    fn planted(&self, book: &mut Book, seed: SeedContact, now: SystemTime) -> Contact {
         let (id, details, archived) = seed.into_parts();
         let same_user = match &details.user_id {
             Some(user_id) if details.role == Role::User => {
@@ -128,12 +140,10 @@ impl Directory {
             Some(user) => (user.key(), Some(user.contact_id().into())),
             None => (book.draw_key(), None),
         };
-        book.take(key);
         let id = id.or(same_id).unwrap_or_else(|| book.draw_id(key));
         let workspace_id = Arc::clone(&self.workspace_id);
         let mut contact = Contact::new(key, id, workspace_id, details, unix_seconds(now));
         contact.data_mut().archived = archived;
-        book.insert(contact.clone());
         contact
     }
 
@@ -212,4 +222,11 @@ impl Directory {
     fn stranger(&self, kind: Identifier, value: &str) -> ContactKey {
         ContactKey(self.strangers.hash_one((kind, value)) | STRANGER)
     }
+}
+
+/// Puts a contact where the one is that it replaces, or behind all others.
+fn plant(book: &mut Book, contact: Contact) -> Contact {
+    book.take(contact.key());
+    book.insert(contact.clone());
+    contact
 }

@@ -38,11 +38,6 @@ impl SeedContact {
         Self::nobody().with_contact_id(contact_id)
     }
 
-    /// How many bytes all that is said of it takes.
-    pub(super) fn size(&self) -> usize {
-        self.id.as_ref().map_or(0, |id| id.len()) + self.details.size()
-    }
-
     /// Gives it the application's own id. Default: none.
     #[must_use]
     pub fn with_user_id(mut self, user_id: impl Into<String>) -> Self {

@@ -61,7 +61,7 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "BYTES", value_parser = number, help_heading = MEMORY)]
     keep_bytes: Option<usize>,
 
-    /// Events among the last of which duplicates are found [default: 200000]
+    /// Events among the last of which duplicates are found [default: 25000, or those remembered]
     #[arg(
         long,
         value_name = "NUMBER",

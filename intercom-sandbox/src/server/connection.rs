@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use axum::http::{Request, Version, header};
 use hyper::body::Incoming;
@@ -46,7 +46,11 @@ pub(super) async fn serve(stream: TcpStream, line: Arc<Line>) {
             is_closing = true;
             connection.as_mut().graceful_shutdown();
         }
-        connection.as_mut().poll(context)
+        match connection.as_mut().poll(context) {
+            // Once more, to meet the end.
+            Poll::Pending if line.ends_for_idleness() => connection.as_mut().poll(context),
+            polled => polled,
+        }
     });
     // A connection that ends in an error is the client's loss, or what a fault asked for.
     let _ = served.await;
@@ -70,7 +74,7 @@ fn answer(
     busy: Busy,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Cut>> + Send + 'static {
-    let (parts, mut body) = request.into_parts();
+    let (parts, body) = request.into_parts();
     async move {
         let version = parts.version;
         let line = busy.line();
@@ -78,7 +82,7 @@ fn answer(
         let mut response = if site::is_own(&parts) {
             Box::pin(site.answer_own(Request::from_parts(parts, body))).await
         } else {
-            api::answer(&site.workspace, &parts, &mut body).await
+            api::answer(&site.workspace, &parts, body).await
         };
         if let Some(&cut) = response.extensions().get::<Cut>() {
             match cut {

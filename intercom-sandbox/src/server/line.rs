@@ -1,7 +1,10 @@
 //! What is known of one connection: by the wire below HTTP, by the requests above it, and by the
-//! server beside it, which ends those that are idle.
+//! server beside it, which has the clock.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicBool, AtomicU8, AtomicUsize,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
@@ -22,7 +25,8 @@ pub(super) enum End {
     HeadTooSlow,
 }
 
-/// The state of a connection. Every member stands for itself, so their order does not matter.
+/// The state of a connection. Its own task alone decides how it is to end, when it has done all that it
+/// could: nobody else knows what it is about to do.
 pub(super) struct Line {
     /// What is served on it.
     pub(super) site: Arc<Site>,
@@ -40,6 +44,8 @@ pub(super) struct Line {
     lingers: AtomicBool,
     /// Whether no further request is to be taken.
     closing: AtomicBool,
+    /// Whether nothing has gone on for the time that it may.
+    overdue: AtomicBool,
     end: AtomicU8,
     /// Of the task that serves it.
     waker: Mutex<Option<Waker>>,
@@ -59,6 +65,7 @@ impl Line {
             owed: AtomicBool::new(false),
             lingers: AtomicBool::new(false),
             closing: AtomicBool::new(false),
+            overdue: AtomicBool::new(false),
             end: AtomicU8::new(End::Open as u8),
             waker: Mutex::new(None),
         }
@@ -83,7 +90,8 @@ impl Line {
 
     /// Whether what goes out now is no answer to any request.
     pub(super) fn is_out_of_turn(&self) -> bool {
-        self.busy.load(Relaxed) == 0 && !self.owed.load(Relaxed)
+        // What is owed was said before its request was done.
+        self.busy.load(Acquire) == 0 && !self.owed.load(Relaxed)
     }
 
     pub(super) fn linger(&self) {
@@ -125,20 +133,29 @@ impl Line {
         self.wake();
     }
 
-    /// Ends it where nothing has gone on since the last call, or since it began.
-    pub(super) fn end_if_idle(&self) {
-        if self.active.swap(false, Relaxed) {
-            return;
+    /// The time that it may do nothing is over: it is told so where no answer went out meanwhile.
+    pub(super) fn time_is_up(&self) {
+        if !self.active.swap(false, Relaxed) {
+            self.overdue.store(true, Relaxed);
+            self.wake();
+        }
+    }
+
+    /// Ends it where its time is up and nothing goes on, and says whether it does. Its own task asks
+    /// this.
+    pub(super) fn ends_for_idleness(&self) -> bool {
+        if !self.overdue.swap(false, Relaxed) || self.active.load(Relaxed) {
+            return false;
         }
         if self.stalled.load(Relaxed) {
             self.end(End::Reset);
-        } else if self.busy.load(Relaxed) == 0 {
+        } else if self.is_out_of_turn() {
             let in_a_head = self.heard.load(Relaxed) && !self.lingers();
             self.end(if in_a_head { End::HeadTooSlow } else { End::Close });
         } else {
-            return;
+            return false;
         }
-        self.wake();
+        true
     }
 
     /// What was stored before is seen by the task that is woken, or that has yet to say by what it
@@ -168,7 +185,7 @@ impl Busy {
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.0.busy.fetch_sub(1, Relaxed);
+        self.0.busy.fetch_sub(1, Release);
         self.0.heard.store(false, Relaxed);
     }
 }

@@ -76,7 +76,7 @@ pub(crate) async fn serve(listener: TcpListener, site: Arc<Site>, limits: Limits
             true = connections.one_ends() => {}
             Some(_) = refusals.join_next() => {}
             () = &mut idle => {
-                connections.end_idle_ones();
+                connections.time_is_up();
                 idle.set(sleep(limits.idle.max(SHORTEST_IDLE)));
             }
             () = &mut closing => break,
@@ -88,7 +88,7 @@ pub(crate) async fn serve(listener: TcpListener, site: Arc<Site>, limits: Limits
         tokio::select! {
             ended = connections.one_ends() => if !ended { break },
             () = &mut idle => {
-                connections.end_idle_ones();
+                connections.time_is_up();
                 idle.set(sleep(limits.idle.max(SHORTEST_IDLE)));
             }
         }
@@ -109,8 +109,8 @@ impl Connections {
         self.lines.insert(task.id(), line);
     }
 
-    fn end_idle_ones(&self) {
-        self.lines.values().for_each(|line| line.end_if_idle());
+    fn time_is_up(&self) {
+        self.lines.values().for_each(|line| line.time_is_up());
     }
 
     /// Waits until one has ended; `false` where there is none.

@@ -11,6 +11,10 @@ use hyper::body::{Frame, SizeHint};
 use super::line::Busy;
 use crate::reply::Reply;
 
+/// How many bytes of a whole body go out at a time. The connection has room for them, and keeps it for
+/// as long as it lasts.
+const PIECE: usize = 16 << 10;
+
 pub(crate) type Response = http::Response<Outgoing>;
 
 pub(crate) enum Outgoing {
@@ -52,7 +56,10 @@ impl hyper::body::Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         match self.get_mut() {
             Self::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Self::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
+            Self::Whole(bytes) => {
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                Poll::Ready(Some(Ok(Frame::data(piece))))
+            }
             Self::Stream { body, .. } => Pin::new(body).poll_frame(context),
         }
     }

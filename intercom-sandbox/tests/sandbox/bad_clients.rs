@@ -1,11 +1,13 @@
 //! Clients that are slow, many, greedy, or no HTTP clients at all.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use intercom_sandbox::{Sandbox, SandboxBuilder};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::{connect, event, post_event, raw, raw_event};
 
@@ -59,6 +61,49 @@ async fn a_connection_that_is_kept_alive_for_nothing_is_closed() {
     let answer = until_the_end(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
+}
+
+/// The time that a connection may do nothing ends at any moment of a request, again and again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whose_event_is_accepted_is_told_so_whenever_the_idle_time_ends() {
+    let sandbox = builder().deduplicate(false).idle_timeout(Duration::from_millis(1));
+    let sandbox = sandbox.start().await.unwrap();
+    let mut clients = tokio::task::JoinSet::new();
+    for client in 0..64 {
+        let stream = connect(&sandbox).await;
+        let address = stream.peer_addr().unwrap();
+        clients.spawn(send_again_and_again(address, raw_event(&sandbox), client));
+    }
+    let answered: usize = clients.join_all().await.into_iter().sum();
+    assert_eq!(sandbox.event_count(), answered);
+}
+
+/// Sends one request after the other, on a new connection where the old one was closed, and counts
+/// the answers.
+async fn send_again_and_again(address: SocketAddr, request: String, client: u64) -> usize {
+    let mut answered = 0;
+    let mut open = None;
+    for round in 0..300 {
+        let mut stream = match open.take() {
+            Some(stream) => stream,
+            None => TcpStream::connect(address).await.unwrap(),
+        };
+        // A connection that was closed meanwhile takes no request any more.
+        let mut answer = Vec::new();
+        if stream.write_all(request.as_bytes()).await.is_ok() {
+            while !answer.ends_with(b"\r\n\r\n")
+                && let Ok(1..) = stream.read_buf(&mut answer).await
+            {}
+        }
+        if !answer.is_empty() {
+            assert!(answer.starts_with(b"HTTP/1.1 202 "), "{}", String::from_utf8_lossy(&answer));
+            answered += 1;
+            open = Some(stream);
+        }
+        // Each time another part of the idle time.
+        tokio::time::sleep(Duration::from_micros((client * 37 + round * 101) % 2_500)).await;
+    }
+    answered
 }
 
 #[tokio::test]
@@ -196,19 +241,36 @@ async fn requests_that_come_all_at_once_are_answered_in_their_order() {
     assert_eq!(sandbox.request_count(), 100);
 }
 
-#[tokio::test]
-async fn who_does_not_read_the_answers_is_cut_off() {
-    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
-    let mut stream = connect(&sandbox).await;
+/// Many requests at once.
+fn requests(sandbox: &Sandbox) -> String {
     let request = format!(
         "GET /me HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {}\r\n\
          Accept: application/json\r\n\r\n",
         sandbox.token()
     );
+    request.repeat(64)
+}
+
+#[tokio::test]
+async fn who_does_not_read_the_answers_is_cut_off() {
+    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
     // The answers fill what the system holds back for the client, and then the sandbox waits.
-    let requests = request.repeat(64);
+    let requests = requests(&sandbox);
     while stream.write_all(requests.as_bytes()).await.is_ok() {}
     assert_well(&sandbox).await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_the_answers_does_not_hold_up_a_graceful_end() {
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let mut sandbox = builder().idle_timeout(Duration::from_secs(1)).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    let requests = requests(&sandbox);
+    // Until the sandbox takes no more, since nobody takes its answers.
+    while let Ok(Ok(())) = timeout(10 * SHORT, stream.write_all(requests.as_bytes())).await {}
+    let end = sandbox.graceful_shutdown(60 * PATIENCE);
+    timeout(PATIENCE, end).await.expect("the idle time ends it, and not the patience");
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::contact_calls::{bare, create, event_of, get, hint, send};
-use crate::support::{Answered, post_contact, post_event};
+use crate::support::{Answered, finish, post_contact, post_event, request};
 
 #[tokio::test]
 async fn a_created_contact_may_take_its_time_to_be_known() {
@@ -73,7 +73,7 @@ async fn contacts_take_no_more_bytes_than_the_limit() {
         assert!(hint(&sandbox).contains("max_contact_bytes"));
     };
     full(post_contact(&sandbox, &named("2", 6_000)).await);
-    let lead = create(&sandbox, &json!({"role": "lead", "name": "Ada"})).await;
+    let lead = create(&sandbox, &json!({"role": "lead", "external_id": "l".repeat(3_000)})).await;
     // One that is there can grow no further either, but can be changed and can shrink.
     let path = format!("/contacts/{first}");
     let more = json!({"custom_attributes": {"y".repeat(6_000): 1}});
@@ -93,6 +93,33 @@ async fn contacts_take_no_more_bytes_than_the_limit() {
     full(post_contact(&sandbox, &named("4", 6_000)).await);
     bare(&sandbox, Method::DELETE, &format!("/contacts/{second}")).await;
     create(&sandbox, &named("4", 9_800)).await;
+}
+
+#[tokio::test]
+async fn a_contact_that_is_seeded_anew_takes_only_what_it_grows_by() {
+    let sandbox =
+        Sandbox::builder().max_contact_bytes(10_000).max_contacts(2).start().await.unwrap();
+    let seed = async |contact: &serde_json::Value| {
+        let sending = request(&sandbox, Method::POST, "/_sandbox/contacts");
+        finish(sending.body(json!([contact]).to_string())).await.status
+    };
+    let large = json!({"user_id": "1", "id": "5ba6", "custom_attributes": {"x".repeat(8_000): 1}});
+    assert_eq!(seed(&large).await, 201);
+    assert_eq!(seed(&json!({"user_id": "2"})).await, 201);
+    assert_eq!(seed(&json!({"user_id": "3"})).await, 422, "there are two");
+    assert_eq!(seed(&large).await, 201, "it is one of them");
+    let larger = json!({"user_id": "1", "custom_attributes": {"x".repeat(11_000): 1}});
+    assert_eq!(seed(&larger).await, 422);
+
+    // Nothing is left of a contact that was merged when another one takes its id.
+    let sandbox = Sandbox::builder().max_contact_bytes(10_000).start().await.unwrap();
+    let lead = create(&sandbox, &json!({"role": "lead", "external_id": "l".repeat(3_000)})).await;
+    let user = create(&sandbox, &json!({"external_id": "1"})).await;
+    let merge = json!({"from": lead, "into": user, "skip_duplicate_validation": true});
+    assert_eq!(send(&sandbox, Method::POST, "/contacts/merge", &merge).await.status, 200);
+    sandbox.add_contact(SeedContact::contact_id(lead));
+    let attributes = json!({"y".repeat(9_800): 1});
+    create(&sandbox, &json!({"external_id": "2", "custom_attributes": attributes})).await;
 }
 
 #[tokio::test]

@@ -138,11 +138,16 @@ async fn the_memory_is_bounded_and_holds_what_it_says() {
 
 #[tokio::test]
 async fn the_memory_goes_as_far_as_the_events_that_are_kept() {
-    for (kept, among) in [(10, 25_000), (30_000, 30_000)] {
-        let sandbox = start(Sandbox::builder().keep_events(kept)).await;
+    let among = async |events, bytes| {
+        let sandbox = start(Sandbox::builder().keep_events(events).keep_bytes(bytes)).await;
         let state = finish(request(&sandbox, Method::GET, "/_sandbox/state")).await;
-        assert_eq!(state.json()["options"]["deduplicate_among"], among);
-    }
+        state.json()["options"]["deduplicate_among"].as_u64().unwrap()
+    };
+    assert_eq!(among(10, usize::MAX).await, 25_000);
+    assert_eq!(among(30_000, usize::MAX).await, 30_000);
+    // Where their number has no bound, that of their bytes is one.
+    assert_eq!(among(usize::MAX, 1 << 10).await, 25_000);
+    assert!((100_000..1_000_000).contains(&among(usize::MAX, 100_000_000).await));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,11 +1,16 @@
 //! So many requests in ten seconds.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use intercom_sandbox::{ManualClock, Sandbox};
+use intercom_sandbox::{Clock, ManualClock, Sandbox};
 use reqwest::Method;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use crate::support::{Answered, client, event, finish, friendly, post_event, post_text, request};
+use crate::support::{
+    Answered, client, connect, event, finish, friendly, post_event, post_text, raw_event, request,
+};
 
 const NOON: u64 = 1_700_000_003;
 
@@ -48,6 +53,54 @@ async fn a_window_has_its_budget_and_a_new_one_opens_after_ten_seconds() {
     let fifth = send().await;
     assert_eq!((fifth.status, budget(&fifth)), (202, [Some(2), Some(1), Some(NOON + 32)]));
     assert_eq!(sandbox.events().len(), 4);
+}
+
+/// A clock that somebody sets.
+#[derive(Clone, Default)]
+struct Settable(Arc<AtomicU64>);
+
+impl Clock for Settable {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// Requests side by side may read the clock in one order and come in the other: a clock that goes back
+/// a little does the same.
+#[tokio::test]
+async fn a_window_is_not_opened_anew_for_who_read_the_clock_before_it_opened() {
+    let clock = Settable::default();
+    let sandbox = Sandbox::builder().rate_limit(2).clock(clock.clone()).start().await.unwrap();
+    let at = async |second| {
+        clock.0.store(second, Ordering::SeqCst);
+        finish(request(&sandbox, Method::GET, "/me")).await
+    };
+    assert_eq!(budget(&at(NOON).await), [Some(2), Some(1), Some(NOON + 10)]);
+    assert_eq!(budget(&at(NOON - 1).await), [Some(2), Some(0), Some(NOON + 10)]);
+    let refused = at(NOON - 9).await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, None));
+    // So long before, it is another time.
+    assert_eq!(budget(&at(NOON - 10).await), [Some(2), Some(1), Some(NOON)]);
+}
+
+#[tokio::test]
+async fn a_request_is_in_the_window_in_which_all_of_it_is_there() {
+    let clock = ManualClock::at_unix_seconds(NOON);
+    let sandbox = Sandbox::builder().rate_limit(2).clock(clock.clone()).start().await.unwrap();
+    let mut stream = connect(&sandbox).await;
+    let event = raw_event(&sandbox)
+        .replace("\r\n\r\n", "\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+    let (head, body) = event.split_at(event.find('{').expect("a body"));
+    stream.write_all(head.as_bytes()).await.unwrap();
+    // Who is told to go on has had its head read.
+    let mut answer = [0; 25];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
+    clock.advance(Duration::from_secs(12));
+    stream.write_all(body.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.contains(&format!("x-ratelimit-reset: {}", NOON + 22)), "{answer}");
 }
 
 #[tokio::test]

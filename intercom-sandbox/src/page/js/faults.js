@@ -93,13 +93,13 @@ export class Faults {
   /** Does something about the faults, and shows how they stand then, or at its place why it did not work. */
   async #act(place, action) {
     this.#error.textContent = "";
-    try {
-      await action();
-      await this.#show();
-    } catch (error) {
+    const failed = (what) => (error) => {
       place.append(this.#error);
-      this.#error.textContent = `Not done: ${error.message}.`;
-    }
+      this.#error.textContent = `${what}: ${error.message}.`;
+      return false;
+    };
+    const done = await action().then(() => true, failed("Not done"));
+    if (done) await this.#show().catch(failed("Done, but how the faults stand could not be asked"));
   }
 
   #draw(faults) {

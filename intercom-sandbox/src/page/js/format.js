@@ -42,7 +42,7 @@ export function dateTime(milliseconds, { short = false } = {}) {
 }
 
 /** From one time to another, with one date where it is the same. */
-export const period = (from, to) => DATE_TIME.formatRange(from, to);
+export const period = (from, to) => (Number.isNaN(from) || Number.isNaN(to) ? null : DATE_TIME.formatRange(from, to));
 
 const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });
 
