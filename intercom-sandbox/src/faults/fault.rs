@@ -234,7 +234,8 @@ impl Fault {
     }
 
     /// Only for what Intercom accepts, and after it has: the event is there, and what the client
-    /// learns of it is the fault. A request that is refused gets its refusal.
+    /// learns of it is the fault. A request that is refused gets its refusal. One that was delayed before
+    /// meets what stands after the delay.
     #[must_use]
     pub fn after_acceptance(mut self) -> Self {
         self.after_acceptance = true;
