@@ -10,14 +10,20 @@ use intercom_sqlite::SqliteOutbox;
 
 use super::support::{NOON, Place, accept, bury, deliver, event, lease, put_back, settle};
 
-#[tokio::test]
-async fn the_views_say_what_is_pending_and_dead_and_why() {
-    let place = Place::new();
+/// An outbox with three events: one that failed, one that was not tried, and one that is dead.
+async fn one_failed_one_new_one_dead(place: &Place) -> SqliteOutbox {
     let outbox = place.open();
     accept(&outbox, &[event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)]).await;
     let leases = lease(&outbox, 3).await;
     settle(&outbox, &leases[..1], put_back(Duration::from_secs(90))).await;
     settle(&outbox, &leases[2..], bury(DeathReason::UnknownContact)).await;
+    outbox
+}
+
+#[tokio::test]
+async fn the_views_say_what_is_pending_and_dead_and_why() {
+    let place = Place::new();
+    let _outbox = one_failed_one_new_one_dead(&place).await;
 
     let conn = place.sqlite();
     let columns = "id, event_name, created_at, attempts, last_failure";
@@ -58,11 +64,7 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
 #[tokio::test]
 async fn each_thing_that_is_looked_at_is_a_line_of_a_log() {
     let place = Place::new();
-    let outbox = place.open();
-    accept(&outbox, &[event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)]).await;
-    let leases = lease(&outbox, 3).await;
-    settle(&outbox, &leases[..1], put_back(Duration::from_secs(90))).await;
-    settle(&outbox, &leases[2..], bury(DeathReason::UnknownContact)).await;
+    let _outbox = one_failed_one_new_one_dead(&place).await;
 
     let tool = SqliteOutbox::inspect(place.path()).unwrap();
     let counts = tool.counts().unwrap().to_string();
