@@ -78,3 +78,21 @@ impl hyper::body::Body for Outgoing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::BodyExt as _;
+
+    use super::{Bytes, Outgoing, PIECE};
+
+    /// A connection keeps as much room as the largest piece took that ever went out.
+    #[tokio::test]
+    async fn a_large_answer_goes_out_in_pieces() {
+        let mut body = Outgoing::Whole(Bytes::from(vec![0; 2 * PIECE + 1]));
+        let mut sizes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            sizes.push(frame.expect("it is there").into_data().expect("data").len());
+        }
+        assert_eq!(sizes, [PIECE, PIECE, 1]);
+    }
+}
