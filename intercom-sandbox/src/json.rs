@@ -127,29 +127,7 @@ impl<'de> Deserialize<'de> for Json<'de> {
     }
 }
 
-/// A string. The one that serde makes by itself is always a copy.
-struct Text<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Text<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct TextVisitor;
-
-        impl<'de> Visitor<'de> for TextVisitor {
-            type Value = Text<'de>;
-
-            fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a string")
-            }
-
-            fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Text<'de>, E> {
-                Ok(Text(value.into()))
-            }
-
-            fn visit_str<E>(self, value: &str) -> Result<Text<'de>, E> {
-                Ok(Text(value.to_owned().into()))
-            }
-        }
-
-        deserializer.deserialize_str(TextVisitor)
-    }
-}
+/// A string. Without `borrow`, serde makes a copy of each.
+#[derive(serde::Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
