@@ -170,12 +170,9 @@ impl Viewer {
         if counts.clearings != place.clearings {
             return self.begin();
         }
-        let records = written(&requests, BATCH_BYTES);
-        let number = match records.len().checked_sub(1).and_then(|last| requests.get(last)) {
-            Some(last) => last.number(),
-            // Nothing new, or nothing that is kept.
-            None => counts.requests,
-        };
+        let (records, last) = written(&requests, BATCH_BYTES);
+        // Without one there is nothing new, or nothing that is kept.
+        let number = last.unwrap_or(counts.requests);
         // A limit that a fault has lowered may have ended since the last request.
         workspace.apply_lowered_limits();
         let update = Update {

@@ -43,10 +43,15 @@ impl Serialize for ReceivedRequest {
     }
 }
 
-/// As many of these, from the first, as come to so many bytes; one at least, where there is one.
-pub(super) fn written(requests: &[ReceivedRequest], bytes: usize) -> Vec<Box<RawValue>> {
+/// As many of these, from the first, as come to so many bytes, and the number of the last of them; one
+/// at least, where there is one.
+pub(super) fn written(
+    requests: &[ReceivedRequest],
+    bytes: usize,
+) -> (Vec<Box<RawValue>>, Option<usize>) {
     let mut size = 0;
     let mut records = Vec::with_capacity(requests.len());
+    let mut last = None;
     for request in requests {
         // A record is text and numbers, which cannot fail to become JSON.
         let Ok(record) = to_raw_value(request) else {
@@ -57,8 +62,9 @@ pub(super) fn written(requests: &[ReceivedRequest], bytes: usize) -> Vec<Box<Raw
             break;
         }
         records.push(record);
+        last = Some(request.number());
     }
-    records
+    (records, last)
 }
 
 #[derive(Serialize)]

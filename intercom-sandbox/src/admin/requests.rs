@@ -13,7 +13,6 @@ use serde_json::value::RawValue;
 use super::error::AdminError;
 use super::record::written;
 use crate::reply::Reply;
-use crate::request::ReceivedRequest;
 use crate::workspace::Workspace;
 
 /// How many requests are answered where nothing else is asked for.
@@ -57,8 +56,7 @@ async fn requests(
         )
     })?;
     let (_, requests) = workspace.journal.glance(|_| wanted.after, wanted.limit);
-    let records = written(&requests, MOST_BYTES);
-    let told = records.len().checked_sub(1).and_then(|last| requests.get(last));
-    let last = told.map_or(wanted.after, ReceivedRequest::number);
-    Ok(workspace.unread.response(Reply::json(&Answer { requests: records, last })))
+    let (requests, last) = written(&requests, MOST_BYTES);
+    let answer = Answer { requests, last: last.unwrap_or(wanted.after) };
+    Ok(workspace.unread.response(Reply::json(&answer)))
 }
