@@ -24,9 +24,7 @@ impl<T: DeserializeOwned> FromRequest<Arc<Workspace>> for Input<T> {
         workspace: &Arc<Workspace>,
     ) -> Result<Self, AdminError> {
         let timeout = workspace.settings.body_timeout;
-        let mut body = request.into_body();
-        let (body, _) = read_body(&mut body, LIMIT, timeout, &workspace.incoming).await;
-        match body {
+        match read_body(request.into_body(), LIMIT, timeout, &workspace.incoming).await.0 {
             ReadBody::Whole(body) => parse(&body).map(Self).map_err(AdminError::bad_request),
             ReadBody::TooLarge { .. } => Err(AdminError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,

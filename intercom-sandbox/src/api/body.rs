@@ -90,7 +90,7 @@ impl ReadBody {
 
 /// Reads a body to its end, and keeps no more of it than the limit; with whether it was waited for.
 pub(crate) async fn read<B>(
-    body: &mut B,
+    mut body: B,
     limit: usize,
     timeout: Duration,
     incoming: &Incoming,
@@ -98,7 +98,7 @@ pub(crate) async fn read<B>(
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut reading = pin!(read_all(body, limit, incoming));
+    let mut reading = pin!(read_all(&mut body, limit, incoming));
     // Most bodies are there already, and for those no timer is set.
     match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
         Poll::Ready(body) => (body, false),

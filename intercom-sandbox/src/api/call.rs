@@ -27,12 +27,8 @@ where
 {
     let received_at = workspace.clock.now();
     let settings = &workspace.settings;
-    let (body, waited) = {
-        // What is left of it is not waited for.
-        let mut body = body;
-        let (limit, timeout) = (settings.body_limit, settings.body_timeout);
-        body::read(&mut body, limit, timeout, &workspace.incoming).await
-    };
+    let (body, waited) =
+        body::read(body, settings.body_limit, settings.body_timeout, &workspace.incoming).await;
     // The clock is not read twice for what came in one piece.
     let now = if waited { workspace.clock.now() } else { received_at };
     let call = Call { workspace, received_at, parts, body: &body };
