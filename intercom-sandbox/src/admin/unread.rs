@@ -16,13 +16,11 @@ use hyper::body::{Frame, SizeHint};
 use thiserror::Error;
 
 use crate::reply::Reply;
+use crate::server::PIECE;
 use crate::sync::lock;
 
 /// How many bytes wait for all clients together. One alone may have more.
 const ROOM: usize = 64 << 20;
-
-/// How many bytes a connection is given at a time.
-const PIECE: usize = 16 << 10;
 
 /// All that waits.
 #[derive(Clone, Default)]

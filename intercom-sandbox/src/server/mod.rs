@@ -15,16 +15,16 @@ mod site;
 mod wire;
 
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::sleep;
+use tokio::time::{Sleep, sleep};
 
 pub(crate) use cut::Cut;
-pub(crate) use outgoing::{Outgoing, Response};
+pub(crate) use outgoing::{Outgoing, PIECE, Response};
 pub(crate) use site::Site;
 
 use line::Line;
@@ -50,11 +50,9 @@ pub(crate) struct Limits {
 /// Serves until the sandbox closes and every connection has ended; or until its task is aborted,
 /// which closes the listener and every connection at once.
 pub(crate) async fn serve(listener: TcpListener, site: Arc<Site>, limits: Limits) {
-    let mut connections = Connections::default();
+    let mut connections = Connections::new(limits.idle);
     let mut refusals = JoinSet::new();
     let mut closing = pin!(site.workspace.closing.begun());
-    // One timer for all of them: each is looked at when it has passed.
-    let mut idle = pin!(sleep(limits.idle));
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -75,48 +73,48 @@ pub(crate) async fn serve(listener: TcpListener, site: Arc<Site>, limits: Limits
             },
             true = connections.one_ends() => {}
             Some(_) = refusals.join_next() => {}
-            () = &mut idle => {
-                connections.time_is_up();
-                idle.set(sleep(limits.idle.max(SHORTEST_IDLE)));
-            }
             () = &mut closing => break,
         }
     }
     drop(listener);
     connections.lines.values().for_each(|line| line.close());
-    loop {
-        tokio::select! {
-            ended = connections.one_ends() => if !ended { break },
-            () = &mut idle => {
-                connections.time_is_up();
-                idle.set(sleep(limits.idle.max(SHORTEST_IDLE)));
-            }
-        }
-    }
+    while connections.one_ends().await {}
 }
 
 /// The open connections.
-#[derive(Default)]
 struct Connections {
     tasks: JoinSet<()>,
     lines: HashMap<task::Id, Arc<Line>>,
+    /// How long each may do nothing, and one timer for all of them: when it has passed, they are told.
+    idle: Duration,
+    timer: Pin<Box<Sleep>>,
 }
 
 impl Connections {
+    fn new(idle: Duration) -> Self {
+        let (tasks, lines) = (JoinSet::new(), HashMap::new());
+        let idle = idle.max(SHORTEST_IDLE);
+        Self { tasks, lines, idle, timer: Box::pin(sleep(idle)) }
+    }
+
     fn open(&mut self, stream: TcpStream, site: Arc<Site>) {
         let line = Arc::new(Line::new(site));
         let task = self.tasks.spawn(connection::serve(stream, Arc::clone(&line)));
         self.lines.insert(task.id(), line);
     }
 
-    fn time_is_up(&self) {
-        self.lines.values().for_each(|line| line.time_is_up());
-    }
-
-    /// Waits until one has ended; `false` where there is none.
+    /// Waits until one has ended, and tells the others meanwhile when their time is up; `false` where
+    /// there is none.
     async fn one_ends(&mut self) -> bool {
-        let ended = self.tasks.join_next_with_id().await;
-        self.forget(ended)
+        loop {
+            tokio::select! {
+                ended = self.tasks.join_next_with_id() => return self.forget(ended),
+                () = &mut self.timer => {
+                    self.lines.values().for_each(|line| line.time_is_up());
+                    self.timer.set(sleep(self.idle));
+                }
+            }
+        }
     }
 
     fn forget_one_that_ended(&mut self) -> bool {

@@ -11,9 +11,9 @@ use hyper::body::{Frame, SizeHint};
 use super::line::Busy;
 use crate::reply::Reply;
 
-/// How many bytes of a whole body go out at a time. The connection has room for them, and keeps it for
-/// as long as it lasts.
-const PIECE: usize = 16 << 10;
+/// How many bytes of a body a connection is given at a time. It makes room for them, and keeps it for as
+/// long as it lasts.
+pub(crate) const PIECE: usize = 16 << 10;
 
 pub(crate) type Response = http::Response<Outgoing>;
 
