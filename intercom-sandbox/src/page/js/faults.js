@@ -93,13 +93,16 @@ export class Faults {
   /** Does something about the faults, and shows how they stand then, or at its place why it did not work. */
   async #act(place, action) {
     this.#error.textContent = "";
-    const failed = (what) => (error) => {
+    const say = (what, error) => {
       place.append(this.#error);
       this.#error.textContent = `${what}: ${error.message}.`;
-      return false;
     };
-    const done = await action().then(() => true, failed("Not done"));
-    if (done) await this.#show().catch(failed("Done, but how the faults stand could not be asked"));
+    try {
+      await action();
+    } catch (error) {
+      return say("Not done", error);
+    }
+    await this.#show().catch((error) => say("Done, but how the faults stand could not be asked", error));
   }
 
   #draw(faults) {
