@@ -80,12 +80,14 @@ pub enum ErrorKind {
     UnexpectedAnswer,
     /// The transport cannot do what was asked of it. Needs an operator.
     Unsupported,
-    /// A transport that accepts events for later has no room. Nothing was taken. Retryable.
+    /// A transport that stores events for later delivery has no room. The event was not accepted.
+    /// Retryable.
     Full,
-    /// A transport that accepts events for later could not keep this one safe. Nothing was taken. Needs an
-    /// operator.
+    /// A transport that stores events for later delivery could not store this one. The event was not
+    /// accepted. Needs an operator.
     Storage,
-    /// A transport that accepts events for later has been shut down. Nothing was taken. Needs an operator.
+    /// A transport that stores events for later delivery has been shut down. The event was not
+    /// accepted. Needs an operator.
     Closed,
 }
 
@@ -311,11 +313,20 @@ impl ErrorKind {
                 ("the answer is none of Intercom's", Some("check the base URL and any proxy"))
             }
             ErrorKind::Unsupported => ("the transport cannot do this", None),
-            ErrorKind::Full => ("the outbox is full", None),
-            ErrorKind::Storage => {
-                ("the outbox could not keep it safe", Some("check its disk and its file"))
-            }
-            ErrorKind::Closed => ("delivery has been shut down", None),
+            ErrorKind::Full => (
+                "there is no room to store another event",
+                Some(
+                    "send it again when pending events have been delivered, or raise the capacity",
+                ),
+            ),
+            ErrorKind::Storage => (
+                "the event could not be stored",
+                Some("check the disk and the file that events are stored in"),
+            ),
+            ErrorKind::Closed => (
+                "the transport has been shut down",
+                Some("send events before the shutdown, or start another"),
+            ),
         }
     }
 }

@@ -59,6 +59,34 @@ fn the_message_says_all_that_is_known() {
 }
 
 #[test]
+fn an_event_that_was_not_stored_is_told_with_the_fix() {
+    for (kind, message) in [
+        (
+            ErrorKind::Full,
+            "there is no room to store another event; \
+             send it again when pending events have been delivered, or raise the capacity",
+        ),
+        (
+            ErrorKind::Storage,
+            "the event could not be stored: no space left; \
+             check the disk and the file that events are stored in",
+        ),
+        (
+            ErrorKind::Closed,
+            "the transport has been shut down; \
+             send events before the shutdown, or start another",
+        ),
+    ] {
+        let error = SendError::new(kind);
+        let error = match kind {
+            ErrorKind::Storage => error.with_detail("no space left"),
+            _ => error,
+        };
+        assert_eq!(error.to_string(), message);
+    }
+}
+
+#[test]
 fn the_source_is_given_and_not_repeated() {
     let error = SendError::new(ErrorKind::Connection).with_source("broken pipe");
     assert!(!error.to_string().contains("broken pipe"));
