@@ -20,6 +20,7 @@
 
 use std::cell::Cell;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use benches::{
@@ -29,8 +30,8 @@ use benches::{
 use bytes::Bytes;
 use futures_util::FutureExt;
 use intercom_core::{
-    Contact, DataEvent, IntercomEvent, Receipt, SendError, Timestamp, Tracker, Transport,
-    async_trait,
+    Contact, ContactCreation, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp,
+    Tracker, Transport, async_trait,
 };
 use intercom_delivery::{Delivery, MemoryOutbox};
 use intercom_http::HttpTransport;
@@ -76,8 +77,12 @@ struct Silent;
 
 #[async_trait]
 impl Transport for Silent {
-    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
         std::future::pending().await
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 

@@ -21,14 +21,15 @@
 use std::cell::{Cell, RefCell};
 use std::future::pending;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use benches::{
     Bound, Cost, Cpu, RawSync, Report, Rounds, Server, Spread, TOKEN, in_turn, microseconds, table,
 };
 use intercom_core::{
-    Contact, DataEvent, IntercomEvent, Receipt, SendError, Timestamp, Tracker, Transport,
-    async_trait,
+    Contact, ContactCreation, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp,
+    Tracker, Transport, async_trait,
 };
 use intercom_delivery::outbox::{Collisions, Lease, Outbox, Verdict};
 use intercom_delivery::{Delivery, MemoryOutbox};
@@ -108,8 +109,12 @@ struct Silent;
 
 #[async_trait]
 impl Transport for Silent {
-    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
         pending().await
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 

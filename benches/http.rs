@@ -16,6 +16,7 @@
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use benches::{
@@ -65,14 +66,14 @@ fn compare(
 
     let bare = Bare::new(server.url(), event.body().clone());
     let settings = || HttpTransport::builder(TOKEN).base_url(server.url());
-    let own = settings().build().expect(RIGHT);
-    let handed = settings().client(bare.client().clone()).build().expect(RIGHT);
+    let own = Arc::new(settings().build().expect(RIGHT));
+    let handed = Arc::new(settings().client(bare.client().clone()).build().expect(RIGHT));
 
     let by_bare = || {
         let bare = bare.clone();
         send_side_by_side(runtime, in_flight, events, move || bare.clone().send());
     };
-    let by = |transport: &HttpTransport| {
+    let by = |transport: &Arc<HttpTransport>| {
         let sender = (transport.clone(), event.clone());
         send_side_by_side(runtime, in_flight, events, move || {
             let (transport, event) = sender.clone();

@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 
 use benches::{Bound, Cost, Cpu, Report, file_size, microseconds, seconds, table};
 use intercom_core::{
-    Contact, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp, Transport,
-    async_trait,
+    Contact, ContactCreation, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp,
+    Transport, async_trait,
 };
 use intercom_delivery::Delivery;
 use intercom_sqlite::{OpenError, SqliteOutbox};
@@ -71,7 +71,7 @@ impl Intercom {
 
 #[async_trait]
 impl Transport for Intercom {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         let state = &*self.0;
         if !state.up.load(Relaxed) {
             return Err(SendError::new(ErrorKind::Unauthorized).with_status(401));
@@ -82,6 +82,10 @@ impl Transport for Intercom {
             state.slice.notify_one();
         }
         Ok(Receipt::delivered(202))
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 

@@ -22,8 +22,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use benches::{Bound, Cost, Cpu, Report, count_allocations, nanoseconds, table};
 use futures_util::FutureExt;
 use intercom_core::{
-    Contact, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp, Transport,
-    async_trait,
+    Contact, ContactCreation, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp,
+    Transport, async_trait,
 };
 use intercom_delivery::{Delivery, MemoryOutbox};
 use tokio::runtime::{Builder, Runtime};
@@ -48,11 +48,15 @@ struct Switched {
 
 #[async_trait]
 impl Transport for Switched {
-    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
         match self.up.load(Relaxed) {
             true => Ok(Receipt::delivered(202)),
             false => Err(SendError::new(ErrorKind::Unauthorized).with_status(401)),
         }
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 

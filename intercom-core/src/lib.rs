@@ -112,7 +112,7 @@ pub use invalid::{InvalidEvent, Reason};
 pub use metadata::MetadataEncoder;
 pub use receipt::{RateLimit, Receipt};
 pub use tracker::{ContactTracker, Sending, Tracker};
-pub use transport::{ContactCreation, OwnedSend, Transport};
+pub use transport::{ContactCreation, Transport};
 pub use value::{
     Currency, MetadataValue, Money, RichLink, Timestamp, ToTimestamp, ValueError, ValueKind,
 };

@@ -69,7 +69,7 @@ impl RecordingTransport {
 
 #[async_trait]
 impl Transport for RecordingTransport {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         lock(&self.events).push(event);
         Ok(Receipt::delivered(202))
     }
@@ -90,7 +90,7 @@ impl fmt::Debug for RecordingTransport {
     }
 }
 
-/// Fails as told, then hands events on.
+/// Fails as told, then hands events on. Contacts are handed on always.
 ///
 /// A clone shares the script and the count.
 ///
@@ -175,9 +175,9 @@ impl FailingTransport {
 
 #[async_trait]
 impl Transport for FailingTransport {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         self.next(&event)?;
-        self.inner.send(event).await
+        Arc::clone(&self.inner).send(event).await
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {

@@ -1,7 +1,6 @@
 //! What an application holds to send events.
 
 use std::fmt;
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -13,7 +12,7 @@ use crate::event::{IdentifiedEvent, IntercomEvent};
 use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
 use crate::receipt::Receipt;
-use crate::transport::{ContactCreation, OwnedSend, Transport};
+use crate::transport::{ContactCreation, Transport};
 use crate::value::{Timestamp, ToTimestamp};
 
 /// Sends events through a [`Transport`]. Clone it freely: clones share the transport.
@@ -43,7 +42,9 @@ pub struct Tracker {
 }
 
 impl Tracker {
-    /// A tracker that sends through this transport.
+    /// Creates a tracker that sends through this transport.
+    ///
+    /// An `Arc<dyn Transport>` becomes a tracker by [`From`] too, which saves one indirection.
     pub fn new(transport: impl Transport + 'static) -> Self {
         Tracker { transport: Arc::new(transport) }
     }
@@ -84,35 +85,10 @@ impl Tracker {
         self.dispatch(event, None, Some(time.to_timestamp()))
     }
 
-    /// Hands over an event that names its own contact for delivery later, without waiting: for code that is not
-    /// `async`. It takes a transport that accepts events for later, such as a delivery engine.
+    /// Encodes an event that names its own contact, without sending it.
     ///
-    /// # Errors
-    ///
-    /// Fails when Intercom would refuse or misread the event, when there is no room for it, and with a transport
-    /// that sends at once.
-    pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
-    where
-        E: IdentifiedEvent,
-    {
-        self.hand_over(event, None, None)
-    }
-
-    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
-    ///
-    /// # Errors
-    ///
-    /// As [`try_send`](Self::try_send).
-    pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
-    where
-        T: ToTimestamp,
-        E: IdentifiedEvent,
-    {
-        self.hand_over(event, None, Some(time.to_timestamp()))
-    }
-
-    /// Encodes an event that names its own contact, without sending it: to send it, and perhaps to send it
-    /// again, with [`send_prepared`](Self::send_prepared).
+    /// Its time is that of its own field marked `created_at`, or else now. Send it, and send it again,
+    /// with [`send_prepared`](Self::send_prepared), or hand it to an outbox.
     ///
     /// # Errors
     ///
@@ -122,6 +98,20 @@ impl Tracker {
         E: IdentifiedEvent,
     {
         encode(event, None, None)
+    }
+
+    /// Encodes an event that happened at another time than now, as [`prepare`](Self::prepare) does.
+    /// This time counts, also when the event has a field for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_at<E, T>(&self, event: &E, time: T) -> Result<DataEvent, InvalidEvent>
+    where
+        T: ToTimestamp,
+        E: IdentifiedEvent,
+    {
+        encode(event, None, Some(time.to_timestamp()))
     }
 
     /// Sends an event that is encoded already.
@@ -151,15 +141,15 @@ impl Tracker {
     ///
     /// # Errors
     ///
-    /// Fails when the transport did not get it through. See [`SendError`].
+    /// Fails when the transport did not get the event through. See [`SendError`].
     pub fn send_prepared(&self, event: DataEvent) -> Sending {
         Sending {
             name: event.event_name().clone(),
-            state: State::Sending(self.transport.clone().send_owned(event)),
+            state: State::Sending(Arc::clone(&self.transport).send(event)),
         }
     }
 
-    /// Makes the contact known to Intercom, as a user, if it is not yet.
+    /// Creates the contact in Intercom as a user, if it does not exist yet.
     ///
     /// # Errors
     ///
@@ -175,24 +165,27 @@ impl Tracker {
         match encode(event, contact, time) {
             Ok(event) => self.send_prepared(event),
             Err(error) => {
-                log_invalid(&error);
+                tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
                 Sending { name: error.event_name().clone(), state: State::Invalid(Some(error)) }
             }
         }
     }
+}
 
-    fn hand_over<E>(
-        &self,
-        event: &E,
-        contact: Option<&Contact>,
-        time: Option<Timestamp>,
-    ) -> Result<Receipt, SendError>
-    where
-        E: IntercomEvent,
-    {
-        let event = encode(event, contact, time).inspect_err(log_invalid)?;
-        let name = event.event_name().clone();
-        tell(&name, self.transport.try_send(event))
+/// Sends through a transport that is shared already, without another allocation or indirection.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use intercom_core::testing::RecordingTransport;
+/// use intercom_core::{Tracker, Transport};
+///
+/// let transport: Arc<dyn Transport> = Arc::new(RecordingTransport::new());
+/// let tracker = Tracker::from(transport);
+/// ```
+impl From<Arc<dyn Transport>> for Tracker {
+    fn from(transport: Arc<dyn Transport>) -> Self {
+        Tracker { transport }
     }
 }
 
@@ -241,47 +234,11 @@ impl ContactTracker {
         self.tracker.dispatch(event, Some(&self.contact), Some(time.to_timestamp()))
     }
 
-    /// Hands over an event of this contact for delivery later, without waiting: for code that is not `async`. Where
-    /// the event's own fields name a contact, that one counts. See [`Tracker::try_send`].
+    /// Encodes an event of this contact, without sending it. Where the event's own fields name a
+    /// contact, that one counts.
     ///
-    /// ```
-    /// use intercom_core::testing::RecordingTransport;
-    /// use intercom_core::{Contact, DynamicEvent, ErrorKind, Tracker};
-    ///
-    /// # fn main() -> Result<(), intercom_core::InvalidEvent> {
-    /// let ada = Tracker::new(RecordingTransport::new()).for_contact(Contact::user_id(42));
-    /// let event = DynamicEvent::new("project_created")?;
-    /// // This transport is not one that accepts for later.
-    /// assert_eq!(ada.try_send(&event).unwrap_err().kind(), ErrorKind::Unsupported);
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`Tracker::try_send`].
-    pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
-    where
-        E: IntercomEvent,
-    {
-        self.tracker.hand_over(event, Some(&self.contact), None)
-    }
-
-    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
-    ///
-    /// # Errors
-    ///
-    /// As [`Tracker::try_send`].
-    pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
-    where
-        T: ToTimestamp,
-        E: IntercomEvent,
-    {
-        self.tracker.hand_over(event, Some(&self.contact), Some(time.to_timestamp()))
-    }
-
-    /// Encodes an event of this contact, without sending it: to send it, and perhaps to send it again,
-    /// with [`Tracker::send_prepared`].
+    /// Its time is that of its own field marked `created_at`, or else now. Send it, and send it again,
+    /// with [`Tracker::send_prepared`], or hand it to an outbox.
     ///
     /// # Errors
     ///
@@ -291,6 +248,20 @@ impl ContactTracker {
         E: IntercomEvent,
     {
         encode(event, Some(&self.contact), None)
+    }
+
+    /// Encodes an event that happened at another time than now, as [`prepare`](Self::prepare) does.
+    /// This time counts, also when the event has a field for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare).
+    pub fn prepare_at<E, T>(&self, event: &E, time: T) -> Result<DataEvent, InvalidEvent>
+    where
+        T: ToTimestamp,
+        E: IntercomEvent,
+    {
+        encode(event, Some(&self.contact), Some(time.to_timestamp()))
     }
 }
 
@@ -310,12 +281,8 @@ where
     DataEvent::new(event, contact, time)
 }
 
-fn log_invalid(error: &InvalidEvent) {
-    tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
-}
-
-/// Logs how an event was taken, and names it in the error.
-fn tell(name: &EventName, sent: Result<Receipt, SendError>) -> Result<Receipt, SendError> {
+/// Logs the outcome, and names the event in the error.
+fn log_outcome(name: &EventName, sent: Result<Receipt, SendError>) -> Result<Receipt, SendError> {
     match sent {
         Ok(receipt) => {
             tracing::trace!(event.name = &**name, status = receipt.status(), "event taken");
@@ -340,7 +307,7 @@ pub struct Sending {
 
 enum State {
     Invalid(Option<InvalidEvent>),
-    Sending(OwnedSend),
+    Sending(Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send>>),
 }
 
 impl Future for Sending {
@@ -354,7 +321,7 @@ impl Future for Sending {
                 None => panic!("`Sending` was polled after it was done"),
             },
         };
-        Poll::Ready(tell(&self.name, sent))
+        Poll::Ready(log_outcome(&self.name, sent))
     }
 }
 

@@ -1,6 +1,5 @@
 //! The seam that events are sent through.
 
-use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -8,89 +7,65 @@ use async_trait::async_trait;
 
 use crate::contact::Contact;
 use crate::data_event::DataEvent;
-use crate::error::{ErrorKind, SendError};
+use crate::error::SendError;
 use crate::receipt::Receipt;
 
 /// Sends one encoded event now, and says how it went.
 ///
-/// A new destination is a new `Transport`. It is object safe; `Box`, `Arc` and references of
-/// transports are transports. It does not retry and does not wait for better times: that is for who
-/// calls it.
+/// A new destination is a new `Transport`. The trait is object safe, and an `Arc` of a transport is
+/// a transport. A transport does not retry, and does not wait for better times: its caller does.
 ///
 /// ```
-/// use intercom_core::{DataEvent, Receipt, SendError, Transport, async_trait};
+/// use std::sync::Arc;
 ///
-/// /// Writes what would be sent to the standard output.
+/// use intercom_core::{
+///     Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+/// };
+///
+/// /// Writes each event to the standard output.
 /// struct Print;
 ///
 /// #[async_trait]
 /// impl Transport for Print {
-///     async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+///     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
 ///         println!("{} with {} bytes", event.name(), event.body().len());
 ///         Ok(Receipt::delivered(200))
 ///     }
+///
+///     async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+///         Err(SendError::new(ErrorKind::Unsupported).with_detail("it only prints events"))
+///     }
 /// }
 /// ```
+///
+/// A wrapper keeps its inner transport in an `Arc`, and hands on an event with a clone of that:
+/// `Arc::clone(&self.inner).send(event)`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a transport",
     label = "cannot send events",
     note = "a `Result` with a transport in it needs `?`, and a builder needs `.build()?`",
+    note = "a boxed transport has to be an `Arc<dyn Transport>`: `Arc::<dyn Transport>::from(boxed)`",
     note = "a type becomes a transport with `#[async_trait] impl Transport for …`"
 )]
 #[async_trait]
 pub trait Transport: Send + Sync {
-    /// Sends the event, once.
+    /// Sends the event once.
+    ///
+    /// The future owns the transport, so that it can be spawned as it is.
     ///
     /// # Errors
     ///
-    /// Fails when the event was not taken; the error says whether to send it again, and when.
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError>;
+    /// Fails when the event was not taken. The error says whether to send it again, and when.
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError>;
 
-    /// Makes the contact known to Intercom, as a user. Transports that cannot, fail.
+    /// Creates the contact in Intercom as a user, or finds that it exists.
     ///
     /// # Errors
     ///
-    /// Fails when the contact could be neither created nor found.
-    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
-        let _ = contact;
-        Err(SendError::new(ErrorKind::Unsupported))
-    }
-
-    /// Accepts the event for delivery later, without waiting for room. Transports that send at once, fail.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the event was not accepted.
-    fn try_send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        let _ = event;
-        Err(SendError::new(ErrorKind::Unsupported)
-            .with_detail("it sends at once, and that takes waiting; use `send`"))
-    }
-
-    /// Waits until the transport has been changed in a way that may end a fault, such as by a new access token.
-    /// Who holds events back because an operator is needed tries again when this is done.
-    ///
-    /// A transport that cannot be changed waits for ever: that is the default.
-    async fn changed(&self) {
-        std::future::pending().await
-    }
-
-    /// As [`send`](Self::send), with a future that owns the transport. [`Tracker`](crate::Tracker) calls
-    /// it.
-    ///
-    /// There is no need to write it. Where an allocation an event counts, it saves one: the default puts
-    /// the future of `send` into another box.
-    fn send_owned(self: Arc<Self>, event: DataEvent) -> OwnedSend
-    where
-        Self: 'static,
-    {
-        // Said in full: `self.send` would be that of the `Arc`, in yet another box.
-        Box::pin(async move { Self::send(&self, event).await })
-    }
+    /// Fails when the contact could be neither created nor found. A transport that cannot create
+    /// contacts fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError>;
 }
-
-/// What [`Transport::send_owned`] gives.
-pub type OwnedSend = Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send>>;
 
 /// How [`Transport::create_contact`] ended well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,26 +79,24 @@ pub enum ContactCreation {
     Archived,
 }
 
-macro_rules! forward {
-    ($($pointer:ty),*) => {$(
-        #[async_trait]
-        impl<T: Transport + ?Sized> Transport for $pointer {
-            async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-                T::send(self, event).await
-            }
+/// Hands on the box of the inner transport. An `async fn` would put that box into a second one.
+impl<T: Transport + ?Sized> Transport for Arc<T> {
+    fn send<'a>(self: Arc<Self>, event: DataEvent) -> Boxed<'a, Receipt>
+    where
+        Self: 'a,
+    {
+        T::send(Arc::clone(&self), event)
+    }
 
-            async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
-                T::create_contact(self, contact).await
-            }
-
-            fn try_send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-                T::try_send(self, event)
-            }
-
-            async fn changed(&self) {
-                T::changed(self).await
-            }
-        }
-    )*};
+    fn create_contact<'s, 'c, 'a>(&'s self, contact: &'c Contact) -> Boxed<'a, ContactCreation>
+    where
+        's: 'a,
+        'c: 'a,
+        Self: 'a,
+    {
+        T::create_contact(self, contact)
+    }
 }
-forward!(&T, Box<T>, Arc<T>);
+
+/// What `async_trait` makes of the trait's `async fn`s.
+type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, SendError>> + Send + 'a>>;

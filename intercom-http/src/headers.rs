@@ -4,19 +4,16 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::Notify;
 
 pub(crate) struct Headers {
     /// Each request keeps those that it began with, so that its own secret is cut out of its answer. The lock is
     /// held for as long as it takes to count one more owner, or to change an entry.
     current: RwLock<Arc<HeaderMap>>,
-    /// Tells of each replacement, once it is made.
-    replaced: Notify,
 }
 
 impl Headers {
     pub(crate) fn new(headers: HeaderMap) -> Self {
-        Headers { current: RwLock::new(Arc::new(headers)), replaced: Notify::new() }
+        Headers { current: RwLock::new(Arc::new(headers)) }
     }
 
     /// Those of a request that begins now.
@@ -25,18 +22,10 @@ impl Headers {
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Lets requests that begin from now on have these credentials, and then wakes who waits for that.
+    /// Replaces the credentials of the requests that begin from now on.
     pub(crate) fn replace_authorization(&self, authorization: HeaderValue) {
-        {
-            let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-            // Requests under way keep the old map: then this makes a new one.
-            Arc::make_mut(&mut current).insert(AUTHORIZATION, authorization);
-        }
-        self.replaced.notify_waiters();
-    }
-
-    /// Waits for the next replacement, from the first poll on.
-    pub(crate) async fn replaced(&self) {
-        self.replaced.notified().await;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        // Requests in flight keep the old map: then this makes a new one.
+        Arc::make_mut(&mut current).insert(AUTHORIZATION, authorization);
     }
 }

@@ -63,13 +63,17 @@
 //! let tracker = Tracker::new(transport.clone());
 //! // Later, when the operator has a new token:
 //! transport.replace_token(new_token)?;
+//! // With a delivery of `intercom-delivery`, `delivery.resume()` comes next.
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! Requests that begin afterwards carry it; those under way end with the old one. Whoever waits for
-//! [`Transport::changed`] is woken: a delivery engine that stopped at 401 goes on at once. A token that cannot
-//! be one is refused, as when setting up, and the old one stays.
+//! Requests that begin afterwards carry the new token. Requests in flight end with the old one. A
+//! token that cannot be sent is refused, as when setting up, and the old one stays.
+//!
+//! A delivery that holds events back because of a 401 does not see the replacement. Afterwards call
+//! `Delivery::resume` of the crate `intercom-delivery`, so that held events are sent at once.
+//! Without it, the delivery's next probe finds the new token, at most five minutes later.
 //!
 //! # What the answers mean
 //!
@@ -110,7 +114,6 @@
 //! [`SendError`]: intercom_core::SendError
 //! [`ErrorKind`]: intercom_core::ErrorKind
 //! [`DataEvent`]: intercom_core::DataEvent
-//! [`Transport::changed`]: intercom_core::Transport::changed
 
 mod answer;
 mod body;

@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, Method};
 use intercom_core::{
-    Contact, ContactCreation, DataEvent, ErrorKind, OwnedSend, Receipt, SendError, Transport,
-    async_trait,
+    Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
 };
 use reqwest::{Client, Request, Response, Url};
 
@@ -84,12 +83,15 @@ impl HttpTransport {
         HttpTransportBuilder::new(String::new()).basic_auth(app_id, api_key)
     }
 
-    /// Replaces the credentials by this access token, also where they were an app id and an API key. It counts
-    /// for all clones.
+    /// Replaces the credentials of all clones with this access token, also where they were an app id
+    /// and an API key.
     ///
-    /// Requests that begin afterwards carry the new token; those under way keep the old one, and may still be
-    /// answered with 401. Then whoever waits for [`changed`](Transport::changed) is woken. Whether Intercom
-    /// accepts the token is not asked: that is for [`verify`](Self::verify).
+    /// Requests that begin afterwards carry the new token. Requests in flight keep the old one, and
+    /// may still be answered with 401. This does not try the token: [`verify`](Self::verify) does.
+    ///
+    /// Afterwards call `Delivery::resume` of the crate `intercom-delivery`, so that held events are
+    /// sent at once. Without it, the delivery's next probe finds the new token, at most five minutes
+    /// later.
     ///
     /// ```
     /// # fn main() -> Result<(), intercom_http::BuildError> {
@@ -97,22 +99,27 @@ impl HttpTransport {
     ///
     /// let transport = HttpTransport::builder("tok_1").build()?;
     /// let operator = transport.clone();
-    /// // The transport is handed on and sends. Later, the token is mended:
+    /// // The transport is handed to a delivery. Later, the operator has a new token:
     /// operator.replace_token("tok_2")?;
+    /// // Then `delivery.resume()` sends what was held back.
     /// # Ok(())
     /// # }
     /// ```
     ///
     /// # Errors
     ///
-    /// Fails as [`HttpTransportBuilder::build`] does when the token is blank or cannot be sent. Then nothing is
-    /// changed, and nobody is woken.
+    /// Fails as [`HttpTransportBuilder::build`] does when the token is blank or cannot be sent. The
+    /// old credentials stay then.
     pub fn replace_token(&self, token: impl Into<String>) -> Result<(), BuildError> {
         self.replace(Credentials::Token(Secret::new(token)))
     }
 
-    /// Replaces the credentials by this app id and API key, also where they were an access token. Otherwise as
-    /// [`replace_token`](Self::replace_token).
+    /// Replaces the credentials of all clones with this app id and API key, also where they were an
+    /// access token.
+    ///
+    /// As after [`replace_token`](Self::replace_token), call `Delivery::resume` of the crate
+    /// `intercom-delivery`, so that held events are sent at once. Without it, the delivery's next
+    /// probe finds the new credentials, at most five minutes later.
     ///
     /// ```
     /// # fn main() -> Result<(), intercom_http::BuildError> {
@@ -126,8 +133,8 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails as [`HttpTransportBuilder::build`] does when one of them is blank or cannot be sent. Then nothing
-    /// is changed, and nobody is woken.
+    /// Fails as [`HttpTransportBuilder::build`] does when one of them is blank or cannot be sent. The
+    /// old credentials stay then.
     pub fn replace_basic_auth(
         &self,
         app_id: impl Into<String>,
@@ -175,18 +182,6 @@ impl HttpTransport {
         }
         let list = ErrorList::parse(&body.bytes);
         Err(head.refusal(Asked::Workspace, &Redactor::new(&asked_with), &body, list.as_ref()))
-    }
-
-    /// Sends one event.
-    async fn send_once(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        let sent = self.post(&event).await;
-        // Whoever sends logs how it went; this is for those who look at the requests.
-        let (status, request_id) = match &sent {
-            Ok(receipt) => (receipt.status(), receipt.request_id()),
-            Err(error) => (error.status(), error.request_id()),
-        };
-        tracing::trace!(event.name = event.name(), status, request_id, "request to Intercom ended");
-        sent
     }
 
     async fn post(&self, event: &DataEvent) -> Result<Receipt, SendError> {
@@ -270,12 +265,15 @@ impl HttpTransport {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        self.send_once(event).await
-    }
-
-    fn send_owned(self: Arc<Self>, event: DataEvent) -> OwnedSend {
-        Box::pin(async move { self.send_once(event).await })
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
+        let sent = self.post(&event).await;
+        // The caller logs the outcome. This line is for whoever looks at single requests.
+        let (status, request_id) = match &sent {
+            Ok(receipt) => (receipt.status(), receipt.request_id()),
+            Err(error) => (error.status(), error.request_id()),
+        };
+        tracing::trace!(event.name = event.name(), status, request_id, "request to Intercom ended");
+        sent
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
@@ -297,10 +295,6 @@ impl Transport for HttpTransport {
                 Err(head.refusal(Asked::Contact, &redactor, &body, list.as_ref()))
             }
         }
-    }
-
-    async fn changed(&self) {
-        self.inner.headers.replaced().await;
     }
 }
 

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, SystemTime};
 
 use intercom_core::{
-    Contact, DataEvent, DynamicEvent, ErrorKind, Receipt, SendError, Timestamp, Transport,
-    async_trait,
+    Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, Receipt, SendError, Timestamp,
+    Transport, async_trait,
 };
 use intercom_delivery::{Delivery, LineStatus};
 use intercom_sqlite::{OpenError, SqliteOutbox};
@@ -53,7 +53,7 @@ impl Intercom {
 
 #[async_trait]
 impl Transport for Intercom {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         self.0.asked.fetch_add(1, SeqCst);
         if !self.0.up.load(SeqCst) {
             return Err(SendError::new(ErrorKind::Unavailable).with_status(503));
@@ -62,6 +62,10 @@ impl Transport for Intercom {
         self.0.times[number].fetch_add(1, SeqCst);
         self.0.taken.fetch_add(1, SeqCst);
         Ok(Receipt::delivered(202))
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 

@@ -106,8 +106,9 @@ async fn an_attempt_repeated_is_the_same_bytes() {
     let failing = FailingTransport::new(sent.clone()).fail(ErrorKind::Timeout);
     let event = DynamicEvent::new("tested").unwrap();
     let event = DataEvent::new(&event, Contact::user_id(1), SECOND).unwrap();
-    assert!(failing.send(event.clone()).await.unwrap_err().is_retryable());
-    failing.send(event.clone()).await.unwrap();
+    let transport = Arc::new(failing.clone());
+    assert!(transport.clone().send(event.clone()).await.unwrap_err().is_retryable());
+    transport.send(event.clone()).await.unwrap();
     assert_eq!(failing.attempts(), [event.clone(), event.clone()]);
     assert_eq!(sent.events(), [event]);
 }
@@ -120,6 +121,39 @@ async fn a_prepared_event_is_sent_again_with_the_same_second() {
     tracker.send_prepared(prepared.clone()).await.unwrap();
     tracker.send_prepared(prepared.clone()).await.unwrap();
     assert_eq!(sent.events(), [prepared.clone(), prepared]);
+}
+
+#[test]
+fn an_event_is_prepared_for_the_contact_and_the_time_that_it_is_sent_with() {
+    #[derive(IntercomEvent)]
+    #[event(name = "paid")]
+    struct Paid {
+        #[event(user_id)]
+        customer: u64,
+        #[event(created_at)]
+        at: Timestamp,
+    }
+    let (sent, tracker) = recorded();
+    let ada = tracker.for_contact(Contact::email("ada@example.com"));
+    let other = Timestamp::from_unix_seconds(5);
+    let paid = Paid { customer: 7, at: SECOND };
+    let created = ProjectCreated { project_id: 7, at: Some(SECOND) };
+    let customer = Contact::user_id(7);
+    for (prepared, contact, time) in [
+        (tracker.prepare(&paid).unwrap(), &customer, SECOND),
+        (tracker.prepare_at(&paid, other).unwrap(), &customer, other),
+        (ada.prepare_at(&paid, other).unwrap(), &customer, other),
+        (ada.prepare(&created).unwrap(), &Contact::email("ada@example.com"), SECOND),
+        (ada.prepare_at(&created, other).unwrap(), &Contact::email("ada@example.com"), other),
+    ] {
+        assert_eq!((prepared.contact(), prepared.created_at()), (contact, time));
+    }
+    let milliseconds = Timestamp::from_unix_seconds(1_700_000_000_000);
+    for invalid in [ada.prepare_at(&created, milliseconds), tracker.prepare_at(&paid, milliseconds)]
+    {
+        assert_eq!(SendError::from(invalid.unwrap_err()).kind(), ErrorKind::InvalidEvent);
+    }
+    assert!(sent.events().is_empty());
 }
 
 #[tokio::test]
@@ -198,27 +232,53 @@ fn bytes_that_are_no_event_are_refused_and_not_repeated() {
     }
 }
 
-#[tokio::test]
-async fn transports_are_objects_behind_any_pointer() {
-    struct Accepting;
+/// Accepts every event, and creates no contact.
+struct Accepting;
 
-    #[async_trait]
-    impl Transport for Accepting {
-        async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
-            Ok(Receipt::accepted())
-        }
+#[async_trait]
+impl Transport for Accepting {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
+        Ok(Receipt::accepted())
     }
 
-    let boxed: Box<dyn Transport> = Box::new(Accepting);
-    let shared: Arc<dyn Transport> = Arc::new(boxed);
-    let tracker = Tracker::new(shared.clone());
-    let event = DynamicEvent::new("tested").unwrap();
-    let receipt = tracker.for_contact(Contact::user_id(1)).send(&event).await.unwrap();
-    assert!(receipt.is_accepted() && !receipt.is_delivered());
-    assert_eq!(receipt.status(), None);
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
+    }
+}
 
-    let error = shared.create_contact(&Contact::user_id(1)).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
+#[tokio::test]
+async fn a_shared_or_boxed_transport_is_one_to_a_tracker() {
+    let boxed: Box<dyn Transport> = Box::new(Accepting);
+    let shared: Arc<dyn Transport> = Arc::from(boxed);
+    let trackers = [
+        Tracker::new(Accepting),
+        Tracker::new(Arc::new(Accepting)),
+        Tracker::new(Arc::clone(&shared)),
+        Tracker::from(shared),
+    ];
+    let event = DynamicEvent::new("tested").unwrap();
+    for tracker in trackers {
+        let receipt = tracker.for_contact(Contact::user_id(1)).send(&event).await.unwrap();
+        assert!(receipt.is_accepted() && !receipt.is_delivered());
+        assert_eq!(receipt.status(), None);
+        let error = tracker.create_contact(&Contact::user_id(1)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+    }
+}
+
+#[tokio::test]
+async fn wrappers_hand_on_events_and_contacts() {
+    let sent = RecordingTransport::new();
+    let failing: Arc<dyn Transport> = Arc::new(FailingTransport::new(sent.clone()));
+    let wrapped = Arc::new(Arc::new(failing));
+    let ada = Contact::email("ada@example.com");
+    let event = DataEvent::new(&DynamicEvent::new("tested").unwrap(), ada.clone(), SECOND).unwrap();
+
+    assert_eq!(wrapped.create_contact(&ada).await.unwrap(), ContactCreation::Created);
+    // The transport may be gone before what it gave is awaited.
+    let sending = wrapped.send(event.clone());
+    tokio::spawn(sending).await.unwrap().unwrap();
+    assert_eq!((sent.contacts(), sent.events()), (vec![ada], vec![event]));
 }
 
 #[tokio::test]

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use intercom_core::{Contact, ErrorKind, Transport as _};
+use intercom_core::{Contact, ErrorKind};
 
 use crate::server::{Reply, Server, answer, error_list};
-use crate::{event, event_of, refused, send, transport};
+use crate::{event, event_of, refused, send, send_by, transport};
 
 #[tokio::test]
 async fn any_2xx_is_delivered_and_its_body_is_not_read_into() {
@@ -58,7 +58,7 @@ async fn every_status_has_its_kind() {
     let server = Server::start(replies).await;
     let transport = transport(&server);
     for (kind, status, _) in cases {
-        let error = transport.send(event()).await.unwrap_err();
+        let error = send_by(&transport, event()).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Some(status)), "{error}");
     }
 }
@@ -172,7 +172,7 @@ async fn an_error_never_shows_whose_event_it_was() {
     }]}"#;
     let server = Server::start([answer(404, &[], body)]).await;
     let contact = Contact::email("Ada@Example.com").with_user_id("user-4711").with_contact_id("7");
-    let error = transport(&server).send(event_of(contact)).await.unwrap_err();
+    let error = send_by(&transport(&server), event_of(contact)).await.unwrap_err();
     let shown = format!("{error} {error:?}").to_lowercase();
     assert!(!shown.contains("ada") && !shown.contains("4711"), "{shown}");
     assert_eq!(
@@ -211,7 +211,7 @@ async fn what_a_message_repeats_of_the_event_or_the_token_is_not_shown() {
     let time = intercom_core::Timestamp::from_unix_seconds(1_700_000_000);
     let event =
         intercom_core::DataEvent::new(&event, Contact::email("ada@example.com"), time).unwrap();
-    let error = transport(&server).send(event).await.unwrap_err();
+    let error = send_by(&transport(&server), event).await.unwrap_err();
     assert_eq!(
         error.answers()[0].message.as_deref(),
         Some("[value] of [contact] ([value], ok) is bad, token [secret]")
@@ -228,5 +228,5 @@ async fn a_success_does_not_wait_for_a_body_that_never_comes() {
         .timeout(Duration::from_secs(600))
         .build()
         .unwrap();
-    assert_eq!(transport.send(event()).await.unwrap().status(), Some(202));
+    assert_eq!(send_by(&transport, event()).await.unwrap().status(), Some(202));
 }

@@ -1,6 +1,7 @@
 //! Connections: kept, refused, broken, silent.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
@@ -15,7 +16,7 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::server::{Reply, Server, answer, error_list};
-use crate::{TOKEN, event, refused, transport};
+use crate::{TOKEN, event, refused, send_by, transport};
 
 #[tokio::test]
 async fn a_connection_is_used_again_whatever_the_answer() {
@@ -34,7 +35,7 @@ async fn a_connection_is_used_again_whatever_the_answer() {
     let transport = transport(&server);
     let mut delivered = 0;
     for _ in 0..8 {
-        delivered += usize::from(transport.clone().send(event()).await.is_ok());
+        delivered += usize::from(send_by(&transport, event()).await.is_ok());
     }
     assert_eq!((delivered, server.requests().len(), server.connections()), (6, 8, 1));
 }
@@ -57,11 +58,11 @@ async fn over_http2_many_events_share_one_connection() {
     });
     let client = Client::builder().http2_prior_knowledge().tls_certs_only([]).build().unwrap();
     let transport = HttpTransport::builder(TOKEN).base_url(url).client(client).build().unwrap();
-    transport.send(event()).await.unwrap();
+    send_by(&transport, event()).await.unwrap();
     let sending: Vec<_> = (0..20)
         .map(|_| {
             let transport = transport.clone();
-            tokio::spawn(async move { transport.send(event()).await })
+            tokio::spawn(async move { send_by(&transport, event()).await })
         })
         .collect();
     for sent in sending {
@@ -79,7 +80,7 @@ async fn a_refused_connection_is_a_passing_fault() {
     let port = socket.local_addr().unwrap().port();
     let transport =
         HttpTransport::builder(TOKEN).base_url(format!("http://127.0.0.1:{port}")).build().unwrap();
-    let error = transport.send(event()).await.unwrap_err();
+    let error = send_by(&transport, event()).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, None));
     assert!(error.is_retryable());
     let host = format!("could not connect to 127.0.0.1:{port}");
@@ -115,7 +116,7 @@ async fn a_server_that_speaks_no_tls_is_a_passing_fault() {
         .client(client)
         .build()
         .unwrap();
-    let error = transport.send(event()).await.unwrap_err();
+    let error = send_by(&transport, event()).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, None), "{error:?}");
     serving.await.unwrap();
 }
@@ -128,7 +129,7 @@ async fn a_silent_server_is_a_timeout_with_any_client() {
         builder.timeout(Duration::from_millis(50))
     };
     for builder in [settings(), settings().client(Client::new())] {
-        let error = builder.build().unwrap().send(event()).await.unwrap_err();
+        let error = send_by(&builder.build().unwrap(), event()).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, None));
         assert!(error.to_string().contains("none within 50ms"), "{error}");
     }
@@ -144,7 +145,7 @@ async fn the_status_decides_when_time_runs_out_in_the_body() {
             .timeout(Duration::from_millis(500))
             .build()
             .unwrap();
-        match transport.send(event()).await {
+        match send_by(&transport, event()).await {
             Ok(receipt) => assert!(delivered && receipt.status() == Some(status)),
             Err(error) => assert!(!delivered && error.kind() == ErrorKind::Rejected, "{error}"),
         }
@@ -154,7 +155,7 @@ async fn the_status_decides_when_time_runs_out_in_the_body() {
 #[test]
 fn without_a_runtime_it_is_an_error_and_no_panic() {
     let transport = HttpTransport::builder(TOKEN).build().unwrap();
-    let mut sending = transport.send(event());
+    let mut sending = Arc::new(transport).send(event());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(Err(error)) = sending.as_mut().poll(&mut context) else {
         panic!("it fails at once");

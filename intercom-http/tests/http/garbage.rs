@@ -1,13 +1,13 @@
 //! Bodies and heads that Intercom would not send, or not whole.
 
-use intercom_core::{ErrorKind, Transport as _};
+use intercom_core::ErrorKind;
 use intercom_http::{HttpTransport, MAX_BODY_BYTES};
 use proptest::prelude::*;
 use reqwest::Client;
 use reqwest::redirect::Policy;
 
 use crate::server::{Reply, Server, answer};
-use crate::{TOKEN, event, refused, send};
+use crate::{TOKEN, event, refused, send, send_by};
 
 #[tokio::test]
 async fn a_body_that_is_not_intercoms_is_described_and_not_shown() {
@@ -116,7 +116,7 @@ fn exchange(bytes: Vec<u8>) -> Result<Option<u16>, ErrorKind> {
         // Reading the machine's CA certificates for every case would take the most time.
         let client = Client::builder().redirect(Policy::none()).tls_certs_only([]).build().unwrap();
         let builder = HttpTransport::builder(TOKEN).base_url(server.url()).client(client);
-        let sent = builder.build().unwrap().send(event()).await;
+        let sent = send_by(&builder.build().unwrap(), event()).await;
         sent.map(|receipt| receipt.status()).map_err(|error| {
             assert!(!format!("{error} {error:?}").contains("ada@example.com"));
             error.kind()

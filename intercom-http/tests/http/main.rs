@@ -18,6 +18,8 @@ mod server;
 mod setup;
 mod verify;
 
+use std::sync::Arc;
+
 use intercom_core::{
     Contact, DataEvent, DynamicEvent, Receipt, SendError, Timestamp, Transport as _,
 };
@@ -42,7 +44,11 @@ fn transport(server: &Server) -> HttpTransport {
 /// Sends one event to a server that gives this reply.
 async fn send(reply: impl Into<Reply>) -> Result<Receipt, SendError> {
     let server = Server::start([reply]).await;
-    transport(&server).send(event()).await
+    send_by(&transport(&server), event()).await
+}
+
+async fn send_by(transport: &HttpTransport, event: DataEvent) -> Result<Receipt, SendError> {
+    Arc::new(transport.clone()).send(event).await
 }
 
 /// The error that this reply becomes.

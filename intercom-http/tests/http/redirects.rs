@@ -1,10 +1,10 @@
 //! Redirects: never followed, never read as success, and never a way out for the token.
 
-use intercom_core::{ErrorKind, Transport as _};
+use intercom_core::ErrorKind;
 use intercom_http::HttpTransport;
 
 use crate::server::{Reply, Server, answer};
-use crate::{TOKEN, event, transport};
+use crate::{TOKEN, event, send_by, transport};
 
 const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
 
@@ -19,7 +19,7 @@ async fn a_redirect_is_not_followed() {
         let to = format!("{}/events?session=s3cret", elsewhere.url());
         let server = Server::start([redirect(status, &to)]).await;
 
-        let error = transport(&server).send(event()).await.unwrap_err();
+        let error = send_by(&transport(&server), event()).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::UnexpectedAnswer, Some(status)));
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("a redirect to 127.0.0.1") && !shown.contains("s3cret"), "{shown}");
@@ -34,7 +34,7 @@ async fn a_client_that_follows_redirects_neither_loses_an_event_nor_shows_the_to
         let to = format!("{}/events?session=s3cret", elsewhere.url());
         let server = Server::start([redirect(status, &to)]).await;
 
-        let error = following(&server).send(event()).await.unwrap_err();
+        let error = send_by(&following(&server), event()).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer, "{status}: {error}");
         let shown = format!("{error} {error:?}");
         assert!(shown.contains("redirect") && !shown.contains("s3cret"), "{shown}");
@@ -49,7 +49,7 @@ async fn a_client_that_follows_redirects_neither_loses_an_event_nor_shows_the_to
 #[tokio::test]
 async fn a_followed_redirect_on_the_same_host_is_no_success_either() {
     let server = Server::start([redirect(302, "/login"), answer(200, &[], "")]).await;
-    let error = following(&server).send(event()).await.unwrap_err();
+    let error = send_by(&following(&server), event()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer);
     let lines: Vec<_> = server.requests().iter().map(|it| it.line().to_owned()).collect();
     assert_eq!(lines, ["POST /events HTTP/1.1", "GET /login HTTP/1.1"]);
@@ -59,7 +59,7 @@ async fn a_followed_redirect_on_the_same_host_is_no_success_either() {
 async fn a_redirect_that_cannot_be_followed_is_an_unexpected_answer() {
     // Round and round, until the client has enough of it.
     let server = Server::start([redirect(307, "/events?session=s3cret")]).await;
-    let error = following(&server).send(event()).await.unwrap_err();
+    let error = send_by(&following(&server), event()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer, "{error}");
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
 }

@@ -1,16 +1,15 @@
 //! What is sent.
 
-use intercom_core::Transport as _;
 use intercom_http::HttpTransport;
 
 use crate::server::{Server, answer};
-use crate::{TOKEN, event, transport};
+use crate::{TOKEN, event, send_by, transport};
 
 #[tokio::test]
 async fn an_event_is_one_post_with_its_own_bytes() {
     let server = Server::start([answer(202, &[], "")]).await;
     let event = event();
-    let receipt = transport(&server).send(event.clone()).await.unwrap();
+    let receipt = send_by(&transport(&server), event.clone()).await.unwrap();
     assert_eq!((receipt.status(), receipt.is_delivered()), (Some(202), true));
 
     let requests = server.requests();
@@ -22,7 +21,7 @@ async fn an_event_is_one_post_with_its_own_bytes() {
 #[tokio::test]
 async fn every_header_is_sent_once() {
     let server = Server::start([answer(202, &[], "")]).await;
-    transport(&server).send(event()).await.unwrap();
+    send_by(&transport(&server), event()).await.unwrap();
     let user_agent = format!("intercom-rust/{}", env!("CARGO_PKG_VERSION"));
     let authorization = format!("Bearer {TOKEN}");
     let request = &server.requests()[0];
@@ -41,16 +40,14 @@ async fn every_header_is_sent_once() {
 async fn settings_reach_the_request_also_with_a_client_of_ones_own() {
     let server = Server::start([answer(202, &[], "")]).await;
     let client = reqwest::Client::builder().user_agent("other").build().unwrap();
-    HttpTransport::builder(TOKEN)
+    let transport = HttpTransport::builder(TOKEN)
         .base_url(format!("{}/intercom/", server.url()))
         .api_version("Preview")
         .user_agent("acme/1.0")
         .client(client)
         .build()
-        .unwrap()
-        .send(event())
-        .await
         .unwrap();
+    send_by(&transport, event()).await.unwrap();
     let request = &server.requests()[0];
     assert_eq!(request.line(), "POST /intercom/events HTTP/1.1");
     assert_eq!(request.header("intercom-version"), ["Preview"]);
@@ -65,7 +62,7 @@ async fn basic_auth_takes_the_place_of_the_token() {
         HttpTransport::builder("not looked at\n").basic_auth("app1", "key:2"),
     ];
     for builder in builders {
-        builder.base_url(server.url()).build().unwrap().send(event()).await.unwrap();
+        send_by(&builder.base_url(server.url()).build().unwrap(), event()).await.unwrap();
     }
     for request in server.requests() {
         // "app1:key:2"

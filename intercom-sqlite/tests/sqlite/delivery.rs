@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 use std::future::pending;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
 use intercom_core::testing::RecordingTransport;
 use intercom_core::{
-    Contact, DataEvent, DynamicEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+    Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, Receipt, SendError, Transport,
+    async_trait,
 };
 use intercom_delivery::Delivery;
 use intercom_delivery::outbox::{Collisions, Outbox};
@@ -25,8 +27,12 @@ struct Silent;
 
 #[async_trait]
 impl Transport for Silent {
-    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
         pending().await
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 

@@ -306,6 +306,7 @@ async fn a_wrong_token_stops_the_line_and_a_right_one_lets_everything_through_at
 
     let mended = Instant::now();
     transport.replace_token(sandbox.token()).unwrap();
+    delivery.resume();
     assert_eq!(flush(&delivery).await, (100, 0));
     let took = mended.elapsed();
     assert!(took < next_try_in, "{took:?}, and it would have tried in {next_try_in:?}");

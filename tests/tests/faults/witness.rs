@@ -13,7 +13,7 @@ use tokio::sync::watch;
 /// Sends as its inner transport does, and keeps how each attempt ended.
 #[derive(Clone)]
 pub(crate) struct Witness {
-    inner: HttpTransport,
+    inner: Arc<HttpTransport>,
     seen: Arc<Seen>,
 }
 
@@ -45,7 +45,7 @@ impl Drop for UnderWay<'_> {
 
 impl Witness {
     pub(crate) fn new(inner: HttpTransport) -> Self {
-        Witness { inner, seen: Arc::default() }
+        Witness { inner: Arc::new(inner), seen: Arc::default() }
     }
 
     /// How many attempts failed.
@@ -82,10 +82,10 @@ impl Witness {
 
 #[async_trait]
 impl Transport for Witness {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         let body = event.body().to_vec();
         let _under_way = UnderWay::begin(&self.seen, body.clone());
-        let sent = self.inner.send(event).await;
+        let sent = Arc::clone(&self.inner).send(event).await;
         let end = sent.as_ref().err().map(SendError::kind);
         self.seen.attempts.lock().unwrap().entry(body).or_default().push(end);
         if end.is_some() {
@@ -96,9 +96,5 @@ impl Transport for Witness {
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
         self.inner.create_contact(contact).await
-    }
-
-    async fn changed(&self) {
-        self.inner.changed().await;
     }
 }

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use intercom_core::{DataEvent, ErrorKind, Receipt, SendError, Transport};
+use intercom_core::{
+    Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport,
+};
 use intercom_delivery::{Delivery, Outbox as _};
 use intercom_sqlite::SqliteOutbox;
 use tokio::runtime::Builder;
@@ -37,7 +39,7 @@ struct Destination {
 
 #[async_trait]
 impl Transport for Destination {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         if self.held {
             std::future::pending::<()>().await;
         }
@@ -61,6 +63,10 @@ impl Transport for Destination {
         }
         say(Word::Delivered, number..number + 1);
         Ok(Receipt::delivered(202))
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 
