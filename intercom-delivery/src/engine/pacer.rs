@@ -1,63 +1,64 @@
-//! Pacing: one gate for every request, fed by what Intercom says about its rate limit.
+//! Paces all requests by what Intercom says about its rate limit.
 //!
-//! It knows nothing of clocks and chance: the time and the jitter are given. What is left of a window is judged so
-//! that every error is on the careful side: the least that an answer said was left, less the requests under way, until
-//! the earliest end that an answer named.
+//! Pure: the caller passes the time and the jitter. What is left of a window is the least that any
+//! answer said, less the requests in flight, until the earliest end that any answer named. `Date` and
+//! the reset come in whole seconds, and answers overtake each other; each of these errors is on the
+//! careful side. A window that no answer has spoken of is taken to have the limit of the last one.
+//! At the start and after a refusal nothing is known, so one request goes alone, for a second at most.
 
 use std::time::Duration;
 
 use intercom_core::{RateLimit, SendError};
 use tokio::time::Instant;
 
-use crate::retry::{MAX_WAIT, backoff};
+use crate::policy::{MAX_WAIT, backoff};
 
-/// How long a window of Intercom's lasts. It matters only where no answer says better: until the first answer of a
-/// window, and after a refusal without headers.
+/// Length of Intercom's windows. Used where no answer says better: until the first answer of a window,
+/// and after a refusal without headers.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// The longest back-off after refusals in a row.
-const LONGEST: Duration = Duration::from_secs(5 * 60);
+/// Longest back-off after refusals in a row.
+const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
 
-/// How much later than another end of a window one must lie to be that of another window. `Date` and the reset are
-/// told in whole seconds.
+/// By how much two ends of windows must differ to be of two windows. `Date` and the reset are whole
+/// seconds.
 const SLACK: Duration = Duration::from_millis(1500);
 
-/// How long the first request goes alone, while nothing is known of the limit. It tells of it, and a slow one holds up
-/// no other for longer.
+/// How long the first request goes alone while nothing is known of the limit. A slow one holds up the
+/// others no longer than this.
 const ALONE: Duration = Duration::from_secs(1);
 
-/// How much later the first request of a window may come when the last one was used up, so that many machines do not
-/// come at once.
+/// Jitter of the first request of a window when the last window was used up, so that many clients do
+/// not come at once.
 const JITTER: Duration = Duration::from_millis(200);
 
 /// The same after a refusal.
 const REFUSED_JITTER: Duration = Duration::from_secs(1);
 
-/// When this many parts of a window are used and one is left, what is left is spread, however little waits.
+/// What is left of a window is spread once it is less than this part of it, however little waits.
 const RESERVE: u32 = 4;
 
 #[derive(Debug)]
-pub(crate) struct Gate {
-    /// Until when nothing goes: for the end of a window, and for somebody's wish.
+pub(crate) struct Pacer {
+    /// Until when nothing goes: because a window is used up, and because an answer asked for a pause.
     limited_until: Option<Instant>,
     asked_until: Option<Instant>,
-    /// Whether a request has been answered since the gate was new, or closed. Until then one goes alone, but for a while
-    /// only.
+    /// Whether a request was answered since the start or the last pause. Until then one goes alone.
     answered: bool,
-    /// When that one went.
+    /// When that one began.
     alone_since: Option<Instant>,
     limit: Option<u32>,
     window: Option<Window>,
     /// When the window before this one ended: an answer from it may still come.
     previous_end: Option<Instant>,
-    /// When the next request may go, where they are spread.
+    /// When the next request may go while requests are spread.
     next: Option<Instant>,
-    /// Whether the window had nothing left while something waited.
+    /// Whether the window was used up while an event waited.
     spent: bool,
     /// Refusals in a row.
     refusals: u32,
-    /// What the last answer said.
-    told: Option<RateLimit>,
+    /// What the last answer with headers said.
+    reported: Option<RateLimit>,
 }
 
 #[derive(Debug)]
@@ -72,15 +73,15 @@ struct Window {
 /// Whether a request may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Permit {
-    /// So many may go now.
+    /// Up to this many may go now.
     Go(usize),
     /// None before this time.
     At(Instant),
 }
 
-impl Gate {
+impl Pacer {
     pub(crate) fn new() -> Self {
-        Gate {
+        Pacer {
             limited_until: None,
             asked_until: None,
             answered: false,
@@ -91,11 +92,11 @@ impl Gate {
             next: None,
             spent: false,
             refusals: 0,
-            told: None,
+            reported: None,
         }
     }
 
-    /// How many requests may go now, with so many under way and so many events waiting besides.
+    /// Returns how many requests may go now, given those in flight and the events that wait besides.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
@@ -103,14 +104,14 @@ impl Gate {
         backlog: impl FnOnce() -> u64,
         roll: impl FnOnce() -> f64,
     ) -> Permit {
-        if let Some(until) = self.closed_until() {
+        if let Some(until) = self.paused_until() {
             if now < until {
                 return Permit::At(until);
             }
             (self.limited_until, self.asked_until) = (None, None);
         }
         if self.window.as_ref().is_some_and(|window| now >= window.ends) {
-            self.turn(now);
+            self.next_window(now);
             if std::mem::take(&mut self.spent) {
                 let until = now + JITTER.mul_f64(roll());
                 self.limited_until = Some(until);
@@ -141,8 +142,8 @@ impl Gate {
         }
     }
 
-    /// A request goes; so many were under way before it.
-    pub(crate) fn pass(&mut self, now: Instant, in_flight: usize) {
+    /// Records that a request was sent while `in_flight` others were pending.
+    pub(crate) fn sent(&mut self, now: Instant, in_flight: usize) {
         self.alone_since = Some(now);
         if let Some(window) = &self.window {
             let left = window.left(in_flight).max(1);
@@ -150,38 +151,37 @@ impl Gate {
         }
     }
 
-    /// A request was answered.
+    /// Records that a request was answered.
     pub(crate) fn answered(&mut self, now: Instant, rate_limit: Option<RateLimit>) {
-        // Requests from before it closed prove nothing.
-        if self.closed_until().is_none() {
+        // A request from before a pause proves nothing.
+        if self.paused_until().is_none() {
             self.answered = true;
             self.refusals = 0;
         }
-        self.listen(now, rate_limit);
+        self.read(now, rate_limit);
     }
 
-    /// A request ended without an answer, and may have been counted.
+    /// Records that a request ended without an answer. Intercom may have counted it.
     pub(crate) fn unanswered(&mut self) {
-        // Whatever holds requests back now, it is not that nothing is known of the limit.
         self.answered = true;
         if let Some(window) = &mut self.window {
             window.floor = window.floor.saturating_sub(1);
         }
     }
 
-    /// A request was refused for the rate limit: nothing goes before the reset.
+    /// Records that Intercom refused a request for the rate limit: nothing goes before the reset.
     pub(crate) fn refused(&mut self, now: Instant, error: &SendError, roll: f64) {
-        self.listen(now, error.rate_limit());
+        self.read(now, error.rate_limit());
         let resets_in = error.rate_limit().and_then(|limit| limit.resets_in);
         let asked = error.retry_after().or(resets_in).map(|wait| wait.min(MAX_WAIT));
-        // Of the requests under way together only the first refusal counts.
-        if self.closed_until().is_none_or(|until| now >= until) {
+        // Of requests that were in flight together, only the first refusal counts.
+        if self.paused_until().is_none_or(|until| now >= until) {
             self.refusals = self.refusals.saturating_add(1);
         }
         let backed_off = match (asked, self.refusals) {
             (Some(_), ..=1) => Duration::ZERO,
-            (Some(_), refusals) => backoff(WINDOW, LONGEST, refusals - 2),
-            (None, refusals) => backoff(WINDOW, LONGEST, refusals.saturating_sub(1)),
+            (Some(_), refusals) => backoff(WINDOW, MAX_BACKOFF, refusals - 2),
+            (None, refusals) => backoff(WINDOW, MAX_BACKOFF, refusals.saturating_sub(1)),
         };
         let wait = asked.unwrap_or_default().max(backed_off);
         match resets_in.is_some_and(|wait| !wait.is_zero()) {
@@ -191,13 +191,13 @@ impl Gate {
         self.forget();
     }
 
-    /// Something asked every client to keep away for so long.
-    pub(crate) fn close(&mut self, now: Instant, wait: Duration, roll: f64) {
+    /// Records that an answer asked for a pause.
+    pub(crate) fn pause(&mut self, now: Instant, wait: Duration, roll: f64) {
         self.asked_until = self.asked_until.max(Some(end_of(now, wait, roll)));
         self.forget();
     }
 
-    /// Nothing is known of what may go when it opens again.
+    /// Forgets what may go: after a pause nothing is known.
     fn forget(&mut self) {
         self.answered = false;
         self.alone_since = None;
@@ -205,36 +205,35 @@ impl Gate {
         self.spent = false;
     }
 
-    /// Until when nothing goes: because somebody asked for that, or because the window is used up.
-    pub(crate) fn shut_until(&self) -> Option<Instant> {
+    /// Returns until when nothing goes: because of a pause, or because the window is used up.
+    pub(crate) fn blocked_until(&self) -> Option<Instant> {
         let spent = self.window.as_ref().filter(|_| self.spent).map(|window| window.ends);
-        self.closed_until().or(spent)
+        self.paused_until().or(spent)
     }
 
-    /// Somebody may have mended what made others ask for a pause. A limit is not mended.
+    /// Ends a pause that an answer asked for. A rate limit stays.
     pub(crate) fn resume(&mut self) {
         self.asked_until = None;
     }
 
-    /// Until when nothing goes, because somebody asked for that.
-    pub(crate) fn closed_until(&self) -> Option<Instant> {
+    /// Returns until when nothing goes because of a pause.
+    pub(crate) fn paused_until(&self) -> Option<Instant> {
         self.limited_until.max(self.asked_until)
     }
 
-    /// What the last answer with headers said.
-    pub(crate) fn told(&self) -> Option<RateLimit> {
-        self.told
+    /// Returns what the last answer with headers said.
+    pub(crate) fn reported(&self) -> Option<RateLimit> {
+        self.reported
     }
 
-    /// Whether what waits may not fit into what is left, or little is left.
+    /// Returns whether what waits may not fit into what is left, or little is left.
     fn is_tight(&self, window: &Window, left: u32, backlog: impl FnOnce() -> u64) -> bool {
         let limit = self.limit.unwrap_or(window.floor);
         left < limit / RESERVE || backlog() > u64::from(left)
     }
 
-    /// The window has ended. The next one is taken to have the same limit, and to begin now, until an answer speaks
-    /// of it.
-    fn turn(&mut self, now: Instant) {
+    /// Begins the next window: with the same limit, and now, until an answer says better.
+    fn next_window(&mut self, now: Instant) {
         let ended = self.window.take().map(|window| window.ends);
         self.previous_end = ended.or(self.previous_end);
         self.next = None;
@@ -249,19 +248,21 @@ impl Gate {
         }
     }
 
-    fn listen(&mut self, now: Instant, rate_limit: Option<RateLimit>) {
-        let Some(told) = rate_limit else {
-            // It was counted all the same.
+    fn read(&mut self, now: Instant, rate_limit: Option<RateLimit>) {
+        let Some(reported) = rate_limit else {
+            // Intercom counted it all the same.
             if let Some(window) = &mut self.window {
                 window.floor = window.floor.saturating_sub(1);
             }
             return;
         };
-        self.told = Some(told);
-        // A limit of nothing is no limit of anything.
-        self.limit = told.limit.filter(|limit| *limit > 0).or(self.limit);
-        let (Some(remaining), Some(resets_in)) = (told.remaining, told.resets_in) else { return };
-        // A reset that is past says nothing of the window that is.
+        self.reported = Some(reported);
+        // A limit of 0 would stop everything for ever.
+        self.limit = reported.limit.filter(|limit| *limit > 0).or(self.limit);
+        let (Some(remaining), Some(resets_in)) = (reported.remaining, reported.resets_in) else {
+            return;
+        };
+        // A reset that is past says nothing of the present window.
         if resets_in.is_zero() || resets_in > MAX_WAIT {
             return;
         }
@@ -286,13 +287,13 @@ impl Gate {
     }
 }
 
-/// When a wait is over that was asked for.
+/// Returns the end of a wait that an answer asked for.
 fn end_of(now: Instant, wait: Duration, roll: f64) -> Instant {
     now + wait.min(MAX_WAIT) + REFUSED_JITTER.mul_f64(roll)
 }
 
 impl Window {
-    /// What is left when all requests under way are still to be counted.
+    /// Returns what is left when all requests in flight are still to be counted.
     fn left(&self, in_flight: usize) -> u32 {
         self.floor.saturating_sub(u32::try_from(in_flight).unwrap_or(u32::MAX))
     }
