@@ -1,12 +1,12 @@
-//! Where the file is: its folder, its mode, and the lock beside it.
+//! Where the file is: its name, its folder and its mode.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::OpenError;
 
-/// The file's one true name, so that two names of one file have one lock.
+/// Returns the canonical name of the file, so that two names of one file have one lock.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     match fs::canonicalize(path) {
         Ok(path) if path.is_dir() => return Err(OpenError::Folder { path }),
@@ -31,8 +31,8 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// Makes the file where there is none, for this user alone: it will hold personal data. SQLite gives the files that it
-/// makes beside it the same mode.
+/// Makes the file if there is none, for this user alone: it will hold personal data. SQLite gives
+/// the files that it makes beside it the same mode.
 pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
     match private(OpenOptions::new().write(true).create_new(true)).open(path) {
         Ok(_) => Ok(()),
@@ -46,7 +46,7 @@ pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Asked even though opening would tell, because nothing stops a superuser, and the mode is a wish.
+/// Fails when the folder is read-only. Opening a file there would not fail for a superuser.
 pub(super) fn expect_writable_folder(path: &Path) -> Result<(), OpenError> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     match fs::metadata(folder) {
@@ -57,58 +57,21 @@ pub(super) fn expect_writable_folder(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Keeps the file from other owners while it lives. It is an advisory lock on a file beside it, which ends with the
-/// process in whatever way that ends. That file stays, because removing it would let two owners in.
-pub(crate) struct Lock {
-    file: File,
-}
-
-impl Lock {
-    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
-        expect_writable_folder(path)?;
-        let mut beside = path.as_os_str().to_owned();
-        beside.push("-lock");
-        let file = private(OpenOptions::new().write(true).create(true).truncate(false))
-            .open(&beside)
-            .map_err(|error| unwritable(Path::new(&beside), error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(OpenError::Io { path: beside.into(), source }),
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // Closing it does not suffice: a program that this process is just starting holds it too, for a moment.
-        let _ = self.file.unlock();
-    }
-}
-
-/// Makes sure that the names of the file and its log are on the disk, as what is in them will be.
-#[cfg(unix)]
+/// Syncs the folder, so that the names of the file and its WAL are on the disk.
 pub(super) fn sync_folder(path: &Path) -> Result<(), OpenError> {
+    use io::ErrorKind::{InvalidInput, Unsupported};
     let folder = path.parent().unwrap_or(Path::new("/"));
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        Ok(()) => Ok(()),
-        // A file system on which this means nothing.
-        Err(error)
-            if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) =>
-        {
-            Ok(())
+        // Some file systems cannot sync a folder, and some systems cannot open one.
+        Err(error) if cfg!(unix) && !matches!(error.kind(), InvalidInput | Unsupported) => {
+            Err(OpenError::DiskFailed { path: path.to_owned(), source: error.into() })
         }
-        Err(source) => Err(OpenError::DiskFailed { path: path.to_owned(), source: source.into() }),
+        _ => Ok(()),
     }
 }
 
-#[cfg(not(unix))]
-pub(super) fn sync_folder(_: &Path) -> Result<(), OpenError> {
-    Ok(())
-}
-
-/// What it means that a file could not be made.
-fn unwritable(path: &Path, source: io::Error) -> OpenError {
+/// Returns what it means that a file could not be made.
+pub(super) fn unwritable(path: &Path, source: io::Error) -> OpenError {
     let folder = || path.parent().unwrap_or(Path::new("/")).to_owned();
     match source.kind() {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
@@ -122,18 +85,14 @@ fn unwritable(path: &Path, source: io::Error) -> OpenError {
     }
 }
 
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
-}
-
-#[cfg(not(unix))]
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+/// Lets only this user read and write a file that is made.
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
 }
 
-/// Whether anybody may write it.
+/// Returns whether anybody may write it.
 fn is_writable(permissions: &Permissions) -> bool {
     !permissions.readonly()
 }
@@ -147,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_system_says_becomes_the_mistake_that_it_tells_of() {
+    fn errors_of_the_system_become_errors_of_opening() {
         use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
         assert!(matches!(told(PermissionDenied), OpenError::ReadOnlyFolder { .. }));
         assert!(matches!(told(ReadOnlyFilesystem), OpenError::ReadOnlyFolder { .. }));
