@@ -1,8 +1,8 @@
 //! The derives of [`intercom-core`](../intercom_core/index.html), which re-exports and documents them.
 //!
 //! One pass, in stages, each in a file of its own: the attributes are read (`attr`), the input becomes
-//! a model (`model`), the model is held against Intercom's rules (`validate`), and what is right is
-//! written out (`expand`). Mistakes are collected on the way (`errors`) and reported together; an inert
+//! a model (`model`), the model is held against Intercom's rules (`validate`) and against serde's attributes
+//! beside ours (`serde`), and what is right is written out (`expand`). Mistakes are collected on the way (`errors`) and reported together; an inert
 //! implementation goes out with them (`fallback`), so that nothing else in the program complains.
 
 mod attr;
@@ -13,6 +13,7 @@ mod generics;
 mod model;
 mod rename;
 mod rules;
+mod serde;
 #[cfg(test)]
 mod snapshots;
 mod validate;
@@ -38,6 +39,7 @@ fn derive(input: &DeriveInput, target: Target) -> proc_macro2::TokenStream {
     let errors = errors::Errors::new();
     let model = model::Input::from_syn(input, target, &errors);
     validate::validate(&model, &errors);
+    serde::check(&model, &errors);
     match errors.finish() {
         Ok(()) => expand::expand(&model),
         Err(error) => fallback::expand(&model, &error),

@@ -35,8 +35,11 @@ pub(crate) struct Record<'a> {
     /// The struct's or the variant's name.
     pub(crate) ident: &'a Ident,
     pub(crate) is_variant: bool,
+    pub(crate) attrs: &'a [Attribute],
     pub(crate) doc: String,
     pub(crate) name: Option<LitStr>,
+    /// The form of its keys: its own, or that of the enum.
+    pub(crate) rename_all: Option<RenameRule>,
     pub(crate) max_keys: Option<LitInt>,
     pub(crate) fields: Vec<Field<'a>>,
 }
@@ -260,8 +263,10 @@ impl<'a> Record<'a> {
         Some(Record {
             ident,
             is_variant,
+            attrs: original_attrs,
             doc: doc(original_attrs),
             name: attrs.name.value().cloned(),
+            rename_all: rule,
             max_keys: attrs.max_keys.value().cloned(),
             fields,
         })
