@@ -62,7 +62,8 @@
 //! # Sending
 //!
 //! A [`Tracker`] turns an event into a [`DataEvent`], the finished bytes of a request, and hands it to its
-//! [`Transport`]. A [`Receipt`] or a [`SendError`] says how that went.
+//! [`Transport`]. A [`Receipt`] or a [`SendError`] says how that went. What `send` gives is a [`Sending`]: it
+//! sends when it is awaited, and logs a warning where it is dropped instead.
 //!
 //! # Testing
 //!
@@ -86,6 +87,7 @@ mod metadata;
 mod receipt;
 mod role;
 pub mod rules;
+mod sending;
 pub mod testing;
 mod tracker;
 mod transport;
@@ -111,7 +113,8 @@ pub use invalid::{InvalidEvent, Reason};
 #[doc(hidden)]
 pub use metadata::MetadataEncoder;
 pub use receipt::{RateLimit, Receipt};
-pub use tracker::{ContactTracker, Sending, Tracker};
+pub use sending::Sending;
+pub use tracker::{ContactTracker, Tracker};
 pub use transport::{ContactCreation, Transport};
 pub use value::{
     Currency, MetadataValue, Money, RichLink, Timestamp, ToTimestamp, ValueError, ValueKind,
