@@ -214,7 +214,7 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
                 }
                 Convert::Display(_) => {
                     let method = Ident::new(method, ty.first);
-                    let inner = displayed_type(field);
+                    let inner = inner_type(field);
                     let value = match inside_option(field.ty()) {
                         Some(_) => quote!(__p::core::option::Option::as_ref(#value)),
                         None => quote!(__p::core::option::Option::Some(#value)),
@@ -225,11 +225,30 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
                 }
                 Convert::With(path) => {
                     let method = Ident::new(method, path.span());
+                    let converted = match inside_option(field.ty()) {
+                        Some(_) => {
+                            map_option(path, quote!(__p::core::option::Option::as_ref(#value)))
+                        }
+                        None => quote_spanned!(path.span()=> #path(#value)),
+                    };
                     quote_spanned! {path.span()=>
-                        __V::#method(&#path(#value), #out, #member);
+                        __V::#method(&#converted, #out, #member);
                     }
                 }
             }
+        }
+    }
+}
+
+/// What a function makes of the value in an `Option`. It is called where a reference is expected, which `Option::map`
+/// would not do, so that `str::trim` takes a `String`.
+fn map_option(path: &syn::Path, option: TokenStream) -> TokenStream {
+    quote_spanned! {path.span()=>
+        match #option {
+            __p::core::option::Option::Some(__value) => {
+                __p::core::option::Option::Some(#path(__value))
+            }
+            __p::core::option::Option::None => __p::core::option::Option::None,
         }
     }
 }
@@ -247,8 +266,8 @@ fn method(key: &Key, truncate: bool) -> (&'static str, &'static str) {
     }
 }
 
-/// The type whose `Display` text is sent: that of the field, or the one in its `Option`.
-fn displayed_type(field: &Field<'_>) -> TokenStream {
+/// The type that is displayed or converted: that of the field, or the one in its `Option`.
+fn inner_type(field: &Field<'_>) -> TokenStream {
     match inside_option(field.ty()) {
         Some(inner) => inner.to_token_stream(),
         None => field.ty.tokens.clone(),
@@ -302,9 +321,14 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                     }
                 }
                 Convert::With(path) => {
-                    let tokens = &ty.tokens;
+                    let inner = inner_type(field);
+                    let converted = quote_spanned!(path.span()=> #path(__field));
+                    let converted = match inside_option(field.ty()) {
+                        Some(_) => quote!(__p::core::option::Option::Some(#converted)),
+                        None => converted,
+                    };
                     quote_spanned! {path.span()=>
-                        __p::converted::<#tokens, _, _>(__V::__DESCRIPTION_OF, &|field| #path(field))
+                        __p::converted::<#inner, _, _>(__V::__DESCRIPTION_OF, &|__field| #converted)
                     }
                 }
             };
@@ -430,7 +454,7 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
         }
         Usage::Value { convert: Convert::With(_), .. } => Vec::new(),
         Usage::Value { convert: Convert::Display(_), .. } => {
-            let inner = displayed_type(field);
+            let inner = inner_type(field);
             vec![quote!(#inner: __p::Display)]
         }
         Usage::Value { convert: Convert::None, key, truncate } => {

@@ -48,6 +48,8 @@ fn an_enum_with_roles_and_every_way_to_a_value() {
                 place: Option<Place>,
                 #[event(with = minutes)]
                 lasted: Duration,
+                #[event(with = minutes)]
+                paused: Option<Duration>,
                 #[event(flatten)]
                 plan: Plan<'a>,
                 #[event(skip)]

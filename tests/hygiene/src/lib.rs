@@ -48,6 +48,8 @@ pub mod shadowed {
         pub shown: ::std::option::Option<char>,
         #[event(with = str::len)]
         pub length: &'a str,
+        #[event(with = str::len)]
+        pub other_length: ::std::option::Option<&'a str>,
         #[event(flatten)]
         pub group: Group<'a>,
         #[event(user_id)]
@@ -154,6 +156,7 @@ mod tests {
             text: "a",
             shown: Some('b'),
             length: "ccc",
+            other_length: Some("c"),
             group: shadowed::Group { out: "d", field: true, self_: false },
             user: Some(7),
             at: std::time::UNIX_EPOCH,
@@ -163,7 +166,7 @@ mod tests {
             DataEvent::new(&event, Contact::user_id(7), Timestamp::from_unix_seconds(0)).unwrap();
         assert_eq!(
         data.metadata().unwrap(),
-        br#"{"number":1,"text":"a","shown":"b","length":3,"out":"d","field":true,"self_":false}"#
+        br#"{"number":1,"text":"a","shown":"b","length":3,"other_length":1,"out":"d","field":true,"self_":false}"#
     );
         let sides = [
             shadowed::Either::Left { address: "a@b".into() },
