@@ -38,17 +38,19 @@
 //!
 //! # Values
 //!
-//! Text, numbers, `bool`; [`Timestamp`] and [`SystemTime`](std::time::SystemTime); [`Money`];
-//! [`RichLink`]; and `Option`, references and smart pointers of these are values. So are, under the
+//! Text, numbers, `bool`; [`Timestamp`] and [`SystemTime`](std::time::SystemTime);
+//! [`Duration`](std::time::Duration); [`IpAddr`](std::net::IpAddr); [`Money`]; [`RichLink`]; and `Option`, references and smart pointers of these are values. So are, under the
 //! feature of that name, types of `url`, `uuid`, `jiff`, `chrono`, `time` and `rust_decimal`. A type of
 //! your own becomes one by implementing [`MetadataValue`].
 //!
 //! | Rust | on the wire | Intercom shows |
 //! |---|---|---|
-//! | `String`, `&str`, `char`, `Uuid`, … | a string of at most 255 characters | text |
+//! | `String`, `&str`, `char`, `IpAddr`, `Uuid`, … | a string of at most 255 characters | text |
 //! | integers and floats of any size, `NonZero`, `Decimal` | a number | a number |
+//! | `Duration`, `chrono::TimeDelta`, `jiff::SignedDuration`, … | seconds, with a fraction where there is one | a number |
 //! | `bool` | `true`, `false` | a boolean |
 //! | `Timestamp`, `SystemTime`, `jiff::Timestamp`, … | Unix seconds under a key that ends in `_date` | a date |
+//! | `chrono::NaiveDate`, `jiff::civil::Date`, `time::Date` | the same, of the day's midnight in UTC | a date |
 //! | `url::Url` | a string with an `http` or `https` URL | a link |
 //! | `RichLink` | `{"url": …, "value": …}` | a link with a text of its own |
 //! | `Money` | `{"amount": …, "currency": …}`, in the minor unit | an amount of money |

@@ -33,6 +33,7 @@ impl Money {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl MetadataValue for Money {
     type Kind = kind::Money;
 
