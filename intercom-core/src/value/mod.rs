@@ -16,7 +16,7 @@ pub use currency::{Currency, UnknownCurrency};
 pub use encoder::{ValueEncoder, Written};
 pub use kind::ValueKind;
 pub use link::RichLink;
-pub use money::Money;
+pub use money::{Money, MoneyError};
 pub use timestamp::{Timestamp, ToTimestamp};
 
 use std::marker::PhantomData;

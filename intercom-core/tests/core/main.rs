@@ -8,6 +8,7 @@ mod derive;
 mod description;
 mod dynamic;
 mod errors;
+mod money;
 mod sending;
 mod serde_beside;
 mod tracker;
