@@ -239,8 +239,8 @@ impl From<serde_json::Error> for UnreadableBody {
     }
 }
 
-/// The members of a body, unparsed.
-fn members(body: &[u8]) -> serde_json::Result<BTreeMap<Cow<'_, str>, &RawValue>> {
+/// The members of a JSON object, unparsed.
+pub(crate) fn members(body: &[u8]) -> serde_json::Result<BTreeMap<Cow<'_, str>, &RawValue>> {
     serde_json::from_slice(body)
 }
 

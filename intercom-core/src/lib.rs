@@ -69,7 +69,8 @@
 //!
 //! # Testing
 //!
-//! [`testing`] has a transport that records and one that fails as told.
+//! [`testing`] has a transport that records and one that fails as told. [`LoggingTransport`] is for environments
+//! without an access token: it logs events and sends none.
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -85,6 +86,7 @@ mod event;
 mod event_name;
 mod invalid;
 mod json;
+mod logging;
 mod metadata;
 mod receipt;
 mod role;
@@ -112,6 +114,7 @@ pub use intercom_derive::EventMetadata;
 #[doc = include_str!("derive_intercom_event.md")]
 pub use intercom_derive::IntercomEvent;
 pub use invalid::{InvalidEvent, Reason};
+pub use logging::LoggingTransport;
 #[doc(hidden)]
 pub use metadata::MetadataEncoder;
 pub use receipt::{RateLimit, Receipt};

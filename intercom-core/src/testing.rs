@@ -67,6 +67,7 @@ impl RecordingTransport {
     }
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl Transport for RecordingTransport {
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
@@ -173,6 +174,7 @@ impl FailingTransport {
     }
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl Transport for FailingTransport {
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {

@@ -80,6 +80,7 @@ pub enum ContactCreation {
 }
 
 /// Hands on the box of the inner transport. An `async fn` would put that box into a second one.
+#[diagnostic::do_not_recommend]
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     fn send<'a>(self: Arc<Self>, event: DataEvent) -> Boxed<'a, Receipt>
     where

@@ -8,6 +8,8 @@ mod derive;
 mod description;
 mod dynamic;
 mod errors;
+mod log;
+mod logging;
 mod money;
 mod sending;
 mod serde_beside;

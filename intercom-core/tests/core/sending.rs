@@ -1,8 +1,7 @@
 //! What becomes of an event whose `Sending` is dropped, or polled once too often.
 
-use std::io::{self, Write};
 use std::pin::pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Waker};
 
 use intercom_core::testing::RecordingTransport;
@@ -10,33 +9,12 @@ use intercom_core::{
     Contact, ContactCreation, ContactTracker, DataEvent, DynamicEvent, Receipt, SendError, Tracker,
     Transport, async_trait,
 };
+use tracing::Level;
 
-/// Keeps what is logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+use crate::log::logged;
 
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// What is logged at the level of warnings and above.
-fn warnings(log: impl FnOnce()) -> String {
-    let written = Log::default();
-    let writer = written.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::WARN)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    tracing::subscriber::with_default(subscriber, log);
-    let bytes = written.0.lock().unwrap().clone();
-    String::from_utf8(bytes).unwrap()
+fn warnings(act: impl FnOnce()) -> String {
+    logged(Level::WARN, act)
 }
 
 /// A transport whose attempts never end.
