@@ -41,7 +41,8 @@
 //! Text, numbers, `bool`; [`Timestamp`] and [`SystemTime`](std::time::SystemTime);
 //! [`Duration`](std::time::Duration); [`IpAddr`](std::net::IpAddr); [`Money`]; [`RichLink`]; and `Option`, references and smart pointers of these are values. So are, under the
 //! feature of that name, types of `url`, `uuid`, `jiff`, `chrono`, `time` and `rust_decimal`. A type of
-//! your own becomes one by implementing [`MetadataValue`].
+//! your own becomes one with [`#[derive(MetadataValue)]`](derive@MetadataValue), or by implementing
+//! [`MetadataValue`](trait@MetadataValue).
 //!
 //! | Rust | on the wire | Intercom shows |
 //! |---|---|---|
@@ -113,6 +114,8 @@ pub use event_name::EventName;
 pub use intercom_derive::EventMetadata;
 #[doc = include_str!("derive_intercom_event.md")]
 pub use intercom_derive::IntercomEvent;
+#[doc = include_str!("derive_metadata_value.md")]
+pub use intercom_derive::MetadataValue;
 pub use invalid::{InvalidEvent, Reason};
 pub use logging::LoggingTransport;
 #[doc(hidden)]

@@ -1,10 +1,12 @@
 //! What the derives' output names. Not for use by hand: it may change in any version.
 
 pub use core;
+pub use core::primitive::{bool, str};
 pub use std::fmt::Display;
+pub use std::sync::Arc;
 
 pub use crate::check::{Part, count_is_allowed, group_is_distinct};
-pub use crate::contact::Contact;
+pub use crate::contact::{Contact, ToContactId, ToEmail, ToUserId};
 pub use crate::description::{
     __converted as converted, EventDescription, FieldDescription, ValueDescription,
 };
@@ -12,10 +14,10 @@ pub use crate::event::{EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use crate::event_name::EventName;
 pub use crate::metadata::MetadataEncoder;
 pub use crate::role::{ContactIdRole, CreatedAtRole, EmailRole, UserIdRole};
-pub use crate::value::kind::{DateKey, PlainKey, StripeKey, Truncate};
-pub use crate::value::{MetadataValue, Timestamp, ValueKind};
-
-use crate::value::{ValueEncoder, ValueError, Written, kind};
+pub use crate::value::kind::{self, DateKey, PlainKey, StripeKey, Truncate};
+pub use crate::value::{
+    MetadataValue, Timestamp, ToTimestamp, ValueEncoder, ValueError, ValueKind, Written,
+};
 
 /// What a field may hold that is sent as its `Display` text.
 #[diagnostic::on_unimplemented(

@@ -5,9 +5,9 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::LitInt;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{LitInt, Path};
 
 use crate::generics::{with_bounds, without_lifetimes};
 use crate::model::{
@@ -17,7 +17,7 @@ use crate::rules::{DEFAULT_MAX_KEYS, fold, is_date_key, is_stripe_key};
 
 pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
     wrap(
-        input,
+        input.krate.as_ref(),
         match input.target {
             Target::Event => event(input),
             Target::Group => group(input),
@@ -26,8 +26,8 @@ pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
 }
 
 /// Puts the output where its names meet no others.
-pub(crate) fn wrap(input: &Input<'_>, output: TokenStream) -> TokenStream {
-    let krate = match &input.krate {
+pub(crate) fn wrap(krate: Option<&Path>, output: TokenStream) -> TokenStream {
+    let krate = match krate {
         Some(path) => quote!(#path),
         None => quote!(::intercom_core),
     };
@@ -242,7 +242,7 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
 
 /// What a function makes of the value in an `Option`. It is called where a reference is expected, which `Option::map`
 /// would not do, so that `str::trim` takes a `String`.
-fn map_option(path: &syn::Path, option: TokenStream) -> TokenStream {
+fn map_option(path: &Path, option: TokenStream) -> TokenStream {
     quote_spanned! {path.span()=>
         match #option {
             __p::core::option::Option::Some(__value) => {

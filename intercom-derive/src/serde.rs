@@ -10,12 +10,14 @@
 //!     and `rename` and `skip` on a type or variant, and `rename_all` on an enum.
 
 use proc_macro2::Ident;
+use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::{Attribute, LitStr, Token};
 
 use crate::errors::Errors;
 use crate::model::{Convert, Field, Input, Record, Usage};
 use crate::rename::RenameRule;
+use crate::value::{Shape, Value};
 
 pub(crate) fn check(input: &Input<'_>, errors: &Errors) {
     let enum_words = match &input.records[..] {
@@ -69,6 +71,83 @@ fn words(attrs: &[Attribute]) -> Vec<Word> {
         });
     }
     words
+}
+
+/// The same for a value. It is text or its inner value, however serde shapes the type around it.
+pub(crate) fn check_value(value: &Value<'_>, errors: &Errors) {
+    const BY_HAND: &str = "implement `MetadataValue` by hand to say what is sent";
+    let refuse = |word: &Word, fix: String| {
+        let name = &word.ident;
+        errors.at(name, format_args!("serde's `{name}` does not hold for event values: {fix}"));
+    };
+    match &value.shape {
+        Some(Shape::Newtype { field, .. }) => {
+            let inner = field.ty.to_token_stream().to_string().replace(' ', "");
+            let into = words(&value.original.attrs).into_iter().filter(|word| {
+                let text = word.text.as_ref().map(|text| text.value().replace(' ', ""));
+                word.ident == "into" && text.is_some_and(|text| text != inner)
+            });
+            let field = words(&field.attrs).into_iter().filter(|word| {
+                ["skip", "skip_serializing", "with", "serialize_with", "skip_serializing_if"]
+                    .iter()
+                    .any(|name| word.ident == name)
+            });
+            into.chain(field).for_each(|word| refuse(&word, BY_HAND.into()));
+        }
+        Some(Shape::Enum { ruled, variants }) => {
+            let mut unnamed = variants.iter().filter(|variant| !variant.text.renamed);
+            for word in words(&value.original.attrs) {
+                match (word.ident.to_string().as_str(), &word.text) {
+                    ("rename_all", Some(rule)) if !ruled => {
+                        let Ok(form) = RenameRule::from_literal(rule) else { continue };
+                        let other = unnamed.clone().find_map(|variant| {
+                            let renamed =
+                                words(variant.attrs).iter().any(|word| word.ident == "rename");
+                            let other = form.apply_to_variant(&variant.text.text);
+                            let differs = !renamed && other != variant.text.text;
+                            differs.then_some((other, &variant.text.text))
+                        });
+                        if let Some((other, ours)) = other {
+                            refuse(
+                                &word,
+                                format!(
+                                    "add `#[event(rename_all = \"{}\")]` to send `{other}`, or `#[event(rename_all = \"PascalCase\")]` to send `{ours}`",
+                                    rule.value()
+                                ),
+                            );
+                        }
+                    }
+                    ("into", Some(_)) if unnamed.next().is_some() => refuse(
+                        &word,
+                        format!("{BY_HAND}, or name each variant with `#[event(rename = \"…\")]`"),
+                    ),
+                    _ => {}
+                }
+            }
+            for variant in variants.iter().filter(|variant| !variant.text.renamed) {
+                let ours = &variant.text.text;
+                for word in words(variant.attrs) {
+                    match (word.ident.to_string().as_str(), &word.text) {
+                        ("rename", Some(name)) if name.value() != *ours => refuse(
+                            &word,
+                            format!(
+                                "add `#[event(rename = \"{}\")]`, or `#[event(rename = \"{ours}\")]` to keep this text",
+                                name.value()
+                            ),
+                        ),
+                        ("skip" | "skip_serializing", _) => refuse(
+                            &word,
+                            format!(
+                                "add `#[event(rename = \"{ours}\")]` to send it, or remove the variant"
+                            ),
+                        ),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        None => {}
+    }
 }
 
 fn check_field_word(word: &Word, field: &Field<'_>, errors: &Errors) {

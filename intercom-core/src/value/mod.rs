@@ -29,23 +29,24 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 /// A type whose values can stand under a metadata key.
 ///
 /// Text, numbers, `bool`, [`Timestamp`] and [`SystemTime`](std::time::SystemTime), [`Money`],
-/// [`RichLink`], and `Option`, references and smart pointers of these are values already. A type of
-/// your own becomes one by naming its [kind] and handing its value to the encoder, which offers
-/// what that kind allows:
+/// [`RichLink`], and `Option`, references and smart pointers of these are values already. A newtype and an enum of
+/// unit variants become one with [`#[derive(MetadataValue)]`](derive@crate::MetadataValue). Any other type becomes one by
+/// naming its [kind] and handing its value to the encoder, which offers what that kind allows:
 ///
 /// ```
 /// use intercom_core::value::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 ///
-/// enum Plan { Free, Team }
+/// /// A share of the whole, sent as a number of percent.
+/// struct Share { part: u32, whole: u32 }
 ///
-/// impl MetadataValue for Plan {
-///     type Kind = kind::Text;
+/// impl MetadataValue for Share {
+///     type Kind = kind::Number;
 ///
-///     fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
-///         encoder.text(match self {
-///             Plan::Free => "free",
-///             Plan::Team => "team",
-///         })
+///     fn encode(&self, encoder: ValueEncoder<'_, kind::Number>) -> Result<Written, ValueError> {
+///         if self.whole == 0 {
+///             return encoder.absent();
+///         }
+///         encoder.float(100.0 * f64::from(self.part) / f64::from(self.whole))
 ///     }
 /// }
 /// ```

@@ -5,6 +5,7 @@
 mod contacts;
 mod currencies;
 mod derive;
+mod derived_values;
 mod description;
 mod dynamic;
 mod errors;
