@@ -21,13 +21,13 @@ use crate::value::Timestamp;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
-    note = "derive it: `#[derive(IntercomEvent)]` and `#[event(name = \"…\")]` on the type",
-    note = "for a name known only at run time use `DynamicEvent`"
+    note = "derive it: `#[derive(IntercomEvent)]` and `#[event(name = \"…\")]` on the type; for a name known only at run time use `DynamicEvent`",
+    note = "of a list, send each event: `for event in &events {{ tracker.send(event).await?; }}`"
 )]
 pub trait IntercomEvent {
     /// What this type can send: one description for a struct, one a variant for an enum, none for an
     /// event whose name is known only at run time.
-    const EVENTS: &'static [EventDescription];
+    const EVENTS: &'static [EventDescription]; // no `dyn IntercomEvent`: a list of events is one of `DataEvent`s
 
     /// The event's name: that of the one description, where there is one.
     fn event_name(&self) -> EventName {
@@ -57,7 +57,7 @@ pub trait IntercomEvent {
     label = "this event names no contact",
     note = "say it when sending: `tracker.for_contact(Contact::email(\"…\")).send(&event)`",
     note = "or let a field of the event say it: `#[event(user_id)]`, `#[event(email)]` or `#[event(contact_id)]`",
-    note = "if it is not an event yet, derive `IntercomEvent` first"
+    note = "if it is not an event yet, derive `IntercomEvent` first; of a list, send each event: `for event in &events {{ tracker.send(event).await?; }}`"
 )]
 pub trait IdentifiedEvent: IntercomEvent {}
 
@@ -68,7 +68,9 @@ pub trait IdentifiedEvent: IntercomEvent {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a group of metadata keys",
     label = "cannot be flattened",
-    note = "derive it: `#[derive(EventMetadata)]` on the type; to send a single value, remove `flatten`"
+    note = "derive it: `#[derive(EventMetadata)]` on the type; to send a single value, remove `flatten`",
+    note = "an event cannot be flattened: put the keys that events share into a group",
+    note = "a list cannot be flattened: each group in it has the same keys; send an event for each, or what `#[event(with = path)]` makes of the list"
 )]
 pub trait EventMetadata {
     /// The keys of the group.
@@ -128,6 +130,7 @@ pointers! {
 }
 
 /// A group that may be absent, with all of its keys.
+#[diagnostic::do_not_recommend]
 impl<T: EventMetadata> EventMetadata for Option<T> {
     const FIELDS: &'static [FieldDescription] = T::FIELDS;
 

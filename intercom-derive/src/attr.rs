@@ -95,6 +95,10 @@ const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
 
 const FIELD: &str = "it goes on a field of an event or a group";
 
+/// What a name means where a type derives an event too.
+const ONE_DERIVE_OF_GROUP: &str = "an event has a name and a group is flattened into events: derive `IntercomEvent` or `EventMetadata`, not both";
+const ONE_DERIVE_OF_VALUE: &str = "an event has a name and a value stands under a key: derive `IntercomEvent` or `MetadataValue`, not both";
+
 const ROLE: &str = "it goes on a field of the event itself";
 
 /// One attribute: it knows where it was written, and refuses to be written twice.
@@ -304,10 +308,17 @@ fn allowed(path: &Path, place: Place) -> syn::Result<Ident> {
     let text = word.to_string();
     match ATTRIBUTES.iter().find(|(name, ..)| *name == text) {
         Some((_, places, _)) if places.contains(&place) => Ok(word.clone()),
-        Some((_, _, advice)) => Err(syn::Error::new(
-            word.span(),
-            format_args!("`{text}` does not belong on {}; {advice}", place.name()),
-        )),
+        Some((_, _, advice)) => {
+            let advice = match (text.as_str(), place) {
+                ("name", Group) => ONE_DERIVE_OF_GROUP,
+                ("name", Newtype | ValueEnum) => ONE_DERIVE_OF_VALUE,
+                _ => advice,
+            };
+            Err(syn::Error::new(
+                word.span(),
+                format_args!("`{text}` does not belong on {}; {advice}", place.name()),
+            ))
+        }
         None => {
             let near = words(place)
                 .map(|word| (strsim::osa_distance(word, &text), word))

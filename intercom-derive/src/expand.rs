@@ -9,6 +9,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{LitInt, Path};
 
+use crate::foreign::value_trait;
 use crate::generics::{with_bounds, without_lifetimes};
 use crate::model::{
     Convert, Field, Input, Key, Record, Role, Target, TypeTokens, Usage, inside_option,
@@ -205,15 +206,16 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
             quote!(#call;)
         }
         Usage::Value { key, convert, truncate } => {
-            let (member, (method, _)) = (member(key), method(key, truncate.is_some()));
+            let (member, method) = (member(key), method(key, truncate.is_some()));
             match convert {
                 Convert::None => {
-                    let encode = item(ty, quote!(__V), method);
+                    let value_trait = value_trait(field.ty(), method.foreign);
+                    let encode = item(ty, value_trait, method.name);
                     let call = call(ty, encode, quote!(#value, #out, #member));
                     quote!(#call;)
                 }
                 Convert::Display(_) => {
-                    let method = Ident::new(method, ty.first);
+                    let method = Ident::new(method.name, ty.first);
                     let inner = inner_type(field);
                     let value = match inside_option(field.ty()) {
                         Some(_) => quote!(__p::core::option::Option::as_ref(#value)),
@@ -224,7 +226,7 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
                     }
                 }
                 Convert::With(path) => {
-                    let method = Ident::new(method, path.span());
+                    let method = Ident::new(method.name, path.span());
                     let converted = match inside_option(field.ty()) {
                         Some(_) => {
                             map_option(path, quote!(__p::core::option::Option::as_ref(#value)))
@@ -254,16 +256,23 @@ fn map_option(path: &Path, option: TokenStream) -> TokenStream {
 }
 
 /// The method that writes a value under such a key, and the kinds of value that its bound lets stand there.
-fn method(key: &Key, truncate: bool) -> (&'static str, &'static str) {
+fn method(key: &Key, truncate: bool) -> Method {
     if truncate {
-        ("__truncated", "Truncate")
+        Method { name: "__truncated", kinds: "Truncate", foreign: "Truncated" }
     } else if is_date_key(&key.text) {
-        ("__date", "DateKey")
+        Method { name: "__date", kinds: "DateKey", foreign: "Date" }
     } else if is_stripe_key(&key.text) {
-        ("__stripe", "StripeKey")
+        Method { name: "__stripe", kinds: "StripeKey", foreign: "Stripe" }
     } else {
-        ("__plain", "PlainKey")
+        Method { name: "__plain", kinds: "PlainKey", foreign: "Plain" }
     }
+}
+
+/// A method that writes a value, the bound on the kinds that it writes, and its trait in `foreign`.
+struct Method {
+    name: &'static str,
+    kinds: &'static str,
+    foreign: &'static str,
 }
 
 /// The type that is displayed or converted: that of the field, or the one in its `Option`.
@@ -310,10 +319,11 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
             let fields = item(ty, quote!(__p::EventMetadata), "FIELDS");
             Some(quote!(__p::FieldDescription::Group(#fields)))
         }
-        Usage::Value { key, convert, .. } => {
+        Usage::Value { key, convert, truncate } => {
+            let foreign = method(key, truncate.is_some()).foreign;
             let key = &key.text;
             let value = match convert {
-                Convert::None => item(ty, quote!(__V), "__DESCRIPTION"),
+                Convert::None => item(ty, value_trait(field.ty(), foreign), "__DESCRIPTION"),
                 Convert::Display(_) => {
                     let optional = inside_option(field.ty()).is_some();
                     quote! {
@@ -458,8 +468,7 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
             vec![quote!(#inner: __p::Display)]
         }
         Usage::Value { convert: Convert::None, key, truncate } => {
-            let (_, kinds) = method(key, truncate.is_some());
-            let kinds = Ident::new(kinds, Span::call_site());
+            let kinds = Ident::new(method(key, truncate.is_some()).kinds, Span::call_site());
             vec![quote!(#ty: __V), quote!(<#ty as __V>::Kind: __p::#kinds)]
         }
     }

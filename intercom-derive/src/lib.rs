@@ -10,6 +10,7 @@ mod attr;
 mod errors;
 mod expand;
 mod fallback;
+mod foreign;
 mod generics;
 mod model;
 mod rename;

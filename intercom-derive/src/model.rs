@@ -93,6 +93,14 @@ pub(crate) struct Key {
     pub(crate) text: String,
     pub(crate) span: Span,
     pub(crate) renamed: bool,
+    /// The role that the field is called after, unless it is renamed.
+    pub(crate) role: Option<Role>,
+}
+
+impl Key {
+    pub(crate) fn renamed(literal: &LitStr) -> Self {
+        Key { text: literal.value(), span: literal.span(), renamed: true, role: None }
+    }
 }
 
 /// How a field's value is made.
@@ -116,6 +124,16 @@ pub(crate) enum Role {
 
 impl Role {
     pub(crate) const CONTACT: [Role; 3] = [Role::UserId, Role::Email, Role::ContactId];
+
+    fn called(name: &str) -> Option<Self> {
+        match name {
+            "user_id" => Some(Role::UserId),
+            "email" => Some(Role::Email),
+            "contact_id" => Some(Role::ContactId),
+            "created_at" => Some(Role::CreatedAt),
+            _ => None,
+        }
+    }
 }
 
 impl Record<'_> {
@@ -308,14 +326,15 @@ impl Usage {
             return Usage::Flatten;
         }
         let key = match attrs.rename.value() {
-            Some(literal) => Key { text: literal.value(), span: literal.span(), renamed: true },
+            Some(literal) => Key::renamed(literal),
             None => {
                 let name = ident.unraw().to_string();
+                let role = Role::called(&name);
                 let text = match rule {
                     Some(rule) => rule.apply(&name),
                     None => name,
                 };
-                Key { text, span: ident.span(), renamed: false }
+                Key { text, span: ident.span(), renamed: false, role }
             }
         };
         let convert = match (attrs.with.value(), attrs.display.word()) {

@@ -238,14 +238,14 @@ fn unit_enum<'a>(
             );
         }
         let text = match attrs.rename.value() {
-            Some(literal) => Key { text: literal.value(), span: literal.span(), renamed: true },
+            Some(literal) => Key::renamed(literal),
             None => {
                 let name = variant.ident.unraw().to_string();
                 let text = match rule {
                     Some(rule) => rule.apply_to_variant(&name),
                     None => name,
                 };
-                Key { text, span: variant.ident.span(), renamed: false }
+                Key { text, span: variant.ident.span(), renamed: false, role: None }
             }
         };
         let chars = text.text.chars().count();

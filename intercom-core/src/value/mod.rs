@@ -52,12 +52,7 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an event metadata value",
-    label = "not a metadata value",
-    note = "`#[event(display)]` on the field sends its text, `#[event(with = path)]` what a function makes of it, and `#[event(skip)]` leaves it out",
-    note = "a struct can be a group of keys: `#[derive(EventMetadata)]` on it, and `#[event(flatten)]` on the field",
-    note = "a type of your own can be a value: implement `MetadataValue` for it",
-    note = "values are flat: text, integers, floats, `bool`, dates (`Timestamp`, `SystemTime`), `Money`, `RichLink`, and `Option`, references, `Box`, `Rc`, `Arc` and `Cow` of these",
-    note = "with the feature of that name, as in `intercom-core = {{ features = [\"uuid\"] }}`: `url::Url`, `uuid::Uuid`, `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime`, `time::UtcDateTime`, `rust_decimal::Decimal`"
+    label = "mark the field with `#[event(display)]`, `with = path`, `flatten` or `skip`; a type of yours can derive `MetadataValue`"
 )]
 pub trait MetadataValue {
     /// What Intercom takes this value for: one of the types in [`kind`].

@@ -125,6 +125,29 @@ pub mod shadowed_values {
     newtype!(Made(::std::time::SystemTime));
 }
 
+pub mod named_as_foreign {
+    //! Types of the user's own that are called as other crates' are.
+
+    use std::sync::Arc;
+
+    #[derive(renamed_core::MetadataValue)]
+    #[event(crate = ::renamed_core)]
+    pub struct Uuid(pub u128);
+
+    #[derive(renamed_core::MetadataValue)]
+    #[event(crate = ::renamed_core)]
+    pub struct Url(pub std::time::SystemTime);
+
+    #[derive(renamed_core::IntercomEvent)]
+    #[event(name = "named_as_foreign", crate = ::renamed_core)]
+    pub struct Named<'a> {
+        pub id: Option<Arc<Uuid>>,
+        pub url_date: &'a Url,
+        #[event(truncate)]
+        pub decimal: super::shadowed_values::Choice,
+    }
+}
+
 pub mod imported {
     //! Traits in scope make no qualification of the output a superfluous one.
 
