@@ -14,6 +14,7 @@ mod logging;
 mod money;
 mod sending;
 mod serde_beside;
+mod testing;
 mod tracker;
 mod values;
 
