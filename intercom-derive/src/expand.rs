@@ -178,7 +178,7 @@ fn use_span(field: &Field<'_>) -> Span {
 
 /// `<ty as of>::item`, with spans from the type's first token to its last.
 fn item(ty: &TypeTokens, of: TokenStream, item: &str) -> TokenStream {
-    let TypeTokens { tokens, first, last } = ty;
+    let TypeTokens { tokens, first, last, .. } = ty;
     let item = Ident::new(item, *last);
     let open = quote_spanned!(*first=> <);
     quote_spanned!(*last=> #open #tokens as #of>::#item)
@@ -209,7 +209,7 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
             let (member, method) = (member(key), method(key, truncate.is_some()));
             match convert {
                 Convert::None => {
-                    let value_trait = value_trait(field.ty(), method.foreign);
+                    let value_trait = value_trait(ty.krate, method.foreign);
                     let encode = item(ty, value_trait, method.name);
                     let call = call(ty, encode, quote!(#value, #out, #member));
                     quote!(#call;)
@@ -323,7 +323,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
             let foreign = method(key, truncate.is_some()).foreign;
             let key = &key.text;
             let value = match convert {
-                Convert::None => item(ty, value_trait(field.ty(), foreign), "__DESCRIPTION"),
+                Convert::None => item(ty, value_trait(ty.krate, foreign), "__DESCRIPTION"),
                 Convert::Display(_) => {
                     let optional = inside_option(field.ty()).is_some();
                     quote! {

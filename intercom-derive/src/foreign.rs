@@ -7,16 +7,21 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::{GenericArgument, Path, PathArguments, Type};
 
-/// The trait that a value of this type has under a key of this kind: `MetadataValue`, by the name that it has for the
-/// type's crate.
-pub(crate) fn value_trait(ty: &Type, kind: &str) -> TokenStream {
-    match innermost(ty).and_then(krate) {
+/// The trait that a value of a crate's type has under a key of this kind: `MetadataValue`, by the name that it has for that
+/// crate.
+pub(crate) fn value_trait(krate: Option<&str>, kind: &str) -> TokenStream {
+    match krate {
         Some(krate) => {
             let [krate, kind] = [krate, kind].map(|name| Ident::new(name, Span::call_site()));
             quote!(__p::#krate::#kind)
         }
         None => quote!(__V),
     }
+}
+
+/// The crate that a type is from, or the type in it, if it is one of those that have a feature.
+pub(crate) fn krate_of(ty: &Type) -> Option<&'static str> {
+    innermost(ty).and_then(krate)
 }
 
 /// The crate that a type is from, told by its name or by its path.

@@ -9,6 +9,7 @@ use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitInt, LitStr, Meta,
 
 use crate::attr::{FieldAttrs, Place, TypeAttrs};
 use crate::errors::Errors;
+use crate::foreign::krate_of;
 use crate::generics::Params;
 use crate::rename::{RenameRule, snake_case};
 
@@ -58,6 +59,8 @@ pub(crate) struct TypeTokens {
     pub(crate) tokens: TokenStream,
     pub(crate) first: Span,
     pub(crate) last: Span,
+    /// The crate that it is from, if that has a feature.
+    pub(crate) krate: Option<&'static str>,
 }
 
 impl TypeTokens {
@@ -76,7 +79,7 @@ impl TypeTokens {
                 (first, spans.last().unwrap_or(first))
             }
         };
-        TypeTokens { tokens, first, last }
+        TypeTokens { tokens, first, last, krate: krate_of(ty) }
     }
 }
 

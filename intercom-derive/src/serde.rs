@@ -12,7 +12,7 @@
 use proc_macro2::Ident;
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::{Attribute, LitStr, Token};
+use syn::{Attribute, LitStr, Meta, Token};
 
 use crate::errors::Errors;
 use crate::model::{Convert, Field, Input, Record, Usage};
@@ -49,7 +49,9 @@ struct Word {
 /// report.
 fn words(attrs: &[Attribute]) -> Vec<Word> {
     let mut words = Vec::new();
-    for attr in attrs.iter().filter(|attr| attr.path().is_ident("serde")) {
+    // Documentation, which most attributes are, is no list, and told apart without looking at its name.
+    let lists = attrs.iter().filter(|attr| matches!(attr.meta, Meta::List(_)));
+    for attr in lists.filter(|attr| attr.path().is_ident("serde")) {
         let _ = attr.parse_nested_meta(|meta| {
             let ident = meta.path.get_ident().cloned();
             let mut text = None;
