@@ -6,7 +6,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::contact::Contact;
@@ -142,34 +142,6 @@ impl DataEvent {
         DataEvent { created_at, body: body.into(), metadata, ..self.clone() }
     }
 
-    /// The same event, its body copied to the end of this buffer: for who keeps many events, and wants their bodies in few
-    /// allocations. Such a one lives as long as any body in it.
-    ///
-    /// ```
-    /// # use bytes::BytesMut;
-    /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-    /// # fn main() -> Result<(), intercom_core::InvalidEvent> {
-    /// # let event = DynamicEvent::new("project_created")?;
-    /// let event = DataEvent::new(&event, Contact::user_id("42"), Timestamp::now())?;
-    /// let mut buffer = BytesMut::with_capacity(16 * 1024);
-    /// assert_eq!(event.clone().with_body_in(&mut buffer), event);
-    /// # Ok(())
-    /// # }
-    /// ```
-    #[must_use]
-    pub fn with_body_in(mut self, buffer: &mut BytesMut) -> Self {
-        buffer.extend_from_slice(&self.body);
-        self.body = buffer.split().freeze();
-        self
-    }
-
-    /// The same event with a body that shares memory with no other: for who keeps a few of many for long.
-    #[must_use]
-    pub fn detached(mut self) -> Self {
-        self.body = Bytes::copy_from_slice(&self.body);
-        self
-    }
-
     /// The event's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -239,8 +211,8 @@ impl From<serde_json::Error> for UnreadableBody {
     }
 }
 
-/// The members of a body, unparsed.
-fn members(body: &[u8]) -> serde_json::Result<BTreeMap<Cow<'_, str>, &RawValue>> {
+/// The members of a JSON object, unparsed.
+pub(crate) fn members(body: &[u8]) -> serde_json::Result<BTreeMap<Cow<'_, str>, &RawValue>> {
     serde_json::from_slice(body)
 }
 

@@ -123,6 +123,7 @@ impl DynamicEvent {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl IntercomEvent for DynamicEvent {
     const EVENTS: &'static [EventDescription] = &[];
 

@@ -1,5 +1,8 @@
 //! What an event is: the traits that the derives implement.
 
+use std::rc::Rc;
+use std::sync::Arc;
+
 use crate::contact::Contact;
 use crate::description::{EventDescription, FieldDescription};
 use crate::event_name::EventName;
@@ -11,20 +14,20 @@ use crate::value::Timestamp;
 /// Implement it with `#[derive(IntercomEvent)]`, which checks Intercom's rules while it compiles. An
 /// implementation by hand would go unchecked, and its methods are the derive's business: they may
 /// change in any version. For names known only at run time there is
-/// [`DynamicEvent`](crate::DynamicEvent).
+/// [`DynamicEvent`](crate::DynamicEvent). A reference, a `Box`, an `Rc` or an `Arc` of an event is an event.
 ///
 /// It is no type of its own, because what a type can send is part of it: events of many types go into one list
 /// as [`DataEvent`](crate::DataEvent)s.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
-    note = "derive it: `#[derive(IntercomEvent)]` and `#[event(name = \"…\")]` on the type",
-    note = "for a name known only at run time use `DynamicEvent`"
+    note = "derive it: `#[derive(IntercomEvent)]` and `#[event(name = \"…\")]` on the type; for a name known only at run time use `DynamicEvent`",
+    note = "of a list, send each event: `for event in &events {{ tracker.send(event).await?; }}`"
 )]
 pub trait IntercomEvent {
     /// What this type can send: one description for a struct, one a variant for an enum, none for an
     /// event whose name is known only at run time.
-    const EVENTS: &'static [EventDescription];
+    const EVENTS: &'static [EventDescription]; // no `dyn IntercomEvent`: a list of events is one of `DataEvent`s
 
     /// The event's name: that of the one description, where there is one.
     fn event_name(&self) -> EventName {
@@ -54,17 +57,20 @@ pub trait IntercomEvent {
     label = "this event names no contact",
     note = "say it when sending: `tracker.for_contact(Contact::email(\"…\")).send(&event)`",
     note = "or let a field of the event say it: `#[event(user_id)]`, `#[event(email)]` or `#[event(contact_id)]`",
-    note = "if it is not an event yet, derive `IntercomEvent` first"
+    note = "if it is not an event yet, derive `IntercomEvent` first; of a list, send each event: `for event in &events {{ tracker.send(event).await?; }}`"
 )]
 pub trait IdentifiedEvent: IntercomEvent {}
 
 /// A group of metadata keys that events share, each with `#[event(flatten)]` on a field of this type.
 ///
-/// Implement it with `#[derive(EventMetadata)]`.
+/// Implement it with `#[derive(EventMetadata)]`. A reference, a `Box`, an `Rc` or an `Arc` of a group is a group, and
+/// so is an `Option` of one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a group of metadata keys",
     label = "cannot be flattened",
-    note = "derive it: `#[derive(EventMetadata)]` on the type; to send a single value, remove `flatten`"
+    note = "derive it: `#[derive(EventMetadata)]` on the type; to send a single value, remove `flatten`",
+    note = "an event cannot be flattened: put the keys that events share into a group",
+    note = "a list cannot be flattened: each group in it has the same keys; send an event for each, or what `#[event(with = path)]` makes of the list"
 )]
 pub trait EventMetadata {
     /// The keys of the group.
@@ -74,23 +80,57 @@ pub trait EventMetadata {
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
 }
 
-impl<T: EventMetadata + ?Sized> EventMetadata for &T {
-    const FIELDS: &'static [FieldDescription] = T::FIELDS;
+macro_rules! pointers {
+    ($($pointer:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: IntercomEvent + ?Sized> IntercomEvent for $pointer {
+            const EVENTS: &'static [EventDescription] = T::EVENTS;
 
-    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
-        T::encode_metadata(self, out);
-    }
+            #[inline]
+            fn event_name(&self) -> EventName {
+                T::event_name(self)
+            }
+
+            #[inline]
+            fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
+                T::encode_metadata(self, out);
+            }
+
+            #[inline]
+            fn event_contact(&self) -> Option<Contact> {
+                T::event_contact(self)
+            }
+
+            #[inline]
+            fn event_created_at(&self) -> Option<Timestamp> {
+                T::event_created_at(self)
+            }
+        }
+
+        #[diagnostic::do_not_recommend]
+        impl<T: IdentifiedEvent + ?Sized> IdentifiedEvent for $pointer {}
+
+        #[diagnostic::do_not_recommend]
+        impl<T: EventMetadata + ?Sized> EventMetadata for $pointer {
+            const FIELDS: &'static [FieldDescription] = T::FIELDS;
+
+            #[inline]
+            fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
+                T::encode_metadata(self, out);
+            }
+        }
+    )*};
 }
 
-impl<T: EventMetadata + ?Sized> EventMetadata for Box<T> {
-    const FIELDS: &'static [FieldDescription] = T::FIELDS;
-
-    fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
-        T::encode_metadata(self, out);
-    }
+pointers! {
+    &T;
+    Box<T>;
+    Rc<T>;
+    Arc<T>;
 }
 
 /// A group that may be absent, with all of its keys.
+#[diagnostic::do_not_recommend]
 impl<T: EventMetadata> EventMetadata for Option<T> {
     const FIELDS: &'static [FieldDescription] = T::FIELDS;
 

@@ -38,17 +38,20 @@
 //!
 //! # Values
 //!
-//! Text, numbers, `bool`; [`Timestamp`] and [`SystemTime`](std::time::SystemTime); [`Money`];
-//! [`RichLink`]; and `Option`, references and smart pointers of these are values. So are, under the
+//! Text, numbers, `bool`; [`Timestamp`] and [`SystemTime`](std::time::SystemTime);
+//! [`Duration`](std::time::Duration); [`IpAddr`](std::net::IpAddr); [`Money`]; [`RichLink`]; and `Option`, references and smart pointers of these are values. So are, under the
 //! feature of that name, types of `url`, `uuid`, `jiff`, `chrono`, `time` and `rust_decimal`. A type of
-//! your own becomes one by implementing [`MetadataValue`].
+//! your own becomes one with [`#[derive(MetadataValue)]`](derive@MetadataValue), or by implementing
+//! [`MetadataValue`](trait@MetadataValue).
 //!
 //! | Rust | on the wire | Intercom shows |
 //! |---|---|---|
-//! | `String`, `&str`, `char`, `Uuid`, … | a string of at most 255 characters | text |
+//! | `String`, `&str`, `char`, `IpAddr`, `Uuid`, … | a string of at most 255 characters | text |
 //! | integers and floats of any size, `NonZero`, `Decimal` | a number | a number |
+//! | `Duration`, `chrono::TimeDelta`, `jiff::SignedDuration`, … | seconds, with a fraction where there is one | a number |
 //! | `bool` | `true`, `false` | a boolean |
 //! | `Timestamp`, `SystemTime`, `jiff::Timestamp`, … | Unix seconds under a key that ends in `_date` | a date |
+//! | `chrono::NaiveDate`, `jiff::civil::Date`, `time::Date` | the same, of the day's midnight in UTC | a date |
 //! | `url::Url` | a string with an `http` or `https` URL | a link |
 //! | `RichLink` | `{"url": …, "value": …}` | a link with a text of its own |
 //! | `Money` | `{"amount": …, "currency": …}`, in the minor unit | an amount of money |
@@ -62,11 +65,13 @@
 //! # Sending
 //!
 //! A [`Tracker`] turns an event into a [`DataEvent`], the finished bytes of a request, and hands it to its
-//! [`Transport`]. A [`Receipt`] or a [`SendError`] says how that went.
+//! [`Transport`]. A [`Receipt`] or a [`SendError`] says how that went. What `send` gives is a [`Sending`]: it
+//! sends when it is awaited, and logs a warning where it is dropped instead.
 //!
 //! # Testing
 //!
-//! [`testing`] has a transport that records and one that fails as told.
+//! [`testing`] has a transport that records and one that fails as told. [`LoggingTransport`] is for environments
+//! without an access token: it logs events and sends none.
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -82,10 +87,12 @@ mod event;
 mod event_name;
 mod invalid;
 mod json;
+mod logging;
 mod metadata;
 mod receipt;
 mod role;
 pub mod rules;
+mod sending;
 pub mod testing;
 mod tracker;
 mod transport;
@@ -107,11 +114,15 @@ pub use event_name::EventName;
 pub use intercom_derive::EventMetadata;
 #[doc = include_str!("derive_intercom_event.md")]
 pub use intercom_derive::IntercomEvent;
+#[doc = include_str!("derive_metadata_value.md")]
+pub use intercom_derive::MetadataValue;
 pub use invalid::{InvalidEvent, Reason};
+pub use logging::LoggingTransport;
 #[doc(hidden)]
 pub use metadata::MetadataEncoder;
 pub use receipt::{RateLimit, Receipt};
-pub use tracker::{ContactTracker, Sending, Tracker};
+pub use sending::Sending;
+pub use tracker::{ContactTracker, Tracker};
 pub use transport::{ContactCreation, Transport};
 pub use value::{
     Currency, MetadataValue, Money, RichLink, Timestamp, ToTimestamp, ValueError, ValueKind,

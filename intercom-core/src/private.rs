@@ -1,10 +1,12 @@
 //! What the derives' output names. Not for use by hand: it may change in any version.
 
 pub use core;
+pub use core::primitive::{bool, str};
 pub use std::fmt::Display;
+pub use std::sync::Arc;
 
 pub use crate::check::{Part, count_is_allowed, group_is_distinct};
-pub use crate::contact::Contact;
+pub use crate::contact::{Contact, ToContactId, ToEmail, ToUserId};
 pub use crate::description::{
     __converted as converted, EventDescription, FieldDescription, ValueDescription,
 };
@@ -12,10 +14,10 @@ pub use crate::event::{EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use crate::event_name::EventName;
 pub use crate::metadata::MetadataEncoder;
 pub use crate::role::{ContactIdRole, CreatedAtRole, EmailRole, UserIdRole};
-pub use crate::value::kind::{DateKey, PlainKey, StripeKey, Truncate};
-pub use crate::value::{MetadataValue, Timestamp, ValueKind};
-
-use crate::value::{ValueEncoder, ValueError, Written, kind};
+pub use crate::value::kind::{self, DateKey, PlainKey, StripeKey, Truncate};
+pub use crate::value::{
+    MetadataValue, Timestamp, ToTimestamp, ValueEncoder, ValueError, ValueKind, Written,
+};
 
 /// What a field may hold that is sent as its `Display` text.
 #[diagnostic::on_unimplemented(
@@ -46,4 +48,91 @@ impl<T: HasText + ?Sized> MetadataValue for Displayed<'_, T> {
             None => encoder.absent(),
         }
     }
+}
+
+/// `MetadataValue` under the names that the derives have for it where a type is another crate's: one for each kind of
+/// key. Without that crate's feature they are traits of their own, whose message tells of the feature.
+macro_rules! foreign {
+    ($($feature:literal $(#[$diagnostic:meta])* $krate:ident;)*) => {$(
+        #[cfg(feature = $feature)]
+        pub mod $krate {
+            pub use crate::value::MetadataValue as Plain;
+            pub use crate::value::MetadataValue as Date;
+            pub use crate::value::MetadataValue as Stripe;
+            pub use crate::value::MetadataValue as Truncated;
+        }
+
+        #[cfg(not(feature = $feature))]
+        pub mod $krate {
+            foreign!(@trait Plain __plain PlainKey $(#[$diagnostic])*);
+            foreign!(@trait Date __date DateKey $(#[$diagnostic])*);
+            foreign!(@trait Stripe __stripe StripeKey $(#[$diagnostic])*);
+            foreign!(@trait Truncated __truncated Truncate $(#[$diagnostic])*);
+        }
+    )*};
+    (@trait $name:ident $method:ident $kinds:ident $(#[$diagnostic:meta])*) => {
+        $(#[$diagnostic])*
+        pub trait $name {
+            const __DESCRIPTION: super::ValueDescription;
+
+            fn $method(&self, out: &mut super::MetadataEncoder<'_>, key: &'static str);
+        }
+
+        // The user's own type may have the same name.
+        impl<T: super::MetadataValue + ?Sized> $name for T
+        where
+            T::Kind: super::$kinds,
+        {
+            const __DESCRIPTION: super::ValueDescription = T::__DESCRIPTION;
+
+            #[inline]
+            fn $method(&self, out: &mut super::MetadataEncoder<'_>, key: &'static str) {
+                super::MetadataValue::$method(self, out, key);
+            }
+        }
+    };
+}
+
+foreign! {
+    "chrono"
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` can be an event metadata value with the feature `chrono` of `intercom-core`",
+        label = "add `features = [\"chrono\"]` to `intercom-core` in Cargo.toml"
+    )]
+    chrono;
+
+    "jiff"
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` can be an event metadata value with the feature `jiff` of `intercom-core`",
+        label = "add `features = [\"jiff\"]` to `intercom-core` in Cargo.toml"
+    )]
+    jiff;
+
+    "rust_decimal"
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` can be an event metadata value with the feature `rust_decimal` of `intercom-core`",
+        label = "add `features = [\"rust_decimal\"]` to `intercom-core` in Cargo.toml"
+    )]
+    rust_decimal;
+
+    "time"
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` can be an event metadata value with the feature `time` of `intercom-core`",
+        label = "add `features = [\"time\"]` to `intercom-core` in Cargo.toml"
+    )]
+    time;
+
+    "url"
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` can be an event metadata value with the feature `url` of `intercom-core`",
+        label = "add `features = [\"url\"]` to `intercom-core` in Cargo.toml"
+    )]
+    url;
+
+    "uuid"
+    #[diagnostic::on_unimplemented(
+        message = "`{Self}` can be an event metadata value with the feature `uuid` of `intercom-core`",
+        label = "add `features = [\"uuid\"]` to `intercom-core` in Cargo.toml"
+    )]
+    uuid;
 }

@@ -1,5 +1,7 @@
 //! Transports for tests of your own code: one that records, one that fails as told.
 
+mod assertion;
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,8 +11,10 @@ use async_trait::async_trait;
 use crate::contact::Contact;
 use crate::data_event::DataEvent;
 use crate::error::{ErrorKind, SendError};
+use crate::event::IntercomEvent;
 use crate::receipt::Receipt;
 use crate::transport::{ContactCreation, Transport};
+use assertion::Expected;
 
 /// Takes every event, and keeps it to be looked at.
 ///
@@ -32,10 +36,8 @@ use crate::transport::{ContactCreation, Transport};
 /// let ada = Contact::email("ada@example.com");
 /// tracker.for_contact(ada.clone()).send(&ProjectCreated { project_id: 7 }).await?;
 ///
-/// let events = sent.events();
-/// assert_eq!(events[0].name(), "project_created");
-/// assert_eq!(events[0].contact(), &ada);
-/// assert_eq!(events[0].to_json()["metadata"]["project_id"], 7);
+/// let event = sent.assert_sent(&ProjectCreated { project_id: 7 });
+/// assert_eq!(event.contact(), &ada);
 /// # Ok(())
 /// # }
 /// ```
@@ -56,6 +58,56 @@ impl RecordingTransport {
         lock(&self.events).clone()
     }
 
+    /// Asserts that this event was sent, with the same name and metadata, and gives it as it was sent.
+    ///
+    /// Its contact and its time are compared where the event's own fields give them. Others are
+    /// told by the event that it gives.
+    ///
+    /// # Panics
+    ///
+    /// Panics when no such event was sent. The message says what was, with its values:
+    ///
+    /// ```should_panic
+    /// # use intercom_core::testing::RecordingTransport;
+    /// # use intercom_core::{Contact, IntercomEvent, Tracker};
+    /// # #[derive(IntercomEvent)]
+    /// # #[event(name = "project_created")]
+    /// # struct ProjectCreated { project_id: u64 }
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), intercom_core::SendError> {
+    /// # let sent = RecordingTransport::new();
+    /// # let ada = Tracker::new(sent.clone()).for_contact(Contact::email("ada@example.com"));
+    /// ada.send(&ProjectCreated { project_id: 8 }).await?;
+    /// sent.assert_sent(&ProjectCreated { project_id: 7 });
+    /// // the event `project_created` was not sent as expected
+    /// //   event 1 of 1:
+    /// //     project_id: expected 7, was 8
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn assert_sent<E>(&self, event: &E) -> DataEvent
+    where
+        E: IntercomEvent,
+    {
+        let expected = Expected::new(event);
+        match expected.find(&self.events()) {
+            Ok(event) => event.clone(),
+            Err(message) => panic!("{message}"),
+        }
+    }
+
+    /// Asserts that no event was sent, or none since the last [`take`](Self::take).
+    ///
+    /// # Panics
+    ///
+    /// Panics when an event was sent. The message shows each, with its values.
+    #[track_caller]
+    pub fn assert_nothing_sent(&self) {
+        let events = self.events();
+        assert!(events.is_empty(), "nothing was to be sent, and {}", assertion::list(&events));
+    }
+
     /// The contacts created so far, in order.
     pub fn contacts(&self) -> Vec<Contact> {
         lock(&self.contacts).clone()
@@ -67,6 +119,7 @@ impl RecordingTransport {
     }
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl Transport for RecordingTransport {
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
@@ -173,6 +226,7 @@ impl FailingTransport {
     }
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl Transport for FailingTransport {
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {

@@ -1,24 +1,22 @@
 //! What an application holds to send events.
 
 use std::fmt;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
 use crate::contact::{Contact, ContactError};
 use crate::data_event::DataEvent;
 use crate::error::SendError;
 use crate::event::{IdentifiedEvent, IntercomEvent};
-use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
-use crate::receipt::Receipt;
+use crate::sending::Sending;
 use crate::transport::{ContactCreation, Transport};
 use crate::value::{Timestamp, ToTimestamp};
 
 /// Sends events through a [`Transport`]. Clone it freely: clones share the transport.
 ///
 /// An event is encoded when `send` is called, and sent when what that gives is awaited: a [`Sending`],
-/// which borrows neither the tracker nor the event, so that it can be spawned as it is.
+/// which borrows neither the tracker nor the event, so that it can be spawned as it is. [`Sending`] says what
+/// happens when it is dropped instead.
 ///
 /// ```
 /// use intercom_core::testing::RecordingTransport;
@@ -143,10 +141,8 @@ impl Tracker {
     ///
     /// Fails when the transport did not get the event through. See [`SendError`].
     pub fn send_prepared(&self, event: DataEvent) -> Sending {
-        Sending {
-            name: event.event_name().clone(),
-            state: State::Sending(Arc::clone(&self.transport).send(event)),
-        }
+        let name = event.event_name().clone();
+        Sending::new(name, Arc::clone(&self.transport).send(event))
     }
 
     /// Creates the contact in Intercom as a user, if it does not exist yet.
@@ -166,7 +162,7 @@ impl Tracker {
             Ok(event) => self.send_prepared(event),
             Err(error) => {
                 tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
-                Sending { name: error.event_name().clone(), state: State::Invalid(Some(error)) }
+                Sending::invalid(error)
             }
         }
     }
@@ -279,54 +275,4 @@ where
         .ok_or_else(|| InvalidEvent::new(event.event_name(), None, ContactError::Nobody.into()))?;
     let time = time.or_else(|| event.event_created_at()).unwrap_or_else(Timestamp::now);
     DataEvent::new(event, contact, time)
-}
-
-/// Logs the outcome, and names the event in the error.
-fn log_outcome(name: &EventName, sent: Result<Receipt, SendError>) -> Result<Receipt, SendError> {
-    match sent {
-        Ok(receipt) => {
-            tracing::trace!(event.name = &**name, status = receipt.status(), "event taken");
-            Ok(receipt)
-        }
-        Err(error) => {
-            let error = error.with_event(name.clone());
-            tracing::debug!(event.name = error.event(), %error, "event not taken");
-            Err(error)
-        }
-    }
-}
-
-/// An event on its way: encoded, and sent when this is awaited.
-///
-/// It borrows nothing, whatever the event holds, and can be spawned as it is.
-#[must_use = "an event is sent when this is awaited"]
-pub struct Sending {
-    name: EventName,
-    state: State,
-}
-
-enum State {
-    Invalid(Option<InvalidEvent>),
-    Sending(Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send>>),
-}
-
-impl Future for Sending {
-    type Output = Result<Receipt, SendError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let sent = match &mut self.state {
-            State::Sending(sending) => ready!(sending.as_mut().poll(context)),
-            State::Invalid(error) => match error.take() {
-                Some(error) => return Poll::Ready(Err(error.into())),
-                None => panic!("`Sending` was polled after it was done"),
-            },
-        };
-        Poll::Ready(log_outcome(&self.name, sent))
-    }
-}
-
-impl fmt::Debug for Sending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sending").field("name", &self.name).finish_non_exhaustive()
-    }
 }

@@ -56,7 +56,7 @@ pub trait Transport: Send + Sync {
     /// # Errors
     ///
     /// Fails when the event was not taken. The error says whether to send it again, and when.
-    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError>;
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError>; // the `impl` needs `#[async_trait]`
 
     /// Creates the contact in Intercom as a user, or finds that it exists.
     ///
@@ -64,7 +64,7 @@ pub trait Transport: Send + Sync {
     ///
     /// Fails when the contact could be neither created nor found. A transport that cannot create
     /// contacts fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
-    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError>;
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError>; // the `impl` needs `#[async_trait]`
 }
 
 /// How [`Transport::create_contact`] ended well.
@@ -80,6 +80,7 @@ pub enum ContactCreation {
 }
 
 /// Hands on the box of the inner transport. An `async fn` would put that box into a second one.
+#[diagnostic::do_not_recommend]
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     fn send<'a>(self: Arc<Self>, event: DataEvent) -> Boxed<'a, Receipt>
     where

@@ -12,9 +12,10 @@ const _: () = {
             __p::Part::Key("NOTE"),
             __p::Part::Key("PLACE"),
             __p::Part::Key("LASTED"),
+            __p::Part::Key("PAUSED"),
             __p::Part::Group(<Plan<'_> as __p::EventMetadata>::FIELDS),
         ];
-        const _: () = __p::group_is_distinct(__PARTS, 6usize);
+        const _: () = __p::group_is_distinct(__PARTS, 7usize);
         const _: () = __p::count_is_allowed(
             "invoice_paid",
             __PARTS,
@@ -52,7 +53,19 @@ const _: () = {
                             Duration,
                             _,
                             _,
-                        >(__V::__DESCRIPTION_OF, &|field| minutes(field)),
+                        >(__V::__DESCRIPTION_OF, &|__field| minutes(__field)),
+                    ),
+                    __K(
+                        "PAUSED",
+                        "",
+                        __p::converted::<
+                            Duration,
+                            _,
+                            _,
+                        >(
+                            __V::__DESCRIPTION_OF,
+                            &|__field| __p::core::option::Option::Some(minutes(__field)),
+                        ),
                     ),
                     __p::FieldDescription::Group(
                         <Plan<'a> as __p::EventMetadata>::FIELDS,
@@ -86,6 +99,7 @@ const _: () = {
                     note: field_note,
                     place: field_place,
                     lasted: field_lasted,
+                    paused: field_paused,
                     plan: field_plan,
                     ..
                 } => {
@@ -107,6 +121,18 @@ const _: () = {
                         ",\"PLACE\":",
                     );
                     __V::__plain(&minutes(field_lasted), __out, ",\"LASTED\":");
+                    __V::__plain(
+                        &match __p::core::option::Option::as_ref(field_paused) {
+                            __p::core::option::Option::Some(__value) => {
+                                __p::core::option::Option::Some(minutes(__value))
+                            }
+                            __p::core::option::Option::None => {
+                                __p::core::option::Option::None
+                            }
+                        },
+                        __out,
+                        ",\"PAUSED\":",
+                    );
                     <Plan<'a> as __p::EventMetadata>::encode_metadata(field_plan, __out);
                 }
                 Self::Lost { .. } => {}

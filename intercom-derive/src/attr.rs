@@ -18,6 +18,9 @@ pub(crate) enum Place {
     Field,
     Group,
     GroupField,
+    Newtype,
+    ValueEnum,
+    ValueVariant,
 }
 
 impl Place {
@@ -29,15 +32,28 @@ impl Place {
             Place::Field => "a field of an event",
             Place::Group => "a group of keys",
             Place::GroupField => "a field of a group",
+            Place::Newtype => "a newtype",
+            Place::ValueEnum => "an enum of values",
+            Place::ValueVariant => "a variant of a value",
         }
     }
 
-    fn is_field(self) -> bool {
-        matches!(self, Place::Field | Place::GroupField)
+    /// What its attributes are called.
+    fn kind(self) -> &'static str {
+        match self {
+            Place::Struct | Place::Enum | Place::Variant | Place::Group => "event",
+            Place::Field | Place::GroupField => "field",
+            Place::Newtype | Place::ValueEnum | Place::ValueVariant => "value",
+        }
+    }
+
+    /// Whether the word that names it is `rename`, and not `name`.
+    fn is_renamed(self) -> bool {
+        matches!(self, Place::Field | Place::GroupField | Place::ValueVariant)
     }
 }
 
-use Place::{Enum, Field, Group, GroupField, Struct, Variant};
+use Place::{Enum, Field, Group, GroupField, Newtype, Struct, ValueEnum, ValueVariant, Variant};
 
 /// Every attribute, where it may stand, and what to say where it may not.
 const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
@@ -48,19 +64,23 @@ const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
     ),
     (
         "rename_all",
-        &[Struct, Enum, Variant, Group],
-        "the form of all keys goes on the type, and one key is set with `rename = \"…\"`",
+        &[Struct, Enum, Variant, Group, ValueEnum],
+        "the form of all keys or variants goes on the type that has them, and one is set with `rename = \"…\"`",
     ),
     (
         "max_keys",
         &[Struct, Variant],
         "the limit of an event goes on the struct, or on the variant that needs it",
     ),
-    ("crate", &[Struct, Enum, Group], "it holds for the whole type, and goes there"),
+    (
+        "crate",
+        &[Struct, Enum, Group, Newtype, ValueEnum],
+        "it holds for the whole type, and goes there",
+    ),
     (
         "rename",
-        &[Field, GroupField],
-        "it sets the key of a field, and an event is named with `name = \"…\"`",
+        &[Field, GroupField, ValueVariant],
+        "it sets the key of a field or the text of a variant, and an event is named with `name = \"…\"`",
     ),
     ("skip", &[Field, GroupField], FIELD),
     ("flatten", &[Field, GroupField], FIELD),
@@ -73,7 +93,11 @@ const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
     ("created_at", &[Field], ROLE),
 ];
 
-const FIELD: &str = "it goes on a field";
+const FIELD: &str = "it goes on a field of an event or a group";
+
+/// What a name means where a type derives an event too.
+const ONE_DERIVE_OF_GROUP: &str = "an event has a name and a group is flattened into events: derive `IntercomEvent` or `EventMetadata`, not both";
+const ONE_DERIVE_OF_VALUE: &str = "an event has a name and a value stands under a key: derive `IntercomEvent` or `MetadataValue`, not both";
 
 const ROLE: &str = "it goes on a field of the event itself";
 
@@ -239,7 +263,7 @@ fn each(
 ) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
         if !matches!(attr.meta, Meta::List(_)) {
-            let example = if place.is_field() { "rename" } else { "name" };
+            let example = if place.is_renamed() { "rename" } else { "name" };
             errors.at(
                 &attr.meta,
                 format_args!("expected a list in parentheses: `#[event({example} = \"…\")]`"),
@@ -249,7 +273,7 @@ fn each(
         }
         // The name alone, as other derives take it.
         if let Ok(literal) = attr.parse_args::<Lit>() {
-            let word = if place.is_field() { "rename" } else { "name" };
+            let word = if place.is_renamed() { "rename" } else { "name" };
             let tokens = literal.to_token_stream();
             errors.at(literal, format_args!("write what this is: `{word} = {tokens}`"));
             refused("");
@@ -284,10 +308,17 @@ fn allowed(path: &Path, place: Place) -> syn::Result<Ident> {
     let text = word.to_string();
     match ATTRIBUTES.iter().find(|(name, ..)| *name == text) {
         Some((_, places, _)) if places.contains(&place) => Ok(word.clone()),
-        Some((_, _, advice)) => Err(syn::Error::new(
-            word.span(),
-            format_args!("`{text}` does not belong on {}; {advice}", place.name()),
-        )),
+        Some((_, _, advice)) => {
+            let advice = match (text.as_str(), place) {
+                ("name", Group) => ONE_DERIVE_OF_GROUP,
+                ("name", Newtype | ValueEnum) => ONE_DERIVE_OF_VALUE,
+                _ => advice,
+            };
+            Err(syn::Error::new(
+                word.span(),
+                format_args!("`{text}` does not belong on {}; {advice}", place.name()),
+            ))
+        }
         None => {
             let near = words(place)
                 .map(|word| (strsim::osa_distance(word, &text), word))
@@ -304,7 +335,7 @@ fn words(place: Place) -> impl Iterator<Item = &'static str> {
 }
 
 fn unknown(what: &str, place: Place, near: Option<&str>) -> String {
-    let kind = if place.is_field() { "field" } else { "event" };
+    let kind = place.kind();
     match near {
         Some(near) => format!("unknown {kind} attribute {what}, did you mean `{near}`?"),
         None => {

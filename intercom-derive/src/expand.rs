@@ -5,10 +5,11 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::LitInt;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{LitInt, Path};
 
+use crate::foreign::value_trait;
 use crate::generics::{with_bounds, without_lifetimes};
 use crate::model::{
     Convert, Field, Input, Key, Record, Role, Target, TypeTokens, Usage, inside_option,
@@ -17,7 +18,7 @@ use crate::rules::{DEFAULT_MAX_KEYS, fold, is_date_key, is_stripe_key};
 
 pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
     wrap(
-        input,
+        input.krate.as_ref(),
         match input.target {
             Target::Event => event(input),
             Target::Group => group(input),
@@ -26,8 +27,8 @@ pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
 }
 
 /// Puts the output where its names meet no others.
-pub(crate) fn wrap(input: &Input<'_>, output: TokenStream) -> TokenStream {
-    let krate = match &input.krate {
+pub(crate) fn wrap(krate: Option<&Path>, output: TokenStream) -> TokenStream {
+    let krate = match krate {
         Some(path) => quote!(#path),
         None => quote!(::intercom_core),
     };
@@ -177,7 +178,7 @@ fn use_span(field: &Field<'_>) -> Span {
 
 /// `<ty as of>::item`, with spans from the type's first token to its last.
 fn item(ty: &TypeTokens, of: TokenStream, item: &str) -> TokenStream {
-    let TypeTokens { tokens, first, last } = ty;
+    let TypeTokens { tokens, first, last, .. } = ty;
     let item = Ident::new(item, *last);
     let open = quote_spanned!(*first=> <);
     quote_spanned!(*last=> #open #tokens as #of>::#item)
@@ -205,16 +206,17 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
             quote!(#call;)
         }
         Usage::Value { key, convert, truncate } => {
-            let (member, (method, _)) = (member(key), method(key, truncate.is_some()));
+            let (member, method) = (member(key), method(key, truncate.is_some()));
             match convert {
                 Convert::None => {
-                    let encode = item(ty, quote!(__V), method);
+                    let value_trait = value_trait(ty.krate, method.foreign);
+                    let encode = item(ty, value_trait, method.name);
                     let call = call(ty, encode, quote!(#value, #out, #member));
                     quote!(#call;)
                 }
                 Convert::Display(_) => {
-                    let method = Ident::new(method, ty.first);
-                    let inner = displayed_type(field);
+                    let method = Ident::new(method.name, ty.first);
+                    let inner = inner_type(field);
                     let value = match inside_option(field.ty()) {
                         Some(_) => quote!(__p::core::option::Option::as_ref(#value)),
                         None => quote!(__p::core::option::Option::Some(#value)),
@@ -224,9 +226,15 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
                     }
                 }
                 Convert::With(path) => {
-                    let method = Ident::new(method, path.span());
+                    let method = Ident::new(method.name, path.span());
+                    let converted = match inside_option(field.ty()) {
+                        Some(_) => {
+                            map_option(path, quote!(__p::core::option::Option::as_ref(#value)))
+                        }
+                        None => quote_spanned!(path.span()=> #path(#value)),
+                    };
                     quote_spanned! {path.span()=>
-                        __V::#method(&#path(#value), #out, #member);
+                        __V::#method(&#converted, #out, #member);
                     }
                 }
             }
@@ -234,21 +242,41 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
     }
 }
 
-/// The method that writes a value under such a key, and the kinds of value that its bound lets stand there.
-fn method(key: &Key, truncate: bool) -> (&'static str, &'static str) {
-    if truncate {
-        ("__truncated", "Truncate")
-    } else if is_date_key(&key.text) {
-        ("__date", "DateKey")
-    } else if is_stripe_key(&key.text) {
-        ("__stripe", "StripeKey")
-    } else {
-        ("__plain", "PlainKey")
+/// What a function makes of the value in an `Option`. It is called where a reference is expected, which `Option::map`
+/// would not do, so that `str::trim` takes a `String`.
+fn map_option(path: &Path, option: TokenStream) -> TokenStream {
+    quote_spanned! {path.span()=>
+        match #option {
+            __p::core::option::Option::Some(__value) => {
+                __p::core::option::Option::Some(#path(__value))
+            }
+            __p::core::option::Option::None => __p::core::option::Option::None,
+        }
     }
 }
 
-/// The type whose `Display` text is sent: that of the field, or the one in its `Option`.
-fn displayed_type(field: &Field<'_>) -> TokenStream {
+/// The method that writes a value under such a key, and the kinds of value that its bound lets stand there.
+fn method(key: &Key, truncate: bool) -> Method {
+    if truncate {
+        Method { name: "__truncated", kinds: "Truncate", foreign: "Truncated" }
+    } else if is_date_key(&key.text) {
+        Method { name: "__date", kinds: "DateKey", foreign: "Date" }
+    } else if is_stripe_key(&key.text) {
+        Method { name: "__stripe", kinds: "StripeKey", foreign: "Stripe" }
+    } else {
+        Method { name: "__plain", kinds: "PlainKey", foreign: "Plain" }
+    }
+}
+
+/// A method that writes a value, the bound on the kinds that it writes, and its trait in `foreign`.
+struct Method {
+    name: &'static str,
+    kinds: &'static str,
+    foreign: &'static str,
+}
+
+/// The type that is displayed or converted: that of the field, or the one in its `Option`.
+fn inner_type(field: &Field<'_>) -> TokenStream {
     match inside_option(field.ty()) {
         Some(inner) => inner.to_token_stream(),
         None => field.ty.tokens.clone(),
@@ -291,10 +319,11 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
             let fields = item(ty, quote!(__p::EventMetadata), "FIELDS");
             Some(quote!(__p::FieldDescription::Group(#fields)))
         }
-        Usage::Value { key, convert, .. } => {
+        Usage::Value { key, convert, truncate } => {
+            let foreign = method(key, truncate.is_some()).foreign;
             let key = &key.text;
             let value = match convert {
-                Convert::None => item(ty, quote!(__V), "__DESCRIPTION"),
+                Convert::None => item(ty, value_trait(ty.krate, foreign), "__DESCRIPTION"),
                 Convert::Display(_) => {
                     let optional = inside_option(field.ty()).is_some();
                     quote! {
@@ -302,9 +331,14 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                     }
                 }
                 Convert::With(path) => {
-                    let tokens = &ty.tokens;
+                    let inner = inner_type(field);
+                    let converted = quote_spanned!(path.span()=> #path(__field));
+                    let converted = match inside_option(field.ty()) {
+                        Some(_) => quote!(__p::core::option::Option::Some(#converted)),
+                        None => converted,
+                    };
                     quote_spanned! {path.span()=>
-                        __p::converted::<#tokens, _, _>(__V::__DESCRIPTION_OF, &|field| #path(field))
+                        __p::converted::<#inner, _, _>(__V::__DESCRIPTION_OF, &|__field| #converted)
                     }
                 }
             };
@@ -430,12 +464,11 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
         }
         Usage::Value { convert: Convert::With(_), .. } => Vec::new(),
         Usage::Value { convert: Convert::Display(_), .. } => {
-            let inner = displayed_type(field);
+            let inner = inner_type(field);
             vec![quote!(#inner: __p::Display)]
         }
         Usage::Value { convert: Convert::None, key, truncate } => {
-            let (_, kinds) = method(key, truncate.is_some());
-            let kinds = Ident::new(kinds, Span::call_site());
+            let kinds = Ident::new(method(key, truncate.is_some()).kinds, Span::call_site());
             vec![quote!(#ty: __V), quote!(<#ty as __V>::Kind: __p::#kinds)]
         }
     }

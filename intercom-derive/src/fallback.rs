@@ -38,6 +38,6 @@ pub(crate) fn expand(input: &Input<'_>, error: &syn::Error) -> TokenStream {
             }
         },
     };
-    let inert = wrap(input, inert);
+    let inert = wrap(input.krate.as_ref(), inert);
     quote!(#mistakes #inert)
 }

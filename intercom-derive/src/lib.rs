@@ -1,21 +1,25 @@
 //! The derives of [`intercom-core`](../intercom_core/index.html), which re-exports and documents them.
 //!
 //! One pass, in stages, each in a file of its own: the attributes are read (`attr`), the input becomes
-//! a model (`model`), the model is held against Intercom's rules (`validate`), and what is right is
-//! written out (`expand`). Mistakes are collected on the way (`errors`) and reported together; an inert
-//! implementation goes out with them (`fallback`), so that nothing else in the program complains.
+//! a model (`model`), the model is held against Intercom's rules (`validate`) and against serde's attributes
+//! beside ours (`serde`), and what is right is written out (`expand`). Mistakes are collected on the way (`errors`) and reported together; an inert
+//! implementation goes out with them (`fallback`), so that nothing else in the program complains. A value has neither
+//! keys nor groups, and goes the same way in one file (`value`).
 
 mod attr;
 mod errors;
 mod expand;
 mod fallback;
+mod foreign;
 mod generics;
 mod model;
 mod rename;
 mod rules;
+mod serde;
 #[cfg(test)]
 mod snapshots;
 mod validate;
+mod value;
 
 use proc_macro::TokenStream;
 use syn::{DeriveInput, parse_macro_input};
@@ -34,10 +38,17 @@ pub fn derive_event_metadata(input: TokenStream) -> TokenStream {
     derive(&parse_macro_input!(input as DeriveInput), Target::Group).into()
 }
 
+#[expect(missing_docs, reason = "intercom-core documents it, where its examples compile")]
+#[proc_macro_derive(MetadataValue, attributes(event))]
+pub fn derive_metadata_value(input: TokenStream) -> TokenStream {
+    value::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
 fn derive(input: &DeriveInput, target: Target) -> proc_macro2::TokenStream {
     let errors = errors::Errors::new();
     let model = model::Input::from_syn(input, target, &errors);
     validate::validate(&model, &errors);
+    serde::check(&model, &errors);
     match errors.finish() {
         Ok(()) => expand::expand(&model),
         Err(error) => fallback::expand(&model, &error),

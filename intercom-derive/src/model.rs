@@ -9,6 +9,7 @@ use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitInt, LitStr, Meta,
 
 use crate::attr::{FieldAttrs, Place, TypeAttrs};
 use crate::errors::Errors;
+use crate::foreign::krate_of;
 use crate::generics::Params;
 use crate::rename::{RenameRule, snake_case};
 
@@ -35,8 +36,11 @@ pub(crate) struct Record<'a> {
     /// The struct's or the variant's name.
     pub(crate) ident: &'a Ident,
     pub(crate) is_variant: bool,
+    pub(crate) attrs: &'a [Attribute],
     pub(crate) doc: String,
     pub(crate) name: Option<LitStr>,
+    /// The form of its keys: its own, or that of the enum.
+    pub(crate) rename_all: Option<RenameRule>,
     pub(crate) max_keys: Option<LitInt>,
     pub(crate) fields: Vec<Field<'a>>,
 }
@@ -55,6 +59,8 @@ pub(crate) struct TypeTokens {
     pub(crate) tokens: TokenStream,
     pub(crate) first: Span,
     pub(crate) last: Span,
+    /// The crate that it is from, if that has a feature.
+    pub(crate) krate: Option<&'static str>,
 }
 
 impl TypeTokens {
@@ -73,7 +79,7 @@ impl TypeTokens {
                 (first, spans.last().unwrap_or(first))
             }
         };
-        TypeTokens { tokens, first, last }
+        TypeTokens { tokens, first, last, krate: krate_of(ty) }
     }
 }
 
@@ -90,6 +96,14 @@ pub(crate) struct Key {
     pub(crate) text: String,
     pub(crate) span: Span,
     pub(crate) renamed: bool,
+    /// The role that the field is called after, unless it is renamed.
+    pub(crate) role: Option<Role>,
+}
+
+impl Key {
+    pub(crate) fn renamed(literal: &LitStr) -> Self {
+        Key { text: literal.value(), span: literal.span(), renamed: true, role: None }
+    }
 }
 
 /// How a field's value is made.
@@ -113,6 +127,16 @@ pub(crate) enum Role {
 
 impl Role {
     pub(crate) const CONTACT: [Role; 3] = [Role::UserId, Role::Email, Role::ContactId];
+
+    fn called(name: &str) -> Option<Self> {
+        match name {
+            "user_id" => Some(Role::UserId),
+            "email" => Some(Role::Email),
+            "contact_id" => Some(Role::ContactId),
+            "created_at" => Some(Role::CreatedAt),
+            _ => None,
+        }
+    }
 }
 
 impl Record<'_> {
@@ -260,8 +284,10 @@ impl<'a> Record<'a> {
         Some(Record {
             ident,
             is_variant,
+            attrs: original_attrs,
             doc: doc(original_attrs),
             name: attrs.name.value().cloned(),
+            rename_all: rule,
             max_keys: attrs.max_keys.value().cloned(),
             fields,
         })
@@ -303,14 +329,15 @@ impl Usage {
             return Usage::Flatten;
         }
         let key = match attrs.rename.value() {
-            Some(literal) => Key { text: literal.value(), span: literal.span(), renamed: true },
+            Some(literal) => Key::renamed(literal),
             None => {
                 let name = ident.unraw().to_string();
+                let role = Role::called(&name);
                 let text = match rule {
                     Some(rule) => rule.apply(&name),
                     None => name,
                 };
-                Key { text, span: ident.span(), renamed: false }
+                Key { text, span: ident.span(), renamed: false, role }
             }
         };
         let convert = match (attrs.with.value(), attrs.display.word()) {

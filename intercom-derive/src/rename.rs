@@ -1,4 +1,4 @@
-//! The forms that `rename_all` gives to keys.
+//! The forms that `rename_all` gives to keys, and to the variants of a value.
 
 use syn::LitStr;
 
@@ -51,6 +51,21 @@ impl RenameRule {
                 let first = words.next().unwrap_or_default().to_owned();
                 words.map(capitalized).fold(first, |key, word| key + &word)
             }
+        }
+    }
+
+    /// The form of a variant, whose name is in Pascal case.
+    pub(crate) fn apply_to_variant(self, variant: &str) -> String {
+        match self {
+            RenameRule::Pascal => variant.to_owned(),
+            RenameRule::Lower => variant.to_lowercase(),
+            RenameRule::Upper => variant.to_uppercase(),
+            RenameRule::Camel => {
+                let mut chars = variant.chars();
+                let first = chars.next().map(char::to_lowercase);
+                first.into_iter().flatten().chain(chars).collect()
+            }
+            _ => self.apply(&snake_case(variant)),
         }
     }
 }

@@ -9,6 +9,9 @@ pub(crate) const DEFAULT_MAX_KEYS: usize = 10;
 /// The most keys that `max_keys` can ask for.
 pub(crate) const MAX_MAX_KEYS: usize = 20;
 
+/// The most characters that a text may have.
+pub(crate) const MAX_TEXT_CHARS: usize = 255;
+
 const FORBIDDEN_IN_KEY: &str = ".$~`!@#%^&*'\"{}|\\";
 
 /// What is wrong with an event name.

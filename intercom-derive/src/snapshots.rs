@@ -1,4 +1,4 @@
-//! What users compile: the expansions of three representative inputs, kept as formatted files.
+//! What users compile: the expansions of a few representative inputs, kept as formatted files.
 //!
 //! `UPDATE_EXPECT=1 cargo test -p intercom-derive` writes them anew. Read the difference before you
 //! commit it.
@@ -48,6 +48,8 @@ fn an_enum_with_roles_and_every_way_to_a_value() {
                 place: Option<Place>,
                 #[event(with = minutes)]
                 lasted: Duration,
+                #[event(with = minutes)]
+                paused: Option<Duration>,
                 #[event(flatten)]
                 plan: Plan<'a>,
                 #[event(skip)]
@@ -61,6 +63,27 @@ fn an_enum_with_roles_and_every_way_to_a_value() {
         }
     };
     check(&input, Target::Event, &expect_file!["../snapshots/enum.rs"]);
+}
+
+#[test]
+fn values() {
+    let newtype = parse_quote! {
+        struct Id<'a, T>(&'a T, PhantomData<fn()>);
+    };
+    let choice = parse_quote! {
+        #[event(rename_all = "snake_case")]
+        enum Plan {
+            FreeTrial,
+            #[event(rename = "on-premises")]
+            SelfHosted,
+        }
+    };
+    let mut file = String::new();
+    for input in [newtype, choice] {
+        let output = syn::parse2(crate::value::derive(&input)).expect("the expansion is Rust");
+        file += &prettyplease::unparse(&output);
+    }
+    expect_file!["../snapshots/values.rs"].assert_eq(&file);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 
+use proc_macro2::Ident;
 use syn::LitStr;
 
 use crate::errors::Errors;
@@ -165,6 +166,10 @@ fn check_roles(record: &Record<'_>, errors: &Errors) {
 }
 
 fn check_field(field: &Field<'_>, input: &Input<'_>, errors: &Errors) {
+    if let Usage::Value { key: Key { role: Some(role), .. }, .. } = &field.usage {
+        refuse_unmarked_role(field.ident, *role, input.target, errors);
+        return;
+    }
     match &field.usage {
         Usage::Flatten if input.params.in_type(field.ty()) => errors.at(
             field.ty(),
@@ -180,4 +185,23 @@ fn check_field(field: &Field<'_>, input: &Input<'_>, errors: &Errors) {
         }
         _ => {}
     }
+}
+
+/// Refuses a field that is called after a role and not marked as one: its author may think that the name suffices.
+fn refuse_unmarked_role(ident: &Ident, role: Role, target: Target, errors: &Errors) {
+    let (what, key) = match role {
+        Role::CreatedAt => ("is not the event's time", "created_date"),
+        Role::UserId => ("does not name the event's contact", "user_id"),
+        Role::Email => ("does not name the event's contact", "email"),
+        Role::ContactId => ("does not name the event's contact", "contact_id"),
+    };
+    let fix = match target {
+        Target::Event => format!(
+            "add `#[event({ident})]`, or `#[event(rename = \"{key}\")]` to send it as metadata"
+        ),
+        Target::Group => format!(
+            "move it from the group to the event and add `#[event({ident})]`, or add `#[event(rename = \"{key}\")]` to send it as metadata"
+        ),
+    };
+    errors.at(ident, format_args!("a field called `{ident}` {what} unless it is marked: {fix}"));
 }

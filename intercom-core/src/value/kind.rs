@@ -82,13 +82,22 @@ macro_rules! kinds {
 
 kinds!(Text Number Boolean Date Link RichLink Money);
 
-// Written out, because the compiler shows these lines to who breaks the rules above.
+// None is recommended: the messages above say what to do, and a list of kinds under each mistake would not.
+#[diagnostic::do_not_recommend]
 impl PlainKey for Text {}
+#[diagnostic::do_not_recommend]
 impl StripeKey for Text {}
+#[diagnostic::do_not_recommend]
 impl Truncate for Text {}
+#[diagnostic::do_not_recommend]
 impl PlainKey for Number {}
+#[diagnostic::do_not_recommend]
 impl PlainKey for Boolean {}
+#[diagnostic::do_not_recommend]
 impl DateKey for Date {}
+#[diagnostic::do_not_recommend]
 impl PlainKey for Link {}
+#[diagnostic::do_not_recommend]
 impl PlainKey for RichLink {}
+#[diagnostic::do_not_recommend]
 impl PlainKey for Money {}

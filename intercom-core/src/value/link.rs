@@ -34,6 +34,7 @@ impl RichLink {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl MetadataValue for RichLink {
     type Kind = kind::RichLink;
 

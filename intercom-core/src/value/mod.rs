@@ -16,7 +16,7 @@ pub use currency::{Currency, UnknownCurrency};
 pub use encoder::{ValueEncoder, Written};
 pub use kind::ValueKind;
 pub use link::RichLink;
-pub use money::Money;
+pub use money::{Money, MoneyError};
 pub use timestamp::{Timestamp, ToTimestamp};
 
 use std::marker::PhantomData;
@@ -29,34 +29,30 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 /// A type whose values can stand under a metadata key.
 ///
 /// Text, numbers, `bool`, [`Timestamp`] and [`SystemTime`](std::time::SystemTime), [`Money`],
-/// [`RichLink`], and `Option`, references and smart pointers of these are values already. A type of
-/// your own becomes one by naming its [kind] and handing its value to the encoder, which offers
-/// what that kind allows:
+/// [`RichLink`], and `Option`, references and smart pointers of these are values already. A newtype and an enum of
+/// unit variants become one with [`#[derive(MetadataValue)]`](derive@crate::MetadataValue). Any other type becomes one by
+/// naming its [kind] and handing its value to the encoder, which offers what that kind allows:
 ///
 /// ```
 /// use intercom_core::value::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 ///
-/// enum Plan { Free, Team }
+/// /// A share of the whole, sent as a number of percent.
+/// struct Share { part: u32, whole: u32 }
 ///
-/// impl MetadataValue for Plan {
-///     type Kind = kind::Text;
+/// impl MetadataValue for Share {
+///     type Kind = kind::Number;
 ///
-///     fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
-///         encoder.text(match self {
-///             Plan::Free => "free",
-///             Plan::Team => "team",
-///         })
+///     fn encode(&self, encoder: ValueEncoder<'_, kind::Number>) -> Result<Written, ValueError> {
+///         if self.whole == 0 {
+///             return encoder.absent();
+///         }
+///         encoder.float(100.0 * f64::from(self.part) / f64::from(self.whole))
 ///     }
 /// }
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an event metadata value",
-    label = "not a metadata value",
-    note = "`#[event(display)]` on the field sends its text, `#[event(with = path)]` what a function makes of it, and `#[event(skip)]` leaves it out",
-    note = "a struct can be a group of keys: `#[derive(EventMetadata)]` on it, and `#[event(flatten)]` on the field",
-    note = "a type of your own can be a value: implement `MetadataValue` for it",
-    note = "values are flat: text, integers, floats, `bool`, dates (`Timestamp`, `SystemTime`), `Money`, `RichLink`, and `Option`, references, `Box`, `Rc`, `Arc` and `Cow` of these",
-    note = "with the feature of that name, as in `intercom-core = {{ features = [\"uuid\"] }}`: `url::Url`, `uuid::Uuid`, `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime`, `time::UtcDateTime`, `rust_decimal::Decimal`"
+    label = "mark the field with `#[event(display)]`, `with = path`, `flatten` or `skip`; a type of yours can derive `MetadataValue`"
 )]
 pub trait MetadataValue {
     /// What Intercom takes this value for: one of the types in [`kind`].

@@ -1,11 +1,13 @@
 //! Numbers as values.
 
 use std::num::NonZero;
+use std::time::Duration;
 
 use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 
 macro_rules! number {
     ($($type:ty: |$encoder:ident, $number:ident| $write:expr;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl MetadataValue for $type {
             type Kind = kind::Number;
 
@@ -41,6 +43,7 @@ number! {
 
 macro_rules! non_zero {
     ($($type:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl MetadataValue for NonZero<$type> {
             type Kind = kind::Number;
 
@@ -53,3 +56,17 @@ macro_rules! non_zero {
 }
 
 non_zero!(i8 i16 i32 i64 i128 isize u8 u16 u32 u64 u128 usize);
+
+/// Seconds, with a fraction where there is one.
+#[diagnostic::do_not_recommend]
+impl MetadataValue for Duration {
+    type Kind = kind::Number;
+
+    fn encode(&self, encoder: ValueEncoder<'_, kind::Number>) -> Result<Written, ValueError> {
+        if self.subsec_nanos() == 0 {
+            encoder.unsigned(self.as_secs())
+        } else {
+            encoder.float(self.as_secs_f64())
+        }
+    }
+}

@@ -1,4 +1,7 @@
 //! `Option`, references and smart pointers of values: values of the same kind.
+//!
+//! No implementation of [`MetadataValue`] is recommended by the compiler: a list of types that have nothing to do with
+//! the user's would stand under each mistake.
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -6,6 +9,7 @@ use std::sync::Arc;
 
 use super::{MetadataValue, ValueEncoder, ValueError, Written};
 
+#[diagnostic::do_not_recommend]
 impl<T: MetadataValue> MetadataValue for Option<T> {
     type Kind = T::Kind;
 
@@ -22,6 +26,7 @@ impl<T: MetadataValue> MetadataValue for Option<T> {
 
 macro_rules! forward {
     ($($pointer:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl<T: MetadataValue + ?Sized> MetadataValue for $pointer {
             type Kind = T::Kind;
 
@@ -43,6 +48,7 @@ forward! {
     Arc<T>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: MetadataValue + ToOwned + ?Sized> MetadataValue for Cow<'_, T> {
     type Kind = T::Kind;
 

@@ -1,7 +1,10 @@
 //! Text and booleans as values.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
 use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 
+#[diagnostic::do_not_recommend]
 impl MetadataValue for str {
     type Kind = kind::Text;
 
@@ -11,6 +14,7 @@ impl MetadataValue for str {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl MetadataValue for String {
     type Kind = kind::Text;
 
@@ -20,6 +24,7 @@ impl MetadataValue for String {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl MetadataValue for char {
     type Kind = kind::Text;
 
@@ -29,6 +34,21 @@ impl MetadataValue for char {
     }
 }
 
+macro_rules! displayed {
+    ($($type:ty)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl MetadataValue for $type {
+            type Kind = kind::Text;
+
+            fn encode(&self, encoder: ValueEncoder<'_, kind::Text>) -> Result<Written, ValueError> {
+                encoder.display(self)
+            }
+        }
+    )*};
+}
+displayed!(IpAddr Ipv4Addr Ipv6Addr);
+
+#[diagnostic::do_not_recommend]
 impl MetadataValue for bool {
     type Kind = kind::Boolean;
 

@@ -51,6 +51,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl MetadataValue for Timestamp {
     type Kind = kind::Date;
 
@@ -60,6 +61,7 @@ impl MetadataValue for Timestamp {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl MetadataValue for SystemTime {
     type Kind = kind::Date;
 

@@ -1,9 +1,15 @@
 //! What each attribute of the derive does on the wire.
 
 use std::fmt;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_core::{EventMetadata, IntercomEvent, Reason, RichLink, Timestamp, ValueError};
+use intercom_core::testing::RecordingTransport;
+use intercom_core::{
+    EventMetadata, IdentifiedEvent, IntercomEvent, Reason, RichLink, Timestamp, Tracker,
+    ValueError, ValueKind,
+};
 
 use crate::{encode, metadata};
 
@@ -148,6 +154,51 @@ fn skipping_displaying_converting() {
 }
 
 #[test]
+fn converting_applies_inside_an_option() {
+    // The names that the expansion needs for itself are free.
+    fn value(duration: &Duration) -> u64 {
+        duration.as_secs() / 60
+    }
+
+    fn field(text: &str) -> Option<&str> {
+        text.split_whitespace().next()
+    }
+
+    #[derive(IntercomEvent)]
+    #[event(name = "converted")]
+    struct Converted<'a, T> {
+        #[event(with = value)]
+        lasted: Option<Duration>,
+        #[event(with = field)]
+        title: Option<String>,
+        #[event(with = str::trim, truncate)]
+        note: Option<&'a String>,
+        #[event(with = std::vec::Vec::len)]
+        items: Option<Vec<T>>,
+        #[event(with = std::convert::identity)]
+        as_it_is: Option<u8>,
+    }
+
+    let full = Converted {
+        lasted: Some(Duration::from_secs(600)),
+        title: Some("Apollo 11".into()),
+        note: Some(&" a ".into()),
+        items: Some(vec![(), ()]),
+        as_it_is: Some(1),
+    };
+    assert_eq!(
+        metadata(&full),
+        r#"{"lasted":10,"title":"Apollo","note":"a","items":2,"as_it_is":1}"#
+    );
+    let blank = Converted { title: Some(" ".into()), note: None, lasted: None, ..full };
+    assert_eq!(metadata(&blank), r#"{"items":2,"as_it_is":1}"#);
+    let keys = Converted::<()>::EVENTS[0].keys();
+    let described: Vec<_> = keys.iter().map(|key| (key.kind, key.optional)).collect();
+    let (number, text) = ((ValueKind::Number, true), (ValueKind::Text, true));
+    assert_eq!(described, [number, text, text, number, number]);
+}
+
+#[test]
 fn truncating_cuts_at_255_characters() {
     #[derive(IntercomEvent)]
     #[event(name = "cut")]
@@ -238,26 +289,75 @@ fn flattening_spreads_keys_in_place() {
         account: Account<'a>,
         #[event(flatten)]
         boxed: Box<Range>,
+        #[event(flatten)]
+        shared: Rc<Price>,
         after: u8,
     }
 
     #[derive(EventMetadata)]
-    struct Range {
-        low: u8,
-        high: u8,
+    struct Price {
+        price: u8,
     }
 
     let flat = |billing| Flat {
         before: 1,
         account: Account { name: "Acme", billing },
         boxed: Box::new(Range { low: 3, high: 4 }),
+        shared: Rc::new(Price { price: 5 }),
         after: 2,
     };
     assert_eq!(
         metadata(&flat(Some(Billing { plan: "team", seats: Some(9) }))),
-        r#"{"before":1,"NAME":"Acme","plan":"team","seats":9,"low":3,"high":4,"after":2}"#
+        r#"{"before":1,"NAME":"Acme","plan":"team","seats":9,"low":3,"high":4,"price":5,"after":2}"#
     );
-    assert_eq!(metadata(&flat(None)), r#"{"before":1,"NAME":"Acme","low":3,"high":4,"after":2}"#);
+    assert_eq!(
+        metadata(&flat(None)),
+        r#"{"before":1,"NAME":"Acme","low":3,"high":4,"price":5,"after":2}"#
+    );
+}
+
+#[test]
+fn an_event_behind_a_pointer_is_the_same_event() {
+    #[derive(IntercomEvent)]
+    #[event(name = "paid")]
+    struct Paid {
+        #[event(user_id)]
+        customer: u64,
+        #[event(created_at)]
+        at: Timestamp,
+        amount: u8,
+        #[event(flatten)]
+        range: Arc<Range>,
+        #[event(flatten)]
+        billing: Option<Arc<Billing<'static>>>,
+    }
+
+    fn check<E: IdentifiedEvent>(event: &E) {
+        assert_eq!(E::EVENTS[0].name, "paid");
+        let prepared = Tracker::new(RecordingTransport::new()).prepare(event).unwrap();
+        assert_eq!(
+            prepared.body(),
+            r#"{"event_name":"paid","created_at":5,"user_id":"7","metadata":{"amount":3,"low":1,"high":2,"plan":"team"}}"#
+        );
+    }
+
+    let paid = || Paid {
+        customer: 7,
+        at: Timestamp::from_unix_seconds(5),
+        amount: 3,
+        range: Arc::new(Range { low: 1, high: 2 }),
+        billing: Some(Arc::new(Billing { plan: "team", seats: None })),
+    };
+    check(&&paid());
+    check(&Box::new(paid()));
+    check(&Rc::new(paid()));
+    check(&Arc::new(&paid()));
+}
+
+#[derive(EventMetadata)]
+struct Range {
+    low: u8,
+    high: u8,
 }
 
 #[test]

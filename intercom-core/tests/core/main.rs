@@ -5,9 +5,16 @@
 mod contacts;
 mod currencies;
 mod derive;
+mod derived_values;
 mod description;
 mod dynamic;
 mod errors;
+mod log;
+mod logging;
+mod money;
+mod sending;
+mod serde_beside;
+mod testing;
 mod tracker;
 mod values;
 

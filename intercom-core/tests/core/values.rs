@@ -214,6 +214,59 @@ fn other_crates_types_are_values_under_their_features() {
 }
 
 #[test]
+fn a_day_is_its_midnight_in_utc() {
+    let days = |year: i16, month: u8, day: u8| {
+        (
+            chrono::NaiveDate::from_ymd_opt(year.into(), month.into(), day.into()).unwrap(),
+            jiff::civil::date(year, month as i8, day as i8),
+            time::Date::from_calendar_date(year.into(), month.try_into().unwrap(), day).unwrap(),
+        )
+    };
+    for (year, month, day, seconds) in
+        [(2023, 11, 14, 1_699_920_000), (1970, 1, 1, 0), (1969, 12, 31, -86_400)]
+    {
+        let (chrono, jiff, time) = days(year, month, day);
+        let expected = format!(r#"{{"value_date":{seconds}}}"#);
+        assert_eq!(date(chrono), expected);
+        assert_eq!(date(jiff), expected);
+        assert_eq!(date(Some(time)), expected);
+    }
+    // So late that the seconds could be milliseconds.
+    let (chrono, jiff, time) = days(9999, 12, 31);
+    assert_eq!(refused(encode(&Dated { value_date: chrono })), ValueError::Milliseconds);
+    assert_eq!(refused(encode(&Dated { value_date: jiff })), ValueError::Milliseconds);
+    assert_eq!(refused(encode(&Dated { value_date: time })), ValueError::Milliseconds);
+}
+
+#[test]
+fn durations_are_seconds() {
+    assert_wire! {
+        Duration::ZERO => "0";
+        Duration::from_secs(90) => "90";
+        Duration::from_millis(1_500) => "1.5";
+        Duration::from_nanos(1) => "1e-9";
+        Duration::MAX => "1.8446744073709552e+19";
+        chrono::TimeDelta::milliseconds(-1_500) => "-1.5";
+        chrono::TimeDelta::seconds(-90) => "-90";
+        jiff::SignedDuration::from_millis(-1_500) => "-1.5";
+        jiff::SignedDuration::from_secs(90) => "90";
+        time::Duration::milliseconds(-1_500) => "-1.5";
+        time::Duration::seconds(90) => "90";
+    }
+}
+
+#[test]
+fn addresses_are_text() {
+    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+    assert_wire! {
+        Ipv4Addr::LOCALHOST => r#""127.0.0.1""#;
+        Ipv6Addr::LOCALHOST => r#""::1""#;
+        IpAddr::from([192, 0, 2, 1]) => r#""192.0.2.1""#;
+    }
+}
+
+#[test]
 fn a_type_of_ones_own_becomes_a_value() {
     struct Percent(f64);
 

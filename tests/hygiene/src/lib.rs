@@ -48,6 +48,8 @@ pub mod shadowed {
         pub shown: ::std::option::Option<char>,
         #[event(with = str::len)]
         pub length: &'a str,
+        #[event(with = str::len)]
+        pub other_length: ::std::option::Option<&'a str>,
         #[event(flatten)]
         pub group: Group<'a>,
         #[event(user_id)]
@@ -81,11 +83,80 @@ pub mod shadowed {
     }
 }
 
+pub mod shadowed_values {
+    //! Values where everybody's favourite names are taken.
+
+    #![allow(dead_code, reason = "the names are here to be in the way")]
+
+    pub struct Result;
+    pub struct Option;
+    pub struct Arc;
+    pub struct Ok;
+    pub trait MetadataValue {}
+    pub trait ToUserId {}
+    #[allow(non_camel_case_types, reason = "it is in the way so")]
+    pub struct str;
+    #[allow(non_camel_case_types, reason = "it is in the way so")]
+    pub struct bool;
+    pub mod core {}
+    pub mod std {}
+
+    #[derive(::renamed_core::MetadataValue)]
+    #[event(crate = ::renamed_core)]
+    pub struct Newtype<'a, T>(pub &'a T, pub ::std::marker::PhantomData<fn() -> T>);
+
+    #[derive(::renamed_core::MetadataValue)]
+    #[event(crate = ::renamed_core, rename_all = "kebab-case")]
+    pub enum Choice {
+        None,
+        Some,
+        #[deprecated]
+        Old,
+    }
+
+    macro_rules! newtype {
+        ($name:ident($ty:ty)) => {
+            #[derive(::renamed_core::MetadataValue)]
+            #[event(crate = ::renamed_core)]
+            pub struct $name(pub $ty);
+        };
+    }
+
+    newtype!(Made(::std::time::SystemTime));
+}
+
+pub mod named_as_foreign {
+    //! Types of the user's own that are called as other crates' are.
+
+    use std::sync::Arc;
+
+    #[derive(renamed_core::MetadataValue)]
+    #[event(crate = ::renamed_core)]
+    pub struct Uuid(pub u128);
+
+    #[derive(renamed_core::MetadataValue)]
+    #[event(crate = ::renamed_core)]
+    pub struct Url(pub std::time::SystemTime);
+
+    #[derive(renamed_core::IntercomEvent)]
+    #[event(name = "named_as_foreign", crate = ::renamed_core)]
+    pub struct Named<'a> {
+        pub id: Option<Arc<Uuid>>,
+        pub url_date: &'a Url,
+        #[event(truncate)]
+        pub decimal: super::shadowed_values::Choice,
+    }
+}
+
 pub mod imported {
     //! Traits in scope make no qualification of the output a superfluous one.
 
     use renamed_core::value::MetadataValue;
     use renamed_core::{EventMetadata, IntercomEvent};
+
+    #[derive(renamed_core::MetadataValue)]
+    #[event(crate = renamed_core)]
+    pub struct Id(pub u8);
 
     #[derive(IntercomEvent)]
     #[event(name = "imported", crate = renamed_core)]
@@ -143,7 +214,7 @@ pub mod deprecated {
 
 #[cfg(test)]
 mod tests {
-    use super::{deprecated, shadowed, without_prelude};
+    use super::{deprecated, shadowed, shadowed_values, without_prelude};
 
     #[test]
     fn the_shadowed_event_is_what_it_should_be() {
@@ -154,6 +225,7 @@ mod tests {
             text: "a",
             shown: Some('b'),
             length: "ccc",
+            other_length: Some("c"),
             group: shadowed::Group { out: "d", field: true, self_: false },
             user: Some(7),
             at: std::time::UNIX_EPOCH,
@@ -163,7 +235,7 @@ mod tests {
             DataEvent::new(&event, Contact::user_id(7), Timestamp::from_unix_seconds(0)).unwrap();
         assert_eq!(
         data.metadata().unwrap(),
-        br#"{"number":1,"text":"a","shown":"b","length":3,"out":"d","field":true,"self_":false}"#
+        br#"{"number":1,"text":"a","shown":"b","length":3,"other_length":1,"out":"d","field":true,"self_":false}"#
     );
         let sides = [
             shadowed::Either::Left { address: "a@b".into() },
@@ -173,6 +245,18 @@ mod tests {
             sides.map(|side| side.event_contact()),
             [Contact::email("a@b"), Contact::email("c@d")].map(Some)
         );
+    }
+
+    #[test]
+    fn the_shadowed_values_are_what_they_should_be() {
+        use renamed_core::{Contact, DynamicEvent, ToTimestamp};
+
+        let newtype = shadowed_values::Newtype(&7_u8, std::marker::PhantomData);
+        assert_eq!(Contact::user_id(&newtype), Contact::user_id(7));
+        let made = shadowed_values::Made(std::time::UNIX_EPOCH);
+        assert_eq!(made.to_timestamp().unix_seconds(), 0);
+        let event = DynamicEvent::new("shadowed").unwrap();
+        event.with("a", newtype).unwrap().with("b", shadowed_values::Choice::None).unwrap();
     }
 
     #[test]

@@ -29,6 +29,17 @@ pub enum Both {
     Two { text: ::std::boxed::Box<str> },
 }
 
+#[derive(::renamed_core::MetadataValue)]
+#[event(crate = ::renamed_core)]
+pub struct Newtype(pub u8);
+
+#[derive(::renamed_core::MetadataValue)]
+#[event(crate = ::renamed_core)]
+pub enum Choice {
+    One,
+    Two,
+}
+
 pub const NAMES: [&str; 3] = [
     <Bare<'static, u8> as ::renamed_core::IntercomEvent>::EVENTS[0].name,
     <Both as ::renamed_core::IntercomEvent>::EVENTS[0].name,

@@ -1,0 +1,71 @@
+//! A transport that only logs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::contact::Contact;
+use crate::data_event::{DataEvent, members};
+use crate::error::SendError;
+use crate::receipt::Receipt;
+use crate::transport::{ContactCreation, Transport};
+
+/// Logs each event and sends none: for environments without an access token.
+///
+/// An event is logged with `tracing` at the level `INFO`, with its name, its second and its keys. Contact and
+/// values are not logged, unless [`with_values`](Self::with_values) asks for them. The receipt is the one that Intercom's
+/// answer would give, and a delivery over this transport counts the event as delivered.
+///
+/// ```
+/// use intercom_core::{LoggingTransport, Tracker};
+///
+/// fn tracker() -> Tracker {
+///     match std::env::var("INTERCOM_ACCESS_TOKEN") {
+///         Ok(token) => todo!("`Tracker::new` with the `HttpTransport` of this token"),
+///         Err(_) => Tracker::new(LoggingTransport::new()),
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct LoggingTransport {
+    values: bool,
+}
+
+impl LoggingTransport {
+    /// Creates a transport that logs the name, the second and the keys of each event.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Logs the whole body too, with contact and values: for a developer's own machine. Left out, neither is logged.
+    #[must_use]
+    pub fn with_values(mut self) -> Self {
+        self.values = true;
+        self
+    }
+}
+
+#[diagnostic::do_not_recommend]
+#[async_trait]
+impl Transport for LoggingTransport {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
+        if tracing::enabled!(tracing::Level::INFO) {
+            let keys = event.metadata().and_then(|metadata| members(metadata).ok());
+            let keys: Vec<_> = keys.iter().flat_map(|members| members.keys()).collect();
+            let body = self.values.then(|| String::from_utf8_lossy(event.body()));
+            tracing::info!(
+                event.name = event.name(),
+                event.created_at = event.created_at().unix_seconds(),
+                event.keys = ?keys,
+                event.body = body.as_deref(),
+                "event logged, and not sent"
+            );
+        }
+        Ok(Receipt::delivered(202))
+    }
+
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        tracing::info!(?contact, "contact logged, and not created");
+        Ok(ContactCreation::Created)
+    }
+}

@@ -1,0 +1,129 @@
+//! The future of one event on its way.
+
+use std::fmt;
+use std::mem;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use crate::error::SendError;
+use crate::event_name::EventName;
+use crate::invalid::InvalidEvent;
+use crate::receipt::Receipt;
+
+/// An event on its way: encoded, and sent when this is awaited.
+///
+/// It borrows nothing, whatever the event holds, and can be spawned as it is.
+///
+/// # Dropping it
+///
+/// Dropped before it is polled, it sends nothing, and logs a warning with the event's name.
+///
+/// Dropped later, as by a time-out around it, it may have sent the event all the same. To stop waiting
+/// without giving the event up, spawn it and let the time-out drop the task's handle:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # use intercom_core::testing::RecordingTransport;
+/// # use intercom_core::{Contact, DynamicEvent, SendError, Tracker};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), SendError> {
+/// # let tracker = Tracker::new(RecordingTransport::new());
+/// # let event = DynamicEvent::new("project_created")?;
+/// let sending = tokio::spawn(tracker.for_contact(Contact::user_id(42)).send(&event));
+/// if tokio::time::timeout(Duration::from_secs(1), sending).await.is_err() {
+///     // The task goes on, and so does the event.
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Sending again
+///
+/// Calling `send` again makes another event. To repeat an attempt, encode the event once with
+/// [`Tracker::prepare`](crate::Tracker::prepare), and give each attempt a clone:
+/// [`Tracker::send_prepared`](crate::Tracker::send_prepared) shows how. Intercom ignores the repetition,
+/// because it has the same second. A delivery repeats by itself, and takes what it is given twice for two events.
+///
+/// # Panics
+///
+/// Panics when it is polled after it was done.
+#[must_use = "an event is sent when this is awaited"]
+pub struct Sending {
+    name: EventName,
+    state: State,
+    polled: bool,
+}
+
+enum State {
+    Invalid(InvalidEvent),
+    Sending(Attempt),
+    Done,
+}
+
+/// What a transport gives.
+type Attempt = Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send>>;
+
+impl Sending {
+    pub(crate) fn new(name: EventName, attempt: Attempt) -> Self {
+        Sending { name, state: State::Sending(attempt), polled: false }
+    }
+
+    pub(crate) fn invalid(error: InvalidEvent) -> Self {
+        Sending { name: error.event_name().clone(), state: State::Invalid(error), polled: false }
+    }
+}
+
+impl Future for Sending {
+    type Output = Result<Receipt, SendError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.polled = true;
+        let mut attempt = match mem::replace(&mut self.state, State::Done) {
+            State::Sending(attempt) => attempt,
+            State::Invalid(error) => return Poll::Ready(Err(error.into())),
+            State::Done => panic!(
+                "`Sending` was polled after it was done; to send an event again, encode it once with `Tracker::prepare`, and give each attempt a clone: `tracker.send_prepared(prepared.clone())`"
+            ),
+        };
+        match attempt.as_mut().poll(context) {
+            Poll::Ready(sent) => Poll::Ready(log_outcome(&self.name, sent)),
+            Poll::Pending => {
+                self.state = State::Sending(attempt);
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        if !self.polled {
+            tracing::warn!(
+                event.name = &*self.name,
+                "event not sent: the future of `send` was dropped unpolled; await it, or spawn it"
+            );
+        }
+    }
+}
+
+/// Logs the outcome, and names the event in the error.
+fn log_outcome(name: &EventName, sent: Result<Receipt, SendError>) -> Result<Receipt, SendError> {
+    match sent {
+        Ok(receipt) => {
+            tracing::trace!(event.name = &**name, status = receipt.status(), "event taken");
+            Ok(receipt)
+        }
+        Err(error) => {
+            let error = error.with_event(name.clone());
+            tracing::debug!(event.name = error.event(), %error, "event not taken");
+            Err(error)
+        }
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("name", &self.name).finish_non_exhaustive()
+    }
+}

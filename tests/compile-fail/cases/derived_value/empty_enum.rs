@@ -1,0 +1,6 @@
+use intercom_core::MetadataValue;
+
+#[derive(MetadataValue)]
+enum Plan {}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use intercom_core::MetadataValue;
+
+#[derive(MetadataValue)]
+struct Owner {
+    name: String,
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+use intercom_core::MetadataValue;
+
+#[derive(MetadataValue)]
+struct Position(f64, f64);
+
+fn main() {}

@@ -1,0 +1,6 @@
+use intercom_core::MetadataValue;
+
+#[derive(MetadataValue)]
+struct Nothing;
+
+fn main() {}

@@ -1,0 +1,10 @@
+use intercom_core::MetadataValue;
+
+#[derive(MetadataValue)]
+enum Plan {
+    Free,
+    Team { seats: u32 },
+    Enterprise(String),
+}
+
+fn main() {}

@@ -1,0 +1,7 @@
+use intercom_core::IntercomEvent;
+
+fn events() -> Vec<Box<dyn IntercomEvent>> {
+    Vec::new()
+}
+
+fn main() {}
