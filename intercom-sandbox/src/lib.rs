@@ -116,7 +116,7 @@
 //! Top-level members that Intercom does not know are ignored; [`ReceivedEvent::body`] has them.
 //!
 //! Where Intercom's pages contradict each other, or say nothing, the builder has an
-//! [option](SandboxBuilder#rules-that-intercom-leaves-open) that takes the rule the other way.
+//! [option](OpenRules) that takes the rule the other way.
 //! [`Problem::hint`] says of each refusal how to mend it, which Intercom's answers do not.
 //!
 //! # Reading events back
@@ -126,7 +126,7 @@
 //! as there are more, `pages.next` is the address of the next page. With `summary=true` it tells for
 //! each name how often it happened, and when for the first and the last time: of all events, and of
 //! what was sent to `POST /events/summaries`. Both know the events that are
-//! [remembered](SandboxBuilder::keep_events), and no others.
+//! [remembered](Retention::keep_events), and no others.
 //!
 //! # The rules of a contact
 //!
@@ -145,7 +145,7 @@
 //!   an order is descending, and without a sort contacts are listed in the order they came.
 //! - A list has 50 contacts a page and at most 150. Its cursors stay good while contacts come and go.
 //! - A merge wants a lead and a user with the same email or phone, unless
-//!   [told otherwise](SandboxBuilder::merges_only_duplicates). What the user lacks it takes from the
+//!   [told otherwise](OpenRules::merges_only_duplicates). What the user lacks it takes from the
 //!   lead, and the lead's events are its own.
 //!
 //! Tags, notes, companies and subscriptions are empty lists, and what only Intercom's messenger
@@ -223,11 +223,11 @@
 //! | status | code | for |
 //! |---|---|---|
 //! | 400 | `bad_request` | bytes that are no HTTP |
-//! | 408 | `request_timeout` | a head or a body that does not come [in](SandboxBuilder::idle_timeout) [time](SandboxBuilder::body_timeout) |
-//! | 413 | `payload_too_large` | a body beyond the [limit](SandboxBuilder::body_limit) |
+//! | 408 | `request_timeout` | a head or a body that does not come [in](Limits::idle_timeout) [time](Limits::body_timeout) |
+//! | 413 | `payload_too_large` | a body beyond the [limit](Limits::body_limit) |
 //! | 414, 431 | `uri_too_long`, `headers_too_large` | a head of more than 32 KiB or 100 headers |
-//! | 503 | `too_many_connections` | a connection beyond the [limit](SandboxBuilder::max_connections) |
-//! | 503 | `too_many_bodies` | a large body, where others that are on their way in have taken the [room](SandboxBuilder::max_incoming_bytes) |
+//! | 503 | `too_many_connections` | a connection beyond the [limit](Limits::max_connections) |
+//! | 503 | `too_many_bodies` | a large body, where others that are on their way in have taken the [room](Limits::max_incoming_bytes) |
 //!
 //! What is no request at all is not recorded. Of what the page and the admin API answer 64 MiB wait at
 //! the most for clients that are slow to take it; where others need the room, the connection of the
@@ -251,34 +251,38 @@
 
 mod admin;
 mod answer;
+mod answer_budget;
 mod api;
 mod apps;
+mod body_budget;
 mod builder;
-mod claims;
 mod clock;
-mod closing;
 mod contacts;
 mod duplicates;
 mod event;
 mod event_names;
 mod faults;
-mod follower;
 mod headers;
+mod identifier;
 mod journal;
 mod json;
+mod limits;
 mod open_rules;
+mod options;
 mod page;
 mod rate_limit;
 mod raw_request;
+mod received;
 mod refusal;
 mod region;
 mod reply;
-mod request;
 mod request_id;
-mod ring;
+mod retention;
 mod rules;
 mod sandbox;
+mod seconds;
 mod server;
+mod site;
 mod summaries;
 mod sync;
 mod workspace;
@@ -286,11 +290,13 @@ mod workspace;
 pub use answer::Answer;
 pub use builder::{SandboxBuilder, StartError};
 pub use clock::{Clock, ManualClock, SystemClock};
-pub use contacts::{Contact, Identifier, SeedContact};
-pub use event::ReceivedEvent;
+pub use contacts::{Contact, SeedContact};
 pub use faults::{ActiveFault, Fault, FaultId, InvalidFault};
-pub use follower::Follower;
+pub use identifier::Identifier;
+pub use limits::Limits;
+pub use open_rules::OpenRules;
+pub use received::{Outcome, ReceivedEvent, ReceivedRequest};
 pub use refusal::Problem;
 pub use region::Region;
-pub use request::{Outcome, ReceivedRequest};
-pub use sandbox::Sandbox;
+pub use retention::Retention;
+pub use sandbox::{Follower, Sandbox};

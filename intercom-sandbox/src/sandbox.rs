@@ -7,12 +7,10 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::answer::Answer;
-use crate::builder::{SandboxBuilder, StartError};
 use crate::contacts::{Contact, SeedContact};
-use crate::event::ReceivedEvent;
 use crate::faults::{ActiveFault, Fault, FaultId};
-use crate::follower::Follower;
-use crate::request::{Outcome, ReceivedRequest};
+use crate::journal::Place;
+use crate::received::{Outcome, ReceivedEvent, ReceivedRequest};
 use crate::workspace::Workspace;
 
 /// A local Intercom that is running. Dropping it ends the server, closes every connection and
@@ -23,20 +21,6 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a free port of the loopback address, with every default of
-    /// [`SandboxBuilder`]. No contact is known: events are answered with `404` until some are.
-    ///
-    /// # Errors
-    /// If it cannot listen.
-    pub async fn start() -> Result<Self, StartError> {
-        Self::builder().start().await
-    }
-
-    /// Starts to build a sandbox that differs from the defaults.
-    pub fn builder() -> SandboxBuilder {
-        SandboxBuilder::new()
-    }
-
     pub(crate) fn new(workspace: Arc<Workspace>, server: JoinHandle<()>) -> Self {
         Self { workspace, server }
     }
@@ -62,7 +46,7 @@ impl Sandbox {
     }
 
     /// The accepted events in order of arrival, as far as they are
-    /// [remembered](SandboxBuilder::keep_events). Those that Intercom would have swallowed are not
+    /// [remembered](crate::Retention::keep_events). Those that Intercom would have swallowed are not
     /// among them, but are the [duplicates](Self::duplicates).
     pub fn events(&self) -> Vec<ReceivedEvent> {
         self.workspace.journal.events()
@@ -82,7 +66,7 @@ impl Sandbox {
 
     /// The events that were answered as accepted and ignored, because there was one of their contact,
     /// name and second already: in order of arrival, as far as their requests are
-    /// [remembered](SandboxBuilder::keep_requests).
+    /// [remembered](crate::Retention::keep_requests).
     pub fn duplicates(&self) -> Vec<ReceivedEvent> {
         let requests = self.workspace.journal.requests();
         requests
@@ -98,7 +82,7 @@ impl Sandbox {
     }
 
     /// Every request in order of arrival, whatever became of it, as far as they are
-    /// [remembered](SandboxBuilder::keep_requests).
+    /// [remembered](crate::Retention::keep_requests).
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.workspace.journal.requests()
     }
@@ -119,7 +103,7 @@ impl Sandbox {
     /// Follows the requests from the first that is remembered, also where they are
     /// [cleared](Self::clear) meanwhile and counted anew.
     pub fn follow(&self) -> Follower {
-        Follower::new(Arc::clone(&self.workspace))
+        Follower { workspace: Arc::clone(&self.workspace), place: Place::default() }
     }
 
     /// Answers the next requests to `POST /events` with this: a number stands for the status with
@@ -182,7 +166,7 @@ impl Sandbox {
     }
 
     /// What decides which requests a fault of so many [percent](Fault::percent) strikes. A sandbox
-    /// that is [started with it](SandboxBuilder::seed) decides the same.
+    /// that is [started with it](crate::SandboxBuilder::seed) decides the same.
     pub fn seed(&self) -> u64 {
         self.workspace.faults.seed()
     }
@@ -243,5 +227,26 @@ impl Drop for Sandbox {
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("url", &self.workspace.url).finish_non_exhaustive()
+    }
+}
+
+/// Follows the requests of a sandbox: see [`Sandbox::follow`](crate::Sandbox::follow).
+pub struct Follower {
+    workspace: Arc<Workspace>,
+    place: Place,
+}
+
+impl Follower {
+    /// Waits for requests that it has not given yet, and gives those that are
+    /// [remembered](crate::Retention::keep_requests), in order of arrival. Dropping the future
+    /// loses none. Where the sandbox has ended, and all that came in was given, it waits for ever.
+    pub async fn next(&mut self) -> Vec<ReceivedRequest> {
+        self.workspace.journal.follow(&mut self.place).await
+    }
+}
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("place", &self.place).finish_non_exhaustive()
     }
 }

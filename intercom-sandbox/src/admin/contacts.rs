@@ -23,7 +23,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 }
 
 async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
-    workspace.unread.response(written(&workspace.contacts.all()))
+    workspace.answer_budget.response(written(&workspace.contacts.all()))
 }
 
 /// An array of contacts, or an object that has one, as they are listed.
@@ -87,7 +87,7 @@ async fn seed(
     }
     let mut reply = written(&added);
     reply.status = StatusCode::CREATED;
-    Ok(workspace.unread.response(reply))
+    Ok(workspace.answer_budget.response(reply))
 }
 
 /// In the form in which contacts are seeded.

@@ -10,13 +10,11 @@ mod faults;
 mod feed;
 mod guard;
 mod input;
-mod options;
 mod overview;
 mod record;
 mod requests;
 mod seed;
 mod state;
-mod unread;
 
 use std::sync::Arc;
 
@@ -25,8 +23,6 @@ use axum::{Router, middleware};
 use crate::page;
 use crate::workspace::Workspace;
 use error::AdminError;
-pub(crate) use options::Options;
-pub(crate) use unread::Unread;
 
 /// The routes of the page and of the admin API. What they do not know is the API's.
 pub(crate) fn router(workspace: Arc<Workspace>) -> Router {

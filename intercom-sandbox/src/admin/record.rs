@@ -7,10 +7,10 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::event::ReceivedEvent;
 use crate::json::Json;
+use crate::received::ReceivedEvent;
+use crate::received::{Outcome, ReceivedRequest};
 use crate::refusal::Problem;
-use crate::request::{Outcome, ReceivedRequest};
 
 /// The members are `number`, `received_at` (RFC 3339, to the millisecond), `method`, `path`, `query`,
 /// `status`, `outcome`, `fault`, `event`, `problems`, `headers`, `body` and `answer`.

@@ -58,5 +58,5 @@ async fn requests(
     let (_, requests) = workspace.journal.glance(|_| wanted.after, wanted.limit);
     let (requests, last) = written(&requests, MOST_BYTES);
     let answer = Answer { requests, last: last.unwrap_or(wanted.after) };
-    Ok(workspace.unread.response(Reply::json(&answer)))
+    Ok(workspace.answer_budget.response(Reply::json(&answer)))
 }

@@ -15,7 +15,7 @@ use super::serve::serve;
 use crate::answer::Ending;
 use crate::clock;
 use crate::faults::{Meeting, Stage, Strike, cut_short};
-use crate::request::{Answered, Draft, Outcome};
+use crate::received::{Answered, Draft, Outcome};
 use crate::server::{Cut, Outgoing, Response};
 use crate::workspace::Workspace;
 
@@ -26,9 +26,9 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let received_at = workspace.clock.now();
-    let settings = &workspace.settings;
+    let limits = &workspace.limits;
     let (body, waited) =
-        body::read(body, settings.body_limit, settings.body_timeout, &workspace.incoming).await;
+        body::read(body, limits.body_limit, limits.body_timeout, &workspace.body_budget).await;
     // The clock is not read twice for what came in one piece.
     let now = if waited { workspace.clock.now() } else { received_at };
     let call = Call { workspace, received_at, parts, body: &body };
@@ -92,7 +92,7 @@ impl Call<'_> {
         };
         let mut part = None;
         if let Ending::Reply(reply) = &mut ending {
-            if workspace.settings.dates_by_clock
+            if workspace.dates_by_clock
                 && let Some(date) = clock::http_date(now)
             {
                 reply.headers.entry(header::DATE).or_insert(date);

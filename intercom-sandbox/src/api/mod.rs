@@ -8,11 +8,9 @@ mod body;
 mod call;
 mod contacts;
 mod events;
-mod incoming;
-mod me;
 mod route;
 mod serve;
+mod served;
 
 pub(crate) use body::{ReadBody, read as read_body};
 pub(crate) use call::answer;
-pub(crate) use incoming::Incoming;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::{Contact, ContactKey, Found, Identifier};
+use super::contact::Contact;
+use super::key::{ContactKey, Found};
+use crate::identifier::Identifier;
 
 #[derive(Default)]
 pub(super) struct Book {

@@ -26,7 +26,7 @@ impl Directory {
         if !lead.is_lead() || user.is_lead() {
             return Err(Denied::NotLeadIntoUser);
         }
-        let any = skip_duplicate_validation || !self.settings.merges_only_duplicates;
+        let any = skip_duplicate_validation || !self.rules.merges_only_duplicates;
         if !any && !are_duplicates(&lead, &user) {
             return Err(Denied::NotDuplicates);
         }

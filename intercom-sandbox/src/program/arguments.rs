@@ -84,14 +84,6 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = CONTACTS)]
     contacts_settle_after: Option<Duration>,
 
-    /// Contacts that there can be [default: 100000]
-    #[arg(long, value_name = "NUMBER", value_parser = values::number, help_heading = CONTACTS)]
-    max_contacts: Option<usize>,
-
-    /// Bytes that all of them may take [default: 134217728]
-    #[arg(long, value_name = "BYTES", value_parser = values::number, help_heading = CONTACTS)]
-    max_contact_bytes: Option<usize>,
-
     #[command(flatten)]
     limits: super::limits::Limits,
 
@@ -173,11 +165,8 @@ impl Arguments {
             builder = contacts_file::read(path)?.into_iter().fold(builder, SandboxBuilder::contact);
         }
         builder = self.contacts.into_iter().fold(builder, SandboxBuilder::contact);
-        builder = given(builder, self.max_contacts, SandboxBuilder::max_contacts);
-        builder = given(builder, self.max_contact_bytes, SandboxBuilder::max_contact_bytes);
         builder = given(builder, self.contacts_settle_after, SandboxBuilder::contacts_settle_after);
         builder = given(builder, self.seed, SandboxBuilder::seed);
-        builder = self.limits.settle(builder);
-        Ok(self.open_rules.settle(builder))
+        Ok(self.limits.settle(builder).open_rules(self.open_rules.settle()))
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use intercom_sandbox::{Identifier, SandboxBuilder};
+use intercom_sandbox::{Identifier, OpenRules as Settled};
 
 use super::limits::given;
 use super::values::{number, order, seconds};
@@ -86,8 +86,8 @@ pub(crate) struct OpenRules {
 }
 
 impl OpenRules {
-    pub(super) fn settle(self, builder: SandboxBuilder) -> SandboxBuilder {
-        let builder = builder
+    pub(super) fn settle(self) -> Settled {
+        let rules = Settled::default()
             .deduplicate(!self.keep_duplicates)
             .identifier_order(self.identifier_order)
             .fold_punctuation(!self.keep_punctuation)
@@ -102,8 +102,8 @@ impl OpenRules {
             .merged_contact_is_404(self.merged_contact_is_404)
             .merges_only_duplicates(!self.merge_any)
             .retry_after(self.retry_after);
-        let builder = given(builder, self.oldest_created_at, SandboxBuilder::oldest_created_at);
-        let builder = given(builder, self.furthest_created_at, SandboxBuilder::furthest_created_at);
-        given(builder, self.metadata_keys, SandboxBuilder::metadata_keys)
+        let rules = given(rules, self.oldest_created_at, Settled::oldest_created_at);
+        let rules = given(rules, self.furthest_created_at, Settled::furthest_created_at);
+        given(rules, self.metadata_keys, Settled::metadata_keys)
     }
 }

@@ -10,7 +10,6 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::bare;
 use super::line::{End, Line};
 
 /// How much is read, after the last answer, of what the client was still sending: a connection that
@@ -40,7 +39,7 @@ impl Wire {
             End::HeadTooSlow if self.is_http_1 == Some(false) => {}
             End::HeadTooSlow => {
                 self.line.end(End::Close);
-                let answer = bare::head_too_slow(&self.line.site);
+                let answer = self.line.raw.head_too_slow();
                 // Every earlier answer has gone out, so there is room for it; and if there is none,
                 // nobody reads.
                 let _ = Pin::new(&mut self.stream).poll_write(context, &answer);
@@ -57,8 +56,7 @@ impl Wire {
         self.check(context)?;
         if self.instead.is_none()
             && self.line.is_out_of_turn()
-            && let Some(answer) =
-                buffers.first().and_then(|first| bare::instead(first, &self.line.site))
+            && let Some(answer) = buffers.first().and_then(|first| self.line.raw.instead(first))
         {
             self.instead = Some(answer);
             self.line.linger();

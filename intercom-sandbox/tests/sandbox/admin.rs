@@ -1,6 +1,6 @@
 //! What the admin API does.
 
-use intercom_sandbox::{ManualClock, Sandbox, SeedContact};
+use intercom_sandbox::{Limits, ManualClock, Sandbox, SeedContact};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -181,7 +181,8 @@ async fn a_mistake_in_a_seed_contact_is_told_with_its_place() {
 
 #[tokio::test]
 async fn there_is_room_for_so_many_contacts() {
-    let sandbox = Sandbox::builder().max_contacts(1).start().await.unwrap();
+    let sandbox =
+        Sandbox::builder().limits(Limits::default().max_contacts(1)).start().await.unwrap();
     let body = json!({"contacts": [{"user_id": "1"}, {"user_id": "2"}]}).to_string();
     let error = refused(admin(&sandbox, Method::POST, "/contacts").body(body), 422).await;
     assert!(error.starts_with("there is no room for more contacts: 1 of 2 added"), "{error}");

@@ -1,6 +1,6 @@
 //! The catalogue: the names that were accepted, with their keys and kinds, and what differs in them.
 
-use intercom_sandbox::{ManualClock, Sandbox};
+use intercom_sandbox::{ManualClock, OpenRules, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{client, event, finish, friendly, post_event};
@@ -145,7 +145,12 @@ async fn a_name_in_two_spellings_is_one_and_warned_of() {
 
 #[tokio::test]
 async fn dropped_keys_are_warned_of() {
-    let sandbox = Sandbox::builder().know_everybody(true).metadata_keys(1).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .open_rules(OpenRules::default().metadata_keys(1))
+        .start()
+        .await
+        .unwrap();
     send(&sandbox, "a", json!({"k1": 1, "k2": 2})).await;
     let catalogue = catalogue(&sandbox).await;
     let entry = &catalogue["names"][0];
@@ -189,7 +194,12 @@ async fn it_is_bounded_whatever_is_sent() {
 
 #[tokio::test]
 async fn warnings_of_several_keys_are_sentences() {
-    let sandbox = Sandbox::builder().know_everybody(true).metadata_keys(2).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .open_rules(OpenRules::default().metadata_keys(2))
+        .start()
+        .await
+        .unwrap();
     send(&sandbox, "a", json!({"a": "pro", "b": 1, "k1": 1, "k2": 2, "k3": 3})).await;
     send(&sandbox, "a", json!({"a": 1, "b": "one", "k1": 1, "k2": 2, "k3": 3})).await;
     assert_eq!(

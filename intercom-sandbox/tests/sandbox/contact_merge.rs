@@ -1,6 +1,6 @@
 //! Merging a lead into a user.
 
-use intercom_sandbox::{ManualClock, Outcome, Sandbox, SandboxBuilder, SeedContact};
+use intercom_sandbox::{ManualClock, OpenRules, Outcome, Sandbox, SandboxBuilder, SeedContact};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -88,7 +88,11 @@ async fn a_merged_external_id_answers_where_it_went() {
 
 #[tokio::test]
 async fn a_merged_contact_can_be_unknown_instead() {
-    let sandbox = duplicates().merged_contact_is_404(true).start().await.unwrap();
+    let sandbox = duplicates()
+        .open_rules(OpenRules::default().merged_contact_is_404(true))
+        .start()
+        .await
+        .unwrap();
     merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
     let answered = get(&sandbox, "/contacts/1ead").await;
     assert_eq!((answered.status, answered.errors()), (404, vec!["not_found".to_owned()]));
@@ -163,7 +167,11 @@ async fn only_duplicates_are_merged_unless_it_is_wanted() {
     let wanted = json!({"from": "07e4", "into": "05e4", "skip_duplicate_validation": true});
     assert_eq!(merge(&strict, &wanted).await.status, 200);
 
-    let older = duplicates().merges_only_duplicates(false).start().await.unwrap();
+    let older = duplicates()
+        .open_rules(OpenRules::default().merges_only_duplicates(false))
+        .start()
+        .await
+        .unwrap();
     assert_eq!(merge(&older, &body).await.status, 200);
 }
 

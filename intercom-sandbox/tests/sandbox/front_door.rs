@@ -1,6 +1,6 @@
 //! What is checked before the body is looked at.
 
-use intercom_sandbox::{Region, Sandbox};
+use intercom_sandbox::{Limits, Region, Sandbox};
 use reqwest::Method;
 
 use crate::support::{
@@ -153,7 +153,12 @@ async fn a_version_must_be_a_known_one() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_413() {
-    let sandbox = Sandbox::builder().know_everybody(true).body_limit(100).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .limits(Limits::default().body_limit(100))
+        .start()
+        .await
+        .unwrap();
     let mut fits = event("project_created").to_string();
     fits += &" ".repeat(100 - fits.len());
     assert_eq!(post_text(&sandbox, fits.clone()).await.status, 202);

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::kind::Kind;
 use crate::admin::record::rfc3339;
-use crate::event::ReceivedEvent;
+use crate::received::ReceivedEvent;
 
 /// How many keys and spellings of a name are told. Who makes keys out of values has many more.
 const KEYS: usize = 100;

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::person::Person;
 use super::summaries;
-use crate::contacts::Identifier;
-use crate::event::ReceivedEvent;
+use crate::identifier::Identifier;
+use crate::received::ReceivedEvent;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules::event_query::{self, EventQuery};

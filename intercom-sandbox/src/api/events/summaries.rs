@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::person::Person;
-use crate::contacts::Identifier;
 use crate::event_names::NameId;
+use crate::identifier::Identifier;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules::event_summary;
