@@ -10,6 +10,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use crate::answer_budget::AnswerBudget;
+use crate::api::refuse_tls;
 use crate::apps::{Apps, Credentials};
 use crate::body_budget::BodyBudget;
 use crate::clock::{Clock, SystemClock};
@@ -268,7 +269,11 @@ impl SandboxBuilder {
 
         let limits = self.limits;
         let workspace = Arc::new(self.into_workspace(format!("http://{address}")));
-        let raw = Arc::new(RawResponses::new(Arc::clone(&workspace.request_ids)));
+        let of_tls = Arc::clone(&workspace);
+        let raw = Arc::new(RawResponses::new(
+            Arc::clone(&workspace.request_ids),
+            Box::new(move |id| refuse_tls(&of_tls, id)),
+        ));
         let closing = Arc::clone(&workspace.closing);
         let site = Arc::new(Site::new(Arc::clone(&workspace)));
         let server = tokio::spawn(serve(listener, site, raw, closing, limits));

@@ -11,6 +11,8 @@ use crate::identifier::Identifier;
 /// What an accepted body says.
 pub(crate) struct EventData {
     pub(crate) name: String,
+    /// As it was sent, where that is another.
+    pub(crate) sent_name: Option<String>,
     pub(crate) identifiers: Identifiers<String>,
     pub(crate) metadata: Vec<(String, Value)>,
     pub(crate) dropped_keys: Vec<String>,

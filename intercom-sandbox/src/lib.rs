@@ -63,6 +63,8 @@
 //! | `PUT /contacts/{id}` | `200` with the contact, or `409` where another one has such details |
 //! | `POST /contacts/{id}/archive`, `POST /contacts/{id}/unarchive`, `POST /contacts/{id}/block`, `DELETE /contacts/{id}` | `200` with what is left to say of it |
 //! | `POST /contacts/merge` | `200` with the user that a lead was merged into |
+//! | `GET /contacts/{id}/merge_history` | `200` with what was merged into a user, from version 2.16 on |
+//! | `GET /contacts/{id}/tags`, `…/notes`, `…/companies`, `…/subscriptions`, `…/segments` | `200` with an empty list |
 //! | `GET /me` | `200` with an admin and its app |
 //!
 //! A request goes through these checks, in this order; the first that fails is the answer. Where
@@ -72,9 +74,10 @@
 //! | status | code | for |
 //! |---|---|---|
 //! | 404, 405 | `api_path_not_found`, `method_not_allowed` | a path or method that is not served |
+//! | 501 | `not_in_sandbox` | a path that Intercom has and the sandbox does not |
 //! | 401 | `unauthorized` | neither the access token nor app id and API key over HTTP Basic |
 //! | 429 | `rate_limit_exceeded` | a request beyond what its app, or all apps together, may send in ten seconds |
-//! | 400 | `intercom_version_invalid` | an `Intercom-Version` other than 2.7 to 2.16 and `Unstable` |
+//! | 400 | `intercom_version_invalid` | an `Intercom-Version` other than 1.0 to 1.4, 2.0 to 2.17, `Preview` and `Unstable` |
 //! | 406 | `media_type_not_acceptable` | an `Accept` that does not take JSON, or none |
 //! | 415 | `unsupported_media_type` | a `Content-Type` other than `application/json` |
 //! | 413 | `payload_too_large` | a body beyond the limit |
@@ -89,6 +92,10 @@
 //! | 400 | `invalid_sort_order` | a search whose order is neither `ascending` nor `descending` |
 //! | 422 | `contact_limit_reached` | one contact more than the sandbox keeps |
 //! | 422 | `422` | a name beyond the number of active event names |
+//!
+//! Versions before 2.7 get the rules of 2.7, and a [warning](ReceivedRequest::warnings) in the records.
+//! An `Accept` like `application/vnd.intercom.3+json`, which Intercom's client for Ruby sends, takes JSON
+//! too.
 //!
 //! All that is wrong with one body is reported at once, up to 100 mistakes. Every answer has an
 //! `X-Request-Id` and the three `X-RateLimit-…` headers.
@@ -138,12 +145,15 @@
 //! - A custom attribute is a string of at most 255 characters, a number or a boolean; its name has no
 //!   `.` and `$`. A contact has at most 250 of them. Which there are is not settled here, as it is in a
 //!   workspace of Intercom.
-//! - A search compares fields by `=`, `!=`, `>`, `<`, `~`, `!~`, `^`, `$`, `IN` and `NIN`, each where it
-//!   fits the field's type, and times by their UTC day. At most 15 filters form a group, and groups at
+//! - A search compares fields by `=`, `!=`, `>`, `>=`, `<`, `<=`, `~`, `!~`, `^`, `$`, `IN` and `NIN`, each
+//!   where it fits the field's type. Times take `=`, `>` and `<`, by their UTC day; with
+//!   `Intercom-Version: Preview` also `!=`, `>=` and `<=`, to the second. At most 15 filters form a group, and groups at
 //!   most one group. Where Intercom says nothing: upper and lower case differ; who has nothing in a
 //!   field differs from every value, and comes before all others in an ascending list; a sort without
 //!   an order is descending, and without a sort contacts are listed in the order they came.
 //! - A list has 50 contacts a page and at most 150. Its cursors stay good while contacts come and go.
+//! - A contact that was merged is answered with `410` from version 2.16 on, and with `404` before.
+//!   With `include_merge_history=true` a user comes with what was merged into it.
 //! - A merge wants a lead and a user with the same email or phone, unless
 //!   [told otherwise](OpenRules::merges_only_duplicates). What the user lacks it takes from the
 //!   lead, and the lead's events are its own.
@@ -223,13 +233,15 @@
 //! | status | code | for |
 //! |---|---|---|
 //! | 400 | `bad_request` | bytes that are no HTTP |
+//! | 400 | `tls_on_plain_port` | a client that was given `https://` |
 //! | 408 | `request_timeout` | a head or a body that does not come [in](Limits::idle_timeout) [time](Limits::body_timeout) |
 //! | 413 | `payload_too_large` | a body beyond the [limit](Limits::body_limit) |
 //! | 414, 431 | `uri_too_long`, `headers_too_large` | a head of more than 32 KiB or 100 headers |
 //! | 503 | `too_many_connections` | a connection beyond the [limit](Limits::max_connections) |
 //! | 503 | `too_many_bodies` | a large body, where others that are on their way in have taken the [room](Limits::max_incoming_bytes) |
 //!
-//! What is no request at all is not recorded. Of what the page and the admin API answer 64 MiB wait at
+//! What is no request at all is not recorded, but for a TLS handshake: it is refused as a request of
+//! the method `TLS`, since most clients do not show why it failed. Of what the page and the admin API answer 64 MiB wait at
 //! the most for clients that are slow to take it; where others need the room, the connection of the
 //! one that took nothing for the longest time is ended, and the page goes on where it was.
 //!
@@ -285,6 +297,7 @@ mod server;
 mod site;
 mod summaries;
 mod sync;
+mod version;
 mod workspace;
 
 pub use answer::Answer;

@@ -33,6 +33,10 @@ pub struct OpenRules {
     pub(crate) metadata_keys: usize,
     pub(crate) drop_null_values: bool,
     pub(crate) drop_nested_values: bool,
+    pub(crate) keep_nested_values: bool,
+    pub(crate) ignore_blank_identifiers: bool,
+    pub(crate) accept_number_identifiers: bool,
+    pub(crate) accept_empty_metadata: bool,
     pub(crate) cut_long_strings: bool,
     pub(crate) refuse_booleans: bool,
     pub(crate) refuse_negative_amounts: bool,
@@ -42,6 +46,7 @@ pub struct OpenRules {
     pub(crate) merges_only_duplicates: bool,
     pub(crate) merged_contact_is_404: bool,
     pub(crate) ambiguous_contact_is_400: bool,
+    pub(crate) custom_attributes: Option<Vec<String>>,
 }
 
 impl Default for OpenRules {
@@ -56,6 +61,10 @@ impl Default for OpenRules {
             metadata_keys: 20,
             drop_null_values: false,
             drop_nested_values: false,
+            keep_nested_values: false,
+            ignore_blank_identifiers: false,
+            accept_number_identifiers: false,
+            accept_empty_metadata: false,
             cut_long_strings: false,
             refuse_booleans: false,
             refuse_negative_amounts: false,
@@ -65,6 +74,7 @@ impl Default for OpenRules {
             merges_only_duplicates: true,
             merged_contact_is_404: false,
             ambiguous_contact_is_400: false,
+            custom_attributes: None,
         }
     }
 }
@@ -129,6 +139,37 @@ impl OpenRules {
         self
     }
 
+    /// Keeps an array or an object of any kind as a metadata value, instead of refusing the event.
+    /// Intercom's staff says that its API checks no types of metadata, and that such values are of no
+    /// use in rules. It goes before [`drop_nested_values`](Self::drop_nested_values). Default: `false`.
+    pub fn keep_nested_values(mut self, keep: bool) -> Self {
+        self.keep_nested_values = keep;
+        self
+    }
+
+    /// Takes an identifier of `null` or without a visible character for one that was not sent, in
+    /// events and in contacts, instead of refusing the request. Intercom does not say. Default:
+    /// `false`.
+    pub fn ignore_blank_identifiers(mut self, ignore: bool) -> Self {
+        self.ignore_blank_identifiers = ignore;
+        self
+    }
+
+    /// Takes an identifier that is an integer for its digits, `42` for `"42"`, in events and in
+    /// contacts, instead of refusing the request. Intercom's description has strings. Default:
+    /// `false`.
+    pub fn accept_number_identifiers(mut self, accept: bool) -> Self {
+        self.accept_number_identifiers = accept;
+        self
+    }
+
+    /// Takes metadata of `null` or `[]` for none, instead of refusing the event. PHP writes an empty
+    /// object as `[]`. Intercom does not say. Default: `false`.
+    pub fn accept_empty_metadata(mut self, accept: bool) -> Self {
+        self.accept_empty_metadata = accept;
+        self
+    }
+
     /// Cuts a metadata string at 255 characters, instead of refusing a longer one. Intercom does not
     /// say. Default: `false`.
     pub fn cut_long_strings(mut self, cut: bool) -> Self {
@@ -190,6 +231,14 @@ impl OpenRules {
     /// Intercom have both, with the code `conflict`. Default: `false`.
     pub fn ambiguous_contact_is_400(mut self, is_400: bool) -> Self {
         self.ambiguous_contact_is_400 = is_400;
+        self
+    }
+
+    /// Sets the only custom attributes that contacts can have. Any other one is answered with `400`
+    /// and "Custom attribute '…' does not exist", as in a workspace of Intercom where nobody defined
+    /// it. Default: any can be set.
+    pub fn custom_attributes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.custom_attributes = Some(names.into_iter().map(Into::into).collect());
         self
     }
 }

@@ -13,6 +13,7 @@ use crate::open_rules::OpenRules;
 use crate::raw_request::RawRequest;
 use crate::refusal::Problem;
 use crate::rules;
+use crate::version::ApiVersion;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -197,6 +198,13 @@ impl ReceivedRequest {
         self.inner.fault.as_deref()
     }
 
+    /// What to know about it though it may have been answered as wanted: that it asks for a version of
+    /// the API whose rules the sandbox does not have, for example. Intercom's answers do not have it.
+    pub fn warnings(&self) -> Vec<String> {
+        let version = self.header("intercom-version").and_then(ApiVersion::parse);
+        version.and_then(ApiVersion::warning).into_iter().collect()
+    }
+
     /// The event it brought, where it brought one that was answered as accepted:
     /// [`outcome`](Self::outcome) tells whether it was a duplicate.
     pub fn event(&self) -> Option<ReceivedEvent> {
@@ -263,6 +271,11 @@ impl ReceivedEvent {
     /// as they were sent, though they make no difference to Intercom.
     pub fn name(&self) -> &str {
         &self.data().name
+    }
+
+    /// The name as it was sent, where Intercom files it under another one.
+    pub fn sent_name(&self) -> Option<&str> {
+        self.data().sent_name.as_deref()
     }
 
     /// When it happened, in Unix seconds.

@@ -106,6 +106,34 @@ impl Refusal {
             )
     }
 
+    /// Intercom has the path, the sandbox does not.
+    pub(crate) fn not_in_sandbox() -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_in_sandbox",
+            "Intercom has this path; the sandbox does not",
+        )
+        .with_hint(
+            "The sandbox has events, contacts and /me: test this call against a workspace of \
+             Intercom, or answer it in the test by a server of your own.",
+        )
+    }
+
+    /// A parameter has a wrong value: `400`.
+    pub(crate) fn invalid_parameter(
+        field: &str,
+        message: String,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let problem = Problem {
+            code: "parameter_invalid".into(),
+            message: message.into(),
+            field: Some(field.to_owned()),
+            hint: Some(hint.into()),
+        };
+        Self::of(StatusCode::BAD_REQUEST, vec![problem])
+    }
+
     /// The path is the API's, the method is not.
     pub(crate) fn method_not_allowed(allowed: &'static str) -> Self {
         Self::new(

@@ -13,4 +13,4 @@ mod serve;
 mod served;
 
 pub(crate) use body::{ReadBody, read as read_body};
-pub(crate) use call::answer;
+pub(crate) use call::{answer, refuse_tls};

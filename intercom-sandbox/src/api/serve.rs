@@ -10,11 +10,12 @@ use super::route::Endpoint;
 use super::served::Served;
 use super::{contacts, events};
 use crate::apps::Beyond;
-use crate::headers::{check_accept, check_content_type, check_version};
+use crate::headers::{check_accept, check_content_type};
 use crate::rate_limit::Budget;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
+use crate::version::ApiVersion;
 use crate::workspace::Workspace;
 
 /// Answers a request as Intercom would.
@@ -28,7 +29,7 @@ pub(super) fn serve(
 ) -> Served {
     let (budget, checked) = check(workspace, now, endpoint, parts);
     let mut served = checked
-        .and_then(|endpoint| dispatch(workspace, &endpoint, parts, body))
+        .and_then(|(endpoint, version)| dispatch(workspace, &endpoint, version, parts, body))
         .unwrap_or_else(|refusal| Served::refused(refusal, request_id));
     let headers = &mut served.reply.headers;
     request_id.write_to(headers);
@@ -46,7 +47,7 @@ fn check(
     now: SystemTime,
     endpoint: Result<Endpoint, Refusal>,
     parts: &request::Parts,
-) -> (Option<Budget>, Result<Endpoint, Refusal>) {
+) -> (Option<Budget>, Result<(Endpoint, ApiVersion), Refusal>) {
     let (apps, rules) = (&workspace.apps, &workspace.rules);
     let admitted = endpoint.and_then(|endpoint| Ok((endpoint, apps.identify(&parts.headers)?)));
     let (endpoint, app) = match admitted {
@@ -57,9 +58,10 @@ fn check(
     let spent = apps.spend(app, now);
     let checked = match spent.beyond {
         Some(beyond) => Err(rate_limited(&beyond, rules.retry_after)),
-        None => check_version(&parts.headers)
-            .and_then(|()| check_accept(&parts.headers, rules.missing_accept_is_404))
-            .map(|()| endpoint),
+        None => ApiVersion::of(&parts.headers).and_then(|version| {
+            check_accept(&parts.headers, rules.missing_accept_is_404)?;
+            Ok((endpoint, version))
+        }),
     };
     (spent.budget, checked)
 }
@@ -76,6 +78,7 @@ fn rate_limited(beyond: &Beyond, retry_after: bool) -> Refusal {
 fn dispatch(
     workspace: &Workspace,
     endpoint: &Endpoint,
+    version: ApiVersion,
     parts: &request::Parts,
     body: &ReadBody,
 ) -> Result<Served, Refusal> {
@@ -85,7 +88,9 @@ fn dispatch(
     };
     match endpoint {
         Endpoint::Me => Ok(Served::of(me(workspace))),
-        Endpoint::Contacts(call) => Ok(Served::of(contacts::answer(workspace, call, parts, json)?)),
+        Endpoint::Contacts(call) => {
+            Ok(Served::of(contacts::answer(workspace, call, version, parts, json)?))
+        }
         Endpoint::CreateEvent => events::create(workspace, json()?),
         Endpoint::ListEvents => Ok(Served::of(events::list(workspace, parts)?)),
         Endpoint::CreateSummaries => Ok(Served::of(events::create_summaries(workspace, json()?)?)),

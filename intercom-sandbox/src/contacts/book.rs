@@ -1,5 +1,6 @@
 //! Where the contacts are kept, with an index for each of their identifiers.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ struct Merged {
     key: ContactKey,
     user_id: Option<Arc<str>>,
     into: ContactKey,
+    /// In Unix seconds.
+    at: u64,
 }
 
 impl Book {
@@ -86,6 +89,13 @@ impl Book {
     /// The keys of those that were merged into this one.
     pub(super) fn merged_into(&self, key: ContactKey) -> impl Iterator<Item = ContactKey> {
         self.merged.values().filter(move |left| left.into == key).map(|left| left.key)
+    }
+
+    /// The ids of those that were merged into this one, and when, the latest first.
+    pub(super) fn merges_into(&self, key: ContactKey) -> Vec<(Arc<str>, u64)> {
+        let mut merges: Vec<_> = self.merged.iter().filter(|(_, left)| left.into == key).collect();
+        merges.sort_by_key(|(_, left)| Reverse((left.at, left.key)));
+        merges.into_iter().map(|(id, left)| (Arc::clone(id), left.at)).collect()
     }
 
     /// Those with this user id or email, whatever they are.
@@ -172,13 +182,13 @@ impl Book {
     }
 
     /// Leaves of a contact that it was merged into the other.
-    pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey) {
+    pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey, at: u64) {
         let Some(contact) = self.take(from) else { return };
         for left in self.merged.values_mut().filter(|left| left.into == from) {
             left.into = into;
         }
         let data = contact.data();
-        let left = Merged { key: from, user_id: data.details.user_id.clone(), into };
+        let left = Merged { key: from, user_id: data.details.user_id.clone(), into, at };
         self.bytes += left.size(&data.id);
         self.merged.insert(Arc::clone(&data.id), left);
     }

@@ -29,7 +29,7 @@ use key::STRANGER;
 pub(crate) use key::{ContactKey, Found};
 pub(crate) use pages::{Cursor, DEFAULT_PER_PAGE, MAX_PER_PAGE, PageRequest};
 pub use seed::SeedContact;
-pub(crate) use wire::{Form, InForm};
+pub(crate) use wire::{Form, InForm, MergeHistory, MergeRecord};
 
 use crate::clock::{Clock, unix_seconds};
 pub(crate) use crate::identifier::Identifier;

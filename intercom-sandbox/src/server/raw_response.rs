@@ -10,16 +10,27 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::refusal::Refusal;
-use crate::request_id::RequestIds;
+use crate::request_id::{RequestId, RequestIds};
 
 /// Writes these answers.
 pub(crate) struct RawResponses {
     request_ids: Arc<RequestIds>,
+    on_tls: Box<OnTls>,
 }
 
+/// Says what a client is answered that speaks TLS to the port.
+pub(crate) type OnTls = dyn Fn(&RequestId) -> Refusal + Send + Sync;
+
 impl RawResponses {
-    pub(crate) fn new(request_ids: Arc<RequestIds>) -> Self {
-        Self { request_ids }
+    pub(crate) fn new(request_ids: Arc<RequestIds>, on_tls: Box<OnTls>) -> Self {
+        Self { request_ids, on_tls }
+    }
+
+    /// The client began a TLS handshake.
+    pub(super) fn tls(&self) -> Bytes {
+        let id = self.request_ids.draw();
+        let refusal = (self.on_tls)(&id);
+        written(&id, StatusCode::BAD_REQUEST, &refusal.to_reply(&id).body)
     }
 
     /// What goes out in the place of the bare status that begins here, where one does.
@@ -55,19 +66,23 @@ impl RawResponses {
 
     fn answer(&self, refusal: &Refusal, status: StatusCode) -> Bytes {
         let id = self.request_ids.draw();
-        let body = refusal.to_reply(&id).body;
-        let mut answer = format!(
-            "HTTP/1.1 {} {}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: {}\r\n\
-             connection: close\r\ncontent-length: {}\r\n\r\n",
-            status.as_u16(),
-            status.canonical_reason().unwrap_or_default(),
-            id.as_str(),
-            body.len(),
-        )
-        .into_bytes();
-        answer.extend_from_slice(&body);
-        answer.into()
+        written(&id, status, &refusal.to_reply(&id).body)
     }
+}
+
+/// The bytes of an answer with a body of JSON.
+fn written(id: &RequestId, status: StatusCode, body: &[u8]) -> Bytes {
+    let mut answer = format!(
+        "HTTP/1.1 {} {}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: {}\r\n\
+         connection: close\r\ncontent-length: {}\r\n\r\n",
+        status.as_u16(),
+        status.canonical_reason().unwrap_or_default(),
+        id.as_str(),
+        body.len(),
+    )
+    .into_bytes();
+    answer.extend_from_slice(body);
+    answer.into()
 }
 
 /// How many are refused with an answer at a time. Those beyond are closed without one.

@@ -207,7 +207,7 @@ async fn headers_without_end_are_431() {
 async fn what_is_no_http_is_400() {
     let sandbox = builder().start().await.unwrap();
     for garbage in [
-        "\x16\x03\x01\x02\x00\x01\x00",
+        "\x00\x03\x01\x02\x00\x01\x00",
         "hello\r\n\r\n",
         "GET\r\n\r\n",
         "GET /me HTTP/9.9\r\n\r\n",

@@ -6,7 +6,7 @@ use intercom_sandbox::{Identifier, ManualClock, OpenRules, Sandbox, SandboxBuild
 use serde_json::{Value, json};
 
 use crate::admin::get;
-use crate::support::{event, post_event, post_without_accept};
+use crate::support::{event, post_contact, post_event, post_without_accept};
 
 const NOON: u64 = 1_700_000_000;
 
@@ -153,6 +153,89 @@ async fn nested_values_can_be_dropped() {
     // A broken link is a link all the same.
     let metadata = json!({"order": {"url": "nowhere", "value": "order"}});
     assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 422);
+}
+
+#[tokio::test]
+async fn nested_values_can_be_kept() {
+    let rules = OpenRules::default().keep_nested_values(true).drop_nested_values(true);
+    let sandbox = with(|builder| builder.open_rules(rules)).await;
+    let metadata = json!({"list": [1, {"a": null}], "city": {"name": "Zürich"}});
+    assert_eq!(post_event(&sandbox, &with_metadata(metadata.clone())).await.status, 202);
+    let events = sandbox.events();
+    for key in ["list", "city"] {
+        assert_eq!(events[0].metadata_value(key), Some(&metadata[key]), "{key}");
+    }
+    // What is `null` by itself, and a date that is none, are refused all the same.
+    for metadata in [json!({"a": null}), json!({"due_date": {"day": 1}})] {
+        assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 422);
+    }
+}
+
+#[tokio::test]
+async fn blank_identifiers_can_be_ignored() {
+    let body = |user_id: Value| json!({"event_name": "a", "created_at": 1, "user_id": user_id, "email": "ada@example.com"});
+    let contact = |blank: Value| json!({"external_id": blank, "email": "eve@example.com"});
+    let strict = with(|builder| builder).await;
+    let rules = OpenRules::default().ignore_blank_identifiers(true);
+    let open = with(|builder| builder.open_rules(rules).deduplicate(false)).await;
+    for blank in [Value::Null, json!(""), json!(" ")] {
+        assert_eq!(post_event(&strict, &body(blank.clone())).await.status, 400, "{blank}");
+        assert_eq!(post_event(&open, &body(blank.clone())).await.status, 202, "{blank}");
+        let event = open.events().pop().expect("it was accepted");
+        assert_eq!((event.user_id(), event.email()), (None, Some("ada@example.com")));
+        // One that is not there by any other name either is still required.
+        let mut nobody = body(blank.clone());
+        nobody["email"] = blank.clone();
+        assert_eq!(post_event(&open, &nobody).await.status, 400, "{blank}");
+    }
+    assert_eq!(post_contact(&strict, &contact(json!(""))).await.status, 400);
+    assert_eq!(post_contact(&open, &contact(json!(""))).await.status, 200);
+}
+
+#[tokio::test]
+async fn numbers_can_be_identifiers() {
+    let body = json!({"event_name": "a", "created_at": 1, "user_id": 42});
+    let strict = with(|builder| builder).await;
+    assert_eq!(post_event(&strict, &body).await.status, 400);
+    // What was refused is shown as it was sent.
+    let shown = &get(&strict, "/requests").await["requests"][0]["event"]["contact"];
+    assert_eq!(shown, &json!({"kind": "user_id", "value": "42"}));
+
+    let rules = OpenRules::default().accept_number_identifiers(true);
+    let open = Sandbox::builder().open_rules(rules).start().await.unwrap();
+    assert_eq!(post_contact(&open, &json!({"external_id": 42})).await.status, 200);
+    assert_eq!(post_event(&open, &body).await.status, 202);
+    assert_eq!(open.events()[0].user_id(), Some("42"));
+    for other in [json!(4.2), json!(true), json!([42])] {
+        let mut body = body.clone();
+        body["user_id"] = other;
+        assert_eq!(post_event(&open, &body).await.status, 400, "{body}");
+    }
+}
+
+#[tokio::test]
+async fn empty_metadata_can_be_of_another_type() {
+    let strict = with(|builder| builder).await;
+    let rules = OpenRules::default().accept_empty_metadata(true);
+    let open = with(|builder| builder.open_rules(rules).deduplicate(false)).await;
+    for empty in [Value::Null, json!([])] {
+        assert_eq!(post_event(&strict, &with_metadata(empty.clone())).await.status, 400);
+        assert_eq!(post_event(&open, &with_metadata(empty)).await.status, 202);
+    }
+    assert_eq!(post_event(&open, &with_metadata(json!([1]))).await.status, 400);
+}
+
+#[tokio::test]
+async fn custom_attributes_can_be_only_those_that_are_defined() {
+    let rules = OpenRules::default().custom_attributes(["plan"]);
+    let sandbox = with(|builder| builder.open_rules(rules)).await;
+    let contact =
+        |attribute: &str| json!({"external_id": attribute, "custom_attributes": {attribute: "x"}});
+    assert_eq!(post_contact(&sandbox, &contact("plan")).await.status, 200);
+    let answered = post_contact(&sandbox, &contact("seats")).await;
+    assert_eq!(answered.status, 400);
+    assert_eq!(answered.errors(), ["parameter_invalid custom_attributes.seats"]);
+    assert_eq!(answered.message(), "Custom attribute 'seats' does not exist");
 }
 
 #[tokio::test]
