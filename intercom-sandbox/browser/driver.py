@@ -1,6 +1,7 @@
 """Headless Chromium, driven over WebDriver by nothing but the standard library."""
 
 import base64
+import contextlib
 import json
 import re
 import subprocess
@@ -190,6 +191,29 @@ class Browser:
         pressed = [KEYS.get(key, key) for key in keys]
         actions = [{"type": kind, "value": key} for key in pressed for kind in ("keyDown", "keyUp")]
         self._do("/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
+
+    def allow_clipboard(self, origin):
+        self.cdp("Browser.grantPermissions", origin=origin, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+
+    @contextlib.contextmanager
+    def more_pages(self):
+        """Gives what opens an address in a tab of its own, in front of the others; all of them are closed at the end."""
+        first = self._ask("/window")
+        opened = []
+
+        def another(url):
+            handle = self._do("/window/new", {"type": "tab"})["handle"]
+            opened.append(handle)
+            self._do("/window", {"handle": handle})
+            self.open(url)
+
+        try:
+            yield another
+        finally:
+            for handle in opened:
+                self._do("/window", {"handle": handle})
+                self._call("DELETE", f"/session/{self.session}/window")
+            self._do("/window", {"handle": first})
 
     def screenshot(self):
         return base64.b64decode(self._ask("/screenshot"))

@@ -8,14 +8,14 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from checks import accessible, catalogue, connection, faults, filter, hostile, keyboard, live, narrow, strip, volume
+from checks import accessible, catalogue, connection, contacts, faults, filter, hostile, keyboard, live, narrow, strip, volume
 from page import Page
 from sandbox import Sandbox
 import stage
 
 FAILED = Path(tempfile.gettempdir()) / "sandbox-page-failed.png"
 
-MODULES = [live, filter, strip, catalogue, faults, hostile, keyboard, connection, narrow, accessible, volume]
+MODULES = [live, filter, strip, contacts, catalogue, faults, hostile, keyboard, connection, narrow, accessible, volume]
 
 
 def checks(words):

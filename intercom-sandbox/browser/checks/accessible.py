@@ -75,7 +75,7 @@ def every_text_has_contrast_enough(browser, sandbox):
         browser.click(".chip[data-outcome=duplicate]")
         browser.shows(".row .badge", "Refused", "Duplicate")
         seen += browser.run(CONTRASTS)
-        for tab, there in (("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
             browser.click(f"#tab-{tab}")
             browser.wait_for("shown(args[0])", there)
             seen += browser.run(CONTRASTS)
@@ -95,7 +95,7 @@ def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
     browser.has_rows(5)
     for place in range(5):
         browser.open_row(place)
-    for tab, there in (("events", ".detail"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+    for tab, there in (("events", ".detail"), ("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
         browser.click(f"#tab-{tab}")
         browser.wait_for("shown(args[0])", there)
         controls = browser.run(
@@ -147,7 +147,7 @@ def what_comes_in_is_said_aloud_seldom(browser, sandbox):
     browser.becomes("said.map(({ text }) => text)", ["1 request", "21 requests"])
     browser.wait_for("said[1].at - said[0].at > 9_000")
     # Everything else that changes by itself is silent.
-    browser.becomes("all('[aria-live], [role=status], [role=alert], [role=log]').map((element) => element.id)", ["connection", "notice", "live"])
+    browser.becomes("all('[aria-live], [role=status], [role=alert], [role=log]').map((element) => element.id)", ["connection", "notice", "contacts-error", "live"])
 
 
 def what_a_filter_lets_through_is_said_aloud(browser, sandbox):

@@ -52,6 +52,30 @@ def its_fields_say_how_much_and_how_long(browser, sandbox):
     _is_on(browser)
 
 
+def a_card_shows_the_fault_that_stands(browser, sandbox):
+    browser.click("#tab-faults")
+    card = "one('#switch-errors').closest('.switch')"
+    browser.wait_for(f"{card}.querySelector('select').checkVisibility()")
+    sandbox.admin("POST", "/faults", {"fault": "503 for 6%"})
+    browser.becomes(f"{card}.querySelector('h3').innerText", "503 for 6%")
+    browser.becomes("one('#switch-errors').ariaLabel", "503 for 6%")
+    sandbox.admin("POST", "/faults", {"fault": "delay 7s for next 3"})
+    browser.becomes("one('#switch-delay').closest('.switch').querySelector('h3').innerText", "delay 7s for next 3")
+    # Off again, it shows what would be switched on.
+    sandbox.admin("DELETE", "/faults")
+    browser.wait_for(f"{card}.querySelector('select').checkVisibility()")
+    browser.becomes("one('#switch-errors').ariaLabel", "status for percent %")
+
+
+def the_chart_takes_no_room_beside_the_other_views(browser, sandbox):
+    browser.wait_for("one('.strip').offsetHeight > 80")
+    for tab in ("faults", "contacts", "catalogue"):
+        browser.click(f"#tab-{tab}")
+        browser.wait_for("!shown('#chart') && one('.strip').offsetHeight < 40")
+    browser.click("#tab-events")
+    browser.wait_for("shown('#chart')")
+
+
 def a_lower_limit_is_seen_in_the_budget(browser, sandbox):
     browser.click("#tab-faults")
     browser.type("[aria-label=Requests]", "3")
