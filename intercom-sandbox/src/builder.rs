@@ -2,7 +2,8 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ use crate::retention::Retention;
 use crate::sandbox::Sandbox;
 use crate::server::{RawResponses, serve};
 use crate::site::Site;
+use crate::state::{InvalidState, Keeper, State};
 use crate::summaries::Summaries;
 use crate::workspace::Workspace;
 
@@ -39,7 +41,9 @@ use crate::workspace::Workspace;
 /// and [`open_rules`](Self::open_rules) take a value each.
 #[must_use = "a builder does nothing until it is started"]
 pub struct SandboxBuilder {
-    port: u16,
+    address: SocketAddr,
+    allowed_hosts: Vec<String>,
+    state_file: Option<PathBuf>,
     access: Access,
     region: Region,
     contacts: Vec<SeedContact>,
@@ -102,7 +106,9 @@ impl Sandbox {
 impl SandboxBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            port: 0,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            allowed_hosts: Vec::new(),
+            state_file: None,
             access: Access {
                 token: "sandbox-token".to_owned(),
                 app_id: "sandbox-app".to_owned(),
@@ -123,9 +129,35 @@ impl SandboxBuilder {
         }
     }
 
-    /// Sets the port on the loopback address; 0 stands for any that is free. Default: 0.
+    /// Sets the port; 0 stands for any that is free. Default: 0.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.address.set_port(port);
+        self
+    }
+
+    /// Sets the address to listen on. Beyond the loopback address other machines reach the sandbox,
+    /// which holds nobody off who knows the token. Its page and its admin API refuse them all the
+    /// same, but for those that [`allow_host`](Self::allow_host) lets in. Default: `127.0.0.1`.
+    pub fn listen(mut self, address: impl Into<IpAddr>) -> Self {
+        self.address.set_ip(address.into());
+        self
+    }
+
+    /// Lets the page and the admin API be reached by this name or address too, which a request has in
+    /// `Host`; call it once for each. Default: `localhost` and loopback addresses alone, so that no
+    /// web page from elsewhere can use them through a browser.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.allowed_hosts.push(name.into());
+        self
+    }
+
+    /// Keeps contacts, event names, events and requests in a file, so that a sandbox that is started
+    /// with it goes on where the last one ended. The sandbox reads it when it starts, writes it some
+    /// seconds after a change, and once more when it is [shut down](Sandbox::shutdown). Numbers and
+    /// counts begin anew, with those requests that were kept. Rate-limit windows, faults and options
+    /// are not in it. Default: nothing is kept.
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
         self
     }
 
@@ -257,18 +289,21 @@ impl SandboxBuilder {
     /// Starts the sandbox on the current tokio runtime, whose I/O must be enabled.
     ///
     /// # Errors
-    /// If it cannot listen: most often because the port is taken.
+    /// If it cannot listen, most often because the port is taken; or if there is a state file that it
+    /// cannot read.
     pub async fn start(self) -> Result<Sandbox, StartError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let address = self.address;
         let cannot_listen = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortTaken { port: self.port },
+            io::ErrorKind::AddrInUse => StartError::PortTaken { port: address.port() },
             _ => StartError::Listen { address, source },
         };
+        let kept = self.state_file.as_deref().map(State::read).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
+        let url = url_of(listener.local_addr().map_err(cannot_listen)?);
 
         let limits = self.limits;
-        let workspace = Arc::new(self.into_workspace(format!("http://{address}")));
+        let (state_file, self_path) = (self.state_file.clone(), self.state_file.clone());
+        let workspace = Arc::new(self.into_workspace(url, kept.flatten()));
         let of_tls = Arc::clone(&workspace);
         let raw = Arc::new(RawResponses::new(
             Arc::clone(&workspace.request_ids),
@@ -277,10 +312,16 @@ impl SandboxBuilder {
         let closing = Arc::clone(&workspace.closing);
         let site = Arc::new(Site::new(Arc::clone(&workspace)));
         let server = tokio::spawn(serve(listener, site, raw, closing, limits));
-        Ok(Sandbox::new(workspace, server))
+        let keeper = state_file.map(|path| Keeper::start(path, Arc::clone(&workspace)));
+        if let (Some(keeper), Some(path)) = (&keeper, self_path) {
+            // Whoever names a place that cannot be written learns it now.
+            let written = keeper.write().await;
+            written.map_err(|source| StartError::WriteState { path, source })?;
+        }
+        Ok(Sandbox::new(workspace, server, keeper))
     }
 
-    fn into_workspace(self, url: String) -> Workspace {
+    fn into_workspace(self, url: String, kept: Option<State>) -> Workspace {
         let options = self.options();
         let Self { access, retention, limits, time: Time { clock, is_the_machines }, .. } = self;
         let rules = Arc::new(self.open_rules);
@@ -288,12 +329,16 @@ impl SandboxBuilder {
             contacts::Settings::new(self.know_everybody, self.contacts_settle_after, &limits);
         let directory = Directory::new(settings, Arc::clone(&rules), &access.app_id);
         let now = clock.now();
+        if let Some(kept) = &kept {
+            directory.restore(&kept.contacts);
+        }
         for contact in self.contacts {
             directory.add(contact, now);
         }
         let room = |requests| Room { requests, bytes: retention.keep_bytes };
-        Workspace {
+        let workspace = Workspace {
             url,
+            allowed_hosts: self.allowed_hosts,
             region: self.region,
             apps: Apps::new(
                 Credentials::new(access.token, access.app_id, access.api_key),
@@ -316,7 +361,11 @@ impl SandboxBuilder {
             body_budget: BodyBudget::new(limits.max_incoming_bytes),
             answer_budget: AnswerBudget::default(),
             closing: Arc::default(),
+        };
+        if let Some(kept) = kept {
+            kept.replay(&workspace);
         }
+        workspace
     }
 
     fn options(&self) -> Options {
@@ -339,6 +388,16 @@ impl SandboxBuilder {
     }
 }
 
+/// Where a sandbox that listens here is reached from this machine.
+fn url_of(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
 /// Why a sandbox did not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -349,6 +408,30 @@ pub enum StartError {
         /// The port that was asked for.
         port: u16,
     },
+    /// The state file cannot be read.
+    #[error("cannot read the state in {}", path.display())]
+    ReadState {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The state file cannot be written.
+    #[error("cannot write the state to {}", path.display())]
+    WriteState {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The state file is none, or of another version of the sandbox.
+    #[error("{} is not a state file of this version: name another one, or move it away", path.display())]
+    InvalidState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// The address cannot be listened on for another reason.
     #[error("cannot listen on {address}")]
     Listen {
@@ -357,4 +440,13 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl From<InvalidState> for StartError {
+    fn from(error: InvalidState) -> Self {
+        match error {
+            InvalidState::Read { path, source } => Self::ReadState { path, source },
+            InvalidState::Parse { path, source } => Self::InvalidState { path, source },
+        }
+    }
 }

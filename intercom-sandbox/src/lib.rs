@@ -295,6 +295,7 @@ mod sandbox;
 mod seconds;
 mod server;
 mod site;
+mod state;
 mod summaries;
 mod sync;
 mod version;

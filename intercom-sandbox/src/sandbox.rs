@@ -1,6 +1,7 @@
 //! The handle of a running sandbox.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use crate::contacts::{Contact, SeedContact};
 use crate::faults::{ActiveFault, Fault, FaultId};
 use crate::journal::Place;
 use crate::received::{Outcome, ReceivedEvent, ReceivedRequest};
+use crate::state::Keeper;
 use crate::workspace::Workspace;
 
 /// A local Intercom that is running. Dropping it ends the server, closes every connection and
@@ -18,11 +20,17 @@ use crate::workspace::Workspace;
 pub struct Sandbox {
     workspace: Arc<Workspace>,
     server: JoinHandle<()>,
+    /// Writes the state file, where there is one.
+    keeper: Option<Keeper>,
 }
 
 impl Sandbox {
-    pub(crate) fn new(workspace: Arc<Workspace>, server: JoinHandle<()>) -> Self {
-        Self { workspace, server }
+    pub(crate) fn new(
+        workspace: Arc<Workspace>,
+        server: JoinHandle<()>,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        Self { workspace, server, keeper }
     }
 
     /// The base URL, `http://127.0.0.1:PORT`, without a slash at its end.
@@ -204,6 +212,7 @@ impl Sandbox {
         self.server.abort();
         // Aborted is how this task always ends.
         let _ = (&mut self.server).await;
+        self.keep().await;
     }
 
     /// Ends the sandbox without breaking anything off: no connection is accepted any more, requests
@@ -214,6 +223,24 @@ impl Sandbox {
         if tokio::time::timeout(patience, &mut self.server).await.is_err() {
             self.server.abort();
             let _ = (&mut self.server).await;
+        }
+        self.keep().await;
+    }
+
+    /// Writes the state file once more. Nobody who ends a sandbox so asks whether that worked:
+    /// [`save_state`](Self::save_state) says it.
+    async fn keep(&self) {
+        let _ = self.save_state().await;
+    }
+
+    /// Writes the state file now, where the builder [named one](crate::SandboxBuilder::state_file).
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn save_state(&self) -> io::Result<()> {
+        match &self.keeper {
+            Some(keeper) => keeper.write().await,
+            None => Ok(()),
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::summaries::Summaries;
 pub(crate) struct Workspace {
     /// Where it listens, without a slash at the end.
     pub(crate) url: String,
+    /// By which names the admin API and the page may be reached, beside those of this machine.
+    pub(crate) allowed_hosts: Vec<String>,
     pub(crate) region: Region,
     pub(crate) apps: Apps,
     pub(crate) limits: Limits,

@@ -15,6 +15,7 @@ mod record;
 mod requests;
 mod seed;
 mod state;
+mod verify;
 
 use std::sync::Arc;
 
@@ -32,6 +33,7 @@ pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
         .merge(contacts::routes())
         .merge(requests::routes())
         .merge(feed::routes())
+        .merge(verify::routes())
         .merge(catalogue::routes())
         .merge(page::assets())
         .method_not_allowed_fallback(AdminError::method_not_allowed)
@@ -39,6 +41,6 @@ pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
     page::routes()
         .merge(overview::routes())
         .nest("/_sandbox", admin)
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&workspace), guard::guard))
         .with_state(workspace)
 }

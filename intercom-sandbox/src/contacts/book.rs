@@ -13,6 +13,8 @@ use crate::identifier::Identifier;
 #[derive(Default)]
 pub(super) struct Book {
     last_key: u64,
+    /// How many changes there were.
+    revision: u64,
     /// How many bytes all that is said of the contacts takes.
     bytes: usize,
     /// In the order they came, since keys only grow.
@@ -26,12 +28,12 @@ pub(super) struct Book {
 }
 
 /// What is left of a contact that was merged.
-struct Merged {
-    key: ContactKey,
-    user_id: Option<Arc<str>>,
-    into: ContactKey,
+pub(super) struct Merged {
+    pub(super) key: ContactKey,
+    pub(super) user_id: Option<Arc<str>>,
+    pub(super) into: ContactKey,
     /// In Unix seconds.
-    at: u64,
+    pub(super) at: u64,
 }
 
 impl Book {
@@ -136,8 +138,25 @@ impl Book {
         }
     }
 
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What is left of those that were merged, by their ids.
+    pub(super) fn merges(&self) -> impl Iterator<Item = (&Arc<str>, &Merged)> {
+        self.merged.iter()
+    }
+
+    /// Takes in what is left of a contact that was merged before this run.
+    pub(super) fn restore_merged(&mut self, id: Arc<str>, merged: Merged) {
+        self.revision += 1;
+        self.bytes += merged.size(&id);
+        self.merged.insert(id, merged);
+    }
+
     /// Takes a contact in, in the place of one that has its id.
     pub(super) fn insert(&mut self, contact: Contact) {
+        self.revision += 1;
         let key = contact.key();
         if let Some(other) = self.by_id.get(contact.contact_id()) {
             self.remove(other.key());
@@ -160,6 +179,7 @@ impl Book {
     /// Takes a contact out, and gives it.
     pub(super) fn take(&mut self, key: ContactKey) -> Option<Contact> {
         let contact = self.contacts.remove(&key)?;
+        self.revision += 1;
         let data = contact.data();
         self.bytes -= contact.size();
         self.by_id.remove(&data.id);

@@ -14,6 +14,7 @@ mod merge;
 pub(crate) mod pages;
 pub(crate) mod search;
 mod seed;
+mod stored;
 mod wire;
 
 use std::hash::{BuildHasher as _, RandomState};
@@ -29,6 +30,7 @@ use key::STRANGER;
 pub(crate) use key::{ContactKey, Found};
 pub(crate) use pages::{Cursor, DEFAULT_PER_PAGE, MAX_PER_PAGE, PageRequest};
 pub use seed::SeedContact;
+pub(crate) use stored::StoredContacts;
 pub(crate) use wire::{Form, InForm, MergeHistory, MergeRecord};
 
 use crate::clock::{Clock, unix_seconds};

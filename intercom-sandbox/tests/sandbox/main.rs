@@ -37,5 +37,7 @@ mod records;
 mod running;
 mod script;
 mod slow_readers;
+mod state;
 mod summaries;
 mod support;
+mod verify;

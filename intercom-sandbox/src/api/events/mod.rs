@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 
 pub(super) use listing::list;
-pub(super) use summaries::create as create_summaries;
+pub(crate) use summaries::create as create_summaries;
 
 use super::served::Served;
 use crate::contacts::{ContactKey, Found, Identifier};
@@ -18,6 +18,9 @@ use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules;
 use crate::workspace::Workspace;
+
+/// Method and path by which summaries are sent in.
+pub(crate) const SUMMARIES: (&str, &str) = ("POST", "/events/summaries");
 
 /// Accepts an event, or says why not: first for what it says, then for whom it names, and last for
 /// want of room for its name.
