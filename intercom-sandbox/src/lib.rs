@@ -192,28 +192,35 @@
 //!
 //! Open [`url`](Sandbox::url) in a browser, also while a test stands still: events arrive live with
 //! what they carry, the raw request and the answer that was given; refused ones say which rule they
-//! broke and how to mend it, and duplicates are shown as swallowed. Beside the list there are a
+//! broke and how to fix it, and duplicates are shown as ignored. A request can be sent again, copied as a
+//! curl command and linked to; a contact that was missing can be created. Beside the list there are a
 //! chart with what is left of the rate limit, the catalogue of names with their keys, and switches
 //! for the faults. Everything that it is made of is in the program; nobody else is asked for anything.
 //!
 //! # Tests in other languages
 //!
 //! The sandbox has an admin API of its own below `/_sandbox/`, JSON in and out. It needs no token; it
-//! is for this machine alone, and refuses what a web page from elsewhere may send through a browser.
+//! is for this machine alone, and for those that reach it by a name that was
+//! [allowed](SandboxBuilder::allow_host). It refuses what a web page from elsewhere may send through a
+//! browser.
 //! What is not a `GET` needs `Content-Type: application/json`. An error is `{"error": "…"}` with a
 //! sentence that says what would be right. None of it is recorded or counted, and no fault reaches it.
 //!
 //! | request below `/_sandbox` | body and answer |
 //! |---|---|
+//! | `GET /openapi.json` | a description in OpenAPI of all that the sandbox serves |
+//! | `GET /health` | `{"status": "ok"}` as soon as it answers |
+//! | `POST /verify` | `{"events": [{"name": "signed_up", "user_id": "42"}], "within": 5}`: `200` once exactly these events were accepted, `409` with what is `missing` and which `others` there are where they were not |
 //! | `GET /state` | version, URL, seed, counts by outcome, what is left of the rate limits, faults, and every option of the builder that is no secret |
 //! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized; no more than `limit` and some 8 MB at a time |
+//! | `POST /requests/1/resend` | `{}`: sends a request again, with the access token; `{"status": 202}` |
 //! | `GET /feed?after=0` | the same as server-sent events: `update` with `records`, counts and budget; `begin` after a clearing, `end` |
 //! | `GET /catalogue` | the names that were accepted, with their keys and kinds, and warnings where they differ |
 //! | `POST /clear` | `{}`: forgets what [`Sandbox::clear`] does |
 //! | `GET /faults` | `{"faults": […]}`: those that stand, how often each has struck, and what is left of it |
 //! | `POST /faults` | `{"fault": "503 for 20%"}`, and with a status also `"headers": {…}` and `"body": "…"`; the fault with its `id` |
 //! | `DELETE /faults`, `DELETE /faults/1` | `{"lifted": 1}` |
-//! | `GET /contacts` | `{"contacts": […]}` |
+//! | `GET /contacts?limit=200&search=ada` | `{"contacts": […], "total": 1}`: all, or the latest of those with a text in a detail |
 //! | `POST /contacts` | `{"contacts": [{"user_id": "42"}]}`, each as [`SeedContact`] is deserialized |
 //!
 //! ```sh
@@ -244,6 +251,11 @@
 //! the method `TLS`, since most clients do not show why it failed. Of what the page and the admin API answer 64 MiB wait at
 //! the most for clients that are slow to take it; where others need the room, the connection of the
 //! one that took nothing for the longest time is ended, and the page goes on where it was.
+//!
+//! # From one start to the next
+//!
+//! With [`SandboxBuilder::state_file`], or `--state FILE`, contacts, event names, events and requests
+//! outlive the sandbox.
 //!
 //! # Time
 //!

@@ -52,7 +52,8 @@ fn check(request: &Request, allowed: &[String]) -> Result<(), AdminError> {
             return forbidden("a web page of another origin may not use this");
         }
     }
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let changes =
+        matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     if changes && !is_json(headers) {
         return Err(AdminError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,

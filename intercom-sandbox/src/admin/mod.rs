@@ -5,12 +5,12 @@
 
 mod catalogue;
 mod contacts;
+mod description;
 mod error;
 mod faults;
 mod feed;
 mod guard;
 mod input;
-mod overview;
 mod record;
 mod requests;
 mod seed;
@@ -39,7 +39,7 @@ pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
         .method_not_allowed_fallback(AdminError::method_not_allowed)
         .fallback(AdminError::path_not_found);
     page::routes()
-        .merge(overview::routes())
+        .merge(description::routes())
         .nest("/_sandbox", admin)
         .layer(middleware::from_fn_with_state(Arc::clone(&workspace), guard::guard))
         .with_state(workspace)

@@ -86,12 +86,15 @@ pub(super) fn route(rest: &str, method: &Method) -> Result<Call, Refusal> {
         ([id, "tags" | "notes" | "companies" | "subscriptions" | "segments"], &Method::GET) => {
             decode(id).map(Call::Linked)
         }
-        ([_, "merge_history"], _) => only("GET"),
-        (
-            [_, "tags" | "notes" | "companies" | "subscriptions" | "segments", ..]
-            | ["activities" | "bulk" | "merge", ..],
-            _,
-        ) => Err(Refusal::not_in_sandbox()),
+        ([_, "merge_history" | "segments"], _) => only("GET"),
+        // Intercom takes more here: the sandbox has nothing to put into these lists.
+        ([_, "tags" | "notes" | "companies" | "subscriptions"], _) => {
+            Err(Refusal::method_not_allowed("GET").with_hint(
+                "Intercom takes other methods too; in the sandbox these lists are empty, and stay so.",
+            ))
+        }
+        ([_, "tags" | "companies" | "subscriptions", _]
+        | ["activities" | "bulk" | "merge", ..], _) => Err(Refusal::not_in_sandbox()),
 
         _ => Err(Refusal::path_not_found()),
     }

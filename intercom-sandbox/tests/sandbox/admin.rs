@@ -287,7 +287,7 @@ async fn it_lists_what_it_has() {
             reads += 1;
         }
     }
-    assert_eq!(reads, 5, "{listed}");
+    assert_eq!(reads, 8, "{listed}");
     let unknown = refused(admin(&sandbox, Method::GET, "/nowhere"), 404).await;
     assert!(unknown.contains("`GET /_sandbox/` lists"), "{unknown}");
 }

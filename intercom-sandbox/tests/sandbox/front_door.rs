@@ -246,7 +246,6 @@ async fn a_path_that_only_intercom_has_says_so() {
         (Method::POST, "/conversations"),
         (Method::GET, "/data_attributes"),
         (Method::PUT, "/tickets/7"),
-        (Method::POST, "/contacts/5ba6/tags"),
         (Method::DELETE, "/contacts/5ba6/companies/7"),
         (Method::POST, "/contacts/bulk/create"),
     ] {

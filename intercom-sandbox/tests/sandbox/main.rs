@@ -25,6 +25,7 @@ mod hints;
 mod listing;
 mod metadata_rules;
 mod open_rules;
+mod openapi;
 mod page;
 #[cfg(feature = "program")]
 mod program;
