@@ -17,7 +17,7 @@ def a_switch_is_felt_by_a_client_and_lifted_again(browser, sandbox):
     _turn_on(browser, "outage")
     assert sandbox.send("during") == 503
     browser.reads("#fault-count", "1")
-    browser.becomes("one('#tab-faults').ariaLabel", "Faults, 1 standing")
+    browser.becomes("one('#tab-faults').textContent", "Faults 1 standing")
     browser.shows(".standing tbody td", "outage", "1", "1", "until lifted", "Lift")
     browser.click("#switch-outage")
     _is_on(browser)

@@ -77,7 +77,7 @@ def numbers_and_arrows_turn_the_views(browser, sandbox):
         browser.becomes("one('[aria-selected=true]').id", f"tab-{view}")
         browser.becomes("all('[role=tabpanel]').filter((panel) => panel.checkVisibility()).map((panel) => panel.id)", [f"panel-{view}"])
     browser.run("one('#tab-events').focus()")
-    browser.cdp("Input.dispatchKeyEvent", type="keyDown", key="ArrowRight", code="ArrowRight", windowsVirtualKeyCode=39)
+    browser.press("ArrowRight")
     _has_focus(browser, "tab-contacts")
 
 

@@ -257,10 +257,10 @@ def a_click_meets_the_row_it_was_aimed_at(browser, sandbox):
     sandbox.send("aimed_at")
     browser.has_names("aimed_at")
     place = browser.run("const { x, y, height } = one('.row .name').getBoundingClientRect(); return { x: x + 5, y: y + height / 2 }")
-    browser.cdp("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **place)
+    browser.point(place, "down")
     sandbox.send("in_between")
     browser.reads("[data-outcome=accepted] b", "2")
-    browser.cdp("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **place)
+    browser.point("up")
     browser.shows(".row.open .name", "aimed_at")
     # From then on it goes on.
     browser.has_names("in_between", "aimed_at")
@@ -273,10 +273,7 @@ def a_link_that_is_followed_and_a_text_that_is_selected_open_no_row(browser, san
     browser.run("addEventListener('click', (click) => click.preventDefault())")
     browser.click(".row a")
     start = browser.run("const { left, top, height } = one('.row .contact').getBoundingClientRect(); return { x: left + 2, y: top + height / 2 }")
-    browser.cdp("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **start)
-    end = start | {"x": start["x"] + 40}
-    browser.cdp("Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, **end)
-    browser.cdp("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **end)
+    browser.point(start, "down", start | {"x": start["x"] + 40}, "up")
     browser.wait_for("getSelection().toString()")
     # What would be opened would be so by the time that something else is drawn.
     sandbox.send("two")

@@ -8,8 +8,8 @@ import { EXTENTS, SWITCHES } from "./switches.js";
 
 export class Faults {
   #panel = byId("panel-faults");
-  #tab = byId("tab-faults");
   #badge = byId("fault-count");
+  #unit = byId("fault-count-unit");
   #visible = false;
   #standing = h("tbody");
   #error = h("p", { class: "error", role: "alert" });
@@ -42,7 +42,7 @@ export class Faults {
         h(
           "table",
           { class: "standing framed" },
-          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests it could have struck" }, "Met"), h("th", { class: "number", title: "Requests it did strike" }, "Struck"), h("th", {}, "Left"), h("th", {}, ""))),
+          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests it could have struck" }, "Met"), h("th", { class: "number", title: "Requests it did strike" }, "Struck"), h("th", {}, "Left"), h("th", {}, h("span", { class: "unseen" }, "Lift")))),
           this.#standing,
         ),
       ),
@@ -65,7 +65,7 @@ export class Faults {
   #count(faults) {
     this.#badge.textContent = number(faults);
     this.#badge.hidden = faults === 0;
-    this.#tab.ariaLabel = faults === 0 ? null : `Faults, ${number(faults)} standing`;
+    this.#unit.hidden = faults === 0;
   }
 
   async #ask() {

@@ -55,8 +55,11 @@ function refresh() {
   byId("held").hidden = length > 0 || !store.paused;
   byId("no-match").hidden = length === 0 || shown.length > 0;
   // A feed without articles would be announced as broken.
-  if (shown.length > 0) byId("rows").setAttribute("role", "feed");
-  else byId("rows").removeAttribute("role");
+  const feed = shown.length > 0 ? { role: "feed", "aria-label": "What arrived, newest first" } : {};
+  for (const name of ["role", "aria-label"]) {
+    if (feed[name]) byId("rows").setAttribute(name, feed[name]);
+    else byId("rows").removeAttribute(name);
+  }
   byId("export").disabled = shown.length === 0;
   const left = store.leftOut;
   byId("shown").textContent = [
