@@ -108,6 +108,9 @@ class Browser:
     def open(self, url):
         self._do("/url", {"url": url})
 
+    def reload(self):
+        self._do("/refresh")
+
     def run(self, script, *arguments):
         """Runs the body of a function in the page, and gives what it returns."""
         return self._do("/execute/sync", {"script": SHORTHANDS + script, "args": list(arguments)})

@@ -129,19 +129,19 @@ def a_late_answer_does_not_draw_over_a_later_one(browser, sandbox):
         window.fetch = async (path, options) => {
           const answer = await fetch(path, options);
           if (options.method !== "GET") return answer;
-          asked += 1;
-          if (asked === 1) await new Promise((resolve) => (window.release = resolve));
+          window.asked += 1;
+          if (window.asked === 1) await new Promise((resolve) => (window.release = resolve));
           return answer;
         };
         window.turns = [];
-        new MutationObserver(() => turns.push(one("#switch-hang").ariaChecked)).observe(one("#switch-hang"), { attributes: true });"""
+        new MutationObserver(() => turns.push(one("#switch-hang").ariaChecked)).observe(one("#switch-hang"), { attributeFilter: ["aria-checked"] });"""
     )
     browser.wait_for("window.release")
     browser.click("#switch-hang")
     _is_on(browser, "hang")
     browser.run("release()")
     # It was the page's turn to ask again only after that answer.
-    browser.wait_for("asked > 2")
+    browser.wait_for("window.asked > 2")
     browser.becomes("turns", ["true"])
 
 

@@ -36,9 +36,9 @@ def markup_in_an_event_stays_text(browser, sandbox):
 def what_would_not_be_seen_is_shown_and_turns_nothing_around(browser, sandbox):
     sandbox.send("a\u202eb\u0007c", user_id="x\u200by", metadata={"k\u0000": "1"})
     sandbox.send("shown", user_id="\u05d0\u05d1", metadata={"turned": "a\u202egpj.exe", "line": "one\ntwo"})
-    browser.has_names("shown", "aU+202Eb\u2407c")
+    browser.has_names("shown", "aU+202EbU+0007c")
     browser.becomes("text('.row:nth-child(2) .contact')", "user_id xU+200By")
-    browser.becomes("texts('.row:nth-child(1) .pair')", ["turned aU+202Egpj.exe", "line one\u240atwo"])
+    browser.becomes("texts('.row:nth-child(1) .pair')", ["turned aU+202Egpj.exe", "line one↵two"])
     # Each value is isolated, so that its direction does not reach what is beside it.
     browser.becomes("all('.row .name, .row .pair .value, .row .pair .key').filter((element) => element.innerText !== '' && !element.querySelector('bdi')).length", 0)
     browser.becomes("all('.row .contact span:last-child > bdi').length", 2)

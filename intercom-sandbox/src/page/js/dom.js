@@ -31,6 +31,8 @@ function fill(element, attributes, children) {
 
 /** Characters that nobody would see, or that would turn the text around them. */
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
+/** Those that everybody knows by another sign than their code. */
+const SIGNS = { "\n": "↵", "\t": "⇥" };
 const SPLIT = new RegExp(`(${UNSEEN.source})`, "u");
 
 /** A text that a sender wrote: it hides nothing, and its direction stays its own. */
@@ -47,8 +49,7 @@ export function visible(text, excepted = "") {
 function sign(character) {
   const code = character.codePointAt(0);
   const name = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
-  const shown = code < 0x20 ? String.fromCodePoint(0x2400 + code) : code === 0x7f ? "\u2421" : name;
-  return h("span", { class: "control", title: `control character ${name}` }, shown);
+  return h("span", { class: "control", title: `control character ${name}` }, SIGNS[character] ?? name);
 }
 
 /** A sentence of the sandbox's, with what is between backticks as code. It may quote a sender. */
