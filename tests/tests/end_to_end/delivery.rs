@@ -10,7 +10,7 @@ use intercom_delivery::{
     Report, RetryPolicy, Selection, Trouble, UnknownContact,
 };
 use intercom_http::HttpTransport;
-use intercom_sandbox::{Answer, Sandbox, SandboxBuilder, SeedContact};
+use intercom_sandbox::{Answer, OpenRules, Sandbox, SandboxBuilder, SeedContact};
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -212,7 +212,7 @@ async fn an_ambiguous_contact_is_a_dead_letter_with_either_status() {
         let sandbox = Sandbox::builder()
             .contact(SeedContact::user_id("1").with_email("ada@example.com"))
             .contact(SeedContact::user_id("2").with_email("ada@example.com"))
-            .ambiguous_contact_is_400(as_400);
+            .open_rules(OpenRules::default().ambiguous_contact_is_400(as_400));
         let (_sandbox, builder) = start(sandbox).await;
         let delivery = builder.unknown_contact(UnknownContact::Create).start().unwrap();
         send_one(&delivery).await;

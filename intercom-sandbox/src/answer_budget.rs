@@ -24,7 +24,7 @@ const ROOM: usize = 64 << 20;
 
 /// All that waits.
 #[derive(Clone, Default)]
-pub(crate) struct Unread {
+pub(crate) struct AnswerBudget {
     waiting: Arc<Mutex<Waiting>>,
 }
 
@@ -44,8 +44,8 @@ struct Text {
 }
 
 /// For one of the texts that wait. Who drops it wants no more.
-pub(super) struct Ticket {
-    unread: Unread,
+pub(crate) struct Ticket {
+    budget: AnswerBudget,
     number: u64,
     left: usize,
 }
@@ -53,11 +53,11 @@ pub(super) struct Ticket {
 /// Other texts needed the room.
 #[derive(Debug, Error)]
 #[error("it was not taken for too long")]
-pub(super) struct GivenUp;
+pub(crate) struct GivenUp;
 
-impl Unread {
+impl AnswerBudget {
     /// Has a text wait.
-    pub(super) fn keep(&self, text: impl Into<Vec<u8>>) -> Ticket {
+    pub(crate) fn keep(&self, text: impl Into<Vec<u8>>) -> Ticket {
         let bytes = text.into().into_boxed_slice();
         let mut waiting = lock(&self.waiting);
         waiting.last += 1;
@@ -70,11 +70,11 @@ impl Unread {
         {
             waiting.forget(oldest);
         }
-        Ticket { unread: self.clone(), number, left }
+        Ticket { budget: self.clone(), number, left }
     }
 
     /// Answers with this, which waits until it is taken.
-    pub(super) fn response(&self, mut reply: Reply) -> Response {
+    pub(crate) fn response(&self, mut reply: Reply) -> Response {
         let body = self.keep(std::mem::take(&mut reply.body));
         reply.into_response().map(|_| Body::new(body))
     }
@@ -90,11 +90,11 @@ impl Waiting {
 
 impl Ticket {
     /// The next piece; `None` at the end.
-    pub(super) fn take(&mut self) -> Option<Result<Bytes, GivenUp>> {
+    pub(crate) fn take(&mut self) -> Option<Result<Bytes, GivenUp>> {
         if self.left == 0 {
             return None;
         }
-        let mut waiting = lock(&self.unread.waiting);
+        let mut waiting = lock(&self.budget.waiting);
         let Some(mut text) = waiting.texts.remove(&self.number) else {
             self.left = 0;
             return Some(Err(GivenUp));
@@ -117,7 +117,7 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        lock(&self.unread.waiting).forget(self.number);
+        lock(&self.budget.waiting).forget(self.number);
     }
 }
 
@@ -143,10 +143,10 @@ impl hyper::body::Body for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use super::{PIECE, ROOM, Ticket, Unread};
+    use super::{AnswerBudget, PIECE, ROOM, Ticket};
 
-    fn large(unread: &Unread) -> Ticket {
-        unread.keep(vec![0; ROOM / 5 * 2])
+    fn large(budget: &AnswerBudget) -> Ticket {
+        budget.keep(vec![0; ROOM / 5 * 2])
     }
 
     fn bytes_left(mut ticket: Ticket) -> Option<usize> {
@@ -158,11 +158,11 @@ mod tests {
 
     #[test]
     fn it_is_given_up_of_what_nothing_was_taken_for_the_longest_time() {
-        let unread = Unread::default();
-        let mut slow = large(&unread);
-        let stopped = large(&unread);
+        let budget = AnswerBudget::default();
+        let mut slow = large(&budget);
+        let stopped = large(&budget);
         assert_eq!(slow.take().unwrap().unwrap().len(), PIECE);
-        let last = large(&unread);
+        let last = large(&budget);
         assert_eq!(bytes_left(stopped), None);
         assert_eq!(bytes_left(slow), Some(ROOM / 5 * 2 - PIECE));
         assert_eq!(bytes_left(last), Some(ROOM / 5 * 2));
@@ -170,13 +170,13 @@ mod tests {
 
     #[test]
     fn who_has_all_or_wants_no_more_holds_nothing() {
-        let unread = Unread::default();
-        let first = large(&unread);
-        assert!(bytes_left(large(&unread)).is_some());
-        let mut gone = large(&unread);
+        let budget = AnswerBudget::default();
+        let first = large(&budget);
+        assert!(bytes_left(large(&budget)).is_some());
+        let mut gone = large(&budget);
         assert!(gone.take().is_some());
         drop(gone);
-        assert!(bytes_left(large(&unread)).is_some());
+        assert!(bytes_left(large(&budget)).is_some());
         assert_eq!(bytes_left(first), Some(ROOM / 5 * 2), "there was room for two all the time");
     }
 }

@@ -1,4 +1,4 @@
-//! A request as it came in, and how it was answered.
+//! A request as it came in, how it was answered, and the event that it brought.
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -6,12 +6,14 @@ use std::time::SystemTime;
 
 use axum::http::{Method, request};
 use bytes::Bytes;
+use serde_json::Value;
 
-use crate::event::{EventData, Filing, ReceivedEvent};
+use crate::event::{EventData, Filing};
 use crate::open_rules::OpenRules;
 use crate::raw_request::RawRequest;
 use crate::refusal::Problem;
 use crate::rules;
+use crate::version::ApiVersion;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -166,7 +168,7 @@ impl ReceivedRequest {
     }
 
     /// The body, byte for byte. Empty where it was beyond the
-    /// [body limit](crate::SandboxBuilder::body_limit).
+    /// [body limit](crate::Limits::body_limit).
     pub fn body(&self) -> &[u8] {
         self.inner.raw.body()
     }
@@ -194,6 +196,13 @@ impl ReceivedRequest {
     /// Which fault it met, where it met one that was asked for.
     pub fn fault(&self) -> Option<&str> {
         self.inner.fault.as_deref()
+    }
+
+    /// What to know about it though it may have been answered as wanted: that it asks for a version of
+    /// the API whose rules the sandbox does not have, for example. Intercom's answers do not have it.
+    pub fn warnings(&self) -> Vec<String> {
+        let version = self.header("intercom-version").and_then(ApiVersion::parse);
+        version.and_then(ApiVersion::warning).into_iter().collect()
     }
 
     /// The event it brought, where it brought one that was answered as accepted:
@@ -241,6 +250,100 @@ impl fmt::Debug for ReceivedRequest {
             .field("status", &self.status())
             .field("outcome", &self.outcome())
             .field("answer", &String::from_utf8_lossy(self.answer()))
+            .finish_non_exhaustive()
+    }
+}
+
+/// An event that was accepted, with the request that brought it. Cheap to clone.
+#[derive(Clone)]
+pub struct ReceivedEvent {
+    pub(crate) filing: Filing,
+    pub(crate) request: ReceivedRequest,
+}
+
+impl ReceivedEvent {
+    fn data(&self) -> &EventData {
+        self.request.event_data()
+    }
+
+    /// The name, as Intercom files it: `.` and `$` are
+    /// [turned](crate::OpenRules::fold_punctuation) into `-`. Upper and lower case are kept here
+    /// as they were sent, though they make no difference to Intercom.
+    pub fn name(&self) -> &str {
+        &self.data().name
+    }
+
+    /// The name as it was sent, where Intercom files it under another one.
+    pub fn sent_name(&self) -> Option<&str> {
+        self.data().sent_name.as_deref()
+    }
+
+    /// When it happened, in Unix seconds.
+    pub fn created_at(&self) -> i64 {
+        self.filing.created_at
+    }
+
+    /// The application's own id of the user, where it was sent.
+    pub fn user_id(&self) -> Option<&str> {
+        self.data().identifiers.user_id.as_deref()
+    }
+
+    /// The contact's email address, where it was sent.
+    pub fn email(&self) -> Option<&str> {
+        self.data().identifiers.email.as_deref()
+    }
+
+    /// Intercom's own id of the contact, `id` on the wire, where it was sent.
+    pub fn contact_id(&self) -> Option<&str> {
+        self.data().identifiers.contact_id.as_deref()
+    }
+
+    /// The metadata that Intercom would have kept, in the order sent.
+    pub fn metadata(&self) -> &[(String, Value)] {
+        &self.data().metadata
+    }
+
+    /// The metadata value of this key. Case makes no difference, as it makes none to Intercom.
+    pub fn metadata_value(&self, key: &str) -> Option<&Value> {
+        let key = key.to_lowercase();
+        self.metadata()
+            .iter()
+            .find_map(|(name, value)| (name.to_lowercase() == key).then_some(value))
+    }
+
+    /// The metadata keys that Intercom would have dropped and said nothing, in the order sent: those
+    /// beyond the [limit](crate::OpenRules::metadata_keys), and those whose values the builder
+    /// says to drop.
+    pub fn dropped_keys(&self) -> &[String] {
+        &self.data().dropped_keys
+    }
+
+    /// The body, byte for byte.
+    pub fn body(&self) -> &[u8] {
+        self.request.body()
+    }
+
+    /// A header of the request: see [`ReceivedRequest::header`].
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.request.header(name)
+    }
+
+    /// The request that brought the event.
+    pub fn request(&self) -> &ReceivedRequest {
+        &self.request
+    }
+}
+
+impl fmt::Debug for ReceivedEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReceivedEvent")
+            .field("name", &self.name())
+            .field("created_at", &self.created_at())
+            .field("contact_id", &self.contact_id())
+            .field("user_id", &self.user_id())
+            .field("email", &self.email())
+            .field("metadata", &self.metadata())
+            .field("dropped_keys", &self.dropped_keys())
             .finish_non_exhaustive()
     }
 }

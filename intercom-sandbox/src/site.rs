@@ -9,12 +9,12 @@ use hyper::body::Incoming;
 use hyper::service::Service as _;
 use hyper_util::service::TowerToHyperService;
 
-use super::outgoing::{Outgoing, Response};
-use crate::admin;
+use crate::server::{Handler, Outgoing, Response};
 use crate::workspace::Workspace;
+use crate::{admin, api};
 
 pub(crate) struct Site {
-    pub(super) workspace: Arc<Workspace>,
+    workspace: Arc<Workspace>,
     own: Router,
 }
 
@@ -25,7 +25,7 @@ impl Site {
     }
 
     /// Answers what is for the sandbox itself.
-    pub(super) async fn answer_own(&self, request: Request<Incoming>) -> Response {
+    async fn answer_own(&self, request: Request<Incoming>) -> Response {
         match TowerToHyperService::new(self.own.clone()).call(request).await {
             Ok(response) => response.map(Outgoing::of_body),
             Err(never) => match never {},
@@ -33,8 +33,18 @@ impl Site {
     }
 }
 
+impl Handler for Site {
+    async fn answer(self: Arc<Self>, parts: Parts, body: Incoming) -> Response {
+        if is_own(&parts) {
+            Box::pin(self.answer_own(Request::from_parts(parts, body))).await
+        } else {
+            api::answer(&self.workspace, &parts, body).await
+        }
+    }
+}
+
 /// Whether a request is for the sandbox itself. Most are for Intercom's API, which needs no router.
-pub(super) fn is_own(request: &Parts) -> bool {
+fn is_own(request: &Parts) -> bool {
     let path = request.uri.path();
     match path.strip_prefix("/_sandbox") {
         Some(rest) => rest.is_empty() || rest.starts_with('/'),

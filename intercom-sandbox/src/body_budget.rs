@@ -4,38 +4,38 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many bytes of bodies may be there at a time, and how many are.
-pub(crate) struct Incoming {
+pub(crate) struct BodyBudget {
     room: usize,
     taken: AtomicUsize,
 }
 
 /// What one body takes of the room, until it is read.
-pub(super) struct Share<'a> {
-    incoming: &'a Incoming,
+pub(crate) struct Share<'a> {
+    budget: &'a BodyBudget,
     bytes: usize,
 }
 
-impl Incoming {
+impl BodyBudget {
     pub(crate) fn new(room: usize) -> Self {
         Self { room, taken: AtomicUsize::new(0) }
     }
 
-    pub(super) fn share(&self) -> Share<'_> {
-        Share { incoming: self, bytes: 0 }
+    pub(crate) fn share(&self) -> Share<'_> {
+        Share { budget: self, bytes: 0 }
     }
 }
 
 impl Share<'_> {
     /// Takes so many more, and says whether there was room for them.
-    pub(super) fn grow(&mut self, bytes: usize) -> bool {
+    pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
-        let before = self.incoming.taken.fetch_add(bytes, Ordering::Relaxed);
-        before + bytes <= self.incoming.room
+        let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);
+        before + bytes <= self.budget.room
     }
 
-    pub(super) fn give_back(&mut self) {
+    pub(crate) fn give_back(&mut self) {
         if self.bytes > 0 {
-            self.incoming.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+            self.budget.taken.fetch_sub(self.bytes, Ordering::Relaxed);
             self.bytes = 0;
         }
     }
