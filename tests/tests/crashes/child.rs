@@ -7,110 +7,180 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use std::{process, thread};
 
-use intercom_delivery::{Delivery, DeliveryBuilder, MemoryOutbox, Outbox as _};
+use intercom_core::ErrorKind;
+use intercom_delivery::outbox::Counts;
+use intercom_delivery::{Delivery, DeliveryBuilder, MemoryOutbox, Outbox as _, State};
 use intercom_http::HttpTransport;
 use intercom_sqlite::SqliteOutbox;
-use tokio::time::timeout;
+use tokio::sync::oneshot;
+use tokio::time::{Interval, interval, timeout};
 
 use crate::events::{OF_A_RUN, contact, event, time};
 use crate::plan::{Keeper, Plan, Work};
 
-/// What the process says when its work has begun, and after it how many events it found.
+/// What the process says when its work has begun. The number of events that it found pending follows.
 pub(crate) const BEGUN: &str = "begun, with ";
 
+/// What it says when it delivers, where it shares the outbox.
+pub(crate) const DELIVERS: &str = "delivers";
+
+/// What it says when another process delivers.
+pub(crate) const STANDS_BY: &str = "stands by";
+
+/// What it is told to end in good order.
+pub(crate) const END: &str = "end";
+
+/// How often the process looks whether its state has changed.
+const LOOK_INTERVAL: Duration = Duration::from_millis(2);
+
 /// After this it hangs. It is never waited for otherwise.
-const HANGS: Duration = Duration::from_secs(60);
+pub(crate) const HANGS: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "runs in a process of its own, started by the tests"]
 async fn child() {
     let Some(plan) = Plan::told() else { return };
-    // Who started it holds the other end. It must not go on alone.
+    let (end, told_to_end) = oneshot::channel();
     thread::spawn(|| {
-        let _ = io::copy(&mut io::stdin(), &mut io::sink());
+        let mut lines = io::stdin().lines();
+        if lines.next().is_some_and(|line| line.is_ok_and(|line| line == END)) {
+            let _ = end.send(());
+        }
+        // The test that started it holds the other end. It must not go on alone.
+        for _ in lines {}
         process::exit(1);
     });
-    timeout(HANGS, work(plan)).await.unwrap();
+    timeout(HANGS, work(plan, told_to_end)).await.unwrap();
 }
 
-async fn work(plan: Plan) {
+async fn work(plan: Plan, told_to_end: oneshot::Receiver<()>) {
     let transport = HttpTransport::builder(&plan.token)
         .base_url(&plan.url)
         .user_agent(format!("run/{}", plan.run))
         .build()
         .unwrap();
     let delivery = Delivery::builder(transport).concurrency(plan.work.concurrency());
-    let (delivery, found) = open(&plan, delivery);
+    let (delivery, found) = open(&plan, delivery).await;
     let delivery = Arc::new(delivery.start().unwrap());
+    if plan.work == Work::Sharing {
+        tokio::spawn(tell_state(delivery.clone()));
+    }
 
     let ledger = OpenOptions::new().append(true).create(true).open(&plan.ledger).unwrap();
     let (ledger, next) = (Arc::new(ledger), Arc::new(AtomicU64::new(plan.run * OF_A_RUN)));
-    let producers: Vec<_> = (0..plan.work.producers())
-        .map(|_| tokio::spawn(produce(delivery.clone(), ledger.clone(), next.clone(), found)))
-        .collect();
+    let pending = found.pending;
+    let produce = || {
+        let pace = plan.work.pace().map(interval);
+        produce(delivery.clone(), ledger.clone(), next.clone(), pending, pace)
+    };
+    let producers: Vec<_> = (0..plan.work.producers()).map(|_| tokio::spawn(produce())).collect();
     if producers.is_empty() {
-        say_begun(found);
+        say(&format!("{BEGUN}{pending}"));
     }
-    for producer in producers {
-        producer.await.unwrap();
-    }
-    if plan.work == Work::Ending {
-        while !delivery.flush().await.is_complete() {}
-        let report = delivery.shutdown(HANGS).await;
-        assert!(report.is_complete(), "{report}");
-        let ledger = delivery.ledger();
-        assert!(ledger.is_balanced(), "{ledger}");
-        assert_eq!((ledger.accepted, ledger.collided, ledger.moved), (found, 0, 0));
-    } else {
-        std::future::pending().await
+    match plan.work {
+        Work::Ending => deliver_all(&delivery, found).await,
+        Work::Sharing => {
+            told_to_end.await.unwrap();
+            let _ = delivery.shutdown(HANGS).await;
+            for producer in producers {
+                producer.await.unwrap();
+            }
+            let ledger = delivery.ledger().await.unwrap();
+            assert!(ledger.is_balanced(), "{ledger}");
+        }
+        _ => std::future::pending().await,
     }
 }
 
-/// Opens the outbox, and says how many events are in it. Its books must be those of what is in the file.
-fn open(plan: &Plan, delivery: DeliveryBuilder) -> (DeliveryBuilder, u64) {
+/// Delivers everything, and ends.
+async fn deliver_all(delivery: &Delivery, found: Counts) {
+    // A flush waits for events of its own process only.
+    while delivery.ledger().await.unwrap().pending > 0 {}
+    let report = delivery.shutdown(HANGS).await;
+    assert!(report.is_complete(), "{report}");
+    let ledger = delivery.ledger().await.unwrap();
+    assert!(ledger.is_balanced(), "{ledger}");
+    assert_eq!((ledger.accepted, ledger.collided, ledger.moved), (found.accepted, 0, 0));
+}
+
+/// Opens the outbox, and counts what is in it. The counts must be those of the file.
+async fn open(plan: &Plan, delivery: DeliveryBuilder) -> (DeliveryBuilder, Counts) {
     if plan.keeper == Keeper::Memory {
-        return (delivery.outbox(MemoryOutbox::new()), 0);
+        return (delivery.outbox(MemoryOutbox::new()), Counts::default());
     }
     let outbox = SqliteOutbox::open(&plan.data).unwrap();
-    let counts = outbox.counts();
+    let counts = outbox.counts().await.unwrap();
     assert!(counts.is_balanced(), "{counts:?}");
     assert_eq!((counts.moved, counts.collided), (0, 0));
 
     let file = SqliteOutbox::inspect(&plan.data).unwrap();
     assert_eq!(file.check().unwrap(), Vec::<String>::new());
-    let books = file.counts().unwrap();
-    assert!(books.is_balanced(), "{books:?}");
-    let pending = file.pending(None, usize::MAX).unwrap().len() as u64;
-    let dead = file.dead_letters(None, usize::MAX).unwrap().len() as u64;
-    assert_eq!((books.pending, books.dead, books.dead_letters), (pending, dead, dead));
-    assert_eq!(counts.pending, pending);
-    if plan.work == Work::Tidying {
+    // Another process changes them between one look and the next.
+    if plan.work != Work::Sharing {
+        let books = file.counts().unwrap();
+        assert!(books.is_balanced(), "{books:?}");
+        let pending = file.pending(None, usize::MAX).unwrap().len() as u64;
+        let dead = file.dead_letters(None, usize::MAX).unwrap().len() as u64;
+        assert_eq!((books.pending, books.dead, books.dead_letters), (pending, dead, dead));
+        assert_eq!(counts, books);
+    }
+    if plan.work == Work::Maintaining {
         let outbox = outbox.clone();
         tokio::spawn(async move {
             loop {
-                outbox.tidy().await;
+                outbox.maintain().await;
             }
         });
     }
-    (delivery.outbox(outbox), counts.accepted)
+    (delivery.outbox(outbox), counts)
 }
 
-/// Accepts events until the process is killed. What is accepted is in the ledger at once: a kill does not undo what
-/// was given to the kernel.
-async fn produce(delivery: Arc<Delivery>, ledger: Arc<File>, next: Arc<AtomicU64>, found: u64) {
+/// Accepts events until the process is killed, or told to end. An accepted event is in the ledger at
+/// once: a kill does not undo what was given to the kernel.
+async fn produce(
+    delivery: Arc<Delivery>,
+    ledger: Arc<File>,
+    next: Arc<AtomicU64>,
+    found: u64,
+    mut pace: Option<Interval>,
+) {
     let tracker = delivery.tracker();
     loop {
+        if let Some(pace) = &mut pace {
+            pace.tick().await;
+        }
         let number = next.fetch_add(1, Ordering::Relaxed);
-        tracker.for_contact(contact(number)).send_at(&event(number), time(number)).await.unwrap();
+        match tracker.for_contact(contact(number)).send_at(&event(number), time(number)).await {
+            Err(error) if error.kind() == ErrorKind::Closed => return,
+            sent => drop(sent.unwrap()),
+        }
         (&*ledger).write_all(format!("{number}\n").as_bytes()).unwrap();
         if number.is_multiple_of(OF_A_RUN) {
-            say_begun(found);
+            say(&format!("{BEGUN}{found}"));
         }
     }
 }
 
-#[allow(clippy::print_stdout, reason = "this is how it tells who started it")]
-fn say_begun(found: u64) {
-    // The harness leaves its own line open.
-    println!("\n{BEGUN}{found}");
+/// Tells who delivers, whenever that changes.
+async fn tell_state(delivery: Arc<Delivery>) {
+    let mut look = interval(LOOK_INTERVAL);
+    let mut last = "";
+    loop {
+        look.tick().await;
+        let state = match delivery.status().state {
+            State::Standby { .. } => STANDS_BY,
+            State::Delivering => DELIVERS,
+            _ => last,
+        };
+        if state != last {
+            say(state);
+            last = state;
+        }
+    }
+}
+
+#[allow(clippy::print_stdout, reason = "this is how it tells the test that started it")]
+fn say(words: &str) {
+    // The harness leaves its own line open. In one piece, because several tasks speak.
+    println!("\n{words}");
 }

@@ -1,7 +1,7 @@
 //! The judgement by itself: processes that do it wrong are found out.
 
 use crate::events::{OF_A_RUN, body};
-use crate::plan::{Keeper, Work};
+use crate::plan::{CONCURRENCY, Keeper, Work};
 use crate::rig::Rig;
 use crate::verdict::{AGAIN, Arrival, Evidence};
 
@@ -19,12 +19,12 @@ async fn who_keeps_events_in_memory_loses_them() {
     }
 }
 
-/// One kill; these events were accepted and arrived, in these runs.
+/// The first run was killed; these events were accepted and arrived, in these runs.
 fn arrivals(arrivals: impl IntoIterator<Item = (u64, u64)>) -> Evidence {
     let arrival = |(number, run)| Arrival { number, run, body: body(number) };
     let arrived: Vec<_> = arrivals.into_iter().map(arrival).collect();
     let accepted = arrived.iter().map(|arrival| arrival.number).collect();
-    Evidence { kills: 1, accepted, arrived, dead: Vec::new(), books: None }
+    Evidence { killed: [0].into(), accepted, arrived, dead: Vec::new(), books: None }
 }
 
 #[test]
@@ -37,8 +37,8 @@ fn an_event_may_come_again_after_a_kill_and_not_before() {
 
 #[test]
 fn who_acknowledges_nothing_is_found_out() {
-    let all = 0..=AGAIN as u64;
-    let complaints = arrivals(all.flat_map(|number| [(number, 0), (number, 1)])).complaints();
+    let all = |run| (0..=AGAIN as u64).map(move |number| (number, run));
+    let complaints = arrivals(all(0).chain(all(1))).complaints();
     assert_eq!(complaints, [format!("{} events of run 0 were sent again", AGAIN + 1)]);
 }
 
@@ -54,7 +54,21 @@ fn who_changes_an_event_is_found_out() {
 
 #[test]
 fn events_that_nobody_was_told_of_are_no_more_than_the_producers() {
-    let mut evidence = arrivals((0..40).map(|number| (OF_A_RUN + number, 1)));
+    let mut evidence = arrivals((0..40).map(|number| (number, 0)));
     evidence.accepted.clear();
-    assert_eq!(evidence.complaints(), ["run 1 accepted 40 events without a word"]);
+    assert_eq!(evidence.complaints(), ["run 0 accepted 40 events without a word"]);
+    // The second run was not killed.
+    let mut evidence = arrivals([(OF_A_RUN, 1)]);
+    evidence.accepted.clear();
+    assert_eq!(evidence.complaints(), ["run 1 accepted 1 events without a word"]);
+}
+
+#[test]
+fn two_processes_that_deliver_at_once_are_found_out() {
+    // What is in flight in a kill may arrive late.
+    let in_flight = (1..=CONCURRENCY as u64).map(|number| (number, 0));
+    assert_eq!(arrivals([(0, 1)].into_iter().chain(in_flight)).complaints(), [""; 0]);
+    let both = (0..200).map(|number| (number, number % 2));
+    let complaints = arrivals(both).complaints();
+    assert_eq!(complaints, ["run 0 sent 99 events after a later run had begun to"]);
 }

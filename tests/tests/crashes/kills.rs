@@ -28,7 +28,7 @@ async fn what_was_accepted_survives_every_kill() {
 
 #[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
 fn show(evidence: &Evidence, found: u64) {
-    let (kills, accepted) = (evidence.kills, evidence.accepted.len());
+    let (kills, accepted) = (evidence.killed.len(), evidence.accepted.len());
     let (again, dead) = (evidence.repetitions(), evidence.dead.len());
     eprintln!("{kills} kills, {accepted} accepted, {found} found, {again} again, {dead} dead");
 }

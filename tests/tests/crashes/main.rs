@@ -12,4 +12,5 @@ mod events;
 mod kills;
 mod plan;
 mod rig;
+mod takeover;
 mod verdict;

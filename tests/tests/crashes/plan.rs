@@ -3,6 +3,7 @@
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 /// Where the process keeps its events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,23 +21,33 @@ pub(crate) enum Work {
     /// No producers: events leave and are acknowledged.
     Delivering,
     Both,
-    /// As both, while the log is emptied and space given back over and over.
-    Tidying,
+    /// As both, while the WAL is emptied and free pages are given back, over and over.
+    Maintaining,
     /// As both, but it is killed before it has begun, or right after.
     Opening,
+    /// As both, while another process has the outbox too. It says whether it delivers, and ends when
+    /// it is told to.
+    Sharing,
     /// It is not killed: it delivers everything, and ends.
     Ending,
 }
 
 impl Work {
     pub(crate) const KILLED: [Work; 5] =
-        [Work::Accepting, Work::Delivering, Work::Both, Work::Tidying, Work::Opening];
+        [Work::Accepting, Work::Delivering, Work::Both, Work::Maintaining, Work::Opening];
 
     pub(crate) fn producers(self) -> usize {
         match self {
             Work::Delivering | Work::Ending => 0,
-            Work::Accepting | Work::Both | Work::Tidying | Work::Opening => PRODUCERS,
+            Work::Sharing => 2,
+            Work::Accepting | Work::Both | Work::Maintaining | Work::Opening => PRODUCERS,
         }
+    }
+
+    /// How often a producer accepts an event, where it does not do so as often as it can. Delivery
+    /// keeps up with this, so that events of two processes arrive.
+    pub(crate) fn pace(self) -> Option<Duration> {
+        (self == Work::Sharing).then_some(Duration::from_millis(10))
     }
 
     pub(crate) fn concurrency(self) -> usize {
@@ -88,8 +99,9 @@ impl Plan {
             "Accepting" => Work::Accepting,
             "Delivering" => Work::Delivering,
             "Both" => Work::Both,
-            "Tidying" => Work::Tidying,
+            "Maintaining" => Work::Maintaining,
             "Opening" => Work::Opening,
+            "Sharing" => Work::Sharing,
             "Ending" => Work::Ending,
             other => panic!("no work is {other}"),
         };

@@ -1,9 +1,10 @@
-//! Starts the process, kills it, and collects what is known then.
+//! Starts processes, ends them, and collects what is known then.
 
-use std::io::{self, BufRead as _, BufReader};
+use std::collections::BTreeSet;
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
@@ -11,8 +12,10 @@ use fastrand::Rng;
 use intercom_sandbox::{Answer, Retention, Sandbox};
 use intercom_sqlite::SqliteOutbox;
 use tempfile::TempDir;
+use tokio::time::timeout;
 
-use crate::child::BEGUN;
+use crate::child::{BEGUN, END, HANGS};
+use crate::events::OF_A_RUN;
 use crate::plan::{Keeper, Plan, Work};
 use crate::verdict::{Arrival, Evidence};
 
@@ -23,9 +26,10 @@ pub(crate) struct Rig {
     data: TempDir,
     ledger: TempDir,
     runs: u64,
+    killed: BTreeSet<u64>,
     /// How long it took the process to begin, the last time.
     opening: Duration,
-    /// How many events a new start found, over all of them.
+    /// How many pending events a new start found, over all of them.
     pub(crate) found: u64,
 }
 
@@ -37,27 +41,39 @@ impl Rig {
             sandbox.retention(Retention::default().keep_events(usize::MAX)).start().await.unwrap();
         let (data, ledger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (rng, opening) = (Rng::with_seed(seed()), Duration::ZERO);
-        Rig { sandbox, keeper, rng, data, ledger, runs: 0, opening, found: 0 }
+        let killed = BTreeSet::new();
+        Rig { sandbox, keeper, rng, data, ledger, runs: 0, killed, opening, found: 0 }
     }
 
     /// Starts the process, and kills it while it does this. It must not have ended before.
     pub(crate) fn kill_while(&mut self, work: Work) {
         let started = Instant::now();
-        let mut child = self.spawn(work);
+        let mut run = self.spawn(work);
         let moment = match work {
             Work::Opening => self.opening.mul_f64(1.2 * self.rng.f64()),
             _ => {
-                self.found += begun(&mut child);
+                self.found += run.begun();
                 self.opening = started.elapsed();
-                Duration::from_micros(self.rng.u64(5_000..60_000))
+                self.moment()
             }
         };
+        self.kill(run, moment);
+    }
+
+    /// Kills a process after so long. It must not have ended before.
+    pub(crate) fn kill(&mut self, mut run: Run, moment: Duration) {
         // This is the fault itself, and nothing is waited for.
         thread::sleep(moment);
-        child.kill().unwrap();
-        let status = child.wait().unwrap();
-        let run = self.runs - 1;
-        assert_eq!(status.signal(), Some(9), "run {run}, {work:?}, ended by itself: {status}");
+        run.child.kill().unwrap();
+        let status = run.child.wait().unwrap();
+        let number = run.number;
+        assert_eq!(status.signal(), Some(9), "run {number} ended by itself: {status}");
+        self.killed.insert(number);
+    }
+
+    /// Returns for how long a process works before it is killed.
+    pub(crate) fn moment(&mut self) -> Duration {
+        Duration::from_micros(self.rng.u64(5_000..60_000))
     }
 
     /// The next so many requests are refused for good: their events are dead letters.
@@ -67,18 +83,26 @@ impl Rig {
         }
     }
 
+    /// Waits until an event has arrived that this run accepted.
+    pub(crate) async fn arrived_from(&self, run: u64) {
+        let mut events = self.sandbox.events();
+        while !events.iter().any(|event| Arrival::of(event).number / OF_A_RUN == run) {
+            let more = self.sandbox.wait_for(events.len() + 10);
+            events = timeout(HANGS, more).await.expect("events go on arriving");
+        }
+    }
+
     /// Lets the process deliver what is left and end, and says what is known.
     pub(crate) fn finish(mut self) -> Evidence {
-        let kills = self.runs;
-        let mut child = self.spawn(Work::Ending);
-        self.found += begun(&mut child);
-        let status = ended(child);
-        assert!(status.success(), "{status}");
+        let mut run = self.spawn(Work::Ending);
+        self.found += run.begun();
+        run.ended();
 
         let accepted = fs::read_to_string(self.ledger()).unwrap();
         let accepted = accepted.lines().map(|line| line.parse().unwrap()).collect();
         let arrived = self.sandbox.events().iter().map(Arrival::of).collect();
-        let mut evidence = Evidence { kills, accepted, arrived, dead: Vec::new(), books: None };
+        let (killed, dead) = (self.killed.clone(), Vec::new());
+        let mut evidence = Evidence { killed, accepted, arrived, dead, books: None };
         if self.keeper == Keeper::Sqlite {
             let file = SqliteOutbox::inspect(self.events()).unwrap();
             assert_eq!(file.check().unwrap(), Vec::<String>::new());
@@ -90,7 +114,7 @@ impl Rig {
         evidence
     }
 
-    fn spawn(&mut self, work: Work) -> Child {
+    pub(crate) fn spawn(&mut self, work: Work) -> Run {
         let plan = Plan {
             keeper: self.keeper,
             work,
@@ -104,7 +128,9 @@ impl Rig {
         let mut command = Command::new(env::current_exe().unwrap());
         plan.tell(&mut command);
         command.args(["--exact", "child::child", "--ignored", "--nocapture"]);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap()
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Run { number: plan.run, child, lines, heard: Vec::new() }
     }
 
     fn events(&self) -> PathBuf {
@@ -116,19 +142,50 @@ impl Rig {
     }
 }
 
-/// Waits until the process has begun, and says how many events it found.
-fn begun(child: &mut Child) -> u64 {
-    let mut lines = BufReader::new(child.stdout.as_mut().unwrap()).lines();
-    let found = lines.find_map(|line| Some(line.unwrap().strip_prefix(BEGUN)?.parse().unwrap()));
-    found.expect("it ended before it had begun")
+/// One run of the process.
+pub(crate) struct Run {
+    pub(crate) number: u64,
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    heard: Vec<String>,
 }
 
-/// Waits until the process has ended. Its pipes stay open until then: it ends where the one is closed, and the harness
-/// in it has something to say through the other.
-fn ended(mut child: Child) -> ExitStatus {
-    let _stdin = child.stdin.take();
-    io::copy(child.stdout.as_mut().unwrap(), &mut io::sink()).unwrap();
-    child.wait().unwrap()
+impl Run {
+    /// Waits until the process has begun, and says how many events it found.
+    pub(crate) fn begun(&mut self) -> u64 {
+        self.says(BEGUN).parse().unwrap()
+    }
+
+    /// Waits until the process has said a line that begins like this, and returns the rest of it.
+    pub(crate) fn says(&mut self, words: &str) -> String {
+        loop {
+            let rest = |line: &String| Some(line.strip_prefix(words)?.to_owned());
+            if let Some(rest) = self.heard.iter().find_map(rest) {
+                return rest;
+            }
+            match self.lines.next() {
+                Some(line) => self.heard.push(line.unwrap()),
+                None => panic!("run {} ended before it said {words:?}", self.number),
+            }
+        }
+    }
+
+    /// Tells the process to end, and waits until it has.
+    pub(crate) fn end(mut self) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{END}").unwrap();
+        self.ended();
+    }
+
+    /// Waits until the process has ended well. Its pipes stay open until then: it ends where the one is
+    /// closed, and the harness in it has something to say through the other.
+    fn ended(mut self) {
+        let _stdin = self.child.stdin.take();
+        for line in &mut self.lines {
+            line.unwrap();
+        }
+        let status = self.child.wait().unwrap();
+        assert!(status.success(), "run {}: {status}", self.number);
+    }
 }
 
 /// How often the process is killed, unless told otherwise.

@@ -31,7 +31,8 @@ impl Arrival {
 
 /// What is known of how it went.
 pub(crate) struct Evidence {
-    pub(crate) kills: u64,
+    /// Which runs of the process were killed.
+    pub(crate) killed: BTreeSet<u64>,
     /// What the ledger says.
     pub(crate) accepted: BTreeSet<u64>,
     /// What the sandbox has taken.
@@ -64,8 +65,10 @@ impl Evidence {
         for number in known.difference(&self.accepted) {
             *unsaid.entry(number / OF_A_RUN).or_default() += 1;
         }
-        for (run, events) in unsaid.into_iter().filter(|(_, events)| *events > PRODUCERS) {
-            complaints.push(format!("run {run} accepted {events} events without a word"));
+        for (run, events) in unsaid {
+            if events > PRODUCERS || !self.killed.contains(&run) {
+                complaints.push(format!("run {run} accepted {events} events without a word"));
+            }
         }
 
         let mut again: BTreeMap<u64, usize> = BTreeMap::new();
@@ -80,8 +83,15 @@ impl Evidence {
             }
         }
         for (run, events) in again {
-            if events > AGAIN || run >= self.kills {
+            if events > AGAIN || !self.killed.contains(&run) {
                 complaints.push(format!("{events} events of run {run} were sent again"));
+            }
+        }
+
+        for (run, events) in self.late() {
+            if events > CONCURRENCY {
+                complaints
+                    .push(format!("run {run} sent {events} events after a later run had begun to"));
             }
         }
 
@@ -107,6 +117,18 @@ impl Evidence {
     pub(crate) fn repetitions(&self) -> usize {
         let arrived: BTreeSet<u64> = self.arrived.iter().map(|arrival| arrival.number).collect();
         self.arrived.len() - arrived.len()
+    }
+
+    /// How many events of each run arrived after one of a later run. What was in flight in a kill may.
+    fn late(&self) -> BTreeMap<u64, usize> {
+        let (mut latest, mut late) = (0, BTreeMap::new());
+        for Arrival { run, .. } in &self.arrived {
+            latest = latest.max(*run);
+            if *run < latest {
+                *late.entry(*run).or_default() += 1;
+            }
+        }
+        late
     }
 
     fn dead(&self, complaints: &mut Vec<String>) -> BTreeSet<u64> {
