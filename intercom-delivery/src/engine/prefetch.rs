@@ -223,3 +223,111 @@ impl Prefetch {
         (self.size - self.concurrency) / 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+
+    use super::*;
+    use crate::outbox::Stage;
+
+    fn jobs(number: usize) -> Vec<Job> {
+        let event = DynamicEvent::new("tested").unwrap();
+        let time = Timestamp::from_unix_seconds(1_700_000_000);
+        let event = DataEvent::new(&event, Contact::user_id(1), time).unwrap();
+        let lease = Lease {
+            id: EventId(0),
+            event,
+            stage: Stage::New,
+            attempts: 0,
+            last_failure: None,
+            age: Duration::ZERO,
+        };
+        (0..number).map(|_| Job::new(lease.clone(), Instant::now())).collect()
+    }
+
+    /// Asks the outbox, which takes its time and gives all, when this many are ready still.
+    fn answered(prefetch: &mut Prefetch, ready: usize) {
+        let now = Instant::now();
+        prefetch.ready.clear();
+        prefetch.push(jobs(ready));
+        assert_eq!(prefetch.ask(Some(8), now), Some(Ask::Lease(8)));
+        prefetch.answered(8, now + Duration::from_millis(1));
+    }
+
+    fn wanted(prefetch: &mut Prefetch, room: usize, ready: usize) -> usize {
+        prefetch.ready.clear();
+        prefetch.push(jobs(ready));
+        prefetch.wanted(room)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outbox_that_answers_at_once_is_asked_when_nothing_is_ready() {
+        let mut prefetch = Prefetch::new(4);
+        assert_eq!([wanted(&mut prefetch, 4, 0), wanted(&mut prefetch, 1, 0)], [8, 5]);
+        assert_eq!([wanted(&mut prefetch, 0, 0), wanted(&mut prefetch, 1, 1)], [0, 0]);
+        for _ in 0..3 {
+            prefetch.ready.clear();
+            assert_eq!(prefetch.ask(Some(8), Instant::now()), Some(Ask::Lease(8)));
+            prefetch.answered(8, Instant::now());
+        }
+        assert_eq!(wanted(&mut prefetch, 4, 0), 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_outbox_is_asked_earlier_and_for_more_up_to_a_bound() {
+        let mut prefetch = Prefetch::new(4);
+        // The first answer may have come late because nothing was due.
+        answered(&mut prefetch, 0);
+        assert_eq!(wanted(&mut prefetch, 4, 0), 8);
+        answered(&mut prefetch, 0);
+        assert_eq!([wanted(&mut prefetch, 0, 1), wanted(&mut prefetch, 0, 2)], [7, 0]);
+        for _ in 0..10 {
+            answered(&mut prefetch, 0);
+        }
+        let wanted = [0, 13, 14].map(|ready| wanted(&mut prefetch, 0, ready));
+        assert_eq!(wanted, [32, 19, 0]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_outbox_that_is_early_again_is_asked_for_less() {
+        let mut prefetch = Prefetch::new(4);
+        for _ in 0..3 {
+            answered(&mut prefetch, 0);
+        }
+        // Just in time.
+        answered(&mut prefetch, 2);
+        assert_eq!(wanted(&mut prefetch, 1, 0), 17);
+        answered(&mut prefetch, 5);
+        assert_eq!(wanted(&mut prefetch, 1, 0), 9);
+        answered(&mut prefetch, 2);
+        answered(&mut prefetch, 1);
+        assert_eq!(wanted(&mut prefetch, 1, 0), 5);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_only_waits_for_a_turn_gives_way_to_one_for_events() {
+        let (mut prefetch, now) = (Prefetch::new(4), Instant::now());
+        assert_eq!(prefetch.ask(None, now), Some(Ask::Lease(0)));
+        assert_eq!(prefetch.ask(None, now), None);
+        assert_eq!(prefetch.ask(Some(0), now), None);
+        assert_eq!(prefetch.ask(Some(5), now), Some(Ask::Lease(5)));
+        assert_eq!(prefetch.ask(Some(9), now), None);
+        assert!(prefetch.is_waiting());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn admissions_are_stored_before_more_is_leased() {
+        let (mut prefetch, now) = (Prefetch::new(4), Instant::now());
+        prefetch.hold(jobs(2), vec![Admission::Kept { id: EventId(0), collides: true }]);
+        assert_eq!((prefetch.ready(), prefetch.is_empty()), (0, false));
+        assert_eq!(prefetch.ask(Some(5), now), Some(Ask::Admit));
+        assert_eq!(prefetch.ask(Some(5), now), None);
+        prefetch.failed(&OutboxError::new("the disk is full"), now);
+        assert_eq!(prefetch.ask(Some(5), now), None);
+        let later = now + Duration::from_secs(2);
+        assert_eq!(prefetch.ask(Some(5), later), Some(Ask::Admit));
+        prefetch.admitted(&[]);
+        assert_eq!((prefetch.ready(), prefetch.admissions().len()), (2, 0));
+    }
+}
