@@ -27,14 +27,16 @@ use intercom_core::{
     Transport, async_trait,
 };
 use intercom_delivery::Delivery;
-use intercom_sqlite::{OpenError, SqliteOutbox};
+use intercom_sqlite::SqliteOutbox;
 use tokio::runtime::Builder;
 use tokio::sync::Notify;
-use tokio::task::yield_now;
 
 const EVENTS: usize = 1_000_000;
 
 const SLICES: usize = 10;
+
+/// After this it hangs.
+const HANGS: Duration = Duration::from_secs(600);
 
 const RIGHT: &str = "the settings are right";
 const WORKS: &str = "the disk works";
@@ -111,7 +113,7 @@ async fn outage(report: &mut Report) {
     let before = Resident::reset();
 
     let start = |outbox| Delivery::builder(intercom.clone()).outbox(outbox).start().expect(RIGHT);
-    let (outbox, _) = open(&path).await;
+    let (outbox, _) = open(&path);
     let delivery = start(outbox);
     let accepting = Cost::of_async(Cpu::Process, async || {
         for first in (0..EVENTS).step_by(1_000) {
@@ -123,10 +125,10 @@ async fn outage(report: &mut Report) {
     let sizes = || [file_size(&path), file_size(&beside(&path, "-wal"))];
     let pending = sizes();
 
-    let after_a_crash = open_after_a_crash(&path, &folder.path().join("crashed.db")).await;
+    let after_a_crash = open_after_a_crash(&path, &folder.path().join("crashed.db"));
     assert_eq!(delivery.shutdown(Duration::ZERO).await.pending, EVENTS as u64);
     drop(delivery);
-    let (outbox, opening) = open(&path).await;
+    let (outbox, opening) = open(&path);
 
     intercom.0.up.store(true, Relaxed);
     let handle = outbox.clone();
@@ -136,10 +138,10 @@ async fn outage(report: &mut Report) {
         let slice = Cost::of_async(Cpu::Process, async || intercom.0.slice.notified().await);
         slices.push(slice.await);
     }
-    let ended = delivery.flush().await;
+    let ended = delivery.flush(HANGS).await;
     assert_eq!((ended.delivered, ended.dead, ended.pending), (EVENTS as u64, 0, 0));
     assert!(intercom.0.times.iter().all(|times| times.load(Relaxed) == 1), "each one once");
-    handle.tidy().await;
+    handle.maintain().await;
 
     println!("{EVENTS} events that wait");
     let an_event = |bytes: u64| format!("{:.0} B an event", bytes as f64 / EVENTS as f64);
@@ -173,25 +175,21 @@ async fn outage(report: &mut Report) {
     report.number("CPU time of the slowest slice to the middle", slowest, Bound::AtMost(1.25));
 }
 
-/// Opens the outbox, as soon as who had it has let go of it, and tells how long it took.
-async fn open(path: &Path) -> (SqliteOutbox, f64) {
-    loop {
-        let begun = Instant::now();
-        match SqliteOutbox::open(path) {
-            Err(OpenError::InUse { .. }) => yield_now().await,
-            opened => return (opened.expect(RIGHT), begun.elapsed().as_secs_f64()),
-        }
-    }
+/// Opens the outbox, and tells how long it took.
+fn open(path: &Path) -> (SqliteOutbox, f64) {
+    let begun = Instant::now();
+    let outbox = SqliteOutbox::open(path).expect(RIGHT);
+    (outbox, begun.elapsed().as_secs_f64())
 }
 
 /// How long it takes to open what a crash would leave now: the file as it is, and a log. The median of three times.
-async fn open_after_a_crash(path: &Path, crashed: &Path) -> f64 {
+fn open_after_a_crash(path: &Path, crashed: &Path) -> f64 {
     let mut times = Vec::new();
     for _ in 0..3 {
         for name in ["", "-wal"] {
             fs::copy(beside(path, name), beside(crashed, name)).expect(WORKS);
         }
-        let (outbox, time) = open(crashed).await;
+        let (outbox, time) = open(crashed);
         drop(outbox);
         times.push(time);
     }

@@ -18,6 +18,7 @@ use std::collections::VecDeque;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
 
 use benches::{Bound, Cost, Cpu, Report, count_allocations, nanoseconds, table};
 use futures_util::FutureExt;
@@ -28,6 +29,9 @@ use intercom_core::{
 use intercom_delivery::{Delivery, MemoryOutbox};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::unconstrained;
+
+/// After this it hangs.
+const HANGS: Duration = Duration::from_secs(600);
 
 /// How many events wait, and how often that is measured.
 const LOADS: [(usize, usize); 3] = [(10_000, 101), (100_000, 11), (1_000_000, 3)];
@@ -134,7 +138,7 @@ fn event(number: usize) -> DataEvent {
     DataEvent::new(&event, contact, time).expect("the event is valid")
 }
 
-/// A delivery whose line is stopped, and the switch that lets events through.
+/// A delivery that is stopped, and the switch that lets events through.
 async fn start(events: usize) -> (Delivery, Switched) {
     let transport = Switched::default();
     let outbox = MemoryOutbox::new().capacity(events).max_bytes(usize::MAX);
@@ -156,7 +160,7 @@ async fn through_the_engine(events: usize) -> (Cost, Cost) {
     transport.up.store(true, Relaxed);
     delivery.resume();
     let deliver = Cost::of_async(Cpu::Thread, async || {
-        let report = delivery.flush().await;
+        let report = delivery.flush(HANGS).await;
         assert_eq!(report.delivered, events as u64);
     });
     (hand_over, deliver.await)
@@ -183,7 +187,7 @@ async fn bytes_used(events: usize) -> i64 {
             sent.expect("there is room");
         }
     });
-    assert_eq!(delivery.ledger().pending, events as u64);
+    assert_eq!(delivery.ledger().await.expect("it is in memory").pending, events as u64);
     counted.held
 }
 
