@@ -11,7 +11,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use intercom_core::{Contact, IntercomEvent};
-use intercom_delivery::{Delivery, LineStatus, Selection, UnknownContact};
+use intercom_delivery::{Delivery, Selection, State, UnknownContact};
 use intercom_http::HttpTransport;
 use intercom_sandbox::{Answer, Sandbox};
 use tokio::time::interval;
@@ -47,16 +47,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Deliver, and look now and then how that is going.
     let mut look = interval(Duration::from_millis(250));
-    let flush = delivery.flush();
+    let flush = delivery.flush(Duration::from_secs(60));
     tokio::pin!(flush);
     let report = loop {
         tokio::select! {
             report = &mut flush => break report,
             _ = look.tick() => {
-                println!("{}", delivery.ledger());
-                let line = delivery.status().line;
-                if !matches!(line, LineStatus::Open) {
-                    println!("  {line}");
+                println!("{}", delivery.ledger().await?);
+                let state = delivery.status().state;
+                if !matches!(state, State::Delivering) {
+                    println!("  {state}");
                 }
             }
         }
@@ -71,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let report = delivery.shutdown(Duration::from_secs(30)).await;
     println!("shut down: {report}");
-    println!("{}", delivery.ledger());
+    println!("{}", delivery.ledger().await?);
 
     // Intercom would have ignored all but one event of a contact in a second, so they stand in seconds of their own.
     let contacts = sandbox.contacts().len();

@@ -47,7 +47,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 async fn shop(work: &str, file: &str, url: &str, token: &str) -> Result<(), Box<dyn Error>> {
     let transport = HttpTransport::builder(token).base_url(url).build()?;
     let outbox = SqliteOutbox::open(file)?;
-    println!("the shop opens, {} events are pending", outbox.counts().pending);
+    println!("the shop opens, {} events are pending", outbox.counts().await?.pending);
     let delivery = Delivery::builder(transport).outbox(outbox).start()?;
 
     if work == TAKES_ORDERS {
@@ -59,6 +59,11 @@ async fn shop(work: &str, file: &str, url: &str, token: &str) -> Result<(), Box<
             // Said when it is safe, and not before.
             println!("{ACCEPTED}{order_number}");
         }
+    }
+    // A shutdown alone would leave them to the next start: they are safe in the file.
+    let mut look = interval(Duration::from_millis(50));
+    while delivery.ledger().await?.pending > 0 {
+        look.tick().await;
     }
     println!("the shop closes: {}", delivery.shutdown(Duration::from_secs(30)).await);
     Ok(())

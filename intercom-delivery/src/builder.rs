@@ -1,5 +1,6 @@
-//! Setting a delivery up.
+//! Configures and starts a delivery.
 
+use std::any::Any;
 use std::fmt;
 use std::panic::catch_unwind;
 use std::sync::Arc;
@@ -7,46 +8,60 @@ use std::time::Duration;
 
 use intercom_core::Transport;
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 use crate::delivery::Delivery;
-use crate::engine::{self, DeadLetterHook, Ending, Settings, UnknownContact};
-use crate::intake::{Backpressure, Intake};
-use crate::outbox::{Collisions, DeadLetter, MemoryOutbox, Outbox, Wake};
-use crate::retry::RetryPolicy;
-use crate::shared::Shared;
+use crate::engine::{self, DeadLetterHook, Ending, Parts, Settings};
+use crate::intake::Intake;
+use crate::memory_tracker::MemoryTracker;
+use crate::outbox::{DeadLetter, MemoryOutbox, Operate, Outbox};
+use crate::policy::{Backpressure, Collisions, RetryPolicy, UnknownContact};
 
-/// How many requests are under way at once, unless told otherwise.
+/// How many requests are in flight at once by default.
 pub const DEFAULT_CONCURRENCY: usize = 32;
 
-/// How long one attempt may take, unless told otherwise.
+/// How long one attempt may take by default.
 pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often the ledger is logged, unless told otherwise.
+/// How often the ledger is logged by default.
 pub const DEFAULT_LEDGER_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Sets up a [`Delivery`]. Made by [`Delivery::builder`].
+/// Configures a [`Delivery`]. Made by [`Delivery::builder`].
 #[must_use = "a builder does nothing until `start` is called"]
 pub struct DeliveryBuilder {
     transport: Arc<dyn Transport>,
-    outbox: Option<Arc<dyn Outbox>>,
+    store: Option<Store>,
     backpressure: Backpressure,
-    collisions: Collisions,
     settings: Settings,
+}
+
+/// An outbox, as the engine, operators and the intake use it.
+struct Store {
+    outbox: Arc<dyn Outbox>,
+    operate: Arc<dyn Operate>,
+    memory: Option<Arc<MemoryOutbox>>,
+}
+
+impl Store {
+    fn of<O: Outbox + Operate + 'static>(outbox: O) -> Self {
+        let outbox = Arc::new(outbox);
+        let any: Arc<dyn Any + Send + Sync> = outbox.clone();
+        Store { operate: outbox.clone(), memory: any.downcast().ok(), outbox }
+    }
 }
 
 impl DeliveryBuilder {
     pub(crate) fn new(transport: Arc<dyn Transport>) -> Self {
         DeliveryBuilder {
             transport,
-            outbox: None,
+            store: None,
             backpressure: Backpressure::default(),
-            collisions: Collisions::default(),
             settings: Settings {
                 concurrency: DEFAULT_CONCURRENCY,
                 attempt_timeout: DEFAULT_ATTEMPT_TIMEOUT,
                 retry: RetryPolicy::new(),
                 unknown_contact: UnknownContact::default(),
+                collisions: Collisions::default(),
                 ledger_interval: DEFAULT_LEDGER_INTERVAL,
                 on_dead_letter: None,
                 seed: None,
@@ -54,110 +69,151 @@ impl DeliveryBuilder {
         }
     }
 
-    /// What holds the events until they are delivered. The default is a [`MemoryOutbox`] with its own defaults.
+    /// Sets what holds the events until they are delivered. The default is a [`MemoryOutbox`] with
+    /// its own defaults.
     ///
-    /// It is this delivery's until that has ended. A second one on the same outbox would deliver events of the first, which
-    /// would no longer be woken for its own.
-    pub fn outbox(mut self, outbox: impl Outbox + 'static) -> Self {
-        self.outbox = Some(Arc::new(outbox));
+    /// Several deliveries may use one outbox, in this process or others. Each accepts events, and one
+    /// of them delivers.
+    pub fn outbox(mut self, outbox: impl Outbox + Operate + 'static) -> Self {
+        self.store = Some(Store::of(outbox));
         self
     }
 
-    /// How many requests may be under way at once. The default is [`DEFAULT_CONCURRENCY`], 32.
+    /// Sets how many requests may be in flight at once. The default is [`DEFAULT_CONCURRENCY`], 32.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.settings.concurrency = requests;
         self
     }
 
-    /// What becomes of an event for which the outbox has no room. The default is [`Backpressure::Wait`].
+    /// Sets what becomes of an event for which the outbox has no room. The default is
+    /// [`Backpressure::Wait`].
     pub fn backpressure(mut self, backpressure: Backpressure) -> Self {
         self.backpressure = backpressure;
         self
     }
 
-    /// When events are sent again, and when they are given up. The default is [`RetryPolicy::new`], which gives up
-    /// nothing that may still pass: an event that is never answered for is tried for ever. Set an age or a number of
-    /// attempts to end that.
+    /// Sets when events are sent again, and when they become dead letters. The default is
+    /// [`RetryPolicy::new`]: an event that may still pass is tried for ever.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.settings.retry = retry;
         self
     }
 
-    /// What becomes of an event whose contact Intercom does not know. The default is to send it again for a minute:
-    /// [`UnknownContact::DEFAULT`].
+    /// Sets what becomes of an event whose contact Intercom does not know. The default is to send it
+    /// again for a minute: [`UnknownContact::DEFAULT`].
     pub fn unknown_contact(mut self, unknown: UnknownContact) -> Self {
         self.settings.unknown_contact = unknown;
         self
     }
 
-    /// What becomes of an event that Intercom would take for the repetition of another. The default is
-    /// [`Collisions::Move`].
+    /// Sets what becomes of an event that Intercom would take for a duplicate of another. The default
+    /// is [`Collisions::Move`].
     pub fn collisions(mut self, collisions: Collisions) -> Self {
-        self.collisions = collisions;
+        self.settings.collisions = collisions;
         self
     }
 
-    /// How long one attempt may take, whatever the transport's own bounds are. The default is
+    /// Sets how long one attempt may take, whatever the transport's own limits are. The default is
     /// [`DEFAULT_ATTEMPT_TIMEOUT`], 60 seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout;
         self
     }
 
-    /// How often the ledger is logged, at the level `info`, when it has changed. The default is
+    /// Sets how often the ledger is logged, at the level `info`, when it has changed. The default is
     /// [`DEFAULT_LEDGER_INTERVAL`], 60 seconds.
     pub fn ledger_interval(mut self, interval: Duration) -> Self {
         self.settings.ledger_interval = interval;
         self
     }
 
-    /// Is called for each event that ends in the dead letters, when it is safe there. It runs on the engine's own
-    /// task and must not block; a panic in it is contained and counted. The default is that dead letters are logged.
+    /// Sets a function that is called for each event that became a dead letter, once that is stored.
+    /// It runs on the engine's own task and must not block. A panic in it is contained and counted.
+    /// Dead letters are logged in any case.
     pub fn on_dead_letter(mut self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) -> Self {
         let hook: DeadLetterHook = Box::new(hook);
         self.settings.on_dead_letter = Some(hook);
         self
     }
 
-    /// Makes the jitter the same in every run: for tests. The default is that it is not.
+    /// Makes the jitter the same in every run, for tests. The default is random.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
         self
     }
 
-    /// Starts to deliver, as a task of the current Tokio runtime.
+    /// Starts delivery, as a task of the current Tokio runtime.
     ///
     /// # Errors
     ///
-    /// Fails outside of a Tokio runtime and in one without timers, and when a setting makes delivery impossible.
-    pub fn start(self) -> Result<Delivery, StartError> {
+    /// Fails outside of a Tokio runtime, in one without timers, and when a setting makes delivery
+    /// impossible.
+    pub fn start(mut self) -> Result<Delivery, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
-        let settings = &self.settings;
-        if settings.concurrency == 0 {
+        if self.settings.concurrency == 0 {
             return Err(StartError::ZeroConcurrency);
         }
         for (which, duration) in [
-            ("attempt timeout", settings.attempt_timeout),
-            ("ledger interval", settings.ledger_interval),
+            ("attempt timeout", self.settings.attempt_timeout),
+            ("ledger interval", self.settings.ledger_interval),
         ] {
             if duration.is_zero() {
                 return Err(StartError::ZeroDuration { which });
             }
         }
-        // There is no other way to ask for timers than to make one.
+        // Tokio offers no other way to ask for timers.
         if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
             return Err(StartError::NoTimers);
         }
-        let outbox = self.outbox.unwrap_or_else(|| Arc::new(MemoryOutbox::new()));
-        let wake = Wake::new();
-        outbox.attach(wake.clone());
+        let store = self.store.take().unwrap_or_else(|| Store::of(MemoryOutbox::new()));
+        let Store { outbox, operate, memory } = store;
+        let intake = Intake::new(outbox.clone(), memory, self.backpressure, runtime.clone());
+        let parts = Parts {
+            intake: Arc::new(intake),
+            outbox,
+            transport: self.transport,
+            health: Arc::default(),
+            settled: Arc::new(Notify::new()),
+        };
         let (commands, receiver) = mpsc::unbounded_channel();
-        let intake = Intake::new(outbox.clone(), self.backpressure, self.collisions, wake.clone());
-        let shared = Arc::new(Shared::new(intake, outbox, self.transport, wake, commands));
         // Made before the task, so that it ends well even where the task never begins.
-        let ending = Ending(shared.clone());
+        let ending = Ending(parts.clone());
         let engine = runtime.spawn(engine::run(ending, self.settings, receiver));
-        Ok(Delivery::new(shared, engine, runtime))
+        Ok(Delivery::new(parts, operate, commands, engine, runtime))
+    }
+
+    /// Starts delivery over this outbox in memory, instead of the one that
+    /// [`outbox`](Self::outbox) set. Returns a tracker too that hands events over without waiting:
+    /// only an outbox in memory allows that.
+    ///
+    /// ```
+    /// # use intercom_core::testing::RecordingTransport;
+    /// # use intercom_core::{Contact, DynamicEvent};
+    /// # use intercom_delivery::{Delivery, MemoryOutbox};
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let transport = RecordingTransport::new();
+    /// let (delivery, tracker) = Delivery::builder(transport).start_in_memory(MemoryOutbox::new())?;
+    /// let event = DynamicEvent::new("project_created")?;
+    /// tracker.for_contact(Contact::user_id(42)).try_send(&event)?; // not async
+    /// # drop(delivery);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_in_memory(
+        self,
+        outbox: MemoryOutbox,
+    ) -> Result<(Delivery, MemoryTracker), StartError> {
+        let memory = Arc::new(outbox);
+        let (outbox, operate) = (memory.clone(), memory.clone());
+        let store = Some(Store { outbox, operate, memory: Some(memory.clone()) });
+        let delivery = DeliveryBuilder { store, ..self }.start()?;
+        let tracker = MemoryTracker::new(delivery.tracker(), delivery.intake(), memory);
+        Ok((delivery, tracker))
     }
 }
 
@@ -168,7 +224,7 @@ impl fmt::Debug for DeliveryBuilder {
             .field("backpressure", &self.backpressure)
             .field("retry", &self.settings.retry)
             .field("unknown_contact", &self.settings.unknown_contact)
-            .field("collisions", &self.collisions)
+            .field("collisions", &self.settings.collisions)
             .field("attempt_timeout", &self.settings.attempt_timeout)
             .finish_non_exhaustive()
     }
@@ -179,16 +235,16 @@ impl fmt::Debug for DeliveryBuilder {
 #[non_exhaustive]
 pub enum StartError {
     /// No Tokio runtime runs here.
-    #[error("no Tokio runtime runs here; start delivery from within one, as in `#[tokio::main]`")]
+    #[error("no Tokio runtime runs here; start the delivery within one, as in `#[tokio::main]`")]
     NoRuntime,
     /// The Tokio runtime has no timers.
     #[error("the Tokio runtime has no timers; enable them with `enable_time` or `enable_all`")]
     NoTimers,
-    /// No request may be under way.
-    #[error("the concurrency is 0, and nothing could be sent; it is 1 at the least")]
+    /// The concurrency is 0.
+    #[error("the concurrency must be at least 1")]
     ZeroConcurrency,
-    /// A time is zero that cannot be.
-    #[error("the {which} is zero; it must last for some time")]
+    /// A duration is zero.
+    #[error("the {which} must be longer than zero")]
     ZeroDuration {
         /// Which setting.
         which: &'static str,

@@ -5,25 +5,29 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use intercom_core::{DataEvent, Receipt, SendError, Tracker, Transport};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 
 use crate::builder::DeliveryBuilder;
-use crate::engine::FAREWELL;
+use crate::engine::{Command, DRAIN_TIMEOUT, Parts};
+use crate::intake::{Intake, IntakeTransport};
 use crate::ledger::{Ledger, Report};
-use crate::outbox::{DeadLetter, EventId, OutboxError, Selection};
-use crate::shared::{Command, Entrance, Shared};
+use crate::outbox::{Counts, DeadLetter, EventId, Operate, OutboxError, Selection};
 use crate::status::Status;
 use crate::telemetry;
 use crate::time::later;
 
-/// How much longer than its deadline a shutdown may take, if the outbox does not answer.
-const GRACE: Duration = Duration::from_secs(3 * FAREWELL.as_secs() + 1);
+/// How much longer than its deadline a shutdown may take when the outbox does not answer.
+const GRACE: Duration = Duration::from_secs(4 * DRAIN_TIMEOUT.as_secs() + 1);
 
-/// A running delivery: it accepts events at once, and gets them to Intercom in the background.
+/// How often a flush asks the outbox whether another process has delivered.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A running delivery: it accepts events at once, and sends them to Intercom in the background.
 ///
 /// ```
 /// use std::time::Duration;
@@ -33,7 +37,7 @@ const GRACE: Duration = Duration::from_secs(3 * FAREWELL.as_secs() + 1);
 ///
 /// #[tokio::main(flavor = "current_thread")]
 /// async fn main() -> Result<(), Box<dyn std::error::Error>> {
-///     let transport = RecordingTransport::new(); // `HttpTransport` in earnest
+///     let transport = RecordingTransport::new(); // an `HttpTransport` in production
 ///     let delivery = Delivery::builder(transport.clone()).start()?;
 ///
 ///     let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
@@ -46,38 +50,50 @@ const GRACE: Duration = Duration::from_secs(3 * FAREWELL.as_secs() + 1);
 /// }
 /// ```
 ///
-/// End it with [`shutdown`](Self::shutdown). Dropping it ends it at once: events that are pending stay in a durable
-/// outbox, and are lost with one in memory; how many is logged.
+/// End it with [`shutdown`](Self::shutdown). Dropping it ends it at once: pending events stay in a
+/// durable outbox, and are lost with one in memory. How many is logged.
 #[must_use = "dropping it ends the delivery"]
 pub struct Delivery {
-    shared: Arc<Shared>,
+    parts: Parts,
+    operate: Arc<dyn Operate>,
+    commands: mpsc::UnboundedSender<Command>,
     engine: JoinHandle<()>,
     runtime: Handle,
-    /// Whether somebody was told how delivery ended.
-    told: AtomicBool,
+    /// Whether a shutdown reported how delivery ended.
+    reported: AtomicBool,
 }
 
 impl Delivery {
-    /// Sets up a delivery whose events leave through this transport.
+    /// Configures a delivery that sends through this transport.
     pub fn builder(transport: impl Transport + 'static) -> DeliveryBuilder {
         DeliveryBuilder::new(Arc::new(transport))
     }
 
-    pub(crate) fn new(shared: Arc<Shared>, engine: JoinHandle<()>, runtime: Handle) -> Self {
-        Delivery { shared, engine, runtime, told: AtomicBool::new(false) }
+    pub(crate) fn new(
+        parts: Parts,
+        operate: Arc<dyn Operate>,
+        commands: mpsc::UnboundedSender<Command>,
+        engine: JoinHandle<()>,
+        runtime: Handle,
+    ) -> Self {
+        let reported = AtomicBool::new(false);
+        Delivery { parts, operate, commands, engine, runtime, reported }
     }
 
-    /// What the application sends its events with. Its `send` is done when the event is accepted, with a receipt
-    /// that [says so](intercom_core::Receipt::is_accepted).
+    pub(crate) fn intake(&self) -> Arc<Intake> {
+        self.parts.intake.clone()
+    }
+
+    /// Returns what the application sends its events with. Its `send` is done when the event is
+    /// accepted, with a receipt that [says so](intercom_core::Receipt::is_accepted).
     ///
-    /// Any number may be made, and used from any thread and runtime. Their `create_contact` goes to the transport itself, at
-    /// once, past everything that holds events back.
+    /// Make any number, and use them from any thread and runtime. Their `create_contact` goes to the
+    /// transport itself, at once, past everything that holds events back.
     ///
     /// # In code that is not `async`
     ///
-    /// `try_send` waits for nothing, neither for room nor for a disk, and so works with an outbox that
-    /// [accepts without waiting](crate::Outbox::try_accept), as [`MemoryOutbox`](crate::MemoryOutbox) does. `send` works
-    /// with any, and needs no runtime: whatever blocks on a future will do.
+    /// `send` needs no runtime: block on it by any means. With an outbox in memory a
+    /// [`MemoryTracker`](crate::MemoryTracker) hands events over without waiting.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -90,81 +106,103 @@ impl Delivery {
     /// # drop(_within);
     /// let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
     /// let event = DynamicEvent::new("project_created")?;
-    /// let handle = runtime.handle(); // of the runtime that the delivery was started in, or any other
+    /// let handle = runtime.handle(); // of the runtime in which the delivery was started, or any other
     /// handle.block_on(ada.send(&event))?; // accepted
     /// # Ok(())
     /// # }
     /// ```
     ///
-    /// A callback within a runtime must not block. There `tokio::spawn(ada.send(&event))` does it, and the event is
-    /// accepted when that task is done.
+    /// A callback within a runtime must not block. There, `tokio::spawn(ada.send(&event))` sends.
     pub fn tracker(&self) -> Tracker {
-        Tracker::new(Entrance(self.shared.clone()))
+        let Parts { intake, transport, .. } = &self.parts;
+        Tracker::new(IntakeTransport { intake: intake.clone(), transport: transport.clone() })
     }
 
-    /// Accepts many encoded events, all of them or none: for imports. Made with
+    /// Accepts many encoded events, all of them or none: for imports. Make them with
     /// [`Tracker::prepare`](intercom_core::Tracker::prepare).
     ///
     /// # Errors
     ///
-    /// Fails when none was accepted: for want of room where that is the [policy](crate::Backpressure), or because the
-    /// outbox could not keep them safe, or could never hold so many.
+    /// Fails when none was accepted: for lack of room where that is the
+    /// [policy](crate::Backpressure), or because the outbox could not keep them safe, or could never
+    /// hold so many.
     pub async fn send_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
-        self.shared.intake.accept_all(events).await
+        self.parts.intake.accept(events).await
     }
 
-    /// Where every event is, at this moment.
-    pub fn ledger(&self) -> Ledger {
-        self.shared.ledger()
+    /// Counts where every event is, at this moment.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the outbox cannot be read.
+    pub async fn ledger(&self) -> Result<Ledger, OutboxError> {
+        let intake = &self.parts.intake;
+        let counts = self.parts.outbox.counts().await?;
+        Ok(intake.tally.ledger(counts, intake.waiting() as u64))
     }
 
-    /// How delivery is doing, at this moment.
+    /// Returns how delivery is doing, at this moment.
     pub fn status(&self) -> Status {
-        self.shared.status()
+        let mut status = self.parts.health.status();
+        status.outbox = status.outbox.or_else(|| self.parts.intake.trouble());
+        status
     }
 
-    /// Tries again at once, where delivery waits for Intercom to be reached again, or for an operator: to be called by
-    /// who has mended something. A new access token given to the transport does this by itself.
+    /// Tries again at once, where delivery waits for Intercom to be reached again, or for an
+    /// operator. Call it after fixing what was wrong, such as after replacing the access token.
     pub fn resume(&self) {
-        // Where the engine has ended there is nothing to resume.
-        let _ = self.shared.commands.send(Command::Resume);
+        // An engine that has ended has nothing to resume.
+        let _ = self.commands.send(Command::Resume);
     }
 
-    /// Waits until every event that has been accepted by now is delivered or a dead letter. Events that come later
-    /// are not waited for.
+    /// Waits until every event that this process has accepted so far is delivered or a dead letter,
+    /// whichever process delivers, and at most until the deadline. Events that come later are not
+    /// waited for.
     ///
-    /// In an outage that takes as long as the outage. Once delivery has ended it returns, whatever is pending.
-    pub async fn flush(&self) -> Report {
-        let Some(newest) = self.shared.outbox.counts().newest else { return self.shared.report() };
-        self.ask(|reply| Command::Flush { newest, reply }).await
+    /// What an earlier run of the program accepted is not waited for: [`ledger`](Self::ledger) says
+    /// whether any of it is pending. Once delivery has ended, it returns at once.
+    pub async fn flush(&self, deadline: Duration) -> Report {
+        let deadline = later(Instant::now(), deadline);
+        let parts = self.parts.clone();
+        let newest = parts.outbox.counts().await.ok().map(|counts| counts.newest);
+        // On the delivery's own runtime, so that this may be called from any other.
+        let flushed = self.runtime.spawn(flush(parts, newest, deadline));
+        match flushed.await {
+            Ok(report) => report,
+            // The runtime has ended.
+            Err(_) => Report::of(known(&self.parts), false),
+        }
     }
 
-    /// Accepts nothing more, delivers what was accepted, and ends: when everything is delivered or a dead letter, or
-    /// when nothing more can be before the deadline, and at the deadline in any case. Requests that are under way then
-    /// are given up; their events stay pending.
+    /// Accepts nothing more and ends, at the deadline at the latest. Returns how far delivery came.
     ///
-    /// Trackers of this delivery give [`Closed`](intercom_core::ErrorKind::Closed) from now on. A second call joins
-    /// the first.
+    /// Over a durable outbox it waits for the requests in flight, and hands the delivery over: another
+    /// process goes on at once, or the next start does. Over an outbox in memory it delivers all
+    /// events first. It ends early when nothing that is left can be sent before the deadline. Requests
+    /// that are in flight at the deadline are dropped, and their events stay pending.
+    ///
+    /// Trackers of this delivery fail with [`Closed`](intercom_core::ErrorKind::Closed) from now on.
+    /// A second call joins the first.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
-        self.shared.intake.close();
+        self.parts.intake.close();
         let deadline = later(Instant::now(), deadline);
         let (reply, report) = oneshot::channel();
-        let _ = self.shared.commands.send(Command::Shutdown { deadline, reply });
-        // On the engine's own runtime, so that this may be called from any other.
+        let _ = self.commands.send(Command::Shutdown { deadline, reply });
         let ended = self.runtime.spawn(timeout_at(later(deadline, GRACE), report));
         let report = match ended.await {
             Ok(Ok(Ok(report))) => report,
-            // The engine is stuck in an outbox that does not answer, or has ended before.
+            // The engine waits for an outbox that does not answer, or has ended before.
             _ => {
                 self.engine.abort();
-                self.shared.report()
+                let counts = known(&self.parts);
+                Report::of(counts, counts.pending == 0)
             }
         };
-        self.told.store(true, Ordering::Relaxed);
+        self.reported.store(true, Ordering::Relaxed);
         report
     }
 
-    /// Reads dead letters, in the order of their ids, beginning after this one.
+    /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
     ///
     /// # Errors
     ///
@@ -172,60 +210,85 @@ impl Delivery {
     pub async fn dead_letters(
         &self,
         after: Option<EventId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<DeadLetter>, OutboxError> {
-        self.shared.outbox.dead_letters(after, most).await
+        self.operate.dead_letters(after, limit).await
     }
 
-    /// Sends dead letters again, as they were, and says how many: when the reason why they ended there was mended. It
-    /// also does what [`resume`](Self::resume) does.
+    /// Sends dead letters again, and returns how many: once the reason for which they were buried is
+    /// fixed. Also does what [`resume`](Self::resume) does.
     ///
     /// # Errors
     ///
     /// Fails when the outbox cannot be written.
     pub async fn redrive(&self, which: Selection) -> Result<u64, OutboxError> {
-        let redriven = self.shared.outbox.redrive(&which).await?;
-        // Names that Intercom took no events of, say, it may take now.
+        let redriven = self.operate.redrive(&which).await?;
+        // Intercom may take names now that it refused before.
         self.resume();
         Ok(redriven)
     }
 
-    /// Forgets dead letters for good, and says how many.
+    /// Deletes dead letters for good, and returns how many.
     ///
     /// # Errors
     ///
     /// Fails when the outbox cannot be written.
     pub async fn purge(&self, which: Selection) -> Result<u64, OutboxError> {
-        self.shared.outbox.purge(&which).await
+        self.operate.purge(&which).await
     }
+}
 
-    /// Asks the engine for a report. Where it has ended, there is one already.
-    async fn ask(&self, command: impl FnOnce(oneshot::Sender<Report>) -> Command) -> Report {
-        let (reply, report) = oneshot::channel();
-        // An engine that has ended drops the command, and the reply with it.
-        let _ = self.shared.commands.send(command(reply));
-        match report.await {
-            Ok(report) => report,
-            Err(_) => self.shared.report(),
+/// Waits until no event up to `newest` is pending that this process accepted. `None` means that it is
+/// not known yet.
+async fn flush(parts: Parts, mut newest: Option<Option<EventId>>, deadline: Instant) -> Report {
+    let Parts { outbox, settled, health, .. } = &parts;
+    let mut last = known(&parts);
+    loop {
+        let rings = settled.notified();
+        tokio::pin!(rings);
+        // Before the count, so that no settlement in between is missed.
+        rings.as_mut().enable();
+        let has_ended = health.has_ended();
+        match timeout_at(deadline, outbox.counts()).await {
+            Ok(Ok(counts)) => {
+                last = counts;
+                let newest = *newest.get_or_insert(counts.newest);
+                if counts.oldest_own.is_none_or(|oldest| Some(oldest) > newest) {
+                    return Report::of(counts, true);
+                }
+            }
+            Ok(Err(_)) => {}
+            Err(_) => return Report::of(last, false),
+        }
+        if has_ended {
+            return Report::of(last, false);
+        }
+        tokio::select! {
+            () = rings => {}
+            () = sleep(FLUSH_INTERVAL) => {}
+            () = sleep_until(deadline) => return Report::of(last, false),
         }
     }
 }
 
+/// Counts what the outbox holds if it answers at once, and otherwise what is known without it.
+fn known(parts: &Parts) -> Counts {
+    let counts = parts.outbox.counts().now_or_never().and_then(Result::ok);
+    counts.unwrap_or_else(|| Counts { pending: parts.health.pending(), ..Counts::default() })
+}
+
 impl Drop for Delivery {
     fn drop(&mut self) {
-        self.shared.intake.close();
-        let _ = self.shared.commands.send(Command::Stop);
-        if !self.told.load(Ordering::Relaxed) {
-            telemetry::dropped(self.shared.report().pending);
+        self.parts.intake.close();
+        let _ = self.commands.send(Command::Stop);
+        if !self.reported.load(Ordering::Relaxed) {
+            telemetry::dropped(known(&self.parts).pending);
         }
     }
 }
 
 impl fmt::Debug for Delivery {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Delivery")
-            .field("status", &self.status())
-            .field("ledger", &self.ledger())
-            .finish_non_exhaustive()
+        f.debug_struct("Delivery").field("status", &self.status()).finish_non_exhaustive()
     }
 }

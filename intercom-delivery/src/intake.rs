@@ -1,176 +1,183 @@
-//! The way in: events are accepted here, or refused with a reason, or wait for room.
+//! The way in: accepts events, refuses them with a reason, or lets callers wait for room.
 
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{self, Arc, PoisonError};
+use std::time::Duration;
 
-use intercom_core::{DataEvent, ErrorKind, Receipt, SendError};
+use intercom_core::{
+    Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+};
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::coop::consume_budget;
+use tokio::time::sleep;
 
 use crate::ledger::Tally;
-use crate::outbox::{AcceptError, Collisions, Outbox, Unaccepted, Wake};
+use crate::outbox::{AcceptError, MemoryOutbox, Outbox};
+use crate::policy::Backpressure;
 use crate::telemetry;
 
-/// What becomes of an event for which the outbox has no room.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Backpressure {
-    /// `send` waits until there is room, in the order in which it was called. `try_send`, which cannot wait, refuses.
-    #[default]
-    Wait,
-    /// It is refused, with [`ErrorKind::Full`].
-    Refuse,
-}
+/// How often the first caller in the queue tries again by itself: another process may have made room.
+const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Accepts events into the outbox.
 pub(crate) struct Intake {
     outbox: Arc<dyn Outbox>,
+    /// The same outbox, if it is the one in memory. It accepts without a future of its own: that
+    /// saves an allocation an event (`cargo bench -p benches --bench delivery` holds the bound of 3).
+    memory: Option<Arc<MemoryOutbox>>,
     backpressure: Backpressure,
-    collisions: Collisions,
+    /// Has the timers: a caller may be outside of any runtime.
+    runtime: Handle,
     closed: AtomicBool,
-    /// How many calls are under way. Once it is closed and none is, nothing more is accepted.
-    inside: AtomicUsize,
-    /// Wakes the engine, which waits for that.
-    wake: Wake,
-    /// How many calls wait for room. They take turns; who comes later does not overtake them.
+    /// Calls in progress. Once the intake is closed and none is, nothing more is accepted.
+    in_progress: AtomicUsize,
+    /// Rings when that happens.
+    sealed: Notify,
+    /// How many callers wait for room, in FIFO order.
     waiting: AtomicUsize,
     turn: Mutex<()>,
     room: Notify,
     closing: Notify,
-    /// What the outbox said when it could not keep an event safe, and whether it did.
+    /// Why the outbox could not keep the last event safe, if it could not.
     trouble: sync::Mutex<Option<String>>,
-    troubled: AtomicBool,
+    is_troubled: AtomicBool,
     pub(crate) tally: Tally,
 }
 
 impl Intake {
     pub(crate) fn new(
         outbox: Arc<dyn Outbox>,
+        memory: Option<Arc<MemoryOutbox>>,
         backpressure: Backpressure,
-        collisions: Collisions,
-        wake: Wake,
+        runtime: Handle,
     ) -> Self {
         Intake {
             outbox,
+            memory,
             backpressure,
-            collisions,
+            runtime,
             closed: AtomicBool::new(false),
-            inside: AtomicUsize::new(0),
-            wake,
+            in_progress: AtomicUsize::new(0),
+            sealed: Notify::new(),
             waiting: AtomicUsize::new(0),
             turn: Mutex::new(()),
             room: Notify::new(),
             closing: Notify::new(),
             trouble: sync::Mutex::default(),
-            troubled: AtomicBool::new(false),
+            is_troubled: AtomicBool::new(false),
             tally: Tally::default(),
         }
     }
 
-    /// Accepts one event, or refuses it, if that takes no waiting. Otherwise it is given back.
-    #[expect(clippy::result_large_err, reason = "it is given back, not failed over")]
-    pub(crate) fn accept_at_once(
-        &self,
-        event: DataEvent,
-    ) -> Result<Result<Receipt, SendError>, DataEvent> {
-        let _inside = match self.enter(1) {
-            Ok(inside) => inside,
-            Err(closed) => return Ok(Err(closed)),
+    /// Accepts one event.
+    pub(crate) async fn accept_one(&self, event: DataEvent) -> Result<Receipt, SendError> {
+        let Some(memory) = &self.memory else {
+            return self.accept(slice::from_ref(&event)).await;
         };
-        match self.accept_now(event) {
-            Ok(()) => Ok(self.book(Ok(()), 1)),
-            Err(unaccepted) if self.is_worth_waiting(&unaccepted.error) => Err(unaccepted.event),
-            Err(unaccepted) => Ok(self.book(Err(unaccepted.error.into()), 1)),
+        consume_budget().await;
+        let mut event = Some(event);
+        let accepted = self.accept_into(memory, &mut event);
+        match (accepted, event) {
+            (Err(Refusal::Outbox(AcceptError::Full)), Some(event))
+                if self.backpressure == Backpressure::Wait =>
+            {
+                let accepted = self.wait_for_room(slice::from_ref(&event)).await;
+                self.record(accepted, 1)
+            }
+            (accepted, _) => self.record(accepted, 1),
         }
     }
 
-    /// Accepts one event.
-    pub(crate) async fn accept(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        match self.accept_at_once(event) {
-            Ok(accepted) => accepted,
-            Err(event) => self.accept_all(slice::from_ref(&event)).await,
-        }
+    /// Accepts one event into this outbox, or refuses it, without waiting.
+    pub(crate) fn try_accept(
+        &self,
+        memory: &MemoryOutbox,
+        event: DataEvent,
+    ) -> Result<Receipt, SendError> {
+        self.record(self.accept_into(memory, &mut Some(event)), 1)
     }
 
     /// Accepts many events, all of them or none.
-    pub(crate) async fn accept_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
+    pub(crate) async fn accept(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
         consume_budget().await;
-        let number = events.len() as u64;
-        let accepted = match self.enter(number)? {
-            _inside if self.waiting() == 0 => {
-                self.outbox.accept(events, self.collisions).await.map_err(Refusal::Outbox)
-            }
-            _inside => Err(AcceptError::Full.into()),
+        let accepted = match InProgress::begin(self) {
+            _call if self.is_closed() => Err(Refusal::Closed),
+            _call if self.waiting() > 0 => Err(AcceptError::Full.into()),
+            _call => self.outbox.accept(events).await.map_err(Refusal::from),
         };
         let accepted = match accepted {
             Err(Refusal::Outbox(AcceptError::Full)) if self.backpressure == Backpressure::Wait => {
-                self.accept_in_turn(events).await
+                self.wait_for_room(events).await
             }
             accepted => accepted,
         };
-        self.book(accepted, number)
+        self.record(accepted, events.len() as u64)
     }
 
-    /// Accepts one event, or refuses it, without waiting.
-    pub(crate) fn try_accept(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        let _inside = self.enter(1)?;
-        self.book(self.accept_now(event).map_err(|unaccepted| unaccepted.error.into()), 1)
-    }
-
-    /// Accepts nothing from now on. Who waits is told so.
+    /// Closes the intake. Callers that wait for room get an error.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::SeqCst);
         self.room.notify_one();
         self.closing.notify_waiters();
-        self.wake.wake();
+        self.sealed.notify_one();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Whether nothing more will be accepted.
+    /// Returns whether nothing more can be accepted.
     pub(crate) fn is_sealed(&self) -> bool {
-        self.is_closed() && self.inside.load(Ordering::SeqCst) == 0
+        self.is_closed() && self.in_progress.load(Ordering::SeqCst) == 0
     }
 
-    /// Events have left the outbox.
+    /// Waits until it may be sealed.
+    pub(crate) async fn sealed(&self) {
+        self.sealed.notified().await;
+    }
+
+    /// Lets the first caller in the queue try again: events have left the outbox.
     pub(crate) fn made_room(&self) {
         if self.waiting() > 0 {
             self.room.notify_one();
         }
     }
 
-    /// How many calls wait for room.
+    /// Returns how many callers wait for room.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::SeqCst)
     }
 
-    fn is_worth_waiting(&self, error: &AcceptError) -> bool {
-        match error {
-            AcceptError::Unsupported => true,
-            AcceptError::Full => self.backpressure == Backpressure::Wait,
-            AcceptError::TooMuch | AcceptError::Storage(_) => false,
+    /// Returns why the outbox could not accept the last event, if it could not.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn accept_into(
+        &self,
+        memory: &MemoryOutbox,
+        event: &mut Option<DataEvent>,
+    ) -> Result<(), Refusal> {
+        match InProgress::begin(self) {
+            _call if self.is_closed() => Err(Refusal::Closed),
+            _call if self.waiting() > 0 => Err(AcceptError::Full.into()),
+            _call => memory.try_accept(event).map_err(Refusal::from),
         }
     }
 
-    fn accept_now(&self, event: DataEvent) -> Result<(), Box<Unaccepted>> {
-        if self.waiting() > 0 {
-            return Err(Box::new(Unaccepted { event, error: AcceptError::Full }));
-        }
-        self.outbox.try_accept(event, self.collisions)
-    }
-
-    /// Accepts events when their turn has come and there is room. Rare, and boxed so that every call is smaller.
+    /// Accepts events when the caller's turn has come and there is room. Boxed, because it is rare and
+    /// its future would make every other call larger.
     ///
-    /// While it waits, the call is not under way: nobody waits for who does not go on waiting.
-    async fn accept_in_turn(&self, events: &[DataEvent]) -> Result<(), Refusal> {
+    /// A waiting call does not count as in progress, so an abandoned one cannot block a shutdown.
+    async fn wait_for_room(&self, events: &[DataEvent]) -> Result<(), Refusal> {
         let waiting = Box::pin(async {
             let mut waiting = Waiting::begin(self, events.len());
             let closing = self.closing.notified();
             tokio::pin!(closing);
             closing.as_mut().enable();
-            // Whoever has the turn may not go on, and yet those behind are to learn that it is closed.
+            // The first in the queue may not be polled, and those behind must learn of the end.
             let _turn = match self.is_closed() {
                 true => None,
                 false => tokio::select! {
@@ -179,36 +186,34 @@ impl Intake {
                 },
             };
             loop {
-                let accepted = match Inside::begin(self) {
-                    _inside if self.is_closed() => Err(Refusal::Closed),
-                    _inside => {
-                        self.outbox.accept(events, self.collisions).await.map_err(From::from)
-                    }
+                let accepted = match InProgress::begin(self) {
+                    _call if self.is_closed() => Err(Refusal::Closed),
+                    _call => self.outbox.accept(events).await.map_err(Refusal::from),
                 };
                 if !matches!(accepted, Err(Refusal::Outbox(AcceptError::Full))) {
                     waiting.done = true;
                     return accepted;
                 }
-                self.room.notified().await;
+                let interval = {
+                    let _within = self.runtime.enter();
+                    sleep(ROOM_INTERVAL)
+                };
+                tokio::select! {
+                    // First, because the runtime of the timer may have ended.
+                    biased;
+                    () = self.room.notified() => {}
+                    () = interval => {}
+                }
             }
         });
         waiting.await
     }
 
-    /// Begins a call, unless nothing is accepted any more.
-    fn enter(&self, events: u64) -> Result<Inside<'_>, SendError> {
-        let inside = Inside::begin(self);
-        match self.is_closed() {
-            true => Err(self.refuse(Refusal::Closed, events)),
-            false => Ok(inside),
-        }
-    }
-
-    /// Counts how a call ended.
-    fn book(&self, accepted: Result<(), Refusal>, events: u64) -> Result<Receipt, SendError> {
+    /// Counts how a call ended, and makes its result.
+    fn record(&self, accepted: Result<(), Refusal>, events: u64) -> Result<Receipt, SendError> {
         match accepted {
             Ok(()) => {
-                if self.troubled.load(Ordering::Relaxed) {
+                if self.is_troubled.load(Ordering::Relaxed) {
                     self.set_trouble(None);
                 }
                 telemetry::accepted(events);
@@ -218,13 +223,8 @@ impl Intake {
         }
     }
 
-    /// What is wrong with the outbox, where it could not accept the last event that it was given.
-    pub(crate) fn trouble(&self) -> Option<String> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     fn set_trouble(&self, trouble: Option<String>) {
-        self.troubled.store(trouble.is_some(), Ordering::Relaxed);
+        self.is_troubled.store(trouble.is_some(), Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
@@ -236,21 +236,13 @@ impl Intake {
                 (&tally.full, "full", SendError::new(ErrorKind::Full))
             }
             Refusal::Outbox(AcceptError::TooMuch) => {
-                let error = SendError::new(ErrorKind::Unsupported).with_detail(
-                    "it is more at once than the outbox can ever hold; raise its bounds",
-                );
+                let error = SendError::new(ErrorKind::Unsupported)
+                    .with_detail("more at once than the outbox can ever hold; raise its bounds");
                 (&tally.storage, "storage", error)
             }
             Refusal::Outbox(AcceptError::Storage(error)) => {
                 self.set_trouble(Some(error.to_string()));
                 let error = SendError::new(ErrorKind::Storage).with_source(error);
-                (&tally.storage, "storage", error)
-            }
-            Refusal::Outbox(AcceptError::Unsupported) => {
-                let error = SendError::new(ErrorKind::Unsupported).with_detail(
-                    "it takes waiting until an event is safe in this outbox; use `send`, and block on it where code \
-                     is not `async`",
-                );
                 (&tally.storage, "storage", error)
             }
         };
@@ -272,20 +264,20 @@ impl From<AcceptError> for Refusal {
     }
 }
 
-/// A call under way.
-struct Inside<'a>(&'a Intake);
+/// A call in progress.
+struct InProgress<'a>(&'a Intake);
 
-impl<'a> Inside<'a> {
+impl<'a> InProgress<'a> {
     fn begin(intake: &'a Intake) -> Self {
-        intake.inside.fetch_add(1, Ordering::SeqCst);
-        Inside(intake)
+        intake.in_progress.fetch_add(1, Ordering::SeqCst);
+        InProgress(intake)
     }
 }
 
-impl Drop for Inside<'_> {
+impl Drop for InProgress<'_> {
     fn drop(&mut self) {
-        if self.0.inside.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.is_closed() {
-            self.0.wake.wake();
+        if self.0.in_progress.fetch_sub(1, Ordering::SeqCst) == 1 && self.0.is_closed() {
+            self.0.sealed.notify_one();
         }
     }
 }
@@ -300,8 +292,6 @@ struct Waiting<'a> {
 impl<'a> Waiting<'a> {
     fn begin(intake: &'a Intake, events: usize) -> Self {
         intake.waiting.fetch_add(1, Ordering::SeqCst);
-        // The engine looks for room now and then while somebody waits for it.
-        intake.wake.wake();
         Waiting { intake, events: events as u64, done: false }
     }
 }
@@ -312,8 +302,26 @@ impl Drop for Waiting<'_> {
         if !self.done {
             self.intake.tally.abandoned.add(self.events);
             telemetry::refused("abandoned", self.events);
-            // The room that it was woken for is the next one's.
+            // The room that this caller was woken for belongs to the next one.
             self.intake.room.notify_one();
         }
+    }
+}
+
+/// The transport of a delivery's trackers: it accepts events, and leaves contacts to the transport
+/// that delivers.
+pub(crate) struct IntakeTransport {
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) transport: Arc<dyn Transport>,
+}
+
+#[async_trait]
+impl Transport for IntakeTransport {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
+        self.intake.accept_one(event).await
+    }
+
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        self.transport.create_contact(contact).await
     }
 }

@@ -22,53 +22,61 @@
 //! }
 //! ```
 //!
-//! `send` is done in about a microsecond, when the event is accepted. From there the engine gets it to Intercom,
-//! through outages, rate limits and unknown contacts, and can say at any moment where every event is.
+//! `send` returns in about a microsecond, when the event is accepted. From there the engine sends it to
+//! Intercom, through outages, rate limits and unknown contacts. It can say at any moment where every
+//! event is.
 //!
-//! # What is held where
+//! # Where events are held
 //!
-//! Events wait in an [`Outbox`]. [`MemoryOutbox`], the default, is bounded and gone with the process; a durable one
-//! survives a crash. When it is full, `send` waits for room, or refuses: [`Backpressure`]. Nothing is ever dropped in
-//! silence. What cannot be delivered ends in the dead letters, with its [reason](DeathReason), from where it can be
-//! [redriven](Delivery::redrive).
+//! Events wait in an [`Outbox`]. [`MemoryOutbox`], the default, is bounded and gone with the process; a
+//! durable outbox survives a crash. When it is full, `send` waits for room or refuses:
+//! [`Backpressure`]. No event is dropped in silence. What cannot be delivered becomes a dead letter
+//! with its [reason](DeadLetterReason), and can be [redriven](Delivery::redrive).
+//!
+//! # Many processes, one deliverer
+//!
+//! Several processes may use one durable outbox. Each accepts, at any time, and **one delivers**: so the
+//! pacer, the breaker and the seconds in use are true for all of them. The others stand by, and one
+//! takes over when the deliverer ends, however it ends. [`Delivery::status`] says who delivers.
 //!
 //! # What an answer leads to
 //!
-//! | answer | what is done |
+//! | answer | consequence |
 //! |---|---|
 //! | taken | delivered |
 //! | wrong, refused, ambiguous contact | dead letter |
-//! | unknown contact | as [`UnknownContact`] says: dead letter, sent again for a time, or the contact is created |
-//! | too many event names | dead letter; events of this name alone are not sent for ten minutes at a time |
+//! | unknown contact | by [`UnknownContact`]: dead letter, sent again for a time, or the contact is created |
+//! | too many event names | dead letter; events of this name are not sent for ten minutes at a time |
 //! | rate limit | nothing is sent before the reset; no attempt is spent |
-//! | down, timed out, broken connection | sent again with exponential back-off and full jitter: [`retry`] |
-//! | token, plan, permission or address wrong | nothing is sent until it is mended; no event is lost for it |
+//! | down, timed out, broken connection | sent again with exponential back-off and full jitter: [`RetryPolicy`] |
+//! | token, plan, permission or address wrong | nothing is sent until it is fixed; no event is lost for it |
 //! | the transport panics | contained and counted; sent again, and a dead letter after the third time |
 //!
-//! What is sent again are always the same bytes, with the same second, so that Intercom knows a repetition.
+//! An event is always sent again as the same bytes, with the same second, so that Intercom recognizes
+//! the duplicate.
 //!
 //! # Pacing
 //!
-//! All requests go through one gate, which goes by Intercom's `X-RateLimit` headers. What is left of a window is spread
-//! over it as soon as more waits than is left, or less than a quarter is; so there is no 429 as long as nobody else
-//! uses the same limit up. Where there are no headers, a 429 leads to back-off.
+//! All requests pass one pacer, which reads Intercom's `X-RateLimit` headers. It spreads what is left of
+//! a window as soon as more events wait than are left, or less than a quarter is left. So no request
+//! meets a 429 as long as nobody else uses up the same limit. Without headers, a 429 leads to back-off.
 //!
-//! After ten failures in a row, over all events, there is an outage: one event at a time tries, with back-off up to a
-//! minute, until Intercom answers again. The same is done where an operator is needed; a transport that was
-//! [changed](intercom_core::Transport::changed), and [`Delivery::resume`], make it try at once.
+//! After ten failures in a row, over all events, the circuit breaker opens: one event at a time probes,
+//! with back-off up to a minute. It also opens when an operator is needed, with back-off up to five
+//! minutes. After a fix, [`Delivery::resume`] probes at once.
 //!
 //! # Two events that Intercom takes for one
 //!
-//! Intercom ignores the second of two events with one name, contact and second. An event that would be such a second
-//! one is moved to the next free second when it is accepted, or kept and counted: [`Collisions`]. This sees what the
-//! outbox holds, and what left it in the last two minutes, of more than 4,096 events the last ones. What a delivery sends
-//! again is never taken for a collision; what a caller sends again is another event.
+//! Intercom ignores the second of two events with one name, contact and second. The engine admits each
+//! event once, before its first attempt, and moves one that would be ignored to the next free second:
+//! [`Collisions`]. It knows the seconds of all pending events, of dead letters, and of what left in the
+//! last two minutes. An event that was sent before is never moved.
 //!
-//! # How it is going
+//! # How delivery is doing
 //!
-//! [`Delivery::ledger`] says where every event is, in numbers that always balance, and [`Delivery::status`] whether
-//! anything is sent, and why not. The ledger is logged every minute in which it changed. The log never holds a contact
-//! or a value of an event. With the feature `metrics` there are counters and histograms too:
+//! [`Delivery::ledger`] says where every event is, in numbers that always balance. [`Delivery::status`]
+//! says whether events are sent, and why not. The ledger is logged every minute in which it changed. No
+//! log holds a contact or a value. The feature `metrics` adds:
 //!
 //! | metric | kind | labels |
 //! |---|---|---|
@@ -78,14 +86,15 @@
 //! | `intercom_delivery_dead_total` | counter | `reason` |
 //! | `intercom_delivery_attempts_total` | counter | `outcome` |
 //! | `intercom_delivery_panics_total` | counter | |
-//! | `intercom_delivery_pending` | gauge | |
+//! | `intercom_delivery_pending`, of the process that delivers | gauge | |
 //! | `intercom_delivery_attempt_seconds` | histogram | |
 //! | `intercom_delivery_delay_seconds`, from acceptance to delivery | histogram | |
 //!
 //! # Ending
 //!
-//! [`Delivery::flush`] waits for what was accepted so far, [`Delivery::shutdown`] delivers what it can before its
-//! deadline. Both say what was delivered, what is dead, and what is pending still.
+//! [`Delivery::flush`] waits until what this process accepted is delivered. [`Delivery::shutdown`] ends
+//! it: over a durable outbox after the requests in flight, over one in memory after all events. Both
+//! take a deadline and report what is pending.
 
 mod builder;
 #[cfg(feature = "conformance")]
@@ -94,9 +103,9 @@ mod delivery;
 mod engine;
 mod intake;
 mod ledger;
+mod memory_tracker;
 pub mod outbox;
-pub mod retry;
-mod shared;
+pub mod policy;
 mod status;
 mod telemetry;
 mod time;
@@ -106,12 +115,11 @@ pub use builder::{
     StartError,
 };
 pub use delivery::Delivery;
-pub use engine::UnknownContact;
-pub use intake::Backpressure;
 pub use ledger::{Deaths, Ledger, Refused, Report};
+pub use memory_tracker::{MemoryContactTracker, MemoryTracker};
 pub use outbox::{
-    Collisions, DeadLetter, DeathReason, EventId, Failure, MemoryOutbox, Outbox, OutboxError,
-    Selection,
+    DeadLetter, DeadLetterReason, Epoch, EventId, Failure, MemoryOutbox, Operate, Outbox,
+    OutboxError, Selection,
 };
-pub use retry::RetryPolicy;
-pub use status::{LineStatus, Status, Trouble};
+pub use policy::{Backpressure, Collisions, RetryPolicy, UnknownContact};
+pub use status::{DeliveringTurn, State, Status, Trouble};

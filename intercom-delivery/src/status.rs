@@ -1,41 +1,69 @@
-//! How delivery is doing: what an operator wants to know.
+//! What an operator wants to know of a delivery.
 
 use std::fmt;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use intercom_core::{ErrorKind, RateLimit};
+use tokio::time::Instant;
 
-/// How delivery is doing, in one moment. Made by [`Delivery::status`](crate::Delivery::status).
+use crate::engine::Open;
+use crate::outbox::Epoch;
+
+/// How a delivery is doing, in one moment. Made by [`Delivery::status`](crate::Delivery::status).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Status {
-    /// Whether anything is sent.
-    pub line: LineStatus,
-    /// How many requests are under way.
+    /// Whether events are sent, and if not, why.
+    pub state: State,
+    /// The turn of this delivery, while it is the one that delivers from the outbox.
+    pub turn: Option<DeliveringTurn>,
+    /// How many requests are in flight.
     pub in_flight: usize,
     /// What Intercom last said about its rate limit.
     pub rate_limit: Option<RateLimit>,
     /// What is wrong with the outbox, while its store cannot be read or written.
     pub outbox: Option<String>,
-    /// Why contacts are not created, while Intercom does not let us.
+    /// Why contacts are not created, while Intercom refuses to create any.
     pub contact_creation: Option<String>,
 }
 
-/// Whether anything is sent.
+/// Since when a delivery delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeliveringTurn {
+    /// The epoch. A delivery that takes over has a higher one.
+    pub epoch: Epoch,
+    /// When the turn began.
+    pub since: SystemTime,
+}
+
+/// Whether events are sent.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub enum LineStatus {
+pub enum State {
+    /// The outbox has not said yet whose turn it is.
+    Starting,
     /// Events are sent.
-    Open,
+    Delivering,
+    /// Another process delivers from the same outbox. This one accepts, and takes over when the other
+    /// ends.
+    Standby {
+        /// Which process delivers, in words for a person.
+        deliverer: String,
+        /// When it began to.
+        since: SystemTime,
+    },
     /// Nothing is sent before the rate limit's reset, or because Intercom asked for a pause.
     Paused {
-        /// In how long it goes on.
+        /// In how long the pause ends.
         resumes_in: Duration,
     },
-    /// Intercom cannot be reached. One event at a time tries whether it can again.
+    /// Intercom cannot be reached. One event at a time probes whether it can again.
     Outage(Trouble),
-    /// An operator is needed: the access token, the plan, a permission or the address is wrong. Nothing is lost; one
-    /// event at a time tries whether it was mended.
+    /// An operator is needed: the access token, the plan, a permission or the address is wrong. No
+    /// event is lost. One event at a time probes whether that was fixed.
     Stopped(Trouble),
     /// Delivery has ended: shut down, or gone with its runtime.
     Ended,
@@ -45,21 +73,21 @@ pub enum LineStatus {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Trouble {
-    /// The kind of the last failure. `None` stands for a transport that panicked.
+    /// The kind of the last failure. `None` stands for a panic of the transport.
     pub kind: Option<ErrorKind>,
-    /// The last failure in words, which say what to do.
+    /// The last failure in words, with what to do.
     pub message: String,
     /// How long it has lasted.
     pub lasts: Duration,
-    /// How often it was tried since.
-    pub tries: u32,
-    /// In how long it is tried again.
-    pub next_try_in: Duration,
+    /// How many probes have failed since.
+    pub probes: u32,
+    /// In how long the next probe is sent.
+    pub next_probe_in: Duration,
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.line)?;
+        write!(f, "{}", self.state)?;
         if let Some(message) = &self.outbox {
             write!(f, "; the outbox fails: {message}")?;
         }
@@ -70,27 +98,130 @@ impl fmt::Display for Status {
     }
 }
 
-impl fmt::Display for LineStatus {
+impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            LineStatus::Open => f.write_str("open"),
-            LineStatus::Paused { resumes_in } => {
-                write!(f, "paused, as Intercom asked; goes on in {} s", whole(*resumes_in))
+            State::Starting => f.write_str("starting"),
+            State::Delivering => f.write_str("delivering"),
+            State::Standby { deliverer, .. } => write!(f, "on standby: {deliverer} delivers"),
+            State::Paused { resumes_in } => {
+                write!(f, "paused at Intercom's request; resumes in {} s", whole(*resumes_in))
             }
-            LineStatus::Outage(trouble) => write!(f, "outage: {trouble}"),
-            LineStatus::Stopped(trouble) => write!(f, "stopped: {trouble}"),
-            LineStatus::Ended => f.write_str("ended"),
+            State::Outage(trouble) => write!(f, "outage: {trouble}"),
+            State::Stopped(trouble) => write!(f, "stopped: {trouble}"),
+            State::Ended => f.write_str("ended"),
         }
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Trouble { message, lasts, next_try_in, .. } = self;
-        write!(f, "{message} (for {} s; next try in {} s)", lasts.as_secs(), whole(*next_try_in))
+        let Trouble { message, lasts, next_probe_in, .. } = self;
+        write!(
+            f,
+            "{message} (for {} s; next probe in {} s)",
+            lasts.as_secs(),
+            whole(*next_probe_in)
+        )
     }
 }
 
 fn whole(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+/// What the engine publishes about itself.
+#[derive(Default)]
+pub(crate) struct Health {
+    published: Mutex<Published>,
+    in_flight: AtomicUsize,
+    /// Pending events, as the outbox said last, less those that left since.
+    pending: AtomicU64,
+}
+
+#[derive(Default)]
+pub(crate) struct Published {
+    pub(crate) condition: Condition,
+    pub(crate) turn: Option<DeliveringTurn>,
+    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) outbox: Option<String>,
+    pub(crate) contact_creation: Option<String>,
+}
+
+#[derive(Clone, Default)]
+pub(crate) enum Condition {
+    #[default]
+    Starting,
+    Delivering,
+    Standby {
+        deliverer: String,
+        since: SystemTime,
+    },
+    Paused(Instant),
+    Open(Open),
+    Ended,
+}
+
+impl Health {
+    /// Each field is good by itself, so a panic leaves nothing half done.
+    pub(crate) fn published(&self) -> MutexGuard<'_, Published> {
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_in_flight(&self, requests: usize) {
+        self.in_flight.store(requests, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_pending(&self, events: u64) {
+        self.pending.store(events, Ordering::Relaxed);
+    }
+
+    pub(crate) fn pending(&self) -> u64 {
+        self.pending.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(self.published().condition, Condition::Ended)
+    }
+
+    pub(crate) fn status(&self) -> Status {
+        let published = self.published();
+        Status {
+            state: published.condition.state(Instant::now()),
+            turn: published.turn,
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            rate_limit: published.rate_limit,
+            outbox: published.outbox.clone(),
+            contact_creation: published.contact_creation.clone(),
+        }
+    }
+}
+
+impl Condition {
+    fn state(&self, now: Instant) -> State {
+        let until = |time: Instant| time.saturating_duration_since(now);
+        match self {
+            Condition::Starting => State::Starting,
+            Condition::Delivering => State::Delivering,
+            Condition::Standby { deliverer, since } => {
+                State::Standby { deliverer: deliverer.clone(), since: *since }
+            }
+            Condition::Paused(end) if until(*end).is_zero() => State::Delivering,
+            Condition::Paused(end) => State::Paused { resumes_in: until(*end) },
+            Condition::Ended => State::Ended,
+            Condition::Open(open) => {
+                let trouble = Trouble {
+                    kind: open.cause.kind,
+                    message: open.cause.message.clone(),
+                    lasts: now.saturating_duration_since(open.since),
+                    probes: open.probes,
+                    next_probe_in: until(open.next_probe),
+                };
+                match open.stopped {
+                    true => State::Stopped(trouble),
+                    false => State::Outage(trouble),
+                }
+            }
+        }
+    }
 }

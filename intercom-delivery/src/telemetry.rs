@@ -1,13 +1,13 @@
-//! What is told to the outside as it happens: `tracing` events, and metrics behind the feature `metrics`.
+//! Logs by `tracing`, and metrics behind the feature `metrics`.
 //!
-//! The metrics are listed in the documentation of the crate. No label and no field holds a contact or a value.
+//! The crate's documentation lists the metrics. No label and no field holds a contact or a value.
 
 use std::time::Duration;
 
 use intercom_core::ErrorKind;
 
 use crate::ledger::Ledger;
-use crate::outbox::{DeadLetter, DeathReason, Outbox, OutboxError};
+use crate::outbox::{DeadLetter, DeadLetterReason, Epoch, OutboxError, Standby};
 
 pub(crate) fn accepted(events: u64) {
     #[cfg(feature = "metrics")]
@@ -31,7 +31,7 @@ pub(crate) fn attempt(outcome: &'static str, took: Duration) {
     let _ = (outcome, took);
 }
 
-/// An event was delivered, so long after it was accepted.
+/// An event was delivered, this long after it was accepted.
 pub(crate) fn delivered(delay: Duration) {
     #[cfg(feature = "metrics")]
     {
@@ -42,10 +42,21 @@ pub(crate) fn delivered(delay: Duration) {
 }
 
 /// The number of pending events has changed.
-pub(crate) fn pending(outbox: &dyn Outbox) {
+pub(crate) fn pending(events: u64) {
     #[cfg(feature = "metrics")]
-    metrics::gauge!("intercom_delivery_pending").set(outbox.counts().pending as f64);
-    let _ = outbox;
+    metrics::gauge!("intercom_delivery_pending").set(events as f64);
+    let _ = events;
+}
+
+/// This process delivers from now on.
+pub(crate) fn began(epoch: Epoch) {
+    tracing::info!(epoch = epoch.0, "this process delivers from the outbox");
+}
+
+/// Another process delivers.
+pub(crate) fn stands_by(standby: &Standby) {
+    let Standby { epoch, deliverer, .. } = standby;
+    tracing::info!(epoch = epoch.0, deliverer, "on standby: another process delivers");
 }
 
 /// An event is a dead letter now.
@@ -56,7 +67,7 @@ pub(crate) fn dead(letter: &DeadLetter) {
     let reason = reason.as_str();
     match letter.reason {
         // It was said when the name was silenced.
-        DeathReason::EventNameLimit => {
+        DeadLetterReason::EventNameLimit => {
             tracing::debug!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
         }
         _ => {
@@ -71,13 +82,19 @@ pub(crate) fn name_silenced(name: &str, message: &str) {
     tracing::error!(
         event.name = name,
         error = message,
-        "Intercom takes no events of this name: all of them go to the dead letters, until it does; \
+        "Intercom takes no events of this name, so they become dead letters; \
          archive event names in Intercom's settings, then redrive them"
     );
 }
 
 pub(crate) fn retried(name: &str, attempts: u32, after: Duration, message: &str) {
-    tracing::debug!(event.name = name, attempts, ?after, error = message, "event is sent again");
+    tracing::debug!(
+        event.name = name,
+        attempts,
+        ?after,
+        error = message,
+        "event will be sent again"
+    );
 }
 
 pub(crate) fn panicked(what: &'static str) {
@@ -91,10 +108,10 @@ pub(crate) fn outage(message: &str) {
 }
 
 pub(crate) fn stopped(message: &str) {
-    tracing::error!(error = message, "delivery is stopped until this is mended; events are kept");
+    tracing::error!(error = message, "delivery is stopped until this is fixed; events are kept");
 }
 
-pub(crate) fn opened() {
+pub(crate) fn recovered() {
     tracing::info!("Intercom takes events again");
 }
 
@@ -105,14 +122,14 @@ pub(crate) fn paused(wait: Duration) {
 pub(crate) fn creation_refused(message: &str) {
     tracing::error!(
         error = message,
-        "contacts are not created until this is mended; their events are kept"
+        "contacts are not created until this is fixed; their events are kept"
     );
 }
 
 pub(crate) fn outbox_failed(what: &'static str, error: &OutboxError) {
     tracing::error!(
         error = error as &(dyn std::error::Error + 'static),
-        "the outbox cannot {what}; it is tried again"
+        "the outbox cannot {what}; the engine tries again"
     );
 }
 
@@ -121,11 +138,9 @@ pub(crate) fn outbox_works(what: &'static str) {
 }
 
 pub(crate) fn ledger(ledger: &Ledger) {
-    let Ledger { offered, accepted, refused, delivered, dead, pending, moved, collided, .. } =
-        ledger;
+    let Ledger { accepted, refused, delivered, dead, pending, moved, collided, .. } = ledger;
     let refused = refused.total();
     tracing::info!(
-        offered,
         accepted,
         refused,
         delivered,
@@ -138,14 +153,11 @@ pub(crate) fn ledger(ledger: &Ledger) {
 }
 
 /// The engine panicked.
-pub(crate) fn died(pending: u64) {
-    tracing::error!(
-        pending,
-        "the delivery engine panicked, in the outbox most likely; delivery has ended"
-    );
+pub(crate) fn died() {
+    tracing::error!("the delivery engine panicked, most likely in the outbox; delivery has ended");
 }
 
-/// Delivery ended with nobody waiting for its report.
+/// The delivery was dropped without a shutdown.
 pub(crate) fn dropped(pending: u64) {
     match pending {
         0 => tracing::debug!("delivery was dropped; nothing was pending"),

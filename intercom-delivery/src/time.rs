@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Who waits for longer waits for this long: 30 years.
-const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+/// Upper bound of any wait, 30 years, so that adding one to an `Instant` cannot overflow.
+const MAX_WAIT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// A time so long after another, or as late as can be told.
+/// Returns the time that is `by` after `time`.
 pub(crate) fn later(time: Instant, by: Duration) -> Instant {
-    time + by.min(FAR)
+    time + by.min(MAX_WAIT)
 }

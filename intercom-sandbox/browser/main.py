@@ -1,4 +1,4 @@
-"""Runs the checks: `main.py PROGRAM [--screenshot | [--slow] [CHECK …]]`, as `run` does."""
+"""Runs the checks: `main.py PROGRAM [--screenshot | [--firefox] [--slow] [CHECK …]]`, as `run` does."""
 
 import sys
 import tempfile
@@ -8,14 +8,15 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from checks import accessible, catalogue, connection, faults, filter, hostile, keyboard, live, narrow, strip, volume
-from page import Page
+from checks import accessible, catalogue, connection, contacts, faults, filter, hostile, keyboard, live, narrow, strip, volume
+from driver import Untried
+from page import ChromiumPage, FirefoxPage
 from sandbox import Sandbox
 import stage
 
 FAILED = Path(tempfile.gettempdir()) / "sandbox-page-failed.png"
 
-MODULES = [live, filter, strip, catalogue, faults, hostile, keyboard, connection, narrow, accessible, volume]
+MODULES = [live, filter, strip, contacts, catalogue, faults, hostile, keyboard, connection, narrow, accessible, volume]
 
 
 def checks(words):
@@ -28,9 +29,9 @@ def checks(words):
                     yield sentence, check, getattr(module, "OPTIONS", ["--know-everybody"])
 
 
-def run(program, words, slow):
-    passed, failed = 0, []
-    with Page(slow) as browser:
+def run(program, words, page):
+    passed, failed, untried = 0, [], 0
+    with page as browser:
         for sentence, check, options in checks(words):
             began = time.monotonic()
             with Sandbox(program, *options) as sandbox:
@@ -39,6 +40,9 @@ def run(program, words, slow):
                     browser.open_page(sandbox.url)
                     remark = check(browser, sandbox)
                     browser.must_be_clean()
+                except Untried as reason:
+                    untried += 1
+                    print(f"UNTRIED {sentence}: {reason}", flush=True)
                 except Exception:
                     failed.append(sentence)
                     print(f"FAILED  {sentence}\n{traceback.format_exc()}", flush=True)
@@ -46,7 +50,7 @@ def run(program, words, slow):
                 else:
                     passed += 1
                     print(f"ok      {sentence} ({time.monotonic() - began:.1f} s)" + (f": {remark}" if remark else ""), flush=True)
-    print(f"{passed} passed, {len(failed)} failed")
+    print(f"{passed} passed, {len(failed)} failed" + (f", {untried} not tried in this browser" if untried else ""))
     if failed:
         print(f"{FAILED} shows the page as the last of them left it")
     if failed or not passed:
@@ -55,7 +59,7 @@ def run(program, words, slow):
 
 def screenshot(program):
     place = Path(__file__).parent / "sandbox.png"
-    with Page() as browser, Sandbox(program, *stage.OPTIONS) as sandbox:
+    with ChromiumPage() as browser, Sandbox(program, *stage.OPTIONS) as sandbox:
         browser.open_page(sandbox.url)
         stage.play(browser, sandbox)
         place.write_bytes(browser.screenshot())
@@ -67,5 +71,5 @@ if __name__ == "__main__":
     if words == ["--screenshot"]:
         screenshot(program)
     else:
-        slow = "--slow" in words
-        run(program, [word for word in words if word != "--slow"], slow)
+        page = FirefoxPage if "--firefox" in words else ChromiumPage
+        run(program, [word for word in words if not word.startswith("--")], page("--slow" in words))

@@ -4,9 +4,7 @@ What is asked of the page waits until it is so, up to a deadline, and tells what
 was. Nothing is read once and taken for the last word: what is drawn is drawn a moment later.
 """
 
-import json
-
-from driver import Browser
+from driver import Chromium, Firefox
 
 # How many times slower the processor is in a slow browser, and how late each picture and each answer.
 SLOWER = 4
@@ -20,7 +18,9 @@ window.fetch = (...request) => later().then(() => fetch(...request)).then((answe
 }}"""
 
 
-class Page(Browser):
+class Page:
+    """What is the same in every browser: see the classes at the end."""
+
     def __init__(self, slow=False):
         super().__init__()
         self.slow = slow
@@ -30,8 +30,7 @@ class Page(Browser):
     def __enter__(self):
         super().__enter__()
         if self.slow:
-            self.cdp("Emulation.setCPUThrottlingRate", rate=SLOWER)
-            self.cdp("Page.addScriptToEvaluateOnNewDocument", source=SLOW)
+            self.slow_down(SLOWER, SLOW)
         return self
 
     def fresh(self):
@@ -41,8 +40,8 @@ class Page(Browser):
         self.media()
         self.complaints_expected = []
         self.opened = []
-        self.log("browser")
-        self.log("performance")
+        self.complaints()
+        self.requested()
 
     def open_page(self, url, view=""):
         self.opened.append(url)
@@ -89,14 +88,16 @@ class Page(Browser):
 
     def must_be_clean(self):
         """Nothing broke, nothing was blocked, and nobody was asked for anything but whose page was opened."""
-        complaints = [entry["message"] for entry in self.log("browser") if entry["level"] == "SEVERE"]
-        others = [complaint for complaint in complaints if not any(word in complaint for word in self.complaints_expected)]
+        others = [complaint for complaint in self.complaints() if not any(word in complaint for word in self.complaints_expected)]
         assert not others, others
-        own = ("about:", "data:", *(f"{url}/" for url in self.opened))
-        foreign = [address for address in self._requested() if not address.startswith(own)]
+        own = ("about:", "data:", "blob:", *(f"{url}/" for url in self.opened))
+        foreign = [address for address in self.requested() if not address.startswith(own)]
         assert not foreign, foreign
 
-    def _requested(self):
-        """The addresses that the page asked for since this was last asked."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
-        return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+
+class ChromiumPage(Page, Chromium):
+    pass
+
+
+class FirefoxPage(Page, Firefox):
+    pass

@@ -3,7 +3,7 @@
 
 use std::time::SystemTime;
 
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
@@ -37,6 +37,30 @@ pub(crate) struct Beyond {
     /// How many seconds the window is still open.
     pub(crate) wait: u64,
     pub(crate) of_workspace: bool,
+}
+
+impl Beyond {
+    /// The budget of a window is spent.
+    pub(crate) fn refusal(&self) -> Refusal {
+        let Self { limit, wait, of_workspace } = self;
+        let hint = if *of_workspace {
+            format!(
+                "The apps of the workspace have spent what they share, though this app may have \
+                 something left: send nothing for {wait} s, then go on slowly."
+            )
+        } else {
+            format!(
+                "Send nothing for {wait} s, until the window ends; pace requests by \
+                 X-RateLimit-Remaining and X-RateLimit-Reset."
+            )
+        };
+        Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "rate_limit_exceeded",
+            format!("Exceeded rate limit of {limit} in 10_seconds"),
+        )
+        .with_hint(hint)
+    }
 }
 
 impl Apps {

@@ -2,271 +2,400 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
 use tokio::net::TcpListener;
 
-use crate::admin::{Options, Unread};
-use crate::api::Incoming;
+use crate::answer_budget::AnswerBudget;
+use crate::api::refuse_tls;
 use crate::apps::{Apps, Credentials};
+use crate::body_budget::BodyBudget;
 use crate::clock::{Clock, SystemClock};
-use crate::closing::Closing;
 use crate::contacts::{self, Directory, SeedContact};
 use crate::duplicates::{self, Duplicates};
 use crate::event_names::{self, EventNames};
 use crate::faults::Faults;
-use crate::journal::Journal;
+use crate::journal::{Journal, Room};
+use crate::limits::Limits;
 use crate::open_rules::OpenRules;
+use crate::options::Options;
 use crate::rate_limit;
+use crate::received::ReceivedRequest;
 use crate::region::Region;
-use crate::request::ReceivedRequest;
 use crate::request_id::RequestIds;
-use crate::ring::Room;
+use crate::retention::Retention;
 use crate::sandbox::Sandbox;
-use crate::server::{Limits, Site, serve};
+use crate::server::{RawResponses, serve};
+use crate::site::Site;
+use crate::state::{InvalidState, Keeper, State};
 use crate::summaries::Summaries;
-use crate::workspace::{Settings, Workspace};
+use crate::workspace::Workspace;
 
 /// Settles how a sandbox behaves: see [`Sandbox::builder`].
+///
+/// What belongs together is set together: [`limits`](Self::limits), [`retention`](Self::retention)
+/// and [`open_rules`](Self::open_rules) take a value each.
 #[must_use = "a builder does nothing until it is started"]
 pub struct SandboxBuilder {
-    port: u16,
+    address: SocketAddr,
+    allowed_hosts: Vec<String>,
+    state_file: Option<PathBuf>,
+    access: Access,
+    region: Region,
+    contacts: Vec<SeedContact>,
+    know_everybody: bool,
+    contacts_settle_after: Duration,
+    rates: Rates,
+    active_event_names: usize,
+    time: Time,
+    seed: Option<u64>,
+    limits: Limits,
+    retention: Retention,
+    open_rules: OpenRules,
+}
+
+/// What lets a client in.
+struct Access {
     token: String,
     app_id: String,
     api_key: String,
-    pub(crate) contacts: Vec<SeedContact>,
-    pub(crate) contact_settings: contacts::Settings,
-    pub(crate) active_event_names: usize,
-    pub(crate) other_tokens: Vec<String>,
-    pub(crate) rate_limit: Option<u32>,
-    workspace_rate_limit: Option<u32>,
+    other_tokens: Vec<String>,
+}
+
+/// How many requests are allowed in a window.
+#[derive(Clone, Copy)]
+struct Rates {
+    app: Option<u32>,
+    /// As it was set.
+    workspace: Option<u32>,
+}
+
+impl Rates {
+    /// The limit of all apps together, also where nobody set it.
+    fn workspace(self) -> Option<u32> {
+        self.workspace.or_else(|| Some(rate_limit::DEFAULT_WORKSPACE_LIMIT.max(self.app?)))
+    }
+}
+
+/// Where the sandbox has its time from.
+struct Time {
     clock: Box<dyn Clock>,
-    deduplicate_among: Option<usize>,
-    pub(crate) keep_requests: usize,
-    pub(crate) keep_events: usize,
-    pub(crate) keep_bytes: usize,
-    seed: Option<u64>,
-    pub(crate) limits: Limits,
-    pub(crate) incoming_bytes: usize,
-    pub(crate) settings: Settings,
-    pub(crate) rules: OpenRules,
+    is_the_machines: bool,
+}
+
+impl Sandbox {
+    /// Starts a sandbox on a free port of the loopback address, with every default of
+    /// [`SandboxBuilder`]. No contact is known: events are answered with `404` until some are.
+    ///
+    /// # Errors
+    /// If it cannot listen.
+    pub async fn start() -> Result<Self, StartError> {
+        Self::builder().start().await
+    }
+
+    /// Starts to build a sandbox that differs from the defaults.
+    pub fn builder() -> SandboxBuilder {
+        SandboxBuilder::new()
+    }
 }
 
 impl SandboxBuilder {
     pub(crate) fn new() -> Self {
         Self {
-            port: 0,
-            token: "sandbox-token".to_owned(),
-            app_id: "sandbox-app".to_owned(),
-            api_key: "sandbox-key".to_owned(),
-            contacts: Vec::new(),
-            contact_settings: contacts::Settings::default(),
-            active_event_names: event_names::DEFAULT_LIMIT,
-            other_tokens: Vec::new(),
-            rate_limit: Some(rate_limit::DEFAULT_LIMIT),
-            workspace_rate_limit: None,
-            clock: Box::new(SystemClock),
-            deduplicate_among: None,
-            keep_requests: 10_000,
-            keep_events: 10_000,
-            keep_bytes: 128 << 20,
-            seed: None,
-            limits: Limits { connections: 4096, idle: Duration::from_secs(60) },
-            incoming_bytes: 256 << 20,
-            settings: Settings {
-                region: Region::default(),
-                body_limit: 1 << 20,
-                body_timeout: Duration::from_secs(30),
-                dates_by_clock: false,
-                ambiguous_contact_is_400: false,
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            allowed_hosts: Vec::new(),
+            state_file: None,
+            access: Access {
+                token: "sandbox-token".to_owned(),
+                app_id: "sandbox-app".to_owned(),
+                api_key: "sandbox-key".to_owned(),
+                other_tokens: Vec::new(),
             },
-            rules: OpenRules::default(),
+            region: Region::default(),
+            contacts: Vec::new(),
+            know_everybody: false,
+            contacts_settle_after: Duration::ZERO,
+            rates: Rates { app: Some(rate_limit::DEFAULT_LIMIT), workspace: None },
+            active_event_names: event_names::DEFAULT_LIMIT,
+            time: Time { clock: Box::new(SystemClock), is_the_machines: true },
+            seed: None,
+            limits: Limits::default(),
+            retention: Retention::default(),
+            open_rules: OpenRules::default(),
         }
     }
 
-    /// The port on the loopback address; 0 stands for any that is free. Default: 0.
+    /// Sets the port; 0 stands for any that is free. Default: 0.
     pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
+        self.address.set_port(port);
         self
     }
 
-    /// The access token that is accepted. Default: `sandbox-token`.
+    /// Sets the address to listen on. Beyond the loopback address other machines reach the sandbox,
+    /// which holds nobody off who knows the token. Its page and its admin API refuse them all the
+    /// same, but for those that [`allow_host`](Self::allow_host) lets in. Default: `127.0.0.1`.
+    pub fn listen(mut self, address: impl Into<IpAddr>) -> Self {
+        self.address.set_ip(address.into());
+        self
+    }
+
+    /// Lets the page and the admin API be reached by this name or address too, which a request has in
+    /// `Host`; call it once for each. Default: `localhost` and loopback addresses alone, so that no
+    /// web page from elsewhere can use them through a browser.
+    pub fn allow_host(mut self, name: impl Into<String>) -> Self {
+        self.allowed_hosts.push(name.into());
+        self
+    }
+
+    /// Keeps contacts, event names, events and requests in a file, so that a sandbox that is started
+    /// with it goes on where the last one ended. The sandbox reads it when it starts, writes it some
+    /// seconds after a change, and once more when it is [shut down](Sandbox::shutdown). Numbers and
+    /// counts begin anew, with those requests that were kept. Rate-limit windows, faults and options
+    /// are not in it. Default: nothing is kept.
+    pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_file = Some(path.into());
+        self
+    }
+
+    /// Sets the access token that is accepted. Default: `sandbox-token`.
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = token.into();
+        self.access.token = token.into();
         self
     }
 
-    /// The app id that is accepted over HTTP Basic, and that `GET /me` tells. Default:
+    /// Sets the app id that is accepted over HTTP Basic, and that `GET /me` answers. Default:
     /// `sandbox-app`.
     pub fn app_id(mut self, app_id: impl Into<String>) -> Self {
-        self.app_id = app_id.into();
+        self.access.app_id = app_id.into();
         self
     }
 
-    /// The API key that is accepted over HTTP Basic. Default: `sandbox-key`.
+    /// Sets the API key that is accepted over HTTP Basic. Default: `sandbox-key`.
     pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
-        self.api_key = api_key.into();
+        self.access.api_key = api_key.into();
         self
     }
 
-    /// The access token of one more app in the workspace, with a rate limit of its own; call it once
-    /// for each. Its limit is as [high](Self::rate_limit) as that of the first app, and it shares the
-    /// [workspace's](Self::workspace_rate_limit). Default: there is one app.
+    /// Adds the access token of one more app in the workspace, with a rate limit of its own; call it
+    /// once for each. Its limit is as [high](Self::rate_limit) as that of the first app, and it shares
+    /// the [workspace's](Self::workspace_rate_limit). Default: there is one app.
     pub fn another_app(mut self, token: impl Into<String>) -> Self {
-        self.other_tokens.push(token.into());
+        self.access.other_tokens.push(token.into());
         self
     }
 
-    /// The region that `GET /me` tells. Default: [`Region::Us`].
+    /// Sets the region that `GET /me` answers. Default: [`Region::Us`].
     pub fn region(mut self, region: Region) -> Self {
-        self.settings.region = region;
+        self.region = region;
         self
     }
 
-    /// How many event names can be active, a limit of Intercom's. Default: 120.
+    /// Adds a contact that is known from the start; call it once for each. Default: none, so that
+    /// every event is answered with `404`, as in a new workspace at Intercom.
+    pub fn contact(mut self, contact: SeedContact) -> Self {
+        self.contacts.push(contact);
+        self
+    }
+
+    /// Accepts events for any contact, archived ones too. Several contacts with one email stay a
+    /// conflict. Default: `false`.
+    pub fn know_everybody(mut self, know_everybody: bool) -> Self {
+        self.know_everybody = know_everybody;
+        self
+    }
+
+    /// Sets for how long the events of a contact that was created over the API are answered with
+    /// `404`, by the sandbox's [clock](Self::clock). At Intercom a new contact is not known everywhere
+    /// at once. Users have met such refusals, and nobody documents how long the moment lasts. Reading
+    /// and searching find the contact at once, and where [everybody is known](Self::know_everybody) so
+    /// do events. Default: zero.
+    pub fn contacts_settle_after(mut self, duration: Duration) -> Self {
+        self.contacts_settle_after = duration;
+        self
+    }
+
+    /// Sets how many event names can be active, a limit of Intercom's. Default: 120.
     pub fn active_event_names(mut self, names: usize) -> Self {
         self.active_event_names = names;
         self
     }
 
-    /// How many requests an app is allowed in a window of ten seconds. The window is Intercom's; the
-    /// number differs from app to app, and from one of its pages to the other. With 0 every request is
-    /// answered with `429`; for no limit there is [`no_rate_limit`](Self::no_rate_limit). Default:
-    /// 1,666, which is 10,000 a minute.
+    /// Sets how many requests an app is allowed in a window of ten seconds. The window is Intercom's;
+    /// the number differs from app to app, and from one of its pages to the other. With 0 every
+    /// request is answered with `429`; for no limit there is [`no_rate_limit`](Self::no_rate_limit).
+    /// Default: 1,666, which is 10,000 a minute.
     pub fn rate_limit(mut self, requests: u32) -> Self {
-        self.rate_limit = Some(requests);
+        self.rates.app = Some(requests);
         self
     }
 
-    /// How many requests all apps together are allowed in a window of ten seconds. Beyond it the
-    /// answer is `429` though the app's own budget, which the headers tell, is not spent. Default:
+    /// Sets how many requests all apps together are allowed in a window of ten seconds. Beyond it the
+    /// answer is `429` though the app's own budget, which the headers show, is not spent. Default:
     /// 4,166, which is 25,000 a minute, or the limit of an [app](Self::rate_limit) where that is
     /// higher.
     pub fn workspace_rate_limit(mut self, requests: u32) -> Self {
-        self.workspace_rate_limit = Some(requests);
+        self.rates.workspace = Some(requests);
         self
     }
 
-    /// Takes the rate limits away, and with them the three headers that tell how they stand.
-    /// Default: there [is](Self::rate_limit) one.
+    /// Takes the rate limits away, and with them the three headers that show them. Default: there
+    /// [is](Self::rate_limit) one.
     pub fn no_rate_limit(mut self) -> Self {
-        self.rate_limit = None;
-        self.workspace_rate_limit = None;
+        self.rates = Rates { app: None, workspace: None };
         self
     }
 
-    /// Where the sandbox has its time from: its windows, and the `Date` of its answers. Default:
-    /// [`SystemClock`].
+    /// Sets the clock that windows, and the `Date` of answers, go by. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
-        self.clock = Box::new(clock);
-        self.settings.dates_by_clock = true;
+        self.time = Time { clock: Box::new(clock), is_the_machines: false };
         self
     }
 
-    /// What decides which requests a fault of so many percent strikes, so that a run can be repeated.
-    /// Default: another one every time, which [`Sandbox::seed`] tells.
+    /// Sets what decides which requests a fault of so many percent strikes, so that a run can be
+    /// repeated. Default: another number every time, which [`Sandbox::seed`] gives.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// How many requests are remembered; the oldest leave, and stay in the count. Default: 10,000.
-    pub fn keep_requests(mut self, requests: usize) -> Self {
-        self.keep_requests = requests;
+    /// Sets the bounds on what clients may take of the machine. Default: those of [`Limits`].
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
         self
     }
 
-    /// How many accepted events are remembered; the oldest leave, and stay in the count. Default:
-    /// 10,000.
-    pub fn keep_events(mut self, events: usize) -> Self {
-        self.keep_events = events;
+    /// Sets how much of what came in is remembered. Default: that of [`Retention`].
+    pub fn retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
         self
     }
 
-    /// How many bytes the remembered requests may take in all, and the remembered events again as
-    /// many; the oldest leave, and stay in the count. Default: 128 MiB.
-    pub fn keep_bytes(mut self, bytes: usize) -> Self {
-        self.keep_bytes = bytes;
+    /// Sets how the rules are taken that Intercom leaves open. Default: those of [`OpenRules`].
+    pub fn open_rules(mut self, rules: OpenRules) -> Self {
+        self.open_rules = rules;
         self
     }
 
-    /// Among how many of the last kept events a duplicate is found; some that are older are found too,
-    /// up to twice as many. Default: 25,000, or as many as are [kept](Self::keep_events) where those are
-    /// more: of an event that is kept the double is always found.
-    pub fn deduplicate_among(mut self, events: usize) -> Self {
-        self.deduplicate_among = Some(events);
+    /// Sets [`OpenRules::deduplicate`] alone: with `false`, tests can send one event again and again.
+    pub fn deduplicate(mut self, deduplicate: bool) -> Self {
+        self.open_rules = self.open_rules.deduplicate(deduplicate);
         self
-    }
-
-    pub(crate) fn effective_deduplicate_among(&self) -> usize {
-        // Of events without number as many are kept as have room.
-        let kept = self.keep_events.min(self.keep_bytes / ReceivedRequest::SMALLEST);
-        self.deduplicate_among.unwrap_or(duplicates::DEFAULT_HALF.max(kept))
-    }
-
-    /// The limit of all apps together, where nobody set one too.
-    pub(crate) fn effective_workspace_rate_limit(&self) -> Option<u32> {
-        self.workspace_rate_limit.or_else(|| {
-            let of_app = self.rate_limit?;
-            Some(rate_limit::DEFAULT_WORKSPACE_LIMIT.max(of_app))
-        })
     }
 
     /// Starts the sandbox on the current tokio runtime, whose I/O must be enabled.
     ///
     /// # Errors
-    /// If it cannot listen: most often because the port is taken.
+    /// If it cannot listen, most often because the port is taken; or if there is a state file that it
+    /// cannot read.
     pub async fn start(self) -> Result<Sandbox, StartError> {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let address = self.address;
         let cannot_listen = |source: io::Error| match source.kind() {
-            io::ErrorKind::AddrInUse => StartError::PortTaken { port: self.port },
+            io::ErrorKind::AddrInUse => StartError::PortTaken { port: address.port() },
             _ => StartError::Listen { address, source },
         };
+        let kept = self.state_file.as_deref().map(State::read).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
-        let address = listener.local_addr().map_err(cannot_listen)?;
+        let url = url_of(listener.local_addr().map_err(cannot_listen)?);
 
-        let options = Options::of(&self);
-        let duplicates = Duplicates::new(self.effective_deduplicate_among());
-        let workspace_rate_limit = self.effective_workspace_rate_limit();
-        let now = self.clock.now();
-        let contacts = Directory::new(self.contact_settings, &self.app_id);
-        for contact in self.contacts {
-            contacts.add(contact, now);
-        }
-        let apps = Apps::new(
-            Credentials::new(self.token, self.app_id, self.api_key),
-            self.other_tokens,
-            self.rate_limit,
-            workspace_rate_limit,
-        );
-        let workspace = Arc::new(Workspace {
-            url: format!("http://{address}"),
-            apps,
-            settings: self.settings,
-            options,
-            rules: Arc::new(self.rules),
-            clock: self.clock,
-            contacts,
-            event_names: EventNames::new(self.active_event_names),
-            duplicates,
-            summaries: Summaries::default(),
-            request_ids: RequestIds::new(),
-            faults: Faults::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
-            journal: Journal::new(
-                Room { requests: self.keep_requests, bytes: self.keep_bytes },
-                Room { requests: self.keep_events, bytes: self.keep_bytes },
-            ),
-            incoming: Incoming::new(self.incoming_bytes),
-            unread: Unread::default(),
-            closing: Closing::default(),
-        });
+        let limits = self.limits;
+        let (state_file, self_path) = (self.state_file.clone(), self.state_file.clone());
+        let workspace = Arc::new(self.into_workspace(url, kept.flatten()));
+        let of_tls = Arc::clone(&workspace);
+        let raw = Arc::new(RawResponses::new(
+            Arc::clone(&workspace.request_ids),
+            Box::new(move |id| refuse_tls(&of_tls, id)),
+        ));
+        let closing = Arc::clone(&workspace.closing);
         let site = Arc::new(Site::new(Arc::clone(&workspace)));
-        let server = tokio::spawn(serve(listener, site, self.limits));
-        Ok(Sandbox::new(workspace, server))
+        let server = tokio::spawn(serve(listener, site, raw, closing, limits));
+        let keeper = state_file.map(|path| Keeper::start(path, Arc::clone(&workspace)));
+        if let (Some(keeper), Some(path)) = (&keeper, self_path) {
+            // Whoever names a place that cannot be written learns it now.
+            let written = keeper.write().await;
+            written.map_err(|source| StartError::WriteState { path, source })?;
+        }
+        Ok(Sandbox::new(workspace, server, keeper))
     }
+
+    fn into_workspace(self, url: String, kept: Option<State>) -> Workspace {
+        let options = self.options();
+        let Self { access, retention, limits, time: Time { clock, is_the_machines }, .. } = self;
+        let rules = Arc::new(self.open_rules);
+        let settings =
+            contacts::Settings::new(self.know_everybody, self.contacts_settle_after, &limits);
+        let directory = Directory::new(settings, Arc::clone(&rules), &access.app_id);
+        let now = clock.now();
+        if let Some(kept) = &kept {
+            directory.restore(&kept.contacts);
+        }
+        for contact in self.contacts {
+            directory.add(contact, now);
+        }
+        let room = |requests| Room { requests, bytes: retention.keep_bytes };
+        let workspace = Workspace {
+            url,
+            allowed_hosts: self.allowed_hosts,
+            region: self.region,
+            apps: Apps::new(
+                Credentials::new(access.token, access.app_id, access.api_key),
+                access.other_tokens,
+                self.rates.app,
+                self.rates.workspace(),
+            ),
+            limits,
+            rules,
+            clock,
+            dates_by_clock: !is_the_machines,
+            contacts: directory,
+            event_names: EventNames::new(self.active_event_names),
+            duplicates: Duplicates::new(options.deduplicate_among),
+            options,
+            summaries: Summaries::default(),
+            request_ids: Arc::new(RequestIds::new()),
+            faults: Faults::new(self.seed.unwrap_or_else(|| RandomState::new().hash_one(0))),
+            journal: Journal::new(room(retention.keep_requests), room(retention.keep_events)),
+            body_budget: BodyBudget::new(limits.max_incoming_bytes),
+            answer_budget: AnswerBudget::default(),
+            closing: Arc::default(),
+        };
+        if let Some(kept) = kept {
+            kept.replay(&workspace);
+        }
+        workspace
+    }
+
+    fn options(&self) -> Options {
+        let smallest = ReceivedRequest::SMALLEST;
+        Options {
+            region: self.region,
+            apps: 1 + self.access.other_tokens.len(),
+            know_everybody: self.know_everybody,
+            contacts_settle_after: self.contacts_settle_after,
+            rate_limit: self.rates.app,
+            workspace_rate_limit: self.rates.workspace(),
+            active_event_names: self.active_event_names,
+            deduplicate_among: self
+                .retention
+                .effective_deduplicate_among(duplicates::DEFAULT_HALF, smallest),
+            limits: self.limits,
+            retention: self.retention,
+            open_rules: self.open_rules.clone(),
+        }
+    }
+}
+
+/// Where a sandbox that listens here is reached from this machine.
+fn url_of(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 /// Why a sandbox did not start.
@@ -279,6 +408,30 @@ pub enum StartError {
         /// The port that was asked for.
         port: u16,
     },
+    /// The state file cannot be read.
+    #[error("cannot read the state in {}", path.display())]
+    ReadState {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The state file cannot be written.
+    #[error("cannot write the state to {}", path.display())]
+    WriteState {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The state file is none, or of another version of the sandbox.
+    #[error("{} is not a state file of this version: name another one, or move it away", path.display())]
+    InvalidState {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
     /// The address cannot be listened on for another reason.
     #[error("cannot listen on {address}")]
     Listen {
@@ -287,4 +440,13 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl From<InvalidState> for StartError {
+    fn from(error: InvalidState) -> Self {
+        match error {
+            InvalidState::Read { path, source } => Self::ReadState { path, source },
+            InvalidState::Parse { path, source } => Self::InvalidState { path, source },
+        }
+    }
 }

@@ -54,6 +54,11 @@ impl EventNames {
         Ok(id)
     }
 
+    /// All of them as they were first sent, in the order in which they became active.
+    pub(crate) fn all(&self) -> Vec<Box<str>> {
+        read(&self.active).names.clone()
+    }
+
     /// The name as it was first sent.
     pub(crate) fn name(&self, id: NameId) -> Box<str> {
         read(&self.active).names.get(id.0 as usize).cloned().unwrap_or_default()

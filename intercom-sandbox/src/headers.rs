@@ -1,45 +1,8 @@
 //! What Intercom wants of a request's headers.
 
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::refusal::Refusal;
-
-const INTERCOM_VERSION: HeaderName = HeaderName::from_static("intercom-version");
-
-/// The minor versions of `2.x` whose API descriptions the rules here were taken from.
-const MINOR_VERSIONS: std::ops::RangeInclusive<u8> = 7..=16;
-
-/// The one version that is not a number.
-const UNSTABLE: &str = "Unstable";
-
-/// Intercom refuses a version it does not know. Without the header the app's own setting decides,
-/// and there is nothing to refuse.
-pub(crate) fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
-    let Some(version) = headers.get(INTERCOM_VERSION) else {
-        return Ok(());
-    };
-    let known = version.to_str().is_ok_and(|version| {
-        version == UNSTABLE
-            || version
-                .strip_prefix("2.")
-                // Parsing alone would let `2.+9` and `2.09` in.
-                .filter(|minor| !minor.starts_with(['+', '0']))
-                .and_then(|minor| minor.parse().ok())
-                .is_some_and(|minor: u8| MINOR_VERSIONS.contains(&minor))
-    });
-    if known {
-        return Ok(());
-    }
-    Err(Refusal::new(
-        StatusCode::BAD_REQUEST,
-        "intercom_version_invalid",
-        "The requested version could not be found",
-    )
-    .with_hint(
-        "Send `Intercom-Version: 2.16`, another version from 2.7 on, or none; Intercom knows older \
-         ones too, whose rules the sandbox does not.",
-    ))
-}
 
 /// Intercom refuses a request that does not say it takes JSON, even one that says nothing.
 pub(crate) fn check_accept(headers: &HeaderMap, refuse_with_404: bool) -> Result<(), Refusal> {
@@ -53,11 +16,7 @@ pub(crate) fn check_accept(headers: &HeaderMap, refuse_with_404: bool) -> Result
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .map(media_type)
-        .any(|accepted| {
-            ["application/json", "application/*", "*/*"]
-                .iter()
-                .any(|json| accepted.eq_ignore_ascii_case(json))
-        });
+        .any(takes_json);
     if accepted {
         return Ok(());
     }
@@ -73,8 +32,29 @@ pub(crate) fn check_accept(headers: &HeaderMap, refuse_with_404: bool) -> Result
     Err(refusal.with_hint("Send the header `Accept: application/json`."))
 }
 
+/// Whether a media type that a client accepts lets JSON through: also as Intercom's client for Ruby
+/// writes it, `application/vnd.intercom.3+json`.
+fn takes_json(accepted: &str) -> bool {
+    let accepted = accepted.to_ascii_lowercase();
+    ["application/json", "application/*", "*/*"].contains(&&*accepted)
+        || (accepted.starts_with("application/vnd.intercom.") && accepted.ends_with("+json"))
+}
+
+/// Intercom wants JSON. A compressed body is refused for what it is: nothing documents that Intercom
+/// decompresses one.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let sent = headers.get(header::CONTENT_TYPE);
+    if let Some(coding) =
+        headers.get(header::CONTENT_ENCODING).filter(|coding| *coding != "identity")
+    {
+        let coding = String::from_utf8_lossy(coding.as_bytes());
+        return Err(Refusal::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            format!("The body is compressed, with Content-Encoding: {coding}"),
+        )
+        .with_hint("Send the JSON as it is, without Content-Encoding."));
+    }
     // What nearly all send is told at a glance.
     if sent.is_some_and(|value| value == "application/json") {
         return Ok(());

@@ -1,13 +1,12 @@
 //! What was received, bounded in memory, and the wait for more of it.
 
+use std::collections::VecDeque;
 use std::pin::pin;
 use std::sync::Mutex;
 
 use tokio::sync::Notify;
 
-use crate::event::ReceivedEvent;
-use crate::request::{Draft, Outcome, ReceivedRequest};
-use crate::ring::{Ring, Room};
+use crate::received::{Draft, Outcome, ReceivedEvent, ReceivedRequest};
 use crate::sync::lock;
 
 /// How many requests there were since the start or the last clearing, and what became of them.
@@ -181,5 +180,45 @@ impl Kept {
             None
         };
         (self.requests.push(request, journal.room), oldest_accepted)
+    }
+}
+
+/// How much a ring holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) requests: usize,
+    pub(crate) bytes: usize,
+}
+
+/// Requests in the order they came, bounded in number and in bytes: the oldest leave.
+#[derive(Default)]
+struct Ring {
+    requests: VecDeque<ReceivedRequest>,
+    bytes: usize,
+}
+
+impl Ring {
+    /// Takes a request in, and gives the oldest one where that has to leave, for the caller to drop
+    /// where it holds nobody up. Where a large request makes many leave, they end here.
+    fn push(&mut self, request: ReceivedRequest, room: Room) -> Option<ReceivedRequest> {
+        self.bytes += request.size();
+        self.requests.push_back(request);
+        let mut oldest = None;
+        while self.requests.len() > room.requests || self.bytes > room.bytes {
+            let Some(leaving) = self.requests.pop_front() else { break };
+            self.bytes -= leaving.size();
+            oldest.get_or_insert(leaving);
+        }
+        oldest
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &ReceivedRequest> {
+        self.requests.iter()
+    }
+
+    /// Those of a higher number than this.
+    fn after(&self, number: usize) -> impl Iterator<Item = &ReceivedRequest> {
+        let from = self.requests.partition_point(|request| request.number() <= number);
+        self.requests.range(from..)
     }
 }

@@ -38,6 +38,15 @@ impl Json<'_> {
         }
     }
 
+    /// Whether it is `null` or an array without items.
+    pub(crate) fn is_empty(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Array(items) => items.is_empty(),
+            _ => false,
+        }
+    }
+
     /// Whether it is a number without fraction and exponent that fits 64 bits.
     pub(crate) fn is_integer(&self) -> bool {
         matches!(self, Self::Number(number) if number.is_i64() || number.is_u64())

@@ -3,25 +3,50 @@
 
 use std::time::Duration;
 
-use crate::builder::SandboxBuilder;
-use crate::contacts::Identifier;
+use serde::{Serialize, Serializer};
 
-/// How each open rule is taken.
-pub(crate) struct OpenRules {
+use crate::identifier::Identifier;
+use crate::seconds::in_seconds_if_any;
+
+/// The rules that Intercom leaves open, each with both ways: see [`SandboxBuilder::open_rules`].
+///
+/// Intercom's pages contradict each other here, or are silent. A client can be tested against both.
+///
+/// ```
+/// use intercom_sandbox::{OpenRules, Sandbox};
+///
+/// let builder = Sandbox::builder().open_rules(OpenRules::default().metadata_keys(10));
+/// ```
+///
+/// [`SandboxBuilder::open_rules`]: crate::SandboxBuilder::open_rules
+#[derive(Debug, Clone, Serialize)]
+#[must_use = "rules do nothing until a builder has them"]
+pub struct OpenRules {
     pub(crate) deduplicate: bool,
+    #[serde(serialize_with = "by_member")]
     pub(crate) identifier_order: [Identifier; 3],
     pub(crate) fold_punctuation: bool,
+    #[serde(serialize_with = "in_seconds_if_any")]
     pub(crate) oldest_created_at: Option<Duration>,
+    #[serde(serialize_with = "in_seconds_if_any")]
     pub(crate) furthest_created_at: Option<Duration>,
     pub(crate) metadata_keys: usize,
     pub(crate) drop_null_values: bool,
     pub(crate) drop_nested_values: bool,
+    pub(crate) keep_nested_values: bool,
+    pub(crate) ignore_blank_identifiers: bool,
+    pub(crate) accept_number_identifiers: bool,
+    pub(crate) accept_empty_metadata: bool,
     pub(crate) cut_long_strings: bool,
     pub(crate) refuse_booleans: bool,
     pub(crate) refuse_negative_amounts: bool,
     pub(crate) accepted_is_200: bool,
     pub(crate) missing_accept_is_404: bool,
     pub(crate) retry_after: bool,
+    pub(crate) merges_only_duplicates: bool,
+    pub(crate) merged_contact_is_404: bool,
+    pub(crate) ambiguous_contact_is_400: bool,
+    pub(crate) custom_attributes: Option<Vec<String>>,
 }
 
 impl Default for OpenRules {
@@ -36,118 +61,188 @@ impl Default for OpenRules {
             metadata_keys: 20,
             drop_null_values: false,
             drop_nested_values: false,
+            keep_nested_values: false,
+            ignore_blank_identifiers: false,
+            accept_number_identifiers: false,
+            accept_empty_metadata: false,
             cut_long_strings: false,
             refuse_booleans: false,
             refuse_negative_amounts: false,
             accepted_is_200: false,
             missing_accept_is_404: false,
             retry_after: false,
+            merges_only_duplicates: true,
+            merged_contact_is_404: false,
+            ambiguous_contact_is_400: false,
+            custom_attributes: None,
         }
     }
 }
 
-/// # Rules that Intercom leaves open
-///
-/// Its pages contradict each other here, or are silent. Each can be had both ways, so that a client
-/// can be tried against both.
-impl SandboxBuilder {
-    /// Whether an event is swallowed whose contact, name and `created_at` second are those of an
-    /// [earlier](Self::deduplicate_among) one: it is answered as any other, and ignored; it is among
-    /// the [duplicates](crate::Sandbox::duplicates). Intercom says that it may do so. Default: `true`.
+impl OpenRules {
+    /// Ignores an event whose contact, name and `created_at` second are those of an
+    /// [earlier](crate::Retention::deduplicate_among) one. The answer is the usual one, and the event
+    /// is among the [duplicates](crate::Sandbox::duplicates). Intercom says that it may do so.
+    /// Default: `true`.
     pub fn deduplicate(mut self, deduplicate: bool) -> Self {
-        self.rules.deduplicate = deduplicate;
+        self.deduplicate = deduplicate;
         self
     }
 
-    /// Which identifier tells whose an event is where it carries several: the first of these that is
-    /// there. Intercom does not say which of them wins. Default: contact id, user id, email.
+    /// Sets which identifier decides whose an event is that carries several: the first of these that
+    /// is there. Intercom does not say which of them wins. Default: contact id, user id, email.
     pub fn identifier_order(mut self, order: [Identifier; 3]) -> Self {
-        self.rules.identifier_order = order;
+        self.identifier_order = order;
         self
     }
 
-    /// Whether `.` and `$` in an event name are turned into `-`, so that names which differ in them
-    /// alone are one. Only the pages of versions before 2.7 say so. Default: `true`.
+    /// Turns `.` and `$` in an event name into `-`, so that names which differ in them alone are one.
+    /// Only the pages of versions before 2.7 say so. Default: `true`.
     pub fn fold_punctuation(mut self, fold: bool) -> Self {
-        self.rules.fold_punctuation = fold;
+        self.fold_punctuation = fold;
         self
     }
 
-    /// How far back a `created_at` may lie; what is older is answered with `422`. Intercom tells no
-    /// bound. Default: any time.
+    /// Sets how far back a `created_at` may lie; an older one is answered with `422`. Intercom
+    /// documents no bound. Default: any time.
     pub fn oldest_created_at(mut self, age: Duration) -> Self {
-        self.rules.oldest_created_at = Some(age);
+        self.oldest_created_at = Some(age);
         self
     }
 
-    /// How far ahead a `created_at` may lie; what is further is answered with `422`. Intercom tells
-    /// no bound. Default: any time.
+    /// Sets how far ahead a `created_at` may lie; a later one is answered with `422`. Intercom
+    /// documents no bound. Default: any time.
     pub fn furthest_created_at(mut self, ahead: Duration) -> Self {
-        self.rules.furthest_created_at = Some(ahead);
+        self.furthest_created_at = Some(ahead);
         self
     }
 
-    /// How many metadata keys of an event are kept. Those beyond it are dropped in silence, in the
-    /// order sent: that is Intercom's rule, and its pages tell 5, 10 and 20. Default: 20.
+    /// Sets how many metadata keys of an event are kept. Keys beyond it are dropped in silence, in the
+    /// order sent: that is Intercom's rule, and its pages say 5, 10 and 20. Default: 20.
     pub fn metadata_keys(mut self, keys: usize) -> Self {
-        self.rules.metadata_keys = keys;
+        self.metadata_keys = keys;
         self
     }
 
-    /// Whether a metadata value of `null` is dropped with its key, and not refused. Intercom does
+    /// Drops a metadata value of `null` with its key, instead of refusing the event. Intercom does
     /// not say. Default: `false`.
     pub fn drop_null_values(mut self, drop: bool) -> Self {
-        self.rules.drop_null_values = drop;
+        self.drop_null_values = drop;
         self
     }
 
-    /// Whether an array, or an object that is neither a rich link nor a monetary amount, is dropped
-    /// from the metadata with its key, and not refused. Intercom says only that it does not support
-    /// them. Default: `false`.
+    /// Drops an array, or an object that is neither a rich link nor a monetary amount, from the
+    /// metadata with its key, instead of refusing the event. Intercom says only that it does not
+    /// support them. Default: `false`.
     pub fn drop_nested_values(mut self, drop: bool) -> Self {
-        self.rules.drop_nested_values = drop;
+        self.drop_nested_values = drop;
         self
     }
 
-    /// Whether a metadata string of more than 255 characters is cut there, and not refused. Intercom
-    /// does not say. Default: `false`.
+    /// Keeps an array or an object of any kind as a metadata value, instead of refusing the event.
+    /// Intercom's staff says that its API checks no types of metadata, and that such values are of no
+    /// use in rules. It goes before [`drop_nested_values`](Self::drop_nested_values). Default: `false`.
+    pub fn keep_nested_values(mut self, keep: bool) -> Self {
+        self.keep_nested_values = keep;
+        self
+    }
+
+    /// Takes an identifier of `null` or without a visible character for one that was not sent, in
+    /// events and in contacts, instead of refusing the request. Intercom does not say. Default:
+    /// `false`.
+    pub fn ignore_blank_identifiers(mut self, ignore: bool) -> Self {
+        self.ignore_blank_identifiers = ignore;
+        self
+    }
+
+    /// Takes an identifier that is an integer for its digits, `42` for `"42"`, in events and in
+    /// contacts, instead of refusing the request. Intercom's description has strings. Default:
+    /// `false`.
+    pub fn accept_number_identifiers(mut self, accept: bool) -> Self {
+        self.accept_number_identifiers = accept;
+        self
+    }
+
+    /// Takes metadata of `null` or `[]` for none, instead of refusing the event. PHP writes an empty
+    /// object as `[]`. Intercom does not say. Default: `false`.
+    pub fn accept_empty_metadata(mut self, accept: bool) -> Self {
+        self.accept_empty_metadata = accept;
+        self
+    }
+
+    /// Cuts a metadata string at 255 characters, instead of refusing a longer one. Intercom does not
+    /// say. Default: `false`.
     pub fn cut_long_strings(mut self, cut: bool) -> Self {
-        self.rules.cut_long_strings = cut;
+        self.cut_long_strings = cut;
         self
     }
 
-    /// Whether `true` and `false` are refused as metadata values. They are in none of Intercom's
-    /// lists of types, and users have seen them accepted. Default: `false`.
+    /// Refuses `true` and `false` as metadata values. They are in none of Intercom's lists of types,
+    /// and users have seen them accepted. Default: `false`.
     pub fn refuse_booleans(mut self, refuse: bool) -> Self {
-        self.rules.refuse_booleans = refuse;
+        self.refuse_booleans = refuse;
         self
     }
 
-    /// Whether a monetary amount below zero, as of a refund, is refused. Intercom's description of
-    /// its API calls the amount a positive integer, its other pages do not. Default: `false`.
+    /// Refuses a monetary amount below zero, as of a refund. Intercom's description of its API calls
+    /// the amount a positive integer, its other pages do not. Default: `false`.
     pub fn refuse_negative_amounts(mut self, refuse: bool) -> Self {
-        self.rules.refuse_negative_amounts = refuse;
+        self.refuse_negative_amounts = refuse;
         self
     }
 
-    /// Whether an accepted event is answered with `200` in the place of `202`, as Intercom's test
-    /// servers do. Default: `false`.
+    /// Answers an accepted event with `200` instead of `202`, as Intercom's test servers do. Default:
+    /// `false`.
     pub fn accepted_is_200(mut self, is_200: bool) -> Self {
-        self.rules.accepted_is_200 = is_200;
+        self.accepted_is_200 = is_200;
         self
     }
 
-    /// Whether a request whose `Accept` does not take JSON, or that has none, is answered with `404`
-    /// and the code `not_found` in the place of `406`: users have seen both. Default: `false`.
+    /// Answers a request whose `Accept` does not take JSON, or that has none, with `404` and the code
+    /// `not_found` instead of `406`: users have seen both. Default: `false`.
     pub fn missing_accept_is_404(mut self, is_404: bool) -> Self {
-        self.rules.missing_accept_is_404 = is_404;
+        self.missing_accept_is_404 = is_404;
         self
     }
 
-    /// Whether a `429` says in `Retry-After` too, and in seconds, when the window ends. No page of
-    /// Intercom's mentions it. Default: `false`.
+    /// Adds `Retry-After` to a `429`: the seconds until the window ends. No page of Intercom's
+    /// mentions it. Default: `false`.
     pub fn retry_after(mut self, retry_after: bool) -> Self {
-        self.rules.retry_after = retry_after;
+        self.retry_after = retry_after;
         self
     }
+
+    /// Merges a lead only into a user that has its email or its phone, unless the request says
+    /// `skip_duplicate_validation`. The newest of Intercom's descriptions wants it so, the older ones
+    /// do not mention it. Default: `true`.
+    pub fn merges_only_duplicates(mut self, only_duplicates: bool) -> Self {
+        self.merges_only_duplicates = only_duplicates;
+        self
+    }
+
+    /// Answers for a contact that was merged into another with `404`, instead of `410` and a `Link`
+    /// to the other. Intercom's description has both. Default: `false`.
+    pub fn merged_contact_is_404(mut self, is_404: bool) -> Self {
+        self.merged_contact_is_404 = is_404;
+        self
+    }
+
+    /// Answers an event whose email several users share with `400` instead of `409`. Sources about
+    /// Intercom have both, with the code `conflict`. Default: `false`.
+    pub fn ambiguous_contact_is_400(mut self, is_400: bool) -> Self {
+        self.ambiguous_contact_is_400 = is_400;
+        self
+    }
+
+    /// Sets the only custom attributes that contacts can have. Any other one is answered with `400`
+    /// and "Custom attribute '…' does not exist", as in a workspace of Intercom where nobody defined
+    /// it. Default: any can be set.
+    pub fn custom_attributes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.custom_attributes = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+fn by_member<S: Serializer>(order: &[Identifier; 3], serializer: S) -> Result<S::Ok, S::Error> {
+    order.map(Identifier::member).serialize(serializer)
 }

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use serde::Serialize;
 
-use crate::apps::Beyond;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 
@@ -107,6 +106,34 @@ impl Refusal {
             )
     }
 
+    /// Intercom has the path, the sandbox does not.
+    pub(crate) fn not_in_sandbox() -> Self {
+        Self::new(
+            StatusCode::NOT_IMPLEMENTED,
+            "not_in_sandbox",
+            "Intercom has this path; the sandbox does not",
+        )
+        .with_hint(
+            "The sandbox has events, contacts and /me: test this call against a workspace of \
+             Intercom, or answer it in the test by a server of your own.",
+        )
+    }
+
+    /// A parameter has a wrong value: `400`.
+    pub(crate) fn invalid_parameter(
+        field: &str,
+        message: String,
+        hint: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        let problem = Problem {
+            code: "parameter_invalid".into(),
+            message: message.into(),
+            field: Some(field.to_owned()),
+            hint: Some(hint.into()),
+        };
+        Self::of(StatusCode::BAD_REQUEST, vec![problem])
+    }
+
     /// The path is the API's, the method is not.
     pub(crate) fn method_not_allowed(allowed: &'static str) -> Self {
         Self::new(
@@ -116,25 +143,6 @@ impl Refusal {
         )
         .with_header(header::ALLOW, HeaderValue::from_static(allowed))
         .with_hint(format!("Send this path with {allowed}."))
-    }
-
-    /// The budget of a window is spent.
-    pub(crate) fn rate_limited(beyond: &Beyond) -> Self {
-        let Beyond { limit, wait, of_workspace } = beyond;
-        let advice = "pace requests by X-RateLimit-Remaining and X-RateLimit-Reset";
-        Self::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "rate_limit_exceeded",
-            format!("Exceeded rate limit of {limit} in 10_seconds"),
-        )
-        .with_hint(if *of_workspace {
-            format!(
-                "The apps of the workspace have spent what they share, though this app may have \
-                 something left: send nothing for {wait} s, then go on slowly."
-            )
-        } else {
-            format!("Send nothing for {wait} s, until the window ends; {advice}.")
-        })
     }
 
     /// The workspace has its fill of event names. The body is the observed one to the letter: it

@@ -1,18 +1,18 @@
 //! The handle of a running sandbox.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
 use crate::answer::Answer;
-use crate::builder::{SandboxBuilder, StartError};
 use crate::contacts::{Contact, SeedContact};
-use crate::event::ReceivedEvent;
 use crate::faults::{ActiveFault, Fault, FaultId};
-use crate::follower::Follower;
-use crate::request::{Outcome, ReceivedRequest};
+use crate::journal::Place;
+use crate::received::{Outcome, ReceivedEvent, ReceivedRequest};
+use crate::state::Keeper;
 use crate::workspace::Workspace;
 
 /// A local Intercom that is running. Dropping it ends the server, closes every connection and
@@ -20,25 +20,17 @@ use crate::workspace::Workspace;
 pub struct Sandbox {
     workspace: Arc<Workspace>,
     server: JoinHandle<()>,
+    /// Writes the state file, where there is one.
+    keeper: Option<Keeper>,
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a free port of the loopback address, with every default of
-    /// [`SandboxBuilder`]. No contact is known: events are answered with `404` until some are.
-    ///
-    /// # Errors
-    /// If it cannot listen.
-    pub async fn start() -> Result<Self, StartError> {
-        Self::builder().start().await
-    }
-
-    /// Starts to build a sandbox that differs from the defaults.
-    pub fn builder() -> SandboxBuilder {
-        SandboxBuilder::new()
-    }
-
-    pub(crate) fn new(workspace: Arc<Workspace>, server: JoinHandle<()>) -> Self {
-        Self { workspace, server }
+    pub(crate) fn new(
+        workspace: Arc<Workspace>,
+        server: JoinHandle<()>,
+        keeper: Option<Keeper>,
+    ) -> Self {
+        Self { workspace, server, keeper }
     }
 
     /// The base URL, `http://127.0.0.1:PORT`, without a slash at its end.
@@ -62,7 +54,7 @@ impl Sandbox {
     }
 
     /// The accepted events in order of arrival, as far as they are
-    /// [remembered](SandboxBuilder::keep_events). Those that Intercom would have swallowed are not
+    /// [remembered](crate::Retention::keep_events). Those that Intercom would have swallowed are not
     /// among them, but are the [duplicates](Self::duplicates).
     pub fn events(&self) -> Vec<ReceivedEvent> {
         self.workspace.journal.events()
@@ -82,7 +74,7 @@ impl Sandbox {
 
     /// The events that were answered as accepted and ignored, because there was one of their contact,
     /// name and second already: in order of arrival, as far as their requests are
-    /// [remembered](SandboxBuilder::keep_requests).
+    /// [remembered](crate::Retention::keep_requests).
     pub fn duplicates(&self) -> Vec<ReceivedEvent> {
         let requests = self.workspace.journal.requests();
         requests
@@ -98,7 +90,7 @@ impl Sandbox {
     }
 
     /// Every request in order of arrival, whatever became of it, as far as they are
-    /// [remembered](SandboxBuilder::keep_requests).
+    /// [remembered](crate::Retention::keep_requests).
     pub fn requests(&self) -> Vec<ReceivedRequest> {
         self.workspace.journal.requests()
     }
@@ -119,7 +111,7 @@ impl Sandbox {
     /// Follows the requests from the first that is remembered, also where they are
     /// [cleared](Self::clear) meanwhile and counted anew.
     pub fn follow(&self) -> Follower {
-        Follower::new(Arc::clone(&self.workspace))
+        Follower { workspace: Arc::clone(&self.workspace), place: Place::default() }
     }
 
     /// Answers the next requests to `POST /events` with this: a number stands for the status with
@@ -182,7 +174,7 @@ impl Sandbox {
     }
 
     /// What decides which requests a fault of so many [percent](Fault::percent) strikes. A sandbox
-    /// that is [started with it](SandboxBuilder::seed) decides the same.
+    /// that is [started with it](crate::SandboxBuilder::seed) decides the same.
     pub fn seed(&self) -> u64 {
         self.workspace.faults.seed()
     }
@@ -220,6 +212,7 @@ impl Sandbox {
         self.server.abort();
         // Aborted is how this task always ends.
         let _ = (&mut self.server).await;
+        self.keep().await;
     }
 
     /// Ends the sandbox without breaking anything off: no connection is accepted any more, requests
@@ -230,6 +223,24 @@ impl Sandbox {
         if tokio::time::timeout(patience, &mut self.server).await.is_err() {
             self.server.abort();
             let _ = (&mut self.server).await;
+        }
+        self.keep().await;
+    }
+
+    /// Writes the state file once more. Nobody who ends a sandbox so asks whether that worked:
+    /// [`save_state`](Self::save_state) says it.
+    async fn keep(&self) {
+        let _ = self.save_state().await;
+    }
+
+    /// Writes the state file now, where the builder [named one](crate::SandboxBuilder::state_file).
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub async fn save_state(&self) -> io::Result<()> {
+        match &self.keeper {
+            Some(keeper) => keeper.write().await,
+            None => Ok(()),
         }
     }
 }
@@ -243,5 +254,26 @@ impl Drop for Sandbox {
 impl fmt::Debug for Sandbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox").field("url", &self.workspace.url).finish_non_exhaustive()
+    }
+}
+
+/// Follows the requests of a sandbox: see [`Sandbox::follow`](crate::Sandbox::follow).
+pub struct Follower {
+    workspace: Arc<Workspace>,
+    place: Place,
+}
+
+impl Follower {
+    /// Waits for requests that it has not given yet, and gives those that are
+    /// [remembered](crate::Retention::keep_requests), in order of arrival. Dropping the future
+    /// loses none. Where the sandbox has ended, and all that came in was given, it waits for ever.
+    pub async fn next(&mut self) -> Vec<ReceivedRequest> {
+        self.workspace.journal.follow(&mut self.place).await
+    }
+}
+
+impl fmt::Debug for Follower {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Follower").field("place", &self.place).finish_non_exhaustive()
     }
 }

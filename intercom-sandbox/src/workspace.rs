@@ -1,55 +1,49 @@
 //! The one workspace that a sandbox stands for: everything that lives longer than a request.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::admin::{Options, Unread};
-use crate::api::Incoming;
+use crate::answer_budget::AnswerBudget;
 use crate::apps::Apps;
+use crate::body_budget::BodyBudget;
 use crate::clock::{Clock, unix_seconds};
-use crate::closing::Closing;
 use crate::contacts::Directory;
 use crate::duplicates::Duplicates;
 use crate::event_names::EventNames;
 use crate::faults::{ActiveFault, Fault, Faults};
 use crate::journal::Journal;
+use crate::limits::Limits;
 use crate::open_rules::OpenRules;
+use crate::options::Options;
 use crate::region::Region;
 use crate::request_id::RequestIds;
+use crate::server::Closing;
 use crate::summaries::Summaries;
 
 pub(crate) struct Workspace {
     /// Where it listens, without a slash at the end.
     pub(crate) url: String,
+    /// By which names the admin API and the page may be reached, beside those of this machine.
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) region: Region,
     pub(crate) apps: Apps,
-    pub(crate) settings: Settings,
-    /// All that was settled, to be told.
-    pub(crate) options: Options,
+    pub(crate) limits: Limits,
     /// Shared with the requests that are kept, whose events are read by them again.
     pub(crate) rules: Arc<OpenRules>,
+    /// All that was settled, for the admin API to show.
+    pub(crate) options: Options,
     pub(crate) clock: Box<dyn Clock>,
+    /// Whether `Date` goes by the clock, since that is not the machine's.
+    pub(crate) dates_by_clock: bool,
     pub(crate) contacts: Directory,
     pub(crate) event_names: EventNames,
     pub(crate) duplicates: Duplicates,
     pub(crate) summaries: Summaries,
-    pub(crate) request_ids: RequestIds,
+    pub(crate) request_ids: Arc<RequestIds>,
     pub(crate) faults: Faults,
     pub(crate) journal: Journal,
-    pub(crate) incoming: Incoming,
-    pub(crate) unread: Unread,
-    pub(crate) closing: Closing,
-}
-
-/// What was settled in the builder and is only read from then on.
-pub(crate) struct Settings {
-    pub(crate) region: Region,
-    pub(crate) body_limit: usize,
-    /// How long a body may take.
-    pub(crate) body_timeout: Duration,
-    /// Whether `Date` goes by the clock, since that is not the machine's.
-    pub(crate) dates_by_clock: bool,
-    /// Whether an ambiguous contact is answered with 400 in the place of 409.
-    pub(crate) ambiguous_contact_is_400: bool,
+    pub(crate) body_budget: BodyBudget,
+    pub(crate) answer_budget: AnswerBudget,
+    pub(crate) closing: Arc<Closing>,
 }
 
 impl Workspace {

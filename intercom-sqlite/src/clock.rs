@@ -1,12 +1,12 @@
-//! What time it is, in a way that never runs backwards.
+//! A clock that never runs backwards.
 
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Who waits for longer waits for this long: 30 years.
-const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+/// The longest time that anything waits: 30 years.
+pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Unix milliseconds.
 pub(crate) type Millis = i64;
@@ -14,53 +14,36 @@ pub(crate) type Millis = i64;
 /// Tells the time in Unix milliseconds.
 #[derive(Clone)]
 pub(crate) struct Clock {
-    source: Source,
+    source: Arc<dyn Fn() -> Millis + Send + Sync>,
     last: Arc<AtomicI64>,
 }
 
-#[derive(Clone)]
-enum Source {
-    System { began: Instant, began_at: Millis },
-    Given(Arc<dyn Fn() -> SystemTime + Send + Sync>),
-}
-
 impl Clock {
-    /// The clock on the wall. Where it is set forward, so is this; where it is set back, this goes on evenly, so that
-    /// nothing that is due in a second waits for an hour.
+    /// The system's clock. If that is set forward, so is this. If it is set back, this goes on
+    /// evenly, so that an event that is due in a second does not wait for an hour.
     pub(crate) fn system() -> Self {
-        let began_at = millis(SystemTime::now());
-        Clock {
-            source: Source::System { began: Instant::now(), began_at },
-            last: Arc::new(AtomicI64::new(began_at)),
-        }
+        let (began, began_at) = (Instant::now(), SystemTime::now());
+        Clock::given(move || (began_at + began.elapsed()).max(SystemTime::now()))
     }
 
     pub(crate) fn given(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        Clock { source: Source::Given(Arc::new(now)), last: Arc::new(AtomicI64::new(i64::MIN)) }
+        let source = Arc::new(move || millis(now()));
+        Clock { source, last: Arc::new(AtomicI64::new(Millis::MIN)) }
     }
 
     pub(crate) fn now(&self) -> Millis {
-        let told = match &self.source {
-            Source::System { began, began_at } => {
-                let even = began_at.saturating_add(whole_millis(began.elapsed()));
-                even.max(millis(SystemTime::now()))
-            }
-            Source::Given(now) => millis(now()),
-        };
-        self.last.fetch_max(told, Ordering::Relaxed).max(told)
+        let read = (self.source)();
+        self.last.fetch_max(read, Ordering::Relaxed).max(read)
     }
 }
 
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.source {
-            Source::System { .. } => "system",
-            Source::Given(_) => "given",
-        })
+        f.write_str("Clock")
     }
 }
 
-/// A time in Unix milliseconds.
+/// Returns a time in Unix milliseconds.
 pub(crate) fn millis(time: SystemTime) -> Millis {
     match time.duration_since(UNIX_EPOCH) {
         Ok(since) => whole_millis(since),
@@ -68,19 +51,19 @@ pub(crate) fn millis(time: SystemTime) -> Millis {
     }
 }
 
-/// A time so long after another. Parts of a millisecond count as one: nothing is due too early.
+/// Returns the time that is so long after another. It rounds up: nothing is due too early.
 pub(crate) fn later(time: Millis, by: Duration) -> Millis {
     let by = by.min(FAR);
     let part = Millis::from(!by.subsec_nanos().is_multiple_of(1_000_000));
     time.saturating_add(whole_millis(by)).saturating_add(part)
 }
 
-/// How long it is from one time to another; nothing, when that is past.
+/// Returns how long it is until a time: zero if that is past.
 pub(crate) fn until(now: Millis, time: Millis) -> Duration {
     Duration::from_millis(u64::try_from(time.saturating_sub(now)).unwrap_or_default())
 }
 
-/// The moment that a number of Unix milliseconds stands for.
+/// Returns the moment that a number of Unix milliseconds stands for.
 pub(crate) fn moment(millis: Millis) -> SystemTime {
     let distance = Duration::from_millis(millis.unsigned_abs());
     let moment = match millis < 0 {

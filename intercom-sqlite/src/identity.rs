@@ -1,23 +1,20 @@
-//! Whether the file is still where it was opened: what is put into one that was deleted, nobody finds again.
+//! Whether the file still has its name. What is put into a deleted file, no start would find.
 
 use std::path::Path;
 
-/// Which file it is that has a name, in the eyes of the operating system. `None` where there is none.
+/// Which file has a name. `None` inside: no file has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Identity(Option<(u64, u64)>);
 
 impl Identity {
-    /// It takes less than a microsecond, because the answer is in memory.
-    #[cfg(unix)]
+    /// Asks the operating system, whose answer comes from memory. Where a file cannot be deleted
+    /// while it is open, all are the same.
     pub(crate) fn of(path: &Path) -> Self {
+        #[cfg(unix)]
         use std::os::unix::fs::MetadataExt as _;
-
-        Identity(path.metadata().ok().map(|file| (file.dev(), file.ino())))
-    }
-
-    /// A file that is open keeps its name here.
-    #[cfg(not(unix))]
-    pub(crate) fn of(_: &Path) -> Self {
-        Identity(None)
+        #[cfg(unix)]
+        return Identity(path.metadata().ok().map(|file| (file.dev(), file.ino())));
+        #[cfg(not(unix))]
+        Identity(path.is_dir().then_some((0, 0)))
     }
 }

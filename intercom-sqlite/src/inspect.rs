@@ -9,16 +9,17 @@ use rusqlite::{Connection, TransactionBehavior};
 use crate::clock::{Clock, Millis};
 use crate::error::{Fault, OpenError};
 use crate::open;
-use crate::store::books::{Base, Books};
-use crate::store::letters;
+use crate::store::counts::CountsRow;
+use crate::store::dead;
 use crate::store::pending::{self, PendingEvent};
 use crate::transaction::expect_tables;
 
-/// A file that is looked into, while another process may deliver from it. Made by
+/// Looks into an outbox from any process. Made by
 /// [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect).
 ///
-/// It can redrive and purge dead letters; the owner notices within its
-/// [poll interval](crate::SqliteOutboxBuilder::poll_interval). All of its methods block.
+/// It can redrive and purge dead letters. The process that delivers notices within its
+/// [poll interval](crate::SqliteOutboxBuilder::poll_interval). All of its methods block, and fail
+/// when the file cannot be read or written.
 pub struct Inspection {
     path: PathBuf,
     conn: Connection,
@@ -31,98 +32,66 @@ impl Inspection {
         Ok(Inspection { path: path.to_owned(), conn, clock: Clock::system() })
     }
 
-    /// The counts since the file was made, dead letters that were purged included.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the file cannot be read.
+    /// Returns the counts since the file was made.
     pub fn counts(&self) -> Result<Counts, OutboxError> {
-        let read = || -> rusqlite::Result<_> {
-            let transaction = self.conn.unchecked_transaction()?;
-            let books = Books::read(&transaction)?;
-            Ok(books.counts_since(&Base::default(), pending::oldest(&transaction)?))
-        };
-        read().map_err(fault)
+        CountsRow::read(&self.conn).map(|row| row.counts(None)).map_err(fault)
     }
 
-    /// Reads events that are pending, in the order of their ids, beginning after this one.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the file cannot be read.
+    /// Reads pending events in the order of their ids, beginning after this one.
     pub fn pending(
         &self,
         after: Option<EventId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<PendingEvent>, OutboxError> {
-        pending::read(&self.conn, after, most).map_err(fault)
+        pending::read(&self.conn, after, limit).map_err(fault)
     }
 
-    /// Reads dead letters, in the order of their ids, beginning after this one.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the file cannot be read.
+    /// Reads dead letters in the order of their ids, beginning after this one.
     pub fn dead_letters(
         &self,
         after: Option<EventId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<DeadLetter>, OutboxError> {
-        letters::read(&self.conn, after, most).map_err(fault)
+        dead::read(&self.conn, after, limit).map_err(fault)
     }
 
-    /// Makes dead letters pending again, due at once and with no attempt spent, and says how many.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the file cannot be written.
+    /// Makes dead letters pending again, due now and with no attempt spent. Returns how many.
     pub fn redrive(&mut self, which: &Selection) -> Result<u64, OutboxError> {
-        self.change(|conn, books, now| {
-            letters::redrive(conn, books, which, now).map(|redriven| redriven.len() as u64)
-        })
+        self.change(|conn, counts, now| dead::redrive(conn, counts, which, now))
     }
 
-    /// Forgets dead letters for good, and says how many.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the file cannot be written.
+    /// Deletes dead letters for good. Returns how many.
     pub fn purge(&mut self, which: &Selection) -> Result<u64, OutboxError> {
-        self.change(|conn, books, _| letters::purge(conn, books, which))
+        self.change(|conn, counts, _| dead::purge(conn, counts, which))
     }
 
-    /// Reads the whole file, and gives what is wrong with it in SQLite's words: nothing, if it is whole. With a million
-    /// events it takes some seconds.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the file cannot be read at all.
+    /// Reads the whole file, and returns what is wrong with it in SQLite's words: nothing, if it is
+    /// whole. With a million events it takes some seconds.
     pub fn check(&self) -> Result<Vec<String>, OutboxError> {
         let read = || -> rusqlite::Result<Vec<String>> {
             let mut check = self.conn.prepare("PRAGMA integrity_check")?;
-            let said = check.query_map([], |row| row.get(0))?;
-            said.filter(|line| !line.as_ref().is_ok_and(|line| line == "ok")).collect()
+            let lines = check.query_map([], |row| row.get(0))?;
+            lines.filter(|line| !line.as_ref().is_ok_and(|line| line == "ok")).collect()
         };
         read().map_err(fault)
     }
 
     fn change<T>(
         &mut self,
-        change: impl FnOnce(&Connection, &mut Books, Millis) -> rusqlite::Result<T>,
+        change: impl FnOnce(&Connection, &mut CountsRow, Millis) -> rusqlite::Result<T>,
     ) -> Result<T, OutboxError> {
         let now = self.clock.now();
         let immediate = TransactionBehavior::Immediate;
         let transaction = self.conn.transaction_with_behavior(immediate).map_err(fault)?;
         expect_tables(&transaction)?;
-        let done = || -> rusqlite::Result<T> {
-            let mut books = Books::read(&transaction)?;
-            books.turn_over(now);
-            let done = change(&transaction, &mut books, now)?;
-            books.write(&transaction)?;
+        let change = || -> rusqlite::Result<T> {
+            let mut counts = CountsRow::read(&transaction)?;
+            let changed = change(&transaction, &mut counts, now)?;
+            counts.write(&transaction)?;
             transaction.commit()?;
-            Ok(done)
+            Ok(changed)
         };
-        done().map_err(fault)
+        change().map_err(fault)
     }
 }
 

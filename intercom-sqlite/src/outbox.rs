@@ -6,23 +6,26 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use intercom_core::{DataEvent, async_trait};
+use intercom_core::{DataEvent, Timestamp, async_trait};
 use intercom_delivery::outbox::{
-    AcceptError, Collisions, Counts, DeadLetter, EventId, Leased, Outbox, OutboxError, Selection,
-    Settlement, Wake,
+    AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Operate, Outbox, OutboxError,
+    Selection, Settlement, Standing, Turn,
 };
+use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::timeout;
 
 use crate::builder::SqliteOutboxBuilder;
 use crate::error::{Fault, OpenError};
 use crate::inspect::Inspection;
-use crate::open::Lock;
-use crate::reader::Read;
+use crate::reader::{self, Read, Reader};
 use crate::shared::Shared;
-use crate::store::accept::Incoming;
-use crate::writer::{Answer, Request, Write};
+use crate::store::accept::{NewEvent, OldestOwn};
+use crate::store::dead;
+use crate::writer::{Batch, Job, Next, Request};
 
-/// Holds events in one SQLite file until they are delivered: what it has accepted survives crashes and power cuts.
+/// Holds events in one SQLite file until they are delivered. What it has accepted survives crashes
+/// and power cuts.
 ///
 /// ```
 /// use intercom_delivery::Delivery;
@@ -41,190 +44,195 @@ use crate::writer::{Answer, Request, Write};
 /// # }
 /// ```
 ///
-/// A clone is another handle of the same outbox: give one to the delivery, and keep the other to
-/// [`nudge`](Self::nudge) it. A delivery holds one until it has ended and its last tracker is dropped. Dropping the last
-/// handle waits for what is being written; then the file is closed, and somebody else may open it.
+/// Clones are handles of one outbox: give one to the delivery, and keep another to
+/// [`nudge`](Self::nudge) it. Dropping the last handle waits for the writes that were asked for, and
+/// closes the file.
 #[derive(Clone)]
-pub struct SqliteOutbox(Arc<Inner>);
+pub struct SqliteOutbox(pub(crate) Arc<Inner>);
 
-struct Inner {
-    path: PathBuf,
-    requests: Option<mpsc::Sender<Request>>,
-    reads: Option<mpsc::Sender<Read>>,
-    threads: Vec<JoinHandle<()>>,
-    shared: Arc<Shared>,
-    /// Dropped last: when nothing uses the file any more.
-    _lock: Lock,
+pub(crate) struct Inner {
+    pub(crate) path: PathBuf,
+    pub(crate) requests: mpsc::Sender<Request>,
+    pub(crate) reads: mpsc::Sender<Read>,
+    /// Dropped after the channels, whose ends end the threads.
+    pub(crate) _threads: Threads,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) poll_interval: Duration,
+}
+
+/// The threads. Dropping them waits for their ends.
+pub(crate) struct Threads(pub(crate) Vec<JoinHandle<()>>);
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // A panic in a thread was shown already.
+        self.0.drain(..).for_each(|thread| drop(thread.join()));
+    }
 }
 
 impl SqliteOutbox {
-    /// Opens the outbox in this file, with the default settings, and makes it where there is none. It blocks for some
-    /// milliseconds.
+    /// Opens the outbox in this file with the default settings, and makes the file if there is none.
+    /// It blocks for some milliseconds.
     ///
-    /// The path is a file's name and nothing else, no URI, and not `:memory:`. What needs no file uses a
-    /// [`MemoryOutbox`](intercom_delivery::MemoryOutbox).
+    /// The path is the name of a file, not a URI, and not `:memory:`. For events in memory there is
+    /// the [`MemoryOutbox`](intercom_delivery::MemoryOutbox).
     ///
     /// # Errors
     ///
-    /// Fails when the file is not fit to keep events safe, or in use by somebody else. The [error](OpenError) says what
-    /// to do, and nothing was changed.
+    /// Fails when the file is not fit to keep events safe. The [error](OpenError) says what to do,
+    /// and nothing was changed.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOutbox::builder(path).open()
     }
 
-    /// Opens the outbox in this file with other settings.
+    /// Sets up the outbox in this file with other settings.
     pub fn builder(path: impl AsRef<Path>) -> SqliteOutboxBuilder {
         SqliteOutboxBuilder::new(path.as_ref())
     }
 
-    /// Opens a file to look into it and to deal with its dead letters, while another process may deliver from it.
+    /// Opens a file to look into it, and to redrive and purge its dead letters.
     ///
     /// # Errors
     ///
-    /// Fails when there is no such file, or it is none that this version knows.
+    /// Fails when there is no such file, or no outbox of this version in it.
     pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, OpenError> {
         Inspection::open(path.as_ref())
     }
 
-    /// Says that events may be due that others put into the file: call it after the commit of a transaction in which
-    /// events were [accepted](crate::accept_in). Without it they are noticed within the
+    /// Looks now for what others wrote to the file: call it after the commit of a transaction in
+    /// which events were [accepted](crate::accept_in). Without it they are noticed within the
     /// [poll interval](SqliteOutboxBuilder::poll_interval). Cheap, and never blocks.
     pub fn nudge(&self) {
         // A full queue is at work, and looks before it goes on.
-        if let Some(requests) = &self.0.requests {
-            let _ = requests.try_send(Request::Look);
-        }
+        let _ = self.0.requests.try_send(Request::Look);
     }
 
-    /// Where the file is.
+    /// Returns where the file is.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// How many transactions were committed: for tests of how many events share one.
+    /// Returns how many transactions were committed: for tests of how many events share one.
     #[doc(hidden)]
     pub fn commits(&self) -> u64 {
         self.0.shared.commits()
     }
 
-    /// Does at once what is done when there is time: for tests of the space that is given back.
+    /// Does now what is done when the outbox is idle: for tests.
     #[doc(hidden)]
-    pub async fn tidy(&self) {
+    pub async fn maintain(&self) {
         let (reply, done) = oneshot::channel();
-        if self.ask(Request::Tidy { reply }).await.is_ok() {
-            let _ = done.await;
-        }
+        let _ = self.0.requests.send(Request::Maintain { reply }).await;
+        let _ = done.await;
     }
 
-    pub(crate) fn new(
-        path: PathBuf,
-        requests: mpsc::Sender<Request>,
-        reads: mpsc::Sender<Read>,
-        threads: Vec<JoinHandle<()>>,
-        shared: Arc<Shared>,
-        lock: Lock,
-    ) -> Self {
-        let (requests, reads) = (Some(requests), Some(reads));
-        SqliteOutbox(Arc::new(Inner { path, requests, reads, threads, shared, _lock: lock }))
-    }
-
-    async fn ask(&self, request: Request) -> Result<(), OutboxError> {
-        let sent = match &self.0.requests {
-            Some(requests) => requests.send(request).await.ok(),
-            None => None,
-        };
-        sent.ok_or_else(|| Fault::ENDED.to_error())
-    }
-
-    async fn change<T>(
+    async fn write<T, E>(
         &self,
-        write: Write,
-        answered: oneshot::Receiver<Result<T, OutboxError>>,
+        write: impl FnOnce(&mut Batch<'_>) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<OutboxError> + Send + 'static,
+    {
+        let (job, answered) = Job::new(write);
+        let _ = self.0.requests.send(Request::Write(Box::new(job))).await;
+        answered.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error().into()))
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl Fn(&Connection, &mut OldestOwn) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, OutboxError> {
-        self.ask(Request::Write(write)).await?;
+        let (reply, answered) = oneshot::channel();
+        let read = move |reader: &mut Reader| {
+            // The caller may have stopped waiting.
+            let _ = reply.send(reader.read(read));
+        };
+        let _ = self.0.reads.send(Box::new(read)).await;
         answered.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error()))
     }
 }
 
 impl fmt::Debug for SqliteOutbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteOutbox")
-            .field("path", &self.0.path)
-            .field("counts", &self.counts())
-            .finish_non_exhaustive()
+        f.debug_struct("SqliteOutbox").field("path", &self.0.path).finish_non_exhaustive()
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.requests = None;
-        self.reads = None;
-        for thread in self.threads.drain(..) {
-            // A panic in it has been told already.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// There is no `try_accept`: nothing here is safe without waiting for the disk.
 #[async_trait]
 impl Outbox for SqliteOutbox {
-    async fn accept(
-        &self,
-        events: &[DataEvent],
-        collisions: Collisions,
-    ) -> Result<(), AcceptError> {
-        let events = Incoming::all(events)?;
-        let (answer, answered) = Answer::new();
-        self.ask(Request::Write(Write::Accept { events, collisions, answer })).await?;
-        match answered.await {
-            Ok(accepted) => accepted.map(drop),
-            Err(_) => Err(Fault::ENDED.to_error().into()),
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        let events = NewEvent::all(events)?;
+        self.write(move |batch| batch.accept(&events)).await
+    }
+
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
+        loop {
+            // Made before the question, so that no news is missed that comes after the answer.
+            let news = self.0.shared.news.notified();
+            let (reply, answered) = oneshot::channel();
+            let _ = self.0.requests.send(Request::Lease { standing, limit, reply }).await;
+            match answered.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error()))? {
+                Next::Began(tenure) => return Ok(Turn::Began(tenure)),
+                Next::Standby(standby) => return Ok(Turn::Standby(standby)),
+                Next::Leased(found) => {
+                    let leased = found.read();
+                    if !leased.events.is_empty() {
+                        return Ok(Turn::Leased(leased));
+                    }
+                }
+                Next::Wait(time) => {
+                    let _ = timeout(time.min(self.0.poll_interval), news).await;
+                }
+            }
         }
     }
 
-    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
-        let (reply, answered) = oneshot::channel();
-        self.ask(Request::Lease { most, term, reply }).await?;
-        let leased = answered.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error()));
-        leased.map(|leased| leased.look_into())
+    async fn admit(
+        &self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        let admissions = admissions.to_vec();
+        self.write(move |batch| batch.admit(epoch, &admissions).map(Ok)).await
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
-        let (answer, answered) = Answer::new();
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
         let settlements = settlements.to_vec();
-        self.change(Write::Settle { settlements, answer }, answered).await
+        self.write(move |batch| batch.settle(epoch, &settlements, forget_before).map(Ok)).await
     }
 
+    async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        self.write(move |batch| batch.release(epoch).map(Ok)).await
+    }
+
+    async fn counts(&self) -> Result<Counts, OutboxError> {
+        self.read(reader::counts).await
+    }
+}
+
+#[async_trait]
+impl Operate for SqliteOutbox {
     async fn dead_letters(
         &self,
         after: Option<EventId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<DeadLetter>, OutboxError> {
-        let (reply, answered) = oneshot::channel();
-        let sent = match &self.0.reads {
-            Some(reads) => reads.send(Read { after, most, reply }).await.ok(),
-            None => None,
-        };
-        sent.ok_or_else(|| Fault::ENDED.to_error())?;
-        answered.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error()))
+        self.read(move |conn, _| dead::read(conn, after, limit)).await
     }
 
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
-        let (answer, answered) = Answer::new();
-        self.change(Write::Redrive { which: which.clone(), answer }, answered).await
+        let which = which.clone();
+        self.write(move |batch| batch.redrive(&which).map(Ok)).await
     }
 
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
-        let (answer, answered) = Answer::new();
-        self.change(Write::Purge { which: which.clone(), answer }, answered).await
-    }
-
-    fn counts(&self) -> Counts {
-        self.0.shared.counts()
-    }
-
-    fn attach(&self, wake: Wake) {
-        self.0.shared.attach(wake);
+        let which = which.clone();
+        self.write(move |batch| batch.purge(&which).map(Ok)).await
     }
 }

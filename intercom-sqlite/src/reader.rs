@@ -1,40 +1,38 @@
-//! The reading thread: who looks at dead letters does not hold up who writes.
+//! The reading thread: reading dead letters and counts holds up no writes.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use intercom_delivery::outbox::{DeadLetter, EventId, OutboxError};
+use intercom_delivery::outbox::{Counts, OutboxError};
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 use crate::error::{Fault, OpenError};
 use crate::open::{self, Settings};
-use crate::store::letters;
+use crate::store::accept::OldestOwn;
+use crate::store::counts::CountsRow;
 
-/// Dead letters that somebody wants to see.
-pub(crate) struct Read {
-    pub(crate) after: Option<EventId>,
-    pub(crate) most: usize,
-    pub(crate) reply: oneshot::Sender<Result<Vec<DeadLetter>, OutboxError>>,
-}
+/// What the reading thread is asked for.
+pub(crate) type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 
-/// The connection that reads. The writing thread knows it too.
+/// The connection that reads, shared with the writer.
 ///
-/// It also keeps SQLite's log as it is while the writing one is opened anew: the last one to close would make the next
-/// one read the log afresh, with what a commit left in it that failed. Where that is wanted, it is closed.
+/// It keeps SQLite's memory of the WAL alive while the writer reopens its own. If the last connection
+/// closed, the next one would read the WAL afresh, with a commit in it that failed. Where that is
+/// wanted, the writer closes this one too.
 #[derive(Clone)]
 pub(crate) struct Reading(Arc<Mutex<Option<Connection>>>);
 
 impl Reading {
-    /// Nobody reads while this is held.
+    /// Nobody reads while the result lives.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
-        // A connection that somebody panicked over is as good as any.
+        // A panic leaves the connection valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens it where it is not.
+    /// Opens the connection if it is closed.
     pub(crate) fn ensure(&self, path: &Path, settings: &Settings) -> Result<(), OpenError> {
         let mut conn = self.lock();
         if conn.is_none() {
@@ -49,40 +47,52 @@ pub(crate) struct Reader {
     path: PathBuf,
     settings: Settings,
     reading: Reading,
+    oldest_own: OldestOwn,
 }
 
 impl Reader {
     pub(crate) fn new(path: PathBuf, settings: Settings) -> Result<Self, OpenError> {
         let conn = open::again(&path, &settings)?;
+        let counts = CountsRow::read(&conn).map_err(|error| OpenError::of(&path, error))?;
         let reading = Reading(Arc::new(Mutex::new(Some(conn))));
-        Ok(Reader { path, settings, reading })
+        Ok(Reader { path, settings, reading, oldest_own: OldestOwn::new(&counts) })
     }
 
     pub(crate) fn reading(&self) -> Reading {
         self.reading.clone()
     }
 
-    /// Starts the thread. It ends when nobody can ask for anything any more.
-    pub(crate) fn start(self, mut reads: mpsc::Receiver<Read>) -> io::Result<JoinHandle<()>> {
+    /// Starts the thread. It ends when the last handle is dropped.
+    pub(crate) fn start(mut self, mut reads: mpsc::Receiver<Read>) -> io::Result<JoinHandle<()>> {
         let run = move || {
-            while let Some(Read { after, most, reply }) = reads.blocking_recv() {
-                let letters = self.read(after, most).map_err(|fault| fault.to_error());
-                // Who asked may have stopped waiting.
-                let _ = reply.send(letters);
+            while let Some(read) = reads.blocking_recv() {
+                read(&mut self);
             }
         };
         thread::Builder::new().name("intercom-sqlite-read".to_owned()).spawn(run)
     }
 
-    fn read(&self, after: Option<EventId>, most: usize) -> Result<Vec<DeadLetter>, Fault> {
+    /// Reads, and once more with another connection if that fails.
+    pub(crate) fn read<T>(
+        &mut self,
+        read: impl Fn(&Connection, &mut OldestOwn) -> rusqlite::Result<T>,
+    ) -> Result<T, OutboxError> {
         let mut reading = self.reading.lock();
         if let Some(conn) = &*reading
-            && let Ok(letters) = letters::read(conn, after, most)
+            && let Ok(answer) = read(conn, &mut self.oldest_own)
         {
-            return Ok(letters);
+            return Ok(answer);
         }
-        // Once more with another connection: this one may have seen a fault that is over.
-        let conn = reading.insert(open::again(&self.path, &self.settings)?);
-        Ok(letters::read(conn, after, most)?)
+        // This connection may remember a fault that is over.
+        let conn = open::again(&self.path, &self.settings);
+        let conn = reading.insert(conn.map_err(|error| Fault::from(error).to_error())?);
+        read(conn, &mut self.oldest_own).map_err(|error| Fault::from(error).to_error())
     }
+}
+
+/// Counts in one snapshot.
+pub(crate) fn counts(conn: &Connection, oldest_own: &mut OldestOwn) -> rusqlite::Result<Counts> {
+    let snapshot = conn.unchecked_transaction()?;
+    let row = CountsRow::read(&snapshot)?;
+    Ok(row.counts(oldest_own.find(&snapshot, &row)?))
 }

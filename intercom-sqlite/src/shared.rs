@@ -1,49 +1,45 @@
-//! What the outbox and its writing thread both know.
+//! What the handles of an outbox share with its writer.
 
+use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use intercom_delivery::outbox::{Counts, Wake};
+use intercom_delivery::Epoch;
+use tokio::sync::Notify;
 
-/// What the outbox and its writing thread both know.
+/// What the handles of an outbox share with its writer.
 #[derive(Default)]
 pub(crate) struct Shared {
-    counts: Mutex<Counts>,
-    wake: Mutex<Option<Wake>>,
+    /// Wakes the calls of `lease` that wait: something may be due, or the epoch has ended.
+    pub(crate) news: Notify,
+    /// Events that were leased for a call of `lease` that was dropped.
+    unread: Mutex<Vec<(Epoch, i64)>>,
     commits: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn counts(&self) -> Counts {
-        *lock(&self.counts)
+    /// Gives leased events back that no caller has seen.
+    pub(crate) fn give_back(&self, epoch: Epoch, ids: impl Iterator<Item = i64>) {
+        self.unread().extend(ids.map(|id| (epoch, id)));
+        self.news.notify_waiters();
     }
 
-    pub(crate) fn set_counts(&self, counts: Counts) {
-        *lock(&self.counts) = counts;
+    /// Takes the events that were given back.
+    pub(crate) fn take_unread(&self) -> Vec<(Epoch, i64)> {
+        mem::take(&mut *self.unread())
     }
 
-    pub(crate) fn attach(&self, wake: Wake) {
-        *lock(&self.wake) = Some(wake);
-    }
-
-    /// Wakes the engine: something may be due that was not known before.
-    pub(crate) fn wake(&self) {
-        if let Some(wake) = &*lock(&self.wake) {
-            wake.wake();
-        }
-    }
-
-    /// How often events were made safe.
+    /// Returns how many transactions were committed.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn committed(&self) {
+    pub(crate) fn count_commit(&self) {
         self.commits.fetch_add(1, Ordering::Relaxed);
     }
-}
 
-/// What is kept here is replaced as a whole, so what a panicking thread left behind is good.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    /// A panic leaves the list valid.
+    fn unread(&self) -> MutexGuard<'_, Vec<(Epoch, i64)>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

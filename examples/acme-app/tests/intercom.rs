@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use intercom_delivery::{DeathReason, Delivery, RetryPolicy, UnknownContact};
+use intercom_delivery::{DeadLetterReason, Delivery, RetryPolicy, UnknownContact};
 use intercom_http::HttpTransport;
 use intercom_sandbox::{Fault, Sandbox, SeedContact};
 use reqwest::{Client, Method, StatusCode};
@@ -102,10 +102,10 @@ async fn what_intercom_refuses_is_kept_and_explained() -> Result {
     let project = json!({"owner": 43, "name": "Apollo"});
     assert_eq!(running.call(Method::POST, "/projects", project).await?, StatusCode::CREATED);
 
-    let report = running.delivery.flush().await;
+    let report = running.delivery.flush(Duration::from_secs(10)).await;
     assert!(report.is_complete(), "{report}");
     let letters = running.delivery.dead_letters(None, 10).await?;
-    assert_eq!(letters[0].reason, DeathReason::UnknownContact);
+    assert_eq!(letters[0].reason, DeadLetterReason::UnknownContact);
     // The sandbox tells what to do about it, which Intercom does not.
     let requests = running.sandbox.requests();
     let problem = &requests[0].problems()[0];

@@ -1,193 +1,372 @@
 //! Does operations to an outbox and to the model.
 
 use std::collections::BTreeSet;
+use std::pin::Pin;
 use std::time::Duration;
 
-use futures_util::FutureExt;
+use futures_util::poll;
 use intercom_core::DataEvent;
+use tokio::time::timeout;
 
-use super::model::{Held, Model, State};
-use super::offer::{NAMES, Offer};
-use super::violation::{Checked, ensure};
-use super::{Ending, Letters, Operation, Profile, Settling, places};
+use super::model::{Expected, Held, Model, State, TurnOf};
+use super::offer::{NAMES, Offer, timestamp};
+use super::operation::{Admitting, End, Ending, Letters, Operation};
+use super::{Checked, PATIENCE, Profile, ensure};
 use crate::outbox::{
-    AcceptError, Collisions, EventId, Failure, Outbox, OutboxError, Selection, Settlement, Verdict,
-    Wake,
+    AcceptError, Admission, DeadLetterReason, Epoch, EventId, Failure, Leased, Operate, Outbox,
+    OutboxError, Selection, Settlement, Slot, Stage, Standing, Tenure, Turn, UsedSlot, Verdict,
 };
 
+/// How often a lease may return without events, to extend its validity, before it gives one.
+const EXTENSIONS: usize = 1_000;
+
+const ENGINES: usize = 2;
+
 /// One sequence on its way.
-pub(super) struct Course<'a, A> {
-    outbox: &'a dyn Outbox,
+pub(super) struct Course<'a, O, A> {
+    outbox: &'a O,
     profile: &'a Profile,
     advance: A,
     model: Model,
     /// How many events were offered, accepted or not.
     offered: usize,
-    /// Whether it accepts without waiting. It must be the one or the other.
-    accepts_at_once: Option<bool>,
-    wake: Wake,
-    /// The one that was replaced.
-    former_wake: Wake,
+    engines: [Engine<'a>; ENGINES],
 }
 
-impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
-    pub(super) fn new(outbox: &'a dyn Outbox, profile: &'a Profile, advance: A) -> Self {
-        let (wake, former_wake) = (Wake::new(), Wake::new());
-        Course {
-            outbox,
-            profile,
-            advance,
-            model: Model::new(),
-            offered: 0,
-            accepts_at_once: None,
-            wake,
-            former_wake,
-        }
-    }
+/// One that may deliver.
+struct Engine<'a> {
+    standing: Standing,
+    tenure: Option<Tenure>,
+    waiting: Option<Call<'a>>,
+}
 
-    pub(super) fn begin(&mut self) -> Checked {
-        self.outbox.attach(self.former_wake.clone());
-        self.outbox.attach(self.wake.clone());
-        was_woken(&self.former_wake);
-        self.compare_counts()
+/// A call of `lease`.
+struct Call<'a> {
+    future: Pin<Box<dyn Future<Output = Result<Turn, OutboxError>> + Send + 'a>>,
+    limit: usize,
+    /// Whether it is dropped when it is about to return.
+    cancelled: bool,
+}
+
+impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
+    pub(super) fn new(outbox: &'a O, profile: &'a Profile, advance: A) -> Self {
+        let engine = || Engine { standing: Standing::Unknown, tenure: None, waiting: None };
+        let engines = [engine(), engine()];
+        Course { outbox, profile, advance, model: Model::default(), offered: 0, engines }
     }
 
     pub(super) async fn perform(&mut self, operation: &Operation) -> Checked {
-        was_woken(&self.wake);
         match operation {
-            Operation::Accept(offers, collisions) => self.accept(offers, *collisions).await?,
-            Operation::TryAccept(offer, collisions) => self.try_accept(offer, *collisions)?,
-            Operation::Lease { most, term } => self.lease(*most, self.ticks(*term)).await?,
-            Operation::Settle(settlings) => self.settle(settlings).await?,
+            Operation::Accept(offers) => self.accept(offers).await?,
+            Operation::Lease { engine, limit, cancelled } => {
+                self.lease(*engine, *limit, *cancelled).await?;
+            }
+            Operation::Admit { epoch, admissions } => self.admit(*epoch, admissions).await?,
+            Operation::Settle { epoch, settlings, forget } => {
+                self.settle(*epoch, settlings, *forget).await?;
+            }
+            Operation::End { engine, how } => self.end(*engine, *how).await?,
+            Operation::Release { epoch } => self.release(*epoch).await?,
             Operation::Redrive(letters) => self.redrive(letters).await?,
             Operation::Purge(letters) => self.purge(letters).await?,
-            Operation::Read { after, most } => self.read(*after, *most).await?,
+            Operation::Read { after, limit } => self.read(*after, *limit).await?,
             Operation::Advance(ticks) => self.advance(self.ticks(*ticks)).await,
         }
-        self.compare_counts()
+        for engine in 0..ENGINES {
+            self.go_on_waiting(engine).await?;
+        }
+        self.compare_counts().await
     }
 
-    /// Redrives and delivers all that is left, so that each event has been seen, and judges the places of all.
+    /// Redrives and delivers all that is left, so that each event has been seen.
     pub(super) async fn deliver_all(&mut self) -> Checked {
+        for engine in &mut self.engines {
+            engine.waiting = None;
+        }
         self.redrive(&Letters::All).await?;
-        self.compare_counts()?;
-        while let Some(last) = self.model.due_times().map(|(_, due)| due).max() {
-            self.advance(last.saturating_sub(self.model.now)).await;
+        let engine = if self.model.turn == TurnOf::Engine(1) { 1 } else { 0 };
+        if self.model.turn != TurnOf::Engine(engine) {
+            self.lease(engine, 0, false).await?;
+        }
+        while let Some(due) = self.model.all_pending().map(|(_, pending)| pending.due).max() {
+            self.advance(due.saturating_sub(self.model.now)).await;
+            if self.model.due().next().is_none() {
+                // All of them are leased by now.
+                self.end(engine, End::ReleaseAndDrop).await?;
+                self.lease(engine, 0, false).await?;
+            }
             let before = self.model.leases.len();
-            self.lease(self.model.events.len(), self.ticks(1)).await?;
+            self.lease(engine, self.model.events.len(), false).await?;
             let leases = 0..self.model.leases.len() - before;
-            let settle = |lease| Settling { lease, ending: Ending::Acknowledge };
-            self.settle(&leases.map(settle).collect::<Vec<_>>()).await?;
-            self.compare_counts()?;
+            let settlings = leases.map(|lease| (lease, Ending::Deliver { keep: 0 }));
+            self.settle(0, &settlings.collect::<Vec<_>>(), 0).await?;
+            self.compare_counts().await?;
         }
-        self.lease(1, self.ticks(1)).await?;
-        self.compare_counts()?;
-        places::judge(&mut self.model.events)?;
-        self.compare_counts()?;
-        ensure!(!was_woken(&self.former_wake), "a `Wake` was woken that had been replaced");
-        Ok(())
+        self.lease(engine, 1, false).await?;
+        self.compare_counts().await
     }
 
-    async fn accept(&mut self, offers: &[Offer], collisions: Collisions) -> Checked {
-        let events: Vec<_> = offers.iter().map(|offer| self.event(offer)).collect();
-        let accepted = self.outbox.accept(&events, collisions).await;
-        self.compare_accepted(accepted, events, collisions)
-    }
-
-    fn try_accept(&mut self, offer: &Offer, collisions: Collisions) -> Checked {
-        let event = self.event(offer);
-        let accepted = self.outbox.try_accept(event.clone(), collisions);
-        if let Err(unaccepted) = &accepted {
-            ensure!(unaccepted.event == event, "another event was given back than was offered");
-        }
-        let accepted = accepted.map_err(|unaccepted| unaccepted.error);
-        let at_once = !matches!(accepted, Err(AcceptError::Unsupported));
-        ensure!(
-            *self.accepts_at_once.get_or_insert(at_once) == at_once,
-            "it can accept without waiting at one time, and not at another"
-        );
-        match at_once {
-            true => self.compare_accepted(accepted, vec![event], collisions),
-            false => Ok(()),
-        }
-    }
-
-    fn event(&mut self, offer: &Offer) -> DataEvent {
-        self.offered += 1;
-        offer.event(self.offered, self.model.now)
-    }
-
-    fn compare_accepted(
-        &mut self,
-        accepted: Result<(), AcceptError>,
-        events: Vec<DataEvent>,
-        collisions: Collisions,
-    ) -> Checked {
-        let pending = self.model.due_times().count();
+    async fn accept(&mut self, offers: &[Offer]) -> Checked {
+        let events: Vec<DataEvent> = offers
+            .iter()
+            .map(|offer| {
+                self.offered += 1;
+                offer.event(self.offered, self.model.now)
+            })
+            .collect();
+        let pending = self.model.all_pending().count();
         let room = self.profile.capacity.map(|capacity| capacity.saturating_sub(pending));
         let fits = room.is_none_or(|room| events.len() <= room);
         let number = events.len();
-        match accepted {
+        match self.outbox.accept(&events).await {
             Ok(()) => {
                 ensure!(fits, "{number} events were accepted, and there is room for {room:?}");
-                ensure!(was_woken(&self.wake), "nobody was woken for accepted events");
-                for event in events {
-                    self.model.accept(event, collisions);
-                }
+                events.into_iter().for_each(|event| self.model.accept(event));
                 Ok(())
             }
             Err(AcceptError::Full) if !fits => Ok(()),
-            // More than there ever is room for: waiting does not help, and so this need not be called full.
+            // More than there ever is room for: waiting does not help, so this need not be full.
             Err(_) if self.profile.capacity.is_some_and(|capacity| number > capacity) => Ok(()),
             Err(error) => Err(format!("{number} events were not accepted: {error:?}")),
         }
     }
 
-    async fn lease(&mut self, most: usize, term: Duration) -> Checked {
-        let leased = self.outbox.lease(most, term).await.map_err(failed("lease"))?;
-        self.model.compare_leased(&leased, most, term, self.profile.tick / 2)
+    /// Calls `lease`. It goes on waiting if it should.
+    async fn lease(&mut self, engine: usize, limit: usize, cancelled: bool) -> Checked {
+        self.engines[engine].waiting = None;
+        let call = self.call(engine, limit, cancelled);
+        if self.expected(engine, limit) == Expected::Nothing {
+            return self.wait(engine, call).await;
+        }
+        if !cancelled {
+            return self.finish(engine, call).await;
+        }
+        let mut call = call;
+        if let std::task::Poll::Ready(turn) = poll!(&mut call.future) {
+            return self.take(engine, limit, turn).await;
+        }
+        self.compare_counts().await?;
+        // Whatever it has leased meanwhile is lost with it, or is not.
+        drop(call);
+        self.model.take_back(|pending| !pending.leased);
+        Ok(())
     }
 
-    async fn settle(&mut self, settlings: &[Settling]) -> Checked {
+    /// What waits goes on, or returns, or is dropped before it does.
+    async fn go_on_waiting(&mut self, engine: usize) -> Checked {
+        let Some(call) = self.engines[engine].waiting.take() else { return Ok(()) };
+        match self.expected(engine, call.limit) {
+            Expected::Nothing => self.wait(engine, call).await,
+            _ if call.cancelled => Ok(()),
+            _ => self.finish(engine, call).await,
+        }
+    }
+
+    /// Sees that a call waits.
+    async fn wait(&mut self, engine: usize, mut call: Call<'a>) -> Checked {
+        for _ in 0..EXTENSIONS {
+            let first = poll!(&mut call.future);
+            // Whatever the outbox does about the call, it has done before it answers this.
+            self.compare_counts().await?;
+            let polled = if first.is_ready() { first } else { poll!(&mut call.future) };
+            let std::task::Poll::Ready(turn) = polled else {
+                self.engines[engine].waiting = Some(call);
+                return Ok(());
+            };
+            self.take(engine, call.limit, turn).await?;
+            call = self.call(engine, call.limit, call.cancelled);
+        }
+        Err("a lease never waits".to_owned())
+    }
+
+    /// Waits until a call returns what it should.
+    async fn finish(&mut self, engine: usize, mut call: Call<'a>) -> Checked {
+        for _ in 0..EXTENSIONS {
+            let expected = self.expected(engine, call.limit);
+            let Ok(turn) = timeout(PATIENCE, call.future).await else {
+                return Err(format!("a lease waits instead of returning {expected:?}"));
+            };
+            let is_extension =
+                matches!(&turn, Ok(Turn::Leased(leased)) if leased.events.is_empty());
+            self.take(engine, call.limit, turn).await?;
+            if !is_extension {
+                return Ok(());
+            }
+            call = self.call(engine, call.limit, call.cancelled);
+        }
+        Err("nothing was leased while an event is due".to_owned())
+    }
+
+    /// Compares what a call returned.
+    async fn take(
+        &mut self,
+        engine: usize,
+        limit: usize,
+        turn: Result<Turn, OutboxError>,
+    ) -> Checked {
+        let expected = self.expected(engine, limit);
+        let turn = turn.map_err(failed("lease"))?;
+        match (expected, turn) {
+            (Expected::Began, Turn::Began(tenure)) => {
+                self.model.begin(engine, &tenure)?;
+                self.engines[engine].standing = Standing::Delivering(tenure.epoch);
+                self.engines[engine].tenure = Some(tenure);
+                Ok(())
+            }
+            (Expected::Standby(epoch), Turn::Standby(standby)) => {
+                let told = standby.epoch;
+                ensure!(told == epoch, "the epoch {told} is told to a standby instead of {epoch}");
+                self.engines[engine].standing = Standing::Standby(epoch);
+                Ok(())
+            }
+            (Expected::Events | Expected::Nothing, Turn::Leased(leased)) => {
+                let Leased { events, valid_for, .. } = &leased;
+                ensure!(
+                    !events.is_empty() || valid_for.is_some(),
+                    "a lease returns no events instead of waiting"
+                );
+                self.model.compare_leased(&leased, limit, self.profile.tick / 2)
+            }
+            (expected, Turn::Began(tenure)) => {
+                Err(format!("the epoch {} began instead of {expected:?}", tenure.epoch))
+            }
+            (expected, Turn::Leased(_)) => Err(format!("it leased instead of {expected:?}")),
+            (expected, Turn::Standby(standby)) => {
+                Err(format!("a standby of {} was told instead of {expected:?}", standby.epoch))
+            }
+        }
+    }
+
+    fn call(&self, engine: usize, limit: usize, cancelled: bool) -> Call<'a> {
+        let future = self.outbox.lease(self.engines[engine].standing, limit);
+        Call { future, limit, cancelled }
+    }
+
+    fn expected(&self, engine: usize, limit: usize) -> Expected {
+        self.model.expected(engine, self.engines[engine].standing, limit)
+    }
+
+    /// An epoch counted back from the last, unless nobody can tell whether it has ended.
+    fn epoch(&self, back: usize) -> Option<Epoch> {
+        let epochs = &self.model.epochs;
+        let index = epochs.len().checked_sub(1 + back)?;
+        let is_unclear = back == 0 && self.model.turn == TurnOf::Lapsed;
+        (!is_unclear).then(|| epochs[index])
+    }
+
+    async fn admit(&mut self, back: usize, admissions: &[(usize, Admitting)]) -> Checked {
+        let Some(epoch) = self.epoch(back) else { return Ok(()) };
+        let (mut stored, mut late) = (Vec::new(), BTreeSet::new());
+        for (lease, admitting) in admissions {
+            let Some((event, lease)) = self.lease_back(*lease) else { return Ok(()) };
+            // The engine admits an event once.
+            let is_admitted = |held: &mut Held| matches!(held.state, State::Pending(pending) if pending.stage == Stage::Admitted);
+            if self.model.leased(epoch, event).is_some_and(is_admitted) {
+                continue;
+            }
+            let id = lease.id;
+            let admission = match admitting {
+                Admitting::Keep { collides } => Admission::Kept { id, collides: *collides },
+                Admitting::Move(by) => {
+                    let second = lease.event.created_at().unix_seconds() + i64::from(*by);
+                    let second = intercom_core::Timestamp::from_unix_seconds(second);
+                    Admission::Moved { id, event: lease.event.moved_to(second) }
+                }
+            };
+            if !self.model.admit(epoch, event, &admission) {
+                late.insert(id);
+            }
+            stored.push(admission);
+        }
+        let told = self.outbox.admit(epoch, &stored).await.map_err(failed("admit"))?;
+        compare_late("admissions", told, &late, stored.iter().map(Admission::id))
+    }
+
+    async fn settle(&mut self, back: usize, settlings: &[(usize, Ending)], forget: u32) -> Checked {
+        let Some(epoch) = self.epoch(back) else { return Ok(()) };
         let (mut settlements, mut late) = (Vec::new(), BTreeSet::new());
-        for Settling { lease, ending } in settlings {
-            let leases = &self.model.leases;
-            let Some(round) = lease.checked_rem(leases.len()) else { return Ok(()) };
-            let (event, lease) = &leases[leases.len() - 1 - round];
-            let settlement = lease.settle(self.verdict(ending));
-            if !self.model.settle(*event, settlement.token, &settlement.verdict) {
+        for (lease, ending) in settlings {
+            let Some((event, lease)) = self.lease_back(*lease) else { return Ok(()) };
+            let settlement = lease.settle(self.verdict(Slot::of(&lease.event), ending));
+            if !self.model.settle(epoch, event, &settlement.verdict) {
                 late.insert(settlement.id);
             }
             settlements.push(settlement);
         }
-        let told = self.outbox.settle(&settlements).await.map_err(failed("settle"))?;
-        let told: BTreeSet<EventId> = told.into_iter().collect();
-        let asked: Vec<_> = settlements.iter().map(|Settlement { id, .. }| id).collect();
-        ensure!(
-            told == late,
-            "the settlements of {told:?} are said to be late instead of {late:?}, out of {asked:?}"
-        );
-        Ok(())
+        let forget = timestamp(self.model.now.saturating_sub(self.ticks(forget)));
+        if matches!(self.model.turn, TurnOf::Engine(_)) && self.model.epochs.last() == Some(&epoch)
+        {
+            self.model.forget(forget);
+        }
+        let told = self.outbox.settle(epoch, &settlements, forget).await;
+        let told = told.map_err(failed("settle"))?;
+        compare_late(
+            "settlements",
+            told,
+            &late,
+            settlements.iter().map(|Settlement { id, .. }| *id),
+        )
     }
 
-    fn verdict(&self, ending: &Ending) -> Verdict {
+    /// The lease with this number, counted back from the last.
+    fn lease_back(&self, number: usize) -> Option<(usize, crate::outbox::Lease)> {
+        let leases = &self.model.leases;
+        let back = number.checked_rem(leases.len())?;
+        Some(leases[leases.len() - 1 - back].clone())
+    }
+
+    fn verdict(&self, slot: Slot, ending: &Ending) -> Verdict {
+        let used =
+            |keep: u32| UsedSlot { slot, keep_until: timestamp(self.model.now + self.ticks(keep)) };
         match ending {
-            Ending::Acknowledge => Verdict::Acknowledge,
+            Ending::Deliver { keep } => Verdict::Delivered { used: used(*keep) },
             Ending::PutBack { after, attempts } => {
-                // Put back without a reason, it keeps the one that it had.
-                let reason = format!("it was put back after {attempts} attempts");
-                let failure = (attempts % 3 > 0).then(|| Failure::new(reason));
+                // Put back without a failure, it keeps the one that it had.
+                let failure = format!("it was put back after {attempts} attempts");
+                let failure = (attempts % 3 > 0).then(|| Failure::new(failure));
                 Verdict::PutBack { after: self.ticks(*after), attempts: *attempts, failure }
             }
-            Ending::Bury { reason, attempts, answered } => {
+            Ending::Bury { reason, attempts, answered, keep } => {
                 let failure = answered.then(|| Failure {
                     message: "it said \"no\",\nand that was “it”".to_owned(),
                     status: Some(422),
                     request_id: Some("req-7".to_owned()),
                 });
-                Verdict::Bury { reason: *reason, attempts: *attempts, failure }
+                let (reason, attempts, used) = (*reason, *attempts, keep.map(used));
+                Verdict::Bury { reason, attempts, failure, used }
             }
         }
+    }
+
+    async fn end(&mut self, engine: usize, how: End) -> Checked {
+        let Some(tenure) = self.engines[engine].tenure.take() else { return Ok(()) };
+        self.engines[engine].waiting = None;
+        let epoch = tenure.epoch;
+        let is_present = |model: &Model| {
+            model.turn == TurnOf::Engine(engine) && model.epochs.last() == Some(&epoch)
+        };
+        if !matches!(how, End::Drop) {
+            self.outbox.release(epoch).await.map_err(failed("release"))?;
+            if is_present(&self.model) {
+                self.model.turn = TurnOf::Nobody;
+            }
+        }
+        if matches!(how, End::Release) {
+            self.engines[engine].tenure = Some(tenure);
+        } else if is_present(&self.model) {
+            self.model.turn = TurnOf::Lapsed;
+            self.engines[engine].standing = Standing::Unknown;
+        }
+        Ok(())
+    }
+
+    /// Releases an epoch that is over.
+    async fn release(&mut self, back: usize) -> Checked {
+        let Some(epoch) = self.epoch(back) else { return Ok(()) };
+        if self.model.epochs.last() == Some(&epoch) {
+            return Ok(());
+        }
+        self.outbox.release(epoch).await.map_err(failed("release"))
     }
 
     async fn redrive(&mut self, letters: &Letters) -> Checked {
@@ -195,10 +374,7 @@ impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
         let told = self.outbox.redrive(&selection).await.map_err(failed("redrive"))?;
         let number = expected.len();
         ensure!(told == number as u64, "{told} dead letters were redriven instead of {number}");
-        ensure!(number == 0 || was_woken(&self.wake), "nobody was woken for redriven events");
-        for event in expected {
-            self.model.redrive(event);
-        }
+        expected.into_iter().for_each(|event| self.model.redrive(event));
         Ok(())
     }
 
@@ -207,9 +383,7 @@ impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
         let told = self.outbox.purge(&selection).await.map_err(failed("purge"))?;
         let number = expected.len();
         ensure!(told == number as u64, "{told} dead letters were purged instead of {number}");
-        for event in expected {
-            self.model.purge(event);
-        }
+        expected.into_iter().for_each(|event| self.model.events[event].state = State::Purged);
         Ok(())
     }
 
@@ -218,17 +392,12 @@ impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
         Some(match letters {
             Letters::All => (Selection::All, self.dead(|_| true)),
             Letters::Name(name) => {
-                let name = NAMES[name % NAMES.len()];
+                let name = NAMES[*name];
                 let folded = name.to_lowercase();
-                let selected = self.dead(|held| held.offered.name().to_lowercase() == folded);
+                let selected = self.dead(|held| held.event.name().to_lowercase() == folded);
                 (Selection::Name(name.to_owned()), selected)
             }
-            Letters::Reason(asked) => {
-                let selected = self.dead(
-                    |held| matches!(&held.state, State::Dead { reason, .. } if reason == asked),
-                );
-                (Selection::Reason(*asked), selected)
-            }
+            Letters::Reason(asked) => (Selection::Reason(*asked), self.dead(died_of(*asked))),
             Letters::One(number) => {
                 let id = self.number(*number)?;
                 (Selection::One(id), self.dead(|held| held.id == Some(id)))
@@ -242,19 +411,18 @@ impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
 
     /// The id of the dead letter with this number, or of any event after the last.
     fn number(&self, number: usize) -> Option<EventId> {
-        let events = &self.model.events;
-        let dead: Vec<_> = self.model.dead().filter_map(|event| events[event].id).collect();
-        let all: Vec<_> = events.iter().filter_map(|event| event.id).collect();
+        let dead = self.model.ids(self.model.dead());
+        let all = self.model.ids(0..self.model.events.len());
         let others = number.saturating_sub(dead.len()).checked_rem(all.len());
-        dead.get(number).copied().or_else(|| Some(all[others?]))
+        dead.into_iter().nth(number).or_else(|| all.into_iter().nth(others?))
     }
 
-    async fn read(&mut self, after: Option<usize>, most: usize) -> Checked {
+    async fn read(&mut self, after: Option<usize>, limit: usize) -> Checked {
         let after = after.and_then(|number| self.number(number));
-        let read =
-            self.outbox.dead_letters(after, most).await.map_err(failed("read dead letters"))?;
+        let read = self.outbox.dead_letters(after, limit).await;
+        let read = read.map_err(failed("read dead letters"))?;
         let later = |event: &usize| self.model.events[*event].id > after;
-        let expected: Vec<_> = self.model.dead().filter(later).take(most).collect();
+        let expected: Vec<_> = self.model.dead().filter(later).take(limit).collect();
         self.model.compare_letters(&read, &expected)
     }
 
@@ -269,16 +437,29 @@ impl<'a, A: AsyncFnMut(Duration)> Course<'a, A> {
         self.profile.tick * ticks
     }
 
-    fn compare_counts(&mut self) -> Checked {
-        let counts = self.outbox.counts();
-        ensure!(counts.is_balanced(), "the books are not balanced: {counts:?}");
+    async fn compare_counts(&mut self) -> Checked {
+        let counts = self.outbox.counts().await.map_err(failed("count"))?;
         self.model.compare_counts(&counts)
     }
 }
 
-/// Whether it was woken since this was last asked.
-fn was_woken(wake: &Wake) -> bool {
-    wake.woken().now_or_never().is_some()
+fn died_of(asked: DeadLetterReason) -> impl Fn(&Held) -> bool {
+    move |held| matches!(&held.state, State::Dead { reason, .. } if *reason == asked)
+}
+
+fn compare_late(
+    what: &str,
+    told: Vec<EventId>,
+    late: &BTreeSet<EventId>,
+    asked: impl Iterator<Item = EventId>,
+) -> Checked {
+    let told: BTreeSet<_> = told.into_iter().collect();
+    let asked: Vec<_> = asked.collect();
+    ensure!(
+        told == *late,
+        "the {what} of {told:?} are said to be late instead of {late:?}, out of {asked:?}"
+    );
+    Ok(())
 }
 
 fn failed(to: &str) -> impl Fn(OutboxError) -> String {

@@ -1,135 +1,243 @@
 //! An outbox that is plain enough to be obviously right.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use intercom_core::DataEvent;
+use intercom_core::{DataEvent, Timestamp};
 
-use super::places::{self, Collided};
-use super::violation::{Checked, ensure};
-use crate::outbox::{Collisions, DeathReason, EventId, Failure, Lease, LeaseToken, Verdict};
+use super::{Checked, ensure};
+use crate::outbox::{
+    Admission, DeadLetterReason, Epoch, EventId, Failure, Lease, Slot, Stage, Standing, Tenure,
+    UsedSlot, Verdict,
+};
 
-/// All events that ever were accepted, in this order. An event is told by its place in it.
+/// All events that ever were accepted, in this order. An event is known by its place in it.
 ///
-/// What an outbox may choose, which is its ids and some of the seconds, is learned when it is first seen.
+/// The model learns ids and epochs, which an outbox may choose, when it first sees them.
+#[derive(Default)]
 pub(super) struct Model {
     /// The time since the beginning.
     pub(super) now: Duration,
     pub(super) events: Vec<Held>,
     /// Each lease there was, with the event that it is of.
     pub(super) leases: Vec<(usize, Lease)>,
+    /// Each epoch there was.
+    pub(super) epochs: Vec<Epoch>,
+    pub(super) turn: TurnOf,
+    pub(super) moved: u64,
+    pub(super) collided: u64,
+    used: BTreeMap<Slot, Timestamp>,
+    /// How often an event came to be due.
     turns: u64,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum TurnOf {
+    #[default]
+    Nobody,
+    Engine(usize),
+    /// The tenure was dropped. Its epoch lasts until the next begins, or not.
+    Lapsed,
 }
 
 /// An event, and where it is.
 pub(super) struct Held {
-    pub(super) offered: DataEvent,
-    pub(super) collisions: Collisions,
-    pub(super) accepted: Duration,
+    /// As it was accepted, or moved since.
+    pub(super) event: DataEvent,
     /// What its age is counted from.
     pub(super) aged_from: Duration,
-    /// When it left the outbox.
-    pub(super) left: Option<Duration>,
-    /// Where it was placed, if that is known.
-    pub(super) second: Option<i64>,
-    pub(super) collided: Collided,
     pub(super) id: Option<EventId>,
     pub(super) last_failure: Option<Failure>,
     pub(super) state: State,
 }
 
 pub(super) enum State {
-    /// It waits or is leased.
-    Pending {
-        /// When it can be leased, which is the end of the lease that it is on.
-        due: Duration,
-        /// Of two that are due since the same moment, which came to be so first.
-        turn: u64,
-        attempts: u32,
-        lease: Option<LeaseToken>,
-    },
-    Dead {
-        reason: DeathReason,
-        attempts: u32,
-        failure: Option<Failure>,
-    },
+    Pending(Pending),
+    Dead { reason: DeadLetterReason, attempts: u32, failure: Option<Failure>, arrived: bool },
     Delivered,
     Purged,
 }
 
+#[derive(Clone, Copy)]
+pub(super) struct Pending {
+    pub(super) stage: Stage,
+    pub(super) attempts: u32,
+    pub(super) leased: bool,
+    /// When it is due.
+    pub(super) due: Duration,
+    /// What it may count as due since at the latest: a lease that was void may count or not.
+    due_by: Duration,
+    /// Of two that are due since the same moment, which came to be so first.
+    turn: u64,
+    /// Whether it was put back or redriven.
+    again: bool,
+}
+
+/// What a call of `lease` should give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Expected {
+    Began,
+    Standby(Epoch),
+    Events,
+    /// It waits.
+    Nothing,
+}
+
 impl Model {
-    pub(super) fn new() -> Self {
-        Model { now: Duration::ZERO, events: Vec::new(), leases: Vec::new(), turns: 0 }
+    pub(super) fn accept(&mut self, event: DataEvent) {
+        let state = self.pending(Duration::ZERO, Stage::New, 0, false);
+        let aged_from = self.now;
+        self.events.push(Held { event, aged_from, id: None, last_failure: None, state });
     }
 
-    pub(super) fn accept(&mut self, offered: DataEvent, collisions: Collisions) {
-        let (second, collided) = places::expect(&self.events, &offered, collisions, self.now);
-        let state = self.pending(Duration::ZERO, 0, None);
-        self.events.push(Held {
-            offered,
-            collisions,
-            accepted: self.now,
-            aged_from: self.now,
-            left: None,
-            second,
-            collided,
-            id: None,
-            last_failure: None,
-            state,
-        });
+    pub(super) fn expected(&self, engine: usize, standing: Standing, limit: usize) -> Expected {
+        let present = self.epochs.last().copied();
+        match (self.turn, present) {
+            (TurnOf::Engine(of), _) if of == engine => match limit > 0 && self.is_due() {
+                true => Expected::Events,
+                false => Expected::Nothing,
+            },
+            (TurnOf::Engine(_), Some(epoch)) => match standing == Standing::Standby(epoch) {
+                true => Expected::Nothing,
+                false => Expected::Standby(epoch),
+            },
+            _ => Expected::Began,
+        }
     }
 
-    pub(super) fn lease(&mut self, event: usize, lease: &Lease, term: Duration) {
-        self.events[event].state = self.pending(term, lease.attempts, Some(lease.token));
+    pub(super) fn begin(&mut self, engine: usize, tenure: &Tenure) -> Checked {
+        let Tenure { epoch, held, used, .. } = tenure;
+        let last = self.epochs.last();
+        ensure!(last.is_none_or(|last| last < epoch), "the epoch {epoch} began after {last:?}");
+        let slots = self.all_pending().filter(|(_, pending)| pending.stage != Stage::New);
+        let mut expected: Vec<_> = slots.map(|(e, _)| Slot::of(&self.events[e].event)).collect();
+        let mut told = held.clone();
+        expected.sort_unstable();
+        told.sort_unstable();
+        ensure!(told == expected, "the held slots are {told:?} instead of {expected:?}");
+        let mut told = BTreeMap::new();
+        for UsedSlot { slot, keep_until } in used {
+            let until = told.entry(*slot).or_insert(*keep_until);
+            *until = keep_until.max(until).to_owned();
+        }
+        let mut expected = self.used.clone();
+        let dead = self.dead().map(|event| Slot::of(&self.events[event].event));
+        expected.extend(dead.map(|slot| (slot, UsedSlot::WHILE_DEAD)));
+        ensure!(told == expected, "the used slots are {told:?} instead of {expected:?}");
+        self.epochs.push(*epoch);
+        self.turn = TurnOf::Engine(engine);
+        self.take_back(|pending| pending.leased);
+        Ok(())
+    }
+
+    /// What was leased, or perhaps was, is due again. That may count since then or as it was before.
+    pub(super) fn take_back(&mut self, which: impl Fn(&Pending) -> bool) {
+        let now = self.now;
+        for held in &mut self.events {
+            if let State::Pending(pending) = &mut held.state
+                && which(pending)
+            {
+                pending.leased = false;
+                if pending.again {
+                    pending.due_by = now.max(pending.due_by);
+                }
+            }
+        }
+    }
+
+    pub(super) fn lease(&mut self, event: usize, lease: &Lease) {
+        if let State::Pending(pending) = &mut self.events[event].state {
+            pending.leased = true;
+        }
         self.leases.push((event, lease.clone()));
     }
 
-    /// Whether the lease was good. If not, nothing was done.
-    pub(super) fn settle(&mut self, event: usize, token: LeaseToken, verdict: &Verdict) -> bool {
-        match self.events[event].state {
-            State::Pending { lease: Some(current), due, .. }
-                if current == token && self.now < due => {}
-            _ => return false,
+    /// The event, if it is leased under this epoch.
+    pub(super) fn leased(&mut self, epoch: Epoch, event: usize) -> Option<&mut Held> {
+        let present = matches!(self.turn, TurnOf::Engine(_)) && self.epochs.last() == Some(&epoch);
+        let held = &mut self.events[event];
+        let leased = matches!(held.state, State::Pending(Pending { leased: true, .. }));
+        (present && leased).then_some(held)
+    }
+
+    /// Returns whether the event was leased under this epoch. If not, nothing was done.
+    pub(super) fn admit(&mut self, epoch: Epoch, event: usize, admission: &Admission) -> bool {
+        let Some(held) = self.leased(epoch, event) else { return false };
+        if let State::Pending(pending) = &mut held.state {
+            pending.stage = Stage::Admitted;
         }
-        self.events[event].state = match verdict {
-            Verdict::Acknowledge => {
-                self.events[event].left = Some(self.now);
+        match admission {
+            Admission::Moved { event, .. } => {
+                held.event = event.clone();
+                self.moved += 1;
+            }
+            Admission::Kept { collides, .. } => self.collided += u64::from(*collides),
+        }
+        true
+    }
+
+    /// Returns whether the event was leased under this epoch. If not, nothing was done.
+    pub(super) fn settle(&mut self, epoch: Epoch, event: usize, verdict: &Verdict) -> bool {
+        let Some(held) = self.leased(epoch, event) else { return false };
+        if let Verdict::PutBack { failure: Some(failure), .. } = verdict {
+            held.last_failure = Some(failure.clone());
+        }
+        self.events[event].state = match verdict.clone() {
+            Verdict::Delivered { used } => {
+                self.keep(used);
                 State::Delivered
             }
-            Verdict::PutBack { after, attempts, failure } => {
-                if failure.is_some() {
-                    self.events[event].last_failure.clone_from(failure);
-                }
-                self.pending(*after, *attempts, None)
+            Verdict::PutBack { after, attempts, .. } => {
+                self.pending(after, Stage::Admitted, attempts, true)
             }
-            Verdict::Bury { reason, attempts, failure } => {
-                State::Dead { reason: *reason, attempts: *attempts, failure: failure.clone() }
+            Verdict::Bury { reason, attempts, failure, used } => {
+                used.into_iter().for_each(|used| self.keep(used));
+                State::Dead { reason, attempts, failure, arrived: used.is_some() }
             }
         };
         true
     }
 
+    fn keep(&mut self, used: UsedSlot) {
+        let until = self.used.entry(used.slot).or_insert(used.keep_until);
+        *until = used.keep_until.max(*until);
+    }
+
+    pub(super) fn forget(&mut self, before: Timestamp) {
+        self.used.retain(|_, until| *until >= before);
+    }
+
     pub(super) fn redrive(&mut self, event: usize) {
-        self.events[event].state = self.pending(Duration::ZERO, 0, None);
-        self.events[event].aged_from = self.now;
-        self.events[event].last_failure = None;
+        let arrived = matches!(self.events[event].state, State::Dead { arrived: true, .. });
+        let stage = if arrived { Stage::Admitted } else { Stage::Redriven };
+        let state = self.pending(Duration::ZERO, stage, 0, true);
+        let held = &mut self.events[event];
+        held.state = state;
+        held.aged_from = self.now;
+        held.last_failure = None;
     }
 
-    pub(super) fn purge(&mut self, event: usize) {
-        self.events[event].state = State::Purged;
-        self.events[event].left = Some(self.now);
-    }
-
-    fn pending(&mut self, after: Duration, attempts: u32, lease: Option<LeaseToken>) -> State {
+    fn pending(&mut self, after: Duration, stage: Stage, attempts: u32, again: bool) -> State {
         self.turns += 1;
-        State::Pending { due: self.now + after, turn: self.turns, attempts, lease }
+        let due = self.now + after;
+        let turn = self.turns;
+        State::Pending(Pending { stage, attempts, leased: false, due, due_by: due, turn, again })
     }
 
-    /// The events that are pending, and since or until when they are due or not.
-    pub(super) fn due_times(&self) -> impl Iterator<Item = (usize, Duration)> {
-        self.events.iter().enumerate().filter_map(|(index, event)| match event.state {
-            State::Pending { due, .. } => Some((index, due)),
+    pub(super) fn all_pending(&self) -> impl Iterator<Item = (usize, Pending)> {
+        self.events.iter().enumerate().filter_map(|(index, held)| match held.state {
+            State::Pending(pending) => Some((index, pending)),
             _ => None,
         })
+    }
+
+    /// Events that are due and not leased.
+    pub(super) fn due(&self) -> impl Iterator<Item = (usize, Pending)> {
+        self.all_pending().filter(|(_, pending)| !pending.leased && pending.due <= self.now)
+    }
+
+    fn is_due(&self) -> bool {
+        self.due().next().is_some()
     }
 
     /// The events that are dead letters.
@@ -138,19 +246,34 @@ impl Model {
         (0..self.events.len()).filter(move |index| dead(&self.events[*index]))
     }
 
-    /// Which event this is, by all but its second.
+    /// Whether one event must be leased before the other.
+    pub(super) fn is_before(&self, one: (usize, Pending), other: (usize, Pending)) -> bool {
+        let ((index, one), (other_index, other)) = (one, other);
+        match (one.again, other.again) {
+            (false, false) => index < other_index,
+            _ if one.due_by < other.due => true,
+            // Two moments that are one here may be two on a clock that goes on, but never the other
+            // way round.
+            _ if one.due_by > other.due || one.turn > other.turn => false,
+            (true, true) => index < other_index,
+            _ => false,
+        }
+    }
+
+    /// Returns which event this is, by all but its second.
     pub(super) fn recognize(&self, seen: &DataEvent) -> Checked<usize> {
-        let index = self.events.iter().position(|Held { offered, .. }| {
-            offered.name() == seen.name()
-                && offered.contact() == seen.contact()
-                && offered.metadata() == seen.metadata()
+        let index = self.events.iter().position(|Held { event, .. }| {
+            event.name() == seen.name()
+                && event.contact() == seen.contact()
+                && event.metadata() == seen.metadata()
         });
         index.ok_or_else(|| {
-            format!("an event came out that was not accepted with this name, contact and metadata: {seen:?}")
+            let unknown = "was not accepted with this name, contact and metadata";
+            format!("an event came out that {unknown}: {seen:?}")
         })
     }
 
-    /// Learns an event's id, or holds it against what is known: a later event has a higher one.
+    /// Learns an event's id, or compares it: a later event has a higher one.
     pub(super) fn see_id(&mut self, event: usize, id: EventId) -> Checked {
         if let Some(known) = self.events[event].id {
             ensure!(known == id, "the event with the id {known} has the id {id} another time");
@@ -164,22 +287,26 @@ impl Model {
         Ok(())
     }
 
-    /// Learns where an event was placed, or holds it against what is known, and so for each of its bytes.
-    pub(super) fn see_event(&mut self, event: usize, seen: &DataEvent) -> Checked {
-        let held = &mut self.events[event];
-        let second = *held.second.get_or_insert(seen.created_at().unix_seconds());
-        let expected = places::placed(&held.offered, second);
+    /// Compares an event byte by byte.
+    pub(super) fn see_event(&self, event: usize, seen: &DataEvent) -> Checked {
+        let expected = &self.events[event].event;
         ensure!(
             seen.created_at() == expected.created_at(),
-            "an event is at the second {} instead of {second}: {seen:?}",
+            "an event is at the second {} instead of {}: {seen:?}",
             seen.created_at().unix_seconds(),
+            expected.created_at().unix_seconds(),
         );
         ensure!(
-            *seen == expected,
+            seen == expected,
             "the bytes of an event changed from {:?} to {:?}",
             expected.body(),
             seen.body(),
         );
         Ok(())
+    }
+
+    /// Returns the ids of these events, as far as they are known.
+    pub(super) fn ids(&self, events: impl IntoIterator<Item = usize>) -> BTreeSet<EventId> {
+        events.into_iter().filter_map(|event| self.events[event].id).collect()
     }
 }

@@ -1,150 +1,226 @@
 //! What is done to an outbox.
 
-use proptest::collection::vec;
-use proptest::prelude::*;
+use fastrand::Rng;
 
-use super::offer::{NAMES, Offer, offer};
-use crate::outbox::{Collisions, DeathReason};
+use super::offer::{NAMES, Offer};
+use crate::outbox::DeadLetterReason;
 
-/// Something that is done to an outbox.
+/// Something that is done to an outbox by one of two engines, or by nobody in particular.
 ///
-/// What it is done to is told by number among what there is, counted round, and it is left out where there is nothing.
-/// So each sequence of operations can be done. Times are in [ticks](super::Profile::tick).
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Operation {
+/// What it is done to is a number among what there is, counted round. The operation is left out
+/// where there is nothing, so each sequence of operations can be done. Times are in
+/// [ticks](super::Profile::tick).
+#[derive(Clone, Debug)]
+pub(super) enum Operation {
     /// Accepts these events at once.
-    Accept(Vec<Offer>, Collisions),
-    /// Accepts this event without waiting, if the outbox can.
-    TryAccept(Offer, Collisions),
-    /// Leases events.
+    Accept(Vec<Offer>),
+    /// Leases events. A call that waits goes on waiting during the operations that follow, until it
+    /// returns or the engine calls again.
     Lease {
-        /// How many at most.
-        most: usize,
-        /// For how many ticks.
-        term: u32,
+        engine: usize,
+        limit: usize,
+        /// Whether the call is dropped when it is about to return.
+        cancelled: bool,
     },
-    /// Settles these leases at once.
-    Settle(Vec<Settling>),
+    /// Stores admissions of these leases, counted back from the last: moved by so many seconds, or
+    /// kept.
+    Admit { epoch: usize, admissions: Vec<(usize, Admitting)> },
+    /// Settles these leases at once, under an epoch counted back from the last.
+    Settle { epoch: usize, settlings: Vec<(usize, Ending)>, forget: u32 },
+    /// Ends the turn of this engine.
+    End { engine: usize, how: End },
+    /// Releases an epoch counted back from the last.
+    Release { epoch: usize },
     /// Redrives dead letters.
     Redrive(Letters),
     /// Purges dead letters.
     Purge(Letters),
-    /// Reads dead letters.
-    Read {
-        /// Those after this one: counted as in [`Letters::One`].
-        after: Option<usize>,
-        /// How many at most.
-        most: usize,
-    },
+    /// Reads dead letters: those after this one, counted as in [`Letters::One`].
+    Read { after: Option<usize>, limit: usize },
     /// So many ticks pass.
     Advance(u32),
 }
 
-/// How a lease is settled, good or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settling {
-    /// Which lease, counted back from the last one.
-    pub lease: usize,
-    /// How it ends.
-    pub ending: Ending,
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Admitting {
+    Move(u8),
+    Keep { collides: bool },
 }
 
 /// What becomes of a leased event.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Ending {
-    /// It was delivered.
-    Acknowledge,
-    /// It is due again in so many ticks.
-    PutBack {
-        /// In how many.
-        after: u32,
-        /// How many attempts are spent.
-        attempts: u32,
-    },
-    /// It is a dead letter.
-    Bury {
-        /// Why.
-        reason: DeathReason,
-        /// How many attempts were spent.
-        attempts: u32,
-        /// Whether there was an answer.
-        answered: bool,
-    },
+#[derive(Clone, Debug)]
+pub(super) enum Ending {
+    /// It was delivered. Its slot is kept for so many ticks.
+    Deliver { keep: u32 },
+    /// It is due again after so many ticks.
+    PutBack { after: u32, attempts: u32 },
+    /// It is a dead letter. Its slot is kept for so many ticks, if an attempt may have arrived.
+    Bury { reason: DeadLetterReason, attempts: u32, answered: bool, keep: Option<u32> },
+}
+
+/// How an engine ends its turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum End {
+    ReleaseAndDrop,
+    /// It keeps the tenure meanwhile.
+    Release,
+    /// It has no time to release it.
+    Drop,
 }
 
 /// Which dead letters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Letters {
-    /// All of them.
+#[derive(Clone, Debug)]
+pub(super) enum Letters {
     All,
     /// Those with one of a few event names.
     Name(usize),
-    /// Those that died for this reason.
-    Reason(DeathReason),
+    Reason(DeadLetterReason),
     /// The one with this number, and any other event after the last.
     One(usize),
 }
 
-/// Up to 60 operations of all kinds, in proportions in which an outbox fills up, empties, and ages.
-pub fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    vec(operation(), 1..60)
+/// Makes up to 60 operations of all kinds, in proportions in which an outbox fills up, empties and
+/// ages.
+pub(super) fn operations(random: &mut Rng) -> Vec<Operation> {
+    // Without a turn nothing can be leased.
+    let begin = Operation::Lease { engine: 0, limit: 0, cancelled: false };
+    let number = random.usize(1..60);
+    std::iter::once(begin).chain(std::iter::repeat_with(|| any(random)).take(number)).collect()
 }
 
-fn operation() -> impl Strategy<Value = Operation> {
-    prop_oneof![
-        // Shrinking goes towards the first.
-        4 => (0_u32..4).prop_map(Operation::Advance),
-        // Long enough for a collision to be forgotten.
-        2 => (10_u32..30).prop_map(Operation::Advance),
-        8 => (vec(offer(), 1..6), collisions())
-            .prop_map(|(offers, collisions)| Operation::Accept(offers, collisions)),
-        3 => (offer(), collisions())
-            .prop_map(|(offer, collisions)| Operation::TryAccept(offer, collisions)),
-        8 => (0_usize..8, 1_u32..6).prop_map(|(most, term)| Operation::Lease { most, term }),
-        9 => vec(settling(), 1..6).prop_map(Operation::Settle),
-        3 => letters().prop_map(Operation::Redrive),
-        2 => letters().prop_map(Operation::Purge),
-        2 => (prop::option::of(0_usize..8), 0_usize..6)
-            .prop_map(|(after, most)| Operation::Read { after, most }),
-    ]
+fn any(random: &mut Rng) -> Operation {
+    // Mostly the first engine, and the present epoch.
+    let engine = usize::from(random.u8(..6) == 0);
+    let epoch = if random.u8(..8) == 0 { random.usize(1..3) } else { 0 };
+    match random.u8(..48) {
+        0..5 => Operation::Advance(random.u32(..4)),
+        5..7 => Operation::Advance(random.u32(10..30)),
+        7..16 => Operation::Accept(some(random, Offer::any)),
+        16..26 => {
+            let limit = random.usize(..8);
+            Operation::Lease { engine, limit, cancelled: random.u8(..6) == 0 }
+        }
+        26..30 => {
+            let admissions = some(random, |random| (lease(random), admitting(random)));
+            Operation::Admit { epoch, admissions }
+        }
+        30..38 => {
+            let settlings = some(random, |random| (lease(random), ending(random)));
+            Operation::Settle { epoch, settlings, forget: random.u32(..12) }
+        }
+        38..41 => {
+            let how = [End::ReleaseAndDrop, End::Release, End::Drop][random.usize(..3)];
+            Operation::End { engine, how }
+        }
+        41 => Operation::Release { epoch: random.usize(1..3) },
+        42..45 => Operation::Redrive(letters(random)),
+        45 => Operation::Purge(letters(random)),
+        _ => {
+            let after = random.bool().then(|| random.usize(..8));
+            Operation::Read { after, limit: random.usize(..6) }
+        }
+    }
 }
 
-fn settling() -> impl Strategy<Value = Settling> {
-    let ending = prop_oneof![
-        3 => Just(Ending::Acknowledge),
-        3 => (0_u32..6, attempts())
-            .prop_map(|(after, attempts)| Ending::PutBack { after, attempts }),
-        4 => (reason(), attempts(), any::<bool>())
-            .prop_map(|(reason, attempts, answered)| Ending::Bury { reason, attempts, answered }),
-    ];
-    // Most are still good: those before are only reached now and then.
-    let lease = prop_oneof![3 => 0_usize..5, 1 => 0_usize..40];
-    (lease, ending).prop_map(|(lease, ending)| Settling { lease, ending })
+fn some<T>(random: &mut Rng, mut one: impl FnMut(&mut Rng) -> T) -> Vec<T> {
+    (0..random.usize(1..6)).map(|_| one(random)).collect()
 }
 
-fn letters() -> impl Strategy<Value = Letters> {
-    prop_oneof![
-        (0_usize..8).prop_map(Letters::One),
-        reason().prop_map(Letters::Reason),
-        (0..NAMES.len()).prop_map(Letters::Name),
-        Just(Letters::All),
-    ]
+/// Most are still good. Those before are only reached now and then.
+fn lease(random: &mut Rng) -> usize {
+    if random.u8(..4) < 3 { random.usize(..5) } else { random.usize(..40) }
 }
 
-/// Move is what is done by default, and more can go wrong with it.
-fn collisions() -> impl Strategy<Value = Collisions> {
-    prop_oneof![3 => Just(Collisions::Move), 1 => Just(Collisions::Keep)]
+fn admitting(random: &mut Rng) -> Admitting {
+    match random.bool() {
+        true => Admitting::Move(random.u8(1..4)),
+        false => Admitting::Keep { collides: random.bool() },
+    }
+}
+
+fn ending(random: &mut Rng) -> Ending {
+    let attempts = if random.u8(..10) == 0 { u32::MAX } else { random.u32(..12) };
+    match random.u8(..10) {
+        0..3 => Ending::Deliver { keep: random.u32(..20) },
+        3..6 => Ending::PutBack { after: random.u32(..6), attempts },
+        _ => Ending::Bury {
+            reason: reason(random),
+            attempts,
+            answered: random.bool(),
+            keep: random.bool().then(|| random.u32(..20)),
+        },
+    }
+}
+
+fn letters(random: &mut Rng) -> Letters {
+    match random.u8(..4) {
+        0 => Letters::One(random.usize(..8)),
+        1 => Letters::Reason(reason(random)),
+        2 => Letters::Name(random.usize(..NAMES.len())),
+        _ => Letters::All,
+    }
 }
 
 /// Half of the time one of the first two, so that one selection often has several letters.
-fn reason() -> impl Strategy<Value = DeathReason> {
-    let some = prop::sample::select(&DeathReason::ALL[..2]);
-    prop_oneof![some, prop::sample::select(DeathReason::ALL)]
+fn reason(random: &mut Rng) -> DeadLetterReason {
+    let all = DeadLetterReason::ALL;
+    let among = if random.bool() { 2 } else { all.len() };
+    all[random.usize(..among)]
 }
 
-fn attempts() -> impl Strategy<Value = u32> {
-    prop_oneof![9 => 0_u32..12, 1 => Just(u32::MAX)]
+impl Operation {
+    /// Returns the same operation with one thing less, or with smaller numbers.
+    pub(super) fn simpler(&self) -> Vec<Operation> {
+        match self.clone() {
+            Operation::Accept(offers) => less(&offers).map(Operation::Accept).collect(),
+            Operation::Lease { engine, limit, cancelled } => {
+                let fewer = (0..limit).map(|limit| Operation::Lease { engine, limit, cancelled });
+                let whole =
+                    cancelled.then_some(Operation::Lease { engine, limit, cancelled: false });
+                let first =
+                    (engine > 0).then_some(Operation::Lease { engine: 0, limit, cancelled });
+                whole.into_iter().chain(first).chain(fewer).collect()
+            }
+            Operation::Admit { epoch, admissions } => {
+                let simpler = less(&admissions).chain(nearer(&admissions));
+                simpler.map(|admissions| Operation::Admit { epoch, admissions }).collect()
+            }
+            Operation::Settle { epoch, settlings, forget } => {
+                let simpler = less(&settlings).chain(nearer(&settlings));
+                simpler.map(|settlings| Operation::Settle { epoch, settlings, forget }).collect()
+            }
+            Operation::Redrive(Letters::One(number)) => {
+                (0..number).map(|number| Operation::Redrive(Letters::One(number))).collect()
+            }
+            Operation::Purge(Letters::One(number)) => {
+                (0..number).map(|number| Operation::Purge(Letters::One(number))).collect()
+            }
+            Operation::Read { after: Some(_), limit } => {
+                vec![Operation::Read { after: None, limit }]
+            }
+            Operation::Advance(ticks) => (1..ticks).map(Operation::Advance).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// The same with one less, if any are left then.
+fn less<T: Clone>(items: &[T]) -> impl Iterator<Item = Vec<T>> {
+    let indexes = if items.len() > 1 { 0..items.len() } else { 0..0 };
+    indexes.map(|index| {
+        let mut less = items.to_vec();
+        less.remove(index);
+        less
+    })
+}
+
+/// The same with one lease nearer to the last.
+fn nearer<T: Clone>(items: &[(usize, T)]) -> impl Iterator<Item = Vec<(usize, T)>> {
+    items.iter().enumerate().flat_map(move |(index, (lease, _))| {
+        (0..*lease).map(move |lease| {
+            let mut nearer = items.to_vec();
+            nearer[index].0 = lease;
+            nearer
+        })
+    })
 }

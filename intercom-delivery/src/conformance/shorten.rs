@@ -1,20 +1,36 @@
 //! Makes a sequence that fails shorter.
 
-use super::{Letters, Operation, Settling};
+use std::time::{Duration, Instant};
 
-/// How many sequences are tried at the most.
-const TRIES: usize = 5_000;
+use super::operation::Operation;
 
-/// The shortest sequence that still fails and is reached by leaving things out, one after the other.
-///
-/// Proptest does this before, but does not begin again when a smaller number makes something else superfluous.
+/// For how long it is tried at most.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Returns the shortest sequence that still fails and is reached by leaving things out, one after
+/// the other.
 pub(super) fn shorten(
     mut operations: Vec<Operation>,
     fails: impl Fn(&[Operation]) -> bool,
 ) -> Vec<Operation> {
-    let mut tries = 0..TRIES;
+    let begin = Instant::now();
+    // Large pieces first, so that most of a long sequence is gone after a few tries.
+    let mut piece = operations.len() / 2;
+    while piece > 1 {
+        let mut start = 0;
+        while start < operations.len() {
+            let end = operations.len().min(start + piece);
+            let shorter = [&operations[..start], &operations[end..]].concat();
+            if fails(&shorter) {
+                operations = shorter;
+            } else {
+                start = end;
+            }
+        }
+        piece /= 2;
+    }
     loop {
-        let mut candidates = candidates(&operations).take_while(|_| tries.next().is_some());
+        let mut candidates = candidates(&operations).take_while(|_| begin.elapsed() < PATIENCE);
         let shorter = candidates.find(|shorter| fails(shorter));
         drop(candidates);
         match shorter {
@@ -24,7 +40,7 @@ pub(super) fn shorten(
     }
 }
 
-/// All sequences with one thing less, from the end.
+/// Returns all sequences with one thing less, from the end.
 fn candidates(operations: &[Operation]) -> impl Iterator<Item = Vec<Operation>> {
     let without = move |index: usize| {
         let mut shorter = operations.to_vec();
@@ -32,7 +48,7 @@ fn candidates(operations: &[Operation]) -> impl Iterator<Item = Vec<Operation>> 
         shorter
     };
     let simpler = move |index: usize| {
-        simpler(&operations[index]).into_iter().map(move |operation| {
+        operations[index].simpler().into_iter().map(move |operation| {
             let mut simpler = operations.to_vec();
             simpler[index] = operation;
             simpler
@@ -40,48 +56,4 @@ fn candidates(operations: &[Operation]) -> impl Iterator<Item = Vec<Operation>> 
     };
     let indexes = (0..operations.len()).rev();
     indexes.clone().map(without).chain(indexes.flat_map(simpler))
-}
-
-/// The same operation with one thing less, or with smaller numbers.
-fn simpler(operation: &Operation) -> Vec<Operation> {
-    match operation {
-        Operation::Accept(offers, collisions) => {
-            less(offers).map(|offers| Operation::Accept(offers, *collisions)).collect()
-        }
-        Operation::Settle(settlings) => {
-            let nearer = settlings.iter().enumerate().flat_map(|(index, settling)| {
-                (0..settling.lease).map(move |lease| {
-                    let mut settlings = settlings.clone();
-                    settlings[index] = Settling { lease, ending: settling.ending.clone() };
-                    settlings
-                })
-            });
-            less(settlings).chain(nearer).map(Operation::Settle).collect()
-        }
-        Operation::Lease { most, term } => {
-            let fewer = (0..*most).map(|most| (most, *term));
-            let shorter = (1..*term).map(|term| (*most, term));
-            fewer.chain(shorter).map(|(most, term)| Operation::Lease { most, term }).collect()
-        }
-        Operation::Redrive(Letters::One(number)) => {
-            (0..*number).map(|number| Operation::Redrive(Letters::One(number))).collect()
-        }
-        Operation::Purge(Letters::One(number)) => {
-            (0..*number).map(|number| Operation::Purge(Letters::One(number))).collect()
-        }
-        Operation::Read { after: Some(_), most } => {
-            vec![Operation::Read { after: None, most: *most }]
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// The same with one less, if any are left then.
-fn less<T: Clone>(items: &[T]) -> impl Iterator<Item = Vec<T>> {
-    let indexes = if items.len() > 1 { 0..items.len() } else { 0..0 };
-    indexes.map(|index| {
-        let mut less = items.to_vec();
-        less.remove(index);
-        less
-    })
 }

@@ -1,59 +1,69 @@
 //! The engine: one task that owns every decision.
 //!
-//! It leases events that may be sent, sends them, and settles how that ended, over and over. All that it goes by,
-//! [the gate](gate), [the line](line), [contacts] and [names], belongs to this task alone, so nothing is locked and
-//! nothing overtakes anything. Requests run side by side within the task; a slow one holds up no other.
+//! It waits for its turn to deliver, leases events, admits each of them once, sends them, and settles
+//! how that ended. [`Engine`] decides and does no I/O: [`run`] asks it what to do, does it, and tells
+//! it the result. Nothing is locked and nothing overtakes anything. Requests run side by side within
+//! the task, so a slow one holds up no other.
+//!
+//! The parts know no clock and no chance; they are given both.
+//!
+//! | part | state |
+//! |---|---|
+//! | [`admission`] | the seconds that are in use |
+//! | [`prefetch`] | leased events that are sent next, and how many to lease |
+//! | [`breaker`] | whether anything is sent |
+//! | [`pacer`] | how many requests may go now |
+//! | [`contacts`] | contacts that are being created, and the events parked for them |
+//! | [`names`] | event names that Intercom refuses |
+//! | [`settlement`] | how leases have ended, as far as the outbox does not know |
+//! | [`drain`] | what a shutdown still waits for |
+//! | [`report`] | what is published |
 
-mod ahead;
-mod arrivals;
-mod attempt;
-mod books;
-mod changes;
+pub(crate) mod admission;
+mod breaker;
 mod contacts;
-mod departures;
-mod gate;
-mod line;
+mod drain;
 mod names;
-mod oversight;
-mod slots;
+mod pacer;
+mod prefetch;
+mod report;
+mod requests;
+mod run;
+mod settlement;
+mod trouble;
 
-use std::collections::{HashMap, VecDeque};
-use std::future::poll_fn;
+use std::collections::HashMap;
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use futures_util::future::{OptionFuture, join};
-use intercom_core::ErrorKind;
-use tokio::sync::{mpsc, oneshot};
-use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, sleep_until, timeout};
+use intercom_core::{Contact, ContactCreation, ErrorKind, Timestamp};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use self::ahead::Ahead;
-use self::books::{Asking, Batch, OutboxTrouble};
-use self::changes::Changes;
-use self::contacts::Contacts;
-use self::gate::Gate;
-use self::line::Line;
-use self::names::SilencedNames;
-use self::slots::Slots;
+use self::admission::Admission;
+use self::breaker::{Allowance, Breaker, Cause, Change, Ticket};
+use self::contacts::{AfterSetback, Contacts, Disposition, Setback};
+use self::drain::Drain;
+use self::names::{NameVerdict, SilencedNames};
+use self::pacer::{Pacer, Permit};
+use self::prefetch::{Ask, Job, Prefetch};
+use self::report::{Reporter, Sources};
+use self::requests::{Ended, Outcome, Request, Subject};
+use self::settlement::{Batch, Settlements};
+use crate::intake::Intake;
 use crate::ledger::Report;
-use crate::outbox::{DeadLetter, EventId, Lease};
-use crate::retry::RetryPolicy;
-use crate::shared::{self, Command, Shared};
+use crate::outbox::{
+    DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Leased, OutboxError, Stage, Standing,
+    Tenure, Turn, Verdict,
+};
+use crate::policy::{self, Collisions, Decision, RetryPolicy, Tried, UnknownContact};
+use crate::status::{DeliveringTurn, Health};
 use crate::telemetry;
-use crate::time::later;
 
-pub use self::contacts::UnknownContact;
-pub(crate) use self::line::Closed;
-
-/// How long the outbox is waited for when the engine ends: for giving back what was leased, and before that for each of
-/// the two things that it may be doing.
-pub(crate) const FAREWELL: Duration = Duration::from_secs(1);
-
-/// How many requests may have ended before the outbox is told.
-const MANY: usize = 256;
+pub(crate) use self::breaker::Open;
+pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
 
 /// Is called for each dead letter.
 pub(crate) type DeadLetterHook = Box<dyn Fn(&DeadLetter) + Send + Sync>;
@@ -63,227 +73,711 @@ pub(crate) struct Settings {
     pub(crate) attempt_timeout: Duration,
     pub(crate) retry: RetryPolicy,
     pub(crate) unknown_contact: UnknownContact,
+    pub(crate) collisions: Collisions,
     pub(crate) ledger_interval: Duration,
     pub(crate) on_dead_letter: Option<DeadLetterHook>,
     pub(crate) seed: Option<u64>,
 }
 
-/// Runs the engine until it is shut down. Where the task is dropped before, with its runtime, nothing more is
-/// accepted.
-pub(crate) async fn run(
-    ending: Ending,
-    settings: Settings,
-    mut commands: mpsc::UnboundedReceiver<Command>,
-) {
-    let shared = &*ending.0;
-    let outbox = &*shared.outbox;
-    let mut engine = Engine::new(shared, settings);
-    let mut changes = Changes::new(&*shared.transport);
-    // Asked once before anything is sent, so that no change is missed. A change before the start is none.
-    let _ = futures_util::poll!(poll_fn(|context| changes.poll_next(context)));
-    let mut timer = Box::pin(sleep_until(engine.next_ledger));
-    let leasing = OptionFuture::from(None);
-    let settling = OptionFuture::from(None);
-    tokio::pin!(leasing, settling);
-    loop {
-        let now = Instant::now();
-        engine.give_up_late(now);
-        let wanted = engine.start(now);
-        // What is settled makes room, and what is leased needs it: in this order. An outbox that need not wait is
-        // done at once.
-        if engine.may_settle(now) {
-            settling.set(Some(engine.take_batch(now).settle(outbox)).into());
-            if let Poll::Ready(Some((batch, settled))) = futures_util::poll!(settling.as_mut()) {
-                settling.set(None.into());
-                engine.settled(batch, settled, now);
-                continue;
-            }
-        }
-        if engine.may_lease(wanted, now) {
-            engine.leasing = Some(Asking { wanted, since: now });
-            // Who wakes the engine while it leases may have come too late for this lease.
-            engine.more = false;
-            leasing.set(Some(outbox.lease(wanted, engine.term())).into());
-            if let Poll::Ready(Some(leased)) = futures_util::poll!(leasing.as_mut()) {
-                leasing.set(None.into());
-                engine.leased(leased, now);
-                continue;
-            }
-        }
-        if changes.has_panicked() {
-            engine.panicked("the transport, when asked for changes,");
-        }
-        engine.tell(now);
-        if engine.is_done(now) {
-            break;
-        }
-        let wake_at = engine.wake_at(now);
-        if timer.deadline() != wake_at {
-            timer.as_mut().reset(wake_at);
-        }
-        tokio::select! {
-            biased;
-            command = commands.recv() => engine.obey(command, Instant::now()),
-            () = poll_fn(|context| changes.poll_next(context)) => {
-                // A transport that is changed over and over must let others run.
-                consume_budget().await;
-                engine.resume(Instant::now());
-            }
-            ended = poll_fn(|context| engine.in_flight.poll_next(context)) => {
-                let now = Instant::now();
-                engine.ended(ended, now);
-                // The next one goes as soon as one has ended; the outbox is told of many at once.
-                engine.start(now);
-                for _ in 1..MANY {
-                    let next = poll_fn(|context| engine.in_flight.poll_next(context));
-                    let Poll::Ready(ended) = futures_util::poll!(next) else { break };
-                    engine.ended(ended, now);
-                    engine.start(now);
-                }
-                // Where every request ends at once, others must run too.
-                consume_budget().await;
-            }
-            Some((batch, settled)) = settling.as_mut() => {
-                settling.set(None.into());
-                engine.settled(batch, settled, Instant::now());
-            }
-            Some(leased) = leasing.as_mut() => {
-                leasing.set(None.into());
-                engine.leased(leased, Instant::now());
-            }
-            () = shared.wake.woken() => engine.more = true,
-            () = timer.as_mut() => {}
-        }
-    }
-    // What the outbox is doing is waited for: nobody else knows what was leased, and what is settled. Both at once, for
-    // one may wait for the other.
-    let doing = join(settling.as_mut(), leasing.as_mut());
-    if let Ok((settled, leased)) = timeout(2 * FAREWELL, doing).await {
-        if let Some((batch, settled)) = settled {
-            engine.settled(batch, settled, Instant::now());
-        }
-        if let Some(leased) = leased {
-            engine.leased(leased, Instant::now());
-        }
-    }
-    settling.set(None.into());
-    leasing.set(None.into());
-    engine.end(outbox).await;
+/// What a handle asks of the engine. It never waits behind events.
+pub(crate) enum Command {
+    /// End when nothing is left to wait for, and not later than this.
+    Shutdown { deadline: Instant, reply: oneshot::Sender<Report> },
+    /// Try again at once.
+    Resume,
+    /// End now.
+    Stop,
 }
 
-/// Closes the way in when the engine ends, in whatever way it does, also before it has begun.
-pub(crate) struct Ending(pub(crate) Arc<Shared>);
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            telemetry::died(self.0.report().pending);
-        }
-        self.0.intake.close();
-        self.0.health().line = shared::Line::Ended;
-        self.0.in_flight.store(0, Ordering::Relaxed);
-    }
-}
-
-struct Engine<'a> {
-    shared: &'a Shared,
+struct Engine {
     settings: Settings,
+    intake: Arc<Intake>,
     rng: fastrand::Rng,
-    gate: Gate,
-    line: Line,
+    clock: WallClock,
+    standing: Standing,
+    /// The turn of this engine, while it delivers.
+    tenure: Option<Tenure>,
+    admission: Admission,
+    prefetch: Prefetch,
+    breaker: Breaker,
+    pacer: Pacer,
     contacts: Contacts,
     names: SilencedNames,
-    in_flight: Slots,
-    /// Leased events that are sent next, and since when they are leased.
-    ready: VecDeque<(Instant, Lease)>,
-    ahead: Ahead,
-    /// How many requests could go besides, as the gate said when it was asked last.
-    permitted: usize,
-    /// Whether there may be events to lease.
-    more: bool,
-    /// When there will be.
-    next_due: Option<Instant>,
-    /// What the outbox is asked for.
-    leasing: Option<Asking>,
-    /// What the outbox is to be told next, and an empty batch, to be filled after that.
-    batch: Batch,
-    spare: Batch,
-    /// How many settlements it is being told.
-    settling: usize,
-    /// When that began the last time, and when it is next.
-    settle_began: Instant,
-    next_settle: Instant,
-    /// How often the transport panicked over an event, where it did.
-    panics: HashMap<EventId, u32>,
-    /// Until when the gate lets nothing through.
-    blocked_until: Option<Instant>,
-    /// When requests are looked for that take too long.
-    look_for_late: Option<Instant>,
-    /// When it is looked again at what others do in the same store.
-    next_look: Instant,
-    /// Whether a request is under way that tries if the line is open again.
-    probing: bool,
-    /// How often the transport was changed.
-    epoch: u64,
-    /// Until when it was last told that the gate is shut.
-    told_shut: Option<Instant>,
-    /// Why the line is closed.
-    trouble: (Option<ErrorKind>, String),
-    /// What the outbox fails to do.
-    outbox_troubles: [Option<OutboxTrouble>; 2],
-    creation_trouble: Option<String>,
-    /// Whether the published health is out of date.
-    changed: bool,
-    next_ledger: Instant,
-    told_ledger: (u64, u64, u64),
-    flushes: Vec<(EventId, oneshot::Sender<Report>)>,
-    shutdowns: Vec<oneshot::Sender<Report>>,
-    deadline: Option<Instant>,
-    /// Whether it was seen that nothing more is accepted.
-    sealed: bool,
-    stop: bool,
+    dispatch: Dispatch,
+    settlements: Settlements,
+    drain: Drain,
+    report: Reporter,
 }
 
-impl<'a> Engine<'a> {
-    fn new(shared: &'a Shared, settings: Settings) -> Self {
+/// Requests that begin and are in flight.
+#[derive(Default)]
+struct Dispatch {
+    /// Requests that begin now.
+    starting: Vec<Request>,
+    in_flight: usize,
+    /// How many requests could go besides, as the pacer said last.
+    permitted: usize,
+    /// Until when the pacer lets nothing go.
+    blocked_until: Option<Instant>,
+    /// How many events to lease.
+    wanted: usize,
+    /// How often the transport panicked over an event.
+    panics: HashMap<EventId, u32>,
+}
+
+/// A wall clock that goes evenly: steps of the system's clock do not move it.
+struct WallClock {
+    began: Instant,
+    began_at: Timestamp,
+}
+
+impl WallClock {
+    fn new(now: Instant) -> Self {
+        WallClock { began: now, began_at: Timestamp::now() }
+    }
+
+    fn at(&self, now: Instant) -> Timestamp {
+        let elapsed = now.saturating_duration_since(self.began).as_secs();
+        let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX);
+        Timestamp::from_unix_seconds(self.began_at.unix_seconds().saturating_add(elapsed))
+    }
+}
+
+impl Engine {
+    fn new(settings: Settings, intake: Arc<Intake>, health: Arc<Health>) -> Self {
+        let concurrency = settings.concurrency;
         Engine {
             rng: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            gate: Gate::new(),
-            line: Line::new(settings.concurrency),
-            contacts: Contacts::new(settings.unknown_contact, settings.attempt_timeout),
+            clock: WallClock::new(Instant::now()),
+            standing: Standing::Unknown,
+            tenure: None,
+            admission: Admission::new(settings.collisions),
+            prefetch: Prefetch::new(concurrency),
+            breaker: Breaker::new(concurrency),
+            pacer: Pacer::new(),
+            contacts: Contacts::new(settings.unknown_contact),
             names: SilencedNames::default(),
-            in_flight: Slots::default(),
-            ready: VecDeque::new(),
-            ahead: Ahead::new(settings.concurrency),
-            permitted: 0,
-            more: true,
-            next_due: None,
-            leasing: None,
-            batch: Batch::default(),
-            spare: Batch::default(),
-            settling: 0,
-            settle_began: Instant::now(),
-            next_settle: Instant::now(),
-            panics: HashMap::new(),
-            blocked_until: None,
-            look_for_late: None,
-            next_look: Instant::now(),
-            probing: false,
-            epoch: 0,
-            told_shut: None,
-            trouble: (None, String::new()),
-            outbox_troubles: [None, None],
-            creation_trouble: None,
-            changed: false,
-            next_ledger: later(Instant::now(), settings.ledger_interval),
-            told_ledger: (0, 0, 0),
-            flushes: Vec::new(),
-            shutdowns: Vec::new(),
-            deadline: None,
-            sealed: false,
-            stop: false,
-            shared,
+            dispatch: Dispatch::default(),
+            settlements: Settlements::new(concurrency),
+            drain: Drain::default(),
+            report: Reporter::new(health),
             settings,
+            intake,
         }
     }
+
+    // What handles ask.
+
+    fn obey(&mut self, command: Option<Command>, now: Instant) {
+        match command {
+            Some(Command::Shutdown { deadline, reply }) => self.drain.begin(deadline, reply),
+            Some(Command::Resume) => self.resume(now),
+            Some(Command::Stop) | None => self.drain.stop(),
+        }
+    }
+
+    /// Tries again at once: an operator may have fixed what was wrong.
+    fn resume(&mut self, now: Instant) {
+        self.breaker.resume(now);
+        self.pacer.resume();
+        self.contacts.resume();
+        self.names.resume();
+        self.report.change();
+    }
+
+    // Whose turn it is, and what is leased.
+
+    fn epoch(&self) -> Option<Epoch> {
+        self.tenure.as_ref().map(|tenure| tenure.epoch)
+    }
+
+    /// Returns what to ask the outbox for, if anything.
+    fn ask(&mut self, now: Instant) -> Option<Ask> {
+        if self.is_leaving() {
+            return None;
+        }
+        let full = self.settlements.is_full();
+        let wanted = if full { 0 } else { self.dispatch.wanted };
+        let wanted = self.tenure.is_some().then_some(wanted);
+        self.prefetch.ask(wanted, now)
+    }
+
+    fn told(&mut self, turn: Result<Turn, OutboxError>, now: Instant) {
+        if turn.is_ok() && self.prefetch.trouble().message().is_some() {
+            self.prefetch.works();
+            self.report.change();
+        }
+        match turn {
+            Err(error) => {
+                self.prefetch.failed(&error, now);
+                self.report.change();
+            }
+            Ok(Turn::Began(tenure)) => {
+                self.leave_turn();
+                self.standing = Standing::Delivering(tenure.epoch);
+                self.admission.begin(&tenure);
+                let Tenure { epoch, since, .. } = tenure;
+                self.report.began(DeliveringTurn { epoch, since });
+                self.tenure = Some(tenure);
+            }
+            Ok(Turn::Standby(standby)) => {
+                self.leave_turn();
+                self.standing = Standing::Standby(standby.epoch);
+                self.report.stands_by(standby);
+            }
+            Ok(Turn::Leased(leased)) => self.leased(leased, now),
+        }
+    }
+
+    /// Forgets everything that belongs to a turn.
+    fn leave_turn(&mut self) {
+        let concurrency = self.settings.concurrency;
+        self.tenure = None;
+        self.prefetch.clear();
+        self.contacts.clear();
+        self.settlements.clear();
+        self.dispatch = Dispatch::default();
+        self.breaker = Breaker::new(concurrency);
+    }
+
+    /// Admits leased events, in the order in which they were leased.
+    fn leased(&mut self, leased: Leased, now: Instant) {
+        let Leased { events, pending, earliest_new, valid_for } = leased;
+        self.prefetch.answered(events.len(), now);
+        self.prefetch.set_valid(valid_for.map(|time| now + time));
+        self.report.set_pending(pending);
+        let clock = self.clock.at(now);
+        let mut admissions = Vec::new();
+        let jobs: Vec<_> = events
+            .into_iter()
+            .map(|mut lease| {
+                admissions.extend(self.admission.admit(&mut lease, clock));
+                Job::new(lease, now)
+            })
+            .collect();
+        let forget_before = self.admission.forget(clock, earliest_new);
+        self.settlements.forget_before(forget_before);
+        match admissions.is_empty() {
+            true => self.prefetch.push(jobs),
+            false => self.prefetch.hold(jobs, admissions),
+        }
+    }
+
+    fn admitted(&mut self, admitted: Result<Vec<EventId>, OutboxError>, now: Instant) {
+        self.report.change();
+        match admitted {
+            Ok(late) => {
+                self.prefetch.admitted(&late);
+                if !late.is_empty() {
+                    self.prefetch.doubt_turn();
+                }
+            }
+            Err(error) => self.prefetch.failed(&error, now),
+        }
+    }
+
+    // Requests that begin.
+
+    /// Begins the requests that may go.
+    fn dispatch(&mut self, now: Instant) {
+        self.dispatch.wanted = self.begin_requests(now);
+    }
+
+    /// Begins requests, and returns how many events to lease: for requests that could go besides, and
+    /// for those that come after them.
+    fn begin_requests(&mut self, now: Instant) -> usize {
+        self.dispatch.blocked_until = None;
+        if self.tenure.is_none() || !self.prefetch.is_valid(now) || self.is_leaving() {
+            return 0;
+        }
+        while let Some((room, permits)) = self.permits(now) {
+            if room == 0 || permits == 0 {
+                return self.wanted(room);
+            }
+            // An event probes an open breaker if there is one: a contact that cannot be created says
+            // nothing about events.
+            let event_first = self.breaker.open().is_some()
+                && (self.prefetch.ready() > 0 || !self.prefetch.is_waiting());
+            if !event_first && let Some(contact) = self.contacts.next_to_create(now) {
+                self.begin(Subject::Contact(contact), now);
+                continue;
+            }
+            let Some(job) = self.prefetch.next() else { return self.wanted(room) };
+            if let Some(job) = self.check(job, now) {
+                self.begin(Subject::Event(job), now);
+            }
+        }
+        0
+    }
+
+    fn wanted(&self, room: usize) -> usize {
+        let permitted = self.dispatch.permitted.saturating_sub(self.prefetch.ready());
+        permitted.min(self.prefetch.wanted(room))
+    }
+
+    /// Returns how many more requests may be in flight, and how many may go now. `None` means that
+    /// none goes, and not because enough are in flight.
+    fn permits(&mut self, now: Instant) -> Option<(usize, usize)> {
+        let in_flight = self.dispatch.in_flight;
+        let room = match self.breaker.allowance(now, in_flight) {
+            Allowance::Wait => return None,
+            Allowance::Begin(_) if self.breaker.open().is_none() && self.settlements.is_full() => 0,
+            Allowance::Begin(room) => room,
+        };
+        if !self.breaker.is_closed() {
+            self.dispatch.permitted = 0;
+        }
+        if room == 0 {
+            return Some((0, 0));
+        }
+        let backlog = self.report.pending().saturating_sub(in_flight as u64);
+        match self.pacer.ask(now, in_flight, || backlog, || self.rng.f64()) {
+            Permit::Go(permits) => {
+                let permits = if self.breaker.is_closed() { permits } else { permits.min(room) };
+                self.dispatch.permitted = permits;
+                Some((room, permits))
+            }
+            Permit::At(time) => {
+                self.dispatch.permitted = 0;
+                self.dispatch.blocked_until = Some(time);
+                None
+            }
+        }
+    }
+
+    fn begin(&mut self, subject: Subject, now: Instant) {
+        let ticket = self.breaker.begin(now);
+        self.pacer.sent(now, self.dispatch.in_flight);
+        self.dispatch.in_flight += 1;
+        self.dispatch.permitted = self.dispatch.permitted.saturating_sub(1);
+        self.dispatch.starting.push(Request { subject, ticket });
+    }
+
+    /// Returns the event if it is to be sent now.
+    fn check(&mut self, job: Job, now: Instant) -> Option<Job> {
+        if self.settings.retry.is_too_old(job.age(now)) {
+            let failure = job.lease.last_failure.as_deref().cloned();
+            let failure = failure
+                .unwrap_or_else(|| Failure::new("the event is older than the policy allows"));
+            let attempts = job.lease.attempts;
+            self.bury(&job, DeadLetterReason::AgeLimit, attempts, Some(failure), false);
+            return None;
+        }
+        match self.names.check(job.lease.event.name(), now) {
+            NameVerdict::Send => {}
+            NameVerdict::Wait(after) => {
+                self.put_back(&job, after, job.lease.attempts, None);
+                return None;
+            }
+            NameVerdict::Bury => {
+                let failure = Failure::new("not sent: Intercom takes no events of this name now");
+                let attempts = job.lease.attempts;
+                let reason = DeadLetterReason::EventNameLimit;
+                self.bury(&job, reason, attempts, Some(failure), false);
+                return None;
+            }
+        }
+        if self.contacts.is_creating(job.lease.event.contact()) {
+            let disposition = self.contacts.park(job);
+            self.apply(disposition, None);
+            return None;
+        }
+        Some(job)
+    }
+
+    // Requests that have ended.
+
+    fn ended(&mut self, ended: Ended, now: Instant) {
+        let Ended { request: Request { subject, ticket }, outcome, took } = ended;
+        self.dispatch.in_flight = self.dispatch.in_flight.saturating_sub(1);
+        self.breaker.ended(ticket);
+        let creation = matches!(subject, Subject::Contact(_));
+        self.learn(&outcome, ticket, creation, now);
+        match subject {
+            Subject::Event(job) => self.conclude(job, outcome, took, now),
+            Subject::Contact(contact) => self.contact_ended(contact, outcome, now),
+        }
+    }
+
+    /// Learns what an answer says about the rate limit and about Intercom itself.
+    fn learn(&mut self, outcome: &Outcome, ticket: Ticket, creation: bool, now: Instant) {
+        let roll = self.rng.f64();
+        let error = match outcome {
+            Outcome::Taken(receipt) => {
+                self.pacer.answered(now, receipt.rate_limit());
+                if receipt.rate_limit().is_some() {
+                    self.report.change();
+                }
+                let change = self.breaker.answered(ticket);
+                return self.breaker_changed(change);
+            }
+            Outcome::Contact(_) => {
+                self.pacer.answered(now, None);
+                let change = self.breaker.answered(ticket);
+                return self.breaker_changed(change);
+            }
+            Outcome::Panicked => {
+                self.panicked("the transport");
+                self.pacer.unanswered();
+                let change = self.breaker.failed(ticket, now, roll, Cause::panic());
+                return self.breaker_changed(change);
+            }
+            Outcome::Failed(error) => error,
+        };
+        if error.rate_limit().is_some() {
+            self.report.change();
+        }
+        let change = match error.kind() {
+            ErrorKind::RateLimited => {
+                let was_paused = self.pacer.paused_until().is_some();
+                self.pacer.refused(now, error, roll);
+                if let (false, Some(until)) = (was_paused, self.pacer.paused_until()) {
+                    telemetry::paused(until - now);
+                }
+                self.breaker.rate_limited(ticket)
+            }
+            _ if error.is_retryable() => {
+                match error.status() {
+                    Some(_) => self.pacer.answered(now, error.rate_limit()),
+                    None => self.pacer.unanswered(),
+                }
+                if let Some(wait) = error.retry_after() {
+                    self.pacer.pause(now, wait, roll);
+                }
+                // A contact that cannot be created says nothing about events.
+                match creation && !self.breaker.is_probe(ticket) {
+                    true => None,
+                    false => self.breaker.failed(ticket, now, roll, error.into()),
+                }
+            }
+            _ => {
+                self.pacer.answered(now, error.rate_limit());
+                // A token that may not create contacts may still send events.
+                let of_creation = creation && error.kind() != ErrorKind::Unauthorized;
+                match error.needs_operator() {
+                    true if of_creation => None,
+                    true => self.breaker.refused(ticket, now, roll, error.into()),
+                    // Without a status the request was not sent.
+                    false if error.status().is_some() => self.breaker.answered(ticket),
+                    false => None,
+                }
+            }
+        };
+        self.breaker_changed(change);
+    }
+
+    fn breaker_changed(&mut self, change: Option<Change>) {
+        let Some(change) = change else { return };
+        self.report.change();
+        match change {
+            Change::Outage(message) => telemetry::outage(&message),
+            Change::Stopped(message) => telemetry::stopped(&message),
+            Change::Recovered => telemetry::recovered(),
+            Change::StillOpen => {}
+        }
+    }
+
+    /// Decides what becomes of an event that was sent.
+    fn conclude(&mut self, job: Job, outcome: Outcome, took: Duration, now: Instant) {
+        let panics = self.dispatch.panics.get(&job.lease.id).copied().unwrap_or_default();
+        let tried = Tried { attempts: job.lease.attempts, panics, age: job.age(now) };
+        let outcome = match outcome {
+            Outcome::Failed(error) => {
+                Outcome::Failed(error.with_event(job.lease.event.event_name().clone()))
+            }
+            outcome => outcome,
+        };
+        let (label, decision) = match &outcome {
+            Outcome::Taken(_) | Outcome::Contact(_) => ("delivered", Decision::Done),
+            Outcome::Failed(error) => {
+                let roll = self.rng.f64();
+                let outcome = policy::Outcome::Failed(error);
+                let decision = self.settings.retry.decide(outcome, tried, roll);
+                (telemetry::outcome(error.kind()), decision)
+            }
+            Outcome::Panicked => {
+                let roll = self.rng.f64();
+                let outcome = policy::Outcome::Panicked;
+                ("panicked", self.settings.retry.decide(outcome, tried, roll))
+            }
+        };
+        telemetry::attempt(label, took);
+        let (failure, arrived) = match &outcome {
+            // A permanent refusal of Intercom's proves that this attempt left nothing there.
+            Outcome::Failed(error) => (Some(Failure::from(error)), error.is_retryable()),
+            _ => (Some(Failure::new("the transport panicked")), true),
+        };
+        match decision {
+            Decision::Done => {
+                self.names.delivered(job.lease.event.name());
+                self.contacts.known(job.lease.event.contact());
+                self.forget(job.lease.id);
+                let used = self.admission.leave(&job.lease.event, self.clock.at(now));
+                let settlement = job.lease.settle(Verdict::Delivered { used });
+                self.settlements.push_delivered(settlement, tried.age);
+            }
+            Decision::Retry { after, attempts } => {
+                if matches!(outcome, Outcome::Panicked) {
+                    self.dispatch.panics.insert(job.lease.id, panics + 1);
+                }
+                // What holds everything back need not hold this event back besides: any event may
+                // probe an open breaker, and none passes a pacer that pauses.
+                let held = self.breaker.open().is_some() || self.pacer.paused_until().is_some();
+                let after = if held { Duration::ZERO } else { after };
+                self.put_back(&job, after, attempts, failure);
+            }
+            Decision::Bury(reason) => {
+                if reason == DeadLetterReason::EventNameLimit {
+                    let message = failure.as_ref().map_or("", |failure| &failure.message);
+                    if self.names.silence(job.lease.event.name(), now) {
+                        telemetry::name_silenced(job.lease.event.name(), message);
+                    }
+                }
+                self.bury(&job, reason, tried.attempts.saturating_add(1), failure, arrived);
+            }
+            Decision::UnknownContact => {
+                let roll = self.rng.f64();
+                let disposition = self.contacts.unknown(job, &self.settings.retry, now, roll);
+                self.apply(disposition, failure);
+            }
+        }
+    }
+
+    /// Applies what the contact of an event decides.
+    fn apply(&mut self, disposition: Disposition, failure: Option<Failure>) {
+        match disposition {
+            Disposition::Parked => {}
+            Disposition::Retry { job, after, spends_attempt } => {
+                let attempts = job.lease.attempts.saturating_add(u32::from(spends_attempt));
+                self.put_back(&job, after, attempts, failure);
+            }
+            Disposition::Bury(job) => {
+                let attempts = job.lease.attempts.saturating_add(1);
+                self.bury(&job, DeadLetterReason::UnknownContact, attempts, failure, false);
+            }
+        }
+    }
+
+    /// Continues with the events of a contact that was to be created.
+    fn contact_ended(&mut self, contact: Contact, outcome: Outcome, now: Instant) {
+        let (end, failure) = match &outcome {
+            Outcome::Contact(ContactCreation::Archived) => {
+                let failure = "the contact is archived, and Intercom takes no events for it; \
+                               unarchive it, then redrive its events";
+                (Err(DeadLetterReason::ArchivedContact), Failure::new(failure))
+            }
+            Outcome::Contact(_) | Outcome::Taken(_) => {
+                self.report.set_creation_trouble(None);
+                let jobs = self.contacts.created(contact, now);
+                return self.prefetch.push(jobs);
+            }
+            Outcome::Panicked => {
+                (Ok(Setback::Panicked), Failure::new("the transport panicked over its contact"))
+            }
+            Outcome::Failed(error) => {
+                let end = match error.kind() {
+                    ErrorKind::Unsupported => Err(DeadLetterReason::UnknownContact),
+                    ErrorKind::AmbiguousContact => Err(DeadLetterReason::AmbiguousContact),
+                    ErrorKind::RateLimited | ErrorKind::Unauthorized => Ok(Setback::Held),
+                    _ if error.is_permanent() => Err(DeadLetterReason::ContactNotCreated),
+                    _ if error.is_retryable() => Ok(Setback::Failed),
+                    _ => Ok(Setback::Refused),
+                };
+                (end, Failure::from(error))
+            }
+        };
+        let reason = match end {
+            Err(reason) => {
+                self.report.set_creation_trouble(None);
+                reason
+            }
+            Ok(setback) => {
+                let roll = self.rng.f64();
+                let retry = &self.settings.retry;
+                let AfterSetback { given_up, is_news } =
+                    self.contacts.set_back(contact.clone(), setback, retry, now, roll);
+                if setback == Setback::Refused {
+                    if is_news {
+                        telemetry::creation_refused(&failure.message);
+                    }
+                    return self.report.set_creation_trouble(Some(failure.message));
+                }
+                match given_up {
+                    Some(reason) => reason,
+                    None => return,
+                }
+            }
+        };
+        for job in self.contacts.not_created(&contact) {
+            let attempts = job.lease.attempts.saturating_add(1);
+            self.bury(&job, reason, attempts, Some(failure.clone()), false);
+        }
+    }
+
+    /// Forgets an event that has left.
+    fn forget(&mut self, id: EventId) {
+        self.contacts.forget(id);
+        if !self.dispatch.panics.is_empty() {
+            self.dispatch.panics.remove(&id);
+        }
+    }
+
+    fn put_back(&mut self, job: &Job, after: Duration, attempts: u32, failure: Option<Failure>) {
+        if let Some(failure) = &failure {
+            telemetry::retried(job.lease.event.name(), attempts, after, &failure.message);
+        }
+        self.settlements.push(job.lease.settle(Verdict::PutBack { after, attempts, failure }));
+    }
+
+    /// Makes an event a dead letter. `arrived` says that its last attempt may have arrived.
+    fn bury(
+        &mut self,
+        job: &Job,
+        reason: DeadLetterReason,
+        attempts: u32,
+        failure: Option<Failure>,
+        arrived: bool,
+    ) {
+        let lease = &job.lease;
+        self.forget(lease.id);
+        let used = self.admission.bury(&lease.event, self.clock.at(Instant::now()));
+        // An event that was put back may have arrived before, whatever the last answer says.
+        let used = (arrived || lease.stage == Stage::Admitted).then_some(used);
+        let letter = DeadLetter {
+            id: lease.id,
+            event: lease.event.clone(),
+            reason,
+            failure: failure.clone(),
+            attempts,
+            died_at: SystemTime::now(),
+        };
+        let verdict = Verdict::Bury { reason, attempts, failure, used };
+        self.settlements.push_dead(lease.settle(verdict), letter);
+    }
+
+    // What the outbox learns.
+
+    fn take_batch(&mut self, now: Instant) -> Option<(Epoch, Batch)> {
+        let epoch = self.epoch()?;
+        let batch = self.settlements.take(self.dispatch.in_flight == 0, now)?;
+        Some((epoch, batch))
+    }
+
+    fn settled(&mut self, batch: Batch, settled: Result<Vec<EventId>, OutboxError>, now: Instant) {
+        if settled.is_err() || self.settlements.trouble().message().is_some() {
+            self.report.change();
+        }
+        let settled = self.settlements.settled(batch, settled, now);
+        if settled.late > 0 {
+            self.prefetch.doubt_turn();
+        }
+        for due in settled.due {
+            self.drain.put_back(due, now);
+        }
+        for delay in settled.delays {
+            telemetry::delivered(delay);
+        }
+        let left = settled.delivered + settled.letters.len() as u64;
+        for letter in &settled.letters {
+            self.announce(letter);
+        }
+        if left > 0 {
+            self.report.left(left);
+            self.intake.made_room();
+        }
+    }
+
+    fn announce(&self, letter: &DeadLetter) {
+        self.intake.tally.death(letter.reason);
+        telemetry::dead(letter);
+        if let Some(hook) = &self.settings.on_dead_letter
+            && catch_unwind(AssertUnwindSafe(|| hook(letter))).is_err()
+        {
+            self.panicked("the hook for dead letters");
+        }
+    }
+
+    /// Counts a panic that was contained.
+    fn panicked(&self, what: &'static str) {
+        self.intake.tally.panics.add(1);
+        telemetry::panicked(what);
+    }
+
+    // What is published, when to look again, and when to end.
+
+    fn publish(&mut self) {
+        let troubles = [self.prefetch.trouble(), self.settlements.trouble()];
+        self.report.publish(Sources {
+            open: self.breaker.open(),
+            blocked_until: self.pacer.blocked_until(),
+            rate_limit: self.pacer.reported(),
+            outbox: troubles.into_iter().find_map(|trouble| trouble.message()),
+            in_flight: self.dispatch.in_flight,
+        });
+    }
+
+    /// Returns when the engine must act by itself. A time that is past is none: what could be done
+    /// has been, and what could not waits for something else.
+    fn wake_at(&self, now: Instant) -> Option<Instant> {
+        let times = [
+            self.drain.deadline(),
+            self.prefetch.trouble().until(),
+            self.prefetch.valid_until(),
+            self.settlements.next_action(),
+            self.contacts.next_action(),
+            self.breaker.open().map(|open| open.next_probe),
+            self.dispatch.blocked_until,
+        ];
+        times.into_iter().flatten().filter(|time| *time > now).min()
+    }
+
+    /// Returns whether a shutdown waits for nothing but the requests in flight.
+    fn is_leaving(&self) -> bool {
+        self.drain.deadline().is_some()
+            && match self.standing {
+                Standing::Unknown => false,
+                Standing::Standby(_) => true,
+                Standing::Delivering(_) => self.tenure.as_ref().is_none_or(|tenure| tenure.durable),
+            }
+    }
+
+    fn is_done(&mut self, now: Instant) -> Done {
+        if self.drain.is_over(now) {
+            return Done::Yes;
+        }
+        let Some(deadline) = self.drain.deadline() else { return Done::No };
+        let is_quiet = self.dispatch.in_flight == 0 && self.settlements.is_empty();
+        if self.is_leaving() {
+            return if is_quiet { Done::Yes } else { Done::No };
+        }
+        if !is_quiet || !self.intake.is_sealed() || self.tenure.is_none() {
+            return Done::No;
+        }
+        let next = match self.breaker.open() {
+            Some(open) => Some(open.next_probe),
+            None if self.dispatch.blocked_until.is_some() => self.dispatch.blocked_until,
+            None if !self.prefetch.is_empty() || !self.prefetch.is_waiting() => Some(now),
+            None => {
+                [self.drain.next_due(now), self.contacts.next_action()].into_iter().flatten().min()
+            }
+        };
+        match next {
+            Some(next) if next > deadline => Done::Yes,
+            Some(_) => Done::No,
+            None => Done::IfNothingIsPending,
+        }
+    }
+
+    /// Takes the requests that begin now.
+    fn take_starting(&mut self) -> Vec<Request> {
+        mem::take(&mut self.dispatch.starting)
+    }
+}
+
+/// Whether the engine ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Done {
+    Yes,
+    No,
+    IfNothingIsPending,
 }

@@ -1,4 +1,4 @@
-//! Event names that Intercom takes no events of, because the workspace has as many names as it may have.
+//! Event names that Intercom refuses because the workspace has 120 already.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -7,77 +7,77 @@ use tokio::time::Instant;
 
 use crate::time::later;
 
-/// How long a name is not tried again. Somebody may have archived other names since.
+/// How long a refused name is not tried again. An operator may have archived other names since.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 
-/// How long the event may take that tries a name again. Others of it wait meanwhile.
+/// How long the event that tries a name again may take. Other events of the name wait meanwhile.
 const TRY: Duration = Duration::from_secs(60);
 
-/// How long these wait before they are looked at again.
+/// How long those wait.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// The silenced names. There are few: each was refused by itself.
+/// The names that are not sent. There are few: Intercom refused each of them.
 #[derive(Debug, Default)]
 pub(crate) struct SilencedNames {
     silent: HashMap<String, Silence>,
-    /// Names of which it was said that they are silenced.
-    said: HashSet<String>,
+    /// Names whose silence was logged.
+    logged: HashSet<String>,
 }
 
 #[derive(Debug)]
 struct Silence {
     until: Instant,
-    /// Whether it was over, and an event tries the name until then.
-    tried: bool,
+    /// Whether an event tries the name, until then.
+    probing: bool,
 }
 
 /// What becomes of an event, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hearing {
-    /// It is sent.
+pub(crate) enum NameVerdict {
+    /// The event is sent.
     Send,
-    /// It waits for so long.
+    /// The event is put back for this long.
     Wait(Duration),
-    /// It is not sent.
+    /// The event becomes a dead letter.
     Bury,
 }
 
 impl SilencedNames {
-    /// Silences a name for a while; whether that was never said before.
+    /// Silences a name for ten minutes. Returns whether that is to be logged.
     pub(crate) fn silence(&mut self, name: &str, now: Instant) -> bool {
         let name = name.to_lowercase();
-        self.silent.insert(name.clone(), Silence { until: later(now, SILENCE), tried: false });
-        self.said.insert(name)
+        self.silent.insert(name.clone(), Silence { until: later(now, SILENCE), probing: false });
+        self.logged.insert(name)
     }
 
-    /// Decides about an event that is to be sent. When the silence is over the first one that comes may go, to try.
-    pub(crate) fn hear(&mut self, name: &str, now: Instant) -> Hearing {
+    /// Decides about an event. After the silence the first event of the name goes, to try.
+    pub(crate) fn check(&mut self, name: &str, now: Instant) -> NameVerdict {
         if self.silent.is_empty() {
-            return Hearing::Send;
+            return NameVerdict::Send;
         }
         let Some(silence) = self.silent.get_mut(&name.to_lowercase()) else {
-            return Hearing::Send;
+            return NameVerdict::Send;
         };
-        match (now < silence.until, silence.tried) {
-            (true, false) => Hearing::Bury,
-            (true, true) => Hearing::Wait(WAIT),
+        match (now < silence.until, silence.probing) {
+            (true, false) => NameVerdict::Bury,
+            (true, true) => NameVerdict::Wait(WAIT),
             (false, _) => {
-                *silence = Silence { until: later(now, TRY), tried: true };
-                Hearing::Send
+                *silence = Silence { until: later(now, TRY), probing: true };
+                NameVerdict::Send
             }
         }
     }
 
-    /// An event of this name got through.
-    pub(crate) fn taken(&mut self, name: &str) {
+    /// Records that Intercom took an event of this name.
+    pub(crate) fn delivered(&mut self, name: &str) {
         if !self.silent.is_empty() {
             let name = name.to_lowercase();
             self.silent.remove(&name);
-            self.said.remove(&name);
+            self.logged.remove(&name);
         }
     }
 
-    /// Somebody may have archived other names just now.
+    /// Forgets all silences: an operator may have archived other names.
     pub(crate) fn resume(&mut self) {
         self.silent.clear();
     }

@@ -18,7 +18,7 @@ pub struct DeadLetter {
     /// The event, as it was to be sent.
     pub event: DataEvent,
     /// Why it ended here.
-    pub reason: DeathReason,
+    pub reason: DeadLetterReason,
     /// The last answer, if it was tried.
     pub failure: Option<Failure>,
     /// How many attempts were spent on it.
@@ -41,18 +41,18 @@ macro_rules! reasons {
         /// Why an event ended in the dead letters. Every loss has one of these names.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum DeathReason {
+        pub enum DeadLetterReason {
             $($(#[doc = $doc])* $reason,)*
         }
 
-        impl DeathReason {
+        impl DeadLetterReason {
             /// All of them.
-            pub const ALL: &'static [DeathReason] = &[$(DeathReason::$reason),*];
+            pub const ALL: &'static [DeadLetterReason] = &[$(DeadLetterReason::$reason),*];
 
             /// Its name in stores, logs and metrics, such as `unknown_contact`.
             pub const fn as_str(self) -> &'static str {
                 match self {
-                    $(DeathReason::$reason => $text,)*
+                    $(DeadLetterReason::$reason => $text,)*
                 }
             }
         }
@@ -80,23 +80,23 @@ reasons! {
     Panic = "panic",
 }
 
-impl fmt::Display for DeathReason {
+impl fmt::Display for DeadLetterReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-/// A text that is the name of no [`DeathReason`].
+/// A text that is the name of no [`DeadLetterReason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a reason for a dead letter")]
-pub struct UnknownDeathReason;
+pub struct UnknownDeadLetterReason;
 
-impl FromStr for DeathReason {
-    type Err = UnknownDeathReason;
+impl FromStr for DeadLetterReason {
+    type Err = UnknownDeadLetterReason;
 
-    fn from_str(text: &str) -> Result<Self, UnknownDeathReason> {
-        let reason = DeathReason::ALL.iter().find(|reason| reason.as_str() == text);
-        reason.copied().ok_or(UnknownDeathReason)
+    fn from_str(text: &str) -> Result<Self, UnknownDeadLetterReason> {
+        let reason = DeadLetterReason::ALL.iter().find(|reason| reason.as_str() == text);
+        reason.copied().ok_or(UnknownDeadLetterReason)
     }
 }
 
@@ -143,7 +143,7 @@ pub enum Selection {
     /// Those of this event name. Upper and lower case are the same, as they are to Intercom.
     Name(String),
     /// Those that died for this reason.
-    Reason(DeathReason),
+    Reason(DeadLetterReason),
     /// This one.
     One(EventId),
 }

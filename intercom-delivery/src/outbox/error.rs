@@ -3,8 +3,6 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-use intercom_core::DataEvent;
-
 /// Why an outbox accepted nothing.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
@@ -18,9 +16,6 @@ pub enum AcceptError {
     /// It could not keep the events safe.
     #[error(transparent)]
     Storage(#[from] OutboxError),
-    /// It cannot accept without waiting.
-    #[error("the outbox cannot accept without waiting")]
-    Unsupported,
 }
 
 /// The same sentence, and what it comes from.
@@ -31,15 +26,6 @@ impl fmt::Debug for AcceptError {
             _ => fmt::Display::fmt(self, f),
         }
     }
-}
-
-/// An event that was not accepted, and why.
-#[derive(Debug)]
-pub struct Unaccepted {
-    /// The event.
-    pub event: DataEvent,
-    /// Why.
-    pub error: AcceptError,
 }
 
 /// A fault of the store behind an outbox: what was tried, and what the store says.

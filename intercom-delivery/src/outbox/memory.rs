@@ -1,38 +1,35 @@
 //! The outbox in memory: bounded, quick, and gone with the process.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use bytes::BytesMut;
-use intercom_core::{DataEvent, async_trait};
-use tokio::time::Instant;
+use intercom_core::{DataEvent, Timestamp, async_trait};
+use tokio::sync::{Mutex as TurnLock, Notify, OwnedMutexGuard};
+use tokio::time::{Instant, sleep_until};
 
-use super::holding::{Held, Holding};
 use super::{
-    AcceptError, CollisionGuard, CollisionKey, Collisions, Counts, DeadLetter, EventId, Lease,
-    Leased, Outbox, OutboxError, Placement, Selection, Settlement, Unaccepted, Verdict, Wake,
+    AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Failure, Lease, Leased, Operate,
+    Outbox, OutboxError, Selection, Settlement, Slot, Stage, Standby, Standing, Tenure, Turn,
+    UsedSlot, Verdict,
 };
 use crate::time::later;
 
-/// How many events a [`MemoryOutbox`] holds, unless told otherwise.
+/// How many events a [`MemoryOutbox`] holds by default.
 pub const DEFAULT_CAPACITY: usize = 100_000;
 
-/// How many bytes the bodies in a [`MemoryOutbox`] may have together, unless told otherwise: 256 MiB.
+/// How many bytes the bodies in a [`MemoryOutbox`] may have together by default: 256 MiB.
 pub const DEFAULT_MAX_BYTES: usize = 256 << 20;
 
-/// How many dead letters a [`MemoryOutbox`] keeps, unless told otherwise.
+/// How many dead letters a [`MemoryOutbox`] keeps by default.
 pub const DEFAULT_DEAD_LETTERS: usize = 10_000;
 
-/// How much memory the bodies of events share that are accepted one after the other. What is kept for longer than the
-/// others leaves it.
-const BODIES: usize = 16 * 1024;
-
-/// Holds events in memory, up to a bound: what the process has not delivered when it ends is lost.
+/// Holds events in memory, up to a bound. What was not delivered when the process ends is lost.
 ///
-/// When it is full it accepts nothing more, and never drops what it has accepted. Dead letters do not take the room
-/// of events, and find some when they are redriven; beyond a bound of their own who died first is purged, and counted.
+/// When it is full it accepts nothing more, and never drops what it has accepted. Dead letters have
+/// a bound of their own: beyond it the oldest are purged and counted. Redriving never fails for lack
+/// of room.
 ///
 /// ```
 /// use intercom_delivery::MemoryOutbox;
@@ -44,50 +41,97 @@ pub struct MemoryOutbox {
     max_bytes: usize,
     max_dead_letters: usize,
     state: Mutex<State>,
+    /// Wakes the engine that delivers: an event became due.
+    due: Notify,
+    /// Held by the engine that delivers.
+    turn: Arc<TurnLock<()>>,
 }
 
 impl MemoryOutbox {
-    /// An empty outbox with the default bounds.
+    /// Makes an empty outbox with the default bounds.
     pub fn new() -> Self {
         MemoryOutbox {
             capacity: DEFAULT_CAPACITY,
             max_bytes: DEFAULT_MAX_BYTES,
             max_dead_letters: DEFAULT_DEAD_LETTERS,
-            state: Mutex::new(State::new(DEFAULT_CAPACITY)),
+            state: Mutex::default(),
+            due: Notify::new(),
+            turn: Arc::default(),
         }
     }
 
-    /// How many events it holds, leased ones included. The default is [`DEFAULT_CAPACITY`], 100,000.
+    /// Sets how many events it holds, leased ones included. The default is [`DEFAULT_CAPACITY`],
+    /// 100,000.
     #[must_use]
     pub fn capacity(mut self, events: usize) -> Self {
         self.capacity = events;
-        self.state = Mutex::new(State::new(events));
         self
     }
 
-    /// How many bytes the bodies of its events may have together. The default is [`DEFAULT_MAX_BYTES`], 256 MiB.
+    /// Sets how many bytes the bodies of its events may have together. The default is
+    /// [`DEFAULT_MAX_BYTES`], 256 MiB.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// How many dead letters it keeps. The default is [`DEFAULT_DEAD_LETTERS`], 10,000.
+    /// Sets how many dead letters it keeps. The default is [`DEFAULT_DEAD_LETTERS`], 10,000.
     #[must_use]
     pub fn max_dead_letters(mut self, letters: usize) -> Self {
         self.max_dead_letters = letters;
         self
     }
 
-    /// No operation leaves the state half changed, so what a panicking thread left behind is good.
+    /// Accepts one event without waiting. Takes it only if there is room.
+    pub(crate) fn try_accept(&self, event: &mut Option<DataEvent>) -> Result<(), AcceptError> {
+        let bytes = event.as_ref().map_or(0, |event| event.body().len());
+        let now = Instant::now();
+        let mut state = self.state();
+        self.expect_room(&state, 1, bytes)?;
+        if let Some(event) = event.take() {
+            state.accept(event, now);
+        }
+        drop(state);
+        self.due.notify_one();
+        Ok(())
+    }
+
+    /// No operation leaves the state half changed, so a panicking thread leaves it valid.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether there is room for so many more events, of so many bytes.
-    fn has_room(&self, state: &State, events: usize, bytes: usize) -> bool {
-        events <= self.capacity.saturating_sub(state.pending())
-            && bytes <= self.max_bytes.saturating_sub(state.bytes)
+    fn try_lease(&self, standing: Standing, limit: usize) -> Next {
+        let mut state = self.state();
+        let present = state.present(standing);
+        if let Present::Mine = present {
+            let (events, next_due) = state.lease(limit, Instant::now());
+            if events.is_empty() {
+                return Next::WaitForEvent(next_due.filter(|_| limit > 0));
+            }
+            return Next::Turn(Turn::Leased(Leased {
+                events,
+                pending: state.pending() as u64,
+                earliest_new: state.earliest_new(),
+                valid_for: None,
+            }));
+        }
+        match (self.turn.clone().try_lock_owned(), present) {
+            (Ok(guard), _) => Next::Turn(Turn::Began(state.begin(guard))),
+            (Err(_), Present::News(standby)) => Next::Turn(Turn::Standby(standby)),
+            (Err(_), _) => Next::WaitForTurn,
+        }
+    }
+
+    fn expect_room(&self, state: &State, events: usize, bytes: usize) -> Result<(), AcceptError> {
+        if events > self.capacity || bytes > self.max_bytes {
+            return Err(AcceptError::TooMuch);
+        }
+        // Redriven letters may take more than there is.
+        let has_room = events <= self.capacity.saturating_sub(state.pending())
+            && bytes <= self.max_bytes.saturating_sub(state.bytes);
+        if has_room { Ok(()) } else { Err(AcceptError::Full) }
     }
 }
 
@@ -103,374 +147,475 @@ impl fmt::Debug for MemoryOutbox {
             .field("capacity", &self.capacity)
             .field("max_bytes", &self.max_bytes)
             .field("max_dead_letters", &self.max_dead_letters)
-            .field("counts", &self.counts())
+            .field("counts", &self.state().counts())
             .finish()
     }
 }
 
 #[async_trait]
 impl Outbox for MemoryOutbox {
-    async fn accept(
-        &self,
-        events: &[DataEvent],
-        collisions: Collisions,
-    ) -> Result<(), AcceptError> {
-        let bytes: usize = events.iter().map(|event| event.body().len()).sum();
-        if events.len() > self.capacity || bytes > self.max_bytes {
-            return Err(AcceptError::TooMuch);
-        }
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        let bytes = events.iter().map(|event| event.body().len()).sum();
         let now = Instant::now();
         let mut state = self.state();
-        if !self.has_room(&state, events.len(), bytes) {
-            return Err(AcceptError::Full);
-        }
+        self.expect_room(&state, events.len(), bytes)?;
         for event in events {
-            state.accept(event.clone(), collisions, now);
+            state.accept(event.clone(), now);
         }
-        if !events.is_empty() {
-            state.wake();
-        }
+        drop(state);
+        self.due.notify_one();
         Ok(())
     }
 
-    fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
-        let bytes = event.body().len();
-        if self.capacity == 0 || bytes > self.max_bytes {
-            return Err(Box::new(Unaccepted { event, error: AcceptError::TooMuch }));
-        }
-        let now = Instant::now();
-        let mut state = self.state();
-        if !self.has_room(&state, 1, bytes) {
-            return Err(Box::new(Unaccepted { event, error: AcceptError::Full }));
-        }
-        state.accept(event, collisions, now);
-        state.wake();
-        Ok(())
-    }
-
-    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
-        Ok(self.state().lease(most, term, Instant::now()))
-    }
-
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
-        let now = Instant::now();
-        let mut late = Vec::new();
-        let mut state = self.state();
-        for settlement in settlements {
-            if !state.settle(settlement, now) {
-                late.push(settlement.id);
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
+        loop {
+            match self.try_lease(standing, limit) {
+                Next::Turn(turn) => return Ok(turn),
+                Next::WaitForTurn => {
+                    let guard = self.turn.clone().lock_owned().await;
+                    return Ok(Turn::Began(self.state().begin(guard)));
+                }
+                Next::WaitForEvent(Some(due)) => tokio::select! {
+                    () = self.due.notified() => {}
+                    () = sleep_until(due) => {}
+                },
+                Next::WaitForEvent(None) => self.due.notified().await,
             }
         }
-        // Who died first goes first.
-        while state.dead.len() > self.max_dead_letters
-            && let Some((_, id)) = state.deaths.pop_first()
-        {
-            if let Some(dead) = state.dead.remove(&id) {
-                state.guard.release(dead.key, now);
-                state.purged += 1;
-            }
+    }
+
+    async fn admit(
+        &self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        let mut state = self.state();
+        let late = |admission: &&Admission| !state.admit(epoch, admission);
+        Ok(admissions.iter().filter(late).map(Admission::id).collect())
+    }
+
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
+        let now = Instant::now();
+        let mut state = self.state();
+        let late = |settlement: &&Settlement| !state.settle(epoch, settlement, now);
+        let late = settlements.iter().filter(late).map(|settlement| settlement.id).collect();
+        while state.dead.len() > self.max_dead_letters {
+            state.purge_oldest();
+        }
+        if state.is_present(epoch) {
+            state.used = state.used.split_off(&forget_before);
+        }
+        drop(state);
+        let is_put_back = |one: &Settlement| matches!(one.verdict, Verdict::PutBack { .. });
+        if settlements.iter().any(is_put_back) {
+            self.due.notify_one();
         }
         Ok(late)
     }
 
+    async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        let mut state = self.state();
+        if state.is_present(epoch) {
+            state.turn = None;
+            state.take_back();
+            // Also where the engine keeps its tenure.
+            if let Some(hold) = state.hold.take() {
+                hold.let_go();
+            }
+        }
+        Ok(())
+    }
+
+    async fn counts(&self) -> Result<Counts, OutboxError> {
+        Ok(self.state().counts())
+    }
+}
+
+#[async_trait]
+impl Operate for MemoryOutbox {
     async fn dead_letters(
         &self,
         after: Option<EventId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<DeadLetter>, OutboxError> {
         use std::ops::Bound::{Excluded, Unbounded};
         let after = after.map_or(Unbounded, Excluded);
         let state = self.state();
         let letters = state.dead.range((after, Unbounded)).map(|(_, dead)| dead.letter.clone());
-        Ok(letters.take(most).collect())
+        Ok(letters.take(limit).collect())
     }
 
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
-        let now = Instant::now();
-        let mut state = self.state();
-        let chosen = state.take_dead(which);
-        let number = chosen.len() as u64;
-        for Dead { letter, key, .. } in chosen {
-            state.bytes += letter.event.body().len();
-            state.dead_count -= 1;
-            let event = letter.event;
-            state.held.add_waiting(Held::new(letter.id, event, key, now));
-        }
-        if number > 0 {
-            state.wake();
-        }
-        Ok(number)
+        let redriven = self.state().redrive(which, Instant::now());
+        self.due.notify_one();
+        Ok(redriven)
     }
 
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
-        let now = Instant::now();
         let mut state = self.state();
-        let chosen = state.take_dead(which);
-        for dead in &chosen {
-            state.guard.release(dead.key, now);
-        }
-        state.purged += chosen.len() as u64;
-        Ok(chosen.len() as u64)
-    }
-
-    fn counts(&self) -> Counts {
-        let state = self.state();
-        Counts {
-            accepted: state.accepted,
-            delivered: state.delivered,
-            dead: state.dead_count,
-            pending: state.pending() as u64,
-            dead_letters: state.dead.len() as u64,
-            purged: state.purged,
-            moved: state.moved,
-            collided: state.collided,
-            oldest_pending: state.oldest_pending(),
-            newest: state.accepted.checked_sub(1).map(EventId),
-        }
-    }
-
-    fn attach(&self, wake: Wake) {
-        self.state().wake = Some(wake);
+        let purged = state.take_dead(which).len() as u64;
+        state.purged += purged;
+        Ok(purged)
     }
 }
 
+#[derive(Default)]
 struct State {
-    /// Events that nobody was given yet, in the order of their ids, without gaps. They are due since they came.
-    fresh: Blocks<Fresh>,
-    /// The others that are pending.
-    held: Holding,
+    /// Events that were never leased under this epoch nor put back, in the order of their ids.
+    fresh: VecDeque<Held>,
+    /// How many of them have each second.
+    fresh_seconds: BTreeMap<Timestamp, usize>,
+    /// The other pending events: leased, put back or redriven.
+    held: BTreeMap<EventId, Held>,
+    /// Those of them that are not leased, by when they are due.
+    due: BTreeSet<(Instant, EventId)>,
     dead: BTreeMap<EventId, Dead>,
-    /// The same in the order in which they died, by the number of the death.
-    deaths: BTreeMap<u64, EventId>,
-    purged: u64,
-    guard: CollisionGuard,
-    /// Room for the bodies of the next events.
-    bodies: BytesMut,
-    /// Of the bodies of all that is pending.
+    /// The same in the order in which they were buried.
+    graves: BTreeMap<u64, EventId>,
+    /// The slots in which events left.
+    used: BTreeMap<Timestamp, Vec<Slot>>,
+    /// The turn of the engine that delivers.
+    turn: Option<Standby>,
+    /// What that engine holds.
+    hold: Option<Hold>,
+    epochs: u64,
     bytes: usize,
+    counts: Totals,
+    buried: u64,
+    purged: u64,
+}
+
+/// What is only ever counted up and down.
+#[derive(Default)]
+struct Totals {
     accepted: u64,
     delivered: u64,
-    dead_count: u64,
+    dead: u64,
     moved: u64,
     collided: u64,
-    wake: Option<Wake>,
 }
 
-struct Fresh {
+struct Held {
+    id: EventId,
     event: DataEvent,
-    key: CollisionKey,
+    stage: Stage,
+    attempts: u32,
+    last_failure: Option<Arc<Failure>>,
     accepted: Instant,
+    /// When it is due, where it was put back or redriven.
+    due: Option<Instant>,
+    leased: bool,
 }
 
 struct Dead {
-    death: u64,
+    grave: u64,
     letter: DeadLetter,
-    key: CollisionKey,
+    stage: Stage,
+}
+
+/// The lock of the engine that delivers. The end of its turn opens it: a release, or the drop of the
+/// tenure, whichever comes first.
+#[derive(Clone)]
+struct Hold(Arc<Mutex<Option<OwnedMutexGuard<()>>>>);
+
+impl Hold {
+    fn let_go(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+/// Lets go when it is dropped.
+struct TenureGuard(Hold);
+
+impl Drop for TenureGuard {
+    fn drop(&mut self) {
+        self.0.let_go();
+    }
+}
+
+/// What a call of `lease` does next.
+enum Next {
+    Turn(Turn),
+    WaitForTurn,
+    /// Until this time, if it is known.
+    WaitForEvent(Option<Instant>),
+}
+
+/// Whose turn it is, seen by a caller of `lease`.
+enum Present {
+    Mine,
+    /// Another's, and the caller does not know.
+    News(Standby),
+    /// Another's or nobody's, as the caller knows.
+    Known,
 }
 
 impl State {
-    fn new(capacity: usize) -> Self {
-        /// Room for more events is made when they come: a larger table is a slower one.
-        const MOST: usize = 10_000;
-        State {
-            fresh: Blocks::new(),
-            held: Holding::new(),
-            dead: BTreeMap::new(),
-            deaths: BTreeMap::new(),
-            purged: 0,
-            guard: CollisionGuard::with_capacity(capacity.min(MOST)),
-            bodies: BytesMut::new(),
-            bytes: 0,
-            accepted: 0,
-            delivered: 0,
-            dead_count: 0,
-            moved: 0,
-            collided: 0,
-            wake: None,
-        }
-    }
-
     fn pending(&self) -> usize {
         self.fresh.len() + self.held.len()
     }
 
-    /// The id of the first fresh event: ids are given in the order of acceptance, from 0.
-    fn first_fresh(&self) -> EventId {
-        EventId(self.accepted - self.fresh.len() as u64)
+    fn earliest_new(&self) -> Option<Timestamp> {
+        self.fresh_seconds.keys().next().copied()
     }
 
-    fn oldest_pending(&self) -> Option<EventId> {
-        let held = self.held.oldest();
-        let fresh = (self.fresh.len() > 0).then(|| self.first_fresh());
-        [held, fresh].into_iter().flatten().min()
-    }
-
-    fn wake(&self) {
-        if let Some(wake) = &self.wake {
-            wake.wake();
+    fn counts(&self) -> Counts {
+        let fresh = self.fresh.front().map(|held| held.id);
+        let held = self.held.keys().next().copied();
+        Counts {
+            accepted: self.counts.accepted,
+            delivered: self.counts.delivered,
+            dead: self.counts.dead,
+            pending: self.pending() as u64,
+            dead_letters: self.dead.len() as u64,
+            purged: self.purged,
+            moved: self.counts.moved,
+            collided: self.counts.collided,
+            newest: self.counts.accepted.checked_sub(1).map(EventId),
+            oldest_own: [fresh, held].into_iter().flatten().min(),
         }
     }
 
-    fn accept(&mut self, event: DataEvent, collisions: Collisions, now: Instant) {
-        let (placement, key) = self.guard.place(&event, collisions, now);
-        let event = match placement {
-            Placement::Free => event,
-            Placement::Moved(second) => {
-                self.moved += 1;
-                event.moved_to(second)
-            }
-            Placement::Collides => {
-                self.collided += 1;
-                event
-            }
-        };
-        let size = event.body().len();
-        if self.bodies.capacity() < size {
-            // Where nothing of the last one is in use any more, it is used again.
-            self.bodies.reserve(BODIES.max(size));
-        }
-        let event = event.with_body_in(&mut self.bodies);
-        self.bytes += size;
-        self.accepted += 1;
-        self.fresh.push(Fresh { event, key, accepted: now });
+    fn is_present(&self, epoch: Epoch) -> bool {
+        self.turn.as_ref().is_some_and(|turn| turn.epoch == epoch)
     }
 
-    fn lease(&mut self, most: usize, term: Duration, now: Instant) -> Leased {
-        let mut events = Vec::with_capacity(most.min(self.pending()));
-        // A lease of no time would be due again at once.
-        let over = later(now, term.max(Duration::from_nanos(1)));
-        while events.len() < most {
-            // What was tried before and what is fresh are two queues, each in the order of its due times.
-            let again = self.held.first_due().map(|(due, _)| due).filter(|due| *due <= now);
-            let fresh = self.fresh.first().map(|fresh| fresh.accepted);
-            let leased = match (again, fresh) {
-                (Some(due), fresh) if fresh.is_none_or(|fresh| due <= fresh) => {
-                    self.held.lease_first(over)
+    fn present(&self, standing: Standing) -> Present {
+        match (&self.turn, standing) {
+            (Some(turn), Standing::Delivering(epoch)) if turn.epoch == epoch => Present::Mine,
+            (Some(turn), Standing::Standby(epoch)) if turn.epoch == epoch => Present::Known,
+            (Some(turn), _) => Present::News(turn.clone()),
+            (None, _) => Present::Known,
+        }
+    }
+
+    /// Begins the turn of the caller, who has the lock.
+    fn begin(&mut self, guard: OwnedMutexGuard<()>) -> Tenure {
+        self.take_back();
+        self.epochs += 1;
+        let (epoch, since) = (Epoch(self.epochs), SystemTime::now());
+        let deliverer = "another delivery in this process".to_owned();
+        self.turn = Some(Standby { epoch, deliverer, since });
+        let has_slot = |held: &&Held| held.stage != Stage::New;
+        let held = self.held.values().filter(has_slot).map(|held| Slot::of(&held.event)).collect();
+        let used = self.used.iter().flat_map(|(keep_until, slots)| {
+            slots.iter().map(|slot| UsedSlot { slot: *slot, keep_until: *keep_until })
+        });
+        let dead = self.dead.values().map(|dead| UsedSlot {
+            slot: Slot::of(&dead.letter.event),
+            keep_until: UsedSlot::WHILE_DEAD,
+        });
+        let used = used.chain(dead);
+        let hold = Hold(Arc::new(Mutex::new(Some(guard))));
+        self.hold = Some(hold.clone());
+        let guard = Box::new(TenureGuard(hold));
+        Tenure { epoch, since, durable: false, held, used: used.collect(), guard }
+    }
+
+    /// Ends all leases.
+    fn take_back(&mut self) {
+        let leased: Vec<_> = self.held.extract_if(.., |_, held| held.leased).collect();
+        // The lowest id goes to the front last.
+        for (id, mut held) in leased.into_iter().rev() {
+            held.leased = false;
+            match held.due {
+                Some(due) => {
+                    self.due.insert((due, id));
+                    self.held.insert(id, held);
                 }
-                (_, Some(_)) => {
-                    let id = self.first_fresh();
-                    let fresh = self.fresh.pop();
-                    fresh.map(|Fresh { event, key, accepted }| {
-                        self.held.add_leased(Held::new(id, event, key, accepted), over)
-                    })
+                None if held.stage == Stage::New => {
+                    *self.fresh_seconds.entry(held.event.created_at()).or_default() += 1;
+                    self.fresh.push_front(held);
                 }
-                _ => None,
+                // It was admitted, and not put back since.
+                None => {
+                    held.due = Some(held.accepted);
+                    self.due.insert((held.accepted, id));
+                    self.held.insert(id, held);
+                }
+            }
+        }
+    }
+
+    fn accept(&mut self, event: DataEvent, now: Instant) {
+        self.bytes += event.body().len();
+        *self.fresh_seconds.entry(event.created_at()).or_default() += 1;
+        self.fresh.push_back(Held {
+            id: EventId(self.counts.accepted),
+            event,
+            stage: Stage::New,
+            attempts: 0,
+            last_failure: None,
+            accepted: now,
+            due: None,
+            leased: false,
+        });
+        self.counts.accepted += 1;
+    }
+
+    /// Leases up to `limit` events that are due, and says when the next one is.
+    fn lease(&mut self, limit: usize, now: Instant) -> (Vec<Lease>, Option<Instant>) {
+        let mut leases = Vec::with_capacity(limit.min(self.pending()));
+        while leases.len() < limit {
+            let again = self.due.first().copied().filter(|(due, _)| *due <= now);
+            let fresh = self.fresh.front().map(|held| (held.accepted, held.id));
+            let id = match (again, fresh) {
+                (Some(again), fresh) if fresh.is_none_or(|fresh| again < fresh) => {
+                    self.due.remove(&again);
+                    again.1
+                }
+                (_, Some(_)) => match self.pop_fresh() {
+                    Some(id) => id,
+                    None => break,
+                },
+                _ => break,
             };
-            let Some((held, token)) = leased else { break };
-            events.push(Lease {
-                id: held.id,
-                token,
+            let Some(held) = self.held.get_mut(&id) else { break };
+            held.leased = true;
+            leases.push(Lease {
+                id,
                 event: held.event.clone(),
+                stage: held.stage,
                 attempts: held.attempts,
                 last_failure: held.last_failure.clone(),
                 age: now.saturating_duration_since(held.accepted),
             });
         }
-        let next_due = match self.fresh.len() {
-            0 => self.held.first_due().map(|(due, _)| due.saturating_duration_since(now)),
-            _ => Some(Duration::ZERO),
-        };
-        Leased { events, next_due }
+        (leases, self.due.first().map(|(due, _)| *due))
     }
 
-    /// Whether the lease was still good.
-    fn settle(&mut self, settlement: &Settlement, now: Instant) -> bool {
-        let Settlement { id, token, verdict } = settlement;
-        let Some(leased) = self.held.end_lease(*id, *token, now) else { return false };
-        if let Verdict::PutBack { after, attempts, failure } = verdict {
-            let held = self.held.get_mut(&leased);
-            held.detach();
-            held.attempts = *attempts;
-            if let Some(failure) = failure {
-                held.last_failure = Some(Arc::new(failure.clone()));
+    fn pop_fresh(&mut self) -> Option<EventId> {
+        let held = self.fresh.pop_front()?;
+        let second = held.event.created_at();
+        if let Some(number) = self.fresh_seconds.get_mut(&second) {
+            *number -= 1;
+            if *number == 0 {
+                self.fresh_seconds.remove(&second);
             }
-            self.held.wait(leased, later(now, *after));
-            return true;
         }
-        let Held { id, event, key, .. } = self.held.remove(leased);
-        self.bytes -= event.body().len();
-        if let Verdict::Bury { reason, attempts, failure } = verdict {
-            self.dead_count += 1;
-            let letter = DeadLetter {
-                id,
-                // It may be kept for long.
-                event: event.detached(),
-                reason: *reason,
-                failure: failure.clone(),
-                attempts: *attempts,
-                died_at: SystemTime::now(),
-            };
-            let death = self.deaths.last_key_value().map_or(0, |(last, _)| last + 1);
-            self.deaths.insert(death, id);
-            self.dead.insert(id, Dead { death, letter, key });
-        } else {
-            self.delivered += 1;
-            self.guard.release(key, now);
+        // What a burst needed is given back.
+        if self.fresh.len() < self.fresh.capacity() / 8 {
+            self.fresh.shrink_to((2 * self.fresh.len()).max(1024));
+        }
+        let id = held.id;
+        self.held.insert(id, held);
+        Some(id)
+    }
+
+    /// Returns the event if it is leased under this epoch.
+    fn leased(&mut self, epoch: Epoch, id: EventId) -> Option<&mut Held> {
+        match self.is_present(epoch) {
+            true => self.held.get_mut(&id).filter(|held| held.leased),
+            false => None,
+        }
+    }
+
+    fn admit(&mut self, epoch: Epoch, admission: &Admission) -> bool {
+        let Some(held) = self.leased(epoch, admission.id()) else { return false };
+        held.stage = Stage::Admitted;
+        match admission {
+            Admission::Moved { event, .. } => {
+                let before = std::mem::replace(&mut held.event, event.clone());
+                self.bytes = self.bytes + event.body().len() - before.body().len();
+                self.counts.moved += 1;
+            }
+            Admission::Kept { collides, .. } => self.counts.collided += u64::from(*collides),
         }
         true
+    }
+
+    fn settle(&mut self, epoch: Epoch, settlement: &Settlement, now: Instant) -> bool {
+        let Settlement { id, verdict } = settlement;
+        let Some(held) = self.leased(epoch, *id) else { return false };
+        match verdict {
+            Verdict::PutBack { after, attempts, failure } => {
+                held.leased = false;
+                held.stage = Stage::Admitted;
+                held.attempts = *attempts;
+                if let Some(failure) = failure {
+                    held.last_failure = Some(Arc::new(failure.clone()));
+                }
+                let due = later(now, *after);
+                held.due = Some(due);
+                self.due.insert((due, *id));
+            }
+            Verdict::Delivered { used } => {
+                self.remove(*id);
+                self.counts.delivered += 1;
+                self.keep(*used);
+            }
+            Verdict::Bury { reason, attempts, failure, used } => {
+                let Some(Held { id, event, .. }) = self.remove(*id) else { return false };
+                self.counts.dead += 1;
+                self.buried += 1;
+                let letter = DeadLetter {
+                    id,
+                    event,
+                    reason: *reason,
+                    failure: failure.clone(),
+                    attempts: *attempts,
+                    died_at: SystemTime::now(),
+                };
+                let stage = if used.is_some() { Stage::Admitted } else { Stage::Redriven };
+                self.graves.insert(self.buried, id);
+                self.dead.insert(id, Dead { grave: self.buried, letter, stage });
+                used.map(|used| self.keep(used));
+            }
+        }
+        true
+    }
+
+    fn remove(&mut self, id: EventId) -> Option<Held> {
+        let held = self.held.remove(&id)?;
+        self.bytes -= held.event.body().len();
+        Some(held)
+    }
+
+    fn keep(&mut self, used: UsedSlot) {
+        self.used.entry(used.keep_until).or_default().push(used.slot);
+    }
+
+    fn redrive(&mut self, which: &Selection, now: Instant) -> u64 {
+        let chosen = self.take_dead(which);
+        let number = chosen.len() as u64;
+        for Dead { letter, stage, .. } in chosen {
+            let DeadLetter { id, event, .. } = letter;
+            self.bytes += event.body().len();
+            self.counts.dead -= 1;
+            self.due.insert((now, id));
+            let held = Held {
+                id,
+                event,
+                stage,
+                attempts: 0,
+                last_failure: None,
+                accepted: now,
+                due: Some(now),
+                leased: false,
+            };
+            self.held.insert(id, held);
+        }
+        number
     }
 
     fn take_dead(&mut self, which: &Selection) -> Vec<Dead> {
         let chosen = self.dead.extract_if(.., |_, dead| which.contains(&dead.letter));
         let chosen: Vec<Dead> = chosen.map(|(_, dead)| dead).collect();
         for dead in &chosen {
-            self.deaths.remove(&dead.death);
+            self.graves.remove(&dead.grave);
         }
         chosen
     }
-}
 
-/// A queue in blocks: it grows without moving what it holds, and gives back the memory of what has left.
-struct Blocks<T> {
-    blocks: VecDeque<VecDeque<T>>,
-    /// Empty blocks, so that a queue that is filled and emptied over and over does not make them anew.
-    spare: Vec<VecDeque<T>>,
-    len: usize,
-}
-
-impl<T> Blocks<T> {
-    /// How many items a block holds.
-    const BLOCK: usize = 64;
-
-    /// How many empty blocks are kept.
-    const SPARE: usize = 16;
-
-    const fn new() -> Self {
-        Blocks { blocks: VecDeque::new(), spare: Vec::new(), len: 0 }
-    }
-
-    fn len(&self) -> usize {
-        self.len
-    }
-
-    fn first(&self) -> Option<&T> {
-        self.blocks.front()?.front()
-    }
-
-    fn push(&mut self, item: T) {
-        self.len += 1;
-        if let Some(block) = self.blocks.back_mut()
-            && block.len() < Self::BLOCK
-        {
-            block.push_back(item);
-            return;
+    fn purge_oldest(&mut self) {
+        if let Some((_, id)) = self.graves.pop_first() {
+            self.dead.remove(&id);
+            self.purged += 1;
         }
-        let spare = self.spare.pop();
-        let mut block = spare.unwrap_or_else(|| VecDeque::with_capacity(Self::BLOCK));
-        block.push_back(item);
-        self.blocks.push_back(block);
-    }
-
-    fn pop(&mut self) -> Option<T> {
-        let block = self.blocks.front_mut()?;
-        let item = block.pop_front()?;
-        self.len -= 1;
-        if block.is_empty()
-            && let Some(empty) = self.blocks.pop_front()
-            && self.spare.len() < Self::SPARE
-        {
-            self.spare.push(empty);
-        }
-        Some(item)
     }
 }

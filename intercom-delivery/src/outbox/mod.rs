@@ -1,147 +1,160 @@
 //! The seam that holds events until they are delivered.
 
-mod collision;
 mod dead_letter;
 mod error;
-mod holding;
 mod lease;
 mod memory;
-mod wake;
+mod operate;
+mod settlement;
+mod slot;
+mod turn;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
-use intercom_core::{DataEvent, async_trait};
+use intercom_core::{DataEvent, Timestamp, async_trait};
 
-pub use collision::{CollisionGuard, CollisionKey, Collisions, MAX_AHEAD, Placement, hash_folded};
-pub use dead_letter::{DeadLetter, DeathReason, Failure, Selection, UnknownDeathReason};
-pub use error::{AcceptError, OutboxError, Unaccepted};
-pub use lease::{EventId, Lease, LeaseToken, Leased, Settlement, Verdict};
+pub use dead_letter::{DeadLetter, DeadLetterReason, Failure, Selection, UnknownDeadLetterReason};
+pub use error::{AcceptError, OutboxError};
+pub use lease::{EventId, Lease, Leased, Stage};
 pub use memory::{DEFAULT_CAPACITY, DEFAULT_DEAD_LETTERS, DEFAULT_MAX_BYTES, MemoryOutbox};
-pub use wake::Wake;
+pub use operate::Operate;
+pub use settlement::{Admission, Settlement, Verdict};
+pub use slot::{Slot, UsedSlot};
+pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 
 /// Holds events until they are delivered.
 ///
-/// A new durability is a new `Outbox`; the engine stays as it is. This one seam fits a queue in memory, a file, and a
-/// store that many machines lease from:
+/// A new durability is a new `Outbox`; the engine stays as it is. One seam fits a queue in memory,
+/// a file that several processes open, and a store that many machines share:
 ///
-/// - **Accepting is done when it is safe**, in whatever sense the outbox promises. An error means that nothing was
-///   accepted.
-/// - **A lease ends by itself.** An event that is leased and never settled, because the engine's process died, is
-///   due again when the lease has run out. Who settles too late is told so, and changes nothing.
-/// - **All durations are relative**, so that no two clocks need agree. Each outbox goes by a clock of its own.
-/// - **The bytes never change**, but for an event that collides with another when it is accepted, see
-///   [`Collisions`]. What is leased the tenth time is what was leased the first.
+/// - **Anyone accepts.** Accepting is a plain insert, from any process, at any time. It is done
+///   when the events are safe, in whatever sense the outbox promises.
+/// - **One engine delivers**, under an [`Epoch`] that only grows. [`lease`](Self::lease) says whose
+///   turn it is. [`admit`](Self::admit), [`settle`](Self::settle) and [`release`](Self::release)
+///   carry the epoch: under any other than the present one they change nothing.
+/// - **A lease lasts as long as its epoch.** It ends when the event is settled. When an epoch ends,
+///   however it does, all that is pending is due again.
+/// - **The bytes of an event change at most once**: by `admit`, before its first attempt.
+/// - **Durations are relative**, so that no two clocks need agree. Each outbox has its own clock.
 ///
-/// It works for one engine at a time. When delivery ends it is waited for, for seconds and not for longer: what it has not
-/// settled by then is leased until the lease runs out.
+/// An outbox holds no logic about what may be sent: the engine decides that when it admits events.
+/// Nothing here is defaulted, so a wrapper cannot change a meaning by forgetting a method.
 ///
-/// [`MemoryOutbox`] is the kind in memory. Whether another keeps these promises is tested by `conformance`, behind
-/// the feature of that name.
+/// [`MemoryOutbox`] is the kind in memory. The suite in `conformance`, behind the feature of that
+/// name, tests whether another outbox keeps these promises.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Accepts events: all of them or none. Done when they are safe.
+    /// Accepts events, all of them or none. Done when they are safe.
     ///
-    /// Where the future is dropped before its end, the events may have been accepted or not; the
-    /// [counts](Self::counts) tell.
-    ///
-    /// # Errors
-    ///
-    /// Fails when there is no room or the events cannot be kept safe. Nothing was accepted then.
-    async fn accept(&self, events: &[DataEvent], collisions: Collisions)
-    -> Result<(), AcceptError>;
-
-    /// Accepts one event without waiting. It must not block: `send` tries it first, in the task that polls it.
-    ///
-    /// An outbox that has to wait until an event is safe, as for a disk or a network, cannot do this. It always gives
-    /// [`AcceptError::Unsupported`], which is the default, and `send` goes on with [`accept`](Self::accept).
+    /// When the future is dropped before its end, the events may have been accepted or not.
     ///
     /// # Errors
     ///
-    /// As [`accept`](Self::accept). The event is given back.
-    fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
-        let _ = collisions;
-        Err(Box::new(Unaccepted { event, error: AcceptError::Unsupported }))
-    }
+    /// Fails when there is no room, or when the events cannot be kept safe. Then nothing was
+    /// accepted.
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError>;
 
-    /// Hands out events that are due, the longest due first, and at most so many. Nobody else is given them until
-    /// `term` is over.
+    /// Waits until the caller has something to do, and says what: see [`Turn`].
+    ///
+    /// `standing` is what the caller was told last. The call returns
+    ///
+    /// - [`Turn::Began`] when the caller becomes the one that delivers. This comes first, before
+    ///   any event is leased.
+    /// - [`Turn::Leased`] when the caller delivers and an event is due: up to `limit` events, the
+    ///   longest due first. Events that were never put back are due since they were accepted, in
+    ///   the order of their ids. It may come with no events, to extend
+    ///   [`valid_for`](Leased::valid_for).
+    /// - [`Turn::Standby`] when another engine delivers, once for each epoch of another. A caller
+    ///   that was deposed learns it here.
+    ///
+    /// With a `limit` of 0, no event is leased.
+    ///
+    /// Dropping the future loses nothing: what it had leased is due again.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be read or written. Nothing was leased then.
-    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError>;
+    /// Fails when the store cannot be read or written. Then nothing was leased.
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError>;
 
-    /// Settles leased events, and gives those whose lease had ended before: for them nothing was done. Settling
-    /// again what has been settled is such a case, and so harmless.
+    /// Stores what admission decided about leased events, in one transaction. Returns the events
+    /// that are not leased under this epoch: for them nothing was done.
+    ///
+    /// The engine calls this before the first attempt, and only for events about which there is
+    /// something to store.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Nothing was settled then, and it can be tried again.
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError>;
+    /// Fails when the store cannot be written. Then nothing was stored.
+    async fn admit(
+        &self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError>;
 
-    /// Reads dead letters, in the order of their ids, beginning after this one.
+    /// Settles leased events, in one transaction. Returns the events that are not leased under this
+    /// epoch: for them nothing was done. Settling twice is such a case, and harmless.
+    ///
+    /// The same transaction keeps the [used slots](UsedSlot) of the settled events, and forgets
+    /// those whose `keep_until` is before `forget_before`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store cannot be written. Then nothing was settled, and the caller can try
+    /// again.
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError>;
+
+    /// Ends the epoch: another engine may deliver at once, and all that was leased is due for it.
+    /// Under another epoch it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store cannot be written. The epoch then ends as if the process had died.
+    async fn release(&self, epoch: Epoch) -> Result<(), OutboxError>;
+
+    /// Counts where events are, in one snapshot of the store.
     ///
     /// # Errors
     ///
     /// Fails when the store cannot be read.
-    async fn dead_letters(
-        &self,
-        after: Option<EventId>,
-        most: usize,
-    ) -> Result<Vec<DeadLetter>, OutboxError>;
-
-    /// Makes dead letters pending again, due at once and with no attempt spent, and says how many. Their bytes stay
-    /// what they were.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the store cannot be written.
-    async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError>;
-
-    /// Forgets dead letters for good, and says how many.
-    ///
-    /// # Errors
-    ///
-    /// Fails when the store cannot be written.
-    async fn purge(&self, which: &Selection) -> Result<u64, OutboxError>;
-
-    /// How many events are where: a snapshot of one moment, kept and not counted anew.
-    fn counts(&self) -> Counts;
-
-    /// Gives the outbox the means to wake the engine. It does so whenever an event has become due that was not
-    /// known before: accepted, redriven, put there by another program. Replaces what was given before.
-    fn attach(&self, wake: Wake);
+    async fn counts(&self) -> Result<Counts, OutboxError>;
 }
 
-/// How many events are where, in one moment. Always `accepted == delivered + dead + pending`.
+/// How many events are where, in one moment and over all processes that use the store.
+///
+/// Always `accepted == delivered + dead + pending`. A durable outbox counts since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Events that were accepted. A durable outbox counts what it found when it was opened as accepted.
+    /// Events that were accepted.
     pub accepted: u64,
-    /// Events that were acknowledged.
+    /// Events that were delivered.
     pub delivered: u64,
-    /// Events that ended in the dead letters, less those that were redriven. Purging does not change it.
+    /// Events that became dead letters, less those that were redriven. Purging does not change it.
     pub dead: u64,
-    /// Events that wait, or are leased.
+    /// Events that wait or are leased.
     pub pending: u64,
     /// Dead letters that can still be read.
     pub dead_letters: u64,
-    /// Dead letters that were forgotten: when told to, or because there were more than are kept.
+    /// Dead letters that were purged: by an operator, or because the outbox keeps no more.
     pub purged: u64,
-    /// Events that were moved to another second when accepted, because they collided.
+    /// Events that admission moved to a later second.
     pub moved: u64,
-    /// Events that collided and were kept as they were: Intercom will ignore them.
+    /// Events that admission let keep a second that is taken.
     pub collided: u64,
-    /// The lowest id that is pending.
-    pub oldest_pending: Option<EventId>,
-    /// The highest id given so far.
+    /// The highest id given so far. No event that is accepted later has a lower one, unless its
+    /// transaction had begun before.
     pub newest: Option<EventId>,
+    /// The lowest id among the pending events that this process accepted.
+    pub oldest_own: Option<EventId>,
 }
 
 impl Counts {
-    /// Whether the books are balanced.
+    /// Returns whether every accepted event is accounted for.
     pub fn is_balanced(&self) -> bool {
         self.accepted == self.delivered + self.dead + self.pending
     }
@@ -154,61 +167,38 @@ impl fmt::Display for Counts {
     }
 }
 
-macro_rules! forward {
-    ($($pointer:ty),*) => {$(
-        #[async_trait]
-        impl<O: Outbox + ?Sized> Outbox for $pointer {
-            async fn accept(
-                &self,
-                events: &[DataEvent],
-                collisions: Collisions,
-            ) -> Result<(), AcceptError> {
-                O::accept(self, events, collisions).await
-            }
+#[async_trait]
+impl<O: Outbox + ?Sized> Outbox for Arc<O> {
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        O::accept(self, events).await
+    }
 
-            fn try_accept(
-                &self,
-                event: DataEvent,
-                collisions: Collisions,
-            ) -> Result<(), Box<Unaccepted>> {
-                O::try_accept(self, event, collisions)
-            }
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
+        O::lease(self, standing, limit).await
+    }
 
-            async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
-                O::lease(self, most, term).await
-            }
+    async fn admit(
+        &self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        O::admit(self, epoch, admissions).await
+    }
 
-            async fn settle(
-                &self,
-                settlements: &[Settlement],
-            ) -> Result<Vec<EventId>, OutboxError> {
-                O::settle(self, settlements).await
-            }
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
+        O::settle(self, epoch, settlements, forget_before).await
+    }
 
-            async fn dead_letters(
-                &self,
-                after: Option<EventId>,
-                most: usize,
-            ) -> Result<Vec<DeadLetter>, OutboxError> {
-                O::dead_letters(self, after, most).await
-            }
+    async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        O::release(self, epoch).await
+    }
 
-            async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
-                O::redrive(self, which).await
-            }
-
-            async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
-                O::purge(self, which).await
-            }
-
-            fn counts(&self) -> Counts {
-                O::counts(self)
-            }
-
-            fn attach(&self, wake: Wake) {
-                O::attach(self, wake);
-            }
-        }
-    )*};
+    async fn counts(&self) -> Result<Counts, OutboxError> {
+        O::counts(self).await
+    }
 }
-forward!(Box<O>, Arc<O>);

@@ -11,8 +11,8 @@ use tokio::runtime::Builder;
 use tokio::time::sleep;
 
 use crate::scripted::{
-    Act, Created, MINUTE, SECOND, Scripted, Sent, UnreliableOutbox, answer, guarded, lock, made,
-    name_limit, rate_limit,
+    Act, Created, DAY, MINUTE, SECOND, Scripted, Sent, UnreliableOutbox, answer, guarded, lock,
+    made, name_limit, rate_limit,
 };
 
 /// What chance decides.
@@ -109,6 +109,10 @@ fn build(chance: &Chance, transport: &Scripted, outbox: &UnreliableOutbox) -> De
         .jitter_seed(chance.seed)
 }
 
+async fn counted(delivery: &Delivery) -> u64 {
+    delivery.ledger().await.unwrap().deaths.iter().map(|(_, number)| number).sum()
+}
+
 async fn live(chance: Chance) {
     let (sends, creations) = (chance.sends.clone(), chance.creations.clone());
     let transport = Scripted::new(move |call| match sends.get(call.number) {
@@ -119,7 +123,7 @@ async fn live(chance: Chance) {
         Some(byte) => created(*byte),
         None => Act::created(),
     });
-    let outbox = UnreliableOutbox::new();
+    let outbox = UnreliableOutbox::default();
     let deaths = Arc::new(Mutex::new(0_u64));
     let start = || {
         let hook = deaths.clone();
@@ -127,9 +131,6 @@ async fn live(chance: Chance) {
         builder.on_dead_letter(move |_| *lock(&hook) += 1).start().unwrap()
     };
     let mut delivery = start();
-    let counted = |delivery: &Delivery| -> u64 {
-        delivery.ledger().deaths.iter().map(|(_, number)| number).sum()
-    };
     let mut counted_before = 0;
     let mut offered = 0;
     let mut deeds = chance.deeds.iter().cycle();
@@ -148,37 +149,37 @@ async fn live(chance: Chance) {
             left -= 1;
             sleep(Duration::from_millis(*pause)).await;
             match deed % 10 {
-                0 => delivery.resume(),
-                1 => transport.change(),
+                0 | 1 => delivery.resume(),
                 2 => drop(delivery.redrive(Selection::All).await),
-                3 => outbox.settling_fails(true),
-                4 => outbox.leasing_fails(true),
-                5 => outbox.settling_takes(SECOND / 4),
+                3 => outbox.0.settling_fails(true),
+                4 => outbox.0.leasing_fails(true),
+                5 => outbox.0.settling_takes(SECOND / 4),
                 6 => {
                     let report = delivery.shutdown(Duration::from_millis(*pause)).await;
                     assert_eq!(report.delivered + report.dead + report.pending, offered);
-                    counted_before += counted(&delivery);
-                    outbox.settling_fails(false);
+                    counted_before += counted(&delivery).await;
+                    outbox.0.settling_fails(false);
                     delivery = start();
                 }
                 _ => {
-                    outbox.settling_fails(false);
-                    outbox.leasing_fails(false);
-                    outbox.settling_takes(Duration::ZERO);
+                    outbox.0.settling_fails(false);
+                    outbox.0.leasing_fails(false);
+                    outbox.0.settling_takes(Duration::ZERO);
                 }
             }
-            let ledger = delivery.ledger();
+            let ledger = delivery.ledger().await.unwrap();
             assert!(ledger.is_balanced(), "{ledger}");
         }
     }
-    outbox.settling_fails(false);
-    outbox.leasing_fails(false);
-    outbox.settling_takes(Duration::ZERO);
-    let report = delivery.flush().await;
-    let ledger = delivery.ledger();
+    outbox.0.settling_fails(false);
+    outbox.0.leasing_fails(false);
+    outbox.0.settling_takes(Duration::ZERO);
+    let report = delivery.flush(DAY).await;
+    let ledger = delivery.ledger().await.unwrap();
     assert!(ledger.is_balanced(), "{ledger}");
     assert_eq!((report.pending, ledger.accepted), (0, offered));
-    assert_eq!(*lock(&deaths), counted_before + counted(&delivery));
+    let counted = counted_before + counted(&delivery).await;
+    assert_eq!(*lock(&deaths), counted);
 
     let letters = delivery.dead_letters(None, 1000).await.unwrap();
     assert_eq!(letters.len() as u64, report.dead);

@@ -4,13 +4,17 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::MAX_AHEAD;
-use intercom_delivery::{Collisions, Delivery, MemoryOutbox, Outbox, Selection};
+use intercom_delivery::{Collisions, Delivery, Selection};
 use tokio::time::sleep;
 
-use crate::scripted::{Act, MINUTE, SECOND, Scripted, assert_ledger, guarded, number_of, send};
+use crate::scripted::{
+    Act, DAY, MINUTE, SECOND, Scripted, UnreliableOutbox, assert_ledger, guarded, number_of, send,
+};
 
 const AT: i64 = 1_700_000_000;
+
+/// How far an event is moved at most, in seconds: a day.
+const MAX_MOVE: u32 = 86_400;
 
 /// An event of Ada's at this second.
 fn ada(name: &str, number: u64, second: i64) -> DataEvent {
@@ -40,12 +44,12 @@ async fn two_events_of_one_second_are_two_events() {
             let event = DynamicEvent::new("tested").unwrap().with("number", number).unwrap();
             tracker.send_at(&event, Timestamp::from_unix_seconds(AT)).await.unwrap();
         }
-        assert_eq!(delivery.flush().await.delivered, 2);
+        assert_eq!(delivery.flush(DAY).await.delivered, 2);
         assert_eq!(taken(&transport), [(0, 0), (1, 1)]);
         let body = transport.taken()[1].to_json();
         assert_eq!(body["created_at"], AT + 1);
         assert_eq!(body["metadata"]["number"], 1);
-        let ledger = delivery.ledger();
+        let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.moved, ledger.collided), (1, 0));
         assert_ledger(&ledger, 2, 0, 0);
     })
@@ -66,19 +70,19 @@ async fn as_many_as_come_each_get_a_second_of_their_own() {
         }
         let many: Vec<_> = (20..30).map(|number| ada("tested", number, AT)).collect();
         delivery.send_all(&many).await.unwrap();
-        assert_eq!(delivery.flush().await.delivered, 31);
+        assert_eq!(delivery.flush(DAY).await.delivered, 31);
         let mut seconds: Vec<_> = taken(&transport).iter().map(|(_, second)| *second).collect();
         seconds.sort_unstable();
         assert_eq!(seconds, (0..31).collect::<Vec<_>>());
-        assert_eq!(delivery.ledger().moved, 29);
+        assert_eq!(delivery.ledger().await.unwrap().moved, 29);
         // Others are none of their business.
         send(&delivery, ada("other", 40, AT)).await;
         let event = DynamicEvent::new("tested").unwrap().with("number", 41).unwrap();
         let at = Timestamp::from_unix_seconds(AT);
         let bob = Contact::email("bob@example.com");
         send(&delivery, DataEvent::new(&event, bob, at).unwrap()).await;
-        let _ = delivery.flush().await;
-        assert_eq!(delivery.ledger().moved, 29);
+        let _ = delivery.flush(DAY).await;
+        assert_eq!(delivery.ledger().await.unwrap().moved, 29);
     })
     .await;
 }
@@ -92,12 +96,13 @@ async fn who_keeps_them_has_them_counted() {
         for number in 0..5 {
             send(&delivery, ada("tested", number, AT)).await;
         }
-        assert_eq!(delivery.flush().await.delivered, 5);
+        assert_eq!(delivery.flush(DAY).await.delivered, 5);
         assert!(taken(&transport).iter().all(|(_, second)| *second == 0));
-        let ledger = delivery.ledger();
+        let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.moved, ledger.collided), (0, 4));
         send(&delivery, ada("tested", 6, AT)).await;
-        assert_eq!(delivery.ledger().collided, 5);
+        let _ = delivery.flush(DAY).await;
+        assert_eq!(delivery.ledger().await.unwrap().collided, 5);
     })
     .await;
 }
@@ -112,7 +117,7 @@ async fn an_event_that_is_sent_again_is_never_moved() {
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, ada("tested", 0, AT)).await;
         send(&delivery, ada("tested", 1, AT)).await;
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!(report.delivered, 2);
         let attempts = transport.attempts();
         assert_eq!(attempts.len(), 12);
@@ -120,7 +125,7 @@ async fn an_event_that_is_sent_again_is_never_moved() {
             let number = i64::try_from(number_of(&attempt.event)).unwrap();
             assert_eq!(attempt.event.created_at().unix_seconds(), AT + number);
         }
-        assert_eq!(delivery.ledger().moved, 1);
+        assert_eq!(delivery.ledger().await.unwrap().moved, 1);
     })
     .await;
 }
@@ -131,16 +136,16 @@ async fn a_redriven_event_is_never_moved_and_its_second_stays_its_own() {
         let transport = Scripted::queue([Act::status(422)]);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, ada("tested", 0, AT)).await;
-        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(delivery.flush(DAY).await.dead, 1);
         // However long it lies there.
         sleep(30 * MINUTE).await;
         send(&delivery, ada("tested", 1, AT)).await;
-        assert_eq!(delivery.flush().await.delivered, 1);
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
         sleep(30 * MINUTE).await;
         assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
-        assert_eq!(delivery.flush().await.delivered, 2);
+        assert_eq!(delivery.flush(DAY).await.delivered, 2);
         assert_eq!(taken(&transport), [(0, 0), (1, 1)]);
-        assert_eq!(delivery.ledger().moved, 1);
+        assert_eq!(delivery.ledger().await.unwrap().moved, 1);
     })
     .await;
 }
@@ -153,20 +158,20 @@ async fn a_delivered_event_is_remembered_for_two_minutes() {
             let transport = Scripted::taking();
             let delivery = Delivery::builder(transport.clone()).start().unwrap();
             send(&delivery, ada("other", 0, AT)).await;
-            let _ = delivery.flush().await;
+            let _ = delivery.flush(DAY).await;
             sleep(Duration::from_secs(offset)).await;
             send(&delivery, ada("tested", 0, AT)).await;
-            let _ = delivery.flush().await;
+            let _ = delivery.flush(DAY).await;
             for number in 0..23 {
                 sleep(5 * SECOND).await;
                 send(&delivery, ada("another", number, AT + 1000 * number as i64)).await;
-                let _ = delivery.flush().await;
+                let _ = delivery.flush(DAY).await;
             }
             sleep(4 * SECOND).await;
             // 119 seconds have passed.
             send(&delivery, ada("tested", 1, AT)).await;
-            let _ = delivery.flush().await;
-            assert_eq!(delivery.ledger().moved, 1, "after {offset} s");
+            let _ = delivery.flush(DAY).await;
+            assert_eq!(delivery.ledger().await.unwrap().moved, 1, "after {offset} s");
         }
     })
     .await;
@@ -179,11 +184,33 @@ async fn a_delivered_event_is_not_remembered_for_ever() {
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         for number in 0..3 {
             send(&delivery, ada("tested", number, AT)).await;
-            let _ = delivery.flush().await;
+            let _ = delivery.flush(DAY).await;
             sleep(5 * MINUTE).await;
         }
         assert!(taken(&transport).iter().all(|(_, second)| *second == 0));
-        assert_eq!(delivery.ledger().moved, 0);
+        assert_eq!(delivery.ledger().await.unwrap().moved, 0);
+    })
+    .await;
+}
+
+/// After a crash nobody would know with which second it was sent.
+#[tokio::test(start_paused = true)]
+async fn an_event_is_not_sent_before_its_move_is_stored() {
+    guarded(async {
+        let (transport, outbox) = (Scripted::taking(), UnreliableOutbox::default());
+        let delivery = Delivery::builder(transport.clone()).outbox(outbox.clone()).start().unwrap();
+        send(&delivery, ada("tested", 0, AT)).await;
+        let _ = delivery.flush(DAY).await;
+        outbox.0.admitting_fails(true);
+        send(&delivery, ada("tested", 1, AT)).await;
+        sleep(MINUTE).await;
+        assert_eq!(taken(&transport), [(0, 0)]);
+        let status = delivery.status().to_string();
+        assert_eq!(status, "delivering; the outbox fails: the disk is full");
+        outbox.0.admitting_fails(false);
+        assert!(delivery.flush(DAY).await.is_complete());
+        assert_eq!(taken(&transport), [(0, 0), (1, 1)]);
+        assert!(delivery.status().outbox.is_none());
     })
     .await;
 }
@@ -201,11 +228,11 @@ async fn an_event_that_was_refused_takes_no_second() {
         send(&delivery, ada("other", 0, AT)).await;
         let refused = delivery.tracker().send_prepared(ada("tested", 1, AT)).await;
         assert!(refused.is_err());
-        let _ = delivery.flush().await;
+        let _ = delivery.flush(DAY).await;
         send(&delivery, ada("tested", 1, AT)).await;
-        let _ = delivery.flush().await;
+        let _ = delivery.flush(DAY).await;
         assert_eq!(taken(&transport), [(0, 0), (1, 0)]);
-        assert_eq!(delivery.ledger().moved, 0);
+        assert_eq!(delivery.ledger().await.unwrap().moved, 0);
     })
     .await;
 }
@@ -232,13 +259,13 @@ async fn a_second_that_an_event_was_moved_to_is_its_own_until_it_is_past() {
         for number in 0..1000 {
             send(&delivery, ada("tested", number, begun)).await;
         }
-        let _ = delivery.flush().await;
+        let _ = delivery.flush(DAY).await;
         for number in 1..=150 {
             sleep(10 * SECOND).await;
             send(&delivery, ada("tested", 1000 + number, begun + 10 * number as i64)).await;
         }
-        assert_eq!(delivery.flush().await.delivered, 1150);
-        assert_eq!((swallowed(&transport), delivery.ledger().collided), (0, 0));
+        assert_eq!(delivery.flush(DAY).await.delivered, 1150);
+        assert_eq!((swallowed(&transport), delivery.ledger().await.unwrap().collided), (0, 0));
     })
     .await;
 }
@@ -255,14 +282,14 @@ async fn more_than_one_a_second_on_and_on_are_moved_or_counted() {
             }
             sleep(SECOND).await;
         }
-        assert_eq!(delivery.flush().await.delivered, 3 * 3600);
-        assert_eq!(swallowed(&transport) as u64, delivery.ledger().collided);
+        assert_eq!(delivery.flush(DAY).await.delivered, 3 * 3600);
+        assert_eq!(swallowed(&transport) as u64, delivery.ledger().await.unwrap().collided);
         let moved: Vec<_> = transport
             .taken()
             .iter()
             .map(|event| event.created_at().unix_seconds() - begun - number_of(event) as i64 / 3)
             .collect();
-        assert!(moved.iter().all(|moved| (0..=i64::from(MAX_AHEAD)).contains(moved)));
+        assert!(moved.iter().all(|moved| (0..=i64::from(MAX_MOVE)).contains(moved)));
     })
     .await;
 }
@@ -270,21 +297,23 @@ async fn more_than_one_a_second_on_and_on_are_moved_or_counted() {
 #[tokio::test(start_paused = true)]
 async fn an_event_is_moved_by_a_day_at_the_most() {
     guarded(async {
-        let (begun, most) = (now(), u64::from(MAX_AHEAD));
-        let outbox = MemoryOutbox::new();
-        let many = vec![ada("tested", 0, begun); MAX_AHEAD as usize + 10];
-        outbox.accept(&many, Collisions::Move).await.unwrap();
-        let counts = outbox.counts();
+        let begun = now();
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        let many = vec![ada("tested", 0, begun); MAX_MOVE as usize + 10];
+        delivery.send_all(&many).await.unwrap();
+        assert!(delivery.flush(DAY).await.is_complete());
+        let ledger = delivery.ledger().await.unwrap();
         // The first one stays, and so do those for which there is no place.
-        assert_eq!((counts.moved, counts.collided), (most, 9));
-        let leased = outbox.lease(usize::MAX, MINUTE).await.unwrap().events;
+        assert_eq!((ledger.moved, ledger.collided), (MAX_MOVE.into(), 9));
+        let taken = transport.taken();
         let mut seconds: Vec<_> =
-            leased.iter().map(|lease| lease.event.created_at().unix_seconds() - begun).collect();
+            taken.iter().map(|event| event.created_at().unix_seconds() - begun).collect();
         seconds.sort_unstable();
-        assert_eq!(seconds.last().copied(), Some(i64::from(MAX_AHEAD)));
+        assert_eq!(seconds.last().copied(), Some(i64::from(MAX_MOVE)));
         assert_eq!(seconds.iter().filter(|second| **second == 0).count(), 10);
         seconds.dedup();
-        assert_eq!(seconds.len() as u64, most + 1);
+        assert_eq!(seconds.len(), MAX_MOVE as usize + 1);
     })
     .await;
 }

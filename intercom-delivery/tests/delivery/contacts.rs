@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use intercom_core::{Contact, ContactCreation, ErrorKind, RateLimit, Receipt};
 use intercom_delivery::{
-    DeathReason, Delivery, DeliveryBuilder, LineStatus, RetryPolicy, Selection, UnknownContact,
+    DeadLetterReason, Delivery, DeliveryBuilder, RetryPolicy, Selection, State, UnknownContact,
 };
 use tokio::time::{Instant, sleep};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::scripted::{
-    Act, Attempt, Call, CreateCall, Created, HOUR, Logs, MINUTE, SECOND, Scripted, Sent,
+    Act, Attempt, Call, CreateCall, Created, DAY, HOUR, Logs, MINUTE, SECOND, Scripted, Sent,
     UnreliableOutbox, answer, assert_ledger, event, guarded, lock, made, number_of, numbers,
     rate_limit, send,
 };
@@ -60,19 +60,21 @@ fn creating(transport: &Scripted) -> DeliveryBuilder {
 }
 
 /// Sends events of this contact, and gives why all of them ended in the dead letters.
-async fn ends_as(create: impl Fn() -> Created + Send + Sync + 'static) -> (DeathReason, String) {
+async fn ends_as(
+    create: impl Fn() -> Created + Send + Sync + 'static,
+) -> (DeadLetterReason, String) {
     let (transport, _) = forgetful(Duration::ZERO, move |_| create());
     let delivery = creating(&transport).start().unwrap();
     for number in 0..20 {
         send(&delivery, made("tested", Contact::user_id("lost"), number)).await;
     }
-    let report = delivery.flush().await;
+    let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (0, 20, 0));
     assert!(transport.elapsed() < MINUTE, "{:?}", transport.elapsed());
     let letters = delivery.dead_letters(None, 100).await.unwrap();
     let reason = letters[0].reason;
     assert!(letters.iter().all(|letter| letter.reason == reason), "{letters:?}");
-    assert_eq!(delivery.ledger().deaths.of(reason), 20);
+    assert_eq!(delivery.ledger().await.unwrap().deaths.of(reason), 20);
     let failure = letters[0].failure.as_ref().unwrap();
     (reason, failure.message.clone())
 }
@@ -89,7 +91,7 @@ async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
         sleep(20 * SECOND).await;
         // Each event's time begins when it is first found unknown.
         send(&delivery, event(2)).await;
-        assert_eq!(delivery.flush().await.dead, 2);
+        assert_eq!(delivery.flush(DAY).await.dead, 2);
         for (number, first) in [(1, Duration::ZERO), (2, 20 * SECOND)] {
             let at = transport.attempts_of(number);
             assert_eq!(at[0], first);
@@ -98,7 +100,7 @@ async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
             assert!((3..40).contains(&at.len()), "{at:?}");
         }
         for letter in delivery.dead_letters(None, 10).await.unwrap() {
-            assert_eq!(letter.reason, DeathReason::UnknownContact);
+            assert_eq!(letter.reason, DeadLetterReason::UnknownContact);
             assert_eq!(letter.failure.unwrap().status, Some(404));
         }
         assert!(transport.creations().is_empty());
@@ -106,7 +108,7 @@ async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
         // A redriven one begins anew.
         let begun = transport.elapsed();
         delivery.redrive(Selection::All).await.unwrap();
-        assert_eq!(delivery.flush().await.dead, 2);
+        assert_eq!(delivery.flush(DAY).await.dead, 2);
         assert!(transport.elapsed() - begun >= 90 * SECOND);
     })
     .await;
@@ -121,7 +123,7 @@ async fn an_unknown_contact_that_appears_in_time_gets_its_events() {
         lock(&known).insert(Contact::user_id(2), 90 * SECOND);
         send(&delivery, event(1)).await;
         send(&delivery, event(2)).await;
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (1, 1));
         assert_eq!(numbers(&transport.taken()), [1]);
         assert!(transport.attempts().iter().all(|attempt| {
@@ -142,7 +144,7 @@ async fn an_unknown_contact_spends_no_more_attempts_than_there_are() {
             .start()
             .unwrap();
         send(&delivery, event(1)).await;
-        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(delivery.flush(DAY).await.dead, 1);
         assert_eq!(transport.attempts().len(), 3);
     })
     .await;
@@ -159,7 +161,7 @@ async fn a_contact_is_created_once_however_many_events_wait_for_it() {
                 let contact = Contact::email(format!("{}@example.com", number % 3));
                 send(&delivery, made("tested", contact, number)).await;
             }
-            let report = delivery.flush().await;
+            let report = delivery.flush(DAY).await;
             assert_eq!((report.delivered, report.dead, report.pending), (1000, 0, 0));
             assert_eq!(transport.creations().len(), 3);
             assert_eq!(numbers(&transport.taken()), (0..1000).collect::<Vec<_>>());
@@ -178,7 +180,7 @@ async fn many_unknown_contacts_are_each_created_once() {
         for number in 0..1000 {
             send(&delivery, made("tested", Contact::user_id(number % 500), number)).await;
         }
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (1000, 0));
         assert_eq!(transport.creations().len(), 500);
         assert_eq!(transport.taken().len(), 1000);
@@ -196,7 +198,7 @@ async fn a_contact_may_be_unknown_for_a_moment_after_its_creation() {
             for number in 0..100 {
                 send(&delivery, made("tested", Contact::user_id(7), number)).await;
             }
-            let report = delivery.flush().await;
+            let report = delivery.flush(DAY).await;
             assert_eq!((report.delivered, report.dead), (100, 0));
             assert_eq!(transport.creations().len(), 1);
             assert!(transport.elapsed() < 10 * SECOND, "{:?}", transport.elapsed());
@@ -209,19 +211,19 @@ async fn a_contact_may_be_unknown_for_a_moment_after_its_creation() {
 async fn a_contact_that_cannot_be_had_ends_its_events_with_the_reason() {
     guarded(async {
         let (reason, message) = ends_as(|| Act::End(Ok(ContactCreation::Archived))).await;
-        assert_eq!(reason, DeathReason::ArchivedContact);
+        assert_eq!(reason, DeadLetterReason::ArchivedContact);
         assert!(message.contains("unarchive it"));
         let (reason, message) = ends_as(|| Act::status(409)).await;
-        assert_eq!(reason, DeathReason::AmbiguousContact);
+        assert_eq!(reason, DeadLetterReason::AmbiguousContact);
         assert!(message.contains("409"), "{message}");
         let (reason, message) = ends_as(|| Act::status(422)).await;
-        assert_eq!(reason, DeathReason::ContactNotCreated);
+        assert_eq!(reason, DeadLetterReason::ContactNotCreated);
         assert!(message.contains("422"), "{message}");
         let (reason, _) = ends_as(|| Act::fails(ErrorKind::InvalidContact)).await;
-        assert_eq!(reason, DeathReason::ContactNotCreated);
+        assert_eq!(reason, DeadLetterReason::ContactNotCreated);
         // The transport cannot create contacts at all.
         let (reason, _) = ends_as(|| Act::fails(ErrorKind::Unsupported)).await;
-        assert_eq!(reason, DeathReason::UnknownContact);
+        assert_eq!(reason, DeadLetterReason::UnknownContact);
     })
     .await;
 }
@@ -255,7 +257,7 @@ async fn a_creation_that_fails_in_passing_is_tried_again() {
             for number in 0..50 {
                 send(&delivery, made("tested", Contact::user_id(7), number)).await;
             }
-            let report = delivery.flush().await;
+            let report = delivery.flush(DAY).await;
             assert_eq!((report.delivered, report.dead), (50, 0));
             assert_eq!(transport.creations().len(), 3);
             assert_eq!(transport.taken().len(), 50);
@@ -288,18 +290,18 @@ async fn where_contacts_may_not_be_created_the_events_of_others_go_on() {
         sleep(MINUTE).await;
         assert_eq!(numbers(&transport.taken()), (100..150).collect::<Vec<_>>());
         let status = delivery.status();
-        assert!(matches!(status.line, LineStatus::Open), "{status}");
+        assert!(matches!(status.state, State::Delivering), "{status}");
         let message = status.contact_creation.as_deref().unwrap();
         assert!(message.contains("403") && message.contains("check the workspace's plan"));
         assert!(status.to_string().contains("contacts are not created"), "{status}");
 
         // It is found out by itself.
         let begun = Instant::now();
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (100, 0));
         assert!(begun.elapsed() < HOUR + 6 * MINUTE);
         assert!(delivery.status().contact_creation.is_none());
-        assert_eq!(logs.lines("contacts are not created until this is mended").len(), 1);
+        assert_eq!(logs.lines("contacts are not created until this is fixed").len(), 1);
         // An hour of waiting was not an hour of asking.
         assert!(transport.creations().len() < 40, "{}", transport.creations().len());
         assert!(transport.attempts().len() < 3000, "{}", transport.attempts().len());
@@ -318,7 +320,7 @@ async fn contacts_are_created_at_once_when_delivery_is_resumed() {
         sleep(30 * MINUTE).await;
         let begun = Instant::now();
         delivery.resume();
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (5, 0));
         assert!(begun.elapsed() < 5 * SECOND, "{:?}", begun.elapsed());
     })
@@ -342,7 +344,7 @@ async fn a_creation_that_needs_an_operator_spends_no_attempt() {
             let delivery =
                 creating(&transport).retry(RetryPolicy::new().max_attempts(3)).start().unwrap();
             send(&delivery, event(1)).await;
-            let report = delivery.flush().await;
+            let report = delivery.flush(DAY).await;
             let letters = delivery.dead_letters(None, 1).await.unwrap();
             assert_eq!((report.delivered, report.dead), (1, 0), "{status}: {letters:?}");
         }
@@ -361,7 +363,7 @@ async fn the_status_does_not_complain_of_creation_when_intercom_lets_us_again() 
         send(&delivery, event(1)).await;
         sleep(SECOND).await;
         assert!(delivery.status().contact_creation.is_some());
-        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(delivery.flush(DAY).await.dead, 1);
         assert_eq!(delivery.status().contact_creation, None);
     })
     .await;
@@ -379,10 +381,10 @@ async fn a_wrong_token_at_a_creation_stops_the_line() {
         send(&delivery, made("tested", Contact::user_id("unknown"), 1)).await;
         sleep(SECOND).await;
         let status = delivery.status();
-        let LineStatus::Stopped(trouble) = &status.line else { panic!("{status}") };
+        let State::Stopped(trouble) = &status.state else { panic!("{status}") };
         assert_eq!(trouble.kind, Some(ErrorKind::Unauthorized));
         assert!(status.contact_creation.is_none(), "{status}");
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (1, 0));
     })
     .await;
@@ -394,11 +396,11 @@ async fn a_contact_that_stays_unknown_after_its_creation_ends_its_events() {
         let (transport, _) = forgetful(1000 * HOUR, |_| Act::created());
         let delivery = creating(&transport).start().unwrap();
         send(&delivery, event(1)).await;
-        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(delivery.flush(DAY).await.dead, 1);
         assert!((30 * SECOND..MINUTE).contains(&transport.elapsed()));
         assert_eq!(transport.creations().len(), 1);
         let letter = &delivery.dead_letters(None, 1).await.unwrap()[0];
-        assert_eq!(letter.reason, DeathReason::UnknownContact);
+        assert_eq!(letter.reason, DeadLetterReason::UnknownContact);
         assert_eq!(letter.failure.as_ref().unwrap().status, Some(404));
     })
     .await;
@@ -413,7 +415,7 @@ async fn a_contact_that_stays_unknown_ends_all_of_its_events_without_a_creation_
         for number in 0..50 {
             send(&delivery, made("tested", Contact::user_id(7), number)).await;
         }
-        assert_eq!(delivery.flush().await.dead, 50);
+        assert_eq!(delivery.flush(DAY).await.dead, 50);
         let (took, creations) = (transport.elapsed(), transport.creations().len());
         assert!(took < 3 * MINUTE && creations <= 3, "{took:?}, {creations} creations");
     })
@@ -427,11 +429,11 @@ async fn a_contact_that_was_deleted_since_is_created_again() {
         let (transport, known) = forgetful(Duration::ZERO, |_| Act::created());
         let delivery = creating(&transport).start().unwrap();
         send(&delivery, made("tested", Contact::user_id(7), 1)).await;
-        assert_eq!(delivery.flush().await.delivered, 1);
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
         sleep(24 * HOUR).await;
         lock(&known).clear();
         send(&delivery, made("tested", Contact::user_id(7), 2)).await;
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (2, 0));
     })
     .await;
@@ -445,7 +447,7 @@ async fn an_event_that_waits_long_for_its_contact_is_sent_once() {
         lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
         let delivery = creating(&transport).start().unwrap();
         send(&delivery, made("tested", Contact::user_id("known"), 1)).await;
-        assert_eq!(delivery.flush().await.delivered, 1);
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
         // One finds that there is a pause of ten minutes, and then another that its contact is unknown.
         let paused = answer(429).with_retry_after(10 * MINUTE);
         let paused = Mutex::new(Some(paused));
@@ -459,7 +461,7 @@ async fn an_event_that_waits_long_for_its_contact_is_sent_once() {
         });
         send(&delivery, made("tested", Contact::user_id("unknown"), 2)).await;
         send(&delivery, made("tested", Contact::user_id("limited"), 3)).await;
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (3, 0));
         let sent = transport.taken();
         assert_eq!(numbers(&sent), [1, 2, 3]);
@@ -475,14 +477,14 @@ async fn while_a_contact_is_created_its_many_events_are_left_alone() {
     guarded(async {
         let (transport, _) =
             forgetful(Duration::ZERO, |_| Act::Late(50 * SECOND, Ok(ContactCreation::Created)));
-        let outbox = UnreliableOutbox::new();
+        let outbox = UnreliableOutbox::default();
         let delivery = creating(&transport).outbox(outbox.clone()).start().unwrap();
         let many: Vec<_> =
             (0..5000).map(|number| made("tested", Contact::user_id(7), number)).collect();
         delivery.send_all(&many).await.unwrap();
-        assert_eq!(delivery.flush().await.delivered, 5000);
+        assert_eq!(delivery.flush(DAY).await.delivered, 5000);
         assert_eq!(transport.creations().len(), 1);
-        let leased = outbox.leased();
+        let leased = outbox.0.leased();
         assert!(leased < 5 * 5000, "5000 events were leased {leased} times");
     })
     .await;
@@ -505,12 +507,20 @@ async fn creations_that_fail_for_ever_do_not_hold_up_the_events_of_known_contact
                 send(&delivery, made("tested", Contact::user_id("known"), number)).await;
             }
             sleep(MINUTE).await;
-            assert_eq!(delivery.ledger().delivered, 100 * (hour + 1), "{}", delivery.status());
+            assert_eq!(
+                delivery.ledger().await.unwrap().delivered,
+                100 * (hour + 1),
+                "{}",
+                delivery.status()
+            );
             sleep(HOUR - MINUTE).await;
         }
         // Those that wait for a contact have as many attempts as it.
-        assert_ledger(&delivery.ledger(), 600, 300, 0);
-        assert_eq!(delivery.ledger().deaths.of(DeathReason::ContactNotCreated), 300);
+        assert_ledger(&delivery.ledger().await.unwrap(), 600, 300, 0);
+        assert_eq!(
+            delivery.ledger().await.unwrap().deaths.of(DeadLetterReason::ContactNotCreated),
+            300
+        );
         assert_eq!(transport.creations().len(), 900);
     })
     .await;
@@ -531,8 +541,8 @@ async fn creations_that_fail_hold_up_nobody_after_an_outage() {
             send(&delivery, made("tested", Contact::user_id("known"), 1000 + number)).await;
         }
         sleep(HOUR + 10 * MINUTE).await;
-        assert_ledger(&delivery.ledger(), 100, 0, 100);
-        assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+        assert_ledger(&delivery.ledger().await.unwrap(), 100, 0, 100);
+        assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
     })
     .await;
 }
@@ -552,7 +562,7 @@ async fn each_of_many_events_of_a_new_contact_is_taken_once() {
         let many: Vec<_> =
             (0..400).map(|number| made("tested", Contact::user_id(7), number)).collect();
         delivery.send_all(&many).await.unwrap();
-        assert_eq!(delivery.flush().await.delivered, 400);
+        assert_eq!(delivery.flush(DAY).await.delivered, 400);
         assert_eq!(numbers(&transport.taken()), (0..400).collect::<Vec<_>>());
         // Once when it was unknown, and once when it was there.
         for number in 0..400 {
@@ -626,7 +636,7 @@ async fn creations_that_tell_nothing_of_the_limit_are_counted_all_the_same() {
         let delivery = creating(&transport).start().unwrap();
         let many: Vec<_> = (0..40).map(event).collect();
         delivery.send_all(&many).await.unwrap();
-        assert_eq!(delivery.flush().await.delivered, 40);
+        assert_eq!(delivery.flush(DAY).await.delivered, 40);
         assert_eq!(transport.creations().len(), 40);
         assert!(lock(&windows).values().all(|used| *used <= 100), "{:?}", lock(&windows));
     })
@@ -643,7 +653,7 @@ async fn a_tracker_creates_contacts_through_the_transport() {
         assert_eq!(creation, ContactCreation::Created);
         assert_eq!(transport.creations().len(), 1);
         send(&delivery, made("tested", ada, 1)).await;
-        assert_eq!(delivery.flush().await.delivered, 1);
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
     })
     .await;
 }

@@ -14,7 +14,8 @@ use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scripted::{
-    Act, HOUR, MINUTE, SECOND, Scripted, assert_ledger, event, guarded, number_of, numbers, send,
+    Act, DAY, HOUR, MINUTE, SECOND, Scripted, assert_ledger, event, guarded, number_of, numbers,
+    send,
 };
 
 /// With room for so many events.
@@ -33,14 +34,16 @@ fn stuck(capacity: usize) -> (Scripted, DeliveryBuilder) {
 async fn the_receipt_says_that_the_event_was_accepted() {
     guarded(async {
         let transport = Scripted::taking();
-        let delivery = Delivery::builder(transport.clone()).start().unwrap();
-        let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
+        let outbox = MemoryOutbox::new();
+        let (delivery, tracker) =
+            Delivery::builder(transport.clone()).start_in_memory(outbox).unwrap();
+        let ada = tracker.for_contact(Contact::email("ada@example.com"));
         let tested = DynamicEvent::new("tested").unwrap();
         for receipt in [ada.send(&tested).await.unwrap(), ada.try_send(&tested).unwrap()] {
             assert!(receipt.is_accepted() && !receipt.is_delivered());
         }
         assert!(transport.attempts().is_empty());
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(transport.taken().len(), 2);
     })
     .await;
@@ -59,9 +62,9 @@ async fn senders_wait_for_room_in_their_order_and_all_arrive() {
             yield_now().await;
         }
         sleep(SECOND / 2).await;
-        assert_eq!(delivery.ledger().waiting, 49);
-        assert_ledger(&delivery.ledger(), 0, 0, 1);
-        assert_eq!(delivery.ledger().offered, 1);
+        assert_eq!(delivery.ledger().await.unwrap().waiting, 49);
+        assert_ledger(&delivery.ledger().await.unwrap(), 0, 0, 1);
+        assert_eq!(delivery.ledger().await.unwrap().refused.total(), 0);
         // Who comes later and all the time does not overtake them.
         let late = tokio::spawn({
             let tracker = tracker.clone();
@@ -75,10 +78,10 @@ async fn senders_wait_for_room_in_their_order_and_all_arrive() {
             assert!(sender.await.unwrap().unwrap().is_accepted());
         }
         late.await.unwrap();
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         let order: Vec<_> = transport.taken().iter().map(number_of).collect();
         assert_eq!(order, (0..60).collect::<Vec<_>>());
-        assert_eq!(delivery.ledger().waiting, 0);
+        assert_eq!(delivery.ledger().await.unwrap().waiting, 0);
     })
     .await;
 }
@@ -103,11 +106,14 @@ async fn who_refuses_to_wait_is_told_that_it_is_full_and_nothing_is_dropped() {
         assert_eq!(full, 15);
         let three: Vec<_> = (100..103).map(event).collect();
         assert_eq!(delivery.send_all(&three).await.unwrap_err().kind(), ErrorKind::Full);
-        let ledger = delivery.ledger();
-        assert_eq!((ledger.offered, ledger.accepted, ledger.refused.full), (28, 10, 18));
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!(
+            (ledger.accepted + ledger.refused.total(), ledger.accepted, ledger.refused.full),
+            (28, 10, 18)
+        );
         assert_eq!(ledger.waiting, 0);
         assert!(ledger.is_balanced());
-        assert_eq!(delivery.flush().await.delivered, 10);
+        assert_eq!(delivery.flush(DAY).await.delivered, 10);
         assert_eq!(numbers(&transport.taken()), (0..10).collect::<Vec<_>>());
     })
     .await;
@@ -117,23 +123,25 @@ async fn who_refuses_to_wait_is_told_that_it_is_full_and_nothing_is_dropped() {
 async fn try_send_takes_what_fits_and_does_not_overtake_who_waits() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
-        let delivery = bounded(&transport, 2).start().unwrap();
-        let ada = delivery.tracker().for_contact(Contact::user_id(7));
+        let outbox = MemoryOutbox::new().capacity(2);
+        let (delivery, tracker) =
+            Delivery::builder(transport.clone()).start_in_memory(outbox).unwrap();
+        let ada = tracker.for_contact(Contact::user_id(7));
         let tested = DynamicEvent::new("tested").unwrap();
         assert!(ada.try_send(&tested).unwrap().is_accepted());
         assert!(ada.try_send(&tested).unwrap().is_accepted());
         assert_eq!(ada.try_send(&tested).unwrap_err().kind(), ErrorKind::Full);
         let waiting = tokio::spawn(ada.send(&tested));
         yield_now().await;
-        assert_eq!(delivery.ledger().waiting, 1);
+        assert_eq!(delivery.ledger().await.unwrap().waiting, 1);
         assert_eq!(ada.try_send(&tested).unwrap_err().kind(), ErrorKind::Full);
         waiting.await.unwrap().unwrap();
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         assert!(ada.try_send(&tested).unwrap().is_accepted());
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         let _ = delivery.shutdown(MINUTE).await;
         assert_eq!(ada.try_send(&tested).unwrap_err().kind(), ErrorKind::Closed);
-        let ledger = delivery.ledger();
+        let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.refused.full, ledger.refused.closed), (2, 1));
         assert_ledger(&ledger, 4, 0, 0);
     })
@@ -144,8 +152,8 @@ async fn try_send_takes_what_fits_and_does_not_overtake_who_waits() {
 async fn try_send_is_full_while_others_wait_also_where_there_is_room() {
     guarded(async {
         let (_, builder) = stuck(3);
-        let delivery = builder.start().unwrap();
-        let tracker = delivery.tracker();
+        let outbox = MemoryOutbox::new().capacity(3);
+        let (delivery, tracker) = builder.start_in_memory(outbox).unwrap();
         send(&delivery, event(0)).await;
         send(&delivery, event(1)).await;
         // There is room for one, and this waits for two.
@@ -180,10 +188,13 @@ async fn a_sender_that_stops_waiting_is_counted_and_the_next_one_gets_the_room()
         // The room came at 1 s, and not only when it would have looked by itself.
         assert!(begun.elapsed() <= SECOND / 2 + Duration::from_millis(5), "{:?}", begun.elapsed());
         fourth.await.unwrap().unwrap();
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(numbers(&transport.taken()), [0, 2, 4]);
-        let ledger = delivery.ledger();
-        assert_eq!((ledger.offered, ledger.refused.abandoned, ledger.waiting), (5, 2, 0));
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!(
+            (ledger.accepted + ledger.refused.total(), ledger.refused.abandoned, ledger.waiting),
+            (5, 2, 0)
+        );
         assert_ledger(&ledger, 3, 0, 0);
     })
     .await;
@@ -199,7 +210,7 @@ async fn who_waits_when_it_is_closed_is_told_so() {
         let waiting: Vec<_> =
             (1..20).map(|number| tokio::spawn(tracker.send_prepared(event(number)))).collect();
         yield_now().await;
-        assert_eq!(delivery.ledger().waiting, 19);
+        assert_eq!(delivery.ledger().await.unwrap().waiting, 19);
         let begun = Instant::now();
         let (report, ()) = tokio::join!(delivery.shutdown(MINUTE), async {
             for waiting in waiting {
@@ -208,8 +219,8 @@ async fn who_waits_when_it_is_closed_is_told_so() {
             assert_eq!(begun.elapsed(), Duration::ZERO);
         });
         assert_eq!(report.pending, 1);
-        let ledger = delivery.ledger();
-        assert_eq!((ledger.offered, ledger.refused.closed), (20, 19));
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!((ledger.accepted + ledger.refused.total(), ledger.refused.closed), (20, 19));
         assert_ledger(&ledger, 0, 0, 1);
     })
     .await;
@@ -242,19 +253,19 @@ async fn many_are_accepted_together_or_not_at_all() {
         let delivery = bounded(&transport, 10).start().unwrap();
         let many: Vec<_> = (0..8).map(event).collect();
         assert!(delivery.send_all(&many).await.unwrap().is_accepted());
-        assert_eq!(delivery.ledger().accepted, 8);
+        assert_eq!(delivery.ledger().await.unwrap().accepted, 8);
         let more: Vec<_> = (8..16).map(event).collect();
         let mut waiting = pin!(delivery.send_all(&more));
         assert!(poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await.is_pending());
-        assert_eq!(delivery.ledger().accepted, 8);
+        assert_eq!(delivery.ledger().await.unwrap().accepted, 8);
         waiting.await.unwrap();
-        assert_eq!(delivery.ledger().accepted, 16);
+        assert_eq!(delivery.ledger().await.unwrap().accepted, 16);
         assert!(delivery.send_all(&[]).await.unwrap().is_accepted());
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(numbers(&transport.taken()), (0..16).collect::<Vec<_>>());
         let _ = delivery.shutdown(MINUTE).await;
         assert_eq!(delivery.send_all(&many).await.unwrap_err().kind(), ErrorKind::Closed);
-        assert_eq!(delivery.ledger().refused.closed, 8);
+        assert_eq!(delivery.ledger().await.unwrap().refused.closed, 8);
     })
     .await;
 }
@@ -296,13 +307,12 @@ async fn an_event_larger_than_the_outbox_is_refused_and_holds_up_nobody() {
 async fn an_event_larger_than_the_outbox_is_not_refused_as_if_that_could_pass() {
     guarded(async {
         let outbox = MemoryOutbox::new().max_bytes(150);
-        let delivery = Delivery::builder(Scripted::taking())
-            .outbox(outbox)
+        let (_delivery, tracker) = Delivery::builder(Scripted::taking())
             .backpressure(Backpressure::Refuse)
-            .start()
+            .start_in_memory(outbox)
             .unwrap();
         let large = DynamicEvent::new("tested").unwrap().with("text", "x".repeat(200)).unwrap();
-        let ada = delivery.tracker().for_contact(Contact::user_id(1));
+        let ada = tracker.for_contact(Contact::user_id(1));
         for refused in [ada.send(&large).await, ada.try_send(&large)] {
             let error = refused.unwrap_err();
             assert!(!error.is_retryable(), "{error}");
@@ -315,7 +325,7 @@ async fn an_event_larger_than_the_outbox_is_not_refused_as_if_that_could_pass() 
 async fn observe(delivery: Arc<Delivery>, stop: Arc<AtomicBool>) -> u64 {
     let mut looks = 0;
     while !stop.load(Ordering::SeqCst) {
-        let ledger = delivery.ledger();
+        let ledger = delivery.ledger().await.unwrap();
         assert!(ledger.is_balanced(), "{ledger}");
         looks += 1;
         yield_now().await;
@@ -355,11 +365,14 @@ async fn many_tasks_and_an_observer() {
     for sender in senders {
         sender.await.unwrap();
     }
-    let _ = delivery.flush().await;
+    let _ = delivery.flush(DAY).await;
     stop.store(true, Ordering::SeqCst);
     assert!(observer.await.unwrap() > 100);
-    let ledger = delivery.ledger();
-    assert_eq!((ledger.offered, ledger.pending, ledger.waiting), (3000, 0, 0));
+    let ledger = delivery.ledger().await.unwrap();
+    assert_eq!(
+        (ledger.accepted + ledger.refused.total(), ledger.pending, ledger.waiting),
+        (3000, 0, 0)
+    );
     assert!(ledger.is_balanced());
     assert_eq!(ledger.delivered, transport.taken().len() as u64);
 }
@@ -384,7 +397,7 @@ async fn the_ledger_is_balanced_at_every_moment() {
     for sender in senders {
         sender.await.unwrap();
     }
-    assert_eq!(delivery.flush().await.delivered, 3000);
+    assert_eq!(delivery.flush(DAY).await.delivered, 3000);
     stop.store(true, Ordering::SeqCst);
     assert!(observer.await.unwrap() > 10);
 }
@@ -410,13 +423,13 @@ async fn burst(number: u64, capacity: usize) -> Duration {
     for sender in senders {
         sender.await.unwrap();
     }
-    let report = delivery.flush().await;
+    let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (number, 0, 0));
     let taken = transport.taken();
     assert_eq!(taken.len() as u64, number);
     let different: HashSet<_> = taken.iter().map(|event| event.body()).collect();
     assert_eq!(different.len() as u64, number);
-    assert_eq!(delivery.ledger().moved, 0);
+    assert_eq!(delivery.ledger().await.unwrap().moved, 0);
     transport.elapsed()
 }
 

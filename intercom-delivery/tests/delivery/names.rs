@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use intercom_core::Contact;
-use intercom_delivery::{DeathReason, Delivery, LineStatus, Selection};
+use intercom_delivery::{DeadLetterReason, Delivery, MemoryOutbox, Selection, State};
 use tokio::time::sleep;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::scripted::{
-    Act, Logs, MINUTE, SECOND, Scripted, assert_ledger, guarded, name_limit, named, number_of,
+    Act, DAY, Logs, MINUTE, SECOND, Scripted, assert_ledger, guarded, name_limit, named, number_of,
     numbers, send,
 };
 
@@ -43,19 +43,19 @@ async fn one_name_too_many_silences_that_name_alone() {
         let (transport, _) = full_of_names();
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, named("new_one", 0)).await;
-        let _ = delivery.flush().await;
+        let _ = delivery.flush(DAY).await;
         for number in 1..100 {
             let name = ["new_one", "New_One", "old"][number as usize % 3];
             send(&delivery, named(name, number)).await;
         }
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (33, 67));
         // The name was asked for once, in whatever case.
         assert_eq!(asked(&transport, "new").len(), 1);
         assert_eq!(asked(&transport, "old").len(), 33);
-        assert!(matches!(delivery.status().line, LineStatus::Open));
-        let ledger = delivery.ledger();
-        assert_eq!(ledger.deaths.of(DeathReason::EventNameLimit), 67);
+        assert!(matches!(delivery.status().state, State::Delivering));
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!(ledger.deaths.of(DeadLetterReason::EventNameLimit), 67);
         assert_ledger(&ledger, 33, 67, 0);
         let letters = delivery.dead_letters(None, 100).await.unwrap();
         assert_eq!((letters[0].attempts, letters[1].attempts), (1, 0));
@@ -63,7 +63,7 @@ async fn one_name_too_many_silences_that_name_alone() {
         assert!(letters[1].failure.as_ref().unwrap().message.contains("not sent"));
 
         send(&delivery, named("new_two", 200)).await;
-        let _ = delivery.flush().await;
+        let _ = delivery.flush(DAY).await;
         let errors = logs.lines("ERROR");
         assert_eq!(errors.len(), 2, "{errors:?}");
         assert!(errors[0].contains("new_one") && errors[0].contains("archive event names"));
@@ -92,9 +92,9 @@ async fn a_silenced_name_is_tried_again_after_ten_minutes() {
         for number in 200..210 {
             send(&delivery, named("new_one", number)).await;
         }
-        assert_eq!(delivery.flush().await.delivered, 10);
+        assert_eq!(delivery.flush(DAY).await.delivered, 10);
         assert_eq!(delivery.redrive(Selection::Name("NEW_ONE".into())).await.unwrap(), 120);
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (130, 0));
     })
     .await;
@@ -108,13 +108,13 @@ async fn after_ten_minutes_one_event_tries_and_not_as_many_as_may_be_under_way()
         let slow = transport.clone();
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, named("new_one", 0)).await;
-        let _ = delivery.flush().await;
+        let _ = delivery.flush(DAY).await;
         slow.script(|_| Act::Late(SECOND / 10, Err(name_limit())));
         sleep(11 * MINUTE).await;
         for number in 1..100 {
             send(&delivery, named("new_one", number)).await;
         }
-        assert_eq!(delivery.flush().await.dead, 100);
+        assert_eq!(delivery.flush(DAY).await.dead, 100);
         assert_eq!(asked(&transport, "new").len(), 2);
     })
     .await;
@@ -129,12 +129,12 @@ async fn a_redrive_right_after_names_were_archived_delivers() {
         for number in 0..10 {
             send(&delivery, named("new_one", number)).await;
         }
-        assert_eq!(delivery.flush().await.dead, 10);
+        assert_eq!(delivery.flush(DAY).await.dead, 10);
         sleep(MINUTE).await;
         archived.store(true, Ordering::SeqCst);
         delivery.resume();
         assert_eq!(delivery.redrive(Selection::Name("new_one".into())).await.unwrap(), 10);
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (10, 0));
     })
     .await;
@@ -148,11 +148,11 @@ async fn a_redrive_by_name_leaves_other_names_where_they_are() {
         for number in 0..10 {
             send(&delivery, named(["new_one", "new_two"][number as usize % 2], number)).await;
         }
-        assert_eq!(delivery.flush().await.dead, 10);
+        assert_eq!(delivery.flush(DAY).await.dead, 10);
         archived.store(true, Ordering::SeqCst);
         sleep(11 * MINUTE).await;
         assert_eq!(delivery.redrive(Selection::Name("New_Two".into())).await.unwrap(), 5);
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (5, 5));
         assert_eq!(numbers(&transport.taken()), [1, 3, 5, 7, 9]);
         let left = delivery.dead_letters(None, 10).await.unwrap();
@@ -168,17 +168,23 @@ async fn a_redrive_by_name_leaves_other_names_where_they_are() {
 async fn events_of_a_silenced_name_without_end_hold_up_no_flush() {
     guarded(async {
         let (transport, _) = full_of_names();
-        let delivery = Arc::new(Delivery::builder(transport.clone()).start().unwrap());
+        // A flush waits for what came before it, so that must be bounded.
+        let outbox = MemoryOutbox::new().capacity(1_000);
+        let builder = Delivery::builder(transport.clone()).outbox(outbox);
+        let delivery = Arc::new(builder.start().unwrap());
         send(&delivery, named("new_one", 0)).await;
-        let _ = delivery.flush().await;
+        let _ = delivery.flush(DAY).await;
         let stop = Arc::new(AtomicBool::new(false));
         let senders: Vec<_> = (0..3)
             .map(|sender| {
                 let (delivery, stop) = (delivery.clone(), stop.clone());
                 tokio::spawn(async move {
-                    let prepared = named("new_one", sender);
-                    while !stop.load(Ordering::SeqCst) {
-                        send(&delivery, prepared.clone()).await;
+                    // No two of them collide.
+                    for number in (1000 + sender..).step_by(3) {
+                        if stop.load(Ordering::SeqCst) {
+                            break;
+                        }
+                        send(&delivery, named("new_one", number)).await;
                     }
                 })
             })
@@ -186,7 +192,7 @@ async fn events_of_a_silenced_name_without_end_hold_up_no_flush() {
         let begun = std::time::Instant::now();
         for _ in 0..20 {
             send(&delivery, named("old", 5)).await;
-            let _ = delivery.flush().await;
+            let _ = delivery.flush(DAY).await;
         }
         let took = begun.elapsed();
         stop.store(true, Ordering::SeqCst);

@@ -4,11 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use intercom_core::ErrorKind;
-use intercom_delivery::{Delivery, LineStatus, MemoryOutbox};
+use intercom_delivery::{Delivery, MemoryOutbox, State};
 use tokio::time::{Instant, advance, sleep};
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::scripted::{Act, Logs, SECOND, Scripted, Sent, answer, guarded};
+use crate::scripted::{Act, DAY, Logs, SECOND, Scripted, Sent, answer, guarded};
 use crate::support::{UnreliableIntercom, events};
 
 const OUTAGE: Duration = Duration::from_secs(3 * 3600);
@@ -28,17 +28,17 @@ async fn an_outage_of_three_hours_is_sat_out() {
     while begun.elapsed() < OUTAGE {
         advance(Duration::from_secs(10)).await;
     }
-    let ledger = delivery.ledger();
+    let ledger = delivery.ledger().await.unwrap();
     assert!(ledger.is_balanced(), "{ledger}");
     assert_eq!((ledger.pending, ledger.delivered, ledger.dead), (100_000, 0, 0));
-    assert!(matches!(delivery.status().line, LineStatus::Outage(_)), "{}", delivery.status());
+    assert!(matches!(delivery.status().state, State::Outage(_)), "{}", delivery.status());
     // The first ones, and then about one a minute.
     let asked = intercom.asked().len();
     assert!((150..=500).contains(&asked), "{asked} requests in the outage");
 
     intercom.set_down(false);
     let recovered = Instant::now();
-    let report = delivery.flush().await;
+    let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (100_000, 0, 0));
     // A minute until it is tried, and a minute and a bit for so many at 32 in 20 ms each.
     assert!(recovered.elapsed() < Duration::from_secs(130), "{:?}", recovered.elapsed());
@@ -56,13 +56,13 @@ async fn after_an_outage_requests_become_more_by_and_by() {
     let delivery = Delivery::builder(intercom.clone()).start().unwrap();
     intercom.set_down(true);
     delivery.send_all(&events(2_000)).await.unwrap();
-    while !matches!(delivery.status().line, LineStatus::Outage(_)) {
+    while !matches!(delivery.status().state, State::Outage(_)) {
         advance(Duration::from_millis(10)).await;
     }
     advance(Duration::from_secs(60)).await;
     let before = intercom.asked().len();
     intercom.set_down(false);
-    assert!(delivery.flush().await.is_complete());
+    assert!(delivery.flush(DAY).await.is_complete());
     let asked = intercom.asked();
     let first = asked[before..].iter().position(|time| *time > asked[before]).unwrap() + before;
     // One that tries, then two, then four, …
@@ -78,11 +78,11 @@ async fn failures_now_and_then_are_no_outage() {
         let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
         delivery.send_all(&events(10_000)).await.unwrap();
         let begun = Instant::now();
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.pending), (10_000, 0));
         // Without failures it takes 6.3 s; the last ones are those that failed again and again.
         assert!(begun.elapsed() < Duration::from_secs(120), "{percent} %: {:?}", begun.elapsed());
-        assert!(matches!(delivery.status().line, LineStatus::Open));
+        assert!(matches!(delivery.status().state, State::Delivering));
         let asked = intercom.asked().len();
         let expected = 10_000.0 / (1.0 - f64::from(percent) / 100.0);
         assert!((asked as f64) < 1.1 * expected, "{percent} %: {asked} requests");
@@ -101,7 +101,7 @@ async fn an_outage_that_flickers_does_not_storm() {
     // Sent as fast as it would go that were millions.
     let asked = intercom.asked().len();
     assert!(asked < 10_000, "{asked} requests in an hour");
-    assert!(delivery.ledger().is_balanced());
+    assert!(delivery.ledger().await.unwrap().is_balanced());
 }
 
 /// Each call forgets the request that tries, which may hang.
@@ -114,8 +114,8 @@ async fn resuming_over_and_over_never_sends_more_than_may_be_under_way() {
             let delivery = Delivery::builder(transport.clone()).concurrency(4).start().unwrap();
             delivery.send_all(&events(1000)).await.unwrap();
             sleep(5 * SECOND).await;
-            let line = delivery.status().line;
-            assert!(matches!(line, LineStatus::Outage(_) | LineStatus::Stopped(_)), "{line}");
+            let line = delivery.status().state;
+            assert!(matches!(line, State::Outage(_) | State::Stopped(_)), "{line}");
             transport.script(|_| Act::Hang);
             for _ in 0..100 {
                 delivery.resume();
@@ -125,7 +125,7 @@ async fn resuming_over_and_over_never_sends_more_than_may_be_under_way() {
             assert!(transport.most_running() <= 4, "{} at once", transport.most_running());
             // None of them is forgotten for good.
             transport.script(|_| Act::taken());
-            assert_eq!(delivery.flush().await.delivered, 1000);
+            assert_eq!(delivery.flush(DAY).await.delivered, 1000);
         }
     })
     .await;
@@ -146,7 +146,7 @@ async fn requests_from_before_a_stop_do_not_end_it_when_they_succeed() {
         let mut stopped = vec![false];
         for _ in 0..4000 {
             sleep(SECOND / 1000).await;
-            let is = matches!(delivery.status().line, LineStatus::Stopped(_));
+            let is = matches!(delivery.status().state, State::Stopped(_));
             if stopped.last() != Some(&is) {
                 stopped.push(is);
             }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use intercom_core::Receipt;
-use intercom_delivery::{Delivery, LineStatus, MemoryOutbox, Report};
+use intercom_delivery::{Delivery, MemoryOutbox, Report, State};
 use tokio::time::{Instant, sleep};
 
-use crate::scripted::{Act, HOUR, MINUTE, SECOND, Scripted, answer, guarded, rate_limit};
+use crate::scripted::{Act, DAY, HOUR, MINUTE, SECOND, Scripted, answer, guarded, rate_limit};
 use crate::support::{Headers, LimitedIntercom, events};
 
 const WINDOW: Duration = Duration::from_secs(10);
@@ -20,7 +20,7 @@ async fn deliver(intercom: &LimitedIntercom, number: u64) -> Duration {
         .unwrap();
     let begun = Instant::now();
     delivery.send_all(&events(number)).await.unwrap();
-    let Report { delivered, dead, pending, .. } = delivery.flush().await;
+    let Report { delivered, dead, pending, .. } = delivery.flush(DAY).await;
     assert_eq!((delivered, dead, pending), (number, 0, 0));
     begun.elapsed()
 }
@@ -143,7 +143,7 @@ async fn nothing_is_sent_between_a_refusal_and_the_reset() {
     for pair in intercom.refused().windows(2) {
         assert!(pair[1] - pair[0] >= Duration::from_secs(9), "{pair:?}");
     }
-    let ledger = delivery.ledger();
+    let ledger = delivery.ledger().await.unwrap();
     assert_eq!((ledger.pending, ledger.dead), (100, 0));
 }
 
@@ -157,7 +157,7 @@ async fn a_limit_of_nothing_does_not_end_delivery() {
             let transport = Scripted::queue([Act::Late(SECOND / 100, Ok(nothing))]);
             let delivery = Delivery::builder(transport.clone()).start().unwrap();
             delivery.send_all(&events(3)).await.unwrap();
-            assert_eq!(delivery.flush().await.delivered, 3);
+            assert_eq!(delivery.flush(DAY).await.delivered, 3);
             assert!(transport.elapsed() < resets_in + MINUTE, "{:?}", transport.elapsed());
         }
     })
@@ -175,10 +175,10 @@ async fn a_pause_that_is_no_rate_limit_ends_when_delivery_is_resumed() {
         assert_eq!(transport.attempts().len(), 1);
         delivery.resume();
         sleep(SECOND).await;
-        assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+        assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
         // The one that the pause was told to as well.
-        assert_eq!(delivery.ledger().delivered, 100);
-        assert_eq!(delivery.flush().await.delivered, 100);
+        assert_eq!(delivery.ledger().await.unwrap().delivered, 100);
+        assert_eq!(delivery.flush(DAY).await.delivered, 100);
     })
     .await;
 }
@@ -193,7 +193,7 @@ async fn the_event_that_a_pause_was_told_to_goes_too_when_delivery_is_resumed() 
         sleep(MINUTE).await;
         delivery.resume();
         sleep(MINUTE).await;
-        assert_eq!(delivery.ledger().delivered, 1, "{}", delivery.status());
+        assert_eq!(delivery.ledger().await.unwrap().delivered, 1, "{}", delivery.status());
     })
     .await;
 }
@@ -213,9 +213,9 @@ async fn a_pause_for_the_rate_limit_does_not_end_when_delivery_is_resumed() {
                 delivery.resume();
             }
             assert_eq!(transport.attempts().len(), 1);
-            let line = delivery.status().line;
-            assert!(matches!(line, LineStatus::Paused { .. }), "{line}");
-            assert_eq!(delivery.flush().await.delivered, 3);
+            let line = delivery.status().state;
+            assert!(matches!(line, State::Paused { .. }), "{line}");
+            assert_eq!(delivery.flush(DAY).await.delivered, 3);
             assert!(transport.elapsed() < 12 * SECOND, "{:?}", transport.elapsed());
         }
     })
@@ -239,7 +239,7 @@ async fn a_rate_limit_is_not_forgotten_for_a_pause_that_is_over_before_it() {
         delivery.resume();
         sleep(4 * SECOND).await;
         assert_eq!(transport.attempts().len(), 3);
-        assert_eq!(delivery.flush().await.delivered, 10);
+        assert_eq!(delivery.flush(DAY).await.delivered, 10);
     })
     .await;
 }

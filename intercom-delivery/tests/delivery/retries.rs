@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use intercom_core::{ErrorKind, SendError};
-use intercom_delivery::retry::{Decision, MAX_WAIT, Outcome, Tried};
-use intercom_delivery::{DeathReason, Delivery, LineStatus, RetryPolicy, UnknownContact};
+use intercom_delivery::policy::{Decision, MAX_WAIT, Outcome, Tried};
+use intercom_delivery::{DeadLetterReason, Delivery, RetryPolicy, State, UnknownContact};
 use proptest::prelude::*;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::scripted::{
-    Act, HOUR, MINUTE, SECOND, Scripted, Sent, answer, assert_ledger, event, guarded, name_limit,
-    named, numbers, rate_limit, send,
+    Act, DAY, HOUR, MINUTE, SECOND, Scripted, Sent, answer, assert_ledger, event, guarded,
+    name_limit, named, numbers, rate_limit, send,
 };
 
 /// Sends one event, which meets this first, and gives what became of it.
@@ -30,12 +30,12 @@ async fn dies_of(
         .unwrap();
     send(&delivery, event(1)).await;
     send(&delivery, named("other", 2)).await;
-    let report = delivery.flush().await;
+    let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (1, 1, 0));
     // It was asked once, and the other event went its way.
     assert_eq!(transport.attempts().len(), 2);
     assert_eq!(numbers(&transport.taken()), [2]);
-    assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+    assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
     let mut letters = delivery.dead_letters(None, 10).await.unwrap();
     assert_eq!(letters.len(), 1);
     let letter = letters.remove(0);
@@ -48,13 +48,13 @@ async fn dies_of(
 async fn what_is_wrong_with_the_event_is_a_dead_letter_at_once() {
     guarded(async {
         for (status, reason) in [
-            (400, DeathReason::Rejected),
-            (406, DeathReason::Rejected),
-            (413, DeathReason::Rejected),
-            (415, DeathReason::Rejected),
-            (422, DeathReason::Rejected),
-            (409, DeathReason::AmbiguousContact),
-            (404, DeathReason::UnknownContact),
+            (400, DeadLetterReason::Rejected),
+            (406, DeadLetterReason::Rejected),
+            (413, DeadLetterReason::Rejected),
+            (415, DeadLetterReason::Rejected),
+            (422, DeadLetterReason::Rejected),
+            (409, DeadLetterReason::AmbiguousContact),
+            (404, DeadLetterReason::UnknownContact),
         ] {
             let letter = dies_of(move || Act::status(status)).await;
             assert_eq!(letter.reason, reason);
@@ -64,17 +64,17 @@ async fn what_is_wrong_with_the_event_is_a_dead_letter_at_once() {
             assert!(failure.message.contains(&format!("HTTP {status}")), "{failure}");
         }
         let letter = dies_of(|| Act::End(Err(name_limit()))).await;
-        assert_eq!(letter.reason, DeathReason::EventNameLimit);
+        assert_eq!(letter.reason, DeadLetterReason::EventNameLimit);
         assert_eq!(letter.failure.unwrap().status, Some(422));
         // Some conflicts come as 400.
         let conflict = || SendError::new(ErrorKind::AmbiguousContact).with_status(400);
         let letter = dies_of(move || Act::End(Err(conflict()))).await;
-        assert_eq!(letter.reason, DeathReason::AmbiguousContact);
+        assert_eq!(letter.reason, DeadLetterReason::AmbiguousContact);
         let letter = dies_of(|| Act::fails(ErrorKind::InvalidEvent)).await;
-        assert_eq!(letter.reason, DeathReason::Rejected);
+        assert_eq!(letter.reason, DeadLetterReason::Rejected);
         assert_eq!(letter.failure.unwrap().status, None);
         let letter = dies_of(|| Act::fails(ErrorKind::InvalidContact)).await;
-        assert_eq!(letter.reason, DeathReason::ContactNotCreated);
+        assert_eq!(letter.reason, DeadLetterReason::ContactNotCreated);
     })
     .await;
 }
@@ -87,7 +87,7 @@ async fn passes(times: usize, act: impl Fn() -> Sent + Send + Sync + 'static) ->
     });
     let delivery = Delivery::builder(transport.clone()).start().unwrap();
     send(&delivery, event(1)).await;
-    let report = delivery.flush().await;
+    let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (1, 0, 0));
     let attempts = transport.attempts();
     assert_eq!(attempts.len(), times + 1);
@@ -159,10 +159,10 @@ async fn an_event_ends_after_as_many_attempts_as_it_may_have() {
             .start()
             .unwrap();
         send(&delivery, event(1)).await;
-        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(delivery.flush(DAY).await.dead, 1);
         assert_eq!(transport.attempts().len(), 4);
         let letter = &delivery.dead_letters(None, 10).await.unwrap()[0];
-        assert_eq!((letter.reason, letter.attempts), (DeathReason::AttemptLimit, 4));
+        assert_eq!((letter.reason, letter.attempts), (DeadLetterReason::AttemptLimit, 4));
         assert_eq!(letter.failure.as_ref().unwrap().status, Some(503));
     })
     .await;
@@ -183,7 +183,7 @@ async fn rate_limits_and_operators_spend_no_attempt() {
             .start()
             .unwrap();
         send(&delivery, event(1)).await;
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (1, 0));
         assert_eq!(transport.attempts().len(), 19);
     })
@@ -199,12 +199,12 @@ async fn an_event_ends_when_it_is_older_than_it_may_be() {
             .start()
             .unwrap();
         send(&delivery, event(1)).await;
-        assert_eq!(delivery.flush().await.dead, 1);
+        assert_eq!(delivery.flush(DAY).await.dead, 1);
         let letter = &delivery.dead_letters(None, 10).await.unwrap()[0];
-        assert_eq!(letter.reason, DeathReason::AgeLimit);
+        assert_eq!(letter.reason, DeadLetterReason::AgeLimit);
         assert!(letter.failure.is_some());
         assert!((10 * MINUTE..16 * MINUTE).contains(&transport.elapsed()));
-        assert_eq!(delivery.ledger().deaths.of(DeathReason::AgeLimit), 1);
+        assert_eq!(delivery.ledger().await.unwrap().deaths.of(DeadLetterReason::AgeLimit), 1);
         // One that was never tried ends too.
         transport.script(|_| Act::status(401));
         send(&delivery, event(2)).await;
@@ -212,7 +212,7 @@ async fn an_event_ends_when_it_is_older_than_it_may_be() {
         sleep(HOUR).await;
         transport.script(|_| Act::taken());
         delivery.resume();
-        assert_eq!(delivery.flush().await.dead, 3);
+        assert_eq!(delivery.flush(DAY).await.dead, 3);
         assert!(transport.taken().is_empty());
     })
     .await;
@@ -230,9 +230,9 @@ async fn an_event_that_became_too_old_keeps_the_last_answer() {
                 .start()
                 .unwrap();
             send(&delivery, event(1)).await;
-            assert_eq!(delivery.flush().await.dead, 1);
+            assert_eq!(delivery.flush(DAY).await.dead, 1);
             let letter = &delivery.dead_letters(None, 10).await.unwrap()[0];
-            assert_eq!(letter.reason, DeathReason::AgeLimit);
+            assert_eq!(letter.reason, DeadLetterReason::AgeLimit);
             assert!(letter.attempts > 1);
             assert_eq!(letter.failure.as_ref().unwrap().status, Some(503), "{letter:?}");
         }
@@ -247,7 +247,7 @@ async fn one_panic_after_other_failures_is_not_the_third_panic() {
         let transport = Scripted::queue([Act::status(503), Act::status(503), Act::PanicInPoll]);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, event(1)).await;
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         let letters = delivery.dead_letters(None, 1).await.unwrap();
         assert_eq!((report.delivered, report.dead), (1, 0), "{letters:?}");
     })
@@ -261,7 +261,7 @@ async fn a_send_that_hangs_is_sent_again_when_its_time_is_over() {
         let delivery =
             Delivery::builder(transport.clone()).attempt_timeout(30 * SECOND).start().unwrap();
         send(&delivery, event(1)).await;
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         let at = transport.attempts_of(1);
         assert_eq!(at.len(), 2);
         assert!((30 * SECOND..32 * SECOND).contains(&at[1]), "{at:?}");
@@ -279,19 +279,19 @@ async fn others_beside_one_that_hangs(warm: bool) -> Duration {
     let delivery = Delivery::builder(transport.clone()).attempt_timeout(2 * HOUR).start().unwrap();
     if warm {
         send(&delivery, event(5000)).await;
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
     }
-    let before = delivery.ledger().delivered;
+    let before = delivery.ledger().await.unwrap().delivered;
     send(&delivery, event(0)).await;
     let begun = Instant::now();
     for number in 1..=1000 {
         send(&delivery, event(number)).await;
     }
-    while delivery.ledger().delivered < before + 1000 {
+    while delivery.ledger().await.unwrap().delivered < before + 1000 {
         sleep(SECOND / 10).await;
     }
     let took = begun.elapsed();
-    assert!(delivery.flush().await.is_complete());
+    assert!(delivery.flush(DAY).await.is_complete());
     took
 }
 
@@ -329,7 +329,7 @@ async fn as_many_requests_are_under_way_as_may_be_and_not_one_more() {
             }
             sleep(2 * SECOND).await;
             assert!(delivery.status().in_flight <= concurrency);
-            let report = delivery.flush().await;
+            let report = delivery.flush(DAY).await;
             assert_eq!((report.delivered, report.dead), (1000, 0));
             assert_eq!(transport.most_running(), concurrency);
             assert_eq!(delivery.status().in_flight, 0);
@@ -348,7 +348,7 @@ async fn settings_may_be_as_long_as_can_be() {
         let delivery =
             Delivery::builder(transport.clone()).attempt_timeout(Duration::MAX).start().unwrap();
         send(&delivery, event(1)).await;
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.pending), (1, 0), "{}", delivery.status());
     })
     .await;
@@ -363,7 +363,7 @@ async fn the_concurrency_may_be_as_high_as_can_be() {
         for number in 0..1000 {
             send(&delivery, event(number)).await;
         }
-        let report = delivery.flush().await;
+        let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.pending), (1000, 0), "{}", delivery.status());
         // All but the first, which finds out.
         assert_eq!(transport.most_running(), 999);
@@ -379,7 +379,7 @@ async fn the_ledger_interval_may_be_as_long_as_can_be() {
         tokio::task::yield_now().await;
         let sent = delivery.tracker().send_prepared(event(1)).await;
         assert!(sent.is_ok(), "{sent:?} {}", delivery.status());
-        assert_eq!(delivery.flush().await.delivered, 1);
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
     })
     .await;
 }
@@ -397,7 +397,7 @@ async fn a_policy_of_extremes_delivers_too() {
             let transport = Scripted::queue((0..5).map(|_| Act::status(503)));
             let delivery = Delivery::builder(transport.clone()).retry(policy).start().unwrap();
             send(&delivery, event(1)).await;
-            assert_eq!(delivery.flush().await.delivered, 1);
+            assert_eq!(delivery.flush(DAY).await.delivered, 1);
         }
         for seed in 0..8 {
             let policy = RetryPolicy::new().base(Duration::MAX).cap(Duration::MAX);
@@ -406,8 +406,8 @@ async fn a_policy_of_extremes_delivers_too() {
             let delivery = builder.start().unwrap();
             send(&delivery, event(1)).await;
             // It waits for ages, but the engine lives.
-            let _ = timeout(HOUR, delivery.flush()).await;
-            assert!(!matches!(delivery.status().line, LineStatus::Ended));
+            let _ = timeout(HOUR, delivery.flush(DAY)).await;
+            assert!(!matches!(delivery.status().state, State::Ended));
         }
     })
     .await;
@@ -433,18 +433,18 @@ async fn panics_are_contained_and_counted_and_the_third_is_the_last() {
             for number in 0..100 {
                 send(&delivery, event(number)).await;
             }
-            let report = delivery.flush().await;
+            let report = delivery.flush(DAY).await;
             assert_eq!((report.delivered, report.dead, report.pending), (99, 1, 0));
             let letter = &delivery.dead_letters(None, 10).await.unwrap()[0];
-            assert_eq!((letter.reason, letter.attempts), (DeathReason::Panic, 3));
+            assert_eq!((letter.reason, letter.attempts), (DeadLetterReason::Panic, 3));
             assert_eq!(transport.attempts_of(0).len(), 3);
             assert!(told.load(Ordering::SeqCst));
             // Three of the transport, and one of the hook.
-            assert_eq!(delivery.ledger().panics, 4);
-            assert_eq!(delivery.ledger().deaths.of(DeathReason::Panic), 1);
+            assert_eq!(delivery.ledger().await.unwrap().panics, 4);
+            assert_eq!(delivery.ledger().await.unwrap().deaths.of(DeadLetterReason::Panic), 1);
             send(&delivery, event(1000)).await;
-            assert_ledger(&delivery.ledger(), 99, 1, 1);
-            assert_eq!(delivery.flush().await.delivered, 100);
+            assert_ledger(&delivery.ledger().await.unwrap(), 99, 1, 1);
+            assert_eq!(delivery.flush(DAY).await.delivered, 100);
         }
     })
     .await;
@@ -515,10 +515,10 @@ proptest! {
             Decision::Done => prop_assert!(false, "a failure is no success"),
             Decision::UnknownContact => prop_assert_eq!(kind, ErrorKind::UnknownContact),
             Decision::Bury(reason) => match reason {
-                DeathReason::AgeLimit => {
+                DeadLetterReason::AgeLimit => {
                     prop_assert!(error.is_retryable() && max_age.is_some_and(|most| age >= most));
                 }
-                DeathReason::AttemptLimit => {
+                DeadLetterReason::AttemptLimit => {
                     let spent = attempts.saturating_add(1);
                     prop_assert!(error.is_retryable() && kind != ErrorKind::RateLimited);
                     prop_assert!(max_attempts.is_some_and(|most| spent >= most));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
@@ -12,14 +12,12 @@ use std::thread;
 use std::time::Duration;
 
 use intercom_core::{
-    ApiError, Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, OwnedSend, RateLimit,
-    Receipt, SendError, Timestamp, Transport, async_trait,
+    ApiError, Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, RateLimit, Receipt,
+    SendError, Timestamp, Transport, async_trait,
 };
-use intercom_delivery::outbox::{AcceptError, Counts, Leased, Settlement, Wake};
-use intercom_delivery::{
-    Collisions, DeadLetter, Delivery, EventId, Ledger, MemoryOutbox, Outbox, OutboxError, Selection,
-};
-use tokio::sync::Notify;
+use intercom_delivery::conformance::{Forward, Forwarding};
+use intercom_delivery::outbox::{AcceptError, Admission, Settlement, Standing, Turn};
+use intercom_delivery::{Delivery, Epoch, EventId, Ledger, MemoryOutbox, Outbox, OutboxError};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::LevelFilter;
@@ -27,6 +25,8 @@ use tracing_subscriber::filter::LevelFilter;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+/// Longer than any flush in these tests takes.
+pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
 /// What the transport does when it is called.
 #[derive(Debug)]
@@ -137,7 +137,6 @@ struct Inner {
     on_send: Mutex<OnSend>,
     on_create: Mutex<OnCreate>,
     log: Mutex<Log>,
-    changed: Notify,
 }
 
 #[derive(Default)]
@@ -158,7 +157,6 @@ impl Scripted {
             on_send: Mutex::new(Arc::new(on_send)),
             on_create: Mutex::new(Arc::new(|_| Act::fails(ErrorKind::Unsupported))),
             log: Mutex::default(),
-            changed: Notify::new(),
         }))
     }
 
@@ -185,11 +183,6 @@ impl Scripted {
     /// Does something else from now on.
     pub(crate) fn script(&self, on_send: impl Fn(&Call<'_>) -> Sent + Send + Sync + 'static) {
         *lock(&self.0.on_send) = Arc::new(on_send);
-    }
-
-    /// Says that it was changed.
-    pub(crate) fn change(&self) {
-        self.0.changed.notify_one();
     }
 
     pub(crate) fn attempts(&self) -> Vec<Attempt> {
@@ -273,10 +266,24 @@ async fn perform<T>(act: Act<T>) -> Result<T, SendError> {
     }
 }
 
+type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send + 'a>>;
+
 #[async_trait]
 impl Transport for Scripted {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        Arc::new(self.clone()).send_owned(event).await
+    // Not an `async fn`: it can panic before it gives a future.
+    fn send<'a>(self: Arc<Self>, event: DataEvent) -> Sending<'a>
+    where
+        Self: 'a,
+    {
+        let act = self.asked(&event);
+        assert!(!matches!(act, Act::PanicAtCall), "as the script says");
+        let running = Running::begin((*self).clone());
+        Box::pin(async move {
+            let _running = running;
+            let sent = perform(act).await?;
+            self.log().taken.push(event);
+            Ok(sent)
+        })
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
@@ -290,27 +297,13 @@ impl Transport for Scripted {
         let on_create = lock(&self.0.on_create).clone();
         perform(on_create(&CreateCall { number, before, contact, at })).await
     }
-
-    async fn changed(&self) {
-        self.0.changed.notified().await;
-    }
-
-    fn send_owned(self: Arc<Self>, event: DataEvent) -> OwnedSend {
-        let act = self.asked(&event);
-        assert!(!matches!(act, Act::PanicAtCall), "as the script says");
-        let running = Running::begin((*self).clone());
-        Box::pin(async move {
-            let _running = running;
-            let sent = perform(act).await?;
-            self.log().taken.push(event);
-            Ok(sent)
-        })
-    }
 }
 
 /// An outbox whose store fails, or takes a while, when told. A clone shares everything.
+pub(crate) type UnreliableOutbox = Forwarding<Unreliable>;
+
 #[derive(Clone, Default)]
-pub(crate) struct UnreliableOutbox {
+pub(crate) struct Unreliable {
     pub(crate) inner: Arc<MemoryOutbox>,
     faults: Arc<Mutex<Faults>>,
     leased: Arc<AtomicUsize>,
@@ -322,16 +315,13 @@ struct Faults {
     accepting: bool,
     accepting_takes: Duration,
     leasing: bool,
+    admitting: bool,
     settling: bool,
     settling_panics: bool,
     settling_takes: Duration,
 }
 
-impl UnreliableOutbox {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
+impl Unreliable {
     pub(crate) fn accepting_fails(&self, fails: bool) {
         lock(&self.faults).accepting = fails;
     }
@@ -352,6 +342,10 @@ impl UnreliableOutbox {
 
     pub(crate) fn leasing_fails(&self, fails: bool) {
         lock(&self.faults).leasing = fails;
+    }
+
+    pub(crate) fn admitting_fails(&self, fails: bool) {
+        lock(&self.faults).admitting = fails;
     }
 
     pub(crate) fn settling_fails(&self, fails: bool) {
@@ -386,54 +380,48 @@ fn disk_full(fails: bool) -> Result<(), OutboxError> {
 }
 
 #[async_trait]
-impl Outbox for UnreliableOutbox {
-    async fn accept(
-        &self,
-        events: &[DataEvent],
-        collisions: Collisions,
-    ) -> Result<(), AcceptError> {
+impl Forward for Unreliable {
+    type Inner = MemoryOutbox;
+
+    fn inner(&self) -> &MemoryOutbox {
+        &self.inner
+    }
+
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
         pass(self.faults().accepting_takes).await;
         disk_full(self.faults().accepting)?;
-        self.inner.accept(events, collisions).await
+        self.inner.accept(events).await
     }
 
-    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
         disk_full(self.faults().leasing)?;
-        let leased = self.inner.lease(most, term).await?;
-        self.leased.fetch_add(leased.events.len(), Ordering::SeqCst);
-        Ok(leased)
+        let turn = self.inner.lease(standing, limit).await?;
+        if let Turn::Leased(leased) = &turn {
+            self.leased.fetch_add(leased.events.len(), Ordering::SeqCst);
+        }
+        Ok(turn)
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
+    async fn admit(
+        &self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        disk_full(self.faults().admitting)?;
+        self.inner.admit(epoch, admissions).await
+    }
+
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
         self.settles.fetch_add(1, Ordering::SeqCst);
         assert!(!self.faults().settling_panics, "as the script says");
         pass(self.faults().settling_takes).await;
         disk_full(self.faults().settling)?;
-        self.inner.settle(settlements).await
-    }
-
-    async fn dead_letters(
-        &self,
-        after: Option<EventId>,
-        most: usize,
-    ) -> Result<Vec<DeadLetter>, OutboxError> {
-        self.inner.dead_letters(after, most).await
-    }
-
-    async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
-        self.inner.redrive(which).await
-    }
-
-    async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
-        self.inner.purge(which).await
-    }
-
-    fn counts(&self) -> Counts {
-        self.inner.counts()
-    }
-
-    fn attach(&self, wake: Wake) {
-        self.inner.attach(wake);
+        self.inner.settle(epoch, settlements, forget_before).await
     }
 }
 

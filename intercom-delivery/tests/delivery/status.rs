@@ -4,49 +4,54 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use intercom_core::{ErrorKind, Receipt};
-use intercom_delivery::{Delivery, LineStatus, Trouble};
+use intercom_delivery::{Delivery, Epoch, State, Trouble};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::scripted::{
-    Act, HOUR, Logs, MINUTE, SECOND, Scripted, UnreliableOutbox, answer, assert_ledger, event,
+    Act, DAY, HOUR, Logs, MINUTE, SECOND, Scripted, UnreliableOutbox, answer, assert_ledger, event,
     guarded, lock, numbers, rate_limit, send,
 };
 
 #[track_caller]
 fn outage(delivery: &Delivery) -> Trouble {
-    match delivery.status().line {
-        LineStatus::Outage(trouble) => trouble,
+    match delivery.status().state {
+        State::Outage(trouble) => trouble,
         other => panic!("no outage, but {other}"),
     }
 }
 
 #[track_caller]
 fn stopped(delivery: &Delivery) -> Trouble {
-    match delivery.status().line {
-        LineStatus::Stopped(trouble) => trouble,
+    match delivery.status().state {
+        State::Stopped(trouble) => trouble,
         other => panic!("not stopped, but {other}"),
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_open_while_all_is_well_and_ended_at_the_end() {
+async fn it_delivers_while_all_is_well_and_has_ended_at_the_end() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = Delivery::builder(transport).concurrency(3).start().unwrap();
+        // The outbox has not said yet whose turn it is.
+        assert!(matches!(delivery.status().state, State::Starting));
+        yield_now().await;
         let status = delivery.status();
-        assert!(matches!(status.line, LineStatus::Open));
-        assert_eq!((status.to_string().as_str(), status.in_flight), ("open", 0));
+        assert!(matches!(status.state, State::Delivering));
+        assert_eq!((status.to_string().as_str(), status.in_flight), ("delivering", 0));
+        assert_eq!(status.turn.unwrap().epoch, Epoch(1));
         assert!(status.rate_limit.is_none() && status.outbox.is_none());
         for number in 0..10 {
             send(&delivery, event(number)).await;
         }
         sleep(3 * SECOND / 2).await;
         assert_eq!(delivery.status().in_flight, 3);
-        assert!(delivery.flush().await.is_complete());
+        assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(delivery.status().in_flight, 0);
         let _ = delivery.shutdown(MINUTE).await;
-        assert!(matches!(delivery.status().line, LineStatus::Ended));
+        assert!(matches!(delivery.status().state, State::Ended));
     })
     .await;
 }
@@ -60,12 +65,12 @@ async fn a_pause_says_how_long_it_lasts() {
         send(&delivery, event(1)).await;
         sleep(SECOND).await;
         let status = delivery.status();
-        let LineStatus::Paused { resumes_in } = status.line else { panic!("{status}") };
+        let State::Paused { resumes_in } = status.state else { panic!("{status}") };
         assert!((7 * SECOND..=8 * SECOND).contains(&resumes_in), "{resumes_in:?}");
         assert_eq!(status.rate_limit, Some(limit));
-        assert!(status.to_string().starts_with("paused, as Intercom asked; goes on in"));
-        assert!(delivery.flush().await.is_complete());
-        assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+        assert!(status.to_string().starts_with("paused at Intercom's request; resumes in"));
+        assert!(delivery.flush(DAY).await.is_complete());
+        assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
     })
     .await;
 }
@@ -85,12 +90,12 @@ async fn a_window_that_is_used_up_is_a_pause() {
         sleep(4 * SECOND).await;
         assert_eq!(transport.attempts().len(), 1);
         let status = delivery.status();
-        let LineStatus::Paused { resumes_in } = status.line else { panic!("{status}") };
+        let State::Paused { resumes_in } = status.state else { panic!("{status}") };
         assert_eq!(resumes_in, 5 * SECOND);
-        assert_eq!(delivery.flush().await.delivered, 3);
+        assert_eq!(delivery.flush(DAY).await.delivered, 3);
         // It is over by itself, also when there is nothing more to send.
         sleep(MINUTE).await;
-        assert!(matches!(delivery.status().line, LineStatus::Open), "{}", delivery.status());
+        assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
     })
     .await;
 }
@@ -103,7 +108,7 @@ async fn a_pause_that_is_not_for_the_rate_limit_does_not_say_that_it_is() {
         send(&delivery, event(1)).await;
         sleep(SECOND).await;
         let status = delivery.status();
-        assert!(matches!(status.line, LineStatus::Paused { .. }), "{status}");
+        assert!(matches!(status.state, State::Paused { .. }), "{status}");
         assert!(!status.to_string().contains("rate limit"), "{status}");
     })
     .await;
@@ -123,13 +128,13 @@ async fn an_outage_says_what_and_how_long_and_when_it_tries_again() {
         assert_eq!(trouble.kind, Some(ErrorKind::Connection));
         assert!(trouble.message.contains("the connection failed"));
         assert!((29 * MINUTE..=30 * MINUTE).contains(&trouble.lasts), "{trouble:?}");
-        assert!((30..80).contains(&trouble.tries), "{trouble:?}");
+        assert!((30..80).contains(&trouble.probes), "{trouble:?}");
         // What it says of the next try is so.
         for _ in 0..5 {
             let trouble = outage(&delivery);
-            assert!(trouble.next_try_in <= MINUTE);
+            assert!(trouble.next_probe_in <= MINUTE);
             let before = transport.attempts().len();
-            sleep(trouble.next_try_in.saturating_sub(SECOND / 10)).await;
+            sleep(trouble.next_probe_in.saturating_sub(SECOND / 10)).await;
             assert_eq!(transport.attempts().len(), before);
             sleep(SECOND / 5).await;
             assert_eq!(transport.attempts().len(), before + 1);
@@ -143,9 +148,9 @@ async fn an_outage_says_what_and_how_long_and_when_it_tries_again() {
         delivery.resume();
         sleep(SECOND / 10).await;
         assert!(transport.attempts().len() > before);
-        assert!(matches!(delivery.status().line, LineStatus::Open));
+        assert!(matches!(delivery.status().state, State::Delivering));
         assert_eq!(logs.lines("Intercom takes events again").len(), 1);
-        assert_eq!(delivery.flush().await.delivered, 1000);
+        assert_eq!(delivery.flush(DAY).await.delivered, 1000);
     })
     .await;
 }
@@ -161,7 +166,7 @@ async fn in_an_outage_a_single_event_is_tried_when_the_status_says() {
         for _ in 0..10 {
             let trouble = outage(&delivery);
             let before = transport.attempts().len();
-            sleep(trouble.next_try_in + SECOND).await;
+            sleep(trouble.next_probe_in + SECOND).await;
             assert!(transport.attempts().len() > before, "not tried after {trouble:?}");
         }
     })
@@ -180,7 +185,7 @@ async fn in_an_outage_a_single_event_is_tried_at_once_when_delivery_is_resumed()
             transport.script(|_| Act::taken());
             delivery.resume();
             let begun = Instant::now();
-            assert_eq!(delivery.flush().await.delivered, 1);
+            assert_eq!(delivery.flush(DAY).await.delivered, 1);
             assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
         }
     })
@@ -203,23 +208,23 @@ async fn what_needs_an_operator_says_what_to_do() {
             sleep(SECOND).await;
             let trouble = stopped(&delivery);
             assert!(trouble.message.contains(advice), "{trouble}");
-            assert!(trouble.next_try_in <= 5 * SECOND && !trouble.next_try_in.is_zero());
+            assert!(trouble.next_probe_in <= 5 * SECOND && !trouble.next_probe_in.is_zero());
             sleep(HOUR).await;
             let trouble = stopped(&delivery);
-            assert!(trouble.next_try_in <= 5 * MINUTE);
+            assert!(trouble.next_probe_in <= 5 * MINUTE);
             assert!((HOUR - SECOND..=HOUR + SECOND).contains(&trouble.lasts), "{trouble:?}");
             assert!((12..40).contains(&transport.attempts().len()));
             assert!(delivery.status().to_string().starts_with("stopped: "));
-            assert_ledger(&delivery.ledger(), 0, 0, 100);
+            assert_ledger(&delivery.ledger().await.unwrap(), 0, 0, 100);
 
             transport.script(|_| Act::taken());
             let begun = Instant::now();
-            transport.change();
-            assert_eq!(delivery.flush().await.delivered, 100);
+            delivery.resume();
+            assert_eq!(delivery.flush(DAY).await.delivered, 100);
             assert!(begun.elapsed() < SECOND);
-            assert!(matches!(delivery.status().line, LineStatus::Open));
+            assert!(matches!(delivery.status().state, State::Delivering));
         }
-        assert_eq!(logs.lines("delivery is stopped until this is mended").len(), 2);
+        assert_eq!(logs.lines("delivery is stopped until this is fixed").len(), 2);
         let transport = Scripted::new(|_| Act::fails(ErrorKind::UnexpectedAnswer));
         let delivery = Delivery::builder(transport).start().unwrap();
         send(&delivery, event(1)).await;
@@ -248,22 +253,18 @@ async fn an_outage_of_panics_has_no_kind() {
 #[tokio::test(start_paused = true)]
 async fn an_outbox_that_cannot_accept_refuses_and_is_counted() {
     guarded(async {
-        let outbox = UnreliableOutbox::new();
+        let outbox = UnreliableOutbox::default();
         let transport = Scripted::taking();
         let delivery = Delivery::builder(transport).outbox(outbox.clone()).start().unwrap();
-        outbox.accepting_fails(true);
+        outbox.0.accepting_fails(true);
         let error = delivery.tracker().send_prepared(event(1)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Storage);
         assert!(std::error::Error::source(&error).unwrap().to_string().contains("disk is full"));
-        outbox.accepting_fails(false);
+        outbox.0.accepting_fails(false);
         send(&delivery, event(1)).await;
-        // It cannot accept without waiting.
-        let ada = delivery.tracker().for_contact(intercom_core::Contact::user_id(1));
-        let tested = intercom_core::DynamicEvent::new("tested").unwrap();
-        assert_eq!(ada.try_send(&tested).unwrap_err().kind(), ErrorKind::Unsupported);
-        assert_eq!(delivery.flush().await.delivered, 1);
-        let ledger = delivery.ledger();
-        assert_eq!((ledger.offered, ledger.refused.storage), (3, 2));
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!((ledger.accepted + ledger.refused.total(), ledger.refused.storage), (2, 1));
         assert_ledger(&ledger, 1, 0, 0);
     })
     .await;
@@ -273,19 +274,19 @@ async fn an_outbox_that_cannot_accept_refuses_and_is_counted() {
 #[tokio::test(start_paused = true)]
 async fn an_outbox_that_cannot_accept_is_in_the_status() {
     guarded(async {
-        let outbox = UnreliableOutbox::new();
+        let outbox = UnreliableOutbox::default();
         let delivery =
             Delivery::builder(Scripted::taking()).outbox(outbox.clone()).start().unwrap();
-        outbox.accepting_fails(true);
+        outbox.0.accepting_fails(true);
         for number in 0..100 {
             let refused = delivery.tracker().send_prepared(event(number)).await;
             assert_eq!(refused.unwrap_err().kind(), ErrorKind::Storage);
         }
         sleep(SECOND).await;
         assert_eq!(delivery.status().outbox.as_deref(), Some("the disk is full"));
-        outbox.accepting_fails(false);
+        outbox.0.accepting_fails(false);
         send(&delivery, event(1)).await;
-        assert_eq!(delivery.flush().await.delivered, 1);
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
         assert!(delivery.status().outbox.is_none());
     })
     .await;
@@ -295,24 +296,24 @@ async fn an_outbox_that_cannot_accept_is_in_the_status() {
 async fn an_outbox_that_cannot_lease_is_tried_again_until_it_can() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::INFO);
-        let outbox = UnreliableOutbox::new();
+        let outbox = UnreliableOutbox::default();
         let transport = Scripted::taking();
         let delivery = Delivery::builder(transport.clone()).outbox(outbox.clone()).start().unwrap();
-        outbox.leasing_fails(true);
+        outbox.0.leasing_fails(true);
         for number in 0..100 {
             send(&delivery, event(number)).await;
         }
         sleep(10 * MINUTE).await;
         let status = delivery.status();
         assert_eq!(status.outbox.as_deref(), Some("the disk is full"));
-        assert_eq!(status.to_string(), "open; the outbox fails: the disk is full");
-        assert_ledger(&delivery.ledger(), 0, 0, 100);
+        assert_eq!(status.to_string(), "starting; the outbox fails: the disk is full");
+        assert_ledger(&delivery.ledger().await.unwrap(), 0, 0, 100);
         let errors = logs.lines("the outbox cannot lease events");
         assert_eq!(errors.len(), 1, "{}", logs.text());
         assert!(errors[0].contains("disk is full"));
-        outbox.leasing_fails(false);
+        outbox.0.leasing_fails(false);
         let begun = Instant::now();
-        assert_eq!(delivery.flush().await.delivered, 100);
+        assert_eq!(delivery.flush(DAY).await.delivered, 100);
         assert!(begun.elapsed() <= 30 * SECOND);
         assert!(delivery.status().outbox.is_none());
         assert_eq!(logs.lines("the outbox works again").len(), 1);
@@ -323,7 +324,7 @@ async fn an_outbox_that_cannot_lease_is_tried_again_until_it_can() {
 
 /// Sends a thousand events, of which every tenth is refused, while settling fails for so long.
 async fn settling_fails_for(time: Duration) {
-    let outbox = UnreliableOutbox::new();
+    let outbox = UnreliableOutbox::default();
     let transport = Scripted::new(|call| {
         let number: u64 = call.event.contact().as_user_id().unwrap().parse().unwrap();
         match number % 10 {
@@ -342,7 +343,7 @@ async fn settling_fails_for(time: Duration) {
     let many: Vec<_> = (0..1000).map(event).collect();
     delivery.send_all(&many).await.unwrap();
     sleep(SECOND).await;
-    outbox.settling_fails(true);
+    outbox.0.settling_fails(true);
     let before = transport.attempts().len();
     let told_before = lock(&told).len();
     sleep(time).await;
@@ -351,10 +352,10 @@ async fn settling_fails_for(time: Duration) {
     assert!(transport.attempts().len() - before < 200);
     let status = delivery.status();
     assert_eq!(status.outbox.as_deref(), Some("the disk is full"), "{status}");
-    let ledger = delivery.ledger();
+    let ledger = delivery.ledger().await.unwrap();
     assert!(ledger.is_balanced() && ledger.pending > 500);
-    outbox.settling_fails(false);
-    let report = delivery.flush().await;
+    outbox.0.settling_fails(false);
+    let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (900, 100, 0));
     assert!(delivery.status().outbox.is_none());
     let mut dead = lock(&told).clone();
@@ -368,7 +369,10 @@ async fn settling_fails_for(time: Duration) {
     if time < MINUTE {
         assert_eq!(repeated, 0);
     }
-    assert_eq!(delivery.ledger().deaths.iter().map(|(_, number)| number).sum::<u64>(), 100);
+    assert_eq!(
+        delivery.ledger().await.unwrap().deaths.iter().map(|(_, number)| number).sum::<u64>(),
+        100
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -384,10 +388,10 @@ async fn an_outbox_that_cannot_settle_for_longer_than_a_lease_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_keeps_its_deadline_while_the_outbox_fails() {
     guarded(async {
-        let outbox = UnreliableOutbox::new();
+        let outbox = UnreliableOutbox::default();
         let delivery =
             Delivery::builder(Scripted::taking()).outbox(outbox.clone()).start().unwrap();
-        outbox.settling_fails(true);
+        outbox.0.settling_fails(true);
         for number in 0..10 {
             send(&delivery, event(number)).await;
         }
@@ -398,15 +402,15 @@ async fn a_shutdown_keeps_its_deadline_while_the_outbox_fails() {
         assert_eq!((report.delivered, report.pending), (0, 10));
 
         // And it goes on as soon as the outbox works.
-        let outbox = UnreliableOutbox::new();
+        let outbox = UnreliableOutbox::default();
         let delivery =
             Delivery::builder(Scripted::taking()).outbox(outbox.clone()).start().unwrap();
-        outbox.settling_fails(true);
+        outbox.0.settling_fails(true);
         for number in 0..10 {
             send(&delivery, event(number)).await;
         }
         sleep(SECOND).await;
-        outbox.settling_fails(false);
+        outbox.0.settling_fails(false);
         let report = delivery.shutdown(MINUTE).await;
         assert_eq!((report.delivered, report.pending), (10, 0));
     })
@@ -418,22 +422,22 @@ async fn a_shutdown_keeps_its_deadline_while_the_outbox_fails() {
 async fn an_outbox_that_cannot_settle_is_tried_ever_more_seldom_while_it_leases() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::ERROR);
-        let outbox = UnreliableOutbox::new();
+        let outbox = UnreliableOutbox::default();
         let transport = Scripted::taking();
         let delivery = Delivery::builder(transport.clone()).outbox(outbox.clone()).start().unwrap();
-        outbox.settling_fails(true);
-        outbox.settling_takes(SECOND / 200);
+        outbox.0.settling_fails(true);
+        outbox.0.settling_takes(SECOND / 200);
         for number in 0..100 {
             send(&delivery, event(number)).await;
             sleep(SECOND).await;
         }
-        assert!(outbox.leased() > 90 && transport.taken().len() > 90);
+        assert!(outbox.0.leased() > 90 && transport.taken().len() > 90);
         // After 0, 1, 3, 7, 15, 31, 61 and 91 seconds.
-        assert_eq!(outbox.settles(), 8);
+        assert_eq!(outbox.0.settles(), 8);
         assert_eq!(logs.lines("ERROR").len(), 1, "{}", logs.text());
         assert!(delivery.status().outbox.is_some());
-        outbox.settling_fails(false);
-        assert_eq!(delivery.flush().await.delivered, 100);
+        outbox.0.settling_fails(false);
+        assert_eq!(delivery.flush(DAY).await.delivered, 100);
         assert!(delivery.status().outbox.is_none());
     })
     .await;

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use intercom_core::{
-    Contact, DataEvent, DynamicEvent, ErrorKind, RateLimit, Receipt, SendError, Timestamp,
-    Transport, async_trait,
+    Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, RateLimit, Receipt, SendError,
+    Timestamp, Transport, async_trait,
 };
 use tokio::time::{Instant, sleep};
 
@@ -115,11 +115,15 @@ impl LimitedIntercom {
 
 #[async_trait]
 impl Transport for LimitedIntercom {
-    async fn send(&self, _: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
         sleep(self.way).await;
         let answer = self.count();
         sleep(self.way).await;
         answer
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }
 
@@ -171,7 +175,7 @@ impl UnreliableIntercom {
 
 #[async_trait]
 impl Transport for UnreliableIntercom {
-    async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         self.asked.lock().unwrap().push(Instant::now());
         sleep(Duration::from_millis(20)).await;
         let unlucky = self.rng.lock().unwrap().u8(..100) < self.failing_percent;
@@ -180,5 +184,9 @@ impl Transport for UnreliableIntercom {
         }
         self.taken.lock().unwrap().push(event);
         Ok(Receipt::delivered(202))
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
     }
 }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use intercom_delivery::MemoryOutbox;
 use intercom_delivery::conformance::{Profile, run, run_with};
-use intercom_delivery::{MemoryOutbox, Outbox};
 use tokio::runtime::Builder;
 
 use super::different::{Ageing, Different};
@@ -23,9 +23,8 @@ fn memory_that_is_often_full() {
 #[test]
 fn behind_pointers() {
     let profile = Profile::new().cases(64);
-    run(&profile, async || Box::new(MemoryOutbox::new()) as Box<dyn Outbox>);
-    run(&profile, async || Arc::new(MemoryOutbox::new()) as Arc<dyn Outbox>);
-    run(&profile, async || Arc::new(Box::new(MemoryOutbox::new())));
+    run(&profile, async || Arc::new(MemoryOutbox::new()));
+    run(&profile, async || Arc::new(Arc::new(MemoryOutbox::new())));
 }
 
 #[test]
@@ -35,12 +34,13 @@ fn one_that_does_differently_all_that_may_be_done_differently() {
 
 #[test]
 fn one_whose_clock_goes_on_by_itself() {
-    run(&Profile::new().cases(96), async || Ageing(MemoryOutbox::new()));
+    run(&Profile::new().cases(96), async || Ageing::new(MemoryOutbox::new()));
 }
 
 #[test]
 fn in_a_runtime_of_ones_own_with_short_ticks() {
-    let runtime = Builder::new_current_thread().start_paused(true).build().unwrap();
+    let mut runtime = Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     let profile = Profile::new().tick(Duration::from_millis(10)).cases(64);
     run_with(&profile, &runtime, async || (MemoryOutbox::new(), tokio::time::advance));
 }

@@ -2,20 +2,22 @@
 
 use std::time::Duration;
 
-use intercom_core::{DataEvent, async_trait};
+use intercom_core::{DataEvent, Timestamp, async_trait};
+use intercom_delivery::conformance::{Forward, Forwarding};
 use intercom_delivery::outbox::{
-    AcceptError, Collisions, Counts, DeadLetter, EventId, LeaseToken, Leased, Outbox, OutboxError,
-    Selection, Settlement, Unaccepted, Wake,
+    AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Leased, MemoryOutbox, Operate,
+    Outbox, OutboxError, Selection, Settlement, Standing, Turn,
 };
+use tokio::task::yield_now;
 use tokio::time::advance;
 
-/// Its ids have gaps, it leases no more than two events at once, cannot accept without waiting, and wants to be asked
-/// again soon.
-pub(crate) struct Different<O>(O);
+/// Its ids and epochs have gaps, it leases no more than two events at once, says that new events
+/// are older than they are, and returns from time to time without events.
+pub(crate) struct Different(MemoryOutbox);
 
-impl<O> Different<O> {
-    pub(crate) fn new(inner: O) -> Self {
-        Different(inner)
+impl Different {
+    pub(crate) fn new(inner: MemoryOutbox) -> Forwarding<Self> {
+        Forwarding(Different(inner))
     }
 }
 
@@ -27,6 +29,14 @@ fn inner(id: EventId) -> EventId {
     EventId((id.0 - 7) / 3)
 }
 
+fn outer_epoch(epoch: Epoch) -> Epoch {
+    Epoch(7 + 3 * epoch.0)
+}
+
+fn inner_epoch(epoch: Epoch) -> Epoch {
+    Epoch((epoch.0 - 7) / 3)
+}
+
 fn inner_selection(which: &Selection) -> Selection {
     match which {
         Selection::One(id) => Selection::One(inner(*id)),
@@ -34,47 +44,109 @@ fn inner_selection(which: &Selection) -> Selection {
     }
 }
 
+fn late(ids: Vec<EventId>) -> Vec<EventId> {
+    let mut ids: Vec<_> = ids.into_iter().rev().map(outer).collect();
+    ids.dedup();
+    ids
+}
+
 #[async_trait]
-impl<O: Outbox> Outbox for Different<O> {
-    async fn accept(
+impl Forward for Different {
+    type Inner = MemoryOutbox;
+
+    fn inner(&self) -> &MemoryOutbox {
+        &self.0
+    }
+
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
+        let standing = match standing {
+            Standing::Unknown => Standing::Unknown,
+            Standing::Standby(epoch) => Standing::Standby(inner_epoch(epoch)),
+            Standing::Delivering(epoch) => Standing::Delivering(inner_epoch(epoch)),
+        };
+        let earlier = Timestamp::from_unix_seconds(0);
+        let valid_for = Some(Duration::from_secs(6));
+        let present = async {
+            // Many polls later, if nothing is due until then.
+            for _ in 0..8 {
+                yield_now().await;
+            }
+            let pending = self.0.counts().await?.pending;
+            let leased =
+                Leased { pending, earliest_new: Some(earlier), valid_for, ..Leased::default() };
+            Ok(Turn::Leased(leased))
+        };
+        let asked = self.0.lease(standing, limit.min(2));
+        let turn = match standing {
+            Standing::Delivering(_) => tokio::select! {
+                biased;
+                turn = asked => turn,
+                turn = present => turn,
+            },
+            _ => asked.await,
+        };
+        Ok(match turn? {
+            Turn::Began(mut tenure) => {
+                tenure.epoch = outer_epoch(tenure.epoch);
+                tenure.held.reverse();
+                tenure.used.extend_from_within(..);
+                Turn::Began(tenure)
+            }
+            Turn::Leased(mut leased) => {
+                for lease in &mut leased.events {
+                    lease.id = outer(lease.id);
+                }
+                Turn::Leased(Leased { earliest_new: Some(earlier), valid_for, ..leased })
+            }
+            Turn::Standby(mut standby) => {
+                standby.epoch = outer_epoch(standby.epoch);
+                Turn::Standby(standby)
+            }
+        })
+    }
+
+    async fn admit(
         &self,
-        events: &[DataEvent],
-        collisions: Collisions,
-    ) -> Result<(), AcceptError> {
-        self.0.accept(events, collisions).await
-    }
-
-    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
-        let mut leased = self.0.lease(most.min(2), term).await?;
-        for lease in &mut leased.events {
-            lease.id = outer(lease.id);
-            lease.token = LeaseToken(lease.token.0 + 7);
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        let mut admissions = admissions.to_vec();
+        for admission in &mut admissions {
+            let (Admission::Moved { id, .. } | Admission::Kept { id, .. }) = admission;
+            *id = inner(*id);
         }
-        let soon = Duration::from_secs(5);
-        leased.next_due = Some(leased.next_due.map_or(soon, |due| due.min(soon)));
-        Ok(leased)
+        self.0.admit(inner_epoch(epoch), &admissions).await.map(late)
     }
 
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
-        let settlements: Vec<_> = settlements
-            .iter()
-            .map(|Settlement { id, token, verdict }| Settlement {
-                id: inner(*id),
-                token: LeaseToken(token.0 - 7),
-                verdict: verdict.clone(),
-            })
-            .collect();
-        let mut late = self.0.settle(&settlements).await?;
-        late.dedup();
-        Ok(late.into_iter().rev().map(outer).collect())
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
+        let mut settlements = settlements.to_vec();
+        for settlement in &mut settlements {
+            settlement.id = inner(settlement.id);
+        }
+        self.0.settle(inner_epoch(epoch), &settlements, forget_before).await.map(late)
+    }
+
+    async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        self.0.release(inner_epoch(epoch)).await
+    }
+
+    async fn counts(&self) -> Result<Counts, OutboxError> {
+        let counts = self.0.counts().await?;
+        let oldest_own = counts.oldest_own.map(outer);
+        Ok(Counts { oldest_own, newest: counts.newest.map(outer), ..counts })
     }
 
     async fn dead_letters(
         &self,
         after: Option<EventId>,
-        most: usize,
+        limit: usize,
     ) -> Result<Vec<DeadLetter>, OutboxError> {
-        let mut letters = self.0.dead_letters(after.map(inner), most).await?;
+        let mut letters = self.0.dead_letters(after.map(inner), limit).await?;
         for letter in &mut letters {
             letter.id = outer(letter.id);
         }
@@ -88,76 +160,55 @@ impl<O: Outbox> Outbox for Different<O> {
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.0.purge(&inner_selection(which)).await
     }
-
-    fn counts(&self) -> Counts {
-        let counts = self.0.counts();
-        let oldest_pending = counts.oldest_pending.map(outer);
-        Counts { oldest_pending, newest: counts.newest.map(outer), ..counts }
-    }
-
-    fn attach(&self, wake: Wake) {
-        self.0.attach(wake);
-    }
 }
 
 /// All that it does takes a while, as with a file.
-pub(crate) struct Ageing<O>(pub(crate) O);
+pub(crate) struct Ageing(MemoryOutbox);
 
 const WHILE: Duration = Duration::from_micros(7_300);
 
+impl Ageing {
+    pub(crate) fn new(inner: MemoryOutbox) -> Forwarding<Self> {
+        Forwarding(Ageing(inner))
+    }
+}
+
 #[async_trait]
-impl<O: Outbox> Outbox for Ageing<O> {
-    async fn accept(
+impl Forward for Ageing {
+    type Inner = MemoryOutbox;
+
+    fn inner(&self) -> &MemoryOutbox {
+        &self.0
+    }
+
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        advance(WHILE).await;
+        self.0.accept(events).await
+    }
+
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
+        advance(WHILE).await;
+        self.0.lease(standing, limit).await
+    }
+
+    async fn settle(
         &self,
-        events: &[DataEvent],
-        collisions: Collisions,
-    ) -> Result<(), AcceptError> {
-        advance(WHILE).await;
-        self.0.accept(events, collisions).await
-    }
-
-    fn try_accept(&self, event: DataEvent, collisions: Collisions) -> Result<(), Box<Unaccepted>> {
-        self.0.try_accept(event, collisions)
-    }
-
-    async fn lease(&self, most: usize, term: Duration) -> Result<Leased, OutboxError> {
-        advance(WHILE).await;
-        let leased = self.0.lease(most, term).await;
-        advance(WHILE).await;
-        leased
-    }
-
-    async fn settle(&self, settlements: &[Settlement]) -> Result<Vec<EventId>, OutboxError> {
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
         let mut late = Vec::new();
         for settlement in settlements {
             advance(WHILE).await;
-            late.extend(self.0.settle(std::slice::from_ref(settlement)).await?);
+            late.extend(
+                self.0.settle(epoch, std::slice::from_ref(settlement), forget_before).await?,
+            );
         }
         Ok(late)
-    }
-
-    async fn dead_letters(
-        &self,
-        after: Option<EventId>,
-        most: usize,
-    ) -> Result<Vec<DeadLetter>, OutboxError> {
-        self.0.dead_letters(after, most).await
     }
 
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         advance(WHILE).await;
         self.0.redrive(which).await
-    }
-
-    async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
-        self.0.purge(which).await
-    }
-
-    fn counts(&self) -> Counts {
-        self.0.counts()
-    }
-
-    fn attach(&self, wake: Wake) {
-        self.0.attach(wake);
     }
 }

@@ -1,130 +1,156 @@
 //! What comes out of the outbox in memory when.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_delivery::outbox::{AcceptError, Collisions, EventId, Outbox, Verdict, Wake};
-use intercom_delivery::{DeathReason, MemoryOutbox, Selection};
-use tokio::time::advance;
+use futures_util::FutureExt;
+use intercom_delivery::outbox::{
+    AcceptError, Admission, DeadLetterReason, EventId, MemoryOutbox, Operate, Outbox, Selection,
+    Stage, Standing, Turn,
+};
+use tokio::time::{Instant, advance};
 
-use super::support::{TERM, bury, event, events, lease, lease_ids, put_back, settle};
+use super::support::{
+    begin, bury, delivered, event, events, lease, lease_ids, leased, put_back, settle,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
 async fn first_in_first_out() {
     let outbox = MemoryOutbox::new();
-    // More than one block of the queue in it.
-    outbox.accept(&events(1_000), Collisions::Move).await.unwrap();
-    for first in (0..1_000).step_by(100) {
+    outbox.accept(&events(10_000)).await.unwrap();
+    let turn = begin(&outbox);
+    for first in (0..10_000).step_by(100) {
         let ids: Vec<_> = (first..first + 100).collect();
-        assert_eq!(lease_ids(&outbox, 100).await, ids);
+        assert_eq!(lease_ids(&outbox, turn.epoch, 100), ids);
     }
-    assert_eq!(lease_ids(&outbox, 100).await, [0; 0]);
+    assert!(leased(&outbox, turn.epoch, 100).is_none());
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_was_put_back_comes_by_its_due_time() {
     let outbox = MemoryOutbox::new();
-    outbox.accept(&events(4), Collisions::Move).await.unwrap();
-    let leases = lease(&outbox, 3).await;
-    settle(&outbox, &leases[..1], put_back(3 * SECOND)).await;
-    settle(&outbox, &leases[1..2], put_back(SECOND)).await;
-    settle(&outbox, &leases[2..], put_back(Duration::ZERO)).await;
+    outbox.accept(&events(4)).await.unwrap();
+    let turn = begin(&outbox);
+    let leases = lease(&outbox, turn.epoch, 3);
+    settle(&outbox, turn.epoch, &leases[..1], put_back(3 * SECOND));
+    settle(&outbox, turn.epoch, &leases[1..2], put_back(SECOND));
+    settle(&outbox, turn.epoch, &leases[2..], put_back(Duration::ZERO));
     advance(2 * SECOND).await;
-    outbox.accept(&[event("invoice_paid", 0)], Collisions::Move).await.unwrap();
+    outbox.accept(&[event("invoice_paid", 0)]).await.unwrap();
     advance(2 * SECOND).await;
-    // Due for four seconds, four again, three, two, and one.
-    assert_eq!(lease_ids(&outbox, 9).await, [2, 3, 1, 4, 0]);
+    // Due for four seconds, four again, three, two, and one. Of the first two, the lower id is first.
+    assert_eq!(lease_ids(&outbox, turn.epoch, 9), [2, 3, 1, 4, 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn next_due_is_exact() {
+async fn a_lease_returns_when_the_next_event_is_due_and_not_before() {
     let outbox = MemoryOutbox::new();
-    assert_eq!(outbox.lease(9, TERM).await.unwrap().next_due, None);
-    outbox.accept(&events(2), Collisions::Move).await.unwrap();
+    outbox.accept(&events(2)).await.unwrap();
+    let turn = begin(&outbox);
+    let leases = lease(&outbox, turn.epoch, 2);
+    settle(&outbox, turn.epoch, &leases[..1], put_back(5 * SECOND));
+    settle(&outbox, turn.epoch, &leases[1..], put_back(4 * SECOND));
 
-    let leased = outbox.lease(1, TERM).await.unwrap();
-    assert_eq!(leased.next_due, Some(Duration::ZERO));
-    settle(&outbox, &leased.events, put_back(5 * SECOND)).await;
-    advance(SECOND).await;
-
-    let leased = outbox.lease(9, TERM).await.unwrap();
-    assert_eq!((leased.events.len(), leased.next_due), (1, Some(4 * SECOND)));
-    advance(4 * SECOND).await;
-    let leased = outbox.lease(9, TERM).await.unwrap();
-    assert_eq!((leased.events.len(), leased.next_due), (1, Some(TERM - 4 * SECOND)));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lease_ends_by_itself_and_not_before() {
-    let outbox = MemoryOutbox::new();
-    outbox.accept(&events(1), Collisions::Move).await.unwrap();
-    let first = lease(&outbox, 1).await;
-    advance(TERM - Duration::from_nanos(1)).await;
-    assert_eq!(lease_ids(&outbox, 1).await, [0; 0]);
-    advance(Duration::from_nanos(1)).await;
-
-    let late = first[0].settle(Verdict::Acknowledge);
-    assert_eq!(outbox.settle(std::slice::from_ref(&late)).await.unwrap(), [EventId(0)]);
-    let second = lease(&outbox, 1).await;
-    assert_eq!(outbox.settle(&[late]).await.unwrap(), [EventId(0)]);
-    settle(&outbox, &second, Verdict::Acknowledge).await;
-    assert_eq!(outbox.counts().delivered, 1);
+    for (id, after) in [(1, 4), (0, 5)] {
+        let begin = Instant::now();
+        let turn = outbox.lease(Standing::Delivering(turn.epoch), 9).await.unwrap();
+        let Turn::Leased(leased) = turn else { panic!("{turn:?}") };
+        assert_eq!(leased.events[0].id, EventId(id));
+        assert_eq!(begin.elapsed(), if id == 1 { after * SECOND } else { SECOND });
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn waits_of_any_length_are_borne() {
     let outbox = MemoryOutbox::new();
-    outbox.accept(&events(2), Collisions::Move).await.unwrap();
-    let leased = outbox.lease(1, Duration::MAX).await.unwrap().events;
-    settle(&outbox, &leased, put_back(Duration::MAX)).await;
-    let leased = outbox.lease(1, Duration::MAX).await.unwrap();
-    assert_eq!(leased.events[0].id, EventId(1));
-    assert!(leased.next_due.unwrap() > Duration::from_secs(365 * 86_400));
-    settle(&outbox, &leased.events, Verdict::Acknowledge).await;
-    assert_eq!(outbox.counts().pending, 1);
+    outbox.accept(&events(2)).await.unwrap();
+    let turn = begin(&outbox);
+    let leases = lease(&outbox, turn.epoch, 1);
+    settle(&outbox, turn.epoch, &leases, put_back(Duration::MAX));
+    let leases = lease(&outbox, turn.epoch, 9);
+    assert_eq!(leases[0].id, EventId(1));
+    settle(&outbox, turn.epoch, &leases, delivered());
+    advance(365 * 86_400 * SECOND).await;
+    assert!(leased(&outbox, turn.epoch, 9).is_none());
+    assert_eq!(outbox.counts().await.unwrap().pending, 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_is_redriven_is_new_again_and_keeps_its_id() {
     let outbox = MemoryOutbox::new();
-    outbox.accept(&events(1), Collisions::Move).await.unwrap();
-    let leased = lease(&outbox, 1).await;
-    settle(&outbox, &leased, bury(DeathReason::AgeLimit)).await;
-    advance(10 * TERM).await;
-    assert_eq!(outbox.redrive(&Selection::Reason(DeathReason::AgeLimit)).await.unwrap(), 1);
+    outbox.accept(&events(1)).await.unwrap();
+    let turn = begin(&outbox);
+    let leased = lease(&outbox, turn.epoch, 1);
+    settle(&outbox, turn.epoch, &leased, bury(DeadLetterReason::AgeLimit));
+    advance(600 * SECOND).await;
+    let redriven = outbox.redrive(&Selection::Reason(DeadLetterReason::AgeLimit)).await;
+    assert_eq!(redriven.unwrap(), 1);
     advance(SECOND).await;
 
-    let again = lease(&outbox, 1).await;
+    let again = lease(&outbox, turn.epoch, 1);
     assert_eq!((again[0].id, again[0].attempts, again[0].age), (EventId(0), 0, SECOND));
-    assert_eq!(again[0].event, leased[0].event);
+    assert_eq!((&again[0].event, again[0].stage), (&leased[0].event, Stage::Redriven));
+}
+
+/// A new event may have been sent in an earlier turn, and nothing about it is stored. It must be
+/// admitted as it was then.
+#[tokio::test(start_paused = true)]
+async fn a_takeover_repeats_the_order_of_admission() {
+    let outbox = MemoryOutbox::new();
+    outbox.accept(&events(4)).await.unwrap();
+    let turn = begin(&outbox);
+    let leases = lease(&outbox, turn.epoch, 3);
+    settle(&outbox, turn.epoch, &leases[..1], bury(DeadLetterReason::Rejected));
+    let kept = Admission::Kept { id: EventId(2), collides: false };
+    assert_eq!(outbox.admit(turn.epoch, &[kept]).await.unwrap(), []);
+    advance(SECOND).await;
+    assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 1);
+
+    drop(turn);
+    let turn = begin(&outbox);
+    assert_eq!(lease_ids(&outbox, turn.epoch, 9), [1, 2, 3, 0]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_wake_up_is_kept_for_who_is_awake() {
-    let (outbox, wake) = (MemoryOutbox::new(), Wake::new());
-    outbox.attach(wake.clone());
-    outbox.try_accept(event("project_created", 0), Collisions::Move).unwrap();
-    outbox.try_accept(event("project_created", 1), Collisions::Move).unwrap();
-    wake.woken().await;
-    let again = tokio::time::timeout(SECOND, wake.woken());
-    assert!(again.await.is_err());
+async fn a_standby_takes_over_when_the_turn_ends_in_either_way() {
+    for releases in [true, false] {
+        let outbox = MemoryOutbox::new();
+        let first = begin(&outbox);
+        let turn = outbox.lease(Standing::Unknown, 1).await.unwrap();
+        let Turn::Standby(standby) = turn else { panic!("{turn:?}") };
+        assert_eq!(standby.epoch, first.epoch);
+        let mut waiting = outbox.lease(Standing::Standby(standby.epoch), 1);
+        assert!((&mut waiting).now_or_never().is_none());
+
+        let epoch = first.epoch;
+        let kept = if releases {
+            outbox.release(epoch).await.unwrap();
+            Some(first)
+        } else {
+            drop(first);
+            None
+        };
+        let turn = waiting.await.unwrap();
+        let Turn::Began(second) = turn else { panic!("{turn:?}") };
+        assert!(second.epoch > epoch);
+        drop(kept);
+        let turn = outbox.lease(Standing::Delivering(epoch), 1).await.unwrap();
+        assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == second.epoch));
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn pointers_forward_everything() {
-    let outbox: Box<dyn Outbox> = Box::new(std::sync::Arc::new(MemoryOutbox::new().capacity(1)));
-    outbox.try_accept(event("project_created", 0), Collisions::Move).unwrap();
-    let refused = outbox.try_accept(event("project_created", 1), Collisions::Move).unwrap_err();
-    assert_eq!(refused.event, event("project_created", 1));
-    // What an outbox gives that cannot do it is `Unsupported`.
-    assert!(matches!(refused.error, AcceptError::Full));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lease_of_no_time_hands_each_event_out_once() {
-    let outbox = MemoryOutbox::new();
-    outbox.accept(&events(1), Collisions::Move).await.unwrap();
-    let leased = outbox.lease(usize::MAX, Duration::ZERO).await.unwrap();
-    assert_eq!(leased.events.len(), 1);
+    let outbox: Arc<dyn Outbox> = Arc::new(Arc::new(MemoryOutbox::new().capacity(1)));
+    outbox.accept(&events(1)).await.unwrap();
+    let refused = outbox.accept(&events(1)).await;
+    assert!(matches!(refused, Err(AcceptError::Full)));
+    let turn = begin(&*outbox);
+    let leases = lease(&*outbox, turn.epoch, 1);
+    settle(&*outbox, turn.epoch, &leases, delivered());
+    outbox.release(turn.epoch).await.unwrap();
+    assert!(begin(&*outbox).epoch > turn.epoch);
+    assert_eq!(outbox.counts().await.unwrap().delivered, 1);
 }

@@ -2,44 +2,70 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::{Lease, Outbox, Verdict};
-use intercom_delivery::{DeathReason, EventId};
-
-pub(crate) const TERM: Duration = Duration::from_secs(60);
+use intercom_delivery::outbox::{
+    DeadLetterReason, Epoch, EventId, Lease, Leased, Outbox, Slot, Standing, Tenure, Turn,
+    UsedSlot, Verdict,
+};
 
 pub(crate) const NOON: i64 = 1_700_000_000;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(NOON + second)
+}
 
 /// An event of this name, of one contact, at this second after noon.
 pub(crate) fn event(name: &str, second: i64) -> DataEvent {
     let event = DynamicEvent::new(name).unwrap().with("number", second).unwrap();
-    DataEvent::new(&event, Contact::user_id(42), Timestamp::from_unix_seconds(NOON + second))
-        .unwrap()
+    DataEvent::new(&event, Contact::user_id(42), at(second)).unwrap()
 }
 
-/// So many events, none of which collides.
+/// So many events, each of another second.
 pub(crate) fn events(number: i64) -> Vec<DataEvent> {
     (0..number).map(|second| event("project_created", second)).collect()
 }
 
-pub(crate) async fn lease(outbox: &dyn Outbox, most: usize) -> Vec<Lease> {
-    outbox.lease(most, TERM).await.unwrap().events
+/// Begins a turn, which must be possible at once.
+pub(crate) fn begin(outbox: &dyn Outbox) -> Tenure {
+    match outbox.lease(Standing::Unknown, 9).now_or_never() {
+        Some(Ok(Turn::Began(tenure))) => tenure,
+        other => panic!("{other:?}"),
+    }
 }
 
-pub(crate) async fn lease_ids(outbox: &dyn Outbox, most: usize) -> Vec<u64> {
-    lease(outbox, most).await.iter().map(|lease| lease.id.0).collect()
+/// What is due, unless the lease waits.
+pub(crate) fn leased(outbox: &dyn Outbox, epoch: Epoch, limit: usize) -> Option<Leased> {
+    match outbox.lease(Standing::Delivering(epoch), limit).now_or_never()? {
+        Ok(Turn::Leased(leased)) => Some(leased),
+        other => panic!("{other:?}"),
+    }
+}
+
+pub(crate) fn lease(outbox: &dyn Outbox, epoch: Epoch, limit: usize) -> Vec<Lease> {
+    leased(outbox, epoch, limit).unwrap_or_default().events
+}
+
+pub(crate) fn lease_ids(outbox: &dyn Outbox, epoch: Epoch, limit: usize) -> Vec<u64> {
+    lease(outbox, epoch, limit).iter().map(|lease| lease.id.0).collect()
 }
 
 /// Settles all of them in one way, which must be possible.
-pub(crate) async fn settle(outbox: &dyn Outbox, leases: &[Lease], verdict: Verdict) {
+pub(crate) fn settle(outbox: &dyn Outbox, epoch: Epoch, leases: &[Lease], verdict: Verdict) {
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(verdict.clone())).collect();
-    assert_eq!(outbox.settle(&settlements).await.unwrap(), Vec::<EventId>::new());
+    let late = outbox.settle(epoch, &settlements, at(0)).now_or_never().unwrap();
+    assert_eq!(late.unwrap(), Vec::<EventId>::new());
+}
+
+pub(crate) fn delivered() -> Verdict {
+    let slot = Slot::of(&event("project_created", 0));
+    Verdict::Delivered { used: UsedSlot { slot, keep_until: at(0) } }
 }
 
 pub(crate) fn put_back(after: Duration) -> Verdict {
     Verdict::PutBack { after, attempts: 1, failure: None }
 }
 
-pub(crate) fn bury(reason: DeathReason) -> Verdict {
-    Verdict::Bury { reason, attempts: 1, failure: None }
+pub(crate) fn bury(reason: DeadLetterReason) -> Verdict {
+    Verdict::Bury { reason, attempts: 1, failure: None, used: None }
 }

@@ -1,6 +1,8 @@
 """Contrast, names and roles, in light and in dark."""
 
+import os
 import time
+from pathlib import Path
 
 LEAST_CONTRAST = 4.5
 LEAST_CONTRAST_OF_SHAPES = 3
@@ -75,7 +77,7 @@ def every_text_has_contrast_enough(browser, sandbox):
         browser.click(".chip[data-outcome=duplicate]")
         browser.shows(".row .badge", "Refused", "Duplicate")
         seen += browser.run(CONTRASTS)
-        for tab, there in (("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
             browser.click(f"#tab-{tab}")
             browser.wait_for("shown(args[0])", there)
             seen += browser.run(CONTRASTS)
@@ -95,7 +97,7 @@ def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
     browser.has_rows(5)
     for place in range(5):
         browser.open_row(place)
-    for tab, there in (("events", ".detail"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+    for tab, there in (("events", ".detail"), ("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
         browser.click(f"#tab-{tab}")
         browser.wait_for("shown(args[0])", there)
         controls = browser.run(
@@ -147,7 +149,7 @@ def what_comes_in_is_said_aloud_seldom(browser, sandbox):
     browser.becomes("said.map(({ text }) => text)", ["1 request", "21 requests"])
     browser.wait_for("said[1].at - said[0].at > 9_000")
     # Everything else that changes by itself is silent.
-    browser.becomes("all('[aria-live], [role=status], [role=alert], [role=log]').map((element) => element.id)", ["connection", "notice", "live"])
+    browser.becomes("all('[aria-live], [role=status], [role=alert], [role=log]').map((element) => element.id)", ["connection", "notice", "contacts-error", "live"])
 
 
 def what_a_filter_lets_through_is_said_aloud(browser, sandbox):
@@ -156,6 +158,47 @@ def what_a_filter_lets_through_is_said_aloud(browser, sandbox):
     browser.has_rows(2)
     browser.type("#filter-name", "one")
     browser.becomes("text('#live')", "1 of 2")
+
+
+def axe_finds_nothing(browser, sandbox):
+    axe = Path(os.environ["AXE"]).read_text(encoding="utf-8")
+    passes, violations = 0, []
+
+    def look(about):
+        nonlocal passes
+        found = browser.asks("axe.run(document, { resultTypes: ['violations'] }).then(done, (error) => done({ error: String(error) }))")
+        assert "error" not in found, found
+        told = [(each["id"], each["help"], [node["html"][:200] for node in each["nodes"][:3]]) for each in found["violations"]]
+        violations.extend((about, *one) for one in told)
+        passes += len(found["passes"])
+
+    for dark in (False, True):
+        about = "dark" if dark else "light"
+        browser.media(dark=dark)
+        browser.open_page(sandbox.url)
+        browser.run(axe)
+        if not dark:
+            browser.wait_for("shown('#nothing')")
+            look(f"{about}, empty")
+            _send_one_of_everything(sandbox)
+        browser.has_rows(5)
+        look(f"{about}, a list")
+        for number in range(5):
+            browser.open_row(number)
+            look(f"{about}, row {number} open")
+        browser.type("#filter-name", "no such event")
+        browser.wait_for("shown('#no-match')")
+        look(f"{about}, no match")
+        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+            browser.click(f"#tab-{tab}")
+            browser.wait_for("shown(args[0])", there)
+            look(f"{about}, {tab}")
+        browser.press("?")
+        browser.wait_for("shown('#help')")
+        look(f"{about}, help")
+        browser.press("Escape")
+    assert violations == [], "\n".join(map(str, violations))
+    return f"{passes} rules passed"
 
 
 def _send_one_of_everything(sandbox):

@@ -7,7 +7,7 @@ def names_are_told_with_their_keys_and_kinds(browser, sandbox):
     browser.shows(".entry h3", "invoice_paid")
     browser.shows(".fields li", "total\nmoney", "due_date\ndate")
     browser.lacks(".warnings")
-    browser.tells(".sheet", "1 name in 1 event, each always sent in the same form.")
+    browser.tells("#panel-catalogue .sheet", "1 name in 1 event, each always sent in the same form.")
 
 
 def what_is_not_always_the_same_is_warned_of(browser, sandbox):
@@ -19,7 +19,8 @@ def what_is_not_always_the_same_is_warned_of(browser, sandbox):
     browser.shows(".entry h3", "seat_added", "signed_up")
     browser.tells(".entry.warned", "seat_added", "in 1 of 2")
     browser.wait_for("texts('.warnings li')[0] === 'Warning: seats is a number in 1 and a text in 1: send one kind under a key.'")
-    browser.wait_for("texts('.warnings li')[1].startsWith('Warning: plan came with some of 2 events')")
+    # That a key was absent is told, and no fault: it may well be optional.
+    browser.becomes("texts('.warnings li').length", 1)
 
 
 def it_follows_what_comes_in(browser, sandbox):
@@ -45,7 +46,8 @@ def a_page_that_is_loaded_again_shows_the_same_view(browser, sandbox):
     browser.click("#tab-catalogue")
     browser.shows(".entry h3", "signed_up")
     browser.becomes("location.hash", "#catalogue")
-    browser.run("window.isOld = true; location.reload()")
+    browser.run("window.isOld = true")
+    browser.reload()
     browser.wait_for("!window.isOld && text('#connection') === 'live'")
     browser.shows(".entry h3", "signed_up")
     browser.run("location.hash = '#faults'")

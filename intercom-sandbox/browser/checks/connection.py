@@ -8,6 +8,18 @@ from sandbox import Sandbox
 SILENCE = ("ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET", "ERR_INCOMPLETE_CHUNKED_ENCODING", "ERR_EMPTY_RESPONSE")
 
 
+def a_seventh_page_loads_beside_six_others(browser, sandbox):
+    sandbox.send("one")
+    with browser.more_pages() as another:
+        for _ in range(7):
+            another(sandbox.url)
+            browser.reads("#connection", "live")
+            browser.has_names("one")
+    # The first goes on where it was.
+    sandbox.send("two")
+    browser.has_names("two", "one")
+
+
 def its_end_is_told_and_what_arrived_stays(browser, sandbox):
     browser.expected(*SILENCE)
     sandbox.send("one")

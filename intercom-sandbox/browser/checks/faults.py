@@ -17,7 +17,7 @@ def a_switch_is_felt_by_a_client_and_lifted_again(browser, sandbox):
     _turn_on(browser, "outage")
     assert sandbox.send("during") == 503
     browser.reads("#fault-count", "1")
-    browser.becomes("one('#tab-faults').ariaLabel", "Faults, 1 standing")
+    browser.becomes("one('#tab-faults').textContent", "Faults 1 standing")
     browser.shows(".standing tbody td", "outage", "1", "1", "until lifted", "Lift")
     browser.click("#switch-outage")
     _is_on(browser)
@@ -50,6 +50,30 @@ def its_fields_say_how_much_and_how_long(browser, sandbox):
     assert (fault["fault"], fault["left"]) == ("500 for 100% for next 2", 2), fault
     assert [sandbox.send("a", created_at=second) for second in (1, 2, 3)] == [500, 500, 202]
     _is_on(browser)
+
+
+def a_card_shows_the_fault_that_stands(browser, sandbox):
+    browser.click("#tab-faults")
+    card = "one('#switch-errors').closest('.switch')"
+    browser.wait_for(f"{card}.querySelector('select').checkVisibility()")
+    sandbox.admin("POST", "/faults", {"fault": "503 for 6%"})
+    browser.becomes(f"{card}.querySelector('h3').innerText", "503 for 6%")
+    browser.becomes("one('#switch-errors').ariaLabel", "503 for 6%")
+    sandbox.admin("POST", "/faults", {"fault": "delay 7s for next 3"})
+    browser.becomes("one('#switch-delay').closest('.switch').querySelector('h3').innerText", "delay 7s for next 3")
+    # Off again, it shows what would be switched on.
+    sandbox.admin("DELETE", "/faults")
+    browser.wait_for(f"{card}.querySelector('select').checkVisibility()")
+    browser.becomes("one('#switch-errors').ariaLabel", "status for percent %")
+
+
+def the_chart_takes_no_room_beside_the_other_views(browser, sandbox):
+    browser.wait_for("one('.strip').offsetHeight > 80")
+    for tab in ("faults", "contacts", "catalogue"):
+        browser.click(f"#tab-{tab}")
+        browser.wait_for("!shown('#chart') && one('.strip').offsetHeight < 40")
+    browser.click("#tab-events")
+    browser.wait_for("shown('#chart')")
 
 
 def a_lower_limit_is_seen_in_the_budget(browser, sandbox):
@@ -105,19 +129,19 @@ def a_late_answer_does_not_draw_over_a_later_one(browser, sandbox):
         window.fetch = async (path, options) => {
           const answer = await fetch(path, options);
           if (options.method !== "GET") return answer;
-          asked += 1;
-          if (asked === 1) await new Promise((resolve) => (window.release = resolve));
+          window.asked += 1;
+          if (window.asked === 1) await new Promise((resolve) => (window.release = resolve));
           return answer;
         };
         window.turns = [];
-        new MutationObserver(() => turns.push(one("#switch-hang").ariaChecked)).observe(one("#switch-hang"), { attributes: true });"""
+        new MutationObserver(() => turns.push(one("#switch-hang").ariaChecked)).observe(one("#switch-hang"), { attributeFilter: ["aria-checked"] });"""
     )
     browser.wait_for("window.release")
     browser.click("#switch-hang")
     _is_on(browser, "hang")
     browser.run("release()")
     # It was the page's turn to ask again only after that answer.
-    browser.wait_for("asked > 2")
+    browser.wait_for("window.asked > 2")
     browser.becomes("turns", ["true"])
 
 

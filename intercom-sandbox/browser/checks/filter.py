@@ -1,5 +1,6 @@
 """Which records are shown."""
 
+import http.client
 import time
 
 
@@ -28,9 +29,41 @@ def by_contact(browser, sandbox):
     browser.has_names("invoice_paid")
 
 
+def by_what_is_in_metadata_and_bodies(browser, sandbox):
+    sandbox.send("one", metadata={"city": "Zürich"})
+    sandbox.send("two", created_at=1, metadata={"plan": "pro"})
+    with sandbox.client() as client:
+        client.request("POST", "/events", b"{oops")
+    browser.has_rows(3)
+    # As it is shown, though the body writes it by an escape.
+    browser.type("#filter-text", "zürich")
+    browser.has_names("one")
+    browser.type("#filter-text", "PLAN PRO")
+    browser.has_names("two")
+    browser.type("#filter-text", "{oops")
+    browser.has_names("POST /events")
+    # What it was answered counts too.
+    browser.type("#filter-text", "bad_request")
+    browser.has_names("POST /events")
+
+
+def by_status(browser, sandbox):
+    _send_some(browser, sandbox)
+    sandbox.admin("POST", "/faults", {"fault": "hang up for next 1"})
+    try:
+        sandbox.send("lost")
+    except (http.client.HTTPException, ConnectionError):
+        pass
+    for wanted, statuses in (("422", ["422"]), ("4xx", ["422"]), ("2", ["202", "202", "202"]), ("none", ["–"]), ("5", [])):
+        browser.type("#filter-status", wanted)
+        browser.shows(".row .status", *statuses)
+    browser.click("#filter-reset")
+    browser.has_rows(5)
+
+
 def by_outcome(browser, sandbox):
     _send_some(browser, sandbox)
-    browser.shows(".chip", "Accepted\n3", "Duplicate\n0", "Refused\n1", "Faulted\n0", "Served\n0")
+    browser.shows(".chip", "Accepted\n3", "Duplicate\n0", "Refused\n1", "Faulted\n0", "Other requests\n0")
     browser.click(".chip[data-outcome=refused]")
     browser.shows(".row .badge", "Refused")
     browser.becomes("one('.chip[data-outcome=refused]').getAttribute('aria-pressed')", "true")

@@ -33,6 +33,23 @@ def markup_in_an_event_stays_text(browser, sandbox):
     _must_be_text(browser)
 
 
+def what_would_not_be_seen_is_shown_and_turns_nothing_around(browser, sandbox):
+    sandbox.send("a\u202eb\u0007c", user_id="x\u200by", metadata={"k\u0000": "1"})
+    sandbox.send("shown", user_id="\u05d0\u05d1", metadata={"turned": "a\u202egpj.exe", "line": "one\ntwo"})
+    browser.has_names("shown", "aU+202EbU+0007c")
+    browser.becomes("text('.row:nth-child(2) .contact')", "user_id xU+200By")
+    browser.becomes("texts('.row:nth-child(1) .pair')", ["turned aU+202Egpj.exe", "line one↵two"])
+    # Each value is isolated, so that its direction does not reach what is beside it.
+    browser.becomes("all('.row .name, .row .pair .value, .row .pair .key').filter((element) => element.innerText !== '' && !element.querySelector('bdi')).length", 0)
+    browser.becomes("all('.row .contact span:last-child > bdi').length", 2)
+    browser.open_row(1)
+    browser.becomes("texts('.control').length > 3 && texts('.wire')[0].includes('\\\\u202e')", True)
+    with sandbox.client() as client:
+        client.request("POST", "/events", "{\"a\": \"\u202e\"}".encode())
+    browser.open_row(0)
+    browser.wait_for("texts('.wire').some((text) => text.includes('\"U+202E\"'))")
+
+
 def no_link_leads_anywhere_but_to_the_web(browser, sandbox):
     addresses = ["javascript:window.hacked=1", "JaVaScRiPt://x.example/%0Awindow.hacked=1", "data:text/html,<script>parent.hacked=1</script>", "java\tscript:window.hacked=1", "https://x.example/ javascript:1", "vbscript:x", "file:///etc/passwd"]
     # Accepted as a text, and refused as a rich link: both are shown.
@@ -41,7 +58,7 @@ def no_link_leads_anywhere_but_to_the_web(browser, sandbox):
     sandbox.send("good", metadata={"link": {"url": "https://good.example/", "value": "open me"}})
     _open_all(browser, 3)
     browser.becomes("all('.facts dt').filter((key) => /^[tl][0-9]$/.test(key.innerText)).length", 2 * len(addresses))
-    browser.becomes("[...new Set(all('a').map((a) => a.getAttribute('href')))]", ["https://good.example/"])
+    browser.becomes("[...new Set(all('main a[target]').map((a) => a.getAttribute('href')))]", ["https://good.example/"])
     _must_be_text(browser)
 
 

@@ -1,6 +1,7 @@
 """Events as they come in: what a row tells, and what it opens to."""
 
 import http.client
+import subprocess
 import time
 
 from sandbox import TOKEN
@@ -71,11 +72,11 @@ def a_row_opens_to_both_ways_over_the_wire(browser, sandbox):
     browser.lacks(".detail")
 
 
-def refused_ones_say_which_rule_and_how_to_mend_it(browser, sandbox):
+def refused_ones_say_which_rule_and_how_to_fix_it(browser, sandbox):
     sandbox.send("seat_added", created_at=int(time.time()) * 1000, metadata={"a.b": 1})
     browser.tells(".row", "Refused", "seat_added", "user_id 42", "422", "milliseconds")
     browser.tells(".row .hint", "Divide milliseconds by 1000")
-    browser.becomes("getComputedStyle(one('.row .hint'), '::before').content", '"How to mend it: "')
+    browser.becomes("getComputedStyle(one('.row .hint'), '::before').content", '"How to fix: "')
     browser.open_row()
     browser.becomes("all('.problems li').length", 2)
     browser.tells(".problems li:nth-child(1)", "parameter_invalid", "created_at", "Divide milliseconds")
@@ -91,13 +92,13 @@ def what_is_no_json_is_shown_as_it_came(browser, sandbox):
     browser.reads(".wire", "{oops")
 
 
-def duplicates_are_shown_as_swallowed(browser, sandbox):
+def duplicates_are_shown_as_ignored(browser, sandbox):
     for _ in range(2):
         sandbox.send("signed_up", created_at=1_700_000_000)
     browser.shows(".row .badge", "Duplicate", "Accepted")
-    browser.tells(".row .pairs", "swallowed")
+    browser.tells(".row .pairs", "ignored as a duplicate")
     browser.open_row()
-    browser.tells(".note.swallowed", "Swallowed: an event with this contact")
+    browser.tells(".note.ignored", "Ignored as a duplicate: an event with this contact")
 
 
 def dropped_keys_are_shown_as_dropped(browser, sandbox):
@@ -143,15 +144,98 @@ def json_is_broken_into_lines_and_stays_as_it_is(browser, sandbox):
 
 
 def a_body_can_be_copied_as_it_was(browser, sandbox):
-    browser.cdp("Browser.grantPermissions", origin=sandbox.url, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
+    browser.allow_clipboard(sandbox.url)
     body = '{"event_name":"copied", "created_at":1, "user_id":"42"}'
     with sandbox.client() as client:
         client.request("POST", "/events", body.encode())
     browser.open_row()
-    browser.click(".detail .copy")
-    browser.reads(".detail .copy", "Copied")
+    browser.click(".detail .tools .copy")
+    browser.reads(".detail .tools .copy", "Copied")
     browser.run("navigator.clipboard.readText().then((text) => (window.copied = text))")
     browser.becomes("window.copied", body)
+
+
+def a_request_can_be_copied_as_a_curl_command(browser, sandbox):
+    browser.allow_clipboard(sandbox.url)
+    with sandbox.client() as client:
+        client.request("POST", "/events", b"""{"event_name":"it's","created_at":1,"user_id":"42"}""")
+    browser.has_names("it's")
+    browser.open_row()
+    browser.click(".actions [title^='Copy the request as a curl']")
+    browser.reads(".actions [title^='Copy the request as a curl']", "Copied")
+    browser.run("navigator.clipboard.readText().then((text) => (window.copied = text))")
+    command = browser.wait_for("window.copied")
+    assert "Bearer TOKEN" in command and TOKEN not in command, command
+    ran = subprocess.run(["sh", "-c", command.replace("TOKEN", TOKEN, 1)], capture_output=True, text=True, timeout=30)
+    assert ran.stdout.startswith("HTTP/1.1 202"), ran
+    browser.shows(".row .badge", "Duplicate", "Accepted")
+
+
+def a_request_can_be_sent_again(browser, sandbox):
+    sandbox.send("once", created_at=1)
+    browser.has_names("once")
+    browser.open_row()
+    browser.click(".actions button")
+    browser.reads(".actions .said", "Sent again: 202.")
+    browser.shows(".row .badge", "Duplicate", "Accepted")
+
+
+def a_request_has_an_address(browser, sandbox):
+    for number in range(60):
+        sandbox.send(f"event_{number}", created_at=number)
+    browser.reads("#shown", "60 shown")
+    browser.type("#filter-name", "event_59")
+    browser.run("location.hash = '#request-3'")
+    browser.shows(".row.open .name", "event_2")
+    # Somebody else opens it too.
+    browser.open_page(sandbox.url, "#request-7")
+    browser.shows(".row.open .name", "event_6")
+
+
+def what_is_shown_can_be_saved_as_json(browser, sandbox):
+    browser.becomes("one('#export').disabled", True)
+    sandbox.send("one")
+    sandbox.send("two")
+    browser.has_rows(2)
+    browser.type("#filter-name", "one")
+    browser.has_rows(1)
+    browser.run(
+        """const { createObjectURL } = URL;
+        URL.createObjectURL = (blob) => {
+          blob.text().then((text) => (window.saved = JSON.parse(text)));
+          return createObjectURL(blob);
+        };"""
+    )
+    browser.click("#export")
+    browser.becomes("window.saved?.requests.map(({ number, event, body, time }) => [number, event.name, JSON.parse(body).event_name, time ?? null])", [[1, "one", "one", None]])
+
+
+def a_name_that_intercom_folds_is_shown_as_it_was_sent(browser, sandbox):
+    sandbox.send("plan.updated")
+    browser.has_names("plan-updated")
+    browser.reads(".row .flag.folded", "sent as plan.updated")
+    browser.open_row()
+    browser.tells(".detail", "sent as", "plan.updated", "Intercom turns . and $ into -")
+
+
+def a_hint_takes_as_many_lines_as_it_needs(browser, sandbox):
+    for _ in range(3):
+        sandbox.send("seat_added", created_at=int(time.time()) * 1000)
+    for width in (1400, 860, 390):
+        browser.size(width, 900, mobile=width < 500)
+        browser.open_page(sandbox.url)
+        browser.has_rows(3)
+        browser.becomes("all('.row .hint').filter((hint) => hint.scrollWidth > hint.clientWidth + 1 || hint.scrollHeight > hint.clientHeight + 1).length", 0)
+        browser.becomes("all('.row').map((row) => row.getBoundingClientRect()).filter(({ top }, place, rows) => place > 0 && Math.abs(top - rows[place - 1].bottom) > 0.5).length", 0)
+
+
+def times_say_their_zone(browser, sandbox):
+    sandbox.send("one")
+    browser.has_rows(1)
+    browser.reads(".columns span:nth-child(2)", "Time, UTC")
+    browser.wait_for("one('.row .time').title.endsWith(' UTC')")
+    browser.open_row()
+    browser.wait_for("texts('.facts dd').some((text) => / \\d\\d:\\d\\d:\\d\\d\\.\\d{3} UTC$/.test(text))")
 
 
 def what_is_open_stays_where_it_is_while_more_arrives(browser, sandbox):
@@ -173,10 +257,10 @@ def a_click_meets_the_row_it_was_aimed_at(browser, sandbox):
     sandbox.send("aimed_at")
     browser.has_names("aimed_at")
     place = browser.run("const { x, y, height } = one('.row .name').getBoundingClientRect(); return { x: x + 5, y: y + height / 2 }")
-    browser.cdp("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **place)
+    browser.point(place, "down")
     sandbox.send("in_between")
     browser.reads("[data-outcome=accepted] b", "2")
-    browser.cdp("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **place)
+    browser.point("up")
     browser.shows(".row.open .name", "aimed_at")
     # From then on it goes on.
     browser.has_names("in_between", "aimed_at")
@@ -189,10 +273,7 @@ def a_link_that_is_followed_and_a_text_that_is_selected_open_no_row(browser, san
     browser.run("addEventListener('click', (click) => click.preventDefault())")
     browser.click(".row a")
     start = browser.run("const { left, top, height } = one('.row .contact').getBoundingClientRect(); return { x: left + 2, y: top + height / 2 }")
-    browser.cdp("Input.dispatchMouseEvent", type="mousePressed", button="left", clickCount=1, **start)
-    end = start | {"x": start["x"] + 40}
-    browser.cdp("Input.dispatchMouseEvent", type="mouseMoved", button="left", buttons=1, **end)
-    browser.cdp("Input.dispatchMouseEvent", type="mouseReleased", button="left", clickCount=1, **end)
+    browser.point(start, "down", start | {"x": start["x"] + 40}, "up")
     browser.wait_for("getSelection().toString()")
     # What would be opened would be so by the time that something else is drawn.
     sandbox.send("two")

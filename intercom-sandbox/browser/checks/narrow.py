@@ -13,7 +13,7 @@ def nothing_is_wider_than_the_window(browser, sandbox):
         for place in range(2):
             browser.open_row(place)
         _must_fit(browser, width)
-        for tab, there in (("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
             browser.click(f"#tab-{tab}")
             browser.wait_for("shown(args[0])", there)
             _must_fit(browser, width)
@@ -56,7 +56,7 @@ def columns_stand_above_what_they_name(browser, sandbox):
         browser.size(width, 740)
         browser.becomes(
             """["time", "outcome", "name", "contact", "pairs", "status"].filter((column, place) => {
-              const [title, cell] = [all(".columns span")[place + 1], one(`.row .${column}`)].map((element) => element.getBoundingClientRect());
+              const [title, cell] = [all(".columns > span")[place + 1], one(`.row .${column}`)].map((element) => element.getBoundingClientRect());
               return Math.abs(title.left - cell.left) > 0.5 || Math.abs(title.right - cell.right) > 0.5;
             })""",
             [],

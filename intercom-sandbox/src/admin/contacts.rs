@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{self, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
@@ -22,8 +23,40 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new().route("/contacts", get(list).post(seed))
 }
 
-async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
-    workspace.unread.response(written(&workspace.contacts.all()))
+/// Which contacts are to be listed: the latest `limit` of those that have `search` in one of their
+/// details, whatever its case.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Query {
+    limit: Option<usize>,
+    search: Option<String>,
+}
+
+async fn list(
+    State(workspace): State<Arc<Workspace>>,
+    query: Result<extract::Query<Query>, QueryRejection>,
+) -> Result<Response, AdminError> {
+    let extract::Query(query) = query.map_err(|_| {
+        AdminError::bad_request(
+            "the query can have `limit`, a whole number, and `search`, a text; nothing else",
+        )
+    })?;
+    let mut contacts = workspace.contacts.all();
+    if let Some(text) = query.search.as_deref().map(str::to_lowercase) {
+        contacts.retain(|contact| has(contact, &text));
+    }
+    let total = contacts.len();
+    if let Some(limit) = query.limit {
+        contacts.drain(..total.saturating_sub(limit));
+    }
+    let reply = Reply::json(&json!({"contacts": written(&contacts), "total": total}));
+    Ok(workspace.answer_budget.response(reply))
+}
+
+fn has(contact: &Contact, lower_case: &str) -> bool {
+    let details = [contact.user_id(), contact.email(), contact.name(), contact.phone()];
+    let mut details = details.into_iter().flatten().chain([contact.contact_id()]);
+    details.any(|detail| detail.to_lowercase().contains(lower_case))
 }
 
 /// An array of contacts, or an object that has one, as they are listed.
@@ -35,6 +68,8 @@ struct Wanted {
 #[serde(deny_unknown_fields)]
 struct Listed {
     contacts: Vec<SeedContact>,
+    #[serde(default, rename = "total")]
+    _total: Option<usize>,
 }
 
 impl<'de> Deserialize<'de> for Wanted {
@@ -54,7 +89,8 @@ impl<'de> Deserialize<'de> for Wanted {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Wanted, A::Error> {
-                let Listed { contacts } = Listed::deserialize(MapAccessDeserializer::new(access))?;
+                let Listed { contacts, .. } =
+                    Listed::deserialize(MapAccessDeserializer::new(access))?;
                 Ok(Wanted { contacts })
             }
         }
@@ -85,14 +121,14 @@ async fn seed(
             }
         }
     }
-    let mut reply = written(&added);
+    let mut reply = Reply::json(&json!({"contacts": written(&added), "total": all}));
     reply.status = StatusCode::CREATED;
-    Ok(workspace.unread.response(reply))
+    Ok(workspace.answer_budget.response(reply))
 }
 
 /// In the form in which contacts are seeded.
-fn written(contacts: &[Contact]) -> Reply {
-    let contacts: Vec<Value> = contacts
+fn written(contacts: &[Contact]) -> Vec<Value> {
+    contacts
         .iter()
         .map(|contact| {
             json!({
@@ -106,6 +142,5 @@ fn written(contacts: &[Contact]) -> Reply {
                 "archived": contact.is_archived(),
             })
         })
-        .collect();
-    Reply::json(&json!({"contacts": contacts}))
+        .collect()
 }

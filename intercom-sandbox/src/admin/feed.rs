@@ -26,7 +26,8 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use super::error::AdminError;
 use super::record::written;
 use super::state::{budget, counted};
-use super::unread::{GivenUp, Ticket};
+
+use crate::answer_budget::{GivenUp, Ticket};
 use crate::journal::Place;
 use crate::workspace::Workspace;
 
@@ -125,7 +126,7 @@ impl Viewer {
                 return Some((piece, self));
             }
             let message = self.next().await?;
-            self.message = Some(self.workspace.unread.keep(message));
+            self.message = Some(self.workspace.answer_budget.keep(message));
         }
     }
 

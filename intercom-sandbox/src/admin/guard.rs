@@ -1,20 +1,27 @@
-//! Who may use the admin API and the page: whoever is on this machine, and no web page from
-//! elsewhere that a browser on this machine happens to show.
+//! Who may use the admin API and the page: whoever is on this machine, or reaches it by a name that was
+//! allowed; and no web page from elsewhere that a browser on this machine happens to show.
 //!
 //! Such a page can send requests to the loopback address. What gives it away is the `Host` that it
 //! reached the address by (a name that was bound to it), its `Origin`, and that it cannot send JSON
 //! without asking first.
 
-use axum::extract::Request;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::AdminError;
+use crate::workspace::Workspace;
 
 /// Lets a request through, or says why not.
-pub(super) async fn guard(request: Request, next: Next) -> Response {
-    let mut response = match check(&request) {
+pub(super) async fn guard(
+    State(workspace): State<Arc<Workspace>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = match check(&request, &workspace.allowed_hosts) {
         Ok(()) => next.run(request).await,
         Err(error) => error.into_response(),
     };
@@ -24,14 +31,15 @@ pub(super) async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-fn check(request: &Request) -> Result<(), AdminError> {
+fn check(request: &Request, allowed: &[String]) -> Result<(), AdminError> {
     let headers = request.headers();
     let forbidden = |message: &str| Err(AdminError::new(StatusCode::FORBIDDEN, message));
 
     let host = host(headers, request.uri());
-    if !host.is_some_and(is_loopback) {
+    if !host.map(name_of).is_some_and(|name| is_loopback(name) || is_allowed(name, allowed)) {
         return forbidden(
-            "this is only for this machine: reach it by http://127.0.0.1 or http://localhost",
+            "this is only for this machine: reach it by http://127.0.0.1 or http://localhost, or \
+             start the sandbox with --allow-host and the name that you reach it by",
         );
     }
     if let Some(origin) = headers.get(header::ORIGIN) {
@@ -44,7 +52,8 @@ fn check(request: &Request) -> Result<(), AdminError> {
             return forbidden("a web page of another origin may not use this");
         }
     }
-    let changes = !matches!(*request.method(), Method::GET | Method::HEAD);
+    let changes =
+        matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH | Method::DELETE);
     if changes && !is_json(headers) {
         return Err(AdminError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -63,15 +72,24 @@ fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     }
 }
 
-/// Whether a host, with its port or without, is a name or an address of this machine alone.
-fn is_loopback(host: &str) -> bool {
+/// A host without its port, and without the brackets of an IPv6 address.
+fn name_of(host: &str) -> &str {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
     };
-    let name = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
+}
+
+/// Whether it is a name or an address of this machine alone.
+fn is_loopback(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether somebody said that the sandbox is reached by this name.
+fn is_allowed(name: &str, allowed: &[String]) -> bool {
+    allowed.iter().any(|other| name.eq_ignore_ascii_case(other))
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

@@ -23,8 +23,8 @@ impl<T: DeserializeOwned> FromRequest<Arc<Workspace>> for Input<T> {
         request: Request,
         workspace: &Arc<Workspace>,
     ) -> Result<Self, AdminError> {
-        let timeout = workspace.settings.body_timeout;
-        match read_body(request.into_body(), LIMIT, timeout, &workspace.incoming).await.0 {
+        let timeout = workspace.limits.body_timeout;
+        match read_body(request.into_body(), LIMIT, timeout, &workspace.body_budget).await.0 {
             ReadBody::Whole(body) => parse(&body).map(Self).map_err(AdminError::bad_request),
             ReadBody::TooLarge { .. } => Err(AdminError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,

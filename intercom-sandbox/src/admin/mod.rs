@@ -5,18 +5,17 @@
 
 mod catalogue;
 mod contacts;
+mod description;
 mod error;
 mod faults;
 mod feed;
 mod guard;
 mod input;
-mod options;
-mod overview;
 mod record;
 mod requests;
 mod seed;
 mod state;
-mod unread;
+mod verify;
 
 use std::sync::Arc;
 
@@ -25,8 +24,6 @@ use axum::{Router, middleware};
 use crate::page;
 use crate::workspace::Workspace;
 use error::AdminError;
-pub(crate) use options::Options;
-pub(crate) use unread::Unread;
 
 /// The routes of the page and of the admin API. What they do not know is the API's.
 pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
@@ -36,13 +33,14 @@ pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
         .merge(contacts::routes())
         .merge(requests::routes())
         .merge(feed::routes())
+        .merge(verify::routes())
         .merge(catalogue::routes())
         .merge(page::assets())
         .method_not_allowed_fallback(AdminError::method_not_allowed)
         .fallback(AdminError::path_not_found);
     page::routes()
-        .merge(overview::routes())
+        .merge(description::routes())
         .nest("/_sandbox", admin)
-        .layer(middleware::from_fn(guard::guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&workspace), guard::guard))
         .with_state(workspace)
 }

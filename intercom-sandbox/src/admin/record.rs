@@ -7,15 +7,15 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::{RawValue, to_raw_value};
 
-use crate::event::ReceivedEvent;
 use crate::json::Json;
+use crate::received::ReceivedEvent;
+use crate::received::{Outcome, ReceivedRequest};
 use crate::refusal::Problem;
-use crate::request::{Outcome, ReceivedRequest};
 
 /// The members are `number`, `received_at` (RFC 3339, to the millisecond), `method`, `path`, `query`,
-/// `status`, `outcome`, `fault`, `event`, `problems`, `headers`, `body` and `answer`.
+/// `status`, `outcome`, `fault`, `event`, `problems`, `warnings`, `headers`, `body` and `answer`.
 ///
-/// The event is as it was filed, with `name`, `created_at`, `contact` (`kind` and `value` of the
+/// The event is as it was filed, with `name`, `sent_name` where that is another, `created_at`, `contact` (`kind` and `value` of the
 /// identifier that counts), `metadata` (pairs of key and value, in the order sent) and `dropped_keys`.
 /// Where it was not accepted, it is what can be read of it in the body; what cannot is `null`.
 impl Serialize for ReceivedRequest {
@@ -35,6 +35,7 @@ impl Serialize for ReceivedRequest {
                 None => Event::read(self),
             },
             problems: self.problems().iter().map(WithHint::of).collect(),
+            warnings: self.warnings(),
             headers: self.headers().collect(),
             body: String::from_utf8_lossy(self.body()),
             answer: String::from_utf8_lossy(self.answer()),
@@ -79,6 +80,7 @@ struct Record<'a> {
     fault: Option<&'a str>,
     event: Option<Event<'a>>,
     problems: Vec<WithHint<'a>>,
+    warnings: Vec<String>,
     headers: Vec<(&'a str, &'a str)>,
     body: Cow<'a, str>,
     answer: Cow<'a, str>,
@@ -87,6 +89,9 @@ struct Record<'a> {
 #[derive(Default, Serialize)]
 struct Event<'a> {
     name: Option<Cow<'a, str>>,
+    /// Where Intercom files it under another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sent_name: Option<&'a str>,
     created_at: Option<Value>,
     contact: Option<Contact<'a>>,
     metadata: Cow<'a, [(String, Value)]>,
@@ -126,6 +131,7 @@ impl<'a> Event<'a> {
         let whose = identifiers.first(request.rules().identifier_order);
         Self {
             name: Some(event.name().into()),
+            sent_name: event.sent_name(),
             created_at: Some(event.created_at().into()),
             contact: whose
                 .map(|(kind, value)| Contact { kind: kind.member(), value: value.into() }),
@@ -155,6 +161,11 @@ impl<'a> Event<'a> {
                         .map(|(key, value)| (key.into_owned(), Value::from(value)))
                         .collect::<Vec<_>>()
                         .into();
+                }
+                (key, Json::Number(value)) => {
+                    if let Some(found) = identifiers.iter_mut().find(|(kind, _)| *kind == key) {
+                        found.1 = Some(value.to_string().into());
+                    }
                 }
                 (key, Json::String(value)) => {
                     if let Some(found) = identifiers.iter_mut().find(|(kind, _)| *kind == key) {

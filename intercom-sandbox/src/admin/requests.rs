@@ -1,25 +1,34 @@
-//! `GET /_sandbox/requests`: what came in, in order of arrival.
+//! `/_sandbox/requests`: what came in, in order of arrival, and sending one of them again.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Path, Query, State};
+use axum::http::request::Parts;
+use axum::http::{self, StatusCode, header};
 use axum::response::Response;
-use axum::routing::get;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use http_body_util::Full;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::error::AdminError;
 use super::record::written;
+use crate::api;
+use crate::apps::App;
+use crate::received::ReceivedRequest;
 use crate::reply::Reply;
+use crate::server::Cut;
 use crate::workspace::Workspace;
 
 /// How many requests are answered where nothing else is asked for.
 const DEFAULT_LIMIT: usize = 1000;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
-    Router::new().route("/requests", get(requests))
+    Router::new().route("/requests", get(requests)).route("/requests/{number}/resend", post(resend))
 }
 
 /// The size from which on an answer takes no further request, in bytes.
@@ -58,5 +67,39 @@ async fn requests(
     let (_, requests) = workspace.journal.glance(|_| wanted.after, wanted.limit);
     let (requests, last) = written(&requests, MOST_BYTES);
     let answer = Answer { requests, last: last.unwrap_or(wanted.after) };
-    Ok(workspace.unread.response(Reply::json(&answer)))
+    Ok(workspace.answer_budget.response(Reply::json(&answer)))
+}
+
+/// Sends a request again, as it was kept, with the access token of the first app: the credentials that
+/// it came with are not kept. It is recorded as any other.
+async fn resend(
+    State(workspace): State<Arc<Workspace>>,
+    Path(number): Path<String>,
+) -> Result<Response, AdminError> {
+    let kept = number.parse().ok().and_then(|number: usize| {
+        let (_, found) = workspace.journal.glance(|_| number.saturating_sub(1), 1);
+        found.into_iter().find(|request| request.number() == number)
+    });
+    let parts = kept.as_ref().and_then(|kept| parts_of(kept, workspace.apps.first()));
+    let (Some(kept), Some(parts)) = (kept, parts) else {
+        let message =
+            format!("there is no request `{number}` to send again: it has left, or never was");
+        return Err(AdminError::new(StatusCode::NOT_FOUND, message));
+    };
+    let body = Full::new(Bytes::copy_from_slice(kept.body()));
+    let response = api::answer(&workspace, &parts, body).await;
+    let is_cut = response.extensions().get::<Cut>().is_some();
+    let status = (!is_cut).then(|| response.status().as_u16());
+    Ok(Reply::json(&json!({"status": status})).into_response())
+}
+
+fn parts_of(kept: &ReceivedRequest, app: &App) -> Option<Parts> {
+    let query = kept.query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{}{query}", kept.path());
+    let mut request = http::Request::builder().method(kept.method()).uri(target);
+    for (name, value) in kept.headers().filter(|(name, _)| *name != "authorization") {
+        request = request.header(name, value);
+    }
+    let credential = format!("Bearer {}", app.credentials.token);
+    Some(request.header(header::AUTHORIZATION, credential).body(()).ok()?.into_parts().0)
 }

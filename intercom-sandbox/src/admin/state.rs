@@ -15,7 +15,10 @@ use crate::reply::Reply;
 use crate::workspace::Workspace;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
-    Router::new().route("/state", get(state)).route("/clear", post(clear))
+    Router::new()
+        .route("/state", get(state))
+        .route("/health", get(health))
+        .route("/clear", post(clear))
 }
 
 async fn state(State(workspace): State<Arc<Workspace>>) -> Response {
@@ -33,6 +36,11 @@ async fn state(State(workspace): State<Arc<Workspace>>) -> Response {
         "faults": faults::standing(&workspace),
     }))
     .into_response()
+}
+
+/// Says that the sandbox answers: what orchestrators ask for.
+async fn health() -> Response {
+    Reply::json(&json!({"status": "ok"})).into_response()
 }
 
 /// How many requests there were, and how many of each outcome.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Body;
 
-use super::incoming::Incoming;
+use crate::body_budget::BodyBudget;
 use crate::refusal::Refusal;
 
 /// How much of a body is read beyond the limit, so that its client gets an answer: a connection that
@@ -93,12 +93,12 @@ pub(crate) async fn read<B>(
     mut body: B,
     limit: usize,
     timeout: Duration,
-    incoming: &Incoming,
+    budget: &BodyBudget,
 ) -> (ReadBody, bool)
 where
     B: Body<Data = Bytes> + Unpin,
 {
-    let mut reading = pin!(read_all(&mut body, limit, incoming));
+    let mut reading = pin!(read_all(&mut body, limit, budget));
     // Most bodies are there already, and for those no timer is set.
     match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
         Poll::Ready(body) => (body, false),
@@ -109,14 +109,14 @@ where
     }
 }
 
-async fn read_all<B>(body: &mut B, limit: usize, incoming: &Incoming) -> ReadBody
+async fn read_all<B>(body: &mut B, limit: usize, budget: &BodyBudget) -> ReadBody
 where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut first = Bytes::new();
     let mut rest = Vec::new();
     let mut size = 0;
-    let mut share = incoming.share();
+    let mut share = budget.share();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else {
             return ReadBody::Broken;

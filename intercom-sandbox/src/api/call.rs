@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::http::{HeaderValue, Version, header, request};
+use axum::http::{HeaderValue, Method, Request, StatusCode, Version, header, request};
 use bytes::Bytes;
 use hyper::body::Body;
 
@@ -15,7 +15,9 @@ use super::serve::serve;
 use crate::answer::Ending;
 use crate::clock;
 use crate::faults::{Meeting, Stage, Strike, cut_short};
-use crate::request::{Answered, Draft, Outcome};
+use crate::received::{Answered, Draft, Outcome};
+use crate::refusal::Refusal;
+use crate::request_id::RequestId;
 use crate::server::{Cut, Outgoing, Response};
 use crate::workspace::Workspace;
 
@@ -26,9 +28,9 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let received_at = workspace.clock.now();
-    let settings = &workspace.settings;
+    let limits = &workspace.limits;
     let (body, waited) =
-        body::read(body, settings.body_limit, settings.body_timeout, &workspace.incoming).await;
+        body::read(body, limits.body_limit, limits.body_timeout, &workspace.body_budget).await;
     // The clock is not read twice for what came in one piece.
     let now = if waited { workspace.clock.now() } else { received_at };
     let call = Call { workspace, received_at, parts, body: &body };
@@ -43,6 +45,33 @@ where
         }
         settled => Box::pin(settled.play_out(workspace, parts.version)).await,
     }
+}
+
+/// Records that a client speaks TLS to the port, and says what it is answered. It will most likely
+/// not show the answer to anybody: the records do.
+pub(crate) fn refuse_tls(workspace: &Workspace, request_id: &RequestId) -> Refusal {
+    let refused = || {
+        Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "tls_on_plain_port",
+            "The client speaks TLS, and this port plain HTTP",
+        )
+        .with_hint(format!("Give the client a base URL with http:// in it: {}", workspace.url))
+    };
+    let mut parts = Request::new(()).into_parts().0;
+    // Not a method of HTTP: there was no request.
+    parts.method = Method::from_bytes(b"TLS").unwrap_or_default();
+    let answered = Answered {
+        status: Some(StatusCode::BAD_REQUEST.as_u16()),
+        body: refused().to_reply(request_id).body,
+        outcome: Outcome::Refused,
+        event: None,
+        problems: refused().into_problems(),
+        fault: None,
+    };
+    let draft = Draft::new(workspace.clock.now(), &workspace.rules, &parts, &[], answered);
+    workspace.journal.record(draft);
+    refused()
 }
 
 /// A request, all of which is there.
@@ -92,7 +121,7 @@ impl Call<'_> {
         };
         let mut part = None;
         if let Ending::Reply(reply) = &mut ending {
-            if workspace.settings.dates_by_clock
+            if workspace.dates_by_clock
                 && let Some(date) = clock::http_date(now)
             {
                 reply.headers.entry(header::DATE).or_insert(date);

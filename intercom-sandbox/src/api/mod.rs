@@ -8,11 +8,10 @@ mod body;
 mod call;
 mod contacts;
 mod events;
-mod incoming;
-mod me;
 mod route;
 mod serve;
+mod served;
 
 pub(crate) use body::{ReadBody, read as read_body};
-pub(crate) use call::answer;
-pub(crate) use incoming::Incoming;
+pub(crate) use call::{answer, refuse_tls};
+pub(crate) use events::{SUMMARIES, create_summaries};

@@ -20,6 +20,50 @@ pub(crate) enum Endpoint {
     Me,
 }
 
+/// With what the paths begin that Intercom has and the sandbox does not.
+const NOT_HERE: [&str; 40] = [
+    "admins",
+    "ai",
+    "articles",
+    "away_status_reasons",
+    "brands",
+    "calls",
+    "companies",
+    "conversations",
+    "counts",
+    "custom_channel_events",
+    "custom_object_instances",
+    "data_attributes",
+    "data_connectors",
+    "data_events",
+    "download",
+    "emails",
+    "export",
+    "fin",
+    "fin_voice",
+    "help_center",
+    "internal_articles",
+    "ip_allowlist",
+    "jobs",
+    "leads",
+    "macros",
+    "messages",
+    "news",
+    "notes",
+    "office_hours",
+    "phone_call_redirects",
+    "segments",
+    "subscription_types",
+    "tags",
+    "teams",
+    "ticket_states",
+    "ticket_types",
+    "tickets",
+    "users",
+    "visitors",
+    "workflows",
+];
+
 /// Finds the endpoint of a method and a path.
 pub(super) fn route(parts: &request::Parts) -> Result<Endpoint, Refusal> {
     let path = parts.uri.path();
@@ -43,6 +87,8 @@ pub(super) fn route(parts: &request::Parts) -> Result<Endpoint, Refusal> {
 
         ([Some("me"), None, ..], &Method::GET) => Ok(Endpoint::Me),
         ([Some("me"), None, ..], _) => only("GET"),
+
+        ([Some(first), ..], _) if NOT_HERE.contains(&first) => Err(Refusal::not_in_sandbox()),
 
         _ => Err(Refusal::path_not_found()),
     }

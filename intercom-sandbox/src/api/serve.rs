@@ -3,49 +3,20 @@
 use std::time::SystemTime;
 
 use axum::http::{HeaderValue, header, request};
+use serde_json::json;
 
 use super::body::ReadBody;
 use super::route::Endpoint;
-use super::{contacts, events, me};
+use super::served::Served;
+use super::{contacts, events};
 use crate::apps::Beyond;
-use crate::event::Filing;
-use crate::headers::{check_accept, check_content_type, check_version};
+use crate::headers::{check_accept, check_content_type};
 use crate::rate_limit::Budget;
-use crate::refusal::{Problem, Refusal};
+use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::request::Outcome;
 use crate::request_id::RequestId;
+use crate::version::ApiVersion;
 use crate::workspace::Workspace;
-
-/// An answer, and what the records keep beside it.
-pub(super) struct Served {
-    pub(super) reply: Reply,
-    pub(super) outcome: Outcome,
-    /// Under what its event is filed, where it was answered as accepted.
-    pub(super) event: Option<Filing>,
-    pub(super) problems: Box<[Problem]>,
-}
-
-impl Served {
-    /// The answer to anything but an event.
-    pub(super) fn of(reply: Reply) -> Self {
-        Self { reply, outcome: Outcome::Served, event: None, problems: Box::default() }
-    }
-
-    /// The answer to an event that was accepted, or ignored in silence.
-    pub(super) fn event(reply: Reply, outcome: Outcome, event: Filing) -> Self {
-        Self { reply, outcome, event: Some(event), problems: Box::default() }
-    }
-
-    fn refused(refusal: Refusal, request_id: &RequestId) -> Self {
-        Self {
-            reply: refusal.to_reply(request_id),
-            outcome: Outcome::Refused,
-            event: None,
-            problems: refusal.into_problems(),
-        }
-    }
-}
 
 /// Answers a request as Intercom would.
 pub(super) fn serve(
@@ -58,7 +29,7 @@ pub(super) fn serve(
 ) -> Served {
     let (budget, checked) = check(workspace, now, endpoint, parts);
     let mut served = checked
-        .and_then(|endpoint| dispatch(workspace, &endpoint, parts, body))
+        .and_then(|(endpoint, version)| dispatch(workspace, &endpoint, version, parts, body))
         .unwrap_or_else(|refusal| Served::refused(refusal, request_id));
     let headers = &mut served.reply.headers;
     request_id.write_to(headers);
@@ -76,7 +47,7 @@ fn check(
     now: SystemTime,
     endpoint: Result<Endpoint, Refusal>,
     parts: &request::Parts,
-) -> (Option<Budget>, Result<Endpoint, Refusal>) {
+) -> (Option<Budget>, Result<(Endpoint, ApiVersion), Refusal>) {
     let (apps, rules) = (&workspace.apps, &workspace.rules);
     let admitted = endpoint.and_then(|endpoint| Ok((endpoint, apps.identify(&parts.headers)?)));
     let (endpoint, app) = match admitted {
@@ -87,15 +58,16 @@ fn check(
     let spent = apps.spend(app, now);
     let checked = match spent.beyond {
         Some(beyond) => Err(rate_limited(&beyond, rules.retry_after)),
-        None => check_version(&parts.headers)
-            .and_then(|()| check_accept(&parts.headers, rules.missing_accept_is_404))
-            .map(|()| endpoint),
+        None => ApiVersion::of(&parts.headers).and_then(|version| {
+            check_accept(&parts.headers, rules.missing_accept_is_404)?;
+            Ok((endpoint, version))
+        }),
     };
     (spent.budget, checked)
 }
 
 fn rate_limited(beyond: &Beyond, retry_after: bool) -> Refusal {
-    let refusal = Refusal::rate_limited(beyond);
+    let refusal = beyond.refusal();
     if retry_after {
         refusal.with_header(header::RETRY_AFTER, HeaderValue::from(beyond.wait))
     } else {
@@ -106,6 +78,7 @@ fn rate_limited(beyond: &Beyond, retry_after: bool) -> Refusal {
 fn dispatch(
     workspace: &Workspace,
     endpoint: &Endpoint,
+    version: ApiVersion,
     parts: &request::Parts,
     body: &ReadBody,
 ) -> Result<Served, Refusal> {
@@ -114,10 +87,36 @@ fn dispatch(
         body.whole()
     };
     match endpoint {
-        Endpoint::Me => Ok(Served::of(me::get(workspace))),
-        Endpoint::Contacts(call) => Ok(Served::of(contacts::answer(workspace, call, parts, json)?)),
+        Endpoint::Me => Ok(Served::of(me(workspace))),
+        Endpoint::Contacts(call) => {
+            Ok(Served::of(contacts::answer(workspace, call, version, parts, json)?))
+        }
         Endpoint::CreateEvent => events::create(workspace, json()?),
         Endpoint::ListEvents => Ok(Served::of(events::list(workspace, parts)?)),
         Endpoint::CreateSummaries => Ok(Served::of(events::create_summaries(workspace, json()?)?)),
     }
+}
+
+/// `GET /me`, by which clients check their credentials: the admin whose token it is, with the app: as Intercom's description of version 2.16 has it. All
+/// tokens are of one workspace, which is what Intercom calls an app here.
+fn me(workspace: &Workspace) -> Reply {
+    Reply::json(&json!({
+        "type": "admin",
+        "id": "1",
+        "email": "admin@sandbox.example",
+        "name": "Sandbox",
+        "email_verified": true,
+        "app": {
+            "type": "app",
+            "id_code": workspace.apps.first().credentials.app_id,
+            "name": "Sandbox",
+            "created_at": 0,
+            "secure": false,
+            "identity_verification": false,
+            "timezone": "UTC",
+            "region": workspace.region,
+        },
+        "avatar": {"type": "avatar", "image_url": "https://sandbox.example/admin.png"},
+        "has_inbox_seat": true,
+    }))
 }

@@ -1,15 +1,20 @@
 //! Where the contacts are kept, with an index for each of their identifiers.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use super::{Contact, ContactKey, Found, Identifier};
+use super::contact::Contact;
+use super::key::{ContactKey, Found};
+use crate::identifier::Identifier;
 
 #[derive(Default)]
 pub(super) struct Book {
     last_key: u64,
+    /// How many changes there were.
+    revision: u64,
     /// How many bytes all that is said of the contacts takes.
     bytes: usize,
     /// In the order they came, since keys only grow.
@@ -23,10 +28,12 @@ pub(super) struct Book {
 }
 
 /// What is left of a contact that was merged.
-struct Merged {
-    key: ContactKey,
-    user_id: Option<Arc<str>>,
-    into: ContactKey,
+pub(super) struct Merged {
+    pub(super) key: ContactKey,
+    pub(super) user_id: Option<Arc<str>>,
+    pub(super) into: ContactKey,
+    /// In Unix seconds.
+    pub(super) at: u64,
 }
 
 impl Book {
@@ -86,6 +93,13 @@ impl Book {
         self.merged.values().filter(move |left| left.into == key).map(|left| left.key)
     }
 
+    /// The ids of those that were merged into this one, and when, the latest first.
+    pub(super) fn merges_into(&self, key: ContactKey) -> Vec<(Arc<str>, u64)> {
+        let mut merges: Vec<_> = self.merged.iter().filter(|(_, left)| left.into == key).collect();
+        merges.sort_by_key(|(_, left)| Reverse((left.at, left.key)));
+        merges.into_iter().map(|(id, left)| (Arc::clone(id), left.at)).collect()
+    }
+
     /// Those with this user id or email, whatever they are.
     pub(super) fn with(&self, kind: Identifier, value: &str) -> impl Iterator<Item = &Contact> {
         let contacts = match kind {
@@ -124,8 +138,25 @@ impl Book {
         }
     }
 
+    pub(super) fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What is left of those that were merged, by their ids.
+    pub(super) fn merges(&self) -> impl Iterator<Item = (&Arc<str>, &Merged)> {
+        self.merged.iter()
+    }
+
+    /// Takes in what is left of a contact that was merged before this run.
+    pub(super) fn restore_merged(&mut self, id: Arc<str>, merged: Merged) {
+        self.revision += 1;
+        self.bytes += merged.size(&id);
+        self.merged.insert(id, merged);
+    }
+
     /// Takes a contact in, in the place of one that has its id.
     pub(super) fn insert(&mut self, contact: Contact) {
+        self.revision += 1;
         let key = contact.key();
         if let Some(other) = self.by_id.get(contact.contact_id()) {
             self.remove(other.key());
@@ -148,6 +179,7 @@ impl Book {
     /// Takes a contact out, and gives it.
     pub(super) fn take(&mut self, key: ContactKey) -> Option<Contact> {
         let contact = self.contacts.remove(&key)?;
+        self.revision += 1;
         let data = contact.data();
         self.bytes -= contact.size();
         self.by_id.remove(&data.id);
@@ -170,13 +202,13 @@ impl Book {
     }
 
     /// Leaves of a contact that it was merged into the other.
-    pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey) {
+    pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey, at: u64) {
         let Some(contact) = self.take(from) else { return };
         for left in self.merged.values_mut().filter(|left| left.into == from) {
             left.into = into;
         }
         let data = contact.data();
-        let left = Merged { key: from, user_id: data.details.user_id.clone(), into };
+        let left = Merged { key: from, user_id: data.details.user_id.clone(), into, at };
         self.bytes += left.size(&data.id);
         self.merged.insert(Arc::clone(&data.id), left);
     }

@@ -95,7 +95,7 @@ impl Directory {
 
     fn merged_or_unknown(&self, into: Option<&Contact>) -> Denied {
         match into {
-            Some(into) if !self.settings.merged_contact_is_404 => {
+            Some(into) if !self.rules.merged_contact_is_404 => {
                 Denied::Merged { into: Arc::clone(&into.data().id) }
             }
             _ => Denied::Unknown,

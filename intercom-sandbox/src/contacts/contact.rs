@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 
-use super::ContactKey;
 use super::details::{Details, Role};
+use super::key::ContactKey;
 
 /// A contact of the workspace, as it was when it was asked for. Cheap to clone.
 ///

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use axum::http::{HeaderValue, StatusCode, header};
 
-use super::Contact;
+use super::contact::Contact;
 use crate::refusal::Refusal;
+use crate::version::ApiVersion;
 
 /// Why something was not done to a contact.
 pub(crate) enum Denied {
@@ -27,6 +28,16 @@ pub(crate) enum Denied {
     NotLeadIntoUser,
     /// They have neither email nor phone in common.
     NotDuplicates,
+}
+
+impl Denied {
+    /// What a version of the API says of it: only newer ones say where a merged contact went.
+    pub(crate) fn seen_by(self, version: ApiVersion) -> Self {
+        match self {
+            Self::Merged { .. } if !version.has_merge_history() => Self::Unknown,
+            denied => denied,
+        }
+    }
 }
 
 impl From<Denied> for Refusal {

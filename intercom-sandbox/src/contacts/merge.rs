@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use super::book::Book;
 use super::changes::replace;
 use super::details::Details;
-use super::{Contact, Denied, Directory, Identifier};
+use super::{Contact, Denied, Directory, Identifier, MergeRecord};
 use crate::clock::unix_seconds;
-use crate::sync::write;
+use crate::sync::{read, write};
 
 impl Directory {
     /// Merges a lead into a user: what the user lacks it takes from the lead, and the lead's events
@@ -26,16 +26,23 @@ impl Directory {
         if !lead.is_lead() || user.is_lead() {
             return Err(Denied::NotLeadIntoUser);
         }
-        let any = skip_duplicate_validation || !self.settings.merges_only_duplicates;
+        let any = skip_duplicate_validation || !self.rules.merges_only_duplicates;
         if !any && !are_duplicates(&lead, &user) {
             return Err(Denied::NotDuplicates);
         }
-        book.leave_merged(lead.key(), user.key());
+        book.leave_merged(lead.key(), user.key(), unix_seconds(now));
         let data = user.data_mut();
         complete(&mut data.details, &lead.data().details, &book);
         data.updated_at = unix_seconds(now);
         replace(&mut book, &user);
         Ok(user)
+    }
+
+    /// What was merged into a contact, the latest first. A lead has no such history.
+    pub(crate) fn merge_history(&self, contact: &Contact) -> Option<Vec<MergeRecord>> {
+        let merges = || read(&self.book).merges_into(contact.key()).into_iter();
+        let record = |(source, at): (Arc<str>, u64)| MergeRecord::new(&source, at);
+        (!contact.is_lead()).then(|| merges().map(record).collect())
     }
 }
 

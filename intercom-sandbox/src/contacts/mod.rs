@@ -9,90 +9,67 @@ mod contact;
 mod denied;
 mod details;
 mod hints;
+mod key;
 mod merge;
 pub(crate) mod pages;
 pub(crate) mod search;
 mod seed;
-mod settings;
+mod stored;
 mod wire;
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Add;
 use std::sync::{Arc, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use book::Book;
 pub use contact::Contact;
 pub(crate) use denied::Denied;
 pub(crate) use details::{Change, Changes, Role};
+use key::STRANGER;
+pub(crate) use key::{ContactKey, Found};
 pub(crate) use pages::{Cursor, DEFAULT_PER_PAGE, MAX_PER_PAGE, PageRequest};
 pub use seed::SeedContact;
-pub(crate) use settings::Settings;
-pub(crate) use wire::{Form, InForm};
+pub(crate) use stored::StoredContacts;
+pub(crate) use wire::{Form, InForm, MergeHistory, MergeRecord};
 
 use crate::clock::{Clock, unix_seconds};
+pub(crate) use crate::identifier::Identifier;
+use crate::limits::Limits;
+use crate::open_rules::OpenRules;
 use crate::sync::{read, write};
 
-/// Who a contact is, for as long as the sandbox runs. An event that names a contact by its contact
-/// id, its user id or its email gives the same key each time, and a key is never given to another
-/// contact, even after this one was deleted.
-///
-/// The id of a contact that was merged gives the key of the one it was merged into. Events that came
-/// before the merging were filed under the old key: [`Directory::keys_of`] has all keys under which a
-/// contact's events are filed.
-///
-/// Where everybody is known, an identifier that no contact has gives a key too: it is the same for the
-/// same kind and value, and it is not that of a contact who is created with it later.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct ContactKey(u64);
-
-/// Keys of strangers have this bit, keys of contacts do not.
-const STRANGER: u64 = 1 << 63;
-
-/// Whom an event, or a query for events, names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Found {
-    Nobody,
-    One(ContactKey),
-    /// Several contacts, between which the identifier does not decide.
-    Several,
+/// What is settled about contacts before a sandbox starts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) know_everybody: bool,
+    /// For how long events find no contact that was just created.
+    pub(crate) settle_after: Duration,
+    pub(crate) max_contacts: usize,
+    pub(crate) max_bytes: usize,
 }
 
-/// What names a contact. Intercom does not say whether upper and lower case differ in one; here they
-/// do, in an email too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Identifier {
-    /// Intercom's own id of the contact: `id` of an event, `intercom_user_id` of a query for events.
-    ContactId,
-    /// The application's own id of the user: `user_id` of an event, `external_id` of a contact.
-    UserId,
-    /// The email address.
-    Email,
-}
-
-impl Identifier {
-    /// The member of an event that it is.
-    pub(crate) fn member(self) -> &'static str {
-        match self {
-            Self::ContactId => "id",
-            Self::UserId => "user_id",
-            Self::Email => "email",
-        }
+impl Settings {
+    pub(crate) fn new(know_everybody: bool, settle_after: Duration, limits: &Limits) -> Self {
+        let (max_contacts, max_bytes) = (limits.max_contacts, limits.max_contact_bytes);
+        Self { know_everybody, settle_after, max_contacts, max_bytes }
     }
 }
 
 /// All contacts, found by any of their details.
 pub(crate) struct Directory {
     settings: Settings,
+    rules: Arc<OpenRules>,
     workspace_id: Arc<str>,
     strangers: RandomState,
     book: RwLock<Book>,
 }
 
 impl Directory {
-    pub(crate) fn new(settings: Settings, workspace_id: &str) -> Self {
+    pub(crate) fn new(settings: Settings, rules: Arc<OpenRules>, workspace_id: &str) -> Self {
         Self {
             settings,
+            rules,
             workspace_id: workspace_id.into(),
             strangers: RandomState::new(),
             book: RwLock::default(),
@@ -149,7 +126,7 @@ impl Directory {
 
     /// Whether there is room for one more, of whom so many bytes are said.
     fn check_room(&self, book: &Book, bytes: usize) -> Result<(), Denied> {
-        let limit = self.settings.limit;
+        let limit = self.settings.max_contacts;
         if book.len() < limit {
             self.check_growth(book, 0, bytes)
         } else {

@@ -7,8 +7,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
+use super::contact::Contact;
+use super::key::ContactKey;
 use super::search::{Attribute, Field, Sort};
-use super::{Contact, ContactKey, Form, InForm};
+use super::wire::{Form, InForm};
 
 /// What Intercom's description tells.
 pub(crate) const DEFAULT_PER_PAGE: usize = 50;
@@ -42,22 +44,22 @@ impl Cursor {
 }
 
 /// One page of a list. Serialized it is Intercom's `list` object.
-pub(crate) struct Page {
+pub(crate) struct Page<'a> {
     contacts: Vec<Contact>,
-    form: Form,
+    form: Form<'a>,
     total_count: usize,
     page: usize,
     per_page: usize,
     next: Option<String>,
 }
 
-impl Page {
+impl<'a> Page<'a> {
     /// Sorts what there is, and cuts the page out.
     pub(crate) fn of(
         mut contacts: Vec<Contact>,
         sort: &Sort,
         request: &PageRequest,
-        form: Form,
+        form: Form<'a>,
     ) -> Self {
         contacts.sort_by(|one, other| {
             sort.compare((sort.value_of(one), one.key()), (sort.value_of(other), other.key()))
@@ -79,7 +81,7 @@ impl Page {
     }
 }
 
-impl Serialize for Page {
+impl Serialize for Page<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
         struct List<'a> {

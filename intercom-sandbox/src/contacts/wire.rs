@@ -4,23 +4,42 @@
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::Contact;
+use super::contact::Contact;
 use super::details::Role;
+use crate::version::ApiVersion;
 
-/// What differs between versions of the API.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum Form {
-    /// From version 2.16 on the owner's id is a string.
-    #[default]
-    TextOwner,
-    /// Up to version 2.15 the owner's id is an integer.
-    IntegerOwner,
+/// In which form a request wants contacts.
+#[derive(Clone, Copy)]
+pub(crate) struct Form<'a> {
+    pub(crate) version: ApiVersion,
+    /// Gives what was merged into a contact, where the request asks for it.
+    pub(crate) merge_history: Option<&'a MergeHistory<'a>>,
 }
 
-/// A contact as a version of the API has it.
+/// What was merged into a contact; a lead has no such history.
+pub(crate) type MergeHistory<'a> = dyn Fn(&Contact) -> Option<Vec<MergeRecord>> + 'a;
+
+/// A contact as a request wants it.
 pub(crate) struct InForm<'a> {
     pub(crate) contact: &'a Contact,
-    pub(crate) form: Form,
+    pub(crate) form: Form<'a>,
+}
+
+/// A contact that was merged into another.
+#[derive(Serialize)]
+pub(crate) struct MergeRecord {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    source_contact_id: String,
+    /// In Unix seconds.
+    merged_at: u64,
+}
+
+impl MergeRecord {
+    pub(super) fn new(source_contact_id: &str, merged_at: u64) -> Self {
+        let source_contact_id = source_contact_id.to_owned();
+        Self { kind: "merge_history", source_contact_id, merged_at }
+    }
 }
 
 #[derive(Serialize)]
@@ -137,13 +156,16 @@ struct Wire<'a> {
     companies: Empty,
     opted_out_subscription_types: Empty,
     opted_in_subscription_types: Empty,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    merge_history: Option<Vec<MergeRecord>>,
     #[serde(flatten)]
     unknown: Unknown,
 }
 
 impl Serialize for Contact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        InForm { contact: self, form: Form::default() }.serialize(serializer)
+        let form = Form { version: ApiVersion::DEFAULT, merge_history: None };
+        InForm { contact: self, form }.serialize(serializer)
     }
 }
 
@@ -151,9 +173,11 @@ impl Serialize for InForm<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let contact = self.contact;
         let data = contact.data();
-        let owner_id = contact.owner_id().map(|id| match (self.form, id.parse()) {
-            (Form::IntegerOwner, Ok(id)) => OwnerId::Integer(id),
-            _ => OwnerId::Text(id),
+        let owner_id = contact.owner_id().map(|id| {
+            match (self.form.version.has_integer_owner(), id.parse()) {
+                (true, Ok(id)) => OwnerId::Integer(id),
+                _ => OwnerId::Text(id),
+            }
         });
         let wire = Wire {
             kind: "contact",
@@ -182,6 +206,7 @@ impl Serialize for InForm<'_> {
             companies: Empty::of(contact, "companies"),
             opted_out_subscription_types: Empty::of(contact, "subscriptions"),
             opted_in_subscription_types: Empty::of(contact, "subscriptions"),
+            merge_history: self.form.merge_history.and_then(|of| of(contact)),
             unknown: Unknown::default(),
         };
         wire.serialize(serializer)

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::meeting::fold;
+use super::scope::{Scope, fold};
 use crate::answer::Answer;
 
 /// Something that goes wrong on request: see [`Sandbox::inject`](crate::Sandbox::inject).
@@ -99,16 +99,6 @@ pub(super) enum Missing {
     RateLimit,
     RequestId,
     ContentType,
-}
-
-/// Which requests a fault is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Scope {
-    Events,
-    /// Events of this name, folded.
-    Event(String),
-    Contacts,
-    Everything,
 }
 
 impl Fault {

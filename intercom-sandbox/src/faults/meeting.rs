@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use axum::http::{Method, request};
 use serde::Deserialize;
 
-use super::fault::Scope;
+use super::scope::{Scope, fold};
 
 /// A request that may meet faults.
 pub(crate) struct Meeting<'a> {
@@ -47,9 +47,4 @@ impl<'a> Meeting<'a> {
         };
         self.event_name.get_or_init(read).as_ref()
     }
-}
-
-/// A name as Intercom files it, and in lower case, since case makes no difference to it.
-pub(super) fn fold(name: &str) -> String {
-    name.replace(['.', '$'], "-").to_lowercase()
 }

@@ -2,10 +2,10 @@
 //! request meets (`machine`, `meeting`), and what those do to its answer (`strike`, `cut_short`).
 
 pub(crate) mod cut_short;
-mod duration;
 mod fault;
 mod machine;
 mod meeting;
+mod scope;
 mod strike;
 mod text;
 

@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::Duration;
 
 use thiserror::Error;
 
-use super::duration;
-use super::fault::{Effect, Fault, Missing, Preset, Scope};
+use super::fault::{Effect, Fault, Missing, Preset};
+use super::scope::Scope;
 use crate::answer::Answer;
 
 /// A text that is no fault, with what would be one.
@@ -47,7 +48,7 @@ impl FromStr for Fault {
 fn effect<'a, 'b>(words: &'a [&'b str]) -> Result<(Effect, &'a [&'b str]), String> {
     let number = |word: &str| word.parse::<u32>().map_err(|_| format!("`{word}` is no number"));
     let time = |word: &str| {
-        duration::parse(word).ok_or_else(|| format!("`{word}` is no duration: {DURATION}"))
+        parse_duration(word).ok_or_else(|| format!("`{word}` is no duration: {DURATION}"))
     };
     Ok(match words {
         ["html", code, rest @ ..] => {
@@ -92,7 +93,7 @@ fn skew(word: &str) -> Result<i64, String> {
         (_, Some(time)) => (-1, time),
         _ => return Err("a skew is ahead, `+30s`, or behind, `-30s`".to_owned()),
     };
-    duration::parse(time)
+    parse_duration(time)
         .filter(|time| time.subsec_nanos() == 0)
         .and_then(|time| i64::try_from(time.as_secs()).ok())
         .map(|seconds| sign * seconds)
@@ -151,7 +152,7 @@ fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
                     let percent = number.parse().ok().filter(|p| (0.0..=100.0).contains(p));
                     let percent = percent.ok_or("a percentage is between `0%` and `100%`")?;
                     fault = fault.percent(percent);
-                } else if let Some(time) = duration::parse(word) {
+                } else if let Some(time) = parse_duration(word) {
                     twice(before.lasting.is_some())?;
                     fault = fault.lasting(time);
                 } else {
@@ -176,7 +177,7 @@ impl fmt::Display for Fault {
             write!(f, " for next {requests}")?;
         }
         if let Some(time) = self.lasting {
-            write!(f, " for {}", duration::print(time))?;
+            write!(f, " for {}", print_duration(time))?;
         }
         if self.scope != self.effect.default_scope() {
             match &self.scope {
@@ -197,17 +198,44 @@ impl fmt::Display for Effect {
             Self::Preset(Preset::Outage) => f.write_str("outage"),
             Self::Preset(Preset::Unreachable) => f.write_str("unreachable"),
             Self::Preset(Preset::RevokedToken) => f.write_str("revoke token"),
-            Self::Delay(time) => write!(f, "delay {}", duration::print(*time)),
+            Self::Delay(time) => write!(f, "delay {}", print_duration(*time)),
             Self::Truncate => f.write_str("truncate"),
             Self::Without(Missing::RateLimit) => f.write_str("without rate-limit headers"),
             Self::Without(Missing::RequestId) => f.write_str("without request id"),
             Self::Without(Missing::ContentType) => f.write_str("without content type"),
             Self::Skew(seconds) => {
-                let time = std::time::Duration::from_secs(seconds.unsigned_abs());
+                let time = Duration::from_secs(seconds.unsigned_abs());
                 let sign = if *seconds < 0 { '-' } else { '+' };
-                write!(f, "skew {sign}{}", duration::print(time))
+                write!(f, "skew {sign}{}", print_duration(time))
             }
             Self::RateLimit(requests) => write!(f, "rate limit {requests}"),
         }
+    }
+}
+
+/// Milliseconds in a unit, from the longest.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
+
+/// Reads a duration as people write it: `500ms`, `2s`, `1.5m`, `1h`.
+fn parse_duration(text: &str) -> Option<Duration> {
+    let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
+    let (number, unit) = text.split_at(unit_at);
+    let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
+    // Parsing alone would take an exponent and a sign too.
+    if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    let seconds = number.parse::<f64>().ok()? * *milliseconds as f64 / 1000.0;
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// In the longest unit that it is a whole number of.
+fn print_duration(duration: Duration) -> String {
+    let milliseconds = duration.as_millis();
+    let whole = UNITS.iter().find(|(_, size)| milliseconds.is_multiple_of(u128::from(*size)));
+    match whole {
+        Some(_) if milliseconds == 0 => "0s".to_owned(),
+        Some((unit, size)) => format!("{}{unit}", milliseconds / u128::from(*size)),
+        None => format!("{milliseconds}ms"),
     }
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::error::Error;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,16 +15,28 @@ use super::values;
 
 /// A local Intercom to develop and test against
 ///
-/// It listens on this machine alone, answers by Intercom's rules, and prints what arrives.
-/// Open the address that it prints to watch the events come in, and to switch faults on and
-/// off. Ctrl-C ends it.
+/// It listens on this machine alone, unless --listen says otherwise, answers by Intercom's
+/// rules, and prints what arrives. Open the address that it prints to watch the events come
+/// in, to create contacts, and to switch faults on and off. Ctrl-C ends it.
 #[derive(Parser)]
 #[command(name = "intercom-sandbox", version, verbatim_doc_comment, after_long_help = EXAMPLES)]
 #[command(allow_negative_numbers = true)]
 pub(crate) struct Arguments {
-    /// Port on 127.0.0.1; 0 stands for any that is free
+    /// Port; 0 stands for any that is free
     #[arg(long, default_value_t = 4680)]
     port: u16,
+
+    /// Address to listen on; 0.0.0.0 for every one of this machine, as in a container
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    listen: IpAddr,
+
+    /// Name by which the page and the admin API may be reached from elsewhere; can be repeated
+    #[arg(long = "allow-host", value_name = "NAME")]
+    allowed_hosts: Vec<String>,
+
+    /// File that keeps contacts, events and requests from one start to the next
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
 
     /// Access token to accept; repeated for each further app, which has a rate limit of its own
     #[arg(
@@ -83,14 +96,6 @@ pub(crate) struct Arguments {
     /// Time for which events of a contact that was just created are answered with 404
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = CONTACTS)]
     contacts_settle_after: Option<Duration>,
-
-    /// Contacts that there can be [default: 100000]
-    #[arg(long, value_name = "NUMBER", value_parser = values::number, help_heading = CONTACTS)]
-    max_contacts: Option<usize>,
-
-    /// Bytes that all of them may take [default: 134217728]
-    #[arg(long, value_name = "BYTES", value_parser = values::number, help_heading = CONTACTS)]
-    max_contact_bytes: Option<usize>,
 
     #[command(flatten)]
     limits: super::limits::Limits,
@@ -160,10 +165,13 @@ impl Arguments {
         }
         let mut builder = Sandbox::builder()
             .port(self.port)
+            .listen(self.listen)
             .app_id(self.app_id)
             .api_key(self.api_key)
             .region(self.region)
             .know_everybody(self.know_everybody);
+        builder = self.allowed_hosts.into_iter().fold(builder, SandboxBuilder::allow_host);
+        builder = given(builder, self.state, SandboxBuilder::state_file);
         let mut tokens = self.tokens.into_iter();
         if let Some(token) = tokens.next() {
             builder = builder.token(token);
@@ -173,11 +181,8 @@ impl Arguments {
             builder = contacts_file::read(path)?.into_iter().fold(builder, SandboxBuilder::contact);
         }
         builder = self.contacts.into_iter().fold(builder, SandboxBuilder::contact);
-        builder = given(builder, self.max_contacts, SandboxBuilder::max_contacts);
-        builder = given(builder, self.max_contact_bytes, SandboxBuilder::max_contact_bytes);
         builder = given(builder, self.contacts_settle_after, SandboxBuilder::contacts_settle_after);
         builder = given(builder, self.seed, SandboxBuilder::seed);
-        builder = self.limits.settle(builder);
-        Ok(self.open_rules.settle(builder))
+        Ok(self.limits.settle(builder).open_rules(self.open_rules.settle()))
     }
 }

@@ -35,6 +35,8 @@ const LIST: &str = r#"what is wanted is a list such as [{"user_id": "42"}]"#;
 #[serde(deny_unknown_fields)]
 struct Listed {
     contacts: Vec<SeedContact>,
+    #[serde(default, rename = "total")]
+    _total: Option<usize>,
 }
 
 /// Reads an array of contacts, or what the admin API lists.

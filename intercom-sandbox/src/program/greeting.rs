@@ -25,20 +25,29 @@ pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
     if faults.iter().any(|fault| fault.fault().to_string().contains('%')) {
         lines.push(format!("to meet the same faults again: --seed {}", sandbox.seed()));
     }
+    let head = |path: &str| {
+        format!(
+            "  curl -i {url}{path} -H 'Authorization: Bearer {}' \
+             -H 'Accept: application/json' -H 'Content-Type: application/json' \
+             -d ",
+            quoted(token)
+        )
+    };
     if known.is_none() && !knows_everybody {
         lines.push(
             "it knows nobody, and answers events with 404: --know-everybody, --contact and \
-             --contacts change that, and POST /contacts"
+             --contacts change that, and so does this:"
                 .to_owned(),
         );
+        lines.push(head("/contacts") + r#"'{"role":"user","external_id":"42"}'"#);
+        lines.push("then try an event:".to_owned());
+    } else {
+        lines.push("try it:".to_owned());
     }
-    lines.push("try it:".to_owned());
     lines.push(format!(
-        "  curl -i {url}/events -H 'Authorization: Bearer {}' \
-         -H 'Accept: application/json' -H 'Content-Type: application/json' \
-         -d '{{\"event_name\":\"project_created\",\"created_at\":'$(date +%s)',\
+        "{}'{{\"event_name\":\"project_created\",\"created_at\":'$(date +%s)',\
          {},\"metadata\":{{\"project_name\":\"Apollo\"}}}}'",
-        quoted(token),
+        head("/events"),
         quoted(&member(whose))
     ));
     lines.push("Ctrl-C ends it".to_owned());

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use intercom_sandbox::SandboxBuilder;
+use intercom_sandbox::{Limits as Allowed, Retention, SandboxBuilder};
 
 use super::values::{memory, number, patience, rate, room};
 
@@ -49,6 +49,14 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "BYTES", value_parser = room, help_heading = CLIENTS)]
     max_incoming_bytes: Option<usize>,
 
+    /// Contacts that there can be [default: 100000]
+    #[arg(long, value_name = "NUMBER", value_parser = number, help_heading = CONTACTS)]
+    max_contacts: Option<usize>,
+
+    /// Bytes that all of them may take [default: 134217728]
+    #[arg(long, value_name = "BYTES", value_parser = number, help_heading = CONTACTS)]
+    max_contact_bytes: Option<usize>,
+
     /// Requests that are remembered, for the page and the admin API [default: 10000]
     #[arg(long, value_name = "NUMBER", value_parser = number, help_heading = MEMORY)]
     keep_requests: Option<usize>,
@@ -72,6 +80,7 @@ pub(crate) struct Limits {
     deduplicate_among: Option<usize>,
 }
 
+const CONTACTS: &str = "Who is known";
 const INTERCOM: &str = "How much is allowed";
 const CLIENTS: &str = "What clients may claim";
 const MEMORY: &str = "What is remembered";
@@ -84,26 +93,27 @@ impl Limits {
         builder = given(builder, self.rate_limit, SandboxBuilder::rate_limit);
         builder = given(builder, self.workspace_rate_limit, SandboxBuilder::workspace_rate_limit);
         builder = given(builder, self.active_event_names, SandboxBuilder::active_event_names);
-        builder = given(builder, self.body_limit, SandboxBuilder::body_limit);
-        builder = given(builder, self.body_timeout, SandboxBuilder::body_timeout);
-        builder = given(builder, self.idle_timeout, SandboxBuilder::idle_timeout);
-        builder = given(builder, self.max_connections, SandboxBuilder::max_connections);
-        builder = given(builder, self.max_incoming_bytes, SandboxBuilder::max_incoming_bytes);
-        builder = given(builder, self.keep_requests, SandboxBuilder::keep_requests);
-        builder = given(builder, self.keep_events, SandboxBuilder::keep_events);
-        builder = given(builder, self.keep_bytes, SandboxBuilder::keep_bytes);
-        given(builder, self.deduplicate_among, SandboxBuilder::deduplicate_among)
+        let limits = Allowed::default();
+        let limits = given(limits, self.body_limit, Allowed::body_limit);
+        let limits = given(limits, self.body_timeout, Allowed::body_timeout);
+        let limits = given(limits, self.idle_timeout, Allowed::idle_timeout);
+        let limits = given(limits, self.max_connections, Allowed::max_connections);
+        let limits = given(limits, self.max_incoming_bytes, Allowed::max_incoming_bytes);
+        let limits = given(limits, self.max_contacts, Allowed::max_contacts);
+        let limits = given(limits, self.max_contact_bytes, Allowed::max_contact_bytes);
+        let retention = Retention::default();
+        let retention = given(retention, self.keep_requests, Retention::keep_requests);
+        let retention = given(retention, self.keep_events, Retention::keep_events);
+        let retention = given(retention, self.keep_bytes, Retention::keep_bytes);
+        let retention = given(retention, self.deduplicate_among, Retention::deduplicate_among);
+        builder.limits(limits).retention(retention)
     }
 }
 
-/// Settles what was given on the command line, and leaves the rest to the builder's defaults.
-pub(super) fn given<T>(
-    builder: SandboxBuilder,
-    value: Option<T>,
-    settle: impl FnOnce(SandboxBuilder, T) -> SandboxBuilder,
-) -> SandboxBuilder {
+/// Settles what was given on the command line, and leaves the rest to the defaults.
+pub(super) fn given<S, T>(settings: S, value: Option<T>, settle: impl FnOnce(S, T) -> S) -> S {
     match value {
-        Some(value) => settle(builder, value),
-        None => builder,
+        Some(value) => settle(settings, value),
+        None => settings,
     }
 }

@@ -88,9 +88,10 @@ fn lines(request: &ReceivedRequest) -> String {
         lines += &format!(" (fault: {fault})");
     }
     lines = plain(&lines);
-    for hint in request.problems().iter().filter_map(|problem| problem.hint()) {
+    let hints = request.problems().iter().filter_map(|problem| problem.hint().map(str::to_owned));
+    for remark in hints.chain(request.warnings()) {
         lines += "\n  ";
-        lines += &plain(hint);
+        lines += &plain(&remark);
     }
     lines
 }

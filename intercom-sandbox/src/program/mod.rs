@@ -59,9 +59,13 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     match ended {
         // Who reads what is printed has seen enough, as `head` has.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        ended => Ok(ended.map_err(CannotPrint)?),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        ended => ended.map_err(CannotPrint)?,
     }
+    sandbox
+        .save_state()
+        .await
+        .map_err(|error| format!("cannot write the state file: {error}").into())
 }
 
 /// Prints where it is, and what comes in for as long as it does.

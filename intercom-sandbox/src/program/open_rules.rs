@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use intercom_sandbox::{Identifier, SandboxBuilder};
+use intercom_sandbox::{Identifier, OpenRules as Settled};
 
 use super::limits::given;
 use super::values::{number, order, seconds};
@@ -48,6 +48,26 @@ pub(crate) struct OpenRules {
     #[arg(long)]
     drop_nested_values: bool,
 
+    /// Keep nested metadata values, and neither refuse nor drop them
+    #[arg(long)]
+    keep_nested_values: bool,
+
+    /// Take identifiers of null or "" for none, and do not refuse them
+    #[arg(long)]
+    ignore_blank_identifiers: bool,
+
+    /// Take identifiers that are numbers, such as 42 for "42", and do not refuse them
+    #[arg(long)]
+    accept_number_identifiers: bool,
+
+    /// Take metadata of null or [] for none, and do not refuse it
+    #[arg(long)]
+    accept_empty_metadata: bool,
+
+    /// Custom attribute that contacts can have, others being refused with 400; can be repeated
+    #[arg(long = "custom-attribute", value_name = "NAME")]
+    custom_attributes: Vec<String>,
+
     /// Cut metadata strings at 255 characters, and do not refuse longer ones
     #[arg(long)]
     cut_long_strings: bool,
@@ -86,13 +106,17 @@ pub(crate) struct OpenRules {
 }
 
 impl OpenRules {
-    pub(super) fn settle(self, builder: SandboxBuilder) -> SandboxBuilder {
-        let builder = builder
+    pub(super) fn settle(self) -> Settled {
+        let rules = Settled::default()
             .deduplicate(!self.keep_duplicates)
             .identifier_order(self.identifier_order)
             .fold_punctuation(!self.keep_punctuation)
             .drop_null_values(self.drop_null_values)
             .drop_nested_values(self.drop_nested_values)
+            .keep_nested_values(self.keep_nested_values)
+            .ignore_blank_identifiers(self.ignore_blank_identifiers)
+            .accept_number_identifiers(self.accept_number_identifiers)
+            .accept_empty_metadata(self.accept_empty_metadata)
             .cut_long_strings(self.cut_long_strings)
             .refuse_booleans(self.refuse_booleans)
             .refuse_negative_amounts(self.refuse_negative_amounts)
@@ -102,8 +126,10 @@ impl OpenRules {
             .merged_contact_is_404(self.merged_contact_is_404)
             .merges_only_duplicates(!self.merge_any)
             .retry_after(self.retry_after);
-        let builder = given(builder, self.oldest_created_at, SandboxBuilder::oldest_created_at);
-        let builder = given(builder, self.furthest_created_at, SandboxBuilder::furthest_created_at);
-        given(builder, self.metadata_keys, SandboxBuilder::metadata_keys)
+        let rules = given(rules, self.oldest_created_at, Settled::oldest_created_at);
+        let rules = given(rules, self.furthest_created_at, Settled::furthest_created_at);
+        let rules = given(rules, self.metadata_keys, Settled::metadata_keys);
+        let named = Some(self.custom_attributes).filter(|names| !names.is_empty());
+        given(rules, named, Settled::custom_attributes)
     }
 }

@@ -6,6 +6,7 @@ use super::event::MILLISECONDS_FROM;
 use super::{Findings, Members};
 use crate::contacts::{Change, Changes, Role};
 use crate::json::Json;
+use crate::open_rules::OpenRules;
 use crate::refusal::Refusal;
 
 /// How long the text of a custom attribute can be, in characters; a limit of Intercom's.
@@ -17,8 +18,8 @@ const LONGEST_TEXT: usize = 4_096;
 
 /// Reads a new contact out of a body. A user must be told by something, a lead need not. Without a
 /// role it is a user.
-pub(crate) fn read_new(body: &[u8]) -> Result<Changes, Refusal> {
-    let mut reader = Reader::of(body)?;
+pub(crate) fn read_new(body: &[u8], rules: &OpenRules) -> Result<Changes, Refusal> {
+    let mut reader = Reader::of(body, rules)?;
     let changes = reader.changes();
     let is_user = changes.role != Some(Role::Lead);
     let has_name = |change: &Change<String>| matches!(change, Change::Set(_));
@@ -31,8 +32,8 @@ pub(crate) fn read_new(body: &[u8]) -> Result<Changes, Refusal> {
 
 /// Reads what is to become of a contact out of a body. What is not there stays as it is, and `null`
 /// takes away.
-pub(crate) fn read_changes(body: &[u8]) -> Result<Changes, Refusal> {
-    let mut reader = Reader::of(body)?;
+pub(crate) fn read_changes(body: &[u8], rules: &OpenRules) -> Result<Changes, Refusal> {
+    let mut reader = Reader::of(body, rules)?;
     let changes = reader.changes();
     reader.findings.into_result()?;
     Ok(changes)
@@ -41,15 +42,16 @@ pub(crate) fn read_changes(body: &[u8]) -> Result<Changes, Refusal> {
 /// Takes members out of a body, and collects what is wrong with them.
 struct Reader<'a> {
     members: Members<'a>,
+    rules: &'a OpenRules,
     findings: Findings,
     /// Whether an identifier was there, and wrong.
     wrong_name: bool,
 }
 
 impl<'a> Reader<'a> {
-    fn of(body: &'a [u8]) -> Result<Self, Refusal> {
+    fn of(body: &'a [u8], rules: &'a OpenRules) -> Result<Self, Refusal> {
         let members = Members::parse(body)?;
-        Ok(Self { members, findings: Findings::default(), wrong_name: false })
+        Ok(Self { members, rules, findings: Findings::default(), wrong_name: false })
     }
 
     fn changes(&mut self) -> Changes {
@@ -109,6 +111,16 @@ impl<'a> Reader<'a> {
     fn name(&mut self, key: &str) -> Change<String> {
         let before = self.findings.problems.len();
         let change = match self.take(key) {
+            Some(Json::String(text))
+                if self.rules.ignore_blank_identifiers && text.trim().is_empty() =>
+            {
+                Change::Keep
+            }
+            Some(Json::Number(number))
+                if self.rules.accept_number_identifiers && (number.is_u64() || number.is_i64()) =>
+            {
+                Change::Set(number.to_string())
+            }
             Some(Json::String(text)) if text.trim().is_empty() => {
                 self.findings
                     .missing(key, format!("{key} is blank"))
@@ -193,7 +205,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Which custom attributes there can be is settled in a workspace of Intercom; here there can be
-    /// any.
+    /// any, unless an open rule names them.
     fn custom_attributes(&mut self) -> Vec<(String, Option<Value>)> {
         const KEY: &str = "custom_attributes";
         let attributes = match self.take(KEY) {
@@ -210,6 +222,16 @@ impl<'a> Reader<'a> {
                 self.findings
                     .broken_rule(&field, format!("{field} must have a name without . and $"))
                     .hint("Rename the attribute, with an underscore for example.");
+            }
+            if let Some(defined) = &self.rules.custom_attributes
+                && !defined.iter().any(|known| known == name)
+            {
+                self.findings
+                    .malformed(&field, format!("Custom attribute '{name}' does not exist"))
+                    .hint(
+                        "Define the attribute in the workspace before contacts can have it; here by \
+                         OpenRules::custom_attributes, or --custom-attribute.",
+                    );
             }
             match value {
                 Json::String(text) => self.check_length(&field, text, LONGEST_ATTRIBUTE),

@@ -3,6 +3,7 @@
 use super::{Findings, Member, Members};
 use crate::contacts::search::{Field, Filter, Kind, Operand, Operator, Query};
 use crate::json::Json;
+use crate::version::ApiVersion;
 
 /// How many filters or groups can be in one group; a limit of Intercom's.
 const MAX_FILTERS: usize = 15;
@@ -12,11 +13,21 @@ const MAX_FILTERS: usize = 15;
 const MAX_DEPTH: usize = 2;
 
 /// Reads a query, or says all that is wrong with it and gives nothing.
-pub(super) fn read_query(query: Json<'_>, findings: &mut Findings) -> Option<Query> {
-    read("query", query, 1, findings)
+pub(super) fn read_query(
+    query: Json<'_>,
+    version: ApiVersion,
+    findings: &mut Findings,
+) -> Option<Query> {
+    read("query", query, 1, version, findings)
 }
 
-fn read(path: &str, query: Json<'_>, depth: usize, findings: &mut Findings) -> Option<Query> {
+fn read(
+    path: &str,
+    query: Json<'_>,
+    depth: usize,
+    version: ApiVersion,
+    findings: &mut Findings,
+) -> Option<Query> {
     let mut members = match query {
         Json::Object(members) => Members { members },
         other => {
@@ -47,9 +58,9 @@ fn read(path: &str, query: Json<'_>, depth: usize, findings: &mut Findings) -> O
         }
     };
     match &*operator {
-        "AND" => read_group(path, members, depth, findings).map(Query::All),
-        "OR" => read_group(path, members, depth, findings).map(Query::Any),
-        operator => read_filter(path, members, operator, findings).map(Query::Filter),
+        "AND" => read_group(path, members, depth, version, findings).map(Query::All),
+        "OR" => read_group(path, members, depth, version, findings).map(Query::Any),
+        operator => read_filter(path, members, operator, version, findings).map(Query::Filter),
     }
 }
 
@@ -57,6 +68,7 @@ fn read_group(
     path: &str,
     mut members: Members<'_>,
     depth: usize,
+    version: ApiVersion,
     findings: &mut Findings,
 ) -> Option<Vec<Query>> {
     let value_path = format!("{path}.value");
@@ -89,7 +101,9 @@ fn read_group(
     let queries: Vec<_> = queries
         .into_iter()
         .enumerate()
-        .map(|(place, query)| read(&format!("{value_path}[{place}]"), query, depth + 1, findings))
+        .map(|(place, query)| {
+            read(&format!("{value_path}[{place}]"), query, depth + 1, version, findings)
+        })
         .collect();
     queries.into_iter().collect()
 }
@@ -98,6 +112,7 @@ fn read_filter(
     path: &str,
     mut members: Members<'_>,
     operator: &str,
+    version: ApiVersion,
     findings: &mut Findings,
 ) -> Option<Filter> {
     let field = read_field(path, &mut members, findings);
@@ -121,14 +136,17 @@ fn read_filter(
         }
     };
     let (field, known, value) = (field?, known?, value?);
-    if !known.fits(field.kind()) {
+    if !known.fits(field.kind(), version) {
         findings
             .malformed(&operator_path, format!("{operator} does not compare a field of this type"))
-            .hint("> and < compare times and numbers; ~, !~, ^ and $ compare strings.");
+            .hint(
+                "Times take =, > and < (with `Intercom-Version: Preview` also !=, >= and <=), tags = \
+                 and !=, numbers >, >=, < and <=, strings ~, !~, ^ and $.",
+            );
         return None;
     }
     let operands = read_operands(&value_path, value, field.kind(), known, findings)?;
-    Some(Filter { field, operator: known, operands })
+    Some(Filter { field, operator: known, operands, by_day: !version.searches_to_the_second() })
 }
 
 fn read_field(path: &str, members: &mut Members<'_>, findings: &mut Findings) -> Option<Field> {
@@ -199,7 +217,7 @@ fn read_operands(
 /// A value in the type of the field: a time can also be a string of digits, as Intercom's own example
 /// has it.
 fn read_operand(value: Json<'_>, kind: Kind, operator: Operator) -> Option<Operand> {
-    let ordered = matches!(operator, Operator::Greater | Operator::Less);
+    let ordered = operator.is_ordered();
     let equal = matches!(operator, Operator::Equals | Operator::Differs);
     match (value, kind) {
         (Json::Null, _) if equal => Some(Operand::Null),
@@ -212,10 +230,10 @@ fn read_operand(value: Json<'_>, kind: Kind, operator: Operator) -> Option<Opera
         (Json::String(text), Kind::Role) => {
             matches!(&*text, "user" | "lead").then(|| Operand::Text(text.into_owned()))
         }
-        (Json::String(text), Kind::Text | Kind::Owner | Kind::Custom) => {
+        (Json::String(text), Kind::Text | Kind::Owner | Kind::Tag | Kind::Custom) => {
             Some(Operand::Text(text.into_owned()))
         }
-        (Json::Number(number), Kind::Owner) if number.is_u64() => {
+        (Json::Number(number), Kind::Owner | Kind::Tag) if number.is_u64() => {
             Some(Operand::Text(number.to_string()))
         }
         (Json::Number(number), Kind::Date | Kind::Custom) => number.as_f64().map(Operand::Number),
@@ -228,7 +246,7 @@ fn expected(kind: Kind) -> &'static str {
     match kind {
         Kind::Text => "a string",
         Kind::Role => "user or lead",
-        Kind::Owner => "an id",
+        Kind::Owner | Kind::Tag => "an id",
         Kind::Date => "a time in Unix seconds",
         Kind::Flag => "a boolean",
         Kind::Custom => "a string, a number or a boolean",

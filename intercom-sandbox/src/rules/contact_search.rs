@@ -9,6 +9,7 @@ use crate::contacts::search::{Field, Query, Sort};
 use crate::contacts::{Cursor, DEFAULT_PER_PAGE, PageRequest};
 use crate::json::Json;
 use crate::refusal::Refusal;
+use crate::version::ApiVersion;
 
 /// Whether a sort without an order goes downward, which Intercom does not say.
 const DESCENDING_BY_DEFAULT: bool = true;
@@ -20,11 +21,11 @@ pub(crate) struct Search {
     pub(crate) page: PageRequest,
 }
 
-pub(crate) fn read(body: &[u8]) -> Result<Search, Refusal> {
+pub(crate) fn read(body: &[u8], version: ApiVersion) -> Result<Search, Refusal> {
     let mut members = Members::parse(body)?;
     let mut findings = Findings::default();
     let query = match members.take("query", &mut findings) {
-        Member::Given(query) => read_query(query, &mut findings),
+        Member::Given(query) => read_query(query, version, &mut findings),
         Member::Refused => None,
         Member::Absent => {
             findings.missing("query", "query is required").hint(

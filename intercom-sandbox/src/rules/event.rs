@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::metadata::Metadata;
 use super::wanted::Wanted;
-use super::{Findings, Member, metadata};
+use super::{Findings, Member, identifier, metadata};
 use crate::clock::{Clock, unix_seconds};
 use crate::event::{EventData, Identifiers};
 use crate::json::{Json, JsonMember};
@@ -25,6 +25,8 @@ type EventMembers<'a> = Wanted<'a, { MEMBERS.len() }>;
 #[derive(Default)]
 pub(crate) struct Event<'a> {
     pub(crate) name: Cow<'a, str>,
+    /// As it was sent, where that is another.
+    sent_name: Option<Cow<'a, str>>,
     pub(crate) created_at: i64,
     pub(crate) identifiers: Identifiers<Cow<'a, str>>,
     metadata: Vec<JsonMember<'a>>,
@@ -49,6 +51,7 @@ pub(crate) fn read_again(body: &[u8], rules: &OpenRules) -> EventData {
     let owned = Cow::<str>::into_owned;
     EventData {
         name: owned(event.name),
+        sent_name: event.sent_name.map(owned),
         identifiers: Identifiers {
             contact_id: event.identifiers.contact_id.map(owned),
             user_id: event.identifiers.user_id.map(owned),
@@ -71,12 +74,12 @@ fn parse<'a>(
 ) -> Result<Event<'a>, Refusal> {
     let mut members = Wanted::parse(body, &MEMBERS)?;
 
-    let name = read_name(&mut members, rules, findings);
+    let (name, sent_name) = read_name(&mut members, rules, findings);
     let created_at = read_created_at(&mut members, rules, clock, findings);
 
-    let contact_id = members.take_text("id", findings);
-    let user_id = members.take_text("user_id", findings);
-    let email = members.take_text("email", findings);
+    let contact_id = read_identifier("id", &mut members, rules, findings);
+    let user_id = read_identifier("user_id", &mut members, rules, findings);
+    let email = read_identifier("email", &mut members, rules, findings);
     if let (Member::Absent, Member::Absent, Member::Absent) = (&contact_id, &user_id, &email) {
         findings.missing("user_id", "One of id, user_id and email is required").hint(
             "Say whose event it is, by one of these members: `\"user_id\": \"42\"`, for example.",
@@ -92,6 +95,7 @@ fn parse<'a>(
     };
     Ok(Event {
         name,
+        sent_name,
         created_at,
         identifiers,
         metadata: metadata.kept,
@@ -99,24 +103,37 @@ fn parse<'a>(
     })
 }
 
-/// Intercom files names with `.` and `$` turned into `-`.
+/// One of the members that name a contact.
+fn read_identifier<'a>(
+    key: &'static str,
+    members: &mut EventMembers<'a>,
+    rules: &OpenRules,
+    findings: &mut Findings,
+) -> Member<Cow<'a, str>> {
+    let taken = members.take(key, findings);
+    identifier(key, taken, rules, findings)
+}
+
+/// The name as Intercom files it, with `.` and `$` turned into `-`; and as it was sent, where that is
+/// another.
 fn read_name<'a>(
     members: &mut EventMembers<'a>,
     rules: &OpenRules,
     findings: &mut Findings,
-) -> Cow<'a, str> {
+) -> (Cow<'a, str>, Option<Cow<'a, str>>) {
     const PUNCTUATION: [char; 2] = ['.', '$'];
     match members.take_text("event_name", findings) {
         Member::Given(name) if rules.fold_punctuation && name.contains(PUNCTUATION) => {
-            name.replace(PUNCTUATION, "-").into()
+            (name.replace(PUNCTUATION, "-").into(), Some(name))
         }
-        Member::Given(name) => name,
-        Member::Refused => "".into(),
+        Member::Given(name) => (name, None),
+        Member::Refused => ("".into(), None),
         Member::Absent => {
-            findings
-                .missing("event_name", "event_name is required")
-                .hint("Say what happened, by a noun and a verb in the past: `project_created`, for example.");
-            "".into()
+            findings.missing("event_name", "event_name is required").hint(
+                "Say what happened, by a noun and a verb in the past: `project_created`, for \
+                 example.",
+            );
+            ("".into(), None)
         }
     }
 }
@@ -199,6 +216,9 @@ fn read_metadata<'a>(
     match members.take("metadata", findings) {
         Member::Absent | Member::Refused => Metadata::default(),
         Member::Given(Json::Object(members)) => metadata::read(members, rules, findings),
+        Member::Given(empty) if rules.accept_empty_metadata && empty.is_empty() => {
+            Metadata::default()
+        }
         Member::Given(other) => {
             findings
                 .malformed(

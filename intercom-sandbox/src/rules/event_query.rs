@@ -5,7 +5,7 @@ use axum::http::{StatusCode, Uri};
 use serde::Deserialize;
 
 use super::Findings;
-use crate::contacts::Identifier;
+use crate::identifier::Identifier;
 use crate::refusal::Refusal;
 
 /// How many events a page has when nothing else is said. The number is Intercom's.

@@ -154,6 +154,7 @@ fn check_value(
         }
         Json::Object(members) if is_rich_link(members) => check_rich_link(members, field, findings),
         Json::Object(members) if is_money(members) => check_money(members, field, rules, findings),
+        Json::Array(_) | Json::Object(_) if rules.keep_nested_values => {}
         Json::Array(_) | Json::Object(_) if rules.drop_nested_values => return false,
         Json::Array(_) => {
             findings.broken_rule(field, "A value must not be an array").hint(

@@ -22,6 +22,7 @@ use std::fmt::Display;
 use axum::http::StatusCode;
 
 use crate::json::{Json, JsonMember};
+use crate::open_rules::OpenRules;
 use crate::refusal::{Problem, Refusal};
 
 /// What a required member that is missing or blank is told.
@@ -31,6 +32,9 @@ const PARAMETER_INVALID: &str = "parameter_invalid";
 
 /// How many mistakes of one body are told; who made more finds the rest when these are mended.
 const MAX_PROBLEMS: usize = 100;
+
+/// With what gzip begins.
+const GZIP: &[u8] = &[0x1f, 0x8b];
 
 /// Collects all that is wrong with one body.
 #[derive(Default)]
@@ -132,16 +136,31 @@ impl<'a> Members<'a> {
                 "The body must be a JSON object and is {}",
                 other.kind()
             ))),
-            Err(error) => Err(Self::not_json(&error)),
+            Err(error) => Err(Self::not_json(body, &error)),
         }
     }
 
     /// JSON is text. The parser alone would not look at what is passed over.
     fn text(body: &'a [u8]) -> Result<&'a str, Refusal> {
-        std::str::from_utf8(body).map_err(|error| Self::not_json(&error))
+        if body.starts_with(GZIP) {
+            return Err(Self::bad_request("The body is compressed with gzip".to_owned())
+                .with_hint("Send the JSON as it is: the sandbox decompresses nothing."));
+        }
+        std::str::from_utf8(body).map_err(|error| Self::not_json(body, &error))
     }
 
-    fn not_json(error: &dyn Display) -> Refusal {
+    fn not_json(body: &[u8], error: &dyn Display) -> Refusal {
+        if let Some(half) = lone_surrogate(body)
+            && error.to_string().contains("hex escape")
+        {
+            return Self::bad_request(format!(
+                "The body is not Unicode: {half} is half of a surrogate pair"
+            ))
+            .with_hint(
+                "Send both halves one after the other, or the character itself in UTF-8. A text that \
+                 was cut in the middle of a character ends so.",
+            );
+        }
         Self::bad_request(format!("The body is not JSON: {error}"))
             .with_hint("Mend the JSON there: what stands before that place is right.")
     }
@@ -170,6 +189,32 @@ impl<'a> Members<'a> {
     }
 }
 
+/// The first escape in a body that is one half of a surrogate pair, without the other.
+fn lone_surrogate(body: &[u8]) -> Option<String> {
+    let mut rest = body;
+    while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
+        rest = &rest[at..];
+        let Some(unit) = escaped_unit(rest) else {
+            // A backslash that is escaped begins nothing.
+            rest = rest.get(2..)?;
+            continue;
+        };
+        let pair = escaped_unit(rest.get(6..)?);
+        match (unit, pair) {
+            (0xd800..=0xdbff, Some(0xdc00..=0xdfff)) => rest = rest.get(12..)?,
+            (0xd800..=0xdfff, _) => return Some(String::from_utf8_lossy(&rest[..6]).into_owned()),
+            _ => rest = rest.get(6..)?,
+        }
+    }
+    None
+}
+
+/// The code unit of an escape like `\u00e9` that a text begins with.
+fn escaped_unit(text: &[u8]) -> Option<u16> {
+    let digits = text.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
+
 /// A member that came more than once.
 fn twice<T>(key: &str, findings: &mut Findings) -> Member<T> {
     findings
@@ -196,5 +241,27 @@ fn text<'a>(key: &str, taken: Member<Json<'a>>, findings: &mut Findings) -> Memb
                 .hint("Send a string, a number in quotes too: `\"42\"`.");
             Member::Refused
         }
+    }
+}
+
+/// A member that names a contact: a text, and by open rules also a number, or nothing.
+fn identifier<'a>(
+    key: &str,
+    taken: Member<Json<'a>>,
+    rules: &OpenRules,
+    findings: &mut Findings,
+) -> Member<Cow<'a, str>> {
+    match taken {
+        Member::Given(Json::Null) if rules.ignore_blank_identifiers => Member::Absent,
+        Member::Given(Json::String(blank))
+            if rules.ignore_blank_identifiers && blank.trim().is_empty() =>
+        {
+            Member::Absent
+        }
+        Member::Given(number) if rules.accept_number_identifiers && number.is_integer() => {
+            let Json::Number(number) = number else { return Member::Absent };
+            Member::Given(number.to_string().into())
+        }
+        taken => text(key, taken, findings),
     }
 }

@@ -33,7 +33,7 @@ impl<'a, const N: usize> Wanted<'a, N> {
             // What is wrong with it is told by the one that reads every body.
             Err(error) => Err(match Members::parse(body) {
                 Err(refusal) => refusal,
-                Ok(_) => Members::not_json(&error),
+                Ok(_) => Members::not_json(body, &error),
             }),
         }
     }

@@ -12,12 +12,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 
-use super::cut::Cut;
+use super::Handler;
 use super::line::{Busy, End, Line};
-use super::outgoing::Response;
-use super::site;
+use super::outgoing::{Cut, Response};
 use super::wire::Wire;
-use crate::api;
 
 /// The size of the largest head of a request, in bytes, and of what is buffered of a connection.
 const BUFFER: usize = 32 << 10;
@@ -26,12 +24,13 @@ const BUFFER: usize = 32 << 10;
 const STREAMS: u32 = 256;
 
 /// Serves until the client or the line ends it.
-pub(super) async fn serve(stream: TcpStream, line: Arc<Line>) {
+pub(super) async fn serve<H: Handler>(stream: TcpStream, line: Arc<Line>, handler: Arc<H>) {
     // Answers are small, and must not wait for the client's acknowledgement of the one before. A
     // connection that refuses the option works all the same.
     let _ = stream.set_nodelay(true);
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&line)));
-    let service = service_fn(|request| answer(Busy::new(Arc::clone(&line)), request));
+    let service =
+        service_fn(|request| answer(Busy::new(Arc::clone(&line)), Arc::clone(&handler), request));
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(wire, service));
 
@@ -70,20 +69,16 @@ fn builder() -> Builder<TokioExecutor> {
 
 /// Answers a request. The future is moved before it begins: it has each of its parts but once, and
 /// what is rarely needed in a box.
-fn answer(
+fn answer<H: Handler>(
     busy: Busy,
+    handler: Arc<H>,
     request: Request<Incoming>,
 ) -> impl Future<Output = Result<Response, Cut>> + Send + 'static {
     let (parts, body) = request.into_parts();
     async move {
         let version = parts.version;
+        let mut response = handler.answer(parts, body).await;
         let line = busy.line();
-        let site = &line.site;
-        let mut response = if site::is_own(&parts) {
-            Box::pin(site.answer_own(Request::from_parts(parts, body))).await
-        } else {
-            api::answer(&site.workspace, &parts, body).await
-        };
         if let Some(&cut) = response.extensions().get::<Cut>() {
             match cut {
                 Cut::HangUp => line.end(End::Close),

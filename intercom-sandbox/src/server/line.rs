@@ -8,7 +8,7 @@ use std::sync::atomic::{
 use std::sync::{Arc, Mutex};
 use std::task::Waker;
 
-use super::site::Site;
+use super::raw_response::RawResponses;
 use crate::sync::lock;
 
 /// How a connection is to end.
@@ -28,8 +28,8 @@ pub(super) enum End {
 /// The state of a connection. Its own task alone decides how it is to end, when it has done all that it
 /// could: nobody else knows what it is about to do.
 pub(super) struct Line {
-    /// What is served on it.
-    pub(super) site: Arc<Site>,
+    /// What answers that which is no HTTP.
+    pub(super) raw: Arc<RawResponses>,
     /// Requests that are being answered.
     busy: AtomicUsize,
     /// Whether bytes of an answer went out since the server looked.
@@ -55,9 +55,9 @@ pub(super) struct Line {
 pub(crate) struct Busy(Arc<Line>);
 
 impl Line {
-    pub(super) fn new(site: Arc<Site>) -> Self {
+    pub(super) fn new(raw: Arc<RawResponses>) -> Self {
         Self {
-            site,
+            raw,
             busy: AtomicUsize::new(0),
             active: AtomicBool::new(true),
             heard: AtomicBool::new(false),

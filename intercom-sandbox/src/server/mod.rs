@@ -3,15 +3,12 @@
 //! many or no clients at all.
 //!
 //! `connection` serves one of them, over a `wire` that can break and that answers what is no HTTP;
-//! `line` is what both know of it. `site` tells the page and the admin API from Intercom's API.
+//! `line` is what both know of it. What is answered is a [`Handler`]'s.
 
-mod bare;
 mod connection;
-mod cut;
 mod line;
 mod outgoing;
-mod refuse;
-mod site;
+mod raw_response;
 mod wire;
 
 use std::collections::HashMap;
@@ -19,14 +16,17 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::http::request::Parts;
+use hyper::body::Incoming;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Sleep, sleep};
 
-pub(crate) use cut::Cut;
-pub(crate) use outgoing::{Outgoing, PIECE, Response};
-pub(crate) use site::Site;
+pub(crate) use outgoing::{Cut, Outgoing, PIECE, Response};
+pub(crate) use raw_response::RawResponses;
 
+use crate::limits::Limits;
 use line::Line;
 
 /// How long to wait before the next try to accept a connection where the system has none to give,
@@ -37,32 +37,56 @@ const BREATH: Duration = Duration::from_millis(50);
 /// somebody wants no patience at all would do nothing else.
 const SHORTEST_IDLE: Duration = Duration::from_millis(1);
 
-/// What the clients of a sandbox may claim.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// How many connections are open at a time.
-    pub(crate) connections: usize,
-    /// How long a connection may do nothing, take to bring the head of a request, or leave an answer
-    /// unread.
-    pub(crate) idle: Duration,
+/// What answers the requests that come in.
+pub(crate) trait Handler: Send + Sync + 'static {
+    /// Answers one request.
+    fn answer(
+        self: Arc<Self>,
+        parts: Parts,
+        body: Incoming,
+    ) -> impl Future<Output = Response> + Send + 'static;
+}
+
+/// Announces that the sandbox is about to end, to answers that would otherwise never do: streams of
+/// events to the page, and the requests that a fault leaves without an answer.
+#[derive(Default)]
+pub(crate) struct Closing(watch::Sender<bool>);
+
+impl Closing {
+    /// Tells everybody who waits, now and later.
+    pub(crate) fn begin(&self) {
+        self.0.send_replace(true);
+    }
+
+    /// Returns once the sandbox is about to end, at once where it is already.
+    pub(crate) async fn begun(&self) {
+        // The sender is `self`, so it lives as long as anyone waits.
+        let _ = self.0.subscribe().wait_for(|&begun| begun).await;
+    }
 }
 
 /// Serves until the sandbox closes and every connection has ended; or until its task is aborted,
 /// which closes the listener and every connection at once.
-pub(crate) async fn serve(listener: TcpListener, site: Arc<Site>, limits: Limits) {
-    let mut connections = Connections::new(limits.idle);
+pub(crate) async fn serve<H: Handler>(
+    listener: TcpListener,
+    handler: Arc<H>,
+    raw: Arc<RawResponses>,
+    closing: Arc<Closing>,
+    limits: Limits,
+) {
+    let mut connections = Connections::new(limits.idle_timeout);
     let mut refusals = JoinSet::new();
-    let mut closing = pin!(site.workspace.closing.begun());
+    let mut closing = pin!(closing.begun());
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     // Those that have ended make room before it is looked for.
                     while connections.forget_one_that_ended() {}
-                    if connections.lines.len() < limits.connections {
-                        connections.open(stream, Arc::clone(&site));
-                    } else if refusals.len() < refuse::AT_A_TIME {
-                        refusals.spawn(refuse::refuse(stream, Arc::clone(&site)));
+                    if connections.lines.len() < limits.max_connections {
+                        connections.open(stream, Arc::clone(&handler), Arc::clone(&raw));
+                    } else if refusals.len() < raw_response::AT_A_TIME {
+                        refusals.spawn(raw_response::refuse(stream, Arc::clone(&raw)));
                     }
                     // Beyond that, too many come at once to tell each of them why.
                 }
@@ -97,9 +121,9 @@ impl Connections {
         Self { tasks, lines, idle, timer: Box::pin(sleep(idle)) }
     }
 
-    fn open(&mut self, stream: TcpStream, site: Arc<Site>) {
-        let line = Arc::new(Line::new(site));
-        let task = self.tasks.spawn(connection::serve(stream, Arc::clone(&line)));
+    fn open<H: Handler>(&mut self, stream: TcpStream, handler: Arc<H>, raw: Arc<RawResponses>) {
+        let line = Arc::new(Line::new(raw));
+        let task = self.tasks.spawn(connection::serve(stream, Arc::clone(&line), handler));
         self.lines.insert(task.id(), line);
     }
 

@@ -1,10 +1,11 @@
-//! The body of an answer: in one piece, as all of Intercom's are, or a stream.
+//! The body of an answer: in one piece, as all of Intercom's are, or a stream; or no answer at all.
 
+use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http;
+use axum::http::{self, StatusCode};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
@@ -78,6 +79,32 @@ impl hyper::body::Body for Outgoing {
         }
     }
 }
+
+/// In the place of an answer: an end of the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The connection is closed.
+    HangUp,
+    /// The connection is reset, and over HTTP/2 the request's stream alone.
+    Reset,
+}
+
+impl Cut {
+    /// A response that never goes out, and tells the connection what to do.
+    pub(crate) fn into_response(self) -> Response {
+        let mut response = Outgoing::response(Reply::empty(StatusCode::OK));
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl fmt::Display for Cut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a fault says to break the connection")
+    }
+}
+
+impl std::error::Error for Cut {}
 
 #[cfg(test)]
 mod tests {

@@ -10,12 +10,14 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::bare;
 use super::line::{End, Line};
 
 /// How much is read, after the last answer, of what the client was still sending: a connection that
 /// is closed on what was sent takes the answer with it.
 const LINGER: usize = 1 << 20;
+
+/// With what a TLS handshake begins, and no request.
+const TLS_HANDSHAKE: u8 = 0x16;
 
 pub(super) struct Wire {
     stream: TcpStream,
@@ -24,12 +26,14 @@ pub(super) struct Wire {
     instead: Option<Bytes>,
     /// Whether what was sent is HTTP/1, where something was.
     is_http_1: Option<bool>,
+    /// Whether the client began a TLS handshake, where it sent something.
+    is_tls: Option<bool>,
     lingered: usize,
 }
 
 impl Wire {
     pub(super) fn new(stream: TcpStream, line: Arc<Line>) -> Self {
-        Self { stream, line, instead: None, is_http_1: None, lingered: 0 }
+        Self { stream, line, instead: None, is_http_1: None, is_tls: None, lingered: 0 }
     }
 
     /// Ends what has to end.
@@ -40,7 +44,7 @@ impl Wire {
             End::HeadTooSlow if self.is_http_1 == Some(false) => {}
             End::HeadTooSlow => {
                 self.line.end(End::Close);
-                let answer = bare::head_too_slow(&self.line.site);
+                let answer = self.line.raw.head_too_slow();
                 // Every earlier answer has gone out, so there is room for it; and if there is none,
                 // nobody reads.
                 let _ = Pin::new(&mut self.stream).poll_write(context, &answer);
@@ -57,10 +61,10 @@ impl Wire {
         self.check(context)?;
         if self.instead.is_none()
             && self.line.is_out_of_turn()
-            && let Some(answer) =
-                buffers.first().and_then(|first| bare::instead(first, &self.line.site))
+            && let Some(answer) = buffers.first().and_then(|first| self.line.raw.instead(first))
         {
-            self.instead = Some(answer);
+            let is_tls = self.is_tls == Some(true);
+            self.instead = Some(if is_tls { self.line.raw.tls() } else { answer });
             self.line.linger();
         }
         if let Some(rest) = &mut self.instead {
@@ -92,7 +96,8 @@ impl AsyncRead for Wire {
         self.check(context)?;
         let before = buffer.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if buffer.filled().len() > before {
+        if let Some(first) = buffer.filled().get(before) {
+            self.is_tls.get_or_insert(*first == TLS_HANDSHAKE);
             self.line.hears();
         }
         read

@@ -1,6 +1,6 @@
 //! What the admin API does.
 
-use intercom_sandbox::{ManualClock, Sandbox, SeedContact};
+use intercom_sandbox::{Answer, Fault, Limits, ManualClock, Sandbox, SeedContact};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -181,7 +181,8 @@ async fn a_mistake_in_a_seed_contact_is_told_with_its_place() {
 
 #[tokio::test]
 async fn there_is_room_for_so_many_contacts() {
-    let sandbox = Sandbox::builder().max_contacts(1).start().await.unwrap();
+    let sandbox =
+        Sandbox::builder().limits(Limits::default().max_contacts(1)).start().await.unwrap();
     let body = json!({"contacts": [{"user_id": "1"}, {"user_id": "2"}]}).to_string();
     let error = refused(admin(&sandbox, Method::POST, "/contacts").body(body), 422).await;
     assert!(error.starts_with("there is no room for more contacts: 1 of 2 added"), "{error}");
@@ -286,7 +287,7 @@ async fn it_lists_what_it_has() {
             reads += 1;
         }
     }
-    assert_eq!(reads, 5, "{listed}");
+    assert_eq!(reads, 8, "{listed}");
     let unknown = refused(admin(&sandbox, Method::GET, "/nowhere"), 404).await;
     assert!(unknown.contains("`GET /_sandbox/` lists"), "{unknown}");
 }
@@ -306,4 +307,61 @@ async fn a_user_that_is_seeded_again_stays_one_user() {
     // Also to the memory of duplicates.
     assert_eq!(post_event(&sandbox, &event("a")).await.status, 202);
     assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (1, 1));
+}
+
+#[tokio::test]
+async fn contacts_can_be_searched_and_the_latest_listed() {
+    let sandbox = Sandbox::builder()
+        .contact(SeedContact::user_id("1").with_name("Ada Lovelace"))
+        .contact(SeedContact::email("ADA@example.com"))
+        .contact(SeedContact::user_id("3"))
+        .start()
+        .await
+        .unwrap();
+    let found = async |query: &str| {
+        let listed = get(&sandbox, &format!("/contacts{query}")).await;
+        let contacts = listed["contacts"].as_array().unwrap().iter();
+        let ids: Vec<_> = contacts.map(|contact| contact["user_id"].clone()).collect();
+        (listed["total"].clone(), ids)
+    };
+    assert_eq!(found("").await, (json!(3), vec![json!("1"), json!(null), json!("3")]));
+    assert_eq!(found("?limit=1").await, (json!(3), vec![json!("3")]));
+    assert_eq!(found("?search=ada").await, (json!(2), vec![json!("1"), json!(null)]));
+    assert_eq!(found("?search=aDa&limit=1").await, (json!(2), vec![json!(null)]));
+    assert_eq!(found("?limit=0").await, (json!(3), vec![]));
+    for wrong in ["?limit=some", "?find=ada"] {
+        let url = format!("{}/_sandbox/contacts{wrong}", sandbox.url());
+        assert_eq!(finish(client().get(url)).await.status, 400, "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_can_be_sent_again() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let resend = async |number: &str| {
+        let url = format!("{}/_sandbox/requests/{number}/resend", sandbox.url());
+        finish(client().post(url).header("Content-Type", "application/json").body("{}")).await
+    };
+    let mut body = event("plan.updated");
+    body["metadata"] = json!({"city": "Zürich"});
+    assert_eq!(post_event(&sandbox, &body).await.status, 404);
+    sandbox.add_contact(SeedContact::user_id("42"));
+    assert_eq!(resend("1").await.json(), json!({"status": 202}));
+    let requests = sandbox.requests();
+    assert_eq!(requests[0].body(), requests[1].body());
+    assert_eq!(requests[1].header("authorization"), Some("Bearer [redacted]"));
+    // It is what any other request is: a duplicate, or met by a fault.
+    assert_eq!(resend("1").await.json(), json!({"status": 202}));
+    assert_eq!(sandbox.duplicate_count(), 1);
+    sandbox.inject(Fault::answer(Answer::hang_up()).next(1));
+    assert_eq!(resend("2").await.json(), json!({"status": null}));
+    // A query goes with it.
+    let url =
+        format!("{}/contacts/find_by_external_id/42?include_merge_history=yes", sandbox.url());
+    assert_eq!(finish(client().get(url).bearer_auth(sandbox.token())).await.status, 400);
+    let last = sandbox.request_count().to_string();
+    assert_eq!(resend(&last).await.json(), json!({"status": 400}));
+    for none in ["0", "99", "x"] {
+        assert_eq!(resend(none).await.status, 404, "{none}");
+    }
 }

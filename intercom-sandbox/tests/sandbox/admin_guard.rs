@@ -1,5 +1,7 @@
 //! Who may use the admin API.
 
+use std::net::Ipv4Addr;
+
 use intercom_sandbox::{Outcome, Sandbox};
 use reqwest::Method;
 
@@ -116,4 +118,44 @@ async fn http_2_is_guarded_by_its_own_host() {
     let port = address.port();
     let state = client.get(format!("http://evil.example:{port}/_sandbox/state")).send().await;
     assert_eq!(state.unwrap().status(), 403);
+}
+
+#[tokio::test]
+async fn a_name_that_was_allowed_is_let_in() {
+    let builder = Sandbox::builder().listen(Ipv4Addr::UNSPECIFIED).know_everybody(true);
+    let sandbox = builder.allow_host("sandbox").allow_host("10.0.0.7").start().await.unwrap();
+    assert!(sandbox.url().starts_with("http://127.0.0.1:"), "it is reached from here so");
+    let ask = async |host: &str, origin: &str| {
+        let request = format!(
+            "GET /_sandbox/health HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n"
+        );
+        let answer = raw(&sandbox, &request).await;
+        answer.split(' ').nth(1).map(str::to_owned).expect("a status")
+    };
+    for host in ["sandbox", "SANDBOX:4680", "10.0.0.7:80", "localhost"] {
+        assert_eq!(ask(host, "").await, "200", "{host}");
+    }
+    for host in ["sandbox.evil.example", "10.0.0.70", "evil.example"] {
+        assert_eq!(ask(host, "").await, "403", "{host}");
+    }
+    assert_eq!(ask("sandbox:4680", "Origin: http://sandbox:4680\r\n").await, "200");
+    assert_eq!(ask("sandbox:4680", "Origin: http://evil.example\r\n").await, "403");
+}
+
+#[tokio::test]
+async fn a_list_leads_to_its_next_page_by_the_name_it_was_asked_by() {
+    let sandbox = friendly().await;
+    let now = jiff::Timestamp::now().as_second();
+    for age in 0..2 {
+        let mut body = event("a");
+        body["created_at"] = (now - age).into();
+        assert_eq!(post_event(&sandbox, &body).await.status, 202);
+    }
+    let token = sandbox.token();
+    let request = format!(
+        "GET /events?type=user&user_id=42&per_page=1 HTTP/1.1\r\nHost: sandbox:4680\r\n\
+         Authorization: Bearer {token}\r\nAccept: */*\r\nConnection: close\r\n\r\n"
+    );
+    let answer = raw(&sandbox, &request).await;
+    assert!(answer.contains(r#""next":"http://sandbox:4680/events?"#), "{answer}");
 }

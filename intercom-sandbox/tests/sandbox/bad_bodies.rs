@@ -1,6 +1,6 @@
 //! Bodies that come in pieces, too many of them at once.
 
-use intercom_sandbox::{Outcome, Sandbox};
+use intercom_sandbox::{Limits, Outcome, Sandbox};
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -12,7 +12,8 @@ use reqwest::Method;
 const ROOM: usize = 100_000;
 
 async fn start() -> Sandbox {
-    let builder = Sandbox::builder().know_everybody(true).max_incoming_bytes(ROOM);
+    let builder =
+        Sandbox::builder().know_everybody(true).limits(Limits::default().max_incoming_bytes(ROOM));
     builder.start().await.expect("a free port")
 }
 
@@ -64,7 +65,9 @@ async fn a_body_that_there_is_no_room_for_is_503_and_the_room_comes_back() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_takes_no_more_room_than_the_limit() {
-    let builder = Sandbox::builder().know_everybody(true).body_limit(1000).max_incoming_bytes(ROOM);
+    let builder = Sandbox::builder()
+        .know_everybody(true)
+        .limits(Limits::default().body_limit(1000).max_incoming_bytes(ROOM));
     let sandbox = builder.start().await.unwrap();
     let mut body = event("large");
     body["unknown"] = "x".repeat(3 * ROOM).into();

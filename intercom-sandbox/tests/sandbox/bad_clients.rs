@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use intercom_sandbox::{Sandbox, SandboxBuilder};
+use intercom_sandbox::{Limits, Sandbox, SandboxBuilder};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -46,7 +46,7 @@ async fn assert_well(sandbox: &Sandbox) {
 
 #[tokio::test]
 async fn a_connection_that_says_nothing_is_closed() {
-    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     assert_eq!(until_the_end(&mut stream).await, "");
     assert_eq!(sandbox.request_count(), 0);
@@ -55,7 +55,7 @@ async fn a_connection_that_says_nothing_is_closed() {
 
 #[tokio::test]
 async fn a_connection_that_is_kept_alive_for_nothing_is_closed() {
-    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     stream.write_all(raw_event(&sandbox).as_bytes()).await.unwrap();
     let answer = until_the_end(&mut stream).await;
@@ -66,7 +66,9 @@ async fn a_connection_that_is_kept_alive_for_nothing_is_closed() {
 /// The time that a connection may do nothing ends at any moment of a request, again and again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whose_event_is_accepted_is_told_so_whenever_the_idle_time_ends() {
-    let sandbox = builder().deduplicate(false).idle_timeout(Duration::from_millis(1));
+    let sandbox = builder()
+        .deduplicate(false)
+        .limits(Limits::default().idle_timeout(Duration::from_millis(1)));
     let sandbox = sandbox.start().await.unwrap();
     let mut clients = tokio::task::JoinSet::new();
     for client in 0..64 {
@@ -108,7 +110,7 @@ async fn send_again_and_again(address: SocketAddr, request: String, client: u64)
 
 #[tokio::test]
 async fn a_head_that_does_not_end_is_408_however_much_of_it_comes() {
-    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let (mut read, mut write) = connect(&sandbox).await.into_split();
     // One byte after the other, for as long as the sandbox listens.
     let drip = tokio::spawn(async move {
@@ -131,7 +133,7 @@ async fn a_head_that_does_not_end_is_408_however_much_of_it_comes() {
 
 #[tokio::test]
 async fn what_may_become_http_2_and_does_not_is_408_too() {
-    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     stream.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();
     assert_eq!(refusal(&until_the_end(&mut stream).await).0, 408);
@@ -139,7 +141,7 @@ async fn what_may_become_http_2_and_does_not_is_408_too() {
 
 #[tokio::test]
 async fn an_idle_http_2_connection_is_closed() {
-    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     let settings = [0, 0, 0, 4, 0, 0, 0, 0, 0];
     stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
@@ -153,7 +155,7 @@ async fn an_idle_http_2_connection_is_closed() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_408() {
-    let sandbox = builder().body_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().body_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     let request = raw_event(&sandbox).replace("Content-Length: ", "Content-Length: 1");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -205,7 +207,7 @@ async fn headers_without_end_are_431() {
 async fn what_is_no_http_is_400() {
     let sandbox = builder().start().await.unwrap();
     for garbage in [
-        "\x16\x03\x01\x02\x00\x01\x00",
+        "\x00\x03\x01\x02\x00\x01\x00",
         "hello\r\n\r\n",
         "GET\r\n\r\n",
         "GET /me HTTP/9.9\r\n\r\n",
@@ -253,7 +255,7 @@ fn requests(sandbox: &Sandbox) -> String {
 
 #[tokio::test]
 async fn who_does_not_read_the_answers_is_cut_off() {
-    let sandbox = builder().idle_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     // The answers fill what the system holds back for the client, and then the sandbox waits.
     let requests = requests(&sandbox);
@@ -264,7 +266,11 @@ async fn who_does_not_read_the_answers_is_cut_off() {
 #[tokio::test]
 async fn who_does_not_read_the_answers_does_not_hold_up_a_graceful_end() {
     const PATIENCE: Duration = Duration::from_secs(60);
-    let mut sandbox = builder().idle_timeout(Duration::from_secs(1)).start().await.unwrap();
+    let mut sandbox = builder()
+        .limits(Limits::default().idle_timeout(Duration::from_secs(1)))
+        .start()
+        .await
+        .unwrap();
     let mut stream = connect(&sandbox).await;
     let requests = requests(&sandbox);
     // Until the sandbox takes no more, since nobody takes its answers.
@@ -275,7 +281,7 @@ async fn who_does_not_read_the_answers_does_not_hold_up_a_graceful_end() {
 
 #[tokio::test]
 async fn a_connection_too_many_is_503_and_a_place_becomes_free_again() {
-    let sandbox = builder().max_connections(2).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().max_connections(2)).start().await.unwrap();
     let mut first = connect(&sandbox).await;
     let mut second = connect(&sandbox).await;
     for stream in [&mut first, &mut second] {
@@ -327,7 +333,7 @@ async fn two_thousand_connections_at_a_time_are_served() {
 
 #[tokio::test]
 async fn the_admin_api_does_not_wait_for_a_body_for_ever_either() {
-    let sandbox = builder().body_timeout(SHORT).start().await.unwrap();
+    let sandbox = builder().limits(Limits::default().body_timeout(SHORT)).start().await.unwrap();
     let request = "POST /_sandbox/faults HTTP/1.1\r\nHost: localhost\r\n\
                    Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{";
     let mut stream = connect(&sandbox).await;

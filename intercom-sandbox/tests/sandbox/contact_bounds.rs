@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use intercom_sandbox::{ManualClock, Outcome, Sandbox, SeedContact};
+use intercom_sandbox::{Limits, ManualClock, Outcome, Sandbox, SeedContact};
 use reqwest::Method;
 use serde_json::json;
 
@@ -41,7 +41,8 @@ async fn a_created_contact_may_take_its_time_to_be_known() {
 
 #[tokio::test]
 async fn there_are_no_more_contacts_than_the_limit() {
-    let sandbox = Sandbox::builder().max_contacts(2).start().await.unwrap();
+    let sandbox =
+        Sandbox::builder().limits(Limits::default().max_contacts(2)).start().await.unwrap();
     let first = create(&sandbox, &json!({"external_id": "1"})).await;
     create(&sandbox, &json!({"external_id": "2"})).await;
     let answered = post_contact(&sandbox, &json!({"external_id": "3"})).await;
@@ -61,7 +62,11 @@ async fn there_are_no_more_contacts_than_the_limit() {
 
 #[tokio::test]
 async fn contacts_take_no_more_bytes_than_the_limit() {
-    let sandbox = Sandbox::builder().max_contact_bytes(10_000).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .limits(Limits::default().max_contact_bytes(10_000))
+        .start()
+        .await
+        .unwrap();
     let named = |user_id: &str, letters: usize| json!({"external_id": user_id, "custom_attributes": {"x".repeat(letters): 1}});
     let first = create(&sandbox, &named("1", 6_000)).await;
     let full = |answered: Answered| {
@@ -97,8 +102,11 @@ async fn contacts_take_no_more_bytes_than_the_limit() {
 
 #[tokio::test]
 async fn a_contact_that_is_seeded_anew_takes_only_what_it_grows_by() {
-    let sandbox =
-        Sandbox::builder().max_contact_bytes(10_000).max_contacts(2).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .limits(Limits::default().max_contact_bytes(10_000).max_contacts(2))
+        .start()
+        .await
+        .unwrap();
     let seed = async |contact: &serde_json::Value| {
         let sending = request(&sandbox, Method::POST, "/_sandbox/contacts");
         finish(sending.body(json!([contact]).to_string())).await.status
@@ -112,7 +120,11 @@ async fn a_contact_that_is_seeded_anew_takes_only_what_it_grows_by() {
     assert_eq!(seed(&larger).await, 422);
 
     // Nothing is left of a contact that was merged when another one takes its id.
-    let sandbox = Sandbox::builder().max_contact_bytes(10_000).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .limits(Limits::default().max_contact_bytes(10_000))
+        .start()
+        .await
+        .unwrap();
     let lead = create(&sandbox, &json!({"role": "lead", "external_id": "l".repeat(3_000)})).await;
     let user = create(&sandbox, &json!({"external_id": "1"})).await;
     let merge = json!({"from": lead, "into": user, "skip_duplicate_validation": true});

@@ -66,7 +66,7 @@ async fn paths_and_methods_that_are_not_served_are_told() {
         assert_eq!(answered.status, 405, "{path}");
         assert_eq!(answered.header("allow"), Some(allow), "{path}");
     }
-    for path in ["/contacts/", "/contacts/5ba6/tags", "/contactsx", "/contacts//archive"] {
+    for path in ["/contacts/", "/contacts/5ba6/wishes", "/contactsx", "/contacts//archive"] {
         assert_eq!(get(&sandbox, path).await.errors(), ["api_path_not_found"], "{path}");
     }
 }

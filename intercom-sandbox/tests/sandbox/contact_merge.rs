@@ -1,11 +1,13 @@
 //! Merging a lead into a user.
 
-use intercom_sandbox::{ManualClock, Outcome, Sandbox, SandboxBuilder, SeedContact};
+use std::time::Duration;
+
+use intercom_sandbox::{ManualClock, OpenRules, Outcome, Sandbox, SandboxBuilder, SeedContact};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::contact_calls::{bare, get, hint, search, send};
-use crate::support::{Answered, post_event};
+use crate::support::{Answered, finish, post_event, request};
 
 const MERGED: &str =
     "This contact has been merged. See the 'Link' header for the canonical contact.";
@@ -88,7 +90,11 @@ async fn a_merged_external_id_answers_where_it_went() {
 
 #[tokio::test]
 async fn a_merged_contact_can_be_unknown_instead() {
-    let sandbox = duplicates().merged_contact_is_404(true).start().await.unwrap();
+    let sandbox = duplicates()
+        .open_rules(OpenRules::default().merged_contact_is_404(true))
+        .start()
+        .await
+        .unwrap();
     merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
     let answered = get(&sandbox, "/contacts/1ead").await;
     assert_eq!((answered.status, answered.errors()), (404, vec!["not_found".to_owned()]));
@@ -163,7 +169,11 @@ async fn only_duplicates_are_merged_unless_it_is_wanted() {
     let wanted = json!({"from": "07e4", "into": "05e4", "skip_duplicate_validation": true});
     assert_eq!(merge(&strict, &wanted).await.status, 200);
 
-    let older = duplicates().merges_only_duplicates(false).start().await.unwrap();
+    let older = duplicates()
+        .open_rules(OpenRules::default().merges_only_duplicates(false))
+        .start()
+        .await
+        .unwrap();
     assert_eq!(merge(&older, &body).await.status, 200);
 }
 
@@ -184,4 +194,71 @@ async fn what_is_wrong_with_a_merge_is_told() {
         assert_eq!(answered.status, 400);
         assert_eq!(answered.errors(), errors, "{body}");
     }
+}
+
+/// A call with a version of the API.
+async fn call(sandbox: &Sandbox, version: &str, method: Method, path: &str) -> Answered {
+    finish(request(sandbox, method, path).header("Intercom-Version", version)).await
+}
+
+#[tokio::test]
+async fn only_newer_versions_say_where_a_merged_contact_went() {
+    let sandbox = duplicates().start().await.unwrap();
+    merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
+    for (version, status) in [("1.4", 404), ("2.15", 404), ("2.16", 410), ("Preview", 410)] {
+        let answered = call(&sandbox, version, Method::GET, "/contacts/1ead").await;
+        assert_eq!(answered.status, status, "{version}");
+        assert_eq!(answered.header("link").is_some(), status == 410, "{version}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_merged_into_a_contact_can_be_read() {
+    let clock = ManualClock::at_unix_seconds(1_700_000_000);
+    let other = SeedContact::contact_id("0abc").with_email("ada@example.com").lead();
+    let sandbox = duplicates().contact(other).clock(clock.clone()).start().await.unwrap();
+    for from in ["1ead", "0abc"] {
+        clock.advance(Duration::from_secs(10));
+        assert_eq!(merge(&sandbox, &json!({"from": from, "into": "05e4"})).await.status, 200);
+    }
+    let record = |id: &str, at: u64| json!({"type": "merge_history", "source_contact_id": id, "merged_at": at});
+    let (first, last) = (record("1ead", 1_700_000_010), record("0abc", 1_700_000_020));
+
+    let path = "/contacts/05e4/merge_history";
+    let list = get(&sandbox, path).await.json();
+    assert_eq!(list, json!({"type": "list", "data": [last, first], "next_cursor": null}));
+    let list = get(&sandbox, &format!("{path}?order=asc&per_page=1")).await.json();
+    assert_eq!(list["data"], json!([first]));
+    let cursor = list["next_cursor"].as_str().expect("there is more").to_owned();
+    let rest = get(&sandbox, &format!("{path}?order=asc&per_page=1&cursor={cursor}")).await.json();
+    assert_eq!((&rest["data"], &rest["next_cursor"]), (&json!([last]), &Value::Null));
+    for wrong in ["order=up", "per_page=0", "per_page=151", "cursor=x"] {
+        assert_eq!(get(&sandbox, &format!("{path}?{wrong}")).await.status, 400, "{wrong}");
+    }
+    // A lead has none, nobody has none, and older versions know none.
+    assert_eq!(get(&sandbox, "/contacts/07e4/merge_history").await.status, 404);
+    assert_eq!(get(&sandbox, "/contacts/none/merge_history").await.status, 404);
+    let older = call(&sandbox, "2.15", Method::GET, path).await;
+    assert_eq!((older.status, older.errors()), (404, vec!["api_path_not_found".to_owned()]));
+}
+
+#[tokio::test]
+async fn a_contact_comes_with_its_merge_history_where_that_is_asked_for() {
+    let sandbox = duplicates().start().await.unwrap();
+    merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
+    let with = "include_merge_history=true";
+    let one = get(&sandbox, &format!("/contacts/05e4?{with}")).await.json();
+    assert_eq!(one["merge_history"][0]["source_contact_id"], "1ead");
+    let all = get(&sandbox, &format!("/contacts?{with}")).await.json();
+    let histories: Vec<_> =
+        all["data"].as_array().unwrap().iter().map(|one| one.get("merge_history")).collect();
+    // The lead has none.
+    assert_eq!(histories, [Some(&one["merge_history"]), None]);
+    for without in ["/contacts/05e4", "/contacts/05e4?include_merge_history=false"] {
+        assert!(get(&sandbox, without).await.json().get("merge_history").is_none(), "{without}");
+    }
+    let path = format!("/contacts/05e4?{with}");
+    let older = call(&sandbox, "2.15", Method::GET, &path).await.json();
+    assert!(older.get("merge_history").is_none());
+    assert_eq!(get(&sandbox, "/contacts/05e4?include_merge_history=yes").await.status, 400);
 }

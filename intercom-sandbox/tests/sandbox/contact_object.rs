@@ -265,3 +265,25 @@ async fn all_that_is_wrong_with_a_contact_is_told_at_once() {
         ]
     );
 }
+
+#[tokio::test]
+async fn the_lists_that_a_contact_links_to_are_there_and_empty() {
+    let sandbox = Sandbox::start().await.unwrap();
+    let id = create(&sandbox, &json!({"external_id": "42"})).await;
+    let contact = get(&sandbox, &format!("/contacts/{id}")).await.json();
+    for list in [
+        "tags",
+        "notes",
+        "companies",
+        "opted_out_subscription_types",
+        "opted_in_subscription_types",
+    ] {
+        let url = contact[list]["url"].as_str().expect("a list has a URL");
+        let answered = get(&sandbox, url).await;
+        assert_eq!(answered.status, 200, "{url}");
+        let json = answered.json();
+        assert_eq!((&json["type"], &json["data"]), (&json!("list"), &json!([])), "{url}");
+        assert_eq!(json["total_count"], 0, "{url}");
+    }
+    assert_eq!(get(&sandbox, "/contacts/none/tags").await.status, 404);
+}

@@ -1,9 +1,11 @@
 //! Searching contacts by Intercom's query language.
 
 use intercom_sandbox::{Sandbox, SeedContact};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::contact_calls::{create, external_ids, hint, next, search};
+use crate::support::{finish, request};
 
 /// Midnight of a day, in UTC.
 const DAY: i64 = 1_700_006_400;
@@ -69,16 +71,42 @@ async fn every_operator_compares_as_documented() {
         (filter("signed_up_at", ">", DAY + 5), vec!["bob"]),
         (filter("signed_up_at", "<", DAY + 86_400), vec!["ada"]),
         (filter("signed_up_at", "<", DAY + 86_399), vec![]),
-        (filter("signed_up_at", "IN", json!([DAY + 7])), vec!["ada"]),
         (filter("custom_attributes.plan", "=", "pro"), vec!["ada"]),
         (filter("custom_attributes.plan", "~", "r"), vec!["ada", "bob"]),
         (filter("custom_attributes.seats", ">", 2), vec!["ada"]),
         (filter("custom_attributes.seats", "<", "10"), vec!["bob"]),
+        (filter("custom_attributes.seats", ">=", 10), vec!["ada"]),
+        (filter("custom_attributes.seats", ">=", 11), vec![]),
+        (filter("custom_attributes.seats", "<=", "2"), vec!["bob"]),
+        (filter("custom_attributes.seats", "<=", 10), vec!["ada", "bob"]),
+        (filter("tag_id", "=", "7"), vec![]),
+        (filter("tag_id", "!=", "7"), vec!["ada", "bob", "lead"]),
         (filter("custom_attributes.seats", "=", 10.0), vec!["ada"]),
         (filter("custom_attributes.paid", "=", false), vec!["bob"]),
         (filter("custom_attributes.unheard_of", "=", 1), vec![]),
     ] {
         assert_eq!(found(&sandbox, &query).await, expected, "{query}");
+    }
+}
+
+/// `Preview` compares to the second, and by more operators than the numbered versions.
+#[tokio::test]
+async fn the_preview_compares_times_to_the_second() {
+    let sandbox = people().await;
+    for (query, expected) in [
+        (filter("signed_up_at", "=", DAY), vec![]),
+        (filter("signed_up_at", "=", DAY + 100), vec!["ada"]),
+        (filter("signed_up_at", "!=", DAY + 100), vec!["bob", "lead"]),
+        (filter("signed_up_at", ">", DAY + 99), vec!["ada", "bob"]),
+        (filter("signed_up_at", ">", DAY + 100), vec!["bob"]),
+        (filter("signed_up_at", ">=", DAY + 100), vec!["ada", "bob"]),
+        (filter("signed_up_at", "<=", DAY + 100), vec!["ada"]),
+        (filter("signed_up_at", "<", DAY + 100), vec![]),
+    ] {
+        let body = json!({"query": query}).to_string();
+        let call = request(&sandbox, Method::POST, "/contacts/search").body(body);
+        let answered = finish(call.header("Intercom-Version", "Preview")).await;
+        assert_eq!(external_ids(&answered), expected, "{query}");
     }
 }
 
@@ -140,6 +168,14 @@ async fn what_is_wrong_with_a_query_is_told() {
         (filter("custom_attributes.", "=", "pro"), vec!["parameter_invalid query.field"]),
         (filter("email", "==", "a"), vec!["parameter_invalid query.operator"]),
         (filter("created_at", ">=", 1), vec!["parameter_invalid query.operator"]),
+        (filter("created_at", "<=", 1), vec!["parameter_invalid query.operator"]),
+        (filter("created_at", "!=", 1), vec!["parameter_invalid query.operator"]),
+        (filter("created_at", "IN", json!([1])), vec!["parameter_invalid query.operator"]),
+        (filter("created_at", "NIN", json!([1])), vec!["parameter_invalid query.operator"]),
+        (filter("tag_id", "~", "7"), vec!["parameter_invalid query.operator"]),
+        (filter("tag_id", "^", "7"), vec!["parameter_invalid query.operator"]),
+        (filter("tag_id", "IN", json!(["7"])), vec!["parameter_invalid query.operator"]),
+        (filter("email", ">=", "a"), vec!["parameter_invalid query.operator"]),
         (filter("email", ">", "a"), vec!["parameter_invalid query.operator"]),
         (filter("created_at", "~", "1"), vec!["parameter_invalid query.operator"]),
         (filter("unsubscribed_from_emails", "^", "t"), vec!["parameter_invalid query.operator"]),

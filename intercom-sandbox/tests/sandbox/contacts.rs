@@ -1,6 +1,6 @@
 //! Who is known.
 
-use intercom_sandbox::{Sandbox, SeedContact};
+use intercom_sandbox::{OpenRules, Sandbox, SeedContact};
 use serde_json::{Value, json};
 
 use crate::support::{friendly, post_contact, post_event};
@@ -86,7 +86,11 @@ async fn an_email_of_several_users_is_a_conflict() {
             .contact(SeedContact::user_id("2").with_email("both@example.com"))
     };
     let documented = twins().start().await.unwrap();
-    let other = twins().ambiguous_contact_is_400(true).start().await.unwrap();
+    let other = twins()
+        .open_rules(OpenRules::default().ambiguous_contact_is_400(true))
+        .start()
+        .await
+        .unwrap();
     let easy_going = twins().know_everybody(true).start().await.unwrap();
     for (sandbox, status) in [(documented, 409), (other, 400), (easy_going, 409)] {
         let answered = post_event(&sandbox, &event_of("email", "both@example.com")).await;

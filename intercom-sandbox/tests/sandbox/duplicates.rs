@@ -1,6 +1,6 @@
 //! Two events of one contact, one name and one second.
 
-use intercom_sandbox::{Outcome, Sandbox, SandboxBuilder, SeedContact};
+use intercom_sandbox::{Outcome, Retention, Sandbox, SandboxBuilder, SeedContact};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -123,7 +123,12 @@ async fn it_can_be_turned_off() {
 
 #[tokio::test]
 async fn the_memory_is_bounded_and_holds_what_it_says() {
-    let sandbox = start(Sandbox::builder().know_everybody(true).deduplicate_among(3)).await;
+    let sandbox = start(
+        Sandbox::builder()
+            .know_everybody(true)
+            .retention(Retention::default().deduplicate_among(3)),
+    )
+    .await;
     for second in 1..=20 {
         post_event(&sandbox, &at("a", second)).await;
     }
@@ -139,7 +144,11 @@ async fn the_memory_is_bounded_and_holds_what_it_says() {
 #[tokio::test]
 async fn the_memory_goes_as_far_as_the_events_that_are_kept() {
     let among = async |events, bytes| {
-        let sandbox = start(Sandbox::builder().keep_events(events).keep_bytes(bytes)).await;
+        let sandbox = start(
+            Sandbox::builder()
+                .retention(Retention::default().keep_events(events).keep_bytes(bytes)),
+        )
+        .await;
         let state = finish(request(&sandbox, Method::GET, "/_sandbox/state")).await;
         state.json()["options"]["deduplicate_among"].as_u64().unwrap()
     };

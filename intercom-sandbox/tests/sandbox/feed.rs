@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use intercom_sandbox::Sandbox;
+use intercom_sandbox::{Retention, Sandbox};
 use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
@@ -196,7 +196,12 @@ async fn after_a_clearing_it_begins_anew() {
 
 #[tokio::test]
 async fn what_is_no_longer_there_is_skipped_and_counted() {
-    let sandbox = Sandbox::builder().know_everybody(true).keep_requests(3).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .retention(Retention::default().keep_requests(3))
+        .start()
+        .await
+        .unwrap();
     send(&sandbox, 10).await;
     let mut viewer = Viewer::open(&sandbox).await;
     viewer.expect("begin").await;
@@ -204,8 +209,12 @@ async fn what_is_no_longer_there_is_skipped_and_counted() {
     assert_eq!(update.numbers(), [8, 9, 10]);
     assert_eq!(update.data["skipped"], 7);
 
-    let nothing_kept =
-        Sandbox::builder().know_everybody(true).keep_requests(0).start().await.unwrap();
+    let nothing_kept = Sandbox::builder()
+        .know_everybody(true)
+        .retention(Retention::default().keep_requests(0))
+        .start()
+        .await
+        .unwrap();
     send(&nothing_kept, 2).await;
     let mut viewer = Viewer::open(&nothing_kept).await;
     viewer.expect("begin").await;
@@ -258,7 +267,12 @@ async fn large_records_make_small_batches() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_does_not_read_holds_nothing_up_and_is_told_what_it_missed() {
-    let sandbox = Sandbox::builder().know_everybody(true).keep_requests(10).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .retention(Retention::default().keep_requests(10))
+        .start()
+        .await
+        .unwrap();
     let mut stopped = connect(&sandbox).await;
     stopped
         .write_all(b"GET /_sandbox/feed HTTP/1.1\r\nHost: localhost\r\n\r\n")

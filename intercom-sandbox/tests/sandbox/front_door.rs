@@ -1,10 +1,13 @@
 //! What is checked before the body is looked at.
 
-use intercom_sandbox::{Region, Sandbox};
+use intercom_sandbox::{Limits, Region, Sandbox};
 use reqwest::Method;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::admin::get;
 use crate::support::{
-    client, event, finish, friendly, post_event, post_text, post_without_accept, raw, request,
+    client, connect, event, finish, friendly, post_event, post_text, post_without_accept, raw,
+    request,
 };
 
 #[tokio::test]
@@ -116,12 +119,25 @@ async fn accept_must_allow_json() {
             .header("Content-Type", "application/json")
             .body(event("project_created").to_string())
     };
-    for other in ["text/html", "application/xml, text/*", "application/jsonp"] {
+    for other in [
+        "text/html",
+        "application/xml, text/*",
+        "application/jsonp",
+        "application/vnd.intercom.3+xml",
+    ] {
         let answered = finish(plain().header("Accept", other)).await;
         assert_eq!(answered.status, 406, "{other}");
         assert_eq!(answered.errors(), ["media_type_not_acceptable"]);
     }
-    for json in ["application/json", "*/*", "application/*", "text/html, application/json;q=0.9"] {
+    for json in [
+        "application/json",
+        "*/*",
+        "application/*",
+        "text/html, application/json;q=0.9",
+        // All that Intercom's own client for Ruby sends.
+        "application/vnd.intercom.3+json",
+        "Application/vnd.Intercom.10+JSON",
+    ] {
         assert_eq!(finish(plain().header("Accept", json)).await.status, 202, "{json}");
     }
 }
@@ -141,10 +157,10 @@ async fn a_version_must_be_a_known_one() {
             .header("Intercom-Version", version)
             .body(event("project_created").to_string())
     };
-    for version in ["2.7", "2.9", "2.10", "2.16", "Unstable"] {
+    for version in ["1.0", "1.4", "2.0", "2.6", "2.7", "2.10", "2.17", "Preview", "Unstable"] {
         assert_eq!(finish(with_version(version)).await.status, 202, "{version}");
     }
-    for version in ["2.6", "2.17", "2", "2.", "3.0", "2.07", "2.+7", "latest", ""] {
+    for version in ["1.5", "2.18", "2", "2.", "3.0", "2.07", "2.+7", "latest", ""] {
         let answered = finish(with_version(version)).await;
         assert_eq!(answered.status, 400, "{version}");
         assert_eq!(answered.errors(), ["intercom_version_invalid"]);
@@ -152,8 +168,100 @@ async fn a_version_must_be_a_known_one() {
 }
 
 #[tokio::test]
+async fn a_version_older_than_the_rules_is_taken_with_a_warning() {
+    let sandbox = friendly().await;
+    for (version, warned) in [("1.4", true), ("2.6", true), ("2.7", false), ("Preview", false)] {
+        let request = request(&sandbox, Method::GET, "/me").header("Intercom-Version", version);
+        assert_eq!(finish(request).await.status, 200, "{version}");
+        let warnings = sandbox.requests().last().unwrap().warnings();
+        assert_eq!(warnings.iter().any(|warning| warning.contains(version)), warned, "{version}");
+        let listed = get(&sandbox, "/requests").await;
+        let listed = listed["requests"].as_array().unwrap().last().unwrap()["warnings"].clone();
+        assert_eq!(listed, serde_json::json!(warnings));
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_called_one() {
+    let sandbox = friendly().await;
+    let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00".to_vec();
+    let plain = || request(&sandbox, Method::POST, "/events").body(gzip.clone());
+    for (request, status) in [(plain(), 400), (plain().header("Content-Encoding", "gzip"), 415)] {
+        let answered = finish(request).await;
+        assert_eq!(answered.status, status);
+        assert!(answered.message().contains("compressed"), "{}", answered.text);
+    }
+    let identity =
+        request(&sandbox, Method::POST, "/events").header("Content-Encoding", "identity");
+    let identity = identity.body(event("project_created").to_string());
+    assert_eq!(finish(identity).await.status, 202);
+}
+
+#[tokio::test]
+async fn half_of_a_surrogate_pair_is_called_one() {
+    let sandbox = friendly().await;
+    for (name, half) in [
+        (r"cut \ud83d", r"\ud83d"),
+        (r"cut \uD83D here", r"\uD83D"),
+        (r"late \ude00", r"\ude00"),
+        (r"twice \ud83d\ud83d\ude00", r"\ud83d"),
+    ] {
+        let body = format!(r#"{{"event_name": "{name}", "created_at": 1, "user_id": "42"}}"#);
+        let answered = post_text(&sandbox, body).await;
+        assert_eq!((answered.status, answered.errors()), (400, vec!["bad_request".to_owned()]));
+        let message = answered.message();
+        assert!(message.contains(half) && message.contains("surrogate"), "{name}: {message}");
+    }
+    let whole = r#"{"event_name": "a \\ud83d \ud83d\ude00", "created_at": 1, "user_id": "42"}"#;
+    assert_eq!(post_text(&sandbox, whole).await.status, 202);
+    // What is no escape at all is not called half of a pair.
+    let answered = post_text(&sandbox, r#"{"event_name": "\u12"}"#).await;
+    assert!(answered.message().contains("not JSON"), "{}", answered.text);
+}
+
+/// Most clients do not show what they were answered: the records do.
+#[tokio::test]
+async fn tls_to_the_port_is_called_tls() {
+    let sandbox = friendly().await;
+    let mut stream = connect(&sandbox).await;
+    let hello = b"\x16\x03\x01\x00\xc4\x01\x00\x00\xc0\x03\x03";
+    stream.write_all(hello).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert!(answer.contains("tls_on_plain_port"), "{answer}");
+    let requests = sandbox.requests();
+    let [request] = &requests[..] else { panic!("one record: {requests:?}") };
+    assert_eq!((request.method(), request.status()), ("TLS", Some(400)));
+    let problem = &request.problems()[0];
+    assert!(problem.message().contains("TLS"), "{problem:?}");
+    assert!(problem.hint().unwrap().contains(sandbox.url()), "{problem:?}");
+}
+
+#[tokio::test]
+async fn a_path_that_only_intercom_has_says_so() {
+    let sandbox = friendly().await;
+    for (method, path) in [
+        (Method::GET, "/companies"),
+        (Method::POST, "/conversations"),
+        (Method::GET, "/data_attributes"),
+        (Method::PUT, "/tickets/7"),
+        (Method::DELETE, "/contacts/5ba6/companies/7"),
+        (Method::POST, "/contacts/bulk/create"),
+    ] {
+        let answered = finish(request(&sandbox, method, path)).await;
+        assert_eq!((answered.status, answered.errors()), (501, vec!["not_in_sandbox".to_owned()]));
+    }
+}
+
+#[tokio::test]
 async fn a_body_beyond_the_limit_is_413() {
-    let sandbox = Sandbox::builder().know_everybody(true).body_limit(100).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .limits(Limits::default().body_limit(100))
+        .start()
+        .await
+        .unwrap();
     let mut fits = event("project_created").to_string();
     fits += &" ".repeat(100 - fits.len());
     assert_eq!(post_text(&sandbox, fits.clone()).await.status, 202);

@@ -1,6 +1,6 @@
 //! What the sandbox tells beyond Intercom's answers: how to mend what was wrong.
 
-use intercom_sandbox::{ManualClock, Sandbox, SeedContact};
+use intercom_sandbox::{Limits, ManualClock, Sandbox, SeedContact};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
@@ -33,7 +33,7 @@ async fn start() -> Sandbox {
         .contact(SeedContact::contact_id("lead").with_email("lead@example.com").lead())
         .contact(SeedContact::user_id("gone").archived())
         .active_event_names(1)
-        .body_limit(100_000)
+        .limits(Limits::default().body_limit(100_000))
         .clock(ManualClock::at_unix_seconds(1_700_000_000))
         .start()
         .await

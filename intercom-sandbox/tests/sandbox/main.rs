@@ -25,6 +25,7 @@ mod hints;
 mod listing;
 mod metadata_rules;
 mod open_rules;
+mod openapi;
 mod page;
 #[cfg(feature = "program")]
 mod program;
@@ -37,5 +38,7 @@ mod records;
 mod running;
 mod script;
 mod slow_readers;
+mod state;
 mod summaries;
 mod support;
+mod verify;

@@ -1,6 +1,6 @@
 //! What metadata may hold.
 
-use intercom_sandbox::Sandbox;
+use intercom_sandbox::{OpenRules, Sandbox};
 use serde_json::{Value, json};
 
 use crate::support::{Answered, event, friendly, post_event, post_text};
@@ -166,7 +166,12 @@ async fn keys_beyond_twenty_are_dropped_in_silence_in_the_order_sent() {
 
 #[tokio::test]
 async fn the_number_of_keys_can_be_chosen() {
-    let sandbox = Sandbox::builder().know_everybody(true).metadata_keys(1).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .open_rules(OpenRules::default().metadata_keys(1))
+        .start()
+        .await
+        .unwrap();
     post_metadata(&sandbox, r#"{"b":1,"a":2}"#).await;
     let events = sandbox.events();
     assert_eq!(events[0].metadata(), [("b".to_owned(), json!(1))]);
@@ -175,7 +180,12 @@ async fn the_number_of_keys_can_be_chosen() {
 
 #[tokio::test]
 async fn a_dropped_key_has_to_keep_the_rules() {
-    let sandbox = Sandbox::builder().know_everybody(true).metadata_keys(1).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .open_rules(OpenRules::default().metadata_keys(1))
+        .start()
+        .await
+        .unwrap();
     assert_eq!(post_metadata(&sandbox, r#"{"b":1,"a":null}"#).await.status, 422);
 }
 

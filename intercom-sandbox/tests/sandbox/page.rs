@@ -23,6 +23,8 @@ async fn whole_page(sandbox: &Sandbox) -> Vec<(String, Answered)> {
     let mut paths: Vec<_> = ["src=\"", "href=\""]
         .into_iter()
         .flat_map(|attribute| mentioned(&page.text, attribute))
+        // A part of the page itself.
+        .filter(|path| !path.starts_with('#'))
         .map(str::to_owned)
         .collect();
     let mut whole = vec![("/".to_owned(), page)];

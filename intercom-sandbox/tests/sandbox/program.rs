@@ -113,6 +113,47 @@ async fn it_prints_where_it_is_and_what_arrives() {
     assert!(hint.starts_with("  "), "{hint}");
 }
 
+/// Does what a command line with curl does, as a shell understands it, and gives the status. A machine
+/// that tests need not have curl.
+async fn run_curl(command: &str) -> u16 {
+    let script = format!("curl() {{ printf '%s\\0' \"$@\"; }}; {command}");
+    let ran = Command::new("sh").args(["-c", &script]).output().expect("there is a shell");
+    let output = String::from_utf8(ran.stdout).expect("it is text");
+    let mut arguments = output.split_terminator('\0');
+    assert_eq!(arguments.next(), Some("-i"), "{command}");
+    let mut request = client().post(arguments.next().expect("an address"));
+    while let Some(flag) = arguments.next() {
+        let value = arguments.next().expect("a flag has a value").to_owned();
+        request = match (flag, value.split_once(": ")) {
+            ("-H", Some((name, value))) => request.header(name, value),
+            ("-d", _) => request.body(value),
+            _ => panic!("{flag} in {command}"),
+        };
+    }
+    finish(request).await.status
+}
+
+/// Every command that it prints is run as it is printed, in the order printed.
+#[tokio::test]
+async fn the_commands_that_it_prints_work_as_printed() {
+    for (arguments, answers) in [
+        (&[][..], &[200, 202][..]),
+        (&["--know-everybody"], &[202]),
+        (&["--contact", "email=o'hara@example.com", "--token", "it's"], &[202]),
+        (&["--contact", "id=5ba6"], &[202]),
+    ] {
+        let mut running = start(arguments);
+        let printed: Vec<_> =
+            running.lines.by_ref().take_while(|line| line != "Ctrl-C ends it").collect();
+        let commands = printed.iter().filter(|line| line.trim_start().starts_with("curl "));
+        let mut statuses = Vec::new();
+        for command in commands {
+            statuses.push(run_curl(command).await);
+        }
+        assert_eq!(statuses, answers, "{printed:?}");
+    }
+}
+
 #[tokio::test]
 async fn what_it_prints_goes_on_after_the_page_cleared() {
     let mut running = start(&["--token", "t", "--know-everybody"]);

@@ -196,7 +196,7 @@ async fn what_is_said_twice_is_told() {
 }
 
 /// Every option that a flag settles, otherwise than by default.
-const OPTIONS: [(&[&str], &str, &str); 34] = [
+const OPTIONS: [(&[&str], &str, &str); 39] = [
     (&["--region", "eu"], "region", r#""EU""#),
     (&["--token", "t", "--token", "u"], "apps", "2"),
     (&["--know-everybody"], "know_everybody", "true"),
@@ -235,6 +235,15 @@ const OPTIONS: [(&[&str], &str, &str); 34] = [
     (&["--accepted-is-200"], "accepted_is_200", "true"),
     (&["--missing-accept-is-404"], "missing_accept_is_404", "true"),
     (&["--retry-after"], "retry_after", "true"),
+    (&["--keep-nested-values"], "keep_nested_values", "true"),
+    (&["--ignore-blank-identifiers"], "ignore_blank_identifiers", "true"),
+    (&["--accept-number-identifiers"], "accept_number_identifiers", "true"),
+    (&["--accept-empty-metadata"], "accept_empty_metadata", "true"),
+    (
+        &["--custom-attribute", "plan", "--custom-attribute", "seats"],
+        "custom_attributes",
+        r#"["plan","seats"]"#,
+    ),
 ];
 
 #[tokio::test]

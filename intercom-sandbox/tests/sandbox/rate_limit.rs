@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use intercom_sandbox::{Clock, ManualClock, Sandbox};
+use intercom_sandbox::{Clock, ManualClock, OpenRules, Sandbox};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -164,7 +164,10 @@ async fn without_a_limit_there_are_no_headers() {
 async fn retry_after_is_there_on_demand_alone() {
     let clock = ManualClock::at_unix_seconds(NOON);
     for wanted in [false, true] {
-        let builder = Sandbox::builder().rate_limit(1).retry_after(wanted).clock(clock.clone());
+        let builder = Sandbox::builder()
+            .rate_limit(1)
+            .open_rules(OpenRules::default().retry_after(wanted))
+            .clock(clock.clone());
         let sandbox = builder.start().await.unwrap();
         let me = || async { finish(request(&sandbox, Method::GET, "/me")).await };
         let first = me().await;

@@ -1,6 +1,6 @@
 //! What is remembered of what came in.
 
-use intercom_sandbox::Sandbox;
+use intercom_sandbox::{Retention, Sandbox};
 use reqwest::Method;
 
 use crate::support::{client, event, finish, friendly, post_event, post_text, request};
@@ -80,8 +80,7 @@ async fn an_event_knows_its_request() {
 async fn the_oldest_leave_and_stay_in_the_count() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
-        .keep_requests(3)
-        .keep_events(2)
+        .retention(Retention::default().keep_requests(3).keep_events(2))
         .start()
         .await
         .unwrap();
@@ -99,8 +98,12 @@ async fn the_oldest_leave_and_stay_in_the_count() {
 
 #[tokio::test]
 async fn large_requests_make_more_of_the_oldest_leave() {
-    let sandbox =
-        Sandbox::builder().know_everybody(true).keep_bytes(64 << 10).start().await.unwrap();
+    let sandbox = Sandbox::builder()
+        .know_everybody(true)
+        .retention(Retention::default().keep_bytes(64 << 10))
+        .start()
+        .await
+        .unwrap();
     let sized = |name, bytes| {
         let mut event = event(name);
         event["ignored"] = "x".repeat(bytes).into();
@@ -128,8 +131,7 @@ async fn large_requests_make_more_of_the_oldest_leave() {
 async fn nothing_need_be_remembered() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
-        .keep_requests(0)
-        .keep_events(0)
+        .retention(Retention::default().keep_requests(0).keep_events(0))
         .start()
         .await
         .unwrap();

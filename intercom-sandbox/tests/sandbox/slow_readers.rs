@@ -1,6 +1,6 @@
 //! Who asks for much and does not take it: what waits for all of them together is bounded.
 
-use intercom_sandbox::Sandbox;
+use intercom_sandbox::{Limits, Sandbox};
 use reqwest::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -12,7 +12,11 @@ const LARGE: usize = 40 << 20;
 
 /// A sandbox that has one request to tell of, which is large.
 async fn start() -> Sandbox {
-    let sandbox = Sandbox::builder().body_limit(2 * LARGE).start().await.expect("a free port");
+    let sandbox = Sandbox::builder()
+        .limits(Limits::default().body_limit(2 * LARGE))
+        .start()
+        .await
+        .expect("a free port");
     let large = request(&sandbox, Method::POST, "/events").body("x".repeat(LARGE));
     assert_eq!(finish(large).await.status, 400);
     sandbox

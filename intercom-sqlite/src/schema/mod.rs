@@ -1,15 +1,15 @@
-//! The tables of the file, and how an older form of them becomes the present one.
+//! The tables of the file, and the steps from each version to the next.
 
 mod migrate;
 
 pub(crate) use migrate::{migrate, name_taken, version};
 
-/// Says that a file is an outbox: "icom" in ASCII. `file` and `sqlite3` can tell it by that.
+/// Marks a file as an outbox: "icom" in ASCII. `file` and `sqlite3` show it.
 pub const APPLICATION_ID: i32 = 0x6963_6F6D;
 
-/// Each step makes the tables of one version out of those of the version before. What was released is never changed:
-/// another form of the tables is another step.
-const STEPS: &[&str] = &[include_str!("v1.sql")];
+/// Each step makes the tables of one version out of those of the version before. A released step is
+/// never changed.
+const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 
 /// The version of the tables that this crate reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;

@@ -1,112 +1,133 @@
-//! Accepting events.
+//! Accepting events, and whose they are.
 
-use intercom_core::{DataEvent, Timestamp};
-use intercom_delivery::OutboxError;
-use intercom_delivery::outbox::{AcceptError, Collisions};
-use rusqlite::Connection;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::process;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use super::books::Books;
-use super::fingerprint::fingerprint;
-use super::fresh::Fresh;
-use super::pending::{Content, Stored};
-use super::seconds::{self, Place};
+use intercom_core::DataEvent;
+use intercom_delivery::outbox::{AcceptError, OutboxError};
+use rusqlite::{Connection, OptionalExtension};
+
+use super::counts::CountsRow;
 use crate::clock::Millis;
 
-/// An event with what can be known of it before the transaction, in the thread of who offers it.
-pub(crate) struct Incoming {
-    event: DataEvent,
-    fingerprint: i64,
+/// What is stored of an event. Made in the caller's thread, because the writer's is the busy one.
+pub(crate) struct NewEvent {
+    second: i64,
+    body: String,
 }
 
-impl Incoming {
+impl NewEvent {
     /// # Errors
     ///
-    /// Fails where the body is not text, which no event's is.
-    pub(crate) fn new(event: DataEvent) -> Result<Self, AcceptError> {
-        if str::from_utf8(event.body()).is_err() {
-            let error = OutboxError::new("the body of an event is not UTF-8, and cannot be stored");
-            return Err(error.into());
-        }
-        let fingerprint = fingerprint(&event);
-        Ok(Incoming { event, fingerprint })
-    }
-
+    /// Fails when a body is not text, which no event's is.
     pub(crate) fn all(events: &[DataEvent]) -> Result<Vec<Self>, AcceptError> {
-        events.iter().cloned().map(Incoming::new).collect()
+        let of = |event: &DataEvent| {
+            let body = str::from_utf8(event.body()).map_err(|_| {
+                OutboxError::new("the body of an event is not UTF-8, and cannot be stored")
+            })?;
+            Ok(NewEvent { second: event.created_at().unix_seconds(), body: body.to_owned() })
+        };
+        events.iter().map(of).collect()
     }
 }
 
-/// Why events were not accepted: by themselves, or because the whole transaction cannot go on.
-pub(crate) enum Refused {
-    These(AcceptError),
-    All(rusqlite::Error),
-}
-
-impl From<rusqlite::Error> for Refused {
-    fn from(error: rusqlite::Error) -> Self {
-        Refused::All(error)
-    }
-}
-
-/// Accepts all of these events, or none because there is no room. They are taken out of the one list, and added to
-/// the other.
+/// Accepts all of these events, or none because there is no room.
 pub(crate) fn accept(
     conn: &Connection,
-    books: &mut Books,
-    fresh: &mut Fresh,
-    events: &mut Vec<Incoming>,
-    collisions: Collisions,
+    counts: &mut CountsRow,
+    events: &[NewEvent],
     now: Millis,
-    accepted: &mut Vec<Stored>,
-) -> Result<(), Refused> {
-    let bytes = events.iter().map(|incoming| incoming.event.body().len()).sum();
-    books.admit(events.len(), bytes).map_err(Refused::These)?;
-    fresh.ready(conn, books)?;
-    let memory = books.memory(now);
+) -> rusqlite::Result<Result<(), AcceptError>> {
+    let bytes = events.iter().map(|event| event.body.len()).sum();
+    if let Err(full) = counts.expect_room(events.len(), bytes) {
+        return Ok(Err(full));
+    }
     let mut insert = conn.prepare_cached(
-        "INSERT INTO outbox_events (id, created_at, accepted_at, fingerprint, body) \
+        "INSERT INTO outbox_events (id, created_at, accepted_at, origin, body) \
          VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    for Incoming { mut event, fingerprint } in events.drain(..) {
-        let id = books.newest + 1;
-        let mut second = event.created_at().unix_seconds();
-        if fresh.contains(conn, second, fingerprint)?
-            || seconds::taken(conn, memory, second, fingerprint)?
-        {
-            // Where to go is for those that are filed to say.
-            fresh.file(conn, books)?;
-            match seconds::place(conn, memory, second, fingerprint, collisions)? {
-                Place::Free => {}
-                Place::Moved(to) => {
-                    books.moved += 1;
-                    second = to;
-                    event = event.moved_to(Timestamp::from_unix_seconds(to));
-                }
-                Place::Collides => books.collided += 1,
-            }
-            fresh.filed(books, id);
-        } else {
-            fresh.note(conn, books, id, second, fingerprint)?;
-        }
-        // It was found to be text before.
-        let body = str::from_utf8(event.body()).map_err(rusqlite::Error::from);
-        insert.execute((id, second, now, fingerprint, body?))?;
-        books.newest = id;
-        books.accepted += 1;
-        books.pending += 1;
-        let content = Content::Event(event);
-        let stored = Stored {
-            id,
-            due: None,
-            second,
-            accepted: now,
-            attempts: 0,
-            failure: None,
-            fingerprint,
-            content,
-        };
-        books.pending_bytes += stored.brief().bytes;
-        accepted.push(stored);
+    LOWEST_OWN.fetch_min(counts.newest + 1, Ordering::Relaxed);
+    let origin = origin();
+    for NewEvent { second, body } in events {
+        counts.newest += 1;
+        insert.execute((counts.newest, second, now, origin, body))?;
     }
-    Ok(())
+    let seconds = events.iter().map(|event| event.second);
+    counts.earliest_new = counts.earliest_new.into_iter().chain(seconds).min();
+    let [number, bytes] = [events.len(), bytes].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+    counts.accepted += number;
+    counts.pending += number;
+    counts.pending_bytes += bytes;
+    Ok(Ok(()))
+}
+
+/// A number that no other process has.
+fn origin() -> i64 {
+    static ORIGIN: OnceLock<i64> = OnceLock::new();
+    *ORIGIN.get_or_init(|| {
+        // The standard library's only source of chance.
+        let mut hasher = RandomState::new().build_hasher();
+        hasher.write_u32(process::id());
+        hasher.finish().cast_signed()
+    })
+}
+
+/// No event of this process has a lower id, in whatever file.
+static LOWEST_OWN: AtomicI64 = AtomicI64::new(i64::MAX);
+
+/// Finds the lowest id among the pending events that this process accepted.
+///
+/// It looks at each pending row at most once, because it remembers how far it has come.
+pub(crate) struct OldestOwn {
+    /// The lowest when it looked last.
+    oldest: Option<i64>,
+    /// No other own event has an id up to this one, unless it was redriven.
+    passed: i64,
+    /// How many events had been redriven when it looked last.
+    redriven: i64,
+}
+
+impl OldestOwn {
+    /// Begins where the counts are these.
+    pub(crate) fn new(counts: &CountsRow) -> Self {
+        let first = LOWEST_OWN.load(Ordering::Relaxed).saturating_sub(1);
+        let passed = first.min(counts.newest);
+        OldestOwn { oldest: None, passed, redriven: counts.redriven }
+    }
+
+    /// Looks. The counts are those of the same snapshot.
+    pub(crate) fn find(
+        &mut self,
+        conn: &Connection,
+        counts: &CountsRow,
+    ) -> rusqlite::Result<Option<i64>> {
+        if self.redriven != counts.redriven {
+            // One of those may be lower than all that were passed.
+            let mut select = conn.prepare_cached(
+                "SELECT min(id) FROM outbox_events INDEXED BY outbox_events_put_back \
+                 WHERE due_at IS NOT NULL AND origin = ?1",
+            )?;
+            let lowest = select.query_row([origin()], |row| row.get::<_, Option<i64>>(0))?;
+            if let Some(id) = lowest.filter(|id| self.oldest.is_none_or(|oldest| *id < oldest)) {
+                self.passed = self.passed.min(id - 1);
+                self.oldest = None;
+            }
+            self.redriven = counts.redriven;
+        }
+        if let Some(id) = self.oldest {
+            let mut select = conn.prepare_cached("SELECT 1 FROM outbox_events WHERE id = ?1")?;
+            if select.exists([id])? {
+                return Ok(self.oldest);
+            }
+        }
+        let mut select = conn.prepare_cached(
+            "SELECT id FROM outbox_events WHERE id > ?1 AND origin = ?2 ORDER BY id LIMIT 1",
+        )?;
+        let found = select.query_row([self.passed, origin()], |row| row.get(0)).optional()?;
+        self.oldest = found;
+        self.passed = found.unwrap_or(counts.newest);
+        Ok(found)
+    }
 }

@@ -1,9 +1,7 @@
-//! What is done to the tables, each within a transaction that its caller began.
+//! What is done to the tables, each within a transaction that the caller began.
 
 pub(crate) mod accept;
-pub(crate) mod books;
-pub(crate) mod fingerprint;
-pub(crate) mod fresh;
-pub(crate) mod letters;
+pub(crate) mod counts;
+pub(crate) mod dead;
 pub(crate) mod pending;
-pub(crate) mod seconds;
+pub(crate) mod slots;

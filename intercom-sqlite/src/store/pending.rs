@@ -1,127 +1,119 @@
-//! Events that are pending: read, put back, and gone.
+//! Pending events: read, admitted, put back, and gone.
 
 use std::fmt;
 use std::time::SystemTime;
 
 use intercom_core::DataEvent;
-use intercom_delivery::EventId;
-use intercom_delivery::outbox::{DeathReason, Failure};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
+use intercom_delivery::outbox::{DeadLetterReason, EventId, Failure, Stage};
+use rusqlite::{CachedStatement, Connection, Row};
 
-use super::books::Books;
-use super::seconds;
+use super::counts::CountsRow;
 use crate::clock::{Millis, moment};
 
-/// An event as it stands in its row, not looked into.
-pub(crate) struct Stored {
+/// The columns of a [`StoredEvent`].
+macro_rules! columns {
+    () => {
+        "SELECT id, due_at, accepted_at, admitted, attempts, last_failure, last_status, \
+         last_request_id, body FROM outbox_events "
+    };
+}
+
+/// An event as it stands in its row.
+pub(crate) struct StoredEvent {
     pub(crate) id: i64,
-    /// When it is due again; none, where it was never put back.
+    /// `None`: it was never put back, and is due at once.
     pub(crate) due: Option<Millis>,
-    pub(crate) second: i64,
     pub(crate) accepted: Millis,
+    admitted: bool,
     pub(crate) attempts: u32,
     pub(crate) failure: Option<Failure>,
-    pub(crate) fingerprint: i64,
-    pub(crate) content: Content,
+    pub(crate) body: String,
 }
 
-/// What is sent of an event.
-pub(crate) enum Content {
-    /// As it was read from its row.
-    Text(String),
-    /// As it was accepted by this process.
-    Event(DataEvent),
-}
-
-impl Stored {
+impl StoredEvent {
     pub(crate) fn of(row: &Row<'_>) -> rusqlite::Result<Self> {
-        Ok(Stored {
+        Ok(StoredEvent {
             id: row.get(0)?,
             due: row.get(1)?,
-            second: row.get(2)?,
-            accepted: row.get(3)?,
+            accepted: row.get(2)?,
+            admitted: row.get(3)?,
             attempts: row.get(4)?,
             failure: failure(row, 5)?,
-            fingerprint: row.get(8)?,
-            content: Content::Text(row.get(9)?),
+            body: row.get(8)?,
         })
     }
 
-    /// What the rest of the program needs to know to settle it.
-    pub(crate) fn brief(&self) -> Brief {
-        let bytes = match &self.content {
-            Content::Text(body) => body.len(),
-            Content::Event(event) => event.body().len(),
-        };
-        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
-        Brief { id: self.id, second: self.second, fingerprint: self.fingerprint, bytes }
+    pub(crate) fn stage(&self) -> Stage {
+        match (self.admitted, self.due) {
+            (true, _) => Stage::Admitted,
+            (false, Some(_)) => Stage::Redriven,
+            (false, None) => Stage::New,
+        }
+    }
+
+    /// Returns how many bytes its body has.
+    pub(crate) fn bytes(&self) -> i64 {
+        i64::try_from(self.body.len()).unwrap_or(i64::MAX)
     }
 }
 
-/// What must be known of an event when it leaves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Brief {
-    pub(crate) id: i64,
-    pub(crate) second: i64,
-    pub(crate) fingerprint: i64,
-    pub(crate) bytes: i64,
-}
-
-/// Three columns from this one on: the message, the status, and the id of the request.
+/// Reads three columns from this one on: the message, the status, and the id of the request.
 pub(crate) fn failure(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Failure>> {
     let message: Option<String> = row.get(column)?;
     let (status, request_id) = (row.get(column + 1)?, row.get(column + 2)?);
     Ok(message.map(|message| Failure { message, status, request_id }))
 }
 
-/// Those after this id, in the order in which they were accepted, which is that in which those are due that were never
-/// put back.
-pub(crate) fn in_order(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    conn.prepare_cached(
-        "SELECT id, due_at, created_at, accepted_at, attempts, last_failure, last_status, last_request_id, \
-         fingerprint, body FROM outbox_events WHERE id > ?1 ORDER BY id",
-    )
+/// Selects the events after this id, in the order of their ids. That is the order in which events
+/// are due that were never put back.
+pub(crate) fn by_id(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached(concat!(columns!(), "WHERE id > ?1 ORDER BY id"))
 }
 
-/// Those after this time and id that were put back, the longest due first, whether they are due or not.
-pub(crate) fn put_back_in_order(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    conn.prepare_cached(
-        "SELECT id, due_at, created_at, accepted_at, attempts, last_failure, last_status, last_request_id, \
-         fingerprint, body FROM outbox_events INDEXED BY outbox_events_put_back \
-         WHERE due_at IS NOT NULL AND (due_at, id) > (?1, ?2) ORDER BY due_at, id",
-    )
+/// Selects the events that were put back, the longest due first. To skip those that are leased costs
+/// no row: their ids are in the index.
+pub(crate) fn by_due_time(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached(concat!(
+        columns!(),
+        "INDEXED BY outbox_events_put_back WHERE due_at IS NOT NULL ORDER BY due_at, id"
+    ))
 }
 
-pub(crate) fn one(conn: &Connection, id: i64) -> rusqlite::Result<Option<Stored>> {
-    let mut select = conn.prepare_cached(
-        "SELECT id, due_at, created_at, accepted_at, attempts, last_failure, last_status, last_request_id, \
-         fingerprint, body FROM outbox_events WHERE id = ?1",
-    )?;
-    select.query_row([id], Stored::of).optional()
-}
-
-pub(crate) fn oldest(conn: &Connection) -> rusqlite::Result<Option<i64>> {
-    conn.prepare_cached("SELECT min(id) FROM outbox_events")?.query_row([], |row| row.get(0))
-}
-
-/// An event was delivered. Whether it was there.
-pub(crate) fn acknowledge(
+/// Stores that the bytes of an event are final, and these, if it was moved. Returns whether it was
+/// there.
+pub(crate) fn admit(
     conn: &Connection,
-    books: &mut Books,
-    event: Brief,
+    id: i64,
+    moved: Option<&DataEvent>,
 ) -> rusqlite::Result<bool> {
-    let mut delete = conn.prepare_cached("DELETE FROM outbox_events WHERE id = ?1")?;
-    if delete.execute([event.id])? == 0 {
-        return Ok(false);
-    }
-    seconds::release(conn, books, event.id, event.second, event.fingerprint)?;
-    books.delivered += 1;
-    books.pending -= 1;
-    books.pending_bytes -= event.bytes;
-    Ok(true)
+    let Some(event) = moved else {
+        let update = "UPDATE outbox_events SET admitted = 1 WHERE id = ?1";
+        return Ok(conn.prepare_cached(update)?.execute([id])? > 0);
+    };
+    let mut update = conn.prepare_cached(
+        "UPDATE outbox_events SET admitted = 1, created_at = ?2, body = ?3 WHERE id = ?1",
+    )?;
+    let body = str::from_utf8(event.body()).map_err(rusqlite::Error::from)?;
+    Ok(update.execute((id, event.created_at().unix_seconds(), body))? > 0)
 }
 
-/// An event is due again at this time. Whether it was there.
+/// Deletes an event that is no longer pending. Returns whether it was there.
+pub(crate) fn remove(
+    conn: &Connection,
+    counts: &mut CountsRow,
+    id: i64,
+    bytes: i64,
+) -> rusqlite::Result<bool> {
+    let was_there =
+        conn.prepare_cached("DELETE FROM outbox_events WHERE id = ?1")?.execute([id])? > 0;
+    if was_there {
+        counts.pending -= 1;
+        counts.pending_bytes -= bytes;
+    }
+    Ok(was_there)
+}
+
+/// Puts an event back until this time. Returns whether it was there.
 pub(crate) fn put_back(
     conn: &Connection,
     id: i64,
@@ -129,48 +121,38 @@ pub(crate) fn put_back(
     attempts: u32,
     failure: Option<&Failure>,
 ) -> rusqlite::Result<bool> {
-    let Some(failure) = failure else {
-        let mut update = conn
-            .prepare_cached("UPDATE outbox_events SET due_at = ?2, attempts = ?3 WHERE id = ?1")?;
-        return Ok(update.execute((id, due, attempts))? > 0);
+    let Some(Failure { message, status, request_id }) = failure else {
+        let update =
+            "UPDATE outbox_events SET due_at = ?2, admitted = 1, attempts = ?3 WHERE id = ?1";
+        return Ok(conn.prepare_cached(update)?.execute((id, due, attempts))? > 0);
     };
     let mut update = conn.prepare_cached(
-        "UPDATE outbox_events SET due_at = ?2, attempts = ?3, last_failure = ?4, last_status = ?5, \
-         last_request_id = ?6 WHERE id = ?1",
+        "UPDATE outbox_events SET due_at = ?2, admitted = 1, attempts = ?3, last_failure = ?4, \
+         last_status = ?5, last_request_id = ?6 WHERE id = ?1",
     )?;
-    let Failure { message, status, request_id } = failure;
     Ok(update.execute((id, due, attempts, message, status, request_id))? > 0)
 }
 
-/// An event is a dead letter from now on. Whether it was there.
-pub(crate) fn bury(
+/// Copies an event to the dead letters: why and when it died, and whether an attempt may have
+/// arrived.
+pub(crate) fn copy_to_dead(
     conn: &Connection,
-    books: &mut Books,
-    event: Brief,
-    reason: DeathReason,
+    id: i64,
+    (reason, died_at, admitted): (DeadLetterReason, Millis, bool),
     attempts: u32,
     failure: Option<&Failure>,
-    now: Millis,
-) -> rusqlite::Result<bool> {
+) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO outbox_dead_letters (id, reason, created_at, accepted_at, died_at, attempts, \
-         last_failure, last_status, last_request_id, fingerprint, body) \
-         SELECT id, ?2, created_at, accepted_at, ?3, ?4, ?5, ?6, ?7, fingerprint, body \
+        "INSERT INTO outbox_dead_letters (id, reason, created_at, accepted_at, died_at, admitted, \
+         origin, attempts, last_failure, last_status, last_request_id, body) \
+         SELECT id, ?2, created_at, accepted_at, ?3, ?4, origin, ?5, ?6, ?7, ?8, body \
          FROM outbox_events WHERE id = ?1",
     )?;
     let message = failure.map(|failure| &failure.message);
     let status = failure.and_then(|failure| failure.status);
     let request_id = failure.and_then(|failure| failure.request_id.as_ref());
-    let there = (event.id, reason.as_str(), now, attempts, message, status, request_id);
-    if insert.execute(there)? == 0 {
-        return Ok(false);
-    }
-    conn.prepare_cached("DELETE FROM outbox_events WHERE id = ?1")?.execute([event.id])?;
-    books.dead += 1;
-    books.dead_letters += 1;
-    books.pending -= 1;
-    books.pending_bytes -= event.bytes;
-    Ok(true)
+    let row = (id, reason.as_str(), died_at, admitted, attempts, message, status, request_id);
+    insert.execute(row).map(drop)
 }
 
 /// An event that is pending, as [`Inspection`](crate::Inspection) shows it.
@@ -185,11 +167,11 @@ pub struct PendingEvent {
     pub event: DataEvent,
     /// When it was accepted, or redriven since.
     pub accepted_at: SystemTime,
-    /// When it may be sent. It may be leased at this moment: that is known to the owner alone.
+    /// When it may be sent. Whether it is leased now, only the process that delivers knows.
     pub due_at: SystemTime,
     /// How many attempts were spent on it.
     pub attempts: u32,
-    /// Why it was put back the last time that a reason was given.
+    /// The failure with which it was last put back.
     pub last_failure: Option<Failure>,
 }
 
@@ -202,24 +184,23 @@ impl fmt::Display for PendingEvent {
     }
 }
 
-/// Events that are pending, in the order of their ids, beginning after this one. What cannot be read is left out.
+/// Reads pending events in the order of their ids, beginning after this one. Leaves out what cannot
+/// be read.
 pub(crate) fn read(
     conn: &Connection,
     after: Option<EventId>,
-    most: usize,
+    limit: usize,
 ) -> rusqlite::Result<Vec<PendingEvent>> {
-    let mut select = conn.prepare_cached(
-        "SELECT id, due_at, created_at, accepted_at, attempts, last_failure, last_status, last_request_id, \
-         fingerprint, body FROM outbox_events WHERE id > ?1 ORDER BY id LIMIT ?2",
-    )?;
+    let mut select =
+        conn.prepare_cached(concat!(columns!(), "WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
     let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
-    let most = i64::try_from(most).unwrap_or(i64::MAX);
-    let stored = select.query_map((after, most), Stored::of)?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let stored = select.query_map((after, limit), StoredEvent::of)?;
     let mut events = Vec::new();
     for stored in stored {
         let stored = stored?;
         let id = EventId(stored.id.unsigned_abs());
-        let Some(event) = readable(id, stored.content) else { continue };
+        let Some(event) = readable(id, stored.body) else { continue };
         events.push(PendingEvent {
             id,
             event,
@@ -232,18 +213,20 @@ pub(crate) fn read(
     Ok(events)
 }
 
-/// The event that a stored body is of. Where somebody has changed it into something else, that is logged: it stays
-/// where it is, and others need not wait for it.
-pub(crate) fn readable(id: EventId, content: Content) -> Option<DataEvent> {
-    let body = match content {
-        Content::Text(body) => body,
-        Content::Event(event) => return Some(event),
-    };
+/// Reads a body. If a person has changed it into something else, it is logged and stays where it
+/// is, and holds up no other event.
+pub(crate) fn readable(id: EventId, body: String) -> Option<DataEvent> {
     match DataEvent::from_body(body) {
         Ok(event) => Some(event),
         Err(error) => {
-            tracing::error!(event.id = id.0, error = %error, "the outbox holds an event that cannot be read");
+            tracing::error!(event.id = id.0, error = %error, "the outbox holds an unreadable event");
             None
         }
     }
+}
+
+/// Finds the earliest second of the events that were not admitted.
+pub(crate) fn earliest_new(conn: &Connection) -> rusqlite::Result<Option<i64>> {
+    let min = "SELECT min(created_at) FROM outbox_events WHERE admitted = 0 AND due_at IS NULL";
+    conn.query_row(min, [], |row| row.get(0))
 }

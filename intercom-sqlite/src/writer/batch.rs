@@ -1,267 +1,214 @@
-//! One batch: what rides in one transaction, and what its callers are told.
+//! One transaction for all writes that have queued up.
 
 use std::collections::HashSet;
-use std::{mem, thread};
 
-use intercom_delivery::outbox::{OutboxError, Settlement, Verdict};
-use rusqlite::{Transaction, TransactionBehavior};
-use tokio::sync::mpsc::Receiver;
+use intercom_core::Timestamp;
+use intercom_delivery::outbox::{
+    AcceptError, Admission, Epoch, EventId, OutboxError, Selection, Settlement, Verdict,
+};
+use rusqlite::Connection;
 
 use super::leases::Leases;
-use super::request::{Request, Write};
-use super::{BATCH, Writer};
 use crate::clock::{Millis, later};
-use crate::error::Fault;
-use crate::identity::Identity;
-use crate::store::accept::{Refused, accept};
-use crate::store::books::Books;
-use crate::store::fresh::Fresh;
-use crate::store::pending::Stored;
-use crate::store::{letters, pending};
+use crate::store::accept::{NewEvent, accept};
+use crate::store::counts::{self, CountsRow};
+use crate::store::{dead, pending, slots};
 
-/// What is in a file that was deleted is still delivered. Nothing more goes into it, because the next start would not
-/// find it.
-const GONE: &str = "the file of the outbox was deleted or moved away; what is in it is still delivered, and nothing \
-                    more is accepted until it is opened anew";
+/// What is in a deleted file is still delivered, but nothing more goes into it: no start would find
+/// it.
+const DELETED: &str = "the file of the outbox was deleted or moved away; what is in it is still \
+                       delivered, and nothing more is accepted until it is opened anew";
+
+/// A transaction, and what has come of it so far.
+pub(crate) struct Batch<'t> {
+    pub(super) conn: &'t Connection,
+    pub(super) counts: CountsRow,
+    /// Those of an engine of this outbox.
+    pub(super) leases: Option<&'t Leases>,
+    pub(super) now: Millis,
+    pub(super) is_file_there: bool,
+    pub(super) effects: Effects,
+}
 
 /// What changes in memory once the transaction is safe.
 #[derive(Default)]
-struct Effects {
-    /// Events that were accepted.
-    accepted: Vec<Stored>,
+pub(super) struct Effects {
     /// Events whose lease has ended.
     settled: HashSet<i64>,
-    /// Events that are due from some time on.
-    due: Vec<(i64, Millis)>,
-    /// Whether one of them was not known before.
-    news: bool,
+    /// Events whose body has another size.
+    resized: Vec<(i64, i64)>,
+    forget_before: Option<Timestamp>,
+    /// Whether the earliest second of new events was found anew.
+    bound_found: bool,
+    released: bool,
+    /// Whether a waiting call of `lease` must look again.
+    pub(super) news: bool,
 }
 
-/// Requests that come while a transaction is under way, and can still ride in it.
-struct Late<'r> {
-    requests: &'r mut Receiver<Request>,
-    /// One that cannot: it is the first of the next batch.
-    other: Option<Request>,
-}
-
-impl Late<'_> {
-    /// Adds all that have come so far.
-    fn join(&mut self, writes: &mut Vec<Write>) {
-        while self.other.is_none() && writes.len() < BATCH {
-            match self.requests.try_recv() {
-                Ok(Request::Write(write)) => writes.push(write),
-                Ok(other) => self.other = Some(other),
-                Err(_) => break,
-            }
+impl Effects {
+    /// Brings the leases up to date.
+    pub(super) fn apply(self, leases: &mut Option<Leases>, now: Millis) {
+        let Some(held) = leases else { return };
+        if self.bound_found {
+            held.bound_found(now);
+        }
+        for id in self.settled {
+            held.end(id);
+        }
+        for (id, bytes) in self.resized {
+            held.resize(id, bytes);
+        }
+        if self.released {
+            *leases = None;
         }
     }
 }
 
-impl Writer {
-    /// Does what is asked, and answers when it is safe. It comes back when nothing more is asked.
-    pub(super) fn serve(&mut self, batch: &mut Vec<Request>, requests: &mut Receiver<Request>) {
-        while !batch.is_empty() {
-            let now = self.clock.now();
-            let mut writes = Vec::with_capacity(batch.len());
-            for request in batch.drain(..) {
-                match request {
-                    Request::Write(write) => writes.push(write),
-                    other => self.serve_at_once(other, now),
-                }
-            }
-            if writes.is_empty() {
-                return;
-            }
-            let mut late = Late { requests, other: None };
-            let written =
-                self.ready().map(drop).and_then(|()| self.write(&mut writes, &mut late, now));
-            batch.extend(late.other);
-            match written {
-                Ok(()) => {
-                    writes.into_iter().for_each(Write::answer);
-                    self.shorten_log();
-                }
-                Err(fault) => {
-                    self.give_up(&fault);
-                    self.make_certain();
-                    self.make_room(&fault);
-                    writes.into_iter().for_each(|write| write.fail(&fault));
-                }
-            }
-        }
-    }
-
-    /// What changes nothing need not wait for what comes: it sees what is safe, and nothing else.
-    fn serve_at_once(&mut self, request: Request, now: Millis) {
-        let looked = self.ready().map(drop).and_then(|()| self.look());
-        if let Err(fault) = &looked {
-            self.give_up(fault);
-        }
-        match request {
-            Request::Write(_) | Request::Look => {}
-            Request::Tidy { reply } => {
-                self.tidy_up();
-                let _ = reply.send(());
-            }
-            Request::Lease { most, term, reply } => {
-                let leased = self.ready().map(drop).and_then(|()| {
-                    let conn = self.conn.as_ref().ok_or(Fault::ENDED)?;
-                    Ok(self.leases.lease(conn, most, term, now)?)
-                });
-                if let Err(fault) = &leased {
-                    self.give_up(fault);
-                }
-                let leased = leased.map_err(|fault| fault.to_error());
-                if let Err(Ok(leased)) = reply.send(leased) {
-                    self.leases.take_back(&leased);
-                }
-            }
-        }
-    }
-
-    /// Does all of it in one transaction. If that fails, nothing was done.
-    fn write(
+impl Batch<'_> {
+    /// Accepts events, all of them or none.
+    pub(crate) fn accept(
         &mut self,
-        writes: &mut Vec<Write>,
-        late: &mut Late<'_>,
-        now: Millis,
-    ) -> Result<(), Fault> {
-        let conn = self.conn.as_mut().ok_or(Fault::ENDED)?;
-        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let before = Books::read(&transaction)?;
-        // Somebody else has written since it was last looked.
-        let others = before != self.books;
-        let mut work = Work {
-            transaction: &transaction,
-            books: before,
-            fresh: &mut self.fresh,
-            leases: &self.leases,
-            effects: Effects { news: others, ..Effects::default() },
-            now,
-            is_file_there: false,
-        };
-        work.books.turn_over(now);
-        let (mut done, mut looked) = (0, 0);
-        loop {
-            if done == writes.len() {
-                late.join(writes);
-                if done == writes.len() {
-                    // Where all cores are busy, those whom the last commit has answered may just be about to ask again.
-                    thread::yield_now();
-                    late.join(writes);
-                }
-            }
-            if looked < writes.len() && done == looked {
-                // After all of these have asked, so that nobody is told that an event is safe in a file that is gone.
-                work.is_file_there = self.identity == Identity::of(&self.path);
-                looked = writes.len();
-            }
-            let Some(write) = writes.get_mut(done) else { break };
-            work.perform(write)?;
-            done += 1;
+        events: &[NewEvent],
+    ) -> rusqlite::Result<Result<(), AcceptError>> {
+        if !self.is_file_there {
+            return Ok(Err(OutboxError::new(DELETED).into()));
         }
-        let Work { books, effects, .. } = work;
-        self.tidy.ride(&transaction, books.memory(now), effects.settled.len())?;
-        if books != before {
-            books.write(&transaction)?;
-        }
-        let oldest = pending::oldest(&transaction)?;
-        transaction.commit()?;
-        self.doubts.commit = false;
-        self.shared.committed();
-        if mem::take(&mut self.troubled) {
-            tracing::info!("the outbox works again");
-        }
-        if others {
-            self.leases.look_again(before.newest);
-        }
-        for id in effects.settled {
-            self.leases.forget(id);
-        }
-        for (id, due) in effects.due {
-            self.leases.due(id, due);
-        }
-        for event in effects.accepted {
-            self.leases.accepted(event);
-        }
-        self.books = books;
-        self.shared.set_counts(books.counts_since(&self.base, oldest));
-        if effects.news {
-            self.shared.wake();
-        }
-        self.tidy.changed();
-        Ok(())
+        self.effects.news |= !events.is_empty();
+        accept(self.conn, &mut self.counts, events, self.now)
     }
-}
 
-/// The transaction of a batch, and what has come of it so far.
-struct Work<'w> {
-    transaction: &'w Transaction<'w>,
-    books: Books,
-    fresh: &'w mut Fresh,
-    leases: &'w Leases,
-    effects: Effects,
-    now: Millis,
-    is_file_there: bool,
-}
+    /// Stores what admission decided. Returns the events that are not leased under this epoch.
+    pub(crate) fn admit(
+        &mut self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> rusqlite::Result<Vec<EventId>> {
+        let mut late = Vec::new();
+        for admission in admissions {
+            if !self.admit_one(epoch, admission)? {
+                late.push(admission.id());
+            }
+        }
+        Ok(late)
+    }
 
-impl Work<'_> {
-    fn perform(&mut self, write: &mut Write) -> rusqlite::Result<()> {
-        let Work { transaction, books, fresh, effects, now, .. } = self;
-        match write {
-            Write::Accept { answer, .. } if !self.is_file_there => {
-                answer.will_be(Err(OutboxError::new(GONE).into()));
+    /// Settles events. Returns those that are not leased under this epoch.
+    pub(crate) fn settle(
+        &mut self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> rusqlite::Result<Vec<EventId>> {
+        let mut late = Vec::new();
+        for settlement in settlements {
+            if !self.settle_one(epoch, settlement)? {
+                late.push(settlement.id);
             }
-            Write::Accept { events, collisions, answer } => {
-                effects.news |= !events.is_empty();
-                let accepted = &mut effects.accepted;
-                match accept(transaction, books, fresh, events, *collisions, *now, accepted) {
-                    Ok(()) => answer.will_be(Ok(mem::take(events))),
-                    Err(Refused::These(error)) => answer.will_be(Err(error)),
-                    Err(Refused::All(error)) => return Err(error),
-                }
-            }
-            Write::Settle { settlements, answer } => {
-                let mut late = Vec::new();
-                for settlement in settlements.iter() {
-                    if !self.settle(settlement)? {
-                        late.push(settlement.id);
-                    }
-                }
-                answer.will_be(Ok(late));
-            }
-            Write::Redrive { which, answer } => {
-                let redriven = letters::redrive(transaction, books, which, *now)?;
-                effects.news |= !redriven.is_empty();
-                answer.will_be(Ok(redriven.len() as u64));
-                effects.due.extend(redriven.into_iter().map(|id| (id, *now)));
-            }
-            Write::Purge { which, answer } => {
-                answer.will_be(Ok(letters::purge(transaction, books, which)?));
-            }
+        }
+        if self.is_present(epoch) {
+            self.effects.forget_before = self.effects.forget_before.max(Some(forget_before));
+        }
+        Ok(late)
+    }
+
+    /// Ends the epoch, if it is this one.
+    pub(crate) fn release(&mut self, epoch: Epoch) -> rusqlite::Result<()> {
+        if self.is_present(epoch) {
+            counts::release(self.conn)?;
+            self.effects.released = true;
+            self.effects.news = true;
         }
         Ok(())
     }
 
-    /// Whether the lease was good, and had not been settled in this batch.
-    fn settle(&mut self, settlement: &Settlement) -> rusqlite::Result<bool> {
-        let Work { transaction, books, effects, now, .. } = self;
-        let Settlement { id, token, verdict } = settlement;
-        let Some(event) = self.leases.good(*id, *token, *now) else { return Ok(false) };
-        if !effects.settled.insert(event.id) {
-            return Ok(false);
+    /// Redrives dead letters. Returns how many.
+    pub(crate) fn redrive(&mut self, which: &Selection) -> rusqlite::Result<u64> {
+        let redriven = dead::redrive(self.conn, &mut self.counts, which, self.now)?;
+        self.effects.news |= redriven > 0;
+        Ok(redriven)
+    }
+
+    /// Purges dead letters. Returns how many.
+    pub(crate) fn purge(&mut self, which: &Selection) -> rusqlite::Result<u64> {
+        dead::purge(self.conn, &mut self.counts, which)
+    }
+
+    /// Completes the transaction, before it is committed.
+    pub(super) fn finish(&mut self, before: &CountsRow) -> rusqlite::Result<()> {
+        if self.leases.is_some_and(|leases| leases.is_bound_due(&self.counts, self.now)) {
+            self.counts.earliest_new = pending::earliest_new(self.conn)?;
+            self.effects.bound_found = true;
         }
-        match verdict {
-            Verdict::Acknowledge => pending::acknowledge(transaction, books, event),
+        if let Some(forget_before) = self.effects.forget_before {
+            slots::forget(self.conn, forget_before)?;
+        }
+        if self.counts != *before { self.counts.write(self.conn) } else { Ok(()) }
+    }
+
+    /// Returns whether an engine of this outbox delivers under this epoch.
+    fn is_present(&self, epoch: Epoch) -> bool {
+        let leases = self.leases.filter(|leases| leases.epoch() == epoch);
+        leases.is_some() && self.counts.epoch() == epoch && !self.effects.released
+    }
+
+    /// Returns an event, and the size of its body, if it is leased under this epoch.
+    fn leased(&self, epoch: Epoch, id: EventId) -> Option<(i64, i64)> {
+        let leases = self.leases.filter(|_| self.is_present(epoch))?;
+        let (id, bytes) = leases.leased(id).filter(|(id, _)| !self.effects.settled.contains(id))?;
+        let resized = self.effects.resized.iter().rev().find(|(resized, _)| *resized == id);
+        Some((id, resized.map_or(bytes, |(_, bytes)| *bytes)))
+    }
+
+    fn admit_one(&mut self, epoch: Epoch, admission: &Admission) -> rusqlite::Result<bool> {
+        let Some((id, before)) = self.leased(epoch, admission.id()) else { return Ok(false) };
+        match admission {
+            Admission::Moved { event, .. } => {
+                if !pending::admit(self.conn, id, Some(event))? {
+                    return Ok(false);
+                }
+                let bytes = i64::try_from(event.body().len()).unwrap_or(i64::MAX);
+                if bytes != before {
+                    self.effects.resized.push((id, bytes));
+                }
+                self.counts.pending_bytes += bytes - before;
+                self.counts.moved += 1;
+            }
+            Admission::Kept { collides, .. } => {
+                if !pending::admit(self.conn, id, None)? {
+                    return Ok(false);
+                }
+                self.counts.collided += i64::from(*collides);
+            }
+        }
+        Ok(true)
+    }
+
+    fn settle_one(&mut self, epoch: Epoch, settlement: &Settlement) -> rusqlite::Result<bool> {
+        let Some((id, bytes)) = self.leased(epoch, settlement.id) else { return Ok(false) };
+        self.effects.settled.insert(id);
+        let (was_there, used) = match &settlement.verdict {
+            Verdict::Delivered { used } => {
+                let was_there = pending::remove(self.conn, &mut self.counts, id, bytes)?;
+                self.counts.delivered += i64::from(was_there);
+                (was_there, Some(used))
+            }
             Verdict::PutBack { after, attempts, failure } => {
-                let due = later(*now, *after);
-                effects.due.push((event.id, due));
-                pending::put_back(transaction, event.id, due, *attempts, failure.as_ref())
+                let due = later(self.now, *after);
+                self.effects.news = true;
+                (pending::put_back(self.conn, id, due, *attempts, failure.as_ref())?, None)
             }
-            Verdict::Bury { reason, attempts, failure } => {
-                let failure = failure.as_ref();
-                pending::bury(transaction, books, event, *reason, *attempts, failure, *now)
+            Verdict::Bury { reason, attempts, failure, used } => {
+                let how = (*reason, self.now, used.is_some());
+                pending::copy_to_dead(self.conn, id, how, *attempts, failure.as_ref())?;
+                let was_there = pending::remove(self.conn, &mut self.counts, id, bytes)?;
+                self.counts.dead += i64::from(was_there);
+                self.counts.dead_letters += i64::from(was_there);
+                (was_there, used.as_ref())
             }
+        };
+        if let Some(used) = used.filter(|_| was_there) {
+            slots::keep(self.conn, used)?;
         }
+        Ok(was_there)
     }
 }

@@ -1,211 +1,306 @@
-//! The writing thread: it owns the connection that writes, and every decision about what is written.
+//! The writing thread: it owns the connection that writes, and decides what is written.
 //!
-//! Whatever has queued up while one commit was on its way to the disk goes into the next one. Nobody waits for company:
-//! who is alone is written at once.
+//! Writes that queue up during one commit share the next one. There is no timer: a write that comes
+//! alone is committed at once.
 
 mod batch;
-mod doubt;
+mod database;
 mod leases;
-mod recent;
+mod maintenance;
 mod request;
-mod tidy;
 
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use intercom_core::Timestamp;
+use intercom_delivery::outbox::{OutboxError, Standing, Tenure};
 use tokio::runtime::Builder;
-use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, timeout_at};
 
-use self::doubt::Doubts;
+use self::batch::Effects;
 use self::leases::Leases;
-use self::tidy::{Step, Tidy};
-use crate::clock::Clock;
-use crate::error::{Fault, OpenError};
+use self::maintenance::Maintenance;
+use self::request::{Found, Write};
+use crate::clock::{Clock, FAR, Millis, moment, until};
+use crate::error::Fault;
 use crate::identity::Identity;
-use crate::open::{self, Settings};
-use crate::reader::Reading;
+use crate::open::lock::{self, Lock, LockEnd};
 use crate::shared::Shared;
-use crate::store::books::{Base, Books};
-use crate::store::fresh::Fresh;
-use crate::store::pending;
+use crate::store::counts::{self, CountsRow};
+use crate::store::slots;
 
-pub(crate) use self::request::{Answer, Request, Write};
+pub(crate) use self::batch::Batch;
+pub(crate) use self::database::Database;
+pub(crate) use self::request::{Job, Next, Request};
 
-/// How many requests go into one transaction at the most.
+/// How many requests share a transaction at most.
 const BATCH: usize = 4096;
 
 /// The state of the writing thread.
 pub(crate) struct Writer {
-    path: PathBuf,
+    database: Database,
     identity: Identity,
-    settings: Settings,
     clock: Clock,
     shared: Arc<Shared>,
-    /// None after it failed, until it is opened anew.
-    conn: Option<Connection>,
-    /// The other connection of this process. While it is there, SQLite does not read the log afresh, in which there may
-    /// be a commit that failed.
-    reading: Reading,
-    doubts: Doubts,
-    /// Changes whenever somebody else has written.
-    data_version: i64,
-    base: Base,
-    books: Books,
-    fresh: Fresh,
-    leases: Leases,
-    tidy: Tidy,
-    /// Whether it failed, and has not worked since.
-    troubled: bool,
+    poll_interval: Duration,
+    /// The row of counts, as it was last read or written.
+    counts: CountsRow,
+    /// Of the epoch under which an engine of this outbox delivers.
+    leases: Option<Leases>,
+    maintenance: Maintenance,
 }
 
 impl Writer {
-    /// Begins to count from what is found.
     pub(crate) fn new(
-        path: PathBuf,
-        conn: Connection,
-        reading: Reading,
-        settings: Settings,
+        database: Database,
         clock: Clock,
         shared: Arc<Shared>,
-    ) -> Result<Self, OpenError> {
-        let begin = || -> rusqlite::Result<_> {
-            Ok((Books::read(&conn)?, pending::oldest(&conn)?, data_version(&conn)?))
-        };
-        let (books, oldest, data_version) = begin().map_err(|error| OpenError::of(&path, error))?;
-        let base = Base::at(&books);
-        shared.set_counts(books.counts_since(&base, oldest));
-        let (leases, tidy) = (Leases::new(books.newest), Tidy::default());
-        let conn = Some(conn);
-        let identity = Identity::of(&path);
-        Ok(Writer {
-            path,
+        poll_interval: Duration,
+    ) -> Self {
+        let identity = Identity::of(database.path());
+        Writer {
+            database,
             identity,
-            settings,
             clock,
             shared,
-            conn,
-            reading,
-            doubts: Doubts::default(),
-            data_version,
-            base,
-            books,
-            fresh: Fresh::default(),
-            leases,
-            tidy,
-            troubled: false,
-        })
+            poll_interval: poll_interval.min(FAR),
+            counts: CountsRow::default(),
+            leases: None,
+            maintenance: Maintenance::Shrink,
+        }
     }
 
-    /// Starts the thread. It ends when nobody can ask for anything any more.
+    /// Starts the thread. It ends when the last handle is dropped.
     pub(crate) fn start(
         mut self,
         mut requests: mpsc::Receiver<Request>,
-        poll_interval: Duration,
     ) -> io::Result<JoinHandle<()>> {
-        // It is a runtime only to wait for a request or for a time, whichever comes first.
+        // It is a runtime only to wait for a request or a time, whichever comes first.
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let run = move || {
             runtime.block_on(async {
                 let mut batch = Vec::new();
+                let mut idle_at = Instant::now() + self.poll_interval;
                 loop {
-                    let rest = match self.tidy.has_more() {
-                        true => Duration::ZERO,
-                        false => poll_interval,
-                    };
-                    match timeout(rest, requests.recv_many(&mut batch, BATCH)).await {
+                    match timeout_at(idle_at, requests.recv_many(&mut batch, BATCH)).await {
                         Ok(0) => break,
-                        Ok(_) => self.serve(&mut batch, &mut requests),
-                        Err(_) => self.idle(),
+                        // Only a write puts off what is done when the outbox is idle.
+                        Ok(_) => match self.serve(&mut batch) {
+                            true => idle_at = Instant::now() + self.poll_interval,
+                            false => continue,
+                        },
+                        Err(_) => {
+                            let has_more = self.idle();
+                            let rest = if has_more { Duration::ZERO } else { self.poll_interval };
+                            idle_at = Instant::now() + rest;
+                        }
                     }
                 }
             });
-            self.end();
+            self.database.close();
         };
         thread::Builder::new().name("intercom-sqlite".to_owned()).spawn(run)
     }
 
-    /// Nobody asks for anything: time to see what others wrote, and to tidy up.
-    fn idle(&mut self) {
-        self.make_certain();
-        let done = self.ready().map(drop).and_then(|()| {
-            self.look()?;
-            let conn = self.conn.as_mut().ok_or(Fault::ENDED)?;
-            Ok(self.tidy.idle(conn, &self.settings, self.clock.now())?)
-        });
-        match done {
-            Ok(Step::Done) => {}
-            Ok(Step::EmptyLog) => self.empty_log(),
-            Err(fault) => {
-                self.give_up(&fault);
-                self.make_room(&fault);
+    /// Serves requests, and answers when they are safe. Returns whether there was a write.
+    fn serve(&mut self, batch: &mut Vec<Request>) -> bool {
+        let now = self.clock.now();
+        let mut writes = Vec::with_capacity(batch.len());
+        for request in batch.drain(..) {
+            match request {
+                Request::Write(write) => writes.push(write),
+                Request::Lease { standing, limit, reply } => {
+                    self.answer_lease(standing, limit, now, reply);
+                }
+                Request::Look => {
+                    if let Err(fault) = self.look() {
+                        self.database.failed(&fault);
+                    }
+                }
+                Request::Maintain { reply } => {
+                    while self.idle() {}
+                    let _ = reply.send(());
+                }
             }
         }
-    }
-
-    /// Does all that there would be time for.
-    fn tidy_up(&mut self) {
-        self.idle();
-        while self.tidy.has_more() {
-            self.idle();
+        if writes.is_empty() {
+            return false;
         }
-    }
-
-    /// Makes sure that there is a connection.
-    fn ready(&mut self) -> Result<&Connection, Fault> {
-        if self.conn.is_none() {
-            self.reading.ensure(&self.path, &self.settings)?;
-            self.opened(open::again(&self.path, &self.settings)?);
+        let written = self.write(&mut writes, now);
+        if let Err(fault) = &written {
+            self.database.failed(fault);
         }
-        self.conn.as_ref().ok_or(Fault::ENDED)
-    }
-
-    fn opened(&mut self, conn: Connection) {
-        self.conn = Some(conn);
-        // The new connection numbers otherwise, and others may have written in between.
-        self.data_version = i64::MIN;
-    }
-
-    /// Sees whether others have written to the file, and what.
-    fn look(&mut self) -> Result<(), Fault> {
-        let Some(conn) = &self.conn else { return Ok(()) };
-        let version = data_version(conn)?;
-        if version == self.data_version {
-            return Ok(());
+        let fault = written.err();
+        writes.into_iter().for_each(|write| write.answer(fault.as_ref()));
+        if fault.is_none() {
+            self.database.shorten_wal(self.leases.is_some());
         }
-        let books = Books::read(conn)?;
-        let oldest = pending::oldest(conn)?;
-        self.data_version = version;
-        let changed = books != self.books;
-        self.books = books;
-        self.shared.set_counts(books.counts_since(&self.base, oldest));
-        self.leases.look_again(books.newest);
-        if changed {
-            self.tidy.changed();
-            self.shared.wake();
+        true
+    }
+
+    /// Does all writes in one transaction. If it fails, nothing was done.
+    fn write(&mut self, writes: &mut [Box<dyn Write>], now: Millis) -> Result<(), Fault> {
+        if let Some(leases) = &mut self.leases {
+            take_back_unread(&self.shared, leases);
+        }
+        let is_file_there = self.identity == Identity::of(self.database.path());
+        let transaction = self.database.transaction()?;
+        let before = CountsRow::read(&transaction)?;
+        let leases = self.leases.as_ref();
+        let effects = Effects::default();
+        let counts = before;
+        let conn = &transaction;
+        let mut batch = Batch { conn, counts, leases, now, is_file_there, effects };
+        for write in writes {
+            write.perform(&mut batch)?;
+        }
+        batch.finish(&before)?;
+        let Batch { counts, effects, .. } = batch;
+        transaction.commit()?;
+        self.database.worked();
+        self.shared.count_commit();
+        self.maintenance = Maintenance::Shrink;
+        if before != self.counts {
+            self.notice(before);
+        }
+        self.counts = counts;
+        let news = effects.news;
+        effects.apply(&mut self.leases, now);
+        if news {
+            self.shared.news.notify_waiters();
         }
         Ok(())
     }
 
-    /// Leaves a connection that failed. The next request opens another one.
-    fn give_up(&mut self, fault: &Fault) {
-        self.tidy.rest();
-        self.fresh.forget();
-        self.doubts.commit |= fault.doubtful;
-        if !fault.busy {
-            self.conn = None;
+    /// Nobody asks for anything: recovers, looks, and does a step of maintenance. Returns whether the
+    /// next step follows at once.
+    fn idle(&mut self) -> bool {
+        if !self.database.recover() {
+            return false;
         }
-        if !std::mem::replace(&mut self.troubled, true) {
-            tracing::error!(error = %fault.to_error(), "the outbox failed");
+        let done = self.look().and_then(|()| self.maintain());
+        done.unwrap_or_else(|fault| {
+            self.database.failed(&fault);
+            false
+        })
+    }
+
+    /// Does a step of maintenance, if it is this process's to do: it delivers, or nobody does.
+    fn maintain(&mut self) -> Result<bool, Fault> {
+        let _lock = match self.leases.is_some() || self.maintenance == Maintenance::Nothing {
+            true => None,
+            false => match Lock::try_take(self.database.path())? {
+                None => return Ok(false),
+                taken => taken,
+            },
+        };
+        self.maintenance.step(&mut self.database)
+    }
+
+    /// Looks for what others wrote to the file.
+    fn look(&mut self) -> Result<(), Fault> {
+        if let Some(counts) = self.database.changes()? {
+            self.notice(counts);
         }
+        Ok(())
+    }
+
+    /// Takes note of what others wrote to the file.
+    fn notice(&mut self, counts: CountsRow) {
+        // Under another epoch, this engine was deposed.
+        self.leases.take_if(|leases| leases.epoch() != counts.epoch());
+        if counts != self.counts {
+            self.counts = counts;
+            self.maintenance = Maintenance::Shrink;
+            self.shared.news.notify_waiters();
+        }
+    }
+
+    fn answer_lease(
+        &mut self,
+        standing: Standing,
+        limit: usize,
+        now: Millis,
+        reply: oneshot::Sender<Result<Next, OutboxError>>,
+    ) {
+        let next = self.lease(standing, limit, now);
+        if let Err(fault) = &next {
+            self.database.failed(fault);
+        }
+        // If the caller has gone, dropping the answer gives back what it holds.
+        let _ = reply.send(next.map_err(|fault| fault.to_error()));
+    }
+
+    fn lease(&mut self, standing: Standing, limit: usize, now: Millis) -> Result<Next, Fault> {
+        let is_closed = self.leases.is_none() && self.database.is_left_closed();
+        if !is_closed {
+            self.look()?;
+        }
+        let epoch = self.counts.epoch();
+        if let Some(leases) = &mut self.leases
+            && standing == Standing::Delivering(leases.epoch())
+        {
+            take_back_unread(&self.shared, leases);
+            let conn = self.database.conn()?;
+            let (events, next_due) = leases.lease(conn, limit, now)?;
+            if events.is_empty() {
+                // With a limit of 0, what is due now does not count.
+                let next_due = next_due.filter(|_| limit > 0);
+                return Ok(Next::Wait(next_due.map_or(FAR, |due| until(now, due))));
+            }
+            let found = Found {
+                events,
+                epoch,
+                pending: self.counts.pending(),
+                earliest_new: self.counts.earliest_new.map(Timestamp::from_unix_seconds),
+                now,
+                shared: self.shared.clone(),
+            };
+            return Ok(Next::Leased(found));
+        }
+        if let Some(lock) = Lock::try_take(self.database.path())? {
+            return self.begin(lock, now).map(Next::Began);
+        }
+        let is_known = is_closed || standing == Standing::Standby(epoch);
+        let deliverer = match is_known {
+            true => None,
+            false => counts::deliverer(self.database.conn()?)?,
+        };
+        Ok(deliverer.map_or(Next::Wait(lock::RETRY), Next::Standby))
+    }
+
+    /// Begins the turn of an engine that has the lock.
+    fn begin(&mut self, lock: Lock, now: Millis) -> Result<Tenure, Fault> {
+        let transaction = self.database.transaction()?;
+        let epoch = counts::begin_epoch(&transaction, now)?;
+        let counts = CountsRow::read(&transaction)?;
+        transaction.commit()?;
+        self.database.worked();
+        self.maintenance = Maintenance::Shrink;
+        self.counts = counts;
+        let (held, guard) = LockEnd::pair(lock);
+        self.leases = Some(Leases::new(epoch, held));
+        // Only the engine that delivers changes what is read here.
+        let conn = self.database.conn()?;
+        Ok(Tenure {
+            epoch,
+            since: moment(now),
+            durable: true,
+            held: slots::held(conn)?,
+            used: slots::used(conn)?,
+            guard: Box::new(guard),
+        })
     }
 }
 
-/// A number that changes when another connection has written.
-fn data_version(conn: &Connection) -> rusqlite::Result<i64> {
-    conn.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+/// Ends the leases of events that no caller has seen.
+fn take_back_unread(shared: &Shared, leases: &mut Leases) {
+    for (epoch, id) in shared.take_unread() {
+        if epoch == leases.epoch() {
+            leases.take_back(id);
+        }
+    }
 }

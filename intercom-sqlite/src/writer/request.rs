@@ -1,100 +1,131 @@
 //! What the writing thread is asked for, and how its callers are answered.
 
+use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_delivery::EventId;
-use intercom_delivery::outbox::{AcceptError, Collisions, OutboxError, Selection, Settlement};
+use intercom_core::Timestamp;
+use intercom_delivery::outbox::{
+    Epoch, EventId, Lease, Leased, OutboxError, Standby, Standing, Tenure,
+};
 use tokio::sync::oneshot;
 
-use super::leases::RawLeased;
+use super::batch::Batch;
+use crate::clock::{Millis, until};
 use crate::error::Fault;
-use crate::store::accept::Incoming;
+use crate::shared::Shared;
+use crate::store::pending::{StoredEvent, readable};
 
 /// What the writing thread is asked for.
 pub(crate) enum Request {
-    Write(Write),
+    Write(Box<dyn Write>),
     Lease {
-        most: usize,
-        term: Duration,
-        reply: oneshot::Sender<Result<RawLeased, OutboxError>>,
+        standing: Standing,
+        limit: usize,
+        reply: oneshot::Sender<Result<Next, OutboxError>>,
     },
-    /// Somebody else may have written to the file.
+    /// To look for what others wrote to the file.
     Look,
-    /// To do at once all that is done when there is time.
-    Tidy {
+    /// To do now what is done when the outbox is idle.
+    Maintain {
         reply: oneshot::Sender<()>,
     },
 }
 
-/// Something that changes the file, and rides in a transaction with others.
-pub(crate) enum Write {
-    Accept {
-        events: Vec<Incoming>,
-        collisions: Collisions,
-        /// With the list that they were in: it is freed where it was made, because two threads that free what is the
-        /// other's wait for each other.
-        answer: Answer<Vec<Incoming>, AcceptError>,
-    },
-    Settle {
-        settlements: Vec<Settlement>,
-        answer: Answer<Vec<EventId>, OutboxError>,
-    },
-    Redrive {
-        which: Selection,
-        answer: Answer<u64, OutboxError>,
-    },
-    Purge {
-        which: Selection,
-        answer: Answer<u64, OutboxError>,
-    },
+/// What a call of `lease` does next.
+pub(crate) enum Next {
+    Began(Tenure),
+    Standby(Standby),
+    Leased(Found),
+    /// Nothing, for so long or until there is news.
+    Wait(Duration),
 }
 
-/// Where the answer goes, and what it will be once it is safe.
-pub(crate) struct Answer<T, E> {
-    reply: oneshot::Sender<Result<T, E>>,
+/// Events that were leased. They are read in the caller's thread. If nobody reads them, because the
+/// call was dropped, they are given back.
+pub(crate) struct Found {
+    pub(super) events: Vec<StoredEvent>,
+    pub(super) epoch: Epoch,
+    pub(super) pending: u64,
+    pub(super) earliest_new: Option<Timestamp>,
+    pub(super) now: Millis,
+    pub(super) shared: Arc<Shared>,
+}
+
+impl Found {
+    pub(crate) fn read(mut self) -> Leased {
+        let events = mem::take(&mut self.events).into_iter().filter_map(|stored| {
+            let (id, stage) = (EventId(stored.id.unsigned_abs()), stored.stage());
+            Some(Lease {
+                id,
+                event: readable(id, stored.body)?,
+                stage,
+                attempts: stored.attempts,
+                last_failure: stored.failure.map(Arc::new),
+                age: until(stored.accepted, self.now),
+            })
+        });
+        Leased {
+            events: events.collect(),
+            pending: self.pending,
+            earliest_new: self.earliest_new,
+            valid_for: None,
+        }
+    }
+}
+
+impl Drop for Found {
+    fn drop(&mut self) {
+        if !self.events.is_empty() {
+            self.shared.give_back(self.epoch, self.events.iter().map(|stored| stored.id));
+        }
+    }
+}
+
+/// Something that changes the file, in one transaction with others.
+pub(crate) trait Write: Send {
+    /// Does it. If it fails, the whole transaction does.
+    fn perform(&mut self, batch: &mut Batch<'_>) -> rusqlite::Result<()>;
+
+    /// Tells the caller what became of it, now that the transaction is safe or has failed.
+    fn answer(self: Box<Self>, fault: Option<&Fault>);
+}
+
+/// A write, and where its answer goes.
+pub(crate) struct Job<W, T, E> {
+    write: Option<W>,
     outcome: Option<Result<T, E>>,
+    reply: oneshot::Sender<Result<T, E>>,
 }
 
-impl<T, E> Answer<T, E> {
-    pub(crate) fn new() -> (Self, oneshot::Receiver<Result<T, E>>) {
+impl<W, T, E> Job<W, T, E> {
+    pub(crate) fn new(write: W) -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (reply, answered) = oneshot::channel();
-        (Answer { reply, outcome: None }, answered)
-    }
-
-    pub(super) fn will_be(&mut self, outcome: Result<T, E>) {
-        self.outcome = Some(outcome);
-    }
-
-    /// Tells it. Who asked may have stopped waiting.
-    fn tell(self) {
-        if let Some(outcome) = self.outcome {
-            let _ = self.reply.send(outcome);
-        }
-    }
-
-    fn fail(self, error: E) {
-        let _ = self.reply.send(Err(error));
+        (Job { write: Some(write), outcome: None, reply }, answered)
     }
 }
 
-impl Write {
-    /// Tells the caller what became of it, now that it is safe.
-    pub(super) fn answer(self) {
-        match self {
-            Write::Accept { answer, .. } => answer.tell(),
-            Write::Settle { answer, .. } => answer.tell(),
-            Write::Redrive { answer, .. } | Write::Purge { answer, .. } => answer.tell(),
+impl<W, T, E> Write for Job<W, T, E>
+where
+    W: FnOnce(&mut Batch<'_>) -> rusqlite::Result<Result<T, E>> + Send,
+    T: Send,
+    E: From<OutboxError> + Send,
+{
+    fn perform(&mut self, batch: &mut Batch<'_>) -> rusqlite::Result<()> {
+        if let Some(write) = self.write.take() {
+            self.outcome = Some(write(batch)?);
         }
+        Ok(())
     }
 
-    /// Tells the caller that nothing became of it.
-    pub(super) fn fail(self, fault: &Fault) {
-        match self {
-            Write::Accept { answer, .. } => answer.fail(fault.to_error().into()),
-            Write::Settle { answer, .. } => answer.fail(fault.to_error()),
-            Write::Redrive { answer, .. } | Write::Purge { answer, .. } => {
-                answer.fail(fault.to_error());
-            }
+    fn answer(self: Box<Self>, fault: Option<&Fault>) {
+        let outcome = match fault {
+            Some(fault) => Some(Err(fault.to_error().into())),
+            None => self.outcome,
+        };
+        // The caller may have stopped waiting.
+        if let Some(outcome) = outcome {
+            let _ = self.reply.send(outcome);
         }
     }
 }

@@ -1,15 +1,17 @@
 //! The tests that every outbox must pass.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_delivery::conformance::{Profile, run_with};
+use intercom_delivery::conformance::{Profile, run_admission, run_with};
+use intercom_sqlite::SqliteOutbox;
 use tokio::runtime::Builder;
 
 use super::support::Place;
 
 /// Each sequence has a file of its own, in virtual time.
 fn run(profile: &Profile, capacity: Option<u64>) {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     run_with(profile, &runtime, async || {
         let place = Place::new();
         let mut builder = place.builder();
@@ -35,4 +37,21 @@ fn one_that_is_never_full() {
 fn one_that_is_often_full() {
     run(&Profile::new().capacity(12).cases(64), Some(12));
     run(&Profile::new().capacity(3).cases(32), Some(3));
+}
+
+/// A crash is the end of all handles: the file is opened anew.
+#[test]
+fn admission_sends_no_event_in_vain_over_crashes() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    run_admission(64, &runtime, async || {
+        let place = Arc::new(Place::new());
+        let outbox = place.open();
+        let again = place.clone();
+        let crash = async move |outbox: SqliteOutbox| {
+            drop(outbox);
+            again.open()
+        };
+        let advance = async move |by: Duration| place.clock.advance(by);
+        (outbox, crash, advance)
+    });
 }

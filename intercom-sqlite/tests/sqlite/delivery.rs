@@ -1,4 +1,4 @@
-//! A delivery over it, from end to end.
+//! A delivery over the outbox, from end to end.
 
 use std::collections::HashSet;
 use std::future::pending;
@@ -9,12 +9,10 @@ use std::time::Duration;
 
 use intercom_core::testing::RecordingTransport;
 use intercom_core::{
-    Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, Receipt, SendError, Transport,
-    async_trait,
+    Contact, ContactCreation, DataEvent, DynamicEvent, Receipt, SendError, Transport, async_trait,
 };
-use intercom_delivery::Delivery;
-use intercom_delivery::outbox::{Collisions, Outbox};
-use intercom_sqlite::{OpenError, SqliteOutbox};
+use intercom_delivery::outbox::Outbox;
+use intercom_delivery::{Delivery, State};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 
@@ -31,8 +29,11 @@ impl Transport for Silent {
         pending().await
     }
 
-    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
-        Err(SendError::new(ErrorKind::Unsupported))
+    async fn create_contact(
+        &self,
+        _: &intercom_core::Contact,
+    ) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(intercom_core::ErrorKind::Unsupported))
     }
 }
 
@@ -49,15 +50,18 @@ async fn what_one_process_accepted_another_delivers() {
     let crashed = place.crashed();
     let report = delivery.shutdown(Duration::ZERO).await;
     assert_eq!((report.delivered, report.pending), (0, 50));
-    // A tracker holds the outbox too.
     drop((delivery, ada));
 
     for place in [place, crashed] {
         let sent = RecordingTransport::new();
-        let outbox = open_when_free(&place).await;
+        let outbox = place.open();
         let delivery = Delivery::builder(sent.clone()).outbox(outbox).start().unwrap();
-        let report = delivery.shutdown(LONG).await;
-        assert_eq!((report.delivered, report.dead, report.pending), (50, 0, 0));
+        while delivery.ledger().await.unwrap().pending > 0 {
+            yield_now().await;
+        }
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!((ledger.delivered, ledger.dead, ledger.pending), (50, 0, 0));
+        let _ = delivery.shutdown(LONG).await;
         let mut numbers: Vec<_> = sent
             .events()
             .iter()
@@ -71,16 +75,6 @@ async fn what_one_process_accepted_another_delivers() {
     }
 }
 
-/// The engine lets go of the file a moment after it has ended.
-async fn open_when_free(place: &Place) -> SqliteOutbox {
-    loop {
-        match place.builder().open() {
-            Err(OpenError::InUse { .. }) => yield_now().await,
-            opened => return opened.unwrap(),
-        }
-    }
-}
-
 #[tokio::test]
 async fn many_events_are_delivered_once_each() {
     let place = Place::new();
@@ -89,16 +83,18 @@ async fn many_events_are_delivered_once_each() {
     accept(&handle, &events(500)).await;
     let delivery = Delivery::builder(sent.clone()).outbox(outbox).start().unwrap();
     let more: Vec<_> = (0..500).map(|second| event("signed_up", second)).collect();
-    handle.accept(&more, Collisions::Move).await.unwrap();
-    let report = delivery.shutdown(LONG).await;
-    assert_eq!((report.delivered, report.pending), (1_000, 0));
+    handle.accept(&more).await.unwrap();
+    let _ = delivery.flush(LONG).await;
+    let ledger = delivery.ledger().await.unwrap();
+    assert_eq!((ledger.delivered, ledger.pending), (1_000, 0));
+    let _ = delivery.shutdown(LONG).await;
     assert_eq!(sent.events().len(), 1_000);
     assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 0);
 }
 
-/// Whoever polls it may have others to poll, on a runtime of any kind.
+/// The thread that polls it may have other futures to poll, on a runtime of any kind.
 #[test]
-fn a_send_that_waits_for_the_disk_never_blocks_who_polls_it() {
+fn a_send_that_waits_for_the_disk_never_blocks_its_thread() {
     let (place, runtime) = (Place::new(), Runtime::new().unwrap());
     let outbox = place.open();
     let delivery = {
@@ -108,30 +104,39 @@ fn a_send_that_waits_for_the_disk_never_blocks_who_polls_it() {
     let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
     let event = DynamicEvent::new("project_created").unwrap();
 
-    place.clock.stop(&outbox);
+    let stopped = place.clock.stop(&outbox);
     let mut sending = pin!(ada.send(&event));
     let polled = sending.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(polled.is_pending(), "{polled:?}");
-    place.clock.go_on();
+    drop(stopped);
     // A thread without a runtime accepts durably like this.
     assert!(runtime.block_on(sending).unwrap().is_accepted());
     assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 1);
 }
 
-#[test]
-fn try_send_never_waits_for_the_disk_and_says_what_to_do() {
-    let (place, runtime) = (Place::new(), Runtime::new().unwrap());
-    let within = runtime.enter();
-    let delivery = Delivery::builder(Silent).outbox(place.open()).start().unwrap();
-    let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
-    let event = DynamicEvent::new("project_created").unwrap();
-    let refused = ada.try_send(&event).unwrap_err();
-    drop(within);
-    // The same without a runtime.
-    for refused in [refused, ada.try_send(&event).unwrap_err()] {
-        assert_eq!(refused.kind(), ErrorKind::Unsupported);
-        assert!(refused.to_string().contains("use `send`"), "{refused}");
+/// Two engines over one file: one delivers, and the other takes over with what both accepted.
+#[tokio::test]
+async fn a_standby_delivers_what_the_other_left() {
+    let place = Place::new();
+    let first = Delivery::builder(Silent).outbox(place.open()).start().unwrap();
+    while !matches!(first.status().state, State::Delivering) {
+        yield_now().await;
     }
-    assert_eq!(delivery.ledger().refused.total(), 2);
-    assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 0);
+    let sent = RecordingTransport::new();
+    let second = Delivery::builder(sent.clone()).outbox(place.open()).start().unwrap();
+    while !matches!(second.status().state, State::Standby { .. }) {
+        yield_now().await;
+    }
+    for delivery in [&first, &second] {
+        let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));
+        ada.send(&DynamicEvent::new("signed_up").unwrap()).await.unwrap();
+    }
+    let _ = first.shutdown(Duration::ZERO).await;
+    drop(first);
+    let _ = second.flush(LONG).await;
+    while second.ledger().await.unwrap().pending > 0 {
+        yield_now().await;
+    }
+    assert_eq!(sent.events().len(), 2);
+    let _ = second.shutdown(LONG).await;
 }

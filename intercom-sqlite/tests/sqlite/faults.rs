@@ -1,13 +1,14 @@
-//! What happens when the disk, or somebody else, is in the way.
+//! What happens when the disk, or another program, is in the way.
 
 use std::fs;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::{AcceptError, Collisions, Outbox, Verdict};
+use intercom_delivery::outbox::{AcceptError, Outbox};
+use intercom_sqlite::SqliteOutbox;
 use tokio::task::yield_now;
 
-use super::support::{NOON, Place, accept, event, lease, settle};
+use super::support::{EARLY, Engine, NOON, Place, accept, delivered, event, events};
 
 /// Events that do not fit into a small file.
 fn too_many() -> Vec<DataEvent> {
@@ -21,51 +22,52 @@ fn too_many() -> Vec<DataEvent> {
 async fn when_a_batch_fails_nothing_of_it_was_done_and_all_are_told() {
     let place = Place::new();
     let outbox = place.builder().max_pages(64).open().unwrap();
+    let engine = Engine::begin(&outbox).await;
     accept(&outbox, &[event("before", 0), event("before", 1)]).await;
-    let leases = lease(&outbox, 1).await;
-    let counts = outbox.counts();
+    let leases = engine.lease(1).await;
+    let counts = outbox.counts().await.unwrap();
 
-    place.clock.stop(&outbox);
+    let stopped = place.clock.stop(&outbox);
     let offer = |events: Vec<DataEvent>| {
         let outbox = outbox.clone();
-        tokio::spawn(async move { outbox.accept(&events, Collisions::Move).await })
+        tokio::spawn(async move { outbox.accept(&events).await })
     };
     let first = offer(vec![event("small", 0)]);
     let second = offer(too_many());
     let third = offer(vec![event("small", 1)]);
     let settling = tokio::spawn({
-        let (outbox, settlement) = (outbox.clone(), leases[0].settle(Verdict::Acknowledge));
-        async move { outbox.settle(&[settlement]).await }
+        let (outbox, settlement) = (outbox.clone(), leases[0].settle(delivered(&leases[0])));
+        let epoch = engine.epoch();
+        async move { outbox.settle(epoch, &[settlement], EARLY).await }
     });
     for _ in 0..10 {
         yield_now().await;
     }
-    place.clock.go_on();
+    drop(stopped);
     for offered in [first, second, third] {
         let error = offered.await.unwrap().unwrap_err();
         assert!(matches!(error, AcceptError::Storage(_)), "{error:?}");
         assert!(error.to_string().contains("make room"), "{error}");
     }
     assert!(settling.await.unwrap().is_err());
-    assert_eq!(outbox.counts(), counts);
+    assert_eq!(outbox.counts().await.unwrap(), counts);
 
     // Things go on, and leases are what they were.
-    settle(&outbox, &leases, Verdict::Acknowledge).await;
+    engine.settle(&leases, delivered).await;
     accept(&outbox, &[event("small", 0)]).await;
-    let ids: Vec<_> = lease(&outbox, 10).await.iter().map(|lease| lease.id.0).collect();
-    assert_eq!(ids, [2, 3]);
-    drop(outbox);
-    let outbox = place.open();
-    assert_eq!(outbox.counts().pending, 2);
+    assert_eq!(engine.lease_ids(10).await, [2, 3]);
+    drop((outbox, engine));
+    assert_eq!(place.open().counts().await.unwrap().pending, 2);
 }
 
 #[tokio::test]
 async fn a_full_disk_takes_events_again_when_others_have_left() {
     let place = Place::new();
     let outbox = place.builder().max_pages(64).open().unwrap();
+    let engine = Engine::begin(&outbox).await;
     let mut accepted = 0;
     for event in too_many() {
-        match outbox.accept(&[event], Collisions::Move).await {
+        match outbox.accept(&[event]).await {
             Ok(()) => accepted += 1,
             Err(error) => {
                 assert!(matches!(error, AcceptError::Storage(_)), "{error:?}");
@@ -73,35 +75,36 @@ async fn a_full_disk_takes_events_again_when_others_have_left() {
             }
         }
     }
-    assert_eq!(outbox.counts().pending, accepted);
-    let leases = lease(&outbox, 100).await;
-    settle(&outbox, &leases, Verdict::Acknowledge).await;
+    assert_eq!(outbox.counts().await.unwrap().pending, accepted);
+    engine.deliver(100).await;
     accept(&outbox, &[event("small", 0)]).await;
-    assert_eq!(outbox.counts().pending, accepted - 99);
+    assert_eq!(outbox.counts().await.unwrap().pending, accepted - 99);
 }
 
 #[tokio::test]
-async fn a_transaction_of_somebody_else_that_lasts_too_long() {
+async fn a_transaction_of_another_program_that_lasts_too_long() {
     let place = Place::new();
     let outbox = place.builder().lock_timeout(Duration::ZERO).open().unwrap();
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &[event("small", 1)]).await;
     let conn = place.sqlite();
     conn.execute_batch("BEGIN IMMEDIATE").unwrap();
-    let error = outbox.accept(&[event("small", 0)], Collisions::Move).await.unwrap_err();
+    let error = outbox.accept(&[event("small", 0)]).await.unwrap_err();
     assert!(error.to_string().contains("another program's transaction"), "{error}");
     // Leasing is reading, and goes on.
-    assert_eq!(lease(&outbox, 1).await.len(), 0);
+    assert_eq!(engine.lease(1).await.len(), 1);
     conn.execute_batch("ROLLBACK").unwrap();
     accept(&outbox, &[event("small", 0)]).await;
 }
 
-/// How large the log is.
+/// How large the WAL is.
 fn logged(place: &Place) -> u64 {
     fs::metadata(place.folder.path().join("events.db-wal")).unwrap().len()
 }
 
-/// Nobody knows whether it is on the disk: after a sync that failed, the system may show what is not.
+/// Nobody knows whether it is on the disk: after a failed sync, the system may show what is not.
 #[tokio::test]
-async fn nothing_is_added_to_a_log_that_was_found() {
+async fn nothing_is_added_to_a_wal_that_was_found() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &[event("before", 0), event("before", 1)]).await;
@@ -109,22 +112,104 @@ async fn nothing_is_added_to_a_log_that_was_found() {
     assert!(logged(&crashed) > 0);
     let outbox = crashed.open();
     assert_eq!(logged(&crashed), 0);
-    assert_eq!(lease(&outbox, 10).await.len(), 2);
+    assert_eq!(Engine::begin(&outbox).await.lease(10).await.len(), 2);
+}
+
+/// Many times as much as the WAL may become, which begins anew in between.
+async fn accept_much(place: &Place, outbox: &SqliteOutbox, most_pages: u64) {
+    let before = logged(place);
+    accept(outbox, &too_many()).await;
+    let log_of_one = logged(place).saturating_sub(before);
+    for _ in 0..most_pages / 100 {
+        accept(outbox, &too_many()).await;
+    }
+    let most = (most_pages * 4_120) + 2 * log_of_one;
+    assert!(logged(place) <= most, "the WAL has {} bytes", logged(place));
+    assert!(most_pages / 100 * log_of_one > most, "{log_of_one} bytes at a time prove nothing");
 }
 
 #[tokio::test]
-async fn the_log_comes_into_the_file_also_when_there_is_never_time() {
+async fn the_wal_comes_into_the_file_also_when_the_outbox_is_never_idle() {
     let place = Place::new();
     let outbox = place.builder().poll_interval(Duration::from_secs(3600)).open().unwrap();
-    let log_of_one = {
-        accept(&outbox, &too_many()).await;
-        logged(&place)
-    };
-    // Many times as much as the log may become, which begins anew in between.
-    for _ in 0..40 {
-        accept(&outbox, &too_many()).await;
+    let _engine = Engine::begin(&outbox).await;
+    accept_much(&place, &outbox, 4_000).await;
+}
+
+/// No engine delivers, or one that never does anything.
+#[tokio::test]
+async fn the_wal_does_not_grow_without_bound_when_processes_only_accept() {
+    for delivering in [false, true] {
+        let place = Place::new();
+        let builder = || place.builder().poll_interval(Duration::from_secs(3600));
+        let other = builder().open().unwrap();
+        let _engine = match delivering {
+            true => Some(Engine::begin(&other).await),
+            false => None,
+        };
+        accept_much(&place, &builder().open().unwrap(), 8_000).await;
     }
-    let most = (4_000 * 4_120) + 2 * log_of_one;
-    assert!(logged(&place) <= most, "the log has {} bytes", logged(&place));
-    assert!(40 * log_of_one > 2 * most, "{log_of_one} bytes at a time prove nothing");
+}
+
+/// Two processes that commit all the time leave no moment without a writer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_wal_does_not_grow_without_bound_under_two_writers() {
+    let place = Place::new();
+    let builder = || place.builder().poll_interval(Duration::from_secs(3600));
+    let outboxes = [(); 2].map(|()| builder().open().unwrap());
+    let [first, second] = outboxes.clone().map(|outbox| {
+        tokio::spawn(async move {
+            for _ in 0..40 {
+                accept(&outbox, &too_many()[..1000]).await;
+            }
+        })
+    });
+    first.await.unwrap();
+    second.await.unwrap();
+    assert_eq!(place.number("SELECT pending FROM outbox_counts"), 80_000);
+    let bytes = logged(&place);
+    assert!(bytes < 12_000 * 4_120, "the WAL has {bytes} bytes");
+}
+
+const STALE: &str = "A checkpoint failed: the WAL must be read afresh.\n";
+
+/// As after a checkpoint whose sync failed: what SQLite remembers of the WAL cannot be relied on.
+#[tokio::test]
+async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_closed_by_all() {
+    let place = Place::new();
+    let note = place.folder.path().join("events.db-lock");
+    let size = || fs::metadata(place.path()).unwrap().len();
+    let (outbox, standby) = (place.open(), place.open());
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &too_many()[..200]).await;
+    // A part of the WAL is in the file.
+    let reader = place.sqlite();
+    reader.execute_batch("BEGIN; SELECT 1 FROM outbox_events").unwrap();
+    accept(&outbox, &events(1)).await;
+    outbox.maintain().await;
+    fs::write(&note, STALE).unwrap();
+    reader.execute_batch("COMMIT").unwrap();
+    let (logged_before, size_before) = (logged(&place), size());
+    assert!(logged_before > 0);
+
+    // Another program has the file open: it works, and the WAL stays.
+    outbox.maintain().await;
+    standby.maintain().await;
+    accept(&outbox, &too_many()[200..]).await;
+    accept(&standby, &[event("signed_up", 0)]).await;
+    outbox.maintain().await;
+    assert!(logged(&place) > logged_before && size() == size_before);
+    // A process that opens the file does not either.
+    drop(place.open());
+    assert_eq!((size(), fs::read_to_string(&note).unwrap()), (size_before, STALE.to_owned()));
+
+    // When only idle processes have it open, one of them can.
+    drop(reader);
+    standby.maintain().await;
+    outbox.maintain().await;
+    assert_eq!((logged(&place), fs::read_to_string(&note).unwrap()), (0, String::new()));
+    assert!(size() > size_before);
+    assert_eq!(engine.lease(9_999).await.len(), 2_002);
+    accept(&standby, &[event("signed_up", 1)]).await;
+    assert_eq!(outbox.counts().await.unwrap().pending, 2_003);
 }

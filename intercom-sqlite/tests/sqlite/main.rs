@@ -2,15 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
-mod collisions;
+mod admission;
 mod conformance;
+mod counts;
 mod delivery;
 mod faults;
 mod groups;
+mod leases;
+mod migration;
 mod opening;
-mod owners;
 mod people;
 mod restart;
 mod space;
 mod support;
 mod transaction;
+mod turns;

@@ -5,13 +5,13 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use intercom_delivery::outbox::Outbox;
+use intercom_delivery::outbox::{Outbox, Standing, Turn};
 use intercom_sqlite::rusqlite::Connection;
 use intercom_sqlite::{APPLICATION_ID, OpenError, SCHEMA_VERSION, SqliteOutbox};
 
-use super::support::{Place, accept, event, events, lease_ids};
+use super::support::{Engine, Place, accept, event, events, turn_now};
 
-/// Opening this must fail, and change no byte of it. The error says what to do.
+/// Opening this file must fail and change no byte of it. The error says what to do.
 fn refused(path: &Path, advice: &str) -> OpenError {
     let before = fs::read(path).ok();
     let error = SqliteOutbox::open(path).unwrap_err();
@@ -156,7 +156,7 @@ fn a_full_disk() {
 }
 
 #[test]
-fn a_file_that_somebody_has_locked() {
+fn a_file_that_another_program_has_locked() {
     let place = Place::new();
     let conn = place.sqlite();
     conn.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -167,21 +167,23 @@ fn a_file_that_somebody_has_locked() {
 /// A program that is being started has this process's files for a moment, the lock among them.
 #[cfg(unix)]
 #[test]
-fn a_file_that_was_closed_is_free_whatever_is_started_meanwhile() {
+fn a_turn_that_has_ended_is_free_whatever_is_started_meanwhile() {
     use std::process::Command;
     use std::sync::atomic::{AtomicBool, Ordering};
 
-    let place = Place::new();
-    let opened = AtomicBool::new(false);
+    let (place, runtime) = (Place::new(), tokio::runtime::Runtime::new().unwrap());
+    let outbox = place.open();
+    let ended = AtomicBool::new(false);
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            while !opened.load(Ordering::Relaxed) {
+            while !ended.load(Ordering::Relaxed) {
                 Command::new("true").status().unwrap();
             }
         });
-        let all = (0..100).try_for_each(|_| place.builder().open().map(drop));
-        opened.store(true, Ordering::Relaxed);
-        all.unwrap();
+        let turns = || (0..100).map(|_| runtime.block_on(turn_now(&outbox, Standing::Unknown, 0)));
+        let began = turns().all(|turn| matches!(turn, Some(Turn::Began(_))));
+        ended.store(true, Ordering::Relaxed);
+        assert!(began);
     });
 }
 
@@ -196,8 +198,9 @@ async fn a_file_of_ones_own_application_holds_both() {
     assert_eq!(place.number("PRAGMA user_version"), 41);
     assert_eq!(place.number("PRAGMA application_id"), 0);
     let outbox = place.builder().in_application_file().open().unwrap();
-    assert_eq!(lease_ids(&outbox, 10).await, [1]);
-    drop(outbox);
+    let engine = Engine::begin(&outbox).await;
+    assert_eq!(engine.lease_ids(10).await, [1]);
+    drop((engine, outbox));
     // Without being told so, it is somebody else's file still.
     let error = refused(&place.path(), "in_application_file");
     assert!(matches!(error, OpenError::AnotherApplication { .. }), "{error:?}");
@@ -227,13 +230,13 @@ fn looking_into_a_file_without_an_outbox() {
     }
 }
 
-/// Opening takes as long with 1,000,000 events as with these, because it reads next to none of them: most of their pages
-/// can be overwritten with nonsense, and it does not notice.
+/// Opening takes as long with 1,000,000 events as with these, because it reads next to none of them:
+/// most of their pages can be overwritten with nonsense, and it does not notice.
 #[tokio::test]
 async fn opening_does_not_read_what_is_pending() {
     let place = Place::new();
     let outbox = place.open();
-    for batch in 0..10 {
+    for batch in 0..12 {
         let events: Vec<_> =
             (0..5_000).map(|second| event("project_created", batch * 5_000 + second)).collect();
         accept(&outbox, &events).await;
@@ -243,20 +246,20 @@ async fn opening_does_not_read_what_is_pending() {
     assert!(fs::metadata(place.path()).unwrap().len() > 8 << 20);
     let pages = leaves(&place, "outbox_events");
     let [_, between @ .., _] = &*pages else { panic!("{pages:?}") };
-    let seconds = leaves(&place, "outbox_seconds");
-    assert!(between.len() > 1_000 && seconds.len() > 100, "{} {}", between.len(), seconds.len());
+    assert!(between.len() > 1_000, "{}", between.len());
     let mut file = fs::OpenOptions::new().write(true).open(place.path()).unwrap();
-    for page in between.iter().chain(&seconds) {
+    for page in between {
         file.seek(SeekFrom::Start(u64::from(page - 1) * 4096)).unwrap();
         file.write_all(&[0xA5; 4096]).unwrap();
     }
     drop(file);
 
     let outbox = place.open();
-    assert_eq!(outbox.counts().pending, 50_000);
-    assert_eq!(lease_ids(&outbox, 1).await, [1]);
-    // Who does read them notices.
-    outbox.lease(usize::MAX, Duration::from_secs(60)).await.unwrap_err();
+    assert_eq!(outbox.counts().await.unwrap().pending, 60_000);
+    let engine = Engine::begin(&outbox).await;
+    assert_eq!(engine.lease_ids(1).await, [1]);
+    // An engine that reads them notices.
+    outbox.lease(Standing::Delivering(engine.epoch()), usize::MAX).await.unwrap_err();
 }
 
 /// The pages of a table in which its rows are, in their order.
@@ -269,12 +272,11 @@ fn leaves(place: &Place, table: &str) -> Vec<u32> {
     pages.map(Result::unwrap).collect()
 }
 
-/// It is what a `main` shows that ends with an error.
+/// A `main` that ends with an error shows it.
 #[test]
 fn the_debug_output_of_an_error_is_its_sentence_and_where_it_comes_from() {
     let place = Place::new();
-    let _outbox = place.open();
-    let error = SqliteOutbox::open(place.path()).unwrap_err();
+    let error = SqliteOutbox::inspect(place.path()).unwrap_err();
     assert_eq!(format!("{error:?}"), error.to_string());
     let error = SqliteOutbox::open("").unwrap_err();
     assert!(
@@ -299,4 +301,22 @@ fn commits_are_as_safe_as_sqlite_can_make_them() {
         .unwrap();
     assert_eq!(mode, "wal");
     assert_eq!(place.number("PRAGMA auto_vacuum"), 2);
+}
+
+/// Each finds the file new, and one of them makes the tables.
+#[test]
+fn many_that_open_a_new_file_at_once() {
+    let place = Place::new();
+    std::thread::scope(|scope| {
+        let opening: Vec<_> = (0..8).map(|_| scope.spawn(|| place.open())).collect();
+        opening.into_iter().for_each(|opening| drop(opening.join().unwrap()));
+    });
+    assert_eq!(place.number("SELECT count(*) FROM outbox_schema"), i64::from(SCHEMA_VERSION));
+}
+
+#[test]
+fn the_error_of_a_network_file_system_names_its_kind_and_what_to_do() {
+    let error = OpenError::NetworkFileSystem { path: "events.db".into(), kind: "NFS" };
+    let text = error.to_string();
+    assert!(text.contains("NFS") && text.contains("use a local disk"), "{text}");
 }

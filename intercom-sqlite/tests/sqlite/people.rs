@@ -5,25 +5,26 @@ use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::{AcceptError, Collisions, DeathReason, Outbox, Verdict};
+use intercom_delivery::outbox::{AcceptError, DeadLetterReason, Operate, Outbox};
 use intercom_sqlite::SqliteOutbox;
 
-use super::support::{NOON, Place, accept, bury, deliver, event, lease, put_back, settle};
+use super::support::{Engine, NOON, Place, accept, bury, delivered, event, put_back};
 
 /// An outbox with three events: one that failed, one that was not tried, and one that is dead.
-async fn one_failed_one_new_one_dead(place: &Place) -> SqliteOutbox {
-    let outbox = place.open();
-    accept(&outbox, &[event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)]).await;
-    let leases = lease(&outbox, 3).await;
-    settle(&outbox, &leases[..1], put_back(Duration::from_secs(90))).await;
-    settle(&outbox, &leases[2..], bury(DeathReason::UnknownContact)).await;
-    outbox
+async fn one_failed_one_new_one_dead(place: &Place) -> Engine {
+    let engine = Engine::open(place).await;
+    let events = [event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)];
+    accept(&engine.outbox, &events).await;
+    let leases = engine.lease(3).await;
+    engine.settle(&leases[..1], put_back(Duration::from_secs(90))).await;
+    engine.settle(&leases[2..], bury(DeadLetterReason::UnknownContact)).await;
+    engine
 }
 
 #[tokio::test]
 async fn the_views_say_what_is_pending_and_dead_and_why() {
     let place = Place::new();
-    let _outbox = one_failed_one_new_one_dead(&place).await;
+    let _engine = one_failed_one_new_one_dead(&place).await;
 
     let conn = place.sqlite();
     let columns = "id, event_name, created_at, attempts, last_failure";
@@ -64,7 +65,7 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
 #[tokio::test]
 async fn each_thing_that_is_looked_at_is_a_line_of_a_log() {
     let place = Place::new();
-    let _outbox = one_failed_one_new_one_dead(&place).await;
+    let _engine = one_failed_one_new_one_dead(&place).await;
 
     let tool = SqliteOutbox::inspect(place.path()).unwrap();
     let counts = tool.counts().unwrap().to_string();
@@ -97,26 +98,28 @@ async fn the_files_are_for_their_owner_alone() {
     assert_eq!(names, ["events.db", "events.db-lock", "events.db-shm", "events.db-wal"]);
 }
 
-/// Nobody would find again what is put into a file without a name.
+/// No start would find what is put into a file without a name.
 #[tokio::test]
 async fn a_file_that_somebody_deletes_takes_nothing_more_and_gives_what_it_has() {
     let place = Place::new();
-    let outbox = place.open();
-    accept(&outbox, &[event("signed_up", 0), event("signed_up", 1)]).await;
-    let leases = lease(&outbox, 1).await;
+    let engine = Engine::open(&place).await;
+    let outbox = &engine.outbox;
+    accept(outbox, &[event("signed_up", 0), event("signed_up", 1)]).await;
+    let leases = engine.lease(1).await;
     fs::remove_file(place.path()).unwrap();
 
-    let refused = outbox.accept(&[event("signed_up", 2)], Collisions::Move).await;
+    let refused = outbox.accept(&[event("signed_up", 2)]).await;
     let Err(AcceptError::Storage(error)) = refused else { panic!("{refused:?}") };
     assert!(error.to_string().contains("deleted or moved"), "{error}");
-    settle(&outbox, &leases, Verdict::Acknowledge).await;
-    deliver(&outbox, 1).await;
-    assert_eq!((outbox.counts().delivered, outbox.counts().pending), (2, 0));
+    engine.settle(&leases, delivered).await;
+    engine.deliver(1).await;
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.delivered, counts.pending), (2, 0));
 
     // Another file by that name is not the one.
     fs::write(place.path(), "").unwrap();
-    outbox.accept(&[event("signed_up", 2)], Collisions::Move).await.unwrap_err();
-    drop(outbox);
+    outbox.accept(&[event("signed_up", 2)]).await.unwrap_err();
+    drop(engine);
     fs::remove_file(place.path()).unwrap();
     accept(&place.open(), &[event("signed_up", 2)]).await;
 }
@@ -127,13 +130,15 @@ async fn nothing_that_is_logged_shows_a_contact_or_a_value() {
     let builder = place.builder();
     let mut told = format!("{builder:?}");
     let outbox = builder.open().unwrap();
+    let engine = Engine::begin(&outbox).await;
     let secret = DynamicEvent::new("signed_up").unwrap().with("plan", "s3cret").unwrap();
     let contact = Contact::email("s3cret@example.com");
     let secret = DataEvent::new(&secret, contact, Timestamp::from_unix_seconds(NOON)).unwrap();
     accept(&outbox, &[secret.clone(), secret]).await;
     let tool = SqliteOutbox::inspect(place.path()).unwrap();
-    let leases = lease(&outbox, 1).await;
-    settle(&outbox, &leases, bury(DeathReason::Rejected)).await;
+    let leases = engine.lease(1).await;
+    told += &format!("{leases:?} {:?}", engine.tenure);
+    engine.settle(&leases, bury(DeadLetterReason::Rejected)).await;
     told += &format!("{outbox:?} {tool:?} {:?}", tool.pending(None, 9).unwrap());
     told += &format!("{:?}", outbox.dead_letters(None, 9).await.unwrap());
     told += &tool.pending(None, 9).unwrap()[0].to_string();
@@ -142,7 +147,7 @@ async fn nothing_that_is_logged_shows_a_contact_or_a_value() {
     // The table goes away under it: SQLite's own words are in the error.
     let conn = place.sqlite();
     conn.execute_batch("ALTER TABLE outbox_events RENAME TO moved_away").unwrap();
-    let error = outbox.accept(&[event("signed_up", 9)], Default::default()).await.unwrap_err();
+    let error = outbox.accept(&[event("signed_up", 9)]).await.unwrap_err();
     told += &format!("{error} {error:?}");
     assert!(told.contains("outbox_events") && !told.contains("s3cret"), "{told}");
 }

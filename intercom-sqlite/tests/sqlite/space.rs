@@ -3,9 +3,9 @@
 use std::fs;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::{AcceptError, Collisions, DeathReason, Outbox, Selection};
+use intercom_delivery::outbox::{AcceptError, DeadLetterReason, Operate, Outbox, Selection};
 
-use super::support::{NOON, Place, accept, bury, deliver, events, lease, settle};
+use super::support::{Engine, NOON, Place, accept, bury, events};
 
 fn large(number: i64) -> DataEvent {
     let mut event = DynamicEvent::new("report_made").unwrap();
@@ -22,20 +22,24 @@ async fn when_it_is_full_it_refuses_and_drops_nothing() {
     let outbox = place.builder().capacity(3).open().unwrap();
     let refused = |error| matches!(error, AcceptError::Full);
     accept(&outbox, &events(2)).await;
-    let error = outbox.accept(&events(2), Collisions::Move).await.unwrap_err();
+    let error = outbox.accept(&events(2)).await.unwrap_err();
     assert!(refused(error));
-    let error = outbox.accept(&events(4), Collisions::Move).await.unwrap_err();
+    let error = outbox.accept(&events(4)).await.unwrap_err();
     assert!(matches!(error, AcceptError::TooMuch));
-    assert_eq!(outbox.counts().pending, 2);
+    assert_eq!(outbox.counts().await.unwrap().pending, 2);
     accept(&outbox, &events(1)).await;
     drop(outbox);
 
     // Also when it is opened again, with less room than what is there.
     let outbox = place.builder().capacity(2).open().unwrap();
-    assert_eq!(outbox.counts().pending, 3);
-    assert!(refused(outbox.accept(&events(1), Collisions::Move).await.unwrap_err()));
-    deliver(&outbox, 2).await;
-    accept(&outbox, &events(1)).await;
+    assert_eq!(outbox.counts().await.unwrap().pending, 3);
+    assert!(refused(outbox.accept(&events(1)).await.unwrap_err()));
+    // A process that sets no bound goes by what is in the file.
+    let other = place.open();
+    assert!(refused(other.accept(&events(1)).await.unwrap_err()));
+    Engine::begin(&outbox).await.deliver(2).await;
+    accept(&other, &events(1)).await;
+    assert!(refused(outbox.accept(&events(1)).await.unwrap_err()));
 }
 
 #[tokio::test]
@@ -44,38 +48,40 @@ async fn bytes_are_bounded_too() {
     let size = large(0).body().len();
     let outbox = place.builder().max_bytes(2 * size as u64).open().unwrap();
     accept(&outbox, &[large(0), large(1)]).await;
-    let error = outbox.accept(&events(1), Collisions::Move).await.unwrap_err();
+    let error = outbox.accept(&events(1)).await.unwrap_err();
     assert!(matches!(error, AcceptError::Full));
-    let error = outbox.accept(&[large(0), large(1), large(2)], Collisions::Move).await.unwrap_err();
+    let error = outbox.accept(&[large(0), large(1), large(2)]).await.unwrap_err();
     assert!(matches!(error, AcceptError::TooMuch));
     // Dead letters take no room.
-    let leases = lease(&outbox, 1).await;
-    settle(&outbox, &leases, bury(DeathReason::Rejected)).await;
+    let engine = Engine::begin(&outbox).await;
+    let leases = engine.lease(1).await;
+    engine.settle(&leases, bury(DeadLetterReason::Rejected)).await;
     accept(&outbox, &[large(2)]).await;
     assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 1);
-    assert_eq!(outbox.counts().pending, 3);
+    assert_eq!(outbox.counts().await.unwrap().pending, 3);
 }
 
 #[tokio::test]
 async fn space_is_given_back_when_all_is_delivered() {
     let place = Place::new();
-    let outbox = place.open();
+    let engine = Engine::open(&place).await;
+    let outbox = &engine.outbox;
     let number = 8_000;
     for batch in 0..number / 1_000 {
         let events: Vec<_> = (0..1_000).map(|event| large(batch * 1_000 + event)).collect();
-        accept(&outbox, &events).await;
+        accept(outbox, &events).await;
     }
     let size = || {
         let files = fs::read_dir(place.folder.path()).unwrap();
         files.map(|file| file.unwrap().metadata().unwrap().len()).sum::<u64>()
     };
-    outbox.tidy().await;
+    outbox.maintain().await;
     let full = size();
     assert!(full > 16_000_000, "{full}");
-    while outbox.counts().pending > 0 {
-        deliver(&outbox, 1_000).await;
+    while outbox.counts().await.unwrap().pending > 0 {
+        engine.deliver(1_000).await;
     }
-    outbox.tidy().await;
+    outbox.maintain().await;
     let empty = size();
     assert!(empty < full / 10, "{empty} of {full} bytes are left");
 }

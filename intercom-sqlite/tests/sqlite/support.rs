@@ -1,25 +1,27 @@
-//! A folder, a clock and events, and what is often done to an outbox.
+//! A folder, a clock, events, and an engine without a transport.
 
 use std::fs;
+use std::future::ready;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::{Collisions, Lease, Outbox, Verdict};
-use intercom_delivery::{DeathReason, EventId, Failure};
+use intercom_delivery::outbox::{
+    DeadLetterReason, Epoch, EventId, Failure, Lease, Leased, Operate, Outbox, OutboxError,
+    Selection, Settlement, Slot, Standing, Tenure, Turn, UsedSlot, Verdict,
+};
 use intercom_sqlite::rusqlite::Connection;
 use intercom_sqlite::{SqliteOutbox, SqliteOutboxBuilder};
 use tempfile::TempDir;
 
-pub(crate) const TERM: Duration = Duration::from_secs(60);
-
 pub(crate) const NOON: i64 = 1_700_000_000;
 
-/// A time that moves when it is told to. Who asks for it while it is stopped waits: so the writing thread can be held up
-/// at the beginning of a batch.
+/// A clock that a test moves. While it is stopped it does not answer: so a test can hold the writing
+/// thread at the beginning of a batch.
 #[derive(Clone, Default)]
 pub(crate) struct Clock(Arc<State>);
 
@@ -44,18 +46,24 @@ impl Clock {
         self.0.millis.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// Holds the writing thread up with something that does nothing.
-    pub(crate) fn stop(&self, outbox: &SqliteOutbox) {
+    /// Holds the writing thread, until the result is dropped.
+    pub(crate) fn stop(&self, outbox: &SqliteOutbox) -> Stopped {
         self.0.stopped.store(true, Ordering::SeqCst);
         self.0.asked.store(false, Ordering::SeqCst);
         outbox.nudge();
         while !self.0.asked.load(Ordering::SeqCst) {
             thread::yield_now();
         }
+        Stopped(self.clone())
     }
+}
 
-    pub(crate) fn go_on(&self) {
-        self.0.stopped.store(false, Ordering::SeqCst);
+/// A clock that is stopped.
+pub(crate) struct Stopped(Clock);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        self.0.0.stopped.store(false, Ordering::SeqCst);
     }
 }
 
@@ -111,45 +119,115 @@ pub(crate) fn event(name: &str, second: i64) -> DataEvent {
         .unwrap()
 }
 
-/// So many events, none of which collides.
+/// So many events, each with a second of its own.
 pub(crate) fn events(number: i64) -> Vec<DataEvent> {
     (0..number).map(|second| event("project_created", second)).collect()
 }
 
-pub(crate) async fn accept(outbox: &dyn Outbox, events: &[DataEvent]) {
-    outbox.accept(events, Collisions::Move).await.unwrap();
+pub(crate) async fn accept(outbox: &SqliteOutbox, events: &[DataEvent]) {
+    outbox.accept(events).await.unwrap();
 }
 
-pub(crate) async fn lease(outbox: &dyn Outbox, most: usize) -> Vec<Lease> {
-    outbox.lease(most, TERM).await.unwrap().events
+/// An engine that delivers: what it was told last, and what it must keep.
+pub(crate) struct Engine {
+    pub(crate) outbox: SqliteOutbox,
+    pub(crate) tenure: Tenure,
 }
 
-pub(crate) async fn lease_ids(outbox: &dyn Outbox, most: usize) -> Vec<u64> {
-    lease(outbox, most).await.iter().map(|lease| lease.id.0).collect()
+impl Engine {
+    /// Opens the file, and begins to deliver.
+    pub(crate) async fn open(place: &Place) -> Self {
+        Engine::begin(&place.open()).await
+    }
+
+    /// Begins to deliver, which must be possible at once.
+    pub(crate) async fn begin(outbox: &SqliteOutbox) -> Self {
+        match outbox.lease(Standing::Unknown, 0).await.unwrap() {
+            Turn::Began(tenure) => Engine { outbox: outbox.clone(), tenure },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.tenure.epoch
+    }
+
+    /// Leases what is due now.
+    pub(crate) async fn leased(&self, limit: usize) -> Leased {
+        match turn_now(&self.outbox, Standing::Delivering(self.epoch()), limit).await {
+            None => Leased::default(),
+            Some(Turn::Leased(leased)) => leased,
+            Some(other) => panic!("{other:?}"),
+        }
+    }
+
+    pub(crate) async fn lease(&self, limit: usize) -> Vec<Lease> {
+        self.leased(limit).await.events
+    }
+
+    pub(crate) async fn lease_ids(&self, limit: usize) -> Vec<u64> {
+        self.lease(limit).await.iter().map(|lease| lease.id.0).collect()
+    }
+
+    /// Settles these leases, and returns those that came too late.
+    pub(crate) async fn try_settle(
+        &self,
+        settlements: &[Settlement],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        self.outbox.settle(self.epoch(), settlements, EARLY).await
+    }
+
+    /// Settles all of them in one way, which must be possible.
+    pub(crate) async fn settle(&self, leases: &[Lease], verdict: impl Fn(&Lease) -> Verdict) {
+        let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(verdict(lease))).collect();
+        assert_eq!(self.try_settle(&settlements).await.unwrap(), []);
+    }
+
+    /// Leases and delivers so many.
+    pub(crate) async fn deliver(&self, limit: usize) {
+        let leases = self.lease(limit).await;
+        self.settle(&leases, delivered).await;
+    }
 }
 
-/// Settles all of them in one way, which must be possible.
-pub(crate) async fn settle(outbox: &dyn Outbox, leases: &[Lease], verdict: Verdict) {
-    let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(verdict.clone())).collect();
-    assert_eq!(outbox.settle(&settlements).await.unwrap(), Vec::<EventId>::new());
+/// What a call of `lease` gives without waiting.
+pub(crate) async fn turn_now(
+    outbox: &SqliteOutbox,
+    standing: Standing,
+    limit: usize,
+) -> Option<Turn> {
+    let mut lease = pin!(outbox.lease(standing, limit));
+    // Requests are served in their order, so this one is answered after that of the lease.
+    tokio::select! {
+        biased;
+        turn = &mut lease => return Some(turn.unwrap()),
+        _ = outbox.purge(&Selection::One(EventId(u64::MAX))) => {}
+    }
+    tokio::select! {
+        biased;
+        turn = lease => Some(turn.unwrap()),
+        () = ready(()) => None,
+    }
 }
 
-pub(crate) fn bury(reason: DeathReason) -> Verdict {
-    Verdict::Bury { reason, attempts: 1, failure: None }
+/// Before all times that matter.
+pub(crate) const EARLY: Timestamp = Timestamp::from_unix_seconds(0);
+
+/// The slot of an event, to be kept for two minutes after noon.
+pub(crate) fn used(event: &DataEvent) -> UsedSlot {
+    UsedSlot { slot: Slot::of(event), keep_until: Timestamp::from_unix_seconds(NOON + 120) }
 }
 
-pub(crate) fn put_back(after: Duration) -> Verdict {
-    Verdict::PutBack { after, attempts: 1, failure: Some(Failure::new("it did not answer")) }
+pub(crate) fn delivered(lease: &Lease) -> Verdict {
+    Verdict::Delivered { used: used(&lease.event) }
 }
 
-/// Leases and delivers so many.
-pub(crate) async fn deliver(outbox: &dyn Outbox, most: usize) {
-    let leases = lease(outbox, most).await;
-    settle(outbox, &leases, Verdict::Acknowledge).await;
+/// Buries an event that Intercom refused.
+pub(crate) fn bury(reason: DeadLetterReason) -> impl Fn(&Lease) -> Verdict {
+    move |_| Verdict::Bury { reason, attempts: 1, failure: None, used: None }
 }
 
-/// The seconds after noon at which the pending events stand.
-pub(crate) async fn seconds(outbox: &dyn Outbox) -> Vec<i64> {
-    let leases = lease(outbox, usize::MAX).await;
-    leases.iter().map(|lease| lease.event.created_at().unix_seconds() - NOON).collect()
+pub(crate) fn put_back(after: Duration) -> impl Fn(&Lease) -> Verdict {
+    let failure = Failure::new("it did not answer");
+    move |_| Verdict::PutBack { after, attempts: 1, failure: Some(failure.clone()) }
 }

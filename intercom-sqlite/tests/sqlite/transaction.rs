@@ -4,12 +4,13 @@ use std::slice;
 use std::time::Duration;
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{AcceptError, Collisions, EventId, Outbox, Selection, Wake};
+use intercom_delivery::outbox::{AcceptError, EventId, Outbox, Selection, Standing, Turn};
 use intercom_sqlite::rusqlite::{Connection, Transaction, TransactionBehavior};
 use intercom_sqlite::{SCHEMA_VERSION, SqliteOutbox, accept_in, accept_in_at};
+use tokio::task::{JoinHandle, yield_now};
 use tokio::time::timeout;
 
-use super::support::{Place, accept, event, events, lease_ids, seconds};
+use super::support::{Engine, Place, accept, event, events};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -27,25 +28,36 @@ fn order<'a>(
 ) -> (Transaction<'a>, Result<(), AcceptError>) {
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     transaction.execute("INSERT INTO orders VALUES ('book')", []).unwrap();
-    let accepted = accept_in_at(&transaction, events, Collisions::Move, place.clock.now());
+    let accepted = accept_in_at(&transaction, events, place.clock.now());
     (transaction, accepted)
+}
+
+/// Waits for events that are due.
+fn waiting(engine: &Engine) -> JoinHandle<Vec<u64>> {
+    let (outbox, standing) = (engine.outbox.clone(), Standing::Delivering(engine.epoch()));
+    tokio::spawn(async move {
+        match timeout(LONG, outbox.lease(standing, 10)).await.unwrap().unwrap() {
+            Turn::Leased(leased) => leased.events.iter().map(|lease| lease.id.0).collect(),
+            other => panic!("{other:?}"),
+        }
+    })
 }
 
 #[tokio::test]
 async fn what_is_committed_is_accepted_and_wakes_the_engine() {
     let place = Place::new();
     let (outbox, mut conn) = shop(&place);
-    let wake = Wake::new();
-    outbox.attach(wake.clone());
+    let engine = Engine::begin(&outbox).await;
     let (transaction, accepted) = order(&place, &mut conn, &events(2));
     accepted.unwrap();
-    assert_eq!(outbox.counts().pending, 0);
+    assert_eq!(outbox.counts().await.unwrap().pending, 0);
+    let waiting = waiting(&engine);
+    yield_now().await;
     transaction.commit().unwrap();
     outbox.nudge();
-    timeout(LONG, wake.woken()).await.unwrap();
-    let counts = outbox.counts();
+    assert_eq!(waiting.await.unwrap(), [1, 2]);
+    let counts = outbox.counts().await.unwrap();
     assert_eq!((counts.accepted, counts.pending, counts.newest), (2, 2, Some(EventId(2))));
-    assert_eq!(lease_ids(&outbox, 10).await, [1, 2]);
     assert_eq!(place.number("SELECT count(*) FROM orders"), 1);
 }
 
@@ -53,29 +65,32 @@ async fn what_is_committed_is_accepted_and_wakes_the_engine() {
 async fn it_is_noticed_without_a_nudge() {
     let place = Place::new();
     let outbox = place.builder().poll_interval(Duration::from_millis(1)).open().unwrap();
-    let wake = Wake::new();
-    outbox.attach(wake.clone());
+    let engine = Engine::begin(&outbox).await;
+    let waiting = waiting(&engine);
+    yield_now().await;
     let mut conn = place.sqlite();
-    let transaction = conn.transaction().unwrap();
-    accept_in(&transaction, slice::from_ref(&event("signed_up", 0)), Collisions::Move).unwrap();
+    // One that read before it wrote would fail when the outbox had written in between.
+    let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    accept_in(&transaction, slice::from_ref(&event("signed_up", 0))).unwrap();
     transaction.commit().unwrap();
-    timeout(LONG, wake.woken()).await.unwrap();
-    assert_eq!(outbox.counts().accepted, 1);
+    assert_eq!(waiting.await.unwrap(), [1]);
+    assert_eq!(outbox.counts().await.unwrap().accepted, 1);
 }
 
-/// The engine is woken for it also where it is first seen within a transaction of the outbox.
+/// The outbox also sees it when it next writes itself.
 #[tokio::test]
-async fn it_is_seen_by_whoever_comes_next() {
+async fn it_is_leased_with_what_comes_next() {
     let place = Place::new();
     let (outbox, mut conn) = shop(&place);
+    let engine = Engine::begin(&outbox).await;
     accept(&outbox, &events(1)).await;
-    assert_eq!(lease_ids(&outbox, 10).await, [1]);
+    assert_eq!(engine.lease_ids(10).await, [1]);
     let (transaction, accepted) = order(&place, &mut conn, &[event("signed_up", 7)]);
     accepted.unwrap();
     transaction.commit().unwrap();
     accept(&outbox, &[event("invoice_paid", 7)]).await;
-    assert_eq!(outbox.counts().accepted, 3);
-    assert_eq!(lease_ids(&outbox, 10).await, [2, 3]);
+    assert_eq!(outbox.counts().await.unwrap().accepted, 3);
+    assert_eq!(engine.lease_ids(10).await, [2, 3]);
 }
 
 #[tokio::test]
@@ -86,9 +101,9 @@ async fn what_is_rolled_back_never_was() {
     accepted.unwrap();
     transaction.rollback().unwrap();
     outbox.nudge();
-    // Not even its second is taken.
     accept(&outbox, &events(1)).await;
-    assert_eq!((outbox.counts().accepted, outbox.counts().moved), (1, 0));
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.newest), (1, Some(EventId(1))));
     assert_eq!(place.number("SELECT count(*) FROM orders"), 0);
 }
 
@@ -99,48 +114,28 @@ async fn what_is_refused_leaves_the_transaction_as_it_was() {
     let (transaction, accepted) = order(&place, &mut conn, &events(3));
     accepted.unwrap();
     let now = place.clock.now();
-    let again = accept_in_at(&transaction, &events(3), Collisions::Move, now);
+    let again = accept_in_at(&transaction, &events(3), now);
     assert!(matches!(again, Err(AcceptError::Full)), "{again:?}");
-    let again = accept_in_at(&transaction, &events(6), Collisions::Move, now);
+    let again = accept_in_at(&transaction, &events(6), now);
     assert!(matches!(again, Err(AcceptError::TooMuch)), "{again:?}");
     transaction.commit().unwrap();
     outbox.nudge();
-    assert_eq!(lease_ids(&outbox, 10).await, [1, 2, 3]);
+    assert_eq!(Engine::begin(&outbox).await.lease_ids(10).await, [1, 2, 3]);
     assert_eq!(place.number("SELECT count(*) FROM orders"), 1);
-}
-
-/// Few are looked for in the file, and for many it is read first.
-#[tokio::test]
-async fn collisions_are_seen_across_both_ways() {
-    for number in [1, 2, 4, 5, 9] {
-        let place = Place::new();
-        let mut conn = place.sqlite();
-        let outbox = place.builder().in_application_file().open().unwrap();
-        conn.execute_batch("CREATE TABLE orders (name TEXT)").unwrap();
-        accept(&outbox, &[event("another", 0), event("signed_up", 0)]).await;
-        let same = vec![event("Signed_Up", 0); number];
-        let (transaction, accepted) = order(&place, &mut conn, &same);
-        accepted.unwrap();
-        transaction.commit().unwrap();
-        accept(&outbox, &[event("signed_up", 0)]).await;
-        let expected: Vec<_> = [0].into_iter().chain(0..2 + number as i64).collect();
-        assert_eq!(seconds(&outbox).await, expected);
-        assert_eq!(outbox.counts().moved, 1 + number as u64);
-    }
 }
 
 #[test]
 fn a_file_without_an_outbox_is_an_error_and_nothing_else() {
     let mut conn = Connection::open_in_memory().unwrap();
     let transaction = conn.transaction().unwrap();
-    let error = accept_in(&transaction, &events(1), Collisions::Move).unwrap_err();
+    let error = accept_in(&transaction, &events(1)).unwrap_err();
     assert!(matches!(error, AcceptError::Storage(_)), "{error:?}");
     assert!(error.to_string().contains("open it first"), "{error}");
     transaction.execute_batch("CREATE TABLE still_good (a)").unwrap();
     transaction.commit().unwrap();
 }
 
-/// Another program has brought the file to a later version, under a connection that was open already.
+/// Another program has migrated the file to a later version, while a connection was open.
 #[tokio::test]
 async fn tables_of_another_version_are_not_written_to() {
     let place = Place::new();

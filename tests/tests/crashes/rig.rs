@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use fastrand::Rng;
-use intercom_sandbox::{Answer, Sandbox};
+use intercom_sandbox::{Answer, Retention, Sandbox};
 use intercom_sqlite::SqliteOutbox;
 use tempfile::TempDir;
 
@@ -33,7 +33,8 @@ impl Rig {
     pub(crate) async fn start(keeper: Keeper) -> Self {
         // Everything that arrives is kept, also what Intercom would know from before.
         let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().deduplicate(false);
-        let sandbox = sandbox.keep_events(usize::MAX).start().await.unwrap();
+        let sandbox =
+            sandbox.retention(Retention::default().keep_events(usize::MAX)).start().await.unwrap();
         let (data, ledger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (rng, opening) = (Rng::with_seed(seed()), Duration::ZERO);
         Rig { sandbox, keeper, rng, data, ledger, runs: 0, opening, found: 0 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use intercom_core::{Contact, DynamicEvent, ErrorKind, SendError, Tracker};
 use intercom_http::HttpTransport;
-use intercom_sandbox::{Answer, ManualClock, Sandbox, SeedContact};
+use intercom_sandbox::{Answer, ManualClock, OpenRules, Sandbox, SeedContact};
 use tokio::net::TcpListener;
 
 async fn send(tracker: &Tracker) -> Result<u16, SendError> {
@@ -104,7 +104,7 @@ async fn an_ambiguous_contact_is_permanent_with_either_status() {
         let sandbox = Sandbox::builder()
             .contact(SeedContact::user_id("1").with_email("ada@example.com"))
             .contact(SeedContact::user_id("2").with_email("ada@example.com"))
-            .ambiguous_contact_is_400(as_400);
+            .open_rules(OpenRules::default().ambiguous_contact_is_400(as_400));
         let (_sandbox, transport) = crate::start(sandbox).await;
         let error = send(&Tracker::new(transport)).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::AmbiguousContact, Some(status)));

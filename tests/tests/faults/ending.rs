@@ -23,7 +23,7 @@ async fn a_shutdown_keeps_its_deadline_where_every_connection_is_a_black_hole() 
     let report = timeout(HANGS, ended).await.unwrap();
     assert!(report.pending > 0, "{report}");
     assert_eq!(report.delivered + report.dead + report.pending, 40);
-    let ledger = rig.delivery.ledger();
+    let ledger = rig.delivery.ledger().await.unwrap();
     assert!(ledger.is_balanced(), "{ledger}");
     assert_eq!((ledger.accepted, ledger.pending), (40, report.pending));
 }

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use intercom_core::ErrorKind;
-use intercom_delivery::{DeliveryBuilder, LineStatus};
+use intercom_delivery::{DeliveryBuilder, State};
 
 use crate::proxy::{Fault, every_other};
-use crate::rig::{LONG, Outcome, Rig, SHORT, everybody, until};
+use crate::rig::{HANGS, LONG, Outcome, Rig, SHORT, everybody, until};
 
 const EVENTS: u64 = 40;
 
@@ -107,17 +107,17 @@ async fn the_page_of_a_proxy_that_waited_for_too_long() {
 async fn connections_that_are_refused_for_a_while() {
     let mut rig = Rig::start(LONG, || None).await;
     rig.send(0..10).await;
-    assert!(rig.delivery.flush().await.is_complete());
+    assert!(rig.delivery.flush(HANGS).await.is_complete());
 
     rig.proxy.close().await;
     rig.send(10..30).await;
     // Ten failures in a row are an outage.
     rig.witness.wait_for_failures(10).await;
-    until(|| matches!(rig.delivery.status().line, LineStatus::Outage(_))).await;
+    until(|| matches!(rig.delivery.status().state, State::Outage(_))).await;
 
     rig.proxy.open();
-    assert!(rig.delivery.flush().await.is_complete());
-    assert!(matches!(rig.delivery.status().line, LineStatus::Open));
+    assert!(rig.delivery.flush(HANGS).await.is_complete());
+    assert!(matches!(rig.delivery.status().state, State::Delivering));
 
     let outcome = rig.finish(30).await;
     assert_eq!(outcome.witness.failures(), outcome.witness.failures_of(ErrorKind::Connection));

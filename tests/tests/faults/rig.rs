@@ -69,7 +69,7 @@ impl Rig {
         let letters = delivery.dead_letters(None, 10).await.unwrap();
         assert!(letters.is_empty(), "{letters:#?}");
         assert_eq!((report.delivered, report.dead, report.pending), (sent, 0, 0));
-        let ledger = delivery.ledger();
+        let ledger = delivery.ledger().await.unwrap();
         assert!(ledger.is_balanced(), "{ledger}");
         assert_eq!((ledger.accepted, ledger.pending, ledger.refused.total()), (sent, 0, 0));
         assert_eq!(ledger.accepted, ledger.delivered + ledger.dead);

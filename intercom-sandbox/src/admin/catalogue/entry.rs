@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::kind::Kind;
 use crate::admin::record::rfc3339;
-use crate::event::ReceivedEvent;
+use crate::received::ReceivedEvent;
 
 /// How many keys and spellings of a name are told. Who makes keys out of values has many more.
 const KEYS: usize = 100;
@@ -110,7 +110,7 @@ impl Entry {
 
     /// Says what to look at, once every event was taken in.
     pub(super) fn finish(&mut self) {
-        let warnings = [self.of_spellings(), self.of_kinds(), self.of_absence(), self.of_loss()];
+        let warnings = [self.of_spellings(), self.of_kinds(), self.of_loss()];
         self.warnings = warnings.into_iter().flatten().collect();
     }
 
@@ -133,15 +133,6 @@ impl Entry {
         // Each has an `and` of its own, so that a comma stands before the one between them.
         let differing = differing.collect::<Vec<_>>().join(", and ");
         (!differing.is_empty()).then(|| format!("{differing}: send one kind under a key."))
-    }
-
-    fn of_absence(&self) -> Option<String> {
-        let absent = self.named(|key| key.count + key.dropped < self.count)?;
-        Some(format!(
-            "{absent} came with some of {} events and not with the others: the keys of a name do not \
-             change at Intercom, so send them always, or under a name of their own.",
-            self.count
-        ))
     }
 
     fn of_loss(&self) -> Option<String> {

@@ -15,8 +15,8 @@ use axum::response::Response;
 use axum::routing::get;
 use serde::Serialize;
 
-use crate::event::ReceivedEvent;
 use crate::event_names::NameId;
+use crate::received::ReceivedEvent;
 use crate::reply::Reply;
 use crate::workspace::Workspace;
 use entry::Entry;
@@ -43,7 +43,7 @@ async fn catalogue(State(workspace): State<Arc<Workspace>>) -> Response {
         events.iter().for_each(|event| catalogue.take_in(event));
         tokio::task::yield_now().await;
     }
-    workspace.unread.response(Reply::json(&catalogue.finish()))
+    workspace.answer_budget.response(Reply::json(&catalogue.finish()))
 }
 
 /// In the order in which the names came first.

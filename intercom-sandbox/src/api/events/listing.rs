@@ -1,14 +1,15 @@
 //! `GET /events`: the events of a contact, newest first and a page at a time, or their summary.
 
-use axum::http::request;
+use axum::http::uri::Authority;
+use axum::http::{header, request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::person::Person;
 use super::summaries;
-use crate::contacts::Identifier;
-use crate::event::ReceivedEvent;
+use crate::identifier::Identifier;
+use crate::received::ReceivedEvent;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules::event_query::{self, EventQuery};
@@ -33,10 +34,14 @@ pub(in crate::api) fn list(
         person.keys.contains(&event.filing.contact) && event.created_at() > now - LISTED_SECONDS
     });
     let page = Page::cut(&mut events, &query);
+    // By the name that the client reaches the sandbox by, which may be another one than its own.
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = parts.uri.authority().map(Authority::as_str).or(host);
+    let base = host.map_or_else(|| workspace.url.clone(), |host| format!("http://{host}"));
     Ok(Reply::json(&EventList {
         kind: "event.list",
         events: page.events.iter().map(|event| EventObject { event, person: &person }).collect(),
-        pages: Pages { next: page.next.map(|before| next(workspace, &query, before)) },
+        pages: Pages { next: page.next.map(|before| next(&base, &query, before)) },
         email: person.email.as_deref(),
         intercom_user_id: person.contact_id.as_deref(),
         user_id: person.user_id.as_deref(),
@@ -106,7 +111,7 @@ fn cursors(events: &[ReceivedEvent]) -> Vec<i64> {
 }
 
 /// The address of the next page.
-fn next(workspace: &Workspace, query: &EventQuery, before: i64) -> String {
+fn next(base: &str, query: &EventQuery, before: i64) -> String {
     let (kind, value) = &query.whose;
     let kind = match kind {
         Identifier::ContactId => "intercom_user_id",
@@ -114,8 +119,7 @@ fn next(workspace: &Workspace, query: &EventQuery, before: i64) -> String {
         Identifier::Email => "email",
     };
     format!(
-        "{}/events?type=user&{kind}={}&per_page={}&before={before}",
-        workspace.url,
+        "{base}/events?type=user&{kind}={}&per_page={}&before={before}",
         utf8_percent_encode(value, NON_ALPHANUMERIC),
         query.per_page
     )

@@ -8,16 +8,19 @@ use axum::http::StatusCode;
 use bytes::Bytes;
 
 pub(super) use listing::list;
-pub(super) use summaries::create as create_summaries;
+pub(crate) use summaries::create as create_summaries;
 
-use super::serve::Served;
+use super::served::Served;
 use crate::contacts::{ContactKey, Found, Identifier};
 use crate::event::Filing;
+use crate::received::Outcome;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
-use crate::request::Outcome;
 use crate::rules;
 use crate::workspace::Workspace;
+
+/// Method and path by which summaries are sent in.
+pub(crate) const SUMMARIES: (&str, &str) = ("POST", "/events/summaries");
 
 /// Accepts an event, or says why not: first for what it says, then for whom it names, and last for
 /// want of room for its name.
@@ -56,7 +59,7 @@ fn find_contact(
 
 /// The sources for Intercom's answer agree on the code and not on the status.
 fn ambiguous_contact(workspace: &Workspace) -> Refusal {
-    let status = if workspace.settings.ambiguous_contact_is_400 {
+    let status = if workspace.rules.ambiguous_contact_is_400 {
         StatusCode::BAD_REQUEST
     } else {
         StatusCode::CONFLICT

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::person::Person;
-use crate::contacts::Identifier;
 use crate::event_names::NameId;
+use crate::identifier::Identifier;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules::event_summary;
@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 /// Takes summaries in. Intercom documents neither what they do to the events that are there, nor what
 /// sending them again does: here they count beside the events, and a later one takes the place of an
 /// earlier one of its name.
-pub(in crate::api) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refusal> {
+pub(crate) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refusal> {
     let new = event_summary::read(body)?;
     let person = Person::find(workspace, Identifier::UserId, &new.user_id)?;
     let now = i64::try_from(workspace.now()).unwrap_or(i64::MAX);

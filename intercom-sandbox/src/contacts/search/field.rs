@@ -1,7 +1,7 @@
 //! The fields that Intercom lets contacts be searched by.
 
-use super::Attribute;
-use crate::contacts::Contact;
+use super::attribute::Attribute;
+use crate::contacts::contact::Contact;
 
 /// What the values of a field are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     /// Unix seconds.
     Date,
     Flag,
+    /// The id of a tag.
+    Tag,
     /// Whatever somebody gave to contacts under this name.
     Custom,
 }
@@ -123,5 +125,5 @@ static STANDARD: [Standard; 44] = [
     unknown("android_sdk_version", Kind::Text),
     unknown("android_os_version", Kind::Text),
     unknown("segment_id", Kind::Text),
-    unknown("tag_id", Kind::Text),
+    unknown("tag_id", Kind::Tag),
 ];

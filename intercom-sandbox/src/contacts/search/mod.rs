@@ -3,12 +3,14 @@
 mod attribute;
 mod field;
 
+use std::cmp::Ordering;
 use std::time::Duration;
 
 pub(crate) use attribute::Attribute;
 pub(crate) use field::{Field, Kind};
 
-use super::Contact;
+use super::contact::Contact;
+use crate::version::ApiVersion;
 
 /// The length of a day, by which times are searched.
 const DAY: f64 = Duration::from_hours(24).as_secs() as f64;
@@ -28,6 +30,8 @@ pub(crate) struct Filter {
     pub(crate) operator: Operator,
     /// One, but for `IN` and `NIN`.
     pub(crate) operands: Vec<Operand>,
+    /// Whether dates are compared by their calendar day.
+    pub(crate) by_day: bool,
 }
 
 /// How a field is compared.
@@ -38,7 +42,9 @@ pub(crate) enum Operator {
     In,
     NotIn,
     Greater,
+    GreaterOrEqual,
     Less,
+    LessOrEqual,
     Contains,
     ContainsNot,
     StartsWith,
@@ -63,13 +69,15 @@ pub(crate) struct Sort {
 
 impl Operator {
     /// All of them, as they are written.
-    pub(crate) const ALL: [(&str, Self); 10] = [
+    pub(crate) const ALL: [(&str, Self); 12] = [
         ("=", Self::Equals),
         ("!=", Self::Differs),
         ("IN", Self::In),
         ("NIN", Self::NotIn),
         (">", Self::Greater),
+        (">=", Self::GreaterOrEqual),
         ("<", Self::Less),
+        ("<=", Self::LessOrEqual),
         ("~", Self::Contains),
         ("!~", Self::ContainsNot),
         ("^", Self::StartsWith),
@@ -81,12 +89,25 @@ impl Operator {
         matches!(self, Self::In | Self::NotIn)
     }
 
-    /// Whether Intercom lets it compare fields of this kind.
-    pub(crate) fn fits(self, kind: Kind) -> bool {
-        match self {
-            Self::Equals | Self::Differs | Self::In | Self::NotIn => true,
-            Self::Greater | Self::Less => matches!(kind, Kind::Date | Kind::Custom),
-            Self::Contains | Self::ContainsNot | Self::StartsWith | Self::EndsWith => {
+    /// Whether it compares by order.
+    pub(crate) fn is_ordered(self) -> bool {
+        matches!(self, Self::Greater | Self::GreaterOrEqual | Self::Less | Self::LessOrEqual)
+    }
+
+    /// Whether Intercom lets it compare fields of this kind, as the descriptions have it: in the
+    /// numbered versions dates take `=`, `>` and `<` alone, and tags `=` and `!=`.
+    pub(crate) fn fits(self, kind: Kind, version: ApiVersion) -> bool {
+        let exact = version.searches_to_the_second();
+        match (self, kind) {
+            (Self::Equals, _) => true,
+            (Self::Differs, Kind::Date) => exact,
+            (Self::Differs, _) => true,
+            (Self::In | Self::NotIn, Kind::Date | Kind::Tag) => false,
+            (Self::In | Self::NotIn, _) => true,
+            (Self::Greater | Self::Less, kind) => matches!(kind, Kind::Date | Kind::Custom),
+            (Self::GreaterOrEqual | Self::LessOrEqual, Kind::Date) => exact,
+            (Self::GreaterOrEqual | Self::LessOrEqual, kind) => kind == Kind::Custom,
+            (Self::Contains | Self::ContainsNot | Self::StartsWith | Self::EndsWith, kind) => {
                 matches!(kind, Kind::Text | Kind::Role | Kind::Owner | Kind::Custom)
             }
         }
@@ -106,19 +127,22 @@ impl Query {
 impl Filter {
     fn matches(&self, contact: &Contact) -> bool {
         let attribute = self.field.read(contact);
-        let by_day = self.field.kind() == Kind::Date;
+        let by_day = self.by_day && self.field.kind() == Kind::Date;
         let any = |compare: fn(Attribute<'_>, &Operand, bool) -> bool| {
             self.operands.iter().any(|operand| compare(attribute, operand, by_day))
+        };
+        let ordered = |fits: fn(Ordering) -> bool| {
+            let compared = |operand| numbers(attribute, operand, by_day);
+            let mut pairs = self.operands.iter().filter_map(compared);
+            pairs.any(|(one, other)| one.partial_cmp(&other).is_some_and(fits))
         };
         match self.operator {
             Operator::Equals | Operator::In => any(equals),
             Operator::Differs | Operator::NotIn => !any(equals),
-            Operator::Greater => any(|attribute, operand, by_day| {
-                numbers(attribute, operand, by_day).is_some_and(|(one, other)| one > other)
-            }),
-            Operator::Less => any(|attribute, operand, by_day| {
-                numbers(attribute, operand, by_day).is_some_and(|(one, other)| one < other)
-            }),
+            Operator::Greater => ordered(Ordering::is_gt),
+            Operator::GreaterOrEqual => ordered(Ordering::is_ge),
+            Operator::Less => ordered(Ordering::is_lt),
+            Operator::LessOrEqual => ordered(Ordering::is_le),
             Operator::Contains => any(contains),
             Operator::ContainsNot => !any(contains),
             Operator::StartsWith => any(|attribute, operand, _| {
@@ -152,7 +176,8 @@ fn texts<'a>(attribute: Attribute<'a>, operand: &'a Operand) -> Option<(&'a str,
     }
 }
 
-/// Times count by the UTC day that they are in: that is Intercom's rule.
+/// By day, times count by the calendar day that they are in, in the time zone of the workspace: `GET
+/// /me` says that it is UTC.
 fn numbers(attribute: Attribute<'_>, operand: &Operand, by_day: bool) -> Option<(f64, f64)> {
     match (attribute, operand) {
         (Attribute::Number(one), Operand::Number(other)) if by_day => {

@@ -1,7 +1,7 @@
 // The names that were accepted, with their keys, and what to look at where one was not always the same.
 
 import { get } from "./admin.js";
-import { byId, h, prose } from "./dom.js";
+import { byId, foreign, h, prose } from "./dom.js";
 import { counted, number, period } from "./format.js";
 
 /** How long it is good for while events come in, in milliseconds. */
@@ -59,9 +59,9 @@ export class Catalogue {
       { class: "sheet" },
       h("h2", {}, "Event names"),
       names.length === 0
-        ? h("p", {}, "No event was accepted yet. Here will be each name, the keys that came with it and their kinds, and a warning where a name is not always sent with the same ones.")
+        ? h("p", {}, "No event was accepted yet. Here will be each name, the keys that came with it and their kinds, and a warning where a key is not always sent with the same kind of value.")
         : h("p", {}, `${counted(names.length, "name")} in ${counted(events, "event")}${warned.length === 0 ? ", each always sent in the same form" : ""}.`),
-      leftOut > 0 && h("p", {}, `${counted(leftOut, "event")} of further names are not told.`),
+      leftOut > 0 && h("p", {}, `${counted(leftOut, "event")} of further names are not shown.`),
       h("div", { class: "names" }, ordered.map((entry) => this.#entry(entry))),
     );
     this.#panel.replaceChildren(sheet);
@@ -71,7 +71,7 @@ export class Catalogue {
     return h(
       "article",
       { class: warnings.length > 0 ? "entry warned" : "entry" },
-      h("header", {}, h("h3", {}, name), h("span", {}, counted(count, "event")), h("span", {}, period(Date.parse(first), Date.parse(last))), h("button", { onclick: () => this.#showEvents(name) }, "Show events")),
+      h("header", {}, h("h3", {}, foreign(name)), h("span", {}, counted(count, "event")), h("span", {}, period(Date.parse(first), Date.parse(last))), h("button", { onclick: () => this.#showEvents(name) }, "Show events")),
       warnings.length > 0 && h("ul", { class: "warnings" }, warnings.map((warning) => h("li", {}, h("b", {}, "Warning: "), prose(warning)))),
       keys.length > 0 && h("ul", { class: "fields" }, keys.map((key) => field(key, count))),
       moreKeys && h("p", { class: "muted" }, "… and further keys: a key is better not made of a value."),
@@ -83,8 +83,8 @@ export class Catalogue {
 function field({ key, count, kinds, dropped }, events) {
   return h(
     "li",
-    { class: kinds.length > 1 || count < events ? "differs" : null },
-    h("code", {}, key),
+    { class: kinds.length > 1 ? "differs" : null },
+    h("code", {}, foreign(key)),
     kinds.map(({ kind, count: times }) => h("span", { class: "kind-tag" }, kinds.length > 1 ? `${kind} × ${number(times)}` : kind)),
     dropped > 0 && h("span", { class: "kind-tag" }, `dropped × ${number(dropped)}`),
     count > 0 && count < events && h("span", {}, `in ${number(count)} of ${number(events)}`),

@@ -1,8 +1,10 @@
-// What a row opens to: what was understood of the request, what was wrong with it and how to mend it, and
+// What a row opens to: what was understood of the request, what was wrong with it and how to fix it, and
 // both ways over the wire as they were.
 
+import { post } from "./admin.js";
 import { copyButton } from "./copy.js";
-import { h, prose } from "./dom.js";
+import { command } from "./curl.js";
+import { foreign, h, prose, visible } from "./dom.js";
 import { counted, exactTime, number } from "./format.js";
 import { pretty } from "./json.js";
 import { date, kindOf, shown } from "./values.js";
@@ -14,47 +16,78 @@ export function makeDetail(record) {
   return h("div", { class: "detail" }, h("div", {}, understood(record)), h("div", {}, request(record), answer(record)));
 }
 
-function understood({ number: numbered, time, event, fault, outcome, problems }) {
+function understood(record) {
+  const { number: numbered, time, event, fault, outcome, problems, warnings } = record;
   return [
     problems.length > 0 && [h("h3", {}, problems.length > 1 ? `${problems.length} problems` : "Problem"), h("ul", { class: "problems" }, problems.map(problem))],
+    actions(record),
     outcome === "duplicate" &&
-      h("p", { class: "note swallowed" }, "Swallowed: an event with this contact, this name and this second in created_at was accepted before. Intercom answers as always, and keeps the first one alone."),
-    fault && h("p", { class: "note fault" }, outcome === "faulted" ? "A fault was the answer: " : "A fault changed the answer: ", h("code", {}, fault)),
+      h("p", { class: "note ignored" }, "Ignored as a duplicate: an event with this contact, this name and this second in created_at was accepted before. Intercom answers as always, and keeps the first one alone."),
+    fault && h("p", { class: "note fault" }, outcome === "faulted" ? "A fault was the answer: " : "A fault changed the answer: ", h("code", {}, foreign(fault))),
+    warnings.map((warning) => h("p", { class: "note warning" }, prose(warning))),
     event && [h("h3", {}, outcome === "accepted" || outcome === "duplicate" ? "Event" : "Event, as far as it can be read"), eventFacts(event)],
     event && (event.metadata.length > 0 || event.dropped_keys.length > 0) && [h("h3", {}, "Metadata"), metadata(event)],
     h("h3", {}, "Request"),
     facts([
-      ["number", number(numbered)],
+      ["number", h("a", { href: `#request-${numbered}`, title: "The address of this request" }, number(numbered))],
       ["received", exactTime(time)],
     ]),
   ];
+}
+
+/** What can be done about a request: its contact be created, the request be sent again. */
+function actions(record) {
+  const said = h("span", { class: "said", role: "status" });
+  const act = (doing, done) => {
+    said.textContent = "";
+    doing().then((answer) => (said.textContent = done(answer)), (error) => (said.textContent = `Not done: ${error.message}.`));
+  };
+  const contact = unknownContact(record);
+  const create = () => act(() => post("/contacts", { contacts: [{ [contact.kind]: contact.value }] }), () => "Created. Send the request again, and the event is accepted.");
+  const again = () => act(() => post(`/requests/${record.number}/resend`), ({ status }) => `Sent again: ${status ?? "no answer"}.`);
+  return h(
+    "p",
+    { class: "actions" },
+    contact && h("button", { onclick: create }, "Create this contact"),
+    record.method !== "TLS" && h("button", { onclick: again }, "Send again"),
+    record.method !== "TLS" && copyButton("Copy the request as a curl command", command(record), "Copy as curl"),
+    copyButton("Copy the address of this request", `${location.origin}/#request-${record.number}`, "Copy link"),
+    said,
+  );
+}
+
+/** The contact that an event named, and that nobody is. */
+function unknownContact({ event, problems, status }) {
+  const isUnknown = status === 404 && problems.some(({ code }) => code === "not_found");
+  return isUnknown && event?.contact ? event.contact : null;
 }
 
 function problem({ code, field, message, hint }) {
   return h(
     "li",
     {},
-    h("p", { class: "what" }, message),
-    h("p", { class: "rule" }, "rule ", h("code", {}, code), field && [" at ", h("code", {}, field)]),
-    hint && h("p", { class: "mend" }, prose(hint)),
+    h("p", { class: "what" }, foreign(message)),
+    h("p", { class: "rule" }, "rule ", h("code", {}, code), field && [" at ", h("code", {}, foreign(field))]),
+    hint && h("p", { class: "fix" }, prose(hint)),
   );
 }
 
-function eventFacts({ name, created_at, contact }) {
+function eventFacts({ name, sent_name, created_at, contact }) {
   const isSeconds = Number.isInteger(created_at);
   return facts([
-    ["name", name ?? missing()],
-    [contact?.kind ?? "contact", contact?.value ?? missing()],
-    ["created_at", isSeconds ? [date(created_at), h("span", { class: "kind" }, String(created_at))] : created_at === null ? missing() : JSON.stringify(created_at)],
-  ]);
+    ["name", name === null ? missing() : foreign(name)],
+    sent_name !== undefined && ["sent as", [foreign(sent_name), h("span", { class: "kind" }, "Intercom turns . and $ into -")]],
+    [contact?.kind ?? "contact", contact ? foreign(contact.value) : missing()],
+    ["created_at", isSeconds ? [date(created_at), h("span", { class: "kind" }, String(created_at))] : created_at === null ? missing() : foreign(JSON.stringify(created_at))],
+  ].filter(Boolean));
 }
 
 function metadata({ metadata: pairs, dropped_keys }) {
   return h(
     "dl",
     { class: "facts" },
-    pairs.map(([key, value]) => [h("dt", {}, key), h("dd", {}, shown(key, value), h("span", { class: "kind" }, kindOf(key, value)))]),
-    dropped_keys.map((key) => [h("dt", { class: "lost" }, key), h("dd", { class: "lost" }, h("span", { class: "flag dropped" }, "dropped in silence"))]),
+    pairs.map(([key, value]) => [h("dt", {}, foreign(key)), h("dd", {}, shown(key, value), h("span", { class: "kind" }, kindOf(key, value)))]),
+    dropped_keys.map((key) => [h("dt", { class: "lost" }, foreign(key)), h("dd", { class: "lost" }, h("span", { class: "flag dropped" }, "dropped in silence"))]),
   );
 }
 
@@ -71,7 +104,7 @@ function wire(title, line, text, headers = []) {
   const legible = text === "" ? null : pretty(text.slice(0, SHOWN + 1).length > SHOWN ? "" : text);
   const choice = legible && h("span", { class: "choice", role: "group", "aria-label": "Form of the body" });
   const choose = (isPretty) => {
-    block.replaceChildren(...(isPretty ? legible.map((node) => (node instanceof Node ? node.cloneNode(true) : node)) : [text]));
+    block.replaceChildren(...(isPretty ? legible.map((node) => (node instanceof Node ? node.cloneNode(true) : node)) : raw(text)));
     [...choice.children].forEach((button, index) => button.setAttribute("aria-pressed", isPretty === (index === 0)));
   };
   choice?.append(h("button", { onclick: () => choose(true) }, "Pretty"), h("button", { onclick: () => choose(false) }, "Raw"));
@@ -79,20 +112,23 @@ function wire(title, line, text, headers = []) {
   if (legible) {
     choose(true);
   } else if (text.length > SHOWN) {
-    block.append(text.slice(0, SHOWN), "…");
+    block.append(...raw(text.slice(0, SHOWN)), "…");
     more = h("button", { class: "more", onclick: () => {
-      block.replaceChildren(text);
+      block.replaceChildren(...raw(text));
       more.remove();
     } }, `Show all ${number(text.length)} characters`);
   } else {
-    block.append(text);
+    block.append(...raw(text));
   }
   return [
-    h("div", { class: "wire-head" }, h("h3", {}, title), h("code", {}, line), text !== "" && h("span", { class: "tools" }, choice, copyButton(`Copy the body of the ${title.toLowerCase()} as it was`, text))),
-    headers.length > 0 && h("details", { class: "headers" }, h("summary", {}, counted(headers.length, "header")), facts(headers)),
+    h("div", { class: "wire-head" }, h("h3", {}, title), h("code", {}, foreign(line)), text !== "" && h("span", { class: "tools" }, choice, copyButton(`Copy the body of the ${title.toLowerCase()} as it was`, text))),
+    headers.length > 0 && h("details", { class: "headers" }, h("summary", {}, counted(headers.length, "header")), facts(headers.map(([name, value]) => [foreign(name), foreign(value)]))),
     text === "" ? h("p", { class: "muted" }, "no body") : [block, more],
   ];
 }
+
+/** A body as it came; where its lines break is seen. */
+const raw = (text) => visible(text, "\n\t");
 
 function facts(pairs) {
   return h("dl", { class: "facts" }, pairs.map(([key, value]) => [h("dt", {}, key), h("dd", {}, value)]));

@@ -2,14 +2,14 @@
 // faults that stand, with how often each has struck.
 
 import { get, post, remove } from "./admin.js";
-import { byId, h } from "./dom.js";
+import { byId, foreign, h } from "./dom.js";
 import { counted, number } from "./format.js";
 import { EXTENTS, SWITCHES } from "./switches.js";
 
 export class Faults {
   #panel = byId("panel-faults");
-  #tab = byId("tab-faults");
   #badge = byId("fault-count");
+  #unit = byId("fault-count-unit");
   #visible = false;
   #standing = h("tbody");
   #error = h("p", { class: "error", role: "alert" });
@@ -41,8 +41,8 @@ export class Faults {
         this.#head,
         h(
           "table",
-          { class: "standing" },
-          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests it could have struck" }, "Met"), h("th", { class: "number", title: "Requests it did strike" }, "Struck"), h("th", {}, "Left"), h("th", {}, ""))),
+          { class: "standing framed" },
+          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests it could have struck" }, "Met"), h("th", { class: "number", title: "Requests it did strike" }, "Struck"), h("th", {}, "Left"), h("th", {}, h("span", { class: "unseen" }, "Lift")))),
           this.#standing,
         ),
       ),
@@ -65,7 +65,7 @@ export class Faults {
   #count(faults) {
     this.#badge.textContent = number(faults);
     this.#badge.hidden = faults === 0;
-    this.#tab.ariaLabel = faults === 0 ? null : `Faults, ${number(faults)} standing`;
+    this.#unit.hidden = faults === 0;
   }
 
   async #ask() {
@@ -109,11 +109,7 @@ export class Faults {
     const known = JSON.stringify(faults);
     if (known === this.#known && faults.every(({ ends_at: end }) => end === null)) return;
     this.#known = known;
-    for (const [id, { element, button }] of this.#switches) {
-      const on = faults.some((fault) => standsFor(id, fault));
-      element.classList.toggle("on", on);
-      button.setAttribute("aria-checked", on);
-    }
+    for (const [id, one] of this.#switches) one.show(faults.filter((fault) => standsFor(id, fault)).map(({ fault }) => fault));
     this.#liftAll.hidden = faults.length === 0;
     const focused = document.activeElement?.closest("tr")?.dataset.fault;
     this.#standing.replaceChildren(...(faults.length === 0 ? [h("tr", { class: "none" }, h("td", { colspan: 5 }, "None: the sandbox behaves."))] : faults.map((fault) => this.#row(fault))));
@@ -125,7 +121,7 @@ export class Faults {
     return h(
       "tr",
       { "data-fault": id },
-      h("td", {}, h("code", {}, fault)),
+      h("td", {}, h("code", {}, foreign(fault))),
       h("td", { class: "number" }, number(met)),
       h("td", { class: "number" }, number(struck)),
       h("td", {}, remaining),
@@ -136,10 +132,22 @@ export class Faults {
   #makeSwitch(one) {
     const fields = new Map();
     for (const [name, parameter] of Object.entries(one.parameters ?? {})) fields.set(name, makeField(parameter));
-    const title = one.title.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 1 ? fields.get(part) : part.trim() && h("span", {}, part)));
+    const title = h("span", { class: "wanted" }, one.title.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 1 ? fields.get(part) : part.trim() && h("span", {}, part))));
+    // What stands may be something else than the fields would turn on.
+    const standing = h("span", { class: "stands", hidden: true });
     const name = one.title.replace(/\{(\w+)\}/g, (_, parameter) => one.parameters[parameter].label.toLowerCase());
     const button = h("button", { role: "switch", id: `switch-${one.id}`, "aria-checked": "false", "aria-label": name, onclick: () => this.#turn(one, fields) });
-    return { button, element: h("div", { class: "switch" }, h("h3", {}, title), button, h("p", {}, one.about)) };
+    const element = h("div", { class: "switch" }, h("h3", {}, title, standing), button, h("p", {}, one.about));
+    const show = (faults) => {
+      const on = faults.length > 0;
+      element.classList.toggle("on", on);
+      button.setAttribute("aria-checked", on);
+      button.setAttribute("aria-label", on ? faults.join(", ") : name);
+      title.hidden = on;
+      standing.hidden = !on;
+      standing.replaceChildren(...faults.map((fault) => h("code", {}, foreign(fault))));
+    };
+    return { button, element, show };
   }
 
   #turn(one, fields) {
@@ -169,7 +177,7 @@ export class Faults {
   #makeOwn() {
     const field = h("input", { id: "own-fault", "aria-label": "A fault", placeholder: "503 after acceptance for next 1", spellcheck: "false", autocomplete: "off" });
     const own = h("div", { class: "own" }, field, h("button", { onclick: () => add() }, "Switch on"));
-    const place = h("div", {}, own);
+    const place = h("div", { class: "own-place" }, own);
     const add = () => field.value.trim() !== "" && this.#act(place, () => post("/faults", { fault: field.value.trim() }).then(() => (field.value = "")));
     field.addEventListener("keydown", (event) => event.key === "Enter" && add());
     return [

@@ -2,6 +2,9 @@
 //
 // The browser connects again by itself and says how far it had read. Only where it gives up, because
 // something else answered, is a new connection opened here.
+//
+// A browser opens six connections to one address, and a stream keeps one of them: while nobody sees the
+// page its stream is closed, so that a seventh page loads. It goes on where it was.
 
 /** How often connecting may fail before the sandbox is taken to have ended. */
 const TRIES = 3;
@@ -12,9 +15,11 @@ export function follow({ begin, update, connection }) {
   let last = null;
   let failures = 0;
   let ended = false;
+  let source = null;
 
   const open = () => {
-    const source = new EventSource(`/_sandbox/feed${last ? `?after=${encodeURIComponent(last)}` : ""}`);
+    if (source || document.hidden) return;
+    source = new EventSource(`/_sandbox/feed${last ? `?after=${encodeURIComponent(last)}` : ""}`);
     source.addEventListener("open", () => {
       failures = 0;
       ended = false;
@@ -32,10 +37,19 @@ export function follow({ begin, update, connection }) {
     source.addEventListener("error", () => {
       failures += 1;
       connection(ended || failures >= TRIES ? "ended" : "reconnecting");
-      if (source.readyState === EventSource.CLOSED) {
+      if (source?.readyState === EventSource.CLOSED) {
+        source = null;
         setTimeout(open, AGAIN_AFTER);
       }
     });
   };
+  const close = () => {
+    source?.close();
+    source = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
+  // A page that the browser keeps for the way back is not seen either.
+  addEventListener("pagehide", close);
+  addEventListener("pageshow", open);
   open();
 }

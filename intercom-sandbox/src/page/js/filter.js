@@ -1,11 +1,16 @@
-// Which records are shown: by name, by contact, by outcome.
+// Which records are shown: by name, by contact, by any text in them, by status, by outcome.
 
 import { byId, h } from "./dom.js";
 import { number, OUTCOMES } from "./format.js";
+import { textOf } from "./store.js";
+
+/** The fields, by what they filter. */
+const FIELDS = ["name", "contact", "text", "status"];
 
 export class Filter {
-  #name = "";
-  #contact = "";
+  /** What is typed in each field, in lower case. */
+  #wanted = Object.fromEntries(FIELDS.map((field) => [field, ""]));
+  #fields = Object.fromEntries(FIELDS.map((field) => [field, byId(`filter-${field}`)]));
   /** None stands for all. */
   #outcomes = new Set();
   #chips = new Map();
@@ -13,9 +18,7 @@ export class Filter {
 
   constructor(changed) {
     this.#changed = changed;
-    this.nameField = byId("filter-name");
-    this.contactField = byId("filter-contact");
-    for (const field of [this.nameField, this.contactField]) {
+    for (const field of Object.values(this.#fields)) {
       field.addEventListener("input", () => this.#read());
     }
     byId("filter-reset").addEventListener("click", () => {
@@ -36,8 +39,12 @@ export class Filter {
     byId("filter-outcomes").append(...[...this.#chips.values()].map(({ chip }) => chip));
   }
 
+  get nameField() {
+    return this.#fields.name;
+  }
+
   get isSet() {
-    return this.#name !== "" || this.#contact !== "" || this.#outcomes.size > 0;
+    return this.#outcomes.size > 0 || Object.values(this.#wanted).some((text) => text !== "");
   }
 
   /** Those that are shown: the list itself where all are. */
@@ -46,18 +53,21 @@ export class Filter {
   }
 
   matches(record) {
+    const { name, contact, text, status } = this.#wanted;
     return (
       (this.#outcomes.size === 0 || this.#outcomes.has(record.outcome)) &&
-      record.nameKey.includes(this.#name) &&
-      record.contactKey.includes(this.#contact)
+      record.nameKey.includes(name) &&
+      record.contactKey.includes(contact) &&
+      (status === "" || hasStatus(record, status)) &&
+      (text === "" || textOf(record).includes(text))
     );
   }
 
   /** Shows the events of one name. */
   only(name) {
     this.#outcomes.clear();
+    for (const field of Object.values(this.#fields)) field.value = "";
     this.nameField.value = name;
-    this.contactField.value = "";
     this.#read();
   }
 
@@ -75,11 +85,15 @@ export class Filter {
   }
 
   #read() {
-    this.#name = this.nameField.value.trim().toLowerCase();
-    this.#contact = this.contactField.value.trim().toLowerCase();
+    for (const [name, field] of Object.entries(this.#fields)) this.#wanted[name] = field.value.trim().toLowerCase();
     for (const [id, { chip }] of this.#chips) {
       chip.setAttribute("aria-pressed", this.#outcomes.has(id));
     }
     this.#changed();
   }
+}
+
+/** Whether a status is `404`, begins with `4`, is one of `4xx`, or is `none`. */
+function hasStatus({ status }, wanted) {
+  return (status === null ? "none" : String(status)).startsWith(wanted.replace(/x+$/, ""));
 }

@@ -3,13 +3,14 @@
 /** The outcomes in the order in which they are stacked and listed. */
 export const OUTCOMES = [
   { id: "accepted", label: "Accepted", meaning: "An event that Intercom would keep." },
-  { id: "duplicate", label: "Duplicate", meaning: "Answered as accepted, and swallowed: there is one with its contact, name and second." },
-  { id: "refused", label: "Refused", meaning: "Something is wrong with it. Open it to see the rule, and how to mend it." },
+  { id: "duplicate", label: "Duplicate", meaning: "Answered as accepted, and ignored: there is one with its contact, name and second." },
+  { id: "refused", label: "Refused", meaning: "Something is wrong with it. Open it to see the rule, and how to fix it." },
   { id: "faulted", label: "Faulted", meaning: "A fault decided the answer, or that there was none." },
-  { id: "served", label: "Served", meaning: "A request that brings no event, such as one about a contact." },
+  { id: "served", label: "Other requests", badge: "Other", meaning: "A request that brings no event, such as one about a contact." },
 ];
 
-export const LABELS = Object.fromEntries(OUTCOMES.map(({ id, label }) => [id, label]));
+/** What is written on a single request. */
+export const LABELS = Object.fromEntries(OUTCOMES.map(({ id, label, badge }) => [id, badge ?? label]));
 
 const two = (number) => String(number).padStart(2, "0");
 
@@ -30,9 +31,17 @@ const DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", time
 const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
 const SHORT_DATE_TIME = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 
-/** A local date with its time to the millisecond. */
+const ZONED = new Intl.DateTimeFormat("en", { timeZoneName: "shortOffset" });
+
+/** The time zone of all times on the page, at one of them: `UTC+2`. */
+export function zone(milliseconds) {
+  const { value } = ZONED.formatToParts(milliseconds).find(({ type }) => type === "timeZoneName");
+  return value.replace("GMT", "UTC").replace(/\+0$/, "");
+}
+
+/** A local date with its time to the millisecond, and the zone. */
 export function exactTime(milliseconds) {
-  return `${DATE.format(milliseconds)} ${clockTime(milliseconds)}`;
+  return `${DATE.format(milliseconds)} ${clockTime(milliseconds)} ${zone(milliseconds)}`;
 }
 
 /** A local date with its time, or nothing where there is no such date. */

@@ -1,7 +1,7 @@
 // JSON made legible. The text is broken into lines as it is and never read and written again, which
 // would lose double members, their order, and the digits of long numbers.
 
-import { h } from "./dom.js";
+import { h, visible } from "./dom.js";
 
 const TOKEN = /\s+|"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|"/gy;
 
@@ -39,7 +39,7 @@ export function pretty(text) {
         nodes.push(": ");
         break;
       default:
-        nodes.push(h("span", { class: classOf(token, next) }, token));
+        nodes.push(h("span", { class: classOf(token, next) }, visible(token)));
     }
   });
   return nodes;

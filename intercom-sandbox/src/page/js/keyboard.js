@@ -20,6 +20,7 @@ export function listen({ tabs, list, filter, togglePause }) {
     1: () => tabs.showAt(1),
     2: () => tabs.showAt(2),
     3: () => tabs.showAt(3),
+    4: () => tabs.showAt(4),
     Escape: () => tabs.current === "events" && list.leave(),
   };
   keys.ArrowDown = keys.j;

@@ -24,6 +24,8 @@ export class List {
   #rows = new Map();
   /** How high the open part of each open row is, by number. */
   #open = new Map();
+  /** How high each row with a hint is, by number, as far as it was measured. */
+  #tall = new Map();
   /** The row that the keys are at. */
   selected = null;
   /** The latest that was seen at the top. */
@@ -73,6 +75,7 @@ export class List {
   reset() {
     this.#release();
     this.#open.clear();
+    this.#tall.clear();
     this.selected = null;
     this.#seen = 0;
     this.show([]);
@@ -104,6 +107,14 @@ export class List {
       this.selected = null;
       this.#draw();
     }
+  }
+
+  /** Opens a row, alone, and goes to it, where it is there. */
+  reveal(numbered) {
+    if (this.#position(numbered) === -1) return;
+    this.#open.clear();
+    this.toggle(numbered);
+    this.#select(numbered);
   }
 
   toggle(numbered) {
@@ -164,7 +175,7 @@ export class List {
       const record = this.#at(place);
       this.#tops[place] = top;
       const open = this.#open.size > 0 ? this.#open.get(record.number) : undefined;
-      top += open !== undefined ? row + open : record.tall ? tall : row;
+      top += open !== undefined ? row + open : record.tall ? this.#tall.get(record.number) ?? tall : row;
     }
     this.#tops[count] = top;
     if (anchor && count > 0) {
@@ -211,6 +222,7 @@ export class List {
     for (const [numbered, row] of this.#rows) {
       if (rows.get(numbered) !== row) {
         if (row.detail) this.#sizes.unobserve(row.detail);
+        this.#sizes.unobserve(row.summary);
         row.element.remove();
       }
     }
@@ -220,6 +232,7 @@ export class List {
 
   #make(record) {
     const row = makeRow(record, () => this.toggle(record.number));
+    if (record.tall) this.#sizes.observe(row.summary);
     row.element.addEventListener("focus", () => {
       this.selected = record.number;
       this.#drawSoon();
@@ -255,7 +268,10 @@ export class List {
     for (const { target } of entries) {
       const numbered = Number(target.parentElement?.dataset.number);
       const height = target.offsetHeight;
-      if (height > 0 && this.#open.has(numbered) && this.#open.get(numbered) !== height) {
+      if (height === 0) continue;
+      if (target.matches(".summary")) {
+        changed = this.#measuredTall(numbered, height) || changed;
+      } else if (this.#open.has(numbered) && this.#open.get(numbered) !== height) {
         this.#open.set(numbered, height);
         changed = true;
       }
@@ -263,10 +279,22 @@ export class List {
     if (changed) this.#layout(this.#anchor());
   }
 
+  /** A hint takes as many lines as it needs. Where its row is open it is not in the summary. */
+  #measuredTall(numbered, height) {
+    // The line below a row is a part of it.
+    if (this.#open.has(numbered) || this.#tall.get(numbered) === height + 1) return false;
+    this.#tall.set(numbered, height + 1);
+    return true;
+  }
+
   /** The heights of rows are the style sheet's. */
   #resized() {
     const style = getComputedStyle(document.documentElement);
     const anchor = this.#anchor();
+    this.#tall.clear();
+    for (const [numbered, { record, summary }] of this.#rows) {
+      if (record.tall) this.#measuredTall(numbered, summary.offsetHeight);
+    }
     this.#heights = { row: parseFloat(style.getPropertyValue("--row")), tall: parseFloat(style.getPropertyValue("--row-tall")) };
     this.#layout(anchor);
   }

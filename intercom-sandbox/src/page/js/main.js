@@ -5,12 +5,14 @@ import { Aloud } from "./aloud.js";
 import { Budget } from "./budget.js";
 import { Catalogue } from "./catalogue.js";
 import { Chart } from "./chart.js";
+import { Contacts } from "./contacts.js";
 import { copyButton } from "./copy.js";
 import { byId, h } from "./dom.js";
+import { download } from "./export.js";
 import { Faults } from "./faults.js";
 import { follow } from "./feed.js";
 import { Filter } from "./filter.js";
-import { number, OUTCOMES } from "./format.js";
+import { number, OUTCOMES, zone } from "./format.js";
 import { listen } from "./keyboard.js";
 import { List } from "./list.js";
 import { Store } from "./store.js";
@@ -25,6 +27,7 @@ const list = new List(byId("scroller"), byId("rows"), byId("newest"));
 const chart = new Chart(byId("chart"), byId("chart-readout"));
 const budget = new Budget(byId("budget"));
 const faults = new Faults();
+const contacts = new Contacts();
 const aloud = new Aloud(byId("live"));
 const filter = new Filter(() => {
   refresh();
@@ -36,6 +39,7 @@ const catalogue = new Catalogue((name) => {
   byId("tab-events").focus();
 });
 const tabs = new Tabs((view) => {
+  contacts.show(view === "contacts");
   catalogue.show(view === "catalogue");
   faults.show(view === "faults");
 });
@@ -50,13 +54,34 @@ function refresh() {
   byId("nothing").hidden = length > 0 || store.paused;
   byId("held").hidden = length > 0 || !store.paused;
   byId("no-match").hidden = length === 0 || shown.length > 0;
+  // A feed without articles would be announced as broken.
+  const feed = shown.length > 0 ? { role: "feed", "aria-label": "What arrived, newest first" } : {};
+  for (const name of ["role", "aria-label"]) {
+    if (feed[name]) byId("rows").setAttribute(name, feed[name]);
+    else byId("rows").removeAttribute(name);
+  }
+  byId("export").disabled = shown.length === 0;
   const left = store.leftOut;
   byId("shown").textContent = [
     shown.length < length ? `${number(shown.length)} of ${number(length)}` : length > 0 && `${number(length)} shown`,
-    left > 0 && length > 0 && `${number(left)} left out`,
+    left > 0 && length > 0 && `${number(left)} not shown`,
   ].filter(Boolean).join(", ");
-  byId("shown").title = left > 0 ? "The page keeps the latest 10,000 and leaves some out where they come faster than they can be shown. The counts have all of them." : "";
+  byId("shown").title = left > 0 ? "The page keeps the latest 10,000, and drops some where they come faster than they can be shown. The counts have all of them." : "";
 }
+
+/** Opens the request that the address names, once it is there; the filter is in nobody's way. */
+function followAddress() {
+  const [, numbered] = /^#request-(\d+)$/.exec(location.hash) ?? [];
+  if (numbered === undefined || numbered === followed) return;
+  const isThere = store.records.some((record) => record.number === Number(numbered));
+  if (!isThere) return;
+  if (filter.isSet) filter.only("");
+  followed = numbered;
+  list.reveal(Number(numbered));
+}
+
+/** The request that the address named last, and that was opened. */
+let followed = null;
 
 function togglePause() {
   if (store.paused) store.resume();
@@ -92,12 +117,14 @@ follow({
       store.take(update.records, update.skipped, characters);
       if (store.paused) tellHeld();
       else refresh();
+      followAddress();
     }
     const { counts } = update;
     filter.count(counts);
     document.title = counts.refused > 0 ? `${number(counts.refused)} refused · ${TITLE}` : TITLE;
     chart.update(update);
     budget.update(update);
+    contacts.update();
     catalogue.update(update);
     faults.update(update);
     aloud.tell(counts);
@@ -114,6 +141,12 @@ follow({
 
 pause.addEventListener("click", togglePause);
 byId("clear").addEventListener("click", clear);
+byId("export").addEventListener("click", () => download(filter.apply(store.records)));
+addEventListener("hashchange", () => {
+  followed = null;
+  followAddress();
+});
+byId("zone").textContent = zone(Date.now());
 listen({ tabs, list, filter, togglePause });
 
 byId("nothing-address").textContent = location.origin;

@@ -1,8 +1,8 @@
 // One row of the list: a line that tells most of it, and what it opens to.
 
 import { makeDetail } from "./detail.js";
-import { h, prose } from "./dom.js";
-import { clockTime, counted, dateTime, LABELS } from "./format.js";
+import { foreign, h, prose } from "./dom.js";
+import { clockTime, counted, exactTime, LABELS } from "./format.js";
 import { shown } from "./values.js";
 
 /** How many values a line is given; it has no room for more. */
@@ -16,7 +16,7 @@ export function makeRow(record, toggle) {
     "div",
     { class: "summary", onclick: (click) => isMeant(click) && toggle() },
     button,
-    h("time", { class: "time", title: dateTime(record.time) }, clockTime(record.time)),
+    h("time", { class: "time", title: exactTime(record.time) }, clockTime(record.time)),
     h("span", { class: "outcome" }, h("span", { class: "badge" }, LABELS[outcome])),
     h("span", { class: "name", title: record.title }, nameOf(record)),
     h("span", { class: "contact" }, contactOf(event?.contact)),
@@ -39,6 +39,7 @@ export function makeRow(record, toggle) {
   );
   return {
     element,
+    summary,
     record,
     detail: null,
     isOpen: false,
@@ -62,33 +63,35 @@ function isMeant(click) {
 }
 
 function nameOf({ event, method, path }) {
-  return event?.name ?? [h("span", { class: "method" }, method, " "), path];
+  return event?.name ? foreign(event.name) : [h("span", { class: "method" }, method, " "), foreign(path)];
 }
 
 function contactOf(contact) {
   if (!contact) return null;
   const kind = contact.kind === "email" ? null : h("span", { class: "kind" }, contact.kind, " ");
-  return [kind, h("span", { title: `${contact.kind} ${contact.value}` }, contact.value)];
+  return [kind, h("span", { title: `${contact.kind} ${contact.value}` }, foreign(contact.value))];
 }
 
-function contentOf({ event, fault, outcome, problems, query }) {
+function contentOf({ event, fault, outcome, problems, query, warnings }) {
   const content = [];
-  if (fault) content.push(h("span", { class: "flag fault" }, `fault: ${fault}`));
-  if (outcome === "duplicate") content.push(h("span", { class: "flag swallowed" }, "swallowed"));
+  if (fault) content.push(h("span", { class: "flag fault" }, "fault: ", foreign(fault)));
+  if (outcome === "duplicate") content.push(h("span", { class: "flag ignored" }, "ignored as a duplicate"));
+  if (event?.sent_name !== undefined) content.push(h("span", { class: "flag folded", title: "Intercom turns . and $ in a name into -" }, "sent as ", foreign(event.sent_name)));
+  for (const warning of warnings) content.push(h("span", { class: "flag warning", title: warning }, "warning"));
   if (event?.dropped_keys.length > 0) {
     content.push(h("span", { class: "flag dropped" }, `${counted(event.dropped_keys.length, "key")} dropped`));
   }
   if (problems.length > 0) {
     const [{ field, message }] = problems;
     // Many a message begins with the field.
-    const place = field && !message.startsWith(field) && [h("code", {}, field), " "];
+    const place = field && !message.startsWith(field) && [h("code", {}, foreign(field)), " "];
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-    content.push(h("span", { class: "problem", title: message }, place, message, more));
+    content.push(h("span", { class: "problem", title: message }, place, foreign(message), more));
     return content;
   }
-  if (!event && query) content.push(h("span", { class: "muted" }, `?${query}`));
+  if (!event && query) content.push(h("span", { class: "muted" }, foreign(`?${query}`)));
   for (const [key, value] of event?.metadata.slice(0, PAIRS) ?? []) {
-    content.push(" ", h("span", { class: "pair" }, h("span", { class: "key" }, key), " ", shown(key, value)));
+    content.push(" ", h("span", { class: "pair" }, h("span", { class: "key" }, foreign(key)), " ", shown(key, value)));
   }
   return content;
 }

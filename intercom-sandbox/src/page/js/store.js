@@ -77,3 +77,10 @@ function prepare(record, characters) {
   record.contactKey = event?.contact ? `${event.contact.kind} ${event.contact.value}`.toLowerCase() : "";
   record.tall = record.problems.some((problem) => problem.hint);
 }
+
+/** All that a request said and was answered, in lower case, to be looked through. */
+export function textOf({ body, answer, event }) {
+  // Escapes of JSON hide in a body what its metadata shows.
+  const metadata = event?.metadata.map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`) ?? [];
+  return [body, answer, ...metadata].join("\n").toLowerCase();
+}

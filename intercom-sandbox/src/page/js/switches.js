@@ -36,7 +36,7 @@ export const SWITCHES = [
   {
     id: "limit",
     title: "Limit of {requests} in 10 s",
-    about: "The rate limit itself changes: the headers tell of it, and the budget beside the chart.",
+    about: "The rate limit itself changes: the headers show it, and the budget above.",
     parameters: { requests: { label: "Requests", type: "number", value: 5, min: 0 } },
     effect: ({ requests }) => `rate limit ${requests}`,
     stands: /^rate limit /,

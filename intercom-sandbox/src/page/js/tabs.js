@@ -1,8 +1,8 @@
-// The three views, of which one is shown.
+// The views, of which one is shown.
 
 import { byId } from "./dom.js";
 
-const VIEWS = ["events", "catalogue", "faults"];
+const VIEWS = ["events", "contacts", "catalogue", "faults"];
 
 export class Tabs {
   current = null;
@@ -29,8 +29,9 @@ export class Tabs {
       tab.tabIndex = other === view ? 0 : -1;
       byId(`panel-${other}`).hidden = other !== view;
     }
-    // A page that is loaded again shows the same view.
-    history.replaceState(null, "", view === VIEWS[0] ? location.pathname : `#${view}`);
+    document.body.dataset.view = view;
+    // A page that is loaded again shows the same view; and the address may tell more than that.
+    if (this.#fromHash() !== view) history.replaceState(null, "", view === VIEWS[0] ? location.pathname : `#${view}`);
     this.#shown(view);
   }
 
@@ -48,7 +49,11 @@ export class Tabs {
   }
 
   #fromAddress() {
+    this.show(this.#fromHash());
+  }
+
+  #fromHash() {
     const view = location.hash.slice(1);
-    this.show(VIEWS.includes(view) ? view : VIEWS[0]);
+    return VIEWS.includes(view) ? view : VIEWS[0];
   }
 }

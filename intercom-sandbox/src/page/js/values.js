@@ -1,6 +1,6 @@
 // Metadata values, each shown as what Intercom takes it for: a date, money, a link, and so on.
 
-import { h, isWebAddress, link } from "./dom.js";
+import { foreign, h, isWebAddress, link } from "./dom.js";
 import { dateTime, number } from "./format.js";
 
 const STRIPE_KEYS = ["stripe_customer", "stripe_invoice", "stripe_charge"];
@@ -27,7 +27,7 @@ export function kindOf(key, value) {
 export function shown(key, value) {
   switch (kindOf(key, value)) {
     case "text":
-      return h("span", { class: "value" }, value);
+      return h("span", { class: "value" }, foreign(value));
     case "number":
       return h("span", { class: "value" }, number(value));
     case "boolean":
@@ -39,11 +39,11 @@ export function shown(key, value) {
     case "rich link":
       return link(value.url, value.value);
     case "money":
-      return h("span", { class: "value", title: `${value.amount} in minor units, ${value.currency}` }, money(value));
+      return h("span", { class: "value", title: `${value.amount} in minor units, ${value.currency}` }, foreign(money(value)));
     case "stripe":
-      return h("code", { title: "an id of Stripe's" }, value);
+      return h("code", { title: "an id of Stripe's" }, foreign(value));
     default:
-      return h("code", {}, JSON.stringify(value));
+      return h("code", {}, foreign(JSON.stringify(value)));
   }
 }
 

@@ -1,0 +1,124 @@
+//! Admission over an outbox that crashes, compared with what Intercom would do.
+//!
+//! The engine's own [`Admission`] and a real outbox go through a random history: events of few
+//! contacts and seconds, also backdated; attempts of which nobody knows whether they arrived; put
+//! back, buried and redriven events; pauses, and crashes between any two steps.
+
+mod history;
+
+use std::time::Duration;
+
+use fastrand::Rng;
+use tokio::runtime::Runtime;
+
+use self::history::History;
+use crate::outbox::{Operate, Outbox, Slot};
+use crate::policy::Collisions;
+
+/// Tests that no history with crashes makes the engine send an event over this outbox in vain.
+///
+/// - No two events of one contact, name and second are sent, unless the second one is counted as
+///   collided.
+/// - All attempts of an event send the same bytes.
+///
+/// `make` gives a new and empty outbox, what opens it again after a crash, and what moves its time.
+/// An outbox in memory survives as it is, and only the turn ends. The runtime must have its timers
+/// enabled.
+///
+/// ```
+/// use intercom_delivery::{MemoryOutbox, conformance};
+///
+/// let mut runtime = tokio::runtime::Builder::new_current_thread();
+/// let runtime = runtime.enable_time().start_paused(true).build()?;
+/// conformance::run_admission(16, &runtime, async || {
+///     (MemoryOutbox::new(), async |outbox| outbox, tokio::time::advance)
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Panics
+///
+/// Panics when a history breaks one of these promises, and says which.
+pub fn run_admission<O, C, A>(histories: u64, runtime: &Runtime, make: impl AsyncFn() -> (O, C, A))
+where
+    O: Outbox + Operate,
+    C: AsyncFnMut(O) -> O,
+    A: AsyncFnMut(Duration),
+{
+    for seed in 0..histories {
+        let tally = runtime.block_on(async {
+            let (outbox, crash, advance) = make().await;
+            run_history(seed, LeftOut::Nothing, outbox, crash, advance).await
+        });
+        let Tally { violations, .. } = tally;
+        assert!(violations.is_empty(), "the history {seed} breaks a promise: {violations:#?}");
+    }
+}
+
+/// Does what the history with this seed says.
+async fn run_history<O, C, A>(
+    seed: u64,
+    left_out: LeftOut,
+    outbox: O,
+    crash: C,
+    advance: A,
+) -> Tally
+where
+    O: Outbox + Operate,
+    C: AsyncFnMut(O) -> O,
+    A: AsyncFnMut(Duration),
+{
+    let mut random = Rng::with_seed(seed);
+    let policy = if random.u8(..8) == 0 { Collisions::Keep } else { Collisions::Move };
+    let mut history = History::new(random, policy, left_out, outbox, crash, advance);
+    history.run().await;
+    history.tally
+}
+
+/// A rule of admission that a history goes without, to show what the rule is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests leave something out"))]
+enum LeftOut {
+    Nothing,
+    HeldSlots,
+    UsedSlots,
+    DeadSlots,
+    /// A used slot is kept for the window alone, also while an event waits that wants it.
+    EarliestNew,
+    /// Events are admitted when they are sent, and not in the order of their leases.
+    Order,
+    /// A moved event is sent, and not stored.
+    StoredMoves,
+}
+
+/// What came of a history.
+#[derive(Debug)]
+struct Tally {
+    policy: Collisions,
+    /// Events that Intercom ignores, and attempts with other bytes than the first.
+    violations: Vec<String>,
+    delivered: u64,
+    /// Events that the engine moved.
+    moved: u64,
+    /// Each event in the order of acceptance, and each departure, for a comparison.
+    log: Vec<Step>,
+}
+
+/// What a guard at acceptance would have seen.
+#[derive(Clone, Copy, Debug)]
+#[cfg_attr(not(test), expect(dead_code, reason = "only tests compare what was moved"))]
+enum Step {
+    /// The event with this number was accepted.
+    Accepted {
+        event: u64,
+        slot: Slot,
+        now: i64,
+    },
+    Delivered {
+        event: u64,
+        now: i64,
+    },
+}
+
+#[cfg(test)]
+mod tests;

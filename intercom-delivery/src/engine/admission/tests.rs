@@ -1,0 +1,243 @@
+use std::collections::BTreeSet;
+use std::time::{Duration, SystemTime};
+
+use intercom_core::{Contact, DynamicEvent};
+use proptest::prelude::*;
+
+use super::*;
+use crate::outbox::{Epoch, EventId};
+
+const NOON: i64 = 1_700_000_000;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_unix_seconds(NOON + second)
+}
+
+fn event(second: i64) -> DataEvent {
+    let event = DynamicEvent::new("project_created").unwrap();
+    DataEvent::new(&event, Contact::user_id(42), at(second)).unwrap()
+}
+
+fn lease(stage: Stage, second: i64) -> Lease {
+    Lease {
+        id: EventId(7),
+        event: event(second),
+        stage,
+        attempts: 0,
+        last_failure: None,
+        age: Duration::ZERO,
+    }
+}
+
+fn tenure(held: &[i64], used: &[(i64, i64)]) -> Tenure {
+    let key = Slot::of(&event(0)).key;
+    let slot = |second| Slot { key, second: at(second) };
+    let used = used.iter();
+    Tenure {
+        epoch: Epoch(1),
+        since: SystemTime::UNIX_EPOCH,
+        durable: true,
+        held: held.iter().map(|second| slot(*second)).collect(),
+        used: used.map(|(s, until)| UsedSlot { slot: slot(*s), keep_until: at(*until) }).collect(),
+        guard: Box::new(()),
+    }
+}
+
+/// Admits an event. Returns its second, and how that is stored.
+fn admit(admission: &mut Admission, stage: Stage, second: i64) -> (i64, &'static str) {
+    let mut lease = lease(stage, second);
+    let stored = match admission.admit(&mut lease, at(0)) {
+        None => "not stored",
+        Some(outbox::Admission::Moved { event, .. }) => {
+            assert_eq!(event, lease.event);
+            "moved"
+        }
+        Some(outbox::Admission::Kept { collides: true, .. }) => "collides",
+        Some(outbox::Admission::Kept { collides: false, .. }) => "kept",
+    };
+    (lease.event.created_at().unix_seconds() - NOON, stored)
+}
+
+fn moving() -> Admission {
+    Admission::new(Collisions::Move)
+}
+
+#[test]
+fn each_stage_is_admitted_in_its_way() {
+    let mut admission = moving();
+    assert_eq!(admit(&mut admission, Stage::New, 0), (0, "not stored"));
+    assert_eq!(admit(&mut admission, Stage::New, 0), (1, "moved"));
+    assert_eq!(admit(&mut admission, Stage::New, 1), (2, "moved"));
+    assert_eq!(admit(&mut admission, Stage::Redriven, 5), (5, "kept"));
+    assert_eq!(admit(&mut admission, Stage::Admitted, 5), (5, "not stored"));
+    assert_eq!(admit(&mut admission, Stage::Admitted, 3), (3, "not stored"));
+    assert_eq!(admit(&mut admission, Stage::New, 1), (4, "moved"));
+    assert_eq!(admit(&mut admission, Stage::New, 1), (6, "moved"));
+}
+
+#[test]
+fn events_are_kept_where_they_collide_if_that_is_the_policy() {
+    let mut admission = Admission::new(Collisions::Keep);
+    assert_eq!(admit(&mut admission, Stage::New, 0), (0, "not stored"));
+    assert_eq!(admit(&mut admission, Stage::New, 0), (0, "collides"));
+    assert_eq!(admit(&mut admission, Stage::New, 0), (0, "collides"));
+    assert_eq!(admit(&mut admission, Stage::Redriven, 0), (0, "kept"));
+}
+
+#[test]
+fn an_event_moves_by_a_day_and_no_further() {
+    let mut admission = moving();
+    let held: Vec<_> = (0..MAX_MOVE_SECONDS).collect();
+    admission.begin(&tenure(&held, &[]));
+    assert_eq!(admit(&mut admission, Stage::New, 0), (MAX_MOVE_SECONDS, "moved"));
+    assert_eq!(admit(&mut admission, Stage::New, 0), (0, "collides"));
+    assert_eq!(admit(&mut admission, Stage::New, 1), (MAX_MOVE_SECONDS + 1, "moved"));
+}
+
+#[test]
+fn a_turn_begins_with_what_the_outbox_reports() {
+    let mut admission = moving();
+    admit(&mut admission, Stage::New, 9);
+    admission.begin(&tenure(&[0, 2], &[(1, 130)]));
+    assert_eq!(admit(&mut admission, Stage::New, 0), (3, "moved"));
+    assert_eq!(admit(&mut admission, Stage::New, 9), (9, "not stored"));
+}
+
+#[test]
+fn a_slot_is_kept_for_the_window() {
+    for (second, now, keep_until) in [(0, 0, 120), (-50, 0, 120), (0, 7, 127), (300, 0, 420)] {
+        let mut admission = moving();
+        admit(&mut admission, Stage::New, second);
+        let used = admission.leave(&event(second), at(now));
+        let slot = Slot::of(&event(second));
+        assert_eq!(used, UsedSlot { slot, keep_until: at(keep_until) });
+
+        assert!(admission.forget(at(keep_until), None) <= at(keep_until));
+        assert!(admission.taken.contains(slot));
+        assert_eq!(admission.forget(at(keep_until + 1), None), at(keep_until + 1));
+        assert!(!admission.taken.contains(slot));
+    }
+}
+
+#[test]
+fn a_slot_is_kept_while_an_event_may_still_come_that_wants_it() {
+    for (earliest_new, is_kept) in [(-1, true), (0, true), (1, false)] {
+        let mut admission = moving();
+        admission.leave(&event(0), at(0));
+        let forgotten = admission.forget(at(1_000), Some(at(earliest_new)));
+        assert_eq!(forgotten, if is_kept { at(120) } else { at(1_000) });
+        assert_eq!(admit(&mut admission, Stage::New, 0).0, i64::from(is_kept));
+    }
+}
+
+#[test]
+fn the_outbox_forgets_nothing_that_leaves_later() {
+    let mut admission = moving();
+    admission.leave(&event(50_000), at(0));
+    assert_eq!(admission.forget(at(10), None), at(10));
+    // The clock is set back by an hour.
+    let used = admission.leave(&event(-3_600), at(-3_600));
+    assert!(used.keep_until >= at(10));
+    assert_eq!(admission.forget(at(-3_590), None), at(10));
+}
+
+#[test]
+fn only_so_many_slots_are_kept() {
+    let used: Vec<_> = (0..=MAX_LEFT as i64).map(|second| (second, second / 2)).collect();
+    let mut admission = moving();
+    admission.begin(&tenure(&[], &used));
+    assert_eq!(admission.forget(at(-9), Some(at(-9))), at(-9));
+    assert_eq!(admission.expiring, MAX_LEFT);
+    assert!(!admission.taken.contains(Slot::of(&event(1))));
+    assert!(admission.taken.contains(Slot::of(&event(2))));
+}
+
+#[test]
+fn a_pending_event_keeps_its_slot_when_an_older_one_is_forgotten() {
+    let slot = Slot::of(&event(0));
+    let retaken: [fn(&mut Admission); 3] = [
+        |admission| admission.begin(&tenure(&[0], &[(0, 120)])),
+        |admission| {
+            admission.leave(&event(0), at(0));
+            // A dead letter that may have arrived was redriven, and is tried twice.
+            admit(admission, Stage::Admitted, 0);
+            admit(admission, Stage::Admitted, 0);
+        },
+        |admission| {
+            admission.policy = Collisions::Keep;
+            admit(admission, Stage::New, 0);
+            admit(admission, Stage::New, 0);
+            admission.leave(&event(0), at(0));
+        },
+    ];
+    for retake in retaken {
+        let mut admission = moving();
+        retake(&mut admission);
+        admission.forget(at(1_000), None);
+        assert!(admission.taken.contains(slot));
+        admission.leave(&event(0), at(1_000));
+        admission.forget(at(1_121), None);
+        assert!(!admission.taken.contains(slot) && admission.shared.is_empty());
+    }
+}
+
+#[test]
+fn a_dead_letter_keeps_its_slot_and_finds_it_again() {
+    for (stage, stored) in [(Stage::Redriven, "kept"), (Stage::Admitted, "not stored")] {
+        for takes_over in [false, true] {
+            let mut admission = moving();
+            admit(&mut admission, Stage::New, 0);
+            let used = admission.bury(&event(0), at(0));
+            assert_eq!(used.keep_until, at(120));
+            if takes_over {
+                let dead = UsedSlot::WHILE_DEAD.unix_seconds() - NOON;
+                admission.begin(&tenure(&[], &[(0, 120), (0, dead)]));
+            }
+            assert_eq!(admission.forget(at(1_000), None), at(1_000));
+            assert_eq!(admit(&mut admission, Stage::New, 0), (1, "moved"));
+            assert_eq!(admit(&mut admission, stage, 0), (0, stored));
+            assert_eq!(admit(&mut admission, Stage::New, 0), (2, "moved"));
+
+            admission.leave(&event(0), at(1_000));
+            admission.forget(at(1_121), None);
+            assert_eq!(admit(&mut admission, Stage::New, 0), (0, "not stored"));
+        }
+    }
+}
+
+#[test]
+fn a_dead_letter_that_collided_leaves_the_slot_to_the_pending_event() {
+    let mut admission = Admission::new(Collisions::Keep);
+    admit(&mut admission, Stage::New, 0);
+    admit(&mut admission, Stage::New, 0);
+    admission.bury(&event(0), at(0));
+    admission.leave(&event(0), at(0));
+    admission.begin(&tenure(&[], &[(0, 120)]));
+    assert_eq!(admit(&mut admission, Stage::Redriven, 0), (0, "kept"));
+    admission.forget(at(1_000), None);
+    assert!(admission.is_held(Slot::of(&event(0))) && admission.shared.is_empty());
+}
+
+proptest! {
+    /// Runs are a set of slots.
+    #[test]
+    fn runs_are_a_set(steps in prop::collection::vec((any::<bool>(), 0..2_u64, 0..12_i64), 1..80)) {
+        let (mut runs, mut set) = (Runs::default(), BTreeSet::new());
+        for (inserts, key, second) in steps {
+            let slot = Slot { key, second: at(second) };
+            match inserts {
+                true => prop_assert_eq!(runs.insert(slot), set.insert(slot)),
+                false => {
+                    runs.remove(slot);
+                    set.remove(&slot);
+                }
+            }
+            for slot in (0..13).map(|second| Slot { key, second: at(second) }) {
+                prop_assert_eq!(runs.contains(slot), set.contains(&slot));
+                let is_free = |second: &i64| !set.contains(&Slot { key, second: at(*second) });
+                let free = (slot.second.unix_seconds() - NOON..).find(is_free).map(at);
+                prop_assert_eq!(runs.next_free(slot), free);
+            }
+        }
+    }
+}

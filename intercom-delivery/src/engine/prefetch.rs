@@ -1,0 +1,225 @@
+//! Leases events ahead of the requests that send them, so that no request waits for the outbox.
+//!
+//! An outbox that answers at once is asked for as many events as may be in flight. One that takes its
+//! time is asked for twice as many whenever all had gone before it answered, and for half as many when
+//! it was early. So the number follows how many events are sent while the outbox answers; no clock is
+//! needed.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::trouble::Trouble;
+use crate::outbox::{Admission, EventId, Lease, OutboxError};
+
+/// How many times the concurrency may be leased ahead. Those events are in memory, and after a crash
+/// they are sent again.
+const MAX_FACTOR: usize = 8;
+
+/// A leased event.
+pub(super) struct Job {
+    pub(super) lease: Lease,
+    leased_at: Instant,
+}
+
+impl Job {
+    pub(super) fn new(lease: Lease, now: Instant) -> Self {
+        Job { lease, leased_at: now }
+    }
+
+    /// Returns how long ago the event was accepted.
+    pub(super) fn age(&self, now: Instant) -> Duration {
+        self.lease.age.saturating_add(now.saturating_duration_since(self.leased_at))
+    }
+}
+
+/// A call of the outbox that is in progress.
+#[derive(Clone, Copy)]
+enum Call {
+    Lease { limit: usize, since: Instant },
+    Admit,
+}
+
+/// What to ask the outbox for next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Ask {
+    Lease(usize),
+    Admit,
+}
+
+pub(super) struct Prefetch {
+    concurrency: usize,
+    size: usize,
+    /// Events to send next.
+    ready: VecDeque<Job>,
+    /// Events whose admission must be stored first, and what is to be stored.
+    admitting: Vec<Job>,
+    admissions: Vec<Admission>,
+    call: Option<Call>,
+    /// Whether the last lease gave all that it was asked for.
+    has_more: bool,
+    /// Whether a settlement was late, so that another engine may deliver.
+    doubts_turn: bool,
+    /// Until when requests may begin, where the outbox says so.
+    valid_until: Option<Instant>,
+    trouble: Trouble,
+}
+
+impl Prefetch {
+    pub(super) fn new(concurrency: usize) -> Self {
+        Prefetch {
+            concurrency,
+            size: concurrency,
+            ready: VecDeque::new(),
+            admitting: Vec::new(),
+            admissions: Vec::new(),
+            call: None,
+            has_more: false,
+            doubts_turn: false,
+            valid_until: None,
+            trouble: Trouble::with("lease events"),
+        }
+    }
+
+    pub(super) fn trouble(&self) -> &Trouble {
+        &self.trouble
+    }
+
+    pub(super) fn ready(&self) -> usize {
+        self.ready.len()
+    }
+
+    /// Returns whether no event is held here, and none is on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.admitting.is_empty()
+    }
+
+    pub(super) fn next(&mut self) -> Option<Job> {
+        self.ready.pop_front()
+    }
+
+    /// Adds events that are admitted.
+    pub(super) fn push(&mut self, jobs: impl IntoIterator<Item = Job>) {
+        self.ready.extend(jobs);
+    }
+
+    /// Holds events back until what was decided about them is stored.
+    pub(super) fn hold(&mut self, jobs: Vec<Job>, admissions: Vec<Admission>) {
+        self.admitting = jobs;
+        self.admissions = admissions;
+    }
+
+    /// Forgets all events, and the call in progress.
+    pub(super) fn clear(&mut self) {
+        *self = Prefetch::new(self.concurrency);
+    }
+
+    /// Returns whether the turn has not ended by itself.
+    pub(super) fn is_valid(&self, now: Instant) -> bool {
+        self.valid_until.is_none_or(|until| now < until)
+    }
+
+    pub(super) fn valid_until(&self) -> Option<Instant> {
+        self.valid_until
+    }
+
+    /// Returns whether the outbox was asked for events and has none that is due.
+    pub(super) fn is_waiting(&self) -> bool {
+        matches!(self.call, Some(Call::Lease { limit: 1.., .. }))
+    }
+
+    pub(super) fn set_valid(&mut self, until: Option<Instant>) {
+        self.valid_until = until;
+        self.doubts_turn = false;
+    }
+
+    /// Asks the outbox soon whether this engine still delivers.
+    pub(super) fn doubt_turn(&mut self) {
+        self.doubts_turn = true;
+    }
+
+    /// Returns how many events to lease when `room` more requests may be in flight.
+    pub(super) fn wanted(&self, room: usize) -> usize {
+        let ready = self.ready.len();
+        match ready == 0 && room > 0 || ready < self.low() {
+            true => room.saturating_add(self.size).saturating_sub(ready),
+            false => 0,
+        }
+    }
+
+    /// Returns what to ask the outbox for. `wanted` is `None` while this engine stands by, and then
+    /// it only waits for its turn.
+    pub(super) fn ask(&mut self, wanted: Option<usize>, now: Instant) -> Option<Ask> {
+        if self.trouble.rests(now) {
+            return None;
+        }
+        let (ask, call) = match (self.call, wanted) {
+            (Some(Call::Admit), _) => return None,
+            (None, Some(_)) if !self.admitting.is_empty() => (Ask::Admit, Call::Admit),
+            // A call that only asks whose turn it is gives way to one that brings events.
+            (Some(Call::Lease { limit: 0, .. }), Some(limit)) if limit > 0 => {
+                (Ask::Lease(limit), Call::Lease { limit, since: now })
+            }
+            (Some(Call::Lease { .. }), _) => return None,
+            (None, Some(0)) if !self.doubts_turn && self.valid_until.is_none() => return None,
+            (None, limit) => {
+                let limit = limit.unwrap_or(0);
+                (Ask::Lease(limit), Call::Lease { limit, since: now })
+            }
+        };
+        self.call = Some(call);
+        Some(ask)
+    }
+
+    /// Takes what is to be stored.
+    pub(super) fn admissions(&self) -> Vec<Admission> {
+        self.admissions.clone()
+    }
+
+    /// Records that the outbox leased this many events.
+    pub(super) fn answered(&mut self, events: usize, now: Instant) {
+        let Some(Call::Lease { limit, since }) = self.call.take() else { return };
+        let had_more = std::mem::replace(&mut self.has_more, limit > 0 && events == limit);
+        // An outbox that answers at once is never waited for, and one that had nothing more could not
+        // have been quicker.
+        if since == now || !had_more || !self.has_more {
+            return;
+        }
+        if self.ready.is_empty() {
+            let limit = self.concurrency.saturating_mul(MAX_FACTOR);
+            self.size = self.size.saturating_mul(2).min(limit);
+        } else if self.ready.len() > self.low() / 2 {
+            self.size = (self.size / 2).max(self.concurrency);
+        }
+    }
+
+    /// Records that the outbox answered again after it had failed.
+    pub(super) fn works(&mut self) {
+        self.trouble.works();
+    }
+
+    /// Records that a call has ended without events.
+    fn ended(&mut self) {
+        self.trouble.works();
+        self.call = None;
+    }
+
+    /// Records that admissions were stored, but for these events.
+    pub(super) fn admitted(&mut self, late: &[EventId]) {
+        self.ended();
+        self.admissions.clear();
+        let jobs = std::mem::take(&mut self.admitting);
+        self.ready.extend(jobs.into_iter().filter(|job| !late.contains(&job.lease.id)));
+    }
+
+    pub(super) fn failed(&mut self, error: &OutboxError, now: Instant) {
+        self.call = None;
+        self.trouble.failed(error, now);
+    }
+
+    /// With fewer ready than this, more are leased while all requests are in flight.
+    fn low(&self) -> usize {
+        (self.size - self.concurrency) / 2
+    }
+}

@@ -1,0 +1,116 @@
+//! Publishes how the engine is doing, when that has changed.
+
+use std::mem;
+use std::sync::Arc;
+
+use intercom_core::RateLimit;
+use tokio::time::Instant;
+
+use super::Open;
+use crate::outbox::Standby;
+use crate::status::{Condition, DeliveringTurn, Health};
+use crate::telemetry;
+
+pub(super) struct Reporter {
+    health: Arc<Health>,
+    changed: bool,
+    /// Whose turn it is. `None` before the outbox has said.
+    turn: Option<Turn>,
+    /// Until when nothing goes, as it was published last.
+    published_block: Option<Instant>,
+    creation_trouble: Option<String>,
+}
+
+enum Turn {
+    Mine(DeliveringTurn),
+    Other(Standby),
+}
+
+/// What is published of the other parts.
+pub(super) struct Sources<'a> {
+    pub(super) open: Option<&'a Open>,
+    pub(super) blocked_until: Option<Instant>,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) outbox: Option<&'a str>,
+    pub(super) in_flight: usize,
+}
+
+impl Reporter {
+    pub(super) fn new(health: Arc<Health>) -> Self {
+        Reporter {
+            health,
+            changed: false,
+            turn: None,
+            published_block: None,
+            creation_trouble: None,
+        }
+    }
+
+    /// Something that is published has changed.
+    pub(super) fn change(&mut self) {
+        self.changed = true;
+    }
+
+    pub(super) fn began(&mut self, turn: DeliveringTurn) {
+        telemetry::began(turn.epoch);
+        self.turn = Some(Turn::Mine(turn));
+        self.changed = true;
+    }
+
+    pub(super) fn stands_by(&mut self, standby: Standby) {
+        telemetry::stands_by(&standby);
+        self.turn = Some(Turn::Other(standby));
+        self.creation_trouble = None;
+        self.set_pending(0);
+        self.changed = true;
+    }
+
+    /// Contacts are not created, for this reason, or are again.
+    pub(super) fn set_creation_trouble(&mut self, trouble: Option<String>) {
+        self.changed |= trouble.is_some() || self.creation_trouble.is_some();
+        self.creation_trouble = trouble;
+    }
+
+    /// The outbox said how many events are pending.
+    pub(super) fn set_pending(&mut self, pending: u64) {
+        self.health.set_pending(pending);
+        telemetry::pending(pending);
+    }
+
+    /// Events have left.
+    pub(super) fn left(&mut self, events: u64) {
+        self.set_pending(self.pending().saturating_sub(events));
+    }
+
+    /// Returns how many events are pending, as far as this engine knows.
+    pub(super) fn pending(&self) -> u64 {
+        self.health.pending()
+    }
+
+    /// Publishes what has changed.
+    pub(super) fn publish(&mut self, sources: Sources<'_>) {
+        self.health.set_in_flight(sources.in_flight);
+        let block_changed = sources.blocked_until != self.published_block;
+        if !mem::take(&mut self.changed) && !block_changed {
+            return;
+        }
+        self.published_block = sources.blocked_until;
+        let mut published = self.health.published();
+        published.condition = match (&self.turn, sources.open, sources.blocked_until) {
+            (None, _, _) => Condition::Starting,
+            (Some(Turn::Other(Standby { deliverer, since, .. })), _, _) => {
+                Condition::Standby { deliverer: deliverer.clone(), since: *since }
+            }
+            (_, Some(open), _) => Condition::Open(open.clone()),
+            (_, _, Some(until)) => Condition::Paused(until),
+            (_, None, None) => Condition::Delivering,
+        };
+        published.turn = match &self.turn {
+            Some(Turn::Mine(turn)) => Some(*turn),
+            _ => None,
+        };
+        published.rate_limit = sources.rate_limit;
+        published.outbox = sources.outbox.map(str::to_owned);
+        published.contact_creation.clone_from(&self.creation_trouble);
+    }
+}

@@ -1,0 +1,69 @@
+//! One request, with panics of the transport contained.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use intercom_core::{Contact, ContactCreation, ErrorKind, Receipt, SendError, Transport};
+use tokio::time::{Instant, timeout};
+
+use super::breaker::Ticket;
+use super::prefetch::Job;
+
+/// What a request is about.
+pub(super) enum Subject {
+    Event(Job),
+    Contact(Contact),
+}
+
+/// A request that begins.
+pub(super) struct Request {
+    pub(super) subject: Subject,
+    pub(super) ticket: Ticket,
+}
+
+/// A request that has ended.
+pub(super) struct Ended {
+    pub(super) request: Request,
+    pub(super) outcome: Outcome,
+    pub(super) took: Duration,
+}
+
+/// How a request ended.
+pub(super) enum Outcome {
+    Taken(Receipt),
+    Contact(ContactCreation),
+    Failed(SendError),
+    Panicked,
+}
+
+/// Sends one request, and waits `limit` for its end.
+pub(super) async fn attempt(
+    transport: Arc<dyn Transport>,
+    request: Request,
+    limit: Duration,
+) -> Ended {
+    let begun = Instant::now();
+    let exchange = async {
+        match &request.subject {
+            Subject::Event(job) => {
+                transport.send(job.lease.event.clone()).await.map(Outcome::Taken)
+            }
+            Subject::Contact(contact) => {
+                transport.create_contact(contact).await.map(Outcome::Contact)
+            }
+        }
+    };
+    // Whatever a transport leaves behind when it panics is its own.
+    let outcome = match timeout(limit, AssertUnwindSafe(exchange).catch_unwind()).await {
+        Ok(Ok(Ok(outcome))) => outcome,
+        Ok(Ok(Err(error))) => Outcome::Failed(error),
+        Ok(Err(_)) => Outcome::Panicked,
+        Err(_) => Outcome::Failed(
+            SendError::new(ErrorKind::Timeout)
+                .with_detail(format!("the transport did not end within {limit:?}")),
+        ),
+    };
+    Ended { request, outcome, took: begun.elapsed() }
+}

@@ -1,0 +1,278 @@
+//! Runs the engine: does the I/O that it decides on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::future::OptionFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt, poll};
+use intercom_core::Transport;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::coop::consume_budget;
+use tokio::task::yield_now;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::prefetch::Ask;
+use super::requests::attempt;
+use super::{Command, Done, Engine, Settings};
+use crate::intake::Intake;
+use crate::ledger::Report;
+use crate::outbox::{Admission, Counts, EventId, Outbox, OutboxError, Standing, Turn};
+use crate::status::{Condition, Health};
+use crate::telemetry;
+use crate::time::later;
+
+/// How long each of the last calls of the outbox may take when the engine ends.
+pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How many requests that have ended are handled before others are begun.
+const MAX_ENDED: usize = 256;
+
+/// How often an outbox that answers at once is asked before anything else has a turn.
+const MAX_TURNS: u32 = 32;
+
+/// What the engine works with.
+#[derive(Clone)]
+pub(crate) struct Parts {
+    pub(crate) intake: Arc<Intake>,
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) health: Arc<Health>,
+    /// Rings when events were settled, and when the engine has ended.
+    pub(crate) settled: Arc<Notify>,
+}
+
+/// What the outbox answered.
+enum Answer {
+    Turn(Result<Turn, OutboxError>),
+    Admitted(Result<Vec<EventId>, OutboxError>),
+}
+
+/// Runs the engine until it is shut down.
+pub(crate) async fn run(
+    ending: Ending,
+    settings: Settings,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+) {
+    let Parts { intake, outbox, transport, health, settled: rings } = &ending.0;
+    let outbox = &**outbox;
+    let attempt_timeout = settings.attempt_timeout;
+    let ledger_log = LedgerLog { intake, logged: Mutex::default() };
+    let ledger = log_ledger(&ledger_log, outbox, health, settings.ledger_interval);
+    let mut engine = Engine::new(settings, intake.clone(), health.clone());
+    let mut requests = FuturesUnordered::new();
+    let asking = OptionFuture::from(None);
+    let settling = OptionFuture::from(None);
+    let timer = OptionFuture::from(None);
+    tokio::pin!(asking, settling, timer, ledger);
+    let mut timer_at = None;
+    let mut turns = 0;
+    loop {
+        let now = Instant::now();
+        turns += 1;
+        engine.dispatch(now);
+        for request in engine.take_starting() {
+            requests.push(attempt(transport.clone(), request, attempt_timeout));
+        }
+        // What is settled makes room, and what is leased needs it: in this order. An outbox that need
+        // not wait is done at once.
+        if let Some((epoch, batch)) = engine.take_batch(now) {
+            settling.set(Some(batch.settle(epoch, outbox)).into());
+            if let Poll::Ready(Some((batch, settled))) = poll!(settling.as_mut()) {
+                settling.set(None.into());
+                engine.settled(batch, settled, now);
+                rings.notify_waiters();
+                if turns < MAX_TURNS {
+                    continue;
+                }
+            }
+        }
+        if engine.is_leaving() {
+            asking.set(None.into());
+        } else if let Some(ask) = engine.ask(now) {
+            let admissions = engine.prefetch.admissions();
+            asking.set(Some(call(outbox, ask, engine.standing, admissions)).into());
+            if let Poll::Ready(Some(answer)) = poll!(asking.as_mut()) {
+                asking.set(None.into());
+                answered(&mut engine, answer, now);
+                if engine.dispatch.in_flight == 0 {
+                    // Where the turn has ended, the requests in flight are the next deliverer's.
+                    requests.clear();
+                }
+            }
+            // That no event is due may let something else go.
+            if turns < MAX_TURNS {
+                continue;
+            }
+        }
+        engine.publish();
+        match engine.is_done(now) {
+            Done::Yes => break,
+            Done::IfNothingIsPending
+                if outbox.counts().await.is_ok_and(|counts| counts.pending == 0) =>
+            {
+                break;
+            }
+            _ => {}
+        }
+        let wake_at = engine.wake_at(now);
+        if wake_at != timer_at {
+            timer.set(wake_at.map(sleep_until).into());
+            timer_at = wake_at;
+        }
+        tokio::select! {
+            biased;
+            command = commands.recv() => engine.obey(command, Instant::now()),
+            Some(ended) = requests.next(), if !requests.is_empty() => {
+                let now = Instant::now();
+                engine.ended(ended, now);
+                for _ in 1..MAX_ENDED {
+                    let Some(Some(ended)) = requests.next().now_or_never() else { break };
+                    engine.ended(ended, now);
+                }
+                // Where every request ends at once, other tasks must run too.
+                consume_budget().await;
+            }
+            Some((batch, settled)) = settling.as_mut() => {
+                settling.set(None.into());
+                engine.settled(batch, settled, Instant::now());
+                rings.notify_waiters();
+            }
+            Some(answer) = asking.as_mut() => {
+                asking.set(None.into());
+                answered(&mut engine, answer, Instant::now());
+                if engine.dispatch.in_flight == 0 {
+                    requests.clear();
+                }
+            }
+            () = intake.sealed() => {}
+            Some(()) = timer.as_mut() => {
+                timer.set(None.into());
+                timer_at = None;
+            }
+            () = ledger.as_mut() => {}
+            () = yield_now(), if turns >= MAX_TURNS => {}
+        }
+        turns = 0;
+    }
+    drop(requests);
+    asking.set(None.into());
+    if let Ok(Some((batch, settled))) = timeout(DRAIN_TIMEOUT, settling.as_mut()).await {
+        engine.settled(batch, settled, Instant::now());
+    }
+    settling.set(None.into());
+    let report = end(&mut engine, &ledger_log, outbox).await;
+    rings.notify_waiters();
+    engine.drain.reply(report);
+}
+
+/// Settles what is left, hands the delivery over, and says how far it had come.
+async fn end(engine: &mut Engine, ledger: &LedgerLog<'_>, outbox: &dyn Outbox) -> Report {
+    let now = Instant::now();
+    engine.dispatch.in_flight = 0;
+    if let Some((epoch, batch)) = engine.take_batch(now) {
+        match timeout(DRAIN_TIMEOUT, batch.settle(epoch, outbox)).await {
+            Ok((batch, settled)) => engine.settled(batch, settled, now),
+            Err(_) => telemetry::outbox_failed("settle events", &no_answer()),
+        }
+    }
+    if let Some(epoch) = engine.epoch() {
+        match timeout(DRAIN_TIMEOUT, outbox.release(epoch)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => telemetry::outbox_failed("hand the delivery over", &error),
+            Err(_) => telemetry::outbox_failed("hand the delivery over", &no_answer()),
+        }
+        engine.tenure = None;
+    }
+    let counts = timeout(DRAIN_TIMEOUT, outbox.counts()).await;
+    let counts = counts.unwrap_or_else(|_| Err(no_answer()));
+    match counts {
+        Ok(counts) => {
+            ledger.log(counts);
+            Report::of(counts, counts.pending == 0)
+        }
+        Err(error) => {
+            telemetry::outbox_failed("count events", &error);
+            let pending = engine.report.pending();
+            Report::of(Counts { pending, ..Counts::default() }, false)
+        }
+    }
+}
+
+fn no_answer() -> OutboxError {
+    OutboxError::new("the outbox did not answer in time")
+}
+
+async fn call(
+    outbox: &dyn Outbox,
+    ask: Ask,
+    standing: Standing,
+    admissions: Vec<Admission>,
+) -> Answer {
+    match ask {
+        Ask::Lease(limit) => Answer::Turn(outbox.lease(standing, limit).await),
+        Ask::Admit => {
+            let Standing::Delivering(epoch) = standing else {
+                return Answer::Admitted(Ok(admissions.iter().map(Admission::id).collect()));
+            };
+            Answer::Admitted(outbox.admit(epoch, &admissions).await)
+        }
+    }
+}
+
+fn answered(engine: &mut Engine, answer: Answer, now: Instant) {
+    match answer {
+        Answer::Turn(turn) => engine.told(turn, now),
+        Answer::Admitted(admitted) => engine.admitted(admitted, now),
+    }
+}
+
+/// Logs the ledger, unless it is what it was.
+struct LedgerLog<'a> {
+    intake: &'a Intake,
+    logged: Mutex<(u64, u64, u64, u64)>,
+}
+
+impl LedgerLog<'_> {
+    fn log(&self, counts: Counts) {
+        let ledger = self.intake.tally.ledger(counts, self.intake.waiting() as u64);
+        let numbers = (ledger.accepted, ledger.refused.total(), ledger.delivered, ledger.dead);
+        let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::replace(&mut *logged, numbers) != numbers {
+            telemetry::ledger(&ledger);
+        }
+    }
+}
+
+/// Logs the ledger and publishes how many events are pending, once an interval.
+async fn log_ledger(log: &LedgerLog<'_>, outbox: &dyn Outbox, health: &Health, interval: Duration) {
+    loop {
+        sleep_until(later(Instant::now(), interval)).await;
+        let Ok(counts) = outbox.counts().await else { continue };
+        log.log(counts);
+        if health.published().turn.is_some() {
+            health.set_pending(counts.pending);
+            telemetry::pending(counts.pending);
+        }
+    }
+}
+
+/// Closes the intake when the engine ends, in whatever way it does, also before it has begun.
+pub(crate) struct Ending(pub(crate) Parts);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            telemetry::died();
+        }
+        let Parts { intake, health, settled, .. } = &self.0;
+        intake.close();
+        let mut published = health.published();
+        published.condition = Condition::Ended;
+        published.turn = None;
+        drop(published);
+        health.set_in_flight(0);
+        settled.notify_waiters();
+    }
+}

@@ -1,0 +1,186 @@
+//! Tells the outbox how leased events have ended, many at a time.
+
+use std::mem;
+use std::time::Duration;
+
+use intercom_core::Timestamp;
+use tokio::time::Instant;
+
+use super::trouble::Trouble;
+use crate::outbox::{DeadLetter, Epoch, EventId, Outbox, OutboxError, Settlement, Verdict};
+use crate::time::later;
+
+/// Longest rest between two settlements while requests are in flight.
+const MAX_REST: Duration = Duration::from_millis(10);
+
+/// Settlements that go to the outbox together.
+pub(super) struct Batch {
+    settlements: Vec<Settlement>,
+    /// The dead letters among them, each with the index of its settlement.
+    letters: Vec<(usize, DeadLetter)>,
+    /// From acceptance to delivery, in the same manner.
+    delays: Vec<(usize, Duration)>,
+    forget_before: Timestamp,
+}
+
+impl Batch {
+    fn new() -> Self {
+        let forget_before = Timestamp::from_unix_seconds(i64::MIN);
+        Batch { settlements: Vec::new(), letters: Vec::new(), delays: Vec::new(), forget_before }
+    }
+
+    fn append(&mut self, mut later: Batch) {
+        let before = self.settlements.len();
+        self.settlements.append(&mut later.settlements);
+        self.letters.extend(later.letters.into_iter().map(|(at, letter)| (before + at, letter)));
+        self.delays.extend(later.delays.into_iter().map(|(at, delay)| (before + at, delay)));
+        self.forget_before = self.forget_before.max(later.forget_before);
+    }
+
+    /// Settles, and gives the batch back.
+    pub(super) async fn settle(
+        self,
+        epoch: Epoch,
+        outbox: &dyn Outbox,
+    ) -> (Batch, Result<Vec<EventId>, OutboxError>) {
+        let settled = outbox.settle(epoch, &self.settlements, self.forget_before).await;
+        (self, settled)
+    }
+}
+
+/// What a settled batch did.
+#[derive(Default)]
+pub(super) struct Settled {
+    pub(super) delivered: u64,
+    pub(super) delays: Vec<Duration>,
+    pub(super) letters: Vec<DeadLetter>,
+    /// When the events that were put back are due.
+    pub(super) due: Vec<Instant>,
+    /// How many settlements came too late.
+    pub(super) late: usize,
+}
+
+pub(super) struct Settlements {
+    concurrency: usize,
+    batch: Batch,
+    /// How many settlements are with the outbox.
+    in_progress: usize,
+    began: Instant,
+    next: Instant,
+    trouble: Trouble,
+}
+
+impl Settlements {
+    pub(super) fn new(concurrency: usize) -> Self {
+        Settlements {
+            concurrency,
+            batch: Batch::new(),
+            in_progress: 0,
+            began: Instant::now(),
+            next: Instant::now(),
+            trouble: Trouble::with("settle events"),
+        }
+    }
+
+    pub(super) fn trouble(&self) -> &Trouble {
+        &self.trouble
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.batch.settlements.is_empty() && self.in_progress == 0
+    }
+
+    /// Returns whether as many events have ended as may be unknown to the outbox: after a crash they
+    /// are sent again. With those in flight, they are at most ten times the concurrency, and half of
+    /// that while the outbox fails.
+    pub(super) fn is_full(&self) -> bool {
+        let times = if self.trouble.message().is_some() { 4 } else { 9 };
+        self.in_progress + self.batch.settlements.len() > self.concurrency.saturating_mul(times)
+    }
+
+    /// Returns when the next batch may go, if there is one.
+    pub(super) fn next_action(&self) -> Option<Instant> {
+        let next = self.trouble.until().map_or(self.next, |until| until.max(self.next));
+        (!self.batch.settlements.is_empty()).then_some(next)
+    }
+
+    pub(super) fn push(&mut self, settlement: Settlement) {
+        self.batch.settlements.push(settlement);
+    }
+
+    pub(super) fn push_delivered(&mut self, settlement: Settlement, delay: Duration) {
+        // Nobody reads it without metrics.
+        if cfg!(feature = "metrics") {
+            self.batch.delays.push((self.batch.settlements.len(), delay));
+        }
+        self.push(settlement);
+    }
+
+    pub(super) fn push_dead(&mut self, settlement: Settlement, letter: DeadLetter) {
+        self.batch.letters.push((self.batch.settlements.len(), letter));
+        self.push(settlement);
+    }
+
+    /// Lets the outbox forget used slots that were to be kept until before this time.
+    pub(super) fn forget_before(&mut self, time: Timestamp) {
+        self.batch.forget_before = time;
+    }
+
+    /// Takes the batch when it is time to settle it. `idle` says that no request is in flight.
+    pub(super) fn take(&mut self, idle: bool, now: Instant) -> Option<Batch> {
+        let number = self.batch.settlements.len();
+        let is_time = idle || now >= self.next || number >= self.concurrency.saturating_mul(4);
+        if number == 0 || self.in_progress > 0 || self.trouble.rests(now) || !is_time {
+            return None;
+        }
+        let forget_before = self.batch.forget_before;
+        self.began = now;
+        self.in_progress = number;
+        let batch = mem::replace(&mut self.batch, Batch::new());
+        self.batch.forget_before = forget_before;
+        Some(batch)
+    }
+
+    /// Records how a settlement ended. A failed batch is settled again, before later ones.
+    pub(super) fn settled(
+        &mut self,
+        mut batch: Batch,
+        settled: Result<Vec<EventId>, OutboxError>,
+        now: Instant,
+    ) -> Settled {
+        self.in_progress = 0;
+        // A slow outbox has less to do when it gets more at once, so it rests as long as it took.
+        let took = now.saturating_duration_since(self.began);
+        self.next = later(now, took.min(MAX_REST));
+        let late = match settled {
+            Ok(late) => late,
+            Err(error) => {
+                batch.append(mem::replace(&mut self.batch, Batch::new()));
+                self.batch = batch;
+                self.trouble.failed(&error, now);
+                return Settled::default();
+            }
+        };
+        self.trouble.works();
+        let mut result = Settled { late: late.len(), ..Settled::default() };
+        let is_late = |at: usize| late.contains(&batch.settlements[at].id);
+        for settlement in batch.settlements.iter().filter(|one| !late.contains(&one.id)) {
+            match settlement.verdict {
+                Verdict::PutBack { after, .. } => result.due.push(later(now, after)),
+                Verdict::Delivered { .. } => result.delivered += 1,
+                Verdict::Bury { .. } => {}
+            }
+        }
+        let delays = batch.delays.iter().filter(|(at, _)| !is_late(*at));
+        result.delays = delays.map(|(_, delay)| *delay).collect();
+        let letters = mem::take(&mut batch.letters);
+        let letters = letters.into_iter().filter(|(at, _)| !is_late(*at));
+        result.letters = letters.map(|(_, letter)| letter).collect();
+        result
+    }
+
+    /// Forgets what was not settled: this engine does not deliver any more.
+    pub(super) fn clear(&mut self) {
+        *self = Settlements::new(self.concurrency);
+    }
+}

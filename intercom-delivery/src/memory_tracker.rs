@@ -1,0 +1,145 @@
+//! Hands events over without waiting, which only an outbox in memory allows.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use intercom_core::{
+    Contact, ContactTracker, DataEvent, IdentifiedEvent, IntercomEvent, InvalidEvent, Receipt,
+    SendError, ToTimestamp, Tracker,
+};
+
+use crate::intake::Intake;
+use crate::outbox::MemoryOutbox;
+
+/// A tracker of a delivery in memory: it can also hand events over without waiting.
+///
+/// Made by [`DeliveryBuilder::start_in_memory`](crate::DeliveryBuilder::start_in_memory). It derefs to
+/// the [`Tracker`] that [`Delivery::tracker`](crate::Delivery::tracker) gives. A tracker over any other
+/// outbox has no `try_send`: a disk or a network takes time.
+#[derive(Clone)]
+pub struct MemoryTracker {
+    tracker: Tracker,
+    intake: Arc<Intake>,
+    memory: Arc<MemoryOutbox>,
+}
+
+impl MemoryTracker {
+    pub(crate) fn new(tracker: Tracker, intake: Arc<Intake>, memory: Arc<MemoryOutbox>) -> Self {
+        MemoryTracker { tracker, intake, memory }
+    }
+
+    /// Returns the same, for events of this contact.
+    pub fn for_contact(&self, contact: Contact) -> MemoryContactTracker {
+        MemoryContactTracker { tracker: self.tracker.for_contact(contact), parent: self.clone() }
+    }
+
+    /// Hands over an event that names its own contact, without waiting: for code that is not `async`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when Intercom would refuse or misread the event, when there is no room for it, and after
+    /// a shutdown.
+    pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
+    where
+        E: IdentifiedEvent,
+    {
+        self.hand_over(self.tracker.prepare(event))
+    }
+
+    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
+    ///
+    /// # Errors
+    ///
+    /// As [`try_send`](Self::try_send).
+    pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
+    where
+        T: ToTimestamp,
+        E: IdentifiedEvent,
+    {
+        self.hand_over(self.tracker.prepare_at(event, time))
+    }
+
+    fn hand_over(&self, event: Result<DataEvent, InvalidEvent>) -> Result<Receipt, SendError> {
+        let event = event.inspect_err(|error| {
+            tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
+        })?;
+        let name = event.event_name().clone();
+        let accepted = self.intake.try_accept(&self.memory, event);
+        let accepted = accepted.map_err(|error| error.with_event(name.clone()));
+        match &accepted {
+            Ok(_) => tracing::trace!(event.name = &*name, "event taken"),
+            Err(error) => tracing::debug!(event.name = &*name, %error, "event not taken"),
+        }
+        accepted
+    }
+}
+
+impl Deref for MemoryTracker {
+    type Target = Tracker;
+
+    fn deref(&self) -> &Tracker {
+        &self.tracker
+    }
+}
+
+impl From<MemoryTracker> for Tracker {
+    fn from(tracker: MemoryTracker) -> Self {
+        tracker.tracker
+    }
+}
+
+impl fmt::Debug for MemoryTracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryTracker").finish_non_exhaustive()
+    }
+}
+
+/// Sends events of one contact. Made by [`MemoryTracker::for_contact`].
+#[derive(Clone)]
+pub struct MemoryContactTracker {
+    tracker: ContactTracker,
+    parent: MemoryTracker,
+}
+
+impl MemoryContactTracker {
+    /// Hands over an event of this contact, without waiting. Where the event's own fields name a
+    /// contact, that one counts.
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoryTracker::try_send`].
+    pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
+    where
+        E: IntercomEvent,
+    {
+        self.parent.hand_over(self.tracker.prepare(event))
+    }
+
+    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
+    ///
+    /// # Errors
+    ///
+    /// As [`MemoryTracker::try_send`].
+    pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
+    where
+        T: ToTimestamp,
+        E: IntercomEvent,
+    {
+        self.parent.hand_over(self.tracker.prepare_at(event, time))
+    }
+}
+
+impl Deref for MemoryContactTracker {
+    type Target = ContactTracker;
+
+    fn deref(&self) -> &ContactTracker {
+        &self.tracker
+    }
+}
+
+impl fmt::Debug for MemoryContactTracker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryContactTracker").finish_non_exhaustive()
+    }
+}

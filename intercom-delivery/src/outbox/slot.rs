@@ -1,0 +1,108 @@
+//! What two events have in common that Intercom takes for one.
+
+use std::hash::Hasher;
+
+use intercom_core::{DataEvent, Timestamp};
+use siphasher::sip::SipHasher13;
+
+/// A contact, an event name and a second. Intercom ignores the second of two events in one slot.
+///
+/// Names and email addresses are compared without case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot {
+    /// 64 bits of contact and name. They are stored, and so the same in every version.
+    ///
+    /// Two different contacts or names agree in them once in 2⁶⁴ pairs. Then one event is moved by
+    /// a second without need.
+    pub key: u64,
+    /// The second.
+    pub second: Timestamp,
+}
+
+impl Slot {
+    /// Returns the slot of an event.
+    pub fn of(event: &DataEvent) -> Self {
+        let mut hasher = SipHasher13::new();
+        hash_folded(event.name(), &mut hasher);
+        let contact = event.contact();
+        for identifier in [contact.as_user_id(), contact.as_contact_id()] {
+            if let Some(identifier) = identifier {
+                hasher.write(identifier.as_bytes());
+            }
+            hasher.write(&[END, identifier.is_some().into()]);
+        }
+        if let Some(email) = contact.as_email() {
+            hash_folded(email, &mut hasher);
+        }
+        Slot { key: hasher.finish(), second: event.created_at() }
+    }
+}
+
+/// A slot in which an event left or may be redriven, and until when it must be remembered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedSlot {
+    /// The slot.
+    pub slot: Slot,
+    /// Until when, by the engine's clock. The engine may keep it longer.
+    pub keep_until: Timestamp,
+}
+
+impl UsedSlot {
+    /// The time until which the slot of a dead letter is kept: as long as it is a dead letter.
+    ///
+    /// It could be redriven at any time, and must find its slot then.
+    pub const WHILE_DEAD: Timestamp = Timestamp::from_unix_seconds(i64::MAX);
+}
+
+/// No byte of a text.
+const END: u8 = 0xFF;
+
+fn hash_folded(text: &str, hasher: &mut SipHasher13) {
+    hasher.write(text.to_lowercase().as_bytes());
+    hasher.write(&[END]);
+}
+
+#[cfg(test)]
+mod tests {
+    use intercom_core::{Contact, DynamicEvent};
+
+    use super::*;
+
+    fn key(name: &str, contact: Contact) -> u64 {
+        let event = DynamicEvent::new(name).unwrap();
+        let event = DataEvent::new(&event, contact, Timestamp::from_unix_seconds(0)).unwrap();
+        Slot::of(&event).key
+    }
+
+    /// Stored slots would stand for nothing if the keys changed.
+    #[test]
+    fn a_key_is_the_same_in_every_version() {
+        let expected = [-9_077_249_458_366_700_123_i64, -519_035_417_943_641_305];
+        let keys = [
+            key("project_created", Contact::user_id(42)),
+            key("menü_geöffnet", Contact::email("ada@example.com")),
+        ];
+        assert_eq!(keys, expected.map(i64::cast_unsigned));
+    }
+
+    #[test]
+    fn case_makes_no_difference_in_names_and_addresses() {
+        let ada = key("project_created", Contact::email("ada@example.com"));
+        assert_eq!(ada, key("Project_Created", Contact::email("Ada@Example.com")));
+        assert_eq!(key("MENÜ", Contact::user_id(1)), key("menü", Contact::user_id(1)));
+    }
+
+    #[test]
+    fn one_kind_of_identifier_is_not_taken_for_another() {
+        let all = [
+            key("signed_up", Contact::user_id("a")),
+            key("signed_up", Contact::contact_id("a")),
+            key("signed_up", Contact::email("a")),
+            key("signed_up", Contact::user_id("A")),
+            key("signed_upa", Contact::user_id("b")),
+        ];
+        for (index, one) in all.iter().enumerate() {
+            assert!(!all[..index].contains(one));
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Whose turn it is to deliver.
+
+use std::any::Any;
+use std::fmt;
+use std::time::SystemTime;
+
+use super::{Leased, Slot, UsedSlot};
+
+/// The number of a turn to deliver. Each turn has a higher one than the turn before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl fmt::Display for Epoch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// What an engine was told last by [`Outbox::lease`](super::Outbox::lease).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nothing yet.
+    Unknown,
+    /// That another engine delivers, under this epoch.
+    Standby(Epoch),
+    /// That it delivers itself, under this epoch.
+    Delivering(Epoch),
+}
+
+/// What [`Outbox::lease`](super::Outbox::lease) gives.
+#[derive(Debug)]
+pub enum Turn {
+    /// The caller delivers from now on.
+    Began(Tenure),
+    /// The caller delivers, and these events are due.
+    Leased(Leased),
+    /// Another engine delivers.
+    Standby(Standby),
+}
+
+/// The turn of the engine that delivers.
+///
+/// The engine keeps it until it stops delivering. Dropping it ends the turn, also where the engine
+/// had no time to [release](super::Outbox::release) it.
+pub struct Tenure {
+    /// The epoch of the turn.
+    pub epoch: Epoch,
+    /// When it began.
+    pub since: SystemTime,
+    /// Whether what the outbox holds survives the end of this process.
+    pub durable: bool,
+    /// The slots of pending events that are not of [`Stage::New`](super::Stage), one for each event.
+    pub held: Vec<Slot>,
+    /// The slots in which events left, as far as they are not forgotten, and the slot of every dead
+    /// letter, until [`UsedSlot::WHILE_DEAD`].
+    pub used: Vec<UsedSlot>,
+    /// What ends the turn when it is dropped: a lock, a guard, a task that renews a row.
+    pub guard: Box<dyn Any + Send + Sync>,
+}
+
+impl fmt::Debug for Tenure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tenure")
+            .field("epoch", &self.epoch)
+            .field("durable", &self.durable)
+            .field("held", &self.held.len())
+            .field("used", &self.used.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Another engine's turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standby {
+    /// The epoch of that turn.
+    pub epoch: Epoch,
+    /// Which process delivers, in words for a person.
+    pub deliverer: String,
+    /// When its turn began, by its own clock.
+    pub since: SystemTime,
+}

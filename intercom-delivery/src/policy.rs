@@ -1,0 +1,243 @@
+//! The policies of a delivery: what becomes of an event that finds no room, collides, fails, or has
+//! an unknown contact.
+//!
+//! Whether a failed event is sent again, and when, is a pure function: [`RetryPolicy::decide`].
+
+use std::time::Duration;
+
+use intercom_core::{ErrorKind, SendError};
+
+use crate::outbox::DeadLetterReason;
+
+/// The longest wait that an answer can ask for. A longer one is read as this.
+///
+/// Intercom does not document `Retry-After`, and a proxy may ask for years.
+pub const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// How often the transport may panic over one event before that becomes a dead letter.
+pub(crate) const MAX_PANICS: u32 = 3;
+
+/// What becomes of an event for which the outbox has no room.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Backpressure {
+    /// `send` waits for room. Callers wait in FIFO order. `try_send`, which cannot wait, refuses.
+    #[default]
+    Wait,
+    /// The event is refused, with [`ErrorKind::Full`].
+    Refuse,
+}
+
+/// What becomes of an event whose contact, name and second are those of another event.
+///
+/// Intercom takes two such events for one and ignores the second, in silence. Names and email
+/// addresses are compared without case. Intercom's contacts behind a user id and behind an email
+/// address cannot be known to be the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Collisions {
+    /// The event is moved to the next free second, and counted. It is moved by a day at most;
+    /// beyond that it is kept as it is.
+    #[default]
+    Move,
+    /// The event is kept as it is, and counted. Intercom will ignore it.
+    Keep,
+}
+
+/// What becomes of an event whose contact Intercom does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UnknownContact {
+    /// It becomes a dead letter.
+    DeadLetter,
+    /// It is sent again for this long, counted from when the contact was first found unknown, and
+    /// then becomes a dead letter. An event that is sent right after its contact was made may find
+    /// it unknown for a moment.
+    RetryFor(Duration),
+    /// The contact is created, once, as a user, and the event is sent again.
+    Create,
+}
+
+impl UnknownContact {
+    /// The default: the event is sent again for a minute.
+    pub const DEFAULT: UnknownContact = UnknownContact::RetryFor(Duration::from_secs(60));
+}
+
+impl Default for UnknownContact {
+    fn default() -> Self {
+        UnknownContact::DEFAULT
+    }
+}
+
+/// When an event is sent again, and when it becomes a dead letter.
+///
+/// ```
+/// use std::time::Duration;
+/// use intercom_core::{ErrorKind, SendError};
+/// use intercom_delivery::policy::{Decision, Outcome, RetryPolicy, Tried};
+///
+/// let policy = RetryPolicy::new().max_age(Duration::from_secs(3600));
+/// let tried = Tried { attempts: 2, panics: 0, age: Duration::from_secs(60) };
+///
+/// let down = SendError::new(ErrorKind::Unavailable);
+/// // The third attempt failed: between nothing and 1 s · 2² is waited, here half of it.
+/// let decision = policy.decide(Outcome::Failed(&down), tried, 0.5);
+/// assert_eq!(decision, Decision::Retry { after: Duration::from_secs(2), attempts: 3 });
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct RetryPolicy {
+    base: Duration,
+    cap: Duration,
+    max_age: Option<Duration>,
+    max_attempts: Option<u32>,
+}
+
+impl RetryPolicy {
+    /// Returns the default policy: it waits up to 1 second after the first failure, up to twice as
+    /// long after each further one, and at most 5 minutes. It gives up no event that may still pass.
+    pub const fn new() -> Self {
+        RetryPolicy {
+            base: Duration::from_secs(1),
+            cap: Duration::from_secs(5 * 60),
+            max_age: None,
+            max_attempts: None,
+        }
+    }
+
+    /// Sets the longest wait after the first failure. The default is 1 second.
+    pub const fn base(mut self, base: Duration) -> Self {
+        self.base = base;
+        self
+    }
+
+    /// Sets the longest wait after any failure. The default is 5 minutes.
+    pub const fn cap(mut self, cap: Duration) -> Self {
+        self.cap = cap;
+        self
+    }
+
+    /// Sets the age, counted from acceptance, at which an event becomes a dead letter. The default is
+    /// none.
+    pub const fn max_age(mut self, age: Duration) -> Self {
+        self.max_age = Some(age);
+        self
+    }
+
+    /// Sets after how many spent attempts an event becomes a dead letter. Rate limits, and faults
+    /// that need an operator, spend none. The default is any number.
+    pub const fn max_attempts(mut self, attempts: u32) -> Self {
+        self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// Returns whether an event of this age becomes a dead letter, whatever happened to it.
+    pub fn is_too_old(&self, age: Duration) -> bool {
+        self.max_age.is_some_and(|limit| age >= limit)
+    }
+
+    /// Decides what becomes of an event after an attempt. `roll` is the jitter: a random number from
+    /// 0 up to 1.
+    pub fn decide(&self, outcome: Outcome<'_>, tried: Tried, roll: f64) -> Decision {
+        let attempts = tried.attempts.saturating_add(1);
+        let spent = |after| match () {
+            () if self.spends_last(tried.attempts) => {
+                Decision::Bury(DeadLetterReason::AttemptLimit)
+            }
+            () if self.is_too_old(tried.age) => Decision::Bury(DeadLetterReason::AgeLimit),
+            () => Decision::Retry { after, attempts },
+        };
+        let error = match outcome {
+            Outcome::Taken => return Decision::Done,
+            Outcome::Panicked if tried.panics.saturating_add(1) >= MAX_PANICS => {
+                return Decision::Bury(DeadLetterReason::Panic);
+            }
+            Outcome::Panicked => return spent(self.backoff(tried.attempts, roll)),
+            Outcome::Failed(error) => error,
+        };
+        let asked = error.retry_after().unwrap_or_default().min(MAX_WAIT);
+        match error.kind() {
+            ErrorKind::UnknownContact => Decision::UnknownContact,
+            // Neither the limit nor a wrong token is the event's fault: no attempt is spent.
+            ErrorKind::RateLimited => Decision::Retry { after: asked, attempts: tried.attempts },
+            _ if error.needs_operator() => {
+                Decision::Retry { after: Duration::ZERO, attempts: tried.attempts }
+            }
+            kind if error.is_permanent() => Decision::Bury(reason(kind)),
+            _ => spent(self.backoff(tried.attempts, roll).max(asked)),
+        }
+    }
+
+    /// Returns whether the attempt after this many is the last one allowed.
+    pub(crate) fn spends_last(&self, attempts: u32) -> bool {
+        self.max_attempts.is_some_and(|limit| attempts.saturating_add(1) >= limit)
+    }
+
+    /// Returns the wait after a failure that this many came before: exponential, with full jitter.
+    pub(crate) fn backoff(&self, failures: u32, roll: f64) -> Duration {
+        backoff(self.base, self.cap, failures).mul_f64(roll.clamp(0.0, 1.0))
+    }
+}
+
+impl Default for RetryPolicy {
+    fn default() -> Self {
+        RetryPolicy::new()
+    }
+}
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Outcome<'a> {
+    /// The event was delivered.
+    Taken,
+    /// The transport returned an error.
+    Failed(&'a SendError),
+    /// The transport panicked.
+    Panicked,
+}
+
+/// What is known of an event when an attempt ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tried {
+    /// How many attempts were spent before this one.
+    pub attempts: u32,
+    /// How many of them ended because the transport panicked.
+    pub panics: u32,
+    /// How long ago it was accepted.
+    pub age: Duration,
+}
+
+/// What becomes of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// It is delivered.
+    Done,
+    /// It is sent again.
+    Retry {
+        /// In how long, at the earliest.
+        after: Duration,
+        /// How many attempts are spent by now.
+        attempts: u32,
+    },
+    /// It becomes a dead letter.
+    Bury(DeadLetterReason),
+    /// The policy for unknown contacts decides.
+    UnknownContact,
+}
+
+/// Returns `base` doubled `doublings` times, and at most `cap`.
+pub(crate) fn backoff(base: Duration, cap: Duration, doublings: u32) -> Duration {
+    let factor = 1_u32.checked_shl(doublings).filter(|factor| *factor > 0).unwrap_or(u32::MAX);
+    base.saturating_mul(factor).min(cap)
+}
+
+/// Returns why an event with this permanent fault becomes a dead letter.
+fn reason(kind: ErrorKind) -> DeadLetterReason {
+    match kind {
+        ErrorKind::EventNameLimit => DeadLetterReason::EventNameLimit,
+        ErrorKind::AmbiguousContact => DeadLetterReason::AmbiguousContact,
+        ErrorKind::InvalidContact => DeadLetterReason::ContactNotCreated,
+        _ => DeadLetterReason::Rejected,
+    }
+}

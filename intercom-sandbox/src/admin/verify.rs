@@ -1,0 +1,165 @@
+//! `POST /_sandbox/verify`: whether exactly these events were accepted, for a test in any language.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::post;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use tokio::time::{Instant, timeout_at};
+
+use super::error::AdminError;
+use super::input::Input;
+use crate::received::ReceivedEvent;
+use crate::reply::Reply;
+use crate::workspace::Workspace;
+
+/// The longest time that a call waits, in seconds.
+const LONGEST: f64 = 300.0;
+
+pub(super) fn routes() -> Router<Arc<Workspace>> {
+    Router::new().route("/verify", post(verify))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an object with `events`")]
+struct Wanted {
+    events: Vec<Expected>,
+    /// How long to wait for them, in seconds.
+    #[serde(default)]
+    within: f64,
+    /// Whether other events may have been accepted too.
+    #[serde(default)]
+    others: bool,
+    /// The number of the last request that is not looked at.
+    #[serde(default)]
+    after: usize,
+}
+
+/// What an event must have. What is not said may be anything; of metadata, other keys may be there.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, expecting = "an event: an object with `name`")]
+struct Expected {
+    name: String,
+    user_id: Option<String>,
+    email: Option<String>,
+    id: Option<String>,
+    created_at: Option<i64>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+}
+
+impl Expected {
+    fn is(&self, event: &ReceivedEvent) -> bool {
+        let is = |wanted: &Option<String>, given: Option<&str>| {
+            wanted.as_deref().is_none_or(|wanted| given == Some(wanted))
+        };
+        let names = [Some(event.name()), event.sent_name()];
+        let mut names = names.into_iter().flatten();
+        names.any(|name| name.to_lowercase() == self.name.to_lowercase())
+            && is(&self.user_id, event.user_id())
+            && is(&self.email, event.email())
+            && is(&self.id, event.contact_id())
+            && self.created_at.is_none_or(|at| at == event.created_at())
+            && self.metadata.iter().all(|(key, value)| event.metadata_value(key) == Some(value))
+    }
+}
+
+/// Answers `200` as soon as each of the events was accepted, each expectation by an event of its own;
+/// and `409` with what is missing when the time is over, or at once where another event was accepted.
+async fn verify(
+    State(workspace): State<Arc<Workspace>>,
+    Input(wanted): Input<Wanted>,
+) -> Result<Response, AdminError> {
+    if !(0.0..=LONGEST).contains(&wanted.within) {
+        return Err(AdminError::bad_request(format!(
+            "`within` is a number of seconds from 0 to {LONGEST}"
+        )));
+    }
+    let end = Instant::now() + Duration::from_secs_f64(wanted.within);
+    loop {
+        let seen = workspace.journal.counts();
+        let events = workspace.journal.events_after(wanted.after, usize::MAX);
+        let assigned = assign(&wanted.events, &events);
+        let missing: Vec<usize> =
+            (0..wanted.events.len()).filter(|place| !assigned.contains(&Some(*place))).collect();
+        let others: Vec<usize> = (0..events.len())
+            .filter(|place| assigned[*place].is_none() && !wanted.others)
+            .collect();
+        if missing.is_empty() && others.is_empty() {
+            return Ok(
+                Reply::json(&json!({"verified": true, "events": events.len()})).into_response()
+            );
+        }
+        let change = workspace.journal.wait_until(|counts| counts.events != seen.events);
+        // Another event stays one, whatever comes later.
+        let is_final = !others.is_empty() && missing.is_empty();
+        if is_final || timeout_at(end, change).await.is_err() {
+            return Ok(failure(&missing, &others, &events));
+        }
+    }
+}
+
+/// The expectation that each event meets, each of them met once, and as many as can be.
+fn assign(expected: &[Expected], events: &[ReceivedEvent]) -> Vec<Option<usize>> {
+    fn place(
+        wanted: usize,
+        fits: &[Vec<usize>],
+        assigned: &mut [Option<usize>],
+        tried: &mut [bool],
+    ) -> bool {
+        for &event in &fits[wanted] {
+            if std::mem::replace(&mut tried[event], true) {
+                continue;
+            }
+            let is_free = match assigned[event] {
+                None => true,
+                Some(other) => place(other, fits, assigned, tried),
+            };
+            if is_free {
+                assigned[event] = Some(wanted);
+                return true;
+            }
+        }
+        false
+    }
+    let fits: Vec<Vec<usize>> = expected
+        .iter()
+        .map(|one| (0..events.len()).filter(|event| one.is(&events[*event])).collect())
+        .collect();
+    let mut assigned = vec![None; events.len()];
+    for wanted in 0..expected.len() {
+        place(wanted, &fits, &mut assigned, &mut vec![false; events.len()]);
+    }
+    assigned
+}
+
+fn failure(missing: &[usize], others: &[usize], events: &[ReceivedEvent]) -> Response {
+    let others: Vec<Value> = others
+        .iter()
+        .map(|&place| {
+            let event = &events[place];
+            json!({"number": event.request().number(), "name": event.name()})
+        })
+        .collect();
+    let error = match (missing.len(), others.len()) {
+        (0, many) => format!("{many} other events were accepted"),
+        (few, 0) => format!("{few} of the events were not accepted in time"),
+        (few, many) => format!(
+            "{few} of the events were not accepted in time, and {many} other events were accepted"
+        ),
+    };
+    let mut reply = Reply::json(&json!({
+        "verified": false,
+        "error": error,
+        // By their place in the list, from 0.
+        "missing": missing,
+        "others": others,
+    }));
+    reply.status = StatusCode::CONFLICT;
+    reply.into_response()
+}

@@ -1,0 +1,182 @@
+//! What was answered and is not taken yet: bounded over all who are slow to take it.
+//!
+//! The connection takes an answer piece by piece, as its client does, and the rest waits here. Where
+//! there is no room for another one, the one of which nothing was taken for the longest time is given
+//! up: its client finds that it ends too early, and asks again.
+
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use hyper::body::{Frame, SizeHint};
+use thiserror::Error;
+
+use crate::reply::Reply;
+use crate::server::PIECE;
+use crate::sync::lock;
+
+/// How many bytes wait for all clients together. One alone may have more.
+const ROOM: usize = 64 << 20;
+
+/// All that waits.
+#[derive(Clone, Default)]
+pub(crate) struct AnswerBudget {
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    /// How many bytes it takes in memory, those that were taken of what is not done among them.
+    bytes: usize,
+    last: u64,
+    /// In the order in which they came, or something of them was taken last.
+    texts: BTreeMap<u64, Text>,
+}
+
+struct Text {
+    /// Of no more capacity than it needs.
+    bytes: Box<[u8]>,
+    taken: usize,
+}
+
+/// For one of the texts that wait. Who drops it wants no more.
+pub(crate) struct Ticket {
+    budget: AnswerBudget,
+    number: u64,
+    left: usize,
+}
+
+/// Other texts needed the room.
+#[derive(Debug, Error)]
+#[error("it was not taken for too long")]
+pub(crate) struct GivenUp;
+
+impl AnswerBudget {
+    /// Has a text wait.
+    pub(crate) fn keep(&self, text: impl Into<Vec<u8>>) -> Ticket {
+        let bytes = text.into().into_boxed_slice();
+        let mut waiting = lock(&self.waiting);
+        waiting.last += 1;
+        let (number, left) = (waiting.last, bytes.len());
+        waiting.bytes += left;
+        waiting.texts.insert(number, Text { bytes, taken: 0 });
+        while waiting.bytes > ROOM
+            && let Some((&oldest, _)) = waiting.texts.first_key_value()
+            && oldest != number
+        {
+            waiting.forget(oldest);
+        }
+        Ticket { budget: self.clone(), number, left }
+    }
+
+    /// Answers with this, which waits until it is taken.
+    pub(crate) fn response(&self, mut reply: Reply) -> Response {
+        let body = self.keep(std::mem::take(&mut reply.body));
+        reply.into_response().map(|_| Body::new(body))
+    }
+}
+
+impl Waiting {
+    fn forget(&mut self, number: u64) {
+        if let Some(text) = self.texts.remove(&number) {
+            self.bytes -= text.bytes.len();
+        }
+    }
+}
+
+impl Ticket {
+    /// The next piece; `None` at the end.
+    pub(crate) fn take(&mut self) -> Option<Result<Bytes, GivenUp>> {
+        if self.left == 0 {
+            return None;
+        }
+        let mut waiting = lock(&self.budget.waiting);
+        let Some(mut text) = waiting.texts.remove(&self.number) else {
+            self.left = 0;
+            return Some(Err(GivenUp));
+        };
+        let left = &text.bytes[text.taken..];
+        // A copy, since a part of the text would keep all of it in memory.
+        let piece = Bytes::copy_from_slice(&left[..left.len().min(PIECE)]);
+        text.taken += piece.len();
+        self.left -= piece.len();
+        if self.left == 0 {
+            waiting.bytes -= text.bytes.len();
+        } else {
+            waiting.last += 1;
+            self.number = waiting.last;
+            waiting.texts.insert(self.number, text);
+        }
+        Some(Ok(piece))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        lock(&self.budget.waiting).forget(self.number);
+    }
+}
+
+impl hyper::body::Body for Ticket {
+    type Data = Bytes;
+    type Error = GivenUp;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+        Poll::Ready(self.get_mut().take().map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AnswerBudget, PIECE, ROOM, Ticket};
+
+    fn large(budget: &AnswerBudget) -> Ticket {
+        budget.keep(vec![0; ROOM / 5 * 2])
+    }
+
+    fn bytes_left(mut ticket: Ticket) -> Option<usize> {
+        std::iter::from_fn(|| ticket.take())
+            .map(|piece| piece.map(|piece| piece.len()))
+            .sum::<Result<_, _>>()
+            .ok()
+    }
+
+    #[test]
+    fn it_is_given_up_of_what_nothing_was_taken_for_the_longest_time() {
+        let budget = AnswerBudget::default();
+        let mut slow = large(&budget);
+        let stopped = large(&budget);
+        assert_eq!(slow.take().unwrap().unwrap().len(), PIECE);
+        let last = large(&budget);
+        assert_eq!(bytes_left(stopped), None);
+        assert_eq!(bytes_left(slow), Some(ROOM / 5 * 2 - PIECE));
+        assert_eq!(bytes_left(last), Some(ROOM / 5 * 2));
+    }
+
+    #[test]
+    fn who_has_all_or_wants_no_more_holds_nothing() {
+        let budget = AnswerBudget::default();
+        let first = large(&budget);
+        assert!(bytes_left(large(&budget)).is_some());
+        let mut gone = large(&budget);
+        assert!(gone.take().is_some());
+        drop(gone);
+        assert!(bytes_left(large(&budget)).is_some());
+        assert_eq!(bytes_left(first), Some(ROOM / 5 * 2), "there was room for two all the time");
+    }
+}

@@ -1,0 +1,37 @@
+//! An answer of the API.
+
+use crate::event::Filing;
+use crate::received::Outcome;
+use crate::refusal::{Problem, Refusal};
+use crate::reply::Reply;
+use crate::request_id::RequestId;
+
+/// An answer, and what the records keep beside it.
+pub(super) struct Served {
+    pub(super) reply: Reply,
+    pub(super) outcome: Outcome,
+    /// Under what its event is filed, where it was answered as accepted.
+    pub(super) event: Option<Filing>,
+    pub(super) problems: Box<[Problem]>,
+}
+
+impl Served {
+    /// The answer to anything but an event.
+    pub(super) fn of(reply: Reply) -> Self {
+        Self { reply, outcome: Outcome::Served, event: None, problems: Box::default() }
+    }
+
+    /// The answer to an event that was accepted, or ignored in silence.
+    pub(super) fn event(reply: Reply, outcome: Outcome, event: Filing) -> Self {
+        Self { reply, outcome, event: Some(event), problems: Box::default() }
+    }
+
+    pub(super) fn refused(refusal: Refusal, request_id: &RequestId) -> Self {
+        Self {
+            reply: refusal.to_reply(request_id),
+            outcome: Outcome::Refused,
+            event: None,
+            problems: refusal.into_problems(),
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Contacts as a state file has them.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Directory;
+use super::book::Merged;
+use super::contact::Contact;
+use super::details::Details;
+use super::key::ContactKey;
+use crate::identifier::Identifier;
+use crate::sync::{read, write};
+
+/// All contacts, in the order they came, and what is left of those that were merged.
+#[derive(Default, Serialize, Deserialize)]
+pub(crate) struct StoredContacts {
+    contacts: Vec<Stored>,
+    merged: Vec<StoredMerge>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    id: Arc<str>,
+    #[serde(flatten)]
+    details: Details,
+    archived: bool,
+    created_at: u64,
+    updated_at: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredMerge {
+    id: Arc<str>,
+    user_id: Option<Arc<str>>,
+    into: Arc<str>,
+    at: u64,
+}
+
+impl Directory {
+    /// Changes whenever a contact does.
+    pub(crate) fn revision(&self) -> u64 {
+        read(&self.book).revision()
+    }
+
+    /// All that is to be restored.
+    pub(crate) fn stored(&self) -> StoredContacts {
+        let book = read(&self.book);
+        let contacts = book.all().map(|contact| {
+            let data = contact.data();
+            Stored {
+                id: Arc::clone(&data.id),
+                details: data.details.clone(),
+                archived: data.archived,
+                created_at: data.created_at,
+                updated_at: data.updated_at,
+            }
+        });
+        let merged = book.merges().filter_map(|(id, merged)| {
+            let into = Arc::clone(&book.by_key(merged.into)?.data().id);
+            let user_id = merged.user_id.clone();
+            Some(StoredMerge { id: Arc::clone(id), user_id, into, at: merged.at })
+        });
+        StoredContacts { contacts: contacts.collect(), merged: merged.collect() }
+    }
+
+    /// Takes in what was stored, under keys of this run.
+    pub(crate) fn restore(&self, stored: &StoredContacts) {
+        let mut book = write(&self.book);
+        for one in &stored.contacts {
+            let key = book.draw_key();
+            let (id, details) = (Arc::clone(&one.id), one.details.clone());
+            let workspace_id = Arc::clone(&self.workspace_id);
+            let mut contact = Contact::new(key, id, workspace_id, details, one.created_at);
+            let data = contact.data_mut();
+            data.archived = one.archived;
+            data.updated_at = one.updated_at;
+            book.insert(contact);
+        }
+        for one in &stored.merged {
+            let key = book.draw_key();
+            let Some(into) = book.by_id(&one.into).map(Contact::key) else { continue };
+            let merged = Merged { key, user_id: one.user_id.clone(), into, at: one.at };
+            book.restore_merged(Arc::clone(&one.id), merged);
+        }
+    }
+
+    /// Under which key the events of a kept request are filed: that of whoever has the identifier
+    /// now, or else a stranger's.
+    pub(crate) fn restored_key(&self, kind: Identifier, value: &str) -> ContactKey {
+        let book = read(&self.book);
+        let found = match kind {
+            Identifier::ContactId => book.follow(value),
+            Identifier::UserId | Identifier::Email => {
+                book.with(kind, value).min_by_key(|contact| contact.is_lead())
+            }
+        };
+        found.map_or_else(|| self.stranger(kind, value), Contact::key)
+    }
+}

@@ -1,0 +1,339 @@
+//! What a sandbox keeps in a file from one start to the next: contacts, event names, and the requests
+//! that are remembered with their events.
+//!
+//! Requests are replayed: their events are read by the rules again and filed anew, so that nothing of
+//! the file depends on how this run counts its contacts and names.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::http::{self, HeaderValue};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use tokio::sync::Mutex;
+use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::api;
+use crate::contacts::StoredContacts;
+use crate::event::Filing;
+use crate::received::{Answered, Draft, Outcome, ReceivedRequest};
+use crate::refusal::Problem;
+use crate::rules;
+use crate::workspace::Workspace;
+
+/// How soon after a change the file is written.
+const EVERY: Duration = Duration::from_secs(3);
+
+/// The form of the file; another one is not read.
+const VERSION: u32 = 1;
+
+/// All of a file.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct State {
+    version: Version,
+    pub(crate) contacts: StoredContacts,
+    /// In the order in which they became active.
+    event_names: Vec<Box<str>>,
+    requests: Vec<StoredRequest>,
+}
+
+/// The one version that there is.
+#[derive(Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+#[derive(Clone, Copy)]
+struct Version;
+
+impl TryFrom<u32> for Version {
+    type Error = String;
+
+    fn try_from(version: u32) -> Result<Self, String> {
+        if version == VERSION {
+            Ok(Self)
+        } else {
+            Err(format!("its version is {version}, and this sandbox reads version {VERSION}"))
+        }
+    }
+}
+
+impl From<Version> for u32 {
+    fn from(_: Version) -> Self {
+        VERSION
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredRequest {
+    /// In Unix milliseconds.
+    received_at: u64,
+    method: String,
+    target: String,
+    headers: Vec<(String, String)>,
+    /// Base64, as is the answer.
+    body: String,
+    status: Option<u16>,
+    answer: String,
+    outcome: StoredOutcome,
+    fault: Option<String>,
+    problems: Vec<StoredProblem>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum StoredOutcome {
+    Accepted,
+    Duplicate,
+    Refused,
+    Faulted,
+    Served,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredProblem {
+    code: String,
+    message: String,
+    field: Option<String>,
+    hint: Option<String>,
+}
+
+/// Why a file is no state.
+#[derive(Debug, Error)]
+pub(crate) enum InvalidState {
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} is no state file", path.display())]
+    Parse { path: PathBuf, source: serde_json::Error },
+}
+
+impl State {
+    /// What a file keeps; nothing where there is none yet.
+    pub(crate) fn read(path: &Path) -> Result<Option<Self>, InvalidState> {
+        let text = match fs::read(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(InvalidState::Read { path: path.to_owned(), source }),
+        };
+        let parsed = serde_json::from_slice(&text);
+        parsed.map(Some).map_err(|source| InvalidState::Parse { path: path.to_owned(), source })
+    }
+
+    fn of(workspace: &Workspace) -> Self {
+        // Events may be remembered for longer than other requests, and the other way round.
+        let mut requests = workspace.journal.requests();
+        let events = workspace.journal.events();
+        requests.extend(events.iter().map(|event| event.request().clone()));
+        requests.sort_by_key(ReceivedRequest::number);
+        requests.dedup_by_key(|request| request.number());
+        Self {
+            version: Version,
+            contacts: workspace.contacts.stored(),
+            event_names: workspace.event_names.all(),
+            requests: requests.iter().map(StoredRequest::of).collect(),
+        }
+    }
+
+    /// Makes names active and records requests, as they were before.
+    pub(crate) fn replay(self, workspace: &Workspace) {
+        for name in &self.event_names {
+            // Beyond the limit of this run there is no room.
+            let _ = workspace.event_names.admit(name);
+        }
+        for request in self.requests {
+            request.replay(workspace);
+        }
+    }
+}
+
+impl StoredRequest {
+    fn of(request: &ReceivedRequest) -> Self {
+        let received_at = request.received_at().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let query = request.query().map(|query| format!("?{query}")).unwrap_or_default();
+        let owned = |text: &str| text.to_owned();
+        Self {
+            received_at: u64::try_from(received_at.as_millis()).unwrap_or(u64::MAX),
+            method: request.method().to_owned(),
+            target: format!("{}{query}", request.path()),
+            headers: request.headers().map(|(name, value)| (owned(name), owned(value))).collect(),
+            body: BASE64.encode(request.body()),
+            status: request.status(),
+            answer: BASE64.encode(request.answer()),
+            outcome: request.outcome().into(),
+            fault: request.fault().map(owned),
+            problems: request
+                .problems()
+                .iter()
+                .map(|problem| StoredProblem {
+                    code: problem.code().to_owned(),
+                    message: problem.message().to_owned(),
+                    field: problem.field().map(owned),
+                    hint: problem.hint().map(owned),
+                })
+                .collect(),
+        }
+    }
+
+    fn replay(self, workspace: &Workspace) {
+        // Bytes that somebody wrote by hand may be no request: they are left out.
+        let (Ok(body), Ok(answer)) = (BASE64.decode(&self.body), BASE64.decode(&self.answer))
+        else {
+            return;
+        };
+        let request = http::Request::builder().method(&*self.method).uri(&self.target).body(());
+        let Ok(request) = request else { return };
+        let mut parts = request.into_parts().0;
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) =
+                (name.parse::<http::HeaderName>(), HeaderValue::try_from(value))
+            {
+                parts.headers.append(name, value);
+            }
+        }
+        let outcome = Outcome::from(self.outcome);
+        let is_event = matches!(outcome, Outcome::Accepted | Outcome::Duplicate);
+        let event = is_event.then(|| filing(workspace, &body)).flatten();
+        if let Some(filing) = event.filter(|_| outcome == Outcome::Accepted) {
+            workspace.duplicates.remember(filing);
+        }
+        let body = Bytes::from(body);
+        if outcome == Outcome::Served && (&*self.method, parts.uri.path()) == api::SUMMARIES {
+            // What was refused then is refused now.
+            let _ = api::create_summaries(workspace, &body);
+        }
+        let problems = self.problems.into_iter().map(|problem| Problem {
+            code: problem.code.into(),
+            message: problem.message.into(),
+            field: problem.field,
+            hint: problem.hint.map(Into::into),
+        });
+        let answered = Answered {
+            status: self.status,
+            body: answer.into(),
+            outcome,
+            event,
+            problems: problems.collect(),
+            fault: self.fault.map(Into::into),
+        };
+        let received_at = UNIX_EPOCH.checked_add(Duration::from_millis(self.received_at));
+        let received_at = received_at.unwrap_or(SystemTime::UNIX_EPOCH);
+        let draft = Draft::new(received_at, &workspace.rules, &parts, &body, answered);
+        workspace.journal.record(draft);
+    }
+}
+
+/// Under what the event of a kept body is filed now.
+fn filing(workspace: &Workspace, body: &[u8]) -> Option<Filing> {
+    let rules = &workspace.rules;
+    let event = rules::event::read(body, rules, &*workspace.clock).ok()?;
+    let (kind, value) = event.identifiers.first(rules.identifier_order)?;
+    let contact = workspace.contacts.restored_key(kind, value);
+    let name = workspace.event_names.admit(&event.name).ok()?;
+    Some(Filing { contact, name, created_at: event.created_at })
+}
+
+impl From<Outcome> for StoredOutcome {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted => Self::Accepted,
+            Outcome::Duplicate => Self::Duplicate,
+            Outcome::Refused => Self::Refused,
+            Outcome::Faulted => Self::Faulted,
+            Outcome::Served => Self::Served,
+        }
+    }
+}
+
+impl From<StoredOutcome> for Outcome {
+    fn from(outcome: StoredOutcome) -> Self {
+        match outcome {
+            StoredOutcome::Accepted => Self::Accepted,
+            StoredOutcome::Duplicate => Self::Duplicate,
+            StoredOutcome::Refused => Self::Refused,
+            StoredOutcome::Faulted => Self::Faulted,
+            StoredOutcome::Served => Self::Served,
+        }
+    }
+}
+
+/// Writes the file after changes. Dropping it ends that.
+pub(crate) struct Keeper {
+    file: Arc<StateFile>,
+    task: JoinHandle<()>,
+}
+
+struct StateFile {
+    path: PathBuf,
+    workspace: Arc<Workspace>,
+    /// What was there when it was written last. Held while it is written, so that no two writers meet.
+    written: Mutex<Option<Revision>>,
+}
+
+/// Is another one after each change.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Revision {
+    requests: usize,
+    clearings: usize,
+    contacts: u64,
+}
+
+impl Keeper {
+    pub(crate) fn start(path: PathBuf, workspace: Arc<Workspace>) -> Self {
+        let file = Arc::new(StateFile { path, workspace, written: Mutex::new(None) });
+        let kept = Arc::clone(&file);
+        let task = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(EVERY).await;
+                // Whoever saves it themselves learns why it cannot be written.
+                let _ = kept.write().await;
+            }
+        });
+        Self { file, task }
+    }
+
+    /// Writes the file, where anything has changed since it was written.
+    pub(crate) async fn write(&self) -> io::Result<()> {
+        self.file.write().await
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl StateFile {
+    async fn write(self: &Arc<Self>) -> io::Result<()> {
+        let mut written = self.written.lock().await;
+        let revision = self.revision();
+        if *written == Some(revision) {
+            return Ok(());
+        }
+        let file = Arc::clone(self);
+        spawn_blocking(move || file.write_now()).await??;
+        *written = Some(revision);
+        Ok(())
+    }
+
+    fn revision(&self) -> Revision {
+        let counts = self.workspace.journal.counts();
+        let contacts = self.workspace.contacts.revision();
+        Revision { requests: counts.requests, clearings: counts.clearings, contacts }
+    }
+
+    /// In the place of the old file at once: a reader, or a crash, meets one of the two whole.
+    fn write_now(&self) -> io::Result<()> {
+        let text = serde_json::to_vec(&State::of(&self.workspace))?;
+        let mut name = self.path.file_name().unwrap_or_default().to_owned();
+        name.push(".new");
+        let beside = self.path.with_file_name(name);
+        let mut file = File::create(&beside)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&beside, &self.path)
+    }
+}

@@ -1,0 +1,121 @@
+//! Dead letters: read, redriven, and purged.
+
+use intercom_delivery::outbox::{DeadLetter, EventId, Selection};
+use rusqlite::Connection;
+
+use super::counts::CountsRow;
+use super::pending::{failure, readable};
+use crate::clock::{Millis, moment};
+
+/// Reads dead letters in the order of their ids, beginning after this one.
+pub(crate) fn read(
+    conn: &Connection,
+    after: Option<EventId>,
+    limit: usize,
+) -> rusqlite::Result<Vec<DeadLetter>> {
+    let mut select = conn.prepare_cached(
+        "SELECT id, reason, died_at, attempts, last_failure, last_status, last_request_id, body \
+         FROM outbox_dead_letters WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let mut rows = select.query((after, limit))?;
+    let mut letters = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id = EventId(row.get::<_, i64>(0)?.unsigned_abs());
+        let reason: String = row.get(1)?;
+        let Ok(reason) = reason.parse() else {
+            tracing::error!(event.id = id.0, reason, "a dead letter has an unknown reason");
+            continue;
+        };
+        let Some(event) = readable(id, row.get(7)?) else { continue };
+        letters.push(DeadLetter {
+            id,
+            event,
+            reason,
+            failure: failure(row, 4)?,
+            attempts: row.get(3)?,
+            died_at: moment(row.get(2)?),
+        });
+    }
+    Ok(letters)
+}
+
+/// Makes dead letters pending again, due now. Returns how many.
+pub(crate) fn redrive(
+    conn: &Connection,
+    counts: &mut CountsRow,
+    which: &Selection,
+    now: Millis,
+) -> rusqlite::Result<u64> {
+    let selected = select(conn, which)?;
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO outbox_events (id, created_at, accepted_at, due_at, admitted, origin, body) \
+         SELECT id, created_at, ?2, ?2, admitted, origin, body \
+         FROM outbox_dead_letters WHERE id = ?1",
+    )?;
+    for letter in &selected {
+        insert.execute([letter.id, now])?;
+        delete(conn, letter.id)?;
+        counts.dead -= 1;
+        counts.dead_letters -= 1;
+        counts.redriven += 1;
+        counts.pending += 1;
+        counts.pending_bytes += letter.bytes;
+    }
+    Ok(selected.len() as u64)
+}
+
+/// Deletes dead letters for good. Returns how many.
+pub(crate) fn purge(
+    conn: &Connection,
+    counts: &mut CountsRow,
+    which: &Selection,
+) -> rusqlite::Result<u64> {
+    let selected = select(conn, which)?;
+    for letter in &selected {
+        delete(conn, letter.id)?;
+        counts.dead_letters -= 1;
+    }
+    Ok(selected.len() as u64)
+}
+
+struct Selected {
+    id: i64,
+    bytes: i64,
+}
+
+/// Finds the selected dead letters. Names are compared here, because SQLite folds ASCII alone.
+fn select(conn: &Connection, which: &Selection) -> rusqlite::Result<Vec<Selected>> {
+    let (reason, id, name) = match which {
+        Selection::All => (None, None, None),
+        Selection::Reason(reason) => (Some(reason.as_str()), None, None),
+        Selection::One(id) => (None, Some(i64::try_from(id.0).unwrap_or(i64::MAX)), None),
+        Selection::Name(name) => (None, None, Some(name.to_lowercase())),
+        // A selection that this version does not know must not be taken for all of them.
+        _ => return Ok(Vec::new()),
+    };
+    // Extracting the name of each would make the other selections slow.
+    let name_of = if name.is_some() { "body ->> 'event_name'" } else { "NULL" };
+    let mut select = conn.prepare_cached(&format!(
+        "SELECT id, octet_length(body), {name_of} FROM outbox_dead_letters \
+         WHERE (?1 IS NULL OR reason = ?1) AND (?2 IS NULL OR id = ?2) ORDER BY id"
+    ))?;
+    let mut rows = select.query((reason, id))?;
+    let mut selected = Vec::new();
+    while let Some(row) = rows.next()? {
+        if let Some(name) = &name {
+            let found: Option<String> = row.get(2)?;
+            if found.is_none_or(|found| found.to_lowercase() != *name) {
+                continue;
+            }
+        }
+        selected.push(Selected { id: row.get(0)?, bytes: row.get(1)? });
+    }
+    Ok(selected)
+}
+
+fn delete(conn: &Connection, id: i64) -> rusqlite::Result<()> {
+    conn.prepare_cached("DELETE FROM outbox_dead_letters WHERE id = ?1")?.execute([id])?;
+    Ok(())
+}

@@ -1,0 +1,57 @@
+//! Slots: what the engine must know of events that are admitted, and of events that left.
+
+use intercom_core::{DataEvent, Timestamp};
+use intercom_delivery::outbox::{Slot, UsedSlot};
+use rusqlite::Connection;
+
+/// Keeps the slot in which an event left.
+pub(crate) fn keep(conn: &Connection, used: &UsedSlot) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached(
+        "INSERT OR IGNORE INTO outbox_used_slots (keep_until, key, second) VALUES (?1, ?2, ?3)",
+    )?;
+    let UsedSlot { slot, keep_until } = used;
+    let row = [keep_until.unix_seconds(), slot.key.cast_signed(), slot.second.unix_seconds()];
+    insert.execute(row).map(drop)
+}
+
+/// Forgets the slots that need not be kept until then.
+pub(crate) fn forget(conn: &Connection, before: Timestamp) -> rusqlite::Result<()> {
+    let mut delete = conn.prepare_cached("DELETE FROM outbox_used_slots WHERE keep_until < ?1")?;
+    delete.execute([before.unix_seconds()]).map(drop)
+}
+
+/// Returns the slots that are kept, and those of dead letters.
+pub(crate) fn used(conn: &Connection) -> rusqlite::Result<Vec<UsedSlot>> {
+    let mut select = conn.prepare("SELECT keep_until, key, second FROM outbox_used_slots")?;
+    let used = select.query_map([], |row| {
+        let second = Timestamp::from_unix_seconds(row.get(2)?);
+        let slot = Slot { key: row.get::<_, i64>(1)?.cast_unsigned(), second };
+        Ok(UsedSlot { slot, keep_until: Timestamp::from_unix_seconds(row.get(0)?) })
+    })?;
+    let mut used: Vec<_> = used.collect::<rusqlite::Result<_>>()?;
+    let dead = slots(conn, "SELECT body FROM outbox_dead_letters")?;
+    used.extend(dead.into_iter().map(|slot| UsedSlot { slot, keep_until: UsedSlot::WHILE_DEAD }));
+    Ok(used)
+}
+
+/// Returns the slots of pending events that were admitted, put back or redriven.
+pub(crate) fn held(conn: &Connection) -> rusqlite::Result<Vec<Slot>> {
+    // Each half has an index of its own.
+    slots(
+        conn,
+        "SELECT body FROM outbox_events WHERE admitted = 1 UNION ALL \
+         SELECT body FROM outbox_events WHERE due_at IS NOT NULL AND admitted = 0",
+    )
+}
+
+/// Returns the slots of selected bodies. A body that cannot be read has none.
+fn slots(conn: &Connection, select: &str) -> rusqlite::Result<Vec<Slot>> {
+    let mut select = conn.prepare(select)?;
+    let mut rows = select.query([])?;
+    let mut slots = Vec::new();
+    while let Some(row) = rows.next()? {
+        let body: String = row.get(0)?;
+        slots.extend(DataEvent::from_body(body).ok().as_ref().map(Slot::of));
+    }
+    Ok(slots)
+}

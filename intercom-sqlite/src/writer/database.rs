@@ -1,0 +1,272 @@
+//! The connection that writes, and its recovery after the disk failed.
+//!
+//! After a failed fsync nobody knows what is on the disk. Linux goes on to show what was written,
+//! forgets that it is not on the disk, and lets the next fsync succeed. So two things cannot be
+//! relied on any more:
+//!
+//! - **That a commit failed.** It may stand in the WAL behind its end as SQLite knows it, and a crash
+//!   would bring it back. The next commit in that place makes that impossible. So an empty commit is
+//!   written over it before its callers are told.
+//! - **That a checkpoint reached the file.** SQLite remembers how far earlier checkpoints came, which
+//!   may not have been synced, and the next one would begin there. But every commit in the WAL was
+//!   synced. So the WAL is read afresh, and brought into the file from its beginning.
+//!
+//! SQLite reads the WAL afresh only after all connections to the file have closed, because its memory
+//! is shared by all processes. So a note in the lock file tells every process of it:
+//!
+//! - While the note is there, no process checkpoints, and the WAL grows.
+//! - An idle process closes its connections and reads the WAL afresh if it is then alone. If it is
+//!   not, it leaves the file closed until it needs it. A standby is idle, so it holds nobody up. A
+//!   process that accepts all the time does, and so does any other program that has the file open.
+//! - A process that opens the file alone reads the WAL afresh by that.
+
+use std::mem;
+use std::path::{Path, PathBuf};
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+use crate::error::{Fault, FaultKind, OpenError};
+use crate::open::{self, Settings, lock, wal};
+use crate::reader::Reading;
+use crate::store::counts::CountsRow;
+
+/// How long the WAL may become before the process that delivers checkpoints, in pages of 4 KiB: 16
+/// MiB.
+const WAL_PAGES: i64 = 4_000;
+
+/// The connection that writes, and what is in doubt.
+pub(crate) struct Database {
+    path: PathBuf,
+    settings: Settings,
+    /// `None` after a failure, until it is opened again.
+    conn: Option<Connection>,
+    reading: Reading,
+    /// Changes whenever another connection has written.
+    data_version: i64,
+    /// Whether a failed commit may stand in the WAL.
+    is_commit_in_doubt: bool,
+    /// Whether the WAL must be read afresh, and the note of it could not be written.
+    is_stale: bool,
+    /// Whether it failed, and has not worked since.
+    is_failing: bool,
+}
+
+impl Database {
+    pub(crate) fn new(
+        path: PathBuf,
+        settings: Settings,
+        conn: Connection,
+        reading: Reading,
+    ) -> Self {
+        Database {
+            path,
+            settings,
+            conn: Some(conn),
+            reading,
+            data_version: i64::MIN,
+            is_commit_in_doubt: false,
+            is_stale: false,
+            is_failing: false,
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns whether its free pages are the outbox's to give back.
+    pub(super) fn may_shrink(&self) -> bool {
+        !self.settings.in_application_file
+    }
+
+    /// Returns the connection. Opens it if it is closed.
+    pub(super) fn conn(&mut self) -> Result<&mut Connection, Fault> {
+        if self.conn.is_none() {
+            self.reading.ensure(&self.path, &self.settings)?;
+            let conn = open::again(&self.path, &self.settings)?;
+            self.opened(conn);
+        }
+        self.conn.as_mut().ok_or(Fault::ENDED)
+    }
+
+    /// Begins a transaction that writes.
+    pub(super) fn transaction(&mut self) -> Result<Transaction<'_>, Fault> {
+        Ok(self.conn()?.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    }
+
+    /// Returns the row of counts if another connection has written since it was read here.
+    pub(super) fn changes(&mut self) -> Result<Option<CountsRow>, Fault> {
+        let before = self.data_version;
+        let conn = self.conn()?;
+        let mut pragma = conn.prepare_cached("PRAGMA data_version")?;
+        let version = pragma.query_row([], |row| row.get(0))?;
+        drop(pragma);
+        if version == before {
+            return Ok(None);
+        }
+        let counts = CountsRow::read(conn)?;
+        self.data_version = version;
+        Ok(Some(counts))
+    }
+
+    /// Notes that a transaction was committed.
+    pub(super) fn worked(&mut self) {
+        self.is_commit_in_doubt = false;
+        if mem::take(&mut self.is_failing) {
+            tracing::info!("the outbox works again");
+        }
+    }
+
+    /// Leaves a connection that failed, and recovers as far as the disk allows.
+    pub(super) fn failed(&mut self, fault: &Fault) {
+        self.leave(fault);
+        self.recover();
+        // On a full disk the WAL can begin anew in its own place, if all of it is in the file. Then
+        // there is room to store which events have left.
+        if fault.kind == FaultKind::Full
+            && !self.must_read_afresh()
+            && let Err(fault) = self.conn().and_then(|conn| Ok(wal::checkpoint(conn)?))
+        {
+            self.checkpoint_failed(&fault);
+        }
+    }
+
+    /// Recovers from earlier failures as far as the disk and other processes allow. Returns whether
+    /// nothing is in doubt.
+    pub(super) fn recover(&mut self) -> bool {
+        let recovered = match self.is_commit_in_doubt {
+            true => self.write_over(),
+            false => Ok(()),
+        };
+        let recovered = recovered.and_then(|()| match self.must_read_afresh() {
+            true => self.read_wal_afresh(),
+            false => Ok(()),
+        });
+        if let Err(fault) = &recovered {
+            self.leave(fault);
+        }
+        recovered.is_ok()
+    }
+
+    /// Returns whether the file is closed so that another process can read the WAL afresh.
+    pub(super) fn is_left_closed(&self) -> bool {
+        self.conn.is_none() && self.must_read_afresh()
+    }
+
+    /// Checkpoints after a commit, if the WAL has become long. If that fails, no event is in danger.
+    ///
+    /// This is for the process that delivers. Others do it too when the WAL is twice as long: that
+    /// process may have stopped, or there may be none.
+    pub(super) fn shorten_wal(&mut self, is_deliverer: bool) {
+        let pages = if is_deliverer { WAL_PAGES } else { 2 * WAL_PAGES };
+        let Some(conn) = &self.conn else { return };
+        let done = wal::extent(conn).and_then(|extent| {
+            if extent.logged < pages || self.must_read_afresh() {
+                return Ok(());
+            }
+            match &*self.reading.lock() {
+                Some(other) => wal::checkpoint_all(conn, other),
+                None => wal::checkpoint(conn),
+            }
+        });
+        if let Err(error) = done {
+            self.checkpoint_failed(&error.into());
+        }
+    }
+
+    /// Brings all of the WAL into the file, and gives its space back. Returns whether it could.
+    pub(super) fn empty_wal(&mut self) -> bool {
+        let Some(conn) = &self.conn else { return false };
+        if self.must_read_afresh() {
+            return false;
+        }
+        match wal::empty(conn, self.settings.lock_timeout) {
+            Ok(emptied) => emptied,
+            Err(error) => {
+                self.checkpoint_failed(&error.into());
+                false
+            }
+        }
+    }
+
+    /// Closes the file. What is still in doubt is for the next start, which finds the WAL.
+    pub(super) fn close(mut self) {
+        if !self.recover() {
+            for conn in [&self.conn, &*self.reading.lock()].into_iter().flatten() {
+                let _ = keep_wal(conn, true);
+            }
+        }
+    }
+
+    fn opened(&mut self, conn: Connection) {
+        self.conn = Some(conn);
+        // Each connection counts the changes in its own way.
+        self.data_version = i64::MIN;
+    }
+
+    fn leave(&mut self, fault: &Fault) {
+        self.is_commit_in_doubt |= fault.kind == FaultKind::Disk;
+        if fault.kind != FaultKind::Busy {
+            self.conn = None;
+        }
+        if !mem::replace(&mut self.is_failing, true) {
+            tracing::error!(error = %fault.to_error(), "the outbox failed");
+        }
+    }
+
+    fn checkpoint_failed(&mut self, fault: &Fault) {
+        // Another process writes, and the next commit tries again.
+        if fault.kind == FaultKind::Busy {
+            return;
+        }
+        // A full disk has lost nothing: what did not fit is in the WAL.
+        if fault.kind == FaultKind::Disk {
+            self.is_stale = lock::note_stale_wal(&self.path).is_err();
+        }
+        self.leave(fault);
+        self.recover();
+    }
+
+    fn must_read_afresh(&self) -> bool {
+        self.is_stale || lock::is_wal_stale(&self.path)
+    }
+
+    fn write_over(&mut self) -> Result<(), Fault> {
+        let transaction = self.transaction()?;
+        // SQLite writes no page that has not changed at any time.
+        for change in ["moved = moved + 1", "moved = moved - 1"] {
+            transaction.execute(&format!("UPDATE outbox_counts SET {change}"), [])?;
+        }
+        transaction.commit()?;
+        self.is_commit_in_doubt = false;
+        Ok(())
+    }
+
+    fn read_wal_afresh(&mut self) -> Result<(), Fault> {
+        // Held all along, so that the reading thread opens nothing meanwhile.
+        let shared = self.reading.clone();
+        let mut reading = shared.lock();
+        for conn in [self.conn.take(), reading.take()].into_iter().flatten() {
+            keep_wal(&conn, true)?;
+        }
+        let conn = open::again(&self.path, &self.settings)?;
+        keep_wal(&conn, true)?;
+        if wal::extent(&conn)?.checkpointed > 0 {
+            return Err(Fault::SHARED);
+        }
+        wal::empty(&conn, self.settings.lock_timeout)?;
+        let cleared = lock::clear_stale_wal(&self.path);
+        cleared.map_err(|source| OpenError::Io { path: self.path.clone(), source })?;
+        *reading = Some(open::again(&self.path, &self.settings)?);
+        keep_wal(&conn, false)?;
+        self.opened(conn);
+        self.is_stale = false;
+        Ok(())
+    }
+}
+
+/// Sets whether the WAL stays as it is when this connection closes, instead of a checkpoint.
+fn keep_wal(conn: &Connection, keep: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+}

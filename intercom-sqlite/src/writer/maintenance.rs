@@ -1,0 +1,55 @@
+//! What is done when the outbox is idle: free pages are given back, and the WAL is emptied.
+
+use rusqlite::Connection;
+
+use super::database::Database;
+use crate::error::Fault;
+
+/// How many pages of 4 KiB are given back in one step: so few that a request need not wait long.
+const PAGES: u32 = 1024;
+
+/// How many free pages are kept, because they will be needed again.
+const SPARE_PAGES: u32 = 256;
+
+/// What is left to do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Maintenance {
+    /// The file may have too many free pages.
+    Shrink,
+    /// The WAL may hold something.
+    EmptyWal,
+    Nothing,
+}
+
+impl Maintenance {
+    /// Does one step. Returns whether the next one follows at once, if no request comes.
+    pub(super) fn step(&mut self, database: &mut Database) -> Result<bool, Fault> {
+        match self {
+            Maintenance::Shrink => {
+                if !database.may_shrink() || !shrink(database.conn()?)? {
+                    *self = Maintenance::EmptyWal;
+                }
+                return Ok(true);
+            }
+            Maintenance::EmptyWal if database.empty_wal() => *self = Maintenance::Nothing,
+            Maintenance::EmptyWal | Maintenance::Nothing => {}
+        }
+        Ok(false)
+    }
+}
+
+/// Gives free pages back to the file system. Returns whether there are more.
+fn shrink(conn: &Connection) -> rusqlite::Result<bool> {
+    let free = || conn.pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0));
+    let mode: u32 = conn.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    let pages = PAGES.min(free()?.saturating_sub(SPARE_PAGES));
+    // A file that another program made may be unable to.
+    if mode != 2 || pages == 0 {
+        return Ok(false);
+    }
+    // Each row is a page that was given back.
+    let mut vacuum = conn.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
+    let mut rows = vacuum.raw_query();
+    while rows.next()?.is_some() {}
+    Ok(free()? > SPARE_PAGES)
+}

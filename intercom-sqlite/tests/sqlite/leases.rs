@@ -1,0 +1,138 @@
+//! `lease` waits, loses nothing when it is dropped, and gives nothing twice.
+
+use std::pin::pin;
+use std::task::{Context, Waker};
+use std::time::Duration;
+
+use intercom_delivery::outbox::{Epoch, Outbox, Standing, Turn};
+use tokio::task::yield_now;
+use tokio::time::timeout;
+
+use super::support::{Engine, Place, accept, delivered, event, events, put_back};
+
+const LONG: Duration = Duration::from_secs(30);
+
+#[tokio::test]
+async fn a_lease_waits_until_an_event_is_accepted() {
+    let place = Place::new();
+    let builder = place.builder().poll_interval(Duration::from_secs(3600));
+    let engine = Engine::begin(&builder.open().unwrap()).await;
+    assert_eq!(engine.lease(1).await.len(), 0);
+    let leasing = tokio::spawn({
+        let (outbox, standing) = (engine.outbox.clone(), Standing::Delivering(engine.epoch()));
+        async move { outbox.lease(standing, 10).await.unwrap() }
+    });
+    yield_now().await;
+    accept(&engine.outbox, &events(1)).await;
+    let Turn::Leased(leased) = timeout(LONG, leasing).await.unwrap().unwrap() else {
+        panic!("deposed")
+    };
+    assert_eq!((leased.events.len(), leased.pending, leased.valid_for), (1, 1, None));
+}
+
+#[tokio::test]
+async fn a_lease_waits_until_an_event_is_due_again() {
+    let place = Place::new();
+    // By the system's clock, as the wait.
+    let outbox = intercom_sqlite::SqliteOutbox::builder(place.path())
+        .poll_interval(Duration::from_secs(3600))
+        .open()
+        .unwrap();
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &events(1)).await;
+    let leases = engine.lease(1).await;
+    engine.settle(&leases, put_back(Duration::from_millis(50))).await;
+    let lease = outbox.lease(Standing::Delivering(engine.epoch()), 1);
+    let turn = timeout(LONG, lease).await.unwrap().unwrap();
+    assert!(matches!(turn, Turn::Leased(leased) if leased.events.len() == 1));
+}
+
+/// The answer was sent, and nobody reads it.
+#[tokio::test]
+async fn a_lease_that_is_dropped_before_it_is_read_gives_its_events_back() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &events(5)).await;
+    let first = engine.lease(1).await;
+    let standing = Standing::Delivering(engine.epoch());
+    {
+        let mut lease = pin!(engine.outbox.lease(standing, 3));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(lease.as_mut().poll(&mut context).is_pending());
+        // This is served after the lease.
+        accept(&engine.outbox, &[event("signed_up", 0)]).await;
+    }
+    assert_eq!(engine.lease_ids(10).await, [2, 3, 4, 5, 6]);
+    engine.settle(&first, delivered).await;
+}
+
+/// The call is dropped before its answer is sent.
+#[tokio::test]
+async fn a_lease_that_is_dropped_while_it_is_asked_for_gives_its_events_back() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &events(3)).await;
+    let stopped = place.clock.stop(&engine.outbox);
+    let leasing = tokio::spawn({
+        let (outbox, standing) = (engine.outbox.clone(), Standing::Delivering(engine.epoch()));
+        async move { outbox.lease(standing, 2).await.unwrap() }
+    });
+    yield_now().await;
+    leasing.abort();
+    assert!(leasing.await.unwrap_err().is_cancelled());
+    drop(stopped);
+    assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
+}
+
+/// A tenure that nobody took keeps nobody from delivering.
+#[tokio::test]
+async fn a_turn_that_is_dropped_before_it_is_read_ends() {
+    let place = Place::new();
+    let outbox = place.open();
+    {
+        let mut lease = pin!(outbox.lease(Standing::Unknown, 1));
+        let mut context = Context::from_waker(Waker::noop());
+        assert!(lease.as_mut().poll(&mut context).is_pending());
+        accept(&outbox, &events(1)).await;
+    }
+    let engine = Engine::begin(&outbox).await;
+    assert_eq!(engine.epoch(), Epoch(2));
+    assert_eq!(engine.lease_ids(1).await, [1]);
+}
+
+#[tokio::test]
+async fn with_a_limit_of_0_nothing_is_leased() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &events(1)).await;
+    assert_eq!(engine.lease(0).await.len(), 0);
+    assert_eq!(engine.lease_ids(1).await, [1]);
+}
+
+#[tokio::test]
+async fn what_is_leased_is_not_given_twice_because_another_program_has_written() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &events(3)).await;
+    assert_eq!(engine.lease_ids(2).await, [1, 2]);
+    place.sqlite().execute_batch("CREATE TABLE notes (text TEXT)").unwrap();
+    assert_eq!(engine.lease_ids(10).await, [3]);
+}
+
+#[tokio::test]
+async fn the_longest_due_comes_first_whether_it_was_put_back_or_not() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    let second = Duration::from_secs(1);
+    accept(&engine.outbox, &events(3)).await;
+    let leases = engine.lease(2).await;
+    engine.settle(&leases[..1], put_back(2 * second)).await;
+    engine.settle(&leases[1..], put_back(4 * second)).await;
+    place.clock.advance(3 * second);
+    accept(&engine.outbox, &[event("signed_up", 0)]).await;
+    place.clock.advance(2 * second);
+    // Accepted at 0, due at 2, accepted at 3, due at 4.
+    assert_eq!(engine.lease_ids(3).await, [3, 1, 4]);
+    let [again] = &engine.lease(3).await[..] else { panic!("one is left") };
+    assert_eq!((again.id.0, again.attempts, again.age), (2, 1, 5 * second));
+}

@@ -1,0 +1,226 @@
+//! A file of version 1, made by that version, is brought to the present one with all that it holds.
+
+use std::fs;
+use std::fs::File;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use intercom_core::Timestamp;
+use intercom_delivery::outbox::{
+    Counts, DeadLetterReason, EventId, Failure, Operate, Outbox, Selection, Slot, Stage, UsedSlot,
+};
+use intercom_sqlite::rusqlite::{Connection, OpenFlags};
+use intercom_sqlite::{OpenError, SCHEMA_VERSION, SqliteOutbox};
+
+use super::support::{Engine, Place, accept, events};
+
+const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1.db");
+
+/// A copy of the file, and that as it was.
+fn fixture() -> (Place, Connection) {
+    let place = Place::new();
+    fs::copy(FIXTURE, place.path()).unwrap();
+    let copy = place.folder.path().join("before.db");
+    fs::copy(FIXTURE, &copy).unwrap();
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let uri = format!("file:{}?immutable=1", copy.display());
+    (place, Connection::open_with_flags(uri, flags).unwrap())
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs().cast_signed()
+}
+
+type Row = Vec<intercom_sqlite::rusqlite::types::Value>;
+
+fn rows(conn: &Connection, sql: &str) -> Vec<Row> {
+    let mut select = conn.prepare(sql).unwrap();
+    let columns = select.column_count();
+    let rows = select.query_map([], |row| (0..columns).map(|column| row.get(column)).collect());
+    rows.unwrap().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn every_row_is_what_it_was() {
+    let (place, before) = fixture();
+    drop(SqliteOutbox::open(place.path()).unwrap());
+    let after = place.sqlite();
+    for table in [
+        "id, created_at, accepted_at, due_at, attempts, last_failure, last_status, \
+         last_request_id, body FROM outbox_events ORDER BY id",
+        "id, reason, created_at, accepted_at, died_at, attempts, last_failure, last_status, \
+         last_request_id, body FROM outbox_dead_letters ORDER BY id",
+        "accepted, delivered, dead, pending, pending_bytes, dead_letters, moved, collided, newest, \
+         capacity, max_bytes FROM outbox_counts",
+        "* FROM pending_events",
+        "* FROM dead_letters",
+    ] {
+        let [was, is] = [&before, &after].map(|conn| rows(conn, &format!("SELECT {table}")));
+        assert!(!was.is_empty());
+        // The views tell how long it is until an event is due.
+        let compared = |row: &Row| [&row[..5], &row[6..]].concat();
+        assert!(was.iter().map(compared).eq(is.iter().map(compared)), "{table}");
+    }
+    let admitted = "SELECT id FROM outbox_events WHERE admitted = 1 ORDER BY id";
+    assert_eq!(rows(&after, admitted).concat(), [2.into(), 6.into()]);
+    let letters = "SELECT id, admitted FROM outbox_dead_letters ORDER BY id";
+    assert_eq!(rows(&after, letters).concat(), [3.into(), 0.into(), 4.into(), 1.into()]);
+    assert_eq!(place.number("PRAGMA user_version"), i64::from(SCHEMA_VERSION));
+    assert_eq!(rows(&after, "PRAGMA integrity_check").concat(), ["ok".to_owned().into()]);
+    let tables =
+        "SELECT count(*) FROM sqlite_schema WHERE name LIKE '%_v1' OR name LIKE '%seconds'";
+    assert_eq!(place.number(tables), 0);
+}
+
+#[tokio::test]
+async fn an_engine_finds_every_event_and_all_that_it_must_know() {
+    let (place, before) = fixture();
+    let began = now();
+    let outbox = SqliteOutbox::open(place.path()).unwrap();
+    let ended = now();
+    let expected = Counts {
+        accepted: 308,
+        delivered: 2,
+        dead: 2,
+        pending: 304,
+        dead_letters: 2,
+        purged: 0,
+        moved: 280,
+        collided: 1,
+        newest: Some(EventId(308)),
+        oldest_own: None,
+    };
+    assert_eq!(outbox.counts().await.unwrap(), expected);
+
+    let engine = Engine::begin(&outbox).await;
+    let used = |key: i64, second: i64, keep_until: i64| {
+        let (key, second) = (key.cast_unsigned(), Timestamp::from_unix_seconds(second));
+        let keep_until = Timestamp::from_unix_seconds(keep_until);
+        UsedSlot { slot: Slot { key, second }, keep_until }
+    };
+    let [left, left_ahead, dead @ ..] = &engine.tenure.used[..] else {
+        panic!("{:?}", engine.tenure.used)
+    };
+    // The slots of the two dead letters.
+    assert_eq!(dead.len(), 2);
+    assert!(dead.iter().all(|used| used.keep_until == UsedSlot::WHILE_DEAD));
+    let keep_until = left.keep_until.unix_seconds();
+    assert!((began + 120..=ended + 120).contains(&keep_until), "{keep_until}");
+    assert_eq!(*left, used(5_556_767_343_663_496_048, 1_700_000_000, keep_until));
+    let ahead = 2_741_997_442;
+    assert_eq!(*left_ahead, used(4_057_466_620_276_521_015, ahead, ahead + 120));
+
+    let mut leases = engine.lease(usize::MAX).await;
+    leases.sort_by_key(|lease| lease.id);
+    let held: Vec<_> = leases
+        .iter()
+        .filter(|lease| lease.stage == Stage::Admitted)
+        .map(|lease| Slot::of(&lease.event))
+        .collect();
+    assert_eq!(engine.tenure.held, held);
+    let found: Vec<Row> = leases
+        .iter()
+        .map(|lease| {
+            let body = str::from_utf8(lease.event.body()).unwrap().to_owned();
+            let failure = lease.last_failure.as_ref().map(|failure| failure.message.clone());
+            let id = lease.id.0.cast_signed();
+            vec![id.into(), i64::from(lease.attempts).into(), failure.into(), body.into()]
+        })
+        .collect();
+    let stored = "SELECT id, attempts, last_failure, body FROM outbox_events ORDER BY id";
+    assert_eq!(found, rows(&before, stored));
+    let again = |lease: &&intercom_delivery::outbox::Lease| lease.stage == Stage::Admitted;
+    assert!(leases.iter().filter(again).map(|lease| lease.id.0).eq([2, 6]));
+    assert!(leases.iter().all(|lease| lease.stage != Stage::Redriven));
+
+    let letters = outbox.dead_letters(None, 10).await.unwrap();
+    let failures: Vec<_> = letters.iter().map(|letter| letter.failure.clone().unwrap()).collect();
+    let refused = Failure {
+        message: "Intercom refused it (HTTP 422)".to_owned(),
+        status: Some(422),
+        request_id: Some("req-3".to_owned()),
+    };
+    assert_eq!(failures, [refused, Failure::new("no answer came in time")]);
+    let reasons = [DeadLetterReason::Rejected, DeadLetterReason::AttemptLimit];
+    assert!(letters.iter().map(|letter| letter.reason).eq(reasons));
+
+    // The bounds of version 1 hold, and no id is given twice.
+    let error = outbox.accept(&events(697)).await.unwrap_err();
+    assert!(error.to_string().contains("full"), "{error}");
+    accept(&outbox, &events(1)).await;
+    assert_eq!(engine.lease_ids(10).await, [309]);
+    assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 2);
+    let stages: Vec<_> =
+        engine.lease(10).await.iter().map(|lease| (lease.id.0, lease.stage)).collect();
+    assert_eq!(stages, [(3, Stage::Redriven), (4, Stage::Admitted)]);
+}
+
+/// What had left when version 1 ended, and was not filed yet, is known too.
+#[tokio::test]
+async fn what_left_last_is_remembered_and_what_is_forgotten_is_not() {
+    let (place, _) = fixture();
+    let conn = place.sqlite();
+    let ahead = now() + 1_000;
+    conn.execute_batch(&format!(
+        "INSERT INTO outbox_new_seconds VALUES (2, 11, 101, 2), (3, 12, 102, 2), (309, 13, 103, 2);
+         INSERT INTO outbox_new_seconds VALUES (310, 9223372036854775807, 104, 2);
+         INSERT INTO outbox_seconds VALUES (20, 201, 21, 0, 0, 0), (21, 202, 22, 1, 2, 0);
+         INSERT INTO outbox_seconds VALUES ({ahead}, 203, 0, 0, 0, 1), (22, 204, 23, 0, 0, 1);
+         UPDATE outbox_counts SET newest = 310"
+    ))
+    .unwrap();
+    drop(conn);
+    let engine = Engine::begin(&SqliteOutbox::open(place.path()).unwrap()).await;
+    let left = engine.tenure.used.iter().filter(|used| used.keep_until != UsedSlot::WHILE_DEAD);
+    let mut keys: Vec<_> = left.map(|used| used.slot.key).collect();
+    keys.sort_unstable();
+    assert_eq!(keys, [103, 104, 203, 4_057_466_620_276_521_015, 5_556_767_343_663_496_048]);
+}
+
+#[test]
+fn a_file_that_a_process_of_version_1_has_is_left_as_it_is() {
+    let (place, _) = fixture();
+    let lock = File::create(place.folder.path().join("events.db-lock")).unwrap();
+    lock.try_lock().unwrap();
+    let error = place.builder().lock_timeout(Duration::ZERO).open().unwrap_err();
+    assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
+    assert!(error.to_string().contains("an earlier version of intercom-sqlite"), "{error}");
+    assert_eq!(fs::read(place.path()).unwrap(), fs::read(FIXTURE).unwrap());
+    let error = SqliteOutbox::inspect(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::OlderSchema { found: 1, .. }), "{error:?}");
+    lock.unlock().unwrap();
+    place.open();
+}
+
+#[tokio::test]
+async fn a_file_of_an_application_keeps_what_is_the_applications() {
+    let (place, _) = fixture();
+    let conn = place.sqlite();
+    conn.execute_batch(
+        "PRAGMA application_id = 0; PRAGMA user_version = 41;
+         CREATE VIEW broken AS SELECT a FROM no_table;
+         CREATE VIEW waiting AS SELECT count(*) AS events FROM outbox_events",
+    )
+    .unwrap();
+    drop(conn);
+    let outbox = place.builder().in_application_file().open().unwrap();
+    assert_eq!(outbox.counts().await.unwrap().pending, 304);
+    assert_eq!(place.number("SELECT events FROM waiting"), 304);
+    assert_eq!(place.number("PRAGMA user_version"), 41);
+}
+
+/// Something of the application's has a name that a step needs.
+#[test]
+fn a_migration_that_fails_leaves_the_file_as_it_was() {
+    let (place, before) = fixture();
+    let conn = place.sqlite();
+    conn.execute_batch("CREATE TABLE outbox_used_slots (a)").unwrap();
+    let error = SqliteOutbox::open(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::Sqlite { .. }), "{error:?}");
+    for table in ["outbox_schema", "outbox_counts", "outbox_events", "outbox_dead_letters"] {
+        let select = format!("SELECT * FROM {table}");
+        assert_eq!(rows(&conn, &select), rows(&before, &select), "{table}");
+    }
+    conn.execute_batch("DROP TABLE outbox_used_slots").unwrap();
+    drop(conn);
+    SqliteOutbox::open(place.path()).unwrap();
+}

@@ -1,0 +1,267 @@
+//! Any process accepts, and one delivers.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Write};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use intercom_delivery::outbox::{
+    Admission, DeadLetterReason, Epoch, EventId, Outbox, Selection, Standing, Turn,
+};
+use intercom_sqlite::SqliteOutbox;
+use tokio::time::timeout;
+
+use super::support::{
+    EARLY, Engine, Place, accept, bury, delivered, event, events, put_back, turn_now,
+};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// Waits for the turn of an outbox that stands by.
+async fn take_over(outbox: &SqliteOutbox, standing: Standing) -> Engine {
+    match timeout(LONG, outbox.lease(standing, 1)).await.unwrap().unwrap() {
+        Turn::Began(tenure) => Engine { outbox: outbox.clone(), tenure },
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn two_handles_accept_and_one_delivers() {
+    let place = Place::new();
+    let (first, second) = (place.open(), place.open());
+    let engine = Engine::begin(&first).await;
+    assert_eq!(engine.epoch(), Epoch(1));
+    assert!(engine.tenure.durable);
+
+    // The other stands by, and is told so once.
+    let Turn::Standby(standby) = second.lease(Standing::Unknown, 1).await.unwrap() else {
+        panic!("two deliver")
+    };
+    assert_eq!(standby.epoch, Epoch(1));
+    assert_eq!(standby.deliverer, format!("process {}", std::process::id()));
+    assert_eq!((standby.since, engine.tenure.since), (place.clock.now(), place.clock.now()));
+    assert!(turn_now(&second, Standing::Standby(Epoch(1)), 1).await.is_none());
+
+    // Both accept, and their ids do not clash.
+    accept(&second, &events(2)).await;
+    accept(&first, &[event("signed_up", 0)]).await;
+    accept(&second, &[event("signed_up", 1)]).await;
+    first.nudge();
+    assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
+    assert_eq!(second.counts().await.unwrap().pending, 4);
+}
+
+#[tokio::test]
+async fn two_engines_of_one_handle_take_turns_too() {
+    let place = Place::new();
+    let outbox = place.open();
+    let engine = Engine::begin(&outbox).await;
+    let turn = outbox.lease(Standing::Unknown, 1).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(1)));
+    drop(engine.tenure);
+    assert_eq!(take_over(&outbox, Standing::Standby(Epoch(1))).await.epoch(), Epoch(2));
+}
+
+#[tokio::test]
+async fn a_standby_takes_over_when_the_tenure_is_dropped() {
+    let place = Place::new();
+    let (first, second) = (place.open(), place.open());
+    accept(&first, &events(3)).await;
+    let engine = Engine::begin(&first).await;
+    let leases = engine.lease(2).await;
+    let turn = second.lease(Standing::Unknown, 1).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(_)));
+
+    let Engine { tenure, .. } = engine;
+    drop(tenure);
+    let engine = take_over(&second, Standing::Standby(Epoch(1))).await;
+    assert_eq!(engine.epoch(), Epoch(2));
+    // All leases of before are void.
+    let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
+    let late = first.settle(Epoch(1), &settlements, EARLY).await.unwrap();
+    assert_eq!(late, [EventId(1), EventId(2)]);
+    assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn release_hands_over_at_once_and_both_go_on_accepting() {
+    let place = Place::new();
+    let (first, second) = (place.open(), place.open());
+    accept(&first, &events(2)).await;
+    let engine = Engine::begin(&first).await;
+    let leases = engine.lease(1).await;
+    first.release(Epoch(1)).await.unwrap();
+    // Released once and for all, also for the one that had the turn.
+    let settlement = leases[0].settle(delivered(&leases[0]));
+    assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId(1)]);
+    assert_eq!(place.number("SELECT deliverer IS NULL FROM outbox_counts"), 1);
+    drop(engine.tenure);
+    let engine = take_over(&second, Standing::Unknown).await;
+    // Under an epoch that is over it does nothing.
+    first.release(Epoch(1)).await.unwrap();
+    accept(&first, &[event("signed_up", 0)]).await;
+    second.nudge();
+    assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
+    engine.deliver(10).await;
+}
+
+#[tokio::test]
+async fn what_was_leased_is_leased_again_in_the_order_of_the_ids() {
+    let place = Place::new();
+    let first = place.open();
+    accept(&first, &events(8)).await;
+    let engine = Engine::begin(&first).await;
+    let leases = engine.lease(6).await;
+    engine.settle(&leases[1..2], delivered).await;
+    engine.settle(&leases[3..4], put_back(Duration::from_secs(9))).await;
+    let kept = Admission::Kept { id: EventId(5), collides: false };
+    assert_eq!(first.admit(Epoch(1), &[kept]).await.unwrap(), []);
+    let second = place.open();
+    drop(engine.tenure);
+    let engine = take_over(&second, Standing::Unknown).await;
+    assert_eq!(engine.lease_ids(10).await, [1, 3, 5, 6, 7, 8]);
+    place.clock.advance(Duration::from_secs(9));
+    assert_eq!(engine.lease_ids(10).await, [4]);
+}
+
+/// The lock file is removed, and another process locks a new one: two believe that they deliver.
+#[tokio::test]
+async fn a_deposed_engine_changes_nothing() {
+    let place = Place::new();
+    let (first, second) = (place.open(), place.open());
+    accept(&first, &events(3)).await;
+    let deposed = Engine::begin(&first).await;
+    let leases = deposed.lease(3).await;
+    fs::remove_file(place.folder.path().join("events.db-lock")).unwrap();
+    let engine = Engine::begin(&second).await;
+    assert_eq!(engine.epoch(), Epoch(2));
+
+    let before = second.counts().await.unwrap();
+    let moved = Admission::Moved { id: EventId(1), event: event("project_created", 70) };
+    let kept = Admission::Kept { id: EventId(2), collides: true };
+    let late = first.admit(Epoch(1), &[moved, kept]).await.unwrap();
+    assert_eq!(late, [EventId(1), EventId(2)]);
+    let settlements = [
+        leases[0].settle(delivered(&leases[0])),
+        leases[1].settle(put_back(Duration::ZERO)(&leases[1])),
+        leases[2].settle(bury(DeadLetterReason::Rejected)(&leases[2])),
+    ];
+    let late = deposed.try_settle(&settlements).await.unwrap();
+    assert_eq!(late, [EventId(1), EventId(2), EventId(3)]);
+    assert_eq!(second.counts().await.unwrap(), before);
+    assert_eq!(place.number("SELECT count(*) FROM outbox_used_slots"), 0);
+    first.release(Epoch(1)).await.unwrap();
+
+    // It learns that it is deposed, and who delivers.
+    let turn = first.lease(Standing::Delivering(Epoch(1)), 1).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(2)));
+    let leases = engine.lease(10).await;
+    assert!(leases.iter().map(|lease| &lease.event).eq(&events(3)));
+    engine.settle(&leases, delivered).await;
+}
+
+#[tokio::test]
+async fn two_names_of_one_file_have_one_deliverer() {
+    let place = Place::new();
+    let outbox = place.open();
+    let other_name = place.folder.path().join("other.db");
+    symlink(place.path(), &other_name).unwrap();
+    let _engine = Engine::begin(&outbox).await;
+    let other = SqliteOutbox::open(other_name).unwrap();
+    let turn = other.lease(Standing::Unknown, 1).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(_)));
+    accept(&other, &events(1)).await;
+    assert_eq!(outbox.counts().await.unwrap().pending, 1);
+}
+
+const CHILD: &str = "INTERCOM_SQLITE_TEST_CHILD";
+
+/// The test is its own child: that leases, says so, and is killed.
+#[tokio::test]
+async fn a_standby_takes_over_from_a_process_that_is_killed() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        let outbox = SqliteOutbox::open(PathBuf::from(path)).unwrap();
+        let engine = Engine::begin(&outbox).await;
+        accept(&outbox, &[event("signed_up", 0)]).await;
+        let ids = engine.lease_ids(2).await;
+        writeln!(io::stdout(), "\nleased {ids:?}").unwrap();
+        std::future::pending::<()>().await;
+    }
+    let place = Place::new();
+    let outbox = SqliteOutbox::open(place.path()).unwrap();
+    accept(&outbox, &events(2)).await;
+    let mut child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "turns::a_standby_takes_over_from_a_process_that_is_killed"])
+        .arg("--nocapture")
+        .env(CHILD, place.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let said = lines.map(Result::unwrap).find(|line| line.starts_with("leased"));
+    assert_eq!(said.as_deref(), Some("leased [1, 2]"));
+
+    let Turn::Standby(standby) = outbox.lease(Standing::Unknown, 1).await.unwrap() else {
+        panic!("two deliver")
+    };
+    assert_eq!(standby.deliverer, format!("process {}", child.id()));
+    accept(&outbox, &[event("signed_up", 1)]).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let engine = take_over(&outbox, Standing::Standby(standby.epoch)).await;
+    assert_eq!(engine.epoch(), Epoch(2));
+    assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_tool_sees_what_is_there_and_the_engine_notices_what_it_does() {
+    let place = Place::new();
+    // By the system's clock, as the tool.
+    let builder = SqliteOutbox::builder(place.path()).poll_interval(Duration::from_millis(1));
+    let engine = Engine::begin(&builder.open().unwrap()).await;
+    accept(&engine.outbox, &events(4)).await;
+    let leases = engine.lease(4).await;
+    engine.settle(&leases[..3], bury(DeadLetterReason::Rejected)).await;
+
+    let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
+    let counts = tool.counts().unwrap();
+    assert_eq!((counts.pending, counts.dead_letters), (1, 3));
+    let pending = tool.pending(None, 10).unwrap();
+    assert_eq!(pending.iter().map(|event| event.id.0).collect::<Vec<_>>(), [4]);
+    assert_eq!(tool.dead_letters(Some(EventId(1)), 10).unwrap().len(), 2);
+    assert_eq!(tool.check().unwrap(), Vec::<String>::new());
+    assert_eq!(tool.purge(&Selection::One(EventId(1))).unwrap(), 1);
+    assert_eq!(tool.redrive(&Selection::Name("PROJECT_created".to_owned())).unwrap(), 2);
+
+    // A call that waits is woken for it.
+    let lease = engine.outbox.lease(Standing::Delivering(engine.epoch()), 10);
+    let Turn::Leased(leased) = timeout(LONG, lease).await.unwrap().unwrap() else {
+        panic!("deposed")
+    };
+    assert_eq!(leased.events.iter().map(|lease| lease.id.0).collect::<Vec<_>>(), [2, 3]);
+    let counts = engine.outbox.counts().await.unwrap();
+    assert_eq!((counts.pending, counts.dead_letters, counts.dead), (3, 0, 1));
+    assert!(counts.is_balanced());
+}
+
+/// A process of version 1 holds the lock as long as it lives.
+#[tokio::test]
+async fn the_lock_is_the_deliverers_and_opening_needs_it_only_to_prepare_the_file() {
+    let place = Place::new();
+    let lock = File::create(place.folder.path().join("events.db-lock")).unwrap();
+    lock.try_lock().unwrap();
+    let error = place.builder().lock_timeout(Duration::ZERO).open().unwrap_err();
+    assert!(error.to_string().contains("end that process"), "{error}");
+    assert_eq!(fs::metadata(place.path()).unwrap().len(), 0);
+    lock.unlock().unwrap();
+    let outbox = place.open();
+    lock.try_lock().unwrap();
+    accept(&place.open(), &events(1)).await;
+    // Nobody has begun an epoch, so there is nobody to name.
+    assert!(turn_now(&outbox, Standing::Unknown, 1).await.is_none());
+    lock.unlock().unwrap();
+    let engine = take_over(&outbox, Standing::Unknown).await;
+    assert_eq!(engine.lease_ids(10).await, [1]);
+}
