@@ -17,7 +17,7 @@ use syn::{Attribute, LitStr, Meta, Token};
 use crate::errors::Errors;
 use crate::model::{Convert, Field, Input, Record, Usage};
 use crate::rename::RenameRule;
-use crate::value::{Shape, Value};
+use crate::value::{Shape, Value, Variant};
 
 pub(crate) fn check(input: &Input<'_>, errors: &Errors) {
     let enum_words = match &input.records[..] {
@@ -77,79 +77,83 @@ fn words(attrs: &[Attribute]) -> Vec<Word> {
 
 /// The same for a value. It is text or its inner value, however serde shapes the type around it.
 pub(crate) fn check_value(value: &Value<'_>, errors: &Errors) {
-    const BY_HAND: &str = "implement `MetadataValue` by hand to say what is sent";
-    let refuse = |word: &Word, fix: String| {
-        let name = &word.ident;
-        errors.at(name, format_args!("serde's `{name}` does not hold for event values: {fix}"));
-    };
+    let of_type = words(&value.original.attrs);
     match &value.shape {
-        Some(Shape::Newtype { field, .. }) => {
-            let inner = field.ty.to_token_stream().to_string().replace(' ', "");
-            let into = words(&value.original.attrs).into_iter().filter(|word| {
-                let text = word.text.as_ref().map(|text| text.value().replace(' ', ""));
-                word.ident == "into" && text.is_some_and(|text| text != inner)
-            });
-            let field = words(&field.attrs).into_iter().filter(|word| {
-                ["skip", "skip_serializing", "with", "serialize_with", "skip_serializing_if"]
-                    .iter()
-                    .any(|name| word.ident == name)
-            });
-            into.chain(field).for_each(|word| refuse(&word, BY_HAND.into()));
-        }
-        Some(Shape::Enum { ruled, variants }) => {
-            let mut unnamed = variants.iter().filter(|variant| !variant.text.renamed);
-            for word in words(&value.original.attrs) {
-                match (word.ident.to_string().as_str(), &word.text) {
-                    ("rename_all", Some(rule)) if !ruled => {
-                        let Ok(form) = RenameRule::from_literal(rule) else { continue };
-                        let other = unnamed.clone().find_map(|variant| {
-                            let renamed =
-                                words(variant.attrs).iter().any(|word| word.ident == "rename");
-                            let other = form.apply_to_variant(&variant.text.text);
-                            let differs = !renamed && other != variant.text.text;
-                            differs.then_some((other, &variant.text.text))
-                        });
-                        if let Some((other, ours)) = other {
-                            refuse(
-                                &word,
-                                format!(
-                                    "add `#[event(rename_all = \"{}\")]` to send `{other}`, or `#[event(rename_all = \"PascalCase\")]` to send `{ours}`",
-                                    rule.value()
-                                ),
-                            );
-                        }
-                    }
-                    ("into", Some(_)) if unnamed.next().is_some() => refuse(
-                        &word,
-                        format!("{BY_HAND}, or name each variant with `#[event(rename = \"…\")]`"),
-                    ),
-                    _ => {}
-                }
-            }
-            for variant in variants.iter().filter(|variant| !variant.text.renamed) {
-                let ours = &variant.text.text;
-                for word in words(variant.attrs) {
-                    match (word.ident.to_string().as_str(), &word.text) {
-                        ("rename", Some(name)) if name.value() != *ours => refuse(
-                            &word,
-                            format!(
-                                "add `#[event(rename = \"{}\")]`, or `#[event(rename = \"{ours}\")]` to keep this text",
-                                name.value()
-                            ),
-                        ),
-                        ("skip" | "skip_serializing", _) => refuse(
-                            &word,
-                            format!(
-                                "add `#[event(rename = \"{ours}\")]` to send it, or remove the variant"
-                            ),
-                        ),
-                        _ => {}
-                    }
-                }
-            }
-        }
+        Some(Shape::Newtype { field, .. }) => check_newtype(&of_type, field, errors),
+        Some(Shape::Enum { ruled, variants }) => check_enum(&of_type, *ruled, variants, errors),
         None => {}
     }
+}
+
+const BY_HAND: &str = "implement `MetadataValue` by hand to say what is sent";
+
+fn check_newtype(of_type: &[Word], field: &syn::Field, errors: &Errors) {
+    let without_spaces = |text: String| text.replace(' ', "");
+    let inner = without_spaces(field.ty.to_token_stream().to_string());
+    for word in of_type.iter().filter(|word| word.ident == "into") {
+        let into = word.text.as_ref().map(|text| without_spaces(text.value()));
+        if into.is_some_and(|into| into != inner) {
+            refuse_value(word, BY_HAND, errors);
+        }
+    }
+    for word in words(&field.attrs) {
+        match word.ident.to_string().as_str() {
+            "skip" | "skip_serializing" | "skip_serializing_if" | "with" | "serialize_with" => {
+                refuse_value(&word, BY_HAND, errors);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn check_enum(of_type: &[Word], ruled: bool, variants: &[Variant<'_>], errors: &Errors) {
+    let unnamed: Vec<_> = variants.iter().filter(|variant| !variant.text.renamed).collect();
+    for word in of_type {
+        match (word.ident.to_string().as_str(), &word.text) {
+            ("rename_all", Some(rule)) if !ruled => {
+                let Ok(form) = RenameRule::from_literal(rule) else { continue };
+                let other = unnamed
+                    .iter()
+                    .find_map(|variant| Some((other_text(variant, form)?, &variant.text.text)));
+                if let Some((other, ours)) = other {
+                    let rule = rule.value();
+                    let fix = format!(
+                        "add `#[event(rename_all = \"{rule}\")]` to send `{other}`, or `#[event(rename_all = \"PascalCase\")]` to send `{ours}`"
+                    );
+                    refuse_value(word, &fix, errors);
+                }
+            }
+            ("into", Some(_)) if !unnamed.is_empty() => {
+                let fix =
+                    format!("{BY_HAND}, or name each variant with `#[event(rename = \"…\")]`");
+                refuse_value(word, &fix, errors);
+            }
+            _ => {}
+        }
+    }
+    for variant in unnamed {
+        let ours = &variant.text.text;
+        for word in words(variant.attrs) {
+            let fix = match (word.ident.to_string().as_str(), &word.text) {
+                ("rename", Some(name)) if name.value() != *ours => format!(
+                    "add `#[event(rename = \"{}\")]`, or `#[event(rename = \"{ours}\")]` to keep this text",
+                    name.value()
+                ),
+                ("skip" | "skip_serializing", _) => {
+                    format!("add `#[event(rename = \"{ours}\")]` to send it, or remove the variant")
+                }
+                _ => continue,
+            };
+            refuse_value(&word, &fix, errors);
+        }
+    }
+}
+
+/// The text that serde writes for a variant, if it is not ours. A variant's own `rename` is looked at with it.
+fn other_text(variant: &Variant<'_>, form: RenameRule) -> Option<String> {
+    let other = form.apply_to_variant(&variant.ident.unraw().to_string());
+    let renamed = words(variant.attrs).iter().any(|word| word.ident == "rename");
+    (!renamed && other != variant.text.text).then_some(other)
 }
 
 fn check_field_word(word: &Word, field: &Field<'_>, errors: &Errors) {
@@ -214,6 +218,11 @@ fn check_type_word(word: &Word, rename_all: &str, records: &[Record<'_>], errors
 fn refuse(word: &Word, fix: &str, errors: &Errors) {
     let name = &word.ident;
     errors.at(name, format_args!("serde's `{name}` does not hold for events: {fix}"));
+}
+
+fn refuse_value(word: &Word, fix: &str, errors: &Errors) {
+    let name = &word.ident;
+    errors.at(name, format_args!("serde's `{name}` does not hold for event values: {fix}"));
 }
 
 /// Whether no attribute of ours says how the field is sent.

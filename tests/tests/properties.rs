@@ -183,6 +183,24 @@ proptest! {
     }
 
     #[test]
+    fn money_is_the_decimal_that_it_was_made_of(
+        minor_units: i64,
+        currency in proptest::sample::select(Currency::all()),
+        zeros in 0_usize..4,
+    ) {
+        let Some(digits) = currency.minor_unit_digits() else { return Ok(()) };
+        let decimal = rust_decimal::Decimal::from_i128_with_scale(minor_units.into(), digits.into());
+        let money = Money::new(minor_units, currency);
+        prop_assert_eq!(Money::from_decimal(decimal, currency), Ok(money));
+        let point = if digits == 0 { "." } else { "" };
+        let text = format!("{decimal}{}{}", if zeros == 0 { "" } else { point }, "0".repeat(zeros));
+        prop_assert_eq!(Money::from_major(&text, currency), Ok(money));
+        // One digit more is no whole number of minor units.
+        let finer = format!("{decimal}{point}1");
+        prop_assert!(Money::from_major(&finer, currency).is_err());
+    }
+
+    #[test]
     fn the_derive_and_the_core_have_the_same_rules(text in prop_oneof![text(), "[ -~]{0,4}", "(type|TYPE|a[.$])"]) {
         prop_assert_eq!(
             derive_rules::name_mistake(&text).is_none(),
@@ -232,4 +250,5 @@ fn the_derive_and_the_core_agree_on_each_character_and_on_the_special_keys() {
     }
     assert_eq!(derive_rules::DEFAULT_MAX_KEYS, intercom_core::rules::DEFAULT_MAX_KEYS);
     assert_eq!(derive_rules::MAX_MAX_KEYS, intercom_core::rules::MAX_MAX_KEYS);
+    assert_eq!(derive_rules::MAX_TEXT_CHARS, intercom_core::rules::MAX_TEXT_CHARS);
 }

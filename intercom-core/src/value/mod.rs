@@ -52,7 +52,7 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an event metadata value",
-    label = "mark the field with `#[event(display)]`, `with = path`, `flatten` or `skip`; a type of yours can derive `MetadataValue`"
+    label = "mark the field with `#[event(display)]`, `with = path`, `flatten` or `skip`; a type of yours can derive or implement `MetadataValue`"
 )]
 pub trait MetadataValue {
     /// What Intercom takes this value for: one of the types in [`kind`].
