@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use intercom_core::{DataEvent, Receipt, SendError, Tracker, Transport};
+use intercom_core::{Contact, ContactTracker, DataEvent, Receipt, SendError, Tracker, Transport};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -116,6 +116,11 @@ impl Delivery {
     pub fn tracker(&self) -> Tracker {
         let Parts { intake, transport, .. } = &self.parts;
         Tracker::new(IntakeTransport { intake: intake.clone(), transport: transport.clone() })
+    }
+
+    /// Returns a tracker for events of this contact: short for `tracker().for_contact(contact)`.
+    pub fn for_contact(&self, contact: Contact) -> ContactTracker {
+        self.tracker().for_contact(contact)
     }
 
     /// Accepts many encoded events, all of them or none: for imports. Make them with

@@ -152,6 +152,7 @@ impl fmt::Debug for MemoryOutbox {
     }
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl Outbox for MemoryOutbox {
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
@@ -236,6 +237,7 @@ impl Outbox for MemoryOutbox {
     }
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl Operate for MemoryOutbox {
     async fn dead_letters(

@@ -43,6 +43,12 @@ pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 ///
 /// [`MemoryOutbox`] is the kind in memory. The suite in `conformance`, behind the feature of that
 /// name, tests whether another outbox keeps these promises.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an outbox",
+    label = "cannot hold events",
+    note = "a `Result` with an outbox in it needs `?`, and a builder needs `.open()?`",
+    note = "a type becomes an outbox with `#[async_trait] impl Outbox for …` and `#[async_trait] impl Operate for …`"
+)]
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// Accepts events, all of them or none. Done when they are safe.
@@ -167,6 +173,7 @@ impl fmt::Display for Counts {
     }
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl<O: Outbox + ?Sized> Outbox for Arc<O> {
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {

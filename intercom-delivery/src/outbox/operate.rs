@@ -9,6 +9,12 @@ use super::{DeadLetter, EventId, OutboxError, Selection};
 /// Reads, redrives and purges dead letters: for operators, from any process that opens the store.
 ///
 /// The engine never calls it. A [`Delivery`](crate::Delivery) offers the same methods.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an outbox",
+    label = "cannot hold events",
+    note = "a `Result` with an outbox in it needs `?`, and a builder needs `.open()?`",
+    note = "a type becomes an outbox with `#[async_trait] impl Outbox for …` and `#[async_trait] impl Operate for …`"
+)]
 #[async_trait]
 pub trait Operate: Send + Sync {
     /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
@@ -40,6 +46,7 @@ pub trait Operate: Send + Sync {
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError>;
 }
 
+#[diagnostic::do_not_recommend]
 #[async_trait]
 impl<O: Operate + ?Sized> Operate for Arc<O> {
     async fn dead_letters(
