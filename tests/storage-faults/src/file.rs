@@ -6,6 +6,7 @@ use std::path::Path;
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::Outbox as _;
 use intercom_sqlite::SqliteOutbox;
+use tokio::runtime::Builder;
 
 use crate::events;
 
@@ -29,6 +30,7 @@ impl Contents {
 
     fn read(path: &Path) -> Result<Contents, Box<dyn std::error::Error>> {
         let outbox = SqliteOutbox::open(path)?;
+        let runtime = Builder::new_current_thread().build()?;
         let file = SqliteOutbox::inspect(path)?;
         let mut contents = Contents { complaints: file.check()?, ..Contents::default() };
         for event in file.pending(None, usize::MAX)? {
@@ -38,7 +40,7 @@ impl Contents {
             contents.add(&letter.event, |contents| &mut contents.dead);
         }
         let (pending, dead) = (contents.pending.len() as u64, contents.dead.len() as u64);
-        let (books, counts) = (file.counts()?, outbox.counts());
+        let (books, counts) = (file.counts()?, runtime.block_on(outbox.counts())?);
         let is = [books.pending, books.dead_letters, counts.pending, counts.dead_letters];
         if is != [pending, dead, pending, dead] || !books.is_balanced() {
             let found = format!("{pending} pending and {dead} dead");

@@ -7,6 +7,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that tells")]
 
 mod disk;
+mod engine;
 mod events;
 mod file;
 mod ledger;

@@ -63,7 +63,7 @@ impl Cuts {
         let path = self.disk.folder().join("events.db");
         let mut told = Ledger::default();
         let mut found = Contents::default();
-        let works = [Work::Load, Work::LoadHeld, Work::LoadTidying];
+        let works = [Work::Load, Work::LoadHeld, Work::LoadMaintaining];
         for (round, work) in works.into_iter().cycle().take(rounds).enumerate() {
             let accepted = told.accepted.len();
             let sent = self.cut(work, &path, &mut told);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use intercom_delivery::outbox::{Collisions, Outbox as _};
+use intercom_delivery::outbox::Outbox as _;
 use intercom_sqlite::SqliteOutbox;
 use tokio::runtime::Builder;
 
@@ -193,7 +193,7 @@ fn after(place: &Place) -> Vec<String> {
     let again =
         SqliteOutbox::open(place.path()).map_err(|error| error.to_string()).and_then(|outbox| {
             let events = [events::event(9 * OF_A_RUN)];
-            let accepted = runtime.block_on(outbox.accept(&events, Collisions::Move));
+            let accepted = runtime.block_on(outbox.accept(&events));
             accepted.map_err(|error| error.to_string())
         });
     complaints.extend(again.err().map(|error| format!("it does not work again: {error}")));

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process;
 
-use intercom_delivery::outbox::{Collisions, Outbox as _};
+use intercom_delivery::outbox::Outbox as _;
 use intercom_sqlite::SqliteOutbox;
 use intercom_sqlite::rusqlite::Connection;
 use tokio::runtime::Builder;
@@ -23,7 +23,7 @@ pub(crate) fn much(path: &Path, first: u64) {
     let outbox = SqliteOutbox::open(path).unwrap();
     let numbers = first + LARGE..first + LARGE + MUCH;
     let events: Vec<_> = numbers.clone().map(events::event).collect();
-    runtime.block_on(outbox.accept(&events, Collisions::Move)).unwrap();
+    runtime.block_on(outbox.accept(&events)).unwrap();
     say(Word::Offered, numbers.clone());
     say(Word::Accepted, numbers);
 }
@@ -37,14 +37,14 @@ pub(crate) fn run(path: &Path, first: u64, shared: bool) {
         let reader = look(path, "BEGIN; SELECT 1 FROM outbox_events");
         accept(&outbox, first + SOME, SOME).await;
         // Brings in what the reader sees.
-        outbox.tidy().await;
+        outbox.maintain().await;
         drop(reader);
         // Brings in the rest, and syncs all of it. If that fails, it is tried again.
-        outbox.tidy().await;
-        outbox.tidy().await;
+        outbox.maintain().await;
+        outbox.maintain().await;
         accept(&outbox, first + 2 * SOME, 1).await;
         drop(somebody);
-        outbox.tidy().await;
+        outbox.maintain().await;
         accept(&outbox, first + 2 * SOME + 1, 1).await;
     });
     note(THROUGH);
@@ -62,7 +62,7 @@ fn look(path: &Path, sql: &str) -> Connection {
 async fn accept(outbox: &SqliteOutbox, first: u64, events: u64) {
     for number in first..first + events {
         say(Word::Offered, number..number + 1);
-        match outbox.accept(&[events::event(number)], Collisions::Move).await {
+        match outbox.accept(&[events::event(number)]).await {
             Ok(()) => say(Word::Accepted, number..number + 1),
             Err(error) => {
                 say(Word::Refused, number..number + 1);

@@ -29,8 +29,8 @@ pub(crate) enum Work {
     ForgottenShared,
     /// Many producers and a delivery, until it is killed.
     Load,
-    /// As the load, while the log is emptied and space given back over and over.
-    LoadTidying,
+    /// As the load, while the WAL is emptied and free pages are given back, over and over.
+    LoadMaintaining,
     /// As the load, but what is delivered does not get away, so that events pile up.
     LoadHeld,
     /// As the load, with commits that are not synced.
@@ -47,7 +47,7 @@ impl Work {
         Work::Forgotten,
         Work::ForgottenShared,
         Work::Load,
-        Work::LoadTidying,
+        Work::LoadMaintaining,
         Work::LoadHeld,
         Work::LoadNotDurable,
         Work::Drain,

@@ -4,18 +4,17 @@
 use std::ops::Range;
 use std::path::Path;
 use std::process;
-use std::time::Duration;
 
-use intercom_delivery::DeathReason;
-use intercom_delivery::outbox::{Collisions, Lease, Outbox as _, Selection, Verdict};
+use intercom_delivery::outbox::{
+    DeadLetterReason, Lease, Operate as _, Outbox as _, Selection, Verdict,
+};
 use intercom_sqlite::SqliteOutbox;
 use tokio::runtime::Builder;
 
+use crate::engine::{self, Engine};
 use crate::events::{self, LARGE};
 use crate::ledger::{Word, failed, in_words, note, say};
 use crate::worker::THROUGH;
-
-const TERM: Duration = Duration::from_secs(60);
 
 /// How many large events come in one batch: together they are larger than what is kept of free pages.
 const MANY: u64 = 700;
@@ -27,7 +26,7 @@ pub(crate) const NOT_OPENED: &str = "not opened: ";
 pub(crate) const WORKED: &str = "worked";
 
 pub(crate) fn run(path: &Path, first: u64, until_refused: bool) {
-    let runtime = Builder::new_current_thread().build().unwrap();
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let opened = SqliteOutbox::open(path).or_else(|error| {
         note(&format!("{NOT_OPENED}{}", in_words(&error)));
         SqliteOutbox::open(path)
@@ -36,43 +35,42 @@ pub(crate) fn run(path: &Path, first: u64, until_refused: bool) {
         Ok(outbox) => outbox,
         Err(error) => return note(&format!("{NOT_OPENED}{}", in_words(&error))),
     };
-    let script = Script { outbox, first, until_refused };
+    let script = Script { engine: Engine::new(outbox), first, until_refused };
     runtime.block_on(script.play());
     note(THROUGH);
 }
 
 struct Script {
-    outbox: SqliteOutbox,
+    engine: Engine,
     first: u64,
     until_refused: bool,
 }
 
 impl Script {
-    async fn play(self) {
+    async fn play(mut self) {
         self.accept(0..1).await;
         self.accept(1..2).await;
         self.accept(2..6).await;
         // The first two are delivered, one is a dead letter, one is put back.
         let leases = self.lease(4).await;
         for (lease, verdict) in leases.iter().zip([
-            Verdict::Acknowledge,
-            Verdict::Acknowledge,
-            Verdict::Bury { reason: DeathReason::Rejected, attempts: 1, failure: None },
-            Verdict::PutBack { after: Duration::ZERO, attempts: 1, failure: None },
+            engine::delivered as fn(&Lease) -> Verdict,
+            engine::delivered,
+            rejected,
+            engine::put_back,
         ]) {
             self.settle(&[lease], verdict).await;
         }
-        self.outbox.tidy().await;
+        self.engine.outbox.maintain().await;
         self.accept(LARGE..LARGE + MANY).await;
         self.accept(6..8).await;
         let leases = self.lease(usize::MAX).await;
         let (large, others): (Vec<_>, Vec<_>) =
             leases.iter().partition(|lease| lease.event.body().len() > 2_000);
-        self.settle(&large, Verdict::Acknowledge).await;
-        let bury = Verdict::Bury { reason: DeathReason::Rejected, attempts: 2, failure: None };
-        self.settle(&others, bury).await;
+        self.settle(&large, engine::delivered).await;
+        self.settle(&others, rejected).await;
         // Much space is free now, and is given back.
-        self.outbox.tidy().await;
+        self.engine.outbox.maintain().await;
         for number in 8..12 {
             self.accept(number..number + 1).await;
         }
@@ -86,7 +84,7 @@ impl Script {
         let numbers = self.first + numbers.start..self.first + numbers.end;
         let events: Vec<_> = numbers.clone().map(events::event).collect();
         say(Word::Offered, numbers.clone());
-        match self.outbox.accept(&events, Collisions::Move).await {
+        match self.engine.outbox.accept(&events).await {
             Ok(()) => {
                 say(Word::Accepted, numbers);
                 note(WORKED);
@@ -98,9 +96,9 @@ impl Script {
         }
     }
 
-    async fn lease(&self, most: usize) -> Vec<Lease> {
-        match self.outbox.lease(most, TERM).await {
-            Ok(leased) => leased.events,
+    async fn lease(&mut self, limit: usize) -> Vec<Lease> {
+        match self.engine.lease(limit).await {
+            Ok(leases) => leases,
             Err(error) => {
                 self.failed(&error);
                 Vec::new()
@@ -108,23 +106,22 @@ impl Script {
         }
     }
 
-    async fn settle(&self, leases: &[&Lease], verdict: Verdict) {
-        let settlements: Vec<_> =
-            leases.iter().map(|lease| lease.settle(verdict.clone())).collect();
+    async fn settle(&self, leases: &[&Lease], verdict: fn(&Lease) -> Verdict) {
+        let Some(first) = leases.first() else { return };
         let all = |word| {
             for lease in leases {
                 let number = events::number(&lease.event).unwrap();
                 say(word, number..number + 1);
             }
         };
-        let (before, after) = match verdict {
-            Verdict::Acknowledge => (Some(Word::Delivered), Some(Word::Settled)),
+        let (before, after) = match verdict(first) {
+            Verdict::Delivered { .. } => (Some(Word::Delivered), Some(Word::Settled)),
             Verdict::Bury { .. } => (Some(Word::Rejected), Some(Word::Buried)),
             Verdict::PutBack { .. } => (None, None),
         };
         before.into_iter().for_each(all);
-        match self.outbox.settle(&settlements).await {
-            Ok(_) => {
+        match self.engine.settle(leases, verdict).await {
+            Ok(()) => {
                 after.into_iter().for_each(all);
                 note(WORKED);
             }
@@ -138,7 +135,7 @@ impl Script {
     async fn redrive(&self, lease: &Lease) {
         let number = events::number(&lease.event).unwrap();
         say(Word::Redriven, number..number + 1);
-        match self.outbox.redrive(&Selection::One(lease.id)).await {
+        match self.engine.outbox.redrive(&Selection::One(lease.id)).await {
             Ok(_) => note(WORKED),
             Err(error) => self.failed(&error),
         }
@@ -150,4 +147,10 @@ impl Script {
             process::abort();
         }
     }
+}
+
+/// Intercom refused it.
+fn rejected(_: &Lease) -> Verdict {
+    let reason = DeadLetterReason::Rejected;
+    Verdict::Bury { reason, attempts: 1, failure: None, used: None }
 }
