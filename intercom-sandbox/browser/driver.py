@@ -145,7 +145,8 @@ class Browser:
                 last = String(error);
                 there = false;
               }}
-              if (there || performance.now() > end) done([there, last ?? null]);
+              // An element may be drawn anew before it is told of.
+              if (there || performance.now() > end) done([there, last instanceof Node ? true : last ?? null]);
               else setTimeout(again, 15);
             }};
             again();

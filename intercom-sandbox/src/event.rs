@@ -40,7 +40,7 @@ impl<T: Deref<Target = str>> Identifiers<T> {
     }
 }
 
-/// Under what an event is filed: no two kept events share it where duplicates are swallowed.
+/// Under what an event is filed: no two kept events share it where duplicates are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Filing {
     pub(crate) contact: ContactKey,

@@ -117,14 +117,14 @@
 //!   [`ReceivedEvent::dropped_keys`].
 //!
 //! - Of two events with the same contact, name and `created_at` second, the second is answered as
-//!   the first was, and swallowed: it is among [`Sandbox::duplicates`], and not among
+//!   the first was, and ignored: it is among [`Sandbox::duplicates`], and not among
 //!   [`Sandbox::events`].
 //!
 //! Top-level members that Intercom does not know are ignored; [`ReceivedEvent::body`] has them.
 //!
 //! Where Intercom's pages contradict each other, or say nothing, the builder has an
 //! [option](OpenRules) that takes the rule the other way.
-//! [`Problem::hint`] says of each refusal how to mend it, which Intercom's answers do not.
+//! [`Problem::hint`] says of each refusal how to fix it, which Intercom's answers do not.
 //!
 //! # Reading events back
 //!

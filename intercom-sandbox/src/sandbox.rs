@@ -54,7 +54,7 @@ impl Sandbox {
     }
 
     /// The accepted events in order of arrival, as far as they are
-    /// [remembered](crate::Retention::keep_events). Those that Intercom would have swallowed are not
+    /// [remembered](crate::Retention::keep_events). Those that Intercom would have ignored are not
     /// among them, but are the [duplicates](Self::duplicates).
     pub fn events(&self) -> Vec<ReceivedEvent> {
         self.workspace.journal.events()

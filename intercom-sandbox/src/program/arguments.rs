@@ -142,7 +142,7 @@ const EXAMPLES: &str = "Examples:
 
 While it runs, in any language (GET /_sandbox/ lists the rest):
   curl http://127.0.0.1:4680/_sandbox/requests
-      what came in, what was answered, and how to mend what was refused
+      what came in, what was answered, and how to fix what was refused
   curl http://127.0.0.1:4680/_sandbox/faults \\
        -H 'Content-Type: application/json' -d '{\"fault\": \"429 for next 3\"}'
       lets the next three events meet a rate limit

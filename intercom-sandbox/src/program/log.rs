@@ -77,7 +77,7 @@ fn print(mut stream: impl io::Write, text: &str) -> io::Result<()> {
     stream.flush()
 }
 
-/// A line for what came, and one for each hint at how to mend it.
+/// A line for what came, and one for each hint at how to fix it.
 fn lines(request: &ReceivedRequest) -> String {
     let mut lines = match (request.event(), request.outcome()) {
         (Some(event), Outcome::Duplicate) => format!("duplicate {}", described(&event)),

@@ -11,7 +11,7 @@ use super::values::{number, order, seconds};
 #[derive(Args)]
 #[command(next_help_heading = "Rules that Intercom leaves open")]
 pub(crate) struct OpenRules {
-    /// Keep events whose contact, name and second came before, and do not swallow them
+    /// Keep events whose contact, name and second came before, and do not ignore them
     #[arg(long)]
     keep_duplicates: bool,
 

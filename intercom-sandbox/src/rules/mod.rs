@@ -43,7 +43,7 @@ struct Findings {
     problems: Vec<Problem>,
 }
 
-/// The mistake that was just found, to say how to mend it.
+/// The mistake that was just found, to say how to fix it.
 struct Found<'a>(Option<&'a mut Problem>);
 
 impl Found<'_> {

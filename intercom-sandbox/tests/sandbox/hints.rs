@@ -1,4 +1,4 @@
-//! What the sandbox tells beyond Intercom's answers: how to mend what was wrong.
+//! What the sandbox tells beyond Intercom's answers: how to fix what was wrong.
 
 use intercom_sandbox::{Limits, ManualClock, Sandbox, SeedContact};
 use reqwest::{Method, RequestBuilder};

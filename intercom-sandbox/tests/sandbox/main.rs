@@ -22,6 +22,7 @@ mod faults;
 mod feed;
 mod front_door;
 mod hints;
+mod imports;
 mod listing;
 mod metadata_rules;
 mod open_rules;

@@ -109,7 +109,7 @@ async fn it_prints_where_it_is_and_what_arrives() {
     let refused = running.lines.next().expect("the refused event has its line");
     assert!(refused.starts_with("POST /events 404 {"), "{refused}");
     assert!(refused.contains("User Not Found"), "{refused}");
-    let hint = running.lines.next().expect("how to mend it has its line");
+    let hint = running.lines.next().expect("how to fix it has its line");
     assert!(hint.starts_with("  "), "{hint}");
 }
 

@@ -70,7 +70,7 @@ async fn an_event_that_the_sandbox_finds_wrong_is_rejected() {
     // The core refuses what the sandbox would, so a request that is wrong needs another version.
     let transport = HttpTransport::builder(sandbox.token())
         .base_url(sandbox.url())
-        .api_version("1.0")
+        .api_version("9.9")
         .build()
         .unwrap();
     let error = send(&Tracker::new(transport)).await.unwrap_err();
