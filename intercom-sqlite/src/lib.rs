@@ -34,7 +34,8 @@
 //! brings it back. After a failed checkpoint the WAL is read afresh. That waits until no busy process
 //! has the file open, and no process checkpoints before.
 //!
-//! On a full disk nothing more is accepted. Deliveries are still stored where the file has free pages.
+//! On a full disk nothing more is accepted. Deliveries are still stored where the file has free pages. A
+//! process that starts then delivers as soon as there is room to write down that it does.
 //! After the file was deleted or moved, nothing more is accepted, and what is in it is delivered.
 //!
 //! # Many processes
