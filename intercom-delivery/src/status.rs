@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use intercom_core::{ErrorKind, RateLimit};
+use intercom_core::{ErrorKind, RateLimit, SendError};
 use tokio::time::Instant;
 
-use crate::engine::Open;
 use crate::outbox::Epoch;
 
 /// How a delivery is doing, in one moment. Made by [`Delivery::status`](crate::Delivery::status).
@@ -160,6 +159,38 @@ pub(crate) enum Condition {
     Paused(Instant),
     Open(Open),
     Ended,
+}
+
+/// Why the breaker is open.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    /// Whether an operator is needed.
+    pub(crate) stopped: bool,
+    pub(crate) since: Instant,
+    /// How many probes failed.
+    pub(crate) probes: u32,
+    pub(crate) next_probe: Instant,
+    pub(crate) cause: Cause,
+}
+
+/// The last failure.
+#[derive(Clone, Debug)]
+pub(crate) struct Cause {
+    /// `None` stands for a panic of the transport.
+    pub(crate) kind: Option<ErrorKind>,
+    pub(crate) message: String,
+}
+
+impl Cause {
+    pub(crate) fn panic() -> Self {
+        Cause { kind: None, message: "the transport panicked".to_owned() }
+    }
+}
+
+impl From<&SendError> for Cause {
+    fn from(error: &SendError) -> Self {
+        Cause { kind: Some(error.kind()), message: error.to_string() }
+    }
 }
 
 impl Health {

@@ -8,20 +8,14 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::error::OpenError;
-use crate::open::{self, Opened, Settings};
+use crate::open::{self, DEFAULT_LOCK_TIMEOUT, Opened, Settings};
 use crate::outbox::{Inner, SqliteOutbox, Threads};
 use crate::reader::Reader;
 use crate::shared::Shared;
 use crate::writer::{Database, Writer};
 
-/// How many bytes the bodies of pending events may have together by default: 1 GiB.
-pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
-
 /// How often an outbox looks by default for what other processes wrote to the file.
 pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// How long an outbox waits by default for a transaction of another process.
-pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// SQLite takes milliseconds of 32 bits.
 const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
@@ -60,7 +54,7 @@ impl SqliteOutboxBuilder {
     }
 
     /// Sets how many bytes the bodies of pending events may have together. The default is what the
-    /// file has: [`DEFAULT_MAX_BYTES`], 1 GiB, in a new file.
+    /// file has: [`DEFAULT_MAX_BYTES`](crate::DEFAULT_MAX_BYTES), 1 GiB, in a new file.
     ///
     /// The file keeps this bound too. It grows beyond it by about 150 bytes an event, and its WAL.
     pub fn max_bytes(mut self, bytes: u64) -> Self {

@@ -115,11 +115,10 @@ mod store;
 mod transaction;
 mod writer;
 
-pub use builder::{
-    DEFAULT_LOCK_TIMEOUT, DEFAULT_MAX_BYTES, DEFAULT_POLL_INTERVAL, SqliteOutboxBuilder,
-};
+pub use builder::{DEFAULT_POLL_INTERVAL, SqliteOutboxBuilder};
 pub use error::OpenError;
 pub use inspect::Inspection;
+pub use open::{DEFAULT_LOCK_TIMEOUT, DEFAULT_MAX_BYTES};
 pub use outbox::SqliteOutbox;
 pub use rusqlite;
 pub use schema::{APPLICATION_ID, SCHEMA_VERSION};

@@ -11,10 +11,10 @@
 
 use std::time::Duration;
 
-use intercom_core::{ErrorKind, SendError};
 use tokio::time::Instant;
 
 use crate::policy::backoff;
+use crate::status::{Cause, Open};
 
 /// How many failures in a row, over all events, make an outage.
 const OUTAGE: u32 = 10;
@@ -48,38 +48,6 @@ enum State {
         probes: u32,
     },
     Open(Open),
-}
-
-/// Why nothing is sent.
-#[derive(Clone, Debug)]
-pub(crate) struct Open {
-    /// Whether an operator is needed.
-    pub(crate) stopped: bool,
-    pub(crate) since: Instant,
-    /// How many probes failed.
-    pub(crate) probes: u32,
-    pub(crate) next_probe: Instant,
-    pub(crate) cause: Cause,
-}
-
-/// The last failure.
-#[derive(Clone, Debug)]
-pub(crate) struct Cause {
-    /// `None` stands for a panic of the transport.
-    pub(crate) kind: Option<ErrorKind>,
-    pub(crate) message: String,
-}
-
-impl Cause {
-    pub(super) fn panic() -> Self {
-        Cause { kind: None, message: "the transport panicked".to_owned() }
-    }
-}
-
-impl From<&SendError> for Cause {
-    fn from(error: &SendError) -> Self {
-        Cause { kind: Some(error.kind()), message: error.to_string() }
-    }
 }
 
 /// What the breaker must know of a request when it ends.
@@ -265,6 +233,8 @@ fn wait(stopped: bool, probes: u32, roll: f64) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use intercom_core::ErrorKind;
+
     use super::*;
 
     fn cause() -> Cause {

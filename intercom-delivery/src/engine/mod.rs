@@ -43,7 +43,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::admission::Admission;
-use self::breaker::{Allowance, Breaker, Cause, Change, Ticket};
+use self::breaker::{Allowance, Breaker, Change, Ticket};
 use self::contacts::{AfterSetback, Contacts, Disposition, Setback};
 use self::drain::Drain;
 use self::names::{NameVerdict, SilencedNames};
@@ -59,10 +59,9 @@ use crate::outbox::{
     Tenure, Turn, Verdict,
 };
 use crate::policy::{self, Collisions, Decision, RetryPolicy, Tried, UnknownContact};
-use crate::status::{DeliveringTurn, Health};
+use crate::status::{Cause, DeliveringTurn, Health};
 use crate::telemetry;
 
-pub(crate) use self::breaker::Open;
 pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
 
 /// Is called for each dead letter.

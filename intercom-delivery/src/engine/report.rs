@@ -6,9 +6,8 @@ use std::sync::Arc;
 use intercom_core::RateLimit;
 use tokio::time::Instant;
 
-use super::Open;
 use crate::outbox::Standby;
-use crate::status::{Condition, DeliveringTurn, Health};
+use crate::status::{Condition, DeliveringTurn, Health, Open};
 use crate::telemetry;
 
 pub(super) struct Reporter {

@@ -6,8 +6,13 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use crate::builder::DEFAULT_MAX_BYTES;
 use crate::error::OpenError;
+
+/// How many bytes the bodies of pending events may have together by default: 1 GiB.
+pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
+
+/// How long an outbox waits by default for a transaction of another process.
+pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How connections are set up.
 #[derive(Clone, Debug, Default)]

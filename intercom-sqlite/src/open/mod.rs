@@ -11,11 +11,11 @@ use std::path::{Path, PathBuf};
 use rusqlite::Connection;
 
 use self::lock::Lock;
-use crate::builder::DEFAULT_LOCK_TIMEOUT;
 use crate::error::OpenError;
 use crate::schema::{self, APPLICATION_ID, SCHEMA_VERSION};
 
 pub(crate) use connect::Settings;
+pub use connect::{DEFAULT_LOCK_TIMEOUT, DEFAULT_MAX_BYTES};
 
 /// Up to this size a file is checked from end to end when it is opened, in some milliseconds: 8 MiB,
 /// in pages of 4 KiB.
