@@ -19,7 +19,7 @@ use crate::contacts::{self, Directory, SeedContact};
 use crate::duplicates::{self, Duplicates};
 use crate::event_names::{self, EventNames};
 use crate::faults::Faults;
-use crate::journal::{Journal, Room};
+use crate::journal::{Journal, Place, Room};
 use crate::limits::Limits;
 use crate::open_rules::OpenRules;
 use crate::options::Options;
@@ -31,7 +31,7 @@ use crate::retention::Retention;
 use crate::sandbox::Sandbox;
 use crate::server::{RawResponses, serve};
 use crate::site::Site;
-use crate::state::{InvalidState, Keeper, State};
+use crate::state::{InvalidState, Keeper, Lock, State};
 use crate::summaries::Summaries;
 use crate::workspace::Workspace;
 
@@ -155,7 +155,8 @@ impl SandboxBuilder {
     /// with it goes on where the last one ended. The sandbox reads it when it starts, writes it some
     /// seconds after a change, and once more when it is [shut down](Sandbox::shutdown). Numbers and
     /// counts begin anew, with those requests that were kept. Rate-limit windows, faults and options
-    /// are not in it. Default: nothing is kept.
+    /// are not in it. While the sandbox runs, it keeps a file of the same name and `.lock` locked, so that
+    /// no other one uses the file. Default: nothing is kept.
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_file = Some(path.into());
         self
@@ -290,20 +291,22 @@ impl SandboxBuilder {
     ///
     /// # Errors
     /// If it cannot listen, most often because the port is taken; or if there is a state file that it
-    /// cannot read.
+    /// cannot read or write, or that another sandbox uses.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         let address = self.address;
         let cannot_listen = |source: io::Error| match source.kind() {
             io::ErrorKind::AddrInUse => StartError::PortTaken { port: address.port() },
             _ => StartError::Listen { address, source },
         };
+        let lock = self.state_file.as_deref().map(Lock::take).transpose()?;
         let kept = self.state_file.as_deref().map(State::read).transpose()?;
         let listener = TcpListener::bind(address).await.map_err(cannot_listen)?;
         let url = url_of(listener.local_addr().map_err(cannot_listen)?);
 
         let limits = self.limits;
-        let (state_file, self_path) = (self.state_file.clone(), self.state_file.clone());
+        let state_file = self.state_file.clone();
         let workspace = Arc::new(self.into_workspace(url, kept.flatten()));
+        let began_at = Place::end_of(&workspace.journal.counts());
         let of_tls = Arc::clone(&workspace);
         let raw = Arc::new(RawResponses::new(
             Arc::clone(&workspace.request_ids),
@@ -312,13 +315,13 @@ impl SandboxBuilder {
         let closing = Arc::clone(&workspace.closing);
         let site = Arc::new(Site::new(Arc::clone(&workspace)));
         let server = tokio::spawn(serve(listener, site, raw, closing, limits));
-        let keeper = state_file.map(|path| Keeper::start(path, Arc::clone(&workspace)));
-        if let (Some(keeper), Some(path)) = (&keeper, self_path) {
+        let keeper = lock.map(|lock| Keeper::start(lock, Arc::clone(&workspace)));
+        if let (Some(keeper), Some(path)) = (&keeper, state_file) {
             // Whoever names a place that cannot be written learns it now.
             let written = keeper.write().await;
             written.map_err(|source| StartError::WriteState { path, source })?;
         }
-        Ok(Sandbox::new(workspace, server, keeper))
+        Ok(Sandbox::new(workspace, server, keeper, began_at))
     }
 
     fn into_workspace(self, url: String, kept: Option<State>) -> Workspace {
@@ -424,6 +427,12 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// Another sandbox uses the state file; each would overwrite what the other one keeps.
+    #[error("another sandbox uses the state file {}: name another one, or stop that sandbox", path.display())]
+    StateInUse {
+        /// The file.
+        path: PathBuf,
+    },
     /// The state file is none, or of another version of the sandbox.
     #[error("{} is not a state file of this version: name another one, or move it away", path.display())]
     InvalidState {
@@ -446,6 +455,8 @@ impl From<InvalidState> for StartError {
     fn from(error: InvalidState) -> Self {
         match error {
             InvalidState::Read { path, source } => Self::ReadState { path, source },
+            InvalidState::Lock { path, source } => Self::WriteState { path, source },
+            InvalidState::InUse { path } => Self::StateInUse { path },
             InvalidState::Parse { path, source } => Self::InvalidState { path, source },
         }
     }

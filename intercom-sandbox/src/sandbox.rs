@@ -22,6 +22,8 @@ pub struct Sandbox {
     server: JoinHandle<()>,
     /// Writes the state file, where there is one.
     keeper: Option<Keeper>,
+    /// Behind the requests that came out of the state file.
+    began_at: Place,
 }
 
 impl Sandbox {
@@ -29,8 +31,9 @@ impl Sandbox {
         workspace: Arc<Workspace>,
         server: JoinHandle<()>,
         keeper: Option<Keeper>,
+        began_at: Place,
     ) -> Self {
-        Self { workspace, server, keeper }
+        Self { workspace, server, keeper, began_at }
     }
 
     /// The base URL, `http://127.0.0.1:PORT`, without a slash at its end.
@@ -112,6 +115,12 @@ impl Sandbox {
     /// [cleared](Self::clear) meanwhile and counted anew.
     pub fn follow(&self) -> Follower {
         Follower { workspace: Arc::clone(&self.workspace), place: Place::default() }
+    }
+
+    /// Follows the requests that this sandbox receives itself: as [`follow`](Self::follow) does, without
+    /// those that it found in its [state file](crate::SandboxBuilder::state_file).
+    pub fn follow_new(&self) -> Follower {
+        Follower { workspace: Arc::clone(&self.workspace), place: self.began_at }
     }
 
     /// Answers the next requests to `POST /events` with this: a number stands for the status with

@@ -4,7 +4,7 @@
 //! Requests are replayed: their events are read by the rules again and filed anew, so that nothing of
 //! the file depends on how this run counts its contacts and names.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -101,11 +101,15 @@ struct StoredProblem {
     hint: Option<String>,
 }
 
-/// Why a file is no state.
+/// Why a state file cannot be used.
 #[derive(Debug, Error)]
 pub(crate) enum InvalidState {
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("cannot lock {}", path.display())]
+    Lock { path: PathBuf, source: io::Error },
+    #[error("another sandbox uses {}", path.display())]
+    InUse { path: PathBuf },
     #[error("{} is no state file", path.display())]
     Parse { path: PathBuf, source: serde_json::Error },
 }
@@ -259,10 +263,55 @@ impl From<StoredOutcome> for Outcome {
     }
 }
 
+/// The file beside the state file, locked: while it lives, no other sandbox uses that state file. The
+/// operating system releases it when the process ends, however that ends.
+///
+/// The state file itself cannot be locked, because every write puts another one in its place.
+pub(crate) struct Lock {
+    path: PathBuf,
+    file: File,
+}
+
+impl Lock {
+    /// Locks the state file of that path, which need not exist.
+    pub(crate) fn take(path: &Path) -> Result<Self, InvalidState> {
+        let locked = |path| -> Result<File, TryLockError> {
+            let mut options = OpenOptions::new();
+            let file = options.write(true).create(true).truncate(false).open(path);
+            let file = file.map_err(TryLockError::Error)?;
+            file.try_lock()?;
+            Ok(file)
+        };
+        match locked(beside(path, ".lock")) {
+            Ok(file) => Ok(Self { path: path.to_owned(), file }),
+            Err(TryLockError::WouldBlock) => Err(InvalidState::InUse { path: path.to_owned() }),
+            Err(TryLockError::Error(source)) => {
+                Err(InvalidState::Lock { path: path.to_owned(), source })
+            }
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing is not enough: a child that this process is just starting has the handle too.
+        let _ = self.file.unlock();
+    }
+}
+
+/// The file of the same name with an ending, in the same folder.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(ending);
+    path.with_file_name(name)
+}
+
 /// Writes the file after changes. Dropping it ends that.
 pub(crate) struct Keeper {
     file: Arc<StateFile>,
     task: JoinHandle<()>,
+    /// Not in the file, which the task may drop later.
+    _lock: Lock,
 }
 
 struct StateFile {
@@ -281,7 +330,8 @@ struct Revision {
 }
 
 impl Keeper {
-    pub(crate) fn start(path: PathBuf, workspace: Arc<Workspace>) -> Self {
+    pub(crate) fn start(lock: Lock, workspace: Arc<Workspace>) -> Self {
+        let path = lock.path.clone();
         let file = Arc::new(StateFile { path, workspace, written: Mutex::new(None) });
         let kept = Arc::clone(&file);
         let task = tokio::spawn(async move {
@@ -291,7 +341,7 @@ impl Keeper {
                 let _ = kept.write().await;
             }
         });
-        Self { file, task }
+        Self { file, task, _lock: lock }
     }
 
     /// Writes the file, where anything has changed since it was written.
@@ -328,12 +378,10 @@ impl StateFile {
     /// In the place of the old file at once: a reader, or a crash, meets one of the two whole.
     fn write_now(&self) -> io::Result<()> {
         let text = serde_json::to_vec(&State::of(&self.workspace))?;
-        let mut name = self.path.file_name().unwrap_or_default().to_owned();
-        name.push(".new");
-        let beside = self.path.with_file_name(name);
-        let mut file = File::create(&beside)?;
+        let new = beside(&self.path, ".new");
+        let mut file = File::create(&new)?;
         file.write_all(&text)?;
         file.sync_all()?;
-        fs::rename(&beside, &self.path)
+        fs::rename(&new, &self.path)
     }
 }

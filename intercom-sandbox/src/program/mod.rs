@@ -38,7 +38,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     }
 
     let mut log = Log::new(output);
-    let mut follower = sandbox.follow();
+    let mut follower = sandbox.follow_new();
     let talked = tokio::select! {
         // Whoever is told what came in begins to print it, also where a signal came with it.
         biased;

@@ -165,6 +165,25 @@ async fn what_it_prints_goes_on_after_the_page_cleared() {
     assert!(running.lines.any(|line| line.contains("user_id=3")));
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn what_it_kept_from_before_is_not_printed_again() {
+    let folder = tempfile::tempdir().expect("there is room for files");
+    let file = folder.path().join("state.json");
+    let flags = ["--token", "t", "--know-everybody", "--state", file.to_str().expect("it is text")];
+    let mut first = start(&flags);
+    finish(first.send("1")).await;
+    first.signal("-INT");
+    assert_eq!(first.lines.by_ref().filter(|line| line.starts_with("event ")).count(), 1);
+    assert!(first.ended().success());
+
+    let mut second = start(&flags);
+    finish(second.send("2")).await;
+    second.signal("-INT");
+    let printed: Vec<_> = second.lines.by_ref().filter(|line| line.starts_with("event ")).collect();
+    assert_eq!(printed, [r#"event project_created user_id=2 plan="pro""#]);
+}
+
 #[tokio::test]
 async fn as_json_there_is_one_object_a_request_and_nothing_else() {
     let mut running =

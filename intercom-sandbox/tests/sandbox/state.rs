@@ -179,6 +179,22 @@ async fn a_file_that_is_no_state_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn two_sandboxes_do_not_share_a_file() {
+    let place = Place::new();
+    let first = place.start(Sandbox::builder().know_everybody(true)).await;
+    post_event(&first, &event("a")).await;
+    let error = Sandbox::builder().state_file(&place.file).start().await.unwrap_err();
+    let StartError::StateInUse { path } = &error else { panic!("{error:?}") };
+    assert_eq!(*path, place.file);
+    // The first one is as it was, and lets go of the file as it ends, however it ends.
+    assert_eq!(first.events().len(), 1);
+    first.save_state().await.expect("it can be written");
+    drop(first);
+    let second = place.start(Sandbox::builder()).await;
+    assert_eq!(second.events().len(), 1);
+}
+
+#[tokio::test]
 async fn tokens_are_not_in_the_file() {
     let place = Place::new();
     let builder = Sandbox::builder().know_everybody(true).token("a-secret-token");
