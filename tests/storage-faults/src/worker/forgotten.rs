@@ -13,7 +13,7 @@ use crate::ledger::{Word, failed, note, say};
 use crate::worker::THROUGH;
 
 /// How many events come before, and as many after, what the reader sees.
-const SOME: u64 = 40;
+const SOME: u64 = 120;
 
 /// How many large events make a file of more than 8 MiB.
 const MUCH: u64 = 4_500;
