@@ -14,6 +14,10 @@
 //! A slow server, which answers after 50 ms. Bound: at least 0.95 of what 32 in flight allow, which is 640 events a
 //! second. The bare loop stands next to it.
 //!
+//! The same over TLS, with a client that has the settings of the bare loop's: on HTTP/1.1 and HTTP/2, to a server that
+//! answers at once and to one that answers after 50 ms, as fast as it goes and at 600 events a second. Targets: at least
+//! 0.9 of the baseline's events a second; at most 1.15 of its CPU time.
+//!
 //! Command: `cargo bench -p benches --bench delivery`
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
@@ -24,8 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use benches::{
-    Bare, Bound, Cost, Cpu, Report, Server, TOKEN, count_allocations, in_turn, microseconds,
-    nanoseconds, send_side_by_side, table,
+    Bare, Bound, Cost, Cpu, Http, IN_FLIGHT, Pace, Report, Server, TOKEN, compare_over_tls,
+    count_allocations, in_turn, microseconds, nanoseconds, send_side_by_side, table,
 };
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -35,11 +39,11 @@ use intercom_core::{
 };
 use intercom_delivery::{Delivery, MemoryOutbox, MemoryTracker};
 use intercom_http::HttpTransport;
+use intercom_http::reqwest::Client;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::mpsc;
 use tokio::task::unconstrained;
-
-const IN_FLIGHT: usize = 32;
+use tokio::time::interval;
 
 /// After this it hangs.
 const HANGS: Duration = Duration::from_secs(600);
@@ -72,6 +76,7 @@ fn main() -> ExitCode {
     hand_over(&mut report, &runtime);
     deliver(&mut report, &runtime);
     deliver_slowly(&mut report, &runtime);
+    deliver_over_tls(&mut report, &runtime);
     report.finish()
 }
 
@@ -206,34 +211,51 @@ struct Ours {
 }
 
 impl Ours {
-    fn start(server: &Server, events: usize) -> Ours {
-        let transport = HttpTransport::builder(TOKEN).base_url(server.url()).build();
-        let delivery = Delivery::builder(transport.expect(RIGHT)).concurrency(IN_FLIGHT);
+    fn start(server: &Server, client: Option<Client>, events: usize) -> Ours {
+        let transport = HttpTransport::builder(TOKEN).base_url(server.url());
+        let transport = match client {
+            Some(client) => transport.client(client),
+            None => transport,
+        };
+        let delivery = Delivery::builder(transport.build().expect(RIGHT)).concurrency(IN_FLIGHT);
         let delivery = delivery.start().expect(RIGHT);
         let tracker = delivery.tracker();
         let contacts = (0..events).map(Contact::user_id).collect();
         Ours { delivery, tracker, contacts, second: Cell::new(1_700_000_000) }
     }
 
-    async fn deliver(&self) {
+    /// Delivers so many events, each of another contact.
+    async fn deliver(&self, pace: Pace, events: usize) {
+        let mut tick = match pace {
+            Pace::Fast => None,
+            Pace::Each(period) => Some(interval(period)),
+        };
         let event = ProjectCreated { project_id: 7, project_name: "Apollo" };
         let time = Timestamp::from_unix_seconds(self.second.replace(self.second.get() + 1));
         let before = self.delivery.ledger().await.expect(RIGHT).delivered;
-        for contact in &self.contacts {
+        for contact in &self.contacts[..events] {
+            if let Some(tick) = &mut tick {
+                tick.tick().await;
+            }
             let tracker = self.tracker.for_contact(contact.clone());
             tracker.send_at(&event, time).await.expect(ACCEPTED);
         }
         let report = self.delivery.flush(HANGS).await;
-        assert_eq!(report.delivered - before, self.contacts.len() as u64);
+        assert_eq!(report.delivered - before, events as u64);
     }
 }
 
 /// The bare loop with the same event.
 fn bare(server: &Server) -> Bare {
+    Bare::new(server, Http::One, body())
+}
+
+/// The same event, as the bare loop sends it.
+fn body() -> Bytes {
     let event = ProjectCreated { project_id: 7, project_name: "Apollo" };
     let time = Timestamp::from_unix_seconds(1_700_000_000);
     let event = DataEvent::new(&event, Contact::user_id(100), time).expect("the event is valid");
-    Bare::new(server.url(), event.body().clone())
+    event.body().clone()
 }
 
 fn deliver(report: &mut Report, runtime: &Runtime) {
@@ -242,12 +264,12 @@ fn deliver(report: &mut Report, runtime: &Runtime) {
 
     let server = Server::start(Duration::ZERO).expect("the server starts");
     let bare = bare(&server);
-    let ours = runtime.block_on(async { Ours::start(&server, EVENTS) });
+    let ours = runtime.block_on(async { Ours::start(&server, None, EVENTS) });
     let by_bare = || {
         let bare = bare.clone();
         send_side_by_side(runtime, IN_FLIGHT, EVENTS, move || bare.clone().send());
     };
-    let by_ours = || runtime.block_on(ours.deliver());
+    let by_ours = || runtime.block_on(ours.deliver(Pace::Fast, EVENTS));
 
     let [baseline, delivery] = in_turn(
         ROUNDS,
@@ -290,7 +312,7 @@ fn deliver_slowly(report: &mut Report, runtime: &Runtime) {
 
     let server = Server::start(ANSWERS_AFTER).expect("the server starts");
     let bare = bare(&server);
-    let ours = runtime.block_on(async { Ours::start(&server, EVENTS) });
+    let ours = runtime.block_on(async { Ours::start(&server, None, EVENTS) });
     let by_bare = || {
         let bare = bare.clone();
         send_side_by_side(runtime, IN_FLIGHT, EVENTS, move || bare.clone().send());
@@ -298,7 +320,7 @@ fn deliver_slowly(report: &mut Report, runtime: &Runtime) {
     let [baseline, delivery] = in_turn(
         ROUNDS,
         [&mut || Cost::of(Cpu::Process, by_bare), &mut || {
-            Cost::of(Cpu::Process, || runtime.block_on(ours.deliver()))
+            Cost::of(Cpu::Process, || runtime.block_on(ours.deliver(Pace::Fast, EVENTS)))
         }],
     );
     let allowed = IN_FLIGHT as f64 / ANSWERS_AFTER.as_secs_f64();
@@ -323,6 +345,15 @@ fn deliver_slowly(report: &mut Report, runtime: &Runtime) {
         rate(&delivery) / allowed,
         Bound::AtLeast(0.95),
     );
+}
+
+fn deliver_over_tls(report: &mut Report, runtime: &Runtime) {
+    const EVENTS: usize = 1_000;
+
+    compare_over_tls(report, runtime, "Delivery", &body(), |server, client| {
+        let ours = runtime.block_on(async { Ours::start(server, Some(client), EVENTS) });
+        move |pace, events| runtime.block_on(ours.deliver(pace, events))
+    });
 }
 
 fn wall(cost: &Cost) -> f64 {

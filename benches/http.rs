@@ -11,6 +11,10 @@
 //! Bounds: at least 0.95 of the baseline's events a second; at most 1.05 of its CPU time; at most 5 heap
 //! allocations more an event.
 //!
+//! The same over TLS, with the client handed to it: on HTTP/1.1 and HTTP/2, to a server that answers at
+//! once and to one that answers after 50 ms, as fast as it goes and at 600 events a second. Targets: at
+//! least 0.9 of the baseline's events a second; at most 1.15 of its CPU time.
+//!
 //! Command: `cargo bench -p benches --bench http`
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
@@ -20,8 +24,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use benches::{
-    Bare, Bound, Cost, Cpu, Report, Rounds, Server, TOKEN, count_allocations, in_turn,
-    microseconds, send_side_by_side, table,
+    Bare, Bound, Cost, Cpu, Http, Report, Rounds, Server, TOKEN, compare_over_tls,
+    count_allocations, in_turn, microseconds, send_at_pace, send_side_by_side, table,
 };
 use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp, Transport};
 use intercom_http::HttpTransport;
@@ -48,7 +52,34 @@ fn main() -> ExitCode {
     for (in_flight, events) in LOADS {
         compare(&mut report, &runtime, &server, in_flight, events);
     }
+    over_tls(&mut report, &runtime);
     report.finish()
+}
+
+const RIGHT: &str = "the settings are right";
+
+fn event() -> DataEvent {
+    let event = ProjectCreated { project_id: 7, project_name: "Apollo".into() };
+    let ada = Contact::email("ada@example.com");
+    let time = Timestamp::from_unix_seconds(1_700_000_000);
+    DataEvent::new(&event, ada, time).expect("the event is valid")
+}
+
+/// Sends the event through the transport.
+async fn send(transport: Arc<HttpTransport>, event: DataEvent) {
+    transport.send(event).await.expect("the server answers 202");
+}
+
+fn over_tls(report: &mut Report, runtime: &Runtime) {
+    let event = event();
+    compare_over_tls(report, runtime, "HttpTransport", event.body(), |server, client| {
+        let transport = HttpTransport::builder(TOKEN).base_url(server.url()).client(client);
+        let sender = (Arc::new(transport.build().expect(RIGHT)), event.clone());
+        move |pace, events| {
+            let (transport, event) = sender.clone();
+            send_at_pace(runtime, pace, events, move || send(transport.clone(), event.clone()));
+        }
+    });
 }
 
 fn compare(
@@ -58,13 +89,8 @@ fn compare(
     in_flight: usize,
     events: usize,
 ) {
-    const RIGHT: &str = "the settings are right";
-    let event = ProjectCreated { project_id: 7, project_name: "Apollo".into() };
-    let ada = Contact::email("ada@example.com");
-    let time = Timestamp::from_unix_seconds(1_700_000_000);
-    let event = DataEvent::new(&event, ada, time).expect("the event is valid");
-
-    let bare = Bare::new(server.url(), event.body().clone());
+    let event = event();
+    let bare = Bare::new(server, Http::One, event.body().clone());
     let settings = || HttpTransport::builder(TOKEN).base_url(server.url());
     let own = Arc::new(settings().build().expect(RIGHT));
     let handed = Arc::new(settings().client(bare.client().clone()).build().expect(RIGHT));
@@ -77,9 +103,7 @@ fn compare(
         let sender = (transport.clone(), event.clone());
         send_side_by_side(runtime, in_flight, events, move || {
             let (transport, event) = sender.clone();
-            async move {
-                transport.send(event).await.expect("the server answers 202");
-            }
+            send(transport, event)
         });
     };
     let [bare, own, handed] = {

@@ -1,8 +1,9 @@
-//! The baseline of everything that is sent: a bare reqwest client, and a loop around it.
+//! The baseline of everything that is sent: a bare reqwest client, and loops around it.
 
 use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -13,6 +14,9 @@ use intercom_http::reqwest::{Client, Url, redirect};
 use intercom_http::{DEFAULT_API_VERSION, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
+use tokio::time::interval;
+
+use crate::server::Server;
 
 /// The access token that requests carry. It is nobody's.
 pub const TOKEN: &str = "dG9rOmFjY2Vzc190b2tlbl9vZl9hX2JlbmNobWFyaw";
@@ -20,6 +24,38 @@ pub const TOKEN: &str = "dG9rOmFjY2Vzc190b2tlbl9vZl9hX2JlbmNobWFyaw";
 const USER_AGENT: &str = concat!("intercom-rust/", env!("CARGO_PKG_VERSION"));
 const INTERCOM_VERSION: HeaderName = HeaderName::from_static("intercom-version");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The version of HTTP that a client speaks over TLS. Without TLS it is always HTTP/1.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Http {
+    /// HTTP/1.1: a connection for each request in flight.
+    One,
+    /// HTTP/2: one connection for all.
+    Two,
+}
+
+/// Makes a client with the settings of the transport's own, which trusts this server.
+pub(crate) fn client(server: &Server, http: Http) -> Client {
+    let client = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .timeout(DEFAULT_TIMEOUT)
+        .connect_timeout(DEFAULT_CONNECT_TIMEOUT)
+        .tcp_nodelay(true);
+    let client = match http {
+        Http::One => client.http1_only(),
+        // Those of the transport, with which it asks a connection whether it still lives.
+        Http::Two => client
+            .http2_keep_alive_interval(Duration::from_secs(15))
+            .http2_keep_alive_timeout(Duration::from_secs(10)),
+    };
+    let client = match server.certificate() {
+        Some(certificate) => client.tls_certs_only([certificate.clone()]),
+        None => client,
+    };
+    client.build().expect("the settings are right")
+}
 
 /// What one would write without this project, all that is always the same made beforehand.
 #[derive(Clone, Debug)]
@@ -32,17 +68,10 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// One that sends this body to the server at this address.
-    pub fn new(url: &str, body: Bytes) -> Bare {
-        let client = Client::builder()
-            .user_agent(USER_AGENT)
-            .redirect(redirect::Policy::none())
-            .referer(false)
-            .timeout(DEFAULT_TIMEOUT)
-            .connect_timeout(DEFAULT_CONNECT_TIMEOUT)
-            .tcp_nodelay(true)
-            .build()
-            .expect("the settings are right");
+    /// One that sends this body to this server.
+    pub fn new(server: &Server, http: Http, body: Bytes) -> Bare {
+        let client = client(server, http);
+        let url = server.url();
         let mut authorization = HeaderValue::try_from(format!("Bearer {TOKEN}"))
             .expect("the token can stand in a header");
         authorization.set_sensitive(true);
@@ -95,6 +124,25 @@ pub fn send_side_by_side<F>(
                     send().await;
                 }
             });
+        }
+        tasks.join_all().await;
+    });
+}
+
+/// Sends so many events, one each period, however many are in flight.
+pub(crate) fn send_steadily<F>(
+    runtime: &Runtime,
+    period: Duration,
+    events: usize,
+    send: impl Fn() -> F,
+) where
+    F: Future<Output = ()> + Send + 'static,
+{
+    runtime.block_on(async {
+        let (mut tasks, mut pace) = (JoinSet::new(), interval(period));
+        for _ in 0..events {
+            pace.tick().await;
+            tasks.spawn(send());
         }
         tasks.join_all().await;
     });

@@ -20,13 +20,15 @@
 mod allocations;
 mod bare;
 mod disk;
+mod over_tls;
 mod report;
 mod rounds;
 mod server;
 
 pub use allocations::{Allocations, count_allocations};
-pub use bare::{Bare, TOKEN, send_side_by_side};
+pub use bare::{Bare, Http, TOKEN, send_side_by_side};
 pub use disk::{RawSync, file_size};
+pub use over_tls::{IN_FLIGHT, Pace, compare_over_tls, send_at_pace};
 pub use report::{Bound, Report, microseconds, nanoseconds, seconds, table};
 pub use rounds::{Cost, Cpu, Rounds, Spread, in_turn};
 pub use server::Server;

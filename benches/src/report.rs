@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
+use std::fmt;
 use std::process::ExitCode;
 
 use crate::rounds::Spread;
@@ -13,6 +14,24 @@ pub enum Bound {
     AtMost(f64),
     /// It must not be smaller.
     AtLeast(f64),
+}
+
+impl Bound {
+    fn admits(self, figure: f64) -> bool {
+        match self {
+            Bound::AtMost(most) => figure <= most,
+            Bound::AtLeast(least) => figure >= least,
+        }
+    }
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Bound::AtMost(most) => write!(f, "at most {most}"),
+            Bound::AtLeast(least) => write!(f, "at least {least}"),
+        }
+    }
 }
 
 /// The figures that are held against a bound, and whether all of them keep it.
@@ -35,19 +54,24 @@ impl Report {
         self.hold(what, median, &format!("{median:.3} ({low:.3} to {high:.3})"), bound);
     }
 
+    /// Shows a ratio beside a target, by its median. A target that does not hold is not beyond a bound.
+    pub fn target(&mut self, what: &str, ratio: Spread, target: Bound) {
+        let Spread { low, median, high } = ratio;
+        let shown = format!("{median:.3} ({low:.3} to {high:.3})");
+        let verdict = if target.admits(median) { "it holds" } else { "IT DOES NOT HOLD" };
+        println!("  {what:<58} {shown:<24} {:<14} {verdict}", format!("target {target}"));
+    }
+
     /// Holds a number that does not vary against a bound.
     pub fn number(&mut self, what: &str, number: f64, bound: Bound) {
         self.hold(what, number, &format!("{number:.2}"), bound);
     }
 
     fn hold(&mut self, what: &str, figure: f64, shown: &str, bound: Bound) {
-        let (within, bound) = match bound {
-            Bound::AtMost(most) => (figure <= most, format!("at most {most}")),
-            Bound::AtLeast(least) => (figure >= least, format!("at least {least}")),
-        };
+        let within = bound.admits(figure);
         self.beyond += usize::from(!within);
         let verdict = if within { "within the bound" } else { "BEYOND THE BOUND" };
-        println!("  {what:<58} {shown:<24} {bound:<14} {verdict}");
+        println!("  {what:<58} {shown:<24} {:<14} {verdict}", bound.to_string());
     }
 
     /// Ends the report.

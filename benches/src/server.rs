@@ -3,20 +3,31 @@
 #![expect(clippy::print_stdout, reason = "it tells its address to the process that started it")]
 
 use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 use std::{env, io, process, thread};
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::post;
-use axum::serve::ListenerExt;
+use axum::serve::{Listener, ListenerExt};
 use bytes::Bytes;
-use tokio::net::TcpListener;
+use intercom_http::reqwest::Certificate;
+use rcgen::CertifiedKey;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Builder;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+use tokio_rustls::server::TlsStream;
 
-/// The argument that makes a bench the server, and what it says of how long an answer takes.
+/// The argument that makes a bench the server. The time that a response takes follows.
 const SERVE: &str = "--serve-after-milliseconds=";
+
+/// The argument that makes the server speak TLS.
+const TLS: &str = "--serve-tls";
 
 /// A server that answers 202 to every event. It is this same program in another process, so that the client's CPU time
 /// is its own. It ends with this process, or when dropped.
@@ -24,6 +35,7 @@ const SERVE: &str = "--serve-after-milliseconds=";
 pub struct Server {
     process: Child,
     url: String,
+    certificate: Option<Certificate>,
 }
 
 impl Server {
@@ -33,26 +45,53 @@ impl Server {
         let Some(milliseconds) = told else { return };
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.expect("a runtime can be made");
-        runtime.block_on(serve(Duration::from_millis(milliseconds))).expect("the server runs");
+        let tls = env::args().any(|argument| argument == TLS);
+        runtime.block_on(serve(Duration::from_millis(milliseconds), tls)).expect("the server runs");
         process::exit(0);
     }
 
-    /// Starts one that answers after this time.
+    /// Starts one that speaks plain HTTP and answers after this time.
     ///
     /// # Errors
     ///
     /// Fails when the process cannot be started, or does not tell its address.
     pub fn start(answers_after: Duration) -> io::Result<Server> {
+        Server::start_with(answers_after, false)
+    }
+
+    /// Starts one that speaks TLS, with HTTP/1.1 or HTTP/2 as the client wants. Its certificate is
+    /// self-signed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the process cannot be started, or does not tell its address.
+    pub fn start_tls(answers_after: Duration) -> io::Result<Server> {
+        Server::start_with(answers_after, true)
+    }
+
+    fn start_with(answers_after: Duration, tls: bool) -> io::Result<Server> {
         let mut process = Command::new(env::current_exe()?)
             .arg(format!("{SERVE}{}", answers_after.as_millis()))
+            .args(tls.then_some(TLS))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
-        let stdout = process.stdout.take().expect("it is piped");
-        let mut server = Server { process, url: String::new() };
-        BufReader::new(stdout).read_line(&mut server.url)?;
-        server.url.truncate(server.url.trim_end().len());
-        Ok(server)
+        let mut told = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut url = String::new();
+        told.read_line(&mut url)?;
+        url.truncate(url.trim_end().len());
+        let mut pem = String::new();
+        while tls && !pem.contains("END CERTIFICATE") {
+            told.read_line(&mut pem)?;
+        }
+        let certificate = tls.then(|| Certificate::from_pem(pem.as_bytes()));
+        let certificate = certificate.transpose().map_err(io::Error::other)?;
+        Ok(Server { process, url, certificate })
+    }
+
+    /// The certificate to trust, if it speaks TLS.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        self.certificate.as_ref()
     }
 
     /// Its address.
@@ -69,7 +108,7 @@ impl Drop for Server {
 }
 
 /// Answers until the process that reads from this one has ended.
-async fn serve(answers_after: Duration) -> io::Result<()> {
+async fn serve(answers_after: Duration, tls: bool) -> io::Result<()> {
     thread::spawn(|| {
         // The end of the input is the end of the process at its other side.
         let _ = io::stdin().read_to_end(&mut Vec::new());
@@ -81,10 +120,58 @@ async fn serve(answers_after: Duration) -> io::Result<()> {
         }
         StatusCode::ACCEPTED
     };
+    let router = Router::new().route("/events", post(answer));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    println!("http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    if tls {
+        let (listener, certificate) = TlsListener::new(listener);
+        println!("https://{address}\n{certificate}");
+        return axum::serve(listener, router).await;
+    }
+    println!("http://{address}");
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);
     });
-    axum::serve(listener, Router::new().route("/events", post(answer))).await
+    axum::serve(listener, router).await
+}
+
+/// Accepts connections over TLS, one after the other.
+struct TlsListener {
+    listener: TcpListener,
+    acceptor: TlsAcceptor,
+}
+
+impl TlsListener {
+    /// One with a new certificate, and that certificate as PEM.
+    fn new(listener: TcpListener) -> (TlsListener, String) {
+        const VALID: &str = "the certificate is valid";
+        let CertifiedKey { cert, signing_key } =
+            rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect(VALID);
+        let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
+        let config = ServerConfig::builder().with_no_client_auth();
+        let mut config = config.with_single_cert(vec![cert.der().clone()], key).expect(VALID);
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        (TlsListener { listener, acceptor }, cert.pem())
+    }
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        loop {
+            let (stream, address) = Listener::accept(&mut self.listener).await;
+            let _ = stream.set_nodelay(true);
+            // A client may have got another connection meanwhile, and hang up.
+            if let Ok(stream) = self.acceptor.accept(stream).await {
+                return (stream, address);
+            }
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
 }
