@@ -210,7 +210,7 @@
 //! |---|---|
 //! | `GET /openapi.json` | a description in OpenAPI of all that the sandbox serves |
 //! | `GET /health` | `{"status": "ok"}` as soon as it answers |
-//! | `POST /verify` | `{"events": [{"name": "signed_up", "user_id": "42"}], "within": 5}`: `200` once exactly these events were accepted, `409` with what is `missing` and which `others` there are where they were not |
+//! | `POST /verify` | `{"events": [{"name": "signed_up", "user_id": "42"}], "within": 5}`: `200` once exactly these events were accepted, `409` with what is `missing` and which `others` there are where they were not after `within` seconds (0 by default, 300 at most). It does not wait for what may come after them: to check that nothing does, let the sender finish first. `"others": true` allows other events; `"after": 7` looks only at requests of a higher number |
 //! | `GET /state` | version, URL, seed, counts by outcome, what is left of the rate limits, faults, and every option of the builder that is no secret |
 //! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized; no more than `limit` and some 8 MB at a time |
 //! | `POST /requests/1/resend` | `{}`: sends a request again, with the access token; `{"status": 202}` |

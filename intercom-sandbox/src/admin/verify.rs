@@ -35,7 +35,7 @@ struct Wanted {
     /// Whether other events may have been accepted too.
     #[serde(default)]
     others: bool,
-    /// The number of the last request that is not looked at.
+    /// The number of the last request whose event is not looked at.
     #[serde(default)]
     after: usize,
 }
@@ -146,16 +146,20 @@ fn failure(missing: &[usize], others: &[usize], events: &[ReceivedEvent]) -> Res
             json!({"number": event.request().number(), "name": event.name()})
         })
         .collect();
-    let error = match (missing.len(), others.len()) {
-        (0, many) => format!("{many} other events were accepted"),
-        (few, 0) => format!("{few} of the events were not accepted in time"),
-        (few, many) => format!(
-            "{few} of the events were not accepted in time, and {many} other events were accepted"
-        ),
+    let not_accepted = match missing.len() {
+        0 => None,
+        1 => Some("1 of the events was not accepted in time".to_owned()),
+        many => Some(format!("{many} of the events were not accepted in time")),
     };
+    let not_expected = match others.len() {
+        0 => None,
+        1 => Some("1 other event was accepted".to_owned()),
+        many => Some(format!("{many} other events were accepted")),
+    };
+    let error: Vec<_> = not_accepted.into_iter().chain(not_expected).collect();
     let mut reply = Reply::json(&json!({
         "verified": false,
-        "error": error,
+        "error": error.join(", and "),
         // By their place in the list, from 0.
         "missing": missing,
         "others": others,
