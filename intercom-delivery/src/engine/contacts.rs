@@ -318,3 +318,6 @@ impl Contacts {
         creating.parked
     }
 }
+
+#[cfg(test)]
+mod tests;

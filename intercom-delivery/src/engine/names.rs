@@ -82,3 +82,49 @@ impl SilencedNames {
         self.silent.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_silent_for_ten_minutes_whatever_its_case() {
+        let now = Instant::now();
+        let mut names = SilencedNames::default();
+        assert_eq!(names.check("signed_up", now), NameVerdict::Send);
+        assert!(names.silence("Signed_Up", now));
+        assert!(!names.silence("signed_up", now), "it is logged once");
+        let last = now + SILENCE - Duration::from_millis(1);
+        assert_eq!(names.check("SIGNED_UP", last), NameVerdict::Bury);
+        assert_eq!(names.check("project_created", last), NameVerdict::Send);
+    }
+
+    #[test]
+    fn one_event_tries_the_name_again_and_the_others_wait_for_it() {
+        let mut now = Instant::now();
+        let mut names = SilencedNames::default();
+        names.silence("signed_up", now);
+        now += SILENCE;
+        // One that is never heard of again is followed by another.
+        for _ in 0..2 {
+            assert_eq!(names.check("signed_up", now), NameVerdict::Send);
+            assert_eq!(names.check("signed_up", now), NameVerdict::Wait(WAIT));
+            now += TRY;
+        }
+        assert_eq!(names.check("signed_up", now), NameVerdict::Send);
+        names.delivered("Signed_up");
+        assert_eq!(names.check("signed_up", now), NameVerdict::Send);
+        assert_eq!(names.check("signed_up", now), NameVerdict::Send);
+        assert!(names.silence("signed_up", now), "it is news again");
+    }
+
+    #[test]
+    fn an_operator_ends_all_silences() {
+        let now = Instant::now();
+        let mut names = SilencedNames::default();
+        names.silence("signed_up", now);
+        names.resume();
+        assert_eq!(names.check("signed_up", now), NameVerdict::Send);
+        assert!(!names.silence("signed_up", now), "the log has it already");
+    }
+}

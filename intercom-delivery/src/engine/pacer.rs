@@ -298,3 +298,6 @@ impl Window {
         self.floor.saturating_sub(u32::try_from(in_flight).unwrap_or(u32::MAX))
     }
 }
+
+#[cfg(test)]
+mod tests;
