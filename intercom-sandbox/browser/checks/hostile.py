@@ -46,6 +46,7 @@ def what_would_not_be_seen_is_shown_and_turns_nothing_around(browser, sandbox):
     browser.becomes("texts('.control').length > 3 && texts('.wire')[0].includes('\\\\u202e')", True)
     with sandbox.client() as client:
         client.request("POST", "/events", "{\"a\": \"\u202e\"}".encode())
+    browser.has_rows(3)
     browser.open_row(0)
     browser.wait_for("texts('.wire').some((text) => text.includes('\"U+202E\"'))")
 
