@@ -18,7 +18,7 @@
 //! answers at once and to one that answers after 50 ms, as fast as it goes and at 600 events a second. Targets: at least
 //! 0.9 of the baseline's events a second; at most 1.15 of its CPU time.
 //!
-//! Command: `cargo bench -p benches --bench delivery`
+//! Command: `cargo bench -p benches --bench delivery`, or one part of it, `-- tls`
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
@@ -73,10 +73,15 @@ fn main() -> ExitCode {
     let mut report = Report::from_args();
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime can be made");
-    hand_over(&mut report, &runtime);
-    deliver(&mut report, &runtime);
-    deliver_slowly(&mut report, &runtime);
-    deliver_over_tls(&mut report, &runtime);
+    report.run(
+        &runtime,
+        &[
+            ("hand-over", hand_over),
+            ("deliver", deliver),
+            ("slow", deliver_slowly),
+            ("tls", deliver_over_tls),
+        ],
+    );
     report.finish()
 }
 

@@ -64,15 +64,7 @@ fn main() -> ExitCode {
     let mut report = Report::from_args();
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime can be made");
-    type Part = fn(&mut Report, &Runtime);
-    let parts: [(&str, Part); 3] = [("accept", accept), ("work", work), ("deliver", deliver)];
-    let asked: Vec<String> = std::env::args().collect();
-    let one = parts.iter().any(|(name, _)| asked.iter().any(|asked| asked == name));
-    for (name, part) in parts {
-        if !one || asked.iter().any(|asked| asked == name) {
-            part(&mut report, &runtime);
-        }
-    }
+    report.run(&runtime, &[("accept", accept), ("work", work), ("deliver", deliver)]);
     report.finish()
 }
 

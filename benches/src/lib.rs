@@ -29,6 +29,6 @@ pub use allocations::{Allocations, count_allocations};
 pub use bare::{Bare, Http, TOKEN, send_side_by_side};
 pub use disk::{RawSync, file_size};
 pub use over_tls::{IN_FLIGHT, Pace, compare_over_tls, send_at_pace};
-pub use report::{Bound, Report, microseconds, nanoseconds, seconds, table};
+pub use report::{Bound, Part, Report, microseconds, nanoseconds, seconds, table};
 pub use rounds::{Cost, Cpu, Rounds, Spread, in_turn};
 pub use server::Server;

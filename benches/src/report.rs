@@ -5,6 +5,8 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use tokio::runtime::Runtime;
+
 use crate::rounds::Spread;
 
 /// What a figure is held against.
@@ -34,6 +36,9 @@ impl fmt::Display for Bound {
     }
 }
 
+/// Measures one thing.
+pub type Part = fn(&mut Report, &Runtime);
+
 /// The figures that are held against a bound, and whether all of them keep it.
 #[derive(Debug)]
 pub struct Report {
@@ -46,6 +51,15 @@ impl Report {
     /// its bound.
     pub fn from_args() -> Report {
         Report { check: std::env::args().any(|argument| argument == "--check"), beyond: 0 }
+    }
+
+    /// Runs the parts that are named among the arguments, or all of them if none is.
+    pub fn run(&mut self, runtime: &Runtime, parts: &[(&str, Part)]) {
+        let is_named = |name: &str| std::env::args().any(|argument| argument == name);
+        let all = !parts.iter().any(|(name, _)| is_named(name));
+        for (_, part) in parts.iter().filter(|(name, _)| all || is_named(name)) {
+            part(self, runtime);
+        }
     }
 
     /// Holds a ratio against a bound, by its median.
