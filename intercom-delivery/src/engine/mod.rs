@@ -504,7 +504,8 @@ impl Engine {
         let (failure, arrived) = match &outcome {
             // A permanent refusal of Intercom's proves that this attempt left nothing there.
             Outcome::Failed(error) => (Some(Failure::from(error)), error.is_retryable()),
-            _ => (Some(Failure::new("the transport panicked")), true),
+            Outcome::Panicked => (Some(Failure::new("the transport panicked")), true),
+            Outcome::Taken(_) | Outcome::Contact(_) => (None, true),
         };
         match decision {
             Decision::Done => {

@@ -57,8 +57,19 @@ impl UsedSlot {
 /// No byte of a text.
 const END: u8 = 0xFF;
 
+/// Hashes a text in lower case. Most are ASCII, and need no memory of their own for that.
 fn hash_folded(text: &str, hasher: &mut SipHasher13) {
-    hasher.write(text.to_lowercase().as_bytes());
+    if text.is_ascii() {
+        let mut folded = [0; 64];
+        for part in text.as_bytes().chunks(folded.len()) {
+            let folded = &mut folded[..part.len()];
+            folded.copy_from_slice(part);
+            folded.make_ascii_lowercase();
+            hasher.write(folded);
+        }
+    } else {
+        hasher.write(text.to_lowercase().as_bytes());
+    }
     hasher.write(&[END]);
 }
 
@@ -83,6 +94,18 @@ mod tests {
             key("menü_geöffnet", Contact::email("ada@example.com")),
         ];
         assert_eq!(keys, expected.map(i64::cast_unsigned));
+    }
+
+    #[test]
+    fn a_text_is_hashed_in_parts_as_it_is_whole() {
+        for length in 0..200 {
+            let text = "Project_Created.".repeat(13)[..length].to_owned();
+            let (mut parts, mut whole) = (SipHasher13::new(), SipHasher13::new());
+            hash_folded(&text, &mut parts);
+            whole.write(text.to_lowercase().as_bytes());
+            whole.write(&[END]);
+            assert_eq!(parts.finish(), whole.finish(), "{length}");
+        }
     }
 
     #[test]
