@@ -34,6 +34,25 @@ impl Job {
     }
 }
 
+#[cfg(test)]
+impl Job {
+    /// An event of tests.
+    pub(super) fn tested(id: u64, contact: intercom_core::Contact, attempts: u32) -> Self {
+        use intercom_core::{DataEvent, DynamicEvent, Timestamp};
+        let event = DynamicEvent::new("tested").unwrap();
+        let time = Timestamp::from_unix_seconds(1_700_000_000);
+        let lease = Lease {
+            id: EventId(id),
+            event: DataEvent::new(&event, contact, time).unwrap(),
+            stage: crate::outbox::Stage::New,
+            attempts,
+            last_failure: None,
+            age: Duration::ZERO,
+        };
+        Job::new(lease, Instant::now())
+    }
+}
+
 /// A call of the outbox that is in progress.
 #[derive(Clone, Copy)]
 enum Call {
@@ -226,24 +245,12 @@ impl Prefetch {
 
 #[cfg(test)]
 mod tests {
-    use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+    use intercom_core::Contact;
 
     use super::*;
-    use crate::outbox::Stage;
 
     fn jobs(number: usize) -> Vec<Job> {
-        let event = DynamicEvent::new("tested").unwrap();
-        let time = Timestamp::from_unix_seconds(1_700_000_000);
-        let event = DataEvent::new(&event, Contact::user_id(1), time).unwrap();
-        let lease = Lease {
-            id: EventId(0),
-            event,
-            stage: Stage::New,
-            attempts: 0,
-            last_failure: None,
-            age: Duration::ZERO,
-        };
-        (0..number).map(|_| Job::new(lease.clone(), Instant::now())).collect()
+        (0..number).map(|_| Job::tested(0, Contact::user_id(1), 0)).collect()
     }
 
     /// Asks the outbox, which takes its time and gives all, when this many are ready still.

@@ -1,7 +1,4 @@
-use intercom_core::{DataEvent, DynamicEvent, Timestamp};
-
 use super::*;
-use crate::outbox::{Lease, Stage};
 
 const RETRY: RetryPolicy = RetryPolicy::new();
 
@@ -10,17 +7,7 @@ fn contact() -> Contact {
 }
 
 fn job(id: u64, attempts: u32) -> Job {
-    let event = DynamicEvent::new("tested").unwrap();
-    let time = Timestamp::from_unix_seconds(1_700_000_000);
-    let lease = Lease {
-        id: EventId(id),
-        event: DataEvent::new(&event, contact(), time).unwrap(),
-        stage: Stage::New,
-        attempts,
-        last_failure: None,
-        age: Duration::ZERO,
-    };
-    Job::new(lease, Instant::now())
+    Job::tested(id, contact(), attempts)
 }
 
 /// What becomes of an event, in short: the wait, and whether it spends an attempt.
