@@ -1,0 +1,353 @@
+//! PostgreSQL servers for tests: each in a temporary folder, on the loopback interface.
+//!
+//! A server ends with the process that started it, however that process ends.
+//!
+//! ```no_run
+//! use test_postgres::{Server, Stop};
+//!
+//! let mut server = Server::start()?;
+//! println!("{}", server.url());
+//! server.stop(Stop::Kill)?; // as by `kill -9`
+//! server.start_again()?;
+//! # Ok::<(), test_postgres::Error>(())
+//! ```
+
+mod program;
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::{Pid, User};
+use tempfile::TempDir;
+
+pub use program::programs;
+
+/// How long a server may take to start or to stop.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why there is no server.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Error(String);
+
+impl std::fmt::Display for Error {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Error {}
+
+fn failed(what: &str, error: &io::Error) -> Error {
+    Error(format!("{what}: {error}"))
+}
+
+/// How a server ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// It ends its sessions and writes a checkpoint.
+    Fast,
+    /// It ends at once. The next start recovers.
+    Immediate,
+    /// All of its processes are killed by SIGKILL, as a machine that fails.
+    Kill,
+}
+
+/// A PostgreSQL server with a superuser `postgres` and a database of that name.
+pub struct Server {
+    folder: TempDir,
+    programs: PathBuf,
+    port: u16,
+    settings: Vec<(String, String)>,
+    running: Option<Running>,
+}
+
+/// The server's process, below a shell that ends it when this process has ended.
+struct Running {
+    shell: Child,
+    postmaster: Pid,
+}
+
+impl Server {
+    /// Makes and starts a server that need not survive a power cut: it never calls fsync.
+    ///
+    /// # Errors
+    ///
+    /// Fails when PostgreSQL is not installed, and names the package to install, or when it does not
+    /// start.
+    pub fn start() -> Result<Self, Error> {
+        Server::with(&[("fsync", "off")])
+    }
+
+    /// Makes and starts a server with these settings of `postgresql.conf`, and fsync.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`start`](Self::start) does.
+    pub fn with(settings: &[(&str, &str)]) -> Result<Self, Error> {
+        let mut server = Server::empty(settings)?;
+        server.run(
+            "initdb",
+            ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-D"]
+                .map(OsStr::new)
+                .into_iter()
+                .chain([server.data().as_os_str()]),
+        )?;
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// Makes and starts a standby of this server, which replicates from it as `application_name`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the copy cannot be made, or when the standby does not start.
+    pub fn standby(&self, application_name: &str) -> Result<Self, Error> {
+        let mut standby = Server::empty(&[])?;
+        standby.settings = self.settings.clone();
+        let source = format!(
+            "host=127.0.0.1 port={} user=postgres application_name={application_name}",
+            self.port
+        );
+        let arguments = ["-X", "stream", "-c", "fast", "-R", "-d", &source, "-D"].map(OsStr::new);
+        standby.run("pg_basebackup", arguments.into_iter().chain([standby.data().as_os_str()]))?;
+        standby.start_again()?;
+        Ok(standby)
+    }
+
+    /// Ends the recovery of a standby: it becomes a primary.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the server does not become a primary in time.
+    pub fn promote(&self) -> Result<(), Error> {
+        let data = self.data();
+        let arguments =
+            [OsStr::new("-D"), data.as_os_str(), OsStr::new("-w"), OsStr::new("promote")];
+        self.run("pg_ctl", arguments).map(drop)
+    }
+
+    fn empty(settings: &[(&str, &str)]) -> Result<Self, Error> {
+        let programs = programs()?;
+        let folder = tempfile::Builder::new().prefix("postgres-").tempdir();
+        let folder = folder.map_err(|error| failed("no temporary folder", &error))?;
+        if let Some(user) = other_user()? {
+            let (uid, gid) = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
+            chown(folder.path(), uid, gid).map_err(|error| failed("chown", &error))?;
+        }
+        let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let settings = settings.iter().map(own).collect();
+        let port = free_port().map_err(|error| failed("no free port", &error))?;
+        Ok(Server { folder, programs, port, settings, running: None })
+    }
+
+    /// Starts the server again after it was stopped, on the same port.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not start in time, and shows the end of its log.
+    pub fn start_again(&mut self) -> Result<(), Error> {
+        let deadline = Instant::now() + PATIENCE;
+        let mut running = self.spawn()?;
+        while !self.is_ready() {
+            // A killed server's processes may hold its shared memory for a moment.
+            if !matches!(running.shell.try_wait(), Ok(None)) {
+                running = self.spawn()?;
+            }
+            if Instant::now() > deadline {
+                return Err(Error(format!("PostgreSQL does not start: {}", self.log_end())));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        self.running = Some(running);
+        Ok(())
+    }
+
+    /// Stops the server.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it does not end in time.
+    pub fn stop(&mut self, how: Stop) -> Result<(), Error> {
+        let Some(mut running) = self.running.take() else { return Ok(()) };
+        let postmaster = running.postmaster;
+        match how {
+            Stop::Fast => kill(postmaster, Signal::SIGINT),
+            Stop::Immediate => kill(postmaster, Signal::SIGQUIT),
+            Stop::Kill => {
+                let sessions = children(postmaster);
+                let killed = kill(postmaster, Signal::SIGKILL);
+                for session in sessions {
+                    // It may have ended by itself.
+                    let _ = kill(session, Signal::SIGKILL);
+                }
+                killed
+            }
+        }
+        .map_err(|error| Error(format!("kill {postmaster}: {error}")))?;
+        let deadline = Instant::now() + PATIENCE;
+        while matches!(running.shell.try_wait(), Ok(None)) {
+            if Instant::now() > deadline {
+                return Err(Error(format!("PostgreSQL does not stop: {}", self.log_end())));
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    /// Returns the URL of the database `postgres`, for its superuser.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
+    }
+
+    /// Returns the port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Returns the folder of the server's Unix socket.
+    pub fn socket_folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Returns the data directory.
+    pub fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Returns the process id of the postmaster, while it runs.
+    pub fn postmaster(&self) -> Option<Pid> {
+        self.running.as_ref().map(|running| running.postmaster)
+    }
+
+    /// Runs a program of PostgreSQL's with these arguments, and returns what it wrote.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the program fails, and shows what it wrote.
+    pub fn run<'a>(
+        &self,
+        program: &str,
+        arguments: impl IntoIterator<Item = &'a OsStr>,
+    ) -> Result<Output, Error> {
+        let mut command = self.command(program)?;
+        let output = command.args(arguments).stdin(Stdio::null()).output();
+        let output = output.map_err(|error| failed(program, &error))?;
+        if output.status.success() {
+            return Ok(output);
+        }
+        let wrote = String::from_utf8_lossy(&output.stderr);
+        Err(Error(format!("{program} failed ({}): {wrote}", output.status)))
+    }
+
+    fn spawn(&self) -> Result<Running, Error> {
+        // The shell outlives this process. When its standard input is closed, this process has ended,
+        // and the shell ends the server and removes its folder.
+        let script = r#"exec 3>&1 1>&2 4<&0 0</dev/null
+            "$@" & server=$!
+            echo $server >&3; exec 3>&-
+            {
+                while read -r _; do :; done
+                : >"$0/orphaned"
+                kill -QUIT $server 2>/dev/null
+            } <&4 & watch=$!
+            exec 4<&-
+            wait $server
+            kill $watch 2>/dev/null
+            if [ -e "$0/orphaned" ]; then rm -rf "$0"; fi"#;
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log());
+        let log = log.map_err(|error| failed("the server's log", &error))?;
+        let (pids, pid_end) = io::pipe().map_err(|error| failed("pipe", &error))?;
+        let mut command = self.as_other_user(Command::new("/bin/sh"))?;
+        let error_log = log.try_clone().map_err(|error| failed("the server's log", &error))?;
+        command.args(["-c", script]).arg(self.folder.path());
+        command.arg(self.programs.join("postgres")).arg("-D").arg(self.data());
+        command.arg("-k").arg(self.folder.path()).args(["-p", &self.port.to_string()]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "max_connections=200"]);
+        for (name, value) in &self.settings {
+            command.args(["-c", &format!("{name}={value}")]);
+        }
+        command.stdin(Stdio::piped()).stdout(pid_end).stderr(error_log);
+        let shell = command.spawn().map_err(|error| failed("sh", &error))?;
+        drop(command);
+        let mut line = String::new();
+        io::BufRead::read_line(&mut io::BufReader::new(pids), &mut line)
+            .map_err(|error| failed("the server's process id", &error))?;
+        let pid = line.trim().parse().map_err(|_| Error(format!("no process id: {line:?}")))?;
+        Ok(Running { shell, postmaster: Pid::from_raw(pid) })
+    }
+
+    fn command(&self, program: &str) -> Result<Command, Error> {
+        self.as_other_user(Command::new(self.programs.join(program)))
+    }
+
+    fn as_other_user(&self, mut command: Command) -> Result<Command, Error> {
+        // The other user may not be allowed to read the folder of this process.
+        command.current_dir(self.folder.path());
+        if let Some(user) = other_user()? {
+            command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
+        }
+        Ok(command)
+    }
+
+    /// Returns whether the server takes connections.
+    fn is_ready(&self) -> bool {
+        if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+            return false;
+        }
+        let port = self.port.to_string();
+        self.run("pg_isready", ["-h", "127.0.0.1", "-p", &port].map(OsStr::new)).is_ok()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("log")
+    }
+
+    fn log_end(&self) -> String {
+        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Err(error) = self.stop(Stop::Immediate) {
+            let _ = writeln!(io::stderr(), "{error}");
+        }
+    }
+}
+
+/// Returns the user that a server must run as, where this process is the superuser.
+fn other_user() -> Result<Option<User>, Error> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(None);
+    }
+    match User::from_name("postgres") {
+        Ok(Some(user)) => Ok(Some(user)),
+        _ => Err(Error(
+            "PostgreSQL does not run as root, and there is no user `postgres`; install your \
+             system's package of the server, which makes one: `apt-get install postgresql`"
+                .to_owned(),
+        )),
+    }
+}
+
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}
+
+/// Returns the processes that this one has started.
+fn children(parent: Pid) -> Vec<Pid> {
+    let list = Path::new("/proc").join(parent.to_string());
+    let list = list.join("task").join(parent.to_string()).join("children");
+    let list = fs::read_to_string(list).unwrap_or_default();
+    list.split_whitespace().filter_map(|pid| pid.parse().ok()).map(Pid::from_raw).collect()
+}
