@@ -60,12 +60,14 @@
 //! - **Dead letters**: read in the order of their ids, as many as asked if there are, with what was
 //!   told of them. Redriving and purging take those selected, and say how many.
 //!
-//! At the end all is delivered. Not tested are what is lost in a crash, and many threads.
+//! At the end all is delivered. Not tested are what is lost in a crash, and many threads. [`many`]
+//! tests what several processes do to one store.
 
 mod admission;
 mod compare;
 mod course;
 mod forward;
+pub mod many;
 mod model;
 mod offer;
 mod operation;

@@ -8,5 +8,6 @@ mod concurrency;
 mod conformance;
 mod different;
 mod faulty;
+mod many;
 mod order;
 mod support;

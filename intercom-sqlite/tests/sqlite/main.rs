@@ -9,6 +9,7 @@ mod delivery;
 mod faults;
 mod groups;
 mod leases;
+mod many;
 mod migration;
 mod opening;
 mod people;

@@ -1,0 +1,57 @@
+//! What a process that delivers knows, and what is lost when it is killed.
+
+use intercom_core::Timestamp;
+use tokio::time::Instant;
+
+use crate::engine::admission::Admission;
+use crate::outbox::{Epoch, Lease, Tenure};
+use crate::policy::Collisions;
+
+pub(super) struct Engine {
+    pub(super) tenure: Tenure,
+    pub(super) admission: Admission,
+    pub(super) forget_before: Timestamp,
+    /// Leased and admitted.
+    pub(super) ready: Vec<Lease>,
+    pub(super) in_flight: Vec<Lease>,
+    pub(super) valid: Valid,
+}
+
+/// Until when requests may begin.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Valid {
+    /// No lease was answered yet.
+    NotYet,
+    Until(Instant),
+    /// Until the process ends.
+    Always,
+}
+
+impl Valid {
+    pub(super) fn is_over(self, now: Instant) -> bool {
+        match self {
+            Valid::NotYet => true,
+            Valid::Until(time) => time <= now,
+            Valid::Always => false,
+        }
+    }
+}
+
+impl Engine {
+    pub(super) fn new(tenure: Tenure) -> Self {
+        let mut admission = Admission::new(Collisions::Move);
+        admission.begin(&tenure);
+        Engine {
+            tenure,
+            admission,
+            forget_before: Timestamp::from_unix_seconds(0),
+            ready: Vec::new(),
+            in_flight: Vec::new(),
+            valid: Valid::NotYet,
+        }
+    }
+
+    pub(super) fn epoch(&self) -> Epoch {
+        self.tenure.epoch
+    }
+}

@@ -1,0 +1,841 @@
+//! One history: processes that accept, deliver, are killed and are stopped.
+
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use fastrand::Rng;
+use futures_util::future::{join, join_all};
+use futures_util::poll;
+use intercom_core::{DataEvent, Timestamp};
+use tokio::task::yield_now;
+use tokio::time::{Instant, timeout};
+
+use super::engine::{Engine, Valid};
+use super::events::{Events, Offered, violation};
+use super::intercom::Intercom;
+use super::{Checked, Fleet, Process, Profile, Promise, Report, Transaction, require};
+use crate::conformance::PATIENCE;
+use crate::outbox::{
+    Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Operate as _, Outbox as _,
+    OutboxError, Selection, Standing, Turn, Verdict,
+};
+
+/// The time of day when a history begins.
+const START: i64 = 1_750_000_000;
+
+/// Events are backdated by less than the window in which a slot is remembered.
+const BACKDATED: [i64; 6] = [0, 0, 0, 1, 3, 90];
+
+/// How many transactions are open at once at most.
+const TRANSACTIONS: usize = 3;
+
+/// How often a lease may return without events before it gives one.
+const EXTENSIONS: usize = 1_000;
+
+/// How many rounds the end may take, in each of which all that is due is delivered.
+const ROUNDS: usize = 1_000;
+
+pub(super) struct History<'a, F: Fleet> {
+    profile: &'a Profile,
+    fleet: F,
+    random: Rng,
+    members: Vec<Member<F::Process>>,
+    transactions: Vec<OpenTransaction<F::Process>>,
+    events: Events,
+    intercom: Intercom,
+    /// The process whose turn it is, as far as is known.
+    holder: Option<Holder>,
+    /// The last epoch that began.
+    last: Option<Epoch>,
+    /// Why nobody delivers, if nobody does: how long a takeover may take, and what it proves.
+    vacant: (Duration, Promise),
+    /// The time of day.
+    now: i64,
+    /// How much time was spent so far.
+    spent: Duration,
+    steps: Vec<String>,
+}
+
+struct Member<P> {
+    name: usize,
+    process: P,
+    paused: bool,
+    standing: Standing,
+    /// What it has if it believes that it delivers.
+    engine: Option<Engine>,
+}
+
+struct OpenTransaction<P: Process> {
+    transaction: P::Transaction,
+    group: usize,
+    of: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Holder {
+    /// Its place among the members.
+    member: usize,
+    /// Whether it surely delivers still. One that was stopped may have been deposed.
+    certain: bool,
+}
+
+impl<'a, F: Fleet> History<'a, F> {
+    pub(super) async fn new(profile: &'a Profile, fleet: F, seed: u64) -> Self {
+        let mut history = History {
+            profile,
+            fleet,
+            random: Rng::with_seed(seed),
+            members: Vec::new(),
+            transactions: Vec::new(),
+            events: Events::default(),
+            intercom: Intercom::default(),
+            holder: None,
+            last: None,
+            vacant: (profile.handover, Promise::Takeover),
+            now: START,
+            spent: Duration::ZERO,
+            steps: Vec::new(),
+        };
+        for name in 0..profile.processes {
+            let process = history.fleet.start().await;
+            history.members.push(Member::new(name, process));
+        }
+        history
+    }
+
+    pub(super) fn into_steps(self) -> Vec<String> {
+        self.steps
+    }
+
+    pub(super) async fn run(&mut self, report: &mut Report) -> Checked {
+        for _ in 0..self.profile.steps {
+            let delivers = self.holder.is_some_and(|holder| holder.certain);
+            if !delivers && self.random.u8(..3) == 0 {
+                self.ask_another(report).await?;
+                continue;
+            }
+            match self.random.u8(..100) {
+                0..12 => self.accept().await?,
+                12..18 => self.accept_at_once().await?,
+                18..23 => self.begin_transaction().await,
+                23..28 => self.end_transaction().await,
+                28..46 => self.lease().await?,
+                46..62 => self.begin_attempt()?,
+                62..78 => self.end_attempt().await?,
+                78..82 => self.pass().await,
+                82 | 83 => self.redrive().await?,
+                84..87 => self.ask_another(report).await?,
+                87..89 => self.compare_counts().await?,
+                89 => self.arrive_late()?,
+                90 => self.release().await?,
+                91 | 92 => self.kill().await,
+                93 => self.kill_while_accepting().await?,
+                94..97 => self.pause().await,
+                _ => self.resume(report).await?,
+            }
+        }
+        self.deliver_all(report).await?;
+        report.histories += 1;
+        report.events += self.events.accepted();
+        report.moved += self.events.moved;
+        Ok(())
+    }
+
+    /// At the end each event is delivered, and all processes agree.
+    async fn deliver_all(&mut self, report: &mut Report) -> Checked {
+        self.note("the end");
+        while self.members.iter().any(|member| member.paused) {
+            self.resume(report).await?;
+        }
+        for open in std::mem::take(&mut self.transactions) {
+            open.transaction.commit().await;
+            self.events.end_transaction(open.group, true);
+        }
+        for _ in 0..ROUNDS {
+            self.redrive().await?;
+            self.pass().await;
+            self.lease_or_take_over(report).await?;
+            while let Some(engine) = self.engine().filter(|engine| !engine.ready.is_empty()) {
+                if engine.valid.is_over(Instant::now()) {
+                    break;
+                }
+                self.begin_attempt()?;
+            }
+            while self.engine().is_some_and(|engine| !engine.in_flight.is_empty()) {
+                self.end_attempt().await?;
+            }
+            let counts = self.counts_of(0).await?;
+            if counts.pending == 0 && counts.dead == 0 {
+                self.compare_counts().await?;
+                let accepted = self.events.accepted();
+                let told = counts.accepted;
+                require!(told == accepted, Counts, "{told} were accepted instead of {accepted}");
+                return self.events.compare_groups();
+            }
+        }
+        Err(violation(self.events.lost(), "not all that was accepted is delivered in the end"))
+    }
+
+    async fn accept(&mut self) -> Checked {
+        let index = self.running();
+        let events = self.offer(0);
+        self.note(format!("{} accepts {}", self.members[index].name, events.len()));
+        let accepted = self.members[index].process.outbox().accept(&events).await;
+        accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
+        self.events.offer(events.len(), Offered::Accepted, self.now);
+        Ok(())
+    }
+
+    /// Two processes accept, a third one counts, and the one that delivers settles, all at once.
+    async fn accept_at_once(&mut self) -> Checked {
+        let first = self.offer(0);
+        let second = self.offer(first.len());
+        let [one, other, counting] = [self.running(), self.running(), self.running()];
+        let now = self.timestamp();
+        let settlements = match self.certain_engine() {
+            Some(engine) => engine.in_flight.pop().map(|lease| {
+                let used = engine.admission.leave(&lease.event, now);
+                (engine.epoch(), lease.settle(Verdict::Delivered { used }), lease)
+            }),
+            None => None,
+        };
+        self.note(format!(
+            "{} and {} accept {} and {}, {} counts, and {:?} is settled",
+            self.members[one].name,
+            self.members[other].name,
+            first.len(),
+            second.len(),
+            self.members[counting].name,
+            settlements.as_ref().map(|(_, settlement, _)| settlement.id),
+        ));
+        let outbox = |index: usize| self.members[index].process.outbox();
+        let settle = async {
+            let Some((epoch, settlement, _)) = &settlements else { return Ok(Vec::new()) };
+            let holder = self.holder.map_or(0, |holder| holder.member);
+            let forget = Timestamp::from_unix_seconds(0);
+            outbox(holder).settle(*epoch, std::slice::from_ref(settlement), forget).await
+        };
+        let count = async {
+            // As often as it takes to meet the others in any of their parts.
+            let mut all = Vec::new();
+            for _ in 0..3 {
+                all.push(outbox(counting).counts().await);
+            }
+            all
+        };
+        let accepts = join_all([outbox(one).accept(&first), outbox(other).accept(&second)]);
+        let (counts, (accepted, settled)) = join(count, join(accepts, settle)).await;
+        for accepted in accepted {
+            accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
+        }
+        let late = settled.map_err(failed(Promise::Delivery))?;
+        if let Some((_, settlement, lease)) = settlements {
+            let id = settlement.id;
+            require!(late.is_empty(), Fencing, "the event {id} is said to be late, and is leased");
+            self.intercom.arrive(id, &lease.event)?;
+            self.events.deliver(id);
+        }
+        for counts in counts {
+            let counts = counts.map_err(failed(Promise::Counts))?;
+            require!(counts.is_balanced(), Counts, "the counts are not balanced: {counts:?}");
+        }
+        self.events.offer(first.len(), Offered::Accepted, self.now);
+        self.events.offer(second.len(), Offered::Accepted, self.now);
+        Ok(())
+    }
+
+    async fn begin_transaction(&mut self) {
+        if self.transactions.len() >= TRANSACTIONS {
+            return;
+        }
+        let index = self.running();
+        let events = self.offer(0);
+        let (number, of) = (events.len(), self.members[index].name);
+        self.note(format!("{of} begins a transaction with {number}"));
+        let transaction = self.members[index].process.begin(events).await;
+        let group = self.events.offer(number, Offered::Open, self.now);
+        self.transactions.push(OpenTransaction { transaction, group, of });
+    }
+
+    async fn end_transaction(&mut self) {
+        let number = self.random.usize(..TRANSACTIONS);
+        let Some(open) = self.transactions.get(number) else { return };
+        if self.members.iter().any(|member| member.name == open.of && member.paused) {
+            return;
+        }
+        let OpenTransaction { transaction, group, of } = self.transactions.remove(number);
+        let commits = self.random.u8(..4) > 0;
+        self.note(format!("{of} ends a transaction, and commits: {commits}"));
+        match commits {
+            true => transaction.commit().await,
+            false => transaction.roll_back().await,
+        }
+        self.events.end_transaction(group, commits);
+    }
+
+    /// The process that surely delivers leases and admits what is due.
+    async fn lease(&mut self) -> Checked {
+        let Some(Holder { member, certain: true }) = self.holder else { return Ok(()) };
+        if !self.events.is_due(self.spent) {
+            return Ok(());
+        }
+        let limit = self.random.usize(1..6);
+        for _ in 0..EXTENSIONS {
+            let member = &self.members[member];
+            let Some(engine) = &member.engine else { return Ok(()) };
+            let epoch = engine.epoch();
+            let lease = member.process.outbox().lease(Standing::Delivering(epoch), limit);
+            let Ok(turn) = timeout(PATIENCE, lease).await else {
+                return Err(violation(self.events.lost(), "an event is due, and none is leased"));
+            };
+            let turn = turn.map_err(failed(Promise::Delivery))?;
+            let Turn::Leased(leased) = turn else {
+                let what = format!("{} delivers under {epoch}, and is told {turn:?}", member.name);
+                return Err(violation(Promise::OneDeliverer, what));
+            };
+            if self.take(leased).await? > 0 {
+                return Ok(());
+            }
+        }
+        Err(violation(self.events.lost(), "an event is due, and leases give none"))
+    }
+
+    /// Takes what was leased for the process whose turn it is, and admits it. Returns how many events.
+    async fn take(&mut self, leased: Leased) -> Checked<usize> {
+        let Leased { mut events, earliest_new, valid_for, .. } = leased;
+        let ids: Vec<_> = events.iter().map(|lease| lease.id.0).collect();
+        let wall = self.timestamp();
+        for lease in &mut events {
+            self.events.lease(lease, self.now)?;
+        }
+        let Some(Holder { member, .. }) = self.holder else { return Ok(0) };
+        let Member { name, process, engine: Some(engine), .. } = &mut self.members[member] else {
+            return Ok(0);
+        };
+        self.steps.push(format!("{name} leases {ids:?}, valid for {valid_for:?}"));
+        engine.valid = valid_for.map_or(Valid::Always, |time| Valid::Until(Instant::now() + time));
+        let admissions = events.iter_mut().filter_map(|lease| engine.admission.admit(lease, wall));
+        let admissions: Vec<_> = admissions.collect();
+        let late = process.outbox().admit(engine.epoch(), &admissions).await;
+        let late = late.map_err(failed(Promise::Delivery))?;
+        require!(late.is_empty(), Fencing, "{late:?} are said to be late, and are leased");
+        for admission in &admissions {
+            match admission {
+                Admission::Moved { .. } => self.events.moved += 1,
+                Admission::Kept { id, collides: true } => self.intercom.note_collision(*id),
+                _ => {}
+            }
+        }
+        let number = events.len();
+        engine.ready.extend(events);
+        engine.forget_before = engine.admission.forget(wall, earliest_new);
+        Ok(number)
+    }
+
+    /// Begins a request, if the lease still allows it.
+    fn begin_attempt(&mut self) -> Checked {
+        let random = self.random.usize(..1_000);
+        let Some(engine) = self.certain_engine() else { return Ok(()) };
+        let Some(index) = random.checked_rem(engine.ready.len()) else { return Ok(()) };
+        if engine.valid.is_over(Instant::now()) {
+            return Ok(());
+        }
+        let lease = engine.ready.swap_remove(index);
+        let (id, event) = (lease.id, lease.event.clone());
+        engine.in_flight.push(lease);
+        self.steps.push(format!("{id} is sent"));
+        self.intercom.begin(id, &event)
+    }
+
+    async fn end_attempt(&mut self) -> Checked {
+        let (now, random, after) = (self.timestamp(), self.random.u8(..20), self.random.u32(..5));
+        let (which, arrives) = (self.random.usize(..1_000), self.random.bool());
+        let Some(Holder { member, certain: true }) = self.holder else { return Ok(()) };
+        let Member { process, engine: Some(engine), .. } = &mut self.members[member] else {
+            return Ok(());
+        };
+        let Some(index) = which.checked_rem(engine.in_flight.len()) else { return Ok(()) };
+        let lease = engine.in_flight.swap_remove(index);
+        let (id, event, attempts) = (lease.id, &lease.event, lease.attempts + 1);
+        let after = self.profile.tick * after;
+        let (arrives, verdict) = match random {
+            0..12 => (true, Verdict::Delivered { used: engine.admission.leave(event, now) }),
+            // Intercom refuses what it has not.
+            12..14 if !self.intercom.may_have(id) => {
+                engine.admission.bury(event, now);
+                let reason = DeadLetterReason::Rejected;
+                (false, Verdict::Bury { reason, attempts, failure: None, used: None })
+            }
+            14 => {
+                let used = Some(engine.admission.bury(event, now));
+                let reason = DeadLetterReason::AttemptLimit;
+                (true, Verdict::Bury { reason, attempts, failure: None, used })
+            }
+            _ => {
+                self.intercom.note_attempt(id);
+                (arrives, Verdict::PutBack { after, attempts, failure: None })
+            }
+        };
+        if arrives {
+            self.intercom.arrive(id, event)?;
+        }
+        match &verdict {
+            Verdict::Delivered { .. } => self.events.deliver(id),
+            Verdict::Bury { .. } => self.events.bury(id),
+            _ => self.events.put_back(id, self.spent + after),
+        }
+        self.steps.push(format!("{id} is settled: {}", in_a_word(&verdict)));
+        let settlement = [lease.settle(verdict)];
+        let settled = process.outbox().settle(engine.epoch(), &settlement, engine.forget_before);
+        let late = settled.await.map_err(failed(Promise::Delivery))?;
+        require!(late.is_empty(), Fencing, "the event {id} is said to be late, and is leased");
+        Ok(())
+    }
+
+    fn arrive_late(&mut self) -> Checked {
+        let number = self.random.usize(..1_000);
+        self.intercom.arrive_late(number)
+    }
+
+    async fn pass(&mut self) {
+        self.now += self.random.i64(1..12);
+        let by = self.profile.tick * self.random.u32(1..5);
+        self.fleet.advance(by).await;
+        self.spent += by;
+    }
+
+    /// A process redrives all dead letters, whether it delivers or not.
+    async fn redrive(&mut self) -> Checked {
+        let index = self.running();
+        self.note(format!("{} redrives", self.members[index].name));
+        let redriven = self.members[index].process.outbox().redrive(&Selection::All).await;
+        redriven.map_err(failed(Promise::Redrive))?;
+        self.events.redrive(self.spent, self.now);
+        Ok(())
+    }
+
+    /// A process that does not deliver asks whose turn it is, and takes over if it must.
+    async fn ask_another(&mut self, report: &mut Report) -> Checked {
+        let index = self.running();
+        match self.holder {
+            Some(holder) if holder.member == index => Ok(()),
+            Some(Holder { member, certain: true }) => self.stand_by(index, member).await,
+            Some(Holder { certain: false, .. }) | None => self.take_over(index, report).await,
+        }
+    }
+
+    /// While another process delivers, it is told so once, and waits.
+    async fn stand_by(&mut self, index: usize, holder: usize) -> Checked {
+        let Some(epoch) = self.members[holder].engine.as_ref().map(Engine::epoch) else {
+            return Ok(());
+        };
+        let Member { name, process, standing, .. } = &mut self.members[index];
+        self.steps.push(format!("{name} asks whose turn it is, and it is that of {epoch}"));
+        if *standing != Standing::Standby(epoch) {
+            let lease = process.outbox().lease(*standing, 1);
+            match timeout(PATIENCE, lease).await {
+                Ok(Ok(Turn::Standby(standby))) if standby.epoch == epoch => {
+                    *standing = Standing::Standby(epoch);
+                }
+                Ok(turn) => {
+                    let what = format!("{name} is told {turn:?}, and the epoch {epoch} delivers");
+                    return Err(violation(Promise::OneDeliverer, what));
+                }
+                Err(_) => {
+                    let what = format!("{name} is not told that the epoch {epoch} delivers");
+                    return Err(violation(Promise::OneDeliverer, what));
+                }
+            }
+        }
+        let mut lease = pin!(process.outbox().lease(*standing, 1));
+        for _ in 0..3 {
+            if let Poll::Ready(turn) = poll!(&mut lease) {
+                let what = format!("{name} is told {turn:?}, and the epoch {epoch} delivers");
+                return Err(violation(Promise::OneDeliverer, what));
+            }
+            yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Nobody surely delivers: this process takes over in time.
+    async fn take_over(&mut self, index: usize, report: &mut Report) -> Checked {
+        let (limit, promise) = self.vacant;
+        let name = self.members[index].name;
+        self.note(format!("{name} must take over within {limit:?}"));
+        let begun = Instant::now();
+        loop {
+            let Member { process, standing, .. } = &mut self.members[index];
+            let left = limit.saturating_sub(begun.elapsed());
+            let turn = match timeout(left, process.outbox().lease(*standing, 1)).await {
+                Ok(turn) => turn.map_err(failed(promise))?,
+                Err(_) => {
+                    let what = format!("{name} does not take over within {limit:?}");
+                    return Err(violation(promise, what));
+                }
+            };
+            match turn {
+                Turn::Began(tenure) => {
+                    report.takeovers += u64::from(self.last.is_some());
+                    return self.began(index, Engine::new(tenure));
+                }
+                Turn::Standby(standby) => {
+                    let epoch = standby.epoch;
+                    require!(
+                        Some(epoch) == self.last && *standing != Standing::Standby(epoch),
+                        OneDeliverer,
+                        "{name} is told that the epoch {epoch} delivers, and was told {standing:?}"
+                    );
+                    *standing = Standing::Standby(epoch);
+                }
+                Turn::Leased(_) => {
+                    let what = format!("{name} leases events, and was told {standing:?}");
+                    return Err(violation(Promise::OneDeliverer, what));
+                }
+            }
+        }
+    }
+
+    fn began(&mut self, index: usize, engine: Engine) -> Checked {
+        let epoch = engine.epoch();
+        let last = self.last.replace(epoch);
+        require!(
+            last.is_none_or(|last| last < epoch),
+            OneDeliverer,
+            "the epoch {epoch} begins after the epoch {last:?}"
+        );
+        let now = Instant::now();
+        for member in self.members.iter().filter(|member| member.paused) {
+            let Some(valid) = member.engine.as_ref().map(|engine| engine.valid) else { continue };
+            require!(
+                valid == Valid::NotYet || valid.is_over(now),
+                Validity,
+                "{} takes over while {} may still begin requests",
+                self.members[index].name,
+                member.name
+            );
+        }
+        self.events.take_back();
+        let member = &mut self.members[index];
+        self.steps.push(format!("{} begins the epoch {epoch}", member.name));
+        member.standing = Standing::Delivering(epoch);
+        let old = member.engine.replace(engine);
+        self.holder = Some(Holder { member: index, certain: true });
+        // Its own turn before was lost while it was stopped.
+        old.into_iter().for_each(|engine| self.lose(engine));
+        Ok(())
+    }
+
+    /// The process that delivers hands over.
+    async fn release(&mut self) -> Checked {
+        let Some(Holder { member, certain: true }) = self.holder else { return Ok(()) };
+        let Member { name, process, engine, standing, .. } = &mut self.members[member];
+        let Some(engine) = engine.take() else { return Ok(()) };
+        self.steps.push(format!("{name} releases the epoch {}", engine.epoch()));
+        let released = process.outbox().release(engine.epoch()).await;
+        released.map_err(failed(Promise::Takeover))?;
+        *standing = Standing::Unknown;
+        self.lose(engine);
+        self.nobody_delivers(self.profile.handover, Promise::Takeover);
+        Ok(())
+    }
+
+    fn nobody_delivers(&mut self, limit: Duration, promise: Promise) {
+        self.holder = None;
+        self.vacant = (limit, promise);
+        // What the ended epoch had leased is due for the next one.
+        self.events.take_back();
+    }
+
+    /// What was in flight may have arrived, or may arrive later, and nobody knows.
+    fn lose(&mut self, engine: Engine) {
+        for lease in engine.in_flight {
+            self.intercom.lose(lease.id, lease.event);
+        }
+    }
+
+    async fn kill(&mut self) {
+        let index = self.running();
+        self.note(format!("{} is killed", self.members[index].name));
+        self.end(index).await;
+    }
+
+    /// A process is killed while it accepts events: all of them are there, or none.
+    async fn kill_while_accepting(&mut self) -> Checked {
+        let index = self.running();
+        let events = self.offer(0);
+        let name = self.members[index].name;
+        self.note(format!("{name} is killed while it accepts {}", events.len()));
+        let mut offered = Offered::InDoubt;
+        {
+            let mut accept = pin!(self.members[index].process.outbox().accept(&events));
+            for _ in 0..self.random.usize(1..5) {
+                match poll!(&mut accept) {
+                    Poll::Ready(accepted) => {
+                        accepted.map_err(|error| {
+                            violation(Promise::Acceptance, format!("{error:?}"))
+                        })?;
+                        offered = Offered::Accepted;
+                        break;
+                    }
+                    Poll::Pending => yield_now().await,
+                }
+            }
+        }
+        self.events.offer(events.len(), offered, self.now);
+        self.end(index).await;
+        Ok(())
+    }
+
+    /// Ends this process, and starts another in its place.
+    async fn end(&mut self, index: usize) {
+        let next = 1 + self.members.iter().map(|member| member.name).max().unwrap_or(0);
+        let process = self.fleet.start().await;
+        let member = std::mem::replace(&mut self.members[index], Member::new(next, process));
+        let of = member.name;
+        let (ended, kept) = std::mem::take(&mut self.transactions)
+            .into_iter()
+            .partition::<Vec<_>, _>(|open| open.of == of);
+        self.transactions = kept;
+        for open in ended {
+            self.events.end_transaction(open.group, false);
+        }
+        let tenure = member.engine.map(|engine| {
+            for lease in engine.in_flight {
+                self.intercom.lose(lease.id, lease.event);
+            }
+            engine.tenure
+        });
+        member.process.kill(tenure).await;
+        if self.holder.is_some_and(|holder| holder.member == index) {
+            self.nobody_delivers(self.profile.takeover, Promise::Takeover);
+        }
+    }
+
+    async fn pause(&mut self) {
+        let running = self.members.iter().filter(|member| !member.paused).count();
+        if running < 2 || !self.profile.tests(Promise::StoppedProcess) {
+            return;
+        }
+        let index = self.running();
+        self.note(format!("{} is stopped", self.members[index].name));
+        self.members[index].process.pause().await;
+        self.members[index].paused = true;
+        if let Some(holder) = self.holder.as_mut().filter(|holder| holder.member == index) {
+            holder.certain = false;
+            self.vacant = (self.profile.takeover, Promise::StoppedProcess);
+        }
+    }
+
+    /// A stopped process goes on. If another one has taken over, it changes nothing any more.
+    async fn resume(&mut self, report: &mut Report) -> Checked {
+        let Some(index) = self.members.iter().position(|member| member.paused) else {
+            return Ok(());
+        };
+        self.members[index].process.resume().await;
+        self.members[index].paused = false;
+        self.note(format!("{} goes on", self.members[index].name));
+        let is_holder = self.holder.is_some_and(|holder| holder.member == index);
+        match self.members[index].engine.take() {
+            None => Ok(()),
+            // Nobody has taken over. Either it delivers still, or it begins anew.
+            Some(engine) if is_holder => {
+                self.members[index].engine = Some(engine);
+                self.prove(index, report).await
+            }
+            Some(engine) => self.act_deposed(index, engine, report).await,
+        }
+    }
+
+    /// A process that was stopped and not deposed leases an event, or begins another turn.
+    async fn prove(&mut self, index: usize, report: &mut Report) -> Checked {
+        let events = self.offer(0);
+        let accepted = self.members[index].process.outbox().accept(&events).await;
+        accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
+        self.events.offer(events.len(), Offered::Accepted, self.now);
+        let begun = Instant::now();
+        for _ in 0..EXTENSIONS {
+            let Member { name, process, standing, .. } = &mut self.members[index];
+            let left = self.profile.takeover.saturating_sub(begun.elapsed());
+            let lease = process.outbox().lease(*standing, 3);
+            let Ok(turn) = timeout(left, lease).await else {
+                let what = format!("{name} goes on, and nobody delivers");
+                return Err(violation(Promise::StoppedProcess, what));
+            };
+            match turn.map_err(failed(Promise::StoppedProcess))? {
+                Turn::Leased(leased) => {
+                    self.holder = Some(Holder { member: index, certain: true });
+                    if self.take(leased).await? > 0 {
+                        return Ok(());
+                    }
+                }
+                Turn::Began(tenure) => {
+                    report.takeovers += 1;
+                    return self.began(index, Engine::new(tenure));
+                }
+                Turn::Standby(standby) => *standing = Standing::Standby(standby.epoch),
+            }
+        }
+        Err(violation(self.events.lost(), "an event is due, and leases give none"))
+    }
+
+    /// What a deposed process does changes nothing.
+    async fn act_deposed(
+        &mut self,
+        index: usize,
+        mut engine: Engine,
+        report: &mut Report,
+    ) -> Checked {
+        let before = self.counts_of(index).await?;
+        let epoch = engine.epoch();
+        let now = self.timestamp();
+        let Member { name, process, .. } = &self.members[index];
+        let outbox = process.outbox();
+        let leases: Vec<_> = engine.ready.iter().chain(&engine.in_flight).cloned().collect();
+        let ids: Vec<EventId> = leases.iter().map(|lease| lease.id).collect();
+        let mut settlements = Vec::new();
+        for lease in &leases {
+            let used = engine.admission.leave(&lease.event, now);
+            settlements.push(lease.settle(Verdict::Delivered { used }));
+        }
+        let admissions: Vec<_> =
+            ids.iter().map(|id| Admission::Kept { id: *id, collides: true }).collect();
+        let late = outbox.admit(epoch, &admissions).await.map_err(failed(Promise::Fencing))?;
+        let same =
+            |late: &[EventId]| late.len() == ids.len() && ids.iter().all(|id| late.contains(id));
+        require!(same(&late), Fencing, "{name} is deposed, and of {ids:?} only {late:?} are late");
+        let forget = Timestamp::from_unix_seconds(i64::MAX);
+        let late = outbox.settle(epoch, &settlements, forget).await;
+        let late = late.map_err(failed(Promise::Fencing))?;
+        require!(same(&late), Fencing, "{name} is deposed, and of {ids:?} only {late:?} are late");
+        report.late_settlements += ids.len() as u64;
+        outbox.release(epoch).await.map_err(failed(Promise::Fencing))?;
+        let after = self.counts_of(index).await?;
+        require!(
+            without_own(after) == without_own(before),
+            Fencing,
+            "a deposed process changed {before:?} to {after:?}"
+        );
+        self.lose(engine);
+
+        let Some(Holder { member, certain: true }) = self.holder else {
+            self.members[index].standing = Standing::Unknown;
+            return Ok(());
+        };
+        // The process that delivers is not disturbed by the release, and its leases are its own.
+        let (standing, present) = (self.members[index].standing, self.last);
+        let lease = self.members[index].process.outbox().lease(standing, 3);
+        match timeout(PATIENCE, lease).await {
+            Ok(Ok(Turn::Standby(standby))) if Some(standby.epoch) == present => {
+                self.members[index].standing = Standing::Standby(standby.epoch);
+            }
+            told => {
+                let what = format!("a deposed process is told {told:?}, and {present:?} delivers");
+                let promise = match told {
+                    Ok(Ok(Turn::Began(_))) => Promise::OneDeliverer,
+                    _ => Promise::StoppedProcess,
+                };
+                return Err(violation(promise, what));
+            }
+        }
+        self.stand_by(index, member).await
+    }
+
+    /// Leases if a process delivers. Lets one take over otherwise.
+    async fn lease_or_take_over(&mut self, report: &mut Report) -> Checked {
+        if self.holder.is_none() {
+            let index = self.running();
+            self.take_over(index, report).await?;
+        }
+        while self.events.is_due(self.spent) {
+            self.lease().await?;
+        }
+        Ok(())
+    }
+
+    /// All processes count the same, and right.
+    async fn compare_counts(&mut self) -> Checked {
+        let mut first = None;
+        for index in 0..self.members.len() {
+            if self.members[index].paused {
+                continue;
+            }
+            let counts = self.counts_of(index).await?;
+            self.events.compare(&counts, self.intercom.collisions())?;
+            let counts = without_own(counts);
+            let first = *first.get_or_insert(counts);
+            require!(first == counts, Counts, "one process counts {first:?}, another {counts:?}");
+        }
+        Ok(())
+    }
+
+    async fn counts_of(&self, index: usize) -> Checked<Counts> {
+        let counts = self.members[index].process.outbox().counts().await;
+        let counts = counts.map_err(failed(Promise::Counts))?;
+        require!(counts.is_balanced(), Counts, "the counts are not balanced: {counts:?}");
+        Ok(counts)
+    }
+
+    /// Makes up to three events of a few contacts, which are offered next but for so many.
+    fn offer(&mut self, ahead: usize) -> Vec<DataEvent> {
+        let number = self.random.usize(1..4);
+        let mut events = Vec::with_capacity(number);
+        for index in 0..number {
+            let second = self.now - BACKDATED[self.random.usize(..BACKDATED.len())];
+            events.push(self.events.make(ahead + index, self.random.u8(..3), second));
+        }
+        events
+    }
+
+    /// Any process that is not stopped.
+    fn running(&mut self) -> usize {
+        loop {
+            let index = self.random.usize(..self.members.len());
+            if !self.members[index].paused {
+                return index;
+            }
+        }
+    }
+
+    fn engine(&self) -> Option<&Engine> {
+        self.members[self.holder?.member].engine.as_ref()
+    }
+
+    /// The engine of the process that surely delivers.
+    fn certain_engine(&mut self) -> Option<&mut Engine> {
+        let Holder { member, .. } = self.holder.filter(|holder| holder.certain)?;
+        self.members[member].engine.as_mut()
+    }
+
+    fn timestamp(&self) -> Timestamp {
+        Timestamp::from_unix_seconds(self.now)
+    }
+
+    fn note(&mut self, step: impl Into<String>) {
+        self.steps.push(step.into());
+    }
+}
+
+impl<P> Member<P> {
+    fn new(name: usize, process: P) -> Self {
+        Member { name, process, paused: false, standing: Standing::Unknown, engine: None }
+    }
+}
+
+/// The counts without what each process has for itself.
+fn without_own(counts: Counts) -> Counts {
+    Counts { oldest_own: None, ..counts }
+}
+
+fn in_a_word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Delivered { .. } => "delivered",
+        Verdict::PutBack { .. } => "put back",
+        Verdict::Bury { .. } => "buried",
+    }
+}
+
+fn failed(promise: Promise) -> impl Fn(OutboxError) -> super::Violation {
+    move |error| violation(promise, format!("a call of the outbox failed: {error:?}"))
+}

@@ -1,0 +1,75 @@
+//! A model of Intercom: which event has which slot, and what each attempt sent.
+
+use std::collections::{HashMap, HashSet};
+
+use bytes::Bytes;
+use intercom_core::DataEvent;
+
+use super::{Checked, require};
+use crate::outbox::{EventId, Slot};
+
+/// What Intercom has, and what is still under way to it.
+#[derive(Default)]
+pub(super) struct Intercom {
+    taken: HashMap<Slot, EventId>,
+    /// What the first attempt of each event sent.
+    sent: HashMap<EventId, Bytes>,
+    /// Events that may have arrived.
+    perhaps: HashSet<EventId>,
+    /// Events that admission let keep a taken second.
+    collided: HashSet<EventId>,
+    /// Requests of processes that were killed, deposed or stopped. They may arrive yet.
+    under_way: Vec<(EventId, DataEvent)>,
+}
+
+impl Intercom {
+    /// Notes that an attempt began.
+    pub(super) fn begin(&mut self, id: EventId, event: &DataEvent) -> Checked {
+        let body = event.body();
+        let first = self.sent.entry(id).or_insert_with(|| body.clone());
+        require!(first == body, SameBytes, "the event {id} is sent as {body:?}, and was {first:?}");
+        Ok(())
+    }
+
+    /// An event comes to Intercom, which ignores it if another one has its slot.
+    pub(super) fn arrive(&mut self, id: EventId, event: &DataEvent) -> Checked {
+        self.perhaps.insert(id);
+        let first = *self.taken.entry(Slot::of(event)).or_insert(id);
+        require!(
+            first == id || self.collided.contains(&id) || self.collided.contains(&first),
+            Collisions,
+            "Intercom ignores the event {id}: the event {first} has its contact, name and second"
+        );
+        Ok(())
+    }
+
+    /// Nobody knows what became of this request.
+    pub(super) fn lose(&mut self, id: EventId, event: DataEvent) {
+        self.perhaps.insert(id);
+        self.under_way.push((id, event));
+    }
+
+    /// The request with this number arrives, counted round.
+    pub(super) fn arrive_late(&mut self, number: usize) -> Checked {
+        let Some(index) = number.checked_rem(self.under_way.len()) else { return Ok(()) };
+        let (id, event) = self.under_way.swap_remove(index);
+        self.arrive(id, &event)
+    }
+
+    /// Whether Intercom may have it already.
+    pub(super) fn may_have(&self, id: EventId) -> bool {
+        self.perhaps.contains(&id)
+    }
+
+    pub(super) fn note_attempt(&mut self, id: EventId) {
+        self.perhaps.insert(id);
+    }
+
+    pub(super) fn note_collision(&mut self, id: EventId) {
+        self.collided.insert(id);
+    }
+
+    pub(super) fn collisions(&self) -> u64 {
+        self.collided.len() as u64
+    }
+}

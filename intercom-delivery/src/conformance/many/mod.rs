@@ -1,0 +1,188 @@
+//! The tests for an outbox that several processes share.
+//!
+//! [`run`] starts some processes on one store, and has them do what a fleet does: all of them accept,
+//! one delivers, and any of them is killed or stopped at any moment. Each process has an engine's
+//! admission, and what it sends goes to a model of Intercom. The suite in
+//! [`conformance`](super) must pass first: it tests each method by itself.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//!
+//! use intercom_core::DataEvent;
+//! use intercom_delivery::conformance::many::{self, Fleet, Process, Profile, Promise, Transaction};
+//! use intercom_delivery::{MemoryOutbox, Outbox, outbox::Tenure};
+//!
+//! /// A store in memory. Its "processes" are handles within this one.
+//! struct InMemory(Arc<MemoryOutbox>);
+//!
+//! impl Fleet for InMemory {
+//!     type Process = Handle;
+//!
+//!     async fn start(&mut self) -> Handle {
+//!         Handle(self.0.clone())
+//!     }
+//!
+//!     async fn advance(&mut self, by: Duration) {
+//!         tokio::time::sleep(by).await;
+//!     }
+//! }
+//!
+//! struct Handle(Arc<MemoryOutbox>);
+//!
+//! impl Process for Handle {
+//!     type Outbox = Arc<MemoryOutbox>;
+//!     type Transaction = Deferred;
+//!
+//!     fn outbox(&self) -> &Arc<MemoryOutbox> {
+//!         &self.0
+//!     }
+//!
+//!     async fn begin(&self, events: Vec<DataEvent>) -> Deferred {
+//!         Deferred(self.0.clone(), events)
+//!     }
+//!
+//!     async fn pause(&mut self) {
+//!         unreachable!("the profile leaves out stopped processes");
+//!     }
+//!
+//!     async fn resume(&mut self) {}
+//!
+//!     async fn kill(self, tenure: Option<Tenure>) {
+//!         drop(tenure);
+//!     }
+//! }
+//!
+//! /// This store knows no transactions of the application's own: it inserts at the commit.
+//! struct Deferred(Arc<MemoryOutbox>, Vec<DataEvent>);
+//!
+//! impl Transaction for Deferred {
+//!     async fn commit(self) {
+//!         self.0.accept(&self.1).await.expect("there is room");
+//!     }
+//!
+//!     async fn roll_back(self) {}
+//! }
+//!
+//! let mut runtime = tokio::runtime::Builder::new_current_thread();
+//! let runtime = runtime.enable_time().start_paused(true).build()?;
+//! let profile = Profile::new()
+//!     .histories(8)
+//!     .skip(Promise::StoppedProcess, "all handles are in one process");
+//! let report = many::run(&profile, &runtime, async || InMemory(Arc::default()));
+//! assert_eq!(report.skipped(), [Promise::StoppedProcess]);
+//! # Ok::<(), std::io::Error>(())
+//! ```
+
+mod engine;
+mod events;
+mod history;
+mod intercom;
+mod profile;
+
+use std::time::Duration;
+
+use intercom_core::DataEvent;
+use tokio::runtime::Runtime;
+
+pub use self::profile::{Profile, Promise, Report};
+
+use self::history::History;
+use crate::outbox::{Operate, Outbox, Tenure};
+
+/// One new and empty store, and the processes that share it.
+pub trait Fleet {
+    /// A process with a handle on the store.
+    type Process: Process;
+
+    /// Starts one more process, and opens the store in it.
+    fn start(&mut self) -> impl Future<Output = Self::Process>;
+
+    /// Lets time pass for the store and for all processes that are not stopped.
+    ///
+    /// A process that runs must be able to renew its turn meanwhile. `tokio::time::sleep` does this
+    /// on a paused clock too.
+    fn advance(&mut self, by: Duration) -> impl Future<Output = ()>;
+}
+
+/// A process with a handle on the store, and what can happen to it.
+pub trait Process {
+    /// The handle.
+    type Outbox: Outbox + Operate;
+    /// A transaction of the application's own.
+    type Transaction: Transaction;
+
+    /// Returns the handle. It is not used while the process is stopped.
+    fn outbox(&self) -> &Self::Outbox;
+
+    /// Accepts events in a transaction of the application's own, which stays open.
+    ///
+    /// A store in which one transaction writes at a time inserts the events at the commit.
+    fn begin(&self, events: Vec<DataEvent>) -> impl Future<Output = Self::Transaction>;
+
+    /// Stops everything that the process does, as `SIGSTOP` does.
+    fn pause(&mut self) -> impl Future<Output = ()>;
+
+    /// Lets a stopped process go on.
+    fn resume(&mut self) -> impl Future<Output = ()>;
+
+    /// Ends the process as `kill -9` does: nothing that it held says goodbye to the store.
+    ///
+    /// Drop the tenure after the process can do nothing any more.
+    fn kill(self, tenure: Option<Tenure>) -> impl Future<Output = ()>;
+}
+
+/// A transaction in which events were accepted. Dropping it rolls it back.
+pub trait Transaction {
+    /// Commits it.
+    fn commit(self) -> impl Future<Output = ()>;
+
+    /// Rolls it back.
+    fn roll_back(self) -> impl Future<Output = ()>;
+}
+
+/// Tests an outbox that several processes share, with each history on a new store. The runtime must
+/// have its timers enabled. A store with a clock of its own takes a runtime whose clock goes on.
+///
+/// The report says what was not tested. Compare it with what you know that the outbox cannot do.
+///
+/// # Panics
+///
+/// Panics when the outbox breaks a [promise](Promise), and says which, and what was done until then.
+pub fn run<F: Fleet>(profile: &Profile, runtime: &Runtime, make: impl AsyncFn() -> F) -> Report {
+    let mut report = Report::new(profile);
+    for seed in 0..profile.histories {
+        let (done, steps) = runtime.block_on(async {
+            let mut history = History::new(profile, make().await, seed).await;
+            let done = history.run(&mut report).await;
+            (done, history.into_steps())
+        });
+        if let Err(Violation { promise, what }) = done {
+            let steps: String = steps.iter().map(|step| format!("    {step}\n")).collect();
+            panic!("the outbox breaks a promise ({promise}): {what}\nhistory {seed}:\n{steps}");
+        }
+    }
+    report
+}
+
+/// What breaks a promise.
+#[derive(Debug)]
+struct Violation {
+    promise: Promise,
+    what: String,
+}
+
+type Checked<T = ()> = Result<T, Violation>;
+
+/// Ends the history with these words, unless the condition holds.
+macro_rules! require {
+    ($condition:expr, $promise:ident, $($words:tt)+) => {
+        if !$condition {
+            return Err($crate::conformance::many::Violation {
+                promise: $crate::conformance::many::Promise::$promise,
+                what: format!($($words)+),
+            });
+        }
+    };
+}
+use require;

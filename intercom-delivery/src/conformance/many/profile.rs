@@ -1,0 +1,222 @@
+//! What is tested, and of which outbox.
+
+use std::fmt;
+use std::time::Duration;
+
+macro_rules! promises {
+    ($($(#[doc = $doc:literal])* $promise:ident = $text:literal,)*) => {
+        /// What an outbox promises the processes that share it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Promise {
+            $($(#[doc = $doc])* $promise,)*
+        }
+
+        impl Promise {
+            /// All of them.
+            pub const ALL: &'static [Promise] = &[$(Promise::$promise),*];
+
+            /// Its name in reports, such as `one deliverer`.
+            pub const fn as_str(self) -> &'static str {
+                match self {
+                    $(Promise::$promise => $text,)*
+                }
+            }
+        }
+    };
+}
+
+promises! {
+    /// One process delivers, under an epoch that only grows. Nothing is leased by two in one epoch,
+    /// and a process that runs is never deposed.
+    OneDeliverer = "one deliverer",
+    /// A deposed process changes nothing: what it admits and settles is late, and its release does
+    /// nothing.
+    Fencing = "fencing",
+    /// Another process takes over in time, after a release and after `kill -9`.
+    Takeover = "takeover",
+    /// Another process takes over in time from one that is stopped. That one is deposed when it goes
+    /// on.
+    StoppedProcess = "stopped process",
+    /// When another process begins, no request of the one before it may begin any more:
+    /// [`valid_for`](crate::outbox::Leased::valid_for) is over.
+    Validity = "validity",
+    /// The counts are balanced at every read, and the same in all processes at rest.
+    Counts = "counts",
+    /// What is accepted at once is there wholly or not at all, also when the process is killed
+    /// meanwhile. Each event has an id of its own. Nothing is leased before its commit.
+    Acceptance = "acceptance",
+    /// What is committed late is delivered all the same.
+    LateCommit = "late commit",
+    /// No two events of one contact, name and second are sent, unless one is counted as collided.
+    Collisions = "collisions",
+    /// All attempts of an event send the same bytes.
+    SameBytes = "same bytes",
+    /// What one process redrives, another delivers.
+    Redrive = "redrive",
+    /// Each accepted event is leased until it is settled, and not again after that.
+    Delivery = "delivery",
+}
+
+impl fmt::Display for Promise {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What must be known of an outbox to test it.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    pub(super) processes: usize,
+    pub(super) histories: u64,
+    pub(super) steps: usize,
+    pub(super) tick: Duration,
+    pub(super) handover: Duration,
+    pub(super) takeover: Duration,
+    pub(super) skipped: Vec<(Promise, String)>,
+}
+
+impl Profile {
+    /// Makes the profile of an outbox that keeps all promises.
+    pub fn new() -> Self {
+        Profile {
+            processes: 3,
+            histories: 64,
+            steps: 150,
+            tick: Duration::from_secs(1),
+            handover: Duration::from_secs(2),
+            takeover: Duration::from_secs(10),
+            skipped: Vec::new(),
+        }
+    }
+
+    /// Sets how many processes share the store. The default is 3, and 2 are the fewest.
+    #[must_use]
+    pub fn processes(mut self, processes: usize) -> Self {
+        self.processes = processes.max(2);
+        self
+    }
+
+    /// Sets how many histories are tried, always the same ones. The default is 64.
+    #[must_use]
+    pub fn histories(mut self, histories: u64) -> Self {
+        self.histories = histories;
+        self
+    }
+
+    /// Sets how many steps a history has. The default is 150.
+    #[must_use]
+    pub fn steps(mut self, steps: usize) -> Self {
+        self.steps = steps;
+        self
+    }
+
+    /// Sets the unit of the times for which an event is put back. The default is a second.
+    #[must_use]
+    pub fn tick(mut self, tick: Duration) -> Self {
+        self.tick = tick;
+        self
+    }
+
+    /// Sets within what time a process takes over after a release. The default is 2 seconds.
+    #[must_use]
+    pub fn handover(mut self, limit: Duration) -> Self {
+        self.handover = limit;
+        self
+    }
+
+    /// Sets within what time a process takes over from one that was killed or stopped. The default
+    /// is 10 seconds.
+    #[must_use]
+    pub fn takeover(mut self, limit: Duration) -> Self {
+        self.takeover = limit;
+        self
+    }
+
+    /// Leaves out what the outbox cannot promise, and says why. The [report](Report) repeats it.
+    ///
+    /// # Panics
+    ///
+    /// Panics for any promise but [`Promise::StoppedProcess`]: no outbox can do without the others.
+    #[must_use]
+    pub fn skip(mut self, promise: Promise, reason: impl Into<String>) -> Self {
+        assert!(
+            promise == Promise::StoppedProcess,
+            "every outbox must keep the promise `{promise}`"
+        );
+        self.skipped.push((promise, reason.into()));
+        self
+    }
+
+    pub(super) fn tests(&self, promise: Promise) -> bool {
+        !self.skipped.iter().any(|(skipped, _)| *skipped == promise)
+    }
+}
+
+impl Default for Profile {
+    fn default() -> Self {
+        Profile::new()
+    }
+}
+
+/// What was done, and what was not tested. `Display` is a line for a log.
+#[derive(Clone, Debug)]
+#[must_use = "it says what was not tested"]
+pub struct Report {
+    pub(super) histories: u64,
+    pub(super) events: u64,
+    pub(super) takeovers: u64,
+    pub(super) moved: u64,
+    pub(super) late_settlements: u64,
+    skipped: Vec<(Promise, String)>,
+}
+
+impl Report {
+    pub(super) fn new(profile: &Profile) -> Self {
+        Report {
+            histories: 0,
+            events: 0,
+            takeovers: 0,
+            moved: 0,
+            late_settlements: 0,
+            skipped: profile.skipped.clone(),
+        }
+    }
+
+    /// Returns the promises that were left out.
+    pub fn skipped(&self) -> Vec<Promise> {
+        self.skipped.iter().map(|(promise, _)| *promise).collect()
+    }
+
+    /// Returns how many events were accepted and delivered.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Returns how often a process took over from another.
+    pub fn takeovers(&self) -> u64 {
+        self.takeovers
+    }
+
+    /// Returns how many events were moved to another second, because theirs was taken.
+    pub fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Returns how many settlements of deposed processes were refused.
+    pub fn late_settlements(&self) -> u64 {
+        self.late_settlements
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Report { histories, events, takeovers, moved, late_settlements, skipped } = self;
+        write!(f, "{histories} histories: {events} events, {takeovers} takeovers, ")?;
+        write!(f, "{moved} moved, {late_settlements} late settlements")?;
+        for (promise, reason) in skipped {
+            write!(f, "; NOT TESTED: {promise}, because {reason}")?;
+        }
+        Ok(())
+    }
+}

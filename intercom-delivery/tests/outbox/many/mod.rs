@@ -1,0 +1,77 @@
+//! A store that several processes share: a right one, and one for each fault. The suite must notice, or
+//! it proves nothing.
+
+mod faulty;
+mod shared;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use intercom_delivery::conformance::many::{Profile, Promise, Report, run};
+use tokio::runtime::{Builder, Runtime};
+
+use self::faulty::{FAULTS, Fault};
+use self::shared::SharedFleet;
+
+/// Histories that a fault may need until it shows.
+const HISTORIES: u64 = 200;
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+fn try_out(profile: &Profile, fault: Option<Fault>) -> Report {
+    run(profile, &runtime(), async || SharedFleet::new(fault))
+}
+
+#[test]
+fn a_store_that_keeps_all_promises() {
+    let report = try_out(&Profile::new().histories(HISTORIES), None);
+    assert_eq!(report.skipped(), []);
+    // Otherwise nothing was at stake.
+    let numbers = [report.events(), report.takeovers(), report.moved(), report.late_settlements()];
+    assert!(numbers.iter().all(|number| *number > HISTORIES), "{report}");
+}
+
+#[test]
+fn more_processes_and_longer_histories() {
+    let _ = try_out(&Profile::new().histories(20).processes(8).steps(600), None);
+    let _ = try_out(&Profile::new().histories(20).processes(2), None);
+}
+
+#[test]
+fn every_fault_is_found() {
+    let profile = Profile::new().histories(HISTORIES);
+    let misjudged: Vec<_> = FAULTS
+        .iter()
+        .map(|(fault, promises)| (fault, promises, report(&profile, *fault)))
+        .filter(|(_, promises, found)| {
+            let first = found.as_ref().and_then(|found| found.lines().next());
+            let names = |first: &str, promise: &Promise| first.contains(&format!("({promise})"));
+            !first.is_some_and(|first| promises.iter().any(|promise| names(first, promise)))
+        })
+        .collect();
+    assert!(misjudged.is_empty(), "{misjudged:#?}");
+}
+
+/// What the suite reports, if it finds anything.
+fn report(profile: &Profile, fault: Fault) -> Option<String> {
+    let panicked = catch_unwind(AssertUnwindSafe(|| try_out(profile, Some(fault)))).err()?;
+    Some(*panicked.downcast::<String>().unwrap())
+}
+
+#[test]
+fn what_is_left_out_is_named() {
+    let reason = "it holds its lock until it ends";
+    let profile = Profile::new().histories(HISTORIES).skip(Promise::StoppedProcess, reason);
+    // Without stopped processes, this fault does not show.
+    let report = try_out(&profile, Some(Fault::KeepsTheLockWhileStopped));
+    assert_eq!(report.skipped(), [Promise::StoppedProcess]);
+    let line = report.to_string();
+    assert!(line.contains("NOT TESTED: stopped process, because it holds its lock"), "{line}");
+}
+
+#[test]
+#[should_panic(expected = "every outbox must keep the promise `fencing`")]
+fn nothing_else_can_be_left_out() {
+    let _ = Profile::new().skip(Promise::Fencing, "it is slow");
+}

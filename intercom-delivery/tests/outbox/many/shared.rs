@@ -1,0 +1,553 @@
+//! A store in memory that several "processes" share as they share a database: ids are given before the
+//! commit, and whose turn it is stands in a row that its owner renews.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use intercom_core::{DataEvent, Timestamp, async_trait};
+use intercom_delivery::conformance::many::{Fleet, Process, Transaction};
+use intercom_delivery::conformance::{Forward, Forwarding};
+use intercom_delivery::outbox::{
+    AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Lease, Leased, MemoryOutbox,
+    Operate, Outbox, OutboxError, Selection, Settlement, Standby, Standing, Tenure, Turn,
+};
+use tokio::sync::Notify;
+use tokio::task::{AbortHandle, yield_now};
+use tokio::time::{Instant, sleep};
+
+use super::faulty::Fault;
+
+/// How often the owner renews its row.
+const RENEWAL: Duration = Duration::from_secs(2);
+
+/// After so long without a renewal the row is free.
+const LEASE: Duration = Duration::from_secs(6);
+
+/// For how long after a renewal requests may begin.
+const VALID: Duration = Duration::from_secs(5);
+
+pub(crate) struct SharedFleet {
+    store: Arc<Store>,
+    started: usize,
+}
+
+impl SharedFleet {
+    pub(crate) fn new(fault: Option<Fault>) -> Self {
+        let store = Store {
+            memory: MemoryOutbox::new(),
+            fault,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        };
+        SharedFleet { store: Arc::new(store), started: 0 }
+    }
+}
+
+impl Fleet for SharedFleet {
+    type Process = Member;
+
+    async fn start(&mut self) -> Member {
+        self.started += 1;
+        Member(Forwarding(Handle {
+            store: self.store.clone(),
+            number: self.started,
+            stopped: Arc::default(),
+            counted: Mutex::default(),
+        }))
+    }
+
+    async fn advance(&mut self, by: Duration) {
+        sleep(by).await;
+    }
+}
+
+/// One "process".
+pub(crate) struct Member(Forwarding<Handle>);
+
+impl Process for Member {
+    type Outbox = Forwarding<Handle>;
+    type Transaction = Open;
+
+    fn outbox(&self) -> &Forwarding<Handle> {
+        &self.0
+    }
+
+    async fn begin(&self, events: Vec<DataEvent>) -> Open {
+        let Handle { store, number, .. } = &self.0.0;
+        let ids = store.take_ids(events.len(), *number);
+        if store.is(Fault::ShowsOpenTransactions) {
+            store.insert(&events, &ids);
+        }
+        Open { store: store.clone(), events, ids }
+    }
+
+    async fn pause(&mut self) {
+        self.0.0.stopped.store(true, Ordering::SeqCst);
+    }
+
+    async fn resume(&mut self) {
+        self.0.0.stopped.store(false, Ordering::SeqCst);
+    }
+
+    async fn kill(self, tenure: Option<Tenure>) {
+        let Handle { store, .. } = &self.0.0;
+        // A lock ends with its process. A row stays.
+        if let Some(tenure) = &tenure
+            && store.is(Fault::KeepsTheLockWhileStopped)
+        {
+            store.end(tenure.epoch);
+        }
+    }
+}
+
+/// A transaction that has its ids already.
+pub(crate) struct Open {
+    store: Arc<Store>,
+    events: Vec<DataEvent>,
+    ids: Vec<u64>,
+}
+
+impl Transaction for Open {
+    async fn commit(self) {
+        let Open { store, events, ids } = &self;
+        if store.is(Fault::ShowsOpenTransactions) {
+            return;
+        }
+        let read_to = store.state().read_to;
+        store.insert(events, ids);
+        if store.is(Fault::ReadsWithoutGaps) {
+            let missed = ids.iter().filter(|id| **id < read_to);
+            store.state().hidden.extend(missed);
+        }
+    }
+
+    async fn roll_back(self) {}
+}
+
+/// What all processes share.
+struct Store {
+    memory: MemoryOutbox,
+    fault: Option<Fault>,
+    state: Mutex<State>,
+    /// Rings when the row changes.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    row: Option<Row>,
+    next_id: u64,
+    /// The id of each event by its number in memory, which is the order of the commits.
+    ids: Vec<u64>,
+    numbers: BTreeMap<u64, u64>,
+    /// Each id below this one was leased, or was missing when it was passed.
+    read_to: u64,
+    /// What is never leased.
+    hidden: BTreeSet<u64>,
+    /// What is leased at present, and what is to be leased next by a reader that has lost its place.
+    leased: BTreeSet<u64>,
+    again: Option<VecDeque<Lease>>,
+}
+
+/// Whose turn it is.
+#[derive(Clone)]
+struct Row {
+    standby: Standby,
+    owner: usize,
+    renewals: u64,
+    renewed: Instant,
+    /// Keeps the turn of the memory until another one begins.
+    _guard: Arc<dyn Any + Send + Sync>,
+}
+
+impl Store {
+    fn is(&self, fault: Fault) -> bool {
+        self.fault == Some(fault)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    fn take_ids(&self, events: usize, of: usize) -> Vec<u64> {
+        let mut state = self.state();
+        let first = state.next_id;
+        state.next_id += events as u64;
+        let repeated = |id| if self.is(Fault::RepeatsIds) { (id - first) + of as u64 } else { id };
+        (first..state.next_id).map(repeated).collect()
+    }
+
+    fn insert(&self, events: &[DataEvent], ids: &[u64]) {
+        self.memory.accept(events).now_or_never().unwrap().unwrap();
+        let mut state = self.state();
+        for id in ids {
+            let number = state.ids.len() as u64;
+            state.ids.push(*id);
+            state.numbers.insert(*id, number);
+        }
+    }
+
+    fn id(&self, number: EventId) -> EventId {
+        EventId(self.state().ids[number.0 as usize])
+    }
+
+    fn number(&self, id: EventId) -> EventId {
+        EventId(self.state().numbers.get(&id.0).copied().unwrap_or(u64::MAX))
+    }
+
+    /// Ends the turn with this epoch.
+    fn end(&self, epoch: Epoch) {
+        let mut state = self.state();
+        if state.row.as_ref().is_some_and(|row| row.standby.epoch == epoch) {
+            state.row = None;
+            drop(state);
+            self.memory.release(epoch).now_or_never().unwrap().unwrap();
+            self.changed.notify_waiters();
+        }
+    }
+
+    fn renew(&self, epoch: Epoch) -> bool {
+        let mut state = self.state();
+        let Some(row) = state.row.as_mut().filter(|row| row.standby.epoch == epoch) else {
+            return false;
+        };
+        row.renewals += 1;
+        row.renewed = Instant::now();
+        drop(state);
+        self.changed.notify_waiters();
+        true
+    }
+}
+
+/// One process's handle.
+pub(crate) struct Handle {
+    store: Arc<Store>,
+    number: usize,
+    stopped: Arc<AtomicBool>,
+    counted: Mutex<(Counts, u32)>,
+}
+
+/// Ends the renewals.
+struct Renewals(AbortHandle);
+
+impl Drop for Renewals {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Handle {
+    async fn begin(&self) -> Result<Turn, OutboxError> {
+        let store = self.store.clone();
+        let Turn::Began(tenure) = store.memory.lease(Standing::Unknown, 0).await? else {
+            panic!("the row is free, and the memory is not");
+        };
+        let Tenure { epoch, since, mut held, mut used, guard, .. } = tenure;
+        match store.fault {
+            Some(Fault::ForgetsHeldSlots) => held.clear(),
+            Some(Fault::ForgetsUsedSlots) => used.clear(),
+            _ => {}
+        }
+        let standby = Standby { epoch, deliverer: format!("process {}", self.number), since };
+        let row = Row {
+            standby,
+            owner: self.number,
+            renewals: 0,
+            renewed: Instant::now(),
+            _guard: Arc::from(guard),
+        };
+        {
+            let mut state = store.state();
+            state.row = Some(row);
+            state.again = None;
+            let leased = std::mem::take(&mut state.leased);
+            if store.is(Fault::KeepsLeases) {
+                state.hidden.extend(leased);
+            }
+        }
+        if store.is(Fault::ForgetsTheCursor) {
+            self.read_anew(epoch).await?;
+        }
+        let stopped = self.stopped.clone();
+        let renewing = store.clone();
+        let renewals = tokio::spawn(async move {
+            loop {
+                sleep(RENEWAL).await;
+                if !stopped.load(Ordering::SeqCst) && !renewing.renew(epoch) {
+                    break;
+                }
+            }
+        });
+        let guard = Box::new(Renewals(renewals.abort_handle()));
+        Ok(Turn::Began(Tenure { epoch, since, durable: true, held, used, guard }))
+    }
+
+    /// Leases all that is new from the memory, and orders it by the ids.
+    async fn read_anew(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        let lease = self.store.memory.lease(Standing::Delivering(epoch), usize::MAX);
+        let Some(turn) = lease.now_or_never() else { return Ok(()) };
+        if let Turn::Leased(leased) = turn? {
+            let mut events = leased.events;
+            events.sort_by_key(|lease| self.store.id(lease.id));
+            self.store.state().again = Some(events.into());
+        }
+        Ok(())
+    }
+
+    /// Leases under an epoch that is the present one.
+    async fn lease_events(&self, row: &Row, limit: usize) -> Result<Turn, OutboxError> {
+        let epoch = row.standby.epoch;
+        let again = self.store.state().again.as_mut().map(|again| {
+            let number = limit.min(again.len());
+            again.drain(..number).collect::<Vec<_>>()
+        });
+        let mut leased = match again {
+            Some(events) if !events.is_empty() => {
+                Leased { events, pending: 0, earliest_new: None, valid_for: None }
+            }
+            _ => match self.store.memory.lease(Standing::Delivering(epoch), limit).await? {
+                Turn::Leased(leased) => leased,
+                turn => return Ok(turn),
+            },
+        };
+        for lease in &mut leased.events {
+            lease.id = self.store.id(lease.id);
+        }
+        let mut state = self.store.state();
+        leased.events.retain(|lease| !state.hidden.contains(&lease.id.0));
+        let last = leased.events.iter().map(|lease| lease.id.0 + 1).max();
+        state.read_to = state.read_to.max(last.unwrap_or(0));
+        state.leased.extend(leased.events.iter().map(|lease| lease.id.0));
+        drop(state);
+        leased.valid_for = match self.store.fault {
+            Some(Fault::PromisesTooLong) => Some(VALID + RENEWAL + LEASE),
+            Some(Fault::PromisesForEver) => None,
+            _ => Some(VALID.saturating_sub(row.renewed.elapsed())),
+        };
+        Ok(Turn::Leased(leased))
+    }
+
+    /// What the row says to this process.
+    fn present(&self, standing: Standing) -> Present {
+        let Some(row) = self.store.state().row.clone() else { return Present::Free };
+        let epoch = row.standby.epoch;
+        let is_mine = standing == Standing::Delivering(epoch) && row.owner == self.number;
+        let keeps_on = self.store.is(Fault::LeasesToTheDeposed);
+        if is_mine || (keeps_on && matches!(standing, Standing::Delivering(_))) {
+            Present::Mine(row)
+        } else if standing == Standing::Standby(epoch) {
+            Present::Known(row)
+        } else {
+            Present::News(row.standby)
+        }
+    }
+
+    /// Waits until the row is renewed, or is free because it was not.
+    async fn watch(&self, row: &Row) {
+        let epoch = row.standby.epoch;
+        let (changed, patience) = match self.store.fault {
+            Some(Fault::NeverTakesOver | Fault::KeepsTheLockWhileStopped) => {
+                return self.store.changed.notified().await;
+            }
+            Some(Fault::DeposesWhoRuns) => (false, Duration::ZERO),
+            _ => (true, LEASE),
+        };
+        tokio::select! {
+            () = self.store.changed.notified(), if changed => {}
+            () = sleep(patience) => {
+                let present = self.store.state().row.clone();
+                if present.is_some_and(|now| now.renewals == row.renewals) {
+                    self.store.end(epoch);
+                }
+            }
+        }
+    }
+}
+
+enum Present {
+    Free,
+    Mine(Row),
+    News(Standby),
+    /// Another's, and the caller knows.
+    Known(Row),
+}
+
+#[async_trait]
+impl Forward for Handle {
+    type Inner = MemoryOutbox;
+
+    fn inner(&self) -> &MemoryOutbox {
+        &self.store.memory
+    }
+
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        // The way there and back takes time, in which the process can be killed.
+        yield_now().await;
+        let ids = self.store.take_ids(events.len(), self.number);
+        if self.store.is(Fault::AcceptsOneByOne) {
+            for (event, id) in events.iter().zip(ids) {
+                self.store.insert(std::slice::from_ref(event), &[id]);
+                yield_now().await;
+            }
+        } else {
+            self.store.insert(events, &ids);
+        }
+        yield_now().await;
+        Ok(())
+    }
+
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
+        loop {
+            let changed = self.store.changed.notified();
+            match self.present(standing) {
+                Present::Free => return self.begin().await,
+                Present::Mine(row) => {
+                    let valid = VALID.saturating_sub(row.renewed.elapsed());
+                    tokio::select! {
+                        biased;
+                        turn = self.lease_events(&row, limit) => {
+                            match turn? {
+                                Turn::Leased(leased) if leased.events.is_empty() => {}
+                                turn => return Ok(turn),
+                            }
+                        }
+                        () = changed => {}
+                        () = sleep(valid / 2) => {
+                            let valid_for = Some(valid / 2);
+                            return Ok(Turn::Leased(Leased { valid_for, ..Leased::default() }));
+                        }
+                    }
+                }
+                Present::News(standby) if self.store.is(Fault::LetsTwoDeliver) => {
+                    let Standby { epoch, since, .. } = standby;
+                    let (held, used, guard) = (Vec::new(), Vec::new(), Box::new(()));
+                    let tenure = Tenure { epoch, since, durable: true, held, used, guard };
+                    return Ok(Turn::Began(tenure));
+                }
+                Present::News(standby) => return Ok(Turn::Standby(standby)),
+                Present::Known(row) => self.watch(&row).await,
+            }
+        }
+    }
+
+    async fn admit(
+        &self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        let inner = |admission: &Admission| match admission.clone() {
+            Admission::Moved { id, event } => Admission::Moved { id: self.store.number(id), event },
+            Admission::Kept { id, collides } => {
+                Admission::Kept { id: self.store.number(id), collides }
+            }
+        };
+        let numbers: Vec<_> = admissions.iter().map(inner).collect();
+        let epoch = self.epoch(epoch, Fault::AdmitsUnderAnyEpoch);
+        let late = self.store.memory.admit(epoch, &numbers).await?;
+        let ids = admissions.iter().map(Admission::id);
+        let is_late = |number: &Admission| late.contains(&number.id());
+        Ok(ids.zip(&numbers).filter(|(_, number)| is_late(number)).map(|(id, _)| id).collect())
+    }
+
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
+        let inner = |settlement: &Settlement| {
+            let verdict = settlement.verdict.clone();
+            Settlement { id: self.store.number(settlement.id), verdict }
+        };
+        let numbers: Vec<_> = settlements.iter().map(inner).collect();
+        let epoch = self.epoch(epoch, Fault::SettlesUnderAnyEpoch);
+        let late = self.store.memory.settle(epoch, &numbers, forget_before).await?;
+        let mut state = self.store.state();
+        let pairs = settlements.iter().map(|settlement| settlement.id).zip(&numbers);
+        let (late, settled): (Vec<_>, Vec<_>) =
+            pairs.partition(|(_, number)| late.contains(&number.id));
+        settled.iter().for_each(|(id, _)| {
+            state.leased.remove(&id.0);
+        });
+        Ok(late.into_iter().map(|(id, _)| id).collect())
+    }
+
+    async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        if !self.store.is(Fault::IgnoresReleases) {
+            self.store.end(self.epoch(epoch, Fault::ReleasesAnyEpoch));
+        }
+        Ok(())
+    }
+
+    async fn counts(&self) -> Result<Counts, OutboxError> {
+        let mut counts = self.store.memory.counts().await?;
+        counts.oldest_own = None;
+        counts.newest = self.store.state().ids.iter().max().copied().map(EventId);
+        match self.store.fault {
+            Some(Fault::CountsByThreeQueries) => {
+                yield_now().await;
+                let Counts { delivered, dead, .. } = self.store.memory.counts().await?;
+                yield_now().await;
+                let Counts { pending, .. } = self.store.memory.counts().await?;
+                Ok(Counts { delivered, dead, pending, ..counts })
+            }
+            Some(Fault::CountsOnceInAWhile) => {
+                let mut counted = self.counted.lock().unwrap();
+                if counted.1.is_multiple_of(4) {
+                    counted.0 = counts;
+                }
+                counted.1 += 1;
+                Ok(counted.0)
+            }
+            _ => Ok(counts),
+        }
+    }
+
+    async fn dead_letters(
+        &self,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, OutboxError> {
+        let mut letters = self.store.memory.dead_letters(None, usize::MAX).await?;
+        for letter in &mut letters {
+            letter.id = self.store.id(letter.id);
+        }
+        letters.sort_by_key(|letter| letter.id);
+        Ok(letters.into_iter().filter(|letter| Some(letter.id) > after).take(limit).collect())
+    }
+
+    async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
+        if self.store.is(Fault::RedrivesForItself) {
+            let delivers = self.store.state().row.as_ref().map(|row| row.owner);
+            if delivers != Some(self.number) {
+                let dead = self.store.memory.dead_letters(None, usize::MAX).await?;
+                let ids: Vec<_> = dead.iter().map(|letter| self.store.id(letter.id).0).collect();
+                self.store.state().hidden.extend(ids);
+            }
+        }
+        self.store.memory.redrive(&self.inner_selection(which)).await
+    }
+
+    async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.store.memory.purge(&self.inner_selection(which)).await
+    }
+}
+
+impl Handle {
+    /// The present epoch where this fault takes any for it.
+    fn epoch(&self, epoch: Epoch, fault: Fault) -> Epoch {
+        let present = self.store.state().row.as_ref().map(|row| row.standby.epoch);
+        if self.store.is(fault) { present.unwrap_or(epoch) } else { epoch }
+    }
+
+    fn inner_selection(&self, which: &Selection) -> Selection {
+        match which {
+            Selection::One(id) => Selection::One(self.store.number(*id)),
+            which => which.clone(),
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Several processes share one file: all accept, one delivers, and any of them is killed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use intercom_core::DataEvent;
+use intercom_delivery::conformance::many::{Fleet, Process, Profile, Promise, Transaction, run};
+use intercom_delivery::outbox::Tenure;
+use intercom_sqlite::rusqlite::TransactionBehavior;
+use intercom_sqlite::{SqliteOutbox, accept_in};
+use tokio::runtime::Builder;
+
+use super::support::Place;
+
+struct Machine(Arc<Place>);
+
+impl Fleet for Machine {
+    type Process = Handle;
+
+    async fn start(&mut self) -> Handle {
+        let builder = self.0.builder().poll_interval(Duration::from_millis(1));
+        Handle { place: self.0.clone(), outbox: builder.open().unwrap() }
+    }
+
+    async fn advance(&mut self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+}
+
+struct Handle {
+    place: Arc<Place>,
+    outbox: SqliteOutbox,
+}
+
+impl Process for Handle {
+    type Outbox = SqliteOutbox;
+    type Transaction = Deferred;
+
+    fn outbox(&self) -> &SqliteOutbox {
+        &self.outbox
+    }
+
+    async fn begin(&self, events: Vec<DataEvent>) -> Deferred {
+        Deferred { place: self.place.clone(), events }
+    }
+
+    async fn pause(&mut self) {
+        unreachable!("a process that is stopped keeps its file");
+    }
+
+    async fn resume(&mut self) {}
+
+    async fn kill(self, tenure: Option<Tenure>) {
+        drop(self);
+        drop(tenure);
+    }
+}
+
+/// One transaction writes at a time, so events of a transaction that is open longer are inserted last.
+struct Deferred {
+    place: Arc<Place>,
+    events: Vec<DataEvent>,
+}
+
+impl Transaction for Deferred {
+    async fn commit(self) {
+        let mut conn = self.place.sqlite();
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        accept_in(&transaction, &self.events).unwrap();
+        transaction.commit().unwrap();
+    }
+
+    async fn roll_back(self) {}
+}
+
+#[test]
+fn many_processes_keep_all_promises_but_for_one_that_is_stopped() {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let reason = "a lock on the file ends with its process, and a stopped process keeps it";
+    let profile = Profile::new().histories(16).skip(Promise::StoppedProcess, reason);
+    let report = run(&profile, &runtime, async || Machine(Arc::new(Place::new())));
+    assert_eq!(report.skipped(), [Promise::StoppedProcess]);
+    assert!(report.takeovers() > 16 && report.moved() > 16, "{report}");
+}
