@@ -93,6 +93,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let serving = tokio::spawn(serving.into_future());
 
     if port.is_none() {
+        // reqwest makes no client without a TLS provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let answer = reqwest::Client::new()
             .post(format!("http://{address}/projects"))
             .header("content-type", "application/json")

@@ -16,6 +16,8 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::interval;
 
+use tokio_rustls::rustls::crypto::ring;
+
 use crate::server::Server;
 
 /// The access token that requests carry. It is nobody's.
@@ -36,6 +38,8 @@ pub enum Http {
 
 /// Makes a client with the settings of the transport's own, which trusts this server.
 pub(crate) fn client(server: &Server, http: Http) -> Client {
+    // The transport shares what the process has installed. One is there from the second client on.
+    let _ = ring::default_provider().install_default();
     let client = Client::builder()
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{Client, ClientBuilder, redirect};
+use reqwest::{Client, redirect};
 
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoints;
@@ -14,6 +14,7 @@ use crate::error::BuildError;
 use crate::headers::Headers;
 use crate::region::Region;
 use crate::secret::Secret;
+use crate::tls;
 use crate::transport::{HttpTransport, Inner};
 
 /// The version of Intercom's API that requests ask for, unless told otherwise.
@@ -132,6 +133,9 @@ impl HttpTransportBuilder {
     /// error, because the event is lost there; a redirect back to the very same address cannot be told
     /// apart from an answer. The default is a client with rustls, HTTP/2 where it is offered, the
     /// system's proxies, and no redirects.
+    ///
+    /// reqwest panics where it makes a client without a TLS provider. Add reqwest with its default features to your own
+    /// dependencies, or [install a provider](crate#tls) before you make the client.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -143,7 +147,7 @@ impl HttpTransportBuilder {
     ///
     /// Fails when a credential is blank or cannot be sent, when the base URL is none or would show the
     /// credentials to the network, when another setting cannot work, and when the machine cannot
-    /// do TLS, having no CA certificates for example.
+    /// do TLS: it has no CA certificates, for example, or there is no [TLS provider](crate#tls).
     pub fn build(self) -> Result<HttpTransport, BuildError> {
         let authorization = self.credentials.authorization()?;
         let region = self.base_url.is_none().then_some(self.region);
@@ -170,18 +174,19 @@ impl HttpTransportBuilder {
         let (client, request_timeout) = match self.client {
             Some(client) => (client, Some(self.timeout)),
             None => {
-                let settings = || {
-                    Client::builder()
-                        .user_agent(user_agent.clone())
-                        .redirect(redirect::Policy::none())
-                        .referer(false)
-                        .timeout(self.timeout)
-                        .connect_timeout(self.connect_timeout)
-                        .tcp_nodelay(true)
-                        .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-                        .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-                };
-                (client(settings, endpoints.base.scheme() == "http")?, None)
+                let client = Client::builder()
+                    .tls_backend_preconfigured(tls::config(endpoints.base.scheme() == "http")?)
+                    .user_agent(user_agent)
+                    .redirect(redirect::Policy::none())
+                    .referer(false)
+                    .timeout(self.timeout)
+                    .connect_timeout(self.connect_timeout)
+                    .tcp_nodelay(true)
+                    .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+                    .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+                    .build()
+                    .map_err(|error| BuildError::Client(error.into()))?;
+                (client, None)
             }
         };
         Ok(HttpTransport::from_inner(Inner {
@@ -214,16 +219,6 @@ impl fmt::Debug for HttpTransportBuilder {
             .field("own_client", &self.client.is_some())
             .finish()
     }
-}
-
-/// Makes the client. Plain HTTP needs no CA certificates, so a machine without any can still speak to a
-/// sandbox.
-fn client(settings: impl Fn() -> ClientBuilder, plain_http: bool) -> Result<Client, BuildError> {
-    let built = match settings().build() {
-        Err(_) if plain_http => settings().tls_certs_only([]).build(),
-        built => built,
-    };
-    built.map_err(|error| BuildError::Client(error.into()))
 }
 
 fn header(which: &'static str, text: &str) -> Result<HeaderValue, BuildError> {

@@ -81,6 +81,12 @@ pub enum BuildError {
         /// Which one: `timeout` or `connect timeout`.
         which: &'static str,
     },
+    /// Nothing can do TLS: neither of this crate's features `ring` and `aws-lc-rs` is enabled, and the process has no
+    /// default provider.
+    #[error(
+        "there is no TLS provider; enable the feature `ring` or `aws-lc-rs` of `intercom-http`, or install a provider of rustls with `CryptoProvider::install_default` first"
+    )]
+    NoTlsProvider,
     /// The HTTP client could not be set up. The source says why.
     #[error(
         "the HTTP client could not be set up; check that CA certificates are installed (the package `ca-certificates`, or `SSL_CERT_FILE`), or give a client of your own"

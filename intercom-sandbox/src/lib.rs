@@ -8,6 +8,7 @@
 //!     let ada = SeedContact::email("ada@example.com");
 //!     let sandbox = Sandbox::builder().contact(ada).start().await?;
 //!
+//!     # let _ = rustls::crypto::ring::default_provider().install_default();
 //!     // Any client will do that can be given a base URL.
 //!     let answer = reqwest::Client::new()
 //!         .post(format!("{}/events", sandbox.url()))

@@ -43,6 +43,8 @@ impl Running {
 
     /// What a customer does.
     async fn call(&self, method: Method, path: &str, body: Value) -> reqwest::Result<StatusCode> {
+        // reqwest makes no client without a TLS provider.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let request = Client::new().request(method, format!("{}{path}", self.url));
         let request = request.header("content-type", "application/json").body(body.to_string());
         Ok(request.send().await?.status())

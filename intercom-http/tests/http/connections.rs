@@ -11,12 +11,11 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use intercom_core::{ErrorKind, Transport as _};
 use intercom_http::HttpTransport;
-use reqwest::Client;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::server::{Reply, Server, answer, error_list};
-use crate::{TOKEN, event, refused, send_by, transport};
+use crate::{TOKEN, client_builder, event, refused, send_by, transport};
 
 #[tokio::test]
 async fn a_connection_is_used_again_whatever_the_answer() {
@@ -56,7 +55,7 @@ async fn over_http2_many_events_share_one_connection() {
         let connection = http2::Builder::new(TokioExecutor::new());
         let _ = connection.serve_connection(TokioIo::new(stream), service).await;
     });
-    let client = Client::builder().http2_prior_knowledge().tls_certs_only([]).build().unwrap();
+    let client = client_builder().http2_prior_knowledge().tls_certs_only([]).build().unwrap();
     let transport = HttpTransport::builder(TOKEN).base_url(url).client(client).build().unwrap();
     send_by(&transport, event()).await.unwrap();
     let sending: Vec<_> = (0..20)
@@ -110,7 +109,7 @@ async fn a_server_that_speaks_no_tls_is_a_passing_fault() {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     });
     // The certificates do not matter, as it does not come to them.
-    let client = Client::builder().tls_certs_only([]).build().unwrap();
+    let client = client_builder().tls_certs_only([]).build().unwrap();
     let transport = HttpTransport::builder(TOKEN)
         .base_url(format!("https://127.0.0.1:{port}"))
         .client(client)
@@ -128,7 +127,7 @@ async fn a_silent_server_is_a_timeout_with_any_client() {
         let builder = HttpTransport::builder(TOKEN).base_url(server.url());
         builder.timeout(Duration::from_millis(50))
     };
-    for builder in [settings(), settings().client(Client::new())] {
+    for builder in [settings(), settings().client(client_builder().build().unwrap())] {
         let error = send_by(&builder.build().unwrap(), event()).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Timeout, None));
         assert!(error.to_string().contains("none within 50ms"), "{error}");

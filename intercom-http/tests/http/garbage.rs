@@ -3,11 +3,10 @@
 use intercom_core::ErrorKind;
 use intercom_http::{HttpTransport, MAX_BODY_BYTES};
 use proptest::prelude::*;
-use reqwest::Client;
 use reqwest::redirect::Policy;
 
 use crate::server::{Reply, Server, answer};
-use crate::{TOKEN, event, refused, send, send_by};
+use crate::{TOKEN, client_builder, event, refused, send, send_by};
 
 #[tokio::test]
 async fn a_body_that_is_not_intercoms_is_described_and_not_shown() {
@@ -114,7 +113,7 @@ fn exchange(bytes: Vec<u8>) -> Result<Option<u16>, ErrorKind> {
     runtime.block_on(async {
         let server = Server::start([Reply::BytesThenClose(bytes)]).await;
         // Reading the machine's CA certificates for every case would take the most time.
-        let client = Client::builder().redirect(Policy::none()).tls_certs_only([]).build().unwrap();
+        let client = client_builder().redirect(Policy::none()).tls_certs_only([]).build().unwrap();
         let builder = HttpTransport::builder(TOKEN).base_url(server.url()).client(client);
         let sent = send_by(&builder.build().unwrap(), event()).await;
         sent.map(|receipt| receipt.status()).map_err(|error| {

@@ -24,6 +24,7 @@ use intercom_core::{
     Contact, DataEvent, DynamicEvent, Receipt, SendError, Timestamp, Transport as _,
 };
 use intercom_http::HttpTransport;
+use reqwest::{Client, ClientBuilder};
 use server::{Reply, Server};
 
 const TOKEN: &str = "tok_dG9rOmE1ZjQ5NGMw";
@@ -39,6 +40,13 @@ fn event_of(contact: Contact) -> DataEvent {
 
 fn transport(server: &Server) -> HttpTransport {
     HttpTransport::builder(TOKEN).base_url(server.url()).build().unwrap()
+}
+
+/// A client's settings as reqwest has them. It takes its TLS provider from the process, also where none is needed.
+fn client_builder() -> ClientBuilder {
+    // Another test may have installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
 }
 
 /// Sends one event to a server that gives this reply.

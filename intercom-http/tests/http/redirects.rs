@@ -4,7 +4,7 @@ use intercom_core::ErrorKind;
 use intercom_http::HttpTransport;
 
 use crate::server::{Reply, Server, answer};
-use crate::{TOKEN, event, send_by, transport};
+use crate::{TOKEN, client_builder, event, send_by, transport};
 
 const STATUSES: [u16; 5] = [301, 302, 303, 307, 308];
 
@@ -68,7 +68,7 @@ async fn a_redirect_that_cannot_be_followed_is_an_unexpected_answer() {
 fn following(server: &Server) -> HttpTransport {
     HttpTransport::builder(TOKEN)
         .base_url(server.url())
-        .client(reqwest::Client::new())
+        .client(client_builder().build().unwrap())
         .build()
         .unwrap()
 }

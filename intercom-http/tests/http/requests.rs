@@ -3,7 +3,7 @@
 use intercom_http::HttpTransport;
 
 use crate::server::{Server, answer};
-use crate::{TOKEN, event, send_by, transport};
+use crate::{TOKEN, client_builder, event, send_by, transport};
 
 #[tokio::test]
 async fn an_event_is_one_post_with_its_own_bytes() {
@@ -39,7 +39,7 @@ async fn every_header_is_sent_once() {
 #[tokio::test]
 async fn settings_reach_the_request_also_with_a_client_of_ones_own() {
     let server = Server::start([answer(202, &[], "")]).await;
-    let client = reqwest::Client::builder().user_agent("other").build().unwrap();
+    let client = client_builder().user_agent("other").build().unwrap();
     let transport = HttpTransport::builder(TOKEN)
         .base_url(format!("{}/intercom/", server.url()))
         .api_version("Preview")

@@ -3,7 +3,7 @@
 use intercom_http::{HttpTransport, HttpTransportBuilder, Region};
 
 use crate::server::{Server, answer};
-use crate::{TOKEN, event, send_by};
+use crate::{TOKEN, client_builder, event, send_by};
 
 const KEY: &str = "ro-0f1e2d3c4b5a";
 
@@ -49,7 +49,7 @@ fn a_refused_base_url_is_not_repeated() {
 async fn errors_of_sending_show_no_secret() {
     for reply in [answer(401, &[], ""), answer(302, &["location: http://127.0.0.1:1/"], "")] {
         let server = Server::start([reply]).await;
-        for client in [None, Some(reqwest::Client::new())] {
+        for client in [None, Some(client_builder().build().unwrap())] {
             let mut builder = HttpTransport::builder(TOKEN).base_url(server.url());
             if let Some(client) = client {
                 builder = builder.client(client);

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use intercom_http::{BuildError, HttpTransport, HttpTransportBuilder, Region};
 
+use crate::client_builder;
+
 fn builder() -> HttpTransportBuilder {
     HttpTransport::builder("tok_1")
 }
@@ -59,7 +61,7 @@ fn what_works_is_built() {
         builder().base_url("http://localhost:9000"),
         builder().base_url("https://proxy.example/intercom/"),
         builder().timeout(Duration::MAX).connect_timeout(Duration::MAX),
-        builder().client(reqwest::Client::new()),
+        builder().client(client_builder().build().unwrap()),
         HttpTransport::basic_auth("app", "key"),
     ] {
         builder.build().unwrap();

@@ -6,7 +6,7 @@ use intercom_sandbox::{Outcome, Sandbox};
 use reqwest::Method;
 
 use crate::admin::{admin, get, refused};
-use crate::support::{client, event, finish, friendly, post_event, raw};
+use crate::support::{client, client_builder, event, finish, friendly, post_event, raw};
 
 #[tokio::test]
 async fn nothing_of_it_is_recorded_or_counted() {
@@ -105,16 +105,12 @@ async fn a_wrong_path_or_method_is_told() {
 #[tokio::test]
 async fn http_2_is_guarded_by_its_own_host() {
     let sandbox = friendly().await;
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = client_builder().http2_prior_knowledge().build().unwrap();
     let state = client.get(format!("{}/_sandbox/state", sandbox.url())).send().await.unwrap();
     assert_eq!((state.status().as_u16(), state.version()), (200, reqwest::Version::HTTP_2));
     let address = sandbox.url().strip_prefix("http://").unwrap().parse().unwrap();
-    let client = reqwest::Client::builder()
-        .no_proxy()
-        .http2_prior_knowledge()
-        .resolve("evil.example", address)
-        .build()
-        .unwrap();
+    let client =
+        client_builder().http2_prior_knowledge().resolve("evil.example", address).build().unwrap();
     let port = address.port();
     let state = client.get(format!("http://evil.example:{port}/_sandbox/state")).send().await;
     assert_eq!(state.unwrap().status(), 403);

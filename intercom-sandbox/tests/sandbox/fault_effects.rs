@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use intercom_sandbox::{Answer, Fault, ManualClock, Outcome, Sandbox};
-use reqwest::{Client, Method};
+use reqwest::Method;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::faults::{last, statuses};
-use crate::support::{connect, event, finish, friendly, post_event, post_text, raw_event, request};
+use crate::support::{
+    client_builder, connect, event, finish, friendly, post_event, post_text, raw_event, request,
+};
 
 #[tokio::test]
 async fn a_number_is_the_status_with_what_usually_comes_with_it() {
@@ -62,7 +64,7 @@ async fn a_reset_is_seen_as_one() {
 #[tokio::test]
 async fn over_http_2_a_reset_leaves_the_other_requests_alone() {
     let sandbox = friendly().await;
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = client_builder().http2_prior_knowledge().build().unwrap();
     let send = |name: &str| {
         client
             .post(format!("{}/events", sandbox.url()))
@@ -124,7 +126,7 @@ async fn half_of_a_truncated_body_does_come() {
 async fn over_http_2_half_of_a_truncated_body_does_come_too() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::truncated_body());
-    let client = Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = client_builder().http2_prior_knowledge().build().unwrap();
     for second in 0..50 {
         // An answer without a body, and one with.
         let body = json!({"event_name": "a", "created_at": second / 2, "user_id": "42"});

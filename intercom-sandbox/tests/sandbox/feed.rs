@@ -7,7 +7,9 @@ use reqwest::Response;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
-use crate::support::{client, connect, event, finish, friendly, post_event, request};
+use crate::support::{
+    client, client_builder, connect, event, finish, friendly, post_event, request,
+};
 
 /// One message of the feed.
 struct Message {
@@ -229,7 +231,7 @@ async fn many_come_in_batches_and_none_is_missing() {
     let mut viewer = Viewer::open(&sandbox).await;
     viewer.expect("begin").await;
     // Unlike the client of the other tests, this one uses its connections again.
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client_builder().build().unwrap();
     for _ in 0..1200 {
         let request = client.get(format!("{}/me", sandbox.url())).bearer_auth(sandbox.token());
         finish(request.header("Accept", "application/json")).await;

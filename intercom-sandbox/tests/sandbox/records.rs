@@ -3,7 +3,9 @@
 use intercom_sandbox::{Retention, Sandbox};
 use reqwest::Method;
 
-use crate::support::{client, event, finish, friendly, post_event, post_text, request};
+use crate::support::{
+    client, client_builder, event, finish, friendly, post_event, post_text, request,
+};
 
 #[tokio::test]
 async fn every_request_is_recorded_with_its_answer() {
@@ -197,7 +199,7 @@ async fn requests_can_be_followed() {
 async fn under_load_every_event_is_there_once() {
     let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().start().await.unwrap();
     // Unlike the client of the other tests, this one uses its connections again.
-    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    let client = client_builder().build().unwrap();
     let mut senders = tokio::task::JoinSet::new();
     for sender in 0..8 {
         let request = client

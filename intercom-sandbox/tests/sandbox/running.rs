@@ -9,7 +9,7 @@ use reqwest::Method;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use crate::support::{event, finish, friendly, post_event, request};
+use crate::support::{client_builder, event, finish, friendly, post_event, request};
 
 fn address(sandbox: &Sandbox) -> String {
     sandbox.url().strip_prefix("http://127.0.0.1:").expect("loopback").to_owned()
@@ -122,7 +122,7 @@ async fn who_follows_misses_nothing_when_it_is_cleared() {
 #[tokio::test]
 async fn http_2_is_spoken_to_who_speaks_it() {
     let sandbox = friendly().await;
-    let client = reqwest::Client::builder().no_proxy().http2_prior_knowledge().build().unwrap();
+    let client = client_builder().http2_prior_knowledge().build().unwrap();
     let send = || {
         let body = event("a").to_string();
         client

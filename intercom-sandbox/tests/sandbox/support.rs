@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use intercom_sandbox::Sandbox;
-use reqwest::{Client, Method, RequestBuilder, Response};
+use reqwest::{Client, ClientBuilder, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -56,9 +56,16 @@ impl Answered {
 /// end with the runtime of the test that opened it.
 pub(crate) fn client() -> Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
-        Client::builder().no_proxy().pool_max_idle_per_host(0).build().expect("the client builds")
+        client_builder().pool_max_idle_per_host(0).build().expect("the client builds")
     });
     CLIENT.clone()
+}
+
+/// A client's settings, without a proxy. reqwest takes its TLS provider from the process, also where none is needed.
+pub(crate) fn client_builder() -> ClientBuilder {
+    // Another test may have installed it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().no_proxy()
 }
 
 /// A request with the headers that Intercom wants.

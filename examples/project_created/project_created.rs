@@ -24,7 +24,7 @@ struct ProjectCreated {
     project_name: String,
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let (transport, sandbox) = connect().await?;
 
