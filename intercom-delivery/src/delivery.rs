@@ -16,7 +16,9 @@ use crate::builder::DeliveryBuilder;
 use crate::engine::{Command, DRAIN_TIMEOUT, Parts};
 use crate::intake::{Intake, IntakeTransport};
 use crate::ledger::{Ledger, Report};
-use crate::outbox::{Counts, DeadLetter, EventId, Operate, OutboxError, Selection};
+use crate::outbox::{
+    Counts, DeadLetter, DeadLetterReason, EventId, Operate, OutboxError, Selection,
+};
 use crate::status::Status;
 use crate::telemetry;
 use crate::time::later;
@@ -240,6 +242,25 @@ impl Delivery {
     /// Fails when the outbox cannot be written.
     pub async fn purge(&self, which: Selection) -> Result<u64, OutboxError> {
         self.operate.purge(&which).await
+    }
+
+    /// Makes pending events dead letters, and returns how many: for events that always fail, or that
+    /// nobody wants any more. They can be [redriven](Self::redrive). A request for one of them that
+    /// is in flight may still arrive.
+    ///
+    /// The hook for dead letters is not called for them.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the outbox cannot be written.
+    pub async fn bury(&self, which: Selection) -> Result<u64, OutboxError> {
+        let buried = self.operate.bury(&which).await?;
+        let Parts { intake, settled, .. } = &self.parts;
+        intake.tally.deaths(DeadLetterReason::Buried, buried);
+        telemetry::buried(buried);
+        intake.made_room();
+        settled.notify_waiters();
+        Ok(buried)
     }
 }
 

@@ -162,8 +162,8 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) fn death(&self, reason: DeadLetterReason) {
-        self.deaths[reason as usize].add(1);
+    pub(crate) fn deaths(&self, reason: DeadLetterReason, number: u64) {
+        self.deaths[reason as usize].add(number);
     }
 
     pub(crate) fn ledger(&self, counts: Counts, waiting: u64) -> Ledger {

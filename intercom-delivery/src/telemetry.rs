@@ -78,6 +78,16 @@ pub(crate) fn dead(letter: &DeadLetter) {
     metrics::counter!("intercom_delivery_dead_total", "reason" => reason).increment(1);
 }
 
+/// An operator buried pending events.
+pub(crate) fn buried(events: u64) {
+    tracing::warn!(events, "an operator buried pending events; they are dead letters now");
+    #[cfg(feature = "metrics")]
+    {
+        let reason = DeadLetterReason::Buried.as_str();
+        metrics::counter!("intercom_delivery_dead_total", "reason" => reason).increment(events);
+    }
+}
+
 pub(crate) fn name_silenced(name: &str, message: &str) {
     tracing::error!(
         event.name = name,

@@ -17,7 +17,7 @@ use crate::transaction::expect_tables;
 /// Looks into an outbox from any process. Made by
 /// [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect).
 ///
-/// It can redrive and purge dead letters. The process that delivers notices within its
+/// It can bury pending events, and redrive and purge dead letters. The process that delivers notices within its
 /// [poll interval](crate::SqliteOutboxBuilder::poll_interval). All of its methods block, and fail
 /// when the file cannot be read or written.
 pub struct Inspection {
@@ -63,6 +63,15 @@ impl Inspection {
     /// Deletes dead letters for good. Returns how many.
     pub fn purge(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, _| dead::purge(conn, counts, which))
+    }
+
+    /// Makes pending events dead letters. Returns how many.
+    ///
+    /// One whose first attempt is in flight may arrive all the same. If it is redriven, it may then
+    /// arrive twice: which events are in flight, only the process that delivers knows.
+    pub fn bury(&mut self, which: &Selection) -> Result<u64, OutboxError> {
+        self.change(|conn, counts, now| pending::bury(conn, counts, which, now, |_| false))
+            .map(|buried| buried.len() as u64)
     }
 
     /// Reads the whole file, and returns what is wrong with it in SQLite's words: nothing, if it is

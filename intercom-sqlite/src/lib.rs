@@ -49,7 +49,7 @@
 //! nobody delivers until it goes on or ends. One that is stopped in a commit keeps the others from
 //! writing, too.
 //!
-//! Bounds are the file's: see [`SqliteOutboxBuilder::capacity`]. To look, redrive and purge from a
+//! Bounds are the file's: see [`SqliteOutboxBuilder::capacity`]. To look, bury, redrive and purge from a
 //! tool, use [`SqliteOutbox::inspect`].
 //!
 //! # In your own transaction

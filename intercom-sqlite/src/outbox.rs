@@ -90,7 +90,7 @@ impl SqliteOutbox {
         SqliteOutboxBuilder::new(path.as_ref())
     }
 
-    /// Opens a file to look into it, and to redrive and purge its dead letters.
+    /// Opens a file to look into it, to bury pending events, and to redrive and purge dead letters.
     ///
     /// # Errors
     ///
@@ -234,5 +234,10 @@ impl Operate for SqliteOutbox {
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         let which = which.clone();
         self.write(move |batch| batch.purge(&which).map(Ok)).await
+    }
+
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        let which = which.clone();
+        self.write(move |batch| batch.bury(&which).map(Ok)).await
     }
 }

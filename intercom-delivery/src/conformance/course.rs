@@ -69,6 +69,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Operation::Release { epoch } => self.release(*epoch).await?,
             Operation::Redrive(letters) => self.redrive(letters).await?,
             Operation::Purge(letters) => self.purge(letters).await?,
+            Operation::Bury(letters) => self.bury(letters).await?,
             Operation::Read { after, limit } => self.read(*after, *limit).await?,
             Operation::Advance(ticks) => self.advance(self.ticks(*ticks)).await,
         }
@@ -385,6 +386,50 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
         ensure!(told == number as u64, "{told} dead letters were purged instead of {number}");
         expected.into_iter().for_each(|event| self.model.events[event].state = State::Purged);
         Ok(())
+    }
+
+    async fn bury(&mut self, letters: &Letters) -> Checked {
+        // Nobody can tell whether what was leased still is, and so whether it may have arrived.
+        if self.model.turn == TurnOf::Lapsed {
+            return Ok(());
+        }
+        let Some((selection, expected)) = self.select_pending(letters) else { return Ok(()) };
+        let told = self.outbox.bury(&selection).await.map_err(failed("bury"))?;
+        let number = expected.len();
+        ensure!(told == number as u64, "{told} pending events were buried instead of {number}");
+        expected.into_iter().for_each(|event| self.model.bury(event));
+        // Those that were never leased show their ids here for the first time.
+        let letters = self.outbox.dead_letters(None, usize::MAX).await;
+        for letter in letters.map_err(failed("read dead letters"))? {
+            let event = self.model.recognize(&letter.event)?;
+            self.model.see_id(event, letter.id)?;
+        }
+        Ok(())
+    }
+
+    /// Which pending events these are.
+    fn select_pending(&self, letters: &Letters) -> Option<(Selection, Vec<usize>)> {
+        let pending = |selected: &dyn Fn(&Held) -> bool| -> Vec<usize> {
+            let all = self.model.all_pending().map(|(event, _)| event);
+            all.filter(|event| selected(&self.model.events[*event])).collect()
+        };
+        Some(match letters {
+            Letters::All => (Selection::All, pending(&|_| true)),
+            Letters::Name(name) => {
+                let name = NAMES[*name];
+                let folded = name.to_lowercase();
+                let selected = pending(&|held| held.event.name().to_lowercase() == folded);
+                (Selection::Name(name.to_owned()), selected)
+            }
+            Letters::Reason(asked) => (Selection::Reason(*asked), Vec::new()),
+            Letters::One(number) => {
+                let all = self.model.ids(0..self.model.events.len());
+                let first = self.model.ids(self.model.all_pending().map(|(event, _)| event));
+                let others = number.saturating_sub(first.len()).checked_rem(all.len());
+                let id = first.into_iter().nth(*number).or_else(|| all.into_iter().nth(others?))?;
+                (Selection::One(id), pending(&|held| held.id == Some(id)))
+            }
+        })
     }
 
     /// Which dead letters these are.

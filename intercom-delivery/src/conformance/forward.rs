@@ -106,6 +106,11 @@ pub trait Forward: Send + Sync {
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.inner().purge(which).await
     }
+
+    /// Forwards [`Operate::bury`].
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.inner().bury(which).await
+    }
 }
 
 /// The outbox that a [`Forward`] is.
@@ -164,5 +169,9 @@ impl<T: Forward> Operate for Forwarding<T> {
 
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.0.purge(which).await
+    }
+
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.0.bury(which).await
     }
 }

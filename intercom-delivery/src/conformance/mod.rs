@@ -58,7 +58,8 @@
 //!   Stage, attempts, last failure and age are right.
 //! - **`earliest_new`**: never later than the truth.
 //! - **Dead letters**: read in the order of their ids, as many as asked if there are, with what was
-//!   told of them. Redriving and purging take those selected, and say how many.
+//!   told of them. Redriving, purging and burying take those selected, and say how many. What was
+//!   buried while it was leased counts as one that may have arrived.
 //!
 //! At the end all is delivered. Not tested are what is lost in a crash, and many threads. [`many`]
 //! tests what several processes do to one store.

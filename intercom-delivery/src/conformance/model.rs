@@ -198,6 +198,16 @@ impl Model {
         true
     }
 
+    /// Buries a pending event for an operator.
+    pub(super) fn bury(&mut self, event: usize) {
+        let has_turn = matches!(self.turn, TurnOf::Engine(_));
+        let Held { state, last_failure, .. } = &mut self.events[event];
+        let State::Pending(pending) = *state else { return };
+        let arrived = has_turn && pending.leased || pending.stage == Stage::Admitted;
+        let (reason, attempts) = (DeadLetterReason::Buried, pending.attempts);
+        *state = State::Dead { reason, attempts, failure: last_failure.clone(), arrived };
+    }
+
     fn keep(&mut self, used: UsedSlot) {
         let until = self.used.entry(used.slot).or_insert(used.keep_until);
         *until = used.keep_until.max(*until);

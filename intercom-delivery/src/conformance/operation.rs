@@ -35,6 +35,8 @@ pub(super) enum Operation {
     Redrive(Letters),
     /// Purges dead letters.
     Purge(Letters),
+    /// Buries pending events. [`Letters::One`] is one of them, and any other event after the last.
+    Bury(Letters),
     /// Reads dead letters: those after this one, counted as in [`Letters::One`].
     Read { after: Option<usize>, limit: usize },
     /// So many ticks pass.
@@ -68,7 +70,7 @@ pub(super) enum End {
     Drop,
 }
 
-/// Which dead letters.
+/// Which dead letters, or which pending events.
 #[derive(Clone, Debug)]
 pub(super) enum Letters {
     All,
@@ -92,7 +94,7 @@ fn any(random: &mut Rng) -> Operation {
     // Mostly the first engine, and the present epoch.
     let engine = usize::from(random.u8(..6) == 0);
     let epoch = if random.u8(..8) == 0 { random.usize(1..3) } else { 0 };
-    match random.u8(..48) {
+    match random.u8(..50) {
         0..5 => Operation::Advance(random.u32(..4)),
         5..7 => Operation::Advance(random.u32(10..30)),
         7..16 => Operation::Accept(some(random, Offer::any)),
@@ -115,6 +117,7 @@ fn any(random: &mut Rng) -> Operation {
         41 => Operation::Release { epoch: random.usize(1..3) },
         42..45 => Operation::Redrive(letters(random)),
         45 => Operation::Purge(letters(random)),
+        46 => Operation::Bury(letters(random)),
         _ => {
             let after = random.bool().then(|| random.usize(..8));
             Operation::Read { after, limit: random.usize(..6) }
@@ -194,6 +197,9 @@ impl Operation {
             }
             Operation::Purge(Letters::One(number)) => {
                 (0..number).map(|number| Operation::Purge(Letters::One(number))).collect()
+            }
+            Operation::Bury(Letters::One(number)) => {
+                (0..number).map(|number| Operation::Bury(Letters::One(number))).collect()
             }
             Operation::Read { after: Some(_), limit } => {
                 vec![Operation::Read { after: None, limit }]

@@ -688,7 +688,7 @@ impl Engine {
     }
 
     fn announce(&self, letter: &DeadLetter) {
-        self.intake.tally.death(letter.reason);
+        self.intake.tally.deaths(letter.reason, 1);
         telemetry::dead(letter);
         if let Some(hook) = &self.settings.on_dead_letter
             && catch_unwind(AssertUnwindSafe(|| hook(letter))).is_err()

@@ -78,6 +78,8 @@ reasons! {
     AttemptLimit = "attempt_limit",
     /// The transport panicked over it, again and again.
     Panic = "panic",
+    /// An operator buried it.
+    Buried = "buried",
 }
 
 impl fmt::Display for DeadLetterReason {
@@ -134,7 +136,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Which dead letters.
+/// Which dead letters, or which pending events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selection {
@@ -142,7 +144,7 @@ pub enum Selection {
     All,
     /// Those of this event name. Upper and lower case are the same, as they are to Intercom.
     Name(String),
-    /// Those that died for this reason.
+    /// Those that died for this reason. No pending event is among them.
     Reason(DeadLetterReason),
     /// This one.
     One(EventId),
@@ -153,9 +155,23 @@ impl Selection {
     pub fn contains(&self, letter: &DeadLetter) -> bool {
         match self {
             Selection::All => true,
-            Selection::Name(name) => letter.event.name().to_lowercase() == name.to_lowercase(),
+            Selection::Name(name) => is_named(&letter.event, name),
             Selection::Reason(reason) => letter.reason == *reason,
             Selection::One(id) => letter.id == *id,
         }
     }
+
+    /// Whether this pending event is among them.
+    pub fn contains_pending(&self, id: EventId, event: &DataEvent) -> bool {
+        match self {
+            Selection::All => true,
+            Selection::Name(name) => is_named(event, name),
+            Selection::Reason(_) => false,
+            Selection::One(one) => id == *one,
+        }
+    }
+}
+
+fn is_named(event: &DataEvent, name: &str) -> bool {
+    event.name().to_lowercase() == name.to_lowercase()
 }

@@ -10,9 +10,9 @@ use tokio::sync::{Mutex as TurnLock, Notify, OwnedMutexGuard};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Failure, Lease, Leased, Operate,
-    Outbox, OutboxError, Selection, Settlement, Slot, Stage, Standby, Standing, Tenure, Turn,
-    UsedSlot, Verdict,
+    AcceptError, Admission, Counts, DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Lease,
+    Leased, Operate, Outbox, OutboxError, Selection, Settlement, Slot, Stage, Standby, Standing,
+    Tenure, Turn, UsedSlot, Verdict,
 };
 use crate::time::later;
 
@@ -264,6 +264,15 @@ impl Operate for MemoryOutbox {
         state.purged += purged;
         Ok(purged)
     }
+
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        let mut state = self.state();
+        let buried = state.bury_pending(which);
+        while state.dead.len() > self.max_dead_letters {
+            state.purge_oldest();
+        }
+        Ok(buried)
+    }
 }
 
 #[derive(Default)]
@@ -493,13 +502,7 @@ impl State {
 
     fn pop_fresh(&mut self) -> Option<EventId> {
         let held = self.fresh.pop_front()?;
-        let second = held.event.created_at();
-        if let Some(number) = self.fresh_seconds.get_mut(&second) {
-            *number -= 1;
-            if *number == 0 {
-                self.fresh_seconds.remove(&second);
-            }
-        }
+        self.forget_second(held.event.created_at());
         // What a burst needed is given back.
         if self.fresh.len() < self.fresh.capacity() / 8 {
             self.fresh.shrink_to((2 * self.fresh.len()).max(1024));
@@ -507,6 +510,16 @@ impl State {
         let id = held.id;
         self.held.insert(id, held);
         Some(id)
+    }
+
+    /// An event of this second is no longer among the fresh ones.
+    fn forget_second(&mut self, second: Timestamp) {
+        if let Some(number) = self.fresh_seconds.get_mut(&second) {
+            *number -= 1;
+            if *number == 0 {
+                self.fresh_seconds.remove(&second);
+            }
+        }
     }
 
     /// Returns the event if it is leased under this epoch.
@@ -553,8 +566,6 @@ impl State {
             }
             Verdict::Bury { reason, attempts, failure, used } => {
                 let Some(Held { id, event, .. }) = self.remove(*id) else { return false };
-                self.counts.dead += 1;
-                self.buried += 1;
                 let letter = DeadLetter {
                     id,
                     event,
@@ -563,13 +574,50 @@ impl State {
                     attempts: *attempts,
                     died_at: SystemTime::now(),
                 };
-                let stage = if used.is_some() { Stage::Admitted } else { Stage::Redriven };
-                self.graves.insert(self.buried, id);
-                self.dead.insert(id, Dead { grave: self.buried, letter, stage });
+                self.bury(letter, used.is_some());
                 used.map(|used| self.keep(used));
             }
         }
         true
+    }
+
+    /// Keeps a dead letter. `arrived` says that an attempt may have arrived.
+    fn bury(&mut self, letter: DeadLetter, arrived: bool) {
+        let stage = if arrived { Stage::Admitted } else { Stage::Redriven };
+        self.counts.dead += 1;
+        self.buried += 1;
+        self.graves.insert(self.buried, letter.id);
+        self.dead.insert(letter.id, Dead { grave: self.buried, letter, stage });
+    }
+
+    /// Buries pending events for an operator. Returns how many.
+    fn bury_pending(&mut self, which: &Selection) -> u64 {
+        let is_chosen = |held: &Held| which.contains_pending(held.id, &held.event);
+        let fresh = std::mem::take(&mut self.fresh).into_iter();
+        let (mut chosen, fresh): (Vec<_>, Vec<_>) = fresh.partition(is_chosen);
+        self.fresh = fresh.into();
+        for held in &chosen {
+            self.forget_second(held.event.created_at());
+        }
+        chosen.extend(self.held.extract_if(.., |_, held| is_chosen(held)).map(|(_, held)| held));
+        let number = chosen.len() as u64;
+        for held in chosen {
+            self.bytes -= held.event.body().len();
+            if let (Some(due), false) = (held.due, held.leased) {
+                self.due.remove(&(due, held.id));
+            }
+            let arrived = held.leased || held.stage == Stage::Admitted;
+            let letter = DeadLetter {
+                id: held.id,
+                event: held.event,
+                reason: DeadLetterReason::Buried,
+                failure: held.last_failure.as_deref().cloned(),
+                attempts: held.attempts,
+                died_at: SystemTime::now(),
+            };
+            self.bury(letter, arrived);
+        }
+        number
     }
 
     fn remove(&mut self, id: EventId) -> Option<Held> {

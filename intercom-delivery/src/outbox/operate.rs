@@ -1,4 +1,4 @@
-//! What an operator does with dead letters, from any process.
+//! What an operator does with pending events and dead letters, from any process.
 
 use std::sync::Arc;
 
@@ -6,7 +6,8 @@ use intercom_core::async_trait;
 
 use super::{DeadLetter, EventId, OutboxError, Selection};
 
-/// Reads, redrives and purges dead letters: for operators, from any process that opens the store.
+/// Buries pending events, and reads, redrives and purges dead letters: for operators, from any
+/// process that opens the store.
 ///
 /// The engine never calls it. A [`Delivery`](crate::Delivery) offers the same methods.
 #[diagnostic::on_unimplemented(
@@ -44,6 +45,22 @@ pub trait Operate: Send + Sync {
     ///
     /// Fails when the store cannot be written. Then nothing was purged.
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError>;
+
+    /// Makes pending events dead letters, with the reason
+    /// [`Buried`](super::DeadLetterReason::Buried), and keeps their attempts and last failures.
+    /// Returns how many. [`Selection::Reason`] selects none: no pending event has a reason.
+    ///
+    /// A leased event is buried too. The settlement that ends its lease then comes too late. A
+    /// request for it that is in flight may still arrive.
+    ///
+    /// An event that was leased, or is of [`Stage::Admitted`](super::Stage), counts as buried with a
+    /// [used slot](super::Verdict::Bury::used): an attempt may have arrived. Its slot is not kept
+    /// besides. A process that cannot see who holds a lease goes by the stage alone.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store cannot be written. Then nothing was buried.
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -63,5 +80,9 @@ impl<O: Operate + ?Sized> Operate for Arc<O> {
 
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         O::purge(self, which).await
+    }
+
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        O::bury(self, which).await
     }
 }

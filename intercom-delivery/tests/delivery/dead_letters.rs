@@ -227,6 +227,67 @@ async fn they_are_purged_on_demand_and_the_ledger_remembers_them() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pending_events_are_buried_on_demand_and_can_be_redriven() {
+    guarded(async {
+        let transport = Scripted::new(|call| match call.event.name() {
+            "hopeless" => Act::status(500),
+            _ => Act::taken(),
+        });
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        for number in 0..3 {
+            send(&delivery, named("hopeless", number)).await;
+        }
+        sleep(10 * SECOND).await;
+        assert_eq!(delivery.bury(Selection::Name("tested".into())).await.unwrap(), 0);
+        let reason = Selection::Reason(DeadLetterReason::Buried);
+        assert_eq!(delivery.bury(reason.clone()).await.unwrap(), 0);
+        let flush = delivery.flush(DAY);
+        let bury = async {
+            assert_eq!(delivery.bury(Selection::One(EventId(1))).await.unwrap(), 1);
+            assert_eq!(delivery.bury(Selection::Name("Hopeless".into())).await.unwrap(), 2);
+        };
+        // A flush has nothing left to wait for.
+        let (report, ()) = tokio::join!(flush, bury);
+        assert!(report.is_complete(), "{report}");
+        let ledger = delivery.ledger().await.unwrap();
+        assert_ledger(&ledger, 0, 3, 0);
+        assert_eq!(ledger.deaths.of(DeadLetterReason::Buried), 3);
+        for letter in delivery.dead_letters(None, 10).await.unwrap() {
+            assert_eq!(letter.reason, DeadLetterReason::Buried);
+            assert!(letter.attempts > 1, "{letter}");
+            assert_eq!(letter.failure.unwrap().status, Some(500));
+        }
+        transport.script(|_| Act::taken());
+        assert_eq!(delivery.redrive(reason).await.unwrap(), 3);
+        assert_eq!(delivery.flush(DAY).await.delivered, 3);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_event_that_is_buried_in_flight_is_a_dead_letter_and_makes_room() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::taken_after(SECOND));
+        let delivery = Delivery::builder(transport.clone())
+            .outbox(MemoryOutbox::new().capacity(1))
+            .start()
+            .unwrap();
+        send(&delivery, named("tested", 1)).await;
+        sleep(SECOND / 2).await;
+        let waiting = tokio::spawn(delivery.tracker().send_prepared(named("tested", 2)));
+        sleep(SECOND / 10).await;
+        assert_eq!(delivery.bury(Selection::All).await.unwrap(), 1);
+        sleep(SECOND / 10).await;
+        assert!(waiting.is_finished(), "no room was made");
+        // What comes back of the first changes nothing.
+        assert_eq!(delivery.flush(DAY).await.delivered, 1);
+        let ledger = delivery.ledger().await.unwrap();
+        assert_ledger(&ledger, 1, 1, 0);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn beyond_their_bound_the_oldest_is_purged_and_every_one_was_told() {
     guarded(async {
         for bound in [0, 1, 5] {

@@ -160,6 +160,10 @@ impl Forward for Different {
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.0.purge(&inner_selection(which)).await
     }
+
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.0.bury(&inner_selection(which)).await
+    }
 }
 
 /// All that it does takes a while, as with a file.

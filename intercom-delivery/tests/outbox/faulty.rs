@@ -83,6 +83,10 @@ faults! {
     RedrivesAll: "redriven instead of",
     SaysNothingWasPurged: "purged instead of",
     TakesNamesByCase: "redriven instead of",
+    BuriesAll: "buried instead of",
+    BuriesNothing: "buried instead of",
+    SaysNothingWasBuried: "buried instead of",
+    RedrivesWhatItBuries: "`dead`",
     CountsPurgedAsDelivered: "`delivered`",
     KeepsDeadLettersOldest: "`oldest_own`",
 }
@@ -112,17 +116,15 @@ fn it_is_reported_with_the_shortest_sequence() {
     let report = report(Fault::SaysNothingWasPurged).unwrap();
     let lines: Vec<_> = report.lines().collect();
     let expected = [
-        "the outbox breaks a promise: 0 dead letters were purged instead of 1 (step 4, Purge(",
+        "the outbox breaks a promise: 0 dead letters were purged instead of 1 (step 2, Purge(",
         "with these operations: [",
-        "    Lease { engine: 0, limit: 0, ",
-        "    Lease { engine: 0, limit: 1, ",
         "    Accept([Offer { ",
-        "    Settle { epoch: 0, settlings: [(0, Bury { ",
+        "    Bury(",
         "    Purge(",
         "]",
     ];
     assert_eq!(lines.len(), expected.len(), "{report}");
-    assert_eq!(lines[4].matches("Offer").count(), 1, "{report}");
+    assert_eq!(lines[2].matches("Offer").count(), 1, "{report}");
     for (line, expected) in lines.iter().zip(expected) {
         assert!(line.starts_with(expected), "{report}");
     }
@@ -462,6 +464,22 @@ impl Forward for Faulty {
         let number = self.inner.purge(which).await?;
         self.memory.lock().unwrap().purged += number;
         Ok(if self.is(Fault::SaysNothingWasPurged) { 0 } else { number })
+    }
+
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        match self.fault {
+            Fault::BuriesNothing => Ok(0),
+            Fault::BuriesAll => self.inner.bury(&Selection::All).await,
+            Fault::RedrivesWhatItBuries => {
+                let number = self.inner.bury(which).await?;
+                self.inner.redrive(&Selection::Reason(DeadLetterReason::Buried)).await?;
+                Ok(number)
+            }
+            _ => {
+                let number = self.inner.bury(which).await?;
+                Ok(if self.is(Fault::SaysNothingWasBuried) { 0 } else { number })
+            }
+        }
     }
 }
 

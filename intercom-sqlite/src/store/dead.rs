@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use super::counts::CountsRow;
 use super::pending::{failure, readable};
+use super::selection::{Table, select};
 use crate::clock::{Millis, moment};
 
 /// Reads dead letters in the order of their ids, beginning after this one.
@@ -48,7 +49,7 @@ pub(crate) fn redrive(
     which: &Selection,
     now: Millis,
 ) -> rusqlite::Result<u64> {
-    let selected = select(conn, which)?;
+    let selected = select(Table::Dead, conn, which)?;
     let mut insert = conn.prepare_cached(
         "INSERT INTO outbox_events (id, created_at, accepted_at, due_at, admitted, origin, body) \
          SELECT id, created_at, ?2, ?2, admitted, origin, body \
@@ -72,47 +73,12 @@ pub(crate) fn purge(
     counts: &mut CountsRow,
     which: &Selection,
 ) -> rusqlite::Result<u64> {
-    let selected = select(conn, which)?;
+    let selected = select(Table::Dead, conn, which)?;
     for letter in &selected {
         delete(conn, letter.id)?;
         counts.dead_letters -= 1;
     }
     Ok(selected.len() as u64)
-}
-
-struct Selected {
-    id: i64,
-    bytes: i64,
-}
-
-/// Finds the selected dead letters. Names are compared here, because SQLite folds ASCII alone.
-fn select(conn: &Connection, which: &Selection) -> rusqlite::Result<Vec<Selected>> {
-    let (reason, id, name) = match which {
-        Selection::All => (None, None, None),
-        Selection::Reason(reason) => (Some(reason.as_str()), None, None),
-        Selection::One(id) => (None, Some(i64::try_from(id.0).unwrap_or(i64::MAX)), None),
-        Selection::Name(name) => (None, None, Some(name.to_lowercase())),
-        // A selection that this version does not know must not be taken for all of them.
-        _ => return Ok(Vec::new()),
-    };
-    // Extracting the name of each would make the other selections slow.
-    let name_of = if name.is_some() { "body ->> 'event_name'" } else { "NULL" };
-    let mut select = conn.prepare_cached(&format!(
-        "SELECT id, octet_length(body), {name_of} FROM outbox_dead_letters \
-         WHERE (?1 IS NULL OR reason = ?1) AND (?2 IS NULL OR id = ?2) ORDER BY id"
-    ))?;
-    let mut rows = select.query((reason, id))?;
-    let mut selected = Vec::new();
-    while let Some(row) = rows.next()? {
-        if let Some(name) = &name {
-            let found: Option<String> = row.get(2)?;
-            if found.is_none_or(|found| found.to_lowercase() != *name) {
-                continue;
-            }
-        }
-        selected.push(Selected { id: row.get(0)?, bytes: row.get(1)? });
-    }
-    Ok(selected)
 }
 
 fn delete(conn: &Connection, id: i64) -> rusqlite::Result<()> {

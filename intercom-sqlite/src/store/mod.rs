@@ -4,4 +4,5 @@ pub(crate) mod accept;
 pub(crate) mod counts;
 pub(crate) mod dead;
 pub(crate) mod pending;
+mod selection;
 pub(crate) mod slots;

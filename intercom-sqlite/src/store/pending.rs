@@ -4,10 +4,11 @@ use std::fmt;
 use std::time::SystemTime;
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{DeadLetterReason, EventId, Failure, Stage};
+use intercom_delivery::outbox::{DeadLetterReason, EventId, Failure, Selection, Stage};
 use rusqlite::{CachedStatement, Connection, Row};
 
 use super::counts::CountsRow;
+use super::selection::{Table, select};
 use crate::clock::{Millis, moment};
 
 /// The columns of a [`StoredEvent`].
@@ -153,6 +154,31 @@ pub(crate) fn copy_to_dead(
     let request_id = failure.and_then(|failure| failure.request_id.as_ref());
     let row = (id, reason.as_str(), died_at, admitted, attempts, message, status, request_id);
     insert.execute(row).map(drop)
+}
+
+/// Buries the selected events for an operator. Returns their ids.
+pub(crate) fn bury(
+    conn: &Connection,
+    counts: &mut CountsRow,
+    which: &Selection,
+    now: Millis,
+    is_leased: impl Fn(i64) -> bool,
+) -> rusqlite::Result<Vec<i64>> {
+    let selected = select(Table::Pending, conn, which)?;
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO outbox_dead_letters (id, reason, created_at, accepted_at, died_at, admitted, \
+         origin, attempts, last_failure, last_status, last_request_id, body) \
+         SELECT id, ?2, created_at, accepted_at, ?3, admitted OR ?4, origin, attempts, \
+         last_failure, last_status, last_request_id, body FROM outbox_events WHERE id = ?1",
+    )?;
+    let reason = DeadLetterReason::Buried.as_str();
+    for event in &selected {
+        insert.execute((event.id, reason, now, is_leased(event.id)))?;
+        remove(conn, counts, event.id, event.bytes)?;
+        counts.dead += 1;
+        counts.dead_letters += 1;
+    }
+    Ok(selected.into_iter().map(|event| event.id).collect())
 }
 
 /// An event that is pending, as [`Inspection`](crate::Inspection) shows it.

@@ -133,6 +133,19 @@ impl Batch<'_> {
         dead::purge(self.conn, &mut self.counts, which)
     }
 
+    /// Buries pending events. Returns how many.
+    pub(crate) fn bury(&mut self, which: &Selection) -> rusqlite::Result<u64> {
+        let Batch { leases, effects, .. } = self;
+        let is_leased = |id: i64| {
+            let leases = leases.filter(|_| !effects.released);
+            leases.is_some_and(|leases| leases.holds(id)) && !effects.settled.contains(&id)
+        };
+        let buried = pending::bury(self.conn, &mut self.counts, which, self.now, is_leased)?;
+        let number = buried.len() as u64;
+        self.effects.settled.extend(buried);
+        Ok(number)
+    }
+
     /// Completes the transaction, before it is committed.
     pub(super) fn finish(&mut self, before: &CountsRow) -> rusqlite::Result<()> {
         if self.leases.is_some_and(|leases| leases.is_bound_due(&self.counts, self.now)) {

@@ -75,6 +75,11 @@ impl Leases {
         self.leased.get(&id).map(|bytes| (id, *bytes))
     }
 
+    /// Returns whether the event in this row is leased.
+    pub(super) fn holds(&self, id: i64) -> bool {
+        self.leased.contains_key(&id)
+    }
+
     /// Sets how many bytes the body of a leased event has.
     pub(super) fn resize(&mut self, id: i64, bytes: i64) {
         self.leased.entry(id).and_modify(|before| *before = bytes);

@@ -173,8 +173,9 @@ async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
             5 => {
                 let which =
                     Selection::Reason(DeadLetterReason::ALL[usize::try_from(roll(3)).unwrap()]);
-                match roll(2) {
+                match roll(3) {
                     0 => outbox.redrive(&which).await.unwrap(),
+                    1 => outbox.bury(&Selection::One(EventId(roll(200)))).await.unwrap(),
                     _ => outbox.purge(&which).await.unwrap(),
                 };
             }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use intercom_core::Timestamp;
 use intercom_delivery::outbox::{
     Admission, DeadLetterReason, Epoch, EventId, Outbox, Selection, Standing, Turn,
 };
@@ -244,6 +245,32 @@ async fn a_tool_sees_what_is_there_and_the_engine_notices_what_it_does() {
     let counts = engine.outbox.counts().await.unwrap();
     assert_eq!((counts.pending, counts.dead_letters, counts.dead), (3, 0, 1));
     assert!(counts.is_balanced());
+}
+
+#[tokio::test]
+async fn a_tool_buries_pending_events_and_the_engine_learns_that_it_is_too_late() {
+    let place = Place::new();
+    let builder = SqliteOutbox::builder(place.path()).poll_interval(Duration::from_millis(1));
+    let engine = Engine::begin(&builder.open().unwrap()).await;
+    accept(&engine.outbox, &events(4)).await;
+    let leases = engine.lease(2).await;
+
+    let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
+    assert_eq!(tool.bury(&Selection::Reason(DeadLetterReason::Buried)).unwrap(), 0);
+    assert_eq!(tool.bury(&Selection::Name("nothing".to_owned())).unwrap(), 0);
+    assert_eq!(tool.bury(&Selection::One(EventId(1))).unwrap(), 1);
+    assert_eq!(tool.bury(&Selection::One(EventId(1))).unwrap(), 0);
+    assert_eq!(tool.bury(&Selection::One(EventId(3))).unwrap(), 1);
+    let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
+    let forget = Timestamp::from_unix_seconds(0);
+    let late = engine.outbox.settle(engine.epoch(), &settlements, forget).await.unwrap();
+    assert_eq!(late, [EventId(1)]);
+    assert_eq!(engine.lease_ids(10).await, [4]);
+    let counts = engine.outbox.counts().await.unwrap();
+    assert_eq!((counts.delivered, counts.pending, counts.dead_letters), (1, 1, 2));
+    assert!(counts.is_balanced());
+    let letters = tool.dead_letters(None, 10).unwrap();
+    assert!(letters.iter().all(|letter| letter.reason == DeadLetterReason::Buried));
 }
 
 /// A process of version 1 holds the lock as long as it lives.
