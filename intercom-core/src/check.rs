@@ -3,7 +3,7 @@
 //! The derive sees one type at a time. What needs another type's keys is computed here, in constants,
 //! before any code is generated, so that `cargo check` and editors report it too.
 
-use crate::description::{EventDescription, FieldDescription};
+use crate::description::{EventDescription, FieldDescription, GroupDescription};
 use crate::rules::{DEFAULT_MAX_KEYS, MAX_MAX_KEYS};
 
 /// One field of an event or group: what the derive knows of it.
@@ -12,7 +12,7 @@ pub enum Part {
     /// A key.
     Key(&'static str),
     /// A flattened group.
-    Group(&'static [FieldDescription]),
+    Group(GroupDescription),
 }
 
 /// Refuses a group whose keys the event has already.
@@ -25,8 +25,8 @@ pub const fn group_is_distinct(parts: &[Part], at: usize) {
     let mut other = 0;
     while other < parts.len() {
         match parts[other] {
-            Part::Key(key) => refuse_shared_key(group, key),
-            Part::Group(fields) if other < at => refuse_shared_keys(group, fields),
+            Part::Key(key) => refuse_shared_key(group.fields, key),
+            Part::Group(before) if other < at => refuse_shared_keys(group.fields, before.fields),
             Part::Group(_) => {}
         }
         other += 1;
@@ -140,7 +140,7 @@ const fn refuse_shared_keys(group: &[FieldDescription], others: &[FieldDescripti
     while i < others.len() {
         match &others[i] {
             FieldDescription::Key(other, ..) => refuse_shared_key(group, other),
-            FieldDescription::Group(fields) => refuse_shared_keys(group, fields),
+            FieldDescription::Group(inner) => refuse_shared_keys(group, inner.fields),
         }
         i += 1;
     }
@@ -157,7 +157,7 @@ const fn refuse_shared_key(group: &[FieldDescription], key: &str) {
                 .text("` of this flattened group is in the event already (to Intercom upper and lower case are the same); rename one of them")
                 .panic(),
             FieldDescription::Key(..) => {}
-            FieldDescription::Group(fields) => refuse_shared_key(fields, key),
+            FieldDescription::Group(inner) => refuse_shared_key(inner.fields, key),
         }
         i += 1;
     }
@@ -168,7 +168,7 @@ const fn count_parts(parts: &[Part]) -> usize {
     while i < parts.len() {
         count += match parts[i] {
             Part::Key(_) => 1,
-            Part::Group(fields) => count_fields(fields),
+            Part::Group(group) => count_fields(group.fields),
         };
         i += 1;
     }
@@ -179,7 +179,7 @@ const fn count_parts(parts: &[Part]) -> usize {
 const fn has_inert_group(parts: &[Part]) -> bool {
     let mut i = 0;
     while i < parts.len() {
-        if matches!(parts[i], Part::Group([])) {
+        if matches!(parts[i], Part::Group(GroupDescription { fields: [], .. })) {
             return true;
         }
         i += 1;
@@ -192,11 +192,37 @@ const fn count_fields(fields: &[FieldDescription]) -> usize {
     while i < fields.len() {
         count += match &fields[i] {
             FieldDescription::Key(..) => 1,
-            FieldDescription::Group(fields) => count_fields(fields),
+            FieldDescription::Group(group) => count_fields(group.fields),
         };
         i += 1;
     }
     count
+}
+
+/// Returns whether one of these events has a key whose values are sensitive.
+pub(crate) const fn has_sensitive_keys(events: &[EventDescription]) -> bool {
+    const fn among(fields: &[FieldDescription]) -> bool {
+        let mut i = 0;
+        while i < fields.len() {
+            let found = match &fields[i] {
+                FieldDescription::Key(_, _, value) => value.sensitive,
+                FieldDescription::Group(group) => among(group.fields),
+            };
+            if found {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+    let mut i = 0;
+    while i < events.len() {
+        if among(events[i].fields) {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 /// Whether Intercom takes two names or keys for one. The derive sees to it that only ASCII is left to fold:

@@ -10,11 +10,16 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 
 use crate::contact::Contact;
+use crate::derived_events::DerivedEvents;
 use crate::encode;
 use crate::event::IntercomEvent;
 use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
+use crate::sensitive::SensitiveKeys;
 use crate::value::Timestamp;
+
+/// What is shown in place of a sensitive value.
+pub(crate) const MASK: &str = "[sensitive]";
 
 /// An event ready to be sent: contact, name, second, and the finished JSON body.
 ///
@@ -22,7 +27,10 @@ use crate::value::Timestamp;
 /// another time, because Intercom knows a repeated event by its contact, name and second. A clone
 /// shares the bytes.
 ///
-/// `Debug` shows the name, the second and the size, never the contact or a value.
+/// It holds the names of its [sensitive keys](Self::sensitive_keys) too, and the events that are
+/// [derived](Self::derived) from it.
+///
+/// `Debug` shows the name, the second, the size and the names of derived events, never the contact or a value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DataEvent {
     name: EventName,
@@ -30,6 +38,9 @@ pub struct DataEvent {
     created_at: Timestamp,
     body: Bytes,
     metadata: Option<Range<usize>>,
+    sensitive: SensitiveKeys,
+    /// One pointer: most events have none.
+    derived: Option<Arc<Vec<DataEvent>>>,
 }
 
 impl DataEvent {
@@ -40,7 +51,8 @@ impl DataEvent {
     ///
     /// # Errors
     ///
-    /// Fails when a value, the contact or the time is one that Intercom would refuse or misread.
+    /// Fails when a value, the contact or the time is one that Intercom would refuse or misread, in the event or in one
+    /// that is derived from it.
     ///
     /// ```
     /// use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp};
@@ -64,14 +76,42 @@ impl DataEvent {
     where
         E: IntercomEvent,
     {
+        let mut data = Self::alone(event, contact, created_at)?;
+        if const { !E::ALSO.is_empty() } {
+            let mut derived = DerivedEvents::new(&data.contact, created_at);
+            event.derive_events(&mut derived);
+            let derived = derived.finish()?;
+            data.derived = (!derived.is_empty()).then(|| Arc::new(derived));
+        }
+        Ok(data)
+    }
+
+    /// Encodes an event without those that are derived from it.
+    pub(crate) fn alone<E>(
+        event: &E,
+        contact: Contact,
+        created_at: Timestamp,
+    ) -> Result<Self, InvalidEvent>
+    where
+        E: IntercomEvent,
+    {
         let name = event.event_name();
         let body = encode::body(event, &name, &contact, created_at)?;
-        Ok(DataEvent { name, contact, created_at, body: body.bytes, metadata: body.metadata })
+        Ok(DataEvent {
+            name,
+            contact,
+            created_at,
+            body: body.bytes,
+            metadata: body.metadata,
+            sensitive: event.sensitive_keys(),
+            derived: None,
+        })
     }
 
     /// The event that this body is of: what [`body`](Self::body) gave, kept in a file or a queue.
     ///
-    /// The bytes are taken as they are, and are what will be sent.
+    /// The bytes are taken as they are, and are what will be sent. A body does not tell which of its keys are
+    /// sensitive: [`with_sensitive_keys`](Self::with_sensitive_keys) does. Derived events have bodies of their own.
     ///
     /// # Errors
     ///
@@ -108,6 +148,8 @@ impl DataEvent {
             created_at: Timestamp::from_unix_seconds(created_at),
             metadata,
             body,
+            sensitive: SensitiveKeys::none(),
+            derived: None,
         })
     }
 
@@ -174,6 +216,76 @@ impl DataEvent {
         self.metadata.clone().map(|range| &self.body[range])
     }
 
+    /// Names the sensitive keys: what [`sensitive_keys`](Self::sensitive_keys) gave, kept beside the body.
+    ///
+    /// ```
+    /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let event = DynamicEvent::new("newsletter_ordered")?.with_sensitive("address", "ada@example.com")?;
+    /// let event = DataEvent::new(&event, Contact::user_id("42"), Timestamp::now())?;
+    /// let keys: Vec<&str> = event.sensitive_keys().collect();
+    ///
+    /// let stored = DataEvent::from_body(event.body().clone())?.with_sensitive_keys(keys);
+    /// assert_eq!(stored, event);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_sensitive_keys<K>(mut self, keys: impl IntoIterator<Item = K>) -> Self
+    where
+        K: Into<Box<str>>,
+    {
+        self.sensitive = SensitiveKeys::named(keys);
+        self
+    }
+
+    /// Returns the keys that are marked `sensitive`, whether the event has a value for them or not.
+    ///
+    /// Mask their values wherever the event is shown. They are sent as they are.
+    pub fn sensitive_keys(&self) -> impl Iterator<Item = &str> {
+        self.sensitive.iter()
+    }
+
+    /// Returns the events that are derived from this one with `also`.
+    ///
+    /// A transport that accepts events for later accepts them with this one, all or none. Each has a body of its own, and
+    /// none has derived events.
+    pub fn derived(&self) -> &[DataEvent] {
+        self.derived.as_deref().map_or(&[], Vec::as_slice)
+    }
+
+    /// Splits the event from those that are derived from it.
+    pub fn split_derived(mut self) -> (Self, Vec<DataEvent>) {
+        let derived = self.derived.take().map(Arc::unwrap_or_clone);
+        (self, derived.unwrap_or_default())
+    }
+
+    /// Parses the body, with the values of sensitive keys masked: to be shown.
+    ///
+    /// ```
+    /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let event = DynamicEvent::new("newsletter_ordered")?
+    ///     .with("issues", 12)?
+    ///     .with_sensitive("address", "ada@example.com")?;
+    /// let event = DataEvent::new(&event, Contact::user_id("42"), Timestamp::now())?;
+    /// let shown = event.to_masked_json();
+    /// assert_eq!(shown["metadata"].to_string(), r#"{"address":"[sensitive]","issues":12}"#);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn to_masked_json(&self) -> serde_json::Value {
+        let mut json = self.to_json();
+        if let Some(metadata) = json.get_mut("metadata") {
+            for key in self.sensitive_keys() {
+                if let Some(value) = metadata.get_mut(key) {
+                    *value = MASK.into();
+                }
+            }
+        }
+        json
+    }
+
     /// The body, parsed: convenient in tests.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("the body was written as JSON")
@@ -229,6 +341,7 @@ impl fmt::Debug for DataEvent {
             .field("contact", &self.contact)
             .field("created_at", &self.created_at.unix_seconds())
             .field("bytes", &self.body.len())
+            .field("derived", &self.derived().iter().map(DataEvent::name).collect::<Vec<_>>())
             .finish()
     }
 }

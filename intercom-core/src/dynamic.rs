@@ -11,6 +11,7 @@ use crate::invalid::{InvalidEvent, Reason};
 use crate::json;
 use crate::metadata::MetadataEncoder;
 use crate::rules::{self, DEFAULT_MAX_KEYS, KeyError, MAX_MAX_KEYS};
+use crate::sensitive::SensitiveKeys;
 use crate::value::{
     Currency, MetadataValue, Money, RichLink, Timestamp, ValueEncoder, ValueError, ValueKind,
 };
@@ -43,6 +44,7 @@ pub struct DynamicEvent {
     keys: Vec<String>,
     /// The metadata's members as they stand in the body, each with its comma before it.
     members: Vec<u8>,
+    sensitive: Vec<String>,
 }
 
 impl DynamicEvent {
@@ -59,6 +61,7 @@ impl DynamicEvent {
                 max_keys: DEFAULT_MAX_KEYS,
                 keys: Vec::new(),
                 members: Vec::new(),
+                sensitive: Vec::new(),
             }),
             Err(error) => {
                 Err(InvalidEvent::new(EventName::unchecked(name), None, Reason::Name(error)))
@@ -99,6 +102,23 @@ impl DynamicEvent {
         }
     }
 
+    /// Adds a key as [`with`](Self::with) does, and marks it as sensitive: its value is sent, and masked wherever the
+    /// program shows it.
+    ///
+    /// # Errors
+    ///
+    /// As [`with`](Self::with).
+    pub fn with_sensitive(
+        self,
+        key: impl AsRef<str>,
+        value: impl DynamicValue,
+    ) -> Result<Self, InvalidEvent> {
+        let key = key.as_ref();
+        let mut event = self.with(key, value)?;
+        event.sensitive.push(key.into());
+        Ok(event)
+    }
+
     fn add(&mut self, key: &str, value: &impl DynamicValue) -> Result<(), Reason> {
         rules::check_key(key)?;
         let folded = rules::fold(key);
@@ -133,6 +153,10 @@ impl IntercomEvent for DynamicEvent {
 
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
         out.members(&self.members);
+    }
+
+    fn sensitive_keys(&self) -> SensitiveKeys {
+        SensitiveKeys::named(self.sensitive.iter().map(String::as_str))
     }
 }
 

@@ -3,10 +3,13 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::check;
 use crate::contact::Contact;
-use crate::description::{EventDescription, FieldDescription};
+use crate::derived_events::DerivedEvents;
+use crate::description::{AlsoDescription, EventDescription, GroupDescription};
 use crate::event_name::EventName;
 use crate::metadata::MetadataEncoder;
+use crate::sensitive::SensitiveKeys;
 use crate::value::Timestamp;
 
 /// Something that happened to a contact, as Intercom is told of it.
@@ -29,9 +32,17 @@ pub trait IntercomEvent {
     /// event whose name is known only at run time.
     const EVENTS: &'static [EventDescription]; // no `dyn IntercomEvent`: a list of events is one of `DataEvent`s
 
-    /// The event's name: that of the one description, where there is one.
+    /// What is sent beside it: a description for each function that `also` names.
+    const ALSO: &'static [AlsoDescription] = &[];
+
+    /// Which of [`EVENTS`](Self::EVENTS) it is: 0, where there is one.
+    fn event_index(&self) -> usize {
+        0
+    }
+
+    /// The event's name: that of its description.
     fn event_name(&self) -> EventName {
-        EventName::__checked(const { Self::EVENTS[0].name })
+        EventName::__checked(Self::EVENTS[self.event_index()].name)
     }
 
     /// Writes the metadata.
@@ -46,6 +57,18 @@ pub trait IntercomEvent {
     fn event_created_at(&self) -> Option<Timestamp> {
         None
     }
+
+    /// The keys whose values are sensitive.
+    fn sensitive_keys(&self) -> SensitiveKeys {
+        if const { check::has_sensitive_keys(Self::EVENTS) } {
+            SensitiveKeys::described(&Self::EVENTS[self.event_index()])
+        } else {
+            SensitiveKeys::none()
+        }
+    }
+
+    /// Runs the functions that `also` names.
+    fn derive_events(&self, _out: &mut DerivedEvents<'_>) {}
 }
 
 /// An event that names its own contact, with a field marked `user_id`, `email` or `contact_id`.
@@ -74,7 +97,7 @@ pub trait IdentifiedEvent: IntercomEvent {}
 )]
 pub trait EventMetadata {
     /// The keys of the group.
-    const FIELDS: &'static [FieldDescription];
+    const GROUP: GroupDescription;
 
     /// Writes the keys and their values.
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
@@ -85,6 +108,12 @@ macro_rules! pointers {
         #[diagnostic::do_not_recommend]
         impl<T: IntercomEvent + ?Sized> IntercomEvent for $pointer {
             const EVENTS: &'static [EventDescription] = T::EVENTS;
+            const ALSO: &'static [AlsoDescription] = T::ALSO;
+
+            #[inline]
+            fn event_index(&self) -> usize {
+                T::event_index(self)
+            }
 
             #[inline]
             fn event_name(&self) -> EventName {
@@ -105,6 +134,16 @@ macro_rules! pointers {
             fn event_created_at(&self) -> Option<Timestamp> {
                 T::event_created_at(self)
             }
+
+            #[inline]
+            fn sensitive_keys(&self) -> SensitiveKeys {
+                T::sensitive_keys(self)
+            }
+
+            #[inline]
+            fn derive_events(&self, out: &mut DerivedEvents<'_>) {
+                T::derive_events(self, out);
+            }
         }
 
         #[diagnostic::do_not_recommend]
@@ -112,7 +151,7 @@ macro_rules! pointers {
 
         #[diagnostic::do_not_recommend]
         impl<T: EventMetadata + ?Sized> EventMetadata for $pointer {
-            const FIELDS: &'static [FieldDescription] = T::FIELDS;
+            const GROUP: GroupDescription = T::GROUP;
 
             #[inline]
             fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
@@ -132,7 +171,7 @@ pointers! {
 /// A group that may be absent, with all of its keys.
 #[diagnostic::do_not_recommend]
 impl<T: EventMetadata> EventMetadata for Option<T> {
-    const FIELDS: &'static [FieldDescription] = T::FIELDS;
+    const GROUP: GroupDescription = GroupDescription { optional: true, ..T::GROUP };
 
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>) {
         if let Some(group) = self {

@@ -79,6 +79,7 @@ pub mod __private;
 mod check;
 pub mod contact;
 mod data_event;
+mod derived_events;
 mod description;
 mod dynamic;
 mod encode;
@@ -93,6 +94,7 @@ mod receipt;
 mod role;
 pub mod rules;
 mod sending;
+mod sensitive;
 pub mod testing;
 mod tracker;
 mod transport;
@@ -103,7 +105,12 @@ pub use async_trait::async_trait;
 pub use check::assert_distinct_names;
 pub use contact::{Contact, ContactError};
 pub use data_event::{DataEvent, UnreadableBody};
-pub use description::{EventDescription, FieldDescription, KeyDescription, ValueDescription};
+#[doc(hidden)]
+pub use derived_events::DerivedEvents;
+pub use description::{
+    AlsoDescription, EventDescription, FieldDescription, GroupDescription, KeyDescription, Role,
+    ValueDescription,
+};
 pub use dynamic::{DynamicEvent, DynamicValue};
 #[doc(hidden)]
 pub use error::write_with_sources;
@@ -122,6 +129,8 @@ pub use logging::LoggingTransport;
 pub use metadata::MetadataEncoder;
 pub use receipt::{RateLimit, Receipt};
 pub use sending::Sending;
+#[doc(hidden)]
+pub use sensitive::SensitiveKeys;
 pub use tracker::{ContactTracker, Tracker};
 pub use transport::{ContactCreation, Transport};
 pub use value::{

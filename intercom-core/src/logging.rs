@@ -37,7 +37,8 @@ impl LoggingTransport {
         Self::default()
     }
 
-    /// Logs the whole body too, with contact and values: for a developer's own machine. Left out, neither is logged.
+    /// Logs the whole body too, with contact and values: for a developer's own machine. Sensitive values are masked.
+    /// Left out, neither is logged.
     #[must_use]
     pub fn with_values(mut self) -> Self {
         self.values = true;
@@ -52,7 +53,10 @@ impl Transport for LoggingTransport {
         if tracing::enabled!(tracing::Level::INFO) {
             let keys = event.metadata().and_then(|metadata| members(metadata).ok());
             let keys: Vec<_> = keys.iter().flat_map(|members| members.keys()).collect();
-            let body = self.values.then(|| String::from_utf8_lossy(event.body()));
+            let body = self.values.then(|| match event.sensitive_keys().next() {
+                None => String::from_utf8_lossy(event.body()),
+                Some(_) => event.to_masked_json().to_string().into(),
+            });
             tracing::info!(
                 event.name = event.name(),
                 event.created_at = event.created_at().unix_seconds(),

@@ -7,8 +7,10 @@ pub use std::sync::Arc;
 
 pub use crate::check::{Part, count_is_allowed, group_is_distinct};
 pub use crate::contact::{Contact, ToContactId, ToEmail, ToUserId};
+pub use crate::derived_events::{DerivedEvents, Gives, derive, describe};
 pub use crate::description::{
-    __converted as converted, EventDescription, FieldDescription, ValueDescription,
+    __converted as converted, AlsoDescription, EventDescription, FieldDescription,
+    GroupDescription, Role, ValueDescription,
 };
 pub use crate::event::{EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use crate::event_name::EventName;

@@ -65,7 +65,7 @@ impl RecordingTransport {
     ///
     /// # Panics
     ///
-    /// Panics when no such event was sent. The message says what was, with its values:
+    /// Panics when no such event was sent. The message says what was, with its values, of which sensitive ones are masked:
     ///
     /// ```should_panic
     /// # use intercom_core::testing::RecordingTransport;
@@ -101,7 +101,7 @@ impl RecordingTransport {
     ///
     /// # Panics
     ///
-    /// Panics when an event was sent. The message shows each, with its values.
+    /// Panics when an event was sent. The message shows each, with its values, of which sensitive ones are masked.
     #[track_caller]
     pub fn assert_nothing_sent(&self) {
         let events = self.events();

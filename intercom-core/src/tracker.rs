@@ -8,6 +8,7 @@ use crate::data_event::DataEvent;
 use crate::error::SendError;
 use crate::event::{IdentifiedEvent, IntercomEvent};
 use crate::invalid::InvalidEvent;
+use crate::receipt::Receipt;
 use crate::sending::Sending;
 use crate::transport::{ContactCreation, Transport};
 use crate::value::{Timestamp, ToTimestamp};
@@ -137,12 +138,19 @@ impl Tracker {
     /// # }
     /// ```
     ///
+    /// Events that are [derived](DataEvent::derived) from it are sent too. A delivery accepts all of them or none. Any
+    /// other transport sends them in turn after the event, and the first error ends that.
+    ///
     /// # Errors
     ///
-    /// Fails when the transport did not get the event through. See [`SendError`].
+    /// Fails when the transport did not get the event, or one that is derived from it, through. See [`SendError`],
+    /// which names the event.
     pub fn send_prepared(&self, event: DataEvent) -> Sending {
         let name = event.event_name().clone();
-        Sending::new(name, Arc::clone(&self.transport).send(event))
+        if event.derived().is_empty() {
+            return Sending::new(name, Arc::clone(&self.transport).send(event));
+        }
+        Sending::new(name, Box::pin(send_in_turn(Arc::clone(&self.transport), event)))
     }
 
     /// Creates the contact in Intercom as a user, if it does not exist yet.
@@ -259,6 +267,24 @@ impl ContactTracker {
     {
         encode(event, Some(&self.contact), Some(time.to_timestamp()))
     }
+}
+
+/// Sends an event, and then those that are derived from it. A transport that accepted the event for later has
+/// accepted them with it.
+async fn send_in_turn(
+    transport: Arc<dyn Transport>,
+    event: DataEvent,
+) -> Result<Receipt, SendError> {
+    let derived = event.clone().split_derived().1;
+    let receipt = Arc::clone(&transport).send(event).await?;
+    if receipt.is_delivered() {
+        for event in derived {
+            let name = event.event_name().clone();
+            let sent = Arc::clone(&transport).send(event).await;
+            sent.map_err(|error| error.with_event(name))?;
+        }
+    }
+    Ok(receipt)
 }
 
 fn encode<E>(

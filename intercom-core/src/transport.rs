@@ -51,6 +51,10 @@ use crate::receipt::Receipt;
 pub trait Transport: Send + Sync {
     /// Sends the event once.
     ///
+    /// With [`Receipt::delivered`] the transport says that it has sent this event alone: events that are
+    /// [derived](DataEvent::derived) from it are then handed to it in turn. With [`Receipt::accepted`] it says that it
+    /// keeps the event, and the derived ones with it, all or none.
+    ///
     /// The future owns the transport, so that it can be spawned as it is.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! The way in: accepts events, refuses them with a reason, or lets callers wait for room.
 
+use std::iter;
 use std::slice;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{self, Arc, PoisonError};
@@ -73,8 +74,9 @@ impl Intake {
 
     /// Accepts one event.
     pub(crate) async fn accept_one(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        let Some(memory) = &self.memory else {
-            return self.accept(slice::from_ref(&event)).await;
+        let memory = match &self.memory {
+            Some(memory) if event.derived().is_empty() => memory,
+            _ => return self.accept(slice::from_ref(&event)).await,
         };
         consume_budget().await;
         let mut event = Some(event);
@@ -96,12 +98,25 @@ impl Intake {
         memory: &MemoryOutbox,
         event: DataEvent,
     ) -> Result<Receipt, SendError> {
-        self.record(self.accept_into(memory, &mut Some(event)), 1)
+        if event.derived().is_empty() {
+            return self.record(self.accept_into(memory, &mut Some(event)), 1);
+        }
+        let events = with_derived(slice::from_ref(&event));
+        let accepted = self.accept_at_once(|| memory.try_accept_all(&events));
+        self.record(accepted, events.len() as u64)
     }
 
-    /// Accepts many events, all of them or none.
+    /// Accepts many events with those that are derived from them, all of them or none.
     pub(crate) async fn accept(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
         consume_budget().await;
+        let flat;
+        let events = match events.iter().all(|event| event.derived().is_empty()) {
+            true => events,
+            false => {
+                flat = with_derived(events);
+                &flat
+            }
+        };
         let accepted = match InProgress::begin(self) {
             _call if self.is_closed() => Err(Refusal::Closed),
             _call if self.waiting() > 0 => Err(AcceptError::Full.into()),
@@ -160,10 +175,17 @@ impl Intake {
         memory: &MemoryOutbox,
         event: &mut Option<DataEvent>,
     ) -> Result<(), Refusal> {
+        self.accept_at_once(|| memory.try_accept(event))
+    }
+
+    fn accept_at_once(
+        &self,
+        accept: impl FnOnce() -> Result<(), AcceptError>,
+    ) -> Result<(), Refusal> {
         match InProgress::begin(self) {
             _call if self.is_closed() => Err(Refusal::Closed),
             _call if self.waiting() > 0 => Err(AcceptError::Full.into()),
-            _call => memory.try_accept(event).map_err(Refusal::from),
+            _call => accept().map_err(Refusal::from),
         }
     }
 
@@ -306,6 +328,12 @@ impl Drop for Waiting<'_> {
             self.intake.room.notify_one();
         }
     }
+}
+
+/// Lists events, each followed by those that are derived from it.
+fn with_derived(events: &[DataEvent]) -> Vec<DataEvent> {
+    let split = events.iter().map(|event| event.clone().split_derived());
+    split.flat_map(|(event, derived)| iter::once(event).chain(derived)).collect()
 }
 
 /// The transport of a delivery's trackers: it accepts events, and leaves contacts to the transport

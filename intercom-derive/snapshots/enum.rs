@@ -13,7 +13,7 @@ const _: () = {
             __p::Part::Key("PLACE"),
             __p::Part::Key("LASTED"),
             __p::Part::Key("PAUSED"),
-            __p::Part::Group(<Plan<'_> as __p::EventMetadata>::FIELDS),
+            __p::Part::Group(<Plan<'_> as __p::EventMetadata>::GROUP),
         ];
         const _: () = __p::group_is_distinct(__PARTS, 7usize);
         const _: () = __p::count_is_allowed(
@@ -29,64 +29,82 @@ const _: () = {
         <T as __V>::Kind: __p::PlainKey,
     {
         const EVENTS: &'static [__p::EventDescription] = &[
-            __p::EventDescription {
-                name: "invoice_paid",
-                folded_name: "invoice_paid",
-                doc: "",
-                fields: &[
-                    __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
-                    __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
-                    __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
-                    __K("NOTE", "", <&'a str as __V>::__DESCRIPTION),
-                    __K(
-                        "PLACE",
-                        "",
-                        __p::ValueDescription {
-                            kind: __p::ValueKind::Text,
-                            optional: true,
-                        },
-                    ),
-                    __K(
-                        "LASTED",
-                        "",
-                        __p::converted::<
-                            Duration,
-                            _,
-                            _,
-                        >(__V::__DESCRIPTION_OF, &|__field| minutes(__field)),
-                    ),
-                    __K(
-                        "PAUSED",
-                        "",
-                        __p::converted::<
-                            Duration,
-                            _,
-                            _,
-                        >(
-                            __V::__DESCRIPTION_OF,
-                            &|__field| __p::core::option::Option::Some(minutes(__field)),
+            __p::EventDescription::__new(
+                    "invoice_paid",
+                    "invoice_paid",
+                    "",
+                    &[
+                        __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
+                        __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
+                        __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
+                        __K(
+                            "NOTE",
+                            "",
+                            <&'a str as __V>::__DESCRIPTION.__truncated().__sensitive(),
                         ),
-                    ),
-                    __p::FieldDescription::Group(
-                        <Plan<'a> as __p::EventMetadata>::FIELDS,
-                    ),
-                ],
-                max_keys: 11,
-                identified: true,
-            },
-            __p::EventDescription {
-                name: "invoice_lost",
-                folded_name: "invoice_lost",
-                doc: "",
-                fields: &[],
-                max_keys: 10usize,
-                identified: true,
-            },
+                        __K("PLACE", "", __p::ValueDescription::__text(true)),
+                        __K(
+                            "LASTED",
+                            "",
+                            __p::converted::<
+                                Duration,
+                                _,
+                                _,
+                            >(__V::__DESCRIPTION_OF, &|__field| minutes(__field)),
+                        ),
+                        __K(
+                            "PAUSED",
+                            "",
+                            __p::converted::<
+                                Duration,
+                                _,
+                                _,
+                            >(
+                                __V::__DESCRIPTION_OF,
+                                &|__field| __p::core::option::Option::Some(minutes(__field)),
+                            ),
+                        ),
+                        __p::FieldDescription::Group(
+                            <Plan<'a> as __p::EventMetadata>::GROUP,
+                        ),
+                    ],
+                    11,
+                    &[__p::Role::UserId, __p::Role::CreatedAt],
+                )
+                .__was("paid"),
+            __p::EventDescription::__new(
+                "invoice_lost",
+                "invoice_lost",
+                "",
+                &[],
+                10usize,
+                &[__p::Role::Email],
+            ),
         ];
-        fn event_name(&self) -> __p::EventName {
+        const ALSO: &'static [__p::AlsoDescription] = &[
+            __p::describe::<
+                Self,
+                _,
+                _,
+            >("invoice_paid", __p::Gives::EVENTS, &|__event| big_invoice(__event)),
+        ];
+        fn derive_events(&self, __out: &mut __p::DerivedEvents<'_>) {
             match self {
-                Self::Paid { .. } => __p::EventName::__checked("invoice_paid"),
-                Self::Lost { .. } => __p::EventName::__checked("invoice_lost"),
+                Self::Paid { .. } => {
+                    __p::derive::<
+                        Self,
+                        _,
+                        _,
+                    >(self, __out, __p::Gives::EVENTS, &|__event| big_invoice(__event));
+                }
+                Self::Lost { .. } => {}
+            }
+        }
+        #[inline]
+        fn event_index(&self) -> usize {
+            match self {
+                Self::Paid { .. } => 0usize,
+                Self::Lost { .. } => 1usize,
             }
         }
         #[inline]

@@ -73,6 +73,16 @@ const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
         "the limit of an event goes on the struct, or on the variant that needs it",
     ),
     (
+        "also",
+        &[Struct, Variant],
+        "what an event sends beside itself goes on the struct, or on the variant that is the event",
+    ),
+    (
+        "was",
+        &[Struct, Variant],
+        "the earlier name of an event goes on the struct, or on the variant that is the event",
+    ),
+    (
         "crate",
         &[Struct, Enum, Group, Newtype, ValueEnum],
         "it holds for the whole type, and goes there",
@@ -87,6 +97,7 @@ const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
     ("truncate", &[Field, GroupField], FIELD),
     ("display", &[Field, GroupField], FIELD),
     ("with", &[Field, GroupField], FIELD),
+    ("sensitive", &[Field, GroupField], FIELD),
     ("user_id", &[Field], ROLE),
     ("email", &[Field], ROLE),
     ("contact_id", &[Field], ROLE),
@@ -143,6 +154,9 @@ pub(crate) struct TypeAttrs {
     pub(crate) name: Attr<LitStr>,
     pub(crate) rename_all: Attr<RenameRule>,
     pub(crate) max_keys: Attr<LitInt>,
+    /// As often as it was written.
+    pub(crate) also: Vec<Path>,
+    pub(crate) was: Attr<LitStr>,
     pub(crate) krate: Attr<Path>,
     /// Whether a name was written, or what looks as if one were meant: then none is missing.
     pub(crate) named: bool,
@@ -154,6 +168,8 @@ impl TypeAttrs {
             name: Attr::none(),
             rename_all: Attr::none(),
             max_keys: Attr::none(),
+            also: Vec::new(),
+            was: Attr::none(),
             krate: Attr::none(),
             named: false,
         };
@@ -172,6 +188,19 @@ impl TypeAttrs {
                 "max_keys" => {
                     let number = number(word, &meta, "max_keys = 20")?;
                     read.max_keys.set(word, number, errors);
+                }
+                "also" => {
+                    let path = path(word, &meta, "also = big_invoice")?;
+                    let text = |path: &Path| path.to_token_stream().to_string();
+                    if read.also.iter().any(|other| text(other) == text(&path)) {
+                        errors.at(&path, "this function is named by `also` already; remove one");
+                    } else {
+                        read.also.push(path);
+                    }
+                }
+                "was" => {
+                    let name = text(word, &meta, "was = \"plan_bought\"")?;
+                    read.was.set(word, name, errors);
                 }
                 "crate" => {
                     let path = path(word, &meta, "crate = my_facade::intercom_core")?;
@@ -197,6 +226,7 @@ pub(crate) struct FieldAttrs {
     pub(crate) truncate: Attr<()>,
     pub(crate) display: Attr<()>,
     pub(crate) with: Attr<Path>,
+    pub(crate) sensitive: Attr<()>,
     pub(crate) user_id: Attr<()>,
     pub(crate) email: Attr<()>,
     pub(crate) contact_id: Attr<()>,
@@ -212,6 +242,7 @@ impl FieldAttrs {
             truncate: Attr::none(),
             display: Attr::none(),
             with: Attr::none(),
+            sensitive: Attr::none(),
             user_id: Attr::none(),
             email: Attr::none(),
             contact_id: Attr::none(),
@@ -233,6 +264,7 @@ impl FieldAttrs {
                 "flatten" => &mut read.flatten,
                 "truncate" => &mut read.truncate,
                 "display" => &mut read.display,
+                "sensitive" => &mut read.sensitive,
                 "user_id" => &mut read.user_id,
                 "email" => &mut read.email,
                 "contact_id" => &mut read.contact_id,

@@ -48,9 +48,10 @@ fn event(input: &Input<'_>) -> TokenStream {
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let checks = input.records.iter().map(checks);
     let events = input.records.iter().map(description);
-    // A struct's name is that of its description, by default.
+    let also = also(input);
+    // A struct has one description, and is that by default.
     let is_enum = input.records.iter().any(|record| record.is_variant);
-    let name = is_enum.then(|| event_name(input));
+    let index = is_enum.then(|| event_index(input));
     let metadata = metadata(input);
     let contact = input.records.iter().any(Record::names_contact).then(|| contact(input));
     let created_at = input.records.iter().any(|record| record.role(Role::CreatedAt).is_some());
@@ -68,7 +69,8 @@ fn event(input: &Input<'_>) -> TokenStream {
         impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
             const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
 
-            #name
+            #also
+            #index
 
             #[inline]
             fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
@@ -83,15 +85,50 @@ fn event(input: &Input<'_>) -> TokenStream {
     }
 }
 
-fn event_name(input: &Input<'_>) -> TokenStream {
-    let name = by_record(input, |record| {
+fn event_index(input: &Input<'_>) -> TokenStream {
+    let arms = input.records.iter().enumerate().map(|(index, record)| {
         let pattern = pattern(record, |_| false);
-        let name = &record.name;
-        quote!(#pattern => __p::EventName::__checked(#name))
+        quote!(#pattern => #index)
     });
     quote! {
-        fn event_name(&self) -> __p::EventName {
-            #name
+        #[inline]
+        fn event_index(&self) -> usize {
+            match self { #(#arms),* }
+        }
+    }
+}
+
+/// What the functions that `also` names can send, and the method that runs them.
+fn also(input: &Input<'_>) -> TokenStream {
+    if input.records.iter().all(|record| record.also.is_empty()) {
+        return TokenStream::new();
+    }
+    let descriptions = input.records.iter().flat_map(|record| {
+        let name = &record.name;
+        record.also.iter().map(move |path| {
+            quote_spanned! {path.span()=>
+                __p::describe::<Self, _, _>(#name, __p::Gives::EVENTS, &|__event| #path(__event))
+            }
+        })
+    });
+    // As in `through_self`.
+    let (this, out) = (quote!(self), quote!(__out));
+    let derive = by_record(input, |record| {
+        let pattern = pattern(record, |_| false);
+        let derive = record.also.iter().map(|path| {
+            quote_spanned! {path.span()=>
+                __p::derive::<Self, _, _>(
+                    #this, #out, __p::Gives::EVENTS, &|__event| #path(__event)
+                );
+            }
+        });
+        quote!(#pattern => { #(#derive)* })
+    });
+    quote! {
+        const ALSO: &'static [__p::AlsoDescription] = &[#(#descriptions),*];
+
+        fn derive_events(&self, __out: &mut __p::DerivedEvents<'_>) {
+            #derive
         }
     }
 }
@@ -104,12 +141,14 @@ fn group(input: &Input<'_>) -> TokenStream {
     let fields =
         input.records.iter().flat_map(|record| record.fields.iter().filter_map(field_description));
     let metadata = metadata(input);
+    let name = ident.unraw().to_string();
     quote! {
         #(#checks)*
 
         #[automatically_derived]
         impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
-            const FIELDS: &'static [__p::FieldDescription] = &[#(#fields),*];
+            const GROUP: __p::GroupDescription =
+                __p::GroupDescription::__new(#name, &[#(#fields),*]);
 
             #[inline]
             fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
@@ -205,7 +244,7 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
             let call = call(ty, encode, quote!(#value, #out));
             quote!(#call;)
         }
-        Usage::Value { key, convert, truncate } => {
+        Usage::Value { key, convert, truncate, .. } => {
             let (member, method) = (member(key), method(key, truncate.is_some()));
             match convert {
                 Convert::None => {
@@ -287,21 +326,26 @@ fn inner_type(field: &Field<'_>) -> TokenStream {
 fn description(record: &Record<'_>) -> TokenStream {
     let (name, doc) = (&record.name, &record.doc);
     let folded_name = name.as_ref().map(|name| fold(&name.value()));
-    let identified = record.names_contact();
+    let roles = Role::ALL.iter().filter(|role| record.role(**role).is_some()).map(|role| {
+        let role = Ident::new(role.name(), Span::call_site());
+        quote!(__p::Role::#role)
+    });
+    let was = record.was.as_ref().map(|was| quote!(.__was(#was)));
     let fields = record.fields.iter().filter_map(field_description);
     let max_keys = match max_keys(record) {
         Some(literal) => quote!(#literal),
         None => quote!(#DEFAULT_MAX_KEYS),
     };
     quote! {
-        __p::EventDescription {
-            name: #name,
-            folded_name: #folded_name,
-            doc: #doc,
-            fields: &[#(#fields),*],
-            max_keys: #max_keys,
-            identified: #identified,
-        }
+        __p::EventDescription::__new(
+            #name,
+            #folded_name,
+            #doc,
+            &[#(#fields),*],
+            #max_keys,
+            &[#(#roles),*],
+        )
+        #was
     }
 }
 
@@ -316,19 +360,17 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
     match &field.usage {
         Usage::Skip | Usage::Role(..) => None,
         Usage::Flatten => {
-            let fields = item(ty, quote!(__p::EventMetadata), "FIELDS");
-            Some(quote!(__p::FieldDescription::Group(#fields)))
+            let group = item(ty, quote!(__p::EventMetadata), "GROUP");
+            Some(quote!(__p::FieldDescription::Group(#group)))
         }
-        Usage::Value { key, convert, truncate } => {
+        Usage::Value { key, convert, truncate, sensitive } => {
             let foreign = method(key, truncate.is_some()).foreign;
             let key = &key.text;
             let value = match convert {
                 Convert::None => item(ty, value_trait(ty.krate, foreign), "__DESCRIPTION"),
                 Convert::Display(_) => {
                     let optional = inside_option(field.ty()).is_some();
-                    quote! {
-                        __p::ValueDescription { kind: __p::ValueKind::Text, optional: #optional }
-                    }
+                    quote!(__p::ValueDescription::__text(#optional))
                 }
                 Convert::With(path) => {
                     let inner = inner_type(field);
@@ -342,7 +384,9 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                     }
                 }
             };
-            Some(quote!(__K(#key, #doc, #value)))
+            let truncated = truncate.is_some().then(|| quote!(.__truncated()));
+            let sensitive = sensitive.then(|| quote!(.__sensitive()));
+            Some(quote!(__K(#key, #doc, #value #truncated #sensitive)))
         }
     }
 }
@@ -389,7 +433,7 @@ fn distinct(record: &Record<'_>) -> TokenStream {
                     const _: () = __p::group_is_distinct(__PARTS, #at);
                 });
                 parts.push(quote_spanned! {span=>
-                    __p::Part::Group(<#ty as __p::EventMetadata>::FIELDS)
+                    __p::Part::Group(<#ty as __p::EventMetadata>::GROUP)
                 });
             }
         }
@@ -467,7 +511,7 @@ fn field_bounds(field: &Field<'_>) -> Vec<TokenStream> {
             let inner = inner_type(field);
             vec![quote!(#inner: __p::Display)]
         }
-        Usage::Value { convert: Convert::None, key, truncate } => {
+        Usage::Value { convert: Convert::None, key, truncate, .. } => {
             let kinds = Ident::new(method(key, truncate.is_some()).kinds, Span::call_site());
             vec![quote!(#ty: __V), quote!(<#ty as __V>::Kind: __p::#kinds)]
         }

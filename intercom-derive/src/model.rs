@@ -42,6 +42,9 @@ pub(crate) struct Record<'a> {
     /// The form of its keys: its own, or that of the enum.
     pub(crate) rename_all: Option<RenameRule>,
     pub(crate) max_keys: Option<LitInt>,
+    /// The functions that derive other events from this one.
+    pub(crate) also: Vec<Path>,
+    pub(crate) was: Option<LitStr>,
     pub(crate) fields: Vec<Field<'a>>,
 }
 
@@ -88,7 +91,7 @@ pub(crate) enum Usage {
     Skip,
     Role(Role, Ident),
     Flatten,
-    Value { key: Key, convert: Convert, truncate: Option<Ident> },
+    Value { key: Key, convert: Convert, truncate: Option<Ident>, sensitive: bool },
 }
 
 /// A metadata key, and the user's token it comes from.
@@ -126,7 +129,18 @@ pub(crate) enum Role {
 }
 
 impl Role {
+    pub(crate) const ALL: [Role; 4] = [Role::UserId, Role::Email, Role::ContactId, Role::CreatedAt];
     pub(crate) const CONTACT: [Role; 3] = [Role::UserId, Role::Email, Role::ContactId];
+
+    /// The core's name for it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Role::UserId => "UserId",
+            Role::Email => "Email",
+            Role::ContactId => "ContactId",
+            Role::CreatedAt => "CreatedAt",
+        }
+    }
 
     fn called(name: &str) -> Option<Self> {
         match name {
@@ -289,6 +303,8 @@ impl<'a> Record<'a> {
             name: attrs.name.value().cloned(),
             rename_all: rule,
             max_keys: attrs.max_keys.value().cloned(),
+            also: attrs.also.clone(),
+            was: attrs.was.value().cloned(),
             fields,
         })
     }
@@ -345,7 +361,12 @@ impl Usage {
             (None, Some(word)) => Convert::Display(word.clone()),
             (None, None) => Convert::None,
         };
-        Usage::Value { key, convert, truncate: attrs.truncate.word().cloned() }
+        Usage::Value {
+            key,
+            convert,
+            truncate: attrs.truncate.word().cloned(),
+            sensitive: attrs.sensitive.get().is_some(),
+        }
     }
 }
 
@@ -361,6 +382,7 @@ fn roles(attrs: &FieldAttrs) -> [(Role, Option<&Ident>); 4] {
 /// Refuses attributes of one field that contradict each other, each at the word that has no effect.
 fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
     let roles = roles(attrs).map(|(_, word)| word);
+    let sensitive = [attrs.sensitive.word()];
     let shaping =
         [attrs.rename.word(), attrs.truncate.word(), attrs.display.word(), attrs.with.word()];
     let refuse = |words: &[Option<&Ident>], with: &Ident, because: &str| {
@@ -374,13 +396,16 @@ fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
         refuse(&roles, skip, "a skipped field is not sent at all");
         refuse(&[attrs.flatten.word()], skip, "a skipped field is not sent at all");
         refuse(&shaping, skip, "a skipped field is not sent at all");
+        refuse(&sensitive, skip, "a skipped field is not sent at all");
     } else if let Some(role) = roles_set.next() {
         let others: Vec<_> = roles_set.map(Some).collect();
         refuse(&others, role, "a field has one role");
         refuse(&[attrs.flatten.word()], role, "a role field is sent as itself, not as metadata");
         refuse(&shaping, role, "a role field is sent as itself, not as metadata");
+        refuse(&sensitive, role, "what names a contact is never shown");
     } else if let Some(flatten) = attrs.flatten.word() {
         refuse(&shaping, flatten, "a flattened field has no key and no value of its own");
+        refuse(&sensitive, flatten, "mark the sensitive fields of the group instead");
     } else if let (Some(display), Some(with)) = (attrs.display.word(), attrs.with.word()) {
         refuse(&[Some(with)], display, "both say what value is sent");
     }

@@ -228,7 +228,7 @@ fn refuse_value(word: &Word, fix: &str, errors: &Errors) {
 /// Whether no attribute of ours says how the field is sent.
 fn is_unmarked(field: &Field<'_>) -> bool {
     match &field.usage {
-        Usage::Value { key, convert: Convert::None, truncate: None } => !key.renamed,
+        Usage::Value { key, convert: Convert::None, truncate: None, .. } => !key.renamed,
         _ => false,
     }
 }

@@ -33,7 +33,7 @@ fn an_enum_with_roles_and_every_way_to_a_value() {
     let input = parse_quote! {
         #[event(rename_all = "UPPERCASE", crate = facade::intercom)]
         enum Invoice<'a, T: Clone> {
-            #[event(name = "invoice_paid", max_keys = 11)]
+            #[event(name = "invoice_paid", max_keys = 11, also = big_invoice, was = "paid")]
             Paid {
                 #[event(user_id)]
                 customer: u64,
@@ -42,7 +42,7 @@ fn an_enum_with_roles_and_every_way_to_a_value() {
                 amount: T,
                 due_date: Option<Timestamp>,
                 stripe_invoice: &'a str,
-                #[event(truncate)]
+                #[event(truncate, sensitive)]
                 note: &'a str,
                 #[event(display)]
                 place: Option<Place>,

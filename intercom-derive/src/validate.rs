@@ -24,6 +24,9 @@ pub(crate) fn validate(input: &Input<'_>, errors: &Errors) {
         }
     }
     check_names_differ(&input.records, errors);
+    for record in &input.records {
+        check_earlier_name(record, &input.records, errors);
+    }
     check_all_or_none_name_contact(&input.records, errors);
 }
 
@@ -49,6 +52,38 @@ fn check_names_differ(records: &[Record<'_>], errors: &Errors) {
                 format_args!("Intercom takes `{text}` and `{first}` for one event name (upper and lower case are the same): choose another"),
             ),
         }
+    }
+}
+
+/// An earlier name may break a rule of ours, which Intercom mends in its own way. It cannot be a name of today.
+fn check_earlier_name(record: &Record<'_>, records: &[Record<'_>], errors: &Errors) {
+    let Some(was) = &record.was else { return };
+    let text = was.value();
+    if text.trim().is_empty() {
+        errors.at(
+            was,
+            "the earlier name is blank: write the name that this event had, or remove `was`",
+        );
+        return;
+    }
+    let has_it = |other: &&Record<'_>| {
+        other.name.as_ref().is_some_and(|name| rules::fold(&name.value()) == rules::fold(&text))
+    };
+    match records.iter().find(has_it) {
+        Some(other) if other.ident == record.ident => {
+            errors.at(
+                was,
+                "this is the event's name still: write the one that it had before, or remove `was`",
+            );
+        }
+        Some(other) => errors.at(
+            was,
+            format_args!(
+                "`{}` has this name now: an event that is there is not the earlier form of another",
+                other.ident
+            ),
+        ),
+        None => {}
     }
 }
 
@@ -175,7 +210,7 @@ fn check_field(field: &Field<'_>, input: &Input<'_>, errors: &Errors) {
             field.ty(),
             "the keys of a type with type parameters in it cannot be checked before it is used: flatten a type without parameters",
         ),
-        Usage::Value { key, convert, truncate } if rules::is_date_key(&key.text) => {
+        Usage::Value { key, convert, truncate, .. } if rules::is_date_key(&key.text) => {
             if let Some(word) = truncate {
                 errors.at(word, format_args!("the key `{}` ends in `_date`, so its value is a date, which cannot be cut: remove `truncate`, or set another key", key.text));
             }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value};
 
 use crate::contact::Contact;
-use crate::data_event::DataEvent;
+use crate::data_event::{DataEvent, MASK};
 use crate::event::IntercomEvent;
 use crate::event_name::EventName;
 use crate::value::Timestamp;
@@ -19,6 +19,7 @@ pub(super) struct Expected {
     contact: Option<Contact>,
     created_at: Option<Timestamp>,
     metadata: Map<String, Value>,
+    sensitive: Vec<String>,
 }
 
 impl Expected {
@@ -36,6 +37,7 @@ impl Expected {
                 contact,
                 created_at,
                 metadata: metadata(&event),
+                sensitive: event.sensitive_keys().map(Into::into).collect(),
             },
             Err(invalid) => panic!("the expected event can never be sent: {invalid}"),
         }
@@ -77,18 +79,25 @@ impl Expected {
             let (expected, was) = (time.unix_seconds(), sent.created_at().unix_seconds());
             format!("created_at: expected {expected}, was {was}")
         }));
+        let sensitive: Vec<_> =
+            sent.sensitive_keys().chain(self.sensitive.iter().map(String::as_str)).collect();
+        let shown = |key: &String, value: &Value| match sensitive.contains(&key.as_str()) {
+            true => MASK.to_owned(),
+            false => value.to_string(),
+        };
         let sent = metadata(sent);
-        differences.extend(self.metadata.iter().filter_map(
-            |(key, expected)| match sent.get(key) {
-                None => Some(format!("{key}: expected {expected}, was left out")),
-                Some(was) if was != expected => {
-                    Some(format!("{key}: expected {expected}, was {was}"))
-                }
-                Some(_) => None,
-            },
-        ));
+        differences.extend(self.metadata.iter().filter_map(|(key, expected)| {
+            let was = sent.get(key);
+            if was == Some(expected) {
+                return None;
+            }
+            let was = was.map_or("left out".to_owned(), |was| shown(key, was));
+            Some(format!("{key}: expected {}, was {was}", shown(key, expected)))
+        }));
         let unexpected = sent.iter().filter(|(key, _)| !self.metadata.contains_key(*key));
-        differences.extend(unexpected.map(|(key, was)| format!("{key}: not expected, was {was}")));
+        differences.extend(
+            unexpected.map(|(key, was)| format!("{key}: not expected, was {}", shown(key, was))),
+        );
         differences
     }
 }
@@ -106,7 +115,7 @@ pub(super) fn list(sent: &[DataEvent]) -> String {
             "\n  {} of {}: {}",
             event.name(),
             show(event.contact()),
-            Value::Object(metadata(event))
+            event.to_masked_json().get("metadata").unwrap_or(&Value::Object(Map::new()))
         );
     }
     list

@@ -74,7 +74,7 @@ pub trait MetadataValue {
 
     #[doc(hidden)]
     const __DESCRIPTION: ValueDescription =
-        ValueDescription { kind: <Self::Kind as Kind>::KIND, optional: Self::OPTIONAL };
+        ValueDescription::new(<Self::Kind as Kind>::KIND, Self::OPTIONAL);
 
     #[doc(hidden)]
     const __DESCRIPTION_OF: __DescriptionOf<Self> =

@@ -2,7 +2,9 @@
 
 use std::time::SystemTime;
 
-use intercom_core::{EventMetadata, FieldDescription, IntercomEvent, Money, RichLink, ValueKind};
+use intercom_core::{
+    EventMetadata, FieldDescription, IntercomEvent, Money, RichLink, Role, ValueKind,
+};
 
 /// What a customer pays.
 #[derive(EventMetadata)]
@@ -51,7 +53,8 @@ fn names_docs_kinds_and_what_is_optional() {
     let [created, deleted] = Project::EVENTS else { panic!("two events") };
     assert_eq!((created.name, created.doc, created.max_keys), ("project_created", "It began.", 10));
     assert_eq!((deleted.name, deleted.doc, deleted.fields.len()), ("project_deleted", "", 0));
-    assert!(created.identified && deleted.identified);
+    assert!(created.is_identified() && deleted.is_identified());
+    assert_eq!((created.roles, deleted.roles), (&[Role::UserId][..], &[Role::Email][..]));
 
     let keys: Vec<_> =
         created.keys().into_iter().map(|key| (key.key, key.doc, key.kind, key.optional)).collect();
@@ -66,13 +69,58 @@ fn names_docs_kinds_and_what_is_optional() {
             ("price", "", ValueKind::Money, true),
         ]
     );
-    assert!(
-        matches!(created.fields[4], FieldDescription::Group(fields) if fields == Billing::FIELDS)
-    );
+    assert!(matches!(created.fields[4], FieldDescription::Group(group) if group == Billing::GROUP));
 }
 
 #[test]
 fn a_description_is_constant() {
     const NAME: &str = Project::EVENTS[0].name;
     assert_eq!(NAME, "project_created");
+}
+
+#[derive(EventMetadata)]
+struct Address {
+    #[event(sensitive)]
+    street: String,
+    #[event(flatten)]
+    country: Country,
+}
+
+#[derive(EventMetadata)]
+struct Country {
+    country: String,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "parcel_sent", was = "package_sent")]
+struct ParcelSent {
+    #[event(created_at)]
+    at: SystemTime,
+    #[event(truncate, sensitive)]
+    note: String,
+    #[event(flatten)]
+    to: Option<Address>,
+    weight: u32,
+}
+
+#[test]
+fn marks_groups_roles_and_the_earlier_name() {
+    let [parcel] = ParcelSent::EVENTS else { panic!("one event") };
+    assert_eq!((parcel.was, parcel.roles), (Some("package_sent"), &[Role::CreatedAt][..]));
+    assert!(!parcel.is_identified());
+    let keys: Vec<_> = parcel
+        .keys()
+        .into_iter()
+        .map(|key| (key.key, key.truncated, key.sensitive, key.optional, key.group))
+        .collect();
+    assert_eq!(
+        keys,
+        [
+            ("note", true, true, false, None),
+            ("street", false, true, true, Some("Address")),
+            ("country", false, false, true, Some("Country")),
+            ("weight", false, false, false, None),
+        ],
+        "an absent group leaves out the keys of the groups in it too"
+    );
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
+mod also;
 mod contacts;
 mod currencies;
 mod derive;
@@ -13,6 +14,7 @@ mod log;
 mod logging;
 mod money;
 mod sending;
+mod sensitive;
 mod serde_beside;
 mod testing;
 mod tracker;

@@ -97,6 +97,20 @@ impl MemoryOutbox {
         Ok(())
     }
 
+    /// Accepts events without waiting, all of them or none.
+    pub(crate) fn try_accept_all(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        let bytes = events.iter().map(|event| event.body().len()).sum();
+        let now = Instant::now();
+        let mut state = self.state();
+        self.expect_room(&state, events.len(), bytes)?;
+        for event in events {
+            state.accept(event.clone(), now);
+        }
+        drop(state);
+        self.due.notify_one();
+        Ok(())
+    }
+
     /// No operation leaves the state half changed, so a panicking thread leaves it valid.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -156,16 +170,7 @@ impl fmt::Debug for MemoryOutbox {
 #[async_trait]
 impl Outbox for MemoryOutbox {
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
-        let bytes = events.iter().map(|event| event.body().len()).sum();
-        let now = Instant::now();
-        let mut state = self.state();
-        self.expect_room(&state, events.len(), bytes)?;
-        for event in events {
-            state.accept(event.clone(), now);
-        }
-        drop(state);
-        self.due.notify_one();
-        Ok(())
+        self.try_accept_all(events)
     }
 
     async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use intercom_core::{Contact, DynamicEvent, ErrorKind};
+use intercom_core::{Contact, DataEvent, DynamicEvent, ErrorKind, IntercomEvent};
 use intercom_delivery::{Backpressure, Delivery, DeliveryBuilder, MemoryOutbox, RetryPolicy};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
@@ -45,6 +45,57 @@ async fn the_receipt_says_that_the_event_was_accepted() {
         assert!(transport.attempts().is_empty());
         assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(transport.taken().len(), 2);
+    })
+    .await;
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "cause", also = effect)]
+struct Cause;
+
+#[derive(IntercomEvent)]
+#[event(name = "effect")]
+struct Effect;
+
+fn effect(_: &Cause) -> Option<Effect> {
+    Some(Effect)
+}
+
+#[tokio::test(start_paused = true)]
+async fn derived_events_are_accepted_with_their_cause_all_or_none() {
+    guarded(async {
+        let ada = Contact::email("ada@example.com");
+        for room in [6, 5] {
+            let (_stuck, builder) = stuck(room);
+            let outbox = MemoryOutbox::new().capacity(room);
+            let (delivery, tracker) =
+                builder.backpressure(Backpressure::Refuse).start_in_memory(outbox).unwrap();
+            let prepared = tracker.for_contact(ada.clone()).prepare(&Cause).unwrap();
+            delivery.send_all(&[prepared]).await.unwrap();
+            tracker.for_contact(ada.clone()).try_send(&Cause).unwrap();
+            assert_ledger(&delivery.ledger().await.unwrap(), 0, 0, 4);
+
+            let sent = tracker.for_contact(ada.clone()).send(&Cause).await;
+            let accepted = if room == 6 { 6 } else { 4 };
+            assert_eq!(sent.is_ok(), accepted == 6);
+            let tried = tracker.for_contact(ada.clone()).try_send(&Cause);
+            assert_eq!(tried.unwrap_err().kind(), ErrorKind::Full);
+            assert_ledger(&delivery.ledger().await.unwrap(), 0, 0, accepted);
+        }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn derived_events_are_delivered_after_their_cause() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).concurrency(1).start().unwrap();
+        delivery.for_contact(Contact::user_id(1)).send(&Cause).await.unwrap();
+        assert!(delivery.flush(DAY).await.is_complete());
+        let taken = transport.taken();
+        assert_eq!(taken.iter().map(DataEvent::name).collect::<Vec<_>>(), ["cause", "effect"]);
+        assert!(taken.iter().all(|event| event.derived().is_empty()), "each goes by itself");
     })
     .await;
 }

@@ -39,10 +39,10 @@ pub mod shadowed {
     pub mod intercom_core {}
 
     #[derive(facade::IntercomEvent)]
-    #[event(name = "shadowed", crate = ::renamed_core)]
+    #[event(name = "shadowed", crate = ::renamed_core, also = self::either, was = "Option")]
     pub struct Shadowed<'a> {
         pub number: u64,
-        #[event(truncate)]
+        #[event(truncate, sensitive)]
         pub text: &'a str,
         #[event(display)]
         pub shown: ::std::option::Option<char>,
@@ -56,6 +56,10 @@ pub mod shadowed {
         pub user: ::std::option::Option<u64>,
         #[event(created_at)]
         pub at: ::std::time::SystemTime,
+    }
+
+    pub fn either(shadowed: &Shadowed<'_>) -> ::std::option::Option<Either> {
+        (shadowed.number == 1).then_some(Either::Right { address: "a@b".into(), field_address: 1 })
     }
 
     #[derive(facade::EventMetadata)]
@@ -181,9 +185,9 @@ pub mod out_of_a_macro {
     //! Types, keys and whole events that come out of macros.
 
     macro_rules! event {
-        ($event:ident, $name:literal, $ty:ty, $with:path) => {
+        ($event:ident, $name:literal, $ty:ty, $with:path, $also:path) => {
             #[derive(renamed_core::IntercomEvent)]
-            #[event(name = $name, crate = renamed_core)]
+            #[event(name = $name, crate = renamed_core, also = $also)]
             pub struct $event {
                 pub value: $ty,
                 #[event(with = $with)]
@@ -194,7 +198,12 @@ pub mod out_of_a_macro {
         };
     }
 
-    event!(Made, "made", &'static str, str::len);
+    event!(Made, "made", &'static str, str::len, also_made);
+
+    #[must_use]
+    pub fn also_made(_: &Made) -> Option<super::imported::Imported> {
+        None
+    }
 }
 
 pub mod deprecated {
@@ -237,6 +246,8 @@ mod tests {
         data.metadata().unwrap(),
         br#"{"number":1,"text":"a","shown":"b","length":3,"other_length":1,"out":"d","field":true,"self_":false}"#
     );
+        assert_eq!(data.derived()[0].name(), "right");
+        assert_eq!(data.sensitive_keys().collect::<Vec<_>>(), ["text"]);
         let sides = [
             shadowed::Either::Left { address: "a@b".into() },
             shadowed::Either::Right { address: "c@d".into(), field_address: 1 },

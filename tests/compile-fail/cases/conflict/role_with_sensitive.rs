@@ -1,0 +1,10 @@
+use intercom_core::IntercomEvent;
+
+#[derive(IntercomEvent)]
+#[event(name = "letter_sent")]
+struct LetterSent {
+    #[event(sensitive, email)]
+    street: String,
+}
+
+fn main() {}
