@@ -58,6 +58,7 @@ pub mod shadowed {
         pub at: ::std::time::SystemTime,
     }
 
+    #[must_use]
     pub fn either(shadowed: &Shadowed<'_>) -> ::std::option::Option<Either> {
         (shadowed.number == 1).then_some(Either::Right { address: "a@b".into(), field_address: 1 })
     }
