@@ -47,7 +47,8 @@ impl SqliteOutboxBuilder {
     /// any number, in a new file.
     ///
     /// The file keeps the bound, for all processes that accept in it. When it is reached, nothing
-    /// more is accepted. Dead letters take no room, and are kept until they are purged.
+    /// more is accepted. Dead letters take no room: see
+    /// [`max_dead_letters`](Self::max_dead_letters).
     pub fn capacity(mut self, events: u64) -> Self {
         self.settings.capacity = Some(events);
         self
@@ -59,6 +60,25 @@ impl SqliteOutboxBuilder {
     /// The file keeps this bound too. It grows beyond it by about 150 bytes an event, and its WAL.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.settings.max_bytes = Some(bytes);
+        self
+    }
+
+    /// Sets how many dead letters are kept. Beyond that the oldest are purged, and counted. The default
+    /// is what the file has: [`DEFAULT_DEAD_LETTERS`](crate::DEFAULT_DEAD_LETTERS), 100,000, in a new
+    /// file.
+    ///
+    /// The file keeps this bound too.
+    pub fn max_dead_letters(mut self, letters: u64) -> Self {
+        self.settings.max_dead_letters = Some(letters);
+        self
+    }
+
+    /// Sets how long a dead letter is kept before it is purged, and counted. The default is what the
+    /// file has: any time, in a new file.
+    ///
+    /// The file keeps this bound too. The process that delivers goes by it about once a minute.
+    pub fn max_dead_letter_age(mut self, age: Duration) -> Self {
+        self.settings.max_dead_age = Some(age);
         self
     }
 
@@ -87,8 +107,8 @@ impl SqliteOutboxBuilder {
         self
     }
 
-    /// Sets the clock, for tests. The default is the system's. It is asked in the writing thread.
-    /// Times that run backwards count as the latest.
+    /// Sets the clock, for tests. The default begins at the system's time and goes on by the monotonic
+    /// clock, so that a step of the system's clock moves nothing. It is asked in the writing thread.
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Clock::given(now);
         self

@@ -1,8 +1,7 @@
-//! A clock that never runs backwards.
+//! The time of an outbox: it goes on evenly, whatever happens to the system's clock.
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The longest time that anything waits: 30 years.
@@ -13,27 +12,22 @@ pub(crate) type Millis = i64;
 
 /// Tells the time in Unix milliseconds.
 #[derive(Clone)]
-pub(crate) struct Clock {
-    source: Arc<dyn Fn() -> Millis + Send + Sync>,
-    last: Arc<AtomicI64>,
-}
+pub(crate) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 impl Clock {
-    /// The system's clock. If that is set forward, so is this. If it is set back, this goes on
-    /// evenly, so that an event that is due in a second does not wait for an hour.
+    /// Begins at the system's time, and goes on by the monotonic clock. A step of the system's clock
+    /// makes nothing due too early or too late.
     pub(crate) fn system() -> Self {
         let (began, began_at) = (Instant::now(), SystemTime::now());
-        Clock::given(move || (began_at + began.elapsed()).max(SystemTime::now()))
+        Clock::given(move || began_at + began.elapsed())
     }
 
     pub(crate) fn given(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        let source = Arc::new(move || millis(now()));
-        Clock { source, last: Arc::new(AtomicI64::new(Millis::MIN)) }
+        Clock(Arc::new(now))
     }
 
     pub(crate) fn now(&self) -> Millis {
-        let read = (self.source)();
-        self.last.fetch_max(read, Ordering::Relaxed).max(read)
+        millis((self.0)())
     }
 }
 
@@ -73,6 +67,6 @@ pub(crate) fn moment(millis: Millis) -> SystemTime {
     moment.unwrap_or(UNIX_EPOCH)
 }
 
-fn whole_millis(duration: Duration) -> Millis {
+pub(crate) fn whole_millis(duration: Duration) -> Millis {
     Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
 }

@@ -1,13 +1,15 @@
 //! What can go wrong with the file, when it is opened and later.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use intercom_delivery::OutboxError;
 use rusqlite::ErrorCode;
 
+use crate::open::is_full;
 use crate::schema::SCHEMA_VERSION;
 
 /// Why a file could not be opened as an outbox. Nothing in it was changed then.
@@ -40,6 +42,12 @@ pub enum OpenError {
     /// The folder of the file does not exist.
     #[error("the folder {path} does not exist; make it first")]
     MissingFolder { path: PathBuf },
+    /// The path is a URI, or SQLite's name for a database in memory.
+    #[error(
+        "`{path}` is not the name of a file; give the outbox a path, such as `events.db`, or use \
+         `intercom_delivery::MemoryOutbox` for events in memory"
+    )]
+    NotAPath { path: PathBuf },
     /// There is a folder of that name.
     #[error("{path} is a folder; name a file in it, such as {}", path.join("events.db").display())]
     Folder { path: PathBuf },
@@ -90,12 +98,45 @@ pub enum OpenError {
          disk works"
     )]
     DiskFailed { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
-    /// The file lies on a network file system, where SQLite cannot keep it safe.
+    /// The file lies on a file system of other machines or of this one's host, where SQLite cannot
+    /// keep it safe.
     #[error(
-        "{path} lies on {kind}, which many machines can share, and SQLite cannot keep a file safe \
-         there; use a local disk"
+        "{path} lies on {kind}, which several machines can share, and SQLite cannot keep a file safe \
+         there; use a local disk, or a volume of the container"
     )]
-    NetworkFileSystem { path: PathBuf, kind: &'static str },
+    SharedFileSystem { path: PathBuf, kind: String },
+    /// The file alone is mounted, without the files that the outbox keeps beside it.
+    #[error(
+        "{path} is a mount point, and its WAL and its lock would lie elsewhere; mount its folder {} \
+         instead",
+        folder(path).display()
+    )]
+    MountPoint { path: PathBuf },
+    /// The file has several names, and SQLite would keep a WAL for each of them.
+    #[error(
+        "{path} has {links} names (hard links), and SQLite would keep a WAL for each; remove the \
+         others, or copy the file to a new one"
+    )]
+    HardLinked { path: PathBuf, links: u64 },
+    /// The WAL is missing, with what was accepted last.
+    #[error(
+        "{path} has no `-wal` beside it, which holds what was accepted last: it was deleted, or the \
+         file was copied without it; put it back. If it is lost, end all processes that have the \
+         file open and make an empty `-wal`: then the file opens with what is in it"
+    )]
+    MissingWal { path: PathBuf },
+    /// The lock file beside the outbox belongs to another user.
+    #[error(
+        "{path} belongs to another user, and this process may not write it; give it to the user of \
+         this process, or remove it while no process has the outbox open"
+    )]
+    LockOfAnotherUser { path: PathBuf },
+    /// The process or the machine can open no more files.
+    #[error(
+        "{path} could not be opened, because no file descriptor is left; raise the limit \
+         (`ulimit -n`), or close what is not needed"
+    )]
+    TooManyFiles { path: PathBuf },
     /// A setting of SQLite without which events are not safe has no effect.
     #[error(
         "SQLite cannot keep {path} safe: `{setting}` is `{found}` after it was set to `{wanted}`; \
@@ -122,9 +163,12 @@ impl fmt::Debug for OpenError {
 
 impl OpenError {
     /// Returns the error that an error of SQLite means.
-    pub(crate) fn of(path: &std::path::Path, source: rusqlite::Error) -> Self {
+    pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
+            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) if is_out_of_files() => {
+                OpenError::TooManyFiles { path }
+            }
             Some(ErrorCode::NotADatabase) => OpenError::NotADatabase { path },
             Some(ErrorCode::DatabaseCorrupt) => {
                 OpenError::Corrupt { path, detail: source.to_string() }
@@ -140,6 +184,35 @@ impl OpenError {
             _ => OpenError::Sqlite { path, source },
         }
     }
+
+    /// Returns the error that an error of the operating system means.
+    pub(crate) fn io(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                OpenError::ReadOnlyFolder { path: folder(&path).to_owned() }
+            }
+            io::ErrorKind::NotFound => OpenError::MissingFolder { path: folder(&path).to_owned() },
+            _ if is_full(&source) => OpenError::DiskFull { path },
+            _ if is_limit_of_files(&source) => OpenError::TooManyFiles { path },
+            _ => OpenError::Io { path, source },
+        }
+    }
+}
+
+/// Returns the folder of a file.
+pub(crate) fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("/"))
+}
+
+/// Returns whether this means that no file descriptor is left: `ENFILE` or `EMFILE`.
+pub(crate) fn is_limit_of_files(error: &io::Error) -> bool {
+    cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
+}
+
+/// Finds out whether a file descriptor is left. SQLite does not say why it cannot open a file.
+fn is_out_of_files() -> bool {
+    File::open("/").is_err_and(|error| is_limit_of_files(&error))
 }
 
 /// A fault of a whole transaction, told to each of its callers.
@@ -159,7 +232,15 @@ pub(crate) enum FaultKind {
     Disk,
     /// There was no room.
     Full,
+    /// There was no room to be set aside. The connection is as good as before.
+    NoReserve,
     Other,
+}
+
+impl FaultKind {
+    pub(crate) fn is_full(self) -> bool {
+        matches!(self, FaultKind::Full | FaultKind::NoReserve)
+    }
 }
 
 impl Fault {
@@ -178,6 +259,15 @@ impl Fault {
         kind: FaultKind::Busy,
     };
 
+    /// What is in a deleted file is still delivered, but nothing more goes into it: no start would find
+    /// it.
+    pub(crate) const DELETED: Fault = Fault {
+        message: "the file of the outbox or its WAL was deleted or moved away; what is in it is still \
+                  delivered, and nothing more is accepted until it is opened anew",
+        source: None,
+        kind: FaultKind::Busy,
+    };
+
     pub(crate) fn to_error(&self) -> OutboxError {
         let error = OutboxError::new(self.message);
         match &self.source {
@@ -190,14 +280,14 @@ impl Fault {
 impl From<rusqlite::Error> for Fault {
     fn from(source: rusqlite::Error) -> Self {
         let (kind, message) = match source.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => {
-                (FaultKind::Full, "the disk of the outbox is full; make room on it")
-            }
+            Some(ErrorCode::DiskFull) => (FaultKind::Full, FULL),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => (
                 FaultKind::Busy,
                 "the outbox is locked by another program's transaction, which lasts too long",
             ),
+            Some(ErrorCode::SystemIoFailure) if is_out_of_files() => (FaultKind::Disk, NO_FILES),
             Some(ErrorCode::SystemIoFailure) => (FaultKind::Disk, "the disk of the outbox failed"),
+            Some(ErrorCode::CannotOpen) if is_out_of_files() => (FaultKind::Other, NO_FILES),
             Some(ErrorCode::CannotOpen) => (FaultKind::Other, "the disk of the outbox failed"),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => {
                 (FaultKind::Other, "the file of the outbox cannot be written any more")
@@ -213,19 +303,31 @@ impl From<rusqlite::Error> for Fault {
 
 impl From<OpenError> for Fault {
     fn from(source: OpenError) -> Self {
-        let message = "the file of the outbox could not be opened again";
-        let kind = match source {
-            OpenError::DiskFull { .. } => FaultKind::Full,
-            _ => FaultKind::Other,
+        let (kind, message) = match source {
+            OpenError::DiskFull { .. } => (FaultKind::Full, FULL),
+            OpenError::TooManyFiles { .. } => (FaultKind::Other, NO_FILES),
+            _ => (FaultKind::Other, "the file of the outbox could not be opened again"),
         };
         Fault { message, source: Some(Arc::new(source)), kind }
     }
 }
 
-/// A lock that cannot be tried says nothing about the connection.
+/// A file beside the outbox that cannot be used says nothing about the connection.
 impl From<io::Error> for Fault {
     fn from(source: io::Error) -> Self {
-        let message = "the lock file beside the outbox could not be opened";
-        Fault { message, source: Some(Arc::new(source)), kind: FaultKind::Busy }
+        let (kind, message) = match source.kind() {
+            _ if is_full(&source) => (FaultKind::NoReserve, FULL),
+            _ if is_limit_of_files(&source) => (FaultKind::Busy, NO_FILES),
+            io::ErrorKind::PermissionDenied => (
+                FaultKind::Busy,
+                "the lock file beside the outbox belongs to another user; give it to the user of \
+                 this process",
+            ),
+            _ => (FaultKind::Busy, "the lock file beside the outbox could not be opened"),
+        };
+        Fault { message, source: Some(Arc::new(source)), kind }
     }
 }
+
+const FULL: &str = "the disk of the outbox is full; make room on it";
+const NO_FILES: &str = "no file descriptor is left for the outbox; raise the limit (`ulimit -n`)";

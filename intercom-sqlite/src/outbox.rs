@@ -128,13 +128,14 @@ impl SqliteOutbox {
 
     async fn write<T, E>(
         &self,
-        write: impl FnOnce(&mut Batch<'_>) -> rusqlite::Result<Result<T, E>> + Send + 'static,
+        takes_room: bool,
+        write: impl FnMut(&mut Batch<'_>) -> rusqlite::Result<Result<T, E>> + Send + 'static,
     ) -> Result<T, E>
     where
         T: Send + 'static,
         E: From<OutboxError> + Send + 'static,
     {
-        let (job, answered) = Job::new(write);
+        let (job, answered) = Job::new(takes_room, write);
         let _ = self.0.requests.send(Request::Write(Box::new(job))).await;
         answered.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error().into()))
     }
@@ -163,7 +164,7 @@ impl fmt::Debug for SqliteOutbox {
 impl Outbox for SqliteOutbox {
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
         let events = NewEvent::all(events)?;
-        self.write(move |batch| batch.accept(&events)).await
+        self.write(true, move |batch| batch.accept(&events)).await
     }
 
     async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
@@ -194,7 +195,7 @@ impl Outbox for SqliteOutbox {
         admissions: &[Admission],
     ) -> Result<Vec<EventId>, OutboxError> {
         let admissions = admissions.to_vec();
-        self.write(move |batch| batch.admit(epoch, &admissions).map(Ok)).await
+        self.write(false, move |batch| batch.admit(epoch, &admissions).map(Ok)).await
     }
 
     async fn settle(
@@ -204,11 +205,12 @@ impl Outbox for SqliteOutbox {
         forget_before: Timestamp,
     ) -> Result<Vec<EventId>, OutboxError> {
         let settlements = settlements.to_vec();
-        self.write(move |batch| batch.settle(epoch, &settlements, forget_before).map(Ok)).await
+        self.write(false, move |batch| batch.settle(epoch, &settlements, forget_before).map(Ok))
+            .await
     }
 
     async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
-        self.write(move |batch| batch.release(epoch).map(Ok)).await
+        self.write(false, move |batch| batch.release(epoch).map(Ok)).await
     }
 
     async fn counts(&self) -> Result<Counts, OutboxError> {
@@ -228,16 +230,16 @@ impl Operate for SqliteOutbox {
 
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         let which = which.clone();
-        self.write(move |batch| batch.redrive(&which).map(Ok)).await
+        self.write(false, move |batch| batch.redrive(&which).map(Ok)).await
     }
 
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         let which = which.clone();
-        self.write(move |batch| batch.purge(&which).map(Ok)).await
+        self.write(false, move |batch| batch.purge(&which).map(Ok)).await
     }
 
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         let which = which.clone();
-        self.write(move |batch| batch.bury(&which).map(Ok)).await
+        self.write(false, move |batch| batch.bury(&which).map(Ok)).await
     }
 }

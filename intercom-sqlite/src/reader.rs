@@ -32,13 +32,14 @@ impl Reading {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the connection if it is closed.
-    pub(crate) fn ensure(&self, path: &Path, settings: &Settings) -> Result<(), OpenError> {
+    /// Opens the connection if it is closed, and returns whether it was.
+    pub(crate) fn ensure(&self, path: &Path, settings: &Settings) -> Result<bool, OpenError> {
         let mut conn = self.lock();
-        if conn.is_none() {
+        let was_closed = conn.is_none();
+        if was_closed {
             *conn = Some(open::again(path, settings)?);
         }
-        Ok(())
+        Ok(was_closed)
     }
 }
 

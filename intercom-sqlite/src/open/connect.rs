@@ -4,12 +4,16 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
+use crate::clock::whole_millis;
 use crate::error::OpenError;
 
 /// How many bytes the bodies of pending events may have together by default: 1 GiB.
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
+
+/// How many dead letters a file keeps by default. A new file has this number in its schema.
+pub const DEFAULT_DEAD_LETTERS: u64 = 100_000;
 
 /// How long an outbox waits by default for a transaction of another process.
 pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -20,6 +24,8 @@ pub(crate) struct Settings {
     /// `None`: as the file has it.
     pub(crate) capacity: Option<u64>,
     pub(crate) max_bytes: Option<u64>,
+    pub(crate) max_dead_letters: Option<u64>,
+    pub(crate) max_dead_age: Option<Duration>,
     pub(crate) in_application_file: bool,
     pub(crate) lock_timeout: Duration,
     /// For tests: how large the file may grow before the disk is full.
@@ -41,6 +47,21 @@ pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection,
         Ok(false) => Ok(conn),
         Ok(true) => Err(OpenError::ReadOnlyFile { path: path.to_owned() }),
         Err(error) => Err(OpenError::of(path, error)),
+    }
+}
+
+/// Returns whether nobody has the file open.
+pub(super) fn is_closed(path: &Path) -> Result<bool, OpenError> {
+    let conn = connect(path, Duration::ZERO)?;
+    // In this mode SQLite needs the file for itself, and reads no shared memory.
+    let alone =
+        conn.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(())).and_then(
+            |()| conn.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())).optional(),
+        );
+    match alone.map_err(|error| OpenError::of(path, error)) {
+        Ok(_) => Ok(true),
+        Err(OpenError::Locked { .. }) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -84,17 +105,25 @@ pub(super) fn set_up(conn: &Connection, path: &Path, settings: &Settings) -> Res
 /// Writes the bounds into the file, where every process keeps to them. A bound that is not set stays
 /// what it is in the file.
 pub(super) fn limit(conn: &Connection, path: &Path, settings: &Settings) -> Result<(), OpenError> {
-    let number = |bound: Option<u64>| bound.map(|bound| i64::try_from(bound).unwrap_or(i64::MAX));
-    let bounds = (number(settings.capacity), number(settings.max_bytes));
+    let number = |bound: u64| i64::try_from(bound).unwrap_or(i64::MAX);
     let write = || -> rusqlite::Result<()> {
-        let found = conn.query_row("SELECT capacity, max_bytes FROM outbox_counts", [], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?;
-        let max_bytes = bounds.1.or(found.1).or(number(Some(DEFAULT_MAX_BYTES)));
-        let wanted: (Option<i64>, Option<i64>) = (bounds.0.or(found.0), max_bytes);
-        if wanted != found {
-            conn.execute("UPDATE outbox_counts SET capacity = ?1, max_bytes = ?2", wanted)?;
-        }
+        conn.execute(
+            "UPDATE outbox_counts SET capacity = ifnull(?1, capacity), \
+             max_bytes = coalesce(?2, max_bytes, ?3) \
+             WHERE capacity IS NOT ifnull(?1, capacity) OR max_bytes IS NOT coalesce(?2, max_bytes, ?3)",
+            (
+                settings.capacity.map(number),
+                settings.max_bytes.map(number),
+                number(DEFAULT_MAX_BYTES),
+            ),
+        )?;
+        conn.execute(
+            "UPDATE outbox_keeping SET max_dead_letters = ifnull(?1, max_dead_letters), \
+             max_dead_age = ifnull(?2, max_dead_age) \
+             WHERE max_dead_letters IS NOT ifnull(?1, max_dead_letters) \
+             OR max_dead_age IS NOT ifnull(?2, max_dead_age)",
+            (settings.max_dead_letters.map(number), settings.max_dead_age.map(whole_millis)),
+        )?;
         Ok(())
     };
     write().map_err(|error| OpenError::of(path, error))

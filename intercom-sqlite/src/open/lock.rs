@@ -1,8 +1,8 @@
-//! The file beside the outbox: the lock of the process that delivers, and a note about the WAL.
+//! The files beside the outbox: the lock of the process that delivers, and a note about the WAL.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io;
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -12,6 +12,18 @@ use super::path::private;
 
 /// How long a process waits before it tries the lock again that another holds.
 pub(crate) const RETRY: Duration = Duration::from_millis(100);
+
+/// How far a file has come: its epoch, and how many events were accepted and delivered. None of these
+/// ever falls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Generation(pub(crate) [i64; 3]);
+
+impl Generation {
+    /// Returns whether a file has come less far.
+    pub(crate) fn is_before(self, other: Generation) -> bool {
+        self.0.into_iter().zip(other.0).any(|(mine, theirs)| mine < theirs)
+    }
+}
 
 /// Keeps all others from delivering while it lives.
 ///
@@ -24,8 +36,8 @@ impl Lock {
     /// Takes the lock, unless another holds it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false);
-        let file = private(&mut options).open(beside(path))?;
+        options.read(true).write(true).create(true).truncate(false);
+        let file = private(&mut options).open(beside(path, "-lock"))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Lock(file))),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -45,6 +57,23 @@ impl Lock {
             }
         }
     }
+
+    /// Returns how far the file had come when that was last noted here.
+    pub(crate) fn generation(&mut self) -> Option<Generation> {
+        let mut text = String::new();
+        self.0.rewind().and_then(|()| self.0.read_to_string(&mut text)).ok()?;
+        let numbers =
+            text.split(|c: char| !c.is_ascii_digit()).filter_map(|part| part.parse().ok());
+        numbers.collect::<Vec<_>>().try_into().map(Generation).ok()
+    }
+
+    /// Notes how far the file has come. The note is for a person, and for a file that is put back from
+    /// a backup. It is not synced, and so never ahead of the file after a power cut.
+    fn note(&mut self, Generation([epoch, accepted, delivered]): Generation) -> io::Result<()> {
+        let text = format!("epoch {epoch}: {accepted} accepted, {delivered} delivered\n");
+        self.0.rewind()?;
+        self.0.write_all(text.as_bytes())
+    }
 }
 
 impl Drop for Lock {
@@ -63,6 +92,12 @@ impl LockEnd {
         let shared = Arc::new(Mutex::new(Some(lock)));
         (LockEnd(shared.clone()), LockEnd(shared))
     }
+
+    /// Notes how far the file has come, as well as that can be done.
+    pub(crate) fn note(&self, generation: Generation) {
+        let mut lock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = lock.as_mut().map(|lock| lock.note(generation));
+    }
 }
 
 impl Drop for LockEnd {
@@ -71,29 +106,27 @@ impl Drop for LockEnd {
     }
 }
 
-/// What the lock file says while the WAL must be read afresh.
-const STALE: &[u8] = b"A checkpoint failed: the WAL must be read afresh.\n";
-
 /// Notes for all processes that the WAL must be read afresh before the next checkpoint.
 ///
 /// The note is in the page cache at least, and so lives as long as the shared memory of the WAL: a
 /// crash of the machine ends both.
 pub(crate) fn note_stale_wal(path: &Path) -> io::Result<()> {
-    fs::write(beside(path), STALE)
+    File::create(beside(path, "-stale")).map(drop)
 }
 
 /// Removes that note, if it is there.
 pub(crate) fn clear_stale_wal(path: &Path) -> io::Result<()> {
-    if is_wal_stale(path) { fs::write(beside(path), []) } else { Ok(()) }
+    if is_wal_stale(path) { fs::remove_file(beside(path, "-stale")) } else { Ok(()) }
 }
 
 /// Returns whether that note is there.
 pub(crate) fn is_wal_stale(path: &Path) -> bool {
-    fs::read(beside(path)).is_ok_and(|note| note.starts_with(STALE))
+    beside(path, "-stale").exists()
 }
 
-pub(super) fn beside(path: &Path) -> PathBuf {
+/// Returns the name of a file beside the outbox.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
-    name.push("-lock");
+    name.push(suffix);
     name.into()
 }

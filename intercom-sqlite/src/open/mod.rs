@@ -2,20 +2,26 @@
 
 mod connect;
 pub(crate) mod lock;
-mod network;
+mod mounts;
 mod path;
+pub(crate) mod reserve;
 pub(crate) mod wal;
 
+use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use rusqlite::Connection;
 
-use self::lock::Lock;
+use self::lock::{Lock, beside};
+use self::reserve::Reserve;
 use crate::error::OpenError;
 use crate::schema::{self, APPLICATION_ID, SCHEMA_VERSION};
 
 pub(crate) use connect::Settings;
-pub use connect::{DEFAULT_LOCK_TIMEOUT, DEFAULT_MAX_BYTES};
+pub use connect::{DEFAULT_DEAD_LETTERS, DEFAULT_LOCK_TIMEOUT, DEFAULT_MAX_BYTES};
+pub(crate) use reserve::is_full;
 
 /// Up to this size a file is checked from end to end when it is opened, in some milliseconds: 8 MiB,
 /// in pages of 4 KiB.
@@ -32,55 +38,150 @@ pub(crate) struct Opened {
 /// Several processes may have it open. A file that is new or of an earlier version is prepared under
 /// the deliverer's lock, which each process of an earlier version holds as long as it lives.
 pub(crate) fn open(path: &Path, settings: &Settings) -> Result<Opened, OpenError> {
-    let path = path::resolve(path)?;
-    network::refuse(&path)?;
-    path::expect_writable_folder(&path)?;
+    let path = find(path)?;
     path::ensure_file(&path)?;
-    let mut conn = connect::connect(&path, settings.lock_timeout)?;
-    let found = judge(&conn, &path, settings.in_application_file)?;
-    expect_free_names(&conn, &path)?;
+    let had_lock_file = beside(&path, "-lock").exists();
+    ensure_lock_file(&path)?;
+    let conn = match open_found(&path, settings) {
+        // A full disk has room for an outbox that gives up what it had set aside.
+        Err(OpenError::DiskFull { .. } | OpenError::DiskFailed { .. })
+            if Reserve::of(&path).give_up() =>
+        {
+            open_found(&path, settings)?
+        }
+        opened => opened?,
+    };
+    let epoch = conn.query_row("SELECT epoch FROM outbox_counts", [], |row| row.get::<_, i64>(0));
+    if epoch.map_err(|error| OpenError::of(&path, error))? > 0 && !had_lock_file {
+        tracing::warn!(outbox = %path.display(), "{RESTORED}");
+    }
+    Ok(Opened { path, conn })
+}
+
+/// What is said of a file that is not what was delivered from last.
+pub(crate) const RESTORED: &str = "the file of the outbox was restored from a backup, or copied: what \
+    was pending in it is delivered once more, which Intercom ignores; it may also ignore new events \
+    in the seconds of events that were delivered since, which this file does not know";
+
+fn open_found(path: &Path, settings: &Settings) -> Result<Connection, OpenError> {
+    let (mut conn, found) = connect(path, settings)?;
+    let failed = |error| OpenError::of(path, error);
+    expect_free_names(&conn, path)?;
     let _lock = match found {
         SCHEMA_VERSION => None,
-        _ => lock_to_prepare(&conn, &path, settings)?,
+        _ => lock_to_prepare(&conn, path, settings)?,
     };
-    let failed = |error| OpenError::of(&path, error);
-    connect::set_up(&conn, &path, settings)?;
-    match bring_in_wal(&conn, &path, settings) {
-        // A full disk has lost nothing, and what is pending can be delivered.
-        Ok(()) | Err(OpenError::DiskFull { .. }) => {}
-        Err(error) => return Err(error),
-    }
+    connect::set_up(&conn, path, settings)?;
+    tolerate_full(bring_in_wal(&conn, path, settings))?;
     schema::migrate(&mut conn, !settings.in_application_file).map_err(failed)?;
-    connect::limit(&conn, &path, settings)?;
+    connect::limit(&conn, path, settings)?;
+    if !lock::is_wal_stale(path) {
+        let emptied = wal::sealed(&conn, || wal::empty(&conn, settings.lock_timeout));
+        tolerate_full(emptied.map(drop).map_err(failed))?;
+    }
     // SQLite does so too, and ignores a failure.
-    path::sync_folder(&path)?;
-    Ok(Opened { path, conn })
+    path::sync_folder(path)?;
+    Ok(conn)
+}
+
+/// Opens a file with all that belongs to it, and returns the version of its tables. It only reads.
+fn connect(path: &Path, settings: &Settings) -> Result<(Connection, i32), OpenError> {
+    let missing = || Err(OpenError::MissingWal { path: path.to_owned() });
+    let has_wal = has_wal(path)?;
+    // Reading would make a WAL beside the memory of another one.
+    if has_wal == Some(false) {
+        return missing();
+    }
+    let conn = connect::connect(path, settings.lock_timeout)?;
+    let found = found_version(&conn, path, settings.in_application_file)?;
+    check(&conn, path)?;
+    if has_wal.is_none()
+        && found == SCHEMA_VERSION
+        && wal::is_missed(&conn).map_err(|error| OpenError::of(path, error))?
+    {
+        return missing();
+    }
+    Ok((conn, found))
+}
+
+/// Returns where the file is, if an outbox can be safe there.
+fn find(path: &Path) -> Result<PathBuf, OpenError> {
+    let path = path::resolve(path)?;
+    mounts::refuse(&path)?;
+    path::expect_one_name(&path)?;
+    path::expect_writable_folder(&path)?;
+    Ok(path)
+}
+
+/// Fails when this process could never deliver, because the lock file is another user's.
+fn ensure_lock_file(path: &Path) -> Result<(), OpenError> {
+    let lock = beside(path, "-lock");
+    let mut options = OpenOptions::new();
+    match path::private(options.write(true).create(true).truncate(false)).open(&lock) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && lock.exists() => {
+            Err(OpenError::LockOfAnotherUser { path: lock })
+        }
+        // It is there, or delivering will say what is wrong.
+        Err(error) if is_full(&error) => Ok(()),
+        Err(error) => Err(OpenError::io(&lock, error)),
+    }
+}
+
+/// Returns whether there is a WAL, where that is known before SQLite makes one. `Some(false)`: it was
+/// deleted under a process that had it open.
+fn has_wal(path: &Path) -> Result<Option<bool>, OpenError> {
+    // SQLite makes the WAL before the shared memory of it, and deletes it after that. What looks
+    // otherwise may be another process that closes the file, and soon looks right.
+    for _ in 0..3 {
+        let has_memory = beside(path, "-shm").exists();
+        match beside(path, "-wal").exists() {
+            true => return Ok(Some(true)),
+            false if !has_memory || connect::is_closed(path)? => return Ok(None),
+            false => thread::sleep(lock::RETRY),
+        }
+    }
+    Ok(Some(false))
+}
+
+/// A full disk has lost nothing, and what is pending can be delivered.
+fn tolerate_full(done: Result<(), OpenError>) -> Result<(), OpenError> {
+    match done {
+        Err(OpenError::DiskFull { .. }) => Ok(()),
+        done => done,
+    }
 }
 
 /// Opens the file once more, for an outbox that lost its connection or needs another one.
 pub(crate) fn again(path: &Path, settings: &Settings) -> Result<Connection, OpenError> {
-    let conn = connect::connect(path, settings.lock_timeout)?;
-    judge(&conn, path, settings.in_application_file)?;
+    let (conn, _) = connect(path, settings)?;
     connect::set_up(&conn, path, settings)?;
     Ok(conn)
 }
 
 /// Opens the file to look into it.
 pub(crate) fn to_inspect(path: &Path) -> Result<Connection, OpenError> {
-    let path = path::resolve(path)?;
-    network::refuse(&path)?;
+    let path = find(path)?;
     if !path.exists() {
         return Err(OpenError::Missing { path });
     }
-    path::expect_writable_folder(&path)?;
-    let settings = Settings { lock_timeout: DEFAULT_LOCK_TIMEOUT, ..Settings::default() };
-    let conn = connect::connect(&path, settings.lock_timeout)?;
-    match found_version(&conn, &path, true)? {
-        0 => return Err(OpenError::NoOutbox { path }),
-        SCHEMA_VERSION => {}
-        found => return Err(OpenError::OlderSchema { path, found }),
-    }
+    let settings = Settings {
+        in_application_file: true,
+        lock_timeout: DEFAULT_LOCK_TIMEOUT,
+        ..Settings::default()
+    };
+    let conn = match connect(&path, &settings)? {
+        (_, 0) => return Err(OpenError::NoOutbox { path }),
+        (conn, SCHEMA_VERSION) => conn,
+        (_, found) => return Err(OpenError::OlderSchema { path, found }),
+    };
     connect::set_up(&conn, &path, &settings)?;
+    // A process may have been killed within a checkpoint. Closing must not leave its mark.
+    let healed = wal::is_missed(&conn).and_then(|is_missed| match is_missed {
+        true => wal::mark(&conn, false),
+        false => Ok(()),
+    });
+    healed.map_err(|error| OpenError::of(&path, error))?;
     Ok(conn)
 }
 
@@ -91,7 +192,7 @@ fn lock_to_prepare(
     settings: &Settings,
 ) -> Result<Option<Lock>, OpenError> {
     let taken = Lock::take(path, settings.lock_timeout)
-        .map_err(|error| path::unwritable(&lock::beside(path), error))?;
+        .map_err(|error| OpenError::io(&beside(path, "-lock"), error))?;
     if taken.is_none() && found_version(conn, path, settings.in_application_file)? != SCHEMA_VERSION
     {
         return Err(OpenError::InUse { path: path.to_owned() });
@@ -110,16 +211,9 @@ fn bring_in_wal(conn: &Connection, path: &Path, settings: &Settings) -> Result<(
     };
     match bring_in() {
         Ok(false) => Ok(()),
-        Ok(true) => lock::clear_stale_wal(path).map_err(|error| path::unwritable(path, error)),
+        Ok(true) => lock::clear_stale_wal(path).map_err(|error| OpenError::io(path, error)),
         Err(error) => Err(OpenError::of(path, error)),
     }
-}
-
-/// Returns the version of the tables if the file is an outbox or may become one. It only reads.
-fn judge(conn: &Connection, path: &Path, in_application_file: bool) -> Result<i32, OpenError> {
-    let found = found_version(conn, path, in_application_file)?;
-    check(conn, path)?;
-    Ok(found)
 }
 
 /// Returns the version of the tables in the file, if it may have them.

@@ -4,15 +4,19 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::OpenError;
+use crate::error::{OpenError, folder, is_limit_of_files};
 
 /// Returns the canonical name of the file, so that two names of one file have one lock.
 pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
+    let text = path.to_string_lossy().to_ascii_lowercase();
+    if text == ":memory:" || text.starts_with("file:") || text.starts_with("sqlite:") {
+        return Err(OpenError::NotAPath { path: path.to_owned() });
+    }
     match fs::canonicalize(path) {
         Ok(path) if path.is_dir() => return Err(OpenError::Folder { path }),
         Ok(path) => return Ok(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(OpenError::Io { path: path.to_owned(), source }),
+        Err(source) => return Err(OpenError::io(path, source)),
     }
     let folder = match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -27,7 +31,7 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(OpenError::MissingFolder { path: folder.to_owned() })
         }
-        Err(source) => Err(OpenError::Io { path: folder.to_owned(), source }),
+        Err(source) => Err(OpenError::io(folder, source)),
     }
 }
 
@@ -40,15 +44,30 @@ pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
             Ok(file) if file.is_dir() => Err(OpenError::Folder { path: path.to_owned() }),
             Ok(file) if is_writable(&file.permissions()) => Ok(()),
             Ok(_) => Err(OpenError::ReadOnlyFile { path: path.to_owned() }),
-            Err(source) => Err(OpenError::Io { path: path.to_owned(), source }),
+            Err(source) => Err(OpenError::io(path, source)),
         },
-        Err(error) => Err(unwritable(path, error)),
+        Err(error) => Err(OpenError::io(path, error)),
     }
+}
+
+/// Fails when the file has more than one name: SQLite keeps a WAL for each, and so destroys the file.
+#[cfg(unix)]
+pub(super) fn expect_one_name(path: &Path) -> Result<(), OpenError> {
+    use std::os::unix::fs::MetadataExt as _;
+    match fs::metadata(path).map_or(1, |file| file.nlink()) {
+        0 | 1 => Ok(()),
+        links => Err(OpenError::HardLinked { path: path.to_owned(), links }),
+    }
+}
+
+#[cfg(not(unix))]
+pub(super) fn expect_one_name(_: &Path) -> Result<(), OpenError> {
+    Ok(())
 }
 
 /// Fails when the folder is read-only. Opening a file there would not fail for a superuser.
 pub(super) fn expect_writable_folder(path: &Path) -> Result<(), OpenError> {
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = folder(path);
     match fs::metadata(folder) {
         Ok(found) if !is_writable(&found.permissions()) => {
             Err(OpenError::ReadOnlyFolder { path: folder.to_owned() })
@@ -60,28 +79,14 @@ pub(super) fn expect_writable_folder(path: &Path) -> Result<(), OpenError> {
 /// Syncs the folder, so that the names of the file and its WAL are on the disk.
 pub(super) fn sync_folder(path: &Path) -> Result<(), OpenError> {
     use io::ErrorKind::{InvalidInput, Unsupported};
-    let folder = path.parent().unwrap_or(Path::new("/"));
+    let folder = folder(path);
     match File::open(folder).and_then(|folder| folder.sync_all()) {
+        Err(error) if is_limit_of_files(&error) => Err(OpenError::io(path, error)),
         // Some file systems cannot sync a folder, and some systems cannot open one.
         Err(error) if cfg!(unix) && !matches!(error.kind(), InvalidInput | Unsupported) => {
             Err(OpenError::DiskFailed { path: path.to_owned(), source: error.into() })
         }
         _ => Ok(()),
-    }
-}
-
-/// Returns what it means that a file could not be made.
-pub(super) fn unwritable(path: &Path, source: io::Error) -> OpenError {
-    let folder = || path.parent().unwrap_or(Path::new("/")).to_owned();
-    match source.kind() {
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            OpenError::ReadOnlyFolder { path: folder() }
-        }
-        io::ErrorKind::NotFound => OpenError::MissingFolder { path: folder() },
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            OpenError::DiskFull { path: path.to_owned() }
-        }
-        _ => OpenError::Io { path: path.to_owned(), source },
     }
 }
 
@@ -95,21 +100,4 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
 /// Returns whether anybody may write it.
 fn is_writable(permissions: &Permissions) -> bool {
     !permissions.readonly()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(kind: io::ErrorKind) -> OpenError {
-        unwritable(Path::new("/folder/events.db"), kind.into())
-    }
-
-    #[test]
-    fn errors_of_the_system_become_errors_of_opening() {
-        use io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem, StorageFull};
-        assert!(matches!(told(PermissionDenied), OpenError::ReadOnlyFolder { .. }));
-        assert!(matches!(told(ReadOnlyFilesystem), OpenError::ReadOnlyFolder { .. }));
-        assert!(matches!(told(StorageFull), OpenError::DiskFull { .. }));
-    }
 }

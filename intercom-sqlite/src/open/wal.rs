@@ -7,9 +7,56 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode};
 
 use super::lock::RETRY;
+
+/// Checkpoints, and leaves a mark by which a file without its WAL is known.
+///
+/// In the file, its row says that it needs its WAL, and in the WAL that it does not: so a copy without
+/// the WAL says it, a copy made by SQLite's backup does not, and neither does a file that was closed.
+pub(crate) fn sealed<T>(
+    conn: &Connection,
+    checkpoint: impl FnOnce() -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    // If this does not come to its end, the WAL stays where it is, whoever closes it.
+    keep(conn, true)?;
+    match mark(conn, true) {
+        Ok(()) => {}
+        Err(error) if is_in_the_way(&error) => {
+            keep(conn, false)?;
+            return checkpoint();
+        }
+        Err(error) => return Err(error),
+    }
+    let done = checkpoint()?;
+    mark(conn, false)?;
+    keep(conn, false)?;
+    Ok(done)
+}
+
+/// Writes whether the file needs its WAL.
+pub(crate) fn mark(conn: &Connection, needs_wal: bool) -> rusqlite::Result<()> {
+    let mut update = conn.prepare_cached("UPDATE outbox_keeping SET needs_wal = ?1")?;
+    update.execute([needs_wal]).map(drop)
+}
+
+/// Sets whether the WAL stays as it is when this connection closes, instead of a checkpoint.
+pub(crate) fn keep(conn: &Connection, keep: bool) -> rusqlite::Result<()> {
+    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+}
+
+/// Returns whether nothing is wrong but that there is no room, or that another connection writes.
+fn is_in_the_way(error: &rusqlite::Error) -> bool {
+    use ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
+    matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
+}
+
+/// Returns whether the file lacks its WAL.
+pub(super) fn is_missed(conn: &Connection) -> rusqlite::Result<bool> {
+    conn.query_row("SELECT needs_wal FROM outbox_keeping", [], |row| row.get(0))
+}
 
 /// How long the WAL is, in pages.
 #[derive(Clone, Copy, Debug)]

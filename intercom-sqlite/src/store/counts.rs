@@ -4,6 +4,7 @@ use intercom_delivery::outbox::{AcceptError, Counts, Epoch, EventId, Standby};
 use rusqlite::Connection;
 
 use crate::clock::{Millis, moment};
+use crate::open::lock::Generation;
 
 /// The only row of `outbox_counts`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -90,6 +91,11 @@ impl CountsRow {
         if has_room { Ok(()) } else { Err(AcceptError::Full) }
     }
 
+    /// Returns how far the file has come.
+    pub(crate) fn generation(&self) -> Generation {
+        Generation([self.epoch, self.accepted, self.delivered])
+    }
+
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch(positive(self.epoch))
     }
@@ -115,13 +121,17 @@ impl CountsRow {
     }
 }
 
-/// Begins the epoch of an engine in this process, and returns it.
-pub(crate) fn begin_epoch(conn: &Connection, now: Millis) -> rusqlite::Result<Epoch> {
+/// Begins the epoch of an engine in this process, later than any in this generation. Returns it.
+pub(crate) fn begin_epoch(
+    conn: &Connection,
+    Generation([noted, ..]): Generation,
+    now: Millis,
+) -> rusqlite::Result<Epoch> {
     let deliverer = format!("process {}", std::process::id());
     let epoch = conn.query_row(
-        "UPDATE outbox_counts SET epoch = epoch + 1, deliverer = ?1, delivering_since = ?2 \
-         RETURNING epoch",
-        (deliverer, now),
+        "UPDATE outbox_counts SET epoch = max(epoch, ?3) + 1, deliverer = ?1, \
+         delivering_since = ?2 RETURNING epoch",
+        (deliverer, now, noted),
         |row| row.get(0),
     )?;
     Ok(Epoch(positive(epoch)))

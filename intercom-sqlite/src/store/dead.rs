@@ -81,6 +81,33 @@ pub(crate) fn purge(
     Ok(selected.len() as u64)
 }
 
+/// How many dead letters are purged at once, in some milliseconds.
+const PURGED: i64 = 10_000;
+
+/// Purges the oldest dead letters beyond the bounds in the file, as far as that is quickly done.
+pub(crate) fn purge_oldest(
+    conn: &Connection,
+    counts: &mut CountsRow,
+    now: Millis,
+) -> rusqlite::Result<()> {
+    let mut select = conn.prepare_cached(
+        "SELECT max_dead_letters, (SELECT count(*) FROM outbox_dead_letters \
+         WHERE died_at < ?1 - max_dead_age) FROM outbox_keeping",
+    )?;
+    let (most, too_old): (i64, i64) =
+        select.query_row([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let excess = too_old.max(counts.dead_letters - most).min(PURGED);
+    if excess > 0 {
+        let mut delete = conn.prepare_cached(
+            "DELETE FROM outbox_dead_letters WHERE id IN \
+             (SELECT id FROM outbox_dead_letters ORDER BY died_at, id LIMIT ?1)",
+        )?;
+        let purged = delete.execute([excess])?;
+        counts.dead_letters -= i64::try_from(purged).unwrap_or(i64::MAX);
+    }
+    Ok(())
+}
+
 fn delete(conn: &Connection, id: i64) -> rusqlite::Result<()> {
     conn.prepare_cached("DELETE FROM outbox_dead_letters WHERE id = ?1")?.execute([id])?;
     Ok(())

@@ -256,3 +256,8 @@ pub(crate) fn earliest_new(conn: &Connection) -> rusqlite::Result<Option<i64>> {
     let min = "SELECT min(created_at) FROM outbox_events WHERE admitted = 0 AND due_at IS NULL";
     conn.query_row(min, [], |row| row.get(0))
 }
+
+/// Bounds when events are due: an earlier process may have had a wrong clock.
+pub(crate) fn bound_due(conn: &Connection, latest: Millis) -> rusqlite::Result<()> {
+    conn.execute("UPDATE outbox_events SET due_at = ?1 WHERE due_at > ?1", [latest]).map(drop)
+}

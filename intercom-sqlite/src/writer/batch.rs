@@ -4,20 +4,16 @@ use std::collections::HashSet;
 
 use intercom_core::Timestamp;
 use intercom_delivery::outbox::{
-    AcceptError, Admission, Epoch, EventId, OutboxError, Selection, Settlement, Verdict,
+    AcceptError, Admission, Epoch, EventId, Selection, Settlement, Verdict,
 };
 use rusqlite::Connection;
 
 use super::leases::Leases;
 use crate::clock::{Millis, later};
+use crate::error::Fault;
 use crate::store::accept::{NewEvent, accept};
 use crate::store::counts::{self, CountsRow};
 use crate::store::{dead, pending, slots};
-
-/// What is in a deleted file is still delivered, but nothing more goes into it: no start would find
-/// it.
-const DELETED: &str = "the file of the outbox was deleted or moved away; what is in it is still \
-                       delivered, and nothing more is accepted until it is opened anew";
 
 /// A transaction, and what has come of it so far.
 pub(crate) struct Batch<'t> {
@@ -41,6 +37,10 @@ pub(super) struct Effects {
     /// Whether the earliest second of new events was found anew.
     bound_found: bool,
     released: bool,
+    /// Whether there are dead letters that may be more than are kept.
+    pub(super) buried: bool,
+    /// Whether events were accepted.
+    pub(super) took_room: bool,
     /// Whether a waiting call of `lease` must look again.
     pub(super) news: bool,
 }
@@ -71,9 +71,10 @@ impl Batch<'_> {
         events: &[NewEvent],
     ) -> rusqlite::Result<Result<(), AcceptError>> {
         if !self.is_file_there {
-            return Ok(Err(OutboxError::new(DELETED).into()));
+            return Ok(Err(Fault::DELETED.to_error().into()));
         }
         self.effects.news |= !events.is_empty();
+        self.effects.took_room |= !events.is_empty();
         accept(self.conn, &mut self.counts, events, self.now)
     }
 
@@ -152,6 +153,9 @@ impl Batch<'_> {
             self.counts.earliest_new = pending::earliest_new(self.conn)?;
             self.effects.bound_found = true;
         }
+        if self.effects.buried {
+            dead::purge_oldest(self.conn, &mut self.counts, self.now)?;
+        }
         if let Some(forget_before) = self.effects.forget_before {
             slots::forget(self.conn, forget_before)?;
         }
@@ -211,6 +215,7 @@ impl Batch<'_> {
                 (pending::put_back(self.conn, id, due, *attempts, failure.as_ref())?, None)
             }
             Verdict::Bury { reason, attempts, failure, used } => {
+                self.effects.buried = true;
                 let how = (*reason, self.now, used.is_some());
                 pending::copy_to_dead(self.conn, id, how, *attempts, failure.as_ref())?;
                 let was_there = pending::remove(self.conn, &mut self.counts, id, bytes)?;

@@ -20,13 +20,14 @@
 //!   process that accepts all the time does, and so does any other program that has the file open.
 //! - A process that opens the file alone reads the WAL afresh by that.
 
-use std::mem;
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::error::{Fault, FaultKind, OpenError};
+use crate::open::lock::beside;
+use crate::open::reserve::Reserve;
 use crate::open::{self, Settings, lock, wal};
 use crate::reader::Reading;
 use crate::store::counts::CountsRow;
@@ -42,14 +43,19 @@ pub(crate) struct Database {
     /// `None` after a failure, until it is opened again.
     conn: Option<Connection>,
     reading: Reading,
+    reserve: Reserve,
+    /// The file and its WAL, as they were opened.
+    identity: Identity,
     /// Changes whenever another connection has written.
     data_version: i64,
     /// Whether a failed commit may stand in the WAL.
     is_commit_in_doubt: bool,
+    /// Whether a checkpoint failed between its two marks.
+    is_marked: bool,
     /// Whether the WAL must be read afresh, and the note of it could not be written.
     is_stale: bool,
-    /// Whether it failed, and has not worked since.
-    is_failing: bool,
+    /// How it failed, if it has not worked since.
+    failing: Option<FaultKind>,
 }
 
 impl Database {
@@ -60,14 +66,17 @@ impl Database {
         reading: Reading,
     ) -> Self {
         Database {
+            reserve: Reserve::of(&path),
+            identity: Identity::of(&path),
             path,
             settings,
             conn: Some(conn),
             reading,
             data_version: i64::MIN,
             is_commit_in_doubt: false,
+            is_marked: false,
             is_stale: false,
-            is_failing: false,
+            failing: None,
         }
     }
 
@@ -83,16 +92,25 @@ impl Database {
     /// Returns the connection. Opens it if it is closed.
     pub(super) fn conn(&mut self) -> Result<&mut Connection, Fault> {
         if self.conn.is_none() {
-            self.reading.ensure(&self.path, &self.settings)?;
+            let was_closed = self.reading.ensure(&self.path, &self.settings)?;
             let conn = open::again(&self.path, &self.settings)?;
-            self.opened(conn);
+            self.opened(conn, was_closed);
         }
         self.conn.as_mut().ok_or(Fault::ENDED)
     }
 
-    /// Begins a transaction that writes.
-    pub(super) fn transaction(&mut self) -> Result<Transaction<'_>, Fault> {
-        Ok(self.conn()?.transaction_with_behavior(TransactionBehavior::Immediate)?)
+    /// Begins a transaction that writes. What it adds to the file must be in the reserve.
+    pub(super) fn transaction(&mut self) -> Result<(Transaction<'_>, &mut Reserve), Fault> {
+        self.conn()?;
+        let conn = self.conn.as_mut().ok_or(Fault::ENDED)?;
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        Ok((transaction, &mut self.reserve))
+    }
+
+    /// Returns whether the file and its WAL are where they were opened. What is put into a deleted
+    /// file, no start would find.
+    pub(super) fn is_there(&self) -> bool {
+        self.identity == Identity::of(&self.path)
     }
 
     /// Returns the row of counts if another connection has written since it was read here.
@@ -110,10 +128,10 @@ impl Database {
         Ok(Some(counts))
     }
 
-    /// Notes that a transaction was committed.
-    pub(super) fn worked(&mut self) {
+    /// Notes that a transaction was committed, and whether it took room.
+    pub(super) fn worked(&mut self, took_room: bool) {
         self.is_commit_in_doubt = false;
-        if mem::take(&mut self.is_failing) {
+        if self.failing.take_if(|kind| took_room || !kind.is_full()).is_some() {
             tracing::info!("the outbox works again");
         }
     }
@@ -124,10 +142,16 @@ impl Database {
         self.recover();
         // On a full disk the WAL can begin anew in its own place, if all of it is in the file. Then
         // there is room to store which events have left.
-        if fault.kind == FaultKind::Full
-            && !self.must_read_afresh()
-            && let Err(fault) = self.conn().and_then(|conn| Ok(wal::checkpoint(conn)?))
-        {
+        if fault.kind == FaultKind::Full && !self.must_read_afresh() {
+            self.reserve.give_up();
+            self.bring_in();
+        }
+    }
+
+    /// Brings into the file what can be without waiting for readers and writers.
+    pub(super) fn bring_in(&mut self) {
+        let done = self.conn().map(drop).and_then(|()| self.seal(wal::checkpoint));
+        if let Err(fault) = done {
             self.checkpoint_failed(&fault);
         }
     }
@@ -135,7 +159,7 @@ impl Database {
     /// Recovers from earlier failures as far as the disk and other processes allow. Returns whether
     /// nothing is in doubt.
     pub(super) fn recover(&mut self) -> bool {
-        let recovered = match self.is_commit_in_doubt {
+        let recovered = match self.is_commit_in_doubt || self.is_marked {
             true => self.write_over(),
             false => Ok(()),
         };
@@ -161,56 +185,82 @@ impl Database {
     pub(super) fn shorten_wal(&mut self, is_deliverer: bool) {
         let pages = if is_deliverer { WAL_PAGES } else { 2 * WAL_PAGES };
         let Some(conn) = &self.conn else { return };
-        let done = wal::extent(conn).and_then(|extent| {
-            if extent.logged < pages || self.must_read_afresh() {
-                return Ok(());
+        let is_long = wal::extent(conn).map(|extent| extent.logged >= pages);
+        let done = match is_long {
+            Ok(true) if !self.must_read_afresh() => {
+                let reading = self.reading.clone();
+                self.seal(|conn| match &*reading.lock() {
+                    Some(other) => wal::checkpoint_all(conn, other),
+                    None => wal::checkpoint(conn),
+                })
             }
-            match &*self.reading.lock() {
-                Some(other) => wal::checkpoint_all(conn, other),
-                None => wal::checkpoint(conn),
-            }
-        });
-        if let Err(error) = done {
-            self.checkpoint_failed(&error.into());
+            is_long => is_long.map(drop).map_err(Fault::from),
+        };
+        if let Err(fault) = done {
+            self.checkpoint_failed(&fault);
         }
     }
 
     /// Brings all of the WAL into the file, and gives its space back. Returns whether it could.
     pub(super) fn empty_wal(&mut self) -> bool {
-        let Some(conn) = &self.conn else { return false };
-        if self.must_read_afresh() {
+        if self.conn.is_none() || self.must_read_afresh() {
             return false;
         }
-        match wal::empty(conn, self.settings.lock_timeout) {
-            Ok(emptied) => emptied,
-            Err(error) => {
-                self.checkpoint_failed(&error.into());
+        let lock_timeout = self.settings.lock_timeout;
+        match self.seal(|conn| wal::empty(conn, lock_timeout)) {
+            Ok(emptied) => {
+                if emptied {
+                    self.reserve.shrink();
+                }
+                emptied
+            }
+            Err(fault) => {
+                self.checkpoint_failed(&fault);
                 false
             }
         }
+    }
+
+    /// Checkpoints, and leaves the mark of a file whose WAL is beside it.
+    fn seal<T>(
+        &mut self,
+        checkpoint: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Fault> {
+        let is_there = self.is_there();
+        let conn = self.conn.as_ref().ok_or(Fault::ENDED)?;
+        if !is_there {
+            return Ok(checkpoint(conn)?);
+        }
+        self.is_marked = true;
+        let done = wal::sealed(conn, || checkpoint(conn))?;
+        self.is_marked = false;
+        Ok(done)
     }
 
     /// Closes the file. What is still in doubt is for the next start, which finds the WAL.
     pub(super) fn close(mut self) {
         if !self.recover() {
             for conn in [&self.conn, &*self.reading.lock()].into_iter().flatten() {
-                let _ = keep_wal(conn, true);
+                let _ = wal::keep(conn, true);
             }
         }
     }
 
-    fn opened(&mut self, conn: Connection) {
+    fn opened(&mut self, conn: Connection, was_closed: bool) {
         self.conn = Some(conn);
+        if was_closed {
+            self.identity = Identity::of(&self.path);
+        }
         // Each connection counts the changes in its own way.
         self.data_version = i64::MIN;
     }
 
     fn leave(&mut self, fault: &Fault) {
         self.is_commit_in_doubt |= fault.kind == FaultKind::Disk;
-        if fault.kind != FaultKind::Busy {
+        if !matches!(fault.kind, FaultKind::Busy | FaultKind::NoReserve) {
             self.conn = None;
         }
-        if !mem::replace(&mut self.is_failing, true) {
+        if self.failing.replace(fault.kind).is_none() {
             tracing::error!(error = %fault.to_error(), "the outbox failed");
         }
     }
@@ -233,13 +283,14 @@ impl Database {
     }
 
     fn write_over(&mut self) -> Result<(), Fault> {
-        let transaction = self.transaction()?;
+        let (transaction, _) = self.transaction()?;
         // SQLite writes no page that has not changed at any time.
-        for change in ["moved = moved + 1", "moved = moved - 1"] {
-            transaction.execute(&format!("UPDATE outbox_counts SET {change}"), [])?;
+        for needs_wal in [true, false] {
+            wal::mark(&transaction, needs_wal)?;
         }
         transaction.commit()?;
         self.is_commit_in_doubt = false;
+        self.is_marked = false;
         Ok(())
     }
 
@@ -248,25 +299,45 @@ impl Database {
         let shared = self.reading.clone();
         let mut reading = shared.lock();
         for conn in [self.conn.take(), reading.take()].into_iter().flatten() {
-            keep_wal(&conn, true)?;
+            wal::keep(&conn, true)?;
         }
         let conn = open::again(&self.path, &self.settings)?;
-        keep_wal(&conn, true)?;
+        wal::keep(&conn, true)?;
         if wal::extent(&conn)?.checkpointed > 0 {
             return Err(Fault::SHARED);
         }
-        wal::empty(&conn, self.settings.lock_timeout)?;
+        wal::sealed(&conn, || wal::empty(&conn, self.settings.lock_timeout))?;
         let cleared = lock::clear_stale_wal(&self.path);
         cleared.map_err(|source| OpenError::Io { path: self.path.clone(), source })?;
         *reading = Some(open::again(&self.path, &self.settings)?);
-        keep_wal(&conn, false)?;
-        self.opened(conn);
+        wal::keep(&conn, false)?;
+        self.opened(conn, true);
         self.is_stale = false;
         Ok(())
     }
 }
 
-/// Sets whether the WAL stays as it is when this connection closes, instead of a checkpoint.
-fn keep_wal(conn: &Connection, keep: bool) -> rusqlite::Result<()> {
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
+/// Which files have the names of the outbox and of its WAL.
+#[derive(Debug, PartialEq, Eq)]
+struct Identity([Option<(u64, u64)>; 2]);
+
+impl Identity {
+    /// Asks the operating system, whose answer comes from memory.
+    fn of(path: &Path) -> Self {
+        Identity(
+            [path.to_owned(), beside(path, "-wal")].map(|path| fs::metadata(path).ok().map(number)),
+        )
+    }
+}
+
+#[cfg(unix)]
+fn number(file: fs::Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (file.dev(), file.ino())
+}
+
+/// A file that is open cannot be deleted here.
+#[cfg(not(unix))]
+fn number(_: fs::Metadata) -> (u64, u64) {
+    (0, 0)
 }

@@ -18,6 +18,9 @@ use crate::store::pending::{self, StoredEvent};
 const BOUND_INTERVAL: Millis = 10_000;
 const BOUND_SCAN: i64 = 10_000;
 
+/// How often it is noted how far the file has come.
+const NOTE_INTERVAL: Millis = 1_000;
+
 pub(super) struct Leases {
     epoch: Epoch,
     /// The leased events, and how many bytes their bodies have. `RETURNING` would tell that too, at
@@ -28,14 +31,24 @@ pub(super) struct Leases {
     /// When the earliest second of new events was last found.
     bound_found: Millis,
     /// Lets another engine deliver when the leases end.
-    _lock: LockEnd,
+    lock: LockEnd,
+    /// When it was last noted how far the file has come.
+    noted: Millis,
 }
 
 impl Leases {
     /// Begins an epoch, in which nothing is leased.
     pub(super) fn new(epoch: Epoch, lock: LockEnd) -> Self {
-        let (leased, bound_found) = (HashMap::new(), Millis::MIN);
-        Leases { epoch, leased, passed: i64::MIN, bound_found, _lock: lock }
+        let (leased, passed) = (HashMap::new(), i64::MIN);
+        Leases { epoch, leased, passed, bound_found: Millis::MIN, lock, noted: Millis::MIN }
+    }
+
+    /// Notes beside the file how far it has come, at most once a second.
+    pub(super) fn note(&mut self, counts: &CountsRow, now: Millis) {
+        if self.noted.saturating_add(NOTE_INTERVAL) <= now {
+            self.lock.note(counts.generation());
+            self.noted = now;
+        }
     }
 
     pub(super) fn epoch(&self) -> Epoch {

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use intercom_core::Timestamp;
 use intercom_delivery::outbox::{OutboxError, Standing, Tenure};
+use intercom_delivery::policy::MAX_WAIT;
 use tokio::runtime::Builder;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
@@ -24,13 +25,13 @@ use self::batch::Effects;
 use self::leases::Leases;
 use self::maintenance::Maintenance;
 use self::request::{Found, Write};
-use crate::clock::{Clock, FAR, Millis, moment, until};
+use crate::clock::{Clock, FAR, Millis, later, moment, until};
 use crate::error::Fault;
-use crate::identity::Identity;
+use crate::open::RESTORED;
 use crate::open::lock::{self, Lock, LockEnd};
 use crate::shared::Shared;
 use crate::store::counts::{self, CountsRow};
-use crate::store::slots;
+use crate::store::{pending, slots};
 
 pub(crate) use self::batch::Batch;
 pub(crate) use self::database::Database;
@@ -39,10 +40,12 @@ pub(crate) use self::request::{Job, Next, Request};
 /// How many requests share a transaction at most.
 const BATCH: usize = 4096;
 
+/// How often dead letters are looked through for those that have become too old.
+const PURGE_INTERVAL: Duration = Duration::from_secs(60);
+
 /// The state of the writing thread.
 pub(crate) struct Writer {
     database: Database,
-    identity: Identity,
     clock: Clock,
     shared: Arc<Shared>,
     poll_interval: Duration,
@@ -51,6 +54,8 @@ pub(crate) struct Writer {
     /// Of the epoch under which an engine of this outbox delivers.
     leases: Option<Leases>,
     maintenance: Maintenance,
+    /// When dead letters are next purged that have become too old.
+    purge_at: Millis,
 }
 
 impl Writer {
@@ -60,16 +65,15 @@ impl Writer {
         shared: Arc<Shared>,
         poll_interval: Duration,
     ) -> Self {
-        let identity = Identity::of(database.path());
         Writer {
             database,
-            identity,
             clock,
             shared,
             poll_interval: poll_interval.min(FAR),
             counts: CountsRow::default(),
             leases: None,
             maintenance: Maintenance::Shrink,
+            purge_at: Millis::MIN,
         }
     }
 
@@ -129,11 +133,20 @@ impl Writer {
         if writes.is_empty() {
             return false;
         }
-        let written = self.write(&mut writes, now);
-        if let Err(fault) = &written {
+        let mut fault = self.write(&mut writes, now).err();
+        if let Some(full) = &fault
+            && full.kind.is_full()
+        {
+            // What stores deliveries is done without the rest, where that has made room.
+            self.database.failed(full);
+            let (refused, others) = writes.into_iter().partition(|write| write.takes_room());
+            Vec::into_iter(refused).for_each(|write| write.answer(Some(full)));
+            writes = others;
+            fault = if writes.is_empty() { None } else { self.write(&mut writes, now).err() };
+        }
+        if let Some(fault) = &fault {
             self.database.failed(fault);
         }
-        let fault = written.err();
         writes.into_iter().for_each(|write| write.answer(fault.as_ref()));
         if fault.is_none() {
             self.database.shorten_wal(self.leases.is_some());
@@ -146,29 +159,46 @@ impl Writer {
         if let Some(leases) = &mut self.leases {
             take_back_unread(&self.shared, leases);
         }
-        let is_file_there = self.identity == Identity::of(self.database.path());
-        let transaction = self.database.transaction()?;
+        let is_file_there = self.database.is_there();
+        let purge = self.leases.is_some() && self.purge_at <= now;
+        let (transaction, reserve) = self.database.transaction()?;
         let before = CountsRow::read(&transaction)?;
         let leases = self.leases.as_ref();
-        let effects = Effects::default();
+        let mut effects = Effects::default();
+        effects.buried = purge;
         let counts = before;
         let conn = &transaction;
         let mut batch = Batch { conn, counts, leases, now, is_file_there, effects };
-        for write in writes {
+        for write in &mut *writes {
             write.perform(&mut batch)?;
         }
         batch.finish(&before)?;
         let Batch { counts, effects, .. } = batch;
+        if effects.took_room {
+            reserve.hold(&transaction)?;
+        }
         transaction.commit()?;
-        self.database.worked();
+        self.database.worked(effects.took_room);
+        if !is_file_there {
+            // No start would find the WAL.
+            self.database.bring_in();
+        }
         self.shared.count_commit();
-        self.maintenance = Maintenance::Shrink;
+        if purge {
+            self.purge_at = later(now, PURGE_INTERVAL);
+        }
+        if counts != before || !writes.is_empty() {
+            self.maintenance = Maintenance::Shrink;
+        }
         if before != self.counts {
             self.notice(before);
         }
         self.counts = counts;
         let news = effects.news;
         effects.apply(&mut self.leases, now);
+        if let Some(leases) = &mut self.leases {
+            leases.note(&counts, now);
+        }
         if news {
             self.shared.news.notify_waiters();
         }
@@ -181,7 +211,15 @@ impl Writer {
         if !self.database.recover() {
             return false;
         }
-        let done = self.look().and_then(|()| self.maintain());
+        let now = self.clock.now();
+        if !self.database.is_there() {
+            self.database.bring_in();
+        }
+        let purged = match self.leases.is_some() && self.purge_at <= now {
+            true => self.write(&mut [], now),
+            false => Ok(()),
+        };
+        let done = purged.and_then(|()| self.look()).and_then(|()| self.maintain());
         done.unwrap_or_else(|fault| {
             self.database.failed(&fault);
             false
@@ -273,16 +311,22 @@ impl Writer {
     }
 
     /// Begins the turn of an engine that has the lock.
-    fn begin(&mut self, lock: Lock, now: Millis) -> Result<Tenure, Fault> {
-        let transaction = self.database.transaction()?;
-        let epoch = counts::begin_epoch(&transaction, now)?;
+    fn begin(&mut self, mut lock: Lock, now: Millis) -> Result<Tenure, Fault> {
+        let noted = lock.generation();
+        let (transaction, _) = self.database.transaction()?;
+        let found = CountsRow::read(&transaction)?.generation();
+        let epoch = counts::begin_epoch(&transaction, noted.unwrap_or(found), now)?;
+        pending::bound_due(&transaction, later(now, MAX_WAIT))?;
         let counts = CountsRow::read(&transaction)?;
         transaction.commit()?;
-        self.database.worked();
+        self.database.worked(false);
+        if noted.is_some_and(|noted| found.is_before(noted)) {
+            tracing::error!(outbox = %self.database.path().display(), "{RESTORED}");
+        }
         self.maintenance = Maintenance::Shrink;
         self.counts = counts;
         let (held, guard) = LockEnd::pair(lock);
-        self.leases = Some(Leases::new(epoch, held));
+        self.leases.insert(Leases::new(epoch, held)).note(&counts, now);
         // Only the engine that delivers changes what is read here.
         let conn = self.database.conn()?;
         Ok(Tenure {

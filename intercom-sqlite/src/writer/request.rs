@@ -84,8 +84,11 @@ impl Drop for Found {
 
 /// Something that changes the file, in one transaction with others.
 pub(crate) trait Write: Send {
-    /// Does it. If it fails, the whole transaction does.
+    /// Does it, in each transaction that is tried. If it fails, the whole transaction does.
     fn perform(&mut self, batch: &mut Batch<'_>) -> rusqlite::Result<()>;
+
+    /// Returns whether it takes room, which a full disk has for nothing but deliveries.
+    fn takes_room(&self) -> bool;
 
     /// Tells the caller what became of it, now that the transaction is safe or has failed.
     fn answer(self: Box<Self>, fault: Option<&Fault>);
@@ -93,29 +96,32 @@ pub(crate) trait Write: Send {
 
 /// A write, and where its answer goes.
 pub(crate) struct Job<W, T, E> {
-    write: Option<W>,
+    write: W,
+    takes_room: bool,
     outcome: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
 impl<W, T, E> Job<W, T, E> {
-    pub(crate) fn new(write: W) -> (Self, oneshot::Receiver<Result<T, E>>) {
+    pub(crate) fn new(takes_room: bool, write: W) -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (reply, answered) = oneshot::channel();
-        (Job { write: Some(write), outcome: None, reply }, answered)
+        (Job { write, takes_room, outcome: None, reply }, answered)
     }
 }
 
 impl<W, T, E> Write for Job<W, T, E>
 where
-    W: FnOnce(&mut Batch<'_>) -> rusqlite::Result<Result<T, E>> + Send,
+    W: FnMut(&mut Batch<'_>) -> rusqlite::Result<Result<T, E>> + Send,
     T: Send,
     E: From<OutboxError> + Send,
 {
     fn perform(&mut self, batch: &mut Batch<'_>) -> rusqlite::Result<()> {
-        if let Some(write) = self.write.take() {
-            self.outcome = Some(write(batch)?);
-        }
+        self.outcome = Some((self.write)(batch)?);
         Ok(())
+    }
+
+    fn takes_room(&self) -> bool {
+        self.takes_room
     }
 
     fn answer(self: Box<Self>, fault: Option<&Fault>) {

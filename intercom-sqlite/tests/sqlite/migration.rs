@@ -224,3 +224,31 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
     drop(conn);
     SqliteOutbox::open(place.path()).unwrap();
 }
+
+const FIXTURE_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v2.db");
+
+/// The file was made by version 2.
+#[tokio::test]
+async fn a_file_of_version_2_keeps_everything_too() {
+    let place = Place::new();
+    fs::copy(FIXTURE_2, place.path()).unwrap();
+    let copy = place.folder.path().join("before.db");
+    fs::copy(FIXTURE_2, &copy).unwrap();
+    let before = Connection::open(copy).unwrap();
+    let outbox = place.open();
+    let after = place.sqlite();
+    for table in ["outbox_events", "outbox_dead_letters", "outbox_used_slots"] {
+        let [was, is] = [&before, &after]
+            .map(|conn| rows(conn, &format!("SELECT * FROM {table} ORDER BY 1, 2, 3")));
+        assert!(!was.is_empty() && was == is, "{table}");
+    }
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.delivered, counts.dead, counts.pending), (10, 2, 2, 6));
+    assert!(counts.is_balanced());
+    assert_eq!(place.number("SELECT capacity FROM outbox_counts"), 9_000);
+    assert_eq!(place.number("PRAGMA user_version"), i64::from(SCHEMA_VERSION));
+    let engine = Engine::begin(&outbox).await;
+    assert_eq!((engine.epoch().0, engine.tenure.held.len(), engine.tenure.used.len()), (2, 3, 5));
+    assert_eq!(engine.lease_ids(10).await, [5, 7, 8, 9, 10]);
+    assert_eq!(rows(&after, "PRAGMA integrity_check").concat(), ["ok".to_owned().into()]);
+}

@@ -316,7 +316,7 @@ fn many_that_open_a_new_file_at_once() {
 
 #[test]
 fn the_error_of_a_network_file_system_names_its_kind_and_what_to_do() {
-    let error = OpenError::NetworkFileSystem { path: "events.db".into(), kind: "NFS" };
+    let error = OpenError::SharedFileSystem { path: "events.db".into(), kind: "nfs4".to_owned() };
     let text = error.to_string();
-    assert!(text.contains("NFS") && text.contains("use a local disk"), "{text}");
+    assert!(text.contains("nfs4") && text.contains("use a local disk"), "{text}");
 }

@@ -1,5 +1,6 @@
 //! What is found when the file is opened again.
 
+use std::fs;
 use std::time::Duration;
 
 use intercom_core::{DataEvent, Timestamp};
@@ -7,6 +8,7 @@ use intercom_delivery::outbox::{
     Admission, Counts, DeadLetterReason, EventId, Failure, Operate, Outbox, Selection, Verdict,
 };
 
+use super::logged;
 use super::support::{Engine, Place, accept, bury, delivered, event, events, put_back};
 
 /// It would wait for as long as the clock was wrong, and so would all that was accepted after it.
@@ -21,6 +23,71 @@ async fn a_clock_that_was_set_back_holds_up_nothing_that_was_never_put_back() {
     let outbox = place.open();
     accept(&outbox, &[event("signed_up", 0)]).await;
     assert_eq!(Engine::begin(&outbox).await.lease_ids(10).await, [1, 2, 3]);
+}
+
+/// With a clock that was a year fast, it would be due in a year.
+#[tokio::test]
+async fn what_was_put_back_under_a_wrong_clock_is_due_within_an_hour() {
+    let place = Place::new();
+    let clock = place.clock.clone();
+    let year = Duration::from_secs(365 * 86_400);
+    let engine =
+        Engine::begin(&place.builder().clock(move || clock.now() + year).open().unwrap()).await;
+    accept(&engine.outbox, &events(2)).await;
+    let leases = engine.lease(2).await;
+    engine.settle(&leases[..1], put_back(Duration::from_secs(5))).await;
+    engine.settle(&leases[1..], put_back(Duration::ZERO)).await;
+    drop(engine);
+    let engine = Engine::open(&place).await;
+    place.clock.advance(Duration::from_secs(3_599));
+    assert_eq!(engine.lease(10).await.len(), 0);
+    place.clock.advance(Duration::from_secs(1));
+    assert_eq!(engine.lease_ids(10).await, [1, 2]);
+}
+
+/// A backup has forgotten what was delivered since.
+#[tokio::test]
+async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
+    logged::begin();
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &events(4)).await;
+    let backup = place.crashed();
+    engine.deliver(1).await;
+    // What is noted is at most a second old.
+    place.clock.advance(Duration::from_secs(1));
+    engine.deliver(1).await;
+    drop(engine);
+    for _ in 0..3 {
+        drop(Engine::open(&place).await);
+    }
+    assert_eq!(Engine::open(&place).await.epoch().0, 5);
+    for name in ["events.db", "events.db-wal"] {
+        fs::copy(backup.folder.path().join(name), place.folder.path().join(name)).unwrap();
+    }
+    assert_eq!(logged::about(&place), [""; 0]);
+    let engine = Engine::open(&place).await;
+    assert_eq!((engine.epoch().0, engine.lease(10).await.len()), (6, 4));
+    drop(engine);
+    // It is told once.
+    drop(Engine::open(&place).await);
+    let [told] = &logged::about(&place)[..] else { panic!("{:?}", logged::about(&place)) };
+    assert!(told.contains("restored from a backup"), "{told}");
+}
+
+/// A backup may be all that is left of a machine.
+#[tokio::test]
+async fn a_file_that_comes_alone_is_told_of_too() {
+    logged::begin();
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &events(4)).await;
+    let elsewhere = place.crashed();
+    drop(elsewhere.open());
+    assert!(logged::about(&elsewhere).concat().contains("restored from a backup"));
+    drop(engine);
+    drop(place.open());
+    assert_eq!(logged::about(&place), [""; 0]);
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! How much may be pending, and what becomes of the space when it is gone.
 
 use std::fs;
+use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 use intercom_delivery::outbox::{AcceptError, DeadLetterReason, Operate, Outbox, Selection};
 
-use super::support::{Engine, NOON, Place, accept, bury, events};
+use intercom_sqlite::{DEFAULT_DEAD_LETTERS, SqliteOutbox};
+
+use super::support::{Engine, NOON, Place, accept, bury, delivered, events};
 
 fn large(number: i64) -> DataEvent {
     let mut event = DynamicEvent::new("report_made").unwrap();
@@ -84,4 +87,70 @@ async fn space_is_given_back_when_all_is_delivered() {
     outbox.maintain().await;
     let empty = size();
     assert!(empty < full / 10, "{empty} of {full} bytes are left");
+}
+
+#[tokio::test]
+async fn dead_letters_are_bounded_and_the_oldest_are_purged() {
+    let place = Place::new();
+    let engine = Engine::begin(&place.builder().max_dead_letters(3).open().unwrap()).await;
+    let outbox = &engine.outbox;
+    accept(outbox, &events(6)).await;
+    let mut leases = engine.lease(6).await;
+    leases.reverse();
+    for lease in leases {
+        engine.settle(&[lease], bury(DeadLetterReason::Rejected)).await;
+        place.clock.advance(Duration::from_millis(1));
+    }
+    let ids = async |outbox: &SqliteOutbox| {
+        let letters = outbox.dead_letters(None, 10).await.unwrap();
+        letters.iter().map(|letter| letter.id.0).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(outbox).await, [1, 2, 3]);
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.dead, counts.dead_letters, counts.purged), (6, 3, 3));
+    assert!(counts.is_balanced());
+    drop(engine);
+
+    // The file keeps the bound, and another one is set in it.
+    assert_eq!(place.number("SELECT max_dead_letters FROM outbox_keeping"), 3);
+    drop(place.open());
+    assert_eq!(place.number("SELECT max_dead_letters FROM outbox_keeping"), 3);
+    let engine = Engine::begin(&place.builder().max_dead_letters(1).open().unwrap()).await;
+    engine.outbox.maintain().await;
+    assert_eq!(ids(&engine.outbox).await, [1]);
+    assert_eq!(engine.outbox.redrive(&Selection::All).await.unwrap(), 1);
+    assert_eq!(engine.outbox.counts().await.unwrap().purged, 5);
+}
+
+#[tokio::test]
+async fn dead_letters_are_purged_when_they_are_too_old() {
+    let place = Place::new();
+    let day = Duration::from_secs(86_400);
+    let engine = Engine::begin(&place.builder().max_dead_letter_age(day).open().unwrap()).await;
+    let outbox = &engine.outbox;
+    accept(outbox, &events(3)).await;
+    let leases = engine.lease(3).await;
+    engine.settle(&leases[..1], bury(DeadLetterReason::Rejected)).await;
+    place.clock.advance(day);
+    outbox.maintain().await;
+    engine.settle(&leases[1..2], bury(DeadLetterReason::Rejected)).await;
+    assert_eq!(outbox.counts().await.unwrap().dead_letters, 2);
+    // Whether the outbox is idle, or is not.
+    place.clock.advance(Duration::from_secs(61));
+    outbox.maintain().await;
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.dead, counts.dead_letters, counts.purged), (2, 1, 1));
+    place.clock.advance(day);
+    engine.settle(&leases[2..], delivered).await;
+    assert_eq!(outbox.counts().await.unwrap().purged, 2);
+    assert_eq!(place.number("SELECT max_dead_age FROM outbox_keeping"), 86_400_000);
+}
+
+#[tokio::test]
+async fn a_new_file_keeps_as_many_dead_letters_as_is_said() {
+    let place = Place::new();
+    drop(place.open());
+    let kept = place.number("SELECT max_dead_letters FROM outbox_keeping");
+    assert_eq!(kept, i64::try_from(DEFAULT_DEAD_LETTERS).unwrap());
+    assert_eq!(place.number("SELECT max_dead_age IS NULL FROM outbox_keeping"), 1);
 }

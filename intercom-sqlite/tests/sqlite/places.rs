@@ -1,0 +1,208 @@
+//! Names, copies and neighbours: what must not become of a file, and is told.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use intercom_delivery::outbox::{AcceptError, Outbox};
+use intercom_sqlite::{OpenError, SqliteOutbox};
+
+use super::support::{Engine, Place, accept, event, events};
+
+/// Opening this must fail, every time. The error says what to do.
+fn refused(path: &Path, advice: &str) -> OpenError {
+    let refused = || SqliteOutbox::open(path).expect_err("it was opened");
+    refused();
+    let error = refused();
+    assert!(error.to_string().contains(advice), "{error}");
+    error
+}
+
+fn beside(place: &Place, suffix: &str) -> PathBuf {
+    place.folder.path().join(format!("events.db{suffix}"))
+}
+
+#[test]
+fn a_path_is_a_path_and_no_uri() {
+    let place = Place::new();
+    for uri in [":memory:", "file:events.db", "FILE:/tmp/events.db?mode=ro", "sqlite://events.db"] {
+        let error = refused(Path::new(uri), "give the outbox a path");
+        assert!(matches!(error, OpenError::NotAPath { .. }), "{error:?}");
+        let error = SqliteOutbox::inspect(uri).unwrap_err();
+        assert!(matches!(error, OpenError::NotAPath { .. }), "{error:?}");
+    }
+    // In a folder, such a name is one.
+    drop(SqliteOutbox::open(place.folder.path().join("file:events.db")).unwrap());
+}
+
+/// Each name would have a WAL of its own, and one of them would destroy what the other wrote.
+#[tokio::test]
+async fn a_file_with_two_names() {
+    let place = Place::new();
+    let outbox = place.open();
+    let other = place.folder.path().join("other.db");
+    fs::hard_link(place.path(), &other).unwrap();
+    for name in [&place.path(), &other] {
+        let error = refused(name, "remove the others");
+        assert!(matches!(error, OpenError::HardLinked { links: 2, .. }), "{error:?}");
+        SqliteOutbox::inspect(name).unwrap_err();
+    }
+    // Whoever has it open goes on.
+    accept(&outbox, &events(1)).await;
+    fs::remove_file(other).unwrap();
+    assert_eq!(place.open().counts().await.unwrap().pending, 1);
+}
+
+/// It would open as an empty outbox, or as an old one.
+#[tokio::test]
+async fn a_copy_without_its_wal() {
+    let place = Place::new();
+    let outbox = place.open();
+    let mut copies = vec![copied(&place)];
+    accept(&outbox, &events(3)).await;
+    copies.push(copied(&place));
+    outbox.maintain().await;
+    copies.push(copied(&place));
+    accept(&outbox, &[event("signed_up", 0)]).await;
+    copies.push(copied(&place));
+    for copy in copies {
+        let error = refused(&copy.path(), "copied without it");
+        assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
+        // An operator who has nothing else goes on with it.
+        fs::write(beside(&copy, "-wal"), "").unwrap();
+        drop(copy.open());
+        drop(copy.open());
+    }
+    // With its WAL a copy is whole, and so is one that SQLite made, and a file that was closed.
+    assert_eq!(place.crashed().open().counts().await.unwrap().pending, 4);
+    let backup = Place::new();
+    place.sqlite().execute("VACUUM INTO ?1", [backup.path().to_str().unwrap()]).unwrap();
+    assert_eq!(backup.open().counts().await.unwrap().pending, 4);
+    drop(outbox);
+    assert_eq!(copied(&place).open().counts().await.unwrap().pending, 4);
+}
+
+/// The file alone, in a place of its own.
+fn copied(place: &Place) -> Place {
+    let copy = Place::new();
+    fs::copy(place.path(), copy.path()).unwrap();
+    copy
+}
+
+/// What is accepted would be in a WAL that no start finds.
+#[tokio::test]
+async fn a_wal_that_is_deleted_while_it_is_in_use() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    let outbox = &engine.outbox;
+    accept(outbox, &events(40)).await;
+    fs::remove_file(beside(&place, "-wal")).unwrap();
+    let refusal = outbox.accept(&[event("signed_up", 0)]).await;
+    let Err(AcceptError::Storage(error)) = refusal else { panic!("{refusal:?}") };
+    assert!(error.to_string().contains("WAL was deleted"), "{error}");
+    // A process that opened it now would take it for a file without one.
+    let error = refused(&place.path(), "put it back");
+    assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
+    let error = SqliteOutbox::inspect(place.path()).unwrap_err();
+    assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
+
+    // All that was accepted is safe, whatever becomes of this process.
+    assert_eq!(copied(&place).open().counts().await.unwrap().pending, 40);
+    engine.deliver(10).await;
+    assert_eq!(copied(&place).open().counts().await.unwrap().pending, 30);
+    drop(engine);
+    assert_eq!(place.open().counts().await.unwrap().pending, 30);
+}
+
+/// A process was killed, and its shared memory is left.
+#[tokio::test]
+async fn a_memory_that_was_left_is_no_sign_of_a_wal() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &events(4)).await;
+    let left = fs::read(beside(&place, "-shm")).unwrap();
+    drop(outbox);
+    fs::write(beside(&place, "-shm"), left).unwrap();
+    assert_eq!(place.open().counts().await.unwrap().pending, 4);
+}
+
+/// The same, and nobody asks for anything meanwhile.
+#[tokio::test]
+async fn a_wal_that_is_deleted_while_the_outbox_is_idle() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &events(40)).await;
+    fs::remove_file(beside(&place, "-wal")).unwrap();
+    outbox.maintain().await;
+    assert_eq!(copied(&place).open().counts().await.unwrap().pending, 40);
+}
+
+const CHILD: &str = "INTERCOM_SQLITE_TEST_PLACE";
+
+/// Runs this test once more, in a process of its own, on this file.
+fn child(test: &str, path: &Path, prepare: impl FnOnce(&mut Command)) -> Output {
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", test, "--nocapture"]).env(CHILD, path);
+    prepare(&mut command);
+    command.output().unwrap()
+}
+
+/// Needs a superuser, as whom nothing is forbidden: so the child is somebody else.
+#[test]
+fn a_lock_of_another_user() {
+    if let Some(path) = std::env::var_os(CHILD) {
+        let error = SqliteOutbox::open(PathBuf::from(path)).unwrap_err();
+        assert!(matches!(error, OpenError::LockOfAnotherUser { .. }), "{error:?}");
+        assert!(error.to_string().contains("events.db-lock belongs to another user"), "{error}");
+        return;
+    }
+    let place = Place::new();
+    drop(place.open());
+    let mode =
+        |path: &Path, mode| fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+    if nix::unistd::geteuid().is_root() {
+        mode(place.folder.path(), 0o777);
+        mode(&place.path(), 0o666);
+        let test = "places::a_lock_of_another_user";
+        let output = child(test, &place.path(), |command| {
+            command.uid(65_534);
+        });
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    } else {
+        mode(&beside(&place, "-lock"), 0o400);
+        let error = refused(&place.path(), "belongs to another user");
+        assert!(matches!(error, OpenError::LockOfAnotherUser { .. }), "{error:?}");
+    }
+}
+
+#[test]
+fn a_process_without_file_descriptors() {
+    use nix::sys::resource::{Resource, setrlimit};
+    if let Some(path) = std::env::var_os(CHILD) {
+        let path = PathBuf::from(path);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let outbox = SqliteOutbox::open(&path).unwrap();
+        let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+        // Whatever is left at each place in the course of opening.
+        let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
+        for left in 0..8 {
+            setrlimit(Resource::RLIMIT_NOFILE, open - 1 + left, most).unwrap();
+            match SqliteOutbox::open(path.with_extension("other")) {
+                Err(OpenError::TooManyFiles { .. }) => {}
+                Ok(_) if left > 3 => break,
+                other => panic!("{left} left: {other:?}"),
+            }
+        }
+        setrlimit(Resource::RLIMIT_NOFILE, 0, most).unwrap();
+        let leased =
+            runtime.block_on(outbox.lease(intercom_delivery::outbox::Standing::Unknown, 1));
+        let error = leased.unwrap_err();
+        assert!(error.to_string().contains("no file descriptor is left"), "{error:?}");
+        return;
+    }
+    let place = Place::new();
+    let output = child("places::a_process_without_file_descriptors", &place.path(), |_| {});
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
