@@ -78,6 +78,27 @@ impl Disk {
         Filling { path }
     }
 
+    /// Removes all files.
+    pub(crate) fn clear(&self) {
+        for file in fs::read_dir(self.folder()).unwrap().map(Result::unwrap) {
+            if file.file_type().unwrap().is_file() {
+                fs::remove_file(file.path()).unwrap();
+            }
+        }
+    }
+
+    /// How many bytes are free.
+    pub(crate) fn free(&self) -> u64 {
+        let found = nix::sys::statvfs::statvfs(self.folder()).unwrap();
+        found.blocks_available() * found.fragment_size()
+    }
+
+    /// Mounts a file in it on itself, as a container mounts a single file.
+    pub(crate) fn mount_file(&self, path: &Path) -> Result<MountedFile, String> {
+        command("mount", &["--bind", text(path), text(path)])?;
+        Ok(MountedFile(path.to_owned()))
+    }
+
     pub(crate) fn make_read_only(&self) {
         command("mount", &["-o", "remount,ro", text(self.folder())]).unwrap();
     }
@@ -96,6 +117,15 @@ impl Disk {
         if std::mem::take(&mut self.mounted) {
             command("umount", &[text(self.folder.path())]).unwrap();
         }
+    }
+}
+
+/// A file that is a mount point.
+pub(crate) struct MountedFile(PathBuf);
+
+impl Drop for MountedFile {
+    fn drop(&mut self) {
+        command("umount", &[text(&self.0)]).unwrap();
     }
 }
 

@@ -19,17 +19,23 @@ pub(crate) fn part(summary: &mut Summary) {
     for work in [Work::Forgotten, Work::ForgottenShared] {
         let mut place = start.copy();
 
-        // How many pages are written before the first sync.
+        // How many pages are written before the first sync of the thread that writes, and before the second.
         let watch = on_the_file(&place);
         strace::run(work, &mut place, &watch);
         let calls = strace::calls(&place);
-        let pages = calls.iter().take_while(|call| call.name == "pwrite64").count();
-        let sync = calls.get(pages).map_or("fsync", |call| &call.name).to_owned();
+        let opens = calls.first().map(|call| call.thread);
+        let written = calls.iter().filter(|call| Some(call.thread) != opens);
+        let names: Vec<_> = written.map(|call| call.name.as_str()).collect();
+        let mut runs = names.split(|name| *name != "pwrite64").map(<[&str]>::len);
+        let (before, pages) = (runs.next().unwrap_or_default(), runs.next().unwrap_or_default());
+        let sync = (*names.get(before).unwrap_or(&"fsync")).to_owned();
 
+        // Opening the file makes fewer calls than come before.
         let mut place = start.copy();
         let mut options = on_the_file(&place);
-        options.extend(["-e".to_owned(), format!("inject=pwrite64:retval=4096:when=1..{pages}")]);
-        options.extend(["-e".to_owned(), format!("inject={sync}:error=EIO:when=1")]);
+        let lost = format!("inject=pwrite64:retval=4096:when={}..{}", before + 1, before + pages);
+        options.extend(["-e".to_owned(), lost]);
+        options.extend(["-e".to_owned(), format!("inject={sync}:error=EIO:when=2")]);
         strace::run(work, &mut place, &options);
         let Place { told, .. } = &place;
         let mut complaints = verdict::complaints(told, &Contents::of(&place.path()));

@@ -16,7 +16,7 @@ use crate::summary::Summary;
 use crate::verdict;
 
 /// How much room there is in the beginning.
-const ROOM: u64 = 1 << 20;
+const ROOM: u64 = 4 << 20;
 
 /// A disk becomes full, and has room again.
 pub(crate) fn part(summary: &mut Summary) {
@@ -29,7 +29,12 @@ pub(crate) fn part(summary: &mut Summary) {
         match disk {
             Ok(disk) => {
                 summary.add(name, fill_up(&disk).err().into_iter().flatten().collect());
+                disk.clear();
                 summary.add(&format!("deliveries on {name}"), deliver(&disk));
+                disk.clear();
+                summary.add(&format!("{name} that the outbox filled"), fill_by_itself(&disk));
+                disk.clear();
+                summary.add(&format!("a start on {name}"), start(&disk));
             }
             Err(why) => summary.skip(name, &why),
         }
@@ -52,27 +57,92 @@ fn deliver(disk: &Disk) -> Vec<String> {
             outbox.accept(slice::from_ref(event)).await.unwrap();
         }
         let _filling = disk.fill(0);
-        let mut complaints = Vec::new();
-        let pending = async || outbox.counts().await.unwrap().pending;
-        while pending().await > 0 && complaints.is_empty() {
-            if let Err(error) = deliver_some(&mut engine, 32).await {
-                let left = pending().await;
-                complaints.push(format!("{left} cannot be settled: {}", in_words(&error)));
+        deliver_all(&mut engine).await
+    })
+}
+
+/// The outbox takes all room that there is, and refuses what would take the rest. All of it is delivered, while others still
+/// try to accept. Then there is room again.
+fn fill_by_itself(disk: &Disk) -> Vec<String> {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let path = disk.folder().join("own.db");
+    let outbox = SqliteOutbox::open(&path).unwrap();
+    runtime.block_on(async {
+        let mut engine = Engine::new(outbox.clone());
+        engine.begin().await.unwrap();
+        let mut accepted = 0;
+        let refusal = loop {
+            let events: Vec<_> =
+                (0..20).map(|event| events::event(LARGE + accepted + event)).collect();
+            match outbox.accept(&events).await {
+                Ok(()) => accepted += 20,
+                Err(error) => break in_words(&error),
             }
+        };
+        let mut complaints = Vec::new();
+        if accepted < 100 || !refusal.contains("make room") {
+            complaints.push(format!("{accepted} accepted, and then {refusal}"));
         }
+        println!("   {accepted} accepted on {} free bytes", disk.free());
+        let trying = async {
+            // Whether it is taken or not.
+            let _ = outbox.accept(&[events::event(0)]).await;
+        };
+        let (delivered, ()) = tokio::join!(deliver_all(&mut engine), trying);
+        complaints.extend(delivered);
+        outbox.maintain().await;
+        complaints
+            .extend(outbox.accept(&[events::event(1)]).await.err().map(|error| in_words(&error)));
         complaints
     })
+}
+
+/// A process starts on a disk that somebody else has filled to the last block, and delivers what is there.
+fn start(disk: &Disk) -> Vec<String> {
+    let runtime = Builder::new_current_thread().enable_time().build().unwrap();
+    let path = disk.folder().join("start.db");
+    let mut complaints = Vec::new();
+    for round in 0..2 {
+        let outbox = SqliteOutbox::open(&path).unwrap();
+        let events: Vec<_> =
+            (0..LARGE / 2).map(|event| events::event(round * LARGE + event)).collect();
+        runtime.block_on(outbox.accept(&events)).unwrap();
+        drop(outbox);
+        let filling = disk.fill(0);
+        match SqliteOutbox::open(&path) {
+            Ok(outbox) => {
+                complaints.extend(runtime.block_on(deliver_all(&mut Engine::new(outbox))))
+            }
+            Err(error) => complaints.push(format!("not opened: {}", in_words(&error))),
+        }
+        drop(filling);
+    }
+    complaints
+}
+
+/// Delivers everything.
+async fn deliver_all(engine: &mut Engine) -> Vec<String> {
+    let pending = async |engine: &Engine| engine.outbox.counts().await.unwrap().pending;
+    // It may only find out that the WAL must begin anew.
+    if engine.begin().await.is_err()
+        && let Err(error) = engine.begin().await
+    {
+        return vec![format!("its turn does not begin: {}", in_words(&error))];
+    }
+    while pending(engine).await > 0 {
+        if let Err(error) = deliver_some(engine, 32).await {
+            let left = pending(engine).await;
+            return vec![format!("{left} cannot be settled: {}", in_words(&error))];
+        }
+    }
+    Vec::new()
 }
 
 /// Leases and delivers so many.
 async fn deliver_some(engine: &mut Engine, limit: usize) -> Result<(), OutboxError> {
     let leases = engine.lease(limit).await?;
     let leases: Vec<_> = leases.iter().collect();
-    match engine.settle(&leases, engine::delivered).await {
-        // It may only have found out that the WAL must begin anew.
-        Err(_) => engine.settle(&leases, engine::delivered).await,
-        done => done,
-    }
+    engine.settle(&leases, engine::delivered).await
 }
 
 fn fill_up(disk: &Disk) -> Result<(), Vec<String>> {
@@ -108,11 +178,9 @@ fn fill_up(disk: &Disk) -> Result<(), Vec<String>> {
     drop((outbox, engine));
     let outbox = open(&path)?;
     let mut engine = Engine::new(outbox.clone());
-    match lease(&mut engine) {
-        // A turn begins with a write of its epoch, and there may be no room for that.
-        Err(error) if in_words(&error).contains("make room") => {}
-        leased => complaints.extend(expect_three("without room after a new start", leased)),
-    }
+    // It may only find out that the WAL must begin anew.
+    let leased = lease(&mut engine).or_else(|_| lease(&mut engine));
+    complaints.extend(expect_three("without room after a new start", leased));
     drop(filling);
     for _ in 0..3 {
         let accepted = accept(&outbox);
@@ -156,5 +224,31 @@ pub(crate) fn read_only(summary: &mut Summary) {
             other => complaints.push(format!("{}: {other:?}", path.display())),
         }
     }
+    summary.add(NAME, complaints);
+}
+
+/// A single file is mounted, whose WAL and lock would lie on another file system.
+pub(crate) fn mounted(summary: &mut Summary) {
+    const NAME: &str = "a file that is a mount point";
+    let disk = match Disk::in_memory(8 << 10) {
+        Ok(disk) => disk,
+        Err(why) => return summary.skip(NAME, &why),
+    };
+    let path = disk.folder().join("events.db");
+    drop(SqliteOutbox::open(&path).unwrap());
+    let mounted = match disk.mount_file(&path) {
+        Ok(mounted) => mounted,
+        Err(why) => return summary.skip(NAME, &why),
+    };
+    let mut complaints = Vec::new();
+    for opened in [SqliteOutbox::open(&path).err(), SqliteOutbox::inspect(&path).err()] {
+        match opened {
+            Some(error @ OpenError::MountPoint { .. })
+                if error.to_string().contains(disk.folder().to_str().unwrap()) => {}
+            other => complaints.push(format!("it is a mount point: {other:?}")),
+        }
+    }
+    drop(mounted);
+    complaints.extend(SqliteOutbox::open(&path).err().map(|error| in_words(&error)));
     summary.add(NAME, complaints);
 }

@@ -27,6 +27,7 @@ pub(crate) const PARTS: &[(&str, Part)] = &[
     ("thin", thin::part),
     ("full", full::part),
     ("read-only", full::read_only),
+    ("mounted", full::mounted),
 ];
 
 /// Whether there is time to try more.

@@ -159,14 +159,14 @@ impl Cuts {
 }
 
 /// Hears what a worker tells, as it tells it.
-struct Listener {
+pub(super) struct Listener {
     lines: Arc<Mutex<Vec<String>>>,
     thread: JoinHandle<()>,
 }
 
 impl Listener {
     /// Waits until the worker has begun.
-    fn start(child: &mut Child) -> Listener {
+    pub(super) fn start(child: &mut Child) -> Listener {
         let (begins, begun) = mpsc::channel();
         let told = BufReader::new(child.stdout.take().unwrap());
         let lines = Arc::new(Mutex::new(Vec::new()));
@@ -188,7 +188,7 @@ impl Listener {
     }
 
     /// Everything that was told, when the worker has ended.
-    fn end(self) -> Vec<String> {
+    pub(super) fn end(self) -> Vec<String> {
         self.thread.join().unwrap();
         std::mem::take(&mut *self.lines.lock().unwrap())
     }

@@ -20,7 +20,7 @@ use crate::worker::script::NOT_OPENED;
 use crate::worker::{THROUGH, Work};
 
 /// The calls that change what is on the disk.
-const WATCHED: &str = "trace=fsync,fdatasync,pwrite64,ftruncate,unlink";
+const WATCHED: &str = "trace=fsync,fdatasync,pwrite64,ftruncate,fallocate,unlink";
 
 /// What calls fail with, under which work, whether all after them do too, and of how many of them it is tried.
 const ERRORS: [(&str, Work, bool, usize); 6] = [

@@ -4,13 +4,14 @@
 //! The file system lies in a sparse file, and there is no room for what that file lacks. So the syncs fail for real, and
 //! Linux does after them what it does.
 
-use std::process::Command;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use crate::disk::Disk;
 use crate::events::OF_A_RUN;
 use crate::file::Contents;
 use crate::ledger::Ledger;
-use crate::parts::power::Cuts;
+use crate::parts::power::{Cuts, Listener};
 use crate::summary::Summary;
 use crate::verdict;
 use crate::worker::Work;
@@ -27,13 +28,15 @@ pub(crate) fn part(summary: &mut Summary) {
     let mut cuts = Cuts::of(disk);
     let path = cuts.disk.folder().join("events.db");
     let mut told = Ledger::default();
-    let mut hear = |mut command: Command| {
-        let output = command.output().unwrap();
-        String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
-    };
-    hear(Work::Script.command(&path, 0));
+    let output = Work::Script.command(&path, 0).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
+    let mut command = Work::ScriptThatWaits.command(&path, 100 * OF_A_RUN);
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let listener = Listener::start(&mut child);
     let filling = under.fill(0);
-    hear(Work::ScriptUntilRefused.command(&path, 100 * OF_A_RUN));
+    writeln!(child.stdin.take().unwrap()).unwrap();
+    child.wait().unwrap();
+    listener.end().iter().for_each(|line| told.read(line));
     drop(filling);
     // It ended with a disk that had failed, before anything could be made certain: it may be done all the same.
     let refused = std::mem::take(&mut told.refused).len() + std::mem::take(&mut told.kept).len();

@@ -21,6 +21,8 @@ pub(crate) enum Work {
     Script,
     /// As the script, and it dies as soon as something is refused, before anything else can be done.
     ScriptUntilRefused,
+    /// The same, and it waits for a line when it has opened the file.
+    ScriptThatWaits,
     /// Accepts so much that opening the file does not check all of it.
     Much,
     /// A checkpoint that has to stop halfway, and is gone on with.
@@ -40,9 +42,10 @@ pub(crate) enum Work {
 }
 
 impl Work {
-    const ALL: [Work; 10] = [
+    const ALL: [Work; 11] = [
         Work::Script,
         Work::ScriptUntilRefused,
+        Work::ScriptThatWaits,
         Work::Much,
         Work::Forgotten,
         Work::ForgottenShared,
@@ -77,8 +80,9 @@ pub(crate) fn work(told: &[String]) {
     let (path, first) = (Path::new(path), first.parse().unwrap());
     let work = Work::ALL.into_iter().find(|known| format!("{known:?}") == *work).unwrap();
     match work {
-        Work::Script => script::run(path, first, false),
-        Work::ScriptUntilRefused => script::run(path, first, true),
+        Work::Script => script::run(path, first, false, false),
+        Work::ScriptUntilRefused => script::run(path, first, true, false),
+        Work::ScriptThatWaits => script::run(path, first, true, true),
         Work::Much => forgotten::much(path, first),
         Work::Forgotten => forgotten::run(path, first, false),
         Work::ForgottenShared => forgotten::run(path, first, true),

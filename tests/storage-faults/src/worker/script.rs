@@ -1,6 +1,7 @@
 //! Everything that an outbox does, one thing after the other, in the same order in each run: so that the number of a
 //! system call says what goes on.
 
+use std::io;
 use std::ops::Range;
 use std::path::Path;
 use std::process;
@@ -15,6 +16,7 @@ use crate::engine::{self, Engine};
 use crate::events::{self, LARGE};
 use crate::ledger::{Word, failed, in_words, note, say};
 use crate::worker::THROUGH;
+use crate::worker::load::BEGUN;
 
 /// How many large events come in one batch: together they are larger than what is kept of free pages.
 const MANY: u64 = 700;
@@ -25,7 +27,8 @@ pub(crate) const NOT_OPENED: &str = "not opened: ";
 /// What it says of what did not fail.
 pub(crate) const WORKED: &str = "worked";
 
-pub(crate) fn run(path: &Path, first: u64, until_refused: bool) {
+/// Does it all. It waits for a line between opening the file and everything else, if it is to wait.
+pub(crate) fn run(path: &Path, first: u64, until_refused: bool, waits: bool) {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let opened = SqliteOutbox::open(path).or_else(|error| {
         note(&format!("{NOT_OPENED}{}", in_words(&error)));
@@ -35,6 +38,10 @@ pub(crate) fn run(path: &Path, first: u64, until_refused: bool) {
         Ok(outbox) => outbox,
         Err(error) => return note(&format!("{NOT_OPENED}{}", in_words(&error))),
     };
+    if waits {
+        note(BEGUN);
+        io::stdin().read_line(&mut String::new()).unwrap();
+    }
     let script = Script { engine: Engine::new(outbox), first, until_refused };
     runtime.block_on(script.play());
     note(THROUGH);
