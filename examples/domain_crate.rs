@@ -15,7 +15,7 @@ use intercom_core::{Currency, Money, Tracker};
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     println!("what can happen at Acme:\n");
-    for event in acme_events::catalogue() {
+    for event in acme_events::ACME.events() {
         println!("{}: {}", event.name, event.doc);
         for key in event.keys() {
             let optional = if key.optional { ", optional" } else { "" };

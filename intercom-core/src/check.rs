@@ -3,6 +3,7 @@
 //! The derive sees one type at a time. What needs another type's keys is computed here, in constants,
 //! before any code is generated, so that `cargo check` and editors report it too.
 
+use crate::catalogue::{Catalogue, Entry, TypeDescription};
 use crate::description::{EventDescription, FieldDescription, GroupDescription};
 use crate::rules::{DEFAULT_MAX_KEYS, MAX_MAX_KEYS};
 
@@ -66,71 +67,164 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
     }
 }
 
-/// Refuses events whose names Intercom takes for one: it does not tell upper from lower case.
+/// Refuses one line of a catalogue.
 ///
-/// The derive compares the events of one enum. To compare those of a whole program, list them once:
-///
-/// ```
-/// use intercom_core::{IntercomEvent, assert_distinct_names};
-///
-/// #[derive(IntercomEvent)]
-/// #[event(name = "project_created")]
-/// struct ProjectCreated;
-///
-/// #[derive(IntercomEvent)]
-/// #[event(name = "project_deleted")]
-/// struct ProjectDeleted;
-///
-/// const _: () = assert_distinct_names(&[ProjectCreated::EVENTS, ProjectDeleted::EVENTS]);
-/// ```
-///
-/// Two of one name do not compile:
-///
-/// ```compile_fail
-/// use intercom_core::{IntercomEvent, assert_distinct_names};
-///
-/// #[derive(IntercomEvent)]
-/// #[event(name = "project_created")]
-/// struct ProjectCreated;
-///
-/// #[derive(IntercomEvent)]
-/// #[event(name = "Project_Created")]
-/// struct ProjectMade;
-///
-/// const _: () = assert_distinct_names(&[ProjectCreated::EVENTS, ProjectMade::EVENTS]);
-/// ```
-///
-/// # Panics
-///
-/// Panics, at compile time when called in a constant, when two events have one name.
+/// Each pair of names is looked at once: a line answers for the lines before it.
 #[track_caller]
-pub const fn assert_distinct_names(types: &[&[EventDescription]]) {
-    let mut first = 0;
-    while first < types.len() {
-        let mut i = 0;
-        while i < types[first].len() {
-            let event = &types[first][i];
-            let mut second = first;
-            while second < types.len() {
-                let mut j = if second == first { i + 1 } else { 0 };
-                while j < types[second].len() {
-                    let other = &types[second][j];
-                    if same(event.folded_name, other.folded_name) {
-                        Message::new()
-                            .text("Intercom takes the event names `")
-                            .text(event.name)
-                            .text("` and `")
-                            .text(other.name)
-                            .text("` for one; rename one of the events")
-                            .panic()
+pub(crate) const fn entry(entries: &[Entry], line: usize, budget: usize) {
+    if let Entry::Type(listed) = &entries[line]
+        && listed.is_dynamic
+    {
+        Message::new()
+            .text("the names of `")
+            .text(listed.name)
+            .text("` are known only at run time: list types that derive `IntercomEvent`")
+            .panic()
+    }
+    let before = entries.split_at(line).0;
+    let (count_before, count) = (count_names(before), count_names(entries.split_at(line + 1).0));
+    if count > budget {
+        if count_before <= budget {
+            let message = Message::new()
+                .text("with this line the catalogue has ")
+                .number(count)
+                .text(" event names, and may have ")
+                .number(budget);
+            let message = if budget < Catalogue::MAX_BUDGET {
+                message.text(": remove events, or raise its `#[budget(…)]` (Intercom takes 120 names in a workspace)")
+            } else {
+                message.text(": Intercom takes no more names in a workspace; remove events, or make one of several with a key that tells them apart")
+            };
+            message.panic()
+        }
+        return;
+    }
+    refuse_listed_names(&entries[line], before);
+    if let Entry::Type(listed) = &entries[line] {
+        refuse_unlisted_derived(listed, entries);
+        refuse_earlier_names(listed.events, entries);
+    }
+}
+
+const fn count_names(entries: &[Entry]) -> usize {
+    let (mut count, mut i) = (0, 0);
+    while i < entries.len() {
+        count += match &entries[i] {
+            Entry::Type(listed) => listed.events.len(),
+            Entry::Catalogue(other) => count_names(other.entries()),
+        };
+        i += 1;
+    }
+    count
+}
+
+/// Finds the event that has this folded name.
+const fn find_name(entries: &[Entry], folded: &str) -> Option<&'static EventDescription> {
+    let mut i = 0;
+    while i < entries.len() {
+        match &entries[i] {
+            Entry::Type(listed) => {
+                let mut j = 0;
+                while j < listed.events.len() {
+                    if same(listed.events[j].folded_name, folded) {
+                        return Some(&listed.events[j]);
                     }
                     j += 1;
                 }
-                second += 1;
             }
-            i += 1;
+            Entry::Catalogue(other) => {
+                if let Some(event) = find_name(other.entries(), folded) {
+                    return Some(event);
+                }
+            }
         }
-        first += 1;
+        i += 1;
+    }
+    None
+}
+
+#[track_caller]
+const fn refuse_listed_names(entry: &Entry, before: &[Entry]) {
+    match entry {
+        Entry::Type(listed) => {
+            let mut i = 0;
+            while i < listed.events.len() {
+                let event = &listed.events[i];
+                if let Some(other) = find_name(before, event.folded_name) {
+                    refuse_name(event.name, other.name)
+                }
+                i += 1;
+            }
+        }
+        Entry::Catalogue(catalogue) => {
+            let mut i = 0;
+            while i < catalogue.entries().len() {
+                refuse_listed_names(&catalogue.entries()[i], before);
+                i += 1;
+            }
+        }
+    }
+}
+
+#[track_caller]
+const fn refuse_name(name: &str, other: &str) {
+    let message = Message::new();
+    let message = if same_bytes(name, other) {
+        message.text("the catalogue lists an event `").text(name).text(
+            "` already: remove this line if it is the same event, or rename one of the events",
+        )
+    } else {
+        message
+            .text("Intercom takes the event names `")
+            .text(other)
+            .text("` and `")
+            .text(name)
+            .text("` for one (upper and lower case are the same); rename one of the events")
+    };
+    message.panic()
+}
+
+#[track_caller]
+const fn refuse_unlisted_derived(listed: &TypeDescription, entries: &[Entry]) {
+    let mut i = 0;
+    while i < listed.also.len() {
+        let also = &listed.also[i];
+        let mut j = 0;
+        while j < also.derived.len() {
+            let derived = &also.derived[j];
+            if find_name(entries, derived.folded_name).is_none() {
+                Message::new()
+                    .text("event `")
+                    .text(also.event)
+                    .text("` also sends `")
+                    .text(derived.name)
+                    .text("`, which this catalogue does not list; add the type of that event")
+                    .panic()
+            }
+            j += 1;
+        }
+        i += 1;
+    }
+}
+
+#[track_caller]
+const fn refuse_earlier_names(events: &[EventDescription], entries: &[Entry]) {
+    let mut i = 0;
+    while i < events.len() {
+        if let Some(was) = events[i].was
+            && let Some(other) = find_name(entries, was)
+        {
+            Message::new()
+                .text("event `")
+                .text(events[i].name)
+                .text("` was `")
+                .text(was)
+                .text("` before, and that is the name of another event now (`")
+                .text(other.name)
+                .text("`): give that one a name of its own, or remove `was`")
+                .panic()
+        }
+        i += 1;
     }
 }
 
@@ -229,6 +323,15 @@ pub(crate) const fn has_sensitive_keys(events: &[EventDescription]) -> bool {
 /// capital letters beyond it come folded, or not at all.
 const fn same(a: &str, b: &str) -> bool {
     a.as_bytes().eq_ignore_ascii_case(b.as_bytes())
+}
+
+const fn same_bytes(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    let mut i = 0;
+    while i < a.len() && i < b.len() && a[i] == b[i] {
+        i += 1;
+    }
+    i == a.len() && i == b.len()
 }
 
 /// A message put together in a constant, where there is no `format!`.

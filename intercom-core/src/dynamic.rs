@@ -146,6 +146,7 @@ impl DynamicEvent {
 #[diagnostic::do_not_recommend]
 impl IntercomEvent for DynamicEvent {
     const EVENTS: &'static [EventDescription] = &[];
+    const __IS_DYNAMIC: bool = true;
 
     fn event_name(&self) -> EventName {
         self.name.clone()

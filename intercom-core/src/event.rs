@@ -35,6 +35,10 @@ pub trait IntercomEvent {
     /// What is sent beside it: a description for each function that `also` names.
     const ALSO: &'static [AlsoDescription] = &[];
 
+    /// Whether its name is known only at run time.
+    #[doc(hidden)]
+    const __IS_DYNAMIC: bool = false;
+
     /// Which of [`EVENTS`](Self::EVENTS) it is: 0, where there is one.
     fn event_index(&self) -> usize {
         0
@@ -109,6 +113,7 @@ macro_rules! pointers {
         impl<T: IntercomEvent + ?Sized> IntercomEvent for $pointer {
             const EVENTS: &'static [EventDescription] = T::EVENTS;
             const ALSO: &'static [AlsoDescription] = T::ALSO;
+            const __IS_DYNAMIC: bool = T::__IS_DYNAMIC;
 
             #[inline]
             fn event_index(&self) -> usize {

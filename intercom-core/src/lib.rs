@@ -57,6 +57,12 @@
 //! | `Money` | `{"amount": …, "currency": …}`, in the minor unit | an amount of money |
 //! | `Option` that is `None` | the key is left out | nothing |
 //!
+//! # Catalogues
+//!
+//! [`catalogue!`] lists the events of a program as a constant. Two events that have one name to Intercom do not
+//! compile, nor do more names than a workspace takes. The crate `intercom-catalogue` locks the list in a file, and makes
+//! documentation of it.
+//!
 //! # Contacts
 //!
 //! An event belongs to a [`Contact`], named when sending ([`Tracker::for_contact`]) or by the event's own
@@ -76,6 +82,7 @@
 #[doc(hidden)]
 #[path = "private.rs"]
 pub mod __private;
+mod catalogue;
 mod check;
 pub mod contact;
 mod data_event;
@@ -102,7 +109,7 @@ pub mod value;
 
 /// Lets a type implement [`Transport`]: the attribute of the crate `async-trait`.
 pub use async_trait::async_trait;
-pub use check::assert_distinct_names;
+pub use catalogue::{Catalogue, TypeDescription};
 pub use contact::{Contact, ContactError};
 pub use data_event::{DataEvent, UnreadableBody};
 #[doc(hidden)]

@@ -2,9 +2,11 @@
 
 pub use core;
 pub use core::primitive::{bool, str};
+pub use intercom_derive::__catalogue as catalogue;
 pub use std::fmt::Display;
 pub use std::sync::Arc;
 
+pub use crate::catalogue::{Catalogue, Entry, TypeDescription};
 pub use crate::check::{Part, count_is_allowed, group_is_distinct};
 pub use crate::contact::{Contact, ToContactId, ToEmail, ToUserId};
 pub use crate::derived_events::{DerivedEvents, Gives, derive, describe};

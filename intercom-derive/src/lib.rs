@@ -7,6 +7,7 @@
 //! keys nor groups, and goes the same way in one file (`value`).
 
 mod attr;
+mod catalogue;
 mod errors;
 mod expand;
 mod fallback;
@@ -42,6 +43,13 @@ pub fn derive_event_metadata(input: TokenStream) -> TokenStream {
 #[proc_macro_derive(MetadataValue, attributes(event))]
 pub fn derive_metadata_value(input: TokenStream) -> TokenStream {
     value::derive(&parse_macro_input!(input as DeriveInput)).into()
+}
+
+/// What `catalogue!` of the core calls.
+#[doc(hidden)]
+#[proc_macro]
+pub fn __catalogue(input: TokenStream) -> TokenStream {
+    catalogue::expand(&parse_macro_input!(input as catalogue::Input)).into()
 }
 
 fn derive(input: &DeriveInput, target: Target) -> proc_macro2::TokenStream {

@@ -427,7 +427,7 @@ fn doc_lines(attrs: &[Attribute]) -> impl Iterator<Item = &LitStr> {
 }
 
 /// The text of the documentation comments.
-fn doc(attrs: &[Attribute]) -> String {
+pub(crate) fn doc(attrs: &[Attribute]) -> String {
     let lines: Vec<_> = doc_lines(attrs).map(|line| line.value().trim().to_owned()).collect();
     lines.join("\n").trim().to_owned()
 }

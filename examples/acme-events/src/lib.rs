@@ -4,7 +4,7 @@
 
 use std::time::SystemTime;
 
-use intercom_core::{EventDescription, EventMetadata, IntercomEvent, Money, assert_distinct_names};
+use intercom_core::{EventMetadata, IntercomEvent, Money, catalogue};
 
 /// Something happened to a project.
 #[derive(Debug, IntercomEvent)]
@@ -59,9 +59,7 @@ pub struct Billing<'a> {
     pub seats: u32,
 }
 
-/// Every event of Acme's. That no two have one name is checked while this compiles.
-pub fn catalogue() -> impl Iterator<Item = &'static EventDescription> {
-    const EVENTS: &[&[EventDescription]] = &[ProjectEvent::EVENTS, InvoicePaid::EVENTS];
-    const _: () = assert_distinct_names(EVENTS);
-    EVENTS.iter().copied().flatten()
+catalogue! {
+    /// What happens at Acme.
+    pub static ACME: ProjectEvent<'_>, InvoicePaid<'_>
 }

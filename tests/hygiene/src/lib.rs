@@ -207,6 +207,28 @@ pub mod out_of_a_macro {
     }
 }
 
+pub mod listed {
+    //! A catalogue where its own names are taken.
+
+    #![allow(dead_code, reason = "the names are here to be in the way")]
+
+    pub struct Catalogue;
+    pub struct Entry;
+    pub struct TypeDescription;
+    pub mod core {}
+    pub mod intercom_core {}
+
+    ::renamed_core::catalogue! {
+        pub static LISTED: super::shadowed::Shadowed<'_>, super::shadowed::Either, super::imported::Imported
+    }
+
+    #[must_use]
+    pub fn within_a_function() -> usize {
+        ::renamed_core::catalogue! { static LISTED: ..self::LISTED }
+        LISTED.events().count()
+    }
+}
+
 pub mod deprecated {
     //! Deprecated types and fields can still be derived on.
 
@@ -224,7 +246,7 @@ pub mod deprecated {
 
 #[cfg(test)]
 mod tests {
-    use super::{deprecated, shadowed, shadowed_values, without_prelude};
+    use super::{deprecated, listed, shadowed, shadowed_values, without_prelude};
 
     #[test]
     fn the_shadowed_event_is_what_it_should_be() {
@@ -257,6 +279,12 @@ mod tests {
             sides.map(|side| side.event_contact()),
             [Contact::email("a@b"), Contact::email("c@d")].map(Some)
         );
+    }
+
+    #[test]
+    fn a_catalogue_is_made_where_its_names_are_taken() {
+        assert_eq!(listed::LISTED.events().count(), 4);
+        assert_eq!(listed::within_a_function(), 4);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use intercom_core::{IntercomEvent, assert_distinct_names};
+use intercom_core::{IntercomEvent, catalogue};
 
 #[derive(IntercomEvent)]
 #[event(name = "project_created")]
@@ -8,6 +8,6 @@ struct ProjectCreated;
 #[event(name = "PROJECT_CREATED")]
 struct ProjectMade;
 
-const _: () = assert_distinct_names(&[ProjectCreated::EVENTS, ProjectMade::EVENTS]);
+catalogue! { static ACME: ProjectCreated, ProjectMade }
 
 fn main() {}

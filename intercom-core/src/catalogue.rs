@@ -1,0 +1,185 @@
+//! Lists of events: what a program can send, as a constant.
+
+use crate::check;
+use crate::description::{AlsoDescription, EventDescription};
+use crate::event::IntercomEvent;
+
+/// The events that a program can send: a constant list that [`catalogue!`](crate::catalogue!) makes.
+///
+/// Documentation, locks and rules read it.
+#[derive(Debug)]
+pub struct Catalogue {
+    name: &'static str,
+    doc: &'static str,
+    budget: usize,
+    entries: &'static [Entry],
+}
+
+/// One line of a catalogue.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub enum Entry {
+    /// A type.
+    Type(TypeDescription),
+    /// The lines of another catalogue.
+    Catalogue(&'static Catalogue),
+}
+
+/// What is known of a type that a catalogue lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TypeDescription {
+    /// The type, as the catalogue writes it.
+    pub name: &'static str,
+    /// What it can send: one event for a struct, one a variant for an enum.
+    pub events: &'static [EventDescription],
+    /// What is sent beside it.
+    pub also: &'static [AlsoDescription],
+    pub(crate) is_dynamic: bool,
+}
+
+impl TypeDescription {
+    /// What `catalogue!` calls.
+    #[doc(hidden)]
+    pub const fn __of<E: IntercomEvent>(name: &'static str) -> Self {
+        TypeDescription { name, events: E::EVENTS, also: E::ALSO, is_dynamic: E::__IS_DYNAMIC }
+    }
+}
+
+impl Catalogue {
+    /// How many event names a workspace of Intercom can have: 120.
+    pub const MAX_BUDGET: usize = 120;
+
+    /// What `catalogue!` calls.
+    #[doc(hidden)]
+    pub const fn __new(
+        name: &'static str,
+        doc: &'static str,
+        budget: usize,
+        entries: &'static [Entry],
+    ) -> Self {
+        Catalogue { name, doc, budget, entries }
+    }
+
+    /// Refuses one line: what only the compiler can check of it. `catalogue!` calls it.
+    #[doc(hidden)]
+    #[track_caller]
+    pub const fn __check(&self, line: usize) {
+        check::entry(self.entries, line, self.budget);
+    }
+
+    /// Returns the name of the static.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Returns the documentation comment on it; empty when there is none.
+    pub fn doc(&self) -> &'static str {
+        self.doc
+    }
+
+    /// Returns how many event names it may have: 120, unless `#[budget(…)]` lowers it.
+    pub fn budget(&self) -> usize {
+        self.budget
+    }
+
+    /// Returns the types, in the order of the list, with those of other catalogues in their place.
+    pub fn types(&self) -> impl Iterator<Item = &'static TypeDescription> {
+        fn collect(entries: &'static [Entry], types: &mut Vec<&'static TypeDescription>) {
+            for entry in entries {
+                match entry {
+                    Entry::Type(listed) => types.push(listed),
+                    Entry::Catalogue(other) => collect(other.entries, types),
+                }
+            }
+        }
+        let mut types = Vec::new();
+        collect(self.entries, &mut types);
+        types.into_iter()
+    }
+
+    /// Returns the events, in the order of the list.
+    pub fn events(&self) -> impl Iterator<Item = &'static EventDescription> {
+        self.types().flat_map(|listed| listed.events)
+    }
+
+    /// Returns the event of this name. As to Intercom, upper and lower case are the same.
+    pub fn event(&self, name: &str) -> Option<&'static EventDescription> {
+        let folded = crate::rules::fold(name);
+        self.events().find(|event| event.folded_name == folded)
+    }
+
+    /// Returns what is sent beside the event of this name, as `also` says.
+    pub fn also(&self, name: &str) -> impl Iterator<Item = &'static AlsoDescription> {
+        let folded = crate::rules::fold(name);
+        let all = self.types().flat_map(|listed| listed.also);
+        all.filter(move |also| crate::rules::fold(also.event) == folded)
+    }
+
+    pub(crate) const fn entries(&self) -> &'static [Entry] {
+        self.entries
+    }
+}
+
+/// Lists the events of a program, as a constant.
+///
+/// ```
+/// use intercom_core::{IntercomEvent, catalogue};
+///
+/// #[derive(IntercomEvent)]
+/// enum ProjectEvent<'a> {
+///     #[event(name = "project_created")]
+///     Created { project_name: &'a str },
+///     #[event(name = "project_deleted")]
+///     Deleted { project_name: &'a str },
+/// }
+///
+/// mod billing {
+///     use intercom_core::{IntercomEvent, catalogue};
+///
+///     #[derive(IntercomEvent)]
+///     #[event(name = "invoice_paid")]
+///     pub struct InvoicePaid { pub cents: u64 }
+///
+///     catalogue! { pub static BILLING: InvoicePaid }
+/// }
+///
+/// catalogue! {
+///     /// What happens at Acme.
+///     #[budget(90)]
+///     pub static ACME: ProjectEvent<'_>, ..billing::BILLING
+/// }
+///
+/// let names: Vec<_> = ACME.events().map(|event| event.name).collect();
+/// assert_eq!(names, ["project_created", "project_deleted", "invoice_paid"]);
+/// assert_eq!((ACME.budget(), ACME.doc()), (90, "What happens at Acme."));
+/// ```
+///
+/// A line is a type that derives [`IntercomEvent`](derive@crate::IntercomEvent), or `..` and another catalogue. A
+/// workspace of Intercom can have 120 event names. `#[budget(…)]` allows fewer, where others send to it too.
+///
+/// # What does not compile
+///
+/// Two events that have one name to Intercom, also from two catalogues; more names than the budget; a type that is listed
+/// twice; an event that `also` sends and that is not listed; an earlier name (`was`) that another event has; and
+/// [`DynamicEvent`](crate::DynamicEvent), whose names are known only at run time.
+///
+/// ```compile_fail
+/// use intercom_core::{IntercomEvent, catalogue};
+///
+/// #[derive(IntercomEvent)]
+/// #[event(name = "project_created")]
+/// struct ProjectCreated;
+///
+/// #[derive(IntercomEvent)]
+/// #[event(name = "Project_Created")]
+/// struct ProjectMade;
+///
+/// catalogue! { static ACME: ProjectCreated, ProjectMade }
+/// ```
+#[macro_export]
+macro_rules! catalogue {
+    ($($list:tt)*) => {
+        $crate::__private::catalogue! { ($crate) $($list)* }
+    };
+}

@@ -1,0 +1,12 @@
+use intercom_core::{IntercomEvent, catalogue};
+
+#[derive(IntercomEvent)]
+#[event(name = "project_created")]
+struct ProjectCreated;
+
+catalogue! {
+    #[budget(121)]
+    static ACME: ProjectCreated
+}
+
+fn main() {}

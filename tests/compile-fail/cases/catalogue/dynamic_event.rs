@@ -1,0 +1,5 @@
+use intercom_core::{DynamicEvent, catalogue};
+
+catalogue! { static ACME: DynamicEvent }
+
+fn main() {}

@@ -1,0 +1,7 @@
+use intercom_core::catalogue;
+
+struct ProjectCreated;
+
+catalogue! { static ACME: ProjectCreated }
+
+fn main() {}

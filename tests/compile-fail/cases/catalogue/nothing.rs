@@ -1,0 +1,5 @@
+use intercom_core::catalogue;
+
+catalogue! { static ACME: }
+
+fn main() {}
