@@ -15,9 +15,9 @@ mod runs;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use intercom_core::{DataEvent, Timestamp};
+use intercom_core::Timestamp;
 
-use self::runs::Runs;
+use self::runs::{Holder, Runs};
 use crate::outbox::{self, Lease, Slot, Stage, Tenure, UsedSlot};
 use crate::policy::Collisions;
 
@@ -35,34 +35,43 @@ pub(crate) const MAX_LEFT: usize = 1_000_000;
 /// How many slots of dead letters are kept at most. Nobody tells the engine that one was purged.
 pub(crate) const MAX_DEAD: usize = 100_000;
 
+/// Fewer slots of events that left long ago are not worth a sweep.
+const MIN_SWEEP: usize = 1_024;
+
 /// Decides which second each event is sent with.
 pub(crate) struct Admission {
     policy: Collisions,
-    /// The slots that are taken, by whichever event.
+    /// The slots that are taken, and by what.
     taken: Runs,
-    /// The taken slots in which an event left, and until when each is kept.
-    left: HashMap<Slot, Timestamp>,
-    /// The same slots by that time, without those of dead letters. An entry is stale where `left`
-    /// has another time.
-    expiries: BTreeMap<Timestamp, Vec<Slot>>,
-    /// How many slots are in `expiries`.
-    expiring: usize,
-    /// The slots of dead letters, the oldest first. An entry is stale where `left` says otherwise.
+    /// How many slots are kept until each time.
+    kept: BTreeMap<Holder, Kept>,
+    kept_slots: usize,
+    /// How many freed slots may be in memory still.
+    gone_slots: usize,
+    /// The slots of dead letters, the oldest first. An entry is stale where `taken` says otherwise.
     dead: VecDeque<Slot>,
-    /// How many pending events are in a slot, beyond the one that each slot outside `left` has.
+    /// How many pending events are in a slot, beyond the one that each slot held by
+    /// [`Holder::PENDING`] has.
     shared: HashMap<Slot, u32>,
     /// The outbox may have forgotten what is kept until before this.
     forgotten: Timestamp,
+}
+
+/// The slots that are kept until one time.
+struct Kept {
+    slots: usize,
+    /// The latest second among them, or a later one.
+    latest: Timestamp,
 }
 
 impl Admission {
     pub(crate) fn new(policy: Collisions) -> Self {
         Admission {
             policy,
-            taken: Runs::default(),
-            left: HashMap::new(),
-            expiries: BTreeMap::new(),
-            expiring: 0,
+            taken: Runs::new(),
+            kept: BTreeMap::new(),
+            kept_slots: 0,
+            gone_slots: 0,
             dead: VecDeque::new(),
             shared: HashMap::new(),
             forgotten: Timestamp::from_unix_seconds(i64::MIN),
@@ -73,8 +82,7 @@ impl Admission {
     pub(crate) fn begin(&mut self, tenure: &Tenure) {
         *self = Admission::new(self.policy);
         for used in &tenure.used {
-            self.taken.insert(used.slot);
-            self.keep(*used);
+            self.keep(used.slot, Holder::left(used.keep_until));
         }
         for slot in &tenure.held {
             self.enter(*slot);
@@ -83,59 +91,49 @@ impl Admission {
 
     /// Admits a leased event. Events must come in the order in which they were leased.
     ///
-    /// Returns what must be stored before the first attempt. Replaces the event if it moves.
-    pub(crate) fn admit(&mut self, lease: &mut Lease, now: Timestamp) -> Option<outbox::Admission> {
+    /// Returns the event's slot, and what must be stored before the first attempt. Replaces the event
+    /// if it moves.
+    pub(crate) fn admit(
+        &mut self,
+        lease: &mut Lease,
+        now: Timestamp,
+    ) -> (Slot, Option<outbox::Admission>) {
         let (id, slot) = (lease.id, Slot::of(&lease.event));
         if lease.stage != Stage::New {
             if !self.take_back(slot) && !self.is_held(slot) {
                 self.enter(slot);
             }
             let is_redriven = lease.stage == Stage::Redriven;
-            return is_redriven.then_some(outbox::Admission::Kept { id, collides: false });
+            let stored = is_redriven.then_some(outbox::Admission::Kept { id, collides: false });
+            return (slot, stored);
         }
         self.expire(slot, accepted_at(lease, now));
-        let free = self.next_free(slot);
-        self.enter(free.unwrap_or(slot));
-        match free {
-            Some(free) if free == slot => None,
-            Some(free) => {
-                lease.event = lease.event.moved_to(free.second);
-                Some(outbox::Admission::Moved { id, event: lease.event.clone() })
-            }
-            None => Some(outbox::Admission::Kept { id, collides: true }),
+        let Some(free) = self.next_free(slot) else {
+            self.enter(slot);
+            return (slot, Some(outbox::Admission::Kept { id, collides: true }));
+        };
+        self.taken.set(free, Holder::PENDING);
+        if free == slot {
+            return (slot, None);
         }
+        lease.event = lease.event.moved_to(free.second);
+        (free, Some(outbox::Admission::Moved { id, event: lease.event.clone() }))
     }
 
-    /// Frees a slot in which an event left more than the window before another was accepted. It may
-    /// still be here, because slots are forgotten only when a lease answers.
-    fn expire(&mut self, slot: Slot, accepted_at: Timestamp) {
-        if self.left.get(&slot).is_some_and(|keep_until| *keep_until < accepted_at) {
-            self.let_go(slot);
-        }
-    }
-
-    /// Frees a slot in which an event left. A pending event in it has it for itself from now on.
-    fn let_go(&mut self, slot: Slot) {
-        self.left.remove(&slot);
-        if !self.unshare(slot) {
-            self.taken.remove(slot);
-        }
-    }
-
-    /// Notes that Intercom has the event. Its slot stays taken for the window.
-    pub(crate) fn leave(&mut self, event: &DataEvent, now: Timestamp) -> UsedSlot {
-        let used = self.used(event, now);
-        self.depart(used);
+    /// Notes that Intercom has the event of this slot. The slot stays taken for the window.
+    pub(crate) fn leave(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
+        let used = self.used(slot, now);
+        self.depart(slot, Holder::left(used.keep_until));
         used
     }
 
-    /// Notes that the event is a dead letter. Its slot stays taken.
+    /// Notes that the event of this slot is a dead letter. The slot stays taken.
     ///
     /// Returns what the outbox must keep if an attempt may have arrived: the dead letter could be
     /// purged.
-    pub(crate) fn bury(&mut self, event: &DataEvent, now: Timestamp) -> UsedSlot {
-        let used = self.used(event, now);
-        self.depart(UsedSlot { keep_until: UsedSlot::WHILE_DEAD, ..used });
+    pub(crate) fn bury(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
+        let used = self.used(slot, now);
+        self.depart(slot, Holder::DEAD);
         used
     }
 
@@ -145,48 +143,79 @@ impl Admission {
     /// Call it only after a lease answered and its events were admitted. `earliest_new` is what that
     /// lease said.
     pub(crate) fn forget(&mut self, now: Timestamp, earliest_new: Option<Timestamp>) -> Timestamp {
-        let is_needed = |keep_until: Timestamp, slot: Slot| {
-            keep_until >= now || earliest_new.is_some_and(|earliest| slot.second >= earliest)
-        };
-        while let Some(mut first) = self.expiries.first_entry() {
-            let keep_until = *first.key();
-            let Some(slot) = first.get().last().copied() else {
-                first.remove();
-                continue;
-            };
-            let is_stale = self.left.get(&slot) != Some(&keep_until);
-            if !is_stale && is_needed(keep_until, slot) && self.expiring <= MAX_LEFT {
+        let mut floor = None;
+        while let Some(first) = self.kept.first_entry() {
+            let is_needed = *first.key() >= Holder::left(now)
+                || earliest_new.is_some_and(|earliest| first.get().latest >= earliest);
+            if is_needed && self.kept_slots <= MAX_LEFT {
                 break;
             }
-            first.get_mut().pop();
-            self.expiring -= 1;
-            if !is_stale {
-                self.let_go(slot);
-            }
+            let (until, kept) = first.remove_entry();
+            self.kept_slots -= kept.slots;
+            self.gone_slots += kept.slots;
+            floor = Some(until.next());
         }
-        let kept = self.expiries.keys().next().copied();
+        if let Some(floor) = floor {
+            self.free_before(floor);
+        }
+        let kept = self.kept.keys().next().and_then(|until| until.keep_until());
         // What leaves later may have to be kept for less long than the first is now.
         self.forgotten = self.forgotten.max(kept.map_or(now, |kept| kept.min(now)));
         self.forgotten
     }
 
+    /// Frees the slots of earlier holders. Pending events in them have them for themselves from now
+    /// on.
+    fn free_before(&mut self, floor: Holder) {
+        let is_freed = |slot: &&Slot| self.taken.get(**slot).is_some_and(|holder| holder < floor);
+        let freed: Vec<_> = self.shared.keys().filter(is_freed).copied().collect();
+        for slot in freed {
+            self.unshare(slot);
+            self.taken.set(slot, Holder::PENDING);
+        }
+        self.taken.raise_floor(floor);
+        if self.gone_slots > self.kept_slots.max(MIN_SWEEP) {
+            self.taken.sweep();
+            self.gone_slots = 0;
+        }
+    }
+
+    /// Frees a slot in which an event left more than the window before another was accepted. It may
+    /// still be here, because slots are forgotten only when a lease answers.
+    fn expire(&mut self, slot: Slot, accepted_at: Timestamp) {
+        if let Some(holder) = self.taken.get(slot)
+            && holder.keep_until().is_some_and(|keep_until| keep_until < accepted_at)
+        {
+            self.let_go(slot, holder);
+        }
+    }
+
+    /// Frees a slot in which an event left. A pending event in it has it for itself from now on.
+    fn let_go(&mut self, slot: Slot, holder: Holder) {
+        self.uncount(holder);
+        match self.unshare(slot) {
+            true => self.taken.set(slot, Holder::PENDING),
+            false => self.taken.remove(slot),
+        }
+    }
+
     /// Returns the first free second at or after the slot's own, if the event may move there.
-    fn next_free(&self, slot: Slot) -> Option<Slot> {
-        let second = self.taken.next_free(slot)?;
+    fn next_free(&mut self, slot: Slot) -> Option<Slot> {
+        let second = self.taken.next_free(slot);
         let may_move = self.policy == Collisions::Move
             && second.unix_seconds().saturating_sub(slot.second.unix_seconds()) <= MAX_MOVE_SECONDS;
         (second == slot.second || may_move).then_some(Slot { second, ..slot })
     }
 
     fn is_held(&self, slot: Slot) -> bool {
-        self.shared.contains_key(&slot)
-            || (self.taken.contains(slot) && !self.left.contains_key(&slot))
+        self.shared.contains_key(&slot) || self.taken.get(slot) == Some(Holder::PENDING)
     }
 
     /// Notes one more pending event in this slot.
     fn enter(&mut self, slot: Slot) {
-        if !self.taken.insert(slot) {
-            *self.shared.entry(slot).or_default() += 1;
+        match self.taken.get(slot) {
+            Some(_) => *self.shared.entry(slot).or_default() += 1,
+            None => self.taken.set(slot, Holder::PENDING),
         }
     }
 
@@ -202,15 +231,15 @@ impl Admission {
 
     /// Gives the slot of a dead letter back to the event. Returns whether it was one.
     fn take_back(&mut self, slot: Slot) -> bool {
-        let was_dead = self.left.get(&slot) == Some(&UsedSlot::WHILE_DEAD) && !self.is_held(slot);
+        let was_dead =
+            self.taken.get(slot) == Some(Holder::DEAD) && !self.shared.contains_key(&slot);
         if was_dead {
-            self.left.remove(&slot);
+            self.taken.set(slot, Holder::PENDING);
         }
         was_dead
     }
 
-    fn used(&self, event: &DataEvent, now: Timestamp) -> UsedSlot {
-        let slot = Slot::of(event);
+    fn used(&self, slot: Slot, now: Timestamp) -> UsedSlot {
         // A clock that was set back must not make the outbox forget a slot that was just used.
         let from = now.max(slot.second).max(self.forgotten).unix_seconds();
         let keep_until = Timestamp::from_unix_seconds(from.saturating_add(WINDOW_SECONDS));
@@ -218,28 +247,45 @@ impl Admission {
     }
 
     /// Notes one pending event less in this slot, which is kept.
-    fn depart(&mut self, used: UsedSlot) {
-        if self.left.contains_key(&used.slot) {
-            self.unshare(used.slot);
+    fn depart(&mut self, slot: Slot, until: Holder) {
+        if self.taken.get(slot).is_some_and(|holder| holder != Holder::PENDING) {
+            self.unshare(slot);
         }
-        self.taken.insert(used.slot);
-        self.keep(used);
+        self.keep(slot, until);
     }
 
-    fn keep(&mut self, UsedSlot { slot, keep_until }: UsedSlot) {
-        let until = self.left.entry(slot).or_insert(keep_until);
-        *until = keep_until.max(*until);
-        if *until != UsedSlot::WHILE_DEAD {
-            self.expiries.entry(*until).or_default().push(slot);
-            self.expiring += 1;
+    /// Keeps a slot until then, or longer if it is kept for longer already.
+    fn keep(&mut self, slot: Slot, until: Holder) {
+        if let Some(held) = self.taken.get(slot).filter(|held| *held != Holder::PENDING) {
+            if held >= until {
+                return;
+            }
+            self.uncount(held);
+        }
+        self.taken.set(slot, until);
+        if until < Holder::DEAD {
+            let kept = self.kept.entry(until).or_insert(Kept { slots: 0, latest: slot.second });
+            kept.slots += 1;
+            kept.latest = kept.latest.max(slot.second);
+            self.kept_slots += 1;
             return;
         }
         self.dead.push_back(slot);
         if self.dead.len() > MAX_DEAD
             && let Some(oldest) = self.dead.pop_front()
-            && self.left.get(&oldest) == Some(&UsedSlot::WHILE_DEAD)
+            && self.taken.get(oldest) == Some(Holder::DEAD)
         {
-            self.let_go(oldest);
+            self.let_go(oldest, Holder::DEAD);
+        }
+    }
+
+    /// Notes that one slot less is kept until then.
+    fn uncount(&mut self, until: Holder) {
+        let Some(kept) = self.kept.get_mut(&until) else { return };
+        kept.slots -= 1;
+        self.kept_slots -= 1;
+        if kept.slots == 0 {
+            self.kept.remove(&until);
         }
     }
 }

@@ -250,8 +250,9 @@ impl Engine {
         let jobs: Vec<_> = events
             .into_iter()
             .map(|mut lease| {
-                admissions.extend(self.admission.admit(&mut lease, clock));
-                Job::new(lease, now)
+                let (slot, admission) = self.admission.admit(&mut lease, clock);
+                admissions.extend(admission);
+                Job::new(lease, slot, now)
             })
             .collect();
         let forget_before = self.admission.forget(clock, earliest_new);
@@ -512,7 +513,7 @@ impl Engine {
                 self.names.delivered(job.lease.event.name());
                 self.contacts.known(job.lease.event.contact());
                 self.forget(job.lease.id);
-                let used = self.admission.leave(&job.lease.event, self.clock.at(now));
+                let used = self.admission.leave(job.slot, self.clock.at(now));
                 let settlement = job.lease.settle(Verdict::Delivered { used });
                 self.settlements.push_delivered(settlement, tried.age);
             }
@@ -640,7 +641,7 @@ impl Engine {
     ) {
         let lease = &job.lease;
         self.forget(lease.id);
-        let used = self.admission.bury(&lease.event, self.clock.at(Instant::now()));
+        let used = self.admission.bury(job.slot, self.clock.at(Instant::now()));
         // An event that was put back may have arrived before, whatever the last answer says.
         let used = (arrived || lease.stage == Stage::Admitted).then_some(used);
         let letter = DeadLetter {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::trouble::Trouble;
-use crate::outbox::{Admission, EventId, Lease, OutboxError};
+use crate::outbox::{Admission, EventId, Lease, OutboxError, Slot};
 
 /// How many times the concurrency may be leased ahead. Those events are in memory, and after a crash
 /// they are sent again.
@@ -20,12 +20,13 @@ const MAX_FACTOR: usize = 8;
 /// A leased event.
 pub(super) struct Job {
     pub(super) lease: Lease,
+    pub(super) slot: Slot,
     leased_at: Instant,
 }
 
 impl Job {
-    pub(super) fn new(lease: Lease, now: Instant) -> Self {
-        Job { lease, leased_at: now }
+    pub(super) fn new(lease: Lease, slot: Slot, now: Instant) -> Self {
+        Job { lease, slot, leased_at: now }
     }
 
     /// Returns how long ago the event was accepted.
@@ -49,7 +50,8 @@ impl Job {
             last_failure: None,
             age: Duration::ZERO,
         };
-        Job::new(lease, Instant::now())
+        let slot = Slot::of(&lease.event);
+        Job::new(lease, slot, Instant::now())
     }
 }
 

@@ -242,7 +242,7 @@ where
     async fn admit(&mut self, events: &mut [Lease]) -> bool {
         let now = self.timestamp();
         let Some(engine) = &mut self.engine else { return false };
-        let admissions = events.iter_mut().filter_map(|lease| engine.admission.admit(lease, now));
+        let admissions = events.iter_mut().filter_map(|lease| engine.admission.admit(lease, now).1);
         let mut admissions: Vec<_> = admissions.collect();
         if self.left_out == LeftOut::StoredMoves {
             admissions.retain(|one| !matches!(one, outbox::Admission::Moved { .. }));
@@ -301,15 +301,17 @@ where
         let (id, event, attempts) = (lease.id, &lease.event, lease.attempts + 1);
         let is_known = !self.perhaps.contains(&id);
         let (arrives, verdict) = match random {
-            0..12 => (true, Verdict::Delivered { used: engine.admission.leave(event, now) }),
+            0..12 => {
+                (true, Verdict::Delivered { used: engine.admission.leave(Slot::of(event), now) })
+            }
             // Intercom refuses what it has not.
             12..14 if is_known => {
-                engine.admission.bury(event, now);
+                engine.admission.bury(Slot::of(event), now);
                 let reason = DeadLetterReason::Rejected;
                 (false, Verdict::Bury { reason, attempts, failure: None, used: None })
             }
             14 => {
-                let used = Some(engine.admission.bury(event, now));
+                let used = Some(engine.admission.bury(Slot::of(event), now));
                 let reason = DeadLetterReason::AttemptLimit;
                 (true, Verdict::Bury { reason, attempts, failure: None, used })
             }

@@ -1,7 +1,7 @@
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use intercom_core::{Contact, DynamicEvent};
+use intercom_core::{Contact, DataEvent, DynamicEvent};
 use proptest::prelude::*;
 
 use super::*;
@@ -18,6 +18,10 @@ fn event(second: i64) -> DataEvent {
     DataEvent::new(&event, Contact::user_id(42), at(second)).unwrap()
 }
 
+fn slot(second: i64) -> Slot {
+    Slot::of(&event(second))
+}
+
 fn lease(stage: Stage, second: i64) -> Lease {
     Lease {
         id: EventId(7),
@@ -30,7 +34,7 @@ fn lease(stage: Stage, second: i64) -> Lease {
 }
 
 fn tenure(held: &[i64], used: &[(i64, i64)]) -> Tenure {
-    let key = Slot::of(&event(0)).key;
+    let key = slot(0).key;
     let slot = |second| Slot { key, second: at(second) };
     let used = used.iter();
     Tenure {
@@ -46,7 +50,9 @@ fn tenure(held: &[i64], used: &[(i64, i64)]) -> Tenure {
 /// Admits an event. Returns its second, and how that is stored.
 fn admit(admission: &mut Admission, stage: Stage, second: i64) -> (i64, &'static str) {
     let mut lease = lease(stage, second);
-    let stored = match admission.admit(&mut lease, at(0)) {
+    let (slot, stored) = admission.admit(&mut lease, at(0));
+    assert_eq!(slot, Slot::of(&lease.event));
+    let stored = match stored {
         None => "not stored",
         Some(outbox::Admission::Moved { event, .. }) => {
             assert_eq!(event, lease.event);
@@ -108,14 +114,13 @@ fn a_slot_is_kept_for_the_window() {
     for (second, now, keep_until) in [(0, 0, 120), (-50, 0, 120), (0, 7, 127), (300, 0, 420)] {
         let mut admission = moving();
         admit(&mut admission, Stage::New, second);
-        let used = admission.leave(&event(second), at(now));
-        let slot = Slot::of(&event(second));
-        assert_eq!(used, UsedSlot { slot, keep_until: at(keep_until) });
+        let used = admission.leave(slot(second), at(now));
+        assert_eq!(used, UsedSlot { slot: slot(second), keep_until: at(keep_until) });
 
         assert!(admission.forget(at(keep_until), None) <= at(keep_until));
-        assert!(admission.taken.contains(slot));
+        assert!(admission.taken.get(slot(second)).is_some());
         assert_eq!(admission.forget(at(keep_until + 1), None), at(keep_until + 1));
-        assert!(!admission.taken.contains(slot));
+        assert!(admission.taken.get(slot(second)).is_none());
     }
 }
 
@@ -123,7 +128,7 @@ fn a_slot_is_kept_for_the_window() {
 fn a_slot_is_kept_while_an_event_may_still_come_that_wants_it() {
     for (earliest_new, is_kept) in [(-1, true), (0, true), (1, false)] {
         let mut admission = moving();
-        admission.leave(&event(0), at(0));
+        admission.leave(slot(0), at(0));
         let forgotten = admission.forget(at(1_000), Some(at(earliest_new)));
         assert_eq!(forgotten, if is_kept { at(120) } else { at(1_000) });
         assert_eq!(admit(&mut admission, Stage::New, 0).0, i64::from(is_kept));
@@ -133,10 +138,10 @@ fn a_slot_is_kept_while_an_event_may_still_come_that_wants_it() {
 #[test]
 fn the_outbox_forgets_nothing_that_leaves_later() {
     let mut admission = moving();
-    admission.leave(&event(50_000), at(0));
+    admission.leave(slot(50_000), at(0));
     assert_eq!(admission.forget(at(10), None), at(10));
     // The clock is set back by an hour.
-    let used = admission.leave(&event(-3_600), at(-3_600));
+    let used = admission.leave(slot(-3_600), at(-3_600));
     assert!(used.keep_until >= at(10));
     assert_eq!(admission.forget(at(-3_590), None), at(10));
 }
@@ -147,18 +152,18 @@ fn only_so_many_slots_are_kept() {
     let mut admission = moving();
     admission.begin(&tenure(&[], &used));
     assert_eq!(admission.forget(at(-9), Some(at(-9))), at(-9));
-    assert_eq!(admission.expiring, MAX_LEFT);
-    assert!(!admission.taken.contains(Slot::of(&event(1))));
-    assert!(admission.taken.contains(Slot::of(&event(2))));
+    // Slots that are kept until the same second are forgotten together.
+    assert_eq!(admission.kept_slots, MAX_LEFT - 1);
+    assert!(admission.taken.get(slot(1)).is_none());
+    assert!(admission.taken.get(slot(2)).is_some());
 }
 
 #[test]
 fn a_pending_event_keeps_its_slot_when_an_older_one_is_forgotten() {
-    let slot = Slot::of(&event(0));
     let retaken: [fn(&mut Admission); 3] = [
         |admission| admission.begin(&tenure(&[0], &[(0, 120)])),
         |admission| {
-            admission.leave(&event(0), at(0));
+            admission.leave(slot(0), at(0));
             // A dead letter that may have arrived was redriven, and is tried twice.
             admit(admission, Stage::Admitted, 0);
             admit(admission, Stage::Admitted, 0);
@@ -167,17 +172,17 @@ fn a_pending_event_keeps_its_slot_when_an_older_one_is_forgotten() {
             admission.policy = Collisions::Keep;
             admit(admission, Stage::New, 0);
             admit(admission, Stage::New, 0);
-            admission.leave(&event(0), at(0));
+            admission.leave(slot(0), at(0));
         },
     ];
     for retake in retaken {
         let mut admission = moving();
         retake(&mut admission);
         admission.forget(at(1_000), None);
-        assert!(admission.taken.contains(slot));
-        admission.leave(&event(0), at(1_000));
+        assert!(admission.taken.get(slot(0)).is_some());
+        admission.leave(slot(0), at(1_000));
         admission.forget(at(1_121), None);
-        assert!(!admission.taken.contains(slot) && admission.shared.is_empty());
+        assert!(admission.taken.get(slot(0)).is_none() && admission.shared.is_empty());
     }
 }
 
@@ -187,7 +192,7 @@ fn a_dead_letter_keeps_its_slot_and_finds_it_again() {
         for takes_over in [false, true] {
             let mut admission = moving();
             admit(&mut admission, Stage::New, 0);
-            let used = admission.bury(&event(0), at(0));
+            let used = admission.bury(slot(0), at(0));
             assert_eq!(used.keep_until, at(120));
             if takes_over {
                 let dead = UsedSlot::WHILE_DEAD.unix_seconds() - NOON;
@@ -198,7 +203,7 @@ fn a_dead_letter_keeps_its_slot_and_finds_it_again() {
             assert_eq!(admit(&mut admission, stage, 0), (0, stored));
             assert_eq!(admit(&mut admission, Stage::New, 0), (2, "moved"));
 
-            admission.leave(&event(0), at(1_000));
+            admission.leave(slot(0), at(1_000));
             admission.forget(at(1_121), None);
             assert_eq!(admit(&mut admission, Stage::New, 0), (0, "not stored"));
         }
@@ -210,33 +215,62 @@ fn a_dead_letter_that_collided_leaves_the_slot_to_the_pending_event() {
     let mut admission = Admission::new(Collisions::Keep);
     admit(&mut admission, Stage::New, 0);
     admit(&mut admission, Stage::New, 0);
-    admission.bury(&event(0), at(0));
-    admission.leave(&event(0), at(0));
+    admission.bury(slot(0), at(0));
+    admission.leave(slot(0), at(0));
     admission.begin(&tenure(&[], &[(0, 120)]));
     assert_eq!(admit(&mut admission, Stage::Redriven, 0), (0, "kept"));
     admission.forget(at(1_000), None);
-    assert!(admission.is_held(Slot::of(&event(0))) && admission.shared.is_empty());
+    assert!(admission.is_held(slot(0)) && admission.shared.is_empty());
+}
+
+#[test]
+fn a_remembered_walk_goes_on_where_it_ended() {
+    let slot = |second| Slot { key: 1, second: at(second) };
+    let mut runs = Runs::new();
+    for second in 0..20 {
+        runs.set(slot(second), Holder::left(at(second)));
+    }
+    assert_eq!(runs.next_free(slot(0)), at(20));
+    // The last run grows over the end of the walk.
+    runs.set(slot(20), Holder::left(at(19)));
+    assert_eq!(runs.next_free(slot(5)), at(21));
+    runs.remove(slot(7));
+    assert_eq!(runs.next_free(slot(5)), at(7));
 }
 
 proptest! {
-    /// Runs are a set of slots.
+    /// Runs are a map of slots, of which those below the floor are free.
     #[test]
-    fn runs_are_a_set(steps in prop::collection::vec((any::<bool>(), 0..2_u64, 0..12_i64), 1..80)) {
-        let (mut runs, mut set) = (Runs::default(), BTreeSet::new());
-        for (inserts, key, second) in steps {
+    fn runs_are_a_map(steps in prop::collection::vec((0..7_u8, 0..2_u64, 0..30_i64), 1..150)) {
+        let holders = [0, 1, 2].map(|until| Holder::left(at(until)));
+        let holders = [holders[0], holders[1], holders[2], Holder::DEAD, Holder::PENDING];
+        let (mut runs, mut map, mut floor) = (Runs::new(), BTreeMap::new(), holders[0]);
+        for (step, key, second) in steps {
             let slot = Slot { key, second: at(second) };
-            match inserts {
-                true => prop_assert_eq!(runs.insert(slot), set.insert(slot)),
-                false => {
+            match (step, holders.get(usize::from(step))) {
+                (_, Some(holder)) => {
+                    runs.set(slot, *holder);
+                    map.insert(slot, *holder);
+                }
+                (5, None) => {
                     runs.remove(slot);
-                    set.remove(&slot);
+                    map.remove(&slot);
+                }
+                (_, None) => {
+                    floor = holders[1];
+                    runs.raise_floor(floor);
+                    if second % 2 == 0 {
+                        runs.sweep();
+                    }
+                    runs.raise_floor(holders[0]);
                 }
             }
-            for slot in (0..13).map(|second| Slot { key, second: at(second) }) {
-                prop_assert_eq!(runs.contains(slot), set.contains(&slot));
-                let is_free = |second: &i64| !set.contains(&Slot { key, second: at(*second) });
+            for slot in (0..31).map(|second| Slot { key, second: at(second) }) {
+                let holder = |slot| map.get(&slot).copied().filter(|holder| *holder >= floor);
+                prop_assert_eq!(runs.get(slot), holder(slot));
+                let is_free = |s: &i64| holder(Slot { key, second: at(*s) }).is_none();
                 let free = (slot.second.unix_seconds() - NOON..).find(is_free).map(at);
-                prop_assert_eq!(runs.next_free(slot), free);
+                prop_assert_eq!(Some(runs.next_free(slot)), free);
             }
         }
     }
