@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
 use futures_util::FutureExt;
@@ -27,7 +27,7 @@ fn counts(outbox: &MemoryOutbox) -> Counts {
 }
 
 /// Leases until nothing is left and nothing more comes. Its turn ends now and then.
-fn lease_all(outbox: &MemoryOutbox, done: &AtomicBool, leases: &Sender<(Epoch, Vec<Lease>)>) {
+fn lease_all(outbox: &MemoryOutbox, done: &AtomicBool, leases: &SyncSender<(Epoch, Vec<Lease>)>) {
     let mut turn = begin(outbox);
     for round in 1_u64.. {
         let last = done.load(Ordering::Acquire) && counts(outbox).pending == 0;
@@ -68,7 +68,9 @@ fn settle_all(outbox: &MemoryOutbox, leases: &Mutex<Receiver<(Epoch, Vec<Lease>)
 fn the_counts_are_balanced_at_every_moment() {
     let outbox = MemoryOutbox::new();
     let (all_accepted, all_done) = (AtomicBool::new(false), AtomicBool::new(false));
-    let (sender, receiver) = channel();
+    // A turn that ends makes all in the channel late. Without a bound, a thread that leases could keep
+    // those that settle from ever settling in time.
+    let (sender, receiver) = sync_channel(64);
     let receiver = Mutex::new(receiver);
     thread::scope(|scope| {
         let accepting: Vec<_> = (0..THREADS)
