@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::Response;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 /// The most bytes that are read of an answer. Intercom's answers to events are empty, and its error
 /// lists are far smaller.
@@ -29,9 +29,10 @@ pub(crate) enum End {
 }
 
 /// Reads the body of an answer. It never fails: what the answer means stands in its head.
-pub(crate) async fn read(response: &mut Response) -> Body {
+pub(crate) async fn read(response: &mut Response, deadline: Instant) -> Body {
     let mut body = Body::default();
-    body.end = chunks(response, |chunk| body.bytes.extend_from_slice(chunk)).await;
+    let chunks = chunks(response, |chunk| body.bytes.extend_from_slice(chunk));
+    body.end = timeout_at(deadline, chunks).await.unwrap_or(End::Broken);
     body
 }
 

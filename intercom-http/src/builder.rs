@@ -170,31 +170,25 @@ impl HttpTransportBuilder {
         headers.insert(INTERCOM_VERSION, api_version);
         headers.insert(USER_AGENT, user_agent.clone());
 
-        // A client of ours knows its timeout; for another's it goes with each request.
-        let (client, request_timeout) = match self.client {
-            Some(client) => (client, Some(self.timeout)),
-            None => {
-                let client = Client::builder()
-                    .tls_backend_preconfigured(tls::config(endpoints.base.scheme() == "http")?)
-                    .user_agent(user_agent)
-                    .redirect(redirect::Policy::none())
-                    .referer(false)
-                    .timeout(self.timeout)
-                    .connect_timeout(self.connect_timeout)
-                    .tcp_nodelay(true)
-                    .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-                    .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-                    .build()
-                    .map_err(|error| BuildError::Client(error.into()))?;
-                (client, None)
-            }
+        let client = match self.client {
+            Some(client) => client,
+            None => Client::builder()
+                .tls_backend_preconfigured(tls::config(endpoints.base.scheme() == "http")?)
+                .user_agent(user_agent)
+                .redirect(redirect::Policy::none())
+                .referer(false)
+                .connect_timeout(self.connect_timeout)
+                .tcp_nodelay(true)
+                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+                .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+                .build()
+                .map_err(|error| BuildError::Client(error.into()))?,
         };
         Ok(HttpTransport::from_inner(Inner {
             client,
             endpoints,
             headers: Headers::new(headers),
             timeout: self.timeout,
-            request_timeout,
             region,
             api_version: self.api_version,
         }))

@@ -9,6 +9,7 @@ use intercom_core::{
     Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
 };
 use reqwest::{Client, Request, Response, Url};
+use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Asked, Head};
 use crate::body;
@@ -23,6 +24,9 @@ use crate::redact::Redactor;
 use crate::region::Region;
 use crate::secret::Secret;
 use crate::workspace::Workspace;
+
+/// Upper bound of the timeout, 30 years, so that adding it to an `Instant` cannot overflow.
+const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Sends each event to Intercom in one HTTPS request, and says how it went.
 ///
@@ -41,8 +45,6 @@ pub(crate) struct Inner {
     /// Everything that is the same in each request, until the credentials are replaced.
     pub(crate) headers: Headers,
     pub(crate) timeout: Duration,
-    /// The timeout again, when it has to go with each request.
-    pub(crate) request_timeout: Option<Duration>,
     pub(crate) region: Option<Region>,
     pub(crate) api_version: String,
 }
@@ -171,9 +173,11 @@ impl HttpTransport {
     pub async fn verify(&self) -> Result<Workspace, SendError> {
         let Inner { endpoints, headers, .. } = &*self.inner;
         let asked_with = headers.current();
-        let mut response = self.ask(&asked_with, Method::GET, &endpoints.me, None).await?;
+        let deadline = self.deadline();
+        let mut response =
+            self.ask(&asked_with, Method::GET, &endpoints.me, None, deadline).await?;
         let received = SystemTime::now();
-        let body = body::read(&mut response).await;
+        let body = body::read(&mut response, deadline).await;
         let head = head(&response, received);
         if head.status.is_success()
             && let Some(workspace) = Workspace::parse(&body.bytes)
@@ -188,7 +192,8 @@ impl HttpTransport {
         let Inner { endpoints, headers, .. } = &*self.inner;
         let (asked_with, url) = (headers.current(), &endpoints.events);
         let body = event.body().clone().into();
-        let mut response = self.ask(&asked_with, Method::POST, url, Some(body)).await?;
+        let deadline = self.deadline();
+        let mut response = self.ask(&asked_with, Method::POST, url, Some(body), deadline).await?;
         let received = SystemTime::now();
         let answer = head(&response, received);
         if answer.status.is_success() && !answer.is_page() {
@@ -196,7 +201,7 @@ impl HttpTransport {
             body::drain(&mut response).await;
             return Ok(receipt);
         }
-        let body = body::read(&mut response).await;
+        let body = body::read(&mut response, deadline).await;
         let list = ErrorList::parse(&body.bytes);
         let head = head(&response, received);
         let redactor = Redactor::new(&asked_with).with_event(event);
@@ -210,6 +215,7 @@ impl HttpTransport {
         method: Method,
         url: &Url,
         body: Option<reqwest::Body>,
+        deadline: Instant,
     ) -> Result<Response, SendError> {
         // Without a runtime the client would panic.
         if tokio::runtime::Handle::try_current().is_err() {
@@ -220,11 +226,12 @@ impl HttpTransport {
         let mut request = Request::new(method, url.clone());
         *request.headers_mut() = headers.clone();
         *request.body_mut() = body;
-        // Setting one costs allocations, also when there is none to set.
-        if inner.request_timeout.is_some() {
-            *request.timeout_mut() = inner.request_timeout;
-        }
-        let response = inner.client.execute(request).await.map_err(|error| self.failure(error))?;
+        // A timeout of the client or of the request would cost four heap allocations, this costs none.
+        let response = match timeout_at(deadline, inner.client.execute(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => return Err(self.failure(error)),
+            Err(elapsed) => return Err(self.timed_out().with_source(elapsed)),
+        };
         if response.url() != url {
             // On the way a `POST` may have become a `GET`, and the body may be gone.
             return Err(SendError::new(ErrorKind::UnexpectedAnswer).with_detail(
@@ -235,16 +242,27 @@ impl HttpTransport {
         Ok(response)
     }
 
-    /// What a request without an answer means.
-    fn failure(&self, error: reqwest::Error) -> SendError {
+    /// Returns when a request that begins now must have ended.
+    fn deadline(&self) -> Instant {
+        Instant::now() + self.inner.timeout.min(MAX_TIMEOUT)
+    }
+
+    fn timed_out(&self) -> SendError {
         let Inner { endpoints, timeout, .. } = &*self.inner;
         let host = &endpoints.authority;
+        SendError::new(ErrorKind::Timeout)
+            .with_detail(format!("none within {timeout:?} from {host}"))
+    }
+
+    /// What a request without an answer means.
+    fn failure(&self, error: reqwest::Error) -> SendError {
+        let host = &self.inner.endpoints.authority;
         let (kind, detail) = if error.is_timeout() {
-            let detail = match error.is_connect() {
-                true => format!("could not connect to {host}"),
-                false => format!("none within {timeout:?} from {host}"),
-            };
-            (ErrorKind::Timeout, detail)
+            match error.is_connect() {
+                true => (ErrorKind::Timeout, format!("could not connect to {host}")),
+                // A client of the caller's has a shorter timeout.
+                false => return self.timed_out().with_source(error.without_url()),
+            }
         } else if error.is_redirect() || error.is_decode() {
             (ErrorKind::UnexpectedAnswer, "it is a redirect that cannot be followed".to_owned())
         } else if error.is_builder() {
@@ -280,9 +298,10 @@ impl Transport for HttpTransport {
         let Inner { endpoints, headers, .. } = &*self.inner;
         let (asked_with, url) = (headers.current(), &endpoints.contacts);
         let body = contacts::body(contact)?.into();
-        let mut response = self.ask(&asked_with, Method::POST, url, Some(body)).await?;
+        let deadline = self.deadline();
+        let mut response = self.ask(&asked_with, Method::POST, url, Some(body), deadline).await?;
         let received = SystemTime::now();
-        let body = body::read(&mut response).await;
+        let body = body::read(&mut response, deadline).await;
         let head = head(&response, received);
         if head.status.is_success() {
             return Ok(ContactCreation::Created);

@@ -18,7 +18,7 @@ use super::{Checked, Fleet, Process, Profile, Promise, Report, Transaction, requ
 use crate::conformance::PATIENCE;
 use crate::outbox::{
     Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Operate as _, Outbox as _,
-    OutboxError, Selection, Standing, Turn, Verdict,
+    OutboxError, Selection, Slot, Standing, Turn, Verdict,
 };
 
 /// The time of day when a history begins.
@@ -195,7 +195,7 @@ impl<'a, F: Fleet> History<'a, F> {
         let now = self.timestamp();
         let settlements = match self.certain_engine() {
             Some(engine) => engine.in_flight.pop().map(|lease| {
-                let used = engine.admission.leave(&lease.event, now);
+                let used = engine.admission.leave(Slot::of(&lease.event), now);
                 (engine.epoch(), lease.settle(Verdict::Delivered { used }), lease)
             }),
             None => None,
@@ -315,7 +315,8 @@ impl<'a, F: Fleet> History<'a, F> {
         };
         self.steps.push(format!("{name} leases {ids:?}, valid for {valid_for:?}"));
         engine.valid = valid_for.map_or(Valid::Always, |time| Valid::Until(Instant::now() + time));
-        let admissions = events.iter_mut().filter_map(|lease| engine.admission.admit(lease, wall));
+        let admissions =
+            events.iter_mut().filter_map(|lease| engine.admission.admit(lease, wall).1);
         let admissions: Vec<_> = admissions.collect();
         let late = process.outbox().admit(engine.epoch(), &admissions).await;
         let late = late.map_err(failed(Promise::Delivery))?;
@@ -360,15 +361,17 @@ impl<'a, F: Fleet> History<'a, F> {
         let (id, event, attempts) = (lease.id, &lease.event, lease.attempts + 1);
         let after = self.profile.tick * after;
         let (arrives, verdict) = match random {
-            0..12 => (true, Verdict::Delivered { used: engine.admission.leave(event, now) }),
+            0..12 => {
+                (true, Verdict::Delivered { used: engine.admission.leave(Slot::of(event), now) })
+            }
             // Intercom refuses what it has not.
             12..14 if !self.intercom.may_have(id) => {
-                engine.admission.bury(event, now);
+                engine.admission.bury(Slot::of(event), now);
                 let reason = DeadLetterReason::Rejected;
                 (false, Verdict::Bury { reason, attempts, failure: None, used: None })
             }
             14 => {
-                let used = Some(engine.admission.bury(event, now));
+                let used = Some(engine.admission.bury(Slot::of(event), now));
                 let reason = DeadLetterReason::AttemptLimit;
                 (true, Verdict::Bury { reason, attempts, failure: None, used })
             }
@@ -696,7 +699,7 @@ impl<'a, F: Fleet> History<'a, F> {
         let ids: Vec<EventId> = leases.iter().map(|lease| lease.id).collect();
         let mut settlements = Vec::new();
         for lease in &leases {
-            let used = engine.admission.leave(&lease.event, now);
+            let used = engine.admission.leave(Slot::of(&lease.event), now);
             settlements.push(lease.settle(Verdict::Delivered { used }));
         }
         let admissions: Vec<_> =
