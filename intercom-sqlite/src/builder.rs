@@ -9,8 +9,8 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::error::OpenError;
 use crate::open::{self, DEFAULT_LOCK_TIMEOUT, Opened, Settings};
-use crate::outbox::{Inner, SqliteOutbox, Threads};
-use crate::reader::Reader;
+use crate::outbox::{Inner, SqliteOutbox, Thread};
+use crate::reader::Reading;
 use crate::shared::Shared;
 use crate::writer::{Database, Writer};
 
@@ -20,7 +20,7 @@ pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// SQLite takes milliseconds of 32 bits.
 const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
 
-/// How many requests may wait for each thread. Callers beyond wait for room, without blocking.
+/// How many requests may wait for the writing thread. Callers beyond wait for room, without blocking.
 const QUEUE: usize = 1024;
 
 /// Sets up a [`SqliteOutbox`]. Made by [`SqliteOutbox::builder`].
@@ -139,16 +139,14 @@ impl SqliteOutboxBuilder {
         let SqliteOutboxBuilder { path, settings, poll_interval, clock } = self;
         let Opened { path, conn } = open::open(&path, &settings)?;
         let shared = Arc::new(Shared::default());
-        let reader = Reader::new(path.clone(), settings.clone())?;
-        let database = Database::new(path.clone(), settings, conn, reader.reading());
+        let reading = Reading::new(path.clone(), settings.clone())?;
+        let database = Database::new(path.clone(), settings, conn, reading.clone());
         let writer = Writer::new(database, clock, shared.clone(), poll_interval);
         let (requests, requested) = mpsc::channel(QUEUE);
-        let (reads, wanted) = mpsc::channel(QUEUE);
-        let failed = |source| OpenError::Io { path: path.clone(), source };
-        let threads =
-            vec![reader.start(wanted).map_err(failed)?, writer.start(requested).map_err(failed)?];
-        let _threads = Threads(threads);
-        let inner = Inner { path, requests, reads, _threads, shared, poll_interval };
+        let started = writer.start(requested);
+        let (thread, runtime) = started.map_err(|source| OpenError::io(&path, source))?;
+        let _thread = Thread(Some(thread));
+        let inner = Inner { path, requests, reading, runtime, _thread, shared, poll_interval };
         Ok(SqliteOutbox(Arc::new(inner)))
     }
 }

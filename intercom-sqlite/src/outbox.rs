@@ -12,13 +12,14 @@ use intercom_delivery::outbox::{
     Selection, Settlement, Standing, Turn,
 };
 use rusqlite::Connection;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::builder::SqliteOutboxBuilder;
 use crate::error::{Fault, OpenError};
 use crate::inspect::Inspection;
-use crate::reader::{self, Read, Reader};
+use crate::reader::{self, Reading};
 use crate::shared::Shared;
 use crate::store::accept::{NewEvent, OldestOwn};
 use crate::store::dead;
@@ -53,20 +54,22 @@ pub struct SqliteOutbox(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) path: PathBuf,
     pub(crate) requests: mpsc::Sender<Request>,
-    pub(crate) reads: mpsc::Sender<Read>,
-    /// Dropped after the channels, whose ends end the threads.
-    pub(crate) _threads: Threads,
+    pub(crate) reading: Reading,
+    /// The writing thread's, for what blocks: callers may have none.
+    pub(crate) runtime: Handle,
+    /// Dropped after the channel, whose end ends the thread.
+    pub(crate) _thread: Thread,
     pub(crate) shared: Arc<Shared>,
     pub(crate) poll_interval: Duration,
 }
 
-/// The threads. Dropping them waits for their ends.
-pub(crate) struct Threads(pub(crate) Vec<JoinHandle<()>>);
+/// The writing thread. Dropping it waits for its end.
+pub(crate) struct Thread(pub(crate) Option<JoinHandle<()>>);
 
-impl Drop for Threads {
+impl Drop for Thread {
     fn drop(&mut self) {
         // A panic in a thread was shown already.
-        self.0.drain(..).for_each(|thread| drop(thread.join()));
+        drop(self.0.take().map(JoinHandle::join));
     }
 }
 
@@ -144,13 +147,9 @@ impl SqliteOutbox {
         &self,
         read: impl Fn(&Connection, &mut OldestOwn) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, OutboxError> {
-        let (reply, answered) = oneshot::channel();
-        let read = move |reader: &mut Reader| {
-            // The caller may have stopped waiting.
-            let _ = reply.send(reader.read(read));
-        };
-        let _ = self.0.reads.send(Box::new(read)).await;
-        answered.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error()))
+        let reading = self.0.reading.clone();
+        let read = self.0.runtime.spawn_blocking(move || reading.read(read));
+        read.await.unwrap_or_else(|_| Err(Fault::ENDED.to_error()))
     }
 }
 

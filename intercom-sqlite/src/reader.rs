@@ -1,21 +1,15 @@
-//! The reading thread: reading dead letters and counts holds up no writes.
+//! Reading dead letters and counts, which holds up no writes.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use intercom_delivery::outbox::{Counts, OutboxError};
 use rusqlite::Connection;
-use tokio::sync::mpsc;
 
 use crate::error::{Fault, OpenError};
 use crate::open::{self, Settings};
 use crate::store::accept::OldestOwn;
 use crate::store::counts::CountsRow;
-
-/// What the reading thread is asked for.
-pub(crate) type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 
 /// The connection that reads, shared with the writer.
 ///
@@ -23,71 +17,55 @@ pub(crate) type Read = Box<dyn FnOnce(&mut Reader) + Send>;
 /// closed, the next one would read the WAL afresh, with a commit in it that failed. Where that is
 /// wanted, the writer closes this one too.
 #[derive(Clone)]
-pub(crate) struct Reading(Arc<Mutex<Option<Connection>>>);
+pub(crate) struct Reading(Arc<Mutex<Reader>>);
+
+pub(crate) struct Reader {
+    path: PathBuf,
+    settings: Settings,
+    pub(crate) conn: Option<Connection>,
+    oldest_own: OldestOwn,
+}
 
 impl Reading {
+    pub(crate) fn new(path: PathBuf, settings: Settings) -> Result<Self, OpenError> {
+        let conn = open::again(&path, &settings)?;
+        let counts = CountsRow::read(&conn).map_err(|error| OpenError::of(&path, error))?;
+        let oldest_own = OldestOwn::new(&counts);
+        Ok(Reading(Arc::new(Mutex::new(Reader { path, settings, conn: Some(conn), oldest_own }))))
+    }
+
     /// Nobody reads while the result lives.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Reader> {
         // A panic leaves the connection valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Opens the connection if it is closed, and returns whether it was.
-    pub(crate) fn ensure(&self, path: &Path, settings: &Settings) -> Result<bool, OpenError> {
-        let mut conn = self.lock();
-        let was_closed = conn.is_none();
-        if was_closed {
-            *conn = Some(open::again(path, settings)?);
-        }
-        Ok(was_closed)
-    }
-}
-
-/// The state of the reading thread.
-pub(crate) struct Reader {
-    path: PathBuf,
-    settings: Settings,
-    reading: Reading,
-    oldest_own: OldestOwn,
-}
-
-impl Reader {
-    pub(crate) fn new(path: PathBuf, settings: Settings) -> Result<Self, OpenError> {
-        let conn = open::again(&path, &settings)?;
-        let counts = CountsRow::read(&conn).map_err(|error| OpenError::of(&path, error))?;
-        let reading = Reading(Arc::new(Mutex::new(Some(conn))));
-        Ok(Reader { path, settings, reading, oldest_own: OldestOwn::new(&counts) })
-    }
-
-    pub(crate) fn reading(&self) -> Reading {
-        self.reading.clone()
-    }
-
-    /// Starts the thread. It ends when the last handle is dropped.
-    pub(crate) fn start(mut self, mut reads: mpsc::Receiver<Read>) -> io::Result<JoinHandle<()>> {
-        let run = move || {
-            while let Some(read) = reads.blocking_recv() {
-                read(&mut self);
-            }
-        };
-        thread::Builder::new().name("intercom-sqlite-read".to_owned()).spawn(run)
-    }
-
-    /// Reads, and once more with another connection if that fails.
+    /// Reads, and once more with another connection if that fails. It blocks.
     pub(crate) fn read<T>(
-        &mut self,
+        &self,
         read: impl Fn(&Connection, &mut OldestOwn) -> rusqlite::Result<T>,
     ) -> Result<T, OutboxError> {
-        let mut reading = self.reading.lock();
-        if let Some(conn) = &*reading
-            && let Ok(answer) = read(conn, &mut self.oldest_own)
+        let reader = &mut *self.lock();
+        if let Some(conn) = &reader.conn
+            && let Ok(answer) = read(conn, &mut reader.oldest_own)
         {
             return Ok(answer);
         }
         // This connection may remember a fault that is over.
-        let conn = open::again(&self.path, &self.settings);
-        let conn = reading.insert(conn.map_err(|error| Fault::from(error).to_error())?);
-        read(conn, &mut self.oldest_own).map_err(|error| Fault::from(error).to_error())
+        let conn = open::again(&reader.path, &reader.settings);
+        let conn = reader.conn.insert(conn.map_err(|error| Fault::from(error).to_error())?);
+        read(conn, &mut reader.oldest_own).map_err(|error| Fault::from(error).to_error())
+    }
+}
+
+impl Reader {
+    /// Opens the connection if it is closed, and returns whether it was.
+    pub(crate) fn ensure(&mut self) -> Result<bool, OpenError> {
+        let was_closed = self.conn.is_none();
+        if was_closed {
+            self.conn = Some(open::again(&self.path, &self.settings)?);
+        }
+        Ok(was_closed)
     }
 }
 

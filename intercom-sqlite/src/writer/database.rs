@@ -92,7 +92,7 @@ impl Database {
     /// Returns the connection. Opens it if it is closed.
     pub(super) fn conn(&mut self) -> Result<&mut Connection, Fault> {
         if self.conn.is_none() {
-            let was_closed = self.reading.ensure(&self.path, &self.settings)?;
+            let was_closed = self.reading.lock().ensure()?;
             let conn = open::again(&self.path, &self.settings)?;
             self.opened(conn, was_closed);
         }
@@ -189,7 +189,7 @@ impl Database {
         let done = match is_long {
             Ok(true) if !self.must_read_afresh() => {
                 let reading = self.reading.clone();
-                self.seal(|conn| match &*reading.lock() {
+                self.seal(|conn| match &reading.lock().conn {
                     Some(other) => wal::checkpoint_all(conn, other),
                     None => wal::checkpoint(conn),
                 })
@@ -240,7 +240,7 @@ impl Database {
     /// Closes the file. What is still in doubt is for the next start, which finds the WAL.
     pub(super) fn close(mut self) {
         if !self.recover() {
-            for conn in [&self.conn, &*self.reading.lock()].into_iter().flatten() {
+            for conn in [&self.conn, &self.reading.lock().conn].into_iter().flatten() {
                 let _ = wal::keep(conn, true);
             }
         }
@@ -298,7 +298,7 @@ impl Database {
         // Held all along, so that the reading thread opens nothing meanwhile.
         let shared = self.reading.clone();
         let mut reading = shared.lock();
-        for conn in [self.conn.take(), reading.take()].into_iter().flatten() {
+        for conn in [self.conn.take(), reading.conn.take()].into_iter().flatten() {
             wal::keep(&conn, true)?;
         }
         let conn = open::again(&self.path, &self.settings)?;
@@ -309,7 +309,7 @@ impl Database {
         wal::sealed(&conn, || wal::empty(&conn, self.settings.lock_timeout))?;
         let cleared = lock::clear_stale_wal(&self.path);
         cleared.map_err(|source| OpenError::Io { path: self.path.clone(), source })?;
-        *reading = Some(open::again(&self.path, &self.settings)?);
+        reading.ensure()?;
         wal::keep(&conn, false)?;
         self.opened(conn, true);
         self.is_stale = false;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use intercom_core::Timestamp;
 use intercom_delivery::outbox::{OutboxError, Standing, Tenure};
 use intercom_delivery::policy::MAX_WAIT;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
@@ -81,9 +81,10 @@ impl Writer {
     pub(crate) fn start(
         mut self,
         mut requests: mpsc::Receiver<Request>,
-    ) -> io::Result<JoinHandle<()>> {
-        // It is a runtime only to wait for a request or a time, whichever comes first.
+    ) -> io::Result<(JoinHandle<()>, Handle)> {
+        // It is a runtime to wait for a request or a time, whichever comes first.
         let runtime = Builder::new_current_thread().enable_time().build()?;
+        let handle = runtime.handle().clone();
         let run = move || {
             runtime.block_on(async {
                 let mut batch = Vec::new();
@@ -106,7 +107,8 @@ impl Writer {
             });
             self.database.close();
         };
-        thread::Builder::new().name("intercom-sqlite".to_owned()).spawn(run)
+        let thread = thread::Builder::new().name("intercom-sqlite".to_owned()).spawn(run)?;
+        Ok((thread, handle))
     }
 
     /// Serves requests, and answers when they are safe. Returns whether there was a write.
