@@ -1,11 +1,14 @@
 //! What happens when the disk, or another program, is in the way.
 
 use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 use intercom_delivery::outbox::{AcceptError, Counts, Outbox};
 use intercom_sqlite::SqliteOutbox;
+use intercom_sqlite::rusqlite::Connection;
 use tokio::task::yield_now;
 
 use super::support::{EARLY, Engine, NOON, Place, accept, delivered, event, events};
@@ -219,4 +222,47 @@ async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_clo
     assert_eq!(engine.lease(9_999).await.len(), 2_002);
     accept(&standby, &[event("signed_up", 1)]).await;
     assert_eq!(outbox.counts().await.unwrap().pending, 2_003);
+}
+
+const CHILD: &str = "INTERCOM_SQLITE_TEST_FAULT";
+
+/// How many pages a commit has put into the WAL.
+fn pages_logged(conn: &Connection) -> i64 {
+    conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap()
+}
+
+/// It may stand in the WAL behind its end, where a crash would bring it back.
+///
+/// The disk fails by a limit of the process, behind which no file can be written: so the test is its
+/// own child.
+#[tokio::test]
+async fn a_commit_that_failed_is_written_over_before_its_callers_are_told() {
+    use nix::sys::resource::{Resource, setrlimit};
+    let Some(path) = std::env::var_os(CHILD) else {
+        let place = Place::new();
+        let name = "faults::a_commit_that_failed_is_written_over_before_its_callers_are_told";
+        let program = std::env::current_exe().unwrap();
+        // The signal of that limit would end it.
+        let ignore = "trap '' XFSZ; exec \"$0\" \"$@\"";
+        let output = Command::new("sh")
+            .args(["-c", ignore, program.to_str().unwrap(), "--exact", name, "--nocapture"])
+            .env(CHILD, place.path())
+            .output()
+            .unwrap();
+        return assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let (path, hour) = (PathBuf::from(path), Duration::from_secs(3_600));
+    let outbox = SqliteOutbox::builder(&path).poll_interval(hour).open().unwrap();
+    accept(&outbox, &events(2)).await;
+    let reader = Connection::open(&path).unwrap();
+    let before = pages_logged(&reader);
+    // Room for some pages, and not for all.
+    let wal = fs::metadata(path.with_extension("db-wal")).unwrap().len();
+    setrlimit(Resource::RLIMIT_FSIZE, wal + 10 * 4_120, u64::MAX).unwrap();
+    let error = outbox.accept(&too_many()).await.unwrap_err();
+    assert!(error.to_string().contains("the disk of the outbox failed"), "{error:?}");
+    assert!((1..10).contains(&(pages_logged(&reader) - before)), "nothing was written over it");
+    setrlimit(Resource::RLIMIT_FSIZE, u64::MAX, u64::MAX).unwrap();
+    accept(&outbox, &[event("signed_up", 0)]).await;
+    assert_eq!(outbox.counts().await.unwrap().pending, 3);
 }
