@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use intercom_core::Timestamp;
 use intercom_delivery::outbox::{
-    EventId, Lease, Operate as _, Outbox as _, OutboxError, Selection, Slot, Standing, Tenure,
-    Turn, UsedSlot, Verdict,
+    Epoch, EventId, Lease, Operate as _, Outbox as _, OutboxError, Selection, Slot, Standing,
+    Tenure, Turn, UsedSlot, Verdict,
 };
 use intercom_sqlite::SqliteOutbox;
 
@@ -34,6 +34,11 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// The epoch under which it delivers.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        self.tenure.as_ref().map(|tenure| tenure.epoch)
     }
 
     /// Leases events that are due now.

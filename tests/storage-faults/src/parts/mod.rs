@@ -1,5 +1,6 @@
 //! What is broken, one way after the other.
 
+mod clock;
 mod forgotten;
 mod full;
 mod power;
@@ -28,6 +29,7 @@ pub(crate) const PARTS: &[(&str, Part)] = &[
     ("full", full::part),
     ("read-only", full::read_only),
     ("mounted", full::mounted),
+    ("clock", clock::part),
 ];
 
 /// Whether there is time to try more.

@@ -1,5 +1,6 @@
 //! The processes whose storage is broken. Each is this program, told what to do.
 
+pub(crate) mod clock;
 mod forgotten;
 pub(crate) mod load;
 pub(crate) mod script;
@@ -37,12 +38,15 @@ pub(crate) enum Work {
     LoadHeld,
     /// As the load, with commits that are not synced.
     LoadNotDurable,
+    /// Puts events back while the clock is stepped.
+    Clock,
     /// No producers: everything is delivered, and then it ends.
     Drain,
 }
 
 impl Work {
-    const ALL: [Work; 11] = [
+    const ALL: [Work; 12] = [
+        Work::Clock,
         Work::Script,
         Work::ScriptUntilRefused,
         Work::ScriptThatWaits,
@@ -86,6 +90,7 @@ pub(crate) fn work(told: &[String]) {
         Work::Much => forgotten::much(path, first),
         Work::Forgotten => forgotten::run(path, first, false),
         Work::ForgottenShared => forgotten::run(path, first, true),
+        Work::Clock => clock::run(path),
         Work::Drain => load::drain(path),
         _ => load::run(work, path, first),
     }
