@@ -7,7 +7,7 @@ use crate::outbox::{Counts, DeadLetterReason};
 
 /// Where every event is, in one moment. Made by [`Delivery::ledger`](crate::Delivery::ledger).
 ///
-/// Always `accepted == delivered + dead + pending`. These are the numbers of the outbox, over all
+/// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. These are the numbers of the outbox, over all
 /// processes that use it. A durable outbox counts since it was made. The numbers from `refused` on
 /// are of this process, since the delivery was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,12 +15,20 @@ use crate::outbox::{Counts, DeadLetterReason};
 pub struct Ledger {
     /// Events that were accepted.
     pub accepted: u64,
+    /// Events that rules derived from others.
+    pub derived: u64,
     /// Events that Intercom has taken.
     pub delivered: u64,
     /// Events that became dead letters, less those that were redriven.
     pub dead: u64,
     /// Events that are on their way.
     pub pending: u64,
+    /// Events that were deleted unsent because their contacts did not consent, or were erased.
+    pub withheld: u64,
+    /// Events that were deleted unsent because a rule says so.
+    pub dropped: u64,
+    /// Pending events and dead letters that were deleted because their contacts were erased.
+    pub erased: u64,
     /// Dead letters that can still be read and redriven.
     pub dead_letters: u64,
     /// Dead letters that were purged: by an operator, or because the outbox keeps no more.
@@ -43,19 +51,28 @@ pub struct Ledger {
 impl Ledger {
     /// Returns whether every accepted event is accounted for.
     pub fn is_balanced(&self) -> bool {
-        self.accepted == self.delivered + self.dead + self.pending
+        self.balance().is_balanced()
+    }
+
+    /// The terms of the balance.
+    fn balance(&self) -> Counts {
+        Counts {
+            accepted: self.accepted,
+            derived: self.derived,
+            delivered: self.delivered,
+            dead: self.dead,
+            pending: self.pending,
+            withheld: self.withheld,
+            dropped: self.dropped,
+            erased: self.erased,
+            ..Counts::default()
+        }
     }
 }
 
 impl fmt::Display for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Ledger { accepted, delivered, dead, pending, .. } = self;
-        write!(
-            f,
-            "{accepted} accepted = {delivered} delivered + {dead} dead + {pending} pending; \
-             {} refused",
-            self.refused.total()
-        )
+        write!(f, "{}; {} refused", self.balance(), self.refused.total())
     }
 }
 
@@ -169,9 +186,13 @@ impl Tally {
     pub(crate) fn ledger(&self, counts: Counts, waiting: u64) -> Ledger {
         Ledger {
             accepted: counts.accepted,
+            derived: counts.derived,
             delivered: counts.delivered,
             dead: counts.dead,
             pending: counts.pending,
+            withheld: counts.withheld,
+            dropped: counts.dropped,
+            erased: counts.erased,
             dead_letters: counts.dead_letters,
             purged: counts.purged,
             moved: counts.moved,

@@ -3,16 +3,21 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use intercom_delivery::outbox::{Counts, DeadLetter, EventId, OutboxError, Selection};
+use intercom_core::Contact;
+use intercom_delivery::outbox::{
+    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, Selection,
+};
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock::{Clock, Millis};
 use crate::error::{Fault, OpenError};
 use crate::open;
+use crate::open::{DEFAULT_LOCK_TIMEOUT, wal};
 use crate::store::counts::CountsRow;
-use crate::store::dead;
 use crate::store::pending::{self, PendingEvent};
+use crate::store::{dead, erased};
 use crate::transaction::expect_tables;
+use crate::writer::maintenance;
 
 /// Looks into an outbox from any process. Made by
 /// [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect).
@@ -72,6 +77,29 @@ impl Inspection {
     pub fn bury(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, now| pending::bury(conn, counts, which, now, |_| false))
             .map(|buried| buried.len() as u64)
+    }
+
+    /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones, so that
+    /// what comes later for it is withheld. Returns what was deleted.
+    ///
+    /// The process that delivers learns it within its poll interval. Up to then it may send what it
+    /// has in flight or had leased.
+    pub fn erase(&mut self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        let erased = self.change(|conn, counts, now| erased::erase(conn, counts, contact, now))?;
+        // What fails here is done by the process that delivers when it is idle.
+        let emptied = maintenance::give_all_back(&self.conn)
+            .and_then(|()| wal::empty(&self.conn, DEFAULT_LOCK_TIMEOUT));
+        if !emptied.is_ok_and(|emptied| emptied) {
+            tracing::warn!(
+                "the WAL keeps bytes of erased events while another process reads the file"
+            );
+        }
+        Ok(erased)
+    }
+
+    /// Forgives a contact that was erased. Returns whether it was.
+    pub fn forgive(&mut self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.change(|conn, counts, _| erased::forgive(conn, counts, contact))
     }
 
     /// Reads the whole file, and returns what is wrong with it in SQLite's words: nothing, if it is

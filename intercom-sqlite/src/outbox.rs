@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use intercom_core::{DataEvent, Timestamp, async_trait};
+use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
 use intercom_delivery::outbox::{
-    AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Operate, Outbox, OutboxError,
-    Selection, Settlement, Standing, Turn,
+    AcceptError, Admission, Counts, DeadLetter, Epoch, ErasedEvents, EventId, Operate, Outbox,
+    OutboxError, Selection, Settlement, Standing, Turn,
 };
 use rusqlite::Connection;
 use tokio::runtime::Handle;
@@ -177,7 +177,7 @@ impl Outbox for SqliteOutbox {
                 Next::Standby(standby) => return Ok(Turn::Standby(standby)),
                 Next::Leased(found) => {
                     let leased = found.read();
-                    if !leased.events.is_empty() {
+                    if !leased.events.is_empty() || leased.tombstones.is_some() {
                         return Ok(Turn::Leased(leased));
                     }
                 }
@@ -193,7 +193,8 @@ impl Outbox for SqliteOutbox {
         epoch: Epoch,
         admissions: &[Admission],
     ) -> Result<Vec<EventId>, OutboxError> {
-        let admissions = admissions.to_vec();
+        let all = admissions.iter().map(|one| Ok((one.clone(), NewEvent::all(&one.derived)?)));
+        let admissions: Vec<_> = all.collect::<Result<_, OutboxError>>()?;
         self.write(false, move |batch| batch.admit(epoch, &admissions).map(Ok)).await
     }
 
@@ -240,5 +241,15 @@ impl Operate for SqliteOutbox {
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         let which = which.clone();
         self.write(false, move |batch| batch.bury(&which).map(Ok)).await
+    }
+
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        let contact = contact.clone();
+        self.write(false, move |batch| batch.erase(&contact).map(Ok)).await
+    }
+
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        let contact = contact.clone();
+        self.write(false, move |batch| batch.forgive(&contact).map(Ok)).await
     }
 }

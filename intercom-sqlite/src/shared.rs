@@ -1,7 +1,7 @@
 //! What the handles of an outbox share with its writer.
 
 use std::mem;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use intercom_delivery::Epoch;
@@ -14,6 +14,8 @@ pub(crate) struct Shared {
     pub(crate) news: Notify,
     /// Events that were leased for a call of `lease` that was dropped.
     unread: Mutex<Vec<(Epoch, i64)>>,
+    /// Whether no caller has seen what it was told of erased contacts.
+    untold: AtomicBool,
     commits: AtomicU64,
 }
 
@@ -27,6 +29,17 @@ impl Shared {
     /// Takes the events that were given back.
     pub(crate) fn take_unread(&self) -> Vec<(Epoch, i64)> {
         mem::take(&mut *self.unread())
+    }
+
+    /// Has the tombstones told once more.
+    pub(crate) fn tell_again(&self) {
+        self.untold.store(true, Ordering::Relaxed);
+        self.news.notify_waiters();
+    }
+
+    /// Returns whether to tell the tombstones once more.
+    pub(crate) fn take_untold(&self) -> bool {
+        self.untold.swap(false, Ordering::Relaxed)
     }
 
     /// Returns how many transactions were committed.

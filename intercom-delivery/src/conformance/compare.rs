@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::model::{Held, Model, Pending, State};
 use super::{Checked, ensure};
-use crate::outbox::{Counts, DeadLetter, Leased, Stage};
+use crate::outbox::{Counts, DeadLetter, Leased};
 
 impl Model {
     /// Compares the counts, and learns ids from them.
@@ -17,10 +17,14 @@ impl Model {
         let purged = number(|state| matches!(state, State::Purged));
         let pending = number(|state| matches!(state, State::Pending { .. }));
         let expected = [
-            ("accepted", counts.accepted, self.events.len() as u64),
+            ("accepted", counts.accepted, self.events.len() as u64 - self.derived),
+            ("derived", counts.derived, self.derived),
             ("delivered", counts.delivered, number(|state| matches!(state, State::Delivered))),
             ("dead", counts.dead, dead_letters + purged),
             ("pending", counts.pending, pending),
+            ("withheld", counts.withheld, number(|state| matches!(state, State::Withheld))),
+            ("erased", counts.erased, number(|state| matches!(state, State::Erased))),
+            ("dropped", counts.dropped, number(|state| matches!(state, State::Dropped))),
             ("dead_letters", counts.dead_letters, dead_letters),
             ("purged", counts.purged, purged),
             ("moved", counts.moved, self.moved),
@@ -91,7 +95,7 @@ impl Model {
         }
         let (told, pending) = (leased.pending, self.all_pending().count() as u64);
         ensure!(told == pending, "a lease says that {told} are pending instead of {pending}");
-        let new = self.all_pending().filter(|(_, p)| p.stage == Stage::New && !p.leased);
+        let new = self.all_pending().filter(|(_, p)| p.stage.is_new() && !p.leased);
         let earliest = new.map(|(event, _)| self.events[event].event.created_at()).min();
         let told = leased.earliest_new;
         ensure!(
@@ -160,6 +164,9 @@ impl State {
             State::Dead { .. } => "a dead letter",
             State::Delivered => "delivered",
             State::Purged => "purged",
+            State::Withheld => "withheld",
+            State::Dropped => "dropped",
+            State::Erased => "erased",
         }
     }
 }

@@ -5,16 +5,17 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::poll;
-use intercom_core::DataEvent;
+use intercom_core::{DataEvent, Timestamp};
 use tokio::time::timeout;
 
 use super::model::{Expected, Held, Model, State, TurnOf};
-use super::offer::{NAMES, Offer, timestamp};
-use super::operation::{Admitting, End, Ending, Letters, Operation};
+use super::offer::{self, NAMES, Offer, timestamp};
+use super::operation::{Admit, Admitting, End, Ending, Letters, Operation};
 use super::{Checked, PATIENCE, Profile, ensure};
 use crate::outbox::{
     AcceptError, Admission, DeadLetterReason, Epoch, EventId, Failure, Leased, Operate, Outbox,
-    OutboxError, Selection, Settlement, Slot, Stage, Standing, Tenure, Turn, UsedSlot, Verdict,
+    OutboxError, Ruling, Selection, Settlement, Slot, Stage, Standing, Tenure, Turn, UsedSlot,
+    Verdict,
 };
 
 /// How often a lease may return without events, to extend its validity, before it gives one.
@@ -70,6 +71,8 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Operation::Redrive(letters) => self.redrive(letters).await?,
             Operation::Purge(letters) => self.purge(letters).await?,
             Operation::Bury(letters) => self.bury(letters).await?,
+            Operation::Erase(contact) => self.erase(*contact).await?,
+            Operation::Forgive(contact) => self.forgive(*contact).await?,
             Operation::Read { after, limit } => self.read(*after, *limit).await?,
             Operation::Advance(ticks) => self.advance(self.ticks(*ticks)).await,
         }
@@ -108,13 +111,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
     }
 
     async fn accept(&mut self, offers: &[Offer]) -> Checked {
-        let events: Vec<DataEvent> = offers
-            .iter()
-            .map(|offer| {
-                self.offered += 1;
-                offer.event(self.offered, self.model.now)
-            })
-            .collect();
+        let events: Vec<DataEvent> = offers.iter().map(|offer| self.offer(offer)).collect();
         let pending = self.model.all_pending().count();
         let room = self.profile.capacity.map(|capacity| capacity.saturating_sub(pending));
         let fits = room.is_none_or(|room| events.len() <= room);
@@ -130,6 +127,11 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Err(_) if self.profile.capacity.is_some_and(|capacity| number > capacity) => Ok(()),
             Err(error) => Err(format!("{number} events were not accepted: {error:?}")),
         }
+    }
+
+    fn offer(&mut self, offer: &Offer) -> DataEvent {
+        self.offered += 1;
+        offer.event(self.offered, self.model.now)
     }
 
     /// Calls `lease`. It goes on waiting if it should.
@@ -190,7 +192,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             let is_extension =
                 matches!(&turn, Ok(Turn::Leased(leased)) if leased.events.is_empty());
             self.take(engine, call.limit, turn).await?;
-            if !is_extension {
+            if !is_extension || self.expected(engine, call.limit) == Expected::Nothing {
                 return Ok(());
             }
             call = self.call(engine, call.limit, call.cancelled);
@@ -221,11 +223,12 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
                 Ok(())
             }
             (Expected::Events | Expected::Nothing, Turn::Leased(leased)) => {
-                let Leased { events, valid_for, .. } = &leased;
+                let Leased { events, valid_for, tombstones, .. } = &leased;
                 ensure!(
-                    !events.is_empty() || valid_for.is_some(),
+                    !events.is_empty() || valid_for.is_some() || tombstones.is_some(),
                     "a lease returns no events instead of waiting"
                 );
+                self.model.see_tombstones(tombstones.as_deref())?;
                 self.model.compare_leased(&leased, limit, self.profile.tick / 2)
             }
             (expected, Turn::Began(tenure)) => {
@@ -266,21 +269,31 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
                 continue;
             }
             let id = lease.id;
-            let admission = match admitting {
-                Admitting::Keep { collides } => Admission::Kept { id, collides: *collides },
-                Admitting::Move(by) => {
-                    let second = lease.event.created_at().unix_seconds() + i64::from(*by);
-                    let second = intercom_core::Timestamp::from_unix_seconds(second);
-                    Admission::Moved { id, event: lease.event.moved_to(second) }
+            let collides = admitting.collides;
+            let ruling = match admitting.how {
+                Admit::Keep => Ruling::Keep { collides },
+                Admit::Move(by) => {
+                    let second = lease.event.created_at().unix_seconds() + i64::from(by);
+                    let event = lease.event.moved_to(Timestamp::from_unix_seconds(second));
+                    Ruling::Replace { event, moved: true, collides: false }
                 }
+                Admit::Rename(name) => {
+                    let event = offer::renamed(&lease.event, name);
+                    Ruling::Replace { event, moved: false, collides }
+                }
+                Admit::Defer(ticks) => Ruling::Defer { after: self.ticks(ticks) },
+                Admit::Withhold => Ruling::Withhold,
+                Admit::Drop => Ruling::Drop,
             };
+            let derived = admitting.derived.iter().map(|offer| self.offer(offer)).collect();
+            let admission = Admission { id, ruling, derived };
             if !self.model.admit(epoch, event, &admission) {
                 late.insert(id);
             }
             stored.push(admission);
         }
         let told = self.outbox.admit(epoch, &stored).await.map_err(failed("admit"))?;
-        compare_late("admissions", told, &late, stored.iter().map(Admission::id))
+        compare_late("admissions", told, &late, stored.iter().map(|admission| admission.id))
     }
 
     async fn settle(&mut self, back: usize, settlings: &[(usize, Ending)], forget: u32) -> Checked {
@@ -430,6 +443,24 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
                 (Selection::One(id), pending(&|held| held.id == Some(id)))
             }
         })
+    }
+
+    async fn erase(&mut self, contact: usize) -> Checked {
+        let told = self.outbox.erase(&offer::contact(contact)).await.map_err(failed("erase"))?;
+        let (pending, dead_letters) = self.model.erase(contact);
+        ensure!(
+            (told.pending, told.dead_letters) == (pending, dead_letters),
+            "{told:?} were erased instead of {pending} and {dead_letters}"
+        );
+        Ok(())
+    }
+
+    async fn forgive(&mut self, contact: usize) -> Checked {
+        let told = self.outbox.forgive(&offer::contact(contact)).await;
+        let told = told.map_err(failed("forgive"))?;
+        let expected = self.model.forgive(contact);
+        ensure!(told == expected, "it says {told} of a contact to be forgiven, not {expected}");
+        Ok(())
     }
 
     /// Which dead letters these are.

@@ -1,10 +1,10 @@
 //! A double of an outbox that is like another but for what it overrides.
 
-use intercom_core::{DataEvent, Timestamp, async_trait};
+use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
 
 use crate::outbox::{
-    AcceptError, Admission, Counts, DeadLetter, Epoch, EventId, Operate, Outbox, OutboxError,
-    Selection, Settlement, Standing, Turn,
+    AcceptError, Admission, Counts, DeadLetter, Epoch, ErasedEvents, EventId, Operate, Outbox,
+    OutboxError, Selection, Settlement, Standing, Turn,
 };
 
 /// Forwards each method to another outbox. A double for a test overrides the methods of interest.
@@ -111,6 +111,16 @@ pub trait Forward: Send + Sync {
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.inner().bury(which).await
     }
+
+    /// Forwards [`Operate::erase`].
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        self.inner().erase(contact).await
+    }
+
+    /// Forwards [`Operate::forgive`].
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.inner().forgive(contact).await
+    }
 }
 
 /// The outbox that a [`Forward`] is.
@@ -173,5 +183,13 @@ impl<T: Forward> Operate for Forwarding<T> {
 
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.0.bury(which).await
+    }
+
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        self.0.erase(contact).await
+    }
+
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.0.forgive(contact).await
     }
 }

@@ -52,6 +52,8 @@
 //!   drop of the [`Tenure`](crate::outbox::Tenure) each end the turn: all leases are void, and the
 //!   other engine begins. It gets the slots of all pending events that are not new, and all used
 //!   slots that are not forgotten. What carries an earlier epoch changes nothing.
+//! - **Admission**: what it decides is stored: other bytes, a deferral, an end. What it derives is
+//!   pending with the next ids.
 //! - **Admission and settling**: what concerns an event that is not leased, or is settled a second
 //!   time, is reported and changes nothing.
 //! - **Events**: the bytes are those that were accepted or stored by `admit`, to the last space.
@@ -60,6 +62,8 @@
 //! - **Dead letters**: read in the order of their ids, as many as asked if there are, with what was
 //!   told of them. Redriving, purging and burying take those selected, and say how many. What was
 //!   buried while it was leased counts as one that may have arrived.
+//! - **Erasure**: it deletes what shares an identifier with the contact, leased or not, and says how
+//!   much. The engine is told of it before, or with, the next events.
 //!
 //! At the end all is delivered. Not tested are what is lost in a crash, and many threads. [`many`]
 //! tests what several processes do to one store.

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use intercom_core::{DataEvent, Timestamp};
 
-use super::{Checked, ensure};
+use super::{Checked, ensure, offer};
 use crate::outbox::{
-    Admission, DeadLetterReason, Epoch, EventId, Failure, Lease, Slot, Stage, Standing, Tenure,
-    UsedSlot, Verdict,
+    Admission, DeadLetterReason, Epoch, EventId, Failure, Lease, Ruling, Slot, Stage, Standing,
+    Tenure, Tombstones, UsedSlot, Verdict,
 };
 
-/// All events that ever were accepted, in this order. An event is known by its place in it.
+/// All events that ever were accepted or derived, in this order. An event is known by its place in it.
 ///
 /// The model learns ids and epochs, which an outbox may choose, when it first sees them.
 #[derive(Default)]
@@ -26,7 +26,13 @@ pub(super) struct Model {
     pub(super) turn: TurnOf,
     pub(super) moved: u64,
     pub(super) collided: u64,
+    pub(super) derived: u64,
     used: BTreeMap<Slot, Timestamp>,
+    /// Which of the few contacts are erased.
+    pub(super) erased: BTreeSet<usize>,
+    /// How often that changed, and how often it had when the deliverer was told last.
+    pub(super) erasures: u64,
+    pub(super) told_erasures: u64,
     /// How often an event came to be due.
     turns: u64,
 }
@@ -42,7 +48,7 @@ pub(super) enum TurnOf {
 
 /// An event, and where it is.
 pub(super) struct Held {
-    /// As it was accepted, or moved since.
+    /// As it was accepted or derived, or changed since.
     pub(super) event: DataEvent,
     /// What its age is counted from.
     pub(super) aged_from: Duration,
@@ -56,6 +62,9 @@ pub(super) enum State {
     Dead { reason: DeadLetterReason, attempts: u32, failure: Option<Failure>, arrived: bool },
     Delivered,
     Purged,
+    Withheld,
+    Dropped,
+    Erased,
 }
 
 #[derive(Clone, Copy)]
@@ -69,7 +78,7 @@ pub(super) struct Pending {
     due_by: Duration,
     /// Of two that are due since the same moment, which came to be so first.
     turn: u64,
-    /// Whether it was put back or redriven.
+    /// Whether it was deferred, put back or redriven.
     again: bool,
 }
 
@@ -78,6 +87,7 @@ pub(super) struct Pending {
 pub(super) enum Expected {
     Began,
     Standby(Epoch),
+    /// Events, or news of erased contacts.
     Events,
     /// It waits.
     Nothing,
@@ -85,7 +95,11 @@ pub(super) enum Expected {
 
 impl Model {
     pub(super) fn accept(&mut self, event: DataEvent) {
-        let state = self.pending(Duration::ZERO, Stage::New, 0, false);
+        self.add(event, Stage::New);
+    }
+
+    fn add(&mut self, event: DataEvent, stage: Stage) {
+        let state = self.pending(Duration::ZERO, stage, 0, false);
         let aged_from = self.now;
         self.events.push(Held { event, aged_from, id: None, last_failure: None, state });
     }
@@ -93,6 +107,9 @@ impl Model {
     pub(super) fn expected(&self, engine: usize, standing: Standing, limit: usize) -> Expected {
         let present = self.epochs.last().copied();
         match (self.turn, present) {
+            (TurnOf::Engine(of), _) if of == engine && self.told_erasures != self.erasures => {
+                Expected::Events
+            }
             (TurnOf::Engine(of), _) if of == engine => match limit > 0 && self.is_due() {
                 true => Expected::Events,
                 false => Expected::Nothing,
@@ -106,10 +123,11 @@ impl Model {
     }
 
     pub(super) fn begin(&mut self, engine: usize, tenure: &Tenure) -> Checked {
-        let Tenure { epoch, held, used, .. } = tenure;
+        let Tenure { epoch, held, used, tombstones, .. } = tenure;
+        self.see_tombstones(Some(tombstones))?;
         let last = self.epochs.last();
         ensure!(last.is_none_or(|last| last < epoch), "the epoch {epoch} began after {last:?}");
-        let slots = self.all_pending().filter(|(_, pending)| pending.stage != Stage::New);
+        let slots = self.all_pending().filter(|(_, pending)| !pending.stage.is_new());
         let mut expected: Vec<_> = slots.map(|(e, _)| Slot::of(&self.events[e].event)).collect();
         let mut told = held.clone();
         expected.sort_unstable();
@@ -163,15 +181,28 @@ impl Model {
     /// Returns whether the event was leased under this epoch. If not, nothing was done.
     pub(super) fn admit(&mut self, epoch: Epoch, event: usize, admission: &Admission) -> bool {
         let Some(held) = self.leased(epoch, event) else { return false };
-        if let State::Pending(pending) = &mut held.state {
-            pending.stage = Stage::Admitted;
-        }
-        match admission {
-            Admission::Moved { event, .. } => {
-                held.event = event.clone();
-                self.moved += 1;
+        let State::Pending(pending) = &mut held.state else { return false };
+        match &admission.ruling {
+            Ruling::Keep { collides } => {
+                pending.stage = Stage::Admitted;
+                self.collided += u64::from(*collides);
             }
-            Admission::Kept { collides, .. } => self.collided += u64::from(*collides),
+            Ruling::Replace { event, moved, collides } => {
+                pending.stage = Stage::Admitted;
+                held.event = event.clone();
+                self.moved += u64::from(*moved);
+                self.collided += u64::from(*collides);
+            }
+            Ruling::Defer { after } => {
+                let Pending { stage, attempts, .. } = *pending;
+                self.events[event].state = self.pending(*after, stage, attempts, true);
+            }
+            Ruling::Withhold => held.state = State::Withheld,
+            Ruling::Drop => held.state = State::Dropped,
+        }
+        for event in &admission.derived {
+            self.derived += 1;
+            self.add(event.clone(), Stage::Derived);
         }
         true
     }
@@ -215,6 +246,57 @@ impl Model {
 
     pub(super) fn forget(&mut self, before: Timestamp) {
         self.used.retain(|_, until| *until >= before);
+    }
+
+    /// Erases one of the few contacts. Returns how many events were pending, and how many were dead
+    /// letters.
+    pub(super) fn erase(&mut self, contact: usize) -> (u64, u64) {
+        let (mut pending, mut dead) = (0, 0);
+        let erased = offer::contact(contact);
+        for held in &mut self.events {
+            let is_theirs = match contact {
+                2 => held.event.contact().as_email().is_some(),
+                _ => {
+                    let id = erased.as_user_id();
+                    id.is_some() && held.event.contact().as_user_id() == id
+                }
+            };
+            match held.state {
+                State::Pending(_) if is_theirs => pending += 1,
+                State::Dead { .. } if is_theirs => dead += 1,
+                _ => continue,
+            }
+            held.state = State::Erased;
+        }
+        self.erased.insert(contact);
+        self.erasures += 1;
+        (pending, dead)
+    }
+
+    /// Forgives one of the few contacts. Returns whether it was erased.
+    pub(super) fn forgive(&mut self, contact: usize) -> bool {
+        let forgiven = self.erased.remove(&contact);
+        self.erasures += u64::from(forgiven);
+        forgiven
+    }
+
+    /// Compares what the deliverer was told of erased contacts.
+    pub(super) fn see_tombstones(&mut self, told: Option<&Tombstones>) -> Checked {
+        let Some(told) = told else {
+            let is_current = self.told_erasures == self.erasures;
+            ensure!(
+                is_current,
+                "a lease tells no tombstones after contacts were erased or forgiven"
+            );
+            return Ok(());
+        };
+        for contact in 0..offer::CONTACTS {
+            let (told, expected) =
+                (told.contains(&offer::contact(contact)), self.erased.contains(&contact));
+            ensure!(told == expected, "the tombstones say {told} of the contact {contact}");
+        }
+        self.told_erasures = self.erasures;
+        Ok(())
     }
 
     pub(super) fn redrive(&mut self, event: usize) {

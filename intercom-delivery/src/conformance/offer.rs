@@ -9,6 +9,19 @@ use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 pub(super) const NAMES: [&str; 5] =
     ["project_created", "Project_Created", "invoice_paid", "menü_geöffnet", "MENÜ_GEÖFFNET"];
 
+/// By how many contacts events are erased.
+pub(super) const CONTACTS: usize = 4;
+
+/// One of the contacts by which events are erased: two user ids, and the address that some events
+/// have besides, in another case.
+pub(super) fn contact(number: usize) -> Contact {
+    match number {
+        0 | 1 => Contact::user_id(number),
+        2 => Contact::email("Ada@Example.com"),
+        _ => Contact::contact_id("0"),
+    }
+}
+
 /// When events happened that come late.
 const LONG_AGO: i64 = 1_700_000_000;
 
@@ -76,6 +89,13 @@ impl Offer {
     }
 }
 
+/// The same event by another name, as a rule would write it.
+pub(super) fn renamed(event: &DataEvent, name: usize) -> DataEvent {
+    let mut body = event.to_json();
+    body["event_name"] = NAMES[name].into();
+    DataEvent::from_body(body.to_string()).expect("it is the body of an event still")
+}
+
 fn encoded(
     name: &str,
     user: u8,
@@ -88,5 +108,8 @@ fn encoded(
         Some(text) => event.with("text", text).ok()?,
         None => event,
     };
-    DataEvent::new(&event, Contact::user_id(user), Timestamp::from_unix_seconds(second)).ok()
+    let contact = Contact::user_id(user);
+    let contact =
+        if number.is_multiple_of(3) { contact.with_email("ada@example.com") } else { contact };
+    DataEvent::new(&event, contact, Timestamp::from_unix_seconds(second)).ok()
 }

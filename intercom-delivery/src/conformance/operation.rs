@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::offer::{NAMES, Offer};
+use super::offer::{CONTACTS, NAMES, Offer};
 use crate::outbox::DeadLetterReason;
 
 /// Something that is done to an outbox by one of two engines, or by nobody in particular.
@@ -22,31 +22,64 @@ pub(super) enum Operation {
         /// Whether the call is dropped when it is about to return.
         cancelled: bool,
     },
-    /// Stores admissions of these leases, counted back from the last: moved by so many seconds, or
-    /// kept.
-    Admit { epoch: usize, admissions: Vec<(usize, Admitting)> },
+    /// Stores admissions of these leases, counted back from the last.
+    Admit {
+        epoch: usize,
+        admissions: Vec<(usize, Admitting)>,
+    },
     /// Settles these leases at once, under an epoch counted back from the last.
-    Settle { epoch: usize, settlings: Vec<(usize, Ending)>, forget: u32 },
+    Settle {
+        epoch: usize,
+        settlings: Vec<(usize, Ending)>,
+        forget: u32,
+    },
     /// Ends the turn of this engine.
-    End { engine: usize, how: End },
+    End {
+        engine: usize,
+        how: End,
+    },
     /// Releases an epoch counted back from the last.
-    Release { epoch: usize },
+    Release {
+        epoch: usize,
+    },
     /// Redrives dead letters.
     Redrive(Letters),
     /// Purges dead letters.
     Purge(Letters),
     /// Buries pending events. [`Letters::One`] is one of them, and any other event after the last.
     Bury(Letters),
+    /// Erases or forgives a contact by one of a few identifiers.
+    Erase(usize),
+    Forgive(usize),
     /// Reads dead letters: those after this one, counted as in [`Letters::One`].
-    Read { after: Option<usize>, limit: usize },
+    Read {
+        after: Option<usize>,
+        limit: usize,
+    },
     /// So many ticks pass.
     Advance(u32),
 }
 
+/// What is stored of the admission of an event.
+#[derive(Clone, Debug)]
+pub(super) struct Admitting {
+    pub(super) how: Admit,
+    pub(super) collides: bool,
+    /// What is derived from it.
+    pub(super) derived: Vec<Offer>,
+}
+
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Admitting {
+pub(super) enum Admit {
+    Keep,
+    /// It is moved by so many seconds.
     Move(u8),
-    Keep { collides: bool },
+    /// It gets another of a few names.
+    Rename(usize),
+    /// It is due again after so many ticks.
+    Defer(u32),
+    Withhold,
+    Drop,
 }
 
 /// What becomes of a leased event.
@@ -117,7 +150,9 @@ fn any(random: &mut Rng) -> Operation {
         41 => Operation::Release { epoch: random.usize(1..3) },
         42..45 => Operation::Redrive(letters(random)),
         45 => Operation::Purge(letters(random)),
-        46 => Operation::Bury(letters(random)),
+        46 if random.bool() => Operation::Bury(letters(random)),
+        46 if random.bool() => Operation::Erase(random.usize(..CONTACTS)),
+        46 => Operation::Forgive(random.usize(..CONTACTS)),
         _ => {
             let after = random.bool().then(|| random.usize(..8));
             Operation::Read { after, limit: random.usize(..6) }
@@ -135,10 +170,17 @@ fn lease(random: &mut Rng) -> usize {
 }
 
 fn admitting(random: &mut Rng) -> Admitting {
-    match random.bool() {
-        true => Admitting::Move(random.u8(1..4)),
-        false => Admitting::Keep { collides: random.bool() },
-    }
+    let how = match random.u8(..12) {
+        0..4 => Admit::Move(random.u8(1..4)),
+        4..7 => Admit::Keep,
+        7 => Admit::Rename(random.usize(..NAMES.len())),
+        8..10 => Admit::Defer(random.u32(..6)),
+        10 => Admit::Withhold,
+        _ => Admit::Drop,
+    };
+    let derived = if random.u8(..3) > 0 { 0 } else { random.usize(1..3) };
+    let derived = std::iter::repeat_with(|| Offer::any(random)).take(derived).collect();
+    Admitting { how, collides: random.bool(), derived }
 }
 
 fn ending(random: &mut Rng) -> Ending {

@@ -4,7 +4,7 @@
 //! which [slots](Slot) are taken and moves an event whose slot is taken to the next free second. A
 //! slot is taken
 //!
-//! - while an event in it is pending. Over a takeover, events of [`Stage::New`] are admitted again,
+//! - while an event in it is pending. Over a takeover, [new](Stage::is_new) events are admitted again,
 //!   in the order of their ids. All others keep their slots.
 //! - while an event in it is a dead letter, which may be redriven at any time. A purge is noticed
 //!   when the next turn begins.
@@ -99,25 +99,25 @@ impl Admission {
         now: Timestamp,
     ) -> (Slot, Option<outbox::Admission>) {
         let (id, slot) = (lease.id, Slot::of(&lease.event));
-        if lease.stage != Stage::New {
+        if !lease.stage.is_new() {
             if !self.take_back(slot) && !self.is_held(slot) {
                 self.enter(slot);
             }
             let is_redriven = lease.stage == Stage::Redriven;
-            let stored = is_redriven.then_some(outbox::Admission::Kept { id, collides: false });
+            let stored = is_redriven.then_some(outbox::Admission::kept(id, false));
             return (slot, stored);
         }
         self.expire(slot, accepted_at(lease, now));
         let Some(free) = self.next_free(slot) else {
             self.enter(slot);
-            return (slot, Some(outbox::Admission::Kept { id, collides: true }));
+            return (slot, Some(outbox::Admission::kept(id, true)));
         };
         self.taken.set(free, Holder::PENDING);
         if free == slot {
             return (slot, None);
         }
         lease.event = lease.event.moved_to(free.second);
-        (free, Some(outbox::Admission::Moved { id, event: lease.event.clone() }))
+        (free, Some(outbox::Admission::moved(id, lease.event.clone())))
     }
 
     /// Notes that Intercom has the event of this slot. The slot stays taken for the window.

@@ -241,7 +241,7 @@ impl Engine {
 
     /// Admits leased events, in the order in which they were leased.
     fn leased(&mut self, leased: Leased, now: Instant) {
-        let Leased { events, pending, earliest_new, valid_for } = leased;
+        let Leased { events, pending, earliest_new, valid_for, tombstones: _ } = leased;
         self.prefetch.answered(events.len(), now);
         self.prefetch.set_valid(valid_for.map(|time| now + time));
         self.report.set_pending(pending);

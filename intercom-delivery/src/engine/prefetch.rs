@@ -328,7 +328,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn admissions_are_stored_before_more_is_leased() {
         let (mut prefetch, now) = (Prefetch::new(4), Instant::now());
-        prefetch.hold(jobs(2), vec![Admission::Kept { id: EventId(0), collides: true }]);
+        prefetch.hold(jobs(2), vec![Admission::kept(EventId(0), true)]);
         assert_eq!((prefetch.ready(), prefetch.is_empty()), (0, false));
         assert_eq!(prefetch.ask(Some(5), now), Some(Ask::Admit));
         assert_eq!(prefetch.ask(Some(5), now), None);

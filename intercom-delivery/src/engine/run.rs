@@ -214,7 +214,7 @@ async fn call(
         Ask::Lease(limit) => Answer::Turn(outbox.lease(standing, limit).await),
         Ask::Admit => {
             let Standing::Delivering(epoch) = standing else {
-                return Answer::Admitted(Ok(admissions.iter().map(Admission::id).collect()));
+                return Answer::Admitted(Ok(admissions.iter().map(|one| one.id).collect()));
             };
             Answer::Admitted(outbox.admit(epoch, &admissions).await)
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use intercom_core::{DataEvent, Timestamp};
 
-use super::{Failure, Settlement, Verdict};
+use super::{Failure, Settlement, Tombstones, Verdict};
 
 /// The number of an event in its outbox. A later event has a higher one. It stays the same until
 /// the event is gone.
@@ -46,14 +46,23 @@ impl Lease {
 /// How far the admission of an event has come. An outbox keeps it with the event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It was never admitted, or nothing about its admission had to be stored and it was not put
-    /// back since.
+    /// It was never admitted, or was deferred, or nothing about its admission had to be stored and it
+    /// was not put back since.
     New,
     /// It was a dead letter that Intercom refused, and is to be admitted once more. It keeps its
     /// second.
     Redriven,
+    /// As `New`, but a rule derived it from another event. It meets no rule itself.
+    Derived,
     /// Its bytes are final: admission stored it, or it was put back, or an attempt may have arrived.
     Admitted,
+}
+
+impl Stage {
+    /// Returns whether the event has no slot yet: it was never admitted.
+    pub const fn is_new(self) -> bool {
+        matches!(self, Stage::New | Stage::Derived)
+    }
 }
 
 /// What a lease gave.
@@ -63,10 +72,13 @@ pub struct Leased {
     pub events: Vec<Lease>,
     /// How many events are pending in all, these included.
     pub pending: u64,
-    /// The earliest second among the pending events of [`Stage::New`]. Those that are leased may be
-    /// left out. An earlier second than the truth does no harm.
+    /// The earliest second among the pending events of [`Stage::New`] and [`Stage::Derived`]. Those
+    /// that are leased may be left out. An earlier second than the truth does no harm.
     pub earliest_new: Option<Timestamp>,
     /// For how long requests may begin, counted from when the call returned. `None` means: until
     /// the epoch ends with this process.
     pub valid_for: Option<Duration>,
+    /// All tombstones, if they have changed since this engine was told last. They hold for these
+    /// events already.
+    pub tombstones: Option<Arc<Tombstones>>,
 }

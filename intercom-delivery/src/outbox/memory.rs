@@ -1,18 +1,20 @@
 //! The outbox in memory: bounded, quick, and gone with the process.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use intercom_core::{DataEvent, Timestamp, async_trait};
+use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
 use tokio::sync::{Mutex as TurnLock, Notify, OwnedMutexGuard};
 use tokio::time::{Instant, sleep_until};
 
 use super::{
-    AcceptError, Admission, Counts, DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Lease,
-    Leased, Operate, Outbox, OutboxError, Selection, Settlement, Slot, Stage, Standby, Standing,
-    Tenure, Turn, UsedSlot, Verdict,
+    AcceptError, Admission, Counts, DeadLetter, DeadLetterReason, Epoch, ErasedEvents, EventId,
+    Failure, Lease, Leased, Operate, Outbox, OutboxError, Ruling, Selection, Settlement, Slot,
+    Stage, Standby, Standing, Tenure, Tombstone, Tombstones, Turn, UsedSlot, Verdict,
+    share_identifier,
 };
 use crate::time::later;
 
@@ -90,7 +92,8 @@ impl MemoryOutbox {
         let mut state = self.state();
         self.expect_room(&state, 1, bytes)?;
         if let Some(event) = event.take() {
-            state.accept(event, now);
+            state.accept(event, Stage::New, now);
+            state.counts.accepted += 1;
         }
         drop(state);
         self.due.notify_one();
@@ -104,8 +107,9 @@ impl MemoryOutbox {
         let mut state = self.state();
         self.expect_room(&state, events.len(), bytes)?;
         for event in events {
-            state.accept(event.clone(), now);
+            state.accept(event.clone(), Stage::New, now);
         }
+        state.counts.accepted += events.len() as u64;
         drop(state);
         self.due.notify_one();
         Ok(())
@@ -121,7 +125,8 @@ impl MemoryOutbox {
         let present = state.present(standing);
         if let Present::Mine = present {
             let (events, next_due) = state.lease(limit, Instant::now());
-            if events.is_empty() {
+            let tombstones = state.tombstones.news();
+            if events.is_empty() && tombstones.is_none() {
                 return Next::WaitForEvent(next_due.filter(|_| limit > 0));
             }
             return Next::Turn(Turn::Leased(Leased {
@@ -129,6 +134,7 @@ impl MemoryOutbox {
                 pending: state.pending() as u64,
                 earliest_new: state.earliest_new(),
                 valid_for: None,
+                tombstones,
             }));
         }
         match (self.turn.clone().try_lock_owned(), present) {
@@ -195,9 +201,17 @@ impl Outbox for MemoryOutbox {
         epoch: Epoch,
         admissions: &[Admission],
     ) -> Result<Vec<EventId>, OutboxError> {
+        let now = Instant::now();
         let mut state = self.state();
-        let late = |admission: &&Admission| !state.admit(epoch, admission);
-        Ok(admissions.iter().filter(late).map(Admission::id).collect())
+        let late = |admission: &&Admission| !state.admit(epoch, admission, now);
+        let late = admissions.iter().filter(late).map(|admission| admission.id).collect();
+        drop(state);
+        let is_due =
+            |one: &Admission| !one.derived.is_empty() || matches!(one.ruling, Ruling::Defer { .. });
+        if admissions.iter().any(is_due) {
+            self.due.notify_one();
+        }
+        Ok(late)
     }
 
     async fn settle(
@@ -278,14 +292,26 @@ impl Operate for MemoryOutbox {
         }
         Ok(buried)
     }
+
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        let erased = self.state().erase(contact);
+        self.due.notify_one();
+        Ok(erased)
+    }
+
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        let forgiven = self.state().tombstones.forgive(contact);
+        self.due.notify_one();
+        Ok(forgiven)
+    }
 }
 
 #[derive(Default)]
 struct State {
     /// Events that were never leased under this epoch nor put back, in the order of their ids.
     fresh: VecDeque<Held>,
-    /// How many of them have each second.
-    fresh_seconds: BTreeMap<Timestamp, usize>,
+    /// How many of them, and of those that were deferred, have each second.
+    new_seconds: BTreeMap<Timestamp, usize>,
     /// The other pending events: leased, put back or redriven.
     held: BTreeMap<EventId, Held>,
     /// Those of them that are not leased, by when they are due.
@@ -295,11 +321,14 @@ struct State {
     graves: BTreeMap<u64, EventId>,
     /// The slots in which events left.
     used: BTreeMap<Timestamp, Vec<Slot>>,
+    tombstones: Erased,
     /// The turn of the engine that delivers.
     turn: Option<Standby>,
     /// What that engine holds.
     hold: Option<Hold>,
     epochs: u64,
+    /// The id of the next event.
+    next_id: u64,
     bytes: usize,
     counts: Totals,
     buried: u64,
@@ -310,10 +339,54 @@ struct State {
 #[derive(Default)]
 struct Totals {
     accepted: u64,
+    derived: u64,
     delivered: u64,
     dead: u64,
+    withheld: u64,
+    dropped: u64,
+    erased: u64,
     moved: u64,
     collided: u64,
+}
+
+/// The contacts that were erased.
+struct Erased {
+    key: [u8; 16],
+    all: HashSet<Tombstone>,
+    version: u64,
+    /// The version of which the engine that delivers was told.
+    told: u64,
+}
+
+impl Default for Erased {
+    fn default() -> Self {
+        let half = || RandomState::new().build_hasher().finish().to_ne_bytes();
+        let key = [half(), half()].concat().try_into().unwrap_or_default();
+        Erased { key, all: HashSet::new(), version: 0, told: 0 }
+    }
+}
+
+impl Erased {
+    fn erase(&mut self, contact: &Contact) {
+        self.all.extend(Tombstone::of(&self.key, contact));
+        self.version += 1;
+    }
+
+    fn forgive(&mut self, contact: &Contact) -> bool {
+        let tombstones = Tombstone::of(&self.key, contact);
+        let forgiven = tombstones.iter().filter(|tombstone| self.all.remove(tombstone)).count();
+        self.version += u64::from(forgiven > 0);
+        forgiven > 0
+    }
+
+    fn tell(&mut self) -> Arc<Tombstones> {
+        self.told = self.version;
+        Arc::new(Tombstones::new(self.key, self.version, self.all.iter().copied()))
+    }
+
+    fn news(&mut self) -> Option<Arc<Tombstones>> {
+        (self.told != self.version).then(|| self.tell())
+    }
 }
 
 struct Held {
@@ -323,7 +396,7 @@ struct Held {
     attempts: u32,
     last_failure: Option<Arc<Failure>>,
     accepted: Instant,
-    /// When it is due, where it was put back or redriven.
+    /// When it is due, where it was deferred, put back or redriven.
     due: Option<Instant>,
     leased: bool,
 }
@@ -377,7 +450,7 @@ impl State {
     }
 
     fn earliest_new(&self) -> Option<Timestamp> {
-        self.fresh_seconds.keys().next().copied()
+        self.new_seconds.keys().next().copied()
     }
 
     fn counts(&self) -> Counts {
@@ -385,14 +458,18 @@ impl State {
         let held = self.held.keys().next().copied();
         Counts {
             accepted: self.counts.accepted,
+            derived: self.counts.derived,
             delivered: self.counts.delivered,
             dead: self.counts.dead,
             pending: self.pending() as u64,
+            withheld: self.counts.withheld,
+            dropped: self.counts.dropped,
+            erased: self.counts.erased,
             dead_letters: self.dead.len() as u64,
             purged: self.purged,
             moved: self.counts.moved,
             collided: self.counts.collided,
-            newest: self.counts.accepted.checked_sub(1).map(EventId),
+            newest: self.next_id.checked_sub(1).map(EventId),
             oldest_own: [fresh, held].into_iter().flatten().min(),
         }
     }
@@ -417,7 +494,7 @@ impl State {
         let (epoch, since) = (Epoch(self.epochs), SystemTime::now());
         let deliverer = "another delivery in this process".to_owned();
         self.turn = Some(Standby { epoch, deliverer, since });
-        let has_slot = |held: &&Held| held.stage != Stage::New;
+        let has_slot = |held: &&Held| !held.stage.is_new();
         let held = self.held.values().filter(has_slot).map(|held| Slot::of(&held.event)).collect();
         let used = self.used.iter().flat_map(|(keep_until, slots)| {
             slots.iter().map(|slot| UsedSlot { slot: *slot, keep_until: *keep_until })
@@ -430,7 +507,9 @@ impl State {
         let hold = Hold(Arc::new(Mutex::new(Some(guard))));
         self.hold = Some(hold.clone());
         let guard = Box::new(TenureGuard(hold));
-        Tenure { epoch, since, durable: false, held, used: used.collect(), guard }
+        let used = used.collect();
+        let tombstones = self.tombstones.tell();
+        Tenure { epoch, since, durable: false, held, used, tombstones, guard }
     }
 
     /// Ends all leases.
@@ -439,15 +518,15 @@ impl State {
         // The lowest id goes to the front last.
         for (id, mut held) in leased.into_iter().rev() {
             held.leased = false;
+            if held.stage.is_new() {
+                self.note_new(held.event.created_at());
+            }
             match held.due {
                 Some(due) => {
                     self.due.insert((due, id));
                     self.held.insert(id, held);
                 }
-                None if held.stage == Stage::New => {
-                    *self.fresh_seconds.entry(held.event.created_at()).or_default() += 1;
-                    self.fresh.push_front(held);
-                }
+                None if held.stage.is_new() => self.fresh.push_front(held),
                 // It was admitted, and not put back since.
                 None => {
                     held.due = Some(held.accepted);
@@ -458,20 +537,34 @@ impl State {
         }
     }
 
-    fn accept(&mut self, event: DataEvent, now: Instant) {
+    fn note_new(&mut self, second: Timestamp) {
+        *self.new_seconds.entry(second).or_default() += 1;
+    }
+
+    /// Notes one event less that was never admitted and is not leased.
+    fn forget_new(&mut self, second: Timestamp) {
+        if let Some(number) = self.new_seconds.get_mut(&second) {
+            *number -= 1;
+            if *number == 0 {
+                self.new_seconds.remove(&second);
+            }
+        }
+    }
+
+    fn accept(&mut self, event: DataEvent, stage: Stage, now: Instant) {
         self.bytes += event.body().len();
-        *self.fresh_seconds.entry(event.created_at()).or_default() += 1;
+        self.note_new(event.created_at());
         self.fresh.push_back(Held {
-            id: EventId(self.counts.accepted),
+            id: EventId(self.next_id),
             event,
-            stage: Stage::New,
+            stage,
             attempts: 0,
             last_failure: None,
             accepted: now,
             due: None,
             leased: false,
         });
-        self.counts.accepted += 1;
+        self.next_id += 1;
     }
 
     /// Leases up to `limit` events that are due, and says when the next one is.
@@ -483,6 +576,10 @@ impl State {
             let id = match (again, fresh) {
                 (Some(again), fresh) if fresh.is_none_or(|fresh| again < fresh) => {
                     self.due.remove(&again);
+                    let deferred = self.held.get(&again.1).filter(|held| held.stage.is_new());
+                    if let Some(second) = deferred.map(|held| held.event.created_at()) {
+                        self.forget_new(second);
+                    }
                     again.1
                 }
                 (_, Some(_)) => match self.pop_fresh() {
@@ -507,7 +604,7 @@ impl State {
 
     fn pop_fresh(&mut self) -> Option<EventId> {
         let held = self.fresh.pop_front()?;
-        self.forget_second(held.event.created_at());
+        self.forget_new(held.event.created_at());
         // What a burst needed is given back.
         if self.fresh.len() < self.fresh.capacity() / 8 {
             self.fresh.shrink_to((2 * self.fresh.len()).max(1024));
@@ -518,15 +615,6 @@ impl State {
     }
 
     /// An event of this second is no longer among the fresh ones.
-    fn forget_second(&mut self, second: Timestamp) {
-        if let Some(number) = self.fresh_seconds.get_mut(&second) {
-            *number -= 1;
-            if *number == 0 {
-                self.fresh_seconds.remove(&second);
-            }
-        }
-    }
-
     /// Returns the event if it is leased under this epoch.
     fn leased(&mut self, epoch: Epoch, id: EventId) -> Option<&mut Held> {
         match self.is_present(epoch) {
@@ -535,16 +623,43 @@ impl State {
         }
     }
 
-    fn admit(&mut self, epoch: Epoch, admission: &Admission) -> bool {
-        let Some(held) = self.leased(epoch, admission.id()) else { return false };
-        held.stage = Stage::Admitted;
-        match admission {
-            Admission::Moved { event, .. } => {
+    fn admit(&mut self, epoch: Epoch, admission: &Admission, now: Instant) -> bool {
+        let Admission { id, ruling, derived } = admission;
+        let Some(held) = self.leased(epoch, *id) else { return false };
+        match ruling {
+            Ruling::Keep { collides } => {
+                held.stage = Stage::Admitted;
+                self.counts.collided += u64::from(*collides);
+            }
+            Ruling::Replace { event, moved, collides } => {
+                held.stage = Stage::Admitted;
                 let before = std::mem::replace(&mut held.event, event.clone());
                 self.bytes = self.bytes + event.body().len() - before.body().len();
-                self.counts.moved += 1;
+                self.counts.moved += u64::from(*moved);
+                self.counts.collided += u64::from(*collides);
             }
-            Admission::Kept { collides, .. } => self.counts.collided += u64::from(*collides),
+            Ruling::Defer { after } => {
+                let due = later(now, *after);
+                held.leased = false;
+                held.due = Some(due);
+                let new = held.stage.is_new().then(|| held.event.created_at());
+                self.due.insert((due, *id));
+                if let Some(second) = new {
+                    self.note_new(second);
+                }
+            }
+            Ruling::Withhold => {
+                self.remove(*id);
+                self.counts.withheld += 1;
+            }
+            Ruling::Drop => {
+                self.remove(*id);
+                self.counts.dropped += 1;
+            }
+        }
+        self.counts.derived += derived.len() as u64;
+        for event in derived {
+            self.accept(event.clone(), Stage::Derived, now);
         }
         true
     }
@@ -601,15 +716,15 @@ impl State {
         let fresh = std::mem::take(&mut self.fresh).into_iter();
         let (mut chosen, fresh): (Vec<_>, Vec<_>) = fresh.partition(is_chosen);
         self.fresh = fresh.into();
-        for held in &chosen {
-            self.forget_second(held.event.created_at());
-        }
         chosen.extend(self.held.extract_if(.., |_, held| is_chosen(held)).map(|(_, held)| held));
         let number = chosen.len() as u64;
         for held in chosen {
             self.bytes -= held.event.body().len();
             if let (Some(due), false) = (held.due, held.leased) {
                 self.due.remove(&(due, held.id));
+            }
+            if held.stage.is_new() && !held.leased {
+                self.forget_new(held.event.created_at());
             }
             let arrived = held.leased || held.stage == Stage::Admitted;
             let letter = DeadLetter {
@@ -665,6 +780,34 @@ impl State {
             self.graves.remove(&dead.grave);
         }
         chosen
+    }
+
+    fn erase(&mut self, contact: &Contact) -> ErasedEvents {
+        let is_theirs = |event: &DataEvent| share_identifier(contact, event.contact());
+        let fresh = std::mem::take(&mut self.fresh).into_iter();
+        let (mut pending, rest) = fresh.partition::<Vec<_>, _>(|held| is_theirs(&held.event));
+        self.fresh = rest.into();
+        let held = self.held.extract_if(.., |_, held| is_theirs(&held.event));
+        pending.extend(held.map(|(_, held)| held));
+        for held in &pending {
+            self.bytes -= held.event.body().len();
+            if let Some(due) = held.due {
+                self.due.remove(&(due, held.id));
+            }
+            if held.stage.is_new() && !held.leased {
+                self.forget_new(held.event.created_at());
+            }
+        }
+        let dead: Vec<_> =
+            self.dead.extract_if(.., |_, dead| is_theirs(&dead.letter.event)).collect();
+        for (_, dead) in &dead {
+            self.graves.remove(&dead.grave);
+        }
+        let (pending, dead_letters) = (pending.len() as u64, dead.len() as u64);
+        self.counts.dead -= dead_letters;
+        self.counts.erased += pending + dead_letters;
+        self.tombstones.erase(contact);
+        ErasedEvents { pending, dead_letters, version: self.tombstones.version }
     }
 
     fn purge_oldest(&mut self) {

@@ -7,6 +7,7 @@ mod memory;
 mod operate;
 mod settlement;
 mod slot;
+mod tombstone;
 mod turn;
 
 use std::fmt;
@@ -19,8 +20,9 @@ pub use error::{AcceptError, OutboxError};
 pub use lease::{EventId, Lease, Leased, Stage};
 pub use memory::{DEFAULT_CAPACITY, DEFAULT_DEAD_LETTERS, DEFAULT_MAX_BYTES, MemoryOutbox};
 pub use operate::Operate;
-pub use settlement::{Admission, Settlement, Verdict};
+pub use settlement::{Admission, Ruling, Settlement, Verdict};
 pub use slot::{Slot, UsedSlot};
+pub use tombstone::{ErasedEvents, Tombstone, Tombstones, share_identifier};
 pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 
 /// Holds events until they are delivered.
@@ -74,6 +76,10 @@ pub trait Outbox: Send + Sync {
     /// - [`Turn::Standby`] when another engine delivers, once for each epoch of another. A caller
     ///   that was deposed learns it here.
     ///
+    /// It also returns, with or without events, when contacts were erased or forgiven since the caller
+    /// was told last, and tells the [tombstones](Leased::tombstones). An event that was accepted after
+    /// an erasure is never leased before the caller was told of it.
+    ///
     /// With a `limit` of 0, no event is leased.
     ///
     /// Dropping the future loses nothing: what it had leased is due again.
@@ -87,7 +93,7 @@ pub trait Outbox: Send + Sync {
     /// that are not leased under this epoch: for them nothing was done.
     ///
     /// The engine calls this before the first attempt, and only for events about which there is
-    /// something to store.
+    /// something to store. What a late admission derives is not stored either.
     ///
     /// # Errors
     ///
@@ -133,17 +139,26 @@ pub trait Outbox: Send + Sync {
 
 /// How many events are where, in one moment and over all processes that use the store.
 ///
-/// Always `accepted == delivered + dead + pending`. A durable outbox counts since it was made.
+/// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. A durable
+/// outbox counts since it was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Events that were accepted.
     pub accepted: u64,
+    /// Events that rules derived from others.
+    pub derived: u64,
     /// Events that were delivered.
     pub delivered: u64,
     /// Events that became dead letters, less those that were redriven. Purging does not change it.
     pub dead: u64,
     /// Events that wait or are leased.
     pub pending: u64,
+    /// Events that admission deleted because their contacts did not consent, or were erased.
+    pub withheld: u64,
+    /// Events that admission deleted because a rule says so.
+    pub dropped: u64,
+    /// Pending events and dead letters that were deleted because their contacts were erased.
+    pub erased: u64,
     /// Dead letters that can still be read.
     pub dead_letters: u64,
     /// Dead letters that were purged: by an operator, or because the outbox keeps no more.
@@ -162,14 +177,27 @@ pub struct Counts {
 impl Counts {
     /// Returns whether every accepted event is accounted for.
     pub fn is_balanced(&self) -> bool {
-        self.accepted == self.delivered + self.dead + self.pending
+        let Counts { accepted, derived, delivered, dead, pending, .. } = self;
+        let ended = [self.withheld, self.dropped, self.erased].iter().sum::<u64>();
+        accepted + derived == delivered + dead + pending + ended
     }
 }
 
+/// The terms of the balance. Those of features that were not used are left out.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { accepted, delivered, dead, pending, .. } = self;
-        write!(f, "{accepted} accepted = {delivered} delivered + {dead} dead + {pending} pending")
+        write!(f, "{accepted} accepted")?;
+        if self.derived > 0 {
+            write!(f, " + {} derived", self.derived)?;
+        }
+        write!(f, " = {delivered} delivered + {dead} dead + {pending} pending")?;
+        let ended =
+            [(self.withheld, "withheld"), (self.dropped, "dropped"), (self.erased, "erased")];
+        for (number, term) in ended.into_iter().filter(|(number, _)| *number > 0) {
+            write!(f, " + {number} {term}")?;
+        }
+        Ok(())
     }
 }
 

@@ -1,13 +1,13 @@
-//! What an operator does with pending events and dead letters, from any process.
+//! What an operator does with pending events, dead letters and contacts, from any process.
 
 use std::sync::Arc;
 
-use intercom_core::async_trait;
+use intercom_core::{Contact, async_trait};
 
-use super::{DeadLetter, EventId, OutboxError, Selection};
+use super::{DeadLetter, ErasedEvents, EventId, OutboxError, Selection};
 
-/// Buries pending events, and reads, redrives and purges dead letters: for operators, from any
-/// process that opens the store.
+/// Buries pending events, reads, redrives and purges dead letters, and erases contacts: for operators,
+/// from any process that opens the store.
 ///
 /// The engine never calls it. A [`Delivery`](crate::Delivery) offers the same methods.
 #[diagnostic::on_unimplemented(
@@ -61,6 +61,23 @@ pub trait Operate: Send + Sync {
     ///
     /// Fails when the store cannot be written. Then nothing was buried.
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError>;
+
+    /// Erases a contact, in one transaction: deletes all pending events and dead letters that
+    /// [share an identifier](super::share_identifier) with it, also those that are leased, and keeps
+    /// a [tombstone](super::Tombstone) of each of its identifiers. What is deleted counts as erased,
+    /// and its bytes are overwritten or gone.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store cannot be written. Then nothing was erased.
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError>;
+
+    /// Removes the tombstones of a contact's identifiers. Returns whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the store cannot be written. Then nothing was forgiven.
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -84,5 +101,13 @@ impl<O: Operate + ?Sized> Operate for Arc<O> {
 
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         O::bury(self, which).await
+    }
+
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        O::erase(self, contact).await
+    }
+
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        O::forgive(self, contact).await
     }
 }

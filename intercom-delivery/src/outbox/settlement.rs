@@ -6,33 +6,62 @@ use intercom_core::DataEvent;
 
 use super::{DeadLetterReason, EventId, Failure, UsedSlot};
 
-/// What admission decided about a leased event. Stored, it makes the event
-/// [`Stage::Admitted`](super::Stage).
+/// What admission decided about a leased event. An outbox stores all of it or nothing.
 #[derive(Clone, Debug)]
-pub enum Admission {
-    /// The event is sent as this, with a later second, because its own is taken.
-    Moved {
-        /// Which event.
-        id: EventId,
-        /// What is sent from now on.
-        event: DataEvent,
-    },
-    /// The event is sent as it is.
-    Kept {
-        /// Which event.
-        id: EventId,
-        /// Whether its second is taken, so that Intercom will ignore it.
-        collides: bool,
-    },
+pub struct Admission {
+    /// Which event.
+    pub id: EventId,
+    /// What becomes of it.
+    pub ruling: Ruling,
+    /// The events that rules derive from it. They become pending as
+    /// [`Stage::Derived`](super::Stage), with the next ids, also where there is no room. They count
+    /// as derived, and for [`oldest_own`](super::Counts::oldest_own) as their cause does.
+    pub derived: Vec<DataEvent>,
 }
 
 impl Admission {
-    /// Returns which event was admitted.
-    pub fn id(&self) -> EventId {
-        match self {
-            Admission::Moved { id, .. } | Admission::Kept { id, .. } => *id,
-        }
+    /// Makes an admission that derives nothing.
+    pub fn new(id: EventId, ruling: Ruling) -> Self {
+        Admission { id, ruling, derived: Vec::new() }
     }
+
+    /// Makes the admission of an event that is sent as it is.
+    pub fn kept(id: EventId, collides: bool) -> Self {
+        Admission::new(id, Ruling::Keep { collides })
+    }
+
+    /// Makes the admission of an event that is sent as this, at another second.
+    pub fn moved(id: EventId, event: DataEvent) -> Self {
+        Admission::new(id, Ruling::Replace { event, moved: true, collides: false })
+    }
+}
+
+/// What becomes of an event that is admitted.
+#[derive(Clone, Debug)]
+pub enum Ruling {
+    /// It is sent as it is, and is [`Stage::Admitted`](super::Stage) from now on.
+    Keep {
+        /// Whether its second is taken, so that Intercom will ignore it.
+        collides: bool,
+    },
+    /// It is sent as this, and is [`Stage::Admitted`](super::Stage) from now on.
+    Replace {
+        /// What is sent from now on.
+        event: DataEvent,
+        /// Whether it was moved to another second, because its own is taken.
+        moved: bool,
+        /// Whether its second is taken, so that Intercom will ignore it.
+        collides: bool,
+    },
+    /// It is due again later, as what it was, and is admitted then.
+    Defer {
+        /// In how long.
+        after: Duration,
+    },
+    /// It is deleted and counted as withheld: its contact did not consent, or was erased.
+    Withhold,
+    /// It is deleted and counted as dropped: a rule says so.
+    Drop,
 }
 
 /// How a lease ends. Made by [`Lease::settle`](super::Lease::settle).

@@ -58,7 +58,7 @@ impl UsedSlot {
 const END: u8 = 0xFF;
 
 /// Hashes a text in lower case. Most are ASCII, and need no memory of their own for that.
-fn hash_folded(text: &str, hasher: &mut SipHasher13) {
+pub(super) fn hash_folded(text: &str, hasher: &mut impl Hasher) {
     if text.is_ascii() {
         let mut folded = [0; 64];
         for part in text.as_bytes().chunks(folded.len()) {

@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::{Leased, Slot, UsedSlot};
+use super::{Leased, Slot, Tombstones, UsedSlot};
 
 /// The number of a turn to deliver. Each turn has a higher one than the turn before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -49,11 +50,13 @@ pub struct Tenure {
     pub since: SystemTime,
     /// Whether what the outbox holds survives the end of this process.
     pub durable: bool,
-    /// The slots of pending events that are not of [`Stage::New`](super::Stage), one for each event.
+    /// The slots of pending events that are not [new](super::Stage::is_new), one for each event.
     pub held: Vec<Slot>,
     /// The slots in which events left, as far as they are not forgotten, and the slot of every dead
     /// letter, until [`UsedSlot::WHILE_DEAD`].
     pub used: Vec<UsedSlot>,
+    /// All tombstones.
+    pub tombstones: Arc<Tombstones>,
     /// What ends the turn when it is dropped: a lock, a guard, a task that renews a row.
     pub guard: Box<dyn Any + Send + Sync>,
 }
@@ -65,6 +68,7 @@ impl fmt::Debug for Tenure {
             .field("durable", &self.durable)
             .field("held", &self.held.len())
             .field("used", &self.used.len())
+            .field("tombstones", &self.tombstones)
             .finish_non_exhaustive()
     }
 }

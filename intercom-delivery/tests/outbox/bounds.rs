@@ -59,7 +59,7 @@ async fn the_bytes_of_an_admitted_event_are_those_that_are_sent() {
     outbox.accept(std::slice::from_ref(&short)).await.unwrap();
     let turn = begin(&outbox);
     let leased = lease(&outbox, turn.epoch, 1);
-    let moved = Admission::Moved { id: leased[0].id, event: long.clone() };
+    let moved = Admission::moved(leased[0].id, long.clone());
     assert_eq!(outbox.admit(turn.epoch, &[moved]).await.unwrap(), []);
     settle(&outbox, turn.epoch, &leased, delivered());
     outbox.accept(std::slice::from_ref(&long)).await.unwrap();

@@ -112,8 +112,7 @@ impl Forward for Different {
     ) -> Result<Vec<EventId>, OutboxError> {
         let mut admissions = admissions.to_vec();
         for admission in &mut admissions {
-            let (Admission::Moved { id, .. } | Admission::Kept { id, .. }) = admission;
-            *id = inner(*id);
+            admission.id = inner(admission.id);
         }
         self.0.admit(inner_epoch(epoch), &admissions).await.map(late)
     }

@@ -2,17 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 use std::panic::catch_unwind;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::poll;
-use intercom_core::{DataEvent, Timestamp, async_trait};
+use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
 use intercom_delivery::conformance::{Forward, Forwarding, Profile, run};
 use intercom_delivery::outbox::{
-    AcceptError, Admission, Counts, DeadLetter, DeadLetterReason, Epoch, EventId, Leased,
-    MemoryOutbox, Operate, Outbox, OutboxError, Selection, Settlement, Stage, Standing, Tenure,
-    Turn, Verdict,
+    AcceptError, Admission, Counts, DeadLetter, DeadLetterReason, Epoch, ErasedEvents, EventId,
+    Leased, MemoryOutbox, Operate, Outbox, OutboxError, Ruling, Selection, Settlement, Stage,
+    Standing, Tenure, Turn, Verdict,
 };
 use tokio::task::yield_now;
 use tokio::time::Instant;
@@ -59,6 +59,14 @@ faults! {
     StoresAnotherMove: "at the second" | "held slots",
     MovesWithoutTheBytes: "at the second" | "held slots",
     CountsNoCollision: "`collided`",
+    StoresNoOtherName: "the bytes" | "held slots",
+    AdmitsWhatIsDeferred: "instead of" | "leased",
+    DefersForEver: "waits instead of returning Events" | "longer due",
+    DropsWhatIsWithheld: "`withheld`",
+    KeepsWhatIsDropped: "`pending`" | "`dropped`",
+    DerivesNothing: "`derived`",
+    DerivesForLateAdmissions: "`accepted`",
+    TakesDerivedForNew: "the stage",
     HidesLateAdmissions: "admissions",
     AdmitsUnderAnyEpoch: "admissions",
     SettlesUnderAnyEpoch: "settlements",
@@ -89,6 +97,11 @@ faults! {
     RedrivesWhatItBuries: "`dead`",
     CountsPurgedAsDelivered: "`delivered`",
     KeepsDeadLettersOldest: "`oldest_own`",
+    ErasesNoDeadLetters: "were erased instead of",
+    ErasesOtherContacts: "were erased instead of" | "the tombstones say",
+    TellsNoTombstones: "tells no tombstones" | "no events instead of waiting",
+    BeginsWithoutTombstones: "the tombstones say",
+    ForgivesNobody: "to be forgiven" | "the tombstones say",
 }
 
 #[test]
@@ -116,15 +129,17 @@ fn it_is_reported_with_the_shortest_sequence() {
     let report = report(Fault::SaysNothingWasPurged).unwrap();
     let lines: Vec<_> = report.lines().collect();
     let expected = [
-        "the outbox breaks a promise: 0 dead letters were purged instead of 1 (step 2, Purge(",
+        "the outbox breaks a promise: 0 dead letters were purged instead of 1 (step 4, Purge(",
         "with these operations: [",
+        "    Lease { engine: 0, limit: 0, ",
+        "    Lease { engine: 0, limit: 1, ",
         "    Accept([Offer { ",
-        "    Bury(",
+        "    Settle { epoch: 0, settlings: [(0, Bury { ",
         "    Purge(",
         "]",
     ];
     assert_eq!(lines.len(), expected.len(), "{report}");
-    assert_eq!(lines[2].matches("Offer").count(), 1, "{report}");
+    assert_eq!(lines[4].matches("Offer").count(), 1, "{report}");
     for (line, expected) in lines.iter().zip(expected) {
         assert!(line.starts_with(expected), "{report}");
     }
@@ -206,11 +221,12 @@ impl Faulty {
         match self.fault {
             Fault::BeginsWithoutHeldSlots => tenure.held.clear(),
             Fault::BeginsWithoutUsedSlots => tenure.used.clear(),
+            Fault::BeginsWithoutTombstones => tenure.tombstones = Arc::default(),
             Fault::RepeatsEpochs => tenure.epoch = Epoch(7),
             Fault::OutlivesItsTenure => {
                 let guard = std::mem::replace(&mut tenure.guard, Box::new(()));
-                let (held, used) = (Vec::new(), Vec::new());
-                memory.guards.push(Tenure { guard, held, used, ..tenure });
+                let (held, used, tombstones) = (Vec::new(), Vec::new(), Arc::default());
+                memory.guards.push(Tenure { guard, held, used, tombstones, ..tenure });
             }
             _ => {}
         }
@@ -237,6 +253,7 @@ impl Faulty {
                 (Fault::InventsIds, _) => lease.id.0 += began - 1,
                 (Fault::AdmitsAll, _) => lease.stage = Stage::Admitted,
                 (Fault::RedrivesAsNew, Stage::Redriven) => lease.stage = Stage::New,
+                (Fault::TakesDerivedForNew, Stage::Derived) => lease.stage = Stage::New,
                 (Fault::RedrivesAsAdmitted, Stage::Redriven) => lease.stage = Stage::Admitted,
                 _ => {}
             }
@@ -249,6 +266,7 @@ impl Faulty {
                 leased.events.extend(leased.events.first().cloned());
             }
             Fault::MiscountsPending => leased.pending -= leased.events.len() as u64,
+            Fault::TellsNoTombstones => leased.tombstones = None,
             Fault::ShowsNoEarliestNew => leased.earliest_new = None,
             Fault::ShowsEarliestNewLate => {
                 let later = |earliest: Timestamp| earliest.unix_seconds() + 1;
@@ -329,23 +347,66 @@ impl Forward for Faulty {
         admissions: &[Admission],
     ) -> Result<Vec<EventId>, OutboxError> {
         let mut admissions = admissions.to_vec();
-        let is_move = |admission: &&Admission| matches!(admission, Admission::Moved { .. });
-        let moves: Vec<_> = admissions.iter().filter(is_move).map(Admission::id).collect();
+        let is_move = |admission: &&Admission| {
+            matches!(admission.ruling, Ruling::Replace { moved: true, .. })
+        };
+        let moves: Vec<_> = admissions.iter().filter(is_move).map(|one| one.id).collect();
         match self.fault {
             Fault::StoresNoMove => {
-                admissions.retain(|admission| matches!(admission, Admission::Kept { .. }));
+                admissions.retain(|admission| !is_move(&admission));
             }
             Fault::StoresAnotherMove | Fault::MovesWithoutTheBytes => {
                 for admission in &mut admissions {
-                    let Admission::Moved { id, event } = admission.clone() else { continue };
-                    let second = event.created_at().unix_seconds();
-                    *admission = match self.fault {
-                        Fault::StoresAnotherMove => {
-                            let event = event.moved_to(Timestamp::from_unix_seconds(second + 1));
-                            Admission::Moved { id, event }
-                        }
-                        _ => Admission::Kept { id, collides: false },
+                    let Ruling::Replace { event, moved: true, .. } = &mut admission.ruling else {
+                        continue;
                     };
+                    let second = event.created_at().unix_seconds();
+                    match self.fault {
+                        Fault::StoresAnotherMove => {
+                            *event = event.moved_to(Timestamp::from_unix_seconds(second + 1));
+                        }
+                        _ => admission.ruling = Ruling::Keep { collides: false },
+                    }
+                }
+            }
+            Fault::StoresNoOtherName => {
+                for admission in &mut admissions {
+                    if let Ruling::Replace { moved: false, collides, .. } = admission.ruling {
+                        admission.ruling = Ruling::Keep { collides };
+                    }
+                }
+            }
+            Fault::AdmitsWhatIsDeferred | Fault::DefersForEver => {
+                for admission in &mut admissions {
+                    if let Ruling::Defer { after } = &mut admission.ruling {
+                        *after = Duration::MAX;
+                        if self.is(Fault::AdmitsWhatIsDeferred) {
+                            admission.ruling = Ruling::Keep { collides: false };
+                        }
+                    }
+                }
+            }
+            Fault::DropsWhatIsWithheld | Fault::KeepsWhatIsDropped => {
+                for admission in &mut admissions {
+                    match (&admission.ruling, self.fault) {
+                        (Ruling::Withhold, Fault::DropsWhatIsWithheld) => {
+                            admission.ruling = Ruling::Drop;
+                        }
+                        (Ruling::Drop, Fault::KeepsWhatIsDropped) => {
+                            admission.ruling = Ruling::Keep { collides: false };
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            Fault::DerivesNothing => {
+                admissions.iter_mut().for_each(|admission| admission.derived.clear());
+            }
+            Fault::DerivesForLateAdmissions => {
+                for admission in &mut admissions {
+                    if !self.memory.lock().unwrap().leased.contains(&admission.id) {
+                        self.inner.accept(&admission.derived).await.ok();
+                    }
                 }
             }
             _ => {}
@@ -479,6 +540,25 @@ impl Forward for Faulty {
                 let number = self.inner.bury(which).await?;
                 Ok(if self.is(Fault::SaysNothingWasBuried) { 0 } else { number })
             }
+        }
+    }
+
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        let erased = self.inner.erase(contact).await?;
+        Ok(match self.fault {
+            Fault::ErasesNoDeadLetters => ErasedEvents { dead_letters: 0, ..erased },
+            Fault::ErasesOtherContacts => {
+                let others = self.inner.erase(&Contact::user_id(0)).await?;
+                ErasedEvents { pending: erased.pending + others.pending, ..erased }
+            }
+            _ => erased,
+        })
+    }
+
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        match self.fault {
+            Fault::ForgivesNobody => Ok(true),
+            _ => self.inner.forgive(contact).await,
         }
     }
 }

@@ -103,7 +103,7 @@ async fn a_takeover_repeats_the_order_of_admission() {
     let turn = begin(&outbox);
     let leases = lease(&outbox, turn.epoch, 3);
     settle(&outbox, turn.epoch, &leases[..1], bury(DeadLetterReason::Rejected));
-    let kept = Admission::Kept { id: EventId(2), collides: false };
+    let kept = Admission::kept(EventId(2), false);
     assert_eq!(outbox.admit(turn.epoch, &[kept]).await.unwrap(), []);
     advance(SECOND).await;
     assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 1);

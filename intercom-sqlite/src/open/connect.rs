@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
 use crate::clock::whole_millis;
 use crate::error::OpenError;
+use crate::store::erased;
 
 /// How many bytes the bodies of pending events may have together by default: 1 GiB.
 pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
@@ -32,6 +33,15 @@ pub(crate) struct Settings {
     pub(crate) max_pages: Option<u32>,
     /// For tests: commits without a sync.
     pub(crate) loses_events_in_a_power_cut: bool,
+}
+
+impl Settings {
+    /// How what is deleted is overwritten, beside erasures: wherever that costs no I/O. Free pages keep
+    /// what they had, and an erasure gives them back. In an application's file it cannot, so there
+    /// everything is overwritten at once.
+    pub(crate) fn secure_delete(&self) -> &'static str {
+        if self.in_application_file { "ON" } else { "FAST" }
+    }
 }
 
 /// Opens a file that exists. It writes nothing yet.
@@ -81,6 +91,7 @@ pub(super) fn set_up(conn: &Connection, path: &Path, settings: &Settings) -> Res
         let synchronous = if settings.loses_events_in_a_power_cut { "NORMAL" } else { "FULL" };
         conn.pragma_update(None, "synchronous", synchronous)?;
         conn.pragma_update(None, "temp_store", "MEMORY")?;
+        erased::overwrite(conn, settings.secure_delete())?;
         // 16 MiB, in KiB: enough for the pages in use, however much is pending.
         conn.pragma_update(None, "cache_size", -16_384)?;
         // The outbox does it, and sees whether it fails: see `wal`.

@@ -9,7 +9,12 @@ pub const APPLICATION_ID: i32 = 0x6963_6F6D;
 
 /// Each step makes the tables of one version out of those of the version before. A released step is
 /// never changed.
-const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
+const STEPS: &[&str] = &[
+    include_str!("v1.sql"),
+    include_str!("v2.sql"),
+    include_str!("v3.sql"),
+    include_str!("v4.sql"),
+];
 
 /// The version of the tables that this crate reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;

@@ -10,6 +10,7 @@ use intercom_delivery::outbox::{AcceptError, OutboxError};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::counts::CountsRow;
+use super::pending::stage;
 use crate::clock::Millis;
 
 /// What is stored of an event. Made in the caller's thread, because the writer's is the busy one.
@@ -22,7 +23,7 @@ impl NewEvent {
     /// # Errors
     ///
     /// Fails when a body is not text, which no event's is.
-    pub(crate) fn all(events: &[DataEvent]) -> Result<Vec<Self>, AcceptError> {
+    pub(crate) fn all(events: &[DataEvent]) -> Result<Vec<Self>, OutboxError> {
         let of = |event: &DataEvent| {
             let body = str::from_utf8(event.body()).map_err(|_| {
                 OutboxError::new("the body of an event is not UTF-8, and cannot be stored")
@@ -44,23 +45,48 @@ pub(crate) fn accept(
     if let Err(full) = counts.expect_room(events.len(), bytes) {
         return Ok(Err(full));
     }
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO outbox_events (id, created_at, accepted_at, origin, body) \
-         VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
     LOWEST_OWN.fetch_min(counts.newest + 1, Ordering::Relaxed);
-    let origin = origin();
+    insert(conn, counts, events, stage::NEW, origin(), now)?;
+    counts.accepted += i64::try_from(events.len()).unwrap_or(i64::MAX);
+    Ok(Ok(()))
+}
+
+/// Adds what rules derive from an event, for the process that accepted that event.
+pub(crate) fn derive(
+    conn: &Connection,
+    counts: &mut CountsRow,
+    cause: i64,
+    events: &[NewEvent],
+    now: Millis,
+) -> rusqlite::Result<()> {
+    let mut select = conn.prepare_cached("SELECT origin FROM outbox_events WHERE id = ?1")?;
+    let origin = select.query_row([cause], |row| row.get(0))?;
+    insert(conn, counts, events, stage::DERIVED, origin, now)?;
+    counts.derived += i64::try_from(events.len()).unwrap_or(i64::MAX);
+    Ok(())
+}
+
+fn insert(
+    conn: &Connection,
+    counts: &mut CountsRow,
+    events: &[NewEvent],
+    stage: i64,
+    origin: i64,
+    now: Millis,
+) -> rusqlite::Result<()> {
+    let mut insert = conn.prepare_cached(
+        "INSERT INTO outbox_events (id, created_at, accepted_at, admitted, origin, body) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
     for NewEvent { second, body } in events {
         counts.newest += 1;
-        insert.execute((counts.newest, second, now, origin, body))?;
+        insert.execute((counts.newest, second, now, stage, origin, body))?;
+        counts.pending += 1;
+        counts.pending_bytes += i64::try_from(body.len()).unwrap_or(i64::MAX);
     }
     let seconds = events.iter().map(|event| event.second);
     counts.earliest_new = counts.earliest_new.into_iter().chain(seconds).min();
-    let [number, bytes] = [events.len(), bytes].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
-    counts.accepted += number;
-    counts.pending += number;
-    counts.pending_bytes += bytes;
-    Ok(Ok(()))
+    Ok(())
 }
 
 /// A number that no other process has.

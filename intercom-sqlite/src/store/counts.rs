@@ -18,6 +18,12 @@ pub(crate) struct CountsRow {
     pub(crate) redriven: i64,
     pub(crate) moved: i64,
     pub(crate) collided: i64,
+    pub(crate) derived: i64,
+    pub(crate) withheld: i64,
+    pub(crate) dropped: i64,
+    pub(crate) erased: i64,
+    /// The version of the tombstones.
+    pub(crate) erasures: i64,
     pub(crate) newest: i64,
     /// A lower bound of the seconds of events that were not admitted. Accepting lowers it. The
     /// engine's process raises it now and then, because an index of them would make up a tenth of
@@ -32,7 +38,8 @@ impl CountsRow {
     pub(crate) fn read(conn: &Connection) -> rusqlite::Result<Self> {
         let mut select = conn.prepare_cached(
             "SELECT accepted, delivered, dead, pending, pending_bytes, dead_letters, redriven, \
-             moved, collided, newest, earliest_new, capacity, max_bytes, epoch FROM outbox_counts",
+             moved, collided, newest, earliest_new, capacity, max_bytes, epoch, \
+             derived, withheld, dropped, erased, erasures FROM outbox_counts",
         )?;
         select.query_row([], |row| {
             Ok(CountsRow {
@@ -50,6 +57,11 @@ impl CountsRow {
                 capacity: row.get(11)?,
                 max_bytes: row.get(12)?,
                 epoch: row.get(13)?,
+                derived: row.get(14)?,
+                withheld: row.get(15)?,
+                dropped: row.get(16)?,
+                erased: row.get(17)?,
+                erasures: row.get(18)?,
             })
         })
     }
@@ -59,7 +71,8 @@ impl CountsRow {
         let mut update = conn.prepare_cached(
             "UPDATE outbox_counts SET accepted = ?1, delivered = ?2, dead = ?3, pending = ?4, \
              pending_bytes = ?5, dead_letters = ?6, redriven = ?7, moved = ?8, collided = ?9, \
-             newest = ?10, earliest_new = ?11",
+             newest = ?10, earliest_new = ?11, derived = ?12, withheld = ?13, dropped = ?14, \
+             erased = ?15, erasures = ?16",
         )?;
         update.execute((
             self.accepted,
@@ -73,6 +86,11 @@ impl CountsRow {
             self.collided,
             self.newest,
             self.earliest_new,
+            self.derived,
+            self.withheld,
+            self.dropped,
+            self.erased,
+            self.erasures,
         ))?;
         Ok(())
     }
@@ -108,9 +126,13 @@ impl CountsRow {
     pub(crate) fn counts(&self, oldest_own: Option<i64>) -> Counts {
         Counts {
             accepted: positive(self.accepted),
+            derived: positive(self.derived),
             delivered: positive(self.delivered),
             dead: positive(self.dead),
             pending: positive(self.pending),
+            withheld: positive(self.withheld),
+            dropped: positive(self.dropped),
+            erased: positive(self.erased),
             dead_letters: positive(self.dead_letters),
             purged: positive(self.dead - self.dead_letters),
             moved: positive(self.moved),

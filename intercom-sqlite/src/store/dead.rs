@@ -52,7 +52,7 @@ pub(crate) fn redrive(
     let selected = select(Table::Dead, conn, which)?;
     let mut insert = conn.prepare_cached(
         "INSERT INTO outbox_events (id, created_at, accepted_at, due_at, admitted, origin, body) \
-         SELECT id, created_at, ?2, ?2, admitted, origin, body \
+         SELECT id, created_at, ?2, ?2, CASE admitted WHEN 1 THEN 1 ELSE 2 END, origin, body \
          FROM outbox_dead_letters WHERE id = ?1",
     )?;
     for letter in &selected {

@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod counts;
 pub(crate) mod dead;
+pub(crate) mod erased;
 pub(crate) mod pending;
 mod selection;
 pub(crate) mod slots;

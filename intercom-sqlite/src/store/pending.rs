@@ -19,13 +19,20 @@ macro_rules! columns {
     };
 }
 
+/// How far the admission of an event has come, as it is stored. 1 is [`Stage::Admitted`].
+pub(crate) mod stage {
+    pub(crate) const NEW: i64 = 0;
+    pub(crate) const REDRIVEN: i64 = 2;
+    pub(crate) const DERIVED: i64 = 3;
+}
+
 /// An event as it stands in its row.
 pub(crate) struct StoredEvent {
     pub(crate) id: i64,
     /// `None`: it was never put back, and is due at once.
     pub(crate) due: Option<Millis>,
     pub(crate) accepted: Millis,
-    admitted: bool,
+    stage: i64,
     pub(crate) attempts: u32,
     pub(crate) failure: Option<Failure>,
     pub(crate) body: String,
@@ -37,7 +44,7 @@ impl StoredEvent {
             id: row.get(0)?,
             due: row.get(1)?,
             accepted: row.get(2)?,
-            admitted: row.get(3)?,
+            stage: row.get(3)?,
             attempts: row.get(4)?,
             failure: failure(row, 5)?,
             body: row.get(8)?,
@@ -45,10 +52,11 @@ impl StoredEvent {
     }
 
     pub(crate) fn stage(&self) -> Stage {
-        match (self.admitted, self.due) {
-            (true, _) => Stage::Admitted,
-            (false, Some(_)) => Stage::Redriven,
-            (false, None) => Stage::New,
+        match self.stage {
+            stage::NEW => Stage::New,
+            stage::REDRIVEN => Stage::Redriven,
+            stage::DERIVED => Stage::Derived,
+            _ => Stage::Admitted,
         }
     }
 
@@ -80,14 +88,14 @@ pub(crate) fn by_due_time(conn: &Connection) -> rusqlite::Result<CachedStatement
     ))
 }
 
-/// Stores that the bytes of an event are final, and these, if it was moved. Returns whether it was
+/// Stores that the bytes of an event are final, and these, if it was changed. Returns whether it was
 /// there.
 pub(crate) fn admit(
     conn: &Connection,
     id: i64,
-    moved: Option<&DataEvent>,
+    changed: Option<&DataEvent>,
 ) -> rusqlite::Result<bool> {
-    let Some(event) = moved else {
+    let Some(event) = changed else {
         let update = "UPDATE outbox_events SET admitted = 1 WHERE id = ?1";
         return Ok(conn.prepare_cached(update)?.execute([id])? > 0);
     };
@@ -96,6 +104,17 @@ pub(crate) fn admit(
     )?;
     let body = str::from_utf8(event.body()).map_err(rusqlite::Error::from)?;
     Ok(update.execute((id, event.created_at().unix_seconds(), body))? > 0)
+}
+
+/// Returns whether an event is pending.
+pub(crate) fn is_there(conn: &Connection, id: i64) -> rusqlite::Result<bool> {
+    conn.prepare_cached("SELECT 1 FROM outbox_events WHERE id = ?1")?.exists([id])
+}
+
+/// Stores that an event is admitted later, at this time. Returns whether it was there.
+pub(crate) fn defer(conn: &Connection, id: i64, due: Millis) -> rusqlite::Result<bool> {
+    let update = "UPDATE outbox_events SET due_at = ?2 WHERE id = ?1";
+    Ok(conn.prepare_cached(update)?.execute((id, due))? > 0)
 }
 
 /// Deletes an event that is no longer pending. Returns whether it was there.
@@ -168,7 +187,7 @@ pub(crate) fn bury(
     let mut insert = conn.prepare_cached(
         "INSERT INTO outbox_dead_letters (id, reason, created_at, accepted_at, died_at, admitted, \
          origin, attempts, last_failure, last_status, last_request_id, body) \
-         SELECT id, ?2, created_at, accepted_at, ?3, admitted OR ?4, origin, attempts, \
+         SELECT id, ?2, created_at, accepted_at, ?3, admitted = 1 OR ?4, origin, attempts, \
          last_failure, last_status, last_request_id, body FROM outbox_events WHERE id = ?1",
     )?;
     let reason = DeadLetterReason::Buried.as_str();
@@ -253,7 +272,7 @@ pub(crate) fn readable(id: EventId, body: String) -> Option<DataEvent> {
 
 /// Finds the earliest second of the events that were not admitted.
 pub(crate) fn earliest_new(conn: &Connection) -> rusqlite::Result<Option<i64>> {
-    let min = "SELECT min(created_at) FROM outbox_events WHERE admitted = 0 AND due_at IS NULL";
+    let min = "SELECT min(created_at) FROM outbox_events WHERE admitted IN (0, 3)";
     conn.query_row(min, [], |row| row.get(0))
 }
 

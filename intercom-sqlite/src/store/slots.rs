@@ -40,7 +40,7 @@ pub(crate) fn held(conn: &Connection) -> rusqlite::Result<Vec<Slot>> {
     slots(
         conn,
         "SELECT body FROM outbox_events WHERE admitted = 1 UNION ALL \
-         SELECT body FROM outbox_events WHERE due_at IS NOT NULL AND admitted = 0",
+         SELECT body FROM outbox_events WHERE due_at IS NOT NULL AND admitted = 2",
     )
 }
 

@@ -2,18 +2,18 @@
 
 use std::collections::HashSet;
 
-use intercom_core::Timestamp;
+use intercom_core::{Contact, Timestamp};
 use intercom_delivery::outbox::{
-    AcceptError, Admission, Epoch, EventId, Selection, Settlement, Verdict,
+    AcceptError, Admission, Epoch, ErasedEvents, EventId, Ruling, Selection, Settlement, Verdict,
 };
 use rusqlite::Connection;
 
 use super::leases::Leases;
 use crate::clock::{Millis, later};
 use crate::error::Fault;
-use crate::store::accept::{NewEvent, accept};
+use crate::store::accept::{NewEvent, accept, derive};
 use crate::store::counts::{self, CountsRow};
-use crate::store::{dead, pending, slots};
+use crate::store::{dead, erased, pending, slots};
 
 /// A transaction, and what has come of it so far.
 pub(crate) struct Batch<'t> {
@@ -29,7 +29,7 @@ pub(crate) struct Batch<'t> {
 /// What changes in memory once the transaction is safe.
 #[derive(Default)]
 pub(super) struct Effects {
-    /// Events whose lease has ended.
+    /// Events whose leases have ended.
     settled: HashSet<i64>,
     /// Events whose body has another size.
     resized: Vec<(i64, i64)>,
@@ -41,6 +41,8 @@ pub(super) struct Effects {
     pub(super) buried: bool,
     /// Whether events were accepted.
     pub(super) took_room: bool,
+    /// Whether bytes of deleted events must not be found in the file any more.
+    pub(super) erased: bool,
     /// Whether a waiting call of `lease` must look again.
     pub(super) news: bool,
 }
@@ -82,12 +84,12 @@ impl Batch<'_> {
     pub(crate) fn admit(
         &mut self,
         epoch: Epoch,
-        admissions: &[Admission],
+        admissions: &[(Admission, Vec<NewEvent>)],
     ) -> rusqlite::Result<Vec<EventId>> {
         let mut late = Vec::new();
-        for admission in admissions {
-            if !self.admit_one(epoch, admission)? {
-                late.push(admission.id());
+        for (admission, derived) in admissions {
+            if !self.admit_one(epoch, admission, derived)? {
+                late.push(admission.id);
             }
         }
         Ok(late)
@@ -147,6 +149,19 @@ impl Batch<'_> {
         Ok(number)
     }
 
+    /// Erases a contact.
+    pub(crate) fn erase(&mut self, contact: &Contact) -> rusqlite::Result<ErasedEvents> {
+        self.effects.erased = true;
+        self.effects.news = true;
+        erased::erase(self.conn, &mut self.counts, contact, self.now)
+    }
+
+    /// Forgives a contact. Returns whether it was erased.
+    pub(crate) fn forgive(&mut self, contact: &Contact) -> rusqlite::Result<bool> {
+        self.effects.news = true;
+        erased::forgive(self.conn, &mut self.counts, contact)
+    }
+
     /// Completes the transaction, before it is committed.
     pub(super) fn finish(&mut self, before: &CountsRow) -> rusqlite::Result<()> {
         if self.leases.is_some_and(|leases| leases.is_bound_due(&self.counts, self.now)) {
@@ -176,25 +191,49 @@ impl Batch<'_> {
         Some((id, resized.map_or(bytes, |(_, bytes)| *bytes)))
     }
 
-    fn admit_one(&mut self, epoch: Epoch, admission: &Admission) -> rusqlite::Result<bool> {
-        let Some((id, before)) = self.leased(epoch, admission.id()) else { return Ok(false) };
-        match admission {
-            Admission::Moved { event, .. } => {
-                if !pending::admit(self.conn, id, Some(event))? {
-                    return Ok(false);
-                }
+    fn admit_one(
+        &mut self,
+        epoch: Epoch,
+        admission: &Admission,
+        derived: &[NewEvent],
+    ) -> rusqlite::Result<bool> {
+        let Some((id, before)) = self.leased(epoch, admission.id) else { return Ok(false) };
+        if !pending::is_there(self.conn, id)? {
+            return Ok(false);
+        }
+        if !derived.is_empty() {
+            derive(self.conn, &mut self.counts, id, derived, self.now)?;
+            self.effects.news = true;
+        }
+        match &admission.ruling {
+            Ruling::Keep { collides } => {
+                pending::admit(self.conn, id, None)?;
+                self.counts.collided += i64::from(*collides);
+            }
+            Ruling::Replace { event, moved, collides } => {
+                pending::admit(self.conn, id, Some(event))?;
                 let bytes = i64::try_from(event.body().len()).unwrap_or(i64::MAX);
                 if bytes != before {
                     self.effects.resized.push((id, bytes));
                 }
                 self.counts.pending_bytes += bytes - before;
-                self.counts.moved += 1;
-            }
-            Admission::Kept { collides, .. } => {
-                if !pending::admit(self.conn, id, None)? {
-                    return Ok(false);
-                }
+                self.counts.moved += i64::from(*moved);
                 self.counts.collided += i64::from(*collides);
+            }
+            Ruling::Defer { after } => {
+                pending::defer(self.conn, id, later(self.now, *after))?;
+                self.effects.settled.insert(id);
+                self.effects.news = true;
+            }
+            Ruling::Withhold => {
+                pending::remove(self.conn, &mut self.counts, id, before)?;
+                self.effects.settled.insert(id);
+                self.counts.withheld += 1;
+            }
+            Ruling::Drop => {
+                pending::remove(self.conn, &mut self.counts, id, before)?;
+                self.effects.settled.insert(id);
+                self.counts.dropped += 1;
             }
         }
         Ok(true)

@@ -22,15 +22,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Instant;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::maintenance;
 use crate::error::{Fault, FaultKind, OpenError};
 use crate::open::lock::beside;
 use crate::open::reserve::Reserve;
 use crate::open::{self, Settings, lock, wal};
 use crate::reader::Reading;
 use crate::store::counts::CountsRow;
+use crate::store::erased;
 
 /// How long the WAL may become before the process that delivers checkpoints, in pages of 4 KiB: 16
 /// MiB.
@@ -198,6 +202,32 @@ impl Database {
         };
         if let Err(fault) = done {
             self.checkpoint_failed(&fault);
+        }
+    }
+
+    /// Leaves no bytes of erased events in the file and its WAL: gives free pages back, where earlier
+    /// events may have left theirs, and empties the WAL.
+    ///
+    /// The WAL stays while another process reads the file. Then it is emptied when nothing is asked
+    /// for.
+    pub(super) fn overwrite_deleted(&mut self) {
+        let timeout = self.settings.lock_timeout;
+        let Some(conn) = &self.conn else { return };
+        let done = erased::overwrite(conn, self.settings.secure_delete())
+            .and_then(|()| maintenance::give_all_back(conn));
+        if let Err(error) = done {
+            tracing::warn!(%error, "free pages may keep bytes of erased events for some time");
+        }
+        let began = Instant::now();
+        while !self.empty_wal() {
+            if began.elapsed() >= timeout {
+                tracing::warn!(
+                    "another process reads the file, so the WAL keeps bytes of erased events until \
+                     that ends"
+                );
+                return;
+            }
+            thread::sleep(lock::RETRY);
         }
     }
 

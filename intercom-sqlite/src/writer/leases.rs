@@ -30,6 +30,8 @@ pub(super) struct Leases {
     passed: i64,
     /// When the earliest second of new events was last found.
     bound_found: Millis,
+    /// The version of the tombstones of which the engine was told.
+    pub(super) told: i64,
     /// Lets another engine deliver when the leases end.
     lock: LockEnd,
     /// When it was last noted how far the file has come.
@@ -38,9 +40,10 @@ pub(super) struct Leases {
 
 impl Leases {
     /// Begins an epoch, in which nothing is leased.
-    pub(super) fn new(epoch: Epoch, lock: LockEnd) -> Self {
+    pub(super) fn new(epoch: Epoch, told: i64, lock: LockEnd) -> Self {
         let (leased, passed) = (HashMap::new(), i64::MIN);
-        Leases { epoch, leased, passed, bound_found: Millis::MIN, lock, noted: Millis::MIN }
+        let bound_found = Millis::MIN;
+        Leases { epoch, leased, passed, bound_found, told, lock, noted: Millis::MIN }
     }
 
     /// Notes beside the file how far it has come, at most once a second.

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::database::Database;
 use crate::error::Fault;
+use crate::schema::APPLICATION_ID;
 
 /// How many pages of 4 KiB are given back in one step: so few that a request need not wait long.
 const PAGES: u32 = 1024;
@@ -40,9 +41,19 @@ impl Maintenance {
 
 /// Gives free pages back to the file system. Returns whether there are more.
 fn shrink(conn: &Connection) -> rusqlite::Result<bool> {
+    give_back(conn, PAGES, SPARE_PAGES)
+}
+
+/// Gives all free pages back to the file system, unless the file is an application's.
+pub(crate) fn give_all_back(conn: &Connection) -> rusqlite::Result<()> {
+    let application: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application == APPLICATION_ID { give_back(conn, u32::MAX, 0).map(drop) } else { Ok(()) }
+}
+
+fn give_back(conn: &Connection, most: u32, spare: u32) -> rusqlite::Result<bool> {
     let free = || conn.pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0));
     let mode: u32 = conn.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
-    let pages = PAGES.min(free()?.saturating_sub(SPARE_PAGES));
+    let pages = most.min(free()?.saturating_sub(spare));
     // A file that another program made may be unable to.
     if mode != 2 || pages == 0 {
         return Ok(false);
@@ -51,5 +62,5 @@ fn shrink(conn: &Connection) -> rusqlite::Result<bool> {
     let mut vacuum = conn.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = vacuum.raw_query();
     while rows.next()?.is_some() {}
-    Ok(free()? > SPARE_PAGES)
+    Ok(free()? > spare)
 }

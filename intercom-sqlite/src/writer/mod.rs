@@ -6,7 +6,7 @@
 mod batch;
 mod database;
 mod leases;
-mod maintenance;
+pub(crate) mod maintenance;
 mod request;
 
 use std::io;
@@ -15,7 +15,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use intercom_core::Timestamp;
-use intercom_delivery::outbox::{OutboxError, Standing, Tenure};
+use intercom_delivery::outbox::{OutboxError, Standing, Tenure, Tombstones};
 use intercom_delivery::policy::MAX_WAIT;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
@@ -31,7 +31,7 @@ use crate::open::RESTORED;
 use crate::open::lock::{self, Lock, LockEnd};
 use crate::shared::Shared;
 use crate::store::counts::{self, CountsRow};
-use crate::store::{pending, slots};
+use crate::store::{erased, pending, slots};
 
 pub(crate) use self::batch::Batch;
 pub(crate) use self::database::Database;
@@ -196,6 +196,9 @@ impl Writer {
             self.notice(before);
         }
         self.counts = counts;
+        if effects.erased {
+            self.database.overwrite_deleted();
+        }
         let news = effects.news;
         effects.apply(&mut self.leases, now);
         if let Some(leases) = &mut self.leases {
@@ -286,7 +289,12 @@ impl Writer {
             take_back_unread(&self.shared, leases);
             let conn = self.database.conn()?;
             let (events, next_due) = leases.lease(conn, limit, now)?;
-            if events.is_empty() {
+            // An event may be among them that was accepted after an erasure, and after the last look.
+            if !events.is_empty() {
+                self.look()?;
+            }
+            let tombstones = self.tombstones_to_tell()?;
+            if events.is_empty() && tombstones.is_none() {
                 // With a limit of 0, what is due now does not count.
                 let next_due = next_due.filter(|_| limit > 0);
                 return Ok(Next::Wait(next_due.map_or(FAR, |due| until(now, due))));
@@ -296,6 +304,7 @@ impl Writer {
                 epoch,
                 pending: self.counts.pending(),
                 earliest_new: self.counts.earliest_new.map(Timestamp::from_unix_seconds),
+                tombstones,
                 now,
                 shared: self.shared.clone(),
             };
@@ -310,6 +319,20 @@ impl Writer {
             false => counts::deliverer(self.database.conn()?)?,
         };
         Ok(deliverer.map_or(Next::Wait(lock::RETRY), Next::Standby))
+    }
+
+    /// Returns the tombstones, if they have changed since the engine was told.
+    fn tombstones_to_tell(&mut self) -> Result<Option<Arc<Tombstones>>, Fault> {
+        let Some(leases) = &mut self.leases else { return Ok(None) };
+        if self.shared.take_untold() {
+            leases.told = -1;
+        }
+        if leases.told == self.counts.erasures {
+            return Ok(None);
+        }
+        let tombstones = erased::tombstones(self.database.conn()?)?;
+        leases.told = self.counts.erasures;
+        Ok(Some(Arc::new(tombstones)))
     }
 
     /// Begins the turn of an engine that has the lock.
@@ -328,7 +351,7 @@ impl Writer {
         self.maintenance = Maintenance::Shrink;
         self.counts = counts;
         let (held, guard) = LockEnd::pair(lock);
-        self.leases.insert(Leases::new(epoch, held)).note(&counts, now);
+        self.leases.insert(Leases::new(epoch, counts.erasures, held)).note(&counts, now);
         // Only the engine that delivers changes what is read here.
         let conn = self.database.conn()?;
         Ok(Tenure {
@@ -337,6 +360,7 @@ impl Writer {
             durable: true,
             held: slots::held(conn)?,
             used: slots::used(conn)?,
+            tombstones: Arc::new(erased::tombstones(conn)?),
             guard: Box::new(guard),
         })
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use intercom_core::Timestamp;
 use intercom_delivery::outbox::{
-    Epoch, EventId, Lease, Leased, OutboxError, Standby, Standing, Tenure,
+    Epoch, EventId, Lease, Leased, OutboxError, Standby, Standing, Tenure, Tombstones,
 };
 use tokio::sync::oneshot;
 
@@ -48,6 +48,7 @@ pub(crate) struct Found {
     pub(super) epoch: Epoch,
     pub(super) pending: u64,
     pub(super) earliest_new: Option<Timestamp>,
+    pub(super) tombstones: Option<Arc<Tombstones>>,
     pub(super) now: Millis,
     pub(super) shared: Arc<Shared>,
 }
@@ -70,6 +71,7 @@ impl Found {
             pending: self.pending,
             earliest_new: self.earliest_new,
             valid_for: None,
+            tombstones: self.tombstones.take(),
         }
     }
 }
@@ -78,6 +80,9 @@ impl Drop for Found {
     fn drop(&mut self) {
         if !self.events.is_empty() {
             self.shared.give_back(self.epoch, self.events.iter().map(|stored| stored.id));
+        }
+        if self.tombstones.is_some() {
+            self.shared.tell_again();
         }
     }
 }

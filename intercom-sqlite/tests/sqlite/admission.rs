@@ -20,9 +20,9 @@ async fn a_moved_event_keeps_its_new_bytes_and_second_whatever_happens() {
     // Another length, too.
     let moved = leases[1].event.moved_to(Timestamp::from_unix_seconds(12_345_678_901));
     let admissions = [
-        Admission::Moved { id: EventId(2), event: moved.clone() },
-        Admission::Kept { id: EventId(1), collides: true },
-        Admission::Kept { id: EventId(7), collides: true },
+        Admission::moved(EventId(2), moved.clone()),
+        Admission::kept(EventId(1), true),
+        Admission::kept(EventId(7), true),
     ];
     let late = engine.outbox.admit(engine.epoch(), &admissions).await.unwrap();
     assert_eq!(late, [EventId(7)]);
@@ -51,9 +51,9 @@ async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
     let leases = engine.lease(2).await;
     let admissions: Vec<_> = leases
         .iter()
-        .map(|lease| Admission::Moved {
-            id: lease.id,
-            event: lease.event.moved_to(Timestamp::from_unix_seconds(NOON + 90)),
+        .map(|lease| {
+            let event = lease.event.moved_to(Timestamp::from_unix_seconds(NOON + 90));
+            Admission::moved(lease.id, event)
         })
         .collect();
     let before = place.crashed();
@@ -74,7 +74,7 @@ async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
                                   BEGIN SELECT raise(ABORT, 'no'); END",
         )
         .unwrap();
-    let again = leases.iter().map(|lease| Admission::Kept { id: lease.id, collides: true });
+    let again = leases.iter().map(|lease| Admission::kept(lease.id, true));
     let again: Vec<_> = again.collect();
     engine.outbox.admit(engine.epoch(), &again).await.unwrap_err();
     assert_eq!(engine.outbox.counts().await.unwrap().collided, 0);

@@ -15,6 +15,7 @@ mod migration;
 mod opening;
 mod people;
 mod places;
+mod privacy;
 mod restart;
 mod space;
 mod support;

@@ -83,11 +83,10 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
         dead: 2,
         pending: 304,
         dead_letters: 2,
-        purged: 0,
         moved: 280,
         collided: 1,
         newest: Some(EventId(308)),
-        oldest_own: None,
+        ..Counts::default()
     };
     assert_eq!(outbox.counts().await.unwrap(), expected);
 
@@ -237,9 +236,15 @@ async fn a_file_of_version_2_keeps_everything_too() {
     let before = Connection::open(copy).unwrap();
     let outbox = place.open();
     let after = place.sqlite();
-    for table in ["outbox_events", "outbox_dead_letters", "outbox_used_slots"] {
-        let [was, is] = [&before, &after]
-            .map(|conn| rows(conn, &format!("SELECT * FROM {table} ORDER BY 1, 2, 3")));
+    for table in [
+        "id, created_at, accepted_at, due_at, origin, attempts, last_failure, last_status, \
+         last_request_id, body FROM outbox_events",
+        "id, reason, created_at, accepted_at, died_at, admitted, origin, attempts, last_failure, \
+         last_status, last_request_id, body FROM outbox_dead_letters",
+        "* FROM outbox_used_slots",
+    ] {
+        let [was, is] =
+            [&before, &after].map(|conn| rows(conn, &format!("SELECT {table} ORDER BY 1, 2, 3")));
         assert!(!was.is_empty() && was == is, "{table}");
     }
     let counts = outbox.counts().await.unwrap();
@@ -251,4 +256,56 @@ async fn a_file_of_version_2_keeps_everything_too() {
     assert_eq!((engine.epoch().0, engine.tenure.held.len(), engine.tenure.used.len()), (2, 3, 5));
     assert_eq!(engine.lease_ids(10).await, [5, 7, 8, 9, 10]);
     assert_eq!(rows(&after, "PRAGMA integrity_check").concat(), ["ok".to_owned().into()]);
+}
+
+/// A file of version 2, made by its own steps.
+#[tokio::test]
+async fn a_file_of_version_2_keeps_how_far_each_admission_had_come() {
+    let place = Place::new();
+    let conn = place.sqlite();
+    conn.execute_batch(concat!(
+        "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;
+         CREATE TABLE outbox_schema (version INTEGER PRIMARY KEY) STRICT;
+         INSERT INTO outbox_schema VALUES (1), (2);
+         PRAGMA application_id = 0x69636F6D; PRAGMA user_version = 2;",
+        include_str!("../../src/schema/v1.sql"),
+        include_str!("../../src/schema/v2.sql"),
+    ))
+    .unwrap();
+    // New; put back; redriven after a refusal; admitted and never put back.
+    for (id, due, admitted) in
+        [(1, None, 0), (2, Some(1_000), 1), (3, Some(2_000), 0), (4, None::<i64>, 1)]
+    {
+        let body = r#"{"event_name":"a","created_at":1700000000,"user_id":"42"}"#;
+        let row = (id, due, admitted, body);
+        conn.execute(
+            "INSERT INTO outbox_events (id, created_at, accepted_at, due_at, admitted, origin, body)
+             VALUES (?1, 1700000000, 0, ?2, ?3, 0, ?4)",
+            row,
+        )
+        .unwrap();
+    }
+    conn.execute_batch(
+        "UPDATE outbox_counts SET accepted = 6, delivered = 2, pending = 4, newest = 6,
+         pending_bytes = (SELECT sum(octet_length(body)) FROM outbox_events)",
+    )
+    .unwrap();
+    drop(conn);
+    let engine = Engine::begin(&SqliteOutbox::open(place.path()).unwrap()).await;
+    let expected = Counts {
+        accepted: 6,
+        delivered: 2,
+        pending: 4,
+        newest: Some(EventId(6)),
+        ..Counts::default()
+    };
+    assert_eq!(engine.outbox.counts().await.unwrap(), expected);
+    assert_eq!(engine.tenure.held.len(), 3);
+    let mut leases = engine.lease(9).await;
+    leases.sort_by_key(|lease| lease.id);
+    let stages: Vec<_> = leases.iter().map(|lease| lease.stage).collect();
+    assert_eq!(stages, [Stage::New, Stage::Admitted, Stage::Redriven, Stage::Admitted]);
+    assert_eq!(place.number("PRAGMA user_version"), i64::from(SCHEMA_VERSION));
+    // Each file has a key of its own.
+    assert_eq!(place.number("SELECT length(tombstone_key) FROM outbox_counts"), 16);
 }

@@ -120,11 +120,9 @@ async fn everything_is_what_it_was() {
         dead: 1,
         pending: 4,
         dead_letters: 1,
-        purged: 0,
-        moved: 0,
-        collided: 0,
         newest: Some(EventId(6)),
         oldest_own: Some(EventId(2)),
+        ..Counts::default()
     };
     assert_eq!(outbox.counts().await.unwrap(), expected);
     let letters = outbox.dead_letters(None, 10).await.unwrap();
@@ -224,7 +222,7 @@ async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
                 for lease in leases.iter().take(usize::try_from(roll(3)).unwrap()) {
                     let second = 10_i64.pow(u32::try_from(roll(11)).unwrap());
                     let event = lease.event.moved_to(Timestamp::from_unix_seconds(second));
-                    moved.push(Admission::Moved { id: lease.id, event });
+                    moved.push(Admission::moved(lease.id, event));
                 }
                 assert_eq!(outbox.admit(engine.epoch(), &moved).await.unwrap(), []);
                 match roll(4) {

@@ -117,7 +117,7 @@ async fn what_was_leased_is_leased_again_in_the_order_of_the_ids() {
     let leases = engine.lease(6).await;
     engine.settle(&leases[1..2], delivered).await;
     engine.settle(&leases[3..4], put_back(Duration::from_secs(9))).await;
-    let kept = Admission::Kept { id: EventId(5), collides: false };
+    let kept = Admission::kept(EventId(5), false);
     assert_eq!(first.admit(Epoch(1), &[kept]).await.unwrap(), []);
     let second = place.open();
     drop(engine.tenure);
@@ -140,8 +140,8 @@ async fn a_deposed_engine_changes_nothing() {
     assert_eq!(engine.epoch(), Epoch(2));
 
     let before = second.counts().await.unwrap();
-    let moved = Admission::Moved { id: EventId(1), event: event("project_created", 70) };
-    let kept = Admission::Kept { id: EventId(2), collides: true };
+    let moved = Admission::moved(EventId(1), event("project_created", 70));
+    let kept = Admission::kept(EventId(2), true);
     let late = first.admit(Epoch(1), &[moved, kept]).await.unwrap();
     assert_eq!(late, [EventId(1), EventId(2)]);
     let settlements = [

@@ -12,7 +12,7 @@ use super::{LeftOut, Step, Tally};
 use crate::conformance::PATIENCE;
 use crate::engine::admission::Admission;
 use crate::outbox::{
-    self, DeadLetterReason, EventId, Lease, Leased, Operate, Outbox, Selection, Slot, Standing,
+    DeadLetterReason, EventId, Lease, Leased, Operate, Outbox, Ruling, Selection, Slot, Standing,
     Tenure, Turn, UsedSlot, Verdict,
 };
 use crate::policy::Collisions;
@@ -245,7 +245,7 @@ where
         let admissions = events.iter_mut().filter_map(|lease| engine.admission.admit(lease, now).1);
         let mut admissions: Vec<_> = admissions.collect();
         if self.left_out == LeftOut::StoredMoves {
-            admissions.retain(|one| !matches!(one, outbox::Admission::Moved { .. }));
+            admissions.retain(|one| !matches!(one.ruling, Ruling::Replace { .. }));
         }
         let epoch = engine.tenure.epoch;
         if !self.is_calm && self.random.u8(..12) == 0 {
@@ -255,12 +255,12 @@ where
         let late = self.outbox().admit(epoch, &admissions).await.expect("the outbox works");
         assert_eq!(late, []);
         for admission in &admissions {
-            match admission {
-                outbox::Admission::Moved { .. } => self.tally.moved += 1,
-                outbox::Admission::Kept { id, collides: true } => {
-                    self.collided.insert(*id);
+            match admission.ruling {
+                Ruling::Replace { moved: true, .. } => self.tally.moved += 1,
+                Ruling::Keep { collides: true } => {
+                    self.collided.insert(admission.id);
                 }
-                outbox::Admission::Kept { .. } => {}
+                _ => {}
             }
         }
         if !self.is_calm && self.random.u8(..12) == 0 {

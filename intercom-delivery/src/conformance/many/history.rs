@@ -18,7 +18,7 @@ use super::{Checked, Fleet, Process, Profile, Promise, Report, Transaction, requ
 use crate::conformance::PATIENCE;
 use crate::outbox::{
     Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Operate as _, Outbox as _,
-    OutboxError, Selection, Slot, Standing, Turn, Verdict,
+    OutboxError, Ruling, Selection, Slot, Standing, Turn, Verdict,
 };
 
 /// The time of day when a history begins.
@@ -322,9 +322,9 @@ impl<'a, F: Fleet> History<'a, F> {
         let late = late.map_err(failed(Promise::Delivery))?;
         require!(late.is_empty(), Fencing, "{late:?} are said to be late, and are leased");
         for admission in &admissions {
-            match admission {
-                Admission::Moved { .. } => self.events.moved += 1,
-                Admission::Kept { id, collides: true } => self.intercom.note_collision(*id),
+            match admission.ruling {
+                Ruling::Replace { moved: true, .. } => self.events.moved += 1,
+                Ruling::Keep { collides: true } => self.intercom.note_collision(admission.id),
                 _ => {}
             }
         }
@@ -702,8 +702,7 @@ impl<'a, F: Fleet> History<'a, F> {
             let used = engine.admission.leave(Slot::of(&lease.event), now);
             settlements.push(lease.settle(Verdict::Delivered { used }));
         }
-        let admissions: Vec<_> =
-            ids.iter().map(|id| Admission::Kept { id: *id, collides: true }).collect();
+        let admissions: Vec<_> = ids.iter().map(|id| Admission::kept(*id, true)).collect();
         let late = outbox.admit(epoch, &admissions).await.map_err(failed(Promise::Fencing))?;
         let same =
             |late: &[EventId]| late.len() == ids.len() && ids.iter().all(|id| late.contains(id));

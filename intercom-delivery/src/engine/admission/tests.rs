@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use intercom_core::{Contact, DataEvent, DynamicEvent};
 use proptest::prelude::*;
 
 use super::*;
-use crate::outbox::{Epoch, EventId};
+use crate::outbox::{Epoch, EventId, Ruling};
 
 const NOON: i64 = 1_700_000_000;
 
@@ -43,6 +44,7 @@ fn tenure(held: &[i64], used: &[(i64, i64)]) -> Tenure {
         durable: true,
         held: held.iter().map(|second| slot(*second)).collect(),
         used: used.map(|(s, until)| UsedSlot { slot: slot(*s), keep_until: at(*until) }).collect(),
+        tombstones: Arc::default(),
         guard: Box::new(()),
     }
 }
@@ -54,12 +56,13 @@ fn admit(admission: &mut Admission, stage: Stage, second: i64) -> (i64, &'static
     assert_eq!(slot, Slot::of(&lease.event));
     let stored = match stored {
         None => "not stored",
-        Some(outbox::Admission::Moved { event, .. }) => {
+        Some(outbox::Admission { ruling: Ruling::Replace { event, .. }, .. }) => {
             assert_eq!(event, lease.event);
             "moved"
         }
-        Some(outbox::Admission::Kept { collides: true, .. }) => "collides",
-        Some(outbox::Admission::Kept { collides: false, .. }) => "kept",
+        Some(outbox::Admission { ruling: Ruling::Keep { collides: true }, .. }) => "collides",
+        Some(outbox::Admission { ruling: Ruling::Keep { collides: false }, .. }) => "kept",
+        Some(admission) => panic!("{admission:?}"),
     };
     (lease.event.created_at().unix_seconds() - NOON, stored)
 }

@@ -246,7 +246,7 @@ impl Handle {
         let Turn::Began(tenure) = store.memory.lease(Standing::Unknown, 0).await? else {
             panic!("the row is free, and the memory is not");
         };
-        let Tenure { epoch, since, mut held, mut used, guard, .. } = tenure;
+        let Tenure { epoch, since, mut held, mut used, tombstones, guard, .. } = tenure;
         match store.fault {
             Some(Fault::ForgetsHeldSlots) => held.clear(),
             Some(Fault::ForgetsUsedSlots) => used.clear(),
@@ -283,7 +283,7 @@ impl Handle {
             }
         });
         let guard = Box::new(Renewals(renewals.abort_handle()));
-        Ok(Turn::Began(Tenure { epoch, since, durable: true, held, used, guard }))
+        Ok(Turn::Began(Tenure { epoch, since, durable: true, held, used, tombstones, guard }))
     }
 
     /// Leases all that is new from the memory, and orders it by the ids.
@@ -306,9 +306,7 @@ impl Handle {
             again.drain(..number).collect::<Vec<_>>()
         });
         let mut leased = match again {
-            Some(events) if !events.is_empty() => {
-                Leased { events, pending: 0, earliest_new: None, valid_for: None }
-            }
+            Some(events) if !events.is_empty() => Leased { events, ..Leased::default() },
             _ => match self.store.memory.lease(Standing::Delivering(epoch), limit).await? {
                 Turn::Leased(leased) => leased,
                 turn => return Ok(turn),
@@ -425,7 +423,9 @@ impl Forward for Handle {
                 Present::News(standby) if self.store.is(Fault::LetsTwoDeliver) => {
                     let Standby { epoch, since, .. } = standby;
                     let (held, used, guard) = (Vec::new(), Vec::new(), Box::new(()));
-                    let tenure = Tenure { epoch, since, durable: true, held, used, guard };
+                    let tombstones = Arc::default();
+                    let tenure =
+                        Tenure { epoch, since, durable: true, held, used, tombstones, guard };
                     return Ok(Turn::Began(tenure));
                 }
                 Present::News(standby) => return Ok(Turn::Standby(standby)),
@@ -439,17 +439,15 @@ impl Forward for Handle {
         epoch: Epoch,
         admissions: &[Admission],
     ) -> Result<Vec<EventId>, OutboxError> {
-        let inner = |admission: &Admission| match admission.clone() {
-            Admission::Moved { id, event } => Admission::Moved { id: self.store.number(id), event },
-            Admission::Kept { id, collides } => {
-                Admission::Kept { id: self.store.number(id), collides }
-            }
+        let inner = |admission: &Admission| Admission {
+            id: self.store.number(admission.id),
+            ..admission.clone()
         };
         let numbers: Vec<_> = admissions.iter().map(inner).collect();
         let epoch = self.epoch(epoch, Fault::AdmitsUnderAnyEpoch);
         let late = self.store.memory.admit(epoch, &numbers).await?;
-        let ids = admissions.iter().map(Admission::id);
-        let is_late = |number: &Admission| late.contains(&number.id());
+        let ids = admissions.iter().map(|admission| admission.id);
+        let is_late = |number: &Admission| late.contains(&number.id);
         Ok(ids.zip(&numbers).filter(|(_, number)| is_late(number)).map(|(id, _)| id).collect())
     }
 

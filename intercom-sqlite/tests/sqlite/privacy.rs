@@ -1,0 +1,220 @@
+//! Contacts that are erased: nothing of their events is left in any byte of the files.
+
+use std::fs;
+use std::time::Duration;
+
+use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+use intercom_delivery::outbox::{
+    Admission, DeadLetterReason, ErasedEvents, EventId, Operate, Outbox, Ruling, Stage,
+};
+use intercom_sqlite::SqliteOutbox;
+
+use super::support::{Engine, NOON, Place, accept, bury, delivered, event, put_back};
+
+const ADA: &str = "ada.lovelace@analytical.example";
+const SECRET: &str = "bernoulli-numbers";
+
+/// An event of this contact, with a long or a short body. Each has the secret in it.
+fn of(contact: Contact, number: i64) -> DataEvent {
+    let mut made = DynamicEvent::new("note_written").unwrap().max_keys(20).unwrap();
+    let keys = if number % 5 == 0 { 18 } else { 1 };
+    for key in 0..keys {
+        let text = format!("{SECRET} {number} {}", "x".repeat(200));
+        made = made.with(format!("key_{key}"), text).unwrap();
+    }
+    DataEvent::new(&made, contact, Timestamp::from_unix_seconds(NOON + number)).unwrap()
+}
+
+fn ada() -> Contact {
+    Contact::user_id("analytical-1815").with_email(ADA)
+}
+
+/// Events of the contact among those of others, some large: new, put back, dead, delivered, and
+/// leased.
+async fn filled(outbox: SqliteOutbox) -> Engine {
+    let engine = Engine::begin(&outbox).await;
+    for batch in 0..20 {
+        let events: Vec<_> = (0..60)
+            .map(|number| match number % 3 {
+                0 => of(ada(), batch * 60 + number),
+                _ => event("project_created", batch * 60 + number),
+            })
+            .collect();
+        accept(&outbox, &events).await;
+        let leases = engine.lease(45).await;
+        engine.settle(&leases[..10], delivered).await;
+        engine.settle(&leases[10..20], bury(DeadLetterReason::Rejected)).await;
+        engine.settle(&leases[20..30], put_back(Duration::from_secs(900))).await;
+    }
+    engine
+}
+
+/// Returns the files in which these words stand.
+fn found(place: &Place, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for file in fs::read_dir(place.folder.path()).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = fs::read(&path).unwrap();
+        for word in words {
+            let holds = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+            if holds {
+                found.push(format!("{word} in {}", path.display()));
+            }
+        }
+    }
+    found
+}
+
+const WORDS: [&str; 3] = [ADA, SECRET, "analytical-1815"];
+
+#[tokio::test]
+async fn no_byte_of_an_erased_contact_is_left_in_the_files() {
+    let place = Place::new();
+    let engine = filled(place.open()).await;
+    assert!(found(&place, &WORDS).len() >= 3);
+    let before = engine.outbox.counts().await.unwrap();
+    let erased = engine.outbox.erase(&Contact::email(ADA.to_uppercase())).await.unwrap();
+    assert_eq!(found(&place, &WORDS), Vec::<String>::new());
+    let counts = engine.outbox.counts().await.unwrap();
+    assert!(counts.is_balanced(), "{counts:?}");
+    assert_eq!(counts.erased, erased.pending + erased.dead_letters);
+    assert_eq!(counts.pending, before.pending - erased.pending);
+    assert_eq!(counts.dead_letters, before.dead_letters - erased.dead_letters);
+    assert!(erased.pending > 200 && erased.dead_letters > 50, "{erased:?}");
+    let bytes = "SELECT pending_bytes - (SELECT sum(octet_length(body)) FROM outbox_events) \
+                 FROM outbox_counts";
+    assert_eq!(place.number(bytes), 0);
+    assert_eq!(
+        place.sqlite().query_row("PRAGMA integrity_check", [], |row| row.get(0)),
+        Ok("ok".to_owned())
+    );
+}
+
+#[tokio::test]
+async fn nor_in_a_file_of_an_application() {
+    let place = Place::new();
+    place.sqlite().execute_batch("CREATE TABLE projects (id INTEGER PRIMARY KEY)").unwrap();
+    let engine = filled(place.builder().in_application_file().open().unwrap()).await;
+    assert!(found(&place, &WORDS).len() >= 3);
+    engine.outbox.erase(&ada()).await.unwrap();
+    assert_eq!(found(&place, &WORDS), Vec::<String>::new());
+}
+
+/// A tool has a connection of its own.
+#[tokio::test]
+async fn nor_after_an_erasure_from_another_process() {
+    let place = Place::new();
+    let engine = filled(place.open()).await;
+    let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
+    tool.erase(&ada()).unwrap();
+    assert_eq!(found(&place, &WORDS), Vec::<String>::new());
+    let leased = engine.leased(1).await;
+    let tombstones = leased.tombstones.unwrap();
+    assert!(tombstones.contains(&ada()) && !tombstones.contains(&Contact::user_id(42)));
+    assert!(tool.forgive(&Contact::email(ADA)).unwrap());
+    assert!(tool.forgive(&ada()).unwrap());
+    assert!(!tool.forgive(&ada()).unwrap());
+    assert!(!engine.leased(1).await.tombstones.unwrap().contains(&ada()));
+}
+
+/// While somebody reads, the WAL cannot be emptied. It is when nothing is asked for.
+#[tokio::test]
+async fn a_reader_holds_up_only_the_last_bytes() {
+    let place = Place::new();
+    let timeout = Duration::from_millis(10);
+    let engine = Engine::begin(&place.builder().lock_timeout(timeout).open().unwrap()).await;
+    accept(&engine.outbox, &[of(ada(), 1), event("signed_up", 2)]).await;
+    let reader = place.sqlite();
+    reader.execute_batch("BEGIN; SELECT * FROM outbox_events").unwrap();
+    let erased = engine.outbox.erase(&ada()).await.unwrap();
+    assert_eq!((erased.pending, erased.dead_letters), (1, 0));
+    assert!(!found(&place, &WORDS).is_empty());
+    reader.execute_batch("COMMIT").unwrap();
+    engine.outbox.maintain().await;
+    assert_eq!(found(&place, &WORDS), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_crash_leaves_all_of_an_erasure_or_nothing() {
+    let place = Place::new();
+    let engine = filled(place.open()).await;
+    let before = place.crashed();
+    let erased = engine.outbox.erase(&ada()).await.unwrap();
+    let after = place.crashed();
+    let found_erased = {
+        let engine = Engine::open(&before).await;
+        assert!(engine.tenure.tombstones.is_empty());
+        engine.outbox.erase(&ada()).await.unwrap()
+    };
+    assert_eq!(found_erased, erased);
+    let engine = Engine::open(&after).await;
+    assert!(engine.tenure.tombstones.contains(&ada()));
+    let again = engine.outbox.erase(&ada()).await.unwrap();
+    let nothing = ErasedEvents { pending: 0, dead_letters: 0, version: erased.version + 1 };
+    assert_eq!(again, nothing);
+}
+
+/// What is accepted after an erasure, by any process, is leased with its tombstone.
+#[tokio::test]
+async fn an_event_comes_with_the_tombstones_that_came_before_it() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    let other = place.open();
+    assert!(engine.leased(1).await.tombstones.is_none());
+    other.erase(&ada()).await.unwrap();
+    accept(&other, &[of(ada(), 1)]).await;
+    let leased = engine.leased(1).await;
+    assert!(leased.tombstones.unwrap().contains(leased.events[0].event.contact()));
+    // Once is enough.
+    accept(&other, &[of(ada(), 2)]).await;
+    let leased = engine.leased(1).await;
+    assert!(leased.events.len() == 1 && leased.tombstones.is_none());
+}
+
+/// What admission decides is stored with what it derives, and the rest of the event is gone.
+#[tokio::test]
+async fn what_is_withheld_leaves_no_body_and_what_is_derived_is_there_after_a_crash() {
+    let place = Place::new();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &[of(ada(), 1), event("a", 2), event("b", 3), event("c", 4)]).await;
+    let leases = engine.lease(4).await;
+    let derived = |second| vec![event("derived", second)];
+    let admissions = [
+        Admission::new(leases[0].id, Ruling::Withhold),
+        Admission { derived: derived(7), ..Admission::new(leases[1].id, Ruling::Drop) },
+        Admission { derived: derived(8), ..Admission::kept(leases[2].id, false) },
+        Admission::new(leases[3].id, Ruling::Defer { after: Duration::from_secs(60) }),
+        // Late, so it derives nothing.
+        Admission { derived: derived(9), ..Admission::kept(EventId(99), false) },
+    ];
+    let before = place.crashed();
+    let late = engine.outbox.admit(engine.epoch(), &admissions).await.unwrap();
+    assert_eq!(late, [EventId(99)]);
+    engine.outbox.maintain().await;
+    assert_eq!(found(&place, &WORDS), Vec::<String>::new());
+
+    let unchanged = Engine::open(&before).await;
+    assert_eq!(unchanged.outbox.counts().await.unwrap().pending, 4);
+    assert!(unchanged.lease(9).await.iter().all(|lease| lease.stage == Stage::New));
+
+    let after = place.crashed();
+    let engine = Engine::open(&after).await;
+    let counts = engine.outbox.counts().await.unwrap();
+    assert!(counts.is_balanced(), "{counts:?}");
+    let ended = (counts.withheld, counts.dropped, counts.derived, counts.pending);
+    assert_eq!(ended, (1, 1, 2, 4));
+    let found = |leases: &[intercom_delivery::outbox::Lease]| {
+        let of = |lease: &intercom_delivery::outbox::Lease| {
+            (lease.id.0, lease.event.name().to_owned(), lease.stage)
+        };
+        leases.iter().map(of).collect::<Vec<_>>()
+    };
+    let expected = [
+        (3, "b".to_owned(), Stage::Admitted),
+        (5, "derived".to_owned(), Stage::Derived),
+        (6, "derived".to_owned(), Stage::Derived),
+    ];
+    assert_eq!(found(&engine.lease(9).await), expected);
+    after.clock.advance(Duration::from_secs(60));
+    assert_eq!(found(&engine.lease(9).await), [(4, "c".to_owned(), Stage::New)]);
+}
