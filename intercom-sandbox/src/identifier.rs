@@ -1,7 +1,9 @@
 //! By what a contact is named.
 
-/// What names a contact. Intercom does not say whether upper and lower case differ in one; here they
-/// do, in an email too.
+use std::borrow::Cow;
+
+/// What names a contact. Intercom does not say whether upper and lower case differ in one. Here they differ in ids, and
+/// not in an email.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Identifier {
     /// Intercom's own id of the contact: `id` of an event, `intercom_user_id` of a query for events.
@@ -10,6 +12,14 @@ pub enum Identifier {
     UserId,
     /// The email address.
     Email,
+}
+
+/// The form in which emails are compared.
+pub(crate) fn fold_email(email: &str) -> Cow<'_, str> {
+    match email.chars().all(|c| c.is_ascii() && !c.is_ascii_uppercase()) {
+        true => Cow::Borrowed(email),
+        false => Cow::Owned(email.to_lowercase()),
+    }
 }
 
 impl Identifier {

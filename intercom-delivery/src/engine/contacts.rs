@@ -3,6 +3,7 @@
 //! Pure: the caller passes the time and the jitter. An event whose contact is being created is parked
 //! here until that has ended.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ const CROWDED_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Contacts {
     policy: UnknownContact,
+    /// By their keys: email addresses that differ in case are one contact.
     states: HashMap<Contact, State>,
     /// Contacts to create: now, and after failures.
     to_create: VecDeque<Contact>,
@@ -145,7 +147,8 @@ impl Contacts {
 
     fn create(&mut self, job: Job, now: Instant) -> Disposition {
         let contact = job.lease.event.contact();
-        match self.states.get_mut(contact) {
+        let key = key(contact).into_owned();
+        match self.states.get_mut(&key) {
             Some(State::Creating(_)) => self.park(job),
             Some(State::Created(at)) => {
                 let since = now.saturating_duration_since(*at);
@@ -154,14 +157,14 @@ impl Contacts {
                     let after = (since / 2).max(RACE_WAIT);
                     return Disposition::Retry { job, after, spends_attempt: false };
                 }
-                self.states.insert(contact.clone(), State::Unusable(later(now, UNUSABLE)));
+                self.states.insert(key, State::Unusable(later(now, UNUSABLE)));
                 Disposition::Bury(job)
             }
             Some(State::Unusable(until)) if now < *until => Disposition::Bury(job),
             Some(State::Unusable(_)) | None => {
                 self.make_room(now);
                 self.to_create.push_back(contact.clone());
-                self.states.insert(contact.clone(), State::Creating(Creating::default()));
+                self.states.insert(key, State::Creating(Creating::default()));
                 self.park(job)
             }
         }
@@ -169,12 +172,14 @@ impl Contacts {
 
     /// Returns whether this contact is being created, so that its events are to be parked.
     pub(super) fn is_creating(&self, contact: &Contact) -> bool {
-        matches!(self.states.get(contact), Some(State::Creating(_)))
+        !self.states.is_empty()
+            && matches!(self.states.get(&*key(contact)), Some(State::Creating(_)))
     }
 
     /// Parks an event until its contact is created, if there is room.
     pub(super) fn park(&mut self, job: Job) -> Disposition {
-        match self.states.get_mut(job.lease.event.contact()) {
+        let key = key(job.lease.event.contact()).into_owned();
+        match self.states.get_mut(&key) {
             Some(State::Creating(creating)) if self.parked < PARKED => {
                 creating.parked.push(job);
                 self.parked += 1;
@@ -187,7 +192,7 @@ impl Contacts {
     /// Records that Intercom took an event of this contact.
     pub(super) fn known(&mut self, contact: &Contact) {
         if !self.states.is_empty() && !self.is_creating(contact) {
-            self.states.remove(contact);
+            self.states.remove(&*key(contact));
         }
     }
 
@@ -223,7 +228,7 @@ impl Contacts {
     /// Records that a contact was created. Returns the events that were parked for it.
     pub(super) fn created(&mut self, contact: Contact, now: Instant) -> Vec<Job> {
         self.refused = None;
-        let before = self.states.insert(contact, State::Created(now));
+        let before = self.states.insert(key(&contact).into_owned(), State::Created(now));
         self.unpark(before)
     }
 
@@ -232,7 +237,7 @@ impl Contacts {
         if let Some(refused) = &mut self.refused {
             refused.probing = false;
         }
-        let before = self.states.remove(contact);
+        let before = self.states.remove(&*key(contact));
         self.unpark(before)
     }
 
@@ -249,7 +254,9 @@ impl Contacts {
         if let Some(refused) = &mut self.refused {
             refused.probing = false;
         }
-        let Some(State::Creating(creating)) = self.states.get_mut(&contact) else { return after };
+        let Some(State::Creating(creating)) = self.states.get_mut(&*key(&contact)) else {
+            return after;
+        };
         match setback {
             Setback::Held => self.to_create.push_front(contact),
             Setback::Refused => {
@@ -316,6 +323,17 @@ impl Contacts {
         let Some(State::Creating(creating)) = state else { return Vec::new() };
         self.parked -= creating.parked.len();
         creating.parked
+    }
+}
+
+/// Returns what a contact is known by. Email addresses are compared without case, as in a [slot](crate::Slot): two spellings
+/// of one address must not become two contacts.
+fn key(contact: &Contact) -> Cow<'_, Contact> {
+    match contact.as_email() {
+        Some(email) if email.chars().any(|c| !c.is_ascii() || c.is_ascii_uppercase()) => {
+            Cow::Owned(contact.clone().with_email(email.to_lowercase()))
+        }
+        _ => Cow::Borrowed(contact),
     }
 }
 

@@ -8,7 +8,7 @@ use foldhash::HashMap;
 
 use super::contact::Contact;
 use super::key::{ContactKey, Found};
-use crate::identifier::Identifier;
+use crate::identifier::{Identifier, fold_email};
 
 #[derive(Default)]
 pub(super) struct Book {
@@ -22,6 +22,7 @@ pub(super) struct Book {
     /// The indexes hold the contacts themselves: an event finds its own with one look-up.
     by_id: HashMap<Arc<str>, Contact>,
     by_user_id: HashMap<Arc<str>, Vec<Contact>>,
+    /// By their emails in lower case.
     by_email: HashMap<Arc<str>, Vec<Contact>>,
     /// Those that were merged into another contact, by their ids.
     merged: HashMap<Arc<str>, Merged>,
@@ -105,7 +106,7 @@ impl Book {
         let contacts = match kind {
             Identifier::ContactId => self.by_id.get(value).map(std::slice::from_ref),
             Identifier::UserId => self.by_user_id.get(value).map(Vec::as_slice),
-            Identifier::Email => self.by_email.get(value).map(Vec::as_slice),
+            Identifier::Email => self.by_email.get(&*fold_email(value)).map(Vec::as_slice),
         };
         contacts.unwrap_or_default().iter()
     }
@@ -171,7 +172,8 @@ impl Book {
             self.by_user_id.entry(Arc::clone(user_id)).or_default().push(contact.clone());
         }
         if let Some(email) = &data.details.email {
-            self.by_email.entry(Arc::clone(email)).or_default().push(contact.clone());
+            let folded = fold_email(email).into();
+            self.by_email.entry(folded).or_default().push(contact.clone());
         }
         self.contacts.insert(key, contact);
     }
@@ -184,7 +186,8 @@ impl Book {
         self.bytes -= contact.size();
         self.by_id.remove(&data.id);
         unlist(&mut self.by_user_id, data.details.user_id.as_ref(), key);
-        unlist(&mut self.by_email, data.details.email.as_ref(), key);
+        let email = data.details.email.as_deref().map(|email| fold_email(email).into());
+        unlist(&mut self.by_email, email.as_ref(), key);
         Some(contact)
     }
 

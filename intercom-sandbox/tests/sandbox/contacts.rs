@@ -45,6 +45,25 @@ async fn seeded_contacts_are_known_by_what_they_were_given() {
 }
 
 #[tokio::test]
+async fn upper_and_lower_case_differ_in_an_id_and_not_in_an_email() {
+    let sandbox = Sandbox::builder()
+        .contact(SeedContact::email("Ada@Example.com").with_user_id("a1"))
+        .start()
+        .await
+        .unwrap();
+    for (key, value, status) in
+        [("email", "ada@example.COM", 202), ("user_id", "a1", 202), ("user_id", "A1", 404)]
+    {
+        let answered = post_event(&sandbox, &event_of(key, value)).await;
+        assert_eq!(answered.status, status, "{key}={value}");
+    }
+    // The two are one contact's, in one second: the second is a duplicate.
+    assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (1, 1));
+    let again = json!({"role": "user", "email": "ADA@EXAMPLE.COM"});
+    assert_eq!(post_contact(&sandbox, &again).await.status, 409);
+}
+
+#[tokio::test]
 async fn a_contact_can_become_known_later() {
     let sandbox = Sandbox::start().await.unwrap();
     assert_eq!(post_event(&sandbox, &event_of("user_id", "42")).await.status, 404);

@@ -54,6 +54,30 @@ fn events_are_parked_until_their_contact_is_created_once() {
 }
 
 #[test]
+fn two_spellings_of_an_email_are_one_contact() {
+    let now = Instant::now();
+    let mut contacts = Contacts::new(UnknownContact::Create);
+    let spellings = ["Ada@Example.com", "ada@example.com"].map(Contact::email);
+    for (id, contact) in spellings.iter().enumerate() {
+        let job = Job::tested(id as u64, contact.clone(), 0);
+        assert_eq!(fate(contacts.unknown(job, &RETRY, now, 1.0)), Fate::Parked);
+        assert!(contacts.is_creating(contact));
+    }
+    // It is created once, as the first event spells it.
+    assert_eq!(contacts.next_to_create(now).as_ref(), Some(&spellings[0]));
+    assert_eq!(contacts.next_to_create(now), None);
+    assert_eq!(ids(&contacts.created(spellings[0].clone(), now)), [0, 1]);
+    contacts.known(&spellings[1]);
+    assert!(contacts.states.is_empty());
+    // Ids are the application's own, in whatever case.
+    for id in ["A", "a"] {
+        let job = Job::tested(7, Contact::user_id(id), 0);
+        assert_eq!(fate(contacts.unknown(job, &RETRY, now, 1.0)), Fate::Parked);
+        assert_eq!(contacts.next_to_create(now), Some(Contact::user_id(id)));
+    }
+}
+
+#[test]
 fn a_contact_that_was_just_created_is_waited_for_and_then_unusable_for_a_while() {
     let now = Instant::now();
     let mut contacts = creating(now);
