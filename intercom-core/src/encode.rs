@@ -10,7 +10,6 @@ use crate::event_name::EventName;
 use crate::invalid::{InvalidEvent, Reason};
 use crate::json;
 use crate::metadata::MetadataEncoder;
-use crate::rules::MAX_UNIX_SECONDS;
 use crate::value::{Timestamp, ValueError};
 
 /// A finished body, and where the metadata stands in it.
@@ -61,10 +60,10 @@ impl Draft {
     ) -> Result<Self, InvalidEvent> {
         let invalid = |reason| InvalidEvent::new(name.clone(), None, reason);
         contact.check().map_err(|error| invalid(error.into()))?;
-        let created_at = created_at.unix_seconds();
-        if created_at.unsigned_abs() > MAX_UNIX_SECONDS.unsigned_abs() {
+        if created_at.is_in_milliseconds() {
             return Err(invalid(Reason::CreatedAtMilliseconds));
         }
+        let created_at = created_at.unix_seconds();
         let mut buffer = scratch::take();
         buffer.extend_from_slice(b"{\"event_name\":");
         json::text(&mut buffer, name);

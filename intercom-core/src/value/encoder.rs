@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 
 use super::{Money, Timestamp, ValueError, kind, link};
 use crate::json;
-use crate::rules::{MAX_TEXT_CHARS, MAX_UNIX_SECONDS};
+use crate::rules::MAX_TEXT_CHARS;
 
 /// Writes one value of the kind `K`.
 ///
@@ -151,14 +151,13 @@ impl ValueEncoder<'_, kind::Date> {
     ///
     /// # Errors
     ///
-    /// Fails when the number of seconds is so large that it must be milliseconds.
+    /// Fails when the time was made of a bare number that is so large that it must be milliseconds.
     #[inline]
     pub fn timestamp(self, time: Timestamp) -> Result<Written, ValueError> {
-        let seconds = time.unix_seconds();
-        if seconds.unsigned_abs() > MAX_UNIX_SECONDS.unsigned_abs() {
+        if time.is_in_milliseconds() {
             return Err(ValueError::Milliseconds);
         }
-        json::number(self.buffer, seconds);
+        json::number(self.buffer, time.unix_seconds());
         WRITTEN
     }
 }

@@ -18,7 +18,7 @@ macro_rules! date {
         impl<$($generics)*> $crate::value::ToTimestamp for $type {
             fn to_timestamp(&self) -> $crate::Timestamp {
                 let $time = self;
-                $crate::Timestamp::from_unix_seconds($seconds)
+                $crate::Timestamp::of_typed($seconds)
             }
         }
     )*};
@@ -38,7 +38,7 @@ macro_rules! day {
                 encoder: $crate::value::ValueEncoder<'_, $crate::value::kind::Date>,
             ) -> Result<$crate::value::Written, $crate::value::ValueError> {
                 let $day = self;
-                encoder.timestamp($crate::Timestamp::from_unix_seconds($seconds))
+                encoder.timestamp($crate::Timestamp::of_typed($seconds))
             }
         }
     };
@@ -113,6 +113,9 @@ impl super::MetadataValue for rust_decimal::Decimal {
         &self,
         encoder: super::ValueEncoder<'_, super::kind::Number>,
     ) -> Result<super::Written, super::ValueError> {
+        if *self > u64::MAX.into() || *self < i64::MIN.into() {
+            return Err(super::ValueError::TooLarge);
+        }
         encoder.digits(self)
     }
 }

@@ -1,8 +1,12 @@
 //! Dates: a Unix second, as Intercom keeps time.
 
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
+use crate::rules::MAX_UNIX_SECONDS;
 
 /// A moment in whole Unix seconds, UTC: what Intercom keeps of every date and of `created_at`.
 ///
@@ -15,8 +19,12 @@ use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 /// let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_999);
 /// assert_eq!(Timestamp::from(time), Timestamp::from_unix_seconds(1_700_000_000));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+#[derive(Clone, Copy)]
+pub struct Timestamp {
+    seconds: i64,
+    /// Whether it was a bare number, which can be milliseconds by mistake. Times compare without it.
+    is_bare: bool,
+}
 
 impl Timestamp {
     /// The current second.
@@ -28,12 +36,54 @@ impl Timestamp {
     ///
     /// Milliseconds passed by mistake are told by their size, and refused when the event is sent.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
-        Timestamp(seconds)
+        Timestamp { seconds, is_bare: true }
+    }
+
+    /// The moment of a time that had a type, and so cannot be milliseconds.
+    pub(crate) const fn of_typed(seconds: i64) -> Self {
+        Timestamp { seconds, is_bare: false }
     }
 
     /// Seconds since 1970-01-01T00:00:00Z.
     pub const fn unix_seconds(self) -> i64 {
-        self.0
+        self.seconds
+    }
+
+    /// Whether this was a number so large that it must be milliseconds.
+    pub(crate) const fn is_in_milliseconds(self) -> bool {
+        self.is_bare && self.seconds.unsigned_abs() > MAX_UNIX_SECONDS.unsigned_abs()
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Timestamp").field(&self.seconds).finish()
+    }
+}
+
+impl PartialEq for Timestamp {
+    fn eq(&self, other: &Self) -> bool {
+        self.seconds == other.seconds
+    }
+}
+
+impl Eq for Timestamp {}
+
+impl PartialOrd for Timestamp {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Timestamp {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.seconds.cmp(&other.seconds)
+    }
+}
+
+impl Hash for Timestamp {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.seconds.hash(state);
     }
 }
 
@@ -47,7 +97,7 @@ impl From<SystemTime> for Timestamp {
                 -whole - i64::from(before.subsec_nanos() > 0)
             }
         };
-        Timestamp(seconds)
+        Timestamp::of_typed(seconds)
     }
 }
 

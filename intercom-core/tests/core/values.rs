@@ -7,7 +7,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use intercom_core::value::{MetadataValue, ValueEncoder, ValueError, Written, kind};
-use intercom_core::{Currency, IntercomEvent, InvalidEvent, Money, Reason, RichLink, Timestamp};
+use intercom_core::{
+    Contact, Currency, DataEvent, DynamicEvent, IntercomEvent, InvalidEvent, Money, Reason,
+    RichLink, Timestamp,
+};
 
 use crate::{encode, metadata};
 
@@ -231,11 +234,55 @@ fn a_day_is_its_midnight_in_utc() {
         assert_eq!(date(jiff), expected);
         assert_eq!(date(Some(time)), expected);
     }
-    // So late that the seconds could be milliseconds.
+    // The end of time, as many databases write it. A number so large could be milliseconds; a day cannot.
     let (chrono, jiff, time) = days(9999, 12, 31);
-    assert_eq!(refused(encode(&Dated { value_date: chrono })), ValueError::Milliseconds);
-    assert_eq!(refused(encode(&Dated { value_date: jiff })), ValueError::Milliseconds);
-    assert_eq!(refused(encode(&Dated { value_date: time })), ValueError::Milliseconds);
+    let expected = r#"{"value_date":253402214400}"#;
+    assert_eq!(date(chrono), expected);
+    assert_eq!(date(jiff), expected);
+    assert_eq!(date(Some(time)), expected);
+}
+
+#[test]
+fn times_with_a_type_are_never_in_milliseconds() {
+    const LAST: i64 = 253_402_300_799;
+    let expected = format!(r#"{{"value_date":{LAST}}}"#);
+    let system = SystemTime::UNIX_EPOCH + Duration::from_secs(LAST as u64);
+    assert_eq!(date(Some(system)), expected);
+    assert_eq!(date(Some(Timestamp::from(system))), expected);
+    assert_eq!(date(chrono::DateTime::from_timestamp(LAST, 0)), expected);
+    let zoned = jiff::civil::date(9999, 12, 30).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC);
+    assert_eq!(date(zoned.ok()), r#"{"value_date":253402171200}"#);
+    assert_eq!(date(time::OffsetDateTime::from_unix_timestamp(LAST).ok()), expected);
+    // As an event's own time too.
+    let event = DynamicEvent::new("tested").unwrap();
+    let at = |time: Timestamp| DataEvent::new(&event, Contact::user_id(1), time);
+    assert_eq!(at(system.into()).unwrap().created_at().unix_seconds(), LAST);
+    let error = at(Timestamp::from_unix_seconds(LAST)).unwrap_err();
+    assert_eq!(error.reason(), &Reason::CreatedAtMilliseconds);
+    // How a second came to be makes no difference between times.
+    assert_eq!(Timestamp::from(system), Timestamp::from_unix_seconds(LAST));
+}
+
+#[test]
+fn a_decimal_of_more_than_64_bits_is_refused() {
+    use rust_decimal::Decimal;
+
+    let largest = Decimal::from(u64::MAX);
+    for (number, sent) in [
+        (largest, Some("18446744073709551615")),
+        (Decimal::from(i64::MIN), Some("-9223372036854775808")),
+        (largest + Decimal::ONE, None),
+        (Decimal::from(i64::MIN) - Decimal::new(1, 1), None),
+        (Decimal::MAX, None),
+    ] {
+        let event = DynamicEvent::new("tested").unwrap().with("value", number);
+        match sent {
+            Some(digits) => {
+                assert_eq!(metadata(&event.unwrap()), format!(r#"{{"value":{digits}}}"#))
+            }
+            None => assert_eq!(event.unwrap_err().reason(), &Reason::Value(ValueError::TooLarge)),
+        }
+    }
 }
 
 #[test]
