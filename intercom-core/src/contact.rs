@@ -5,6 +5,8 @@ use std::fmt;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use crate::rules::{MAX_NAME_CHARS, is_unseen};
+
 /// The person an event belongs to, by one or more of the ways Intercom knows people.
 ///
 /// One identifier is enough and is best: Intercom does not say which one counts when several are
@@ -99,8 +101,9 @@ impl Contact {
     ///
     /// # Errors
     ///
-    /// Fails when no identifier is set, when one is blank, and when white space is around an email address or a contact
-    /// id. A user id is your application's own, and may have any form but a blank one.
+    /// Fails when no identifier is set, when one is blank, has more than 255 characters or a character that nobody sees,
+    /// such as a zero-width space, and when white space is around an email address or a contact id. A user id is your
+    /// application's own, and may begin or end with a space.
     pub fn check(&self) -> Result<(), ContactError> {
         let identifiers =
             [(USER_ID, &self.user_id), ("email", &self.email), ("contact id", &self.contact_id)];
@@ -108,25 +111,22 @@ impl Contact {
         for (which, identifier) in identifiers {
             let Some(text) = identifier.as_deref() else { continue };
             named = true;
-            if !has_graphic_ends(text) {
-                check_ends(which, text)?;
+            if !is_plain(text) {
+                check_identifier(which, text)?;
             }
         }
         if named { Ok(()) } else { Err(ContactError::Nobody) }
     }
 }
 
-/// What nearly every identifier has. It is asked for every event.
-fn has_graphic_ends(text: &str) -> bool {
-    match text.as_bytes() {
-        [first, .., last] => first.is_ascii_graphic() && last.is_ascii_graphic(),
-        [only] => only.is_ascii_graphic(),
-        [] => false,
-    }
+/// What nearly every identifier is. It is asked for every event.
+#[inline]
+fn is_plain(text: &str) -> bool {
+    (1..=MAX_NAME_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 #[cold]
-fn check_ends(which: &'static str, text: &str) -> Result<(), ContactError> {
+fn check_identifier(which: &'static str, text: &str) -> Result<(), ContactError> {
     let trimmed = text.trim();
     if trimmed.is_empty() {
         return Err(ContactError::Blank { which });
@@ -135,7 +135,13 @@ fn check_ends(which: &'static str, text: &str) -> Result<(), ContactError> {
     if trimmed.len() < text.len() && which != USER_ID {
         return Err(ContactError::Padded { which });
     }
-    Ok(())
+    if let Some(character) = text.chars().find(|&c| is_unseen(c)) {
+        return Err(ContactError::Unseen { which, character });
+    }
+    match text.chars().count() {
+        chars if chars > MAX_NAME_CHARS => Err(ContactError::TooLong { which, chars }),
+        _ => Ok(()),
+    }
 }
 
 /// What a user id is called in errors.
@@ -178,6 +184,28 @@ pub enum ContactError {
     Padded {
         /// Which identifier it is: `email` or `contact id`.
         which: &'static str,
+    },
+    /// An identifier has a character that nobody sees: a control or format character, such as a zero-width space. It
+    /// would name, or make, another contact than the one that is meant.
+    #[error(
+        "the contact's {which} has a character that nobody sees (U+{:04X}), so that it would name another contact; remove it",
+        *.character as u32
+    )]
+    Unseen {
+        /// Which identifier it is: `user id`, `email` or `contact id`.
+        which: &'static str,
+        /// The character.
+        character: char,
+    },
+    /// An identifier has more than 255 characters.
+    #[error(
+        "the contact's {which} has {chars} characters, and may have {MAX_NAME_CHARS}; shorten it"
+    )]
+    TooLong {
+        /// Which identifier it is: `user id`, `email` or `contact id`.
+        which: &'static str,
+        /// How many characters it has.
+        chars: usize,
     },
 }
 

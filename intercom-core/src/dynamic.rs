@@ -52,7 +52,7 @@ impl DynamicEvent {
     ///
     /// # Errors
     ///
-    /// Fails when the name is blank or has a `.`, a `$` or a control character.
+    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or a character that nobody sees.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidEvent> {
         let name = name.as_ref();
         match EventName::new(name) {
@@ -207,6 +207,9 @@ impl<V: MetadataValue> DynamicValue for V {
     }
 }
 
+/// 2⁶³: numbers of JSON that are no `i64` and no `u64`, and not below it, have a fraction or were rounded.
+const BEYOND_64_BITS: f64 = 9_223_372_036_854_775_808.0;
+
 impl sealed::Sealed for Json {}
 
 impl DynamicValue for Json {
@@ -222,6 +225,10 @@ impl DynamicValue for Json {
                 }
                 (Some(number), ..) => number.write(key, buffer),
                 (_, Some(number), _) => number.write(key, buffer),
+                // Whole numbers of more than 64 bits were rounded when the JSON was read.
+                (_, _, Some(number)) if number.abs() >= BEYOND_64_BITS => {
+                    Err(ValueError::TooLarge.into())
+                }
                 (_, _, Some(number)) => number.write(key, buffer),
                 _ => Err(ValueError::TooLarge.into()),
             },
@@ -232,7 +239,11 @@ impl DynamicValue for Json {
                         RichLink::new(url.as_str(), text.as_str()).write(key, buffer)
                     }
                     (_, _, Some(Json::Number(amount)), Some(Json::String(currency))) => {
-                        let amount = amount.as_i64().ok_or(ValueError::FractionalAmount)?;
+                        let mistake = || match amount.as_f64() {
+                            Some(amount) if amount.abs() >= BEYOND_64_BITS => ValueError::TooLarge,
+                            _ => ValueError::FractionalAmount,
+                        };
+                        let amount = amount.as_i64().ok_or_else(mistake)?;
                         let currency: Currency =
                             currency.parse().map_err(|_| ValueError::InvalidCurrency)?;
                         Money::new(amount, currency).write(key, buffer)

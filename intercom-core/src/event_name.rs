@@ -21,7 +21,7 @@ impl EventName {
     ///
     /// # Errors
     ///
-    /// Fails when the name is blank or has a `.`, a `$` or a control character.
+    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or a character that nobody sees.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, NameError> {
         let name = name.into();
         rules::check_name(&name)?;

@@ -3,6 +3,8 @@
 //! `intercom-core` has the same rules for names known only at run time. A derive crate is built before
 //! the crates that use it and cannot call them; tests hold the two together.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// How many metadata keys an event may have without asking for more.
 pub(crate) const DEFAULT_MAX_KEYS: usize = 10;
 
@@ -11,6 +13,9 @@ pub(crate) const MAX_MAX_KEYS: usize = 20;
 
 /// The most characters that a text may have.
 pub(crate) const MAX_TEXT_CHARS: usize = 255;
+
+/// The most characters that an event name or a metadata key may have.
+pub(crate) const MAX_NAME_CHARS: usize = 255;
 
 const FORBIDDEN_IN_KEY: &str = ".$~`!@#%^&*'\"{}|\\";
 
@@ -34,15 +39,20 @@ pub(crate) fn name_mistake(name: &str) -> Option<String> {
             "an event name cannot have a `{c}`: Intercom would turn it into a `-`; write `{better}`"
         ));
     }
-    let control = name.chars().find(|c| c.is_control())?;
-    Some(format!("an event name cannot have the control character {control:?}: remove it"))
+    if let Some(c) = name.chars().find(|&c| is_unseen(c)) {
+        return Some(format!("an event name cannot have {c:?}, which nobody sees: remove it"));
+    }
+    let chars = name.chars().count();
+    (chars > MAX_NAME_CHARS).then(|| {
+        format!("an event name may have {MAX_NAME_CHARS} characters, and this one has {chars}: shorten it")
+    })
 }
 
 /// What is wrong with a key. `fix` says how to get another one.
 pub(crate) fn key_mistake(key: &str, fix: &str) -> Option<String> {
     // What nearly every key looks like; a derive runs unoptimized, and for every field.
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit();
-    if !key.is_empty() && key != "type" && key.bytes().all(plain) {
+    if (1..=MAX_NAME_CHARS).contains(&key.len()) && key != "type" && key.bytes().all(plain) {
         return None;
     }
     if key.trim().is_empty() {
@@ -56,9 +66,18 @@ pub(crate) fn key_mistake(key: &str, fix: &str) -> Option<String> {
             key.trim()
         ));
     }
-    if let Some(c) = key.chars().find(|c| FORBIDDEN_IN_KEY.contains(*c) || c.is_control()) {
+    if let Some(c) = key.chars().find(|&c| is_unseen(c)) {
+        return Some(format!("a metadata key cannot have {c:?}, which nobody sees: remove it"));
+    }
+    if let Some(c) = key.chars().find(|c| FORBIDDEN_IN_KEY.contains(*c)) {
         return Some(format!(
             "Intercom takes no {c:?} in a metadata key: use letters, digits, `_` or `-`"
+        ));
+    }
+    let chars = key.chars().count();
+    if chars > MAX_NAME_CHARS {
+        return Some(format!(
+            "a metadata key may have {MAX_NAME_CHARS} characters, and this one has {chars}: {fix}"
         ));
     }
     if key.eq_ignore_ascii_case("type") {
@@ -67,9 +86,37 @@ pub(crate) fn key_mistake(key: &str, fix: &str) -> Option<String> {
     None
 }
 
-/// The form in which Intercom compares names and keys.
+/// Whether nobody sees this character: a control or format character, a line separator, or one of Unicode's
+/// `Default_Ignorable_Code_Point`.
+pub(crate) fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}' | '\u{34F}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}'
+                | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{115F}'..='\u{1160}'
+                | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}'
+                | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
+                | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
+                | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+        )
+}
+
+/// The form in which names and keys are compared. Intercom does not tell upper from lower case, and nobody tells a
+/// letter that is one character from the same letter with a combining accent.
 pub(crate) fn fold(text: &str) -> String {
-    text.to_lowercase()
+    match text.is_ascii() {
+        true => text.to_ascii_lowercase(),
+        false => text.to_lowercase().nfc().collect(),
+    }
+}
+
+/// Why two texts are the same when they are folded.
+pub(crate) fn sameness(one: &str, other: &str) -> &'static str {
+    match one.to_lowercase() == other.to_lowercase() {
+        true => "upper and lower case are the same",
+        false => "they look the same, and differ in how an accent is written",
+    }
 }
 
 /// Whether Intercom shows what stands under this key as a date.

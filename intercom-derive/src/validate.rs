@@ -49,7 +49,10 @@ fn check_names_differ(records: &[Record<'_>], errors: &Errors) {
             }
             Some(first) => errors.at(
                 name,
-                format_args!("Intercom takes `{text}` and `{first}` for one event name (upper and lower case are the same): choose another"),
+                format_args!(
+                    "Intercom takes `{text}` and `{first}` for one event name ({}): choose another",
+                    rules::sameness(first, &text)
+                ),
             ),
         }
     }
@@ -124,7 +127,7 @@ fn check_keys(record: &Record<'_>, target: Target, errors: &Errors) {
         {
             errors.push(syn::Error::new(
                 key.span,
-                "a capital letter beyond ASCII cannot be compared with the keys of other groups, and Intercom does not tell it from the small one: write it small",
+                format_args!("letters beyond ASCII are compared with the keys of other groups as they are written: write `{folded}`, small and composed"),
             ));
         }
         match seen.iter().find(|(first, _)| *first == folded) {
@@ -135,7 +138,11 @@ fn check_keys(record: &Record<'_>, target: Target, errors: &Errors) {
             )),
             Some((_, first)) => errors.push(syn::Error::new(
                 key.span,
-                format_args!("Intercom takes the keys `{}` and `{first}` for one (upper and lower case are the same): {fix}", key.text),
+                format_args!(
+                    "Intercom takes the keys `{}` and `{first}` for one ({}): {fix}",
+                    key.text,
+                    rules::sameness(first, &key.text)
+                ),
             )),
         }
     }

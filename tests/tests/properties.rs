@@ -78,7 +78,9 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn identity() -> impl Strategy<Value = String> {
-    text().prop_filter("not blank", |text| !text.trim().is_empty())
+    text()
+        .prop_map(|text| text.replace(derive_rules::is_unseen, "-"))
+        .prop_filter("not blank", |text| !text.trim().is_empty())
 }
 
 /// With white space around it, an address is refused.

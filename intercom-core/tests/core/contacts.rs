@@ -60,6 +60,54 @@ fn white_space_around_what_intercom_looks_up_is_refused_before_any_io() {
     assert!(padded.contains(r#""user_id":" 42 ""#), "{padded}");
 }
 
+/// Each would name, or make, another contact that looks the same.
+#[test]
+fn characters_that_nobody_sees_are_refused_before_any_io() {
+    for c in [
+        '\u{200B}',
+        '\u{FEFF}',
+        '\0',
+        '\u{202E}',
+        '\n',
+        '\u{AD}',
+        '\u{2060}',
+        '\u{3164}',
+        '\u{E0041}',
+    ] {
+        let text = format!("ada{c}@example.com");
+        for (contact, which) in [
+            (Contact::user_id(text.as_str()), "user id"),
+            (Contact::email(text.as_str()), "email"),
+            (Contact::contact_id(text.as_str()), "contact id"),
+        ] {
+            let error = body(contact).unwrap_err();
+            let reason = ContactError::Unseen { which, character: c };
+            assert_eq!(error.reason(), &Reason::Contact(reason), "{c:?}");
+            assert!(
+                !error.to_string().contains(c) && !error.to_string().contains("ada"),
+                "{error}"
+            );
+        }
+    }
+    let alone = body(Contact::user_id("\u{200B}")).unwrap_err();
+    assert!(alone.to_string().contains("U+200B"), "{alone}");
+    // Letters of any script, and spaces within an id, are seen.
+    for text in ["Ада", "名前", "Zoë Müller", "user 42", "🙂"] {
+        body(Contact::user_id(text)).unwrap();
+    }
+}
+
+#[test]
+fn identifiers_have_255_characters_at_most() {
+    for (filler, contact) in
+        [("a", Contact::user_id as fn(String) -> Contact), ("é", Contact::email)]
+    {
+        body(contact(filler.repeat(255))).unwrap();
+        let error = body(contact(filler.repeat(256))).unwrap_err();
+        assert!(error.to_string().contains("has 256 characters, and may have 255"), "{error}");
+    }
+}
+
 #[test]
 fn many_types_name_a_contact() {
     let id: uuid::Uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().unwrap();

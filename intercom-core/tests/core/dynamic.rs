@@ -33,8 +33,17 @@ fn names() {
     assert_eq!(mistake("a\nb").to_string().lines().count(), 1);
     assert_eq!(mistake("a.b").reason(), &Reason::Name(NameError::Rewritten('.')));
     assert_eq!(mistake("a$b").reason(), &Reason::Name(NameError::Rewritten('$')));
-    assert_eq!(mistake("a\0").reason(), &Reason::Name(NameError::Control('\0')));
+    assert_eq!(mistake("a\0").reason(), &Reason::Name(NameError::Unseen('\0')));
     assert_eq!(mistake("a.b").event(), "a.b");
+    for c in ['\u{200B}', '\u{FEFF}', '\u{202E}', '\u{AD}', '\u{FE0F}'] {
+        assert_eq!(mistake(&c.to_string()).reason(), &Reason::Name(NameError::Unseen(c)));
+        assert_eq!(mistake(&format!("a{c}b")).reason(), &Reason::Name(NameError::Unseen(c)));
+        assert_eq!(with(&format!("a{c}b"), 1), Err(KeyError::Forbidden(c).into()));
+    }
+    DynamicEvent::new("é".repeat(255)).unwrap().with("é".repeat(255), 1).unwrap();
+    let long = "é".repeat(256);
+    assert_eq!(mistake(&long).reason(), &Reason::Name(NameError::TooLong { chars: 256 }));
+    assert_eq!(with(&long, 1), Err(KeyError::TooLong { chars: 256 }.into()));
 }
 
 #[test]
@@ -101,6 +110,21 @@ fn values_of_the_library() {
     assert_eq!(with("a", f64::NAN), Err(ValueError::NotFinite.into()));
     assert_eq!(with("a", "a".repeat(256)), Err(ValueError::TooLong { chars: 256 }.into()));
     assert_eq!(with("a", RichLink::new("", "")), Err(ValueError::InvalidLink.into()));
+}
+
+/// Reading JSON rounds them, so it is too late to send them as they were.
+#[test]
+fn whole_numbers_of_json_beyond_64_bits_are_refused() {
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    for text in ["18446744073709551616", "-9223372036854775809", "123456789012345678901234567890"] {
+        assert_eq!(with("a", read(text)), Err(ValueError::TooLarge.into()), "{text}");
+        let money = format!(r#"{{"amount":{text},"currency":"eur"}}"#);
+        assert_eq!(with("a", read(&money)), Err(ValueError::TooLarge.into()), "{text}");
+    }
+    for text in ["18446744073709551615", "-9223372036854775808", "0.1", "-1e18", "1e-300"] {
+        let sent = with("a", read(text)).unwrap();
+        assert_eq!(read(&sent)["a"], read(text), "{text}");
+    }
 }
 
 #[test]
