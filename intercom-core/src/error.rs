@@ -76,6 +76,10 @@ pub enum ErrorKind {
     Timeout,
     /// The connection could not be made, or broke. The event may have arrived. Retryable.
     Connection,
+    /// The server's certificate is not trusted: its authority is unknown, say, or it is another host's. Needs an operator.
+    Certificate,
+    /// A proxy does not connect to Intercom, or wants credentials. Needs an operator.
+    Proxy,
     /// The answer is none that Intercom gives: a redirect, say, or the page of a proxy. Needs an operator.
     UnexpectedAnswer,
     /// The transport cannot do what was asked of it. Needs an operator.
@@ -183,7 +187,8 @@ impl SendError {
         self
     }
 
-    /// Adds the error behind this one.
+    /// Adds the error behind this one. What it says, and what is behind it, is stored and logged by deliveries: it must
+    /// not hold a token, the contact or a value.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
@@ -223,12 +228,20 @@ impl SendError {
         )
     }
 
-    /// Whether no event can pass until somebody mends the token, the plan, a permission or the address.
+    /// Whether no event can pass until somebody mends the token, the plan, a permission, the address, or what lies on the way:
+    /// a proxy or a certificate.
     pub fn needs_operator(&self) -> bool {
-        use ErrorKind::{Closed, Forbidden, Storage, Unauthorized, UnexpectedAnswer, Unsupported};
+        use ErrorKind::*;
         matches!(
             self.0.kind,
-            Unauthorized | Forbidden | UnexpectedAnswer | Unsupported | Storage | Closed
+            Unauthorized
+                | Forbidden
+                | Certificate
+                | Proxy
+                | UnexpectedAnswer
+                | Unsupported
+                | Storage
+                | Closed
         )
     }
 
@@ -309,6 +322,8 @@ impl ErrorKind {
             ErrorKind::Unavailable => ("Intercom cannot answer now", None),
             ErrorKind::Timeout => ("no answer came in time", None),
             ErrorKind::Connection => ("the connection failed", None),
+            ErrorKind::Certificate => ("the server's certificate is not trusted", None),
+            ErrorKind::Proxy => ("a proxy refused the connection", None),
             ErrorKind::UnexpectedAnswer => {
                 ("the answer is none of Intercom's", Some("check the base URL and any proxy"))
             }

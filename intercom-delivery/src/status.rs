@@ -189,7 +189,7 @@ impl Cause {
 
 impl From<&SendError> for Cause {
     fn from(error: &SendError) -> Self {
-        Cause { kind: Some(error.kind()), message: error.to_string() }
+        Cause { kind: Some(error.kind()), message: format!("{error:?}") }
     }
 }
 

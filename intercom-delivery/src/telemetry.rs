@@ -191,6 +191,8 @@ pub(crate) const fn outcome(kind: ErrorKind) -> &'static str {
         ErrorKind::Unavailable => "unavailable",
         ErrorKind::Timeout => "timeout",
         ErrorKind::Connection => "connection",
+        ErrorKind::Certificate => "certificate",
+        ErrorKind::Proxy => "proxy",
         ErrorKind::UnexpectedAnswer => "unexpected_answer",
         _ => "other",
     }

@@ -11,6 +11,7 @@ use crate::credentials::Credentials;
 use crate::endpoint::Endpoints;
 use crate::env;
 use crate::error::BuildError;
+use crate::failure::Way;
 use crate::headers::Headers;
 use crate::region::Region;
 use crate::secret::Secret;
@@ -170,23 +171,27 @@ impl HttpTransportBuilder {
         headers.insert(INTERCOM_VERSION, api_version);
         headers.insert(USER_AGENT, user_agent.clone());
 
-        let client = match self.client {
-            Some(client) => client,
-            None => Client::builder()
-                .tls_backend_preconfigured(tls::config(endpoints.base.scheme() == "http")?)
-                .user_agent(user_agent)
-                .redirect(redirect::Policy::none())
-                .referer(false)
-                .connect_timeout(self.connect_timeout)
-                .tcp_nodelay(true)
-                .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
-                .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-                .build()
-                .map_err(|error| BuildError::Client(error.into()))?,
+        let (client, way) = match self.client {
+            Some(client) => (client, Way::unknown(&endpoints.base)),
+            None => {
+                let client = Client::builder()
+                    .tls_backend_preconfigured(tls::config(endpoints.base.scheme() == "http")?)
+                    .user_agent(user_agent)
+                    .redirect(redirect::Policy::none())
+                    .referer(false)
+                    .connect_timeout(self.connect_timeout)
+                    .tcp_nodelay(true)
+                    .http2_keep_alive_interval(KEEP_ALIVE_INTERVAL)
+                    .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+                    .build()
+                    .map_err(|error| BuildError::Client(error.into()))?;
+                (client, Way::by_system(&endpoints.base))
+            }
         };
         Ok(HttpTransport::from_inner(Inner {
             client,
             endpoints,
+            way,
             headers: Headers::new(headers),
             timeout: self.timeout,
             region,

@@ -64,12 +64,26 @@ impl fmt::Debug for Credentials {
     }
 }
 
+/// Words that scripts leave where they have no value.
+const PLACEHOLDERS: [&str; 5] = ["null", "none", "nil", "undefined", "NaN"];
+
+/// What stands around values, or in the place of them. A bearer token has none of these (RFC 6750, `b64token`).
+const NOT_IN_TOKENS: [char; 13] =
+    ['"', '\'', '`', '$', '{', '}', '%', '<', '>', '[', ']', '(', ')'];
+
 fn check(which: &'static str, text: &str, advice: &'static str) -> Result<(), BuildError> {
     if text.trim().is_empty() {
         return Err(BuildError::BlankCredential { which });
     }
-    let character = match text.chars().find(|c| !c.is_ascii_graphic()) {
+    if let Some(word) = PLACEHOLDERS.into_iter().find(|word| text.eq_ignore_ascii_case(word)) {
+        return Err(BuildError::PlaceholderCredential { which, word });
+    }
+    let character = match text.chars().find(|c| !c.is_ascii_graphic() || NOT_IN_TOKENS.contains(c))
+    {
         None => return Ok(()),
+        Some('"' | '\'' | '`') => "a quotation mark",
+        Some('$' | '{' | '}' | '%') => "a character of a variable that was not replaced",
+        Some('<' | '>' | '[' | ']' | '(' | ')') => "a bracket",
         Some('\n' | '\r') => "a line break",
         Some(c) if c.is_whitespace() => "white space",
         Some(c) if c.is_ascii() => "a control character",

@@ -9,11 +9,16 @@ use crate::error::BuildError;
 /// The domain that credentials must not reach over plain HTTP.
 const INTERCOM_DOMAIN: &str = "intercom.io";
 
+const EVENTS: &str = "events";
+const CONTACTS: &str = "contacts";
+const ME: &str = "me";
+
+/// What a base URL does not end in: it is appended.
+const ENDPOINTS: [&str; 3] = [EVENTS, CONTACTS, ME];
+
 /// The addresses requests go to, made once.
 pub(crate) struct Endpoints {
     pub(crate) base: Url,
-    /// Host and port, for messages.
-    pub(crate) authority: String,
     pub(crate) events: Url,
     pub(crate) contacts: Url,
     pub(crate) me: Url,
@@ -25,12 +30,10 @@ impl Endpoints {
     /// Fails when the text is no base URL, or would show the credentials to the network.
     pub(crate) fn new(base_url: &str) -> Result<Self, BuildError> {
         let base = parse(base_url)?;
-        let authority = base.authority().to_owned();
         Ok(Endpoints {
-            events: under(&base, "events")?,
-            contacts: under(&base, "contacts")?,
-            me: under(&base, "me")?,
-            authority,
+            events: under(&base, EVENTS)?,
+            contacts: under(&base, CONTACTS)?,
+            me: under(&base, ME)?,
             base,
         })
     }
@@ -48,6 +51,10 @@ fn parse(text: &str) -> Result<Url, BuildError> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(BuildError::BaseUrlUserInfo);
+    }
+    let last = url.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    if let Some(endpoint) = ENDPOINTS.into_iter().find(|known| last.eq_ignore_ascii_case(known)) {
+        return Err(BuildError::BaseUrlEndpoint { endpoint });
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(BuildError::BaseUrlQuery);

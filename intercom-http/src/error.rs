@@ -44,6 +44,14 @@ pub enum BuildError {
         /// What to do about it.
         advice: &'static str,
     },
+    /// The access token, app id or API key is a word that a script leaves where it has no value.
+    #[error("the {which} is the word `{word}`, which stands where a value is missing; set it")]
+    PlaceholderCredential {
+        /// Which one: `access token`, `app id` or `API key`.
+        which: &'static str,
+        /// The word: `null`, for example.
+        word: &'static str,
+    },
     /// The region is none that Intercom has.
     #[error(transparent)]
     UnknownRegion(#[from] UnknownRegion),
@@ -61,6 +69,12 @@ pub enum BuildError {
     /// The base URL has a query or a fragment.
     #[error("the base URL has a query or fragment; leave out what follows the `?` or `#`")]
     BaseUrlQuery,
+    /// The base URL ends in one of the names that are appended to it.
+    #[error("the base URL ends in `/{endpoint}`, which is appended to it; leave that out")]
+    BaseUrlEndpoint {
+        /// What it ends in: `events`, `contacts` or `me`.
+        endpoint: &'static str,
+    },
     /// The base URL would show the credentials to the whole network on their way to Intercom.
     #[error(
         "plain http to `{host}` would show the credentials to the network; let the base URL begin with `https://`"

@@ -109,6 +109,8 @@
 //! | 408, 425, 5xx | `Unavailable` | send again |
 //! | none in time | `Timeout` | send again |
 //! | no connection, or a broken one | `Connection` | send again |
+//! | a certificate that is not trusted | `Certificate` | mend the CA certificates, the clock or the address |
+//! | a proxy that does not connect | `Proxy` | mend the proxy or its credentials |
 //! | one whose body says what it means, and broke off | `Connection` | send again |
 //! | a redirect, 404 and 405 otherwise, any other | `UnexpectedAnswer` | mend the base URL or the proxy |
 //!
@@ -140,6 +142,7 @@ mod endpoint;
 mod env;
 mod error;
 mod error_list;
+mod failure;
 mod headers;
 mod limits;
 mod redact;

@@ -19,6 +19,7 @@ use crate::credentials::Credentials;
 use crate::endpoint::Endpoints;
 use crate::error::BuildError;
 use crate::error_list::ErrorList;
+use crate::failure::Way;
 use crate::headers::Headers;
 use crate::redact::Redactor;
 use crate::region::Region;
@@ -42,6 +43,8 @@ pub struct HttpTransport {
 pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
+    /// Whom a request without an answer may have failed at.
+    pub(crate) way: Way,
     /// Everything that is the same in each request, until the credentials are replaced.
     pub(crate) headers: Headers,
     pub(crate) timeout: Duration,
@@ -155,13 +158,19 @@ impl HttpTransport {
 
     /// Tries the credentials, and says which workspace they belong to. No event is sent.
     ///
-    /// Good at the start of a program: a wrong token is found before the first event.
+    /// Good at the start of a program: a wrong token is found before the first event. It says something about
+    /// the credentials only when Intercom answers. A service must start while Intercom is down: let it end where
+    /// [`needs_operator`](SendError::needs_operator), and go on after any other failure. A delivery holds its events
+    /// until Intercom is back.
     ///
     /// ```no_run
     /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
     /// let transport = intercom_http::HttpTransport::from_env()?;
-    /// let workspace = transport.verify().await?;
-    /// println!("sending to {}", workspace.name.as_deref().unwrap_or("a workspace without a name"));
+    /// match transport.verify().await {
+    ///     Ok(workspace) => println!("sending to {}", workspace.name.as_deref().unwrap_or("Intercom")),
+    ///     Err(error) if error.needs_operator() => return Err(error.into()),
+    ///     Err(error) => eprintln!("starting without Intercom: {error}"),
+    /// }
     /// # Ok(())
     /// # }
     /// ```
@@ -227,10 +236,11 @@ impl HttpTransport {
         *request.headers_mut() = headers.clone();
         *request.body_mut() = body;
         // A timeout of the client or of the request would cost four heap allocations, this costs none.
+        let Inner { way, timeout, .. } = inner;
         let response = match timeout_at(deadline, inner.client.execute(request)).await {
             Ok(Ok(response)) => response,
-            Ok(Err(error)) => return Err(self.failure(error)),
-            Err(elapsed) => return Err(self.timed_out().with_source(elapsed)),
+            Ok(Err(error)) => return Err(way.failure(error, *timeout)),
+            Err(elapsed) => return Err(way.timed_out(*timeout).with_source(elapsed)),
         };
         if response.url() != url {
             // On the way a `POST` may have become a `GET`, and the body may be gone.
@@ -245,39 +255,6 @@ impl HttpTransport {
     /// Returns when a request that begins now must have ended.
     fn deadline(&self) -> Instant {
         Instant::now() + self.inner.timeout.min(MAX_TIMEOUT)
-    }
-
-    fn timed_out(&self) -> SendError {
-        let Inner { endpoints, timeout, .. } = &*self.inner;
-        let host = &endpoints.authority;
-        SendError::new(ErrorKind::Timeout)
-            .with_detail(format!("none within {timeout:?} from {host}"))
-    }
-
-    /// What a request without an answer means.
-    fn failure(&self, error: reqwest::Error) -> SendError {
-        let host = &self.inner.endpoints.authority;
-        let (kind, detail) = if error.is_timeout() {
-            match error.is_connect() {
-                true => (ErrorKind::Timeout, format!("could not connect to {host}")),
-                // A client of the caller's has a shorter timeout.
-                false => return self.timed_out().with_source(error.without_url()),
-            }
-        } else if error.is_redirect() || error.is_decode() {
-            (ErrorKind::UnexpectedAnswer, "it is a redirect that cannot be followed".to_owned())
-        } else if error.is_builder() {
-            (ErrorKind::Unsupported, "the HTTP client does not take the request".to_owned())
-        } else if error.is_connect() {
-            (ErrorKind::Connection, format!("could not connect to {host}"))
-        } else {
-            (ErrorKind::Connection, format!("{host} gave no whole answer"))
-        };
-        let failure = SendError::new(kind).with_detail(detail);
-        // An address that a redirect gave may hold anything, and stands in the whole chain of errors.
-        match kind {
-            ErrorKind::UnexpectedAnswer => failure,
-            _ => failure.with_source(error.without_url()),
-        }
     }
 }
 

@@ -105,7 +105,7 @@ impl FromStr for DeadLetterReason {
 /// What is kept of a [`SendError`]: fit to be stored and shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The whole error in words. It names no contact and no value.
+    /// The whole error in words, with what is behind it. It names no contact and no value.
     pub message: String,
     /// The HTTP status of the answer, if there was one.
     pub status: Option<u16>,
@@ -123,7 +123,8 @@ impl Failure {
 impl From<&SendError> for Failure {
     fn from(error: &SendError) -> Self {
         Failure {
-            message: error.to_string(),
+            // With its sources: an operator needs the cause, and nobody else keeps it.
+            message: format!("{error:?}"),
             status: error.status(),
             request_id: error.request_id().map(str::to_owned),
         }

@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use intercom_core::{ErrorKind, Receipt};
-use intercom_delivery::{Delivery, Epoch, State, Trouble};
+use intercom_core::{ErrorKind, Receipt, SendError};
+use intercom_delivery::{Delivery, Epoch, RetryPolicy, State, Trouble};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 use tracing_subscriber::filter::LevelFilter;
@@ -187,6 +187,38 @@ async fn in_an_outage_a_single_event_is_tried_at_once_when_delivery_is_resumed()
             let begun = Instant::now();
             assert_eq!(delivery.flush(DAY).await.delivered, 1);
             assert!(begun.elapsed() < 2 * SECOND, "{:?}", begun.elapsed());
+        }
+    })
+    .await;
+}
+
+/// What is behind an error says whose fault it is, and an operator sees nothing else of it.
+#[tokio::test(start_paused = true)]
+async fn the_cause_behind_a_failure_is_in_status_log_and_dead_letter() {
+    guarded(async {
+        const CAUSE: &str = "invalid peer certificate: UnknownIssuer";
+        for kind in [ErrorKind::Certificate, ErrorKind::Proxy, ErrorKind::Connection] {
+            let (logs, _guard) = Logs::capture(LevelFilter::INFO);
+            let fails = move || SendError::new(kind).with_source(std::io::Error::other(CAUSE));
+            let transport = Scripted::new(move |_| Act::End(Err(fails())));
+            let retry = RetryPolicy::new().max_attempts(12);
+            let delivery = Delivery::builder(transport).retry(retry).start().unwrap();
+            for number in 0..20 {
+                send(&delivery, event(number)).await;
+            }
+            sleep(SECOND).await;
+            let trouble = match kind {
+                ErrorKind::Connection => {
+                    sleep(DAY).await;
+                    let letters = delivery.dead_letters(None, 1).await.unwrap();
+                    assert!(letters[0].failure.as_ref().unwrap().message.contains(CAUSE));
+                    assert!(letters[0].to_string().contains(CAUSE), "{}", letters[0]);
+                    None
+                }
+                _ => Some(stopped(&delivery)),
+            };
+            assert!(trouble.is_none_or(|trouble| trouble.message.contains(CAUSE)));
+            assert!(!logs.lines(CAUSE).is_empty(), "{}", logs.text());
         }
     })
     .await;

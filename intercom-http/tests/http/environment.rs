@@ -8,11 +8,26 @@ use intercom_http::HttpTransport;
 
 use crate::TOKEN;
 
-/// Runs one of the ignored tests of this module, with these variables and no other of Intercom's.
-fn run(test: &str, variables: &[(&str, &dyn AsRef<OsStr>)]) {
+/// What a process inherits, and these tests give or leave out.
+const VARIABLES: [&str; 11] = [
+    "INTERCOM_ACCESS_TOKEN",
+    "INTERCOM_REGION",
+    "INTERCOM_BASE_URL",
+    "ALL_PROXY",
+    "all_proxy",
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+
+/// Runs one of the ignored tests, with these variables and no other of Intercom's and of proxies'. Gives what it printed.
+pub(crate) fn run(test: &str, variables: &[(&str, &dyn AsRef<OsStr>)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", &format!("environment::{test}"), "--ignored"]);
-    for variable in ["INTERCOM_ACCESS_TOKEN", "INTERCOM_REGION", "INTERCOM_BASE_URL"] {
+    command.args(["--exact", test, "--ignored", "--nocapture"]);
+    for variable in VARIABLES {
         command.env_remove(variable);
     }
     for (variable, value) in variables {
@@ -21,11 +36,15 @@ fn run(test: &str, variables: &[(&str, &dyn AsRef<OsStr>)]) {
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && said.contains("1 passed"), "{said}");
+    said.into_owned()
 }
 
 #[test]
 fn the_variables_are_read() {
-    run("with_variables", &[("INTERCOM_ACCESS_TOKEN", &TOKEN), ("INTERCOM_REGION", &"au")]);
+    run(
+        "environment::with_variables",
+        &[("INTERCOM_ACCESS_TOKEN", &TOKEN), ("INTERCOM_REGION", &"au")],
+    );
 }
 
 #[test]
@@ -37,7 +56,7 @@ fn with_variables() {
 
 #[test]
 fn a_missing_token_is_named() {
-    run("without_variables", &[("INTERCOM_ACCESS_TOKEN", &"")]);
+    run("environment::without_variables", &[("INTERCOM_ACCESS_TOKEN", &"")]);
 }
 
 #[test]
@@ -54,7 +73,10 @@ fn without_ca_certificates_building_fails_and_does_not_panic() {
     std::fs::create_dir_all(&empty).unwrap();
     let file = empty.join("none.pem");
     std::fs::write(&file, "").unwrap();
-    run("without_ca_certificates", &[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &empty)]);
+    run(
+        "environment::without_ca_certificates",
+        &[("SSL_CERT_FILE", &file), ("SSL_CERT_DIR", &empty)],
+    );
 }
 
 #[cfg(target_os = "linux")]

@@ -17,6 +17,7 @@ mod secrets;
 mod server;
 mod setup;
 mod verify;
+mod ways;
 
 use std::sync::Arc;
 
