@@ -23,6 +23,37 @@ pub enum ValueKind {
     Money,
 }
 
+impl ValueKind {
+    /// Every kind.
+    pub const ALL: &[ValueKind] = &[
+        ValueKind::Text,
+        ValueKind::Number,
+        ValueKind::Boolean,
+        ValueKind::Date,
+        ValueKind::Link,
+        ValueKind::RichLink,
+        ValueKind::Money,
+    ];
+
+    /// Returns the kind's name, in lower case with `_` between words.
+    ///
+    /// ```
+    /// # use intercom_core::ValueKind;
+    /// assert_eq!(ValueKind::RichLink.as_str(), "rich_link");
+    /// ```
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            ValueKind::Text => "text",
+            ValueKind::Number => "number",
+            ValueKind::Boolean => "boolean",
+            ValueKind::Date => "date",
+            ValueKind::Link => "link",
+            ValueKind::RichLink => "rich_link",
+            ValueKind::Money => "money",
+        }
+    }
+}
+
 mod sealed {
     pub trait Sealed {}
 }

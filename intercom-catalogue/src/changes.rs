@@ -1,0 +1,269 @@
+//! Compares what was locked with what a program sends now, change by change.
+
+use std::fmt;
+
+use intercom_core::Role;
+
+use crate::lock::{Lock, Retired, subject};
+use crate::plan::{Plan, PlannedEvent, PlannedKey, fold};
+use crate::rule::Rule;
+
+/// Intercom keeps the first keys of an event, by every description of it this many.
+const KEPT_KEYS: usize = 10;
+
+/// A change, and the rule that it meets.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Finding {
+    /// The rule.
+    pub rule: Rule,
+    /// The event: by its earlier name, where it is renamed.
+    pub event: String,
+    /// The key, if the change is one key's: the earlier one, where it is renamed.
+    pub key: Option<String>,
+    /// What changed, from what to what.
+    pub change: String,
+    /// The reason for which a line of the lock allows it.
+    pub allowed: Option<String>,
+}
+
+impl Finding {
+    /// Returns whether a line of the lock has to allow it, and none does.
+    pub fn is_blocking(&self) -> bool {
+        self.rule.class().needs_allowance() && self.allowed.is_none()
+    }
+
+    /// Returns the event, or the event and the key as `event.key`: in quotes where a lock needs them.
+    pub fn subject(&self) -> String {
+        subject(&self.event, self.key.as_deref())
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:6} {} {}: {}", self.rule.class(), self.rule, self.subject(), self.change)
+    }
+}
+
+/// Every change between a lock and a plan as a lock keeps it, event by event.
+pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
+    let mut found = Findings(Vec::new());
+    for event in &old.plan.events {
+        match pair(event, new) {
+            None => found.of_event(Rule::EventRemoved, event, "it is not sent any more"),
+            Some(now) => compare_events(event, now, &mut found),
+        }
+    }
+    for event in &new.events {
+        let is_paired = old
+            .plan
+            .events
+            .iter()
+            .any(|other| pair(other, new).is_some_and(|now| now.name == event.name));
+        if is_paired {
+            continue;
+        }
+        match old.retired.iter().find(|retired| retired.is(&event.name)) {
+            Some(retired) => found.of_event(Rule::NameReused, event, &reused(retired)),
+            None => {
+                let count = event.keys.len();
+                let keys = if count == 1 { "1 key".into() } else { format!("{count} keys") };
+                found.of_event(Rule::EventAdded, event, &format!("it is new, with {keys}"));
+            }
+        }
+    }
+    for event in &new.events {
+        let Some(was) = &event.was else { continue };
+        let is_known = old.plan.event(was).is_some() || old.retired.iter().any(|old| old.is(was));
+        if !is_known {
+            found.of_event(Rule::EarlierNameAdded, event, &format!("it was `{was}` before"));
+        }
+    }
+    compare_budgets(&old.plan, new, &mut found);
+    found.0
+}
+
+/// The event as it is now: of the same name, or renamed.
+fn pair<'a>(event: &PlannedEvent, new: &'a Plan) -> Option<&'a PlannedEvent> {
+    let folded = fold(&event.name);
+    let was = |now: &&PlannedEvent| now.was.as_deref().is_some_and(|was| fold(was) == folded);
+    new.event(&event.name).or_else(|| new.events.iter().find(was))
+}
+
+fn reused(retired: &Retired) -> String {
+    match &retired.successor {
+        Some(successor) => format!("the name was given up for `{successor}`"),
+        None => "the name was given up".into(),
+    }
+}
+
+fn compare_budgets(old: &Plan, new: &Plan, found: &mut Findings) {
+    let (before, count, budget) = (old.events.len(), new.events.len(), new.budget);
+    let of_catalogue = |rule, change| Finding {
+        rule,
+        event: "catalogue".into(),
+        key: None,
+        change,
+        allowed: None,
+    };
+    if old.budget != budget {
+        let change = format!("from {} event names to {budget}", old.budget);
+        found.0.push(of_catalogue(Rule::BudgetChanged, change));
+    }
+    if count > before && count * 10 >= budget * 9 {
+        let change = format!("{count} of {budget} event names are used");
+        found.0.push(of_catalogue(Rule::BudgetNear, change));
+    }
+}
+
+fn compare_events(old: &PlannedEvent, new: &PlannedEvent, found: &mut Findings) {
+    let mut differs = |rule, change: String| found.of_event(rule, old, &change);
+    if fold(&old.name) != fold(&new.name) {
+        differs(Rule::EventRenamed, format!("it is called `{}` now", new.name));
+    } else if old.name != new.name {
+        differs(Rule::NameCaseChanged, format!("it is written `{}` now", new.name));
+    }
+    let (contact, time) = (contact_roles(&old.roles), contact_roles(&new.roles));
+    if contact != time {
+        differs(Rule::ContactRoleChanged, format!("from {} to {}", named(&contact), named(&time)));
+    }
+    let [had_time, has_time] = [old, new].map(|event| event.roles.contains(&Role::CreatedAt));
+    if had_time != has_time {
+        let change = match has_time {
+            true => "its time is that of its own field now",
+            false => "its time is no longer that of its own field",
+        };
+        differs(Rule::TimeRoleChanged, change.into());
+    }
+    if old.also != new.also {
+        differs(Rule::DerivedChanged, format!("from {} to {}", list(&old.also), list(&new.also)));
+    }
+    if old.doc != new.doc {
+        differs(Rule::DocChanged, format!("from {:?} to {:?}", old.doc, new.doc));
+    }
+    compare_keys(old, new, found);
+}
+
+fn contact_roles(roles: &[Role]) -> Vec<&'static str> {
+    let mut roles: Vec<_> = roles.iter().filter(|role| **role != Role::CreatedAt).collect();
+    roles.sort_unstable();
+    roles.into_iter().map(|role| role.as_str()).collect()
+}
+
+fn named(roles: &[&str]) -> String {
+    match roles {
+        [] => "the contact that is named when sending".into(),
+        roles => roles.join(" and "),
+    }
+}
+
+fn list(names: &[String]) -> String {
+    match names {
+        [] => "none".into(),
+        names => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+fn compare_keys(old: &PlannedEvent, new: &PlannedEvent, found: &mut Findings) {
+    let place = |keys: &[PlannedKey], key: &PlannedKey| {
+        keys.iter().position(|other| fold(&other.key) == fold(&key.key))
+    };
+    // In the same place and of the same kind, one key took the place of the other.
+    let renamed = |at: usize, key: &PlannedKey| {
+        let now = new.keys.get(at)?;
+        (now.kind == key.kind && place(&old.keys, now).is_none()).then_some(now)
+    };
+    let mut taken = Vec::new();
+    let mut places = Vec::new();
+    for (at, key) in old.keys.iter().enumerate() {
+        let Some(now_at) = place(&new.keys, key) else {
+            match renamed(at, key) {
+                Some(now) => {
+                    taken.push(&now.key);
+                    let change = format!("it is called `{}` now", now.key);
+                    found.of_key(Rule::KeyRenamed, old, key, change);
+                    compare_values(old, key, now, found);
+                }
+                None => {
+                    let change = format!("a {} that is not sent any more", key.kind.as_str());
+                    found.of_key(Rule::KeyRemoved, old, key, change);
+                }
+            }
+            continue;
+        };
+        let now = &new.keys[now_at];
+        places.push(now_at);
+        if key.key != now.key {
+            found.of_key(
+                Rule::KeyCaseChanged,
+                old,
+                key,
+                format!("it is written `{}` now", now.key),
+            );
+        }
+        if at < KEPT_KEYS && now_at >= KEPT_KEYS {
+            let change = format!("from place {} to place {}", at + 1, now_at + 1);
+            found.of_key(Rule::KeyPushedOut, old, key, change);
+        }
+        compare_values(old, key, now, found);
+    }
+    if !places.is_sorted() {
+        let keys: Vec<_> = new.keys.iter().map(|key| key.key.clone()).collect();
+        found.of_event(Rule::KeyOrderChanged, old, &format!("it is {} now", list(&keys)));
+    }
+    let added = new.keys.iter().filter(|key| place(&old.keys, key).is_none());
+    for key in added.filter(|key| !taken.contains(&&key.key)) {
+        let change = format!("a {} that is sent from now on", key.kind.as_str());
+        found.of_key(Rule::KeyAdded, old, key, change);
+    }
+}
+
+fn compare_values(event: &PlannedEvent, old: &PlannedKey, new: &PlannedKey, found: &mut Findings) {
+    let mut differs = |rule, change: String| found.of_key(rule, event, old, change);
+    if old.kind != new.kind {
+        let change = format!("from {} to {}", old.kind.as_str(), new.kind.as_str());
+        differs(Rule::KindChanged, change);
+    }
+    match (old.optional, new.optional) {
+        (false, true) => differs(Rule::KeyNowOptional, "it may be left out".into()),
+        (true, false) => differs(Rule::KeyNowRequired, "it is always sent".into()),
+        _ => {}
+    }
+    match (old.truncated, new.truncated) {
+        (false, true) => differs(Rule::TruncationChanged, "long text is cut".into()),
+        (true, false) => differs(Rule::TruncationChanged, "long text is an error".into()),
+        _ => {}
+    }
+    match (old.sensitive, new.sensitive) {
+        (false, true) => differs(Rule::SensitiveAdded, "its values are masked".into()),
+        (true, false) => differs(Rule::SensitiveRemoved, "its values are shown".into()),
+        _ => {}
+    }
+    if old.doc != new.doc {
+        differs(Rule::DocChanged, format!("from {:?} to {:?}", old.doc, new.doc));
+    }
+}
+
+struct Findings(Vec<Finding>);
+
+impl Findings {
+    fn of_event(&mut self, rule: Rule, event: &PlannedEvent, change: &str) {
+        self.0.push(Finding {
+            rule,
+            event: event.name.clone(),
+            key: None,
+            change: change.to_owned(),
+            allowed: None,
+        });
+    }
+
+    fn of_key(&mut self, rule: Rule, event: &PlannedEvent, key: &PlannedKey, change: String) {
+        self.0.push(Finding {
+            rule,
+            event: event.name.clone(),
+            key: Some(key.key.clone()),
+            change,
+            allowed: None,
+        });
+    }
+}

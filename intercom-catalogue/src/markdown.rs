@@ -1,0 +1,173 @@
+//! Documentation for people, and its place in a file.
+
+use std::env;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs, io};
+
+use intercom_core::Role;
+
+use crate::plan::{Plan, PlannedEvent, summary};
+
+const BEGIN: &str = "<!-- events -->";
+const END: &str = "<!-- /events -->";
+
+/// The variable that has the file written.
+const UPDATE: &str = "UPDATE_EVENTS_LOCK";
+
+/// Why a Markdown file does not document the events.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum MarkdownError {
+    /// The file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The file says something else.
+    #[error("{} does not document the events as they are: write it with `{UPDATE}=1 cargo test`, and commit it", .0.display())]
+    Outdated(PathBuf),
+    /// The text has no place for the events, or more than one.
+    #[error(
+        "the text needs one line `{BEGIN}`, and one line `{END}` after it: the events are put between them"
+    )]
+    Markers,
+}
+
+/// The same sentence: it is what a test shows that ends with the error.
+impl fmt::Debug for MarkdownError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Plan {
+    /// Makes documentation of the events, in Markdown: a section an event, with a table of its keys.
+    pub fn to_markdown(&self) -> String {
+        let mut out = String::new();
+        if !self.doc.is_empty() {
+            let _ = writeln!(out, "{}\n", self.doc);
+        }
+        for (at, event) in self.events.iter().enumerate() {
+            if at > 0 {
+                out.push('\n');
+            }
+            section(event, &mut out);
+        }
+        out
+    }
+
+    /// Puts the documentation into a text, between the lines `<!-- events -->` and `<!-- /events -->`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the text does not have each of these lines once, in this order.
+    pub fn update_markdown(&self, text: &str) -> Result<String, MarkdownError> {
+        let line = |marker: &str| {
+            let mut at = 0;
+            let mut found = text.split_inclusive('\n').filter_map(|line| {
+                let start = at;
+                at += line.len();
+                (line.trim_end() == marker).then_some((start, at))
+            });
+            found.next().filter(|_| found.next().is_none())
+        };
+        match (line(BEGIN), line(END)) {
+            (Some((_, begin)), Some((end, _))) if begin <= end => {
+                Ok(format!("{}\n{}\n{}", &text[..begin], self.to_markdown(), &text[end..]))
+            }
+            _ => Err(MarkdownError::Markers),
+        }
+    }
+
+    /// Asserts that this Markdown file documents the events between its lines `<!-- events -->` and `<!-- /events -->`.
+    ///
+    /// With `UPDATE_EVENTS_LOCK=1` in the environment it writes them there instead, but not in CI.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the file says something else, cannot be read, or has no such lines.
+    #[track_caller]
+    pub fn assert_markdown(&self, path: impl AsRef<Path>) {
+        let is_set = |name| {
+            env::var_os(name)
+                .is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
+        };
+        let path = path.as_ref();
+        let update = is_set(UPDATE) && !is_set("CI");
+        if let Err(error) = self.hold_markdown(path, update) {
+            panic!("{error}");
+        }
+    }
+
+    fn hold_markdown(&self, path: &Path, update: bool) -> Result<(), MarkdownError> {
+        let failed = |error| MarkdownError::Io { path: path.into(), error };
+        let text = fs::read_to_string(path).map_err(failed)?;
+        let updated = self.update_markdown(&text)?;
+        match (text == updated, update) {
+            (true, _) => Ok(()),
+            (false, true) => fs::write(path, updated).map_err(failed),
+            (false, false) => Err(MarkdownError::Outdated(path.into())),
+        }
+    }
+}
+
+fn section(event: &PlannedEvent, out: &mut String) {
+    let _ = writeln!(out, "### `{}`\n", event.name);
+    if !event.doc.is_empty() {
+        let _ = writeln!(out, "{}\n", event.doc);
+    }
+    let contact: Vec<_> = event.roles.iter().filter_map(|role| contact(*role)).collect();
+    match &contact[..] {
+        [] => out.push_str("Its contact is named when it is sent."),
+        contact => {
+            let _ = write!(out, "Its contact is named by {}.", contact.join(" and "));
+        }
+    }
+    if event.roles.contains(&Role::CreatedAt) {
+        out.push_str(" It has a time of its own.");
+    }
+    if !event.also.is_empty() {
+        let also: Vec<_> = event.also.iter().map(|name| format!("`{name}`")).collect();
+        let _ = write!(out, " It can send {} too.", also.join(" and "));
+    }
+    if let Some(was) = &event.was {
+        let _ = write!(out, " It was `{was}` before.");
+    }
+    out.push('\n');
+    if event.keys.is_empty() {
+        return;
+    }
+    out.push_str("\n| key | kind | what it is |\n|---|---|---|\n");
+    for key in &event.keys {
+        let mut kind = key.kind.as_str().replace('_', " ");
+        for (mark, word) in [
+            (key.optional, "optional"),
+            (key.truncated, "cut at 255 characters"),
+            (key.sensitive, "sensitive"),
+        ] {
+            if mark {
+                kind.push_str(", ");
+                kind.push_str(word);
+            }
+        }
+        let _ = writeln!(out, "| `{}` | {kind} | {} |", cell(&key.key), cell(&summary(&key.doc)));
+    }
+}
+
+fn contact(role: Role) -> Option<&'static str> {
+    match role {
+        Role::UserId => Some("its user id"),
+        Role::Email => Some("its email address"),
+        Role::ContactId => Some("Intercom's id"),
+        _ => None,
+    }
+}
+
+/// Text that does not end its cell.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}

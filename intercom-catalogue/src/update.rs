@@ -1,0 +1,212 @@
+//! Holds the file `events.lock` against a program, and writes it.
+
+use std::env;
+use std::ffi::OsStr;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::{fmt, fs};
+
+use crate::lock::{Lock, LockSyntaxError};
+use crate::plan::Plan;
+use crate::review::Review;
+
+/// The variable that has the lock written.
+const UPDATE: &str = "UPDATE_EVENTS_LOCK";
+
+const COMMAND: &str = "UPDATE_EVENTS_LOCK=1 cargo test";
+
+/// Why a lock does not hold.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// There is no file.
+    #[error("{} does not exist: write it with `{COMMAND}`, and commit it", .0.display())]
+    Missing(PathBuf),
+    /// The file cannot be read or written.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
+    /// The file is no lock.
+    #[error("{}: {error}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        error: LockSyntaxError,
+    },
+    /// The file locks no event, or the program sends none: a check would check nothing.
+    #[error("{}: {reason}", path.display())]
+    Nothing {
+        /// The file.
+        path: PathBuf,
+        /// Which of the two it is.
+        reason: &'static str,
+    },
+    /// There are changes that no line allows, or lines that allow nothing.
+    #[error(
+        "{} does not allow what changed:\n\n{review}\nThen write the lock with `{COMMAND}`, and commit both", path.display()
+    )]
+    Blocked {
+        /// The file.
+        path: PathBuf,
+        /// The changes.
+        review: Box<Review>,
+    },
+    /// There are changes that are fine, and not in the file.
+    #[error(
+        "{} is not what the program sends:\n\n{review}\nWrite it with `{COMMAND}`, and commit it", path.display()
+    )]
+    Outdated {
+        /// The file.
+        path: PathBuf,
+        /// The changes.
+        review: Box<Review>,
+    },
+    /// The file is to be written in CI.
+    #[error(
+        "{UPDATE} is set in CI, where the lock is only checked: write it on your own machine, and commit it"
+    )]
+    UpdateInCi,
+}
+
+/// The same sentence: it is what a test shows that ends with the error.
+impl fmt::Debug for LockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// What is done with the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    Check,
+    Update,
+}
+
+impl Mode {
+    /// What the variables say.
+    fn of(update: Option<&OsStr>, ci: Option<&OsStr>) -> Result<Self, LockError> {
+        let is_set = |value: Option<&OsStr>| {
+            value.is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
+        };
+        match (is_set(update), is_set(ci)) {
+            (false, _) => Ok(Mode::Check),
+            (true, false) => Ok(Mode::Update),
+            (true, true) => Err(LockError::UpdateInCi),
+        }
+    }
+}
+
+impl Plan {
+    /// Asserts that this file locks these events. For a test, whose working folder is that of its crate.
+    ///
+    /// With `UPDATE_EVENTS_LOCK=1` in the environment it writes the file instead, unless a change needs a line that allows
+    /// it. In CI (where `CI` is set) it never writes.
+    ///
+    /// # Panics
+    ///
+    /// Panics when the file is not there, is no lock, locks no event, or differs; and when it is to be written in CI. The
+    /// message tells each change, what Intercom does with it, what to do, and the command that writes the file.
+    #[track_caller]
+    pub fn assert_lock(&self, path: impl AsRef<Path>) {
+        let mode = Mode::of(env::var_os(UPDATE).as_deref(), env::var_os("CI").as_deref());
+        let held = mode.and_then(|mode| match mode {
+            Mode::Check => self.check_lock(path),
+            Mode::Update => self.update_lock(path),
+        });
+        if let Err(error) = held {
+            panic!("{error}");
+        }
+    }
+
+    /// Checks that this file locks these events.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file is not there, is no lock, locks no event, or differs.
+    pub fn check_lock(&self, path: impl AsRef<Path>) -> Result<(), LockError> {
+        let path = path.as_ref();
+        self.expect_events(path)?;
+        let lock = read(path)?.ok_or_else(|| LockError::Missing(path.into()))?;
+        let review = Box::new(lock.review(self));
+        let path = path.to_owned();
+        if lock.plan.events.is_empty() {
+            let reason =
+                "it locks no event, and checks nothing: remove the file, and write it anew";
+            return Err(LockError::Nothing { path, reason });
+        }
+        match (review.is_blocked(), review.is_current()) {
+            (true, _) => Err(LockError::Blocked { path, review }),
+            (false, false) => Err(LockError::Outdated { path, review }),
+            (false, true) => Ok(()),
+        }
+    }
+
+    /// Writes this file, so that it locks these events. Nothing is written where nothing changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a change needs a line in the file that allows it, when a line there allows nothing, when the file is no
+    /// lock, and when it cannot be written.
+    pub fn update_lock(&self, path: impl AsRef<Path>) -> Result<(), LockError> {
+        let path = path.as_ref();
+        self.expect_events(path)?;
+        let Some(lock) = read(path)? else {
+            return write(path, &self.lock());
+        };
+        let review = lock.review(self);
+        if review.is_blocked() {
+            return Err(LockError::Blocked { path: path.into(), review: Box::new(review) });
+        }
+        if review.is_current() {
+            return Ok(());
+        }
+        write(path, review.next())
+    }
+
+    fn expect_events(&self, path: &Path) -> Result<(), LockError> {
+        if !self.events.is_empty() {
+            return Ok(());
+        }
+        let reason = "the catalogue has no event, and nothing can be locked";
+        Err(LockError::Nothing { path: path.into(), reason })
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Lock>, LockError> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(LockError::Io { path: path.into(), error }),
+    };
+    let lock = Lock::parse(&text);
+    lock.map(Some).map_err(|error| LockError::Syntax { path: path.into(), error })
+}
+
+fn write(path: &Path, lock: &Lock) -> Result<(), LockError> {
+    fs::write(path, lock.to_string()).map_err(|error| LockError::Io { path: path.into(), error })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_is_written_where_that_is_asked_for_and_never_in_ci() {
+        let mode = |update: Option<&str>, ci: Option<&str>| {
+            Mode::of(update.map(OsStr::new), ci.map(OsStr::new)).ok()
+        };
+        assert_eq!(mode(None, None), Some(Mode::Check));
+        assert_eq!(mode(None, Some("true")), Some(Mode::Check));
+        assert_eq!(mode(Some("1"), None), Some(Mode::Update));
+        assert_eq!(mode(Some("1"), Some("false")), Some(Mode::Update));
+        assert_eq!(mode(Some("0"), Some("true")), Some(Mode::Check));
+        assert_eq!(mode(Some(""), None), Some(Mode::Check));
+        assert_eq!(mode(Some("1"), Some("true")), None);
+        assert_eq!(mode(Some("1"), Some("1")), None);
+    }
+}
