@@ -15,6 +15,7 @@ use crate::encode;
 use crate::event::IntercomEvent;
 use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
+use crate::json;
 use crate::sensitive::SensitiveKeys;
 use crate::value::Timestamp;
 
@@ -184,6 +185,70 @@ impl DataEvent {
         DataEvent { created_at, body: body.into(), metadata, ..self.clone() }
     }
 
+    /// The same event by another name.
+    ///
+    /// The events that are derived from it with `also` are not the new event's.
+    ///
+    /// ```
+    /// # use intercom_core::{Contact, DataEvent, DynamicEvent, EventName, Timestamp};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let event = DynamicEvent::new("project_created")?.with("project_id", 7)?;
+    /// let event = DataEvent::new(&event, Contact::user_id("42"), Timestamp::now())?;
+    /// let renamed = event.renamed(EventName::new("project_begun")?);
+    /// assert_eq!(renamed.to_json()["event_name"], "project_begun");
+    /// assert_eq!(renamed.metadata(), event.metadata());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn renamed(&self, name: EventName) -> Self {
+        let mut json = Vec::with_capacity(name.len() + 2);
+        json::text(&mut json, &name);
+        let (body, metadata) = self.with_member("event_name", &json);
+        DataEvent { name, body, metadata, derived: None, ..self.clone() }
+    }
+
+    /// The same event with these keys of its metadata alone.
+    ///
+    /// ```
+    /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let event = DynamicEvent::new("project_created")?.with("project_id", 7)?.with("plan", "pro")?;
+    /// let event = DataEvent::new(&event, Contact::user_id("42"), Timestamp::now())?;
+    /// let event = event.with_keys(|key| key == "plan");
+    /// assert_eq!(event.metadata(), Some(&br#"{"plan":"pro"}"#[..]));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_keys(&self, is_kept: impl Fn(&str) -> bool) -> Self {
+        let Some(metadata) = self.metadata() else { return self.clone() };
+        let all = members_in_order(metadata).expect("the body was written as JSON");
+        let kept: Vec<_> = all.into_iter().filter(|(key, _)| is_kept(key)).collect();
+        // An event without metadata has no member for it.
+        let (body, metadata) = match kept.is_empty() {
+            true => {
+                let all = members_in_order(&self.body).expect("the body was written as JSON");
+                let rest = all.into_iter().filter(|(member, _)| member != "metadata");
+                (object(rest).into(), None)
+            }
+            false => self.with_member("metadata", &object(kept)),
+        };
+        DataEvent { body, metadata, ..self.clone() }
+    }
+
+    /// The body with another value of a member that it has, and where the metadata stands in it.
+    fn with_member(&self, member: &str, value: &[u8]) -> (Bytes, Option<Range<usize>>) {
+        let place_in = |body: &[u8], member: &str| {
+            let members = members(body).expect("the body was written as JSON");
+            members.get(member).map(|json| place(body, json))
+        };
+        let at = place_in(&self.body, member).expect("the body has this member");
+        let body = [&self.body[..at.start], value, &self.body[at.end..]].concat();
+        let metadata = place_in(&body, "metadata");
+        (body.into(), metadata)
+    }
+
     /// The event's name.
     pub fn name(&self) -> &str {
         &self.name
@@ -326,6 +391,29 @@ impl From<serde_json::Error> for UnreadableBody {
 /// The members of a JSON object, unparsed.
 pub(crate) fn members(body: &[u8]) -> serde_json::Result<BTreeMap<Cow<'_, str>, &RawValue>> {
     serde_json::from_slice(body)
+}
+
+/// The same, in their order.
+fn members_in_order(body: &[u8]) -> serde_json::Result<Vec<(String, &RawValue)>> {
+    let mut all: Vec<(String, &RawValue)> =
+        members(body)?.into_iter().map(|(key, json)| (key.into_owned(), json)).collect();
+    all.sort_by_key(|(_, json)| json.get().as_ptr());
+    Ok(all)
+}
+
+/// An object of these members.
+fn object<'a>(members: impl IntoIterator<Item = (String, &'a RawValue)>) -> Vec<u8> {
+    let mut object = vec![b'{'];
+    for (member, value) in members {
+        if object.len() > 1 {
+            object.push(b',');
+        }
+        json::text(&mut object, &member);
+        object.push(b':');
+        object.extend_from_slice(value.get().as_bytes());
+    }
+    object.push(b'}');
+    object
 }
 
 /// Where a member's value stands in the body that it was read from: its text is a part of that.

@@ -6,7 +6,8 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_core::Transport;
+use intercom_core::{Contact, DataEvent, Transport};
+use intercom_rules::Rules;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 
@@ -15,7 +16,7 @@ use crate::engine::{self, DeadLetterHook, Ending, Parts, Settings};
 use crate::intake::Intake;
 use crate::memory_tracker::MemoryTracker;
 use crate::outbox::{DeadLetter, MemoryOutbox, Operate, Outbox};
-use crate::policy::{Backpressure, Collisions, RetryPolicy, UnknownContact};
+use crate::policy::{Backpressure, Collisions, Consent, RetryPolicy, UnknownContact};
 
 /// How many requests are in flight at once by default.
 pub const DEFAULT_CONCURRENCY: usize = 32;
@@ -64,6 +65,8 @@ impl DeliveryBuilder {
                 collisions: Collisions::default(),
                 ledger_interval: DEFAULT_LEDGER_INTERVAL,
                 on_dead_letter: None,
+                rules: Rules::default(),
+                consent: None,
                 seed: None,
             },
         }
@@ -133,6 +136,40 @@ impl DeliveryBuilder {
     pub fn on_dead_letter(mut self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) -> Self {
         let hook: DeadLetterHook = Box::new(hook);
         self.settings.on_dead_letter = Some(hook);
+        self
+    }
+
+    /// Sets rules over event data. They are applied once to each event that was accepted, whatever its
+    /// origin, before its first attempt. An event that a rule derived meets no rule. The default is
+    /// none.
+    ///
+    /// What they change is stored before anything is sent: a crash derives nothing twice and nothing
+    /// never. Where several processes use one outbox, the rules of the one that delivers count. Events
+    /// that were in flight in a crash meet other rules if the next process has others.
+    pub fn rules(mut self, rules: Rules) -> Self {
+        self.settings.rules = rules;
+        self
+    }
+
+    /// Sets a function that is asked whether an event may be sent, once for each event that was
+    /// accepted or derived, before its first attempt. The default sends all events.
+    ///
+    /// It runs on the engine's own task and must not block. A panic in it is contained and counted,
+    /// and the event is asked about again after a minute.
+    ///
+    /// ```
+    /// # use intercom_core::testing::RecordingTransport;
+    /// # use intercom_delivery::{Consent, Delivery};
+    /// # fn has_opted_out(_: Option<&str>) -> bool { false }
+    /// let builder = Delivery::builder(RecordingTransport::new()).consent(|contact, _event| {
+    ///     if has_opted_out(contact.as_user_id()) { Consent::Denied } else { Consent::Given }
+    /// });
+    /// ```
+    pub fn consent(
+        mut self,
+        ask: impl Fn(&Contact, &DataEvent) -> Consent + Send + Sync + 'static,
+    ) -> Self {
+        self.settings.consent = Some(Box::new(ask));
         self
     }
 

@@ -1,5 +1,6 @@
 //! What an application holds of a running delivery.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,8 +18,9 @@ use crate::engine::{Command, DRAIN_TIMEOUT, Parts};
 use crate::intake::{Intake, IntakeTransport};
 use crate::ledger::{Ledger, Report};
 use crate::outbox::{
-    Counts, DeadLetter, DeadLetterReason, EventId, Operate, OutboxError, Selection,
+    Counts, DeadLetter, DeadLetterReason, ErasedEvents, EventId, Operate, OutboxError, Selection,
 };
+use crate::policy::Erased;
 use crate::status::Status;
 use crate::telemetry;
 use crate::time::later;
@@ -171,9 +173,9 @@ impl Delivery {
     pub async fn flush(&self, deadline: Duration) -> Report {
         let deadline = later(Instant::now(), deadline);
         let parts = self.parts.clone();
-        let newest = parts.outbox.counts().await.ok().map(|counts| counts.newest);
+        let began = parts.outbox.counts().await.ok();
         // On the delivery's own runtime, so that this may be called from any other.
-        let flushed = self.runtime.spawn(flush(parts, newest, deadline));
+        let flushed = self.runtime.spawn(flush(parts, began, deadline));
         match flushed.await {
             Ok(report) => report,
             // The runtime has ended.
@@ -235,6 +237,64 @@ impl Delivery {
         Ok(redriven)
     }
 
+    /// Erases a contact: deletes its pending events and dead letters from the outbox, and keeps
+    /// tombstones, so that later events of the contact are withheld until it is
+    /// [forgiven](Self::forgive). Whoever accepts them, they are not sent, and the contact is not
+    /// created again.
+    ///
+    /// Events are found by the identifiers that they carry. Name each that your events use:
+    /// `Contact::user_id("42").with_email("ada@example.com")`. What Intercom has is not touched:
+    /// delete the contact there afterwards.
+    ///
+    /// It waits for the requests in flight, up to the attempt timeout, and names those of the
+    /// contact. When another process delivers, that process begins no request for the contact from
+    /// when it learns of the erasure: within the poll interval of the outbox. It does not report what
+    /// it had in flight.
+    ///
+    /// Logs and metrics never hold an identifier. The erasure goes on when the future is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the outbox cannot be written. Then nothing was erased.
+    pub async fn erase(&self, contact: &Contact) -> Result<Erased, OutboxError> {
+        let (operate, commands) = (self.operate.clone(), self.commands.clone());
+        let contact = contact.clone();
+        let erasing = self.runtime.spawn(async move {
+            let (begun, has_begun) = oneshot::channel();
+            let (reply, in_flight) = oneshot::channel();
+            // An engine that has ended sends nothing.
+            let _ = commands.send(Command::Erase { contact: contact.clone(), begun, reply });
+            let _ = has_begun.await;
+            let erased = operate.erase(&contact).await;
+            let version = erased.as_ref().ok().map(|erased| erased.version);
+            let _ = commands.send(Command::Erased { contact, version });
+            let ErasedEvents { pending, dead_letters, .. } = erased?;
+            let in_flight = in_flight.await.unwrap_or_default();
+            telemetry::erased(pending, dead_letters, in_flight.len());
+            Ok(Erased { pending, dead_letters, in_flight })
+        });
+        let ended = || OutboxError::new("the runtime of the delivery has ended");
+        erasing.await.unwrap_or_else(|_| Err(ended()))
+    }
+
+    /// Forgives a contact that was erased: later events are sent. Returns whether it was erased, by
+    /// any of these identifiers.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the outbox cannot be written.
+    pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        let forgiven = self.operate.forgive(contact).await?;
+        // An engine that has ended has nothing to forget.
+        let _ = self.commands.send(Command::Forgiven { contact: contact.clone() });
+        Ok(forgiven)
+    }
+
+    /// Returns how many events each rule has dropped in this process since the delivery was started.
+    pub fn dropped_by_rule(&self) -> BTreeMap<Arc<str>, u64> {
+        self.parts.intake.tally.drops()
+    }
+
     /// Deletes dead letters for good, and returns how many.
     ///
     /// # Errors
@@ -264,11 +324,12 @@ impl Delivery {
     }
 }
 
-/// Waits until no event up to `newest` is pending that this process accepted. `None` means that it is
-/// not known yet.
-async fn flush(parts: Parts, mut newest: Option<Option<EventId>>, deadline: Instant) -> Report {
+/// Waits until no event is pending that this process had accepted when the outbox counted `began`, and
+/// none that was derived from those. `None` means that it is not known yet.
+async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Report {
     let Parts { outbox, settled, health, .. } = &parts;
     let mut last = known(&parts);
+    let mut is_extended = false;
     loop {
         let rings = settled.notified();
         tokio::pin!(rings);
@@ -278,9 +339,16 @@ async fn flush(parts: Parts, mut newest: Option<Option<EventId>>, deadline: Inst
         match timeout_at(deadline, outbox.counts()).await {
             Ok(Ok(counts)) => {
                 last = counts;
-                let newest = *newest.get_or_insert(counts.newest);
-                if counts.oldest_own.is_none_or(|oldest| Some(oldest) > newest) {
-                    return Report::of(counts, true);
+                let from = began.get_or_insert(counts);
+                if counts.oldest_own.is_none_or(|oldest| Some(oldest) > from.newest) {
+                    // Of all of these, what was derived has a place in the outbox by now.
+                    if counts.oldest_own.is_none() || counts.derived == from.derived || is_extended
+                    {
+                        return Report::of(counts, true);
+                    }
+                    is_extended = true;
+                    *from = counts;
+                    continue;
                 }
             }
             Ok(Err(_)) => {}

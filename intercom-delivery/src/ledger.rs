@@ -1,7 +1,9 @@
 //! Where every event is, in numbers that always balance.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::outbox::{Counts, DeadLetterReason};
 
@@ -176,11 +178,20 @@ pub(crate) struct Tally {
     pub(crate) abandoned: Count,
     pub(crate) panics: Count,
     deaths: [Count; DeadLetterReason::ALL.len()],
+    drops: Mutex<BTreeMap<Arc<str>, u64>>,
 }
 
 impl Tally {
     pub(crate) fn deaths(&self, reason: DeadLetterReason, number: u64) {
         self.deaths[reason as usize].add(number);
+    }
+
+    pub(crate) fn drop_by(&self, rule: Arc<str>) {
+        *self.drops.lock().unwrap_or_else(PoisonError::into_inner).entry(rule).or_default() += 1;
+    }
+
+    pub(crate) fn drops(&self) -> BTreeMap<Arc<str>, u64> {
+        self.drops.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn ledger(&self, counts: Counts, waiting: u64) -> Ledger {

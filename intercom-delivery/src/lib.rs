@@ -72,6 +72,14 @@
 //! [`Collisions`]. It knows the seconds of all pending events, of dead letters, and of what left in the
 //! last two minutes. An event that was sent before is never moved.
 //!
+//! # Rules, consent, erasure
+//!
+//! Before its first attempt an event is asked, in this order: was its contact [erased](Delivery::erase),
+//! does it [consent](DeliveryBuilder::consent), and what do the [rules](DeliveryBuilder::rules) say?
+//! What this changes is stored before anything is sent. An event that is not sent counts as `withheld`
+//! or `dropped`, and its body is gone. What a rule derives counts as `derived`, and is asked about
+//! itself, but meets no rule.
+//!
 //! # How delivery is doing
 //!
 //! [`Delivery::ledger`] says where every event is, in numbers that always balance. [`Delivery::status`]
@@ -84,6 +92,7 @@
 //! | `intercom_delivery_refused_total` | counter | `reason` |
 //! | `intercom_delivery_delivered_total` | counter | |
 //! | `intercom_delivery_dead_total` | counter | `reason` |
+//! | `intercom_delivery_dropped_total`, by rules | counter | `rule` |
 //! | `intercom_delivery_attempts_total` | counter | `outcome` |
 //! | `intercom_delivery_panics_total` | counter | |
 //! | `intercom_delivery_pending`, of the process that delivers | gauge | |
@@ -121,5 +130,11 @@ pub use outbox::{
     DeadLetter, DeadLetterReason, Epoch, EventId, Failure, MemoryOutbox, Operate, Outbox,
     OutboxError, Selection,
 };
-pub use policy::{Backpressure, Collisions, RetryPolicy, UnknownContact};
+pub use policy::{
+    Backpressure, Collisions, Consent, Erased, InFlight, RetryPolicy, UnknownContact,
+};
+
+/// Rules over event data, for [`DeliveryBuilder::rules`].
+#[doc(no_inline)]
+pub use intercom_rules::Rules;
 pub use status::{DeliveringTurn, State, Status, Trouble};

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use intercom_core::{ErrorKind, SendError};
+use intercom_core::{ErrorKind, EventName, SendError};
 
-use crate::outbox::DeadLetterReason;
+use crate::outbox::{DeadLetterReason, EventId};
 
 /// The longest wait that an answer can ask for. A longer one is read as this.
 ///
@@ -67,6 +67,49 @@ impl Default for UnknownContact {
     fn default() -> Self {
         UnknownContact::DEFAULT
     }
+}
+
+/// Whether an event may be sent: the answer of the function that
+/// [`consent`](crate::DeliveryBuilder::consent) sets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// It is sent.
+    Given,
+    /// It is deleted, and counted as withheld.
+    Denied,
+    /// It waits, and is asked about again after so long.
+    Later(Duration),
+}
+
+/// What an erasure deleted, and what it came too late for. Made by
+/// [`Delivery::erase`](crate::Delivery::erase).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Erased {
+    /// Events that were pending, those in flight included. They count as erased.
+    pub pending: u64,
+    /// Dead letters.
+    pub dead_letters: u64,
+    /// Of the pending ones, those for which this process had begun a request. All of these requests
+    /// have ended.
+    pub in_flight: Vec<InFlight>,
+}
+
+/// An event that was in flight when its contact was erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InFlight {
+    /// Its number in the outbox.
+    pub id: EventId,
+    /// Its name.
+    pub event_name: EventName,
+    /// Whether Intercom answered that it has taken it. If not, it may have all the same, unless
+    /// `status` says that it was refused.
+    pub is_delivered: bool,
+    /// The HTTP status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// The id that Intercom gave the request.
+    pub request_id: Option<String>,
 }
 
 /// When an event is sent again, and when it becomes a dead letter.

@@ -88,6 +88,18 @@ pub(crate) fn buried(events: u64) {
     }
 }
 
+/// A rule dropped an event.
+pub(crate) fn event_dropped(rule: &str) {
+    tracing::debug!(rule, "event dropped by a rule");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("intercom_delivery_dropped_total", "rule" => rule.to_owned()).increment(1);
+}
+
+/// A contact was erased.
+pub(crate) fn erased(pending: u64, dead_letters: u64, in_flight: usize) {
+    tracing::info!(pending, dead_letters, in_flight, "a contact was erased");
+}
+
 pub(crate) fn name_silenced(name: &str, message: &str) {
     tracing::error!(
         event.name = name,

@@ -9,6 +9,7 @@
 //!
 //! | part | state |
 //! |---|---|
+//! | [`review`] | rules, the consent hook, erased contacts |
 //! | [`admission`] | the seconds that are in use |
 //! | [`prefetch`] | leased events that are sent next, and how many to lease |
 //! | [`breaker`] | whether anything is sent |
@@ -28,6 +29,7 @@ mod pacer;
 mod prefetch;
 mod report;
 mod requests;
+mod review;
 mod run;
 mod settlement;
 mod trouble;
@@ -39,6 +41,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use intercom_core::{Contact, ContactCreation, ErrorKind, Timestamp};
+use intercom_rules::Rules;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -48,20 +51,23 @@ use self::contacts::{AfterSetback, Contacts, Disposition, Setback};
 use self::drain::Drain;
 use self::names::{NameVerdict, SilencedNames};
 use self::pacer::{Pacer, Permit};
-use self::prefetch::{Ask, Job, Prefetch};
+use self::prefetch::{Admitted, Ask, Job, Prefetch};
 use self::report::{Reporter, Sources};
 use self::requests::{Ended, Outcome, Request, Subject};
+use self::review::{Erasure, Review, Reviewed};
 use self::settlement::{Batch, Settlements};
 use crate::intake::Intake;
 use crate::ledger::Report;
 use crate::outbox::{
-    DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Leased, OutboxError, Stage, Standing,
-    Tenure, Turn, Verdict,
+    self, DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Lease, Leased, OutboxError,
+    Ruling, Stage, Standing, Tenure, Turn, Verdict,
 };
-use crate::policy::{self, Collisions, Decision, RetryPolicy, Tried, UnknownContact};
+use crate::policy::{self, Collisions, Decision, InFlight, RetryPolicy, Tried, UnknownContact};
 use crate::status::{Cause, DeliveringTurn, Health};
 use crate::telemetry;
+use crate::time::later;
 
+pub(crate) use self::review::ConsentHook;
 pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
 
 /// Is called for each dead letter.
@@ -75,6 +81,8 @@ pub(crate) struct Settings {
     pub(crate) collisions: Collisions,
     pub(crate) ledger_interval: Duration,
     pub(crate) on_dead_letter: Option<DeadLetterHook>,
+    pub(crate) rules: Rules,
+    pub(crate) consent: Option<ConsentHook>,
     pub(crate) seed: Option<u64>,
 }
 
@@ -84,6 +92,12 @@ pub(crate) enum Command {
     Shutdown { deadline: Instant, reply: oneshot::Sender<Report> },
     /// Try again at once.
     Resume,
+    /// Begin no request for this contact any more. Answer when those in flight have ended.
+    Erase { contact: Contact, begun: oneshot::Sender<()>, reply: oneshot::Sender<Vec<InFlight>> },
+    /// The outbox has erased this contact, in this version of the tombstones, or has failed to.
+    Erased { contact: Contact, version: Option<u64> },
+    /// The outbox has forgiven this contact.
+    Forgiven { contact: Contact },
     /// End now.
     Stop,
 }
@@ -96,6 +110,7 @@ struct Engine {
     standing: Standing,
     /// The turn of this engine, while it delivers.
     tenure: Option<Tenure>,
+    review: Review,
     admission: Admission,
     prefetch: Prefetch,
     breaker: Breaker,
@@ -120,6 +135,8 @@ struct Dispatch {
     blocked_until: Option<Instant>,
     /// How many events to lease.
     wanted: usize,
+    /// How many requests have begun.
+    begun: u64,
     /// How often the transport panicked over an event.
     panics: HashMap<EventId, u32>,
 }
@@ -143,13 +160,15 @@ impl WallClock {
 }
 
 impl Engine {
-    fn new(settings: Settings, intake: Arc<Intake>, health: Arc<Health>) -> Self {
+    fn new(mut settings: Settings, intake: Arc<Intake>, health: Arc<Health>) -> Self {
+        let review = Review::new(mem::take(&mut settings.rules), settings.consent.take());
         let concurrency = settings.concurrency;
         Engine {
             rng: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
             clock: WallClock::new(Instant::now()),
             standing: Standing::Unknown,
             tenure: None,
+            review,
             admission: Admission::new(settings.collisions),
             prefetch: Prefetch::new(concurrency),
             breaker: Breaker::new(concurrency),
@@ -171,6 +190,17 @@ impl Engine {
         match command {
             Some(Command::Shutdown { deadline, reply }) => self.drain.begin(deadline, reply),
             Some(Command::Resume) => self.resume(now),
+            Some(Command::Erase { contact, begun, reply }) => {
+                let Dispatch { begun: before, in_flight, .. } = self.dispatch;
+                self.review.begin_erasure(Erasure::new(contact, before, in_flight, reply));
+                // The caller may have stopped waiting.
+                let _ = begun.send(());
+            }
+            Some(Command::Erased { contact, version }) => {
+                let jobs = self.review.end_erasure(&contact, version);
+                self.prefetch.push(jobs);
+            }
+            Some(Command::Forgiven { contact }) => self.review.forgive(&contact),
             Some(Command::Stop) | None => self.drain.stop(),
         }
     }
@@ -215,6 +245,7 @@ impl Engine {
                 self.leave_turn();
                 self.standing = Standing::Delivering(tenure.epoch);
                 self.admission.begin(&tenure);
+                self.review.set_tombstones(tenure.tombstones.clone());
                 let Tenure { epoch, since, .. } = tenure;
                 self.report.began(DeliveringTurn { epoch, since });
                 self.tenure = Some(tenure);
@@ -235,13 +266,17 @@ impl Engine {
         self.prefetch.clear();
         self.contacts.clear();
         self.settlements.clear();
-        self.dispatch = Dispatch::default();
+        self.review.leave_turn();
+        self.dispatch = Dispatch { begun: self.dispatch.begun, ..Dispatch::default() };
         self.breaker = Breaker::new(concurrency);
     }
 
     /// Admits leased events, in the order in which they were leased.
     fn leased(&mut self, leased: Leased, now: Instant) {
-        let Leased { events, pending, earliest_new, valid_for, tombstones: _ } = leased;
+        let Leased { events, pending, earliest_new, valid_for, tombstones } = leased;
+        if let Some(tombstones) = tombstones {
+            self.review.set_tombstones(tombstones);
+        }
         self.prefetch.answered(events.len(), now);
         self.prefetch.set_valid(valid_for.map(|time| now + time));
         self.report.set_pending(pending);
@@ -249,10 +284,13 @@ impl Engine {
         let mut admissions = Vec::new();
         let jobs: Vec<_> = events
             .into_iter()
-            .map(|mut lease| {
+            .filter_map(|mut lease| {
+                if self.review.is_needed() {
+                    return self.admit_reviewed(lease, &mut admissions, now);
+                }
                 let (slot, admission) = self.admission.admit(&mut lease, clock);
                 admissions.extend(admission);
-                Job::new(lease, slot, now)
+                Some(Job::new(lease, slot, now))
             })
             .collect();
         let forget_before = self.admission.forget(clock, earliest_new);
@@ -263,11 +301,58 @@ impl Engine {
         }
     }
 
+    /// Admits a leased event of which something is asked. Returns it if it is sent.
+    fn admit_reviewed(
+        &mut self,
+        mut lease: Lease,
+        admissions: &mut Vec<outbox::Admission>,
+        now: Instant,
+    ) -> Option<Job> {
+        let Reviewed { ruling, renamed, derived, dropped_by, panicked } =
+            self.review.review(&lease);
+        if panicked {
+            self.panicked("the consent hook");
+        }
+        if let Some(rule) = dropped_by {
+            self.prefetch.note_drop(lease.id, rule);
+        }
+        if let Some(ruling) = ruling {
+            admissions.push(outbox::Admission { id: lease.id, ruling, derived });
+            return None;
+        }
+        let is_renamed = renamed.is_some();
+        if let Some(renamed) = renamed {
+            lease.event = renamed;
+        }
+        let (slot, admission) = self.admission.admit(&mut lease, self.clock.at(now));
+        let mut admission = match admission {
+            None if !is_renamed && derived.is_empty() => return Some(Job::new(lease, slot, now)),
+            None => outbox::Admission::kept(lease.id, false),
+            Some(admission) => admission,
+        };
+        if let (true, Ruling::Keep { collides }) = (is_renamed, &admission.ruling) {
+            let (event, collides) = (lease.event.clone(), *collides);
+            admission.ruling = Ruling::Replace { event, moved: false, collides };
+        }
+        admission.derived = derived;
+        admissions.push(admission);
+        Some(Job::new(lease, slot, now))
+    }
+
     fn admitted(&mut self, admitted: Result<Vec<EventId>, OutboxError>, now: Instant) {
         self.report.change();
         match admitted {
             Ok(late) => {
-                self.prefetch.admitted(&late);
+                let Admitted { ended, due, drops } = self.prefetch.admitted(&late);
+                due.into_iter().for_each(|after| self.drain.put_back(later(now, after), now));
+                for rule in drops {
+                    telemetry::event_dropped(&rule);
+                    self.intake.tally.drop_by(rule);
+                }
+                if ended > 0 {
+                    self.report.left(ended);
+                    self.intake.made_room();
+                }
                 if !late.is_empty() {
                     self.prefetch.doubt_turn();
                 }
@@ -299,6 +384,12 @@ impl Engine {
             let event_first = self.breaker.open().is_some()
                 && (self.prefetch.ready() > 0 || !self.prefetch.is_waiting());
             if !event_first && let Some(contact) = self.contacts.next_to_create(now) {
+                if self.review.is_needed() && self.review.withholds(&contact) {
+                    for job in self.contacts.not_created(&contact) {
+                        self.withhold(job, now);
+                    }
+                    continue;
+                }
                 self.begin(Subject::Contact(contact), now);
                 continue;
             }
@@ -350,11 +441,17 @@ impl Engine {
         self.pacer.sent(now, self.dispatch.in_flight);
         self.dispatch.in_flight += 1;
         self.dispatch.permitted = self.dispatch.permitted.saturating_sub(1);
-        self.dispatch.starting.push(Request { subject, ticket });
+        let number = self.dispatch.begun;
+        self.dispatch.begun += 1;
+        self.dispatch.starting.push(Request { subject, ticket, number });
     }
 
     /// Returns the event if it is to be sent now.
     fn check(&mut self, job: Job, now: Instant) -> Option<Job> {
+        if self.review.is_needed() && self.review.withholds(job.lease.event.contact()) {
+            self.withhold(job, now);
+            return None;
+        }
         if self.settings.retry.is_too_old(job.age(now)) {
             let failure = job.lease.last_failure.as_deref().cloned();
             let failure = failure
@@ -388,7 +485,10 @@ impl Engine {
     // Requests that have ended.
 
     fn ended(&mut self, ended: Ended, now: Instant) {
-        let Ended { request: Request { subject, ticket }, outcome, took } = ended;
+        let Ended { request: Request { subject, ticket, number }, outcome, took } = ended;
+        if self.review.is_erasing() {
+            self.tell_erasures(number, &subject, &outcome);
+        }
         self.dispatch.in_flight = self.dispatch.in_flight.saturating_sub(1);
         self.breaker.ended(ticket);
         let creation = matches!(subject, Subject::Contact(_));
@@ -536,6 +636,11 @@ impl Engine {
                 }
                 self.bury(&job, reason, tried.attempts.saturating_add(1), failure, arrived);
             }
+            Decision::UnknownContact
+                if self.review.is_needed() && self.review.withholds(job.lease.event.contact()) =>
+            {
+                self.withhold(job, now);
+            }
             Decision::UnknownContact => {
                 let roll = self.rng.f64();
                 let disposition = self.contacts.unknown(job, &self.settings.retry, now, roll);
@@ -613,6 +718,31 @@ impl Engine {
             let attempts = job.lease.attempts.saturating_add(1);
             self.bury(&job, reason, attempts, Some(failure.clone()), false);
         }
+    }
+
+    /// Leaves an event that the outbox has deleted, or is about to, because its contact is erased.
+    fn withhold(&mut self, job: Job, now: Instant) {
+        self.forget(job.lease.id);
+        self.admission.leave(job.slot, self.clock.at(now));
+        self.review.hold(job);
+    }
+
+    /// Tells erasures that a request has ended that may have been in flight when they began.
+    fn tell_erasures(&mut self, number: u64, subject: &Subject, outcome: &Outcome) {
+        let Subject::Event(job) = subject else { return self.review.ended(number, None) };
+        let (is_delivered, status, request_id) = match outcome {
+            Outcome::Taken(receipt) => (true, receipt.status(), receipt.request_id()),
+            Outcome::Failed(error) => (false, error.status(), error.request_id()),
+            Outcome::Contact(_) | Outcome::Panicked => (false, None, None),
+        };
+        let in_flight = InFlight {
+            id: job.lease.id,
+            event_name: job.lease.event.event_name().clone(),
+            is_delivered,
+            status,
+            request_id: request_id.map(str::to_owned),
+        };
+        self.review.ended(number, Some((job.lease.event.contact(), &in_flight)));
     }
 
     /// Forgets an event that has left.

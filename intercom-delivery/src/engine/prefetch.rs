@@ -6,12 +6,14 @@
 //! needed.
 
 use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::trouble::Trouble;
-use crate::outbox::{Admission, EventId, Lease, OutboxError, Slot};
+use crate::outbox::{Admission, EventId, Lease, OutboxError, Ruling, Slot};
 
 /// How many times the concurrency may be leased ahead. Those events are in memory, and after a crash
 /// they are sent again.
@@ -62,6 +64,17 @@ enum Call {
     Admit,
 }
 
+/// What stored admissions did.
+#[derive(Default)]
+pub(super) struct Admitted {
+    /// How many events they ended.
+    pub(super) ended: u64,
+    /// In how long those that they deferred are due.
+    pub(super) due: Vec<Duration>,
+    /// The rules that dropped events.
+    pub(super) drops: Vec<Arc<str>>,
+}
+
 /// What to ask the outbox for next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
@@ -77,6 +90,8 @@ pub(super) struct Prefetch {
     /// Events whose admission must be stored first, and what is to be stored.
     admitting: Vec<Job>,
     admissions: Vec<Admission>,
+    /// The rules that drop events among them.
+    drops: Vec<(EventId, Arc<str>)>,
     call: Option<Call>,
     /// Whether the last lease gave all that it was asked for.
     has_more: bool,
@@ -95,6 +110,7 @@ impl Prefetch {
             ready: VecDeque::new(),
             admitting: Vec::new(),
             admissions: Vec::new(),
+            drops: Vec::new(),
             call: None,
             has_more: false,
             doubts_turn: false,
@@ -113,7 +129,7 @@ impl Prefetch {
 
     /// Returns whether no event is held here, and none is on its way.
     pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.admitting.is_empty()
+        self.ready.is_empty() && self.admissions.is_empty()
     }
 
     pub(super) fn next(&mut self) -> Option<Job> {
@@ -129,6 +145,11 @@ impl Prefetch {
     pub(super) fn hold(&mut self, jobs: Vec<Job>, admissions: Vec<Admission>) {
         self.admitting = jobs;
         self.admissions = admissions;
+    }
+
+    /// Notes which rule drops an event whose admission is to be stored.
+    pub(super) fn note_drop(&mut self, id: EventId, rule: Arc<str>) {
+        self.drops.push((id, rule));
     }
 
     /// Forgets all events, and the call in progress.
@@ -177,7 +198,7 @@ impl Prefetch {
         }
         let (ask, call) = match (self.call, wanted) {
             (Some(Call::Admit), _) => return None,
-            (None, Some(_)) if !self.admitting.is_empty() => (Ask::Admit, Call::Admit),
+            (None, Some(_)) if !self.admissions.is_empty() => (Ask::Admit, Call::Admit),
             // A call that only asks whose turn it is gives way to one that brings events.
             (Some(Call::Lease { limit: 0, .. }), Some(limit)) if limit > 0 => {
                 (Ask::Lease(limit), Call::Lease { limit, since: now })
@@ -227,11 +248,22 @@ impl Prefetch {
     }
 
     /// Records that admissions were stored, but for these events.
-    pub(super) fn admitted(&mut self, late: &[EventId]) {
+    pub(super) fn admitted(&mut self, late: &[EventId]) -> Admitted {
         self.ended();
-        self.admissions.clear();
-        let jobs = std::mem::take(&mut self.admitting);
+        let mut admitted = Admitted::default();
+        let stored = mem::take(&mut self.admissions).into_iter();
+        for admission in stored.filter(|one| !late.contains(&one.id)) {
+            match admission.ruling {
+                Ruling::Withhold | Ruling::Drop => admitted.ended += 1,
+                Ruling::Defer { after } => admitted.due.push(after),
+                Ruling::Keep { .. } | Ruling::Replace { .. } => {}
+            }
+        }
+        let drops = mem::take(&mut self.drops).into_iter();
+        admitted.drops = drops.filter(|(id, _)| !late.contains(id)).map(|(_, rule)| rule).collect();
+        let jobs = mem::take(&mut self.admitting);
         self.ready.extend(jobs.into_iter().filter(|job| !late.contains(&job.lease.id)));
+        admitted
     }
 
     pub(super) fn failed(&mut self, error: &OutboxError, now: Instant) {

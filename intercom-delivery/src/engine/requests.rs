@@ -21,6 +21,8 @@ pub(super) enum Subject {
 pub(super) struct Request {
     pub(super) subject: Subject,
     pub(super) ticket: Ticket,
+    /// Requests that begin later have higher numbers.
+    pub(super) number: u64,
 }
 
 /// A request that has ended.

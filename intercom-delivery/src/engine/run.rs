@@ -95,7 +95,9 @@ pub(crate) async fn run(
             asking.set(Some(call(outbox, ask, engine.standing, admissions)).into());
             if let Poll::Ready(Some(answer)) = poll!(asking.as_mut()) {
                 asking.set(None.into());
-                answered(&mut engine, answer, now);
+                if answered(&mut engine, answer, now) {
+                    rings.notify_waiters();
+                }
                 if engine.dispatch.in_flight == 0 {
                     // Where the turn has ended, the requests in flight are the next deliverer's.
                     requests.clear();
@@ -141,7 +143,9 @@ pub(crate) async fn run(
             }
             Some(answer) = asking.as_mut() => {
                 asking.set(None.into());
-                answered(&mut engine, answer, Instant::now());
+                if answered(&mut engine, answer, Instant::now()) {
+                    rings.notify_waiters();
+                }
                 if engine.dispatch.in_flight == 0 {
                     requests.clear();
                 }
@@ -221,10 +225,17 @@ async fn call(
     }
 }
 
-fn answered(engine: &mut Engine, answer: Answer, now: Instant) {
+/// Tells the engine what the outbox answered. Returns whether events may have left.
+fn answered(engine: &mut Engine, answer: Answer, now: Instant) -> bool {
     match answer {
-        Answer::Turn(turn) => engine.told(turn, now),
-        Answer::Admitted(admitted) => engine.admitted(admitted, now),
+        Answer::Turn(turn) => {
+            engine.told(turn, now);
+            false
+        }
+        Answer::Admitted(admitted) => {
+            engine.admitted(admitted, now);
+            true
+        }
     }
 }
 

@@ -1,0 +1,246 @@
+//! Review: what is asked of an event before its second is looked for, in this order: was its contact
+//! erased, does it consent, what do the rules say?
+//!
+//! Collisions come after that, in [`admission`](super::admission), because a rule may rename an event.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use intercom_core::{Contact, DataEvent};
+use intercom_rules::{Applied, Rules};
+use tokio::sync::oneshot;
+
+use super::prefetch::Job;
+use crate::outbox::{Lease, Ruling, Stage, Tombstones, share_identifier};
+use crate::policy::{Consent, InFlight};
+
+/// Asks whether an event may be sent.
+pub(crate) type ConsentHook = Box<dyn Fn(&Contact, &DataEvent) -> Consent + Send + Sync>;
+
+/// For how long an event waits when the consent hook panics.
+const PANIC_DELAY: Duration = Duration::from_secs(60);
+
+/// What is asked of each event.
+#[derive(Default)]
+pub(crate) struct Review {
+    rules: Rules,
+    consent: Option<ConsentHook>,
+    tombstones: Arc<Tombstones>,
+    /// Erasures of this process of which the outbox has not told the engine yet.
+    erasures: Vec<Erasure>,
+    /// Whether anything is asked.
+    is_needed: bool,
+}
+
+/// What a review says of an event.
+#[derive(Default)]
+pub(crate) struct Reviewed {
+    /// How the event ends or waits, if it is not sent now.
+    pub(crate) ruling: Option<Ruling>,
+    /// What is sent instead of the event.
+    pub(crate) renamed: Option<DataEvent>,
+    pub(crate) derived: Vec<DataEvent>,
+    /// The rule that drops it.
+    pub(crate) dropped_by: Option<Arc<str>>,
+    /// Whether the consent hook panicked.
+    pub(crate) panicked: bool,
+}
+
+impl Reviewed {
+    fn ruling(ruling: Ruling) -> Self {
+        Reviewed { ruling: Some(ruling), ..Reviewed::default() }
+    }
+}
+
+impl Review {
+    pub(crate) fn new(rules: Rules, consent: Option<ConsentHook>) -> Self {
+        let mut review = Review { rules, consent, ..Review::default() };
+        review.look();
+        review
+    }
+
+    /// Returns whether anything is asked of events. One branch an event where nothing is.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.is_needed
+    }
+
+    fn look(&mut self) {
+        self.is_needed = !self.rules.is_empty()
+            || self.consent.is_some()
+            || !self.tombstones.is_empty()
+            || !self.erasures.is_empty();
+    }
+
+    /// Takes the tombstones that the outbox tells. They have those of confirmed erasures among them.
+    pub(crate) fn set_tombstones(&mut self, tombstones: Arc<Tombstones>) {
+        let version = tombstones.version();
+        self.erasures.retain(|erasure| !erasure.is_over(version));
+        self.tombstones = tombstones;
+        self.look();
+    }
+
+    /// Reviews a leased event.
+    pub(crate) fn review(&self, lease: &Lease) -> Reviewed {
+        let Lease { event, stage, .. } = lease;
+        if self.tombstones.contains(event.contact()) {
+            return Reviewed::ruling(Ruling::Withhold);
+        }
+        // What was put back has passed.
+        if *stage == Stage::Admitted {
+            return Reviewed::default();
+        }
+        if let Some(consent) = &self.consent {
+            let asked = catch_unwind(AssertUnwindSafe(|| consent(event.contact(), event)));
+            match asked {
+                Ok(Consent::Given) => {}
+                Ok(Consent::Denied) => return Reviewed::ruling(Ruling::Withhold),
+                Ok(Consent::Later(after)) => return Reviewed::ruling(Ruling::Defer { after }),
+                Err(_) => {
+                    let ruling = Ruling::Defer { after: PANIC_DELAY };
+                    return Reviewed { panicked: true, ..Reviewed::ruling(ruling) };
+                }
+            }
+        }
+        if *stage != Stage::New {
+            return Reviewed::default();
+        }
+        let Some(Applied { renamed, dropped_by, derived, .. }) = self.rules.apply(event) else {
+            return Reviewed::default();
+        };
+        let ruling = dropped_by.is_some().then_some(Ruling::Drop);
+        Reviewed { ruling, renamed, derived, dropped_by, panicked: false }
+    }
+
+    // Erasures.
+
+    /// Returns whether events of this contact must not be sent any more.
+    pub(crate) fn withholds(&self, contact: &Contact) -> bool {
+        let is_erased = |erasure: &Erasure| share_identifier(&erasure.contact, contact);
+        self.tombstones.contains(contact) || self.erasures.iter().any(is_erased)
+    }
+
+    pub(crate) fn begin_erasure(&mut self, erasure: Erasure) {
+        self.erasures.push(erasure);
+        self.look();
+    }
+
+    /// Keeps an event whose contact is being erased, until the outbox has deleted it. Drops one that
+    /// it has deleted.
+    pub(crate) fn hold(&mut self, job: Job) {
+        let contact = job.lease.event.contact();
+        let mut erasures = self.erasures.iter_mut();
+        let open = erasures.find(|erasure| {
+            erasure.version.is_none() && share_identifier(&erasure.contact, contact)
+        });
+        if let Some(erasure) = open {
+            erasure.held.push(job);
+        }
+    }
+
+    /// Records that the outbox has erased a contact, or has not. Returns the events that go on.
+    pub(crate) fn end_erasure(&mut self, contact: &Contact, version: Option<u64>) -> Vec<Job> {
+        let is_open = |erasure: &Erasure| erasure.version.is_none() && erasure.contact == *contact;
+        let Some(place) = self.erasures.iter().position(is_open) else { return Vec::new() };
+        if version.is_none() {
+            let erasure = self.erasures.remove(place);
+            self.look();
+            return erasure.held;
+        }
+        let erasure = &mut self.erasures[place];
+        erasure.version = version;
+        erasure.held.clear();
+        let version = self.tombstones.version();
+        self.erasures.retain(|erasure| !erasure.is_over(version));
+        self.look();
+        Vec::new()
+    }
+
+    /// Forgets confirmed erasures of a contact that is forgiven.
+    pub(crate) fn forgive(&mut self, contact: &Contact) {
+        self.erasures.retain(|erasure| {
+            erasure.version.is_none() || !share_identifier(&erasure.contact, contact)
+        });
+        self.look();
+    }
+
+    /// Records that a request has ended.
+    pub(crate) fn ended(&mut self, number: u64, of: Option<(&Contact, &InFlight)>) {
+        for erasure in &mut self.erasures {
+            erasure.ended(number, of);
+        }
+    }
+
+    /// Returns whether an erasure is under way.
+    pub(crate) fn is_erasing(&self) -> bool {
+        !self.erasures.is_empty()
+    }
+
+    /// Ends all waiting: the requests that were in flight are another engine's business.
+    pub(crate) fn leave_turn(&mut self) {
+        for erasure in &mut self.erasures {
+            erasure.held.clear();
+            erasure.answer();
+        }
+    }
+}
+
+/// An erasure that this process does.
+pub(crate) struct Erasure {
+    contact: Contact,
+    /// Requests with a lower number were in flight when it began.
+    before: u64,
+    /// How many of them are still.
+    waiting: usize,
+    in_flight: Vec<InFlight>,
+    reply: Option<oneshot::Sender<Vec<InFlight>>>,
+    /// Events of the contact that were leased.
+    held: Vec<Job>,
+    /// The version of the tombstones since the outbox has it.
+    version: Option<u64>,
+}
+
+impl Erasure {
+    /// Begins an erasure while so many requests are in flight, all with lower numbers.
+    pub(crate) fn new(
+        contact: Contact,
+        before: u64,
+        waiting: usize,
+        reply: oneshot::Sender<Vec<InFlight>>,
+    ) -> Self {
+        let (in_flight, held) = (Vec::new(), Vec::new());
+        let reply = Some(reply);
+        let mut erasure =
+            Erasure { contact, before, waiting, in_flight, reply, held, version: None };
+        if waiting == 0 {
+            erasure.answer();
+        }
+        erasure
+    }
+
+    fn ended(&mut self, number: u64, of: Option<(&Contact, &InFlight)>) {
+        if number >= self.before || self.reply.is_none() {
+            return;
+        }
+        if let Some((_, sent)) = of.filter(|(contact, _)| share_identifier(&self.contact, contact))
+        {
+            self.in_flight.push(sent.clone());
+        }
+        self.waiting = self.waiting.saturating_sub(1);
+        if self.waiting == 0 {
+            self.answer();
+        }
+    }
+
+    fn answer(&mut self) {
+        if let Some(reply) = self.reply.take() {
+            // The caller may have stopped waiting.
+            let _ = reply.send(std::mem::take(&mut self.in_flight));
+        }
+    }
+
+    /// Returns whether the tombstones of this version have it, and nobody waits for it.
+    fn is_over(&self, version: u64) -> bool {
+        self.reply.is_none() && self.version.is_some_and(|own| own <= version)
+    }
+}

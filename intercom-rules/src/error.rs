@@ -1,0 +1,71 @@
+//! What is wrong with rules that were not loaded.
+
+use std::fmt;
+
+/// Why rules were not loaded: every mistake in them.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RulesError {
+    mistakes: Vec<Mistake>,
+}
+
+impl RulesError {
+    pub(crate) fn new(mistakes: Vec<Mistake>) -> Self {
+        RulesError { mistakes }
+    }
+
+    /// Returns the mistakes, in their order.
+    pub fn mistakes(&self) -> &[Mistake] {
+        &self.mistakes
+    }
+}
+
+/// A line for each mistake.
+impl fmt::Display for RulesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, mistake) in self.mistakes.iter().enumerate() {
+            let end = if number > 0 { "\n" } else { "" };
+            write!(f, "{end}{mistake}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The same: it is what a `main` shows that ends with an error.
+impl fmt::Debug for RulesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl std::error::Error for RulesError {}
+
+/// A mistake in a rule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mistake {
+    /// The line and the column in the text, from 1. `None` for rules that were built in code.
+    pub position: Option<(usize, usize)>,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl Mistake {
+    pub(crate) fn new(text: Option<&str>, spot: Option<usize>, message: String) -> Self {
+        let position = text.zip(spot).map(|(text, spot)| {
+            let before = &text[..spot.min(text.len())];
+            let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            (line, column)
+        });
+        Mistake { position, message }
+    }
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.position {
+            Some((line, column)) => write!(f, "line {line}, column {column}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}

@@ -1,0 +1,390 @@
+//! Loads rules: checks them against a catalogue, and sorts them by the event that they are on.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use intercom_core::rules::MAX_TEXT_CHARS;
+use intercom_core::{Catalogue, DataEvent, EventDescription, EventName, ValueKind};
+
+use crate::condition::{Expression, Leaf, Operand, Test};
+use crate::error::{Mistake, RulesError};
+use crate::evaluate::{self, MAX_KEYS, is_same_key};
+use crate::explain::{Explanation, RuleExplanation};
+use crate::rule::{Rule, Spotted};
+
+/// Rules that are loaded. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct Rules(Arc<Loaded>);
+
+#[derive(Default)]
+struct Loaded {
+    /// By the folded name of the event that they are on.
+    by_event: HashMap<Box<str>, OfEvent>,
+}
+
+/// All rules on one event, in their order.
+#[derive(Default)]
+struct OfEvent {
+    /// The keys that conditions are about.
+    keys: Vec<String>,
+    rules: Vec<Ready>,
+}
+
+struct Ready {
+    name: Arc<str>,
+    when: Expression,
+    also_send: Vec<(EventName, Option<Vec<String>>)>,
+    rename: Option<EventName>,
+    drops: bool,
+}
+
+/// What rules make of an event.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Applied {
+    /// The event by its other name, if a rule renames it and none drops it.
+    pub renamed: Option<DataEvent>,
+    /// The name of the first rule that drops it.
+    pub dropped_by: Option<Arc<str>>,
+    /// The events that are derived from it, in the order of the rules.
+    pub derived: Vec<DataEvent>,
+}
+
+impl Rules {
+    /// Builds rules in code.
+    pub fn builder() -> RulesBuilder {
+        RulesBuilder { rules: Vec::new() }
+    }
+
+    /// Applies the rules to an event. Returns `None` where none matches.
+    pub fn apply(&self, event: &DataEvent) -> Option<Applied> {
+        let of_event = self.of(event.name())?;
+        let values = evaluate::values(event.metadata(), &of_event.keys);
+        let leaf = |leaf: &Leaf| evaluate::holds(leaf, values[leaf.slot]);
+        let mut matching = of_event.rules.iter().filter(|rule| rule.when.holds(&leaf)).peekable();
+        matching.peek()?;
+        let mut applied = Applied { renamed: None, dropped_by: None, derived: Vec::new() };
+        let mut rename = None;
+        for rule in matching {
+            if rule.drops && applied.dropped_by.is_none() {
+                applied.dropped_by = Some(rule.name.clone());
+            }
+            rename = rename.or(rule.rename.as_ref());
+            for (name, keys) in &rule.also_send {
+                let derived = event.renamed(name.clone());
+                applied.derived.push(match keys {
+                    None => derived,
+                    Some(keys) => derived.with_keys(|key| keys.iter().any(|k| is_same_key(k, key))),
+                });
+            }
+        }
+        if applied.dropped_by.is_none() {
+            applied.renamed = rename.map(|name| event.renamed(name.clone()));
+        }
+        Some(applied)
+    }
+
+    /// Says of each rule on an event of this name whether it matches, and why. No value of the event
+    /// is in it.
+    pub fn explain(&self, event: &DataEvent) -> Explanation {
+        let Some(of_event) = self.of(event.name()) else { return Explanation::default() };
+        let values = evaluate::values(event.metadata(), &of_event.keys);
+        let rules = of_event.rules.iter().map(|rule| {
+            let leaf = |leaf: &Leaf| evaluate::holds(leaf, values[leaf.slot]);
+            RuleExplanation::new(&rule.name, &rule.when, rule.when.holds(&leaf), |one| {
+                (evaluate::holds(one, values[one.slot]), values[one.slot].is_some())
+            })
+        });
+        Explanation { rules: rules.collect() }
+    }
+
+    /// Returns whether there is no rule.
+    pub fn is_empty(&self) -> bool {
+        self.0.by_event.is_empty()
+    }
+
+    /// Finds the rules on events of this name, without folding it where it is folded.
+    fn of(&self, name: &str) -> Option<&OfEvent> {
+        let by_event = &self.0.by_event;
+        if let Some(found) = by_event.get(name) {
+            return Some(found);
+        }
+        let is_folded = name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        if is_folded {
+            return None;
+        }
+        by_event.iter().find(|(on, _)| is_same_key(on, name)).map(|(_, found)| found)
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.0.by_event.iter();
+        let names =
+            names.map(|(on, of)| (on, of.rules.iter().map(|rule| &rule.name).collect::<Vec<_>>()));
+        f.debug_map().entries(names).finish()
+    }
+}
+
+/// Builds rules in code. Made by [`Rules::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder does nothing until `build` is called"]
+pub struct RulesBuilder {
+    pub(crate) rules: Vec<Rule>,
+}
+
+impl RulesBuilder {
+    /// Adds a rule. Rules are applied in their order.
+    pub fn rule(mut self, rule: Rule) -> Self {
+        self.rules.push(rule);
+        self
+    }
+
+    /// Checks the rules against a catalogue, and loads them.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a rule names an event or a key that the catalogue does not have, or can never match.
+    pub fn build(self, catalogue: &Catalogue) -> Result<Rules, RulesError> {
+        load(self.rules, Some(catalogue), None)
+    }
+
+    /// Loads the rules of a program that has no catalogue: names and kinds go unchecked.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a rule does nothing, or can never match whatever its keys are.
+    pub fn build_unchecked(self) -> Result<Rules, RulesError> {
+        load(self.rules, None, None)
+    }
+}
+
+/// Checks rules, and loads them if there is no mistake. `text` is what they stand in.
+pub(crate) fn load(
+    rules: Vec<Rule>,
+    catalogue: Option<&Catalogue>,
+    text: Option<&str>,
+) -> Result<Rules, RulesError> {
+    let mut check = Check { catalogue, text, mistakes: Vec::new() };
+    let mut loaded = Loaded::default();
+    for (number, rule) in (1..).zip(rules) {
+        let Rule { name, on, when, also_send, rename, drops, spot } = rule;
+        let event = check.event(&on, "`on`");
+        check.actions(&also_send, rename.as_ref(), drops, spot.or(on.1), event);
+        let mut when = Expression::All(when);
+        when.leaves().into_iter().for_each(|leaf| check.leaf(leaf, event));
+        let folded = on.0.to_lowercase().into_boxed_str();
+        let of_event = loaded.by_event.entry(folded).or_default();
+        when.leaves_mut(&mut |leaf| {
+            let known = of_event.keys.iter().position(|known| is_same_key(known, &leaf.key));
+            leaf.slot = known.unwrap_or_else(|| {
+                of_event.keys.push(leaf.key.clone());
+                of_event.keys.len() - 1
+            });
+        });
+        if of_event.keys.len() > MAX_KEYS {
+            let message = format!(
+                "the rules on `{}` are about more than {MAX_KEYS} keys, and no event has as many",
+                on.0
+            );
+            check.mistake(on.1, message);
+        }
+        let name = name.unwrap_or_else(|| format!("rule {number} on {}", on.0));
+        let mut event_name = |name: Spotted<String>| check.name(name);
+        let also_send = also_send.into_iter().filter_map(|also| {
+            let keys = also.keys.map(|keys| keys.into_iter().map(|key| key.0).collect());
+            Some((event_name(also.name)?, keys))
+        });
+        let also_send = also_send.collect();
+        let rename = rename.and_then(event_name);
+        of_event.rules.push(Ready { name: name.into(), when, also_send, rename, drops });
+    }
+    let Check { mut mistakes, .. } = check;
+    mistakes.sort_by_key(|mistake| mistake.position);
+    if mistakes.is_empty() { Ok(Rules(Arc::new(loaded))) } else { Err(RulesError::new(mistakes)) }
+}
+
+struct Check<'a> {
+    catalogue: Option<&'a Catalogue>,
+    text: Option<&'a str>,
+    mistakes: Vec<Mistake>,
+}
+
+impl Check<'_> {
+    fn mistake(&mut self, spot: Option<usize>, message: String) {
+        self.mistakes.push(Mistake::new(self.text, spot, message));
+    }
+
+    fn event(&mut self, name: &Spotted<String>, what: &str) -> Option<&'static EventDescription> {
+        let catalogue = self.catalogue?;
+        let found = catalogue.event(&name.0);
+        if found.is_none() {
+            let message = format!(
+                "{what} names the event `{}`, which the catalogue `{}` does not have; correct the \
+                 name, or add its type to the catalogue",
+                name.0,
+                catalogue.name()
+            );
+            self.mistake(name.1, message);
+        }
+        found
+    }
+
+    fn name(&mut self, name: Spotted<String>) -> Option<EventName> {
+        match EventName::new(name.0) {
+            Ok(name) => Some(name),
+            Err(error) => {
+                self.mistake(name.1, error.to_string());
+                None
+            }
+        }
+    }
+
+    fn actions(
+        &mut self,
+        also_send: &[crate::rule::AlsoSend],
+        rename: Option<&Spotted<String>>,
+        drops: bool,
+        spot: Option<usize>,
+        event: Option<&'static EventDescription>,
+    ) {
+        if also_send.is_empty() && rename.is_none() && !drops {
+            let message = "the rule does nothing; add `also_send`, `rename` or `drop = true`";
+            self.mistake(spot, message.to_owned());
+        }
+        if let (Some(name), true) = (rename, drops) {
+            let message = "a rule cannot both rename an event and drop it; remove one of them";
+            self.mistake(name.1, message.to_owned());
+        }
+        if let Some(name) = rename {
+            self.event(name, "`rename`");
+        }
+        for also in also_send {
+            self.event(&also.name, "`also_send`");
+            for key in also.keys.iter().flatten() {
+                self.key(&key.0, key.1, event);
+            }
+        }
+    }
+
+    /// Finds a key of the event, if there is a catalogue.
+    fn key(
+        &mut self,
+        key: &str,
+        spot: Option<usize>,
+        event: Option<&'static EventDescription>,
+    ) -> Option<intercom_core::KeyDescription> {
+        let event = event?;
+        let keys = event.keys();
+        let found = keys.iter().find(|known| is_same_key(known.key, key)).copied();
+        if found.is_none() {
+            let all: Vec<_> = keys.iter().map(|known| format!("`{}`", known.key)).collect();
+            let all = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
+            let message =
+                format!("the event `{}` has no key `{key}`; its keys are {all}", event.name);
+            self.mistake(spot, message);
+        }
+        found
+    }
+
+    /// Refuses what can never hold.
+    fn leaf(&mut self, leaf: &Leaf, event: Option<&'static EventDescription>) {
+        if let Some(message) = self.never(leaf) {
+            return self.mistake(leaf.spot, message);
+        }
+        let Some(known) = self.key(&leaf.key, leaf.spot, event) else { return };
+        if matches!(leaf.test, Test::Absent) && !known.optional {
+            let message = format!("the key `{}` is never absent; remove the condition", known.key);
+            return self.mistake(leaf.spot, message);
+        }
+        let kind = known.kind;
+        let is_text = matches!(kind, ValueKind::Text | ValueKind::Link | ValueKind::RichLink);
+        let suits = |operand: &Operand| match operand {
+            Operand::Text(_) => is_text,
+            Operand::Integer(_) | Operand::Float(_) => kind == ValueKind::Number,
+            Operand::Boolean(_) => kind == ValueKind::Boolean,
+            Operand::Date(_) => kind == ValueKind::Date,
+            Operand::Money(_) => kind == ValueKind::Money,
+        };
+        let unsuited = leaf.test.operands().into_iter().find(|operand| !suits(operand));
+        let compared = match unsuited {
+            Some(operand) => operand.kind(),
+            None if leaf.test.searches() && !is_text => "text",
+            None => return,
+        };
+        let message = format!(
+            "the key `{}` is {}, and `{}` compares it with {compared}, so it never holds; {}",
+            known.key,
+            in_words(kind),
+            leaf.test.name(),
+            fix(kind),
+        );
+        self.mistake(leaf.spot, message);
+    }
+
+    /// Says why a condition can never hold, whatever its key is.
+    fn never(&self, leaf: &Leaf) -> Option<String> {
+        let operands = leaf.test.operands();
+        let ordered =
+            operands.iter().find(|one| matches!(one, Operand::Text(_) | Operand::Boolean(_)));
+        if let (Some(operand), true) = (ordered, leaf.test.orders()) {
+            let (kind, name) = (operand.kind(), leaf.test.name());
+            return Some(format!(
+                "{kind} has no order, so `{name}` never holds; money is written as \
+                 \"1000.00 EUR\", a date as 2026-01-31 without quotes"
+            ));
+        }
+        let is_text = |operand: &&Operand| matches!(operand, Operand::Text(_));
+        if leaf.ignores_case && !leaf.test.searches() && !operands.iter().any(is_text) {
+            return Some("`ignore_case` is for texts; remove it".to_owned());
+        }
+        let texts = operands.iter().filter_map(|operand| match operand {
+            Operand::Text(text) => Some(text),
+            _ => None,
+        });
+        match &leaf.test {
+            Test::OneOf(all) if all.is_empty() => {
+                Some("`one_of` of nothing never holds; name a value".to_owned())
+            }
+            Test::Between(low, high) => match low.order(high) {
+                Some(std::cmp::Ordering::Greater) => Some(
+                    "`between` has its limits the wrong way round; name the lower first".to_owned(),
+                ),
+                None => Some("the limits of `between` are of two kinds or currencies".to_owned()),
+                _ => None,
+            },
+            Test::Is(_) | Test::OneOf(_) => {
+                let mut long = texts.filter(|text| text.chars().count() > MAX_TEXT_CHARS);
+                long.next().map(|_| {
+                    format!(
+                        "no text has more than {MAX_TEXT_CHARS} characters, so this never holds"
+                    )
+                })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn in_words(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Text => "text",
+        ValueKind::Number => "a number",
+        ValueKind::Boolean => "a boolean",
+        ValueKind::Date => "a date",
+        ValueKind::Link | ValueKind::RichLink => "a link",
+        ValueKind::Money => "money",
+        _ => "of another kind",
+    }
+}
+
+fn fix(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Number => "write a number without quotes",
+        ValueKind::Boolean => "write `true` or `false`",
+        ValueKind::Date => "write a date, such as 2026-01-31, without quotes",
+        ValueKind::Money => "write an amount and a currency, such as \"1000.00 EUR\"",
+        _ => "write a text in quotes",
+    }
+}

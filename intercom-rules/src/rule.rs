@@ -1,0 +1,96 @@
+//! A rule: on which event, when, and what then.
+
+use crate::condition::{Condition, Expression};
+
+/// A rule that is built in code.
+///
+/// ```
+/// use intercom_core::{Currency, Money};
+/// use intercom_rules::{Rule, Rules, key};
+///
+/// let rule = Rule::on("invoice_paid")
+///     .when(key("amount").at_least(Money::new(100_000, Currency::EUR)))
+///     .when(key("plan").not("free"))
+///     .also_send("big_invoice_paid");
+/// let rules = Rules::builder().rule(rule).build_unchecked()?;
+/// # Ok::<(), intercom_rules::RulesError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a rule does nothing until it is among the rules of a delivery"]
+pub struct Rule {
+    pub(crate) name: Option<String>,
+    pub(crate) on: Spotted<String>,
+    pub(crate) when: Vec<Expression>,
+    pub(crate) also_send: Vec<AlsoSend>,
+    pub(crate) rename: Option<Spotted<String>>,
+    pub(crate) drops: bool,
+    pub(crate) spot: Option<usize>,
+}
+
+/// Something, and where it stands in the text.
+#[derive(Clone, Debug)]
+pub(crate) struct Spotted<T>(pub(crate) T, pub(crate) Option<usize>);
+
+#[derive(Clone, Debug)]
+pub(crate) struct AlsoSend {
+    pub(crate) name: Spotted<String>,
+    /// `None`: the same metadata.
+    pub(crate) keys: Option<Vec<Spotted<String>>>,
+}
+
+impl Rule {
+    /// Begins a rule on the events of this name.
+    pub fn on(event: impl Into<String>) -> Self {
+        Rule {
+            name: None,
+            on: Spotted(event.into(), None),
+            when: Vec::new(),
+            also_send: Vec::new(),
+            rename: None,
+            drops: false,
+            spot: None,
+        }
+    }
+
+    /// Names the rule, for counts and explanations. The default is its number and its event.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Adds a condition. All that are added must hold. The default is none: each event matches.
+    pub fn when(mut self, condition: Condition) -> Self {
+        self.when.push(condition.0);
+        self
+    }
+
+    /// Derives an event of this name, with the same contact, second and metadata.
+    pub fn also_send(mut self, event: impl Into<String>) -> Self {
+        self.also_send.push(AlsoSend { name: Spotted(event.into(), None), keys: None });
+        self
+    }
+
+    /// Derives an event of this name, with the same contact and second, and these keys of the
+    /// metadata.
+    pub fn also_send_keys<K: Into<String>>(
+        mut self,
+        event: impl Into<String>,
+        keys: impl IntoIterator<Item = K>,
+    ) -> Self {
+        let keys = keys.into_iter().map(|key| Spotted(key.into(), None)).collect();
+        self.also_send.push(AlsoSend { name: Spotted(event.into(), None), keys: Some(keys) });
+        self
+    }
+
+    /// Sends the event by this name.
+    pub fn rename(mut self, event: impl Into<String>) -> Self {
+        self.rename = Some(Spotted(event.into(), None));
+        self
+    }
+
+    /// Does not send the event. What rules derive from it is sent.
+    pub fn drop_event(mut self) -> Self {
+        self.drops = true;
+        self
+    }
+}

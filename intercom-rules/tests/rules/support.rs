@@ -1,0 +1,59 @@
+//! A catalogue, and events of it.
+
+use intercom_core::{
+    Contact, Currency, DataEvent, DynamicEvent, IntercomEvent, Money, RichLink, Timestamp,
+    catalogue,
+};
+
+#[derive(IntercomEvent)]
+#[event(name = "invoice_paid")]
+pub(crate) struct InvoicePaid {
+    pub(crate) amount: Money,
+    pub(crate) plan: String,
+    pub(crate) seats: u32,
+    pub(crate) discount: f64,
+    pub(crate) first: bool,
+    pub(crate) coupon: Option<String>,
+    pub(crate) due_date: Timestamp,
+    pub(crate) invoice: RichLink,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "big_invoice_paid")]
+pub(crate) struct BigInvoicePaid {
+    pub(crate) amount: Money,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "signed_up")]
+pub(crate) struct SignedUp;
+
+catalogue! {
+    /// What happens at Acme.
+    pub(crate) static ACME: InvoicePaid, BigInvoicePaid, SignedUp
+}
+
+/// 2026-01-31.
+pub(crate) const DUE: Timestamp = Timestamp::from_unix_seconds(1_769_817_600);
+
+pub(crate) fn paid() -> InvoicePaid {
+    InvoicePaid {
+        amount: Money::new(150_000, Currency::EUR),
+        plan: "Größe \"XL\"".into(),
+        seats: 12,
+        discount: 0.25,
+        first: true,
+        coupon: None,
+        due_date: DUE,
+        invoice: RichLink::new("https://acme.example/invoices/7", "No. 7"),
+    }
+}
+
+pub(crate) fn data(event: &impl IntercomEvent) -> DataEvent {
+    let contact = Contact::user_id(42).with_email("ada@example.com");
+    DataEvent::new(event, contact, Timestamp::from_unix_seconds(1_770_000_000)).unwrap()
+}
+
+pub(crate) fn dynamic(name: &str) -> DataEvent {
+    data(&DynamicEvent::new(name).unwrap())
+}
