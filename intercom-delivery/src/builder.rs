@@ -96,7 +96,7 @@ impl DeliveryBuilder {
     }
 
     /// Sets when events are sent again, and when they become dead letters. The default is
-    /// [`RetryPolicy::new`]: an event that may still pass is tried for ever.
+    /// [`RetryPolicy::new`]: an event that may still pass is tried for ever, unless it alone fails.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.settings.retry = retry;
         self

@@ -49,7 +49,9 @@
 //! | too many event names | dead letter; events of this name are not sent for ten minutes at a time |
 //! | rate limit | nothing is sent before the reset; no attempt is spent |
 //! | down, timed out, broken connection | sent again with exponential back-off and full jitter: [`RetryPolicy`] |
-//! | token, plan, permission or address wrong | nothing is sent until it is fixed; no event is lost for it |
+//! | fails over and over while others get through | sent again with its own back-off; after 12 failures over an hour a dead letter |
+//! | token, plan or permission wrong | nothing is sent until it is fixed; no event is lost for it |
+//! | a page or another answer that is not Intercom's | sent again with back-off; if ten events get it that never failed, nothing is sent until it is fixed |
 //! | the transport panics | contained and counted; sent again, and a dead letter after the third time |
 //!
 //! An event is always sent again as the same bytes, with the same second, so that Intercom recognizes
@@ -61,9 +63,10 @@
 //! a window as soon as more events wait than are left, or less than a quarter is left. So no request
 //! meets a 429 as long as nobody else uses up the same limit. Without headers, a 429 leads to back-off.
 //!
-//! After ten failures in a row, over all events, the circuit breaker opens: one event at a time probes,
-//! with back-off up to a minute. It also opens when an operator is needed, with back-off up to five
-//! minutes. After a fix, [`Delivery::resume`] probes at once.
+//! One event's failure is not an outage. The circuit breaker opens when ten events in a row fail that
+//! never failed before: then single events probe, ten a second at first and one a minute in the end. It
+//! also opens when Intercom refuses the token or the plan, with back-off up to five minutes. After a fix,
+//! [`Delivery::resume`] probes at once. Events that failed before leave three in four requests to others.
 //!
 //! # Two events that Intercom takes for one
 //!

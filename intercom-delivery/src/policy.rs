@@ -120,7 +120,7 @@ pub struct InFlight {
 /// use intercom_delivery::policy::{Decision, Outcome, RetryPolicy, Tried};
 ///
 /// let policy = RetryPolicy::new().max_age(Duration::from_secs(3600));
-/// let tried = Tried { attempts: 2, panics: 0, age: Duration::from_secs(60) };
+/// let tried = Tried { attempts: 2, age: Duration::from_secs(60), ..Tried::default() };
 ///
 /// let down = SendError::new(ErrorKind::Unavailable);
 /// // The third attempt failed: between nothing and 1 s · 2² is waited, here half of it.
@@ -134,17 +134,20 @@ pub struct RetryPolicy {
     cap: Duration,
     max_age: Option<Duration>,
     max_attempts: Option<u32>,
+    poison: Option<(u32, Duration)>,
 }
 
 impl RetryPolicy {
     /// Returns the default policy: it waits up to 1 second after the first failure, up to twice as
-    /// long after each further one, and at most 5 minutes. It gives up no event that may still pass.
+    /// long after each further one, and at most 5 minutes. It gives up an event that may still pass only
+    /// as poison: after 12 failures over an hour, while other events got through.
     pub const fn new() -> Self {
         RetryPolicy {
             base: Duration::from_secs(1),
             cap: Duration::from_secs(5 * 60),
             max_age: None,
             max_attempts: None,
+            poison: Some((12, Duration::from_secs(60 * 60))),
         }
     }
 
@@ -168,9 +171,24 @@ impl RetryPolicy {
     }
 
     /// Sets after how many spent attempts an event becomes a dead letter. Rate limits, and faults
-    /// that need an operator, spend none. The default is any number.
+    /// that need an operator, spend none. An answer that is not Intercom's spends one, for the sake of
+    /// the back-off, but never the last. The default is any number.
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
+        self
+    }
+
+    /// Sets after how many failures, and over how long a time at least, an event is poison and becomes a
+    /// dead letter. Only failures while other events got through count: an outage makes no poison. They
+    /// are counted anew when another process takes over. The default is 12 failures over an hour.
+    pub const fn poison(mut self, failures: u32, over: Duration) -> Self {
+        self.poison = Some((failures, over));
+        self
+    }
+
+    /// Gives up no event as poison: it is sent again for ever, with its own back-off.
+    pub const fn keep_poison(mut self) -> Self {
+        self.poison = None;
         self
     }
 
@@ -188,7 +206,12 @@ impl RetryPolicy {
                 Decision::Bury(DeadLetterReason::AttemptLimit)
             }
             () if self.is_too_old(tried.age) => Decision::Bury(DeadLetterReason::AgeLimit),
+            () if self.is_poison(tried) => Decision::Bury(DeadLetterReason::Poison),
             () => Decision::Retry { after, attempts },
+        };
+        let kept = |after, attempts| match self.is_poison(tried) {
+            true => Decision::Bury(DeadLetterReason::Poison),
+            false => Decision::Retry { after, attempts },
         };
         let error = match outcome {
             Outcome::Taken => return Decision::Done,
@@ -203,8 +226,14 @@ impl RetryPolicy {
             ErrorKind::UnknownContact => Decision::UnknownContact,
             // Neither the limit nor a wrong token is the event's fault: no attempt is spent.
             ErrorKind::RateLimited => Decision::Retry { after: asked, attempts: tried.attempts },
+            // A page of a gateway is no verdict on the event, so it never reaches the attempt limit by it.
+            ErrorKind::UnexpectedAnswer => {
+                kept(self.backoff(tried.attempts, roll).max(asked), attempts)
+            }
+            // Where it opens the breaker, the engine holds the event for that alone.
             _ if error.needs_operator() => {
-                Decision::Retry { after: Duration::ZERO, attempts: tried.attempts }
+                let failures = tried.attempts.max(tried.own_failures);
+                kept(self.backoff(failures, roll).max(asked), tried.attempts)
             }
             kind if error.is_permanent() => Decision::Bury(reason(kind)),
             _ => spent(self.backoff(tried.attempts, roll).max(asked)),
@@ -214,6 +243,12 @@ impl RetryPolicy {
     /// Returns whether the attempt after this many is the last one allowed.
     pub(crate) fn spends_last(&self, attempts: u32) -> bool {
         self.max_attempts.is_some_and(|limit| attempts.saturating_add(1) >= limit)
+    }
+
+    fn is_poison(&self, tried: Tried) -> bool {
+        self.poison.is_some_and(|(failures, over)| {
+            tried.own_failures >= failures.max(1) && tried.failing_for >= over
+        })
     }
 
     /// Returns the wait after a failure that this many came before: exponential, with full jitter.
@@ -241,7 +276,7 @@ pub enum Outcome<'a> {
 }
 
 /// What is known of an event when an attempt ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tried {
     /// How many attempts were spent before this one.
     pub attempts: u32,
@@ -249,6 +284,10 @@ pub struct Tried {
     pub panics: u32,
     /// How long ago it was accepted.
     pub age: Duration,
+    /// How often it failed while other events got through, this attempt included.
+    pub own_failures: u32,
+    /// How long ago the first of those was.
+    pub failing_for: Duration,
 }
 
 /// What becomes of an event.

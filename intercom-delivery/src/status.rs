@@ -59,10 +59,11 @@ pub enum State {
         /// In how long the pause ends.
         resumes_in: Duration,
     },
-    /// Intercom cannot be reached. One event at a time probes whether it can again.
+    /// Intercom cannot be reached, or all events on offer fail. Single events probe whether that has
+    /// passed.
     Outage(Trouble),
-    /// An operator is needed: the access token, the plan, a permission or the address is wrong. No
-    /// event is lost. One event at a time probes whether that was fixed.
+    /// An operator is needed: the access token, the plan, a permission or the address is wrong, or a
+    /// gateway answers for Intercom. No event is lost. Single events probe whether that was fixed.
     Stopped(Trouble),
     /// Delivery has ended: shut down, or gone with its runtime.
     Ended,
@@ -157,7 +158,10 @@ pub(crate) enum Condition {
         since: SystemTime,
     },
     Paused(Instant),
-    Open(Open),
+    Open {
+        open: Open,
+        next_probe: Instant,
+    },
     Ended,
 }
 
@@ -166,11 +170,24 @@ pub(crate) enum Condition {
 pub(crate) struct Open {
     /// Whether an operator is needed.
     pub(crate) stopped: bool,
+    /// Whether that is because Intercom refuses the token or the plan.
+    pub(crate) account: bool,
     pub(crate) since: Instant,
+    /// How many probes were events that never failed.
+    pub(crate) firsts: u32,
     /// How many probes failed.
     pub(crate) probes: u32,
-    pub(crate) next_probe: Instant,
+    /// When an event may probe that never failed, and one that did.
+    pub(crate) next_first: Instant,
+    pub(crate) next_again: Instant,
     pub(crate) cause: Cause,
+}
+
+impl Open {
+    /// Returns when the next probe may go. `first` says that an event is on offer that never failed.
+    pub(crate) fn next_probe(&self, first: bool) -> Instant {
+        if first { self.next_first } else { self.next_again }
+    }
 }
 
 /// The last failure.
@@ -240,13 +257,13 @@ impl Condition {
             Condition::Paused(end) if until(*end).is_zero() => State::Delivering,
             Condition::Paused(end) => State::Paused { resumes_in: until(*end) },
             Condition::Ended => State::Ended,
-            Condition::Open(open) => {
+            Condition::Open { open, next_probe } => {
                 let trouble = Trouble {
                     kind: open.cause.kind,
                     message: open.cause.message.clone(),
                     lasts: now.saturating_duration_since(open.since),
                     probes: open.probes,
-                    next_probe_in: until(open.next_probe),
+                    next_probe_in: until(*next_probe),
                 };
                 match open.stopped {
                     true => State::Stopped(trouble),

@@ -1,11 +1,32 @@
 //! The circuit breaker: whether anything is sent.
 //!
-//! Closed, all requests go. Open, one event at a time probes, with back-off: an outage costs one
-//! request a minute, however many events wait. When a probe gets through, the breaker is half open:
-//! it lets through as many requests more as were answered, until it is closed.
+//! # The model
 //!
-//! It opens for two reasons. In an outage, ten attempts in a row fail. When an operator is needed, the
-//! first answer that says so opens it.
+//! The breaker must tell an outage from events that fail by themselves: from *poison*. An outage fails
+//! every event. Poison fails itself alone. So only an event that has **never failed before** is a
+//! witness, and it testifies once. What an event does after its first failure proves nothing about
+//! others.
+//!
+//! **Closed**: all requests go. It opens
+//! - when a *run* of first attempts failed and nothing got through meanwhile. The run is ten long, and
+//!   longer the more first attempts failed by themselves lately: so long that one in a thousand such
+//!   runs is chance. At most it is 500 long.
+//! - at the first attempt of such an event that Intercom itself refuses for the token (401) or the plan
+//!   (402, 403): hardly ever is an event to blame for those. Where some are, a run of up to 20 is needed.
+//! - when ten attempts in a row failed and no event is on offer that never failed. Then it holds back
+//!   only events that have failed: one that never did goes at once.
+//!
+//! A failure is an event's *own* when others got through since its last one. It never counts.
+//!
+//! **Open**: single events probe. A *probe* is the next event that never failed. The first 600 go about
+//! ten a second, so that good events get through among 99 % poison within one time-out. Then the interval
+//! doubles with each 32 of them, up to a minute: three hours of outage cost 1,050 requests, and more than
+//! half of them in the first minute. When all events on offer have failed, they probe in rotation, with
+//! back-off up to a minute. For a token or a plan, all probes have back-off, up to five minutes.
+//!
+//! It closes by any request that gets through and began after it opened. In between it is **half
+//! open**: two requests may be in flight, twice as many each quarter of a second, and one more for each
+//! that gets through. What fails again then continues the back-off, and begins the intervals anew.
 //!
 //! Pure: the caller passes the time and the jitter.
 
@@ -13,28 +34,57 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::failures::Evidence;
 use crate::policy::backoff;
 use crate::status::{Cause, Open};
 
-/// How many failures in a row, over all events, make an outage.
-const OUTAGE: u32 = 10;
+/// How many first attempts in a row must fail, at least and at most.
+const RUN: (u32, u32) = (10, 500);
 
-/// First and longest wait between probes in an outage.
+/// The same where Intercom refuses the token or the plan.
+const ACCOUNT_RUN: (u32, u32) = (1, 20);
+
+/// How probable it may be that a run is chance.
+const CHANCE: f64 = 0.001;
+
+/// How many first attempts the record weighs.
+const RECORD: u32 = 1024;
+
+/// The longest interval between two events that never failed, and for how many of them: among 99 % poison,
+/// all of those are bad once in four hundred times. They take a minute, where as many are there.
+const DENSE: (Duration, u32) = (Duration::from_millis(130), 600);
+
+/// After how many more the interval has doubled, and how long it is at most.
+const SPARSE: (u32, Duration) = (32, Duration::from_secs(60));
+
+/// First and longest wait between probes by events that have failed before.
 const OUTAGE_BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 
-/// First and longest wait between probes when an operator is needed. `replace_token` in
+/// First and longest wait between probes when the token or the plan is wrong. `replace_token` in
 /// intercom-http promises the longest.
 const STOPPED_BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
+
+/// The longest wait that a failed probe can ask for. Longer ones hold for its event alone.
+const LONGEST_ASKED: Duration = Duration::from_secs(60);
+
+/// How long half open takes to let twice as many requests through.
+const DOUBLING: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Breaker {
     /// How many requests may be in flight when it is closed.
     concurrency: usize,
-    /// Failures in a row.
-    failures: u32,
+    /// First attempts that failed since a request got through, and those of them that were refused for
+    /// the token or the plan.
+    run: u32,
+    account_run: u32,
+    /// The same with events that had failed before, but for their own failures.
+    streak: u32,
+    /// First attempts that are in flight.
+    first_in_flight: usize,
+    record: Record,
+    account_record: Record,
     state: State,
-    /// Whether a probe is in flight.
-    probing: bool,
     /// How often it was resumed. A request from before that proves nothing about a fault.
     resumed: u64,
 }
@@ -42,18 +92,53 @@ pub(super) struct Breaker {
 #[derive(Debug)]
 enum State {
     Closed,
-    /// Up to `allowed` requests may be in flight. A fault that comes back continues its back-off.
-    HalfOpen {
-        allowed: usize,
-        probes: u32,
-    },
+    HalfOpen(HalfOpen),
     Open(Open),
+}
+
+#[derive(Debug)]
+struct HalfOpen {
+    since: Instant,
+    /// How many requests got through.
+    passed: usize,
+    /// How many probes had failed: their back-off continues when a fault comes back.
+    probes: u32,
+}
+
+/// How first attempts ended of which it is known that the service was up.
+#[derive(Debug, Default)]
+struct Record {
+    failed: u32,
+    passed: u32,
+}
+
+/// What kind of fault a request met.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// It may pass by itself.
+    Passing,
+    /// The answer is not Intercom's: a gateway's page, or a wrong address.
+    Foreign,
+    /// Intercom refuses the token or the plan.
+    Account,
+}
+
+/// A request that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub(super) fault: Fault,
+    pub(super) evidence: Evidence,
+    /// How long the answer asks to wait.
+    pub(super) asked: Duration,
+    pub(super) cause: Cause,
 }
 
 /// What the breaker must know of a request when it ends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     begun: Instant,
+    /// Whether its event has never failed.
+    pub(super) first: bool,
     probe: bool,
     resumed: u64,
 }
@@ -77,20 +162,75 @@ pub(super) enum Allowance {
     Wait,
 }
 
-impl Breaker {
-    pub(super) fn new(concurrency: usize) -> Self {
-        Breaker { concurrency, failures: 0, state: State::Closed, probing: false, resumed: 0 }
+impl Record {
+    /// A run has ended, because a request got through.
+    fn end_run(&mut self, failed: u32, first: bool) {
+        self.failed = self.failed.saturating_add(failed);
+        self.passed += u32::from(first);
+        if self.failed.saturating_add(self.passed) > RECORD {
+            (self.failed, self.passed) = (self.failed / 2, self.passed / 2);
+        }
     }
 
-    /// Returns how many requests may begin while `in_flight` are pending.
-    pub(super) fn allowance(&self, now: Instant, in_flight: usize) -> Allowance {
-        Allowance::Begin(match &self.state {
-            State::Closed => self.concurrency.saturating_sub(in_flight),
-            State::HalfOpen { allowed, .. } => allowed.saturating_sub(in_flight),
-            State::Open(open) if now < open.next_probe => return Allowance::Wait,
-            State::Open(_) if self.probing => 0,
-            State::Open(_) => self.concurrency.saturating_sub(in_flight).min(1),
-        })
+    /// Returns how long a run must be that is not chance.
+    fn needed(&self, (least, most): (u32, u32)) -> u32 {
+        if self.failed == 0 {
+            return least;
+        }
+        // A run has an end, so something got through.
+        let share = f64::from(self.failed) / f64::from(self.failed + self.passed.max(1));
+        let run = (CHANCE.ln() / share.ln()).ceil();
+        (run as u32).clamp(least, most)
+    }
+}
+
+impl HalfOpen {
+    fn allowed(&self, now: Instant) -> usize {
+        let doublings =
+            now.saturating_duration_since(self.since).as_millis() / DOUBLING.as_millis();
+        let grown = 2_usize.checked_shl(doublings.try_into().unwrap_or(u32::MAX));
+        grown.filter(|grown| *grown > 0).unwrap_or(usize::MAX).saturating_add(self.passed)
+    }
+}
+
+impl Breaker {
+    pub(super) fn new(concurrency: usize) -> Self {
+        Breaker {
+            concurrency,
+            run: 0,
+            account_run: 0,
+            streak: 0,
+            first_in_flight: 0,
+            record: Record::default(),
+            account_record: Record::default(),
+            state: State::Closed,
+            resumed: 0,
+        }
+    }
+
+    /// Returns how many requests may begin while `in_flight` are pending. `first` says that an event
+    /// is on offer that never failed.
+    pub(super) fn allowance(&mut self, now: Instant, in_flight: usize, first: bool) -> Allowance {
+        let allowed = match &self.state {
+            State::Closed => self.concurrency,
+            State::HalfOpen(half) => {
+                let allowed = half.allowed(now);
+                if allowed >= self.concurrency {
+                    self.state = State::Closed;
+                }
+                allowed.min(self.concurrency)
+            }
+            State::Open(open) if now < open.next_first && (first || now < open.next_again) => {
+                return Allowance::Wait;
+            }
+            State::Open(_) => self.concurrency,
+        };
+        Allowance::Begin(allowed.saturating_sub(in_flight))
+    }
+
+    /// Returns whether an event that failed before may go now, if no other is on offer.
+    pub(super) fn may_go_again(&self, now: Instant) -> bool {
+        self.open().is_none_or(|open| now >= open.next_again)
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -101,22 +241,50 @@ impl Breaker {
     pub(super) fn open(&self) -> Option<&Open> {
         match &self.state {
             State::Open(open) => Some(open),
-            State::Closed | State::HalfOpen { .. } => None,
+            State::Closed | State::HalfOpen(_) => None,
         }
     }
 
-    /// Records that a request begins.
-    pub(super) fn begin(&mut self, now: Instant) -> Ticket {
-        let probe = self.open().is_some();
-        self.probing |= probe;
-        Ticket { begun: now, probe, resumed: self.resumed }
+    /// Returns when the next request may begin that may not now. `first` is as in
+    /// [`allowance`](Self::allowance).
+    pub(super) fn next_action(&self, now: Instant, first: bool) -> Option<Instant> {
+        match &self.state {
+            State::Closed => None,
+            State::HalfOpen(half) => {
+                let steps =
+                    now.saturating_duration_since(half.since).as_millis() / DOUBLING.as_millis();
+                let steps = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
+                Some(half.since + DOUBLING * steps)
+            }
+            State::Open(open) => Some(open.next_probe(first)),
+        }
+    }
+
+    /// Records that a request begins. `first` says that its event has never failed.
+    pub(super) fn begin(&mut self, first: bool, now: Instant, roll: f64) -> Ticket {
+        self.first_in_flight += usize::from(first);
+        let resumed = self.resumed;
+        let State::Open(open) = &mut self.state else {
+            return Ticket { begun: now, first, probe: false, resumed };
+        };
+        match first && !open.account {
+            true => {
+                open.firsts = open.firsts.saturating_add(1);
+                open.next_first = now + first_interval(open.firsts, roll);
+            }
+            false => {
+                open.next_again = now + again_wait(open, roll);
+                if open.account {
+                    open.next_first = open.next_again;
+                }
+            }
+        }
+        Ticket { begun: now, first, probe: true, resumed }
     }
 
     /// Records that a request has ended. Comes before what its outcome says.
     pub(super) fn ended(&mut self, ticket: Ticket) {
-        if self.is_probe(ticket) {
-            self.probing = false;
-        }
+        self.first_in_flight = self.first_in_flight.saturating_sub(usize::from(ticket.first));
     }
 
     /// Returns whether the request probes, and began after the last resume.
@@ -126,23 +294,23 @@ impl Breaker {
 
     /// Records an answer of Intercom's own. Whatever it says about the event, Intercom is there and
     /// knows us.
-    pub(super) fn answered(&mut self, ticket: Ticket) -> Option<Change> {
-        if self.open().is_some_and(|open| ticket.begun < open.since) {
+    pub(super) fn answered(&mut self, ticket: Ticket, now: Instant) -> Option<Change> {
+        // It says how it was before the token or the plan changed.
+        if self.open().is_some_and(|open| open.account && ticket.begun < open.since) {
             return None;
         }
-        self.failures = 0;
+        self.record.end_run(self.run, ticket.first);
+        self.account_record.end_run(self.account_run, ticket.first);
+        (self.run, self.account_run, self.streak) = (0, 0, 0);
         match &mut self.state {
             State::Closed => None,
-            State::HalfOpen { allowed, .. } => {
-                *allowed += 1;
-                if *allowed >= self.concurrency {
-                    self.state = State::Closed;
-                }
+            State::HalfOpen(half) => {
+                half.passed += 1;
                 None
             }
             State::Open(open) => {
-                let allowed = self.concurrency.min(2);
-                self.state = State::HalfOpen { allowed, probes: open.probes };
+                let probes = open.probes;
+                self.state = State::HalfOpen(HalfOpen { since: now, passed: 0, probes });
                 Some(Change::Recovered)
             }
         }
@@ -150,151 +318,138 @@ impl Breaker {
 
     /// Records a refusal for the rate limit. It ends an outage, but does not prove that the token is
     /// good.
-    pub(super) fn rate_limited(&mut self, ticket: Ticket) -> Option<Change> {
+    pub(super) fn rate_limited(&mut self, ticket: Ticket, now: Instant) -> Option<Change> {
         match self.open() {
             Some(open) if open.stopped => None,
-            _ => self.answered(ticket),
+            _ => self.answered(ticket, now),
         }
     }
 
-    /// Records a failure that may pass.
+    /// Records a failure. `first` says that an event is on offer that never failed.
     pub(super) fn failed(
         &mut self,
         ticket: Ticket,
+        failed: Failed,
+        first: bool,
         now: Instant,
         roll: f64,
-        cause: Cause,
     ) -> Option<Change> {
-        self.failures = self.failures.saturating_add(1);
-        match &self.state {
-            State::Open(_) if self.is_probe(ticket) => {
-                Some(self.stay_open(now, false, roll, cause))
-            }
-            State::Closed | State::HalfOpen { .. } if self.failures >= OUTAGE => {
-                Some(self.trip(now, false, roll, cause))
-            }
-            _ => None,
-        }
-    }
-
-    /// Records a fault that every event would meet, until an operator fixes it.
-    pub(super) fn refused(
-        &mut self,
-        ticket: Ticket,
-        now: Instant,
-        roll: f64,
-        cause: Cause,
-    ) -> Option<Change> {
-        if ticket.resumed < self.resumed {
+        let Failed { fault, evidence, .. } = failed;
+        if fault == Fault::Account && ticket.resumed < self.resumed {
             return None;
         }
-        match &self.state {
-            State::Open(open) if open.stopped && !ticket.probe => None,
-            State::Open(open) if open.stopped => Some(self.stay_open(now, true, roll, cause)),
-            _ => Some(self.trip(now, true, roll, cause)),
+        let is_account = fault == Fault::Account;
+        let is_first = evidence == Evidence::First;
+        self.run = self.run.saturating_add(u32::from(is_first));
+        self.account_run = self.account_run.saturating_add(u32::from(is_first && is_account));
+        self.streak = self.streak.saturating_add(u32::from(evidence != Evidence::Own));
+        let by_first = is_first
+            && match is_account {
+                true => self.account_run >= self.account_record.needed(ACCOUNT_RUN),
+                false => self.run >= self.record.needed(RUN),
+            };
+        let is_probe = self.is_probe(ticket);
+        let trips = match &self.state {
+            State::Open(open) if is_account => !open.account && (by_first || is_probe),
+            State::Open(open) => {
+                // What was an outage turns out to need an operator.
+                is_probe && !open.stopped && fault == Fault::Foreign && evidence != Evidence::Own
+            }
+            State::Closed | State::HalfOpen(_) => {
+                let least = if is_account { ACCOUNT_RUN } else { RUN }.0;
+                // Nobody is there who could say more.
+                let by_all = evidence == Evidence::Again
+                    && self.streak >= least
+                    && !first
+                    && self.first_in_flight == 0;
+                by_first || by_all
+            }
+        };
+        match trips {
+            true => Some(self.trip(failed, now, roll)),
+            false if is_probe && self.open().is_some() => Some(self.stay_open(failed, now, roll)),
+            false => None,
         }
     }
 
     /// Probes at once. What began before proves nothing any more.
     pub(super) fn resume(&mut self, now: Instant) {
         self.resumed += 1;
-        self.probing = false;
         if let State::Open(open) = &mut self.state {
-            open.next_probe = now;
+            (open.next_first, open.next_again) = (now, now);
         }
     }
 
-    fn trip(&mut self, now: Instant, stopped: bool, roll: f64, cause: Cause) -> Change {
-        let probes = match &self.state {
-            State::HalfOpen { probes, .. } => *probes,
-            State::Closed | State::Open(_) => 0,
+    fn trip(&mut self, failed: Failed, now: Instant, roll: f64) -> Change {
+        let Failed { fault, evidence, asked, cause } = failed;
+        let (firsts, probes, next_first) = match &self.state {
+            State::HalfOpen(half) => (0, half.probes, now),
+            State::Open(open) if fault != Fault::Account => {
+                (open.firsts, open.probes, open.next_first)
+            }
+            State::Closed | State::Open(_) => (0, 0, now),
         };
+        let stopped = fault != Fault::Passing;
         let change = if stopped { Change::Stopped } else { Change::Outage }(cause.message.clone());
-        let next_probe = now + wait(stopped, probes, roll);
-        self.state = State::Open(Open { stopped, since: now, probes, next_probe, cause });
+        let account = fault == Fault::Account;
+        let mut open = Open {
+            stopped,
+            account,
+            since: now,
+            firsts,
+            probes,
+            next_first,
+            next_again: now,
+            cause,
+        };
+        open.next_again = now + again_wait(&open, roll).max(asked.min(LONGEST_ASKED));
+        if account {
+            open.next_first = open.next_again;
+        } else if evidence == Evidence::First {
+            let interval = first_interval(firsts, roll);
+            open.next_first = now + interval.max(asked.min(LONGEST_ASKED));
+        }
+        self.state = State::Open(open);
         change
     }
 
-    fn stay_open(&mut self, now: Instant, stopped: bool, roll: f64, cause: Cause) -> Change {
+    /// A probe failed.
+    fn stay_open(&mut self, failed: Failed, now: Instant, roll: f64) -> Change {
+        let Failed { evidence, asked, cause, .. } = failed;
         if let State::Open(open) = &mut self.state {
             open.probes = open.probes.saturating_add(1);
-            open.next_probe = now + wait(stopped || open.stopped, open.probes, roll);
+            let asked = now + asked.min(LONGEST_ASKED);
+            open.next_again = open.next_again.max(asked);
+            if open.account {
+                open.next_again = open.next_again.max(now + again_wait(open, roll));
+                open.next_first = open.next_again;
+            } else if evidence == Evidence::First {
+                open.next_first = open.next_first.max(asked);
+            }
             open.cause = cause;
         }
         Change::StillOpen
     }
 }
 
-/// Returns the wait for the next probe: half of the back-off, and up to as much again.
-fn wait(stopped: bool, probes: u32, roll: f64) -> Duration {
-    let (base, cap) = if stopped { STOPPED_BACKOFF } else { OUTAGE_BACKOFF };
-    backoff(base, cap, probes).mul_f64((1.0 + roll) / 2.0)
+/// Returns the interval after so many events that never failed.
+fn first_interval(firsts: u32, roll: f64) -> Duration {
+    let ((dense, number), (doubling, most)) = (DENSE, SPARSE);
+    let doublings = f64::from(firsts.saturating_sub(number)) / f64::from(doubling);
+    let interval = dense.as_secs_f64() * doublings.min(64.0).exp2();
+    jittered(Duration::from_secs_f64(interval).min(most), roll)
+}
+
+/// Returns the wait for the next probe with back-off.
+fn again_wait(open: &Open, roll: f64) -> Duration {
+    let (base, cap) = if open.account { STOPPED_BACKOFF } else { OUTAGE_BACKOFF };
+    jittered(backoff(base, cap, open.probes), roll)
+}
+
+/// Returns half of a wait, and up to as much again.
+fn jittered(wait: Duration, roll: f64) -> Duration {
+    wait.mul_f64((1.0 + roll) / 2.0)
 }
 
 #[cfg(test)]
-mod tests {
-    use intercom_core::ErrorKind;
-
-    use super::*;
-
-    fn cause() -> Cause {
-        Cause { kind: Some(ErrorKind::Unavailable), message: "down".to_owned() }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn ten_failures_in_a_row_open_it_and_a_probe_that_gets_through_closes_it_step_by_step() {
-        let (now, mut breaker) = (Instant::now(), Breaker::new(4));
-        for _ in 1..OUTAGE {
-            let ticket = breaker.begin(now);
-            assert_eq!(breaker.failed(ticket, now, 0.0, cause()), None);
-        }
-        let ticket = breaker.begin(now);
-        assert_eq!(
-            breaker.failed(ticket, now, 0.0, cause()),
-            Some(Change::Outage("down".to_owned()))
-        );
-        assert_eq!(breaker.allowance(now, 0), Allowance::Wait);
-        let next = breaker.open().unwrap().next_probe;
-        assert_eq!(breaker.allowance(next, 0), Allowance::Begin(1));
-        let probe = breaker.begin(next);
-        assert_eq!(breaker.allowance(next, 1), Allowance::Begin(0));
-        breaker.ended(probe);
-        assert_eq!(breaker.answered(probe), Some(Change::Recovered));
-        assert_eq!(breaker.allowance(next, 0), Allowance::Begin(2));
-        for allowed in [3, 4] {
-            let ticket = breaker.begin(next);
-            assert_eq!(breaker.answered(ticket), None);
-            assert_eq!(breaker.allowance(next, 0), Allowance::Begin(allowed));
-        }
-        assert!(breaker.is_closed());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_refusal_from_before_a_resume_does_not_open_it() {
-        let (now, mut breaker) = (Instant::now(), Breaker::new(4));
-        let before = breaker.begin(now);
-        breaker.resume(now);
-        assert_eq!(breaker.refused(before, now, 0.0, cause()), None);
-        let after = breaker.begin(now);
-        let stopped = Some(Change::Stopped("down".to_owned()));
-        assert_eq!(breaker.refused(after, now, 0.0, cause()), stopped);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_probe_from_before_a_resume_is_no_probe() {
-        let (now, mut breaker) = (Instant::now(), Breaker::new(4));
-        let ticket = breaker.begin(now);
-        breaker.refused(ticket, now, 0.0, cause());
-        let next = breaker.open().unwrap().next_probe;
-        let stale = breaker.begin(next);
-        breaker.resume(next);
-        assert_eq!(breaker.allowance(next, 1), Allowance::Begin(1));
-        let probe = breaker.begin(next);
-        breaker.ended(stale);
-        // The new probe is still in flight.
-        assert_eq!(breaker.allowance(next, 1), Allowance::Begin(0));
-        assert_eq!(breaker.failed(stale, next, 0.0, cause()), None);
-        breaker.ended(probe);
-        assert_eq!(breaker.failed(probe, next, 0.0, cause()), Some(Change::StillOpen));
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@
 //! | [`admission`] | the seconds that are in use |
 //! | [`prefetch`] | leased events that are sent next, and how many to lease |
 //! | [`breaker`] | whether anything is sent |
+//! | [`failures`] | which events have failed, and how often while others got through |
 //! | [`pacer`] | how many requests may go now |
 //! | [`contacts`] | contacts that are being created, and the events parked for them |
 //! | [`names`] | event names that Intercom refuses |
@@ -24,6 +25,7 @@ pub(crate) mod admission;
 mod breaker;
 mod contacts;
 mod drain;
+mod failures;
 mod names;
 mod pacer;
 mod prefetch;
@@ -46,9 +48,10 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::admission::Admission;
-use self::breaker::{Allowance, Breaker, Change, Ticket};
+use self::breaker::{Allowance, Breaker, Change, Failed, Fault, Ticket};
 use self::contacts::{AfterSetback, Contacts, Disposition, Setback};
 use self::drain::Drain;
+use self::failures::{Evidence, Failures};
 use self::names::{NameVerdict, SilencedNames};
 use self::pacer::{Pacer, Permit};
 use self::prefetch::{Admitted, Ask, Job, Prefetch};
@@ -69,6 +72,13 @@ use crate::time::later;
 
 pub(crate) use self::review::ConsentHook;
 pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
+
+/// Which part of the places and of the turns events may take that failed before.
+const RETRY_PART: usize = 4;
+
+/// For how long an event that failed before is put back when more of them are due than can go soon: at
+/// first, and at most.
+const SHED_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// Is called for each dead letter.
 pub(crate) type DeadLetterHook = Box<dyn Fn(&DeadLetter) + Send + Sync>;
@@ -114,6 +124,7 @@ struct Engine {
     admission: Admission,
     prefetch: Prefetch,
     breaker: Breaker,
+    failures: Failures,
     pacer: Pacer,
     contacts: Contacts,
     names: SilencedNames,
@@ -129,6 +140,12 @@ struct Dispatch {
     /// Requests that begin now.
     starting: Vec<Request>,
     in_flight: usize,
+    /// How many of them are for events that failed before.
+    retries: usize,
+    /// How many events went since the last one that failed before.
+    since_retry: u32,
+    /// For how long such events were put back last, because too many were due.
+    shed_wait: Duration,
     /// How many requests could go besides, as the pacer said last.
     permitted: usize,
     /// Until when the pacer lets nothing go.
@@ -172,6 +189,7 @@ impl Engine {
             admission: Admission::new(settings.collisions),
             prefetch: Prefetch::new(concurrency),
             breaker: Breaker::new(concurrency),
+            failures: Failures::default(),
             pacer: Pacer::new(),
             contacts: Contacts::new(settings.unknown_contact),
             names: SilencedNames::default(),
@@ -269,6 +287,7 @@ impl Engine {
         self.review.leave_turn();
         self.dispatch = Dispatch { begun: self.dispatch.begun, ..Dispatch::default() };
         self.breaker = Breaker::new(concurrency);
+        self.failures = Failures::default();
     }
 
     /// Admits leased events, in the order in which they were leased.
@@ -290,7 +309,7 @@ impl Engine {
                 }
                 let (slot, admission) = self.admission.admit(&mut lease, clock);
                 admissions.extend(admission);
-                Some(Job::new(lease, slot, now))
+                Some(self.job(lease, slot, now))
             })
             .collect();
         let forget_before = self.admission.forget(clock, earliest_new);
@@ -299,6 +318,11 @@ impl Engine {
             true => self.prefetch.push(jobs),
             false => self.prefetch.hold(jobs, admissions),
         }
+    }
+
+    fn job(&self, lease: Lease, slot: outbox::Slot, now: Instant) -> Job {
+        let has_failed = lease.attempts > 0 || self.failures.has_failed(lease.id);
+        Job::new(lease, slot, has_failed, now)
     }
 
     /// Admits a leased event of which something is asked. Returns it if it is sent.
@@ -326,7 +350,7 @@ impl Engine {
         }
         let (slot, admission) = self.admission.admit(&mut lease, self.clock.at(now));
         let mut admission = match admission {
-            None if !is_renamed && derived.is_empty() => return Some(Job::new(lease, slot, now)),
+            None if !is_renamed && derived.is_empty() => return Some(self.job(lease, slot, now)),
             None => outbox::Admission::kept(lease.id, false),
             Some(admission) => admission,
         };
@@ -336,7 +360,7 @@ impl Engine {
         }
         admission.derived = derived;
         admissions.push(admission);
-        Some(Job::new(lease, slot, now))
+        Some(self.job(lease, slot, now))
     }
 
     fn admitted(&mut self, admitted: Result<Vec<EventId>, OutboxError>, now: Instant) {
@@ -375,30 +399,91 @@ impl Engine {
         if self.tenure.is_none() || !self.prefetch.is_valid(now) || self.is_leaving() {
             return 0;
         }
+        self.shed();
         while let Some((room, permits)) = self.permits(now) {
             if room == 0 || permits == 0 {
                 return self.wanted(room);
             }
-            // An event probes an open breaker if there is one: a contact that cannot be created says
-            // nothing about events.
-            let event_first = self.breaker.open().is_some()
-                && (self.prefetch.ready() > 0 || !self.prefetch.is_waiting());
-            if !event_first && let Some(contact) = self.contacts.next_to_create(now) {
-                if self.review.is_needed() && self.review.withholds(&contact) {
-                    for job in self.contacts.not_created(&contact) {
-                        self.withhold(job, now);
+            let job = match self.next(now) {
+                Some(Subject::Event(job)) => job,
+                Some(Subject::Contact(contact)) => {
+                    if self.review.is_needed() && self.review.withholds(&contact) {
+                        for job in self.contacts.not_created(&contact) {
+                            self.withhold(job, now);
+                        }
+                        continue;
                     }
+                    self.begin(Subject::Contact(contact), now);
                     continue;
                 }
-                self.begin(Subject::Contact(contact), now);
-                continue;
-            }
-            let Some(job) = self.prefetch.next() else { return self.wanted(room) };
+                None => return self.wanted(room),
+            };
             if let Some(job) = self.check(job, now) {
                 self.begin(Subject::Event(job), now);
             }
         }
         0
+    }
+
+    /// Returns what goes next, if the breaker and the pacer let something go.
+    fn next(&mut self, now: Instant) -> Option<Subject> {
+        if self.breaker.open().is_some() {
+            // The best probe is an event that never failed. A contact that cannot be created says
+            // nothing about events, so it comes last.
+            let next = match self.prefetch.ready() > 0 {
+                true => self.prefetch.next(),
+                false if self.awaits_first(now) || !self.breaker.may_go_again(now) => None,
+                false => match self.prefetch.next_again() {
+                    None => return self.next_contact(now),
+                    next => next,
+                },
+            };
+            return next.map(Subject::Event);
+        }
+        if let Some(contact) = self.next_contact(now) {
+            return Some(contact);
+        }
+        // Events that fail over and over leave three in four of the places and of the turns to others.
+        let limit = (self.settings.concurrency / RETRY_PART).max(1);
+        let is_turn = self.dispatch.since_retry + 1 >= RETRY_PART as u32;
+        let next = match self.dispatch.retries < limit && (is_turn || self.prefetch.ready() == 0) {
+            true => self.prefetch.next_again().or_else(|| self.prefetch.next()),
+            false => self.prefetch.next(),
+        };
+        next.map(Subject::Event)
+    }
+
+    fn next_contact(&mut self, now: Instant) -> Option<Subject> {
+        self.contacts.next_to_create(now).map(Subject::Contact)
+    }
+
+    /// Returns whether an event that never failed is on offer, or may be among those to be leased.
+    fn awaits_first(&self, now: Instant) -> bool {
+        let may_lease = !self.settlements.is_full() && !self.prefetch.trouble().rests(now);
+        self.prefetch.ready() > 0 || may_lease && !self.prefetch.is_waiting()
+    }
+
+    /// Puts back events that failed before, where more are due than can go soon. Otherwise they would
+    /// hide those behind them that never failed.
+    fn shed(&mut self) {
+        let excess = self.prefetch.take_excess();
+        if excess.is_empty() {
+            if self.prefetch.again() == 0 {
+                self.dispatch.shed_wait = Duration::ZERO;
+            }
+            return;
+        }
+        // The more there are, the longer each waits, so that they are not put back over and over.
+        let (least, most) = SHED_WAIT;
+        let wait = match self.breaker.open() {
+            Some(_) => most,
+            None => self.dispatch.shed_wait.saturating_mul(2).clamp(least, most),
+        };
+        self.dispatch.shed_wait = wait;
+        for job in excess {
+            let after = wait.mul_f64((1.0 + self.rng.f64()) / 2.0);
+            self.put_back(&job, after, job.lease.attempts, None);
+        }
     }
 
     fn wanted(&self, room: usize) -> usize {
@@ -410,9 +495,10 @@ impl Engine {
     /// none goes, and not because enough are in flight.
     fn permits(&mut self, now: Instant) -> Option<(usize, usize)> {
         let in_flight = self.dispatch.in_flight;
-        let room = match self.breaker.allowance(now, in_flight) {
+        let first = self.awaits_first(now);
+        let room = match self.breaker.allowance(now, in_flight, first) {
             Allowance::Wait => return None,
-            Allowance::Begin(_) if self.breaker.open().is_none() && self.settlements.is_full() => 0,
+            Allowance::Begin(_) if self.settlements.is_full() => 0,
             Allowance::Begin(room) => room,
         };
         if !self.breaker.is_closed() {
@@ -437,7 +523,18 @@ impl Engine {
     }
 
     fn begin(&mut self, subject: Subject, now: Instant) {
-        let ticket = self.breaker.begin(now);
+        let (is_first, is_retry) = match &subject {
+            Subject::Event(job) => (!job.has_failed, job.has_failed),
+            Subject::Contact(_) => (false, false),
+        };
+        let mut roll = 0.0;
+        if self.breaker.open().is_some() {
+            self.report.change();
+            roll = self.rng.f64();
+        }
+        let ticket = self.breaker.begin(is_first, now, roll);
+        self.dispatch.retries += usize::from(is_retry);
+        self.dispatch.since_retry = if is_retry { 0 } else { self.dispatch.since_retry + 1 };
         self.pacer.sent(now, self.dispatch.in_flight);
         self.dispatch.in_flight += 1;
         self.dispatch.permitted = self.dispatch.permitted.saturating_sub(1);
@@ -491,78 +588,86 @@ impl Engine {
         }
         self.dispatch.in_flight = self.dispatch.in_flight.saturating_sub(1);
         self.breaker.ended(ticket);
-        let creation = matches!(subject, Subject::Contact(_));
-        self.learn(&outcome, ticket, creation, now);
+        let evidence = match &subject {
+            Subject::Event(job) => {
+                self.dispatch.retries -= usize::from(job.has_failed);
+                let failed = fault(&outcome).is_some();
+                failed.then(|| self.failures.failed(job.lease.id, !job.has_failed, now))
+            }
+            Subject::Contact(_) => None,
+        };
+        self.learn(&outcome, ticket, evidence, now);
         match subject {
-            Subject::Event(job) => self.conclude(job, outcome, took, now),
+            Subject::Event(job) => self.conclude(job, outcome, evidence, took, now),
             Subject::Contact(contact) => self.contact_ended(contact, outcome, now),
         }
     }
 
-    /// Learns what an answer says about the rate limit and about Intercom itself.
-    fn learn(&mut self, outcome: &Outcome, ticket: Ticket, creation: bool, now: Instant) {
-        let roll = self.rng.f64();
-        let error = match outcome {
-            Outcome::Taken(receipt) => {
-                self.pacer.answered(now, receipt.rate_limit());
-                if receipt.rate_limit().is_some() {
-                    self.report.change();
-                }
-                let change = self.breaker.answered(ticket);
-                return self.breaker_changed(change);
-            }
-            Outcome::Contact(_) => {
-                self.pacer.answered(now, None);
-                let change = self.breaker.answered(ticket);
-                return self.breaker_changed(change);
-            }
-            Outcome::Panicked => {
-                self.panicked("the transport");
-                self.pacer.unanswered();
-                let change = self.breaker.failed(ticket, now, roll, Cause::panic());
-                return self.breaker_changed(change);
-            }
-            Outcome::Failed(error) => error,
+    /// Learns what an answer says about the rate limit and about Intercom itself. `evidence` is that of
+    /// an event that failed.
+    fn learn(
+        &mut self,
+        outcome: &Outcome,
+        ticket: Ticket,
+        evidence: Option<Evidence>,
+        now: Instant,
+    ) {
+        let rate_limit = match outcome {
+            Outcome::Taken(receipt) => receipt.rate_limit(),
+            Outcome::Failed(error) => error.rate_limit(),
+            Outcome::Contact(_) | Outcome::Panicked => None,
         };
-        if error.rate_limit().is_some() {
+        if rate_limit.is_some() {
             self.report.change();
         }
-        let change = match error.kind() {
-            ErrorKind::RateLimited => {
+        match outcome {
+            Outcome::Failed(error) if error.kind() == ErrorKind::RateLimited => {
                 let was_paused = self.pacer.paused_until().is_some();
+                let roll = self.rng.f64();
                 self.pacer.refused(now, error, roll);
                 if let (false, Some(until)) = (was_paused, self.pacer.paused_until()) {
                     telemetry::paused(until - now);
                 }
-                self.breaker.rate_limited(ticket)
             }
-            _ if error.is_retryable() => {
-                match error.status() {
-                    Some(_) => self.pacer.answered(now, error.rate_limit()),
-                    None => self.pacer.unanswered(),
-                }
-                if let Some(wait) = error.retry_after() {
-                    self.pacer.pause(now, wait, roll);
-                }
-                // A contact that cannot be created says nothing about events.
-                match creation && !self.breaker.is_probe(ticket) {
-                    true => None,
-                    false => self.breaker.failed(ticket, now, roll, error.into()),
-                }
+            Outcome::Panicked => {
+                self.panicked("the transport");
+                self.pacer.unanswered();
             }
-            _ => {
-                self.pacer.answered(now, error.rate_limit());
-                // A token that may not create contacts may still send events.
-                let of_creation = creation && error.kind() != ErrorKind::Unauthorized;
-                match error.needs_operator() {
-                    true if of_creation => None,
-                    true => self.breaker.refused(ticket, now, roll, error.into()),
-                    // Without a status the request was not sent.
-                    false if error.status().is_some() => self.breaker.answered(ticket),
-                    false => None,
-                }
+            Outcome::Failed(error) if error.is_retryable() && error.status().is_none() => {
+                self.pacer.unanswered();
             }
+            _ => self.pacer.answered(now, rate_limit),
+        }
+        let Some((fault, cause)) = fault(outcome) else {
+            let change = match outcome {
+                Outcome::Failed(error) if error.kind() == ErrorKind::RateLimited => {
+                    self.breaker.rate_limited(ticket, now)
+                }
+                // Without a status the request was not sent.
+                Outcome::Failed(error) if error.status().is_none() => None,
+                _ => {
+                    self.failures.passed();
+                    self.breaker.answered(ticket, now)
+                }
+            };
+            return self.breaker_changed(change);
         };
+        let evidence = evidence.or_else(|| match fault {
+            // A contact that cannot be created says nothing about events, and a token that may not
+            // create contacts may still send events.
+            _ if cause.kind == Some(ErrorKind::Unauthorized) => Some(Evidence::First),
+            Fault::Passing if self.breaker.is_probe(ticket) => Some(Evidence::Again),
+            _ => None,
+        });
+        let Some(evidence) = evidence else { return };
+        let asked = match outcome {
+            Outcome::Failed(error) => error.retry_after().unwrap_or_default(),
+            _ => Duration::ZERO,
+        };
+        let first =
+            self.prefetch.ready() > 0 || self.prefetch.has_more() && !self.prefetch.is_waiting();
+        let failed = Failed { fault, evidence, asked, cause };
+        let change = self.breaker.failed(ticket, failed, first, now, self.rng.f64());
         self.breaker_changed(change);
     }
 
@@ -578,9 +683,18 @@ impl Engine {
     }
 
     /// Decides what becomes of an event that was sent.
-    fn conclude(&mut self, job: Job, outcome: Outcome, took: Duration, now: Instant) {
+    fn conclude(
+        &mut self,
+        job: Job,
+        outcome: Outcome,
+        evidence: Option<Evidence>,
+        took: Duration,
+        now: Instant,
+    ) {
         let panics = self.dispatch.panics.get(&job.lease.id).copied().unwrap_or_default();
-        let tried = Tried { attempts: job.lease.attempts, panics, age: job.age(now) };
+        let (own_failures, failing_for) = self.failures.own(job.lease.id, now);
+        let attempts = job.lease.attempts;
+        let tried = Tried { attempts, panics, age: job.age(now), own_failures, failing_for };
         let outcome = match outcome {
             Outcome::Failed(error) => {
                 Outcome::Failed(error.with_event(job.lease.event.event_name().clone()))
@@ -622,9 +736,11 @@ impl Engine {
                     self.dispatch.panics.insert(job.lease.id, panics + 1);
                 }
                 // What holds everything back need not hold this event back besides: any event may
-                // probe an open breaker, and none passes a pacer that pauses.
+                // probe an open breaker, and none passes a pacer that pauses. An event's own failure
+                // is its own back-off.
                 let held = self.breaker.open().is_some() || self.pacer.paused_until().is_some();
-                let after = if held { Duration::ZERO } else { after };
+                let is_own = evidence == Some(Evidence::Own);
+                let after = if held && !is_own { Duration::ZERO } else { after };
                 self.put_back(&job, after, attempts, failure);
             }
             Decision::Bury(reason) => {
@@ -686,7 +802,10 @@ impl Engine {
                     ErrorKind::AmbiguousContact => Err(DeadLetterReason::AmbiguousContact),
                     ErrorKind::RateLimited | ErrorKind::Unauthorized => Ok(Setback::Held),
                     _ if error.is_permanent() => Err(DeadLetterReason::ContactNotCreated),
-                    _ if error.is_retryable() => Ok(Setback::Failed),
+                    // A page of a gateway is no verdict on creations.
+                    _ if error.is_retryable() || error.kind() == ErrorKind::UnexpectedAnswer => {
+                        Ok(Setback::Failed)
+                    }
                     _ => Ok(Setback::Refused),
                 };
                 (end, Failure::from(error))
@@ -748,6 +867,7 @@ impl Engine {
     /// Forgets an event that has left.
     fn forget(&mut self, id: EventId) {
         self.contacts.forget(id);
+        self.failures.forget(id);
         if !self.dispatch.panics.is_empty() {
             self.dispatch.panics.remove(&id);
         }
@@ -838,8 +958,9 @@ impl Engine {
 
     fn publish(&mut self) {
         let troubles = [self.prefetch.trouble(), self.settlements.trouble()];
+        let first = self.prefetch.ready() > 0;
         self.report.publish(Sources {
-            open: self.breaker.open(),
+            open: self.breaker.open().map(|open| (open, open.next_probe(first))),
             blocked_until: self.pacer.blocked_until(),
             rate_limit: self.pacer.reported(),
             outbox: troubles.into_iter().find_map(|trouble| trouble.message()),
@@ -856,7 +977,7 @@ impl Engine {
             self.prefetch.valid_until(),
             self.settlements.next_action(),
             self.contacts.next_action(),
-            self.breaker.open().map(|open| open.next_probe),
+            self.breaker.next_action(now, self.awaits_first(now)),
             self.dispatch.blocked_until,
         ];
         times.into_iter().flatten().filter(|time| *time > now).min()
@@ -885,7 +1006,7 @@ impl Engine {
             return Done::No;
         }
         let next = match self.breaker.open() {
-            Some(open) => Some(open.next_probe),
+            Some(open) => Some(open.next_probe(self.prefetch.ready() > 0)),
             None if self.dispatch.blocked_until.is_some() => self.dispatch.blocked_until,
             None if !self.prefetch.is_empty() || !self.prefetch.is_waiting() => Some(now),
             None => {
@@ -903,6 +1024,23 @@ impl Engine {
     fn take_starting(&mut self) -> Vec<Request> {
         mem::take(&mut self.dispatch.starting)
     }
+}
+
+/// Returns what kind of fault a request met that says nothing about its event, and the words for it.
+fn fault(outcome: &Outcome) -> Option<(Fault, Cause)> {
+    let error = match outcome {
+        Outcome::Taken(_) | Outcome::Contact(_) => return None,
+        Outcome::Panicked => return Some((Fault::Passing, Cause::panic())),
+        Outcome::Failed(error) => error,
+    };
+    let fault = match error.kind() {
+        ErrorKind::RateLimited => return None,
+        ErrorKind::Unauthorized | ErrorKind::Forbidden => Fault::Account,
+        _ if error.needs_operator() => Fault::Foreign,
+        _ if error.is_retryable() => Fault::Passing,
+        _ => return None,
+    };
+    Some((fault, error.into()))
 }
 
 /// Whether the engine ends.

@@ -191,12 +191,6 @@ impl Pacer {
         self.forget();
     }
 
-    /// Records that an answer asked for a pause.
-    pub(crate) fn pause(&mut self, now: Instant, wait: Duration, roll: f64) {
-        self.asked_until = self.asked_until.max(Some(end_of(now, wait, roll)));
-        self.forget();
-    }
-
     /// Forgets what may go: after a pause nothing is known.
     fn forget(&mut self) {
         self.answered = false;

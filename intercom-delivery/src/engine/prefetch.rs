@@ -23,12 +23,14 @@ const MAX_FACTOR: usize = 8;
 pub(super) struct Job {
     pub(super) lease: Lease,
     pub(super) slot: Slot,
+    /// Whether it failed before.
+    pub(super) has_failed: bool,
     leased_at: Instant,
 }
 
 impl Job {
-    pub(super) fn new(lease: Lease, slot: Slot, now: Instant) -> Self {
-        Job { lease, slot, leased_at: now }
+    pub(super) fn new(lease: Lease, slot: Slot, has_failed: bool, now: Instant) -> Self {
+        Job { lease, slot, has_failed, leased_at: now }
     }
 
     /// Returns how long ago the event was accepted.
@@ -53,7 +55,7 @@ impl Job {
             age: Duration::ZERO,
         };
         let slot = Slot::of(&lease.event);
-        Job::new(lease, slot, Instant::now())
+        Job::new(lease, slot, attempts > 0, Instant::now())
     }
 }
 
@@ -85,8 +87,10 @@ pub(super) enum Ask {
 pub(super) struct Prefetch {
     concurrency: usize,
     size: usize,
-    /// Events to send next.
+    /// Events to send next that never failed.
     ready: VecDeque<Job>,
+    /// Events to send next that failed before.
+    again: VecDeque<Job>,
     /// Events whose admission must be stored first, and what is to be stored.
     admitting: Vec<Job>,
     admissions: Vec<Admission>,
@@ -108,6 +112,7 @@ impl Prefetch {
             concurrency,
             size: concurrency,
             ready: VecDeque::new(),
+            again: VecDeque::new(),
             admitting: Vec::new(),
             admissions: Vec::new(),
             drops: Vec::new(),
@@ -123,22 +128,49 @@ impl Prefetch {
         &self.trouble
     }
 
+    /// Returns how many events are ready that never failed.
     pub(super) fn ready(&self) -> usize {
         self.ready.len()
     }
 
-    /// Returns whether no event is held here, and none is on its way.
-    pub(super) fn is_empty(&self) -> bool {
-        self.ready.is_empty() && self.admissions.is_empty()
+    /// Returns how many events are ready that failed before.
+    pub(super) fn again(&self) -> usize {
+        self.again.len()
     }
 
+    /// Returns whether no event is held here, and none is on its way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ready.is_empty() && self.again.is_empty() && self.admissions.is_empty()
+    }
+
+    /// Returns whether the last lease gave all that it was asked for.
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more
+    }
+
+    /// Takes the next event that never failed.
     pub(super) fn next(&mut self) -> Option<Job> {
         self.ready.pop_front()
     }
 
+    /// Takes the next event that failed before.
+    pub(super) fn next_again(&mut self) -> Option<Job> {
+        self.again.pop_front()
+    }
+
+    /// Takes the events that failed before and are more than may be in flight.
+    pub(super) fn take_excess(&mut self) -> VecDeque<Job> {
+        self.again.split_off(self.again.len().min(self.concurrency))
+    }
+
     /// Adds events that are admitted.
     pub(super) fn push(&mut self, jobs: impl IntoIterator<Item = Job>) {
-        self.ready.extend(jobs);
+        for job in jobs {
+            match job.has_failed {
+                true => self.again.push_back(job),
+                false => self.ready.push_back(job),
+            }
+        }
     }
 
     /// Holds events back until what was decided about them is stored.
@@ -262,7 +294,7 @@ impl Prefetch {
         let drops = mem::take(&mut self.drops).into_iter();
         admitted.drops = drops.filter(|(id, _)| !late.contains(id)).map(|(_, rule)| rule).collect();
         let jobs = mem::take(&mut self.admitting);
-        self.ready.extend(jobs.into_iter().filter(|job| !late.contains(&job.lease.id)));
+        self.push(jobs.into_iter().filter(|job| !late.contains(&job.lease.id)));
         admitted
     }
 

@@ -27,7 +27,8 @@ enum Turn {
 
 /// What is published of the other parts.
 pub(super) struct Sources<'a> {
-    pub(super) open: Option<&'a Open>,
+    /// Why the breaker is open, and when the next probe may go.
+    pub(super) open: Option<(&'a Open, Instant)>,
     pub(super) blocked_until: Option<Instant>,
     pub(super) rate_limit: Option<RateLimit>,
     pub(super) outbox: Option<&'a str>,
@@ -100,7 +101,7 @@ impl Reporter {
             (Some(Turn::Other(Standby { deliverer, since, .. })), _, _) => {
                 Condition::Standby { deliverer: deliverer.clone(), since: *since }
             }
-            (_, Some(open), _) => Condition::Open(open.clone()),
+            (_, Some((open, next_probe)), _) => Condition::Open { open: open.clone(), next_probe },
             (_, _, Some(until)) => Condition::Paused(until),
             (_, None, None) => Condition::Delivering,
         };

@@ -12,6 +12,10 @@ use super::breaker::Ticket;
 use super::prefetch::Job;
 
 /// What a request is about.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are events, and a box would cost each of them an allocation"
+)]
 pub(super) enum Subject {
     Event(Job),
     Contact(Contact),

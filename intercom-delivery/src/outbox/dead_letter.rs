@@ -78,6 +78,8 @@ reasons! {
     AttemptLimit = "attempt_limit",
     /// The transport panicked over it, again and again.
     Panic = "panic",
+    /// It failed again and again while other events got through.
+    Poison = "poison",
     /// An operator buried it.
     Buried = "buried",
 }

@@ -11,6 +11,7 @@ mod intake;
 mod names;
 mod outage;
 mod pacing;
+mod poison;
 mod privacy;
 mod retries;
 mod rules;

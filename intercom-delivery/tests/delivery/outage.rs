@@ -32,9 +32,9 @@ async fn an_outage_of_three_hours_is_sat_out() {
     assert!(ledger.is_balanced(), "{ledger}");
     assert_eq!((ledger.pending, ledger.delivered, ledger.dead), (100_000, 0, 0));
     assert!(matches!(delivery.status().state, State::Outage(_)), "{}", delivery.status());
-    // The first ones, and then about one a minute.
+    // Time goes on in steps of ten seconds here, so there are few in the first minute.
     let asked = intercom.asked().len();
-    assert!((150..=500).contains(&asked), "{asked} requests in the outage");
+    assert!((200..=900).contains(&asked), "{asked} requests in the outage");
 
     intercom.set_down(false);
     let recovered = Instant::now();
@@ -98,9 +98,9 @@ async fn an_outage_that_flickers_does_not_storm() {
     while begun.elapsed() < Duration::from_secs(3600) {
         advance(Duration::from_secs(1)).await;
     }
-    // Sent as fast as it would go that were millions.
+    // It is up, so each event has its own back-off. Sent as fast as it would go that were millions.
     let asked = intercom.asked().len();
-    assert!(asked < 10_000, "{asked} requests in an hour");
+    assert!(asked < 20_000, "{asked} requests in an hour");
     assert!(delivery.ledger().await.unwrap().is_balanced());
 }
 
@@ -131,7 +131,7 @@ async fn resuming_over_and_over_never_sends_more_than_may_be_under_way() {
     .await;
 }
 
-/// They say how it was before the line was closed.
+/// They say how it was before the token was revoked.
 #[tokio::test(start_paused = true)]
 async fn requests_from_before_a_stop_do_not_end_it_when_they_succeed() {
     guarded(async {

@@ -168,7 +168,8 @@ async fn a_limit_of_nothing_does_not_end_delivery() {
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_is_no_rate_limit_ends_when_delivery_is_resumed() {
     guarded(async {
-        let transport = Scripted::queue([Act::End(Err(answer(503).with_retry_after(HOUR)))]);
+        let limited = answer(429).with_retry_after(HOUR);
+        let transport = Scripted::queue([Act::End(Err(limited))]);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         delivery.send_all(&events(100)).await.unwrap();
         sleep(MINUTE).await;
@@ -183,17 +184,18 @@ async fn a_pause_that_is_no_rate_limit_ends_when_delivery_is_resumed() {
     .await;
 }
 
-/// As the pause is over, there is nothing it waits for.
+/// One event's failure is not everybody's.
 #[tokio::test(start_paused = true)]
-async fn the_event_that_a_pause_was_told_to_goes_too_when_delivery_is_resumed() {
+async fn a_pause_that_a_503_asks_for_holds_its_event_alone() {
     guarded(async {
         let transport = Scripted::queue([Act::End(Err(answer(503).with_retry_after(HOUR)))]);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
-        delivery.send_all(&events(1)).await.unwrap();
+        delivery.send_all(&events(100)).await.unwrap();
         sleep(MINUTE).await;
-        delivery.resume();
-        sleep(MINUTE).await;
-        assert_eq!(delivery.ledger().await.unwrap().delivered, 1, "{}", delivery.status());
+        assert_eq!(delivery.ledger().await.unwrap().delivered, 99);
+        assert_eq!(transport.attempts().len(), 100);
+        assert_eq!(delivery.flush(DAY).await.delivered, 100);
+        assert!(transport.elapsed() >= HOUR, "{:?}", transport.elapsed());
     })
     .await;
 }

@@ -496,6 +496,8 @@ proptest! {
         retry_after in prop::option::of(durations()),
         attempts in attempts(),
         age in durations(),
+        own_failures in 0_u32..24,
+        failing_for in durations(),
         roll in 0.0..1.0_f64,
     ) {
         let mut policy = RetryPolicy::new().base(base).cap(cap);
@@ -509,7 +511,7 @@ proptest! {
         if let Some(wait) = retry_after {
             error = error.with_retry_after(wait);
         }
-        let tried = Tried { attempts, panics: 0, age };
+        let tried = Tried { attempts, panics: 0, age, own_failures, failing_for };
         let decision = policy.decide(Outcome::Failed(&error), tried, roll);
         match decision {
             Decision::Done => prop_assert!(false, "a failure is no success"),
@@ -523,13 +525,20 @@ proptest! {
                     prop_assert!(error.is_retryable() && kind != ErrorKind::RateLimited);
                     prop_assert!(max_attempts.is_some_and(|most| spent >= most));
                 }
+                DeadLetterReason::Poison => {
+                    prop_assert!(!error.is_permanent() && kind != ErrorKind::RateLimited);
+                    prop_assert!(own_failures >= 12 && failing_for >= HOUR);
+                }
                 _ => prop_assert!(error.is_permanent()),
             },
             Decision::Retry { after, attempts: spent } => {
                 prop_assert!(!error.is_permanent());
+                let is_poison = own_failures >= 12 && failing_for >= HOUR;
+                prop_assert!(!is_poison || kind == ErrorKind::RateLimited);
                 let asked = retry_after.unwrap_or_default().min(MAX_WAIT);
                 prop_assert!(after <= cap.max(asked));
-                let free = kind == ErrorKind::RateLimited || error.needs_operator();
+                let operator = error.needs_operator() && kind != ErrorKind::UnexpectedAnswer;
+                let free = kind == ErrorKind::RateLimited || operator;
                 if free {
                     prop_assert_eq!(spent, attempts);
                 } else {
@@ -558,7 +567,7 @@ proptest! {
             .cap(Duration::from_millis(cap));
         let error = SendError::new(ErrorKind::Unavailable);
         let wait = |attempts, roll| {
-            let tried = Tried { attempts, panics: 0, age: Duration::ZERO };
+            let tried = Tried { attempts, ..Tried::default() };
             match policy.decide(Outcome::Failed(&error), tried, roll) {
                 Decision::Retry { after, .. } => after,
                 other => panic!("{other:?}"),

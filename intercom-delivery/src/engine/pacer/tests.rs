@@ -130,10 +130,11 @@ fn refusals_in_a_row_wait_longer_and_those_in_flight_together_are_one() {
 fn an_operator_ends_a_pause_that_was_asked_for_and_not_a_rate_limit() {
     let now = Instant::now();
     let mut pacer = Pacer::new();
-    pacer.pause(now, seconds(60), 0.0);
+    pacer.refused(now, &refusal(None).with_retry_after(seconds(60)), 0.0);
     assert_eq!(ask(&mut pacer, now, 0), Permit::At(now + seconds(60)));
     pacer.resume();
     assert_eq!(ask(&mut pacer, now, 0), Permit::Go(1));
+    pacer.answered(now, None);
     pacer.refused(now, &refusal(Some(seconds(4))), 0.0);
     pacer.resume();
     assert_eq!(ask(&mut pacer, now, 0), Permit::At(now + seconds(4)));
