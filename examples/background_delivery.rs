@@ -48,10 +48,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     // Deliver, and look now and then how that is going.
     let mut look = interval(Duration::from_millis(250));
     let flush = delivery.flush(Duration::from_secs(60));
-    tokio::pin!(flush);
+    let asked_to_end = examples::asked_to_end();
+    tokio::pin!(flush, asked_to_end);
     let report = loop {
         tokio::select! {
             report = &mut flush => break report,
+            asked = &mut asked_to_end => {
+                asked?;
+                // In memory, so that all events are delivered before the end.
+                println!("shut down: {}", delivery.shutdown(Duration::from_secs(30)).await);
+                return Ok(());
+            }
             _ = look.tick() => {
                 println!("{}", delivery.ledger().await?);
                 let state = delivery.status().state;

@@ -53,17 +53,28 @@ async fn shop(work: &str, file: &str, url: &str, token: &str) -> Result<(), Box<
     if work == TAKES_ORDERS {
         let tracker = delivery.tracker();
         let mut customers = interval(Duration::from_millis(20));
+        let asked_to_end = examples::asked_to_end();
+        tokio::pin!(asked_to_end);
         for order_number in 1.. {
-            customers.tick().await;
+            tokio::select! {
+                _ = customers.tick() => {}
+                // Nobody asks in this example: the shop is killed.
+                asked = &mut asked_to_end => {
+                    asked?;
+                    break;
+                }
+            }
             tracker.send(&OrderPlaced { customer: order_number, order_number }).await?;
             // Said when it is safe, and not before.
             println!("{ACCEPTED}{order_number}");
         }
     }
-    // A shutdown alone would leave them to the next start: they are safe in the file.
-    let mut look = interval(Duration::from_millis(50));
-    while delivery.ledger().await?.pending > 0 {
-        look.tick().await;
+    if work == DELIVERS {
+        // A shutdown alone would leave them to the next start: they are safe in the file.
+        let mut look = interval(Duration::from_millis(50));
+        while delivery.ledger().await?.pending > 0 {
+            look.tick().await;
+        }
     }
     println!("the shop closes: {}", delivery.shutdown(Duration::from_secs(30)).await);
     Ok(())

@@ -57,6 +57,9 @@ impl Tracker {
     ///
     /// Its time is that of its own field marked `created_at`, or else now.
     ///
+    /// Code that is not `async` blocks on it, with the handle of the runtime that the transport was made on:
+    /// `handle.block_on(tracker.send(&event))`. It must not do so on one of that runtime's own threads.
+    ///
     /// # Errors
     ///
     /// Fails at once when Intercom would refuse or misread the event, and otherwise when the transport

@@ -107,6 +107,26 @@
 //! [`Delivery::flush`] waits until what this process accepted is delivered. [`Delivery::shutdown`] ends
 //! it: over a durable outbox after the requests in flight, over one in memory after all events. Both
 //! take a deadline and report what is pending.
+//!
+//! A process is asked to end by SIGTERM (systemd, Docker, Kubernetes) or by SIGINT (Ctrl-C). Listen for both, let your own
+//! requests end, because they send events, and shut the delivery down last:
+//!
+//! ```no_run
+//! # #[cfg(unix)]
+//! # async fn end(delivery: intercom_delivery::Delivery) -> std::io::Result<()> {
+//! use std::time::Duration;
+//! use tokio::signal::unix::{SignalKind, signal};
+//!
+//! let mut terminated = signal(SignalKind::terminate())?;
+//! let mut interrupted = signal(SignalKind::interrupt())?;
+//! tokio::select! {
+//!     _ = terminated.recv() => {}
+//!     _ = interrupted.recv() => {}
+//! }
+//! println!("{}", delivery.shutdown(Duration::from_secs(15)).await);
+//! # Ok(())
+//! # }
+//! ```
 
 mod builder;
 #[cfg(feature = "conformance")]

@@ -32,7 +32,9 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 /// Sends each event to Intercom in one HTTPS request, and says how it went.
 ///
 /// It does not retry and does not wait. Clone it freely: clones share the connections and the credentials.
-/// It needs a Tokio runtime with I/O and time enabled, as `#[tokio::main]` makes one.
+/// It needs a Tokio runtime with I/O and time enabled, as `#[tokio::main]` makes one. A name server that hangs holds the
+/// end of that runtime, because looking up a name cannot be cancelled: end the process with `std::process::exit`, or the
+/// runtime with `Runtime::shutdown_background`.
 ///
 /// `Debug` shows where it sends to, never the credentials.
 #[derive(Clone)]
