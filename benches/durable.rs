@@ -2,8 +2,8 @@
 //!
 //! **Accepting.** So many producers, each of which sends its next event when the last one is safe, through a tracker to a
 //! delivery whose transport never answers. In turn with them, in the same folder, one thread writes 64 KiB and syncs, again
-//! and again: as often as that a file can be made safe here. Bounds: a single producer makes at least 0.8 of that many
-//! events safe; 16 producers 25,000 a second and 256 producers 80,000, where the disk syncs at least 1,000 times a second.
+//! and again: as often as that a file can be made safe here. Bounds, in events a second to raw syncs a second: one producer
+//! makes at least 0.65, 16 producers 2, and 256 producers 5.
 //!
 //! **An event's work.** CPU time of accepting, leasing and settling, 1,000 events at a time. The baseline is the least
 //! that SQLite can do for it: a table of bodies, into which they are put, read, and deleted by their number. Bound: at
@@ -116,11 +116,8 @@ impl Transport for Silent {
 }
 
 /// How many producers, how many events of each a round, how many rounds, and what must be reached.
-const LOADS: [(usize, usize, usize, Option<f64>); 3] =
-    [(1, 500, 20, None), (16, 250, 20, Some(25_000.0)), (256, 100, 12, Some(80_000.0))];
-
-/// How often the disk must sync in a second for events a second to be held against a bound.
-const FAIR: f64 = 1_000.0;
+const LOADS: [(usize, usize, usize, f64); 3] =
+    [(1, 500, 20, 0.65), (16, 250, 20, 2.0), (256, 100, 12, 5.0)];
 
 fn accept(report: &mut Report, runtime: &Runtime) {
     const SYNCS: usize = 500;
@@ -159,21 +156,15 @@ fn accept(report: &mut Report, runtime: &Runtime) {
             microseconds(p99),
             microseconds(ours.median(cpu) / events as f64),
         ]);
-        (producers, raw.ratio(&ours, wall).times(events as f64 / SYNCS as f64), syncs, rate, least)
+        (producers, raw.ratio(&ours, wall).times(events as f64 / SYNCS as f64), least)
     });
     table(
         ["", "syncs a second", "events a second", "a commit", "p50", "p99", "CPU an event"],
         &rows,
     );
-    for (producers, ratio, syncs, rate, least) in measured {
-        match least {
-            None => report.ratio("one producer's commits a raw sync", ratio, Bound::AtLeast(0.8)),
-            Some(least) if syncs >= FAIR => {
-                let what = format!("events a second of {producers} producers");
-                report.number(&what, rate, Bound::AtLeast(least));
-            }
-            Some(_) => println!("  {producers} producers: not held, the disk syncs too seldom"),
-        }
+    for (producers, ratio, least) in measured {
+        let what = format!("events a raw sync, of {producers} producers");
+        report.ratio(&what, ratio, Bound::AtLeast(least));
     }
     println!();
 }
