@@ -23,7 +23,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -233,7 +233,11 @@ impl Database {
 
     /// Brings all of the WAL into the file, and gives its space back. Returns whether it could.
     pub(super) fn empty_wal(&mut self) -> bool {
-        if self.conn.is_none() || self.must_read_afresh() {
+        // A transaction of another program is not waited for, because callers of `lease` would wait
+        // with it. Emptying the WAL ends this.
+        let dont_wait = |conn: &Connection| conn.busy_timeout(Duration::ZERO);
+        if self.must_read_afresh() || self.conn.as_ref().is_none_or(|conn| dont_wait(conn).is_err())
+        {
             return false;
         }
         let lock_timeout = self.settings.lock_timeout;

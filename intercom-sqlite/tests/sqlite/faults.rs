@@ -106,6 +106,20 @@ async fn a_transaction_of_another_program_that_lasts_too_long() {
     accept(&outbox, &[event("small", 0)]).await;
 }
 
+/// Leases are answered meanwhile.
+#[tokio::test]
+async fn an_idle_outbox_does_not_wait_for_a_transaction_of_another_program() {
+    let place = Place::new();
+    let outbox = place.builder().lock_timeout(Duration::MAX).open().unwrap();
+    accept(&outbox, &[event("small", 0)]).await;
+    let conn = place.sqlite();
+    conn.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let long = Duration::from_secs(30);
+    tokio::time::timeout(long, outbox.maintain()).await.expect("it waits");
+    conn.execute_batch("ROLLBACK").unwrap();
+    accept(&outbox, &[event("small", 1)]).await;
+}
+
 /// How large the WAL is.
 fn logged(place: &Place) -> u64 {
     fs::metadata(place.folder.path().join("events.db-wal")).unwrap().len()
