@@ -87,8 +87,9 @@ impl Inspection {
     pub fn erase(&mut self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
         let erased = self.change(|conn, counts, now| erased::erase(conn, counts, contact, now))?;
         // What fails here is done by the process that delivers when it is idle.
-        let emptied = maintenance::give_all_back(&self.conn)
-            .and_then(|()| wal::empty(&self.conn, DEFAULT_LOCK_TIMEOUT));
+        let emptied = maintenance::give_all_back(&self.conn).and_then(|()| {
+            wal::sealed(&self.conn, || wal::empty(&self.conn, DEFAULT_LOCK_TIMEOUT))
+        });
         if !emptied.is_ok_and(|emptied| emptied) {
             tracing::warn!(
                 "the WAL keeps bytes of erased events while another process reads the file"
