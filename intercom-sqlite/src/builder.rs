@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::error::OpenError;
-use crate::open::{self, DEFAULT_LOCK_TIMEOUT, Opened, Settings};
+use crate::open::{self, DEFAULT_LOCK_TIMEOUT, Settings};
 use crate::outbox::{Inner, SqliteOutbox, Thread};
 use crate::reader::Reading;
 use crate::shared::Shared;
@@ -137,7 +137,7 @@ impl SqliteOutboxBuilder {
     /// and nothing was changed.
     pub fn open(self) -> Result<SqliteOutbox, OpenError> {
         let SqliteOutboxBuilder { path, settings, poll_interval, clock } = self;
-        let Opened { path, conn } = open::open(&path, &settings)?;
+        let (path, conn) = open::open(&path, &settings)?;
         let shared = Arc::new(Shared::default());
         let reading = Reading::new(path.clone(), settings.clone())?;
         let database = Database::new(path.clone(), settings, conn, reading.clone());

@@ -27,17 +27,11 @@ pub(crate) use reserve::is_full;
 /// in pages of 4 KiB.
 const CHECKED_PAGES: i64 = 2048;
 
-/// A file that was found fit to be an outbox.
-pub(crate) struct Opened {
-    pub(crate) path: PathBuf,
-    pub(crate) conn: Connection,
-}
-
 /// Opens the outbox, and makes it if there is none.
 ///
 /// Several processes may have it open. A file that is new or of an earlier version is prepared under
 /// the deliverer's lock, which each process of an earlier version holds as long as it lives.
-pub(crate) fn open(path: &Path, settings: &Settings) -> Result<Opened, OpenError> {
+pub(crate) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connection), OpenError> {
     let path = find(path)?;
     path::ensure_file(&path)?;
     let had_lock_file = beside(&path, "-lock").exists();
@@ -55,7 +49,7 @@ pub(crate) fn open(path: &Path, settings: &Settings) -> Result<Opened, OpenError
     if epoch.map_err(|error| OpenError::of(&path, error))? > 0 && !had_lock_file {
         tracing::warn!(outbox = %path.display(), "{RESTORED}");
     }
-    Ok(Opened { path, conn })
+    Ok((path, conn))
 }
 
 /// What is said of a file that is not what was delivered from last.

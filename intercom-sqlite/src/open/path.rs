@@ -1,6 +1,6 @@
 //! Where the file is: its name, its folder and its mode.
 
-use std::fs::{self, File, OpenOptions, Permissions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match fs::metadata(path) {
             Ok(file) if file.is_dir() => Err(OpenError::Folder { path: path.to_owned() }),
-            Ok(file) if is_writable(&file.permissions()) => Ok(()),
+            Ok(file) if !file.permissions().readonly() => Ok(()),
             Ok(_) => Err(OpenError::ReadOnlyFile { path: path.to_owned() }),
             Err(source) => Err(OpenError::io(path, source)),
         },
@@ -69,7 +69,7 @@ pub(super) fn expect_one_name(_: &Path) -> Result<(), OpenError> {
 pub(super) fn expect_writable_folder(path: &Path) -> Result<(), OpenError> {
     let folder = folder(path);
     match fs::metadata(folder) {
-        Ok(found) if !is_writable(&found.permissions()) => {
+        Ok(found) if found.permissions().readonly() => {
             Err(OpenError::ReadOnlyFolder { path: folder.to_owned() })
         }
         _ => Ok(()),
@@ -95,9 +95,4 @@ pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options
-}
-
-/// Returns whether anybody may write it.
-fn is_writable(permissions: &Permissions) -> bool {
-    !permissions.readonly()
 }

@@ -107,9 +107,7 @@ static LOWEST_OWN: AtomicI64 = AtomicI64::new(i64::MAX);
 ///
 /// It looks at each pending row at most once, because it remembers how far it has come.
 pub(crate) struct OldestOwn {
-    /// The lowest when it looked last.
-    oldest: Option<i64>,
-    /// No other own event has an id up to this one, unless it was redriven.
+    /// No own event has an id up to this one, unless it was redriven.
     passed: i64,
     /// How many events had been redriven when it looked last.
     redriven: i64,
@@ -119,8 +117,7 @@ impl OldestOwn {
     /// Begins where the counts are these.
     pub(crate) fn new(counts: &CountsRow) -> Self {
         let first = LOWEST_OWN.load(Ordering::Relaxed).saturating_sub(1);
-        let passed = first.min(counts.newest);
-        OldestOwn { oldest: None, passed, redriven: counts.redriven }
+        OldestOwn { passed: first.min(counts.newest), redriven: counts.redriven }
     }
 
     /// Looks. The counts are those of the same snapshot.
@@ -136,24 +133,14 @@ impl OldestOwn {
                  WHERE due_at IS NOT NULL AND origin = ?1",
             )?;
             let lowest = select.query_row([origin()], |row| row.get::<_, Option<i64>>(0))?;
-            if let Some(id) = lowest.filter(|id| self.oldest.is_none_or(|oldest| *id < oldest)) {
-                self.passed = self.passed.min(id - 1);
-                self.oldest = None;
-            }
+            self.passed = self.passed.min(lowest.map_or(i64::MAX, |id| id - 1));
             self.redriven = counts.redriven;
-        }
-        if let Some(id) = self.oldest {
-            let mut select = conn.prepare_cached("SELECT 1 FROM outbox_events WHERE id = ?1")?;
-            if select.exists([id])? {
-                return Ok(self.oldest);
-            }
         }
         let mut select = conn.prepare_cached(
             "SELECT id FROM outbox_events WHERE id > ?1 AND origin = ?2 ORDER BY id LIMIT 1",
         )?;
         let found = select.query_row([self.passed, origin()], |row| row.get(0)).optional()?;
-        self.oldest = found;
-        self.passed = found.unwrap_or(counts.newest);
+        self.passed = found.map_or(counts.newest, |id: i64| id - 1);
         Ok(found)
     }
 }
