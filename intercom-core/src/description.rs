@@ -28,7 +28,6 @@ use crate::value::ValueKind;
 /// assert!(keys[1].optional);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct EventDescription {
     /// The event's name.
     pub name: &'static str,
@@ -47,26 +46,6 @@ pub struct EventDescription {
 }
 
 impl EventDescription {
-    /// What the derive calls.
-    #[doc(hidden)]
-    pub const fn __new(
-        name: &'static str,
-        folded_name: &'static str,
-        doc: &'static str,
-        fields: &'static [FieldDescription],
-        max_keys: usize,
-        roles: &'static [Role],
-    ) -> Self {
-        EventDescription { name, folded_name, doc, fields, max_keys, roles, was: None }
-    }
-
-    /// What the derive calls for an event that had another name.
-    #[doc(hidden)]
-    #[must_use]
-    pub const fn __was(self, name: &'static str) -> Self {
-        EventDescription { was: Some(name), ..self }
-    }
-
     /// Returns whether the event's own fields name its contact.
     pub fn is_identified(&self) -> bool {
         self.roles.iter().any(|role| *role != Role::CreatedAt)

@@ -29,57 +29,56 @@ const _: () = {
         <T as __V>::Kind: __p::PlainKey,
     {
         const EVENTS: &'static [__p::EventDescription] = &[
-            __p::EventDescription::__new(
-                    "invoice_paid",
-                    "invoice_paid",
-                    "",
-                    &[
-                        __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
-                        __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
-                        __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
-                        __K(
-                            "NOTE",
-                            "",
-                            <&'a str as __V>::__DESCRIPTION.__truncated().__sensitive(),
+            __p::EventDescription {
+                name: "invoice_paid",
+                folded_name: "invoice_paid",
+                doc: "",
+                fields: &[
+                    __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
+                    __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
+                    __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
+                    __K(
+                        "NOTE",
+                        "",
+                        <&'a str as __V>::__DESCRIPTION.__truncated().__sensitive(),
+                    ),
+                    __K("PLACE", "", __p::ValueDescription::__text(true)),
+                    __K(
+                        "LASTED",
+                        "",
+                        __p::converted::<
+                            Duration,
+                            _,
+                            _,
+                        >(__V::__DESCRIPTION_OF, &|__field| minutes(__field)),
+                    ),
+                    __K(
+                        "PAUSED",
+                        "",
+                        __p::converted::<
+                            Duration,
+                            _,
+                            _,
+                        >(
+                            __V::__DESCRIPTION_OF,
+                            &|__field| __p::core::option::Option::Some(minutes(__field)),
                         ),
-                        __K("PLACE", "", __p::ValueDescription::__text(true)),
-                        __K(
-                            "LASTED",
-                            "",
-                            __p::converted::<
-                                Duration,
-                                _,
-                                _,
-                            >(__V::__DESCRIPTION_OF, &|__field| minutes(__field)),
-                        ),
-                        __K(
-                            "PAUSED",
-                            "",
-                            __p::converted::<
-                                Duration,
-                                _,
-                                _,
-                            >(
-                                __V::__DESCRIPTION_OF,
-                                &|__field| __p::core::option::Option::Some(minutes(__field)),
-                            ),
-                        ),
-                        __p::FieldDescription::Group(
-                            <Plan<'a> as __p::EventMetadata>::GROUP,
-                        ),
-                    ],
-                    11,
-                    &[__p::Role::UserId, __p::Role::CreatedAt],
-                )
-                .__was("paid"),
-            __p::EventDescription::__new(
-                "invoice_lost",
-                "invoice_lost",
-                "",
-                &[],
-                10usize,
-                &[__p::Role::Email],
-            ),
+                    ),
+                    __p::FieldDescription::Group(<Plan<'a> as __p::EventMetadata>::GROUP),
+                ],
+                max_keys: 11,
+                roles: &[__p::Role::UserId, __p::Role::CreatedAt],
+                was: __p::core::option::Option::Some("paid"),
+            },
+            __p::EventDescription {
+                name: "invoice_lost",
+                folded_name: "invoice_lost",
+                doc: "",
+                fields: &[],
+                max_keys: 10usize,
+                roles: &[__p::Role::Email],
+                was: __p::core::option::Option::None,
+            },
         ];
         const ALSO: &'static [__p::AlsoDescription] = &[
             __p::describe::<

@@ -330,22 +330,25 @@ fn description(record: &Record<'_>) -> TokenStream {
         let role = Ident::new(role.name(), Span::call_site());
         quote!(__p::Role::#role)
     });
-    let was = record.was.as_ref().map(|was| quote!(.__was(#was)));
+    let was = match &record.was {
+        Some(was) => quote!(__p::core::option::Option::Some(#was)),
+        None => quote!(__p::core::option::Option::None),
+    };
     let fields = record.fields.iter().filter_map(field_description);
     let max_keys = match max_keys(record) {
         Some(literal) => quote!(#literal),
         None => quote!(#DEFAULT_MAX_KEYS),
     };
     quote! {
-        __p::EventDescription::__new(
-            #name,
-            #folded_name,
-            #doc,
-            &[#(#fields),*],
-            #max_keys,
-            &[#(#roles),*],
-        )
-        #was
+        __p::EventDescription {
+            name: #name,
+            folded_name: #folded_name,
+            doc: #doc,
+            fields: &[#(#fields),*],
+            max_keys: #max_keys,
+            roles: &[#(#roles),*],
+            was: #was,
+        }
     }
 }
 
