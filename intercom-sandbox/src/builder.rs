@@ -18,12 +18,14 @@ use crate::clock::{Clock, SystemClock};
 use crate::contacts::{self, Directory, SeedContact};
 use crate::duplicates::{self, Duplicates};
 use crate::event_names::{self, EventNames};
+use crate::events_lock::EventsLock;
 use crate::faults::Faults;
 use crate::journal::{Journal, Place, Room};
 use crate::limits::Limits;
 use crate::open_rules::OpenRules;
 use crate::options::Options;
 use crate::rate_limit;
+use crate::reading::Reading;
 use crate::received::ReceivedRequest;
 use crate::region::Region;
 use crate::request_id::RequestIds;
@@ -56,6 +58,7 @@ pub struct SandboxBuilder {
     limits: Limits,
     retention: Retention,
     open_rules: OpenRules,
+    events_lock: Option<EventsLock>,
 }
 
 /// What lets a client in.
@@ -126,6 +129,7 @@ impl SandboxBuilder {
             limits: Limits::default(),
             retention: Retention::default(),
             open_rules: OpenRules::default(),
+            events_lock: None,
         }
     }
 
@@ -275,6 +279,15 @@ impl SandboxBuilder {
         self
     }
 
+    /// Takes the lock of a program's events. An event that is not in it, or has other keys or kinds than it has there, gets a
+    /// [warning](ReceivedRequest::warnings), and is answered all the same. [`Sandbox::never_sent`] tells what did not
+    /// come. Values of sensitive keys are masked on the page, in the admin API and in what is printed. Left out, every event
+    /// that Intercom takes is as good as another.
+    pub fn events_lock(mut self, lock: EventsLock) -> Self {
+        self.events_lock = Some(lock);
+        self
+    }
+
     /// Sets how the rules are taken that Intercom leaves open. Default: those of [`OpenRules`].
     pub fn open_rules(mut self, rules: OpenRules) -> Self {
         self.open_rules = rules;
@@ -327,7 +340,7 @@ impl SandboxBuilder {
     fn into_workspace(self, url: String, kept: Option<State>) -> Workspace {
         let options = self.options();
         let Self { access, retention, limits, time: Time { clock, is_the_machines }, .. } = self;
-        let rules = Arc::new(self.open_rules);
+        let rules = Arc::new(Reading { rules: self.open_rules, lock: self.events_lock });
         let settings =
             contacts::Settings::new(self.know_everybody, self.contacts_settle_after, &limits);
         let directory = Directory::new(settings, Arc::clone(&rules), &access.app_id);

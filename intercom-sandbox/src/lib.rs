@@ -198,6 +198,13 @@
 //! chart with what is left of the rate limit, the catalogue of names with their keys, and switches
 //! for the faults. Everything that it is made of is in the program; nobody else is asked for anything.
 //!
+//! # The lock of a program's events
+//!
+//! With `--lock events.lock`, or [`SandboxBuilder::events_lock`], what arrives is held against the events that a program
+//! says it sends. An event, a key or a kind that is not in the lock gets a warning, on the page and in what is printed; it is
+//! answered all the same. What was never sent is listed when the program ends, and in the catalogue. The values of keys that
+//! the lock marks as sensitive are masked wherever a request is shown.
+//!
 //! # Tests in other languages
 //!
 //! The sandbox has an admin API of its own below `/_sandbox/`, JSON in and out. It needs no token; it
@@ -216,7 +223,7 @@
 //! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: what came in after a number, as [`ReceivedRequest`] is serialized; no more than `limit` and some 8 MB at a time |
 //! | `POST /requests/1/resend` | `{}`: sends a request again, with the access token; `{"status": 202}` |
 //! | `GET /feed?after=0` | the same as server-sent events: `update` with `records`, counts and budget; `begin` after a clearing, `end` |
-//! | `GET /catalogue` | the names that were accepted, with their keys and kinds, and warnings where they differ |
+//! | `GET /catalogue` | the names that were accepted, with their keys and kinds, and warnings where they differ; with a [lock](SandboxBuilder::events_lock) also whether it has each, and what was `never_sent` |
 //! | `POST /clear` | `{}`: forgets what [`Sandbox::clear`] does |
 //! | `GET /faults` | `{"faults": […]}`: those that stand, how often each has struck, and what is left of it |
 //! | `POST /faults` | `{"fault": "503 for 20%"}`, and with a status also `"headers": {…}` and `"body": "…"`; the fault with its `id` |
@@ -286,6 +293,7 @@ mod contacts;
 mod duplicates;
 mod event;
 mod event_names;
+mod events_lock;
 mod faults;
 mod headers;
 mod identifier;
@@ -297,6 +305,7 @@ mod options;
 mod page;
 mod rate_limit;
 mod raw_request;
+mod reading;
 mod received;
 mod refusal;
 mod region;
@@ -318,6 +327,7 @@ pub use answer::Answer;
 pub use builder::{SandboxBuilder, StartError};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use contacts::{Contact, SeedContact};
+pub use events_lock::{EventsLock, InvalidEventsLock};
 pub use faults::{ActiveFault, Fault, FaultId, InvalidFault};
 pub use identifier::Identifier;
 pub use limits::Limits;

@@ -1,5 +1,6 @@
 //! A request as it came in, how it was answered, and the event that it brought.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
@@ -9,8 +10,8 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::event::{EventData, Filing};
-use crate::open_rules::OpenRules;
 use crate::raw_request::RawRequest;
+use crate::reading::Reading;
 use crate::refusal::Problem;
 use crate::rules;
 use crate::version::ApiVersion;
@@ -53,7 +54,7 @@ struct Inner {
     /// Read from the body again when somebody asks for it: most events are never looked at.
     event_data: OnceLock<Box<EventData>>,
     /// The rules that it is read by.
-    rules: Arc<OpenRules>,
+    rules: Arc<Reading>,
     problems: Box<[Problem]>,
     fault: Option<Arc<str>>,
 }
@@ -90,7 +91,7 @@ pub(crate) struct Draft(Arc<Inner>);
 impl Draft {
     pub(crate) fn new(
         received_at: SystemTime,
-        rules: &Arc<OpenRules>,
+        rules: &Arc<Reading>,
         parts: &request::Parts,
         body: &[u8],
         answered: Answered,
@@ -199,10 +200,20 @@ impl ReceivedRequest {
     }
 
     /// What to know about it though it may have been answered as wanted: that it asks for a version of
-    /// the API whose rules the sandbox does not have, for example. Intercom's answers do not have it.
+    /// the API whose rules the sandbox does not have, or that its event is not in the
+    /// [lock](crate::SandboxBuilder::events_lock), for example. Intercom's answers do not have it.
     pub fn warnings(&self) -> Vec<String> {
         let version = self.header("intercom-version").and_then(ApiVersion::parse);
-        version.and_then(ApiVersion::warning).into_iter().collect()
+        let mut warnings: Vec<_> = version.and_then(ApiVersion::warning).into_iter().collect();
+        if let (Some(lock), Some(event)) = (&self.inner.rules.lock, self.event()) {
+            warnings.extend(lock.deviations(event.name(), event.metadata()));
+        }
+        warnings
+    }
+
+    /// The body as it is shown, with the values of keys masked that the lock marks as sensitive.
+    pub(crate) fn shown_body(&self) -> Cow<'_, str> {
+        self.inner.rules.shown_body(self.body())
     }
 
     /// The event it brought, where it brought one that was answered as accepted:
@@ -220,8 +231,8 @@ impl ReceivedRequest {
         Self::SMALLEST + self.inner.raw.size() + self.inner.answer.len() + problems
     }
 
-    /// The rules that it is read by.
-    pub(crate) fn rules(&self) -> &OpenRules {
+    /// What it is read by.
+    pub(crate) fn rules(&self) -> &Reading {
         &self.inner.rules
     }
 
@@ -246,7 +257,7 @@ impl fmt::Debug for ReceivedRequest {
             .field("method", &self.method())
             .field("path", &self.path())
             .field("headers", &self.headers().collect::<Vec<_>>())
-            .field("body", &String::from_utf8_lossy(self.body()))
+            .field("body", &self.shown_body())
             .field("status", &self.status())
             .field("outcome", &self.outcome())
             .field("answer", &String::from_utf8_lossy(self.answer()))
@@ -301,6 +312,18 @@ impl ReceivedEvent {
     /// The metadata that Intercom would have kept, in the order sent.
     pub fn metadata(&self) -> &[(String, Value)] {
         &self.data().metadata
+    }
+
+    /// Whether something in it is not as the lock has it, where there is a lock.
+    pub(crate) fn deviates(&self) -> bool {
+        let lock = self.request.inner.rules.lock.as_ref();
+        lock.is_some_and(|lock| !lock.deviations(self.name(), self.metadata()).is_empty())
+    }
+
+    /// The metadata with the values of keys masked that the [lock](crate::SandboxBuilder::events_lock) marks as
+    /// sensitive: to be shown.
+    pub fn masked_metadata(&self) -> Cow<'_, [(String, Value)]> {
+        self.request.rules().shown_metadata(self.name(), self.metadata().into())
     }
 
     /// The metadata value of this key. Case makes no difference, as it makes none to Intercom.

@@ -68,6 +68,13 @@ impl Sandbox {
         self.workspace.journal.counts().events
     }
 
+    /// The names of the [lock](crate::SandboxBuilder::events_lock) of which no event was accepted since the start; none where
+    /// there is no lock.
+    pub fn never_sent(&self) -> Vec<String> {
+        let lock = self.workspace.rules.lock.as_ref();
+        lock.map_or_else(Vec::new, |lock| lock.others(&self.workspace.event_names.all()))
+    }
+
     /// Waits until this many events were accepted in all, and gives those that are remembered.
     pub async fn wait_for(&self, events: usize) -> Vec<ReceivedEvent> {
         let journal = &self.workspace.journal;

@@ -12,8 +12,8 @@ use crate::event_names::EventNames;
 use crate::faults::{ActiveFault, Fault, Faults};
 use crate::journal::Journal;
 use crate::limits::Limits;
-use crate::open_rules::OpenRules;
 use crate::options::Options;
+use crate::reading::Reading;
 use crate::region::Region;
 use crate::request_id::RequestIds;
 use crate::server::Closing;
@@ -28,7 +28,7 @@ pub(crate) struct Workspace {
     pub(crate) apps: Apps,
     pub(crate) limits: Limits,
     /// Shared with the requests that are kept, whose events are read by them again.
-    pub(crate) rules: Arc<OpenRules>,
+    pub(crate) rules: Arc<Reading>,
     /// All that was settled, for the admin API to show.
     pub(crate) options: Options,
     pub(crate) clock: Box<dyn Clock>,

@@ -37,7 +37,7 @@ impl Serialize for ReceivedRequest {
             problems: self.problems().iter().map(WithHint::of).collect(),
             warnings: self.warnings(),
             headers: self.headers().collect(),
-            body: String::from_utf8_lossy(self.body()),
+            body: self.shown_body(),
             answer: String::from_utf8_lossy(self.answer()),
         };
         record.serialize(serializer)
@@ -135,7 +135,7 @@ impl<'a> Event<'a> {
             created_at: Some(event.created_at().into()),
             contact: whose
                 .map(|(kind, value)| Contact { kind: kind.member(), value: value.into() }),
-            metadata: event.metadata().into(),
+            metadata: event.masked_metadata(),
             dropped_keys: event.dropped_keys(),
         }
     }
@@ -175,6 +175,8 @@ impl<'a> Event<'a> {
                 _ => {}
             }
         }
+        let name = event.name.as_deref().unwrap_or_default();
+        event.metadata = request.rules().shown_metadata(name, event.metadata);
         event.contact =
             identifiers.into_iter().find_map(|(kind, value)| Some(Contact { kind, value: value? }));
         Some(event)

@@ -36,7 +36,7 @@ pub(crate) use wire::{Form, InForm, MergeHistory, MergeRecord};
 use crate::clock::{Clock, unix_seconds};
 pub(crate) use crate::identifier::Identifier;
 use crate::limits::Limits;
-use crate::open_rules::OpenRules;
+use crate::reading::Reading;
 use crate::sync::{read, write};
 
 /// What is settled about contacts before a sandbox starts.
@@ -59,14 +59,14 @@ impl Settings {
 /// All contacts, found by any of their details.
 pub(crate) struct Directory {
     settings: Settings,
-    rules: Arc<OpenRules>,
+    rules: Arc<Reading>,
     workspace_id: Arc<str>,
     strangers: RandomState,
     book: RwLock<Book>,
 }
 
 impl Directory {
-    pub(crate) fn new(settings: Settings, rules: Arc<OpenRules>, workspace_id: &str) -> Self {
+    pub(crate) fn new(settings: Settings, rules: Arc<Reading>, workspace_id: &str) -> Self {
         Self {
             settings,
             rules,

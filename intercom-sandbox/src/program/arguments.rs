@@ -9,6 +9,7 @@ use clap::Parser;
 use intercom_sandbox::{Fault, Region, Sandbox, SandboxBuilder, SeedContact};
 
 use super::contacts_file;
+use super::events_lock;
 use super::limits::given;
 use super::log::Output;
 use super::values;
@@ -97,6 +98,10 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = CONTACTS)]
     contacts_settle_after: Option<Duration>,
 
+    /// Lock of a program's events: what is not in it gets a warning, and sensitive values are masked
+    #[arg(long, value_name = "FILE", help_heading = EVENTS)]
+    lock: Option<PathBuf>,
+
     #[command(flatten)]
     limits: super::limits::Limits,
 
@@ -129,6 +134,7 @@ pub(crate) struct Arguments {
 
 const APPS: &str = "Who is let in";
 const CONTACTS: &str = "Who is known";
+const EVENTS: &str = "What is to come";
 const FAULTS: &str = "What goes wrong";
 const OUTPUT: &str = "What is printed";
 
@@ -179,6 +185,9 @@ impl Arguments {
         builder = tokens.fold(builder, SandboxBuilder::another_app);
         for path in &self.contact_files {
             builder = contacts_file::read(path)?.into_iter().fold(builder, SandboxBuilder::contact);
+        }
+        if let Some(path) = &self.lock {
+            builder = builder.events_lock(events_lock::read(path)?);
         }
         builder = self.contacts.into_iter().fold(builder, SandboxBuilder::contact);
         builder = given(builder, self.contacts_settle_after, SandboxBuilder::contacts_settle_after);

@@ -120,7 +120,7 @@ fn described(event: &ReceivedEvent) -> String {
             line += &format!(" {kind}={value}");
         }
     }
-    for (key, value) in event.metadata() {
+    for (key, value) in &*event.masked_metadata() {
         line += &format!(" {key}={value}");
     }
     if !event.dropped_keys().is_empty() {

@@ -3,6 +3,7 @@
 
 mod arguments;
 mod contacts_file;
+mod events_lock;
 mod greeting;
 mod limits;
 mod log;
@@ -90,7 +91,12 @@ async fn farewell(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> 
     }
     let (events, duplicates) = (sandbox.event_count(), sandbox.duplicate_count());
     let requests = sandbox.request_count();
-    log.remark(format!("\nevents: {events}, duplicates: {duplicates}, requests: {requests}")).await
+    let mut sums = format!("\nevents: {events}, duplicates: {duplicates}, requests: {requests}");
+    let never_sent = sandbox.never_sent();
+    if !never_sent.is_empty() {
+        sums += &format!("\nin the lock, and never sent: {}", never_sent.join(", "));
+    }
+    log.remark(sums).await
 }
 
 /// Says which flag to use where a port is taken.

@@ -16,6 +16,7 @@ mod contact_search;
 mod contacts;
 mod duplicates;
 mod event_rules;
+mod events_lock;
 mod fault_effects;
 mod fault_text;
 mod faults;

@@ -6,6 +6,7 @@ mod answers;
 mod contacts;
 mod delivery;
 mod judgement;
+mod lock;
 mod program;
 mod values;
 

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::kind::Kind;
 use crate::admin::record::rfc3339;
+use crate::events_lock::EventsLock;
 use crate::received::ReceivedEvent;
 
 /// How many keys and spellings of a name are told. Who makes keys out of values has many more.
@@ -28,6 +29,12 @@ pub(super) struct Entry {
     keys: Vec<Key>,
     /// Whether there are more keys than are told.
     more_keys: bool,
+    /// Whether the lock has the name, where there is a lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    in_lock: Option<bool>,
+    /// In how many events something is not as the lock has it.
+    #[serde(skip)]
+    deviating: usize,
     warnings: Vec<String>,
 }
 
@@ -58,6 +65,8 @@ impl Entry {
             last: received_at,
             keys: Vec::new(),
             more_keys: false,
+            in_lock: None,
+            deviating: 0,
             warnings: Vec::new(),
         }
     }
@@ -65,6 +74,7 @@ impl Entry {
     pub(super) fn take_in(&mut self, event: &ReceivedEvent) {
         self.count += 1;
         self.last = event.request().received_at();
+        self.deviating += usize::from(event.deviates());
         if self.spellings.len() < SPELLINGS
             && !self.spellings.iter().any(|spelling| spelling == event.name())
         {
@@ -108,10 +118,25 @@ impl Entry {
         }
     }
 
+    pub(super) fn compare(&mut self, lock: &EventsLock) {
+        self.in_lock = Some(lock.has(&self.name));
+    }
+
     /// Says what to look at, once every event was taken in.
     pub(super) fn finish(&mut self) {
-        let warnings = [self.of_spellings(), self.of_kinds(), self.of_loss()];
+        let warnings = [self.of_lock(), self.of_spellings(), self.of_kinds(), self.of_loss()];
         self.warnings = warnings.into_iter().flatten().collect();
+    }
+
+    fn of_lock(&self) -> Option<String> {
+        match self.in_lock {
+            Some(false) => Some("The lock has no event of this name.".into()),
+            _ if self.deviating > 0 => Some(format!(
+                "{} of {} are not as the lock has them: each says why.",
+                self.deviating, self.count
+            )),
+            _ => None,
+        }
     }
 
     fn of_spellings(&self) -> Option<String> {

@@ -16,6 +16,7 @@ use axum::routing::get;
 use serde::Serialize;
 
 use crate::event_names::NameId;
+use crate::events_lock::EventsLock;
 use crate::received::ReceivedEvent;
 use crate::reply::Reply;
 use crate::workspace::Workspace;
@@ -43,6 +44,9 @@ async fn catalogue(State(workspace): State<Arc<Workspace>>) -> Response {
         events.iter().for_each(|event| catalogue.take_in(event));
         tokio::task::yield_now().await;
     }
+    if let Some(lock) = &workspace.rules.lock {
+        catalogue.compare(lock, &workspace.event_names.all());
+    }
     workspace.answer_budget.response(Reply::json(&catalogue.finish()))
 }
 
@@ -53,6 +57,9 @@ struct Catalogue {
     names: Vec<Entry>,
     /// How many events have a name that there was no room for.
     left_out: usize,
+    /// The names of the lock that never came, where there is a lock.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    never_sent: Option<Vec<String>>,
     #[serde(skip)]
     places: HashMap<NameId, usize>,
 }
@@ -69,6 +76,11 @@ impl Catalogue {
             self.names.push(Entry::new(event));
         }
         self.names[place].take_in(event);
+    }
+
+    fn compare(&mut self, lock: &EventsLock, sent: &[Box<str>]) {
+        self.names.iter_mut().for_each(|entry| entry.compare(lock));
+        self.never_sent = Some(lock.others(sent));
     }
 
     fn finish(mut self) -> Self {

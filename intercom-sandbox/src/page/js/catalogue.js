@@ -50,7 +50,7 @@ export class Catalogue {
     }
   }
 
-  #draw({ events, names, left_out: leftOut }) {
+  #draw({ events, names, left_out: leftOut, never_sent: neverSent = [] }) {
     const isWarned = ({ warnings }) => warnings.length > 0;
     const warned = names.filter(isWarned);
     const ordered = [...warned, ...names.filter((entry) => !isWarned(entry))];
@@ -63,6 +63,9 @@ export class Catalogue {
         : h("p", {}, `${counted(names.length, "name")} in ${counted(events, "event")}${warned.length === 0 ? ", each always sent in the same form" : ""}.`),
       leftOut > 0 && h("p", {}, `${counted(leftOut, "event")} of further names are not shown.`),
       h("div", { class: "names" }, ordered.map((entry) => this.#entry(entry))),
+      neverSent.length > 0 && h("h2", {}, "Never sent"),
+      neverSent.length > 0 && h("p", {}, `${counted(neverSent.length, "name")} of the lock never came:`),
+      neverSent.length > 0 && h("ul", { class: "fields" }, neverSent.map((name) => h("li", {}, h("code", {}, foreign(name))))),
     );
     this.#panel.replaceChildren(sheet);
   }

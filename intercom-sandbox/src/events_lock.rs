@@ -1,0 +1,244 @@
+//! The lock of a program's events, as far as a sandbox goes by it: which events there are, with which keys.
+//!
+//! Read from its text, by what that says of itself: the sandbox shares no code with what writes it.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use thiserror::Error;
+
+/// What is shown in place of a sensitive value.
+pub(crate) const MASK: &str = "[sensitive]";
+
+/// The events that a program says it sends: the content of its `events.lock`.
+///
+/// ```
+/// use intercom_sandbox::{EventsLock, Sandbox};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let lock = EventsLock::parse("version 1\nevent invoice_paid\n  key amount money\n")?;
+/// let builder = Sandbox::builder().events_lock(lock);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventsLock {
+    /// In the order of the file.
+    events: Vec<LockedEvent>,
+    /// By their names in lower case, since upper and lower case are the same to Intercom.
+    places: HashMap<String, usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LockedEvent {
+    name: String,
+    keys: Vec<LockedKey>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct LockedKey {
+    key: String,
+    kind: LockedKind,
+    is_optional: bool,
+    is_sensitive: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LockedKind {
+    Text,
+    Number,
+    Boolean,
+    Date,
+    Link,
+    RichLink,
+    Money,
+}
+
+/// A text that is no lock.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line} of the lock: {problem}")]
+pub struct InvalidEventsLock {
+    line: usize,
+    problem: String,
+}
+
+impl EventsLock {
+    /// Reads the text of an `events.lock`.
+    ///
+    /// # Errors
+    /// Fails where the text is of another version than 1, or has a line that is none of a lock.
+    pub fn parse(text: &str) -> Result<Self, InvalidEventsLock> {
+        let mut lock = Self::default();
+        let mut is_versioned = false;
+        for (at, line) in text.lines().enumerate() {
+            let failed = |problem| InvalidEventsLock { line: at + 1, problem };
+            let words = words(line).map_err(failed)?;
+            let words: Vec<_> = words.iter().map(String::as_str).collect();
+            match words[..] {
+                [] => {}
+                ["version", "1"] => is_versioned = true,
+                _ if !is_versioned => {
+                    return Err(failed(
+                        "the first line is `version 1`, and no other version is known".into(),
+                    ));
+                }
+                ["event", name, ..] => lock.add(name).map_err(failed)?,
+                ["key", key, kind, ref marks @ ..] => {
+                    let kind = LockedKind::named(kind)
+                        .ok_or_else(|| failed(format!("`{kind}` is no kind")))?;
+                    let event = lock.events.last_mut();
+                    let event =
+                        event.ok_or_else(|| failed("`key` stands under no `event`".into()))?;
+                    event.keys.push(LockedKey {
+                        key: key.to_owned(),
+                        kind,
+                        is_optional: marks.contains(&"optional"),
+                        is_sensitive: marks.contains(&"sensitive"),
+                    });
+                }
+                ["budget" | "also" | "retired" | "renamed" | "allowed" | "allow", ..] => {}
+                [word, ..] => return Err(failed(format!("`{word}` begins no line of a lock"))),
+            }
+        }
+        if lock.events.is_empty() {
+            let problem = "it has no event".to_owned();
+            return Err(InvalidEventsLock { line: text.lines().count().max(1), problem });
+        }
+        Ok(lock)
+    }
+
+    fn add(&mut self, name: &str) -> Result<(), String> {
+        if self.places.insert(name.to_lowercase(), self.events.len()).is_some() {
+            return Err(format!("the event `{name}` is there already"));
+        }
+        self.events.push(LockedEvent { name: name.to_owned(), keys: Vec::new() });
+        Ok(())
+    }
+
+    fn event(&self, name: &str) -> Option<&LockedEvent> {
+        self.places.get(&name.to_lowercase()).and_then(|place| self.events.get(*place))
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.event(name).is_some()
+    }
+
+    /// The events that are none of these, in the order of the file.
+    pub(crate) fn others(&self, sent: &[Box<str>]) -> Vec<String> {
+        let sent: Vec<_> = sent.iter().map(|name| name.to_lowercase()).collect();
+        let never = self.events.iter().filter(|event| !sent.contains(&event.name.to_lowercase()));
+        never.map(|event| event.name.clone()).collect()
+    }
+
+    /// What an event has that is not in the lock, a sentence each.
+    pub(crate) fn deviations(&self, name: &str, metadata: &[(String, Value)]) -> Vec<String> {
+        let Some(locked) = self.event(name) else {
+            return vec![format!("The event `{name}` is not in the lock.")];
+        };
+        let mut deviations = Vec::new();
+        for (key, value) in metadata {
+            match locked.key(key) {
+                None => deviations.push(format!("The key `{key}` is not in the lock.")),
+                Some(known) if !known.kind.is_of(value) => deviations.push(format!(
+                    "The value of `{key}` is not {}, as the lock has it.",
+                    known.kind.described()
+                )),
+                Some(_) => {}
+            }
+        }
+        let came = |known: &LockedKey| metadata.iter().any(|(key, _)| known.is(key));
+        let missing = locked.keys.iter().filter(|known| !known.is_optional && !came(known));
+        deviations.extend(missing.map(|known| {
+            format!("The key `{}` is missing, which the lock has in every event.", known.key)
+        }));
+        deviations
+    }
+
+    /// Whether the values of a key are masked. In an event that the lock does not know, a key is sensitive if it is so in
+    /// any event.
+    pub(crate) fn is_sensitive(&self, name: &str, key: &str) -> bool {
+        let is_marked =
+            |event: &LockedEvent| event.key(key).is_some_and(|known| known.is_sensitive);
+        match self.event(name) {
+            Some(event) => is_marked(event),
+            None => self.events.iter().any(is_marked),
+        }
+    }
+}
+
+impl LockedEvent {
+    fn key(&self, key: &str) -> Option<&LockedKey> {
+        self.keys.iter().find(|known| known.is(key))
+    }
+}
+
+impl LockedKey {
+    /// Upper and lower case are the same to Intercom.
+    fn is(&self, key: &str) -> bool {
+        self.key.to_lowercase() == key.to_lowercase()
+    }
+}
+
+impl LockedKind {
+    fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "text" => Self::Text,
+            "number" => Self::Number,
+            "boolean" => Self::Boolean,
+            "date" => Self::Date,
+            "link" => Self::Link,
+            "rich_link" => Self::RichLink,
+            "money" => Self::Money,
+            _ => return None,
+        })
+    }
+
+    fn is_of(self, value: &Value) -> bool {
+        match self {
+            Self::Text | Self::Link => value.is_string(),
+            Self::Number => value.is_number(),
+            Self::Boolean => value.is_boolean(),
+            Self::Date => value.is_i64() || value.is_u64(),
+            Self::RichLink => value.get("url").is_some(),
+            Self::Money => value.get("amount").is_some(),
+        }
+    }
+
+    /// With its article.
+    fn described(self) -> &'static str {
+        match self {
+            Self::Text => "a text",
+            Self::Number => "a number",
+            Self::Boolean => "a boolean",
+            Self::Date => "a date",
+            Self::Link => "a link",
+            Self::RichLink => "a rich link",
+            Self::Money => "an amount of money",
+        }
+    }
+}
+
+/// The words of a line, and its texts in quotes; none of a comment.
+fn words(line: &str) -> Result<Vec<String>, String> {
+    let mut rest = line.trim();
+    let mut words = Vec::new();
+    if rest.starts_with('#') {
+        return Ok(words);
+    }
+    while !rest.is_empty() {
+        let end = if rest.starts_with('"') {
+            let mut texts = serde_json::Deserializer::from_str(rest).into_iter::<String>();
+            match texts.next() {
+                Some(Ok(text)) => words.push(text),
+                _ => return Err("a text in quotes does not end".into()),
+            }
+            texts.byte_offset()
+        } else {
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+            words.push(rest[..end].to_owned());
+            end
+        };
+        rest = rest[end..].trim_start();
+    }
+    Ok(words)
+}

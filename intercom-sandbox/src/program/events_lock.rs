@@ -1,0 +1,14 @@
+//! The file that `--lock` names.
+
+use std::error::Error;
+use std::fs;
+use std::path::Path;
+
+use intercom_sandbox::EventsLock;
+
+pub(super) fn read(path: &Path) -> Result<EventsLock, Box<dyn Error>> {
+    let shown = path.display();
+    let text =
+        fs::read_to_string(path).map_err(|error| format!("cannot read --lock {shown}: {error}"))?;
+    EventsLock::parse(&text).map_err(|error| format!("--lock {shown}: {error}").into())
+}

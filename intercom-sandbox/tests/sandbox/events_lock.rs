@@ -1,0 +1,166 @@
+//! The lock of a program's events: what is not in it is marked, what never came is told, and sensitive values are masked.
+
+use intercom_sandbox::{EventsLock, Sandbox};
+use serde_json::{Value, json};
+
+use crate::support::{client, event, finish, post_event, post_text};
+
+const LOCK: &str = r#"# What this program sends to Intercom.
+version 1
+budget 90
+
+event "Parcel sent" email
+event letter_sent user_id created_at "Somebody sent a letter."
+  key street text truncated sensitive "Where to."
+  key weight number
+  key due_date date optional
+  key page link optional
+  key order rich_link optional
+  key price money optional
+  key signed boolean optional
+  also "Parcel sent"
+event never_came
+
+retired old_one
+renamed older letter_sent
+allowed KEY_REMOVED letter_sent.colour "nobody used it"
+allow EVENT_REMOVED never_came "why \"not\""
+"#;
+
+const SECRET: &str = "12 Analytical Way";
+
+async fn sandbox() -> Sandbox {
+    let lock = EventsLock::parse(LOCK).expect("it is a lock");
+    Sandbox::builder().know_everybody(true).events_lock(lock).start().await.expect("a free port")
+}
+
+async fn send(sandbox: &Sandbox, name: &str, metadata: Value) {
+    let mut body = event(name);
+    body["created_at"] = (1_700_000_000 + sandbox.request_count()).into();
+    body["metadata"] = metadata;
+    let answered = post_event(sandbox, &body).await;
+    assert_eq!(answered.status, 202, "it is answered as without a lock: {}", answered.text);
+}
+
+async fn admin(sandbox: &Sandbox, path: &str) -> String {
+    let answered = finish(client().get(format!("{}/_sandbox{path}", sandbox.url()))).await;
+    assert_eq!(answered.status, 200);
+    answered.text
+}
+
+#[tokio::test]
+async fn what_is_not_in_it_gets_a_warning() {
+    let sandbox = sandbox().await;
+    let whole = json!({
+        "street": SECRET, "weight": 0.5, "due_date": 1_800_000_000, "page": "https://example.com",
+        "order": {"url": "https://example.com", "value": "7"},
+        "price": {"amount": 1, "currency": "eur"}, "signed": true,
+    });
+    send(&sandbox, "letter_sent", whole).await;
+    send(&sandbox, "LETTER_SENT", json!({"Street": SECRET, "weight": 1})).await;
+    send(&sandbox, "parcel sent", json!({})).await;
+    send(&sandbox, "letter_opened", json!({"weight": 1})).await;
+    send(&sandbox, "letter_sent", json!({"weight": "heavy", "colour": "red"})).await;
+
+    let warnings: Vec<_> = sandbox.requests().iter().map(|request| request.warnings()).collect();
+    assert!(warnings[..3].iter().all(Vec::is_empty), "{warnings:?}");
+    assert_eq!(warnings[3], ["The event `letter_opened` is not in the lock."]);
+    assert_eq!(
+        warnings[4],
+        [
+            "The key `colour` is not in the lock.",
+            "The value of `weight` is not a number, as the lock has it.",
+            "The key `street` is missing, which the lock has in every event.",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn what_never_came_is_told() {
+    let sandbox = sandbox().await;
+    assert_eq!(sandbox.never_sent(), ["Parcel sent", "letter_sent", "never_came"]);
+    send(&sandbox, "parcel SENT", json!({})).await;
+    send(&sandbox, "letter_opened", json!({})).await;
+    assert_eq!(sandbox.never_sent(), ["letter_sent", "never_came"]);
+    let without = Sandbox::start().await.unwrap();
+    assert!(without.never_sent().is_empty());
+}
+
+#[tokio::test]
+async fn the_catalogue_shows_both() {
+    let sandbox = sandbox().await;
+    send(&sandbox, "letter_opened", json!({})).await;
+    send(&sandbox, "letter_sent", json!({"street": SECRET, "weight": 1})).await;
+    send(&sandbox, "letter_sent", json!({"street": SECRET})).await;
+    let catalogue: Value = serde_json::from_str(&admin(&sandbox, "/catalogue").await).unwrap();
+    assert_eq!(catalogue["never_sent"], json!(["Parcel sent", "never_came"]));
+    let [opened, sent] = &catalogue["names"].as_array().unwrap()[..] else { panic!("{catalogue}") };
+    assert_eq!((&opened["in_lock"], &sent["in_lock"]), (&json!(false), &json!(true)));
+    assert_eq!(opened["warnings"], json!(["The lock has no event of this name."]));
+    assert_eq!(sent["warnings"], json!(["1 of 2 are not as the lock has them: each says why."]));
+}
+
+#[tokio::test]
+async fn sensitive_values_are_kept_and_shown_nowhere() {
+    let sandbox = sandbox().await;
+    let letter = format!(
+        r#"{{"event_name": "letter_sent", "created_at": 1700000000, "user_id": "42", "metadata": {{"weight": 1, "STREET": "{SECRET}"}}}}"#
+    );
+    assert_eq!(post_text(&sandbox, letter).await.status, 202);
+    send(&sandbox, "not_in_the_lock", json!({"street": SECRET})).await;
+    // Refused: without a contact.
+    let refused =
+        json!({"event_name": "letter_sent", "created_at": 1, "metadata": {"street": SECRET}});
+    assert_ne!(post_text(&sandbox, refused.to_string()).await.status, 202);
+
+    let shown = admin(&sandbox, "/requests").await;
+    assert_eq!(shown.matches("[sensitive]").count(), 6, "in the event and in the body: {shown}");
+    let body = r#"\"metadata\":{\"weight\":1,\"STREET\":\"[sensitive]\"}"#;
+    assert!(shown.contains(body), "in the order sent: {shown}");
+    let debug = format!("{:?}", sandbox.requests());
+    for shown in [&shown, &debug] {
+        assert!(!shown.contains(SECRET), "{shown}");
+    }
+    let events = sandbox.events();
+    assert_eq!(events[0].metadata_value("street"), Some(&json!(SECRET)), "a test can look at it");
+    assert_eq!(events[0].masked_metadata()[0], ("weight".to_owned(), json!(1)));
+    assert!(String::from_utf8_lossy(events[0].body()).contains(SECRET));
+}
+
+#[test]
+fn a_text_that_is_no_lock_is_told_with_its_line() {
+    for (text, problem) in [
+        ("", "line 1 of the lock: it has no event"),
+        ("version 1\n", "line 1 of the lock: it has no event"),
+        ("event a", "line 1 of the lock: the first line is `version 1`"),
+        ("version 2", "line 1 of the lock: the first line is `version 1`"),
+        ("version 1\nevnt a", "line 2 of the lock: `evnt` begins no line"),
+        ("version 1\nevent a\nevent A", "line 3 of the lock: the event `A` is there already"),
+        ("version 1\nkey k text", "line 2 of the lock: `key` stands under no `event`"),
+        ("version 1\nevent a\nkey k string", "line 3 of the lock: `string` is no kind"),
+        ("version 1\nevent \"a", "line 2 of the lock: a text in quotes does not end"),
+    ] {
+        let error = EventsLock::parse(text).unwrap_err().to_string();
+        assert!(error.starts_with(problem), "{text}: {error}");
+    }
+}
+
+#[cfg(feature = "program")]
+#[tokio::test]
+async fn the_program_marks_masks_and_tells_at_the_end() {
+    use crate::program::start;
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("events.lock");
+    std::fs::write(&path, "version 1\nevent project_created\n  key plan text sensitive\n  key id number\nevent never_came\n").unwrap();
+    let mut running =
+        start(&["--token", "t", "--know-everybody", "--lock", path.to_str().unwrap()]);
+    assert_eq!(finish(running.send("42")).await.status, 202);
+    let printed = r#"event project_created user_id=42 plan="[sensitive]""#;
+    assert!(running.lines.any(|line| line == printed));
+    let warning = "  The key `id` is missing, which the lock has in every event.";
+    assert_eq!(running.lines.next().as_deref(), Some(warning));
+    running.signal("-INT");
+    assert!(running.lines.any(|line| line == "in the lock, and never sent: never_came"));
+    assert!(running.ended().success());
+}
