@@ -56,7 +56,7 @@ pub enum ErrorKind {
     InvalidEvent,
     /// The contact cannot be created from what is known of it. Found before anything was sent. Permanent.
     InvalidContact,
-    /// Intercom refused the event: 400, 406, 413, 415 or 422, or another 4xx with Intercom's error list. Permanent.
+    /// Intercom refused the event: 400, 406, 413, 415, 422 or another 4xx, with Intercom's error list. Permanent.
     Rejected,
     /// Intercom takes no new event name, because the workspace has 120 already. Permanent.
     EventNameLimit,
@@ -80,7 +80,8 @@ pub enum ErrorKind {
     Certificate,
     /// A proxy does not connect to Intercom, or wants credentials. Needs an operator.
     Proxy,
-    /// The answer is none that Intercom gives: a redirect, say, or the page of a proxy. Needs an operator.
+    /// The answer is none that Intercom gives: a redirect, say, the page of a proxy, or a 4xx without Intercom's
+    /// error list. Needs an operator, unless one event alone gets it.
     UnexpectedAnswer,
     /// The transport cannot do what was asked of it. Needs an operator.
     Unsupported,

@@ -101,9 +101,22 @@ impl Head<'_> {
         }
     }
 
-    /// Whether this is a page to be looked at: that of a proxy, say, that wants somebody to log in.
+    /// Whether this status says that an event was taken. A 206 has a part of an answer, and a 207 several.
+    pub(crate) fn is_acceptance(&self) -> bool {
+        matches!(self.status.as_u16(), 200 | 201 | 202 | 204)
+    }
+
+    /// Whether this body says the opposite of its status. It does when it is a page to be looked at, whatever
+    /// its content type: that of a proxy, say, that wants somebody to log in. So does a list of errors.
     /// Intercom's own answer to an event has no body.
-    pub(crate) fn is_page(&self) -> bool {
+    pub(crate) fn is_denied_by(&self, body: &[u8]) -> bool {
+        let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
+        text.starts_with(b"<")
+            || self.is_page()
+            || ErrorList::parse(text).is_some_and(|list| list.is_intercoms())
+    }
+
+    fn is_page(&self) -> bool {
         let content_type = self.headers.get(CONTENT_TYPE).map(|value| value.as_bytes());
         content_type
             .and_then(|value| value.split_at_checked(PAGE.len()))
@@ -161,10 +174,13 @@ fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
         .collect()
 }
 
-/// Whether only the body says what this answer means: whether a contact is unknown or the address is, and whether there
-/// is one already or several. An answer of which that is missing is no answer.
+/// Whether only the body says what this answer means: whether it is Intercom's, and then whether a contact is
+/// unknown or the address is, and whether there is one already or several. An answer of which that is missing
+/// is no answer.
 fn is_told_by_its_body(asked: Asked, status: StatusCode) -> bool {
-    matches!((asked, status.as_u16()), (Asked::Event, 404) | (Asked::Contact, 400 | 409))
+    let is_told =
+        matches!(status.as_u16(), 400..=499) && !matches!(status.as_u16(), 408 | 425 | 429);
+    asked != Asked::Workspace && is_told
 }
 
 /// Which kind of fault an answer other than 2xx tells of.
@@ -176,6 +192,15 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
         list.is_some_and(|list| list.messages().any(spent))
     };
     match (status.as_u16(), asked) {
+        (408 | 425 | 500..=599, _) => Unavailable,
+        (429, _) => RateLimited,
+        // Without Intercom's list it is nobody's verdict on the event: a gateway or a firewall answers so,
+        // to all events or to this body alone.
+        (400..=499, Asked::Event | Asked::Contact)
+            if !list.is_some_and(ErrorList::is_intercoms) =>
+        {
+            UnexpectedAnswer
+        }
         (400..=499, Asked::Event) if names_are_spent() => EventNameLimit,
         (404, Asked::Event) if has_code(NOT_FOUND_CODES) => UnknownContact,
         (409, Asked::Event | Asked::Contact) => AmbiguousContact,
@@ -183,8 +208,6 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
         (400 | 406 | 413 | 415 | 422, _) => Rejected,
         (401, _) => Unauthorized,
         (402 | 403, _) => Forbidden,
-        (429, _) => RateLimited,
-        (408 | 425 | 500..=599, _) => Unavailable,
         // A wrong address has such answers too, and is nothing that an event could be blamed for.
         (404 | 405, _) => UnexpectedAnswer,
         (400..=499, Asked::Event) if list.is_some() => Rejected,

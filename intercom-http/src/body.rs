@@ -39,12 +39,15 @@ pub(crate) async fn read(response: &mut Response, deadline: Instant) -> Body {
 /// How long the body of a success is waited for. What it means is known without it.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// Reads the body of an answer to its end and forgets it, so that the connection can be used again. A
-/// body that does not come is not worth a connection.
-pub(crate) async fn drain(response: &mut Response) {
+/// Reads the body of a success to its end, so that the connection can be used again. A body that does not
+/// come is not worth a connection, and says nothing against the success.
+pub(crate) async fn glance(response: &mut Response) -> Body {
+    let mut body = Body::default();
     if response.content_length() != Some(0) {
-        let _ = timeout(DRAIN, chunks(response, |_| {})).await;
+        let read = chunks(response, |chunk| body.bytes.extend_from_slice(chunk));
+        body.end = timeout(DRAIN, read).await.unwrap_or(End::Broken);
     }
+    body
 }
 
 async fn chunks(response: &mut Response, mut take: impl FnMut(&[u8])) -> End {

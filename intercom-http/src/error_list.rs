@@ -14,6 +14,8 @@ const NO_CODE: &str = "unknown";
 pub(crate) struct ErrorList {
     pub(crate) errors: Vec<ApiError>,
     pub(crate) request_id: Option<String>,
+    /// Whether it calls itself one.
+    is_typed: bool,
 }
 
 impl ErrorList {
@@ -22,7 +24,14 @@ impl ErrorList {
         let Ok(Value::Object(list)) = serde_json::from_slice(body) else { return None };
         let Some(Value::Array(errors)) = list.get("errors") else { return None };
         let errors = errors.iter().filter_map(error).take(MAX_ERRORS).collect();
-        Some(ErrorList { errors, request_id: text(&list, "request_id") })
+        let is_typed = text(&list, "type").is_some_and(|kind| kind == "error.list");
+        Some(ErrorList { errors, request_id: text(&list, "request_id"), is_typed })
+    }
+
+    /// Whether it says something that only Intercom says: what something between here and Intercom answers
+    /// may have a list of errors too, of another shape.
+    pub(crate) fn is_intercoms(&self) -> bool {
+        self.is_typed || !self.errors.is_empty()
     }
 
     /// Whether one of the errors has one of these codes.

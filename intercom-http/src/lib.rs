@@ -93,13 +93,14 @@
 //!
 //! # What the answers mean
 //!
-//! Any 2xx is success, and its body is not parsed; only an HTML page is none, because it comes from
-//! something between here and Intercom. Everything else is a [`SendError`] with the status, the
+//! A 200, 201, 202 or 204 is success, unless its body is a page or a list of errors. A page comes from
+//! something between here and Intercom, whatever its content type. Everything else is a [`SendError`] with the status, the
 //! errors that Intercom listed, the request id, and the wait that was asked for:
 //!
 //! | answer | [`ErrorKind`] | what to do |
 //! |---|---|---|
-//! | 400, 406, 413, 415, 422, and with an error list any 4xx that is not in this table | `Rejected` | the event is wrong: give up |
+//! | any 4xx without Intercom's error list, but for 408, 425 and 429 | `UnexpectedAnswer` | nobody's verdict: look at gateways and proxies |
+//! | 400, 406, 413, 415, 422, and any 4xx that is not in this table | `Rejected` | the event is wrong: give up |
 //! | any 4xx: too many active event names | `EventNameLimit` | give up, and archive names |
 //! | 404 with the code `not_found` | `UnknownContact` | your choice |
 //! | 409, or 400 with the code `conflict` | `AmbiguousContact` | give up |

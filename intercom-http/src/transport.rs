@@ -207,12 +207,16 @@ impl HttpTransport {
         let mut response = self.ask(&asked_with, Method::POST, url, Some(body), deadline).await?;
         let received = SystemTime::now();
         let answer = head(&response, received);
-        if answer.status.is_success() && !answer.is_page() {
+        let body = if answer.is_acceptance() {
             let receipt = answer.receipt();
-            body::drain(&mut response).await;
-            return Ok(receipt);
-        }
-        let body = body::read(&mut response, deadline).await;
+            let body = body::glance(&mut response).await;
+            if !head(&response, received).is_denied_by(&body.bytes) {
+                return Ok(receipt);
+            }
+            body
+        } else {
+            body::read(&mut response, deadline).await
+        };
         let list = ErrorList::parse(&body.bytes);
         let head = head(&response, received);
         let redactor = Redactor::new(&asked_with).with_event(event);

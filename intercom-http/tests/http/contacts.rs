@@ -54,7 +54,7 @@ async fn other_refusals_are_errors() {
     use ErrorKind::*;
     for (reply, kind) in [
         (error_list(409, "conflict", "Several contacts match"), AmbiguousContact),
-        (answer(409, &[], ""), AmbiguousContact),
+        (answer(409, &[], ""), UnexpectedAnswer),
         (error_list(400, "parameter_invalid", "ada@example.com is no email"), Rejected),
         (error_list(401, "unauthorized", "Access Token Invalid"), Unauthorized),
         (error_list(404, "not_found", "Resource Not Found"), UnexpectedAnswer),

@@ -79,7 +79,7 @@ impl Rig {
     /// The next so many requests are refused for good: their events are dead letters.
     pub(crate) fn refuse(&self, requests: usize) {
         for _ in self.sandbox.pending_answers()..requests {
-            self.sandbox.answer_next(Answer::status(422));
+            self.sandbox.answer_next(Answer::error(422, "parameter_invalid", "refused"));
         }
     }
 

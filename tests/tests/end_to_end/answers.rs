@@ -162,7 +162,7 @@ async fn answers_that_are_not_intercoms_are_survived() {
     sandbox.answer_next(Answer::status(404).header("content-type", "text/html").body("<html>"));
     assert_eq!(send(&tracker).await.unwrap_err().kind(), ErrorKind::UnexpectedAnswer);
     sandbox.answer_next(Answer::status(400).body("x".repeat(1 << 20)));
-    assert_eq!(send(&tracker).await.unwrap_err().kind(), ErrorKind::Rejected);
+    assert_eq!(send(&tracker).await.unwrap_err().kind(), ErrorKind::UnexpectedAnswer);
 }
 
 #[tokio::test]
