@@ -267,6 +267,15 @@ impl Intake {
                 let error = SendError::new(ErrorKind::Storage).with_source(error);
                 (&tally.storage, "storage", error)
             }
+            Refusal::Outbox(AcceptError::InDoubt(error)) => {
+                self.set_trouble(Some(error.to_string()));
+                let error = SendError::new(ErrorKind::Storage)
+                    .with_detail(
+                        "the event may have been accepted; sending it again may send it twice",
+                    )
+                    .with_source(error);
+                (&tally.in_doubt, "in_doubt", error)
+            }
         };
         count.add(events);
         telemetry::refused(reason, events);

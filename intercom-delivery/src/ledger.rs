@@ -88,6 +88,10 @@ pub struct Refused {
     pub closed: u64,
     /// The outbox could not keep them safe.
     pub storage: u64,
+    /// The outbox cannot say whether it accepted them: see
+    /// [`AcceptError::InDoubt`](crate::outbox::AcceptError::InDoubt). Those that it did are counted as
+    /// accepted too.
+    pub in_doubt: u64,
     /// The caller stopped waiting for room.
     pub abandoned: u64,
 }
@@ -95,7 +99,7 @@ pub struct Refused {
 impl Refused {
     /// Returns the sum of all reasons.
     pub fn total(&self) -> u64 {
-        self.full + self.closed + self.storage + self.abandoned
+        self.full + self.closed + self.storage + self.in_doubt + self.abandoned
     }
 }
 
@@ -175,6 +179,7 @@ pub(crate) struct Tally {
     pub(crate) full: Count,
     pub(crate) closed: Count,
     pub(crate) storage: Count,
+    pub(crate) in_doubt: Count,
     pub(crate) abandoned: Count,
     pub(crate) panics: Count,
     deaths: [Count; DeadLetterReason::ALL.len()],
@@ -212,6 +217,7 @@ impl Tally {
                 full: self.full.get(),
                 closed: self.closed.get(),
                 storage: self.storage.get(),
+                in_doubt: self.in_doubt.get(),
                 abandoned: self.abandoned.get(),
             },
             waiting,

@@ -3,7 +3,7 @@
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why an outbox accepted nothing.
+/// Why an outbox accepted nothing, or cannot say.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
@@ -16,6 +16,10 @@ pub enum AcceptError {
     /// It could not keep the events safe.
     #[error(transparent)]
     Storage(#[from] OutboxError),
+    /// The connection to a remote store broke within the commit, and nobody can tell its end: all of
+    /// the events were accepted, or none.
+    #[error("the events may have been accepted or not: {0}")]
+    InDoubt(#[source] OutboxError),
 }
 
 /// The same sentence, and what it comes from.
@@ -23,6 +27,7 @@ impl fmt::Debug for AcceptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             AcceptError::Storage(error) => fmt::Debug::fmt(error, f),
+            AcceptError::InDoubt(error) => write!(f, "in doubt: {error:?}"),
             _ => fmt::Display::fmt(self, f),
         }
     }

@@ -65,7 +65,7 @@ impl Stage {
     }
 }
 
-/// What a lease gave.
+/// What a lease gave. Without events, the numbers are those of a moment ago.
 #[derive(Clone, Debug, Default)]
 pub struct Leased {
     /// The events, the longest due first.

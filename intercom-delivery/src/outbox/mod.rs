@@ -60,7 +60,7 @@ pub trait Outbox: Send + Sync {
     /// # Errors
     ///
     /// Fails when there is no room, or when the events cannot be kept safe. Then nothing was
-    /// accepted.
+    /// accepted, unless the error is [`AcceptError::InDoubt`].
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError>;
 
     /// Waits until the caller has something to do, and says what: see [`Turn`].

@@ -1,0 +1,324 @@
+//! Sets up an outbox.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::time::Duration;
+
+use rustls::ClientConfig;
+use tokio::sync::{Mutex, Notify, mpsc};
+use tokio_postgres::Config;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::types::Type;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use crate::accept::{AcceptSql, Acceptor, QUEUE};
+use crate::clock::Skew;
+use crate::counts::{CountsSql, OldestOwn};
+use crate::error::ConnectError;
+use crate::letters::LettersSql;
+use crate::link::{Link, Target};
+use crate::nudge::Nudge;
+use crate::outbox::{Inner, PostgresOutbox};
+use crate::schema::{self, DEFAULT_SCHEMA, SCHEMA_VERSION, Schema};
+use crate::tls;
+use crate::turn::{TurnSettings, Turns};
+
+/// How often an outbox looks by default for events of other processes, and for its turn.
+pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// For how long the deliverer may be silent by default, before a standby takes over.
+pub const DEFAULT_LEASE_TIME: Duration = Duration::from_secs(6);
+
+/// How long connecting, and any one statement, may take by default.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Sets up a [`PostgresOutbox`]. Made by [`PostgresOutbox::builder`].
+#[must_use = "a builder does nothing until `connect` is called"]
+pub struct PostgresOutboxBuilder {
+    url: String,
+    schema: String,
+    name: Option<String>,
+    tls: Option<ClientConfig>,
+    capacity: Option<Option<u64>>,
+    timeout: Duration,
+    turn: TurnSettings,
+    migrate: bool,
+    allow_asynchronous_commit: bool,
+    skew: Skew,
+}
+
+impl PostgresOutboxBuilder {
+    pub(crate) fn new(url: &str) -> Self {
+        PostgresOutboxBuilder {
+            url: url.to_owned(),
+            schema: DEFAULT_SCHEMA.to_owned(),
+            name: None,
+            tls: None,
+            capacity: None,
+            timeout: DEFAULT_TIMEOUT,
+            turn: TurnSettings {
+                lease_time: DEFAULT_LEASE_TIME,
+                poll_interval: DEFAULT_POLL_INTERVAL,
+                listen: true,
+            },
+            migrate: true,
+            allow_asynchronous_commit: false,
+            skew: Skew::default(),
+        }
+    }
+
+    /// Sets the schema of the tables: one a workspace. The default is
+    /// [`DEFAULT_SCHEMA`](crate::DEFAULT_SCHEMA), `intercom`.
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schema = name.into();
+        self
+    }
+
+    /// Sets what this process is called where it delivers. The default is its number and its machine.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Sets how TLS is spoken. The default follows the URL: `sslmode=require` and `verify-full` check
+    /// the certificate against what the operating system trusts, and the name of the host;
+    /// `sslmode=prefer` encrypts without a check if the server can; `sslmode=disable` does not.
+    pub fn tls(mut self, config: ClientConfig) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Sets how many events may be pending: for all processes that accept, and in the tables from then
+    /// on. The default is what the tables have: any number, in new ones.
+    ///
+    /// Processes that accept at the same moment may exceed it by what each of them has in progress.
+    /// Dead letters take no room.
+    pub fn capacity(mut self, events: u64) -> Self {
+        self.capacity = Some(Some(events));
+        self
+    }
+
+    /// Lets any number of events be pending, whatever bound the tables have.
+    pub fn unbounded(mut self) -> Self {
+        self.capacity = Some(None);
+        self
+    }
+
+    /// Sets how long connecting, and any one statement, may take. The default is [`DEFAULT_TIMEOUT`],
+    /// five seconds.
+    ///
+    /// An accepting call takes up to twice as long where a commit has no answer.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets how often the outbox looks for events of other processes and for its turn. The default is
+    /// [`DEFAULT_POLL_INTERVAL`], one second. Notifications make it quicker, mostly.
+    pub fn poll_interval(mut self, interval: Duration) -> Self {
+        self.turn.poll_interval = interval;
+        self
+    }
+
+    /// Sets for how long the deliverer may be silent before a standby takes over. The default is
+    /// [`DEFAULT_LEASE_TIME`], six seconds. All processes must have the same.
+    ///
+    /// The deliverer writes each quarter of it, and begins no request when two thirds have passed
+    /// since its last write.
+    pub fn lease_time(mut self, time: Duration) -> Self {
+        self.turn.lease_time = time;
+        self
+    }
+
+    /// Sets whether the outbox listens for notifications. The default is to listen.
+    ///
+    /// Behind PgBouncer in transaction mode, `LISTEN` has no effect: say `false`, so that no session of
+    /// the pool is left listening. Events of other processes are then found by polling.
+    pub fn listen(mut self, listen: bool) -> Self {
+        self.turn.listen = listen;
+        self
+    }
+
+    /// Sets whether connecting makes the tables, and migrates them. The default is to do so.
+    ///
+    /// Those who run their own migrations take [`migrations`](crate::migrations), and say `false`.
+    pub fn migrate(mut self, migrate: bool) -> Self {
+        self.migrate = migrate;
+        self
+    }
+
+    /// Takes a server whose commits do not wait for the disk. Accepted events are then lost when it
+    /// crashes. The default is to refuse.
+    pub fn allow_asynchronous_commit(mut self) -> Self {
+        self.allow_asynchronous_commit = true;
+        self
+    }
+
+    /// Adds so many milliseconds to the database's clock: for tests.
+    #[doc(hidden)]
+    pub fn clock_skew(mut self, millis: Arc<AtomicI64>) -> Self {
+        self.skew = Skew(millis);
+        self
+    }
+
+    /// Connects, and makes the tables if there are none.
+    ///
+    /// Call it within a tokio runtime: the outbox's own tasks run there.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be reached, or is not fit to keep events safe. The
+    /// [error](ConnectError) says what to do.
+    pub async fn connect(self) -> Result<PostgresOutbox, ConnectError> {
+        let schema = Schema::new(&self.schema)?;
+        let target = Arc::new(self.target()?);
+        let news = Arc::new(Notify::new());
+        let delivers = Arc::new(AtomicBool::new(false));
+        let link = |setup: Box<dyn Fn() -> Option<String> + Send + Sync>| {
+            Link::new(target.clone(), news.clone(), setup)
+        };
+        let reading = link(Box::new(|| None));
+        self.check(&reading).await?;
+        self.set_up(&reading, &schema).await?;
+        let listening: Box<dyn Fn() -> Option<String> + Send + Sync> = match self.turn.listen {
+            true => {
+                let (schema, delivers) = (schema.clone(), delivers.clone());
+                Box::new(move || {
+                    let turn = format!("LISTEN {}", schema.turn_channel());
+                    Some(match delivers.load(Ordering::Relaxed) {
+                        true => format!("{turn}; LISTEN {}", schema.events_channel()),
+                        false => turn,
+                    })
+                })
+            }
+            false => Box::new(|| None),
+        };
+        let name = self.name.clone().unwrap_or_else(process_name);
+        let turns = Arc::new(Turns::new(
+            link(listening),
+            schema.clone(),
+            name,
+            self.turn,
+            self.skew.clone(),
+            news.clone(),
+            delivers.clone(),
+        ));
+        let nudge = Nudge { news: news.clone(), accepted: Arc::new(Notify::new()), delivers };
+        let acceptor = Acceptor {
+            link: link(Box::new(|| None)),
+            sql: AcceptSql::new(&schema),
+            skew: self.skew.clone(),
+            timeout: self.timeout,
+            nudge: nudge.clone(),
+        };
+        let (calls, queue) = mpsc::channel(QUEUE);
+        tokio::spawn(acceptor.run(queue));
+        let nudging = nudge.clone().run(link(Box::new(|| None)), schema.clone());
+        let nudging = tokio::spawn(nudging).abort_handle();
+        Ok(PostgresOutbox(Arc::new(Inner {
+            calls,
+            turns,
+            reading,
+            counts: CountsSql::new(&schema),
+            oldest_own: Mutex::new(OldestOwn::default()),
+            letters: LettersSql::new(&schema),
+            schema: schema.name().to_owned(),
+            skew: self.skew,
+            nudge,
+            nudging,
+        })))
+    }
+
+    fn target(&self) -> Result<Target, ConnectError> {
+        // The driver knows no difference between these: it always checks what it is told to check.
+        let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {
+            url.replace(&format!("sslmode={mode}"), "sslmode=require")
+        });
+        let mut config: Config = url.parse().map_err(|source| ConnectError::Url { source })?;
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        if config.get_application_name().is_none() {
+            config.application_name("intercom-postgres");
+        }
+        if config.get_connect_timeout().is_none() {
+            config.connect_timeout(self.timeout);
+        }
+        if config.get_tcp_user_timeout().is_none() {
+            config.tcp_user_timeout(self.timeout);
+        }
+        let tls = match (&self.tls, config.get_ssl_mode()) {
+            (Some(tls), _) => Ok(tls.clone()),
+            (None, SslMode::Require) => tls::verified(),
+            (None, _) => tls::opportunistic(),
+        };
+        let tls = MakeRustlsConnect::new(tls.map_err(|source| ConnectError::Tls { source })?);
+        Ok(Target { config, tls, timeout: self.timeout })
+    }
+
+    /// Sees whether the server is fit.
+    async fn check(&self, link: &Link) -> Result<(), ConnectError> {
+        let row = link.query_one(
+            "SELECT current_setting('server_version_num')::integer, \
+                    current_setting('server_version'), current_setting('server_encoding'), \
+                    current_setting('synchronous_commit')",
+            &[],
+        );
+        let row = row.await?;
+        if row.get::<_, i32>(0) < 140_000 {
+            return Err(ConnectError::TooOld { found: row.get(1) });
+        }
+        let encoding: String = row.get(2);
+        if encoding != "UTF8" {
+            return Err(ConnectError::NotUtf8 { found: encoding });
+        }
+        let is_off = row.get::<_, &str>(3) == "off";
+        if is_off && !self.allow_asynchronous_commit {
+            return Err(ConnectError::AsynchronousCommit);
+        }
+        Ok(())
+    }
+
+    async fn set_up(&self, link: &Link, schema: &Schema) -> Result<(), ConnectError> {
+        if self.migrate {
+            schema::migrate(link, schema).await?;
+        }
+        let found = schema::version(link, schema).await?;
+        if found < SCHEMA_VERSION {
+            return Err(ConnectError::OlderSchema { found });
+        }
+        if found > SCHEMA_VERSION {
+            return Err(ConnectError::NewerSchema { found });
+        }
+        if let Some(capacity) = self.capacity {
+            let capacity = capacity.map(|events| i64::try_from(events).unwrap_or(i64::MAX));
+            let set = schema.sql(
+                "UPDATE {schema}.settings SET capacity = $1 WHERE capacity IS DISTINCT FROM $1",
+            );
+            link.query(&set, &[(&capacity, Type::INT8)]).await?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for PostgresOutboxBuilder {
+    /// The URL has a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOutboxBuilder")
+            .field("schema", &self.schema)
+            .field("capacity", &self.capacity)
+            .field("timeout", &self.timeout)
+            .field("migrate", &self.migrate)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The number of this process, and the name of its machine where that is known.
+fn process_name() -> String {
+    let number = std::process::id();
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let machine = machine.or_else(|| std::env::var("HOSTNAME").ok());
+    match machine.as_deref().map(str::trim).filter(|machine| !machine.is_empty()) {
+        Some(machine) => format!("process {number} on {machine}"),
+        None => format!("process {number}"),
+    }
+}

@@ -1,0 +1,80 @@
+//! The deliverer's clock: the database's, made even.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
+
+/// The longest time that anything waits: 30 years.
+const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
+
+/// Unix milliseconds.
+pub(crate) type Millis = i64;
+
+/// What a test adds to the database's clock.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Skew(pub(crate) Arc<AtomicI64>);
+
+impl Skew {
+    pub(crate) fn millis(&self) -> Millis {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// Goes on evenly from what the database said last. If the database's clock is set forward, so is
+/// this. If it is set back, this goes on, so that an event that is due in a second does not wait for
+/// an hour.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    base: Millis,
+    at: Instant,
+}
+
+impl Clock {
+    pub(crate) fn new(now: Millis) -> Self {
+        Clock { base: now, at: Instant::now() }
+    }
+
+    /// Learns what the database's clock says.
+    pub(crate) fn observe(&mut self, now: Millis) {
+        if now > self.now() {
+            *self = Clock::new(now);
+        }
+    }
+
+    pub(crate) fn now(&self) -> Millis {
+        self.base.saturating_add(whole_millis(self.at.elapsed()))
+    }
+}
+
+/// Returns a duration in milliseconds. It rounds up: nothing is due too early.
+pub(crate) fn millis_of(duration: Duration) -> Millis {
+    let duration = duration.min(FAR);
+    let part = Millis::from(!duration.subsec_nanos().is_multiple_of(1_000_000));
+    whole_millis(duration) + part
+}
+
+/// Returns how long it is until a time: zero if that is past.
+pub(crate) fn until(now: Millis, time: Millis) -> Duration {
+    Duration::from_millis(u64::try_from(time.saturating_sub(now)).unwrap_or_default())
+}
+
+/// Returns the moment that a number of Unix milliseconds stands for.
+pub(crate) fn moment(millis: Millis) -> SystemTime {
+    let distance = Duration::from_millis(millis.unsigned_abs());
+    let moment = match millis < 0 {
+        true => UNIX_EPOCH.checked_sub(distance),
+        false => UNIX_EPOCH.checked_add(distance),
+    };
+    moment.unwrap_or(UNIX_EPOCH)
+}
+
+/// Returns a time in Unix milliseconds.
+pub(crate) fn millis(time: SystemTime) -> Millis {
+    time.duration_since(UNIX_EPOCH).map_or(0, whole_millis)
+}
+
+fn whole_millis(duration: Duration) -> Millis {
+    Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX)
+}

@@ -1,0 +1,135 @@
+//! Counts where events are, in one snapshot.
+
+use intercom_delivery::outbox::{Counts, EventId};
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use crate::error::Fault;
+use crate::link::Link;
+use crate::own;
+use crate::schema::Schema;
+
+pub(crate) struct CountsSql {
+    counts: String,
+    /// A transaction that begins now.
+    transaction: &'static str,
+}
+
+impl CountsSql {
+    pub(crate) fn new(schema: &Schema) -> Self {
+        CountsSql {
+            counts: schema.sql(COUNTS),
+            transaction: "SELECT pg_current_xact_id()::text::bigint",
+        }
+    }
+}
+
+/// 1: the id after which events of this process are looked for, 2: this process, 3: how many letters
+/// had been redriven when it looked last.
+const COUNTS: &str = "
+SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
+       far.moved, far.collided, done.redriven,
+       greatest(far.cursor, (SELECT id FROM {schema}.events WHERE id > far.cursor
+                              ORDER BY id DESC LIMIT 1)),
+       (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids),
+       pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+       (SELECT id FROM {schema}.events WHERE $1 >= 0 AND id > $1 AND origin = $2 AND NOT removed
+         ORDER BY id LIMIT 1),
+       CASE WHEN $3 <> done.redriven THEN
+           (SELECT min(id) FROM {schema}.events WHERE due_at IS NOT NULL AND origin = $2) END,
+       far.derived, far.withheld, far.dropped, done.erased
+  FROM (SELECT * FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS far,
+       LATERAL (SELECT far.redriven + coalesce(sum(redriven), 0)::bigint AS redriven,
+                       far.purged + coalesce(sum(purged), 0)::bigint AS purged,
+                       far.buried - far.redriven - far.erased_letters
+                       + coalesce(sum(buried - redriven - erased_letters), 0)::bigint AS dead,
+                       far.erased + coalesce(sum(erased), 0)::bigint AS erased
+                  FROM {schema}.operations) AS done,
+       LATERAL (SELECT (SELECT count(*) FROM {schema}.events WHERE id > far.cursor)
+                     + (SELECT count(*) FROM unnest(far.gap_from, far.gap_to) AS gap (f, t)
+                          JOIN {schema}.events AS event ON event.id BETWEEN gap.f AND gap.t)
+                       AS unread) AS fresh";
+
+/// Finds the oldest pending event of this process.
+///
+/// It looks at the events of others about once, because it remembers how far it has come. It passes
+/// an id only when no event with it can become visible any more.
+#[derive(Default)]
+pub(crate) struct OldestOwn {
+    passed: Option<i64>,
+    /// An id that was given, and a transaction that began later. When all before that one have ended,
+    /// no event up to that id can become visible.
+    horizon: Option<(i64, i64)>,
+    redriven: i64,
+}
+
+pub(crate) async fn counts(
+    link: &Link,
+    sql: &CountsSql,
+    own: &mut OldestOwn,
+) -> Result<Counts, Fault> {
+    let lowest = own::lowest().map(|lowest| lowest - 1);
+    let passed = own.passed.or(lowest);
+    let (after, origin, redriven) = (passed.unwrap_or(-1), own::origin(), own.redriven);
+    let params = [&after, &origin, &redriven].map(|number| (number as _, Type::INT8));
+    let row = link.query_one(&sql.counts, &params).await?;
+    let newest: i64 = row.get(7);
+    let mut oldest_own = None;
+    if let Some(passed) = passed {
+        let (found, redriven): (Option<i64>, Option<i64>) = (row.get(10), row.get(11));
+        let before = redriven.filter(|id| *id <= passed);
+        own.redriven = row.get(6);
+        oldest_own = [found, before].into_iter().flatten().min();
+        own.passed = Some(before.map_or(passed, |id| id - 1));
+        if before.is_none() {
+            own.pass(link, sql, &row, found.map_or(newest, |id| id - 1)).await?;
+        }
+    }
+    Ok(numbers(&row, newest, oldest_own))
+}
+
+impl OldestOwn {
+    /// Passes ids up to this one, as far as nothing can become visible there.
+    async fn pass(
+        &mut self,
+        link: &Link,
+        sql: &CountsSql,
+        row: &Row,
+        up_to: i64,
+    ) -> Result<(), Fault> {
+        let (allocated, oldest): (i64, i64) = (row.get(8), row.get(9));
+        let is_over = |transaction: i64| oldest > transaction;
+        if let Some((id, _)) = self.horizon.take_if(|(_, transaction)| is_over(*transaction)) {
+            self.passed = self.passed.max(Some(up_to.min(id)));
+        }
+        if self.horizon.is_none() && self.passed < Some(allocated) {
+            let transaction = link.query_one(sql.transaction, &[]).await?.get(0);
+            self.horizon = Some((allocated, transaction));
+        }
+        Ok(())
+    }
+}
+
+fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>) -> Counts {
+    let [accepted, delivered, dead, purged, moved, collided, derived, withheld, dropped, erased] =
+        [0, 1, 2, 3, 4, 5, 12, 13, 14, 15].map(|column| row.get::<_, i64>(column));
+    let pending = accepted + derived - delivered - dead - withheld - dropped - erased;
+    // A person may have changed something by hand.
+    let positive = |number: i64| u64::try_from(number).unwrap_or_default();
+    Counts {
+        accepted: positive(accepted),
+        delivered: positive(delivered),
+        dead: positive(dead),
+        pending: positive(pending),
+        derived: positive(derived),
+        withheld: positive(withheld),
+        dropped: positive(dropped),
+        erased: positive(erased),
+        dead_letters: positive(dead - purged),
+        purged: positive(purged),
+        moved: positive(moved),
+        collided: positive(collided),
+        newest: (newest > 0).then(|| EventId(positive(newest))),
+        oldest_own: oldest_own.map(|id| EventId(positive(id))),
+    }
+}

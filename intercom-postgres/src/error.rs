@@ -1,0 +1,172 @@
+//! What can go wrong between this process and PostgreSQL.
+
+use std::fmt;
+
+use intercom_delivery::outbox::{AcceptError, OutboxError};
+use tokio_postgres::error::SqlState;
+
+use crate::schema::SCHEMA_VERSION;
+use crate::sqlstate;
+
+/// Why the outbox could not be connected to.
+#[derive(thiserror::Error)]
+#[non_exhaustive]
+#[expect(missing_docs, reason = "the fields are what their names say")]
+pub enum ConnectError {
+    /// The URL is none of PostgreSQL's.
+    #[error(
+        "the URL of the database cannot be read; it looks like \
+         `postgres://user:password@host:5432/database`"
+    )]
+    Url { source: tokio_postgres::Error },
+    /// The name of the schema is not plain.
+    #[error(
+        "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no digit, \
+         and not with `pg_`"
+    )]
+    SchemaName,
+    /// TLS could not be set up.
+    #[error("TLS could not be set up; give the builder a `rustls::ClientConfig`")]
+    Tls { source: rustls::Error },
+    /// No connection could be made, or it broke.
+    #[error("PostgreSQL cannot be reached: {what}")]
+    Unreachable { what: String },
+    /// PostgreSQL refused something.
+    #[error("PostgreSQL refused to set up the outbox: {what}")]
+    Refused { what: String },
+    /// The server is too old.
+    #[error("PostgreSQL has the version {found}, and the outbox needs 14 or later; upgrade it")]
+    TooOld { found: String },
+    /// The database does not keep UTF-8.
+    #[error(
+        "the database has the encoding {found}, and events are UTF-8; create it with `ENCODING 'UTF8'`"
+    )]
+    NotUtf8 { found: String },
+    /// A commit does not wait for the disk.
+    #[error(
+        "`synchronous_commit` is off, so that a crash of the server loses accepted events; set it \
+         to on for this user, or call `allow_asynchronous_commit` if that is what you want"
+    )]
+    AsynchronousCommit,
+    /// The tables are missing, or of an earlier version, and this connection must not migrate them.
+    #[error(
+        "the tables of the outbox have the version {found} instead of {SCHEMA_VERSION}; run the SQL \
+         of `intercom_postgres::migrations`, or connect once without `migrate(false)`"
+    )]
+    OlderSchema { found: i32 },
+    /// A later version of this crate made the tables.
+    #[error(
+        "the tables of the outbox have the version {found}, and {SCHEMA_VERSION} is the highest that \
+         this program knows; upgrade intercom-postgres"
+    )]
+    NewerSchema { found: i32 },
+}
+
+/// The same sentence, and what it comes from.
+impl fmt::Debug for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        intercom_core::write_with_sources(f, self)
+    }
+}
+
+impl From<Fault> for ConnectError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Refused { .. } => ConnectError::Refused { what: fault.to_string() },
+            _ => ConnectError::Unreachable { what: fault.to_string() },
+        }
+    }
+}
+
+/// Why a statement has no answer. In words that hold no value of an event.
+#[derive(Clone, Debug)]
+pub(crate) enum Fault {
+    /// There was no connection: the statement was not run.
+    NotSent(String),
+    /// The connection broke or did not answer: the statement may have been run.
+    Lost(String),
+    /// PostgreSQL refused the statement.
+    Refused { code: String, message: String },
+}
+
+impl Fault {
+    /// What a statement's error means.
+    pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
+        let Some(db) = error.as_db_error() else { return Fault::Lost(words(error)) };
+        let code = db.code().code();
+        let message = refusal(code, db.message());
+        match code {
+            // Nothing was written: the server is a standby, or takes no sessions now.
+            "25006" | "57P03" | "53300" => Fault::NotSent(message),
+            // The server ended the session.
+            _ if code.starts_with("08") || code.starts_with("57P") => Fault::Lost(message),
+            _ => Fault::Refused { code: code.to_owned(), message },
+        }
+    }
+
+    /// What an error before any statement means.
+    pub(crate) fn connecting(error: &tokio_postgres::Error) -> Self {
+        match error.as_db_error() {
+            Some(db) => Fault::NotSent(refusal(db.code().code(), db.message())),
+            None => Fault::NotSent(words(error)),
+        }
+    }
+
+    pub(crate) fn ended() -> Self {
+        Fault::NotSent("the outbox's own task has ended with its runtime".to_owned())
+    }
+
+    /// Returns whether the connection is of no use any more.
+    pub(crate) fn is_lost(&self) -> bool {
+        !matches!(self, Fault::Refused { .. })
+    }
+
+    pub(crate) fn is_code(&self, wanted: &SqlState) -> bool {
+        matches!(self, Fault::Refused { code, .. } if code == wanted.code())
+    }
+
+    /// What the fault means to those who settle, admit, count and read.
+    pub(crate) fn to_error(&self) -> OutboxError {
+        OutboxError::new(self.to_string())
+    }
+
+    /// What the fault means to those who accept, where nothing was accepted.
+    pub(crate) fn to_accept_error(&self) -> AcceptError {
+        match self {
+            Fault::Refused { code, .. } if code == sqlstate::FULL => AcceptError::Full,
+            Fault::Refused { code, .. } if code == sqlstate::TOO_MUCH => AcceptError::TooMuch,
+            _ => self.to_error().into(),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::NotSent(what) => write!(f, "PostgreSQL does not answer: {what}"),
+            Fault::Lost(what) => write!(f, "the connection to PostgreSQL broke: {what}"),
+            Fault::Refused { message, .. } => {
+                write!(f, "PostgreSQL refused a statement: {message}")
+            }
+        }
+    }
+}
+
+/// What PostgreSQL says. Errors of class 22 quote data, so their words stay out.
+fn refusal(code: &str, message: &str) -> String {
+    match code.starts_with("22") {
+        true => format!("SQLSTATE {code}"),
+        false => format!("{message} (SQLSTATE {code})"),
+    }
+}
+
+/// An error of the driver with its sources, on one line.
+fn words(error: &tokio_postgres::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        words += &format!(": {error}");
+        source = error.source();
+    }
+    words
+}

@@ -1,0 +1,48 @@
+//! What the helpers for a transaction of the application's own have in common.
+
+use intercom_core::DataEvent;
+use intercom_delivery::outbox::{AcceptError, OutboxError};
+
+use crate::accept::NewEvents;
+use crate::error::{ConnectError, Fault};
+use crate::schema::Schema;
+use crate::{own, sqlstate};
+
+/// A call of the function `accept`.
+pub(crate) struct AcceptCall {
+    pub(crate) sql: String,
+    pub(crate) bodies: Vec<String>,
+    pub(crate) origin: i64,
+}
+
+impl AcceptCall {
+    pub(crate) fn new(schema: &str, events: &[DataEvent]) -> Result<Self, AcceptError> {
+        let schema = Schema::new(schema);
+        let schema = schema.map_err(|error: ConnectError| OutboxError::new(error.to_string()))?;
+        let bodies = NewEvents::with_derived(events)?.into_bodies();
+        let sql = schema.sql("SELECT {schema}.accept($1::text[]::json[], $2)");
+        Ok(AcceptCall { sql, bodies, origin: own::origin() })
+    }
+}
+
+/// Notes the ids that the function gave.
+pub(crate) fn accepted(ids: &[i64]) {
+    own::accepted(ids);
+}
+
+/// What a refusal of the function means.
+pub(crate) fn refused(code: &str, message: &str) -> AcceptError {
+    match code {
+        // The schema, the function, or the right to use it.
+        "3F000" | "42883" | "42501" => OutboxError::new(format!(
+            "the function `accept` of the outbox cannot be called ({message}); connect a \
+             `PostgresOutbox` to this database once, and grant this user USAGE on the schema"
+        ))
+        .into(),
+        sqlstate::INVALID_BODY | sqlstate::TOO_LARGE => OutboxError::new(message).into(),
+        _ => {
+            let (code, message) = (code.to_owned(), message.to_owned());
+            Fault::Refused { code, message }.to_accept_error()
+        }
+    }
+}

@@ -1,0 +1,30 @@
+#![doc = include_str!("../README.md")]
+
+mod accept;
+mod builder;
+mod clock;
+mod counts;
+mod error;
+#[cfg(any(feature = "sqlx-0_8", feature = "sqlx-0_9", feature = "tokio-postgres"))]
+mod in_transaction;
+mod letters;
+mod link;
+mod nudge;
+mod outbox;
+mod own;
+mod schema;
+pub mod sqlstate;
+#[cfg(any(feature = "sqlx-0_8", feature = "sqlx-0_9"))]
+pub mod sqlx;
+mod tls;
+#[cfg(feature = "tokio-postgres")]
+pub mod tokio_postgres;
+mod turn;
+
+pub use builder::{
+    DEFAULT_LEASE_TIME, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, PostgresOutboxBuilder,
+};
+pub use error::ConnectError;
+pub use outbox::PostgresOutbox;
+pub use rustls;
+pub use schema::{DEFAULT_SCHEMA, SCHEMA_VERSION, migrations};

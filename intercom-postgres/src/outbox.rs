@@ -1,0 +1,167 @@
+//! The outbox, as the engine and the application see it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
+use intercom_delivery::outbox::{
+    AcceptError, Admission, Counts, DeadLetter, Epoch, ErasedEvents, EventId, Operate, Outbox,
+    OutboxError, Selection, Settlement, Standing, Turn,
+};
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::task::AbortHandle;
+
+use crate::accept::{Call, NewEvents};
+use crate::builder::PostgresOutboxBuilder;
+use crate::clock::Skew;
+use crate::counts::{self, CountsSql, OldestOwn};
+use crate::error::{ConnectError, Fault};
+use crate::letters::{self, LettersSql};
+use crate::link::Link;
+use crate::nudge::Nudge;
+use crate::turn::Turns;
+
+/// Holds events in PostgreSQL until they are delivered: any number of machines accept, and one of them
+/// delivers.
+///
+/// Clones are handles of one outbox: give one to the delivery, and keep another to
+/// [`nudge`](Self::nudge) it.
+#[derive(Clone)]
+pub struct PostgresOutbox(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) calls: mpsc::Sender<Call>,
+    pub(crate) turns: Arc<Turns>,
+    pub(crate) reading: Link,
+    pub(crate) counts: CountsSql,
+    pub(crate) oldest_own: Mutex<OldestOwn>,
+    pub(crate) letters: LettersSql,
+    pub(crate) schema: String,
+    pub(crate) skew: Skew,
+    pub(crate) nudge: Nudge,
+    pub(crate) nudging: AbortHandle,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.nudging.abort();
+    }
+}
+
+impl PostgresOutbox {
+    /// Connects to the outbox in this database with the default settings, and makes its tables in the
+    /// schema `intercom` if there are none.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be reached, or is not fit to keep events safe. The
+    /// [error](ConnectError) says what to do.
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        PostgresOutbox::builder(url).connect().await
+    }
+
+    /// Sets up the outbox in this database with other settings.
+    pub fn builder(url: &str) -> PostgresOutboxBuilder {
+        PostgresOutboxBuilder::new(url)
+    }
+
+    /// Tells the deliverer that events may have been accepted: call it after the commit of a
+    /// transaction in which events were. Without it they are noticed within the
+    /// [poll interval](PostgresOutboxBuilder::poll_interval). Cheap, and never blocks.
+    pub fn nudge(&self) {
+        self.0.nudge.ring();
+    }
+
+    /// Returns the schema of the tables.
+    pub fn schema(&self) -> &str {
+        &self.0.schema
+    }
+
+    /// Returns how often this process took the delivery over from one that had been silent for too
+    /// long.
+    pub fn takeovers(&self) -> u64 {
+        self.0.turns.takeovers()
+    }
+}
+
+impl fmt::Debug for PostgresOutbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresOutbox").field("schema", &self.0.schema).finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Outbox for PostgresOutbox {
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        let events = NewEvents::of(events)?;
+        let (reply, answered) = oneshot::channel();
+        let _ = self.0.calls.send(Call { events, reply }).await;
+        answered.await.unwrap_or_else(|_| Err(Fault::ended().to_accept_error()))
+    }
+
+    async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
+        self.0.turns.lease(standing, limit).await
+    }
+
+    async fn admit(
+        &self,
+        epoch: Epoch,
+        admissions: &[Admission],
+    ) -> Result<Vec<EventId>, OutboxError> {
+        self.0.turns.admit(epoch, admissions).await
+    }
+
+    async fn settle(
+        &self,
+        epoch: Epoch,
+        settlements: &[Settlement],
+        forget_before: Timestamp,
+    ) -> Result<Vec<EventId>, OutboxError> {
+        self.0.turns.settle(epoch, settlements, forget_before).await
+    }
+
+    async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        self.0.turns.release(epoch).await
+    }
+
+    async fn counts(&self) -> Result<Counts, OutboxError> {
+        let Inner { reading, counts, oldest_own, .. } = &*self.0;
+        let mut oldest_own = oldest_own.lock().await;
+        let counted = counts::counts(reading, counts, &mut oldest_own).await;
+        counted.map_err(|fault| fault.to_error())
+    }
+}
+
+#[async_trait]
+impl Operate for PostgresOutbox {
+    async fn dead_letters(
+        &self,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, OutboxError> {
+        letters::read(&self.0.reading, &self.0.letters, after, limit).await
+    }
+
+    async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
+        let Inner { reading, letters, skew, nudge, .. } = &*self.0;
+        let redriven = letters::redrive(reading, letters, which, skew).await?;
+        nudge.ring();
+        Ok(redriven)
+    }
+
+    async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
+        letters::purge(&self.0.reading, &self.0.letters, which).await
+    }
+
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.0.turns.bury(which).await
+    }
+
+    async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        self.0.turns.erase(contact).await
+    }
+
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.0.turns.forgive(contact).await
+    }
+}

@@ -1,0 +1,143 @@
+//! The tables and functions of the outbox, and the steps from each version to the next.
+
+use std::fmt;
+
+use tokio_postgres::types::Type;
+
+use crate::error::{ConnectError, Fault};
+use crate::link::Link;
+
+/// Each step makes the tables of one version out of those of the version before. A released step is
+/// never changed.
+const STEPS: &[&str] = &[include_str!("v1.sql")];
+
+/// The version of the tables that this crate reads and writes.
+pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;
+
+/// The schema of the outbox by default.
+pub const DEFAULT_SCHEMA: &str = "intercom";
+
+/// The longest name: channels are made of it, and PostgreSQL cuts names after 63 bytes.
+const MAX_NAME: usize = 48;
+
+/// The name of a schema. `Display` gives it quoted, as SQL wants it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Schema(String);
+
+impl Schema {
+    pub(crate) fn new(name: &str) -> Result<Self, ConnectError> {
+        let is_plain = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        let is_name = !name.is_empty()
+            && name.len() <= MAX_NAME
+            && name.bytes().all(is_plain)
+            && !name.starts_with(|first: char| first.is_ascii_digit())
+            && !name.starts_with("pg_");
+        if is_name { Ok(Schema(name.to_owned())) } else { Err(ConnectError::SchemaName) }
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// Fills the schema into a statement.
+    pub(crate) fn sql(&self, template: &str) -> String {
+        template.replace("{schema}", &self.to_string())
+    }
+
+    /// The channel on which the deliverer hears of accepted events.
+    pub(crate) fn events_channel(&self) -> String {
+        format!("{}_events", self.0)
+    }
+
+    /// The channel on which standbys hear that the deliverer has handed over.
+    pub(crate) fn turn_channel(&self) -> String {
+        format!("{}_turn", self.0)
+    }
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{}\"", self.0)
+    }
+}
+
+/// Returns the SQL that makes the tables and functions of the outbox, for those who run their own
+/// migrations: the steps after version `from`, in one transaction.
+///
+/// Connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate) then.
+///
+/// # Errors
+///
+/// Fails when the name of the schema is not one of small letters, digits and `_`.
+///
+/// ```
+/// let sql = intercom_postgres::migrations("intercom", 0)?;
+/// assert!(sql.contains(r#"CREATE FUNCTION "intercom".accept(bodies json[]"#));
+/// # Ok::<(), intercom_postgres::ConnectError>(())
+/// ```
+pub fn migrations(schema: &str, from: i32) -> Result<String, ConnectError> {
+    let schema = Schema::new(schema)?;
+    Ok(format!("BEGIN;\n{}COMMIT;\n", steps(&schema, from)))
+}
+
+fn steps(schema: &Schema, from: i32) -> String {
+    let mut sql = String::new();
+    if from == 0 {
+        // Creating a schema takes a right that is not needed where it is there.
+        sql += &schema.sql(
+            "DO $$ BEGIN\n    IF to_regnamespace('{schema}') IS NULL THEN\n        CREATE SCHEMA \
+             {schema};\n    END IF;\nEND $$;\n",
+        );
+        sql += &schema.sql(
+            "CREATE TABLE {schema}.migrations (\n    version integer PRIMARY KEY,\n    applied_at \
+             timestamptz NOT NULL DEFAULT now()\n);\n",
+        );
+    }
+    for (version, step) in (1..).zip(STEPS).filter(|(version, _)| *version > from) {
+        sql += &schema.sql(step);
+        let note = format!("INSERT INTO {schema}.migrations (version) VALUES ({version});\n");
+        sql += &note;
+    }
+    sql
+}
+
+/// Returns the version of the tables: 0, if there are none.
+pub(crate) async fn version(link: &Link, schema: &Schema) -> Result<i32, Fault> {
+    // Not `to_regclass`: it may answer from what the session has cached before it waited for the lock.
+    let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables \
+                                 WHERE schemaname = $1 AND tablename = 'migrations')";
+    let name = schema.name();
+    if !link.query_one(there, &[(&name, Type::TEXT)]).await?.get::<_, bool>(0) {
+        return Ok(0);
+    }
+    let max = schema.sql("SELECT coalesce(max(version), 0) FROM {schema}.migrations");
+    Ok(link.query_one(&max, &[]).await?.get(0))
+}
+
+/// Takes the steps that are missing, in one transaction.
+pub(crate) async fn migrate(link: &Link, schema: &Schema) -> Result<(), Fault> {
+    if version(link, schema).await? >= SCHEMA_VERSION {
+        return Ok(());
+    }
+    // The lock lasts as long as the transaction, so that it works through a pool. It is waited for
+    // before the version is read again: another process may have taken the steps meanwhile.
+    let begin = format!(
+        "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; \
+         SELECT pg_advisory_xact_lock(hashtextextended('intercom_postgres.{}', 0))",
+        schema.name()
+    );
+    link.batch(&begin).await?;
+    let migrated = async {
+        let from = version(link, schema).await?;
+        if from < SCHEMA_VERSION {
+            link.batch(&steps(schema, from)).await?;
+        }
+        link.batch("COMMIT").await
+    };
+    let migrated = migrated.await;
+    if migrated.is_err() {
+        // A session that is in a transaction must not be used for anything else.
+        link.disconnect().await;
+    }
+    migrated
+}

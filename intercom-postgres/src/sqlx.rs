@@ -1,0 +1,82 @@
+//! Accepting events in a transaction of sqlx, of the versions 0.8 and 0.9.
+
+use intercom_core::{DataEvent, async_trait};
+use intercom_delivery::outbox::{AcceptError, OutboxError};
+
+use crate::in_transaction::{AcceptCall, accepted, refused};
+use crate::schema::DEFAULT_SCHEMA;
+
+/// Accepts events within a transaction of your own: they exist exactly if your changes do.
+///
+/// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit soon.
+/// Call [`nudge`](crate::PostgresOutbox::nudge) after the commit.
+///
+/// # Errors
+///
+/// Fails when the outbox is full, or refuses an event. PostgreSQL takes nothing more in the
+/// transaction then: roll it back, or go back to a savepoint.
+pub async fn accept_in(
+    connection: &mut impl PgConnection,
+    events: &[DataEvent],
+) -> Result<(), AcceptError> {
+    accept_in_schema(connection, DEFAULT_SCHEMA, events).await
+}
+
+/// As [`accept_in`], into the outbox in this schema.
+///
+/// # Errors
+///
+/// As [`accept_in`].
+pub async fn accept_in_schema(
+    connection: &mut impl PgConnection,
+    schema: &str,
+    events: &[DataEvent],
+) -> Result<(), AcceptError> {
+    let ids = connection.call(AcceptCall::new(schema, events)?).await?;
+    accepted(&ids);
+    Ok(())
+}
+
+/// A connection of sqlx to PostgreSQL, such as `&mut *transaction`: of sqlx 0.8 with the feature
+/// `sqlx-0_8`, and of sqlx 0.9 with `sqlx-0_9`. Nothing else can be one.
+#[expect(private_interfaces, reason = "so that nothing else can implement it")]
+#[async_trait]
+pub trait PgConnection: Send {
+    #[doc(hidden)]
+    async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError>;
+}
+
+#[cfg(feature = "sqlx-0_8")]
+#[async_trait]
+impl PgConnection for sqlx_0_8::PgConnection {
+    #[expect(private_interfaces, reason = "so that nothing else can implement it")]
+    async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
+        let AcceptCall { sql, bodies, origin } = call;
+        // No prepared statement: PgBouncer may stand between.
+        let query = sqlx_0_8::query_scalar(&sql).persistent(false).bind(bodies).bind(origin);
+        query.fetch_one(self).await.map_err(|error| match error.as_database_error() {
+            Some(db) => refused(&db.code().unwrap_or_default(), db.message()),
+            None => failed(error),
+        })
+    }
+}
+
+#[cfg(feature = "sqlx-0_9")]
+#[async_trait]
+impl PgConnection for sqlx_0_9::PgConnection {
+    #[expect(private_interfaces, reason = "so that nothing else can implement it")]
+    async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
+        let AcceptCall { sql, bodies, origin } = call;
+        // The only part of it that is not constant is the name of a schema, which was checked.
+        let sql = sqlx_0_9::AssertSqlSafe(sql);
+        let query = sqlx_0_9::query_scalar(sql).persistent(false).bind(bodies).bind(origin);
+        query.fetch_one(self).await.map_err(|error| match error.as_database_error() {
+            Some(db) => refused(&db.code().unwrap_or_default(), db.message()),
+            None => failed(error),
+        })
+    }
+}
+
+fn failed(error: impl std::error::Error + Send + Sync + 'static) -> AcceptError {
+    OutboxError::new("the application's connection failed").with_source(error).into()
+}

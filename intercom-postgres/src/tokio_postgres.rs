@@ -1,0 +1,53 @@
+//! Accepting events in a transaction of tokio-postgres.
+
+use intercom_core::DataEvent;
+use intercom_delivery::outbox::{AcceptError, OutboxError};
+use tokio_postgres::GenericClient;
+use tokio_postgres::types::Type;
+
+use crate::in_transaction::{AcceptCall, accepted, refused};
+use crate::schema::DEFAULT_SCHEMA;
+
+/// Accepts events within a transaction of your own: they exist exactly if your changes do.
+///
+/// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit soon.
+/// Call [`nudge`](crate::PostgresOutbox::nudge) after the commit.
+///
+/// # Errors
+///
+/// Fails when the outbox is full, or refuses an event. PostgreSQL takes nothing more in the
+/// transaction then: roll it back, or go back to a savepoint.
+pub async fn accept_in(
+    transaction: &impl GenericClient,
+    events: &[DataEvent],
+) -> Result<(), AcceptError> {
+    accept_in_schema(transaction, DEFAULT_SCHEMA, events).await
+}
+
+/// As [`accept_in`], into the outbox in this schema.
+///
+/// # Errors
+///
+/// As [`accept_in`].
+pub async fn accept_in_schema(
+    transaction: &impl GenericClient,
+    schema: &str,
+    events: &[DataEvent],
+) -> Result<(), AcceptError> {
+    let AcceptCall { sql, bodies, origin } = AcceptCall::new(schema, events)?;
+    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&bodies, Type::TEXT_ARRAY), (&origin, Type::INT8)];
+    match transaction.query_typed(&sql, &params).await {
+        Ok(rows) => {
+            let ids = rows.first().map(|row| row.get::<_, Vec<i64>>(0));
+            accepted(&ids.unwrap_or_default());
+            Ok(())
+        }
+        Err(error) => Err(match error.as_db_error() {
+            Some(db) => refused(db.code().code(), db.message()),
+            None => {
+                OutboxError::new("the application's connection failed").with_source(error).into()
+            }
+        }),
+    }
+}

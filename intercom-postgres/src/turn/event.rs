@@ -1,0 +1,102 @@
+//! Events as they stand in their rows.
+
+use std::sync::Arc;
+
+use intercom_core::DataEvent;
+use intercom_delivery::outbox::{EventId, Failure, Lease, Stage};
+use tokio_postgres::Row;
+
+use crate::clock::{Millis, until};
+
+/// The columns of a [`StoredEvent`].
+pub(crate) const COLUMNS: &str = "id, due_at, accepted_at, stage, attempts, last_failure, \
+                                  last_status, last_request_id, body::text AS body, removed";
+
+pub(crate) struct StoredEvent {
+    pub(crate) id: i64,
+    /// `None`: it was never put back, and is due at once.
+    pub(crate) due: Option<Millis>,
+    pub(crate) accepted: Millis,
+    stage: i16,
+    attempts: i64,
+    failure: Option<Failure>,
+    body: String,
+    /// Whether an operator has removed it.
+    removed: bool,
+    /// When it was leased first, as a number that grows.
+    pub(crate) place: u64,
+}
+
+impl StoredEvent {
+    /// Reads [`COLUMNS`] from a column on.
+    pub(crate) fn of(row: &Row, column: usize) -> Self {
+        StoredEvent {
+            id: row.get(column),
+            due: row.get(column + 1),
+            accepted: row.get(column + 2),
+            stage: row.get(column + 3),
+            attempts: row.get(column + 4),
+            failure: failure(row, column + 5),
+            body: row.get(column + 8),
+            removed: row.get(column + 9),
+            place: 0,
+        }
+    }
+
+    /// Returns whether it was never put back, and is there to be leased.
+    pub(crate) fn is_new(&self) -> bool {
+        !self.removed && self.due.is_none()
+    }
+
+    /// Returns since when it is due, and its id: the order in which events are leased.
+    ///
+    /// An event that was never put back is due now, also if the clock was set back since it was
+    /// accepted.
+    pub(crate) fn order(&self, now: Millis) -> (Millis, i64) {
+        (self.due.unwrap_or(self.accepted.min(now)), self.id)
+    }
+
+    /// Returns the lease of the event, unless its body cannot be read.
+    pub(crate) fn lease(self, now: Millis) -> Option<Lease> {
+        let stage = match self.stage {
+            1 => Stage::Admitted,
+            2 => Stage::Redriven,
+            3 => Stage::Derived,
+            _ => Stage::New,
+        };
+        let id = EventId(self.id.unsigned_abs());
+        Some(Lease {
+            id,
+            event: readable(id, self.body)?,
+            stage,
+            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
+            last_failure: self.failure.map(Arc::new),
+            age: until(self.accepted, now),
+        })
+    }
+}
+
+/// Reads three columns from this one on: the message, the status, and the id of the request.
+pub(crate) fn failure(row: &Row, column: usize) -> Option<Failure> {
+    let message: Option<String> = row.get(column);
+    let status: Option<i32> = row.get(column + 1);
+    let status = status.and_then(|status| u16::try_from(status).ok());
+    message.map(|message| Failure { message, status, request_id: row.get(column + 2) })
+}
+
+/// Reads a body. If a person has changed it into something else, it is logged and stays where it
+/// is, and holds up no other event.
+pub(crate) fn readable(id: EventId, body: String) -> Option<DataEvent> {
+    match DataEvent::from_body(body) {
+        Ok(event) => Some(event),
+        Err(error) => {
+            tracing::error!(event.id = id.0, error = %error, "the outbox holds an unreadable event");
+            None
+        }
+    }
+}
+
+/// Returns a text as PostgreSQL can keep it: without NUL.
+pub(crate) fn storable(text: &str) -> String {
+    text.replace('\0', "\u{FFFD}")
+}

@@ -1,0 +1,119 @@
+//! Ids that were passed and whose events may yet become visible.
+//!
+//! A transaction takes its own id first, and ids of events after that. It commits whenever it does.
+//! So an event can become visible after others with higher ids. A missing id is remembered with an id
+//! of a transaction that began after the gap was seen. When all transactions up to that one have
+//! ended and the event is still not there, its transaction was rolled back, and it never will be.
+
+use std::ops::RangeInclusive;
+
+/// Ranges of missing ids, in order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gaps(Vec<Gap>);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Gap {
+    ids: RangeInclusive<i64>,
+    /// A transaction that began after the gap was seen. `None`: not known yet.
+    horizon: Option<i64>,
+}
+
+impl Gaps {
+    /// Takes gaps of which nothing is known but where they are.
+    pub(super) fn load(from: &[i64], to: &[i64]) -> Self {
+        let ranges = from.iter().zip(to).map(|(from, to)| *from..=*to);
+        Gaps(ranges.map(|ids| Gap { ids, horizon: None }).collect())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds what is missing between an id that was passed and the next that is there.
+    pub(super) fn pass(&mut self, passed: i64, next: i64) {
+        if passed + 1 < next {
+            self.0.push(Gap { ids: passed + 1..=next - 1, horizon: None });
+        }
+    }
+
+    /// Takes an id out, whose event was found.
+    pub(super) fn fill(&mut self, id: i64) {
+        let Some(at) = self.0.iter().position(|gap| gap.ids.contains(&id)) else { return };
+        let Gap { ids, horizon } = self.0.remove(at);
+        let parts = [*ids.start()..=id - 1, id + 1..=*ids.end()];
+        let parts = parts.into_iter().filter(|ids| !ids.is_empty());
+        self.0.splice(at..at, parts.map(|ids| Gap { ids, horizon }));
+    }
+
+    /// Returns the gaps with these ids besides.
+    pub(super) fn with(&self, ids: impl Iterator<Item = i64>) -> Self {
+        let ids = ids.map(|id| Gap { ids: id..=id, horizon: None });
+        Gaps(self.0.iter().cloned().chain(ids).collect())
+    }
+
+    /// Sets the horizon of the gaps that have none.
+    pub(super) fn seen(&mut self, transaction: i64) {
+        for gap in &mut self.0 {
+            gap.horizon.get_or_insert(transaction);
+        }
+    }
+
+    /// Drops the gaps that stay for ever. All of them were looked for in a snapshot in which every
+    /// transaction before `oldest` had ended.
+    pub(super) fn drop_before(&mut self, oldest: i64) {
+        self.0.retain(|gap| gap.horizon.is_none_or(|horizon| horizon >= oldest));
+    }
+
+    /// Returns the bounds of the ranges, as they are stored.
+    pub(super) fn bounds(&self) -> (Vec<i64>, Vec<i64>) {
+        self.0.iter().map(|gap| (*gap.ids.start(), *gap.ids.end())).unzip()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_between_two_ids_is_a_gap() {
+        let mut gaps = Gaps::default();
+        gaps.pass(0, 1);
+        assert!(gaps.is_empty());
+        gaps.pass(1, 5);
+        gaps.pass(5, 7);
+        assert_eq!(gaps.bounds(), (vec![2, 6], vec![4, 6]));
+    }
+
+    #[test]
+    fn a_gap_that_is_filled_leaves_what_is_on_both_sides() {
+        let mut gaps = Gaps::load(&[2, 10], &[6, 10]);
+        gaps.fill(4);
+        assert_eq!(gaps.bounds(), (vec![2, 5, 10], vec![3, 6, 10]));
+        gaps.fill(10);
+        gaps.fill(2);
+        gaps.fill(3);
+        gaps.fill(99);
+        assert_eq!(gaps.bounds(), (vec![5], vec![6]));
+    }
+
+    #[test]
+    fn a_gap_is_dropped_when_all_transactions_have_ended_that_may_fill_it() {
+        let mut gaps = Gaps::load(&[2], &[4]);
+        // Nothing is known of it.
+        gaps.drop_before(1_000);
+        assert!(!gaps.is_empty());
+        gaps.seen(70);
+        gaps.pass(8, 10);
+        gaps.seen(90);
+        gaps.drop_before(70);
+        assert_eq!(gaps.bounds(), (vec![2, 9], vec![4, 9]));
+        gaps.drop_before(71);
+        assert_eq!(gaps.bounds(), (vec![9], vec![9]));
+        // A part of a gap is known as long as the whole.
+        gaps.pass(20, 24);
+        gaps.seen(95);
+        gaps.fill(22);
+        gaps.drop_before(96);
+        assert!(gaps.is_empty());
+    }
+}

@@ -1,0 +1,853 @@
+//! Who delivers, and what is leased.
+//!
+//! One process delivers, under an epoch that only grows. Each write of the deliverer compares its
+//! epoch and stores a progress with a higher number. A standby that sees no higher number for the
+//! lease time, by its own monotonic clock, begins the next epoch. No clock but its own has a part in
+//! that.
+//!
+//! **Order.** Events are admitted in the order in which they are leased, and a takeover must repeat
+//! it. It leases first what an earlier turn has read, in the order of the ids, then what is found in
+//! the gaps, then what comes after the cursor. So while there are gaps, the cursor and the gaps are
+//! stored before events beyond them are handed out. Without gaps the order is that of the ids anyway.
+
+mod event;
+mod gaps;
+mod holder;
+mod progress;
+mod sql;
+mod write;
+
+use std::mem;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex as SyncMutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use intercom_core::{Contact, DataEvent, Timestamp};
+use intercom_delivery::outbox::{
+    Epoch, ErasedEvents, EventId, Leased, OutboxError, Selection, Slot, Standby, Standing, Tenure,
+    Tombstone, Tombstones, Turn, UsedSlot, share_identifier,
+};
+use tokio::sync::{Mutex, Notify, oneshot};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::Type;
+
+use self::event::StoredEvent;
+use self::holder::Holder;
+use self::progress::{Progress, Stored};
+use self::sql::Sql;
+use self::write::Failed;
+use crate::clock::{Millis, Skew, millis, moment, until};
+use crate::error::Fault;
+use crate::link::{Link, Param};
+use crate::schema::Schema;
+
+pub(crate) use self::event::{failure, readable, storable};
+
+/// Up to how many unread events are counted at a lease. With more, their number is that of the ids.
+const MAX_COUNTED: i64 = 2_000;
+
+/// How soon a standby looks again when another took the turn from under it.
+const AGAIN: Duration = Duration::from_millis(20);
+
+/// Whose turn it is, and this process's own turn.
+pub(crate) struct Turns {
+    link: Link,
+    schema: Schema,
+    sql: Sql,
+    owner: String,
+    settings: TurnSettings,
+    pub(crate) skew: Skew,
+    /// Wakes the calls of `lease` that wait.
+    news: Arc<Notify>,
+    /// Whether this process delivers.
+    delivers: Arc<AtomicBool>,
+    takeovers: AtomicU64,
+    state: Mutex<State>,
+    /// The version of the tombstones that this process's engine was told last.
+    told_erasures: AtomicU64,
+    /// Events that were leased under an epoch for a call of `lease` that was dropped.
+    unread: SyncMutex<Vec<(i64, Vec<StoredEvent>)>>,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct TurnSettings {
+    pub(crate) lease_time: Duration,
+    pub(crate) poll_interval: Duration,
+    pub(crate) listen: bool,
+}
+
+#[derive(Default)]
+struct State {
+    holder: Option<Holder>,
+    /// What a standby saw last, and since when.
+    watched: Option<(i64, i64, Instant)>,
+    /// An epoch that this process began, whose beginning it did not see through.
+    claimed: Option<i64>,
+}
+
+/// What a call of `lease` does next.
+enum Next {
+    Turn(Turn),
+    Leased(Unread),
+    /// Waits so long, or until there is news.
+    Wait(Duration),
+}
+
+/// Events that were leased. If nobody reads them, because the call was dropped, they are given back.
+struct Unread {
+    turns: Arc<Turns>,
+    epoch: i64,
+    now: Millis,
+    extended: Instant,
+    found: Found,
+}
+
+impl Unread {
+    fn new(turns: &Arc<Turns>, holder: &Holder, found: Found) -> Self {
+        let now = holder.clock.now() + turns.skew.millis();
+        let (epoch, extended) = (holder.epoch, holder.extended);
+        Unread { turns: turns.clone(), epoch, now, extended, found }
+    }
+
+    fn read(mut self) -> Leased {
+        let events = mem::take(&mut self.found.events).into_iter();
+        let now = self.now;
+        Leased {
+            events: events.filter_map(|stored| stored.lease(now)).collect(),
+            pending: self.found.pending.unsigned_abs(),
+            earliest_new: self.found.earliest_new,
+            valid_for: Some(self.turns.valid_for(self.extended)),
+            tombstones: self.found.tombstones.take(),
+        }
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        if !self.found.events.is_empty() {
+            let events = mem::take(&mut self.found.events);
+            self.turns.unread().push((self.epoch, events));
+            self.turns.news.notify_waiters();
+        }
+    }
+}
+
+/// What a lease found.
+#[derive(Default)]
+struct Found {
+    events: Vec<StoredEvent>,
+    pending: i64,
+    earliest_new: Option<Timestamp>,
+    next_due: Option<Millis>,
+    /// The tombstones, if the engine does not know these.
+    tombstones: Option<Arc<Tombstones>>,
+}
+
+/// Ends the turn of a tenure when it is dropped: the task that extends the turn sees that, and a call
+/// of `lease` that comes before it.
+struct Guard {
+    _ended: oneshot::Sender<()>,
+    _alive: Arc<()>,
+}
+
+impl Turns {
+    pub(crate) fn new(
+        link: Link,
+        schema: Schema,
+        owner: String,
+        settings: TurnSettings,
+        skew: Skew,
+        news: Arc<Notify>,
+        delivers: Arc<AtomicBool>,
+    ) -> Self {
+        let (sql, takeovers, state) = (Sql::new(&schema), AtomicU64::new(0), Mutex::default());
+        let (told_erasures, unread) = (AtomicU64::new(0), SyncMutex::default());
+        Turns {
+            link,
+            schema,
+            sql,
+            owner,
+            settings,
+            skew,
+            news,
+            delivers,
+            takeovers,
+            state,
+            told_erasures,
+            unread,
+        }
+    }
+
+    /// A panic leaves the list valid.
+    fn unread(&self) -> MutexGuard<'_, Vec<(i64, Vec<StoredEvent>)>> {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how often this process took the delivery over from one that had not released it.
+    pub(crate) fn takeovers(&self) -> u64 {
+        self.takeovers.load(Ordering::Relaxed)
+    }
+
+    pub(crate) async fn lease(
+        self: &Arc<Self>,
+        standing: Standing,
+        limit: usize,
+    ) -> Result<Turn, OutboxError> {
+        loop {
+            let news = self.news.notified();
+            tokio::pin!(news);
+            // Before the question, so that no news is missed that comes after the answer.
+            news.as_mut().enable();
+            // In a task of its own: a caller that does not go on must not keep the lock.
+            let (reply, answer) = oneshot::channel();
+            tokio::spawn(self.clone().answer(standing, limit, reply));
+            let next = answer.await.unwrap_or_else(|_| Err(Fault::ended()));
+            match next.map_err(|fault| fault.to_error())? {
+                Next::Turn(turn) => return Ok(turn),
+                Next::Leased(unread) => {
+                    let leased = unread.read();
+                    if let Some(tombstones) = &leased.tombstones {
+                        self.told_erasures.store(tombstones.version(), Ordering::Relaxed);
+                    }
+                    return Ok(Turn::Leased(leased));
+                }
+                Next::Wait(time) => {
+                    let _ = timeout(time.min(self.settings.poll_interval), news).await;
+                }
+            }
+        }
+    }
+
+    async fn answer(
+        self: Arc<Self>,
+        standing: Standing,
+        limit: usize,
+        reply: oneshot::Sender<Result<Next, Fault>>,
+    ) {
+        let mut state = self.state.lock().await;
+        if reply.is_closed() {
+            return;
+        }
+        let next = self.next(&mut state, standing, limit).await;
+        // If the caller has gone, dropping the answer gives back what it holds.
+        let _ = reply.send(next);
+    }
+
+    async fn next(
+        self: &Arc<Self>,
+        state: &mut State,
+        standing: Standing,
+        limit: usize,
+    ) -> Result<Next, Fault> {
+        if state.holder.as_ref().is_some_and(Holder::is_abandoned) {
+            self.hand_over(state).await?;
+        }
+        if let Some(holder) = &mut state.holder
+            && standing == Standing::Delivering(Epoch(holder.epoch.unsigned_abs()))
+        {
+            match self.deliver(holder, limit).await {
+                Ok(next) => return Ok(next),
+                Err(Failed::Fault(fault)) => return Err(fault),
+                Err(Failed::Deposed) => self.leave(state),
+            }
+        }
+        self.stand_by(state, standing).await
+    }
+
+    // The turn of this process.
+
+    async fn deliver(self: &Arc<Self>, holder: &mut Holder, limit: usize) -> Result<Next, Failed> {
+        // After a pause of this process, the turn may be over.
+        if self.valid_for(holder.extended).is_zero() {
+            self.resolve(holder).await?;
+            self.store(holder, holder.next()).await?;
+        }
+        let mut wait = self.settings.poll_interval;
+        let mut found = match limit > 0 {
+            true => self.read(holder, limit).await?,
+            false => Found::default(),
+        };
+        wait = wait.min(
+            found.next_due.map_or(wait, |due| until(holder.clock.now() + self.skew.millis(), due)),
+        );
+        let is_extended = holder.told != Some(holder.extended);
+        if found.events.is_empty()
+            && (is_extended || holder.erasures != self.told_erasures.load(Ordering::Relaxed))
+        {
+            let read = self.ask(holder, 0).await?;
+            let (late, replay) = (holder.late.len(), holder.replay);
+            found = self.found(&holder.progress, replay, &read, late).await?;
+            if holder.has_returned() {
+                found.earliest_new = Some(EARLIEST);
+            }
+        } else if found.events.is_empty() {
+            return Ok(Next::Wait(wait));
+        }
+        if holder.erasures != self.told_erasures.load(Ordering::Relaxed) {
+            // What was chosen is given back if this fails.
+            let events = mem::take(&mut found.events);
+            let mut chosen = Unread::new(self, holder, Found { events, ..Found::default() });
+            let tombstones = self.tombstones().await?;
+            found.events = mem::take(&mut chosen.found.events);
+            found.tombstones = Some(tombstones);
+        }
+        holder.told = Some(holder.extended);
+        Ok(Next::Leased(Unread::new(self, holder, found)))
+    }
+
+    /// Reads all tombstones.
+    async fn tombstones(&self) -> Result<Arc<Tombstones>, Fault> {
+        let row = self.link.query_one(&self.sql.tombstones, &[]).await?;
+        let (key, version): (&[u8], i64) = (row.get(0), row.get(1));
+        let all: Vec<&[u8]> = row.get(2);
+        let all = all.into_iter().filter_map(|hash| hash.try_into().ok().map(Tombstone));
+        let key = key.try_into().unwrap_or_default();
+        Ok(Arc::new(Tombstones::new(key, version.unsigned_abs(), all)))
+    }
+
+    /// Returns for how long requests may begin after the turn was extended. The last third of the
+    /// lease time is for clocks that do not run alike.
+    fn valid_for(&self, extended: Instant) -> Duration {
+        (self.settings.lease_time * 2 / 3).saturating_sub(extended.elapsed())
+    }
+
+    /// Reads on, and leases what is due, the longest due first.
+    ///
+    /// What is read is leased at the end, without waiting: a call that is dropped before has leased
+    /// nothing.
+    async fn read(&self, holder: &mut Holder, limit: usize) -> Result<Found, Failed> {
+        loop {
+            let before = (holder.replay, holder.progress.cursor);
+            let found = self.read_once(holder, limit).await?;
+            // What was read may all have been removed, or have come to an end.
+            if !found.events.is_empty() || before == (holder.replay, holder.progress.cursor) {
+                return Ok(found);
+            }
+        }
+    }
+
+    async fn read_once(&self, holder: &mut Holder, limit: usize) -> Result<Found, Failed> {
+        self.resolve(holder).await?;
+        self.take_back_unread(holder);
+        if holder.has_returned() {
+            // What was given back is longer due than anything else.
+            let read = self.ask(holder, 0).await?;
+            let (late, replay) = (holder.late.len(), holder.replay);
+            let found = self.found(&holder.progress, replay, &read, late).await?;
+            let events = holder.lease_returned(limit);
+            return Ok(Found { events, earliest_new: Some(EARLIEST), ..found });
+        }
+        // A call that asks for more has stored the admission of what it got before.
+        holder.retire_late();
+        let mut read = self.ask(holder, limit).await?;
+        let now = holder.clock.now() + self.skew.millis();
+        let mut progress = holder.progress.clone();
+        let mut replay = holder.replay;
+        let is_all_late = read.late.len() < limit;
+        // What is removed, or waits among those that were put back, is only counted.
+        for stored in read.late.extract_if(.., |stored| !stored.is_new()) {
+            progress.gaps.fill(stored.id);
+            progress.read += 1;
+        }
+        let is_late = !read.late.is_empty();
+        let number_read = read.fresh.len();
+        let new = mem::take(if is_late { &mut read.late } else { &mut read.fresh });
+        let again = if is_late { Vec::new() } else { mem::take(&mut read.again) };
+        // After what an earlier turn has read, and after as many as were asked for, events may come
+        // that are longer due.
+        let has_more = replay.is_some() || number_read == limit;
+        let (mut chosen, new) = choose(new, again, limit, now, has_more);
+        let mut late = Vec::new();
+        if is_late {
+            new.iter().for_each(|id| progress.gaps.fill(*id));
+            late.clone_from(&new);
+        } else if let Some(passed) = &mut replay {
+            *passed = new.last().copied().unwrap_or(*passed);
+            if number_read < limit && new.len() == number_read {
+                replay = None;
+            }
+        } else {
+            if is_all_late {
+                progress.gaps.drop_before(read.oldest);
+            }
+            for id in &new {
+                progress.gaps.pass(progress.cursor, *id);
+                progress.cursor = *id;
+            }
+            progress.read += new.len() as i64;
+        }
+        let is_ordered = progress.gaps.is_empty() && late.is_empty();
+        if holder.replay.is_none() && !new.is_empty() && !is_ordered {
+            let stored = Progress {
+                cursor: progress.cursor,
+                read: progress.read,
+                gaps: progress.gaps.with(late.iter().copied()),
+                ..holder.next()
+            };
+            let transaction = self.store(holder, stored).await?;
+            progress.gaps.seen(transaction);
+        }
+        let mut found = match chosen.is_empty() {
+            true => Found { next_due: read.next_due, ..Found::default() },
+            false => self.found(&progress, replay, &read, late.len()).await?,
+        };
+
+        // From here on nothing waits.
+        holder.progress = Progress { n: holder.progress.n, ..progress };
+        holder.replay = replay;
+        holder.late.extend(late);
+        for stored in &mut chosen {
+            holder.lease(stored);
+        }
+        found.events = chosen;
+        Ok(found)
+    }
+
+    /// Counts what is pending, and finds the earliest second of what was not admitted.
+    async fn found(
+        &self,
+        progress: &Progress,
+        replay: Option<i64>,
+        read: &Read,
+        late: usize,
+    ) -> Result<Found, Failed> {
+        let unread = read.allocated.saturating_sub(progress.cursor).max(0);
+        let has_gaps = !progress.gaps.is_empty();
+        let (unread, mut earliest_new) = match unread <= MAX_COUNTED && (unread > 0 || has_gaps) {
+            true => self.rest(progress).await?,
+            false => (unread, (unread > 0).then_some(EARLIEST)),
+        };
+        let deferred = read.earliest_deferred.map(Timestamp::from_unix_seconds);
+        earliest_new = [earliest_new, deferred].into_iter().flatten().min();
+        if replay.is_some() || has_gaps {
+            earliest_new = Some(EARLIEST);
+        }
+        let pending = progress.pending() + read.added + unread + late as i64;
+        let (events, tombstones, next_due) = (Vec::new(), None, read.next_due);
+        Ok(Found { events, pending, earliest_new, next_due, tombstones })
+    }
+
+    /// Ends the leases of events that no caller has seen. They are leased again before all others.
+    fn take_back_unread(&self, holder: &mut Holder) {
+        for (epoch, events) in mem::take(&mut *self.unread()) {
+            if epoch == holder.epoch {
+                holder.take_back(events);
+            }
+        }
+    }
+
+    async fn ask(&self, holder: &mut Holder, limit: usize) -> Result<Read, Failed> {
+        let (from, to) = holder.progress.gaps.bounds();
+        let cursor = holder.progress.cursor;
+        let (after, last) = holder.replay.map_or((cursor, i64::MAX), |passed| (passed, cursor));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let now = holder.clock.now() + self.skew.millis();
+        let (leased, is_replay) = (holder.leased_again(), holder.replay.is_some());
+        let params: [Param<'_>; 8] = [
+            (&from, Type::INT8_ARRAY),
+            (&to, Type::INT8_ARRAY),
+            (&after, Type::INT8),
+            (&last, Type::INT8),
+            (&limit, Type::INT8),
+            (&now, Type::INT8),
+            (&leased, Type::INT8_ARRAY),
+            (&is_replay, Type::BOOL),
+        ];
+        let read = Read::of(&self.link.read(&self.sql.lease, &params).await?);
+        holder.clock.observe(read.now);
+        holder.erasures = read.erasures;
+        Ok(read)
+    }
+
+    /// Counts the events that are not read, and finds the earliest second among them.
+    async fn rest(&self, progress: &Progress) -> Result<(i64, Option<Timestamp>), Failed> {
+        let (from, to) = progress.gaps.bounds();
+        let params: &[Param<'_>] =
+            &[(&from, Type::INT8_ARRAY), (&to, Type::INT8_ARRAY), (&progress.cursor, Type::INT8)];
+        let row = self.link.query_one(&self.sql.rest, params).await?;
+        let earliest: Option<i64> = row.get(1);
+        Ok((row.get(0), earliest.map(Timestamp::from_unix_seconds)))
+    }
+
+    // The turn of another process, and the beginning and end of this one's.
+
+    async fn stand_by(
+        self: &Arc<Self>,
+        state: &mut State,
+        standing: Standing,
+    ) -> Result<Next, Fault> {
+        let row = self.link.query_one(&self.sql.watch, &[]).await?;
+        let (epoch, owner, since): (i64, String, i64) = (row.get(0), row.get(1), row.get(2));
+        let (released, n): (bool, i64) = (row.get(3), row.get(4));
+        let now = Instant::now();
+        let seen = match state.watched {
+            Some((seen_epoch, seen_n, at)) if (seen_epoch, seen_n) == (epoch, n) => at,
+            _ => now,
+        };
+        state.watched = Some((epoch, n, seen));
+        let lease_time = self.settings.lease_time;
+        let is_free = released || state.claimed == Some(epoch);
+        if is_free || now - seen >= lease_time {
+            return match self.begin(state, epoch, n, is_free).await? {
+                Some(tenure) => Ok(Next::Turn(Turn::Began(tenure))),
+                None => Ok(Next::Wait(AGAIN)),
+            };
+        }
+        let epoch = Epoch(epoch.unsigned_abs());
+        if standing != Standing::Standby(epoch) {
+            let standby = Standby { epoch, deliverer: owner, since: moment(since) };
+            return Ok(Next::Turn(Turn::Standby(standby)));
+        }
+        Ok(Next::Wait(lease_time.saturating_sub(now - seen)))
+    }
+
+    /// Begins a turn, if nobody else has done so since.
+    async fn begin(
+        self: &Arc<Self>,
+        state: &mut State,
+        seen_epoch: i64,
+        seen_n: i64,
+        was_free: bool,
+    ) -> Result<Option<Tenure>, Fault> {
+        let (extended, since) = (Instant::now(), SystemTime::now());
+        let began = millis(since);
+        let params: [Param<'_>; 4] = [
+            (&seen_epoch, Type::INT8),
+            (&seen_n, Type::INT8),
+            (&self.owner, Type::TEXT),
+            (&began, Type::INT8),
+        ];
+        let rows = match self.link.query(&self.sql.begin, &params).await {
+            Err(fault) if fault.is_code(&SqlState::LOCK_NOT_AVAILABLE) => {
+                self.link.query(&self.sql.unlock, &[]).await?;
+                return Ok(None);
+            }
+            began => began?,
+        };
+        let epoch: Option<i64> = rows.first().and_then(|row| row.get(0));
+        let Some(epoch) = epoch else { return Ok(None) };
+        state.claimed = Some(epoch);
+        let progress = Progress::of(&self.link.query_one(&self.sql.progress, &[]).await?);
+        let held = slots(self.link.read(&self.sql.held, &[]).await?);
+        let used = self.link.read(&self.sql.used, &[]).await?;
+        let dead = slots(self.link.read(&self.sql.dead, &[]).await?);
+        let tombstones = self.tombstones().await?;
+        if progress.epoch != epoch {
+            return Ok(None);
+        }
+        let used = used.iter().map(|row| UsedSlot {
+            slot: Slot {
+                key: row.get::<_, i64>(1).cast_unsigned(),
+                second: Timestamp::from_unix_seconds(row.get(2)),
+            },
+            keep_until: Timestamp::from_unix_seconds(row.get(0)),
+        });
+        let dead = dead.into_iter().map(|slot| UsedSlot { slot, keep_until: UsedSlot::WHILE_DEAD });
+        let used = used.chain(dead).collect();
+        let (_ended, ended) = oneshot::channel();
+        let _alive = Arc::new(());
+        let tenure = Arc::downgrade(&_alive);
+        self.told_erasures.store(tombstones.version(), Ordering::Relaxed);
+        state.holder = Some(Holder::new(progress, extended, tenure, tombstones.version()));
+        state.claimed = None;
+        self.takeovers.fetch_add(u64::from(!was_free), Ordering::Relaxed);
+        self.delivers.store(true, Ordering::Relaxed);
+        if self.settings.listen {
+            // Where it fails, events are found by polling.
+            let _ = self.link.batch(&format!("LISTEN {}", self.schema.events_channel())).await;
+        }
+        tokio::spawn(self.clone().extend(epoch, ended));
+        Ok(Some(Tenure {
+            epoch: Epoch(epoch.unsigned_abs()),
+            since,
+            durable: true,
+            held,
+            used,
+            tombstones,
+            guard: Box::new(Guard { _ended, _alive }),
+        }))
+    }
+
+    /// Extends a turn until it ends.
+    async fn extend(self: Arc<Self>, epoch: i64, mut ended: oneshot::Receiver<()>) {
+        let interval = self.settings.lease_time / 4;
+        let mut rest = interval;
+        loop {
+            tokio::select! {
+                _ = &mut ended => break,
+                () = sleep(rest) => {}
+            }
+            let mut state = self.state.lock().await;
+            let Some(holder) = state.holder.as_mut().filter(|holder| holder.epoch == epoch) else {
+                return;
+            };
+            let since = holder.extended.elapsed();
+            if since < interval {
+                rest = interval - since;
+                continue;
+            }
+            rest = interval;
+            match self.extend_once(holder).await {
+                Ok(()) => {}
+                Err(Failed::Deposed) => {
+                    self.leave(&mut state);
+                    return;
+                }
+                Err(Failed::Fault(_)) => rest = interval / 6,
+            }
+            drop(state);
+            self.news.notify_waiters();
+        }
+        if let Err(fault) = self.end(epoch).await {
+            tracing::warn!(
+                error = %fault,
+                "the delivery could not be handed over; another process takes it over in some seconds"
+            );
+        }
+    }
+
+    async fn extend_once(&self, holder: &mut Holder) -> Result<(), Failed> {
+        self.resolve(holder).await?;
+        let transaction = self.store(holder, holder.next()).await?;
+        holder.progress.gaps.seen(transaction);
+        Ok(())
+    }
+
+    /// Ends the turn of this epoch, if it is this process's: another process may begin at once.
+    async fn end(&self, epoch: i64) -> Result<(), Fault> {
+        let mut state = self.state.lock().await;
+        match state.holder.as_ref().is_some_and(|holder| holder.epoch == epoch) {
+            true => self.hand_over(&mut state).await,
+            false => Ok(()),
+        }
+    }
+
+    async fn hand_over(&self, state: &mut State) -> Result<(), Fault> {
+        let Some(holder) = state.holder.take() else { return Ok(()) };
+        let stored = Stored::new(holder.next());
+        let released = self.link.query(&self.sql.release, &stored.params()).await;
+        self.leave(state);
+        let stop = format!("UNLISTEN {}", self.schema.events_channel());
+        if self.settings.listen && released.is_ok() {
+            let _ = self.link.batch(&stop).await;
+        }
+        released.map(drop)
+    }
+
+    pub(crate) async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
+        let Ok(epoch) = i64::try_from(epoch.0) else { return Ok(()) };
+        self.end(epoch).await.map_err(|fault| fault.to_error())
+    }
+
+    /// Buries pending events. Returns how many.
+    pub(crate) async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        let buried = match which {
+            Selection::All => self.bury_ids(None).await,
+            Selection::One(id) => {
+                self.bury_ids(Some(vec![i64::try_from(id.0).unwrap_or(-1)])).await
+            }
+            Selection::Name(_) => self.bury_named(which).await,
+            // No pending event has a reason. What this version does not know is not all of them.
+            _ => Ok(0),
+        };
+        buried.map_err(|fault| fault.to_error())
+    }
+
+    async fn bury_named(&self, which: &Selection) -> Result<u64, Fault> {
+        let rows = self.link.read(&self.sql.bodies, &[]).await?;
+        let is_chosen = |row: &&Row| {
+            let id = EventId(row.get::<_, i64>(0).unsigned_abs());
+            readable(id, row.get(1)).is_some_and(|event| which.contains_pending(id, &event))
+        };
+        self.bury_ids(Some(rows.iter().filter(is_chosen).map(|row| row.get(0)).collect())).await
+    }
+
+    async fn bury_ids(&self, ids: Option<Vec<i64>>) -> Result<u64, Fault> {
+        let mut state = self.state.lock().await;
+        if let Some(holder) = &mut state.holder {
+            self.take_back_unread(holder);
+        }
+        let leased = state.holder.as_ref().map(Holder::all_leased).unwrap_or_default();
+        let skew = self.skew.millis();
+        let params: [Param<'_>; 3] =
+            [(&ids, Type::INT8_ARRAY), (&leased, Type::INT8_ARRAY), (&skew, Type::INT8)];
+        let rows = self.link.query(&self.sql.bury, &params).await?;
+        let buried: Vec<i64> = rows.first().map(|row| row.get(0)).unwrap_or_default();
+        if let Some(holder) = &mut state.holder {
+            holder.buried(&buried);
+        }
+        Ok(buried.len() as u64)
+    }
+
+    /// Erases the events and letters of a contact.
+    pub(crate) async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        self.try_erase(contact).await.map_err(|fault| fault.to_error())
+    }
+
+    async fn try_erase(&self, contact: &Contact) -> Result<ErasedEvents, Fault> {
+        let key = self.tombstone_key().await?;
+        let rows = self.link.read(&self.sql.all_bodies, &[]).await?;
+        let is_theirs = |row: &&Row| {
+            // What cannot be read carries no identifier.
+            let event = DataEvent::from_body(row.get::<_, String>(1)).ok();
+            event.is_some_and(|event| share_identifier(contact, event.contact()))
+        };
+        let ids: Vec<i64> = rows.iter().filter(is_theirs).map(|row| row.get(0)).collect();
+        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(|one| one.0).collect();
+        let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
+        let mut state = self.state.lock().await;
+        let now = millis(SystemTime::now());
+        let params: [Param<'_>; 3] =
+            [(&ids, Type::INT8_ARRAY), (&hashes, Type::BYTEA_ARRAY), (&now, Type::INT8)];
+        let row = self.link.query(&self.sql.erase, &params).await?;
+        let row = row.first().ok_or_else(Fault::ended)?;
+        let erased: Vec<i64> = row.get(0);
+        if let Some(holder) = &mut state.holder {
+            self.take_back_unread(holder);
+            holder.buried(&erased);
+        }
+        drop(state);
+        self.news.notify_waiters();
+        Ok(ErasedEvents {
+            pending: erased.len() as u64,
+            dead_letters: row.get::<_, i64>(1).unsigned_abs(),
+            version: row.get::<_, i64>(2).unsigned_abs(),
+        })
+    }
+
+    /// Removes the tombstones of a contact. Returns whether there was one.
+    pub(crate) async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.try_forgive(contact).await.map_err(|fault| fault.to_error())
+    }
+
+    async fn try_forgive(&self, contact: &Contact) -> Result<bool, Fault> {
+        let key = self.tombstone_key().await?;
+        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(|one| one.0).collect();
+        let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
+        let params: [Param<'_>; 1] = [(&hashes, Type::BYTEA_ARRAY)];
+        let rows = self.link.query(&self.sql.forgive, &params).await?;
+        self.news.notify_waiters();
+        Ok(rows.first().is_some_and(|row| row.get::<_, i64>(0) > 0))
+    }
+
+    async fn tombstone_key(&self) -> Result<[u8; 16], Fault> {
+        let row = self.link.query_one(&self.sql.tombstones, &[]).await?;
+        Ok(row.get::<_, &[u8]>(0).try_into().unwrap_or_default())
+    }
+
+    /// Forgets the turn: another process may deliver.
+    fn leave(&self, state: &mut State) {
+        state.holder = None;
+        self.delivers.store(false, Ordering::Relaxed);
+        self.news.notify_waiters();
+    }
+}
+
+/// A second before all others.
+const EARLIEST: Timestamp = Timestamp::from_unix_seconds(i64::MIN);
+
+/// What a lease reads.
+struct Read {
+    /// All transactions before this one have ended.
+    oldest: i64,
+    next_due: Option<Millis>,
+    now: Millis,
+    /// The id that was given last.
+    allocated: i64,
+    /// How many events operators added since the takeover, less those that they removed.
+    added: i64,
+    /// The version of the tombstones.
+    erasures: u64,
+    /// The earliest second of what admission has put off.
+    earliest_deferred: Option<i64>,
+    /// Events in gaps.
+    late: Vec<StoredEvent>,
+    /// Events after the cursor.
+    fresh: Vec<StoredEvent>,
+    /// Events that were put back.
+    again: Vec<StoredEvent>,
+}
+
+impl Read {
+    fn of(rows: &[Row]) -> Self {
+        let [mut late, mut fresh, mut again] = [const { Vec::new() }; 3];
+        let mut read = Read {
+            oldest: 0,
+            next_due: None,
+            now: 0,
+            allocated: 0,
+            added: 0,
+            erasures: 0,
+            earliest_deferred: None,
+            late: Vec::new(),
+            fresh: Vec::new(),
+            again: Vec::new(),
+        };
+        for row in rows {
+            match row.get::<_, i32>(0) {
+                1 => late.push(StoredEvent::of(row, 1)),
+                2 => fresh.push(StoredEvent::of(row, 1)),
+                3 => again.push(StoredEvent::of(row, 1)),
+                _ => {
+                    read.oldest = row.get(1);
+                    read.next_due = row.get(2);
+                    read.now = row.get(3);
+                    read.allocated = row.get(5);
+                    let number = |column| {
+                        let text: Option<&str> = row.get(column);
+                        text.and_then(|text| text.parse::<i64>().ok())
+                    };
+                    read.added = number(6).unwrap_or_default();
+                    read.erasures = number(8).unwrap_or_default().unsigned_abs();
+                    read.earliest_deferred = number(9);
+                }
+            }
+        }
+        Read { late, fresh, again, ..read }
+    }
+}
+
+/// Chooses the longest due of new events, which are in the order of their ids, and of those that were
+/// put back, in the order in which they are due. Returns the ids of the new ones that were passed, too.
+/// `ends_with_new` leaves out what is due after the last new one.
+fn choose(
+    new: Vec<StoredEvent>,
+    again: Vec<StoredEvent>,
+    limit: usize,
+    now: Millis,
+    ends_with_new: bool,
+) -> (Vec<StoredEvent>, Vec<i64>) {
+    let (mut new, mut again) = (new.into_iter().peekable(), again.into_iter().peekable());
+    let (mut chosen, mut ids) = (Vec::new(), Vec::new());
+    while chosen.len() < limit {
+        // It is passed, and waits among those that were put back, or was removed.
+        while let Some(stored) = new.next_if(|stored| !stored.is_new()) {
+            ids.push(stored.id);
+        }
+        let is_again = match (new.peek(), again.peek()) {
+            (Some(new), Some(again)) => again.order(now) < new.order(now),
+            (None, Some(_)) if !ends_with_new => true,
+            (Some(_), None) => false,
+            (None, _) => break,
+        };
+        let next = if is_again { again.next() } else { new.next() };
+        if let Some(stored) = next {
+            if !is_again {
+                ids.push(stored.id);
+            }
+            chosen.push(stored);
+        }
+    }
+    (chosen, ids)
+}
+
+/// Returns the slots of bodies. A body that cannot be read has none.
+fn slots(rows: Vec<Row>) -> Vec<Slot> {
+    let bodies = rows.iter().map(|row| row.get::<_, String>(0));
+    bodies
+        .filter_map(|body| DataEvent::from_body(body).ok())
+        .map(|event| Slot::of(&event))
+        .collect()
+}

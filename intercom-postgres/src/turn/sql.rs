@@ -1,0 +1,264 @@
+//! The statements of the deliverer, each of which is a transaction of its own.
+//!
+//! What writes is one statement: a process that is stopped within it leaves no lock behind, because
+//! the server ends it without the process. It locks the row of the deliverer, compares the epoch, and
+//! stores the progress. Under another epoch it changes nothing and returns no row.
+
+use super::event::COLUMNS as EVENT;
+use super::progress::COLUMNS as PROGRESS;
+use crate::schema::Schema;
+
+pub(super) struct Sql {
+    pub(super) watch: String,
+    pub(super) begin: String,
+    pub(super) unlock: String,
+    pub(super) progress: String,
+    pub(super) held: String,
+    pub(super) used: String,
+    pub(super) dead: String,
+    pub(super) lease: String,
+    pub(super) rest: String,
+    pub(super) store: String,
+    pub(super) admit: String,
+    pub(super) settle: String,
+    pub(super) release: String,
+    pub(super) bury: String,
+    pub(super) bodies: String,
+    pub(super) all_bodies: String,
+    pub(super) erase: String,
+    pub(super) forgive: String,
+    pub(super) tombstones: String,
+}
+
+impl Sql {
+    pub(super) fn new(schema: &Schema) -> Self {
+        let sql = |template: &str| {
+            let filled = template
+                .replace("{fence}", FENCE)
+                .replace("{store}", STORE)
+                .replace("{event}", EVENT)
+                .replace("{progress}", PROGRESS)
+                .replace("{turn_channel}", &schema.turn_channel());
+            schema.sql(&filled)
+        };
+        Sql {
+            watch: sql(WATCH),
+            begin: sql("SELECT {schema}.begin_turn($1, $2, $3, $4)"),
+            unlock: sql(UNLOCK),
+            progress: sql("SELECT {progress} FROM {schema}.progress ORDER BY n DESC LIMIT 1"),
+            held: sql(HELD),
+            used: sql("SELECT keep_until, key, second FROM {schema}.used_slots"),
+            dead: sql("SELECT body::text FROM {schema}.letters"),
+            lease: sql(LEASE),
+            rest: sql(REST),
+            store: sql("WITH {fence}, {store} SELECT {done} FROM stored").replace("{done}", DONE),
+            admit: sql(ADMIT).replace("{done}", DONE),
+            settle: sql(SETTLE),
+            release: sql(RELEASE),
+            bury: sql("SELECT {schema}.bury($1, $2, $3)"),
+            all_bodies: sql("SELECT id, body::text FROM {schema}.events WHERE NOT removed \
+                 UNION ALL SELECT id, body::text FROM {schema}.letters"),
+            erase: sql("SELECT ids, erased_letters, version FROM {schema}.erase($1, $2, $3)"),
+            forgive: sql(FORGIVE),
+            tombstones: sql("SELECT tombstone_key, erasures, \
+                        ARRAY(SELECT tombstone FROM {schema}.tombstones) FROM {schema}.settings"),
+            bodies: sql("SELECT id, body::text FROM {schema}.events WHERE NOT removed"),
+        }
+    }
+}
+
+/// Only under the present epoch there is a row.
+const FENCE: &str = "fence AS MATERIALIZED (
+    SELECT 1 AS one FROM {schema}.deliverer WHERE epoch = $2 FOR UPDATE
+)";
+
+/// Stores the progress of the first twenty parameters.
+const STORE: &str = "replaced AS (
+    DELETE FROM {schema}.progress USING fence WHERE n = $1 - 1
+), stored AS (
+    INSERT INTO {schema}.progress ({progress})
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+           $20 FROM fence
+    RETURNING n
+)";
+
+/// A transaction that begins after all that was seen before.
+const DONE: &str = "pg_current_xact_id()::text::bigint";
+
+const WATCH: &str = "
+SELECT who.epoch, who.owner, who.since, who.released,
+       (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n
+  FROM {schema}.deliverer AS who";
+
+/// Ends the session that keeps the deliverer's row: its process was stopped within a statement.
+const UNLOCK: &str = "
+SELECT pg_terminate_backend(lock.pid)
+  FROM pg_locks AS lock
+ WHERE lock.locktype = 'transactionid' AND lock.granted
+   AND lock.transactionid = (SELECT xmax FROM {schema}.deliverer)";
+
+/// The bodies whose slots are held.
+const HELD: &str = "
+SELECT body::text FROM {schema}.events WHERE stage IN (1, 2)";
+
+/// Reads on: 1 and 2 the gaps, 3 the cursor, 4 the last id, 5 how many, 6 now, 7 what is leased of
+/// what was put back, 8 whether this repeats what an earlier turn has read.
+///
+/// The first row says how far transactions have come, when the next event is due, what time it is,
+/// which id was given last, how many events operators added, the version of the tombstones, and the
+/// earliest second of what is deferred.
+const LEASE: &str = "
+WITH late AS (
+    SELECT {event}
+      FROM unnest($1, $2) AS gap (f, t) JOIN {schema}.events ON id BETWEEN gap.f AND gap.t
+     WHERE NOT $8
+     ORDER BY id LIMIT $5
+), fresh AS (
+    SELECT {event} FROM {schema}.events
+     WHERE id > $3 AND id <= $4
+       AND (NOT $8 OR due_at IS NULL AND NOT removed AND NOT EXISTS (
+               SELECT FROM unnest($1, $2) AS gap (f, t) WHERE id BETWEEN gap.f AND gap.t))
+     ORDER BY id LIMIT $5
+), again AS (
+    SELECT {event} FROM {schema}.events
+     WHERE due_at <= $6 AND NOT (id = ANY ($7))
+     ORDER BY due_at, id LIMIT $5
+)
+SELECT 0, pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+       (SELECT due_at FROM {schema}.events WHERE due_at > $6 ORDER BY due_at LIMIT 1),
+       {schema}.now_millis(), NULL,
+       (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids),
+       (SELECT coalesce(sum(redriven - buried - (erased - erased_letters)), 0)::text
+          FROM {schema}.operations),
+       NULL,
+       (SELECT erasures::text FROM {schema}.settings),
+       (SELECT min(created_at)::text FROM {schema}.events
+         WHERE due_at IS NOT NULL AND stage IN (0, 3) AND NOT (id = ANY ($7))), NULL
+UNION ALL SELECT 1, * FROM late
+UNION ALL SELECT 2, * FROM fresh
+UNION ALL SELECT 3, * FROM again";
+
+/// Counts what is not read: 1 and 2 the gaps, 3 the cursor.
+const REST: &str = "
+SELECT (SELECT count(*) FROM unnest($1, $2) AS gap (f, t)
+          JOIN {schema}.events AS event ON event.id BETWEEN gap.f AND gap.t) + count(*),
+       min(created_at)
+  FROM {schema}.events WHERE id > $3";
+
+/// 21 to 27 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, delays; 28 to
+/// 30 what is derived: the causes, seconds, bodies; 31 the test's skew.
+///
+/// A kind is 0 to keep, 1 to replace, 2 to defer, 3 to withhold, 4 to drop. The update says what was
+/// there, and only that is counted.
+const ADMIT: &str = "
+WITH {fence}, moment AS MATERIALIZED (
+    SELECT greatest($19, {schema}.now_millis()) + $31 AS now FROM fence
+), ruling AS MATERIALIZED (
+    SELECT new.*
+      FROM fence, unnest($21, $22, $23, $24, $25, $26, $27)
+           AS new (id, kind, moved, collided, second, body, delay)
+), admitted AS (
+    UPDATE {schema}.events AS event
+       SET stage = CASE WHEN ruling.kind < 2 THEN 1 ELSE event.stage END,
+           due_at = CASE WHEN ruling.kind = 2 THEN moment.now + ruling.delay ELSE event.due_at END,
+           created_at = coalesce(ruling.second, event.created_at),
+           body = coalesce(ruling.body::json, event.body)
+      FROM ruling, moment
+     WHERE event.id = ruling.id AND ruling.kind < 3 AND NOT event.removed
+    RETURNING event.id, event.origin, ruling.kind, ruling.moved, ruling.collided
+), ended AS (
+    DELETE FROM {schema}.events AS event USING ruling
+     WHERE event.id = ruling.id AND ruling.kind >= 3 AND NOT event.removed
+    RETURNING event.id, event.origin, ruling.kind, ruling.moved, ruling.collided
+), done AS (
+    SELECT * FROM admitted UNION ALL SELECT * FROM ended
+), derived AS (
+    INSERT INTO {schema}.events (created_at, accepted_at, stage, origin, body)
+    SELECT new.second, moment.now, 3, done.origin, new.body::json
+      FROM moment, done, unnest($28, $29, $30) WITH ORDINALITY AS new (cause, second, body, place)
+     WHERE new.cause = done.id
+     ORDER BY new.place
+    RETURNING id
+), replaced AS (
+    DELETE FROM {schema}.progress USING fence WHERE n = $1 - 1
+), stored AS (
+    INSERT INTO {schema}.progress ({progress})
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+           $12 + (SELECT count(*) FROM derived),
+           $13 + (SELECT count(*) FROM done WHERE kind = 3),
+           $14 + (SELECT count(*) FROM done WHERE kind = 4), $15, $16,
+           $17 + (SELECT count(*) FROM done WHERE moved),
+           $18 + (SELECT count(*) FROM done WHERE collided), $19, $20
+      FROM fence
+    RETURNING n, derived, withheld, dropped, moved, collided
+)
+SELECT {done}, derived, withheld, dropped, moved, collided, ARRAY(SELECT id FROM done) FROM stored";
+
+/// 21 delivered; 22 to 28 buried: ids, reasons, attempts, failures, statuses, request ids, whether an
+/// attempt may have arrived; 29 to 34 put back: ids, delays, attempts, failures, statuses, request
+/// ids; 35 the test's skew; 36 to 39 slots: ids, times, keys, seconds; 40 and 41: slots are forgotten
+/// from this time until before that one.
+const SETTLE: &str = "
+WITH {fence}, moment AS MATERIALIZED (
+    SELECT greatest($19, {schema}.now_millis()) + $35 AS now FROM fence
+), gone AS (
+    DELETE FROM {schema}.events AS event USING fence
+     WHERE event.id = ANY ($21) AND NOT event.removed
+    RETURNING event.id
+), dead AS (
+    DELETE FROM {schema}.events AS event
+     USING moment, unnest($22, $23, $24, $25, $26, $27, $28)
+           AS end_ (id, reason, attempts, failure, status, request_id, admitted)
+     WHERE event.id = end_.id AND NOT event.removed
+    RETURNING event.id, end_.reason, event.created_at, event.accepted_at, moment.now,
+              end_.admitted, event.origin, end_.attempts, end_.failure, end_.status,
+              end_.request_id, event.body
+), buried AS (
+    INSERT INTO {schema}.letters (id, reason, created_at, accepted_at, died_at, admitted, origin,
+                                  attempts, last_failure, last_status, last_request_id, body)
+    SELECT * FROM dead
+), back AS (
+    UPDATE {schema}.events AS event
+       SET due_at = moment.now + new.delay, stage = 1, attempts = new.attempts,
+           last_failure = coalesce(new.failure, event.last_failure),
+           last_status = CASE WHEN new.failure IS NULL THEN event.last_status ELSE new.status END,
+           last_request_id = CASE WHEN new.failure IS NULL THEN event.last_request_id
+                                  ELSE new.request_id END
+      FROM moment, unnest($29, $30, $31, $32, $33, $34)
+           AS new (id, delay, attempts, failure, status, request_id)
+     WHERE event.id = new.id AND NOT event.removed
+    RETURNING event.id
+), kept AS (
+    INSERT INTO {schema}.used_slots (keep_until, key, second)
+    SELECT slot.keep_until, slot.key, slot.second
+      FROM unnest($36, $37, $38, $39) AS slot (id, keep_until, key, second)
+      JOIN (SELECT id FROM gone UNION ALL SELECT id FROM dead) AS event ON event.id = slot.id
+    ON CONFLICT DO NOTHING
+), forgotten AS (
+    DELETE FROM {schema}.used_slots USING fence WHERE keep_until >= $40 AND keep_until < $41
+), replaced AS (
+    DELETE FROM {schema}.progress USING fence WHERE n = $1 - 1
+), stored AS (
+    INSERT INTO {schema}.progress ({progress})
+    SELECT $1, $2, $3, $4, $5, $6, $7, $8 + (SELECT count(*) FROM gone),
+           $9 + (SELECT count(*) FROM dead), $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20
+      FROM fence
+    RETURNING n, delivered, buried
+)
+SELECT delivered, buried, pg_current_xact_id()::text::bigint,
+       ARRAY(SELECT id FROM gone UNION ALL SELECT id FROM dead UNION ALL SELECT id FROM back)
+  FROM stored";
+
+const FORGIVE: &str = "
+WITH gone AS (
+    DELETE FROM {schema}.tombstones WHERE tombstone = ANY ($1) RETURNING tombstone
+), noted AS (
+    UPDATE {schema}.settings SET erasures = erasures + 1 WHERE EXISTS (SELECT FROM gone)
+)
+SELECT count(*) FROM gone";
+
+const RELEASE: &str = "
+WITH {fence}, {store}, released AS (
+    UPDATE {schema}.deliverer SET released = true FROM fence WHERE epoch = $2 RETURNING epoch
+)
+SELECT pg_notify('{turn_channel}', '') FROM stored, released";

@@ -1,0 +1,58 @@
+//! The tests that every outbox must pass.
+
+use std::time::Duration;
+
+use intercom_delivery::conformance::{Profile, run_admission, run_with};
+use intercom_postgres::PostgresOutbox;
+use tokio::runtime::{Builder, Runtime};
+
+use super::support::Place;
+
+/// How soon a call that waits looks at the clock of the test.
+const POLL: Duration = Duration::from_millis(5);
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Each sequence has a schema of its own, and the database's clock with what the test adds.
+fn run(profile: &Profile, capacity: Option<u64>) {
+    run_with(profile, &runtime(), async || {
+        let place = Place::new();
+        let mut builder = place.builder().poll_interval(POLL);
+        if let Some(capacity) = capacity {
+            builder = builder.capacity(capacity);
+        }
+        let outbox = builder.connect().await.unwrap();
+        let advance = async move |by: Duration| place.advance(by);
+        (outbox, advance)
+    });
+}
+
+#[test]
+fn one_that_is_never_full() {
+    run(&Profile::new().cases(96), None);
+}
+
+#[test]
+fn one_that_is_often_full() {
+    run(&Profile::new().capacity(12).cases(64), Some(12));
+    run(&Profile::new().capacity(3).cases(32), Some(3));
+}
+
+/// A crash is the end of all handles. Its lease is over when the next one begins.
+#[test]
+fn admission_sends_no_event_in_vain_over_crashes() {
+    run_admission(24, &runtime(), async || {
+        let place = Place::new();
+        let outbox = place.builder().poll_interval(POLL).connect().await.unwrap();
+        let again = place.clone();
+        let crash = async move |outbox: PostgresOutbox| {
+            drop(outbox);
+            again.run("UPDATE {s}.deliverer SET released = true").await;
+            again.builder().poll_interval(POLL).connect().await.unwrap()
+        };
+        let advance = async move |by: Duration| place.advance(by);
+        (outbox, crash, advance)
+    });
+}

@@ -1,0 +1,145 @@
+//! A proxy before the server that freezes, cuts, and loses answers.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Gate {
+    Open,
+    /// Nothing goes through, and no connection breaks: a half-open link, or a stopped process.
+    Frozen,
+    /// Every connection is broken, and none is made.
+    Closed,
+}
+
+/// Where the connection is cut that sends a statement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// The statement does not arrive.
+    Before,
+    /// It arrives, and its answer does not.
+    After,
+}
+
+/// The next statement with these words, and where its connection is cut.
+type Trap = Arc<Mutex<Option<(&'static str, Cut)>>>;
+
+pub(crate) struct Proxy {
+    pub(crate) url: String,
+    gate: watch::Sender<Gate>,
+    trap: Trap,
+}
+
+impl Proxy {
+    /// Starts a proxy before the server of this URL.
+    pub(crate) async fn before(url: &str) -> Self {
+        let (start, rest) = url.split_once('@').unwrap();
+        let (server, path) = rest.split_once('/').unwrap();
+        let (server, listener) =
+            (server.to_owned(), TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
+        let url = format!("{start}@{}/{path}", listener.local_addr().unwrap());
+        let (gate, seen) = watch::channel(Gate::Open);
+        let trap = Trap::default();
+        let set = trap.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(connection(client, server.clone(), seen.clone(), set.clone()));
+            }
+        });
+        Proxy { url, gate, trap }
+    }
+
+    pub(crate) fn freeze(&self) {
+        self.gate.send_replace(Gate::Frozen);
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.send_replace(Gate::Open);
+    }
+
+    pub(crate) fn close(&self) {
+        self.gate.send_replace(Gate::Closed);
+    }
+
+    /// Cuts the connection that sends the next statement with these words.
+    pub(crate) fn cut(&self, words: &'static str, cut: Cut) {
+        *self.trap.lock().unwrap() = Some((words, cut));
+    }
+
+    /// Returns whether the connection was cut.
+    pub(crate) fn has_cut(&self) -> bool {
+        self.trap.lock().unwrap().is_none()
+    }
+}
+
+async fn connection(client: TcpStream, server: String, gate: watch::Receiver<Gate>, trap: Trap) {
+    let Ok(server) = TcpStream::connect(server).await else { return };
+    let ((from_client, to_client), (from_server, to_server)) =
+        (client.into_split(), server.into_split());
+    let (lose, lost) = watch::channel(false);
+    // Whichever ends first ends the other, and both sockets.
+    tokio::select! {
+        () = up(from_client, to_server, gate.clone(), trap, lose) => {}
+        () = down(from_server, to_client, gate, lost) => {}
+    }
+}
+
+async fn up(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut gate: watch::Receiver<Gate>,
+    trap: Trap,
+    lose: watch::Sender<bool>,
+) {
+    let mut buffer = vec![0; 1 << 20];
+    while let Some(length) = next(&mut from, &mut buffer, &mut gate).await {
+        let words = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let cut = {
+            let mut trap = trap.lock().unwrap();
+            trap.take_if(|(wanted, _)| words.contains(*wanted)).map(|(_, cut)| cut)
+        };
+        match cut {
+            Some(Cut::Before) => return,
+            Some(Cut::After) => {
+                lose.send_replace(true);
+            }
+            None => {}
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn down(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    mut gate: watch::Receiver<Gate>,
+    lost: watch::Receiver<bool>,
+) {
+    let mut buffer = vec![0; 1 << 20];
+    while let Some(length) = next(&mut from, &mut buffer, &mut gate).await {
+        // The answer is lost, and with it the connection.
+        if *lost.borrow() || to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads on, when the gate is open. `None`: it is over.
+async fn next(
+    from: &mut OwnedReadHalf,
+    buffer: &mut [u8],
+    gate: &mut watch::Receiver<Gate>,
+) -> Option<usize> {
+    let length = tokio::select! {
+        length = from.read(buffer) => length.ok().filter(|length| *length > 0)?,
+        _ = gate.wait_for(|gate| *gate == Gate::Closed) => return None,
+    };
+    let opened = gate.wait_for(|gate| *gate != Gate::Frozen).await.ok()?;
+    (*opened == Gate::Open).then_some(length)
+}

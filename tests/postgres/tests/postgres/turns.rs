@@ -1,0 +1,196 @@
+//! Any process accepts, and one delivers.
+
+use std::time::Duration;
+
+use intercom_delivery::outbox::{Admission, Epoch, EventId, Outbox, Standing, Turn};
+use intercom_postgres::PostgresOutbox;
+
+use super::support::{EARLY, Engine, Place, accept, delivered, event, events, put_back, turn_now};
+
+/// Short enough for a test, and long enough for a slow machine.
+const LEASE: Duration = Duration::from_millis(400);
+
+async fn open(place: &Place) -> PostgresOutbox {
+    let poll = Duration::from_millis(20);
+    place.builder().lease_time(LEASE).poll_interval(poll).connect().await.unwrap()
+}
+
+#[tokio::test]
+async fn two_handles_accept_and_one_delivers() {
+    let place = Place::new();
+    let (first, second) =
+        (place.open().await, place.builder().name("two").connect().await.unwrap());
+    let engine = Engine::begin(&second).await;
+    assert_eq!(engine.epoch(), Epoch(1));
+    assert!(engine.tenure.durable);
+
+    // The other stands by, and is told so once.
+    let Turn::Standby(standby) = first.lease(Standing::Unknown, 1).await.unwrap() else {
+        panic!("two deliver")
+    };
+    assert_eq!((standby.epoch, standby.deliverer.as_str()), (Epoch(1), "two"));
+    assert!(turn_now(&first, Standing::Standby(Epoch(1)), 1).await.is_none());
+
+    accept(&second, &events(2)).await;
+    accept(&first, &[event("signed_up", 0)]).await;
+    accept(&second, &[event("signed_up", 1)]).await;
+    assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
+    assert_eq!(first.counts().await.unwrap().pending, 4);
+}
+
+#[tokio::test]
+async fn release_hands_over_at_once_and_both_go_on_accepting() {
+    let place = Place::new();
+    let (first, second) = (place.open().await, place.open().await);
+    accept(&first, &events(2)).await;
+    let engine = Engine::begin(&first).await;
+    let leases = engine.lease(1).await;
+    let turn = second.lease(Standing::Unknown, 1).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(_)));
+    first.release(Epoch(1)).await.unwrap();
+    // Released once and for all, also for the one that had the turn.
+    let settlement = leases[0].settle(delivered(&leases[0]));
+    assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId(1)]);
+    let engine = Engine::take_over(&second, Standing::Standby(Epoch(1))).await;
+    assert_eq!((engine.epoch(), second.takeovers()), (Epoch(2), 0));
+    // Under an epoch that is over it does nothing.
+    first.release(Epoch(1)).await.unwrap();
+    accept(&first, &[event("signed_up", 0)]).await;
+    assert_eq!(engine.all_ids().await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn a_standby_takes_over_when_the_tenure_is_dropped() {
+    let place = Place::new();
+    let (first, second) = (place.open().await, place.open().await);
+    accept(&first, &events(3)).await;
+    let engine = Engine::begin(&first).await;
+    let leases = engine.lease(2).await;
+    drop(engine);
+    let engine = Engine::take_over(&second, Standing::Unknown).await;
+    assert_eq!((engine.epoch(), second.takeovers()), (Epoch(2), 0));
+    // All leases of before are void.
+    let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
+    let late = first.settle(Epoch(1), &settlements, EARLY).await.unwrap();
+    assert_eq!(late, [EventId(1), EventId(2)]);
+    assert_eq!(engine.all_ids().await, [1, 2, 3]);
+}
+
+/// The deliverer's process is stopped: its runtime does nothing any more, and its connections stay.
+#[test]
+fn a_standby_takes_over_from_a_process_that_is_stopped() {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (stopped, running) = (runtime(), runtime());
+    let place = Place::new();
+    let (first, engine, leases) = stopped.block_on(async {
+        let first = open(&place).await;
+        accept(&first, &events(3)).await;
+        let engine = Engine::begin(&first).await;
+        let leases = engine.lease(2).await;
+        (first, engine, leases)
+    });
+    let (second, later) = running.block_on(async {
+        let second = open(&place).await;
+        let turn = second.lease(Standing::Unknown, 1).await.unwrap();
+        assert!(matches!(turn, Turn::Standby(_)));
+        let later = Engine::take_over(&second, Standing::Standby(Epoch(1))).await;
+        assert_eq!((later.epoch(), second.takeovers()), (Epoch(2), 1));
+        assert_eq!(later.all_ids().await, [1, 2, 3]);
+        (second, later)
+    });
+    // It goes on, changes nothing, and learns that it was deposed.
+    stopped.block_on(async {
+        let kept = Admission::kept(EventId(1), true);
+        assert_eq!(first.admit(Epoch(1), &[kept]).await.unwrap(), [EventId(1)]);
+        let settlement = leases[0].settle(delivered(&leases[0]));
+        assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId(1)]);
+        let turn = first.lease(Standing::Delivering(Epoch(1)), 5).await.unwrap();
+        assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(2)));
+        // Also the end of its tenure ends nothing.
+        drop(engine);
+        first.release(Epoch(1)).await.unwrap();
+    });
+    running.block_on(async {
+        let counts = second.counts().await.unwrap();
+        assert_eq!((counts.pending, counts.delivered, counts.collided), (3, 0, 0));
+        second.settle(later.epoch(), &[], EARLY).await.unwrap();
+        later.outbox.release(later.epoch()).await.unwrap();
+    });
+}
+
+/// A holder whose lease is over by its own clock extends it before it hands anything out. A deposed one
+/// hands nothing out.
+#[tokio::test]
+async fn a_lease_says_for_how_long_requests_may_begin() {
+    let place = Place::new();
+    let outbox = place.builder().lease_time(Duration::from_secs(6)).connect().await.unwrap();
+    accept(&outbox, &events(1)).await;
+    let engine = Engine::begin(&outbox).await;
+    let leased = engine.leased(1).await;
+    let valid_for = leased.valid_for.unwrap();
+    assert!(!valid_for.is_zero() && valid_for <= Duration::from_secs(4), "{valid_for:?}");
+    // Another process takes the turn, whatever the lease says: as a person with `psql` could.
+    accept(&outbox, &events(1)).await;
+    place.run("UPDATE {s}.deliverer SET epoch = 7, owner = 'psql'").await;
+    engine.outbox.settle(engine.epoch(), &[], intercom_core::Timestamp::now()).await.unwrap();
+    let turn = outbox.lease(Standing::Delivering(Epoch(1)), 5).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(7)));
+}
+
+/// It was stopped between the execution of a statement and its end, and keeps the lock of the row.
+#[tokio::test]
+async fn a_session_that_keeps_the_deliverers_row_is_ended() {
+    let place = Place::new();
+    let outbox = open(&place).await;
+    drop(Engine::begin(&outbox).await);
+    let stuck = place.psql().await;
+    let lock = place.sql("BEGIN; SELECT FROM {s}.deliverer FOR UPDATE");
+    stuck.batch_execute(&lock).await.unwrap();
+    // It holds the row as a deliverer does whose release never came.
+    let second = open(&place).await;
+    let engine = Engine::take_over(&second, Standing::Unknown).await;
+    assert!(engine.epoch() >= Epoch(2));
+    stuck.batch_execute("SELECT").await.unwrap_err();
+}
+
+#[tokio::test]
+async fn what_was_leased_is_leased_again_in_the_order_of_the_ids() {
+    let place = Place::new();
+    let first = place.open().await;
+    accept(&first, &events(8)).await;
+    let engine = Engine::begin(&first).await;
+    let leases = engine.lease(6).await;
+    engine.settle(&leases[1..2], delivered).await;
+    engine.settle(&leases[3..4], put_back(Duration::from_secs(9))).await;
+    let kept = Admission::kept(EventId(5), false);
+    assert_eq!(first.admit(Epoch(1), &[kept]).await.unwrap(), []);
+    let second = place.open().await;
+    drop(engine);
+    let engine = Engine::take_over(&second, Standing::Unknown).await;
+    assert_eq!(engine.lease_ids(2).await, [1, 3]);
+    assert_eq!(engine.lease_ids(10).await, [5, 6]);
+    assert_eq!(engine.lease_ids(10).await, [7, 8]);
+    place.advance(Duration::from_secs(9));
+    assert_eq!(engine.lease_ids(10).await, [4]);
+}
+
+/// The clock of the database is set back by an hour, and forward again.
+#[tokio::test]
+async fn steps_of_the_databases_clock_hold_up_nothing() {
+    let place = Place::new();
+    let outbox = open(&place).await;
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &events(2)).await;
+    let leases = engine.lease(2).await;
+    engine.settle(&leases[..1], put_back(Duration::ZERO)).await;
+    assert_eq!(engine.lease_ids(2).await, [1]);
+    // By the tables' clock, an hour has gone that never was.
+    place.run("UPDATE {s}.progress SET clock = clock + 3600000").await;
+    drop(engine);
+    let engine = Engine::take_over(&place.open().await, Standing::Unknown).await;
+    accept(&outbox, &events(1)).await;
+    let leases = engine.lease_all().await;
+    assert_eq!(leases.len(), 3);
+    engine.settle(&leases, put_back(Duration::ZERO)).await;
+    assert_eq!(engine.lease_all().await.len(), 3);
+}
