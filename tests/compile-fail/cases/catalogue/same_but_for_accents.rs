@@ -1,4 +1,4 @@
-use intercom_core::{IntercomEvent, assert_distinct_names};
+use intercom_core::{IntercomEvent, catalogue};
 
 #[derive(IntercomEvent)]
 #[event(name = "Menu_Créé")]
@@ -8,6 +8,6 @@ struct Created;
 #[event(name = "menu_cre\u{301}e\u{301}")]
 struct Made;
 
-const _: () = assert_distinct_names(&[Created::EVENTS, Made::EVENTS]);
+catalogue! { static ACME: Created, Made }
 
 fn main() {}
