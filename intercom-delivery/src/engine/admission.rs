@@ -11,13 +11,13 @@
 //! - for [`WINDOW_SECONDS`] after an event left in it, and longer while an event that was never
 //!   admitted has that second or an earlier one.
 
-mod runs;
+mod taken;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use intercom_core::Timestamp;
 
-use self::runs::{Holder, Runs};
+use self::taken::{Holder, Taken};
 use crate::outbox::{self, Lease, Slot, Stage, Tenure, UsedSlot};
 use crate::policy::Collisions;
 
@@ -42,7 +42,7 @@ const MIN_SWEEP: usize = 1_024;
 pub(crate) struct Admission {
     policy: Collisions,
     /// The slots that are taken, and by what.
-    taken: Runs,
+    taken: Taken,
     /// How many slots are kept until each time.
     kept: BTreeMap<Holder, Kept>,
     kept_slots: usize,
@@ -68,7 +68,7 @@ impl Admission {
     pub(crate) fn new(policy: Collisions) -> Self {
         Admission {
             policy,
-            taken: Runs::new(),
+            taken: Taken::new(),
             kept: BTreeMap::new(),
             kept_slots: 0,
             gone_slots: 0,
@@ -107,7 +107,12 @@ impl Admission {
             let stored = is_redriven.then_some(outbox::Admission::kept(id, false));
             return (slot, stored);
         }
-        self.expire(slot, accepted_at(lease, now));
+        let Err(holder) = self.taken.take(slot) else { return (slot, None) };
+        // An event left there more than the window before this one was accepted. Slots are forgotten
+        // only when a lease answers.
+        if holder.keep_until().is_some_and(|keep_until| keep_until < accepted_at(lease, now)) {
+            self.let_go(slot, holder);
+        }
         let Some(free) = self.next_free(slot) else {
             self.enter(slot);
             return (slot, Some(outbox::Admission::kept(id, true)));
@@ -123,7 +128,7 @@ impl Admission {
     /// Notes that Intercom has the event of this slot. The slot stays taken for the window.
     pub(crate) fn leave(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
         let used = self.used(slot, now);
-        self.depart(slot, Holder::left(used.keep_until));
+        self.keep(slot, Holder::left(used.keep_until));
         used
     }
 
@@ -133,7 +138,7 @@ impl Admission {
     /// purged.
     pub(crate) fn bury(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
         let used = self.used(slot, now);
-        self.depart(slot, Holder::DEAD);
+        self.keep(slot, Holder::DEAD);
         used
     }
 
@@ -180,21 +185,11 @@ impl Admission {
         }
     }
 
-    /// Frees a slot in which an event left more than the window before another was accepted. It may
-    /// still be here, because slots are forgotten only when a lease answers.
-    fn expire(&mut self, slot: Slot, accepted_at: Timestamp) {
-        if let Some(holder) = self.taken.get(slot)
-            && holder.keep_until().is_some_and(|keep_until| keep_until < accepted_at)
-        {
-            self.let_go(slot, holder);
-        }
-    }
-
     /// Frees a slot in which an event left. A pending event in it has it for itself from now on.
     fn let_go(&mut self, slot: Slot, holder: Holder) {
         self.uncount(holder);
         match self.unshare(slot) {
-            true => self.taken.set(slot, Holder::PENDING),
+            true => _ = self.taken.set(slot, Holder::PENDING),
             false => self.taken.remove(slot),
         }
     }
@@ -213,9 +208,8 @@ impl Admission {
 
     /// Notes one more pending event in this slot.
     fn enter(&mut self, slot: Slot) {
-        match self.taken.get(slot) {
-            Some(_) => *self.shared.entry(slot).or_default() += 1,
-            None => self.taken.set(slot, Holder::PENDING),
+        if self.taken.take(slot).is_err() {
+            *self.shared.entry(slot).or_default() += 1;
         }
     }
 
@@ -246,23 +240,17 @@ impl Admission {
         UsedSlot { slot, keep_until }
     }
 
-    /// Notes one pending event less in this slot, which is kept.
-    fn depart(&mut self, slot: Slot, until: Holder) {
-        if self.taken.get(slot).is_some_and(|holder| holder != Holder::PENDING) {
-            self.unshare(slot);
-        }
-        self.keep(slot, until);
-    }
-
-    /// Keeps a slot until then, or longer if it is kept for longer already.
+    /// Notes one pending event less in this slot. Keeps the slot until then, or longer if it is kept
+    /// for longer already.
     fn keep(&mut self, slot: Slot, until: Holder) {
-        if let Some(held) = self.taken.get(slot).filter(|held| *held != Holder::PENDING) {
+        if let Some(held) = self.taken.set(slot, until).filter(|held| *held != Holder::PENDING) {
+            self.unshare(slot);
             if held >= until {
+                self.taken.set(slot, held);
                 return;
             }
             self.uncount(held);
         }
-        self.taken.set(slot, until);
         if until < Holder::DEAD {
             let kept = self.kept.entry(until).or_insert(Kept { slots: 0, latest: slot.second });
             kept.slots += 1;

@@ -229,51 +229,55 @@ fn a_dead_letter_that_collided_leaves_the_slot_to_the_pending_event() {
 #[test]
 fn a_remembered_walk_goes_on_where_it_ended() {
     let slot = |second| Slot { key: 1, second: at(second) };
-    let mut runs = Runs::new();
+    let mut taken = Taken::new();
     for second in 0..20 {
-        runs.set(slot(second), Holder::left(at(second)));
+        taken.set(slot(second), Holder::left(at(second)));
     }
-    assert_eq!(runs.next_free(slot(0)), at(20));
-    // The last run grows over the end of the walk.
-    runs.set(slot(20), Holder::left(at(19)));
-    assert_eq!(runs.next_free(slot(5)), at(21));
-    runs.remove(slot(7));
-    assert_eq!(runs.next_free(slot(5)), at(7));
+    assert_eq!(taken.next_free(slot(0)), at(20));
+    taken.set(slot(20), Holder::left(at(19)));
+    assert_eq!(taken.next_free(slot(5)), at(21));
+    taken.remove(slot(7));
+    assert_eq!(taken.next_free(slot(5)), at(7));
 }
 
 proptest! {
-    /// Runs are a map of slots, of which those below the floor are free.
+    /// It is a map of slots, of which those below the floor are free.
     #[test]
-    fn runs_are_a_map(steps in prop::collection::vec((0..7_u8, 0..2_u64, 0..30_i64), 1..150)) {
+    fn taken_slots_are_a_map(steps in prop::collection::vec((0..8_u8, 0..2_u64, 0..30_i64), 1..150)) {
         let holders = [0, 1, 2].map(|until| Holder::left(at(until)));
         let holders = [holders[0], holders[1], holders[2], Holder::DEAD, Holder::PENDING];
-        let (mut runs, mut map, mut floor) = (Runs::new(), BTreeMap::new(), holders[0]);
+        let (mut taken, mut map, mut floor) = (Taken::new(), BTreeMap::new(), holders[0]);
         for (step, key, second) in steps {
             let slot = Slot { key, second: at(second) };
             match (step, holders.get(usize::from(step))) {
                 (_, Some(holder)) => {
-                    runs.set(slot, *holder);
-                    map.insert(slot, *holder);
+                    let before = map.insert(slot, *holder).filter(|before| *before >= floor);
+                    prop_assert_eq!(taken.set(slot, *holder), before);
+                }
+                (7, None) => {
+                    let held = map.get(&slot).copied().filter(|held| *held >= floor);
+                    prop_assert_eq!(taken.take(slot).err(), held);
+                    map.insert(slot, held.unwrap_or(Holder::PENDING));
                 }
                 (5, None) => {
-                    runs.remove(slot);
+                    taken.remove(slot);
                     map.remove(&slot);
                 }
                 (_, None) => {
                     floor = holders[1];
-                    runs.raise_floor(floor);
+                    taken.raise_floor(floor);
                     if second % 2 == 0 {
-                        runs.sweep();
+                        taken.sweep();
                     }
-                    runs.raise_floor(holders[0]);
+                    taken.raise_floor(holders[0]);
                 }
             }
             for slot in (0..31).map(|second| Slot { key, second: at(second) }) {
                 let holder = |slot| map.get(&slot).copied().filter(|holder| *holder >= floor);
-                prop_assert_eq!(runs.get(slot), holder(slot));
+                prop_assert_eq!(taken.get(slot), holder(slot));
                 let is_free = |s: &i64| holder(Slot { key, second: at(*s) }).is_none();
                 let free = (slot.second.unix_seconds() - NOON..).find(is_free).map(at);
-                prop_assert_eq!(Some(runs.next_free(slot)), free);
+                prop_assert_eq!(Some(taken.next_free(slot)), free);
             }
         }
     }

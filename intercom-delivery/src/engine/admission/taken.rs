@@ -1,0 +1,129 @@
+//! The slots that are taken, and by what.
+//!
+//! One tree, because there may be a million of them: it needs about 33 MB then, a hash map 52.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
+
+use intercom_core::Timestamp;
+
+use crate::outbox::{Slot, UsedSlot};
+
+/// Why a slot is taken. One number, because of the memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Holder(u32);
+
+impl Holder {
+    /// A pending event.
+    pub(super) const PENDING: Holder = Holder(u32::MAX);
+    /// A dead letter.
+    pub(super) const DEAD: Holder = Holder(u32::MAX - 1);
+
+    /// An event that left. Its slot is kept until this Unix second, in the year 2106 at the latest.
+    pub(super) fn left(keep_until: Timestamp) -> Holder {
+        if keep_until == UsedSlot::WHILE_DEAD {
+            return Holder::DEAD;
+        }
+        let latest = i64::from(Holder::DEAD.0) - 1;
+        let second = keep_until.unix_seconds().clamp(0, latest);
+        Holder(u32::try_from(second).unwrap_or(0))
+    }
+
+    /// Returns the holder that is kept for a second longer.
+    pub(super) fn next(self) -> Holder {
+        Holder(self.0.saturating_add(1))
+    }
+
+    /// Returns until when the slot is kept, if its event left.
+    pub(super) fn keep_until(self) -> Option<Timestamp> {
+        (self < Holder::DEAD).then(|| Timestamp::from_unix_seconds(self.0.into()))
+    }
+}
+
+/// A walk over more slots than this is remembered.
+const LONG_WALK: usize = 8;
+
+/// Which slots are taken, and by what.
+pub(super) struct Taken {
+    holders: BTreeMap<(u64, i64), Holder>,
+    /// Slots of earlier holders are free.
+    floor: Holder,
+    /// Seconds that are all taken, by their key. Each event of a burst would walk over them anew.
+    walked: HashMap<u64, Range<i64>>,
+}
+
+impl Taken {
+    pub(super) fn new() -> Self {
+        let floor = Holder::left(Timestamp::from_unix_seconds(i64::MIN));
+        Taken { holders: BTreeMap::new(), floor, walked: HashMap::new() }
+    }
+
+    /// Returns what holds a slot, if it is taken.
+    pub(super) fn get(&self, slot: Slot) -> Option<Holder> {
+        self.holders.get(&parts(slot)).copied().filter(|holder| *holder >= self.floor)
+    }
+
+    /// Takes a slot for a pending event if it is free. Returns what holds it otherwise.
+    pub(super) fn take(&mut self, slot: Slot) -> Result<(), Holder> {
+        match self.holders.entry(parts(slot)) {
+            Entry::Vacant(free) => {
+                free.insert(Holder::PENDING);
+            }
+            Entry::Occupied(taken) if *taken.get() >= self.floor => return Err(*taken.get()),
+            Entry::Occupied(mut freed) => {
+                freed.insert(Holder::PENDING);
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a slot for this holder, whatever held it before. Returns what did.
+    pub(super) fn set(&mut self, slot: Slot, holder: Holder) -> Option<Holder> {
+        if holder < self.floor {
+            self.walked.remove(&slot.key);
+        }
+        let before = self.holders.insert(parts(slot), holder);
+        before.filter(|holder| *holder >= self.floor)
+    }
+
+    /// Frees a slot, if it is taken.
+    pub(super) fn remove(&mut self, slot: Slot) {
+        self.walked.remove(&slot.key);
+        self.holders.remove(&parts(slot));
+    }
+
+    /// Returns the first second at or after the slot's own that is not taken.
+    pub(super) fn next_free(&mut self, slot: Slot) -> Timestamp {
+        let (key, wanted) = parts(slot);
+        let known = self.walked.get(&key).filter(|walked| walked.contains(&wanted));
+        let (from, mut free) = known.map_or((wanted, wanted), |walked| (walked.start, walked.end));
+        let mut steps = 0;
+        for (&at, holder) in self.holders.range((key, free)..) {
+            if at != (key, free) || *holder < self.floor {
+                break;
+            }
+            free = free.saturating_add(1);
+            steps += 1;
+        }
+        if steps > 0 && (known.is_some() || steps > LONG_WALK) {
+            self.walked.insert(key, from..free);
+        }
+        Timestamp::from_unix_seconds(free)
+    }
+
+    /// Frees the slots of all holders before this one. They stay in memory until a sweep.
+    pub(super) fn raise_floor(&mut self, floor: Holder) {
+        self.floor = self.floor.max(floor);
+        self.walked.clear();
+    }
+
+    /// Gives the memory of freed slots back.
+    pub(super) fn sweep(&mut self) {
+        self.holders.retain(|_, holder| *holder >= self.floor);
+    }
+}
+
+fn parts(slot: Slot) -> (u64, i64) {
+    (slot.key, slot.second.unix_seconds())
+}
