@@ -45,31 +45,34 @@ pub(super) enum Outcome {
 }
 
 /// Sends one request, and waits `limit` for its end.
-pub(super) async fn attempt(
+#[expect(clippy::manual_async_fn, reason = "an async fn holds its arguments twice: 288 bytes more")]
+pub(super) fn attempt(
     transport: Arc<dyn Transport>,
     request: Request,
     limit: Duration,
-) -> Ended {
-    let begun = Instant::now();
-    let exchange = async {
-        match &request.subject {
-            Subject::Event(job) => {
-                transport.send(job.lease.event.clone()).await.map(Outcome::Taken)
+) -> impl Future<Output = Ended> {
+    async move {
+        let begun = Instant::now();
+        let exchange = async {
+            match &request.subject {
+                Subject::Event(job) => {
+                    transport.send(job.lease.event.clone()).await.map(Outcome::Taken)
+                }
+                Subject::Contact(contact) => {
+                    transport.create_contact(contact).await.map(Outcome::Contact)
+                }
             }
-            Subject::Contact(contact) => {
-                transport.create_contact(contact).await.map(Outcome::Contact)
-            }
-        }
-    };
-    // Whatever a transport leaves behind when it panics is its own.
-    let outcome = match timeout(limit, AssertUnwindSafe(exchange).catch_unwind()).await {
-        Ok(Ok(Ok(outcome))) => outcome,
-        Ok(Ok(Err(error))) => Outcome::Failed(error),
-        Ok(Err(_)) => Outcome::Panicked,
-        Err(_) => Outcome::Failed(
-            SendError::new(ErrorKind::Timeout)
-                .with_detail(format!("the transport did not end within {limit:?}")),
-        ),
-    };
-    Ended { request, outcome, took: begun.elapsed() }
+        };
+        // Whatever a transport leaves behind when it panics is its own.
+        let outcome = match timeout(limit, AssertUnwindSafe(exchange).catch_unwind()).await {
+            Ok(Ok(Ok(outcome))) => outcome,
+            Ok(Ok(Err(error))) => Outcome::Failed(error),
+            Ok(Err(_)) => Outcome::Panicked,
+            Err(_) => Outcome::Failed(
+                SendError::new(ErrorKind::Timeout)
+                    .with_detail(format!("the transport did not end within {limit:?}")),
+            ),
+        };
+        Ended { request, outcome, took: begun.elapsed() }
+    }
 }
