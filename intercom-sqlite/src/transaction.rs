@@ -1,5 +1,6 @@
 //! Accepting events in a transaction of the application's own.
 
+use std::iter;
 use std::time::SystemTime;
 
 use intercom_core::DataEvent;
@@ -14,6 +15,8 @@ use crate::store::counts::CountsRow;
 
 /// Accepts events within a transaction of your own on the file of the outbox: they exist exactly if
 /// your changes do.
+///
+/// Events that are [derived](DataEvent::derived) with `also` are accepted with them.
 ///
 /// They are accepted when the transaction is committed, and as safe as it is. A connection has
 /// `synchronous` at `FULL` unless you change it. It should set `PRAGMA wal_autocheckpoint = 0`,
@@ -44,7 +47,9 @@ pub fn accept_in_at(
     events: &[DataEvent],
     now: SystemTime,
 ) -> Result<(), AcceptError> {
-    let events = NewEvent::all(events)?;
+    let events: Vec<_> =
+        events.iter().flat_map(|event| iter::once(event).chain(event.derived())).cloned().collect();
+    let events = NewEvent::all(&events)?;
     expect_tables(transaction)?;
     let failed = |error| AcceptError::from(Fault::from(error).to_error());
     transaction.execute_batch("SAVEPOINT intercom_accept").map_err(failed)?;

@@ -10,13 +10,14 @@ use intercom_delivery::outbox::{AcceptError, OutboxError};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::counts::CountsRow;
-use super::pending::stage;
+use super::pending::{sensitive, stage};
 use crate::clock::Millis;
 
 /// What is stored of an event. Made in the caller's thread, because the writer's is the busy one.
 pub(crate) struct NewEvent {
     second: i64,
     body: String,
+    sensitive: Option<String>,
 }
 
 impl NewEvent {
@@ -28,7 +29,8 @@ impl NewEvent {
             let body = str::from_utf8(event.body()).map_err(|_| {
                 OutboxError::new("the body of an event is not UTF-8, and cannot be stored")
             })?;
-            Ok(NewEvent { second: event.created_at().unix_seconds(), body: body.to_owned() })
+            let second = event.created_at().unix_seconds();
+            Ok(NewEvent { second, body: body.to_owned(), sensitive: sensitive(event) })
         };
         events.iter().map(of).collect()
     }
@@ -75,12 +77,12 @@ fn insert(
     now: Millis,
 ) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
-        "INSERT INTO outbox_events (id, created_at, accepted_at, admitted, origin, body) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT INTO outbox_events (id, created_at, accepted_at, admitted, origin, body, \
+         sensitive) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
-    for NewEvent { second, body } in events {
+    for NewEvent { second, body, sensitive } in events {
         counts.newest += 1;
-        insert.execute((counts.newest, second, now, stage, origin, body))?;
+        insert.execute((counts.newest, second, now, stage, origin, body, sensitive))?;
         counts.pending += 1;
         counts.pending_bytes += i64::try_from(body.len()).unwrap_or(i64::MAX);
     }

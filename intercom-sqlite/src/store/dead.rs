@@ -15,8 +15,8 @@ pub(crate) fn read(
     limit: usize,
 ) -> rusqlite::Result<Vec<DeadLetter>> {
     let mut select = conn.prepare_cached(
-        "SELECT id, reason, died_at, attempts, last_failure, last_status, last_request_id, body \
-         FROM outbox_dead_letters WHERE id > ?1 ORDER BY id LIMIT ?2",
+        "SELECT id, reason, died_at, attempts, last_failure, last_status, last_request_id, body, \
+         sensitive FROM outbox_dead_letters WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
     let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -29,7 +29,7 @@ pub(crate) fn read(
             tracing::error!(event.id = id.0, reason, "a dead letter has an unknown reason");
             continue;
         };
-        let Some(event) = readable(id, row.get(7)?) else { continue };
+        let Some(event) = readable(id, row.get(7)?, row.get(8)?) else { continue };
         letters.push(DeadLetter {
             id,
             event,
@@ -51,9 +51,10 @@ pub(crate) fn redrive(
 ) -> rusqlite::Result<u64> {
     let selected = select(Table::Dead, conn, which)?;
     let mut insert = conn.prepare_cached(
-        "INSERT INTO outbox_events (id, created_at, accepted_at, due_at, admitted, origin, body) \
-         SELECT id, created_at, ?2, ?2, CASE admitted WHEN 1 THEN 1 ELSE 2 END, origin, body \
-         FROM outbox_dead_letters WHERE id = ?1",
+        "INSERT INTO outbox_events (id, created_at, accepted_at, due_at, admitted, origin, body, \
+         sensitive) \
+         SELECT id, created_at, ?2, ?2, CASE admitted WHEN 1 THEN 1 ELSE 2 END, origin, body, \
+         sensitive FROM outbox_dead_letters WHERE id = ?1",
     )?;
     for letter in &selected {
         insert.execute([letter.id, now])?;

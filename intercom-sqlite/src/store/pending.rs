@@ -15,7 +15,7 @@ use crate::clock::{Millis, moment};
 macro_rules! columns {
     () => {
         "SELECT id, due_at, accepted_at, admitted, attempts, last_failure, last_status, \
-         last_request_id, body FROM outbox_events "
+         last_request_id, body, sensitive FROM outbox_events "
     };
 }
 
@@ -36,6 +36,7 @@ pub(crate) struct StoredEvent {
     pub(crate) attempts: u32,
     pub(crate) failure: Option<Failure>,
     pub(crate) body: String,
+    pub(crate) sensitive: Option<String>,
 }
 
 impl StoredEvent {
@@ -48,6 +49,7 @@ impl StoredEvent {
             attempts: row.get(4)?,
             failure: failure(row, 5)?,
             body: row.get(8)?,
+            sensitive: row.get(9)?,
         })
     }
 
@@ -100,10 +102,12 @@ pub(crate) fn admit(
         return Ok(conn.prepare_cached(update)?.execute([id])? > 0);
     };
     let mut update = conn.prepare_cached(
-        "UPDATE outbox_events SET admitted = 1, created_at = ?2, body = ?3 WHERE id = ?1",
+        "UPDATE outbox_events SET admitted = 1, created_at = ?2, body = ?3, sensitive = ?4 \
+         WHERE id = ?1",
     )?;
     let body = str::from_utf8(event.body()).map_err(rusqlite::Error::from)?;
-    Ok(update.execute((id, event.created_at().unix_seconds(), body))? > 0)
+    let second = event.created_at().unix_seconds();
+    Ok(update.execute((id, second, body, sensitive(event)))? > 0)
 }
 
 /// Returns whether an event is pending.
@@ -164,8 +168,8 @@ pub(crate) fn copy_to_dead(
 ) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
         "INSERT INTO outbox_dead_letters (id, reason, created_at, accepted_at, died_at, admitted, \
-         origin, attempts, last_failure, last_status, last_request_id, body) \
-         SELECT id, ?2, created_at, accepted_at, ?3, ?4, origin, ?5, ?6, ?7, ?8, body \
+         origin, attempts, last_failure, last_status, last_request_id, body, sensitive) \
+         SELECT id, ?2, created_at, accepted_at, ?3, ?4, origin, ?5, ?6, ?7, ?8, body, sensitive \
          FROM outbox_events WHERE id = ?1",
     )?;
     let message = failure.map(|failure| &failure.message);
@@ -186,9 +190,10 @@ pub(crate) fn bury(
     let selected = select(Table::Pending, conn, which)?;
     let mut insert = conn.prepare_cached(
         "INSERT INTO outbox_dead_letters (id, reason, created_at, accepted_at, died_at, admitted, \
-         origin, attempts, last_failure, last_status, last_request_id, body) \
+         origin, attempts, last_failure, last_status, last_request_id, body, sensitive) \
          SELECT id, ?2, created_at, accepted_at, ?3, admitted = 1 OR ?4, origin, attempts, \
-         last_failure, last_status, last_request_id, body FROM outbox_events WHERE id = ?1",
+         last_failure, last_status, last_request_id, body, sensitive FROM outbox_events \
+         WHERE id = ?1",
     )?;
     let reason = DeadLetterReason::Buried.as_str();
     for event in &selected {
@@ -245,7 +250,7 @@ pub(crate) fn read(
     for stored in stored {
         let stored = stored?;
         let id = EventId(stored.id.unsigned_abs());
-        let Some(event) = readable(id, stored.body) else { continue };
+        let Some(event) = readable(id, stored.body, stored.sensitive) else { continue };
         events.push(PendingEvent {
             id,
             event,
@@ -260,14 +265,28 @@ pub(crate) fn read(
 
 /// Reads a body. If a person has changed it into something else, it is logged and stays where it
 /// is, and holds up no other event.
-pub(crate) fn readable(id: EventId, body: String) -> Option<DataEvent> {
+pub(crate) fn readable(id: EventId, body: String, sensitive: Option<String>) -> Option<DataEvent> {
     match DataEvent::from_body(body) {
-        Ok(event) => Some(event),
+        Ok(event) => Some(match sensitive {
+            None => event,
+            // A list that a person has changed into something else names no key.
+            Some(keys) => {
+                let keys: Vec<String> = serde_json::from_str(&keys).unwrap_or_default();
+                event.with_sensitive_keys(keys)
+            }
+        }),
         Err(error) => {
             tracing::error!(event.id = id.0, error = %error, "the outbox holds an unreadable event");
             None
         }
     }
+}
+
+/// Returns what is stored of an event's sensitive keys: their names, as a JSON array.
+pub(crate) fn sensitive(event: &DataEvent) -> Option<String> {
+    let mut keys = event.sensitive_keys().peekable();
+    keys.peek()?;
+    Some(serde_json::Value::from_iter(keys).to_string())
 }
 
 /// Finds the earliest second of the events that were not admitted.

@@ -59,7 +59,7 @@ impl Found {
             let (id, stage) = (EventId(stored.id.unsigned_abs()), stored.stage());
             Some(Lease {
                 id,
-                event: readable(id, stored.body)?,
+                event: readable(id, stored.body, stored.sensitive)?,
                 stage,
                 attempts: stored.attempts,
                 last_failure: stored.failure.map(Arc::new),

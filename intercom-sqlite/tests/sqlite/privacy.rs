@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+use intercom_core::testing::FailingTransport;
+use intercom_core::{Contact, DataEvent, DynamicEvent, ErrorKind, Timestamp};
+use intercom_delivery::Delivery;
 use intercom_delivery::outbox::{
     Admission, DeadLetterReason, ErasedEvents, EventId, Operate, Outbox, Ruling, Stage,
 };
@@ -217,4 +219,90 @@ async fn what_is_withheld_leaves_no_body_and_what_is_derived_is_there_after_a_cr
     assert_eq!(found(&engine.lease(9).await), expected);
     after.clock.advance(Duration::from_secs(60));
     assert_eq!(found(&engine.lease(9).await), [(4, "c".to_owned(), Stage::New)]);
+}
+
+/// Everything that is written for people about an event with a sensitive value: what it holds in memory and in
+/// the file, logs, errors, status, views. The value is in none of it, and is sent.
+#[tokio::test]
+async fn a_sensitive_value_is_in_no_output() {
+    let place = Place::new();
+    let logs = Logs::default();
+    let writer = logs.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _listening = tracing::subscriber::set_default(subscriber);
+    let sensitive = DynamicEvent::new("note_written")
+        .and_then(|event| event.with("pages", 3))
+        .and_then(|event| event.with_sensitive("note", SECRET))
+        .and_then(|event| event.with("price", serde_json::json!({"amount": 1, "currency": "eur"})))
+        .unwrap();
+    let sensitive = DataEvent::new(&sensitive, ada(), Timestamp::from_unix_seconds(NOON)).unwrap();
+    let engine = Engine::open(&place).await;
+    accept(&engine.outbox, &[sensitive.clone(), sensitive.clone(), event("other", 1)]).await;
+    let leases = engine.lease(2).await;
+    assert!(leases.iter().all(|lease| lease.event == sensitive));
+    engine.settle(&leases[..1], put_back(Duration::from_secs(900))).await;
+    engine.settle(&leases[1..], bury(DeadLetterReason::Rejected)).await;
+    let mut said = format!("{leases:?}");
+    drop(engine);
+
+    let refusing = FailingTransport::always(ErrorKind::Rejected);
+    let delivery = Delivery::builder(refusing).outbox(place.open()).start().unwrap();
+    delivery.send_all(std::slice::from_ref(&sensitive)).await.unwrap();
+    let _ = delivery.flush(Duration::from_secs(30)).await;
+    let letters = delivery.dead_letters(None, 9).await.unwrap();
+    assert!(letters.iter().filter(|letter| letter.event.name() == "note_written").count() == 2);
+    let ledger = delivery.ledger().await.unwrap();
+    said += &format!("{delivery:?} {:?} {ledger:?} {ledger}", delivery.status());
+    for letter in &letters {
+        said += &format!("{letter} {letter:?} {}", letter.event.to_masked_json());
+    }
+    let tool = SqliteOutbox::inspect(place.path()).unwrap();
+    for pending in tool.pending(None, 9).unwrap() {
+        said += &format!("{pending} {pending:?} {}", pending.event.to_masked_json());
+    }
+    drop(delivery);
+
+    let view = |view: &str| -> Vec<String> {
+        let conn = place.sqlite();
+        let mut select = conn.prepare(&format!("SELECT body FROM {view} ORDER BY id")).unwrap();
+        let rows = select.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let masked =
+        r#""metadata":{"pages":3,"note":"[sensitive]","price":{"amount":1,"currency":"eur"}}"#;
+    for (name, number) in [("pending_events", 1), ("dead_letters", 2)] {
+        let bodies = view(name);
+        assert_eq!(
+            bodies.iter().filter(|body| body.contains(masked)).count(),
+            number,
+            "{bodies:?}"
+        );
+        said += &bodies.concat();
+    }
+    said += &logs.text();
+    assert!(said.contains("note_written") && said.contains("dead letter"));
+    assert!(!said.contains(SECRET), "{said}");
+}
+
+#[derive(Clone, Default)]
+struct Logs(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Logs {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl std::io::Write for Logs {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
