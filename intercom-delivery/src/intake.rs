@@ -208,10 +208,12 @@ impl Intake {
                 },
             };
             loop {
+                waiting.asking = true;
                 let accepted = match InProgress::begin(self) {
                     _call if self.is_closed() => Err(Refusal::Closed),
                     _call => self.outbox.accept(events).await.map_err(Refusal::from),
                 };
+                waiting.asking = false;
                 if !matches!(accepted, Err(Refusal::Outbox(AcceptError::Full))) {
                     waiting.done = true;
                     return accepted;
@@ -260,7 +262,7 @@ impl Intake {
             Refusal::Outbox(AcceptError::TooMuch) => {
                 let error = SendError::new(ErrorKind::Unsupported)
                     .with_detail("more at once than the outbox can ever hold; raise its bounds");
-                (&tally.storage, "storage", error)
+                (&tally.unsupported, "unsupported", error)
             }
             Refusal::Outbox(AcceptError::Storage(error)) => {
                 self.set_trouble(Some(error.to_string()));
@@ -317,13 +319,15 @@ impl Drop for InProgress<'_> {
 struct Waiting<'a> {
     intake: &'a Intake,
     events: u64,
+    /// Whether the outbox is being asked: then the events of an abandoned call may be accepted.
+    asking: bool,
     done: bool,
 }
 
 impl<'a> Waiting<'a> {
     fn begin(intake: &'a Intake, events: usize) -> Self {
         intake.waiting.fetch_add(1, Ordering::SeqCst);
-        Waiting { intake, events: events as u64, done: false }
+        Waiting { intake, events: events as u64, asking: false, done: false }
     }
 }
 
@@ -331,8 +335,11 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.intake.waiting.fetch_sub(1, Ordering::SeqCst);
         if !self.done {
-            self.intake.tally.abandoned.add(self.events);
-            telemetry::refused("abandoned", self.events);
+            // What may be accepted is not refused.
+            if !self.asking {
+                self.intake.tally.abandoned.add(self.events);
+                telemetry::refused("abandoned", self.events);
+            }
             // The room that this caller was woken for belongs to the next one.
             self.intake.room.notify_one();
         }

@@ -92,6 +92,8 @@ pub struct Refused {
     /// [`AcceptError::InDoubt`](crate::outbox::AcceptError::InDoubt). Those that it did are counted as
     /// accepted too.
     pub in_doubt: u64,
+    /// They were more at once than the outbox can ever hold.
+    pub unsupported: u64,
     /// The caller stopped waiting for room.
     pub abandoned: u64,
 }
@@ -99,7 +101,7 @@ pub struct Refused {
 impl Refused {
     /// Returns the sum of all reasons.
     pub fn total(&self) -> u64 {
-        self.full + self.closed + self.storage + self.in_doubt + self.abandoned
+        self.full + self.closed + self.storage + self.in_doubt + self.unsupported + self.abandoned
     }
 }
 
@@ -180,6 +182,7 @@ pub(crate) struct Tally {
     pub(crate) closed: Count,
     pub(crate) storage: Count,
     pub(crate) in_doubt: Count,
+    pub(crate) unsupported: Count,
     pub(crate) abandoned: Count,
     pub(crate) panics: Count,
     deaths: [Count; DeadLetterReason::ALL.len()],
@@ -218,6 +221,7 @@ impl Tally {
                 closed: self.closed.get(),
                 storage: self.storage.get(),
                 in_doubt: self.in_doubt.get(),
+                unsupported: self.unsupported.get(),
                 abandoned: self.abandoned.get(),
             },
             waiting,

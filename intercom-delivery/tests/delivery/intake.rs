@@ -8,8 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
-use intercom_core::{Contact, DataEvent, DynamicEvent, ErrorKind, IntercomEvent};
-use intercom_delivery::{Backpressure, Delivery, DeliveryBuilder, MemoryOutbox, RetryPolicy};
+use intercom_core::{Contact, DataEvent, DynamicEvent, ErrorKind, IntercomEvent, async_trait};
+use intercom_delivery::conformance::{Forward, Forwarding};
+use intercom_delivery::outbox::AcceptError;
+use intercom_delivery::{
+    Backpressure, Delivery, DeliveryBuilder, MemoryOutbox, Outbox, RetryPolicy,
+};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -554,4 +558,61 @@ impl std::task::Wake for Unpark {
     fn wake(self: Arc<Self>) {
         self.0.unpark();
     }
+}
+
+/// The event is accepted before the caller goes, and the caller does not learn that.
+#[tokio::test(start_paused = true)]
+async fn an_abandoned_call_whose_event_was_accepted_is_not_refused() {
+    guarded(async {
+        let outbox = Forwarding(AcceptsThenWaits(MemoryOutbox::new().capacity(1)));
+        let transport = Scripted::new(|_| Act::taken_after(SECOND));
+        let delivery = Delivery::builder(transport).outbox(outbox).start().unwrap();
+        send(&delivery, event(1)).await;
+        // It finds no room, waits, is accepted, and gives up before the outbox has said so.
+        let second = delivery.tracker().send_prepared(event(2));
+        assert!(timeout(10 * SECOND, second).await.is_err());
+        assert_eq!(delivery.flush(DAY).await.delivered, 2);
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!((ledger.accepted, ledger.refused.total()), (2, 0), "{ledger}");
+        // One that goes before it is asked for is refused.
+        send(&delivery, event(3)).await;
+        assert!(timeout(SECOND / 10, delivery.tracker().send_prepared(event(4))).await.is_err());
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!((ledger.accepted, ledger.refused.abandoned), (3, 1), "{ledger}");
+    })
+    .await;
+}
+
+/// Says that the second event is accepted only a minute after it is.
+struct AcceptsThenWaits(MemoryOutbox);
+
+#[async_trait]
+impl Forward for AcceptsThenWaits {
+    type Inner = MemoryOutbox;
+
+    fn inner(&self) -> &MemoryOutbox {
+        &self.0
+    }
+
+    async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
+        Outbox::accept(&self.0, events).await?;
+        if number_of(&events[0]) == 2 {
+            sleep(MINUTE).await;
+        }
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_at_once_than_the_outbox_ever_holds_is_no_fault_of_its_store() {
+    guarded(async {
+        let outbox = MemoryOutbox::new().capacity(2);
+        let delivery = Delivery::builder(Scripted::taking()).outbox(outbox).start().unwrap();
+        let events: Vec<_> = (0..3).map(event).collect();
+        let error = delivery.send_all(&events).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        let refused = delivery.ledger().await.unwrap().refused;
+        assert_eq!((refused.unsupported, refused.storage, refused.total()), (3, 0, 3));
+    })
+    .await;
 }

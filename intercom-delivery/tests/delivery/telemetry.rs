@@ -225,6 +225,7 @@ fn assert_metrics_are_the_ledger(found: &HashMap<String, f64>, ledger: &Ledger) 
     is("refused_total full", ledger.refused.full);
     is("refused_total closed", ledger.refused.closed);
     is("refused_total storage", ledger.refused.storage);
+    is("refused_total unsupported", ledger.refused.unsupported);
     is("refused_total abandoned", ledger.refused.abandoned);
     for reason in DeadLetterReason::ALL {
         is(&format!("dead_total {reason}"), ledger.deaths.of(*reason));
