@@ -14,7 +14,7 @@
 
 mod program;
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -66,6 +66,7 @@ pub struct Server {
     programs: PathBuf,
     port: u16,
     settings: Vec<(String, String)>,
+    environment: Vec<(String, OsString)>,
     running: Option<Running>,
 }
 
@@ -92,7 +93,21 @@ impl Server {
     ///
     /// Fails as [`start`](Self::start) does.
     pub fn with(settings: &[(&str, &str)]) -> Result<Self, Error> {
+        Server::with_environment(settings, &[])
+    }
+
+    /// Makes and starts a server with these settings, whose processes have these variables in their
+    /// environment.
+    ///
+    /// # Errors
+    ///
+    /// Fails as [`start`](Self::start) does.
+    pub fn with_environment(
+        settings: &[(&str, &str)],
+        environment: &[(String, OsString)],
+    ) -> Result<Self, Error> {
         let mut server = Server::empty(settings)?;
+        server.environment = environment.to_vec();
         server.run(
             "initdb",
             ["-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N", "-D"]
@@ -145,7 +160,7 @@ impl Server {
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings = settings.iter().map(own).collect();
         let port = free_port().map_err(|error| failed("no free port", &error))?;
-        Ok(Server { folder, programs, port, settings, running: None })
+        Ok(Server { folder, programs, port, settings, environment: Vec::new(), running: None })
     }
 
     /// Starts the server again after it was stopped, on the same port.
@@ -274,6 +289,7 @@ impl Server {
         for (name, value) in &self.settings {
             command.args(["-c", &format!("{name}={value}")]);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::piped()).stdout(pid_end).stderr(error_log);
         let shell = command.spawn().map_err(|error| failed("sh", &error))?;
         drop(command);
