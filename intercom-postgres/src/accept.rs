@@ -120,7 +120,11 @@ impl AcceptSql {
                  RETURNING id",
             ),
             status: "SELECT pg_xact_status($1::text::xid8)",
-            timeline: "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8)",
+            // A crash can lose the last numbers of transactions, and the server then gives them again,
+            // also without a new timeline. It forgets its statistics in each recovery.
+            timeline: "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) || ' ' || \
+                              pg_postmaster_start_time() || ' ' || coalesce(stats_reset::text, '') \
+                         FROM pg_stat_bgwriter",
         }
     }
 }
@@ -279,7 +283,8 @@ impl Acceptor {
     async fn status(&self, transaction: i64, timeline: &str) -> Result<Option<Status>, Fault> {
         let present: String = self.link.query_one(self.sql.timeline, &[]).await?.get(0);
         if present != timeline {
-            // Another server became the primary. It may have given the number to another transaction.
+            // The server crashed, or another became the primary. It may have given the number to another
+            // transaction.
             return Ok(None);
         }
         let transaction = transaction.to_string();
@@ -293,7 +298,8 @@ impl Acceptor {
     }
 }
 
-/// A transaction that is to be committed, and the timeline of its server.
+/// A transaction that is to be committed, and what changes when its server recovers from a crash or is
+/// replaced.
 struct Begun {
     transaction: i64,
     timeline: String,
