@@ -1,0 +1,30 @@
+//! PostgreSQL dies.
+
+use test_postgres::Stop;
+use tokio::runtime::Runtime;
+
+use super::{disturbed, rounds};
+use crate::summary::Summary;
+
+/// All of its processes are killed by `kill -9`, and it is started again.
+pub(super) fn crash(runtime: &Runtime, summary: &mut Summary) {
+    end(runtime, summary, "crash", "PostgreSQL was killed", Stop::Kill);
+}
+
+/// It stops at once, without a checkpoint.
+pub(super) fn immediate(runtime: &Runtime, summary: &mut Summary) {
+    end(runtime, summary, "immediate", "PostgreSQL was stopped at once", Stop::Immediate);
+}
+
+fn end(runtime: &Runtime, summary: &mut Summary, name: &str, why: &'static str, how: Stop) {
+    disturbed(runtime, summary, name, 3, async |rig, server| {
+        for _ in 0..rounds(2) {
+            rig.disturb(why, async |rig| {
+                server.stop(how).unwrap();
+                server.start_again().unwrap();
+                rig.arrive(40).await;
+            })
+            .await;
+        }
+    });
+}

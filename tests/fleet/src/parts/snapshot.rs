@@ -1,0 +1,28 @@
+//! An old snapshot is held open, so that no dead row can be removed.
+
+use std::time::Instant;
+
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+
+use super::{disturbed, rounds};
+use crate::summary::Summary;
+
+pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
+    disturbed(runtime, summary, "snapshot", 3, async |rig, server| {
+        let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").await.unwrap();
+        // Delivery goes on, and is handed over, while the snapshot is held.
+        rig.arrive(100 * rounds(1)).await;
+        let Some(deliverer) = rig.deliverer() else { return };
+        let number = rig.processes[deliverer].number;
+        rig.disturb("the deliverer was killed", async |rig| {
+            rig.kill(deliverer);
+            rig.taken_over(number, Instant::now()).await;
+            rig.arrive(100).await;
+        })
+        .await;
+        client.batch_execute("COMMIT").await.unwrap();
+    });
+}

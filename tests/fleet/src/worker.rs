@@ -1,0 +1,147 @@
+//! An application server: it accepts events, and delivers when it is its turn.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime};
+use std::{process, thread};
+
+use intercom_core::ErrorKind;
+use intercom_delivery::{Delivery, State};
+use intercom_http::HttpTransport;
+use intercom_postgres::PostgresOutbox;
+use tokio::sync::oneshot;
+use tokio::time::{interval, sleep};
+
+use crate::events::{OF_A_PROCESS, contact, event, time};
+use crate::ledger::{Pen, Word};
+use crate::plan::{CONCURRENCY, Plan};
+
+/// The argument that makes this program a worker.
+pub(crate) const WORKER: &str = "worker";
+
+/// What a worker says when it has begun to accept.
+pub(crate) const BEGUN: &str = "begun";
+
+/// What it says when it delivers. The epoch follows.
+pub(crate) const DELIVERS: &str = "delivers under ";
+
+/// What it says when another process delivers.
+pub(crate) const STANDS_BY: &str = "stands by";
+
+/// What it says when its clock was set.
+pub(crate) const CLOCK_SET: &str = "the clock was set by ";
+
+/// What it says when it has ended well.
+pub(crate) const ENDED: &str = "ended";
+
+/// What it is told to end in good order.
+pub(crate) const END: &str = "end";
+
+/// How often it looks whether its state has changed.
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+
+/// By how many seconds a clock may err without being set.
+const CLOCK_ERROR: i64 = 60;
+
+/// How long a shutdown may take.
+const SHUTDOWN: Duration = Duration::from_secs(20);
+
+/// How long it waits after the outbox refused an event.
+const REST: Duration = Duration::from_millis(50);
+
+pub(crate) async fn work(plan: &str) {
+    let plan: Plan = serde_json::from_str(plan).unwrap();
+    let (end, told_to_end) = oneshot::channel();
+    thread::spawn(|| {
+        let mut lines = io::stdin().lines();
+        if lines.next().is_some_and(|line| line.is_ok_and(|line| line == END)) {
+            let _ = end.send(());
+        }
+        // The program that started it holds the other end. It must not go on alone.
+        for _ in lines {}
+        process::exit(1);
+    });
+    let transport = HttpTransport::builder(&plan.token)
+        .base_url(&plan.url)
+        .user_agent(format!("process/{}", plan.number))
+        .timeout(Duration::from_secs(5))
+        .build()
+        .unwrap();
+    let outbox = PostgresOutbox::builder(&plan.database)
+        .name(format!("process {}", plan.number))
+        .listen(plan.listen)
+        .connect()
+        .await
+        .unwrap();
+    let delivery = Delivery::builder(transport).outbox(outbox).concurrency(CONCURRENCY);
+    let delivery = Arc::new(delivery.start().unwrap());
+    tokio::spawn(tell_state(delivery.clone()));
+
+    let pen = Arc::new(Pen::open(&plan.ledger));
+    let next = Arc::new(AtomicU64::new(plan.number * OF_A_PROCESS));
+    let produce = || produce(delivery.clone(), plan.clone(), pen.clone(), next.clone());
+    let producers: Vec<_> = (0..plan.producers).map(|_| tokio::spawn(produce())).collect();
+    say(BEGUN);
+    told_to_end.await.unwrap();
+    let _ = delivery.shutdown(SHUTDOWN).await;
+    for producer in producers {
+        producer.await.unwrap();
+    }
+    say(ENDED);
+}
+
+/// Accepts events until the process is killed, or told to end.
+async fn produce(delivery: Arc<Delivery>, plan: Plan, pen: Arc<Pen>, next: Arc<AtomicU64>) {
+    let tracker = delivery.tracker();
+    let mut pace = interval(Duration::from_millis(plan.pace.max(1)));
+    loop {
+        pace.tick().await;
+        let number = next.fetch_add(1, Ordering::Relaxed);
+        let tracker = tracker.for_contact(contact(number, plan.contacts));
+        match tracker.send_at(&event(number), time(number)).await {
+            Ok(_) => pen.write(Word::Accepted, number),
+            Err(error) if error.kind() == ErrorKind::Closed => return,
+            Err(error) if error.to_string().contains("may have been accepted") => {
+                pen.write(Word::InDoubt, number);
+            }
+            Err(_) => {
+                pen.write(Word::Refused, number);
+                sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// Tells who delivers, whenever that changes.
+async fn tell_state(delivery: Arc<Delivery>) {
+    let mut look = interval(LOOK_INTERVAL);
+    let mut last = String::new();
+    let (begun, mut since) = (Instant::now(), SystemTime::now());
+    loop {
+        look.tick().await;
+        let set_by = seconds(SystemTime::now()) - seconds(since + begun.elapsed());
+        if set_by.abs() > CLOCK_ERROR {
+            say(&format!("{CLOCK_SET}{set_by}"));
+            since = SystemTime::now() - begun.elapsed();
+        }
+        let status = delivery.status();
+        let state = match (&status.state, &status.turn) {
+            (State::Standby { .. }, _) => STANDS_BY.to_owned(),
+            (_, Some(turn)) => format!("{DELIVERS}{}", turn.epoch),
+            _ => continue,
+        };
+        if state != last {
+            say(&state);
+            last = state;
+        }
+    }
+}
+
+fn seconds(time: SystemTime) -> i64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |time| time.as_secs() as i64)
+}
+
+fn say(words: &str) {
+    println!("{words}");
+}
