@@ -9,8 +9,8 @@ use std::time::Duration;
 use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
 use intercom_delivery::conformance::many::{self, Fleet, Profile, Transaction};
 use intercom_delivery::outbox::{
-    AcceptError, Admission, Counts, DeadLetter, Epoch, ErasedEvents, EventId, Operate, Outbox, OutboxError,
-    Selection, Settlement, Standing, Tenure, Turn,
+    AcceptError, Admission, Counts, DeadLetter, Epoch, ErasedEvents, EventId, Operate, Outbox,
+    OutboxError, Selection, Settlement, Standing, Tenure, Turn,
 };
 use intercom_postgres::PostgresOutbox;
 use tokio::runtime::{Builder, Handle, Runtime};
