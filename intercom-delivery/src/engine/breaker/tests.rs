@@ -90,6 +90,11 @@ fn what_failed_before_opens_it_for_itself_alone_and_only_where_nothing_else_is_o
         breaker.failed(ticket, failed(Fault::Passing, evidence), first, now, 0.0)
     };
     for _ in 0..100 {
+        assert_eq!(again(&mut breaker, Evidence::Own, false), None);
+    }
+    // Their own failures are no part of a run.
+    assert_eq!(again(&mut breaker, Evidence::Again, false), None);
+    for _ in 0..100 {
         assert_eq!(again(&mut breaker, Evidence::Again, true), None);
         assert_eq!(again(&mut breaker, Evidence::Own, false), None);
     }
