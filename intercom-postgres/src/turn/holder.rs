@@ -13,6 +13,10 @@ use crate::clock::Clock;
 /// What the process that delivers knows of its turn. Leases are here alone: to lease is to read on.
 pub(super) struct Holder {
     pub(super) epoch: i64,
+    /// When the turn began, as the deliverer's row has it.
+    pub(super) since: i64,
+    /// The history of the store in which the turn began. In another, the turn is over.
+    pub(super) history: String,
     /// Lives as long as the tenure.
     tenure: Weak<()>,
     /// As it was stored last, or read since.
@@ -65,6 +69,8 @@ pub(super) enum Deed {
 impl Holder {
     pub(super) fn new(
         progress: Progress,
+        since: i64,
+        history: String,
         extended: Instant,
         tenure: Weak<()>,
         erasures: u64,
@@ -72,6 +78,8 @@ impl Holder {
         let replay = (progress.low <= progress.cursor).then_some(progress.low - 1);
         Holder {
             epoch: progress.epoch,
+            since,
+            history,
             tenure,
             replay,
             late: BTreeSet::new(),

@@ -5,6 +5,11 @@
 //! lease time, by its own monotonic clock, begins the next epoch. No clock but its own has a part in
 //! that.
 //!
+//! **Lost history.** A failover can lose what was committed last, and so can a crash where commits do
+//! not wait for the disk. Ids are given again then, and the epoch may go back. What the deliverer has
+//! read but not stored is worth nothing then. So each of its statements compares the history of the
+//! store, too. In another history the turn ends, and the next one starts from what is stored.
+//!
 //! **Order.** Events are admitted in the order in which they are leased, and a takeover must repeat
 //! it. It leases first what an earlier turn has read, in the order of the ids, then what is found in
 //! the gaps, then what comes after the cursor. So while there are gaps, the cursor and the gaps are
@@ -34,6 +39,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
 use self::event::StoredEvent;
+use self::gaps::Gaps;
 use self::holder::Holder;
 use self::progress::{Progress, Stored};
 use self::sql::Sql;
@@ -85,6 +91,11 @@ struct State {
     watched: Option<(i64, i64, Instant)>,
     /// An epoch that this process began, whose beginning it did not see through.
     claimed: Option<i64>,
+    /// The epoch and the beginning of this process's turn that ended last without being handed over.
+    /// If the deliverer's row still has them, the store's history has changed, and nobody delivers.
+    left: Option<(i64, i64)>,
+    /// The highest epoch of this process's turns.
+    highest: i64,
 }
 
 /// What a call of `lease` does next.
@@ -445,7 +456,7 @@ impl Turns {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let now = holder.clock.now() + self.skew.millis();
         let (leased, is_replay) = (holder.leased_again(), holder.replay.is_some());
-        let params: [Param<'_>; 8] = [
+        let params: [Param<'_>; 9] = [
             (&from, Type::INT8_ARRAY),
             (&to, Type::INT8_ARRAY),
             (&after, Type::INT8),
@@ -454,8 +465,10 @@ impl Turns {
             (&now, Type::INT8),
             (&leased, Type::INT8_ARRAY),
             (&is_replay, Type::BOOL),
+            (&holder.history, Type::TEXT),
         ];
-        let read = Read::of(&self.link.read(&self.sql.lease, &params).await?);
+        let rows = self.link.read(&self.sql.lease, &params).await?;
+        let read = Read::of(&rows).ok_or(Failed::Deposed)?;
         holder.clock.observe(read.now);
         holder.erasures = read.erasures;
         Ok(read)
@@ -488,9 +501,10 @@ impl Turns {
         };
         state.watched = Some((epoch, n, seen));
         let lease_time = self.settings.lease_time;
-        let is_free = released || state.claimed == Some(epoch);
+        let is_left = state.left == Some((epoch, since)) && owner == self.owner;
+        let is_free = released || state.claimed == Some(epoch) || is_left;
         if is_free || now - seen >= lease_time {
-            return match self.begin(state, epoch, n, is_free).await? {
+            return match self.begin(state, epoch, n, row.get(5), is_free).await? {
                 Some(tenure) => Ok(Next::Turn(Turn::Began(tenure))),
                 None => Ok(Next::Wait(AGAIN)),
             };
@@ -509,6 +523,7 @@ impl Turns {
         state: &mut State,
         seen_epoch: i64,
         seen_n: i64,
+        history: String,
         was_free: bool,
     ) -> Result<Option<Tenure>, Fault> {
         let (extended, since) = (Instant::now(), SystemTime::now());
@@ -527,15 +542,27 @@ impl Turns {
             began => began?,
         };
         let epoch: Option<i64> = rows.first().and_then(|row| row.get(0));
-        let Some(epoch) = epoch else { return Ok(None) };
+        let Some(mut epoch) = epoch else { return Ok(None) };
         state.claimed = Some(epoch);
-        let progress = Progress::of(&self.link.query_one(&self.sql.progress, &[]).await?);
+        let mut progress = Progress::of(&self.link.query_one(&self.sql.progress, &[]).await?);
         let held = slots(self.link.read(&self.sql.held, &[]).await?);
         let used = self.link.read(&self.sql.used, &[]).await?;
         let dead = slots(self.link.read(&self.sql.dead, &[]).await?);
         let tombstones = self.tombstones().await?;
         if progress.epoch != epoch {
             return Ok(None);
+        }
+        self.mend(&mut progress).await?;
+        if epoch <= state.highest {
+            // The store has lost this process's last turn. Leases of that one must not count in this.
+            let raised = state.highest + 1;
+            let params = [epoch, began, raised];
+            let params = params.each_ref().map(|number| (number as _, Type::INT8));
+            if self.link.query(&self.sql.raise, &params).await?.is_empty() {
+                return Ok(None);
+            }
+            state.claimed = Some(raised);
+            (epoch, progress.epoch) = (raised, raised);
         }
         let used = used.iter().map(|row| UsedSlot {
             slot: Slot {
@@ -550,8 +577,18 @@ impl Turns {
         let _alive = Arc::new(());
         let tenure = Arc::downgrade(&_alive);
         self.told_erasures.store(tombstones.version(), Ordering::Relaxed);
-        state.holder = Some(Holder::new(progress, extended, tenure, tombstones.version()));
+        let version = tombstones.version();
+        let mut holder = Holder::new(progress, began, history, extended, tenure, version);
+        // If this is done, all was read in one history, which another process's turn has not ended.
+        let first = holder.next();
+        match self.store(&mut holder, first).await {
+            Ok(_) => {}
+            Err(Failed::Deposed) => return Ok(None),
+            Err(Failed::Fault(fault)) => return Err(fault),
+        }
+        state.holder = Some(holder);
         state.claimed = None;
+        state.highest = epoch;
         self.takeovers.fetch_add(u64::from(!was_free), Ordering::Relaxed);
         self.delivers.store(true, Ordering::Relaxed);
         if self.settings.listen {
@@ -568,6 +605,20 @@ impl Turns {
             tombstones,
             guard: Box::new(Guard { _ended, _alive }),
         }))
+    }
+
+    /// Takes a stored cursor back that is beyond the last id that was given. A deliverer that did not
+    /// notice a failover has stored such a one. Events have come before it meanwhile.
+    async fn mend(&self, progress: &mut Progress) -> Result<(), Fault> {
+        let cursor: [Param<'_>; 1] = [(&progress.cursor, Type::INT8)];
+        let row = self.link.query_one(&self.sql.given, &cursor).await?;
+        if let Some(number) = row.get::<_, Option<i64>>(1) {
+            let ended = progress.read - progress.pending();
+            progress.cursor = row.get(0);
+            // All that is there counts as read, and is read again.
+            (progress.gaps, progress.low, progress.read) = (Gaps::default(), 1, ended + number);
+        }
+        Ok(())
     }
 
     /// Extends a turn until it ends.
@@ -627,7 +678,9 @@ impl Turns {
     async fn hand_over(&self, state: &mut State) -> Result<(), Fault> {
         let Some(holder) = state.holder.take() else { return Ok(()) };
         let stored = Stored::new(holder.next());
-        let released = self.link.query(&self.sql.release, &stored.params()).await;
+        let mut params = stored.params();
+        params.push((&holder.history, Type::TEXT));
+        let released = self.link.query(&self.sql.release, &params).await;
         self.leave(state);
         let stop = format!("UNLISTEN {}", self.schema.events_channel());
         if self.settings.listen && released.is_ok() {
@@ -739,7 +792,9 @@ impl Turns {
 
     /// Forgets the turn: another process may deliver.
     fn leave(&self, state: &mut State) {
-        state.holder = None;
+        if let Some(holder) = state.holder.take() {
+            state.left = Some((holder.epoch, holder.since));
+        }
         self.delivers.store(false, Ordering::Relaxed);
         self.news.notify_waiters();
     }
@@ -771,7 +826,9 @@ struct Read {
 }
 
 impl Read {
-    fn of(rows: &[Row]) -> Self {
+    /// Returns `None` without a first row.
+    fn of(rows: &[Row]) -> Option<Self> {
+        rows.iter().find(|row| row.get::<_, i32>(0) == 0)?;
         let [mut late, mut fresh, mut again] = [const { Vec::new() }; 3];
         let mut read = Read {
             oldest: 0,
@@ -805,7 +862,7 @@ impl Read {
                 }
             }
         }
-        Read { late, fresh, again, ..read }
+        Some(Read { late, fresh, again, ..read })
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! What writes is one statement: a process that is stopped within it leaves no lock behind, because
 //! the server ends it without the process. It locks the row of the deliverer, compares the epoch, and
-//! stores the progress. Under another epoch it changes nothing and returns no row.
+//! stores the progress. Under another epoch it changes nothing and returns no row. The same holds after
+//! a recovery: what the deliverer has read since it wrote last may be lost, and its ids given again.
 
 use super::event::COLUMNS as EVENT;
 use super::progress::COLUMNS as PROGRESS;
@@ -13,6 +14,8 @@ pub(super) struct Sql {
     pub(super) begin: String,
     pub(super) unlock: String,
     pub(super) progress: String,
+    pub(super) given: String,
+    pub(super) raise: String,
     pub(super) held: String,
     pub(super) used: String,
     pub(super) dead: String,
@@ -32,29 +35,36 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn new(schema: &Schema) -> Self {
-        let sql = |template: &str| {
+        // `last` is the place of the last parameter.
+        let sql_with = |template: &str, last: &str| {
             let filled = template
                 .replace("{fence}", FENCE)
+                .replace("{history}", HISTORY)
+                .replace("{last}", last)
                 .replace("{store}", STORE)
                 .replace("{event}", EVENT)
                 .replace("{progress}", PROGRESS)
                 .replace("{turn_channel}", &schema.turn_channel());
             schema.sql(&filled)
         };
+        let sql = |template: &str| sql_with(template, "");
         Sql {
             watch: sql(WATCH),
             begin: sql("SELECT {schema}.begin_turn($1, $2, $3, $4)"),
             unlock: sql(UNLOCK),
             progress: sql("SELECT {progress} FROM {schema}.progress ORDER BY n DESC LIMIT 1"),
+            given: sql(GIVEN),
+            raise: sql(RAISE),
             held: sql(HELD),
             used: sql("SELECT keep_until, key, second FROM {schema}.used_slots"),
             dead: sql("SELECT body::text FROM {schema}.letters"),
             lease: sql(LEASE),
             rest: sql(REST),
-            store: sql("WITH {fence}, {store} SELECT {done} FROM stored").replace("{done}", DONE),
-            admit: sql(ADMIT).replace("{done}", DONE),
-            settle: sql(SETTLE),
-            release: sql(RELEASE),
+            store: sql_with("WITH {fence}, {store} SELECT {done} FROM stored", "$21")
+                .replace("{done}", DONE),
+            admit: sql_with(ADMIT, "$32").replace("{done}", DONE),
+            settle: sql_with(SETTLE, "$42"),
+            release: sql_with(RELEASE, "$21"),
             bury: sql("SELECT {schema}.bury($1, $2, $3)"),
             all_bodies: sql("SELECT id, body::text FROM {schema}.events WHERE NOT removed \
                  UNION ALL SELECT id, body::text FROM {schema}.letters"),
@@ -67,10 +77,16 @@ impl Sql {
     }
 }
 
-/// Only under the present epoch there is a row.
+/// Only under the present epoch, and in the history in which the turn began, there is a row.
 const FENCE: &str = "fence AS MATERIALIZED (
-    SELECT 1 AS one FROM {schema}.deliverer WHERE epoch = $2 FOR UPDATE
+    SELECT 1 AS one FROM {schema}.deliverer WHERE epoch = $2 AND {history} = {last} FOR UPDATE
 )";
+
+/// What changes when a standby becomes the primary, and when the server recovers from a crash: the
+/// timeline, and since when there are statistics. A standby has none: nothing can be written there.
+const HISTORY: &str = "(CASE WHEN pg_is_in_recovery() THEN '' ELSE
+    left(pg_walfile_name(pg_current_wal_lsn()), 8) || ' '
+    || coalesce(extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())::text, '') END)";
 
 /// Stores the progress of the first twenty parameters.
 const STORE: &str = "replaced AS (
@@ -87,8 +103,21 @@ const DONE: &str = "pg_current_xact_id()::text::bigint";
 
 const WATCH: &str = "
 SELECT who.epoch, who.owner, who.since, who.released,
-       (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n
+       (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n, {history}
   FROM {schema}.deliverer AS who";
+
+/// The id that was given last, and how many events are there up to it, if it is before the cursor: 1.
+const GIVEN: &str = "
+WITH given AS MATERIALIZED (
+    SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS id FROM {schema}.event_ids
+)
+SELECT id, CASE WHEN id < $1 THEN (SELECT count(*) FROM {schema}.events AS event
+                                    WHERE event.id <= given.id) END
+  FROM given";
+
+/// Sets the epoch 3 in place of the epoch 1 that began at 2.
+const RAISE: &str = "
+UPDATE {schema}.deliverer SET epoch = $3 WHERE epoch = $1 AND since = $2 RETURNING epoch";
 
 /// Ends the session that keeps the deliverer's row: its process was stopped within a statement.
 const UNLOCK: &str = "
@@ -102,7 +131,8 @@ const HELD: &str = "
 SELECT body::text FROM {schema}.events WHERE stage IN (1, 2)";
 
 /// Reads on: 1 and 2 the gaps, 3 the cursor, 4 the last id, 5 how many, 6 now, 7 what is leased of
-/// what was put back, 8 whether this repeats what an earlier turn has read.
+/// what was put back, 8 whether this repeats what an earlier turn has read, 9 the history in which the
+/// turn began. In another there is no first row.
 ///
 /// The first row says how far transactions have come, when the next event is due, what time it is,
 /// which id was given last, how many events operators added, the version of the tombstones, and the
@@ -134,6 +164,7 @@ SELECT 0, pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
        (SELECT erasures::text FROM {schema}.settings),
        (SELECT min(created_at)::text FROM {schema}.events
          WHERE due_at IS NOT NULL AND stage IN (0, 3) AND NOT (id = ANY ($7))), NULL
+ WHERE {history} = $9
 UNION ALL SELECT 1, * FROM late
 UNION ALL SELECT 2, * FROM fresh
 UNION ALL SELECT 3, * FROM again";
@@ -146,7 +177,7 @@ SELECT (SELECT count(*) FROM unnest($1, $2) AS gap (f, t)
   FROM {schema}.events WHERE id > $3";
 
 /// 21 to 27 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, delays; 28 to
-/// 30 what is derived: the causes, seconds, bodies; 31 the test's skew.
+/// 30 what is derived: the causes, seconds, bodies; 31 the test's skew; 32 the history.
 ///
 /// A kind is 0 to keep, 1 to replace, 2 to defer, 3 to withhold, 4 to drop. The update says what was
 /// there, and only that is counted.
@@ -197,7 +228,7 @@ SELECT {done}, derived, withheld, dropped, moved, collided, ARRAY(SELECT id FROM
 /// 21 delivered; 22 to 28 buried: ids, reasons, attempts, failures, statuses, request ids, whether an
 /// attempt may have arrived; 29 to 34 put back: ids, delays, attempts, failures, statuses, request
 /// ids; 35 the test's skew; 36 to 39 slots: ids, times, keys, seconds; 40 and 41: slots are forgotten
-/// from this time until before that one.
+/// from this time until before that one; 42 the history.
 const SETTLE: &str = "
 WITH {fence}, moment AS MATERIALIZED (
     SELECT greatest($19, {schema}.now_millis()) + $35 AS now FROM fence

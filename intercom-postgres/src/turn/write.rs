@@ -24,7 +24,7 @@ use crate::link::Param;
 
 /// Why a write was not done, or may not have been.
 pub(super) enum Failed {
-    /// Another epoch has begun: nothing was done.
+    /// Another epoch has begun, or the store may have lost what was read: nothing was done.
     Deposed,
     Fault(Fault),
 }
@@ -73,6 +73,8 @@ impl Turns {
         holder.doubts.push(Doubt { token, deed, ids, ended });
         let mut all = stored.params();
         all.extend(params.iter().cloned());
+        let history = holder.history.clone();
+        all.push((&history, Type::TEXT));
         let fault = match self.link.query(sql, &all).await {
             Ok(rows) => {
                 let Some(row) = rows.into_iter().next() else {

@@ -4,6 +4,7 @@
 
 mod conformance;
 mod drivers;
+mod failover;
 mod gaps;
 mod links;
 mod many;

@@ -1,0 +1,164 @@
+//! A standby that lacks the last commits becomes the primary. Ids are given again, and the epoch can
+//! go back.
+
+use std::time::Duration;
+
+use intercom_delivery::outbox::{Epoch, Outbox, Standing, Turn};
+use intercom_postgres::PostgresOutbox;
+use test_postgres::{Server, Stop};
+
+use super::support::{Engine, LONG, Place, accept, delivered, events};
+
+/// More than the ids that a server writes ahead: those after them are given again.
+const LOST: i64 = 40;
+
+const ACCEPTED: i64 = 20;
+
+/// A primary with an asynchronous standby.
+struct Pair {
+    primary: Server,
+    standby: Server,
+    place: Place,
+}
+
+impl Pair {
+    fn new() -> Self {
+        let primary = Server::start().unwrap();
+        let standby = primary.standby("standby").unwrap();
+        let (first, second) = (primary.port(), standby.port());
+        let url = format!("postgres://postgres@127.0.0.1:{first},127.0.0.1:{second}/postgres");
+        let place = Place::on(url + "?target_session_attrs=read-write");
+        Pair { primary, standby, place }
+    }
+
+    async fn open(&self) -> PostgresOutbox {
+        let lease = Duration::from_secs(1);
+        let poll = Duration::from_millis(20);
+        self.place.builder().lease_time(lease).poll_interval(poll).connect().await.unwrap()
+    }
+
+    /// Waits until the standby has all of the primary's commits, and keeps it from what comes.
+    async fn cut_off(&self) {
+        let written = "SELECT pg_current_wal_insert_lsn()::text";
+        let written: String = self.place.rows(written).await[0].get(0);
+        let standby = Place { url: self.standby.url(), ..self.place.clone() };
+        let has_all = format!("SELECT (pg_last_wal_replay_lsn() >= '{written}')::int::bigint");
+        while standby.number(&has_all).await == 0 {
+            tokio::task::yield_now().await;
+        }
+        standby.psql().await.batch_execute("ALTER SYSTEM SET primary_conninfo = ''").await.unwrap();
+        standby.run("SELECT pg_reload_conf()").await;
+        let receives = "SELECT count(*) FROM pg_stat_wal_receiver";
+        while standby.number(receives).await > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn fail_over(&mut self) {
+        self.primary.stop(Stop::Kill).unwrap();
+        self.standby.promote().unwrap();
+    }
+}
+
+/// Waits for the next turn of an engine that does not know yet that its turn is over.
+async fn next_turn(engine: &Engine) -> Engine {
+    let mut standing = Standing::Delivering(engine.epoch());
+    let turn = async {
+        loop {
+            match engine.outbox.lease(standing, 100).await {
+                Ok(Turn::Began(tenure)) => {
+                    return Engine { outbox: engine.outbox.clone(), tenure };
+                }
+                Ok(Turn::Standby(standby)) => standing = Standing::Standby(standby.epoch),
+                Ok(Turn::Leased(_)) | Err(_) => {}
+            }
+        }
+    };
+    tokio::time::timeout(LONG, turn).await.expect("it goes on as if nothing were lost")
+}
+
+/// Accepts again what is refused while the connection is made anew.
+async fn accept_all(outbox: &PostgresOutbox) {
+    while outbox.accept(&events(ACCEPTED)).await.is_err() {}
+}
+
+async fn nothing_stays(engine: &Engine, pending: i64, gone: u64) {
+    let leases = engine.lease_all().await;
+    assert_eq!(leases.len() as i64, pending);
+    engine.settle(&leases, delivered).await;
+    let counts = engine.outbox.counts().await.unwrap();
+    let accepted = gone + pending.unsigned_abs();
+    assert_eq!((counts.accepted, counts.delivered, counts.pending), (accepted, accepted, 0));
+}
+
+/// What the deliverer had read is lost, whether it had stored how far it was or not.
+#[tokio::test]
+async fn events_after_a_failover_are_read_though_their_ids_were_given_before() {
+    for is_settled in [true, false] {
+        let mut pair = Pair::new();
+        let outbox = pair.open().await;
+        accept(&outbox, &events(2)).await;
+        let engine = Engine::begin(&outbox).await;
+        engine.deliver(2).await;
+        pair.cut_off().await;
+        accept(&outbox, &events(LOST)).await;
+        let lost = engine.lease(100).await;
+        assert_eq!(lost.len() as i64, LOST);
+        if is_settled {
+            engine.settle(&lost, delivered).await;
+        }
+        pair.fail_over();
+        accept_all(&outbox).await;
+        let later = next_turn(&engine).await;
+        assert!(later.epoch() > engine.epoch());
+        // It was this process's turn all the time.
+        assert_eq!(outbox.takeovers(), 0);
+        nothing_stays(&later, ACCEPTED, 2).await;
+    }
+}
+
+/// The store has lost the beginning of the turn. Verdicts of the lost turn must not count for events
+/// that have got the same ids.
+#[tokio::test]
+async fn a_turn_that_was_lost_never_comes_again_under_its_epoch() {
+    let mut pair = Pair::new();
+    let outbox = pair.open().await;
+    accept(&outbox, &events(2)).await;
+    let earlier = Engine::begin(&outbox).await;
+    earlier.deliver(2).await;
+    outbox.release(earlier.epoch()).await.unwrap();
+    pair.cut_off().await;
+    let lost = Engine::take_over(&outbox, Standing::Unknown).await;
+    accept(&outbox, &events(LOST)).await;
+    let leases = lost.lease(100).await;
+    assert_eq!((lost.epoch(), leases.len() as i64), (Epoch(2), LOST));
+    pair.fail_over();
+    accept_all(&outbox).await;
+    let later = next_turn(&lost).await;
+    assert!(later.epoch() > lost.epoch());
+    let again = later.lease(100).await;
+    assert!(again.iter().any(|lease| leases.iter().any(|lost| lost.id == lease.id)));
+    let verdicts: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
+    assert_eq!(lost.try_settle(&verdicts).await.unwrap().len(), leases.len());
+    later.settle(&again, delivered).await;
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.delivered, counts.pending), (2 + again.len() as u64, 0));
+    assert_eq!(again.len() as i64, ACCEPTED);
+}
+
+/// A deliverer that had not noticed a failover has stored how far it was before.
+#[tokio::test]
+async fn a_stored_cursor_beyond_the_ids_that_were_given_is_taken_back() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &events(3)).await;
+    engine.deliver(1).await;
+    place
+        .run("UPDATE {s}.progress SET cursor = 100, low = 101, gap_from = '{40}', gap_to = '{50}'")
+        .await;
+    drop(engine);
+    let engine = Engine::begin(&place.open().await).await;
+    accept(&outbox, &events(2)).await;
+    nothing_stays(&engine, 4, 1).await;
+}
