@@ -59,8 +59,6 @@ pub(crate) struct Rig {
     windows: Vec<Window>,
     killed: BTreeMap<u64, u64>,
     pub(crate) complaints: Vec<String>,
-    /// How long it may take until all is delivered in the end.
-    pub(crate) patience: Duration,
 }
 
 impl Rig {
@@ -78,11 +76,10 @@ impl Rig {
             windows: Vec::new(),
             killed: BTreeMap::new(),
             complaints: Vec::new(),
-            patience: PATIENCE,
         }
     }
 
-    fn ledger(&self) -> PathBuf {
+    pub(crate) fn ledger(&self) -> PathBuf {
         self.folder.path().join("ledger")
     }
 
@@ -218,7 +215,7 @@ impl Rig {
         let outbox = PostgresOutbox::connect(&server.url()).await.unwrap();
         let begun = Instant::now();
         let mut counts = outbox.counts().await.unwrap();
-        while counts.pending > 0 && begun.elapsed() < self.patience {
+        while counts.pending > 0 && begun.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(50)).await;
             counts = outbox.counts().await.unwrap();
         }
