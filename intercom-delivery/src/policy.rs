@@ -251,6 +251,11 @@ impl RetryPolicy {
         })
     }
 
+    /// Returns the longest back-off.
+    pub(crate) fn longest(&self) -> Duration {
+        self.cap
+    }
+
     /// Returns the wait after a failure that this many came before: exponential, with full jitter.
     pub(crate) fn backoff(&self, failures: u32, roll: f64) -> Duration {
         backoff(self.base, self.cap, failures).mul_f64(roll.clamp(0.0, 1.0))

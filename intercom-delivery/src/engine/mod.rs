@@ -77,7 +77,7 @@ pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
 const RETRY_PART: usize = 4;
 
 /// For how long an event that failed before is put back when more of them are due than can go soon: at
-/// first, and at most.
+/// first, and at most. Never longer than its back-off may be.
 const SHED_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// Is called for each dead letter.
@@ -479,6 +479,7 @@ impl Engine {
             Some(_) => most,
             None => self.dispatch.shed_wait.saturating_mul(2).clamp(least, most),
         };
+        let wait = wait.min(self.settings.retry.longest());
         self.dispatch.shed_wait = wait;
         for job in excess {
             let after = wait.mul_f64((1.0 + self.rng.f64()) / 2.0);
