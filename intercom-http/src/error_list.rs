@@ -21,6 +21,10 @@ pub(crate) struct ErrorList {
 impl ErrorList {
     /// Reads a body; `None` when it is not one of Intercom's error lists.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+        // The error of a body that is none would cost a heap allocation, and most bodies are empty.
+        if body.is_empty() {
+            return None;
+        }
         let Ok(Value::Object(list)) = serde_json::from_slice(body) else { return None };
         let Some(Value::Array(errors)) = list.get("errors") else { return None };
         let errors = errors.iter().filter_map(error).take(MAX_ERRORS).collect();
