@@ -1,0 +1,417 @@
+//! What it costs that a fleet shares one outbox in PostgreSQL.
+//!
+//! The need: Intercom takes 417 events a second of a workspace, and bursts of 10,000 must be accepted at once. All rounds
+//! use one server with fsync, in the folder for temporary files. Each baseline is measured in turn with ours.
+//!
+//! **Accepting** (`accept`). 1, 16 and 64 callers, each of which accepts its next event when the last one is committed. The
+//! baseline has as many connections, each of which commits a plain one-row `INSERT` after the other. Bound: at least 0.6 of
+//! its rows a second. 4 callers that accept 100 events at once, beside 4 connections that insert 100 rows in a statement.
+//! Bound: at least 0.6.
+//!
+//! **In the application's transaction** (`transaction`). 1 and 16 connections, each of which inserts an order and commits,
+//! without and with a call of `intercom.accept`. Bound: at most 1.3 times the time.
+//!
+//! **Delivering** (`deliver`). From the first event to the end of a flush, with a transport that answers at once. The
+//! baseline is the outbox in memory. Bound: at least 0.5 of its events a second.
+//!
+//! **An old snapshot** (`snapshot`). The same delivering while a transaction elsewhere holds a snapshot from before. The
+//! baseline is the delivering before it. Bound: at least 0.8 of its events a second in the last third of the rounds.
+//!
+//! **Takeover** (`takeover`). After a release, and after the deliverer has vanished without a word. Bounds: 1 second, and
+//! 10 seconds.
+//!
+//! Command: `cargo bench -p benches --bench fleet`, or one part of it, `-- deliver`. It needs PostgreSQL:
+//! `apt-get install postgresql`
+
+#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use benches::{Bound, Cost, Cpu, Report, Rounds, Spread, in_turn, table};
+use intercom_core::{
+    Contact, ContactCreation, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp,
+    Tracker, Transport, async_trait,
+};
+use intercom_delivery::outbox::{Operate, Outbox, Standing, Tenure, Turn};
+use intercom_delivery::{Delivery, MemoryOutbox};
+use intercom_postgres::PostgresOutbox;
+use test_postgres::Server;
+use tokio::runtime::{Builder, Runtime};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_postgres::{Client, NoTls};
+
+/// After this it hangs.
+const HANGS: Duration = Duration::from_secs(600);
+
+const RIGHT: &str = "the settings are right";
+const ACCEPTED: &str = "there is room, and the event is valid";
+const WORKS: &str = "PostgreSQL works";
+
+#[derive(IntercomEvent)]
+#[event(name = "invoice_paid")]
+struct InvoicePaid {
+    invoice_id: u64,
+    plan: &'static str,
+    seats: u32,
+}
+
+const INVOICE_PAID: InvoicePaid = InvoicePaid { invoice_id: 4_711, plan: "premium", seats: 12 };
+
+fn main() -> ExitCode {
+    let mut report = Report::from_args();
+    let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = runtime.expect("a runtime can be made");
+    report.run(
+        &runtime,
+        &[
+            ("accept", accept),
+            ("transaction", transaction),
+            ("deliver", deliver),
+            ("snapshot", snapshot),
+            ("takeover", takeover),
+        ],
+    );
+    report.finish()
+}
+
+fn server() -> Server {
+    Server::with(&[]).expect("PostgreSQL is installed: apt-get install postgresql")
+}
+
+/// Connections of an application, with a table of orders.
+async fn connect(server: &Server, number: usize) -> Vec<Client> {
+    let mut clients = Vec::with_capacity(number);
+    for _ in 0..number {
+        let (client, connection) =
+            tokio_postgres::connect(&server.url(), NoTls).await.expect(WORKS);
+        tokio::spawn(connection);
+        let made = "CREATE TABLE IF NOT EXISTS orders \
+                    (id bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY, body text NOT NULL)";
+        client.batch_execute(made).await.expect(WORKS);
+        clients.push(client);
+    }
+    clients
+}
+
+fn events(number: usize) -> Vec<DataEvent> {
+    let time = Timestamp::from_unix_seconds(1_750_000_000);
+    let event = |number| DataEvent::new(&INVOICE_PAID, Contact::user_id(number), time);
+    (0..number).map(|number| event(number).expect("the event is valid")).collect()
+}
+
+fn body() -> String {
+    let event = events(1).remove(0);
+    str::from_utf8(event.body()).expect("it is JSON").to_owned()
+}
+
+/// Does this so often on each of the subjects at the same time.
+async fn each<S, F>(subjects: Vec<S>, times: usize, work: impl Fn(S, usize) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut tasks = JoinSet::new();
+    for subject in subjects {
+        tasks.spawn(work(subject, times));
+    }
+    tasks.join_all().await;
+}
+
+async fn insert_one_by_one(client: Arc<Client>, times: usize) {
+    let statement = client.prepare("INSERT INTO orders (body) VALUES ($1)").await.expect(WORKS);
+    let body = body();
+    for _ in 0..times {
+        client.execute(&statement, &[&body]).await.expect(WORKS);
+    }
+}
+
+async fn insert_hundreds(client: Arc<Client>, times: usize) {
+    let statement = client.prepare("INSERT INTO orders (body) SELECT unnest($1::text[])");
+    let statement = statement.await.expect(WORKS);
+    let bodies = vec![body(); HUNDRED];
+    for _ in 0..times {
+        client.execute(&statement, &[&bodies]).await.expect(WORKS);
+    }
+}
+
+const HUNDRED: usize = 100;
+
+async fn accept_these(outbox: PostgresOutbox, events: Arc<[DataEvent]>, times: usize) {
+    for _ in 0..times {
+        outbox.accept(&events).await.expect(ACCEPTED);
+    }
+}
+
+fn accept(report: &mut Report, runtime: &Runtime) {
+    /// How many callers, how many events at once, how often each a round, how many rounds.
+    const LOADS: [(usize, usize, usize, usize); 4] =
+        [(1, 1, 400, 12), (16, 1, 150, 12), (64, 1, 60, 12), (4, HUNDRED, 25, 12)];
+
+    let server = server();
+    let outbox = runtime.block_on(PostgresOutbox::connect(&server.url())).expect(RIGHT);
+    println!("accepting; the baseline is a plain INSERT of as many rows, and its commit");
+    let mut rows = Vec::new();
+    let measured = LOADS.map(|(callers, at_once, times, rounds)| {
+        let clients = runtime.block_on(connect(&server, callers));
+        let clients: Vec<_> = clients.into_iter().map(Arc::new).collect();
+        let accepted: Arc<[DataEvent]> = events(at_once).into();
+        let [plain, ours] = in_turn(
+            rounds,
+            [
+                &mut || {
+                    Cost::of(Cpu::Process, || {
+                        let clients = clients.clone();
+                        runtime.block_on(async {
+                            match at_once {
+                                1 => each(clients, times, insert_one_by_one).await,
+                                _ => each(clients, times, insert_hundreds).await,
+                            }
+                        });
+                    })
+                },
+                &mut || {
+                    Cost::of(Cpu::Process, || {
+                        let outboxes = vec![outbox.clone(); callers];
+                        runtime.block_on(each(outboxes, times, |outbox, times| {
+                            accept_these(outbox, accepted.clone(), times)
+                        }));
+                    })
+                },
+            ],
+        );
+        let events = (callers * at_once * times) as f64;
+        let name = match at_once {
+            1 => format!("{callers} callers"),
+            _ => format!("{callers} callers, {at_once} at once"),
+        };
+        rows.push([name.clone(), rate(events, &plain), rate(events, &ours)]);
+        (name, plain.ratio(&ours, wall))
+    });
+    table(["", "rows a second", "events a second"], &rows);
+    for (name, ratio) in measured {
+        report.ratio(&format!("events a row, {name}"), ratio, Bound::AtLeast(0.6));
+    }
+    println!();
+}
+
+async fn order_alone(client: Arc<Client>, times: usize) {
+    order(client, times, false).await;
+}
+
+async fn order_and_accept(client: Arc<Client>, times: usize) {
+    order(client, times, true).await;
+}
+
+/// Transactions of an application. Each statement waits for the one before it, as most applications do.
+async fn order(client: Arc<Client>, times: usize, accepts: bool) {
+    let insert = client.prepare("INSERT INTO orders (body) VALUES ($1) RETURNING id").await;
+    let insert = insert.expect(WORKS);
+    let read = client.prepare("SELECT body FROM orders WHERE id = $1").await.expect(WORKS);
+    let change = client.prepare("UPDATE orders SET body = $2 WHERE id = $1").await.expect(WORKS);
+    let accept = client.prepare("SELECT intercom.accept($1::text[]::json[])").await.expect(WORKS);
+    let (body, bodies) = (body(), vec![body()]);
+    for _ in 0..times {
+        client.batch_execute("BEGIN").await.expect(WORKS);
+        let id: i64 = client.query_one(&insert, &[&body]).await.expect(WORKS).get(0);
+        client.query_one(&read, &[&id]).await.expect(WORKS);
+        client.execute(&change, &[&id, &body]).await.expect(WORKS);
+        if accepts {
+            client.query_one(&accept, &[&bodies]).await.expect(WORKS);
+        }
+        client.batch_execute("COMMIT").await.expect(WORKS);
+    }
+}
+
+fn transaction(report: &mut Report, runtime: &Runtime) {
+    const LOADS: [(usize, usize, usize); 2] = [(1, 200, 14), (16, 60, 14)];
+
+    let server = server();
+    // Makes the tables.
+    let outbox = runtime.block_on(PostgresOutbox::connect(&server.url())).expect(RIGHT);
+    println!("in the application's transaction: an INSERT, a SELECT, an UPDATE, and the commit");
+    let mut rows = Vec::new();
+    let measured = LOADS.map(|(connections, times, rounds)| {
+        let clients = runtime.block_on(connect(&server, connections));
+        let clients: Vec<_> = clients.into_iter().map(Arc::new).collect();
+        let [alone, ours] = in_turn(
+            rounds,
+            [
+                &mut || {
+                    Cost::of(Cpu::Process, || {
+                        runtime.block_on(each(clients.clone(), times, order_alone));
+                    })
+                },
+                &mut || {
+                    Cost::of(Cpu::Process, || {
+                        runtime.block_on(each(clients.clone(), times, order_and_accept));
+                    })
+                },
+            ],
+        );
+        let transactions = (connections * times) as f64;
+        let name = format!("{connections} connections");
+        rows.push([name.clone(), rate(transactions, &alone), rate(transactions, &ours)]);
+        (name, ours.ratio(&alone, wall))
+    });
+    drop(outbox);
+    table(["", "without, a second", "with an event, a second"], &rows);
+    for (name, ratio) in measured {
+        report.ratio(&format!("time of a transaction, {name}"), ratio, Bound::AtMost(1.3));
+    }
+    println!();
+}
+
+/// Takes every event at once.
+struct Instantly;
+
+#[async_trait]
+impl Transport for Instantly {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
+        Ok(Receipt::accepted())
+    }
+
+    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(ErrorKind::Unsupported))
+    }
+}
+
+/// Sends so many events of each producer, and waits until they are delivered.
+async fn produce_and_deliver(delivery: &Delivery, producers: usize, times: usize) {
+    let before = delivery.ledger().await.expect(WORKS).delivered;
+    let trackers: Vec<(usize, Tracker)> =
+        (0..producers).map(|producer| (producer, delivery.tracker())).collect();
+    let time = Timestamp::now();
+    each(trackers, times, move |(producer, tracker), times| async move {
+        for number in 0..times {
+            let tracker = tracker.for_contact(Contact::user_id(producer * times + number));
+            tracker.send_at(&INVOICE_PAID, time).await.expect(ACCEPTED);
+        }
+    })
+    .await;
+    let report = delivery.flush(HANGS).await;
+    assert_eq!(report.delivered - before, (producers * times) as u64);
+}
+
+const PRODUCERS: usize = 256;
+const EACH: usize = 40;
+
+fn start(runtime: &Runtime, outbox: impl Outbox + Operate + 'static) -> Delivery {
+    let delivery = Delivery::builder(Instantly).concurrency(32).outbox(outbox);
+    runtime.block_on(async { delivery.start() }).expect(RIGHT)
+}
+
+fn deliver(report: &mut Report, runtime: &Runtime) {
+    let server = server();
+    let outbox = runtime.block_on(PostgresOutbox::connect(&server.url())).expect(RIGHT);
+    let memory = start(runtime, MemoryOutbox::new());
+    let shared = start(runtime, outbox);
+    let round = |delivery: &Delivery| {
+        Cost::of(Cpu::Process, || {
+            runtime.block_on(produce_and_deliver(delivery, PRODUCERS, EACH));
+        })
+    };
+    let [memory, shared] = in_turn(8, [&mut || round(&memory), &mut || round(&shared)]);
+    let events = (PRODUCERS * EACH) as f64;
+    println!("delivering, {PRODUCERS} producers, 32 in flight, {events} events a round");
+    table(
+        ["", "events a second"],
+        &[
+            ["in memory".to_owned(), rate(events, &memory)],
+            ["in PostgreSQL".to_owned(), rate(events, &shared)],
+        ],
+    );
+    let ratio = memory.ratio(&shared, wall);
+    report.ratio("events a second, of those in memory", ratio, Bound::AtLeast(0.5));
+    println!();
+}
+
+fn snapshot(report: &mut Report, runtime: &Runtime) {
+    const ROUNDS: usize = 12;
+
+    let server = server();
+    let outbox = runtime.block_on(PostgresOutbox::connect(&server.url())).expect(RIGHT);
+    let delivery = start(runtime, outbox);
+    let round = || {
+        Cost::of(Cpu::Process, || {
+            runtime.block_on(produce_and_deliver(&delivery, PRODUCERS, EACH));
+        })
+        .wall
+    };
+    round();
+    let before: Vec<f64> = (0..ROUNDS).map(|_| round()).collect();
+    let clients = runtime.block_on(connect(&server, 1));
+    let hold = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders";
+    runtime.block_on(clients[0].batch_execute(hold)).expect(WORKS);
+    let held: Vec<f64> = (0..ROUNDS).map(|_| round()).collect();
+    runtime.block_on(clients[0].batch_execute("COMMIT")).expect(WORKS);
+    let median = |times: &[f64]| Spread::of(times.iter().copied()).median;
+    let last = &held[2 * ROUNDS / 3..];
+    let events = (PRODUCERS * EACH) as f64;
+    println!("delivering while an old snapshot is held open, {ROUNDS} rounds of {events} events");
+    table(
+        ["before, a second", "first third", "last third"],
+        &[[median(&before), median(&held[..ROUNDS / 3]), median(last)]
+            .map(|time| format!("{:.0}", events / time))],
+    );
+    let before = median(&before);
+    let ratio = Spread::of(last.iter().map(|held| before / held));
+    report.ratio("events a second in the end, of those before", ratio, Bound::AtLeast(0.8));
+    println!();
+}
+
+async fn begin(outbox: &PostgresOutbox, mut standing: Standing) -> (Tenure, Duration) {
+    let begun = Instant::now();
+    loop {
+        let turn = timeout(HANGS, outbox.lease(standing, 1)).await.expect("somebody delivers");
+        match turn.expect(WORKS) {
+            Turn::Began(tenure) => return (tenure, begun.elapsed()),
+            Turn::Standby(standby) => standing = Standing::Standby(standby.epoch),
+            Turn::Leased(_) => panic!("nothing can be leased before a turn"),
+        }
+    }
+}
+
+/// Lets another outbox take over, and says after how long.
+async fn take_over(url: &str, releases: bool) -> Duration {
+    let first = PostgresOutbox::connect(url).await.expect(RIGHT);
+    let second = PostgresOutbox::connect(url).await.expect(RIGHT);
+    let (tenure, _) = begin(&first, Standing::Unknown).await;
+    let epoch = tenure.epoch;
+    let waits = tokio::spawn(async move { begin(&second, Standing::Standby(epoch)).await.1 });
+    // It must be waiting, and has seen that the first one is alive.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let begun = Instant::now();
+    if releases {
+        first.release(epoch).await.expect(WORKS);
+    }
+    // Without a release, the end of its tenure is the end of its renewals, as if it were killed.
+    drop(tenure);
+    waits.await.expect("the other takes over");
+    begun.elapsed()
+}
+
+fn takeover(report: &mut Report, runtime: &Runtime) {
+    const ROUNDS: usize = 3;
+
+    let server = server();
+    println!("taking over; {ROUNDS} rounds");
+    for (name, releases, limit) in
+        [("after a release", true, 1.0), ("after the deliverer vanished", false, 10.0)]
+    {
+        let times =
+            (0..ROUNDS).map(|_| runtime.block_on(take_over(&server.url(), releases)).as_secs_f64());
+        let slowest = times.fold(0.0, f64::max);
+        report.number(&format!("seconds {name}, the slowest"), slowest, Bound::AtMost(limit));
+    }
+    println!();
+}
+
+fn rate(events: f64, rounds: &Rounds) -> String {
+    format!("{:.0}", events / rounds.median(wall))
+}
+
+fn wall(cost: &Cost) -> f64 {
+    cost.wall
+}
