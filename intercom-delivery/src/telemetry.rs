@@ -160,14 +160,19 @@ pub(crate) fn outbox_works(what: &'static str) {
 }
 
 pub(crate) fn ledger(ledger: &Ledger) {
-    let Ledger { accepted, refused, delivered, dead, pending, moved, collided, .. } = ledger;
+    let Ledger { accepted, derived, refused, delivered, dead, pending, .. } = ledger;
+    let Ledger { withheld, dropped, erased, moved, collided, .. } = ledger;
     let refused = refused.total();
     tracing::info!(
         accepted,
+        derived,
         refused,
         delivered,
         dead,
         pending,
+        withheld,
+        dropped,
+        erased,
         moved,
         collided,
         "ledger of events"
