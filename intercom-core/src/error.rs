@@ -80,7 +80,7 @@ pub enum ErrorKind {
     Certificate,
     /// A proxy does not connect to Intercom, or wants credentials. Needs an operator.
     Proxy,
-    /// The answer is none that Intercom gives: a redirect, say, the page of a proxy, or a 4xx without Intercom's
+    /// The response did not come from Intercom: a redirect, say, the page of a proxy, or a 4xx without Intercom's
     /// error list. Needs an operator, unless one event alone gets it.
     UnexpectedAnswer,
     /// The transport cannot do what was asked of it. Needs an operator.

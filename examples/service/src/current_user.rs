@@ -1,4 +1,4 @@
-//! Who is asking. The gateway before this service logs people in, and says who it is in a header.
+//! The current user. The gateway before this service logs users in, and names the user in a header.
 
 use axum::extract::Request;
 use axum::http::StatusCode;

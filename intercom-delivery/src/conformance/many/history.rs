@@ -428,7 +428,7 @@ impl<'a, F: Fleet> History<'a, F> {
         }
     }
 
-    /// While another process delivers, it is told so once, and waits.
+    /// While another process delivers, it learns that once, and waits.
     async fn stand_by(&mut self, index: usize, holder: usize) -> Checked {
         let Some(epoch) = self.members[holder].engine.as_ref().map(Engine::epoch) else {
             return Ok(());
