@@ -6,6 +6,8 @@ use std::ops::Not;
 
 use intercom_core::{Money, Timestamp};
 
+use crate::evaluate::is_same_key;
+
 /// Begins a condition on a metadata key.
 ///
 /// ```
@@ -172,6 +174,27 @@ impl Expression {
             }
             Expression::Not(inner) => inner.leaves(),
             Expression::Leaf(leaf) => vec![leaf],
+        }
+    }
+
+    /// Returns whether each event for which it holds has the key.
+    pub(crate) fn implies_present(&self, key: &str) -> bool {
+        self.implies(key, true)
+    }
+
+    /// Returns whether each event for which it holds, or does not hold, has the key.
+    fn implies(&self, key: &str, holds: bool) -> bool {
+        match (self, holds) {
+            (Expression::Leaf(leaf), _) => {
+                is_same_key(&leaf.key, key) && matches!(leaf.test, Test::Absent) != holds
+            }
+            (Expression::Not(inner), _) => inner.implies(key, !holds),
+            (Expression::All(inner), true) | (Expression::Any(inner), false) => {
+                inner.iter().any(|one| one.implies(key, holds))
+            }
+            (Expression::All(inner), false) | (Expression::Any(inner), true) => {
+                !inner.is_empty() && inner.iter().all(|one| one.implies(key, holds))
+            }
         }
     }
 

@@ -64,15 +64,19 @@
 //!
 //! # Mistakes
 //!
-//! Rules are checked when they are loaded, against a [`Catalogue`](intercom_core::Catalogue): events and
-//! keys that are not in it, and conditions that can never hold, are refused with line and column.
+//! Rules are checked when they are loaded, against a [`Catalogue`](intercom_core::Catalogue). Events and
+//! keys that are not in it, and conditions that can never hold, are refused with line and column. So is
+//! an action that makes an event unlike the type of that name: with a key that the type does not have,
+//! with a key of another kind, or without a key that the type always has.
 
+mod check;
 mod condition;
 mod error;
 mod evaluate;
 mod explain;
 mod load;
 mod rule;
+mod target;
 #[cfg(feature = "toml")]
 mod toml;
 

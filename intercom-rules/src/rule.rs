@@ -24,6 +24,8 @@ pub struct Rule {
     pub(crate) also_send: Vec<AlsoSend>,
     pub(crate) rename: Option<Spotted<String>>,
     pub(crate) drops: bool,
+    /// Whether a mistake in its actions is reported already, so that it may lack one.
+    pub(crate) is_misread: bool,
     pub(crate) spot: Option<usize>,
 }
 
@@ -48,6 +50,7 @@ impl Rule {
             also_send: Vec::new(),
             rename: None,
             drops: false,
+            is_misread: false,
             spot: None,
         }
     }

@@ -92,8 +92,9 @@ impl Reader<'_> {
         };
         let mut rule = Rule::on("");
         rule.spot = Some(spot(value));
-        let mut is_on = false;
+        let (mut is_on, mut has_unknown) = (false, false);
         for (key, value) in table.iter() {
+            let before = self.mistakes.len();
             match &**key.get_ref() {
                 "on" => {
                     is_on = true;
@@ -113,14 +114,18 @@ impl Reader<'_> {
                          `also_send`, `rename`, `drop`"
                     );
                     self.mistake(key.span().start, message);
+                    has_unknown = true;
                 }
             }
+            let is_condition = matches!(&**key.get_ref(), "when" | "name");
+            rule.is_misread |= !is_condition && self.mistakes.len() > before;
         }
         if !is_on {
-            self.mistake(
-                spot(value),
-                "the rule does not say which event it is on; add `on = \"…\"`",
-            );
+            // A misspelled `on` is reported as that.
+            if !has_unknown {
+                let message = "the rule does not say which event it is on; add `on = \"…\"`";
+                self.mistake(spot(value), message);
+            }
             return None;
         }
         Some(rule)

@@ -112,7 +112,7 @@ fn the_first_rule_that_renames_or_drops_counts() {
     let applied = rules.apply(&data(&later)).unwrap();
     assert!(applied.renamed.is_none());
     assert_eq!(applied.dropped_by.as_deref(), Some("later ones"));
-    assert!(rules.apply(&data(&SignedUp)).is_none());
+    assert!(rules.apply(&data(&SignedUp::default())).is_none());
     assert!(rules.apply(&dynamic("Invoice_Paid")).is_some());
 }
 

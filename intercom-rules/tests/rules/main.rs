@@ -7,3 +7,4 @@ mod explain;
 mod mistakes;
 mod naive;
 mod support;
+mod targets;

@@ -91,6 +91,25 @@ fn what_can_never_hold_is_refused() {
     }
 }
 
+/// The typo is the mistake: that the rule then lacks something is no second one.
+#[test]
+fn what_follows_from_a_mistake_is_not_reported() {
+    for (rule, expected) in [
+        (
+            "on = \"invoice_paid\"\nalso_sned = \"signed_up\"",
+            "line 3, column 1: unknown member `also_sned`",
+        ),
+        ("on = \"invoice_paid\"\nalso_send = 7", "line 3, column 13: `also_send` is a text"),
+        ("onn = \"invoice_paid\"\ndrop = true", "line 2, column 1: unknown member `onn`"),
+        ("on = \"invoice_paid\"\ndrop = 1", "line 3, column 8: `drop` is `true` or `false`"),
+    ] {
+        let found = mistakes(&format!("[[rule]]\n{rule}"));
+        assert!(found.starts_with(expected) && found.lines().count() == 1, "{found}");
+    }
+    let found = mistakes("[[rule]]\non = \"invoice_paid\"\nwhen = { plan = [] }");
+    assert_eq!(found.lines().count(), 2, "{found}");
+}
+
 #[test]
 fn what_is_not_toml_has_a_place_too() {
     let found = mistakes("[[rule]]\non = invoice_paid\n");

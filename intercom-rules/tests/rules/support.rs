@@ -22,11 +22,29 @@ pub(crate) struct InvoicePaid {
 #[event(name = "big_invoice_paid")]
 pub(crate) struct BigInvoicePaid {
     pub(crate) amount: Money,
+    pub(crate) plan: String,
+    pub(crate) seats: u32,
+    pub(crate) discount: f64,
+    pub(crate) first: bool,
+    pub(crate) coupon: Option<String>,
+    pub(crate) due_date: Timestamp,
+    pub(crate) invoice: RichLink,
 }
 
+/// It may have what an invoice has.
 #[derive(IntercomEvent)]
 #[event(name = "signed_up")]
-pub(crate) struct SignedUp;
+#[derive(Default)]
+pub(crate) struct SignedUp {
+    pub(crate) amount: Option<Money>,
+    pub(crate) plan: Option<String>,
+    pub(crate) seats: Option<u32>,
+    pub(crate) discount: Option<f64>,
+    pub(crate) first: Option<bool>,
+    pub(crate) coupon: Option<String>,
+    pub(crate) due_date: Option<Timestamp>,
+    pub(crate) invoice: Option<RichLink>,
+}
 
 catalogue! {
     /// What happens at Acme.
