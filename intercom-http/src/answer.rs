@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
 use http::{HeaderMap, StatusCode};
-use intercom_core::{ApiError, ErrorKind, Receipt, SendError};
+use intercom_core::{ApiError, ErrorKind, RateLimit, Receipt, SendError};
 use reqwest::Url;
 
 use crate::body::{Body, End};
@@ -44,6 +44,8 @@ pub(crate) enum Asked {
     Contact,
     /// Whose credentials these are.
     Workspace,
+    /// What happened to a contact, or to take a summary of it.
+    History,
 }
 
 /// The head of an answer.
@@ -62,10 +64,15 @@ impl Head<'_> {
         if let Some(request_id) = self.request_id() {
             receipt = receipt.with_request_id(request_id);
         }
-        match limits::rate_limit(self.headers, self.received) {
+        match self.rate_limit() {
             Some(rate_limit) => receipt.with_rate_limit(rate_limit),
             None => receipt,
         }
+    }
+
+    /// What it says about the rate limit.
+    pub(crate) fn rate_limit(&self) -> Option<RateLimit> {
+        limits::rate_limit(self.headers, self.received)
     }
 
     /// What any other answer says. `list` is what could be read of the body.
@@ -91,7 +98,7 @@ impl Head<'_> {
         if let Some(request_id) = request_id.or_else(|| self.request_id()) {
             error = error.with_request_id(redactor.clean(request_id));
         }
-        let rate_limit = limits::rate_limit(self.headers, self.received);
+        let rate_limit = self.rate_limit();
         if let Some(rate_limit) = rate_limit {
             error = error.with_rate_limit(rate_limit);
         }
@@ -180,7 +187,9 @@ fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
 fn is_told_by_its_body(asked: Asked, status: StatusCode) -> bool {
     let is_told =
         matches!(status.as_u16(), 400..=499) && !matches!(status.as_u16(), 408 | 425 | 429);
-    asked != Asked::Workspace && is_told
+    // A read is its body.
+    let is_read = asked == Asked::History && status.is_success();
+    is_read || asked != Asked::Workspace && is_told
 }
 
 /// Which kind of fault an answer other than 2xx tells of.
@@ -196,15 +205,17 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
         (429, _) => RateLimited,
         // Without Intercom's list it is nobody's verdict on the event: a gateway or a firewall answers so,
         // to all events or to this body alone.
-        (400..=499, Asked::Event | Asked::Contact)
+        (400..=499, Asked::Event | Asked::Contact | Asked::History)
             if !list.is_some_and(ErrorList::is_intercoms) =>
         {
             UnexpectedAnswer
         }
-        (400..=499, Asked::Event) if names_are_spent() => EventNameLimit,
-        (404, Asked::Event) if has_code(NOT_FOUND_CODES) => UnknownContact,
-        (409, Asked::Event | Asked::Contact) => AmbiguousContact,
-        (400, Asked::Event | Asked::Contact) if has_code(&[CONFLICT_CODE]) => AmbiguousContact,
+        (400..=499, Asked::Event | Asked::History) if names_are_spent() => EventNameLimit,
+        (404, Asked::Event | Asked::History) if has_code(NOT_FOUND_CODES) => UnknownContact,
+        (409, Asked::Event | Asked::Contact | Asked::History) => AmbiguousContact,
+        (400, Asked::Event | Asked::Contact | Asked::History) if has_code(&[CONFLICT_CODE]) => {
+            AmbiguousContact
+        }
         (400 | 406 | 413 | 415 | 422, _) => Rejected,
         (401, _) => Unauthorized,
         (402 | 403, _) => Forbidden,

@@ -5,9 +5,13 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// The most bytes that are read of an answer. Intercom's answers to events are empty, and its error
+/// The most bytes that are read of an answer to sending. Intercom's answers to events are empty, and its error
 /// lists are far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// The most bytes that are read of a page of events, or of summaries. 150 events whose ten texts all have 255 characters
+/// take about 2 MB.
+pub const MAX_PAGE_BYTES: usize = 8 << 20;
 
 /// The body of an answer, as far as it was read.
 #[derive(Default)]
@@ -28,10 +32,10 @@ pub(crate) enum End {
     TooLong,
 }
 
-/// Reads the body of an answer. It never fails: what the answer means stands in its head.
-pub(crate) async fn read(response: &mut Response, deadline: Instant) -> Body {
+/// Reads the body of an answer, up to this many bytes. It never fails: what the answer means stands in its head.
+pub(crate) async fn read(response: &mut Response, limit: usize, deadline: Instant) -> Body {
     let mut body = Body::default();
-    let chunks = chunks(response, |chunk| body.bytes.extend_from_slice(chunk));
+    let chunks = chunks(response, limit, |chunk| body.bytes.extend_from_slice(chunk));
     body.end = timeout_at(deadline, chunks).await.unwrap_or(End::Broken);
     body
 }
@@ -44,14 +48,14 @@ const DRAIN: Duration = Duration::from_secs(1);
 pub(crate) async fn glance(response: &mut Response) -> Body {
     let mut body = Body::default();
     if response.content_length() != Some(0) {
-        let read = chunks(response, |chunk| body.bytes.extend_from_slice(chunk));
+        let read = chunks(response, MAX_BODY_BYTES, |chunk| body.bytes.extend_from_slice(chunk));
         body.end = timeout(DRAIN, read).await.unwrap_or(End::Broken);
     }
     body
 }
 
-async fn chunks(response: &mut Response, mut take: impl FnMut(&[u8])) -> End {
-    let mut room = MAX_BODY_BYTES;
+async fn chunks(response: &mut Response, limit: usize, mut take: impl FnMut(&[u8])) -> End {
+    let mut room = limit;
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) if chunk.len() <= room => {

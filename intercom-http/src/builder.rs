@@ -13,6 +13,7 @@ use crate::env;
 use crate::error::BuildError;
 use crate::failure::Way;
 use crate::headers::Headers;
+use crate::rate::Rate;
 use crate::region::Region;
 use crate::secret::Secret;
 use crate::tls;
@@ -193,6 +194,7 @@ impl HttpTransportBuilder {
             endpoints,
             way,
             headers: Headers::new(headers),
+            rate: Rate::default(),
             timeout: self.timeout,
             region,
             api_version: self.api_version,

@@ -12,6 +12,7 @@ const INTERCOM_DOMAIN: &str = "intercom.io";
 const EVENTS: &str = "events";
 const CONTACTS: &str = "contacts";
 const ME: &str = "me";
+const SUMMARIES: &str = "events/summaries";
 
 /// What a base URL does not end in: it is appended.
 const ENDPOINTS: [&str; 3] = [EVENTS, CONTACTS, ME];
@@ -22,6 +23,7 @@ pub(crate) struct Endpoints {
     pub(crate) events: Url,
     pub(crate) contacts: Url,
     pub(crate) me: Url,
+    pub(crate) summaries: Url,
 }
 
 impl Endpoints {
@@ -34,6 +36,7 @@ impl Endpoints {
             events: under(&base, EVENTS)?,
             contacts: under(&base, CONTACTS)?,
             me: under(&base, ME)?,
+            summaries: under(&base, SUMMARIES)?,
             base,
         })
     }

@@ -1,4 +1,4 @@
-//! Sends Intercom events over HTTPS: one event, one request, every answer understood.
+//! Sends Intercom events over HTTPS: one event, one request, every answer understood. Reads them back, too.
 //!
 //! ```no_run
 //! use intercom_core::{Contact, DynamicEvent, Tracker};
@@ -13,7 +13,7 @@
 //! }
 //! ```
 //!
-//! [`HttpTransport`] sends an event once, when it is told to. It does not retry, and it keeps nothing:
+//! [`HttpTransport`] sends an event once, when it is told to. Sending does not retry, and it keeps nothing:
 //! that is the part of a delivery engine, which takes this transport as its own way out.
 //!
 //! # Setting up
@@ -122,6 +122,29 @@
 //! answer's own `Date`, so a wrong clock on this machine does no harm. Nothing is waited for longer
 //! than [`MAX_WAIT`].
 //!
+//! # Reading back
+//!
+//! [`HttpTransport::events`] lists what Intercom has of a contact, newest first, and [`HttpTransport::summaries`] counts it:
+//!
+//! ```no_run
+//! # async fn show(transport: intercom_http::HttpTransport) -> Result<(), intercom_http::ReadError> {
+//! use intercom_core::Contact;
+//!
+//! let mut events = transport.events(&Contact::user_id(42)).per_page(50);
+//! while let Some(event) = events.next().await {
+//!     println!("{}", event?.name());
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! - [`PastEvents`] is a `Stream`. One event that cannot be read is an item that says why, and the stream goes on.
+//! - [`PastEvent::metadata`] tells values by kind, and [`PastEvent::metadata_as`] reads them as a type of yours.
+//! - Of a page's `pages.next` only the cursor is followed, to this transport's own host. A cursor that comes twice is an error.
+//! - An unknown contact is [`ReadError::UnknownContact`], and no empty list.
+//! - Reading waits for the rate limit that it shares with sending, and leaves the last tenth of each window to events.
+//!   An engine of `intercom-delivery` over the same transport sees in its next answer what reads have used.
+//!
 //! # What is never shown
 //!
 //! The token and the API key, also replaced ones, are in no `Debug`, no error and no log. Where Intercom
@@ -146,6 +169,8 @@ mod error_list;
 mod failure;
 mod headers;
 mod limits;
+mod rate;
+mod reading;
 mod redact;
 mod region;
 mod secret;
@@ -153,12 +178,16 @@ mod tls;
 mod transport;
 mod workspace;
 
-pub use body::MAX_BODY_BYTES;
+pub use body::{MAX_BODY_BYTES, MAX_PAGE_BYTES};
 pub use builder::{
     DEFAULT_API_VERSION, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpTransportBuilder,
 };
 pub use error::BuildError;
 pub use limits::MAX_WAIT;
+pub use reading::{
+    BadEvent, EventSummary, PastEvent, PastEvents, PastValue, ReadError, SummaryError,
+    UnlikeMetadata,
+};
 pub use region::{Region, UnknownRegion};
 pub use transport::HttpTransport;
 pub use workspace::Workspace;

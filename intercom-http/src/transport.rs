@@ -1,4 +1,4 @@
-//! The transport itself: one event, one request.
+//! The transport itself: one event, one request; and what can be read back.
 
 use std::fmt;
 use std::pin::Pin;
@@ -13,7 +13,7 @@ use reqwest::{Client, Request, Response, Url};
 use tokio::time::{Instant, timeout_at};
 
 use crate::answer::{Asked, Head};
-use crate::body;
+use crate::body::{self, End, MAX_BODY_BYTES, MAX_PAGE_BYTES};
 use crate::builder::HttpTransportBuilder;
 use crate::contacts;
 use crate::credentials::Credentials;
@@ -22,6 +22,8 @@ use crate::error::BuildError;
 use crate::error_list::ErrorList;
 use crate::failure::Way;
 use crate::headers::Headers;
+use crate::rate::Rate;
+use crate::reading::{self, EventSummary, PastEvents, ReadError};
 use crate::redact::Redactor;
 use crate::region::Region;
 use crate::secret::Secret;
@@ -32,7 +34,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Sends each event to Intercom in one HTTPS request, and says how it went.
 ///
-/// It does not retry and does not wait. Clone it freely: clones share the connections and the credentials.
+/// Sending does not retry and does not wait; reading back does. Clone it freely: clones share the connections and the credentials.
 /// It needs a Tokio runtime with I/O and time enabled, as `#[tokio::main]` makes one. A name server that hangs holds the
 /// end of that runtime, because looking up a name cannot be cancelled: end the process with `std::process::exit`, or the
 /// runtime with `Runtime::shutdown_background`.
@@ -50,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) way: Way,
     /// Everything that is the same in each request, until the credentials are replaced.
     pub(crate) headers: Headers,
+    /// What sending and reading share of Intercom's rate limit.
+    pub(crate) rate: Rate,
     pub(crate) timeout: Duration,
     pub(crate) region: Option<Region>,
     pub(crate) api_version: String,
@@ -183,13 +187,13 @@ impl HttpTransport {
     /// Fails as sending does: [`ErrorKind::Unauthorized`] when Intercom does not accept the
     /// credentials, [`ErrorKind::UnexpectedAnswer`] when it is not Intercom that answers.
     pub async fn verify(&self) -> Result<Workspace, SendError> {
-        let Inner { endpoints, headers, .. } = &*self.inner;
-        let asked_with = headers.current();
-        let deadline = self.deadline();
+        let inner = &*self.inner;
+        let asked_with = inner.headers.current();
+        let deadline = inner.deadline();
         let mut response =
-            self.ask(&asked_with, Method::GET, &endpoints.me, None, deadline).await?;
+            inner.ask(&asked_with, Method::GET, &inner.endpoints.me, None, deadline).await?;
         let received = SystemTime::now();
-        let body = body::read(&mut response, deadline).await;
+        let body = body::read(&mut response, MAX_BODY_BYTES, deadline).await;
         let head = head(&response, received);
         if head.status.is_success()
             && let Some(workspace) = Workspace::parse(&body.bytes)
@@ -200,12 +204,69 @@ impl HttpTransport {
         Err(head.refusal(Asked::Workspace, &Redactor::new(&asked_with), &body, list.as_ref()))
     }
 
+    /// Reads a contact's events back, newest first: a `Stream`, which asks for a page when it is needed.
+    ///
+    /// Intercom lists the events of the last 90 days, some seconds after it took them. It looks the contact up by one
+    /// identifier: the contact id, else the user id, else the email address.
+    ///
+    /// Reading shares Intercom's rate limit with sending. A read waits while the window is spent, and it leaves the last
+    /// tenth of it to events. It waits after a 429 or another failure that may pass, and gives up after five tries.
+    ///
+    /// ```no_run
+    /// use std::time::{Duration, SystemTime};
+    /// use intercom_core::Contact;
+    ///
+    /// # async fn show(transport: intercom_http::HttpTransport) -> Result<(), Box<dyn std::error::Error>> {
+    /// let week = SystemTime::now() - Duration::from_secs(7 * 86_400);
+    /// let mut events = transport.events(&Contact::user_id(42)).per_page(50).since(week);
+    /// while let Some(event) = events.next().await {
+    ///     match event {
+    ///         Ok(event) => println!("{} {:?}", event.name(), event.metadata()),
+    ///         Err(error) if error.is_bad_event() => eprintln!("{error}"),
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn events(&self, contact: &Contact) -> PastEvents {
+        PastEvents::new(Arc::clone(&self.inner), contact.clone())
+    }
+
+    /// Reads how often each event happened to a contact. It waits as [`events`](Self::events) does.
+    ///
+    /// # Errors
+    ///
+    /// Fails with [`ReadError::UnknownContact`] when Intercom does not know the contact, when the request fails for good,
+    /// and when the answer cannot be read.
+    pub async fn summaries(&self, contact: &Contact) -> Result<Vec<EventSummary>, ReadError> {
+        reading::summaries(&self.inner, contact).await
+    }
+
+    /// Submits how often events happened to a contact before they were sent one by one. Intercom takes it by user id
+    /// alone.
+    ///
+    /// Intercom does not say what a summary does to counts that it has, nor what a second submission does. So a request
+    /// is sent again only after a 429, when nothing was taken. An empty list sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// Fails before any I/O when the contact has no user id, or a summary has a name that no event can have, a count of 0
+    /// or times in the wrong order; otherwise as [`summaries`](Self::summaries) does.
+    pub async fn submit_summaries(
+        &self,
+        contact: &Contact,
+        summaries: &[EventSummary],
+    ) -> Result<(), ReadError> {
+        reading::submit_summaries(&self.inner, contact, summaries).await
+    }
+
     async fn post(&self, event: &DataEvent) -> Result<Receipt, SendError> {
-        let Inner { endpoints, headers, .. } = &*self.inner;
-        let (asked_with, url) = (headers.current(), &endpoints.events);
+        let inner = &*self.inner;
+        let (asked_with, url) = (inner.headers.current(), &inner.endpoints.events);
         let body = event.body().clone().into();
-        let deadline = self.deadline();
-        let mut response = self.ask(&asked_with, Method::POST, url, Some(body), deadline).await?;
+        let deadline = inner.deadline();
+        let mut response = inner.ask(&asked_with, Method::POST, url, Some(body), deadline).await?;
         let received = SystemTime::now();
         let answer = head(&response, received);
         let body = if answer.is_acceptance() {
@@ -216,12 +277,40 @@ impl HttpTransport {
             }
             body
         } else {
-            body::read(&mut response, deadline).await
+            body::read(&mut response, MAX_BODY_BYTES, deadline).await
         };
         let list = ErrorList::parse(&body.bytes);
         let head = head(&response, received);
         let redactor = Redactor::new(&asked_with).with_event(event);
         Err(head.refusal(Asked::Event, &redactor, &body, list.as_ref()))
+    }
+}
+
+impl Inner {
+    /// Asks something about a contact, and returns the body of the answer.
+    pub(crate) async fn converse(
+        &self,
+        method: Method,
+        url: &Url,
+        body: Option<String>,
+        contact: &Contact,
+    ) -> Result<Vec<u8>, SendError> {
+        let asked_with = self.headers.current();
+        let deadline = self.deadline();
+        let sent = body.map(Into::into);
+        let mut response = self.ask(&asked_with, method, url, sent, deadline).await?;
+        let received = SystemTime::now();
+        let body = body::read(&mut response, MAX_PAGE_BYTES, deadline).await;
+        let head = head(&response, received);
+        if head.is_acceptance() && body.end == End::Complete && !head.is_denied_by(&body.bytes) {
+            self.rate.learn(head.rate_limit(), None);
+            return Ok(body.bytes);
+        }
+        let list = ErrorList::parse(&body.bytes);
+        let redactor = Redactor::new(&asked_with).with_contact(contact);
+        let error = head.refusal(Asked::History, &redactor, &body, list.as_ref());
+        self.rate.learn(error.rate_limit(), error.retry_after());
+        Err(error)
     }
 
     /// Sends one request and waits for the head of its answer.
@@ -238,13 +327,12 @@ impl HttpTransport {
             return Err(SendError::new(ErrorKind::Unsupported)
                 .with_detail("no Tokio runtime runs here; send from within one"));
         }
-        let inner = &*self.inner;
         let mut request = Request::new(method, url.clone());
         *request.headers_mut() = headers.clone();
         *request.body_mut() = body;
         // A timeout of the client or of the request would cost four heap allocations, this costs none.
-        let Inner { way, timeout, .. } = inner;
-        let response = match timeout_at(deadline, inner.client.execute(request)).await {
+        let Inner { way, timeout, .. } = self;
+        let response = match timeout_at(deadline, self.client.execute(request)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => return Err(way.failure(error, *timeout)),
             Err(elapsed) => return Err(way.timed_out(*timeout).with_source(elapsed)),
@@ -261,7 +349,7 @@ impl HttpTransport {
 
     /// Returns when a request that begins now must have ended.
     fn deadline(&self) -> Instant {
-        Instant::now() + self.inner.timeout.min(MAX_TIMEOUT)
+        Instant::now() + self.timeout.min(MAX_TIMEOUT)
     }
 }
 
@@ -283,6 +371,11 @@ impl Transport for HttpTransport {
                 Ok(receipt) => (receipt.status(), receipt.request_id()),
                 Err(error) => (error.status(), error.request_id()),
             };
+            let (rate_limit, wait) = match &sent {
+                Ok(receipt) => (receipt.rate_limit(), None),
+                Err(error) => (error.rate_limit(), error.retry_after()),
+            };
+            self.inner.rate.learn(rate_limit, wait);
             let name = event.name();
             tracing::trace!(event.name = name, status, request_id, "request to Intercom ended");
             sent
@@ -290,13 +383,13 @@ impl Transport for HttpTransport {
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
-        let Inner { endpoints, headers, .. } = &*self.inner;
-        let (asked_with, url) = (headers.current(), &endpoints.contacts);
+        let inner = &*self.inner;
+        let (asked_with, url) = (inner.headers.current(), &inner.endpoints.contacts);
         let body = contacts::body(contact)?.into();
-        let deadline = self.deadline();
-        let mut response = self.ask(&asked_with, Method::POST, url, Some(body), deadline).await?;
+        let deadline = inner.deadline();
+        let mut response = inner.ask(&asked_with, Method::POST, url, Some(body), deadline).await?;
         let received = SystemTime::now();
-        let body = body::read(&mut response, deadline).await;
+        let body = body::read(&mut response, MAX_BODY_BYTES, deadline).await;
         let head = head(&response, received);
         if head.status.is_success() {
             return Ok(ContactCreation::Created);

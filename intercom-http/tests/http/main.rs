@@ -10,6 +10,7 @@ mod connections;
 mod contacts;
 mod environment;
 mod garbage;
+mod reading;
 mod redirects;
 mod replacement;
 mod requests;

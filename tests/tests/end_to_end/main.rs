@@ -8,6 +8,7 @@ mod delivery;
 mod judgement;
 mod lock;
 mod program;
+mod reading;
 mod values;
 
 use intercom_core::Tracker;

@@ -1,0 +1,85 @@
+//! The rate limit as the last answers told it, for everything that one transport sends.
+//!
+//! An event is never held back here: who sends events paces them, by each answer's headers. A read waits, because it can:
+//! it begins no request while the window is spent, nor in its last tenth, which is left to events.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use intercom_core::RateLimit;
+use tokio::time::{Instant, sleep_until};
+
+/// How much of a window is left to events: one part of so many.
+const RESERVED_PART: u32 = 10;
+
+#[derive(Default)]
+pub(crate) struct Rate {
+    /// When reads may begin again.
+    reads_from: Mutex<Option<Instant>>,
+}
+
+impl Rate {
+    /// Learns from an answer, to an event or to a read. It takes the lock only where a window is nearly spent.
+    pub(crate) fn learn(&self, rate_limit: Option<RateLimit>, retry_after: Option<Duration>) {
+        let window = rate_limit.and_then(|window| {
+            let reserved = window.limit.unwrap_or_default() / RESERVED_PART;
+            window.resets_in.filter(|_| window.remaining.is_some_and(|left| left <= reserved))
+        });
+        if let Some(wait) = window.max(retry_after) {
+            let from = Instant::now() + wait;
+            let mut reads_from = self.reads_from.lock().unwrap_or_else(PoisonError::into_inner);
+            // Answers come in any order, and a later end counts.
+            *reads_from = (*reads_from).max(Some(from));
+        }
+    }
+
+    /// Waits until a read may begin.
+    pub(crate) async fn read_may_begin(&self) {
+        loop {
+            let from = *self.reads_from.lock().unwrap_or_else(PoisonError::into_inner);
+            match from {
+                Some(from) if from > Instant::now() => sleep_until(from).await,
+                _ => return,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RESET: Duration = Duration::from_secs(7);
+
+    async fn waited(learn: impl FnOnce(&Rate)) -> Duration {
+        let rate = Rate::default();
+        learn(&rate);
+        let begun = Instant::now();
+        rate.read_may_begin().await;
+        begun.elapsed()
+    }
+
+    fn left(remaining: u32) -> Option<RateLimit> {
+        Some(RateLimit { limit: Some(100), remaining: Some(remaining), resets_in: Some(RESET) })
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_read_waits_for_the_window() {
+        assert_eq!(waited(|rate| rate.learn(left(11), None)).await, Duration::ZERO);
+        assert!(waited(|rate| rate.learn(left(10), None)).await >= RESET);
+        assert!(waited(|rate| rate.learn(left(0), None)).await >= RESET);
+        assert_eq!(waited(|rate| rate.learn(None, None)).await, Duration::ZERO);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_longest_wait_counts() {
+        let long = Duration::from_secs(60);
+        let wait = waited(|rate| {
+            rate.learn(left(0), Some(long));
+            rate.learn(left(90), None);
+            rate.learn(left(5), None);
+        });
+        let wait = wait.await;
+        assert!((long..long + Duration::from_secs(1)).contains(&wait), "{wait:?}");
+    }
+}
