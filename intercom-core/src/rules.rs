@@ -165,10 +165,12 @@ pub(crate) fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
-pub(crate) fn is_date_key(key: &str) -> bool {
+/// Returns whether Intercom takes the values of this key for dates: it ends in `_date`.
+pub fn is_date_key(key: &str) -> bool {
     fold(key).ends_with(DATE_SUFFIX)
 }
 
-pub(crate) fn is_stripe_key(key: &str) -> bool {
+/// Returns whether Intercom takes the values of this key for ids of Stripe, which are text.
+pub fn is_stripe_key(key: &str) -> bool {
     STRIPE_KEYS.contains(&fold(key).as_str())
 }

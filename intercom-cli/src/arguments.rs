@@ -1,0 +1,102 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use anstream::ColorChoice;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::exit::EXIT_CODES;
+use crate::send;
+
+/// Sends events to Intercom, and looks after what is on its way
+///
+/// Data goes to standard output, all else to standard error. With --json each line of data and
+/// each error is a JSON object with the members "v" (1) and "type".
+///
+/// The access token is never a flag, which other users of the machine could read. It comes from
+/// --token-file, INTERCOM_ACCESS_TOKEN, INTERCOM_TOKEN_FILE, or the profile's token_command or
+/// token_file.
+///
+/// A setting is the command line's; else that of the profile that --profile names; else the
+/// environment's; else that of the profile that INTERCOM_PROFILE names, or the configuration.
+#[derive(Debug, Parser)]
+#[command(
+    name = "intercom",
+    version,
+    verbatim_doc_comment,
+    before_help = EXAMPLE,
+    after_long_help = EXIT_CODES,
+    propagate_version = true,
+    disable_help_subcommand = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  intercom send invoice_paid --user-id 42 amount=349.99EUR due_date=2026-12-01";
+
+/// What every command takes.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Options of every command")]
+pub(crate) struct Global {
+    /// Print JSON, a line each
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Print data and errors alone
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Profile of the configuration [env: INTERCOM_PROFILE]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// Configuration file [env: INTERCOM_CONFIG] [default: ~/.config/intercom/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// File with the access token [env: INTERCOM_TOKEN_FILE]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+
+    /// When to print in color; NO_COLOR counts too
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
+    pub(crate) color: Color,
+}
+
+/// When to print in color.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless the environment says otherwise
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl From<Color> for ColorChoice {
+    fn from(color: Color) -> Self {
+        match color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Send(send::Arguments),
+}

@@ -1,0 +1,150 @@
+//! Why a command ended early: a sentence that says what to do, and the exit code.
+
+use std::error::Error;
+use std::io;
+
+use intercom_core::{ErrorKind, InvalidEvent, SendError};
+use intercom_delivery::outbox::{AcceptError, OutboxError};
+use intercom_http::BuildError;
+use intercom_postgres::ConnectError;
+use intercom_sqlite::OpenError;
+use serde::Serialize;
+
+use crate::exit::Exit;
+
+/// Why a command ended early.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// Something is wrong, and is told on standard error.
+    Told(Told),
+    /// The reader of standard output has closed it, as `head` does. The end is quiet.
+    PipeClosed,
+}
+
+/// What is told of a failure.
+#[derive(Debug, Serialize)]
+pub(crate) struct Told {
+    /// How the program ends.
+    pub(crate) exit: Exit,
+    /// A name for programs, such as `unauthorized`.
+    pub(crate) code: String,
+    /// What happened, to what, and what to do.
+    pub(crate) message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, code: impl Into<String>, message: impl Into<String>) -> Self {
+        Failure::Told(Told { exit, code: code.into(), message: message.into() })
+    }
+
+    /// The command line, the configuration or the input is wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Failure::new(Exit::Usage, "usage", message)
+    }
+
+    /// A file cannot be read or written.
+    pub(crate) fn file(what: impl std::fmt::Display, error: &io::Error) -> Self {
+        Failure::new(Exit::Failed, "file", format!("{what}: {error}"))
+    }
+
+    /// Ctrl-C ended it before all was done.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Failure::new(Exit::Interrupted, "interrupted", message)
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Failure::Told(told) => told.exit,
+            Failure::PipeClosed => Exit::Done,
+        }
+    }
+}
+
+/// An error with all that is behind it, on one line.
+pub(crate) fn with_sources(error: &dyn Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        words += &format!(": {error}");
+        source = error.source();
+    }
+    words
+}
+
+/// Returns the kind's name in lower case with `_` between words.
+pub(crate) fn kind_name(kind: ErrorKind) -> String {
+    let mut name = String::new();
+    for letter in format!("{kind:?}").chars() {
+        if letter.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(letter.to_ascii_lowercase());
+    }
+    name
+}
+
+impl From<SendError> for Failure {
+    fn from(error: SendError) -> Self {
+        Failure::new(Exit::of(&error), kind_name(error.kind()), with_sources(&error))
+    }
+}
+
+impl From<InvalidEvent> for Failure {
+    fn from(error: InvalidEvent) -> Self {
+        Failure::new(Exit::Usage, "invalid_event", error.to_string())
+    }
+}
+
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        let exit = match error {
+            BuildError::Client(_) | BuildError::NoTlsProvider => Exit::Operator,
+            _ => Exit::Usage,
+        };
+        Failure::new(exit, "transport", with_sources(&error))
+    }
+}
+
+impl From<OpenError> for Failure {
+    fn from(error: OpenError) -> Self {
+        let exit = match error {
+            OpenError::Missing { .. }
+            | OpenError::NoOutbox { .. }
+            | OpenError::MissingFolder { .. }
+            | OpenError::NotAPath { .. }
+            | OpenError::Folder { .. }
+            | OpenError::NotADatabase { .. }
+            | OpenError::AnotherApplication { .. } => Exit::Failed,
+            _ => Exit::Operator,
+        };
+        Failure::new(exit, "outbox", with_sources(&error))
+    }
+}
+
+impl From<ConnectError> for Failure {
+    fn from(error: ConnectError) -> Self {
+        let exit = match error {
+            ConnectError::Url { .. } => Exit::Usage,
+            ConnectError::Unreachable { .. } => Exit::Later,
+            _ => Exit::Operator,
+        };
+        Failure::new(exit, "outbox", with_sources(&error))
+    }
+}
+
+impl From<OutboxError> for Failure {
+    fn from(error: OutboxError) -> Self {
+        Failure::new(Exit::Operator, "outbox", with_sources(&error))
+    }
+}
+
+impl From<AcceptError> for Failure {
+    fn from(error: AcceptError) -> Self {
+        let exit = match error {
+            AcceptError::Full => Exit::Later,
+            AcceptError::TooMuch => Exit::Failed,
+            _ => Exit::Operator,
+        };
+        Failure::new(exit, "outbox", with_sources(&error))
+    }
+}

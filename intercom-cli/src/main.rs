@@ -1,0 +1,68 @@
+//! The program `intercom`: sends events, and looks after what is on its way.
+//!
+//! Each command is a module with its `Arguments` and a `run`, which returns how the program ends, or why it ended early.
+
+mod arguments;
+mod body;
+mod configuration;
+mod context;
+mod exit;
+mod failure;
+mod flushing;
+mod interrupt;
+mod lock_file;
+mod outbox_location;
+mod output;
+mod send;
+mod settings;
+mod time;
+mod value;
+
+use std::process::ExitCode;
+
+use anstream::ColorChoice;
+use clap::Parser as _;
+use tokio::runtime::Runtime;
+
+use arguments::{Arguments, Command};
+use context::Context;
+use exit::Exit;
+use failure::Failure;
+use interrupt::Interrupt;
+use output::Output;
+use settings::Settings;
+
+fn main() -> ExitCode {
+    let Arguments { global, command } = Arguments::parse();
+    ColorChoice::from(global.color).write_global();
+    let output = Output { json: global.json, quiet: global.quiet };
+    let runtime = match Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output.failure(&Failure::file("cannot start", &error));
+            return Exit::Failed.into();
+        }
+    };
+    let ended = runtime.block_on(async {
+        let interrupt = Interrupt::listen()
+            .map_err(|error| Failure::file("cannot listen for signals", &error))?;
+        let (config, token_file) = (global.config.as_deref(), global.token_file.as_deref());
+        let settings = Settings::load(config, global.profile.as_deref(), token_file)?;
+        run(&Context { output, settings, interrupt }, command).await
+    });
+    // A name server that hangs, or a reader of standard input, must not hold up the end.
+    runtime.shutdown_background();
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            output.failure(&failure);
+            failure.exit().into()
+        }
+    }
+}
+
+async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Send(arguments) => send::run(context, arguments).await,
+    }
+}

@@ -1,0 +1,65 @@
+//! Which outbox: a SQLite file, or a schema of a PostgreSQL database.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use intercom_delivery::outbox::{Operate, Outbox};
+use intercom_postgres::{DEFAULT_SCHEMA, PostgresOutbox};
+use intercom_sqlite::SqliteOutbox;
+
+use crate::failure::Failure;
+
+/// Where an outbox is. `Display` shows no URL, because a URL may have a password in it.
+#[derive(Clone)]
+pub(crate) enum Location {
+    Sqlite(PathBuf),
+    Postgres { url: String, schema: String },
+}
+
+/// An outbox of any kind.
+pub(crate) trait AnyOutbox: Outbox + Operate {}
+
+impl<O: Outbox + Operate> AnyOutbox for O {}
+
+impl Location {
+    pub(crate) fn new(place: String, schema: Option<String>) -> Self {
+        let is_url =
+            ["postgres://", "postgresql://"].iter().any(|scheme| place.starts_with(scheme));
+        if is_url {
+            let schema = schema.unwrap_or_else(|| DEFAULT_SCHEMA.to_owned());
+            Location::Postgres { url: place, schema }
+        } else {
+            Location::Sqlite(place.into())
+        }
+    }
+
+    /// Opens the outbox, to accept in it and to deliver from it. A missing SQLite file is made.
+    ///
+    /// # Errors
+    ///
+    /// Fails when it is not fit to keep events safe.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn AnyOutbox>, Failure> {
+        match self {
+            Location::Sqlite(path) => Ok(Arc::new(SqliteOutbox::open(path)?)),
+            Location::Postgres { url, schema } => {
+                Ok(Arc::new(PostgresOutbox::builder(url).schema(schema).connect().await?))
+            }
+        }
+    }
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Location::Sqlite(path) => write!(f, "{}", path.display()),
+            Location::Postgres { schema, .. } => write!(f, "PostgreSQL, schema {schema}"),
+        }
+    }
+}
+
+impl fmt::Debug for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
