@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use intercom_core::Contact;
 use intercom_delivery::outbox::{
-    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, Selection,
+    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, PendingEvent, Selection,
 };
 use rusqlite::{Connection, TransactionBehavior};
 
@@ -14,8 +14,7 @@ use crate::error::{Fault, OpenError};
 use crate::open;
 use crate::open::{DEFAULT_LOCK_TIMEOUT, wal};
 use crate::store::counts::CountsRow;
-use crate::store::pending::{self, PendingEvent};
-use crate::store::{dead, erased};
+use crate::store::{dead, erased, pending};
 use crate::transaction::expect_tables;
 use crate::writer::maintenance;
 

@@ -1,10 +1,9 @@
 //! Pending events: read, admitted, put back, and gone.
 
-use std::fmt;
-use std::time::SystemTime;
-
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{DeadLetterReason, EventId, Failure, Selection, Stage};
+use intercom_delivery::outbox::{
+    DeadLetterReason, EventId, Failure, PendingEvent, Selection, Stage,
+};
 use rusqlite::{CachedStatement, Connection, Row};
 
 use super::counts::CountsRow;
@@ -203,35 +202,6 @@ pub(crate) fn bury(
         counts.dead_letters += 1;
     }
     Ok(selected.into_iter().map(|event| event.id).collect())
-}
-
-/// An event that is pending, as [`Inspection`](crate::Inspection) shows it.
-///
-/// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct PendingEvent {
-    /// Its number in the outbox.
-    pub id: EventId,
-    /// The event.
-    pub event: DataEvent,
-    /// When it was accepted, or redriven since.
-    pub accepted_at: SystemTime,
-    /// When it may be sent. Whether it is leased now, only the process that delivers knows.
-    pub due_at: SystemTime,
-    /// How many attempts were spent on it.
-    pub attempts: u32,
-    /// The failure with which it was last put back.
-    pub last_failure: Option<Failure>,
-}
-
-impl fmt::Display for PendingEvent {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let PendingEvent { id, event, attempts, last_failure, .. } = self;
-        let name = event.name().escape_debug();
-        write!(f, "pending event {id} `{name}` (attempts: {attempts})")?;
-        last_failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
-    }
 }
 
 /// Reads pending events in the order of their ids, beginning after this one. Leaves out what cannot

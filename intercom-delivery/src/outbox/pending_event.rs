@@ -1,0 +1,36 @@
+//! Pending events, as tools show them.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use intercom_core::DataEvent;
+
+use super::{EventId, Failure};
+
+/// A pending event, as a tool shows it that looks into a store.
+///
+/// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
+#[derive(Clone, Debug)]
+pub struct PendingEvent {
+    /// Its number in the outbox.
+    pub id: EventId,
+    /// The event.
+    pub event: DataEvent,
+    /// When it was accepted, or redriven since.
+    pub accepted_at: SystemTime,
+    /// When it may be sent. Whether it is leased now, only the process that delivers knows.
+    pub due_at: SystemTime,
+    /// How many attempts were spent on it.
+    pub attempts: u32,
+    /// The failure with which it was last put back.
+    pub last_failure: Option<Failure>,
+}
+
+impl fmt::Display for PendingEvent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let PendingEvent { id, event, attempts, last_failure, .. } = self;
+        let name = event.name().escape_debug();
+        write!(f, "pending event {id} `{name}` (attempts: {attempts})")?;
+        last_failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
+    }
+}
