@@ -37,6 +37,8 @@ const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s
 pub(crate) struct NewEvents {
     seconds: Vec<i64>,
     bodies: Vec<String>,
+    /// Of each, the names of its sensitive keys as a JSON array, if it has any.
+    sensitive: Vec<Option<String>>,
 }
 
 impl NewEvents {
@@ -59,6 +61,7 @@ impl NewEvents {
         Ok(NewEvents {
             seconds: events.iter().map(|event| event.created_at().unix_seconds()).collect(),
             bodies: events.iter().map(body).collect::<Result<_, _>>()?,
+            sensitive: events.iter().map(sensitive).collect(),
         })
     }
 
@@ -71,13 +74,20 @@ impl NewEvents {
     }
 
     #[cfg(any(feature = "sqlx-0_8", feature = "sqlx-0_9", feature = "tokio-postgres"))]
-    pub(crate) fn into_bodies(self) -> Vec<String> {
-        self.bodies
+    pub(crate) fn into_bodies(self) -> (Vec<String>, Vec<Option<String>>) {
+        (self.bodies, self.sensitive)
     }
 
     fn bytes(&self) -> usize {
         self.bodies.iter().map(String::len).sum()
     }
+}
+
+/// Returns the names of an event's sensitive keys as a JSON array, if it has any.
+pub(crate) fn sensitive(event: &DataEvent) -> Option<String> {
+    let mut keys = event.sensitive_keys().peekable();
+    keys.peek()?;
+    Some(serde_json::Value::from_iter(keys).to_string())
 }
 
 /// The largest body, as the function `accept` has it, too.
@@ -113,9 +123,11 @@ impl AcceptSql {
             begin: schema
                 .sql("SELECT pg_current_xact_id()::text::bigint, {schema}.expect_room($1)"),
             insert: schema.sql(
-                "INSERT INTO {schema}.events (created_at, accepted_at, origin, body) \
-                 SELECT second, {schema}.now_millis() + $4, $3, body::json \
-                   FROM unnest($1, $2) WITH ORDINALITY AS event (second, body, place) \
+                "INSERT INTO {schema}.events (created_at, accepted_at, origin, body, \
+                                              sensitive) \
+                 SELECT second, {schema}.now_millis() + $4, $3, body::json, \
+                        {schema}.key_names(keys::json) \
+                   FROM unnest($1, $2, $5) WITH ORDINALITY AS event (second, body, keys, place) \
                   ORDER BY place \
                  RETURNING id",
             ),
@@ -194,9 +206,12 @@ impl Acceptor {
         let seconds: Vec<i64> = calls.iter().flat_map(|events| &events.seconds).copied().collect();
         let bodies: Vec<&str> =
             calls.iter().flat_map(|events| &events.bodies).map(String::as_str).collect();
+        let sensitive = calls.iter().flat_map(|events| &events.sensitive);
+        let sensitive: Vec<_> = sensitive.map(Option::as_deref).collect();
+        let rows = Rows { seconds: &seconds, bodies: &bodies, sensitive: &sensitive };
         let deadline = Instant::now() + self.timeout;
         loop {
-            let end = self.accept_once(&seconds, &bodies, deadline).await;
+            let end = self.accept_once(rows, deadline).await;
             let may_retry = matches!(&end, End::Failed(fault) if fault.is_lost());
             if !may_retry || Instant::now() >= deadline {
                 return end;
@@ -205,10 +220,10 @@ impl Acceptor {
         }
     }
 
-    async fn accept_once(&self, seconds: &[i64], bodies: &[&str], deadline: Instant) -> End {
+    async fn accept_once(&self, rows: Rows<'_>, deadline: Instant) -> End {
         let begun = async {
             let client = self.link.client().await?;
-            let transaction = self.link.run(&client, self.begin(&client, seconds, bodies)).await;
+            let transaction = self.link.run(&client, self.begin(&client, rows)).await;
             match transaction {
                 Ok(transaction) => Ok((client, transaction)),
                 Err(fault) => {
@@ -231,12 +246,8 @@ impl Acceptor {
     }
 
     /// Does all but the commit, in one round trip.
-    async fn begin(
-        &self,
-        client: &Client,
-        seconds: &[i64],
-        bodies: &[&str],
-    ) -> Result<Begun, tokio_postgres::Error> {
+    async fn begin(&self, client: &Client, rows: Rows<'_>) -> Result<Begun, tokio_postgres::Error> {
+        let Rows { seconds, bodies, sensitive } = rows;
         let number = i64::try_from(bodies.len()).unwrap_or(i64::MAX);
         let (origin, skew) = (own::origin(), self.skew.millis());
         let room = [(&number as _, Type::INT8)];
@@ -245,6 +256,7 @@ impl Acceptor {
             (&bodies as _, Type::TEXT_ARRAY),
             (&origin as _, Type::INT8),
             (&skew as _, Type::INT8),
+            (&sensitive as _, Type::TEXT_ARRAY),
         ];
         // The first poll of each sends it, in this order.
         let (begun, transaction, inserted, timeline) = tokio::join!(
@@ -296,6 +308,14 @@ impl Acceptor {
             None => None,
         })
     }
+}
+
+/// What is stored of the events of several calls, column by column.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    seconds: &'a [i64],
+    bodies: &'a [&'a str],
+    sensitive: &'a [Option<&'a str>],
 }
 
 /// A transaction that is to be committed, and what changes when its server recovers from a crash or is

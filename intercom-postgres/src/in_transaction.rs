@@ -12,6 +12,8 @@ use crate::{own, sqlstate};
 pub(crate) struct AcceptCall {
     pub(crate) sql: String,
     pub(crate) bodies: Vec<String>,
+    /// Of each body, the names of its sensitive keys.
+    pub(crate) sensitive: Vec<Option<String>>,
     pub(crate) origin: i64,
 }
 
@@ -19,9 +21,9 @@ impl AcceptCall {
     pub(crate) fn new(schema: &str, events: &[DataEvent]) -> Result<Self, AcceptError> {
         let schema = Schema::new(schema);
         let schema = schema.map_err(|error: ConnectError| OutboxError::new(error.to_string()))?;
-        let bodies = NewEvents::with_derived(events)?.into_bodies();
-        let sql = schema.sql("SELECT {schema}.accept($1::text[]::json[], $2)");
-        Ok(AcceptCall { sql, bodies, origin: own::origin() })
+        let (bodies, sensitive) = NewEvents::with_derived(events)?.into_bodies();
+        let sql = schema.sql("SELECT {schema}.accept($1::text[]::json[], $2, $3::text[]::json[])");
+        Ok(AcceptCall { sql, bodies, sensitive, origin: own::origin() })
     }
 }
 

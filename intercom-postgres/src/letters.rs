@@ -28,22 +28,23 @@ impl LettersSql {
         };
         LettersSql {
             read: sql("SELECT id, reason, died_at, attempts, last_failure, last_status, \
-                 last_request_id, body::text FROM {schema}.letters WHERE id > $1 \
+                 last_request_id, body::text, sensitive FROM {schema}.letters WHERE id > $1 \
                  ORDER BY id LIMIT $2"),
             bodies: sql("SELECT id, body::text FROM {schema}.letters"),
             redrive: sql("WITH chosen AS ({chosen} RETURNING *), moment AS MATERIALIZED (
                      SELECT {schema}.now_millis() + $3 AS now
                  ), redriven AS (
                      INSERT INTO {schema}.events (id, created_at, accepted_at, due_at, stage, \
-                                                  origin, body)
-                     SELECT id, created_at, now, now, CASE WHEN admitted THEN 1 ELSE 2 END, origin, body
+                                                  origin, body, sensitive)
+                     SELECT id, created_at, now, now, CASE WHEN admitted THEN 1 ELSE 2 END, origin, body, \
+                            sensitive
                        FROM chosen, moment
                      -- An event that was buried before it was read is still there, to be counted.
                      ON CONFLICT (id) DO UPDATE
                         SET accepted_at = excluded.accepted_at, due_at = excluded.due_at,
                             stage = excluded.stage, attempts = 0, last_failure = NULL,
                             last_status = NULL, last_request_id = NULL, removed = false,
-                            body = excluded.body
+                            body = excluded.body, sensitive = excluded.sensitive
                      RETURNING id
                  ), noted AS (
                      INSERT INTO {schema}.operations (redriven)
@@ -77,7 +78,7 @@ pub(crate) async fn read(
             tracing::error!(event.id = id.0, reason, "a dead letter has an unknown reason");
             continue;
         };
-        let Some(event) = readable(id, row.get(7)) else { continue };
+        let Some(event) = readable(id, row.get(7), row.get(8)) else { continue };
         letters.push(DeadLetter {
             id,
             event,
@@ -136,7 +137,7 @@ async fn of_name(link: &Link, sql: &LettersSql, name: &str) -> Result<Vec<i64>, 
     let rows = link.read(&sql.bodies, &[]).await.map_err(|fault| fault.to_error())?;
     let is_chosen = |row: &&tokio_postgres::Row| {
         let id = EventId(row.get::<_, i64>(0).unsigned_abs());
-        readable(id, row.get(1)).is_some_and(|event| event.name().to_lowercase() == name)
+        readable(id, row.get(1), None).is_some_and(|event| event.name().to_lowercase() == name)
     };
     Ok(rows.iter().filter(is_chosen).map(|row| row.get(0)).collect())
 }

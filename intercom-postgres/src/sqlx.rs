@@ -51,9 +51,10 @@ pub trait PgConnection: Send {
 impl PgConnection for sqlx_0_8::PgConnection {
     #[expect(private_interfaces, reason = "so that nothing else can implement it")]
     async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
-        let AcceptCall { sql, bodies, origin } = call;
+        let AcceptCall { sql, bodies, sensitive, origin } = call;
         // No prepared statement: PgBouncer may stand between.
-        let query = sqlx_0_8::query_scalar(&sql).persistent(false).bind(bodies).bind(origin);
+        let query = sqlx_0_8::query_scalar(&sql).persistent(false);
+        let query = query.bind(bodies).bind(origin).bind(sensitive);
         query.fetch_one(self).await.map_err(|error| match error.as_database_error() {
             Some(db) => refused(&db.code().unwrap_or_default(), db.message()),
             None => failed(error),
@@ -66,10 +67,11 @@ impl PgConnection for sqlx_0_8::PgConnection {
 impl PgConnection for sqlx_0_9::PgConnection {
     #[expect(private_interfaces, reason = "so that nothing else can implement it")]
     async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
-        let AcceptCall { sql, bodies, origin } = call;
+        let AcceptCall { sql, bodies, sensitive, origin } = call;
         // The only part of it that is not constant is the name of a schema, which was checked.
         let sql = sqlx_0_9::AssertSqlSafe(sql);
-        let query = sqlx_0_9::query_scalar(sql).persistent(false).bind(bodies).bind(origin);
+        let query = sqlx_0_9::query_scalar(sql).persistent(false);
+        let query = query.bind(bodies).bind(origin).bind(sensitive);
         query.fetch_one(self).await.map_err(|error| match error.as_database_error() {
             Some(db) => refused(&db.code().unwrap_or_default(), db.message()),
             None => failed(error),

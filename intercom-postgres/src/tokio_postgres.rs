@@ -34,9 +34,9 @@ pub async fn accept_in_schema(
     schema: &str,
     events: &[DataEvent],
 ) -> Result<(), AcceptError> {
-    let AcceptCall { sql, bodies, origin } = AcceptCall::new(schema, events)?;
-    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
-        [(&bodies, Type::TEXT_ARRAY), (&origin, Type::INT8)];
+    let AcceptCall { sql, bodies, sensitive, origin } = AcceptCall::new(schema, events)?;
+    let params: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 3] =
+        [(&bodies, Type::TEXT_ARRAY), (&origin, Type::INT8), (&sensitive, Type::TEXT_ARRAY)];
     match transaction.query_typed(&sql, &params).await {
         Ok(rows) => {
             let ids = rows.first().map(|row| row.get::<_, Vec<i64>>(0));

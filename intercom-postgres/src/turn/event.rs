@@ -3,14 +3,15 @@
 use std::sync::Arc;
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{EventId, Failure, Lease, Stage};
+use intercom_delivery::outbox::{EventId, Failure, Lease, PendingEvent, Stage};
 use tokio_postgres::Row;
 
-use crate::clock::{Millis, until};
+use crate::clock::{Millis, moment, until};
 
 /// The columns of a [`StoredEvent`].
 pub(crate) const COLUMNS: &str = "id, due_at, accepted_at, stage, attempts, last_failure, \
-                                  last_status, last_request_id, body::text AS body, removed";
+                                  last_status, last_request_id, body::text AS body, removed, \
+                                  sensitive";
 
 pub(crate) struct StoredEvent {
     pub(crate) id: i64,
@@ -23,6 +24,7 @@ pub(crate) struct StoredEvent {
     body: String,
     /// Whether an operator has removed it.
     removed: bool,
+    sensitive: Option<Vec<String>>,
     /// When it was leased first, as a number that grows.
     pub(crate) place: u64,
 }
@@ -39,6 +41,7 @@ impl StoredEvent {
             failure: failure(row, column + 5),
             body: row.get(column + 8),
             removed: row.get(column + 9),
+            sensitive: row.get(column + 10),
             place: 0,
         }
     }
@@ -67,11 +70,24 @@ impl StoredEvent {
         let id = EventId(self.id.unsigned_abs());
         Some(Lease {
             id,
-            event: readable(id, self.body)?,
+            event: readable(id, self.body, self.sensitive)?,
             stage,
             attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
             last_failure: self.failure.map(Arc::new),
             age: until(self.accepted, now),
+        })
+    }
+
+    /// Returns the event as tools show it, unless its body cannot be read.
+    pub(crate) fn pending(self) -> Option<PendingEvent> {
+        let id = EventId(self.id.unsigned_abs());
+        Some(PendingEvent {
+            id,
+            event: readable(id, self.body, self.sensitive)?,
+            accepted_at: moment(self.accepted),
+            due_at: moment(self.due.unwrap_or(self.accepted)),
+            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
+            last_failure: self.failure,
         })
     }
 }
@@ -86,9 +102,13 @@ pub(crate) fn failure(row: &Row, column: usize) -> Option<Failure> {
 
 /// Reads a body. If a person has changed it into something else, it is logged and stays where it
 /// is, and holds up no other event.
-pub(crate) fn readable(id: EventId, body: String) -> Option<DataEvent> {
+pub(crate) fn readable(
+    id: EventId,
+    body: String,
+    sensitive: Option<Vec<String>>,
+) -> Option<DataEvent> {
     match DataEvent::from_body(body) {
-        Ok(event) => Some(event),
+        Ok(event) => Some(event.with_sensitive_keys(sensitive.unwrap_or_default())),
         Err(error) => {
             tracing::error!(event.id = id.0, error = %error, "the outbox holds an unreadable event");
             None

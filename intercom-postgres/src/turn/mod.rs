@@ -38,7 +38,6 @@ use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-use self::event::StoredEvent;
 use self::gaps::Gaps;
 use self::holder::Holder;
 use self::progress::{Progress, Stored};
@@ -49,7 +48,7 @@ use crate::error::Fault;
 use crate::link::{Link, Param};
 use crate::schema::Schema;
 
-pub(crate) use self::event::{failure, readable, storable};
+pub(crate) use self::event::{COLUMNS, StoredEvent, failure, readable, storable};
 
 /// Up to how many unread events are counted at a lease. With more, their number is that of the ids.
 const MAX_COUNTED: i64 = 2_000;
@@ -712,7 +711,7 @@ impl Turns {
         let rows = self.link.read(&self.sql.bodies, &[]).await?;
         let is_chosen = |row: &&Row| {
             let id = EventId(row.get::<_, i64>(0).unsigned_abs());
-            readable(id, row.get(1)).is_some_and(|event| which.contains_pending(id, &event))
+            readable(id, row.get(1), None).is_some_and(|event| which.contains_pending(id, &event))
         };
         self.bury_ids(Some(rows.iter().filter(is_chosen).map(|row| row.get(0)).collect())).await
     }

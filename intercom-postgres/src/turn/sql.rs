@@ -62,7 +62,7 @@ impl Sql {
             rest: sql(REST),
             store: sql_with("WITH {fence}, {store} SELECT {done} FROM stored", "$21")
                 .replace("{done}", DONE),
-            admit: sql_with(ADMIT, "$32").replace("{done}", DONE),
+            admit: sql_with(ADMIT, "$34").replace("{done}", DONE),
             settle: sql_with(SETTLE, "$42"),
             release: sql_with(RELEASE, "$21"),
             bury: sql("SELECT {schema}.bury($1, $2, $3)"),
@@ -163,7 +163,7 @@ SELECT 0, pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
        NULL,
        (SELECT erasures::text FROM {schema}.settings),
        (SELECT min(created_at)::text FROM {schema}.events
-         WHERE due_at IS NOT NULL AND stage IN (0, 3) AND NOT (id = ANY ($7))), NULL
+         WHERE due_at IS NOT NULL AND stage IN (0, 3) AND NOT (id = ANY ($7))), NULL, NULL
  WHERE {history} = $9
 UNION ALL SELECT 1, * FROM late
 UNION ALL SELECT 2, * FROM fresh
@@ -176,24 +176,27 @@ SELECT (SELECT count(*) FROM unnest($1, $2) AS gap (f, t)
        min(created_at)
   FROM {schema}.events WHERE id > $3";
 
-/// 21 to 27 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, delays; 28 to
-/// 30 what is derived: the causes, seconds, bodies; 31 the test's skew; 32 the history.
+/// 21 to 28 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, sensitive keys,
+/// delays; 29 to 32 what is derived: the causes, seconds, bodies, sensitive keys; 33 the test's skew; 34
+/// the history.
 ///
 /// A kind is 0 to keep, 1 to replace, 2 to defer, 3 to withhold, 4 to drop. The update says what was
 /// there, and only that is counted.
 const ADMIT: &str = "
 WITH {fence}, moment AS MATERIALIZED (
-    SELECT greatest($19, {schema}.now_millis()) + $31 AS now FROM fence
+    SELECT greatest($19, {schema}.now_millis()) + $33 AS now FROM fence
 ), ruling AS MATERIALIZED (
     SELECT new.*
-      FROM fence, unnest($21, $22, $23, $24, $25, $26, $27)
-           AS new (id, kind, moved, collided, second, body, delay)
+      FROM fence, unnest($21, $22, $23, $24, $25, $26, $27, $28)
+           AS new (id, kind, moved, collided, second, body, keys, delay)
 ), admitted AS (
     UPDATE {schema}.events AS event
        SET stage = CASE WHEN ruling.kind < 2 THEN 1 ELSE event.stage END,
            due_at = CASE WHEN ruling.kind = 2 THEN moment.now + ruling.delay ELSE event.due_at END,
            created_at = coalesce(ruling.second, event.created_at),
-           body = coalesce(ruling.body::json, event.body)
+           body = coalesce(ruling.body::json, event.body),
+           sensitive = CASE WHEN ruling.body IS NULL THEN event.sensitive
+                            ELSE {schema}.key_names(ruling.keys::json) END
       FROM ruling, moment
      WHERE event.id = ruling.id AND ruling.kind < 3 AND NOT event.removed
     RETURNING event.id, event.origin, ruling.kind, ruling.moved, ruling.collided
@@ -204,9 +207,10 @@ WITH {fence}, moment AS MATERIALIZED (
 ), done AS (
     SELECT * FROM admitted UNION ALL SELECT * FROM ended
 ), derived AS (
-    INSERT INTO {schema}.events (created_at, accepted_at, stage, origin, body)
-    SELECT new.second, moment.now, 3, done.origin, new.body::json
-      FROM moment, done, unnest($28, $29, $30) WITH ORDINALITY AS new (cause, second, body, place)
+    INSERT INTO {schema}.events (created_at, accepted_at, stage, origin, body, sensitive)
+    SELECT new.second, moment.now, 3, done.origin, new.body::json, {schema}.key_names(new.keys::json)
+      FROM moment, done,
+           unnest($29, $30, $31, $32) WITH ORDINALITY AS new (cause, second, body, keys, place)
      WHERE new.cause = done.id
      ORDER BY new.place
     RETURNING id
@@ -243,10 +247,11 @@ WITH {fence}, moment AS MATERIALIZED (
      WHERE event.id = end_.id AND NOT event.removed
     RETURNING event.id, end_.reason, event.created_at, event.accepted_at, moment.now,
               end_.admitted, event.origin, end_.attempts, end_.failure, end_.status,
-              end_.request_id, event.body
+              end_.request_id, event.body, event.sensitive
 ), buried AS (
     INSERT INTO {schema}.letters (id, reason, created_at, accepted_at, died_at, admitted, origin,
-                                  attempts, last_failure, last_status, last_request_id, body)
+                                  attempts, last_failure, last_status, last_request_id, body,
+                                  sensitive)
     SELECT * FROM dead
 ), back AS (
     UPDATE {schema}.events AS event

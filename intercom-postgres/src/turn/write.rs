@@ -18,6 +18,7 @@ use tokio_postgres::types::Type;
 use super::holder::{Deed, Doubt, Holder};
 use super::progress::{Progress, Stored};
 use super::{Turns, storable};
+use crate::accept::sensitive;
 use crate::clock::millis_of;
 use crate::error::Fault;
 use crate::link::Param;
@@ -181,10 +182,12 @@ impl Turns {
                 (&batch.collided, Type::BOOL_ARRAY),
                 (&batch.seconds, Type::INT8_ARRAY),
                 (&batch.bodies, Type::TEXT_ARRAY),
+                (&batch.sensitive, Type::TEXT_ARRAY),
                 (&batch.delays, Type::INT8_ARRAY),
                 (&batch.causes, Type::INT8_ARRAY),
                 (&batch.derived_seconds, Type::INT8_ARRAY),
                 (&batch.derived_bodies, Type::TEXT_ARRAY),
+                (&batch.derived_sensitive, Type::TEXT_ARRAY),
                 (&self.skew.millis(), Type::INT8),
             ],
             deed: Deed::Admit,
@@ -372,16 +375,19 @@ struct Rulings {
     collided: Vec<bool>,
     seconds: Vec<Option<i64>>,
     bodies: Vec<Option<String>>,
+    /// The names of sensitive keys, as a JSON array.
+    sensitive: Vec<Option<String>>,
     delays: Vec<i64>,
     causes: Vec<i64>,
     derived_seconds: Vec<i64>,
     derived_bodies: Vec<String>,
+    derived_sensitive: Vec<Option<String>>,
 }
 
 impl Rulings {
     fn add(&mut self, id: i64, admission: &Admission) -> Result<(), Fault> {
         let (mut moves, mut collision, mut delay) = (false, false, 0);
-        let (mut second, mut body) = (None, None);
+        let (mut second, mut body, mut keys) = (None, None, None);
         let kind = match &admission.ruling {
             Ruling::Keep { collides } => {
                 collision = *collides;
@@ -391,6 +397,7 @@ impl Rulings {
                 (moves, collision) = (*moved, *collides);
                 second = Some(event.created_at().unix_seconds());
                 body = Some(text(event.body())?);
+                keys = sensitive(event);
                 1
             }
             Ruling::Defer { after } => {
@@ -404,6 +411,7 @@ impl Rulings {
             self.causes.push(id);
             self.derived_seconds.push(event.created_at().unix_seconds());
             self.derived_bodies.push(text(event.body())?);
+            self.derived_sensitive.push(sensitive(event));
         }
         self.ids.push(id);
         self.kinds.push(kind);
@@ -411,6 +419,7 @@ impl Rulings {
         self.collided.push(collision);
         self.seconds.push(second);
         self.bodies.push(body);
+        self.sensitive.push(keys);
         self.delays.push(delay);
         Ok(())
     }

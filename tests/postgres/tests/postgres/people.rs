@@ -6,7 +6,7 @@ use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 use intercom_delivery::outbox::{
     AcceptError, DeadLetterReason, EventId, Operate, Outbox, Selection, Standing, Turn,
 };
-use intercom_postgres::{ConnectError, PostgresOutbox, SCHEMA_VERSION, migrations};
+use intercom_postgres::{ConnectError, PostgresOutbox};
 use tokio::time::timeout;
 
 use super::support::{Engine, LONG, NOON, Place, accept, bury, delivered, event, events, put_back};
@@ -165,37 +165,6 @@ async fn an_old_snapshot_keeps_no_version_of_the_progress_in_the_way() {
     assert!(buffers.parse::<u32>().unwrap() <= 4, "{plan:#?}");
     let counts = outbox.counts().await.unwrap();
     assert_eq!((counts.accepted, counts.delivered), (200, 200));
-}
-
-#[tokio::test]
-async fn migrations_can_be_run_by_hand_and_are_checked() {
-    let place = Place::new();
-    let closed = place.builder().migrate(false);
-    let error = closed.connect().await.unwrap_err();
-    assert!(matches!(error, ConnectError::OlderSchema { found: 0 }), "{error:?}");
-    place.psql().await.batch_execute(&migrations(&place.schema, 0).unwrap()).await.unwrap();
-    let outbox = place.builder().migrate(false).connect().await.unwrap();
-    accept(&outbox, &events(1)).await;
-    let later = SCHEMA_VERSION + 1;
-    place.run(&format!("INSERT INTO {{s}}.migrations (version) VALUES ({later})")).await;
-    let error = place.builder().connect().await.unwrap_err();
-    assert!(matches!(error, ConnectError::NewerSchema { found } if found == later), "{error:?}");
-}
-
-/// All of them make the tables, and one does.
-#[tokio::test]
-async fn machines_that_start_at_once_migrate_once() {
-    let place = Place::new();
-    let starts: Vec<_> = (0..8)
-        .map(|_| {
-            let place = place.clone();
-            tokio::spawn(async move { place.builder().connect().await })
-        })
-        .collect();
-    for start in starts {
-        start.await.unwrap().unwrap();
-    }
-    assert_eq!(place.number("SELECT count(*) FROM {s}.migrations").await, 1);
 }
 
 #[tokio::test]
