@@ -16,6 +16,7 @@ use crate::accept::{AcceptSql, Acceptor, QUEUE};
 use crate::clock::Skew;
 use crate::counts::{CountsSql, OldestOwn};
 use crate::error::ConnectError;
+use crate::inspect::Inspection;
 use crate::letters::LettersSql;
 use crate::link::{Link, Target};
 use crate::nudge::Nudge;
@@ -230,6 +231,30 @@ impl PostgresOutboxBuilder {
         })))
     }
 
+    /// Connects to look into an outbox that is there, and makes and migrates no tables. Of the settings,
+    /// the schema, TLS and the time-out matter.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be reached, or has no outbox of this version.
+    pub async fn inspect(self) -> Result<Inspection, ConnectError> {
+        let schema = Schema::new(&self.schema)?;
+        let target = Arc::new(self.target()?);
+        let link = || Link::new(target.clone(), Arc::default(), || None);
+        let reading = link();
+        expect_tables(&reading, &schema).await?;
+        let turns = Turns::new(
+            link(),
+            schema.clone(),
+            String::new(),
+            self.turn,
+            self.skew.clone(),
+            Arc::default(),
+            Arc::default(),
+        );
+        Ok(Inspection::new(reading, turns, &schema, self.skew))
+    }
+
     fn target(&self) -> Result<Target, ConnectError> {
         // The driver knows no difference between these: it always checks what it is told to check.
         let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {
@@ -282,13 +307,7 @@ impl PostgresOutboxBuilder {
         if self.migrate {
             schema::migrate(link, schema).await?;
         }
-        let found = schema::version(link, schema).await?;
-        if found < SCHEMA_VERSION {
-            return Err(ConnectError::OlderSchema { found });
-        }
-        if found > SCHEMA_VERSION {
-            return Err(ConnectError::NewerSchema { found });
-        }
+        expect_tables(link, schema).await?;
         if let Some(capacity) = self.capacity {
             let capacity = capacity.map(|events| i64::try_from(events).unwrap_or(i64::MAX));
             let set = schema.sql(
@@ -309,6 +328,15 @@ impl fmt::Debug for PostgresOutboxBuilder {
             .field("timeout", &self.timeout)
             .field("migrate", &self.migrate)
             .finish_non_exhaustive()
+    }
+}
+
+/// Fails when the tables are not of this version.
+async fn expect_tables(link: &Link, schema: &Schema) -> Result<(), ConnectError> {
+    match schema::version(link, schema).await? {
+        SCHEMA_VERSION => Ok(()),
+        found if found < SCHEMA_VERSION => Err(ConnectError::OlderSchema { found }),
+        found => Err(ConnectError::NewerSchema { found }),
     }
 }
 

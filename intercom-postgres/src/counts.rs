@@ -35,7 +35,7 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
        (SELECT id FROM {schema}.events WHERE $1 >= 0 AND id > $1 AND origin = $2 AND NOT removed
          ORDER BY id LIMIT 1),
-       CASE WHEN $3 <> done.redriven THEN
+       CASE WHEN $1 >= 0 AND $3 <> done.redriven THEN
            (SELECT min(id) FROM {schema}.events WHERE due_at IS NOT NULL AND origin = $2) END,
        far.derived, far.withheld, far.dropped, done.erased
   FROM (SELECT * FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS far,
@@ -63,19 +63,21 @@ pub(crate) struct OldestOwn {
     redriven: i64,
 }
 
+/// Counts, and finds the oldest pending event of this process where that is asked for.
 pub(crate) async fn counts(
     link: &Link,
     sql: &CountsSql,
-    own: &mut OldestOwn,
+    own: Option<&mut OldestOwn>,
 ) -> Result<Counts, Fault> {
     let lowest = own::lowest().map(|lowest| lowest - 1);
-    let passed = own.passed.or(lowest);
-    let (after, origin, redriven) = (passed.unwrap_or(-1), own::origin(), own.redriven);
+    let passed = own.as_ref().and_then(|own| own.passed.or(lowest));
+    let known = own.as_ref().map_or(0, |own| own.redriven);
+    let (after, origin, redriven) = (passed.unwrap_or(-1), own::origin(), known);
     let params = [&after, &origin, &redriven].map(|number| (number as _, Type::INT8));
     let row = link.query_one(&sql.counts, &params).await?;
     let newest: i64 = row.get(7);
     let mut oldest_own = None;
-    if let Some(passed) = passed {
+    if let (Some(passed), Some(own)) = (passed, own) {
         let (found, redriven): (Option<i64>, Option<i64>) = (row.get(10), row.get(11));
         let before = redriven.filter(|id| *id <= passed);
         own.redriven = row.get(6);

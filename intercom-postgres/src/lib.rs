@@ -7,6 +7,7 @@ mod counts;
 mod error;
 #[cfg(any(feature = "sqlx-0_8", feature = "sqlx-0_9", feature = "tokio-postgres"))]
 mod in_transaction;
+mod inspect;
 mod letters;
 mod link;
 mod nudge;
@@ -25,6 +26,7 @@ pub use builder::{
     DEFAULT_LEASE_TIME, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, PostgresOutboxBuilder,
 };
 pub use error::ConnectError;
+pub use inspect::Inspection;
 pub use outbox::PostgresOutbox;
 pub use rustls;
 pub use schema::{DEFAULT_SCHEMA, SCHEMA_VERSION, migrations};

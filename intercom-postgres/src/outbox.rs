@@ -16,6 +16,7 @@ use crate::builder::PostgresOutboxBuilder;
 use crate::clock::Skew;
 use crate::counts::{self, CountsSql, OldestOwn};
 use crate::error::{ConnectError, Fault};
+use crate::inspect::Inspection;
 use crate::letters::{self, LettersSql};
 use crate::link::Link;
 use crate::nudge::Nudge;
@@ -63,6 +64,16 @@ impl PostgresOutbox {
     /// Sets up the outbox in this database with other settings.
     pub fn builder(url: &str) -> PostgresOutboxBuilder {
         PostgresOutboxBuilder::new(url)
+    }
+
+    /// Connects to look into the outbox in the schema `intercom` of this database, to bury pending
+    /// events, to redrive and purge dead letters, and to erase contacts.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database cannot be reached, or has no outbox of this version.
+    pub async fn inspect(url: &str) -> Result<Inspection, ConnectError> {
+        PostgresOutbox::builder(url).inspect().await
     }
 
     /// Tells the deliverer that events may have been accepted: call it after the commit of a
@@ -127,7 +138,7 @@ impl Outbox for PostgresOutbox {
     async fn counts(&self) -> Result<Counts, OutboxError> {
         let Inner { reading, counts, oldest_own, .. } = &*self.0;
         let mut oldest_own = oldest_own.lock().await;
-        let counted = counts::counts(reading, counts, &mut oldest_own).await;
+        let counted = counts::counts(reading, counts, Some(&mut oldest_own)).await;
         counted.map_err(|fault| fault.to_error())
     }
 }

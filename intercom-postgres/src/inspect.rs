@@ -1,0 +1,111 @@
+//! Looking into the outbox from outside: for tools.
+
+use std::fmt;
+
+use intercom_core::Contact;
+use intercom_delivery::outbox::{
+    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, PendingEvent, Selection,
+};
+use tokio_postgres::types::Type;
+
+use crate::clock::Skew;
+use crate::counts::{CountsSql, counts};
+use crate::letters::{self, LettersSql};
+use crate::link::Link;
+use crate::schema::Schema;
+use crate::turn::{COLUMNS, StoredEvent, Turns};
+
+/// Looks into an outbox from any process. Made by
+/// [`PostgresOutbox::inspect`](crate::PostgresOutbox::inspect).
+///
+/// It can bury pending events, redrive and purge dead letters, and erase contacts. It never delivers. The
+/// process that delivers notices within its
+/// [poll interval](crate::PostgresOutboxBuilder::poll_interval). All of its methods fail when the
+/// database does not answer.
+pub struct Inspection {
+    link: Link,
+    turns: Turns,
+    counts: CountsSql,
+    letters: LettersSql,
+    pending: String,
+    schema: String,
+    skew: Skew,
+}
+
+impl Inspection {
+    /// Takes a connection, and another for what the deliverer must not write meanwhile.
+    pub(crate) fn new(link: Link, turns: Turns, schema: &Schema, skew: Skew) -> Self {
+        let pending = format!(
+            "SELECT {COLUMNS} FROM {schema}.events WHERE id > $1 AND NOT removed ORDER BY id LIMIT $2"
+        );
+        let (counts, letters) = (CountsSql::new(schema), LettersSql::new(schema));
+        Inspection { link, turns, counts, letters, pending, schema: schema.name().to_owned(), skew }
+    }
+
+    /// Returns the counts since the tables were made.
+    pub async fn counts(&self) -> Result<Counts, OutboxError> {
+        let counted = counts(&self.link, &self.counts, None).await;
+        counted.map_err(|fault| fault.to_error())
+    }
+
+    /// Reads pending events in the order of their ids, beginning after this one.
+    pub async fn pending(
+        &self,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<PendingEvent>, OutboxError> {
+        let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let rows =
+            self.link.read(&self.pending, &[(&after, Type::INT8), (&limit, Type::INT8)]).await;
+        let rows = rows.map_err(|fault| fault.to_error())?;
+        Ok(rows.iter().filter_map(|row| StoredEvent::of(row, 0).pending()).collect())
+    }
+
+    /// Reads dead letters in the order of their ids, beginning after this one.
+    pub async fn dead_letters(
+        &self,
+        after: Option<EventId>,
+        limit: usize,
+    ) -> Result<Vec<DeadLetter>, OutboxError> {
+        letters::read(&self.link, &self.letters, after, limit).await
+    }
+
+    /// Makes dead letters pending again, due now and with no attempt spent. Returns how many.
+    pub async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
+        letters::redrive(&self.link, &self.letters, which, &self.skew).await
+    }
+
+    /// Deletes dead letters for good. Returns how many.
+    pub async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
+        letters::purge(&self.link, &self.letters, which).await
+    }
+
+    /// Makes pending events dead letters. Returns how many.
+    ///
+    /// One whose first attempt is in flight may arrive all the same. If it is redriven, it may then
+    /// arrive twice: which events are in flight, only the process that delivers knows.
+    pub async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.turns.bury(which).await
+    }
+
+    /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones, so that
+    /// what comes later for it is withheld. Returns what was deleted.
+    ///
+    /// The process that delivers learns it within its poll interval. Up to then it may send what it
+    /// has in flight or had leased. The deleted bytes stay in PostgreSQL's files until `VACUUM`.
+    pub async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
+        self.turns.erase(contact).await
+    }
+
+    /// Forgives a contact that was erased. Returns whether it was.
+    pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.turns.forgive(contact).await
+    }
+}
+
+impl fmt::Debug for Inspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inspection").field("schema", &self.schema).finish_non_exhaustive()
+    }
+}
