@@ -223,6 +223,8 @@ fn compare_values(event: &PlannedEvent, old: &PlannedKey, new: &PlannedKey, foun
     if old.kind != new.kind {
         let change = format!("from {} to {}", old.kind.as_str(), new.kind.as_str());
         differs(Rule::KindChanged, change);
+    } else {
+        compare_texts(&old.texts, &new.texts, &mut differs);
     }
     match (old.optional, new.optional) {
         (false, true) => differs(Rule::KeyNowOptional, "it may be left out".into()),
@@ -241,6 +243,24 @@ fn compare_values(event: &PlannedEvent, old: &PlannedKey, new: &PlannedKey, foun
     }
     if old.doc != new.doc {
         differs(Rule::DocChanged, format!("from {:?} to {:?}", old.doc, new.doc));
+    }
+}
+
+fn compare_texts(old: &[String], new: &[String], differs: &mut impl FnMut(Rule, String)) {
+    let missing_in = |other: &[String], text: &String| !other.is_empty() && !other.contains(text);
+    for text in old.iter().filter(|text| missing_in(new, text)) {
+        differs(Rule::TextRemoved, format!("it is never {text:?} any more"));
+    }
+    for text in new.iter().filter(|text| missing_in(old, text)) {
+        differs(Rule::TextAdded, format!("it can be {text:?} too"));
+    }
+    let kept = old.iter().filter(|text| new.contains(text));
+    let is_reordered = !kept.eq(new.iter().filter(|text| old.contains(text)));
+    match (old.is_empty(), new.is_empty()) {
+        (false, true) => differs(Rule::TextsChanged, "it can be any text".into()),
+        (true, false) => differs(Rule::TextsChanged, format!("it is one of {} texts", new.len())),
+        _ if is_reordered => differs(Rule::TextsChanged, "its texts are in another order".into()),
+        _ => {}
     }
 }
 

@@ -105,6 +105,7 @@ fn value(key: &PlannedKey) -> Value {
             "required": ["amount", "currency"],
             "additionalProperties": false,
         }),
+        _ if !key.texts.is_empty() => json!({"enum": key.texts}),
         _ => text,
     };
     describe(&mut schema, &key.doc);

@@ -144,6 +144,10 @@ fn section(event: &PlannedEvent, out: &mut String) {
     out.push_str("\n| key | kind | what it is |\n|---|---|---|\n");
     for key in &event.keys {
         let mut kind = key.kind.as_str().replace('_', " ");
+        if !key.texts.is_empty() {
+            let texts: Vec<_> = key.texts.iter().map(|text| format!("`{}`", cell(text))).collect();
+            kind = format!("one of {}", texts.join(" "));
+        }
         for (mark, word) in [
             (key.optional, "optional"),
             (key.truncated, "cut at 255 characters"),

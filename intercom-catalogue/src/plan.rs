@@ -1,6 +1,6 @@
 //! The events of a program, as plain data: out of a catalogue, or out of a lock.
 
-use intercom_core::{Catalogue, EventDescription, Role, ValueKind};
+use intercom_core::{Catalogue, EventDescription, KeyDescription, Role, ValueKind};
 
 /// The events that a program can send, sorted by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct PlannedKey {
     pub kind: ValueKind,
     /// Whether it is left out when there is no value.
     pub optional: bool,
+    /// Every text that its values can be, of an enum of unit variants. Empty where they can be any text, or are no text.
+    pub texts: Vec<String>,
     /// Whether text is cut at 255 characters.
     pub truncated: bool,
     /// Whether its values are masked wherever the program shows them.
@@ -64,6 +66,7 @@ impl Plan {
                     doc: key.doc.to_owned(),
                     kind: key.kind,
                     optional: key.optional,
+                    texts: texts(key),
                     truncated: key.truncated,
                     sensitive: key.sensitive,
                     group: key.group.map(str::to_owned),
@@ -101,6 +104,17 @@ impl Plan {
     pub(crate) fn sort(&mut self) {
         self.events.sort_by_cached_key(|event| (fold(&event.name), event.name.clone()));
     }
+}
+
+/// The texts that a key can be, each once: two variants may send one text.
+fn texts(key: &KeyDescription) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for text in key.texts.iter().filter(|_| key.kind == ValueKind::Text) {
+        if !texts.iter().any(|known| known == text) {
+            texts.push((*text).to_owned());
+        }
+    }
+    texts
 }
 
 /// The names of the events that are sent beside one, each once.

@@ -103,6 +103,9 @@ rules! {
     KeyPushedOut "KEY_PUSHED_OUT" Break
         "The key was among the first ten, which Intercom keeps by every description, and is not any more."
         "Put the new keys behind it.";
+    TextRemoved "TEXT_REMOVED" Break
+        "Messages and filters in Intercom that wait for the text wait in vain."
+        "Keep the variant of the enum. If it has another name now, say so with `#[event(rename = \"…\")]`.";
     SensitiveRemoved "SENSITIVE_REMOVED" Break
         "The values of the key are no longer masked in logs, errors and views of the program."
         "Mark the field with `#[event(sensitive)]`.";
@@ -141,6 +144,12 @@ rules! {
         "Nothing, unless a filter relies on the key.";
     KeyNowRequired "KEY_NOW_REQUIRED" Note
         "The key is always sent."
+        "Nothing.";
+    TextAdded "TEXT_ADDED" Note
+        "The key can be a text that it was never before: filters that list the others do not match it."
+        "Nothing, unless a filter is to match it.";
+    TextsChanged "TEXTS_CHANGED" Note
+        "The key can be any text where its texts were listed, or the other way round, or they are in another order."
         "Nothing.";
     TruncationChanged "TRUNCATION_CHANGED" Note
         "Text of more than 255 characters is cut where it was an error before, or the other way round."

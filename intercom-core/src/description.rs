@@ -65,6 +65,7 @@ impl EventDescription {
                         doc: doc.trim(),
                         kind: value.kind,
                         optional: value.optional || group.is_some_and(|group| group.optional),
+                        texts: value.texts,
                         truncated: value.truncated,
                         sensitive: value.sensitive,
                         group: group.map(|group| group.name),
@@ -170,6 +171,8 @@ pub struct ValueDescription {
     pub kind: ValueKind,
     /// Whether there may be none.
     pub optional: bool,
+    /// Every text that they can be, of an enum of unit variants. Empty where they can be any text, or are no text.
+    pub texts: &'static [&'static str],
     /// Whether text is cut at 255 characters, where longer text is an error otherwise.
     pub truncated: bool,
     /// Whether they are masked wherever the program shows them.
@@ -177,14 +180,18 @@ pub struct ValueDescription {
 }
 
 impl ValueDescription {
-    pub(crate) const fn new(kind: ValueKind, optional: bool) -> Self {
-        ValueDescription { kind, optional, truncated: false, sensitive: false }
+    pub(crate) const fn new(
+        kind: ValueKind,
+        optional: bool,
+        texts: &'static [&'static str],
+    ) -> Self {
+        ValueDescription { kind, optional, texts, truncated: false, sensitive: false }
     }
 
     /// What the derive calls for a field that is sent as its `Display` text.
     #[doc(hidden)]
     pub const fn __text(optional: bool) -> Self {
-        Self::new(ValueKind::Text, optional)
+        Self::new(ValueKind::Text, optional, &[])
     }
 
     /// What the derive calls for a field marked `truncate`.
@@ -214,6 +221,8 @@ pub struct KeyDescription {
     pub kind: ValueKind,
     /// Whether the key is left out when there is no value.
     pub optional: bool,
+    /// Every text that its values can be, of an enum of unit variants. Empty where they can be any text, or are no text.
+    pub texts: &'static [&'static str],
     /// Whether text is cut at 255 characters, where longer text is an error otherwise.
     pub truncated: bool,
     /// Whether its values are masked wherever the program shows them.

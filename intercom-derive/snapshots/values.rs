@@ -11,6 +11,7 @@ const _: () = {
     {
         type Kind = <&'a T as __V>::Kind;
         const OPTIONAL: __p::bool = <&'a T as __V>::OPTIONAL;
+        const TEXTS: &'static [&'static __p::str] = <&'a T as __V>::TEXTS;
         #[inline]
         fn encode(
             &self,
@@ -65,6 +66,7 @@ const _: () = {
     #[automatically_derived]
     impl __V for Plan {
         type Kind = __p::kind::Text;
+        const TEXTS: &'static [&'static __p::str] = &["free_trial", "on-premises"];
         #[inline]
         fn encode(
             &self,

@@ -85,6 +85,8 @@ impl<'a> Value<'a> {
 
             const OPTIONAL: __p::bool = <#ty as __V>::OPTIONAL;
 
+            const TEXTS: &'static [&'static __p::str] = <#ty as __V>::TEXTS;
+
             #[inline]
             fn encode(
                 &self,
@@ -127,6 +129,7 @@ impl<'a> Value<'a> {
     fn expand_enum(&self, variants: &[Variant<'_>]) -> TokenStream {
         let (ident, generics) = (&self.original.ident, &self.original.generics);
         let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
+        let texts = variants.iter().map(|variant| &variant.text.text);
         let arms = variants.iter().map(|Variant { ident, text, .. }| {
             let text = &text.text;
             quote!(Self::#ident { .. } => #text)
@@ -135,6 +138,8 @@ impl<'a> Value<'a> {
             #[automatically_derived]
             impl #impl_generics __V for #ident #ty_generics #where_clause {
                 type Kind = __p::kind::Text;
+
+                const TEXTS: &'static [&'static __p::str] = &[#(#texts),*];
 
                 #[inline]
                 fn encode(

@@ -122,7 +122,7 @@ impl Check<'_> {
         let compared = match unsuited {
             Some(operand) => operand.kind(),
             None if leaf.test.searches() && !is_text => "text",
-            None => return,
+            None => return self.texts(leaf, &known),
         };
         let message = format!(
             "the key `{}` is {}, and `{}` compares it with {compared}, so it never holds; {}",
@@ -130,6 +130,40 @@ impl Check<'_> {
             in_words(kind),
             leaf.test.name(),
             fix(kind),
+        );
+        self.mistake(leaf.spot, message);
+    }
+
+    /// Refuses to compare a key with a text that it never is.
+    fn texts(&mut self, leaf: &Leaf, known: &KeyDescription) {
+        let listed = || known.texts.iter();
+        if known.texts.is_empty() {
+            return;
+        }
+        let compared = leaf.test.operands().into_iter().filter_map(|operand| match operand {
+            Operand::Text(text) => Some(text),
+            _ => None,
+        });
+        let mut compared: Vec<_> = compared.collect();
+        compared.retain(|text| !listed().any(|one| is_same(one, text, leaf.ignores_case)));
+        let fold = |text: &str| if leaf.ignores_case { text.to_lowercase() } else { text.into() };
+        let (verb, never) = match &leaf.test {
+            Test::Contains(part) if !listed().any(|one| fold(one).contains(&fold(part))) => {
+                ("contains", part)
+            }
+            Test::StartsWith(part) if !listed().any(|one| fold(one).starts_with(&fold(part))) => {
+                ("starts with", part)
+            }
+            _ => match compared.first() {
+                Some(text) => ("is", *text),
+                None => return,
+            },
+        };
+        let all: Vec<_> = listed().map(|text| format!("{text:?}")).collect();
+        let message = format!(
+            "the key `{}` never {verb} {never:?}; it is one of {}",
+            known.key,
+            all.join(", ")
         );
         self.mistake(leaf.spot, message);
     }
@@ -176,6 +210,10 @@ impl Check<'_> {
             _ => None,
         }
     }
+}
+
+fn is_same(one: &str, other: &str, ignores_case: bool) -> bool {
+    one == other || (ignores_case && one.to_lowercase() == other.to_lowercase())
 }
 
 pub(crate) fn in_words(kind: ValueKind) -> &'static str {

@@ -79,6 +79,21 @@ impl Target<'_> {
                 ),
             );
         }
+        let other = source.texts.iter().find(|text| !target.texts.contains(text));
+        if source.kind == target.kind
+            && !target.texts.is_empty()
+            && (source.texts.is_empty() || other.is_some())
+        {
+            let text = other.map_or("any text".to_owned(), |text| format!("{text:?}"));
+            check.mistake(
+                spot,
+                format!(
+                    "the key `{key}` can be {text} in `{from}` and not in `{to}`; {}, or give both \
+                     fields one type",
+                    self.without(key)
+                ),
+            );
+        }
         if source.sensitive && !target.sensitive {
             check.mistake(
                 spot,

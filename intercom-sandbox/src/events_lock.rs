@@ -41,6 +41,8 @@ struct LockedKey {
     kind: LockedKind,
     is_optional: bool,
     is_sensitive: bool,
+    /// Every text that its values can be; none where they can be any.
+    texts: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +96,13 @@ impl EventsLock {
                         kind,
                         is_optional: marks.contains(&"optional"),
                         is_sensitive: marks.contains(&"sensitive"),
+                        texts: Vec::new(),
                     });
+                }
+                ["texts", ref texts @ ..] => {
+                    let key = lock.events.last_mut().and_then(|event| event.keys.last_mut());
+                    let key = key.ok_or_else(|| failed("`texts` stands under no `key`".into()))?;
+                    key.texts.extend(texts.iter().map(|text| (*text).to_owned()));
                 }
                 ["budget" | "also" | "retired" | "renamed" | "allowed" | "allow", ..] => {}
                 [word, ..] => return Err(failed(format!("`{word}` begins no line of a lock"))),
@@ -143,6 +151,10 @@ impl EventsLock {
                     "The value of `{key}` is not {}, as the lock has it.",
                     known.kind.described()
                 )),
+                Some(known) if !known.may_be(value) => deviations.push(format!(
+                    "The value of `{key}` is none of the texts that the lock has: {}.",
+                    known.texts.join(", ")
+                )),
                 Some(_) => {}
             }
         }
@@ -173,6 +185,12 @@ impl LockedEvent {
 }
 
 impl LockedKey {
+    /// Whether the lock has this text, if it has any.
+    fn may_be(&self, value: &Value) -> bool {
+        self.texts.is_empty()
+            || value.as_str().is_some_and(|text| self.texts.iter().any(|known| known == text))
+    }
+
     /// Upper and lower case are the same to Intercom.
     fn is(&self, key: &str) -> bool {
         self.key.to_lowercase() == key.to_lowercase()

@@ -22,6 +22,7 @@ pub(crate) use write::subject;
 /// | `budget 90` | how many event names there may be, if fewer than 120 |
 /// | `event NAME ROLE… "DOC"` | an event, what its role fields say (`user_id`, `email`, `contact_id`, `created_at`), and the first paragraph of its documentation |
 /// | `key KEY KIND MARK… "DOC"` | a key of the event above it, in the order on the wire; the marks are `optional`, `truncated` and `sensitive` |
+/// | `texts TEXT…` | every text that the values of the key above it can be |
 /// | `also NAME` | an event that can be sent beside the event above it |
 /// | `retired NAME` | a name that was given up, and is not to come back |
 /// | `renamed NAME NAME` | the same, and the name that the event has now |

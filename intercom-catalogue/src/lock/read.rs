@@ -21,8 +21,7 @@ impl LockSyntaxError {
     }
 }
 
-const WORDS: &str =
-    "`version`, `budget`, `event`, `key`, `also`, `retired`, `renamed`, `allowed` or `allow`";
+const WORDS: &str = "`version`, `budget`, `event`, `key`, `texts`, `also`, `retired`, `renamed`, `allowed` or `allow`";
 
 pub(super) fn parse(text: &str) -> Result<Lock, LockSyntaxError> {
     let plan = Plan {
@@ -96,6 +95,7 @@ impl Reader {
             }
             "event" => self.event(&mut tokens)?,
             "key" => self.key(&mut tokens)?,
+            "texts" => self.texts(&mut tokens)?,
             "also" => {
                 let also = tokens.name("an event's name")?;
                 self.last("also")?.also.push(also);
@@ -167,6 +167,7 @@ impl Reader {
             doc: String::new(),
             kind: *kind,
             optional: false,
+            texts: Vec::new(),
             truncated: false,
             sensitive: false,
             group: None,
@@ -195,6 +196,27 @@ impl Reader {
         }
         event.keys.push(key);
         Ok(())
+    }
+
+    fn texts(&mut self, tokens: &mut Tokens<'_>) -> Result<(), String> {
+        let key = self.last("texts")?.keys.last_mut();
+        let key = key.ok_or("`texts` stands under no `key`")?;
+        if key.kind != ValueKind::Text {
+            return Err(format!("the values of `{}` are no text: remove the line", key.key));
+        }
+        if !key.texts.is_empty() {
+            return Err(format!("the texts of `{}` are there already: remove one line", key.key));
+        }
+        while let Some(Token::Word(text) | Token::Text(text)) = tokens.next()? {
+            if key.texts.contains(&text) {
+                return Err(format!("the text `{text}` stands there twice: remove one"));
+            }
+            key.texts.push(text);
+        }
+        match key.texts[..] {
+            [] => Err("the texts are missing".into()),
+            _ => Ok(()),
+        }
     }
 
     fn last(&mut self, keyword: &str) -> Result<&mut PlannedEvent, String> {

@@ -36,6 +36,10 @@ pub(super) fn lock(lock: &Lock, f: &mut Formatter<'_>) -> fmt::Result {
                 write!(f, " {mark}")?;
             }
             doc(&key.doc, f)?;
+            if !key.texts.is_empty() {
+                let texts: Vec<_> = key.texts.iter().map(|text| word(text)).collect();
+                writeln!(f, "    texts {}", texts.join(" "))?;
+            }
         }
         for also in &event.also {
             writeln!(f, "  also {}", word(also))?;

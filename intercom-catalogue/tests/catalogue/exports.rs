@@ -11,7 +11,7 @@ use intercom_core::{
 };
 use serde_json::{Value, json};
 
-use crate::{BigInvoicePaid, InvoicePaid, PlanKeys, billing};
+use crate::{BigInvoicePaid, InvoicePaid, Means, PlanKeys, billing};
 
 #[test]
 fn markdown_has_a_section_an_event_and_a_line_a_key() {
@@ -45,6 +45,7 @@ fn markdown_has_a_section_an_event_and_a_line_a_key() {
         | `receipt` | rich link |  |
         | `plan` | text, optional | Its "name" \| label. |
         | `yearly` | boolean, optional |  |
+        | `paid_by` | one of `card` `bank transfer`, optional |  |
     "#]]
     .assert_eq(&billing().to_markdown());
 }
@@ -97,6 +98,7 @@ fn paid(amount: i64) -> InvoicePaid<'static> {
         note: "thanks",
         receipt: RichLink::new("https://example.com/7", "Receipt"),
         plan: Some(PlanKeys { plan: "team".into(), yearly: true }),
+        paid_by: Some([Means::Card, Means::Terminal, Means::Transfer][(amount % 3) as usize]),
     }
 }
 
@@ -124,6 +126,7 @@ fn the_schema_takes_what_is_sent_and_nothing_else() {
         ("/metadata/note", json!("x".repeat(256))),
         ("/metadata/receipt/url", json!("ftp://example.com")),
         ("/metadata/yearly", json!("yes")),
+        ("/metadata/paid_by", json!("cheque")),
     ];
     for (pointer, value) in spoilt {
         let mut body = bodies[0].clone();

@@ -24,6 +24,8 @@ fn it_has_a_line_a_key_in_wire_order_and_events_by_name() {
           key receipt rich_link
           key plan text optional "Its \"name\" | label."
           key yearly boolean optional
+          key paid_by text optional
+            texts card "bank transfer"
           also "Big invoice paid"
 
         renamed invoice_settled invoice_paid
@@ -84,6 +86,8 @@ fn a_line_that_is_none_is_told_with_its_number() {
         ("key l", "the kind of the key's values is missing"),
         ("key l text secret", "`secret` is no mark"),
         ("key l text \"doc", "the text in quotes does not end"),
+        ("texts", "the texts are missing"),
+        ("texts x x", "the text `x` stands there twice: remove one"),
         ("budget 121", "a budget is a number from 1 to 120, and not `121`"),
         ("version 2", "the version of this lock is `2`, and 1 is known"),
         ("allow KEY_LOST a.k \"why\"", "`KEY_LOST` is no rule"),
@@ -96,6 +100,15 @@ fn a_line_that_is_none_is_told_with_its_number() {
         assert!(error.starts_with("line 4: ") && error.contains(problem), "{line}: {error}");
     }
     assert_eq!(Lock::parse("version 1\nkey k text").unwrap_err().line(), 2);
+    for (lines, problem) in [
+        ("texts x", "`texts` stands under no `event`"),
+        ("event a\ntexts x", "`texts` stands under no `key`"),
+        ("event a\nkey k number\ntexts x", "the values of `k` are no text: remove the line"),
+        ("event a\nkey k text\ntexts x\ntexts y", "the texts of `k` are there already"),
+    ] {
+        let error = Lock::parse(&format!("version 1\n{lines}")).unwrap_err().to_string();
+        assert!(error.contains(problem), "{lines}: {error}");
+    }
     assert_eq!(Lock::parse("").unwrap_err().to_string(), "line 1: the line `version 1` is missing");
     assert!(
         Lock::parse("event a").unwrap_err().to_string().contains("the first line is `version 1`")

@@ -10,7 +10,7 @@ mod properties;
 mod sources;
 
 use intercom_catalogue::Plan;
-use intercom_core::{EventMetadata, IntercomEvent, Money, RichLink, catalogue};
+use intercom_core::{EventMetadata, IntercomEvent, MetadataValue, Money, RichLink, catalogue};
 
 /// A customer paid
 /// an invoice.
@@ -33,6 +33,18 @@ struct InvoicePaid<'a> {
     receipt: RichLink,
     #[event(flatten)]
     plan: Option<PlanKeys>,
+    paid_by: Option<Means>,
+}
+
+/// How somebody pays.
+#[derive(Clone, Copy, MetadataValue)]
+#[event(rename_all = "lowercase")]
+enum Means {
+    Card,
+    #[event(rename = "bank transfer")]
+    Transfer,
+    #[event(rename = "card")]
+    Terminal,
 }
 
 /// What a customer pays for.

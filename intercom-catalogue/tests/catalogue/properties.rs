@@ -25,9 +25,13 @@ fn doc() -> impl Strategy<Value = String> {
 fn key() -> impl Strategy<Value = String> {
     let kind = select(vec!["text", "number", "boolean", "date", "link", "rich_link", "money"]);
     let marks = subsequence(vec!["optional", "truncated", "sensitive"], 0..=3);
-    (name(), kind, marks, doc()).prop_map(|(name, kind, marks, doc)| {
+    (name(), kind, marks, doc(), vec(name(), 0..4)).prop_map(|(name, kind, marks, doc, texts)| {
         let marks: String = marks.iter().map(|mark| format!(" {mark}")).collect();
-        format!("  key {name} {kind}{marks}{doc}\n")
+        let texts = match kind {
+            "text" if !texts.is_empty() => format!("    texts {}\n", texts.join(" ")),
+            _ => String::new(),
+        };
+        format!("  key {name} {kind}{marks}{doc}\n{texts}")
     })
 }
 

@@ -61,6 +61,11 @@ pub trait MetadataValue {
     /// Whether a value of this type may be absent, so that its key is left out.
     const OPTIONAL: bool = false;
 
+    /// Every text that a value of this type can be, where they are known: those of an enum of unit variants. Empty
+    /// where it can be any text, or is no text. The description of the event has them, and rules are checked against
+    /// them.
+    const TEXTS: &'static [&'static str] = &[];
+
     /// Writes the value by calling one method of the encoder.
     ///
     /// # Errors
@@ -74,7 +79,7 @@ pub trait MetadataValue {
 
     #[doc(hidden)]
     const __DESCRIPTION: ValueDescription =
-        ValueDescription::new(<Self::Kind as Kind>::KIND, Self::OPTIONAL);
+        ValueDescription::new(<Self::Kind as Kind>::KIND, Self::OPTIONAL, Self::TEXTS);
 
     #[doc(hidden)]
     const __DESCRIPTION_OF: __DescriptionOf<Self> =

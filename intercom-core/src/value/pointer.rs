@@ -15,6 +15,8 @@ impl<T: MetadataValue> MetadataValue for Option<T> {
 
     const OPTIONAL: bool = true;
 
+    const TEXTS: &'static [&'static str] = T::TEXTS;
+
     #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
         match self {
@@ -31,6 +33,8 @@ macro_rules! forward {
             type Kind = T::Kind;
 
             const OPTIONAL: bool = T::OPTIONAL;
+
+            const TEXTS: &'static [&'static str] = T::TEXTS;
 
             #[inline]
             fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {
@@ -53,6 +57,8 @@ impl<T: MetadataValue + ToOwned + ?Sized> MetadataValue for Cow<'_, T> {
     type Kind = T::Kind;
 
     const OPTIONAL: bool = T::OPTIONAL;
+
+    const TEXTS: &'static [&'static str] = T::TEXTS;
 
     #[inline]
     fn encode(&self, encoder: ValueEncoder<'_, T::Kind>) -> Result<Written, ValueError> {

@@ -81,6 +81,53 @@ fn a_newtype_is_its_inner_value() {
 }
 
 #[test]
+fn the_description_has_the_texts_of_an_enum() {
+    #[derive(MetadataValue)]
+    #[event(rename_all = "snake_case")]
+    #[expect(dead_code, reason = "only described")]
+    enum Plan {
+        FreeTrial,
+        #[event(rename = "on-premises")]
+        SelfHosted,
+    }
+
+    #[derive(MetadataValue)]
+    struct Chosen<'a>(&'a Plan);
+
+    #[derive(IntercomEvent)]
+    #[event(name = "chosen")]
+    struct ChosenPlans<'a> {
+        plan: Plan,
+        maybe: Option<&'a Plan>,
+        inner: std::sync::Arc<Chosen<'a>>,
+        #[event(with = chosen)]
+        converted: u8,
+        #[event(sensitive)]
+        secret: std::borrow::Cow<'a, str>,
+        count: u8,
+    }
+
+    fn chosen(_: &u8) -> Option<Plan> {
+        None
+    }
+
+    let keys = ChosenPlans::EVENTS[0].keys();
+    let texts: Vec<_> = keys.iter().map(|key| (key.key, key.texts)).collect();
+    let both: &[&str] = &["free_trial", "on-premises"];
+    assert_eq!(
+        texts,
+        [
+            ("plan", both),
+            ("maybe", both),
+            ("inner", both),
+            ("converted", both),
+            ("secret", &[]),
+            ("count", &[])
+        ]
+    );
+}
+
+#[test]
 fn a_newtype_is_a_role_where_its_inner_type_can_be_one() {
     #[derive(MetadataValue)]
     struct Address(String);

@@ -43,7 +43,7 @@ drop = true
     );
     expect![[r#"
         line 3, column 6: `on` names the event `invoice_payed`, which the catalogue `ACME` does not have; correct the name, or add its type to the catalogue
-        line 8, column 20: the event `invoice_paid` has no key `amunt`; its keys are `amount`, `plan`, `seats`, `discount`, `first`, `coupon`, `due_date`, `invoice`
+        line 8, column 20: the event `invoice_paid` has no key `amunt`; its keys are `amount`, `plan`, `seats`, `discount`, `first`, `coupon`, `due_date`, `invoice`, `paid_by`
         line 8, column 48: the key `seats` is a number, and `is` compares it with text, so it never holds; write a number without quotes
         line 9, column 13: `also_send` names the event `huge_invoice_paid`, which the catalogue `ACME` does not have; correct the name, or add its type to the catalogue
         line 11, column 1: the rule does nothing; add `also_send`, `rename` or `drop = true`
@@ -75,6 +75,17 @@ fn what_can_never_hold_is_refused() {
             "the key `due_date` is a date, and `is` compares it with a number",
         ),
         (r#"first = { above = false }"#, "a boolean has no order"),
+        (
+            r#"paid_by = "cash""#,
+            r#"the key `paid_by` never is "cash"; it is one of "card", "Bank Transfer""#,
+        ),
+        (r#"paid_by = { not = "Card" }"#, r#"the key `paid_by` never is "Card""#),
+        (
+            r#"paid_by = { one_of = ["card", "bank"], ignore_case = true }"#,
+            r#"the key `paid_by` never is "bank""#,
+        ),
+        (r#"paid_by = { contains = "cheque" }"#, r#"the key `paid_by` never contains "cheque""#),
+        (r#"paid_by = { starts_with = "bank" }"#, r#"the key `paid_by` never starts with "bank""#),
         (r#"plan = { like = "x" }"#, "unknown condition `like`, expected one of `is`"),
         (r#"plan = {}"#, "nothing is said about `plan`"),
         (r#"plan = [1]"#, "this is no value to compare with"),

@@ -1,9 +1,19 @@
 //! A catalogue, and events of it.
 
 use intercom_core::{
-    Contact, Currency, DataEvent, DynamicEvent, IntercomEvent, Money, RichLink, Timestamp,
-    catalogue,
+    Contact, Currency, DataEvent, DynamicEvent, IntercomEvent, MetadataValue, Money, RichLink,
+    Timestamp, catalogue,
 };
+
+/// How somebody pays.
+#[derive(Clone, Copy, MetadataValue)]
+#[event(rename_all = "lowercase")]
+#[expect(dead_code, reason = "a rule compares with it")]
+pub(crate) enum Means {
+    Card,
+    #[event(rename = "Bank Transfer")]
+    Transfer,
+}
 
 #[derive(IntercomEvent)]
 #[event(name = "invoice_paid")]
@@ -16,6 +26,7 @@ pub(crate) struct InvoicePaid {
     pub(crate) coupon: Option<String>,
     pub(crate) due_date: Timestamp,
     pub(crate) invoice: RichLink,
+    pub(crate) paid_by: Means,
 }
 
 #[derive(IntercomEvent)]
@@ -29,6 +40,7 @@ pub(crate) struct BigInvoicePaid {
     pub(crate) coupon: Option<String>,
     pub(crate) due_date: Timestamp,
     pub(crate) invoice: RichLink,
+    pub(crate) paid_by: Means,
 }
 
 /// It may have what an invoice has.
@@ -44,6 +56,7 @@ pub(crate) struct SignedUp {
     pub(crate) coupon: Option<String>,
     pub(crate) due_date: Option<Timestamp>,
     pub(crate) invoice: Option<RichLink>,
+    pub(crate) paid_by: Option<Means>,
 }
 
 catalogue! {
@@ -64,6 +77,7 @@ pub(crate) fn paid() -> InvoicePaid {
         coupon: None,
         due_date: DUE,
         invoice: RichLink::new("https://acme.example/invoices/7", "No. 7"),
+        paid_by: Means::Transfer,
     }
 }
 

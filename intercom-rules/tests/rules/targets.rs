@@ -1,7 +1,7 @@
 //! An action whose event would be unlike the type of that name is refused, with line and column.
 
 use expect_test::{Expect, expect};
-use intercom_core::{IntercomEvent, Money, catalogue};
+use intercom_core::{IntercomEvent, MetadataValue, Money, catalogue};
 use intercom_rules::{Rule, Rules, key};
 
 #[derive(IntercomEvent)]
@@ -52,7 +52,34 @@ struct PaidAsWell {
 #[event(name = "noticed")]
 struct Noticed;
 
-catalogue! { static ACME: Paid, AmountPaid, CouponUsed, Otherwise, PaidAsWell, Noticed }
+#[derive(MetadataValue)]
+#[event(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only described")]
+enum Plan {
+    Free,
+    Pro,
+}
+
+#[derive(MetadataValue)]
+#[event(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only described")]
+enum PaidPlan {
+    Pro,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "plan_chosen")]
+struct PlanChosen {
+    plan: Plan,
+}
+
+#[derive(IntercomEvent)]
+#[event(name = "plan_paid")]
+struct PlanPaid {
+    plan: PaidPlan,
+}
+
+catalogue! { static ACME: Paid, AmountPaid, CouponUsed, Otherwise, PaidAsWell, Noticed, PlanChosen, PlanPaid }
 
 fn load(rest: &str) -> Result<Rules, String> {
     let text = format!("[[rule]]\non = \"paid\"\n{rest}");
@@ -114,6 +141,21 @@ fn a_key_that_is_unlike_the_types_is_refused() {
             line 3, column 10: the key `iban` is sensitive in `paid` and not in `otherwise`, so its values would be shown; use `drop = true` and `also_send` with `keys` without `iban`, or mark the field of `otherwise` with `#[event(sensitive)]`
             line 3, column 10: `otherwise` always has the key `region`, which `paid` does not have; make it an `Option` in the type of `otherwise`"#]],
     );
+}
+
+#[test]
+fn a_text_that_the_type_does_not_have_is_refused() {
+    let refused = |on: &str, to: &str| {
+        let text = format!(
+            "[[rule]]\non = \"{on}\"\nalso_send = {{ name = \"{to}\", keys = [\"plan\"] }}"
+        );
+        Rules::from_toml(&text, &ACME).map(drop).map_err(|error| error.to_string())
+    };
+    assert_eq!(refused("plan_paid", "plan_chosen"), Ok(()));
+    expect![[r#"line 3, column 43: the key `plan` can be "free" in `plan_chosen` and not in `plan_paid`; take `plan` out of `keys`, or give both fields one type"#]]
+        .assert_eq(&refused("plan_chosen", "plan_paid").unwrap_err());
+    expect![[r#"line 3, column 43: the key `plan` can be any text in `paid` and not in `plan_paid`; take `plan` out of `keys`, or give both fields one type"#]]
+        .assert_eq(&refused("paid", "plan_paid").unwrap_err());
 }
 
 #[test]

@@ -18,6 +18,8 @@ event letter_sent user_id created_at "Somebody sent a letter."
   key order rich_link optional
   key price money optional
   key signed boolean optional
+  key stamp text optional
+    texts plain "first class"
   also "Parcel sent"
 event never_came
 
@@ -54,13 +56,14 @@ async fn what_is_not_in_it_gets_a_warning() {
     let whole = json!({
         "street": SECRET, "weight": 0.5, "due_date": 1_800_000_000, "page": "https://example.com",
         "order": {"url": "https://example.com", "value": "7"},
-        "price": {"amount": 1, "currency": "eur"}, "signed": true,
+        "price": {"amount": 1, "currency": "eur"}, "signed": true, "stamp": "first class",
     });
     send(&sandbox, "letter_sent", whole).await;
     send(&sandbox, "LETTER_SENT", json!({"Street": SECRET, "weight": 1})).await;
     send(&sandbox, "parcel sent", json!({})).await;
     send(&sandbox, "letter_opened", json!({"weight": 1})).await;
-    send(&sandbox, "letter_sent", json!({"weight": "heavy", "colour": "red"})).await;
+    send(&sandbox, "letter_sent", json!({"weight": "heavy", "colour": "red", "stamp": "gold"}))
+        .await;
 
     let warnings: Vec<_> = sandbox.requests().iter().map(|request| request.warnings()).collect();
     assert!(warnings[..3].iter().all(Vec::is_empty), "{warnings:?}");
@@ -69,6 +72,7 @@ async fn what_is_not_in_it_gets_a_warning() {
         warnings[4],
         [
             "The key `colour` is not in the lock.",
+            "The value of `stamp` is none of the texts that the lock has: plain, first class.",
             "The value of `weight` is not a number, as the lock has it.",
             "The key `street` is missing, which the lock has in every event.",
         ]
