@@ -5,6 +5,7 @@
 mod changes;
 mod exports;
 mod files;
+mod histories;
 mod lock;
 mod properties;
 mod sources;

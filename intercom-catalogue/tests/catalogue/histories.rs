@@ -1,0 +1,260 @@
+//! The lock's rules against what companies really changed in the schemas of their events.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use expect_test::{Expect, expect};
+use intercom_catalogue::{Class, Lock, Review, Rule};
+use intercom_core::ValueKind;
+
+const METABASE: &str = include_str!("../histories/metabase.txt");
+const IGLU_CENTRAL: &str = include_str!("../histories/iglu-central.txt");
+const WIKIMEDIA: &str = include_str!("../histories/wikimedia.txt");
+
+/// One version of a schema, as a lock.
+struct Version<'a> {
+    name: &'a str,
+    version: &'a str,
+    lock: String,
+}
+
+/// Converts a history. Lists and objects are left out: Intercom takes none.
+fn versions(history: &str) -> Vec<Version<'_>> {
+    let mut versions: Vec<Version<'_>> = Vec::new();
+    for line in history.lines().filter(|line| !line.is_empty()) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        match words[..] {
+            ["schema", name, version, _commit] => {
+                let lock = format!("version 1\nevent {name}\n");
+                versions.push(Version { name, version, lock });
+            }
+            [key, of_type, ref texts @ ..] => {
+                let lock = &mut versions.last_mut().expect("a key stands under a schema").lock;
+                let kind = match of_type.trim_end_matches('!') {
+                    "string" => "text",
+                    "integer" | "number" => "number",
+                    "boolean" => "boolean",
+                    "date-time" => "date",
+                    "array" | "object" => continue,
+                    other => panic!("`{other}` is no type"),
+                };
+                let optional = if of_type.ends_with('!') { "" } else { " optional" };
+                writeln!(lock, "  key {key} {kind}{optional}").unwrap();
+                if !texts.is_empty() {
+                    let texts: Vec<_> = texts.iter().map(|text| format!("{text:?}")).collect();
+                    writeln!(lock, "    texts {}", texts.join(" ")).unwrap();
+                }
+            }
+            _ => panic!("`{line}` is no line of a history"),
+        }
+    }
+    versions
+}
+
+/// The changes between one version and the next.
+fn reviews(history: &str) -> Vec<(String, Review)> {
+    let versions = versions(history);
+    let pairs = versions.windows(2).filter(|pair| pair[0].name == pair[1].name);
+    let pairs = pairs.map(|pair| {
+        let [before, after] = [&pair[0], &pair[1]];
+        let [old, new] = [before, after].map(|version| Lock::parse(&version.lock).unwrap());
+        let pair = format!("{} {} to {}", before.name, before.version, after.version);
+        (pair, new.review_since(&old))
+    });
+    pairs.collect()
+}
+
+/// How many changes meet each rule, and how many pairs of versions have a change of each class.
+fn check(history: &str, expected: Expect) {
+    let reviews = reviews(history);
+    let mut rules = BTreeMap::<_, usize>::new();
+    let mut classes = BTreeMap::<_, usize>::new();
+    for (_, review) in &reviews {
+        let found = review.findings();
+        for finding in found {
+            *rules.entry((finding.rule.class(), finding.rule.id())).or_default() += 1;
+        }
+        for class in [Class::Break, Class::Frozen, Class::Note] {
+            let has = found.iter().any(|finding| finding.rule.class() == class);
+            *classes.entry(class).or_default() += usize::from(has);
+        }
+    }
+    let mut table = format!("{} pairs of versions", reviews.len());
+    for (class, count) in classes {
+        write!(table, ", {count} {class}").unwrap();
+    }
+    for ((class, rule), count) in rules {
+        write!(table, "\n{class:6} {rule} {count}").unwrap();
+    }
+    expected.assert_eq(&table);
+}
+
+struct Key {
+    kind: ValueKind,
+    optional: bool,
+    texts: BTreeSet<String>,
+}
+
+fn keys(lock: &str) -> BTreeMap<String, Key> {
+    let lock = Lock::parse(lock).unwrap();
+    let keys = lock.plan().events()[0].keys.iter();
+    let keys = keys.map(|key| {
+        let texts = key.texts.iter().cloned().collect();
+        (key.key.clone(), Key { kind: key.kind, optional: key.optional, texts })
+    });
+    keys.collect()
+}
+
+/// What is found of the values of renamed keys, which no plain comparison sees.
+fn renamed_values(review: &Review) -> Vec<&'static str> {
+    let renamed: Vec<_> = review
+        .findings()
+        .iter()
+        .filter(|finding| finding.rule == Rule::KeyRenamed)
+        .map(|finding| &finding.key)
+        .collect();
+    let of_renamed = review.findings().iter().filter(|finding| renamed.contains(&&finding.key));
+    let whats = of_renamed.filter_map(|finding| match finding.rule {
+        Rule::KeyNowOptional => Some("optional"),
+        Rule::KeyNowRequired => Some("required"),
+        Rule::TextAdded => Some("text added"),
+        Rule::TextRemoved => Some("text removed"),
+        _ => None,
+    });
+    whats.collect()
+}
+
+/// The findings of one pair, as `RULE key`.
+fn pair(history: &str, pair: &str) -> Vec<String> {
+    let reviews = reviews(history);
+    let (_, review) = reviews.iter().find(|(name, _)| name == pair).expect("there is such a pair");
+    let found = review.findings().iter();
+    found.map(|one| format!("{} {}", one.rule, one.key.as_deref().unwrap_or(&one.event))).collect()
+}
+
+#[test]
+fn metabase() {
+    check(
+        METABASE,
+        expect![[r#"
+        17 pairs of versions, 5 break, 10 frozen, 8 note
+        break  KEY_PUSHED_OUT 4
+        break  KEY_REMOVED 11
+        break  KEY_RENAMED 2
+        break  TEXT_REMOVED 4
+        frozen KEY_ADDED 27
+        note   KEY_NOW_OPTIONAL 3
+        note   KEY_NOW_REQUIRED 3
+        note   TEXTS_CHANGED 3
+        note   TEXT_ADDED 20"#]],
+    );
+}
+
+#[test]
+fn iglu_central() {
+    check(
+        IGLU_CENTRAL,
+        expect![[r#"
+        13 pairs of versions, 4 break, 8 frozen, 2 note
+        break  KEY_PUSHED_OUT 1
+        break  KEY_REMOVED 2
+        break  KEY_RENAMED 4
+        break  KIND_CHANGED 5
+        frozen KEY_ADDED 20
+        note   KEY_NOW_OPTIONAL 1
+        note   TEXTS_CHANGED 1"#]],
+    );
+}
+
+#[test]
+fn wikimedia() {
+    check(
+        WIKIMEDIA,
+        expect![[r#"
+        6 pairs of versions, 2 break, 3 frozen, 4 note
+        break  TEXT_REMOVED 2
+        frozen KEY_ADDED 7
+        note   TEXT_ADDED 7"#]],
+    );
+}
+
+/// Versions whose number promised that nothing breaks, and which break what goes by the key.
+#[test]
+fn breaks_that_a_version_number_hid_are_found() {
+    assert_eq!(
+        pair(IGLU_CENTRAL, "geolocation_context 1-0-0 to 1-1-0")[..2],
+        ["KIND_CHANGED latitude", "KIND_CHANGED longitude"]
+    );
+    assert_eq!(pair(METABASE, "search 1-0-0 to 1-0-1")[..1], ["KEY_RENAMED runtime"]);
+    assert_eq!(
+        pair(METABASE, "question 1-0-0 to 1-0-1")[..2],
+        ["TEXT_REMOVED type", "TEXT_REMOVED type"]
+    );
+    let pushed_out: Vec<_> = pair(METABASE, "search 1-0-1 to 1-1-0")
+        .into_iter()
+        .filter_map(|one| one.strip_prefix("KEY_PUSHED_OUT ").map(str::to_owned))
+        .collect();
+    assert_eq!(pushed_out, ["last_edit_date", "verified_items", "search_native_queries"]);
+}
+
+/// The same changes, counted without the rules: by what is in one version and not in the other.
+#[test]
+fn the_rules_count_what_a_plain_comparison_counts() {
+    for history in [METABASE, IGLU_CENTRAL, WIKIMEDIA] {
+        let mut plain = BTreeMap::<_, usize>::new();
+        let mut count = |what, by: usize| *plain.entry(what).or_default() += by;
+        for pair in versions(history).windows(2).filter(|pair| pair[0].name == pair[1].name) {
+            let [old, new] = [&pair[0], &pair[1]].map(|version| keys(&version.lock));
+            count("added", new.keys().filter(|key| !old.contains_key(*key)).count());
+            count("removed", old.keys().filter(|key| !new.contains_key(*key)).count());
+            for (key, was) in &old {
+                let Some(is) = new.get(key) else { continue };
+                count("kind", usize::from(was.kind != is.kind));
+                count("optional", usize::from(!was.optional && is.optional));
+                count("required", usize::from(was.optional && !is.optional));
+                if was.kind == is.kind && !was.texts.is_empty() && !is.texts.is_empty() {
+                    count("text added", is.texts.difference(&was.texts).count());
+                    count("text removed", was.texts.difference(&is.texts).count());
+                }
+            }
+        }
+        let mut found = BTreeMap::<_, usize>::new();
+        for finding in reviews(history).iter().flat_map(|(_, review)| review.findings()) {
+            let whats: &[_] = match finding.rule {
+                Rule::KeyAdded => &["added"],
+                Rule::KeyRemoved => &["removed"],
+                Rule::KeyRenamed => &["added", "removed"],
+                Rule::KindChanged => &["kind"],
+                Rule::KeyNowOptional => &["optional"],
+                Rule::KeyNowRequired => &["required"],
+                Rule::TextAdded => &["text added"],
+                Rule::TextRemoved => &["text removed"],
+                _ => &[],
+            };
+            whats.iter().for_each(|what| *found.entry(*what).or_default() += 1);
+        }
+        // Between a key and the one that took its place, values may differ too.
+        let renames = reviews(history).into_iter().flat_map(|(_, review)| renamed_values(&review));
+        renames.for_each(|what| *found.get_mut(what).unwrap() -= 1);
+        plain.retain(|_, count| *count > 0);
+        found.retain(|_, count| *count > 0);
+        assert_eq!(found, plain);
+    }
+}
+
+/// Versions whose number says that everything is another, and which change nothing.
+#[test]
+fn a_version_that_changes_nothing_has_no_finding() {
+    for (history, name) in [
+        (IGLU_CENTRAL, "button_click 1-0-1 to 2-0-0"),
+        (IGLU_CENTRAL, "client_session 1-0-2 to 1-0-3"),
+        (WIKIMEDIA, "accountcreation_block 2.0.0 to 4.0.0"),
+        (METABASE, "account 1-0-1 to 1-0-2"),
+        (METABASE, "search 1-1-0 to 1-2-0"),
+        // They changed in what Intercom does not take.
+        (METABASE, "instance 1-1-1 to 1-1-2"),
+        (IGLU_CENTRAL, "identity 2-0-0 to 2-0-1"),
+    ] {
+        assert_eq!(pair(history, name), [""; 0], "{name}");
+    }
+}
