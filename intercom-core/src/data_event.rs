@@ -156,8 +156,8 @@ impl DataEvent {
 
     /// The same event at another second.
     ///
-    /// Intercom takes two events of one name, contact and second for one. Who sees that coming can move the
-    /// later one, before it is sent for the first time and never after.
+    /// Intercom takes two events of one name, contact and second for one. A caller that sees a collision
+    /// coming can move the later event, before its first attempt and never after.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};

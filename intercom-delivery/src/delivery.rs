@@ -324,8 +324,8 @@ impl Delivery {
     }
 }
 
-/// Waits until no event is pending that this process had accepted when the outbox counted `began`, and
-/// none that was derived from those. `None` means that it is not known yet.
+/// Waits until every event that this process had accepted by the count `began`, and every event
+/// derived from those, has left the outbox. `None` means that no count is known yet.
 async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Report {
     let Parts { outbox, settled, health, .. } = &parts;
     let mut last = known(&parts);

@@ -1,4 +1,4 @@
-//! Who sends: the access token, or the old scheme's app id and API key, as one header.
+//! The credentials: the access token, or the old scheme's app id and API key, as one header.
 
 use std::fmt;
 

@@ -52,7 +52,7 @@ pub enum BuildError {
         /// The word: `null`, for example.
         word: &'static str,
     },
-    /// The region is none that Intercom has.
+    /// Intercom has no such region.
     #[error(transparent)]
     UnknownRegion(#[from] UnknownRegion),
     /// The base URL cannot be read as one.

@@ -13,8 +13,8 @@
 //! }
 //! ```
 //!
-//! [`HttpTransport`] sends an event once, when it is told to. Sending does not retry, and it keeps nothing:
-//! that is the part of a delivery engine, which takes this transport as its own way out.
+//! [`HttpTransport`] sends an event once. It neither retries nor stores anything: a delivery engine does
+//! both, and sends through this transport.
 //!
 //! # Setting up
 //!

@@ -256,7 +256,7 @@ impl PostgresOutboxBuilder {
     }
 
     fn target(&self) -> Result<Target, ConnectError> {
-        // The driver knows no difference between these: it always checks what it is told to check.
+        // The driver does not tell these modes apart: under `require` it checks what the connector checks.
         let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {
             url.replace(&format!("sslmode={mode}"), "sslmode=require")
         });

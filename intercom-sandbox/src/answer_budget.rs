@@ -43,7 +43,7 @@ struct Text {
     taken: usize,
 }
 
-/// For one of the texts that wait. Who drops it wants no more.
+/// A share of the budget, for one answer that waits. Dropping it gives the answer up.
 pub(crate) struct Ticket {
     budget: AnswerBudget,
     number: u64,

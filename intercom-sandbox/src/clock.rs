@@ -23,7 +23,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is told to move.
+/// A clock that stands still until a test moves it.
 ///
 /// It turns the sandbox's time, and nobody else's: a client that waits for a window to end waits in its own.
 ///

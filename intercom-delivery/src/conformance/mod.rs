@@ -48,7 +48,7 @@
 //!   waiting. An outbox that sets [`valid_for`](crate::outbox::Leased::valid_for) may return
 //!   without events.
 //! - **Cancellation**: a lease that is dropped before it returned loses nothing.
-//! - **Turns**: one of two engines delivers, the other is told so once and waits. A release and the
+//! - **Turns**: one of two engines delivers, the other gets `Turn::Standby` once and waits. A release and the
 //!   drop of the [`Tenure`](crate::outbox::Tenure) each end the turn: all leases are void, and the
 //!   other engine begins. It gets the slots of all pending events that are not new, and all used
 //!   slots that are not forgotten. What carries an earlier epoch changes nothing.
@@ -116,7 +116,7 @@ impl Profile {
 
     /// Sets the unit of all times in a sequence. The default is 10 seconds.
     ///
-    /// One sequence must take less than half of it, not counting what it is told to wait. Where an
+    /// One sequence must take less than half of it, not counting the waits that the sequence asks for. Where an
     /// outbox can only be tested by really waiting, a shorter tick makes that bearable.
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {

@@ -198,7 +198,7 @@ impl Prefetch {
         self.valid_until
     }
 
-    /// Returns whether the outbox was asked for events and has none that is due.
+    /// Returns whether a lease waits because no event is due.
     pub(super) fn is_waiting(&self) -> bool {
         matches!(self.call, Some(Call::Lease { limit: 1.., .. }))
     }

@@ -201,7 +201,7 @@ pub(crate) struct Erasure {
 }
 
 impl Erasure {
-    /// Begins an erasure while so many requests are in flight, all with lower numbers.
+    /// Begins an erasure while `in_flight` requests run, all with numbers below `before`.
     pub(crate) fn new(
         contact: Contact,
         before: u64,

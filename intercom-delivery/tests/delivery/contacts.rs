@@ -17,7 +17,7 @@ use crate::scripted::{
     rate_limit, send,
 };
 
-/// Who is known, and from when on.
+/// The known contacts, each with the time from which on.
 type Known = Arc<Mutex<HashMap<Contact, Duration>>>;
 
 fn is_known(known: &Known, call: &Call<'_>) -> bool {

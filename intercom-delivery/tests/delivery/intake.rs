@@ -120,7 +120,7 @@ async fn senders_wait_for_room_in_their_order_and_all_arrive() {
         assert_eq!(delivery.ledger().await.unwrap().waiting, 49);
         assert_ledger(&delivery.ledger().await.unwrap(), 0, 0, 1);
         assert_eq!(delivery.ledger().await.unwrap().refused.total(), 0);
-        // Who comes later and all the time does not overtake them.
+        // Callers that come later do not overtake them.
         let late = tokio::spawn({
             let tracker = tracker.clone();
             async move {

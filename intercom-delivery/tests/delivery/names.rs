@@ -120,7 +120,7 @@ async fn after_ten_minutes_one_event_tries_and_not_as_many_as_may_be_under_way()
     .await;
 }
 
-/// The log says: archive event names, then redrive. Who does so does not wait for ten minutes first.
+/// The log says: archive event names, then redrive. An operator who does so does not wait for ten minutes.
 #[tokio::test(start_paused = true)]
 async fn a_redrive_right_after_names_were_archived_delivers() {
     guarded(async {

@@ -106,7 +106,7 @@ async fn poison_becomes_a_dead_letter_after_twelve_failures_over_an_hour() {
             let lasted = attempts[attempts.len() - 1] - attempts[0];
             assert!((over..over + 6 * MINUTE).contains(&lasted), "{lasted:?}");
         }
-        // Who wants to, keeps it.
+        // `keep_poison` keeps it.
         let transport = poisoned(|| Act::status(500));
         let policy = RetryPolicy::new().keep_poison();
         let delivery = Delivery::builder(transport).retry(policy).start().unwrap();

@@ -207,7 +207,7 @@ impl Scripted {
         self.log().creations.clone()
     }
 
-    /// How many sends were under way at once, at the most.
+    /// The largest number of sends that ran at once.
     pub(crate) fn most_running(&self) -> usize {
         self.log().most_running
     }

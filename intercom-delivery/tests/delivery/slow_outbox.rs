@@ -26,7 +26,7 @@ struct Slow(Arc<Inner>);
 
 struct Inner {
     memory: MemoryOutbox,
-    /// How long it takes to lease: until what is leased is, and until it is told.
+    /// How long a lease takes: until the events are leased, and from then until it returns.
     leasing: [Duration; 2],
     settling: Duration,
     settled: AtomicU64,
@@ -247,7 +247,7 @@ async fn what_was_leased_ahead_is_sent_once_however_long_it_waits() {
     .await;
 }
 
-/// Requests end one by one, and settling takes 5 ms: then it is told of as many as end in 10 ms.
+/// Requests end one by one, and settling takes 5 ms: then one call settles as many as end in 10 ms.
 #[tokio::test(start_paused = true)]
 async fn an_outbox_that_takes_its_time_is_told_of_more_at_once() {
     guarded(async {

@@ -134,7 +134,7 @@ pub(crate) fn events(number: u64) -> Vec<DataEvent> {
     (0..number).map(|user| DataEvent::new(&event, Contact::user_id(user), time).unwrap()).collect()
 }
 
-/// Can be down, and counts what it was asked. Some requests fail at random, if it is told to.
+/// Can be down, and counts its requests. A given share of them fails at random.
 #[derive(Clone)]
 pub(crate) struct UnreliableIntercom {
     failing: Arc<AtomicBool>,

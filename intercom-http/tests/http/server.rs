@@ -1,4 +1,4 @@
-//! A server that answers with exactly the bytes it is told, and keeps what it was asked.
+//! A server that answers with exactly the given bytes, and keeps the requests it read.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! Who delivers, and what is leased.
+//! The deliverer's turn, and the leases of its events.
 //!
 //! One process delivers, under an epoch that only grows. Each write of the deliverer compares its
 //! epoch and stores a progress with a higher number. A standby that sees no higher number for the

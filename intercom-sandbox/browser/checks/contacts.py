@@ -1,4 +1,4 @@
-"""Who is known: listed, searched and created."""
+"""Known contacts: listed, searched and created."""
 
 OPTIONS = ["--contact", "user_id=1", "--contact", "email=ada@example.com"]
 

@@ -2,8 +2,9 @@
 //!
 //! A viewer is a place in the journal, and the message that it is being told. What comes after that
 //! waits in the journal, so that one who reads slowly, or not at all, costs little memory, and nobody
-//! at all costs nothing. Who falls too far behind is told how many were left out; who takes nothing
-//! while others need the room is cut off, and goes on from its last message when it comes again.
+//! at all costs nothing. A viewer that falls too far behind gets the number of requests left out.
+//! A viewer that reads nothing while others need the room is disconnected, and resumes after its last
+//! message when it reconnects.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;

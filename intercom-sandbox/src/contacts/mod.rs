@@ -124,7 +124,7 @@ impl Directory {
         contact
     }
 
-    /// Whether there is room for one more, of whom so many bytes are said.
+    /// Checks that one more contact of `bytes` bytes has room.
     fn check_room(&self, book: &Book, bytes: usize) -> Result<(), Denied> {
         let limit = self.settings.max_contacts;
         if book.len() < limit {
@@ -134,7 +134,7 @@ impl Directory {
         }
     }
 
-    /// Whether so many bytes may take the place of so many. What does not grow always may.
+    /// Checks that a contact may grow from `old` to `new` bytes. One that does not grow always may.
     fn check_growth(&self, book: &Book, old: usize, new: usize) -> Result<(), Denied> {
         let limit = self.settings.max_bytes;
         if new <= old || book.bytes() - old + new <= limit {

@@ -240,7 +240,7 @@ impl Fault {
     /// Writes headers and body of the answer that it gives.
     ///
     /// # Errors
-    /// If it gives none that has any, and what `write` says.
+    /// When the fault gives no answer with headers or a body, and when `write` fails.
     pub(crate) fn write_answer(
         self,
         write: impl FnOnce(Answer) -> Result<Answer, String>,

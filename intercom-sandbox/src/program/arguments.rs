@@ -132,8 +132,8 @@ pub(crate) struct Arguments {
     open_rules: super::open_rules::OpenRules,
 }
 
-const APPS: &str = "Who is let in";
-const CONTACTS: &str = "Who is known";
+const APPS: &str = "Apps and tokens";
+const CONTACTS: &str = "Known contacts";
 const EVENTS: &str = "What is to come";
 const FAULTS: &str = "What goes wrong";
 const OUTPUT: &str = "What is printed";

@@ -80,7 +80,7 @@ pub(crate) struct Limits {
     deduplicate_among: Option<usize>,
 }
 
-const CONTACTS: &str = "Who is known";
+const CONTACTS: &str = "Known contacts";
 const INTERCOM: &str = "How much is allowed";
 const CLIENTS: &str = "What clients may claim";
 const MEMORY: &str = "What is remembered";

@@ -26,7 +26,7 @@ use signals::Signals;
 /// How long requests under way may still take when the program is told to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs until it is told to end.
+/// Runs until a signal ends it.
 pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     // A signal that comes while the program starts ends it too.
     let mut signals = Signals::listen()?;
@@ -50,16 +50,16 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let end = async {
         sandbox.graceful_shutdown(PATIENCE).await;
         talked?;
-        // Who has stopped reading is not waited for.
+        // A reader of standard output that has stopped does not delay the exit.
         timeout(PATIENCE, farewell(&sandbox, &mut follower, &mut log)).await.unwrap_or(Ok(()))
     };
     let ended = tokio::select! {
         ended = end => ended,
-        // Who asks twice does not want to wait.
+        // A second signal ends it at once.
         () = signals.next() => Ok(()),
     };
     match ended {
-        // Who reads what is printed has seen enough, as `head` has.
+        // The reader of standard output has closed it, as `head` does.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
         ended => ended.map_err(CannotPrint)?,
     }

@@ -97,7 +97,7 @@ impl<'a> Reader<'a> {
             Json::String(role) => {
                 self.findings
                     .malformed("role", format!("role must be user or lead and is {role}"))
-                    .hint("Send user for who signed up, and lead for who did not.");
+                    .hint("Send user for somebody who signed up, and lead for anybody else.");
                 None
             }
             other => {

@@ -30,7 +30,7 @@ impl<'a, const N: usize> Wanted<'a, N> {
             Object(keys).deserialize(&mut json).and_then(|slots| json.end().map(|()| slots));
         match slots {
             Ok(slots) => Ok(Self { keys, slots }),
-            // What is wrong with it is told by the one that reads every body.
+            // `Members`, which reads every body, says what is wrong with it.
             Err(error) => Err(match Members::parse(body) {
                 Err(refusal) => refusal,
                 Ok(_) => Members::not_json(body, &error),

@@ -133,7 +133,7 @@ impl Line {
         self.wake();
     }
 
-    /// The time that it may do nothing is over: it is told so where no answer went out meanwhile.
+    /// Ends the idle period: the connection is overdue unless an answer went out meanwhile.
     pub(super) fn time_is_up(&self) {
         if !self.active.swap(false, Relaxed) {
             self.overdue.store(true, Relaxed);

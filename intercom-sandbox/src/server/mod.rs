@@ -81,7 +81,7 @@ pub(crate) async fn serve<H: Handler>(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // Those that have ended make room before it is looked for.
+                    // Connections that ended make room for this one.
                     while connections.forget_one_that_ended() {}
                     if connections.lines.len() < limits.max_connections {
                         connections.open(stream, Arc::clone(&handler), Arc::clone(&raw));

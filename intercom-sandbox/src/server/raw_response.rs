@@ -102,6 +102,6 @@ pub(super) async fn refuse(mut stream: TcpStream, raw: Arc<RawResponses>) {
         while stream.read(&mut [0; 4096]).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // Who does not listen is closed all the same.
+    // A client that does not read is disconnected all the same.
     let _ = tokio::time::timeout(PATIENCE, talk).await;
 }

@@ -1,4 +1,4 @@
-//! The stream of bytes below HTTP. It breaks when it is told to, and where HTTP's own library
+//! The stream of bytes below HTTP. It breaks on request, and where HTTP's own library
 //! answers what is no request with a bare status, it answers with Intercom's error list.
 
 use std::io::{self, IoSlice};

@@ -206,7 +206,7 @@ async fn a_deleted_contact_is_gone_for_good() {
         assert_eq!(post_event(&sandbox, &event_of(key, value)).await.status, 404, "{key}");
     }
 
-    // Who is created with its details is somebody else, to whom its events do not belong.
+    // A contact created with the same details is another one, without the first one's events.
     let other = create(&sandbox, &json!({"external_id": "42"})).await;
     assert_ne!(other, id);
     assert_eq!(post_event(&sandbox, &event_of("user_id", "42")).await.status, 202);

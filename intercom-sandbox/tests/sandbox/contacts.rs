@@ -1,4 +1,4 @@
-//! Who is known.
+//! Known contacts.
 
 use intercom_sandbox::{OpenRules, Sandbox, SeedContact};
 use serde_json::{Value, json};

@@ -133,7 +133,7 @@ async fn every_update_tells_counts_and_budget() {
     assert_eq!(update.data["rate_limit"]["limit"], 10);
     assert_eq!(update.data["rate_limit"]["remaining"], 8);
     assert_eq!(update.data["faults"], 1, "one of two answers is left");
-    // Though nothing comes in, it is told that the window ends.
+    // Though nothing comes in, the viewer learns that the window ends.
     assert!(viewer.expect("update").await.numbers().is_empty());
 }
 
@@ -190,7 +190,7 @@ async fn after_a_clearing_it_begins_anew() {
     send(&sandbox, 1).await;
     assert_eq!(viewer.until(1).await.0, [1]);
 
-    // Who was away while it was cleared learns of it too.
+    // A viewer that was away during the clearing learns of it too.
     let mut viewer = Viewer::ask(&sandbox, "", Some(&before)).await;
     viewer.expect("begin").await;
     assert_eq!(viewer.expect("update").await.numbers(), [1]);
@@ -245,7 +245,7 @@ async fn many_come_in_batches_and_none_is_missing() {
     }
     assert!(told.into_iter().eq(1..=1200));
 
-    // Who comes late is told all of them too, in batches again.
+    // A late viewer gets all of them too, in batches again.
     let mut viewer = Viewer::open(&sandbox).await;
     viewer.expect("begin").await;
     let (numbers, last) = viewer.until(1200).await;

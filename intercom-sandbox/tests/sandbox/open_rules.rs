@@ -48,7 +48,7 @@ async fn the_identifier_that_counts_can_be_another() {
         rest.as_object_mut().expect("an object").remove(finds);
         assert_eq!(post_event(&sandbox, &rest).await.status, 404, "{finds}");
 
-        // Who looks is told of the one that counted, also where it found nobody.
+        // The list of requests shows the identifier that counted, also where it found nobody.
         let listed = get(&sandbox, "/requests").await;
         let told: Vec<_> = (0..2)
             .map(|place| listed["requests"][place]["event"]["contact"]["kind"].clone())

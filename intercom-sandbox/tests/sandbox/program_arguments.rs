@@ -270,8 +270,8 @@ fn the_help_tells_the_groups_and_an_example() {
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).expect("it is text");
     for heading in [
-        "Who is let in:",
-        "Who is known:",
+        "Apps and tokens:",
+        "Known contacts:",
         "How much is allowed:",
         "What clients may claim:",
         "What is remembered:",

@@ -92,7 +92,7 @@ async fn a_request_is_in_the_window_in_which_all_of_it_is_there() {
         .replace("\r\n\r\n", "\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
     let (head, body) = event.split_at(event.find('{').expect("a body"));
     stream.write_all(head.as_bytes()).await.unwrap();
-    // Who is told to go on has had its head read.
+    // `100 Continue` comes after the head was read.
     let mut answer = [0; 25];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");

@@ -1,4 +1,4 @@
-//! Who asks for much and does not take it: what waits for all of them together is bounded.
+//! Clients that ask for much and do not read it: what waits for all of them together is bounded.
 
 use intercom_sandbox::{Limits, Sandbox};
 use reqwest::Method;
@@ -55,9 +55,9 @@ async fn the_feed_of_one_who_stopped_reading_makes_room_for_the_others() {
     let sandbox = start().await;
     let mut stopped = ask(&sandbox, "/feed").await;
     let mut reading = ask(&sandbox, "/feed").await;
-    assert!(takes_all(&mut reading).await, "the feed goes on for who reads it");
+    assert!(takes_all(&mut reading).await, "the feed goes on for a client that reads it");
     assert!(!takes_all(&mut stopped).await, "what waited was given up");
-    // Who comes again is told all of it.
+    // A client that reconnects gets all of it.
     assert!(takes_all(&mut ask(&sandbox, "/feed").await).await);
 }
 
@@ -68,7 +68,7 @@ async fn so_does_any_answer_that_nobody_takes() {
     let mut watching = ask(&sandbox, "/feed").await;
     assert!(takes_all(&mut watching).await);
     assert!(!takes_all(&mut stopped).await, "what waited was given up");
-    // Who has gone holds nothing any more.
+    // Clients that are gone hold nothing any more.
     drop((stopped, watching));
     let mut slow = ask(&sandbox, "/requests").await;
     assert_eq!(finish(request(&sandbox, Method::GET, "/_sandbox/state")).await.status, 200);

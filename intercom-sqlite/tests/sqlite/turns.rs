@@ -36,7 +36,7 @@ async fn two_handles_accept_and_one_delivers() {
     assert_eq!(engine.epoch(), Epoch(1));
     assert!(engine.tenure.durable);
 
-    // The other stands by, and is told so once.
+    // The other gets `Turn::Standby` once, and waits.
     let Turn::Standby(standby) = second.lease(Standing::Unknown, 1).await.unwrap() else {
         panic!("two deliver")
     };

@@ -159,7 +159,7 @@ impl Rig {
         self.expect(arrived, "no event arrives that the process accepted");
     }
 
-    /// The next so many requests are refused for good: their events are dead letters.
+    /// Refuses the next `requests` requests for good: their events become dead letters.
     pub(crate) fn refuse(&self, requests: usize) {
         for _ in 0..requests {
             self.sandbox.answer_next(Answer::status(422));

@@ -35,7 +35,7 @@ pub(crate) const CLOCK_SET: &str = "the clock was set by ";
 /// What it says when it has ended well.
 pub(crate) const ENDED: &str = "ended";
 
-/// What it is told to end in good order.
+/// The line on standard input that asks for an orderly end.
 pub(crate) const END: &str = "end";
 
 /// How often it looks whether its state has changed.

@@ -27,7 +27,7 @@ pub(crate) const DELIVERS: &str = "delivers";
 /// What it says when another process delivers.
 pub(crate) const STANDS_BY: &str = "stands by";
 
-/// What it is told to end in good order.
+/// The line on standard input that asks for an orderly end.
 pub(crate) const END: &str = "end";
 
 /// How often the process looks whether its state has changed.

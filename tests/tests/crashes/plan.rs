@@ -1,4 +1,4 @@
-//! What a run of the process is told to do, and how it is told.
+//! What a run of the process does, and how the test hands it over.
 
 use std::env;
 use std::path::PathBuf;
@@ -25,8 +25,8 @@ pub(crate) enum Work {
     Maintaining,
     /// As both, but it is killed before it has begun, or right after.
     Opening,
-    /// As both, while another process has the outbox too. It says whether it delivers, and ends when
-    /// it is told to.
+    /// As both, while another process has the outbox too. It says whether it delivers, and ends on
+    /// request.
     Sharing,
     /// It is not killed: it delivers everything, and ends.
     Ending,

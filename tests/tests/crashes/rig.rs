@@ -76,7 +76,7 @@ impl Rig {
         Duration::from_micros(self.rng.u64(5_000..60_000))
     }
 
-    /// The next so many requests are refused for good: their events are dead letters.
+    /// Refuses the next `requests` requests for good: their events become dead letters.
     pub(crate) fn refuse(&self, requests: usize) {
         for _ in self.sandbox.pending_answers()..requests {
             self.sandbox.answer_next(Answer::error(422, "parameter_invalid", "refused"));

@@ -187,9 +187,9 @@ async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut sandbox = None;
     let mut last = None;
-    // Who ends the connection between two requests is done.
+    // A client that closes the connection between two requests is done.
     while client.peek(&mut [0]).await? > 0 {
-        // Who goes on has had the answer, or has given up at the very moment when it came.
+        // A client that goes on has read the answer, or gave up at the moment it came.
         if let Some(request) = last.take() {
             state.answered(&request);
         }

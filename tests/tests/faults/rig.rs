@@ -62,7 +62,7 @@ impl Rig {
         }
     }
 
-    /// Waits until all of so many events are delivered, ends everything, and judges.
+    /// Waits until `sent` events are delivered, ends everything, and judges.
     pub(crate) async fn finish(self, sent: u64) -> Outcome {
         let Rig { sandbox, proxy, witness, delivery } = self;
         let report = timeout(2 * HANGS, delivery.shutdown(HANGS)).await.unwrap();

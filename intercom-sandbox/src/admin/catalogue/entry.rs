@@ -10,7 +10,7 @@ use crate::admin::record::rfc3339;
 use crate::events_lock::EventsLock;
 use crate::received::ReceivedEvent;
 
-/// How many keys and spellings of a name are told. Who makes keys out of values has many more.
+/// How many keys and spellings of a name are shown. A program that makes keys out of values has more.
 const KEYS: usize = 100;
 const SPELLINGS: usize = 10;
 
