@@ -1,45 +1,8 @@
-//! Delivers Intercom events in the background: accepted at once, delivered surely, every one accounted for.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //!
-//! ```no_run
-//! use std::time::Duration;
-//! use intercom_core::{Contact, DynamicEvent};
-//! use intercom_delivery::{Delivery, UnknownContact};
-//! use intercom_http::HttpTransport;
-//!
-//! #[tokio::main]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let delivery = Delivery::builder(HttpTransport::from_env()?)
-//!         .unknown_contact(UnknownContact::Create)
-//!         .start()?;
-//!     let tracker = delivery.tracker();
-//!
-//!     let event = DynamicEvent::new("project_created")?.with("project_id", 7)?;
-//!     tracker.for_contact(Contact::email("ada@example.com")).send(&event).await?;
-//!
-//!     let report = delivery.shutdown(Duration::from_secs(30)).await;
-//!     println!("{report}");
-//!     Ok(())
-//! }
-//! ```
-//!
-//! `send` returns in about a microsecond, when the event is accepted. From there the engine sends it to
-//! Intercom, through outages, rate limits and unknown contacts. It can say at any moment where every
-//! event is.
-//!
-//! # Where events are held
-//!
-//! Events wait in an [`Outbox`]. [`MemoryOutbox`], the default, is bounded and gone with the process; a
-//! durable outbox survives a crash. When it is full, `send` waits for room or refuses:
-//! [`Backpressure`]. No event is dropped in silence. What cannot be delivered becomes a dead letter
-//! with its [reason](DeadLetterReason), and can be [redriven](Delivery::redrive).
-//!
-//! # Many processes, one deliverer
-//!
-//! Several processes may use one durable outbox. Each accepts, at any time, and **one delivers**: so the
-//! pacer, the breaker and the seconds in use are true for all of them. The others stand by, and one
-//! takes over when the deliverer ends, however it ends. [`Delivery::status`] says who delivers.
-//!
-//! # What an answer leads to
+//! ## What an answer leads to
 //!
 //! | answer | consequence |
 //! |---|---|
@@ -57,7 +20,7 @@
 //! An event is always sent again as the same bytes, with the same second, so that Intercom recognizes
 //! the duplicate.
 //!
-//! # Pacing
+//! ## Pacing
 //!
 //! All requests pass one pacer, which reads Intercom's `X-RateLimit` headers. It spreads what is left of
 //! a window as soon as more events wait than are left, or less than a quarter is left. So no request
@@ -68,26 +31,16 @@
 //! also opens when Intercom refuses the token or the plan, with back-off up to five minutes. After a fix,
 //! [`Delivery::resume`] probes at once. Events that failed before leave three in four requests to others.
 //!
-//! # Two events that Intercom takes for one
+//! ## Two events that Intercom takes for one
 //!
 //! Intercom ignores the second of two events with one name, contact and second. The engine admits each
 //! event once, before its first attempt, and moves one that would be ignored to the next free second:
 //! [`Collisions`]. It knows the seconds of all pending events, of dead letters, and of what left in the
 //! last two minutes. An event that was sent before is never moved.
 //!
-//! # Rules, consent, erasure
+//! ## Metrics
 //!
-//! Before its first attempt an event is asked, in this order: was its contact [erased](Delivery::erase),
-//! does it [consent](DeliveryBuilder::consent), and what do the [rules](DeliveryBuilder::rules) say?
-//! What this changes is stored before anything is sent. An event that is not sent counts as `withheld`
-//! or `dropped`, and its body is gone. What a rule derives counts as `derived`, and is asked about
-//! itself, but meets no rule.
-//!
-//! # How delivery is doing
-//!
-//! [`Delivery::ledger`] says where every event is, in numbers that always balance. [`Delivery::status`]
-//! says whether events are sent, and why not. The ledger is logged every minute in which it changed. No
-//! log holds a contact or a value. The feature `metrics` adds:
+//! The feature `metrics` adds:
 //!
 //! | metric | kind | labels |
 //! |---|---|---|
@@ -102,14 +55,10 @@
 //! | `intercom_delivery_attempt_seconds` | histogram | |
 //! | `intercom_delivery_delay_seconds`, from acceptance to delivery | histogram | |
 //!
-//! # Ending
+//! ## Ending
 //!
-//! [`Delivery::flush`] waits until what this process accepted is delivered. [`Delivery::shutdown`] ends
-//! it: over a durable outbox after the requests in flight, over one in memory after all events. Both
-//! take a deadline and report what is pending.
-//!
-//! A process is asked to end by SIGTERM (systemd, Docker, Kubernetes) or by SIGINT (Ctrl-C). Listen for both, let your own
-//! requests end, because they send events, and shut the delivery down last:
+//! systemd, Docker and Kubernetes end a process by SIGTERM, a terminal by SIGINT (Ctrl-C). Listen for
+//! both, let your own requests end, because they send events, and shut the delivery down last:
 //!
 //! ```no_run
 //! # #[cfg(unix)]

@@ -1,10 +1,5 @@
-//! The derives of [`intercom-core`](../intercom_core/index.html), which re-exports and documents them.
-//!
-//! One pass, in stages, each in a file of its own: the attributes are read (`attr`), the input becomes
-//! a model (`model`), the model is held against Intercom's rules (`validate`) and against serde's attributes
-//! beside ours (`serde`), and what is right is written out (`expand`). Mistakes are collected on the way (`errors`) and reported together; an inert
-//! implementation goes out with them (`fallback`), so that nothing else in the program complains. A value has neither
-//! keys nor groups, and goes the same way in one file (`value`).
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
 
 mod attr;
 mod catalogue;

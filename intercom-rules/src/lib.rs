@@ -1,41 +1,8 @@
-//! Rules over the data of events: a condition on metadata decides what else is sent, and what is not.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //!
-//! Intercom's own rules cannot use an event's metadata, but they can use its name. So a rule here turns
-//! data into a name: *money over a limit, and the plan is not free* becomes an event of its own.
-//!
-//! ```
-//! use intercom_core::{Contact, DataEvent, IntercomEvent, Money, Currency, Timestamp, catalogue};
-//! use intercom_rules::Rules;
-//!
-//! #[derive(IntercomEvent)]
-//! #[event(name = "invoice_paid")]
-//! struct InvoicePaid { amount: Money, plan: String }
-//!
-//! #[derive(IntercomEvent)]
-//! #[event(name = "big_invoice_paid")]
-//! struct BigInvoicePaid { amount: Money, plan: String }
-//!
-//! catalogue! { static ACME: InvoicePaid, BigInvoicePaid }
-//!
-//! let rules = Rules::from_toml(r#"
-//!     [[rule]]
-//!     on = "invoice_paid"
-//!     when = { amount = { at_least = "1000.00 EUR" }, plan = { not = "free" } }
-//!     also_send = "big_invoice_paid"
-//! "#, &ACME)?;
-//!
-//! let paid = InvoicePaid { amount: Money::new(150_000, Currency::EUR), plan: "pro".into() };
-//! let paid = DataEvent::new(&paid, Contact::user_id(42), Timestamp::now())?;
-//! let applied = rules.apply(&paid).expect("the rule matches");
-//! assert_eq!(applied.derived[0].name(), "big_invoice_paid");
-//! assert_eq!(applied.derived[0].metadata(), paid.metadata());
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! A delivery applies them with `Delivery::builder(..).rules(rules)`: once to each event that was
-//! accepted, whatever its origin, before its first attempt. An event that a rule derived meets no rule.
-//!
-//! # Conditions
+//! ## Conditions
 //!
 //! `when` names keys, and all of them must hold. A bare value means `is`.
 //!
@@ -55,14 +22,14 @@
 //! hold where the key is absent too, a condition is turned around as a whole:
 //! `not = { plan = "free" }`.
 //!
-//! # Actions
+//! ## Actions
 //!
 //! - `also_send = "name"` derives an event: of the same contact and second, with the same metadata, or
 //!   some of it: `also_send = { name = "…", keys = ["amount"] }`.
 //! - `rename = "name"` sends the event by another name. Of several rules that match, the first counts.
 //! - `drop = true` does not send it. What the rules derive from it is sent.
 //!
-//! # Mistakes
+//! ## Mistakes
 //!
 //! Rules are checked when they are loaded, against a [`Catalogue`](intercom_core::Catalogue). Events and
 //! keys that are not in it, and conditions that can never hold, are refused with line and column. So is

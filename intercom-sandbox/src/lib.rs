@@ -1,57 +1,8 @@
-//! A local Intercom to develop and test against: real HTTP, Intercom's rules, nobody else's server.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //!
-//! ```
-//! use intercom_sandbox::{Sandbox, SeedContact};
-//!
-//! #[tokio::main(flavor = "current_thread")]
-//! async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//!     let ada = SeedContact::email("ada@example.com");
-//!     let sandbox = Sandbox::builder().contact(ada).start().await?;
-//!
-//!     # let _ = rustls::crypto::ring::default_provider().install_default();
-//!     // Any client will do that can be given a base URL.
-//!     let answer = reqwest::Client::new()
-//!         .post(format!("{}/events", sandbox.url()))
-//!         .bearer_auth(sandbox.token())
-//!         .header("Accept", "application/json")
-//!         .header("Content-Type", "application/json")
-//!         .body(
-//!             r#"{
-//!                 "event_name": "project_created",
-//!                 "created_at": 1700000000,
-//!                 "email": "ada@example.com",
-//!                 "metadata": {"project_name": "Apollo"}
-//!             }"#,
-//!         )
-//!         .send()
-//!         .await?;
-//!     assert_eq!(answer.status(), 202);
-//!
-//!     let events = sandbox.wait_for(1).await;
-//!     assert_eq!(events[0].name(), "project_created");
-//!     assert_eq!(events[0].metadata()[0], ("project_name".to_owned(), "Apollo".into()));
-//!     Ok(())
-//! }
-//! ```
-//!
-//! # In tests
-//!
-//! [`Sandbox::start`] listens on a free port of the loopback address, and on no other. Point the
-//! client at [`url`](Sandbox::url) with [`token`](Sandbox::token), and look at what arrived:
-//! [`events`](Sandbox::events) are those that were accepted, [`requests`](Sandbox::requests) is
-//! everything. What has been answered is in the records. Where the client works in the background,
-//! [`wait_for`](Sandbox::wait_for) waits, without a sleep, until enough events were accepted.
-//!
-//! Many sandboxes can run side by side, each its own workspace. One ends when it is dropped.
-//!
-//! # Whose events are accepted
-//!
-//! A sandbox starts as a new workspace does: it knows nobody, and answers `404` with Intercom's
-//! "User Not Found". Contacts become known with [`SandboxBuilder::contact`], with
-//! [`Sandbox::add_contact`], or as they do at Intercom, by `POST /contacts`. With
-//! [`SandboxBuilder::know_everybody`] all are.
-//!
-//! # What is answered
+//! ## What is answered
 //!
 //! | request | answer |
 //! |---|---|
@@ -101,7 +52,7 @@
 //! All that is wrong with one body is reported at once, up to 100 mistakes. Every answer has an
 //! `X-Request-Id` and the three `X-RateLimit-…` headers.
 //!
-//! # The rules of an event
+//! ## The rules of an event
 //!
 //! They are Intercom's, as documented for its API versions 2.7 to 2.16 and as seen by its users:
 //!
@@ -127,7 +78,7 @@
 //! [option](OpenRules) that takes the rule the other way.
 //! [`Problem::hint`] says of each refusal how to fix it, which Intercom's answers do not.
 //!
-//! # Reading events back
+//! ## Reading events back
 //!
 //! `GET /events?type=user` with one of `user_id`, `email` and `intercom_user_id` lists the events of
 //! that contact that are less than 90 days old, newest first and 15 at a time, or `per_page`; as long
@@ -136,7 +87,7 @@
 //! what was sent to `POST /events/summaries`. Both know the events that are
 //! [remembered](Retention::keep_events), and no others.
 //!
-//! # The rules of a contact
+//! ## The rules of a contact
 //!
 //! They are those of Intercom's API description in its version 2.16:
 //!
@@ -163,7 +114,7 @@
 //! learns is `null`. [`SandboxBuilder::contacts_settle_after`] has a new contact unknown to events for
 //! a while, as Intercom may.
 //!
-//! # Faults on demand
+//! ## Faults on demand
 //!
 //! [`Sandbox::fail_next`] and [`Sandbox::answer_next`] script what the next requests to `POST
 //! /events` are answered with: any status, header and body, an error list, a connection that is
@@ -189,7 +140,7 @@
 //! # }
 //! ```
 //!
-//! # The page
+//! ## The page
 //!
 //! Open [`url`](Sandbox::url) in a browser, also while a test stands still: events arrive live with
 //! what they carry, the raw request and the answer that was given; refused ones say which rule they
@@ -198,14 +149,14 @@
 //! chart with what is left of the rate limit, the catalogue of names with their keys, and switches
 //! for the faults. Everything that it is made of is in the program; nobody else is asked for anything.
 //!
-//! # The lock of a program's events
+//! ## The lock of a program's events
 //!
 //! With `--lock events.lock`, or [`SandboxBuilder::events_lock`], what arrives is held against the events that a program
 //! says it sends. An event, a key or a kind that is not in the lock gets a warning, on the page and in what is printed; it is
 //! answered all the same. What was never sent is listed when the program ends, and in the catalogue. The values of keys that
 //! the lock marks as sensitive are masked wherever a request is shown.
 //!
-//! # Tests in other languages
+//! ## Tests in other languages
 //!
 //! The sandbox has an admin API of its own below `/_sandbox/`, JSON in and out. It needs no token; it
 //! is for this machine alone, and for those that reach it by a name that was
@@ -240,7 +191,7 @@
 //! curl 'http://127.0.0.1:4680/_sandbox/requests?after=0'
 //! ```
 //!
-//! # Clients that behave badly
+//! ## Clients that behave badly
 //!
 //! Whatever a client does, the sandbox stays up and its memory bounded: bodies, heads of requests,
 //! connections and the time that each may take have limits, with options in the builder.
@@ -260,26 +211,15 @@
 //! the most for clients that are slow to take it; where others need the room, the connection of the
 //! one that took nothing for the longest time is ended, and the page goes on where it was.
 //!
-//! # From one start to the next
+//! ## From one start to the next
 //!
 //! With [`SandboxBuilder::state_file`], or `--state FILE`, contacts, event names, events and requests
 //! outlive the sandbox.
 //!
-//! # Time
+//! ## Time
 //!
 //! Rate-limit windows, faults that last for a time and the `Date` of answers go by a [`Clock`]. With
 //! a [`ManualClock`] a test turns the window itself. Delays pass in tokio's time.
-//!
-//! # As a program
-//!
-//! `cargo run -p intercom-sandbox -- --know-everybody` starts one to point an application at. It
-//! prints the address of its page first, and then every request: a line each, or with `--json` an
-//! object each. `--help` tells the rest: who is known (`--contacts people.json`), what goes wrong
-//! (`--fault '503 for 20%' --seed 7`), and every option of the builder that a person may need. Ctrl-C
-//! and SIGTERM end it once the requests under way are answered.
-//!
-//! The program is behind the feature `program`, on by default; who needs the library alone does
-//! without its dependencies by `default-features = false`.
 
 mod admin;
 mod answer;
