@@ -2,6 +2,21 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //!
+//! ## Guarantees
+//!
+//! - **Refused early.** What breaks one of Intercom's rules fails to compile, or fails before any I/O.
+//! - **Nothing is swallowed.** A redirect, a page and a list of errors never pass for success, whatever
+//!   their status. Any other 2xx is Intercom's word that it has the event.
+//! - **Every accepted event ends** delivered or in the dead letters, as long as its outbox lives.
+//! - **The ledger balances** at every moment. It counts for all processes that use the outbox. What was
+//!   refused is counted by process.
+//! - **One delivers.** A process that lost its turn changes nothing in the outbox.
+//! - **A repetition has the same bytes.** It can arise in these windows: the answer was lost after Intercom
+//!   took the event; a process ended, or its disk stayed full, between the answer and the
+//!   settlement; another process took over while a request was in flight.
+//! - **Two events are two.** Calling `send` twice makes two events. The second gets a second of its own.
+//! - **Nothing leaks.** No token, no contact and no value is in any log or error.
+//!
 //! ## What an answer leads to
 //!
 //! | answer | consequence |
