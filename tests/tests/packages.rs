@@ -108,7 +108,7 @@ struct Workspace {
 impl Workspace {
     fn read() -> Self {
         let output = Command::new(env!("CARGO"))
-            .args(["metadata", "--format-version", "1", "--offline"])
+            .args(["metadata", "--format-version", "1", "--filter-platform", &host()])
             .current_dir(root())
             .output()
             .expect("cargo runs");
@@ -159,6 +159,14 @@ impl Workspace {
         }
         found
     }
+}
+
+/// The platform of this compiler, for which `cargo test` has fetched all packages.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
+    line.expect("a host").to_owned()
 }
 
 fn version(package: &Value) -> (u32, u32) {

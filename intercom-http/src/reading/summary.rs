@@ -56,7 +56,7 @@ impl EventSummary {
     ///
     /// # Errors
     ///
-    /// Fails when the name is none that an event can have, the count is 0, a time is in milliseconds, or the first time is
+    /// Fails when no event can have the name, the count is 0, a time is in milliseconds, or the first time is
     /// after the last.
     pub(super) fn check(&self) -> Result<(), SummaryError> {
         EventName::new(self.name.as_str())?;
