@@ -220,6 +220,9 @@
 //!
 //! Rate-limit windows, faults that last for a time and the `Date` of answers go by a [`Clock`]. With
 //! a [`ManualClock`] a test turns the window itself. Delays pass in tokio's time.
+//!
+//! A window opens with its first request, at any moment. Its reset is cut to a whole second, as
+//! Intercom's is, so it can last up to a second longer than the header says.
 
 mod admin;
 mod answer;

@@ -1,15 +1,15 @@
 //! Intercom's rate limit: so many requests in a ten-second window, told in three headers.
 
 use std::sync::Mutex;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::clock::unix_seconds;
 use crate::sync::lock;
 
-/// How long a window is, in seconds. The length is Intercom's.
-const WINDOW_SECONDS: u64 = 10;
+/// How long a window is. The length is Intercom's.
+const WINDOW: Duration = Duration::from_secs(10);
 
 /// Intercom's documented 10,000 calls a minute, as it grants them: spread over ten-second windows.
 pub(crate) const DEFAULT_LIMIT: u32 = 10_000 / 6;
@@ -29,7 +29,7 @@ pub(crate) struct RateLimit {
 
 #[derive(Clone, Copy)]
 struct Window {
-    opened: u64,
+    opened: SystemTime,
     used: u32,
     /// Takes the place of a higher limit while there is one.
     ceiling: Option<u32>,
@@ -40,9 +40,10 @@ struct Window {
 pub(crate) struct Budget {
     pub(crate) limit: u32,
     pub(crate) remaining: u32,
-    /// When the window ends, in Unix seconds.
+    /// When the window ends, in Unix seconds. Cut to a whole second, as Intercom's is: the window may
+    /// last up to a second longer.
     pub(crate) reset: u64,
-    /// How many seconds that is from now.
+    /// After how many whole seconds from now it has ended.
     pub(crate) wait: u64,
     /// Whether the request was within the limit.
     pub(crate) granted: bool,
@@ -51,14 +52,13 @@ pub(crate) struct Budget {
 impl RateLimit {
     /// `None` stands for no limit at all.
     pub(crate) fn new(limit: Option<u32>) -> Self {
-        Self { limit, window: Mutex::new(Window { opened: 0, used: 0, ceiling: None }) }
+        Self { limit, window: Mutex::new(Window { opened: UNIX_EPOCH, used: 0, ceiling: None }) }
     }
 
     /// Takes one request out of the open window; `None` where there is no limit.
     pub(crate) fn take(&self, now: SystemTime) -> Option<Budget> {
         let mut window = lock(&self.window);
         let limit = window.limit(self.limit)?;
-        let now = unix_seconds(now);
         *window = window.at(now);
         let granted = window.used < limit;
         window.used += u32::from(granted);
@@ -70,7 +70,6 @@ impl RateLimit {
     pub(crate) fn look(&self, now: SystemTime) -> Option<Budget> {
         let window = lock(&self.window);
         let limit = window.limit(self.limit)?;
-        let now = unix_seconds(now);
         Some(window.at(now).budget(limit, now, true))
     }
 
@@ -87,23 +86,28 @@ impl Window {
     }
 
     /// The window of a request that comes now. One opens with the first request that finds none open,
-    /// so it is not aligned to the clock; it starts on a whole second, so that the reset in the header
-    /// is exact. Requests that come side by side may have read the clock in another order than they
-    /// come here, so the one that comes a little before the window is in it too.
-    fn at(self, now: u64) -> Self {
-        if self.opened.abs_diff(now) < WINDOW_SECONDS {
-            self
-        } else {
-            Self { opened: now, used: 0, ..self }
+    /// so it is not aligned to the clock, nor to its seconds. Requests that come side by side may have
+    /// read the clock in another order than they come here, so the one that comes a little before the
+    /// window is in it too.
+    fn at(self, now: SystemTime) -> Self {
+        let apart = match now.duration_since(self.opened) {
+            Ok(after) => after,
+            Err(before) => before.duration(),
+        };
+        match apart < WINDOW {
+            true => self,
+            false => Self { opened: now, used: 0, ..self },
         }
     }
 
-    fn budget(self, limit: u32, now: u64, granted: bool) -> Budget {
-        let reset = self.opened + WINDOW_SECONDS;
+    fn budget(self, limit: u32, now: SystemTime, granted: bool) -> Budget {
+        let end = self.opened + WINDOW;
+        let reset = unix_seconds(end);
         // A limit that was lowered can be below what was used already.
         let remaining = limit.saturating_sub(self.used);
         // A clock that was set back does not make anybody wait for longer than a window.
-        let wait = reset.saturating_sub(now).min(WINDOW_SECONDS);
+        let wait = end.duration_since(now).unwrap_or_default().min(WINDOW);
+        let wait = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Budget { limit, remaining, reset, wait, granted }
     }
 }

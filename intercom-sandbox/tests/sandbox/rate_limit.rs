@@ -55,6 +55,33 @@ async fn a_window_has_its_budget_and_a_new_one_opens_after_ten_seconds() {
     assert_eq!(sandbox.events().len(), 4);
 }
 
+/// The headers are in whole seconds, as Intercom's are, so a window can last longer than they say.
+#[tokio::test]
+async fn a_window_opens_between_two_seconds_and_its_reset_is_cut() {
+    let clock = ManualClock::at_unix_seconds(NOON);
+    clock.advance(Duration::from_millis(630));
+    let sandbox = Sandbox::builder()
+        .rate_limit(1)
+        .open_rules(OpenRules::default().retry_after(true))
+        .clock(clock.clone())
+        .start()
+        .await
+        .unwrap();
+    let me = || async { finish(request(&sandbox, Method::GET, "/me")).await };
+    let first = me().await;
+    assert_eq!((first.status, budget(&first)), (200, [Some(1), Some(0), Some(NOON + 10)]));
+
+    // The reset is past, the window is not.
+    clock.advance(Duration::from_millis(9_999));
+    let second = me().await;
+    assert_eq!((second.status, budget(&second)), (429, [Some(1), Some(0), Some(NOON + 10)]));
+    assert_eq!(second.header("retry-after"), Some("1"));
+
+    clock.advance(Duration::from_millis(1));
+    let third = me().await;
+    assert_eq!((third.status, budget(&third)), (200, [Some(1), Some(0), Some(NOON + 20)]));
+}
+
 /// A clock that somebody sets.
 #[derive(Clone, Default)]
 struct Settable(Arc<AtomicU64>);
