@@ -68,6 +68,13 @@ pub struct RateLimit {
     pub limit: Option<u32>,
     /// How many are left of them.
     pub remaining: Option<u32>,
-    /// In how long the window ends, counted from the moment of the answer.
+    /// In how long the window ends, counted from the moment of the answer. Off by up to a second,
+    /// because Intercom cuts its times to whole seconds.
     pub resets_in: Option<Duration>,
+}
+
+impl RateLimit {
+    /// The longest reset that a window of 10 seconds can have. A longer one comes from a wrong clock, or
+    /// from another unit.
+    pub const MAX_RESET: Duration = Duration::from_secs(11);
 }

@@ -31,7 +31,8 @@ pub(crate) fn rate_limit(headers: &HeaderMap, received: SystemTime) -> Option<Ra
 /// How long to keep away, when sending again may help.
 ///
 /// `Retry-After` comes first. The end of the rate limit's window is the answer only when the window is
-/// what stands in the way: at a 429, or when its budget is spent.
+/// what stands in the way: at a 429, or when its budget is spent. An end that no window can have is
+/// no answer.
 pub(crate) fn retry_after(
     kind: ErrorKind,
     headers: &HeaderMap,
@@ -49,7 +50,7 @@ pub(crate) fn retry_after(
     asked.or_else(|| {
         let rate_limit = rate_limit?;
         let spent = kind == RateLimited || rate_limit.remaining == Some(0);
-        rate_limit.resets_in.filter(|_| spent)
+        rate_limit.resets_in.filter(|wait| spent && *wait <= RateLimit::MAX_RESET)
     })
 }
 
@@ -120,7 +121,10 @@ mod tests {
             (&[("retry-after", "soon")], None),
             (&[("x-ratelimit-reset", "1700000008")], Some(8)),
             (&[("x-ratelimit-reset", "1699999990")], Some(0)),
-            (&[("x-ratelimit-reset", "1700000008000")], Some(3600)),
+            (&[("x-ratelimit-reset", "1700000011")], Some(11)),
+            // No window of 10 seconds ends then: 300 s off, and milliseconds.
+            (&[("x-ratelimit-reset", "1700000308")], None),
+            (&[("x-ratelimit-reset", "1700000008000")], None),
             (&[("retry-after", "3"), ("x-ratelimit-reset", "1700000008")], Some(3)),
             (&[("retry-after", "soon"), ("x-ratelimit-reset", "1700000008")], Some(8)),
             (&[], None),
