@@ -40,6 +40,8 @@
 //! All requests pass one pacer, which reads Intercom's `X-RateLimit` headers. It spreads what is left of
 //! a window as soon as more events wait than are left, or less than a quarter is left. So no request
 //! meets a 429 as long as nobody else uses up the same limit. Without headers, a 429 leads to back-off.
+//! Intercom cuts its times to whole seconds, so a window is waited for until it has ended for certain. A
+//! reset that no window of 10 seconds can have is not believed: [`Status::rate_limit_doubt`] says why.
 //!
 //! One event's failure is not an outage. The circuit breaker opens when ten events in a row fail that
 //! never failed before: then single events probe, ten a second at first and one a minute in the end. It

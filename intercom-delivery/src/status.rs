@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use intercom_core::{ErrorKind, RateLimit, SendError};
 use tokio::time::Instant;
 
+use crate::engine::Doubt;
 use crate::outbox::Epoch;
 
 /// How a delivery is doing, in one moment. Made by [`Delivery::status`](crate::Delivery::status).
@@ -22,6 +23,8 @@ pub struct Status {
     pub in_flight: usize,
     /// What Intercom last said about its rate limit.
     pub rate_limit: Option<RateLimit>,
+    /// Why the reset that Intercom's answers name is not believed, while it is not.
+    pub rate_limit_doubt: Option<String>,
     /// What is wrong with the outbox, while its store cannot be read or written.
     pub outbox: Option<String>,
     /// Why contacts are not created, while Intercom refuses to create any.
@@ -94,6 +97,9 @@ impl fmt::Display for Status {
         if let Some(message) = &self.contact_creation {
             write!(f, "; contacts are not created: {message}")?;
         }
+        if let Some(message) = &self.rate_limit_doubt {
+            write!(f, "; the rate limit's reset is not believed: {message}")?;
+        }
         Ok(())
     }
 }
@@ -144,6 +150,7 @@ pub(crate) struct Published {
     pub(crate) condition: Condition,
     pub(crate) turn: Option<DeliveringTurn>,
     pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) rate_limit_doubt: Option<Doubt>,
     pub(crate) outbox: Option<String>,
     pub(crate) contact_creation: Option<String>,
 }
@@ -239,6 +246,7 @@ impl Health {
             turn: published.turn,
             in_flight: self.in_flight.load(Ordering::Relaxed),
             rate_limit: published.rate_limit,
+            rate_limit_doubt: published.rate_limit_doubt.map(|doubt| doubt.to_string()),
             outbox: published.outbox.clone(),
             contact_creation: published.contact_creation.clone(),
         }

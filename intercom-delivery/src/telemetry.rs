@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use intercom_core::ErrorKind;
 
+use crate::engine::Doubt;
 use crate::ledger::Ledger;
 use crate::outbox::{DeadLetter, DeadLetterReason, Epoch, OutboxError, Standby};
 
@@ -117,6 +118,16 @@ pub(crate) fn retried(name: &str, attempts: u32, after: Duration, message: &str)
         error = message,
         "event will be sent again"
     );
+}
+
+/// The reset of the rate limit is not gone by any more.
+pub(crate) fn reset_doubted(doubt: &Doubt) {
+    tracing::warn!(reason = %doubt, "the rate limit's reset is not believed");
+}
+
+/// The reset of the rate limit is gone by again.
+pub(crate) fn reset_believed() {
+    tracing::info!("the rate limit's reset is believed again");
 }
 
 pub(crate) fn panicked(what: &'static str) {

@@ -70,6 +70,7 @@ use crate::status::{Cause, DeliveringTurn, Health};
 use crate::telemetry;
 use crate::time::later;
 
+pub(crate) use self::pacer::Doubt;
 pub(crate) use self::review::ConsentHook;
 pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
 
@@ -597,6 +598,7 @@ impl Engine {
             }
             Subject::Contact(_) => None,
         };
+        self.pace(&outcome, took, now);
         self.learn(&outcome, ticket, evidence, now);
         match subject {
             Subject::Event(job) => self.conclude(job, outcome, evidence, took, now),
@@ -604,15 +606,8 @@ impl Engine {
         }
     }
 
-    /// Learns what an answer says about the rate limit and about Intercom itself. `evidence` is that of
-    /// an event that failed.
-    fn learn(
-        &mut self,
-        outcome: &Outcome,
-        ticket: Ticket,
-        evidence: Option<Evidence>,
-        now: Instant,
-    ) {
+    /// Learns what an answer says about the rate limit.
+    fn pace(&mut self, outcome: &Outcome, took: Duration, now: Instant) {
         let rate_limit = match outcome {
             Outcome::Taken(receipt) => receipt.rate_limit(),
             Outcome::Failed(error) => error.rate_limit(),
@@ -621,11 +616,13 @@ impl Engine {
         if rate_limit.is_some() {
             self.report.change();
         }
+        let sent = now - took;
+        let doubt = self.pacer.doubt();
         match outcome {
             Outcome::Failed(error) if error.kind() == ErrorKind::RateLimited => {
                 let was_paused = self.pacer.paused_until().is_some();
                 let roll = self.rng.f64();
-                self.pacer.refused(now, error, roll);
+                self.pacer.refused(sent, now, error, roll);
                 if let (false, Some(until)) = (was_paused, self.pacer.paused_until()) {
                     telemetry::paused(until - now);
                 }
@@ -637,8 +634,23 @@ impl Engine {
             Outcome::Failed(error) if error.is_retryable() && error.status().is_none() => {
                 self.pacer.unanswered();
             }
-            _ => self.pacer.answered(now, rate_limit),
+            _ => self.pacer.answered(sent, now, rate_limit),
         }
+        match (doubt, self.pacer.doubt()) {
+            (None, Some(doubt)) => telemetry::reset_doubted(&doubt),
+            (Some(_), None) => telemetry::reset_believed(),
+            _ => {}
+        }
+    }
+
+    /// Learns what an answer says about Intercom itself. `evidence` is that of an event that failed.
+    fn learn(
+        &mut self,
+        outcome: &Outcome,
+        ticket: Ticket,
+        evidence: Option<Evidence>,
+        now: Instant,
+    ) {
         let Some((fault, cause)) = fault(outcome) else {
             let change = match outcome {
                 Outcome::Failed(error) if error.kind() == ErrorKind::RateLimited => {
@@ -964,6 +976,7 @@ impl Engine {
             open: self.breaker.open().map(|open| (open, open.next_probe(first))),
             blocked_until: self.pacer.blocked_until(),
             rate_limit: self.pacer.reported(),
+            rate_limit_doubt: self.pacer.doubt(),
             outbox: troubles.into_iter().find_map(|trouble| trouble.message()),
             in_flight: self.dispatch.in_flight,
         });

@@ -1,28 +1,25 @@
 //! Paces all requests by what Intercom says about its rate limit.
 //!
 //! Pure: the caller passes the time and the jitter. What is left of a window is the least that any
-//! answer said, less the requests in flight, until the earliest end that any answer named. `Date` and
-//! the reset come in whole seconds, and answers overtake each other; each of these errors is on the
-//! careful side. A window that no answer has spoken of is taken to have the limit of the last one.
-//! At the start and after a refusal nothing is known, so one request goes alone, for a second at most.
+//! answer said, less the requests in flight, until the window has ended for certain ([`window`]). Answers
+//! overtake each other, which errs on the careful side too. A window that no answer has spoken of is
+//! taken to have the limit of the last one. At the start and after a refusal nothing is known, so one
+//! request goes alone, for a second at most.
+
+mod window;
 
 use std::time::Duration;
 
 use intercom_core::{RateLimit, SendError};
 use tokio::time::Instant;
 
+use self::window::{End, Resets, WINDOW};
 use crate::policy::{MAX_WAIT, backoff};
 
-/// Length of Intercom's windows. Used where no answer says better: until the first answer of a window,
-/// and after a refusal without headers.
-const WINDOW: Duration = Duration::from_secs(10);
+pub(crate) use self::window::Doubt;
 
 /// Longest back-off after refusals in a row.
 const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
-
-/// By how much two ends of windows must differ to be of two windows. `Date` and the reset are whole
-/// seconds.
-const SLACK: Duration = Duration::from_millis(1500);
 
 /// How long the first request goes alone while nothing is known of the limit. A slow one holds up the
 /// others no longer than this.
@@ -57,6 +54,7 @@ pub(crate) struct Pacer {
     spent: bool,
     /// Refusals in a row.
     refusals: u32,
+    resets: Resets,
     /// What the last answer with headers said.
     reported: Option<RateLimit>,
 }
@@ -65,9 +63,12 @@ pub(crate) struct Pacer {
 struct Window {
     /// The least that an answer said was left.
     floor: u32,
-    ends: Instant,
+    end: End,
     /// Whether no answer has spoken of it yet.
     guessed: bool,
+    /// What its first answer said was left, less the answers since. `None` once an answer named the
+    /// reset: until then the next window may have begun unseen, and its answers say that more is left.
+    unnamed: Option<u32>,
 }
 
 /// Whether a request may go.
@@ -92,6 +93,7 @@ impl Pacer {
             next: None,
             spent: false,
             refusals: 0,
+            resets: Resets::default(),
             reported: None,
         }
     }
@@ -110,7 +112,7 @@ impl Pacer {
             }
             (self.limited_until, self.asked_until) = (None, None);
         }
-        if self.window.as_ref().is_some_and(|window| now >= window.ends) {
+        if self.window.as_ref().is_some_and(|window| now >= window.end.by) {
             self.next_window(now);
             if std::mem::take(&mut self.spent) {
                 let until = now + JITTER.mul_f64(roll());
@@ -130,7 +132,7 @@ impl Pacer {
         if left == 0 {
             self.spent = true;
             // Requests that end may show that more is left.
-            return Permit::At(window.ends);
+            return Permit::At(window.end.by);
         }
         if !self.is_tight(window, left, backlog) {
             self.next = None;
@@ -147,33 +149,38 @@ impl Pacer {
         self.alone_since = Some(now);
         if let Some(window) = &self.window {
             let left = window.left(in_flight).max(1);
-            self.next = Some(now + window.ends.saturating_duration_since(now) / left);
+            self.next = Some(now + window.end.by.saturating_duration_since(now) / left);
         }
     }
 
     /// Records that a request was answered.
-    pub(crate) fn answered(&mut self, now: Instant, rate_limit: Option<RateLimit>) {
+    pub(crate) fn answered(&mut self, sent: Instant, now: Instant, rate_limit: Option<RateLimit>) {
         // A request from before a pause proves nothing.
         if self.paused_until().is_none() {
             self.answered = true;
             self.refusals = 0;
         }
-        self.read(now, rate_limit);
+        self.read(sent, now, rate_limit);
     }
 
     /// Records that a request ended without an answer. Intercom may have counted it.
     pub(crate) fn unanswered(&mut self) {
         self.answered = true;
         if let Some(window) = &mut self.window {
-            window.floor = window.floor.saturating_sub(1);
+            window.count();
         }
     }
 
     /// Records that Intercom refused a request for the rate limit: nothing goes before the reset.
-    pub(crate) fn refused(&mut self, now: Instant, error: &SendError, roll: f64) {
-        self.read(now, error.rate_limit());
-        let resets_in = error.rate_limit().and_then(|limit| limit.resets_in);
-        let asked = error.retry_after().or(resets_in).map(|wait| wait.min(MAX_WAIT));
+    pub(crate) fn refused(&mut self, sent: Instant, now: Instant, error: &SendError, roll: f64) {
+        let resets_in = self.read(sent, now, error.rate_limit());
+        // The earliest moment at which the window that it is about has ended for certain.
+        let window_end = resets_in.map(|wait| {
+            let told = End::told(sent, now, Some(wait));
+            let known = self.window.as_ref().and_then(|window| window.end.and(told));
+            known.unwrap_or(told).by
+        });
+        let asked = error.retry_after().map(|wait| now + wait.min(MAX_WAIT)).max(window_end);
         // Of requests that were in flight together, only the first refusal counts.
         if self.paused_until().is_none_or(|until| now >= until) {
             self.refusals = self.refusals.saturating_add(1);
@@ -183,10 +190,10 @@ impl Pacer {
             (Some(_), refusals) => backoff(WINDOW, MAX_BACKOFF, refusals - 2),
             (None, refusals) => backoff(WINDOW, MAX_BACKOFF, refusals.saturating_sub(1)),
         };
-        let wait = asked.unwrap_or_default().max(backed_off);
-        match resets_in.is_some_and(|wait| !wait.is_zero()) {
-            true => self.limited_until = self.limited_until.max(Some(end_of(now, wait, roll))),
-            false => self.asked_until = self.asked_until.max(Some(end_of(now, wait, roll))),
+        let until = asked.unwrap_or(now).max(now + backed_off) + REFUSED_JITTER.mul_f64(roll);
+        match window_end.is_some() {
+            true => self.limited_until = self.limited_until.max(Some(until)),
+            false => self.asked_until = self.asked_until.max(Some(until)),
         }
         self.forget();
     }
@@ -201,7 +208,7 @@ impl Pacer {
 
     /// Returns until when nothing goes: because of a pause, or because the window is used up.
     pub(crate) fn blocked_until(&self) -> Option<Instant> {
-        let spent = self.window.as_ref().filter(|_| self.spent).map(|window| window.ends);
+        let spent = self.window.as_ref().filter(|_| self.spent).map(|window| window.end.by);
         self.paused_until().or(spent)
     }
 
@@ -220,6 +227,11 @@ impl Pacer {
         self.reported
     }
 
+    /// Returns why the resets of answers are not believed, while they are not.
+    pub(crate) fn doubt(&self) -> Option<Doubt> {
+        self.resets.doubt()
+    }
+
     /// Returns whether what waits may not fit into what is left, or little is left.
     fn is_tight(&self, window: &Window, left: u32, backlog: impl FnOnce() -> u64) -> bool {
         let limit = self.limit.unwrap_or(window.floor);
@@ -228,65 +240,81 @@ impl Pacer {
 
     /// Begins the next window: with the same limit, and now, until an answer says better.
     fn next_window(&mut self, now: Instant) {
-        let ended = self.window.take().map(|window| window.ends);
-        self.previous_end = ended.or(self.previous_end);
+        let ended = self.window.take();
+        self.previous_end = ended.as_ref().map(|window| window.end.by).or(self.previous_end);
         self.next = None;
-        match self.limit {
-            Some(limit) => {
-                self.window = Some(Window { floor: limit, ends: now + WINDOW, guessed: true });
-            }
-            None => {
-                self.answered = false;
-                self.alone_since = None;
-            }
+        self.window = self.limit.map(|limit| {
+            let end = End { after: now, by: now + WINDOW };
+            Window { floor: limit, end, guessed: true, unnamed: None }
+        });
+        if self.window.is_none() || ended.is_some_and(|window| window.unnamed.is_some()) {
+            self.answered = false;
+            self.alone_since = None;
         }
     }
 
-    fn read(&mut self, now: Instant, rate_limit: Option<RateLimit>) {
-        let Some(reported) = rate_limit else {
+    /// Reads what an answer says. Returns its reset if that is believed.
+    fn read(
+        &mut self,
+        sent: Instant,
+        now: Instant,
+        rate_limit: Option<RateLimit>,
+    ) -> Option<Duration> {
+        let resets_in = rate_limit.and_then(|limit| limit.resets_in);
+        let resets_in = self.resets.judge(sent, now, resets_in);
+        if let Some(reported) = rate_limit {
+            self.reported = Some(reported);
+            // A limit of 0 would stop everything for ever.
+            self.limit = reported.limit.filter(|limit| *limit > 0).or(self.limit);
+        }
+        match rate_limit.and_then(|limit| limit.remaining) {
+            Some(remaining) => {
+                self.see(remaining, End::told(sent, now, resets_in), resets_in.is_some());
+            }
             // Intercom counted it all the same.
-            if let Some(window) = &mut self.window {
-                window.floor = window.floor.saturating_sub(1);
-            }
-            return;
-        };
-        self.reported = Some(reported);
-        // A limit of 0 would stop everything for ever.
-        self.limit = reported.limit.filter(|limit| *limit > 0).or(self.limit);
-        let (Some(remaining), Some(resets_in)) = (reported.remaining, reported.resets_in) else {
-            return;
-        };
-        // A reset that is past says nothing of the present window.
-        if resets_in.is_zero() || resets_in > MAX_WAIT {
-            return;
-        }
-        let ends = now + resets_in;
-        if self.previous_end.is_some_and(|previous| ends <= previous + SLACK) {
-            return;
-        }
-        match &mut self.window {
-            Some(window) if !window.guessed && ends <= window.ends + SLACK => {
-                window.floor = window.floor.min(remaining);
-                window.ends = window.ends.min(ends);
-            }
-            other => {
-                if let Some(window) = other
-                    && !window.guessed
-                {
-                    self.previous_end = Some(window.ends.min(now));
+            None => {
+                if let Some(window) = &mut self.window {
+                    window.count();
                 }
-                *other = Some(Window { floor: remaining, ends, guessed: false });
             }
         }
+        resets_in
     }
-}
 
-/// Returns the end of a wait that an answer asked for.
-fn end_of(now: Instant, wait: Duration, roll: f64) -> Instant {
-    now + wait.min(MAX_WAIT) + REFUSED_JITTER.mul_f64(roll)
+    /// Takes in what an answer says is left of its window, and when that ends.
+    fn see(&mut self, remaining: u32, told: End, named: bool) {
+        match &mut self.window {
+            Some(window) if !window.guessed => match window.end.and(told) {
+                Some(end) => {
+                    window.floor = window.floor.min(remaining);
+                    window.end = end;
+                    window.unnamed = match window.unnamed {
+                        Some(left) if !named => Some(left.saturating_sub(1)),
+                        _ => None,
+                    };
+                    window.floor = window.floor.min(window.unnamed.unwrap_or(u32::MAX));
+                    return;
+                }
+                // It is of a window before this one.
+                None if told.by < window.end.after => return,
+                None => self.previous_end = Some(window.end.by),
+            },
+            // It may be of the window before.
+            _ if self.previous_end.is_some_and(|previous| told.after < previous) => return,
+            _ => {}
+        }
+        let unnamed = (!named).then_some(remaining);
+        self.window = Some(Window { floor: remaining, end: told, guessed: false, unnamed });
+    }
 }
 
 impl Window {
+    /// Counts a request of which no answer says what is left.
+    fn count(&mut self) {
+        self.floor = self.floor.saturating_sub(1);
+        self.unnamed = self.unnamed.map(|left| left.saturating_sub(1));
+    }
+
     /// Returns what is left when all requests in flight are still to be counted.
     fn left(&self, in_flight: usize) -> u32 {
         self.floor.saturating_sub(u32::try_from(in_flight).unwrap_or(u32::MAX))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use intercom_core::RateLimit;
 use tokio::time::Instant;
 
+use super::pacer::Doubt;
 use crate::outbox::Standby;
 use crate::status::{Condition, DeliveringTurn, Health, Open};
 use crate::telemetry;
@@ -31,6 +32,7 @@ pub(super) struct Sources<'a> {
     pub(super) open: Option<(&'a Open, Instant)>,
     pub(super) blocked_until: Option<Instant>,
     pub(super) rate_limit: Option<RateLimit>,
+    pub(super) rate_limit_doubt: Option<Doubt>,
     pub(super) outbox: Option<&'a str>,
     pub(super) in_flight: usize,
 }
@@ -110,6 +112,7 @@ impl Reporter {
             _ => None,
         };
         published.rate_limit = sources.rate_limit;
+        published.rate_limit_doubt = sources.rate_limit_doubt;
         published.outbox = sources.outbox.map(str::to_owned);
         published.contact_creation.clone_from(&self.creation_trouble);
     }

@@ -7,7 +7,7 @@ use intercom_delivery::{Delivery, MemoryOutbox, Report, State};
 use tokio::time::{Instant, sleep};
 
 use crate::scripted::{Act, DAY, HOUR, MINUTE, SECOND, Scripted, answer, guarded, rate_limit};
-use crate::support::{Headers, LimitedIntercom, events};
+use crate::support::{Headers, LimitedIntercom, Windows, events};
 
 const WINDOW: Duration = Duration::from_secs(10);
 
@@ -31,16 +31,79 @@ fn share_used(number: u64, limit: u32, took: Duration) -> f64 {
     number as f64 / allowed
 }
 
+/// The reset is cut to a whole second, at which no window ends.
 #[tokio::test(start_paused = true)]
 async fn a_limit_is_used_and_never_overrun() {
-    for limit in [83, 167, 1667] {
-        let intercom = LimitedIntercom::new(limit, Headers::All);
-        // The events of twenty windows, and no more, so that the last window is as full as the others.
-        let number = 20 * u64::from(limit);
-        let took = deliver(&intercom, number).await;
-        assert_eq!(intercom.refused().len(), 0, "limit {limit}");
-        let share = share_used(number, limit, took);
-        assert!(share >= 0.95, "limit {limit}: {share:.3} of it used in {took:?}");
+    for windows in [Windows::ByRequest, Windows::BackToBack] {
+        for (limit, later) in [(83, 0), (167, 0), (1667, 0), (83, 300), (167, 600), (1667, 620)] {
+            let later = Duration::from_millis(later);
+            let intercom = LimitedIntercom::new(limit, Headers::All).windows(windows).later(later);
+            // The events of whole windows, and no more, so that the last is as full as the others.
+            let number = u64::from(limit) * if limit > 1000 { 5 } else { 20 };
+            let took = deliver(&intercom, number).await;
+            let refused = intercom.refused().len();
+            assert_eq!(refused, 0, "limit {limit}, {windows:?}, {later:?} later");
+            let share = share_used(number, limit, took);
+            assert!(share >= 0.95, "limit {limit}, {windows:?}: {share:.3} used in {took:?}");
+        }
+    }
+}
+
+/// What no window of 10 seconds can be is not waited for, and said.
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_cannot_be_is_not_believed() {
+    for windows in [Windows::ByRequest, Windows::BackToBack] {
+        for (headers, refusals, words) in [
+            (Headers::Milliseconds, 0, "a reset was 3600 s ahead"),
+            (Headers::Ahead(300), 0, "a reset was 3"),
+            (Headers::Ahead(-300), 40, "less than 10 s apart"),
+            (Headers::Ahead(-4), 40, "less than 10 s apart"),
+            // It may fit until the second window.
+            (Headers::Ahead(4), 2, "s ahead"),
+        ] {
+            let intercom = LimitedIntercom::new(83, headers).windows(windows);
+            let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
+            let begun = Instant::now();
+            delivery.send_all(&events(6 * 83)).await.unwrap();
+            let mut said = None;
+            while delivery.ledger().await.unwrap().pending > 0 {
+                sleep(SECOND).await;
+                said = said.or(delivery.status().rate_limit_doubt);
+            }
+            let (took, refused) = (begun.elapsed(), intercom.refused().len());
+            let said = said.unwrap_or_else(|| panic!("{headers:?}, {windows:?}: nothing was said"));
+            assert!(said.contains(words), "{headers:?}, {windows:?}: {said}");
+            assert!(refused <= refusals, "{headers:?}, {windows:?}: {refused} refused");
+            // At most twice as long as with the right reset.
+            assert!(took <= 2 * 6 * WINDOW, "{headers:?}, {windows:?}: {took:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_that_fits_again_is_believed_again() {
+    let intercom = LimitedIntercom::new(83, Headers::Milliseconds);
+    let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
+    delivery.send_all(&events(10)).await.unwrap();
+    assert_eq!(delivery.flush(DAY).await.delivered, 10);
+    let status = delivery.status();
+    assert!(status.rate_limit_doubt.is_some());
+    assert!(status.to_string().contains("the rate limit's reset is not believed"), "{status}");
+    intercom.set_headers(Headers::All);
+    delivery.send_all(&events(4 * 83)).await.unwrap();
+    assert_eq!(delivery.flush(DAY).await.delivered, 10 + 4 * 83);
+    assert_eq!(delivery.status().rate_limit_doubt, None);
+    assert_eq!(intercom.refused().len(), 0);
+}
+
+/// What is left is kept to without a reset too: each window is taken to have begun when its first answer came.
+#[tokio::test(start_paused = true)]
+async fn a_limit_without_a_reset_is_not_overrun() {
+    for windows in [Windows::ByRequest, Windows::BackToBack] {
+        let intercom = LimitedIntercom::new(83, Headers::NoReset).windows(windows);
+        let took = deliver(&intercom, 6 * 83).await;
+        assert_eq!(intercom.refused().len(), 0, "{windows:?}");
+        assert!(took <= 2 * 6 * WINDOW, "{windows:?}: {took:?}");
     }
 }
 

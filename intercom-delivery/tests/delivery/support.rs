@@ -10,7 +10,7 @@ use intercom_core::{
 };
 use tokio::time::{Instant, sleep};
 
-const WINDOW: u64 = 10;
+const WINDOW: Duration = Duration::from_secs(10);
 
 /// What its answers tell of the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +23,30 @@ pub(crate) enum Headers {
     PastReset,
     /// All, and a `Retry-After` of an hour with a refusal.
     AbsurdRetryAfter,
+    /// A reset in milliseconds. A transport believes an hour of it.
+    Milliseconds,
+    /// A reset by a clock that is so many seconds ahead of the clock that writes `Date`.
+    Ahead(i64),
+    /// All, but no reset.
+    NoReset,
 }
 
-/// Takes so many requests in a window, which begins with its first request, at the whole second.
+/// When a window begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Windows {
+    /// With the first request after the last window.
+    ByRequest,
+    /// When the last one ends, whether a request comes or not.
+    BackToBack,
+}
+
+/// Takes so many requests in a window. The windows do not begin on whole seconds. The reset and `Date`
+/// are cut to whole seconds.
 #[derive(Clone)]
 pub(crate) struct LimitedIntercom {
     limit: u32,
-    headers: Headers,
+    headers: Arc<Mutex<Headers>>,
+    windows: Windows,
     /// The window is one of an app that sends elsewhere too: so many of it are used by others at once.
     others: u32,
     /// How long a request takes to get there, and an answer to come back.
@@ -40,7 +57,8 @@ pub(crate) struct LimitedIntercom {
 
 #[derive(Default)]
 struct State {
-    window: Option<u64>,
+    /// When the window began, by the server's clock.
+    window: Option<Duration>,
     used: u32,
     taken: Vec<Instant>,
     refused: Vec<Instant>,
@@ -51,7 +69,25 @@ impl LimitedIntercom {
     pub(crate) fn new(limit: u32, headers: Headers) -> Self {
         let started = Instant::now() - Duration::from_millis(1_000_370);
         let way = Duration::from_millis(25);
-        LimitedIntercom { limit, headers, others: 0, way, started, state: Arc::default() }
+        let windows = Windows::ByRequest;
+        let headers = Arc::new(Mutex::new(headers));
+        LimitedIntercom { limit, headers, windows, others: 0, way, started, state: Arc::default() }
+    }
+
+    pub(crate) fn windows(mut self, windows: Windows) -> Self {
+        self.windows = windows;
+        self
+    }
+
+    /// Tells something else from now on.
+    pub(crate) fn set_headers(&self, headers: Headers) {
+        *self.headers.lock().unwrap() = headers;
+    }
+
+    /// Moves the server's clock on by less than a second.
+    pub(crate) fn later(mut self, by: Duration) -> Self {
+        self.started -= by;
+        self
     }
 
     pub(crate) fn used_by_others(mut self, requests: u32) -> Self {
@@ -74,24 +110,40 @@ impl LimitedIntercom {
 
     fn count(&self) -> Result<Receipt, SendError> {
         let now = Instant::now();
-        let second = (now - self.started).as_secs();
+        let clock = now - self.started;
+        let headers = *self.headers.lock().unwrap();
         let mut state = self.state.lock().unwrap();
-        if state.window.is_none_or(|opened| second >= opened + WINDOW) {
-            state.window = Some(second);
+        if state.window.is_none_or(|opened| clock >= opened + WINDOW) {
+            state.window = Some(match (self.windows, state.window) {
+                (Windows::BackToBack, Some(opened)) => {
+                    let ended = (clock - opened).as_secs() / WINDOW.as_secs();
+                    opened + WINDOW * u32::try_from(ended).unwrap()
+                }
+                // Somebody else began the first one.
+                (Windows::BackToBack, None) => clock - Duration::from_millis(3_800),
+                (Windows::ByRequest, _) => clock,
+            });
             state.used = self.others;
         }
-        let reset = state.window.unwrap() + WINDOW;
+        let reset = (state.window.unwrap() + WINDOW).as_secs();
+        let resets_in = Duration::from_secs(reset - clock.as_secs());
         let taken = state.used < self.limit;
         state.used += u32::from(taken);
         let told = RateLimit {
             limit: Some(self.limit),
             remaining: Some(self.limit - state.used),
-            resets_in: Some(match self.headers {
-                Headers::PastReset => Duration::ZERO,
-                _ => Duration::from_secs(reset - second),
-            }),
+            resets_in: match headers {
+                Headers::PastReset => Some(Duration::ZERO),
+                Headers::Milliseconds => Some(Duration::from_secs(3600)),
+                Headers::Ahead(by) => {
+                    let ahead = i64::try_from(resets_in.as_secs()).unwrap() + by;
+                    Some(Duration::from_secs(u64::try_from(ahead).unwrap_or(0)))
+                }
+                Headers::NoReset => None,
+                Headers::All | Headers::None | Headers::AbsurdRetryAfter => Some(resets_in),
+            },
         };
-        let told = Some(told).filter(|_| self.headers != Headers::None);
+        let told = Some(told).filter(|_| headers != Headers::None);
         if taken {
             state.taken.push(now);
             let receipt = Receipt::delivered(202);
@@ -103,11 +155,10 @@ impl LimitedIntercom {
         state.refused.push(now);
         let mut error = SendError::new(ErrorKind::RateLimited).with_status(429);
         if let Some(told) = told {
-            let wait = match self.headers {
-                Headers::AbsurdRetryAfter => Duration::from_secs(100 * 365 * 86_400),
-                _ => told.resets_in.unwrap(),
-            };
-            error = error.with_rate_limit(told).with_retry_after(wait);
+            error = error.with_rate_limit(told);
+            if headers == Headers::AbsurdRetryAfter {
+                error = error.with_retry_after(Duration::from_secs(100 * 365 * 86_400));
+            }
         }
         Err(error)
     }

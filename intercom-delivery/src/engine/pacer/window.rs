@@ -1,0 +1,132 @@
+//! When a window of the rate limit ends, as far as answers show it, and which resets to believe.
+//!
+//! Windows last 10 seconds and begin at any moment. `Date` and the reset are cut to whole seconds, so
+//! each answer says only between which two moments its window ends. Several answers narrow that.
+
+use std::fmt;
+use std::time::Duration;
+
+use intercom_core::RateLimit;
+use tokio::time::Instant;
+
+/// Length of Intercom's windows.
+pub(super) const WINDOW: Duration = Duration::from_secs(10);
+
+/// By how much a reset is off at most: two times are cut to whole seconds.
+const CUT: Duration = Duration::from_secs(1);
+
+/// How many windows in a row must fit before a reset is believed again.
+const FITTING: u32 = 2;
+
+/// When a window ends: after the one moment, and not after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) after: Instant,
+    pub(super) by: Instant,
+}
+
+impl End {
+    /// Returns what the answer to a request says about the end of its window.
+    pub(super) fn told(sent: Instant, now: Instant, resets_in: Option<Duration>) -> Self {
+        match resets_in {
+            // The window was open when the server answered.
+            None => End { after: sent, by: now + WINDOW },
+            Some(wait) => {
+                End { after: sent + wait.saturating_sub(CUT), by: now + (wait + CUT).min(WINDOW) }
+            }
+        }
+    }
+
+    /// Returns the end if both are about the same window.
+    pub(super) fn and(self, other: End) -> Option<End> {
+        let both = End { after: self.after.max(other.after), by: self.by.min(other.by) };
+        (both.after <= both.by).then_some(both)
+    }
+
+    /// Returns whether a window that ends here can be the next one, or a later one.
+    fn follows(self, other: End) -> bool {
+        self.by + CUT >= other.after + WINDOW
+    }
+}
+
+/// Whether the resets of answers are those of windows of 10 seconds.
+#[derive(Debug, Default)]
+pub(super) struct Resets {
+    /// The window that the last answers claim, and when the first of them came.
+    claimed: Option<(End, Instant)>,
+    /// How many windows in a row have fitted.
+    fitting: u32,
+    doubt: Option<Doubt>,
+}
+
+/// Why the resets of answers are not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Doubt {
+    /// One was so far ahead.
+    TooFar(Duration),
+    /// Two windows that follow each other would end less than 10 seconds apart.
+    TooClose,
+}
+
+impl Resets {
+    /// Returns the reset of an answer if it is believed.
+    pub(super) fn judge(
+        &mut self,
+        sent: Instant,
+        now: Instant,
+        resets_in: Option<Duration>,
+    ) -> Option<Duration> {
+        let wait = resets_in?;
+        if wait > RateLimit::MAX_RESET {
+            self.disbelieve(Doubt::TooFar(wait), None);
+        } else if now - sent < WINDOW / 2 {
+            // A slow answer can be of two windows.
+            self.compare(sent, now, wait);
+        }
+        self.doubt.is_none().then_some(wait)
+    }
+
+    /// Returns why resets are not believed, while they are not.
+    pub(super) fn doubt(&self) -> Option<Doubt> {
+        self.doubt
+    }
+
+    fn compare(&mut self, sent: Instant, now: Instant, wait: Duration) {
+        let told = End::told(sent, now, Some(wait));
+        let Some((claimed, seen)) = self.claimed else {
+            self.claimed = Some((told, now));
+            return;
+        };
+        if let Some(both) = claimed.and(told) {
+            self.claimed = Some((both, seen));
+        } else if told.follows(claimed) {
+            self.claimed = Some((told, now));
+            self.fitting = self.fitting.saturating_add(1);
+            if self.fitting >= FITTING {
+                self.doubt = None;
+            }
+        } else if sent >= seen {
+            // Any other answer may have been overtaken by the first one of the next window.
+            self.disbelieve(Doubt::TooClose, Some((told, now)));
+        }
+    }
+
+    fn disbelieve(&mut self, doubt: Doubt, claimed: Option<(End, Instant)>) {
+        self.claimed = claimed;
+        self.fitting = 0;
+        self.doubt.get_or_insert(doubt);
+    }
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doubt::TooFar(wait) => write!(f, "a reset was {} s ahead", wait.as_secs())?,
+            Doubt::TooClose => f.write_str("two windows would end less than 10 s apart")?,
+        }
+        f.write_str(
+            ", which Intercom's windows of 10 s cannot; requests are paced without the reset until \
+             it fits again; check what rewrites headers or clocks between here and Intercom",
+        )
+    }
+}
