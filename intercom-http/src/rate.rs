@@ -9,6 +9,9 @@ use std::time::Duration;
 use intercom_core::RateLimit;
 use tokio::time::{Instant, sleep_until};
 
+/// How much longer than its reset says a window lasts at most: Intercom cuts its times to whole seconds.
+const CUT: Duration = Duration::from_secs(1);
+
 /// How much of a window is left to events: one part of so many.
 const RESERVED_PART: u32 = 10;
 
@@ -23,7 +26,10 @@ impl Rate {
     pub(crate) fn learn(&self, rate_limit: Option<RateLimit>, retry_after: Option<Duration>) {
         let window = rate_limit.and_then(|window| {
             let reserved = window.limit.unwrap_or_default() / RESERVED_PART;
-            window.resets_in.filter(|_| window.remaining.is_some_and(|left| left <= reserved))
+            let is_spent = window.remaining.is_some_and(|left| left <= reserved);
+            // What no window can have is no reset.
+            let reset = window.resets_in.filter(|wait| is_spent && *wait <= RateLimit::MAX_RESET);
+            reset.map(|wait| wait + CUT)
         });
         if let Some(wait) = window.max(retry_after) {
             let from = Instant::now() + wait;
@@ -66,9 +72,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_read_waits_for_the_window() {
         assert_eq!(waited(|rate| rate.learn(left(11), None)).await, Duration::ZERO);
-        assert!(waited(|rate| rate.learn(left(10), None)).await >= RESET);
+        assert!(waited(|rate| rate.learn(left(10), None)).await >= RESET + CUT);
         assert!(waited(|rate| rate.learn(left(0), None)).await >= RESET);
         assert_eq!(waited(|rate| rate.learn(None, None)).await, Duration::ZERO);
+        let resets_in = Some(Duration::from_secs(3600));
+        let wrong = left(0).map(|window| RateLimit { resets_in, ..window });
+        assert_eq!(waited(|rate| rate.learn(wrong, None)).await, Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]
