@@ -246,6 +246,8 @@ mod limits;
 mod open_rules;
 mod options;
 mod page;
+#[cfg(feature = "program")]
+pub mod program;
 mod rate_limit;
 mod raw_request;
 mod reading;

@@ -1,11 +1,10 @@
 //! The sandbox as a program: start it, point an application at it, and see what arrives.
 #![allow(clippy::print_stderr, reason = "a program talks on its streams")]
 
-mod program;
-
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use intercom_sandbox::program;
 use tokio::runtime::Runtime;
 
 fn main() -> ExitCode {

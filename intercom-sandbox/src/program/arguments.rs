@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use intercom_sandbox::{Fault, Region, Sandbox, SandboxBuilder, SeedContact};
 
 use super::contacts_file;
 use super::events_lock;
 use super::limits::given;
 use super::log::Output;
 use super::values;
+use crate::{Fault, Region, Sandbox, SandboxBuilder, SeedContact};
 
 /// A local Intercom to develop and test against
 ///
@@ -22,7 +22,7 @@ use super::values;
 #[derive(Parser)]
 #[command(name = "intercom-sandbox", version, verbatim_doc_comment, after_long_help = EXAMPLES)]
 #[command(allow_negative_numbers = true)]
-pub(crate) struct Arguments {
+pub struct Arguments {
     /// Port; 0 stands for any that is free
     #[arg(long, default_value_t = 4680)]
     port: u16,
@@ -138,7 +138,8 @@ const EVENTS: &str = "What is to come";
 const FAULTS: &str = "What goes wrong";
 const OUTPUT: &str = "What is printed";
 
-const EXAMPLES: &str = "Examples:
+/// What its `--help` ends with. They call the program `intercom-sandbox`.
+pub const EXAMPLES: &str = "Examples:
   intercom-sandbox --know-everybody
       takes every event that nothing is wrong with
   intercom-sandbox --contacts people.json --fault '503 for 20%' --seed 7

@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use intercom_sandbox::SeedContact;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use thiserror::Error;
+
+use crate::SeedContact;
 
 /// Why a file tells no contacts.
 #[derive(Debug, Error)]

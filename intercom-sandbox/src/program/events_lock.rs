@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use intercom_sandbox::EventsLock;
+use crate::EventsLock;
 
 pub(super) fn read(path: &Path) -> Result<EventsLock, Box<dyn Error>> {
     let shown = path.display();

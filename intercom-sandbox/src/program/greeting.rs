@@ -1,6 +1,6 @@
 //! What a user needs to know first.
 
-use intercom_sandbox::Sandbox;
+use crate::Sandbox;
 
 /// With a request to try, of somebody who is known.
 pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {

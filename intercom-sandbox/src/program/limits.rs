@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use intercom_sandbox::{Limits as Allowed, Retention, SandboxBuilder};
 
 use super::values::{memory, number, patience, rate, room};
+use crate::{Limits as Allowed, Retention, SandboxBuilder};
 
 #[derive(Args)]
 pub(crate) struct Limits {

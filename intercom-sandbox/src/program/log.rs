@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::io;
 
-use intercom_sandbox::{Outcome, ReceivedEvent, ReceivedRequest};
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::{Outcome, ReceivedEvent, ReceivedRequest};
 
 /// How requests are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! What the program does: `arguments` become a sandbox, `greeting` says where it is, `log` tells
-//! every request, and `signals` end it.
+//! The sandbox as a program, for those who make it a command of their own: `arguments` become a sandbox, `greeting` says
+//! where it is, `log` tells every request, and `signals` end it.
 
 mod arguments;
 mod contacts_file;
@@ -16,18 +16,23 @@ use std::future::ready;
 use std::io;
 use std::time::Duration;
 
-use intercom_sandbox::{Follower, Sandbox, StartError};
 use tokio::time::timeout;
 
-pub(crate) use arguments::Arguments;
+use crate::{Follower, Sandbox, StartError};
+
+pub use arguments::{Arguments, EXAMPLES};
 use log::{CannotPrint, Log};
 use signals::Signals;
 
 /// How long requests under way may still take when the program is told to end.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs until a signal ends it.
-pub(crate) async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+/// Runs the sandbox until Ctrl-C, or SIGTERM, ends it.
+///
+/// # Errors
+///
+/// Fails when it cannot start, when what comes in cannot be printed, and when the state file cannot be written.
+pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     // A signal that comes while the program starts ends it too.
     let mut signals = Signals::listen()?;
     let faults = arguments.faults.clone();

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use clap::Args;
-use intercom_sandbox::{Identifier, OpenRules as Settled};
 
 use super::limits::given;
 use super::values::{number, order, seconds};
+use crate::{Identifier, OpenRules as Settled};
 
 #[derive(Args)]
 #[command(next_help_heading = "Rules that Intercom leaves open")]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use intercom_sandbox::{Identifier, Region, SeedContact};
+use crate::{Identifier, Region, SeedContact};
 
 pub(super) fn token(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
