@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anstream::ColorChoice;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::completions::{Completions, Manual};
 use crate::exit::EXIT_CODES;
-use crate::send;
+use crate::{outbox, sandbox, send};
 
 /// Sends events to Intercom, and looks after what is on its way
 ///
@@ -19,7 +20,7 @@ use crate::send;
 ///
 /// A setting is the command line's; else that of the profile that --profile names; else the
 /// environment's; else that of the profile that INTERCOM_PROFILE names, or the configuration.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(
     name = "intercom",
     version,
@@ -96,7 +97,15 @@ impl From<Color> for ColorChoice {
 }
 
 /// The commands.
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub(crate) enum Command {
-    Send(send::Arguments),
+    Send(Box<send::Arguments>),
+    Outbox(outbox::Arguments),
+    #[command(
+        before_help = "Example:\n  intercom sandbox --know-everybody",
+        after_long_help = sandbox::examples()
+    )]
+    Sandbox(Box<intercom_sandbox::program::Arguments>),
+    Completions(Completions),
+    Man(Manual),
 }

@@ -117,7 +117,23 @@ impl From<OpenError> for Failure {
             | OpenError::AnotherApplication { .. } => Exit::Failed,
             _ => Exit::Operator,
         };
-        Failure::new(exit, "outbox", with_sources(&error))
+        // What the library says is to those who write a program.
+        let message = match &error {
+            OpenError::Missing { path } => format!(
+                "{} does not exist; correct the path, or make it with `intercom send --outbox`",
+                path.display()
+            ),
+            OpenError::NoOutbox { path } => {
+                format!("{} has no outbox in it; correct the path", path.display())
+            }
+            OpenError::OlderSchema { path, found } => format!(
+                "{} was written by an earlier version of intercom-sqlite, with tables of version {found}; \
+                 start the application with the present one",
+                path.display()
+            ),
+            _ => with_sources(&error),
+        };
+        Failure::new(exit, "outbox", message)
     }
 }
 

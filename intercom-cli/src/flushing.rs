@@ -12,9 +12,10 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_sources};
 use crate::outbox_location::AnyOutbox;
+use crate::output::count;
 
 /// How long requests in flight may take when the program ends.
-const ENDING: Duration = Duration::from_secs(10);
+pub(crate) const ENDING: Duration = Duration::from_secs(3);
 
 /// A delivery over an outbox.
 pub(crate) struct Flushing {
@@ -72,7 +73,7 @@ impl Flushing {
         };
         let state = self.delivery.status().state;
         let report = self.delivery.shutdown(ENDING).await;
-        let stay = format!("{} events stay pending in the outbox", report.pending);
+        let stay = format!("{} in the outbox", count(report.pending, "pending event"));
         match (flushed, state) {
             (Some(true), _) => {}
             (None, _) => return Err(Failure::interrupted(format!("interrupted; {stay}"))),
@@ -85,7 +86,7 @@ impl Flushing {
                 return Err(Failure::new(Exit::Later, "pending", message));
             }
             (_, State::Standby { deliverer, .. }) => {
-                let message = format!("{stay}, and {deliverer} delivers them");
+                let message = format!("{stay}, which {deliverer} delivers");
                 return Err(Failure::new(Exit::Later, "pending", message));
             }
             _ => {
@@ -96,8 +97,10 @@ impl Flushing {
         let buried = self.buried.load(Ordering::Relaxed);
         context.output.remark("delivered");
         if buried > 0 {
-            let message =
-                format!("{buried} events became dead letters; `intercom outbox dead` tells why");
+            let message = format!(
+                "{} in this run; `intercom outbox dead` tells why",
+                count(buried, "dead letter")
+            );
             return Err(Failure::new(Exit::Failed, "dead_letters", message));
         }
         Ok(Exit::Done)

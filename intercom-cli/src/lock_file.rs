@@ -102,7 +102,7 @@ pub(crate) fn same(one: &str, other: &str) -> bool {
 }
 
 /// Returns the keys that an event always has, and that are not among these.
-pub(crate) fn missing_keys<'a>(event: &'a PlannedEvent, given: &[&str]) -> Vec<&'a str> {
+pub(crate) fn missing_keys<'a>(event: &'a PlannedEvent, given: &[String]) -> Vec<&'a str> {
     let required = event.keys.iter().filter(|key| !key.optional).map(|key| key.key.as_str());
     required.filter(|key| !given.iter().any(|given| same(given, key))).collect()
 }

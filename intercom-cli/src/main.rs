@@ -4,15 +4,20 @@
 
 mod arguments;
 mod body;
+mod completions;
 mod configuration;
+mod contact;
 mod context;
+mod event_builder;
 mod exit;
 mod failure;
 mod flushing;
 mod interrupt;
 mod lock_file;
+mod outbox;
 mod outbox_location;
 mod output;
+mod sandbox;
 mod send;
 mod settings;
 mod time;
@@ -24,7 +29,7 @@ use anstream::ColorChoice;
 use clap::Parser as _;
 use tokio::runtime::Runtime;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Global};
 use context::Context;
 use exit::Exit;
 use failure::Failure;
@@ -43,13 +48,7 @@ fn main() -> ExitCode {
             return Exit::Failed.into();
         }
     };
-    let ended = runtime.block_on(async {
-        let interrupt = Interrupt::listen()
-            .map_err(|error| Failure::file("cannot listen for signals", &error))?;
-        let (config, token_file) = (global.config.as_deref(), global.token_file.as_deref());
-        let settings = Settings::load(config, global.profile.as_deref(), token_file)?;
-        run(&Context { output, settings, interrupt }, command).await
-    });
+    let ended = runtime.block_on(run(&global, output, command));
     // A name server that hangs, or a reader of standard input, must not hold up the end.
     runtime.shutdown_background();
     match ended {
@@ -61,8 +60,20 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(context: &Context, command: Command) -> Result<Exit, Failure> {
+async fn run(global: &Global, output: Output, command: Command) -> Result<Exit, Failure> {
+    let interrupt =
+        Interrupt::listen().map_err(|error| Failure::file("cannot listen for signals", &error))?;
+    // What needs no settings works where the configuration is wrong.
+    let settings = || {
+        let (config, token_file) = (global.config.as_deref(), global.token_file.as_deref());
+        Settings::load(config, global.profile.as_deref(), token_file)
+    };
+    let context = |settings| Context { output, settings, interrupt };
     match command {
-        Command::Send(arguments) => send::run(context, arguments).await,
+        Command::Completions(arguments) => completions::completions(output, &arguments),
+        Command::Man(arguments) => completions::manual(output, &arguments),
+        Command::Sandbox(arguments) => sandbox::run(*arguments).await,
+        Command::Outbox(arguments) => outbox::run(&context(settings()?), arguments).await,
+        Command::Send(arguments) => send::run(&context(settings()?), *arguments).await,
     }
 }

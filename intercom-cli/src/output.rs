@@ -89,3 +89,9 @@ fn json_line(r#type: &'static str, record: &impl Serialize) -> String {
     let envelope = Envelope { v: VERSION, r#type, record };
     serde_json::to_string(&envelope).expect("the program's records are objects with text for keys")
 }
+
+/// A number and what it counts, in the singular where it is one.
+pub(crate) fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}

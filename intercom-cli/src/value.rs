@@ -6,6 +6,8 @@ use intercom_core::{
     ValueKind, rules,
 };
 use rust_decimal::Decimal;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::time;
 
@@ -86,6 +88,37 @@ impl Value {
         Ok(Value::Text(text.to_owned()))
     }
 
+    /// Reads a value from JSON: of this kind, where it is known. `null` is no value.
+    ///
+    /// # Errors
+    ///
+    /// Fails, with a sentence that does not repeat the value, when it is of another kind, or of none.
+    pub(crate) fn of_json(
+        key: &str,
+        kind: Option<ValueKind>,
+        json: &RawValue,
+    ) -> Result<Option<Self>, String> {
+        let text = json.get();
+        let is_date = kind.map_or(rules::is_date_key(key), |kind| kind == ValueKind::Date);
+        let value = match text.as_bytes()[0] {
+            b'n' => return Ok(None),
+            b't' | b'f' => Value::Boolean(text == "true"),
+            b'"' => {
+                let text: String = serde_json::from_str(text).map_err(|error| error.to_string())?;
+                let of_form = if is_date { ValueKind::Date } else { ValueKind::Text };
+                Value::of_kind(kind.unwrap_or(of_form), &text)?
+            }
+            b'{' => of_object(text)?,
+            b'[' => return Err("a list; values are flat".to_owned()),
+            _ if is_date => Value::of_kind(ValueKind::Date, text)?,
+            _ => Value::of_kind(ValueKind::Number, text)?,
+        };
+        match kind {
+            Some(kind) if kind != value.kind() => Err(another_kind(kind, value.kind())),
+            _ => Ok(Some(value)),
+        }
+    }
+
     /// Adds the value to an event.
     ///
     /// # Errors
@@ -117,7 +150,6 @@ impl Value {
         }
     }
 
-    #[cfg(test)]
     fn kind(&self) -> ValueKind {
         match self {
             Value::Text(_) => ValueKind::Text,
@@ -128,6 +160,33 @@ impl Value {
             Value::RichLink(_) => ValueKind::RichLink,
             Value::Money(_) => ValueKind::Money,
         }
+    }
+}
+
+/// Says that a value is of another kind than the lock says.
+pub(crate) fn another_kind(planned: ValueKind, given: ValueKind) -> String {
+    let [planned, given] = [planned, given].map(ValueKind::as_str);
+    format!("the lock says that it is of the kind {planned}, not {given}")
+}
+
+/// A link with a text, or an amount of money, as the body of a request has it.
+fn of_object(json: &str) -> Result<Value, String> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Object {
+        RichLink { url: String, value: String },
+        Money { amount: i64, currency: String },
+    }
+
+    match serde_json::from_str(json) {
+        Ok(Object::RichLink { url, value }) => Ok(Value::RichLink(RichLink::new(url, value))),
+        Ok(Object::Money { amount, currency }) => {
+            let currency: Currency = currency.parse().map_err(|error| format!("{error}"))?;
+            Ok(Value::Money(Money::new(amount, currency)))
+        }
+        Err(_) => Err("an object that is neither {\"url\": …, \"value\": …} nor \
+                       {\"amount\": …, \"currency\": …}, the amount a whole number of minor units"
+            .to_owned()),
     }
 }
 

@@ -1,9 +1,13 @@
 //! The event that the command line names.
 
-use clap::Args;
-use intercom_catalogue::{PlannedEvent, PlannedKey};
-use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp, ValueKind, rules};
+use std::path::PathBuf;
 
+use clap::Args;
+use intercom_catalogue::PlannedKey;
+use intercom_core::{DataEvent, Timestamp, ValueKind};
+
+use crate::contact::ContactArguments;
+use crate::event_builder::EventBuilder;
 use crate::failure::Failure;
 use crate::lock_file::{self, LockFile};
 use crate::time;
@@ -12,9 +16,9 @@ use crate::value::{self, Value};
 /// An event, its contact and its time.
 #[derive(Args, Debug)]
 pub(crate) struct EventArguments {
-    /// Name of the event
-    #[arg(value_name = "EVENT")]
-    name: String,
+    /// Name of the event; - reads events from standard input, a JSON object a line
+    #[arg(value_name = "EVENT|-", required_unless_present = "file")]
+    name: Option<String>,
 
     /// Metadata: KEY=VALUE, or KEY:KIND=VALUE
     #[arg(value_name = "KEY=VALUE")]
@@ -26,42 +30,40 @@ pub(crate) struct EventArguments {
     /// Time of the event: a date and time with an offset, a day, or Unix seconds [default: now]
     #[arg(long, value_name = "TIME", value_parser = time::parse, allow_negative_numbers = true)]
     at: Option<Timestamp>,
+
+    /// Read events from this file, a JSON object a line
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["name", "metadata"])]
+    file: Option<PathBuf>,
 }
 
-/// A contact, by one identifier or several.
-#[derive(Args, Clone, Debug)]
-pub(crate) struct ContactArguments {
-    /// The contact's user id
-    #[arg(long, value_name = "ID")]
-    user_id: Option<String>,
-
-    /// The contact's email address
-    #[arg(long, value_name = "ADDRESS")]
-    email: Option<String>,
-
-    /// Intercom's own id of the contact
-    #[arg(long, value_name = "ID")]
-    contact_id: Option<String>,
-}
-
-impl ContactArguments {
-    /// Returns the contact, if one is named.
-    pub(crate) fn contact(&self) -> Option<Contact> {
-        let mut contact = Contact::default();
-        if let Some(id) = &self.user_id {
-            contact = contact.with_user_id(id.as_str());
-        }
-        if let Some(address) = &self.email {
-            contact = contact.with_email(address.as_str());
-        }
-        if let Some(id) = &self.contact_id {
-            contact = contact.with_contact_id(id.as_str());
-        }
-        (contact != Contact::default()).then_some(contact)
-    }
+/// Where many events come from.
+pub(super) enum Input {
+    StandardInput,
+    File(PathBuf),
 }
 
 impl EventArguments {
+    /// Returns where events come from, if they are not described on the command line.
+    ///
+    /// # Errors
+    ///
+    /// Fails when one is described there too.
+    pub(super) fn input(&self) -> Result<Option<Input>, Failure> {
+        let input = match (&self.file, self.name.as_deref()) {
+            (Some(path), _) => Input::File(path.clone()),
+            (None, Some("-")) => Input::StandardInput,
+            _ => return Ok(None),
+        };
+        let is_described = self.at.is_some() || self.contact.contact().is_some();
+        if is_described || !self.metadata.is_empty() {
+            return Err(Failure::usage(
+                "each line of the input has its own contact, time and metadata; leave them out of the \
+                 command line",
+            ));
+        }
+        Ok(Some(input))
+    }
+
     /// Encodes the event.
     ///
     /// # Errors
@@ -69,48 +71,27 @@ impl EventArguments {
     /// Fails when the lock does not know it, when a value is of another kind than its key, and when Intercom would refuse or
     /// misread it.
     pub(crate) fn prepare(&self, lock: Option<&LockFile>) -> Result<DataEvent, Failure> {
-        let planned = lock.map(|lock| lock.event(&self.name)).transpose()?;
-        let name = planned.map_or(self.name.as_str(), |planned| &planned.name);
+        let name = self.name.as_deref().unwrap_or_default();
+        let mut event = EventBuilder::new(name, lock)?;
         let Some(contact) = self.contact.contact() else {
-            let flags = planned.map(lock_file::contact_flags).unwrap_or_default();
+            let flags = event.planned().map(lock_file::contact_flags).unwrap_or_default();
             let flags = match flags.is_empty() {
                 true => "--user-id, --email or --contact-id".to_owned(),
                 false => flags.join(" and "),
             };
+            let name = event.name().escape_debug();
             return Err(Failure::usage(format!(
-                "event `{}` has no contact; name it with {flags}",
-                name.escape_debug()
+                "event `{name}` has no contact; name it with {flags}"
             )));
         };
-        let mut event = DynamicEvent::new(name)?;
-        let keys = planned.map_or(0, |planned| planned.keys.len());
-        if keys > rules::DEFAULT_MAX_KEYS {
-            event = event.max_keys(keys)?;
-        }
-        let mut given = Vec::new();
         for text in &self.metadata {
-            let assignment = Assignment::parse(text)?;
-            let key = assignment.planned(planned, lock)?;
-            let value = assignment.value(key).map_err(|what| {
-                let key = assignment.key.escape_debug();
-                Failure::usage(format!("event `{}`, key `{key}`: {what}", name.escape_debug()))
-            })?;
-            let is_sensitive = key.is_some_and(|key| key.sensitive);
-            let key = key.map_or(assignment.key, |key| &key.key);
-            event = value.add_to(event, key, is_sensitive)?;
-            given.push(key);
+            let Assignment { key, forced, text } = Assignment::parse(text)?;
+            let planned = event.planned_key(key)?;
+            let value = value_of(key, forced, planned, text);
+            let value = value.map_err(|what| event.mistake(key, &what))?;
+            event = event.add(key, &value)?;
         }
-        if let (Some(planned), Some(lock)) = (planned, lock) {
-            let missing = lock_file::missing_keys(planned, &given);
-            if !missing.is_empty() {
-                return Err(Failure::usage(format!(
-                    "event `{name}` misses {}, which {} says it always has",
-                    missing.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
-                    lock.path.display()
-                )));
-            }
-        }
-        Ok(DataEvent::new(&event, contact, self.at.unwrap_or_else(Timestamp::now))?)
+        event.finish(contact, self.at.unwrap_or_else(Timestamp::now))
     }
 }
 
@@ -143,37 +124,20 @@ impl<'a> Assignment<'a> {
             }
         }
     }
+}
 
-    /// What the lock says of the key, if there is a lock.
-    fn planned<'l>(
-        &self,
-        event: Option<&'l PlannedEvent>,
-        lock: Option<&LockFile>,
-    ) -> Result<Option<&'l PlannedKey>, Failure> {
-        let (Some(event), Some(lock)) = (event, lock) else { return Ok(None) };
-        if let Some(key) = event.keys.iter().find(|key| lock_file::same(&key.key, self.key)) {
-            return Ok(Some(key));
+fn value_of(
+    key: &str,
+    forced: Option<ValueKind>,
+    planned: Option<&PlannedKey>,
+    text: &str,
+) -> Result<Value, String> {
+    match (forced, planned) {
+        (Some(forced), Some(planned)) if forced != planned.kind => {
+            Err(value::another_kind(planned.kind, forced))
         }
-        let keys: Vec<_> = event.keys.iter().map(|key| format!("`{}`", key.key)).collect();
-        Err(Failure::usage(format!(
-            "event `{}` has no key `{}` in {}; it has {}",
-            event.name,
-            self.key.escape_debug(),
-            lock.path.display(),
-            if keys.is_empty() { "none".to_owned() } else { keys.join(", ") }
-        )))
-    }
-
-    fn value(&self, planned: Option<&PlannedKey>) -> Result<Value, String> {
-        match (self.forced, planned) {
-            (Some(forced), Some(planned)) if forced != planned.kind => Err(format!(
-                "the lock says that it is of the kind {}, not {}",
-                planned.kind.as_str(),
-                forced.as_str()
-            )),
-            (Some(kind), _) => Value::of_kind(kind, self.text),
-            (None, Some(planned)) => Value::of_kind(planned.kind, self.text),
-            (None, None) => Value::of_form(self.key, self.text),
-        }
+        (Some(kind), _) => Value::of_kind(kind, text),
+        (None, Some(planned)) => Value::of_kind(planned.kind, text),
+        (None, None) => Value::of_form(key, text),
     }
 }

@@ -1,6 +1,8 @@
-//! `intercom send`: one event from the command line.
+//! `intercom send`: one event from the command line, or many from a file or standard input.
 
 mod event;
+mod line;
+mod stream;
 
 use std::fmt;
 use std::time::Duration;
@@ -50,8 +52,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     flush: bool,
 
-    /// Seconds that --flush may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, requires = "flush")]
+    /// Seconds that the delivery may take, with --flush or for many events
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     timeout: u64,
 
     #[command(flatten)]
@@ -60,11 +62,15 @@ pub(crate) struct Arguments {
 
 const EXAMPLE: &str = "\
 Example:
-  intercom send invoice_paid --user-id 42 amount=349.99EUR due_date=2026-12-01";
+  intercom send invoice_paid --user-id 42 amount=349.99EUR due_date=2026-12-01
+  intercom send --file events.ndjson --outbox events.db";
 
 /// Runs the command.
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     let lock = LockFile::find(&context.settings, &arguments.lock)?;
+    if let Some(input) = arguments.event.input()? {
+        return stream::run(context, &arguments, input, lock.as_ref()).await;
+    }
     let event = arguments.event.prepare(lock.as_ref())?;
     if arguments.dry_run {
         let url = context.settings.base_url(&arguments.access)?.value;

@@ -1,0 +1,391 @@
+//! `intercom outbox`: looks into an outbox and changes it, while the application delivers from it.
+
+mod inspector;
+mod records;
+
+use clap::{Args, Subcommand};
+use intercom_delivery::outbox::{DeadLetterReason, EventId, Selection};
+
+use crate::contact::ContactArguments;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::outbox_location::Location;
+use crate::settings::OutboxArguments;
+pub(crate) use inspector::Inspector;
+use records::{Changed, Dead, Erased, Forgiven, Pending, Status, Whole};
+
+/// How many events are read at once.
+const PAGE: usize = 500;
+
+/// Looks into an outbox and changes it, while the application runs
+///
+/// It works on a SQLite file or a PostgreSQL database, and delivers nothing itself. The process
+/// that delivers notices a change within its poll interval, a second by default.
+#[derive(Args, Debug)]
+#[command(
+    verbatim_doc_comment,
+    before_help = "Example:\n  intercom outbox status --outbox events.db"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Counts where every event is
+    #[command(before_help = "Example:\n  intercom outbox status --outbox events.db")]
+    Status {
+        #[command(flatten)]
+        outbox: OutboxArguments,
+    },
+    /// Lists pending events, the oldest first
+    #[command(before_help = "Example:\n  intercom outbox pending --outbox events.db --limit 20")]
+    Pending {
+        #[command(flatten)]
+        outbox: OutboxArguments,
+        #[command(flatten)]
+        page: Page,
+    },
+    /// Lists dead letters: events that will not be delivered, and why
+    #[command(
+        before_help = "Example:\n  intercom outbox dead --outbox events.db --reason unknown_contact"
+    )]
+    Dead {
+        #[command(flatten)]
+        outbox: OutboxArguments,
+        #[command(flatten)]
+        page: Page,
+        /// Those that died for this reason
+        #[arg(long, value_name = "REASON", value_parser = reason)]
+        reason: Option<DeadLetterReason>,
+    },
+    /// Shows one event, pending or dead, with its body; sensitive values are masked
+    #[command(before_help = "Example:\n  intercom outbox show 17 --outbox events.db")]
+    Show {
+        /// Number of the event
+        #[arg(value_name = "ID")]
+        id: u64,
+        #[command(flatten)]
+        outbox: OutboxArguments,
+    },
+    /// Makes dead letters pending again
+    #[command(
+        before_help = "Example:\n  intercom outbox redrive --outbox events.db --reason unknown_contact"
+    )]
+    Redrive {
+        #[command(flatten)]
+        which: DeadSelection,
+        #[command(flatten)]
+        outbox: OutboxArguments,
+    },
+    /// Makes pending events dead letters, which can be redriven
+    ///
+    /// An event whose request is in flight may still arrive.
+    #[command(
+        verbatim_doc_comment,
+        before_help = "Example:\n  intercom outbox bury --outbox events.db --name report_exported"
+    )]
+    Bury {
+        #[command(flatten)]
+        which: PendingSelection,
+        #[command(flatten)]
+        outbox: OutboxArguments,
+    },
+    /// Deletes dead letters for good
+    #[command(before_help = "Example:\n  intercom outbox purge 17 18 --outbox events.db")]
+    Purge {
+        #[command(flatten)]
+        which: DeadSelection,
+        #[command(flatten)]
+        outbox: OutboxArguments,
+    },
+    /// Erases a contact: deletes its events, and withholds later ones
+    ///
+    /// Events are found by the identifiers that they carry: name each that the application uses.
+    /// What Intercom has is not touched. Delete the contact there too.
+    #[command(
+        verbatim_doc_comment,
+        before_help = "Example:\n  intercom outbox erase --user-id 42 --email ada@example.com --outbox events.db"
+    )]
+    Erase {
+        #[command(flatten)]
+        contact: ContactArguments,
+        #[command(flatten)]
+        outbox: OutboxArguments,
+    },
+    /// Forgives a contact that was erased, so that later events are sent
+    #[command(before_help = "Example:\n  intercom outbox forgive --user-id 42 --outbox events.db")]
+    Forgive {
+        #[command(flatten)]
+        contact: ContactArguments,
+        #[command(flatten)]
+        outbox: OutboxArguments,
+    },
+}
+
+/// A part of a list.
+#[derive(Args, Debug)]
+struct Page {
+    /// Those of this event name
+    #[arg(long, value_name = "EVENT")]
+    name: Option<String>,
+
+    /// Those after this number
+    #[arg(long, value_name = "ID")]
+    after: Option<u64>,
+
+    /// How many at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    limit: usize,
+}
+
+/// Which pending events.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct PendingSelection {
+    /// Those of these numbers
+    #[arg(value_name = "ID")]
+    ids: Vec<u64>,
+
+    /// Those of this event name
+    #[arg(long, value_name = "EVENT")]
+    name: Option<String>,
+
+    /// All of them
+    #[arg(long)]
+    all: bool,
+}
+
+/// Which dead letters.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct DeadSelection {
+    /// Those of these numbers
+    #[arg(value_name = "ID")]
+    ids: Vec<u64>,
+
+    /// Those of this event name
+    #[arg(long, value_name = "EVENT")]
+    name: Option<String>,
+
+    /// Those that died for this reason
+    #[arg(long, value_name = "REASON", value_parser = reason)]
+    reason: Option<DeadLetterReason>,
+
+    /// All of them
+    #[arg(long)]
+    all: bool,
+}
+
+impl PendingSelection {
+    fn selections(self) -> Vec<Selection> {
+        match self.name {
+            Some(name) => vec![Selection::Name(name)],
+            None if self.all => vec![Selection::All],
+            None => self.ids.into_iter().map(|id| Selection::One(EventId(id))).collect(),
+        }
+    }
+}
+
+impl DeadSelection {
+    fn selections(self) -> Vec<Selection> {
+        let DeadSelection { ids, name, reason, all } = self;
+        match reason {
+            Some(reason) => vec![Selection::Reason(reason)],
+            None => PendingSelection { ids, name, all }.selections(),
+        }
+    }
+}
+
+fn reason(text: &str) -> Result<DeadLetterReason, String> {
+    text.parse().map_err(|_| {
+        let all: Vec<_> = DeadLetterReason::ALL.iter().map(|reason| reason.as_str()).collect();
+        format!("the reasons are {}", all.join(", "))
+    })
+}
+
+/// Runs the command. Ctrl-C ends it between two transactions.
+pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    context.interrupt.or(dispatch(context, arguments.command)).await
+}
+
+async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Status { outbox } => {
+            let (location, inspector) = open(context, &outbox).await?;
+            let counts = inspector.counts().await?;
+            let oldest = inspector.pending(None, 1).await?.pop();
+            context.output.data(&Status::new(location.to_string(), counts, oldest))?;
+            Ok(Exit::Done)
+        }
+        Command::Pending { outbox, page } => {
+            let (_, inspector) = open(context, &outbox).await?;
+            list_pending(context, &inspector, page).await
+        }
+        Command::Dead { outbox, page, reason } => {
+            let (_, inspector) = open(context, &outbox).await?;
+            list_dead(context, &inspector, page, reason).await
+        }
+        Command::Show { id, outbox } => {
+            let (location, inspector) = open(context, &outbox).await?;
+            show(context, &location, &inspector, id).await
+        }
+        Command::Redrive { which, outbox } => {
+            change(context, &outbox, Action::Redrive, which.selections()).await
+        }
+        Command::Bury { which, outbox } => {
+            change(context, &outbox, Action::Bury, which.selections()).await
+        }
+        Command::Purge { which, outbox } => {
+            change(context, &outbox, Action::Purge, which.selections()).await
+        }
+        Command::Erase { contact, outbox } => {
+            let contact = contact.required()?;
+            let (_, mut inspector) = open(context, &outbox).await?;
+            let erased = inspector.erase(&contact).await?;
+            context.output.data(&Erased::from(erased))?;
+            context.output.remark(
+                "later events of the contact are withheld; what Intercom has is not touched: delete the \
+                 contact there too",
+            );
+            Ok(Exit::Done)
+        }
+        Command::Forgive { contact, outbox } => {
+            let contact = contact.required()?;
+            let (_, mut inspector) = open(context, &outbox).await?;
+            let was_erased = inspector.forgive(&contact).await?;
+            context.output.data(&Forgiven { was_erased })?;
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Opens the outbox that is named.
+async fn open(
+    context: &Context,
+    arguments: &OutboxArguments,
+) -> Result<(Location, Inspector), Failure> {
+    let location = context.settings.outbox(arguments)?.ok_or_else(|| {
+        Failure::usage(
+            "no outbox is named; name one with --outbox, INTERCOM_OUTBOX or the profile's `outbox`",
+        )
+    })?;
+    let inspector = Inspector::open(&location.value).await?;
+    Ok((location.value, inspector))
+}
+
+/// A name as Intercom compares it.
+fn is_named(name: Option<&str>, event: &str) -> bool {
+    name.is_none_or(|name| name.to_lowercase() == event.to_lowercase())
+}
+
+async fn list_pending(
+    context: &Context,
+    inspector: &Inspector,
+    page: Page,
+) -> Result<Exit, Failure> {
+    let (mut after, mut left) = (page.after.map(EventId), page.limit);
+    loop {
+        let events = inspector.pending(after, PAGE).await?;
+        let Some(last) = events.last().map(|event| event.id) else { return Ok(Exit::Done) };
+        for event in events.into_iter().filter(|e| is_named(page.name.as_deref(), e.event.name())) {
+            if left == 0 {
+                return Ok(Exit::Done);
+            }
+            left -= 1;
+            context.output.data(&Pending(event))?;
+        }
+        after = Some(last);
+    }
+}
+
+async fn list_dead(
+    context: &Context,
+    inspector: &Inspector,
+    page: Page,
+    reason: Option<DeadLetterReason>,
+) -> Result<Exit, Failure> {
+    let (mut after, mut left) = (page.after.map(EventId), page.limit);
+    loop {
+        let letters = inspector.dead_letters(after, PAGE).await?;
+        let Some(last) = letters.last().map(|letter| letter.id) else { return Ok(Exit::Done) };
+        for letter in letters {
+            let is_wanted = is_named(page.name.as_deref(), letter.event.name())
+                && reason.is_none_or(|reason| letter.reason == reason);
+            if !is_wanted {
+                continue;
+            }
+            if left == 0 {
+                return Ok(Exit::Done);
+            }
+            left -= 1;
+            context.output.data(&Dead(letter))?;
+        }
+        after = Some(last);
+    }
+}
+
+async fn show(
+    context: &Context,
+    location: &Location,
+    inspector: &Inspector,
+    id: u64,
+) -> Result<Exit, Failure> {
+    let before = id.checked_sub(1).map(EventId);
+    let pending = inspector.pending(before, 1).await?;
+    if let Some(event) = pending.iter().find(|event| event.id.0 == id) {
+        context.output.data(&Whole::pending(event))?;
+        return Ok(Exit::Done);
+    }
+    let dead = inspector.dead_letters(before, 1).await?;
+    if let Some(letter) = dead.iter().find(|letter| letter.id.0 == id) {
+        context.output.data(&Whole::dead(letter))?;
+        return Ok(Exit::Done);
+    }
+    let message = format!("event {id} is neither pending nor dead in {location}");
+    Err(Failure::new(Exit::Failed, "not_found", message))
+}
+
+#[derive(Clone, Copy)]
+enum Action {
+    Redrive,
+    Bury,
+    Purge,
+}
+
+async fn change(
+    context: &Context,
+    outbox: &OutboxArguments,
+    action: Action,
+    selections: Vec<Selection>,
+) -> Result<Exit, Failure> {
+    let (location, mut inspector) = open(context, outbox).await?;
+    let (mut events, mut missing) = (0, Vec::new());
+    for selection in &selections {
+        let changed = match action {
+            Action::Redrive => inspector.redrive(selection).await?,
+            Action::Bury => inspector.bury(selection).await?,
+            Action::Purge => inspector.purge(selection).await?,
+        };
+        events += changed;
+        if let (0, Selection::One(id)) = (changed, selection) {
+            missing.push(id.to_string());
+        }
+    }
+    let action_done = match action {
+        Action::Redrive => "redriven",
+        Action::Bury => "buried",
+        Action::Purge => "purged",
+    };
+    // It is done, whoever reads that.
+    let told = context.output.data(&Changed { action: action_done, events });
+    if missing.is_empty() {
+        return told.map(|()| Exit::Done);
+    }
+    let state = if matches!(action, Action::Bury) { "pending" } else { "dead" };
+    let message = format!("not {state} in {location}: {}", missing.join(", "));
+    let exit = if events > 0 { Exit::InPart } else { Exit::Failed };
+    Err(Failure::new(exit, "not_found", message))
+}

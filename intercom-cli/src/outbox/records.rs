@@ -1,0 +1,316 @@
+//! What is shown of an outbox. Lists show neither the contact nor a value.
+
+use std::fmt;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use intercom_core::DataEvent;
+use intercom_delivery::outbox::{Counts, DeadLetter, ErasedEvents, Failure, PendingEvent};
+use serde::{Serialize, Serializer};
+
+use crate::body::Shown;
+use crate::output::{Record, count};
+use crate::time;
+
+/// Where every event of an outbox is.
+#[derive(Serialize)]
+pub(crate) struct Status {
+    outbox: String,
+    accepted: u64,
+    derived: u64,
+    delivered: u64,
+    dead: u64,
+    pending: u64,
+    withheld: u64,
+    dropped: u64,
+    erased: u64,
+    dead_letters: u64,
+    purged: u64,
+    moved: u64,
+    collided: u64,
+    is_balanced: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    oldest_pending: Option<Pending>,
+}
+
+impl Status {
+    pub(crate) fn new(outbox: String, counts: Counts, oldest: Option<PendingEvent>) -> Self {
+        Status {
+            outbox,
+            accepted: counts.accepted,
+            derived: counts.derived,
+            delivered: counts.delivered,
+            dead: counts.dead,
+            pending: counts.pending,
+            withheld: counts.withheld,
+            dropped: counts.dropped,
+            erased: counts.erased,
+            dead_letters: counts.dead_letters,
+            purged: counts.purged,
+            moved: counts.moved,
+            collided: counts.collided,
+            is_balanced: counts.is_balanced(),
+            oldest_pending: oldest.map(Pending),
+        }
+    }
+}
+
+impl Record for Status {
+    const TYPE: &'static str = "outbox_status";
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.outbox)?;
+        let always = [
+            ("accepted", self.accepted),
+            ("delivered", self.delivered),
+            ("pending", self.pending),
+            ("dead", self.dead),
+        ];
+        let others = [
+            ("derived", self.derived),
+            ("withheld", self.withheld),
+            ("dropped", self.dropped),
+            ("erased", self.erased),
+            ("purged", self.purged),
+            ("moved", self.moved),
+            ("collided", self.collided),
+        ];
+        let others = others.into_iter().filter(|(_, number)| *number > 0);
+        for (term, number) in always.into_iter().chain(others) {
+            writeln!(f, "  {term:<10}{number:>12}")?;
+        }
+        if let Some(oldest) = &self.oldest_pending {
+            writeln!(f, "  oldest pending: {oldest}")?;
+        }
+        match self.is_balanced {
+            true => write!(f, "  balanced"),
+            false => write!(f, "  NOT BALANCED: the numbers above miss events"),
+        }
+    }
+}
+
+/// A pending event.
+pub(crate) struct Pending(pub(crate) PendingEvent);
+
+/// A dead letter.
+pub(crate) struct Dead(pub(crate) DeadLetter);
+
+/// What a JSON line says of an event.
+#[derive(Serialize)]
+struct Line<'a> {
+    id: u64,
+    event: &'a str,
+    created_at: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    died_at: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    fn pending(pending: &'a PendingEvent) -> Self {
+        Line {
+            accepted_at: Some(seconds(pending.accepted_at)),
+            due_at: Some(seconds(pending.due_at)),
+            ..Line::new(
+                pending.id.0,
+                &pending.event,
+                pending.attempts,
+                pending.last_failure.as_ref(),
+            )
+        }
+    }
+
+    fn dead(letter: &'a DeadLetter) -> Self {
+        Line {
+            died_at: Some(seconds(letter.died_at)),
+            reason: Some(letter.reason.as_str()),
+            ..Line::new(letter.id.0, &letter.event, letter.attempts, letter.failure.as_ref())
+        }
+    }
+
+    fn new(id: u64, event: &'a DataEvent, attempts: u32, failure: Option<&'a Failure>) -> Self {
+        Line {
+            id,
+            event: event.name(),
+            created_at: event.created_at().unix_seconds(),
+            accepted_at: None,
+            due_at: None,
+            died_at: None,
+            reason: None,
+            attempts,
+            failure: failure.map(|failure| failure.message.as_str()),
+            status: failure.and_then(|failure| failure.status),
+            request_id: failure.and_then(|failure| failure.request_id.as_deref()),
+        }
+    }
+}
+
+impl fmt::Display for Line<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line { id, event, created_at, reason, attempts, failure, .. } = self;
+        write!(f, "{id:>6}  {}  {}", time::text(*created_at), event.escape_debug())?;
+        if let Some(reason) = reason {
+            write!(f, "  {reason}")?;
+        }
+        if *attempts > 0 {
+            write!(f, "  attempts {attempts}")?;
+        }
+        failure.map_or(Ok(()), |failure| write!(f, "  {}", failure.escape_debug()))
+    }
+}
+
+impl Serialize for Pending {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Line::pending(&self.0).serialize(serializer)
+    }
+}
+
+impl fmt::Display for Pending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Line::pending(&self.0), f)
+    }
+}
+
+impl Record for Pending {
+    const TYPE: &'static str = "pending_event";
+}
+
+impl Serialize for Dead {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Line::dead(&self.0).serialize(serializer)
+    }
+}
+
+impl fmt::Display for Dead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&Line::dead(&self.0), f)
+    }
+}
+
+impl Record for Dead {
+    const TYPE: &'static str = "dead_letter";
+}
+
+/// One event with its body, sensitive values masked.
+#[derive(Serialize)]
+pub(crate) struct Whole<'a> {
+    /// `pending` or `dead`.
+    state: &'static str,
+    #[serde(flatten)]
+    line: Line<'a>,
+    body: Shown<'a>,
+}
+
+impl<'a> Whole<'a> {
+    pub(crate) fn pending(pending: &'a PendingEvent) -> Self {
+        Whole { state: "pending", line: Line::pending(pending), body: Shown(&pending.event) }
+    }
+
+    pub(crate) fn dead(letter: &'a DeadLetter) -> Self {
+        Whole { state: "dead", line: Line::dead(letter), body: Shown(&letter.event) }
+    }
+}
+
+impl Record for Whole<'_> {
+    const TYPE: &'static str = "event";
+}
+
+impl fmt::Display for Whole<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Line { id, accepted_at, due_at, died_at, reason, attempts, failure, .. } = self.line;
+        writeln!(f, "{} event {id}", self.state)?;
+        let times = [("accepted", accepted_at), ("due", due_at), ("died", died_at)];
+        for (what, seconds) in times {
+            if let Some(seconds) = seconds {
+                let text = time::text(i64::try_from(seconds).unwrap_or(i64::MAX));
+                writeln!(f, "  {what:<10}{text}")?;
+            }
+        }
+        if let Some(reason) = reason {
+            writeln!(f, "  {:<10}{reason}", "reason")?;
+        }
+        writeln!(f, "  {:<10}{attempts}", "attempts")?;
+        if let Some(failure) = failure {
+            writeln!(f, "  {:<10}{}", "failure", failure.escape_debug())?;
+        }
+        write!(f, "{}", self.body)
+    }
+}
+
+/// How many events a command changed.
+#[derive(Serialize)]
+pub(crate) struct Changed {
+    /// `redriven`, `buried` or `purged`.
+    pub(crate) action: &'static str,
+    pub(crate) events: u64,
+}
+
+impl Record for Changed {
+    const TYPE: &'static str = "changed";
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.action, self.events)
+    }
+}
+
+/// What an erasure deleted.
+#[derive(Serialize)]
+pub(crate) struct Erased {
+    pending: u64,
+    dead_letters: u64,
+}
+
+impl From<ErasedEvents> for Erased {
+    fn from(erased: ErasedEvents) -> Self {
+        Erased { pending: erased.pending, dead_letters: erased.dead_letters }
+    }
+}
+
+impl Record for Erased {
+    const TYPE: &'static str = "erased";
+}
+
+impl fmt::Display for Erased {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pending = count(self.pending, "pending event");
+        write!(f, "erased {pending} and {}", count(self.dead_letters, "dead letter"))
+    }
+}
+
+/// Whether a contact was forgiven.
+#[derive(Serialize)]
+pub(crate) struct Forgiven {
+    pub(crate) was_erased: bool,
+}
+
+impl Record for Forgiven {
+    const TYPE: &'static str = "forgiven";
+}
+
+impl fmt::Display for Forgiven {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.was_erased {
+            true => f.write_str("forgiven: later events of the contact are sent"),
+            false => f.write_str("nothing to forgive: the contact was not erased"),
+        }
+    }
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
