@@ -11,7 +11,6 @@ use intercom_http::reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue,
 };
 use intercom_http::reqwest::{Client, Url, redirect};
-use intercom_http::{DEFAULT_API_VERSION, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT};
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 use tokio::time::interval;
@@ -44,8 +43,8 @@ pub(crate) fn client(server: &Server, http: Http) -> Client {
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
         .referer(false)
-        .timeout(DEFAULT_TIMEOUT)
-        .connect_timeout(DEFAULT_CONNECT_TIMEOUT)
+        .timeout(Duration::from_secs(30))
+        .connect_timeout(Duration::from_secs(10))
         .tcp_nodelay(true);
     let client = match http {
         Http::One => client.http1_only(),
@@ -83,7 +82,7 @@ impl Bare {
             client,
             url: format!("{url}/events").parse().expect("it is a URL"),
             authorization,
-            version: HeaderValue::from_static(DEFAULT_API_VERSION),
+            version: HeaderValue::from_static("2.16"),
             body,
         }
     }

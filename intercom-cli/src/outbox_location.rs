@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use intercom_delivery::outbox::{Operate, Outbox};
-use intercom_postgres::{DEFAULT_SCHEMA, PostgresOutbox};
+use intercom_postgres::PostgresOutbox;
 use intercom_sqlite::SqliteOutbox;
 
 use crate::failure::Failure;
@@ -27,7 +27,7 @@ impl Location {
         let is_url =
             ["postgres://", "postgresql://"].iter().any(|scheme| place.starts_with(scheme));
         if is_url {
-            let schema = schema.unwrap_or_else(|| DEFAULT_SCHEMA.to_owned());
+            let schema = schema.unwrap_or_else(|| "intercom".to_owned());
             Location::Postgres { url: place, schema }
         } else {
             Location::Sqlite(place.into())

@@ -22,6 +22,8 @@ mod logging;
 mod metadata;
 mod receipt;
 mod role;
+// The project's own crates use it. It is no part of the interface.
+#[doc(hidden)]
 pub mod rules;
 mod sending;
 mod sensitive;
@@ -58,6 +60,7 @@ pub use logging::LoggingTransport;
 #[doc(hidden)]
 pub use metadata::MetadataEncoder;
 pub use receipt::{RateLimit, Receipt};
+pub use rules::{KeyError, NameError};
 pub use sending::Sending;
 #[doc(hidden)]
 pub use sensitive::SensitiveKeys;

@@ -19,13 +19,13 @@ use crate::outbox::{DeadLetter, MemoryOutbox, Operate, Outbox};
 use crate::policy::{Backpressure, Collisions, Consent, RetryPolicy, UnknownContact};
 
 /// How many requests are in flight at once by default.
-pub const DEFAULT_CONCURRENCY: usize = 32;
+pub(crate) const DEFAULT_CONCURRENCY: usize = 32;
 
 /// How long one attempt may take by default.
-pub const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How often the ledger is logged by default.
-pub const DEFAULT_LEDGER_INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const DEFAULT_LEDGER_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Configures a [`Delivery`]. Made by [`Delivery::builder`].
 #[must_use = "a builder does nothing until `start` is called"]
@@ -82,7 +82,7 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets how many requests may be in flight at once. The default is [`DEFAULT_CONCURRENCY`], 32.
+    /// Sets how many requests may be in flight at once. The default is 32.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.settings.concurrency = requests;
         self
@@ -116,15 +116,15 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets how long one attempt may take, whatever the transport's own limits are. The default is
-    /// [`DEFAULT_ATTEMPT_TIMEOUT`], 60 seconds.
+    /// Sets how long one attempt may take, whatever the transport's own limits are.
+    /// The default is 60 seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout;
         self
     }
 
-    /// Sets how often the ledger is logged, at the level `info`, when it has changed. The default is
-    /// [`DEFAULT_LEDGER_INTERVAL`], 60 seconds.
+    /// Sets how often the ledger is logged, at the level `info`, when it has changed.
+    /// The default is 60 seconds.
     pub fn ledger_interval(mut self, interval: Duration) -> Self {
         self.settings.ledger_interval = interval;
         self

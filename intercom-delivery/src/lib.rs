@@ -108,10 +108,7 @@ mod status;
 mod telemetry;
 mod time;
 
-pub use builder::{
-    DEFAULT_ATTEMPT_TIMEOUT, DEFAULT_CONCURRENCY, DEFAULT_LEDGER_INTERVAL, DeliveryBuilder,
-    StartError,
-};
+pub use builder::{DeliveryBuilder, StartError};
 pub use delivery::Delivery;
 pub use ledger::{Deaths, Ledger, Refused, Report};
 pub use memory_tracker::{MemoryContactTracker, MemoryTracker};

@@ -22,13 +22,13 @@ use crate::transport::{HttpTransport, Inner};
 /// The version of Intercom's API that requests ask for, unless told otherwise.
 ///
 /// Without one, a setting of the app in Intercom's developer hub would decide.
-pub const DEFAULT_API_VERSION: &str = "2.16";
+pub(crate) const DEFAULT_API_VERSION: &str = "2.16";
 
 /// How long a request may take as a whole, unless told otherwise.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long making a connection may take, unless told otherwise.
-pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const DEFAULT_USER_AGENT: &str = concat!("intercom-rust/", env!("CARGO_PKG_VERSION"));
 const INTERCOM_VERSION: HeaderName = HeaderName::from_static("intercom-version");
@@ -100,7 +100,7 @@ impl HttpTransportBuilder {
         self
     }
 
-    /// The version of Intercom's API to ask for. The default is [`DEFAULT_API_VERSION`], `2.16`.
+    /// The version of Intercom's API to ask for. The default is `2.16`.
     pub fn api_version(mut self, api_version: impl Into<String>) -> Self {
         self.api_version = api_version.into();
         self
@@ -114,14 +114,14 @@ impl HttpTransportBuilder {
     }
 
     /// How long a request may take, from connecting to the last byte of the answer. It also counts for
-    /// a client of your own. The default is [`DEFAULT_TIMEOUT`], 30 seconds.
+    /// a client of your own. The default is 30 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
     /// How long making a connection may take. It does not count for a client of your own. The default
-    /// is [`DEFAULT_CONNECT_TIMEOUT`], 10 seconds.
+    /// is 10 seconds.
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.connect_timeout = connect_timeout;
         self

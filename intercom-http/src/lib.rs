@@ -107,9 +107,7 @@ mod transport;
 mod workspace;
 
 pub use body::{MAX_BODY_BYTES, MAX_PAGE_BYTES};
-pub use builder::{
-    DEFAULT_API_VERSION, DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, HttpTransportBuilder,
-};
+pub use builder::HttpTransportBuilder;
 pub use error::BuildError;
 pub use limits::MAX_WAIT;
 pub use reading::{

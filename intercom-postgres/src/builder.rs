@@ -26,13 +26,13 @@ use crate::tls;
 use crate::turn::{TurnSettings, Turns};
 
 /// How often an outbox looks by default for events of other processes, and for its turn.
-pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// For how long the deliverer may be silent by default, before a standby takes over.
-pub const DEFAULT_LEASE_TIME: Duration = Duration::from_secs(6);
+pub(crate) const DEFAULT_LEASE_TIME: Duration = Duration::from_secs(6);
 
 /// How long connecting, and any one statement, may take by default.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sets up a [`PostgresOutbox`]. Made by [`PostgresOutbox::builder`].
 #[must_use = "a builder does nothing until `connect` is called"]
@@ -69,8 +69,7 @@ impl PostgresOutboxBuilder {
         }
     }
 
-    /// Sets the schema of the tables: one a workspace. The default is
-    /// [`DEFAULT_SCHEMA`](crate::DEFAULT_SCHEMA), `intercom`.
+    /// Sets the schema of the tables: one a workspace. The default is `intercom`.
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schema = name.into();
         self
@@ -106,7 +105,7 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Sets how long connecting, and any one statement, may take. The default is [`DEFAULT_TIMEOUT`],
+    /// Sets how long connecting, and any one statement, may take. The default is
     /// five seconds.
     ///
     /// An accepting call takes up to twice as long where a commit has no answer.
@@ -115,15 +114,15 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Sets how often the outbox looks for events of other processes and for its turn. The default is
-    /// [`DEFAULT_POLL_INTERVAL`], one second. Notifications make it quicker, mostly.
+    /// Sets how often the outbox looks for events of other processes and for its turn.
+    /// The default is one second. Notifications make it quicker, mostly.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.turn.poll_interval = interval;
         self
     }
 
-    /// Sets for how long the deliverer may be silent before a standby takes over. The default is
-    /// [`DEFAULT_LEASE_TIME`], six seconds. All processes must have the same.
+    /// Sets for how long the deliverer may be silent before a standby takes over. The
+    /// default is six seconds. All processes must have the same.
     ///
     /// The deliverer writes each quarter of it, and begins no request when two thirds have passed
     /// since its last write.

@@ -24,11 +24,9 @@ mod tls;
 pub mod tokio_postgres;
 mod turn;
 
-pub use builder::{
-    DEFAULT_LEASE_TIME, DEFAULT_POLL_INTERVAL, DEFAULT_TIMEOUT, PostgresOutboxBuilder,
-};
+pub use builder::PostgresOutboxBuilder;
 pub use error::ConnectError;
 pub use inspect::Inspection;
 pub use outbox::PostgresOutbox;
 pub use rustls;
-pub use schema::{DEFAULT_SCHEMA, SCHEMA_VERSION, migrations};
+pub use schema::{SCHEMA_VERSION, migrations};

@@ -15,7 +15,7 @@ use crate::shared::Shared;
 use crate::writer::{Database, Writer};
 
 /// How often an outbox looks by default for what other processes wrote to the file.
-pub const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
+pub(crate) const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// SQLite takes milliseconds of 32 bits.
 const LONGEST_LOCK_TIMEOUT: Duration = Duration::from_millis(i32::MAX as u64);
@@ -55,7 +55,7 @@ impl SqliteOutboxBuilder {
     }
 
     /// Sets how many bytes the bodies of pending events may have together. The default is what the
-    /// file has: [`DEFAULT_MAX_BYTES`](crate::DEFAULT_MAX_BYTES), 1 GiB, in a new file.
+    /// file has: 1 GiB, in a new file.
     ///
     /// The file keeps this bound too. It grows beyond it by about 150 bytes an event, and its WAL.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
@@ -64,7 +64,7 @@ impl SqliteOutboxBuilder {
     }
 
     /// Sets how many dead letters are kept. Beyond that the oldest are purged, and counted. The default
-    /// is what the file has: [`DEFAULT_DEAD_LETTERS`](crate::DEFAULT_DEAD_LETTERS), 100,000, in a new
+    /// is what the file has: 100,000, in a new
     /// file.
     ///
     /// The file keeps this bound too.
@@ -94,14 +94,14 @@ impl SqliteOutboxBuilder {
     }
 
     /// Sets how often the outbox looks for what other processes wrote to the file: accepted events,
-    /// redriven letters, another epoch. The default is [`DEFAULT_POLL_INTERVAL`], one second.
+    /// redriven letters, another epoch. The default is one second.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;
         self
     }
 
     /// Sets how long the outbox waits for a transaction of another process before it fails: up to 24
-    /// days. The default is [`DEFAULT_LOCK_TIMEOUT`], five seconds.
+    /// days. The default is five seconds.
     pub fn lock_timeout(mut self, timeout: Duration) -> Self {
         self.settings.lock_timeout = timeout.min(LONGEST_LOCK_TIMEOUT);
         self

@@ -1,9 +1,9 @@
 //! Events built at run time obey the rules of derived ones.
 
-use intercom_core::rules::{KeyError, NameError};
 use intercom_core::{
     Currency, DynamicEvent, DynamicValue, Money, Reason, RichLink, Timestamp, ValueError,
 };
+use intercom_core::{KeyError, NameError};
 use serde_json::json;
 
 use crate::metadata;

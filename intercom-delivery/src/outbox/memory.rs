@@ -19,13 +19,13 @@ use super::{
 use crate::time::later;
 
 /// How many events a [`MemoryOutbox`] holds by default.
-pub const DEFAULT_CAPACITY: usize = 100_000;
+pub(crate) const DEFAULT_CAPACITY: usize = 100_000;
 
 /// How many bytes the bodies in a [`MemoryOutbox`] may have together by default: 256 MiB.
-pub const DEFAULT_MAX_BYTES: usize = 256 << 20;
+pub(crate) const DEFAULT_MAX_BYTES: usize = 256 << 20;
 
 /// How many dead letters a [`MemoryOutbox`] keeps by default.
-pub const DEFAULT_DEAD_LETTERS: usize = 10_000;
+pub(crate) const DEFAULT_DEAD_LETTERS: usize = 10_000;
 
 /// Holds events in memory, up to a bound. What was not delivered when the process ends is lost.
 ///
@@ -62,7 +62,7 @@ impl MemoryOutbox {
         }
     }
 
-    /// Sets how many events it holds, leased ones included. The default is [`DEFAULT_CAPACITY`],
+    /// Sets how many events it holds, leased ones included. The default is
     /// 100,000.
     #[must_use]
     pub fn capacity(mut self, events: usize) -> Self {
@@ -70,15 +70,14 @@ impl MemoryOutbox {
         self
     }
 
-    /// Sets how many bytes the bodies of its events may have together. The default is
-    /// [`DEFAULT_MAX_BYTES`], 256 MiB.
+    /// Sets how many bytes the bodies of its events may have together. The default is 256 MiB.
     #[must_use]
     pub fn max_bytes(mut self, bytes: usize) -> Self {
         self.max_bytes = bytes;
         self
     }
 
-    /// Sets how many dead letters it keeps. The default is [`DEFAULT_DEAD_LETTERS`], 10,000.
+    /// Sets how many dead letters it keeps. The default is 10,000.
     #[must_use]
     pub fn max_dead_letters(mut self, letters: usize) -> Self {
         self.max_dead_letters = letters;

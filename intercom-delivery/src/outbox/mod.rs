@@ -19,7 +19,7 @@ use intercom_core::{DataEvent, Timestamp, async_trait};
 pub use dead_letter::{DeadLetter, DeadLetterReason, Failure, Selection, UnknownDeadLetterReason};
 pub use error::{AcceptError, OutboxError};
 pub use lease::{EventId, Lease, Leased, Stage};
-pub use memory::{DEFAULT_CAPACITY, DEFAULT_DEAD_LETTERS, DEFAULT_MAX_BYTES, MemoryOutbox};
+pub use memory::MemoryOutbox;
 pub use operate::Operate;
 pub use pending_event::PendingEvent;
 pub use settlement::{Admission, Ruling, Settlement, Verdict};

@@ -1,7 +1,6 @@
 //! Summaries: how often an event happened, and when first and last.
 
-use intercom_core::rules::NameError;
-use intercom_core::{EventName, Timestamp, rules};
+use intercom_core::{EventName, NameError, Timestamp, rules};
 use serde_json::{Map, Value};
 
 /// How often an event of one name happened to a contact, and when for the first and the last time.

@@ -15,7 +15,7 @@ const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
 pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;
 
 /// The schema of the outbox by default.
-pub const DEFAULT_SCHEMA: &str = "intercom";
+pub(crate) const DEFAULT_SCHEMA: &str = "intercom";
 
 /// The longest name: channels are made of it, and PostgreSQL cuts names after 63 bytes.
 const MAX_NAME: usize = 48;

@@ -11,13 +11,10 @@ use crate::error::OpenError;
 use crate::store::erased;
 
 /// How many bytes the bodies of pending events may have together by default: 1 GiB.
-pub const DEFAULT_MAX_BYTES: u64 = 1 << 30;
-
-/// How many dead letters a file keeps by default. A new file has this number in its schema.
-pub const DEFAULT_DEAD_LETTERS: u64 = 100_000;
+pub(crate) const DEFAULT_MAX_BYTES: u64 = 1 << 30;
 
 /// How long an outbox waits by default for a transaction of another process.
-pub const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How connections are set up.
 #[derive(Clone, Debug, Default)]

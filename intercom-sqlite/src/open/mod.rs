@@ -19,8 +19,8 @@ use self::reserve::Reserve;
 use crate::error::OpenError;
 use crate::schema::{self, APPLICATION_ID, SCHEMA_VERSION};
 
+pub(crate) use connect::DEFAULT_LOCK_TIMEOUT;
 pub(crate) use connect::Settings;
-pub use connect::{DEFAULT_DEAD_LETTERS, DEFAULT_LOCK_TIMEOUT, DEFAULT_MAX_BYTES};
 pub(crate) use reserve::is_full;
 
 /// Up to this size a file is checked from end to end when it is opened, in some milliseconds: 8 MiB,

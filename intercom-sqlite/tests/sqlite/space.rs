@@ -6,7 +6,7 @@ use std::time::Duration;
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 use intercom_delivery::outbox::{AcceptError, DeadLetterReason, Operate, Outbox, Selection};
 
-use intercom_sqlite::{DEFAULT_DEAD_LETTERS, SqliteOutbox};
+use intercom_sqlite::SqliteOutbox;
 
 use super::support::{Engine, NOON, Place, accept, bury, delivered, events};
 
@@ -151,6 +151,6 @@ async fn a_new_file_keeps_as_many_dead_letters_as_is_said() {
     let place = Place::new();
     drop(place.open());
     let kept = place.number("SELECT max_dead_letters FROM outbox_keeping");
-    assert_eq!(kept, i64::try_from(DEFAULT_DEAD_LETTERS).unwrap());
+    assert_eq!(kept, 100_000);
     assert_eq!(place.number("SELECT max_dead_age IS NULL FROM outbox_keeping"), 1);
 }
