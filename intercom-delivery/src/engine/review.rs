@@ -2,6 +2,10 @@
 //! erased, does it consent, what do the rules say?
 //!
 //! Collisions come after that, in [`admission`](super::admission), because a rule may rename an event.
+//!
+//! An erasure first begins no request for the contact. The outbox deletes its events in one transaction. The
+//! engine then drops what it had leased, waits for the requests that were in flight, and names them. A
+//! settlement that comes after that is late, and harmless.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;

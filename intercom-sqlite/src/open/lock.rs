@@ -1,4 +1,7 @@
 //! The files beside the outbox: the lock of the process that delivers, and a note about the WAL.
+//!
+//! The deliverer also writes its epoch and the number of events into the lock file, about once a second. A
+//! backup that was put back has lower ones. Its next epoch is above both, and the log says so.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};

@@ -1,4 +1,7 @@
 //! Opening the file. Nothing is written before the file is known to be an outbox, or to become one.
+//!
+//! A new or older file is set up under the lock: nobody delivers meanwhile. All steps to the present
+//! version of the tables are one transaction.
 
 mod connect;
 pub(crate) mod lock;

@@ -3,6 +3,11 @@
 //! SQLite would checkpoint by itself at the end of a commit, and hide a failure. The outbox does it
 //! on purpose, because after such a failure SQLite's memory of the WAL must not be relied on: see
 //! `writer::database`.
+//!
+//! A WAL that is missing takes what was accepted last with it. So each checkpoint stands between two
+//! commits: the first says that the file needs its WAL, and gets into the file; the second takes that
+//! back, in the WAL alone. A copy without its WAL, or a file whose WAL was deleted after a crash, says so when
+//! it is opened.
 
 use std::thread;
 use std::time::{Duration, Instant};

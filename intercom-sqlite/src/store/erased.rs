@@ -1,4 +1,9 @@
 //! Contacts that were erased: their events are deleted, and tombstones of their identifiers stay.
+//!
+//! One transaction deletes under `secure_delete`. Then all free pages are given back, where earlier events may have
+//! left their bytes, and the WAL is truncated. Tombstones are keyed hashes; the key is in the file. An
+//! engine learns of them with its next lease, which reads the counts after the rows. So no event comes
+//! before a tombstone that is older than it.
 
 use intercom_core::{Contact, DataEvent};
 use intercom_delivery::outbox::{ErasedEvents, Tombstone, Tombstones, share_identifier};
