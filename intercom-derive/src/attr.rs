@@ -55,53 +55,106 @@ impl Place {
 
 use Place::{Enum, Field, Group, GroupField, Newtype, Struct, ValueEnum, ValueVariant, Variant};
 
-/// Every attribute, where it may stand, and what to say where it may not.
-const ATTRIBUTES: &[(&str, &[Place], &str)] = &[
-    (
+/// A word of `#[event(…)]`, where it may stand, and what to say where it may not.
+struct Known<W: 'static> {
+    word: W,
+    text: &'static str,
+    places: &'static [Place],
+    advice: &'static str,
+}
+
+const fn known<W>(
+    word: W,
+    text: &'static str,
+    places: &'static [Place],
+    advice: &'static str,
+) -> Known<W> {
+    Known { word, text, places, advice }
+}
+
+/// The words on a type or a variant.
+#[derive(Clone, Copy)]
+enum TypeWord {
+    Name,
+    RenameAll,
+    MaxKeys,
+    Also,
+    Was,
+    Crate,
+}
+
+const TYPE_WORDS: &[Known<TypeWord>] = &[
+    known(
+        TypeWord::Name,
         "name",
         &[Struct, Variant],
         "an event's name goes on the struct, or on each variant of an enum, and a key is set with `rename = \"…\"`",
     ),
-    (
+    known(
+        TypeWord::RenameAll,
         "rename_all",
         &[Struct, Enum, Variant, Group, ValueEnum],
         "the form of all keys or variants goes on the type that has them, and one is set with `rename = \"…\"`",
     ),
-    (
+    known(
+        TypeWord::MaxKeys,
         "max_keys",
         &[Struct, Variant],
         "the limit of an event goes on the struct, or on the variant that needs it",
     ),
-    (
+    known(
+        TypeWord::Also,
         "also",
         &[Struct, Variant],
         "what an event sends beside itself goes on the struct, or on the variant that is the event",
     ),
-    (
+    known(
+        TypeWord::Was,
         "was",
         &[Struct, Variant],
         "the earlier name of an event goes on the struct, or on the variant that is the event",
     ),
-    (
+    known(
+        TypeWord::Crate,
         "crate",
         &[Struct, Enum, Group, Newtype, ValueEnum],
         "it holds for the whole type, and goes there",
     ),
-    (
+];
+
+/// The words on a field, or on a variant of a value.
+#[derive(Clone, Copy)]
+enum FieldWord {
+    Rename,
+    Skip,
+    Flatten,
+    Truncate,
+    Display,
+    With,
+    Sensitive,
+    UserId,
+    Email,
+    ContactId,
+    CreatedAt,
+}
+
+const FIELD_WORDS: &[Known<FieldWord>] = &[
+    known(
+        FieldWord::Rename,
         "rename",
         &[Field, GroupField, ValueVariant],
         "it sets the key of a field or the text of a variant, and an event is named with `name = \"…\"`",
     ),
-    ("skip", &[Field, GroupField], FIELD),
-    ("flatten", &[Field, GroupField], FIELD),
-    ("truncate", &[Field, GroupField], FIELD),
-    ("display", &[Field, GroupField], FIELD),
-    ("with", &[Field, GroupField], FIELD),
-    ("sensitive", &[Field, GroupField], FIELD),
-    ("user_id", &[Field], ROLE),
-    ("email", &[Field], ROLE),
-    ("contact_id", &[Field], ROLE),
-    ("created_at", &[Field], ROLE),
+    known(FieldWord::Skip, "skip", &[Field, GroupField], FIELD),
+    known(FieldWord::Flatten, "flatten", &[Field, GroupField], FIELD),
+    known(FieldWord::Truncate, "truncate", &[Field, GroupField], FIELD),
+    known(FieldWord::Display, "display", &[Field, GroupField], FIELD),
+    known(FieldWord::With, "with", &[Field, GroupField], FIELD),
+    known(FieldWord::Sensitive, "sensitive", &[Field, GroupField], FIELD),
+    known(FieldWord::UserId, "user_id", &[Field], ROLE),
+    known(FieldWord::Email, "email", &[Field], ROLE),
+    known(FieldWord::ContactId, "contact_id", &[Field], ROLE),
+    known(FieldWord::CreatedAt, "created_at", &[Field], ROLE),
 ];
 
 const FIELD: &str = "it goes on a field of an event or a group";
@@ -174,22 +227,22 @@ impl TypeAttrs {
             named: false,
         };
         let mut meant_name = false;
-        let read_word = |word: &Ident, meta: ParseNestedMeta<'_>| {
-            match word.to_string().as_str() {
-                "name" => {
+        let read_word = |known: TypeWord, word: &Ident, meta: ParseNestedMeta<'_>| {
+            match known {
+                TypeWord::Name => {
                     read.named = true;
                     let name = text(word, &meta, "name = \"project_created\"")?;
                     read.name.set(word, name, errors);
                 }
-                "rename_all" => {
+                TypeWord::RenameAll => {
                     let rule = text(word, &meta, "rename_all = \"camelCase\"")?;
                     read.rename_all.set(word, RenameRule::from_literal(&rule)?, errors);
                 }
-                "max_keys" => {
+                TypeWord::MaxKeys => {
                     let number = number(word, &meta, "max_keys = 20")?;
                     read.max_keys.set(word, number, errors);
                 }
-                "also" => {
+                TypeWord::Also => {
                     let path = path(word, &meta, "also = big_invoice")?;
                     let text = |path: &Path| path.to_token_stream().to_string();
                     if read.also.iter().any(|other| text(other) == text(&path)) {
@@ -198,19 +251,18 @@ impl TypeAttrs {
                         read.also.push(path);
                     }
                 }
-                "was" => {
+                TypeWord::Was => {
                     let name = text(word, &meta, "was = \"plan_bought\"")?;
                     read.was.set(word, name, errors);
                 }
-                "crate" => {
+                TypeWord::Crate => {
                     let path = path(word, &meta, "crate = my_facade::intercom_core")?;
                     read.krate.set(word, path, errors);
                 }
-                _ => unreachable!("`each` lets only words of this place through"),
             }
             Ok(())
         };
-        each(attrs, place, errors, read_word, |word| {
+        each(attrs, place, TYPE_WORDS, errors, read_word, |word| {
             meant_name |= matches!(word, "" | "rename") || strsim::osa_distance(word, "name") <= 2;
         });
         read.named |= meant_name;
@@ -248,28 +300,27 @@ impl FieldAttrs {
             contact_id: Attr::none(),
             created_at: Attr::none(),
         };
-        let read_word = |word: &Ident, meta: ParseNestedMeta<'_>| {
-            let attribute = match word.to_string().as_str() {
-                "rename" => {
+        let read_word = |known: FieldWord, word: &Ident, meta: ParseNestedMeta<'_>| {
+            let attribute = match known {
+                FieldWord::Rename => {
                     let key = text(word, &meta, "rename = \"project_name\"")?;
                     read.rename.set(word, key, errors);
                     return Ok(());
                 }
-                "with" => {
+                FieldWord::With => {
                     let path = path(word, &meta, "with = as_minutes")?;
                     read.with.set(word, path, errors);
                     return Ok(());
                 }
-                "skip" => &mut read.skip,
-                "flatten" => &mut read.flatten,
-                "truncate" => &mut read.truncate,
-                "display" => &mut read.display,
-                "sensitive" => &mut read.sensitive,
-                "user_id" => &mut read.user_id,
-                "email" => &mut read.email,
-                "contact_id" => &mut read.contact_id,
-                "created_at" => &mut read.created_at,
-                _ => unreachable!("`each` lets only words of this place through"),
+                FieldWord::Skip => &mut read.skip,
+                FieldWord::Flatten => &mut read.flatten,
+                FieldWord::Truncate => &mut read.truncate,
+                FieldWord::Display => &mut read.display,
+                FieldWord::Sensitive => &mut read.sensitive,
+                FieldWord::UserId => &mut read.user_id,
+                FieldWord::Email => &mut read.email,
+                FieldWord::ContactId => &mut read.contact_id,
+                FieldWord::CreatedAt => &mut read.created_at,
             };
             if !at_end_of_item(meta.input) {
                 return Err(meta
@@ -279,18 +330,19 @@ impl FieldAttrs {
             attribute.set(word, (), errors);
             Ok(())
         };
-        each(attrs, place, errors, read_word, |_| {});
+        each(attrs, place, FIELD_WORDS, errors, read_word, |_| {});
         read
     }
 }
 
 /// Hands each word that may stand here to `read`, and tells `refused` of others. After a mistake it goes
 /// on with the next word.
-fn each(
+fn each<W: Copy>(
     attrs: &[Attribute],
     place: Place,
+    words: &[Known<W>],
     errors: &Errors,
-    mut read: impl FnMut(&Ident, ParseNestedMeta<'_>) -> syn::Result<()>,
+    mut read: impl FnMut(W, &Ident, ParseNestedMeta<'_>) -> syn::Result<()>,
     mut refused: impl FnMut(&str),
 ) {
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("event")) {
@@ -313,8 +365,8 @@ fn each(
         }
         let parsed = attr.parse_nested_meta(|meta| {
             let input = meta.input;
-            let result = match allowed(&meta.path, place) {
-                Ok(word) => read(&word, meta),
+            let result = match allowed(&meta.path, place, words) {
+                Ok((known, word)) => read(known, &word, meta),
                 Err(error) => {
                     refused(&meta.path.to_token_stream().to_string());
                     Err(error)
@@ -332,38 +384,44 @@ fn each(
     }
 }
 
-/// The word of an attribute, if it may stand here.
-fn allowed(path: &Path, place: Place) -> syn::Result<Ident> {
+/// The word of an attribute, if it is one of `own` and may stand here.
+fn allowed<W: Copy>(path: &Path, place: Place, own: &[Known<W>]) -> syn::Result<(W, Ident)> {
     let Some(word) = path.get_ident() else {
         return Err(syn::Error::new_spanned(path, unknown("a path", place, None)));
     };
     let text = word.to_string();
-    match ATTRIBUTES.iter().find(|(name, ..)| *name == text) {
-        Some((_, places, _)) if places.contains(&place) => Ok(word.clone()),
-        Some((_, _, advice)) => {
-            let advice = match (text.as_str(), place) {
-                ("name", Group) => ONE_DERIVE_OF_GROUP,
-                ("name", Newtype | ValueEnum) => ONE_DERIVE_OF_VALUE,
-                _ => advice,
-            };
-            Err(syn::Error::new(
-                word.span(),
-                format_args!("`{text}` does not belong on {}; {advice}", place.name()),
-            ))
-        }
-        None => {
-            let near = words(place)
-                .map(|word| (strsim::osa_distance(word, &text), word))
-                .min()
-                .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
-                .map(|(_, word)| word);
-            Err(syn::Error::new(word.span(), unknown(&format!("`{text}`"), place, near)))
-        }
+    let here = own.iter().find(|known| known.text == text && known.places.contains(&place));
+    if let Some(known) = here {
+        return Ok((known.word, word.clone()));
     }
+    if let Some((_, _, advice)) = words().find(|(known, ..)| *known == text) {
+        let advice = match (text.as_str(), place) {
+            ("name", Group) => ONE_DERIVE_OF_GROUP,
+            ("name", Newtype | ValueEnum) => ONE_DERIVE_OF_VALUE,
+            _ => advice,
+        };
+        return Err(syn::Error::new(
+            word.span(),
+            format_args!("`{text}` does not belong on {}; {advice}", place.name()),
+        ));
+    }
+    let near = words_of(place)
+        .map(|word| (strsim::osa_distance(word, &text), word))
+        .min()
+        .filter(|(distance, word)| *distance <= 1 + word.len() / 4)
+        .map(|(_, word)| word);
+    Err(syn::Error::new(word.span(), unknown(&format!("`{text}`"), place, near)))
 }
 
-fn words(place: Place) -> impl Iterator<Item = &'static str> {
-    ATTRIBUTES.iter().filter(move |(_, places, _)| places.contains(&place)).map(|(word, ..)| *word)
+/// All words, with their places and advice.
+fn words() -> impl Iterator<Item = (&'static str, &'static [Place], &'static str)> {
+    let of_types = TYPE_WORDS.iter().map(|known| (known.text, known.places, known.advice));
+    let of_fields = FIELD_WORDS.iter().map(|known| (known.text, known.places, known.advice));
+    of_types.chain(of_fields)
+}
+
+fn words_of(place: Place) -> impl Iterator<Item = &'static str> {
+    words().filter(move |(_, places, _)| places.contains(&place)).map(|(word, ..)| word)
 }
 
 fn unknown(what: &str, place: Place, near: Option<&str>) -> String {
@@ -371,7 +429,7 @@ fn unknown(what: &str, place: Place, near: Option<&str>) -> String {
     match near {
         Some(near) => format!("unknown {kind} attribute {what}, did you mean `{near}`?"),
         None => {
-            let words: Vec<_> = words(place).map(|word| format!("`{word}`")).collect();
+            let words: Vec<_> = words_of(place).map(|word| format!("`{word}`")).collect();
             format!("unknown {kind} attribute {what}, expected one of {}", words.join(", "))
         }
     }

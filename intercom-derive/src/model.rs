@@ -182,16 +182,13 @@ impl<'a> Input<'a> {
                 if target == Target::Event {
                     require_name(&attrs, &original.ident, None, errors);
                 }
-                Vec::from_iter(Record::from_syn(
-                    &original.ident,
-                    false,
-                    &original.attrs,
-                    &data.fields,
-                    &attrs,
-                    None,
-                    target,
-                    errors,
-                ))
+                let source = Source {
+                    ident: &original.ident,
+                    is_variant: false,
+                    attrs: &original.attrs,
+                    fields: &data.fields,
+                };
+                Vec::from_iter(Record::from_syn(source, &attrs, None, target, errors))
             }
             (Data::Enum(data), Target::Event) => {
                 if data.variants.is_empty() {
@@ -202,16 +199,8 @@ impl<'a> Input<'a> {
                     let attrs = TypeAttrs::read(&variant.attrs, Place::Variant, errors);
                     require_name(&attrs, &variant.ident, Some(&original.ident), errors);
                     let (ident, fields) = (&variant.ident, &variant.fields);
-                    Record::from_syn(
-                        ident,
-                        true,
-                        &variant.attrs,
-                        fields,
-                        &attrs,
-                        rule,
-                        target,
-                        errors,
-                    )
+                    let source = Source { ident, is_variant: true, attrs: &variant.attrs, fields };
+                    Record::from_syn(source, &attrs, rule, target, errors)
                 };
                 data.variants.iter().filter_map(record).collect()
             }
@@ -252,21 +241,23 @@ fn require_name(attrs: &TypeAttrs, ident: &Ident, enum_ident: Option<&Ident>, er
     );
 }
 
+/// What a struct and a variant have in common, for which syn has no form.
+struct Source<'a> {
+    ident: &'a Ident,
+    is_variant: bool,
+    attrs: &'a [Attribute],
+    fields: &'a Fields,
+}
+
 impl<'a> Record<'a> {
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "a struct and a variant have no common form in syn"
-    )]
     fn from_syn(
-        ident: &'a Ident,
-        is_variant: bool,
-        original_attrs: &'a [Attribute],
-        fields: &'a Fields,
+        source: Source<'a>,
         attrs: &TypeAttrs,
         outer_rule: Option<RenameRule>,
         target: Target,
         errors: &Errors,
     ) -> Option<Self> {
+        let Source { ident, is_variant, attrs: original_attrs, fields } = source;
         let what = if is_variant { "variant" } else { "struct" };
         let fields = match fields {
             Fields::Named(fields) => Some(&fields.named),
