@@ -180,6 +180,6 @@ impl Catalogue {
 #[macro_export]
 macro_rules! catalogue {
     ($($list:tt)*) => {
-        $crate::__private::catalogue! { ($crate) $($list)* }
+        $crate::__private_0_1_0::catalogue! { ($crate) $($list)* }
     };
 }

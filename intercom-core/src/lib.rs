@@ -4,7 +4,7 @@
 
 #[doc(hidden)]
 #[path = "private.rs"]
-pub mod __private;
+pub mod __private_0_1_0;
 mod catalogue;
 mod check;
 pub mod contact;

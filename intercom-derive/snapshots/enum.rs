@@ -1,7 +1,7 @@
 #[automatically_derived]
 #[allow(deprecated, unused_imports, unused_qualifications)]
 const _: () = {
-    use facade::intercom::__private::{
+    use facade::intercom::__private_0_1_0::{
         self as __p, FieldDescription::Key as __K, MetadataValue as __V,
     };
     const _: () = {

@@ -7,7 +7,7 @@
 #[automatically_derived]
 #[allow(deprecated, unused_imports, unused_qualifications)]
 const _: () = {
-    use ::intercom_core::__private::{
+    use ::intercom_core::__private_0_1_0::{
         self as __p, FieldDescription::Key as __K, MetadataValue as __V,
     };
     #[automatically_derived]

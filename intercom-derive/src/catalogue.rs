@@ -140,11 +140,11 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
     quote! {
         #(#attrs)*
         #vis static #ident: #krate::Catalogue = {
-            use #krate::__private as __p;
+            use #krate::__private_0_1_0 as __p;
             __p::Catalogue::__new(#name, #doc, #budget, &[#(#lines),*])
         };
         const _: () = {
-            use #krate::__private as __p;
+            use #krate::__private_0_1_0 as __p;
             #(#checks)*
         };
     }

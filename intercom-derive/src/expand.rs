@@ -36,7 +36,7 @@ pub(crate) fn wrap(krate: Option<&Path>, output: TokenStream) -> TokenStream {
         #[automatically_derived]
         #[allow(deprecated, unused_imports, unused_qualifications)]
         const _: () = {
-            use #krate::__private::{self as __p, FieldDescription::Key as __K, MetadataValue as __V};
+            use #krate::__private_0_1_0::{self as __p, FieldDescription::Key as __K, MetadataValue as __V};
             #output
         };
     }

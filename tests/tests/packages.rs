@@ -70,6 +70,21 @@ fn a_published_package_names_the_versions_of_its_neighbours() {
     }
 }
 
+/// Of a core and a derive of two versions, the derive's output would not find the module: that says what is wrong.
+#[test]
+fn the_derives_private_module_has_their_version() {
+    let workspace = Workspace::read();
+    for (name, file) in [("intercom-core", "lib.rs"), ("intercom-derive", "expand.rs")] {
+        let packages = workspace.published();
+        let package =
+            packages.iter().find(|package| text(package, "name") == name).expect("a crate");
+        let module = format!("__private_{}", text(package, "version").replace(['.', '-'], "_"));
+        let source =
+            fs::read_to_string(root().join(name).join("src").join(file)).expect("a source");
+        assert!(source.contains(&module), "{name}: rename the private module to `{module}`");
+    }
+}
+
 /// With its default features, a crate builds with the Rust that it names.
 #[test]
 fn the_oldest_rust_is_that_of_the_dependencies() {
