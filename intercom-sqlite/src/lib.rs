@@ -1,6 +1,16 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 //!
+//! ## Space
+//!
+//! A pending event takes its body and about 150 bytes, up to the bounds in the file (`capacity`, `max_bytes`). The newest
+//! 100,000 dead letters are kept (`max_dead_letters`, `max_dead_letter_age`). An idle outbox gives free pages back but for
+//! 1 MiB, and empties the WAL.
+//!
+//! `-reserve` takes 1 MiB and what the WAL will add to the file. Where a disk has no room for that, nothing more is
+//! accepted. On a full disk it is given up, for deliveries and for a process that begins to deliver. A transaction of your
+//! own sets nothing aside.
+//!
 //! ## What happens when
 //!
 //! | what happens | `MemoryOutbox` | `SqliteOutbox` |
