@@ -254,6 +254,18 @@ impl PostgresOutboxBuilder {
         Ok(Inspection::new(reading, turns, &schema, self.skew))
     }
 
+    /// Connects a client for transactions of the application's own, with the TLS and the time-outs that the outbox has.
+    ///
+    /// It looks at no table.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the URL cannot be read, or the database cannot be reached.
+    #[cfg(feature = "tokio-postgres")]
+    pub async fn client(&self) -> Result<tokio_postgres::Client, ConnectError> {
+        Ok(crate::link::connect(&self.target()?).await?)
+    }
+
     fn target(&self) -> Result<Target, ConnectError> {
         // The driver does not tell these modes apart: under `require` it checks what the connector checks.
         let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {

@@ -26,6 +26,16 @@ pub(crate) struct Target {
     pub(crate) timeout: Duration,
 }
 
+/// Makes a connection that listens for nothing.
+#[cfg(feature = "tokio-postgres")]
+pub(crate) async fn connect(target: &Target) -> Result<Client, Fault> {
+    let connected = target.config.connect(target.tls.clone()).await;
+    let (client, connection) = connected.map_err(|error| Fault::connecting(&error))?;
+    // Statements tell that it has ended.
+    tokio::spawn(connection);
+    Ok(client)
+}
+
 /// Returns the statement that a new connection begins with, if any.
 type Setup = Box<dyn Fn() -> Option<String> + Send + Sync>;
 
