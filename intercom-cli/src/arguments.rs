@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::completions::{Completions, Manual};
 use crate::exit::EXIT_CODES;
-use crate::{outbox, sandbox, send};
+use crate::{import, outbox, sandbox, send};
 
 /// Sends events to Intercom, and looks after what is on its way
 ///
@@ -101,6 +101,7 @@ impl From<Color> for ColorChoice {
 pub(crate) enum Command {
     Send(Box<send::Arguments>),
     Outbox(outbox::Arguments),
+    Import(Box<import::Arguments>),
     #[command(
         before_help = "Example:\n  intercom sandbox --know-everybody",
         after_long_help = sandbox::examples()

@@ -7,7 +7,6 @@ use serde::{Serialize, Serializer};
 
 /// An exit code. Scripts rely on the numbers: they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(dead_code, reason = "the list is whole before each command is there")]
 pub(crate) enum Exit {
     /// All was done.
     Done = 0,

@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use intercom_core::DataEvent;
+use intercom_core::{DataEvent, Transport};
 use intercom_delivery::{Delivery, State};
-use intercom_http::HttpTransport;
 
 use crate::context::Context;
 use crate::exit::Exit;
@@ -31,7 +30,7 @@ impl Flushing {
     ///
     /// Fails when the delivery does not start.
     pub(crate) fn start(
-        transport: HttpTransport,
+        transport: impl Transport + 'static,
         outbox: Arc<dyn AnyOutbox>,
     ) -> Result<Self, Failure> {
         let buried = Arc::new(AtomicU64::new(0));

@@ -12,6 +12,7 @@ mod event_builder;
 mod exit;
 mod failure;
 mod flushing;
+mod import;
 mod interrupt;
 mod lock_file;
 mod outbox;
@@ -75,5 +76,6 @@ async fn run(global: &Global, output: Output, command: Command) -> Result<Exit, 
         Command::Sandbox(arguments) => sandbox::run(*arguments).await,
         Command::Outbox(arguments) => outbox::run(&context(settings()?), arguments).await,
         Command::Send(arguments) => send::run(&context(settings()?), *arguments).await,
+        Command::Import(arguments) => import::run(&context(settings()?), *arguments).await,
     }
 }

@@ -1,0 +1,355 @@
+//! `intercom import`: files of events into an outbox.
+
+mod checkpoint;
+mod conventions;
+mod dialect;
+mod headers;
+mod job;
+mod mapping;
+mod meter;
+mod records;
+mod rejection;
+mod rejects;
+mod report;
+mod rows;
+mod share;
+mod source;
+mod survey;
+
+use std::collections::HashSet;
+use std::hash::Hasher;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use intercom_core::Timestamp;
+use intercom_core::ValueKind;
+use siphasher::sip::SipHasher13;
+
+use crate::body::Shown;
+use crate::context::Context;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::flushing::Flushing;
+use crate::lock_file::{LockArguments, LockFile};
+use crate::settings::{Access, OutboxArguments};
+use checkpoint::Store;
+use conventions::{DateOrder, Decimal, Times};
+use job::Job;
+use mapping::{MappingFile, Target};
+use records::Format;
+use report::{ColumnReport, DryRun, EVENTS};
+use rows::{Options, Rows};
+use share::Share;
+use source::Source;
+use survey::{Named, Survey};
+
+/// Events that are older are counted by Intercom, and not listed.
+const LISTED_SECONDS: i64 = 90 * 86_400;
+
+/// How long delivering what was imported may take. It ends earlier where it is interrupted.
+const FLUSH: Duration = Duration::from_secs(30 * 86_400);
+
+/// How many contacts a dry run counts.
+const CONTACTS: usize = 1_000_000;
+
+/// Imports files of events, CSV or NDJSON, into an outbox
+///
+/// A row is an event. The columns event_name, user_id, email, contact_id and created_at are what
+/// they say; all others are metadata. An empty cell leaves its key out. The kind of a column is
+/// what the lock says of its key, else what a name such as amount:money says, else what all of
+/// its values are. A mapping file names columns otherwise.
+///
+/// Delimiter, encoding, numbers and dates are told by the file. What could mean two things is
+/// refused, with both readings.
+///
+/// An import that was killed or interrupted goes on exactly where it was when it is started
+/// again. One that is done adds nothing. A file that has grown at its end goes on there.
+/// Rejected rows go to FILE.rejected.csv, which can be corrected and imported.
+///
+/// Rows of one contact, name and second are moved to free seconds when they are delivered, in
+/// the order of the file.
+#[derive(Args, Debug)]
+#[command(verbatim_doc_comment, before_help = EXAMPLE)]
+pub(crate) struct Arguments {
+    /// Files to import
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+
+    /// Name of the events, where no column has it
+    #[arg(long, value_name = "NAME")]
+    event: Option<String>,
+
+    /// Mapping file: which column is what
+    #[arg(long, value_name = "FILE")]
+    map: Option<PathBuf>,
+
+    /// Show what would be imported, and import nothing
+    #[arg(long, conflicts_with_all = ["outbox", "outbox_schema", "flush", "again"])]
+    dry_run: bool,
+
+    #[command(flatten)]
+    reading: Reading,
+
+    #[command(flatten)]
+    lock: LockArguments,
+
+    #[command(flatten)]
+    outbox: OutboxArguments,
+
+    /// File of rejected rows [default: FILE.rejected.csv beside each file]
+    #[arg(long, value_name = "FILE")]
+    rejected: Option<PathBuf>,
+
+    /// Import all rows of a file that was imported before
+    #[arg(long)]
+    again: bool,
+
+    /// Deliver from the outbox too, until the events have left it
+    #[arg(long)]
+    flush: bool,
+
+    /// Part of the rate limit that --flush takes
+    #[arg(long, value_name = "PERCENT", value_parser = share::parse, default_value = "50%", requires = "flush")]
+    share: u8,
+
+    #[command(flatten)]
+    access: Access,
+}
+
+const EXAMPLE: &str = "\
+Example:
+  intercom import invoices.csv --event invoice_paid --outbox events.db --dry-run";
+
+/// How a file is read, where it does not tell or tells too little.
+#[derive(Args, Debug)]
+struct Reading {
+    /// Delimiter: comma, semicolon, tab, or a character [default: told by the file]
+    #[arg(long, value_name = "NAME")]
+    delimiter: Option<String>,
+
+    /// Encoding, such as utf-8 or windows-1252 [default: told by the file]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+
+    /// Character before the fraction of a number [default: told by the file]
+    #[arg(long, value_name = "NAME", value_enum)]
+    decimal: Option<Decimal>,
+
+    /// Order of dates such as 03/04/2026 [default: told by the file]
+    #[arg(long, value_name = "ORDER", value_enum)]
+    dates: Option<DateOrder>,
+
+    /// Time zone of times without an offset: UTC, +02:00, or a name such as Europe/Berlin
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    timezone: Option<String>,
+
+    /// Text that stands for no value, beside the empty cell
+    #[arg(long, value_name = "TEXT")]
+    null: Vec<String>,
+
+    /// Keys that an event may have, from 11 to 20 [default: 10]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(11..=20))]
+    max_keys: Option<u8>,
+}
+
+/// Runs the command.
+pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
+    if arguments.dry_run {
+        return dry_run(context, &arguments);
+    }
+    let location = context.settings.outbox(&arguments.outbox)?.ok_or_else(|| {
+        Failure::usage(
+            "an import needs an outbox; name one with --outbox, or try it with --dry-run",
+        )
+    })?;
+    // What is wrong with a later file is told before the first is imported.
+    let jobs = arguments.files.iter().map(|file| job(context, &arguments, file));
+    let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
+    // So is a missing token.
+    let transport =
+        arguments.flush.then(|| context.settings.transport(&arguments.access)).transpose()?;
+    let opening = async {
+        let outbox = location.value.open().await?;
+        Ok((Store::open(&location.value).await?, outbox))
+    };
+    let (mut store, outbox) = context.interrupt.or(opening).await?;
+    let delivery = match transport {
+        Some(transport) => {
+            Some(Flushing::start(Share::new(transport, arguments.share), outbox.clone())?)
+        }
+        None => None,
+    };
+    let mut exit = Exit::Done;
+    for job in jobs {
+        let report = job.run(context, &mut store).await?;
+        if report.rejected > 0 {
+            exit = Exit::InPart;
+        }
+        context.output.data(&report)?;
+    }
+    // The outbox is closed last, because it makes the checkpoints of the WAL.
+    drop(store);
+    if let Some(delivery) = delivery {
+        let flushed = delivery.flush(context, FLUSH).await?;
+        exit = if exit == Exit::Done { flushed } else { exit };
+    }
+    drop(outbox);
+    Ok(exit)
+}
+
+/// Looks at a file, and decides how it is read.
+fn job(context: &Context, arguments: &Arguments, file: &Path) -> Result<Job, Failure> {
+    let mut mapping = match &arguments.map {
+        Some(path) => MappingFile::read(path)?,
+        None => MappingFile::default(),
+    };
+    let reading = &arguments.reading;
+    let named = |flag: &Option<String>, mapped: &Option<String>| flag.clone().or(mapped.clone());
+    let encoding = named(&reading.encoding, &mapping.encoding);
+    let encoding =
+        encoding.map(|name| mapping::encoding(&name)).transpose().map_err(Failure::usage)?;
+    let delimiter = named(&reading.delimiter, &mapping.delimiter);
+    let delimiter =
+        delimiter.map(|name| mapping::delimiter(&name)).transpose().map_err(Failure::usage)?;
+    let zone_name = named(&reading.timezone, &mapping.timezone);
+    let zone = zone_name.as_deref().map(mapping::time_zone).transpose().map_err(Failure::usage)?;
+    let mut nulls = reading.null.clone();
+    nulls.append(&mut mapping.null);
+
+    let source = Source::find(file, encoding)?;
+    let format = dialect::find(&source, delimiter.map(|delimiter| Format::Csv { delimiter }))?;
+    let known = Named {
+        mapping: &mapping,
+        nulls: &nulls,
+        decimal: reading.decimal.or(mapping.decimal),
+        order: reading.dates.or(mapping.dates),
+        has_zone: zone.is_some(),
+    };
+    let survey = Survey::of(&source, format, &known)?;
+    let event = named(&arguments.event, &mapping.event);
+    check_roles(file, format, &survey, event.as_deref())?;
+    let lock = LockFile::find(&context.settings, &arguments.lock)?;
+
+    let max_keys = reading.max_keys.map(usize::from).or(mapping.max_keys);
+    // What decides what a record becomes. The file's name does not.
+    let mut plan = SipHasher13::new();
+    let Survey { header: _, targets, decimal, order } = &survey;
+    let decided = format!(
+        "{format:?} {targets:?} {decimal:?} {order:?} {zone_name:?} {nulls:?} {event:?} {max_keys:?} {:?}",
+        lock.as_ref().map(|lock| &lock.lock)
+    );
+    plan.write(decided.as_bytes());
+
+    let times = Times { order: survey.order, zone };
+    let options = Options { event, nulls, times, max_keys };
+    let rows = Rows::new(survey, mapping, options, lock);
+    Ok(Job {
+        source,
+        format,
+        rows,
+        plan: plan.finish().cast_signed(),
+        rejected: arguments.rejected.clone(),
+        again: arguments.again,
+        delivers: arguments.flush,
+    })
+}
+
+/// Fails when no row could be an event, because a column is missing.
+fn check_roles(
+    file: &Path,
+    format: Format,
+    survey: &Survey,
+    event: Option<&str>,
+) -> Result<(), Failure> {
+    use headers::Role;
+
+    let has = |role| {
+        survey.targets.iter().any(|target| matches!(target, Target::Role(found) if *found == role))
+    };
+    if format == Format::Ndjson || survey.header.is_empty() {
+        return Ok(());
+    }
+    let file = file.display();
+    let columns: Vec<_> =
+        survey.header.iter().map(|name| format!("`{}`", name.escape_debug())).collect();
+    let columns = columns.join(", ");
+    let missing = |what: &str, fix: &str| {
+        Err(Failure::usage(format!(
+            "{file} has no column for {what}; {fix} (its columns are {columns})"
+        )))
+    };
+    if ![Role::UserId, Role::Email, Role::ContactId].into_iter().any(has) {
+        return missing("the contact", "call one user_id, email or contact_id, or map it by --map");
+    }
+    if !has(Role::CreatedAt) {
+        return missing("the time", "call one created_at, or map it by --map");
+    }
+    match (has(Role::EventName), event) {
+        (false, None) => missing("the event's name", "name --event, or call one event_name"),
+        (true, Some(event)) => Err(Failure::usage(format!(
+            "{file} has a column for the event's name, and --event names `{event}`; leave one out"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+fn dry_run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
+    let mut exit = Exit::Done;
+    for file in &arguments.files {
+        let mut job = job(context, arguments, file)?;
+        let oldest = Timestamp::now().unix_seconds() - LISTED_SECONDS;
+        let (mut first, mut older, mut contacts) = (Vec::new(), 0, HashSet::new());
+        let report = job.dry_run(|event| {
+            older += u64::from(event.created_at().unix_seconds() < oldest);
+            if contacts.len() < CONTACTS {
+                contacts.insert(digest_of(event.contact()));
+            }
+            if first.len() < EVENTS {
+                first.push(event);
+            }
+        })?;
+        if report.rejected > 0 {
+            exit = Exit::Findings;
+        }
+        context.output.data(&DryRun {
+            report,
+            format: match job.format {
+                Format::Csv { delimiter } => format!("CSV by {}", dialect::name(delimiter)),
+                Format::Ndjson => "NDJSON".to_owned(),
+            },
+            encoding: job.source.encoding.name(),
+            columns: columns(&job.rows),
+            older_than_90_days: older,
+            contacts: contacts.len() as u64,
+            events: first.iter().map(Shown).collect(),
+        })?;
+    }
+    Ok(exit)
+}
+
+fn columns(rows: &Rows) -> Vec<ColumnReport> {
+    let becomes = |target: &Target| match target {
+        Target::Role(role) => role.as_str().to_owned(),
+        Target::Key(key) if rows.has_lock() => format!("{} (of the lock's kind)", key.key),
+        Target::Key(key) => {
+            let kind = key.kind.unwrap_or(ValueKind::Text).as_str();
+            format!("{} ({})", key.key, kind.replace('_', " "))
+        }
+        Target::Skipped => "skipped".to_owned(),
+    };
+    let columns = rows.survey.header.iter().zip(&rows.survey.targets);
+    columns
+        .map(|(column, target)| ColumnReport { column: column.clone(), becomes: becomes(target) })
+        .collect()
+}
+
+/// Contacts are counted by a digest, so that a million take little memory.
+fn digest_of(contact: &intercom_core::Contact) -> u64 {
+    let mut digest = SipHasher13::new();
+    for part in [contact.as_user_id(), contact.as_email(), contact.as_contact_id()] {
+        digest.write(part.unwrap_or_default().as_bytes());
+        digest.write_u8(0xFF);
+    }
+    digest.finish()
+}
