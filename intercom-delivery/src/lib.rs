@@ -103,7 +103,7 @@ mod intake;
 mod ledger;
 mod memory_tracker;
 pub mod outbox;
-pub mod policy;
+mod policy;
 mod status;
 mod telemetry;
 mod time;

@@ -116,16 +116,12 @@ pub struct InFlight {
 ///
 /// ```
 /// use std::time::Duration;
-/// use intercom_core::{ErrorKind, SendError};
-/// use intercom_delivery::policy::{Decision, Outcome, RetryPolicy, Tried};
+/// use intercom_delivery::RetryPolicy;
 ///
-/// let policy = RetryPolicy::new().max_age(Duration::from_secs(3600));
-/// let tried = Tried { attempts: 2, age: Duration::from_secs(60), ..Tried::default() };
-///
-/// let down = SendError::new(ErrorKind::Unavailable);
-/// // The third attempt failed: between nothing and 1 s · 2² is waited, here half of it.
-/// let decision = policy.decide(Outcome::Failed(&down), tried, 0.5);
-/// assert_eq!(decision, Decision::Retry { after: Duration::from_secs(2), attempts: 3 });
+/// // Waits up to 1, 2, 4, 8 and so on seconds, at most a minute, and gives up after a week.
+/// let policy = RetryPolicy::new()
+///     .cap(Duration::from_secs(60))
+///     .max_age(Duration::from_secs(7 * 86_400));
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -193,13 +189,13 @@ impl RetryPolicy {
     }
 
     /// Returns whether an event of this age becomes a dead letter, whatever happened to it.
-    pub fn is_too_old(&self, age: Duration) -> bool {
+    pub(crate) fn is_too_old(&self, age: Duration) -> bool {
         self.max_age.is_some_and(|limit| age >= limit)
     }
 
     /// Decides what becomes of an event after an attempt. `roll` is the jitter: a random number from
     /// 0 up to 1.
-    pub fn decide(&self, outcome: Outcome<'_>, tried: Tried, roll: f64) -> Decision {
+    pub(crate) fn decide(&self, outcome: Outcome<'_>, tried: Tried, roll: f64) -> Decision {
         let attempts = tried.attempts.saturating_add(1);
         let spent = |after| match () {
             () if self.spends_last(tried.attempts) => {
@@ -214,7 +210,6 @@ impl RetryPolicy {
             false => Decision::Retry { after, attempts },
         };
         let error = match outcome {
-            Outcome::Taken => return Decision::Done,
             Outcome::Panicked if tried.panics.saturating_add(1) >= MAX_PANICS => {
                 return Decision::Bury(DeadLetterReason::Panic);
             }
@@ -268,12 +263,9 @@ impl Default for RetryPolicy {
     }
 }
 
-/// How an attempt ended.
+/// How an attempt failed.
 #[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum Outcome<'a> {
-    /// The event was delivered.
-    Taken,
+pub(crate) enum Outcome<'a> {
     /// The transport returned an error.
     Failed(&'a SendError),
     /// The transport panicked.
@@ -282,22 +274,22 @@ pub enum Outcome<'a> {
 
 /// What is known of an event when an attempt ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tried {
+pub(crate) struct Tried {
     /// How many attempts were spent before this one.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// How many of them ended because the transport panicked.
-    pub panics: u32,
+    pub(crate) panics: u32,
     /// How long ago it was accepted.
-    pub age: Duration,
+    pub(crate) age: Duration,
     /// How often it failed while other events got through, this attempt included.
-    pub own_failures: u32,
+    pub(crate) own_failures: u32,
     /// How long ago the first of those was.
-    pub failing_for: Duration,
+    pub(crate) failing_for: Duration,
 }
 
 /// What becomes of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(crate) enum Decision {
     /// It is delivered.
     Done,
     /// It is sent again.
@@ -328,3 +320,6 @@ fn reason(kind: ErrorKind) -> DeadLetterReason {
         _ => DeadLetterReason::Rejected,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,6 +16,7 @@ use std::sync::Arc;
 
 use intercom_core::{DataEvent, Timestamp, async_trait};
 
+pub use crate::policy::MAX_WAIT;
 pub use dead_letter::{DeadLetter, DeadLetterReason, Failure, Selection, UnknownDeadLetterReason};
 pub use error::{AcceptError, OutboxError};
 pub use lease::{EventId, Lease, Leased, Stage};

@@ -15,8 +15,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use intercom_core::Timestamp;
+use intercom_delivery::outbox::MAX_WAIT;
 use intercom_delivery::outbox::{OutboxError, Standing, Tenure, Tombstones};
-use intercom_delivery::policy::MAX_WAIT;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
