@@ -1,14 +1,16 @@
 //! Admission over an outbox that crashes, compared with what Intercom would do.
 //!
-//! The engine's own [`Admission`] and a real outbox go through a random history: events of few
-//! contacts and seconds, also backdated; attempts of which nobody knows whether they arrived; put
-//! back, buried and redriven events; pauses, and crashes between any two steps.
+//! The engine's own [`Admission`], its rules and a real outbox go through a random history: events of
+//! few contacts and seconds, also backdated; events that rules derive, rename and drop; attempts of
+//! which nobody knows whether they arrived; put back, buried and redriven events; pauses, and crashes
+//! between any two steps.
 
 mod history;
 
 use std::time::Duration;
 
 use fastrand::Rng;
+use intercom_rules::{Rule, Rules, key};
 use tokio::runtime::Runtime;
 
 use self::history::History;
@@ -20,6 +22,8 @@ use crate::policy::Collisions;
 /// - No two events of one contact, name and second are sent, unless the second one is counted as
 ///   collided.
 /// - All attempts of an event send the same bytes.
+/// - What rules derive is there once, whatever crashes. What they rename is sent by its other name, and what
+///   they drop is not sent. Every second history has rules.
 ///
 /// `make` gives a new and empty outbox, what opens it again after a crash, and what moves its time.
 /// An outbox in memory survives as it is, and only the turn ends. The runtime must have its timers
@@ -70,7 +74,8 @@ where
 {
     let mut random = Rng::with_seed(seed);
     let policy = if random.u8(..8) == 0 { Collisions::Keep } else { Collisions::Move };
-    let mut history = History::new(random, policy, left_out, outbox, crash, advance);
+    let rules = if seed % 2 == 1 { rules() } else { Rules::default() };
+    let mut history = History::new(random, policy, left_out, rules, (outbox, crash, advance));
     history.run().await;
     history.tally
 }
@@ -89,6 +94,18 @@ enum LeftOut {
     Order,
     /// A moved event is sent, and not stored.
     StoredMoves,
+    /// What a rule derives is stored after the admission of its cause, and not with it.
+    StoredDerived,
+}
+
+/// Rules that derive, rename and drop events, by their kind.
+fn rules() -> Rules {
+    let of_kind = |kind: &str| Rule::on("project_created").when(key("kind").is(kind));
+    let rules = Rules::builder()
+        .rule(of_kind("derives").also_send("project_derived"))
+        .rule(of_kind("drops").drop_event().also_send("project_derived"))
+        .rule(of_kind("renames").rename("project_renamed"));
+    rules.build_unchecked().expect("the rules are valid")
 }
 
 /// What came of a history.
@@ -100,6 +117,8 @@ struct Tally {
     delivered: u64,
     /// Events that the engine moved.
     moved: u64,
+    /// Events that rules derived, renamed and dropped.
+    ruled: u64,
     /// Each event in the order of acceptance, and each departure, for a comparison.
     log: Vec<Step>,
 }

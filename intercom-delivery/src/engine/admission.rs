@@ -9,16 +9,18 @@
 //! - while an event in it is a dead letter, which may be redriven at any time. A purge is noticed
 //!   when the next turn begins.
 //! - for [`WINDOW_SECONDS`] after an event left in it, and longer while an event that was never
-//!   admitted has that second or an earlier one.
+//!   admitted has that second or an earlier one. What rules derive has the second of its cause, and
+//!   may be derived long after the cause was accepted. So it never takes a slot that is kept.
 
 mod taken;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use intercom_core::Timestamp;
+use intercom_core::{DataEvent, Timestamp};
 
 use self::taken::{Holder, Taken};
-use crate::outbox::{self, Lease, Slot, Stage, Tenure, UsedSlot};
+use super::review::Reviewed;
+use crate::outbox::{self, Lease, Ruling, Slot, Stage, Tenure, UsedSlot};
 use crate::policy::Collisions;
 
 /// How long a slot stays taken after an event left in it.
@@ -55,6 +57,8 @@ pub(crate) struct Admission {
     shared: HashMap<Slot, u32>,
     /// The outbox may have forgotten what is kept until before this.
     forgotten: Timestamp,
+    /// The earliest second of what rules derived since a lease answered: that lease did not count it.
+    earliest_derived: Option<Timestamp>,
 }
 
 /// The slots that are kept until one time.
@@ -75,6 +79,7 @@ impl Admission {
             dead: VecDeque::new(),
             shared: HashMap::new(),
             forgotten: Timestamp::from_unix_seconds(i64::MIN),
+            earliest_derived: None,
         }
     }
 
@@ -110,7 +115,8 @@ impl Admission {
         let Err(holder) = self.taken.take(slot) else { return (slot, None) };
         // An event left there more than the window before this one was accepted. Slots are forgotten
         // only when a lease answers.
-        if holder.keep_until().is_some_and(|keep_until| keep_until < accepted_at(lease, now)) {
+        let is_later = |keep_until| keep_until < accepted_at(lease, now);
+        if lease.stage != Stage::Derived && holder.keep_until().is_some_and(is_later) {
             self.let_go(slot, holder);
         }
         let Some(free) = self.next_free(slot) else {
@@ -123,6 +129,38 @@ impl Admission {
         }
         lease.event = lease.event.moved_to(free.second);
         (free, Some(outbox::Admission::moved(id, lease.event.clone())))
+    }
+
+    /// Admits an event of which something was asked. Returns its slot, unless it is not sent now, and
+    /// what must be stored before the first attempt.
+    pub(crate) fn admit_reviewed(
+        &mut self,
+        lease: &mut Lease,
+        reviewed: Reviewed,
+        now: Timestamp,
+    ) -> (Option<Slot>, Option<outbox::Admission>) {
+        let Reviewed { ruling, renamed, derived, .. } = reviewed;
+        let seconds = derived.iter().map(DataEvent::created_at);
+        self.earliest_derived = seconds.chain(self.earliest_derived).min();
+        if let Some(ruling) = ruling {
+            return (None, Some(outbox::Admission { id: lease.id, ruling, derived }));
+        }
+        let is_renamed = renamed.is_some();
+        if let Some(renamed) = renamed {
+            lease.event = renamed;
+        }
+        let (slot, admission) = self.admit(lease, now);
+        let mut admission = match admission {
+            None if !is_renamed && derived.is_empty() => return (Some(slot), None),
+            None => outbox::Admission::kept(lease.id, false),
+            Some(admission) => admission,
+        };
+        if let (true, Ruling::Keep { collides }) = (is_renamed, &admission.ruling) {
+            let (event, collides) = (lease.event.clone(), *collides);
+            admission.ruling = Ruling::Replace { event, moved: false, collides };
+        }
+        admission.derived = derived;
+        (Some(slot), Some(admission))
     }
 
     /// Notes that Intercom has the event of this slot. The slot stays taken for the window.
@@ -148,6 +186,7 @@ impl Admission {
     /// Call it only after a lease answered and its events were admitted. `earliest_new` is what that
     /// lease said.
     pub(crate) fn forget(&mut self, now: Timestamp, earliest_new: Option<Timestamp>) -> Timestamp {
+        let earliest_new = earliest_new.into_iter().chain(self.earliest_derived.take()).min();
         let mut floor = None;
         while let Some(first) = self.kept.first_entry() {
             let is_needed = *first.key() >= Holder::left(now)

@@ -31,7 +31,7 @@ mod pacer;
 mod prefetch;
 mod report;
 mod requests;
-mod review;
+pub(crate) mod review;
 mod run;
 mod settlement;
 mod trouble;
@@ -57,13 +57,13 @@ use self::pacer::{Pacer, Permit};
 use self::prefetch::{Admitted, Ask, Job, Prefetch};
 use self::report::{Reporter, Sources};
 use self::requests::{Ended, Outcome, Request, Subject};
-use self::review::{Erasure, Review, Reviewed};
+use self::review::{Erasure, Review};
 use self::settlement::{Batch, Settlements};
 use crate::intake::Intake;
 use crate::ledger::Report;
 use crate::outbox::{
-    self, DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Lease, Leased, OutboxError,
-    Ruling, Stage, Standing, Tenure, Turn, Verdict,
+    self, DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Lease, Leased, OutboxError, Stage,
+    Standing, Tenure, Turn, Verdict,
 };
 use crate::policy::{self, Collisions, Decision, InFlight, RetryPolicy, Tried, UnknownContact};
 use crate::status::{Cause, DeliveringTurn, Health};
@@ -333,35 +333,17 @@ impl Engine {
         admissions: &mut Vec<outbox::Admission>,
         now: Instant,
     ) -> Option<Job> {
-        let Reviewed { ruling, renamed, derived, dropped_by, panicked } =
-            self.review.review(&lease);
-        if panicked {
+        let mut reviewed = self.review.review(&lease);
+        if reviewed.panicked {
             self.panicked("the consent hook");
         }
-        if let Some(rule) = dropped_by {
+        if let Some(rule) = reviewed.dropped_by.take() {
             self.prefetch.note_drop(lease.id, rule);
         }
-        if let Some(ruling) = ruling {
-            admissions.push(outbox::Admission { id: lease.id, ruling, derived });
-            return None;
-        }
-        let is_renamed = renamed.is_some();
-        if let Some(renamed) = renamed {
-            lease.event = renamed;
-        }
-        let (slot, admission) = self.admission.admit(&mut lease, self.clock.at(now));
-        let mut admission = match admission {
-            None if !is_renamed && derived.is_empty() => return Some(self.job(lease, slot, now)),
-            None => outbox::Admission::kept(lease.id, false),
-            Some(admission) => admission,
-        };
-        if let (true, Ruling::Keep { collides }) = (is_renamed, &admission.ruling) {
-            let (event, collides) = (lease.event.clone(), *collides);
-            admission.ruling = Ruling::Replace { event, moved: false, collides };
-        }
-        admission.derived = derived;
-        admissions.push(admission);
-        Some(self.job(lease, slot, now))
+        let clock = self.clock.at(now);
+        let (slot, admission) = self.admission.admit_reviewed(&mut lease, reviewed, clock);
+        admissions.extend(admission);
+        slot.map(|slot| self.job(lease, slot, now))
     }
 
     fn admitted(&mut self, admitted: Result<Vec<EventId>, OutboxError>, now: Instant) {

@@ -131,7 +131,7 @@ impl Review {
 
     /// Keeps an event whose contact is being erased, until the outbox has deleted it. Drops one that
     /// it has deleted.
-    pub(crate) fn hold(&mut self, job: Job) {
+    pub(super) fn hold(&mut self, job: Job) {
         let contact = job.lease.event.contact();
         let mut erasures = self.erasures.iter_mut();
         let open = erasures.find(|erasure| {
@@ -143,7 +143,7 @@ impl Review {
     }
 
     /// Records that the outbox has erased a contact, or has not. Returns the events that go on.
-    pub(crate) fn end_erasure(&mut self, contact: &Contact, version: Option<u64>) -> Vec<Job> {
+    pub(super) fn end_erasure(&mut self, contact: &Contact, version: Option<u64>) -> Vec<Job> {
         let is_open = |erasure: &Erasure| erasure.version.is_none() && erasure.contact == *contact;
         let Some(place) = self.erasures.iter().position(is_open) else { return Vec::new() };
         if version.is_none() {

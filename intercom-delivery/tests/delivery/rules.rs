@@ -1,10 +1,12 @@
 //! Rules at admission: what they derive, rename and drop, over failures and crashes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, ErrorKind, Timestamp};
-use intercom_delivery::{Delivery, Rules};
+use intercom_delivery::{Consent, Delivery, Rules};
 use tokio::time::sleep;
 
 use crate::scripted::{
@@ -110,6 +112,36 @@ async fn what_a_rule_makes_of_an_event_does_not_collide() {
         let expected = [("a".to_owned(), vec![0, 1, 2]), ("also".to_owned(), vec![0, 1])];
         assert_eq!(seconds, BTreeMap::from(expected));
         assert_eq!(delivery.ledger().await.unwrap().moved, 3);
+    })
+    .await;
+}
+
+/// A cause may wait for longer than Intercom's duplicates are guarded against. What is derived from it has its second.
+#[tokio::test(start_paused = true)]
+async fn what_is_derived_late_takes_no_second_in_which_an_event_left() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let given = Arc::new(AtomicBool::new(false));
+        let sees = given.clone();
+        let delivery = Delivery::builder(transport.clone())
+            .rules(rules("[[rule]]\non = \"tested\"\nalso_send = \"also\""))
+            .consent(move |_, event| match event.name() == "also" || sees.load(Ordering::Relaxed) {
+                true => Consent::Given,
+                false => Consent::Later(HOUR),
+            })
+            .start()
+            .unwrap();
+        let ada = || Contact::user_id(1);
+        send(&delivery, made("tested", ada(), 1)).await;
+        send(&delivery, made("also", ada(), 1)).await;
+        sleep(SECOND).await;
+        given.store(true, Ordering::Relaxed);
+        assert!(delivery.flush(DAY).await.is_complete());
+        let taken = transport.taken();
+        let also = taken.iter().filter(|event| event.name() == "also");
+        let seconds: Vec<_> = also.map(|event| event.created_at().unix_seconds()).collect();
+        assert_eq!(seconds, [1_700_000_001, 1_700_000_002]);
+        assert_eq!(delivery.ledger().await.unwrap().moved, 1);
     })
     .await;
 }

@@ -1,16 +1,22 @@
 //! One history: an engine that crashes, an outbox, and Intercom.
 
+mod ruled;
+
 use std::collections::{HashMap, HashSet};
+use std::mem;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fastrand::Rng;
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
+use intercom_rules::Rules;
 use tokio::time::timeout;
 
+use self::ruled::Ruled;
 use super::{LeftOut, Step, Tally};
 use crate::conformance::PATIENCE;
 use crate::engine::admission::Admission;
+use crate::engine::review::Review;
 use crate::outbox::{
     DeadLetterReason, EventId, Lease, Leased, Operate, Outbox, Ruling, Selection, Slot, Standing,
     Tenure, Turn, UsedSlot, Verdict,
@@ -40,6 +46,7 @@ pub(super) struct History<O, C, A> {
     /// Whether nothing crashes any more.
     is_calm: bool,
     accepted: u64,
+    ruled: Ruled,
     /// The number of each event that was leased at some time, in the order of acceptance.
     numbers: HashMap<EventId, u64>,
     /// The pending ones of them, and when each is due. `None` while it is leased.
@@ -60,6 +67,7 @@ pub(super) struct History<O, C, A> {
 /// What is lost in a crash.
 struct Engine {
     tenure: Tenure,
+    review: Review,
     admission: Admission,
     forget_before: Timestamp,
     ready: Vec<Lease>,
@@ -76,9 +84,8 @@ where
         random: Rng,
         policy: Collisions,
         left_out: LeftOut,
-        outbox: O,
-        crash: C,
-        advance: A,
+        rules: Rules,
+        (outbox, crash, advance): (O, C, A),
     ) -> Self {
         History {
             tally: Tally {
@@ -86,6 +93,7 @@ where
                 violations: Vec::new(),
                 delivered: 0,
                 moved: 0,
+                ruled: 0,
                 log: Vec::new(),
             },
             random,
@@ -98,6 +106,7 @@ where
             paused: false,
             is_calm: false,
             accepted: 0,
+            ruled: Ruled::new(rules),
             numbers: HashMap::new(),
             due: HashMap::new(),
             dead: HashSet::new(),
@@ -148,7 +157,14 @@ where
         let counts = self.outbox().counts().await.expect("the outbox works");
         assert_eq!((counts.accepted, counts.pending), (self.accepted, 0));
         assert!(counts.is_balanced());
-        let tally = &self.tally;
+        let Ruled { derived, dropped, .. } = self.ruled;
+        if self.left_out == LeftOut::Nothing {
+            assert_eq!((counts.derived, counts.dropped), (derived, dropped));
+        }
+        let violations = self.ruled.violations();
+        self.tally.violations.extend(violations);
+        let tally = &mut self.tally;
+        tally.ruled = derived + dropped;
         assert_eq!((counts.delivered, counts.moved), (tally.delivered, tally.moved));
         assert_eq!(counts.collided >= 1, !self.collided.is_empty());
     }
@@ -159,6 +175,11 @@ where
             let number = self.accepted;
             let second = self.now - BACKDATED[self.random.usize(..BACKDATED.len())];
             let event = DynamicEvent::new("project_created").and_then(|e| e.with("number", number));
+            let kind = self.ruled.kind(number, &mut self.random);
+            let event = event.and_then(|event| match kind {
+                Some(kind) => event.with("kind", kind),
+                None => Ok(event),
+            });
             let contact = Contact::user_id(self.random.u8(..3));
             let second = Timestamp::from_unix_seconds(second);
             let event = event.and_then(|event| DataEvent::new(&event, contact, second));
@@ -200,6 +221,7 @@ where
             }
         };
         for lease in &events {
+            self.ruled.see(lease);
             let number = self.numbers.len() as u64;
             self.numbers.entry(lease.id).or_insert(number);
             self.due.insert(lease.id, None);
@@ -228,9 +250,10 @@ where
         }
         let mut admission = Admission::new(self.tally.policy);
         admission.begin(&tenure);
+        let review = Review::new(self.ruled.rules.clone(), None);
         let forget_before = Timestamp::from_unix_seconds(0);
         let (ready, in_flight) = (Vec::new(), Vec::new());
-        self.engine = Some(Engine { tenure, admission, forget_before, ready, in_flight });
+        self.engine = Some(Engine { tenure, review, admission, forget_before, ready, in_flight });
     }
 
     async fn turn(&self, standing: Standing, limit: usize) -> Turn {
@@ -238,16 +261,25 @@ where
         turn.expect("there is something to lease").expect("the outbox works")
     }
 
-    /// Admits events and stores it. Returns whether the engine lives still.
-    async fn admit(&mut self, events: &mut [Lease]) -> bool {
+    /// Admits events and stores it. What is dropped is taken out of them. Returns whether the engine lives still.
+    async fn admit(&mut self, events: &mut Vec<Lease>) -> bool {
         let now = self.timestamp();
         let Some(engine) = &mut self.engine else { return false };
-        let admissions = events.iter_mut().filter_map(|lease| engine.admission.admit(lease, now).1);
-        let mut admissions: Vec<_> = admissions.collect();
+        let mut admissions = Vec::new();
+        events.retain_mut(|lease| {
+            let reviewed = engine.review.review(lease);
+            let (slot, admission) = engine.admission.admit_reviewed(lease, reviewed, now);
+            admissions.extend(admission);
+            slot.is_some()
+        });
         if self.left_out == LeftOut::StoredMoves {
             admissions.retain(|one| !matches!(one.ruling, Ruling::Replace { .. }));
         }
         let epoch = engine.tenure.epoch;
+        let mut later = Vec::new();
+        if self.left_out == LeftOut::StoredDerived {
+            later.extend(admissions.iter_mut().flat_map(|one| mem::take(&mut one.derived)));
+        }
         if !self.is_calm && self.random.u8(..12) == 0 {
             self.crash().await;
             return false;
@@ -255,10 +287,15 @@ where
         let late = self.outbox().admit(epoch, &admissions).await.expect("the outbox works");
         assert_eq!(late, []);
         for admission in &admissions {
+            self.ruled.derived += admission.derived.len() as u64;
             match admission.ruling {
                 Ruling::Replace { moved: true, .. } => self.tally.moved += 1,
-                Ruling::Keep { collides: true } => {
+                Ruling::Keep { collides: true } | Ruling::Replace { collides: true, .. } => {
                     self.collided.insert(admission.id);
+                }
+                Ruling::Drop => {
+                    self.ruled.dropped += 1;
+                    self.due.remove(&admission.id);
                 }
                 _ => {}
             }
@@ -266,6 +303,10 @@ where
         if !self.is_calm && self.random.u8(..12) == 0 {
             self.crash().await;
             return false;
+        }
+        if !later.is_empty() {
+            self.accepted += later.len() as u64;
+            self.outbox().accept(&later).await.expect("there is room");
         }
         true
     }
@@ -276,8 +317,13 @@ where
             return;
         }
         let mut lease = engine.ready.swap_remove(self.random.usize(..engine.ready.len()));
-        if self.left_out == LeftOut::Order && !self.admit(std::slice::from_mut(&mut lease)).await {
-            return;
+        if self.left_out == LeftOut::Order {
+            let mut leases = vec![lease];
+            if !self.admit(&mut leases).await {
+                return;
+            }
+            let Some(admitted) = leases.pop() else { return };
+            lease = admitted;
         }
         let body = lease.event.body();
         let first = self.sent.entry(lease.id).or_insert_with(|| body.clone());
@@ -285,6 +331,7 @@ where
             let violation = format!("the event {} changed from {first:?} to {body:?}", lease.id);
             self.tally.violations.push(violation);
         }
+        self.ruled.send(&lease);
         if let Some(engine) = &mut self.engine {
             engine.in_flight.push(lease);
         }
@@ -399,7 +446,7 @@ where
     }
 
     fn unseen(&self) -> u64 {
-        self.accepted - self.numbers.len() as u64
+        self.accepted + self.ruled.derived - self.numbers.len() as u64
     }
 
     fn timestamp(&self) -> Timestamp {

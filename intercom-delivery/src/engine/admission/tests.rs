@@ -282,3 +282,21 @@ proptest! {
         }
     }
 }
+
+/// A lease that brought a cause does not count what rules derive from it.
+#[test]
+fn the_second_of_what_is_derived_is_kept_until_it_is_admitted() {
+    let mut admission = Admission::new(Collisions::Move);
+    assert_eq!(admit(&mut admission, Stage::New, 0).0, 0);
+    admission.leave(slot(0), at(0));
+    let (mut cause, later) = (lease(Stage::New, 1), at(10 * WINDOW_SECONDS));
+    let reviewed = Reviewed { derived: vec![event(0)], ..Reviewed::default() };
+    let (_, stored) = admission.admit_reviewed(&mut cause, reviewed, later);
+    assert_eq!(stored.map(|stored| stored.derived.len()), Some(1));
+    assert!(admission.forget(later, None) <= at(WINDOW_SECONDS));
+    let mut derived = lease(Stage::Derived, 0);
+    assert_eq!(admission.admit(&mut derived, later).0, slot(2));
+    // It is admitted, so the slot goes.
+    assert_eq!(admission.forget(later, None), later);
+    assert_eq!(admit(&mut admission, Stage::New, 0).0, 0);
+}
