@@ -56,8 +56,8 @@
 //!   pending with the next ids.
 //! - **Admission and settling**: what concerns an event that is not leased, or is settled a second
 //!   time, is reported and changes nothing.
-//! - **Events**: the bytes are those that were accepted or stored by `admit`, to the last space.
-//!   Stage, attempts, last failure and age are right.
+//! - **Events**: the bytes are those that were accepted or stored by `admit`, to the last space. So
+//!   are the names of sensitive keys. Stage, attempts, last failure and age are right.
 //! - **`earliest_new`**: never later than the truth.
 //! - **Dead letters**: read in the order of their ids, as many as asked if there are, with what was
 //!   told of them. Redriving, purging and burying take those selected, and say how many. What was

@@ -388,6 +388,8 @@ impl Model {
             seen.created_at().unix_seconds(),
             expected.created_at().unix_seconds(),
         );
+        let (told, kept) = (sensitive_keys(seen), sensitive_keys(expected));
+        ensure!(told == kept, "the sensitive keys of an event are {told:?} instead of {kept:?}");
         ensure!(
             seen == expected,
             "the bytes of an event changed from {:?} to {:?}",
@@ -401,4 +403,8 @@ impl Model {
     pub(super) fn ids(&self, events: impl IntoIterator<Item = usize>) -> BTreeSet<EventId> {
         events.into_iter().filter_map(|event| self.events[event].id).collect()
     }
+}
+
+fn sensitive_keys(event: &DataEvent) -> BTreeSet<&str> {
+    event.sensitive_keys().collect()
 }

@@ -49,7 +49,7 @@ pub(super) struct Offer {
 enum Shape {
     /// As `intercom-core` encodes it.
     Plain,
-    /// The same, with quotes, line ends and signs beyond ASCII in a text.
+    /// The same, with quotes, line ends and signs beyond ASCII in a text, which is sensitive.
     Text,
     /// As another program might write it: spaces, and another order of its members.
     Foreign,
@@ -93,7 +93,8 @@ impl Offer {
 pub(super) fn renamed(event: &DataEvent, name: usize) -> DataEvent {
     let mut body = event.to_json();
     body["event_name"] = NAMES[name].into();
-    DataEvent::from_body(body.to_string()).expect("it is the body of an event still")
+    let renamed = DataEvent::from_body(body.to_string()).expect("it is the body of an event still");
+    renamed.with_sensitive_keys(event.sensitive_keys())
 }
 
 fn encoded(
@@ -105,7 +106,7 @@ fn encoded(
 ) -> Option<DataEvent> {
     let event = DynamicEvent::new(name).ok()?.with("number", number as u64).ok()?;
     let event = match text {
-        Some(text) => event.with("text", text).ok()?,
+        Some(text) => event.with_sensitive("text", text).ok()?,
         None => event,
     };
     let contact = Contact::user_id(user);

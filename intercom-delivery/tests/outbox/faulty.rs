@@ -55,6 +55,7 @@ faults! {
     InventsIds: "another time" | "order of acceptance",
     Restamps: "at the second",
     Reencodes: "the bytes",
+    ForgetsSensitiveKeys: "the sensitive keys",
     StoresNoMove: "`moved`",
     StoresAnotherMove: "at the second" | "held slots",
     MovesWithoutTheBytes: "at the second" | "held slots",
@@ -208,8 +209,9 @@ impl Faulty {
             }
             Fault::Reencodes => {
                 let body = event.body().trim_ascii().to_vec();
-                DataEvent::from_body(body).unwrap()
+                DataEvent::from_body(body).unwrap().with_sensitive_keys(event.sensitive_keys())
             }
+            Fault::ForgetsSensitiveKeys => event.clone().with_sensitive_keys([""; 0]),
             _ => event.clone(),
         }
     }
