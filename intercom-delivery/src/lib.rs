@@ -66,6 +66,8 @@
 //! | `intercom_delivery_delivered_total` | counter | |
 //! | `intercom_delivery_dead_total` | counter | `reason` |
 //! | `intercom_delivery_dropped_total`, by rules | counter | `rule` |
+//! | `intercom_delivery_derived_total`, by rules | counter | |
+//! | `intercom_delivery_withheld_total`, for want of consent or of an erased contact | counter | |
 //! | `intercom_delivery_attempts_total` | counter | `outcome` |
 //! | `intercom_delivery_panics_total` | counter | |
 //! | `intercom_delivery_pending`, of the process that delivers | gauge | |

@@ -96,6 +96,24 @@ pub(crate) fn event_dropped(rule: &str) {
     metrics::counter!("intercom_delivery_dropped_total", "rule" => rule.to_owned()).increment(1);
 }
 
+/// The consent hook denied events, or their contacts were erased.
+pub(crate) fn withheld(events: u64) {
+    if events > 0 {
+        tracing::debug!(events, "events withheld");
+        #[cfg(feature = "metrics")]
+        metrics::counter!("intercom_delivery_withheld_total").increment(events);
+    }
+}
+
+/// Rules derived events.
+pub(crate) fn derived(events: u64) {
+    if events > 0 {
+        tracing::debug!(events, "events derived by rules");
+        #[cfg(feature = "metrics")]
+        metrics::counter!("intercom_delivery_derived_total").increment(events);
+    }
+}
+
 /// A contact was erased.
 pub(crate) fn erased(pending: u64, dead_letters: u64, in_flight: usize) {
     tracing::info!(pending, dead_letters, in_flight, "a contact was erased");

@@ -350,8 +350,11 @@ impl Engine {
         self.report.change();
         match admitted {
             Ok(late) => {
-                let Admitted { ended, due, drops } = self.prefetch.admitted(&late);
+                let Admitted { ended, due, drops, withheld, derived } =
+                    self.prefetch.admitted(&late);
                 due.into_iter().for_each(|after| self.drain.put_back(later(now, after), now));
+                telemetry::withheld(withheld);
+                telemetry::derived(derived);
                 for rule in drops {
                     telemetry::event_dropped(&rule);
                     self.intake.tally.drop_by(rule);

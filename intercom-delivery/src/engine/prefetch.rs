@@ -75,6 +75,8 @@ pub(super) struct Admitted {
     pub(super) due: Vec<Duration>,
     /// The rules that dropped events.
     pub(super) drops: Vec<Arc<str>>,
+    pub(super) withheld: u64,
+    pub(super) derived: u64,
 }
 
 /// What to ask the outbox for next.
@@ -285,8 +287,13 @@ impl Prefetch {
         let mut admitted = Admitted::default();
         let stored = mem::take(&mut self.admissions).into_iter();
         for admission in stored.filter(|one| !late.contains(&one.id)) {
+            admitted.derived += admission.derived.len() as u64;
             match admission.ruling {
-                Ruling::Withhold | Ruling::Drop => admitted.ended += 1,
+                Ruling::Withhold => {
+                    admitted.ended += 1;
+                    admitted.withheld += 1;
+                }
+                Ruling::Drop => admitted.ended += 1,
                 Ruling::Defer { after } => admitted.due.push(after),
                 Ruling::Keep { .. } | Ruling::Replace { .. } => {}
             }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use intercom_core::{Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, Timestamp};
 use intercom_delivery::{
-    Backpressure, DeadLetterReason, Delivery, Ledger, MemoryOutbox, RetryPolicy, Selection,
-    UnknownContact,
+    Backpressure, Consent, DeadLetterReason, Delivery, Ledger, MemoryOutbox, RetryPolicy, Rules,
+    Selection, UnknownContact,
 };
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use tokio::time::{sleep, timeout};
@@ -26,10 +26,20 @@ fn secret(name: &str, number: u64) -> DataEvent {
         .unwrap()
         .with("text", format!("sEcReT-text-{number}"))
         .unwrap()
+        .with_sensitive("iban", format!("sEcReT-iban-{number}"))
+        .unwrap()
         .with("number", 987_654_321_000 + number)
         .unwrap();
     let second = Timestamp::from_unix_seconds(1_700_000_000 + (number % 3) as i64);
     DataEvent::new(&event, contact, second).unwrap()
+}
+
+/// Rules that compare with a secret, and name none.
+fn rules() -> Rules {
+    let text = "[[rule]]\nname = \"by kind\"\non = \"old\"\nalso_send = \"new\"\n\
+                when = { number = { one_of = [987654321006, 987654321007] } }\ndrop = true\n\
+                [[rule]]\non = \"old\"\nwhen = { iban = { is = \"sEcReT-iban-9\" } }\nrename = \"new\"";
+    Rules::from_toml_unchecked(text).unwrap()
 }
 
 /// One in which everything happens that can, and says what the handles of it show.
@@ -69,6 +79,13 @@ async fn everything_that_can_happen() -> String {
             .retry(RetryPolicy::new().max_attempts(6).max_age(HOUR))
             .ledger_interval(SECOND)
             .on_dead_letter(|letter| assert!(letter.id.0 % 5 > 0, "as the script says"))
+            .rules(rules())
+            .consent(|contact, _| match contact.as_user_id() {
+                Some("sEcReT-user-39") => Consent::Denied,
+                Some("sEcReT-user-38") => Consent::Later(SECOND),
+                Some("sEcReT-user-37") => panic!("as the script says"),
+                _ => Consent::Given,
+            })
             .start()
             .unwrap();
         let tracker = delivery.tracker();
@@ -91,6 +108,14 @@ async fn everything_that_can_happen() -> String {
         outbox.0.leasing_fails(false);
         delivery.resume();
         sleep(MINUTE).await;
+        let ada = Contact::user_id("sEcReT-user-1");
+        shown += &format!("{:?}", delivery.erase(&ada).await.unwrap());
+        assert!(delivery.forgive(&ada).await.unwrap());
+        // An explanation has the rule's own values, and none of the event.
+        let has_iban =
+            "[[rule]]\non = \"old\"\nwhen = { iban = { starts_with = \"DE\" } }\ndrop = true";
+        let explained = Rules::from_toml_unchecked(has_iban).unwrap().explain(&secret("old", 6));
+        shown += &format!("{explained:?} {explained}");
         delivery.redrive(Selection::All).await.unwrap();
         let _ = timeout(2 * HOUR, delivery.flush(DAY)).await;
         outbox.0.accepting_fails(true);
@@ -123,9 +148,16 @@ async fn everything_that_can_happen() -> String {
 async fn no_log_holds_a_contact_or_a_value() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::TRACE);
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _recording = metrics::set_default_local_recorder(&recorder);
         let shown = everything_that_can_happen().await;
         let text = logs.text();
-        for text in [&text, &shown] {
+        let measured = format!("{:?}", snapshotter.snapshot().into_vec());
+        for told in ["dropped_total", "derived_total", "withheld_total", "by kind"] {
+            assert!(measured.contains(told), "no metric says: {told}");
+        }
+        for text in [&text, &shown, &measured] {
             for secret in ["sEcReT", "secret", "987654321", "example.com"] {
                 let line = text.lines().find(|line| line.contains(secret));
                 assert_eq!(line, None);
@@ -232,6 +264,39 @@ fn assert_metrics_are_the_ledger(found: &HashMap<String, f64>, ledger: &Ledger) 
     }
     is("pending", ledger.pending);
     is("delay_seconds", ledger.delivered);
+    is("derived_total", ledger.derived);
+    is("dropped_total", ledger.dropped);
+    is("withheld_total", ledger.withheld);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_metrics_agree_with_the_ledger_about_rules_and_consent() {
+    guarded(async {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let text = "[[rule]]\non = \"tested\"\nalso_send = [\"one\", \"two\"]\n\
+                    [[rule]]\nname = \"odd\"\non = \"tested\"\nwhen = { number = { above = 6 } }\ndrop = true";
+        let delivery = Delivery::builder(Scripted::taking())
+            .rules(Rules::from_toml_unchecked(text).unwrap())
+            .consent(|contact, _| match contact.as_user_id() {
+                Some("3") => Consent::Denied,
+                _ => Consent::Given,
+            })
+            .start()
+            .unwrap();
+        delivery.erase(&Contact::user_id(4)).await.unwrap();
+        for number in 0..10 {
+            send(&delivery, event(number)).await;
+        }
+        assert!(delivery.flush(DAY).await.is_complete());
+        let ledger = delivery.ledger().await.unwrap();
+        assert_eq!((ledger.derived, ledger.dropped, ledger.withheld), (16, 3, 2));
+        let found = metrics(&snapshotter);
+        assert_metrics_are_the_ledger(&found, &ledger);
+        assert_eq!(found["dropped_total odd"], 3.0);
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]
