@@ -3,7 +3,7 @@
 use std::slice;
 use std::time::Duration;
 
-use intercom_core::DataEvent;
+use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp};
 use intercom_delivery::outbox::{AcceptError, EventId, Outbox, Selection, Standing, Turn};
 use intercom_sqlite::rusqlite::{Connection, Transaction, TransactionBehavior};
 use intercom_sqlite::{SCHEMA_VERSION, SqliteOutbox, accept_in, accept_in_at};
@@ -75,6 +75,67 @@ async fn it_is_noticed_without_a_nudge() {
     transaction.commit().unwrap();
     assert_eq!(waiting.await.unwrap(), [1]);
     assert_eq!(outbox.counts().await.unwrap().accepted, 1);
+}
+
+/// What `also` derives from an event is a row of its own, and is there with it or not at all.
+#[tokio::test]
+async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
+    #[derive(IntercomEvent)]
+    #[event(name = "invoice_paid", also = big)]
+    struct InvoicePaid {
+        cents: u64,
+    }
+
+    #[derive(IntercomEvent)]
+    #[event(name = "big_invoice_paid")]
+    struct BigInvoicePaid {
+        cents: u64,
+        #[event(sensitive)]
+        reason: &'static str,
+    }
+
+    fn big(paid: &InvoicePaid) -> Option<BigInvoicePaid> {
+        let cents = paid.cents;
+        (cents >= 1_000).then_some(BigInvoicePaid { cents, reason: "a lot" })
+    }
+
+    let place = Place::new();
+    let (outbox, mut conn) = shop(&place);
+    let engine = Engine::begin(&outbox).await;
+    let paid = [5_000, 1, 9_000].map(|cents| {
+        let (contact, second) = (Contact::user_id(7), Timestamp::from_unix_seconds(1_700_000_000));
+        DataEvent::new(&InvoicePaid { cents }, contact, second).unwrap()
+    });
+    let (transaction, accepted) = order(&place, &mut conn, &paid);
+    accepted.unwrap();
+    transaction.commit().unwrap();
+    outbox.nudge();
+    let leased = engine.leased(9).await.events;
+    let found: Vec<_> = leased
+        .iter()
+        .map(|lease| {
+            let sensitive: Vec<_> = lease.event.sensitive_keys().collect();
+            (lease.id.0, lease.event.name(), lease.event.derived().len(), sensitive)
+        })
+        .collect();
+    let expected = [
+        (1, "invoice_paid", 0, vec![]),
+        (2, "big_invoice_paid", 0, vec!["reason"]),
+        (3, "invoice_paid", 0, vec![]),
+        (4, "invoice_paid", 0, vec![]),
+        (5, "big_invoice_paid", 0, vec!["reason"]),
+    ];
+    assert_eq!(found, expected);
+    let counts = outbox.counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.derived, counts.pending), (5, 0, 5));
+    assert_eq!(leased[1].event.body(), paid[0].derived()[0].body());
+
+    // Five fit, and there is no room for a part.
+    engine.settle(&leased[..4], super::support::delivered).await;
+    let (transaction, accepted) = order(&place, &mut conn, &paid);
+    assert!(matches!(accepted, Err(AcceptError::Full)), "{accepted:?}");
+    transaction.commit().unwrap();
+    assert_eq!(outbox.counts().await.unwrap().pending, 1);
 }
 
 /// The outbox also sees it when it next writes itself.
