@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from checks import accessible, catalogue, connection, contacts, faults, filter, hostile, keyboard, live, narrow, strip, volume
+from checks import accessible, catalogue, connection, contacts, faults, filter, hostile, keyboard, live, lock, narrow, strip, volume
 from driver import Untried
 from page import ChromiumPage, FirefoxPage
 from sandbox import Sandbox
@@ -16,7 +16,7 @@ import stage
 
 FAILED = Path(tempfile.gettempdir()) / "sandbox-page-failed.png"
 
-MODULES = [live, filter, strip, contacts, catalogue, faults, hostile, keyboard, connection, narrow, accessible, volume]
+MODULES = [live, filter, strip, contacts, catalogue, lock, faults, hostile, keyboard, connection, narrow, accessible, volume]
 
 
 def checks(words):

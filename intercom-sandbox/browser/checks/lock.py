@@ -1,0 +1,62 @@
+"""A program's lock: what never came, what is not in it, and values that are nobody's to see."""
+
+import atexit
+import os
+import tempfile
+
+LOCK = """version 1
+
+event invoice_paid user_id
+  key total money
+  key iban text sensitive
+  key paid_by text
+    texts card transfer
+
+event "Parcel sent" email
+event never_came
+"""
+
+SECRET = "DE02120300000000202051"
+
+
+def _file():
+    handle, path = tempfile.mkstemp(suffix=".lock")
+    with os.fdopen(handle, "w") as file:
+        file.write(LOCK)
+    atexit.register(os.unlink, path)
+    return path
+
+
+OPTIONS = ["--know-everybody", "--lock", _file()]
+
+
+def what_never_came_is_listed_until_it_comes(browser, sandbox):
+    browser.click("#tab-catalogue")
+    browser.shows("#panel-catalogue h2", "Event names", "Never sent")
+    browser.tells("#panel-catalogue .sheet", "3 names of the lock never came:")
+    browser.shows("#panel-catalogue .sheet > .fields code", "invoice_paid", "Parcel sent", "never_came")
+    sandbox.send("parcel SENT", metadata={})
+    browser.shows("#panel-catalogue .sheet > .fields code", "invoice_paid", "never_came")
+    browser.tells("#panel-catalogue .sheet", "2 names of the lock never came:")
+    sandbox.send("invoice_paid", metadata={"total": {"amount": 1, "currency": "eur"}, "iban": SECRET, "paid_by": "card"})
+    browser.shows("#panel-catalogue .sheet > .fields code", "never_came")
+    browser.tells("#panel-catalogue .sheet", "1 name of the lock never came:")
+    sandbox.send("never_came", created_at=1)
+    browser.shows("#panel-catalogue h2", "Event names")
+
+
+def what_is_not_in_the_lock_is_warned_of(browser, sandbox):
+    sandbox.send("letter_sent")
+    browser.click("#tab-catalogue")
+    browser.shows(".entry h3", "letter_sent")
+    browser.tells(".entry.warned", "The lock has no event of this name.")
+
+
+def a_sensitive_value_is_nowhere_on_the_page(browser, sandbox):
+    sandbox.send("invoice_paid", metadata={"total": {"amount": 1, "currency": "eur"}, "iban": SECRET, "paid_by": "cheque"})
+    browser.click(".row")
+    browser.tells("body", "[sensitive]", "none of the texts that the lock has: card, transfer")
+    browser.becomes("document.documentElement.outerHTML.includes(args[0])", False, SECRET)
+    browser.click("#tab-catalogue")
+    browser.shows(".entry h3", "invoice_paid")
+    browser.becomes("document.documentElement.outerHTML.includes(args[0])", False, SECRET)
