@@ -165,6 +165,33 @@ impl DeliveryBuilder {
     ///     if has_opted_out(contact.as_user_id()) { Consent::Denied } else { Consent::Given }
     /// });
     /// ```
+    ///
+    /// A test sends, flushes, and reads what was withheld and what was sent:
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use intercom_core::{Contact, DynamicEvent, testing::RecordingTransport};
+    /// # use intercom_delivery::{Consent, Delivery};
+    /// # #[tokio::main]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let transport = RecordingTransport::new();
+    /// let delivery = Delivery::builder(transport.clone())
+    ///     .consent(|contact, _| match contact.as_user_id() {
+    ///         Some("opted-out") => Consent::Denied,
+    ///         _ => Consent::Given,
+    ///     })
+    ///     .start()?;
+    /// let tracker = delivery.tracker();
+    /// for user in ["opted-out", "ada"] {
+    ///     let event = DynamicEvent::new("signed_up")?;
+    ///     tracker.for_contact(Contact::user_id(user)).send(&event).await?;
+    /// }
+    /// assert!(delivery.flush(Duration::from_secs(5)).await.is_complete());
+    /// assert_eq!(delivery.ledger().await?.withheld, 1);
+    /// assert_eq!(transport.events().len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn consent(
         mut self,
         ask: impl Fn(&Contact, &DataEvent) -> Consent + Send + Sync + 'static,

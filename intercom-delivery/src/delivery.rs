@@ -187,7 +187,8 @@ impl Delivery {
     ///
     /// Over a durable outbox it waits for the requests in flight, and hands the delivery over: another
     /// process goes on at once, or the next start does. Over an outbox in memory it delivers all
-    /// events first. It ends early when nothing that is left can be sent before the deadline. Requests
+    /// events first. Where the disk goes with the machine, as a container's does, nobody goes on: call
+    /// [`flush`](Self::flush) before it. It ends early when nothing that is left can be sent before the deadline. Requests
     /// that are in flight at the deadline are dropped, and their events stay pending.
     ///
     /// Trackers of this delivery fail with [`Closed`](intercom_core::ErrorKind::Closed) from now on.

@@ -123,6 +123,9 @@ pub use policy::{
 };
 
 /// Rules over event data, for [`DeliveryBuilder::rules`].
+///
+/// `Rules::from_toml` needs the feature `toml` of this crate, or a dependency on `intercom-rules`, which has it by
+/// default. The types to build rules in code are in `intercom-rules`.
 #[doc(no_inline)]
 pub use intercom_rules::Rules;
 pub use status::{DeliveringTurn, State, Status, Trouble};

@@ -104,6 +104,17 @@ impl fmt::Display for Status {
     }
 }
 
+/// One line for people. It begins with one of these words, which do not change:
+///
+/// | text | state |
+/// |---|---|
+/// | `starting` | [`Starting`](State::Starting) |
+/// | `delivering` | [`Delivering`](State::Delivering) |
+/// | `on standby: {deliverer} delivers` | [`Standby`](State::Standby) |
+/// | `paused at Intercom's request; resumes in {n} s` | [`Paused`](State::Paused) |
+/// | `outage: {message} (for {n} s; next probe in {n} s)` | [`Outage`](State::Outage) |
+/// | `stopped: {message} (for {n} s; next probe in {n} s)` | [`Stopped`](State::Stopped) |
+/// | `ended` | [`Ended`](State::Ended) |
 impl fmt::Display for State {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -67,6 +67,9 @@ pub struct InvalidEventsLock {
 impl EventsLock {
     /// Reads the text of an `events.lock`.
     ///
+    /// Read the file when the test runs: `EventsLock::parse(&std::fs::read_to_string("events.lock")?)`. With
+    /// `include_str!`, a crate whose lock is not written yet does not compile, so no test can write it.
+    ///
     /// # Errors
     /// Fails where the text is of another version than 1, or has a line that is none of a lock.
     pub fn parse(text: &str) -> Result<Self, InvalidEventsLock> {
