@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::completions::{Completions, Manual};
 use crate::exit::EXIT_CODES;
-use crate::{import, outbox, sandbox, send};
+use crate::{doctor, events, import, lock, outbox, sandbox, send};
 
 /// Sends events to Intercom, and looks after what is on its way
 ///
@@ -102,11 +102,35 @@ pub(crate) enum Command {
     Send(Box<send::Arguments>),
     Outbox(outbox::Arguments),
     Import(Box<import::Arguments>),
+    Events(Box<events::Arguments>),
+    Lock(lock::Arguments),
+    Catalogue(lock::Catalogue),
     #[command(
         before_help = "Example:\n  intercom sandbox --know-everybody",
         after_long_help = sandbox::examples()
     )]
     Sandbox(Box<intercom_sandbox::program::Arguments>),
+    Doctor(doctor::Arguments),
     Completions(Completions),
     Man(Manual),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_help_of_each_command_opens_with_an_example() {
+        fn check(command: &clap::Command) {
+            let opening = command.get_before_help().map(ToString::to_string).unwrap_or_default();
+            assert!(opening.starts_with("Example:\n  intercom "), "{}", command.get_name());
+            command.get_subcommands().for_each(check);
+        }
+
+        let command = Arguments::command();
+        command.clone().debug_assert();
+        check(&command);
+    }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 /// What is shown in place of a sensitive value.
-const MASK: &str = "[sensitive]";
+pub(crate) const MASK: &str = "[sensitive]";
 
 /// The members of a JSON object, in their order, with their values as they were written.
 #[derive(Debug, Default)]

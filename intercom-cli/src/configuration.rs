@@ -30,7 +30,6 @@ pub(crate) struct Profile {
     pub(crate) region: Option<String>,
     pub(crate) base_url: Option<String>,
     /// Intercom's id of the workspace, which `doctor` compares.
-    #[expect(dead_code, reason = "no command compares it yet")]
     pub(crate) workspace: Option<String>,
     pub(crate) outbox: Option<String>,
     pub(crate) outbox_schema: Option<String>,

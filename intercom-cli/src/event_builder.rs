@@ -72,6 +72,13 @@ impl<'a> EventBuilder<'a> {
     /// Fails when the lock does not have the key, and when Intercom would refuse or misread it.
     pub(crate) fn add(self, key: &str, value: &Value) -> Result<Self, Failure> {
         let planned = self.planned_key(key)?;
+        if let (Some(planned), Value::Text(text)) = (planned, value)
+            && !planned.texts.is_empty()
+            && !planned.texts.contains(text)
+        {
+            let texts = planned.texts.join(", ");
+            return Err(self.mistake(key, &format!("not one of its texts: {texts}")));
+        }
         let EventBuilder { name, planned: of_lock, event, mut given } = self;
         let is_sensitive = planned.is_some_and(|key| key.sensitive);
         let key = planned.map_or(key, |key| &key.key);

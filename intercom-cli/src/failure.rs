@@ -5,7 +5,7 @@ use std::io;
 
 use intercom_core::{ErrorKind, InvalidEvent, SendError};
 use intercom_delivery::outbox::{AcceptError, OutboxError};
-use intercom_http::BuildError;
+use intercom_http::{BuildError, ReadError};
 use intercom_postgres::ConnectError;
 use intercom_sqlite::OpenError;
 use serde::Serialize;
@@ -89,6 +89,32 @@ impl From<SendError> for Failure {
     }
 }
 
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        let (exit, code) = match &error {
+            ReadError::Request(error) => {
+                return Failure::new(Exit::of(error), kind_name(error.kind()), with_sources(error));
+            }
+            _ if error.needs_operator() => (Exit::Operator, "unexpected_answer"),
+            ReadError::UnknownContact { .. } => (Exit::Failed, "unknown_contact"),
+            ReadError::InvalidContact(_)
+            | ReadError::NoUserId
+            | ReadError::InvalidSummary { .. } => (Exit::Usage, "usage"),
+            _ => (Exit::Failed, "unreadable"),
+        };
+        // What the library says is to those who write a program.
+        let message = match &error {
+            ReadError::NoUserId => {
+                "nothing was sent: summaries are submitted by user id, and the contact has \
+                                    none; name it with --user-id"
+                    .to_owned()
+            }
+            _ => error.to_string(),
+        };
+        Failure::new(exit, code, message)
+    }
+}
+
 impl From<InvalidEvent> for Failure {
     fn from(error: InvalidEvent) -> Self {
         Failure::new(Exit::Usage, "invalid_event", error.to_string())
@@ -141,10 +167,22 @@ impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         let exit = match error {
             ConnectError::Url { .. } => Exit::Usage,
+            ConnectError::OlderSchema { found: 0 } => Exit::Failed,
             ConnectError::Unreachable { .. } => Exit::Later,
             _ => Exit::Operator,
         };
-        Failure::new(exit, "outbox", with_sources(&error))
+        // What the library says is to those who write a program.
+        let message = match &error {
+            ConnectError::OlderSchema { found: 0 } => "the database has no outbox in this schema; correct \
+                                                       the schema, or make it with `intercom send --outbox`"
+                .to_owned(),
+            ConnectError::OlderSchema { found } => format!(
+                "the outbox was made by an earlier version of intercom-postgres, with tables of version \
+                 {found}; start the application with the present one"
+            ),
+            _ => with_sources(&error),
+        };
+        Failure::new(exit, "outbox", message)
     }
 }
 

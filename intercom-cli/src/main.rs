@@ -8,12 +8,15 @@ mod completions;
 mod configuration;
 mod contact;
 mod context;
+mod doctor;
 mod event_builder;
+mod events;
 mod exit;
 mod failure;
 mod flushing;
 mod import;
 mod interrupt;
+mod lock;
 mod lock_file;
 mod outbox;
 mod outbox_location;
@@ -74,6 +77,10 @@ async fn run(global: &Global, output: Output, command: Command) -> Result<Exit, 
         Command::Completions(arguments) => completions::completions(output, &arguments),
         Command::Man(arguments) => completions::manual(output, &arguments),
         Command::Sandbox(arguments) => sandbox::run(*arguments).await,
+        Command::Events(arguments) => events::run(&context(settings()?), *arguments).await,
+        Command::Doctor(arguments) => doctor::run(&context(settings()?), &arguments).await,
+        Command::Lock(arguments) => lock::run(&context(settings()?), &arguments),
+        Command::Catalogue(arguments) => lock::catalogue(&context(settings()?), &arguments),
         Command::Outbox(arguments) => outbox::run(&context(settings()?), arguments).await,
         Command::Send(arguments) => send::run(&context(settings()?), *arguments).await,
         Command::Import(arguments) => import::run(&context(settings()?), *arguments).await,

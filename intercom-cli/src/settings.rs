@@ -81,6 +81,8 @@ pub(crate) struct OutboxArguments {
 /// The settings of this call: flags are laid over them by the methods.
 #[derive(Debug)]
 pub(crate) struct Settings {
+    /// The configuration file, if there is one.
+    pub(crate) file: Option<PathBuf>,
     /// The profile that counts, and its name.
     profile: Option<(String, Profile)>,
     /// Whether `--profile` named it: then it counts before the environment.
@@ -110,7 +112,7 @@ impl Settings {
             None => Err(unknown_profile(&name, &configuration, file.as_deref())),
         });
         let profile = profile.transpose()?;
-        Ok(Settings { profile, is_profile_named, token_file: token_file.map(Path::to_owned) })
+        Ok(Settings { file, profile, is_profile_named, token_file: token_file.map(Path::to_owned) })
     }
 
     /// Finds a setting.
@@ -134,6 +136,11 @@ impl Settings {
         let value = variable(name)?;
         let from_variable = value.map(|value| Setting { value, source: Source::Variable(name) });
         Ok(from_variable.or(from_profile))
+    }
+
+    /// Returns the workspace that the profile is of.
+    pub(crate) fn workspace(&self) -> Option<&str> {
+        self.profile.as_ref().and_then(|(_, profile)| profile.workspace.as_deref())
     }
 
     /// Returns the profile's name.
@@ -186,7 +193,19 @@ impl Settings {
     ///
     /// Fails when there is no token, and when a setting cannot work.
     pub(crate) fn transport(&self, access: &Access) -> Result<HttpTransport, Failure> {
-        let token = self.token()?.value;
+        self.transport_with(self.token()?.value, access)
+    }
+
+    /// Makes the transport with this token. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a setting cannot work.
+    pub(crate) fn transport_with(
+        &self,
+        token: Token,
+        access: &Access,
+    ) -> Result<HttpTransport, Failure> {
         let builder = HttpTransport::builder(token.0)
             .base_url(self.base_url(access)?.value)
             .user_agent(concat!("intercom-cli/", env!("CARGO_PKG_VERSION")));

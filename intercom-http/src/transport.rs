@@ -196,7 +196,7 @@ impl HttpTransport {
         let body = body::read(&mut response, MAX_BODY_BYTES, deadline).await;
         let head = head(&response, received);
         if head.status.is_success()
-            && let Some(workspace) = Workspace::parse(&body.bytes)
+            && let Some(workspace) = Workspace::parse(&body.bytes, response.headers())
         {
             return Ok(workspace);
         }

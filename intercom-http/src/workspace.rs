@@ -1,5 +1,9 @@
 //! Whose credentials they are.
 
+use std::time::SystemTime;
+
+use http::HeaderMap;
+use http::header::DATE;
 use serde_json::Value;
 
 use crate::region::Region;
@@ -15,11 +19,14 @@ pub struct Workspace {
     pub name: Option<String>,
     /// The region its data is kept in, where Intercom says so and this crate knows it.
     pub region: Option<Region>,
+    /// When Intercom answered, by its own clock: the answer's `Date`, in whole seconds. A program whose clock differs much
+    /// sends events with wrong times.
+    pub answered_at: Option<SystemTime>,
 }
 
 impl Workspace {
     /// Reads the answer to `GET /me`: an admin, with the app that the credentials belong to.
-    pub(crate) fn parse(body: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(body: &[u8], headers: &HeaderMap) -> Option<Self> {
         let me: Value = serde_json::from_slice(body).ok()?;
         let app = me.get("app")?.as_object()?;
         let text = |name| app.get(name).and_then(Value::as_str);
@@ -27,6 +34,9 @@ impl Workspace {
             id: text("id_code").map(str::to_owned),
             name: text("name").map(str::to_owned),
             region: text("region").and_then(|region| region.parse().ok()),
+            answered_at: headers
+                .get(DATE)
+                .and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok()),
         })
     }
 }

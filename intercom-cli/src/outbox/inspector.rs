@@ -45,6 +45,14 @@ impl Inspector {
         }
     }
 
+    /// Reads the whole of a SQLite file, and returns what is wrong with it. PostgreSQL looks after its own files.
+    pub(crate) async fn check(&self) -> Result<Vec<String>, OutboxError> {
+        match self {
+            Inspector::Sqlite(sqlite) => block_in_place(|| sqlite.check()),
+            Inspector::Postgres(_) => Ok(Vec::new()),
+        }
+    }
+
     pub(crate) async fn counts(&self) -> Result<Counts, OutboxError> {
         ask!(self, counts())
     }

@@ -1,0 +1,73 @@
+//! The commands as their pages show them: each file in `commands` is run against a sandbox.
+
+use std::env;
+use std::path::PathBuf;
+
+use crate::setup::Setup;
+
+/// Runs these pages. No command can replace these variables.
+fn run(pages: &str, setup: &Setup, variables: &[(&str, &str)]) {
+    let cases = trycmd::TestCases::new();
+    for (name, value) in variables {
+        cases.env(*name, *value);
+    }
+    let home = setup.home().to_str().unwrap();
+    cases
+        .env("HOME", home)
+        .env("XDG_CONFIG_HOME", home)
+        .env("NO_COLOR", "1")
+        .insert_var("[URL]", setup.sandbox.url().to_owned())
+        .unwrap()
+        .insert_var("[HOME]", home.to_owned())
+        .unwrap()
+        .register_bin("git", found("git"))
+        .case(pages);
+    // It runs them.
+    drop(cases);
+}
+
+/// Finds a program as a shell does.
+fn found(program: &str) -> PathBuf {
+    let path = env::var_os("PATH").unwrap();
+    let mut places = env::split_paths(&path).map(|folder| folder.join(program));
+    places.find(|place| place.is_file()).unwrap()
+}
+
+#[test]
+fn commands_against_a_sandbox() {
+    run("tests/commands/*.md", &Setup::new(&[]), &[]);
+}
+
+#[test]
+fn events_that_are_read_back() {
+    run("tests/commands/events/*.md", &Setup::new(&[]), &[]);
+}
+
+#[test]
+fn the_configuration() {
+    let setup = Setup::new(&[]);
+    let variables = [("INTERCOM_BASE_URL", setup.sandbox.url())];
+    run("tests/commands/configuration/*.md", &setup, &variables);
+}
+
+#[test]
+fn commands_in_an_outage() {
+    run("tests/commands/outage/*.md", &Setup::new(&["503"]), &[]);
+}
+
+#[test]
+fn commands_on_a_machine_with_a_wrong_clock() {
+    run("tests/commands/wrong_clock/*.md", &Setup::new(&["skew +300s on everything"]), &[]);
+}
+
+#[test]
+fn locks_in_a_repository() {
+    let person = [
+        ("GIT_AUTHOR_NAME", "Ada"),
+        ("GIT_AUTHOR_EMAIL", "ada@example.com"),
+        ("GIT_COMMITTER_NAME", "Ada"),
+        ("GIT_COMMITTER_EMAIL", "ada@example.com"),
+        ("GIT_CONFIG_NOSYSTEM", "1"),
+    ];
+    run("tests/commands/lock/*.md", &Setup::new(&[]), &person);
+}
