@@ -1,13 +1,13 @@
-//! What only the compiler can check: keys across flattened groups, and names across events.
+//! Checks that only the compiler can make: keys across flattened groups, names across events.
 //!
-//! The derive sees one type at a time. What needs another type's keys is computed here, in constants,
-//! before any code is generated, so that `cargo check` and editors report it too.
+//! The derive sees one type at a time. Constants compute what needs another type's keys, before
+//! code generation. So `cargo check` and editors report these mistakes too.
 
 use crate::catalogue::{Catalogue, Entry, TypeDescription};
 use crate::description::{EventDescription, FieldDescription, GroupDescription};
 use crate::rules::{DEFAULT_MAX_KEYS, MAX_MAX_KEYS};
 
-/// One field of an event or group: what the derive knows of it.
+/// One field of an event or group, as the derive sees it.
 #[derive(Clone, Copy, Debug)]
 pub enum Part {
     /// A key.
@@ -18,8 +18,8 @@ pub enum Part {
 
 /// Refuses a group whose keys the event has already.
 ///
-/// `at` is the group's place in `parts`. Each pair is looked at once: a group answers for the keys around
-/// it and for the groups before it.
+/// `at` is the group's index in `parts`. Each pair is compared once: a group checks the keys around
+/// it and the groups before it.
 #[track_caller]
 pub const fn group_is_distinct(parts: &[Part], at: usize) {
     let Part::Group(group) = parts[at] else { return };
@@ -34,7 +34,7 @@ pub const fn group_is_distinct(parts: &[Part], at: usize) {
     }
 }
 
-/// Refuses more keys than an event may have, and a raised limit that is not needed.
+/// Refuses more keys than an event may have, and a raised limit that the event does not need.
 #[track_caller]
 pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usize>) {
     let count = count_parts(parts);
@@ -69,7 +69,7 @@ pub const fn count_is_allowed(event: &str, parts: &[Part], max_keys: Option<usiz
 
 /// Refuses one line of a catalogue.
 ///
-/// Each pair of names is looked at once: a line answers for the lines before it.
+/// Each pair of names is compared once: a line checks the lines before it.
 #[track_caller]
 pub(crate) const fn entry(entries: &[Entry], line: usize, budget: usize) {
     if let Entry::Type(listed) = &entries[line]
@@ -269,7 +269,8 @@ const fn count_parts(parts: &[Part]) -> usize {
     count
 }
 
-/// Whether one of the groups has no keys: its derive failed, and has reported why.
+/// Returns whether a group has no keys because its derive failed. That derive has reported the
+/// mistake.
 const fn has_inert_group(parts: &[Part]) -> bool {
     let mut i = 0;
     while i < parts.len() {
@@ -293,7 +294,7 @@ const fn count_fields(fields: &[FieldDescription]) -> usize {
     count
 }
 
-/// Returns whether one of these events has a key whose values are sensitive.
+/// Returns whether one of these events has a sensitive key.
 pub(crate) const fn has_sensitive_keys(events: &[EventDescription]) -> bool {
     const fn among(fields: &[FieldDescription]) -> bool {
         let mut i = 0;
@@ -319,8 +320,8 @@ pub(crate) const fn has_sensitive_keys(events: &[EventDescription]) -> bool {
     false
 }
 
-/// Whether Intercom takes two names or keys for one. The derive sees to it that only ASCII is left to fold:
-/// capital letters beyond it come folded, or not at all.
+/// Returns whether Intercom takes two names or keys for one. Only ASCII needs folding here: the
+/// derive hands over other capital letters folded, or refuses them.
 const fn same(a: &str, b: &str) -> bool {
     a.as_bytes().eq_ignore_ascii_case(b.as_bytes())
 }
@@ -334,7 +335,7 @@ const fn same_bytes(a: &str, b: &str) -> bool {
     i == a.len() && i == b.len()
 }
 
-/// A message put together in a constant, where there is no `format!`.
+/// A message composed in a constant, where `format!` cannot run.
 struct Message {
     bytes: [u8; Message::CAPACITY],
     len: usize,
@@ -349,7 +350,7 @@ impl Message {
 
     const fn text(mut self, text: &str) -> Self {
         let text = text.as_bytes();
-        // A text that does not fit is left out whole, so that no character is cut in two.
+        // A text that does not fit is skipped whole, so that no character is cut in two.
         if text.len() <= Message::CAPACITY - self.len {
             let mut i = 0;
             while i < text.len() {

@@ -1,4 +1,4 @@
-//! Whose event it is: contacts, and the types that can name one.
+//! Contacts, and the types that can identify a contact.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use crate::rules::{MAX_NAME_CHARS, is_unseen};
 
-/// The person an event belongs to, by one or more of the ways Intercom knows people.
+/// The person that an event belongs to, identified in one or more ways.
 ///
-/// One identifier is enough and is best: Intercom does not say which one counts when several are
-/// sent. `Debug` shows which identifiers are set and never what they are.
+/// Send one identifier. Intercom does not document which identifier counts when an event has
+/// several. `Debug` shows which identifiers are set, and never their values.
 ///
 /// ```
 /// use intercom_core::Contact;
@@ -30,63 +30,64 @@ pub struct Contact {
 }
 
 impl Contact {
-    /// The contact that your application knows by this id.
+    /// Creates a contact from your application's id.
     pub fn user_id(user_id: impl ToUserId) -> Self {
         Contact::default().with_user_id(user_id)
     }
 
-    /// The contact with this email address. With white space around it no event can be sent: trim what was typed in.
+    /// Creates a contact from an email address. Trim user input first: white space around an
+    /// address is an error.
     pub fn email(email: impl ToEmail) -> Self {
         Contact::default().with_email(email)
     }
 
-    /// The contact that Intercom itself knows by this id. A lead can be named in no other way.
+    /// Creates a contact from Intercom's own id. A lead has no other identifier.
     ///
-    /// It is called `id` on the wire, and is never the id of an event.
+    /// The wire format calls this field `id`. It is never the id of an event.
     pub fn contact_id(contact_id: impl ToContactId) -> Self {
         Contact::default().with_contact_id(contact_id)
     }
 
-    /// Names the contact by your application's id as well.
+    /// Adds your application's id of the contact.
     #[must_use]
     pub fn with_user_id(mut self, user_id: impl ToUserId) -> Self {
         self.user_id = Some(user_id.to_user_id());
         self
     }
 
-    /// Names the contact by email as well.
+    /// Adds the contact's email address.
     #[must_use]
     pub fn with_email(mut self, email: impl ToEmail) -> Self {
         self.email = Some(email.to_email());
         self
     }
 
-    /// Names the contact by Intercom's own id as well.
+    /// Adds Intercom's own id of the contact.
     #[must_use]
     pub fn with_contact_id(mut self, contact_id: impl ToContactId) -> Self {
         self.contact_id = Some(contact_id.to_contact_id());
         self
     }
 
-    /// Your application's id of the contact, if that names it.
+    /// Returns your application's id of the contact, if it is set.
     #[inline]
     pub fn as_user_id(&self) -> Option<&str> {
         self.user_id.as_deref()
     }
 
-    /// The contact's email address, if that names it.
+    /// Returns the contact's email address, if it is set.
     #[inline]
     pub fn as_email(&self) -> Option<&str> {
         self.email.as_deref()
     }
 
-    /// Intercom's own id of the contact, if that names it.
+    /// Returns Intercom's own id of the contact, if it is set.
     #[inline]
     pub fn as_contact_id(&self) -> Option<&str> {
         self.contact_id.as_deref()
     }
 
-    /// What the role fields of an event give: nobody, when all of them are absent.
+    /// Creates a contact from an event's role fields. All of them may be absent.
     #[doc(hidden)]
     pub fn __from_roles(
         user_id: Option<Arc<str>>,
@@ -97,13 +98,14 @@ impl Contact {
         (contact != Contact::default()).then_some(contact)
     }
 
-    /// Whether somebody is named whom Intercom can look up. Sending an event asks this.
+    /// Checks that Intercom can look the contact up. Sending an event calls this.
     ///
     /// # Errors
     ///
-    /// Fails when no identifier is set, when one is blank, has more than 255 characters or a character that nobody sees,
-    /// such as a zero-width space, and when white space is around an email address or a contact id. A user id is your
-    /// application's own, and may begin or end with a space.
+    /// Fails when no identifier is set. Fails when an identifier is blank, has more than 255
+    /// characters, or has an invisible character such as a zero-width space. Fails when white space
+    /// surrounds an email address or a contact id. A user id is your application's own, and may
+    /// begin or end with a space.
     pub fn check(&self) -> Result<(), ContactError> {
         let identifiers =
             [(USER_ID, &self.user_id), ("email", &self.email), ("contact id", &self.contact_id)];
@@ -119,7 +121,7 @@ impl Contact {
     }
 }
 
-/// What nearly every identifier is. It is asked for every event.
+/// Returns whether a text is plain ASCII of an allowed length, as nearly every identifier is.
 #[inline]
 fn is_plain(text: &str) -> bool {
     (1..=MAX_NAME_CHARS).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
@@ -131,7 +133,7 @@ fn check_identifier(which: &'static str, text: &str) -> Result<(), ContactError>
     if trimmed.is_empty() {
         return Err(ContactError::Blank { which });
     }
-    // Intercom keeps a user id as the application gave it, whatever stands around it.
+    // Intercom keeps the white space around a user id.
     if trimmed.len() < text.len() && which != USER_ID {
         return Err(ContactError::Padded { which });
     }
@@ -144,7 +146,7 @@ fn check_identifier(which: &'static str, text: &str) -> Result<(), ContactError>
     }
 }
 
-/// What a user id is called in errors.
+/// The name of a user id in errors.
 const USER_ID: &str = "user id";
 
 impl fmt::Debug for Contact {
@@ -161,23 +163,23 @@ impl fmt::Debug for Contact {
     }
 }
 
-/// What is wrong with the contact of an event.
+/// An invalid contact of an event.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContactError {
-    /// No identifier is set, neither by a role field of the event nor by the contact that it was sent for.
+    /// No identifier is set, by a role field of the event or by the caller's contact.
     #[error(
         "nobody is named: no user id, email or contact id is set, neither by a role field of the event nor by a contact; send it with `tracker.for_contact(Contact::email(…))`, for example"
     )]
     Nobody,
-    /// An identifier is set, and blank.
+    /// An identifier is blank.
     #[error("the contact's {which} is blank; set it, or name the contact in another way")]
     Blank {
         /// Which identifier is blank: `user id`, `email` or `contact id`.
         which: &'static str,
     },
-    /// An identifier begins or ends with white space: always a mistake, if no rule of Intercom's, because it would find
-    /// nobody by it.
+    /// An identifier begins or ends with white space. Intercom accepts it, but finds no contact by
+    /// it.
     #[error(
         "the contact's {which} begins or ends with white space, by which Intercom would not find the contact; trim it"
     )]
@@ -185,8 +187,8 @@ pub enum ContactError {
         /// Which identifier it is: `email` or `contact id`.
         which: &'static str,
     },
-    /// An identifier has a character that nobody sees: a control or format character, such as a zero-width space. It
-    /// would name, or make, another contact than the one that is meant.
+    /// An identifier has an invisible character: a control or format character, such as a
+    /// zero-width space. Intercom would match, or create, a different contact.
     #[error(
         "the contact's {which} has a character that nobody sees (U+{:04X}), so that it would name another contact; remove it",
         *.character as u32
@@ -204,13 +206,13 @@ pub enum ContactError {
     TooLong {
         /// Which identifier it is: `user id`, `email` or `contact id`.
         which: &'static str,
-        /// How many characters it has.
+        /// The number of characters.
         chars: usize,
     },
 }
 
-/// A type that can be your application's id of a contact: text, integers, and under the feature `uuid`
-/// `uuid::Uuid`. Implement it for an id type of your own.
+/// A type that can be your application's id of a contact: text, integers, and with the feature
+/// `uuid` `uuid::Uuid`. Implement it for your own id types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a contact's user id",
     label = "not a user id",
@@ -218,11 +220,11 @@ pub enum ContactError {
     note = "implement `intercom_core::contact::ToUserId` for an id type of your own"
 )]
 pub trait ToUserId {
-    /// The id, as Intercom is to see it.
+    /// Returns the id in the form that Intercom gets.
     fn to_user_id(&self) -> Arc<str>;
 }
 
-/// A type that can be a contact's email address: text. Implement it for an address type of your own.
+/// A type that can be a contact's email address: text. Implement it for your own address types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a contact's email address",
     label = "not an email address",
@@ -230,11 +232,11 @@ pub trait ToUserId {
     note = "implement `intercom_core::contact::ToEmail` for an address type of your own"
 )]
 pub trait ToEmail {
-    /// The address.
+    /// Returns the address.
     fn to_email(&self) -> Arc<str>;
 }
 
-/// A type that can be Intercom's own id of a contact: text. Implement it for an id type of your own.
+/// A type that can be Intercom's own id of a contact: text. Implement it for your own id types.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be Intercom's id of a contact",
     label = "not a contact id",
@@ -242,11 +244,11 @@ pub trait ToEmail {
     note = "implement `intercom_core::contact::ToContactId` for an id type of your own"
 )]
 pub trait ToContactId {
-    /// The id, as Intercom gave it.
+    /// Returns the id that Intercom gave the contact.
     fn to_contact_id(&self) -> Arc<str>;
 }
 
-/// Makes the named types identifiers of a contact.
+/// Implements a trait for the types that can identify a contact.
 macro_rules! identifiers {
     ($($trait:ident::$method:ident;)*) => {$(
         impl $trait for str {
@@ -261,7 +263,7 @@ macro_rules! identifiers {
             }
         }
 
-        // An `Arc<str>` is shared, not copied.
+        // Shares an `Arc<str>` instead of copying it.
         impl $trait for Arc<str> {
             fn $method(&self) -> Arc<str> {
                 self.clone()

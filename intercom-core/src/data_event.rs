@@ -1,4 +1,4 @@
-//! The one type-erased form of an event: finished bytes, and what must be known about them.
+//! The type-erased form of an event: finished bytes, and the fields that a transport reads.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -19,19 +19,20 @@ use crate::json;
 use crate::sensitive::SensitiveKeys;
 use crate::value::Timestamp;
 
-/// What is shown in place of a sensitive value.
+/// The text that replaces a sensitive value.
 pub(crate) const MASK: &str = "[sensitive]";
 
 /// An event ready to be sent: contact, name, second, and the finished JSON body.
 ///
-/// It is stored, retried and sent as these bytes. Nothing encodes it again and nothing stamps it with
-/// another time, because Intercom knows a repeated event by its contact, name and second. A clone
-/// shares the bytes.
+/// Transports store, retry and send these bytes. No transport encodes the event again or changes
+/// its time, because Intercom recognizes a repeated event by contact, name and second. Clones share
+/// the bytes.
 ///
-/// It holds the names of its [sensitive keys](Self::sensitive_keys) too, and the events that are
-/// [derived](Self::derived) from it.
+/// The event also holds the names of its [sensitive keys](Self::sensitive_keys), and its [derived
+/// events](Self::derived).
 ///
-/// `Debug` shows the name, the second, the size and the names of derived events, never the contact or a value.
+/// `Debug` shows the name, the second, the size and the names of derived events. It never shows the
+/// contact or a value.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DataEvent {
     name: EventName,
@@ -40,20 +41,20 @@ pub struct DataEvent {
     body: Bytes,
     metadata: Option<Range<usize>>,
     sensitive: SensitiveKeys,
-    /// One pointer: most events have none.
+    /// A single pointer, because most events have no derived events.
     derived: Option<Arc<Vec<DataEvent>>>,
 }
 
 impl DataEvent {
-    /// Encodes an event. [`Tracker`](crate::Tracker) does this for you; it is here for tests and for
-    /// those who keep events of their own.
+    /// Encodes an event. [`Tracker`](crate::Tracker) does this for you. Tests and custom stores can
+    /// call it.
     ///
-    /// The contact and the time are used as given, whatever the event's own fields say.
+    /// The given contact and time count, whatever the event's own fields say.
     ///
     /// # Errors
     ///
-    /// Fails when a value, the contact or the time is one that Intercom would refuse or misread, in the event or in one
-    /// that is derived from it.
+    /// Fails when Intercom would refuse or misread a value, the contact or the time, of the event
+    /// or of a derived event.
     ///
     /// ```
     /// use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp};
@@ -87,7 +88,7 @@ impl DataEvent {
         Ok(data)
     }
 
-    /// Encodes an event without those that are derived from it.
+    /// Encodes an event without its derived events.
     pub(crate) fn alone<E>(
         event: &E,
         contact: Contact,
@@ -109,14 +110,15 @@ impl DataEvent {
         })
     }
 
-    /// The event that this body is of: what [`body`](Self::body) gave, kept in a file or a queue.
+    /// Reads an event from a stored body: the bytes that [`body`](Self::body) returned.
     ///
-    /// The bytes are taken as they are, and are what will be sent. A body does not tell which of its keys are
-    /// sensitive: [`with_sensitive_keys`](Self::with_sensitive_keys) does. Derived events have bodies of their own.
+    /// The event keeps and sends these bytes unchanged. A body does not name its sensitive keys:
+    /// call [`with_sensitive_keys`](Self::with_sensitive_keys). Each derived event has its own
+    /// body.
     ///
     /// # Errors
     ///
-    /// Fails when these bytes are not the body of an event.
+    /// Fails when the bytes are not the body of an event.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -154,10 +156,11 @@ impl DataEvent {
         })
     }
 
-    /// The same event at another second.
+    /// Returns the same event at another second.
     ///
-    /// Intercom takes two events of one name, contact and second for one. A caller that sees a collision
-    /// coming can move the later event, before its first attempt and never after.
+    /// Intercom ignores the second of two events that share name, contact and second. A caller that
+    /// foresees such a collision can move the later event. Move an event only before its first
+    /// attempt.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -185,9 +188,9 @@ impl DataEvent {
         DataEvent { created_at, body: body.into(), metadata, ..self.clone() }
     }
 
-    /// The same event by another name.
+    /// Returns the same event with another name.
     ///
-    /// The events that are derived from it with `also` are not the new event's.
+    /// The renamed event has no derived events.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, EventName, Timestamp};
@@ -208,7 +211,7 @@ impl DataEvent {
         DataEvent { name, body, metadata, derived: None, ..self.clone() }
     }
 
-    /// The same event with these keys of its metadata alone.
+    /// Returns the same event with only the metadata keys that the predicate keeps.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -225,7 +228,7 @@ impl DataEvent {
         let Some(metadata) = self.metadata() else { return self.clone() };
         let all = members_in_order(metadata).expect("the body was written as JSON");
         let kept: Vec<_> = all.into_iter().filter(|(key, _)| is_kept(key)).collect();
-        // An event without metadata has no member for it.
+        // A body without metadata has no `metadata` member.
         let (body, metadata) = match kept.is_empty() {
             true => {
                 let all = members_in_order(&self.body).expect("the body was written as JSON");
@@ -237,7 +240,7 @@ impl DataEvent {
         DataEvent { body, metadata, ..self.clone() }
     }
 
-    /// The body with another value of a member that it has, and where the metadata stands in it.
+    /// Replaces the value of an existing member. Returns the body and the range of its metadata.
     fn with_member(&self, member: &str, value: &[u8]) -> (Bytes, Option<Range<usize>>) {
         let place_in = |body: &[u8], member: &str| {
             let members = members(body).expect("the body was written as JSON");
@@ -249,39 +252,40 @@ impl DataEvent {
         (body.into(), metadata)
     }
 
-    /// The event's name.
+    /// Returns the event's name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The event's name, in a form that is cheap to keep.
+    /// Returns the event's name, in a form that is cheap to clone.
     pub fn event_name(&self) -> &EventName {
         &self.name
     }
 
-    /// Whose event it is.
+    /// Returns the contact that the event belongs to.
     pub fn contact(&self) -> &Contact {
         &self.contact
     }
 
-    /// When it happened.
+    /// Returns when the event happened.
     pub fn created_at(&self) -> Timestamp {
         self.created_at
     }
 
-    /// The JSON body of the request, as it is to be sent.
+    /// Returns the JSON body of the request.
     pub fn body(&self) -> &Bytes {
         &self.body
     }
 
-    /// The metadata object within the body, or `None` when the event has no metadata.
+    /// Returns the metadata object within the body, or `None` when the event has no metadata.
     ///
-    /// These are the body's own bytes: `event.body().slice_ref(metadata)` keeps them without a copy.
+    /// The slice points into the body: `event.body().slice_ref(metadata)` keeps it without a copy.
     pub fn metadata(&self) -> Option<&[u8]> {
         self.metadata.clone().map(|range| &self.body[range])
     }
 
-    /// Names the sensitive keys: what [`sensitive_keys`](Self::sensitive_keys) gave, kept beside the body.
+    /// Names the sensitive keys of a stored body: those that
+    /// [`sensitive_keys`](Self::sensitive_keys) returned.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -306,26 +310,26 @@ impl DataEvent {
 
     /// Returns the keys that are marked `sensitive`, whether the event has a value for them or not.
     ///
-    /// Mask their values wherever the event is shown. They are sent as they are.
+    /// Mask their values wherever you show the event. The request carries them unmasked.
     pub fn sensitive_keys(&self) -> impl Iterator<Item = &str> {
         self.sensitive.iter()
     }
 
-    /// Returns the events that are derived from this one with `also`.
+    /// Returns the events that `also` derives from this event.
     ///
-    /// A transport that accepts events for later accepts them with this one, all or none. Each has a body of its own, and
-    /// none has derived events.
+    /// A transport that stores events accepts these with this event, all or none. Each has its own
+    /// body, and none has derived events.
     pub fn derived(&self) -> &[DataEvent] {
         self.derived.as_deref().map_or(&[], Vec::as_slice)
     }
 
-    /// Splits the event from those that are derived from it.
+    /// Splits the event from its derived events.
     pub fn split_derived(mut self) -> (Self, Vec<DataEvent>) {
         let derived = self.derived.take().map(Arc::unwrap_or_clone);
         (self, derived.unwrap_or_default())
     }
 
-    /// Parses the body, with the values of sensitive keys masked: to be shown.
+    /// Parses the body for display, with the values of sensitive keys masked.
     ///
     /// ```
     /// # use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
@@ -351,20 +355,20 @@ impl DataEvent {
         json
     }
 
-    /// The body, parsed: convenient in tests.
+    /// Parses the body. Convenient in tests.
     pub fn to_json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).expect("the body was written as JSON")
     }
 }
 
-/// Bytes that are not the body of an event. It does not repeat them.
+/// Bytes that are not the body of an event. The error does not repeat the bytes.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not the body of an event: {reason}")]
 pub struct UnreadableBody {
     reason: &'static str,
 }
 
-/// The same sentence: it is what a `main` shows that ends with an error.
+/// A `main` that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for UnreadableBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -379,7 +383,7 @@ impl UnreadableBody {
 impl From<serde_json::Error> for UnreadableBody {
     fn from(error: serde_json::Error) -> Self {
         use serde_json::error::Category;
-        // The error's own words may repeat what was read.
+        // serde's own message may repeat the input.
         match error.classify() {
             Category::Eof => UnreadableBody { reason: "the bytes end too early" },
             Category::Syntax => UnreadableBody { reason: "the bytes are not JSON" },
@@ -388,12 +392,12 @@ impl From<serde_json::Error> for UnreadableBody {
     }
 }
 
-/// The members of a JSON object, unparsed.
+/// Returns the members of a JSON object, unparsed.
 pub(crate) fn members(body: &[u8]) -> serde_json::Result<BTreeMap<Cow<'_, str>, &RawValue>> {
     serde_json::from_slice(body)
 }
 
-/// The same, in their order.
+/// Returns the members of a JSON object in their order.
 fn members_in_order(body: &[u8]) -> serde_json::Result<Vec<(String, &RawValue)>> {
     let mut all: Vec<(String, &RawValue)> =
         members(body)?.into_iter().map(|(key, json)| (key.into_owned(), json)).collect();
@@ -401,7 +405,7 @@ fn members_in_order(body: &[u8]) -> serde_json::Result<Vec<(String, &RawValue)>>
     Ok(all)
 }
 
-/// An object of these members.
+/// Writes an object of these members.
 fn object<'a>(members: impl IntoIterator<Item = (String, &'a RawValue)>) -> Vec<u8> {
     let mut object = vec![b'{'];
     for (member, value) in members {
@@ -416,7 +420,7 @@ fn object<'a>(members: impl IntoIterator<Item = (String, &'a RawValue)>) -> Vec<
     object
 }
 
-/// Where a member's value stands in the body that it was read from: its text is a part of that.
+/// Returns the range of a member's value. Its text is a slice of the body.
 fn place(body: &[u8], json: &RawValue) -> Range<usize> {
     let start = json.get().as_ptr() as usize - body.as_ptr() as usize;
     start..start + json.get().len()

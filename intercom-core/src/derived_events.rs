@@ -1,4 +1,4 @@
-//! Collects the events that are derived from one: what `also` gives.
+//! Collects the events that `also` derives from an event.
 
 use crate::contact::Contact;
 use crate::data_event::DataEvent;
@@ -7,9 +7,10 @@ use crate::event::IntercomEvent;
 use crate::invalid::InvalidEvent;
 use crate::value::Timestamp;
 
-/// Collects the events that are derived from one. The derive calls it; there is nothing in it for others.
+/// Collects the events that `also` derives from one event. Only the derive calls it.
 ///
-/// A derived event has the second of its cause. Its contact is that of its own fields, or else that of its cause.
+/// A derived event has its cause's second. Its own fields name its contact; without them it has its
+/// cause's.
 #[derive(Debug)]
 pub struct DerivedEvents<'a> {
     contact: &'a Contact,
@@ -27,7 +28,7 @@ impl<'a> DerivedEvents<'a> {
         let contact = event.event_contact().unwrap_or_else(|| self.contact.clone());
         match DataEvent::alone(event, contact, self.created_at) {
             Ok(event) => self.events.push(event),
-            // The first mistake is the one reported.
+            // Reports the first mistake only.
             Err(error) => drop(self.error.get_or_insert(error)),
         }
     }
@@ -37,14 +38,14 @@ impl<'a> DerivedEvents<'a> {
     }
 }
 
-/// What a function that `also` names may give: an `Option` of an event.
+/// A type that a function named by `also` may return: an `Option` of an event.
 #[diagnostic::on_unimplemented(
     message = "`also` cannot send what this function gives: `{Self}`",
     label = "gives `{Self}`",
     note = "it takes a reference to the event, and gives an `Option` of another event: `fn big_invoice(paid: &InvoicePaid) -> Option<BigInvoicePaid>`"
 )]
 pub trait Derived {
-    /// What it can be.
+    /// The events that it can hold.
     const EVENTS: &'static [EventDescription];
 
     /// Adds the event, if there is one.
@@ -62,10 +63,10 @@ impl<D: IntercomEvent> Derived for Option<D> {
     }
 }
 
-/// What a function gives, by its type, to stand where that is inferred.
+/// The return type of a function that `also` names, where the compiler infers that type.
 ///
-/// The description and the method that runs the function have the same bounds in the same words: the compiler shows a
-/// mistake in the function once.
+/// The description and the method that runs the function repeat the same bounds in the same words.
+/// So the compiler reports a mistake in the function once.
 #[derive(Clone, Copy, Debug)]
 pub struct Gives<R>(&'static [EventDescription], fn(R, &mut DerivedEvents<'_>));
 

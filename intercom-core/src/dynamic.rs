@@ -18,8 +18,8 @@ use crate::value::{
 
 /// An event whose name or keys are known only at run time.
 ///
-/// The rules are those of a derived event, checked as it is built. Where they are known when you write
-/// the program, derive [`IntercomEvent`] instead: then the compiler checks them.
+/// Each method checks the rules of a derived event. Derive [`IntercomEvent`] when you know the
+/// names as you write the program: the compiler then checks them.
 ///
 /// ```
 /// use intercom_core::testing::RecordingTransport;
@@ -42,17 +42,18 @@ pub struct DynamicEvent {
     name: EventName,
     max_keys: usize,
     keys: Vec<String>,
-    /// The metadata's members as they stand in the body, each with its comma before it.
+    /// The metadata's members in wire form, each after a comma.
     members: Vec<u8>,
     sensitive: Vec<String>,
 }
 
 impl DynamicEvent {
-    /// An event of this name, without metadata so far.
+    /// Creates an event of this name, without metadata.
     ///
     /// # Errors
     ///
-    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or a character that nobody sees.
+    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or an
+    /// invisible character.
     pub fn new(name: impl AsRef<str>) -> Result<Self, InvalidEvent> {
         let name = name.as_ref();
         match EventName::new(name) {
@@ -69,7 +70,7 @@ impl DynamicEvent {
         }
     }
 
-    /// Raises the number of keys the event may have, to at most 20. The default is 10.
+    /// Raises the number of keys the event may have, up to 20. The default is 10.
     ///
     /// # Errors
     ///
@@ -83,13 +84,13 @@ impl DynamicEvent {
         Ok(self)
     }
 
-    /// Adds a key. A value that is absent (`None`, or JSON's `null`) leaves the key out.
+    /// Adds a key. An absent value (`None`, or JSON's `null`) omits the key.
     ///
     /// # Errors
     ///
-    /// Fails when the key is blank, forbidden, reserved or there already, when the event has as many keys
-    /// as it may have, when the value is one that Intercom would refuse or misread, and when it is
-    /// no date under a key that ends in `_date` or the other way round.
+    /// Fails when the key is blank, forbidden, reserved or a duplicate. Fails when the event has
+    /// its limit of keys. Fails when Intercom would refuse or misread the value. Fails when a key
+    /// that ends in `_date` has no date, or another key has a date.
     pub fn with(
         mut self,
         key: impl AsRef<str>,
@@ -102,12 +103,12 @@ impl DynamicEvent {
         }
     }
 
-    /// Adds a key as [`with`](Self::with) does, and marks it as sensitive: its value is sent, and masked wherever the
-    /// program shows it.
+    /// Adds a sensitive key, as [`with`](Self::with) does. The request carries its value. The
+    /// program masks the value wherever it shows the event.
     ///
     /// # Errors
     ///
-    /// As [`with`](Self::with).
+    /// Fails as [`with`](Self::with) does.
     pub fn with_sensitive(
         self,
         key: impl AsRef<str>,
@@ -171,11 +172,12 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// What a [`DynamicEvent`] takes: any [`MetadataValue`], and a [`serde_json::Value`] of an allowed shape.
+/// A value that [`DynamicEvent`] takes: any [`MetadataValue`], or a [`serde_json::Value`] of an
+/// allowed shape.
 ///
-/// Allowed are strings, numbers, booleans, `null` (the key is left out), `{"url": …, "value": …}` (a
-/// rich link) and `{"amount": …, "currency": …}` (money). A whole number under a key that ends
-/// in `_date` is a date, in Unix seconds.
+/// Allowed JSON values are strings, numbers, booleans and `null`, which omits the key. So are
+/// `{"url": …, "value": …}` (a rich link) and `{"amount": …, "currency": …}` (money). A whole
+/// number under a key that ends in `_date` is a date, in Unix seconds.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the value of a metadata key",
     label = "neither a metadata value nor a `serde_json::Value`",
@@ -183,7 +185,7 @@ mod sealed {
     note = "make one of these of it first, such as its number of entries or its text; a type of your own can implement `MetadataValue`"
 )]
 pub trait DynamicValue: sealed::Sealed {
-    /// Writes the value, or nothing when it is absent.
+    /// Writes the value, or nothing when the value is absent.
     #[doc(hidden)]
     fn write(&self, key: &str, buffer: &mut Vec<u8>) -> Result<(), Reason>;
 }
@@ -207,7 +209,7 @@ impl<V: MetadataValue> DynamicValue for V {
     }
 }
 
-/// 2⁶³: numbers of JSON that are no `i64` and no `u64`, and not below it, have a fraction or were rounded.
+/// 2⁶³. A JSON number that fits neither `i64` nor `u64` has a fraction below this, and was rounded above.
 const BEYOND_64_BITS: f64 = 9_223_372_036_854_775_808.0;
 
 impl sealed::Sealed for Json {}
@@ -219,13 +221,13 @@ impl DynamicValue for Json {
             Json::Bool(value) => value.write(key, buffer),
             Json::String(text) => text.write(key, buffer),
             Json::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-                // JSON has no dates: a whole number under such a key is one.
+                // JSON has no dates: a whole number under such a key is a date.
                 (Some(seconds), ..) if rules::is_date_key(key) => {
                     Timestamp::from_unix_seconds(seconds).write(key, buffer)
                 }
                 (Some(number), ..) => number.write(key, buffer),
                 (_, Some(number), _) => number.write(key, buffer),
-                // Whole numbers of more than 64 bits were rounded when the JSON was read.
+                // The JSON parser has rounded whole numbers of more than 64 bits.
                 (_, _, Some(number)) if number.abs() >= BEYOND_64_BITS => {
                     Err(ValueError::TooLarge.into())
                 }

@@ -1,9 +1,9 @@
-//! Encoding: one pass from an event into its finished JSON body.
+//! Encodes an event into its finished JSON body, in one pass.
 //!
-//! The body is written into a buffer that each thread keeps, and copied out once: it is the event's only
-//! allocation. The derive hands over each key as it stands on the wire, comma, quotes and colon included,
-//! because no allowed key needs escaping. A value that turns out to be absent takes its key back, and
-//! the first comma becomes the opening brace. Escaping and digits are `serde_json`'s.
+//! The encoder writes into a buffer that each thread keeps, then copies the body out. That copy is
+//! the event's only allocation. The derive hands over each key in wire form, with comma, quotes and
+//! colon, because no allowed key needs escaping. An absent value removes its key again. The first
+//! comma becomes the opening brace. `serde_json` does the escaping and formats the numbers.
 
 use std::ops::Range;
 
@@ -17,7 +17,7 @@ use crate::json;
 use crate::metadata::MetadataEncoder;
 use crate::value::{Timestamp, ValueError};
 
-/// A finished body, and where the metadata stands in it.
+/// A finished body, and the range of the metadata in it.
 pub(crate) struct Body {
     pub(crate) bytes: Bytes,
     pub(crate) metadata: Option<Range<usize>>,
@@ -25,11 +25,11 @@ pub(crate) struct Body {
 
 /// Writes the body of an event.
 ///
-/// This is compiled for every type of event, and so is next to nothing: the work is in [`Draft`].
+/// The compiler instantiates this for every event type, so it is small. [`Draft`] does the work.
 ///
 /// # Errors
 ///
-/// Fails when a value, the contact or the time is one that Intercom would refuse or misread.
+/// Fails when Intercom would refuse or misread a value, the contact or the time.
 #[inline]
 pub(crate) fn body<E>(
     event: &E,
@@ -47,10 +47,10 @@ where
     draft.finish(name, written)
 }
 
-/// A body on its way.
+/// A body under construction.
 struct Draft {
     buffer: Vec<u8>,
-    /// Where the envelope ends, and where the metadata's members begin.
+    /// The end of the envelope, where the metadata's members begin.
     envelope: usize,
     members: usize,
 }
@@ -90,7 +90,7 @@ impl Draft {
         Ok(Draft { buffer, envelope, members })
     }
 
-    /// Ends the body and copies it out.
+    /// Finishes the body and copies it out.
     #[inline]
     fn finish(
         self,
@@ -105,7 +105,7 @@ impl Draft {
             buffer.truncate(envelope);
             None
         } else {
-            // Each member came with a comma; the first one's becomes the opening brace.
+            // Each member begins with a comma. The first comma becomes the opening brace.
             buffer[members] = b'{';
             buffer.push(b'}');
             Some(members..buffer.len())
@@ -118,20 +118,20 @@ impl Draft {
 }
 
 mod scratch {
-    //! A buffer that each thread keeps from one event to the next, so that the body's own bytes are the only
-    //! allocation of an event.
+    //! Keeps a buffer on each thread from one event to the next. So an event allocates only its
+    //! body.
 
     use std::cell::Cell;
 
-    /// A buffer that grew beyond this is not kept.
+    /// A buffer that grows beyond this is dropped.
     const KEEP: usize = 64 * 1024;
 
     thread_local! {
         static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     }
 
-    /// An empty buffer. While a thread ends its own may be gone already, and a value's own code may send
-    /// an event while this one is written: both get a fresh one.
+    /// Takes the thread's buffer, or a fresh one. A thread that ends may have dropped its buffer
+    /// already. A value's own code may send an event while the encoder writes this one.
     #[inline]
     pub(super) fn take() -> Vec<u8> {
         let mut buffer = BUFFER.try_with(Cell::take).unwrap_or_default();

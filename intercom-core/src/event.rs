@@ -1,4 +1,4 @@
-//! What an event is: the traits that the derives implement.
+//! The traits that the derives implement.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,15 +12,15 @@ use crate::metadata::MetadataEncoder;
 use crate::sensitive::SensitiveKeys;
 use crate::value::Timestamp;
 
-/// Something that happened to a contact, as Intercom is told of it.
+/// Something that happened to a contact, in the form that Intercom records.
 ///
-/// Implement it with `#[derive(IntercomEvent)]`, which checks Intercom's rules while it compiles. An
-/// implementation by hand would go unchecked, and its methods are the derive's business: they may
-/// change in any version. For names known only at run time there is
-/// [`DynamicEvent`](crate::DynamicEvent). A reference, a `Box`, an `Rc` or an `Arc` of an event is an event.
+/// Implement it with `#[derive(IntercomEvent)]`, which checks Intercom's rules at compile time.
+/// Nothing checks a manual implementation, and any version may change the methods. Names known only
+/// at run time need a [`DynamicEvent`](crate::DynamicEvent). A reference, a `Box`, an `Rc` or an
+/// `Arc` of an event is an event.
 ///
-/// It is no type of its own, because what a type can send is part of it: events of many types go into one list
-/// as [`DataEvent`](crate::DataEvent)s.
+/// The trait is not object safe, because the events of a type are constants. Put events of many
+/// types into one list as [`DataEvent`](crate::DataEvent)s.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an event",
     label = "not an event",
@@ -28,23 +28,23 @@ use crate::value::Timestamp;
     note = "of a list, send each event: `for event in &events {{ tracker.send(event).await?; }}`"
 )]
 pub trait IntercomEvent {
-    /// What this type can send: one description for a struct, one a variant for an enum, none for an
-    /// event whose name is known only at run time.
+    /// The events that this type can send: one for a struct, one a variant for an enum. Empty for
+    /// an event whose name is known only at run time.
     const EVENTS: &'static [EventDescription]; // no `dyn IntercomEvent`: a list of events is one of `DataEvent`s
 
-    /// What is sent beside it: a description for each function that `also` names.
+    /// The events that `also` sends beside this one: a description for each function.
     const ALSO: &'static [AlsoDescription] = &[];
 
-    /// Whether its name is known only at run time.
+    /// Whether the event's name is known only at run time.
     #[doc(hidden)]
     const __IS_DYNAMIC: bool = false;
 
-    /// Which of [`EVENTS`](Self::EVENTS) it is: 0, where there is one.
+    /// Returns the event's index in [`EVENTS`](Self::EVENTS): 0 for a struct.
     fn event_index(&self) -> usize {
         0
     }
 
-    /// The event's name: that of its description.
+    /// Returns the event's name, from its description.
     fn event_name(&self) -> EventName {
         EventName::__checked(Self::EVENTS[self.event_index()].name)
     }
@@ -52,17 +52,17 @@ pub trait IntercomEvent {
     /// Writes the metadata.
     fn encode_metadata(&self, out: &mut MetadataEncoder<'_>);
 
-    /// The contact that the event's own fields name, if they do.
+    /// Returns the contact that the event's own fields name.
     fn event_contact(&self) -> Option<Contact> {
         None
     }
 
-    /// The time that the event's own field gives, if it does.
+    /// Returns the time that the event's own field gives.
     fn event_created_at(&self) -> Option<Timestamp> {
         None
     }
 
-    /// The keys whose values are sensitive.
+    /// Returns the keys whose values are sensitive.
     fn sensitive_keys(&self) -> SensitiveKeys {
         if const { check::has_sensitive_keys(Self::EVENTS) } {
             SensitiveKeys::described(&Self::EVENTS[self.event_index()])
@@ -75,10 +75,10 @@ pub trait IntercomEvent {
     fn derive_events(&self, _out: &mut DerivedEvents<'_>) {}
 }
 
-/// An event that names its own contact, with a field marked `user_id`, `email` or `contact_id`.
+/// An event with a field marked `user_id`, `email` or `contact_id`, which names its contact.
 ///
-/// The derive implements it. Such an event can be sent with
-/// [`Tracker::send`](crate::Tracker::send) alone.
+/// The derive implements it. [`Tracker::send`](crate::Tracker::send) takes such an event without a
+/// contact.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not say whose event it is",
     label = "this event names no contact",
@@ -88,10 +88,10 @@ pub trait IntercomEvent {
 )]
 pub trait IdentifiedEvent: IntercomEvent {}
 
-/// A group of metadata keys that events share, each with `#[event(flatten)]` on a field of this type.
+/// A group of metadata keys that events share: `#[event(flatten)]` on a field of this type.
 ///
-/// Implement it with `#[derive(EventMetadata)]`. A reference, a `Box`, an `Rc` or an `Arc` of a group is a group, and
-/// so is an `Option` of one.
+/// Implement it with `#[derive(EventMetadata)]`. A reference, a `Box`, an `Rc` or an `Arc` of a
+/// group is a group, and so is an `Option` of a group.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a group of metadata keys",
     label = "cannot be flattened",
@@ -173,7 +173,7 @@ pointers! {
     Arc<T>;
 }
 
-/// A group that may be absent, with all of its keys.
+/// A group that may be absent with all its keys.
 #[diagnostic::do_not_recommend]
 impl<T: EventMetadata> EventMetadata for Option<T> {
     const GROUP: GroupDescription = GroupDescription { optional: true, ..T::GROUP };

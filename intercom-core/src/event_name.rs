@@ -17,29 +17,30 @@ enum Name {
 }
 
 impl EventName {
-    /// A name known only at run time.
+    /// Creates a name that is known only at run time.
     ///
     /// # Errors
     ///
-    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or a character that nobody sees.
+    /// Fails when the name is blank, has more than 255 characters, or has a `.`, a `$` or an
+    /// invisible character.
     pub fn new(name: impl Into<Arc<str>>) -> Result<Self, NameError> {
         let name = name.into();
         rules::check_name(&name)?;
         Ok(EventName(Name::Shared(name)))
     }
 
-    /// A name whatever it is: for the error that says what is wrong with it.
+    /// Creates a name without a check, for the error that says what is wrong with it.
     pub(crate) fn unchecked(name: &str) -> Self {
         EventName(Name::Shared(name.into()))
     }
 
-    /// A name that the derive has checked.
+    /// Creates a name that the derive has checked.
     #[doc(hidden)]
     pub const fn __checked(name: &'static str) -> Self {
         EventName(Name::Static(name))
     }
 
-    /// The name as text.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Name::Static(name) => name,

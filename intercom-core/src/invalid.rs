@@ -1,4 +1,4 @@
-//! What is wrong with an event that is not sent: found before any I/O.
+//! Errors of an event that fails the checks before any I/O.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use crate::event_name::EventName;
 use crate::rules::{KeyError, NameError};
 use crate::value::ValueError;
 
-/// An event that Intercom would refuse or misread, found out before anything was sent.
+/// An event that Intercom would refuse or misread. The check runs before anything is sent.
 ///
-/// It names the event and the key, and never holds a value or a contact.
+/// The error names the event and the key, and never holds a value or a contact.
 ///
 /// ```
 /// use intercom_core::{DynamicEvent, Reason, ValueError};
@@ -25,23 +25,23 @@ pub struct InvalidEvent {
     reason: Reason,
 }
 
-/// Why an event is invalid.
+/// The reason that an event is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Reason {
-    /// Its name.
+    /// The event's name is invalid.
     #[error(transparent)]
     Name(#[from] NameError),
-    /// A key of its metadata.
+    /// A metadata key is invalid.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A value of its metadata.
+    /// A metadata value is invalid.
     #[error(transparent)]
     Value(#[from] ValueError),
-    /// Whose event it is.
+    /// The contact is invalid.
     #[error(transparent)]
     Contact(#[from] ContactError),
-    /// Its time is in the range of milliseconds.
+    /// The event's time is so large that it must be milliseconds.
     #[error(
         "its time is in the range of milliseconds, and Intercom takes seconds; divide it by 1000"
     )]
@@ -57,17 +57,17 @@ impl InvalidEvent {
         &self.event
     }
 
-    /// The name of the event.
+    /// Returns the name of the event.
     pub fn event(&self) -> &str {
         &self.event
     }
 
-    /// The metadata key whose value is wrong, when it is one key's fault.
+    /// Returns the metadata key at fault, if a single key is.
     pub fn key(&self) -> Option<&str> {
         self.key.as_deref()
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     pub fn reason(&self) -> &Reason {
         &self.reason
     }
@@ -75,7 +75,7 @@ impl InvalidEvent {
 
 impl fmt::Display for InvalidEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Names known only at run time may hold anything, also line breaks.
+        // Names known only at run time may hold line breaks.
         write!(f, "event `{}`", self.event.escape_debug())?;
         if let Some(key) = &self.key {
             write!(f, ", key `{}`", key.escape_debug())?;
@@ -84,7 +84,7 @@ impl fmt::Display for InvalidEvent {
     }
 }
 
-/// The same sentence: it is what a `main` shows that ends with an error.
+/// A `main` that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for InvalidEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! The few JSON tokens that are written into a body; escaping and number formatting are `serde_json`'s.
+//! Writes the few JSON tokens of a body. `serde_json` escapes text and formats numbers.
 
 use std::fmt::Display;
 
@@ -31,7 +31,7 @@ pub(crate) fn number(buffer: &mut Vec<u8>, number: impl Number) {
     number.write(buffer);
 }
 
-/// Writes the value's `Display` text as a JSON string. The value must not report an error of its own.
+/// Writes the value's `Display` text as a JSON string. The value's `Display` must not fail.
 pub(crate) fn display(buffer: &mut Vec<u8>, value: &impl Display) {
     serde_json::to_writer(buffer, &format_args!("{value}")).expect(INFALLIBLE);
 }

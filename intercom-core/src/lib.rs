@@ -22,7 +22,7 @@ mod logging;
 mod metadata;
 mod receipt;
 mod role;
-// The project's own crates use it. It is no part of the interface.
+// Only the project's own crates use this. No version promises anything about it.
 #[doc(hidden)]
 pub mod rules;
 mod sending;

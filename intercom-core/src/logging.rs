@@ -12,9 +12,9 @@ use crate::transport::{ContactCreation, Transport};
 
 /// Logs each event and sends none: for environments without an access token.
 ///
-/// An event is logged with `tracing` at the level `INFO`, with its name, its second and its keys. Contact and
-/// values are not logged, unless [`with_values`](Self::with_values) asks for them. The receipt is the one that Intercom's
-/// answer would give, and a delivery over this transport counts the event as delivered.
+/// Logs an event with `tracing` at level `INFO`, with its name, second and keys. Only
+/// [`with_values`](Self::with_values) logs contacts and values. The receipt equals that of a real
+/// response, so a delivery over this transport counts the event as delivered.
 ///
 /// ```
 /// use intercom_core::{LoggingTransport, Tracker};
@@ -37,8 +37,8 @@ impl LoggingTransport {
         Self::default()
     }
 
-    /// Logs the whole body too, with contact and values: for a developer's own machine. Sensitive values are masked.
-    /// Left out, neither is logged.
+    /// Logs the whole body, with contact and values: for a developer's own machine. Sensitive
+    /// values stay masked. By default, neither is logged.
     #[must_use]
     pub fn with_values(mut self) -> Self {
         self.values = true;

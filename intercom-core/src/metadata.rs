@@ -2,10 +2,10 @@
 
 use crate::value::{MetadataValue, ValueEncoder, ValueError};
 
-/// A key as it stands in a body: a comma, the key in quotes, a colon.
+/// A key in wire form: a comma, the quoted key, a colon.
 pub(crate) type Key = &'static str;
 
-/// Collects the metadata of one event. The derives call it; there is nothing in it for others.
+/// Collects the metadata of one event. Only the derives call it.
 #[derive(Debug)]
 pub struct MetadataEncoder<'a> {
     buffer: &'a mut Vec<u8>,
@@ -13,7 +13,7 @@ pub struct MetadataEncoder<'a> {
 }
 
 impl<'a> MetadataEncoder<'a> {
-    /// Members are added to what stands in the buffer.
+    /// Appends members to the buffer's content.
     #[inline]
     pub(crate) fn new(buffer: &'a mut Vec<u8>) -> Self {
         MetadataEncoder { buffer, error: None }
@@ -32,24 +32,24 @@ impl<'a> MetadataEncoder<'a> {
             self.buffer.truncate(start);
         }
         if let Err(error) = written {
-            // The first mistake is the one reported.
+            // Reports the first mistake only.
             self.error.get_or_insert((bare(key), error));
         }
     }
 
-    /// Adds members that are written already, each with its comma before it.
+    /// Adds members in wire form, each after a comma.
     pub(crate) fn members(&mut self, members: &[u8]) {
         self.buffer.extend_from_slice(members);
     }
 
-    /// Gives the first mistake, and the key it was made under.
+    /// Returns the first mistake, and its key.
     #[inline]
     pub(crate) fn finish(self) -> Result<(), (&'static str, ValueError)> {
         self.error.map_or(Ok(()), Err)
     }
 }
 
-/// The key itself, without the comma, quotes and colon around it.
+/// Returns the key without the comma, quotes and colon around it.
 fn bare(key: Key) -> &'static str {
     key.get(2..key.len() - 2).unwrap_or(key)
 }

@@ -1,4 +1,4 @@
-//! What the derives' output names. Not for use by hand: it may change in any version.
+//! Paths in the derives' output. Do not use them by hand: any version may change them.
 
 pub use core;
 pub use core::primitive::{bool, str};
@@ -23,7 +23,7 @@ pub use crate::value::{
     MetadataValue, Timestamp, ToTimestamp, ValueEncoder, ValueError, ValueKind, Written,
 };
 
-/// What a field may hold that is sent as its `Display` text.
+/// A field type that is sent as its `Display` text.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` has no `Display` text that could be sent",
     label = "does not implement `Display`",
@@ -34,7 +34,7 @@ pub trait HasText: Display {}
 #[diagnostic::do_not_recommend]
 impl<T: Display + ?Sized> HasText for T {}
 
-/// A field that is sent as its `Display` text, unless it is absent.
+/// Wraps a field that is sent as its `Display` text, or is absent.
 pub fn display<T: HasText + ?Sized>(value: Option<&T>) -> Displayed<'_, T> {
     Displayed(value)
 }
@@ -54,8 +54,8 @@ impl<T: HasText + ?Sized> MetadataValue for Displayed<'_, T> {
     }
 }
 
-/// `MetadataValue` under the names that the derives have for it where a type is another crate's: one for each kind of
-/// key. Without that crate's feature they are traits of their own, whose message tells of the feature.
+/// Renames `MetadataValue` for the types of other crates, one name for each kind of key. Without
+/// that crate's feature, the name is a trait whose message names the feature.
 macro_rules! foreign {
     ($($feature:literal $(#[$diagnostic:meta])* $krate:ident;)*) => {$(
         #[cfg(feature = $feature)]

@@ -1,8 +1,8 @@
-//! How a sent event was taken.
+//! The receipt of a sent event.
 
 use std::time::Duration;
 
-/// Says that an event was taken, and by whom: answered by Intercom, or accepted for delivery later.
+/// The receipt of an event that Intercom received, or that a transport accepted for later delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Receipt {
     status: Option<u16>,
@@ -11,12 +11,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Intercom answered, with this HTTP status: the event is there.
+    /// Creates the receipt of an event that Intercom answered with this HTTP status.
     pub fn delivered(status: u16) -> Self {
         Receipt { status: Some(status), request_id: None, rate_limit: None }
     }
 
-    /// The event was accepted for delivery, and Intercom has not seen it yet.
+    /// Creates the receipt of an event that waits for delivery. Intercom has not seen it yet.
     pub fn accepted() -> Self {
         Receipt { status: None, request_id: None, rate_limit: None }
     }
@@ -28,53 +28,53 @@ impl Receipt {
         self
     }
 
-    /// Adds what Intercom said about its rate limit.
+    /// Adds the rate limit that Intercom reported.
     #[must_use]
     pub fn with_rate_limit(mut self, rate_limit: RateLimit) -> Self {
         self.rate_limit = Some(rate_limit);
         self
     }
 
-    /// Whether Intercom has answered for the event.
+    /// Returns whether Intercom has answered for the event.
     pub fn is_delivered(&self) -> bool {
         self.status.is_some()
     }
 
-    /// Whether the event waits to be delivered by this program.
+    /// Returns whether the event waits for delivery by this program.
     pub fn is_accepted(&self) -> bool {
         self.status.is_none()
     }
 
-    /// The HTTP status of Intercom's answer, if there was one.
+    /// Returns the HTTP status of Intercom's response, if one came.
     pub fn status(&self) -> Option<u16> {
         self.status
     }
 
-    /// The id that Intercom gave the request, for questions to its support.
+    /// Returns the id that Intercom gave the request. Intercom's support asks for it.
     pub fn request_id(&self) -> Option<&str> {
         self.request_id.as_deref()
     }
 
-    /// What Intercom said about its rate limit.
+    /// Returns the rate limit that Intercom reported.
     pub fn rate_limit(&self) -> Option<RateLimit> {
         self.rate_limit
     }
 }
 
-/// What Intercom's `X-RateLimit` headers say: the budget of the current window of 10 seconds.
+/// The content of Intercom's `X-RateLimit` headers: the budget of the current window of 10 seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// How many requests the window allows.
+    /// The number of requests that the window allows.
     pub limit: Option<u32>,
-    /// How many are left of them.
+    /// The number of requests left in the window.
     pub remaining: Option<u32>,
-    /// In how long the window ends, counted from the moment of the answer. Off by up to a second,
-    /// because Intercom cuts its times to whole seconds.
+    /// The time until the window ends, counted from the response. Off by up to a second, because
+    /// Intercom truncates its times to whole seconds.
     pub resets_in: Option<Duration>,
 }
 
 impl RateLimit {
-    /// The longest reset that a window of 10 seconds can have. A longer one comes from a wrong clock, or
-    /// from another unit.
+    /// The longest reset of a window of 10 seconds. A longer one comes from a wrong clock or
+    /// another unit.
     pub const MAX_RESET: Duration = Duration::from_secs(11);
 }

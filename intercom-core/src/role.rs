@@ -1,4 +1,4 @@
-//! What a role field may hold: what its role takes, or an `Option` of it.
+//! The types that a role field may have: what its role takes, or an `Option` of that.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ macro_rules! roles {
         $(#[$diagnostic])*
         #[doc = concat!("What a role field may hold: a type that is [`", stringify!($trait), "`], or an `Option` of one.")]
         pub trait $role {
-            /// What the field says, unless it is absent.
+            /// Returns the field's value, unless it is absent.
             fn get(&self) -> Option<$out>;
         }
 

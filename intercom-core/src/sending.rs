@@ -1,4 +1,4 @@
-//! The future of one event on its way.
+//! The future of a send.
 
 use std::fmt;
 use std::mem;
@@ -10,16 +10,17 @@ use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
 use crate::receipt::Receipt;
 
-/// An event on its way: encoded, and sent when this is awaited.
+/// The future of a send. The event is encoded, and awaiting the future sends it.
 ///
-/// It borrows nothing, whatever the event holds, and can be spawned as it is.
+/// The future borrows nothing from the event or the tracker, so you can spawn it.
 ///
 /// # Dropping it
 ///
-/// Dropped before it is polled, it sends nothing, and logs a warning with the event's name.
+/// Dropped before its first poll, the future sends nothing. It logs a warning with the event's
+/// name.
 ///
-/// Dropped later, as by a time-out around it, it may have sent the event all the same. To stop waiting
-/// without giving the event up, spawn it and let the time-out drop the task's handle:
+/// Dropped later, as by a time-out around it, the future may have sent the event. To stop waiting
+/// but still send, spawn the future and let the time-out drop the task's handle:
 ///
 /// ```
 /// use std::time::Duration;
@@ -32,7 +33,7 @@ use crate::receipt::Receipt;
 /// # let event = DynamicEvent::new("project_created")?;
 /// let sending = tokio::spawn(tracker.for_contact(Contact::user_id(42)).send(&event));
 /// if tokio::time::timeout(Duration::from_secs(1), sending).await.is_err() {
-///     // The task goes on, and so does the event.
+///     // The task goes on, and still sends the event.
 /// }
 /// # Ok(())
 /// # }
@@ -40,14 +41,15 @@ use crate::receipt::Receipt;
 ///
 /// # Sending again
 ///
-/// Calling `send` again makes another event. To repeat an attempt, encode the event once with
-/// [`Tracker::prepare`](crate::Tracker::prepare), and give each attempt a clone:
-/// [`Tracker::send_prepared`](crate::Tracker::send_prepared) shows how. Intercom ignores the repetition,
-/// because it has the same second. A delivery repeats by itself, and takes what it is given twice for two events.
+/// A second call of `send` makes a second event. To retry an attempt, encode the event once with
+/// [`Tracker::prepare`](crate::Tracker::prepare), and send a clone each time:
+/// [`Tracker::send_prepared`](crate::Tracker::send_prepared) shows how. Intercom ignores a
+/// repetition with the same second. A delivery retries by itself, and counts an event that it
+/// accepts twice as two events.
 ///
 /// # Panics
 ///
-/// Panics when it is polled after it was done.
+/// Panics when polled after completion.
 #[must_use = "an event is sent when this is awaited"]
 pub struct Sending {
     name: EventName,
@@ -61,7 +63,7 @@ enum State {
     Done,
 }
 
-/// What a transport gives.
+/// The future that a transport returns.
 type Attempt = Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send>>;
 
 impl Sending {

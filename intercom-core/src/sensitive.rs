@@ -1,17 +1,17 @@
-//! The keys whose values are masked wherever an event is shown.
+//! The keys whose values the program masks wherever it shows an event.
 
 use std::sync::Arc;
 
 use crate::description::EventDescription;
 
-/// The names of an event's sensitive keys: those of its description, or names known only at run time.
+/// The names of an event's sensitive keys, from its description or known only at run time.
 ///
-/// The derive's business, as [`MetadataEncoder`](crate::MetadataEncoder) is. For others there is
-/// [`DataEvent::sensitive_keys`](crate::DataEvent::sensitive_keys).
+/// Only the derive uses this type, as with [`MetadataEncoder`](crate::MetadataEncoder). Other code
+/// calls [`DataEvent::sensitive_keys`](crate::DataEvent::sensitive_keys).
 #[derive(Clone, Debug, Default)]
 pub struct SensitiveKeys(Keys);
 
-/// Thin pointers: each event is moved with them.
+/// Thin pointers, because every move of an event moves them.
 #[derive(Clone, Debug, Default)]
 enum Keys {
     #[default]
@@ -45,7 +45,7 @@ impl SensitiveKeys {
     }
 }
 
-/// Equal are the same names: an event read from a store is the one that was stored.
+/// Compares the names alone, so that a stored event equals its original.
 impl PartialEq for SensitiveKeys {
     fn eq(&self, other: &Self) -> bool {
         if let (Keys::None, Keys::None) = (&self.0, &other.0) {

@@ -1,4 +1,4 @@
-//! The seam that events are sent through.
+//! The interface that a tracker sends events through.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use crate::data_event::DataEvent;
 use crate::error::SendError;
 use crate::receipt::Receipt;
 
-/// Sends one encoded event now, and says how it went.
+/// Sends one encoded event now, and returns the outcome.
 ///
-/// A new destination is a new `Transport`. The trait is object safe, and an `Arc` of a transport is
-/// a transport. A transport does not retry, and does not wait for better times: its caller does.
+/// Implement `Transport` for a new destination. The trait is object safe, and an `Arc` of a
+/// transport is a transport. A transport neither retries nor waits before an attempt: its caller
+/// does.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -38,8 +39,8 @@ use crate::receipt::Receipt;
 /// }
 /// ```
 ///
-/// A wrapper keeps its inner transport in an `Arc`, and hands on an event with a clone of that:
-/// `Arc::clone(&self.inner).send(event)`.
+/// A wrapper keeps its inner transport in an `Arc`, and forwards an event with a clone of that
+/// `Arc`: `Arc::clone(&self.inner).send(event)`.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a transport",
     label = "cannot send events",
@@ -51,39 +52,40 @@ use crate::receipt::Receipt;
 pub trait Transport: Send + Sync {
     /// Sends the event once.
     ///
-    /// With [`Receipt::delivered`] the transport says that it has sent this event alone: events that are
-    /// [derived](DataEvent::derived) from it are then handed to it in turn. With [`Receipt::accepted`] it says that it
-    /// keeps the event, and the derived ones with it, all or none.
+    /// [`Receipt::delivered`] means that the transport sent this event alone. The tracker then
+    /// sends the [derived](DataEvent::derived) events in turn. [`Receipt::accepted`] means that the
+    /// transport stored the event and its derived events, all or none.
     ///
-    /// The future owns the transport, so that it can be spawned as it is.
+    /// The future owns the transport, so that callers can spawn it.
     ///
     /// # Errors
     ///
-    /// Fails when the event was not taken. The error says whether to send it again, and when.
+    /// Fails when the destination did not take the event. The error says whether to retry, and
+    /// when.
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError>; // the `impl` needs `#[async_trait]`
 
     /// Creates the contact in Intercom as a user, or finds that it exists.
     ///
     /// # Errors
     ///
-    /// Fails when the contact could be neither created nor found. A transport that cannot create
+    /// Fails when the transport can neither create nor find the contact. A transport without
     /// contacts fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError>; // the `impl` needs `#[async_trait]`
 }
 
-/// How [`Transport::create_contact`] ended well.
+/// The outcome of a successful [`Transport::create_contact`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ContactCreation {
     /// The contact is new.
     Created,
-    /// The contact was there already.
+    /// The contact existed.
     Existed,
-    /// The contact was there and is archived: Intercom takes no events for it until it is unarchived.
+    /// The contact exists and is archived. Intercom refuses events for it until you unarchive it.
     Archived,
 }
 
-/// Hands on the box of the inner transport. An `async fn` would put that box into a second one.
+/// Returns the inner transport's boxed future. An `async fn` would box it a second time.
 #[diagnostic::do_not_recommend]
 impl<T: Transport + ?Sized> Transport for Arc<T> {
     fn send<'a>(self: Arc<Self>, event: DataEvent) -> Boxed<'a, Receipt>
@@ -103,5 +105,5 @@ impl<T: Transport + ?Sized> Transport for Arc<T> {
     }
 }
 
-/// What `async_trait` makes of the trait's `async fn`s.
+/// The return type that `async_trait` gives the trait's `async fn`s.
 type Boxed<'a, T> = Pin<Box<dyn Future<Output = Result<T, SendError>> + Send + 'a>>;
