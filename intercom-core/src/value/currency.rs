@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 /// A currency of ISO 4217, by its alphabetic code.
 ///
-/// Codes that were withdrawn in recent years are kept, because old amounts are still counted in them.
+/// Codes withdrawn in recent years remain, because old amounts still use them.
 ///
 /// ```
 /// use intercom_core::Currency;
@@ -21,13 +21,13 @@ pub struct Currency {
 }
 
 impl Currency {
-    /// The three capital letters of the code.
+    /// Returns the three capital letters of the code.
     pub const fn code(self) -> &'static str {
         self.code
     }
 
-    /// How many decimal digits the minor unit has: 2 for cents, 0 where there is no minor unit, and
-    /// `None` for what is no money in the usual sense, such as gold.
+    /// Returns the number of decimal digits of the minor unit: 2 for cents, 0 without a minor unit.
+    /// Returns `None` for what is no money in the usual sense, such as gold.
     pub const fn minor_unit_digits(self) -> Option<u8> {
         self.minor_unit_digits
     }
@@ -45,13 +45,13 @@ impl fmt::Display for Currency {
     }
 }
 
-/// A text that is no currency code of ISO 4217.
+/// A text that is not a currency code of ISO 4217.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a currency code of ISO 4217: expected three letters, such as `EUR`")]
 #[non_exhaustive]
 pub struct UnknownCurrency {}
 
-/// The same sentence: it is what a `main` shows that ends with an error.
+/// A `main` that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for UnknownCurrency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -80,7 +80,7 @@ macro_rules! currencies {
                     Currency { code: stringify!($code), minor_unit_digits: $digits };
             )*)*
 
-            /// Every currency known here.
+            /// Returns every currency of this list.
             pub const fn all() -> &'static [Currency] {
                 &[$($(Currency::$code,)*)*]
             }

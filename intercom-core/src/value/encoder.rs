@@ -1,4 +1,4 @@
-//! Writes one value: what a value type calls, with the methods that its kind allows.
+//! Writes one value, with the methods that the value's kind allows.
 
 use std::cell::Cell;
 use std::fmt::{self, Display, Write as _};
@@ -10,7 +10,7 @@ use crate::rules::MAX_TEXT_CHARS;
 
 /// Writes one value of the kind `K`.
 ///
-/// Each method uses the encoder up, so that exactly one value is written.
+/// Each method consumes the encoder, so that a value type writes exactly one value.
 #[derive(Debug)]
 pub struct ValueEncoder<'a, K> {
     buffer: &'a mut Vec<u8>,
@@ -30,11 +30,11 @@ impl<'a, K> ValueEncoder<'a, K> {
         Self { buffer, truncate, kind: PhantomData }
     }
 
-    /// Leaves the value out, and its key with it.
+    /// Omits the value and its key.
     ///
     /// # Errors
     ///
-    /// Never fails; it gives a `Result` as the other methods do.
+    /// Never fails. It returns a `Result` as the other methods do.
     #[inline]
     pub fn absent(self) -> Result<Written, ValueError> {
         WRITTEN
@@ -54,12 +54,12 @@ impl ValueEncoder<'_, kind::Text> {
         WRITTEN
     }
 
-    /// Writes what the value's `Display` gives, without a `String` in between.
+    /// Writes the value's `Display` text, without an intermediate `String`.
     ///
     /// # Errors
     ///
-    /// Fails when the text has more than 255 characters, unless the field is marked `truncate`, and
-    /// when the `Display` implementation fails.
+    /// Fails when the text has more than 255 characters, unless the field is marked `truncate`.
+    /// Fails when the `Display` implementation fails.
     pub fn display(self, value: &(impl Display + ?Sized)) -> Result<Written, ValueError> {
         let bounded = Bounded { value, chars: Cell::new(0), failed: Cell::new(false) };
         json::display(self.buffer, &bounded);
@@ -79,7 +79,7 @@ impl ValueEncoder<'_, kind::Number> {
     ///
     /// # Errors
     ///
-    /// Never fails; it gives a `Result` as the other methods do.
+    /// Never fails. It returns a `Result` as the other methods do.
     #[inline]
     pub fn signed(self, number: i64) -> Result<Written, ValueError> {
         json::number(self.buffer, number);
@@ -90,7 +90,7 @@ impl ValueEncoder<'_, kind::Number> {
     ///
     /// # Errors
     ///
-    /// Never fails; it gives a `Result` as the other methods do.
+    /// Never fails. It returns a `Result` as the other methods do.
     #[inline]
     pub fn unsigned(self, number: u64) -> Result<Written, ValueError> {
         json::number(self.buffer, number);
@@ -111,7 +111,8 @@ impl ValueEncoder<'_, kind::Number> {
         WRITTEN
     }
 
-    /// As [`float`](Self::float), with the shortest digits that mean the same `f32`.
+    /// Writes an `f32` as [`float`](Self::float) does, with the shortest digits that mean the same
+    /// `f32`.
     ///
     /// # Errors
     ///
@@ -124,7 +125,7 @@ impl ValueEncoder<'_, kind::Number> {
         WRITTEN
     }
 
-    /// Writes the digits of a decimal number as they are.
+    /// Writes the digits of a decimal number unchanged.
     #[cfg(feature = "rust_decimal")]
     pub(crate) fn digits(self, number: impl Display) -> Result<Written, ValueError> {
         use std::io::Write as _;
@@ -138,7 +139,7 @@ impl ValueEncoder<'_, kind::Boolean> {
     ///
     /// # Errors
     ///
-    /// Never fails; it gives a `Result` as the other methods do.
+    /// Never fails. It returns a `Result` as the other methods do.
     #[inline]
     pub fn boolean(self, value: bool) -> Result<Written, ValueError> {
         self.buffer.extend_from_slice(if value { b"true" } else { b"false" });
@@ -151,7 +152,7 @@ impl ValueEncoder<'_, kind::Date> {
     ///
     /// # Errors
     ///
-    /// Fails when the time was made of a bare number that is so large that it must be milliseconds.
+    /// Fails when a bare number is so large that it must be milliseconds.
     #[inline]
     pub fn timestamp(self, time: Timestamp) -> Result<Written, ValueError> {
         if time.is_in_milliseconds() {
@@ -167,7 +168,7 @@ impl ValueEncoder<'_, kind::Link> {
     ///
     /// # Errors
     ///
-    /// Fails when this is no `http` or `https` URL, or has more than 255 characters.
+    /// Fails when the text is not an `http` or `https` URL, or has more than 255 characters.
     pub fn link(self, url: &str) -> Result<Written, ValueError> {
         json::text(self.buffer, checked(link::checked(url)?)?);
         WRITTEN
@@ -175,12 +176,12 @@ impl ValueEncoder<'_, kind::Link> {
 }
 
 impl ValueEncoder<'_, kind::RichLink> {
-    /// Writes a link with the text that is shown for it.
+    /// Writes a link with a label.
     ///
     /// # Errors
     ///
-    /// Fails when the URL is none of `http` or `https`, or when it or the text has more than 255
-    /// characters.
+    /// Fails when the URL is neither `http` nor `https`. Fails when the URL or the label has more
+    /// than 255 characters.
     pub fn rich_link(self, url: &str, text: &str) -> Result<Written, ValueError> {
         let (url, text) = (checked(link::checked(url)?)?, checked(text)?);
         self.buffer.extend_from_slice(b"{\"url\":");
@@ -197,7 +198,7 @@ impl ValueEncoder<'_, kind::Money> {
     ///
     /// # Errors
     ///
-    /// Never fails; it gives a `Result` as the other methods do.
+    /// Never fails. It returns a `Result` as the other methods do.
     pub fn money(self, money: Money) -> Result<Written, ValueError> {
         self.buffer.extend_from_slice(b"{\"amount\":");
         json::number(self.buffer, money.amount());
@@ -211,7 +212,7 @@ impl ValueEncoder<'_, kind::Money> {
 
 #[inline]
 fn checked(text: &str) -> Result<&str, ValueError> {
-    // A character has at least one byte, so a short text need not be counted.
+    // A character has at least one byte, so a short text needs no count.
     if text.len() > MAX_TEXT_CHARS {
         let chars = text.chars().count();
         if chars > MAX_TEXT_CHARS {
@@ -228,8 +229,8 @@ fn cut(text: &str) -> &str {
     }
 }
 
-/// Shows no more than the first 255 characters of a value, and counts them all. It never fails, because
-/// `serde_json` takes an error without an I/O error behind it for a bug; it remembers the failure instead.
+/// Shows the first 255 characters of a value, and counts all of them. It remembers a failure
+/// instead of returning it, because `serde_json` panics on an error without an I/O error behind it.
 struct Bounded<'a, T: ?Sized> {
     value: &'a T,
     chars: Cell<usize>,

@@ -1,4 +1,4 @@
-//! Other crates' types as values, each under the feature named after its crate.
+//! Values of other crates' types, each under the feature named after its crate.
 
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
 macro_rules! date {
@@ -24,8 +24,8 @@ macro_rules! date {
     )*};
 }
 
-/// Days without a time: their midnight in UTC. They are no `ToTimestamp`, because events of one day would have one
-/// second, and Intercom would take them for one.
+/// Days without a time: their midnight in UTC. They are no `ToTimestamp`: all events of a day would
+/// share one second, and Intercom would ignore all but the first as duplicates.
 #[cfg(any(feature = "chrono", feature = "jiff", feature = "time"))]
 macro_rules! day {
     ($type:ty: $day:ident => $seconds:expr) => {

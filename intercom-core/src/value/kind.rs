@@ -1,15 +1,16 @@
-//! The kinds of value that Intercom tells apart, as types, so that a value's kind is known to the compiler.
+//! The kinds of value that Intercom distinguishes, as types, so that the compiler knows a value's
+//! kind.
 //!
-//! A [`MetadataValue`](super::MetadataValue) names its kind; its encoder then offers that kind's methods
-//! only, and the derive checks that the kind suits the key.
+//! A [`MetadataValue`](super::MetadataValue) names its kind. Its encoder offers only that kind's
+//! methods, and the derive checks that the kind suits the key.
 
-/// The kinds of metadata value that Intercom tells apart.
+/// The kinds of metadata value that Intercom distinguishes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ValueKind {
     /// A JSON string of at most 255 characters.
     Text,
-    /// A JSON number: whole or fractional, may be negative.
+    /// A JSON number: whole or fractional, possibly negative.
     Number,
     /// `true` or `false`.
     Boolean,
@@ -58,13 +59,13 @@ mod sealed {
     pub trait Sealed {}
 }
 
-/// A kind of value, as a type. Implemented by the types of this module and by no others.
+/// A kind of value, as a type. Only the types of this module implement it.
 pub trait Kind: sealed::Sealed {
     /// The same kind, as a value.
     const KIND: ValueKind;
 }
 
-/// Kinds that may stand under a key that does not end in `_date`.
+/// A kind that is valid under a key that does not end in `_date`.
 #[diagnostic::on_unimplemented(
     message = "a date needs a key that ends in `_date`",
     label = "this value is a date, and its key does not end in `_date`",
@@ -73,7 +74,7 @@ pub trait Kind: sealed::Sealed {
 )]
 pub trait PlainKey: Kind {}
 
-/// Kinds that may stand under a key that ends in `_date`.
+/// A kind that is valid under a key that ends in `_date`.
 #[diagnostic::on_unimplemented(
     message = "only a date can have a key that ends in `_date`",
     label = "the key of this value ends in `_date`, but it is no date",
@@ -82,7 +83,7 @@ pub trait PlainKey: Kind {}
 )]
 pub trait DateKey: Kind {}
 
-/// Kinds that may stand under `stripe_customer`, `stripe_invoice` and `stripe_charge`.
+/// A kind that is valid under `stripe_customer`, `stripe_invoice` and `stripe_charge`.
 #[diagnostic::on_unimplemented(
     message = "a Stripe id is text",
     label = "the key of this value is one that Intercom keeps for Stripe ids, but it is no text",
@@ -91,7 +92,7 @@ pub trait DateKey: Kind {}
 )]
 pub trait StripeKey: Kind {}
 
-/// Kinds that `#[event(truncate)]` can cut.
+/// A kind that `#[event(truncate)]` can cut.
 #[diagnostic::on_unimplemented(
     message = "only text can be cut with `truncate`",
     label = "this value is not text",
@@ -113,7 +114,7 @@ macro_rules! kinds {
 
 kinds!(Text Number Boolean Date Link RichLink Money);
 
-// None is recommended: the messages above say what to do, and a list of kinds under each mistake would not.
+// Keeps the compiler from listing kinds under each mistake. The messages above say what to do.
 #[diagnostic::do_not_recommend]
 impl PlainKey for Text {}
 #[diagnostic::do_not_recommend]

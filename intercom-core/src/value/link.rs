@@ -2,9 +2,9 @@
 
 use super::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 
-/// A link with the text that Intercom shows for it.
+/// A link with the label that Intercom shows for it.
 ///
-/// The URL is checked when the event is sent: it must be `http` or `https`.
+/// `send` checks that the URL is `http` or `https`.
 ///
 /// ```
 /// use intercom_core::RichLink;
@@ -18,17 +18,17 @@ pub struct RichLink {
 }
 
 impl RichLink {
-    /// A link to `url`, shown as `text`.
+    /// Creates a link to `url`, shown as `text`.
     pub fn new(url: impl Into<Box<str>>, text: impl Into<Box<str>>) -> Self {
         RichLink { url: url.into(), text: text.into() }
     }
 
-    /// Where the link leads.
+    /// Returns the URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// What is shown for it.
+    /// Returns the label.
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -43,10 +43,10 @@ impl MetadataValue for RichLink {
     }
 }
 
-/// Gives the URL back when Intercom would take it for a link.
+/// Returns the URL if Intercom would show it as a link.
 ///
-/// This is no URL parser: it refuses what is certainly no web link, and leaves the rest to the user
-/// (`url::Url` is a value under the feature `url`).
+/// This is no URL parser. It refuses only what is certainly no web link. For a parsed URL, enable
+/// the feature `url`, which makes `url::Url` a value.
 pub(super) fn checked(url: &str) -> Result<&str, ValueError> {
     let after_scheme = ["http://", "https://"].iter().find_map(|scheme| {
         let (start, rest) = url.split_at_checked(scheme.len())?;

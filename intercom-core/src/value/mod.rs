@@ -1,4 +1,4 @@
-//! Metadata values: the trait, its encoder, and the types that are values from the start.
+//! Metadata values: the trait, its encoder, and the types that implement it.
 
 pub mod kind;
 
@@ -28,11 +28,10 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 
 /// A type whose values can stand under a metadata key.
 ///
-/// Text, numbers, `bool`, [`Timestamp`] and [`SystemTime`](std::time::SystemTime), [`Money`],
-/// [`RichLink`], and `Option`, references and smart pointers of these are values already. A newtype and an enum of
-/// unit variants become one with [`#[derive(MetadataValue)]`](derive@crate::MetadataValue). Any other type becomes one by
-/// naming its [kind] and handing its value to the encoder, which offers what that kind allows:
-///
+/// Text, numbers, `bool`, [`Timestamp`] and [`SystemTime`](std::time::SystemTime), [`Money`] and
+/// [`RichLink`] are values. So are `Option`s, references and smart pointers of values. Derive
+/// [`MetadataValue`](derive@crate::MetadataValue) for a newtype or an enum of unit variants. Any
+/// other type names its [kind] and calls the encoder, which offers that kind's methods:
 /// ```
 /// use intercom_core::value::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 ///
@@ -55,27 +54,26 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
     label = "mark the field with `#[event(display)]`, `with = path`, `flatten` or `skip`; a type of yours can derive or implement `MetadataValue`"
 )]
 pub trait MetadataValue {
-    /// What Intercom takes this value for: one of the types in [`kind`].
+    /// The kind that Intercom shows: one of the types in [`kind`].
     type Kind: Kind;
 
-    /// Whether a value of this type may be absent, so that its key is left out.
+    /// Whether a value of this type may be absent, so that the event omits its key.
     const OPTIONAL: bool = false;
 
-    /// Every text that a value of this type can be, where they are known: those of an enum of unit variants. Empty
-    /// where it can be any text, or is no text. The description of the event has them, and rules are checked against
-    /// them.
+    /// Every text that an enum of unit variants can be. Empty for other types. The event's
+    /// description lists them, and rules are checked against them.
     const TEXTS: &'static [&'static str] = &[];
 
     /// Writes the value by calling one method of the encoder.
     ///
     /// # Errors
     ///
-    /// Fails when this value, unlike others of its type, is one that Intercom would refuse or
-    /// misread: the encoder's methods say when. The event is then not sent.
+    /// Fails when Intercom would refuse or misread this value, as the encoder's methods document.
+    /// The event is then not sent.
     fn encode(&self, encoder: ValueEncoder<'_, Self::Kind>) -> Result<Written, ValueError>;
 
-    // What the derive calls. Methods of this trait, so that a type that is no value is reported
-    // once, as that, wherever the derive mentions it.
+    // The derive calls these methods. They belong to this trait, so that the compiler reports a
+    // type that is no value once, wherever the derive mentions it.
 
     #[doc(hidden)]
     const __DESCRIPTION: ValueDescription =
@@ -118,7 +116,7 @@ pub trait MetadataValue {
     }
 }
 
-/// Why one value cannot be sent. It never holds the value itself.
+/// The reason that one value cannot be sent. The error never holds the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
@@ -127,7 +125,7 @@ pub enum ValueError {
         "the number is not finite (NaN or infinite), and JSON has no such number; send an `Option` that is `None` instead"
     )]
     NotFinite,
-    /// A number of more than 64 bits, which would be rounded on the way.
+    /// A number of more than 64 bits, which JSON parsers would round.
     #[error("the number does not fit 64 bits and would be rounded; send it as text")]
     TooLarge,
     /// A text of more than 255 characters.
@@ -135,10 +133,10 @@ pub enum ValueError {
         "the text has {chars} characters, and Intercom takes {MAX_TEXT_CHARS}; shorten it, or let `#[event(truncate)]` cut it in a derived event"
     )]
     TooLong {
-        /// How many characters the text has.
+        /// The number of characters.
         chars: usize,
     },
-    /// A date in milliseconds' range.
+    /// A date so large that it must be milliseconds.
     #[error(
         "the date is in the range of milliseconds, and Intercom takes seconds; divide it by 1000"
     )]
@@ -157,7 +155,7 @@ pub enum ValueError {
         "a metadata value is text, a number, a boolean, a rich link (`url` and `value`) or money (`amount` and `currency`), never another object or an array"
     )]
     Nested,
-    /// A value that is no date, under a key that ends in `_date`.
+    /// A value that is not a date, under a key that ends in `_date`.
     #[error(
         "Intercom shows what stands under a key that ends in `_date` as a date, and this is none; choose another key, or send a `Timestamp`"
     )]
@@ -167,7 +165,7 @@ pub enum ValueError {
         "Intercom shows a date as a bare number unless its key ends in `_date`; choose such a key"
     )]
     DateWithoutSuffix,
-    /// A value that is no text, under one of the keys for Stripe ids.
+    /// A value that is not text, under a key for Stripe ids.
     #[error(
         "Intercom takes what stands under this key for a Stripe id, which is text, and this is none; choose another key"
     )]
@@ -175,15 +173,15 @@ pub enum ValueError {
     /// The value's own `Display` failed.
     #[error("the value's own `Display` implementation reported an error")]
     Display,
-    /// A reason of a value type outside this crate.
+    /// A reason from a value type outside this crate.
     #[error("{0}")]
     Custom(Box<str>),
 }
 
 impl ValueError {
-    /// A reason of your own, for a [`MetadataValue`] of your own.
+    /// Creates a reason for your own [`MetadataValue`].
     ///
-    /// Say what is wrong and what to do, and leave the value itself out: errors are logged.
+    /// Say what is wrong and what to do. Leave the value out, because errors are logged.
     pub fn custom(reason: impl Into<Box<str>>) -> Self {
         ValueError::Custom(reason.into())
     }

@@ -20,16 +20,16 @@ pub struct Money {
 }
 
 impl Money {
-    /// So many minor units of a currency: cents of a euro, whole yen, thousandths of a dinar.
+    /// Creates an amount of minor units: cents of a euro, whole yen, thousandths of a dinar.
     pub const fn new(minor_units: i64, currency: Currency) -> Self {
         Money { amount: minor_units, currency }
     }
 
-    /// Takes an amount in major units, such as `349.99` euros, exactly.
+    /// Creates an amount from major units, such as `349.99` euros, exactly.
     ///
-    /// The text is digits, with a sign before them and a point and a fraction after them where there is one.
-    /// Decimal types give such a text by `to_string`; under the feature `rust_decimal`, `Money::from_decimal`
-    /// takes that crate's.
+    /// The text is an optional sign, digits, and an optional point with a fraction. Decimal types
+    /// produce such a text with `to_string`. With the feature `rust_decimal`, `Money::from_decimal`
+    /// takes that crate's type.
     ///
     /// ```
     /// use intercom_core::value::MoneyError;
@@ -47,8 +47,8 @@ impl Money {
     ///
     /// # Errors
     ///
-    /// Fails when the text is no decimal number, when the amount is no whole number of minor units that fits 64
-    /// bits, and when the currency has no minor unit, as gold.
+    /// Fails when the text is not a decimal number. Fails when the amount is not a whole number of
+    /// minor units, or does not fit 64 bits. Fails when the currency has no minor unit, as gold.
     pub fn from_major(amount: &str, currency: Currency) -> Result<Self, MoneyError> {
         let digits = currency.minor_unit_digits().ok_or(MoneyError::NoMinorUnit { currency })?;
         let unsigned = amount.strip_prefix(['-', '+']).unwrap_or(amount);
@@ -72,11 +72,11 @@ impl Money {
         }
     }
 
-    /// Takes an amount in major units, as [`from_major`](Self::from_major) does.
+    /// Creates an amount from major units, as [`from_major`](Self::from_major) does.
     ///
     /// # Errors
     ///
-    /// As [`from_major`](Self::from_major).
+    /// Fails as [`from_major`](Self::from_major) does.
     #[cfg(feature = "rust_decimal")]
     pub fn from_decimal(
         amount: rust_decimal::Decimal,
@@ -85,12 +85,12 @@ impl Money {
         Money::from_major(&amount.to_string(), currency)
     }
 
-    /// How many minor units.
+    /// Returns the number of minor units.
     pub const fn amount(self) -> i64 {
         self.amount
     }
 
-    /// Of which currency.
+    /// Returns the currency.
     pub const fn currency(self) -> Currency {
         self.currency
     }
@@ -105,37 +105,37 @@ impl MetadataValue for Money {
     }
 }
 
-/// Why an amount in major units is no [`Money`]. It never holds the amount.
+/// The reason that an amount in major units is no [`Money`]. The error never holds the amount.
 #[derive(Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MoneyError {
-    /// The text is no decimal number.
+    /// The text is not a decimal number.
     #[error(
         "the amount is not a decimal number, such as `349.99`; write digits, and a point before the fraction"
     )]
     NotADecimal,
-    /// The amount is no whole number of the currency's minor units.
+    /// The amount is not a whole number of the currency's minor units.
     #[error(
         "{currency} is counted to {digits} decimal digits, and the amount has more; round the amount first"
     )]
     Inexact {
-        /// Of which currency.
+        /// The currency.
         currency: Currency,
-        /// How many decimal digits its minor unit has.
+        /// The number of decimal digits of its minor unit.
         digits: u8,
     },
     /// The amount does not fit 64 bits.
     #[error("the amount in minor units does not fit 64 bits")]
     TooLarge,
-    /// The currency is no money in the usual sense, such as gold.
+    /// The currency is not money in the usual sense, such as gold.
     #[error("{currency} has no minor unit in which an amount could be counted")]
     NoMinorUnit {
-        /// Which currency.
+        /// The currency.
         currency: Currency,
     },
 }
 
-/// The same sentence: it is what a `main` shows that ends with an error.
+/// A `main` that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for MoneyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,7 +1,7 @@
 //! `Option`, references and smart pointers of values: values of the same kind.
 //!
-//! No implementation of [`MetadataValue`] is recommended by the compiler: a list of types that have nothing to do with
-//! the user's would stand under each mistake.
+//! Every implementation of [`MetadataValue`] is `do_not_recommend`. Otherwise the compiler would
+//! list unrelated types under each mistake.
 
 use std::borrow::Cow;
 use std::rc::Rc;

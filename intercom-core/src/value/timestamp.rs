@@ -10,7 +10,7 @@ use crate::rules::MAX_UNIX_SECONDS;
 
 /// A moment in whole Unix seconds, UTC: what Intercom keeps of every date and of `created_at`.
 ///
-/// Fractions of a second are cut off, never rounded up, so that no event lies ahead of its own time.
+/// Conversions truncate fractions of a second, so that no event lies ahead of its own time.
 ///
 /// ```
 /// use intercom_core::Timestamp;
@@ -22,34 +22,35 @@ use crate::rules::MAX_UNIX_SECONDS;
 #[derive(Clone, Copy)]
 pub struct Timestamp {
     seconds: i64,
-    /// Whether it was a bare number, which can be milliseconds by mistake. Times compare without it.
+    /// Whether the time was a bare number, which may be milliseconds by mistake. Comparisons ignore
+    /// this.
     is_bare: bool,
 }
 
 impl Timestamp {
-    /// The current second.
+    /// Returns the current second.
     pub fn now() -> Self {
         SystemTime::now().into()
     }
 
-    /// The moment so many seconds after 1970-01-01T00:00:00Z, or before it if negative.
+    /// Creates a moment from the seconds since 1970-01-01T00:00:00Z, negative before it.
     ///
-    /// Milliseconds passed by mistake are told by their size, and refused when the event is sent.
+    /// `send` refuses a number so large that it must be milliseconds.
     pub const fn from_unix_seconds(seconds: i64) -> Self {
         Timestamp { seconds, is_bare: true }
     }
 
-    /// The moment of a time that had a type, and so cannot be milliseconds.
+    /// Creates a moment from a typed time, which cannot be milliseconds.
     pub(crate) const fn of_typed(seconds: i64) -> Self {
         Timestamp { seconds, is_bare: false }
     }
 
-    /// Seconds since 1970-01-01T00:00:00Z.
+    /// Returns the seconds since 1970-01-01T00:00:00Z.
     pub const fn unix_seconds(self) -> i64 {
         self.seconds
     }
 
-    /// Whether this was a number so large that it must be milliseconds.
+    /// Returns whether this was a bare number so large that it must be milliseconds.
     pub(crate) const fn is_in_milliseconds(self) -> bool {
         self.is_bare && self.seconds.unsigned_abs() > MAX_UNIX_SECONDS.unsigned_abs()
     }
@@ -121,8 +122,8 @@ impl MetadataValue for SystemTime {
     }
 }
 
-/// A type that can be the time of an event: [`Timestamp`], [`SystemTime`], and the date types of `jiff`,
-/// `chrono` and `time` under the feature of that name.
+/// A type that can be the time of an event: [`Timestamp`] or [`SystemTime`]. So are the date types
+/// of `jiff`, `chrono` and `time`, under the feature of that name.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the time of an event",
     label = "not a time",
@@ -131,7 +132,7 @@ impl MetadataValue for SystemTime {
     note = "implement `intercom_core::ToTimestamp` for a time type of your own"
 )]
 pub trait ToTimestamp {
-    /// The time, in whole seconds.
+    /// Returns the time, in whole seconds.
     fn to_timestamp(&self) -> Timestamp;
 }
 
