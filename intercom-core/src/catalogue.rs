@@ -1,12 +1,13 @@
-//! Lists of events: what a program can send, as a constant.
+//! Lists the events that a program can send, as a constant.
 
 use crate::check;
 use crate::description::{AlsoDescription, EventDescription};
 use crate::event::IntercomEvent;
 
-/// The events that a program can send: a constant list that [`catalogue!`](crate::catalogue!) makes.
+/// The events that a program can send: a constant list that [`catalogue!`](crate::catalogue!)
+/// makes.
 ///
-/// Documentation, locks and rules read it.
+/// Documentation, lock files and rules read the list.
 #[derive(Debug)]
 pub struct Catalogue {
     name: &'static str,
@@ -25,21 +26,21 @@ pub enum Entry {
     Catalogue(&'static Catalogue),
 }
 
-/// What is known of a type that a catalogue lists.
+/// A type that a catalogue lists, with the events that it can send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TypeDescription {
     /// The type, as the catalogue writes it.
     pub name: &'static str,
-    /// What it can send: one event for a struct, one a variant for an enum.
+    /// The events that the type can send: one for a struct, one a variant for an enum.
     pub events: &'static [EventDescription],
-    /// What is sent beside it.
+    /// The events that `also` sends beside them.
     pub also: &'static [AlsoDescription],
     pub(crate) is_dynamic: bool,
 }
 
 impl TypeDescription {
-    /// What `catalogue!` calls.
+    /// `catalogue!` calls this.
     #[doc(hidden)]
     pub const fn __of<E: IntercomEvent>(name: &'static str) -> Self {
         TypeDescription { name, events: E::EVENTS, also: E::ALSO, is_dynamic: E::__IS_DYNAMIC }
@@ -47,10 +48,10 @@ impl TypeDescription {
 }
 
 impl Catalogue {
-    /// How many event names a workspace of Intercom can have: 120.
+    /// The most event names that an Intercom workspace can have: 120.
     pub const MAX_BUDGET: usize = 120;
 
-    /// What `catalogue!` calls.
+    /// `catalogue!` calls this.
     #[doc(hidden)]
     pub const fn __new(
         name: &'static str,
@@ -61,7 +62,7 @@ impl Catalogue {
         Catalogue { name, doc, budget, entries }
     }
 
-    /// Refuses one line: what only the compiler can check of it. `catalogue!` calls it.
+    /// Refuses a line that fails a check of the compiler's. `catalogue!` calls this.
     #[doc(hidden)]
     #[track_caller]
     pub const fn __check(&self, line: usize) {
@@ -73,17 +74,18 @@ impl Catalogue {
         self.name
     }
 
-    /// Returns the documentation comment on it; empty when there is none.
+    /// Returns the documentation comment on the static, or an empty text.
     pub fn doc(&self) -> &'static str {
         self.doc
     }
 
-    /// Returns how many event names it may have: 120, unless `#[budget(…)]` lowers it.
+    /// Returns the most event names that the catalogue may have: 120, unless `#[budget(…)]` lowers
+    /// it.
     pub fn budget(&self) -> usize {
         self.budget
     }
 
-    /// Returns the types, in the order of the list, with those of other catalogues in their place.
+    /// Returns the types in the order of the list, with those of other catalogues in their place.
     pub fn types(&self) -> impl Iterator<Item = &'static TypeDescription> {
         fn collect(entries: &'static [Entry], types: &mut Vec<&'static TypeDescription>) {
             for entry in entries {
@@ -103,13 +105,13 @@ impl Catalogue {
         self.types().flat_map(|listed| listed.events)
     }
 
-    /// Returns the event of this name. As to Intercom, upper and lower case are the same.
+    /// Returns the event of this name. Intercom ignores case in names, and so does this lookup.
     pub fn event(&self, name: &str) -> Option<&'static EventDescription> {
         let folded = crate::rules::fold(name);
         self.events().find(|event| event.folded_name == folded)
     }
 
-    /// Returns what is sent beside the event of this name, as `also` says.
+    /// Returns the events that `also` sends beside the event of this name.
     pub fn also(&self, name: &str) -> impl Iterator<Item = &'static AlsoDescription> {
         let folded = crate::rules::fold(name);
         let all = self.types().flat_map(|listed| listed.also);

@@ -1,11 +1,11 @@
-//! What the compiler knows of an event, as data: for catalogues, documentation and checks.
+//! Describes an event as data: for catalogues, documentation and checks.
 
 use std::iter;
 use std::marker::PhantomData;
 
 use crate::value::ValueKind;
 
-/// What is known of an event before any is sent.
+/// An event as the compiler knows it, before the program sends any.
 ///
 /// ```
 /// use intercom_core::{IntercomEvent, ValueKind};
@@ -33,15 +33,15 @@ pub struct EventDescription {
     pub name: &'static str,
     /// The name as Intercom compares names: in lower case.
     pub folded_name: &'static str,
-    /// The documentation comment on the event, trimmed; empty when there is none.
+    /// The documentation comment on the event, trimmed. Empty without a comment.
     pub doc: &'static str,
     /// The metadata, in the order of the fields.
     pub fields: &'static [FieldDescription],
-    /// How many keys the event may have: 10, unless `max_keys` raises it.
+    /// The most keys that the event may have: 10, unless `max_keys` raises it.
     pub max_keys: usize,
-    /// What the event's role fields say: which identifiers of its contact, and whether its time.
+    /// The event's role fields: its contact's identifiers and its time.
     pub roles: &'static [Role],
-    /// The name that the event had before, if `was` gives it.
+    /// The event's earlier name, if `was` gives one.
     pub was: Option<&'static str>,
 }
 
@@ -51,7 +51,8 @@ impl EventDescription {
         self.roles.iter().any(|role| *role != Role::CreatedAt)
     }
 
-    /// Returns every key of the event, in the order on the wire, with the keys of flattened groups in their place.
+    /// Returns every key of the event in wire order, with the keys of flattened groups in their
+    /// place.
     pub fn keys(&self) -> Vec<KeyDescription> {
         fn collect(
             fields: &'static [FieldDescription],
@@ -84,7 +85,7 @@ impl EventDescription {
         keys
     }
 
-    /// The keys whose values are sensitive, with those of flattened groups.
+    /// Returns the sensitive keys, with those of flattened groups.
     pub(crate) fn sensitive_keys(&self) -> impl Iterator<Item = &'static str> {
         let mut open = vec![self.fields.iter()];
         iter::from_fn(move || {
@@ -102,7 +103,7 @@ impl EventDescription {
     }
 }
 
-/// What a field says of the event itself, where it is no metadata.
+/// The role of a field that is not metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Role {
@@ -131,19 +132,19 @@ impl Role {
     }
 }
 
-/// What is known of one field of an event: it is a key, or a flattened group of keys.
+/// One field of an event: a key, or a flattened group of keys.
 ///
-/// Short, because the derive writes it for every field of a program.
-/// [`EventDescription::keys`] gives the same in full.
+/// The form is compact, because the derive writes it for every field of a program.
+/// [`EventDescription::keys`] returns the same in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FieldDescription {
-    /// One key, the documentation comment on its field as it was written, and what its values are.
+    /// A key, the documentation comment on its field as written, and its values.
     Key(&'static str, &'static str, ValueDescription),
     /// The keys of a flattened group.
     Group(GroupDescription),
 }
 
-/// What is known of a group of keys.
+/// A group of keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct GroupDescription {
@@ -151,31 +152,31 @@ pub struct GroupDescription {
     pub name: &'static str,
     /// The keys of the group, and the groups in it.
     pub fields: &'static [FieldDescription],
-    /// Whether the group may be absent, with all of its keys.
+    /// Whether the group may be absent with all its keys.
     pub optional: bool,
 }
 
 impl GroupDescription {
-    /// What the derive calls.
+    /// The derive calls this.
     #[doc(hidden)]
     pub const fn __new(name: &'static str, fields: &'static [FieldDescription]) -> Self {
         GroupDescription { name, fields, optional: false }
     }
 }
 
-/// What is known of the values under a key.
+/// The values that a key can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ValueDescription {
-    /// What Intercom takes them for.
+    /// The kind that Intercom shows.
     pub kind: ValueKind,
-    /// Whether there may be none.
+    /// Whether the value may be absent.
     pub optional: bool,
-    /// Every text that they can be, of an enum of unit variants. Empty where they can be any text, or are no text.
+    /// Every text that an enum of unit variants can be. Empty for other types.
     pub texts: &'static [&'static str],
-    /// Whether text is cut at 255 characters, where longer text is an error otherwise.
+    /// Whether text is cut at 255 characters. Otherwise longer text is an error.
     pub truncated: bool,
-    /// Whether they are masked wherever the program shows them.
+    /// Whether the program masks the values wherever it shows them.
     pub sensitive: bool,
 }
 
@@ -188,20 +189,20 @@ impl ValueDescription {
         ValueDescription { kind, optional, texts, truncated: false, sensitive: false }
     }
 
-    /// What the derive calls for a field that is sent as its `Display` text.
+    /// The derive calls this for a field that is sent as its `Display` text.
     #[doc(hidden)]
     pub const fn __text(optional: bool) -> Self {
         Self::new(ValueKind::Text, optional, &[])
     }
 
-    /// What the derive calls for a field marked `truncate`.
+    /// The derive calls this for a field marked `truncate`.
     #[doc(hidden)]
     #[must_use]
     pub const fn __truncated(self) -> Self {
         ValueDescription { truncated: true, ..self }
     }
 
-    /// What the derive calls for a field marked `sensitive`.
+    /// The derive calls this for a field marked `sensitive`.
     #[doc(hidden)]
     #[must_use]
     pub const fn __sensitive(self) -> Self {
@@ -209,29 +210,29 @@ impl ValueDescription {
     }
 }
 
-/// What is known of one metadata key.
+/// One metadata key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct KeyDescription {
     /// The key.
     pub key: &'static str,
-    /// The documentation comment on the field; empty when there is none.
+    /// The documentation comment on the field. Empty without a comment.
     pub doc: &'static str,
-    /// What Intercom takes its values for.
+    /// The kind that Intercom shows.
     pub kind: ValueKind,
-    /// Whether the key is left out when there is no value.
+    /// Whether the key is omitted when it has no value.
     pub optional: bool,
-    /// Every text that its values can be, of an enum of unit variants. Empty where they can be any text, or are no text.
+    /// Every text that an enum of unit variants can be. Empty for other types.
     pub texts: &'static [&'static str],
-    /// Whether text is cut at 255 characters, where longer text is an error otherwise.
+    /// Whether text is cut at 255 characters. Otherwise longer text is an error.
     pub truncated: bool,
-    /// Whether its values are masked wherever the program shows them.
+    /// Whether the program masks the values wherever it shows them.
     pub sensitive: bool,
-    /// The name of the group's type, where the key comes from a flattened group.
+    /// The name of the group's type, for a key of a flattened group.
     pub group: Option<&'static str>,
 }
 
-/// What an event sends beside itself: the events that one function named by `also` can give.
+/// The events that one function named by `also` can derive from an event.
 ///
 /// ```
 /// use intercom_core::IntercomEvent;
@@ -257,17 +258,18 @@ pub struct KeyDescription {
 pub struct AlsoDescription {
     /// The name of the event that causes the others.
     pub event: &'static str,
-    /// What the function's type can send.
+    /// The events that the function's return type can send.
     pub derived: &'static [EventDescription],
 }
 
-/// What is known of the values of a type, with the type: so that it can be asked for where the type is inferred.
+/// The description of a type's values, tied to the type, so that the compiler can infer the type.
 #[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct __DescriptionOf<V: ?Sized>(pub(crate) ValueDescription, pub(crate) PhantomData<fn(&V)>);
 
-/// What a function gives that converts a field. It bounds no type: where what it gives is no value, the constant that the
-/// derive hands in says so, in the same words as where the value is encoded, and the compiler shows that once.
+/// The description of what a field's conversion function returns. It has no bound on the type. A
+/// return type that is no value fails the same bound here and where the value is encoded, so the
+/// compiler reports it once.
 #[doc(hidden)]
 pub const fn __converted<'a, T, V, F>(of: __DescriptionOf<V>, _convert: &F) -> ValueDescription
 where

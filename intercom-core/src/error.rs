@@ -1,4 +1,4 @@
-//! Why an event was not taken.
+//! The error of a failed send.
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -9,20 +9,20 @@ use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
 use crate::receipt::RateLimit;
 
-/// Why an event was not taken, and what to do about it.
+/// The error of a failed send, and what to do about it.
 ///
-/// There are three kinds of fault, and so three questions, of which at most one is answered with yes:
+/// A fault is of one of three kinds. At most one of these questions returns `true`:
 ///
-/// - [`is_retryable`](Self::is_retryable): it may pass; send the same event again, not before
-///   [`retry_after`](Self::retry_after).
-/// - [`is_permanent`](Self::is_permanent): it is this event's fault, and no repetition will help.
-/// - [`needs_operator`](Self::needs_operator): it is no event's fault. The access token, the plan, a
-///   permission or the address is wrong, every event would meet the same answer, and somebody must
-///   mend it.
+/// - [`is_retryable`](Self::is_retryable): the fault may pass. Send the same event again, not
+///   before [`retry_after`](Self::retry_after).
+/// - [`is_permanent`](Self::is_permanent): this event is at fault, and no retry will help.
+/// - [`needs_operator`](Self::needs_operator): the access token, the plan, a permission or the
+///   address is wrong. Every event would get the same response until a person fixes that.
 ///
-/// An unknown contact is none of the three: whether to give up, wait or create the contact is your choice.
+/// An unknown contact is none of the three: give up, wait or create the contact, as you choose.
 ///
-/// It never holds a token, a contact or a value, but for what Intercom itself repeats and is shorter than four characters.
+/// The error holds no token, contact or value. It may hold up to three characters of a value where
+/// Intercom's own message repeats them.
 ///
 /// ```
 /// use intercom_core::{ErrorKind, SendError};
@@ -48,73 +48,75 @@ struct Inner {
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
-/// The kinds of fault. New ones may come.
+/// The kinds of fault. Later versions may add kinds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
-    /// The event was found invalid before anything was sent. Permanent.
+    /// The event is invalid. The check ran before anything was sent. Permanent.
     InvalidEvent,
-    /// The contact cannot be created from what is known of it. Found before anything was sent. Permanent.
+    /// The contact lacks the identifiers to create it. The check ran before anything was sent.
+    /// Permanent.
     InvalidContact,
     /// Intercom refused the event: 400, 406, 413, 415, 422 or another 4xx, with Intercom's error list. Permanent.
     Rejected,
-    /// Intercom takes no new event name, because the workspace has 120 already. Permanent.
+    /// Intercom takes no new event name, because the workspace has 120. Permanent.
     EventNameLimit,
-    /// Intercom does not know the contact: 404 with the code `not_found`. What to do is your choice.
+    /// Intercom does not know the contact: 404 with the code `not_found`. The caller decides what
+    /// to do.
     UnknownContact,
-    /// Several contacts answer to this identifier: the code `conflict`, or 409. Permanent.
+    /// Several contacts match this identifier: the code `conflict`, or 409. Permanent.
     AmbiguousContact,
     /// The access token is wrong or revoked: 401. Needs an operator.
     Unauthorized,
-    /// The plan or a permission does not allow it: 402 or 403. Needs an operator.
+    /// The plan or a permission does not allow the request: 402 or 403. Needs an operator.
     Forbidden,
     /// Too many requests: 429. Retryable.
     RateLimited,
-    /// Intercom, or something on the way to it, cannot answer now: 408, 425 or 5xx. Retryable.
+    /// Intercom, or a hop on the way, is unavailable: 408, 425 or 5xx. Retryable.
     Unavailable,
-    /// No answer came in time. The event may have arrived. Retryable.
+    /// No response came in time. The event may have arrived. Retryable.
     Timeout,
-    /// The connection could not be made, or broke. The event may have arrived. Retryable.
+    /// The connection failed or broke. The event may have arrived. Retryable.
     Connection,
-    /// The server's certificate is not trusted: its authority is unknown, say, or it is another host's. Needs an operator.
+    /// The server's certificate is not trusted: an unknown authority, say, or another host's name.
+    /// Needs an operator.
     Certificate,
-    /// A proxy does not connect to Intercom, or wants credentials. Needs an operator.
+    /// A proxy refuses to connect to Intercom, or requires credentials. Needs an operator.
     Proxy,
-    /// The response did not come from Intercom: a redirect, say, the page of a proxy, or a 4xx without Intercom's
-    /// error list. Needs an operator, unless one event alone gets it.
+    /// The response did not come from Intercom: a redirect, a proxy's page, or a 4xx without
+    /// Intercom's error list. Needs an operator, unless one event alone gets it.
     UnexpectedAnswer,
-    /// The transport cannot do what was asked of it. Needs an operator.
+    /// The transport does not support the call. Needs an operator.
     Unsupported,
-    /// A transport that stores events for later delivery has no room. The event was not accepted.
-    /// Retryable.
+    /// A transport that stores events is full, and did not accept the event. Retryable.
     Full,
-    /// A transport that stores events for later delivery could not store this one. The event was not
-    /// accepted. Needs an operator.
+    /// A transport that stores events failed to store this event, and did not accept it. Needs an
+    /// operator.
     Storage,
-    /// A transport that stores events for later delivery has been shut down. The event was not
-    /// accepted. Needs an operator.
+    /// A transport that stores events is shut down, and did not accept the event. Needs an
+    /// operator.
     Closed,
 }
 
-/// One error of those that Intercom listed in its answer.
+/// An error from the list in Intercom's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ApiError {
-    /// What kind of error; an open set.
+    /// The error's code, from an open set.
     pub code: String,
-    /// What Intercom says about it.
+    /// Intercom's message.
     pub message: Option<String>,
     /// The field that is wrong.
     pub field: Option<String>,
 }
 
 impl ApiError {
-    /// An error of this code.
+    /// Creates an error of this code.
     pub fn new(code: impl Into<String>) -> Self {
         ApiError { code: code.into(), message: None, field: None }
     }
 
-    /// Adds what Intercom says about it.
+    /// Adds Intercom's message.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<String>) -> Self {
         self.message = Some(message.into());
@@ -129,9 +131,9 @@ impl ApiError {
     }
 }
 
-/// Making errors: for transports.
+/// Constructors for transports.
 impl SendError {
-    /// An error of this kind, of which nothing more is known.
+    /// Creates an error of this kind, without details.
     pub fn new(kind: ErrorKind) -> Self {
         SendError(Box::new(Inner {
             kind,
@@ -153,7 +155,7 @@ impl SendError {
         self
     }
 
-    /// Adds the errors that Intercom listed. They must not hold the contact or a value.
+    /// Adds the errors that Intercom listed. They must hold neither the contact nor a value.
     #[must_use]
     pub fn with_answers(mut self, answers: Vec<ApiError>) -> Self {
         self.0.answers = answers;
@@ -167,37 +169,37 @@ impl SendError {
         self
     }
 
-    /// Adds how long to wait before sending again.
+    /// Adds the shortest wait before the next attempt.
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Self {
         self.0.retry_after = Some(wait);
         self
     }
 
-    /// Adds what Intercom said about its rate limit.
+    /// Adds the rate limit that Intercom reported.
     #[must_use]
     pub fn with_rate_limit(mut self, rate_limit: RateLimit) -> Self {
         self.0.rate_limit = Some(rate_limit);
         self
     }
 
-    /// Adds a few words on what happened. They must not hold a token, the contact or a value.
+    /// Adds a few words on what happened. They must hold no token, contact or value.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
         self
     }
 
-    /// Adds the error behind this one. What it says, and what is behind it, is stored and logged by deliveries: it must
-    /// not hold a token, the contact or a value.
+    /// Adds the source of this error. Deliveries store and log the source's chain, so it must hold
+    /// no token, contact or value.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// Names the event, if none is named yet. [`Tracker`](crate::Tracker) does this; whoever sends in
-    /// another way may.
+    /// Names the event, unless it is named already. [`Tracker`](crate::Tracker) calls this. Callers
+    /// without a tracker may call it too.
     #[must_use]
     pub fn with_event(mut self, name: EventName) -> Self {
         self.0.event.get_or_insert(name);
@@ -205,22 +207,22 @@ impl SendError {
     }
 }
 
-/// Asking what happened.
+/// Questions about the fault.
 impl SendError {
-    /// Which kind of fault it is.
+    /// Returns the kind of fault.
     pub fn kind(&self) -> ErrorKind {
         self.0.kind
     }
 
-    /// Whether the fault may pass, so that the same event can be sent again.
+    /// Returns whether the fault may pass, so that the caller can send the same event again.
     ///
-    /// Its time stays what it was: Intercom knows the repetition by it.
+    /// The event keeps its time, by which Intercom recognizes the repetition.
     pub fn is_retryable(&self) -> bool {
         use ErrorKind::{Connection, Full, RateLimited, Timeout, Unavailable};
         matches!(self.0.kind, RateLimited | Unavailable | Timeout | Connection | Full)
     }
 
-    /// Whether this event will never be taken as it is.
+    /// Returns whether Intercom will never take this event unchanged.
     pub fn is_permanent(&self) -> bool {
         use ErrorKind::{AmbiguousContact, EventNameLimit, InvalidContact, InvalidEvent, Rejected};
         matches!(
@@ -229,8 +231,8 @@ impl SendError {
         )
     }
 
-    /// Whether no event can pass until somebody mends the token, the plan, a permission, the address, or what lies on the way:
-    /// a proxy or a certificate.
+    /// Returns whether no event can pass until a person fixes the cause: the token, the plan, a
+    /// permission, the address, a proxy or a certificate.
     pub fn needs_operator(&self) -> bool {
         use ErrorKind::*;
         matches!(
@@ -246,37 +248,37 @@ impl SendError {
         )
     }
 
-    /// The name of the event that was to be sent.
+    /// Returns the name of the event that failed.
     pub fn event(&self) -> Option<&str> {
         self.0.event.as_deref()
     }
 
-    /// The HTTP status of the answer, if there was one.
+    /// Returns the HTTP status of the response, if one came.
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// The errors that Intercom listed in its answer.
+    /// Returns the errors that Intercom listed in its response.
     pub fn answers(&self) -> &[ApiError] {
         &self.0.answers
     }
 
-    /// The id that Intercom gave the request, for questions to its support.
+    /// Returns the id that Intercom gave the request. Intercom's support asks for it.
     pub fn request_id(&self) -> Option<&str> {
         self.0.request_id.as_deref()
     }
 
-    /// How long Intercom asks to wait before the next request, counted from the moment of its answer.
+    /// Returns how long Intercom asks to wait before the next request, counted from its response.
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// What Intercom said about its rate limit.
+    /// Returns the rate limit that Intercom reported.
     pub fn rate_limit(&self) -> Option<RateLimit> {
         self.0.rate_limit
     }
 
-    /// What is wrong with the event, when it was found invalid before anything was sent.
+    /// Returns what is wrong with an event that failed the check before sending.
     pub fn invalid_event(&self) -> Option<&InvalidEvent> {
         self.0.source.as_deref()?.downcast_ref()
     }
@@ -290,7 +292,7 @@ impl From<InvalidEvent> for SendError {
 }
 
 impl ErrorKind {
-    /// What happened, and what to do.
+    /// Returns what happened, and what to do.
     fn explain(self) -> (&'static str, Option<&'static str>) {
         match self {
             ErrorKind::InvalidEvent => ("it is invalid", None),
@@ -386,8 +388,8 @@ impl fmt::Display for SendError {
     }
 }
 
-/// Writes the sentence of an error, and of what it comes from. It is for the `Debug` of errors of ours, which is what a
-/// `main` shows that ends with one.
+/// Writes the sentence of an error, and of its sources. `Debug` of this project's errors calls it,
+/// because a `main` that returns an error prints its `Debug`.
 #[doc(hidden)]
 pub fn write_with_sources(f: &mut fmt::Formatter<'_>, error: &dyn StdError) -> fmt::Result {
     write!(f, "{error}")?;
@@ -399,7 +401,7 @@ pub fn write_with_sources(f: &mut fmt::Formatter<'_>, error: &dyn StdError) -> f
     Ok(())
 }
 
-/// The same sentence, and what it comes from.
+/// The sentence and its sources, because a `main` that returns this error prints its `Debug`.
 impl fmt::Debug for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_with_sources(f, self)
@@ -408,7 +410,7 @@ impl fmt::Debug for SendError {
 
 impl StdError for SendError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        // The message of an invalid event is part of this error's own.
+        // This error's own sentence includes the message of an invalid event.
         match self.invalid_event() {
             Some(_) => None,
             None => self.0.source.as_deref().map(|source| source as _),

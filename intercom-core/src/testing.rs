@@ -1,4 +1,4 @@
-//! Transports for tests of your own code: one that records, one that fails as told.
+//! Transports for your tests: one records events, and one fails by script.
 
 mod assertion;
 
@@ -16,9 +16,9 @@ use crate::receipt::Receipt;
 use crate::transport::{ContactCreation, Transport};
 use assertion::Expected;
 
-/// Takes every event, and keeps it to be looked at.
+/// Accepts every event and records it.
 ///
-/// A clone shares what was recorded: give one to the tracker and keep the other.
+/// A clone shares the record: give one to the tracker and keep the other.
 ///
 /// ```
 /// use intercom_core::testing::RecordingTransport;
@@ -48,24 +48,25 @@ pub struct RecordingTransport {
 }
 
 impl RecordingTransport {
-    /// One that has recorded nothing yet.
+    /// Creates a transport with an empty record.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The events taken so far, in order.
+    /// Returns the events recorded so far, in order.
     pub fn events(&self) -> Vec<DataEvent> {
         lock(&self.events).clone()
     }
 
-    /// Asserts that this event was sent, with the same name and metadata, and gives it as it was sent.
+    /// Asserts that an event with this name and metadata was sent, and returns it.
     ///
-    /// Its contact and its time are compared where the event's own fields give them. Others are
-    /// told by the event that it gives.
+    /// The assertion compares contact and time where the event's own fields give them. Otherwise,
+    /// check them on the returned event.
     ///
     /// # Panics
     ///
-    /// Panics when no such event was sent. The message says what was, with its values, of which sensitive ones are masked:
+    /// Panics when no such event was sent. The message shows the sent events and their values, with
+    /// sensitive values masked:
     ///
     /// ```should_panic
     /// # use intercom_core::testing::RecordingTransport;
@@ -97,23 +98,24 @@ impl RecordingTransport {
         }
     }
 
-    /// Asserts that no event was sent, or none since the last [`take`](Self::take).
+    /// Asserts that no event was sent since the last [`take`](Self::take).
     ///
     /// # Panics
     ///
-    /// Panics when an event was sent. The message shows each, with its values, of which sensitive ones are masked.
+    /// Panics when an event was sent. The message shows each event and its values, with sensitive
+    /// values masked.
     #[track_caller]
     pub fn assert_nothing_sent(&self) {
         let events = self.events();
         assert!(events.is_empty(), "nothing was to be sent, and {}", assertion::list(&events));
     }
 
-    /// The contacts created so far, in order.
+    /// Returns the contacts created so far, in order.
     pub fn contacts(&self) -> Vec<Contact> {
         lock(&self.contacts).clone()
     }
 
-    /// Gives the events taken so far, and forgets them.
+    /// Returns the events recorded so far, and clears the record.
     pub fn take(&self) -> Vec<DataEvent> {
         std::mem::take(&mut lock(&self.events))
     }
@@ -143,9 +145,9 @@ impl fmt::Debug for RecordingTransport {
     }
 }
 
-/// Fails as told, then hands events on. Contacts are handed on always.
+/// Fails by script, then forwards events. Forwards every contact.
 ///
-/// A clone shares the script and the count.
+/// A clone shares the script and the attempts.
 ///
 /// ```
 /// use intercom_core::testing::{FailingTransport, RecordingTransport};
@@ -182,32 +184,32 @@ struct Script {
 }
 
 impl FailingTransport {
-    /// Hands every event to `inner`, until told otherwise.
+    /// Creates a transport that forwards every event to `inner` until you script a failure.
     pub fn new(inner: impl Transport + 'static) -> Self {
         FailingTransport { inner: Arc::new(inner), state: Arc::default() }
     }
 
-    /// Fails every time in this way.
+    /// Creates a transport that always fails in this way.
     pub fn always(kind: ErrorKind) -> Self {
         let transport = Self::new(RecordingTransport::new());
         transport.script().afterwards = Some(kind);
         transport
     }
 
-    /// Fails one more time, in this way.
+    /// Fails one more event in this way.
     #[must_use]
     pub fn fail(self, kind: ErrorKind) -> Self {
         self.fail_with(SendError::new(kind))
     }
 
-    /// Fails one more time, with this error.
+    /// Fails one more event with this error.
     #[must_use]
     pub fn fail_with(self, error: SendError) -> Self {
         self.script().failures.push_back(error);
         self
     }
 
-    /// Every event that was to be sent so far, in order, whether that failed or not.
+    /// Returns every attempted event in order, failed or not.
     pub fn attempts(&self) -> Vec<DataEvent> {
         self.script().attempts.clone()
     }
@@ -249,7 +251,7 @@ impl fmt::Debug for FailingTransport {
     }
 }
 
-/// What a panicking test left behind is still good to look at.
+/// Ignores poisoning: the record of a panicked test is still valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

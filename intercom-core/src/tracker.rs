@@ -1,4 +1,4 @@
-//! What an application holds to send events.
+//! The handle that an application sends events with.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,12 +13,11 @@ use crate::sending::Sending;
 use crate::transport::{ContactCreation, Transport};
 use crate::value::{Timestamp, ToTimestamp};
 
-/// Sends events through a [`Transport`]. Clone it freely: clones share the transport.
+/// Sends events through a [`Transport`]. Clones share the transport.
 ///
-/// An event is encoded when `send` is called, and sent when what that gives is awaited: a [`Sending`],
-/// which borrows neither the tracker nor the event, so that it can be spawned as it is. [`Sending`] says what
-/// happens when it is dropped instead.
-///
+/// `send` encodes an event at once and returns a [`Sending`]. Awaiting the `Sending` sends the
+/// event. A `Sending` borrows neither the tracker nor the event, so you can spawn it. [`Sending`]
+/// documents what happens when you drop it.
 /// ```
 /// use intercom_core::testing::RecordingTransport;
 /// use intercom_core::{Contact, IntercomEvent, SendError, Tracker};
@@ -43,27 +42,27 @@ pub struct Tracker {
 impl Tracker {
     /// Creates a tracker that sends through this transport.
     ///
-    /// An `Arc<dyn Transport>` becomes a tracker by [`From`] too, which saves one indirection.
+    /// [`From`] makes a tracker of an `Arc<dyn Transport>` too, and saves one indirection.
     pub fn new(transport: impl Transport + 'static) -> Self {
         Tracker { transport: Arc::new(transport) }
     }
 
-    /// The same, for events of this contact.
+    /// Returns a tracker for events of this contact.
     pub fn for_contact(&self, contact: Contact) -> ContactTracker {
         ContactTracker { tracker: self.clone(), contact }
     }
 
     /// Sends an event that names its own contact.
     ///
-    /// Its time is that of its own field marked `created_at`, or else now.
+    /// The event's time is its field marked `created_at`, or else now.
     ///
-    /// Code that is not `async` blocks on it, with the handle of the runtime that the transport was made on:
-    /// `handle.block_on(tracker.send(&event))`. It must not do so on one of that runtime's own threads.
+    /// Synchronous code can block: `handle.block_on(tracker.send(&event))`, with the handle of the
+    /// runtime on which the transport was built. Never block on one of that runtime's own threads.
     ///
     /// # Errors
     ///
-    /// Fails at once when Intercom would refuse or misread the event, and otherwise when the transport
-    /// did not get it through. See [`SendError`].
+    /// Fails at once when Intercom would refuse or misread the event. Fails later when the
+    /// transport cannot deliver it. See [`SendError`].
     pub fn send<E>(&self, event: &E) -> Sending
     where
         E: IdentifiedEvent,
@@ -71,14 +70,14 @@ impl Tracker {
         self.dispatch(event, None, None)
     }
 
-    /// As [`send`](Self::send), for an event that happened at another time than now. This time counts, also
-    /// when the event has a field for it.
+    /// Sends an event that happened at `time`, as [`send`](Self::send) does. This time overrides a
+    /// field marked `created_at`.
     ///
     /// Intercom counts events of any age, and lists those of the last 90 days.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Fails as [`send`](Self::send) does.
     pub fn send_at<E, T>(&self, event: &E, time: T) -> Sending
     where
         T: ToTimestamp,
@@ -89,8 +88,8 @@ impl Tracker {
 
     /// Encodes an event that names its own contact, without sending it.
     ///
-    /// Its time is that of its own field marked `created_at`, or else now. Send it, and send it again,
-    /// with [`send_prepared`](Self::send_prepared), or hand it to an outbox.
+    /// The event's time is its field marked `created_at`, or else now. Send the result, and retry
+    /// it, with [`send_prepared`](Self::send_prepared), or give it to an outbox.
     ///
     /// # Errors
     ///
@@ -102,12 +101,12 @@ impl Tracker {
         encode(event, None, None)
     }
 
-    /// Encodes an event that happened at another time than now, as [`prepare`](Self::prepare) does.
-    /// This time counts, also when the event has a field for it.
+    /// Encodes an event that happened at `time`, as [`prepare`](Self::prepare) does. This time
+    /// overrides a field marked `created_at`.
     ///
     /// # Errors
     ///
-    /// As [`prepare`](Self::prepare).
+    /// Fails as [`prepare`](Self::prepare) does.
     pub fn prepare_at<E, T>(&self, event: &E, time: T) -> Result<DataEvent, InvalidEvent>
     where
         T: ToTimestamp,
@@ -116,10 +115,10 @@ impl Tracker {
         encode(event, None, Some(time.to_timestamp()))
     }
 
-    /// Sends an event that is encoded already.
+    /// Sends an encoded event.
     ///
-    /// This is how to send again: with the same bytes, and so with the same second, by which Intercom
-    /// knows a repetition. Calling `send` again would make another event of it.
+    /// Retry with this method. It sends the same bytes with the same second, by which Intercom
+    /// recognizes a repetition. A second call of `send` would make a second event.
     ///
     /// ```
     /// # use intercom_core::testing::{FailingTransport, RecordingTransport};
@@ -141,13 +140,14 @@ impl Tracker {
     /// # }
     /// ```
     ///
-    /// Events that are [derived](DataEvent::derived) from it are sent too. A delivery accepts all of them or none. Any
-    /// other transport sends them in turn after the event, and the first error ends that.
+    /// Sends the event's [derived](DataEvent::derived) events too. A delivery accepts all of them
+    /// or none. Any other transport sends them in turn after the event, and stops at the first
+    /// error.
     ///
     /// # Errors
     ///
-    /// Fails when the transport did not get the event, or one that is derived from it, through. See [`SendError`],
-    /// which names the event.
+    /// Fails when the transport cannot deliver the event or a derived event. The [`SendError`]
+    /// names which event failed.
     pub fn send_prepared(&self, event: DataEvent) -> Sending {
         let name = event.event_name().clone();
         if event.derived().is_empty() {
@@ -156,11 +156,12 @@ impl Tracker {
         Sending::new(name, Box::pin(send_in_turn(Arc::clone(&self.transport), event)))
     }
 
-    /// Creates the contact in Intercom as a user, if it does not exist yet.
+    /// Creates the contact in Intercom as a user, unless it exists.
     ///
     /// # Errors
     ///
-    /// Fails when the contact could be neither created nor found, and when the transport cannot do this.
+    /// Fails when the transport can neither create nor find the contact, or does not support
+    /// contacts.
     pub async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
         self.transport.create_contact(contact).await
     }
@@ -179,8 +180,7 @@ impl Tracker {
     }
 }
 
-/// Sends through a transport that is shared already, without another allocation or indirection.
-///
+/// Sends through a shared transport, without another allocation or indirection.
 /// ```
 /// use std::sync::Arc;
 ///
@@ -202,7 +202,7 @@ impl fmt::Debug for Tracker {
     }
 }
 
-/// Sends events of one contact. Made by [`Tracker::for_contact`].
+/// Sends events of one contact. [`Tracker::for_contact`] returns it.
 #[derive(Clone, Debug)]
 pub struct ContactTracker {
     tracker: Tracker,
@@ -210,14 +210,14 @@ pub struct ContactTracker {
 }
 
 impl ContactTracker {
-    /// Sends an event of this contact. Where the event's own fields name a contact, that one counts.
+    /// Sends an event of this contact. A contact that the event's own fields name takes precedence.
     ///
-    /// Its time is that of its own field marked `created_at`, or else now.
+    /// The event's time is its field marked `created_at`, or else now.
     ///
     /// # Errors
     ///
-    /// Fails at once when Intercom would refuse or misread the event, and otherwise when the transport
-    /// did not get it through. See [`SendError`].
+    /// Fails at once when Intercom would refuse or misread the event. Fails later when the
+    /// transport cannot deliver it. See [`SendError`].
     pub fn send<E>(&self, event: &E) -> Sending
     where
         E: IntercomEvent,
@@ -225,14 +225,14 @@ impl ContactTracker {
         self.tracker.dispatch(event, Some(&self.contact), None)
     }
 
-    /// As [`send`](Self::send), for an event that happened at another time than now. This time counts, also
-    /// when the event has a field for it.
+    /// Sends an event that happened at `time`, as [`send`](Self::send) does. This time overrides a
+    /// field marked `created_at`.
     ///
     /// Intercom counts events of any age, and lists those of the last 90 days.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Fails as [`send`](Self::send) does.
     pub fn send_at<E, T>(&self, event: &E, time: T) -> Sending
     where
         T: ToTimestamp,
@@ -241,11 +241,11 @@ impl ContactTracker {
         self.tracker.dispatch(event, Some(&self.contact), Some(time.to_timestamp()))
     }
 
-    /// Encodes an event of this contact, without sending it. Where the event's own fields name a
-    /// contact, that one counts.
+    /// Encodes an event of this contact, without sending it. A contact that the event's own fields
+    /// name takes precedence.
     ///
-    /// Its time is that of its own field marked `created_at`, or else now. Send it, and send it again,
-    /// with [`Tracker::send_prepared`], or hand it to an outbox.
+    /// The event's time is its field marked `created_at`, or else now. Send the result, and retry
+    /// it, with [`Tracker::send_prepared`], or give it to an outbox.
     ///
     /// # Errors
     ///
@@ -257,12 +257,12 @@ impl ContactTracker {
         encode(event, Some(&self.contact), None)
     }
 
-    /// Encodes an event that happened at another time than now, as [`prepare`](Self::prepare) does.
-    /// This time counts, also when the event has a field for it.
+    /// Encodes an event that happened at `time`, as [`prepare`](Self::prepare) does. This time
+    /// overrides a field marked `created_at`.
     ///
     /// # Errors
     ///
-    /// As [`prepare`](Self::prepare).
+    /// Fails as [`prepare`](Self::prepare) does.
     pub fn prepare_at<E, T>(&self, event: &E, time: T) -> Result<DataEvent, InvalidEvent>
     where
         T: ToTimestamp,
@@ -272,8 +272,8 @@ impl ContactTracker {
     }
 }
 
-/// Sends an event, and then those that are derived from it. A transport that accepted the event for later has
-/// accepted them with it.
+/// Sends an event, then its derived events. A transport that accepted the event for later delivery
+/// has accepted them too.
 async fn send_in_turn(
     transport: Arc<dyn Transport>,
     event: DataEvent,

@@ -1,4 +1,4 @@
-//! Compares what was sent with what a test expects, in words that a person can read.
+//! Compares the sent events with the one that a test expects, in readable words.
 
 use std::fmt::Write as _;
 
@@ -10,10 +10,11 @@ use crate::event::IntercomEvent;
 use crate::event_name::EventName;
 use crate::value::Timestamp;
 
-/// How many sent events are compared with the expected one in a message: those with the fewest differences.
+/// The most sent events that a message compares with the expected one: those with the fewest
+/// differences.
 const SHOWN: usize = 3;
 
-/// What a test expects. Contact and time count where the event's own fields give them.
+/// The event that a test expects. Contact and time count where the event's own fields give them.
 pub(super) struct Expected {
     name: EventName,
     contact: Option<Contact>,
@@ -43,7 +44,7 @@ impl Expected {
         }
     }
 
-    /// The first event that is the expected one, or the message that says what was sent instead.
+    /// Returns the first sent event that matches, or a message that lists the sent events.
     pub(super) fn find<'a>(&self, sent: &'a [DataEvent]) -> Result<&'a DataEvent, String> {
         let named = sent.iter().enumerate().filter(|(_, event)| *event.event_name() == self.name);
         let mut compared: Vec<_> =
@@ -102,7 +103,7 @@ impl Expected {
     }
 }
 
-/// What was sent, an event a line.
+/// Lists the sent events, one a line.
 pub(super) fn list(sent: &[DataEvent]) -> String {
     let mut list = match sent.len() {
         0 => return "nothing was sent".to_owned(),
