@@ -1,4 +1,5 @@
-//! Reads `#[event(…)]` attributes: what is written, where it may stand, and that it stands there once.
+//! Reads `#[event(…)]` attributes: the words, where each may stand, and that each stands there
+//! once.
 
 use proc_macro2::{Ident, TokenTree};
 use quote::ToTokens;
@@ -9,7 +10,7 @@ use syn::{Attribute, Lit, LitInt, LitStr, Meta, Path, Token};
 use crate::errors::Errors;
 use crate::rename::RenameRule;
 
-/// Where an attribute stands.
+/// The item that an attribute stands on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Struct,
@@ -38,7 +39,7 @@ impl Place {
         }
     }
 
-    /// What its attributes are called.
+    /// Returns what error messages call an attribute here.
     fn kind(self) -> &'static str {
         match self {
             Place::Struct | Place::Enum | Place::Variant | Place::Group => "event",
@@ -47,7 +48,7 @@ impl Place {
         }
     }
 
-    /// Whether the word that names it is `rename`, and not `name`.
+    /// Returns whether the word for a name is `rename` instead of `name`.
     fn is_renamed(self) -> bool {
         matches!(self, Place::Field | Place::GroupField | Place::ValueVariant)
     }
@@ -55,7 +56,7 @@ impl Place {
 
 use Place::{Enum, Field, Group, GroupField, Newtype, Struct, ValueEnum, ValueVariant, Variant};
 
-/// A word of `#[event(…)]`, where it may stand, and what to say where it may not.
+/// A word of `#[event(…)]`, where it may stand, and the advice for other places.
 struct Known<W: 'static> {
     word: W,
     text: &'static str,
@@ -159,18 +160,18 @@ const FIELD_WORDS: &[Known<FieldWord>] = &[
 
 const FIELD: &str = "it goes on a field of an event or a group";
 
-/// What a name means where a type derives an event too.
+/// The advice for a name on a type that also derives an event.
 const ONE_DERIVE_OF_GROUP: &str = "an event has a name and a group is flattened into events: derive `IntercomEvent` or `EventMetadata`, not both";
 const ONE_DERIVE_OF_VALUE: &str = "an event has a name and a value stands under a key: derive `IntercomEvent` or `MetadataValue`, not both";
 
 const ROLE: &str = "it goes on a field of the event itself";
 
-/// One attribute: it knows where it was written, and refuses to be written twice.
+/// One attribute. It keeps its span, and refuses a second use.
 pub(crate) struct Attr<T> {
     found: Option<Found<T>>,
 }
 
-/// What was written, and the word it was written after.
+/// An attribute's value, with its word.
 pub(crate) struct Found<T> {
     pub(crate) word: Ident,
     pub(crate) value: T,
@@ -207,11 +208,12 @@ pub(crate) struct TypeAttrs {
     pub(crate) name: Attr<LitStr>,
     pub(crate) rename_all: Attr<RenameRule>,
     pub(crate) max_keys: Attr<LitInt>,
-    /// As often as it was written.
+    /// Each `also`, in source order.
     pub(crate) also: Vec<Path>,
     pub(crate) was: Attr<LitStr>,
     pub(crate) krate: Attr<Path>,
-    /// Whether a name was written, or what looks as if one were meant: then none is missing.
+    /// Whether the source has a name, or an attempt at one. Then no error says that the name is
+    /// missing.
     pub(crate) named: bool,
 }
 
@@ -335,8 +337,8 @@ impl FieldAttrs {
     }
 }
 
-/// Hands each word that may stand here to `read`, and tells `refused` of others. After a mistake it goes
-/// on with the next word.
+/// Passes each word that may stand here to `read`, and each other word to `refused`. Goes on after
+/// a mistake.
 fn each<W: Copy>(
     attrs: &[Attribute],
     place: Place,
@@ -355,7 +357,7 @@ fn each<W: Copy>(
             refused("");
             continue;
         }
-        // The name alone, as other derives take it.
+        // The name alone, as other derives accept it.
         if let Ok(literal) = attr.parse_args::<Lit>() {
             let word = if place.is_renamed() { "rename" } else { "name" };
             let tokens = literal.to_token_stream();
@@ -384,7 +386,7 @@ fn each<W: Copy>(
     }
 }
 
-/// The word of an attribute, if it is one of `own` and may stand here.
+/// Returns the word of an attribute, if `own` has it and it may stand here.
 fn allowed<W: Copy>(path: &Path, place: Place, own: &[Known<W>]) -> syn::Result<(W, Ident)> {
     let Some(word) = path.get_ident() else {
         return Err(syn::Error::new_spanned(path, unknown("a path", place, None)));
@@ -413,7 +415,7 @@ fn allowed<W: Copy>(path: &Path, place: Place, own: &[Known<W>]) -> syn::Result<
     Err(syn::Error::new(word.span(), unknown(&format!("`{text}`"), place, near)))
 }
 
-/// All words, with their places and advice.
+/// Returns all words, with their places and advice.
 fn words() -> impl Iterator<Item = (&'static str, &'static [Place], &'static str)> {
     let of_types = TYPE_WORDS.iter().map(|known| (known.text, known.places, known.advice));
     let of_fields = FIELD_WORDS.iter().map(|known| (known.text, known.places, known.advice));
@@ -435,7 +437,7 @@ fn unknown(what: &str, place: Place, near: Option<&str>) -> String {
     }
 }
 
-/// A string literal after `word =`.
+/// Parses a string literal after `word =`.
 fn text(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<LitStr> {
     match literal(word, meta, "a string literal", example)? {
         Lit::Str(text) => Ok(text),
@@ -443,7 +445,7 @@ fn text(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<
     }
 }
 
-/// An integer literal after `word =`.
+/// Parses an integer literal after `word =`.
 fn number(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<LitInt> {
     match literal(word, meta, "an integer literal", example)? {
         Lit::Int(number) => Ok(number),
@@ -467,7 +469,7 @@ fn literal(
     }
 }
 
-/// A bare path after `word =`.
+/// Parses a bare path after `word =`.
 fn path(word: &Ident, meta: &ParseNestedMeta<'_>, example: &str) -> syn::Result<Path> {
     let input = value(word, meta, example)?;
     if input.peek(Lit) {

@@ -1,7 +1,7 @@
-//! `catalogue!`: a static list of what a program can send.
+//! Expands `catalogue!`: a static list of the events that a program can send.
 //!
-//! A procedural macro, because its errors are to be at the line that is wrong. The macro of that name in the core hands
-//! in its own path first, so that it works under any name of the core.
+//! This is a procedural macro so that each error points at the wrong line. The core's macro of the
+//! same name passes its own path first, so that the expansion works under any name of the core.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -12,7 +12,7 @@ use syn::{Attribute, LitInt, Path, Token, Type, Visibility, parenthesized};
 use crate::errors::Errors;
 use crate::model::doc;
 
-/// How many event names a workspace of Intercom can have.
+/// The most event names that an Intercom workspace can have.
 const MAX_BUDGET: usize = 120;
 
 /// A whole catalogue.
@@ -25,7 +25,7 @@ pub(crate) struct Input {
     lines: Vec<Line>,
 }
 
-/// One line of it.
+/// One line of a catalogue.
 enum Line {
     Type(Type),
     Catalogue(Path),
@@ -70,7 +70,7 @@ impl Parse for Input {
     }
 }
 
-/// The attributes of the static, and the budget among them.
+/// Parses the attributes of the static, and the budget among them.
 fn attributes(input: ParseStream<'_>) -> syn::Result<(Vec<Attribute>, Option<LitInt>)> {
     let mut attrs = input.call(Attribute::parse_outer)?;
     let mut budget: Option<LitInt> = None;
@@ -136,7 +136,7 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
         let check = quote_spanned!(last=> #check(&#ident, #at));
         quote!(const _: () = #check;)
     });
-    // The path's own tokens lie in the core's macro, and would draw the errors there.
+    // The path's tokens come from the core's macro. Errors would point there without new spans.
     quote! {
         #(#attrs)*
         #vis static #ident: #krate::Catalogue = {
@@ -150,14 +150,14 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
     }
 }
 
-/// The spans of the first and the last token.
+/// Returns the spans of the first and the last token.
 fn ends(tokens: &impl ToTokens) -> (Span, Span) {
     let mut spans = tokens.to_token_stream().into_iter().map(|token| token.span());
     let first = spans.next().unwrap_or_else(Span::call_site);
     (first, spans.last().unwrap_or(first))
 }
 
-/// The type as its author writes it.
+/// Returns the type as its author writes it.
 fn written(ty: &Type) -> String {
     let text = ty.to_token_stream().to_string();
     let mut text = text.replace(" :: ", "::").replace(" , ", ", ");

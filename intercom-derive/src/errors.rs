@@ -1,11 +1,12 @@
-//! Collects the mistakes of one derive, so that all of them are reported together.
+//! Collects the mistakes of one derive, and reports all of them together.
 
 use std::cell::RefCell;
 use std::fmt::Display;
 
 use quote::ToTokens;
 
-/// The mistakes found so far. It must end in [`finish`](Errors::finish): dropping it is a bug, and panics.
+/// The mistakes found so far. End it with [`finish`](Errors::finish): dropping it is a bug, and
+/// panics.
 pub(crate) struct Errors {
     found: RefCell<Option<Vec<syn::Error>>>,
 }
@@ -24,7 +25,7 @@ impl Errors {
         self.found.borrow_mut().get_or_insert_default().push(error);
     }
 
-    /// Gives all mistakes as one error.
+    /// Returns all mistakes as one error.
     pub(crate) fn finish(self) -> syn::Result<()> {
         let mut found = self.found.take().unwrap_or_default().into_iter();
         let Some(mut first) = found.next() else { return Ok(()) };

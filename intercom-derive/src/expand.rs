@@ -1,7 +1,8 @@
-//! Writes the implementations out.
+//! Writes the implementations.
 //!
-//! Every use of a field's type is written as `<Type as Trait>::…`, from the type's first token to its
-//! last, so that a type that is no value is reported once, with the caret under the whole type.
+//! Every use of a field's type is `<Type as Trait>::…`, with spans from the type's first token to
+//! its last. So the compiler reports a type that is no value once, with the caret under the whole
+//! type.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
@@ -26,7 +27,7 @@ pub(crate) fn expand(input: &Input<'_>) -> TokenStream {
     )
 }
 
-/// Puts the output where its names meet no others.
+/// Wraps the output in a scope where its names meet no others.
 pub(crate) fn wrap(krate: Option<&Path>, output: TokenStream) -> TokenStream {
     let krate = match krate {
         Some(path) => quote!(#path),
@@ -49,7 +50,7 @@ fn event(input: &Input<'_>) -> TokenStream {
     let checks = input.records.iter().map(checks);
     let events = input.records.iter().map(description);
     let also = also(input);
-    // A struct has one description, and is that by default.
+    // A struct has one description, which is the trait's default.
     let is_enum = input.records.iter().any(|record| record.is_variant);
     let index = is_enum.then(|| event_index(input));
     let metadata = metadata(input);
@@ -98,7 +99,7 @@ fn event_index(input: &Input<'_>) -> TokenStream {
     }
 }
 
-/// What the functions that `also` names can send, and the method that runs them.
+/// Writes the descriptions of the functions that `also` names, and the method that runs them.
 fn also(input: &Input<'_>) -> TokenStream {
     if input.records.iter().all(|record| record.also.is_empty()) {
         return TokenStream::new();
@@ -111,7 +112,7 @@ fn also(input: &Input<'_>) -> TokenStream {
             }
         })
     });
-    // As in `through_self`.
+    // The names get their spans here, as in `through_self`.
     let (this, out) = (quote!(self), quote!(__out));
     let derive = by_record(input, |record| {
         let pattern = pattern(record, |_| false);
@@ -158,7 +159,7 @@ fn group(input: &Input<'_>) -> TokenStream {
     }
 }
 
-/// The statements that write all fields: through `self` for a struct, through names in patterns for an enum.
+/// Writes all fields: through `self` for a struct, through pattern bindings for an enum.
 fn metadata(input: &Input<'_>) -> TokenStream {
     if let [record] = &input.records[..]
         && !record.is_variant
@@ -174,13 +175,13 @@ fn metadata(input: &Input<'_>) -> TokenStream {
     })
 }
 
-/// A `match` over the struct, or over the variants.
+/// Writes a `match` over the struct or the variants.
 fn by_record(input: &Input<'_>, arm: impl Fn(&Record<'_>) -> TokenStream) -> TokenStream {
     let arms = input.records.iter().map(arm);
     quote!(match self { #(#arms),* })
 }
 
-/// The pattern that binds the fields whose usage is wanted.
+/// Writes the pattern that binds the fields of the wanted usage.
 fn pattern(record: &Record<'_>, wanted: impl Fn(&Usage) -> bool) -> TokenStream {
     let bound = record.fields.iter().filter(|field| wanted(&field.usage)).map(|field| {
         let (ident, binding) = (field.ident, binding(field));
@@ -195,19 +196,19 @@ fn pattern(record: &Record<'_>, wanted: impl Fn(&Usage) -> bool) -> TokenStream 
     quote!(#path { #(#bound)* .. })
 }
 
-/// The name that a pattern gives a field.
+/// Returns the name that a pattern gives a field.
 fn binding(field: &Field<'_>) -> Ident {
     format_ident!("field_{}", field.ident.unraw(), span = use_span(field))
 }
 
-/// A reference to a field of a struct. The parentheses give it its place: `self` comes from here, and not
-/// from where the type was written, because that may be the argument of a macro.
+/// Writes a reference to a field of a struct. `self` needs a span from here, because the type's
+/// tokens may be a macro's argument. The parentheses carry the field's span.
 fn through_self(field: &Field<'_>) -> TokenStream {
     let (this, ident) = (quote!(self), field.ident);
     quote_spanned!(use_span(field)=> &(#this.#ident))
 }
 
-/// Where a mistake in the use of a field is to be shown.
+/// Returns the span for a mistake in the use of a field.
 fn use_span(field: &Field<'_>) -> Span {
     match &field.usage {
         Usage::Value { convert: Convert::With(path), .. } => path.span(),
@@ -215,7 +216,7 @@ fn use_span(field: &Field<'_>) -> Span {
     }
 }
 
-/// `<ty as of>::item`, with spans from the type's first token to its last.
+/// Writes `<ty as of>::item`, with spans from the type's first token to its last.
 fn item(ty: &TypeTokens, of: TokenStream, item: &str) -> TokenStream {
     let TypeTokens { tokens, first, last, .. } = ty;
     let item = Ident::new(item, *last);
@@ -223,19 +224,19 @@ fn item(ty: &TypeTokens, of: TokenStream, item: &str) -> TokenStream {
     quote_spanned!(*last=> #open #tokens as #of>::#item)
 }
 
-/// A call of such a function.
+/// Writes a call of such a function.
 fn call(ty: &TypeTokens, function: TokenStream, arguments: TokenStream) -> TokenStream {
     quote_spanned!(ty.last=> #function(#arguments))
 }
 
-/// A key as it stands in the body, with the comma before it. No key needs escaping: see `rules`.
+/// Returns a key in wire form, after a comma. No key needs escaping: see `rules`.
 fn member(key: &Key) -> String {
     format!(",\"{}\":", key.text)
 }
 
-/// The statement that writes a field, given a reference to it.
+/// Writes the statement that encodes a field, given a reference to the field.
 fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
-    // As `self` in `through_self`.
+    // The name gets its span here, as in `through_self`.
     let (ty, out) = (&field.ty, quote!(__out));
     match &field.usage {
         Usage::Skip | Usage::Role(..) => TokenStream::new(),
@@ -281,8 +282,8 @@ fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
     }
 }
 
-/// What a function makes of the value in an `Option`. It is called where a reference is expected, which `Option::map`
-/// would not do, so that `str::trim` takes a `String`.
+/// Applies a function to the value in an `Option`. The call site expects a reference, so deref
+/// coercion lets `str::trim` take a `String`. `Option::map` would not coerce.
 fn map_option(path: &Path, option: TokenStream) -> TokenStream {
     quote_spanned! {path.span()=>
         match #option {
@@ -294,7 +295,7 @@ fn map_option(path: &Path, option: TokenStream) -> TokenStream {
     }
 }
 
-/// The method that writes a value under such a key, and the kinds of value that its bound lets stand there.
+/// Returns the method that writes a value under a key, and the bound on the value's kind.
 fn method(key: &Key, truncate: bool) -> Method {
     if truncate {
         Method { name: "__truncated", kinds: "Truncate", foreign: "Truncated" }
@@ -307,14 +308,14 @@ fn method(key: &Key, truncate: bool) -> Method {
     }
 }
 
-/// A method that writes a value, the bound on the kinds that it writes, and its trait in `foreign`.
+/// A method that writes a value, the bound on the value's kind, and its trait in `foreign`.
 struct Method {
     name: &'static str,
     kinds: &'static str,
     foreign: &'static str,
 }
 
-/// The type that is displayed or converted: that of the field, or the one in its `Option`.
+/// Returns the type to display or convert: the field's, or the one in its `Option`.
 fn inner_type(field: &Field<'_>) -> TokenStream {
     match inside_option(field.ty()) {
         Some(inner) => inner.to_token_stream(),
@@ -322,7 +323,7 @@ fn inner_type(field: &Field<'_>) -> TokenStream {
     }
 }
 
-/// The description of an event.
+/// Writes the description of an event.
 fn description(record: &Record<'_>) -> TokenStream {
     let (name, doc) = (&record.name, &record.doc);
     let folded_name = name.as_ref().map(|name| fold(&name.value()));
@@ -352,7 +353,7 @@ fn description(record: &Record<'_>) -> TokenStream {
     }
 }
 
-/// The limit that was written, without the suffix that it may have: it is a `usize`.
+/// Returns the written limit without its suffix, because the limit is a `usize`.
 fn max_keys(record: &Record<'_>) -> Option<LitInt> {
     let literal = record.max_keys.as_ref()?;
     Some(LitInt::new(literal.base10_digits(), literal.span()))
@@ -394,7 +395,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
     }
 }
 
-/// The checks that need the keys of flattened groups, as constants.
+/// Writes the checks that need the keys of flattened groups, as constants.
 fn checks(record: &Record<'_>) -> TokenStream {
     let Some(last) = record.fields.iter().rfind(|field| matches!(field.usage, Usage::Flatten))
     else {
@@ -419,7 +420,7 @@ fn group_checks(record: &Record<'_>) -> TokenStream {
     quote!(const _: () = { #distinct };)
 }
 
-/// The fields as far as keys go, and a check for each flattened group, at its type.
+/// Writes the keys of the fields, and a check for each flattened group, at the group's type.
 fn distinct(record: &Record<'_>) -> TokenStream {
     let (mut parts, mut checks) = (Vec::new(), Vec::new());
     for field in &record.fields {
@@ -494,7 +495,7 @@ fn role_trait(role: Role) -> TokenStream {
     }
 }
 
-/// What must hold of the fields whose types mention a parameter.
+/// Returns the bounds for the fields whose types mention a parameter.
 fn bounds(input: &Input<'_>) -> Vec<TokenStream> {
     let fields = input.records.iter().flat_map(|record| &record.fields);
     let generic = fields.filter(|field| input.params.in_type(field.ty()));

@@ -1,7 +1,7 @@
-//! What goes out with the mistakes: implementations that do nothing.
+//! Writes inert implementations beside the mistakes.
 //!
-//! The program does not compile, so they never run. They keep the type an event, so that the mistakes
-//! are not echoed wherever it is sent.
+//! The program does not compile, so they never run. They keep the type an event, so that no call
+//! site repeats the mistakes.
 
 use proc_macro2::TokenStream;
 use quote::quote;

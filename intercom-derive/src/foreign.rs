@@ -1,14 +1,14 @@
-//! Tells types of other crates that are values under a feature of the core.
+//! Recognizes types of other crates that a feature of the core makes values.
 //!
-//! The derive does not know which features the core has. It names a trait for each crate, which is `MetadataValue` itself
-//! under the feature, and tells of the feature without it.
+//! The derive does not know the core's features. It names a trait for each crate. With the feature,
+//! that trait is `MetadataValue`. Without it, the trait's message names the feature.
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 use syn::{GenericArgument, Path, PathArguments, Type};
 
-/// The trait that a value of a crate's type has under a key of this kind: `MetadataValue`, by the name that it has for that
-/// crate.
+/// Returns the trait for a value of a crate's type under a key of this kind: `MetadataValue` under
+/// that crate's name.
 pub(crate) fn value_trait(krate: Option<&str>, kind: &str) -> TokenStream {
     match krate {
         Some(krate) => {
@@ -19,12 +19,12 @@ pub(crate) fn value_trait(krate: Option<&str>, kind: &str) -> TokenStream {
     }
 }
 
-/// The crate that a type is from, or the type in it, if it is one of those that have a feature.
+/// Returns the crate of a type, or of the type inside it, if a feature covers that crate.
 pub(crate) fn krate_of(ty: &Type) -> Option<&'static str> {
     innermost(ty).and_then(krate)
 }
 
-/// The crate that a type is from, told by its name or by its path.
+/// Returns the crate of a type, by its name or its path.
 fn krate(path: &Path) -> Option<&'static str> {
     let last = path.segments.last()?.ident.to_string();
     match last.as_str() {
@@ -43,7 +43,7 @@ fn krate(path: &Path) -> Option<&'static str> {
     }
 }
 
-/// The type behind references, in `Option` and in smart pointers, told by their names.
+/// Returns the type behind references, `Option` and smart pointers, by their names.
 fn innermost(ty: &Type) -> Option<&Path> {
     match ty {
         Type::Reference(reference) => innermost(&reference.elem),

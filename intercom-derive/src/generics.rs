@@ -1,4 +1,4 @@
-//! Which types mention a generic parameter, and what must hold of them.
+//! Finds the types that mention a generic parameter, and adds their bounds.
 
 use proc_macro2::{Ident, TokenStream, TokenTree};
 use quote::ToTokens;
@@ -29,7 +29,7 @@ impl Params {
     }
 }
 
-/// Adds what must hold of the types that mention a parameter.
+/// Adds the bounds of the types that mention a parameter.
 pub(crate) fn with_bounds(generics: &Generics, bounds: Vec<TokenStream>) -> Generics {
     let mut generics = generics.clone();
     if !bounds.is_empty() {
@@ -39,7 +39,7 @@ pub(crate) fn with_bounds(generics: &Generics, bounds: Vec<TokenStream>) -> Gene
     generics
 }
 
-/// The same type with every lifetime left to be inferred, to stand where none of them is in scope.
+/// Returns the type with its lifetimes inferred, for a place where none of them is in scope.
 pub(crate) fn without_lifetimes(ty: &impl ToTokens) -> TokenStream {
     fn replace(tokens: TokenStream) -> TokenStream {
         let mut after_quote = false;

@@ -40,7 +40,7 @@ pub fn derive_metadata_value(input: TokenStream) -> TokenStream {
     value::derive(&parse_macro_input!(input as DeriveInput)).into()
 }
 
-/// What `catalogue!` of the core calls.
+/// The core's `catalogue!` calls this.
 #[doc(hidden)]
 #[proc_macro]
 pub fn __catalogue(input: TokenStream) -> TokenStream {

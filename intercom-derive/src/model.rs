@@ -1,4 +1,4 @@
-//! The input as events and fields: what the rest of the derive works with.
+//! The input as events and fields, which the later stages use.
 //!
 //! Every node keeps its `syn` original, so that a later stage can point at the user's own token.
 
@@ -13,7 +13,7 @@ use crate::foreign::krate_of;
 use crate::generics::Params;
 use crate::rename::{RenameRule, snake_case};
 
-/// Which derive is at work.
+/// The derive that runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Target {
     Event,
@@ -25,9 +25,9 @@ pub(crate) struct Input<'a> {
     pub(crate) original: &'a DeriveInput,
     pub(crate) target: Target,
     pub(crate) params: Params,
-    /// The `crate = path` that was written.
+    /// The path in `crate = path`.
     pub(crate) krate: Option<Path>,
-    /// One for a struct, one a variant for an enum.
+    /// A single record for a struct, one a variant for an enum.
     pub(crate) records: Vec<Record<'a>>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Record<'a> {
     pub(crate) attrs: &'a [Attribute],
     pub(crate) doc: String,
     pub(crate) name: Option<LitStr>,
-    /// The form of its keys: its own, or that of the enum.
+    /// The form of the keys: the record's own, or that of the enum.
     pub(crate) rename_all: Option<RenameRule>,
     pub(crate) max_keys: Option<LitInt>,
     /// The functions that derive other events from this one.
@@ -48,7 +48,7 @@ pub(crate) struct Record<'a> {
     pub(crate) fields: Vec<Field<'a>>,
 }
 
-/// A field, and what becomes of it.
+/// A field, and its usage.
 pub(crate) struct Field<'a> {
     pub(crate) original: &'a syn::Field,
     pub(crate) ident: &'a Ident,
@@ -57,19 +57,20 @@ pub(crate) struct Field<'a> {
     pub(crate) usage: Usage,
 }
 
-/// A type as tokens. Each use of it begins and ends where they do: only nightly Rust can join spans.
+/// A type as tokens. Each use takes the first and last span, because only nightly Rust can join
+/// spans.
 pub(crate) struct TypeTokens {
     pub(crate) tokens: TokenStream,
     pub(crate) first: Span,
     pub(crate) last: Span,
-    /// The crate that it is from, if that has a feature.
+    /// The type's crate, if a feature covers that crate.
     pub(crate) krate: Option<&'static str>,
 }
 
 impl TypeTokens {
     fn of(ty: &Type) -> Self {
         let tokens = ty.to_token_stream();
-        // Most types are one word, and need not be taken apart.
+        // Most types are one identifier, which needs no search.
         let ident = match ty {
             Type::Path(path) if path.qself.is_none() => path.path.get_ident(),
             _ => None,
@@ -86,7 +87,7 @@ impl TypeTokens {
     }
 }
 
-/// What becomes of a field.
+/// The usage of a field.
 pub(crate) enum Usage {
     Skip,
     Role(Role, Ident),
@@ -94,12 +95,12 @@ pub(crate) enum Usage {
     Value { key: Key, convert: Convert, truncate: Option<Ident>, sensitive: bool },
 }
 
-/// A metadata key, and the user's token it comes from.
+/// A metadata key, and the user's token for it.
 pub(crate) struct Key {
     pub(crate) text: String,
     pub(crate) span: Span,
     pub(crate) renamed: bool,
-    /// The role that the field is called after, unless it is renamed.
+    /// The role that has the field's name, unless the field is renamed.
     pub(crate) role: Option<Role>,
 }
 
@@ -109,17 +110,17 @@ impl Key {
     }
 }
 
-/// How a field's value is made.
+/// The conversion of a field's value.
 pub(crate) enum Convert {
-    /// It is sent as it is.
+    /// Sends the value unchanged.
     None,
-    /// Its `Display` text is sent.
+    /// Sends the value's `Display` text.
     Display(Ident),
-    /// What the function makes of it is sent.
+    /// Sends what the function returns.
     With(Path),
 }
 
-/// What a field that is sent as itself, and not as metadata, says of the event.
+/// The role of a field that is not metadata.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Role {
     UserId,
@@ -132,7 +133,7 @@ impl Role {
     pub(crate) const ALL: [Role; 4] = [Role::UserId, Role::Email, Role::ContactId, Role::CreatedAt];
     pub(crate) const CONTACT: [Role; 3] = [Role::UserId, Role::Email, Role::ContactId];
 
-    /// The core's name for it.
+    /// Returns the core's name of the role.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Role::UserId => "UserId",
@@ -241,7 +242,7 @@ fn require_name(attrs: &TypeAttrs, ident: &Ident, enum_ident: Option<&Ident>, er
     );
 }
 
-/// What a struct and a variant have in common, for which syn has no form.
+/// The parts that a struct and a variant share, for which syn has no type.
 struct Source<'a> {
     ident: &'a Ident,
     is_variant: bool,
@@ -370,7 +371,7 @@ fn roles(attrs: &FieldAttrs) -> [(Role, Option<&Ident>); 4] {
     ]
 }
 
-/// Refuses attributes of one field that contradict each other, each at the word that has no effect.
+/// Refuses contradicting attributes of one field, each at the word that has no effect.
 fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
     let roles = roles(attrs).map(|(_, word)| word);
     let sensitive = [attrs.sensitive.word()];
@@ -402,7 +403,7 @@ fn refuse_conflicts(attrs: &FieldAttrs, errors: &Errors) {
     }
 }
 
-/// The lines of the documentation comments.
+/// Returns the lines of the documentation comments.
 fn doc_lines(attrs: &[Attribute]) -> impl Iterator<Item = &LitStr> {
     attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| {
         let Meta::NameValue(meta) = &attr.meta else { return None };
@@ -411,27 +412,27 @@ fn doc_lines(attrs: &[Attribute]) -> impl Iterator<Item = &LitStr> {
                 Lit::Str(line) => Some(line),
                 _ => None,
             },
-            // `#[doc = include_str!(…)]`: a macro that is not expanded yet.
+            // `#[doc = include_str!(…)]` holds a macro that is not expanded yet.
             _ => None,
         }
     })
 }
 
-/// The text of the documentation comments.
+/// Returns the text of the documentation comments.
 pub(crate) fn doc(attrs: &[Attribute]) -> String {
     let lines: Vec<_> = doc_lines(attrs).map(|line| line.value().trim().to_owned()).collect();
     lines.join("\n").trim().to_owned()
 }
 
-/// The same for a field. One line is handed on as it was written, with its space at the beginning, because
-/// there are many fields and taking literals apart is slow in a derive; who reads it trims it.
+/// Returns the text for a field. A single line keeps its leading space, and the reader trims it:
+/// there are many fields, and a derive parses literals slowly.
 fn field_doc(attrs: &[Attribute]) -> TokenStream {
     let mut lines = doc_lines(attrs);
     match (lines.next(), lines.next()) {
         (None, _) => quote!(""),
         (Some(line), None) => {
             let mut line = line.token();
-            // Mistakes are never shown there.
+            // No mistake ever points there.
             line.set_span(Span::call_site());
             line.into_token_stream()
         }
@@ -439,7 +440,7 @@ fn field_doc(attrs: &[Attribute]) -> TokenStream {
     }
 }
 
-/// The `T` of an `Option<T>`, told by its name as everybody writes it.
+/// Returns the `T` of an `Option<T>`, recognized by name.
 pub(crate) fn inside_option(ty: &Type) -> Option<&Type> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last().filter(|last| last.ident == "Option")?;

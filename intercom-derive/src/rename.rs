@@ -54,7 +54,7 @@ impl RenameRule {
         }
     }
 
-    /// The form of a variant, whose name is in Pascal case.
+    /// Returns this form of a variant's name, which is in Pascal case.
     pub(crate) fn apply_to_variant(self, variant: &str) -> String {
         match self {
             RenameRule::Pascal => variant.to_owned(),
@@ -70,7 +70,7 @@ impl RenameRule {
     }
 }
 
-/// The one form that begins with these letters, whatever is between them.
+/// Returns the form that has these letters, whatever separates them.
 fn meant(text: &str) -> Option<&'static str> {
     let letters = |text: &str| text.to_lowercase().replace(|c: char| !c.is_alphabetic(), "");
     let beginning = letters(text);
@@ -87,7 +87,7 @@ fn capitalized(word: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-/// A type's name in snake case, to suggest as an event name.
+/// Returns a type's name in snake case, to suggest as an event name.
 pub(crate) fn snake_case(name: &str) -> String {
     let mut snake = String::new();
     for (i, c) in name.char_indices() {

@@ -1,25 +1,25 @@
-//! Intercom's rules for names and keys, as sentences to put under a caret.
+//! Intercom's rules for names and keys, as sentences for error messages.
 //!
-//! `intercom-core` has the same rules for names known only at run time. A derive crate is built before
-//! the crates that use it and cannot call them; tests hold the two together.
+//! `intercom-core` has the same rules for names known only at run time. A derive crate is built
+//! before its users and cannot call them. Tests keep the two equal.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// How many metadata keys an event may have without asking for more.
+/// The default limit of metadata keys of an event.
 pub(crate) const DEFAULT_MAX_KEYS: usize = 10;
 
-/// The most keys that `max_keys` can ask for.
+/// The largest limit that `max_keys` can set.
 pub(crate) const MAX_MAX_KEYS: usize = 20;
 
-/// The most characters that a text may have.
+/// The most characters of a text.
 pub(crate) const MAX_TEXT_CHARS: usize = 255;
 
-/// The most characters that an event name or a metadata key may have.
+/// The most characters of an event name or a metadata key.
 pub(crate) const MAX_NAME_CHARS: usize = 255;
 
 const FORBIDDEN_IN_KEY: &str = ".$~`!@#%^&*'\"{}|\\";
 
-/// What is wrong with an event name.
+/// Returns what is wrong with an event name.
 pub(crate) fn name_mistake(name: &str) -> Option<String> {
     if name.trim().is_empty() {
         return Some(
@@ -48,9 +48,9 @@ pub(crate) fn name_mistake(name: &str) -> Option<String> {
     })
 }
 
-/// What is wrong with a key. `fix` says how to get another one.
+/// Returns what is wrong with a key. `fix` says how to choose another.
 pub(crate) fn key_mistake(key: &str, fix: &str) -> Option<String> {
-    // What nearly every key looks like; a derive runs unoptimized, and for every field.
+    // A fast path for nearly every key, because a derive runs unoptimized for every field.
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit();
     if (1..=MAX_NAME_CHARS).contains(&key.len()) && key != "type" && key.bytes().all(plain) {
         return None;
@@ -86,8 +86,8 @@ pub(crate) fn key_mistake(key: &str, fix: &str) -> Option<String> {
     None
 }
 
-/// Whether nobody sees this character: a control or format character, a line separator, or one of Unicode's
-/// `Default_Ignorable_Code_Point`.
+/// Returns whether a character is invisible: a control or format character, a line separator, or
+/// one of Unicode's `Default_Ignorable_Code_Point`.
 pub(crate) fn is_unseen(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -102,8 +102,8 @@ pub(crate) fn is_unseen(c: char) -> bool {
         )
 }
 
-/// The form in which names and keys are compared. Intercom does not tell upper from lower case, and nobody tells a
-/// letter that is one character from the same letter with a combining accent.
+/// Folds a name or key for comparison. Intercom ignores case, and a letter looks the same as one
+/// character and with a combining accent.
 pub(crate) fn fold(text: &str) -> String {
     match text.is_ascii() {
         true => text.to_ascii_lowercase(),
@@ -111,7 +111,7 @@ pub(crate) fn fold(text: &str) -> String {
     }
 }
 
-/// Why two texts are the same when they are folded.
+/// Returns why two texts fold to the same one.
 pub(crate) fn sameness(one: &str, other: &str) -> &'static str {
     match one.to_lowercase() == other.to_lowercase() {
         true => "upper and lower case are the same",
@@ -119,16 +119,16 @@ pub(crate) fn sameness(one: &str, other: &str) -> &'static str {
     }
 }
 
-/// Whether Intercom shows what stands under this key as a date.
+/// Returns whether Intercom shows the values of this key as dates.
 pub(crate) fn is_date_key(key: &str) -> bool {
     const SUFFIX: &[u8] = b"_date";
-    // No letter beyond ASCII folds into one of the suffix, so there is nothing to allocate for.
+    // No letter beyond ASCII folds into the suffix, so this needs no allocation.
     key.as_bytes()
         .last_chunk()
         .is_some_and(|end: &[u8; SUFFIX.len()]| end.eq_ignore_ascii_case(SUFFIX))
 }
 
-/// Whether Intercom takes what stands under this key for a Stripe id.
+/// Returns whether Intercom reads the values of this key as Stripe ids.
 pub(crate) fn is_stripe_key(key: &str) -> bool {
     ["stripe_customer", "stripe_invoice", "stripe_charge"]
         .iter()

@@ -1,9 +1,10 @@
-//! Refuses serde's attributes where they would change what is sent and ours do not say what is.
+//! Refuses serde's attributes that would change what is sent, without an attribute of ours beside
+//! them.
 //!
-//! The derives do not read serde's attributes. A type that derives serde's traits too may have them, and
-//! its author may take them for ours: a field under `#[serde(skip)]` would then be sent. So each attribute that
-//! changes what serde writes needs one of ours beside it. The others are harmless:
-//!   - what serde reads: `alias`, `default`, `deserialize_with`, `from`, `try_from`, `skip_deserializing`,
+//! The derives do not read serde's attributes. A type that also derives serde's traits may have
+//! them, and its author may expect them to count: a field under `#[serde(skip)]` would then be
+//! sent. So each attribute that changes what serde writes needs one of ours beside it. The others
+//! are harmless:
 //!     `deny_unknown_fields`, `expecting`, `other`, `field_identifier`, `variant_identifier`;
 //!   - what serde's code looks like: `bound`, `borrow`, `crate`, `remote`;
 //!   - how serde tells types and variants apart, which an event's required name does: `tag`, `content`, `untagged`,
@@ -39,17 +40,17 @@ pub(crate) fn check(input: &Input<'_>, errors: &Errors) {
     }
 }
 
-/// One word of a `#[serde(…)]` attribute, and the text that it has for serializing.
+/// One word of a `#[serde(…)]` attribute, and its text for serializing.
 struct Word {
     ident: Ident,
     text: Option<LitStr>,
 }
 
-/// The words of serde's attributes that say something about serializing. What is malformed is serde's to
-/// report.
+/// Returns the words of serde's attributes that concern serializing. serde itself reports malformed
+/// ones.
 fn words(attrs: &[Attribute]) -> Vec<Word> {
     let mut words = Vec::new();
-    // Documentation, which most attributes are, is no list, and told apart without looking at its name.
+    // Most attributes are documentation, which is no list. This skips them without comparing names.
     let lists = attrs.iter().filter(|attr| matches!(attr.meta, Meta::List(_)));
     for attr in lists.filter(|attr| attr.path().is_ident("serde")) {
         let _ = attr.parse_nested_meta(|meta| {
@@ -75,7 +76,7 @@ fn words(attrs: &[Attribute]) -> Vec<Word> {
     words
 }
 
-/// The same for a value. It is text or its inner value, however serde shapes the type around it.
+/// Checks a value. A value is text or its inner value, whatever serde's attributes on the type say.
 pub(crate) fn check_value(value: &Value<'_>, errors: &Errors) {
     let of_type = words(&value.original.attrs);
     match &value.shape {
@@ -149,7 +150,8 @@ fn check_enum(of_type: &[Word], ruled: bool, variants: &[Variant<'_>], errors: &
     }
 }
 
-/// The text that serde writes for a variant, if it is not ours. A variant's own `rename` is looked at with it.
+/// Returns the text that serde writes for a variant, if it differs. The caller also checks the
+/// variant's `rename`.
 fn other_text(variant: &Variant<'_>, form: RenameRule) -> Option<String> {
     let other = form.apply_to_variant(&variant.ident.unraw().to_string());
     let renamed = words(variant.attrs).iter().any(|word| word.ident == "rename");
@@ -172,7 +174,7 @@ fn check_field_word(word: &Word, field: &Field<'_>, errors: &Errors) {
             "add `#[event(rename = \"{name}\")]`, or `#[event(rename = \"{}\")]` to keep this key",
             key.text
         )),
-        // An event leaves out what is `None` without being told.
+        // An event omits `None` by itself.
         ("skip_serializing_if", Some(path)) if path.ends_with("Option::is_none") => {}
         ("skip_serializing_if", _) if !matches!(convert, Convert::With(_)) => refuse(
             "add `#[event(with = path)]`, a function that gives `None` to leave the key out, or `#[event(with = std::convert::identity)]` to send every value".into(),
@@ -225,7 +227,7 @@ fn refuse_value(word: &Word, fix: &str, errors: &Errors) {
     errors.at(name, format_args!("serde's `{name}` does not hold for event values: {fix}"));
 }
 
-/// Whether no attribute of ours says how the field is sent.
+/// Returns whether no attribute of ours says how to send the field.
 fn is_unmarked(field: &Field<'_>) -> bool {
     match &field.usage {
         Usage::Value { key, convert: Convert::None, truncate: None, .. } => !key.renamed,
@@ -233,8 +235,8 @@ fn is_unmarked(field: &Field<'_>) -> bool {
     }
 }
 
-/// The key that serde writes, if it is not ours. A field's own `rename` goes before `rename_all`, and is
-/// looked at with the field.
+/// Returns the key that serde writes, if it differs. A field's own `rename` overrides `rename_all`,
+/// and the field's check reads it.
 fn other_key(field: &Field<'_>, form: RenameRule) -> Option<String> {
     let Usage::Value { key, .. } = &field.usage else { return None };
     let renamed =

@@ -1,7 +1,7 @@
-//! What users compile: the expansions of a few representative inputs, kept as formatted files.
+//! The expansions of a few representative inputs, as formatted files to review.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p intercom-derive` writes them anew. Read the difference before you
-//! commit it.
+//! `UPDATE_EXPECT=1 cargo test -p intercom-derive` rewrites them. Review the diff before you
+//! commit.
 
 use expect_test::{ExpectFile, expect_file};
 use syn::parse_quote;

@@ -1,6 +1,6 @@
-//! Holds the model against Intercom's rules, as far as one type's tokens tell.
+//! Checks the model against Intercom's rules, as far as one type's tokens allow.
 //!
-//! What needs types is left to trait bounds, and what needs other types' keys to constants: see `expand`.
+//! Trait bounds check what needs types. Constants check what needs other types' keys: see `expand`.
 
 use std::collections::HashMap;
 
@@ -58,7 +58,7 @@ fn check_names_differ(records: &[Record<'_>], errors: &Errors) {
     }
 }
 
-/// An earlier name may break a rule of ours, which Intercom mends in its own way. It cannot be a name of today.
+/// Checks an earlier name. It may break today's rules, but cannot be the name of a current event.
 fn check_earlier_name(record: &Record<'_>, records: &[Record<'_>], errors: &Errors) {
     let Some(was) = &record.was else { return };
     let text = was.value();
@@ -108,7 +108,7 @@ fn keys<'a>(record: &'a Record<'_>) -> impl Iterator<Item = &'a Key> {
 }
 
 fn check_keys(record: &Record<'_>, target: Target, errors: &Errors) {
-    // A few keys are found sooner in a list than in a map.
+    // A list is faster than a map for few keys.
     let mut seen: Vec<(String, &str)> = Vec::new();
     for key in keys(record) {
         let fix = if key.renamed {
@@ -121,7 +121,7 @@ fn check_keys(record: &Record<'_>, target: Target, errors: &Errors) {
             continue;
         }
         let folded = rules::fold(&key.text);
-        // Groups are compared in constants, which cannot fold letters beyond ASCII.
+        // Constants compare groups, and cannot fold letters beyond ASCII.
         if (target == Target::Group || record.has_flatten())
             && folded != key.text.to_ascii_lowercase()
         {
@@ -148,7 +148,7 @@ fn check_keys(record: &Record<'_>, target: Target, errors: &Errors) {
     }
 }
 
-/// Counts what this type alone shows. Flattened groups are counted in a constant.
+/// Counts the keys of this type alone. A constant counts those of flattened groups.
 fn check_count(record: &Record<'_>, target: Target, errors: &Errors) {
     if target == Target::Group {
         if record.fields.iter().all(|field| matches!(field.usage, Usage::Skip)) {
@@ -229,7 +229,7 @@ fn check_field(field: &Field<'_>, input: &Input<'_>, errors: &Errors) {
     }
 }
 
-/// Refuses a field that is called after a role and not marked as one: its author may think that the name suffices.
+/// Refuses an unmarked field with a role's name, because its author may expect the name to suffice.
 fn refuse_unmarked_role(ident: &Ident, role: Role, target: Target, errors: &Errors) {
     let (what, key) = match role {
         Role::CreatedAt => ("is not the event's time", "created_date"),

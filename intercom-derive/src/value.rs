@@ -13,7 +13,7 @@ use crate::model::Key;
 use crate::rules::MAX_TEXT_CHARS;
 use crate::serde;
 
-/// The input, as far as it is right.
+/// The input, as far as it is valid.
 pub(crate) struct Value<'a> {
     pub(crate) original: &'a DeriveInput,
     krate: Option<Path>,
@@ -25,7 +25,7 @@ pub(crate) enum Shape<'a> {
     Enum { ruled: bool, variants: Vec<Variant<'a>> },
 }
 
-/// A variant, and the text that is sent for it.
+/// A variant, and its text.
 pub(crate) struct Variant<'a> {
     pub(crate) ident: &'a Ident,
     pub(crate) attrs: &'a [Attribute],
@@ -103,7 +103,7 @@ impl<'a> Value<'a> {
         ];
         let roles = roles.map(|(role, method, out)| {
             let [role, method] = [role, method].map(|name| Ident::new(name, ident.span()));
-            // The lifetime keeps the bound from being decided here: it is one where the type is used.
+            // The lifetime delays the bound: the compiler checks it where the type is used.
             let bound = quote!(for<'__value> &'__value #ty: __p::#role);
             let bounded = with_bounds(generics, vec![bound]);
             let (impl_generics, ty_generics, where_clause) = bounded.split_for_impl();
@@ -152,7 +152,7 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// What goes out with the mistakes: the type stays a value, so that they are not echoed where it is used.
+    /// Writes an inert implementation beside the mistakes, so that no use of the type repeats them.
     fn inert(&self) -> TokenStream {
         let ident = &self.original.ident;
         let (impl_generics, ty_generics, where_clause) = self.original.generics.split_for_impl();
@@ -172,7 +172,7 @@ impl<'a> Value<'a> {
     }
 }
 
-/// The one field that is sent. A `PhantomData` beside it is none.
+/// Returns the one field to send. A `PhantomData` beside it does not count.
 fn newtype<'a>(ident: &'a Ident, fields: &'a Fields, errors: &Errors) -> Option<Shape<'a>> {
     match fields {
         Fields::Unnamed(unnamed) => {
@@ -204,8 +204,8 @@ fn newtype<'a>(ident: &'a Ident, fields: &'a Fields, errors: &Errors) -> Option<
     None
 }
 
-/// The same tokens in another place. The compiler looks at the type in several places of the expansion, and reports a
-/// mistake in it once if all of them are one.
+/// Returns the same tokens with one span. The compiler checks the type in several places of the
+/// expansion, and merges errors that share a span.
 fn located_at(span: Span, tokens: TokenStream) -> TokenStream {
     let moved = tokens.into_iter().map(|mut token| {
         if let TokenTree::Group(group) = &token {
