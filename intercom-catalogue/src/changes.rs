@@ -1,4 +1,4 @@
-//! Compares what was locked with what a program sends now, change by change.
+//! Compares a lock with what a program sends now, change by change.
 
 use std::fmt;
 
@@ -8,32 +8,33 @@ use crate::lock::{Lock, Retired, subject};
 use crate::plan::{Plan, PlannedEvent, PlannedKey, fold};
 use crate::rule::Rule;
 
-/// Intercom keeps the first keys of an event, by every description of it this many.
+/// Intercom keeps the first 10 keys of an event, the lowest number that its pages state.
 const KEPT_KEYS: usize = 10;
 
-/// A change, and the rule that it meets.
+/// A change, and the rule that covers it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
-    /// The event: by its earlier name, where it is renamed.
+    /// The event's name: the earlier name, if the event was renamed.
     pub event: String,
-    /// The key, if the change is one key's: the earlier one, where it is renamed.
+    /// The key that changed: the earlier key, if it was renamed. `None` for a change of the whole
+    /// event.
     pub key: Option<String>,
-    /// What changed, from what to what.
+    /// The change: from what, to what.
     pub change: String,
-    /// The reason for which a line of the lock allows it.
+    /// The reason in the lock's line that allows the change.
     pub allowed: Option<String>,
 }
 
 impl Finding {
-    /// Returns whether a line of the lock has to allow it, and none does.
+    /// Returns whether the change needs an allowance and the lock has none.
     pub fn is_blocking(&self) -> bool {
         self.rule.class().needs_allowance() && self.allowed.is_none()
     }
 
-    /// Returns the event, or the event and the key as `event.key`: in quotes where a lock needs them.
+    /// Returns the event, or `event.key`, quoted where a lock needs quotes.
     pub fn subject(&self) -> String {
         subject(&self.event, self.key.as_deref())
     }
@@ -45,7 +46,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Every change between a lock and a plan as a lock keeps it, event by event.
+/// Returns every change between a lock and the locked part of a plan, event by event.
 pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
     let mut found = Findings(Vec::new());
     for event in &old.plan.events {
@@ -83,7 +84,7 @@ pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
     found.0
 }
 
-/// The event as it is now: of the same name, or renamed.
+/// Returns the event as it is now, under the same or a new name.
 fn pair<'a>(event: &PlannedEvent, new: &'a Plan) -> Option<&'a PlannedEvent> {
     let folded = fold(&event.name);
     let was = |now: &&PlannedEvent| now.was.as_deref().is_some_and(|was| fold(was) == folded);
@@ -168,7 +169,7 @@ fn compare_keys(old: &PlannedEvent, new: &PlannedEvent, found: &mut Findings) {
     let place = |keys: &[PlannedKey], key: &PlannedKey| {
         keys.iter().position(|other| fold(&other.key) == fold(&key.key))
     };
-    // In the same place and of the same kind, one key took the place of the other.
+    // A key of the same kind in the same place replaced the other.
     let renamed = |at: usize, key: &PlannedKey| {
         let now = new.keys.get(at)?;
         (now.kind == key.kind && place(&old.keys, now).is_none()).then_some(now)

@@ -1,4 +1,4 @@
-//! The bodies of requests, as a JSON Schema.
+//! Writes the request bodies as a JSON Schema.
 
 use intercom_core::ValueKind;
 use intercom_core::rules::MAX_TEXT_CHARS;
@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 use crate::plan::{Plan, PlannedEvent, PlannedKey};
 
 impl Plan {
-    /// Makes a JSON Schema (draft 2020-12) of the events: of the bodies that are sent to Intercom, each with its event's
-    /// name, its second, its contact and its metadata.
+    /// Returns a JSON Schema (draft 2020-12) of the request bodies: event name, second, contact and
+    /// metadata.
     pub fn to_json_schema(&self) -> Value {
         let events: Map<_, _> =
             self.events.iter().map(|event| (event.name.clone(), body(event))).collect();
@@ -28,7 +28,7 @@ impl Plan {
     }
 }
 
-/// A pointer to a definition, in the form of a URI's fragment.
+/// Returns a pointer to a definition, as a URI fragment.
 fn reference(name: &str) -> String {
     let mut pointer = String::from("#/$defs/");
     for byte in name.replace('~', "~0").replace('/', "~1").bytes() {
@@ -112,7 +112,7 @@ fn value(key: &PlannedKey) -> Value {
     schema
 }
 
-/// Unix seconds.
+/// Returns the schema of Unix seconds.
 fn seconds() -> Value {
     json!({"type": "integer"})
 }

@@ -1,4 +1,4 @@
-//! Documentation for people, and its place in a file.
+//! Writes the documentation of the events, and checks it in a file.
 
 use std::env;
 use std::fmt::Write as _;
@@ -12,10 +12,10 @@ use crate::plan::{Plan, PlannedEvent, summary};
 const BEGIN: &str = "<!-- events -->";
 const END: &str = "<!-- /events -->";
 
-/// The variable that has the file written.
+/// The environment variable that makes the check write the file.
 const UPDATE: &str = "UPDATE_EVENTS_LOCK";
 
-/// Why a Markdown file does not document the events.
+/// The reason that a Markdown file does not document the events.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MarkdownError {
@@ -24,20 +24,20 @@ pub enum MarkdownError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         error: io::Error,
     },
-    /// The file says something else.
+    /// The file's documentation differs from the events.
     #[error("{} does not document the events as they are: write it with `{UPDATE}=1 cargo test`, and commit it", .0.display())]
     Outdated(PathBuf),
-    /// The text has no place for the events, or more than one.
+    /// The text has not exactly one place for the events.
     #[error(
         "the text needs one line `{BEGIN}`, and one line `{END}` after it: the events are put between them"
     )]
     Markers,
 }
 
-/// The same sentence: it is what a test shows that ends with the error.
+/// A test that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for MarkdownError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -45,7 +45,8 @@ impl fmt::Debug for MarkdownError {
 }
 
 impl Plan {
-    /// Makes documentation of the events, in Markdown: a section an event, with a table of its keys.
+    /// Returns the documentation of the events, in Markdown: a section an event, with a table of
+    /// its keys.
     pub fn to_markdown(&self) -> String {
         let mut out = String::new();
         if !self.doc.is_empty() {
@@ -60,7 +61,8 @@ impl Plan {
         out
     }
 
-    /// Puts the documentation into a text, between the lines `<!-- events -->` and `<!-- /events -->`.
+    /// Returns the text with the documentation between its lines `<!-- events -->` and `<!--
+    /// /events -->`.
     ///
     /// # Errors
     ///
@@ -83,13 +85,15 @@ impl Plan {
         }
     }
 
-    /// Asserts that this Markdown file documents the events between its lines `<!-- events -->` and `<!-- /events -->`.
+    /// Asserts that a Markdown file documents the events between `<!-- events -->` and `<!--
+    /// /events -->`.
     ///
-    /// With `UPDATE_EVENTS_LOCK=1` in the environment it writes them there instead, but not in CI.
+    /// With `UPDATE_EVENTS_LOCK=1` in the environment, this writes the documentation instead. In CI
+    /// it never writes.
     ///
     /// # Panics
     ///
-    /// Panics when the file says something else, cannot be read, or has no such lines.
+    /// Panics when the documentation differs, or when the file cannot be read or has no such lines.
     #[track_caller]
     pub fn assert_markdown(&self, path: impl AsRef<Path>) {
         let is_set = |name| {
@@ -171,7 +175,7 @@ fn contact(role: Role) -> Option<&'static str> {
     }
 }
 
-/// Text that does not end its cell.
+/// Escapes the text for a table cell.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

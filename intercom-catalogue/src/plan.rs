@@ -1,4 +1,4 @@
-//! The events of a program, as plain data: out of a catalogue, or out of a lock.
+//! The events of a program as plain data, from a catalogue or a lock.
 
 use intercom_core::{Catalogue, EventDescription, KeyDescription, Role, ValueKind};
 
@@ -17,15 +17,15 @@ pub struct Plan {
 pub struct PlannedEvent {
     /// The event's name.
     pub name: String,
-    /// Its documentation: in full out of a catalogue, the first paragraph out of a lock.
+    /// The event's documentation. A lock keeps only the first paragraph.
     pub doc: String,
-    /// What its role fields say: which identifiers of its contact, and whether its time.
+    /// The event's role fields: its contact's identifiers and its time.
     pub roles: Vec<Role>,
-    /// Its keys, in the order on the wire.
+    /// The event's keys, in wire order.
     pub keys: Vec<PlannedKey>,
-    /// The names of the events that can be sent beside it.
+    /// The names of the events that `also` can send beside it.
     pub also: Vec<String>,
-    /// The name that it had before, out of a catalogue.
+    /// The event's earlier name. A lock has none.
     pub was: Option<String>,
 }
 
@@ -35,24 +35,24 @@ pub struct PlannedEvent {
 pub struct PlannedKey {
     /// The key.
     pub key: String,
-    /// Its documentation: in full out of a catalogue, the first paragraph out of a lock.
+    /// The key's documentation. A lock keeps only the first paragraph.
     pub doc: String,
-    /// What Intercom takes its values for.
+    /// The kind that Intercom shows.
     pub kind: ValueKind,
-    /// Whether it is left out when there is no value.
+    /// Whether the key is omitted when it has no value.
     pub optional: bool,
-    /// Every text that its values can be, of an enum of unit variants. Empty where they can be any text, or are no text.
+    /// Every text that an enum of unit variants can be. Empty for other types.
     pub texts: Vec<String>,
     /// Whether text is cut at 255 characters.
     pub truncated: bool,
-    /// Whether its values are masked wherever the program shows them.
+    /// Whether the program masks the values wherever it shows them.
     pub sensitive: bool,
-    /// The group that it comes from, out of a catalogue.
+    /// The group that the key comes from. A lock has none.
     pub group: Option<String>,
 }
 
 impl Plan {
-    /// Returns the plan of a program: what its catalogue lists.
+    /// Returns the plan of a program, from its catalogue.
     pub fn of(catalogue: &Catalogue) -> Self {
         let planned = |event: &EventDescription| PlannedEvent {
             name: event.name.to_owned(),
@@ -90,13 +90,13 @@ impl Plan {
         &self.events
     }
 
-    /// Returns the event of this name. As to Intercom, upper and lower case are the same.
+    /// Returns the event of this name. Intercom ignores case in names, and so does this lookup.
     pub fn event(&self, name: &str) -> Option<&PlannedEvent> {
         let folded = fold(name);
         self.events.iter().find(|event| fold(&event.name) == folded)
     }
 
-    /// Returns how many event names there may be.
+    /// Returns the most event names that the plan may have.
     pub fn budget(&self) -> usize {
         self.budget
     }
@@ -106,7 +106,7 @@ impl Plan {
     }
 }
 
-/// The texts that a key can be, each once: two variants may send one text.
+/// Returns the texts that a key can be, each once. Two variants may send one text.
 fn texts(key: &KeyDescription) -> Vec<String> {
     let mut texts: Vec<String> = Vec::new();
     for text in key.texts.iter().filter(|_| key.kind == ValueKind::Text) {
@@ -117,7 +117,7 @@ fn texts(key: &KeyDescription) -> Vec<String> {
     texts
 }
 
-/// The names of the events that are sent beside one, each once.
+/// Returns the names of the events that `also` sends beside an event, each once.
 fn derived(catalogue: &Catalogue, event: &str) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for derived in catalogue.also(event).flat_map(|also| also.derived) {
@@ -128,12 +128,12 @@ fn derived(catalogue: &Catalogue, event: &str) -> Vec<String> {
     names
 }
 
-/// The form in which Intercom compares names and keys.
+/// Folds a name or key for comparison, as Intercom does.
 pub(crate) fn fold(text: &str) -> String {
     text.to_lowercase()
 }
 
-/// The first paragraph, on one line.
+/// Returns the first paragraph, on one line.
 pub(crate) fn summary(doc: &str) -> String {
     let lines = doc.lines().map(str::trim);
     let paragraph = lines.skip_while(|line| line.is_empty()).take_while(|line| !line.is_empty());

@@ -1,4 +1,4 @@
-//! Holds changes against what the lock allows.
+//! Checks changes against the lock's allowances.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use crate::lock::{Allowance, Lock, Retired};
 use crate::plan::{Plan, fold};
 use crate::rule::{Class, Rule};
 
-/// The changes between a lock and what came after it, and which of them are allowed.
+/// The changes since a lock, and which of them are allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
     findings: Vec<Finding>,
@@ -17,14 +17,14 @@ pub struct Review {
 }
 
 impl Lock {
-    /// Compares the lock with the events of a program. The lines that begin with `allow` allow changes.
+    /// Compares the lock with the events of a program. The lock's `allow` lines allow changes.
     pub fn review(&self, plan: &Plan) -> Review {
         Review::new(self, plan, &self.pending)
     }
 
-    /// Compares an earlier lock with this one. What is allowed in this one and was not in the earlier one allows changes.
+    /// Compares an earlier lock with this one. The allowances that this lock adds allow changes.
     ///
-    /// This is the check for a whole branch: `older` is the lock where the branch began.
+    /// Use this to check a whole branch: `older` is the lock at the start of the branch.
     pub fn review_since(&self, older: &Lock) -> Review {
         let mut known = older.allowed.clone();
         let mut new = self.allowed.clone();
@@ -34,7 +34,7 @@ impl Lock {
         });
         new.extend(self.pending.iter().cloned());
         let mut plan = self.plan.clone();
-        // Renames are told by the lock's own lines, where there is no source to tell them.
+        // A lock has no source code, so its own lines say which events were renamed.
         for event in &mut plan.events {
             let known = |retired: &&Retired| older.retired.iter().any(|old| old.is(&retired.name));
             let was = self.retired.iter().find(|retired| {
@@ -50,7 +50,7 @@ impl Lock {
 impl Review {
     fn new(lock: &Lock, plan: &Plan, allowances: &[Allowance]) -> Self {
         let mut locked = plan.locked();
-        // `locked` forgets the earlier names, which pair events.
+        // `locked` drops the earlier names, which pair events.
         for (locked, event) in locked.events.iter_mut().zip(&plan.events) {
             locked.was.clone_from(&event.was);
         }
@@ -67,27 +67,28 @@ impl Review {
         Review { findings, unused, next, is_current }
     }
 
-    /// Returns the changes, the gravest class first.
+    /// Returns the changes, the most serious class first.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
     }
 
-    /// Returns the allowances that allow nothing.
+    /// Returns the allowances that match no change.
     pub fn unused(&self) -> &[Allowance] {
         &self.unused
     }
 
-    /// Returns whether a change needs an allowance and has none, or an allowance allows nothing.
+    /// Returns whether a change lacks its allowance, or an allowance matches no change.
     pub fn is_blocked(&self) -> bool {
         !self.unused.is_empty() || self.findings.iter().any(Finding::is_blocking)
     }
 
-    /// Returns whether the lock is what it should be, and nothing is left to write.
+    /// Returns whether the lock is current, so that nothing needs writing.
     pub fn is_current(&self) -> bool {
         self.is_current && self.unused.is_empty()
     }
 
-    /// Returns the lock with the changes in it. What was allowed is now `allowed`, and names that were given up are kept.
+    /// Returns the lock with the changes applied. It lists used allowances as `allowed`, and keeps
+    /// retired names.
     pub fn next(&self) -> &Lock {
         &self.next
     }
@@ -128,7 +129,7 @@ impl Lock {
                 retire(was, Some(&event.name));
             }
         }
-        // A name that came back is one that is sent.
+        // A name in use again is not retired.
         retired.retain(|retired| plan.event(&retired.name).is_none());
         retired.sort();
         let mut allowed = self.allowed.clone();

@@ -1,21 +1,21 @@
-//! The rules that a change is held against: each with its class, its sentence and its fix.
+//! The rules for changes: each with its class, its sentence and its fix.
 
 use std::fmt;
 
-/// What Intercom does with a change.
+/// The effect of a change in Intercom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Class {
-    /// Filters and messages match nothing any more, or something else.
+    /// Filters and messages no longer match, or match something else.
     Break,
-    /// Intercom does not foresee the change, and takes it late or not at all.
+    /// Intercom does not support the change: it takes effect late or never.
     Frozen,
-    /// Harmless, and good to know.
+    /// A harmless change, for information.
     Note,
 }
 
 impl Class {
-    /// Returns whether a change of this class needs a line that allows it.
+    /// Returns whether a change of this class needs an allowance.
     pub fn needs_allowance(self) -> bool {
         self != Class::Note
     }
@@ -38,7 +38,7 @@ impl fmt::Display for Class {
 
 macro_rules! rules {
     ($($(#[$doc:meta])* $rule:ident $id:literal $class:ident $sentence:literal $fix:literal;)*) => {
-        /// A rule that a change can meet.
+        /// A rule that covers a kind of change.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[non_exhaustive]
         pub enum Rule {$(
@@ -47,7 +47,7 @@ macro_rules! rules {
         )*}
 
         impl Rule {
-            /// Every rule, the gravest first.
+            /// Every rule, the most serious first.
             pub const ALL: &[Rule] = &[$(Rule::$rule),*];
 
             /// Returns the rule of this id, if there is one.
@@ -55,17 +55,17 @@ macro_rules! rules {
                 Rule::ALL.iter().copied().find(|rule| rule.id() == id)
             }
 
-            /// Returns the name by which a lock allows it.
+            /// Returns the rule's name in a lock.
             pub const fn id(self) -> &'static str {
                 match self {$(Rule::$rule => $id),*}
             }
 
-            /// Returns what Intercom does with such a change.
+            /// Returns the class of such a change.
             pub const fn class(self) -> Class {
                 match self {$(Rule::$rule => Class::$class),*}
             }
 
-            /// Returns what such a change does.
+            /// Returns the effect of such a change, as a sentence.
             pub const fn sentence(self) -> &'static str {
                 match self {$(Rule::$rule => $sentence),*}
             }

@@ -1,6 +1,7 @@
-//! Reads a crate's sources for events that no catalogue lists.
+//! Searches a crate's sources for events that no catalogue lists.
 //!
-//! Read, and not linked: a list that the linker collects loses, without a word, what no code refers to.
+//! The search reads sources, because a list that the linker collects silently drops unreferenced
+//! code.
 
 use std::fmt;
 use std::fs;
@@ -13,7 +14,7 @@ use syn::{Attribute, Expr, ExprLit, Ident, Item, ItemEnum, ItemMod, ItemStruct, 
 
 use crate::plan::Plan;
 
-/// Why a catalogue cannot be told to be complete.
+/// The reason that a catalogue cannot be proved complete.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SourcesError {
@@ -22,10 +23,10 @@ pub enum SourcesError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         error: io::Error,
     },
-    /// A file is not Rust.
+    /// A file is not valid Rust.
     #[error("{}: {error}", path.display())]
     Syntax {
         /// The file.
@@ -33,12 +34,12 @@ pub enum SourcesError {
         /// What is wrong.
         error: syn::Error,
     },
-    /// No event is derived in the crate: a check would check nothing.
+    /// The crate derives no event, so the check would be empty.
     #[error(
         "no type in {} derives `IntercomEvent`, so nothing is checked: pass `env!(\"CARGO_MANIFEST_DIR\")` of the crate that has the events", .0.display()
     )]
     NoEvents(PathBuf),
-    /// Events are missing in the catalogue.
+    /// The catalogue lacks events.
     #[error(
         "the catalogue `{catalogue}` does not list every event of the crate:\n{}",
         lines(unlisted)
@@ -46,12 +47,12 @@ pub enum SourcesError {
     Unlisted {
         /// The catalogue.
         catalogue: String,
-        /// What is missing.
+        /// The missing events.
         unlisted: Vec<Unlisted>,
     },
 }
 
-/// The same sentence: it is what a test shows that ends with the error.
+/// A test that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for SourcesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -66,9 +67,9 @@ fn lines(unlisted: &[Unlisted]) -> String {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Unlisted {
-    /// The file, from the crate's folder.
+    /// The file, relative to the crate's folder.
     pub path: PathBuf,
-    /// The line of the type, from 1.
+    /// The line of the type, counted from 1.
     pub line: usize,
     /// The type.
     pub ident: String,
@@ -84,16 +85,16 @@ impl fmt::Display for Unlisted {
 }
 
 impl Plan {
-    /// Asserts that the catalogue lists each type in a crate's `src` that derives `IntercomEvent`. For a test:
-    /// `Plan::of(&ACME).assert_complete(env!("CARGO_MANIFEST_DIR"))`.
+    /// Asserts that the catalogue lists each type in a crate's `src` that derives `IntercomEvent`.
+    /// Call it in a test: `Plan::of(&ACME).assert_complete(env!("CARGO_MANIFEST_DIR"))`.
     ///
-    /// What is under `#[cfg(test)]` or in a function marked as a test need not be listed. Types that a macro of the crate
-    /// writes are not seen.
+    /// The check skips code under `#[cfg(test)]` and test functions. It does not see types that a
+    /// macro writes.
     ///
     /// # Panics
     ///
-    /// Panics when a type is missing, with file and line of each; when no type derives `IntercomEvent` there; and when the
-    /// sources cannot be read.
+    /// Panics when a type is missing, and names the file and line of each. Panics when no type
+    /// there derives `IntercomEvent`, or when the sources cannot be read.
     #[track_caller]
     pub fn assert_complete(&self, crate_dir: impl AsRef<Path>) {
         if let Err(error) = self.check_complete(crate_dir) {
@@ -105,7 +106,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Fails where that panics.
+    /// Fails where `assert_complete` panics.
     pub fn check_complete(&self, crate_dir: impl AsRef<Path>) -> Result<(), SourcesError> {
         let root = crate_dir.as_ref();
         let derived = derived_in(root)?;
@@ -121,7 +122,7 @@ impl Plan {
     }
 }
 
-/// Every event that is derived in a crate's `src`, by file and line.
+/// Returns every event that a crate's `src` derives, by file and line.
 fn derived_in(root: &Path) -> Result<Vec<Unlisted>, SourcesError> {
     let mut paths = Vec::new();
     files(&root.join("src"), &mut paths)?;
@@ -140,7 +141,7 @@ fn derived_in(root: &Path) -> Result<Vec<Unlisted>, SourcesError> {
         }
         derived.extend(search.found.into_iter().map(|found| (path.clone(), found)));
     }
-    // A module's file may come before the file that declares it for tests alone.
+    // The search may read a module's file before the file that declares it under `#[cfg(test)]`.
     derived.retain(|(path, _)| !of_tests.iter().any(|folder| path.starts_with(folder)));
     Ok(derived.into_iter().map(|(_, found)| found).collect())
 }
@@ -158,12 +159,12 @@ fn files(folder: &Path, paths: &mut Vec<PathBuf>) -> Result<(), SourcesError> {
     Ok(())
 }
 
-/// Looks for events in one file.
+/// The search for events in one file.
 struct Search<'a> {
     shown: PathBuf,
     path: &'a Path,
     found: Vec<Unlisted>,
-    /// Files and folders of modules that are there for tests alone.
+    /// The files and folders of test modules.
     of_tests: &'a mut Vec<PathBuf>,
 }
 
@@ -176,7 +177,7 @@ impl Search<'_> {
         }
     }
 
-    /// Where the files of a module are that this file declares.
+    /// Excludes the files of a test module that this file declares.
     fn exclude(&mut self, module: &ItemMod) {
         let folder = match self.path.file_stem().and_then(|stem| stem.to_str()) {
             Some("lib" | "main" | "mod") | None => self.path.parent().map(Path::to_owned),
@@ -233,7 +234,8 @@ fn attrs(item: &Item) -> &[Attribute] {
     }
 }
 
-/// Whether the attributes have `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]` or one that ends in `::test`.
+/// Returns whether the attributes have `#[cfg(test)]`, `#[cfg(all(test, …))]`, `#[test]` or
+/// `…::test`.
 fn is_for_tests(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| {
         if attr.path().is_ident("cfg") {
@@ -257,7 +259,7 @@ fn metas(list: &syn::MetaList) -> Option<Punctuated<Meta, Token![,]>> {
     list.parse_args_with(Punctuated::parse_terminated).ok()
 }
 
-/// Whether a `derive`, also in a `cfg_attr`, has `IntercomEvent` under any path.
+/// Returns whether a `derive`, also in a `cfg_attr`, has `IntercomEvent` under any path.
 fn derives_event(attrs: &[Attribute]) -> bool {
     fn derives(meta: &Meta) -> bool {
         let Meta::List(list) = meta else { return false };
@@ -272,7 +274,7 @@ fn derives_event(attrs: &[Attribute]) -> bool {
     attrs.iter().any(|attr| derives(&attr.meta))
 }
 
-/// The name in `#[event(name = "…")]`.
+/// Returns the name in `#[event(name = "…")]`.
 fn event_name(attrs: &[Attribute]) -> Option<String> {
     let lists = attrs.iter().filter(|attr| attr.path().is_ident("event"));
     let metas = lists.filter_map(|attr| match &attr.meta {
@@ -284,7 +286,7 @@ fn event_name(attrs: &[Attribute]) -> Option<String> {
     metas.flatten().find_map(|word| word.name)
 }
 
-/// One word of an `#[event(…)]`, and the name if it is that. `crate` is no path to `Meta`.
+/// One word of an `#[event(…)]`, with the name's value. `Meta` cannot parse `crate` as a path.
 struct Word {
     name: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Holds the file `events.lock` against a program, and writes it.
+//! Checks the file `events.lock` against a program, and writes it.
 
 use std::env;
 use std::ffi::OsStr;
@@ -10,16 +10,16 @@ use crate::lock::{Lock, LockSyntaxError};
 use crate::plan::Plan;
 use crate::review::Review;
 
-/// The variable that has the lock written.
+/// The environment variable that makes the check write the lock.
 const UPDATE: &str = "UPDATE_EVENTS_LOCK";
 
 const COMMAND: &str = "UPDATE_EVENTS_LOCK=1 cargo test";
 
-/// Why a lock does not hold.
+/// The reason that a check of the lock fails.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// There is no file.
+    /// The file does not exist.
     #[error("{} does not exist: write it with `{COMMAND}`, and commit it", .0.display())]
     Missing(PathBuf),
     /// The file cannot be read or written.
@@ -27,10 +27,10 @@ pub enum LockError {
     Io {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The operating system's error.
         error: io::Error,
     },
-    /// The file is no lock.
+    /// The file is not a lock.
     #[error("{}: {error}", path.display())]
     Syntax {
         /// The file.
@@ -38,15 +38,15 @@ pub enum LockError {
         /// What is wrong.
         error: LockSyntaxError,
     },
-    /// The file locks no event, or the program sends none: a check would check nothing.
+    /// The file locks no event, or the program sends none, so the check would be empty.
     #[error("{}: {reason}", path.display())]
     Nothing {
         /// The file.
         path: PathBuf,
-        /// Which of the two it is.
+        /// Which of the two is empty.
         reason: &'static str,
     },
-    /// There are changes that no line allows, or lines that allow nothing.
+    /// The lock lacks an allowance, or has one that matches no change.
     #[error(
         "{} does not allow what changed:\n\n{review}\nThen write the lock with `{COMMAND}`, and commit both", path.display()
     )]
@@ -56,7 +56,7 @@ pub enum LockError {
         /// The changes.
         review: Box<Review>,
     },
-    /// There are changes that are fine, and not in the file.
+    /// The changes are allowed, but the file lacks them.
     #[error(
         "{} is not what the program sends:\n\n{review}\nWrite it with `{COMMAND}`, and commit it", path.display()
     )]
@@ -66,21 +66,21 @@ pub enum LockError {
         /// The changes.
         review: Box<Review>,
     },
-    /// The file is to be written in CI.
+    /// `UPDATE_EVENTS_LOCK` is set in CI.
     #[error(
         "{UPDATE} is set in CI, where the lock is only checked: write it on your own machine, and commit it"
     )]
     UpdateInCi,
 }
 
-/// The same sentence: it is what a test shows that ends with the error.
+/// A test that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for LockError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
 }
 
-/// What is done with the file.
+/// The action on the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Mode {
     Check,
@@ -88,7 +88,7 @@ enum Mode {
 }
 
 impl Mode {
-    /// What the variables say.
+    /// Returns the action that the environment variables ask for.
     fn of(update: Option<&OsStr>, ci: Option<&OsStr>) -> Result<Self, LockError> {
         let is_set = |value: Option<&OsStr>| {
             value.is_some_and(|value| !value.is_empty() && value != "0" && value != "false")
@@ -102,15 +102,17 @@ impl Mode {
 }
 
 impl Plan {
-    /// Asserts that this file locks these events. For a test, whose working folder is that of its crate.
+    /// Asserts that this file locks these events. Call it in a test. A relative path starts at the
+    /// crate's folder.
     ///
-    /// With `UPDATE_EVENTS_LOCK=1` in the environment it writes the file instead, unless a change needs a line that allows
-    /// it. In CI (where `CI` is set) it never writes.
+    /// With `UPDATE_EVENTS_LOCK=1` in the environment, this writes the file instead, unless a
+    /// change lacks its allowance. In CI (where `CI` is set) it never writes.
     ///
     /// # Panics
     ///
-    /// Panics when the file is not there, is no lock, locks no event, or differs; and when it is to be written in CI. The
-    /// message tells each change, what Intercom does with it, what to do, and the command that writes the file.
+    /// Panics when the file does not exist, is not a lock, locks no event or differs. Panics when
+    /// the variable asks CI to write the file. The message lists each change, its effect, its fix,
+    /// and the command that writes the file.
     #[track_caller]
     pub fn assert_lock(&self, path: impl AsRef<Path>) {
         let mode = Mode::of(env::var_os(UPDATE).as_deref(), env::var_os("CI").as_deref());
@@ -127,7 +129,7 @@ impl Plan {
     ///
     /// # Errors
     ///
-    /// Fails when the file is not there, is no lock, locks no event, or differs.
+    /// Fails when the file does not exist, is not a lock, locks no event, or differs.
     pub fn check_lock(&self, path: impl AsRef<Path>) -> Result<(), LockError> {
         let path = path.as_ref();
         self.expect_events(path)?;
@@ -146,12 +148,12 @@ impl Plan {
         }
     }
 
-    /// Writes this file, so that it locks these events. Nothing is written where nothing changed.
+    /// Writes this file, so that it locks these events. Without a change it writes nothing.
     ///
     /// # Errors
     ///
-    /// Fails when a change needs a line in the file that allows it, when a line there allows nothing, when the file is no
-    /// lock, and when it cannot be written.
+    /// Fails when a change lacks its allowance, or an allowance matches no change. Fails when the
+    /// file is not a lock or cannot be written.
     pub fn update_lock(&self, path: impl AsRef<Path>) -> Result<(), LockError> {
         let path = path.as_ref();
         self.expect_events(path)?;

@@ -1,4 +1,4 @@
-//! The lock: the events of a program as text, with what was given up and what was allowed.
+//! The lock: the events of a program as text, with retired names and allowed changes.
 
 mod read;
 mod write;
@@ -12,9 +12,9 @@ use crate::rule::Rule;
 pub use read::LockSyntaxError;
 pub(crate) use write::subject;
 
-/// The events of a program as they were locked: the content of `events.lock`.
+/// The locked events of a program: the content of `events.lock`.
 ///
-/// Its text has these lines. A line that begins with `#` is a comment.
+/// The text has these lines. A line that begins with `#` is a comment.
 ///
 /// | line | what it says |
 /// |---|---|
@@ -29,7 +29,7 @@ pub(crate) use write::subject;
 /// | `allowed RULE EVENT.KEY "REASON"` | a change that was made, and why |
 /// | `allow RULE EVENT.KEY "REASON"` | a change that may be made now: the one line to write by hand |
 ///
-/// A name that has more than letters, digits, `_` and `-` in it stands in quotes, as in JSON.
+/// A name with other characters than letters, digits, `_` and `-` stands in quotes, as in JSON.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lock {
     pub(crate) plan: Plan,
@@ -38,25 +38,25 @@ pub struct Lock {
     pub(crate) pending: Vec<Allowance>,
 }
 
-/// An event name that was given up.
+/// A retired event name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Retired {
     /// The name.
     pub name: String,
-    /// The name that the event has since then, if it was renamed.
+    /// The event's new name, if it was renamed.
     pub successor: Option<String>,
 }
 
-/// A change that somebody allowed, and why.
+/// An allowed change, and the reason for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct Allowance {
-    /// The rule that the change meets.
+    /// The rule that covers the change.
     pub rule: Rule,
-    /// The event: by its earlier name, where it is renamed.
+    /// The event's name: the earlier name, if the event was renamed.
     pub event: String,
-    /// The key, if the change is one key's.
+    /// The key that changed. `None` for a change of the whole event.
     pub key: Option<String>,
     /// The reason.
     pub reason: String,
@@ -67,7 +67,7 @@ impl Lock {
     ///
     /// # Errors
     ///
-    /// Fails at the first line that is none of a lock, with its number.
+    /// Fails at the first invalid line, and names its number.
     pub fn parse(text: &str) -> Result<Self, LockSyntaxError> {
         read::parse(text)
     }
@@ -77,7 +77,7 @@ impl Lock {
         &self.plan
     }
 
-    /// Returns the names that were given up, sorted.
+    /// Returns the retired names, sorted.
     pub fn retired(&self) -> &[Retired] {
         &self.retired
     }
@@ -87,7 +87,7 @@ impl Lock {
         &self.allowed
     }
 
-    /// Returns the changes that may be made now: the lines that begin with `allow`.
+    /// Returns the changes that the lock allows now: its `allow` lines.
     pub fn pending(&self) -> &[Allowance] {
         &self.pending
     }
@@ -103,7 +103,7 @@ impl Plan {
         lock
     }
 
-    /// The part of it that a lock keeps.
+    /// Returns the part of the plan that a lock keeps.
     pub(crate) fn locked(&self) -> Plan {
         let mut plan = self.clone();
         plan.name.clear();
@@ -122,7 +122,7 @@ impl Plan {
 }
 
 impl Retired {
-    /// The name that an event had before.
+    /// Returns an event's earlier name.
     pub(crate) fn by(event: &PlannedEvent) -> Option<Self> {
         let name = event.was.clone()?;
         Some(Retired { name, successor: Some(event.name.clone()) })

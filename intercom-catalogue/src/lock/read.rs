@@ -1,4 +1,4 @@
-//! Reads a lock, and says at which line it is none.
+//! Reads a lock, and reports the first invalid line.
 
 use intercom_core::{Catalogue, Role, ValueKind};
 
@@ -6,7 +6,7 @@ use super::{Allowance, Lock, Retired};
 use crate::plan::{Plan, PlannedEvent, PlannedKey, fold};
 use crate::rule::Rule;
 
-/// A text that is no lock.
+/// A text that is not a valid lock.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {problem}")]
 pub struct LockSyntaxError {
@@ -15,7 +15,7 @@ pub struct LockSyntaxError {
 }
 
 impl LockSyntaxError {
-    /// Returns the number of the line, from 1.
+    /// Returns the number of the line, counted from 1.
     pub fn line(&self) -> usize {
         self.line
     }
@@ -241,12 +241,12 @@ fn allowance(tokens: &mut Tokens<'_>) -> Result<Allowance, String> {
     }
 }
 
-/// What is left of a line.
+/// The rest of a line.
 struct Tokens<'a>(&'a str);
 
 enum Token {
     Word(String),
-    /// In quotes.
+    /// A quoted text.
     Text(String),
 }
 

@@ -1,4 +1,4 @@
-//! Writes a lock: sorted, a line a key, so that git merges it.
+//! Writes a lock: sorted, one key a line, so that git merges it.
 
 use std::borrow::Cow;
 use std::fmt::{self, Formatter};
@@ -79,7 +79,7 @@ impl fmt::Display for Allowance {
     }
 }
 
-/// An event, or a key of it, in quotes where they are needed. Neither has a full stop in it.
+/// Returns an event, or a key of an event, quoted where needed. A bare word has no full stop.
 pub(crate) fn subject(event: &str, key: Option<&str>) -> String {
     match key {
         None => word(event).into_owned(),
@@ -88,7 +88,7 @@ pub(crate) fn subject(event: &str, key: Option<&str>) -> String {
     }
 }
 
-/// A name, in quotes where it needs them.
+/// Returns a name, quoted where needed.
 pub(crate) fn word(name: &str) -> Cow<'_, str> {
     if is_bare(name) { name.into() } else { quoted(name).into() }
 }
