@@ -18,6 +18,7 @@ use crate::value::{Timestamp, ToTimestamp};
 /// `send` encodes an event at once and returns a [`Sending`]. Awaiting the `Sending` sends the
 /// event. A `Sending` borrows neither the tracker nor the event, so you can spawn it. [`Sending`]
 /// documents what happens when you drop it.
+///
 /// ```
 /// use intercom_core::testing::RecordingTransport;
 /// use intercom_core::{Contact, IntercomEvent, SendError, Tracker};
@@ -181,6 +182,7 @@ impl Tracker {
 }
 
 /// Sends through a shared transport, without another allocation or indirection.
+///
 /// ```
 /// use std::sync::Arc;
 ///

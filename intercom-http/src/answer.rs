@@ -1,4 +1,4 @@
-//! What an answer means: its status, headers and body become a receipt or an error. Nothing here does I/O.
+//! Reads a response's status, headers and body as a receipt or an error. Does no I/O.
 
 use std::time::SystemTime;
 
@@ -12,53 +12,52 @@ use crate::error_list::ErrorList;
 use crate::limits;
 use crate::redact::Redactor;
 
-/// The codes that say, with 404, that Intercom does not know the contact. Intercom's is `not_found`; the
-/// others are taken for the same, should they come.
+/// With 404, the codes of an unknown contact. Intercom sends `not_found`. The others may come.
 const NOT_FOUND_CODES: &[&str] = &["not_found", "user_not_found", "contact_not_found"];
 
-/// The code that says, with 400 or 409, that several contacts answer to the identifier.
+/// With 400 or 409, the code for several contacts that match the identifier.
 const CONFLICT_CODE: &str = "conflict";
 
-/// The parts of the message, in lower case, that says that the workspace has all the active event names
-/// it may have. The code is no help there, and the number may change:
-/// "Cannot have more than 120 active event names".
+/// The lower-case parts of the message that the workspace has its limit of active event names. Its
+/// code does not say so, and the number may change: "Cannot have more than 120 active event names".
 const NAME_LIMIT_PARTS: &[&str] = &["more than", "active event names"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The most characters of the header `X-Request-Id` that are kept. Intercom's are UUIDs, of 36.
+/// The most characters that this crate keeps of `X-Request-Id`. Intercom's are UUIDs, of 36
+/// characters.
 const MAX_REQUEST_ID: usize = 200;
 
-/// The content type of a page, which never says that an event was taken, whatever its status.
+/// The content type of a page. A page never means that Intercom took an event, whatever its status.
 const PAGE: &[u8] = b"text/html";
 
-/// The most characters of a content type that are shown.
+/// The most characters that an error shows of a content type.
 const MAX_CONTENT_TYPE: usize = 60;
 
-/// What was asked. Some answers mean something to one question only.
+/// The request behind a response. Some responses have a meaning for one request only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Asked {
-    /// To take an event.
+    /// Sends an event.
     Event,
-    /// To create a contact.
+    /// Creates a contact.
     Contact,
-    /// Whose credentials these are.
+    /// Asks which workspace the credentials belong to.
     Workspace,
-    /// What happened to a contact, or to take a summary of it.
+    /// Reads a contact's events, or reads or submits summaries.
     History,
 }
 
-/// The head of an answer.
+/// The head of a response.
 #[derive(Clone, Copy)]
 pub(crate) struct Head<'a> {
     pub(crate) status: StatusCode,
     pub(crate) headers: &'a HeaderMap,
-    /// When it came, by the clock here.
+    /// The time of arrival, by this machine's clock.
     pub(crate) received: SystemTime,
 }
 
 impl Head<'_> {
-    /// What a 2xx answer is worth. Its body says nothing.
+    /// Returns the receipt of a 2xx response. Its body does not matter.
     pub(crate) fn receipt(&self) -> Receipt {
         let mut receipt = Receipt::delivered(self.status.as_u16());
         if let Some(request_id) = self.request_id() {
@@ -70,12 +69,13 @@ impl Head<'_> {
         }
     }
 
-    /// What it says about the rate limit.
+    /// Returns the rate limit in the headers.
     pub(crate) fn rate_limit(&self) -> Option<RateLimit> {
         limits::rate_limit(self.headers, self.received)
     }
 
-    /// What any other answer says. `list` is what could be read of the body.
+    /// Returns the error of any other response. `list` is the error list in its body, if it has
+    /// one.
     pub(crate) fn refusal(
         &self,
         asked: Asked,
@@ -108,14 +108,15 @@ impl Head<'_> {
         }
     }
 
-    /// Whether this status says that an event was taken. A 206 has a part of an answer, and a 207 several.
+    /// Returns whether this status means that Intercom took an event. A 206 is partial, and a 207
+    /// has several results.
     pub(crate) fn is_acceptance(&self) -> bool {
         matches!(self.status.as_u16(), 200 | 201 | 202 | 204)
     }
 
-    /// Whether this body says the opposite of its status. It does when it is a page to be looked at, whatever
-    /// its content type: that of a proxy, say, that wants somebody to log in. So does a list of errors.
-    /// Intercom's own answer to an event has no body.
+    /// Returns whether this body contradicts its status. A page does, whatever its content type: a
+    /// proxy's login form, say. So does a list of errors. Intercom's own response to an event has
+    /// no body.
     pub(crate) fn is_denied_by(&self, body: &[u8]) -> bool {
         let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
         text.starts_with(b"<")
@@ -132,17 +133,17 @@ impl Head<'_> {
 
     fn request_id(&self) -> Option<&str> {
         let request_id = self.headers.get(REQUEST_ID)?.to_str().ok()?.trim();
-        // A header's text is ASCII, so it can be cut anywhere.
+        // A header's text is ASCII, so any index is a character boundary.
         let request_id = &request_id[..request_id.len().min(MAX_REQUEST_ID)];
         (!request_id.is_empty()).then_some(request_id)
     }
 
-    /// Describes an answer that is not Intercom's, without showing what it says.
+    /// Describes a response that did not come from Intercom, without its content.
     fn describe(&self, body: &Body) -> String {
         if self.status.is_redirection()
             && let Some(location) = self.headers.get(LOCATION)
         {
-            // Of a relative one the host is known, and the rest of an address may hold secrets.
+            // Shows only the host of a relative address. The rest may hold secrets.
             let url = location.to_str().ok().and_then(|location| Url::parse(location).ok());
             return match url.as_ref().and_then(Url::host_str) {
                 Some(host) => format!("it is a redirect to {host}, which is not followed"),
@@ -168,7 +169,7 @@ impl Head<'_> {
     }
 }
 
-/// The errors as they may be shown.
+/// Returns the errors, redacted.
 fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
     list.errors
         .iter()
@@ -181,18 +182,18 @@ fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
         .collect()
 }
 
-/// Whether only the body says what this answer means: whether it is Intercom's, and then whether a contact is
-/// unknown or the address is, and whether there is one already or several. An answer of which that is missing
-/// is no answer.
+/// Returns whether only the body gives the response its meaning. It shows whether the response came
+/// from Intercom, and which of contact and address is unknown. It shows whether a contact exists
+/// once or several times. Without that body, the response counts as lost.
 fn is_told_by_its_body(asked: Asked, status: StatusCode) -> bool {
     let is_told =
         matches!(status.as_u16(), 400..=499) && !matches!(status.as_u16(), 408 | 425 | 429);
-    // A read is its body.
+    // The body of a read is its result.
     let is_read = asked == Asked::History && status.is_success();
     is_read || asked != Asked::Workspace && is_told
 }
 
-/// Which kind of fault an answer other than 2xx tells of.
+/// Returns the kind of fault of a response other than 2xx.
 fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind {
     use ErrorKind::*;
     let has_code = |codes: &[&str]| list.is_some_and(|list| list.has_code(codes));
@@ -203,8 +204,8 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
     match (status.as_u16(), asked) {
         (408 | 425 | 500..=599, _) => Unavailable,
         (429, _) => RateLimited,
-        // Without Intercom's list it is nobody's verdict on the event: a gateway or a firewall answers so,
-        // to all events or to this body alone.
+        // Without Intercom's list, a gateway or a firewall sent the response. It may refuse all
+        // events, or this body alone.
         (400..=499, Asked::Event | Asked::Contact | Asked::History)
             if !list.is_some_and(ErrorList::is_intercoms) =>
         {
@@ -219,7 +220,7 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
         (400 | 406 | 413 | 415 | 422, _) => Rejected,
         (401, _) => Unauthorized,
         (402 | 403, _) => Forbidden,
-        // A wrong address has such answers too, and is nothing that an event could be blamed for.
+        // A wrong address gets these responses too, and no event is at fault.
         (404 | 405, _) => UnexpectedAnswer,
         (400..=499, Asked::Event) if list.is_some() => Rejected,
         _ => UnexpectedAnswer,

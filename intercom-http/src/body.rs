@@ -1,38 +1,39 @@
-//! Reading answers, up to a bound.
+//! Reads response bodies, up to a limit.
 
 use std::time::Duration;
 
 use reqwest::Response;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// The most bytes that are read of an answer to sending. Intercom's answers to events are empty, and its error
-/// lists are far smaller.
+/// The most bytes to read of a response to a send. Intercom's responses to events are empty, and
+/// its error lists are far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The most bytes that are read of a page of events, or of summaries. 150 events whose ten texts all have 255 characters
-/// take about 2 MB.
+/// The most bytes to read of a page of events or summaries. 150 events with ten texts of 255
+/// characters take about 2 MB.
 pub const MAX_PAGE_BYTES: usize = 8 << 20;
 
-/// The body of an answer, as far as it was read.
+/// The body of a response, as far as it was read.
 #[derive(Default)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,
     pub(crate) end: End,
 }
 
-/// How reading ended.
+/// The end of a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum End {
-    /// All is there.
+    /// The body is complete.
     #[default]
     Complete,
     /// The connection broke, or time ran out.
     Broken,
-    /// There is more than is read.
+    /// The body exceeds the limit.
     TooLong,
 }
 
-/// Reads the body of an answer, up to this many bytes. It never fails: what the answer means stands in its head.
+/// Reads a body, up to this many bytes. Never fails, because the head gives the response its
+/// meaning.
 pub(crate) async fn read(response: &mut Response, limit: usize, deadline: Instant) -> Body {
     let mut body = Body::default();
     let chunks = chunks(response, limit, |chunk| body.bytes.extend_from_slice(chunk));
@@ -40,11 +41,11 @@ pub(crate) async fn read(response: &mut Response, limit: usize, deadline: Instan
     body
 }
 
-/// How long the body of a success is waited for. What it means is known without it.
+/// The longest wait for the body of a success, whose meaning is known without it.
 const DRAIN: Duration = Duration::from_secs(1);
 
-/// Reads the body of a success to its end, so that the connection can be used again. A body that does not
-/// come is not worth a connection, and says nothing against the success.
+/// Reads the body of a success to its end, so that the client can reuse the connection. A late body
+/// costs the connection and does not spoil the success.
 pub(crate) async fn glance(response: &mut Response) -> Body {
     let mut body = Body::default();
     if response.content_length() != Some(0) {

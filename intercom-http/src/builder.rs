@@ -1,4 +1,4 @@
-//! Setting a transport up: everything that can be wrong is found here, before the first event.
+//! Sets a transport up, and finds every setup mistake before the first event.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,27 +19,27 @@ use crate::secret::Secret;
 use crate::tls;
 use crate::transport::{HttpTransport, Inner};
 
-/// The version of Intercom's API that requests ask for, unless told otherwise.
+/// The default version of Intercom's API.
 ///
-/// Without one, a setting of the app in Intercom's developer hub would decide.
+/// Without a version, a setting of the app in Intercom's developer hub would decide.
 pub(crate) const DEFAULT_API_VERSION: &str = "2.16";
 
-/// How long a request may take as a whole, unless told otherwise.
+/// The default limit of a request's whole duration.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How long making a connection may take, unless told otherwise.
+/// The default limit of connecting.
 pub(crate) const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 const DEFAULT_USER_AGENT: &str = concat!("intercom-rust/", env!("CARGO_PKG_VERSION"));
 const INTERCOM_VERSION: HeaderName = HeaderName::from_static("intercom-version");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// How often a busy HTTP/2 connection is asked whether it still lives. All events may share one, and
-/// the system can take minutes to find out that it is dead.
+/// The interval of pings on a busy HTTP/2 connection. All events may share it, and the system can
+/// take minutes to notice that it is dead.
 const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(15);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Sets up an [`HttpTransport`]. Made by [`HttpTransport::builder`].
+/// Builds an [`HttpTransport`]. [`HttpTransport::builder`] returns it.
 ///
 /// `Debug` shows the settings, never the credentials.
 #[must_use = "a builder does nothing until `build` is called"]
@@ -68,88 +68,87 @@ impl HttpTransportBuilder {
         }
     }
 
-    /// What the environment variables say, to be set up further. See [`HttpTransport::from_env`].
+    /// Creates a builder from the environment variables. See [`HttpTransport::from_env`].
     ///
     /// # Errors
     ///
-    /// Fails when `INTERCOM_ACCESS_TOKEN` is missing, `INTERCOM_REGION` is unknown, or a variable is
-    /// not text.
+    /// Fails when `INTERCOM_ACCESS_TOKEN` is missing, `INTERCOM_REGION` is unknown, or a variable
+    /// is not text.
     pub fn from_env() -> Result<Self, BuildError> {
         env::builder(|name| std::env::var_os(name))
     }
 
-    /// Sends with an app id and an API key, by HTTP Basic: Intercom's old scheme. They take the place
-    /// of the access token, which is then not looked at. The default is the access token.
+    /// Sets an app id and an API key for HTTP Basic, Intercom's old scheme. They replace the access
+    /// token, which is then not checked. The default is the access token.
     pub fn basic_auth(mut self, app_id: impl Into<String>, api_key: impl Into<String>) -> Self {
         self.credentials =
             Credentials::Basic { app_id: Secret::new(app_id), api_key: Secret::new(api_key) };
         self
     }
 
-    /// The region Intercom keeps the workspace's data in. The default is [`Region::Us`].
+    /// Sets the region that keeps the workspace's data. The default is [`Region::Us`].
     pub fn region(mut self, region: Region) -> Self {
         self.region = region;
         self
     }
 
-    /// Another address than that of the region: of a sandbox, or of a proxy that speaks to Intercom.
-    /// It may have a path. Plain `http` is for those alone, and refused for Intercom's own hosts. The
-    /// default is the address of the region.
+    /// Sets the address of a sandbox, or of a proxy in front of Intercom. It may have a path. Plain
+    /// `http` is refused for Intercom's own hosts. The default is the address of the region.
     pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
         self.base_url = Some(base_url.into());
         self
     }
 
-    /// The version of Intercom's API to ask for. The default is `2.16`.
+    /// Sets the version of Intercom's API. The default is `2.16`.
     pub fn api_version(mut self, api_version: impl Into<String>) -> Self {
         self.api_version = api_version.into();
         self
     }
 
-    /// The name of the client, in the header `User-Agent`. The default is `intercom-rust/` and the
-    /// version of this crate.
+    /// Sets the client's name in the header `User-Agent`. The default is `intercom-rust/` and this
+    /// crate's version.
     pub fn user_agent(mut self, user_agent: impl Into<String>) -> Self {
         self.user_agent = user_agent.into();
         self
     }
 
-    /// How long a request may take, from connecting to the last byte of the answer. It also counts for
-    /// a client of your own. The default is 30 seconds.
+    /// Limits a request, from connecting to the last byte of the response. The limit also holds
+    /// with your own client. The default is 30 seconds.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long making a connection may take. It does not count for a client of your own. The default
-    /// is 10 seconds.
+    /// Limits connecting. The limit does not hold with your own client. The default is 10 seconds.
     pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
         self.connect_timeout = connect_timeout;
         self
     }
 
-    /// Sends with a client of your own: for a proxy, a certificate, or a pool shared with other
-    /// requests.
+    /// Sends with your own client: for a proxy, a certificate, or a pool that other requests share.
     ///
-    /// Let it follow no redirects (`redirect::Policy::none()`). A client that follows them may repeat
-    /// the event to another host. An answer from another address than that of the request is always an
-    /// error, because the event is lost there; a redirect back to the very same address cannot be told
-    /// apart from an answer. The default is a client with rustls, HTTP/2 where it is offered, the
+    /// Disable redirects (`redirect::Policy::none()`). A client that follows them may repeat the
+    /// event to another host. A response from another address than the request's is always an
+    /// error, because the event is lost there. A redirect back to the same address looks like a
+    /// response. The default is a client with rustls, HTTP/2 where the server offers it, the
     /// system's proxies, and no redirects.
     ///
-    /// reqwest panics where it makes a client without a TLS provider. Add reqwest with its default features to your own
-    /// dependencies, or [install a provider](crate#tls) before you make the client.
+    /// reqwest panics when it builds a client without a TLS provider. Add reqwest with its default
+    /// features to your dependencies, or [install a provider](crate#tls) before you build the
+    /// client.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Makes the transport. Nothing is sent; [`HttpTransport::verify`] tries the credentials.
+    /// Builds the transport. This sends nothing: [`HttpTransport::verify`] tries the credentials.
     ///
     /// # Errors
     ///
-    /// Fails when a credential is blank or cannot be sent, when the base URL is none or would show the
-    /// credentials to the network, when another setting cannot work, and when the machine cannot
-    /// do TLS: it has no CA certificates, for example, or there is no [TLS provider](crate#tls).
+    /// Fails when a credential is blank or cannot be sent. Fails when the base URL is invalid, or
+    /// would expose the credentials to the network. Fails when another setting cannot work. Fails
+    /// when the machine cannot do TLS: it has no CA certificates, for example, or no [TLS
+    /// provider](crate#tls).
     pub fn build(self) -> Result<HttpTransport, BuildError> {
         let authorization = self.credentials.authorization()?;
         let region = self.base_url.is_none().then_some(self.region);
@@ -204,7 +203,7 @@ impl HttpTransportBuilder {
 
 impl fmt::Debug for HttpTransportBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // A base URL that is refused may hold a password.
+        // A refused base URL may hold a password.
         let base_url = self.base_url.as_deref().map(|text| match Endpoints::new(text) {
             Ok(endpoints) => endpoints.base.to_string(),
             Err(_) => "[refused]".to_owned(),

@@ -1,24 +1,23 @@
-//! Creating contacts: what is asked, and what "there is one already" means.
+//! Creates contacts, and recognizes a contact that exists.
 
 use intercom_core::{Contact, ContactCreation, ErrorKind, SendError};
 use serde_json::{Map, Value};
 
 use crate::error_list::ErrorList;
 
-/// What the message says, in lower case, when the contact is there already. The code, `conflict`, is
-/// also that of other things:
-/// "A contact matching those details already exists with id=…".
+/// The lower-case part of the message for a contact that exists. Its code, `conflict`, has other
+/// meanings too: "A contact matching those details already exists with id=…".
 const EXISTS: &str = "already exists";
 
-/// What the message says besides, in lower case, when that contact is archived:
-/// "An archived contact matching those details already exists with id=…".
+/// The lower-case part of the message for an archived contact that exists: "An archived contact
+/// matching those details already exists with id=…".
 const ARCHIVED: &str = "archived contact";
 
-/// The body of the request that creates a contact.
+/// Returns the body of the request that creates a contact.
 ///
 /// # Errors
 ///
-/// Fails when the contact has neither a user id nor an email address, or one that [`Contact::check`] refuses.
+/// Fails when the contact has neither a user id nor an email address, or fails [`Contact::check`].
 pub(crate) fn body(contact: &Contact) -> Result<Vec<u8>, SendError> {
     contact.check().map_err(|error| {
         SendError::new(ErrorKind::InvalidContact).with_detail(error.to_string())
@@ -36,7 +35,7 @@ pub(crate) fn body(contact: &Contact) -> Result<Vec<u8>, SendError> {
     Ok(Value::Object(body).to_string().into_bytes())
 }
 
-/// Whether a refusal says that the contact is there already.
+/// Returns the outcome, if a refusal says that the contact exists.
 pub(crate) fn already_there(status: u16, list: Option<&ErrorList>) -> Option<ContactCreation> {
     if !matches!(status, 400 | 409) {
         return None;

@@ -1,4 +1,4 @@
-//! The credentials: the access token, or the old scheme's app id and API key, as one header.
+//! The credentials as one header: the access token, or the old scheme's app id and API key.
 
 use std::fmt;
 
@@ -15,12 +15,12 @@ pub(crate) enum Credentials {
 }
 
 impl Credentials {
-    /// The `Authorization` header, marked sensitive: it is shown by no `Debug`, and HTTP/2 keeps it out
-    /// of its table of known headers.
+    /// Returns the `Authorization` header, marked sensitive. No `Debug` shows it, and HTTP/2 never
+    /// indexes it.
     ///
     /// # Errors
     ///
-    /// Fails when a part is blank or has a character that it cannot have.
+    /// Fails when a part is blank or has a forbidden character.
     pub(crate) fn authorization(&self) -> Result<HeaderValue, BuildError> {
         let (which, text) = match self {
             Credentials::Token(token) => {
@@ -64,10 +64,11 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Words that scripts leave where they have no value.
+/// Words that scripts print for a missing value.
 const PLACEHOLDERS: [&str; 5] = ["null", "none", "nil", "undefined", "NaN"];
 
-/// What stands around values, or in the place of them. A bearer token has none of these (RFC 6750, `b64token`).
+/// The characters of quotes and placeholders. A bearer token has none of these (RFC 6750,
+/// `b64token`).
 const NOT_IN_TOKENS: [char; 13] =
     ['"', '\'', '`', '$', '{', '}', '%', '<', '>', '[', ']', '(', ')'];
 

@@ -1,4 +1,4 @@
-//! Addresses: what a base URL may be, and the addresses made from it.
+//! Checks a base URL, and builds the request addresses from it.
 
 use http::Uri;
 use http::uri::InvalidUri;
@@ -14,10 +14,10 @@ const CONTACTS: &str = "contacts";
 const ME: &str = "me";
 const SUMMARIES: &str = "events/summaries";
 
-/// What a base URL does not end in: it is appended.
+/// The endpoints, which a base URL must not end in.
 const ENDPOINTS: [&str; 3] = [EVENTS, CONTACTS, ME];
 
-/// The addresses requests go to, made once.
+/// The addresses of requests, built once.
 pub(crate) struct Endpoints {
     pub(crate) base: Url,
     pub(crate) events: Url,
@@ -29,7 +29,7 @@ pub(crate) struct Endpoints {
 impl Endpoints {
     /// # Errors
     ///
-    /// Fails when the text is no base URL, or would show the credentials to the network.
+    /// Fails when the text is not a base URL, or would expose the credentials to the network.
     pub(crate) fn new(base_url: &str) -> Result<Self, BuildError> {
         let base = parse(base_url)?;
         Ok(Endpoints {
@@ -42,11 +42,11 @@ impl Endpoints {
     }
 }
 
-/// Reads a base URL. What passes holds no credentials and can be shown.
+/// Parses a base URL. A valid one holds no credentials, so errors may show it.
 ///
 /// # Errors
 ///
-/// Fails when the text is no base URL, or would show the credentials to the network.
+/// Fails when the text is not a base URL, or would expose the credentials to the network.
 fn parse(text: &str) -> Result<Url, BuildError> {
     let url = Url::parse(text).map_err(|error| BuildError::BaseUrlUnreadable(error.into()))?;
     if !matches!(url.scheme(), "http" | "https") {
@@ -70,18 +70,18 @@ fn parse(text: &str) -> Result<Url, BuildError> {
     }
 }
 
-/// Whether the host is one of Intercom's. A parsed URL has its host in lower case.
+/// Returns whether the host is Intercom's. A parsed URL has its host in lower case.
 fn is_intercom(host: &str) -> bool {
     let host = host.trim_end_matches('.');
     host.strip_suffix(INTERCOM_DOMAIN).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// The address of `name` below the base URL, which may have a path of its own.
+/// Returns the address of `name` below the base URL, which may have its own path.
 fn under(base: &Url, name: &str) -> Result<Url, BuildError> {
     let mut url = base.clone();
     url.set_path(&format!("{}/{name}", base.path().trim_end_matches('/')));
-    // The client turns every address into this form and back. Few hosts have none, such as
-    // `https://{host}`; they are better refused now than at every request.
+    // The client converts every address to a `Uri`. A few hosts, such as `https://{host}`, have
+    // none. This refuses them at setup instead of at every request.
     let uri: Uri = url
         .as_str()
         .parse()

@@ -1,4 +1,4 @@
-//! The environment variables that a transport can be made from.
+//! Reads the environment variables that describe a transport.
 
 use std::ffi::OsString;
 
@@ -10,10 +10,10 @@ use crate::region::Region;
 pub(crate) const ACCESS_TOKEN: &str = "INTERCOM_ACCESS_TOKEN";
 /// The region: `us`, `eu` or `au`.
 pub(crate) const REGION: &str = "INTERCOM_REGION";
-/// Another address than that of the region.
+/// The address of a sandbox or proxy.
 pub(crate) const BASE_URL: &str = "INTERCOM_BASE_URL";
 
-/// Makes a builder from the variables that `lookup` knows.
+/// Creates a builder from the variables that `lookup` knows.
 ///
 /// # Errors
 ///

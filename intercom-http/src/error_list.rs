@@ -1,27 +1,27 @@
-//! Intercom's error list, read leniently: a part that is not as expected is left out, the rest counts.
+//! Reads Intercom's error list leniently: skips malformed parts and keeps the rest.
 
 use intercom_core::ApiError;
 use serde_json::{Map, Value};
 
-/// The most errors that are kept of one answer.
+/// The most errors to keep of one response.
 const MAX_ERRORS: usize = 20;
 
-/// The code of an error that has a message and no code.
+/// The code of an error that has a message but no code.
 const NO_CODE: &str = "unknown";
 
-/// What Intercom says in the body of an answer, as it came: it may name the contact.
+/// The unredacted error list of a response. It may name the contact.
 #[derive(Default)]
 pub(crate) struct ErrorList {
     pub(crate) errors: Vec<ApiError>,
     pub(crate) request_id: Option<String>,
-    /// Whether it calls itself one.
+    /// Whether the body's `type` says that it is an error list.
     is_typed: bool,
 }
 
 impl ErrorList {
-    /// Reads a body; `None` when it is not one of Intercom's error lists.
+    /// Parses a body. Returns `None` when it is not one of Intercom's error lists.
     pub(crate) fn parse(body: &[u8]) -> Option<Self> {
-        // The error of a body that is none would cost a heap allocation, and most bodies are empty.
+        // Most bodies are empty, and serde's error for them would allocate.
         if body.is_empty() {
             return None;
         }
@@ -32,18 +32,18 @@ impl ErrorList {
         Some(ErrorList { errors, request_id: text(&list, "request_id"), is_typed })
     }
 
-    /// Whether it says something that only Intercom says: what something between here and Intercom answers
-    /// may have a list of errors too, of another shape.
+    /// Returns whether only Intercom can have sent the list. A proxy's response may have an error
+    /// list of another shape.
     pub(crate) fn is_intercoms(&self) -> bool {
         self.is_typed || !self.errors.is_empty()
     }
 
-    /// Whether one of the errors has one of these codes.
+    /// Returns whether an error has one of these codes.
     pub(crate) fn has_code(&self, codes: &[&str]) -> bool {
         self.errors.iter().any(|error| codes.contains(&error.code.as_str()))
     }
 
-    /// The messages, in lower case.
+    /// Returns the messages in lower case.
     pub(crate) fn messages(&self) -> impl Iterator<Item = String> {
         self.errors.iter().filter_map(|error| Some(error.message.as_ref()?.to_lowercase()))
     }
@@ -61,7 +61,7 @@ fn error(value: &Value) -> Option<ApiError> {
     Some(read)
 }
 
-/// A member as text. A number is taken too: the code of some errors is their status.
+/// Returns a member as text. Accepts a number, because the code of some errors is their status.
 fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     match object.get(name)? {
         Value::String(text) if !text.is_empty() => Some(text.clone()),

@@ -1,4 +1,4 @@
-//! What a request without an answer means: who refused it, on which way, and why.
+//! Explains a request without a response: which host or proxy refused it, and why.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -14,49 +14,49 @@ use rustls::CertificateError;
 
 type Error = dyn StdError + 'static;
 
-/// What the client's errors say, which have no types that could be named.
+/// Texts of the client's errors, which have no public types.
 const PROXY_WANTS_CREDENTIALS: &str = "tunnel error: proxy authorization required";
 const PROXY_REFUSES: &str = "tunnel error: unsuccessful";
 const NO_ADDRESS: &str = "dns error";
 
-/// The way that requests take.
+/// The route of requests.
 pub(crate) struct Way {
     /// Host and port.
     pub(crate) host: String,
-    /// Host and port of the system's proxy, if there is one on the way and the client is this crate's own.
+    /// Host and port of the system's proxy, if this crate's own client uses one.
     pub(crate) proxy: Option<String>,
 }
 
 impl Way {
-    /// The way of a client of this crate's own, which uses the system's proxies.
+    /// Returns the route of this crate's own client, which uses the system's proxies.
     pub(crate) fn by_system(url: &Url) -> Self {
         let uri: Option<Uri> = url.as_str().parse().ok();
         let proxy = uri.and_then(|uri| Matcher::from_system().intercept(&uri));
         let proxy = proxy.and_then(|proxy| {
             let authority = proxy.uri().authority()?.as_str();
-            // Credentials may stand before the host.
+            // Credentials may precede the host.
             authority.rsplit('@').next().map(str::to_owned)
         });
         Way { proxy, ..Way::unknown(url) }
     }
 
-    /// The way of the application's own client: it may have any proxy.
+    /// Returns the route of the application's client, which may use any proxy.
     pub(crate) fn unknown(url: &Url) -> Self {
         Way { host: url.authority().to_owned(), proxy: None }
     }
 
-    /// What a request without an answer in this time means.
+    /// Returns the error of a request without a response in this time.
     pub(crate) fn timed_out(&self, timeout: Duration) -> SendError {
         let host = &self.host;
         let detail = format!("none within {timeout:?} from {host}{}", self.through());
         SendError::new(ErrorKind::Timeout).with_detail(detail)
     }
 
-    /// What a request without an answer means.
+    /// Returns the error of a request without a response.
     pub(crate) fn failure(&self, error: reqwest::Error, timeout: Duration) -> SendError {
         let (kind, detail) = self.explain(&error, timeout);
         let failure = SendError::new(kind).with_detail(detail);
-        // An address that a redirect gave may hold anything, and stands in the whole chain of errors.
+        // The address of a redirect may hold anything, and every error of the chain shows it.
         match kind {
             ErrorKind::UnexpectedAnswer => failure,
             _ => failure.with_source(Cause::of(error.without_url())),
@@ -144,13 +144,13 @@ fn explain_certificate(refusal: &CertificateError) -> &'static str {
     }
 }
 
-/// The errors behind this one, itself first.
+/// Returns the error and its sources.
 fn chain(error: &Error) -> impl Iterator<Item = &Error> {
     std::iter::successors(Some(error), |&error| behind(error))
 }
 
 fn behind(error: &Error) -> Option<&Error> {
-    // An I/O error says what the error in it says, and gives what is behind that as its source.
+    // An I/O error repeats the message of its inner error, and its source skips that error.
     let within = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
     within.map(|error| error as _).or_else(|| error.source())
 }
@@ -166,10 +166,11 @@ fn says(error: &reqwest::Error, text: &str) -> bool {
     chain(error).any(|error| error.to_string() == text)
 }
 
-/// The part of an error of the client that says what happened: below those that only say that a request was sent.
+/// The part of a client error that says what happened, below those that only say that a send
+/// failed.
 struct Cause {
     error: reqwest::Error,
-    /// How many errors lie above the part.
+    /// The number of errors above the part.
     depth: usize,
 }
 

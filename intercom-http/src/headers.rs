@@ -1,4 +1,4 @@
-//! The headers of every request. The credentials among them can be replaced while requests are under way.
+//! The headers of every request. Callers can replace the credentials while requests are in flight.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -6,8 +6,8 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 
 pub(crate) struct Headers {
-    /// Each request keeps those that it began with, so that its own secret is cut out of its answer. The lock is
-    /// held for as long as it takes to count one more owner, or to change an entry.
+    /// Each request keeps its first headers, so that its own secret is redacted from its response.
+    /// The lock covers one reference count, or one changed entry.
     current: RwLock<Arc<HeaderMap>>,
 }
 
@@ -16,16 +16,16 @@ impl Headers {
         Headers { current: RwLock::new(Arc::new(headers)) }
     }
 
-    /// Those of a request that begins now.
+    /// Returns the headers of a request that begins now.
     pub(crate) fn current(&self) -> Arc<HeaderMap> {
-        // A panic elsewhere cannot leave half a map here, so there is nothing to fear from a poisoned lock.
+        // A panic cannot leave half a map here, so a poisoned lock is safe.
         Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Replaces the credentials of the requests that begin from now on.
+    /// Replaces the credentials of later requests.
     pub(crate) fn replace_authorization(&self, authorization: HeaderValue) {
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        // Requests in flight keep the old map: then this makes a new one.
+        // Requests in flight keep the old map: then this clones it.
         Arc::make_mut(&mut current).insert(AUTHORIZATION, authorization);
     }
 }

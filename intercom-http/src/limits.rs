@@ -1,4 +1,4 @@
-//! What the answer's headers say about waiting: the rate limit, and how long to keep away.
+//! Reads the headers about waiting: the rate limit, and the time until a retry.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,17 +6,17 @@ use http::HeaderMap;
 use http::header::{DATE, HeaderName, RETRY_AFTER};
 use intercom_core::{ErrorKind, RateLimit};
 
-/// The longest wait that is believed. A longer one is read as this.
+/// The longest wait that the crate accepts. It cuts a longer one to this.
 ///
-/// Intercom's windows last 10 seconds, and `Retry-After` is undocumented there; a proxy or a broken
-/// clock that asks for years must not stop the events for years.
+/// Intercom's windows last 10 seconds, and it does not document `Retry-After`. A proxy or a wrong
+/// clock may ask for years, which must not stop the events for years.
 pub const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
 const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit");
 const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// What the `X-RateLimit` headers say, if any of them can be read.
+/// Returns the rate limit in the `X-RateLimit` headers, if a header is readable.
 pub(crate) fn rate_limit(headers: &HeaderMap, received: SystemTime) -> Option<RateLimit> {
     let number = |name| text(headers, name).and_then(digits);
     let count = |name| number(name).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
@@ -28,11 +28,10 @@ pub(crate) fn rate_limit(headers: &HeaderMap, received: SystemTime) -> Option<Ra
     Some(RateLimit { limit, remaining, resets_in })
 }
 
-/// How long to keep away, when sending again may help.
+/// Returns how long to wait before a retry, when a retry may help.
 ///
-/// `Retry-After` comes first. The end of the rate limit's window is the answer only when the window is
-/// what stands in the way: at a 429, or when its budget is spent. An end that no window can have is
-/// no answer.
+/// `Retry-After` comes first. The end of the rate limit's window counts only when the window is the
+/// obstacle: at a 429, or when its budget is spent. An end beyond any window is ignored.
 pub(crate) fn retry_after(
     kind: ErrorKind,
     headers: &HeaderMap,
@@ -54,10 +53,10 @@ pub(crate) fn retry_after(
     })
 }
 
-/// How long it is until a time, given as a duration since the Unix epoch. A past time gives zero.
+/// Returns the wait until a time, given as a duration since the Unix epoch. A past time gives zero.
 ///
-/// The time comes from the server's clock. It is compared with the answer's own `Date`, because the
-/// clock here may be wrong.
+/// The time comes from the server's clock. The response's own `Date` is the reference, because this
+/// machine's clock may be wrong.
 fn until(time: Duration, headers: &HeaderMap, received: SystemTime) -> Duration {
     let date = text(headers, &DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     time.saturating_sub(since_epoch(date.unwrap_or(received))).min(MAX_WAIT)
@@ -71,7 +70,7 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     Some(headers.get(name)?.to_str().ok()?.trim())
 }
 
-/// Reads a whole number; one too large for the type is the largest of the type.
+/// Parses a whole number, and saturates.
 fn digits(text: &str) -> Option<u64> {
     let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     is_number.then(|| text.parse().unwrap_or(u64::MAX))
@@ -122,7 +121,7 @@ mod tests {
             (&[("x-ratelimit-reset", "1700000008")], Some(8)),
             (&[("x-ratelimit-reset", "1699999990")], Some(0)),
             (&[("x-ratelimit-reset", "1700000011")], Some(11)),
-            // No window of 10 seconds ends then: 300 s off, and milliseconds.
+            // Beyond any window of 10 seconds: 300 s off, and milliseconds.
             (&[("x-ratelimit-reset", "1700000308")], None),
             (&[("x-ratelimit-reset", "1700000008000")], None),
             (&[("retry-after", "3"), ("x-ratelimit-reset", "1700000008")], Some(3)),

@@ -1,7 +1,7 @@
-//! The rate limit as the last answers told it, for everything that one transport sends.
+//! The rate limit of one transport, from its latest responses.
 //!
-//! An event is never held back here: who sends events paces them, by each answer's headers. A read waits, because it can:
-//! it begins no request while the window is spent, nor in its last tenth, which is left to events.
+//! This never holds back an event: its sender paces events by each response's headers. A read waits
+//! while the window is spent, and through the window's last tenth, which is left to events.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -9,32 +9,32 @@ use std::time::Duration;
 use intercom_core::RateLimit;
 use tokio::time::{Instant, sleep_until};
 
-/// How much longer than its reset says a window lasts at most: Intercom cuts its times to whole seconds.
+/// How much a window may outlast its reset, because Intercom truncates its times to whole seconds.
 const CUT: Duration = Duration::from_secs(1);
 
-/// How much of a window is left to events: one part of so many.
+/// The share of a window that is left to events: one part in this many.
 const RESERVED_PART: u32 = 10;
 
 #[derive(Default)]
 pub(crate) struct Rate {
-    /// When reads may begin again.
+    /// The time from which reads may begin again.
     reads_from: Mutex<Option<Instant>>,
 }
 
 impl Rate {
-    /// Learns from an answer, to an event or to a read. It takes the lock only where a window is nearly spent.
+    /// Learns from a response, to an event or a read. Locks only when a window is nearly spent.
     pub(crate) fn learn(&self, rate_limit: Option<RateLimit>, retry_after: Option<Duration>) {
         let window = rate_limit.and_then(|window| {
             let reserved = window.limit.unwrap_or_default() / RESERVED_PART;
             let is_spent = window.remaining.is_some_and(|left| left <= reserved);
-            // What no window can have is no reset.
+            // Ignores a reset beyond any window.
             let reset = window.resets_in.filter(|wait| is_spent && *wait <= RateLimit::MAX_RESET);
             reset.map(|wait| wait + CUT)
         });
         if let Some(wait) = window.max(retry_after) {
             let from = Instant::now() + wait;
             let mut reads_from = self.reads_from.lock().unwrap_or_else(PoisonError::into_inner);
-            // Answers come in any order, and a later end counts.
+            // Responses come in any order, and the latest end counts.
             *reads_from = (*reads_from).max(Some(from));
         }
     }

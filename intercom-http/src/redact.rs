@@ -1,38 +1,38 @@
-//! What Intercom says, made fit to be shown: it may repeat whose event it was, what was in it, and more.
+//! Redacts Intercom's texts, which may repeat the contact, values or secrets.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use intercom_core::{Contact, DataEvent};
 use serde_json::Value;
 
-/// What stands where an identifier of the contact stood.
+/// The replacement of a contact's identifier.
 const CONTACT: &str = "[contact]";
 
-/// What stands where a value of the event stood.
+/// The replacement of an event's value.
 const VALUE: &str = "[value]";
 
-/// What stands where the token or the API key stood.
+/// The replacement of the token or the API key.
 const SECRET: &str = "[secret]";
 
-/// The most characters that are kept of one text.
+/// The most characters to keep of one text.
 const MAX_CHARS: usize = 500;
 
-/// An identifier of fewer characters is replaced only where it stands alone: the id `7` is no reason to
-/// replace every 7. A value so short is not replaced at all.
+/// A shorter identifier is replaced only where it stands alone: the id `7` must not replace every
+/// 7. A shorter value is not replaced.
 const SHORT: usize = 4;
 
-/// Makes texts of an answer fit to be shown. It is made only when there is something to show.
+/// Redacts the texts of a response. Built only when there is a text to show.
 #[derive(Default)]
 pub(crate) struct Redactor {
-    /// In lower case, with what replaces each. The longest come first: an id may be the beginning of the
-    /// email address.
+    /// Lower-case texts and their replacements, the longest first: an id may be the beginning of
+    /// the email address.
     private: Vec<(String, &'static str)>,
-    /// The values of the event. Only messages repeat them; a code may be equal to one by chance.
+    /// The values of the event. Only messages repeat values. A code may equal a value by chance.
     values: Vec<(String, &'static str)>,
 }
 
 impl Redactor {
-    /// For answers to requests with these headers.
+    /// Creates a redactor for responses to requests with these headers.
     pub(crate) fn new(headers: &HeaderMap) -> Self {
         let mut redactor = Redactor::default();
         let authorization = headers.get(AUTHORIZATION).map(|value| value.as_bytes());
@@ -42,7 +42,7 @@ impl Redactor {
         redactor
     }
 
-    /// … which named this contact.
+    /// Adds the contact of the request.
     pub(crate) fn with_contact(mut self, contact: &Contact) -> Self {
         let identifiers = [contact.as_user_id(), contact.as_email(), contact.as_contact_id()];
         for identifier in identifiers.into_iter().flatten() {
@@ -56,7 +56,7 @@ impl Redactor {
         self
     }
 
-    /// … which sent this event.
+    /// Adds the event of the request.
     pub(crate) fn with_event(mut self, event: &DataEvent) -> Self {
         let metadata = event.metadata().and_then(|json| serde_json::from_slice::<Value>(json).ok());
         if let Some(metadata) = metadata {
@@ -66,12 +66,12 @@ impl Redactor {
         self.with_contact(event.contact())
     }
 
-    /// The text without identifiers, secrets and control characters, and not too long.
+    /// Returns the text without identifiers, secrets and control characters, at a bounded length.
     pub(crate) fn clean(&self, text: &str) -> String {
         bounded(&replace_all(text, &self.private))
     }
 
-    /// The same for a message, which may repeat the event's values too.
+    /// Cleans a message, which may repeat the event's values too.
     pub(crate) fn clean_message(&self, text: &str) -> String {
         bounded(&replace_all(&replace_all(text, &self.private), &self.values))
     }
@@ -98,10 +98,10 @@ fn replace_all(text: &str, private: &[(String, &'static str)]) -> String {
     private.iter().fold(text.to_owned(), |text, (private, label)| replace(&text, private, label))
 }
 
-/// Replaces a private text, in upper or lower case.
+/// Replaces a private text, ignoring case.
 fn replace(text: &str, private: &str, label: &str) -> String {
     let short = private.chars().count() < SHORT;
-    // ASCII alone is folded, so that places in the one are places in the other.
+    // Folds ASCII only, so that offsets agree in both texts.
     let folded = text.to_ascii_lowercase();
     let mut replaced = String::with_capacity(text.len());
     let mut done = 0;

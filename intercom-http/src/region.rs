@@ -1,12 +1,12 @@
-//! Where Intercom keeps a workspace's data, and so which of its hosts takes the events.
+//! The region of a workspace's data, and Intercom's host there.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The region Intercom keeps a workspace's data in. An access token works in its own region only.
+/// The region that keeps a workspace's data. An access token works in its own region only.
 ///
-/// As text it is `us`, `eu` or `au`; upper case and white space around it are read too. New regions
-/// may come.
+/// Its text is `us`, `eu` or `au`. Parsing ignores case and surrounding white space. Later versions
+/// may add regions.
 ///
 /// ```
 /// use intercom_http::Region;
@@ -30,7 +30,7 @@ pub enum Region {
 }
 
 impl Region {
-    /// The address of Intercom's API in this region, as Intercom documents it.
+    /// Returns the documented address of Intercom's API in this region.
     pub fn base_url(self) -> &'static str {
         match self {
             Region::Us => "https://api.intercom.io",
@@ -62,14 +62,14 @@ impl FromStr for Region {
     }
 }
 
-/// A text that names no region.
+/// A text that is not a region.
 #[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the region{} is unknown; it is one of `us`, `eu` and `au`", .shown.as_deref().map(|text| format!(" `{text}`")).unwrap_or_default())]
 pub struct UnknownRegion {
     shown: Option<String>,
 }
 
-/// The same sentence: it is what a `main` shows that ends with an error.
+/// A `main` that returns this error prints its `Debug`, so `Debug` is the error's sentence.
 impl fmt::Debug for UnknownRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
@@ -77,7 +77,7 @@ impl fmt::Debug for UnknownRegion {
 }
 
 impl UnknownRegion {
-    /// The longest text that is repeated in the message: a longer one may be a secret in the wrong place.
+    /// The longest text that the message repeats. A longer one may be a misplaced secret.
     const MAX_SHOWN: usize = 16;
 
     fn new(text: &str) -> Self {

@@ -1,4 +1,4 @@
-//! A text that must not be seen: neither `Debug` nor `Display` shows it.
+//! A text that neither `Debug` nor `Display` shows.
 
 use std::fmt;
 
@@ -10,7 +10,7 @@ impl Secret {
         Secret(text.into())
     }
 
-    /// The text itself. Every use of it is worth a look.
+    /// Returns the text. Review every call.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
     }

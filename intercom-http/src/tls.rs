@@ -1,4 +1,4 @@
-//! TLS: whose cryptography a client uses, and which certificates it trusts.
+//! TLS: the client's cryptography provider and trusted certificates.
 
 use std::sync::Arc;
 
@@ -8,15 +8,16 @@ use rustls_platform_verifier::Verifier;
 
 use crate::error::BuildError;
 
-/// The protocols that are offered to the server, best first.
+/// The protocols that the client offers, the best first.
 const ALPN_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
-/// Makes the configuration of a client. Plain HTTP needs no CA certificates, so a machine without any can still speak to
-/// a sandbox.
+/// Builds the TLS configuration. Plain HTTP needs no CA certificates, so a machine without any can
+/// use a sandbox.
 ///
 /// # Errors
 ///
-/// Fails when there is no provider, and when CA certificates are needed and the system has none.
+/// Fails when there is no provider, or when the client needs CA certificates and the system has
+/// none.
 pub(crate) fn config(plain_http: bool) -> Result<ClientConfig, BuildError> {
     let provider = provider()?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -32,8 +33,8 @@ pub(crate) fn config(plain_http: bool) -> Result<ClientConfig, BuildError> {
     Ok(config)
 }
 
-/// Returns the provider that the application installed in its process, else that of this crate's features. It installs
-/// none: that is the application's to do.
+/// Returns the process's default provider, else that of this crate's features. Never installs a
+/// default, which is the application's choice.
 fn provider() -> Result<Arc<CryptoProvider>, BuildError> {
     match CryptoProvider::get_default() {
         Some(installed) => Ok(Arc::clone(installed)),

@@ -1,4 +1,4 @@
-//! The transport itself: one event, one request; and what can be read back.
+//! The transport: sends one event a request, and reads events back.
 
 use std::fmt;
 use std::pin::Pin;
@@ -29,17 +29,18 @@ use crate::region::Region;
 use crate::secret::Secret;
 use crate::workspace::Workspace;
 
-/// Upper bound of the timeout, 30 years, so that adding it to an `Instant` cannot overflow.
+/// The longest timeout, 30 years, so that adding it to an `Instant` cannot overflow.
 const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 
-/// Sends each event to Intercom in one HTTPS request, and says how it went.
+/// Sends each event to Intercom in one HTTPS request, and returns the outcome.
 ///
-/// Sending does not retry and does not wait; reading back does. Clone it freely: clones share the connections and the credentials.
-/// It needs a Tokio runtime with I/O and time enabled, as `#[tokio::main]` makes one. A name server that hangs holds the
-/// end of that runtime, because looking up a name cannot be cancelled: end the process with `std::process::exit`, or the
-/// runtime with `Runtime::shutdown_background`.
+/// Sending neither retries nor waits. Reading back does both. Clones share the connections and the
+/// credentials. The transport needs a Tokio runtime with I/O and time, as `#[tokio::main]` builds
+/// it. DNS look-ups cannot be cancelled, so a name server that hangs delays the runtime's shutdown.
+/// Then end the process with `std::process::exit`, or the runtime with
+/// `Runtime::shutdown_background`.
 ///
-/// `Debug` shows where it sends to, never the credentials.
+/// `Debug` shows the address, never the credentials.
 #[derive(Clone)]
 pub struct HttpTransport {
     inner: Arc<Inner>,
@@ -48,11 +49,11 @@ pub struct HttpTransport {
 pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
-    /// Whom a request without an answer may have failed at.
+    /// The hosts that a request without a response may have failed at.
     pub(crate) way: Way,
-    /// Everything that is the same in each request, until the credentials are replaced.
+    /// The headers of every request, until the credentials change.
     pub(crate) headers: Headers,
-    /// What sending and reading share of Intercom's rate limit.
+    /// The rate limit that sending and reading share.
     pub(crate) rate: Rate,
     pub(crate) timeout: Duration,
     pub(crate) region: Option<Region>,
@@ -64,30 +65,29 @@ impl HttpTransport {
         HttpTransport { inner: Arc::new(inner) }
     }
 
-    /// The transport that the environment variables describe:
+    /// Builds a transport from the environment variables:
     ///
     /// | variable | what it is | |
     /// |---|---|---|
     /// | `INTERCOM_ACCESS_TOKEN` | the access token of your app | required |
     /// | `INTERCOM_REGION` | `us`, `eu` or `au` | default `us` |
-    /// | `INTERCOM_BASE_URL` | another address than that of the region | optional |
+    /// | `INTERCOM_BASE_URL` | the address of a sandbox or proxy | optional |
     ///
     /// An empty variable counts as unset.
     ///
     /// # Errors
     ///
-    /// Fails when a variable is missing or cannot be used, and as [`HttpTransportBuilder::build`] does.
+    /// Fails when a variable is missing or invalid, and as [`HttpTransportBuilder::build`] does.
     pub fn from_env() -> Result<Self, BuildError> {
         HttpTransportBuilder::from_env()?.build()
     }
 
-    /// Sets up a transport that sends with this access token.
+    /// Returns a builder with this access token.
     pub fn builder(token: impl Into<String>) -> HttpTransportBuilder {
         HttpTransportBuilder::new(token)
     }
 
-    /// Sets up a transport that sends with an app id and an API key, by HTTP Basic: Intercom's old
-    /// scheme.
+    /// Returns a builder with an app id and an API key, for HTTP Basic, Intercom's old scheme.
     pub fn basic_auth(
         app_id: impl Into<String>,
         api_key: impl Into<String>,
@@ -95,14 +95,13 @@ impl HttpTransport {
         HttpTransportBuilder::new(String::new()).basic_auth(app_id, api_key)
     }
 
-    /// Replaces the credentials of all clones with this access token, also where they were an app id
-    /// and an API key.
+    /// Replaces the credentials of all clones with this access token, whatever they were.
     ///
-    /// Requests that begin afterwards carry the new token. Requests in flight keep the old one, and
-    /// may still be answered with 401. This does not try the token: [`verify`](Self::verify) does.
+    /// Later requests carry the new token. Requests in flight keep the old token, and may still get
+    /// a 401. This does not try the token: [`verify`](Self::verify) does.
     ///
-    /// Afterwards call `Delivery::resume` of the crate `intercom-delivery`, so that held events are
-    /// sent at once. Without it, the delivery's next probe finds the new token, at most five minutes
+    /// Afterwards call `Delivery::resume` of the crate `intercom-delivery`, which sends held events
+    /// at once. Otherwise the delivery's next probe finds the new token, at most five minutes
     /// later.
     ///
     /// ```
@@ -121,17 +120,16 @@ impl HttpTransport {
     /// # Errors
     ///
     /// Fails as [`HttpTransportBuilder::build`] does when the token is blank or cannot be sent. The
-    /// old credentials stay then.
+    /// old credentials then stay.
     pub fn replace_token(&self, token: impl Into<String>) -> Result<(), BuildError> {
         self.replace(Credentials::Token(Secret::new(token)))
     }
 
-    /// Replaces the credentials of all clones with this app id and API key, also where they were an
-    /// access token.
+    /// Replaces the credentials of all clones with this app id and API key, whatever they were.
     ///
-    /// As after [`replace_token`](Self::replace_token), call `Delivery::resume` of the crate
-    /// `intercom-delivery`, so that held events are sent at once. Without it, the delivery's next
-    /// probe finds the new credentials, at most five minutes later.
+    /// Afterwards call `Delivery::resume` of the crate `intercom-delivery`, which sends held events
+    /// at once. Otherwise the delivery's next probe finds the new credentials, at most five minutes
+    /// later.
     ///
     /// ```
     /// # fn main() -> Result<(), intercom_http::BuildError> {
@@ -145,8 +143,8 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails as [`HttpTransportBuilder::build`] does when one of them is blank or cannot be sent. The
-    /// old credentials stay then.
+    /// Fails as [`HttpTransportBuilder::build`] does when a part is blank or cannot be sent. The
+    /// old credentials then stay.
     pub fn replace_basic_auth(
         &self,
         app_id: impl Into<String>,
@@ -163,12 +161,12 @@ impl HttpTransport {
         Ok(())
     }
 
-    /// Tries the credentials, and says which workspace they belong to. No event is sent.
+    /// Tries the credentials, and returns their workspace. Sends no event.
     ///
-    /// Good at the start of a program: a wrong token is found before the first event. It says something about
-    /// the credentials only when Intercom answers. A service must start while Intercom is down: let it end where
-    /// [`needs_operator`](SendError::needs_operator), and go on after any other failure. A delivery holds its events
-    /// until Intercom is back.
+    /// Call it at startup to find a wrong token before the first event. Only a response from
+    /// Intercom judges the credentials, and a service must start while Intercom is down. So exit on
+    /// [`needs_operator`](SendError::needs_operator), and go on after any other failure. A delivery
+    /// holds its events until Intercom is back.
     ///
     /// ```no_run
     /// # async fn start() -> Result<(), Box<dyn std::error::Error>> {
@@ -184,8 +182,8 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails as sending does: [`ErrorKind::Unauthorized`] when Intercom does not accept the
-    /// credentials, [`ErrorKind::UnexpectedAnswer`] when it is not Intercom that answers.
+    /// Fails as sending does: [`ErrorKind::Unauthorized`] when Intercom refuses the credentials,
+    /// [`ErrorKind::UnexpectedAnswer`] when the response did not come from Intercom.
     pub async fn verify(&self) -> Result<Workspace, SendError> {
         let inner = &*self.inner;
         let asked_with = inner.headers.current();
@@ -204,13 +202,14 @@ impl HttpTransport {
         Err(head.refusal(Asked::Workspace, &Redactor::new(&asked_with), &body, list.as_ref()))
     }
 
-    /// Reads a contact's events back, newest first: a `Stream`, which asks for a page when it is needed.
+    /// Reads a contact's events, newest first, as a `Stream` that requests pages on demand.
     ///
-    /// Intercom lists the events of the last 90 days, some seconds after it took them. It looks the contact up by one
-    /// identifier: the contact id, else the user id, else the email address.
+    /// Intercom lists the events of the last 90 days, with a delay of some seconds. The request has
+    /// one identifier: the contact id, else the user id, else the email address.
     ///
-    /// Reading shares Intercom's rate limit with sending. A read waits while the window is spent, and it leaves the last
-    /// tenth of it to events. It waits after a 429 or another failure that may pass, and gives up after five tries.
+    /// Reading shares Intercom's rate limit with sending. A read waits while the window is spent,
+    /// and leaves its last tenth to events. It retries a 429 or another passing failure, and fails
+    /// after five attempts.
     ///
     /// ```no_run
     /// use std::time::{Duration, SystemTime};
@@ -237,22 +236,24 @@ impl HttpTransport {
     ///
     /// # Errors
     ///
-    /// Fails with [`ReadError::UnknownContact`] when Intercom does not know the contact, when the request fails for good,
-    /// and when the answer cannot be read.
+    /// Fails with [`ReadError::UnknownContact`] when Intercom does not know the contact. Fails when
+    /// the request fails for good, or when the response is unreadable.
     pub async fn summaries(&self, contact: &Contact) -> Result<Vec<EventSummary>, ReadError> {
         reading::summaries(&self.inner, contact).await
     }
 
-    /// Submits how often events happened to a contact before they were sent one by one. Intercom takes it by user id
-    /// alone.
+    /// Submits how often events happened to a contact before this program sent events. Intercom
+    /// requires a user id.
     ///
-    /// Intercom does not say what a summary does to counts that it has, nor what a second submission does. So a request
-    /// is sent again only after a 429, when nothing was taken. An empty list sends nothing.
+    /// Intercom does not document how a summary changes existing counts, nor what a repetition
+    /// does. So the transport retries only after a 429, when Intercom took nothing. An empty list
+    /// sends nothing.
     ///
     /// # Errors
     ///
-    /// Fails before any I/O when the contact has no user id, or a summary has a name that no event can have, a count of 0
-    /// or times in the wrong order; otherwise as [`summaries`](Self::summaries) does.
+    /// Fails before any I/O when the contact has no user id. The same holds for a summary with an
+    /// invalid event name, a count of 0 or times in the wrong order. Otherwise fails as
+    /// [`summaries`](Self::summaries) does.
     pub async fn submit_summaries(
         &self,
         contact: &Contact,
@@ -287,7 +288,7 @@ impl HttpTransport {
 }
 
 impl Inner {
-    /// Asks something about a contact, and returns the body of the answer.
+    /// Sends a request about a contact, and returns the body of the response.
     pub(crate) async fn converse(
         &self,
         method: Method,
@@ -313,7 +314,7 @@ impl Inner {
         Err(error)
     }
 
-    /// Sends one request and waits for the head of its answer.
+    /// Sends one request and waits for the head of its response.
     async fn ask(
         &self,
         headers: &HeaderMap,
@@ -330,7 +331,8 @@ impl Inner {
         let mut request = Request::new(method, url.clone());
         *request.headers_mut() = headers.clone();
         *request.body_mut() = body;
-        // A timeout of the client or of the request would cost four heap allocations, this costs none.
+        // A timeout of the client or the request would allocate four times. This one allocates
+        // nothing.
         let Inner { way, timeout, .. } = self;
         let response = match timeout_at(deadline, self.client.execute(request)).await {
             Ok(Ok(response)) => response,
@@ -338,7 +340,7 @@ impl Inner {
             Err(elapsed) => return Err(way.timed_out(*timeout).with_source(elapsed)),
         };
         if response.url() != url {
-            // On the way a `POST` may have become a `GET`, and the body may be gone.
+            // A redirect may have turned the `POST` into a `GET` without a body.
             return Err(SendError::new(ErrorKind::UnexpectedAnswer).with_detail(
                 "a redirect to another address was followed, and the event is not known to have \
                  arrived; give the base URL of that address, or a client that follows no redirects",
@@ -347,7 +349,7 @@ impl Inner {
         Ok(response)
     }
 
-    /// Returns when a request that begins now must have ended.
+    /// Returns the deadline of a request that begins now.
     fn deadline(&self) -> Instant {
         Instant::now() + self.timeout.min(MAX_TIMEOUT)
     }
@@ -355,8 +357,8 @@ impl Inner {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    // Not an `async fn`, which would hold the event twice. Above 1 KiB a box costs glibc's allocator
-    // three times as much, and this future is nearly that large.
+    // An `async fn` would hold the event twice. This future is nearly 1 KiB, and beyond that a box
+    // costs glibc's allocator three times as much.
     fn send<'a>(
         self: Arc<Self>,
         event: DataEvent,
@@ -366,7 +368,7 @@ impl Transport for HttpTransport {
     {
         Box::pin(async move {
             let sent = self.post(&event).await;
-            // The caller logs the outcome. This line serves to study single requests.
+            // The caller logs the outcome. This line helps to study single requests.
             let (status, request_id) = match &sent {
                 Ok(receipt) => (receipt.status(), receipt.request_id()),
                 Err(error) => (error.status(), error.request_id()),

@@ -1,4 +1,4 @@
-//! Whose credentials they are.
+//! Reads the workspace of the credentials.
 
 use std::time::SystemTime;
 
@@ -8,8 +8,8 @@ use serde_json::Value;
 
 use crate::region::Region;
 
-/// The workspace that the credentials belong to. Given by
-/// [`HttpTransport::verify`](crate::HttpTransport::verify).
+/// The workspace that the credentials belong to.
+/// [`HttpTransport::verify`](crate::HttpTransport::verify) returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Workspace {
@@ -17,15 +17,15 @@ pub struct Workspace {
     pub id: Option<String>,
     /// The workspace's name.
     pub name: Option<String>,
-    /// The region its data is kept in, where Intercom says so and this crate knows it.
+    /// The region of its data, if Intercom names one that this crate knows.
     pub region: Option<Region>,
-    /// When Intercom answered, by its own clock: the answer's `Date`, in whole seconds. A program whose clock differs much
-    /// sends events with wrong times.
+    /// The time of the response by Intercom's clock: its `Date`, in whole seconds. A program with a
+    /// wrong clock sends events with wrong times.
     pub answered_at: Option<SystemTime>,
 }
 
 impl Workspace {
-    /// Reads the answer to `GET /me`: an admin, with the app that the credentials belong to.
+    /// Parses the response to `GET /me`: an admin, with the app that the credentials belong to.
     pub(crate) fn parse(body: &[u8], headers: &HeaderMap) -> Option<Self> {
         let me: Value = serde_json::from_slice(body).ok()?;
         let app = me.get("app")?.as_object()?;

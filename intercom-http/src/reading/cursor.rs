@@ -1,15 +1,15 @@
-//! Addresses of pages. Of `pages.next` only the cursor is taken: another host never sees the token, and another
-//! contact's list is never read.
+//! Addresses of pages. This follows only the cursor of `pages.next`, so that no other host sees the
+//! token, and no page names another contact.
 
 use intercom_core::Contact;
 use reqwest::Url;
 use serde_json::Value;
 
-/// Parameters that are always this side's own, whatever a page says.
+/// Parameters that this crate always sets itself, whatever a page says.
 const OWN: [&str; 5] = ["type", "user_id", "email", "intercom_user_id", "per_page"];
 
-/// Returns the address of what Intercom knows of this contact. Intercom takes exactly one identifier: its own id first,
-/// because no other contact ever has it.
+/// Returns the address of a contact's events. Intercom takes exactly one identifier. Its own id
+/// comes first, because no other contact ever has it.
 pub(super) fn address(events: &Url, contact: &Contact) -> Url {
     let identifiers = [
         ("intercom_user_id", contact.as_contact_id()),
@@ -28,16 +28,17 @@ pub(super) fn address(events: &Url, contact: &Contact) -> Url {
     url
 }
 
-/// Where a page begins: the query parameters with which the page before it names it.
+/// The start of a page: the query parameters by which the previous page names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Cursor(Vec<(String, String)>);
 
 impl Cursor {
-    /// Reads `pages.next`: an address, whose host and path do not matter, or an object as other lists of Intercom have.
+    /// Reads `pages.next`: an address, whose host and path are ignored, or an object as in
+    /// Intercom's other lists.
     ///
     /// # Errors
     ///
-    /// Fails when there is something, and no cursor in it.
+    /// Fails when the value is present but has no cursor.
     pub(super) fn read(next: &Value) -> Result<Option<Self>, &'static str> {
         let pairs = match next {
             Value::Null => return Ok(None),
@@ -61,12 +62,12 @@ impl Cursor {
     }
 }
 
-/// Returns the parameters of an address that are not this side's own. The address may be a broken one: Intercom's own
-/// example has a blank in it.
+/// Returns the parameters of an address that this crate does not set itself. The address may be
+/// malformed: Intercom's own example has a blank in it.
 fn pairs(address: &str) -> Vec<(String, String)> {
     let query = address.split_once('?').map_or("", |(_, query)| query);
     let query: String = query.split('#').next().unwrap_or_default().split_whitespace().collect();
-    // A URL's parser decodes the query; of this one nothing but the query is used.
+    // Borrows the URL parser to decode the query. Only the query is used.
     let Ok(mut parsed) = Url::parse("http://localhost/") else { return Vec::new() };
     parsed.set_query(Some(&query));
     parsed

@@ -1,4 +1,4 @@
-//! Why something could not be read back.
+//! Errors of reading back.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use intercom_core::{ContactError, ErrorKind, SendError, Timestamp};
 
 use super::summary::SummaryError;
 
-/// Why events or summaries could not be read back, or summaries not be submitted.
+/// The reason that reading events or summaries failed, or submitting summaries.
 ///
-/// It holds no token, contact or value.
+/// The error holds no token, contact or value.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
@@ -18,18 +18,18 @@ pub enum ReadError {
         Request(.request_id.as_deref())
     )]
     UnknownContact {
-        /// The id that Intercom gave the request, for questions to its support.
+        /// The id that Intercom gave the request. Intercom's support asks for it.
         request_id: Option<Box<str>>,
     },
-    /// The contact names nobody whom Intercom can look up. Nothing was sent.
+    /// The contact has no valid identifier. Nothing was sent.
     #[error("nothing was asked: {0}")]
     InvalidContact(#[source] ContactError),
-    /// Intercom takes summaries by user id alone, and the contact has none. Nothing was sent.
+    /// The contact has no user id, which Intercom requires for summaries. Nothing was sent.
     #[error(
         "nothing was sent: summaries are submitted by user id, and the contact has none; name it by `Contact::user_id`"
     )]
     NoUserId,
-    /// A summary cannot be submitted as it is. Nothing was sent.
+    /// A summary is invalid. Nothing was sent.
     #[error("nothing was sent: the summary of `{name}` cannot be submitted: {reason}")]
     InvalidSummary {
         /// The event name of the summary.
@@ -38,18 +38,18 @@ pub enum ReadError {
         #[source]
         reason: SummaryError,
     },
-    /// One event of a page cannot be read. The stream goes on with the next event.
+    /// One event of a page is unreadable. The stream goes on with the next event.
     #[error(transparent)]
     BadEvent(BadEvent),
-    /// A page names a next page that was read before. The stream ends.
+    /// A page names an earlier page as its next. The stream ends.
     #[error(
         "page {page} names a next page that was read before, so the rest of the list cannot be read; report it to Intercom"
     )]
     RepeatedCursor {
-        /// The number of the page that names it, from 1.
+        /// The number of the page that names it, counted from 1.
         page: u64,
     },
-    /// The answer is JSON that is not what was asked for. The stream ends.
+    /// The response is JSON of another shape. The stream ends.
     #[error("the answer cannot be read: {reason}; check the base URL and any proxy")]
     UnreadableAnswer {
         /// What is wrong with it.
@@ -61,22 +61,23 @@ pub enum ReadError {
 }
 
 impl ReadError {
-    /// Whether the contact is unknown to Intercom.
+    /// Returns whether the contact is unknown to Intercom.
     pub fn is_unknown_contact(&self) -> bool {
         matches!(self, ReadError::UnknownContact { .. })
     }
 
-    /// Whether one event alone cannot be read, so that the stream goes on.
+    /// Returns whether one event alone is unreadable, so that the stream goes on.
     pub fn is_bad_event(&self) -> bool {
         matches!(self, ReadError::BadEvent(_))
     }
 
-    /// Whether the same call may succeed later.
+    /// Returns whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
         matches!(self, ReadError::Request(error) if error.is_retryable())
     }
 
-    /// Whether no call can succeed before somebody fixes the token, the plan, a permission or the address.
+    /// Returns whether no call can succeed before a person fixes the token, the plan, a permission
+    /// or the address.
     pub fn needs_operator(&self) -> bool {
         match self {
             ReadError::Request(error) => error.needs_operator(),
@@ -85,7 +86,7 @@ impl ReadError {
         }
     }
 
-    /// Returns the HTTP status of the answer, if there was one.
+    /// Returns the HTTP status of the response, if one came.
     pub fn status(&self) -> Option<u16> {
         match self {
             ReadError::UnknownContact { .. } => Some(404),
@@ -94,7 +95,7 @@ impl ReadError {
         }
     }
 
-    /// Returns the id that Intercom gave the request, for questions to its support.
+    /// Returns the id that Intercom gave the request. Intercom's support asks for it.
     pub fn request_id(&self) -> Option<&str> {
         match self {
             ReadError::UnknownContact { request_id } => request_id.as_deref(),
@@ -115,37 +116,37 @@ impl From<SendError> for ReadError {
     }
 }
 
-/// An event of a page that cannot be read.
+/// An unreadable event of a page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("event {} of page {page}{} cannot be read: {reason}", place + 1, Named(.name.as_deref()))]
 #[non_exhaustive]
 pub struct BadEvent {
-    /// The number of its page, from 1.
+    /// The number of its page, counted from 1.
     pub page: u64,
-    /// Its index in the page, from 0.
+    /// Its index in the page, counted from 0.
     pub place: usize,
-    /// Its name, if that can be read.
+    /// Its name, if readable.
     pub name: Option<Box<str>>,
-    /// Its second, if that can be read.
+    /// Its second, if readable.
     pub created_at: Option<Timestamp>,
     /// What is wrong with it.
     pub reason: &'static str,
 }
 
-/// Metadata that is not of the type it was to be read as.
+/// Metadata that does not have the requested type.
 ///
-/// It names the key, never the value.
+/// The error names the key, never the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the metadata of `{event}` is not of the type `{wanted}`: at `{key}`{}", Expected(.expected.as_deref()))]
 #[non_exhaustive]
 pub struct UnlikeMetadata {
     /// The name of the event.
     pub event: Box<str>,
-    /// The type that was asked for.
+    /// The requested type.
     pub wanted: &'static str,
-    /// The key at which it differs; `.` stands for all of the metadata.
+    /// The key that differs. `.` means the whole metadata.
     pub key: Box<str>,
-    /// What the type expects there, if it says so.
+    /// The type that the key expects, if known.
     pub expected: Option<Box<str>>,
 }
 

@@ -1,4 +1,4 @@
-//! Reading back what Intercom knows of a contact: its events, page by page, and their summaries.
+//! Reads a contact's events, page by page, and their summaries.
 
 mod cursor;
 mod error;

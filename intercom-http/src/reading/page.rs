@@ -1,4 +1,4 @@
-//! One page of the list. Each of its events is read for itself, so that a bad one fails nothing else.
+//! Reads one page of the list. It reads each event separately, so that a bad event fails alone.
 
 use std::collections::BTreeMap;
 
@@ -13,17 +13,17 @@ use super::past_event::PastEvent;
 /// The members of a JSON object, unparsed.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-/// A page: its events in Intercom's order, and where the next page begins.
+/// A page: its events in Intercom's order, and the start of the next page.
 pub(super) struct Page {
     pub(super) events: Vec<Result<PastEvent, BadEvent>>,
     pub(super) next: Option<Cursor>,
 }
 
-/// Reads the page of this number. `contact` is whose events were asked for.
+/// Reads the page of this number. `contact` is the contact of the request.
 ///
 /// # Errors
 ///
-/// Fails with the reason when it is no page of events.
+/// Fails with the reason when the body is not a page of events.
 pub(super) fn read(body: &[u8], contact: &Contact, page: u64) -> Result<Page, &'static str> {
     let list: Members<'_> =
         serde_json::from_slice(body).map_err(|_| "it is no list of events in JSON")?;
@@ -48,7 +48,7 @@ pub(super) fn read(body: &[u8], contact: &Contact, page: u64) -> Result<Page, &'
     Ok(Page { events, next })
 }
 
-/// What could be read of an event, and why not all could.
+/// The readable part of an event, and the reason for the rest.
 struct Unread {
     name: Option<Box<str>>,
     created_at: Option<Timestamp>,
@@ -87,7 +87,7 @@ fn name(members: &Members<'_>) -> Result<Box<str>, &'static str> {
     }
 }
 
-/// Reads the second. It is in seconds where the cursors are in milliseconds, so the size is looked at.
+/// Reads the second. Events have seconds and cursors milliseconds, so this checks the size.
 fn created_at(members: &Members<'_>) -> Result<Timestamp, &'static str> {
     let json = members.get("created_at").map(|json| value(json)).unwrap_or_default();
     if json.is_null() {
@@ -110,7 +110,8 @@ fn metadata(members: &Members<'_>) -> Result<Option<Box<RawValue>>, &'static str
     }
 }
 
-/// Returns whose event it is. Intercom repeats it in each event, with all identifiers it knows.
+/// Returns the contact of an event. Intercom repeats it in each event, with all identifiers it
+/// knows.
 fn contact(members: &Members<'_>) -> Option<Contact> {
     let mut contact = Contact::default();
     if let Some(user_id) = text(members, "user_id") {
@@ -125,7 +126,7 @@ fn contact(members: &Members<'_>) -> Option<Contact> {
     contact.check().is_ok().then_some(contact)
 }
 
-/// A member as text; `None` when it is absent, empty or something else.
+/// Returns a member as text. Returns `None` when it is absent, empty or something else.
 fn text(members: &Members<'_>, name: &str) -> Option<String> {
     match value(members.get(name)?) {
         Value::String(text) if !text.is_empty() => Some(text),
@@ -134,7 +135,7 @@ fn text(members: &Members<'_>, name: &str) -> Option<String> {
     }
 }
 
-/// Parses what is known to be JSON.
+/// Parses valid JSON.
 fn value(json: &RawValue) -> Value {
     serde_json::from_str(json.get()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! An event that Intercom has.
+//! An event that Intercom lists.
 
 use std::fmt;
 
@@ -9,9 +9,10 @@ use serde_json::value::RawValue;
 use super::error::UnlikeMetadata;
 use super::past_value::{PastValue, members};
 
-/// An event as Intercom lists it.
+/// An event that Intercom lists.
 ///
-/// `Debug` shows the keys of its metadata and never a value, because nobody knows which of them are sensitive.
+/// `Debug` shows the keys of its metadata and never a value, because Intercom does not mark
+/// sensitive values.
 #[derive(Clone)]
 pub struct PastEvent {
     pub(super) id: Option<String>,
@@ -32,7 +33,7 @@ impl PastEvent {
         &self.name
     }
 
-    /// Returns whose event it is, by all identifiers that Intercom gives.
+    /// Returns the contact, with all identifiers that Intercom gives.
     pub fn contact(&self) -> &Contact {
         &self.contact
     }
@@ -66,8 +67,8 @@ impl PastEvent {
             .collect()
     }
 
-    /// Returns the metadata as the JSON object that Intercom sent, `{}` where there is none. Numbers stand in it as they came,
-    /// also where no number type holds them exactly.
+    /// Returns the metadata as the JSON object that Intercom sent, or `{}`. Numbers stay as they
+    /// came, even where no number type holds them exactly.
     pub fn metadata_json(&self) -> &str {
         self.metadata.as_ref().map_or("{}", |json| json.get())
     }
@@ -76,7 +77,8 @@ impl PastEvent {
     ///
     /// # Errors
     ///
-    /// Fails when the metadata is not of that type. The error names the key and what the type expects there, and no value.
+    /// Fails when the metadata does not have that type. The error names the key and the expected
+    /// type, and no value.
     pub fn metadata_as<T: DeserializeOwned>(&self) -> Result<T, UnlikeMetadata> {
         let mut json = serde_json::Deserializer::from_str(self.metadata_json());
         serde_path_to_error::deserialize(&mut json).map_err(|error| UnlikeMetadata {
@@ -101,7 +103,8 @@ impl fmt::Debug for PastEvent {
     }
 }
 
-/// Returns the part of one of serde's messages that says what is expected. The part before it repeats the value.
+/// Returns the part of serde's message with the expected type. The part before it repeats the
+/// value.
 fn expectation(message: &str) -> Option<&str> {
     let message = message.rsplit_once(" at line ").map_or(message, |(message, _)| message);
     if message.starts_with("missing field `") {

@@ -22,11 +22,11 @@ const MAX_PER_PAGE: u16 = 150;
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Page, ReadError>> + Send>>;
 
-/// The events of a contact, newest first: a `Stream`, which asks for a page when it is needed. Given by
-/// [`HttpTransport::events`](crate::HttpTransport::events).
+/// The events of a contact, newest first, as a `Stream` that requests pages on demand.
+/// [`HttpTransport::events`](crate::HttpTransport::events) returns it.
 ///
-/// An item is an event, or an error. After [`ReadError::BadEvent`] the stream goes on with the next event. After every other
-/// error it ends.
+/// An item is an event or an error. After [`ReadError::BadEvent`] the stream goes on with the next
+/// event. Any other error ends the stream.
 #[must_use = "nothing is asked for until the stream is polled"]
 pub struct PastEvents {
     transport: Arc<Inner>,
@@ -34,12 +34,12 @@ pub struct PastEvents {
     per_page: Option<u16>,
     since: Option<Timestamp>,
     state: State,
-    /// Events that were read and not yet taken.
+    /// Events of the current page that the caller has not taken yet.
     ready: VecDeque<Result<PastEvent, ReadError>>,
     read: Read,
 }
 
-/// What the stream does when no event is ready.
+/// The action of the stream when no event is ready.
 enum State {
     Begin,
     Fetching(Fetch),
@@ -47,7 +47,7 @@ enum State {
     Ended,
 }
 
-/// What was read so far.
+/// The position of the reader.
 #[derive(Default)]
 struct Read {
     pages: u64,
@@ -68,22 +68,22 @@ impl PastEvents {
         }
     }
 
-    /// Asks for so many events at a time, from 1 to 150; a number beyond is read as the nearest. The default is
-    /// Intercom's own.
+    /// Sets the number of events a page, clamped to 1..=150. The default is Intercom's own.
     pub fn per_page(mut self, per_page: u16) -> Self {
         self.per_page = Some(per_page.clamp(1, MAX_PER_PAGE));
         self
     }
 
-    /// Ends the list before the first event that is older than this. The default is all that Intercom lists: 90 days.
+    /// Ends the list before the first event older than this. By default, the list ends where
+    /// Intercom's does: 90 days.
     pub fn since(mut self, time: impl Into<Timestamp>) -> Self {
         self.since = Some(time.into());
         self
     }
 
-    /// Returns the next item; `None` at the end. It is the `next` of a stream, for programs without a crate of such methods.
+    /// Returns the next item, or `None` at the end. It needs no crate of stream methods.
     ///
-    /// Cancel-safe: a call that is dropped loses no event.
+    /// Cancel-safe: a dropped call loses no event.
     pub async fn next(&mut self) -> Option<Result<PastEvent, ReadError>> {
         poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
@@ -96,7 +96,7 @@ impl PastEvents {
         })
     }
 
-    /// Takes a page, and decides what comes after it.
+    /// Takes a page, and decides what follows.
     fn take(&mut self, page: Page) -> State {
         self.read.pages += 1;
         let was_empty = std::mem::replace(&mut self.read.last_was_empty, page.events.is_empty());
@@ -106,14 +106,14 @@ impl PastEvents {
                 Ok(event) => Some(event.created_at()),
                 Err(bad) => bad.created_at,
             };
-            // The rest of the page is looked at too: of events in the wrong order none is lost.
+            // Reads the whole page, so that events in the wrong order are not lost.
             match created_at < self.since && created_at.is_some() {
                 true => is_reached = true,
                 false => self.ready.push_back(event.map_err(ReadError::BadEvent)),
             }
         }
         match page.next {
-            // A second empty page in a row is the end, whatever it names.
+            // A second empty page in a row is the end, whatever page it names.
             Some(_) if was_empty && self.read.last_was_empty => State::Ended,
             Some(next) if !is_reached => match self.read.cursors.insert(next.clone()) {
                 true => State::Next(next),

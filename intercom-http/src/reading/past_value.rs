@@ -1,4 +1,4 @@
-//! Metadata by kind: the reverse of how values are encoded.
+//! Decodes metadata by kind: the reverse of the encoder.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde_core::de::{MapAccess, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-/// A value of a past event's metadata, by the kinds that Intercom knows.
+/// A value of a past event's metadata, by Intercom's kinds.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum PastValue {
     /// Text.
     Text(String),
-    /// A number. Where it fits neither an `i64` nor a `u64`, it is a float, and may not be exact.
+    /// A number. Beyond `i64` and `u64` it is a float, and may be inexact.
     Number(Number),
     /// A boolean.
     Boolean(bool),
@@ -22,21 +22,21 @@ pub enum PastValue {
     Date(Timestamp),
     /// A link: text that is an `http` or `https` URL.
     Link(String),
-    /// A link with a text.
+    /// A link with a label.
     RichLink {
-        /// Where it leads.
+        /// The URL.
         url: String,
-        /// What is shown.
+        /// The label.
         text: String,
     },
     /// An amount of money.
     Money(Money),
-    /// What is of no kind that Intercom documents. Programs in other languages can send it.
+    /// A value of no documented kind. Programs in other languages can send it.
     Other(Value),
 }
 
 impl PastValue {
-    /// Reads the JSON of this key's value.
+    /// Parses the JSON of this key's value.
     pub(super) fn of(key: &str, json: &str) -> Self {
         match serde_json::from_str(json).unwrap_or_default() {
             Value::String(text) if is_link(&text) => PastValue::Link(text),
@@ -78,7 +78,7 @@ fn money(object: &serde_json::Map<String, Value>) -> Option<Money> {
     (object.len() == 2).then(|| Money::new(amount, currency))
 }
 
-/// Returns the members of a JSON object in their order, unparsed; none when it is no object.
+/// Returns the members of a JSON object in their order, unparsed. Returns none for other JSON.
 pub(super) fn members(json: &str) -> Vec<(String, &RawValue)> {
     struct Members;
 

@@ -1,4 +1,4 @@
-//! The requests behind reading back, and when they are sent again.
+//! Sends the requests of reading back, and retries them.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::page::{self, Page};
 use super::summary::EventSummary;
 use crate::transport::Inner;
 
-/// How often one request is sent before its failure is the caller's.
+/// The most attempts of one request.
 const MAX_TRIES: u32 = 5;
 
-/// How long a read waits after its first passing failure, where the answer does not say. Each further wait is twice as long.
+/// The wait after the first passing failure, if the response names none. Each further wait doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Reads one page: the first, or that of a cursor.
@@ -80,12 +80,13 @@ pub(crate) async fn submit_summaries(
     if summaries.is_empty() {
         return Ok(());
     }
-    // A list, as Intercom's users send it and its API takes it. Its description has a single object.
+    // Sends a list, as Intercom's API accepts it. Its description shows a single object.
     let summaries: Vec<Value> = summaries.iter().map(EventSummary::to_json).collect();
     let body = json!({ "user_id": user_id, "event_summaries": summaries }).to_string();
     let url = &inner.endpoints.summaries;
     let question = Question { method: Method::POST, url, body: Some(body), contact };
-    // What a repetition does to the counts is not documented, so only a 429 is sent again: nothing was taken then.
+    // Retries only a 429, when Intercom took nothing. Intercom does not document what a repetition
+    // does.
     answer(inner, &question, |error| error.kind() == ErrorKind::RateLimited).await?;
     Ok(())
 }
@@ -98,7 +99,7 @@ struct Question<'a> {
     contact: &'a Contact,
 }
 
-/// Sends a request until its answer is no failure that may pass, and returns the body.
+/// Sends a request, retries passing failures, and returns the body.
 async fn answer(
     inner: &Inner,
     question: &Question<'_>,

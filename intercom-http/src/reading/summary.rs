@@ -1,11 +1,11 @@
-//! Summaries: how often an event happened, and when first and last.
+//! Summaries: an event's count, and its first and last time.
 
 use intercom_core::{EventName, NameError, Timestamp, rules};
 use serde_json::{Map, Value};
 
-/// How often an event of one name happened to a contact, and when for the first and the last time.
+/// How often an event of one name happened to a contact, and when first and last.
 ///
-/// Intercom gives it, and takes it for what happened before events were sent.
+/// Intercom returns summaries, and accepts them for the time before a program sent events.
 ///
 /// ```
 /// use intercom_core::Timestamp;
@@ -21,42 +21,42 @@ use serde_json::{Map, Value};
 pub struct EventSummary {
     /// The event's name.
     pub name: String,
-    /// How often it happened. Events older than 90 days count too, although no list has them.
+    /// The count. It includes events older than 90 days, which no list has.
     pub count: u64,
-    /// When it happened first.
+    /// The first time.
     pub first: Option<Timestamp>,
-    /// When it happened last.
+    /// The last time.
     pub last: Option<Timestamp>,
-    /// What people wrote about the event in Intercom. It is not submitted.
+    /// The description that people wrote in Intercom. Submitting omits it.
     pub description: Option<String>,
 }
 
 impl EventSummary {
-    /// Makes a summary that has no times.
+    /// Creates a summary without times.
     pub fn new(name: impl Into<String>, count: u64) -> Self {
         EventSummary { name: name.into(), count, first: None, last: None, description: None }
     }
 
-    /// Says when it happened first. The default is not to say.
+    /// Sets the first time. The default is none.
     #[must_use]
     pub fn first(mut self, first: impl Into<Timestamp>) -> Self {
         self.first = Some(first.into());
         self
     }
 
-    /// Says when it happened last. The default is not to say.
+    /// Sets the last time. The default is none.
     #[must_use]
     pub fn last(mut self, last: impl Into<Timestamp>) -> Self {
         self.last = Some(last.into());
         self
     }
 
-    /// Whether Intercom can take it.
+    /// Checks that Intercom can take the summary.
     ///
     /// # Errors
     ///
-    /// Fails when no event can have the name, the count is 0, a time is in milliseconds, or the first time is
-    /// after the last.
+    /// Fails when the name cannot be an event's, the count is 0, a time is in milliseconds, or the
+    /// first time is after the last.
     pub(super) fn check(&self) -> Result<(), SummaryError> {
         EventName::new(self.name.as_str())?;
         if self.count == 0 {
@@ -74,7 +74,7 @@ impl EventSummary {
         }
     }
 
-    /// Returns what is submitted.
+    /// Returns the JSON to submit.
     pub(super) fn to_json(&self) -> Value {
         let times = [("first", self.first), ("last", self.last)];
         let times = times
@@ -88,11 +88,11 @@ impl EventSummary {
         Value::Object(json)
     }
 
-    /// Reads the summary of one name; `None` when it has no name or no count.
+    /// Reads the summary of one name. Returns `None` without a name or a count.
     pub(super) fn read(json: &Value) -> Option<Self> {
         let text = |name| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
         let time = |name| {
-            // Intercom writes `+00:00` in some descriptions and `Z` in others.
+            // Intercom's descriptions have `+00:00` in some places and `Z` in others.
             let time: jiff::Timestamp = text(name)?.parse().ok()?;
             Some(Timestamp::from_unix_seconds(time.as_second()))
         };
@@ -106,11 +106,11 @@ impl EventSummary {
     }
 }
 
-/// Why a summary cannot be submitted.
+/// The reason that a summary is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SummaryError {
-    /// No event can have the name.
+    /// The name cannot be an event's.
     #[error(transparent)]
     Name(#[from] NameError),
     /// The count is 0.
