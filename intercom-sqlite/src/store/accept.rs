@@ -1,4 +1,4 @@
-//! Accepting events, and whose they are.
+//! Accepts events, and finds the events of this process.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::process;
@@ -13,7 +13,8 @@ use super::counts::CountsRow;
 use super::pending::{sensitive, stage};
 use crate::clock::Millis;
 
-/// What is stored of an event. Made in the caller's thread, because the writer's is the busy one.
+/// The stored form of an event. The caller's thread builds it, because the writer's is the busy
+/// one.
 pub(crate) struct NewEvent {
     second: i64,
     body: String,
@@ -23,7 +24,7 @@ pub(crate) struct NewEvent {
 impl NewEvent {
     /// # Errors
     ///
-    /// Fails when a body is not text, which no event's is.
+    /// Fails when a body is not UTF-8, which no event's is.
     pub(crate) fn all(events: &[DataEvent]) -> Result<Vec<Self>, OutboxError> {
         let of = |event: &DataEvent| {
             let body = str::from_utf8(event.body()).map_err(|_| {
@@ -36,7 +37,7 @@ impl NewEvent {
     }
 }
 
-/// Accepts all of these events, or none because there is no room.
+/// Accepts all of these events, or none if they do not fit.
 pub(crate) fn accept(
     conn: &Connection,
     counts: &mut CountsRow,
@@ -53,7 +54,7 @@ pub(crate) fn accept(
     Ok(Ok(()))
 }
 
-/// Adds what rules derive from an event, for the process that accepted that event.
+/// Adds the events that rules derive, for the process that accepted their cause.
 pub(crate) fn derive(
     conn: &Connection,
     counts: &mut CountsRow,
@@ -91,11 +92,11 @@ fn insert(
     Ok(())
 }
 
-/// A number that no other process has.
+/// Returns a random number that identifies this process.
 fn origin() -> i64 {
     static ORIGIN: OnceLock<i64> = OnceLock::new();
     *ORIGIN.get_or_init(|| {
-        // The standard library's only source of chance.
+        // The standard library's only source of randomness.
         let mut hasher = RandomState::new().build_hasher();
         hasher.write_u32(process::id());
         hasher.finish().cast_signed()
@@ -107,29 +108,29 @@ static LOWEST_OWN: AtomicI64 = AtomicI64::new(i64::MAX);
 
 /// Finds the lowest id among the pending events that this process accepted.
 ///
-/// It looks at each pending row at most once, because it remembers how far it has come.
+/// It reads each pending row at most once, because it remembers its position.
 pub(crate) struct OldestOwn {
-    /// No own event has an id up to this one, unless it was redriven.
+    /// No own event has an id up to this, unless it was redriven.
     passed: i64,
-    /// How many events had been redriven when it looked last.
+    /// The number of redriven events at the last search.
     redriven: i64,
 }
 
 impl OldestOwn {
-    /// Begins where the counts are these.
+    /// Starts from these counts.
     pub(crate) fn new(counts: &CountsRow) -> Self {
         let first = LOWEST_OWN.load(Ordering::Relaxed).saturating_sub(1);
         OldestOwn { passed: first.min(counts.newest), redriven: counts.redriven }
     }
 
-    /// Looks. The counts are those of the same snapshot.
+    /// Searches. The counts belong to the same snapshot.
     pub(crate) fn find(
         &mut self,
         conn: &Connection,
         counts: &CountsRow,
     ) -> rusqlite::Result<Option<i64>> {
         if self.redriven != counts.redriven {
-            // One of those may be lower than all that were passed.
+            // A redriven event may have a lower id than the position.
             let mut select = conn.prepare_cached(
                 "SELECT min(id) FROM outbox_events INDEXED BY outbox_events_put_back \
                  WHERE due_at IS NOT NULL AND origin = ?1",

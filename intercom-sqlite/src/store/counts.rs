@@ -1,4 +1,4 @@
-//! The row of counts. Each transaction reads it, and writes it back with whatever it counts.
+//! The row of counts. Each transaction reads it, and writes its changes back.
 
 use intercom_delivery::outbox::{AcceptError, Counts, Epoch, EventId, Standby};
 use rusqlite::{Connection, params};
@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use crate::clock::{Millis, moment};
 use crate::open::lock::Generation;
 
-/// Makes the row of its columns: those that are counted, and those that are written elsewhere.
+/// Builds the row from its columns: counts, and columns that other code writes.
 macro_rules! row {
     (
         counted { $($(#[$doc:meta])* $counted:ident: $type:ty,)+ }
@@ -66,16 +66,16 @@ row! {
         /// The version of the tombstones.
         erasures: i64,
         newest: i64,
-        /// A lower bound of the seconds of events that were not admitted. Accepting lowers it. The
-        /// engine's process raises it now and then, because an index of them would make up a tenth of
-        /// the work on an event: 2.2 instead of 1.6 µs of CPU to accept it.
+        /// A lower bound of the seconds of unadmitted events. Accepting lowers it, and the engine's
+        /// process raises it now and then. An index would cost a tenth of the work on an event: 2.2
+        /// instead of 1.6 µs of CPU to accept.
         earliest_new: Option<i64>,
     }
     elsewhere { capacity: Option<i64>, max_bytes: Option<i64>, epoch: i64 }
 }
 
 impl CountsRow {
-    /// Fails when these events do not fit now, or never will.
+    /// Fails when these events do not fit now, or can never fit.
     pub(crate) fn expect_room(&self, events: usize, bytes: usize) -> Result<(), AcceptError> {
         let [events, bytes] = [events, bytes].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
         let capacity = self.capacity.unwrap_or(i64::MAX);
@@ -83,13 +83,13 @@ impl CountsRow {
         if events > capacity || bytes > max_bytes {
             return Err(AcceptError::TooMuch);
         }
-        // Redriven letters may take more than there is.
+        // Redriven letters may exceed the limit.
         let has_room = events <= capacity.saturating_sub(self.pending)
             && bytes <= max_bytes.saturating_sub(self.pending_bytes);
         if has_room { Ok(()) } else { Err(AcceptError::Full) }
     }
 
-    /// Returns how far the file has come.
+    /// Returns the file's generation.
     pub(crate) fn generation(&self) -> Generation {
         Generation([self.epoch, self.accepted, self.delivered])
     }
@@ -98,7 +98,7 @@ impl CountsRow {
         Epoch(positive(self.epoch))
     }
 
-    /// Returns how many events are pending.
+    /// Returns the number of pending events.
     pub(crate) fn pending(&self) -> u64 {
         positive(self.pending)
     }
@@ -123,7 +123,8 @@ impl CountsRow {
     }
 }
 
-/// Begins the epoch of an engine in this process, later than any in this generation. Returns it.
+/// Begins the epoch of an engine in this process, later than any in this generation. Returns the
+/// epoch.
 pub(crate) fn begin_epoch(
     conn: &Connection,
     Generation([noted, ..]): Generation,
@@ -139,13 +140,13 @@ pub(crate) fn begin_epoch(
     Ok(Epoch(positive(epoch)))
 }
 
-/// Writes that nobody delivers any more.
+/// Records that no engine delivers.
 pub(crate) fn release(conn: &Connection) -> rusqlite::Result<()> {
     let clear = "UPDATE outbox_counts SET deliverer = NULL, delivering_since = NULL";
     conn.execute(clear, []).map(drop)
 }
 
-/// Returns who delivers, unless that engine has released.
+/// Returns the engine that delivers, unless it has released.
 pub(crate) fn deliverer(conn: &Connection) -> rusqlite::Result<Option<Standby>> {
     let mut select =
         conn.prepare_cached("SELECT epoch, deliverer, delivering_since FROM outbox_counts")?;

@@ -8,7 +8,7 @@ use super::pending::{failure, readable};
 use super::selection::{Table, select};
 use crate::clock::{Millis, moment};
 
-/// Reads dead letters in the order of their ids, beginning after this one.
+/// Reads dead letters in the order of their ids, after the given id.
 pub(crate) fn read(
     conn: &Connection,
     after: Option<EventId>,
@@ -42,7 +42,7 @@ pub(crate) fn read(
     Ok(letters)
 }
 
-/// Makes dead letters pending again, due now. Returns how many.
+/// Makes dead letters pending again, due now. Returns their number.
 pub(crate) fn redrive(
     conn: &Connection,
     counts: &mut CountsRow,
@@ -68,7 +68,7 @@ pub(crate) fn redrive(
     Ok(selected.len() as u64)
 }
 
-/// Deletes dead letters for good. Returns how many.
+/// Deletes dead letters for good. Returns their number.
 pub(crate) fn purge(
     conn: &Connection,
     counts: &mut CountsRow,
@@ -82,10 +82,10 @@ pub(crate) fn purge(
     Ok(selected.len() as u64)
 }
 
-/// How many dead letters are purged at once, in some milliseconds.
+/// The most dead letters to purge at once, in some milliseconds.
 const PURGED: i64 = 10_000;
 
-/// Purges the oldest dead letters beyond the bounds in the file, as far as that is quickly done.
+/// Purges the oldest dead letters beyond the file's limits, as far as that is quick.
 pub(crate) fn purge_oldest(
     conn: &Connection,
     counts: &mut CountsRow,

@@ -1,9 +1,9 @@
-//! Contacts that were erased: their events are deleted, and tombstones of their identifiers stay.
+//! Erases contacts: deletes their events, and keeps tombstones of their identifiers.
 //!
-//! One transaction deletes under `secure_delete`. Then all free pages are given back, where earlier events may have
-//! left their bytes, and the WAL is truncated. Tombstones are keyed hashes; the key is in the file. An
-//! engine learns of them with its next lease, which reads the counts after the rows. So no event comes
-//! before a tombstone that is older than it.
+//! One transaction deletes under `secure_delete`. Then the outbox gives back all free pages, where
+//! earlier events may have left bytes, and truncates the WAL. Tombstones are keyed hashes, and the
+//! file holds the key. An engine learns of them with its next lease, which reads the counts after
+//! the rows. So no event comes before a tombstone that is older than it.
 
 use intercom_core::{Contact, DataEvent};
 use intercom_delivery::outbox::{ErasedEvents, Tombstone, Tombstones, share_identifier};
@@ -12,10 +12,10 @@ use rusqlite::Connection;
 use super::counts::CountsRow;
 use crate::clock::Millis;
 
-/// Erases a contact. From here to the end of the transaction, what is deleted is overwritten.
+/// Erases a contact. Until the end of the transaction, deletions overwrite their rows.
 ///
 /// It reads each body, because a contact may have three identifiers, an address in any case, and no
-/// index: about 2 s for a million pending events.
+/// index. This takes about 2 s for a million pending events.
 pub(crate) fn erase(
     conn: &Connection,
     counts: &mut CountsRow,
@@ -68,7 +68,7 @@ pub(crate) fn tombstones(conn: &Connection) -> rusqlite::Result<Tombstones> {
     Ok(Tombstones::new(key(&snapshot)?, version, all.collect::<rusqlite::Result<Vec<_>>>()?))
 }
 
-/// Sets whether what is deleted is overwritten: `FAST` where that costs no I/O, or `ON`.
+/// Sets whether deletions overwrite: `FAST` where that costs no I/O, or `ON`.
 pub(crate) fn overwrite(conn: &Connection, how: &str) -> rusqlite::Result<()> {
     conn.pragma_update_and_check(None, "secure_delete", how, |_| Ok(()))
 }
@@ -78,7 +78,7 @@ fn key(conn: &Connection) -> rusqlite::Result<[u8; 16]> {
     select.query_row([], |row| row.get(0))
 }
 
-/// Deletes the contact's rows. Returns how many, and how many bytes their bodies had.
+/// Deletes the contact's rows. Returns their number, and the bytes of their bodies.
 fn delete(conn: &Connection, contact: &Contact, table: &str) -> rusqlite::Result<(i64, i64)> {
     let mut select = conn.prepare(&format!("SELECT id, body FROM {table}"))?;
     let mut rows = select.query([])?;
@@ -87,7 +87,7 @@ fn delete(conn: &Connection, contact: &Contact, table: &str) -> rusqlite::Result
     while let Some(row) = rows.next()? {
         let body: String = row.get(1)?;
         let size = i64::try_from(body.len()).unwrap_or(i64::MAX);
-        // What cannot be read carries no identifier.
+        // An unreadable body carries no identifier.
         let event = DataEvent::from_body(body).ok();
         if event.is_some_and(|event| share_identifier(contact, event.contact())) {
             ids.push(row.get::<_, i64>(0)?);

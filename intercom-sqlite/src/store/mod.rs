@@ -1,4 +1,4 @@
-//! What is done to the tables, each within a transaction that the caller began.
+//! Operations on the tables, each within the caller's transaction.
 
 pub(crate) mod accept;
 pub(crate) mod counts;

@@ -1,4 +1,4 @@
-//! Pending events: read, admitted, put back, and gone.
+//! Reads, admits, puts back and removes pending events.
 
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{
@@ -18,17 +18,17 @@ macro_rules! columns {
     };
 }
 
-/// How far the admission of an event has come, as it is stored. 1 is [`Stage::Admitted`].
+/// The stored stages of admission. 1 is [`Stage::Admitted`].
 pub(crate) mod stage {
     pub(crate) const NEW: i64 = 0;
     pub(crate) const REDRIVEN: i64 = 2;
     pub(crate) const DERIVED: i64 = 3;
 }
 
-/// An event as it stands in its row.
+/// An event as its row stores it.
 pub(crate) struct StoredEvent {
     pub(crate) id: i64,
-    /// `None`: it was never put back, and is due at once.
+    /// `None`: never put back, and due at once.
     pub(crate) due: Option<Millis>,
     pub(crate) accepted: Millis,
     stage: i64,
@@ -61,27 +61,27 @@ impl StoredEvent {
         }
     }
 
-    /// Returns how many bytes its body has.
+    /// Returns the size of the body in bytes.
     pub(crate) fn bytes(&self) -> i64 {
         i64::try_from(self.body.len()).unwrap_or(i64::MAX)
     }
 }
 
-/// Reads three columns from this one on: the message, the status, and the id of the request.
+/// Reads three columns from this index: the message, the status, and the request id.
 pub(crate) fn failure(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Failure>> {
     let message: Option<String> = row.get(column)?;
     let (status, request_id) = (row.get(column + 1)?, row.get(column + 2)?);
     Ok(message.map(|message| Failure { message, status, request_id }))
 }
 
-/// Selects the events after this id, in the order of their ids. That is the order in which events
-/// are due that were never put back.
+/// Selects the events after this id, in the order of their ids. Events that were never put back are
+/// due in this order.
 pub(crate) fn by_id(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
     conn.prepare_cached(concat!(columns!(), "WHERE id > ?1 ORDER BY id"))
 }
 
-/// Selects the events that were put back, the longest due first. To skip those that are leased costs
-/// no row: their ids are in the index.
+/// Selects the events that were put back, the longest due first. Skipping leased events reads no
+/// rows: the index has their ids.
 pub(crate) fn by_due_time(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
     conn.prepare_cached(concat!(
         columns!(),
@@ -89,8 +89,8 @@ pub(crate) fn by_due_time(conn: &Connection) -> rusqlite::Result<CachedStatement
     ))
 }
 
-/// Stores that the bytes of an event are final, and these, if it was changed. Returns whether it was
-/// there.
+/// Records that an event's bytes are final, and stores them if they changed. Returns whether the
+/// event was pending.
 pub(crate) fn admit(
     conn: &Connection,
     id: i64,
@@ -114,13 +114,13 @@ pub(crate) fn is_there(conn: &Connection, id: i64) -> rusqlite::Result<bool> {
     conn.prepare_cached("SELECT 1 FROM outbox_events WHERE id = ?1")?.exists([id])
 }
 
-/// Stores that an event is admitted later, at this time. Returns whether it was there.
+/// Defers the admission of an event until this time. Returns whether it was pending.
 pub(crate) fn defer(conn: &Connection, id: i64, due: Millis) -> rusqlite::Result<bool> {
     let update = "UPDATE outbox_events SET due_at = ?2 WHERE id = ?1";
     Ok(conn.prepare_cached(update)?.execute((id, due))? > 0)
 }
 
-/// Deletes an event that is no longer pending. Returns whether it was there.
+/// Deletes an event that is no longer pending. Returns whether it was pending.
 pub(crate) fn remove(
     conn: &Connection,
     counts: &mut CountsRow,
@@ -136,7 +136,7 @@ pub(crate) fn remove(
     Ok(was_there)
 }
 
-/// Puts an event back until this time. Returns whether it was there.
+/// Puts an event back until this time. Returns whether it was pending.
 pub(crate) fn put_back(
     conn: &Connection,
     id: i64,
@@ -156,7 +156,7 @@ pub(crate) fn put_back(
     Ok(update.execute((id, due, attempts, message, status, request_id))? > 0)
 }
 
-/// Copies an event to the dead letters: why and when it died, and whether an attempt may have
+/// Copies an event to the dead letters, with reason and time, and whether an attempt may have
 /// arrived.
 pub(crate) fn copy_to_dead(
     conn: &Connection,
@@ -204,8 +204,7 @@ pub(crate) fn bury(
     Ok(selected.into_iter().map(|event| event.id).collect())
 }
 
-/// Reads pending events in the order of their ids, beginning after this one. Leaves out what cannot
-/// be read.
+/// Reads pending events in the order of their ids, after the given id. Skips unreadable ones.
 pub(crate) fn read(
     conn: &Connection,
     after: Option<EventId>,
@@ -233,13 +232,12 @@ pub(crate) fn read(
     Ok(events)
 }
 
-/// Reads a body. If a person has changed it into something else, it is logged and stays where it
-/// is, and holds up no other event.
+/// Reads a body. A body that a person has damaged is logged and stays, and delays no other event.
 pub(crate) fn readable(id: EventId, body: String, sensitive: Option<String>) -> Option<DataEvent> {
     match DataEvent::from_body(body) {
         Ok(event) => Some(match sensitive {
             None => event,
-            // A list that a person has changed into something else names no key.
+            // A list that a person has damaged names no key.
             Some(keys) => {
                 let keys: Vec<String> = serde_json::from_str(&keys).unwrap_or_default();
                 event.with_sensitive_keys(keys)
@@ -252,20 +250,20 @@ pub(crate) fn readable(id: EventId, body: String, sensitive: Option<String>) -> 
     }
 }
 
-/// Returns what is stored of an event's sensitive keys: their names, as a JSON array.
+/// Returns the stored form of an event's sensitive keys: a JSON array of names.
 pub(crate) fn sensitive(event: &DataEvent) -> Option<String> {
     let mut keys = event.sensitive_keys().peekable();
     keys.peek()?;
     Some(serde_json::Value::from_iter(keys).to_string())
 }
 
-/// Finds the earliest second of the events that were not admitted.
+/// Finds the earliest second of the unadmitted events.
 pub(crate) fn earliest_new(conn: &Connection) -> rusqlite::Result<Option<i64>> {
     let min = "SELECT min(created_at) FROM outbox_events WHERE admitted IN (0, 3)";
     conn.query_row(min, [], |row| row.get(0))
 }
 
-/// Bounds when events are due: an earlier process may have had a wrong clock.
+/// Bounds the due times: an earlier process may have had a wrong clock.
 pub(crate) fn bound_due(conn: &Connection, latest: Millis) -> rusqlite::Result<()> {
     conn.execute("UPDATE outbox_events SET due_at = ?1 WHERE due_at > ?1", [latest]).map(drop)
 }

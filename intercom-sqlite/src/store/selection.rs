@@ -1,4 +1,4 @@
-//! Which rows a [`Selection`] means.
+//! Finds the rows of a [`Selection`].
 
 use intercom_delivery::outbox::Selection;
 use rusqlite::Connection;
@@ -16,7 +16,7 @@ pub(super) enum Table {
     Dead,
 }
 
-/// Finds the selected rows. Names are compared here, because SQLite folds ASCII alone.
+/// Finds the selected rows. Compares names here, because SQLite folds only ASCII.
 pub(super) fn select(
     table: Table,
     conn: &Connection,
@@ -29,10 +29,10 @@ pub(super) fn select(
         Selection::Reason(reason) => (Some(reason.as_str()), None, None),
         Selection::One(id) => (None, Some(i64::try_from(id.0).unwrap_or(i64::MAX)), None),
         Selection::Name(name) => (None, None, Some(name.to_lowercase())),
-        // A selection that this version does not know must not be taken for all of them.
+        // A selection that this version does not know must not select everything.
         _ => return Ok(Vec::new()),
     };
-    // Extracting the name of each would make the other selections slow.
+    // Extracting every name would slow the other selections.
     let name_of = if name.is_some() { "body ->> 'event_name'" } else { "NULL" };
     let (table, reason_of) = match table {
         Table::Pending => ("outbox_events", "NULL"),

@@ -1,10 +1,10 @@
-//! Slots: what the engine must know of events that are admitted, and of events that left.
+//! Slots: the name, contact and second of admitted events, and of events that left.
 
 use intercom_core::{DataEvent, Timestamp};
 use intercom_delivery::outbox::{Slot, UsedSlot};
 use rusqlite::Connection;
 
-/// Keeps the slot in which an event left.
+/// Keeps the slot of an event that left.
 pub(crate) fn keep(conn: &Connection, used: &UsedSlot) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
         "INSERT OR IGNORE INTO outbox_used_slots (keep_until, key, second) VALUES (?1, ?2, ?3)",
@@ -14,13 +14,13 @@ pub(crate) fn keep(conn: &Connection, used: &UsedSlot) -> rusqlite::Result<()> {
     insert.execute(row).map(drop)
 }
 
-/// Forgets the slots that need not be kept until then.
+/// Deletes the slots that need not be kept until then.
 pub(crate) fn forget(conn: &Connection, before: Timestamp) -> rusqlite::Result<()> {
     let mut delete = conn.prepare_cached("DELETE FROM outbox_used_slots WHERE keep_until < ?1")?;
     delete.execute([before.unix_seconds()]).map(drop)
 }
 
-/// Returns the slots that are kept, and those of dead letters.
+/// Returns the kept slots, and those of dead letters.
 pub(crate) fn used(conn: &Connection) -> rusqlite::Result<Vec<UsedSlot>> {
     let mut select = conn.prepare("SELECT keep_until, key, second FROM outbox_used_slots")?;
     let used = select.query_map([], |row| {
@@ -36,7 +36,7 @@ pub(crate) fn used(conn: &Connection) -> rusqlite::Result<Vec<UsedSlot>> {
 
 /// Returns the slots of pending events that were admitted, put back or redriven.
 pub(crate) fn held(conn: &Connection) -> rusqlite::Result<Vec<Slot>> {
-    // Each half has an index of its own.
+    // Each half uses its own index.
     slots(
         conn,
         "SELECT body FROM outbox_events WHERE admitted = 1 UNION ALL \
@@ -44,7 +44,7 @@ pub(crate) fn held(conn: &Connection) -> rusqlite::Result<Vec<Slot>> {
     )
 }
 
-/// Returns the slots of selected bodies. A body that cannot be read has none.
+/// Returns the slots of the selected bodies. An unreadable body has none.
 fn slots(conn: &Connection, select: &str) -> rusqlite::Result<Vec<Slot>> {
     let mut select = conn.prepare(select)?;
     let mut rows = select.query([])?;

@@ -1,4 +1,4 @@
-//! One transaction for all writes that have queued up.
+//! One transaction for all queued writes.
 
 use std::collections::HashSet;
 
@@ -15,40 +15,40 @@ use crate::store::accept::{NewEvent, accept, derive};
 use crate::store::counts::{self, CountsRow};
 use crate::store::{dead, erased, pending, slots};
 
-/// A transaction, and what has come of it so far.
+/// A transaction, and its results so far.
 pub(crate) struct Batch<'t> {
     pub(super) conn: &'t Connection,
     pub(super) counts: CountsRow,
-    /// Those of an engine of this outbox.
+    /// The leases of this outbox's engine.
     pub(super) leases: Option<&'t Leases>,
     pub(super) now: Millis,
     pub(super) is_file_there: bool,
     pub(super) effects: Effects,
 }
 
-/// What changes in memory once the transaction is safe.
+/// The changes in memory once the transaction is durable.
 #[derive(Default)]
 pub(super) struct Effects {
     /// Events whose leases have ended.
     settled: HashSet<i64>,
-    /// Events whose body has another size.
+    /// Events whose bodies changed size.
     resized: Vec<(i64, i64)>,
     forget_before: Option<Timestamp>,
-    /// Whether the earliest second of new events was found anew.
+    /// Whether the earliest second of new events was refreshed.
     bound_found: bool,
     released: bool,
-    /// Whether there are dead letters that may be more than are kept.
+    /// Whether dead letters may exceed their limit.
     pub(super) buried: bool,
     /// Whether events were accepted.
     pub(super) took_room: bool,
-    /// Whether bytes of deleted events must not be found in the file any more.
+    /// Whether the file must lose the bytes of deleted events.
     pub(super) erased: bool,
-    /// Whether a waiting call of `lease` must look again.
+    /// Whether a waiting call of `lease` must check again.
     pub(super) news: bool,
 }
 
 impl Effects {
-    /// Brings the leases up to date.
+    /// Updates the leases.
     pub(super) fn apply(self, leases: &mut Option<Leases>, now: Millis) {
         let Some(held) = leases else { return };
         if self.bound_found {
@@ -80,7 +80,7 @@ impl Batch<'_> {
         accept(self.conn, &mut self.counts, events, self.now)
     }
 
-    /// Stores what admission decided. Returns the events that are not leased under this epoch.
+    /// Stores admission's decisions. Returns the events that are not leased under this epoch.
     pub(crate) fn admit(
         &mut self,
         epoch: Epoch,
@@ -124,19 +124,19 @@ impl Batch<'_> {
         Ok(())
     }
 
-    /// Redrives dead letters. Returns how many.
+    /// Redrives dead letters. Returns their number.
     pub(crate) fn redrive(&mut self, which: &Selection) -> rusqlite::Result<u64> {
         let redriven = dead::redrive(self.conn, &mut self.counts, which, self.now)?;
         self.effects.news |= redriven > 0;
         Ok(redriven)
     }
 
-    /// Purges dead letters. Returns how many.
+    /// Purges dead letters. Returns their number.
     pub(crate) fn purge(&mut self, which: &Selection) -> rusqlite::Result<u64> {
         dead::purge(self.conn, &mut self.counts, which)
     }
 
-    /// Buries pending events. Returns how many.
+    /// Buries pending events. Returns their number.
     pub(crate) fn bury(&mut self, which: &Selection) -> rusqlite::Result<u64> {
         let Batch { leases, effects, .. } = self;
         let is_leased = |id: i64| {

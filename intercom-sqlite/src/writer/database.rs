@@ -1,23 +1,24 @@
 //! The connection that writes, and its recovery after the disk failed.
 //!
-//! After a failed fsync nobody knows what is on the disk. Linux goes on to show what was written,
-//! forgets that it is not on the disk, and lets the next fsync succeed. So two things cannot be
-//! relied on any more:
+//! After a failed fsync, the content of the disk is unknown. Linux still shows the written data,
+//! forgets that it is not on the disk, and lets the next fsync succeed. So two facts are no longer
+//! certain:
 //!
-//! - **That a commit failed.** It may stand in the WAL behind its end as SQLite knows it, and a crash
-//!   would bring it back. The next commit in that place makes that impossible. So an empty commit is
-//!   written over it before its callers are told.
-//! - **That a checkpoint reached the file.** SQLite remembers how far earlier checkpoints came, which
-//!   may not have been synced, and the next one would begin there. But every commit in the WAL was
-//!   synced. So the WAL is read afresh, and brought into the file from its beginning.
+//! - **That a commit failed.** It may stand in the WAL behind the end that SQLite knows, and a
+//!   crash would revive it. The next commit overwrites it. So the writer writes an empty commit
+//!   over it before it answers callers.
+//! - **That a checkpoint reached the file.** SQLite remembers how far earlier checkpoints came, and
+//!   the next one would start there. But those pages may not be synced. Every commit in the WAL was
+//!   synced. So the outbox reads the WAL afresh, and checkpoints it from its beginning.
 //!
-//! SQLite reads the WAL afresh only after all connections to the file have closed, because its memory
-//! is shared by all processes. So a note in the lock file tells every process of it:
+//! SQLite reads the WAL afresh only after all connections to the file have closed, because all
+//! processes share its memory of the WAL. So a note beside the outbox tells every process:
 //!
-//! - While the note is there, no process checkpoints, and the WAL grows.
-//! - An idle process closes its connections and reads the WAL afresh if it is then alone. If it is
-//!   not, it leaves the file closed until it needs it. A standby is idle, so it holds nobody up. A
-//!   process that accepts all the time does, and so does any other program that has the file open.
+//! - While the note exists, no process checkpoints, and the WAL grows.
+//! - An idle process closes its connections, and reads the WAL afresh if no other process has the
+//!   file open. Otherwise it leaves the file closed until it needs it. A standby is idle, so it
+//!   delays nothing. A process that accepts all the time delays this, and so does any other program
+//!   with the file open.
 //! - A process that opens the file alone reads the WAL afresh by that.
 
 use std::fs;
@@ -36,19 +37,18 @@ use crate::reader::Reading;
 use crate::store::counts::CountsRow;
 use crate::store::erased;
 
-/// How long the WAL may become before the process that delivers checkpoints, in pages of 4 KiB: 16
-/// MiB.
+/// The length of the WAL at which the process that delivers checkpoints: 16 MiB, in pages of 4 KiB.
 const WAL_PAGES: i64 = 4_000;
 
-/// The connection that writes, and what is in doubt.
+/// The connection that writes, and the facts in doubt.
 pub(crate) struct Database {
     path: PathBuf,
     settings: Settings,
-    /// `None` after a failure, until it is opened again.
+    /// `None` after a failure, until the outbox reopens it.
     conn: Option<Connection>,
     reading: Reading,
     reserve: Reserve,
-    /// The file and its WAL, as they were opened.
+    /// The identity of the file and its WAL at opening.
     identity: Identity,
     /// Changes whenever another connection has written.
     data_version: i64,
@@ -56,9 +56,9 @@ pub(crate) struct Database {
     is_commit_in_doubt: bool,
     /// Whether a checkpoint failed between its two marks.
     is_marked: bool,
-    /// Whether the WAL must be read afresh, and the note of it could not be written.
+    /// Whether the WAL must be read afresh, although writing the note failed.
     is_stale: bool,
-    /// How it failed, if it has not worked since.
+    /// The last fault, until a transaction succeeds.
     failing: Option<FaultKind>,
 }
 
@@ -88,12 +88,12 @@ impl Database {
         &self.path
     }
 
-    /// Returns whether its free pages are the outbox's to give back.
+    /// Returns whether the outbox may give the file's free pages back.
     pub(super) fn may_shrink(&self) -> bool {
         !self.settings.in_application_file
     }
 
-    /// Returns the connection. Opens it if it is closed.
+    /// Returns the connection. Reopens a closed one.
     pub(super) fn conn(&mut self) -> Result<&mut Connection, Fault> {
         if self.conn.is_none() {
             let was_closed = self.reading.lock().ensure()?;
@@ -103,7 +103,7 @@ impl Database {
         self.conn.as_mut().ok_or(Fault::ENDED)
     }
 
-    /// Begins a transaction that writes. What it adds to the file must be in the reserve.
+    /// Begins a write transaction. The reserve must hold what it adds to the file.
     pub(super) fn transaction(&mut self) -> Result<(Transaction<'_>, &mut Reserve), Fault> {
         self.conn()?;
         let conn = self.conn.as_mut().ok_or(Fault::ENDED)?;
@@ -111,13 +111,13 @@ impl Database {
         Ok((transaction, &mut self.reserve))
     }
 
-    /// Returns whether the file and its WAL are where they were opened. What is put into a deleted
-    /// file, no start would find.
+    /// Returns whether the file and its WAL are still at their paths. No start would find the
+    /// events of a deleted file.
     pub(super) fn is_there(&self) -> bool {
         self.identity == Identity::of(&self.path)
     }
 
-    /// Returns the row of counts if another connection has written since it was read here.
+    /// Returns the row of counts if another connection has written since the last read.
     pub(super) fn changes(&mut self) -> Result<Option<CountsRow>, Fault> {
         let before = self.data_version;
         let conn = self.conn()?;
@@ -132,7 +132,7 @@ impl Database {
         Ok(Some(counts))
     }
 
-    /// Notes that a transaction was committed, and whether it took room.
+    /// Records a commit, and whether it took room.
     pub(super) fn worked(&mut self, took_room: bool) {
         self.is_commit_in_doubt = false;
         if self.failing.take_if(|kind| took_room || !kind.is_full()).is_some() {
@@ -140,19 +140,19 @@ impl Database {
         }
     }
 
-    /// Leaves a connection that failed, and recovers as far as the disk allows.
+    /// Drops a connection that failed, and recovers as far as the disk allows.
     pub(super) fn failed(&mut self, fault: &Fault) {
         self.leave(fault);
         self.recover();
-        // On a full disk the WAL can begin anew in its own place, if all of it is in the file. Then
-        // there is room to store which events have left.
+        // On a full disk, a checkpointed WAL can restart in its own place. Then it has room to
+        // record deliveries.
         if fault.kind == FaultKind::Full && !self.must_read_afresh() {
             self.reserve.give_up();
             self.bring_in();
         }
     }
 
-    /// Brings into the file what can be without waiting for readers and writers.
+    /// Checkpoints what it can without waiting for readers and writers.
     pub(super) fn bring_in(&mut self) {
         let done = self.conn().map(drop).and_then(|()| self.seal(wal::checkpoint));
         if let Err(fault) = done {
@@ -177,15 +177,15 @@ impl Database {
         recovered.is_ok()
     }
 
-    /// Returns whether the file is closed so that another process can read the WAL afresh.
+    /// Returns whether the file stays closed so that another process can read the WAL afresh.
     pub(super) fn is_left_closed(&self) -> bool {
         self.conn.is_none() && self.must_read_afresh()
     }
 
-    /// Checkpoints after a commit, if the WAL has become long. If that fails, no event is in danger.
+    /// Checkpoints a long WAL after a commit. A failure endangers no event.
     ///
-    /// This is for the process that delivers. Others do it too when the WAL is twice as long: that
-    /// process may have stopped, or there may be none.
+    /// The process that delivers does this. Others do it when the WAL is twice as long: the
+    /// deliverer may have stopped or not exist.
     pub(super) fn shorten_wal(&mut self, is_deliverer: bool) {
         let pages = if is_deliverer { WAL_PAGES } else { 2 * WAL_PAGES };
         let Some(conn) = &self.conn else { return };
@@ -205,11 +205,10 @@ impl Database {
         }
     }
 
-    /// Leaves no bytes of erased events in the file and its WAL: gives free pages back, where earlier
-    /// events may have left theirs, and empties the WAL.
+    /// Removes the bytes of erased events from the file and its WAL. Gives free pages back, where
+    /// earlier events may have left theirs, and empties the WAL.
     ///
-    /// The WAL stays while another process reads the file. Then it is emptied when nothing is asked
-    /// for.
+    /// The WAL stays while another process reads the file. Then the idle writer empties it.
     pub(super) fn overwrite_deleted(&mut self) {
         let timeout = self.settings.lock_timeout;
         let Some(conn) = &self.conn else { return };
@@ -231,10 +230,10 @@ impl Database {
         }
     }
 
-    /// Brings all of the WAL into the file, and gives its space back. Returns whether it could.
+    /// Checkpoints the whole WAL, and truncates it. Returns whether it succeeded.
     pub(super) fn empty_wal(&mut self) -> bool {
-        // A transaction of another program is not waited for, because callers of `lease` would wait
-        // with it. Emptying the WAL ends this.
+        // Does not wait for another program's transaction, because callers of `lease` would wait
+        // too. Emptying the WAL restores the timeout.
         let dont_wait = |conn: &Connection| conn.busy_timeout(Duration::ZERO);
         if self.must_read_afresh() || self.conn.as_ref().is_none_or(|conn| dont_wait(conn).is_err())
         {
@@ -271,7 +270,7 @@ impl Database {
         Ok(done)
     }
 
-    /// Closes the file. What is still in doubt is for the next start, which finds the WAL.
+    /// Closes the file. The next start finds the WAL and settles what is in doubt.
     pub(super) fn close(mut self) {
         if !self.recover() {
             for conn in [&self.conn, &self.reading.lock().conn].into_iter().flatten() {
@@ -285,7 +284,7 @@ impl Database {
         if was_closed {
             self.identity = Identity::of(&self.path);
         }
-        // Each connection counts the changes in its own way.
+        // Each connection counts changes separately.
         self.data_version = i64::MIN;
     }
 
@@ -300,11 +299,11 @@ impl Database {
     }
 
     fn checkpoint_failed(&mut self, fault: &Fault) {
-        // Another process writes, and the next commit tries again.
+        // Another process writes, and the next commit retries.
         if fault.kind == FaultKind::Busy {
             return;
         }
-        // A full disk has lost nothing: what did not fit is in the WAL.
+        // A full disk has lost nothing: the WAL holds what did not fit.
         if fault.kind == FaultKind::Disk {
             self.is_stale = lock::note_stale_wal(&self.path).is_err();
         }
@@ -318,7 +317,7 @@ impl Database {
 
     fn write_over(&mut self) -> Result<(), Fault> {
         let (transaction, _) = self.transaction()?;
-        // SQLite writes no page that has not changed at any time.
+        // SQLite skips a page that has not changed.
         for needs_wal in [true, false] {
             wal::mark(&transaction, needs_wal)?;
         }
@@ -329,7 +328,7 @@ impl Database {
     }
 
     fn read_wal_afresh(&mut self) -> Result<(), Fault> {
-        // Held all along, so that the reading thread opens nothing meanwhile.
+        // Held throughout, so that the reading thread opens nothing meanwhile.
         let shared = self.reading.clone();
         let mut reading = shared.lock();
         for conn in [self.conn.take(), reading.conn.take()].into_iter().flatten() {
@@ -351,12 +350,12 @@ impl Database {
     }
 }
 
-/// Which files have the names of the outbox and of its WAL.
+/// The identities of the files at the names of the outbox and its WAL.
 #[derive(Debug, PartialEq, Eq)]
 struct Identity([Option<(u64, u64)>; 2]);
 
 impl Identity {
-    /// Asks the operating system, whose answer comes from memory.
+    /// Asks the operating system, which answers from memory.
     fn of(path: &Path) -> Self {
         Identity(
             [path.to_owned(), beside(path, "-wal")].map(|path| fs::metadata(path).ok().map(number)),
@@ -370,7 +369,7 @@ fn number(file: fs::Metadata) -> (u64, u64) {
     (file.dev(), file.ino())
 }
 
-/// A file that is open cannot be deleted here.
+/// This system cannot delete an open file.
 #[cfg(not(unix))]
 fn number(_: fs::Metadata) -> (u64, u64) {
     (0, 0)

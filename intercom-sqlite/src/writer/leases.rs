@@ -1,7 +1,7 @@
-//! What is leased under an epoch.
+//! The leases of an epoch.
 //!
-//! Leases are kept in memory: only the engine that delivers has any, and when its epoch ends, all of
-//! them do. So leasing reads the file and writes nothing.
+//! Leases live in memory: only the engine that delivers has any, and the end of its epoch ends all
+//! of them. So leasing reads the file and writes nothing.
 
 use std::collections::HashMap;
 
@@ -13,40 +13,41 @@ use crate::open::lock::LockEnd;
 use crate::store::counts::CountsRow;
 use crate::store::pending::{self, StoredEvent};
 
-/// How often the earliest second of new events is found, and among how many pending ones at most. It
-/// takes up to 2 ms. With more pending, the bound stays behind: it is that of the oldest anyway.
+/// The interval of searches for the earliest second of new events, and the most pending events to
+/// search. A search takes up to 2 ms. With more pending events the bound is stale, but it is the
+/// oldest's anyway.
 const BOUND_INTERVAL: Millis = 10_000;
 const BOUND_SCAN: i64 = 10_000;
 
-/// How often it is noted how far the file has come.
+/// The interval of generation notes.
 const NOTE_INTERVAL: Millis = 1_000;
 
 pub(super) struct Leases {
     epoch: Epoch,
-    /// The leased events, and how many bytes their bodies have. `RETURNING` would tell that too, at
+    /// The leased events, and the sizes of their bodies. `RETURNING` would give the sizes too, at
     /// 5.0 instead of 2.2 µs of CPU to settle an event.
     leased: HashMap<i64, i64>,
     /// All events up to this id are leased, or were put back. New events have higher ids.
     passed: i64,
-    /// When the earliest second of new events was last found.
+    /// The time of the last search for the earliest second of new events.
     bound_found: Millis,
-    /// The version of the tombstones of which the engine was told.
+    /// The version of the tombstones that the engine has.
     pub(super) told: i64,
     /// Lets another engine deliver when the leases end.
     lock: LockEnd,
-    /// When it was last noted how far the file has come.
+    /// The time of the last generation note.
     noted: Millis,
 }
 
 impl Leases {
-    /// Begins an epoch, in which nothing is leased.
+    /// Begins an epoch without leases.
     pub(super) fn new(epoch: Epoch, told: i64, lock: LockEnd) -> Self {
         let (leased, passed) = (HashMap::new(), i64::MIN);
         let bound_found = Millis::MIN;
         Leases { epoch, leased, passed, bound_found, told, lock, noted: Millis::MIN }
     }
 
-    /// Notes beside the file how far it has come, at most once a second.
+    /// Writes the file's generation beside it, at most once a second.
     pub(super) fn note(&mut self, counts: &CountsRow, now: Millis) {
         if self.noted.saturating_add(NOTE_INTERVAL) <= now {
             self.lock.note(counts.generation());
@@ -58,8 +59,8 @@ impl Leases {
         self.epoch
     }
 
-    /// Leases events that are due, the longest due first. Returns when the next one is due, too. If
-    /// it fails, nothing was leased.
+    /// Leases due events, the longest due first. Also returns when the next one is due. A failure
+    /// leases nothing.
     pub(super) fn lease(
         &mut self,
         conn: &Connection,
@@ -85,52 +86,53 @@ impl Leases {
         Ok((events, next_due))
     }
 
-    /// Returns the id of a leased event in the file, and how many bytes its body has.
+    /// Returns the id and body size of a leased event.
     pub(super) fn leased(&self, id: EventId) -> Option<(i64, i64)> {
         let id = i64::try_from(id.0).ok()?;
         self.leased.get(&id).map(|bytes| (id, *bytes))
     }
 
-    /// Returns whether the event in this row is leased.
+    /// Returns whether the event of this row is leased.
     pub(super) fn holds(&self, id: i64) -> bool {
         self.leased.contains_key(&id)
     }
 
-    /// Sets how many bytes the body of a leased event has.
+    /// Sets the body size of a leased event.
     pub(super) fn resize(&mut self, id: i64, bytes: i64) {
         self.leased.entry(id).and_modify(|before| *before = bytes);
     }
 
-    /// Ends the lease of an event that was settled.
+    /// Ends the lease of a settled event.
     pub(super) fn end(&mut self, id: i64) {
         self.leased.remove(&id);
     }
 
-    /// Ends the lease of an event that no caller has seen. It is leased again in its order.
+    /// Ends the lease of an event that no caller has seen. A later call leases it again in its
+    /// order.
     pub(super) fn take_back(&mut self, id: i64) {
         self.leased.remove(&id);
         self.passed = self.passed.min(id - 1);
     }
 
-    /// Returns whether the earliest second of new events is to be found anew.
+    /// Returns whether to search for the earliest second of new events again.
     pub(super) fn is_bound_due(&self, counts: &CountsRow, now: Millis) -> bool {
         counts.pending <= BOUND_SCAN && self.bound_found.saturating_add(BOUND_INTERVAL) <= now
     }
 
-    /// Notes that the earliest second of new events was found.
+    /// Records a search for the earliest second of new events.
     pub(super) fn bound_found(&mut self, now: Millis) {
         self.bound_found = now;
     }
 }
 
-/// Events in the order in which they are leased, read one ahead.
+/// Events in lease order, with one read ahead.
 struct Queue<'s> {
     rows: Rows<'s>,
-    /// Whether it has the events that were put back, or the others.
+    /// Whether the queue holds the events that were put back, or the others.
     put_back: bool,
     next: Option<StoredEvent>,
     ended: bool,
-    /// The last event that was leased, or is the other queue's.
+    /// The last event that was leased or belongs to the other queue.
     passed: i64,
 }
 
@@ -139,8 +141,8 @@ impl<'s> Queue<'s> {
         Queue { rows, put_back, next: None, ended: false, passed }
     }
 
-    /// Returns when the next event that is not leased is due, and its id. An event that was never put
-    /// back is due now, also if the clock was set back since it was accepted.
+    /// Returns the due time and id of the next unleased event. An event that was never put back is
+    /// due now, even if the clock was set back since.
     fn peek(
         &mut self,
         leased: &HashMap<i64, i64>,

@@ -1,4 +1,4 @@
-//! What is done when the outbox is idle: free pages are given back, and the WAL is emptied.
+//! Idle maintenance: gives free pages back, and empties the WAL.
 
 use rusqlite::Connection;
 
@@ -6,13 +6,13 @@ use super::database::Database;
 use crate::error::Fault;
 use crate::schema::APPLICATION_ID;
 
-/// How many pages of 4 KiB are given back in one step: so few that a request need not wait long.
+/// The pages of 4 KiB to give back in one step. A step is short, because requests wait for it.
 const PAGES: u32 = 1024;
 
-/// How many free pages are kept, because they will be needed again.
+/// The free pages to keep for later use.
 const SPARE_PAGES: u32 = 256;
 
-/// What is left to do.
+/// The remaining work.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Maintenance {
     /// The file may have too many free pages.
@@ -23,7 +23,7 @@ pub(super) enum Maintenance {
 }
 
 impl Maintenance {
-    /// Does one step. Returns whether the next one follows at once, if no request comes.
+    /// Runs one step. Returns whether the next follows at once, if no request comes.
     pub(super) fn step(&mut self, database: &mut Database) -> Result<bool, Fault> {
         match self {
             Maintenance::Shrink => {
@@ -54,11 +54,11 @@ fn give_back(conn: &Connection, most: u32, spare: u32) -> rusqlite::Result<bool>
     let free = || conn.pragma_query_value(None, "freelist_count", |row| row.get::<_, u32>(0));
     let mode: u32 = conn.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
     let pages = most.min(free()?.saturating_sub(spare));
-    // A file that another program made may be unable to.
+    // A file of another program may not support it.
     if mode != 2 || pages == 0 {
         return Ok(false);
     }
-    // Each row is a page that was given back.
+    // Each row is one page that was given back.
     let mut vacuum = conn.prepare(&format!("PRAGMA incremental_vacuum({pages})"))?;
     let mut rows = vacuum.raw_query();
     while rows.next()?.is_some() {}

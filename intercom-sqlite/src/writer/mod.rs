@@ -1,7 +1,7 @@
-//! The writing thread: it owns the connection that writes, and decides what is written.
+//! The writing thread. It owns the connection that writes, and batches the writes.
 //!
-//! Writes that queue up during one commit share the next one. There is no timer: a write that comes
-//! alone is committed at once.
+//! Writes that queue up during one commit share the next. There is no timer: a lone write commits
+//! at once.
 
 mod batch;
 mod database;
@@ -37,10 +37,10 @@ pub(crate) use self::batch::Batch;
 pub(crate) use self::database::Database;
 pub(crate) use self::request::{Job, Next, Request};
 
-/// How many requests share a transaction at most.
+/// The most requests that share a transaction.
 const BATCH: usize = 4096;
 
-/// How often dead letters are looked through for those that have become too old.
+/// The interval of purges of old dead letters.
 const PURGE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// The state of the writing thread.
@@ -49,12 +49,12 @@ pub(crate) struct Writer {
     clock: Clock,
     shared: Arc<Shared>,
     poll_interval: Duration,
-    /// The row of counts, as it was last read or written.
+    /// The row of counts at its last read or write.
     counts: CountsRow,
-    /// Of the epoch under which an engine of this outbox delivers.
+    /// The leases of the epoch under which this outbox's engine delivers.
     leases: Option<Leases>,
     maintenance: Maintenance,
-    /// When dead letters are next purged that have become too old.
+    /// The time of the next purge of old dead letters.
     purge_at: Millis,
 }
 
@@ -77,12 +77,12 @@ impl Writer {
         }
     }
 
-    /// Starts the thread. It ends when the last handle is dropped.
+    /// Starts the thread. Dropping the last handle ends it.
     pub(crate) fn start(
         mut self,
         mut requests: mpsc::Receiver<Request>,
     ) -> io::Result<(JoinHandle<()>, Handle)> {
-        // It is a runtime to wait for a request or a time, whichever comes first.
+        // The runtime waits for a request or a time, whichever comes first.
         let runtime = Builder::new_current_thread().enable_time().build()?;
         let handle = runtime.handle().clone();
         let run = move || {
@@ -92,7 +92,7 @@ impl Writer {
                 loop {
                     match timeout_at(idle_at, requests.recv_many(&mut batch, BATCH)).await {
                         Ok(0) => break,
-                        // Only a write puts off what is done when the outbox is idle.
+                        // Only a write postpones idle maintenance.
                         Ok(_) => match self.serve(&mut batch) {
                             true => idle_at = Instant::now() + self.poll_interval,
                             false => continue,
@@ -111,7 +111,7 @@ impl Writer {
         Ok((thread, handle))
     }
 
-    /// Serves requests, and answers when they are safe. Returns whether there was a write.
+    /// Serves requests, and answers once they are durable. Returns whether there was a write.
     fn serve(&mut self, batch: &mut Vec<Request>) -> bool {
         let now = self.clock.now();
         let mut writes = Vec::with_capacity(batch.len());
@@ -139,7 +139,7 @@ impl Writer {
         if let Some(full) = &fault
             && full.kind.is_full()
         {
-            // What stores deliveries is done without the rest, where that has made room.
+            // Retries only the writes that store deliveries, once recovery has made room.
             self.database.failed(full);
             let (refused, others) = writes.into_iter().partition(|write| write.takes_room());
             Vec::into_iter(refused).for_each(|write| write.answer(Some(full)));
@@ -156,7 +156,7 @@ impl Writer {
         true
     }
 
-    /// Does all writes in one transaction. If it fails, nothing was done.
+    /// Runs all writes in one transaction. A failure leaves nothing written.
     fn write(&mut self, writes: &mut [Box<dyn Write>], now: Millis) -> Result<(), Fault> {
         if let Some(leases) = &mut self.leases {
             take_back_unread(&self.shared, leases);
@@ -210,8 +210,8 @@ impl Writer {
         Ok(())
     }
 
-    /// Nobody asks for anything: recovers, looks, and does a step of maintenance. Returns whether the
-    /// next step follows at once.
+    /// Runs when the queue is empty: recovers, checks for others' writes, and runs a maintenance
+    /// step. Returns whether the next step follows at once.
     fn idle(&mut self) -> bool {
         if !self.database.recover() {
             return false;
@@ -231,7 +231,7 @@ impl Writer {
         })
     }
 
-    /// Does a step of maintenance, if it is this process's to do: it delivers, or nobody does.
+    /// Runs a maintenance step if this process delivers, or no process does.
     fn maintain(&mut self) -> Result<bool, Fault> {
         let _lock = match self.leases.is_some() || self.maintenance == Maintenance::Nothing {
             true => None,
@@ -243,7 +243,7 @@ impl Writer {
         self.maintenance.step(&mut self.database)
     }
 
-    /// Looks for what others wrote to the file.
+    /// Checks for others' writes to the file.
     fn look(&mut self) -> Result<(), Fault> {
         if let Some(counts) = self.database.changes()? {
             self.notice(counts);
@@ -251,7 +251,7 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes note of what others wrote to the file.
+    /// Processes others' writes to the file.
     fn notice(&mut self, counts: CountsRow) {
         // Under another epoch, this engine was deposed.
         self.leases.take_if(|leases| leases.epoch() != counts.epoch());
@@ -273,7 +273,7 @@ impl Writer {
         if let Err(fault) = &next {
             self.database.failed(fault);
         }
-        // If the caller has gone, dropping the answer gives back what it holds.
+        // If the caller has gone, dropping the reply returns its leases.
         let _ = reply.send(next.map_err(|fault| fault.to_error()));
     }
 
@@ -289,13 +289,13 @@ impl Writer {
             take_back_unread(&self.shared, leases);
             let conn = self.database.conn()?;
             let (events, next_due) = leases.lease(conn, limit, now)?;
-            // An event may be among them that was accepted after an erasure, and after the last look.
+            // The events may include one accepted after an erasure that the last check missed.
             if !events.is_empty() {
                 self.look()?;
             }
             let tombstones = self.tombstones_to_tell()?;
             if events.is_empty() && tombstones.is_none() {
-                // With a limit of 0, what is due now does not count.
+                // With a limit of 0, events due now do not count.
                 let next_due = next_due.filter(|_| limit > 0);
                 return Ok(Next::Wait(next_due.map_or(FAR, |due| until(now, due))));
             }
@@ -321,7 +321,7 @@ impl Writer {
         Ok(deliverer.map_or(Next::Wait(lock::RETRY), Next::Standby))
     }
 
-    /// Returns the tombstones, if they have changed since the engine was told.
+    /// Returns the tombstones, if they have changed since the engine got them.
     fn tombstones_to_tell(&mut self) -> Result<Option<Arc<Tombstones>>, Fault> {
         let Some(leases) = &mut self.leases else { return Ok(None) };
         if self.shared.take_untold() {
@@ -335,7 +335,7 @@ impl Writer {
         Ok(Some(Arc::new(tombstones)))
     }
 
-    /// Begins the turn of an engine that has the lock.
+    /// Begins the tenure of an engine that has the lock.
     fn begin(&mut self, mut lock: Lock, now: Millis) -> Result<Tenure, Fault> {
         let noted = lock.generation();
         let (transaction, _) = self.database.transaction()?;
@@ -352,7 +352,7 @@ impl Writer {
         self.counts = counts;
         let (held, guard) = LockEnd::pair(lock);
         self.leases.insert(Leases::new(epoch, counts.erasures, held)).note(&counts, now);
-        // Only the engine that delivers changes what is read here.
+        // Only the engine that delivers changes what this reads.
         let conn = self.database.conn()?;
         Ok(Tenure {
             epoch,

@@ -1,4 +1,4 @@
-//! What the writing thread is asked for, and how its callers are answered.
+//! Requests to the writing thread, and their replies.
 
 use std::mem;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::error::Fault;
 use crate::shared::Shared;
 use crate::store::pending::{StoredEvent, readable};
 
-/// What the writing thread is asked for.
+/// A request to the writing thread.
 pub(crate) enum Request {
     Write(Box<dyn Write>),
     Lease {
@@ -24,25 +24,25 @@ pub(crate) enum Request {
         limit: usize,
         reply: oneshot::Sender<Result<Next, OutboxError>>,
     },
-    /// To look for what others wrote to the file.
+    /// Checks for others' writes to the file.
     Look,
-    /// To do now what is done when the outbox is idle.
+    /// Runs idle maintenance now.
     Maintain {
         reply: oneshot::Sender<()>,
     },
 }
 
-/// What a call of `lease` does next.
+/// The next action of a call of `lease`.
 pub(crate) enum Next {
     Began(Tenure),
     Standby(Standby),
     Leased(Found),
-    /// Nothing, for so long or until there is news.
+    /// Waits this long, or until there is news.
     Wait(Duration),
 }
 
-/// Events that were leased. They are read in the caller's thread. If nobody reads them, because the
-/// call was dropped, they are given back.
+/// Leased events, which the caller's thread reads. If the caller dropped the call, dropping this
+/// returns the leases.
 pub(crate) struct Found {
     pub(super) events: Vec<StoredEvent>,
     pub(super) epoch: Epoch,
@@ -87,19 +87,19 @@ impl Drop for Found {
     }
 }
 
-/// Something that changes the file, in one transaction with others.
+/// A change of the file, which shares a transaction with others.
 pub(crate) trait Write: Send {
-    /// Does it, in each transaction that is tried. If it fails, the whole transaction does.
+    /// Runs in each attempted transaction. A failure fails the whole transaction.
     fn perform(&mut self, batch: &mut Batch<'_>) -> rusqlite::Result<()>;
 
-    /// Returns whether it takes room, which a full disk has for nothing but deliveries.
+    /// Returns whether it takes room. A full disk has room only for deliveries.
     fn takes_room(&self) -> bool;
 
-    /// Tells the caller what became of it, now that the transaction is safe or has failed.
+    /// Reports the outcome to the caller, after the commit or its failure.
     fn answer(self: Box<Self>, fault: Option<&Fault>);
 }
 
-/// A write, and where its answer goes.
+/// A write, and its reply channel.
 pub(crate) struct Job<W, T, E> {
     write: W,
     takes_room: bool,
