@@ -1,21 +1,21 @@
-//! The time of an outbox: it goes on evenly, whatever happens to the system's clock.
+//! The clock of an outbox: steady, whatever happens to the system's clock.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// The longest time that anything waits: 30 years.
+/// The longest wait: 30 years.
 pub(crate) const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Unix milliseconds.
 pub(crate) type Millis = i64;
 
-/// Tells the time in Unix milliseconds.
+/// A clock in Unix milliseconds.
 #[derive(Clone)]
 pub(crate) struct Clock(Arc<dyn Fn() -> SystemTime + Send + Sync>);
 
 impl Clock {
-    /// Begins at the system's time, and goes on by the monotonic clock. A step of the system's clock
+    /// Starts at the system's time, and follows the monotonic clock. A step of the system's clock
     /// makes nothing due too early or too late.
     pub(crate) fn system() -> Self {
         let (began, began_at) = (Instant::now(), SystemTime::now());
@@ -45,19 +45,19 @@ pub(crate) fn millis(time: SystemTime) -> Millis {
     }
 }
 
-/// Returns the time that is so long after another. It rounds up: nothing is due too early.
+/// Returns the time after a duration. Rounds up, so that nothing is due too early.
 pub(crate) fn later(time: Millis, by: Duration) -> Millis {
     let by = by.min(FAR);
     let part = Millis::from(!by.subsec_nanos().is_multiple_of(1_000_000));
     time.saturating_add(whole_millis(by)).saturating_add(part)
 }
 
-/// Returns how long it is until a time: zero if that is past.
+/// Returns the duration until a time, or zero for a past time.
 pub(crate) fn until(now: Millis, time: Millis) -> Duration {
     Duration::from_millis(u64::try_from(time.saturating_sub(now)).unwrap_or_default())
 }
 
-/// Returns the moment that a number of Unix milliseconds stands for.
+/// Converts Unix milliseconds to a time.
 pub(crate) fn moment(millis: Millis) -> SystemTime {
     let distance = Duration::from_millis(millis.unsigned_abs());
     let moment = match millis < 0 {

@@ -1,4 +1,4 @@
-//! What can go wrong with the file, when it is opened and later.
+//! Errors of opening the file, and faults of using it.
 
 use std::fmt;
 use std::fs::File;
@@ -12,28 +12,28 @@ use rusqlite::ErrorCode;
 use crate::open::is_full;
 use crate::schema::SCHEMA_VERSION;
 
-/// Why a file could not be opened as an outbox. Nothing in it was changed then.
+/// The reason that a file failed to open as an outbox. The file is unchanged.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are what their names say")]
 pub enum OpenError {
-    /// A process that cannot share the file has it.
+    /// Another process has the file, and cannot share it.
     #[error(
         "{path} is held by a process that cannot share it: one with an earlier version of \
          intercom-sqlite, or one that still delivers from a deleted file of that name; end that \
          process, and open the file again"
     )]
     InUse { path: PathBuf },
-    /// There is no such file to look into.
+    /// The file to inspect does not exist.
     #[error("{path} does not exist; `SqliteOutbox::open` makes it")]
     Missing { path: PathBuf },
-    /// There is a file to look into, and no outbox in it.
+    /// The file to inspect has no outbox.
     #[error(
         "{path} has no outbox in it; `SqliteOutbox::open` makes one in a file of its own, and with \
          `.in_application_file()` beside the tables of your application"
     )]
     NoOutbox { path: PathBuf },
-    /// A table or a view of the application has a name that the outbox needs.
+    /// An application's table or view has a name that the outbox needs.
     #[error(
         "{path} has a `{name}` of your application's, and the outbox needs that name; rename \
          yours, or give the outbox a file of its own"
@@ -48,13 +48,13 @@ pub enum OpenError {
          `intercom_delivery::MemoryOutbox` for events in memory"
     )]
     NotAPath { path: PathBuf },
-    /// There is a folder of that name.
+    /// The path is a folder.
     #[error("{path} is a folder; name a file in it, such as {}", path.join("events.db").display())]
     Folder { path: PathBuf },
-    /// The file is no database.
+    /// The file is not a database.
     #[error("{path} is not a SQLite file, and was left as it is; give the outbox another name")]
     NotADatabase { path: PathBuf },
-    /// The file is a database of something else.
+    /// The file is another program's database.
     #[error(
         "{path} is a SQLite file of another application, and was left as it is; give the outbox \
          another name, or, if it is your own application's and is to hold both, open it with \
@@ -67,7 +67,7 @@ pub enum OpenError {
          {found}, and {SCHEMA_VERSION} is the highest that this one knows; upgrade intercom-sqlite"
     )]
     NewerSchema { path: PathBuf, found: i32 },
-    /// An earlier version of this crate wrote the file, and looking into it must not change it.
+    /// An earlier version of this crate wrote the file, and inspecting must not migrate it.
     #[error(
         "{path} was written by an earlier version of intercom-sqlite: its tables have the version \
          {found}; open it once with `SqliteOutbox::open`, which brings them to the version \
@@ -83,42 +83,42 @@ pub enum OpenError {
     /// The file cannot be written.
     #[error("{path} cannot be written; give this process the right to, or use another file")]
     ReadOnlyFile { path: PathBuf },
-    /// The folder cannot be written, and SQLite keeps its WAL beside the file.
+    /// The folder is read-only, but SQLite keeps its WAL beside the file.
     #[error(
         "the folder {path} cannot be written, and the outbox keeps files beside its own; give this \
          process the right to, or use another folder"
     )]
     ReadOnlyFolder { path: PathBuf },
-    /// There is no room on the disk.
+    /// The disk is full.
     #[error("the disk is full, and {path} cannot be set up; make room")]
     DiskFull { path: PathBuf },
-    /// The disk could not be read, written or synced.
+    /// Reading, writing or syncing the disk failed.
     #[error(
         "the disk failed while {path} was opened; see the system's log, and open it again when the \
          disk works"
     )]
     DiskFailed { path: PathBuf, source: Box<dyn std::error::Error + Send + Sync> },
-    /// The file lies on a file system of other machines or of this one's host, where SQLite cannot
-    /// keep it safe.
+    /// The file is on a file system of other machines or of the host, where SQLite cannot keep it
+    /// safe.
     #[error(
         "{path} lies on {kind}, which several machines can share, and SQLite cannot keep a file safe \
          there; use a local disk, or a volume of the container"
     )]
     SharedFileSystem { path: PathBuf, kind: String },
-    /// The file alone is mounted, without the files that the outbox keeps beside it.
+    /// The file alone is a mount, so the outbox's other files would be elsewhere.
     #[error(
         "{path} is a mount point, and its WAL and its lock would lie elsewhere; mount its folder {} \
          instead",
         folder(path).display()
     )]
     MountPoint { path: PathBuf },
-    /// The file has several names, and SQLite would keep a WAL for each of them.
+    /// The file has several names, and SQLite would keep a WAL for each.
     #[error(
         "{path} has {links} names (hard links), and SQLite would keep a WAL for each; remove the \
          others, or copy the file to a new one"
     )]
     HardLinked { path: PathBuf, links: u64 },
-    /// The WAL is missing, with what was accepted last.
+    /// The WAL is missing, with the events accepted last.
     #[error(
         "{path} has no `-wal` beside it, which holds what was accepted last: it was deleted, or the \
          file was copied without it; put it back. If it is lost, end all processes that have the \
@@ -131,30 +131,30 @@ pub enum OpenError {
          this process, or remove it while no process has the outbox open"
     )]
     LockOfAnotherUser { path: PathBuf },
-    /// The process or the machine can open no more files.
+    /// The process or the machine is out of file descriptors.
     #[error(
         "{path} could not be opened, because no file descriptor is left; raise the limit \
          (`ulimit -n`), or close what is not needed"
     )]
     TooManyFiles { path: PathBuf },
-    /// A setting of SQLite without which events are not safe has no effect.
+    /// A setting of SQLite that safety needs has no effect.
     #[error(
         "SQLite cannot keep {path} safe: `{setting}` is `{found}` after it was set to `{wanted}`; \
          use a local disk and an ordinary file"
     )]
     NotDurable { path: PathBuf, setting: &'static str, found: String, wanted: &'static str },
-    /// A transaction of another program lasts too long.
+    /// Another program's transaction takes too long.
     #[error("{path} is locked by another program's transaction; end that one, and open it again")]
     Locked { path: PathBuf },
-    /// The operating system refused something else.
+    /// Any other error of the operating system.
     #[error("{path} could not be opened")]
     Io { path: PathBuf, source: io::Error },
-    /// SQLite refused something else.
+    /// Any other error of SQLite.
     #[error("{path} could not be opened")]
     Sqlite { path: PathBuf, source: rusqlite::Error },
 }
 
-/// The same sentence, and what it comes from.
+/// The sentence and its sources.
 impl fmt::Debug for OpenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         intercom_core::write_with_sources(f, self)
@@ -162,7 +162,7 @@ impl fmt::Debug for OpenError {
 }
 
 impl OpenError {
-    /// Returns the error that an error of SQLite means.
+    /// Returns the error for an error of SQLite.
     pub(crate) fn of(path: &Path, source: rusqlite::Error) -> Self {
         let path = path.to_owned();
         match source.sqlite_error_code() {
@@ -185,7 +185,7 @@ impl OpenError {
         }
     }
 
-    /// Returns the error that an error of the operating system means.
+    /// Returns the error for an error of the operating system.
     pub(crate) fn io(path: &Path, source: io::Error) -> Self {
         let path = path.to_owned();
         match source.kind() {
@@ -205,17 +205,17 @@ pub(crate) fn folder(path: &Path) -> &Path {
     path.parent().unwrap_or(Path::new("/"))
 }
 
-/// Returns whether this means that no file descriptor is left: `ENFILE` or `EMFILE`.
+/// Returns whether the process or the machine is out of file descriptors: `ENFILE` or `EMFILE`.
 pub(crate) fn is_limit_of_files(error: &io::Error) -> bool {
     cfg!(unix) && matches!(error.raw_os_error(), Some(23 | 24))
 }
 
-/// Finds out whether a file descriptor is left. SQLite does not say why it cannot open a file.
+/// Tests whether a file descriptor is left. SQLite does not say why it cannot open a file.
 fn is_out_of_files() -> bool {
     File::open("/").is_err_and(|error| is_limit_of_files(&error))
 }
 
-/// A fault of a whole transaction, told to each of its callers.
+/// A fault of a whole transaction. Each of its callers gets it.
 #[derive(Clone, Debug)]
 pub(crate) struct Fault {
     message: &'static str,
@@ -223,16 +223,16 @@ pub(crate) struct Fault {
     pub(crate) kind: FaultKind,
 }
 
-/// What a fault means for what is done next.
+/// The consequence of a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FaultKind {
-    /// Another connection was in the way. The connection is as good as before.
+    /// Another connection was in the way. This connection stays valid.
     Busy,
-    /// The disk failed: nobody knows what is on it.
+    /// The disk failed, and its content is unknown.
     Disk,
-    /// There was no room.
+    /// The disk was full.
     Full,
-    /// There was no room to be set aside. The connection is as good as before.
+    /// The reserve could not grow. The connection stays valid.
     NoReserve,
     Other,
 }
@@ -244,14 +244,14 @@ impl FaultKind {
 }
 
 impl Fault {
-    /// The writing thread is gone, which only a panic can cause.
+    /// The writing thread has ended, which only a panic can cause.
     pub(crate) const ENDED: Fault = Fault {
         message: "the outbox has ended; see the log for a panic",
         source: None,
         kind: FaultKind::Other,
     };
 
-    /// The WAL must be read afresh, and another process has the file open.
+    /// The WAL must be read afresh, but another process has the file open.
     pub(crate) const SHARED: Fault = Fault {
         message: "a checkpoint of the outbox failed, and cannot be repeated while another program \
                   has the file open; close the file there",
@@ -259,8 +259,8 @@ impl Fault {
         kind: FaultKind::Busy,
     };
 
-    /// What is in a deleted file is still delivered, but nothing more goes into it: no start would find
-    /// it.
+    /// The file was deleted. The engine still delivers its events, but the outbox accepts none: no
+    /// start would find them.
     pub(crate) const DELETED: Fault = Fault {
         message: "the file of the outbox or its WAL was deleted or moved away; what is in it is still \
                   delivered, and nothing more is accepted until it is opened anew",
@@ -312,7 +312,7 @@ impl From<OpenError> for Fault {
     }
 }
 
-/// A file beside the outbox that cannot be used says nothing about the connection.
+/// A failure of a file beside the outbox does not affect the connection.
 impl From<io::Error> for Fault {
     fn from(source: io::Error) -> Self {
         let (kind, message) = match source.kind() {

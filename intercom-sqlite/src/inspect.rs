@@ -1,4 +1,4 @@
-//! Looking into the file from outside: for tools.
+//! Inspects the file from any process: for tools.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use crate::store::{dead, erased, pending};
 use crate::transaction::expect_tables;
 use crate::writer::maintenance;
 
-/// Looks into an outbox from any process. Made by
-/// [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect).
+/// Inspects an outbox from any process. [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect)
+/// returns it.
 ///
-/// It can bury pending events, and redrive and purge dead letters. The process that delivers notices within its
-/// [poll interval](crate::SqliteOutboxBuilder::poll_interval). All of its methods block, and fail
-/// when the file cannot be read or written.
+/// It can bury pending events, and redrive and purge dead letters. The process that delivers
+/// notices within its [poll interval](crate::SqliteOutboxBuilder::poll_interval). All methods
+/// block, and fail when reading or writing the file fails.
 pub struct Inspection {
     path: PathBuf,
     conn: Connection,
@@ -36,12 +36,12 @@ impl Inspection {
         Ok(Inspection { path: path.to_owned(), conn, clock: Clock::system() })
     }
 
-    /// Returns the counts since the file was made.
+    /// Returns the counts since the file was created.
     pub fn counts(&self) -> Result<Counts, OutboxError> {
         CountsRow::read(&self.conn).map(|row| row.counts(None)).map_err(fault)
     }
 
-    /// Reads pending events in the order of their ids, beginning after this one.
+    /// Reads pending events in the order of their ids, after the given id.
     pub fn pending(
         &self,
         after: Option<EventId>,
@@ -50,7 +50,7 @@ impl Inspection {
         pending::read(&self.conn, after, limit).map_err(fault)
     }
 
-    /// Reads dead letters in the order of their ids, beginning after this one.
+    /// Reads dead letters in the order of their ids, after the given id.
     pub fn dead_letters(
         &self,
         after: Option<EventId>,
@@ -59,33 +59,33 @@ impl Inspection {
         dead::read(&self.conn, after, limit).map_err(fault)
     }
 
-    /// Makes dead letters pending again, due now and with no attempt spent. Returns how many.
+    /// Makes dead letters pending again, due now and with zero attempts. Returns their number.
     pub fn redrive(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, now| dead::redrive(conn, counts, which, now))
     }
 
-    /// Deletes dead letters for good. Returns how many.
+    /// Deletes dead letters for good. Returns their number.
     pub fn purge(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, _| dead::purge(conn, counts, which))
     }
 
-    /// Makes pending events dead letters. Returns how many.
+    /// Makes pending events dead letters. Returns their number.
     ///
-    /// One whose first attempt is in flight may arrive all the same. If it is redriven, it may then
-    /// arrive twice: which events are in flight, only the process that delivers knows.
+    /// An event whose first attempt is in flight may still arrive. If you then redrive it, it may
+    /// arrive twice: only the process that delivers knows which events are in flight.
     pub fn bury(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, now| pending::bury(conn, counts, which, now, |_| false))
             .map(|buried| buried.len() as u64)
     }
 
-    /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones, so that
-    /// what comes later for it is withheld. Returns what was deleted.
+    /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones that
+    /// withhold later events. Returns what was deleted.
     ///
-    /// The process that delivers learns it within its poll interval. Up to then it may send what it
-    /// has in flight or had leased.
+    /// The process that delivers learns of it within its poll interval. Until then it may send what
+    /// it has in flight or leased.
     pub fn erase(&mut self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
         let erased = self.change(|conn, counts, now| erased::erase(conn, counts, contact, now))?;
-        // What fails here is done by the process that delivers when it is idle.
+        // If this fails, the process that delivers does it when idle.
         let emptied = maintenance::give_all_back(&self.conn).and_then(|()| {
             wal::sealed(&self.conn, || wal::empty(&self.conn, DEFAULT_LOCK_TIMEOUT))
         });
@@ -97,13 +97,13 @@ impl Inspection {
         Ok(erased)
     }
 
-    /// Forgives a contact that was erased. Returns whether it was.
+    /// Forgives an erased contact. Returns whether it was erased.
     pub fn forgive(&mut self, contact: &Contact) -> Result<bool, OutboxError> {
         self.change(|conn, counts, _| erased::forgive(conn, counts, contact))
     }
 
-    /// Reads the whole file, and returns what is wrong with it in SQLite's words: nothing, if it is
-    /// whole. With a million events it takes some seconds.
+    /// Reads the whole file, and returns SQLite's description of each fault. With a million events
+    /// this takes some seconds.
     pub fn check(&self) -> Result<Vec<String>, OutboxError> {
         let read = || -> rusqlite::Result<Vec<String>> {
             let mut check = self.conn.prepare("PRAGMA integrity_check")?;

@@ -1,4 +1,4 @@
-//! The outbox, as the engine and the application see it.
+//! The outbox of the engine and the application.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,8 +25,8 @@ use crate::store::accept::{NewEvent, OldestOwn};
 use crate::store::dead;
 use crate::writer::{Batch, Job, Next, Request};
 
-/// Holds events in one SQLite file until they are delivered. What it has accepted survives crashes
-/// and power cuts.
+/// Stores events in one SQLite file until their delivery. Accepted events survive crashes and power
+/// cuts.
 ///
 /// ```
 /// use intercom_delivery::Delivery;
@@ -45,9 +45,9 @@ use crate::writer::{Batch, Job, Next, Request};
 /// # }
 /// ```
 ///
-/// Clones are handles of one outbox: give one to the delivery, and keep another to
-/// [`nudge`](Self::nudge) it. Dropping the last handle waits for the writes that were asked for, and
-/// closes the file.
+/// Clones are handles of one outbox. Give one to the delivery, and keep another to
+/// [`nudge`](Self::nudge) it. Dropping the last handle waits for queued writes, then closes the
+/// file.
 #[derive(Clone)]
 pub struct SqliteOutbox(pub(crate) Arc<Inner>);
 
@@ -55,73 +55,73 @@ pub(crate) struct Inner {
     pub(crate) path: PathBuf,
     pub(crate) requests: mpsc::Sender<Request>,
     pub(crate) reading: Reading,
-    /// The writing thread's, for what blocks: callers may have none.
+    /// The writing thread's runtime, for blocking work: a caller may have no runtime.
     pub(crate) runtime: Handle,
-    /// Dropped after the channel, whose end ends the thread.
+    /// Dropped after the channel, whose close ends the thread.
     pub(crate) _thread: Thread,
     pub(crate) shared: Arc<Shared>,
     pub(crate) poll_interval: Duration,
 }
 
-/// The writing thread. Dropping it waits for its end.
+/// The writing thread. Dropping it joins the thread.
 pub(crate) struct Thread(pub(crate) Option<JoinHandle<()>>);
 
 impl Drop for Thread {
     fn drop(&mut self) {
-        // A panic in a thread was shown already.
+        // The panic hook has already reported a panic.
         drop(self.0.take().map(JoinHandle::join));
     }
 }
 
 impl SqliteOutbox {
-    /// Opens the outbox in this file with the default settings, and makes the file if there is none.
-    /// It blocks for some milliseconds.
+    /// Opens the outbox in this file with the default settings, and creates the file if it does not
+    /// exist. This blocks for some milliseconds.
     ///
-    /// The path is the name of a file, not a URI, and not `:memory:`. For events in memory there is
-    /// the [`MemoryOutbox`](intercom_delivery::MemoryOutbox).
+    /// The path is a file name, not a URI, and not `:memory:`. For events in memory use
+    /// [`MemoryOutbox`](intercom_delivery::MemoryOutbox).
     ///
     /// # Errors
     ///
-    /// Fails when the file is not fit to keep events safe. The [error](OpenError) says what to do,
-    /// and nothing was changed.
+    /// Fails when the file cannot keep events safe. The [error](OpenError) says what to do. The
+    /// file is unchanged.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
         SqliteOutbox::builder(path).open()
     }
 
-    /// Sets up the outbox in this file with other settings.
+    /// Returns a builder for the outbox in this file.
     pub fn builder(path: impl AsRef<Path>) -> SqliteOutboxBuilder {
         SqliteOutboxBuilder::new(path.as_ref())
     }
 
-    /// Opens a file to look into it, to bury pending events, and to redrive and purge dead letters.
+    /// Opens a file to inspect it, to bury pending events, and to redrive and purge dead letters.
     ///
     /// # Errors
     ///
-    /// Fails when there is no such file, or no outbox of this version in it.
+    /// Fails when the file does not exist, or has no outbox of this version.
     pub fn inspect(path: impl AsRef<Path>) -> Result<Inspection, OpenError> {
         Inspection::open(path.as_ref())
     }
 
-    /// Looks now for what others wrote to the file: call it after the commit of a transaction in
-    /// which events were [accepted](crate::accept_in). Without it they are noticed within the
-    /// [poll interval](SqliteOutboxBuilder::poll_interval). Cheap, and never blocks.
+    /// Checks the file for other processes' writes now. Call it after you commit a transaction that
+    /// [accepted](crate::accept_in) events. Otherwise the outbox notices them within the [poll
+    /// interval](SqliteOutboxBuilder::poll_interval). Cheap, and never blocks.
     pub fn nudge(&self) {
-        // A full queue is at work, and looks before it goes on.
+        // A full queue is in progress, and its writer checks before it goes on.
         let _ = self.0.requests.try_send(Request::Look);
     }
 
-    /// Returns where the file is.
+    /// Returns the path of the file.
     pub fn path(&self) -> &Path {
         &self.0.path
     }
 
-    /// Returns how many transactions were committed: for tests of how many events share one.
+    /// Returns the number of commits: for tests of batching.
     #[doc(hidden)]
     pub fn commits(&self) -> u64 {
         self.0.shared.commits()
     }
 
-    /// Does now what is done when the outbox is idle: for tests.
+    /// Runs idle maintenance now: for tests.
     #[doc(hidden)]
     pub async fn maintain(&self) {
         let (reply, done) = oneshot::channel();
@@ -168,7 +168,7 @@ impl Outbox for SqliteOutbox {
 
     async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
         loop {
-            // Made before the question, so that no news is missed that comes after the answer.
+            // Created before the request, so that no notification after the response is missed.
             let news = self.0.shared.news.notified();
             let (reply, answered) = oneshot::channel();
             let _ = self.0.requests.send(Request::Lease { standing, limit, reply }).await;

@@ -1,4 +1,4 @@
-//! Reading dead letters and counts, which holds up no writes.
+//! Reads dead letters and counts without delaying writes.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,9 +13,9 @@ use crate::store::counts::CountsRow;
 
 /// The connection that reads, shared with the writer.
 ///
-/// It keeps SQLite's memory of the WAL alive while the writer reopens its own. If the last connection
-/// closed, the next one would read the WAL afresh, with a commit in it that failed. Where that is
-/// wanted, the writer closes this one too.
+/// It keeps SQLite's shared memory of the WAL alive while the writer reopens its own connection. If
+/// the last connection closed, the next would read the WAL afresh, with a failed commit in it. When
+/// the writer wants that, it closes this connection too.
 #[derive(Clone)]
 pub(crate) struct Reading(Arc<Mutex<Reader>>);
 
@@ -34,13 +34,13 @@ impl Reading {
         Ok(Reading(Arc::new(Mutex::new(Reader { path, settings, conn: Some(conn), oldest_own }))))
     }
 
-    /// Nobody reads while the result lives.
+    /// Locks the reader. Nothing else reads while the guard lives.
     pub(crate) fn lock(&self) -> MutexGuard<'_, Reader> {
         // A panic leaves the connection valid.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads, and once more with another connection if that fails. It blocks.
+    /// Reads, and retries once with a new connection. Blocks.
     pub(crate) fn read<T>(
         &self,
         read: impl Fn(&Connection, &mut OldestOwn) -> rusqlite::Result<T>,
@@ -51,7 +51,7 @@ impl Reading {
         {
             return Ok(answer);
         }
-        // This connection may remember a fault that is over.
+        // This connection may remember a past fault.
         let conn = open::again(&reader.path, &reader.settings);
         let conn = reader.conn.insert(conn.map_err(|error| Fault::from(error).to_error())?);
         read(conn, &mut reader.oldest_own).map_err(|error| Fault::from(error).to_error())
@@ -59,7 +59,7 @@ impl Reading {
 }
 
 impl Reader {
-    /// Opens the connection if it is closed, and returns whether it was.
+    /// Opens a closed connection. Returns whether it was closed.
     pub(crate) fn ensure(&mut self) -> Result<bool, OpenError> {
         let was_closed = self.conn.is_none();
         if was_closed {

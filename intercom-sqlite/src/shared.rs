@@ -1,4 +1,4 @@
-//! What the handles of an outbox share with its writer.
+//! The state that the handles of an outbox share with its writer.
 
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,42 +7,42 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use intercom_delivery::Epoch;
 use tokio::sync::Notify;
 
-/// What the handles of an outbox share with its writer.
+/// The state that the handles of an outbox share with its writer.
 #[derive(Default)]
 pub(crate) struct Shared {
-    /// Wakes the calls of `lease` that wait: something may be due, or the epoch has ended.
+    /// Wakes waiting calls of `lease`: an event may be due, or the epoch has ended.
     pub(crate) news: Notify,
-    /// Events that were leased for a call of `lease` that was dropped.
+    /// Events leased for a call of `lease` that was then dropped.
     unread: Mutex<Vec<(Epoch, i64)>>,
-    /// Whether no caller has seen what it was told of erased contacts.
+    /// Whether a caller dropped the tombstones before it saw them.
     untold: AtomicBool,
     commits: AtomicU64,
 }
 
 impl Shared {
-    /// Gives leased events back that no caller has seen.
+    /// Returns leased events that no caller has seen.
     pub(crate) fn give_back(&self, epoch: Epoch, ids: impl Iterator<Item = i64>) {
         self.unread().extend(ids.map(|id| (epoch, id)));
         self.news.notify_waiters();
     }
 
-    /// Takes the events that were given back.
+    /// Takes the returned events.
     pub(crate) fn take_unread(&self) -> Vec<(Epoch, i64)> {
         mem::take(&mut *self.unread())
     }
 
-    /// Has the tombstones told once more.
+    /// Requests that the tombstones are reported once more.
     pub(crate) fn tell_again(&self) {
         self.untold.store(true, Ordering::Relaxed);
         self.news.notify_waiters();
     }
 
-    /// Returns whether to tell the tombstones once more.
+    /// Returns whether to report the tombstones once more.
     pub(crate) fn take_untold(&self) -> bool {
         self.untold.swap(false, Ordering::Relaxed)
     }
 
-    /// Returns how many transactions were committed.
+    /// Returns the number of commits.
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }

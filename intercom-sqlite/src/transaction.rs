@@ -1,4 +1,4 @@
-//! Accepting events in a transaction of the application's own.
+//! Accepts events in the application's own transaction.
 
 use std::iter;
 use std::time::SystemTime;
@@ -13,34 +13,33 @@ use crate::schema::{self, SCHEMA_VERSION};
 use crate::store::accept::{NewEvent, accept};
 use crate::store::counts::CountsRow;
 
-/// Accepts events within a transaction of your own on the file of the outbox: they exist exactly if
-/// your changes do.
+/// Accepts events within your own transaction on the outbox's file: they exist exactly if your
+/// changes do.
 ///
-/// Events that are [derived](DataEvent::derived) with `also` are accepted with them.
+/// Accepts the [derived](DataEvent::derived) events of `also` with them.
 ///
-/// They are accepted when the transaction is committed, and as safe as it is. A connection has
-/// `synchronous` at `FULL` unless you change it. It should set `PRAGMA wal_autocheckpoint = 0`,
-/// because the outbox checkpoints, and sees whether that fails. Call
-/// [`nudge`](crate::SqliteOutbox::nudge) after the commit.
+/// The commit accepts the events, and they are as durable as the transaction. A connection has
+/// `synchronous` at `FULL` unless you change it. Set `PRAGMA wal_autocheckpoint = 0`, because the
+/// outbox checkpoints and detects failures. Call [`nudge`](crate::SqliteOutbox::nudge) after the
+/// commit.
 ///
-/// The transaction should be [immediate](rusqlite::TransactionBehavior::Immediate). Any other fails
-/// with `SQLITE_BUSY_SNAPSHOT` when another connection has written since it began to read. Keep it
-/// short, because all processes wait for it.
+/// Use an [immediate](rusqlite::TransactionBehavior::Immediate) transaction. Any other fails with
+/// `SQLITE_BUSY_SNAPSHOT` when another connection has written since its first read. Keep it short,
+/// because all processes wait for it.
 ///
 /// # Errors
 ///
-/// Fails when there is no room, by the bounds in the file, or when the file has no outbox, or one of
-/// another version. Then none of these events is accepted, and the transaction can go on without
-/// them.
+/// Fails when the file's limits leave no room. Fails when the file has no outbox, or one of another
+/// version. Then it accepts none of these events, and the transaction can go on without them.
 pub fn accept_in(transaction: &Transaction<'_>, events: &[DataEvent]) -> Result<(), AcceptError> {
     accept_in_at(transaction, events, SystemTime::now())
 }
 
-/// As [`accept_in`], at this time: for tests with a clock of their own.
+/// Accepts events at this time, as [`accept_in`] does: for tests with their own clock.
 ///
 /// # Errors
 ///
-/// As [`accept_in`].
+/// Fails as [`accept_in`] does.
 #[doc(hidden)]
 pub fn accept_in_at(
     transaction: &Transaction<'_>,
@@ -56,15 +55,15 @@ pub fn accept_in_at(
     let accepted = accept_all(transaction, &events, millis(now));
     let end = match accepted {
         Ok(Ok(())) => "RELEASE intercom_accept",
-        // What was written of them must not be committed with the rest.
+        // The caller's commit must not include a part of the events.
         _ => "ROLLBACK TO intercom_accept; RELEASE intercom_accept",
     };
     let ended = transaction.execute_batch(end);
     accepted.map_err(failed)?.and(ended.map_err(failed))
 }
 
-/// Fails when the tables are not of this version: another program may have migrated them while a
-/// connection was open.
+/// Fails when the tables are not of this version: another program may have migrated them under an
+/// open connection.
 pub(crate) fn expect_tables(conn: &Connection) -> Result<(), OutboxError> {
     match schema::version(conn).map_err(|error| Fault::from(error).to_error())? {
         SCHEMA_VERSION => Ok(()),

@@ -1,4 +1,4 @@
-//! Connections, and the settings without which events are not safe.
+//! Connections, and the settings that keep events safe.
 
 use std::path::Path;
 use std::time::Duration;
@@ -10,38 +10,38 @@ use crate::clock::whole_millis;
 use crate::error::OpenError;
 use crate::store::erased;
 
-/// How many bytes the bodies of pending events may have together by default: 1 GiB.
+/// The default limit of the bytes of pending bodies: 1 GiB.
 pub(crate) const DEFAULT_MAX_BYTES: u64 = 1 << 30;
 
-/// How long an outbox waits by default for a transaction of another process.
+/// The default wait for another process's transaction.
 pub(crate) const DEFAULT_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How connections are set up.
+/// The settings of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
-    /// `None`: as the file has it.
+    /// `None`: the file's limit.
     pub(crate) capacity: Option<u64>,
     pub(crate) max_bytes: Option<u64>,
     pub(crate) max_dead_letters: Option<u64>,
     pub(crate) max_dead_age: Option<Duration>,
     pub(crate) in_application_file: bool,
     pub(crate) lock_timeout: Duration,
-    /// For tests: how large the file may grow before the disk is full.
+    /// For tests: the file's size at which the disk counts as full.
     pub(crate) max_pages: Option<u32>,
-    /// For tests: commits without a sync.
+    /// For tests: commits without fsync.
     pub(crate) loses_events_in_a_power_cut: bool,
 }
 
 impl Settings {
-    /// How what is deleted is overwritten, beside erasures: wherever that costs no I/O. Free pages keep
-    /// what they had, and an erasure gives them back. In an application's file it cannot, so there
-    /// everything is overwritten at once.
+    /// Returns how to overwrite deleted rows outside erasures: only where that costs no I/O. Free
+    /// pages keep their bytes until an erasure gives them back. An application's file cannot give
+    /// pages back, so it overwrites everything at once.
     pub(crate) fn secure_delete(&self) -> &'static str {
         if self.in_application_file { "ON" } else { "FAST" }
     }
 }
 
-/// Opens a file that exists. It writes nothing yet.
+/// Opens an existing file. Writes nothing yet.
 pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let opened = Connection::open_with_flags(path, flags).and_then(|conn| {
@@ -49,7 +49,7 @@ pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection,
         Ok(conn)
     });
     let conn = opened.map_err(|error| OpenError::of(path, error))?;
-    // SQLite silently opens a file for reading that it may not write.
+    // SQLite silently opens a file read-only when it may not write.
     match conn.is_readonly("main") {
         Ok(false) => Ok(conn),
         Ok(true) => Err(OpenError::ReadOnlyFile { path: path.to_owned() }),
@@ -57,10 +57,10 @@ pub(super) fn connect(path: &Path, lock_timeout: Duration) -> Result<Connection,
     }
 }
 
-/// Returns whether nobody has the file open.
+/// Returns whether no connection has the file open.
 pub(super) fn is_closed(path: &Path) -> Result<bool, OpenError> {
     let conn = connect(path, Duration::ZERO)?;
-    // In this mode SQLite needs the file for itself, and reads no shared memory.
+    // In this mode SQLite needs exclusive access, and reads no shared memory.
     let alone =
         conn.pragma_update_and_check(None, "locking_mode", "EXCLUSIVE", |_| Ok(())).and_then(
             |()| conn.query_row("SELECT 1 FROM sqlite_schema LIMIT 1", [], |_| Ok(())).optional(),
@@ -72,13 +72,13 @@ pub(super) fn is_closed(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// Sets up a connection whose commits are safe, and reads the settings back.
+/// Applies the settings for safe commits, and reads them back.
 pub(super) fn set_up(conn: &Connection, path: &Path, settings: &Settings) -> Result<(), OpenError> {
     let set = || -> rusqlite::Result<()> {
         conn.set_prepared_statement_cache_capacity(64);
-        // Each statement has one good plan: none is prepared anew for what is bound to it.
+        // Each statement has one good plan, so no bound value may change it.
         conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        // It has no effect after the first table. An application's file is not ours to change.
+        // It has no effect after the first table. The outbox must not change an application's file.
         let tables = "SELECT count(*) FROM sqlite_schema";
         if !settings.in_application_file
             && conn.query_row(tables, [], |row| row.get::<_, i64>(0))? == 0
@@ -89,9 +89,9 @@ pub(super) fn set_up(conn: &Connection, path: &Path, settings: &Settings) -> Res
         conn.pragma_update(None, "synchronous", synchronous)?;
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         erased::overwrite(conn, settings.secure_delete())?;
-        // 16 MiB, in KiB: enough for the pages in use, however much is pending.
+        // 16 MiB, in KiB: enough for the pages in use, however many events are pending.
         conn.pragma_update(None, "cache_size", -16_384)?;
-        // The outbox does it, and sees whether it fails: see `wal`.
+        // The outbox checkpoints, and detects failures: see `wal`.
         conn.pragma_update(None, "wal_autocheckpoint", 0)?;
         conn.pragma_update_and_check(None, "journal_size_limit", 64 << 20, |_| Ok(()))?;
         if let Some(pages) = settings.max_pages {
@@ -110,8 +110,8 @@ pub(super) fn set_up(conn: &Connection, path: &Path, settings: &Settings) -> Res
     expect(path, "synchronous", synchronous.map_err(failed)?.to_string(), "2")
 }
 
-/// Writes the bounds into the file, where every process keeps to them. A bound that is not set stays
-/// what it is in the file.
+/// Writes the limits into the file, where every process obeys them. An unset limit keeps the file's
+/// value.
 pub(super) fn limit(conn: &Connection, path: &Path, settings: &Settings) -> Result<(), OpenError> {
     let number = |bound: u64| i64::try_from(bound).unwrap_or(i64::MAX);
     let write = || -> rusqlite::Result<()> {
@@ -137,7 +137,7 @@ pub(super) fn limit(conn: &Connection, path: &Path, settings: &Settings) -> Resu
     write().map_err(|error| OpenError::of(path, error))
 }
 
-/// Fails when a setting is not what it was set to.
+/// Fails when a setting did not take effect.
 fn expect(
     path: &Path,
     setting: &'static str,

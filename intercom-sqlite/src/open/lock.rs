@@ -1,7 +1,7 @@
 //! The files beside the outbox: the lock of the process that delivers, and a note about the WAL.
 //!
-//! The deliverer also writes its epoch and the number of events into the lock file, about once a second. A
-//! backup that was put back has lower ones. Its next epoch is above both, and the log says so.
+//! About once a second, the deliverer writes its epoch and event counts into the lock file. A
+//! restored backup has lower ones. Its next epoch is above both, and the log says so.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -13,30 +13,30 @@ use std::time::{Duration, Instant};
 
 use super::path::private;
 
-/// How long a process waits before it tries the lock again that another holds.
+/// The wait between attempts to take a lock that another process holds.
 pub(crate) const RETRY: Duration = Duration::from_millis(100);
 
-/// How far a file has come: its epoch, and how many events were accepted and delivered. None of these
+/// A file's generation: its epoch, and its numbers of accepted and delivered events. None of them
 /// ever falls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Generation(pub(crate) [i64; 3]);
 
 impl Generation {
-    /// Returns whether a file has come less far.
+    /// Returns whether this generation is earlier.
     pub(crate) fn is_before(self, other: Generation) -> bool {
         self.0.into_iter().zip(other.0).any(|(mine, theirs)| mine < theirs)
     }
 }
 
-/// Keeps all others from delivering while it lives.
+/// Keeps all other processes from delivering while it lives.
 ///
-/// It is an advisory lock on a file handle of its own. The operating system arbitrates it between
-/// processes and within one, and releases it when the process ends, however that ends. The lock file
-/// stays: if it were removed, two processes could each lock a file of that name.
+/// It is an advisory lock on its own file handle. The operating system arbitrates it between and
+/// within processes, and releases it when the process ends for any reason. The lock file stays:
+/// after a removal, two processes could each lock a file of that name.
 pub(crate) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock, unless another holds it.
+    /// Takes the lock, unless another process holds it.
     pub(crate) fn try_take(path: &Path) -> io::Result<Option<Self>> {
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -48,7 +48,7 @@ impl Lock {
         }
     }
 
-    /// Takes the lock, or waits for it until the timeout.
+    /// Takes the lock, and waits up to the timeout.
     pub(super) fn take(path: &Path, timeout: Duration) -> io::Result<Option<Self>> {
         let began = Instant::now();
         loop {
@@ -61,7 +61,7 @@ impl Lock {
         }
     }
 
-    /// Returns how far the file had come when that was last noted here.
+    /// Returns the generation in the last note.
     pub(crate) fn generation(&mut self) -> Option<Generation> {
         let mut text = String::new();
         self.0.rewind().and_then(|()| self.0.read_to_string(&mut text)).ok()?;
@@ -70,8 +70,8 @@ impl Lock {
         numbers.collect::<Vec<_>>().try_into().map(Generation).ok()
     }
 
-    /// Notes how far the file has come. The note is for a person, and for a file that is put back from
-    /// a backup. It is not synced, and so never ahead of the file after a power cut.
+    /// Writes the generation, for people and to detect a restored backup. The note is not synced,
+    /// so after a power cut it is never ahead of the file.
     fn note(&mut self, Generation([epoch, accepted, delivered]): Generation) -> io::Result<()> {
         let text = format!("epoch {epoch}: {accepted} accepted, {delivered} delivered\n");
         self.0.rewind()?;
@@ -81,13 +81,13 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing is not enough: a child that this process is just starting has the handle too.
+        // Closing does not suffice: a child process that is starting has the handle too.
         let _ = self.0.unlock();
     }
 }
 
-/// One end of a lock with two ends. Dropping either one releases it: the end of the engine's tenure, or
-/// that of its leases, which a release drops.
+/// One of a lock's two ends. Dropping either end releases the lock: one at the end of the engine's
+/// tenure, one at the end of its leases.
 pub(crate) struct LockEnd(Arc<Mutex<Option<Lock>>>);
 
 impl LockEnd {
@@ -96,7 +96,7 @@ impl LockEnd {
         (LockEnd(shared.clone()), LockEnd(shared))
     }
 
-    /// Notes how far the file has come, as well as that can be done.
+    /// Writes the generation, and ignores failures.
     pub(crate) fn note(&self, generation: Generation) {
         let mut lock = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = lock.as_mut().map(|lock| lock.note(generation));
@@ -111,18 +111,18 @@ impl Drop for LockEnd {
 
 /// Notes for all processes that the WAL must be read afresh before the next checkpoint.
 ///
-/// The note is in the page cache at least, and so lives as long as the shared memory of the WAL: a
-/// crash of the machine ends both.
+/// The note is at least in the page cache. So it lives as long as the WAL's shared memory: a
+/// machine crash ends both.
 pub(crate) fn note_stale_wal(path: &Path) -> io::Result<()> {
     File::create(beside(path, "-stale")).map(drop)
 }
 
-/// Removes that note, if it is there.
+/// Removes that note, if it exists.
 pub(crate) fn clear_stale_wal(path: &Path) -> io::Result<()> {
     if is_wal_stale(path) { fs::remove_file(beside(path, "-stale")) } else { Ok(()) }
 }
 
-/// Returns whether that note is there.
+/// Returns whether that note exists.
 pub(crate) fn is_wal_stale(path: &Path) -> bool {
     beside(path, "-stale").exists()
 }

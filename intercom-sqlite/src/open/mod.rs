@@ -1,7 +1,7 @@
-//! Opening the file. Nothing is written before the file is known to be an outbox, or to become one.
+//! Opens the file. Writes nothing before the file is known to be an outbox, or to become one.
 //!
-//! A new or older file is set up under the lock: nobody delivers meanwhile. All steps to the present
-//! version of the tables are one transaction.
+//! A new or older file is set up under the lock, so that no process delivers meanwhile. One
+//! transaction migrates to the present version.
 
 mod connect;
 pub(crate) mod lock;
@@ -26,21 +26,21 @@ pub(crate) use connect::DEFAULT_LOCK_TIMEOUT;
 pub(crate) use connect::Settings;
 pub(crate) use reserve::is_full;
 
-/// Up to this size a file is checked from end to end when it is opened, in some milliseconds: 8 MiB,
-/// in pages of 4 KiB.
+/// The largest file that opening checks from end to end, in some milliseconds: 8 MiB, in pages of 4
+/// KiB.
 const CHECKED_PAGES: i64 = 2048;
 
-/// Opens the outbox, and makes it if there is none.
+/// Opens the outbox, and creates it if it does not exist.
 ///
-/// Several processes may have it open. A file that is new or of an earlier version is prepared under
-/// the deliverer's lock, which each process of an earlier version holds as long as it lives.
+/// Several processes may have it open. A new or older file is prepared under the deliverer's lock,
+/// which a process of an earlier version holds as long as it lives.
 pub(crate) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connection), OpenError> {
     let path = find(path)?;
     path::ensure_file(&path)?;
     let had_lock_file = beside(&path, "-lock").exists();
     ensure_lock_file(&path)?;
     let conn = match open_found(&path, settings) {
-        // A full disk has room for an outbox that gives up what it had set aside.
+        // On a full disk, opening succeeds after the outbox frees its reserve.
         Err(OpenError::DiskFull { .. } | OpenError::DiskFailed { .. })
             if Reserve::of(&path).give_up() =>
         {
@@ -55,7 +55,7 @@ pub(crate) fn open(path: &Path, settings: &Settings) -> Result<(PathBuf, Connect
     Ok((path, conn))
 }
 
-/// What is said of a file that is not what was delivered from last.
+/// The log message for a file older than the one that the process delivered from last.
 pub(crate) const RESTORED: &str = "the file of the outbox was restored from a backup, or copied: what \
     was pending in it is delivered once more, which Intercom ignores; it may also ignore new events \
     in the seconds of events that were delivered since, which this file does not know";
@@ -76,16 +76,16 @@ fn open_found(path: &Path, settings: &Settings) -> Result<Connection, OpenError>
         let emptied = wal::sealed(&conn, || wal::empty(&conn, settings.lock_timeout));
         tolerate_full(emptied.map(drop).map_err(failed))?;
     }
-    // SQLite does so too, and ignores a failure.
+    // SQLite does so too, but ignores a failure.
     path::sync_folder(path)?;
     Ok(conn)
 }
 
-/// Opens a file with all that belongs to it, and returns the version of its tables. It only reads.
+/// Opens a file with its companions, and returns the version of its tables. Only reads.
 fn connect(path: &Path, settings: &Settings) -> Result<(Connection, i32), OpenError> {
     let missing = || Err(OpenError::MissingWal { path: path.to_owned() });
     let has_wal = has_wal(path)?;
-    // Reading would make a WAL beside the memory of another one.
+    // Reading would create a WAL beside another WAL's shared memory.
     if has_wal == Some(false) {
         return missing();
     }
@@ -101,7 +101,7 @@ fn connect(path: &Path, settings: &Settings) -> Result<(Connection, i32), OpenEr
     Ok((conn, found))
 }
 
-/// Returns where the file is, if an outbox can be safe there.
+/// Returns the file's path, if an outbox is safe there.
 fn find(path: &Path) -> Result<PathBuf, OpenError> {
     let path = path::resolve(path)?;
     mounts::refuse(&path)?;
@@ -110,7 +110,7 @@ fn find(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(path)
 }
 
-/// Fails when this process could never deliver, because the lock file is another user's.
+/// Fails when the lock file is another user's, because this process could never deliver.
 fn ensure_lock_file(path: &Path) -> Result<(), OpenError> {
     let lock = beside(path, "-lock");
     let mut options = OpenOptions::new();
@@ -119,17 +119,17 @@ fn ensure_lock_file(path: &Path) -> Result<(), OpenError> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied && lock.exists() => {
             Err(OpenError::LockOfAnotherUser { path: lock })
         }
-        // It is there, or delivering will say what is wrong.
+        // The lock file exists, or delivering will report what is wrong.
         Err(error) if is_full(&error) => Ok(()),
         Err(error) => Err(OpenError::io(&lock, error)),
     }
 }
 
-/// Returns whether there is a WAL, where that is known before SQLite makes one. `Some(false)`: it was
-/// deleted under a process that had it open.
+/// Returns whether a WAL exists, where that is known before SQLite creates one. `Some(false)`: it
+/// was deleted under a process that had it open.
 fn has_wal(path: &Path) -> Result<Option<bool>, OpenError> {
-    // SQLite makes the WAL before the shared memory of it, and deletes it after that. What looks
-    // otherwise may be another process that closes the file, and soon looks right.
+    // SQLite creates the WAL before its shared memory, and deletes it afterwards. Another process
+    // that closes the file briefly looks different.
     for _ in 0..3 {
         let has_memory = beside(path, "-shm").exists();
         match beside(path, "-wal").exists() {
@@ -141,7 +141,7 @@ fn has_wal(path: &Path) -> Result<Option<bool>, OpenError> {
     Ok(Some(false))
 }
 
-/// A full disk has lost nothing, and what is pending can be delivered.
+/// A full disk has lost nothing, and pending events can be delivered.
 fn tolerate_full(done: Result<(), OpenError>) -> Result<(), OpenError> {
     match done {
         Err(OpenError::DiskFull { .. }) => Ok(()),
@@ -149,14 +149,14 @@ fn tolerate_full(done: Result<(), OpenError>) -> Result<(), OpenError> {
     }
 }
 
-/// Opens the file once more, for an outbox that lost its connection or needs another one.
+/// Reopens the file, for an outbox that lost its connection or needs another.
 pub(crate) fn again(path: &Path, settings: &Settings) -> Result<Connection, OpenError> {
     let (conn, _) = connect(path, settings)?;
     connect::set_up(&conn, path, settings)?;
     Ok(conn)
 }
 
-/// Opens the file to look into it.
+/// Opens the file to inspect it.
 pub(crate) fn to_inspect(path: &Path) -> Result<Connection, OpenError> {
     let path = find(path)?;
     if !path.exists() {
@@ -173,7 +173,7 @@ pub(crate) fn to_inspect(path: &Path) -> Result<Connection, OpenError> {
         (_, found) => return Err(OpenError::OlderSchema { path, found }),
     };
     connect::set_up(&conn, &path, &settings)?;
-    // A process may have been killed within a checkpoint. Closing must not leave its mark.
+    // A killed process may have left the mark of its checkpoint. Closing must not keep it.
     let healed = wal::is_missed(&conn).and_then(|is_missed| match is_missed {
         true => wal::mark(&conn, false),
         false => Ok(()),
@@ -182,7 +182,7 @@ pub(crate) fn to_inspect(path: &Path) -> Result<Connection, OpenError> {
     Ok(conn)
 }
 
-/// Takes the lock under which a file is prepared, unless another process has just prepared it.
+/// Takes the lock to prepare a file, unless another process has just prepared it.
 fn lock_to_prepare(
     conn: &Connection,
     path: &Path,
@@ -197,10 +197,10 @@ fn lock_to_prepare(
     Ok(taken)
 }
 
-/// Brings a WAL that is found into the file, with a sync, before anything is added to it.
+/// Checkpoints an existing WAL with fsync, before anything is added to it.
 ///
-/// If the process that wrote it saw a sync fail, the system may show what the disk does not have, and
-/// would not write it again. A WAL that must be read afresh stays as it is: see `writer::database`.
+/// If its writer saw a sync fail, the system may show data that is not on the disk, and would not
+/// write it again. A WAL that must be read afresh stays as it is: see `writer::database`.
 fn bring_in_wal(conn: &Connection, path: &Path, settings: &Settings) -> Result<(), OpenError> {
     let bring_in = || match lock::is_wal_stale(path) && wal::extent(conn)?.checkpointed > 0 {
         true => Ok(false),
@@ -213,7 +213,7 @@ fn bring_in_wal(conn: &Connection, path: &Path, settings: &Settings) -> Result<(
     }
 }
 
-/// Returns the version of the tables in the file, if it may have them.
+/// Returns the version of the tables in the file, if the file may have them.
 fn found_version(
     conn: &Connection,
     path: &Path,
@@ -243,8 +243,7 @@ fn found_version(
     Ok(found)
 }
 
-/// Fails when the file has no outbox yet, and something of the application's has a name that the
-/// outbox needs.
+/// Fails when the file has no outbox yet, and a name that the outbox needs is the application's.
 fn expect_free_names(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     // One snapshot, because another process may be preparing the file.
     let taken = conn.unchecked_transaction().and_then(|conn| schema::name_taken(&conn));
@@ -254,7 +253,7 @@ fn expect_free_names(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Fails when the file is damaged, as far as that can be found out quickly.
+/// Fails when the file is damaged, as far as a quick check can tell.
 fn check(conn: &Connection, path: &Path) -> Result<(), OpenError> {
     let read = || -> rusqlite::Result<String> {
         let pages: i64 = conn.pragma_query_value(None, "page_count", |row| row.get(0))?;

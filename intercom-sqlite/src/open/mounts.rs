@@ -1,12 +1,12 @@
-//! Refuses places where SQLite cannot keep a file safe, as Linux's table of mounts shows them.
+//! Refuses places where SQLite cannot keep a file safe, by Linux's mount table.
 
 use std::fs;
 use std::path::Path;
 
 use crate::error::OpenError;
 
-/// File systems that several machines can share, or a machine and its guests. Their locks cannot be
-/// relied on, and not all who open a file there share memory.
+/// File systems that several machines can share, or a machine and its guests. Their locks are
+/// unreliable, and processes that open a file there may not share memory.
 const SHARED: &[&str] = &[
     "nfs",
     "nfs4",
@@ -34,7 +34,7 @@ const SHARED: &[&str] = &[
     "grpcfuse",
 ];
 
-/// FUSE file systems that lie on a local disk. Any other may be on another machine.
+/// FUSE file systems on a local disk. Any other may be on another machine.
 const LOCAL_FUSE: &[&str] = &[
     "bindfs",
     "cryfs",
@@ -50,12 +50,12 @@ const LOCAL_FUSE: &[&str] = &[
     "zfs",
 ];
 
-/// Fails when the file lies on a shared file system, or is itself a mount point.
+/// Fails when the file is on a shared file system, or is itself a mount point.
 ///
-/// Where a single file is mounted into a container, its WAL and its lock stay in the container, and are
+/// If a single file is mounted into a container, its WAL and lock stay in the container, and are
 /// lost with it.
 pub(super) fn refuse(path: &Path) -> Result<(), OpenError> {
-    // Other systems have no such table. What it does not show, nobody knows.
+    // Other systems have no such table, and no check.
     let table = fs::read("/proc/self/mountinfo").unwrap_or_default();
     let path = path.to_owned();
     match covering(&String::from_utf8_lossy(&table), &path) {
@@ -67,7 +67,7 @@ pub(super) fn refuse(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Returns the kind of the file system that a file lies on, and whether the file is its mount point.
+/// Returns the file system type of a file, and whether the file is its mount point.
 fn covering<'t>(table: &'t str, path: &Path) -> Option<(&'t str, bool)> {
     let mut escaped = path.to_string_lossy().into_owned();
     for (byte, code) in [("\\", "\\134"), (" ", "\\040"), ("\t", "\\011"), ("\n", "\\012")] {

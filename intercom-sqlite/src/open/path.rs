@@ -1,4 +1,4 @@
-//! Where the file is: its name, its folder and its mode.
+//! The file's path, folder and mode.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -35,8 +35,8 @@ pub(super) fn resolve(path: &Path) -> Result<PathBuf, OpenError> {
     }
 }
 
-/// Makes the file if there is none, for this user alone: it will hold personal data. SQLite gives
-/// the files that it makes beside it the same mode.
+/// Creates the file if it does not exist, for this user only: it will hold personal data. SQLite
+/// gives the files beside it the same mode.
 pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
     match private(OpenOptions::new().write(true).create_new(true)).open(path) {
         Ok(_) => Ok(()),
@@ -50,7 +50,8 @@ pub(super) fn ensure_file(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Fails when the file has more than one name: SQLite keeps a WAL for each, and so destroys the file.
+/// Fails when the file has more than one name: SQLite would keep a WAL for each and destroy the
+/// file.
 #[cfg(unix)]
 pub(super) fn expect_one_name(path: &Path) -> Result<(), OpenError> {
     use std::os::unix::fs::MetadataExt as _;
@@ -65,7 +66,7 @@ pub(super) fn expect_one_name(_: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// Fails when the folder is read-only. Opening a file there would not fail for a superuser.
+/// Fails when the folder is read-only. For a superuser, opening a file there would not fail.
 pub(super) fn expect_writable_folder(path: &Path) -> Result<(), OpenError> {
     let folder = folder(path);
     match fs::metadata(folder) {
@@ -90,7 +91,7 @@ pub(super) fn sync_folder(path: &Path) -> Result<(), OpenError> {
     }
 }
 
-/// Lets only this user read and write a file that is made.
+/// Makes new files readable and writable by this user only.
 pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);

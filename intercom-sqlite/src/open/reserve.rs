@@ -1,9 +1,9 @@
-//! Space that deliveries alone may use, in a file beside the outbox.
+//! Reserves disk space for deliveries, in a file beside the outbox.
 //!
-//! A full disk must not keep an outbox from storing what it has delivered. That takes room in the WAL,
-//! which has some once all of it is in the file. So as much is set aside as the file will grow by then,
-//! and a little for the WAL itself. Where that cannot be set aside, no event is accepted. When the disk
-//! is full, the space is given up for deliveries, or for a process that begins to deliver.
+//! On a full disk, the outbox must still store deliveries. That needs room in the WAL, which has
+//! room once it is checkpointed. So the reserve holds what that checkpoint will add to the file,
+//! and a little for the WAL itself. Without a reserve, the outbox accepts no event. On a full disk,
+//! the outbox frees the reserve for deliveries, or for a process that starts to deliver.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,10 +15,10 @@ use super::lock::beside;
 use super::path::private;
 use crate::error::Fault;
 
-/// How much is set aside for the WAL: 1 MiB.
+/// The part of the reserve for the WAL: 1 MiB.
 const FOR_WAL: u64 = 1 << 20;
 
-/// The file that takes up the space.
+/// The file that occupies the space.
 pub(crate) struct Reserve {
     outbox: PathBuf,
     file: Option<File>,
@@ -29,12 +29,11 @@ impl Reserve {
         Reserve { outbox: outbox.to_owned(), file: None }
     }
 
-    /// Sets aside what this transaction and the WAL add to the file, if that is not done yet.
+    /// Reserves what this transaction and the WAL add to the file, unless that is reserved already.
     ///
     /// # Errors
     ///
-    /// Fails when the disk has no room for it. Whatever else is in the way is no reason to accept
-    /// nothing.
+    /// Fails when the disk is full. Other failures do not keep the outbox from accepting.
     pub(crate) fn hold(&mut self, transaction: &Connection) -> Result<(), Fault> {
         let of = |pragma| {
             let mut select = transaction.prepare_cached(pragma)?;
@@ -50,7 +49,7 @@ impl Reserve {
         }
         match allocate(file, held, wanted) {
             Err(error) if is_full(&error) => {
-                // What of it there was is for others.
+                // Frees a partial reserve for others.
                 file.set_len(held)?;
                 Err(error.into())
             }
@@ -58,7 +57,7 @@ impl Reserve {
         }
     }
 
-    /// Gives back what is not needed while all of the WAL is in the file.
+    /// Frees what a checkpointed WAL does not need.
     pub(crate) fn shrink(&mut self) {
         if let Ok(file) = self.file()
             && file.metadata().is_ok_and(|file| file.len() > FOR_WAL)
@@ -67,7 +66,7 @@ impl Reserve {
         }
     }
 
-    /// Gives all of it up. Returns whether there was anything.
+    /// Frees the whole reserve. Returns whether there was any.
     pub(crate) fn give_up(&mut self) -> bool {
         let Ok(file) = self.file() else { return false };
         file.metadata().is_ok_and(|file| file.len() > 0) && file.set_len(0).is_ok()
@@ -87,14 +86,14 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
-/// Takes up the space from one length to another.
+/// Allocates the space from one length to another.
 #[cfg(target_os = "linux")]
 fn allocate(file: &File, from: u64, to: u64) -> io::Result<()> {
     let [from, length] = [from, to - from].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
     Ok(nix::fcntl::posix_fallocate(file, from, length)?)
 }
 
-/// Takes up the space from one length to another.
+/// Allocates the space from one length to another.
 #[cfg(not(target_os = "linux"))]
 fn allocate(mut file: &File, from: u64, to: u64) -> io::Result<()> {
     io::Seek::seek(&mut file, io::SeekFrom::Start(from))?;

@@ -1,13 +1,13 @@
 //! Checkpoints of SQLite's WAL.
 //!
-//! SQLite would checkpoint by itself at the end of a commit, and hide a failure. The outbox does it
-//! on purpose, because after such a failure SQLite's memory of the WAL must not be relied on: see
+//! SQLite would checkpoint at the end of a commit, and hide a failure. The outbox checkpoints
+//! itself, because after such a failure SQLite's memory of the WAL is unreliable: see
 //! `writer::database`.
 //!
-//! A WAL that is missing takes what was accepted last with it. So each checkpoint stands between two
-//! commits: the first says that the file needs its WAL, and gets into the file; the second takes that
-//! back, in the WAL alone. A copy without its WAL, or a file whose WAL was deleted after a crash, says so when
-//! it is opened.
+//! A missing WAL loses the events accepted last. So each checkpoint stands between two commits. The
+//! first says that the file needs its WAL, and reaches the file. The second reverts that, in the
+//! WAL alone. So opening detects a copy without its WAL, and a file whose WAL was deleted after a
+//! crash.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,15 +17,16 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::lock::RETRY;
 
-/// Checkpoints, and leaves a mark by which a file without its WAL is known.
+/// Checkpoints, and leaves a mark that shows when the file lacks its WAL.
 ///
-/// In the file, its row says that it needs its WAL, and in the WAL that it does not: so a copy without
-/// the WAL says it, a copy made by SQLite's backup does not, and neither does a file that was closed.
+/// The row in the file says that it needs its WAL, and the row in the WAL says the opposite. So
+/// only a copy without the WAL shows the mark. A copy by SQLite's backup does not, nor does a
+/// closed file.
 pub(crate) fn sealed<T>(
     conn: &Connection,
     checkpoint: impl FnOnce() -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
-    // If this does not come to its end, the WAL stays where it is, whoever closes it.
+    // Until this completes, closing any connection keeps the WAL.
     keep(conn, true)?;
     match mark(conn, true) {
         Ok(()) => {}
@@ -47,12 +48,12 @@ pub(crate) fn mark(conn: &Connection, needs_wal: bool) -> rusqlite::Result<()> {
     update.execute([needs_wal]).map(drop)
 }
 
-/// Sets whether the WAL stays as it is when this connection closes, instead of a checkpoint.
+/// Sets whether closing this connection keeps the WAL instead of checkpointing.
 pub(crate) fn keep(conn: &Connection, keep: bool) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep).map(drop)
 }
 
-/// Returns whether nothing is wrong but that there is no room, or that another connection writes.
+/// Returns whether the only fault is a full disk, or another connection that writes.
 fn is_in_the_way(error: &rusqlite::Error) -> bool {
     use ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull};
     matches!(error.sqlite_error_code(), Some(DatabaseBusy | DatabaseLocked | DiskFull))
@@ -63,34 +64,34 @@ pub(super) fn is_missed(conn: &Connection) -> rusqlite::Result<bool> {
     conn.query_row("SELECT needs_wal FROM outbox_keeping", [], |row| row.get(0))
 }
 
-/// How long the WAL is, in pages.
+/// The length of the WAL, in pages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Extent {
     pub(crate) logged: i64,
-    /// Of these, those that SQLite remembers to have brought into the file.
+    /// The pages that SQLite remembers as checkpointed.
     pub(crate) checkpointed: i64,
 }
 
-/// Returns how long the WAL is.
+/// Returns the length of the WAL.
 pub(crate) fn extent(conn: &Connection) -> rusqlite::Result<Extent> {
     run(conn, "PRAGMA wal_checkpoint(NOOP)").map(|(_, extent)| extent)
 }
 
-/// Brings into the file what can be without waiting for readers and writers.
+/// Checkpoints what it can without waiting for readers and writers.
 pub(crate) fn checkpoint(conn: &Connection) -> rusqlite::Result<()> {
     run(conn, "PRAGMA wal_checkpoint(PASSIVE)").map(drop)
 }
 
-/// Brings all of the WAL into the file, also while other processes write: the other connection keeps
-/// them from it meanwhile. Then the next commit begins the WAL anew, unless somebody reads from it.
+/// Checkpoints the whole WAL while other processes write: the other connection blocks them
+/// meanwhile. Then the next commit restarts the WAL, unless a reader uses it.
 pub(crate) fn checkpoint_all(conn: &Connection, other: &Connection) -> rusqlite::Result<()> {
     other.execute_batch("BEGIN IMMEDIATE")?;
     let done = checkpoint(conn);
     done.and(other.execute_batch("ROLLBACK"))
 }
 
-/// Brings all of the WAL into the file, and gives its space back. Returns whether it could: it
-/// cannot while somebody reads or writes, and does not wait for them.
+/// Checkpoints the whole WAL, and truncates it. Returns whether it succeeded: it fails while
+/// another connection reads or writes, and does not wait.
 pub(crate) fn empty(conn: &Connection, lock_timeout: Duration) -> rusqlite::Result<bool> {
     conn.busy_timeout(Duration::ZERO)?;
     let done = run(conn, "PRAGMA wal_checkpoint(TRUNCATE)");
@@ -98,7 +99,7 @@ pub(crate) fn empty(conn: &Connection, lock_timeout: Duration) -> rusqlite::Resu
     done.map(|(busy, _)| !busy)
 }
 
-/// Brings a WAL that was found into the file. Waits for another process that is at it.
+/// Checkpoints an existing WAL. Waits for another process that does the same.
 pub(super) fn bring_in_found(conn: &Connection, lock_timeout: Duration) -> rusqlite::Result<()> {
     let began = Instant::now();
     while run(conn, "PRAGMA wal_checkpoint(PASSIVE)")?.0 && began.elapsed() < lock_timeout {

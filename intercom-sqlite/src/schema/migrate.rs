@@ -4,10 +4,9 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::{APPLICATION_ID, SCHEMA_VERSION, STEPS};
 
-/// Returns the version of the outbox's tables in this file: 0, if there are none.
+/// Returns the version of the outbox's tables in this file, or 0 without tables.
 ///
-/// It is kept in a table of its own, because `user_version` of an application's file is the
-/// application's.
+/// The outbox keeps it in its own table, because an application owns `user_version` of its file.
 pub(crate) fn version(conn: &Connection) -> rusqlite::Result<i32> {
     let there = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'outbox_schema'";
     if conn.query_row(there, [], |_| Ok(())).optional()?.is_none() {
@@ -17,8 +16,7 @@ pub(crate) fn version(conn: &Connection) -> rusqlite::Result<i32> {
     version.map(Option::unwrap_or_default)
 }
 
-/// Returns a table, view or index of the application's whose name the outbox needs to make its
-/// tables.
+/// Returns an application's table, view or index whose name the outbox needs.
 pub(crate) fn name_taken(conn: &Connection) -> rusqlite::Result<Option<String>> {
     if version(conn)? > 0 {
         return Ok(None);
@@ -40,8 +38,7 @@ pub(crate) fn name_taken(conn: &Connection) -> rusqlite::Result<Option<String>> 
     Ok(None)
 }
 
-/// Takes the steps that are missing, all of them or none. A file that is an outbox and nothing else
-/// is marked as one.
+/// Runs the missing steps, all of them or none. Marks a file that is only an outbox.
 pub(crate) fn migrate(conn: &mut Connection, marked: bool) -> rusqlite::Result<()> {
     if version(conn)? >= SCHEMA_VERSION {
         return Ok(());
@@ -50,7 +47,7 @@ pub(crate) fn migrate(conn: &mut Connection, marked: bool) -> rusqlite::Result<(
     transaction.execute_batch(
         "CREATE TABLE IF NOT EXISTS outbox_schema (version INTEGER PRIMARY KEY) STRICT",
     )?;
-    // Read again, because another process may have taken the steps in between.
+    // Read again, because another process may have run the steps meanwhile.
     let from = version(&transaction)?;
     for (step, sql) in (1..).zip(STEPS).skip(usize::try_from(from).unwrap_or_default()) {
         transaction.execute_batch(sql)?;

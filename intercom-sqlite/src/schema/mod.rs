@@ -7,8 +7,7 @@ pub(crate) use migrate::{migrate, name_taken, version};
 /// Marks a file as an outbox: "icom" in ASCII. `file` and `sqlite3` show it.
 pub const APPLICATION_ID: i32 = 0x6963_6F6D;
 
-/// Each step makes the tables of one version out of those of the version before. A released step is
-/// never changed.
+/// Each step makes one version's tables from the previous version's. A released step never changes.
 const STEPS: &[&str] = &[
     include_str!("v1.sql"),
     include_str!("v2.sql"),
