@@ -1,4 +1,5 @@
-//! Checks rules against a catalogue: what they name, what can never hold, and what their actions make.
+//! Checks rules against a catalogue: names, impossible conditions, and the events that actions
+//! make.
 
 use intercom_core::rules::MAX_TEXT_CHARS;
 use intercom_core::{Catalogue, EventDescription, EventName, KeyDescription, ValueKind};
@@ -11,7 +12,7 @@ use crate::target::{Keys, Target};
 
 pub(crate) struct Check<'a> {
     pub(crate) catalogue: Option<&'a Catalogue>,
-    /// What the rules stand in.
+    /// The source text of the rules.
     pub(crate) text: Option<&'a str>,
     pub(crate) mistakes: Vec<Mistake>,
 }
@@ -50,7 +51,7 @@ impl Check<'_> {
         }
     }
 
-    /// Refuses actions that contradict each other, that do nothing, or whose events the catalogue does not have so.
+    /// Refuses actions that contradict each other, do nothing, or disagree with the catalogue.
     pub(crate) fn actions(&mut self, rule: &Rule, event: Option<&'static EventDescription>) {
         let Rule { also_send, rename, drops, .. } = rule;
         if also_send.is_empty() && rename.is_none() && !drops && !rule.is_misread {
@@ -99,7 +100,7 @@ impl Check<'_> {
         found
     }
 
-    /// Refuses what can never hold.
+    /// Refuses a condition that can never hold.
     pub(crate) fn leaf(&mut self, leaf: &Leaf, event: Option<&'static EventDescription>) {
         if let Some(message) = self.never(leaf) {
             return self.mistake(leaf.spot, message);
@@ -134,7 +135,7 @@ impl Check<'_> {
         self.mistake(leaf.spot, message);
     }
 
-    /// Refuses to compare a key with a text that it never is.
+    /// Refuses to compare a key with a text that it can never have.
     fn texts(&mut self, leaf: &Leaf, known: &KeyDescription) {
         let listed = || known.texts.iter();
         if known.texts.is_empty() {
@@ -168,7 +169,7 @@ impl Check<'_> {
         self.mistake(leaf.spot, message);
     }
 
-    /// Says why a condition can never hold, whatever its key is.
+    /// Returns why a condition can never hold, whatever its key is.
     fn never(&self, leaf: &Leaf) -> Option<String> {
         let operands = leaf.test.operands();
         let ordered =

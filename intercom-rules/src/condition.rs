@@ -22,7 +22,7 @@ pub fn key(key: impl Into<String>) -> Key {
     Key(key.into())
 }
 
-/// A metadata key about which something is said. Made by [`key`].
+/// A metadata key that a condition tests. [`key`] returns it.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Key(String);
@@ -93,20 +93,20 @@ impl Key {
     }
 }
 
-/// What must hold for a rule to match. Begun by [`key`], and combined with `&`, `|` and `!`.
+/// The condition of a rule. Start with [`key`], and combine with `&`, `|` and `!`.
 ///
-/// `Display` says it in words, without any value of an event.
+/// `Display` shows it in words, without any value of an event.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Condition(pub(crate) Expression);
 
 impl Condition {
-    /// Holds where all of these do. Of none, it holds.
+    /// Holds when all of these do. An empty list holds.
     pub fn all(conditions: impl IntoIterator<Item = Condition>) -> Self {
         Condition(Expression::All(conditions.into_iter().map(|one| one.0).collect()))
     }
 
-    /// Holds where any of these does.
+    /// Holds when any of these does.
     pub fn any(conditions: impl IntoIterator<Item = Condition>) -> Self {
         Condition(Expression::Any(conditions.into_iter().map(|one| one.0).collect()))
     }
@@ -177,12 +177,12 @@ impl Expression {
         }
     }
 
-    /// Returns whether each event for which it holds has the key.
+    /// Returns whether every event that meets the condition has the key.
     pub(crate) fn implies_present(&self, key: &str) -> bool {
         self.implies(key, true)
     }
 
-    /// Returns whether each event for which it holds, or does not hold, has the key.
+    /// Returns whether every event for which the condition has this result has the key.
     fn implies(&self, key: &str, holds: bool) -> bool {
         match (self, holds) {
             (Expression::Leaf(leaf), _) => {
@@ -198,7 +198,7 @@ impl Expression {
         }
     }
 
-    /// Returns whether it holds where `leaf` says so of each leaf.
+    /// Evaluates the condition, with `leaf` for each leaf.
     pub(crate) fn holds(&self, leaf: &impl Fn(&Leaf) -> bool) -> bool {
         match self {
             Expression::All(inner) => inner.iter().all(|one| one.holds(leaf)),
@@ -231,15 +231,15 @@ impl fmt::Display for Expression {
     }
 }
 
-/// What is said about one key.
+/// A test of one key.
 #[derive(Clone, Debug)]
 pub(crate) struct Leaf {
     pub(crate) key: String,
     pub(crate) test: Test,
     pub(crate) ignores_case: bool,
-    /// Where it stands in the text.
+    /// Its offset in the text.
     pub(crate) spot: Option<usize>,
-    /// The place of its key among the keys that matter.
+    /// The index of its key among the tested keys.
     pub(crate) slot: usize,
 }
 
@@ -294,7 +294,7 @@ impl Test {
         }
     }
 
-    /// Returns the values that it compares with.
+    /// Returns the operands.
     pub(crate) fn operands(&self) -> Vec<&Operand> {
         match self {
             Test::Is(one) | Test::Not(one) => vec![one],
@@ -337,7 +337,7 @@ impl fmt::Display for Test {
     }
 }
 
-/// A value that a condition compares with.
+/// An operand of a condition.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Operand {
@@ -356,7 +356,7 @@ pub enum Operand {
 }
 
 impl Operand {
-    /// What it is, in words.
+    /// Returns the kind in words.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Operand::Text(_) => "text",
@@ -367,7 +367,7 @@ impl Operand {
         }
     }
 
-    /// Compares two of one kind.
+    /// Compares two operands of one kind.
     pub(crate) fn order(&self, other: &Operand) -> Option<Ordering> {
         match (self, other) {
             (Operand::Date(one), Operand::Date(other)) => Some(one.cmp(other)),
@@ -423,7 +423,7 @@ impl fmt::Display for Operand {
     }
 }
 
-/// A number of an event or a rule. Whole numbers are compared exactly.
+/// A number of an event or a rule. Whole numbers compare exactly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Number {
     Integer(i128),
@@ -439,7 +439,7 @@ impl Number {
         }
     }
 
-    /// Reads a JSON number.
+    /// Parses a JSON number.
     pub(crate) fn read(json: &str) -> Option<Self> {
         match json.parse() {
             Ok(number) => Some(Number::Integer(number)),

@@ -1,8 +1,8 @@
-//! What is wrong with rules that were not loaded.
+//! Errors of rules that failed to load.
 
 use std::fmt;
 
-/// Why rules were not loaded: every mistake in them.
+/// Every mistake of rules that failed to load.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RulesError {
     mistakes: Vec<Mistake>,
@@ -30,7 +30,7 @@ impl fmt::Display for RulesError {
     }
 }
 
-/// The same: it is what a `main` shows that ends with an error.
+/// A `main` that returns this error prints its `Debug`, so `Debug` is the same text.
 impl fmt::Debug for RulesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -10,13 +10,13 @@ use serde_json::value::RawValue;
 
 use crate::condition::{Leaf, Number, Operand, Test};
 
-/// How many keys the conditions of one event can be about: as many as an event can have.
+/// The most keys that the conditions of one event can test: as many as an event can have.
 pub(crate) const MAX_KEYS: usize = MAX_MAX_KEYS;
 
-/// The values that matter, as JSON. Absent ones are `None`.
+/// The values of the tested keys, as JSON. Absent ones are `None`.
 pub(crate) type Values<'a> = [Option<&'a str>; MAX_KEYS];
 
-/// Finds the values of these keys. Of a key that stands there twice, the last counts.
+/// Finds the values of these keys. The last of two equal keys counts.
 pub(crate) fn values<'a>(metadata: Option<&'a [u8]>, keys: &[String]) -> Values<'a> {
     let mut found = [None; MAX_KEYS];
     if let Some(metadata) = metadata.filter(|_| !keys.is_empty()) {
@@ -80,7 +80,7 @@ impl<'a> serde::Deserialize<'a> for KeyText<'a> {
     }
 }
 
-/// Intercom does not tell upper from lower case in keys and names.
+/// Compares keys and names as Intercom does, ignoring case.
 pub(crate) fn is_same_key(one: &str, other: &str) -> bool {
     one == other
         || one.eq_ignore_ascii_case(other)
@@ -112,7 +112,7 @@ pub(crate) fn holds(leaf: &Leaf, value: Option<&str>) -> bool {
     }
 }
 
-/// Returns whether a value is equal to the operand, if it is of its kind.
+/// Returns whether a value of the operand's kind equals the operand.
 fn equals(key: &str, json: &str, operand: &Operand, fold: bool) -> Option<bool> {
     match operand {
         Operand::Text(text) => Text::of(json).map(|value| value.equals(text, fold)),
@@ -129,7 +129,7 @@ fn equals(key: &str, json: &str, operand: &Operand, fold: bool) -> Option<bool> 
     }
 }
 
-/// Compares a value with the operand, if it is of its kind.
+/// Compares a value of the operand's kind with the operand.
 fn order(key: &str, json: &str, operand: &Operand) -> Option<Ordering> {
     match operand {
         Operand::Integer(_) | Operand::Float(_) => number(json)?.order(Number::of(operand)?),
@@ -148,7 +148,7 @@ fn number(json: &str) -> Option<Number> {
         .then(|| Number::read(json))?
 }
 
-/// An amount of money as it stands in an event.
+/// An amount of money, as an event encodes it.
 #[derive(serde::Deserialize)]
 struct RawMoney<'a> {
     #[serde(borrow)]
@@ -168,12 +168,12 @@ fn order_money(money: &RawMoney<'_>, operand: &Operand) -> Option<Ordering> {
     amount.order(Number::Integer(i128::from(limit.amount())))
 }
 
-/// A text as it stands in JSON, between its quotes.
+/// A JSON text, between its quotes.
 #[derive(Clone, Copy)]
 struct Text<'a>(&'a str);
 
 impl<'a> Text<'a> {
-    /// The text of a string, or the URL of a rich link.
+    /// Returns the text of a string, or the URL of a rich link.
     fn of(json: &'a str) -> Option<Self> {
         #[derive(serde::Deserialize)]
         struct RichLink<'a> {
@@ -187,7 +187,7 @@ impl<'a> Text<'a> {
         string.strip_prefix('"')?.strip_suffix('"').map(Text)
     }
 
-    /// The text itself, where it has no escapes.
+    /// Returns the text, if it has no escapes.
     fn plain(self) -> Option<&'a str> {
         (!self.0.contains('\\')).then_some(self.0)
     }

@@ -1,13 +1,13 @@
-//! Says which rules match an event, and why.
+//! Explains which rules match an event.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::condition::{Expression, Leaf};
 
-/// Which rules match an event, and why. Made by [`Rules::explain`](crate::Rules::explain).
+/// The rules that match an event, and why. [`Rules::explain`](crate::Rules::explain) returns it.
 ///
-/// `Display` is for people. It has the conditions of the rules, and no value of the event.
+/// `Display` is for people. It shows the conditions of the rules, and no value of the event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explanation {
@@ -30,9 +30,9 @@ pub struct RuleExplanation {
     pub rule: Arc<str>,
     /// Whether it matches.
     pub matches: bool,
-    /// All that must hold, in words.
+    /// The whole condition, in words.
     pub when: String,
-    /// Each condition by itself.
+    /// Each test of the condition.
     pub reasons: Vec<Reason>,
 }
 

@@ -1,4 +1,4 @@
-//! Loads rules: checks them against a catalogue, and sorts them by the event that they are on.
+//! Loads rules: checks them against a catalogue, and sorts them by event.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -13,20 +13,20 @@ use crate::evaluate::{self, MAX_KEYS, is_same_key};
 use crate::explain::{Explanation, RuleExplanation};
 use crate::rule::{Rule, Spotted};
 
-/// Rules that are loaded. Cheap to clone.
+/// Loaded rules. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Rules(Arc<Loaded>);
 
 #[derive(Default)]
 struct Loaded {
-    /// By the folded name of the event that they are on.
+    /// The rules by the folded name of their event.
     by_event: HashMap<Box<str>, OfEvent>,
 }
 
 /// All rules on one event, in their order.
 #[derive(Default)]
 struct OfEvent {
-    /// The keys that conditions are about.
+    /// The keys that the conditions test.
     keys: Vec<String>,
     rules: Vec<Ready>,
 }
@@ -39,25 +39,25 @@ struct Ready {
     drops: bool,
 }
 
-/// What rules make of an event.
+/// The result of applying rules to an event.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Applied {
-    /// The event by its other name, if a rule renames it and none drops it.
+    /// The renamed event, if a rule renames it and none drops it.
     pub renamed: Option<DataEvent>,
     /// The name of the first rule that drops it.
     pub dropped_by: Option<Arc<str>>,
-    /// The events that are derived from it, in the order of the rules.
+    /// The derived events, in the order of the rules.
     pub derived: Vec<DataEvent>,
 }
 
 impl Rules {
-    /// Builds rules in code.
+    /// Returns a builder of rules in code.
     pub fn builder() -> RulesBuilder {
         RulesBuilder { rules: Vec::new() }
     }
 
-    /// Applies the rules to an event. Returns `None` where none matches.
+    /// Applies the rules to an event. Returns `None` when no rule matches.
     pub fn apply(&self, event: &DataEvent) -> Option<Applied> {
         let of_event = self.of(event.name())?;
         let values = evaluate::values(event.metadata(), &of_event.keys);
@@ -85,8 +85,8 @@ impl Rules {
         Some(applied)
     }
 
-    /// Says of each rule on an event of this name whether it matches, and why. No value of the event
-    /// is in it.
+    /// Explains each rule on events of this name: whether it matches, and why. The result holds no
+    /// value of the event.
     pub fn explain(&self, event: &DataEvent) -> Explanation {
         let Some(of_event) = self.of(event.name()) else { return Explanation::default() };
         let values = evaluate::values(event.metadata(), &of_event.keys);
@@ -104,7 +104,7 @@ impl Rules {
         self.0.by_event.is_empty()
     }
 
-    /// Finds the rules on events of this name, without folding it where it is folded.
+    /// Finds the rules on events of this name. Skips folding a folded name.
     fn of(&self, name: &str) -> Option<&OfEvent> {
         let by_event = &self.0.by_event;
         if let Some(found) = by_event.get(name) {
@@ -127,7 +127,7 @@ impl fmt::Debug for Rules {
     }
 }
 
-/// Builds rules in code. Made by [`Rules::builder`].
+/// Builds rules in code. [`Rules::builder`] returns it.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until `build` is called"]
 pub struct RulesBuilder {
@@ -135,7 +135,7 @@ pub struct RulesBuilder {
 }
 
 impl RulesBuilder {
-    /// Adds a rule. Rules are applied in their order.
+    /// Adds a rule. Rules apply in this order.
     pub fn rule(mut self, rule: Rule) -> Self {
         self.rules.push(rule);
         self
@@ -160,7 +160,7 @@ impl RulesBuilder {
     }
 }
 
-/// Checks rules, and loads them if there is no mistake. `text` is what they stand in.
+/// Checks rules, and loads them if none has a mistake. `text` is their source.
 pub(crate) fn load(
     rules: Vec<Rule>,
     catalogue: Option<&Catalogue>,

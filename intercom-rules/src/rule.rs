@@ -1,4 +1,4 @@
-//! A rule: on which event, when, and what then.
+//! A rule: its event, its condition, and its actions.
 
 use crate::condition::{Condition, Expression};
 
@@ -24,12 +24,12 @@ pub struct Rule {
     pub(crate) also_send: Vec<AlsoSend>,
     pub(crate) rename: Option<Spotted<String>>,
     pub(crate) drops: bool,
-    /// Whether a mistake in its actions is reported already, so that it may lack one.
+    /// Whether a mistake in its actions is reported already. Then it may have none.
     pub(crate) is_misread: bool,
     pub(crate) spot: Option<usize>,
 }
 
-/// Something, and where it stands in the text.
+/// A value, and its offset in the text.
 #[derive(Clone, Debug)]
 pub(crate) struct Spotted<T>(pub(crate) T, pub(crate) Option<usize>);
 
@@ -41,7 +41,7 @@ pub(crate) struct AlsoSend {
 }
 
 impl Rule {
-    /// Begins a rule on the events of this name.
+    /// Creates a rule on the events of this name.
     pub fn on(event: impl Into<String>) -> Self {
         Rule {
             name: None,
@@ -61,7 +61,7 @@ impl Rule {
         self
     }
 
-    /// Adds a condition. All that are added must hold. The default is none: each event matches.
+    /// Adds a condition. All conditions must hold. Without one, each event matches.
     pub fn when(mut self, condition: Condition) -> Self {
         self.when.push(condition.0);
         self
@@ -85,13 +85,13 @@ impl Rule {
         self
     }
 
-    /// Sends the event by this name.
+    /// Sends the event under this name.
     pub fn rename(mut self, event: impl Into<String>) -> Self {
         self.rename = Some(Spotted(event.into(), None));
         self
     }
 
-    /// Does not send the event. What rules derive from it is sent.
+    /// Drops the event. Its derived events are still sent.
     pub fn drop_event(mut self) -> Self {
         self.drops = true;
         self

@@ -1,4 +1,4 @@
-//! Holds what a rule makes of an event against the type of that name: the keys, their kinds, and those that are never absent.
+//! Checks an action's event against the catalogue's type: keys, their kinds, and required keys.
 
 use intercom_core::{EventDescription, KeyDescription};
 
@@ -11,20 +11,20 @@ use crate::rule::Spotted;
 pub(crate) struct Target<'a> {
     /// The event that meets the rule.
     pub(crate) of: &'static EventDescription,
-    /// The name that the action gives.
+    /// The name in the action.
     pub(crate) name: &'a Spotted<String>,
-    /// The event that has this name in the catalogue.
+    /// The catalogue's event of this name.
     pub(crate) known: &'static EventDescription,
     pub(crate) keys: Keys<'a>,
     /// The conditions of the rule.
     pub(crate) when: &'a [Expression],
 }
 
-/// Which keys the event has.
+/// The keys of the event.
 pub(crate) enum Keys<'a> {
-    /// All keys, because a rename leaves none out.
+    /// All keys, because a rename keeps all.
     Renamed,
-    /// All keys, because the rule chooses none.
+    /// All keys, because the rule selects none.
     All,
     Chosen(&'a [Spotted<String>]),
 }
@@ -52,7 +52,7 @@ impl Target<'_> {
         }
     }
 
-    /// Returns where the rule says that the event has a key of its cause, if it has it.
+    /// Returns where the rule gives the event a key of its cause, if it does.
     fn spot_of(&self, key: &str) -> Option<Option<usize>> {
         match self.keys {
             Keys::Renamed | Keys::All => Some(self.name.1),
@@ -106,7 +106,7 @@ impl Target<'_> {
         }
     }
 
-    /// Says how the event comes without a key.
+    /// Describes how the event lacks a key.
     fn without(&self, key: &str) -> String {
         match self.keys {
             Keys::Chosen(_) => format!("take `{key}` out of `keys`"),
@@ -152,7 +152,7 @@ impl Target<'_> {
         self.when.iter().any(|one| one.implies_present(key))
     }
 
-    /// Says why a key that is never absent in the type may be absent here.
+    /// Returns why a key that the type requires may be absent here.
     fn missing(&self, key: &str, source: Option<KeyDescription>) -> Option<String> {
         let (from, to) = (self.of.name, self.known.name);
         let (why, fix) = match source {

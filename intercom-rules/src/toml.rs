@@ -1,4 +1,4 @@
-//! Reads rules from TOML, with the place of everything that can be wrong.
+//! Reads rules from TOML, with the position of everything that can be wrong.
 
 use intercom_core::{Catalogue, Currency, Money, Timestamp};
 use toml::Spanned;
@@ -14,18 +14,19 @@ impl Rules {
     ///
     /// # Errors
     ///
-    /// Fails when the text is not TOML, when a rule has a member that no rule has, names an event or a
-    /// key that the catalogue does not have, or can never match. Each mistake has its line and column.
+    /// Fails when the text is not TOML, or a rule has an unknown member. Fails when a rule names an
+    /// event or a key that the catalogue does not have, or can never match. Each mistake has its
+    /// line and column.
     pub fn from_toml(text: &str, catalogue: &Catalogue) -> Result<Self, RulesError> {
         parse(text, Some(catalogue))
     }
 
-    /// Loads rules of a program that has no catalogue: names and kinds go unchecked.
+    /// Loads rules of a program without a catalogue: names and kinds go unchecked.
     ///
     /// # Errors
     ///
-    /// Fails when the text is not TOML, when a rule has a member that no rule has, does nothing, or
-    /// can never match whatever its keys are.
+    /// Fails when the text is not TOML, or a rule has an unknown member. Fails when a rule does
+    /// nothing, or can never match whatever its keys are.
     pub fn from_toml_unchecked(text: &str) -> Result<Self, RulesError> {
         parse(text, None)
     }
@@ -121,7 +122,7 @@ impl Reader<'_> {
             rule.is_misread |= !is_condition && self.mistakes.len() > before;
         }
         if !is_on {
-            // A misspelled `on` is reported as that.
+            // Reports a misspelled `on` as such.
             if !has_unknown {
                 let message = "the rule does not say which event it is on; add `on = \"…\"`";
                 self.mistake(spot(value), message);
@@ -215,7 +216,7 @@ impl Reader<'_> {
         all
     }
 
-    /// Reads what is said about one key.
+    /// Reads the tests of one key.
     fn tests(
         &mut self,
         name: &str,
@@ -329,8 +330,8 @@ fn spot(value: &Value<'_>) -> usize {
     value.span().start
 }
 
-/// Reads an amount and the code of its currency in capitals, such as `1000.00 EUR`. Any other text is
-/// a text.
+/// Reads an amount and a currency code in capitals, such as `1000.00 EUR`. Any other text is a
+/// text.
 fn money(text: &str) -> Option<Operand> {
     let (amount, code) = text.split_once(' ')?;
     let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_uppercase());
