@@ -121,7 +121,8 @@ impl Role {
     /// Every role.
     pub const ALL: &[Role] = &[Role::UserId, Role::Email, Role::ContactId, Role::CreatedAt];
 
-    /// Returns the attribute that gives a field this role: `user_id`, `email`, `contact_id` or `created_at`.
+    /// Returns the attribute that gives a field this role: `user_id`, `email`, `contact_id` or
+    /// `created_at`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Role::UserId => "user_id",

@@ -209,7 +209,8 @@ impl<V: MetadataValue> DynamicValue for V {
     }
 }
 
-/// 2⁶³. A JSON number that fits neither `i64` nor `u64` has a fraction below this, and was rounded above.
+/// 2⁶³. A JSON number that fits neither `i64` nor `u64` has a fraction below this, and was rounded
+/// above.
 const BEYOND_64_BITS: f64 = 9_223_372_036_854_775_808.0;
 
 impl sealed::Sealed for Json {}

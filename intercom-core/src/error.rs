@@ -57,7 +57,8 @@ pub enum ErrorKind {
     /// The contact lacks the identifiers to create it. The check ran before anything was sent.
     /// Permanent.
     InvalidContact,
-    /// Intercom refused the event: 400, 406, 413, 415, 422 or another 4xx, with Intercom's error list. Permanent.
+    /// Intercom refused the event: 400, 406, 413, 415, 422 or another 4xx, with Intercom's error
+    /// list. Permanent.
     Rejected,
     /// Intercom takes no new event name, because the workspace has 120. Permanent.
     EventNameLimit,

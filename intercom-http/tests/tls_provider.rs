@@ -1,4 +1,5 @@
-//! Whose cryptography is used: the process's, where the application installed some, else that of the crate's features.
+//! Whose cryptography is used: the process's, where the application installed some, else that of
+//! the crate's features.
 
 #![allow(
     clippy::unwrap_used,

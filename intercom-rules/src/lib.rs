@@ -15,26 +15,26 @@
 //!
 //! Money is written as `"1000.00 EUR"`, a date as `2026-01-31` or `2026-01-31T12:00:00Z`.
 //!
-//! `all = [{ … }, { … }]`, `any = [ … ]` and `not = { … }` combine conditions. A key of such a name is
-//! written as `keys = { any = … }`.
+//! `all = [{ … }, { … }]`, `any = [ … ]` and `not = { … }` combine conditions. Write a key of such
+//! a name as `keys = { any = … }`.
 //!
-//! A condition about a key that is absent, or is of another kind, does not hold: also `not` does not. To
-//! hold where the key is absent too, a condition is turned around as a whole:
+//! A condition on an absent key, or on a value of another kind, does not hold. The same goes for
+//! `not`. To match events without the key too, negate the whole condition:
 //! `not = { plan = "free" }`.
 //!
 //! ## Actions
 //!
-//! - `also_send = "name"` derives an event: of the same contact and second, with the same metadata, or
-//!   some of it: `also_send = { name = "…", keys = ["amount"] }`.
-//! - `rename = "name"` sends the event by another name. Of several rules that match, the first counts.
-//! - `drop = true` does not send it. What the rules derive from it is sent.
+//! - `also_send = "name"` derives an event with the same contact, second and metadata. For some of
+//!   the metadata, write `also_send = { name = "…", keys = ["amount"] }`.
+//! - `rename = "name"` sends the event under another name. The first rule that matches counts.
+//! - `drop = true` drops the event. Its derived events are still sent.
 //!
 //! ## Mistakes
 //!
-//! Rules are checked when they are loaded, against a [`Catalogue`](intercom_core::Catalogue). Events and
-//! keys that are not in it, and conditions that can never hold, are refused with line and column. So is
-//! an action that makes an event unlike the type of that name: with a key that the type does not have,
-//! with a key of another kind, or without a key that the type always has.
+//! Loading checks the rules against a [`Catalogue`](intercom_core::Catalogue). It refuses unknown
+//! events and keys, and conditions that can never hold, with line and column. It also refuses an
+//! action whose event differs from the catalogue's type: in a key, in its kind, or in a required
+//! key.
 
 mod check;
 mod condition;

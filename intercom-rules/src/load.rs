@@ -145,7 +145,8 @@ impl RulesBuilder {
     ///
     /// # Errors
     ///
-    /// Fails when a rule names an event or a key that the catalogue does not have, or can never match.
+    /// Fails when a rule names an event or a key that the catalogue does not have, or can never
+    /// match.
     pub fn build(self, catalogue: &Catalogue) -> Result<Rules, RulesError> {
         load(self.rules, Some(catalogue), None)
     }

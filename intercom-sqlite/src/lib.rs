@@ -3,30 +3,30 @@
 //!
 //! ## Space
 //!
-//! A pending event takes its body and about 150 bytes, up to the bounds in the file (`capacity`, `max_bytes`). The newest
-//! 100,000 dead letters are kept (`max_dead_letters`, `max_dead_letter_age`). An idle outbox gives free pages back but for
-//! 1 MiB, and empties the WAL.
+//! A pending event takes its body and about 150 bytes, up to the file's limits (`capacity`,
+//! `max_bytes`). The outbox keeps the newest 100,000 dead letters (`max_dead_letters`,
+//! `max_dead_letter_age`). An idle outbox gives free pages back except 1 MiB, and empties the WAL.
 //!
-//! `-reserve` takes 1 MiB and what the WAL will add to the file. Where a disk has no room for that, nothing more is
-//! accepted. On a full disk it is given up, for deliveries and for a process that begins to deliver. A transaction of your
-//! own sets nothing aside.
+//! `-reserve` takes 1 MiB and what the WAL will add to the file. Without room for that on the disk,
+//! the outbox accepts nothing. On a full disk, the outbox frees the reserve for deliveries, or for a
+//! process that starts to deliver. Your own transactions reserve nothing.
 //!
-//! ## What happens when
+//! ## Failures
 //!
 //! | what happens | `MemoryOutbox` | `SqliteOutbox` |
 //! |---|---|---|
-//! | the process crashes, or gets `kill -9` | what was pending is lost | nothing is lost; the next start delivers it |
-//! | the machine crashes, or its power is cut | what was pending is lost | nothing is lost, if the disk keeps what it says it has synced |
-//! | the disk is full | not concerned | `send` fails with `Storage`; deliveries are stored in a reserve of 1 MiB and more that the outbox keeps for them, also by a process that starts then; `send` goes on when there is room |
-//! | the disk fails to sync | not concerned | every `send` that waited for it fails with `Storage`, and what it may have left behind is written over |
+//! | the process crashes, or gets `kill -9` | pending events are lost | nothing is lost; the next start delivers it |
+//! | the machine crashes, or its power is cut | pending events are lost | nothing is lost, if the disk honours fsync |
+//! | the disk is full | not affected | `send` fails with `Storage` until there is room; deliveries use a reserve of at least 1 MiB, also in a process that starts then |
+//! | an fsync fails | not affected | every `send` of that commit fails with `Storage`, and the outbox overwrites the remains of the commit |
 //! | Intercom is down for hours | up to 100,000 events wait in memory; then `send` waits, or refuses | up to 1 GiB of events wait in the file; then the same |
 //! | the rate limit | paced, no 429 | paced, no 429 |
 //! | the access token is revoked | nothing is sent and nothing is lost until `replace_token` | the same, or until a start with another token |
-//! | somebody deletes the file | not concerned | `send` fails with `Storage`; what was in it is still delivered, and lost if the process ends before |
-//! | somebody deletes its `-wal`, or copies the file without it | not concerned | `send` fails with `Storage`, and what was accepted is brought into the file; the copy is refused |
-//! | a backup is put back | not concerned | what is pending in it is sent once more, which Intercom ignores; an error is logged |
-//! | two processes open one file | not concerned | both accept, one delivers; the other stands by, and takes over when the deliverer ends or dies |
-//! | another version of the crate wrote the file | not concerned | an older one is brought up to date in one transaction, a newer one is refused and left as it is |
+//! | the file is deleted | not affected | `send` fails with `Storage`; pending events are still delivered, and lost if the process ends first |
+//! | the `-wal` is deleted, or the file is copied without it | not affected | `send` fails with `Storage`, and a checkpoint saves the accepted events; the copy is refused |
+//! | a backup is restored | not affected | its pending events are sent again, which Intercom ignores; the outbox logs an error |
+//! | two processes open one file | not affected | both accept, one delivers; the other takes over when the deliverer ends or dies |
+//! | another version of the crate wrote the file | not affected | an older file is migrated in one transaction; a newer one is refused and unchanged |
 
 mod builder;
 mod clock;

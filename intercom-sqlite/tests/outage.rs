@@ -1,5 +1,5 @@
-//! A long outage with more pending than may be held in memory, and a restart in it. Alone in its process, because what
-//! is measured is the process.
+//! A long outage with more pending than may be held in memory, and a restart in it. Alone in its
+//! process, because what is measured is the process.
 //!
 //! The time is virtual in the outage, for the engine and for the outbox.
 
@@ -77,7 +77,8 @@ fn event(number: u64) -> DataEvent {
     DataEvent::new(&event, Contact::user_id(number), second).unwrap()
 }
 
-/// What the process takes now, and what it took at most, in bytes: SQLite's part and what it shares with others included.
+/// What the process takes now, and what it took at most, in bytes: SQLite's part and what it shares
+/// with others included.
 fn resident() -> (u64, u64) {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let of = |name: &str| {

@@ -1,4 +1,5 @@
-//! Types that derive serde's traits too: what our attributes say is sent, and what serde's say is not.
+//! Types that derive serde's traits too: what our attributes say is sent, and what serde's say is
+//! not.
 
 use std::time::Duration;
 

@@ -234,7 +234,8 @@ fn a_day_is_its_midnight_in_utc() {
         assert_eq!(date(jiff), expected);
         assert_eq!(date(Some(time)), expected);
     }
-    // The end of time, as many databases write it. A number so large could be milliseconds; a day cannot.
+    // The end of time, as many databases write it. A number so large could be milliseconds; a day
+    // cannot.
     let (chrono, jiff, time) = days(9999, 12, 31);
     let expected = r#"{"value_date":253402214400}"#;
     assert_eq!(date(chrono), expected);

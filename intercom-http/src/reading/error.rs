@@ -12,7 +12,8 @@ use super::summary::SummaryError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadError {
-    /// Intercom does not know the contact: 404 with the code `not_found`. A known contact without events has an empty list.
+    /// Intercom does not know the contact: 404 with the code `not_found`. A known contact without
+    /// events has an empty list.
     #[error(
         "Intercom does not know the contact (HTTP 404); check the identifier and the workspace{}",
         Request(.request_id.as_deref())

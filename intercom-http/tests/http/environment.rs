@@ -1,5 +1,5 @@
-//! What belongs to the process: environment variables and CA certificates. Each test of them takes a
-//! process of its own, which runs one of the ignored tests below.
+//! What belongs to the process: environment variables and CA certificates. Each test of them takes
+//! a process of its own, which runs one of the ignored tests below.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -23,7 +23,8 @@ const VARIABLES: [&str; 11] = [
     "no_proxy",
 ];
 
-/// Runs one of the ignored tests, with these variables and no other of Intercom's and of proxies'. Gives what it printed.
+/// Runs one of the ignored tests, with these variables and no other of Intercom's and of proxies'.
+/// Gives what it printed.
 pub(crate) fn run(test: &str, variables: &[(&str, &dyn AsRef<OsStr>)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--ignored", "--nocapture"]);

@@ -44,7 +44,8 @@ fn transport(server: &Server) -> HttpTransport {
     HttpTransport::builder(TOKEN).base_url(server.url()).build().unwrap()
 }
 
-/// A client's settings as reqwest has them. It takes its TLS provider from the process, also where none is needed.
+/// A client's settings as reqwest has them. It takes its TLS provider from the process, also where
+/// none is needed.
 fn client_builder() -> ClientBuilder {
     // Another test may have installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -275,7 +275,8 @@ async fn a_failure_that_may_pass_is_read_again() {
 
     let server = Server::start([Reply::BytesThenClose(broken)]).await;
     let mut events = transport(&server).events(&Contact::user_id(42));
-    // The wait before the next try has begun: the broken answer was not taken for the end of the list.
+    // The wait before the next try has begun: the broken answer was not taken for the end of the
+    // list.
     tokio::select! {
         biased;
         item = events.next() => panic!("{item:?}"),

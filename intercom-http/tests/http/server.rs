@@ -19,8 +19,8 @@ pub(crate) enum Reply {
     BytesThenReset(Vec<u8>),
     /// Writes this, and keeps the connection open without a further byte.
     BytesThenSilence(Vec<u8>),
-    /// Comes to the barrier once to tell that the request is there, and a second time to be let on. Then writes
-    /// this, and waits for the next request.
+    /// Comes to the barrier once to tell that the request is there, and a second time to be let on.
+    /// Then writes this, and waits for the next request.
     HeldBytes(Arc<Barrier>, Vec<u8>),
 }
 

@@ -1,4 +1,5 @@
-//! What stands between here and Intercom: certificates, name servers, proxies. Whose refusal it was, is told.
+//! What stands between here and Intercom: certificates, name servers, proxies. Whose refusal it
+//! was, is told.
 
 use std::fs;
 use std::path::PathBuf;

@@ -247,8 +247,8 @@ fn pages_logged(conn: &Connection) -> i64 {
 
 /// It may stand in the WAL behind its end, where a crash would bring it back.
 ///
-/// The disk fails by a limit of the process, behind which no file can be written: so the test is its
-/// own child.
+/// The disk fails by a limit of the process, behind which no file can be written: so the test is
+/// its own child.
 #[tokio::test]
 async fn a_commit_that_failed_is_written_over_before_its_callers_are_told() {
     use nix::sys::resource::{Resource, setrlimit};

@@ -56,7 +56,8 @@ impl Process for Handle {
     }
 }
 
-/// One transaction writes at a time, so events of a transaction that is open longer are inserted last.
+/// One transaction writes at a time, so events of a transaction that is open longer are inserted
+/// last.
 struct Deferred {
     place: Arc<Place>,
     events: Vec<DataEvent>,

@@ -230,8 +230,8 @@ fn looking_into_a_file_without_an_outbox() {
     }
 }
 
-/// Opening takes as long with 1,000,000 events as with these, because it reads next to none of them:
-/// most of their pages can be overwritten with nonsense, and it does not notice.
+/// Opening takes as long with 1,000,000 events as with these, because it reads next to none of
+/// them: most of their pages can be overwritten with nonsense, and it does not notice.
 #[tokio::test]
 async fn opening_does_not_read_what_is_pending() {
     let place = Place::new();

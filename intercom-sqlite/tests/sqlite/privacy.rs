@@ -221,8 +221,8 @@ async fn what_is_withheld_leaves_no_body_and_what_is_derived_is_there_after_a_cr
     assert_eq!(found(&engine.lease(9).await), [(4, "c".to_owned(), Stage::New)]);
 }
 
-/// Everything that is written for people about an event with a sensitive value: what it holds in memory and in
-/// the file, logs, errors, status, views. The value is in none of it, and is sent.
+/// Everything that is written for people about an event with a sensitive value: what it holds in
+/// memory and in the file, logs, errors, status, views. The value is in none of it, and is sent.
 #[tokio::test]
 async fn a_sensitive_value_is_in_no_output() {
     let place = Place::new();

@@ -20,8 +20,8 @@ use tempfile::TempDir;
 
 pub(crate) const NOON: i64 = 1_700_000_000;
 
-/// A clock that a test moves. While it is stopped it does not answer: so a test can hold the writing
-/// thread at the beginning of a batch.
+/// A clock that a test moves. While it is stopped it does not answer: so a test can hold the
+/// writing thread at the beginning of a batch.
 #[derive(Clone, Default)]
 pub(crate) struct Clock(Arc<State>);
 
