@@ -157,14 +157,18 @@ impl Catalogue {
 /// assert_eq!((ACME.budget(), ACME.doc()), (90, "What happens at Acme."));
 /// ```
 ///
-/// A line is a type that derives [`IntercomEvent`](derive@crate::IntercomEvent), or `..` and another catalogue. A
-/// workspace of Intercom can have 120 event names. `#[budget(…)]` allows fewer, where others send to it too.
+/// A line is a type that derives [`IntercomEvent`](derive@crate::IntercomEvent), or `..` and another
+/// catalogue. An Intercom workspace can have 120 event names. `#[budget(…)]` lowers the limit, for a
+/// workspace with other senders.
 ///
 /// # What does not compile
 ///
-/// Two events that have one name to Intercom, also from two catalogues; more names than the budget; a type that is listed
-/// twice; an event that `also` sends and that is not listed; an earlier name (`was`) that another event has; and
-/// [`DynamicEvent`](crate::DynamicEvent), whose names are known only at run time.
+/// - Two events that have one name to Intercom, also from two catalogues.
+/// - More names than the budget.
+/// - A type that is listed twice.
+/// - An unlisted event that `also` sends.
+/// - An earlier name (`was`) that another event has.
+/// - A [`DynamicEvent`](crate::DynamicEvent), whose names are known only at run time.
 ///
 /// ```compile_fail
 /// use intercom_core::{IntercomEvent, catalogue};
