@@ -1,5 +1,4 @@
-//! Whose cryptography is used: the process's, where the application installed some, else that of
-//! the crate's features.
+//! The TLS provider: the process's default, else that of the crate's features.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,7 +1,7 @@
-//! A long outage with more pending than may be held in memory, and a restart in it. Alone in its
-//! process, because what is measured is the process.
+//! A long outage, with more pending events than memory may hold, and a restart in it. It has its
+//! own process, because it measures the process.
 //!
-//! The time is virtual in the outage, for the engine and for the outbox.
+//! In the outage, time is virtual for the engine and the outbox.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
@@ -20,15 +20,15 @@ use intercom_sqlite::SqliteOutbox;
 use tokio::runtime::Handle;
 use tokio::time::{Instant, advance, pause, resume};
 
-/// How many events wait, of 2.4 kB each: in memory they would take 77 MB.
+/// The number of waiting events, of 2.4 kB each. In memory they would take 77 MB.
 const EVENTS: u64 = 32_000;
 
 const OUTAGE: Duration = Duration::from_secs(6 * 3600);
 
-/// By how much the process may grow at any time.
+/// The most that the process may grow.
 const GROWTH: u64 = 64 << 20;
 
-/// Takes events, or fails, and knows how often it was given which.
+/// Accepts or fails events, and counts the attempts of each.
 #[derive(Clone)]
 struct Intercom(Arc<State>);
 
@@ -77,8 +77,7 @@ fn event(number: u64) -> DataEvent {
     DataEvent::new(&event, Contact::user_id(number), second).unwrap()
 }
 
-/// What the process takes now, and what it took at most, in bytes: SQLite's part and what it shares
-/// with others included.
+/// Returns the process's present and peak memory in bytes, including SQLite's and shared pages.
 fn resident() -> (u64, u64) {
     let status = fs::read_to_string("/proc/self/status").unwrap();
     let of = |name: &str| {
@@ -93,13 +92,13 @@ async fn more_than_may_be_in_memory_waits_for_hours_and_is_delivered_once_each()
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("events.db");
     let (runtime, began, began_at) = (Handle::current(), Instant::now(), SystemTime::now());
-    // The virtual time is that of this runtime, and the outbox asks from a thread of its own.
+    // The outbox reads the clock on its own thread, and the virtual time belongs to this runtime.
     let clock = move || {
         let _within = runtime.enter();
         began_at + began.elapsed()
     };
     let intercom = Intercom::new();
-    // From here on, the most is counted anew.
+    // Resets the peak.
     fs::write("/proc/self/clear_refs", "5").unwrap();
     let (before, _) = resident();
 
@@ -123,7 +122,7 @@ async fn more_than_may_be_in_memory_waits_for_hours_and_is_delivered_once_each()
     assert!(ledger.is_balanced(), "{ledger}");
     assert_eq!((ledger.pending, ledger.delivered, ledger.dead), (EVENTS, 0, 0));
 
-    // The process ends in the outage, and another one begins.
+    // The process ends in the outage, and a new one starts.
     resume();
     assert_eq!(delivery.shutdown(Duration::ZERO).await.pending, EVENTS);
     drop(delivery);

@@ -1,4 +1,4 @@
-//! Events that are sent beside the one that causes them.
+//! Events that `also` derives from another event.
 
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -175,7 +175,7 @@ async fn without_a_delivery_they_are_sent_in_turn() {
 
 #[tokio::test]
 async fn the_first_error_ends_that_and_sending_again_is_safe() {
-    /// Fails for this name, once.
+    /// Fails once for an event of this name.
     struct FailsFor(&'static str, FailingTransport, RecordingTransport);
 
     #[async_trait]
@@ -209,7 +209,7 @@ async fn the_first_error_ends_that_and_sending_again_is_safe() {
 
 #[tokio::test]
 async fn a_transport_that_accepts_the_event_has_accepted_them_with_it() {
-    /// Keeps what it is handed, as a delivery does.
+    /// Stores each event, as a delivery does.
     struct Accepting(RecordingTransport);
 
     #[async_trait]

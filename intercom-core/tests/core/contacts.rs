@@ -1,4 +1,4 @@
-//! Whose event it is: identifiers, roles, which one counts, and that none of it is shown.
+//! Contacts: identifiers, roles, precedence, and that no error shows them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ fn blank_identifiers_are_refused_before_any_io() {
     }
 }
 
-/// Intercom finds nobody by them. A user id is the application's own, whatever stands around it.
+/// Intercom finds no contact by them. A user id is the application's own, and may have white space.
 #[test]
 fn white_space_around_what_intercom_looks_up_is_refused_before_any_io() {
     for (contact, which) in [
@@ -60,7 +60,7 @@ fn white_space_around_what_intercom_looks_up_is_refused_before_any_io() {
     assert!(padded.contains(r#""user_id":" 42 ""#), "{padded}");
 }
 
-/// Each would name, or make, another contact that looks the same.
+/// Each would match, or create, another contact that looks the same.
 #[test]
 fn characters_that_nobody_sees_are_refused_before_any_io() {
     for c in [
@@ -91,7 +91,7 @@ fn characters_that_nobody_sees_are_refused_before_any_io() {
     }
     let alone = body(Contact::user_id("\u{200B}")).unwrap_err();
     assert!(alone.to_string().contains("U+200B"), "{alone}");
-    // Letters of any script, and spaces within an id, are seen.
+    // Letters of any script, and spaces within an id, are visible.
     for text in ["Ада", "名前", "Zoë Müller", "user 42", "🙂"] {
         body(Contact::user_id(text)).unwrap();
     }
@@ -191,7 +191,7 @@ async fn an_event_of_nobody_fails_before_any_io() {
     assert_eq!((error.kind(), error.event()), (ErrorKind::InvalidEvent, Some("invited")));
     let reason = error.invalid_event().unwrap().reason();
     assert_eq!(reason, &Reason::Contact(ContactError::Nobody));
-    // Nor does a contact help that nothing is known of.
+    // An empty contact does not help either.
     let tracker = Tracker::new(sent.clone()).for_contact(Contact::default());
     assert_eq!(
         tracker.send(&SignedIn).await.unwrap_err().to_string(),

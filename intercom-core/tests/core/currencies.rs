@@ -1,4 +1,4 @@
-//! The table of currencies, held against another one.
+//! Compares the table of currencies with another table.
 
 use std::collections::BTreeMap;
 

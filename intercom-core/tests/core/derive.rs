@@ -1,4 +1,4 @@
-//! What each attribute of the derive does on the wire.
+//! The effect of each attribute of the derive on the wire form.
 
 use std::fmt;
 use std::rc::Rc;
@@ -155,7 +155,7 @@ fn skipping_displaying_converting() {
 
 #[test]
 fn converting_applies_inside_an_option() {
-    // The names that the expansion needs for itself are free.
+    // User code can use the names that the expansion uses.
     fn value(duration: &Duration) -> u64 {
         duration.as_secs() / 60
     }

@@ -1,4 +1,4 @@
-//! What `#[derive(MetadataValue)]` makes of newtypes and enums: values and roles.
+//! `#[derive(MetadataValue)]` on newtypes and enums: values and roles.
 
 use std::marker::PhantomData;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -94,7 +94,7 @@ fn ten_keys_or_as_many_as_asked_for() {
         let error = event().max_keys(max).unwrap_err();
         assert_eq!(error.reason(), &Reason::Key(KeyError::LimitOutOfRange(max)));
     }
-    // What is absent takes no place.
+    // An absent value does not count as a key.
     fill(event(), 10).unwrap().with("absent", None::<u8>).unwrap();
 }
 
@@ -112,7 +112,7 @@ fn values_of_the_library() {
     assert_eq!(with("a", RichLink::new("", "")), Err(ValueError::InvalidLink.into()));
 }
 
-/// Reading JSON rounds them, so it is too late to send them as they were.
+/// Parsing the JSON has rounded them already.
 #[test]
 fn whole_numbers_of_json_beyond_64_bits_are_refused() {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();

@@ -1,4 +1,4 @@
-//! Errors answer what happened and what to do, and show nothing private.
+//! Errors say what happened and what to do, and show nothing private.
 
 use std::error::Error;
 use std::time::Duration;
@@ -91,7 +91,7 @@ fn the_source_is_given_and_not_repeated() {
     let error = SendError::new(ErrorKind::Connection).with_source("broken pipe");
     assert!(!error.to_string().contains("broken pipe"));
     assert_eq!(error.source().unwrap().to_string(), "broken pipe");
-    // But to who ends a `main` with it: in the words of each.
+    // `Debug`, which a `main` prints, shows the sources in their own words.
     let behind = SendError::new(ErrorKind::Timeout).with_source("asleep");
     let error = SendError::new(ErrorKind::Connection).with_source(behind);
     assert_eq!(format!("{error:?}"), "the connection failed: no answer came in time: asleep");

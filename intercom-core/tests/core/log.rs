@@ -1,11 +1,11 @@
-//! Reads what is logged.
+//! Captures log output.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use tracing::Level;
 
-/// Keeps what is logged.
+/// Stores log output.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -19,7 +19,7 @@ impl Write for Log {
     }
 }
 
-/// What this logs at this level and above it.
+/// Returns what `act` logs at this level and above.
 pub(crate) fn logged(level: Level, act: impl FnOnce()) -> String {
     let written = Log::default();
     let writer = written.clone();

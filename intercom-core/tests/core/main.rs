@@ -1,4 +1,4 @@
-//! What `intercom-core` promises, through its public API.
+//! Tests `intercom-core` through its public API.
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
@@ -23,12 +23,12 @@ mod values;
 
 use intercom_core::{Contact, DataEvent, IntercomEvent, InvalidEvent, Timestamp};
 
-/// The body of an event of one contact in one second.
+/// Encodes an event of one contact and one second.
 fn encode(event: &impl IntercomEvent) -> Result<DataEvent, InvalidEvent> {
     DataEvent::new(event, Contact::user_id("1"), Timestamp::from_unix_seconds(1_700_000_000))
 }
 
-/// The metadata of an event as it stands in the body.
+/// Returns the metadata of an event in wire form.
 fn metadata(event: &impl IntercomEvent) -> String {
     let event = encode(event).unwrap();
     String::from_utf8(event.metadata().unwrap_or_default().to_vec()).unwrap()

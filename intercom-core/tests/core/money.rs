@@ -1,4 +1,4 @@
-//! Amounts of money from decimals in major units: exact, or refused.
+//! Amounts of money from decimals in major units: exact or refused.
 
 use intercom_core::value::MoneyError;
 use intercom_core::{Currency, Money};

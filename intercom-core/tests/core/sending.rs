@@ -1,4 +1,4 @@
-//! What becomes of an event whose `Sending` is dropped, or polled once too often.
+//! A `Sending` that is dropped, or polled after completion.
 
 use std::pin::pin;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Keys whose values are sent, and shown nowhere.
+//! Keys whose values are sent but never shown.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,5 +1,4 @@
-//! Types that derive serde's traits too: what our attributes say is sent, and what serde's say is
-//! not.
+//! Types that also derive serde's traits: our attributes decide what is sent, and serde's do not.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a failed assertion says of the events that were sent.
+//! The message of a failed assertion about sent events.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -30,7 +30,7 @@ fn paid(customer: u64, second: i64) -> InvoicePaid {
     InvoicePaid { customer, at: Timestamp::from_unix_seconds(second) }
 }
 
-/// What was sent to Ada, in order.
+/// Sends events to Ada, in order.
 async fn sent(events: &[ProjectCreated<'_>]) -> RecordingTransport {
     let sent = RecordingTransport::new();
     let ada = Tracker::new(sent.clone()).for_contact(Contact::email("ada@example.com"));

@@ -1,4 +1,4 @@
-//! Sending: when an event is encoded, what its time is, and what the transports for tests do.
+//! Sending: when an event is encoded, its time, and the test transports.
 
 use std::sync::Arc;
 
@@ -57,7 +57,7 @@ async fn a_time_in_milliseconds_is_refused_and_a_time_in_2100_is_not() {
 async fn the_future_borrows_nothing_and_can_be_spawned() {
     let (sent, tracker) = recorded();
     let future = {
-        // Neither is `Send`, and both are gone before the future runs.
+        // Neither is `Send`, and both are dropped before the future runs.
         let project_id = std::rc::Rc::new(7_u64);
         #[derive(IntercomEvent)]
         #[event(name = "local")]
@@ -275,7 +275,7 @@ async fn wrappers_hand_on_events_and_contacts() {
     let event = DataEvent::new(&DynamicEvent::new("tested").unwrap(), ada.clone(), SECOND).unwrap();
 
     assert_eq!(wrapped.create_contact(&ada).await.unwrap(), ContactCreation::Created);
-    // The transport may be gone before what it gave is awaited.
+    // The caller may drop the transport before it awaits the future.
     let sending = wrapped.send(event.clone());
     tokio::spawn(sending).await.unwrap().unwrap();
     assert_eq!((sent.contacts(), sent.events()), (vec![ada], vec![event]));

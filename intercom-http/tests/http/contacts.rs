@@ -85,7 +85,7 @@ async fn a_contact_id_alone_or_a_blank_creates_nothing() {
     assert!(server.requests().is_empty());
 }
 
-/// Only the body says whether there is one already, or several.
+/// Only the body says whether a contact exists once or several times.
 #[tokio::test]
 async fn a_conflict_whose_body_broke_off_may_be_tried_again() {
     for status in [400, 409] {

@@ -1,5 +1,5 @@
-//! What belongs to the process: environment variables and CA certificates. Each test of them takes
-//! a process of its own, which runs one of the ignored tests below.
+//! Process-wide settings: environment variables and CA certificates. Each test starts a process
+//! that runs one of the ignored tests below.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -8,7 +8,7 @@ use intercom_http::HttpTransport;
 
 use crate::TOKEN;
 
-/// What a process inherits, and these tests give or leave out.
+/// The inherited variables that these tests set or remove.
 const VARIABLES: [&str; 11] = [
     "INTERCOM_ACCESS_TOKEN",
     "INTERCOM_REGION",
@@ -23,8 +23,8 @@ const VARIABLES: [&str; 11] = [
     "no_proxy",
 ];
 
-/// Runs one of the ignored tests, with these variables and no other of Intercom's and of proxies'.
-/// Gives what it printed.
+/// Runs one of the ignored tests with only these variables of Intercom's and of proxies'. Returns
+/// its output.
 pub(crate) fn run(test: &str, variables: &[(&str, &dyn AsRef<OsStr>)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--ignored", "--nocapture"]);
@@ -86,6 +86,6 @@ fn without_ca_certificates_building_fails_and_does_not_panic() {
 fn without_ca_certificates() {
     let error = HttpTransport::builder(TOKEN).build().unwrap_err();
     assert!(error.to_string().contains("CA certificates"), "{error}");
-    // A sandbox needs none.
+    // A sandbox needs no CA certificates.
     HttpTransport::builder(TOKEN).base_url("http://127.0.0.1:9000").build().unwrap();
 }

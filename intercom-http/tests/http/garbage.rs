@@ -1,4 +1,4 @@
-//! Bodies and heads that Intercom would not send, or not whole.
+//! Heads and bodies that Intercom would not send, or truncated ones.
 
 use intercom_core::ErrorKind;
 use intercom_http::{HttpTransport, MAX_BODY_BYTES};
@@ -33,10 +33,10 @@ async fn a_body_that_is_not_intercoms_is_described_and_not_shown() {
 async fn a_huge_body_is_read_up_to_the_bound() {
     let error = refused(answer(500, &[], "x".repeat(4 * MAX_BODY_BYTES))).await;
     assert!(error.to_string().contains("65536 bytes and more"), "{error}");
-    // A success is a success however much follows.
+    // A success stays a success, however long its body is.
     let receipt = send(answer(202, &[], "x".repeat(4 * MAX_BODY_BYTES))).await.unwrap();
     assert_eq!(receipt.status(), Some(202));
-    // Nesting without end is refused by the parser, and not by the stack.
+    // The parser refuses endless nesting before the stack overflows.
     let deep = format!("{{\"errors\":{}", "[".repeat(MAX_BODY_BYTES - 20));
     assert_eq!(refused(answer(400, &[], deep)).await.kind(), ErrorKind::UnexpectedAnswer);
 }
@@ -47,7 +47,7 @@ async fn the_status_decides_when_the_body_breaks_off() {
         format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 100\r\n\r\nsome of it").into_bytes()
     };
     let mut ways = vec![Reply::BytesThenClose as fn(_) -> _];
-    // Elsewhere than on Linux a reset takes bytes with it that have not been read yet.
+    // Outside Linux, a reset discards unread bytes.
     if cfg!(target_os = "linux") {
         ways.push(Reply::BytesThenReset);
     }
@@ -59,7 +59,7 @@ async fn the_status_decides_when_the_body_breaks_off() {
     }
 }
 
-/// Only the body says whether it is the contact that is unknown, or the address.
+/// Only the body says whether the contact or the address is unknown.
 #[tokio::test]
 async fn a_404_whose_body_broke_off_may_be_tried_again() {
     let bytes = "HTTP/1.1 404 Whatever\r\ncontent-length: 100\r\n\r\n{\"errors\"";
@@ -98,7 +98,7 @@ fn header() -> impl Strategy<Value = Vec<u8>> {
         Just("content-type"),
         Just("location"),
     ];
-    // Every byte that a header's value can have.
+    // Every byte that a header value can have.
     let value = prop_oneof![
         proptest::collection::vec(prop_oneof![Just(b'\t'), 32_u8..127, 128_u8..], 0..40),
         "[0-9]{1,30}".prop_map(String::into_bytes),
@@ -112,7 +112,7 @@ fn exchange(bytes: Vec<u8>) -> Result<Option<u16>, ErrorKind> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let server = Server::start([Reply::BytesThenClose(bytes)]).await;
-        // Reading the machine's CA certificates for every case would take the most time.
+        // Loading the machine's CA certificates for every case would dominate the run time.
         let client = client_builder().redirect(Policy::none()).tls_certs_only([]).build().unwrap();
         let builder = HttpTransport::builder(TOKEN).base_url(server.url()).client(client);
         let sent = send_by(&builder.build().unwrap(), event()).await;
@@ -140,7 +140,7 @@ proptest! {
                 prop_assert_eq!(receipt, Some(status));
                 prop_assert!(accepts);
             }
-            // Its body denies it.
+            // The body contradicts the status.
             Err(kind) => prop_assert!(!accepts || kind == ErrorKind::UnexpectedAnswer),
         }
     }

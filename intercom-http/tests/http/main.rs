@@ -1,4 +1,4 @@
-//! The transport against servers that answer with exactly the bytes they are told.
+//! Tests the transport against servers that answer with exact bytes.
 
 #![allow(
     clippy::unwrap_used,
@@ -44,7 +44,7 @@ fn transport(server: &Server) -> HttpTransport {
     HttpTransport::builder(TOKEN).base_url(server.url()).build().unwrap()
 }
 
-/// A client's settings as reqwest has them. It takes its TLS provider from the process, also where
+/// Returns reqwest's builder of clients. It takes its TLS provider from the process, even where
 /// none is needed.
 fn client_builder() -> ClientBuilder {
     // Another test may have installed it.
@@ -52,7 +52,7 @@ fn client_builder() -> ClientBuilder {
     Client::builder()
 }
 
-/// Sends one event to a server that gives this reply.
+/// Sends one event to a server with this reply.
 async fn send(reply: impl Into<Reply>) -> Result<Receipt, SendError> {
     let server = Server::start([reply]).await;
     send_by(&transport(&server), event()).await
@@ -62,7 +62,7 @@ async fn send_by(transport: &HttpTransport, event: DataEvent) -> Result<Receipt,
     Arc::new(transport.clone()).send(event).await
 }
 
-/// The error that this reply becomes.
+/// Returns the error for this reply.
 async fn refused(reply: impl Into<Reply>) -> SendError {
     send(reply).await.expect_err("the reply is no success")
 }

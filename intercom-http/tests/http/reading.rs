@@ -1,4 +1,4 @@
-//! Reading back from servers that answer whatever they like.
+//! Reads back from servers with arbitrary responses.
 
 use intercom_core::{Contact, Currency, ErrorKind, Money, Timestamp};
 use intercom_http::{EventSummary, PastEvent, PastEvents, PastValue, ReadError, SummaryError};
@@ -27,7 +27,7 @@ async fn all(mut events: PastEvents) -> Vec<Result<PastEvent, ReadError>> {
     items
 }
 
-/// Reads all from a server with these replies, and returns the items and what was asked for.
+/// Reads everything from a server with these replies, and returns the items and the requests.
 async fn read(
     replies: impl IntoIterator<Item = Reply>,
     set: impl FnOnce(PastEvents) -> PastEvents,
@@ -275,8 +275,7 @@ async fn a_failure_that_may_pass_is_read_again() {
 
     let server = Server::start([Reply::BytesThenClose(broken)]).await;
     let mut events = transport(&server).events(&Contact::user_id(42));
-    // The wait before the next try has begun: the broken answer was not taken for the end of the
-    // list.
+    // The wait before the next attempt has begun, so the broken response did not end the list.
     tokio::select! {
         biased;
         item = events.next() => panic!("{item:?}"),
@@ -288,7 +287,7 @@ async fn a_failure_that_may_pass_is_read_again() {
     }
 }
 
-/// What sending learns of the rate limit holds reading back.
+/// The rate limit that sending learns holds back reading.
 #[tokio::test]
 async fn the_rate_limit_is_shared_with_sending() {
     let spent =
@@ -304,7 +303,7 @@ async fn the_rate_limit_is_shared_with_sending() {
         () = tokio::task::yield_now() => {}
     }
     assert_eq!(server.requests().len(), 1);
-    // Events go on.
+    // Events are not held back.
     send_by(&transport, event()).await.unwrap();
     assert_eq!(server.requests().len(), 2);
 }

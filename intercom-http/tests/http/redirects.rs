@@ -1,4 +1,4 @@
-//! Redirects: never followed, never read as success, and never a way out for the token.
+//! Redirects: never followed, never a success, and never a leak of the token.
 
 use intercom_core::ErrorKind;
 use intercom_http::HttpTransport;
@@ -57,14 +57,14 @@ async fn a_followed_redirect_on_the_same_host_is_no_success_either() {
 
 #[tokio::test]
 async fn a_redirect_that_cannot_be_followed_is_an_unexpected_answer() {
-    // Round and round, until the client has enough of it.
+    // An endless redirect, until the client gives up.
     let server = Server::start([redirect(307, "/events?session=s3cret")]).await;
     let error = send_by(&following(&server), event()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedAnswer, "{error}");
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error:?}");
 }
 
-/// A transport with a client that has reqwest's own policy.
+/// Returns a transport whose client has reqwest's own redirect policy.
 fn following(server: &Server) -> HttpTransport {
     HttpTransport::builder(TOKEN)
         .base_url(server.url())

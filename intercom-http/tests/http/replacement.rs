@@ -1,4 +1,4 @@
-//! Credentials that are replaced in a running transport.
+//! Replaces credentials in a running transport.
 
 use std::sync::Arc;
 
@@ -12,10 +12,10 @@ use crate::{TOKEN, event, send_by, transport};
 const NEW_TOKEN: &str = "tok_bmV3ZXIgdG9rZW4x";
 const KEY: &str = "ro-0f1e2d3c4b5a";
 
-/// What stands after `Basic` for the app id `app1` and [`KEY`].
+/// The Base64 text for the app id `app1` and [`KEY`].
 const BASIC: &str = "YXBwMTpyby0wZjFlMmQzYzRiNWE=";
 
-/// The credentials of each request, in the order that they came in.
+/// Returns the credentials of each request, in order of arrival.
 fn credentials(server: &Server) -> Vec<String> {
     server.requests().iter().map(|request| request.header("authorization").join(", ")).collect()
 }
@@ -87,7 +87,7 @@ async fn what_cannot_be_built_with_is_refused_and_changes_nothing() {
     assert_eq!(credentials(&server), [bearer(TOKEN)]);
 }
 
-/// What a transport asks Intercom.
+/// A request of a transport.
 #[derive(Clone, Copy, Debug)]
 enum Asked {
     Event,

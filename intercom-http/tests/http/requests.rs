@@ -1,4 +1,4 @@
-//! What is sent.
+//! The requests on the wire.
 
 use intercom_http::HttpTransport;
 

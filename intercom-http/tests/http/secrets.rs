@@ -1,4 +1,4 @@
-//! The token and the API key are shown nowhere.
+//! Nothing shows the token or the API key.
 
 use intercom_http::{HttpTransport, HttpTransportBuilder, Region};
 

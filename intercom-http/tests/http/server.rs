@@ -1,4 +1,4 @@
-//! A server that answers with exactly the given bytes, and keeps the requests it read.
+//! A server that answers with exact bytes, and records the requests.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -8,24 +8,24 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 
-/// What the server does once it has read a request.
+/// The server's action after it has read a request.
 #[derive(Clone, Debug)]
 pub(crate) enum Reply {
-    /// Writes this, and waits for the next request.
+    /// Writes these bytes, and waits for the next request.
     Bytes(Vec<u8>),
-    /// Writes this, and closes.
+    /// Writes these bytes, and closes.
     BytesThenClose(Vec<u8>),
-    /// Writes this, and resets the connection.
+    /// Writes these bytes, and resets the connection.
     BytesThenReset(Vec<u8>),
-    /// Writes this, and keeps the connection open without a further byte.
+    /// Writes these bytes, and keeps the connection open in silence.
     BytesThenSilence(Vec<u8>),
-    /// Comes to the barrier once to tell that the request is there, and a second time to be let on.
-    /// Then writes this, and waits for the next request.
+    /// Waits at the barrier twice: to report the request, and to continue. Then writes these bytes,
+    /// and waits for the next request.
     HeldBytes(Arc<Barrier>, Vec<u8>),
 }
 
 impl Reply {
-    /// The same answer, held back at this barrier.
+    /// Returns the same reply, held at this barrier.
     pub(crate) fn held(self, barrier: &Arc<Barrier>) -> Self {
         match self {
             Reply::Bytes(bytes) => Reply::HeldBytes(Arc::clone(barrier), bytes),
@@ -34,7 +34,7 @@ impl Reply {
     }
 }
 
-/// An answer with this status, these header lines and this body.
+/// Returns a reply with this status, these header lines and this body.
 pub(crate) fn answer(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> Reply {
     let body = body.as_ref();
     let mut bytes = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: {}\r\n", body.len());
@@ -48,7 +48,7 @@ pub(crate) fn answer(status: u16, headers: &[&str], body: impl AsRef<[u8]>) -> R
     Reply::Bytes(bytes)
 }
 
-/// An error list of Intercom's with one error.
+/// Returns a reply with one error in Intercom's error list.
 pub(crate) fn error_list(status: u16, code: &str, message: &str) -> Reply {
     let body = serde_json::json!({
         "type": "error.list",
@@ -58,7 +58,7 @@ pub(crate) fn error_list(status: u16, code: &str, message: &str) -> Reply {
     answer(status, &["content-type: application/json; charset=utf-8"], body.to_string())
 }
 
-/// One request, as it came.
+/// A recorded request.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorded {
     pub(crate) head: String,
@@ -66,12 +66,12 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// The request line: method, path, version.
+    /// Returns the request line: method, path, version.
     pub(crate) fn line(&self) -> &str {
         self.head.lines().next().unwrap()
     }
 
-    /// The values of a header.
+    /// Returns the values of a header.
     pub(crate) fn header(&self, name: &str) -> Vec<&str> {
         self.head
             .lines()
@@ -90,7 +90,7 @@ struct State {
     connections: usize,
 }
 
-/// Gives its replies in order, the last one again and again. Ends when dropped.
+/// Sends its replies in order, and repeats the last. Dropping it stops it.
 pub(crate) struct Server {
     port: u16,
     state: Arc<Mutex<State>>,
@@ -145,7 +145,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
                 _ => state.replies.pop_front().unwrap(),
             }
         };
-        // A client that has seen enough may be gone: then writing fails, and that is well.
+        // Writing fails when the client has gone, which is fine.
         match reply {
             Reply::Bytes(bytes) => {
                 let _ = stream.write_all(&bytes).await;
@@ -172,7 +172,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
     }
 }
 
-/// Reads one request; `None` when the client is gone.
+/// Reads one request. Returns `None` when the client has gone.
 async fn read(stream: &mut TcpStream) -> Option<Recorded> {
     let mut bytes = Vec::new();
     let head = loop {

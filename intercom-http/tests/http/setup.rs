@@ -1,4 +1,4 @@
-//! What cannot work fails when the transport is built, and says what to do.
+//! Invalid settings fail when the transport is built, with advice.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Trying the credentials.
+//! Verifies the credentials.
 
 use intercom_core::ErrorKind;
 use intercom_http::Region;

@@ -1,5 +1,5 @@
-//! What stands between here and Intercom: certificates, name servers, proxies. Whose refusal it
-//! was, is told.
+//! Certificates, name servers and proxies between the transport and Intercom. Errors name what
+//! refused the request.
 
 use std::fs;
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::environment;
 use crate::server::{Server, answer};
 use crate::{TOKEN, client_builder, event, send_by};
 
-/// Sends an event to `TEST_URL`, and prints what it failed with.
+/// Sends an event to `TEST_URL`, and prints the error.
 #[tokio::test]
 #[ignore = "runs in a process of its own, started by a test below"]
 #[allow(clippy::print_stdout, reason = "the test that started it reads what it prints")]
@@ -31,7 +31,7 @@ async fn send_to_the_url() {
     println!("failed as {:?}, operator: {operator}, {error:?}", error.kind());
 }
 
-/// What an event to this URL fails with in a process with these variables.
+/// Returns the error of an event to this URL, in a process with these variables.
 async fn failure(url: String, mut variables: Vec<(&'static str, String)>) -> String {
     variables.push(("TEST_URL", url));
     let sending = move || {
@@ -43,7 +43,7 @@ async fn failure(url: String, mut variables: Vec<(&'static str, String)>) -> Str
     failed.unwrap_or_else(|| panic!("{said}")).to_owned()
 }
 
-/// Writes a certificate where a process can be told to trust it.
+/// Writes a certificate that a process can trust.
 fn trusted(name: &str, certificate: &rcgen::Certificate) -> (&'static str, String) {
     let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.pem"));
     fs::write(&file, certificate.pem()).unwrap();
@@ -52,7 +52,7 @@ fn trusted(name: &str, certificate: &rcgen::Certificate) -> (&'static str, Strin
 
 fn certificate(change: impl FnOnce(&mut CertificateParams), host: &str) -> CertifiedKey<KeyPair> {
     let mut params = CertificateParams::new([host.to_owned()]).unwrap();
-    // By its name an authority is looked for.
+    // The verifier finds an authority by this name.
     params.distinguished_name.push(DnType::CommonName, host);
     change(&mut params);
     let signing_key = KeyPair::generate().unwrap();
@@ -60,7 +60,7 @@ fn certificate(change: impl FnOnce(&mut CertificateParams), host: &str) -> Certi
     CertifiedKey { cert, signing_key }
 }
 
-/// Starts a server with this certificate, and gives its URL. Nobody gets beyond the handshake.
+/// Starts a server with this certificate, and returns its URL. No client passes the handshake.
 async fn serve(certified: &CertifiedKey<KeyPair>) -> String {
     let key = PrivateKeyDer::Pkcs8(certified.signing_key.serialize_der().into());
     let config = ServerConfig::builder_with_provider(ring::default_provider().into())
@@ -108,7 +108,7 @@ async fn a_certificate_that_is_not_trusted_is_told_with_its_fault() {
         assert!(said.starts_with("Certificate, operator: true"), "{said}");
         assert!(said.contains(&format!("that of {host} {fault}")), "{said}");
         assert!(said.contains(source), "{said}");
-        // What says only that a request was sent is left out.
+        // The sentence omits errors that say only that a send failed.
         assert!(!said.contains("client error") && !said.contains("error sending"), "{said}");
     }
 }
@@ -137,7 +137,7 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
 #[tokio::test]
 async fn a_proxy_that_is_not_there_is_named() {
     let here = certificate(|_| {}, HERE);
-    // The socket keeps the port, and nobody listens there.
+    // The socket holds the port, and nothing listens there.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
@@ -149,7 +149,7 @@ async fn a_proxy_that_is_not_there_is_named() {
     assert!(said.contains(&way) && said.contains("refused"), "{said}");
 }
 
-/// A name server that knows nobody.
+/// A name server without entries.
 struct Nobody;
 
 impl Resolve for Nobody {

@@ -1,4 +1,4 @@
-//! What rules do with an event, and which conditions hold.
+//! The effects of rules on an event, and the meaning of conditions.
 
 use intercom_core::{Currency, DataEvent, Money};
 use intercom_rules::{Condition, Rule, Rules, key};
@@ -52,7 +52,7 @@ fn conditions_hold_by_the_kind_of_their_key() {
         ("coupon = { absent = true }", true),
         ("coupon = { present = true }", false),
         ("coupon = { present = false }", true),
-        // Nothing is said about what is absent.
+        // A condition on an absent key does not hold.
         (r#"coupon = { not = "x" }"#, false),
         (r#"not = { coupon = "x" }"#, true),
         (r#"any = [{ seats = 1 }, { first = true, seats = 12 }]"#, true),
@@ -120,7 +120,7 @@ fn the_first_rule_that_renames_or_drops_counts() {
     assert!(rules.apply(&dynamic("Invoice_Paid")).is_some());
 }
 
-/// An event from another program: spaces, escapes, another case, keys that stand there twice.
+/// An event from another program: spaces, escapes, another case, repeated keys.
 #[test]
 fn an_event_of_any_origin_meets_the_rules() {
     let rules = Rules::builder()

@@ -1,4 +1,4 @@
-//! What is said of a rule that matches, and of one that does not.
+//! Explanations of a rule that matches, and of one that does not.
 
 use expect_test::expect;
 use intercom_rules::Rules;

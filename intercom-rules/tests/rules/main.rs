@@ -1,4 +1,4 @@
-//! Rules: what they mean, what is wrong with them, and that both ways to write them agree.
+//! Tests the meaning of rules, their mistakes, and that both ways to write them agree.
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 

@@ -1,4 +1,4 @@
-//! What is wrong is refused when it is loaded, with line and column.
+//! Loading refuses mistakes, with line and column.
 
 use expect_test::expect;
 use intercom_core::{Currency, Money, catalogue};
@@ -102,7 +102,7 @@ fn what_can_never_hold_is_refused() {
     }
 }
 
-/// The typo is the mistake: that the rule then lacks something is no second one.
+/// Only the typo is reported, although the rule then lacks a member.
 #[test]
 fn what_follows_from_a_mistake_is_not_reported() {
     for (rule, expected) in [

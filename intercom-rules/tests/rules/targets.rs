@@ -1,4 +1,4 @@
-//! An action whose event would be unlike the type of that name is refused, with line and column.
+//! Loading refuses an action whose event differs from the catalogue's type, with line and column.
 
 use expect_test::{Expect, expect};
 use intercom_core::{IntercomEvent, MetadataValue, Money, catalogue};
@@ -172,7 +172,7 @@ fn a_key_that_the_type_always_has_must_be_there() {
     );
 }
 
-/// What a condition says of a key makes it certain, however conditions are combined.
+/// A condition can make a key certain, however conditions are combined.
 #[test]
 fn a_condition_can_make_a_key_certain() {
     for (when, is_certain) in [

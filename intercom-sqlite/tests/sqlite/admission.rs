@@ -1,4 +1,4 @@
-//! What the engine decides about events, and what it finds of that after a crash.
+//! Admission: the engine's decisions, and their state after a crash.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ async fn a_moved_event_keeps_its_new_bytes_and_second_whatever_happens() {
     assert_eq!(crashed.number("SELECT pending_bytes FROM outbox_counts"), 0);
 }
 
-/// A crash before the commit of an admission, and after it: all of it is stored, or nothing.
+/// A crash before or after the commit of an admission stores all of it, or nothing.
 #[tokio::test]
 async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
     let place = Place::new();
@@ -66,7 +66,7 @@ async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
         let leases = engine.lease(10).await;
         assert!(leases.len() == 2 && leases.iter().all(|lease| lease.stage == stage));
     }
-    // One that fails is not stored in part.
+    // A failed admission stores no part.
     place
         .sqlite()
         .execute_batch(
@@ -101,7 +101,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
     assert_eq!(engine.try_settle(&settlements).await.unwrap(), []);
 
     let crashed = Engine::open(&place.crashed()).await;
-    // Those of dead letters as long as these are there.
+    // The slots of dead letters last as long as the letters.
     let dead = |lease: usize| UsedSlot { keep_until: UsedSlot::WHILE_DEAD, ..keep(0, lease) };
     let used = [keep(NOON + 5, 0), keep(NOON + 9, 1), dead(1), dead(2)];
     assert_eq!(crashed.tenure.used, used);
@@ -117,7 +117,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
     found.sort_by_key(|used| used.slot.second);
     assert_eq!(found, [keep(NOON + 9, 1), keep(NOON + 9, 4)]);
 
-    // Under an epoch that is over nothing is forgotten.
+    // An ended epoch deletes no slots.
     let late = Timestamp::from_unix_seconds(i64::MAX);
     let over = intercom_delivery::Epoch(77);
     engine.outbox.settle(over, &[], late).await.unwrap();

@@ -9,7 +9,7 @@ use tokio::runtime::Builder;
 
 use super::support::Place;
 
-/// Each sequence has a file of its own, in virtual time.
+/// Each sequence has its own file, in virtual time.
 fn run(profile: &Profile, capacity: Option<u64>) {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     run_with(profile, &runtime, async || {
@@ -39,7 +39,7 @@ fn one_that_is_often_full() {
     run(&Profile::new().capacity(3).cases(32), Some(3));
 }
 
-/// A crash is the end of all handles: the file is opened anew.
+/// A crash drops all handles, and reopens the file.
 #[test]
 fn admission_sends_no_event_in_vain_over_crashes() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();

@@ -1,4 +1,4 @@
-//! Counts since the file was made, and the events of this process among them.
+//! Counts since the file was created, and the events of this process among them.
 
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{DeadLetterReason, EventId, Outbox, Selection};
@@ -11,7 +11,7 @@ async fn oldest_own(outbox: &SqliteOutbox) -> Option<u64> {
     outbox.counts().await.unwrap().oldest_own.map(|id| id.0)
 }
 
-/// Accepts events as another process would have.
+/// Accepts events as another process would.
 async fn accept_elsewhere(place: &Place, outbox: &SqliteOutbox, events: &[DataEvent]) {
     accept(outbox, events).await;
     let newest = place.number("SELECT newest FROM outbox_counts") as usize;

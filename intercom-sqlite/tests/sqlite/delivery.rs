@@ -46,7 +46,7 @@ async fn what_one_process_accepted_another_delivers() {
         let event = DynamicEvent::new("project_created").unwrap().with("number", number).unwrap();
         ada.send(&event).await.unwrap();
     }
-    // As if the machine crashed while requests are under way.
+    // Simulates a machine crash with requests in flight.
     let crashed = place.crashed();
     let report = delivery.shutdown(Duration::ZERO).await;
     assert_eq!((report.delivered, report.pending), (0, 50));
@@ -92,7 +92,7 @@ async fn many_events_are_delivered_once_each() {
     assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 0);
 }
 
-/// The thread that polls it may have other futures to poll, on a runtime of any kind.
+/// The polling thread may have other futures to poll, on any kind of runtime.
 #[test]
 fn a_send_that_waits_for_the_disk_never_blocks_its_thread() {
     let (place, runtime) = (Place::new(), Runtime::new().unwrap());
@@ -114,7 +114,7 @@ fn a_send_that_waits_for_the_disk_never_blocks_its_thread() {
     assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 1);
 }
 
-/// Two engines over one file: one delivers, and the other takes over with what both accepted.
+/// Two engines share one file: one delivers, and the other takes over the events of both.
 #[tokio::test]
 async fn a_standby_delivers_what_the_other_left() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! What happens when the disk, or another program, is in the way.
+//! Faults of the disk, and other programs that lock the file.
 
 use std::fs;
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ async fn when_a_batch_fails_nothing_of_it_was_done_and_all_are_told() {
         assert!(matches!(error, AcceptError::Storage(_)), "{error:?}");
         assert!(error.to_string().contains("make room"), "{error}");
     }
-    // What has left takes no room.
+    // A delivered event takes no room.
     assert_eq!(settling.await.unwrap().unwrap(), []);
     let before = Counts {
         delivered: 0,
@@ -100,13 +100,13 @@ async fn a_transaction_of_another_program_that_lasts_too_long() {
     conn.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = outbox.accept(&[event("small", 0)]).await.unwrap_err();
     assert!(error.to_string().contains("another program's transaction"), "{error}");
-    // Leasing is reading, and goes on.
+    // Leasing only reads, and goes on.
     assert_eq!(engine.lease(1).await.len(), 1);
     conn.execute_batch("ROLLBACK").unwrap();
     accept(&outbox, &[event("small", 0)]).await;
 }
 
-/// Leases are answered meanwhile.
+/// The writer answers leases meanwhile.
 #[tokio::test]
 async fn an_idle_outbox_does_not_wait_for_a_transaction_of_another_program() {
     let place = Place::new();
@@ -120,12 +120,12 @@ async fn an_idle_outbox_does_not_wait_for_a_transaction_of_another_program() {
     accept(&outbox, &[event("small", 1)]).await;
 }
 
-/// How large the WAL is.
+/// Returns the size of the WAL.
 fn logged(place: &Place) -> u64 {
     fs::metadata(place.folder.path().join("events.db-wal")).unwrap().len()
 }
 
-/// Nobody knows whether it is on the disk: after a failed sync, the system may show what is not.
+/// After a failed fsync, the system may show data that is not on the disk.
 #[tokio::test]
 async fn nothing_is_added_to_a_wal_that_was_found() {
     let place = Place::new();
@@ -138,7 +138,7 @@ async fn nothing_is_added_to_a_wal_that_was_found() {
     assert_eq!(Engine::begin(&outbox).await.lease(10).await.len(), 2);
 }
 
-/// Many times as much as the WAL may become, which begins anew in between.
+/// Accepts many times the WAL's limit, so that the WAL restarts in between.
 async fn accept_much(place: &Place, outbox: &SqliteOutbox, most_pages: u64) {
     let before = logged(place);
     accept(outbox, &too_many()).await;
@@ -159,7 +159,7 @@ async fn the_wal_comes_into_the_file_also_when_the_outbox_is_never_idle() {
     accept_much(&place, &outbox, 4_000).await;
 }
 
-/// No engine delivers, or one that never does anything.
+/// No engine delivers, or the deliverer is idle for ever.
 #[tokio::test]
 async fn the_wal_does_not_grow_without_bound_when_processes_only_accept() {
     for delivering in [false, true] {
@@ -194,10 +194,10 @@ async fn the_wal_does_not_grow_without_bound_under_two_writers() {
     assert!(bytes < 12_000 * 4_120, "the WAL has {bytes} bytes");
 }
 
-/// The WAL of an outbox that is idle has what marks it, and no more.
+/// The WAL of an idle outbox holds only its mark.
 const EMPTY: u64 = 2 * 4_120;
 
-/// As after a checkpoint whose sync failed: what SQLite remembers of the WAL cannot be relied on.
+/// As after a checkpoint with a failed fsync, SQLite's memory of the WAL is unreliable.
 #[tokio::test]
 async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_closed_by_all() {
     let place = Place::new();
@@ -223,11 +223,11 @@ async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_clo
     accept(&standby, &[event("signed_up", 0)]).await;
     outbox.maintain().await;
     assert!(logged(&place) > logged_before && size() == size_before);
-    // A process that opens the file does not either.
+    // A process that opens the file does not end that either.
     drop(place.open());
     assert_eq!((size(), note.exists()), (size_before, true));
 
-    // When only idle processes have it open, one of them can.
+    // When only idle processes have the file open, one of them can read the WAL afresh.
     drop(reader);
     standby.maintain().await;
     outbox.maintain().await;
@@ -240,15 +240,15 @@ async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_clo
 
 const CHILD: &str = "INTERCOM_SQLITE_TEST_FAULT";
 
-/// How many pages a commit has put into the WAL.
+/// Returns the pages that a commit has put into the WAL.
 fn pages_logged(conn: &Connection) -> i64 {
     conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap()
 }
 
-/// It may stand in the WAL behind its end, where a crash would bring it back.
+/// The commit may stand in the WAL behind its end, where a crash would revive it.
 ///
-/// The disk fails by a limit of the process, behind which no file can be written: so the test is
-/// its own child.
+/// The disk fails by a limit of the process that blocks all its writes. So the test runs as its own
+/// child.
 #[tokio::test]
 async fn a_commit_that_failed_is_written_over_before_its_callers_are_told() {
     use nix::sys::resource::{Resource, setrlimit};
@@ -256,7 +256,7 @@ async fn a_commit_that_failed_is_written_over_before_its_callers_are_told() {
         let place = Place::new();
         let name = "faults::a_commit_that_failed_is_written_over_before_its_callers_are_told";
         let program = std::env::current_exe().unwrap();
-        // The signal of that limit would end it.
+        // Otherwise the limit's signal would end the child.
         let ignore = "trap '' XFSZ; exec \"$0\" \"$@\"";
         let output = Command::new("sh")
             .args(["-c", ignore, program.to_str().unwrap(), "--exact", name, "--nocapture"])
@@ -270,7 +270,7 @@ async fn a_commit_that_failed_is_written_over_before_its_callers_are_told() {
     accept(&outbox, &events(2)).await;
     let reader = Connection::open(&path).unwrap();
     let before = pages_logged(&reader);
-    // Room for some pages, and not for all.
+    // Room for some of the pages.
     let wal = fs::metadata(path.with_extension("db-wal")).unwrap().len();
     setrlimit(Resource::RLIMIT_FSIZE, wal + 10 * 4_120, u64::MAX).unwrap();
     let error = outbox.accept(&too_many()).await.unwrap_err();

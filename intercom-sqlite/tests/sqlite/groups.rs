@@ -1,4 +1,4 @@
-//! Many callers share a commit, and are answered after it.
+//! Callers that share a commit get their answers after it.
 
 use intercom_delivery::Outbox;
 use tokio::task::{JoinSet, yield_now};
@@ -28,7 +28,7 @@ async fn what_queued_up_during_one_commit_goes_into_the_next() {
             assert_eq!(outbox.settle(epoch, &[settlement], EARLY).await.unwrap(), []);
         });
     }
-    // All of them have asked before one of them is answered.
+    // All callers have asked before the first gets its answer.
     for _ in 0..10 {
         yield_now().await;
     }

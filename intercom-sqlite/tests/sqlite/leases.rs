@@ -1,4 +1,4 @@
-//! `lease` waits, loses nothing when it is dropped, and gives nothing twice.
+//! `lease` waits, survives being dropped, and leases no event twice.
 
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -33,7 +33,7 @@ async fn a_lease_waits_until_an_event_is_accepted() {
 #[tokio::test]
 async fn a_lease_waits_until_an_event_is_due_again() {
     let place = Place::new();
-    // By the system's clock, as the wait.
+    // The wait follows the system's clock.
     let outbox = intercom_sqlite::SqliteOutbox::builder(place.path())
         .poll_interval(Duration::from_secs(3600))
         .open()
@@ -47,7 +47,7 @@ async fn a_lease_waits_until_an_event_is_due_again() {
     assert!(matches!(turn, Turn::Leased(leased) if leased.events.len() == 1));
 }
 
-/// The answer was sent, and nobody reads it.
+/// The writer sent the answer, and the caller has gone.
 #[tokio::test]
 async fn a_lease_that_is_dropped_before_it_is_read_gives_its_events_back() {
     let place = Place::new();
@@ -66,7 +66,7 @@ async fn a_lease_that_is_dropped_before_it_is_read_gives_its_events_back() {
     engine.settle(&first, delivered).await;
 }
 
-/// The call is dropped before its answer is sent.
+/// The caller drops the call before the answer.
 #[tokio::test]
 async fn a_lease_that_is_dropped_while_it_is_asked_for_gives_its_events_back() {
     let place = Place::new();
@@ -84,7 +84,7 @@ async fn a_lease_that_is_dropped_while_it_is_asked_for_gives_its_events_back() {
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
 }
 
-/// A tenure that nobody took keeps nobody from delivering.
+/// A tenure that a caller dropped does not block the next deliverer.
 #[tokio::test]
 async fn a_turn_that_is_dropped_before_it_is_read_ends() {
     let place = Place::new();

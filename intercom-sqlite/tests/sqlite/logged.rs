@@ -1,4 +1,4 @@
-//! What is logged about a file, from whatever thread.
+//! Captures the log about a file, from any thread.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, Once};
@@ -21,7 +21,7 @@ impl Write for Log {
     }
 }
 
-/// Begins to listen. The tests of this process share the log.
+/// Starts the capture. The tests of this process share the log.
 pub(crate) fn begin() {
     static BEGUN: Once = Once::new();
     BEGUN.call_once(|| {
@@ -30,7 +30,7 @@ pub(crate) fn begin() {
     });
 }
 
-/// The lines about the file of this place.
+/// Returns the lines about the file of this place.
 pub(crate) fn about(place: &Place) -> Vec<String> {
     let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
     let path = place.folder.path().to_str().unwrap();

@@ -1,4 +1,4 @@
-//! Several processes share one file: all accept, one delivers, and any of them is killed.
+//! Several processes share one file: all accept, one delivers, and the test kills any of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +56,7 @@ impl Process for Handle {
     }
 }
 
-/// One transaction writes at a time, so events of a transaction that is open longer are inserted
-/// last.
+/// One transaction writes at a time, so this inserts the events of a longer transaction last.
 struct Deferred {
     place: Arc<Place>,
     events: Vec<DataEvent>,

@@ -1,4 +1,4 @@
-//! A file of version 1, made by that version, is brought to the present one with all that it holds.
+//! Migrates a file that version 1 wrote, with all its content.
 
 use std::fs;
 use std::fs::File;
@@ -15,7 +15,7 @@ use super::support::{Engine, Place, accept, events};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v1.db");
 
-/// A copy of the file, and that as it was.
+/// Copies the fixture to a new place. Also returns a connection to a second copy.
 fn fixture() -> (Place, Connection) {
     let place = Place::new();
     fs::copy(FIXTURE, place.path()).unwrap();
@@ -153,7 +153,7 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
     assert_eq!(stages, [(3, Stage::Redriven), (4, Stage::Admitted)]);
 }
 
-/// What had left when version 1 ended, and was not filed yet, is known too.
+/// Events that had left version 1 but were not filed are known too.
 #[tokio::test]
 async fn what_left_last_is_remembered_and_what_is_forgotten_is_not() {
     let (place, _) = fixture();
@@ -207,7 +207,7 @@ async fn a_file_of_an_application_keeps_what_is_the_applications() {
     assert_eq!(place.number("PRAGMA user_version"), 41);
 }
 
-/// Something of the application's has a name that a step needs.
+/// The application uses a name that a step needs.
 #[test]
 fn a_migration_that_fails_leaves_the_file_as_it_was() {
     let (place, before) = fixture();

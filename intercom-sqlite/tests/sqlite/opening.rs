@@ -1,4 +1,4 @@
-//! Files that are not fit to be an outbox are refused, each with its reason, and left as they are.
+//! Unfit files are refused, each with its reason, and stay unchanged.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
@@ -151,7 +151,7 @@ fn a_full_disk() {
     let error = place.builder().max_pages(3).open().unwrap_err();
     assert!(matches!(error, OpenError::DiskFull { .. }), "{error:?}");
     assert!(error.to_string().contains("make room"));
-    // When there is room, the file is as good as new.
+    // With room again, the file opens.
     drop(place.open());
 }
 
@@ -164,7 +164,7 @@ fn a_file_that_another_program_has_locked() {
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
 }
 
-/// A program that is being started has this process's files for a moment, the lock among them.
+/// A starting child briefly has this process's files, the lock among them.
 #[cfg(unix)]
 #[test]
 fn a_turn_that_has_ended_is_free_whatever_is_started_meanwhile() {
@@ -201,7 +201,7 @@ async fn a_file_of_ones_own_application_holds_both() {
     let engine = Engine::begin(&outbox).await;
     assert_eq!(engine.lease_ids(10).await, [1]);
     drop((engine, outbox));
-    // Without being told so, it is somebody else's file still.
+    // Without the setting, the file still counts as another program's.
     let error = refused(&place.path(), "in_application_file");
     assert!(matches!(error, OpenError::AnotherApplication { .. }), "{error:?}");
 }
@@ -230,8 +230,8 @@ fn looking_into_a_file_without_an_outbox() {
     }
 }
 
-/// Opening takes as long with 1,000,000 events as with these, because it reads next to none of
-/// them: most of their pages can be overwritten with nonsense, and it does not notice.
+/// Opening reads next to none of the events, so 1,000,000 take no longer. The test overwrites most
+/// pages with garbage, and opening does not notice.
 #[tokio::test]
 async fn opening_does_not_read_what_is_pending() {
     let place = Place::new();
@@ -242,7 +242,7 @@ async fn opening_does_not_read_what_is_pending() {
         accept(&outbox, &events).await;
     }
     drop(outbox);
-    // A smaller file is checked from end to end.
+    // Opening checks a smaller file from end to end.
     assert!(fs::metadata(place.path()).unwrap().len() > 8 << 20);
     let pages = leaves(&place, "outbox_events");
     let [_, between @ .., _] = &*pages else { panic!("{pages:?}") };
@@ -262,7 +262,7 @@ async fn opening_does_not_read_what_is_pending() {
     outbox.lease(Standing::Delivering(engine.epoch()), usize::MAX).await.unwrap_err();
 }
 
-/// The pages of a table in which its rows are, in their order.
+/// Returns the leaf pages of a table, in order.
 fn leaves(place: &Place, table: &str) -> Vec<u32> {
     let conn = place.sqlite();
     let mut select = conn
@@ -272,7 +272,7 @@ fn leaves(place: &Place, table: &str) -> Vec<u32> {
     pages.map(Result::unwrap).collect()
 }
 
-/// A `main` that ends with an error shows it.
+/// A `main` that returns this error prints its `Debug`.
 #[test]
 fn the_debug_output_of_an_error_is_its_sentence_and_where_it_comes_from() {
     let place = Place::new();
@@ -303,7 +303,7 @@ fn commits_are_as_safe_as_sqlite_can_make_them() {
     assert_eq!(place.number("PRAGMA auto_vacuum"), 2);
 }
 
-/// Each finds the file new, and one of them makes the tables.
+/// Each process finds the file new, and one of them creates the tables.
 #[test]
 fn many_that_open_a_new_file_at_once() {
     let place = Place::new();

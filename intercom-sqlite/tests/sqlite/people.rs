@@ -1,4 +1,4 @@
-//! What people see: with `sqlite3`, in the file system, and in logs.
+//! The view of a person: with `sqlite3`, in the file system, and in logs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +10,7 @@ use intercom_sqlite::SqliteOutbox;
 
 use super::support::{Engine, NOON, Place, accept, bury, delivered, event, put_back};
 
-/// An outbox with three events: one that failed, one that was not tried, and one that is dead.
+/// An outbox with one failed event, one untried event and one dead letter.
 async fn one_failed_one_new_one_dead(place: &Place) -> Engine {
     let engine = Engine::open(place).await;
     let events = [event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)];
@@ -99,7 +99,7 @@ async fn the_files_are_for_their_owner_alone() {
     assert_eq!(names, [&["events.db".to_owned()], &beside[..]].concat());
 }
 
-/// No start would find what is put into a file without a name.
+/// No start would find the events of an unlinked file.
 #[tokio::test]
 async fn a_file_that_somebody_deletes_takes_nothing_more_and_gives_what_it_has() {
     let place = Place::new();
@@ -117,7 +117,7 @@ async fn a_file_that_somebody_deletes_takes_nothing_more_and_gives_what_it_has()
     let counts = outbox.counts().await.unwrap();
     assert_eq!((counts.delivered, counts.pending), (2, 0));
 
-    // Another file by that name is not the one.
+    // A new file of that name is another file.
     fs::write(place.path(), "").unwrap();
     outbox.accept(&[event("signed_up", 2)]).await.unwrap_err();
     drop(engine);
@@ -145,7 +145,7 @@ async fn nothing_that_is_logged_shows_a_contact_or_a_value() {
     told += &tool.pending(None, 9).unwrap()[0].to_string();
     told += &tool.dead_letters(None, 9).unwrap()[0].to_string();
 
-    // The table goes away under it: SQLite's own words are in the error.
+    // The table is dropped, and the error has SQLite's own words.
     let conn = place.sqlite();
     conn.execute_batch("ALTER TABLE outbox_events RENAME TO moved_away").unwrap();
     let error = outbox.accept(&[event("signed_up", 9)]).await.unwrap_err();

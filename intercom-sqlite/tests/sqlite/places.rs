@@ -1,4 +1,4 @@
-//! Names, copies and neighbours: what must not become of a file, and is told.
+//! Names, copies and mounts that would damage a file are refused, and errors say so.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -33,11 +33,11 @@ fn a_path_is_a_path_and_no_uri() {
         let error = SqliteOutbox::inspect(uri).unwrap_err();
         assert!(matches!(error, OpenError::NotAPath { .. }), "{error:?}");
     }
-    // In a folder, such a name is one.
+    // Behind a folder, such a name is a file's.
     drop(SqliteOutbox::open(place.folder.path().join("file:events.db")).unwrap());
 }
 
-/// Each name would have a WAL of its own, and one of them would destroy what the other wrote.
+/// Each name would have its own WAL, and one would destroy the other's events.
 #[tokio::test]
 async fn a_file_with_two_names() {
     let place = Place::new();
@@ -49,7 +49,7 @@ async fn a_file_with_two_names() {
         assert!(matches!(error, OpenError::HardLinked { links: 2, .. }), "{error:?}");
         SqliteOutbox::inspect(name).unwrap_err();
     }
-    // Whoever has it open goes on.
+    // An open outbox goes on.
     accept(&outbox, &events(1)).await;
     fs::remove_file(other).unwrap();
     assert_eq!(place.open().counts().await.unwrap().pending, 1);
@@ -70,12 +70,12 @@ async fn a_copy_without_its_wal() {
     for copy in copies {
         let error = refused(&copy.path(), "copied without it");
         assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
-        // An operator who has nothing else goes on with it.
+        // An operator without the WAL can still open the copy.
         fs::write(beside(&copy, "-wal"), "").unwrap();
         drop(copy.open());
         drop(copy.open());
     }
-    // With its WAL a copy is whole, and so is one that SQLite made, and a file that was closed.
+    // A copy with its WAL is complete. So is a copy by SQLite's backup, and a closed file.
     assert_eq!(place.crashed().open().counts().await.unwrap().pending, 4);
     let backup = Place::new();
     place.sqlite().execute("VACUUM INTO ?1", [backup.path().to_str().unwrap()]).unwrap();
@@ -84,14 +84,14 @@ async fn a_copy_without_its_wal() {
     assert_eq!(copied(&place).open().counts().await.unwrap().pending, 4);
 }
 
-/// The file alone, in a place of its own.
+/// Copies the file alone to a new place.
 fn copied(place: &Place) -> Place {
     let copy = Place::new();
     fs::copy(place.path(), copy.path()).unwrap();
     copy
 }
 
-/// What is accepted would be in a WAL that no start finds.
+/// Later events would go into a WAL that no start finds.
 #[tokio::test]
 async fn a_wal_that_is_deleted_while_it_is_in_use() {
     let place = Place::new();
@@ -102,13 +102,13 @@ async fn a_wal_that_is_deleted_while_it_is_in_use() {
     let refusal = outbox.accept(&[event("signed_up", 0)]).await;
     let Err(AcceptError::Storage(error)) = refusal else { panic!("{refusal:?}") };
     assert!(error.to_string().contains("WAL was deleted"), "{error}");
-    // A process that opened it now would take it for a file without one.
+    // A process that opened it now would see a file without a WAL.
     let error = refused(&place.path(), "put it back");
     assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
     let error = SqliteOutbox::inspect(place.path()).unwrap_err();
     assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
 
-    // All that was accepted is safe, whatever becomes of this process.
+    // All accepted events are safe, whatever happens to this process.
     assert_eq!(copied(&place).open().counts().await.unwrap().pending, 40);
     engine.deliver(10).await;
     assert_eq!(copied(&place).open().counts().await.unwrap().pending, 30);
@@ -116,7 +116,7 @@ async fn a_wal_that_is_deleted_while_it_is_in_use() {
     assert_eq!(place.open().counts().await.unwrap().pending, 30);
 }
 
-/// A process was killed, and its shared memory is left.
+/// A killed process left its shared memory.
 #[tokio::test]
 async fn a_memory_that_was_left_is_no_sign_of_a_wal() {
     let place = Place::new();
@@ -128,7 +128,7 @@ async fn a_memory_that_was_left_is_no_sign_of_a_wal() {
     assert_eq!(place.open().counts().await.unwrap().pending, 4);
 }
 
-/// The same, and nobody asks for anything meanwhile.
+/// The same, without a request meanwhile.
 #[tokio::test]
 async fn a_wal_that_is_deleted_while_the_outbox_is_idle() {
     let place = Place::new();
@@ -141,7 +141,7 @@ async fn a_wal_that_is_deleted_while_the_outbox_is_idle() {
 
 const CHILD: &str = "INTERCOM_SQLITE_TEST_PLACE";
 
-/// Runs this test once more, in a process of its own, on this file.
+/// Runs this test again on this file, in its own process.
 fn child(test: &str, path: &Path, prepare: impl FnOnce(&mut Command)) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(CHILD, path);
@@ -149,7 +149,7 @@ fn child(test: &str, path: &Path, prepare: impl FnOnce(&mut Command)) -> Output 
     command.output().unwrap()
 }
 
-/// Needs a superuser, as whom nothing is forbidden: so the child is somebody else.
+/// A superuser may do everything, so the child runs as another user.
 #[test]
 fn a_lock_of_another_user() {
     if let Some(path) = std::env::var_os(CHILD) {

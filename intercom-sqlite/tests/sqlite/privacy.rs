@@ -1,4 +1,4 @@
-//! Contacts that are erased: nothing of their events is left in any byte of the files.
+//! Erased contacts: no byte of their events stays in the files.
 
 use std::fs;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use super::support::{Engine, NOON, Place, accept, bury, delivered, event, put_ba
 const ADA: &str = "ada.lovelace@analytical.example";
 const SECRET: &str = "bernoulli-numbers";
 
-/// An event of this contact, with a long or a short body. Each has the secret in it.
+/// Returns an event of this contact with the secret in its body, long or short.
 fn of(contact: Contact, number: i64) -> DataEvent {
     let mut made = DynamicEvent::new("note_written").unwrap().max_keys(20).unwrap();
     let keys = if number % 5 == 0 { 18 } else { 1 };
@@ -31,7 +31,7 @@ fn ada() -> Contact {
     Contact::user_id("analytical-1815").with_email(ADA)
 }
 
-/// Events of the contact among those of others, some large: new, put back, dead, delivered, and
+/// Stores the contact's events among others, some large: new, put back, dead, delivered, and
 /// leased.
 async fn filled(outbox: SqliteOutbox) -> Engine {
     let engine = Engine::begin(&outbox).await;
@@ -51,7 +51,7 @@ async fn filled(outbox: SqliteOutbox) -> Engine {
     engine
 }
 
-/// Returns the files in which these words stand.
+/// Returns the files that contain these words.
 fn found(place: &Place, words: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
     for file in fs::read_dir(place.folder.path()).unwrap() {
@@ -102,7 +102,7 @@ async fn nor_in_a_file_of_an_application() {
     assert_eq!(found(&place, &WORDS), Vec::<String>::new());
 }
 
-/// A tool has a connection of its own.
+/// A tool has its own connection.
 #[tokio::test]
 async fn nor_after_an_erasure_from_another_process() {
     let place = Place::new();
@@ -119,7 +119,7 @@ async fn nor_after_an_erasure_from_another_process() {
     assert!(!engine.leased(1).await.tombstones.unwrap().contains(&ada()));
 }
 
-/// While somebody reads, the WAL cannot be emptied. It is when nothing is asked for.
+/// The WAL stays while another process reads it. The idle writer empties it.
 #[tokio::test]
 async fn a_reader_holds_up_only_the_last_bytes() {
     let place = Place::new();
@@ -156,7 +156,7 @@ async fn a_crash_leaves_all_of_an_erasure_or_nothing() {
     assert_eq!(again, nothing);
 }
 
-/// What is accepted after an erasure, by any process, is leased with its tombstone.
+/// An event accepted after an erasure, by any process, comes with its tombstone.
 #[tokio::test]
 async fn an_event_comes_with_the_tombstones_that_came_before_it() {
     let place = Place::new();
@@ -173,7 +173,7 @@ async fn an_event_comes_with_the_tombstones_that_came_before_it() {
     assert!(leased.events.len() == 1 && leased.tombstones.is_none());
 }
 
-/// What admission decides is stored with what it derives, and the rest of the event is gone.
+/// An admission stores its decision and derived events, and drops the rest of the event.
 #[tokio::test]
 async fn what_is_withheld_leaves_no_body_and_what_is_derived_is_there_after_a_crash() {
     let place = Place::new();
@@ -221,8 +221,8 @@ async fn what_is_withheld_leaves_no_body_and_what_is_derived_is_there_after_a_cr
     assert_eq!(found(&engine.lease(9).await), [(4, "c".to_owned(), Stage::New)]);
 }
 
-/// Everything that is written for people about an event with a sensitive value: what it holds in
-/// memory and in the file, logs, errors, status, views. The value is in none of it, and is sent.
+/// No text for people shows a sensitive value: memory, the file, logs, errors, status, views. The
+/// request carries the value.
 #[tokio::test]
 async fn a_sensitive_value_is_in_no_output() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! What is found when the file is opened again.
+//! The state after a reopen.
 
 use std::fs;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use intercom_delivery::outbox::{
 use super::logged;
 use super::support::{Engine, Place, accept, bury, delivered, event, events, put_back};
 
-/// It would wait for as long as the clock was wrong, and so would all that was accepted after it.
+/// The event, and all later ones, would wait for as long as the clock was wrong.
 #[tokio::test]
 async fn a_clock_that_was_set_back_holds_up_nothing_that_was_never_put_back() {
     let place = Place::new();
@@ -25,7 +25,7 @@ async fn a_clock_that_was_set_back_holds_up_nothing_that_was_never_put_back() {
     assert_eq!(Engine::begin(&outbox).await.lease_ids(10).await, [1, 2, 3]);
 }
 
-/// With a clock that was a year fast, it would be due in a year.
+/// A clock that was a year fast would make the event due in a year.
 #[tokio::test]
 async fn what_was_put_back_under_a_wrong_clock_is_due_within_an_hour() {
     let place = Place::new();
@@ -45,7 +45,7 @@ async fn what_was_put_back_under_a_wrong_clock_is_due_within_an_hour() {
     assert_eq!(engine.lease_ids(10).await, [1, 2]);
 }
 
-/// A backup has forgotten what was delivered since.
+/// A backup lacks the later deliveries.
 #[tokio::test]
 async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
     logged::begin();
@@ -54,7 +54,7 @@ async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
     accept(&engine.outbox, &events(4)).await;
     let backup = place.crashed();
     engine.deliver(1).await;
-    // What is noted is at most a second old.
+    // The note is at most a second old.
     place.clock.advance(Duration::from_secs(1));
     engine.deliver(1).await;
     drop(engine);
@@ -69,7 +69,7 @@ async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
     let engine = Engine::open(&place).await;
     assert_eq!((engine.epoch().0, engine.lease(10).await.len()), (6, 4));
     drop(engine);
-    // It is told once.
+    // The log says so once.
     drop(Engine::open(&place).await);
     let [told] = &logged::about(&place)[..] else { panic!("{:?}", logged::about(&place)) };
     assert!(told.contains("restored from a backup"), "{told}");
@@ -197,7 +197,7 @@ async fn every_byte_is_what_it_was() {
     assert!(leases.iter().map(|lease| &lease.event).eq(&events));
 }
 
-/// Nothing is counted anew when the file is opened, so it has to be right.
+/// Opening does not recount, so the stored counts must be right.
 #[tokio::test]
 async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
     let place = Place::new();

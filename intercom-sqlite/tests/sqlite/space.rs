@@ -1,4 +1,4 @@
-//! How much may be pending, and what becomes of the space when it is gone.
+//! Limits of pending events, and a full disk.
 
 use std::fs;
 use std::time::Duration;
@@ -33,11 +33,11 @@ async fn when_it_is_full_it_refuses_and_drops_nothing() {
     accept(&outbox, &events(1)).await;
     drop(outbox);
 
-    // Also when it is opened again, with less room than what is there.
+    // A reopen with a lower limit keeps the pending events.
     let outbox = place.builder().capacity(2).open().unwrap();
     assert_eq!(outbox.counts().await.unwrap().pending, 3);
     assert!(refused(outbox.accept(&events(1)).await.unwrap_err()));
-    // A process that sets no bound goes by what is in the file.
+    // A process without a setting obeys the file's limit.
     let other = place.open();
     assert!(refused(other.accept(&events(1)).await.unwrap_err()));
     Engine::begin(&outbox).await.deliver(2).await;

@@ -20,8 +20,8 @@ use tempfile::TempDir;
 
 pub(crate) const NOON: i64 = 1_700_000_000;
 
-/// A clock that a test moves. While it is stopped it does not answer: so a test can hold the
-/// writing thread at the beginning of a batch.
+/// A clock that a test moves. A stopped clock does not answer, which holds the writing thread at
+/// the start of a batch.
 #[derive(Clone, Default)]
 pub(crate) struct Clock(Arc<State>);
 
@@ -46,7 +46,7 @@ impl Clock {
         self.0.millis.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// Holds the writing thread, until the result is dropped.
+    /// Holds the writing thread until the guard is dropped.
     pub(crate) fn stop(&self, outbox: &SqliteOutbox) -> Stopped {
         self.0.stopped.store(true, Ordering::SeqCst);
         self.0.asked.store(false, Ordering::SeqCst);
@@ -58,7 +58,7 @@ impl Clock {
     }
 }
 
-/// A clock that is stopped.
+/// A stopped clock.
 pub(crate) struct Stopped(Clock);
 
 impl Drop for Stopped {
@@ -67,7 +67,7 @@ impl Drop for Stopped {
     }
 }
 
-/// A folder with a file for an outbox, and a clock.
+/// A folder with an outbox's file, and a clock.
 pub(crate) struct Place {
     pub(crate) folder: TempDir,
     pub(crate) clock: Clock,
@@ -91,14 +91,14 @@ impl Place {
         self.builder().open().unwrap()
     }
 
-    /// A connection as an application or a person has one.
+    /// Opens a connection as an application or a person would.
     pub(crate) fn sqlite(&self) -> Connection {
         let conn = Connection::open(self.path()).unwrap();
         conn.busy_timeout(Duration::from_secs(5)).unwrap();
         conn
     }
 
-    /// The files as a crash of the machine would leave them now, in a place of their own.
+    /// Copies the files to a new place, as a machine crash would leave them now.
     pub(crate) fn crashed(&self) -> Place {
         let place = Place { folder: tempfile::tempdir().unwrap(), clock: self.clock.clone() };
         for name in ["events.db", "events.db-wal"] {
@@ -119,7 +119,7 @@ pub(crate) fn event(name: &str, second: i64) -> DataEvent {
         .unwrap()
 }
 
-/// So many events, each with a second of its own.
+/// Returns this many events, each with its own second.
 pub(crate) fn events(number: i64) -> Vec<DataEvent> {
     (0..number).map(|second| event("project_created", second)).collect()
 }
@@ -128,7 +128,7 @@ pub(crate) async fn accept(outbox: &SqliteOutbox, events: &[DataEvent]) {
     outbox.accept(events).await.unwrap();
 }
 
-/// An engine that delivers: what it was told last, and what it must keep.
+/// An engine that delivers, with its last lease and its slots.
 pub(crate) struct Engine {
     pub(crate) outbox: SqliteOutbox,
     pub(crate) tenure: Tenure,
@@ -140,7 +140,7 @@ impl Engine {
         Engine::begin(&place.open()).await
     }
 
-    /// Begins to deliver, which must be possible at once.
+    /// Begins to deliver, which must succeed at once.
     pub(crate) async fn begin(outbox: &SqliteOutbox) -> Self {
         match outbox.lease(Standing::Unknown, 0).await.unwrap() {
             Turn::Began(tenure) => Engine { outbox: outbox.clone(), tenure },
@@ -152,7 +152,7 @@ impl Engine {
         self.tenure.epoch
     }
 
-    /// Leases what is due now.
+    /// Leases the events that are due now.
     pub(crate) async fn leased(&self, limit: usize) -> Leased {
         match turn_now(&self.outbox, Standing::Delivering(self.epoch()), limit).await {
             None => Leased::default(),
@@ -177,27 +177,27 @@ impl Engine {
         self.outbox.settle(self.epoch(), settlements, EARLY).await
     }
 
-    /// Settles all of them in one way, which must be possible.
+    /// Settles all leases in one way, which must succeed.
     pub(crate) async fn settle(&self, leases: &[Lease], verdict: impl Fn(&Lease) -> Verdict) {
         let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(verdict(lease))).collect();
         assert_eq!(self.try_settle(&settlements).await.unwrap(), []);
     }
 
-    /// Leases and delivers so many.
+    /// Leases and delivers this many events.
     pub(crate) async fn deliver(&self, limit: usize) {
         let leases = self.lease(limit).await;
         self.settle(&leases, delivered).await;
     }
 }
 
-/// What a call of `lease` gives without waiting.
+/// Returns the result of `lease` without waiting.
 pub(crate) async fn turn_now(
     outbox: &SqliteOutbox,
     standing: Standing,
     limit: usize,
 ) -> Option<Turn> {
     let mut lease = pin!(outbox.lease(standing, limit));
-    // Requests are served in their order, so this one is answered after that of the lease.
+    // Requests are served in order, so this answer comes after the lease's.
     tokio::select! {
         biased;
         turn = &mut lease => return Some(turn.unwrap()),
@@ -213,7 +213,7 @@ pub(crate) async fn turn_now(
 /// Before all times that matter.
 pub(crate) const EARLY: Timestamp = Timestamp::from_unix_seconds(0);
 
-/// The slot of an event, to be kept for two minutes after noon.
+/// Returns the slot of an event, to be kept for two minutes after noon.
 pub(crate) fn used(event: &DataEvent) -> UsedSlot {
     UsedSlot { slot: Slot::of(event), keep_until: Timestamp::from_unix_seconds(NOON + 120) }
 }

@@ -1,4 +1,4 @@
-//! Events that exist exactly if a change of the application's own does.
+//! Events that exist exactly if the application's own change does.
 
 use std::slice;
 use std::time::Duration;
@@ -32,7 +32,7 @@ fn order<'a>(
     (transaction, accepted)
 }
 
-/// Waits for events that are due.
+/// Waits for due events.
 fn waiting(engine: &Engine) -> JoinHandle<Vec<u64>> {
     let (outbox, standing) = (engine.outbox.clone(), Standing::Delivering(engine.epoch()));
     tokio::spawn(async move {
@@ -138,7 +138,7 @@ async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
     assert_eq!(outbox.counts().await.unwrap().pending, 1);
 }
 
-/// The outbox also sees it when it next writes itself.
+/// The outbox also notices when it next writes itself.
 #[tokio::test]
 async fn it_is_leased_with_what_comes_next() {
     let place = Place::new();

@@ -20,7 +20,7 @@ use super::support::{
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Waits for the turn of an outbox that stands by.
+/// Waits until a standby outbox takes over.
 async fn take_over(outbox: &SqliteOutbox, standing: Standing) -> Engine {
     match timeout(LONG, outbox.lease(standing, 1)).await.unwrap().unwrap() {
         Turn::Began(tenure) => Engine { outbox: outbox.clone(), tenure },
@@ -79,7 +79,7 @@ async fn a_standby_takes_over_when_the_tenure_is_dropped() {
     drop(tenure);
     let engine = take_over(&second, Standing::Standby(Epoch(1))).await;
     assert_eq!(engine.epoch(), Epoch(2));
-    // All leases of before are void.
+    // All earlier leases are void.
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
     let late = first.settle(Epoch(1), &settlements, EARLY).await.unwrap();
     assert_eq!(late, [EventId(1), EventId(2)]);
@@ -94,13 +94,13 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
     let engine = Engine::begin(&first).await;
     let leases = engine.lease(1).await;
     first.release(Epoch(1)).await.unwrap();
-    // Released once and for all, also for the one that had the turn.
+    // Released for good, also for the process that delivered.
     let settlement = leases[0].settle(delivered(&leases[0]));
     assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId(1)]);
     assert_eq!(place.number("SELECT deliverer IS NULL FROM outbox_counts"), 1);
     drop(engine.tenure);
     let engine = take_over(&second, Standing::Unknown).await;
-    // Under an epoch that is over it does nothing.
+    // An ended epoch's release does nothing.
     first.release(Epoch(1)).await.unwrap();
     accept(&first, &[event("signed_up", 0)]).await;
     second.nudge();
@@ -127,7 +127,7 @@ async fn what_was_leased_is_leased_again_in_the_order_of_the_ids() {
     assert_eq!(engine.lease_ids(10).await, [4]);
 }
 
-/// The lock file is removed, and another process locks a new one: two believe that they deliver.
+/// The lock file is removed, and another process locks a new one: both believe that they deliver.
 #[tokio::test]
 async fn a_deposed_engine_changes_nothing() {
     let place = Place::new();
@@ -155,7 +155,7 @@ async fn a_deposed_engine_changes_nothing() {
     assert_eq!(place.number("SELECT count(*) FROM outbox_used_slots"), 0);
     first.release(Epoch(1)).await.unwrap();
 
-    // It learns that it is deposed, and who delivers.
+    // The first engine learns that it is deposed, and which engine delivers.
     let turn = first.lease(Standing::Delivering(Epoch(1)), 1).await.unwrap();
     assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(2)));
     let leases = engine.lease(10).await;
@@ -179,7 +179,7 @@ async fn two_names_of_one_file_have_one_deliverer() {
 
 const CHILD: &str = "INTERCOM_SQLITE_TEST_CHILD";
 
-/// The test is its own child: that leases, says so, and is killed.
+/// The test runs as its own child, which leases, reports that, and is killed.
 #[tokio::test]
 async fn a_standby_takes_over_from_a_process_that_is_killed() {
     if let Some(path) = std::env::var_os(CHILD) {
@@ -219,7 +219,7 @@ async fn a_standby_takes_over_from_a_process_that_is_killed() {
 #[tokio::test]
 async fn a_tool_sees_what_is_there_and_the_engine_notices_what_it_does() {
     let place = Place::new();
-    // By the system's clock, as the tool.
+    // By the system's clock, which the tool uses too.
     let builder = SqliteOutbox::builder(place.path()).poll_interval(Duration::from_millis(1));
     let engine = Engine::begin(&builder.open().unwrap()).await;
     accept(&engine.outbox, &events(4)).await;
@@ -236,7 +236,7 @@ async fn a_tool_sees_what_is_there_and_the_engine_notices_what_it_does() {
     assert_eq!(tool.purge(&Selection::One(EventId(1))).unwrap(), 1);
     assert_eq!(tool.redrive(&Selection::Name("PROJECT_created".to_owned())).unwrap(), 2);
 
-    // A call that waits is woken for it.
+    // The redrive wakes a waiting call.
     let lease = engine.outbox.lease(Standing::Delivering(engine.epoch()), 10);
     let Turn::Leased(leased) = timeout(LONG, lease).await.unwrap().unwrap() else {
         panic!("deposed")
@@ -286,7 +286,7 @@ async fn the_lock_is_the_deliverers_and_opening_needs_it_only_to_prepare_the_fil
     let outbox = place.open();
     lock.try_lock().unwrap();
     accept(&place.open(), &events(1)).await;
-    // Nobody has begun an epoch, so there is nobody to name.
+    // No engine has begun an epoch, so there is none to name.
     assert!(turn_now(&outbox, Standing::Unknown, 1).await.is_none());
     lock.unlock().unwrap();
     let engine = take_over(&outbox, Standing::Unknown).await;
