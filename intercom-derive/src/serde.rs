@@ -2,13 +2,16 @@
 //! them.
 //!
 //! The derives do not read serde's attributes. A type that also derives serde's traits may have
-//! them, and its author may expect them to count: a field under `#[serde(skip)]` would then be
-//! sent. So each attribute that changes what serde writes needs one of ours beside it. The others
-//! are harmless:
-//!     `deny_unknown_fields`, `expecting`, `other`, `field_identifier`, `variant_identifier`;
+//! them. Its author may expect them to count: a field under `#[serde(skip)]` would then be sent. So
+//! each attribute that changes what serde writes needs one of ours beside it. The others are
+//! harmless:
+//!   - what serde reads: `alias`, `default`, `deserialize_with`, `from`, `try_from`,
+//!     `skip_deserializing`, `deny_unknown_fields`, `expecting`, `other`, `field_identifier`,
+//!     `variant_identifier`;
 //!   - what serde's code looks like: `bound`, `borrow`, `crate`, `remote`;
-//!   - how serde tells types and variants apart, which an event's required name does: `tag`, `content`, `untagged`,
-//!     and `rename` and `skip` on a type or variant, and `rename_all` on an enum.
+//!   - how serde tells types and variants apart, which an event's required name does: `tag`,
+//!     `content`, `untagged`, and `rename` and `skip` on a type or variant, and `rename_all` on an
+//!     enum.
 
 use proc_macro2::Ident;
 use quote::ToTokens;

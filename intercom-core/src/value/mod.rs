@@ -32,6 +32,7 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 /// [`RichLink`] are values. So are `Option`s, references and smart pointers of values. Derive
 /// [`MetadataValue`](derive@crate::MetadataValue) for a newtype or an enum of unit variants. Any
 /// other type names its [kind] and calls the encoder, which offers that kind's methods:
+///
 /// ```
 /// use intercom_core::value::{MetadataValue, ValueEncoder, ValueError, Written, kind};
 ///
