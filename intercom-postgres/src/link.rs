@@ -7,6 +7,7 @@ use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 use tokio::time::timeout;
 use tokio_postgres::types::{ToSql, Type};
@@ -58,6 +59,10 @@ impl Link {
 
     /// Returns the connection. Makes it if there is none.
     pub(crate) async fn client(&self) -> Result<Arc<Client>, Fault> {
+        // A delivery asks for its counts when it is dropped, also after its runtime.
+        if Handle::try_current().is_err() {
+            return Err(Fault::ended());
+        }
         let mut slot = self.client.lock().await;
         if let Some(client) = slot.as_ref().filter(|client| !client.is_closed()) {
             return Ok(client.clone());

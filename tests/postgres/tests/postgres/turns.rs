@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use intercom_core::ErrorKind;
+use intercom_core::testing::FailingTransport;
+use intercom_delivery::Delivery;
 use intercom_delivery::outbox::{Admission, Epoch, EventId, Outbox, Standing, Turn};
 use intercom_postgres::PostgresOutbox;
 
@@ -193,4 +196,26 @@ async fn steps_of_the_databases_clock_hold_up_nothing() {
     assert_eq!(leases.len(), 3);
     engine.settle(&leases, put_back(Duration::ZERO)).await;
     assert_eq!(engine.lease_all().await.len(), 3);
+}
+
+/// A program's last values are dropped after its runtime, or outside of it.
+#[test]
+fn a_delivery_is_dropped_outside_of_its_runtime() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let place = Place::new();
+    for drops_runtime in [false, true] {
+        let delivery = runtime.block_on(async {
+            let outbox = open(&place).await;
+            let transport = FailingTransport::always(ErrorKind::Connection);
+            let delivery = Delivery::builder(transport).outbox(outbox).start().unwrap();
+            delivery.send_all(&events(1)).await.unwrap();
+            delivery
+        });
+        if drops_runtime {
+            drop(runtime);
+            drop(delivery);
+            return;
+        }
+        drop(delivery);
+    }
 }
