@@ -1,20 +1,22 @@
 //! Accepting events: what queues up during one commit shares the next.
 //!
-//! A transaction's own id is asked for before its commit. Where the answer to the commit is lost, a
-//! new connection asks what became of that transaction.
+//! A batch is one statement, which stores the batch's number in the same transaction. A statement whose
+//! answer is lost is sent again, under the same number. If the first one was committed, the second one
+//! says so; otherwise it accepts. A copy that arrives later, by whatever way, accepts nothing. All of
+//! this holds over a failover, too: the number and the events come to a standby together or not at all.
 
 use std::time::Duration;
 
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{AcceptError, OutboxError};
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
-use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use crate::clock::Skew;
 use crate::error::Fault;
-use crate::link::Link;
+use crate::link::{Link, Param};
 use crate::nudge::Nudge;
 use crate::own;
 use crate::schema::Schema;
@@ -26,12 +28,8 @@ pub(crate) const QUEUE: usize = 1024;
 const MAX_CALLS: usize = 1024;
 const MAX_BYTES: usize = 4 << 20;
 
-/// Between two questions about a transaction, or two attempts to reach the server.
+/// Between two attempts to reach the server.
 const REST: Duration = Duration::from_millis(100);
-
-/// How long a transaction may wait for this process: one that was stopped must not keep the
-/// deliverer waiting for its events for ever.
-const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'";
 
 /// What is stored of events. Made in the caller's task.
 pub(crate) struct NewEvents {
@@ -99,49 +97,26 @@ pub(crate) struct Call {
     pub(crate) reply: oneshot::Sender<Result<(), AcceptError>>,
 }
 
-/// Writes accepted events.
+/// A connection that accepts.
 pub(crate) struct Acceptor {
-    pub(crate) link: Link,
-    pub(crate) sql: AcceptSql,
-    pub(crate) skew: Skew,
-    pub(crate) timeout: Duration,
+    link: Link,
+    sql: AcceptSql,
+    skew: Skew,
+    timeout: Duration,
     /// Rings after each commit.
-    pub(crate) nudge: Nudge,
+    nudge: Nudge,
+    /// A number that no other acceptor has.
+    id: i64,
+    /// The number of the last batch.
+    number: i64,
 }
 
-pub(crate) struct AcceptSql {
-    /// Gives the id of the transaction, and fails when there is no room.
-    begin: String,
-    insert: String,
-    status: &'static str,
-    timeline: &'static str,
+struct AcceptSql {
+    accept: String,
+    last_id: String,
 }
 
-impl AcceptSql {
-    pub(crate) fn new(schema: &Schema) -> Self {
-        AcceptSql {
-            begin: schema
-                .sql("SELECT pg_current_xact_id()::text::bigint, {schema}.expect_room($1)"),
-            insert: schema.sql(
-                "INSERT INTO {schema}.events (created_at, accepted_at, origin, body, \
-                                              sensitive) \
-                 SELECT second, {schema}.now_millis() + $4, $3, body::json, \
-                        {schema}.key_names(keys::json) \
-                   FROM unnest($1, $2, $5) WITH ORDINALITY AS event (second, body, keys, place) \
-                  ORDER BY place \
-                 RETURNING id",
-            ),
-            status: "SELECT pg_xact_status($1::text::xid8)",
-            // A crash can lose the last numbers of transactions, and the server then gives them again,
-            // also without a new timeline. It forgets its statistics in each recovery.
-            timeline: "SELECT left(pg_walfile_name(pg_current_wal_lsn()), 8) || ' ' || \
-                              pg_postmaster_start_time() || ' ' || coalesce(stats_reset::text, '') \
-                         FROM pg_stat_bgwriter",
-        }
-    }
-}
-
-/// What became of a transaction.
+/// What became of a batch.
 enum End {
     Committed,
     /// Nothing was accepted.
@@ -150,14 +125,30 @@ enum End {
     InDoubt(Fault),
 }
 
-impl Acceptor {
+/// The connections that accept. Another one is made when a call comes while all of them wait for their
+/// commits: PostgreSQL then writes several to the disk at once.
+pub(crate) struct Acceptors {
+    make: Box<dyn Fn() -> Acceptor + Send>,
+    idle: Vec<Acceptor>,
+    busy: JoinSet<Acceptor>,
+}
+
+/// How many connections accept at most.
+const CONNECTIONS: usize = 3;
+
+impl Acceptors {
+    pub(crate) fn new(make: impl Fn() -> Acceptor + Send + 'static) -> Self {
+        Acceptors { make: Box::new(make), idle: Vec::new(), busy: JoinSet::new() }
+    }
+
     /// Accepts until the last handle is dropped, and what is in the queue then.
-    pub(crate) async fn run(self, mut calls: mpsc::Receiver<Call>) {
+    pub(crate) async fn run(mut self, mut calls: mpsc::Receiver<Call>) {
         let mut next = None;
         while let Some(first) = match next.take() {
             Some(call) => Some(call),
             None => calls.recv().await,
         } {
+            let mut acceptor = self.acceptor().await;
             let mut bytes = first.events.bytes();
             let mut batch = vec![first];
             while batch.len() < MAX_CALLS && bytes < MAX_BYTES {
@@ -168,11 +159,51 @@ impl Acceptor {
                     next = batch.pop();
                 }
             }
-            self.serve(batch).await;
+            self.busy.spawn(async move {
+                acceptor.serve(batch).await;
+                acceptor
+            });
         }
+        while self.busy.join_next().await.is_some() {}
     }
 
-    async fn serve(&self, calls: Vec<Call>) {
+    /// Waits for a connection that has nothing to do. A panic has ended one for good.
+    async fn acceptor(&mut self) -> Acceptor {
+        loop {
+            while let Some(done) = self.busy.try_join_next() {
+                self.idle.extend(done.ok());
+            }
+            if let Some(acceptor) = self.idle.pop() {
+                return acceptor;
+            }
+            if self.busy.len() < CONNECTIONS {
+                return (self.make)();
+            }
+            if let Some(Ok(acceptor)) = self.busy.join_next().await {
+                return acceptor;
+            }
+        }
+    }
+}
+
+impl Acceptor {
+    pub(crate) fn new(
+        link: Link,
+        schema: &Schema,
+        skew: Skew,
+        timeout: Duration,
+        nudge: Nudge,
+    ) -> Self {
+        let sql = AcceptSql {
+            accept: schema.sql("SELECT {schema}.accept_once($1, $2, $3, $4, $5, $6, $7)"),
+            last_id: schema.sql(
+                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids",
+            ),
+        };
+        Acceptor { link, sql, skew, timeout, nudge, id: fastrand::i64(..), number: 0 }
+    }
+
+    async fn serve(&mut self, calls: Vec<Call>) {
         let all: Vec<&NewEvents> = calls.iter().map(|call| &call.events).collect();
         let end = self.accept(&all).await;
         // PostgreSQL refused one of the calls: each is accepted on its own.
@@ -201,113 +232,75 @@ impl Acceptor {
         }
     }
 
-    /// Accepts all of these events or none, and tries again where it is certain that none was.
-    async fn accept(&self, calls: &[&NewEvents]) -> End {
+    /// Accepts all of these events or none.
+    async fn accept(&mut self, calls: &[&NewEvents]) -> End {
         let seconds: Vec<i64> = calls.iter().flat_map(|events| &events.seconds).copied().collect();
         let bodies: Vec<&str> =
             calls.iter().flat_map(|events| &events.bodies).map(String::as_str).collect();
         let sensitive = calls.iter().flat_map(|events| &events.sensitive);
         let sensitive: Vec<_> = sensitive.map(Option::as_deref).collect();
         let rows = Rows { seconds: &seconds, bodies: &bodies, sensitive: &sensitive };
-        let deadline = Instant::now() + self.timeout;
+        self.number += 1;
+        let mut deadline = Instant::now() + self.timeout;
+        let mut doubt = None;
         loop {
-            let end = self.accept_once(rows, deadline).await;
-            let may_retry = matches!(&end, End::Failed(fault) if fault.is_lost());
-            if !may_retry || Instant::now() >= deadline {
-                return end;
-            }
-            sleep(REST).await;
-        }
-    }
-
-    async fn accept_once(&self, rows: Rows<'_>, deadline: Instant) -> End {
-        let begun = async {
-            let client = self.link.client().await?;
-            let transaction = self.link.run(&client, self.begin(&client, rows)).await;
-            match transaction {
-                Ok(transaction) => Ok((client, transaction)),
-                Err(fault) => {
-                    if !fault.is_lost() {
-                        let _ = self.link.run(&client, client.batch_execute("ROLLBACK")).await;
+            let fault = match (self.accept_once(rows).await, &doubt) {
+                (Ok(_), _) => return End::Committed,
+                (Err(fault @ Fault::Refused { .. }), None) => return End::Failed(fault),
+                // No copy that is still on its way may be accepted after this answer.
+                (Err(fault @ Fault::Refused { .. }), Some(_)) => {
+                    match self.accept_once(Rows::NONE).await {
+                        Ok(Accepted::Before) => return End::Committed,
+                        Ok(Accepted::Now) => return End::Failed(fault),
+                        Err(fault) => fault,
                     }
-                    Err(fault)
                 }
-            }
-        };
-        let (client, Begun { transaction, timeline }) = match begun.await {
-            Ok(begun) => begun,
-            Err(fault) => return End::Failed(fault),
-        };
-        match self.link.run(&client, client.batch_execute("COMMIT")).await {
-            Ok(()) => End::Committed,
-            Err(fault) if !fault.is_lost() => End::Failed(fault),
-            Err(fault) => self.ask(transaction, &timeline, fault, deadline).await,
-        }
-    }
-
-    /// Does all but the commit, in one round trip.
-    async fn begin(&self, client: &Client, rows: Rows<'_>) -> Result<Begun, tokio_postgres::Error> {
-        let Rows { seconds, bodies, sensitive } = rows;
-        let number = i64::try_from(bodies.len()).unwrap_or(i64::MAX);
-        let (origin, skew) = (own::origin(), self.skew.millis());
-        let room = [(&number as _, Type::INT8)];
-        let events = [
-            (&seconds as _, Type::INT8_ARRAY),
-            (&bodies as _, Type::TEXT_ARRAY),
-            (&origin as _, Type::INT8),
-            (&skew as _, Type::INT8),
-            (&sensitive as _, Type::TEXT_ARRAY),
-        ];
-        // The first poll of each sends it, in this order.
-        let (begun, transaction, inserted, timeline) = tokio::join!(
-            biased;
-            client.batch_execute(BEGIN),
-            client.query_typed_one(&self.sql.begin, &room),
-            client.query_typed(&self.sql.insert, &events),
-            client.query_typed_one(self.sql.timeline, &[]),
-        );
-        begun?;
-        let transaction = transaction?.get(0);
-        let ids: Vec<i64> = inserted?.iter().map(|row| row.get(0)).collect();
-        own::accepted(&ids);
-        Ok(Begun { transaction, timeline: timeline?.get(0) })
-    }
-
-    /// Asks what became of a transaction whose commit has no answer.
-    async fn ask(&self, transaction: i64, timeline: &str, lost: Fault, deadline: Instant) -> End {
-        // A commit may have to wait for the disk or for a standby, also after its client has gone.
-        let deadline = deadline.max(Instant::now() + self.timeout);
-        loop {
-            match self.status(transaction, timeline).await {
-                Ok(Some(Status::Committed)) => return End::Committed,
-                Ok(Some(Status::Aborted)) => return End::Failed(lost),
-                Ok(Some(Status::InProgress)) => {}
-                Ok(None) | Err(Fault::Refused { .. }) => return End::InDoubt(lost),
-                Err(_) => {}
+                (Err(fault), _) => fault,
+            };
+            if let (Fault::Lost(_), None) = (&fault, &doubt) {
+                // A commit may have to wait for the disk or for a standby, also after its client has gone.
+                deadline = deadline.max(Instant::now() + self.timeout);
+                doubt = Some(fault.clone());
             }
             if Instant::now() >= deadline {
-                return End::InDoubt(lost);
+                return doubt.map_or(End::Failed(fault), End::InDoubt);
             }
             sleep(REST).await;
         }
     }
 
-    async fn status(&self, transaction: i64, timeline: &str) -> Result<Option<Status>, Fault> {
-        let present: String = self.link.query_one(self.sql.timeline, &[]).await?.get(0);
-        if present != timeline {
-            // The server crashed, or another became the primary. It may have given the number to another
-            // transaction.
-            return Ok(None);
+    /// Accepts a batch under the present number, unless it was accepted before.
+    async fn accept_once(
+        &self,
+        Rows { seconds, bodies, sensitive }: Rows<'_>,
+    ) -> Result<Accepted, Fault> {
+        if self.number == 1 {
+            // All events of this process have higher ids. Noted before they can be there.
+            let last = self.link.query_one(&self.sql.last_id, &[]).await;
+            let last: i64 = last.map_err(Fault::before_the_statement)?.get(0);
+            own::accepted(&[last + 1]);
         }
-        let transaction = transaction.to_string();
-        let row = self.link.query_one(self.sql.status, &[(&transaction, Type::TEXT)]).await?;
-        Ok(match row.get(0) {
-            Some("committed") => Some(Status::Committed),
-            Some("aborted") => Some(Status::Aborted),
-            Some(_) => Some(Status::InProgress),
-            None => None,
-        })
+        let (origin, skew) = (own::origin(), self.skew.millis());
+        let params: [Param<'_>; 7] = [
+            (&self.id, Type::INT8),
+            (&self.number, Type::INT8),
+            (&origin, Type::INT8),
+            (&skew, Type::INT8),
+            (&seconds, Type::INT8_ARRAY),
+            (&bodies, Type::TEXT_ARRAY),
+            (&sensitive, Type::TEXT_ARRAY),
+        ];
+        let rows = self.link.query(&self.sql.accept, &params).await?;
+        let is_new = rows.first().is_some_and(|row| row.get(0));
+        Ok(if is_new { Accepted::Now } else { Accepted::Before })
     }
+}
+
+/// When a batch was accepted.
+enum Accepted {
+    Now,
+    /// By a statement that had no answer.
+    Before,
 }
 
 /// What is stored of the events of several calls, column by column.
@@ -318,15 +311,6 @@ struct Rows<'a> {
     sensitive: &'a [Option<&'a str>],
 }
 
-/// A transaction that is to be committed, and what changes when its server recovers from a crash or is
-/// replaced.
-struct Begun {
-    transaction: i64,
-    timeline: String,
-}
-
-enum Status {
-    Committed,
-    Aborted,
-    InProgress,
+impl Rows<'_> {
+    const NONE: Self = Rows { seconds: &[], bodies: &[], sensitive: &[] };
 }

@@ -12,7 +12,7 @@ use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::types::Type;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::accept::{AcceptSql, Acceptor, QUEUE};
+use crate::accept::{Acceptor, Acceptors, QUEUE};
 use crate::clock::Skew;
 use crate::counts::{CountsSql, OldestOwn};
 use crate::error::ConnectError;
@@ -178,7 +178,7 @@ impl PostgresOutboxBuilder {
         let link = |setup: Box<dyn Fn() -> Option<String> + Send + Sync>| {
             Link::new(target.clone(), news.clone(), setup)
         };
-        let reading = link(Box::new(|| None));
+        let reading = Arc::new(link(Box::new(|| None)));
         self.check(&reading).await?;
         self.set_up(&reading, &schema).await?;
         let listening: Box<dyn Fn() -> Option<String> + Send + Sync> = match self.turn.listen {
@@ -205,16 +205,17 @@ impl PostgresOutboxBuilder {
             delivers.clone(),
         ));
         let nudge = Nudge { news: news.clone(), accepted: Arc::new(Notify::new()), delivers };
-        let acceptor = Acceptor {
-            link: link(Box::new(|| None)),
-            sql: AcceptSql::new(&schema),
-            skew: self.skew.clone(),
-            timeout: self.timeout,
-            nudge: nudge.clone(),
-        };
+        let acceptors = Acceptors::new({
+            let (target, schema, skew) = (target.clone(), schema.clone(), self.skew.clone());
+            let (timeout, nudge) = (self.timeout, nudge.clone());
+            move || {
+                let link = Link::new(target.clone(), Arc::default(), || None);
+                Acceptor::new(link, &schema, skew.clone(), timeout, nudge.clone())
+            }
+        });
         let (calls, queue) = mpsc::channel(QUEUE);
-        tokio::spawn(acceptor.run(queue));
-        let nudging = nudge.clone().run(link(Box::new(|| None)), schema.clone());
+        tokio::spawn(acceptors.run(queue));
+        let nudging = nudge.clone().run(reading.clone(), schema.clone());
         let nudging = tokio::spawn(nudging).abort_handle();
         Ok(PostgresOutbox(Arc::new(Inner {
             calls,

@@ -116,6 +116,14 @@ impl Fault {
         Fault::NotSent("the outbox's own task has ended with its runtime".to_owned())
     }
 
+    /// What the fault of a question means for the statement that was to come after it.
+    pub(crate) fn before_the_statement(self) -> Self {
+        match self {
+            Fault::Lost(what) => Fault::NotSent(what),
+            other => other,
+        }
+    }
+
     /// Returns whether the connection is of no use any more.
     pub(crate) fn is_lost(&self) -> bool {
         !matches!(self, Fault::Refused { .. })

@@ -38,7 +38,7 @@ impl Nudge {
     }
 
     /// Makes notifications, for ever.
-    pub(crate) async fn run(self, link: Link, schema: Schema) {
+    pub(crate) async fn run(self, link: Arc<Link>, schema: Schema) {
         let channel = schema.events_channel();
         loop {
             self.accepted.notified().await;

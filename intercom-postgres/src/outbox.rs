@@ -33,7 +33,7 @@ pub struct PostgresOutbox(pub(crate) Arc<Inner>);
 pub(crate) struct Inner {
     pub(crate) calls: mpsc::Sender<Call>,
     pub(crate) turns: Arc<Turns>,
-    pub(crate) reading: Link,
+    pub(crate) reading: Arc<Link>,
     pub(crate) counts: CountsSql,
     pub(crate) oldest_own: Mutex<OldestOwn>,
     pub(crate) letters: LettersSql,

@@ -1,4 +1,5 @@
 -- Version 2: the names of sensitive metadata keys stand beside each body, and the views mask their values.
+-- A batch that an outbox accepts has a number, and is accepted once.
 
 ALTER TABLE {schema}.events ADD COLUMN sensitive text[];  -- names of sensitive metadata keys; NULL: none
 ALTER TABLE {schema}.letters ADD COLUMN sensitive text[];
@@ -36,84 +37,127 @@ $$;
 -- It returns the ids of the events. Call it last in a transaction, and commit soon.
 DROP FUNCTION {schema}.accept(json[], bigint);
 CREATE FUNCTION {schema}.accept(bodies json[], origin bigint DEFAULT 0, sensitive json[] DEFAULT NULL)
-    RETURNS bigint[]
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS bigint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    seconds bigint[];
+    now     bigint := {schema}.now_millis();
+    place   integer := 0;
+    body    json;
+    safe    json;
+    second  text;
     problem text;
-    ids     bigint[];
+    names   json;
+    keys    text[];
+    given   bigint;
+    ids     bigint[] := '{}';
 BEGIN
-    -- A transaction has its own id before it takes ids of events. By that the deliverer knows whether
-    -- a missing event may still become visible.
-    PERFORM pg_current_xact_id();
-    SELECT array_agg(second ORDER BY place),
-           (array_agg(code || 'body ' || place || ' ' || what ORDER BY place)
-                FILTER (WHERE what IS NOT NULL))[1]
-      INTO seconds, problem
-      FROM (
-        SELECT place,
-               CASE WHEN octet_length(body::text) > 65536 THEN 'IC002' ELSE 'IC001' END AS code,
-               CASE
-                   WHEN body IS NULL OR json_typeof(body) <> 'object' THEN 'is not a JSON object'
-                   WHEN octet_length(body::text) > 65536 THEN 'has more than 64 KiB'
-                   WHEN coalesce(json_typeof(event_name), '') <> 'string' OR event_name::text = '""'
-                       THEN 'has no text `event_name`'
-                   WHEN coalesce(json_typeof(created_at), '') <> 'number'
-                        OR created_at::text !~ '^\s*(0|-?[1-9][0-9]{0,17})\s*$'
-                       THEN 'has no whole number `created_at` of Unix seconds'
-                   -- A record does not tell what is null from what is not there.
-                   WHEN position('null' IN body::text) > 0 AND 'null' IN (
-                            json_typeof(safe -> 'user_id'), json_typeof(safe -> 'email'),
-                            json_typeof(safe -> 'id'))
-                       THEN 'has a `user_id`, `email` or `id` that is not a text'
-                   WHEN position('null' IN body::text) > 0 AND json_typeof(safe -> 'metadata') = 'null'
-                       THEN 'has `metadata` that is not a JSON object'
-                   WHEN coalesce(user_id, email, id) IS NULL
-                       THEN 'names no contact by `user_id`, `email` or `id`'
-                   WHEN coalesce(json_typeof(user_id), 'string') <> 'string'
-                        OR coalesce(json_typeof(email), 'string') <> 'string'
-                        OR coalesce(json_typeof(id), 'string') <> 'string'
-                       THEN 'has a `user_id`, `email` or `id` that is not a text'
-                   WHEN coalesce(json_typeof(metadata), 'object') <> 'object'
-                       THEN 'has `metadata` that is not a JSON object'
-               END AS what,
-               CASE WHEN created_at::text ~ '^\s*-?[0-9]{1,18}\s*$' THEN created_at::text::bigint END
-                   AS second
-          FROM unnest(bodies) WITH ORDINALITY AS given (body, place),
-               -- PostgreSQL cannot read NUL or half a character in a text, which a body may have. Here
-               -- only the kinds of the members matter.
-               LATERAL (SELECT CASE
-                   WHEN body IS NULL OR json_typeof(body) <> 'object' THEN '{}'
-                   ELSE {schema}.legible(body)
-               END AS safe) AS given_safe,
-               json_to_record(safe) AS member (
-                   event_name json, created_at json, user_id json, email json, id json, metadata json)
-      ) AS checked;
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '%', substr(problem, 6) USING ERRCODE = left(problem, 5);
-    END IF;
     IF cardinality(sensitive) <> cardinality(bodies) THEN
         RAISE EXCEPTION 'these are % bodies, and `sensitive` is of %', cardinality(bodies),
             cardinality(sensitive) USING ERRCODE = 'IC001', HINT = 'Give NULL for a body without such keys.';
     END IF;
-    SELECT place INTO problem FROM unnest(sensitive) WITH ORDINALITY AS given (keys, place)
-     WHERE CASE WHEN json_typeof(keys) <> 'array' OR {schema}.legible(keys)::text <> keys::text THEN true
-                ELSE EXISTS (SELECT FROM json_array_elements(keys) AS name
-                              WHERE json_typeof(name) <> 'string') END
-     ORDER BY place LIMIT 1;
-    IF problem IS NOT NULL THEN
-        RAISE EXCEPTION '`sensitive` % is not a JSON array of metadata keys', problem USING ERRCODE = 'IC001';
+    -- A transaction has its own id before it takes ids of events. By that the deliverer knows whether
+    -- a missing event may still become visible.
+    PERFORM pg_current_xact_id();
+    IF (SELECT capacity IS NOT NULL FROM {schema}.settings) THEN
+        PERFORM {schema}.expect_room(cardinality(bodies));
     END IF;
-    PERFORM {schema}.expect_room(cardinality(bodies));
-    WITH inserted AS (
+    -- A loop, because a query over the bodies takes far longer to start than to run.
+    FOREACH body IN ARRAY bodies LOOP
+        place := place + 1;
+        IF body IS NULL OR json_typeof(body) <> 'object' THEN
+            RAISE EXCEPTION 'body % is not a JSON object', place USING ERRCODE = 'IC001';
+        END IF;
+        IF octet_length(body::text) > 65536 THEN
+            RAISE EXCEPTION 'body % has more than 64 KiB', place USING ERRCODE = 'IC002';
+        END IF;
+        IF position('\u' IN body::text) > 0 THEN
+            safe := {schema}.legible(body);
+        ELSE
+            safe := body;
+        END IF;
+        second := safe ->> 'created_at';
+        problem := CASE
+            WHEN json_typeof(safe -> 'event_name') IS DISTINCT FROM 'string' OR safe ->> 'event_name' = ''
+                THEN 'has no text `event_name`'
+            WHEN json_typeof(safe -> 'created_at') IS DISTINCT FROM 'number'
+                 OR second !~ '^(0|-?[1-9][0-9]{0,17})$'
+                THEN 'has no whole number `created_at` of Unix seconds'
+            WHEN coalesce(safe -> 'user_id', safe -> 'email', safe -> 'id') IS NULL
+                THEN 'names no contact by `user_id`, `email` or `id`'
+            WHEN coalesce(json_typeof(safe -> 'user_id'), 'string') <> 'string'
+                 OR coalesce(json_typeof(safe -> 'email'), 'string') <> 'string'
+                 OR coalesce(json_typeof(safe -> 'id'), 'string') <> 'string'
+                THEN 'has a `user_id`, `email` or `id` that is not a text'
+            WHEN coalesce(json_typeof(safe -> 'metadata'), 'object') <> 'object'
+                THEN 'has `metadata` that is not a JSON object'
+        END;
+        IF problem IS NOT NULL THEN
+            RAISE EXCEPTION 'body % %', place, problem USING ERRCODE = 'IC001';
+        END IF;
+        names := sensitive[place];
+        IF names IS NULL THEN
+            keys := NULL;
+        ELSIF json_typeof(names) <> 'array' OR {schema}.legible(names)::text <> names::text
+              OR EXISTS (SELECT FROM json_array_elements(CASE json_typeof(names) WHEN 'array' THEN names END)
+                                     AS name WHERE json_typeof(name) <> 'string') THEN
+            RAISE EXCEPTION '`sensitive` % is not a JSON array of metadata keys', place
+                USING ERRCODE = 'IC001';
+        ELSE
+            keys := {schema}.key_names(names);
+        END IF;
         INSERT INTO {schema}.events (created_at, accepted_at, origin, body, sensitive)
-        SELECT second, {schema}.now_millis(), accept.origin, body, {schema}.key_names(keys)
-          FROM unnest(bodies, seconds, sensitive) WITH ORDINALITY AS event (body, second, keys, place)
-         ORDER BY place
-        RETURNING events.id
-    )
-    SELECT coalesce(array_agg(id ORDER BY id), '{}') INTO ids FROM inserted;
+        VALUES (second::bigint, now, accept.origin, body, keys) RETURNING id INTO given;
+        ids := ids || given;
+    END LOOP;
     RETURN ids;
+END $$;
+
+-- The batches that outboxes accepted last. A row is inserted with its events.
+CREATE TABLE {schema}.batches (
+    acceptor        bigint NOT NULL,               -- random number of the outbox
+    number          bigint NOT NULL,               -- grows
+    accepted_at     bigint NOT NULL,               -- Unix milliseconds
+    PRIMARY KEY (acceptor, number)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
+        autovacuum_vacuum_cost_delay = 0);
+
+-- Accepts a batch for an outbox, unless it was accepted before. It returns whether it accepts it now.
+CREATE FUNCTION {schema}.accept_once(by_acceptor bigint, batch bigint, by_origin bigint, skew bigint,
+                                     seconds bigint[], bodies text[], sensitive text[])
+    RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    now     bigint := {schema}.now_millis() + skew;
+BEGIN
+    -- Waits for a copy whose transaction has not ended. This also gives the transaction its own id
+    -- before it takes ids of events. By that the deliverer knows whether a missing event may still
+    -- become visible.
+    INSERT INTO {schema}.batches VALUES (by_acceptor, batch, now) ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    -- A copy that comes late may find that its own row was deleted, but never the newest one.
+    IF EXISTS (SELECT FROM {schema}.batches WHERE acceptor = by_acceptor AND number > batch) THEN
+        RAISE EXCEPTION 'a later batch of this outbox was accepted' USING ERRCODE = 'IC005';
+    END IF;
+    IF cardinality(bodies) = 0 THEN
+        RETURN true;
+    END IF;
+    IF (SELECT capacity IS NOT NULL FROM {schema}.settings) THEN
+        PERFORM {schema}.expect_room(cardinality(bodies));
+    END IF;
+    INSERT INTO {schema}.events (created_at, accepted_at, origin, body, sensitive)
+    SELECT second, now, by_origin, body::json, {schema}.key_names(keys::json)
+      FROM unnest(seconds, bodies, sensitive) WITH ORDINALITY AS event (second, body, keys, place)
+     ORDER BY place;
+    IF batch % 64 = 0 THEN
+        DELETE FROM {schema}.batches
+         WHERE acceptor = by_acceptor AND number >= batch - 64 AND number < batch;
+    ELSIF batch = 1 THEN
+        -- What outboxes left that are no more.
+        DELETE FROM {schema}.batches WHERE (acceptor, number) IN (
+            SELECT acceptor, number FROM {schema}.batches WHERE accepted_at < now - 86400000
+               FOR UPDATE SKIP LOCKED);
+    END IF;
+    RETURN true;
 END $$;
 
 -- Removes events. Of those that the deliverer has not read yet, a row stays to be counted.

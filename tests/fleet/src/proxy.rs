@@ -111,7 +111,8 @@ async fn pass(
             return Ok(());
         }
         let bytes = &buffer[..read];
-        let commits = bytes.windows(7).any(|part| part == b"COMMIT\0");
+        // The function by which an outbox accepts, and the column of its answer.
+        let commits = bytes.windows(11).any(|part| part == b"accept_once");
         let cut = match way {
             Way::Up => Mode::CutBeforeCommit,
             Way::Down => Mode::CutAfterCommit,

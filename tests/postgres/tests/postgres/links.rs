@@ -18,31 +18,89 @@ async fn places() -> (Proxy, Place, Place) {
 }
 
 #[tokio::test]
-async fn a_commit_without_an_answer_is_asked_for() {
+async fn a_batch_without_an_answer_is_accepted_once() {
     let (proxy, behind, direct) = places().await;
     let (outbox, other) = (behind.open().await, direct.open().await);
-    for (cut, accepted) in [(Cut::Before, 2), (Cut::After, 4)] {
-        proxy.cut("COMMIT", cut);
+    for (cut, accepted) in [(Cut::Before, 2), (Cut::After, 4), (Cut::After, 6)] {
+        proxy.cut("accept_once", cut);
         accept(&outbox, &events(2)).await;
         assert!(proxy.has_cut());
         // Each event is there once: nothing was accepted twice, or lost.
         assert_eq!(other.counts().await.unwrap().accepted, accepted, "{cut:?}");
     }
-    proxy.cut("INSERT INTO", Cut::After);
-    accept(&outbox, &events(1)).await;
-    assert!(proxy.has_cut());
-    assert_eq!(other.counts().await.unwrap().accepted, 5);
+    assert!(outbox.counts().await.unwrap().oldest_own.is_some());
+}
+
+/// The first copy has arrived or not, and the second one is refused. What is reported as refused is
+/// never accepted, and what was accepted is never refused.
+#[tokio::test]
+async fn a_batch_without_an_answer_is_not_refused_if_it_was_accepted() {
+    for (cut, fits) in [(Cut::Before, false), (Cut::After, true)] {
+        let (proxy, behind, direct) = places().await;
+        let (outbox, other) = (behind.open().await, direct.open().await);
+        accept(&outbox, &events(1)).await;
+        proxy.hold();
+        proxy.cut("accept_once", cut);
+        let call = tokio::spawn({
+            let outbox = outbox.clone();
+            async move { outbox.accept(&events(2)).await }
+        });
+        while !proxy.has_cut() {
+            tokio::task::yield_now().await;
+        }
+        while fits && other.counts().await.unwrap().accepted < 3 {
+            tokio::task::yield_now().await;
+        }
+        direct.run("UPDATE {s}.settings SET capacity = 2").await;
+        proxy.open();
+        let (answer, accepted) = (call.await.unwrap(), if fits { 3 } else { 1 });
+        assert_eq!(answer.is_ok(), fits, "{answer:?}");
+        assert_eq!(other.counts().await.unwrap().accepted, accepted);
+        // A copy that was on its way all the time comes to nothing.
+        direct.run("UPDATE {s}.settings SET capacity = NULL").await;
+        let newest =
+            "SELECT acceptor, number FROM {s}.batches ORDER BY accepted_at DESC, number DESC";
+        let row = &direct.rows(newest).await[0];
+        let (acceptor, number): (i64, i64) = (row.get(0), row.get(1));
+        assert_eq!(number, 2);
+        let copy = direct.sql("SELECT {s}.accept_once($1, $2, 1, 0, '{5}', $3, '{NULL}')");
+        let body = vec![String::from_utf8(event("late", 5).body().to_vec()).unwrap()];
+        let row = direct.psql().await.query_one(&copy, &[&acceptor, &number, &body]).await.unwrap();
+        assert!(!row.get::<_, bool>(0));
+        // Nor if its own row is there no more.
+        accept(&outbox, &events(1)).await;
+        direct.run("DELETE FROM {s}.batches WHERE number = 2").await;
+        let refused = direct.psql().await.query_one(&copy, &[&acceptor, &number, &body]).await;
+        assert_eq!(refused.unwrap_err().code().unwrap().code(), "IC005");
+        assert_eq!(other.counts().await.unwrap().accepted, accepted + 1);
+    }
+}
+
+/// Each outbox leaves some rows that say what it accepted last, and no more.
+#[tokio::test]
+async fn what_an_outbox_accepted_last_takes_little_room() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    for _ in 0..200 {
+        accept(&outbox, &events(1)).await;
+    }
+    let rows = "SELECT count(*) FROM {s}.batches";
+    assert_eq!(place.number(rows).await, 9);
+    // Those of outboxes that are no more are deleted when another begins.
+    place.run("UPDATE {s}.batches SET accepted_at = accepted_at - 86400001").await;
+    accept(&place.open().await, &events(1)).await;
+    assert_eq!(place.number(rows).await, 1);
 }
 
 #[tokio::test]
-async fn a_commit_that_nobody_can_ask_for_is_in_doubt() {
+async fn a_batch_without_an_answer_is_in_doubt_if_nobody_can_be_asked() {
     let (proxy, behind, direct) = places().await;
     let timeout = Duration::from_millis(300);
     let outbox = behind.builder().timeout(timeout).connect().await.unwrap();
     accept(&outbox, &events(1)).await;
     let call = tokio::spawn({
         let outbox = outbox.clone();
-        proxy.cut("COMMIT", Cut::After);
+        proxy.cut("accept_once", Cut::After);
         async move { outbox.accept(&events(1)).await }
     });
     while !proxy.has_cut() {

@@ -12,6 +12,8 @@ enum Gate {
     Open,
     /// Nothing goes through, and no connection breaks: a half-open link, or a stopped process.
     Frozen,
+    /// What is there goes on, and no connection is made.
+    Held,
     /// Every connection is broken, and none is made.
     Closed,
 }
@@ -57,6 +59,11 @@ impl Proxy {
         self.gate.send_replace(Gate::Frozen);
     }
 
+    /// Makes new connections wait.
+    pub(crate) fn hold(&self) {
+        self.gate.send_replace(Gate::Held);
+    }
+
     pub(crate) fn open(&self) {
         self.gate.send_replace(Gate::Open);
     }
@@ -76,7 +83,13 @@ impl Proxy {
     }
 }
 
-async fn connection(client: TcpStream, server: String, gate: watch::Receiver<Gate>, trap: Trap) {
+async fn connection(
+    client: TcpStream,
+    server: String,
+    mut gate: watch::Receiver<Gate>,
+    trap: Trap,
+) {
+    let _ = gate.wait_for(|gate| *gate != Gate::Held).await;
     let Ok(server) = TcpStream::connect(server).await else { return };
     let ((from_client, to_client), (from_server, to_server)) =
         (client.into_split(), server.into_split());
@@ -141,5 +154,5 @@ async fn next(
         _ = gate.wait_for(|gate| *gate == Gate::Closed) => return None,
     };
     let opened = gate.wait_for(|gate| *gate != Gate::Frozen).await.ok()?;
-    (*opened == Gate::Open).then_some(length)
+    (*opened != Gate::Closed).then_some(length)
 }

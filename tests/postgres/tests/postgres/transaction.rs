@@ -119,6 +119,7 @@ async fn odd_texts_go_through_as_they_are() {
         r#"{"event_name":"a","created_at":1,"user_id":"1","metadata":{"t":"\\u0000"}}"#,
         r#"{"event_name":"a","created_at":1,"user_id":"1","metadata":{"t":"\ud83e\udd80\\\u0000"}}"#,
         r#"{"event\u005fname":"a\u00e4","created_at":-1,"user_id":"1"}"#,
+        r#"{"event_name":"a","created_at":1,"user_id":"1","metadata":{"n":1e999999}}"#,
         r#"{"created_at":7,"event_name":"first","event_name":"last","created_at":2,"user_id":"1"}"#,
     ];
     let ids = call(&client, &place, &odd).await.unwrap();
