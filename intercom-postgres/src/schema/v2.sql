@@ -42,8 +42,13 @@ DECLARE
     now     bigint := {schema}.now_millis();
     place   integer := 0;
     body    json;
-    safe    json;
-    second  text;
+    safe    json;           -- the body, in which each text can be read
+    event_name json;
+    second  json;
+    user_id json;
+    email   json;
+    id      json;
+    metadata json;
     problem text;
     names   json;
     keys    text[];
@@ -74,20 +79,23 @@ BEGIN
         ELSE
             safe := body;
         END IF;
-        second := safe ->> 'created_at';
+        -- Each of these reads the whole body.
+        event_name := safe -> 'event_name';
+        second := safe -> 'created_at';
+        user_id := safe -> 'user_id';
+        email := safe -> 'email';
+        id := safe -> 'id';
+        metadata := safe -> 'metadata';
         problem := CASE
-            WHEN json_typeof(safe -> 'event_name') IS DISTINCT FROM 'string' OR safe ->> 'event_name' = ''
+            WHEN json_typeof(event_name) IS DISTINCT FROM 'string' OR event_name::text = '""'
                 THEN 'has no text `event_name`'
-            WHEN json_typeof(safe -> 'created_at') IS DISTINCT FROM 'number'
-                 OR second !~ '^(0|-?[1-9][0-9]{0,17})$'
+            WHEN json_typeof(second) IS DISTINCT FROM 'number' OR second::text !~ '^(0|-?[1-9][0-9]{0,17})$'
                 THEN 'has no whole number `created_at` of Unix seconds'
-            WHEN coalesce(safe -> 'user_id', safe -> 'email', safe -> 'id') IS NULL
+            WHEN coalesce(user_id, email, id) IS NULL
                 THEN 'names no contact by `user_id`, `email` or `id`'
-            WHEN coalesce(json_typeof(safe -> 'user_id'), 'string') <> 'string'
-                 OR coalesce(json_typeof(safe -> 'email'), 'string') <> 'string'
-                 OR coalesce(json_typeof(safe -> 'id'), 'string') <> 'string'
+            WHEN json_typeof(user_id) <> 'string' OR json_typeof(email) <> 'string' OR json_typeof(id) <> 'string'
                 THEN 'has a `user_id`, `email` or `id` that is not a text'
-            WHEN coalesce(json_typeof(safe -> 'metadata'), 'object') <> 'object'
+            WHEN json_typeof(metadata) <> 'object'
                 THEN 'has `metadata` that is not a JSON object'
         END;
         IF problem IS NOT NULL THEN
@@ -105,7 +113,7 @@ BEGIN
             keys := {schema}.key_names(names);
         END IF;
         INSERT INTO {schema}.events (created_at, accepted_at, origin, body, sensitive)
-        VALUES (second::bigint, now, accept.origin, body, keys) RETURNING id INTO given;
+        VALUES (second::text::bigint, now, accept.origin, body, keys) RETURNING events.id INTO given;
         ids := ids || given;
     END LOOP;
     RETURN ids;
