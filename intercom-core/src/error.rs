@@ -45,6 +45,7 @@ struct Inner {
     retry_after: Option<Duration>,
     rate_limit: Option<RateLimit>,
     detail: Option<Cow<'static, str>>,
+    in_doubt: bool,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
@@ -145,6 +146,7 @@ impl SendError {
             retry_after: None,
             rate_limit: None,
             detail: None,
+            in_doubt: false,
             source: None,
         }))
     }
@@ -188,6 +190,13 @@ impl SendError {
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.0.detail = Some(detail.into());
+        self
+    }
+
+    /// Says that nobody can tell whether a store accepted the event.
+    #[must_use]
+    pub fn with_doubt(mut self) -> Self {
+        self.0.in_doubt = true;
         self
     }
 
@@ -247,6 +256,12 @@ impl SendError {
                 | Storage
                 | Closed
         )
+    }
+
+    /// Returns whether a store may have accepted the event, and nobody can tell: its connection broke,
+    /// and no server has answered since. Sending the event again may send it twice.
+    pub fn is_in_doubt(&self) -> bool {
+        self.0.in_doubt
     }
 
     /// Returns the name of the event that failed.

@@ -275,6 +275,7 @@ impl Intake {
                     .with_detail(
                         "the event may have been accepted; sending it again may send it twice",
                     )
+                    .with_doubt()
                     .with_source(error);
                 (&tally.in_doubt, "in_doubt", error)
             }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use intercom_core::testing::FailingTransport;
+use intercom_core::{Contact, DynamicEvent, ErrorKind, SendError, Tracker};
+use intercom_delivery::Delivery;
 use intercom_delivery::outbox::{
     AcceptError, Admission, EventId, Operate, Outbox, Selection, Standing, Turn,
 };
@@ -115,6 +118,32 @@ async fn a_batch_without_an_answer_is_in_doubt_if_nobody_can_be_asked() {
     assert_eq!(direct.open().await.counts().await.unwrap().accepted, 2);
     proxy.open();
     accept(&outbox, &events(1)).await;
+}
+
+#[tokio::test]
+async fn a_tracker_can_ask_whether_an_event_is_in_doubt() {
+    let (proxy, behind, _) = places().await;
+    let outbox = behind.builder().timeout(Duration::from_millis(300)).connect().await.unwrap();
+    accept(&outbox, &events(1)).await;
+    let refusing = FailingTransport::always(ErrorKind::Connection);
+    let delivery = Delivery::builder(refusing).outbox(outbox).start().unwrap();
+    async fn send(tracker: Tracker) -> SendError {
+        let signed_up = DynamicEvent::new("signed_up").unwrap();
+        tracker.for_contact(Contact::user_id(42)).send(&signed_up).await.unwrap_err()
+    }
+    proxy.cut("accept_once", Cut::After);
+    let sending = tokio::spawn(send(delivery.tracker()));
+    while !proxy.has_cut() {
+        tokio::task::yield_now().await;
+    }
+    proxy.close();
+    let error = sending.await.unwrap();
+    assert_eq!((error.kind(), error.is_in_doubt()), (ErrorKind::Storage, true), "{error:?}");
+    let error = send(delivery.tracker()).await;
+    assert_eq!((error.kind(), error.is_in_doubt()), (ErrorKind::Storage, false), "{error:?}");
+    proxy.open();
+    let refused = delivery.ledger().await.unwrap().refused;
+    assert_eq!((refused.in_doubt, refused.storage), (1, 1));
 }
 
 /// The engine settles and admits again what failed, and the counts are right whatever had arrived.
