@@ -11,8 +11,9 @@
 //! **In the application's transaction** (`transaction`). 1 and 16 connections, each of which inserts an order and commits,
 //! without and with a call of `intercom.accept`. Bound: at most 1.3 times the time.
 //!
-//! **Delivering** (`deliver`). From the first event to the end of a flush, with a transport that answers at once. The
-//! baseline is the outbox in memory. Bound: at least 0.5 of its events a second.
+//! **Delivering** (`deliver`). 256 producers, 32 requests in flight, a server that answers 202 at once, from the first event
+//! to the end of a flush: as the bench `durable` has it for SQLite. The baseline is the same with the outbox in memory.
+//! Bound: at least 0.5 of its events a second.
 //!
 //! **An old snapshot** (`snapshot`). The same delivering while a transaction elsewhere holds a snapshot from before. The
 //! baseline is the delivering before it. Bound: at least 0.8 of its events a second in the last third of the rounds.
@@ -29,13 +30,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use benches::{Bound, Cost, Cpu, Report, Rounds, Spread, in_turn, table};
-use intercom_core::{
-    Contact, ContactCreation, DataEvent, ErrorKind, IntercomEvent, Receipt, SendError, Timestamp,
-    Tracker, Transport, async_trait,
-};
+use benches::{Bound, Cost, Cpu, Report, Rounds, Spread, TOKEN, in_turn, table};
+use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp, Tracker};
 use intercom_delivery::outbox::{Operate, Outbox, Standing, Tenure, Turn};
 use intercom_delivery::{Delivery, MemoryOutbox};
+use intercom_http::HttpTransport;
 use intercom_postgres::PostgresOutbox;
 use test_postgres::Server;
 use tokio::runtime::{Builder, Runtime};
@@ -61,6 +60,7 @@ struct InvoicePaid {
 const INVOICE_PAID: InvoicePaid = InvoicePaid { invoice_id: 4_711, plan: "premium", seats: 12 };
 
 fn main() -> ExitCode {
+    benches::Server::run_if_told();
     let mut report = Report::from_args();
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.expect("a runtime can be made");
@@ -263,20 +263,6 @@ fn transaction(report: &mut Report, runtime: &Runtime) {
     println!();
 }
 
-/// Takes every event at once.
-struct Instantly;
-
-#[async_trait]
-impl Transport for Instantly {
-    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
-        Ok(Receipt::accepted())
-    }
-
-    async fn create_contact(&self, _: &Contact) -> Result<ContactCreation, SendError> {
-        Err(SendError::new(ErrorKind::Unsupported))
-    }
-}
-
 /// Sends so many events of each producer, and waits until they are delivered.
 async fn produce_and_deliver(delivery: &Delivery, producers: usize, times: usize) {
     let before = delivery.ledger().await.expect(WORKS).delivered;
@@ -297,16 +283,22 @@ async fn produce_and_deliver(delivery: &Delivery, producers: usize, times: usize
 const PRODUCERS: usize = 256;
 const EACH: usize = 40;
 
-fn start(runtime: &Runtime, outbox: impl Outbox + Operate + 'static) -> Delivery {
-    let delivery = Delivery::builder(Instantly).concurrency(32).outbox(outbox);
+fn start(
+    runtime: &Runtime,
+    to: &benches::Server,
+    outbox: impl Outbox + Operate + 'static,
+) -> Delivery {
+    let transport = HttpTransport::builder(TOKEN).base_url(to.url()).build().expect(RIGHT);
+    let delivery = Delivery::builder(transport).concurrency(32).outbox(outbox);
     runtime.block_on(async { delivery.start() }).expect(RIGHT)
 }
 
 fn deliver(report: &mut Report, runtime: &Runtime) {
     let server = server();
     let outbox = runtime.block_on(PostgresOutbox::connect(&server.url())).expect(RIGHT);
-    let memory = start(runtime, MemoryOutbox::new());
-    let shared = start(runtime, outbox);
+    let intercom = benches::Server::start(Duration::ZERO).expect("the server starts");
+    let memory = start(runtime, &intercom, MemoryOutbox::new());
+    let shared = start(runtime, &intercom, outbox);
     let round = |delivery: &Delivery| {
         Cost::of(Cpu::Process, || {
             runtime.block_on(produce_and_deliver(delivery, PRODUCERS, EACH));
@@ -332,7 +324,8 @@ fn snapshot(report: &mut Report, runtime: &Runtime) {
 
     let server = server();
     let outbox = runtime.block_on(PostgresOutbox::connect(&server.url())).expect(RIGHT);
-    let delivery = start(runtime, outbox);
+    let intercom = benches::Server::start(Duration::ZERO).expect("the server starts");
+    let delivery = start(runtime, &intercom, outbox);
     let round = || {
         Cost::of(Cpu::Process, || {
             runtime.block_on(produce_and_deliver(&delivery, PRODUCERS, EACH));
