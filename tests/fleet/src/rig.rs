@@ -213,11 +213,16 @@ impl Rig {
         (last.database, last.producers, last.environment) = (server.url(), 0, Vec::new());
         self.start_process(&last);
         let outbox = PostgresOutbox::connect(&server.url()).await.unwrap();
-        let begun = Instant::now();
+        // Intercom's limits decide how long the backlog of a long run takes. It must only go on.
+        let mut progress = Instant::now();
         let mut counts = outbox.counts().await.unwrap();
-        while counts.pending > 0 && begun.elapsed() < PATIENCE {
+        while counts.pending > 0 && progress.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(50)).await;
+            let before = counts.pending;
             counts = outbox.counts().await.unwrap();
+            if counts.pending < before {
+                progress = Instant::now();
+            }
         }
         if let Some(process) = self.processes.last_mut() {
             process.tell_to_end();
