@@ -36,7 +36,7 @@ pub enum BuildError {
         which: &'static str,
     },
     /// The access token, app id or API key has a forbidden character.
-    #[error("the {which} has {character}, which it cannot have; {advice}")]
+    #[error("the {which} has {character}; {advice}")]
     InvalidCredential {
         /// Its name: `access token`, `app id` or `API key`.
         which: &'static str,
@@ -46,7 +46,7 @@ pub enum BuildError {
         advice: &'static str,
     },
     /// The access token, app id or API key is a word that scripts print for a missing value.
-    #[error("the {which} is the word `{word}`, which stands where a value is missing; set it")]
+    #[error("the {which} is the word `{word}` instead of a value; set it")]
     PlaceholderCredential {
         /// Its name: `access token`, `app id` or `API key`.
         which: &'static str,
@@ -60,7 +60,7 @@ pub enum BuildError {
     #[error("the base URL cannot be read; write it as in `https://api.intercom.io`")]
     BaseUrlUnreadable(#[source] Box<dyn StdError + Send + Sync>),
     /// The base URL is neither `http` nor `https`.
-    #[error("the base URL is not of HTTP; let it begin with `https://`")]
+    #[error("the base URL must start with `https://`, as in `https://api.intercom.io`")]
     BaseUrlScheme,
     /// The base URL has a user name or a password.
     #[error(
@@ -71,7 +71,7 @@ pub enum BuildError {
     #[error("the base URL has a query or fragment; leave out what follows the `?` or `#`")]
     BaseUrlQuery,
     /// The base URL ends in an endpoint, which the transport appends.
-    #[error("the base URL ends in `/{endpoint}`, which is appended to it; leave that out")]
+    #[error("the base URL ends in `/{endpoint}`; remove that, because the transport appends it")]
     BaseUrlEndpoint {
         /// The endpoint: `events`, `contacts` or `me`.
         endpoint: &'static str,

@@ -23,7 +23,7 @@ pub enum ReadError {
         request_id: Option<Box<str>>,
     },
     /// The contact has no valid identifier. Nothing was sent.
-    #[error("nothing was asked: {0}")]
+    #[error("the request was not sent: {0}")]
     InvalidContact(#[source] ContactError),
     /// The contact has no user id, which Intercom requires for summaries. Nothing was sent.
     #[error(
@@ -51,7 +51,7 @@ pub enum ReadError {
         page: u64,
     },
     /// The response is JSON of another shape. The stream ends.
-    #[error("the answer cannot be read: {reason}; check the base URL and any proxy")]
+    #[error("the response cannot be read: {reason}; check the base URL and any proxy")]
     UnreadableAnswer {
         /// What is wrong with it.
         reason: &'static str,
@@ -138,7 +138,7 @@ pub struct BadEvent {
 ///
 /// The error names the key, never the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the metadata of `{event}` is not of the type `{wanted}`: at `{key}`{}", Expected(.expected.as_deref()))]
+#[error("the metadata of `{event}` does not have the type `{wanted}`: at `{key}`{}", Expected(.expected.as_deref()))]
 #[non_exhaustive]
 pub struct UnlikeMetadata {
     /// The name of the event.
