@@ -1,4 +1,4 @@
-//! Everything that can be settled before a sandbox starts.
+//! Options of a sandbox, set before it starts.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::io;
@@ -37,10 +37,10 @@ use crate::state::{InvalidState, Keeper, Lock, State};
 use crate::summaries::Summaries;
 use crate::workspace::Workspace;
 
-/// Settles how a sandbox behaves: see [`Sandbox::builder`].
+/// Configures a sandbox: see [`Sandbox::builder`].
 ///
-/// What belongs together is set together: [`limits`](Self::limits), [`retention`](Self::retention)
-/// and [`open_rules`](Self::open_rules) take a value each.
+/// Related options form one value each: [`limits`](Self::limits), [`retention`](Self::retention)
+/// and [`open_rules`](Self::open_rules).
 #[must_use = "a builder does nothing until it is started"]
 pub struct SandboxBuilder {
     address: SocketAddr,
@@ -61,7 +61,7 @@ pub struct SandboxBuilder {
     events_lock: Option<EventsLock>,
 }
 
-/// What lets a client in.
+/// The accepted credentials.
 struct Access {
     token: String,
     app_id: String,
@@ -69,38 +69,38 @@ struct Access {
     other_tokens: Vec<String>,
 }
 
-/// How many requests are allowed in a window.
+/// The allowed requests in a window.
 #[derive(Clone, Copy)]
 struct Rates {
     app: Option<u32>,
-    /// As it was set.
+    /// As the caller set it.
     workspace: Option<u32>,
 }
 
 impl Rates {
-    /// The limit of all apps together, also where nobody set it.
+    /// Returns the limit of all apps together, with its default.
     fn workspace(self) -> Option<u32> {
         self.workspace.or_else(|| Some(rate_limit::DEFAULT_WORKSPACE_LIMIT.max(self.app?)))
     }
 }
 
-/// Where the sandbox has its time from.
+/// The source of the sandbox's time.
 struct Time {
     clock: Box<dyn Clock>,
     is_the_machines: bool,
 }
 
 impl Sandbox {
-    /// Starts a sandbox on a free port of the loopback address, with every default of
-    /// [`SandboxBuilder`]. No contact is known: events are answered with `404` until some are.
+    /// Starts a sandbox on a free port of the loopback address, with the defaults of
+    /// [`SandboxBuilder`]. No contact is known: events are answered with `404` until a contact is
+    /// added.
     ///
-    /// # Errors
-    /// If it cannot listen.
+    /// # Errors If the sandbox cannot listen.
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }
 
-    /// Starts to build a sandbox that differs from the defaults.
+    /// Returns a builder with the default options.
     pub fn builder() -> SandboxBuilder {
         SandboxBuilder::new()
     }
@@ -133,168 +133,168 @@ impl SandboxBuilder {
         }
     }
 
-    /// Sets the port; 0 stands for any that is free. Default: 0.
+    /// Sets the port; 0 picks any free port. Default: 0.
     pub fn port(mut self, port: u16) -> Self {
         self.address.set_port(port);
         self
     }
 
-    /// Sets the address to listen on. Beyond the loopback address other machines reach the sandbox,
-    /// which holds nobody off who knows the token. Its page and its admin API refuse them all the
-    /// same, but for those that [`allow_host`](Self::allow_host) lets in. Default: `127.0.0.1`.
+    /// Sets the address to listen on. On an address beyond loopback, any machine that has the token
+    /// can use the API. The page and the admin API refuse other machines, except by names that
+    /// [`allow_host`](Self::allow_host) lets in. Default: `127.0.0.1`.
     pub fn listen(mut self, address: impl Into<IpAddr>) -> Self {
         self.address.set_ip(address.into());
         self
     }
 
-    /// Lets the page and the admin API be reached by this name or address too, which a request has in
-    /// `Host`; call it once for each. Default: `localhost` and loopback addresses alone, so that no
-    /// web page from elsewhere can use them through a browser.
+    /// Allows this name or address in `Host` for the page and the admin API; call it once for each.
+    /// Default: only `localhost` and loopback addresses, so that no foreign web page can use them
+    /// through a browser.
     pub fn allow_host(mut self, name: impl Into<String>) -> Self {
         self.allowed_hosts.push(name.into());
         self
     }
 
-    /// Keeps contacts, event names, events and requests in a file, so that a sandbox that is started
-    /// with it goes on where the last one ended. The sandbox reads it when it starts, writes it some
-    /// seconds after a change, and once more when it is [shut down](Sandbox::shutdown). Numbers and
-    /// counts begin anew, with those requests that were kept. Rate-limit windows, faults and options
-    /// are not in it. While the sandbox runs, it keeps a file of the same name and `.lock` locked, so that
-    /// no other one uses the file. Default: nothing is kept.
+    /// Keeps contacts, event names, events and requests in a file, from which the next sandbox
+    /// continues. The sandbox reads the file at the start. It writes the file some seconds after a
+    /// change, and at [shutdown](Sandbox::shutdown).
+    ///
+    /// Numbers and counts restart from the kept requests. The file has no rate-limit windows,
+    /// faults or options. A locked file with the added ending `.lock` keeps other sandboxes from
+    /// using the same file. Default: no file.
     pub fn state_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_file = Some(path.into());
         self
     }
 
-    /// Sets the access token that is accepted. Default: `sandbox-token`.
+    /// Sets the accepted access token. Default: `sandbox-token`.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.access.token = token.into();
         self
     }
 
-    /// Sets the app id that is accepted over HTTP Basic, and that `GET /me` answers. Default:
-    /// `sandbox-app`.
+    /// Sets the app id, which HTTP Basic accepts and `GET /me` returns. Default: `sandbox-app`.
     pub fn app_id(mut self, app_id: impl Into<String>) -> Self {
         self.access.app_id = app_id.into();
         self
     }
 
-    /// Sets the API key that is accepted over HTTP Basic. Default: `sandbox-key`.
+    /// Sets the API key that HTTP Basic accepts. Default: `sandbox-key`.
     pub fn api_key(mut self, api_key: impl Into<String>) -> Self {
         self.access.api_key = api_key.into();
         self
     }
 
-    /// Adds the access token of one more app in the workspace, with a rate limit of its own; call it
-    /// once for each. Its limit is as [high](Self::rate_limit) as that of the first app, and it shares
-    /// the [workspace's](Self::workspace_rate_limit). Default: there is one app.
+    /// Adds an app with this access token to the workspace; call it once for each. The app has its
+    /// own rate limit, [as high](Self::rate_limit) as that of the first app. It shares the
+    /// [workspace's](Self::workspace_rate_limit) limit. Default: one app.
     pub fn another_app(mut self, token: impl Into<String>) -> Self {
         self.access.other_tokens.push(token.into());
         self
     }
 
-    /// Sets the region that `GET /me` answers. Default: [`Region::Us`].
+    /// Sets the region that `GET /me` returns. Default: [`Region::Us`].
     pub fn region(mut self, region: Region) -> Self {
         self.region = region;
         self
     }
 
-    /// Adds a contact that is known from the start; call it once for each. Default: none, so that
-    /// every event is answered with `404`, as in a new workspace at Intercom.
+    /// Adds a contact; call it once for each. Default: none, so that every event is answered with
+    /// `404`, as in a new Intercom workspace.
     pub fn contact(mut self, contact: SeedContact) -> Self {
         self.contacts.push(contact);
         self
     }
 
-    /// Accepts events for any contact, archived ones too. Several contacts with one email stay a
-    /// conflict. Default: `false`.
+    /// Accepts events for any contact, archived ones too. An email that several contacts share
+    /// stays a conflict. Default: `false`.
     pub fn know_everybody(mut self, know_everybody: bool) -> Self {
         self.know_everybody = know_everybody;
         self
     }
 
-    /// Sets for how long the events of a contact that was created over the API are answered with
-    /// `404`, by the sandbox's [clock](Self::clock). At Intercom a new contact is not known everywhere
-    /// at once. Users have met such refusals, and nobody documents how long the moment lasts. Reading
-    /// and searching find the contact at once, and where [everybody is known](Self::know_everybody) so
-    /// do events. Default: zero.
+    /// Sets how long the events of a contact created over the API are answered with `404`, by the
+    /// sandbox's [clock](Self::clock). Intercom's servers do not all know a new contact at once:
+    /// users have met such refusals, and no page documents their duration. Reads and searches find
+    /// the contact at once. So do events where [everybody is known](Self::know_everybody). Default:
+    /// zero.
     pub fn contacts_settle_after(mut self, duration: Duration) -> Self {
         self.contacts_settle_after = duration;
         self
     }
 
-    /// Sets how many event names can be active, a limit of Intercom's. Default: 120.
+    /// Sets how many event names can be active, which Intercom limits. Default: 120.
     pub fn active_event_names(mut self, names: usize) -> Self {
         self.active_event_names = names;
         self
     }
 
-    /// Sets how many requests an app is allowed in a window of ten seconds. The window is Intercom's;
-    /// the number differs from app to app, and from one of its pages to the other. With 0 every
-    /// request is answered with `429`; for no limit there is [`no_rate_limit`](Self::no_rate_limit).
-    /// Default: 1,666, which is 10,000 a minute.
+    /// Sets how many requests an app may send in a window of ten seconds. The window is Intercom's.
+    /// The number differs between apps, and between Intercom's pages. With 0 every request is
+    /// answered with `429`; [`no_rate_limit`](Self::no_rate_limit) removes the limit. Default:
+    /// 1,666, which is 10,000 a minute.
     pub fn rate_limit(mut self, requests: u32) -> Self {
         self.rates.app = Some(requests);
         self
     }
 
-    /// Sets how many requests all apps together are allowed in a window of ten seconds. Beyond it the
-    /// answer is `429` though the app's own budget, which the headers show, is not spent. Default:
-    /// 4,166, which is 25,000 a minute, or the limit of an [app](Self::rate_limit) where that is
-    /// higher.
+    /// Sets how many requests all apps together may send in a window of ten seconds. A request over
+    /// this limit is answered with `429`, and the app's own budget, which the headers show, is not
+    /// spent. Default: 4,166, which is 25,000 a minute, or the [app's limit](Self::rate_limit) if
+    /// that is higher.
     pub fn workspace_rate_limit(mut self, requests: u32) -> Self {
         self.rates.workspace = Some(requests);
         self
     }
 
-    /// Takes the rate limits away, and with them the three headers that show them. Default: there
-    /// [is](Self::rate_limit) one.
+    /// Removes the rate limits, and the three headers that show them. Default:
+    /// [limited](Self::rate_limit).
     pub fn no_rate_limit(mut self) -> Self {
         self.rates = Rates { app: None, workspace: None };
         self
     }
 
-    /// Sets the clock that windows, and the `Date` of answers, go by. Default: [`SystemClock`].
+    /// Sets the clock of rate-limit windows and of the `Date` header. Default: [`SystemClock`].
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.time = Time { clock: Box::new(clock), is_the_machines: false };
         self
     }
 
-    /// Sets what decides which requests a fault of so many percent strikes, so that a run can be
-    /// repeated. Default: another number every time, which [`Sandbox::seed`] gives.
+    /// Sets the seed that decides which requests a percentage fault strikes, so that a run repeats.
+    /// Default: a new seed each time, which [`Sandbox::seed`] returns.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
     }
 
-    /// Sets the bounds on what clients may take of the machine. Default: those of [`Limits`].
+    /// Sets the limits on clients. Default: those of [`Limits`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Sets how much of what came in is remembered. Default: that of [`Retention`].
+    /// Sets how much the sandbox remembers. Default: that of [`Retention`].
     pub fn retention(mut self, retention: Retention) -> Self {
         self.retention = retention;
         self
     }
 
-    /// Takes the lock of a program's events. An event that is not in it, or has other keys or kinds than it has there, gets a
-    /// [warning](ReceivedRequest::warnings), and is answered all the same. [`Sandbox::never_sent`] tells what did not
-    /// come. Values of sensitive keys are masked on the page, in the admin API and in what is printed. Left out, every event
-    /// that Intercom takes is as good as another.
+    /// Sets the lock of a program's events. An event, key or kind that is not in the lock gets a
+    /// [warning](ReceivedRequest::warnings), and the usual answer. [`Sandbox::never_sent`] returns
+    /// the names that did not arrive. The page, the admin API and the program's output mask the
+    /// values of sensitive keys. Default: no lock.
     pub fn events_lock(mut self, lock: EventsLock) -> Self {
         self.events_lock = Some(lock);
         self
     }
 
-    /// Sets how the rules are taken that Intercom leaves open. Default: those of [`OpenRules`].
+    /// Sets the rules that Intercom leaves open. Default: those of [`OpenRules`].
     pub fn open_rules(mut self, rules: OpenRules) -> Self {
         self.open_rules = rules;
         self
     }
 
-    /// Sets [`OpenRules::deduplicate`] alone: with `false`, tests can send one event again and again.
+    /// Sets only [`OpenRules::deduplicate`]. With `false`, a test can send one event repeatedly.
     pub fn deduplicate(mut self, deduplicate: bool) -> Self {
         self.open_rules = self.open_rules.deduplicate(deduplicate);
         self
@@ -303,8 +303,8 @@ impl SandboxBuilder {
     /// Starts the sandbox on the current tokio runtime, whose I/O must be enabled.
     ///
     /// # Errors
-    /// If it cannot listen, most often because the port is taken; or if there is a state file that it
-    /// cannot read or write, or that another sandbox uses.
+    /// If the sandbox cannot listen, most often because the port is taken. If it cannot read or
+    /// write the state file, or another sandbox uses that file.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         let address = self.address;
         let cannot_listen = |source: io::Error| match source.kind() {
@@ -330,7 +330,7 @@ impl SandboxBuilder {
         let server = tokio::spawn(serve(listener, site, raw, closing, limits));
         let keeper = lock.map(|lock| Keeper::start(lock, Arc::clone(&workspace)));
         if let (Some(keeper), Some(path)) = (&keeper, state_file) {
-            // Whoever names a place that cannot be written learns it now.
+            // A path that cannot be written fails the start, not the first save.
             let written = keeper.write().await;
             written.map_err(|source| StartError::WriteState { path, source })?;
         }
@@ -404,7 +404,7 @@ impl SandboxBuilder {
     }
 }
 
-/// Where a sandbox that listens here is reached from this machine.
+/// Returns the URL of a listening sandbox as seen from this machine.
 fn url_of(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -421,7 +421,7 @@ pub enum StartError {
     /// Another program listens on the port.
     #[error("port {port} is taken by another program")]
     PortTaken {
-        /// The port that was asked for.
+        /// The requested port.
         port: u16,
     },
     /// The state file cannot be read.
@@ -429,7 +429,7 @@ pub enum StartError {
     ReadState {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The state file cannot be written.
@@ -437,16 +437,16 @@ pub enum StartError {
     WriteState {
         /// The file.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
-    /// Another sandbox uses the state file; each would overwrite what the other one keeps.
+    /// Another sandbox uses the state file, and each would overwrite the other's contents.
     #[error("another sandbox uses the state file {}: name another one, or stop that sandbox", path.display())]
     StateInUse {
         /// The file.
         path: PathBuf,
     },
-    /// The state file is none, or of another version of the sandbox.
+    /// The file is not a state file, or has another version.
     #[error("{} is not a state file of this version: name another one, or move it away", path.display())]
     InvalidState {
         /// The file.
@@ -454,12 +454,12 @@ pub enum StartError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
-    /// The address cannot be listened on for another reason.
+    /// The sandbox cannot listen on the address for another reason.
     #[error("cannot listen on {address}")]
     Listen {
-        /// The address that was asked for.
+        /// The requested address.
         address: SocketAddr,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
 }

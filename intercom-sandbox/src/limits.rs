@@ -1,4 +1,4 @@
-//! Bounds on what clients may take of the machine.
+//! Limits on what clients can take of the machine.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::seconds::in_seconds;
 
-/// Bounds on what clients may take of the machine: see [`SandboxBuilder::limits`].
+/// Limits on what clients can take of the machine: see [`SandboxBuilder::limits`].
 ///
 /// ```
 /// use intercom_sandbox::{Limits, Sandbox};
@@ -44,53 +44,53 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets the size of the largest body that is accepted, in bytes. Intercom answers `413` beyond a
-    /// size that it does not document. Default: 1 MiB.
+    /// Sets the size of the largest accepted body, in bytes. Intercom answers `413` beyond a size
+    /// that it does not document. Default: 1 MiB.
     pub fn body_limit(mut self, bytes: usize) -> Self {
         self.body_limit = bytes;
         self
     }
 
-    /// Sets how long a body may take to come in. A slower one is answered with `408`. Default: 30 seconds.
+    /// Sets the time for a body to arrive. A slower body is answered with `408`. Default: 30
+    /// seconds.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
         self
     }
 
-    /// Sets how long a connection may do nothing, take to bring the head of its next request, or leave
-    /// an answer unread. The server closes it then, at the latest after twice the time, with `408`
-    /// where a head has begun. Default: 60 seconds.
+    /// Sets how long a connection can be idle, take for the head of its next request, or leave an
+    /// answer unread. The server closes the connection within twice this time, with `408` if a head
+    /// has begun. Default: 60 seconds.
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// Sets how many connections can be open at a time. Those beyond are answered with `503` and closed.
+    /// Sets the number of open connections. Further connections are answered with `503` and closed.
     /// Default: 4,096.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
-    /// Sets how many bytes of bodies can be on their way in at a time. A body that comes in pieces and
-    /// goes beyond it is answered with `503` and the code `too_many_bodies`. Default: 256 MiB.
+    /// Sets the number of bytes of incoming bodies. A body that arrives in pieces and exceeds the
+    /// rest is answered with `503` and the code `too_many_bodies`. Default: 256 MiB.
     pub fn max_incoming_bytes(mut self, bytes: usize) -> Self {
         self.max_incoming_bytes = bytes;
         self
     }
 
-    /// Sets how many contacts there can be, merged ones included. Creating one more is answered with
-    /// `422` and the code `contact_limit_reached`, which Intercom does not have. Contacts that the
-    /// builder or [`Sandbox::add_contact`](crate::Sandbox::add_contact) adds count, and are always
-    /// taken. Default: 100,000.
+    /// Sets the number of contacts, including merged ones. Creating another is answered with `422`
+    /// and the code `contact_limit_reached`, which Intercom does not have. Contacts that the
+    /// builder or [`Sandbox::add_contact`](crate::Sandbox::add_contact) adds count, and are never
+    /// refused. Default: 100,000.
     pub fn max_contacts(mut self, contacts: usize) -> Self {
         self.max_contacts = contacts;
         self
     }
 
-    /// Sets how many bytes the details of all contacts can take. What goes beyond is answered as [one
-    /// contact too many](Self::max_contacts).
-    /// Default: 128 MiB.
+    /// Sets the number of bytes for the details of all contacts. A request beyond it is answered as
+    /// [one contact too many](Self::max_contacts). Default: 128 MiB.
     pub fn max_contact_bytes(mut self, bytes: usize) -> Self {
         self.max_contact_bytes = bytes;
         self

@@ -1,5 +1,5 @@
-//! The options in force, for somebody who looks at a sandbox that somebody else has started. None of
-//! them is a secret: tokens and keys are not among them.
+//! The options in force, for a client that did not start the sandbox. They contain no secrets:
+//! tokens and keys are omitted.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::region::Region;
 use crate::retention::Retention;
 use crate::seconds::in_seconds;
 
-/// Each is called as in the builder. Times are in seconds, sizes in bytes, and `null` stands for no
+/// The names are those of the builder. Times are in seconds, sizes in bytes, and `null` means no
 /// limit.
 #[derive(Serialize)]
 pub(crate) struct Options {
     pub(crate) region: Region,
-    /// How many apps there are, each with a token of its own.
+    /// The number of apps, each with its own token.
     pub(crate) apps: usize,
     pub(crate) know_everybody: bool,
     #[serde(serialize_with = "in_seconds")]

@@ -1,4 +1,4 @@
-//! A request as it came in, how it was answered, and the event that it brought.
+//! A received request, its answer, and its event.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,27 +16,27 @@ use crate::refusal::Problem;
 use crate::rules;
 use crate::version::ApiVersion;
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It brought an event, which was accepted.
+    /// The request brought an event, and Intercom's rules accepted it.
     Accepted,
-    /// It brought an event that was answered as if it were accepted, and ignored: there is one of its
-    /// name and second for its contact already. The rule is Intercom's.
+    /// The request brought an event that was answered as accepted, and ignored. An event with its
+    /// contact, name and second came before. The rule is Intercom's.
     Duplicate,
-    /// Something was wrong with it: [`ReceivedRequest::problems`] says what.
+    /// The request broke a rule: [`ReceivedRequest::problems`] says which.
     Refused,
-    /// It was answered, or left without an answer, because a test or a person wanted it so:
-    /// [`ReceivedRequest::fault`] says how. Its event, where it brought one, was not accepted.
+    /// A test or a person chose the answer, or that there is no answer: [`ReceivedRequest::fault`]
+    /// says how. The sandbox did not accept the request's event.
     Faulted,
-    /// It asked for something other than to accept an event, and got it.
+    /// The request asked for something other than accepting an event, and got it.
     Served,
 }
 
-/// A request that was received, whatever became of it. Cheap to clone.
+/// A received request, whatever its outcome. Cheap to clone.
 ///
-/// Credentials are not kept: the value of `Authorization` is its scheme and `[redacted]`.
+/// The sandbox keeps no credentials: the value of `Authorization` is its scheme and `[redacted]`.
 #[derive(Clone)]
 pub struct ReceivedRequest {
     inner: Arc<Inner>,
@@ -51,28 +51,28 @@ struct Inner {
     answer: Bytes,
     outcome: Outcome,
     event: Option<Filing>,
-    /// Read from the body again when somebody asks for it: most events are never looked at.
+    /// Read from the body on demand, since few events are ever looked at.
     event_data: OnceLock<Box<EventData>>,
-    /// The rules that it is read by.
+    /// The rules that read the event.
     rules: Arc<Reading>,
     problems: Box<[Problem]>,
     fault: Option<Arc<str>>,
 }
 
-/// The answer as far as it is kept with its request.
+/// The part of the answer that is kept with its request.
 pub(crate) struct Answered {
-    /// None where there was no answer.
+    /// `None` if there was no answer.
     pub(crate) status: Option<u16>,
     pub(crate) body: Bytes,
     pub(crate) outcome: Outcome,
-    /// Under what its event is filed, where it was answered as accepted.
+    /// The event's filing, if the event was answered as accepted.
     pub(crate) event: Option<Filing>,
     pub(crate) problems: Box<[Problem]>,
     pub(crate) fault: Option<Arc<str>>,
 }
 
 impl Answered {
-    /// Of a request that nobody looked at.
+    /// Describes a request that the sandbox did not read.
     pub(crate) fn faulted(fault: Option<Arc<str>>) -> Self {
         Self {
             status: None,
@@ -85,7 +85,7 @@ impl Answered {
     }
 }
 
-/// Everything of a request but its place in the order of arrival.
+/// A request without its number.
 pub(crate) struct Draft(Arc<Inner>);
 
 impl Draft {
@@ -117,7 +117,7 @@ impl Draft {
     }
 
     pub(crate) fn numbered(mut self, number: usize) -> ReceivedRequest {
-        // Nobody has it yet, so this is always the only one.
+        // The draft has the only reference, so this always succeeds.
         if let Some(inner) = Arc::get_mut(&mut self.0) {
             inner.number = number;
         }
@@ -126,82 +126,82 @@ impl Draft {
 }
 
 impl ReceivedRequest {
-    /// Its place in the order of arrival, from 1; counted anew after
-    /// [`Sandbox::clear`](crate::Sandbox::clear).
+    /// Returns the position in order of arrival, from 1. [`Sandbox::clear`](crate::Sandbox::clear)
+    /// restarts the numbers.
     pub fn number(&self) -> usize {
         self.inner.number
     }
 
-    /// When it came in, by the sandbox's [clock](crate::SandboxBuilder::clock).
+    /// Returns the time of arrival, by the sandbox's [clock](crate::SandboxBuilder::clock).
     pub fn received_at(&self) -> SystemTime {
         self.inner.received_at
     }
 
-    /// The method, `POST` for example.
+    /// Returns the method, such as `POST`.
     pub fn method(&self) -> &str {
         self.inner.method.as_str()
     }
 
-    /// The path without the query, `/events` for example.
+    /// Returns the path without the query, such as `/events`.
     pub fn path(&self) -> &str {
         self.inner.raw.path()
     }
 
-    /// The query without its question mark, where there was one.
+    /// Returns the query without its question mark, if there is one.
     pub fn query(&self) -> Option<&str> {
         self.inner.raw.query()
     }
 
-    /// Whether there was a header of this name; case makes no difference.
+    /// Returns whether the request has a header of this name, ignoring case.
     pub fn has_header(&self, name: &str) -> bool {
         self.values(name).next().is_some()
     }
 
-    /// The first header of this name, where it is there and plain text; case makes no difference.
+    /// Returns the first header of this name, ignoring case, if its value is plain text.
     /// `Authorization` reads `Bearer [redacted]` or the like.
     pub fn header(&self, name: &str) -> Option<&str> {
         plain_text(self.values(name).next()?)
     }
 
-    /// The names and values of all headers. A value that is not plain text is left out.
+    /// Returns the names and values of all headers, except values that are not plain text.
     pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
         self.inner.raw.headers().filter_map(|(name, value)| Some((name, plain_text(value)?)))
     }
 
-    /// The body, byte for byte. Empty where it was beyond the
-    /// [body limit](crate::Limits::body_limit).
+    /// Returns the body, byte for byte. It is empty if the request exceeded the [body
+    /// limit](crate::Limits::body_limit).
     pub fn body(&self) -> &[u8] {
         self.inner.raw.body()
     }
 
-    /// The status it was answered with; `None` where the script wanted no answer.
+    /// Returns the status of the answer; `None` if a fault left the request without an answer.
     pub fn status(&self) -> Option<u16> {
         self.inner.status
     }
 
-    /// The body it was answered with, which names the reasons where it was refused.
+    /// Returns the body of the answer, which has the reasons for a refusal.
     pub fn answer(&self) -> &[u8] {
         &self.inner.answer
     }
 
-    /// What became of it.
+    /// Returns the outcome.
     pub fn outcome(&self) -> Outcome {
         self.inner.outcome
     }
 
-    /// What was wrong with it, where it was refused.
+    /// Returns the problems of a refused request.
     pub fn problems(&self) -> &[Problem] {
         &self.inner.problems
     }
 
-    /// Which fault it met, where it met one that was asked for.
+    /// Returns the names of the faults that struck, if any did.
     pub fn fault(&self) -> Option<&str> {
         self.inner.fault.as_deref()
     }
 
-    /// What to know about it though it may have been answered as wanted: that it asks for a version of
-    /// the API whose rules the sandbox does not have, or that its event is not in the
-    /// [lock](crate::SandboxBuilder::events_lock), for example. Intercom's answers do not have it.
+    /// Returns warnings, which Intercom's answers do not have. One warning is an API version whose
+    /// rules the sandbox does not have. Another is an event that is not in the
+    /// [lock](crate::SandboxBuilder::events_lock).
     pub fn warnings(&self) -> Vec<String> {
         let version = self.header("intercom-version").and_then(ApiVersion::parse);
         let mut warnings: Vec<_> = version.and_then(ApiVersion::warning).into_iter().collect();
@@ -211,27 +211,27 @@ impl ReceivedRequest {
         warnings
     }
 
-    /// The body as it is shown, with the values of keys masked that the lock marks as sensitive.
+    /// Returns the body for display, with the values of sensitive keys masked.
     pub(crate) fn shown_body(&self) -> Cow<'_, str> {
         self.inner.rules.shown_body(self.body())
     }
 
-    /// The event it brought, where it brought one that was answered as accepted:
-    /// [`outcome`](Self::outcome) tells whether it was a duplicate.
+    /// Returns the event, if the request brought one that was answered as accepted.
+    /// [`outcome`](Self::outcome) says whether the event was a duplicate.
     pub fn event(&self) -> Option<ReceivedEvent> {
         Some(ReceivedEvent { filing: self.inner.event?, request: self.clone() })
     }
 
-    /// No request takes fewer bytes than this.
+    /// The smallest size of a request, in bytes.
     pub(crate) const SMALLEST: usize = size_of::<Inner>();
 
-    /// About how many bytes it takes in memory, but for what is read from its body again.
+    /// Returns about how many bytes the request takes, without the event read from its body.
     pub(crate) fn size(&self) -> usize {
         let problems: usize = self.inner.problems.iter().map(Problem::size).sum();
         Self::SMALLEST + self.inner.raw.size() + self.inner.answer.len() + problems
     }
 
-    /// What it is read by.
+    /// Returns the rules that read the event.
     pub(crate) fn rules(&self) -> &Reading {
         &self.inner.rules
     }
@@ -265,7 +265,7 @@ impl fmt::Debug for ReceivedRequest {
     }
 }
 
-/// An event that was accepted, with the request that brought it. Cheap to clone.
+/// An accepted event, with its request. Cheap to clone.
 #[derive(Clone)]
 pub struct ReceivedEvent {
     pub(crate) filing: Filing,
@@ -277,56 +277,56 @@ impl ReceivedEvent {
         self.request.event_data()
     }
 
-    /// The name, as Intercom files it: `.` and `$` are
-    /// [turned](crate::OpenRules::fold_punctuation) into `-`. Upper and lower case are kept here
-    /// as they were sent, though they make no difference to Intercom.
+    /// Returns the name as Intercom files it, with `.` and `$`
+    /// [turned](crate::OpenRules::fold_punctuation) into `-`. The case is as sent, though Intercom
+    /// ignores case.
     pub fn name(&self) -> &str {
         &self.data().name
     }
 
-    /// The name as it was sent, where Intercom files it under another one.
+    /// Returns the name as sent, if Intercom files another.
     pub fn sent_name(&self) -> Option<&str> {
         self.data().sent_name.as_deref()
     }
 
-    /// When it happened, in Unix seconds.
+    /// Returns when the event happened, in Unix seconds.
     pub fn created_at(&self) -> i64 {
         self.filing.created_at
     }
 
-    /// The application's own id of the user, where it was sent.
+    /// Returns the application's own id of the user, if the sender gave one.
     pub fn user_id(&self) -> Option<&str> {
         self.data().identifiers.user_id.as_deref()
     }
 
-    /// The contact's email address, where it was sent.
+    /// Returns the contact's email address, if the sender gave one.
     pub fn email(&self) -> Option<&str> {
         self.data().identifiers.email.as_deref()
     }
 
-    /// Intercom's own id of the contact, `id` on the wire, where it was sent.
+    /// Returns Intercom's own id of the contact (`id` on the wire), if the sender gave one.
     pub fn contact_id(&self) -> Option<&str> {
         self.data().identifiers.contact_id.as_deref()
     }
 
-    /// The metadata that Intercom would have kept, in the order sent.
+    /// Returns the metadata that Intercom would keep, in the order sent.
     pub fn metadata(&self) -> &[(String, Value)] {
         &self.data().metadata
     }
 
-    /// Whether something in it is not as the lock has it, where there is a lock.
+    /// Returns whether the event differs from the lock, if there is a lock.
     pub(crate) fn deviates(&self) -> bool {
         let lock = self.request.inner.rules.lock.as_ref();
         lock.is_some_and(|lock| !lock.deviations(self.name(), self.metadata()).is_empty())
     }
 
-    /// The metadata with the values of keys masked that the [lock](crate::SandboxBuilder::events_lock) marks as
-    /// sensitive: to be shown.
+    /// Returns the metadata for display, with the values masked that the
+    /// [lock](crate::SandboxBuilder::events_lock) marks as sensitive.
     pub fn masked_metadata(&self) -> Cow<'_, [(String, Value)]> {
         self.request.rules().shown_metadata(self.name(), self.metadata().into())
     }
 
-    /// The metadata value of this key. Case makes no difference, as it makes none to Intercom.
+    /// Returns the metadata value of this key, ignoring case as Intercom does.
     pub fn metadata_value(&self, key: &str) -> Option<&Value> {
         let key = key.to_lowercase();
         self.metadata()
@@ -334,24 +334,24 @@ impl ReceivedEvent {
             .find_map(|(name, value)| (name.to_lowercase() == key).then_some(value))
     }
 
-    /// The metadata keys that Intercom would have dropped and said nothing, in the order sent: those
-    /// beyond the [limit](crate::OpenRules::metadata_keys), and those whose values the builder
-    /// says to drop.
+    /// Returns the metadata keys that Intercom would drop without an error, in the order sent.
+    /// These are the keys beyond the [limit](crate::OpenRules::metadata_keys), and keys whose
+    /// values the [open rules](crate::OpenRules) drop.
     pub fn dropped_keys(&self) -> &[String] {
         &self.data().dropped_keys
     }
 
-    /// The body, byte for byte.
+    /// Returns the body, byte for byte.
     pub fn body(&self) -> &[u8] {
         self.request.body()
     }
 
-    /// A header of the request: see [`ReceivedRequest::header`].
+    /// Returns a header of the request: see [`ReceivedRequest::header`].
     pub fn header(&self, name: &str) -> Option<&str> {
         self.request.header(name)
     }
 
-    /// The request that brought the event.
+    /// Returns the request that brought the event.
     pub fn request(&self) -> &ReceivedRequest {
         &self.request
     }
@@ -371,7 +371,7 @@ impl fmt::Debug for ReceivedEvent {
     }
 }
 
-/// A header's value where it is plain text, which is what HTTP promises and does not enforce.
+/// Returns a header's value if it is plain text, which HTTP promises and does not enforce.
 fn plain_text(value: &[u8]) -> Option<&str> {
     let plain = value.iter().all(|byte| *byte == b'\t' || (b' '..=b'~').contains(byte));
     std::str::from_utf8(value).ok().filter(|_| plain)

@@ -1,11 +1,11 @@
-//! Where Intercom keeps a workspace's data.
+//! The regions where Intercom keeps data.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A region of Intercom's, as `GET /me` tells it: see
-/// [`SandboxBuilder::region`](crate::SandboxBuilder::region). Displayed it is `US`, `EU` or `AU`.
+/// A region of Intercom, as `GET /me` returns it: see
+/// [`SandboxBuilder::region`](crate::SandboxBuilder::region). Displayed as `US`, `EU` or `AU`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Region {
