@@ -1,4 +1,4 @@
-//! An answer that a test wants Intercom to give, in the place of the one its rules would.
+//! An answer that a test chooses instead of Intercom's.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,14 +11,15 @@ use crate::reply::Reply;
 use crate::request_id::RequestId;
 use crate::server::Cut;
 
-/// An answer that is given whatever the request says: see
-/// [`Sandbox::answer_next`](crate::Sandbox::answer_next) and [`Fault::answer`](crate::Fault::answer).
+/// A chosen answer, whatever the request says: see
+/// [`Sandbox::answer_next`](crate::Sandbox::answer_next) and
+/// [`Fault::answer`](crate::Fault::answer).
 ///
-/// It goes out exactly as it is written here. Nothing is added, no rate-limit headers and no request
-/// id either, since real answers come without them too.
+/// The answer goes out exactly as written. The sandbox adds no rate-limit headers and no request
+/// id, since some real answers lack them too.
 ///
-/// A bare number stands for the status with what usually comes with it: an error list for an error,
-/// nothing for a success.
+/// A bare number stands for the status with its usual body: an error list for an error, an empty
+/// body for a success.
 ///
 /// ```
 /// use intercom_sandbox::Answer;
@@ -49,27 +50,27 @@ enum Content {
 }
 
 impl Answer {
-    /// This status with an empty body.
+    /// Creates an answer with this status and an empty body.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 599.
+    /// If the status is not final (200 to 599).
     pub fn status(status: u16) -> Self {
         Self::reply(status, Content::Written(Bytes::new()))
     }
 
-    /// This status with Intercom's documented error envelope: one error of this code and message,
-    /// and a fresh request id in the body and in `X-Request-Id`.
+    /// Creates an answer with this status and Intercom's documented error envelope. It has one
+    /// error with this code and message, and a fresh request id in the body and in `X-Request-Id`.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 599.
+    /// If the status is not final (200 to 599).
     pub fn error(status: u16, code: impl Into<String>, message: impl Into<String>) -> Self {
         Self::reply(status, Content::Error { code: code.into(), message: message.into() })
     }
 
-    /// This status with an HTML page, as a load balancer in front of Intercom answers.
+    /// Creates an HTML page with this status, as from a load balancer in front of Intercom.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 599.
+    /// If the status is not final (200 to 599).
     pub fn html(status: u16) -> Self {
         let title = title(status);
         let page = format!(
@@ -79,24 +80,24 @@ impl Answer {
         Self::reply(status, Content::Html(page.into())).header("Content-Type", "text/html")
     }
 
-    /// No answer: the connection is closed instead, as by a server that goes down.
+    /// Closes the connection without an answer, as a server that goes down does.
     pub fn hang_up() -> Self {
         Self { kind: Kind::HangUp }
     }
 
-    /// No answer: the connection is reset, so that the client's reading fails. Over HTTP/2 the
-    /// request's stream alone is reset.
+    /// Resets the connection without an answer, so that the client's read fails. Over HTTP/2 only
+    /// the request's stream is reset.
     pub fn reset() -> Self {
         Self { kind: Kind::Reset }
     }
 
-    /// No answer, ever: the connection stays open until the client gives up on it.
+    /// Never answers: the connection stays open until the client gives up.
     pub fn silence() -> Self {
         Self { kind: Kind::Silence }
     }
 
-    /// Sets a header, in the place of an earlier one of that name. Without effect where there is no
-    /// answer to carry it.
+    /// Sets a header, and replaces an earlier one of that name. Has no effect if there is no
+    /// answer.
     ///
     /// # Panics
     /// If HTTP does not allow the name or the value.
@@ -120,8 +121,7 @@ impl Answer {
         Ok(self)
     }
 
-    /// Sets the body, in the place of an error envelope where there was one. Without effect where
-    /// there is no answer to carry it.
+    /// Sets the body, and replaces an error envelope. Has no effect if there is no answer.
     #[must_use]
     pub fn body(mut self, text: impl Into<Bytes>) -> Self {
         if let Kind::Reply { body, .. } = &mut self.kind {
@@ -143,7 +143,7 @@ impl Answer {
         Some(Self { kind: Kind::Reply { status, headers: HeaderMap::new(), body } })
     }
 
-    /// The status with what usually comes with it; `None` where it cannot end a request.
+    /// Returns the status with its usual body; `None` if the status is not final.
     pub(crate) fn usual(status: u16) -> Option<Self> {
         let body = if status < 400 {
             Content::Written(Bytes::new())
@@ -154,7 +154,7 @@ impl Answer {
         Self::try_reply(status, body)
     }
 
-    /// The status, where it is an answer with one.
+    /// Returns whether the answer has a status.
     pub(crate) fn has_status(&self) -> bool {
         matches!(self.kind, Kind::Reply { .. })
     }
@@ -174,7 +174,7 @@ impl Answer {
                         let refusal = Refusal::new(status, code.clone(), message.clone());
                         let mut reply = refusal.to_reply(request_id);
                         request_id.write_to(&mut reply.headers);
-                        // What the test wrote wins over what the envelope brings.
+                        // The test's headers override those of the envelope.
                         reply.headers.extend(headers);
                         Ending::Reply(reply)
                     }
@@ -185,11 +185,11 @@ impl Answer {
 }
 
 impl From<u16> for Answer {
-    /// This status: with an error list from 400 on, as [`Answer::error`] has it, and with an empty
-    /// body below.
+    /// Creates an answer with this status: an error list from 400 on, as in [`Answer::error`], and
+    /// an empty body below.
     ///
     /// # Panics
-    /// If the status is not one that can end a request: 200 to 599.
+    /// If the status is not final (200 to 599).
     fn from(status: u16) -> Self {
         match Self::usual(status) {
             Some(answer) => answer,
@@ -198,7 +198,7 @@ impl From<u16> for Answer {
     }
 }
 
-/// A few words for the records and the lists of faults: `503`, `html 502`, `hang up`.
+/// Writes a few words for the records and the lists of faults: `503`, `html 502`, `hang up`.
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
@@ -213,14 +213,14 @@ impl fmt::Display for Answer {
     }
 }
 
-/// How a request ends.
+/// The end of a request.
 pub(crate) enum Ending {
     Reply(Reply),
     Cut(Cut),
     Silence,
 }
 
-/// Code and message of the error that a status usually comes with.
+/// Returns the usual code and message of a status.
 fn usual_error(status: u16) -> (&'static str, Cow<'static, str>) {
     match status {
         401 => ("unauthorized", "Access Token Invalid".into()),
@@ -238,7 +238,7 @@ fn usual_error(status: u16) -> (&'static str, Cow<'static, str>) {
     }
 }
 
-/// The standard words of a status.
+/// Returns the standard phrase of a status.
 fn title(status: u16) -> &'static str {
     StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason()).unwrap_or("Error")
 }

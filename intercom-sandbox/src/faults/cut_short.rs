@@ -1,4 +1,4 @@
-//! A body that breaks off, or is not as long as its head says.
+//! A body that breaks off, or differs in length from its header.
 
 use std::io;
 use std::pin::Pin;
@@ -12,20 +12,20 @@ use hyper::body::Frame;
 use crate::reply::Reply;
 use crate::server::{Outgoing, Response};
 
-/// Half of the body where there is one; then the connection ends.
+/// Returns half of the body; the connection ends after it.
 pub(super) fn half_of(reply: &Reply) -> Bytes {
     reply.body.slice(..reply.body.len() / 2)
 }
 
-/// All of the body, where somebody wrote another length into the head. HTTP's own library must not
-/// know how long it is: it insists on being told the truth.
+/// Returns the whole body if a test wrote another `Content-Length`. The body then hides its real
+/// length, because hyper insists on a correct header.
 pub(super) fn misjudged(reply: &Reply) -> Option<Bytes> {
     let written: usize = reply.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
     (written != reply.body.len()).then(|| reply.body.clone())
 }
 
-/// The answer with no more than this of its body, and the length that was written; else the promise
-/// of all of it, and of one byte more, where it is all.
+/// Returns the answer with only this part of its body, and the written length. If the part is the
+/// whole body, the header promises one byte more.
 pub(crate) fn response(mut reply: Reply, part: Bytes, version: Version) -> Response {
     let promised = HeaderValue::from(reply.body.len().max(part.len() + 1));
     reply.headers.entry(header::CONTENT_LENGTH).or_insert(promised);
@@ -50,13 +50,12 @@ impl hyper::body::Body for CutShort {
         if let Some(data) = self.rest.take().filter(|data| !data.is_empty()) {
             return Poll::Ready(Some(Ok(Frame::data(data))));
         }
-        // An error would overtake what was given so far, and the head too. The length that was
-        // promised makes this end an error all the same.
+        // An error would overtake the bytes sent so far, and the head too. The promised length
+        // makes this end an error all the same.
         if self.version == Version::HTTP_2 {
             return Poll::Ready(None);
         }
-        // What was given so far goes out while the body makes the server wait, and would be thrown
-        // away by the error.
+        // An error would discard the bytes sent so far, so the body waits for a flush first.
         if !self.flushed {
             self.flushed = true;
             context.waker().wake_by_ref();

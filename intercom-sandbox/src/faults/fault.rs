@@ -1,15 +1,14 @@
-//! A fault: what it does, to how many requests, to which, and when.
+//! A fault: its effect, its share of requests, its scope and its time.
 
 use std::time::Duration;
 
 use super::scope::{Scope, fold};
 use crate::answer::Answer;
 
-/// Something that goes wrong on request: see [`Sandbox::inject`](crate::Sandbox::inject).
+/// A failure on request: see [`Sandbox::inject`](crate::Sandbox::inject).
 ///
-/// It is an effect, which the constructors name, and says of itself which requests it is for. Where
-/// nothing else is said it strikes every event that is sent, until it is lifted, and before the
-/// sandbox looks at the event.
+/// A constructor names the effect, and the other methods choose the requests. By default a fault
+/// strikes every event that a client sends, until it is lifted, before the sandbox reads the event.
 ///
 /// ```
 /// use std::time::Duration;
@@ -18,14 +17,14 @@ use crate::answer::Answer;
 /// let flaky = Fault::answer(503).percent(20.0);
 /// let slow = Fault::delay(Duration::from_secs(2)).percent(10.0).on_contacts();
 /// let down = Fault::outage().lasting(Duration::from_secs(30));
-/// // The event is taken, and the client is left in the dark about it.
+/// // The event is accepted, and the client never learns it.
 /// let lost = Fault::answer(Answer::hang_up()).after_acceptance().next(1);
 /// ```
 ///
 /// # As text
 ///
-/// A fault can be written, and is printed, as `EFFECT [CLAUSE …]`. The same text is understood by
-/// the admin API, by the program's `--fault`, and by [`str::parse`].
+/// A fault is written, and printed, as `EFFECT [CLAUSE …]`. The admin API, the program's `--fault`
+/// and [`str::parse`] take the same text.
 ///
 /// ```
 /// use intercom_sandbox::Fault;
@@ -44,22 +43,22 @@ use crate::answer::Answer;
 /// | `hang` | no answer, ever |
 /// | `hang up` | the connection is closed |
 /// | `reset` | the connection is reset |
-/// | `delay 2s` | the answer takes its time |
-/// | `truncate` | half of the body comes, and the connection ends |
+/// | `delay 2s` | the answer is delayed |
+/// | `truncate` | half of the body arrives, then the connection ends |
 /// | `without rate-limit headers`, `without request id`, `without content type` | headers are missing |
 /// | `skew +30s`, `skew -5m` | `Date` and `X-RateLimit-Reset` are ahead, or behind |
 /// | `outage` | every request is answered with 503 |
 /// | `unreachable` | the connection of every request is reset |
 /// | `revoke token` | every request is answered with 401 |
-/// | `rate limit 5` | a window has no more than so many requests |
+/// | `rate limit 5` | a window has at most 5 requests |
 ///
 /// | clause | |
 /// |---|---|
-/// | `for 20%` | so many of the requests, chosen by the [seed](crate::SandboxBuilder::seed) |
-/// | `for next 3` | the next requests, and no more |
-/// | `for 30s` | for so long by the sandbox's clock; `ms`, `s`, `m` and `h` are known |
-/// | `on events`, `on contacts`, `on everything` | what is requested |
-/// | `on event project_created` | events of this name; the name goes to the end of the text |
+/// | `for 20%` | 20 % of the requests, chosen by the [seed](crate::SandboxBuilder::seed) |
+/// | `for next 3` | only the next 3 requests |
+/// | `for 30s` | for 30 seconds of the sandbox's clock; the units are `ms`, `s`, `m` and `h` |
+/// | `on events`, `on contacts`, `on everything` | the scope |
+/// | `on event project_created` | events of this name; the name is the last word of the text |
 /// | `after acceptance` | see [`after_acceptance`](Self::after_acceptance) |
 #[derive(Debug, Clone)]
 pub struct Fault {
@@ -72,7 +71,7 @@ pub struct Fault {
     pub(super) after_acceptance: bool,
 }
 
-/// What a fault does.
+/// The effect of a fault.
 #[derive(Debug, Clone)]
 pub(super) enum Effect {
     Answer(Answer),
@@ -80,12 +79,12 @@ pub(super) enum Effect {
     Delay(Duration),
     Truncate,
     Without(Missing),
-    /// In seconds, ahead where it is positive.
+    /// Seconds; positive is ahead.
     Skew(i64),
     RateLimit(u32),
 }
 
-/// States of the whole API that are answers under a name of their own.
+/// API-wide states, each an answer with its own name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Preset {
     Outage,
@@ -93,7 +92,7 @@ pub(super) enum Preset {
     RevokedToken,
 }
 
-/// Headers that real answers have been seen without.
+/// Headers that some real answers lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Missing {
     RateLimit,
@@ -102,85 +101,85 @@ pub(super) enum Missing {
 }
 
 impl Fault {
-    /// This answer in the place of Intercom's; a number stands for that status.
+    /// Replaces Intercom's answer; a number stands for that status.
     ///
     /// # Panics
-    /// If a number is not a status that can end a request: 200 to 599.
+    /// If a number is not a final status (200 to 599).
     pub fn answer(answer: impl Into<Answer>) -> Self {
         Self::of(Effect::Answer(answer.into()))
     }
 
-    /// The answer takes so long, in tokio's time. The request is looked at after the wait, or before
-    /// it with [`after_acceptance`](Self::after_acceptance).
+    /// Delays the answer by this time, in tokio's time. The sandbox reads the request after the
+    /// delay, or before it with [`after_acceptance`](Self::after_acceptance).
     pub fn delay(delay: Duration) -> Self {
         Self::of(Effect::Delay(delay))
     }
 
-    /// Half of the answer's body comes, and less than `Content-Length` says where there is none; then
-    /// the connection ends.
+    /// Sends half of the answer's body, then ends the connection. An answer without a body promises
+    /// more in `Content-Length` than arrives.
     pub fn truncated_body() -> Self {
         Self::of(Effect::Truncate)
     }
 
-    /// The answer has none of the three `X-RateLimit-…` headers.
+    /// Removes the three `X-RateLimit-…` headers.
     pub fn without_rate_limit_headers() -> Self {
         Self::of(Effect::Without(Missing::RateLimit))
     }
 
-    /// The answer has no `X-Request-Id`.
+    /// Removes `X-Request-Id`.
     pub fn without_request_id() -> Self {
         Self::of(Effect::Without(Missing::RequestId))
     }
 
-    /// The answer has no `Content-Type`.
+    /// Removes `Content-Type`.
     pub fn without_content_type() -> Self {
         Self::of(Effect::Without(Missing::ContentType))
     }
 
-    /// Intercom's clock is so many seconds ahead, or behind where they are negative, in `Date` and
-    /// `X-RateLimit-Reset`. For everything, where nothing else is said.
+    /// Moves Intercom's clock ahead by this many seconds, or behind if negative, in `Date` and
+    /// `X-RateLimit-Reset`. The default scope is everything.
     pub fn clock_skew(seconds: i64) -> Self {
         Self::of(Effect::Skew(seconds))
     }
 
-    /// Intercom is down: 503. For everything, where nothing else is said.
+    /// Answers with 503, as if Intercom were down. The default scope is everything.
     pub fn outage() -> Self {
         Self::of(Effect::Preset(Preset::Outage))
     }
 
-    /// Intercom cannot be reached: connections are reset when they bring a request. They are not
-    /// refused, so that the admin API can be reached to lift the fault. For everything, where
-    /// nothing else is said.
+    /// Makes Intercom unreachable: resets each connection that brings a request. The sandbox does
+    /// not refuse connections, so that the admin API can still lift the fault. The default scope is
+    /// everything.
     pub fn unreachable() -> Self {
         Self::of(Effect::Preset(Preset::Unreachable))
     }
 
-    /// The access token is not valid any more: 401. For everything, where nothing else is said.
+    /// Invalidates the access token: answers with 401. The default scope is everything.
     pub fn token_revoked() -> Self {
         Self::of(Effect::Preset(Preset::RevokedToken))
     }
 
-    /// The app may send so many requests in a window, where its own limit is not lower. It is for
-    /// everything, and can be nothing but [lasting](Self::lasting). A request beyond the limit is
-    /// refused by Intercom's rule, and recorded so.
+    /// Limits the app to this many requests in a window, unless its own limit is lower. The scope
+    /// is everything, and the only option is [lasting](Self::lasting). A request over the limit is
+    /// refused and recorded as by Intercom's rule.
     pub fn rate_limit(requests: u32) -> Self {
         Self::of(Effect::RateLimit(requests))
     }
 
-    /// For the next so many requests that it meets, and no longer. With
-    /// [`percent`](Self::percent), those it spares count too.
+    /// Ends the fault after it has met this many requests. With [`percent`](Self::percent),
+    /// requests that it spares count too.
     #[must_use]
     pub fn next(mut self, requests: usize) -> Self {
         self.next = Some(requests as u64);
         self
     }
 
-    /// For so many of a hundred requests that it meets. Which of them depends on the sandbox's
-    /// [seed](crate::SandboxBuilder::seed), on how many faults were injected before this one, and on
-    /// how many requests it has met: on nothing else.
+    /// Strikes this percentage of the requests that it meets. The choice depends only on the
+    /// sandbox's [seed](crate::SandboxBuilder::seed), the number of faults injected before, and the
+    /// number of requests met.
     ///
     /// # Panics
-    /// If it is not between 0 and 100.
+    /// If the percentage is not between 0 and 100.
     #[must_use]
     pub fn percent(mut self, percent: f64) -> Self {
         assert!((0.0..=100.0).contains(&percent), "{percent}% is not between 0% and 100%");
@@ -188,44 +187,45 @@ impl Fault {
         self
     }
 
-    /// For so long, by the sandbox's [clock](crate::SandboxBuilder::clock), from when it is injected.
+    /// Ends the fault after this time, by the sandbox's [clock](crate::SandboxBuilder::clock),
+    /// counted from its injection.
     #[must_use]
     pub fn lasting(mut self, time: Duration) -> Self {
         self.lasting = Some(time);
         self
     }
 
-    /// For events that are sent: `POST /events`.
+    /// Strikes events that clients send: `POST /events`.
     #[must_use]
     pub fn on_events(mut self) -> Self {
         self.scope = Scope::Events;
         self
     }
 
-    /// For events of this name that are sent. Upper and lower case are the same, as at Intercom.
+    /// Strikes sent events of this name, ignoring case as Intercom does.
     #[must_use]
     pub fn on_event(mut self, name: &str) -> Self {
         self.scope = Scope::Event(fold(name));
         self
     }
 
-    /// For all that is done with contacts.
+    /// Strikes every request about contacts.
     #[must_use]
     pub fn on_contacts(mut self) -> Self {
         self.scope = Scope::Contacts;
         self
     }
 
-    /// For every request to Intercom's API. The page and the admin API are no part of it.
+    /// Strikes every request to Intercom's API. The page and the admin API are exempt.
     #[must_use]
     pub fn on_everything(mut self) -> Self {
         self.scope = Scope::Everything;
         self
     }
 
-    /// Only for what Intercom accepts, and after it has: the event is there, and what the client
-    /// learns of it is the fault. A request that is refused gets its refusal. One that was delayed before
-    /// meets what stands after the delay.
+    /// Strikes only requests that Intercom accepts, after acceptance: the event is stored, and the
+    /// client learns of the fault. A refused request gets its refusal. A request delayed before
+    /// acceptance meets the faults that are active after the delay.
     #[must_use]
     pub fn after_acceptance(mut self) -> Self {
         self.after_acceptance = true;
@@ -237,10 +237,10 @@ impl Fault {
         Self { effect, next: None, percent: None, lasting: None, scope, after_acceptance: false }
     }
 
-    /// Writes headers and body of the answer that it gives.
+    /// Writes the headers and body of the fault's answer.
     ///
     /// # Errors
-    /// When the fault gives no answer with headers or a body, and when `write` fails.
+    /// If the fault's answer has no headers or body, or if `write` fails.
     pub(crate) fn write_answer(
         self,
         write: impl FnOnce(Answer) -> Result<Answer, String>,
@@ -253,7 +253,7 @@ impl Fault {
         }
     }
 
-    /// What about it makes no sense.
+    /// Returns the contradiction in the fault's options, if there is one.
     pub(super) fn contradiction(&self) -> Option<&'static str> {
         let plain = self.next.is_none()
             && self.percent.is_none()
@@ -267,7 +267,7 @@ impl Fault {
 }
 
 impl Effect {
-    /// What concerns one request is for events; what is a state of Intercom's is for everything.
+    /// Returns events for effects on one request, and everything for states of Intercom.
     pub(super) fn default_scope(&self) -> Scope {
         match self {
             Self::Answer(_) | Self::Delay(_) | Self::Truncate | Self::Without(_) => Scope::Events,
@@ -275,7 +275,7 @@ impl Effect {
         }
     }
 
-    /// The answer it gives, where it is one that takes the place of Intercom's.
+    /// Returns the answer that replaces Intercom's, if the fault has one.
     pub(super) fn answer(&self) -> Option<Answer> {
         match self {
             Self::Answer(answer) => Some(answer.clone()),

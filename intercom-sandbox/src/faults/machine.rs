@@ -1,7 +1,7 @@
-//! The faults that stand, and which of them a request meets.
+//! The active faults, and which of them a request meets.
 //!
-//! Those that take the place of the answer are tried in the order in which they were injected, until
-//! one strikes. All others that strike apply together.
+//! Faults that replace the answer are tried in order of injection until one strikes. All other
+//! faults that strike apply together.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -14,8 +14,8 @@ use super::meeting::Meeting;
 use super::strike::Strike;
 use crate::sync::lock;
 
-/// The number of a fault in its sandbox, by which it is [lifted](crate::Sandbox::lift). The first
-/// that is injected is 1.
+/// The number of a fault in its sandbox, used to [lift](crate::Sandbox::lift) it. The first fault
+/// is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FaultId(pub(crate) u64);
 
@@ -25,7 +25,7 @@ impl fmt::Display for FaultId {
     }
 }
 
-/// A fault that stands, and how it has done so far: see [`Sandbox::faults`](crate::Sandbox::faults).
+/// An active fault, and how often it has struck: see [`Sandbox::faults`](crate::Sandbox::faults).
 #[derive(Debug, Clone)]
 pub struct ActiveFault {
     id: FaultId,
@@ -36,42 +36,43 @@ pub struct ActiveFault {
 }
 
 impl ActiveFault {
-    /// Its number.
+    /// Returns the fault's number.
     pub fn id(&self) -> FaultId {
         self.id
     }
 
-    /// What was injected.
+    /// Returns the injected fault.
     pub fn fault(&self) -> &Fault {
         &self.fault
     }
 
-    /// How many requests it has met: those that it is for, and that no earlier fault took from it.
+    /// Returns the number of requests met: requests in scope that no earlier fault took.
     pub fn met(&self) -> u64 {
         self.met
     }
 
-    /// How many of these it has struck. Without a [percentage](Fault::percent), all.
+    /// Returns the number of requests struck. Without a [percentage](Fault::percent) the fault
+    /// strikes all that it meets.
     pub fn struck(&self) -> u64 {
         self.struck
     }
 
-    /// How many requests it will still meet, where that is [limited](Fault::next).
+    /// Returns the number of requests left, if the fault is [limited](Fault::next).
     pub fn left(&self) -> Option<u64> {
         self.fault.next.map(|next| next.saturating_sub(self.met))
     }
 
-    /// When it ends by itself, where it [lasts](Fault::lasting) for a time.
+    /// Returns the end of the fault, if it [lasts](Fault::lasting) for a time.
     pub fn ends_at(&self) -> Option<SystemTime> {
         self.ends_at
     }
 
-    /// What it does, in the words of the text form.
+    /// Returns the effect in its text form.
     pub(crate) fn effect(&self) -> String {
         self.fault.effect.to_string()
     }
 
-    /// Whether it is an answer for the next so many requests.
+    /// Returns whether the fault is an answer for the next requests.
     pub(crate) fn is_scripted_answer(&self) -> bool {
         self.fault.next.is_some() && self.fault.effect.takes_the_place_of_the_answer()
     }
@@ -80,7 +81,7 @@ impl ActiveFault {
         self.left() == Some(0) || self.ends_at.is_some_and(|end| now >= end)
     }
 
-    /// Whether it strikes, now that it has met another request.
+    /// Counts one more request, and returns whether the fault strikes it.
     fn strikes(&mut self, seed: u64) -> bool {
         let strikes = match self.fault.percent {
             None => true,
@@ -95,16 +96,16 @@ impl ActiveFault {
 /// When a fault strikes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// Before the request is looked at.
+    /// Before the sandbox reads the request.
     Arrival,
-    /// After what it asks for was accepted.
+    /// After the sandbox accepts the request.
     Acceptance,
 }
 
 /// The faults of one sandbox.
 pub(crate) struct Faults {
     seed: u64,
-    /// How many there are: a request that meets none is to cost no lock.
+    /// The number of faults, so that a request takes no lock when there are none.
     count: AtomicUsize,
     standing: Mutex<Standing>,
 }
@@ -112,7 +113,7 @@ pub(crate) struct Faults {
 #[derive(Default)]
 struct Standing {
     injected: u64,
-    /// Those that take the place of the answer. Many are scripted one by one and leave in order.
+    /// Faults that replace the answer. Scripted ones are many, and leave in order.
     answers: VecDeque<ActiveFault>,
     others: VecDeque<ActiveFault>,
 }
@@ -126,15 +127,15 @@ impl Faults {
         self.seed
     }
 
-    /// Whether there is anything to meet.
+    /// Returns whether any fault is active.
     pub(crate) fn any(&self) -> bool {
         self.count.load(Ordering::Acquire) > 0
     }
 
-    /// Lets a fault stand from now on.
+    /// Activates a fault.
     ///
     /// # Panics
-    /// If it contradicts itself.
+    /// If the fault contradicts itself.
     pub(crate) fn inject(&self, fault: Fault, now: SystemTime) -> ActiveFault {
         if let Some(contradiction) = fault.contradiction() {
             panic!("`{fault}` makes no sense: {contradiction}");
@@ -149,7 +150,7 @@ impl Faults {
         })
     }
 
-    /// The faults that stand, in the order in which they were injected.
+    /// Returns the active faults in order of injection.
     pub(crate) fn list(&self, now: SystemTime) -> Vec<ActiveFault> {
         let standing = lock(&self.standing);
         let all = standing.answers.iter().chain(&standing.others);
@@ -158,7 +159,7 @@ impl Faults {
         all
     }
 
-    /// How many answers wait for their requests.
+    /// Returns the number of scripted answers that wait for a request.
     pub(crate) fn pending_answers(&self, now: SystemTime) -> usize {
         let standing = lock(&self.standing);
         let waiting = standing.answers.iter().filter(|fault| !fault.has_ended(now));
@@ -166,7 +167,7 @@ impl Faults {
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
-    /// Lifts those that are chosen, and says how many they were.
+    /// Lifts the chosen faults, and returns their number.
     pub(crate) fn lift(&self, chosen: impl Fn(&ActiveFault) -> bool) -> usize {
         self.change(|standing| {
             let before = standing.len();
@@ -175,15 +176,15 @@ impl Faults {
         })
     }
 
-    /// Tells the lowest of the limits that stand in the place of the app's own, before any fault comes
-    /// or goes: who asked earlier would else have the last word with a limit that was lifted meanwhile.
+    /// Passes the lowest active rate limit to `tell` while it holds the lock. Otherwise a slower
+    /// caller could restore a limit that was lifted meanwhile.
     pub(crate) fn tell_rate_limit(&self, now: SystemTime, tell: impl FnOnce(Option<u32>)) {
         let standing = lock(&self.standing);
         let limits = standing.others.iter().filter(|fault| !fault.has_ended(now));
         tell(limits.filter_map(|fault| fault.fault.effect.rate_limit()).min());
     }
 
-    /// What the request meets at this stage is added to what it has met before.
+    /// Adds the faults that the request meets at this stage to `strike`.
     pub(crate) fn meet(&self, stage: Stage, meeting: &Meeting<'_>, strike: &mut Strike) {
         if !self.any() {
             return;
@@ -193,7 +194,7 @@ impl Faults {
                 fault.fault.after_acceptance == (stage == Stage::Acceptance)
                     && meeting.is_in(&fault.fault.scope)
             };
-            // Ended faults leave when they are come by.
+            // Ended faults leave here, so no timer is needed.
             let mut at = 0;
             while strike.answer.is_none()
                 && let Some(fault) = standing.answers.get_mut(at)
@@ -252,8 +253,8 @@ impl Effect {
     }
 }
 
-/// A number from 0 to 1, the same for the same arguments on every machine: the finalizer of
-/// SplitMix64, over what tells this decision from all others.
+/// Returns a number from 0 to 1, the same on every machine for the same arguments. The mixer is
+/// SplitMix64's finalizer, over everything that identifies this decision.
 fn chance(seed: u64, fault: u64, request: u64) -> f64 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
     let mix = |mut z: u64| {
@@ -263,6 +264,6 @@ fn chance(seed: u64, fault: u64, request: u64) -> f64 {
     };
     let stream = mix(seed.wrapping_add(fault.wrapping_mul(GOLDEN)));
     let bits = mix(stream.wrapping_add(request.wrapping_add(1).wrapping_mul(GOLDEN)));
-    // As many bits as a float holds exactly.
+    // A float holds 53 bits exactly.
     (bits >> 11) as f64 / (1_u64 << 53) as f64
 }

@@ -1,4 +1,4 @@
-//! What a fault wants to know of a request, to tell whether it is for it.
+//! The request as a fault sees it, to decide whether it is in scope.
 
 use std::cell::OnceCell;
 use std::time::SystemTime;
@@ -13,7 +13,7 @@ pub(crate) struct Meeting<'a> {
     pub(super) now: SystemTime,
     parts: &'a request::Parts,
     body: &'a [u8],
-    /// Looked for only where a fault asks for it.
+    /// Read only if a fault asks for the name.
     event_name: OnceCell<Option<String>>,
 }
 

@@ -1,5 +1,5 @@
-//! Faults on request: what they are (`fault`), how they are written (`text`), which of them a
-//! request meets (`machine`, `meeting`), and what those do to its answer (`strike`, `cut_short`).
+//! Faults on request: definition (`fault`), text form (`text`), selection (`machine`, `meeting`)
+//! and effect on the answer (`strike`, `cut_short`).
 
 pub(crate) mod cut_short;
 mod fault;

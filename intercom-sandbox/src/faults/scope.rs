@@ -3,13 +3,13 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {
     Events,
-    /// Events of this name, folded.
+    /// Events of this folded name.
     Event(String),
     Contacts,
     Everything,
 }
 
-/// A name as Intercom files it, and in lower case, since case makes no difference to it.
+/// Folds a name as Intercom does, and lowers its case, since Intercom ignores case.
 pub(super) fn fold(name: &str) -> String {
     name.replace(['.', '$'], "-").to_lowercase()
 }

@@ -1,4 +1,4 @@
-//! What faults do to one request together.
+//! The combined effect of faults on one request.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -15,16 +15,16 @@ use crate::rate_limit::{LIMIT, REMAINING, RESET};
 use crate::reply::Reply;
 use crate::request_id::X_REQUEST_ID;
 
-/// The faults that struck a request. By default, none.
+/// The faults that struck a request; by default none.
 #[derive(Default)]
 pub(crate) struct Strike {
-    /// In the place of Intercom's answer.
+    /// Replaces Intercom's answer.
     pub(crate) answer: Option<Answer>,
-    /// Before the request is looked at.
+    /// Delay before the sandbox reads the request.
     pub(crate) delay: Duration,
-    /// After it was accepted.
+    /// Delay after acceptance.
     pub(crate) late: Duration,
-    /// Whether half of the body is all that comes.
+    /// Whether only half of the body is sent.
     truncated: bool,
     without: Vec<Missing>,
     skew: i64,
@@ -42,23 +42,23 @@ impl Strike {
             Effect::Truncate => self.truncated = true,
             Effect::Without(missing) => self.without.push(*missing),
             Effect::Skew(seconds) => self.skew = self.skew.saturating_add(*seconds),
-            // It is no fault of this request that there is less room for it.
+            // A lower rate limit is not a fault of this one request.
             Effect::RateLimit(_) => return,
         }
         if !self.names.is_empty() {
             self.names.push_str(", ");
         }
         let when = if fault.after_acceptance { " after acceptance" } else { "" };
-        // Writing to a string does not fail.
+        // Writing to a `String` cannot fail.
         let _ = write!(self.names, "{}{when}", fault.effect);
     }
 
-    /// All of them in words, where there are any.
+    /// Returns the names of the faults in words, if any struck.
     pub(crate) fn names(&self) -> Option<Arc<str>> {
         (!self.names.is_empty()).then(|| self.names.as_str().into())
     }
 
-    /// What comes of the body, where it is not simply all of it.
+    /// Returns the part of the body to send, if not the whole body goes out as usual.
     pub(crate) fn part_of(&self, reply: &Reply) -> Option<Bytes> {
         if self.names.is_empty() {
             return None;

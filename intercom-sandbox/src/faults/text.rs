@@ -1,4 +1,4 @@
-//! A fault as text, read and written.
+//! The text form of a fault: parser and printer.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use super::fault::{Effect, Fault, Missing, Preset};
 use super::scope::Scope;
 use crate::answer::Answer;
 
-/// A text that is no fault, with what would be one.
+/// A text that is not a fault, with what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("`{text}` is no fault: {reason}")]
 pub struct InvalidFault {
@@ -27,7 +27,7 @@ const CLAUSES: &str = "expected `for 20%`, `for next 3`, `for 30s`, `on events`,
 
 const DURATION: &str = "a duration is a number with `ms`, `s`, `m` or `h`, such as `2s`";
 
-/// There for reading alone.
+/// Words that the parser skips.
 const FILLERS: [&str; 6] = ["for", "the", "of", "request", "requests", "and"];
 
 impl FromStr for Fault {
@@ -79,7 +79,7 @@ fn effect<'a, 'b>(words: &'a [&'b str]) -> Result<(Effect, &'a [&'b str]), Strin
     })
 }
 
-/// A status with its usual answer.
+/// Parses a status, with its usual answer.
 fn status(word: &str) -> Result<(u16, Answer), String> {
     word.parse()
         .ok()
@@ -213,15 +213,15 @@ impl fmt::Display for Effect {
     }
 }
 
-/// Milliseconds in a unit, from the longest.
+/// Milliseconds in a unit, longest first.
 const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
-/// Reads a duration as people write it: `500ms`, `2s`, `1.5m`, `1h`.
+/// Parses a duration as people write it: `500ms`, `2s`, `1.5m`, `1h`.
 fn parse_duration(text: &str) -> Option<Duration> {
     let unit_at = text.find(|c: char| c.is_ascii_alphabetic())?;
     let (number, unit) = text.split_at(unit_at);
     let (_, milliseconds) = UNITS.iter().find(|(name, _)| *name == unit)?;
-    // Parsing alone would take an exponent and a sign too.
+    // `f64`'s parser alone would accept an exponent and a sign.
     if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return None;
     }
@@ -229,7 +229,7 @@ fn parse_duration(text: &str) -> Option<Duration> {
     Duration::try_from_secs_f64(seconds).ok()
 }
 
-/// In the longest unit that it is a whole number of.
+/// Prints the duration in its longest whole unit.
 fn print_duration(duration: Duration) -> String {
     let milliseconds = duration.as_millis();
     let whole = UNITS.iter().find(|(_, size)| milliseconds.is_multiple_of(u128::from(*size)));
