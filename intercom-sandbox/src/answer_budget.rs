@@ -1,8 +1,8 @@
-//! What was answered and is not taken yet: bounded over all who are slow to take it.
+//! Answers that clients have not read yet, bounded over all slow clients.
 //!
-//! The connection takes an answer piece by piece, as its client does, and the rest waits here. Where
-//! there is no room for another one, the one of which nothing was taken for the longest time is given
-//! up: its client finds that it ends too early, and asks again.
+//! A connection reads an answer piece by piece, and the rest waits here. When a new answer needs
+//! room, the budget drops the answer that has been idle longest. Its client sees the answer end too
+//! early, and asks again.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -19,10 +19,10 @@ use crate::reply::Reply;
 use crate::server::PIECE;
 use crate::sync::lock;
 
-/// How many bytes wait for all clients together. One alone may have more.
+/// The bytes that wait for all clients together. A single answer can be larger.
 const ROOM: usize = 64 << 20;
 
-/// All that waits.
+/// All waiting answers.
 #[derive(Clone, Default)]
 pub(crate) struct AnswerBudget {
     waiting: Arc<Mutex<Waiting>>,
@@ -30,33 +30,33 @@ pub(crate) struct AnswerBudget {
 
 #[derive(Default)]
 struct Waiting {
-    /// How many bytes it takes in memory, those that were taken of what is not done among them.
+    /// Their bytes in memory, including the read part of unfinished answers.
     bytes: usize,
     last: u64,
-    /// In the order in which they came, or something of them was taken last.
+    /// In order of arrival or of the last read.
     texts: BTreeMap<u64, Text>,
 }
 
 struct Text {
-    /// Of no more capacity than it needs.
+    /// Without spare capacity.
     bytes: Box<[u8]>,
     taken: usize,
 }
 
-/// A share of the budget, for one answer that waits. Dropping it gives the answer up.
+/// A share of the budget, for one waiting answer. Dropping the ticket drops the answer.
 pub(crate) struct Ticket {
     budget: AnswerBudget,
     number: u64,
     left: usize,
 }
 
-/// Other texts needed the room.
+/// Other answers needed the room.
 #[derive(Debug, Error)]
 #[error("it was not taken for too long")]
 pub(crate) struct GivenUp;
 
 impl AnswerBudget {
-    /// Has a text wait.
+    /// Adds an answer that waits.
     pub(crate) fn keep(&self, text: impl Into<Vec<u8>>) -> Ticket {
         let bytes = text.into().into_boxed_slice();
         let mut waiting = lock(&self.waiting);
@@ -73,7 +73,7 @@ impl AnswerBudget {
         Ticket { budget: self.clone(), number, left }
     }
 
-    /// Answers with this, which waits until it is taken.
+    /// Answers with this text, which waits until the client reads it.
     pub(crate) fn response(&self, mut reply: Reply) -> Response {
         let body = self.keep(std::mem::take(&mut reply.body));
         reply.into_response().map(|_| Body::new(body))
@@ -89,7 +89,7 @@ impl Waiting {
 }
 
 impl Ticket {
-    /// The next piece; `None` at the end.
+    /// Returns the next piece; `None` at the end.
     pub(crate) fn take(&mut self) -> Option<Result<Bytes, GivenUp>> {
         if self.left == 0 {
             return None;
@@ -100,7 +100,7 @@ impl Ticket {
             return Some(Err(GivenUp));
         };
         let left = &text.bytes[text.taken..];
-        // A copy, since a part of the text would keep all of it in memory.
+        // A copy, because a slice would keep the whole answer in memory.
         let piece = Bytes::copy_from_slice(&left[..left.len().min(PIECE)]);
         text.taken += piece.len();
         self.left -= piece.len();

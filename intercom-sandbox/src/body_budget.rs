@@ -1,15 +1,15 @@
-//! The room for bodies that are on their way in: what many clients send slowly together is bounded
-//! too, and not only what each of them sends.
+//! The budget for incoming bodies. It bounds the bodies that many slow clients send together,
+//! beside the limit of each body.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// How many bytes of bodies may be there at a time, and how many are.
+/// The limit of incoming bytes, and the bytes in use.
 pub(crate) struct BodyBudget {
     room: usize,
     taken: AtomicUsize,
 }
 
-/// What one body takes of the room, until it is read.
+/// The share of one body, until the body is read.
 pub(crate) struct Share<'a> {
     budget: &'a BodyBudget,
     bytes: usize,
@@ -26,7 +26,7 @@ impl BodyBudget {
 }
 
 impl Share<'_> {
-    /// Takes so many more, and says whether there was room for them.
+    /// Takes more bytes, and returns whether the budget had room.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
         let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);

@@ -1,5 +1,5 @@
-//! A request as it is kept: target, headers and body in one allocation, since thousands are kept, and each that comes
-//! makes room by ending another.
+//! A kept request: target, headers and body in one allocation. The sandbox keeps thousands of
+//! requests, and each new one drops an old one.
 
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
@@ -14,10 +14,11 @@ pub(crate) struct RawRequest {
 }
 
 impl RawRequest {
-    /// Copies a request, since the original holds on to the whole buffer of its connection. Credentials are not kept.
+    /// Copies a request without its credentials. The original would keep the whole buffer of its
+    /// connection alive.
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Self {
         let (path, query) = (uri.path(), uri.query());
-        // Nearly always enough: only a very short credential is longer when it is kept.
+        // Nearly always enough: only a very short credential grows when it is redacted.
         let headers_length: usize =
             headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2).sum();
         let target_length = path.len() + query.map_or(0, |query| query.len() + 1);
@@ -46,7 +47,7 @@ impl RawRequest {
         Self { bytes, path_ends, target_ends, headers_end }
     }
 
-    /// How many bytes it has.
+    /// Returns the size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.bytes.len()
     }
@@ -59,9 +60,9 @@ impl RawRequest {
         text(self.slice(self.path_ends, self.target_ends)).strip_prefix('?')
     }
 
-    /// All headers in the order of their names' first arrival.
+    /// Returns all headers, in the order in which their names first arrived.
     pub(crate) fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        // Neither a name nor a value has a line break in it, and no name a colon.
+        // Names and values contain no line break, and names no colon.
         self.slice(self.target_ends, self.headers_end).split(|&byte| byte == b'\n').filter_map(
             |line| {
                 let colon = line.iter().position(|&byte| byte == b':')?;
@@ -79,12 +80,12 @@ impl RawRequest {
     }
 }
 
-/// What was text when it came in.
+/// Returns bytes that were text on arrival.
 fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap_or_default()
 }
 
-/// What is kept of a credential: its scheme, where that is a known one.
+/// Returns the kept part of a credential: its scheme, if known.
 fn scheme(credential: &HeaderValue) -> &'static [u8] {
     let scheme = credential.as_bytes().split(|&byte| byte == b' ').next().unwrap_or_default();
     if scheme.eq_ignore_ascii_case(b"bearer") {

@@ -1,4 +1,4 @@
-//! An answer, before it goes out.
+//! An answer before it goes out.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
-/// How many headers most answers have: their request id, the rate limit's three, and their type.
+/// The number of headers of most answers: request id, three of the rate limit, and media type.
 const USUAL_HEADERS: usize = 5;
 
 /// Status, headers and body.
@@ -19,19 +19,19 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// An answer without a body.
+    /// Creates an answer without a body.
     pub(crate) fn empty(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::with_capacity(USUAL_HEADERS), body: Bytes::new() }
     }
 
-    /// `200` with this as JSON.
+    /// Creates a `200` with this value as JSON.
     pub(crate) fn json(value: &impl Serialize) -> Self {
-        // The types answered here hold strings, numbers and booleans: they cannot fail.
+        // The answered types hold strings, numbers and booleans, which always serialize.
         let body = serde_json::to_vec(value).unwrap_or_default();
         Self::of_json(StatusCode::OK, body.into())
     }
 
-    /// This status with a body that is JSON already.
+    /// Creates an answer with this status and a JSON body.
     pub(crate) fn of_json(status: StatusCode, body: Bytes) -> Self {
         let mut headers = HeaderMap::with_capacity(USUAL_HEADERS);
         headers.insert(header::CONTENT_TYPE, JSON);

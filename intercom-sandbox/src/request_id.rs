@@ -1,5 +1,5 @@
 //! Request ids: in the `X-Request-Id` header of every answer and in every error envelope. They are
-//! opaque, and no UUIDs: Intercom's are not always either.
+//! opaque and not UUIDs, since some of Intercom's ids are not UUIDs.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,13 +8,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Hexadecimal digits of what the ids of one sandbox begin with, and of all of an id.
+/// The hexadecimal digits of a sandbox's prefix, and of a whole id.
 const PREFIX: usize = 8;
 const DIGITS: usize = 20;
 
-/// Gives out the ids of one sandbox.
+/// Generates the ids of one sandbox.
 pub(crate) struct RequestIds {
-    /// Random, so that two sandboxes in one log can be told apart.
+    /// Random, so that ids in one log tell two sandboxes apart.
     prefix: u64,
     next: AtomicU64,
 }
@@ -32,7 +32,7 @@ impl RequestIds {
         let (prefix, number) = id.split_at_mut(PREFIX);
         write_hexadecimal(prefix, self.prefix);
         write_hexadecimal(number, self.next.fetch_add(1, Ordering::Relaxed));
-        // Digits make a header, so this does not fail.
+        // Digits are always a valid header value.
         RequestId(HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("")))
     }
 }
@@ -48,7 +48,7 @@ impl RequestId {
     }
 }
 
-/// Writes the lowest digits of a number, by hand: every request has one, and formatting takes several
+/// Writes the lowest digits of a number. Every request needs an id, and formatting takes several
 /// times as long.
 fn write_hexadecimal(digits: &mut [u8], mut number: u64) {
     for digit in digits.iter_mut().rev() {

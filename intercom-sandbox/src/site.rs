@@ -1,4 +1,4 @@
-//! What is served: the sandbox's own page and admin API, and Intercom's API for all the rest.
+//! The routing between the sandbox's own page and admin API, and Intercom's API.
 
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ impl Site {
         Self { workspace, own }
     }
 
-    /// Answers what is for the sandbox itself.
+    /// Answers a request for the sandbox itself.
     async fn answer_own(&self, request: Request<Incoming>) -> Response {
         match TowerToHyperService::new(self.own.clone()).call(request).await {
             Ok(response) => response.map(Outgoing::of_body),
@@ -43,12 +43,13 @@ impl Handler for Site {
     }
 }
 
-/// Whether a request is for the sandbox itself. Most are for Intercom's API, which needs no router.
+/// Returns whether a request is for the sandbox itself. Most are for Intercom's API, which needs no
+/// router.
 fn is_own(request: &Parts) -> bool {
     let path = request.uri.path();
     match path.strip_prefix("/_sandbox") {
         Some(rest) => rest.is_empty() || rest.starts_with('/'),
-        // Whoever sends something there has lost the path of the API.
+        // Any other method on `/` comes from a client that lost the API's path.
         None => path == "/" && matches!(request.method, Method::GET | Method::HEAD),
     }
 }

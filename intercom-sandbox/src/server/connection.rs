@@ -17,16 +17,16 @@ use super::line::{Busy, End, Line};
 use super::outgoing::{Cut, Response};
 use super::wire::Wire;
 
-/// The size of the largest head of a request, in bytes, and of what is buffered of a connection.
+/// The size of the largest request head, and of a connection's read buffer, in bytes.
 const BUFFER: usize = 32 << 10;
 
-/// How many requests of one HTTP/2 connection are answered at a time.
+/// How many requests of one HTTP/2 connection are answered concurrently.
 const STREAMS: u32 = 256;
 
-/// Serves until the client or the line ends it.
+/// Serves until the client or the line ends the connection.
 pub(super) async fn serve<H: Handler>(stream: TcpStream, line: Arc<Line>, handler: Arc<H>) {
-    // Answers are small, and must not wait for the client's acknowledgement of the one before. A
-    // connection that refuses the option works all the same.
+    // Nagle's algorithm would hold a small answer back until the client acknowledges the one
+    // before. A connection without the option still works.
     let _ = stream.set_nodelay(true);
     let wire = TokioIo::new(Wire::new(stream, Arc::clone(&line)));
     let service =
@@ -46,18 +46,18 @@ pub(super) async fn serve<H: Handler>(stream: TcpStream, line: Arc<Line>, handle
             connection.as_mut().graceful_shutdown();
         }
         match connection.as_mut().poll(context) {
-            // Once more, to meet the end.
+            // Polls again, so that the connection sees its end.
             Poll::Pending if line.ends_for_idleness() => connection.as_mut().poll(context),
             polled => polled,
         }
     });
-    // A connection that ends in an error is the client's loss, or what a fault asked for.
+    // A connection error is the client's, or a fault asked for it.
     let _ = served.await;
 }
 
 fn builder() -> Builder<TokioExecutor> {
     let mut builder = Builder::new(TokioExecutor::new());
-    // An answer is one small piece, and to send one piece costs less than to send a list of one.
+    // An answer is one small piece, and a plain write costs less than a vectored write of one.
     builder.http1().max_buf_size(BUFFER).writev(false);
     builder
         .http2()
@@ -67,8 +67,8 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Answers a request. The future is moved before it begins: it has each of its parts but once, and
-/// what is rarely needed in a box.
+/// Answers a request. The future is moved before its first poll, so it stays small: no part is
+/// stored twice, and rare state is boxed.
 fn answer<H: Handler>(
     busy: Busy,
     handler: Arc<H>,
@@ -82,7 +82,7 @@ fn answer<H: Handler>(
         if let Some(&cut) = response.extensions().get::<Cut>() {
             match cut {
                 Cut::HangUp => line.end(End::Close),
-                // Over HTTP/2 others use the connection too: the error resets the stream.
+                // Other requests share an HTTP/2 connection: the error resets only the stream.
                 Cut::Reset if version == Version::HTTP_2 => {}
                 Cut::Reset => line.end(End::Reset),
             }

@@ -1,5 +1,5 @@
-//! What is known of one connection: by the wire below HTTP, by the requests above it, and by the
-//! server beside it, which has the clock.
+//! The shared state of one connection. The wire below HTTP, the requests above it, and the server's
+//! idle timer all use it.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicUsize,
@@ -11,47 +11,47 @@ use std::task::Waker;
 use super::raw_response::RawResponses;
 use crate::sync::lock;
 
-/// How a connection is to end.
+/// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum End {
-    /// Not at all, for now.
+    /// The connection stays open.
     Open,
-    /// Without a word.
+    /// A plain close.
     Close,
-    /// By a reset.
+    /// A reset.
     Reset,
-    /// With the answer that the head of a request did not come in time.
+    /// An answer that the request head was too slow, then a close.
     HeadTooSlow,
 }
 
-/// The state of a connection. Its own task alone decides how it is to end, when it has done all that it
-/// could: nobody else knows what it is about to do.
+/// The state of a connection. Only the connection's own task ends it, after doing all other work,
+/// since only that task knows what it does next.
 pub(super) struct Line {
-    /// What answers that which is no HTTP.
+    /// Answers to bytes that are not HTTP.
     pub(super) raw: Arc<RawResponses>,
-    /// Requests that are being answered.
+    /// Requests in progress.
     busy: AtomicUsize,
-    /// Whether bytes of an answer went out since the server looked.
+    /// Whether bytes of an answer went out since the last idle check.
     active: AtomicBool,
     /// Whether bytes came in since the last request ended.
     heard: AtomicBool,
-    /// Whether the client does not take what is to be sent.
+    /// Whether the client has stopped reading.
     stalled: AtomicBool,
-    /// Whether an answer was given to HTTP and has not gone out yet.
+    /// Whether HTTP has an answer that has not gone out yet.
     owed: AtomicBool,
-    /// Whether the client may still be sending what nobody will read.
+    /// Whether the client can still be sending a body that the server does not read.
     lingers: AtomicBool,
-    /// Whether no further request is to be taken.
+    /// Whether the connection takes no further request.
     closing: AtomicBool,
-    /// Whether nothing has gone on for the time that it may.
+    /// Whether the connection was idle for a whole idle period.
     overdue: AtomicBool,
     end: AtomicU8,
-    /// Of the task that serves it.
+    /// The waker of the connection's task.
     waker: Mutex<Option<Waker>>,
 }
 
-/// A request, or a stream that answers it, keeps its connection busy until this is dropped.
+/// Keeps a connection busy, for a request or a streamed answer, until dropped.
 pub(crate) struct Busy(Arc<Line>);
 
 impl Line {
@@ -88,9 +88,9 @@ impl Line {
         self.owed.store(false, Relaxed);
     }
 
-    /// Whether what goes out now is no answer to any request.
+    /// Returns whether the bytes that go out now answer no request.
     pub(super) fn is_out_of_turn(&self) -> bool {
-        // What is owed was said before its request was done.
+        // An owed answer precedes the end of its request.
         self.busy.load(Acquire) == 0 && !self.owed.load(Relaxed)
     }
 
@@ -118,7 +118,7 @@ impl Line {
         }
     }
 
-    /// From now on this wakes the task that serves it.
+    /// Sets the waker of the connection's task.
     pub(super) fn woken_by(&self, waker: &Waker) {
         *lock(&self.waker) = Some(waker.clone());
     }
@@ -127,7 +127,7 @@ impl Line {
         self.closing.load(Relaxed)
     }
 
-    /// Lets what is under way end, and takes no further request.
+    /// Lets requests in progress end, and takes no further request.
     pub(super) fn close(&self) {
         self.closing.store(true, Relaxed);
         self.wake();
@@ -141,8 +141,8 @@ impl Line {
         }
     }
 
-    /// Ends it where its time is up and nothing goes on, and says whether it does. Its own task asks
-    /// this.
+    /// Ends the connection if it is overdue and idle, and returns whether it ends. Only the
+    /// connection's task calls this.
     pub(super) fn ends_for_idleness(&self) -> bool {
         if !self.overdue.swap(false, Relaxed) || self.active.load(Relaxed) {
             return false;
@@ -158,8 +158,8 @@ impl Line {
         true
     }
 
-    /// What was stored before is seen by the task that is woken, or that has yet to say by what it
-    /// is: both go through the lock.
+    /// Wakes the task. Earlier stores are visible to the task, even if it has yet to set its waker,
+    /// because both sides take the lock.
     fn wake(&self) {
         if let Some(waker) = &*lock(&self.waker) {
             waker.wake_by_ref();
@@ -177,7 +177,7 @@ impl Busy {
         &self.0
     }
 
-    /// The answer is given to HTTP, and goes out later.
+    /// Marks that HTTP has an answer to send.
     pub(super) fn owes(&self) {
         self.0.owed.store(true, Relaxed);
     }

@@ -1,9 +1,9 @@
-//! The HTTP server. It has an accept loop of its own, since axum's can neither break a connection on
-//! purpose nor be ended together with its connections; and it keeps up with clients that are slow,
-//! many or no clients at all.
+//! The HTTP server. It has its own accept loop, because axum's cannot reset a connection on purpose
+//! and cannot be ended with its connections. The server stays up with slow clients, many clients,
+//! and clients that do not speak HTTP.
 //!
-//! `connection` serves one of them, over a `wire` that can break and that answers what is no HTTP;
-//! `line` is what both know of it. What is answered is a [`Handler`]'s.
+//! `connection` serves a connection over a `wire`, which can break and which answers bytes that are
+//! not HTTP. `line` is the state that both share. A [`Handler`] answers the requests.
 
 mod connection;
 mod line;
@@ -29,15 +29,14 @@ pub(crate) use raw_response::RawResponses;
 use crate::limits::Limits;
 use line::Line;
 
-/// How long to wait before the next try to accept a connection where the system has none to give,
-/// most often for want of file descriptors. The end of a connection ends the wait as well.
+/// The wait after a failed accept, most often for want of file descriptors. The end of a connection
+/// also ends the wait.
 const BREATH: Duration = Duration::from_millis(50);
 
-/// The shortest time after which connections are looked at again: without one, a sandbox of which
-/// somebody wants no patience at all would do nothing else.
+/// The shortest idle period. With an idle timeout of zero, the timer would spin.
 const SHORTEST_IDLE: Duration = Duration::from_millis(1);
 
-/// What answers the requests that come in.
+/// Answers incoming requests.
 pub(crate) trait Handler: Send + Sync + 'static {
     /// Answers one request.
     fn answer(
@@ -47,26 +46,26 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Response> + Send + 'static;
 }
 
-/// Announces that the sandbox is about to end, to answers that would otherwise never do: streams of
-/// events to the page, and the requests that a fault leaves without an answer.
+/// Announces the end of the sandbox to answers that never end themselves: event streams to the
+/// page, and requests that a fault leaves without an answer.
 #[derive(Default)]
 pub(crate) struct Closing(watch::Sender<bool>);
 
 impl Closing {
-    /// Tells everybody who waits, now and later.
+    /// Announces the end to all waiters, present and future.
     pub(crate) fn begin(&self) {
         self.0.send_replace(true);
     }
 
-    /// Returns once the sandbox is about to end, at once where it is already.
+    /// Waits until the sandbox is about to end.
     pub(crate) async fn begun(&self) {
-        // The sender is `self`, so it lives as long as anyone waits.
+        // The sender is `self`, so it outlives the wait.
         let _ = self.0.subscribe().wait_for(|&begun| begun).await;
     }
 }
 
-/// Serves until the sandbox closes and every connection has ended; or until its task is aborted,
-/// which closes the listener and every connection at once.
+/// Serves until the sandbox closes and every connection has ended. Aborting the task closes the
+/// listener and every connection at once.
 pub(crate) async fn serve<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
@@ -81,14 +80,14 @@ pub(crate) async fn serve<H: Handler>(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // Connections that ended make room for this one.
+                    // Ended connections make room for this one.
                     while connections.forget_one_that_ended() {}
                     if connections.lines.len() < limits.max_connections {
                         connections.open(stream, Arc::clone(&handler), Arc::clone(&raw));
                     } else if refusals.len() < raw_response::AT_A_TIME {
                         refusals.spawn(raw_response::refuse(stream, Arc::clone(&raw)));
                     }
-                    // Beyond that, too many come at once to tell each of them why.
+                    // A connection beyond that is closed without an answer.
                 }
                 Err(_) => tokio::select! {
                     true = connections.one_ends() => {}
@@ -109,7 +108,7 @@ pub(crate) async fn serve<H: Handler>(
 struct Connections {
     tasks: JoinSet<()>,
     lines: HashMap<task::Id, Arc<Line>>,
-    /// How long each may do nothing, and one timer for all of them: when it has passed, they are told.
+    /// The idle period, with one timer for all connections.
     idle: Duration,
     timer: Pin<Box<Sleep>>,
 }
@@ -127,8 +126,8 @@ impl Connections {
         self.lines.insert(task.id(), line);
     }
 
-    /// Waits until one has ended, and tells the others meanwhile when their time is up; `false` where
-    /// there is none.
+    /// Waits until a connection has ended, and reports idle periods meanwhile. Returns `false` if
+    /// there is no connection.
     async fn one_ends(&mut self) -> bool {
         loop {
             tokio::select! {

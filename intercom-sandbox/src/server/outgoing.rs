@@ -1,4 +1,4 @@
-//! The body of an answer: in one piece, as all of Intercom's are, or a stream; or no answer at all.
+//! The body of an answer: one piece, as all of Intercom's are, or a stream, or no answer.
 
 use std::fmt;
 use std::pin::Pin;
@@ -12,8 +12,8 @@ use hyper::body::{Frame, SizeHint};
 use super::line::Busy;
 use crate::reply::Reply;
 
-/// How many bytes of a body a connection is given at a time. It makes room for them, and keeps it for as
-/// long as it lasts.
+/// The size of the largest piece of a body, in bytes. A connection's buffer grows to the largest
+/// piece, and stays that large.
 pub(crate) const PIECE: usize = 16 << 10;
 
 pub(crate) type Response = http::Response<Outgoing>;
@@ -22,7 +22,7 @@ pub(crate) enum Outgoing {
     Whole(Bytes),
     Stream {
         body: Body,
-        /// Its connection is busy as long as it lasts.
+        /// Keeps the connection busy while the stream lasts.
         busy: Option<Busy>,
     },
 }
@@ -80,17 +80,17 @@ impl hyper::body::Body for Outgoing {
     }
 }
 
-/// In the place of an answer: an end of the connection.
+/// An end of the connection instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
-    /// The connection is closed.
+    /// Close the connection.
     HangUp,
-    /// The connection is reset, and over HTTP/2 the request's stream alone.
+    /// Reset the connection; over HTTP/2 only the request's stream.
     Reset,
 }
 
 impl Cut {
-    /// A response that never goes out, and tells the connection what to do.
+    /// Returns a response that never goes out, and that tells the connection how to end.
     pub(crate) fn into_response(self) -> Response {
         let mut response = Outgoing::response(Reply::empty(StatusCode::OK));
         response.extensions_mut().insert(self);
@@ -112,7 +112,7 @@ mod tests {
 
     use super::{Bytes, Outgoing, PIECE};
 
-    /// A connection keeps as much room as the largest piece took that ever went out.
+    /// A connection's buffer grows to the largest piece that ever went out.
     #[tokio::test]
     async fn a_large_answer_goes_out_in_pieces() {
         let mut body = Outgoing::Whole(Bytes::from(vec![0; 2 * PIECE + 1]));

@@ -1,5 +1,5 @@
-//! Answers to what HTTP's own library does not take for a request, as the bytes that go out; and to
-//! a connection that is one too many.
+//! Answers as raw bytes, for input that hyper does not parse as a request, and for a connection
+//! over the limit.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use tokio::net::TcpStream;
 use crate::refusal::Refusal;
 use crate::request_id::{RequestId, RequestIds};
 
-/// Writes these answers.
+/// Writes raw answers.
 pub(crate) struct RawResponses {
     request_ids: Arc<RequestIds>,
     on_tls: Box<OnTls>,
 }
 
-/// Says what a client is answered that speaks TLS to the port.
+/// Returns the refusal for a client that speaks TLS to the port.
 pub(crate) type OnTls = dyn Fn(&RequestId) -> Refusal + Send + Sync;
 
 impl RawResponses {
@@ -26,14 +26,14 @@ impl RawResponses {
         Self { request_ids, on_tls }
     }
 
-    /// The client began a TLS handshake.
+    /// Answers a TLS handshake.
     pub(super) fn tls(&self) -> Bytes {
         let id = self.request_ids.draw();
         let refusal = (self.on_tls)(&id);
         written(&id, StatusCode::BAD_REQUEST, &refusal.to_reply(&id).body)
     }
 
-    /// What goes out in the place of the bare status that begins here, where one does.
+    /// Returns the answer that replaces hyper's bare status, if `bytes` begin with one.
     pub(super) fn instead(&self, bytes: &[u8]) -> Option<Bytes> {
         let status = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
         let (status, code, message) = match status {
@@ -49,14 +49,14 @@ impl RawResponses {
         Some(self.answer(&Refusal::new(status, code, message), status))
     }
 
-    /// The head of a request takes too long.
+    /// Answers a request head that takes too long.
     pub(super) fn head_too_slow(&self) -> Bytes {
         let status = StatusCode::REQUEST_TIMEOUT;
         let message = "The headers did not come in time";
         self.answer(&Refusal::new(status, "request_timeout", message), status)
     }
 
-    /// There are as many connections as there may be.
+    /// Answers a connection over the limit.
     fn too_many_connections(&self) -> Bytes {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         let message =
@@ -70,7 +70,7 @@ impl RawResponses {
     }
 }
 
-/// The bytes of an answer with a body of JSON.
+/// Returns the bytes of an answer with a JSON body.
 fn written(id: &RequestId, status: StatusCode, body: &[u8]) -> Bytes {
     let mut answer = format!(
         "HTTP/1.1 {} {}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: {}\r\n\
@@ -85,20 +85,20 @@ fn written(id: &RequestId, status: StatusCode, body: &[u8]) -> Bytes {
     answer.into()
 }
 
-/// How many are refused with an answer at a time. Those beyond are closed without one.
+/// How many connections over the limit get an answer concurrently. Others are closed without one.
 pub(super) const AT_A_TIME: usize = 64;
 
-/// How long a client may take to hear of it.
+/// How long a refused client has to read its answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Answers the first request with `503`, whatever it is.
+/// Answers the first request with `503`, whatever the request is.
 pub(super) async fn refuse(mut stream: TcpStream, raw: Arc<RawResponses>) {
     let talk = async {
-        // Before its request is there, a client does not expect an answer.
+        // A client expects no answer before it has sent a request.
         stream.readable().await?;
         stream.write_all(&raw.too_many_connections()).await?;
         stream.shutdown().await?;
-        // A connection that is closed on what was sent would take the answer with it.
+        // Closing with unread input would reset the connection and lose the answer.
         while stream.read(&mut [0; 4096]).await? > 0 {}
         std::io::Result::Ok(())
     };

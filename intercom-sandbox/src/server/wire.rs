@@ -1,5 +1,5 @@
-//! The stream of bytes below HTTP. It breaks on request, and where HTTP's own library
-//! answers what is no request with a bare status, it answers with Intercom's error list.
+//! The byte stream below HTTP. It breaks on request, and replaces hyper's bare status for malformed
+//! requests with Intercom's error list.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -12,21 +12,21 @@ use tokio::net::TcpStream;
 
 use super::line::{End, Line};
 
-/// How much is read, after the last answer, of what the client was still sending: a connection that
-/// is closed on what was sent takes the answer with it.
+/// How much input is read and discarded after the last answer, in bytes. Closing with unread input
+/// would reset the connection and lose the answer.
 const LINGER: usize = 1 << 20;
 
-/// With what a TLS handshake begins, and no request.
+/// The first byte of a TLS handshake; no request begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
 pub(super) struct Wire {
     stream: TcpStream,
     line: Arc<Line>,
-    /// What is left of an answer that goes out in the place of a bare status.
+    /// The rest of the answer that replaces a bare status.
     instead: Option<Bytes>,
-    /// Whether what was sent is HTTP/1, where something was.
+    /// Whether the output is HTTP/1; `None` before the first output.
     is_http_1: Option<bool>,
-    /// Whether the client began a TLS handshake, where it sent something.
+    /// Whether the input begins a TLS handshake; `None` before the first input.
     is_tls: Option<bool>,
     lingered: usize,
 }
@@ -36,7 +36,7 @@ impl Wire {
         Self { stream, line, instead: None, is_http_1: None, is_tls: None, lingered: 0 }
     }
 
-    /// Ends what has to end.
+    /// Fails if the connection has to end.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
         match self.line.ends() {
             End::Open => return Ok(()),
@@ -45,8 +45,8 @@ impl Wire {
             End::HeadTooSlow => {
                 self.line.end(End::Close);
                 let answer = self.line.raw.head_too_slow();
-                // Every earlier answer has gone out, so there is room for it; and if there is none,
-                // nobody reads.
+                // Every earlier answer has gone out, so the buffer has room. If it is full, the
+                // client does not read.
                 let _ = Pin::new(&mut self.stream).poll_write(context, &answer);
             }
         }
@@ -74,7 +74,7 @@ impl Wire {
             }
             return Poll::Ready(Ok(buffers.iter().map(|buffer| buffer.len()).sum()));
         }
-        // Whatever HTTP/1 sends first begins so, and no frame of HTTP/2 does.
+        // HTTP/1 output begins so, and no HTTP/2 frame does.
         self.is_http_1.get_or_insert_with(|| {
             buffers.first().is_some_and(|first| first.starts_with(b"HTTP/1"))
         });
@@ -151,7 +151,7 @@ impl AsyncWrite for Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.line.ends() == End::Reset {
-            // Without it the connection is closed in the ordinary way, which is an end too.
+            // Without the option, the connection closes normally, which also ends it.
             let _ = self.stream.set_zero_linger();
         }
     }
