@@ -1,9 +1,9 @@
-//! By what a contact is named.
+//! The identifiers of a contact.
 
 use std::borrow::Cow;
 
-/// What names a contact. Intercom does not say whether upper and lower case differ in one. Here they differ in ids, and
-/// not in an email.
+/// The kind of an identifier. Intercom does not say whether case matters. In the sandbox case
+/// matters in ids, and not in emails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Identifier {
     /// Intercom's own id of the contact: `id` of an event, `intercom_user_id` of a query for events.
@@ -14,7 +14,7 @@ pub enum Identifier {
     Email,
 }
 
-/// The form in which emails are compared.
+/// Returns the form in which emails are compared.
 pub(crate) fn fold_email(email: &str) -> Cow<'_, str> {
     match email.chars().all(|c| c.is_ascii() && !c.is_ascii_uppercase()) {
         true => Cow::Borrowed(email),
@@ -23,7 +23,7 @@ pub(crate) fn fold_email(email: &str) -> Cow<'_, str> {
 }
 
 impl Identifier {
-    /// The member of an event that it is.
+    /// Returns the member of an event that has this identifier.
     pub(crate) fn member(self) -> &'static str {
         match self {
             Self::ContactId => "id",

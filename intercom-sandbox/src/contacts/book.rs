@@ -1,4 +1,4 @@
-//! Where the contacts are kept, with an index for each of their identifiers.
+//! The store of contacts, with an index for each identifier.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -13,22 +13,22 @@ use crate::identifier::{Identifier, fold_email};
 #[derive(Default)]
 pub(super) struct Book {
     last_key: u64,
-    /// How many changes there were.
+    /// The number of changes.
     revision: u64,
-    /// How many bytes all that is said of the contacts takes.
+    /// The bytes of all details.
     bytes: usize,
-    /// In the order they came, since keys only grow.
+    /// In order of arrival, since keys only grow.
     contacts: BTreeMap<ContactKey, Contact>,
-    /// The indexes hold the contacts themselves: an event finds its own with one look-up.
+    /// The index holds the contacts themselves, so that an event needs one look-up.
     by_id: HashMap<Arc<str>, Contact>,
     by_user_id: HashMap<Arc<str>, Vec<Contact>>,
-    /// By their emails in lower case.
+    /// Indexed by email in lower case.
     by_email: HashMap<Arc<str>, Vec<Contact>>,
-    /// Those that were merged into another contact, by their ids.
+    /// Merged contacts, by id.
     merged: HashMap<Arc<str>, Merged>,
 }
 
-/// What is left of a contact that was merged.
+/// The remains of a merged contact.
 pub(super) struct Merged {
     pub(super) key: ContactKey,
     pub(super) user_id: Option<Arc<str>>,
@@ -43,16 +43,16 @@ impl Book {
         ContactKey(self.last_key)
     }
 
-    /// An id of the length and the alphabet of Intercom's that no contact has.
+    /// Returns an unused id with the length and alphabet of Intercom's.
     pub(super) fn draw_id(&self, key: ContactKey) -> Arc<str> {
-        // The first number is free, unless somebody gave a contact an id that looks like ours.
+        // The first number is free, unless a caller chose a similar id for a contact.
         (key.0..)
             .map(|number| Arc::from(format!("5ba682d2{number:016x}")))
             .find(|id| !self.by_id.contains_key(id) && !self.merged.contains_key(id))
             .unwrap_or_default()
     }
 
-    /// How many there are, those that were merged among them: all that takes room.
+    /// Returns the number of contacts, including merged ones, since those take memory too.
     pub(super) fn len(&self) -> usize {
         self.contacts.len() + self.merged.len()
     }
@@ -73,35 +73,36 @@ impl Book {
         self.contacts.get(&key)
     }
 
-    /// The contact with this id, or the one it was merged into.
+    /// Returns the contact with this id, or the contact that absorbed it.
     pub(super) fn follow(&self, id: &str) -> Option<&Contact> {
         self.by_id(id).or_else(|| self.merged_to(id))
     }
 
-    /// What the contact that had this id was merged into.
+    /// Returns the contact that absorbed this id.
     pub(super) fn merged_to(&self, id: &str) -> Option<&Contact> {
         self.contacts.get(&self.merged.get(id)?.into)
     }
 
-    /// What a contact that had this user id was merged into. Few are asked for, so there is no index.
+    /// Returns the contact that absorbed this user id. Such look-ups are rare, so there is no
+    /// index.
     pub(super) fn merged_user(&self, user_id: &str) -> Option<&Contact> {
         let merged = self.merged.values().find(|left| left.user_id.as_deref() == Some(user_id))?;
         self.contacts.get(&merged.into)
     }
 
-    /// The keys of those that were merged into this one.
+    /// Returns the keys of the contacts merged into this one.
     pub(super) fn merged_into(&self, key: ContactKey) -> impl Iterator<Item = ContactKey> {
         self.merged.values().filter(move |left| left.into == key).map(|left| left.key)
     }
 
-    /// The ids of those that were merged into this one, and when, the latest first.
+    /// Returns the ids of the contacts merged into this one, with their times, latest first.
     pub(super) fn merges_into(&self, key: ContactKey) -> Vec<(Arc<str>, u64)> {
         let mut merges: Vec<_> = self.merged.iter().filter(|(_, left)| left.into == key).collect();
         merges.sort_by_key(|(_, left)| Reverse((left.at, left.key)));
         merges.into_iter().map(|(id, left)| (Arc::clone(id), left.at)).collect()
     }
 
-    /// Those with this user id or email, whatever they are.
+    /// Returns the contacts with this user id or email, of any role and state.
     pub(super) fn with(&self, kind: Identifier, value: &str) -> impl Iterator<Item = &Contact> {
         let contacts = match kind {
             Identifier::ContactId => self.by_id.get(value).map(std::slice::from_ref),
@@ -111,12 +112,12 @@ impl Book {
         contacts.unwrap_or_default().iter()
     }
 
-    /// A user id and an email name users only: Intercom lets a lead be named by its contact id alone.
+    /// Returns the users with this identifier. Intercom lets only a contact id name a lead.
     pub(super) fn users(&self, kind: Identifier, value: &str) -> impl Iterator<Item = &Contact> {
         self.with(kind, value).filter(|contact| !contact.is_lead() && !contact.is_archived())
     }
 
-    /// Whom an identifier names, among those that are not archived and that this lets through.
+    /// Returns the contact that an identifier names, among settled contacts that are not archived.
     pub(super) fn resolve(
         &self,
         kind: Identifier,
@@ -143,19 +144,19 @@ impl Book {
         self.revision
     }
 
-    /// What is left of those that were merged, by their ids.
+    /// Returns the remains of merged contacts, by id.
     pub(super) fn merges(&self) -> impl Iterator<Item = (&Arc<str>, &Merged)> {
         self.merged.iter()
     }
 
-    /// Takes in what is left of a contact that was merged before this run.
+    /// Restores the remains of a contact that was merged in an earlier run.
     pub(super) fn restore_merged(&mut self, id: Arc<str>, merged: Merged) {
         self.revision += 1;
         self.bytes += merged.size(&id);
         self.merged.insert(id, merged);
     }
 
-    /// Takes a contact in, in the place of one that has its id.
+    /// Inserts a contact, and replaces one with the same id.
     pub(super) fn insert(&mut self, contact: Contact) {
         self.revision += 1;
         let key = contact.key();
@@ -178,7 +179,7 @@ impl Book {
         self.contacts.insert(key, contact);
     }
 
-    /// Takes a contact out, and gives it.
+    /// Removes and returns a contact.
     pub(super) fn take(&mut self, key: ContactKey) -> Option<Contact> {
         let contact = self.contacts.remove(&key)?;
         self.revision += 1;
@@ -191,7 +192,7 @@ impl Book {
         Some(contact)
     }
 
-    /// Takes a contact out for good, and with it what was merged into it.
+    /// Deletes a contact, and the remains of contacts merged into it.
     pub(super) fn remove(&mut self, key: ContactKey) {
         self.take(key);
         let bytes = &mut self.bytes;
@@ -204,7 +205,7 @@ impl Book {
         });
     }
 
-    /// Leaves of a contact that it was merged into the other.
+    /// Replaces a contact by the record that it was merged into the other.
     pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey, at: u64) {
         let Some(contact) = self.take(from) else { return };
         for left in self.merged.values_mut().filter(|left| left.into == from) {
@@ -218,7 +219,7 @@ impl Book {
 }
 
 impl Merged {
-    /// With the id that it had.
+    /// Returns the bytes of the remains, including the old id.
     fn size(&self, id: &str) -> usize {
         id.len() + self.user_id.as_ref().map_or(0, |user_id| user_id.len())
     }

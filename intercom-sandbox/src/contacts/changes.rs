@@ -1,4 +1,4 @@
-//! What the API does to contacts, one lock for each.
+//! The API's changes to contacts, each under one lock.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -9,16 +9,16 @@ use super::{Contact, ContactKey, Denied, Directory, Identifier};
 use crate::clock::unix_seconds;
 use crate::sync::{read, write};
 
-/// How many custom attributes a contact can have; a workspace of Intercom's has no more for people.
+/// The limit of custom attributes of a contact, which is Intercom's limit for people.
 const MAX_ATTRIBUTES: usize = 250;
 
 impl Directory {
-    /// The contact with this id, archived or not.
+    /// Returns the contact with this id, archived or not.
     pub(crate) fn show(&self, id: &str) -> Result<Contact, Denied> {
         self.known(&read(&self.book), id).cloned()
     }
 
-    /// The user with this user id. Leads and archived contacts are not found by it.
+    /// Returns the user with this user id, unless it is archived. A user id does not name a lead.
     pub(crate) fn show_user(&self, user_id: &str) -> Result<Contact, Denied> {
         let book = read(&self.book);
         if let Some(contact) = book.users(Identifier::UserId, user_id).next() {
@@ -27,7 +27,7 @@ impl Directory {
         Err(self.merged_or_unknown(book.merged_user(user_id)))
     }
 
-    /// Creates a contact, unless there is one of its role with its user id or its email.
+    /// Creates a contact, unless one with its role has its user id or email.
     pub(crate) fn create(&self, changes: Changes, now: SystemTime) -> Result<Contact, Denied> {
         let mut details = Details::default();
         changes.apply(&mut details);
@@ -45,7 +45,7 @@ impl Directory {
         Ok(contact)
     }
 
-    /// Changes what is said of a contact, unless it would then be mistaken for another one.
+    /// Updates a contact, unless another contact with its role has the new identifiers.
     pub(crate) fn update(
         &self,
         id: &str,
@@ -65,7 +65,7 @@ impl Directory {
         Ok(contact)
     }
 
-    /// Archives a contact, or brings it back.
+    /// Archives or unarchives a contact.
     pub(crate) fn set_archived(
         &self,
         id: &str,
@@ -81,7 +81,7 @@ impl Directory {
         Ok(contact)
     }
 
-    /// Deletes a contact for good, and forgets what was merged into it.
+    /// Deletes a contact, and the remains of contacts merged into it.
     pub(crate) fn delete(&self, id: &str) -> Result<Contact, Denied> {
         let mut book = write(&self.book);
         let contact = self.known(&book, id)?.clone();
@@ -103,8 +103,8 @@ impl Directory {
     }
 }
 
-/// A user must be told by something, and from every other contact of its role. Of several that are in
-/// the way a living one is named before an archived one.
+/// Checks that a user has an identifier, and that no other contact of the same role shares one. Of
+/// several conflicting contacts, the error names an active one before an archived one.
 fn check(book: &Book, details: &Details, itself: Option<ContactKey>) -> Result<(), Denied> {
     if details.role == Role::User && details.user_id.is_none() && details.email.is_none() {
         return Err(Denied::Nameless);
@@ -123,7 +123,7 @@ fn check(book: &Book, details: &Details, itself: Option<ContactKey>) -> Result<(
     in_the_way.map_or(Ok(()), |contact| Err(Denied::Exists(contact.clone())))
 }
 
-/// Puts a changed contact where it was, with its identifiers indexed anew.
+/// Replaces a changed contact, and indexes its identifiers again.
 pub(super) fn replace(book: &mut Book, contact: &Contact) {
     book.take(contact.key());
     book.insert(contact.clone());

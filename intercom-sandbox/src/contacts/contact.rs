@@ -1,4 +1,4 @@
-//! A contact, as it was at one moment.
+//! A contact as a snapshot.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use super::details::{Details, Role};
 use super::key::ContactKey;
 
-/// A contact of the workspace, as it was when it was asked for. Cheap to clone.
+/// A snapshot of a contact. Cheap to clone.
 ///
-/// Serialized it is the contact object of Intercom's API, in its version 2.16.
+/// Serialized, it is the contact object of Intercom's API version 2.16.
 #[derive(Debug, Clone)]
 pub struct Contact {
     data: Arc<Data>,
@@ -25,7 +25,7 @@ pub(super) struct Data {
     pub(super) archived: bool,
     pub(super) created_at: u64,
     pub(super) updated_at: u64,
-    /// Until when its events find nobody, where that was asked for.
+    /// Until then, events do not find the contact.
     pub(super) settles_at: Option<SystemTime>,
 }
 
@@ -58,92 +58,92 @@ impl Contact {
         &self.data
     }
 
-    /// How many bytes all that is said of it takes.
+    /// Returns the bytes of all details.
     pub(super) fn size(&self) -> usize {
         self.data.id.len() + self.data.details.size()
     }
 
-    /// What is changed here is not seen by those who were given the contact before.
+    /// Returns the data to change; earlier clones keep the old data.
     pub(super) fn data_mut(&mut self) -> &mut Data {
         Arc::make_mut(&mut self.data)
     }
 
-    /// Intercom's own id of it.
+    /// Returns Intercom's own id of the contact.
     pub fn contact_id(&self) -> &str {
         &self.data.id
     }
 
-    /// The application's own id, `external_id` on the wire.
+    /// Returns the application's own id, `external_id` on the wire.
     pub fn user_id(&self) -> Option<&str> {
         self.data.details.user_id.as_deref()
     }
 
-    /// Its email address.
+    /// Returns the email address.
     pub fn email(&self) -> Option<&str> {
         self.data.details.email.as_deref()
     }
 
-    /// What comes after the `@` of its email address.
+    /// Returns the part of the email address after the `@`.
     pub(super) fn email_domain(&self) -> Option<&str> {
         Some(self.email()?.rsplit_once('@')?.1)
     }
 
-    /// Its phone number.
+    /// Returns the phone number.
     pub fn phone(&self) -> Option<&str> {
         self.data.details.phone.as_deref()
     }
 
-    /// Its name.
+    /// Returns the name.
     pub fn name(&self) -> Option<&str> {
         self.data.details.name.as_deref()
     }
 
-    /// The URL of its picture.
+    /// Returns the URL of the picture.
     pub fn avatar(&self) -> Option<&str> {
         self.data.details.avatar.as_deref()
     }
 
-    /// The id of the admin who looks after it.
+    /// Returns the id of the admin who owns the contact.
     pub fn owner_id(&self) -> Option<&str> {
         self.data.details.owner_id.as_deref()
     }
 
-    /// When it signed up, in Unix seconds, as far as the application said so.
+    /// Returns the sign-up time in Unix seconds, if the application set it.
     pub fn signed_up_at(&self) -> Option<i64> {
         self.data.details.signed_up_at
     }
 
-    /// When it was last seen, in Unix seconds, as far as the application said so.
+    /// Returns the time last seen in Unix seconds, if the application set it.
     pub fn last_seen_at(&self) -> Option<i64> {
         self.data.details.last_seen_at
     }
 
-    /// Whether it wants no emails.
+    /// Returns whether the contact is unsubscribed from emails.
     pub fn is_unsubscribed_from_emails(&self) -> bool {
         self.data.details.unsubscribed_from_emails
     }
 
-    /// Its custom attributes.
+    /// Returns the custom attributes.
     pub fn custom_attributes(&self) -> &Map<String, Value> {
         &self.data.details.custom_attributes
     }
 
-    /// When it was created, in Unix seconds.
+    /// Returns the time of creation, in Unix seconds.
     pub fn created_at(&self) -> u64 {
         self.data.created_at
     }
 
-    /// When anything about it was last changed, in Unix seconds.
+    /// Returns the time of the last change, in Unix seconds.
     pub fn updated_at(&self) -> u64 {
         self.data.updated_at
     }
 
-    /// Whether it is a lead, and not a user.
+    /// Returns whether the contact is a lead instead of a user.
     pub fn is_lead(&self) -> bool {
         self.data.details.role == Role::Lead
     }
 
-    /// Whether it is archived.
+    /// Returns whether the contact is archived.
     pub fn is_archived(&self) -> bool {
         self.data.archived
     }

@@ -1,4 +1,4 @@
-//! Why something cannot be done to a contact, and Intercom's answers to that.
+//! Why a call cannot change a contact, and Intercom's answers to that.
 
 use std::sync::Arc;
 
@@ -8,30 +8,31 @@ use super::contact::Contact;
 use crate::refusal::Refusal;
 use crate::version::ApiVersion;
 
-/// Why something was not done to a contact.
+/// Why a call on a contact failed.
 pub(crate) enum Denied {
-    /// There is none of this id.
+    /// No contact has this id.
     Unknown,
-    /// It was merged into the contact with this id.
+    /// The contact was merged into the contact with this id.
     Merged { into: Arc<str> },
-    /// Another one has these details.
+    /// Another contact has these details.
     Exists(Contact),
-    /// A user would be left without a user id and an email.
+    /// A user needs a user id or an email.
     Nameless,
-    /// There is room for so many.
+    /// The number of contacts is at its limit.
     Full { limit: usize },
-    /// There is room for so many bytes.
+    /// The bytes of contacts are at their limit.
     FullOfBytes { limit: usize },
-    /// There would be more custom attributes than so many.
+    /// The contact would exceed the limit of custom attributes.
     TooManyAttributes { limit: usize },
     /// Only a lead can be merged, and only into a user.
     NotLeadIntoUser,
-    /// They have neither email nor phone in common.
+    /// The contacts share neither an email nor a phone.
     NotDuplicates,
 }
 
 impl Denied {
-    /// What a version of the API says of it: only newer ones say where a merged contact went.
+    /// Returns the reason as this version shows it: only newer versions say where a merged contact
+    /// went.
     pub(crate) fn seen_by(self, version: ApiVersion) -> Self {
         match self {
             Self::Merged { .. } if !version.has_merge_history() => Self::Unknown,
@@ -104,7 +105,7 @@ fn merged(into: &str) -> Refusal {
         "This contact has been merged. See the 'Link' header for the canonical contact.",
     )
     .with_hint(format!("Go on with the contact it was merged into: its id is {into}."));
-    // An id that was given by hand may be no header's; the hint has it all the same.
+    // A contact id chosen by a caller may be invalid in a header; the hint has it either way.
     match HeaderValue::try_from(format!("</contacts/{into}>; rel=\"canonical\"")) {
         Ok(link) => refusal.with_header(header::LINK, link),
         Err(_) => refusal,

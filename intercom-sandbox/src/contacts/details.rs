@@ -1,11 +1,11 @@
-//! What can be said of a contact by those who create and update it.
+//! The details of a contact that the API sets.
 
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// What Intercom takes a contact for.
+/// The role of a contact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
@@ -40,7 +40,7 @@ pub(super) struct Details {
 }
 
 impl Details {
-    /// How many bytes all that is said takes.
+    /// Returns the bytes of all details.
     pub(super) fn size(&self) -> usize {
         let identifiers = [&self.user_id, &self.email].into_iter().flatten().map(|text| text.len());
         let texts = [&self.phone, &self.name, &self.avatar, &self.owner_id];
@@ -63,7 +63,7 @@ fn size_of_value(value: &Value) -> usize {
         }
 }
 
-/// What is to become of one detail.
+/// The change of one detail.
 #[derive(Debug, Default)]
 pub(crate) enum Change<T> {
     #[default]
@@ -82,7 +82,7 @@ impl<T> Change<T> {
     }
 }
 
-/// What is to become of a contact; for a new one it is all that is known.
+/// The changes of a contact; for a new contact, all its details.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
     pub(crate) role: Option<Role>,
@@ -95,7 +95,7 @@ pub(crate) struct Changes {
     pub(crate) signed_up_at: Change<i64>,
     pub(crate) last_seen_at: Change<i64>,
     pub(crate) unsubscribed_from_emails: Option<bool>,
-    /// Each is set, or taken away where there is no value.
+    /// Set to a value, or removed if there is no value.
     pub(crate) custom_attributes: Vec<(String, Option<Value>)>,
 }
 

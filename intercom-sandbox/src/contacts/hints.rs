@@ -1,4 +1,4 @@
-//! Why an event found nobody: what Intercom keeps to itself, and the sandbox tells.
+//! Hints on why an event found no contact, which Intercom does not tell.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use crate::refusal::Refusal;
 use crate::sync::read;
 
 impl Directory {
-    /// The refusal of an event whose identifier names nobody, with a hint that says what to do.
+    /// Returns the refusal of an event whose identifier names no contact, with a hint.
     pub(crate) fn not_found(&self, kind: Identifier, value: &str, clock: &dyn Clock) -> Refusal {
         let hint = hint(&read(&self.book), kind, value, clock.now());
         Refusal::user_not_found().with_hint(hint)
@@ -19,8 +19,8 @@ impl Directory {
 fn hint(book: &Book, kind: Identifier, value: &str, now: SystemTime) -> String {
     let meant = match kind {
         Identifier::ContactId => book.follow(value),
-        // The one that needs least to be found: a user before a lead, a living one before an
-        // archived one.
+        // The hint is about the contact that needs the smallest fix: a user before a lead, and an
+        // active contact before an archived one.
         Identifier::UserId | Identifier::Email => {
             book.with(kind, value).min_by_key(|contact| (contact.is_lead(), contact.is_archived()))
         }

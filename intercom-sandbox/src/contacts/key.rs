@@ -1,26 +1,25 @@
-//! Under which key a contact is known inside the sandbox.
+//! The sandbox's own key of a contact.
 
-/// Who a contact is, for as long as the sandbox runs. An event that names a contact by its contact
-/// id, its user id or its email gives the same key each time, and a key is never given to another
-/// contact, even after this one was deleted.
+/// The key of a contact while the sandbox runs. The contact's id, user id and email give the same
+/// key each time. A key is never reused, not even after a deletion.
 ///
-/// The id of a contact that was merged gives the key of the one it was merged into. Events that came
-/// before the merging were filed under the old key: [`Directory::keys_of`](super::Directory::keys_of) has all keys under which a
-/// contact's events are filed.
+/// The id of a merged contact gives the key of the contact that absorbed it. Events from before the
+/// merge stay filed under the old key. [`Directory::keys_of`](super::Directory::keys_of) returns
+/// all keys of a contact's events.
 ///
-/// Where everybody is known, an identifier that no contact has gives a key too: it is the same for the
-/// same kind and value, and it is not that of a contact who is created with it later.
+/// With `know_everybody`, an identifier without a contact gives a stranger's key. The same kind and
+/// value give the same key. A contact created later with that identifier has a different key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct ContactKey(pub(super) u64);
 
-/// Keys of strangers have this bit, keys of contacts do not.
+/// The bit that marks a stranger's key.
 pub(super) const STRANGER: u64 = 1 << 63;
 
-/// Whom an event, or a query for events, names.
+/// The contact that an event, or a query for events, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
     Nobody,
     One(ContactKey),
-    /// Several contacts, between which the identifier does not decide.
+    /// Several contacts share the identifier.
     Several,
 }

@@ -11,8 +11,8 @@ use crate::clock::unix_seconds;
 use crate::sync::{read, write};
 
 impl Directory {
-    /// Merges a lead into a user: what the user lacks it takes from the lead, and the lead's events
-    /// are the user's from then on.
+    /// Merges a lead into a user. The user takes the details that it lacks, and from then on has
+    /// the lead's events.
     pub(crate) fn merge(
         &self,
         from: &str,
@@ -38,7 +38,7 @@ impl Directory {
         Ok(user)
     }
 
-    /// What was merged into a contact, the latest first. A lead has no such history.
+    /// Returns the contacts merged into a user, latest first. A lead has no history.
     pub(crate) fn merge_history(&self, contact: &Contact) -> Option<Vec<MergeRecord>> {
         let merges = || read(&self.book).merges_into(contact.key()).into_iter();
         let record = |(source, at): (Arc<str>, u64)| MergeRecord::new(&source, at);
@@ -51,7 +51,7 @@ fn are_duplicates(one: &Contact, other: &Contact) -> bool {
     same(one.email(), other.email()) || same(one.phone(), other.phone())
 }
 
-/// Takes over what the user lacks, but for an identifier by which it could be mistaken for another.
+/// Copies the lead's details that the user lacks, except an identifier that another contact has.
 fn complete(user: &mut Details, lead: &Details, book: &Book) {
     let free = |kind, value: &Option<Arc<str>>| {
         value.clone().filter(|value| book.with(kind, value).all(Contact::is_lead))

@@ -1,7 +1,7 @@
-//! The contacts of the workspace: who is known, who is archived, who cannot be told apart.
+//! The contacts of the workspace: which are known, archived, or ambiguous.
 //!
-//! `book` holds them and finds them by any of their details, `changes` is what the API does to them,
-//! `search` and `pages` how it lists them, `hints` why an event found nobody.
+//! `book` stores and indexes contacts, and `changes` is what the API does to them. `search` and
+//! `pages` list them, and `hints` says why an event found no contact.
 
 mod book;
 mod changes;
@@ -39,11 +39,11 @@ use crate::limits::Limits;
 use crate::reading::Reading;
 use crate::sync::{read, write};
 
-/// What is settled about contacts before a sandbox starts.
+/// The options about contacts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settings {
     pub(crate) know_everybody: bool,
-    /// For how long events find no contact that was just created.
+    /// How long events do not find a new contact.
     pub(crate) settle_after: Duration,
     pub(crate) max_contacts: usize,
     pub(crate) max_bytes: usize,
@@ -56,7 +56,7 @@ impl Settings {
     }
 }
 
-/// All contacts, found by any of their details.
+/// All contacts.
 pub(crate) struct Directory {
     settings: Settings,
     rules: Arc<Reading>,
@@ -76,16 +76,15 @@ impl Directory {
         }
     }
 
-    /// Takes in a contact that somebody wants to be there, whatever the limit. It takes the place of
-    /// one that has its contact id, and of the user that has its user id, which Intercom lets only one
-    /// have.
+    /// Adds a contact, even over the limit. It replaces a contact with the same contact id, and the
+    /// user with the same user id, which Intercom keeps unique.
     pub(crate) fn add(&self, seed: SeedContact, now: SystemTime) -> Contact {
         let mut book = write(&self.book);
         let contact = self.planted(&mut book, seed, now);
         plant(&mut book, contact)
     }
 
-    /// Does the same as far as there is room.
+    /// Adds a contact as `add` does, within the limit.
     pub(crate) fn add_within_limit(
         &self,
         seed: SeedContact,
@@ -104,7 +103,7 @@ impl Directory {
         Ok(plant(&mut book, contact))
     }
 
-    /// The contact that a seed becomes.
+    /// Returns the contact for a seed.
     fn planted(&self, book: &mut Book, seed: SeedContact, now: SystemTime) -> Contact {
         let (id, details, archived) = seed.into_parts();
         let same_user = match &details.user_id {
@@ -124,7 +123,7 @@ impl Directory {
         contact
     }
 
-    /// Checks that one more contact of `bytes` bytes has room.
+    /// Checks that a new contact of `bytes` bytes has room.
     fn check_room(&self, book: &Book, bytes: usize) -> Result<(), Denied> {
         let limit = self.settings.max_contacts;
         if book.len() < limit {
@@ -134,7 +133,8 @@ impl Directory {
         }
     }
 
-    /// Checks that a contact may grow from `old` to `new` bytes. One that does not grow always may.
+    /// Checks that a contact can grow from `old` to `new` bytes. A contact that does not grow
+    /// always passes.
     fn check_growth(&self, book: &Book, old: usize, new: usize) -> Result<(), Denied> {
         let limit = self.settings.max_bytes;
         if new <= old || book.bytes() - old + new <= limit {
@@ -144,37 +144,36 @@ impl Directory {
         }
     }
 
-    /// All contacts in the order they came, the archived ones too.
+    /// Returns all contacts in order of arrival, including archived ones.
     pub(crate) fn all(&self) -> Vec<Contact> {
         read(&self.book).all().cloned().collect()
     }
 
-    /// The contacts that Intercom lists, in the order they came: the archived ones are not among
-    /// them.
+    /// Returns the contacts that Intercom lists, in order of arrival: all that are not archived.
     pub(crate) fn listed(&self) -> Vec<Contact> {
         read(&self.book).all().filter(|contact| !contact.is_archived()).cloned().collect()
     }
 
-    /// The contact with this contact id, or the one that it was merged into.
+    /// Returns the contact with this contact id, or the contact that absorbed it.
     pub(crate) fn get(&self, contact_id: &str) -> Option<Contact> {
         read(&self.book).follow(contact_id).cloned()
     }
 
-    /// The user that has this user id, and is not archived.
+    /// Returns the user with this user id, unless it is archived.
     pub(crate) fn user(&self, user_id: &str) -> Option<Contact> {
         read(&self.book).users(Identifier::UserId, user_id).next().cloned()
     }
 
-    /// The contact with this key. A stranger has none.
+    /// Returns the contact with this key. A stranger has no contact.
     pub(crate) fn by_key(&self, key: ContactKey) -> Option<Contact> {
         read(&self.book).by_key(key).cloned()
     }
 
-    /// Whom this identifier names, as far as they can get events: not those that are archived, nor
-    /// those that were created so recently that Intercom's servers do not all know them.
+    /// Returns the contact that this identifier names for events. Archived contacts get no events,
+    /// nor do contacts so new that not all of Intercom's servers know them.
     pub(crate) fn resolve(&self, kind: Identifier, value: &str, clock: &dyn Clock) -> Found {
         let found = read(&self.book).resolve(kind, value, |contact| {
-            // A clock is not read for what was settled long ago.
+            // Only an unsettled contact needs the clock.
             contact
                 .data()
                 .settles_at
@@ -186,22 +185,21 @@ impl Directory {
         }
     }
 
-    /// The keys under which events of this contact are filed: its own, and those of the contacts
-    /// that were merged into it.
+    /// Returns the keys of this contact's events: its own, and those of contacts merged into it.
     pub(crate) fn keys_of(&self, key: ContactKey) -> Vec<ContactKey> {
         let mut keys = vec![key];
         keys.extend(read(&self.book).merged_into(key));
         keys
     }
 
-    /// A key for somebody of whom nothing but this identifier is known. Keys of two strangers are the
-    /// same once in 2^63, and nobody can choose them to be.
+    /// Returns a stranger's key for this identifier. Two strangers collide with a probability of
+    /// 2^-63, and the random hash key keeps clients from forcing that.
     fn stranger(&self, kind: Identifier, value: &str) -> ContactKey {
         ContactKey(self.strangers.hash_one((kind, value)) | STRANGER)
     }
 }
 
-/// Puts a contact where the one is that it replaces, or behind all others.
+/// Inserts a contact at the place of the one with its key, or at the end.
 fn plant(book: &mut Book, contact: Contact) -> Contact {
     book.take(contact.key());
     book.insert(contact.clone());

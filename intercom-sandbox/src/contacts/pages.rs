@@ -1,4 +1,4 @@
-//! Lists in pages: each tells where the next one begins.
+//! Lists in pages, each with the start of the next.
 
 use std::cmp::Ordering;
 
@@ -12,19 +12,19 @@ use super::key::ContactKey;
 use super::search::{Attribute, Field, Sort};
 use super::wire::{Form, InForm};
 
-/// What Intercom's description tells.
+/// The default of Intercom's description.
 pub(crate) const DEFAULT_PER_PAGE: usize = 50;
-/// What Intercom's pages tell. More is refused here; what Intercom does with it is not documented.
+/// The limit of Intercom's pages. The sandbox refuses more; Intercom's answer is not documented.
 pub(crate) const MAX_PER_PAGE: usize = 150;
 
-/// Which page is wanted.
+/// The requested page.
 pub(crate) struct PageRequest {
     pub(crate) per_page: usize,
     pub(crate) after: Option<Cursor>,
 }
 
-/// Behind which contact a page begins. It says what the list was sorted by there and who it was, so
-/// that contacts that come, go and change in between make no other contact come twice or be left out.
+/// The contact before a page, with its sort value. The value keeps a page stable: contacts that
+/// come, go or change make no other contact repeat or go missing.
 pub(crate) struct Cursor {
     value: Value,
     key: ContactKey,
@@ -43,7 +43,7 @@ impl Cursor {
     }
 }
 
-/// One page of a list. Serialized it is Intercom's `list` object.
+/// One page of a list. Serialized, it is Intercom's `list` object.
 pub(crate) struct Page<'a> {
     contacts: Vec<Contact>,
     form: Form<'a>,
@@ -54,7 +54,7 @@ pub(crate) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Sorts what there is, and cuts the page out.
+    /// Sorts the contacts, and returns the requested page.
     pub(crate) fn of(
         mut contacts: Vec<Contact>,
         sort: &Sort,
@@ -128,8 +128,8 @@ impl Sort {
         self.field.as_ref().map_or(Attribute::Absent, |field: &Field| field.read(contact))
     }
 
-    /// Those without a value come before all others, or after all others where it goes downward;
-    /// those of one value in the order they came.
+    /// Compares for the list's order. Contacts without a value come first, or last if descending.
+    /// Contacts with equal values stay in order of arrival.
     fn compare(
         &self,
         one: (Attribute<'_>, ContactKey),

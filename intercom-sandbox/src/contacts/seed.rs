@@ -1,4 +1,4 @@
-//! Contacts that are there because somebody wants them to be, and not because they were created.
+//! Contacts that a caller adds without the API.
 
 use std::sync::Arc;
 
@@ -23,59 +23,59 @@ pub struct SeedContact {
 }
 
 impl SeedContact {
-    /// A user with the application's own id.
+    /// Creates a user with the application's own id.
     pub fn user_id(user_id: impl Into<String>) -> Self {
         Self::nobody().with_user_id(user_id)
     }
 
-    /// A user with an email address.
+    /// Creates a user with an email address.
     pub fn email(email: impl Into<String>) -> Self {
         Self::nobody().with_email(email)
     }
 
-    /// A user with this contact id, which is Intercom's own id.
+    /// Creates a user with this contact id, which is Intercom's own id.
     pub fn contact_id(contact_id: impl Into<String>) -> Self {
         Self::nobody().with_contact_id(contact_id)
     }
 
-    /// Gives it the application's own id. Default: none.
+    /// Sets the application's own id. Default: none.
     #[must_use]
     pub fn with_user_id(mut self, user_id: impl Into<String>) -> Self {
         self.details.user_id = Some(user_id.into().into());
         self
     }
 
-    /// Gives it an email address. Several users can be given the same one, which at Intercom cannot
-    /// be reached by creating them: an event that names one of them by it is ambiguous. Default: none.
+    /// Sets an email address. Several users can share one, which Intercom's API prevents. An event
+    /// that names such a user by email is ambiguous. Default: none.
     #[must_use]
     pub fn with_email(mut self, email: impl Into<String>) -> Self {
         self.details.email = Some(email.into().into());
         self
     }
 
-    /// Gives it a contact id, which is Intercom's own id; it takes the place of a contact that has it.
-    /// Default: one that the sandbox makes.
+    /// Sets the contact id, which is Intercom's own id, and replaces a contact that has it.
+    /// Default: a generated id.
     #[must_use]
     pub fn with_contact_id(mut self, contact_id: impl Into<String>) -> Self {
         self.id = Some(contact_id.into().into());
         self
     }
 
-    /// Gives it a name. Default: none.
+    /// Sets the name. Default: none.
     #[must_use]
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.details.name = Some(name.into());
         self
     }
 
-    /// Gives it a phone number. Default: none.
+    /// Sets the phone number. Default: none.
     #[must_use]
     pub fn with_phone(mut self, phone: impl Into<String>) -> Self {
         self.details.phone = Some(phone.into());
         self
     }
 
-    /// Gives it a custom attribute; call it once for each. Default: none.
+    /// Sets a custom attribute; call it once for each. Default: none.
     #[must_use]
     pub fn with_custom_attribute(
         mut self,
@@ -86,16 +86,16 @@ impl SeedContact {
         self
     }
 
-    /// Makes it a lead, which an event can name by its contact id alone. That rule is Intercom's.
-    /// Default: a user.
+    /// Makes the contact a lead, which only a contact id names in an event. That rule is
+    /// Intercom's. Default: a user.
     #[must_use]
     pub fn lead(mut self) -> Self {
         self.details.role = Role::Lead;
         self
     }
 
-    /// Makes it an archived one: no event reaches it, and yet it is in the way of a new contact with
-    /// its details. Default: not archived.
+    /// Archives the contact. No event reaches it, but a new contact with its details still
+    /// conflicts. Default: not archived.
     #[must_use]
     pub fn archived(mut self) -> Self {
         self.archived = true;

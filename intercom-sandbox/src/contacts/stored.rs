@@ -1,4 +1,4 @@
-//! Contacts as a state file has them.
+//! Contacts in a state file.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::key::ContactKey;
 use crate::identifier::Identifier;
 use crate::sync::{read, write};
 
-/// All contacts, in the order they came, and what is left of those that were merged.
+/// All contacts in order of arrival, and the remains of merged ones.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct StoredContacts {
     contacts: Vec<Stored>,
@@ -38,12 +38,12 @@ struct StoredMerge {
 }
 
 impl Directory {
-    /// Changes whenever a contact does.
+    /// Returns a number that changes with every change of a contact.
     pub(crate) fn revision(&self) -> u64 {
         read(&self.book).revision()
     }
 
-    /// All that is to be restored.
+    /// Returns everything to restore.
     pub(crate) fn stored(&self) -> StoredContacts {
         let book = read(&self.book);
         let contacts = book.all().map(|contact| {
@@ -64,7 +64,7 @@ impl Directory {
         StoredContacts { contacts: contacts.collect(), merged: merged.collect() }
     }
 
-    /// Takes in what was stored, under keys of this run.
+    /// Restores stored contacts, under this run's keys.
     pub(crate) fn restore(&self, stored: &StoredContacts) {
         let mut book = write(&self.book);
         for one in &stored.contacts {
@@ -85,8 +85,8 @@ impl Directory {
         }
     }
 
-    /// Under which key the events of a kept request are filed: that of whoever has the identifier
-    /// now, or else a stranger's.
+    /// Returns the key for the events of a kept request: the key of the contact that has the
+    /// identifier now, or a stranger's key.
     pub(crate) fn restored_key(&self, kind: Identifier, value: &str) -> ContactKey {
         let book = read(&self.book);
         let found = match kind {

@@ -1,5 +1,5 @@
-//! The contact object of Intercom's API, as its description of version 2.16 has it, and as the older
-//! ones have it where they differ.
+//! The contact object of Intercom's API, by the description of version 2.16, with the differences
+//! of older versions.
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -8,24 +8,24 @@ use super::contact::Contact;
 use super::details::Role;
 use crate::version::ApiVersion;
 
-/// In which form a request wants contacts.
+/// The form in which a request wants contacts.
 #[derive(Clone, Copy)]
 pub(crate) struct Form<'a> {
     pub(crate) version: ApiVersion,
-    /// Gives what was merged into a contact, where the request asks for it.
+    /// Returns the merge history of a contact, if the request asks for it.
     pub(crate) merge_history: Option<&'a MergeHistory<'a>>,
 }
 
-/// What was merged into a contact; a lead has no such history.
+/// Returns the contacts merged into a user; a lead has no history.
 pub(crate) type MergeHistory<'a> = dyn Fn(&Contact) -> Option<Vec<MergeRecord>> + 'a;
 
-/// A contact as a request wants it.
+/// A contact in a request's form.
 pub(crate) struct InForm<'a> {
     pub(crate) contact: &'a Contact,
     pub(crate) form: Form<'a>,
 }
 
-/// A contact that was merged into another.
+/// A merged contact.
 #[derive(Serialize)]
 pub(crate) struct MergeRecord {
     #[serde(rename = "type")]
@@ -49,8 +49,8 @@ enum OwnerId<'a> {
     Integer(u64),
 }
 
-/// A list that is part of a contact. The sandbox has no tags, notes, companies and subscriptions, so
-/// that it is empty; the URL is where Intercom would have more of it.
+/// An empty list of a contact: the sandbox has no tags, notes, companies and subscriptions. The URL
+/// is where Intercom lists more.
 #[derive(Serialize)]
 struct Empty {
     #[serde(rename = "type")]
@@ -82,7 +82,7 @@ struct Avatar<'a> {
     image_url: &'a str,
 }
 
-/// Where a contact is, which nobody tells the sandbox.
+/// The location of a contact, which the sandbox never learns.
 #[derive(Default, Serialize)]
 struct Location {
     #[serde(rename = "type")]
@@ -94,7 +94,7 @@ struct Location {
     continent_code: (),
 }
 
-/// What Intercom learns from its own messenger and mails, and the sandbox never does: always `null`.
+/// Fields that Intercom learns from its messenger and mails: always `null`.
 #[derive(Default, Serialize)]
 struct Unknown {
     last_replied_at: (),

@@ -1,10 +1,10 @@
-//! The value of a field, to be compared and sorted by.
+//! The value of a field, to compare and sort by.
 
 use std::cmp::Ordering;
 
 use serde_json::Value;
 
-/// What a contact has in one field.
+/// A contact's value in one field.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Attribute<'a> {
     Absent,
@@ -18,12 +18,12 @@ impl<'a> Attribute<'a> {
         value.map_or(Self::Absent, Self::Text)
     }
 
-    /// Seconds are far below what a float tells apart.
+    /// A float holds seconds exactly.
     pub(super) fn seconds(value: Option<i64>) -> Self {
         value.map_or(Self::Absent, |seconds| Self::Number(seconds as f64))
     }
 
-    /// Custom attributes are none of the other kinds of JSON.
+    /// Custom attributes have no other JSON kinds.
     pub(crate) fn from_json(value: &'a Value) -> Self {
         match value {
             Value::Bool(flag) => Self::Flag(*flag),
@@ -42,7 +42,7 @@ impl<'a> Attribute<'a> {
         }
     }
 
-    /// Values of one kind by themselves, and kind after kind.
+    /// Orders values by kind, then by value.
     pub(crate) fn compare(self, other: Self) -> Ordering {
         match (self, other) {
             (Self::Flag(one), Self::Flag(other)) => one.cmp(&other),

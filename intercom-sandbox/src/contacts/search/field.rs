@@ -1,31 +1,31 @@
-//! The fields that Intercom lets contacts be searched by.
+//! The fields that Intercom searches contacts by.
 
 use super::attribute::Attribute;
 use crate::contacts::contact::Contact;
 
-/// What the values of a field are.
+/// The kind of a field's values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
     /// `user` or `lead`.
     Role,
-    /// An admin's id: a string, and an integer in the older versions of the API.
+    /// An admin's id: a string, or an integer in older versions of the API.
     Owner,
     /// Unix seconds.
     Date,
     Flag,
     /// The id of a tag.
     Tag,
-    /// Whatever somebody gave to contacts under this name.
+    /// A custom attribute of any kind.
     Custom,
 }
 
-/// A field that can be searched and sorted by.
+/// A field to search and sort by.
 #[derive(Debug, Clone)]
 pub(crate) enum Field {
     Standard(&'static Standard),
-    /// A custom attribute. Intercom knows which there are; here any can be asked for, and who does not
-    /// have it has nothing in it.
+    /// A custom attribute. Intercom knows which exist. The sandbox takes any name, and a contact
+    /// without the attribute has no value in it.
     Custom(String),
 }
 
@@ -73,12 +73,12 @@ const fn field(
     Standard { name, kind, read }
 }
 
-/// A field that the sandbox learns nothing about.
+/// Creates a field whose values the sandbox never learns.
 const fn unknown(name: &'static str, kind: Kind) -> Standard {
     field(name, kind, |_| Attribute::Absent)
 }
 
-/// Intercom's list, with its spelling `andoid_sdk_version` and what is meant by it.
+/// Intercom's list, including its spelling `andoid_sdk_version` and the right one.
 static STANDARD: [Standard; 44] = [
     field("id", Kind::Text, |contact| Attribute::Text(contact.contact_id())),
     field("role", Kind::Role, |contact| Attribute::Text(contact.data().details.role.name())),

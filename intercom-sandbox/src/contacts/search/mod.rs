@@ -1,4 +1,4 @@
-//! Intercom's query language for contacts: what a query is, and whom it matches.
+//! Intercom's query language for contacts: a query, and its matching.
 
 mod attribute;
 mod field;
@@ -12,10 +12,10 @@ pub(crate) use field::{Field, Kind};
 use super::contact::Contact;
 use crate::version::ApiVersion;
 
-/// The length of a day, by which times are searched.
+/// A day, the unit of searches by time.
 const DAY: f64 = Duration::from_hours(24).as_secs() as f64;
 
-/// What contacts must be to be found.
+/// The condition that a contact has to match.
 #[derive(Debug)]
 pub(crate) enum Query {
     Filter(Filter),
@@ -23,18 +23,18 @@ pub(crate) enum Query {
     Any(Vec<Query>),
 }
 
-/// One comparison of a field with a value.
+/// A comparison of a field with a value.
 #[derive(Debug)]
 pub(crate) struct Filter {
     pub(crate) field: Field,
     pub(crate) operator: Operator,
-    /// One, but for `IN` and `NIN`.
+    /// A single operand, except for `IN` and `NIN`.
     pub(crate) operands: Vec<Operand>,
-    /// Whether dates are compared by their calendar day.
+    /// Whether dates are compared by calendar day.
     pub(crate) by_day: bool,
 }
 
-/// How a field is compared.
+/// A comparison operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operator {
     Equals,
@@ -51,7 +51,7 @@ pub(crate) enum Operator {
     EndsWith,
 }
 
-/// What a field is compared with.
+/// The value that a field is compared with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Operand {
     Null,
@@ -60,7 +60,7 @@ pub(crate) enum Operand {
     Flag(bool),
 }
 
-/// In which order contacts are listed: by a field, or as they came.
+/// The order of a list: by a field, or by arrival.
 #[derive(Debug, Default)]
 pub(crate) struct Sort {
     pub(crate) field: Option<Field>,
@@ -68,7 +68,7 @@ pub(crate) struct Sort {
 }
 
 impl Operator {
-    /// All of them, as they are written.
+    /// All operators, as written in a query.
     pub(crate) const ALL: [(&str, Self); 12] = [
         ("=", Self::Equals),
         ("!=", Self::Differs),
@@ -84,18 +84,18 @@ impl Operator {
         ("$", Self::EndsWith),
     ];
 
-    /// Whether it compares with one of several values.
+    /// Returns whether the operator takes a list of values.
     pub(crate) fn takes_list(self) -> bool {
         matches!(self, Self::In | Self::NotIn)
     }
 
-    /// Whether it compares by order.
+    /// Returns whether the operator compares by order.
     pub(crate) fn is_ordered(self) -> bool {
         matches!(self, Self::Greater | Self::GreaterOrEqual | Self::Less | Self::LessOrEqual)
     }
 
-    /// Whether Intercom lets it compare fields of this kind, as the descriptions have it: in the
-    /// numbered versions dates take `=`, `>` and `<` alone, and tags `=` and `!=`.
+    /// Returns whether Intercom's descriptions allow the operator for this kind of field. In
+    /// numbered versions dates take only `=`, `>` and `<`, and tags `=` and `!=`.
     pub(crate) fn fits(self, kind: Kind, version: ApiVersion) -> bool {
         let exact = version.searches_to_the_second();
         match (self, kind) {
@@ -168,7 +168,8 @@ fn contains(attribute: Attribute<'_>, operand: &Operand, _: bool) -> bool {
     texts(attribute, operand).is_some_and(|(text, part)| text.contains(part))
 }
 
-/// Intercom does not say whether upper and lower case differ in a search; here they do.
+/// Returns the texts to compare. Intercom does not say whether case matters in a search; here it
+/// does.
 fn texts<'a>(attribute: Attribute<'a>, operand: &'a Operand) -> Option<(&'a str, &'a str)> {
     match (attribute, operand) {
         (Attribute::Text(text), Operand::Text(part)) => Some((text, part)),
@@ -176,8 +177,8 @@ fn texts<'a>(attribute: Attribute<'a>, operand: &'a Operand) -> Option<(&'a str,
     }
 }
 
-/// By day, times count by the calendar day that they are in, in the time zone of the workspace: `GET
-/// /me` says that it is UTC.
+/// Returns the numbers to compare. By day, a time counts as its calendar day in the workspace's
+/// time zone, which `GET /me` reports as UTC.
 fn numbers(attribute: Attribute<'_>, operand: &Operand, by_day: bool) -> Option<(f64, f64)> {
     match (attribute, operand) {
         (Attribute::Number(one), Operand::Number(other)) if by_day => {
