@@ -1,12 +1,12 @@
-//! What Intercom wants of a request's headers.
+//! Intercom's rules for request headers.
 
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::refusal::Refusal;
 
-/// Intercom refuses a request that does not say it takes JSON, even one that says nothing.
+/// Checks that the request accepts JSON, which Intercom requires to be stated.
 pub(crate) fn check_accept(headers: &HeaderMap, refuse_with_404: bool) -> Result<(), Refusal> {
-    // What nearly all send is told at a glance.
+    // Fast path: nearly all clients send exactly this.
     if headers.get(header::ACCEPT).is_some_and(|value| value == "application/json") {
         return Ok(());
     }
@@ -32,16 +32,16 @@ pub(crate) fn check_accept(headers: &HeaderMap, refuse_with_404: bool) -> Result
     Err(refusal.with_hint("Send the header `Accept: application/json`."))
 }
 
-/// Whether a media type that a client accepts lets JSON through: also as Intercom's client for Ruby
-/// writes it, `application/vnd.intercom.3+json`.
+/// Returns whether an accepted media type includes JSON, also as Intercom's client for Ruby writes
+/// it, `application/vnd.intercom.3+json`.
 fn takes_json(accepted: &str) -> bool {
     let accepted = accepted.to_ascii_lowercase();
     ["application/json", "application/*", "*/*"].contains(&&*accepted)
         || (accepted.starts_with("application/vnd.intercom.") && accepted.ends_with("+json"))
 }
 
-/// Intercom wants JSON. A compressed body is refused for what it is: nothing documents that Intercom
-/// decompresses one.
+/// Checks that the body is JSON. A compressed body gets its own message, since no page says that
+/// Intercom decompresses bodies.
 pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     let sent = headers.get(header::CONTENT_TYPE);
     if let Some(coding) =
@@ -55,7 +55,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
         )
         .with_hint("Send the JSON as it is, without Content-Encoding."));
     }
-    // What nearly all send is told at a glance.
+    // Fast path: nearly all clients send exactly this.
     if sent.is_some_and(|value| value == "application/json") {
         return Ok(());
     }
@@ -73,7 +73,7 @@ pub(crate) fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
     .with_hint("Send the header `Content-Type: application/json` with the body."))
 }
 
-/// A media type without its parameters.
+/// Returns a media type without its parameters.
 fn media_type(value: &str) -> &str {
     value.split(';').next().unwrap_or_default().trim()
 }

@@ -1,9 +1,9 @@
-//! JSON as it was sent: the members of an object in their order, and each as often as it came.
+//! JSON as sent: the members of an object in their order, with duplicates.
 //!
-//! An ordinary map would decide by itself which of two equal keys survives, and both the order and
-//! the doubles matter here: Intercom drops surplus keys in the order sent, and folds their case.
+//! A map would choose one of two equal keys. Both order and duplicates matter here: Intercom drops
+//! surplus keys in the order sent, and ignores their case.
 //!
-//! Text without escapes stays where it was sent: most bodies are judged, and of few is anything kept.
+//! Text without escapes is borrowed from the body, since most bodies are checked and few are kept.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,7 +11,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
 
-/// A JSON value that keeps the order and the doubles of its members.
+/// A JSON value that keeps the order and the duplicates of its members.
 #[derive(Debug)]
 pub(crate) enum Json<'a> {
     Null,
@@ -26,7 +26,7 @@ pub(crate) enum Json<'a> {
 pub(crate) type JsonMember<'a> = (Cow<'a, str>, Json<'a>);
 
 impl Json<'_> {
-    /// What kind of value it is, with its article, for a message.
+    /// Returns the kind of the value with its article, for a message.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -38,7 +38,7 @@ impl Json<'_> {
         }
     }
 
-    /// Whether it is `null` or an array without items.
+    /// Returns whether the value is `null` or an empty array.
     pub(crate) fn is_empty(&self) -> bool {
         match self {
             Self::Null => true,
@@ -47,7 +47,7 @@ impl Json<'_> {
         }
     }
 
-    /// Whether it is a number without fraction and exponent that fits 64 bits.
+    /// Returns whether the value is a number without fraction and exponent that fits 64 bits.
     pub(crate) fn is_integer(&self) -> bool {
         matches!(self, Self::Number(number) if number.is_i64() || number.is_u64())
     }
@@ -136,7 +136,7 @@ impl<'de> Deserialize<'de> for Json<'de> {
     }
 }
 
-/// A string. Without `borrow`, serde makes a copy of each.
+/// A string. Without `borrow`, serde copies each string.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);

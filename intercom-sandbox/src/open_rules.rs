@@ -1,5 +1,5 @@
-//! The rules that Intercom's pages, its answers and its users do not agree on, or that nobody has
-//! written down: how the sandbox takes each of them, and how to have it the other way.
+//! Rules on which Intercom's pages, its answers and its users disagree or are silent. Each option
+//! names the sandbox's reading and allows the other.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ use serde::{Serialize, Serializer};
 use crate::identifier::Identifier;
 use crate::seconds::in_seconds_if_any;
 
-/// The rules that Intercom leaves open, each with both ways: see [`SandboxBuilder::open_rules`].
+/// Rules that Intercom leaves open, with both readings: see [`SandboxBuilder::open_rules`].
 ///
-/// Intercom's pages contradict each other here, or are silent. A client can be tested against both.
+/// A client can be tested against both readings.
 ///
 /// ```
 /// use intercom_sandbox::{OpenRules, Sandbox};
@@ -57,7 +57,7 @@ impl Default for OpenRules {
             fold_punctuation: true,
             oldest_created_at: None,
             furthest_created_at: None,
-            // The most permissive of the documented limits.
+            // The highest of the documented limits.
             metadata_keys: 20,
             drop_null_values: false,
             drop_nested_values: false,
@@ -81,44 +81,44 @@ impl Default for OpenRules {
 
 impl OpenRules {
     /// Ignores an event whose contact, name and `created_at` second are those of an
-    /// [earlier](crate::Retention::deduplicate_among) one. The answer is the usual one, and the event
-    /// is among the [duplicates](crate::Sandbox::duplicates). Intercom says that it may do so.
-    /// Default: `true`.
+    /// [earlier](crate::Retention::deduplicate_among) event. The answer is the usual one, and the
+    /// event is in [`duplicates`](crate::Sandbox::duplicates). Intercom's pages say that duplicates
+    /// may be ignored. Default: `true`.
     pub fn deduplicate(mut self, deduplicate: bool) -> Self {
         self.deduplicate = deduplicate;
         self
     }
 
-    /// Sets which identifier decides whose an event is that carries several: the first of these that
-    /// is there. Intercom does not say which of them wins. Default: contact id, user id, email.
+    /// Sets the order of identifiers: the first one present decides the contact of an event.
+    /// Intercom does not say which identifier wins. Default: contact id, user id, email.
     pub fn identifier_order(mut self, order: [Identifier; 3]) -> Self {
         self.identifier_order = order;
         self
     }
 
-    /// Turns `.` and `$` in an event name into `-`, so that names which differ in them alone are one.
-    /// Only the pages of versions before 2.7 say so. Default: `true`.
+    /// Turns `.` and `$` in an event name into `-`, so that names which differ only there are one
+    /// name. Only the pages of versions before 2.7 have this rule. Default: `true`.
     pub fn fold_punctuation(mut self, fold: bool) -> Self {
         self.fold_punctuation = fold;
         self
     }
 
-    /// Sets how far back a `created_at` may lie; an older one is answered with `422`. Intercom
+    /// Sets the highest age of a `created_at`; an older one is answered with `422`. Intercom
     /// documents no bound. Default: any time.
     pub fn oldest_created_at(mut self, age: Duration) -> Self {
         self.oldest_created_at = Some(age);
         self
     }
 
-    /// Sets how far ahead a `created_at` may lie; a later one is answered with `422`. Intercom
+    /// Sets how far ahead a `created_at` can be; a later one is answered with `422`. Intercom
     /// documents no bound. Default: any time.
     pub fn furthest_created_at(mut self, ahead: Duration) -> Self {
         self.furthest_created_at = Some(ahead);
         self
     }
 
-    /// Sets how many metadata keys of an event are kept. Keys beyond it are dropped in silence, in the
-    /// order sent: that is Intercom's rule, and its pages say 5, 10 and 20. Default: 20.
+    /// Sets the number of metadata keys that an event keeps. Later keys, in the order sent, are
+    /// dropped without an error. The rule is Intercom's, whose pages say 5, 10 and 20. Default: 20.
     pub fn metadata_keys(mut self, keys: usize) -> Self {
         self.metadata_keys = keys;
         self
@@ -131,97 +131,96 @@ impl OpenRules {
         self
     }
 
-    /// Drops an array, or an object that is neither a rich link nor a monetary amount, from the
-    /// metadata with its key, instead of refusing the event. Intercom says only that it does not
-    /// support them. Default: `false`.
+    /// Drops an array, or an object that is neither a rich link nor a monetary amount, with its
+    /// key, instead of refusing the event. Intercom says only that it does not support such values.
+    /// Default: `false`.
     pub fn drop_nested_values(mut self, drop: bool) -> Self {
         self.drop_nested_values = drop;
         self
     }
 
-    /// Keeps an array or an object of any kind as a metadata value, instead of refusing the event.
-    /// Intercom's staff says that its API checks no types of metadata, and that such values are of no
-    /// use in rules. It goes before [`drop_nested_values`](Self::drop_nested_values). Default: `false`.
+    /// Keeps any array or object as a metadata value, instead of refusing the event. Intercom's
+    /// staff says that the API does not check metadata types, and that such values do not work in
+    /// rules. This option overrides [`drop_nested_values`](Self::drop_nested_values). Default:
+    /// `false`.
     pub fn keep_nested_values(mut self, keep: bool) -> Self {
         self.keep_nested_values = keep;
         self
     }
 
-    /// Takes an identifier of `null` or without a visible character for one that was not sent, in
-    /// events and in contacts, instead of refusing the request. Intercom does not say. Default:
-    /// `false`.
+    /// Treats an identifier that is `null` or blank as absent, in events and in contacts, instead
+    /// of refusing the request. Intercom does not say. Default: `false`.
     pub fn ignore_blank_identifiers(mut self, ignore: bool) -> Self {
         self.ignore_blank_identifiers = ignore;
         self
     }
 
-    /// Takes an identifier that is an integer for its digits, `42` for `"42"`, in events and in
-    /// contacts, instead of refusing the request. Intercom's description has strings. Default:
-    /// `false`.
+    /// Treats an integer identifier as its digits, `42` as `"42"`, in events and in contacts,
+    /// instead of refusing the request. Intercom's description has strings. Default: `false`.
     pub fn accept_number_identifiers(mut self, accept: bool) -> Self {
         self.accept_number_identifiers = accept;
         self
     }
 
-    /// Takes metadata of `null` or `[]` for none, instead of refusing the event. PHP writes an empty
-    /// object as `[]`. Intercom does not say. Default: `false`.
+    /// Treats metadata of `null` or `[]` as absent, instead of refusing the event. PHP writes an
+    /// empty object as `[]`. Intercom does not say. Default: `false`.
     pub fn accept_empty_metadata(mut self, accept: bool) -> Self {
         self.accept_empty_metadata = accept;
         self
     }
 
-    /// Cuts a metadata string at 255 characters, instead of refusing a longer one. Intercom does not
-    /// say. Default: `false`.
+    /// Cuts a metadata string at 255 characters, instead of refusing a longer one. Intercom does
+    /// not say. Default: `false`.
     pub fn cut_long_strings(mut self, cut: bool) -> Self {
         self.cut_long_strings = cut;
         self
     }
 
-    /// Refuses `true` and `false` as metadata values. They are in none of Intercom's lists of types,
-    /// and users have seen them accepted. Default: `false`.
+    /// Refuses `true` and `false` as metadata values. Intercom's lists of types omit booleans, and
+    /// users have seen booleans accepted. Default: `false`.
     pub fn refuse_booleans(mut self, refuse: bool) -> Self {
         self.refuse_booleans = refuse;
         self
     }
 
-    /// Refuses a monetary amount below zero, as of a refund. Intercom's description of its API calls
-    /// the amount a positive integer, its other pages do not. Default: `false`.
+    /// Refuses a monetary amount below zero, such as a refund. Intercom's API description calls the
+    /// amount a positive integer; its other pages do not. Default: `false`.
     pub fn refuse_negative_amounts(mut self, refuse: bool) -> Self {
         self.refuse_negative_amounts = refuse;
         self
     }
 
-    /// Answers an accepted event with `200` instead of `202`, as Intercom's test servers do. Default:
-    /// `false`.
+    /// Answers an accepted event with `200` instead of `202`, as Intercom's test servers do.
+    /// Default: `false`.
     pub fn accepted_is_200(mut self, is_200: bool) -> Self {
         self.accepted_is_200 = is_200;
         self
     }
 
-    /// Answers a request whose `Accept` does not take JSON, or that has none, with `404` and the code
-    /// `not_found` instead of `406`: users have seen both. Default: `false`.
+    /// Answers a request without an `Accept` that allows JSON with `404` and the code `not_found`,
+    /// instead of `406`. Users have seen both. Default: `false`.
     pub fn missing_accept_is_404(mut self, is_404: bool) -> Self {
         self.missing_accept_is_404 = is_404;
         self
     }
 
     /// Adds `Retry-After` to a `429`: the seconds until the window ends. No page of Intercom's
-    /// mentions it. Default: `false`.
+    /// mentions the header. Default: `false`.
     pub fn retry_after(mut self, retry_after: bool) -> Self {
         self.retry_after = retry_after;
         self
     }
 
-    /// Merges a lead only into a user that has its email or its phone, unless the request says
-    /// `skip_duplicate_validation`. The newest of Intercom's descriptions wants it so, the older ones
-    /// do not mention it. Default: `true`.
+    /// Merges a lead only into a user with the same email or phone, unless the request has
+    /// `skip_duplicate_validation`. The newest of Intercom's descriptions has this rule, and older
+    /// ones do not mention it. Default: `true`.
     pub fn merges_only_duplicates(mut self, only_duplicates: bool) -> Self {
         self.merges_only_duplicates = only_duplicates;
         self
     }
 
-    /// Answers for a contact that was merged into another with `404`, instead of `410` and a `Link`
-    /// to the other. Intercom's description has both. Default: `false`.
+    /// Answers a request for a merged contact with `404`, instead of `410` and a `Link` to the
+    /// contact that absorbed it. Intercom's description has both. Default: `false`.
     pub fn merged_contact_is_404(mut self, is_404: bool) -> Self {
         self.merged_contact_is_404 = is_404;
         self
@@ -234,9 +233,9 @@ impl OpenRules {
         self
     }
 
-    /// Sets the only custom attributes that contacts can have. Any other one is answered with `400`
-    /// and "Custom attribute '…' does not exist", as in a workspace of Intercom where nobody defined
-    /// it. Default: any can be set.
+    /// Sets the only custom attributes that contacts can have. Any other is answered with `400` and
+    /// "Custom attribute '…' does not exist", as in an Intercom workspace without that attribute.
+    /// Default: any.
     pub fn custom_attributes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.custom_attributes = Some(names.into_iter().map(Into::into).collect());
         self

@@ -1,4 +1,4 @@
-//! Intercom's error envelope, and the refusals that the sandbox answers in it.
+//! Intercom's error envelope, and the refusals that use it.
 
 use std::borrow::Cow;
 
@@ -8,52 +8,53 @@ use serde::Serialize;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 
-/// One thing that was wrong with a request: an error of the list that it was answered with.
+/// One problem of a request: an error in the list of its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     pub(crate) code: Cow<'static, str>,
     pub(crate) message: Cow<'static, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) field: Option<String>,
-    /// Not of Intercom's answer: only the sandbox tells it.
+    /// Not in Intercom's answer: only the sandbox shows the hint.
     #[serde(skip)]
     pub(crate) hint: Option<Cow<'static, str>>,
 }
 
 impl Problem {
-    /// Intercom's code, `parameter_invalid` for example. An open set.
+    /// Returns Intercom's code, such as `parameter_invalid`. The set is open.
     pub fn code(&self) -> &str {
         &self.code
     }
 
-    /// What is wrong, as it was answered.
+    /// Returns the message, as answered.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// The member of the body that is to blame, `metadata.due_date` for example, where it is one.
+    /// Returns the member of the body that is to blame, such as `metadata.due_date`, if there is
+    /// one.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
 
-    /// What to do about it. Intercom does not answer this: only the sandbox knows it.
+    /// Returns how to fix the problem. Intercom does not answer this.
     pub fn hint(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// About how many bytes it takes in memory.
+    /// Returns about how many bytes the problem takes in memory.
     pub(crate) fn size(&self) -> usize {
         let texts = [Some(self.message()), self.field(), self.hint()];
         size_of::<Self>() + texts.into_iter().flatten().map(str::len).sum::<usize>()
     }
 }
 
-/// A status with the errors that led to it.
+/// A status with its errors.
 #[derive(Debug)]
 pub(crate) struct Refusal {
     status: StatusCode,
     problems: Vec<Problem>,
-    /// Without `type` and `request_id`, as one of Intercom's answers has been seen.
+    /// Without `type` and `request_id`, as one observed answer of Intercom's.
     bare: bool,
     headers: Vec<(HeaderName, HeaderValue)>,
 }
@@ -83,12 +84,12 @@ impl Refusal {
         Self { status, problems, bare: false, headers: Vec::new() }
     }
 
-    /// No access token, or not the right one.
+    /// The access token is missing or wrong.
     pub(crate) fn unauthorized(hint: &'static str) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Access Token Invalid").with_hint(hint)
     }
 
-    /// The contact is not known.
+    /// The contact is unknown.
     pub(crate) fn user_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "User Not Found").with_hint(
             "No contact has this identifier: create it with POST /contacts, start the sandbox with it as a \
@@ -96,8 +97,8 @@ impl Refusal {
         )
     }
 
-    /// The path is none of the API's. The code is not the one of an unknown contact, so that a
-    /// wrong URL is not taken for one.
+    /// The API does not have the path. The code differs from that of an unknown contact, so that a
+    /// wrong URL is not mistaken for one.
     pub(crate) fn path_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "api_path_not_found", "The requested path does not exist")
             .with_hint(
@@ -106,7 +107,7 @@ impl Refusal {
             )
     }
 
-    /// Intercom has the path, the sandbox does not.
+    /// Intercom has the path, and the sandbox does not.
     pub(crate) fn not_in_sandbox() -> Self {
         Self::new(
             StatusCode::NOT_IMPLEMENTED,
@@ -134,7 +135,7 @@ impl Refusal {
         Self::of(StatusCode::BAD_REQUEST, vec![problem])
     }
 
-    /// The path is the API's, the method is not.
+    /// The API has the path, without this method.
     pub(crate) fn method_not_allowed(allowed: &'static str) -> Self {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -145,8 +146,8 @@ impl Refusal {
         .with_hint(format!("Send this path with {allowed}."))
     }
 
-    /// The workspace has its fill of event names. The body is the observed one to the letter: it
-    /// has no `type` and no `request_id`.
+    /// All active event names are taken. The body is exactly as observed, without `type` and
+    /// `request_id`.
     pub(crate) fn too_many_event_names(limit: usize) -> Self {
         let mut refusal = Self::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -161,13 +162,13 @@ impl Refusal {
         refusal
     }
 
-    /// Answers with this header too.
+    /// Adds a header to the answer.
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    /// Says what to do about it, where it is about one problem.
+    /// Adds a hint, if the refusal has one problem.
     pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
         if let [problem] = &mut self.problems[..] {
             problem.hint = Some(hint.into());
@@ -185,7 +186,7 @@ impl Refusal {
             request_id: (!self.bare).then(|| request_id.as_str()),
             errors: &self.problems,
         };
-        // Strings cannot fail to become JSON.
+        // Strings always serialize.
         let body = serde_json::to_vec(&list).unwrap_or_default();
         let mut reply = Reply::of_json(self.status, body.into());
         reply.headers.extend(self.headers.iter().cloned());

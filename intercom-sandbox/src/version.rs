@@ -1,4 +1,4 @@
-//! The version of Intercom's API that a request asks for.
+//! The API version that a request asks for.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::refusal::Refusal;
 
 const INTERCOM_VERSION: HeaderName = HeaderName::from_static("intercom-version");
 
-/// Both names of the version that is not a number yet: Intercom has renamed it.
+/// Both names of the unnumbered version, which Intercom has renamed.
 const PREVIEW: [&str; 2] = ["Preview", "Unstable"];
 
 /// A version, in order of age.
@@ -19,16 +19,16 @@ pub(crate) enum ApiVersion {
 }
 
 impl ApiVersion {
-    /// The one that a request without the header gets. At Intercom the app's own setting decides.
+    /// The version of a request without the header. At Intercom the app's setting decides.
     pub(crate) const DEFAULT: Self = Self::Numbered(2, 16);
 
-    /// The oldest one whose description the rules here were taken from.
+    /// The oldest version whose description has these rules.
     const OLDEST_WITH_THESE_RULES: Self = Self::Numbered(2, 7);
 
-    /// The version that the headers ask for.
+    /// Returns the version that the headers ask for.
     ///
     /// # Errors
-    /// `400` where Intercom does not know it.
+    /// `400` if Intercom does not know the version.
     pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Refusal> {
         let Some(version) = headers.get(INTERCOM_VERSION) else {
             return Ok(Self::DEFAULT);
@@ -46,13 +46,13 @@ impl ApiVersion {
         })
     }
 
-    /// Reads `2.16`, `Preview` or `Unstable`.
+    /// Parses `2.16`, `Preview` or `Unstable`.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         if PREVIEW.contains(&text) {
             return Some(Self::Preview);
         }
         let (major, minor) = text.split_once('.')?;
-        // Parsing alone would let `2.+9` and `2.09` in.
+        // Integer parsing alone would accept `2.+9` and `2.09`.
         let minor: u8 = match minor.as_bytes() {
             [b'+', ..] | [b'0', _, ..] => return None,
             _ => minor.parse().ok()?,
@@ -64,7 +64,7 @@ impl ApiVersion {
         }
     }
 
-    /// What to know about a request that asks for this version, where there is something.
+    /// Returns a warning about this version, if there is one.
     pub(crate) fn warning(self) -> Option<String> {
         (self < Self::OLDEST_WITH_THESE_RULES).then(|| {
             format!(
@@ -74,17 +74,18 @@ impl ApiVersion {
         })
     }
 
-    /// Whether the id of a contact's owner is an integer. It is a string from 2.16 on.
+    /// Returns whether a contact's owner id is an integer. From 2.16 on it is a string.
     pub(crate) fn has_integer_owner(self) -> bool {
         self < Self::Numbered(2, 16)
     }
 
-    /// Whether it shows what was merged into a contact, and says where a merged contact went.
+    /// Returns whether the version shows merge histories and where a merged contact went.
     pub(crate) fn has_merge_history(self) -> bool {
         self >= Self::Numbered(2, 16)
     }
 
-    /// Whether a search compares dates to the second. Numbered versions compare calendar days.
+    /// Returns whether a search compares dates to the second. Numbered versions compare calendar
+    /// days.
     pub(crate) fn searches_to_the_second(self) -> bool {
         self == Self::Preview
     }

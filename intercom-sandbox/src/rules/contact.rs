@@ -1,4 +1,4 @@
-//! What Intercom wants of a contact that is to be created or changed.
+//! Intercom's rules for a contact to create or change.
 
 use serde_json::Value;
 
@@ -9,15 +9,15 @@ use crate::json::Json;
 use crate::open_rules::OpenRules;
 use crate::refusal::Refusal;
 
-/// How long the text of a custom attribute can be, in characters; a limit of Intercom's.
+/// The longest text of a custom attribute, in characters; Intercom's limit.
 const LONGEST_ATTRIBUTE: usize = 255;
 
-/// How long any other text of a contact can be, in characters. Intercom tells no limit; here there is
-/// one, so that memory has one too.
+/// The longest other text of a contact, in characters. Intercom documents no limit; this one bounds
+/// memory.
 const LONGEST_TEXT: usize = 4_096;
 
-/// Reads a new contact out of a body. A user must be told by something, a lead need not. Without a
-/// role it is a user.
+/// Reads a new contact from a body. A user needs an identifier, and a lead does not. Without a role
+/// the contact is a user.
 pub(crate) fn read_new(body: &[u8], rules: &OpenRules) -> Result<Changes, Refusal> {
     let mut reader = Reader::of(body, rules)?;
     let changes = reader.changes();
@@ -30,8 +30,8 @@ pub(crate) fn read_new(body: &[u8], rules: &OpenRules) -> Result<Changes, Refusa
     Ok(changes)
 }
 
-/// Reads what is to become of a contact out of a body. What is not there stays as it is, and `null`
-/// takes away.
+/// Reads changes of a contact from a body. An absent member keeps its value, and `null` removes the
+/// value.
 pub(crate) fn read_changes(body: &[u8], rules: &OpenRules) -> Result<Changes, Refusal> {
     let mut reader = Reader::of(body, rules)?;
     let changes = reader.changes();
@@ -39,12 +39,12 @@ pub(crate) fn read_changes(body: &[u8], rules: &OpenRules) -> Result<Changes, Re
     Ok(changes)
 }
 
-/// Takes members out of a body, and collects what is wrong with them.
+/// Takes members from a body, and collects the mistakes.
 struct Reader<'a> {
     members: Members<'a>,
     rules: &'a OpenRules,
     findings: Findings,
-    /// Whether an identifier was there, and wrong.
+    /// Whether an identifier was present and wrong.
     wrong_name: bool,
 }
 
@@ -70,7 +70,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// One wrong identifier is told once: it may well be meant to be the one that is required.
+    /// Reports a missing identifier, unless a wrong one was reported: the sender probably meant
+    /// that one.
     fn nameless(&mut self) {
         if !self.wrong_name {
             self.findings
@@ -107,7 +108,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An identifier: `null` takes it away, but a blank one is a mistake.
+    /// Reads an identifier: `null` removes it, and a blank one is a mistake.
     fn name(&mut self, key: &str) -> Change<String> {
         let before = self.findings.problems.len();
         let change = match self.take(key) {
@@ -133,7 +134,7 @@ impl<'a> Reader<'a> {
         change
     }
 
-    /// A text; a blank one is none.
+    /// Reads a text; a blank text counts as none.
     fn text(&mut self, key: &str) -> Change<String> {
         let taken = self.take(key);
         self.text_of(key, taken)
@@ -155,7 +156,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An admin's id: a string in the newest version of the API, and an integer in the older ones.
+    /// Reads an admin's id: a string in the newest version of the API, and an integer in older
+    /// ones.
     fn owner(&mut self) -> Change<String> {
         const KEY: &str = "owner_id";
         match self.take(KEY) {
@@ -204,8 +206,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Which custom attributes there can be is settled in a workspace of Intercom; here there can be
-    /// any, unless an open rule names them.
+    /// Reads custom attributes. In an Intercom workspace an attribute must exist; the sandbox takes
+    /// any, unless an open rule lists them.
     fn custom_attributes(&mut self) -> Vec<(String, Option<Value>)> {
         const KEY: &str = "custom_attributes";
         let attributes = match self.take(KEY) {

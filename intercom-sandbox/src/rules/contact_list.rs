@@ -1,15 +1,15 @@
-//! Which page of a list of contacts is wanted.
+//! Intercom's rules for the page of a contact list.
 
 use crate::contacts::{Cursor, DEFAULT_PER_PAGE, MAX_PER_PAGE, PageRequest};
 use crate::refusal::Refusal;
 
-/// Reads it out of the parameters of a query.
+/// Reads the requested page from query parameters.
 pub(crate) fn read(
     per_page: Option<&str>,
     starting_after: Option<&str>,
 ) -> Result<PageRequest, Refusal> {
     let per_page = read_per_page(per_page)?;
-    // A client that has no cursor yet may send an empty one.
+    // A client without a cursor may send an empty one.
     let after = match starting_after.filter(|text| !text.is_empty()) {
         None => None,
         Some(text) => Some(Cursor::parse(text).ok_or_else(|| cursor_refused("starting_after"))?),
@@ -17,7 +17,7 @@ pub(crate) fn read(
     Ok(PageRequest { per_page, after })
 }
 
-/// Reads how many a page has.
+/// Reads the page size.
 pub(crate) fn read_per_page(per_page: Option<&str>) -> Result<usize, Refusal> {
     let Some(text) = per_page else { return Ok(DEFAULT_PER_PAGE) };
     let number = text.parse().ok().and_then(check_per_page);

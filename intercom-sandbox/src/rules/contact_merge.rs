@@ -1,10 +1,10 @@
-//! What Intercom wants of a request to merge two contacts.
+//! Intercom's rules for a merge of two contacts.
 
 use super::{Findings, Member, Members};
 use crate::json::Json;
 use crate::refusal::Refusal;
 
-/// Which contact is to be merged into which.
+/// The lead and the user of a merge.
 pub(crate) struct Merge {
     pub(crate) from: String,
     pub(crate) into: String,

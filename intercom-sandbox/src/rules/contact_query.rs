@@ -1,18 +1,18 @@
-//! The query of a search for contacts: filters, and groups of them.
+//! The query of a contact search: filters, and groups of filters.
 
 use super::{Findings, Member, Members};
 use crate::contacts::search::{Field, Filter, Kind, Operand, Operator, Query};
 use crate::json::Json;
 use crate::version::ApiVersion;
 
-/// How many filters or groups can be in one group; a limit of Intercom's.
+/// The limit of filters or groups in one group; Intercom's.
 const MAX_FILTERS: usize = 15;
 
-/// How deep groups can be nested: filters in groups in a group. That is Intercom's example of what it
-/// calls two nested filters.
+/// The depth of nested groups: filters in groups in a group. Intercom's example of "two nested
+/// filters" has this depth.
 const MAX_DEPTH: usize = 2;
 
-/// Reads a query, or says all that is wrong with it and gives nothing.
+/// Reads a query, or reports all its mistakes and returns `None`.
 pub(super) fn read_query(
     query: Json<'_>,
     version: ApiVersion,
@@ -97,7 +97,7 @@ fn read_group(
             .hint("Compare one field with many values by IN, or search in several turns.");
         return None;
     }
-    // All of them are read before any is given up, so that all mistakes are told.
+    // Reads all queries before any is rejected, so that all mistakes are reported.
     let queries: Vec<_> = queries
         .into_iter()
         .enumerate()
@@ -214,8 +214,8 @@ fn read_operands(
     (findings.problems.len() == before).then_some(operands)
 }
 
-/// A value in the type of the field: a time can also be a string of digits, as Intercom's own example
-/// has it.
+/// Reads a value in the field's type. A time can also be a string of digits, as in Intercom's own
+/// example.
 fn read_operand(value: Json<'_>, kind: Kind, operator: Operator) -> Option<Operand> {
     let ordered = operator.is_ordered();
     let equal = matches!(operator, Operator::Equals | Operator::Differs);

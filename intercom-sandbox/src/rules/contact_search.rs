@@ -1,4 +1,4 @@
-//! What Intercom wants of a search for contacts.
+//! Intercom's rules for a contact search.
 
 use axum::http::StatusCode;
 
@@ -11,10 +11,10 @@ use crate::json::Json;
 use crate::refusal::Refusal;
 use crate::version::ApiVersion;
 
-/// Whether a sort without an order goes downward, which Intercom does not say.
+/// Whether a sort without an order is descending, which Intercom does not say.
 const DESCENDING_BY_DEFAULT: bool = true;
 
-/// A search, as a body asks for it.
+/// A search, as a body describes it.
 pub(crate) struct Search {
     pub(crate) query: Query,
     pub(crate) sort: Sort,
@@ -45,7 +45,7 @@ pub(crate) fn read(body: &[u8], version: ApiVersion) -> Result<Search, Refusal> 
         None => PageRequest { per_page: DEFAULT_PER_PAGE, after: None },
     };
     findings.into_result()?;
-    // Without a query there was a finding.
+    // A missing query was already reported.
     let query = query.unwrap_or(Query::All(Vec::new()));
     Ok(Search { query, sort, page })
 }
@@ -96,7 +96,7 @@ fn read_sort(mut sort: Members<'_>, findings: &mut Findings) -> Result<Sort, Ref
     Ok(Sort { field, descending })
 }
 
-/// Code and message are of Intercom's description.
+/// The code and message come from Intercom's description.
 fn invalid_order(order: &str) -> Refusal {
     Refusal::new(
         StatusCode::BAD_REQUEST,

@@ -1,4 +1,4 @@
-//! What Intercom wants of an event.
+//! Intercom's rules for an event.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,20 +12,20 @@ use crate::json::{Json, JsonMember};
 use crate::open_rules::OpenRules;
 use crate::refusal::Refusal;
 
-/// From here on a `created_at` is taken for milliseconds, which Intercom has refused: read as
-/// seconds it lies beyond the year 5138, read as milliseconds in 1973 or later.
+/// A `created_at` from this value on counts as milliseconds, which Intercom refuses. As seconds it
+/// lies beyond the year 5138; as milliseconds, in 1973 or later.
 pub(super) const MILLISECONDS_FROM: u64 = 100_000_000_000;
 
-/// What an event is made of. Intercom ignores the rest.
+/// The members of an event. Intercom ignores all others.
 const MEMBERS: [&str; 6] = ["event_name", "created_at", "id", "user_id", "email", "metadata"];
 
 type EventMembers<'a> = Wanted<'a, { MEMBERS.len() }>;
 
-/// What a body says, as far as it can be left where it stands.
+/// The content of a body, borrowed where possible.
 #[derive(Default)]
 pub(crate) struct Event<'a> {
     pub(crate) name: Cow<'a, str>,
-    /// As it was sent, where that is another.
+    /// The name as sent, if different.
     sent_name: Option<Cow<'a, str>>,
     pub(crate) created_at: i64,
     pub(crate) identifiers: Identifiers<Cow<'a, str>>,
@@ -33,7 +33,7 @@ pub(crate) struct Event<'a> {
     dropped_keys: Vec<Cow<'a, str>>,
 }
 
-/// Reads an event out of a body. The clock is that by which bounds of `created_at` go.
+/// Reads an event from a body. The clock decides the bounds of `created_at`.
 pub(crate) fn read<'a>(
     body: &'a [u8],
     rules: &OpenRules,
@@ -45,7 +45,7 @@ pub(crate) fn read<'a>(
     Ok(event)
 }
 
-/// Reads an event out of a body that was accepted.
+/// Reads an event from an accepted body.
 pub(crate) fn read_again(body: &[u8], rules: &OpenRules) -> EventData {
     let event = parse(body, rules, None, &mut Findings::default()).unwrap_or_default();
     let owned = Cow::<str>::into_owned;
@@ -103,7 +103,7 @@ fn parse<'a>(
     })
 }
 
-/// One of the members that name a contact.
+/// Reads a member that names a contact.
 fn read_identifier<'a>(
     key: &'static str,
     members: &mut EventMembers<'a>,
@@ -114,8 +114,8 @@ fn read_identifier<'a>(
     identifier(key, taken, rules, findings)
 }
 
-/// The name as Intercom files it, with `.` and `$` turned into `-`; and as it was sent, where that is
-/// another.
+/// Reads the name as Intercom files it, with `.` and `$` turned into `-`, and the name as sent, if
+/// different.
 fn read_name<'a>(
     members: &mut EventMembers<'a>,
     rules: &OpenRules,
@@ -189,7 +189,7 @@ fn read_created_at(
 fn check_bounds(created_at: i64, rules: &OpenRules, clock: &dyn Clock, findings: &mut Findings) {
     const HINT: &str = "Check the sender's clock, or start the sandbox with a wider bound: Intercom \
                         tells none.";
-    // Without a bound the clock is not asked.
+    // Without a bound the clock is not read.
     let now = || i64::try_from(unix_seconds(clock.now())).unwrap_or(i64::MAX);
     let seconds = |bound: Duration| i64::try_from(bound.as_secs()).unwrap_or(i64::MAX);
     if let Some(age) = rules.oldest_created_at.map(seconds)

@@ -1,4 +1,4 @@
-//! What Intercom wants of a query for events.
+//! Intercom's rules for a query of events.
 
 use axum::extract::Query;
 use axum::http::{StatusCode, Uri};
@@ -8,17 +8,17 @@ use super::Findings;
 use crate::identifier::Identifier;
 use crate::refusal::Refusal;
 
-/// How many events a page has when nothing else is said. The number is Intercom's.
+/// The default page size, which is Intercom's.
 const DEFAULT_PER_PAGE: usize = 15;
 
-/// Intercom's lists have no longer pages; it does not say so of this one.
+/// The limit of Intercom's other lists; its pages give none for this list.
 const MAX_PER_PAGE: usize = 150;
 
-/// Which events of whom are asked for.
+/// The requested events, and their contact.
 pub(crate) struct EventQuery {
     pub(crate) whose: (Identifier, String),
     pub(crate) per_page: usize,
-    /// A cursor, in milliseconds: the events before it.
+    /// A cursor in milliseconds: the page has the events before it.
     pub(crate) before: Option<i64>,
     pub(crate) summary: bool,
 }
@@ -34,7 +34,7 @@ struct Parameters {
     summary: Option<String>,
 }
 
-/// Reads the query of a URI. Parameters that are not known are ignored.
+/// Reads the query of a URI, and ignores unknown parameters.
 pub(crate) fn read(uri: &Uri) -> Result<EventQuery, Refusal> {
     let Query(parameters) = Query::<Parameters>::try_from_uri(uri).map_err(|error| {
         Refusal::new(StatusCode::BAD_REQUEST, "bad_request", error.body_text())
@@ -52,7 +52,7 @@ pub(crate) fn read(uri: &Uri) -> Result<EventQuery, Refusal> {
     let before = read_before(parameters.before.as_deref(), &mut findings);
     let summary = read_summary(parameters.summary.as_deref(), &mut findings);
     findings.into_result()?;
-    // Without one there was a finding.
+    // A missing identifier was already reported.
     let whose = whose.ok_or_else(Refusal::user_not_found)?;
     Ok(EventQuery { whose, per_page, before, summary })
 }

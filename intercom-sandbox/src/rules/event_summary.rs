@@ -1,4 +1,4 @@
-//! What Intercom wants of summaries of events that are sent in.
+//! Intercom's rules for sent summaries of events.
 
 use super::{Findings, Member, Members};
 use crate::json::{Json, JsonMember};
@@ -10,7 +10,7 @@ pub(crate) struct NewSummaries {
     pub(crate) summaries: Vec<NewSummary>,
 }
 
-/// How often an event happened, and when for the first and the last time, in Unix seconds.
+/// The count of an event, with its first and last time in Unix seconds.
 pub(crate) struct NewSummary {
     pub(crate) event_name: String,
     pub(crate) count: u64,
@@ -18,8 +18,8 @@ pub(crate) struct NewSummary {
     pub(crate) last: Option<i64>,
 }
 
-/// Reads summaries out of a body. Intercom's description has one object for `event_summaries`, and
-/// its users send an array of them: both are taken.
+/// Reads summaries from a body. Intercom's description has one object for `event_summaries`, and
+/// its users send an array of objects. Both are accepted.
 pub(crate) fn read(body: &[u8]) -> Result<NewSummaries, Refusal> {
     const FIELD: &str = "event_summaries";
     const HINT: &str = "Send an array of objects with event_name, count, first and last.";

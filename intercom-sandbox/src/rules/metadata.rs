@@ -1,4 +1,4 @@
-//! What Intercom wants of metadata: its keys, its values, and the two objects among them.
+//! Intercom's rules for metadata: keys, values, and the two kinds of object.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,27 +7,27 @@ use super::Findings;
 use crate::json::{Json, JsonMember};
 use crate::open_rules::OpenRules;
 
-/// Intercom's documented length of a string value, in characters.
+/// The documented length of a string value, in characters.
 const MAX_CHARACTERS: usize = 255;
 
-/// The characters that Intercom does not allow in a key, all of them ASCII: one bit for each.
+/// The characters that Intercom forbids in a key, one bit for each; all are ASCII.
 const FORBIDDEN_IN_KEYS: u128 = bits(b".$~`!@#%^&*'\"{}|\\\0");
 
-/// Intercom keeps this key for itself.
+/// The key that Intercom reserves.
 const RESERVED_KEY: &str = "type";
 
-/// Intercom reads the value of a key that ends so as a date.
+/// Intercom reads the value of a key with this suffix as a date.
 const DATE_SUFFIX: &str = "_date";
 
-/// Metadata, parted as Intercom parts it.
+/// Metadata, split into kept and dropped keys.
 #[derive(Default)]
 pub(super) struct Metadata<'a> {
     pub(super) kept: Vec<JsonMember<'a>>,
-    /// The keys that are dropped in silence.
+    /// Keys that are dropped without an error.
     pub(super) dropped: Vec<Cow<'a, str>>,
 }
 
-/// How errors name a key.
+/// The name of a key in errors.
 #[derive(Clone, Copy)]
 struct Field<'a>(&'a str);
 
@@ -37,8 +37,8 @@ impl fmt::Display for Field<'_> {
     }
 }
 
-/// Parts what is kept, in the order sent, from what is dropped. Those that are dropped for their
-/// number have to keep the rules all the same.
+/// Splits metadata, in the order sent, into kept and dropped keys. Keys beyond the limit have to
+/// follow the rules too.
 pub(super) fn read<'a>(
     mut metadata: Vec<JsonMember<'a>>,
     rules: &OpenRules,
@@ -89,8 +89,8 @@ fn check_keys(metadata: &[JsonMember<'_>], findings: &mut Findings) {
         }
         folded_keys.push((folded, key));
     }
-    // Equal ones come to stand side by side, in the order sent. To sort a few costs less than to hash
-    // them.
+    // Sorting puts equal keys side by side, in the order sent. For a few keys it costs less than
+    // hashing.
     folded_keys.sort_by(|(one, _), (other, _)| one.cmp(other));
     for pair in folded_keys.windows(2) {
         let [(before, _), (folded, key)] = pair else { continue };
@@ -119,7 +119,7 @@ const fn bits(ascii: &[u8]) -> u128 {
     bits
 }
 
-/// Intercom's keys are case-insensitive. Most are in lower case already.
+/// Lowers the case of a key, since Intercom ignores it. Most keys are in lower case already.
 fn fold(key: &str) -> Cow<'_, str> {
     if key.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         key.into()
@@ -128,7 +128,7 @@ fn fold(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// Makes the value the one that is kept; `false` where it is dropped in silence.
+/// Changes the value to the one that is kept; returns `false` if the value is dropped.
 fn check_value(
     value: &mut Json<'_>,
     field: Field<'_>,
@@ -244,7 +244,7 @@ fn check_money(
 }
 
 fn check_length(text: &str, field: Field<'_>, findings: &mut Findings) {
-    // No text has more characters than bytes, so most need no counting.
+    // A text has at most as many characters as bytes, so most texts need no count.
     if text.len() > MAX_CHARACTERS {
         let characters = text.chars().count();
         if characters > MAX_CHARACTERS {

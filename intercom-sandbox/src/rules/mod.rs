@@ -1,9 +1,9 @@
-//! Intercom's rules, as pure functions from a body to what it says or why it is refused.
+//! Intercom's rules, as pure functions from a body to its content or its refusal.
 //!
-//! A body that is malformed is answered with `400`: no JSON, no object, a required member that is
-//! missing, blank or of the wrong type. A well-formed body that breaks a rule about its values is
-//! answered with `422`. All that is wrong is reported at once; where both kinds come together the
-//! status is `400`. Intercom documents both statuses and does not say which mistake gets which.
+//! A malformed body is answered with `400`: not JSON, not an object, or with a required member that
+//! is missing, blank or of the wrong type. A well-formed body that breaks a rule about a value is
+//! answered with `422`. One answer reports all mistakes; if both kinds occur, the status is `400`.
+//! Intercom documents both statuses, and does not say which mistake gets which.
 
 pub(crate) mod contact;
 pub(crate) mod contact_list;
@@ -25,25 +25,25 @@ use crate::json::{Json, JsonMember};
 use crate::open_rules::OpenRules;
 use crate::refusal::{Problem, Refusal};
 
-/// What a required member that is missing or blank is told.
+/// The code for a required member that is missing or blank.
 const PARAMETER_NOT_FOUND: &str = "parameter_not_found";
-/// What a member with a wrong value is told.
+/// The code for a member with a wrong value.
 const PARAMETER_INVALID: &str = "parameter_invalid";
 
-/// How many mistakes of one body are told; who made more finds the rest when these are mended.
+/// How many mistakes of one body are reported; the next answer reports the rest.
 const MAX_PROBLEMS: usize = 100;
 
-/// With what gzip begins.
+/// The first bytes of gzip.
 const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// Collects all that is wrong with one body.
+/// Collects the mistakes of one body.
 #[derive(Default)]
 struct Findings {
     malformed: bool,
     problems: Vec<Problem>,
 }
 
-/// The mistake that was just found, to say how to fix it.
+/// The mistake just found, to add a hint.
 struct Found<'a>(Option<&'a mut Problem>);
 
 impl Found<'_> {
@@ -55,13 +55,13 @@ impl Found<'_> {
 }
 
 impl Findings {
-    /// A required member is not there: `400`.
+    /// Reports a missing required member: `400`.
     fn missing(&mut self, field: impl Display, message: impl Into<Cow<'static, str>>) -> Found<'_> {
         self.malformed = true;
         self.push(PARAMETER_NOT_FOUND, field, message.into())
     }
 
-    /// A member is not of its type: `400`.
+    /// Reports a member of the wrong type: `400`.
     fn malformed(
         &mut self,
         field: impl Display,
@@ -71,7 +71,7 @@ impl Findings {
         self.push(PARAMETER_INVALID, field, message.into())
     }
 
-    /// A value breaks a rule: `422`.
+    /// Reports a value that breaks a rule: `422`.
     fn broken_rule(
         &mut self,
         field: impl Display,
@@ -107,7 +107,7 @@ impl Findings {
 /// A top-level member of a body.
 enum Member<T> {
     Absent,
-    /// There, and wrong: it is among the findings already.
+    /// Present and wrong; already reported.
     Refused,
     Given(T),
 }
@@ -121,14 +121,14 @@ impl<T> Member<T> {
     }
 }
 
-/// The members of a body, each to be taken out once. Those never taken are ignored, as Intercom
-/// ignores members it does not know.
+/// The members of a body, each taken once. Members never taken are ignored, as Intercom ignores
+/// members that it does not know.
 struct Members<'a> {
     members: Vec<JsonMember<'a>>,
 }
 
 impl<'a> Members<'a> {
-    /// Reads a body that must be one JSON object.
+    /// Parses a body that must be one JSON object.
     fn parse(body: &'a [u8]) -> Result<Self, Refusal> {
         match serde_json::from_str(Self::text(body)?) {
             Ok(Json::Object(members)) => Ok(Self { members }),
@@ -140,7 +140,7 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// JSON is text. The parser alone would not look at what is passed over.
+    /// Checks that the body is UTF-8. The parser does not check values that it skips.
     fn text(body: &'a [u8]) -> Result<&'a str, Refusal> {
         if body.starts_with(GZIP) {
             return Err(Self::bad_request("The body is compressed with gzip".to_owned())
@@ -170,7 +170,7 @@ impl<'a> Members<'a> {
             .with_hint("Send one JSON object, and nothing after it.")
     }
 
-    /// Takes a member out. One that came twice is refused, since nothing says which would count.
+    /// Takes a member. A repeated member is refused, since no rule says which one counts.
     fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json<'a>> {
         let mut values = self.members.extract_if(.., |(name, _)| name == key);
         let Some((_, value)) = values.next() else {
@@ -182,20 +182,20 @@ impl<'a> Members<'a> {
         Member::Given(value)
     }
 
-    /// Takes a string out that must not be blank.
+    /// Takes a string that must not be blank.
     fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<Cow<'a, str>> {
         let taken = self.take(key, findings);
         text(key, taken, findings)
     }
 }
 
-/// The first escape in a body that is one half of a surrogate pair, without the other.
+/// Returns the first escape that is an unpaired half of a surrogate pair.
 fn lone_surrogate(body: &[u8]) -> Option<String> {
     let mut rest = body;
     while let Some(at) = rest.iter().position(|&byte| byte == b'\\') {
         rest = &rest[at..];
         let Some(unit) = escaped_unit(rest) else {
-            // A backslash that is escaped begins nothing.
+            // An escaped backslash begins no escape.
             rest = rest.get(2..)?;
             continue;
         };
@@ -209,13 +209,13 @@ fn lone_surrogate(body: &[u8]) -> Option<String> {
     None
 }
 
-/// The code unit of an escape like `\u00e9` that a text begins with.
+/// Returns the code unit of an escape like `\u00e9` at the start of a text.
 fn escaped_unit(text: &[u8]) -> Option<u16> {
     let digits = text.strip_prefix(b"\\u")?.get(..4)?;
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// A member that came more than once.
+/// Reports a repeated member.
 fn twice<T>(key: &str, findings: &mut Findings) -> Member<T> {
     findings
         .malformed(key, format!("{key} is there more than once"))
@@ -223,7 +223,7 @@ fn twice<T>(key: &str, findings: &mut Findings) -> Member<T> {
     Member::Refused
 }
 
-/// A member that must be a string, and not a blank one.
+/// Reads a member that must be a string and not blank.
 fn text<'a>(key: &str, taken: Member<Json<'a>>, findings: &mut Findings) -> Member<Cow<'a, str>> {
     match taken {
         Member::Absent => Member::Absent,
@@ -244,7 +244,7 @@ fn text<'a>(key: &str, taken: Member<Json<'a>>, findings: &mut Findings) -> Memb
     }
 }
 
-/// A member that names a contact: a text, and by open rules also a number, or nothing.
+/// Reads a member that names a contact: a text, or by open rules a number or nothing.
 fn identifier<'a>(
     key: &str,
     taken: Member<Json<'a>>,

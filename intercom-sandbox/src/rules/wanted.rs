@@ -1,5 +1,5 @@
-//! The members of a body that a rule asks for, read without a copy of all the others: events are
-//! what most requests bring.
+//! Reads the members that a rule needs, without copying the others. Most requests bring an event,
+//! so this path is hot.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,7 @@ use super::{Findings, Member, Members, text, twice};
 use crate::json::Json;
 use crate::refusal::Refusal;
 
-/// Each of the keys with what came for it.
+/// The keys, each with its value.
 pub(super) struct Wanted<'a, const N: usize> {
     keys: &'static [&'static str; N],
     slots: [Slot<'a>; N],
@@ -23,14 +23,14 @@ enum Slot<'a> {
 }
 
 impl<'a, const N: usize> Wanted<'a, N> {
-    /// Reads a body that must be one JSON object.
+    /// Parses a body that must be one JSON object.
     pub(super) fn parse(body: &'a [u8], keys: &'static [&'static str; N]) -> Result<Self, Refusal> {
         let mut json = serde_json::Deserializer::from_str(Members::text(body)?);
         let slots =
             Object(keys).deserialize(&mut json).and_then(|slots| json.end().map(|()| slots));
         match slots {
             Ok(slots) => Ok(Self { keys, slots }),
-            // `Members`, which reads every body, says what is wrong with it.
+            // `Members`, which parses the whole body, reports the mistake.
             Err(error) => Err(match Members::parse(body) {
                 Err(refusal) => refusal,
                 Ok(_) => Members::not_json(body, &error),
@@ -38,7 +38,7 @@ impl<'a, const N: usize> Wanted<'a, N> {
         }
     }
 
-    /// Takes a member out. One that came twice is refused, since nothing says which would count.
+    /// Takes a member. A repeated member is refused, since no rule says which one counts.
     pub(super) fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json<'a>> {
         let slot = self.keys.iter().position(|wanted| *wanted == key).map(|at| &mut self.slots[at]);
         match slot.map(|slot| std::mem::replace(slot, Slot::Absent)) {
@@ -48,7 +48,7 @@ impl<'a, const N: usize> Wanted<'a, N> {
         }
     }
 
-    /// Takes a string out that must not be blank.
+    /// Takes a string that must not be blank.
     pub(super) fn take_text(&mut self, key: &str, findings: &mut Findings) -> Member<Cow<'a, str>> {
         let taken = self.take(key, findings);
         text(key, taken, findings)
@@ -93,7 +93,7 @@ impl<'de, const N: usize> Visitor<'de> for Object<N> {
     }
 }
 
-/// The place of a key among those that are wanted.
+/// Finds the index of a wanted key.
 struct Place<const N: usize>(&'static [&'static str; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Place<N> {
