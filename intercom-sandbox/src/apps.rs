@@ -1,5 +1,5 @@
-//! The apps that use the API. Each has credentials and a rate limit of its own, and all of them
-//! share the rate limit of the workspace.
+//! The apps that use the API. Each has its own credentials and rate limit, and all share the rate
+//! limit of the workspace.
 
 use std::time::SystemTime;
 
@@ -10,37 +10,37 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use crate::rate_limit::{Budget, RateLimit};
 use crate::refusal::Refusal;
 
-/// All of them, of which there is one at least.
+/// All apps; at least one.
 pub(crate) struct Apps {
     first: App,
     others: Vec<App>,
     workspace_limit: RateLimit,
 }
 
-/// An app: what lets it in, and how much of its window is left.
+/// An app: its credentials and its rate limit.
 pub(crate) struct App {
     pub(crate) credentials: Credentials,
     pub(crate) rate_limit: RateLimit,
 }
 
-/// What a request cost.
+/// The result of counting a request.
 pub(crate) struct Spent {
-    /// What is left to the app; `None` where it has no limit.
+    /// The app's remaining budget; `None` without a limit.
     pub(crate) budget: Option<Budget>,
-    /// Whose limit the request is beyond, and when it may come again; `None` where it is within both.
+    /// The exceeded limit and the wait; `None` within both limits.
     pub(crate) beyond: Option<Beyond>,
 }
 
-/// The limit that a request is beyond.
+/// An exceeded limit.
 pub(crate) struct Beyond {
     pub(crate) limit: u32,
-    /// How many seconds the window is still open.
+    /// Seconds until the window ends.
     pub(crate) wait: u64,
     pub(crate) of_workspace: bool,
 }
 
 impl Beyond {
-    /// The budget of a window is spent.
+    /// Returns the refusal of a request over the limit.
     pub(crate) fn refusal(&self) -> Refusal {
         let Self { limit, wait, of_workspace } = self;
         let hint = if *of_workspace {
@@ -64,7 +64,7 @@ impl Beyond {
 }
 
 impl Apps {
-    /// The other apps are let in by their tokens alone, and each has the limit of the first.
+    /// The other apps have only tokens, and each has the limit of the first app.
     pub(crate) fn new(
         first: Credentials,
         other_tokens: Vec<String>,
@@ -79,7 +79,7 @@ impl Apps {
         Self { first: app(first), others, workspace_limit: RateLimit::new(workspace_limit) }
     }
 
-    /// The app of [`Sandbox::token`](crate::Sandbox::token).
+    /// Returns the app of [`Sandbox::token`](crate::Sandbox::token).
     pub(crate) fn first(&self) -> &App {
         &self.first
     }
@@ -92,10 +92,10 @@ impl Apps {
         &self.workspace_limit
     }
 
-    /// Whose request it is.
+    /// Returns the app of a request.
     ///
     /// # Errors
-    /// `401` where it is nobody's.
+    /// `401` if the credentials fit no app.
     pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<&App, Refusal> {
         const NONE: &str = "Send the header `Authorization: Bearer …` with the sandbox's access token, \
                             or app id and API key over HTTP Basic.";
@@ -108,7 +108,7 @@ impl Apps {
         let Some(value) = headers.get(header::AUTHORIZATION) else {
             return Err(Refusal::unauthorized(NONE));
         };
-        // What nearly all send is told at a glance.
+        // Fast path: nearly all clients send a bearer token.
         let token = value.as_bytes().strip_prefix(b"Bearer ");
         if let Some(app) = self.all().find(|app| token == Some(app.credentials.token.as_bytes())) {
             return Ok(app);
@@ -128,8 +128,8 @@ impl Apps {
         found.ok_or_else(|| Refusal::unauthorized(hint))
     }
 
-    /// Takes a request of this app out of both windows, the workspace's first: what is beyond that
-    /// leaves the app's own budget as it was, which Intercom's users have seen.
+    /// Counts a request of this app in both windows, the workspace's first. A request over the
+    /// workspace's limit leaves the app's budget unchanged, which Intercom's users have seen.
     pub(crate) fn spend(&self, app: &App, now: SystemTime) -> Spent {
         let of_workspace = self.workspace_limit.take(now);
         if let Some(budget) = &of_workspace
@@ -147,7 +147,7 @@ impl Apps {
         Spent { budget, beyond }
     }
 
-    /// Lowers the limit of every app to this from now on; with `None` no longer.
+    /// Lowers the limit of every app to this value; `None` ends the lowering.
     pub(crate) fn set_ceiling(&self, ceiling: Option<u32>) {
         for app in self.all() {
             app.rate_limit.set_ceiling(ceiling);
@@ -155,14 +155,14 @@ impl Apps {
     }
 }
 
-/// What lets a request in: the access token, or the app id with its API key.
+/// The accepted credentials: the access token, or the app id with its API key.
 pub(crate) struct Credentials {
     pub(crate) token: String,
     pub(crate) app_id: String,
     pub(crate) api_key: String,
-    /// App id and API key as HTTP Basic spells them.
+    /// App id and API key, as HTTP Basic encodes them.
     basic: Option<String>,
-    /// The access token as HTTP Basic spells a user name without a password.
+    /// The access token, as HTTP Basic encodes a user name without a password.
     basic_of_token: String,
 }
 
@@ -173,7 +173,7 @@ impl Credentials {
         Self { token, app_id, api_key, basic, basic_of_token }
     }
 
-    /// Those of an app that has no API key, in the workspace of this app id.
+    /// Creates the credentials of an app without an API key, in the workspace of this app id.
     fn of_token(token: String, app_id: String) -> Self {
         let basic_of_token = BASE64.encode(format!("{token}:"));
         Self { token, app_id, api_key: String::new(), basic: None, basic_of_token }

@@ -1,4 +1,4 @@
-//! The body of a request, as far as it is worth reading, and as long as it is worth waiting for.
+//! The request body, read within limits of size and time.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,31 +13,30 @@ use hyper::body::Body;
 use crate::body_budget::BodyBudget;
 use crate::refusal::Refusal;
 
-/// How much of a body is read beyond the limit, so that its client gets an answer: a connection that
-/// is closed on what was sent takes the answer with it.
+/// How much of a body beyond the limit is read and discarded. Closing with unread input would reset
+/// the connection and lose the answer.
 const DRAIN: usize = 8 << 20;
 
 /// A body, or why there is none.
 pub(crate) enum ReadBody {
     Whole(Bytes),
-    /// More of it than is allowed.
+    /// The body exceeds the limit.
     TooLarge {
         unread: bool,
     },
-    /// It did not come in time.
+    /// The body did not arrive in time.
     TooSlow,
-    /// Too many others are on their way in.
+    /// Other incoming bodies fill the budget.
     NoRoom,
     /// The client broke off.
     Broken,
 }
 
 impl ReadBody {
-    /// All of it.
+    /// Returns the whole body.
     ///
-    /// # Errors
-    /// `413` where it is beyond the limit, `408` where it did not come in time, `503` where there was
-    /// no room for it, `400` where the client broke off.
+    /// # Errors `413` if the body exceeds the limit, `408` if it did not arrive in time, `503` if
+    /// other incoming bodies fill the budget, `400` if the client broke off.
     pub(crate) fn whole(&self) -> Result<&Bytes, Refusal> {
         match self {
             Self::Whole(body) => Ok(body),
@@ -74,7 +73,7 @@ impl ReadBody {
         }
     }
 
-    /// What is kept of it in the records.
+    /// Returns the part that the records keep.
     pub(super) fn kept(&self) -> &[u8] {
         match self {
             Self::Whole(body) => body,
@@ -82,13 +81,13 @@ impl ReadBody {
         }
     }
 
-    /// Whether some of it is still to come, so that the connection cannot serve another request.
+    /// Returns whether more of the body is to come, so that the connection cannot be reused.
     pub(super) fn is_unread(&self) -> bool {
         matches!(self, Self::TooLarge { unread: true } | Self::TooSlow | Self::NoRoom)
     }
 }
 
-/// Reads a body to its end, and keeps no more of it than the limit; with whether it was waited for.
+/// Reads a body to its end, keeps at most the limit, and returns whether it had to wait.
 pub(crate) async fn read<B>(
     mut body: B,
     limit: usize,
@@ -99,7 +98,7 @@ where
     B: Body<Data = Bytes> + Unpin,
 {
     let mut reading = pin!(read_all(&mut body, limit, budget));
-    // Most bodies are there already, and for those no timer is set.
+    // Most bodies have arrived already, and need no timer.
     match poll_fn(|context| Poll::Ready(reading.as_mut().poll(context))).await {
         Poll::Ready(body) => (body, false),
         Poll::Pending => {
@@ -129,7 +128,7 @@ where
             return ReadBody::TooLarge { unread: true };
         }
         if size == data.len() && size <= limit && body.is_end_stream() {
-            // Most bodies come in one piece, which is neither copied nor counted.
+            // Most bodies arrive in one piece, which needs no copy and no budget.
             return ReadBody::Whole(data);
         }
         if size > limit {

@@ -1,7 +1,6 @@
-//! One request: what it meets, what it is answered, and what is recorded of it.
+//! One request: its faults, its answer and its record.
 //!
-//! What makes it wait is boxed. Nearly all requests are answered at once, and are not to carry room
-//! for it along.
+//! Waits are boxed. Nearly all requests are answered at once, and their futures stay small.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,8 +20,8 @@ use crate::request_id::RequestId;
 use crate::server::{Cut, Outgoing, Response};
 use crate::workspace::Workspace;
 
-/// Answers a request, and records it before the answer goes out: who has the answer finds the
-/// request in the records.
+/// Answers a request, and records it first, so that a client with the answer finds the request in
+/// the records.
 pub(crate) async fn answer<B>(workspace: &Workspace, parts: &request::Parts, body: B) -> Response
 where
     B: Body<Data = Bytes> + Unpin,
@@ -31,7 +30,7 @@ where
     let limits = &workspace.limits;
     let (body, waited) =
         body::read(body, limits.body_limit, limits.body_timeout, &workspace.body_budget).await;
-    // The clock is not read twice for what came in one piece.
+    // A body that did not wait needs no second clock reading.
     let now = if waited { workspace.clock.now() } else { received_at };
     let call = Call { workspace, received_at, parts, body: &body };
     let (now, strike) = if workspace.faults.any() {
@@ -47,8 +46,8 @@ where
     }
 }
 
-/// Records that a client speaks TLS to the port, and says what it is answered. It will most likely
-/// not show the answer to anybody: the records do.
+/// Records that a client speaks TLS to the port, and returns the refusal. Most clients hide that
+/// answer, so the record matters.
 pub(crate) fn refuse_tls(workspace: &Workspace, request_id: &RequestId) -> Refusal {
     let refused = || {
         Refusal::new(
@@ -59,7 +58,7 @@ pub(crate) fn refuse_tls(workspace: &Workspace, request_id: &RequestId) -> Refus
         .with_hint(format!("Give the client a base URL with http:// in it: {}", workspace.url))
     };
     let mut parts = Request::new(()).into_parts().0;
-    // Not a method of HTTP: there was no request.
+    // Not an HTTP method, because there was no request.
     parts.method = Method::from_bytes(b"TLS").unwrap_or_default();
     let answered = Answered {
         status: Some(StatusCode::BAD_REQUEST.as_u16()),
@@ -74,7 +73,7 @@ pub(crate) fn refuse_tls(workspace: &Workspace, request_id: &RequestId) -> Refus
     refused()
 }
 
-/// A request, all of which is there.
+/// A request that has arrived completely.
 struct Call<'a> {
     workspace: &'a Workspace,
     received_at: SystemTime,
@@ -83,8 +82,8 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Meets the faults that come first, and waits as long as they want. A request whose client gives
-    /// up meanwhile is recorded too.
+    /// Applies the faults before acceptance, with their delays. A request whose client gives up
+    /// meanwhile is recorded too.
     async fn arrive(&self, now: SystemTime) -> (SystemTime, Strike) {
         self.workspace.apply_lowered_limits();
         let mut strike = Strike::default();
@@ -98,13 +97,13 @@ impl Call<'_> {
         (self.workspace.clock.now(), strike)
     }
 
-    /// Adds what the faults of this stage do to the request.
+    /// Adds the faults of this stage to the strike.
     fn meet(&self, stage: Stage, now: SystemTime, strike: &mut Strike) {
         let meeting = Meeting::new(now, self.parts, self.body.kept());
         self.workspace.faults.meet(stage, &meeting, strike);
     }
 
-    /// Finds the answer, and records the request with it.
+    /// Determines the answer, and records the request with it.
     fn settle(&self, now: SystemTime, mut strike: Strike) -> Settled {
         let workspace = self.workspace;
         let (mut ending, mut answered) = match strike.answer.take() {
@@ -139,8 +138,8 @@ impl Call<'_> {
         Settled { ending, part, late: strike.late }
     }
 
-    /// What the rules answer, with what of it is recorded but for status and body, which faults
-    /// change.
+    /// Returns the rules' answer, and what to record of it. Status and body are recorded later,
+    /// because faults can change them.
     fn serve(&self, now: SystemTime) -> (Ending, Answered) {
         let request_id = self.workspace.request_ids.draw();
         let endpoint = route(self.parts);
@@ -163,7 +162,7 @@ impl Call<'_> {
     }
 }
 
-/// Records a request whose client gave up while a fault made it wait: its handling just ends then.
+/// Records a request whose client gave up during a fault's delay, when its future is dropped.
 struct GivenUp<'a> {
     call: &'a Call<'a>,
     strike: &'a Strike,
@@ -178,7 +177,7 @@ impl Drop for GivenUp<'_> {
 /// How a request ends, and when.
 struct Settled {
     ending: Ending,
-    /// What comes of the body, where it is not simply all of it.
+    /// The part of the body to send, if not the whole body goes out as usual.
     part: Option<Bytes>,
     late: Duration,
 }
@@ -193,7 +192,7 @@ impl Settled {
             (Ending::Reply(reply), Some(part)) => cut_short::response(reply, part, version),
             (Ending::Cut(cut), _) => cut.into_response(),
             (Ending::Silence, _) => {
-                // A sandbox that ends does not wait for it.
+                // The end of the sandbox ends this wait.
                 workspace.closing.begun().await;
                 Cut::HangUp.into_response()
             }

@@ -1,4 +1,4 @@
-//! The API of contacts: which call a request is, and its answer.
+//! The API of contacts: its calls and their answers.
 
 use axum::extract::Query;
 use axum::http::{Method, StatusCode, request};
@@ -17,7 +17,7 @@ use crate::rules::{contact, contact_list, contact_merge, contact_search};
 use crate::version::ApiVersion;
 use crate::workspace::Workspace;
 
-/// The calls, with what their paths say.
+/// The calls, with their path parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Call {
     /// `GET /contacts`
@@ -48,7 +48,7 @@ pub(crate) enum Call {
     Linked(String),
 }
 
-/// Which call a method and what follows `/contacts` in a path are.
+/// Returns the call for a method and a path after `/contacts`.
 pub(super) fn route(rest: &str, method: &Method) -> Result<Call, Refusal> {
     let segments: Vec<&str> = rest.split('/').skip(1).collect();
     let only = |allowed| Err(Refusal::method_not_allowed(allowed));
@@ -87,7 +87,7 @@ pub(super) fn route(rest: &str, method: &Method) -> Result<Call, Refusal> {
             decode(id).map(Call::Linked)
         }
         ([_, "merge_history" | "segments"], _) => only("GET"),
-        // Intercom takes more here: the sandbox has nothing to put into these lists.
+        // Intercom takes more here; in the sandbox these lists are always empty.
         ([_, "tags" | "notes" | "companies" | "subscriptions"], _) => {
             Err(Refusal::method_not_allowed("GET").with_hint(
                 "Intercom takes other methods too; in the sandbox these lists are empty, and stay so.",
@@ -107,7 +107,7 @@ fn decode(text: &str) -> Result<String, Refusal> {
     }
 }
 
-/// Answers a call. Its body is read only where the call has one.
+/// Answers a call. Only calls with a body read it.
 pub(super) fn answer<'a>(
     workspace: &Workspace,
     call: &Call,
@@ -147,7 +147,7 @@ pub(super) fn answer<'a>(
             let contact = known(contacts.set_archived(id, false, now))?;
             return Ok(in_short(&contact, "archived", false));
         }
-        // At Intercom it is the contact's conversations that this ends, and here there are none.
+        // At Intercom this ends the contact's conversations; the sandbox has none.
         Call::Block(id) => return Ok(in_short(&known(contacts.show(id))?, "blocked", true)),
         Call::MergeHistory(_) if !version.has_merge_history() => {
             return Err(Refusal::path_not_found()
@@ -165,7 +165,7 @@ pub(super) fn answer<'a>(
     Ok(Reply::json(&InForm { contact: &contact, form }))
 }
 
-/// Whether the query has `include_merge_history=true`.
+/// Returns whether the query has `include_merge_history=true`.
 fn asks_for_merge_history(parts: &request::Parts) -> Result<bool, Refusal> {
     #[derive(Deserialize)]
     struct Parameters {
@@ -183,7 +183,7 @@ fn asks_for_merge_history(parts: &request::Parts) -> Result<bool, Refusal> {
     }
 }
 
-/// Reads parameters of the query.
+/// Reads query parameters.
 fn parameters<T: DeserializeOwned>(parts: &request::Parts) -> Result<T, Refusal> {
     let read = Query::<T>::try_from_uri(&parts.uri).map_err(|error| {
         Refusal::new(StatusCode::BAD_REQUEST, "bad_request", error.body_text())
@@ -192,7 +192,8 @@ fn parameters<T: DeserializeOwned>(parts: &request::Parts) -> Result<T, Refusal>
     Ok(read.0)
 }
 
-/// What was merged into a contact, in pages. A lead has no history, and Intercom answers `404`.
+/// Answers the contacts merged into a user, in pages. A lead has no history: Intercom answers
+/// `404`.
 fn merge_history_of(
     contacts: &Directory,
     contact: &Contact,
@@ -237,8 +238,7 @@ fn merge_history_of(
     Ok(Reply::json(&json!({"type": "list", "data": page, "next_cursor": next_cursor})))
 }
 
-/// A list that a contact links to. The sandbox has no tags, notes, companies, subscriptions and
-/// segments.
+/// Answers an empty list: the sandbox has no tags, notes, companies, subscriptions and segments.
 fn empty_list() -> Reply {
     Reply::json(&json!({
         "type": "list",
@@ -261,7 +261,7 @@ fn list(workspace: &Workspace, parts: &request::Parts, form: Form<'_>) -> Result
     Ok(Reply::json(&Page::of(contacts, &Sort::default(), &page, form)))
 }
 
-/// Looks through a copy of the list, so that nobody waits for the search.
+/// Searches a copy of the list, so that the search holds no lock.
 fn search(workspace: &Workspace, body: &Bytes, form: Form<'_>) -> Result<Reply, Refusal> {
     let search = contact_search::read(body, form.version)?;
     let mut contacts = workspace.contacts.listed();
@@ -269,7 +269,7 @@ fn search(workspace: &Workspace, body: &Bytes, form: Form<'_>) -> Result<Reply, 
     Ok(Reply::json(&Page::of(contacts, &search.sort, &search.page, form)))
 }
 
-/// What is left to say of a contact after it was deleted or archived.
+/// Returns the short object of a deleted or archived contact.
 fn in_short(contact: &Contact, what: &str, is_so: bool) -> Reply {
     Reply::json(&json!({
         "type": "contact",

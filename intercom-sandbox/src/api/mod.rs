@@ -1,8 +1,8 @@
-//! Intercom's API: the way of a request, from its first byte to its answer.
+//! Intercom's API: a request's path from its first byte to its answer.
 //!
-//! `call` takes it from its body to its answer, `route` finds its endpoint, `serve` answers it by
-//! Intercom's rules. The faults that it meets come before, after or in the place of that; and before
-//! the answer goes out it is in the records.
+//! `call` handles a request, `route` finds its endpoint, and `serve` answers by Intercom's rules.
+//! Faults apply before, after or instead of that. The request is recorded before its answer goes
+//! out.
 
 mod body;
 mod call;

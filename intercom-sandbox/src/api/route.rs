@@ -1,11 +1,11 @@
-//! Which endpoint a request is for.
+//! The endpoint of a request.
 
 use axum::http::{Method, request};
 
 use super::contacts;
 use crate::refusal::Refusal;
 
-/// The endpoints, with what their paths say.
+/// The endpoints, with their path parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// `POST /events`
@@ -14,13 +14,13 @@ pub(crate) enum Endpoint {
     ListEvents,
     /// `POST /events/summaries`
     CreateSummaries,
-    /// `/contacts`, and all that is below it
+    /// `/contacts`, and every path below it
     Contacts(contacts::Call),
     /// `GET /me`
     Me,
 }
 
-/// With what the paths begin that Intercom has and the sandbox does not.
+/// The first segments of paths that Intercom has and the sandbox does not.
 const NOT_HERE: [&str; 40] = [
     "admins",
     "ai",
@@ -64,7 +64,7 @@ const NOT_HERE: [&str; 40] = [
     "workflows",
 ];
 
-/// Finds the endpoint of a method and a path.
+/// Returns the endpoint for a method and a path.
 pub(super) fn route(parts: &request::Parts) -> Result<Endpoint, Refusal> {
     let path = parts.uri.path();
     if let Some(rest) = path.strip_prefix("/contacts")

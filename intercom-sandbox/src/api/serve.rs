@@ -1,4 +1,4 @@
-//! What the API answers by its own rules: the checks, one after the other, and then the endpoint.
+//! The API's answers by its own rules: the checks in order, then the endpoint.
 
 use std::time::SystemTime;
 
@@ -39,9 +39,9 @@ pub(super) fn serve(
     served
 }
 
-/// The checks that no endpoint goes without, and what is left of the app's window. Intercom does not
-/// document their order. This one goes from the outside to the inside: where to, who, how often, in
-/// which form, and last what.
+/// Runs the checks common to all endpoints, and returns the remaining budget of the app. Intercom
+/// does not document the order. The sandbox checks path, credentials, rate limit and then the form
+/// of the request.
 fn check(
     workspace: &Workspace,
     now: SystemTime,
@@ -52,7 +52,7 @@ fn check(
     let admitted = endpoint.and_then(|endpoint| Ok((endpoint, apps.identify(&parts.headers)?)));
     let (endpoint, app) = match admitted {
         Ok(admitted) => admitted,
-        // A request that is nobody's, or goes nowhere, does not spend a budget.
+        // A request without a valid app or path spends no budget.
         Err(refusal) => return (apps.first().rate_limit.look(now), Err(refusal)),
     };
     let spent = apps.spend(app, now);
@@ -97,8 +97,9 @@ fn dispatch(
     }
 }
 
-/// `GET /me`, by which clients check their credentials: the admin whose token it is, with the app: as Intercom's description of version 2.16 has it. All
-/// tokens are of one workspace, which is what Intercom calls an app here.
+/// Answers `GET /me`, by which clients check their credentials, with the token's admin and app. The
+/// form is that of Intercom's description of version 2.16. All tokens belong to one workspace,
+/// which Intercom calls an app here.
 fn me(workspace: &Workspace) -> Reply {
     Reply::json(&json!({
         "type": "admin",

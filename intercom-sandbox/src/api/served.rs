@@ -6,22 +6,22 @@ use crate::refusal::{Problem, Refusal};
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 
-/// An answer, and what the records keep beside it.
+/// An answer, with what the records keep of it.
 pub(super) struct Served {
     pub(super) reply: Reply,
     pub(super) outcome: Outcome,
-    /// Under what its event is filed, where it was answered as accepted.
+    /// The event's filing, if the event was answered as accepted.
     pub(super) event: Option<Filing>,
     pub(super) problems: Box<[Problem]>,
 }
 
 impl Served {
-    /// The answer to anything but an event.
+    /// Creates the answer to anything but an event.
     pub(super) fn of(reply: Reply) -> Self {
         Self { reply, outcome: Outcome::Served, event: None, problems: Box::default() }
     }
 
-    /// The answer to an event that was accepted, or ignored in silence.
+    /// Creates the answer to an event that was accepted, or ignored without an error.
     pub(super) fn event(reply: Reply, outcome: Outcome, event: Filing) -> Self {
         Self { reply, outcome, event: Some(event), problems: Box::default() }
     }

@@ -1,4 +1,4 @@
-//! `GET /events`: the events of a contact, newest first and a page at a time, or their summary.
+//! `GET /events`: a contact's events in pages, newest first, or their summary.
 
 use axum::http::uri::Authority;
 use axum::http::{header, request};
@@ -15,7 +15,7 @@ use crate::reply::Reply;
 use crate::rules::event_query::{self, EventQuery};
 use crate::workspace::Workspace;
 
-/// Events that are older can be counted, and not listed. The number is Intercom's.
+/// The age of the oldest listed event; older events only count. The number is Intercom's.
 const LISTED_SECONDS: i64 = 90 * 24 * 60 * 60;
 
 /// Answers the list, or with `summary=true` the summary.
@@ -34,7 +34,7 @@ pub(in crate::api) fn list(
         person.keys.contains(&event.filing.contact) && event.created_at() > now - LISTED_SECONDS
     });
     let page = Page::cut(&mut events, &query);
-    // By the name that the client reaches the sandbox by, which may be another one than its own.
+    // The client may reach the sandbox by another name than the sandbox's own URL.
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = parts.uri.authority().map(Authority::as_str).or(host);
     let base = host.map_or_else(|| workspace.url.clone(), |host| format!("http://{host}"));
@@ -48,7 +48,7 @@ pub(in crate::api) fn list(
     }))
 }
 
-/// The list on the wire. Intercom's description has whose they are beside the events.
+/// The list on the wire. Intercom's description has the contact beside the events.
 #[derive(Serialize)]
 struct EventList<'a> {
     #[serde(rename = "type")]
@@ -62,22 +62,22 @@ struct EventList<'a> {
 
 #[derive(Serialize)]
 struct Pages {
-    /// The address of the next page, as long as there is one.
+    /// The address of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
-/// What is answered of a list at a time.
+/// One page of the list.
 struct Page<'a> {
     events: &'a [ReceivedEvent],
-    /// The cursor of the next page, where there is one.
+    /// The cursor of the next page, if there is one.
     next: Option<i64>,
 }
 
 impl<'a> Page<'a> {
-    /// Puts the events, which come in order of arrival, into that of the list, and cuts the page out.
+    /// Sorts the events, which come in order of arrival, and returns the requested page.
     fn cut(events: &'a mut [ReceivedEvent], query: &EventQuery) -> Self {
-        // Stable, so that of one second the events stay in order of arrival.
+        // A stable sort keeps events of one second in order of arrival.
         events.sort_by_key(ReceivedEvent::created_at);
         let cursors = cursors(events);
         events.reverse();
@@ -85,7 +85,7 @@ impl<'a> Page<'a> {
 
         let start = query.before.map_or(0, |before| cursors.partition_point(|&at| at >= before));
         let mut end = events.len().min(start + query.per_page);
-        // A cursor cannot stand between two events that have the same: they are on one page.
+        // A cursor cannot separate two events with the same cursor, so both are on one page.
         while end < events.len() && end > start && cursors[end] == cursors[end - 1] {
             end += 1;
         }
@@ -94,8 +94,8 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The place of each event in the list, in milliseconds as Intercom's cursors are. Events are known
-/// to the second alone, so those of one second are told apart by their order, as far as it has room.
+/// Returns a cursor for each event, in milliseconds as Intercom's cursors are. Events have whole
+/// seconds, so the milliseconds number the events of one second, up to 999.
 fn cursors(events: &[ReceivedEvent]) -> Vec<i64> {
     let mut place = 0;
     let mut second = None;
@@ -110,7 +110,7 @@ fn cursors(events: &[ReceivedEvent]) -> Vec<i64> {
         .collect()
 }
 
-/// The address of the next page.
+/// Returns the address of the next page.
 fn next(base: &str, query: &EventQuery, before: i64) -> String {
     let (kind, value) = &query.whose;
     let kind = match kind {
@@ -125,7 +125,7 @@ fn next(base: &str, query: &EventQuery, before: i64) -> String {
     )
 }
 
-/// An event with whose it is: the event object of Intercom's API.
+/// An event with its contact: the event object of Intercom's API.
 struct EventObject<'a> {
     event: &'a ReceivedEvent,
     person: &'a Person,
@@ -150,7 +150,7 @@ impl Serialize for EventObject<'_> {
         let Self { event, person } = self;
         let wire = Wire {
             kind: "event",
-            // Intercom's are UUIDs.
+            // Intercom's ids are UUIDs.
             id: format!("00000000-0000-4000-8000-{:012x}", event.request().number()),
             event_name: event.name(),
             created_at: event.created_at(),
@@ -163,7 +163,7 @@ impl Serialize for EventObject<'_> {
     }
 }
 
-/// Metadata as one object, its keys in the order sent.
+/// Serializes metadata as one object, with its keys in the order sent.
 fn as_object<S: Serializer>(
     metadata: &&[(String, Value)],
     serializer: S,

@@ -1,4 +1,4 @@
-//! The API of events: `POST /events` here, and what reads them back.
+//! The API of events: `POST /events` here, and the reads in the submodules.
 
 mod listing;
 mod person;
@@ -19,11 +19,11 @@ use crate::reply::Reply;
 use crate::rules;
 use crate::workspace::Workspace;
 
-/// Method and path by which summaries are sent in.
+/// The method and path that summaries are sent to.
 pub(crate) const SUMMARIES: (&str, &str) = ("POST", "/events/summaries");
 
-/// Accepts an event, or says why not: first for what it says, then for whom it names, and last for
-/// want of room for its name.
+/// Accepts an event, or refuses it: first for its content, then for its contact, and last for a
+/// name over the limit.
 pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Served, Refusal> {
     let rules = &workspace.rules;
     let event = rules::event::read(body, rules, &*workspace.clock)?;
@@ -43,7 +43,7 @@ pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Served, Refu
     Ok(Served::event(Reply::empty(status), outcome, filing))
 }
 
-/// The one contact that this identifier names.
+/// Returns the one contact that this identifier names.
 fn find_contact(
     workspace: &Workspace,
     kind: Identifier,
@@ -57,7 +57,8 @@ fn find_contact(
     }
 }
 
-/// The sources for Intercom's answer agree on the code and not on the status.
+/// Refuses an ambiguous contact. Sources for Intercom's answer agree on the code and differ on the
+/// status.
 fn ambiguous_contact(workspace: &Workspace) -> Refusal {
     let status = if workspace.rules.ambiguous_contact_is_400 {
         StatusCode::BAD_REQUEST

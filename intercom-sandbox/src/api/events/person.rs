@@ -1,12 +1,12 @@
-//! Whose events are asked for, and how they are told.
+//! The contact whose events a request reads.
 
 use crate::contacts::{ContactKey, Identifier};
 use crate::refusal::Refusal;
 use crate::workspace::Workspace;
 
-/// A contact as the answers about its events tell it.
+/// A contact, as the answers about its events show it.
 pub(super) struct Person {
-    /// Under which its events are filed: its own key, and those of contacts merged into it.
+    /// The keys of its events: its own key, and those of contacts merged into it.
     pub(super) keys: Vec<ContactKey>,
     pub(super) contact_id: Option<String>,
     pub(super) user_id: Option<String>,
@@ -14,7 +14,7 @@ pub(super) struct Person {
 }
 
 impl Person {
-    /// The one contact that this identifier names.
+    /// Returns the one contact that this identifier names.
     pub(super) fn find(
         workspace: &Workspace,
         kind: Identifier,
@@ -23,7 +23,7 @@ impl Person {
         let key = super::find_contact(workspace, kind, value)?;
         let keys = workspace.contacts.keys_of(key);
         let Some(contact) = workspace.contacts.by_key(key) else {
-            // Where everybody is known, this is all that is known of somebody.
+            // A stranger, with `know_everybody`, has only this identifier.
             let only = |this: Identifier| (this == kind).then(|| value.to_owned());
             return Ok(Self {
                 keys,

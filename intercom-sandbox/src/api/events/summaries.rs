@@ -16,16 +16,15 @@ use crate::rules::event_summary;
 use crate::summaries::Summary;
 use crate::workspace::Workspace;
 
-/// Takes summaries in. Intercom documents neither what they do to the events that are there, nor what
-/// sending them again does: here they count beside the events, and a later one takes the place of an
-/// earlier one of its name.
+/// Stores summaries. Intercom documents neither how they combine with events nor what a repeat
+/// does. Here they add to the events, and a later summary replaces an earlier one of its name.
 pub(crate) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refusal> {
     let new = event_summary::read(body)?;
     let person = Person::find(workspace, Identifier::UserId, &new.user_id)?;
     let now = i64::try_from(workspace.now()).unwrap_or(i64::MAX);
     for new in new.summaries {
         let name = workspace.event_names.admit(&new.event_name)?;
-        // Where one of the times is missing, the other stands for it.
+        // A missing time takes the value of the other.
         let first = new.first.or(new.last).unwrap_or(now);
         let last = new.last.unwrap_or(first);
         let summary = Summary { count: new.count, first, last };
@@ -34,8 +33,8 @@ pub(crate) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refus
     Ok(Reply::empty(StatusCode::OK))
 }
 
-/// The summary of a contact's events: all that are remembered, those too that are too old to be
-/// listed, and what was sent in as summaries.
+/// Answers the summary of a contact's events. It covers all remembered events, even those too old
+/// to be listed, and the stored summaries.
 pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
     let mut summaries: BTreeMap<NameId, Summary> = BTreeMap::new();
     let mut add = |name, summary: Summary| {
@@ -59,7 +58,7 @@ pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
                 "first": iso(summary.first),
                 "last": iso(summary.last),
                 "count": summary.count,
-                // Nobody describes an event here, as few do at Intercom.
+                // Event descriptions are not supported; few Intercom users set them.
                 "description": null,
             })
         })
@@ -73,7 +72,7 @@ pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
     }))
 }
 
-/// A time as Intercom writes it, with milliseconds that are always zero.
+/// Formats a time as Intercom does, with milliseconds that are always zero.
 fn iso(seconds: i64) -> Option<String> {
     let time = Timestamp::from_second(seconds).ok()?;
     Some(format!("{time:.3}"))
