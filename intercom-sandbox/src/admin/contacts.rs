@@ -1,4 +1,4 @@
-//! `/_sandbox/contacts`: who is known.
+//! `/_sandbox/contacts`: the known contacts.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,8 +23,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new().route("/contacts", get(list).post(seed))
 }
 
-/// Which contacts are to be listed: the latest `limit` of those that have `search` in one of their
-/// details, whatever its case.
+/// The requested contacts: the latest `limit` of those with `search` in a detail, ignoring case.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Query {
@@ -59,7 +58,7 @@ fn has(contact: &Contact, lower_case: &str) -> bool {
     details.any(|detail| detail.to_lowercase().contains(lower_case))
 }
 
-/// An array of contacts, or an object that has one, as they are listed.
+/// An array of contacts, or an object that has one, as the list answers.
 struct Wanted {
     contacts: Vec<SeedContact>,
 }
@@ -126,7 +125,7 @@ async fn seed(
     Ok(workspace.answer_budget.response(reply))
 }
 
-/// In the form in which contacts are seeded.
+/// Returns the contacts in the form of seed contacts.
 fn written(contacts: &[Contact]) -> Vec<Value> {
     contacts
         .iter()

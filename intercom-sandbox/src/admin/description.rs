@@ -1,4 +1,4 @@
-//! What the sandbox serves: as an OpenAPI file, and what of it is the admin API's as a short list.
+//! What the sandbox serves: an OpenAPI file, and a short list of the admin API.
 
 use std::sync::{Arc, LazyLock};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::reply::Reply;
 use crate::workspace::Workspace;
 
-/// Checked against what is served by the tests, in both directions.
+/// Tests compare this file with the served routes, in both directions.
 const OPENAPI: &str = include_str!("openapi.json");
 
 const NOTE: &str = "what is not a GET needs `Content-Type: application/json`, also without a body";
@@ -35,7 +35,7 @@ async fn list() -> Response {
     Reply::json(&*LIST).into_response()
 }
 
-/// Each request to the admin API with an example of its body, and what it is for.
+/// Returns each request of the admin API, with its purpose and an example body.
 fn admin_requests(description: &Value) -> Vec<Value> {
     let paths = description["paths"].as_object().into_iter().flatten();
     let own = paths.filter(|(path, _)| path.starts_with("/_sandbox") || *path == "/");

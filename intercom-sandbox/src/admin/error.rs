@@ -1,4 +1,4 @@
-//! The errors of the admin API: a status, and a sentence that says what would be right.
+//! The errors of the admin API: a status, and a sentence that says what is right.
 
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ impl AdminError {
         Self { status, message: message.into() }
     }
 
-    /// Something about the request is wrong, and the message says what would be right.
+    /// Refuses a wrong request; the message says what is right.
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, message)
     }

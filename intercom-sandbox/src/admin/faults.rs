@@ -1,4 +1,4 @@
-//! `/_sandbox/faults`: what goes wrong on request.
+//! `/_sandbox/faults`: the faults on request.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
         .route("/faults/{id}", delete(lift))
 }
 
-/// The faults that stand, as they are answered.
+/// Returns the active faults as JSON.
 pub(super) fn standing(workspace: &Workspace) -> Vec<Value> {
     workspace.faults.list(workspace.clock.now()).iter().map(written).collect()
 }
@@ -33,7 +33,7 @@ async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
     Reply::json(&json!({"faults": standing(&workspace)})).into_response()
 }
 
-/// A fault in its text form. Headers and body go with a status.
+/// A fault in its text form. Headers and body need a status.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `fault`")]
 struct Wanted {

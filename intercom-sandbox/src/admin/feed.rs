@@ -1,10 +1,9 @@
-//! `GET /_sandbox/feed`: what comes in, as it comes in, as server-sent events.
+//! `GET /_sandbox/feed`: incoming requests as server-sent events.
 //!
-//! A viewer is a place in the journal, and the message that it is being told. What comes after that
-//! waits in the journal, so that one who reads slowly, or not at all, costs little memory, and nobody
-//! at all costs nothing. A viewer that falls too far behind gets the number of requests left out.
-//! A viewer that reads nothing while others need the room is disconnected, and resumes after its last
-//! message when it reconnects.
+//! A viewer holds a place in the journal and its current message. Later requests wait in the
+//! journal, so that a slow viewer costs little memory, and no viewer costs none. A viewer that
+//! falls too far behind gets the number of skipped requests. A viewer that reads nothing while
+//! others need the room is disconnected, and resumes after its last message.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -32,43 +31,43 @@ use crate::answer_budget::{GivenUp, Ticket};
 use crate::journal::Place;
 use crate::workspace::Workspace;
 
-/// The shortest time between two messages: more would only be drawn over each other.
+/// The shortest time between two messages; the page cannot draw faster.
 const FLUSH: Duration = Duration::from_millis(100);
 
-/// The longest time between two messages: the budget comes back though nothing comes in.
+/// The longest time between two messages, so that the page sees the budget refill.
 const TICK: Duration = Duration::from_secs(1);
 
-/// How many records a message has at most.
+/// The limit of records in a message.
 const BATCH: usize = 500;
 
-/// The size from which on a message takes no further record, in bytes.
+/// The size of a message, in bytes, from which it takes no further record.
 const BATCH_BYTES: usize = 512 << 10;
 
-/// How many requests a viewer may be behind, which is as many as the page keeps. To one who is further
-/// behind the oldest are no longer told.
+/// How many requests a viewer can be behind, which is as many as the page keeps. The feed skips
+/// older requests.
 const BEHIND: usize = 10_000;
 
-/// How soon a browser tries again that has lost the connection, in milliseconds.
+/// When a disconnected browser retries, in milliseconds.
 const RETRY: u64 = 1000;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
-    // Tells this sandbox from one that was here before, whose numbers mean other requests.
+    // Distinguishes this sandbox from an earlier one, whose numbers mean other requests.
     let run = RandomState::new().hash_one("run");
     Router::new().route("/feed", get(move |state, query, headers| feed(run, state, query, headers)))
 }
 
-/// Where to go on: the id of the last message that was read, or the number of a request.
+/// Where to resume: the id of the last message read, or the number of a request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
     after: Option<String>,
 }
 
-/// Messages are
-/// - `begin`, before the first request: `version` and `url` of the sandbox. Whatever was told before
-///   is over: another sandbox has taken its place, or it was cleared;
-/// - `update`: the time `now` in milliseconds, `counts`, `rate_limit`, how many `faults` stand, the
-///   `records` that are new, and before them the number of those that were `skipped`;
+/// Streams the feed. Messages are
+/// - `begin`, before the first request: `version` and `url` of the sandbox. Earlier messages are
+///   void: the sandbox was replaced or cleared;
+/// - `update`: the time `now` in milliseconds, `counts`, `rate_limit`, the number of active
+///   `faults`, the new `records`, and the number of `skipped` requests before them;
 /// - `end`: the sandbox has ended.
 async fn feed(
     run: u64,
@@ -95,17 +94,17 @@ async fn feed(
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
 }
 
-/// One who looks.
+/// A client of the feed.
 struct Viewer {
     workspace: Arc<Workspace>,
     run: u64,
-    /// How far it was told; `None` before the beginning.
+    /// The place in the journal; `None` before the beginning.
     place: Option<Place>,
     told_at: Instant,
-    /// When the next message is due though nothing is new.
+    /// When the next message is due without news.
     due: Instant,
     ended: bool,
-    /// What it is being told.
+    /// The current message.
     message: Option<Ticket>,
 }
 
@@ -120,7 +119,7 @@ struct Update {
 }
 
 impl Viewer {
-    /// The next piece of a message, for as long as the connection takes them.
+    /// Returns the next piece of a message, for as long as the connection takes pieces.
     async fn next_piece(mut self) -> Option<(Result<Bytes, GivenUp>, Self)> {
         loop {
             if let Some(piece) = self.message.as_mut().and_then(Ticket::take) {
@@ -131,7 +130,7 @@ impl Viewer {
         }
     }
 
-    /// The next message; `None` after the last.
+    /// Returns the next message; `None` after the last.
     async fn next(&mut self) -> Option<String> {
         if self.ended {
             return None;
@@ -151,7 +150,7 @@ impl Viewer {
     }
 
     async fn something_to_tell(&self, place: Place) {
-        // Either is as good as the other: a change, or that it is time.
+        // Both a change and the due time end the wait.
         let _ = timeout_at(self.due, self.workspace.journal.moved_from(place)).await;
         sleep_until(self.due.min(self.told_at + FLUSH)).await;
     }
@@ -173,9 +172,9 @@ impl Viewer {
             return self.begin();
         }
         let (records, last) = written(&requests, BATCH_BYTES);
-        // Without one there is nothing new, or nothing that is kept.
+        // Without a record nothing is new, or nothing new is kept.
         let number = last.unwrap_or(counts.requests);
-        // A limit that a fault has lowered may have ended since the last request.
+        // A fault that lowers the limit may have ended since the last request.
         workspace.apply_lowered_limits();
         let update = Update {
             now: workspace.clock.now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis()),
@@ -190,7 +189,7 @@ impl Viewer {
         self.told_at = Instant::now();
         self.due = self.told_at + TICK;
         let id = id_of(self.run, place);
-        // Text and numbers cannot fail to become JSON, which has no line breaks of its own.
+        // Text and numbers always serialize, and JSON has no line breaks.
         let update = serde_json::to_string(&update).unwrap_or_default();
         format!("event: update\nid: {id}\ndata: {update}\n\n")
     }
@@ -200,7 +199,7 @@ fn id_of(run: u64, place: Place) -> String {
     format!("{run:x}-{}-{}", place.clearings, place.number)
 }
 
-/// The place of an id, where this sandbox gave it.
+/// Returns the place of an id, if this sandbox created the id.
 fn place_of(run: u64, id: &str) -> Option<Place> {
     let mut parts = id.splitn(3, '-');
     let of_run = u64::from_str_radix(parts.next()?, 16).ok()?;

@@ -1,9 +1,8 @@
-//! Who may use the admin API and the page: whoever is on this machine, or reaches it by a name that was
-//! allowed; and no web page from elsewhere that a browser on this machine happens to show.
+//! Access to the admin API and the page. Clients on this machine and clients that use an allowed
+//! name pass. Foreign web pages in a browser on this machine do not.
 //!
-//! Such a page can send requests to the loopback address. What gives it away is the `Host` that it
-//! reached the address by (a name that was bound to it), its `Origin`, and that it cannot send JSON
-//! without asking first.
+//! A foreign page can send requests to the loopback address. Three things expose it: its `Host`, if
+//! the page rebinds a DNS name; its `Origin`; and that a page needs a CORS preflight to send JSON.
 
 use std::sync::Arc;
 
@@ -15,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::AdminError;
 use crate::workspace::Workspace;
 
-/// Lets a request through, or says why not.
+/// Lets a request through, or refuses it with a reason.
 pub(super) async fn guard(
     State(workspace): State<Arc<Workspace>>,
     request: Request,
@@ -64,7 +63,7 @@ fn check(request: &Request, allowed: &[String]) -> Result<(), AdminError> {
     Ok(())
 }
 
-/// The host that the client asked for: HTTP/2 has it in the URI.
+/// Returns the requested host, which HTTP/2 has in the URI.
 fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     match uri.authority() {
         Some(authority) => Some(authority.as_str()),
@@ -72,7 +71,7 @@ fn host<'a>(headers: &'a HeaderMap, uri: &'a Uri) -> Option<&'a str> {
     }
 }
 
-/// A host without its port, and without the brackets of an IPv6 address.
+/// Returns a host without its port, and without the brackets of an IPv6 address.
 fn name_of(host: &str) -> &str {
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
@@ -81,13 +80,13 @@ fn name_of(host: &str) -> &str {
     name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
 }
 
-/// Whether it is a name or an address of this machine alone.
+/// Returns whether the name or address belongs to this machine alone.
 fn is_loopback(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Whether somebody said that the sandbox is reached by this name.
+/// Returns whether the builder allows this name.
 fn is_allowed(name: &str, allowed: &[String]) -> bool {
     allowed.iter().any(|other| name.eq_ignore_ascii_case(other))
 }

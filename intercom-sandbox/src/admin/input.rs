@@ -1,4 +1,4 @@
-//! What is sent to the admin API: JSON, whose mistakes are told with their place.
+//! The JSON bodies of the admin API, whose mistakes are reported with their place.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::workspace::Workspace;
 /// The size of the largest body, in bytes: room for a hundred thousand contacts.
 const LIMIT: usize = 16 << 20;
 
-/// A body that is this as JSON.
+/// A body that parses as this type.
 pub(super) struct Input<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<Arc<Workspace>> for Input<T> {

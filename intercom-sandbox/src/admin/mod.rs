@@ -1,7 +1,7 @@
-//! What is the sandbox's own and not Intercom's: the page at `/`, and below `/_sandbox/` the admin
-//! API, by which the page, and a test in any language, see what arrived and ask for faults.
+//! The sandbox's own routes: the page at `/`, and the admin API below `/_sandbox/`. The page, and a
+//! test in any language, use the admin API to see requests and to inject faults.
 //!
-//! Nothing here is recorded or counted, and all of it is behind the `guard`.
+//! Requests to these routes are not recorded or counted, and all pass the `guard`.
 
 mod catalogue;
 mod contacts;
@@ -25,7 +25,7 @@ use crate::page;
 use crate::workspace::Workspace;
 use error::AdminError;
 
-/// The routes of the page and of the admin API. What they do not know is the API's.
+/// Returns the routes of the page and of the admin API. All other paths belong to Intercom's API.
 pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
     let admin = Router::new()
         .merge(state::routes())

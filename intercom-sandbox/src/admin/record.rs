@@ -1,4 +1,4 @@
-//! A request as JSON: on the page, in the admin API, and in what the program prints.
+//! A request as JSON: on the page, in the admin API, and in the program's output.
 
 use std::borrow::Cow;
 use std::time::SystemTime;
@@ -15,9 +15,10 @@ use crate::refusal::Problem;
 /// The members are `number`, `received_at` (RFC 3339, to the millisecond), `method`, `path`, `query`,
 /// `status`, `outcome`, `fault`, `event`, `problems`, `warnings`, `headers`, `body` and `answer`.
 ///
-/// The event is as it was filed, with `name`, `sent_name` where that is another, `created_at`, `contact` (`kind` and `value` of the
-/// identifier that counts), `metadata` (pairs of key and value, in the order sent) and `dropped_keys`.
-/// Where it was not accepted, it is what can be read of it in the body; what cannot is `null`.
+/// The event is as filed: `name`, `sent_name` if different, `created_at`, `contact` (`kind` and
+/// `value` of the identifier that counts), `metadata` (pairs of key and value, in the order sent)
+/// and `dropped_keys`. An event that was not accepted has what the body yields, and `null`
+/// elsewhere.
 impl Serialize for ReceivedRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let event = self.event();
@@ -44,8 +45,8 @@ impl Serialize for ReceivedRequest {
     }
 }
 
-/// As many of these, from the first, as come to so many bytes, and the number of the last of them; one
-/// at least, where there is one.
+/// Serializes requests from the first on, up to this many bytes and at least one. Returns the
+/// number of the last one.
 pub(super) fn written(
     requests: &[ReceivedRequest],
     bytes: usize,
@@ -54,7 +55,7 @@ pub(super) fn written(
     let mut records = Vec::with_capacity(requests.len());
     let mut last = None;
     for request in requests {
-        // A record is text and numbers, which cannot fail to become JSON.
+        // Text and numbers always serialize.
         let Ok(record) = to_raw_value(request) else {
             break;
         };
@@ -89,7 +90,7 @@ struct Record<'a> {
 #[derive(Default, Serialize)]
 struct Event<'a> {
     name: Option<Cow<'a, str>>,
-    /// Where Intercom files it under another one.
+    /// The name as sent, if Intercom files another.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_name: Option<&'a str>,
     created_at: Option<Value>,
@@ -104,7 +105,7 @@ struct Contact<'a> {
     value: Cow<'a, str>,
 }
 
-/// A problem, with the hint that Intercom's own answer does not have.
+/// A problem with its hint, which Intercom's own answer does not have.
 #[derive(Serialize)]
 struct WithHint<'a> {
     code: &'a str,
@@ -140,7 +141,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// What a body says that was not accepted as an event.
+    /// Reads an event from a body that was not accepted.
     fn read(request: &'a ReceivedRequest) -> Option<Self> {
         if (request.method(), request.path()) != ("POST", "/events") {
             return None;
@@ -195,7 +196,7 @@ impl Serialize for Outcome {
     }
 }
 
-/// A time as text, where it has a year of four digits.
+/// Formats a time, if its year has four digits.
 pub(super) fn rfc3339(time: SystemTime) -> Option<String> {
     jiff::Timestamp::try_from(time).ok().map(|time| format!("{time:.3}"))
 }

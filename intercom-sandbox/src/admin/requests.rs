@@ -1,4 +1,4 @@
-//! `/_sandbox/requests`: what came in, in order of arrival, and sending one of them again.
+//! `/_sandbox/requests`: the requests in order of arrival, and resending one.
 
 use std::sync::Arc;
 
@@ -24,17 +24,17 @@ use crate::reply::Reply;
 use crate::server::Cut;
 use crate::workspace::Workspace;
 
-/// How many requests are answered where nothing else is asked for.
+/// The default number of requests in an answer.
 const DEFAULT_LIMIT: usize = 1000;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new().route("/requests", get(requests)).route("/requests/{number}/resend", post(resend))
 }
 
-/// The size from which on an answer takes no further request, in bytes.
+/// The size of an answer, in bytes, from which it takes no further request.
 const MOST_BYTES: usize = 8 << 20;
 
-/// Those of a higher number than `after`, and no more than `limit` of them.
+/// Requests with a number above `after`, at most `limit` of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Wanted {
@@ -51,7 +51,7 @@ fn default_limit() -> usize {
 #[derive(Serialize)]
 struct Answer {
     requests: Vec<Box<RawValue>>,
-    /// The number to ask from next.
+    /// The value of `after` for the next call.
     last: usize,
 }
 
@@ -70,8 +70,8 @@ async fn requests(
     Ok(workspace.answer_budget.response(Reply::json(&answer)))
 }
 
-/// Sends a request again, as it was kept, with the access token of the first app: the credentials that
-/// it came with are not kept. It is recorded as any other.
+/// Sends a kept request again, with the access token of the first app, because credentials are not
+/// kept. The request is recorded like any other.
 async fn resend(
     State(workspace): State<Arc<Workspace>>,
     Path(number): Path<String>,

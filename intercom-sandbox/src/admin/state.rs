@@ -1,4 +1,4 @@
-//! `/_sandbox/state`: how the sandbox stands, in one answer; and `/_sandbox/clear`.
+//! `/_sandbox/state`: the state of the sandbox in one answer; and `/_sandbox/clear`.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 }
 
 async fn state(State(workspace): State<Arc<Workspace>>) -> Response {
-    // A limit that a fault has lowered may have ended since the last request.
+    // A fault that lowers the limit may have ended since the last request.
     workspace.apply_lowered_limits();
     Reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -38,12 +38,12 @@ async fn state(State(workspace): State<Arc<Workspace>>) -> Response {
     .into_response()
 }
 
-/// Says that the sandbox answers: what orchestrators ask for.
+/// Answers the health check of an orchestrator.
 async fn health() -> Response {
     Reply::json(&json!({"status": "ok"})).into_response()
 }
 
-/// How many requests there were, and how many of each outcome.
+/// Returns the counts of requests, in total and by outcome.
 pub(super) fn counted(counts: &Counts) -> Value {
     let named = counts.events + counts.duplicates + counts.refused + counts.faulted;
     json!({
@@ -56,7 +56,7 @@ pub(super) fn counted(counts: &Counts) -> Value {
     })
 }
 
-/// What is left of the open window; `null` where there is no limit.
+/// Returns the rest of the open window; `null` without a limit.
 pub(super) fn budget(workspace: &Workspace, limit: &RateLimit) -> Option<Value> {
     limit.look(workspace.clock.now()).map(|budget| {
         json!({"limit": budget.limit, "remaining": budget.remaining, "reset": budget.reset})

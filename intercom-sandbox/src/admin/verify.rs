@@ -18,7 +18,7 @@ use crate::received::ReceivedEvent;
 use crate::reply::Reply;
 use crate::workspace::Workspace;
 
-/// The longest time that a call waits, in seconds.
+/// The longest wait of a call, in seconds.
 const LONGEST: f64 = 300.0;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
@@ -29,18 +29,18 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 #[serde(deny_unknown_fields, expecting = "an object with `events`")]
 struct Wanted {
     events: Vec<Expected>,
-    /// How long to wait for them, in seconds.
+    /// How long to wait for the events, in seconds.
     #[serde(default)]
     within: f64,
-    /// Whether other events may have been accepted too.
+    /// Whether other events are allowed.
     #[serde(default)]
     others: bool,
-    /// The number of the last request whose event is not looked at.
+    /// Requests up to this number are ignored.
     #[serde(default)]
     after: usize,
 }
 
-/// What an event must have. What is not said may be anything; of metadata, other keys may be there.
+/// The expected event. An absent member matches anything, and other metadata keys are allowed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an event: an object with `name`")]
 struct Expected {
@@ -69,8 +69,8 @@ impl Expected {
     }
 }
 
-/// Answers `200` as soon as each of the events was accepted, each expectation by an event of its own;
-/// and `409` with what is missing when the time is over, or at once where another event was accepted.
+/// Answers `200` once each expectation has an accepted event of its own. Answers `409` with the
+/// missing events when the time is over, or at once if another event was accepted.
 async fn verify(
     State(workspace): State<Arc<Workspace>>,
     Input(wanted): Input<Wanted>,
@@ -96,7 +96,7 @@ async fn verify(
             );
         }
         let change = workspace.journal.wait_until(|counts| counts.events != seen.events);
-        // Another event stays one, whatever comes later.
+        // No later event can turn an unexpected event into an expected one.
         let is_final = !others.is_empty() && missing.is_empty();
         if is_final || timeout_at(end, change).await.is_err() {
             return Ok(failure(&missing, &others, &events));
@@ -104,7 +104,7 @@ async fn verify(
     }
 }
 
-/// The expectation that each event meets, each of them met once, and as many as can be.
+/// Assigns expectations to events, one to one, with as many matches as possible.
 fn assign(expected: &[Expected], events: &[ReceivedEvent]) -> Vec<Option<usize>> {
     fn place(
         wanted: usize,
@@ -160,7 +160,7 @@ fn failure(missing: &[usize], others: &[usize], events: &[ReceivedEvent]) -> Res
     let mut reply = Reply::json(&json!({
         "verified": false,
         "error": error.join(", and "),
-        // By their place in the list, from 0.
+        // Indexes of the request's list, from 0.
         "missing": missing,
         "others": others,
     }));

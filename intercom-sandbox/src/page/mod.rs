@@ -1,5 +1,5 @@
-//! The page that shows live what arrives. Plain HTML, style sheets and JavaScript modules, all of them in
-//! the program: nothing is built, and a browser asks nobody else for anything.
+//! The live page. It consists of plain HTML, style sheets and JavaScript modules inside the
+//! program. The page needs no build step, and a browser loads nothing from elsewhere.
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
@@ -11,18 +11,18 @@ use axum::routing::get;
 
 use crate::workspace::Workspace;
 
-/// Nothing but what is served here runs or is loaded, whatever a sender puts into an event, and no
-/// other page may frame this one.
+/// Only files of the sandbox load or run, whatever an event contains. No other page may frame this
+/// one.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The headers of the page and of all that belongs to it.
+/// The headers of the page and its assets.
 const HEADERS: [(HeaderName, &str); 4] = [
     (header::CONTENT_SECURITY_POLICY, POLICY),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-    // Whoever a link of an event leads to does not learn where it was followed.
+    // A linked site must not learn the page's address.
     (header::REFERRER_POLICY, "no-referrer"),
-    // A browser asks each time whether its copy is still the right one.
+    // A browser revalidates its copy each time, so that a new version of the program shows at once.
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
@@ -73,12 +73,12 @@ const ASSETS: &[Asset] = &[
     asset!("js/values.js"),
 ];
 
-/// The page itself.
+/// Returns the route of the page.
 pub(crate) fn routes() -> Router<Arc<Workspace>> {
     Router::new().route("/", get(async |headers: HeaderMap| PAGE.answer(&headers)))
 }
 
-/// What it is made of, below the path of the admin API.
+/// Returns the routes of the page's assets, below the path of the admin API.
 pub(crate) fn assets() -> Router<Arc<Workspace>> {
     ASSETS.iter().fold(Router::new(), |router, asset| {
         let path = format!("/assets/{}", asset.name);
@@ -87,7 +87,7 @@ pub(crate) fn assets() -> Router<Arc<Workspace>> {
 }
 
 impl Asset {
-    /// Its content, unless the browser has it already.
+    /// Answers the content, or `304` if the browser has it.
     fn answer(&self, request: &HeaderMap) -> Response {
         let tag = self.tag();
         let known = request
@@ -109,7 +109,7 @@ impl Asset {
         response
     }
 
-    /// The same for the same content, from one start to the next.
+    /// Returns the `ETag`, which depends only on the content.
     fn tag(&self) -> String {
         let mut hasher = DefaultHasher::new();
         hasher.write(self.content.as_bytes());
