@@ -1,9 +1,8 @@
-//! The memory of de-duplication: what was filed already, bounded.
+//! The bounded memory of de-duplication.
 //!
-//! It forgets by halves, so that it needs to keep no order: when the younger half is full, the older
-//! one goes. Each filing is remembered by 64 bits of a hash, so that tens of thousands of them stay near
-//! the processor: as far as the memory reaches, one event in many billions is taken for a duplicate
-//! that is none.
+//! The memory has two halves and keeps no order: when the younger half is full, the older half is
+//! dropped. It remembers a filing by a 64-bit hash, so that tens of thousands fit the processor's
+//! cache. About one event in many billions is wrongly taken for a duplicate.
 
 use std::hash::BuildHasher;
 use std::mem::swap;
@@ -15,8 +14,7 @@ use foldhash::quality::RandomState;
 use crate::event::Filing;
 use crate::sync::lock;
 
-/// How many filings a half holds when nothing else is said. Two halves of this size stay near the
-/// processor.
+/// The default capacity of a half. Two halves of this size fit the processor's cache.
 pub(crate) const DEFAULT_HALF: usize = 25_000;
 
 pub(crate) struct Duplicates {
@@ -32,12 +30,12 @@ struct Halves {
 }
 
 impl Duplicates {
-    /// Remembers at least so many of the last filings, and at most twice as many.
+    /// Remembers at least this many of the last filings, and at most twice as many.
     pub(crate) fn new(half: usize) -> Self {
         Self { half, hashes: RandomState::default(), halves: Mutex::default() }
     }
 
-    /// Remembers a filing; `false` where it was remembered already.
+    /// Remembers a filing; returns `false` if it is a duplicate.
     pub(crate) fn remember(&self, filing: Filing) -> bool {
         let filing = self.hashes.hash_one(filing);
         let mut halves = lock(&self.halves);
@@ -46,7 +44,7 @@ impl Duplicates {
             return false;
         }
         if younger.len() >= self.half {
-            // The room of the half that goes is used again: a full memory allocates nothing.
+            // Reuses the allocation of the dropped half, so that a full memory allocates nothing.
             swap(younger, older);
             younger.clear();
         }

@@ -1,4 +1,4 @@
-//! What an event says, and under what it is filed.
+//! The content of an event, and its filing.
 
 use std::ops::Deref;
 
@@ -8,17 +8,17 @@ use crate::contacts::ContactKey;
 use crate::event_names::NameId;
 use crate::identifier::Identifier;
 
-/// What an accepted body says.
+/// The content of an accepted body.
 pub(crate) struct EventData {
     pub(crate) name: String,
-    /// As it was sent, where that is another.
+    /// The name as sent, if different.
     pub(crate) sent_name: Option<String>,
     pub(crate) identifiers: Identifiers<String>,
     pub(crate) metadata: Vec<(String, Value)>,
     pub(crate) dropped_keys: Vec<String>,
 }
 
-/// By what an event names its contact.
+/// The identifiers of an event's contact.
 #[derive(Default)]
 pub(crate) struct Identifiers<T> {
     pub(crate) contact_id: Option<T>,
@@ -27,7 +27,7 @@ pub(crate) struct Identifiers<T> {
 }
 
 impl<T: Deref<Target = str>> Identifiers<T> {
-    /// The one that tells whose it is: the first in this order that is there.
+    /// Returns the first identifier present in this order, which decides the contact.
     pub(crate) fn first(&self, order: [Identifier; 3]) -> Option<(Identifier, &str)> {
         order.into_iter().find_map(|kind| {
             let value = match kind {
@@ -40,7 +40,7 @@ impl<T: Deref<Target = str>> Identifiers<T> {
     }
 }
 
-/// Under what an event is filed: no two kept events share it where duplicates are ignored.
+/// The filing of an event. If duplicates are ignored, no two kept events have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Filing {
     pub(crate) contact: ContactKey,

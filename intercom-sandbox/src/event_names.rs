@@ -1,4 +1,4 @@
-//! The active event names of the workspace, of which Intercom allows so many.
+//! The active event names of the workspace, whose number Intercom limits.
 
 use std::borrow::Cow;
 use std::sync::RwLock;
@@ -11,7 +11,7 @@ use crate::sync::{read, write};
 /// Intercom's documented limit.
 pub(crate) const DEFAULT_LIMIT: usize = 120;
 
-/// An active name: two names that are one to Intercom have one id.
+/// The id of an active name. Names that Intercom treats as equal share an id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct NameId(u32);
 
@@ -22,9 +22,9 @@ pub(crate) struct EventNames {
 
 #[derive(Default)]
 struct Active {
-    /// In lower case, since upper and lower case are the same to Intercom.
+    /// Keys in lower case, since Intercom ignores case.
     ids: HashMap<Box<str>, NameId>,
-    /// As each was first sent, in the order of their ids.
+    /// Each name as first sent, in the order of the ids.
     names: Vec<Box<str>>,
 }
 
@@ -33,14 +33,14 @@ impl EventNames {
         Self { limit, active: RwLock::default() }
     }
 
-    /// Makes the name an active one, if it is none yet and there is room for one more.
+    /// Activates the name, unless it is active already. Fails if the names are at their limit.
     pub(crate) fn admit(&self, name: &str) -> Result<NameId, Refusal> {
         let folded = fold(name);
         if let Some(&id) = read(&self.active).ids.get(&*folded) {
             return Ok(id);
         }
         let mut active = write(&self.active);
-        // Another request may have been first.
+        // Another request may have activated the name between the two locks.
         if let Some(&id) = active.ids.get(&*folded) {
             return Ok(id);
         }
@@ -54,18 +54,18 @@ impl EventNames {
         Ok(id)
     }
 
-    /// All of them as they were first sent, in the order in which they became active.
+    /// Returns all names as first sent, in order of activation.
     pub(crate) fn all(&self) -> Vec<Box<str>> {
         read(&self.active).names.clone()
     }
 
-    /// The name as it was first sent.
+    /// Returns the name as first sent.
     pub(crate) fn name(&self, id: NameId) -> Box<str> {
         read(&self.active).names.get(id.0 as usize).cloned().unwrap_or_default()
     }
 }
 
-/// Most names are in lower case already.
+/// Lowers the case of a name. Most names are in lower case already.
 fn fold(name: &str) -> Cow<'_, str> {
     if name.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase()) {
         name.into()

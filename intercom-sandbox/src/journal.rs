@@ -1,4 +1,4 @@
-//! What was received, bounded in memory, and the wait for more of it.
+//! The received requests, bounded in memory, and the wait for more.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -9,20 +9,20 @@ use tokio::sync::Notify;
 use crate::received::{Draft, Outcome, ReceivedEvent, ReceivedRequest};
 use crate::sync::lock;
 
-/// How many requests there were since the start or the last clearing, and what became of them.
+/// Counts of requests since the start or the last clear, by outcome.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Counts {
     pub(crate) requests: usize,
-    /// The accepted ones.
+    /// The accepted events.
     pub(crate) events: usize,
     pub(crate) duplicates: usize,
     pub(crate) refused: usize,
     pub(crate) faulted: usize,
-    /// How many clearings there were, by which who follows the numbers knows that they begin anew.
+    /// The number of clears. Followers compare it to detect that the numbers restart.
     pub(crate) clearings: usize,
 }
 
-/// How far somebody who follows the requests has come.
+/// How far a follower has read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) clearings: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Journal {
     room: Room,
     room_of_accepted: Room,
     kept: Mutex<Kept>,
-    /// Costs next to nothing while nobody waits.
+    /// Costs next to nothing without waiters.
     changed: Notify,
 }
 
@@ -42,7 +42,7 @@ pub(crate) struct Journal {
 struct Kept {
     counts: Counts,
     requests: Ring,
-    /// Those that brought an event that was accepted.
+    /// Requests with an accepted event.
     accepted: Ring,
 }
 
@@ -51,10 +51,10 @@ impl Journal {
         Self { room, room_of_accepted, kept: Mutex::default(), changed: Notify::new() }
     }
 
-    /// Takes a request in, and with it the event it may have brought. Order and counts are those of
-    /// the moment of this call, which is before the client has its answer.
+    /// Records a request, with its event. Order and counts are those at the time of this call,
+    /// which precedes the client's answer.
     pub(crate) fn record(&self, draft: Draft) {
-        // What makes room for it is dropped after the lock.
+        // Evicted requests are dropped after the lock is released.
         let (_oldest_request, _oldest_accepted) = lock(&self.kept).take_in(draft, self);
         self.changed.notify_waiters();
     }
@@ -71,7 +71,7 @@ impl Journal {
         lock(&self.kept).accepted.iter().filter_map(ReceivedRequest::event).collect()
     }
 
-    /// The kept events of which this is true, in order of arrival.
+    /// Returns the kept events that match, in order of arrival.
     pub(crate) fn events_where(
         &self,
         wanted: impl Fn(&ReceivedEvent) -> bool,
@@ -92,13 +92,13 @@ impl Journal {
         }
     }
 
-    /// The kept requests of a higher number than this.
+    /// Returns the kept requests with a higher number.
     pub(crate) fn requests_after(&self, number: usize) -> Vec<ReceivedRequest> {
         let kept = lock(&self.kept);
         kept.requests.after(number).cloned().collect()
     }
 
-    /// Waits for requests beyond a place, gives those that are kept, and moves the place behind them.
+    /// Waits for requests after a place, returns the kept ones, and moves the place behind them.
     pub(crate) async fn follow(&self, place: &mut Place) -> Vec<ReceivedRequest> {
         loop {
             self.wait_until(|counts| place.is_behind(counts)).await;
@@ -113,12 +113,13 @@ impl Journal {
         }
     }
 
-    /// Waits until there is something that is not at this place: another request, or a clearing.
+    /// Waits until there is another request or a clear after this place.
     pub(crate) async fn moved_from(&self, place: Place) {
         self.wait_until(|counts| place != Place::end_of(counts)).await;
     }
 
-    /// The counts, and of the kept requests beyond a number, which those decide on, the first few.
+    /// Returns the counts, and the first few kept requests after a number that depends on the
+    /// counts.
     pub(crate) fn glance(
         &self,
         after: impl FnOnce(&Counts) -> usize,
@@ -129,7 +130,7 @@ impl Journal {
         (kept.counts, kept.requests.after(after).take(limit).cloned().collect())
     }
 
-    /// The first few of the kept events whose requests are of a higher number than this.
+    /// Returns the first few kept events whose requests have a higher number.
     pub(crate) fn events_after(&self, number: usize, limit: usize) -> Vec<ReceivedEvent> {
         let kept = lock(&self.kept);
         kept.accepted.after(number).take(limit).filter_map(ReceivedRequest::event).collect()
@@ -145,7 +146,7 @@ impl Journal {
 }
 
 impl Place {
-    /// Behind the last request.
+    /// Returns the place after the last request.
     pub(crate) fn end_of(counts: &Counts) -> Self {
         Self { clearings: counts.clearings, number: counts.requests }
     }
@@ -156,8 +157,8 @@ impl Place {
 }
 
 impl Kept {
-    /// Numbers and counts a request under one lock, so that numbers and order agree, and gives back
-    /// what there is no room for any more.
+    /// Numbers and counts a request under one lock, so that numbers and order agree. Returns the
+    /// evicted requests.
     fn take_in(
         &mut self,
         draft: Draft,
@@ -183,14 +184,14 @@ impl Kept {
     }
 }
 
-/// How much a ring holds.
+/// The capacity of a ring.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     pub(crate) requests: usize,
     pub(crate) bytes: usize,
 }
 
-/// Requests in the order they came, bounded in number and in bytes: the oldest leave.
+/// Requests in order of arrival, bounded in number and in bytes. The oldest are evicted first.
 #[derive(Default)]
 struct Ring {
     requests: VecDeque<ReceivedRequest>,
@@ -198,8 +199,8 @@ struct Ring {
 }
 
 impl Ring {
-    /// Takes a request in, and gives the oldest one where that has to leave, for the caller to drop
-    /// where it holds nobody up. Where a large request makes many leave, they end here.
+    /// Adds a request, and returns the oldest one if it is evicted, so that the caller drops it
+    /// outside the lock. If a large request evicts several, the others are dropped here.
     fn push(&mut self, request: ReceivedRequest, room: Room) -> Option<ReceivedRequest> {
         self.bytes += request.size();
         self.requests.push_back(request);
@@ -216,7 +217,7 @@ impl Ring {
         self.requests.iter()
     }
 
-    /// Those of a higher number than this.
+    /// Returns the requests with a higher number.
     fn after(&self, number: usize) -> impl Iterator<Item = &ReceivedRequest> {
         let from = self.requests.partition_point(|request| request.number() <= number);
         self.requests.range(from..)

@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     let arguments = program::Arguments::parse();
     let ended = Runtime::new().map_err(Into::into).and_then(|runtime| {
         let ended = runtime.block_on(program::run(arguments));
-        // What is printed and not read must not hold up the end.
+        // A blocked reader of standard output must not delay the exit.
         runtime.shutdown_background();
         ended
     });

@@ -1,4 +1,4 @@
-//! By what a body is read and shown: the open rules, and the lock where there is one.
+//! The rules that read and show a body: the open rules, and the lock if there is one.
 
 use std::borrow::Cow;
 use std::ops::Deref;
@@ -9,7 +9,7 @@ use crate::events_lock::{EventsLock, MASK};
 use crate::json::Json;
 use crate::open_rules::OpenRules;
 
-/// Shared with the requests that are kept, whose events are read by it again.
+/// Shared with the kept requests, whose events these rules read again.
 pub(crate) struct Reading {
     pub(crate) rules: OpenRules,
     pub(crate) lock: Option<EventsLock>,
@@ -24,7 +24,7 @@ impl Deref for Reading {
 }
 
 impl Reading {
-    /// Metadata as it is shown: with the values of sensitive keys masked.
+    /// Returns metadata for display, with the values of sensitive keys masked.
     pub(crate) fn shown_metadata<'a>(
         &self,
         name: &str,
@@ -42,7 +42,7 @@ impl Reading {
         shown.into()
     }
 
-    /// A body as it is shown: with the values of sensitive keys masked, and otherwise as it came.
+    /// Returns a body for display: as received, with the values of sensitive keys masked.
     pub(crate) fn shown_body<'a>(&self, body: &'a [u8]) -> Cow<'a, str> {
         self.masked(body).map_or_else(|| String::from_utf8_lossy(body), Cow::Owned)
     }
@@ -74,7 +74,7 @@ impl Reading {
     }
 }
 
-/// An object of members that are written already, in their order.
+/// Returns an object of serialized members, in their order.
 fn object<'a>(members: impl Iterator<Item = (Cow<'a, str>, String)>) -> String {
     let members: Vec<_> =
         members.map(|(key, value)| format!("{}:{value}", Value::from(key.into_owned()))).collect();

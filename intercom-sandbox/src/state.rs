@@ -1,8 +1,7 @@
-//! What a sandbox keeps in a file from one start to the next: contacts, event names, and the requests
-//! that are remembered with their events.
+//! The state file: contacts, event names, and the remembered requests with their events.
 //!
-//! Requests are replayed: their events are read by the rules again and filed anew, so that nothing of
-//! the file depends on how this run counts its contacts and names.
+//! A restored request is replayed: the rules read and file its event again. The file therefore does
+//! not depend on how a run numbers its contacts and names.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -27,23 +26,23 @@ use crate::refusal::Problem;
 use crate::rules;
 use crate::workspace::Workspace;
 
-/// How soon after a change the file is written.
+/// The delay between a change and the write.
 const EVERY: Duration = Duration::from_secs(3);
 
-/// The form of the file; another one is not read.
+/// The version of the file's form; the sandbox refuses any other.
 const VERSION: u32 = 1;
 
-/// All of a file.
+/// The contents of a file.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct State {
     version: Version,
     pub(crate) contacts: StoredContacts,
-    /// In the order in which they became active.
+    /// In order of activation.
     event_names: Vec<Box<str>>,
     requests: Vec<StoredRequest>,
 }
 
-/// The one version that there is.
+/// The only version.
 #[derive(Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 #[derive(Clone, Copy)]
@@ -69,12 +68,12 @@ impl From<Version> for u32 {
 
 #[derive(Serialize, Deserialize)]
 struct StoredRequest {
-    /// In Unix milliseconds.
+    /// Unix milliseconds.
     received_at: u64,
     method: String,
     target: String,
     headers: Vec<(String, String)>,
-    /// Base64, as is the answer.
+    /// Base64, as the answer is.
     body: String,
     status: Option<u16>,
     answer: String,
@@ -115,7 +114,7 @@ pub(crate) enum InvalidState {
 }
 
 impl State {
-    /// What a file keeps; nothing where there is none yet.
+    /// Reads a state file; returns `None` if there is no file yet.
     pub(crate) fn read(path: &Path) -> Result<Option<Self>, InvalidState> {
         let text = match fs::read(path) {
             Ok(text) => text,
@@ -127,7 +126,8 @@ impl State {
     }
 
     fn of(workspace: &Workspace) -> Self {
-        // Events may be remembered for longer than other requests, and the other way round.
+        // Events and other requests have different retention, so each set can have requests that
+        // the other lacks.
         let mut requests = workspace.journal.requests();
         let events = workspace.journal.events();
         requests.extend(events.iter().map(|event| event.request().clone()));
@@ -141,10 +141,10 @@ impl State {
         }
     }
 
-    /// Makes names active and records requests, as they were before.
+    /// Activates the names and records the requests again.
     pub(crate) fn replay(self, workspace: &Workspace) {
         for name in &self.event_names {
-            // Beyond the limit of this run there is no room.
+            // A name over this run's limit stays inactive.
             let _ = workspace.event_names.admit(name);
         }
         for request in self.requests {
@@ -182,7 +182,7 @@ impl StoredRequest {
     }
 
     fn replay(self, workspace: &Workspace) {
-        // Bytes that somebody wrote by hand may be no request: they are left out.
+        // A hand-edited file can have bytes that are not a request; the replay skips them.
         let (Ok(body), Ok(answer)) = (BASE64.decode(&self.body), BASE64.decode(&self.answer))
         else {
             return;
@@ -205,7 +205,7 @@ impl StoredRequest {
         }
         let body = Bytes::from(body);
         if outcome == Outcome::Served && (&*self.method, parts.uri.path()) == api::SUMMARIES {
-            // What was refused then is refused now.
+            // A summary that was refused then is refused again.
             let _ = api::create_summaries(workspace, &body);
         }
         let problems = self.problems.into_iter().map(|problem| Problem {
@@ -229,7 +229,7 @@ impl StoredRequest {
     }
 }
 
-/// Under what the event of a kept body is filed now.
+/// Returns the current filing of a kept event.
 fn filing(workspace: &Workspace, body: &[u8]) -> Option<Filing> {
     let rules = &workspace.rules;
     let event = rules::event::read(body, rules, &*workspace.clock).ok()?;
@@ -263,17 +263,17 @@ impl From<StoredOutcome> for Outcome {
     }
 }
 
-/// The file beside the state file, locked: while it lives, no other sandbox uses that state file. The
-/// operating system releases it when the process ends, however that ends.
+/// The lock file beside the state file. While it is locked, no other sandbox uses that state file.
+/// The operating system releases the lock when the process ends, however it ends.
 ///
-/// The state file itself cannot be locked, because every write puts another one in its place.
+/// The state file itself cannot be locked, because every write replaces it.
 pub(crate) struct Lock {
     path: PathBuf,
     file: File,
 }
 
 impl Lock {
-    /// Locks the state file of that path, which need not exist.
+    /// Locks the state file at this path, which need not exist.
     pub(crate) fn take(path: &Path) -> Result<Self, InvalidState> {
         let locked = |path| -> Result<File, TryLockError> {
             let mut options = OpenOptions::new();
@@ -294,34 +294,34 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing is not enough: a child that this process is just starting has the handle too.
+        // Closing is not enough: a child process that is starting has the handle too.
         let _ = self.file.unlock();
     }
 }
 
-/// The file of the same name with an ending, in the same folder.
+/// Returns the path of the same name with an added ending.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
 }
 
-/// Writes the file after changes. Dropping it ends that.
+/// Writes the file after changes, until it is dropped.
 pub(crate) struct Keeper {
     file: Arc<StateFile>,
     task: JoinHandle<()>,
-    /// Not in the file, which the task may drop later.
+    /// Outside `StateFile`, because the task may drop that later.
     _lock: Lock,
 }
 
 struct StateFile {
     path: PathBuf,
     workspace: Arc<Workspace>,
-    /// What was there when it was written last. Held while it is written, so that no two writers meet.
+    /// The revision last written. The lock is held during a write, so that two writers never meet.
     written: Mutex<Option<Revision>>,
 }
 
-/// Is another one after each change.
+/// A value that differs after each change.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Revision {
     requests: usize,
@@ -337,14 +337,14 @@ impl Keeper {
         let task = tokio::spawn(async move {
             loop {
                 tokio::time::sleep(EVERY).await;
-                // Whoever saves it themselves learns why it cannot be written.
+                // The next explicit save reports the error.
                 let _ = kept.write().await;
             }
         });
         Self { file, task, _lock: lock }
     }
 
-    /// Writes the file, where anything has changed since it was written.
+    /// Writes the file, if anything has changed since the last write.
     pub(crate) async fn write(&self) -> io::Result<()> {
         self.file.write().await
     }
@@ -375,7 +375,7 @@ impl StateFile {
         Revision { requests: counts.requests, clearings: counts.clearings, contacts }
     }
 
-    /// In the place of the old file at once: a reader, or a crash, meets one of the two whole.
+    /// Replaces the old file atomically, so that a reader or a crash finds a whole file.
     fn write_now(&self) -> io::Result<()> {
         let text = serde_json::to_vec(&State::of(&self.workspace))?;
         let new = beside(&self.path, ".new");

@@ -1,4 +1,4 @@
-//! Summaries of events that were sent in, bounded: what happened before somebody began to send events.
+//! Sent summaries, bounded: events from before a sender began to send them one by one.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Mutex;
@@ -7,10 +7,10 @@ use crate::contacts::ContactKey;
 use crate::event_names::NameId;
 use crate::sync::lock;
 
-/// How many are kept; the oldest leave.
+/// The limit of kept summaries; the oldest are dropped.
 const KEPT: usize = 100_000;
 
-/// How often an event happened to a contact, and when for the first and the last time.
+/// The count of a contact's event, with its first and last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Summary {
     pub(crate) count: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    /// Both together.
+    /// Returns the sum of both summaries.
     pub(crate) fn and(self, other: Self) -> Self {
         Self {
             count: self.count.saturating_add(other.count),
@@ -41,8 +41,8 @@ struct Kept {
 }
 
 impl Summaries {
-    /// Keeps a summary, in the place of an earlier one of the contact and the name: who sends it
-    /// again does not count twice.
+    /// Stores a summary, and replaces an earlier one of the same contact and name, so that a repeat
+    /// does not count twice.
     pub(crate) fn set(&self, contact: ContactKey, name: NameId, summary: Summary) {
         let mut kept = lock(&self.kept);
         if kept.summaries.insert((contact, name), summary).is_some() {
@@ -56,7 +56,7 @@ impl Summaries {
         }
     }
 
-    /// The summaries of these contacts.
+    /// Returns the summaries of these contacts.
     pub(crate) fn of(&self, contacts: &[ContactKey]) -> Vec<(NameId, Summary)> {
         let kept = lock(&self.kept);
         kept.summaries

@@ -1,5 +1,5 @@
-//! Locks that outlive a panic: a test that fails while it looks at the sandbox must not take the
-//! sandbox down with it. Nothing here is left half changed under a lock.
+//! Locks that survive a panic, so that a test that fails while it holds a lock does not break the
+//! sandbox. No code here leaves a value half changed under a lock.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 

@@ -1,4 +1,4 @@
-//! The one workspace that a sandbox stands for: everything that lives longer than a request.
+//! The one workspace of a sandbox: everything that outlives a request.
 
 use std::sync::Arc;
 
@@ -20,19 +20,19 @@ use crate::server::Closing;
 use crate::summaries::Summaries;
 
 pub(crate) struct Workspace {
-    /// Where it listens, without a slash at the end.
+    /// The sandbox's URL, without a slash at the end.
     pub(crate) url: String,
-    /// By which names the admin API and the page may be reached, beside those of this machine.
+    /// Names by which other machines reach the admin API and the page.
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) region: Region,
     pub(crate) apps: Apps,
     pub(crate) limits: Limits,
-    /// Shared with the requests that are kept, whose events are read by them again.
+    /// Shared with the kept requests, whose events these rules read again.
     pub(crate) rules: Arc<Reading>,
-    /// All that was settled, for the admin API to show.
+    /// The options in force, for the admin API.
     pub(crate) options: Options,
     pub(crate) clock: Box<dyn Clock>,
-    /// Whether `Date` goes by the clock, since that is not the machine's.
+    /// Whether `Date` follows the clock, because the clock is not the machine's.
     pub(crate) dates_by_clock: bool,
     pub(crate) contacts: Directory,
     pub(crate) event_names: EventNames,
@@ -47,29 +47,29 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    /// The time it is, in Unix seconds.
+    /// Returns the time, in Unix seconds.
     pub(crate) fn now(&self) -> u64 {
         unix_seconds(self.clock.now())
     }
 
-    /// Lets a fault stand from now on.
+    /// Activates a fault.
     ///
     /// # Panics
-    /// If it contradicts itself.
+    /// If the fault contradicts itself.
     pub(crate) fn inject(&self, fault: Fault) -> ActiveFault {
         let active = self.faults.inject(fault, self.clock.now());
         self.apply_lowered_limits();
         active
     }
 
-    /// Lifts the faults that are chosen, and says how many they were.
+    /// Lifts the chosen faults, and returns their number.
     pub(crate) fn lift(&self, chosen: impl Fn(&ActiveFault) -> bool) -> usize {
         let lifted = self.faults.lift(chosen);
         self.apply_lowered_limits();
         lifted
     }
 
-    /// Forgets what was received and counted, and the answers that wait for their requests.
+    /// Forgets requests, counts and scripted answers.
     pub(crate) fn clear(&self) {
         self.faults.lift(ActiveFault::is_scripted_answer);
         self.journal.clear();
@@ -77,7 +77,7 @@ impl Workspace {
         self.summaries.clear();
     }
 
-    /// Sets the limits of the apps to what the faults want of them at this moment.
+    /// Sets the apps' limits to what the active faults require.
     pub(crate) fn apply_lowered_limits(&self) {
         self.faults.tell_rate_limit(self.clock.now(), |limit| self.apps.set_ceiling(limit));
     }
