@@ -1,8 +1,8 @@
 //! Access to the admin API and the page. Clients on this machine and clients that use an allowed
 //! name pass. Foreign web pages in a browser on this machine do not.
 //!
-//! A foreign page can send requests to the loopback address. Three things expose it: its `Host`, if
-//! the page rebinds a DNS name; its `Origin`; and that a page needs a CORS preflight to send JSON.
+//! A foreign page can send requests to the loopback address. Its `Host` exposes a page that rebinds
+//! a DNS name. Its `Origin` exposes it too, and sending JSON needs a CORS preflight.
 
 use std::sync::Arc;
 

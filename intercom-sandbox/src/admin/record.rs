@@ -12,13 +12,14 @@ use crate::received::ReceivedEvent;
 use crate::received::{Outcome, ReceivedRequest};
 use crate::refusal::Problem;
 
-/// The members are `number`, `received_at` (RFC 3339, to the millisecond), `method`, `path`, `query`,
-/// `status`, `outcome`, `fault`, `event`, `problems`, `warnings`, `headers`, `body` and `answer`.
+/// The members are `number`, `received_at` (RFC 3339, to the millisecond), `method`, `path`,
+/// `query`, `status`, `outcome`, `fault`, `event`, `problems`, `warnings`, `headers`, `body` and
+/// `answer`.
 ///
-/// The event is as filed: `name`, `sent_name` if different, `created_at`, `contact` (`kind` and
-/// `value` of the identifier that counts), `metadata` (pairs of key and value, in the order sent)
-/// and `dropped_keys`. An event that was not accepted has what the body yields, and `null`
-/// elsewhere.
+/// The event is as filed, with `name`, `sent_name` if different, `created_at`, `contact`,
+/// `metadata` and `dropped_keys`. `contact` is the `kind` and `value` of the identifier that
+/// counts. `metadata` is pairs of key and value, in the order sent. An event that was not accepted
+/// has what the body yields, and `null` elsewhere.
 impl Serialize for ReceivedRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let event = self.event();

@@ -1,7 +1,7 @@
 //! Intercom's rules, as pure functions from a body to its content or its refusal.
 //!
-//! A malformed body is answered with `400`: not JSON, not an object, or with a required member that
-//! is missing, blank or of the wrong type. A well-formed body that breaks a rule about a value is
+//! A malformed body is answered with `400`: not JSON, not an object, or with a required member
+//! missing, blank or of the wrong type. A well-formed body that breaks a rule about a value is
 //! answered with `422`. One answer reports all mistakes; if both kinds occur, the status is `400`.
 //! Intercom documents both statuses, and does not say which mistake gets which.
 

@@ -46,8 +46,8 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Response> + Send + 'static;
 }
 
-/// Announces the end of the sandbox to answers that never end themselves: event streams to the
-/// page, and requests that a fault leaves without an answer.
+/// Announces the end of the sandbox to answers that never end themselves. These are event streams
+/// to the page, and requests that a fault leaves without an answer.
 #[derive(Default)]
 pub(crate) struct Closing(watch::Sender<bool>);
 
