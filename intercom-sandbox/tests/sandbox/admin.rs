@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{client, event, finish, friendly, post_event};
 
-/// A request as a test in another language sends it.
+/// Builds a request to the admin API, as a test in another language sends it.
 pub(crate) fn admin(sandbox: &Sandbox, method: Method, path: &str) -> RequestBuilder {
     client()
         .request(method, format!("{}/_sandbox{path}", sandbox.url()))
@@ -31,7 +31,7 @@ async fn delete(sandbox: &Sandbox, path: &str) -> (u16, Value) {
     (answered.status, answered.json())
 }
 
-/// The sentence that a request is refused with.
+/// Returns the error sentence of a refused request.
 pub(crate) async fn refused(request: RequestBuilder, status: u16) -> String {
     let answered = finish(request).await;
     assert_eq!(answered.status, status, "{}", answered.text);
@@ -65,7 +65,7 @@ async fn a_fault_is_injected_listed_and_lifted() {
 }
 
 #[tokio::test]
-async fn a_fault_for_a_time_tells_when_it_ends() {
+async fn a_timed_fault_reports_its_end() {
     let clock = ManualClock::at_unix_seconds(1_700_000_000);
     let sandbox = Sandbox::builder().clock(clock).start().await.unwrap();
     let (_, fault) = post(&sandbox, "/faults", &json!({"fault": "outage for 1500ms"})).await;
@@ -88,7 +88,7 @@ async fn a_status_can_be_given_headers_and_a_body() {
 }
 
 #[tokio::test]
-async fn what_is_no_fault_is_told_with_what_would_be() {
+async fn an_invalid_fault_is_refused_with_the_right_form() {
     let sandbox = friendly().await;
     for (body, message) in [
         (json!({"fault": "503 sometimes"}), "`sometimes` is not understood: expected `for 20%`"),
@@ -157,13 +157,13 @@ async fn contacts_are_seeded_and_listed_in_one_form() {
     body["user_id"] = "43".into();
     assert_eq!(post_event(&sandbox, &body).await.status, 202);
 
-    // What is listed can seed another sandbox.
+    // A listed contact can seed another sandbox.
     let other = Sandbox::start().await.unwrap();
     assert_eq!(post(&other, "/contacts", &listed).await, (201, listed));
 }
 
 #[tokio::test]
-async fn a_mistake_in_a_seed_contact_is_told_with_its_place() {
+async fn a_mistake_in_a_seed_contact_is_reported_with_its_place() {
     let sandbox = friendly().await;
     for (contacts, message) in [
         (json!([{"user_id": "1"}, {"name": "Ada"}]), "contacts[1]: a contact needs `user_id`"),
@@ -180,7 +180,7 @@ async fn a_mistake_in_a_seed_contact_is_told_with_its_place() {
 }
 
 #[tokio::test]
-async fn there_is_room_for_so_many_contacts() {
+async fn contacts_are_limited() {
     let sandbox =
         Sandbox::builder().limits(Limits::default().max_contacts(1)).start().await.unwrap();
     let body = json!({"contacts": [{"user_id": "1"}, {"user_id": "2"}]}).to_string();
@@ -190,7 +190,7 @@ async fn there_is_room_for_so_many_contacts() {
 }
 
 #[tokio::test]
-async fn the_state_tells_how_it_stands() {
+async fn the_state_has_counts_limits_and_faults() {
     let clock = ManualClock::at_unix_seconds(1_700_000_000);
     let sandbox = Sandbox::builder()
         .know_everybody(true)
@@ -279,7 +279,7 @@ async fn it_lists_what_it_has() {
     let requests = listed["requests"].as_array().expect("a list");
     let mut reads = 0;
     for request in requests.iter().filter_map(|request| request["request"].as_str()) {
-        // What is listed is there.
+        // Every listed path exists.
         if let Some(path) = request.strip_prefix("GET /_sandbox")
             && !path.starts_with("/feed")
         {
@@ -304,7 +304,7 @@ async fn a_user_that_is_seeded_again_stays_one_user() {
     assert_eq!(second["contacts"][0]["email"], Value::Null);
     assert_eq!(sandbox.contacts().len(), 1);
 
-    // Also to the memory of duplicates.
+    // The memory of duplicates sees one contact too.
     assert_eq!(post_event(&sandbox, &event("a")).await.status, 202);
     assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (1, 1));
 }
@@ -350,12 +350,12 @@ async fn a_request_can_be_sent_again() {
     let requests = sandbox.requests();
     assert_eq!(requests[0].body(), requests[1].body());
     assert_eq!(requests[1].header("authorization"), Some("Bearer [redacted]"));
-    // It is what any other request is: a duplicate, or met by a fault.
+    // A resent request is like any other: a duplicate, or struck by a fault.
     assert_eq!(resend("1").await.json(), json!({"status": 202}));
     assert_eq!(sandbox.duplicate_count(), 1);
     sandbox.inject(Fault::answer(Answer::hang_up()).next(1));
     assert_eq!(resend("2").await.json(), json!({"status": null}));
-    // A query goes with it.
+    // The query is resent too.
     let url =
         format!("{}/contacts/find_by_external_id/42?include_merge_history=yes", sandbox.url());
     assert_eq!(finish(client().get(url).bearer_auth(sandbox.token())).await.status, 400);

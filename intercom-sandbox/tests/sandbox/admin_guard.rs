@@ -1,4 +1,4 @@
-//! Who may use the admin API.
+//! Access to the admin API.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use crate::admin::{admin, get, refused};
 use crate::support::{client, client_builder, event, finish, friendly, post_event, raw};
 
 #[tokio::test]
-async fn nothing_of_it_is_recorded_or_counted() {
+async fn the_admin_api_is_not_recorded_or_counted() {
     let sandbox = Sandbox::builder().rate_limit(1).know_everybody(true).start().await.unwrap();
     for _ in 0..3 {
         get(&sandbox, "/state").await;
@@ -20,7 +20,7 @@ async fn nothing_of_it_is_recorded_or_counted() {
 }
 
 #[tokio::test]
-async fn who_reached_it_by_another_name_is_refused() {
+async fn another_host_name_is_refused() {
     let sandbox = friendly().await;
     let ask = async |host: &str| {
         let request = format!("GET /_sandbox/state HTTP/1.1\r\n{host}Connection: close\r\n\r\n");
@@ -70,7 +70,7 @@ async fn a_web_page_from_elsewhere_is_refused() {
 }
 
 #[tokio::test]
-async fn what_changes_something_is_said_to_be_json() {
+async fn a_change_needs_the_json_content_type() {
     let sandbox = friendly().await;
     sandbox.fail_next(1, 503);
     for content_type in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
@@ -93,7 +93,7 @@ async fn what_changes_something_is_said_to_be_json() {
 }
 
 #[tokio::test]
-async fn a_wrong_path_or_method_is_told() {
+async fn a_wrong_path_or_method_is_refused() {
     let sandbox = friendly().await;
     let error = refused(admin(&sandbox, Method::GET, "/fault"), 404).await;
     assert!(error.starts_with("there is no `/_sandbox/fault`"), "{error}");

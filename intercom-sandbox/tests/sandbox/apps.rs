@@ -1,4 +1,4 @@
-//! Several apps in one workspace: a budget each, and one they share.
+//! Several apps in one workspace: a budget for each, and a shared one.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{Answered, client, finish};
 
 const NOON: u64 = 1_700_000_000;
 
-/// `GET /me` with this token.
+/// Sends `GET /me` with this token.
 async fn me(sandbox: &Sandbox, token: &str) -> Answered {
     let me = client().get(format!("{}/me", sandbox.url())).bearer_auth(token);
     finish(me.header("Accept", "application/json")).await
@@ -58,7 +58,7 @@ async fn beyond_the_limit_of_the_workspace_an_app_is_refused_with_a_budget_left(
     let refused = me(&sandbox, "two").await;
     assert_eq!(refused.status, 429);
     assert_eq!(refused.errors(), ["rate_limit_exceeded"]);
-    // The headers are the app's own, and it has spent one.
+    // The headers show the app's own budget, of which one request is spent.
     assert_eq!(refused.header("x-ratelimit-limit"), Some("5"));
     assert_eq!(remaining(&refused), Some("4"));
     let again = me(&sandbox, "two").await;

@@ -1,4 +1,4 @@
-//! Bodies that come in pieces, too many of them at once.
+//! Incoming bodies that together exceed the budget.
 
 use intercom_sandbox::{Limits, Outcome, Sandbox};
 use serde_json::json;
@@ -17,7 +17,7 @@ async fn start() -> Sandbox {
     builder.start().await.expect("a free port")
 }
 
-/// Sends the beginning of a body of so many bytes, which are most of the room.
+/// Sends the beginning of a body that takes most of the budget.
 async fn begin(sandbox: &Sandbox) -> TcpStream {
     let mut stream = connect(sandbox).await;
     let request = raw_event(sandbox);
@@ -27,7 +27,7 @@ async fn begin(sandbox: &Sandbox) -> TcpStream {
     stream
 }
 
-/// An event that comes in more than one piece, as it is longer than what is read at a time.
+/// Returns an event longer than one read, so that it arrives in pieces.
 fn long() -> serde_json::Value {
     let mut body = event("long");
     body["unknown"] = "x".repeat(80_000).into();
@@ -35,13 +35,13 @@ fn long() -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn a_body_that_there_is_no_room_for_is_503_and_the_room_comes_back() {
+async fn a_body_over_the_budget_is_503_until_the_budget_is_free() {
     let sandbox = start().await;
     assert_eq!(post_event(&sandbox, &long()).await.status, 202);
 
     let slow = begin(&sandbox).await;
     let refused = loop {
-        // Until all of the slow one has been read there is room.
+        // The budget has room until the sandbox has read all of the slow body.
         let answered = post_event(&sandbox, &long()).await;
         if answered.status != 202 {
             break answered;
@@ -52,7 +52,7 @@ async fn a_body_that_there_is_no_room_for_is_503_and_the_room_comes_back() {
     assert_eq!(last.outcome(), Outcome::Refused);
     assert!(last.problems()[0].hint().is_some_and(|hint| hint.contains("max_incoming_bytes")));
 
-    // What comes in one piece takes no room, and the admin API has the same room.
+    // A body in one piece needs no budget. The admin API shares the budget.
     assert_eq!(post_event(&sandbox, &event("short")).await.status, 202);
     let contacts = json!({"contacts": [{"user_id": "x".repeat(80_000)}]});
     let seed = || admin(&sandbox, Method::POST, "/contacts").body(contacts.to_string());

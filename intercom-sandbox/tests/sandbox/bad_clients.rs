@@ -1,4 +1,4 @@
-//! Clients that are slow, many, greedy, or no HTTP clients at all.
+//! Clients that are slow, many, greedy, or not HTTP clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,22 +11,22 @@ use tokio::time::timeout;
 
 use crate::support::{connect, event, post_event, raw, raw_event};
 
-/// Short enough that a test does not wait for long, and what is waited for is an end and no time.
+/// Short, to keep tests fast. The tests wait for an end and assert no duration.
 const SHORT: Duration = Duration::from_millis(50);
 
 fn builder() -> SandboxBuilder {
     Sandbox::builder().know_everybody(true).no_rate_limit()
 }
 
-/// What comes until the end of the connection, however it ends.
+/// Reads until the connection ends, however it ends.
 async fn until_the_end(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
-    // A connection that is reset has an end too.
+    // A reset connection has ended too.
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).expect("answers are text")
 }
 
-/// Status and error code of an answer, whose envelope is checked on the way.
+/// Returns status and error code of an answer, after checking its envelope.
 fn refusal(answer: &str) -> (u16, String) {
     let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
     let (head, body) = answer.split_once("\r\n\r\n").expect("an answer with a body");
@@ -39,7 +39,7 @@ fn refusal(answer: &str) -> (u16, String) {
     (status.expect("a status"), code.to_owned())
 }
 
-/// The sandbox is as well as before.
+/// Asserts that the sandbox still accepts an event.
 async fn assert_well(sandbox: &Sandbox) {
     assert_eq!(post_event(sandbox, &event("well")).await.status, 202);
 }
@@ -63,9 +63,9 @@ async fn a_connection_that_is_kept_alive_for_nothing_is_closed() {
     assert_eq!(answer.matches("HTTP/1.1").count(), 1, "{answer}");
 }
 
-/// The time that a connection may do nothing ends at any moment of a request, again and again.
+/// The idle time ends at every moment of a request.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whose_event_is_accepted_is_told_so_whenever_the_idle_time_ends() {
+async fn every_accepted_event_is_answered_whenever_the_idle_time_ends() {
     let sandbox = builder()
         .deduplicate(false)
         .limits(Limits::default().idle_timeout(Duration::from_millis(1)));
@@ -80,8 +80,8 @@ async fn whose_event_is_accepted_is_told_so_whenever_the_idle_time_ends() {
     assert_eq!(sandbox.event_count(), answered);
 }
 
-/// Sends one request after the other, on a new connection where the old one was closed, and counts
-/// the answers.
+/// Sends requests one after another, reconnects if the connection was closed, and returns the
+/// number of answers.
 async fn send_again_and_again(address: SocketAddr, request: String, client: u64) -> usize {
     let mut answered = 0;
     let mut open = None;
@@ -90,7 +90,7 @@ async fn send_again_and_again(address: SocketAddr, request: String, client: u64)
             Some(stream) => stream,
             None => TcpStream::connect(address).await.expect("the sandbox listens"),
         };
-        // A connection that was closed meanwhile takes no request any more.
+        // A connection closed meanwhile takes no request.
         let mut answer = Vec::new();
         if stream.write_all(request.as_bytes()).await.is_ok() {
             while !answer.ends_with(b"\r\n\r\n")
@@ -102,7 +102,7 @@ async fn send_again_and_again(address: SocketAddr, request: String, client: u64)
             answered += 1;
             open = Some(stream);
         }
-        // Each time another part of the idle time.
+        // Varies the moment within the idle time.
         tokio::time::sleep(Duration::from_micros((client * 37 + round * 101) % 2_500)).await;
     }
     answered
@@ -112,7 +112,7 @@ async fn send_again_and_again(address: SocketAddr, request: String, client: u64)
 async fn a_head_that_does_not_end_is_408_however_much_of_it_comes() {
     let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let (mut read, mut write) = connect(&sandbox).await.into_split();
-    // One byte after the other, for as long as the sandbox listens.
+    // One byte at a time, for as long as the sandbox listens.
     let drip = tokio::spawn(async move {
         let mut pace = tokio::time::interval(Duration::from_millis(1));
         let head = "POST /events HTTP/1.1\r\nX-Slow: ".bytes().chain(std::iter::repeat(b'a'));
@@ -148,7 +148,8 @@ async fn an_idle_http_2_connection_is_closed() {
     stream.write_all(&settings).await.unwrap();
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
-    // Its settings and the acknowledgement of ours, and then the end: no HTTP/1 in between.
+    // The sandbox's settings, the acknowledgement of the client's, then the end: no HTTP/1 in
+    // between.
     assert_eq!(answer.get(3), Some(&4), "{answer:?}");
     assert!(!answer.windows(4).any(|bytes| bytes == b"HTTP"), "{answer:?}");
 }
@@ -204,7 +205,7 @@ async fn headers_without_end_are_431() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_400() {
+async fn bytes_that_are_not_http_are_400() {
     let sandbox = builder().start().await.unwrap();
     for garbage in [
         "\x00\x03\x01\x02\x00\x01\x00",
@@ -243,7 +244,7 @@ async fn requests_that_come_all_at_once_are_answered_in_their_order() {
     assert_eq!(sandbox.request_count(), 100);
 }
 
-/// Many requests at once.
+/// Returns many requests at once.
 fn requests(sandbox: &Sandbox) -> String {
     let request = format!(
         "GET /me HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {}\r\n\
@@ -254,17 +255,17 @@ fn requests(sandbox: &Sandbox) -> String {
 }
 
 #[tokio::test]
-async fn who_does_not_read_the_answers_is_cut_off() {
+async fn a_client_that_does_not_read_is_disconnected() {
     let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
-    // The answers fill what the system holds back for the client, and then the sandbox waits.
+    // The answers fill the socket buffers, and then the sandbox waits.
     let requests = requests(&sandbox);
     while stream.write_all(requests.as_bytes()).await.is_ok() {}
     assert_well(&sandbox).await;
 }
 
 #[tokio::test]
-async fn who_does_not_read_the_answers_does_not_hold_up_a_graceful_end() {
+async fn a_client_that_does_not_read_does_not_delay_a_graceful_end() {
     const PATIENCE: Duration = Duration::from_secs(60);
     let mut sandbox = builder()
         .limits(Limits::default().idle_timeout(Duration::from_secs(1)))
@@ -273,7 +274,7 @@ async fn who_does_not_read_the_answers_does_not_hold_up_a_graceful_end() {
         .unwrap();
     let mut stream = connect(&sandbox).await;
     let requests = requests(&sandbox);
-    // Until the sandbox takes no more, since nobody takes its answers.
+    // The sandbox stops reading because the client does not read answers.
     while let Ok(Ok(())) = timeout(10 * SHORT, stream.write_all(requests.as_bytes())).await {}
     let end = sandbox.graceful_shutdown(60 * PATIENCE);
     timeout(PATIENCE, end).await.expect("the idle time ends it, and not the patience");
@@ -292,8 +293,8 @@ async fn a_connection_too_many_is_503_and_a_place_becomes_free_again() {
     third.write_all(raw_event(&sandbox).as_bytes()).await.unwrap();
     assert_eq!(refusal(&until_the_end(&mut third).await), (503, "too_many_connections".to_owned()));
 
-    // An answer that says it is the last one ends the connection, and the client sees the end of it
-    // when there is a place for the next one at most a moment later.
+    // `Connection: close` ends the connection after the answer. The place becomes free at most a
+    // moment after the client sees the end.
     let close = raw_event(&sandbox).replace("Host:", "Connection: close\r\nHost:");
     first.write_all(close.as_bytes()).await.unwrap();
     until_the_end(&mut first).await;
@@ -311,7 +312,7 @@ async fn two_thousand_connections_at_a_time_are_served() {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
     const CONNECTIONS: usize = 2000;
-    // Both ends of each are in this process.
+    // Both ends of each connection are in this process.
     let (_, allowed) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     setrlimit(Resource::RLIMIT_NOFILE, allowed, allowed).unwrap();
     let sandbox = builder().deduplicate(false).start().await.unwrap();

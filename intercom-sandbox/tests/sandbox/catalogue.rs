@@ -1,4 +1,4 @@
-//! The catalogue: the names that were accepted, with their keys and kinds, and what differs in them.
+//! The catalogue: accepted names, their keys and kinds, and warnings about differences.
 
 use intercom_sandbox::{ManualClock, OpenRules, Sandbox};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ async fn catalogue(sandbox: &Sandbox) -> Value {
     answered.json()
 }
 
-/// Sends an event with this metadata, in a second of its own.
+/// Sends an event with this metadata, in its own second.
 async fn send(sandbox: &Sandbox, name: &str, metadata: Value) {
     let mut body = event(name);
     body["created_at"] = (1_700_000_000 + sandbox.request_count()).into();
@@ -93,7 +93,7 @@ async fn each_name_has_its_keys_with_their_kinds() {
     assert_eq!((&left["keys"], warnings(left)), (&json!([]), vec![]));
 }
 
-/// A key may well be optional: how often it came is told, and no warning.
+/// A key may be optional, so the catalogue counts it without a warning.
 #[tokio::test]
 async fn keys_that_do_not_always_come_are_counted() {
     let sandbox = friendly().await;
@@ -114,7 +114,7 @@ async fn a_key_of_two_kinds_is_warned_of() {
     let sandbox = friendly().await;
     send(&sandbox, "a", json!({"seats": 1})).await;
     send(&sandbox, "a", json!({"seats": 2})).await;
-    // Upper and lower case of a key are the same.
+    // Case in a key does not matter.
     send(&sandbox, "a", json!({"Seats": "three"})).await;
     let catalogue = catalogue(&sandbox).await;
     let entry = &catalogue["names"][0];

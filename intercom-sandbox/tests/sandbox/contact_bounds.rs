@@ -1,4 +1,4 @@
-//! How many contacts there can be, how fresh they are, and why an event found none of them.
+//! Limits of contacts, their settling time, and hints for events without a contact.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn a_created_contact_may_take_its_time_to_be_known() {
         );
         assert!(hint(&sandbox).contains("500ms"), "{}", hint(&sandbox));
     }
-    // It can be read and is in the way of another one all the same, and the others are known.
+    // Reads and conflicts see the contact at once, and other contacts are known.
     assert_eq!(get(&sandbox, &format!("/contacts/{id}")).await.status, 200);
     assert_eq!(post_contact(&sandbox, &json!({"external_id": "42"})).await.status, 409);
     assert_eq!(post_event(&sandbox, &event_of("user_id", "old")).await.status, 202);
@@ -50,12 +50,12 @@ async fn there_are_no_more_contacts_than_the_limit() {
     assert_eq!(answered.errors(), ["contact_limit_reached"]);
     assert!(answered.message().contains('2'));
     assert!(hint(&sandbox).contains("max_contacts"));
-    // A conflict is told before that: there is nothing to be created.
+    // A conflict precedes the limit, because it creates no contact.
     assert_eq!(post_contact(&sandbox, &json!({"external_id": "1"})).await.status, 409);
 
     bare(&sandbox, Method::DELETE, &format!("/contacts/{first}")).await;
     create(&sandbox, &json!({"external_id": "3"})).await;
-    // What a test adds by itself is always taken in.
+    // The handle adds a contact even over the limit.
     sandbox.add_contact(SeedContact::user_id("4"));
     assert_eq!(sandbox.contacts().len(), 3);
 }
@@ -79,7 +79,7 @@ async fn contacts_take_no_more_bytes_than_the_limit() {
     };
     full(post_contact(&sandbox, &named("2", 6_000)).await);
     let lead = create(&sandbox, &json!({"role": "lead", "external_id": "l".repeat(3_000)})).await;
-    // One that is there can grow no further either, but can be changed and can shrink.
+    // An existing contact cannot grow further either, but it can change and shrink.
     let path = format!("/contacts/{first}");
     let more = json!({"custom_attributes": {"y".repeat(6_000): 1}});
     full(send(&sandbox, Method::PUT, &path, &more).await);
@@ -88,7 +88,7 @@ async fn contacts_take_no_more_bytes_than_the_limit() {
     assert_eq!(send(&sandbox, Method::PUT, &path, &less).await.status, 200);
     let second = create(&sandbox, &named("2", 6_000)).await;
 
-    // What is deleted, archived, merged or seeded anew gives back what it took, and no more.
+    // Deleting, archiving, merging or reseeding a contact returns exactly its bytes.
     bare(&sandbox, Method::POST, &format!("/contacts/{second}/archive")).await;
     let merge = json!({"from": lead, "into": first, "skip_duplicate_validation": true});
     assert_eq!(send(&sandbox, Method::POST, "/contacts/merge", &merge).await.status, 200);
@@ -119,7 +119,7 @@ async fn a_contact_that_is_seeded_anew_takes_only_what_it_grows_by() {
     let larger = json!({"user_id": "1", "custom_attributes": {"x".repeat(11_000): 1}});
     assert_eq!(seed(&larger).await, 422);
 
-    // Nothing is left of a contact that was merged when another one takes its id.
+    // Nothing remains of a merged contact when another contact takes its id.
     let sandbox = Sandbox::builder()
         .limits(Limits::default().max_contact_bytes(10_000))
         .start()
@@ -150,7 +150,7 @@ async fn a_contact_has_no_more_attributes_than_the_limit() {
 }
 
 #[tokio::test]
-async fn why_an_event_found_nobody_is_told() {
+async fn a_hint_says_why_an_event_found_no_contact() {
     let sandbox = Sandbox::builder()
         .contact(SeedContact::contact_id("5ba6").with_user_id("42"))
         .contact(SeedContact::contact_id("1ead").with_email("lead@example.com").lead())
@@ -173,7 +173,7 @@ async fn why_an_event_found_nobody_is_told() {
         assert_eq!(answered.status, 404, "{key}={value}");
         let hint = hint(&sandbox);
         assert!(hint.contains(part), "{key}={value}: {hint}");
-        // The hint is the sandbox's own.
+        // Intercom's answer does not have the hint.
         assert!(!answered.text.contains(part));
     }
 }

@@ -1,4 +1,4 @@
-//! The calls of the contacts API, as plain as can be.
+//! Plain calls of the contacts API.
 
 use intercom_sandbox::Sandbox;
 use reqwest::Method;
@@ -6,12 +6,12 @@ use serde_json::{Value, json};
 
 use crate::support::{Answered, client, finish, post_contact, request};
 
-/// A call with a body.
+/// Sends a call with a body.
 pub(crate) async fn send(sandbox: &Sandbox, method: Method, path: &str, body: &Value) -> Answered {
     finish(request(sandbox, method, path).body(body.to_string())).await
 }
 
-/// A call without a body, and without a `Content-Type`, as Intercom's own clients make it.
+/// Sends a call without a body and without a `Content-Type`, as Intercom's own clients do.
 pub(crate) async fn bare(sandbox: &Sandbox, method: Method, path: &str) -> Answered {
     let request = client()
         .request(method, format!("{}{path}", sandbox.url()))
@@ -28,14 +28,14 @@ pub(crate) async fn search(sandbox: &Sandbox, body: &Value) -> Answered {
     send(sandbox, Method::POST, "/contacts/search", body).await
 }
 
-/// Creates a contact, and gives its id.
+/// Creates a contact, and returns its id.
 pub(crate) async fn create(sandbox: &Sandbox, body: &Value) -> String {
     let answered = post_contact(sandbox, body).await;
     assert_eq!(answered.status, 200, "{}", answered.text);
     answered.json()["id"].as_str().expect("an id").to_owned()
 }
 
-/// The external ids of a list, in its order.
+/// Returns the external ids of a list, in its order.
 pub(crate) fn external_ids(list: &Answered) -> Vec<String> {
     assert_eq!(list.status, 200, "{}", list.text);
     let list = list.json();
@@ -47,17 +47,17 @@ pub(crate) fn external_ids(list: &Answered) -> Vec<String> {
         .collect()
 }
 
-/// Where the next page begins, if there is one.
+/// Returns the cursor of the next page, if there is one.
 pub(crate) fn next(list: &Answered) -> Option<String> {
     list.json()["pages"]["next"]["starting_after"].as_str().map(str::to_owned)
 }
 
-/// An event that names its contact by this.
+/// Returns an event with this identifier.
 pub(crate) fn event_of(key: &str, value: &str) -> Value {
     json!({"event_name": "a", "created_at": 1, key: value})
 }
 
-/// What the sandbox has to say about the last request.
+/// Returns the hint about the last request.
 pub(crate) fn hint(sandbox: &Sandbox) -> String {
     let requests = sandbox.requests();
     let problems = requests.last().expect("a request").problems();

@@ -42,7 +42,7 @@ async fn a_contact_is_read_by_its_id_and_a_user_by_its_external_id() {
 async fn what_a_path_says_is_decoded() {
     let sandbox = Sandbox::start().await.unwrap();
     create(&sandbox, &json!({"external_id": "u 1/ü"})).await;
-    // Of Intercom's own clients one encodes the slash, and one does not.
+    // One of Intercom's own clients encodes the slash, and one does not.
     for path in ["u%201%2F%C3%BC", "u%201/%C3%BC"] {
         let answered = get(&sandbox, &format!("/contacts/find_by_external_id/{path}")).await;
         assert_eq!(answered.json()["external_id"], "u 1/ü", "{path}");
@@ -52,7 +52,7 @@ async fn what_a_path_says_is_decoded() {
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_not_served_are_told() {
+async fn unknown_paths_and_methods_are_refused() {
     let sandbox = Sandbox::start().await.unwrap();
     for (method, path, allow) in [
         (Method::DELETE, "/contacts", "GET, POST"),
@@ -90,7 +90,7 @@ async fn an_update_changes_what_it_names_and_nothing_else() {
     assert_eq!(contact["phone"], json!(null));
     assert_eq!(contact["custom_attributes"], json!({"plan": "pro"}));
 
-    // It is found by what it is called now.
+    // Events find the contact by its new identifier.
     assert_eq!(post_event(&sandbox, &event_of("user_id", "42")).await.status, 404);
     assert_eq!(post_event(&sandbox, &event_of("user_id", "43")).await.status, 202);
     assert_eq!(post_event(&sandbox, &event_of("email", "ada@example.com")).await.status, 202);
@@ -134,16 +134,16 @@ async fn an_update_cannot_make_a_contact_another_one() {
         assert_eq!(answered.message(), message);
         assert!(hint(&sandbox).contains("/contacts/5ba"));
     }
-    // Nothing of it was done.
+    // The refused update changed nothing.
     let contact = sandbox.contact("5ba7").expect("it is there");
     assert_eq!((contact.user_id(), contact.email(), contact.name()), (Some("2"), None, None));
-    // It does not stand in its own way.
+    // A contact does not conflict with itself.
     let answered = put(&sandbox, "5ba7", &json!({"external_id": "2", "name": "Two"})).await;
     assert_eq!(answered.status, 200);
 }
 
 #[tokio::test]
-async fn a_user_keeps_something_to_be_told_by() {
+async fn a_user_keeps_an_identifier() {
     let sandbox = Sandbox::start().await.unwrap();
     let id = create(&sandbox, &json!({"external_id": "42"})).await;
     let answered = put(&sandbox, &id, &json!({"external_id": null})).await;
@@ -206,7 +206,7 @@ async fn a_deleted_contact_is_gone_for_good() {
         assert_eq!(post_event(&sandbox, &event_of(key, value)).await.status, 404, "{key}");
     }
 
-    // A contact created with the same details is another one, without the first one's events.
+    // A new contact with the same details is another contact, without the first one's events.
     let other = create(&sandbox, &json!({"external_id": "42"})).await;
     assert_ne!(other, id);
     assert_eq!(post_event(&sandbox, &event_of("user_id", "42")).await.status, 202);

@@ -60,7 +60,7 @@ async fn no_contact_comes_twice_or_is_left_out_while_others_come_and_go() {
     let sandbox = with_contacts(4).await;
     let first = get(&sandbox, "/contacts?per_page=2").await;
     assert_eq!(external_ids(&first), ["0", "1"]);
-    // The very contact that the cursor stands at goes, and a new one comes.
+    // The contact at the cursor is deleted, and a new contact arrives.
     for number in ["0", "1"] {
         let id = sandbox.user(number).expect("it is there").contact_id().to_owned();
         bare(&sandbox, Method::DELETE, &format!("/contacts/{id}")).await;
@@ -72,7 +72,7 @@ async fn no_contact_comes_twice_or_is_left_out_while_others_come_and_go() {
 }
 
 #[tokio::test]
-async fn a_page_has_fifty_contacts_unless_told_otherwise() {
+async fn a_page_has_fifty_contacts_by_default() {
     let sandbox = with_contacts(151).await;
     for (query, expected) in [("", 50), ("?per_page=150", 150), ("?per_page=1", 1)] {
         assert_eq!(
@@ -83,7 +83,7 @@ async fn a_page_has_fifty_contacts_unless_told_otherwise() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_query_is_told() {
+async fn mistakes_in_a_query_are_reported() {
     let sandbox = with_contacts(1).await;
     for (query, error) in [
         ("per_page=0", "parameter_invalid per_page"),
@@ -97,7 +97,7 @@ async fn what_is_wrong_with_a_query_is_told() {
         assert_eq!((answered.status, answered.errors()), (400, vec![error.to_owned()]), "{query}");
         assert!(!hint(&sandbox).is_empty());
     }
-    // An empty cursor is none, and other parameters make no difference.
+    // An empty cursor counts as none, and other parameters are ignored.
     let answered = get(&sandbox, "/contacts?starting_after=&page=1").await;
     assert_eq!(external_ids(&answered), ["0"]);
 }

@@ -12,7 +12,7 @@ use crate::support::{Answered, finish, post_event, request};
 const MERGED: &str =
     "This contact has been merged. See the 'Link' header for the canonical contact.";
 
-/// A lead `1ead` and a user `05e4` that are the same person, and a lead that is somebody else.
+/// A lead `1ead` and a user `05e4` that share an email, and another lead.
 fn duplicates() -> SandboxBuilder {
     Sandbox::builder()
         .contact(
@@ -79,12 +79,12 @@ async fn a_merged_external_id_answers_where_it_went() {
     let builder =
         duplicates().contact(SeedContact::contact_id("0abc").with_user_id("9").with_phone("+1"));
     let sandbox = builder.start().await.unwrap();
-    // This user has an external id of its own, so that the lead's is not taken over.
+    // This user keeps its own external id, not the lead's.
     merge(&sandbox, &json!({"from": "1ead", "into": "0abc"})).await;
     let answered = get(&sandbox, "/contacts/find_by_external_id/visitor-1").await;
     assert_eq!(answered.status, 410);
     assert_eq!(answered.header("link"), Some("</contacts/0abc>; rel=\"canonical\""));
-    // Nor is its email, which is another user's.
+    // Another user has the lead's email, so the user does not take it.
     assert_eq!(sandbox.contact("0abc").expect("it is there").email(), None);
 }
 
@@ -102,14 +102,14 @@ async fn a_merged_contact_can_be_unknown_instead() {
 
 #[tokio::test]
 async fn events_of_the_merged_contact_belong_to_the_other() {
-    // Intercom lists the events of some months only: those of second 1 are recent at second 2.
+    // Intercom lists only events of some months: those of second 1 are recent at second 2.
     let clock = ManualClock::at_unix_seconds(2);
     let sandbox = duplicates().clock(clock).start().await.unwrap();
     let event = |name: &str, id: &str| json!({"event_name": name, "created_at": 1, "id": id});
     assert_eq!(post_event(&sandbox, &event("before", "1ead")).await.status, 202);
     merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
     assert_eq!(post_event(&sandbox, &event("after", "1ead")).await.status, 202);
-    // The same name and second for the same contact: the two are one.
+    // The name, second and contact are the same, so the events are duplicates.
     assert_eq!(post_event(&sandbox, &event("after", "05e4")).await.status, 202);
     assert_eq!(sandbox.requests().last().unwrap().outcome(), Outcome::Duplicate);
 
@@ -136,7 +136,7 @@ async fn a_contact_that_others_were_merged_into_can_be_merged_itself() {
         let answered = get(&sandbox, &format!("/contacts/{id}")).await;
         assert_eq!(answered.header("link"), Some("</contacts/0abc>; rel=\"canonical\""), "{id}");
     }
-    // With the last of them all are gone.
+    // Deleting the last contact deletes all that were merged into it.
     bare(&sandbox, Method::DELETE, "/contacts/0abc").await;
     for id in ["1ead", "05e4", "0abc"] {
         assert_eq!(get(&sandbox, &format!("/contacts/{id}")).await.status, 404, "{id}");
@@ -178,7 +178,7 @@ async fn only_duplicates_are_merged_unless_it_is_wanted() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_merge_is_told() {
+async fn mistakes_in_a_merge_are_reported() {
     let sandbox = duplicates().start().await.unwrap();
     for (body, errors) in [
         (json!({}), vec!["parameter_not_found from", "parameter_not_found into"]),
@@ -196,7 +196,7 @@ async fn what_is_wrong_with_a_merge_is_told() {
     }
 }
 
-/// A call with a version of the API.
+/// Sends a call with a version of the API.
 async fn call(sandbox: &Sandbox, version: &str, method: Method, path: &str) -> Answered {
     finish(request(sandbox, method, path).header("Intercom-Version", version)).await
 }
@@ -235,7 +235,7 @@ async fn what_was_merged_into_a_contact_can_be_read() {
     for wrong in ["order=up", "per_page=0", "per_page=151", "cursor=x"] {
         assert_eq!(get(&sandbox, &format!("{path}?{wrong}")).await.status, 400, "{wrong}");
     }
-    // A lead has none, nobody has none, and older versions know none.
+    // A lead has no history, nor has an unknown contact, and older versions have no such path.
     assert_eq!(get(&sandbox, "/contacts/07e4/merge_history").await.status, 404);
     assert_eq!(get(&sandbox, "/contacts/none/merge_history").await.status, 404);
     let older = call(&sandbox, "2.15", Method::GET, path).await;
@@ -252,7 +252,7 @@ async fn a_contact_comes_with_its_merge_history_where_that_is_asked_for() {
     let all = get(&sandbox, &format!("/contacts?{with}")).await.json();
     let histories: Vec<_> =
         all["data"].as_array().unwrap().iter().map(|one| one.get("merge_history")).collect();
-    // The lead has none.
+    // The lead has no history.
     assert_eq!(histories, [Some(&one["merge_history"]), None]);
     for without in ["/contacts/05e4", "/contacts/05e4?include_merge_history=false"] {
         assert!(get(&sandbox, without).await.json().get("merge_history").is_none(), "{without}");

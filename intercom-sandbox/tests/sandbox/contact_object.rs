@@ -1,4 +1,4 @@
-//! The contact object, and what can be said of a contact.
+//! The contact object, and the details that the API sets.
 
 use intercom_sandbox::{ManualClock, Sandbox, SeedContact};
 use reqwest::Method;
@@ -106,13 +106,13 @@ async fn a_contact_has_all_members_that_the_api_description_has() {
             "opted_out_subscription_types": list("subscriptions"),
             "opted_in_subscription_types": list("subscriptions"),
     });
-    // What Intercom learns by itself, and the sandbox does not.
+    // Fields that Intercom learns by itself and the sandbox does not.
     for member in UNKNOWN {
         expected[member] = Value::Null;
     }
     assert_eq!(contact, expected);
 
-    // A lead that says nothing of itself has the same members, and null in those it could fill.
+    // A lead without details has the same members, with null for each detail.
     let bare = post_contact(&sandbox, &json!({"role": "lead"})).await.json();
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&bare), keys(&contact));
@@ -125,7 +125,7 @@ async fn a_contact_has_all_members_that_the_api_description_has() {
 }
 
 #[tokio::test]
-async fn the_owner_is_told_as_the_version_has_it() {
+async fn the_owner_has_the_type_of_the_version() {
     let sandbox = Sandbox::start().await.unwrap();
     let id = create(&sandbox, &json!({"external_id": "42", "owner_id": 127})).await;
     let query = json!({"query": {"field": "owner_id", "operator": "=", "value": 127}});
@@ -153,7 +153,7 @@ async fn the_owner_is_told_as_the_version_has_it() {
 }
 
 #[tokio::test]
-async fn the_handle_reads_what_the_api_was_told() {
+async fn the_handle_reads_what_the_api_wrote() {
     let clock = ManualClock::at_unix_seconds(1_700_000_000);
     let sandbox = Sandbox::builder().clock(clock.clone()).start().await.unwrap();
     let id = create(
@@ -182,7 +182,7 @@ async fn the_handle_reads_what_the_api_was_told() {
     assert_eq!(after.custom_attributes()["plan"], "pro");
     assert_eq!((after.created_at(), after.updated_at()), (1_700_000_000, 1_700_000_005));
 
-    // What was asked for before is as it was then.
+    // An earlier snapshot does not change.
     assert_eq!(before.custom_attributes()["plan"], "free");
     assert_eq!((before.phone(), before.updated_at()), (None, 1_700_000_000));
     assert!(sandbox.contact("unknown").is_none() && sandbox.user("43").is_none());
@@ -214,7 +214,7 @@ async fn a_seed_takes_the_place_of_the_contact_that_has_its_id() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_contact_is_told_with_how_to_mend_it() {
+async fn mistakes_in_a_contact_are_reported_with_hints() {
     let sandbox = Sandbox::start().await.unwrap();
     let long = "x".repeat(256);
     for (member, status, error) in [
@@ -250,7 +250,7 @@ async fn what_is_wrong_with_a_contact_is_told_with_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_contact_is_told_at_once() {
+async fn all_mistakes_in_a_contact_are_reported_at_once() {
     let sandbox = Sandbox::start().await.unwrap();
     let body = json!({"role": "admin", "email": "", "name": 1, "custom_attributes": {"": true}});
     let answered = post_contact(&sandbox, &body).await;

@@ -10,7 +10,7 @@ use crate::support::{finish, request};
 /// Midnight of a day, in UTC.
 const DAY: i64 = 1_700_006_400;
 
-/// Ada, Bob, and a lead of whom little is known.
+/// Starts a sandbox with Ada, Bob, and a lead with few details.
 async fn people() -> Sandbox {
     let sandbox = Sandbox::start().await.expect("a free port");
     for contact in [
@@ -64,7 +64,7 @@ async fn every_operator_compares_as_documented() {
         (filter("unsubscribed_from_emails", "=", true), vec!["ada"]),
         (filter("has_hard_bounced", "=", false), vec!["ada", "bob", "lead"]),
         (filter("location.country", "=", "Ireland"), vec![]),
-        // Times count by their day, and can be written as strings.
+        // Times count by their day, and can be strings.
         (filter("signed_up_at", "=", DAY), vec!["ada"]),
         (filter("signed_up_at", "=", text_of_day.as_str()), vec!["ada"]),
         (filter("signed_up_at", ">", DAY - 1), vec!["ada", "bob"]),
@@ -89,7 +89,7 @@ async fn every_operator_compares_as_documented() {
     }
 }
 
-/// `Preview` compares to the second, and by more operators than the numbered versions.
+/// `Preview` compares to the second, and has more operators than the numbered versions.
 #[tokio::test]
 async fn the_preview_compares_times_to_the_second() {
     let sandbox = people().await;
@@ -155,7 +155,7 @@ async fn groups_have_their_limits() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_query_is_told() {
+async fn mistakes_in_a_query_are_reported() {
     let sandbox = people().await;
     for (query, errors) in [
         (json!("ada"), vec!["parameter_invalid query"]),
@@ -205,7 +205,7 @@ async fn what_is_wrong_with_a_query_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_beside_a_query_is_told() {
+async fn mistakes_beside_a_query_are_reported() {
     let sandbox = people().await;
     let query = filter("role", "=", "user");
     for (body, error) in [

@@ -57,7 +57,7 @@ async fn upper_and_lower_case_differ_in_an_id_and_not_in_an_email() {
         let answered = post_event(&sandbox, &event_of(key, value)).await;
         assert_eq!(answered.status, status, "{key}={value}");
     }
-    // The two are one contact's, in one second: the second is a duplicate.
+    // Both events name one contact in one second, so the second is a duplicate.
     assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (1, 1));
     let again = json!({"role": "user", "email": "ADA@EXAMPLE.COM"});
     assert_eq!(post_contact(&sandbox, &again).await.status, 409);
@@ -192,7 +192,7 @@ async fn a_lead_is_not_in_the_way_of_a_user() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_new_contact_is_told() {
+async fn mistakes_in_a_new_contact_are_reported() {
     let sandbox = Sandbox::start().await.unwrap();
     for (body, error) in [
         (json!([]), "bad_request"),

@@ -1,4 +1,4 @@
-//! Two events of one contact, one name and one second.
+//! Two events with the same contact, name and second.
 
 use intercom_sandbox::{Outcome, Retention, Sandbox, SandboxBuilder, SeedContact};
 use reqwest::Method;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{event, finish, friendly, post_event, request};
 
-/// An event of user 42 with this name and second.
+/// Returns an event of user 42 with this name and second.
 fn at(name: &str, created_at: i64) -> Value {
     json!({"event_name": name, "created_at": created_at, "user_id": "42"})
 }
@@ -87,7 +87,7 @@ async fn a_duplicate_spends_the_rate_limit() {
 }
 
 #[tokio::test]
-async fn who_waits_for_events_does_not_count_duplicates() {
+async fn waiting_for_events_does_not_count_duplicates() {
     let sandbox = friendly().await;
     let send_all = async {
         for second in [1, 1, 2, 1, 3] {
@@ -132,7 +132,7 @@ async fn the_memory_is_bounded_and_holds_what_it_says() {
     for second in 1..=20 {
         post_event(&sandbox, &at("a", second)).await;
     }
-    // The last three are found for sure; the first ones are long forgotten.
+    // The last three are certainly found; the first ones are long forgotten.
     for second in [18, 19, 20] {
         post_event(&sandbox, &at("a", second)).await;
     }
@@ -154,7 +154,7 @@ async fn the_memory_goes_as_far_as_the_events_that_are_kept() {
     };
     assert_eq!(among(10, usize::MAX).await, 25_000);
     assert_eq!(among(30_000, usize::MAX).await, 30_000);
-    // Where their number has no bound, that of their bytes is one.
+    // Without a bound on their number, the bound on their bytes applies.
     assert_eq!(among(usize::MAX, 1 << 10).await, 25_000);
     assert!((100_000..1_000_000).contains(&among(usize::MAX, 100_000_000).await));
 }

@@ -1,4 +1,4 @@
-//! What an event must say.
+//! The rules of an event.
 
 use intercom_sandbox::Sandbox;
 use reqwest::Method;
@@ -116,7 +116,7 @@ async fn a_member_that_comes_twice_is_refused() {
 }
 
 #[tokio::test]
-async fn all_mistakes_are_told_at_once_and_malformed_comes_before_broken() {
+async fn all_mistakes_are_reported_and_malformed_decides_the_status() {
     let sandbox = friendly().await;
     let body = json!({"created_at": "now", "metadata": {"type": 1, "a.b": null}});
     let answered = post_event(&sandbox, &body).await;
@@ -174,14 +174,14 @@ async fn names_are_filed_without_dots_and_dollars() {
 }
 
 #[tokio::test]
-async fn a_workspace_has_room_for_so_many_names() {
+async fn active_names_are_limited() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .active_event_names(2)
         .start()
         .await
         .expect("a free port");
-    // The third to the fifth are the first two again: case, dots and dollars make no difference.
+    // The third to the fifth repeat the first two: case, dots and dollars do not matter.
     for name in ["plan-updated", "invited", "Plan.Updated", "plan$updated", "INVITED"] {
         assert_eq!(post_event(&sandbox, &event(name)).await.status, 202, "{name}");
     }
@@ -216,7 +216,7 @@ async fn a_refused_event_makes_no_name_active() {
     assert_eq!(post_event(&sandbox, &event("second")).await.status, 202);
 }
 
-/// A good event with this member set, or taken out.
+/// Returns a valid event with this member set or removed.
 fn with(key: &str, value: Option<Value>) -> Value {
     let mut body = event("project_created");
     let members = body.as_object_mut().expect("an event is an object");
@@ -228,7 +228,7 @@ fn with(key: &str, value: Option<Value>) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_no_text_is_no_json() {
+async fn invalid_utf_8_is_not_json() {
     let sandbox = friendly().await;
     let body = event("a").to_string().replace('}', ", \"unknown\": \"?\"}");
     let body: Vec<u8> = body.bytes().map(|byte| if byte == b'?' { 0xff } else { byte }).collect();

@@ -1,4 +1,4 @@
-//! What faults do, each on its own and together.
+//! The effects of faults, alone and together.
 
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ async fn a_truncated_body_ends_before_its_length() {
     assert_eq!(recorded.len() as u64, promised / 2);
     assert_eq!(last(&sandbox), (Outcome::Served, Some(200), Some("truncate".to_owned())));
 
-    // An accepted event is answered without a body: that one is said to have one.
+    // An accepted event has an empty answer; the truncated one promises a body.
     let answer = request(&sandbox, Method::POST, "/events").body(event("a").to_string());
     let answer = answer.send().await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.content_length()), (202, Some(1)));
@@ -128,7 +128,7 @@ async fn over_http_2_half_of_a_truncated_body_does_come_too() {
     sandbox.inject(Fault::truncated_body());
     let client = client_builder().http2_prior_knowledge().build().unwrap();
     for second in 0..50 {
-        // An answer without a body, and one with.
+        // One answer without a body, and one with.
         let body = json!({"event_name": "a", "created_at": second / 2, "user_id": "42"});
         let known = if second % 2 == 0 { sandbox.token() } else { "another" };
         let answer = client

@@ -67,7 +67,7 @@ fn what_is_built_is_written_as_it_would_be_read() {
 }
 
 #[test]
-fn a_mistake_is_told_with_what_would_be_right() {
+fn a_mistake_is_reported_with_the_right_form() {
     for (text, message) in [
         ("", "it starts with a status such as `503`"),
         ("5o3", "it starts with a status such as `503`"),
@@ -109,12 +109,12 @@ fn a_mistake_is_told_with_what_would_be_right() {
 
 #[test]
 #[should_panic(expected = "101% is not between 0% and 100%")]
-fn an_impossible_percentage_is_told_at_once() {
+fn an_invalid_percentage_panics() {
     let _ = Fault::answer(503).percent(101.0);
 }
 
 #[test]
-fn a_status_that_http_does_not_have_is_told_at_once() {
+fn a_status_that_is_not_final_panics() {
     for build in [Answer::status, Answer::from, Answer::html, |code| Answer::error(code, "a", "b")]
     {
         for code in [100, 199, 600, 999] {

@@ -1,4 +1,4 @@
-//! Faults on request: which requests they strike, and what is recorded of it.
+//! Faults on request: which requests they strike, and what the sandbox records.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::support::{event, finish, friendly, post_contact, post_event, post_text, request};
 
-/// The statuses of so many events, one after the other.
+/// Sends this many events one after another, and returns their statuses.
 pub(crate) async fn statuses(sandbox: &Sandbox, events: usize) -> Vec<u16> {
     let mut statuses = Vec::new();
     for number in 0..events {
@@ -17,7 +17,7 @@ pub(crate) async fn statuses(sandbox: &Sandbox, events: usize) -> Vec<u16> {
     statuses
 }
 
-/// What the sandbox recorded of its last request: outcome, status and fault.
+/// Returns outcome, status and fault of the last recorded request.
 pub(crate) fn last(sandbox: &Sandbox) -> (Outcome, Option<u16>, Option<String>) {
     let requests = sandbox.requests();
     let request = requests.last().expect("there was a request");
@@ -54,8 +54,8 @@ async fn a_percentage_is_the_same_with_the_same_seed_and_another_with_another() 
     let (first, again, other) = (run(7).await, run(7).await, run(8).await);
     assert_eq!(first, again);
     assert_ne!(first, other);
-    // That a half of them is less than a quarter or more than three has a chance of one in 30,000;
-    // and the seeds are fixed.
+    // A share below a quarter or above three quarters has a probability of one in 30,000, and the
+    // seeds are fixed.
     let struck = first.iter().filter(|&&status| status == 503).count();
     assert!((17..48).contains(&struck), "{struck}");
 }
@@ -156,7 +156,7 @@ async fn a_scope_is_kept() {
     assert_eq!(finish(request(&sandbox, Method::GET, "/nowhere")).await.status, 503);
     sandbox.lift(fault);
 
-    // What is no state of the whole API is for events that are sent, and no others.
+    // By default a fault that is not a state of the whole API strikes only sent events.
     let fault = sandbox.inject(Fault::answer(503));
     assert_eq!((contact("3").await, get_me().await.status), (200, 200));
     assert_eq!(finish(request(&sandbox, Method::GET, "/events")).await.status, 400);
@@ -185,7 +185,7 @@ async fn an_answer_can_be_lost_after_the_event_was_accepted() {
     assert_eq!(last(&sandbox), (Outcome::Accepted, Some(503), named));
     assert_eq!(sandbox.events().len(), 1);
 
-    // What a client does that believes the answer: Intercom swallows it.
+    // A client that believes the answer sends the event again, and Intercom ignores the duplicate.
     assert_eq!(post_event(&sandbox, &event("a")).await.status, 202);
     assert_eq!((sandbox.event_count(), last(&sandbox).0), (1, Outcome::Duplicate));
 }
@@ -204,6 +204,6 @@ async fn a_connection_can_break_after_the_event_was_accepted() {
 #[should_panic(
     expected = "`rate limit 2 for next 1` makes no sense: a rate limit is for everything"
 )]
-async fn a_fault_that_contradicts_itself_is_told_at_once() {
+async fn a_fault_that_contradicts_itself_panics() {
     friendly().await.inject(Fault::rate_limit(2).next(1));
 }

@@ -1,4 +1,4 @@
-//! The feed: what comes in, told as it comes in, to one who may look away and come back.
+//! The feed: incoming requests as they come, for a viewer that may disconnect and resume.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::{
     client, client_builder, connect, event, finish, friendly, post_event, request,
 };
 
-/// One message of the feed.
+/// A message of the feed.
 struct Message {
     kind: String,
     id: String,
@@ -19,14 +19,14 @@ struct Message {
 }
 
 impl Message {
-    /// The numbers of its records.
+    /// Returns the numbers of the message's records.
     fn numbers(&self) -> Vec<u64> {
         let records = self.data["records"].as_array().expect("an update has records");
         records.iter().map(|record| record["number"].as_u64().expect("a number")).collect()
     }
 }
 
-/// One who looks.
+/// A client of the feed.
 struct Viewer {
     response: Response,
     read: String,
@@ -48,7 +48,7 @@ impl Viewer {
         Self { response, read: String::new() }
     }
 
-    /// The next message; `None` at the end of the stream.
+    /// Returns the next message; `None` at the end of the stream.
     async fn next(&mut self) -> Option<Message> {
         let end = loop {
             if let Some(end) = self.read.find("\n\n") {
@@ -65,14 +65,14 @@ impl Viewer {
         Some(Message { kind: field("event: "), id: field("id: "), data })
     }
 
-    /// The next message, which must be of this kind.
+    /// Returns the next message, which must be of this kind.
     async fn expect(&mut self, kind: &str) -> Message {
         let message = self.next().await.expect("the feed goes on");
         assert_eq!(message.kind, kind);
         message
     }
 
-    /// Updates until this request was told of: the numbers of all records, and the last message.
+    /// Reads updates up to this request. Returns the numbers of all records, and the last message.
     async fn until(&mut self, number: u64) -> (Vec<u64>, Message) {
         let mut numbers = Vec::new();
         loop {
@@ -114,7 +114,7 @@ async fn it_begins_with_what_is_there_and_goes_on_live() {
 }
 
 #[tokio::test]
-async fn every_update_tells_counts_and_budget() {
+async fn every_update_has_counts_and_budget() {
     let sandbox = Sandbox::builder().know_everybody(true).rate_limit(10).start().await.unwrap();
     send(&sandbox, 1).await;
     post_event(&sandbox, &json!({})).await;
@@ -133,12 +133,12 @@ async fn every_update_tells_counts_and_budget() {
     assert_eq!(update.data["rate_limit"]["limit"], 10);
     assert_eq!(update.data["rate_limit"]["remaining"], 8);
     assert_eq!(update.data["faults"], 1, "one of two answers is left");
-    // Though nothing comes in, the viewer learns that the window ends.
+    // The viewer sees the end of the window without a new request.
     assert!(viewer.expect("update").await.numbers().is_empty());
 }
 
 #[tokio::test]
-async fn who_comes_back_goes_on_where_it_was() {
+async fn a_viewer_that_reconnects_resumes() {
     let sandbox = friendly().await;
     send(&sandbox, 2).await;
     let mut viewer = Viewer::open(&sandbox).await;
@@ -169,7 +169,7 @@ async fn a_place_of_another_sandbox_is_none() {
         viewer.expect("begin").await;
         assert_eq!(viewer.expect("update").await.numbers(), [1], "{id}");
     }
-    // A place beyond the last request is the end.
+    // A place beyond the last request counts as the end.
     let (run, _) = id.rsplit_once('-').unwrap();
     let mut viewer = Viewer::ask(&one, "", Some(&format!("{run}-900"))).await;
     assert!(viewer.expect("update").await.numbers().is_empty());
@@ -190,14 +190,14 @@ async fn after_a_clearing_it_begins_anew() {
     send(&sandbox, 1).await;
     assert_eq!(viewer.until(1).await.0, [1]);
 
-    // A viewer that was away during the clearing learns of it too.
+    // A viewer that was disconnected during the clear sees it too.
     let mut viewer = Viewer::ask(&sandbox, "", Some(&before)).await;
     viewer.expect("begin").await;
     assert_eq!(viewer.expect("update").await.numbers(), [1]);
 }
 
 #[tokio::test]
-async fn what_is_no_longer_there_is_skipped_and_counted() {
+async fn forgotten_requests_are_skipped_and_counted() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .retention(Retention::default().keep_requests(3))
@@ -230,7 +230,7 @@ async fn many_come_in_batches_and_none_is_missing() {
     let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().start().await.unwrap();
     let mut viewer = Viewer::open(&sandbox).await;
     viewer.expect("begin").await;
-    // Unlike the client of the other tests, this one uses its connections again.
+    // Unlike the shared client, this client reuses its connections.
     let client = client_builder().build().unwrap();
     for _ in 0..1200 {
         let request = client.get(format!("{}/me", sandbox.url())).bearer_auth(sandbox.token());
@@ -245,7 +245,7 @@ async fn many_come_in_batches_and_none_is_missing() {
     }
     assert!(told.into_iter().eq(1..=1200));
 
-    // A late viewer gets all of them too, in batches again.
+    // A late viewer gets all records too, again in batches.
     let mut viewer = Viewer::open(&sandbox).await;
     viewer.expect("begin").await;
     let (numbers, last) = viewer.until(1200).await;
@@ -268,7 +268,7 @@ async fn large_records_make_small_batches() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_does_not_read_holds_nothing_up_and_is_told_what_it_missed() {
+async fn a_viewer_that_does_not_read_blocks_nothing_and_gets_the_skipped_count() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .retention(Retention::default().keep_requests(10))
@@ -280,7 +280,7 @@ async fn who_does_not_read_holds_nothing_up_and_is_told_what_it_missed() {
         .write_all(b"GET /_sandbox/feed HTTP/1.1\r\nHost: localhost\r\n\r\n")
         .await
         .expect("the sandbox reads");
-    // More than fits between the two of them.
+    // More than the buffers between the sandbox and the viewer hold.
     let text = "x".repeat(500_000);
     for _ in 0..60 {
         finish(request(&sandbox, reqwest::Method::POST, "/events").body(text.clone())).await;
@@ -288,7 +288,7 @@ async fn who_does_not_read_holds_nothing_up_and_is_told_what_it_missed() {
     assert_eq!(sandbox.request_count(), 60, "all of them were answered");
     drop(text);
 
-    // It reads on, and is soon with the others.
+    // The viewer reads on, and catches up.
     let mut read = vec![0; 1 << 20];
     let mut tail = String::new();
     let mut skipped = false;
@@ -319,14 +319,14 @@ async fn it_ends_with_the_sandbox() {
         }
         last
     };
-    // Long enough that only an end that does not wait for it is in time.
+    // Long enough that waiting for the stream would time the test out.
     let end = sandbox.graceful_shutdown(Duration::from_secs(600));
     let (last, ()) = tokio::join!(follow, end);
     assert_eq!(last, "end");
 }
 
 #[tokio::test]
-async fn a_query_that_is_not_understood_is_told() {
+async fn an_invalid_query_is_refused() {
     let sandbox = friendly().await;
     let answered = finish(client().get(format!("{}/_sandbox/feed?from=1", sandbox.url()))).await;
     assert_eq!(answered.status, 400);

@@ -1,4 +1,4 @@
-//! What is checked before the body is looked at.
+//! The checks that precede reading the body.
 
 use intercom_sandbox::{Limits, Region, Sandbox};
 use reqwest::Method;
@@ -46,7 +46,7 @@ async fn both_schemes_let_in() {
         client().get(&me).bearer_auth(sandbox.token()),
         client().get(&me).header("Authorization", format!("bearer {}", sandbox.token())),
         client().get(&me).basic_auth(sandbox.app_id(), Some(sandbox.api_key())),
-        // As Intercom's client for Ruby does it.
+        // Intercom's client for Ruby sends the token so.
         client().get(&me).basic_auth(sandbox.token(), Some("")),
     ] {
         assert_eq!(finish(request).await.status, 200);
@@ -65,7 +65,7 @@ async fn credentials_can_be_chosen() {
 }
 
 #[tokio::test]
-async fn me_tells_the_admin_and_its_app() {
+async fn me_returns_the_admin_and_its_app() {
     let sandbox = Sandbox::builder().app_id("abc123").region(Region::Eu).start().await.unwrap();
     let answered = finish(request(&sandbox, Method::GET, "/me")).await;
     assert_eq!(answered.status, 200);
@@ -134,7 +134,7 @@ async fn accept_must_allow_json() {
         "*/*",
         "application/*",
         "text/html, application/json;q=0.9",
-        // All that Intercom's own client for Ruby sends.
+        // The only value that Intercom's own client for Ruby sends.
         "application/vnd.intercom.3+json",
         "Application/vnd.Intercom.10+JSON",
     ] {
@@ -214,12 +214,12 @@ async fn half_of_a_surrogate_pair_is_called_one() {
     }
     let whole = r#"{"event_name": "a \\ud83d \ud83d\ude00", "created_at": 1, "user_id": "42"}"#;
     assert_eq!(post_text(&sandbox, whole).await.status, 202);
-    // What is no escape at all is not called half of a pair.
+    // An invalid escape gets another message than an unpaired surrogate.
     let answered = post_text(&sandbox, r#"{"event_name": "\u12"}"#).await;
     assert!(answered.message().contains("not JSON"), "{}", answered.text);
 }
 
-/// Most clients do not show what they were answered: the records do.
+/// Most clients hide the answer, so the records matter.
 #[tokio::test]
 async fn tls_to_the_port_is_called_tls() {
     let sandbox = friendly().await;
@@ -271,7 +271,7 @@ async fn a_body_beyond_the_limit_is_413() {
     assert_eq!(answered.errors(), ["payload_too_large"]);
     assert_eq!(sandbox.events().len(), 1);
 
-    // Much more than a socket buffers: the answer arrives all the same.
+    // The body exceeds the socket buffers, and the answer arrives all the same.
     assert_eq!(post_text(&sandbox, " ".repeat(20 << 20)).await.status, 413);
 }
 
@@ -296,7 +296,7 @@ async fn a_body_in_many_pieces_arrives_whole() {
 }
 
 #[tokio::test]
-async fn an_unknown_path_is_told_apart_from_an_unknown_contact() {
+async fn an_unknown_path_differs_from_an_unknown_contact() {
     let sandbox = friendly().await;
     for path in ["/event", "/events/", "/events/7", "/events/summaries/7", "/v2/events"] {
         let answered = finish(request(&sandbox, Method::POST, path)).await;
@@ -338,7 +338,7 @@ async fn every_answer_has_a_request_id_of_its_own() {
 }
 
 #[tokio::test]
-async fn the_root_is_the_page_for_who_reads_alone() {
+async fn the_root_is_the_page_for_reads_alone() {
     let sandbox = friendly().await;
     let answered = finish(request(&sandbox, Method::POST, "/").body(event("a").to_string())).await;
     assert_eq!(

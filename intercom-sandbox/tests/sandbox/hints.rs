@@ -1,4 +1,4 @@
-//! What the sandbox tells beyond Intercom's answers: how to fix what was wrong.
+//! Hints: how to fix a refused request, beyond Intercom's answers.
 
 use intercom_sandbox::{Limits, ManualClock, Sandbox, SeedContact};
 use reqwest::{Method, RequestBuilder};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{client, event, finish, post_event, post_text, raw, request};
 
-/// The hints to the last request, each of which has to be a sentence.
+/// Returns the hints about the last request, each of which must be a sentence.
 fn hints(sandbox: &Sandbox) -> Vec<String> {
     let requests = sandbox.requests();
     let request = requests.last().expect("there was a request");
@@ -24,7 +24,7 @@ fn hints(sandbox: &Sandbox) -> Vec<String> {
         .collect()
 }
 
-/// A sandbox that knows Ada, two users with one email, a lead and one who is archived.
+/// Starts a sandbox with Ada, two users that share an email, a lead and an archived user.
 async fn start() -> Sandbox {
     Sandbox::builder()
         .contact(SeedContact::user_id("42"))
@@ -41,7 +41,7 @@ async fn start() -> Sandbox {
 }
 
 #[tokio::test]
-async fn every_refused_request_is_told_how_to_mend_it() {
+async fn every_refused_request_gets_a_hint() {
     let sandbox = start().await;
     let url = sandbox.url();
     let events = || client().post(format!("{url}/events")).body(event("a").to_string());
@@ -81,7 +81,7 @@ async fn every_refused_request_is_told_how_to_mend_it() {
         assert_eq!(answered.status, status, "{shown}: {}", answered.text);
         let hints = hints(&sandbox);
         assert!(hints.iter().any(|hint| hint.contains(expected)), "{shown}: {hints:?}");
-        // Intercom does not tell it.
+        // Intercom's answer does not have the hint.
         assert!(hints.iter().all(|hint| !answered.text.contains(hint)), "{}", answered.text);
     }
     let everything = format!("{:?}", sandbox.requests());
@@ -89,9 +89,9 @@ async fn every_refused_request_is_told_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn a_body_that_broke_off_is_told_how_to_mend_it() {
+async fn a_body_that_broke_off_gets_a_hint() {
     let sandbox = start().await;
-    // Not one of the sizes of a chunk is a number.
+    // No chunk size is a number.
     raw(
         &sandbox,
         &format!(
@@ -108,7 +108,7 @@ async fn a_body_that_broke_off_is_told_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn every_mistake_in_an_event_is_told_how_to_mend_it() {
+async fn every_mistake_in_an_event_gets_a_hint() {
     let sandbox = start().await;
     let long = "x".repeat(256);
     let metadata = [
@@ -162,7 +162,7 @@ async fn every_mistake_in_an_event_is_told_how_to_mend_it() {
 }
 
 #[tokio::test]
-async fn a_contact_that_is_not_found_is_told_why() {
+async fn a_missing_contact_gets_a_hint_why() {
     let sandbox = start().await;
     for (member, value, expected) in [
         ("user_id", "7", "POST /contacts"),
@@ -181,7 +181,7 @@ async fn a_contact_that_is_not_found_is_told_why() {
 }
 
 #[tokio::test]
-async fn limits_are_told_how_to_live_with_them() {
+async fn exceeded_limits_get_a_hint() {
     let sandbox = start().await;
     assert_eq!(post_event(&sandbox, &event("first")).await.status, 202);
     assert_eq!(post_event(&sandbox, &event("second")).await.status, 422);
@@ -198,7 +198,7 @@ async fn limits_are_told_how_to_live_with_them() {
 }
 
 #[tokio::test]
-async fn of_very_many_mistakes_the_first_are_told() {
+async fn only_the_first_of_many_mistakes_are_reported() {
     let sandbox = start().await;
     let keys: Vec<_> = (0..1_000).map(|number| format!(r#""a.{number}":1"#)).collect();
     let metadata = keys.join(",");

@@ -1,17 +1,17 @@
-//! The modules of the sandbox import each other in one direction: no circle leads from one back to it.
+//! The sandbox's modules import each other in one direction, without a cycle.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// The top-level modules with those that each imports.
+/// Returns the top-level modules, each with its imports.
 fn imports() -> BTreeMap<String, BTreeSet<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut imports = BTreeMap::new();
     for entry in fs::read_dir(&source).expect("there is a source") {
         let path = entry.expect("it can be listed").path();
         let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
-        // The crate's own file tells all of them, and the program is a crate beside it.
+        // `lib.rs` declares all modules, and the program is a crate beside it.
         if ["lib", "main", "program"].contains(&&*name) {
             continue;
         }
@@ -22,7 +22,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     }
     let modules: BTreeSet<_> = imports.keys().cloned().collect();
     for found in imports.values_mut() {
-        // What is re-exported at the top, in a link of the documentation for example, is no module.
+        // A re-export at the top, for example in a doc link, is not a module.
         found.retain(|name| modules.contains(name));
     }
     imports
@@ -54,7 +54,8 @@ fn first_word(text: &str) -> String {
 fn no_module_imports_itself_by_others() {
     let mut left = imports();
     assert!(left.len() > 30 && left["api"].contains("workspace"), "imports are found: {left:?}");
-    // What imports nothing that is left cannot be in a circle, nor can what imports it alone.
+    // A module without remaining imports cannot be in a cycle; removing such modules leaves the
+    // cycles.
     while let Some(free) =
         left.iter().find(|(_, imports)| imports.is_empty()).map(|(name, _)| name.clone())
     {

@@ -1,4 +1,4 @@
-//! `GET /events`: what is read back of a contact's events.
+//! `GET /events`: reading a contact's events.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::{Answered, client, finish, friendly, post_event, post_text, 
 const NOON: u64 = 1_700_000_000;
 const DAY: u64 = 24 * 60 * 60;
 
-/// A sandbox at noon that knows Ada and Bob.
+/// Starts a sandbox at noon, with Ada and Bob.
 async fn start() -> (Sandbox, ManualClock) {
     let clock = ManualClock::at_unix_seconds(NOON);
     let ada = SeedContact::user_id("42").with_email("ada+b@example.com").with_contact_id("c1");
@@ -35,7 +35,7 @@ async fn get(sandbox: &Sandbox, query: &str) -> Answered {
     finish(request(sandbox, Method::GET, &format!("/events?{query}"))).await
 }
 
-/// The seconds of the events on a page.
+/// Returns the seconds of a page's events.
 fn seconds(page: &Value) -> Vec<u64> {
     let events = page["events"].as_array().expect("events is an array");
     events.iter().map(|event| event["created_at"].as_u64().expect("seconds")).collect()
@@ -55,7 +55,7 @@ async fn all_pages(sandbox: &Sandbox, query: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_event_is_told_as_it_was_sent_with_its_contact() {
+async fn an_event_is_listed_as_sent_with_its_contact() {
     let (sandbox, _clock) = start().await;
     let body = r#"{"event_name":"Plan.Updated","created_at":1699999999,"email":"ada+b@example.com",
         "metadata":{"z":1,"a":{"amount":1,"currency":"eur"}}}"#;
@@ -78,7 +78,7 @@ async fn an_event_is_told_as_it_was_sent_with_its_contact() {
     assert_eq!(event["intercom_user_id"], "c1");
     assert_eq!(event["email"], "ada+b@example.com");
     assert_eq!(event["metadata"], json!({"z": 1, "a": {"amount": 1, "currency": "eur"}}));
-    // The order sent is kept.
+    // Metadata keeps the order sent.
     assert!(answered.text.contains(r#"{"z":1,"a":"#), "{}", answered.text);
 }
 
@@ -119,12 +119,12 @@ async fn pages_are_followed_to_the_end_and_miss_nothing() {
     let next = pages[0]["pages"]["next"].as_str().expect("there are more");
     assert!(next.starts_with(&format!("{}/events?", sandbox.url())), "{next}");
     let cursor = next.split_once("before=").expect("a cursor").1;
-    // In milliseconds, as Intercom's.
+    // The cursor is in milliseconds, as Intercom's is.
     assert_eq!(cursor, format!("{}000", NOON - 2));
 }
 
 #[tokio::test]
-async fn events_of_one_second_are_told_apart_by_their_order() {
+async fn events_of_one_second_differ_by_their_order() {
     let (sandbox, _clock) = start().await;
     for name in ["a", "b", "c", "d", "e"] {
         send(&sandbox, "42", name, NOON).await;
@@ -166,7 +166,7 @@ async fn what_is_ninety_days_old_is_not_listed() {
 }
 
 #[tokio::test]
-async fn what_was_swallowed_is_not_listed() {
+async fn duplicates_are_not_listed() {
     let (sandbox, _clock) = start().await;
     send(&sandbox, "42", "a", NOON).await;
     send(&sandbox, "42", "A", NOON).await;
@@ -184,7 +184,7 @@ async fn a_contact_without_events_has_an_empty_list() {
 }
 
 #[tokio::test]
-async fn nobody_is_not_found_and_several_are_a_conflict() {
+async fn an_unknown_contact_is_not_found_and_an_ambiguous_one_is_a_conflict() {
     let (sandbox, _clock) = start().await;
     for query in ["user_id=7", "email=nobody%40example.com", "intercom_user_id=42"] {
         let answered = get(&sandbox, &format!("type=user&{query}")).await;
@@ -233,7 +233,7 @@ async fn a_query_must_name_one_contact_and_be_of_its_form() {
         assert_eq!(answered.status, 400, "{query}");
         assert_eq!(answered.errors(), errors, "{query}");
     }
-    // What is not known is ignored.
+    // Unknown parameters are ignored.
     assert_eq!(get(&sandbox, "type=user&user_id=42&page=2&summary=false").await.status, 200);
 }
 

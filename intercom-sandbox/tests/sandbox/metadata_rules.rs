@@ -1,4 +1,4 @@
-//! What metadata may hold.
+//! The rules of metadata.
 
 use intercom_sandbox::{OpenRules, Sandbox};
 use serde_json::{Value, json};
@@ -152,7 +152,7 @@ async fn metadata_keeps_the_order_sent() {
 #[tokio::test]
 async fn keys_beyond_twenty_are_dropped_in_silence_in_the_order_sent() {
     let sandbox = friendly().await;
-    // Sent backwards, so that neither sorting nor hashing could pass for the order sent.
+    // The reverse order proves that the sandbox neither sorts nor hashes the keys.
     let members: Vec<_> = (1..=22).rev().map(|n| format!(r#""key{n:02}":{n}"#)).collect();
     let answered = post_metadata(&sandbox, &format!("{{{}}}", members.join(","))).await;
     assert_eq!(answered.status, 202);
@@ -192,7 +192,7 @@ async fn a_dropped_key_has_to_keep_the_rules() {
 #[tokio::test]
 async fn a_number_is_kept_to_its_last_digit() {
     let sandbox = friendly().await;
-    // Of most of these a parser that is only nearly exact makes another number.
+    // A parser that is only nearly exact changes most of these numbers.
     let numbers = [122.46689058449243, 907.3038322028689, 481.83792520110524, 5e-324, f64::MAX];
     for (number, second) in numbers.into_iter().zip(1..) {
         let mut body = event("measured");

@@ -1,4 +1,4 @@
-//! The rules that Intercom leaves open, the other way round.
+//! The other readings of the rules that Intercom leaves open.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::support::{event, post_contact, post_event, post_without_accept};
 
 const NOON: u64 = 1_700_000_000;
 
-/// A sandbox that knows everybody, with this different.
+/// Starts a sandbox that knows everybody, with this change.
 async fn with(change: impl FnOnce(SandboxBuilder) -> SandboxBuilder) -> Sandbox {
     change(Sandbox::builder().know_everybody(true)).start().await.expect("a free port")
 }
@@ -43,12 +43,12 @@ async fn the_identifier_that_counts_can_be_another() {
             "id": "c1", "user_id": "42", "email": "ada@example.com"});
         assert_eq!(post_event(&sandbox, &all).await.status, 202, "{finds}");
 
-        // One that is not there is no reason to look no further.
+        // An absent identifier does not end the search.
         let mut rest = all.clone();
         rest.as_object_mut().expect("an object").remove(finds);
         assert_eq!(post_event(&sandbox, &rest).await.status, 404, "{finds}");
 
-        // The list of requests shows the identifier that counted, also where it found nobody.
+        // The list of requests shows the deciding identifier, even if it found no contact.
         let listed = get(&sandbox, "/requests").await;
         let told: Vec<_> = (0..2)
             .map(|place| listed["requests"][place]["event"]["contact"]["kind"].clone())
@@ -68,7 +68,7 @@ async fn an_accepted_event_can_be_answered_with_200() {
         with(|builder| builder.open_rules(OpenRules::default().accepted_is_200(true))).await;
     let answered = post_event(&sandbox, &event("a")).await;
     assert_eq!((answered.status, answered.text.as_str()), (200, ""));
-    // A duplicate looks no different.
+    // A duplicate gets the same answer.
     assert_eq!(post_event(&sandbox, &event("a")).await.status, 200);
     assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (1, 1));
 }
@@ -130,7 +130,7 @@ async fn null_can_be_dropped() {
     assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 202);
     let events = sandbox.events();
     assert_eq!(events[0].metadata(), [("b".to_owned(), json!(1)), ("e".to_owned(), json!(2))]);
-    // What is null takes no room from what is not.
+    // Dropped null values do not count toward the key limit.
     assert_eq!(events[0].dropped_keys(), ["a", "c", "d_date", "f"]);
 }
 
@@ -150,7 +150,7 @@ async fn nested_values_can_be_dropped() {
     kept.sort_unstable();
     assert_eq!(kept, ["order", "price"]);
     assert_eq!(events[0].dropped_keys().len(), 2);
-    // A broken link is a link all the same.
+    // A link with a wrong URL is still a link, so the option does not drop it.
     let metadata = json!({"order": {"url": "nowhere", "value": "order"}});
     assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 422);
 }
@@ -165,7 +165,7 @@ async fn nested_values_can_be_kept() {
     for key in ["list", "city"] {
         assert_eq!(events[0].metadata_value(key), Some(&metadata[key]), "{key}");
     }
-    // What is `null` by itself, and a date that is none, are refused all the same.
+    // A bare `null`, and a date that is not an integer, are still refused.
     for metadata in [json!({"a": null}), json!({"due_date": {"day": 1}})] {
         assert_eq!(post_event(&sandbox, &with_metadata(metadata)).await.status, 422);
     }
@@ -183,7 +183,7 @@ async fn blank_identifiers_can_be_ignored() {
         assert_eq!(post_event(&open, &body(blank.clone())).await.status, 202, "{blank}");
         let event = open.events().pop().expect("it was accepted");
         assert_eq!((event.user_id(), event.email()), (None, Some("ada@example.com")));
-        // One that is not there by any other name either is still required.
+        // An event without another identifier is still refused.
         let mut nobody = body(blank.clone());
         nobody["email"] = blank.clone();
         assert_eq!(post_event(&open, &nobody).await.status, 400, "{blank}");
@@ -197,7 +197,7 @@ async fn numbers_can_be_identifiers() {
     let body = json!({"event_name": "a", "created_at": 1, "user_id": 42});
     let strict = with(|builder| builder).await;
     assert_eq!(post_event(&strict, &body).await.status, 400);
-    // What was refused is shown as it was sent.
+    // The records show a refused number as sent.
     let shown = &get(&strict, "/requests").await["requests"][0]["event"]["contact"];
     assert_eq!(shown, &json!({"kind": "user_id", "value": "42"}));
 

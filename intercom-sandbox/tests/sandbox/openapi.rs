@@ -1,4 +1,4 @@
-//! The description that the sandbox serves of itself is what it serves.
+//! The OpenAPI description matches what the sandbox serves.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::admin::{admin, get};
 use crate::support::{client, finish, friendly, request};
 
-/// The paths of the description with the methods of each.
+/// Returns the described paths, each with its methods.
 async fn described(sandbox: &Sandbox) -> Vec<(String, BTreeSet<String>)> {
     let description = get(sandbox, "/openapi.json").await;
     assert_eq!(description["openapi"], "3.1.0");
@@ -21,15 +21,14 @@ async fn described(sandbox: &Sandbox) -> Vec<(String, BTreeSet<String>)> {
     paths.iter().map(|(path, operations)| (path.clone(), methods(operations))).collect()
 }
 
-/// A method that nothing takes is answered with those that there are: neither more nor fewer than the
-/// description has.
+/// An unsupported method is answered with the allowed ones, which are exactly the described ones.
 #[tokio::test]
 async fn every_path_takes_the_methods_that_are_described() {
     let sandbox = friendly().await;
     let all = described(&sandbox).await;
     assert!(all.len() > 30, "{all:?}");
     for (path, methods) in all {
-        // Other methods to the page's own path are Intercom's API.
+        // Other methods on the page's path belong to Intercom's API.
         if path == "/" {
             continue;
         }
@@ -48,7 +47,7 @@ async fn every_path_takes_the_methods_that_are_described() {
     }
 }
 
-/// What the documentation tells is described.
+/// The description has every documented path.
 #[tokio::test]
 async fn every_path_that_is_documented_is_described() {
     let sandbox = friendly().await;
@@ -72,7 +71,7 @@ async fn every_path_that_is_documented_is_described() {
     assert!(documented > 20, "{documented}");
 }
 
-/// What is described as an example is one.
+/// Every described example is accepted.
 #[tokio::test]
 async fn the_examples_are_taken() {
     let sandbox = friendly().await;
@@ -81,12 +80,12 @@ async fn the_examples_are_taken() {
     for (path, operations) in description["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
             let example = &operation["requestBody"]["content"]["application/json"]["example"];
-            // What is there to be sent again comes before the events of the example.
+            // A request to resend comes before the example's events.
             if example.is_null() || path.ends_with("/resend") {
                 continue;
             }
             let sandbox = friendly().await;
-            // What is asked for has to have happened.
+            // A verified event must have happened.
             if path.ends_with("/verify") {
                 let event = &description["paths"]["/events"]["post"]["requestBody"];
                 let event = event["content"]["application/json"]["example"].to_string();

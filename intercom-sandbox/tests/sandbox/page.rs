@@ -1,4 +1,4 @@
-//! The page as it is served: whole, from the program alone, and behind headers that keep it so.
+//! The page as served: complete, self-contained, and protected by its headers.
 
 use intercom_sandbox::Sandbox;
 
@@ -12,18 +12,18 @@ async fn get(sandbox: &Sandbox, path: &str) -> Answered {
     finish(client().get(format!("{}{path}", sandbox.url()))).await
 }
 
-/// The paths that a text mentions between this and the next quotation mark.
+/// Returns the paths in a text, each between `before` and the next quotation mark.
 fn mentioned<'a>(text: &'a str, before: &'a str) -> impl Iterator<Item = &'a str> {
     text.split(before).skip(1).filter_map(|rest| rest.split('"').next())
 }
 
-/// The page and, path by path, everything that it is made of.
+/// Returns the page and all its assets, by path.
 async fn whole_page(sandbox: &Sandbox) -> Vec<(String, Answered)> {
     let page = get(sandbox, "/").await;
     let mut paths: Vec<_> = ["src=\"", "href=\""]
         .into_iter()
         .flat_map(|attribute| mentioned(&page.text, attribute))
-        // A part of the page itself.
+        // A fragment of the page itself.
         .filter(|path| !path.starts_with('#'))
         .map(str::to_owned)
         .collect();
@@ -93,7 +93,7 @@ async fn nothing_runs_or_is_loaded_that_is_not_its_own() {
 }
 
 #[tokio::test]
-async fn a_browser_that_has_it_is_told_so() {
+async fn a_browser_with_a_current_copy_gets_304() {
     let sandbox = friendly().await;
     for path in ["/", "/_sandbox/assets/js/main.js"] {
         let first = get(&sandbox, path).await;
@@ -127,7 +127,7 @@ async fn it_is_only_for_this_machine() {
 }
 
 #[tokio::test]
-async fn what_is_not_part_of_it_is_told() {
+async fn an_unknown_asset_is_not_found() {
     let sandbox = friendly().await;
     let answered = get(&sandbox, "/_sandbox/assets/js/other.js").await;
     assert_eq!(answered.status, 404);
@@ -135,7 +135,7 @@ async fn what_is_not_part_of_it_is_told() {
 }
 
 #[tokio::test]
-async fn it_does_not_tell_the_token() {
+async fn it_does_not_contain_the_token() {
     let sandbox = Sandbox::builder().token("a-token-of-its-own").start().await.unwrap();
     for (path, answered) in whole_page(&sandbox).await {
         assert!(!answered.text.contains("a-token-of-its-own"), "{path}");

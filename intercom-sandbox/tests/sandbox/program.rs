@@ -1,4 +1,4 @@
-//! The program, started as a user does.
+//! The program, started as a user starts it.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,7 +10,7 @@ use crate::support::{client, event, finish};
 
 pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_intercom-sandbox");
 
-/// A program that runs, and ends with the test, also with one that fails.
+/// A running program, killed when the test ends, even in a panic.
 pub(crate) struct Running {
     child: Child,
     pub(crate) lines: Box<dyn Iterator<Item = String> + Send>,
@@ -19,14 +19,14 @@ pub(crate) struct Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The program may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Starts it on a free port, and reads what it prints on standard output. The address is in what it
-/// prints first, on whichever stream.
+/// Starts the program on a free port, and reads its standard output. The first line, on either
+/// stream, has the address.
 pub(crate) fn start(arguments: &[&str]) -> Running {
     let json = arguments.contains(&"--json");
     let mut child = Command::new(PROGRAM)
@@ -46,7 +46,7 @@ pub(crate) fn start(arguments: &[&str]) -> Running {
         Some(stderr) => {
             let mut remarks = lines(Box::new(stderr));
             let first = remarks.next();
-            // What comes later must have somewhere to go.
+            // Draining the stream keeps the program from blocking.
             std::thread::spawn(move || remarks.count());
             first
         }
@@ -82,7 +82,7 @@ impl Running {
         assert!(sent.success());
     }
 
-    /// How it ended, once it has.
+    /// Waits for the program's end, and returns its exit status.
     pub(crate) fn ended(mut self) -> ExitStatus {
         self.child.wait().expect("it ends")
     }
@@ -113,8 +113,8 @@ async fn it_prints_where_it_is_and_what_arrives() {
     assert!(hint.starts_with("  "), "{hint}");
 }
 
-/// Does what a command line with curl does, as a shell understands it, and gives the status. A machine
-/// that tests need not have curl.
+/// Runs a curl command line as a shell parses it, and returns the status. The test machine need not
+/// have curl.
 async fn run_curl(command: &str) -> u16 {
     let script = format!("curl() {{ printf '%s\\0' \"$@\"; }}; {command}");
     let ran = Command::new("sh").args(["-c", &script]).output().expect("there is a shell");
@@ -133,7 +133,7 @@ async fn run_curl(command: &str) -> u16 {
     finish(request).await.status
 }
 
-/// Every command that it prints is run as it is printed, in the order printed.
+/// Runs every printed command as printed, in order.
 #[tokio::test]
 async fn the_commands_that_it_prints_work_as_printed() {
     for (arguments, answers) in [
@@ -276,7 +276,7 @@ async fn it_recovers_from_having_no_file_descriptors_left() {
     let url = url.trim_start_matches("open ").trim_end_matches('/').to_owned();
     let running = Running { child, lines: Box::new(lines), url };
 
-    // More than it can accept; the rest waits at the system's.
+    // The program cannot accept this many; the rest waits in the system's backlog.
     let address = running.url.trim_start_matches("http://");
     let crowd: Vec<_> =
         (0..100).map(|_| std::net::TcpStream::connect(address).expect("it listens")).collect();
@@ -287,9 +287,9 @@ async fn it_recovers_from_having_no_file_descriptors_left() {
 
 #[cfg(unix)]
 #[test]
-fn who_reads_no_further_ends_it_too() {
+fn a_closed_output_ends_it_too() {
     let mut running = start(&["--token", "t", "--know-everybody"]);
-    // All of the greeting has somewhere to go, and the request has not.
+    // The whole greeting was read, and the request's line will not be.
     assert!(running.lines.any(|line| line == "Ctrl-C ends it"));
     running.lines = Box::new(std::iter::empty());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 use crate::program::{PROGRAM, Running, start};
 use crate::support::{finish, friendly};
 
-/// What it does that ends by itself.
+/// Runs the program with arguments that end it at once.
 fn output(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).output().expect("it starts")
 }
@@ -18,7 +18,7 @@ fn complaint(arguments: &[&str], code: i32) -> String {
     String::from_utf8(output.stderr).expect("it complains in text")
 }
 
-/// A file that is gone with the test.
+/// A file that is deleted after the test.
 struct File(std::path::PathBuf);
 
 impl File {
@@ -36,7 +36,7 @@ impl File {
 
 impl Drop for File {
     fn drop(&mut self) {
-        // Somebody else may have tidied up.
+        // Another process may have deleted the file.
         let _ = std::fs::remove_file(&self.0);
     }
 }
@@ -69,7 +69,7 @@ async fn faults_stand_from_the_start() {
 }
 
 #[test]
-fn the_seed_is_told_where_something_is_by_chance() {
+fn the_seed_is_printed_if_a_fault_is_random() {
     for (fault, by_chance) in [("503 for 20%", true), ("503 for next 2", false)] {
         let mut running = start(&["--fault", fault]);
         let greeting = running.lines.by_ref().take_while(|line| line != "Ctrl-C ends it");
@@ -89,14 +89,14 @@ async fn contacts_come_from_a_file() {
     let listed = finish(running.admin("/contacts")).await;
     assert_eq!(listed.json()["contacts"].as_array().map(Vec::len), Some(2));
 
-    // What one lists another one reads, also where an editor put a byte order mark before it.
+    // The file form is what the admin API lists, even after an editor's byte order mark.
     let file = File::new("listed.json", &format!("\u{feff}{}", listed.text));
     let other = start(&["--token", "t", "--contacts", file.path()]);
     assert_eq!(finish(other.admin("/contacts")).await.json(), listed.json());
 }
 
 #[test]
-fn a_file_with_a_mistake_is_told_with_its_place() {
+fn a_mistake_in_a_file_is_reported_with_its_place() {
     for (text, message) in [
         ("[{\"user_id\": \"1\"},\n {\"mail\": \"a\"}]", "[1].mail: unknown field `mail`"),
         (
@@ -125,7 +125,7 @@ fn a_file_with_a_mistake_is_told_with_its_place() {
 }
 
 #[test]
-fn a_file_that_is_no_list_is_told_what_to_do() {
+fn a_file_without_a_list_is_refused_with_the_right_form() {
     let one = "{\"user_id\": \"1\",\n \"mail\": \"a\"}";
     for (name, text, message) in [
         ("one.json", one, "this is one contact, and not a list: put [ before it and ] after it"),
@@ -161,7 +161,7 @@ async fn a_taken_port_ends_it_with_a_message() {
 }
 
 #[test]
-fn an_argument_that_makes_no_sense_is_told() {
+fn an_invalid_argument_is_refused() {
     for (arguments, message) in [
         (["--contact", "ada"], "expected user_id=…"),
         (["--contact", "email="], "the value is empty"),
@@ -190,12 +190,12 @@ fn an_argument_that_makes_no_sense_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_said_twice_is_told() {
+async fn a_repeated_token_is_refused() {
     let complaint = complaint(&["--token", "a", "--token", "b", "--token", "a"], 1);
     assert!(complaint.contains("each app has a token of its own"), "{complaint}");
 }
 
-/// Every option that a flag settles, otherwise than by default.
+/// Every option that a flag sets, with a value other than the default.
 const OPTIONS: [(&[&str], &str, &str); 39] = [
     (&["--region", "eu"], "region", r#""EU""#),
     (&["--token", "t", "--token", "u"], "apps", "2"),
@@ -247,7 +247,7 @@ const OPTIONS: [(&[&str], &str, &str); 39] = [
 ];
 
 #[tokio::test]
-async fn every_flag_settles_an_option_that_the_state_tells() {
+async fn every_flag_sets_an_option_that_the_state_shows() {
     let all = start(&OPTIONS.map(|(flags, ..)| flags).concat());
     let other = start(&["--keep-duplicates", "--no-rate-limit"]);
     let state = async |running: &Running| finish(running.admin("/state")).await.json();
@@ -265,7 +265,7 @@ async fn every_flag_settles_an_option_that_the_state_tells() {
 }
 
 #[test]
-fn the_help_tells_the_groups_and_an_example() {
+fn the_help_has_groups_and_an_example() {
     let output = output(&["--help"]);
     assert!(output.status.success());
     let help = String::from_utf8(output.stdout).expect("it is text");

@@ -1,4 +1,4 @@
-//! What the program prints, whatever is sent to it and whoever reads it.
+//! The program's output, whatever clients send and however it is read.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::{event, finish};
 async fn a_sender_cannot_write_to_the_terminal() {
     let mut running =
         start(&["--token", "t", "--know-everybody", "--fault", "html 502 for next 1"]);
-    // The page has line breaks of its own.
+    // The page has line breaks.
     assert_eq!(finish(running.send("42")).await.status, 502);
     let mut body = event("up\u{1b}[2J\nevent forged");
     body["user_id"] = "4\u{7}2\u{9b}1m".into();
@@ -32,9 +32,9 @@ async fn a_sender_cannot_write_to_the_terminal() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn who_stops_reading_does_not_keep_it_from_ending() {
+async fn a_blocked_output_does_not_delay_the_end() {
     let running = start(&["--json", "--token", "t", "--know-everybody", "--no-rate-limit"]);
-    // More than a pipe has room for, and nobody reads it.
+    // More than a pipe holds, with no reader.
     let long = "x".repeat(10_000);
     for number in 0..100 {
         let mut body = event("project_created");

@@ -1,4 +1,4 @@
-//! So many requests in ten seconds.
+//! The rate limit in ten-second windows.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,7 +44,7 @@ async fn a_window_has_its_budget_and_a_new_one_opens_after_ten_seconds() {
     assert_eq!((third.status, budget(&third)), (429, [Some(2), Some(0), Some(NOON + 10)]));
     assert_eq!(third.errors(), ["rate_limit_exceeded"]);
 
-    // What was refused is not held against the next window, which opens with its first request.
+    // Refused requests do not count in the next window, which opens with its first request.
     clock.advance(Duration::from_millis(1));
     let fourth = send().await;
     assert_eq!((fourth.status, budget(&fourth)), (202, [Some(2), Some(1), Some(NOON + 20)]));
@@ -55,7 +55,7 @@ async fn a_window_has_its_budget_and_a_new_one_opens_after_ten_seconds() {
     assert_eq!(sandbox.events().len(), 4);
 }
 
-/// The headers are in whole seconds, as Intercom's are, so a window can last longer than they say.
+/// The headers have whole seconds, as Intercom's do, so a window can outlast its reset.
 #[tokio::test]
 async fn a_window_opens_between_two_seconds_and_its_reset_is_cut() {
     let clock = ManualClock::at_unix_seconds(NOON);
@@ -71,7 +71,7 @@ async fn a_window_opens_between_two_seconds_and_its_reset_is_cut() {
     let first = me().await;
     assert_eq!((first.status, budget(&first)), (200, [Some(1), Some(0), Some(NOON + 10)]));
 
-    // The reset is past, the window is not.
+    // The reset has passed, and the window is still open.
     clock.advance(Duration::from_millis(9_999));
     let second = me().await;
     assert_eq!((second.status, budget(&second)), (429, [Some(1), Some(0), Some(NOON + 10)]));
@@ -82,7 +82,7 @@ async fn a_window_opens_between_two_seconds_and_its_reset_is_cut() {
     assert_eq!((third.status, budget(&third)), (200, [Some(1), Some(0), Some(NOON + 20)]));
 }
 
-/// A clock that somebody sets.
+/// A clock that the test sets.
 #[derive(Clone, Default)]
 struct Settable(Arc<AtomicU64>);
 
@@ -92,10 +92,10 @@ impl Clock for Settable {
     }
 }
 
-/// Requests side by side may read the clock in one order and come in the other: a clock that goes back
-/// a little does the same.
+/// Concurrent requests can read the clock in one order and arrive in another. A clock that goes
+/// back a little has the same effect.
 #[tokio::test]
-async fn a_window_is_not_opened_anew_for_who_read_the_clock_before_it_opened() {
+async fn an_earlier_clock_reading_opens_no_new_window() {
     let clock = Settable::default();
     let sandbox = Sandbox::builder().rate_limit(2).clock(clock.clone()).start().await.unwrap();
     let at = async |second| {
@@ -106,7 +106,7 @@ async fn a_window_is_not_opened_anew_for_who_read_the_clock_before_it_opened() {
     assert_eq!(budget(&at(NOON - 1).await), [Some(2), Some(0), Some(NOON + 10)]);
     let refused = at(NOON - 9).await;
     assert_eq!((refused.status, refused.header("retry-after")), (429, None));
-    // So long before, it is another time.
+    // A time this far back belongs to another window.
     assert_eq!(budget(&at(NOON - 10).await), [Some(2), Some(1), Some(NOON)]);
 }
 
@@ -119,7 +119,7 @@ async fn a_request_is_in_the_window_in_which_all_of_it_is_there() {
         .replace("\r\n\r\n", "\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
     let (head, body) = event.split_at(event.find('{').expect("a body"));
     stream.write_all(head.as_bytes()).await.unwrap();
-    // `100 Continue` comes after the head was read.
+    // `100 Continue` proves that the sandbox has read the head.
     let mut answer = [0; 25];
     stream.read_exact(&mut answer).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 100 Continue\r\n\r\n");
@@ -144,7 +144,7 @@ async fn all_endpoints_and_refused_events_share_one_budget() {
 }
 
 #[tokio::test]
-async fn who_is_not_let_in_spends_nothing_and_sees_the_headers() {
+async fn an_unauthorized_request_spends_nothing_and_gets_the_headers() {
     let sandbox = Sandbox::builder()
         .rate_limit(1)
         .clock(ManualClock::at_unix_seconds(NOON))
@@ -159,7 +159,7 @@ async fn who_is_not_let_in_spends_nothing_and_sees_the_headers() {
 }
 
 #[tokio::test]
-async fn who_only_looks_opens_no_window() {
+async fn looking_and_unauthorized_requests_open_no_window() {
     let clock = ManualClock::at_unix_seconds(NOON);
     let sandbox =
         Sandbox::builder().know_everybody(true).clock(clock.clone()).start().await.unwrap();

@@ -1,4 +1,4 @@
-//! What is remembered of what came in.
+//! The records: what the sandbox remembers of requests.
 
 use intercom_sandbox::{Retention, Sandbox};
 use reqwest::Method;
@@ -123,7 +123,7 @@ async fn large_requests_make_more_of_the_oldest_leave() {
     assert_eq!(names(sandbox.events()), ["d"]);
     assert_eq!(sandbox.requests().len(), 1);
 
-    // One that is larger than all the room there is does not stay itself.
+    // A request larger than the whole budget is not kept either.
     assert_eq!(post_event(&sandbox, &sized("e", 65 << 10)).await.status, 202);
     assert!(sandbox.events().is_empty() && sandbox.requests().is_empty());
     assert_eq!((sandbox.request_count(), sandbox.event_count()), (5, 5));
@@ -198,7 +198,7 @@ async fn requests_can_be_followed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn under_load_every_event_is_there_once() {
     let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().start().await.unwrap();
-    // Unlike the client of the other tests, this one uses its connections again.
+    // Unlike the shared client, this client reuses its connections.
     let client = client_builder().build().unwrap();
     let mut senders = tokio::task::JoinSet::new();
     for sender in 0..8 {

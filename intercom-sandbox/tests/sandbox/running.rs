@@ -1,4 +1,4 @@
-//! Starting, running side by side, and ending.
+//! Starting, running several sandboxes, and ending.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn sandboxes_run_side_by_side_and_share_nothing() {
 }
 
 #[tokio::test]
-async fn a_taken_port_is_told() {
+async fn a_taken_port_is_reported() {
     let first = friendly().await;
     let port: u16 = address(&first).parse().expect("a port");
     let error = Sandbox::builder().port(port).start().await.expect_err("the port is taken");
@@ -47,7 +47,7 @@ async fn dropping_closes_connections_and_releases_the_port() {
     let sandbox = friendly().await;
     let port: u16 = address(&sandbox).parse().expect("a port");
     let mut idle = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-    // The idle connection was accepted before this one, so the server has it.
+    // The server accepted the idle connection before this request's.
     post_event(&sandbox, &event("a")).await;
 
     drop(sandbox);
@@ -84,7 +84,7 @@ async fn a_graceful_end_does_not_wait_for_what_never_ends() {
     sandbox.graceful_shutdown(Duration::from_secs(60)).await;
     silent.await.unwrap().expect_err("there is no answer");
 
-    // Whoever takes too long is cut off.
+    // A request that takes too long is aborted.
     let mut sandbox = friendly().await;
     sandbox.inject(Fault::delay(Duration::from_secs(3600)).after_acceptance());
     let slow = request(&sandbox, Method::POST, "/events").body(event("a").to_string());
@@ -95,7 +95,7 @@ async fn a_graceful_end_does_not_wait_for_what_never_ends() {
 }
 
 #[tokio::test]
-async fn who_follows_misses_nothing_when_it_is_cleared() {
+async fn a_follower_misses_nothing_at_a_clear() {
     let sandbox = friendly().await;
     let mut follower = sandbox.follow();
     let names = |requests: Vec<ReceivedRequest>| {
@@ -120,7 +120,7 @@ async fn who_follows_misses_nothing_when_it_is_cleared() {
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_to_who_speaks_it() {
+async fn http_2_clients_are_served() {
     let sandbox = friendly().await;
     let client = client_builder().http2_prior_knowledge().build().unwrap();
     let send = || {

@@ -123,13 +123,13 @@ async fn silence_lasts_until_the_client_gives_up() {
 
 #[test]
 #[should_panic(expected = "100 is not a status that ends a request")]
-fn an_impossible_status_is_told_at_once() {
+fn an_invalid_status_panics() {
     let _ = Answer::status(100);
 }
 
 #[test]
 #[should_panic(expected = "is not a header")]
-fn an_impossible_header_is_told_at_once() {
+fn an_invalid_header_panics() {
     let _ = Answer::status(200).header("two words", "a");
 }
 

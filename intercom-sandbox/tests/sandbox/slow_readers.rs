@@ -1,4 +1,4 @@
-//! Clients that ask for much and do not read it: what waits for all of them together is bounded.
+//! Clients that do not read their answers: the memory for all of them together is bounded.
 
 use intercom_sandbox::{Limits, Sandbox};
 use reqwest::Method;
@@ -7,10 +7,10 @@ use tokio::net::TcpStream;
 
 use crate::support::{connect, finish, request};
 
-/// More than fits between the two ends of a connection; and two of it are more than may wait.
+/// More than a connection's buffers hold; two of it exceed the budget.
 const LARGE: usize = 40 << 20;
 
-/// A sandbox that has one request to tell of, which is large.
+/// Starts a sandbox with one large record.
 async fn start() -> Sandbox {
     let sandbox = Sandbox::builder()
         .limits(Limits::default().body_limit(2 * LARGE))
@@ -22,7 +22,7 @@ async fn start() -> Sandbox {
     sandbox
 }
 
-/// One who has asked for something, and has read no further than the beginning of what is large.
+/// Requests a path, and reads only the beginning of the large record.
 async fn ask(sandbox: &Sandbox, path: &str) -> TcpStream {
     let mut stream = connect(sandbox).await;
     let request =
@@ -35,15 +35,15 @@ async fn ask(sandbox: &Sandbox, path: &str) -> TcpStream {
     stream
 }
 
-/// Reads on until so much of what is large has come, or the connection ends: whether all came.
+/// Reads the large record, and returns whether all of it arrived.
 async fn takes_all(stream: &mut TcpStream) -> bool {
     let mut chunk = vec![0; 1 << 16];
     let mut left = LARGE - 3;
     while left > 0 {
         match stream.read(&mut chunk).await {
-            // One that is broken off may be reset.
+            // The sandbox may reset a dropped connection.
             Ok(0) | Err(_) => return false,
-            // Next to nothing but what is large comes.
+            // Almost all bytes belong to the large record.
             Ok(read) => left = left.saturating_sub(read),
         }
     }
@@ -51,24 +51,24 @@ async fn takes_all(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_feed_of_one_who_stopped_reading_makes_room_for_the_others() {
+async fn an_unread_feed_makes_room_for_the_others() {
     let sandbox = start().await;
     let mut stopped = ask(&sandbox, "/feed").await;
     let mut reading = ask(&sandbox, "/feed").await;
     assert!(takes_all(&mut reading).await, "the feed goes on for a client that reads it");
     assert!(!takes_all(&mut stopped).await, "what waited was given up");
-    // A client that reconnects gets all of it.
+    // A client that reconnects gets the whole record.
     assert!(takes_all(&mut ask(&sandbox, "/feed").await).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_does_any_answer_that_nobody_takes() {
+async fn any_unread_answer_makes_room_for_the_others() {
     let sandbox = start().await;
     let mut stopped = ask(&sandbox, "/requests").await;
     let mut watching = ask(&sandbox, "/feed").await;
     assert!(takes_all(&mut watching).await);
     assert!(!takes_all(&mut stopped).await, "what waited was given up");
-    // Clients that are gone hold nothing any more.
+    // Disconnected clients take no budget.
     drop((stopped, watching));
     let mut slow = ask(&sandbox, "/requests").await;
     assert_eq!(finish(request(&sandbox, Method::GET, "/_sandbox/state")).await.status, 200);

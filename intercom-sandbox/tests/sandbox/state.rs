@@ -1,4 +1,4 @@
-//! What a sandbox keeps from one start to the next.
+//! The state file: what survives a restart.
 
 use std::path::PathBuf;
 
@@ -62,7 +62,7 @@ async fn contacts_and_what_was_merged_into_them_are_kept() {
     assert_eq!(get(&second, &format!("/contacts/{lead}")).await.status, 410);
     let of_lead = json!({"event_name": "a", "created_at": 1, "id": lead});
     assert_eq!(post_event(&second, &of_lead).await.status, 202);
-    // A new one has an id that nobody has.
+    // A new contact gets an unused id.
     let new = create(&second, &json!({"external_id": "new"})).await;
     assert!(![&user, &lead, &gone].contains(&&new));
     second.shutdown().await;
@@ -99,7 +99,7 @@ async fn events_are_kept_with_all_that_goes_by_them() {
     assert_eq!(read(&second).await, before);
     let kept: Vec<_> = second.requests().into_iter().take(4).collect();
     for (kept, record) in kept.iter().zip(&records) {
-        // To the millisecond.
+        // Times are kept to the millisecond.
         let milliseconds = |record: &intercom_sandbox::ReceivedRequest| {
             let since = record.received_at().duration_since(std::time::UNIX_EPOCH);
             since.expect("it is after 1970").as_millis()
@@ -113,7 +113,7 @@ async fn events_are_kept_with_all_that_goes_by_them() {
     }
     assert_eq!((second.event_count(), second.duplicate_count()), (1, 1));
     assert_eq!(second.events()[0].metadata_value("city"), Some(&json!("Zürich")));
-    // The event is a duplicate still, and the names are active still.
+    // The event is still a duplicate, and the names are still active.
     assert_eq!(post_event(&second, &body).await.status, 202);
     assert_eq!(second.requests().last().unwrap().outcome(), Outcome::Duplicate);
     assert_eq!(post_event(&second, &event("a_third_name")).await.status, 422);
@@ -138,7 +138,7 @@ async fn events_are_kept_that_outlive_their_requests() {
     assert_eq!(second.requests().len(), 1);
 }
 
-/// A process that is killed loses what it did in the last seconds alone.
+/// A killed process loses only its last seconds.
 #[tokio::test]
 async fn the_file_is_written_while_the_sandbox_runs() {
     let place = Place::new();
@@ -186,7 +186,7 @@ async fn two_sandboxes_do_not_share_a_file() {
     let error = Sandbox::builder().state_file(&place.file).start().await.unwrap_err();
     let StartError::StateInUse { path } = &error else { panic!("{error:?}") };
     assert_eq!(*path, place.file);
-    // The first one is as it was, and lets go of the file as it ends, however it ends.
+    // The first sandbox is unaffected, and releases the file when it ends, however it ends.
     assert_eq!(first.events().len(), 1);
     first.save_state().await.expect("it can be written");
     drop(first);

@@ -1,4 +1,4 @@
-//! How often an event happened: sent in as summaries, and read back.
+//! Summaries of events: sent, and read back.
 
 use intercom_sandbox::{ManualClock, Sandbox, SeedContact};
 use reqwest::Method;
@@ -37,7 +37,7 @@ async fn events_are_counted_by_name_with_their_first_and_last_time() {
         ("invited-friend", NOON - 100),
         ("placed-order", NOON - 7),
         ("Invited-Friend", NOON - 50),
-        // Too old to be listed, and counted all the same.
+        // Too old to be listed, and still counted.
         ("invited-friend", NOON - 200 * 24 * 60 * 60),
     ] {
         let body = json!({"event_name": name, "created_at": created_at, "user_id": "42"});
@@ -122,7 +122,7 @@ async fn a_summary_counts_beside_the_events_and_takes_the_place_of_an_earlier_on
             "description": null,
         }])
     );
-    // They are no events: they are not listed, nor among those that arrived.
+    // Summaries are not events: no list has them.
     assert_eq!(sandbox.event_count(), 1);
 }
 

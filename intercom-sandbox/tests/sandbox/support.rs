@@ -1,4 +1,4 @@
-//! A client as plain as can be, so that a test says what it sends.
+//! A plain HTTP client, so that each test shows what it sends.
 
 use std::sync::LazyLock;
 
@@ -24,8 +24,8 @@ impl Answered {
         serde_json::from_str(&self.text).expect("the body is JSON")
     }
 
-    /// The errors of an error list, each as `code field`, in the order answered. Checks on the way
-    /// that the envelope is the documented one.
+    /// Returns the errors of an error list, each as `code field`, in the order answered. Asserts
+    /// the documented envelope.
     pub(crate) fn errors(&self) -> Vec<String> {
         let json = self.json();
         assert_eq!(json["type"], "error.list", "{}", self.text);
@@ -45,15 +45,15 @@ impl Answered {
             .collect()
     }
 
-    /// The message of the only error.
+    /// Returns the message of the only error.
     pub(crate) fn message(&self) -> String {
         assert_eq!(self.errors().len(), 1, "{}", self.text);
         self.json()["errors"][0]["message"].as_str().expect("message is a string").to_owned()
     }
 }
 
-/// One client for all tests, since making one is slow. It keeps no connections: a connection would
-/// end with the runtime of the test that opened it.
+/// Returns the shared client, because making one is slow. It keeps no connections: a connection
+/// would end with the runtime of the test that opened it.
 pub(crate) fn client() -> Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         client_builder().pool_max_idle_per_host(0).build().expect("the client builds")
@@ -61,14 +61,15 @@ pub(crate) fn client() -> Client {
     CLIENT.clone()
 }
 
-/// A client's settings, without a proxy. reqwest takes its TLS provider from the process, also where none is needed.
+/// Returns a client's settings, without a proxy. reqwest requires a TLS provider in the process,
+/// even for plain HTTP.
 pub(crate) fn client_builder() -> ClientBuilder {
-    // Another test may have installed it.
+    // Another test may have installed the provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::builder().no_proxy()
 }
 
-/// A request with the headers that Intercom wants.
+/// Builds a request with the headers that Intercom requires.
 pub(crate) fn request(sandbox: &Sandbox, method: Method, path: &str) -> RequestBuilder {
     client()
         .request(method, format!("{}{path}", sandbox.url()))
@@ -111,23 +112,23 @@ pub(crate) async fn post_contact(sandbox: &Sandbox, body: &Value) -> Answered {
     finish(request(sandbox, Method::POST, "/contacts").body(body.to_string())).await
 }
 
-/// An event that nothing is wrong with, of user 42.
+/// Returns a valid event of user 42.
 pub(crate) fn event(name: &str) -> Value {
     json!({"event_name": name, "created_at": 1_700_000_000, "user_id": "42"})
 }
 
-/// A sandbox that knows everybody.
+/// Starts a sandbox that knows everybody.
 pub(crate) async fn friendly() -> Sandbox {
     Sandbox::builder().know_everybody(true).start().await.expect("a free port")
 }
 
-/// A connection of nobody's making.
+/// Opens a bare TCP connection.
 pub(crate) async fn connect(sandbox: &Sandbox) -> TcpStream {
     let address = sandbox.url().strip_prefix("http://").expect("plain HTTP");
     TcpStream::connect(address).await.expect("the sandbox listens")
 }
 
-/// The bytes of a request with an event that nothing is wrong with.
+/// Returns the bytes of a request with a valid event.
 pub(crate) fn raw_event(sandbox: &Sandbox) -> String {
     let body = event("raw").to_string();
     format!(
@@ -139,7 +140,7 @@ pub(crate) fn raw_event(sandbox: &Sandbox) -> String {
     )
 }
 
-/// Sends these bytes as they are, and gives what comes back until the sandbox hangs up.
+/// Sends these bytes, and returns what comes back until the sandbox closes the connection.
 pub(crate) async fn raw(sandbox: &Sandbox, bytes: &str) -> String {
     let mut stream = connect(sandbox).await;
     stream.write_all(bytes.as_bytes()).await.expect("the sandbox reads");
@@ -148,7 +149,7 @@ pub(crate) async fn raw(sandbox: &Sandbox, bytes: &str) -> String {
     answer
 }
 
-/// Posts this object to `/events` without an `Accept` header, which any client of a library would send.
+/// Posts this object to `/events` without an `Accept` header, which any HTTP library would send.
 pub(crate) async fn post_without_accept(sandbox: &Sandbox, body: &Value) -> String {
     let body = body.to_string();
     let request = format!(

@@ -1,4 +1,4 @@
-//! Whether exactly these events were accepted, asked over HTTP.
+//! Verification over HTTP that exactly these events were accepted.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn exactly_these_events_are_verified() {
     post_event(&sandbox, &of("signed_up", "43", json!({}))).await;
     for (events, status) in [
         (json!([{"name": "plan-updated"}, {"name": "signed_up"}]), 200),
-        // As it was sent, as it is filed, and in any order.
+        // By the name as sent, by the name as filed, and in any order.
         (json!([{"name": "signed_up", "user_id": "43"}, {"name": "plan.updated"}]), 200),
         (
             json!([{"name": "plan-updated", "metadata": {"PLAN": "pro"}}, {"name": "signed_up"}]),
@@ -62,7 +62,7 @@ async fn exactly_these_events_are_verified() {
     assert_eq!(verify(&sandbox, wanted).await.0, 200);
 }
 
-/// A wide expectation does not take the event that a narrow one needs.
+/// A wide expectation does not take the only event that fits a narrow one.
 #[tokio::test]
 async fn each_expectation_is_met_by_an_event_of_its_own() {
     let sandbox = friendly().await;
@@ -86,14 +86,14 @@ async fn events_that_come_later_are_waited_for() {
     };
     let (verified, ()) = tokio::join!(verified, sent);
     assert_eq!(verified, (200, json!({"verified": true, "events": 2})));
-    // One too many ends the wait at once.
+    // An unexpected event ends the wait at once.
     let wanted = json!({"events": [{"name": "a"}], "within": 60});
     let verified = tokio::time::timeout(Duration::from_secs(30), verify(&sandbox, wanted)).await;
     assert_eq!(verified.expect("nothing is waited for").0, 409);
 }
 
 #[tokio::test]
-async fn what_is_no_question_is_told() {
+async fn an_invalid_verification_is_refused() {
     let sandbox = friendly().await;
     for (body, told) in [
         (json!({}), "missing field `events`"),
