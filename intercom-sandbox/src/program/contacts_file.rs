@@ -1,4 +1,4 @@
-//! The contacts that a file tells.
+//! The contacts in a file.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::SeedContact;
 
-/// Why a file tells no contacts.
+/// Why a contacts file cannot be read.
 #[derive(Debug, Error)]
 pub(crate) enum ContactsError {
     #[error("cannot read the contacts in {}", path.display())]
@@ -23,15 +23,15 @@ pub(crate) enum ContactsError {
         path.display()
     )]
     NoList { path: PathBuf },
-    /// The cause tells line and column.
+    /// The cause has the line and column.
     #[error("{}: {place}{cause}; {LIST}", path.display())]
     Parse { path: PathBuf, place: String, cause: serde_json::Error },
 }
 
-/// What would be right.
+/// The right form of a file.
 const LIST: &str = r#"what is wanted is a list such as [{"user_id": "42"}]"#;
 
-/// What `GET /_sandbox/contacts` answers.
+/// The form that `GET /_sandbox/contacts` answers.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Listed {
@@ -40,7 +40,7 @@ struct Listed {
     _total: Option<usize>,
 }
 
-/// Reads an array of contacts, or what the admin API lists.
+/// Reads an array of contacts, or the admin API's list.
 pub(crate) fn read(path: &Path) -> Result<Vec<SeedContact>, ContactsError> {
     let file = || path.to_owned();
     let text = fs::read_to_string(path).map_err(|error| {
@@ -55,7 +55,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SeedContact>, ContactsError> {
         };
         ContactsError::Read { path: file(), source }
     })?;
-    // Some editors begin a file with a byte order mark, which JSON does not know.
+    // Some editors begin a file with a byte order mark, which JSON does not allow.
     let text = text.trim_start_matches('\u{feff}');
     match text.trim_start().as_bytes() {
         [] => Err(ContactsError::Empty { path: file() }),

@@ -1,4 +1,4 @@
-//! The file that `--lock` names.
+//! Reads the file that `--lock` names.
 
 use std::error::Error;
 use std::fs;

@@ -1,8 +1,8 @@
-//! What a user needs to know first.
+//! The first lines that the program prints.
 
 use crate::Sandbox;
 
-/// With a request to try, of somebody who is known.
+/// Returns the greeting, with an example request for a known contact.
 pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
     let (url, token) = (sandbox.url(), sandbox.token());
     let contacts = sandbox.contacts();
@@ -21,7 +21,7 @@ pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
     for fault in &faults {
         lines.push(format!("fault {}: {}", fault.id(), fault.fault()));
     }
-    // Without a percentage there is no chance in them.
+    // Without a percentage, no fault depends on the seed.
     if faults.iter().any(|fault| fault.fault().to_string().contains('%')) {
         lines.push(format!("to meet the same faults again: --seed {}", sandbox.seed()));
     }
@@ -54,12 +54,12 @@ pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
     lines.join("\n")
 }
 
-/// A member of a JSON object.
+/// Returns a member of a JSON object.
 fn member((name, value): (&str, &str)) -> String {
     format!("{name:?}:{}", serde_json::Value::from(value))
 }
 
-/// As it stands between single quotes in a shell.
+/// Quotes a text for single quotes in a shell.
 fn quoted(text: &str) -> String {
     text.replace('\'', r"'\''")
 }

@@ -110,7 +110,7 @@ impl Limits {
     }
 }
 
-/// Settles what was given on the command line, and leaves the rest to the defaults.
+/// Applies a flag's value, and keeps the default without one.
 pub(super) fn given<S, T>(settings: S, value: Option<T>, settle: impl FnOnce(S, T) -> S) -> S {
     match value {
         Some(value) => settle(settings, value),

@@ -1,4 +1,4 @@
-//! What is printed of the requests: a line each for people, or a JSON object each for programs.
+//! The program's output: a line per request for people, or a JSON object per request for programs.
 
 use std::fmt::Write as _;
 use std::io;
@@ -8,7 +8,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::{Outcome, ReceivedEvent, ReceivedRequest};
 
-/// How requests are printed.
+/// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
     Lines,
@@ -16,15 +16,15 @@ pub(crate) enum Output {
     Nothing,
 }
 
-/// Nobody can be told what comes in.
+/// The output cannot be written.
 #[derive(Debug, Error)]
 #[error("cannot print what comes in, and ends")]
 pub(crate) struct CannotPrint(#[source] pub(crate) io::Error);
 
-/// Prints on a thread of its own: who does not read what is printed keeps nobody else waiting.
+/// Prints on a separate thread, so that a reader that stops reading delays only the output.
 pub(crate) struct Log {
     output: Output,
-    /// What is being printed. It goes on where nobody waits for it any more.
+    /// The print in progress, which continues if its waiter is dropped.
     printing: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -33,7 +33,7 @@ impl Log {
         Self { output, printing: None }
     }
 
-    /// Prints what is about no request: on standard error where a program reads the requests.
+    /// Prints a remark that is not about a request, on standard error if standard output has JSON.
     pub(crate) async fn remark(&mut self, text: String) -> io::Result<()> {
         match self.output {
             Output::Lines | Output::Nothing => self.print(move || print(io::stdout(), &text)).await,
@@ -54,8 +54,8 @@ impl Log {
         .await
     }
 
-    /// Prints after what is being printed. The job is begun at the first poll, so that nothing is lost
-    /// where the wait for it is given up.
+    /// Prints after the print in progress. The job starts at the first poll, so that dropping the
+    /// wait loses nothing.
     async fn print(
         &mut self,
         job: impl FnOnce() -> io::Result<()> + Send + 'static,
@@ -78,7 +78,7 @@ fn print(mut stream: impl io::Write, text: &str) -> io::Result<()> {
     stream.flush()
 }
 
-/// A line for what came, and one for each hint at how to fix it.
+/// Returns a line for the request, and a line for each hint.
 fn lines(request: &ReceivedRequest) -> String {
     let mut lines = match (request.event(), request.outcome()) {
         (Some(event), Outcome::Duplicate) => format!("duplicate {}", described(&event)),
@@ -97,13 +97,12 @@ fn lines(request: &ReceivedRequest) -> String {
     lines
 }
 
-/// On one line, and without what a terminal would take for an order: much of it was written by
-/// whoever sent the request.
+/// Returns one line with control characters escaped, because senders wrote much of the text.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
-            // Writing to a string does not fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(plain, "{}", character.escape_default());
         } else {
             plain.push(character);
@@ -130,7 +129,7 @@ fn described(event: &ReceivedEvent) -> String {
     line
 }
 
-/// With what was answered: that is where the reasons are.
+/// Returns the line of a request without an event, with its answer, which has the reasons.
 fn not_an_event(request: &ReceivedRequest) -> String {
     let status = request.status().map_or_else(|| "no answer".to_owned(), |code| code.to_string());
     let answer = String::from_utf8_lossy(request.answer());

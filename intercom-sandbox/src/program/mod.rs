@@ -1,5 +1,5 @@
-//! The sandbox as a program, for those who make it a command of their own: `arguments` become a sandbox, `greeting` says
-//! where it is, `log` tells every request, and `signals` end it.
+//! The sandbox as a program, also for other programs that embed it as a command. `arguments` become
+//! a sandbox, `greeting` prints its address, `log` prints every request, and `signals` end it.
 
 mod arguments;
 mod contacts_file;
@@ -24,16 +24,16 @@ pub use arguments::{Arguments, EXAMPLES};
 use log::{CannotPrint, Log};
 use signals::Signals;
 
-/// How long requests under way may still take when the program is told to end.
+/// How long requests in flight may take after a signal.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Runs the sandbox until Ctrl-C, or SIGTERM, ends it.
+/// Runs the sandbox until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 ///
-/// Fails when it cannot start, when what comes in cannot be printed, and when the state file cannot be written.
+/// If the sandbox cannot start, the output cannot be written, or the state file cannot be written.
 pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    // A signal that comes while the program starts ends it too.
+    // A signal during the start ends the program too.
     let mut signals = Signals::listen()?;
     let faults = arguments.faults.clone();
     let output = arguments.output();
@@ -46,7 +46,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut log = Log::new(output);
     let mut follower = sandbox.follow_new();
     let talked = tokio::select! {
-        // Whoever is told what came in begins to print it, also where a signal came with it.
+        // Requests that arrived with a signal are still printed.
         biased;
         talked = talk(&sandbox, knows_everybody, &mut follower, &mut log) => talked,
         () = signals.next() => Ok(()),
@@ -55,12 +55,12 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let end = async {
         sandbox.graceful_shutdown(PATIENCE).await;
         talked?;
-        // A reader of standard output that has stopped does not delay the exit.
+        // A blocked reader of standard output must not delay the exit.
         timeout(PATIENCE, farewell(&sandbox, &mut follower, &mut log)).await.unwrap_or(Ok(()))
     };
     let ended = tokio::select! {
         ended = end => ended,
-        // A second signal ends it at once.
+        // A second signal ends the program at once.
         () = signals.next() => Ok(()),
     };
     match ended {
@@ -74,7 +74,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot write the state file: {error}").into())
 }
 
-/// Prints where it is, and what comes in for as long as it does.
+/// Prints the greeting, then requests until the sandbox ends.
 async fn talk(
     sandbox: &Sandbox,
     knows_everybody: bool,
@@ -87,7 +87,7 @@ async fn talk(
     }
 }
 
-/// Prints what came in while it ended, and the sums.
+/// Prints the last requests, and the totals.
 async fn farewell(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> io::Result<()> {
     tokio::select! {
         biased;
@@ -104,7 +104,7 @@ async fn farewell(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> 
     log.remark(sums).await
 }
 
-/// Says which flag to use where a port is taken.
+/// Adds the flag that fixes a taken port.
 fn with_flag(error: StartError) -> Box<dyn Error> {
     match error {
         StartError::PortTaken { .. } => {

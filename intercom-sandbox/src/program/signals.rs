@@ -1,4 +1,4 @@
-//! What tells the program to end: Ctrl-C, and on Unix SIGTERM.
+//! The signals that end the program: Ctrl-C, and on Unix SIGTERM.
 
 use std::io;
 
@@ -11,7 +11,7 @@ pub(crate) struct Signals {
 
 #[cfg(unix)]
 impl Signals {
-    /// Listens from now on.
+    /// Starts to listen.
     pub(crate) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
 
@@ -21,7 +21,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -32,15 +32,15 @@ impl Signals {
 
 #[cfg(not(unix))]
 impl Signals {
-    /// Listens from the first wait on.
+    /// Starts to listen at the first wait.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// Waits for the next one.
+    /// Waits for the next signal.
     pub(crate) async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
-            // Without a way to hear of it, only the system ends the program.
+            // Without a signal handler, only the system ends the program.
             std::future::pending().await
         }
     }

@@ -1,4 +1,4 @@
-//! What the flags take: a text becomes a value, or a sentence that says what would be one.
+//! Parsers of flag values: a text becomes a value, or a sentence with the right form.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(super) fn contact(text: &str) -> Result<SeedContact, String> {
     }
 }
 
-/// Identifiers in some order.
+/// Parses identifiers in some order.
 pub(super) fn order(text: &str) -> Result<[Identifier; 3], String> {
     let kinds: Option<Vec<_>> = text
         .split(',')
@@ -52,7 +52,7 @@ pub(super) fn order(text: &str) -> Result<[Identifier; 3], String> {
     }
 }
 
-/// A time that may be none at all.
+/// Parses a time, which can be zero.
 pub(super) fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
@@ -60,7 +60,7 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
         .ok_or_else(|| "expected a number of seconds, such as 30".to_owned())
 }
 
-/// A time that somebody is given.
+/// Parses a time that must not be zero.
 pub(super) fn patience(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
         Duration::ZERO => Err("nobody is that fast: expected more than 0 seconds".to_owned()),
@@ -68,12 +68,12 @@ pub(super) fn patience(text: &str) -> Result<Duration, String> {
     }
 }
 
-/// A number that may be 0.
+/// Parses a number, which can be 0.
 pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number, such as 1000".to_owned())
 }
 
-/// A number of which 0 would let nobody in.
+/// Parses a number that must not be 0, because 0 would admit no client.
 pub(super) fn room(text: &str) -> Result<usize, String> {
     match number(text)? {
         0 => Err("with 0 there would be room for nothing: expected 1 or more".to_owned()),
@@ -81,7 +81,7 @@ pub(super) fn room(text: &str) -> Result<usize, String> {
     }
 }
 
-/// A number of requests in a window.
+/// Parses a number of requests in a window.
 pub(super) fn rate(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(0) => {
@@ -94,7 +94,7 @@ pub(super) fn rate(text: &str) -> Result<u32, String> {
     }
 }
 
-/// A number of events among which duplicates are found.
+/// Parses a number of events among which duplicates are found.
 pub(super) fn memory(text: &str) -> Result<usize, String> {
     match number(text)? {
         0 => Err("with 0 there would be no duplicates: that is --keep-duplicates".to_owned()),
