@@ -1,13 +1,14 @@
-//! The lock of a program's events, as far as a sandbox goes by it: which events there are, with which keys.
+//! The lock of a program's events: the events and keys that the sandbox compares with.
 //!
-//! Read from its text, by what that says of itself: the sandbox shares no code with what writes it.
+//! The parser follows the file's own description, because the sandbox shares no code with the
+//! lock's writer.
 
 use std::collections::HashMap;
 
 use serde_json::Value;
 use thiserror::Error;
 
-/// What is shown in place of a sensitive value.
+/// Replaces a sensitive value in every display.
 pub(crate) const MASK: &str = "[sensitive]";
 
 /// The events that a program says it sends: the content of its `events.lock`.
@@ -25,7 +26,7 @@ pub(crate) const MASK: &str = "[sensitive]";
 pub struct EventsLock {
     /// In the order of the file.
     events: Vec<LockedEvent>,
-    /// By their names in lower case, since upper and lower case are the same to Intercom.
+    /// Indexes by name in lower case, since Intercom ignores case.
     places: HashMap<String, usize>,
 }
 
@@ -41,7 +42,7 @@ struct LockedKey {
     kind: LockedKind,
     is_optional: bool,
     is_sensitive: bool,
-    /// Every text that its values can be; none where they can be any.
+    /// The allowed texts; empty if any text is allowed.
     texts: Vec<String>,
 }
 
@@ -56,7 +57,7 @@ enum LockedKind {
     Money,
 }
 
-/// A text that is no lock.
+/// A text that is not a lock.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("line {line} of the lock: {problem}")]
 pub struct InvalidEventsLock {
@@ -65,13 +66,13 @@ pub struct InvalidEventsLock {
 }
 
 impl EventsLock {
-    /// Reads the text of an `events.lock`.
+    /// Parses the text of an `events.lock`.
     ///
     /// Read the file when the test runs: `EventsLock::parse(&std::fs::read_to_string("events.lock")?)`. With
     /// `include_str!`, a crate whose lock is not written yet does not compile, so no test can write it.
     ///
     /// # Errors
-    /// Fails where the text is of another version than 1, or has a line that is none of a lock.
+    /// If the version is not 1, or a line does not belong in a lock.
     pub fn parse(text: &str) -> Result<Self, InvalidEventsLock> {
         let mut lock = Self::default();
         let mut is_versioned = false;
@@ -134,14 +135,14 @@ impl EventsLock {
         self.event(name).is_some()
     }
 
-    /// The events that are none of these, in the order of the file.
+    /// Returns the lock's events that were not sent, in the order of the file.
     pub(crate) fn others(&self, sent: &[Box<str>]) -> Vec<String> {
         let sent: Vec<_> = sent.iter().map(|name| name.to_lowercase()).collect();
         let never = self.events.iter().filter(|event| !sent.contains(&event.name.to_lowercase()));
         never.map(|event| event.name.clone()).collect()
     }
 
-    /// What an event has that is not in the lock, a sentence each.
+    /// Returns what the lock lacks of an event, with a sentence for each difference.
     pub(crate) fn deviations(&self, name: &str, metadata: &[(String, Value)]) -> Vec<String> {
         let Some(locked) = self.event(name) else {
             return vec![format!("The event `{name}` is not in the lock.")];
@@ -169,8 +170,8 @@ impl EventsLock {
         deviations
     }
 
-    /// Whether the values of a key are masked. In an event that the lock does not know, a key is sensitive if it is so in
-    /// any event.
+    /// Returns whether a key's values are masked. In an event that the lock does not have, a key is
+    /// sensitive if any event marks it so.
     pub(crate) fn is_sensitive(&self, name: &str, key: &str) -> bool {
         let is_marked =
             |event: &LockedEvent| event.key(key).is_some_and(|known| known.is_sensitive);
@@ -188,13 +189,13 @@ impl LockedEvent {
 }
 
 impl LockedKey {
-    /// Whether the lock has this text, if it has any.
+    /// Returns whether the lock allows this text.
     fn may_be(&self, value: &Value) -> bool {
         self.texts.is_empty()
             || value.as_str().is_some_and(|text| self.texts.iter().any(|known| known == text))
     }
 
-    /// Upper and lower case are the same to Intercom.
+    /// Compares keys without case, as Intercom does.
     fn is(&self, key: &str) -> bool {
         self.key.to_lowercase() == key.to_lowercase()
     }
@@ -225,7 +226,7 @@ impl LockedKind {
         }
     }
 
-    /// With its article.
+    /// Returns the kind with its article.
     fn described(self) -> &'static str {
         match self {
             Self::Text => "a text",
@@ -239,7 +240,7 @@ impl LockedKind {
     }
 }
 
-/// The words of a line, and its texts in quotes; none of a comment.
+/// Returns the words and quoted texts of a line, without its comment.
 fn words(line: &str) -> Result<Vec<String>, String> {
     let mut rest = line.trim();
     let mut words = Vec::new();

@@ -1,4 +1,4 @@
-//! One name of the catalogue: how often it came, with which keys, and whether always with the same.
+//! An entry of the catalogue: a name with its count, its keys and their differences.
 
 use std::time::SystemTime;
 
@@ -10,29 +10,29 @@ use crate::admin::record::rfc3339;
 use crate::events_lock::EventsLock;
 use crate::received::ReceivedEvent;
 
-/// How many keys and spellings of a name are shown. A program that makes keys out of values has more.
+/// The limit of shown keys and spellings. A program that turns values into keys exceeds it.
 const KEYS: usize = 100;
 const SPELLINGS: usize = 10;
 
 #[derive(Serialize)]
 pub(super) struct Entry {
-    /// As it came first.
+    /// The first spelling.
     name: String,
-    /// All the ways in which it was written, which are one to Intercom.
+    /// All spellings that Intercom treats as one name.
     spellings: Vec<String>,
     count: usize,
     #[serde(serialize_with = "as_rfc3339")]
     first: SystemTime,
     #[serde(serialize_with = "as_rfc3339")]
     last: SystemTime,
-    /// In the order in which they came first.
+    /// In order of first arrival.
     keys: Vec<Key>,
-    /// Whether there are more keys than are told.
+    /// Whether the entry omits keys.
     more_keys: bool,
-    /// Whether the lock has the name, where there is a lock.
+    /// Whether the lock has the name, if there is a lock.
     #[serde(skip_serializing_if = "Option::is_none")]
     in_lock: Option<bool>,
-    /// In how many events something is not as the lock has it.
+    /// The number of events that differ from the lock.
     #[serde(skip)]
     deviating: usize,
     warnings: Vec<String>,
@@ -41,10 +41,10 @@ pub(super) struct Entry {
 #[derive(Serialize)]
 struct Key {
     key: String,
-    /// How often it was kept.
+    /// The number of events that kept the key.
     count: usize,
     kinds: Vec<Counted>,
-    /// How often it was dropped.
+    /// The number of events that dropped the key.
     dropped: usize,
 }
 
@@ -92,7 +92,7 @@ impl Entry {
         }
     }
 
-    /// The key of this name, which most often has the same place in every event.
+    /// Returns the entry of a key. The key most often has the same place in every event.
     fn key(&mut self, place: usize, name: &str) -> Option<&mut Key> {
         let at_place = self.keys.get(place).is_some_and(|key| key.key == name);
         let found = if at_place {
@@ -122,7 +122,7 @@ impl Entry {
         self.in_lock = Some(lock.has(&self.name));
     }
 
-    /// Says what to look at, once every event was taken in.
+    /// Adds the warnings, after all events.
     pub(super) fn finish(&mut self) {
         let warnings = [self.of_lock(), self.of_spellings(), self.of_kinds(), self.of_loss()];
         self.warnings = warnings.into_iter().flatten().collect();
@@ -155,7 +155,7 @@ impl Entry {
                 key.kinds.iter().map(|kind| format!("{} in {}", kind.kind.described(), kind.count));
             format!("`{}` is {}", key.key, listed(kinds))
         });
-        // Each has an `and` of its own, so that a comma stands before the one between them.
+        // Each item has its own `and`, so a comma separates the items.
         let differing = differing.collect::<Vec<_>>().join(", and ");
         (!differing.is_empty()).then(|| format!("{differing}: send one kind under a key."))
     }
@@ -168,7 +168,7 @@ impl Entry {
         ))
     }
 
-    /// The keys of which this is true, for a sentence; `None` where it is true of none.
+    /// Lists the matching keys for a sentence; `None` if no key matches.
     fn named(&self, chosen: impl Fn(&Key) -> bool) -> Option<String> {
         let keys =
             listed(self.keys.iter().filter(|key| chosen(key)).map(|key| format!("`{}`", key.key)));
@@ -187,13 +187,13 @@ impl Key {
     }
 }
 
-/// Upper and lower case of a key are the same to Intercom.
+/// Compares keys without case, as Intercom does.
 fn is_same(one: &str, other: &str) -> bool {
     one.eq_ignore_ascii_case(other)
         || (!one.is_ascii() && !other.is_ascii() && one.to_lowercase() == other.to_lowercase())
 }
 
-/// `a, b and c`.
+/// Formats a list as `a, b and c`.
 fn listed(items: impl Iterator<Item = String>) -> String {
     let mut items: Vec<_> = items.collect();
     match items.pop() {

@@ -1,4 +1,4 @@
-//! The kinds of metadata values, as Intercom tells them apart: by the value, and by the key.
+//! The kinds of metadata values as Intercom sees them, by value and by key.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(super) enum Kind {
     RichLink,
     Money,
     Stripe,
-    /// Nothing that Intercom takes.
+    /// A kind that Intercom does not accept.
     Other,
 }
 
@@ -34,7 +34,7 @@ impl Kind {
         }
     }
 
-    /// With its article, for a sentence.
+    /// Returns the kind with its article, for a sentence.
     pub(super) fn described(self) -> &'static str {
         match self {
             Self::Text => "a text",

@@ -1,7 +1,8 @@
-//! `GET /_sandbox/catalogue`: the event names that were accepted, with the keys that came with them,
-//! and a warning where one name was not always sent in the same form.
+//! `GET /_sandbox/catalogue`: the accepted event names with their keys, and a warning if a name's
+//! events differ in form.
 //!
-//! It is worked out when somebody asks, of the events that are remembered; until then it costs nothing.
+//! Each request computes the catalogue from the remembered events, so that events cost nothing
+//! extra on arrival.
 
 mod entry;
 mod kind;
@@ -22,10 +23,10 @@ use crate::reply::Reply;
 use crate::workspace::Workspace;
 use entry::Entry;
 
-/// How many events are looked at before others get their turn.
+/// How many events are processed before the task yields.
 const CHUNK: usize = 1000;
 
-/// How many names are told.
+/// The limit of names in an answer.
 const NAMES: usize = 1000;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
@@ -50,14 +51,14 @@ async fn catalogue(State(workspace): State<Arc<Workspace>>) -> Response {
     workspace.answer_budget.response(Reply::json(&catalogue.finish()))
 }
 
-/// In the order in which the names came first.
+/// In order of first arrival.
 #[derive(Default, Serialize)]
 struct Catalogue {
     events: usize,
     names: Vec<Entry>,
-    /// How many events have a name that there was no room for.
+    /// The number of events whose name exceeds the limit.
     left_out: usize,
-    /// The names of the lock that never came, where there is a lock.
+    /// The lock's names that never arrived, if there is a lock.
     #[serde(skip_serializing_if = "Option::is_none")]
     never_sent: Option<Vec<String>>,
     #[serde(skip)]
