@@ -1,4 +1,4 @@
-//! Where the sandbox has its time from, so that a test can turn a ten-second window in no time.
+//! The sandbox's time source, so that a test ends a ten-second window without waiting.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,11 +9,11 @@ use axum::http::HeaderValue;
 /// A source of the current time, given to the sandbox with
 /// [`SandboxBuilder::clock`](crate::SandboxBuilder::clock).
 pub trait Clock: Send + Sync + 'static {
-    /// The time it is.
+    /// Returns the current time.
     fn now(&self) -> SystemTime;
 }
 
-/// The machine's own clock: what a sandbox goes by when nothing else is said.
+/// The machine's own clock, which is the default.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
@@ -25,7 +25,8 @@ impl Clock for SystemClock {
 
 /// A clock that stands still until a test moves it.
 ///
-/// It turns the sandbox's time, and nobody else's: a client that waits for a window to end waits in its own.
+/// The clock moves only the sandbox's time. A client that waits for a window to end waits in its
+/// own time.
 ///
 /// Clones share one time: give one to the sandbox and keep the other.
 ///
@@ -43,18 +44,18 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// A clock that stands at this Unix second.
+    /// Creates a clock that stands at this Unix second.
     pub fn at_unix_seconds(seconds: u64) -> Self {
         let clock = Self { nanoseconds: Arc::default() };
         clock.advance(Duration::from_secs(seconds));
         clock
     }
 
-    /// Moves the time on, for every clone of this clock; no further than to the year 2554.
+    /// Moves the time forward for every clone of this clock, at most to the year 2554.
     pub fn advance(&self, by: Duration) {
         let by = u64::try_from(by.as_nanos()).unwrap_or(u64::MAX);
         let moved = |now: u64| Some(now.saturating_add(by));
-        // The closure always gives a time, so this cannot fail.
+        // The closure always returns a time, so this cannot fail.
         let _ = self.nanoseconds.fetch_update(Ordering::SeqCst, Ordering::SeqCst, moved);
     }
 }
@@ -65,14 +66,14 @@ impl Clock for ManualClock {
     }
 }
 
-/// The whole seconds since the Unix epoch; a time before it counts as the epoch.
+/// Returns the whole seconds since the Unix epoch; an earlier time counts as the epoch.
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
     time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
-/// The value of a `Date` header, where HTTP has one for the time.
+/// Returns the value of a `Date` header, if HTTP can express the time.
 pub(crate) fn http_date(time: SystemTime) -> Option<HeaderValue> {
-    /// The first second of the year 10000, which HTTP's form of a date cannot tell.
+    /// The first second of the year 10000, which HTTP's date format cannot express.
     const END: u64 = 253_402_300_800;
     let since = time.duration_since(UNIX_EPOCH).ok()?;
     (since.as_secs() < END).then(|| httpdate::fmt_http_date(time))?.try_into().ok()

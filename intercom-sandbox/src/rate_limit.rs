@@ -1,4 +1,4 @@
-//! Intercom's rate limit: so many requests in a ten-second window, told in three headers.
+//! Intercom's rate limit: a number of requests in a ten-second window, shown in three headers.
 
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -8,10 +8,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use crate::clock::unix_seconds;
 use crate::sync::lock;
 
-/// How long a window is. The length is Intercom's.
+/// The length of a window, which is Intercom's.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Intercom's documented 10,000 calls a minute, as it grants them: spread over ten-second windows.
+/// Intercom's documented 10,000 calls a minute, spread over ten-second windows as Intercom grants
+/// them.
 pub(crate) const DEFAULT_LIMIT: u32 = 10_000 / 6;
 
 /// The documented 25,000 calls a minute of all apps of a workspace together.
@@ -21,7 +22,7 @@ pub(crate) const LIMIT: HeaderName = HeaderName::from_static("x-ratelimit-limit"
 pub(crate) const REMAINING: HeaderName = HeaderName::from_static("x-ratelimit-remaining");
 pub(crate) const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// The limit and the window that is open.
+/// The limit and the open window.
 pub(crate) struct RateLimit {
     limit: Option<u32>,
     window: Mutex<Window>,
@@ -31,31 +32,31 @@ pub(crate) struct RateLimit {
 struct Window {
     opened: SystemTime,
     used: u32,
-    /// Takes the place of a higher limit while there is one.
+    /// Replaces a higher limit while set.
     ceiling: Option<u32>,
 }
 
-/// How a window stands after a request.
+/// The state of a window after a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Budget {
     pub(crate) limit: u32,
     pub(crate) remaining: u32,
-    /// When the window ends, in Unix seconds. Cut to a whole second, as Intercom's is: the window may
-    /// last up to a second longer.
+    /// When the window ends, in Unix seconds. The value is cut to a whole second, as Intercom's is,
+    /// so the window may last up to a second longer.
     pub(crate) reset: u64,
-    /// After how many whole seconds from now it has ended.
+    /// The whole seconds until the window has ended.
     pub(crate) wait: u64,
     /// Whether the request was within the limit.
     pub(crate) granted: bool,
 }
 
 impl RateLimit {
-    /// `None` stands for no limit at all.
+    /// `None` means no limit.
     pub(crate) fn new(limit: Option<u32>) -> Self {
         Self { limit, window: Mutex::new(Window { opened: UNIX_EPOCH, used: 0, ceiling: None }) }
     }
 
-    /// Takes one request out of the open window; `None` where there is no limit.
+    /// Counts one request in the open window; returns `None` without a limit.
     pub(crate) fn take(&self, now: SystemTime) -> Option<Budget> {
         let mut window = lock(&self.window);
         let limit = window.limit(self.limit)?;
@@ -65,30 +66,30 @@ impl RateLimit {
         Some(window.budget(limit, now, granted))
     }
 
-    /// How the window stands, without taking anything out of it. Where none is open, none is opened:
-    /// who looks does not move the windows of who is looked at.
+    /// Returns the state of the window without counting a request. Opens no window, so that an
+    /// observer does not move the client's windows.
     pub(crate) fn look(&self, now: SystemTime) -> Option<Budget> {
         let window = lock(&self.window);
         let limit = window.limit(self.limit)?;
         Some(window.at(now).budget(limit, now, true))
     }
 
-    /// Lowers the limit to this from now on, in the open window too; with `None` no longer.
+    /// Lowers the limit to this value, in the open window too; `None` ends the lowering.
     pub(crate) fn set_ceiling(&self, ceiling: Option<u32>) {
         lock(&self.window).ceiling = ceiling;
     }
 }
 
 impl Window {
-    /// The limit, where there is one, lowered to the ceiling, where there is one.
+    /// Returns the limit, lowered to the ceiling.
     fn limit(&self, limit: Option<u32>) -> Option<u32> {
         limit.into_iter().chain(self.ceiling).min()
     }
 
-    /// The window of a request that comes now. One opens with the first request that finds none open,
-    /// so it is not aligned to the clock, nor to its seconds. Requests that come side by side may have
-    /// read the clock in another order than they come here, so the one that comes a little before the
-    /// window is in it too.
+    /// Returns the window of a request at this time. A window opens with the first request that
+    /// finds none open, so it is not aligned to the clock or its seconds. Concurrent requests may
+    /// read the clock in another order than they arrive, so a request slightly before the window
+    /// belongs to it.
     fn at(self, now: SystemTime) -> Self {
         let apart = match now.duration_since(self.opened) {
             Ok(after) => after,
@@ -103,9 +104,9 @@ impl Window {
     fn budget(self, limit: u32, now: SystemTime, granted: bool) -> Budget {
         let end = self.opened + WINDOW;
         let reset = unix_seconds(end);
-        // A limit that was lowered can be below what was used already.
+        // A lowered limit can be below the number of requests already counted.
         let remaining = limit.saturating_sub(self.used);
-        // A clock that was set back does not make anybody wait for longer than a window.
+        // A clock that was set back must not cause a wait longer than a window.
         let wait = end.duration_since(now).unwrap_or_default().min(WINDOW);
         let wait = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Budget { limit, remaining, reset, wait, granted }
