@@ -451,7 +451,7 @@ pub enum StartError {
     InvalidState {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The parse error.
         source: serde_json::Error,
     },
     /// The sandbox cannot listen on the address for another reason.

@@ -69,7 +69,7 @@ impl Expected {
     }
 }
 
-/// Answers `200` once each expectation has an accepted event of its own. Answers `409` with the
+/// Answers `200` once each expectation has its own accepted event. Answers `409` with the
 /// missing events when the time is over, or at once if another event was accepted.
 async fn verify(
     State(workspace): State<Arc<Workspace>>,

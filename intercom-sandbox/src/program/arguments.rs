@@ -138,7 +138,7 @@ const EVENTS: &str = "What is to come";
 const FAULTS: &str = "What goes wrong";
 const OUTPUT: &str = "What is printed";
 
-/// What its `--help` ends with. They call the program `intercom-sandbox`.
+/// The end of `--help`, which calls the program `intercom-sandbox`.
 pub const EXAMPLES: &str = "Examples:
   intercom-sandbox --know-everybody
       takes every event that nothing is wrong with

@@ -1,4 +1,5 @@
-//! The lock of a program's events: what is not in it is marked, what never came is told, and sensitive values are masked.
+//! The lock of a program's events: warnings for unknown events, never-sent events, and masked
+//! values.
 
 use intercom_sandbox::{EventsLock, Sandbox};
 use serde_json::{Value, json};
