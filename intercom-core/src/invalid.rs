@@ -46,6 +46,12 @@ pub enum Reason {
         "its time is in the range of milliseconds, and Intercom takes seconds; divide it by 1000"
     )]
     CreatedAtMilliseconds,
+    /// Its time would be now, and the clock of this machine is not set.
+    #[error(
+        "its time would be now, and the clock of this machine shows a time before this version of \
+         the library was written; set the clock, or give the event a time"
+    )]
+    ClockNotSet,
 }
 
 impl InvalidEvent {

@@ -29,6 +29,12 @@ pub const MAX_MAX_KEYS: usize = 20;
 /// so a larger bare number is always a mistake.
 pub const MAX_UNIX_SECONDS: i64 = 100_000_000_000;
 
+/// A moment shortly before this version was written, in Unix seconds: 2026-10-01. A clock that shows an earlier time is
+/// not set.
+///
+/// A machine without a battery begins at 1970, and its events would lie there for ever.
+pub const EARLIEST_NOW: i64 = 1_790_812_800;
+
 /// The characters that Intercom refuses in a metadata key. Invisible characters are refused too.
 pub const FORBIDDEN_IN_KEY: &[char] =
     &['.', '$', '~', '`', '!', '@', '#', '%', '^', '&', '*', '\'', '"', '{', '}', '|', '\\'];

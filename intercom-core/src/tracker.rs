@@ -7,8 +7,9 @@ use crate::contact::{Contact, ContactError};
 use crate::data_event::DataEvent;
 use crate::error::SendError;
 use crate::event::{IdentifiedEvent, IntercomEvent};
-use crate::invalid::InvalidEvent;
+use crate::invalid::{InvalidEvent, Reason};
 use crate::receipt::Receipt;
+use crate::rules::EARLIEST_NOW;
 use crate::sending::Sending;
 use crate::transport::{ContactCreation, Transport};
 use crate::value::{Timestamp, ToTimestamp};
@@ -304,6 +305,35 @@ where
         .event_contact()
         .or_else(|| contact.cloned())
         .ok_or_else(|| InvalidEvent::new(event.event_name(), None, ContactError::Nobody.into()))?;
-    let time = time.or_else(|| event.event_created_at()).unwrap_or_else(Timestamp::now);
+    let time = match time.or_else(|| event.event_created_at()) {
+        Some(time) => time,
+        None => plausible(Timestamp::now())
+            .map_err(|reason| InvalidEvent::new(event.event_name(), None, reason))?,
+    };
     DataEvent::new(event, contact, time)
+}
+
+/// Returns the time of the clock, if that can be.
+fn plausible(now: Timestamp) -> Result<Timestamp, Reason> {
+    match now.unix_seconds() < EARLIEST_NOW {
+        true => Err(Reason::ClockNotSet),
+        false => Ok(now),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_not_set_gives_no_time() {
+        for seconds in [-1, 0, 301, EARLIEST_NOW - 1] {
+            let error = plausible(Timestamp::from_unix_seconds(seconds)).unwrap_err();
+            assert_eq!(error, Reason::ClockNotSet, "{seconds}");
+            assert!(error.to_string().contains("set the clock"), "{error}");
+        }
+        let now = Timestamp::from_unix_seconds(EARLIEST_NOW);
+        assert_eq!(plausible(now), Ok(now));
+        assert!(plausible(Timestamp::now()).is_ok());
+    }
 }
