@@ -57,6 +57,12 @@ impl Rules {
         RulesBuilder { rules: Vec::new() }
     }
 
+    /// Returns the names of the rules that drop events.
+    pub fn dropping(&self) -> impl Iterator<Item = &str> {
+        let rules = self.0.by_event.values().flat_map(|of_event| &of_event.rules);
+        rules.filter(|rule| rule.drops).map(|rule| &*rule.name)
+    }
+
     /// Applies the rules to an event. Returns `None` when no rule matches.
     pub fn apply(&self, event: &DataEvent) -> Option<Applied> {
         let of_event = self.of(event.name())?;
