@@ -355,6 +355,17 @@ impl Inner {
     }
 }
 
+impl HttpTransport {
+    /// Records in the span of a request where it goes, if that span has a place for it.
+    fn name_server(&self, span: &tracing::Span) {
+        if !span.is_disabled() {
+            let url = &self.inner.endpoints.events;
+            span.record("server.address", url.host_str());
+            span.record("server.port", url.port_or_known_default());
+        }
+    }
+}
+
 #[async_trait]
 impl Transport for HttpTransport {
     // An `async fn` would hold the event twice. This future is nearly 1 KiB, and beyond that a box
@@ -367,6 +378,7 @@ impl Transport for HttpTransport {
         Self: 'a,
     {
         Box::pin(async move {
+            self.name_server(&tracing::Span::current());
             let sent = self.post(&event).await;
             // The caller logs the outcome. This line helps to study single requests.
             let (status, request_id) = match &sent {
