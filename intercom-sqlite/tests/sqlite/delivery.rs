@@ -13,12 +13,33 @@ use intercom_core::{
 };
 use intercom_delivery::outbox::Outbox;
 use intercom_delivery::{Delivery, State};
+use intercom_sqlite::accept_in;
+use intercom_sqlite::rusqlite::TransactionBehavior;
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
+use tokio::time::sleep;
 
 use super::support::{Place, accept, event, events};
 
 const LONG: Duration = Duration::from_secs(30);
+
+/// Takes each event after a while.
+struct Slow;
+
+#[async_trait]
+impl Transport for Slow {
+    async fn send(self: Arc<Self>, _: DataEvent) -> Result<Receipt, SendError> {
+        sleep(Duration::from_millis(20)).await;
+        Ok(Receipt::delivered(202))
+    }
+
+    async fn create_contact(
+        &self,
+        _: &intercom_core::Contact,
+    ) -> Result<ContactCreation, SendError> {
+        Err(SendError::new(intercom_core::ErrorKind::Unsupported))
+    }
+}
 
 /// Never answers.
 struct Silent;
@@ -139,4 +160,23 @@ async fn a_standby_delivers_what_the_other_left() {
     }
     assert_eq!(sent.events().len(), 2);
     let _ = second.shutdown(LONG).await;
+}
+
+/// They are events of this process, although the outbox learns of them by the nudge alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flush_waits_for_what_a_transaction_has_just_accepted() {
+    let place = Place::new();
+    let outbox = place.open();
+    let delivery = Delivery::builder(Slow).outbox(outbox.clone()).start().unwrap();
+    let mut conn = place.sqlite();
+    for number in 1..=30_u64 {
+        let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        accept_in(&transaction, &[event("signed_up", number.cast_signed())]).unwrap();
+        transaction.commit().unwrap();
+        outbox.nudge();
+        let report = delivery.flush(LONG).await;
+        assert!(report.is_complete());
+        assert_eq!((report.delivered, report.pending), (number, 0));
+    }
+    let _ = delivery.shutdown(LONG).await;
 }
