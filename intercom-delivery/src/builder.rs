@@ -4,19 +4,24 @@ use std::any::Any;
 use std::fmt;
 use std::panic::catch_unwind;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use intercom_core::{Contact, DataEvent, Transport};
+use intercom_core::rules::EARLIEST_NOW;
+use intercom_core::{Contact, DataEvent, Timestamp, Transport};
 use intercom_rules::Rules;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
+use tracing::Instrument;
 
 use crate::delivery::Delivery;
 use crate::engine::{self, DeadLetterHook, Ending, Parts, Settings};
 use crate::intake::Intake;
 use crate::memory_tracker::MemoryTracker;
+use crate::metrics::Metrics;
 use crate::outbox::{DeadLetter, MemoryOutbox, Operate, Outbox};
 use crate::policy::{Backpressure, Collisions, Consent, RetryPolicy, UnknownContact};
+use crate::status::Health;
+use crate::telemetry::Labels;
 
 /// How many requests are in flight at once by default.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 32;
@@ -33,6 +38,7 @@ pub struct DeliveryBuilder {
     transport: Arc<dyn Transport>,
     store: Option<Store>,
     backpressure: Backpressure,
+    labels: Labels,
     settings: Settings,
 }
 
@@ -57,6 +63,7 @@ impl DeliveryBuilder {
             transport,
             store: None,
             backpressure: Backpressure::default(),
+            labels: Labels::default(),
             settings: Settings {
                 concurrency: DEFAULT_CONCURRENCY,
                 attempt_timeout: DEFAULT_ATTEMPT_TIMEOUT,
@@ -68,6 +75,7 @@ impl DeliveryBuilder {
                 rules: Rules::default(),
                 consent: None,
                 seed: None,
+                wall_clock: Arc::new(SystemTime::now),
             },
         }
     }
@@ -200,9 +208,31 @@ impl DeliveryBuilder {
         self
     }
 
+    /// Labels this delivery in metrics, logs and [`Status`](crate::Status), so that several of one process can be
+    /// told apart. May be called for several labels. The default is none.
+    ///
+    /// ```
+    /// # use intercom_core::testing::RecordingTransport;
+    /// # use intercom_delivery::Delivery;
+    /// let builder = Delivery::builder(RecordingTransport::new()).label("workspace", "acme");
+    /// ```
+    pub fn label(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.labels.set(name.into(), value.into());
+        self
+    }
+
     /// Makes the jitter the same in every run, for tests. The default is random.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
+        self
+    }
+
+    /// Sets where the wall clock is read, for tests. The default is the system's.
+    ///
+    /// It says which second it is when delivery starts, and whether the system's clock is stepped later.
+    /// Everything that waits goes by elapsed time.
+    pub fn wall_clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
+        self.settings.wall_clock = Arc::new(now);
         self
     }
 
@@ -210,8 +240,8 @@ impl DeliveryBuilder {
     ///
     /// # Errors
     ///
-    /// Fails outside of a Tokio runtime, in one without timers, and when a setting makes delivery
-    /// impossible.
+    /// Fails outside of a Tokio runtime, in one without timers, when a setting makes delivery
+    /// impossible, and when the clock of this machine is not set.
     pub fn start(mut self) -> Result<Delivery, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.settings.concurrency == 0 {
@@ -225,24 +255,37 @@ impl DeliveryBuilder {
                 return Err(StartError::ZeroDuration { which });
             }
         }
+        if Timestamp::from((self.settings.wall_clock)()).unix_seconds() < EARLIEST_NOW {
+            return Err(StartError::ClockNotSet);
+        }
         // Tokio offers no other way to ask for timers.
         if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
             return Err(StartError::NoTimers);
         }
         let store = self.store.take().unwrap_or_else(|| Store::of(MemoryOutbox::new()));
         let Store { outbox, operate, memory } = store;
-        let intake = Intake::new(outbox.clone(), memory, self.backpressure, runtime.clone());
+        let span = self.labels.span();
+        let rules: Vec<_> = self.settings.rules.dropping().collect();
+        let metrics = Metrics::new(&self.labels, &rules);
+        let intake = Intake::new(
+            outbox.clone(),
+            memory,
+            self.backpressure,
+            runtime.clone(),
+            span.clone(),
+            metrics,
+        );
         let parts = Parts {
             intake: Arc::new(intake),
             outbox,
             transport: self.transport,
-            health: Arc::default(),
+            health: Arc::new(Health::new(self.labels)),
             settled: Arc::new(Notify::new()),
         };
         let (commands, receiver) = mpsc::unbounded_channel();
         // Made before the task, so that it ends well even where the task never begins.
         let ending = Ending(parts.clone());
-        let engine = runtime.spawn(engine::run(ending, self.settings, receiver));
+        let engine = runtime.spawn(engine::run(ending, self.settings, receiver).instrument(span));
         Ok(Delivery::new(parts, operate, commands, engine, runtime))
     }
 
@@ -307,6 +350,12 @@ pub enum StartError {
     /// The concurrency is 0.
     #[error("the concurrency must be at least 1")]
     ZeroConcurrency,
+    /// The clock of this machine is not set.
+    #[error(
+        "the clock of this machine shows a time before this version of the library was written; set \
+         the clock, then start the delivery"
+    )]
+    ClockNotSet,
     /// A duration is zero.
     #[error("the {which} must be longer than zero")]
     ZeroDuration {

@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
+use tracing::Instrument;
 
 use crate::builder::DeliveryBuilder;
 use crate::engine::{Command, DRAIN_TIMEOUT, Parts};
@@ -260,7 +261,7 @@ impl Delivery {
     pub async fn erase(&self, contact: &Contact) -> Result<Erased, OutboxError> {
         let (operate, commands) = (self.operate.clone(), self.commands.clone());
         let contact = contact.clone();
-        let erasing = self.runtime.spawn(async move {
+        let erasing = async move {
             let (begun, has_begun) = oneshot::channel();
             let (reply, in_flight) = oneshot::channel();
             // An engine that has ended sends nothing.
@@ -273,7 +274,9 @@ impl Delivery {
             let in_flight = in_flight.await.unwrap_or_default();
             telemetry::erased(pending, dead_letters, in_flight.len());
             Ok(Erased { pending, dead_letters, in_flight })
-        });
+        }
+        .instrument(self.parts.intake.span.clone());
+        let erasing = self.runtime.spawn(erasing);
         let ended = || OutboxError::new("the runtime of the delivery has ended");
         erasing.await.unwrap_or_else(|_| Err(ended()))
     }
@@ -318,7 +321,8 @@ impl Delivery {
         let buried = self.operate.bury(&which).await?;
         let Parts { intake, settled, .. } = &self.parts;
         intake.tally.deaths(DeadLetterReason::Buried, buried);
-        telemetry::buried(buried);
+        intake.metrics.dead(DeadLetterReason::Buried, buried);
+        intake.span.in_scope(|| telemetry::buried(buried));
         intake.made_room();
         settled.notify_waiters();
         Ok(buried)
@@ -377,7 +381,8 @@ impl Drop for Delivery {
         self.parts.intake.close();
         let _ = self.commands.send(Command::Stop);
         if !self.reported.load(Ordering::Relaxed) {
-            telemetry::dropped(known(&self.parts).pending);
+            let pending = known(&self.parts).pending;
+            self.parts.intake.span.in_scope(|| telemetry::dropped(pending));
         }
     }
 }

@@ -13,11 +13,13 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::coop::consume_budget;
 use tokio::time::sleep;
+use tracing::{Instrument, Span};
 
 use crate::ledger::Tally;
+use crate::metrics::{Metrics, Refused};
 use crate::outbox::{AcceptError, MemoryOutbox, Outbox};
 use crate::policy::Backpressure;
-use crate::telemetry;
+use crate::telemetry::{self, spans};
 
 /// How often the first caller in the queue tries again by itself: another process may have made room.
 const ROOM_INTERVAL: Duration = Duration::from_secs(1);
@@ -44,6 +46,9 @@ pub(crate) struct Intake {
     /// Why the outbox could not keep the last event safe, if it could not.
     trouble: sync::Mutex<Option<String>>,
     is_troubled: AtomicBool,
+    /// The delivery's own, in which it logs. None without labels.
+    pub(crate) span: Span,
+    pub(crate) metrics: Metrics,
     pub(crate) tally: Tally,
 }
 
@@ -53,6 +58,8 @@ impl Intake {
         memory: Option<Arc<MemoryOutbox>>,
         backpressure: Backpressure,
         runtime: Handle,
+        span: Span,
+        metrics: Metrics,
     ) -> Self {
         Intake {
             outbox,
@@ -68,6 +75,8 @@ impl Intake {
             closing: Notify::new(),
             trouble: sync::Mutex::default(),
             is_troubled: AtomicBool::new(false),
+            span,
+            metrics,
             tally: Tally::default(),
         }
     }
@@ -240,7 +249,7 @@ impl Intake {
                 if self.is_troubled.load(Ordering::Relaxed) {
                     self.set_trouble(None);
                 }
-                telemetry::accepted(events);
+                self.metrics.accepted(events);
                 Ok(Receipt::accepted())
             }
             Err(refusal) => Err(self.refuse(refusal, events)),
@@ -252,22 +261,27 @@ impl Intake {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
+    fn note_refused(&self, reason: Refused, events: u64) {
+        self.metrics.refused(reason, events);
+        self.span.in_scope(|| telemetry::refused(reason.as_str(), events));
+    }
+
     fn refuse(&self, refusal: Refusal, events: u64) -> SendError {
         let tally = &self.tally;
         let (count, reason, error) = match refusal {
-            Refusal::Closed => (&tally.closed, "closed", SendError::new(ErrorKind::Closed)),
+            Refusal::Closed => (&tally.closed, Refused::Closed, SendError::new(ErrorKind::Closed)),
             Refusal::Outbox(AcceptError::Full) => {
-                (&tally.full, "full", SendError::new(ErrorKind::Full))
+                (&tally.full, Refused::Full, SendError::new(ErrorKind::Full))
             }
             Refusal::Outbox(AcceptError::TooMuch) => {
                 let error = SendError::new(ErrorKind::Unsupported)
                     .with_detail("more at once than the outbox can ever hold; raise its bounds");
-                (&tally.unsupported, "unsupported", error)
+                (&tally.unsupported, Refused::Unsupported, error)
             }
             Refusal::Outbox(AcceptError::Storage(error)) => {
                 self.set_trouble(Some(error.to_string()));
                 let error = SendError::new(ErrorKind::Storage).with_source(error);
-                (&tally.storage, "storage", error)
+                (&tally.storage, Refused::Storage, error)
             }
             Refusal::Outbox(AcceptError::InDoubt(error)) => {
                 self.set_trouble(Some(error.to_string()));
@@ -277,11 +291,11 @@ impl Intake {
                     )
                     .with_doubt()
                     .with_source(error);
-                (&tally.in_doubt, "in_doubt", error)
+                (&tally.in_doubt, Refused::InDoubt, error)
             }
         };
         count.add(events);
-        telemetry::refused(reason, events);
+        self.note_refused(reason, events);
         error
     }
 }
@@ -339,7 +353,7 @@ impl Drop for Waiting<'_> {
             // What may be accepted is not refused.
             if !self.asking {
                 self.intake.tally.abandoned.add(self.events);
-                telemetry::refused("abandoned", self.events);
+                self.intake.note_refused(Refused::Abandoned, self.events);
             }
             // The room that this caller was woken for belongs to the next one.
             self.intake.room.notify_one();
@@ -363,7 +377,12 @@ pub(crate) struct IntakeTransport {
 #[async_trait]
 impl Transport for IntakeTransport {
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
-        self.intake.accept_one(event).await
+        let span = spans::send(1 + event.derived().len());
+        let accepted = self.intake.accept_one(event).instrument(span.clone()).await;
+        if let Err(error) = &accepted {
+            span.record("error.type", telemetry::outcome(error.kind()));
+        }
+        accepted
     }
 
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {

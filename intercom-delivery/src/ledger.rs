@@ -13,6 +13,7 @@ use crate::outbox::{Counts, DeadLetterReason};
 /// processes that use it. A durable outbox counts since it was made. The numbers from `refused` on
 /// are of this process, since the delivery was started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Ledger {
     /// Events that were accepted.
@@ -80,6 +81,7 @@ impl fmt::Display for Ledger {
 
 /// Events that were not accepted, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Refused {
     /// The outbox had no room.
@@ -119,6 +121,14 @@ impl Deaths {
     pub fn iter(&self) -> impl Iterator<Item = (DeadLetterReason, u64)> + '_ {
         let all = DeadLetterReason::ALL.iter().copied().zip(self.0);
         all.filter(|(_, number)| *number > 0)
+    }
+}
+
+/// A map of the reasons that occurred.
+#[cfg(feature = "serde")]
+impl serde::Serialize for Deaths {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(reason, number)| (reason.as_str(), number)))
     }
 }
 

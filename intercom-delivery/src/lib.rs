@@ -57,7 +57,8 @@
 //!
 //! ## Metrics
 //!
-//! The feature `metrics` adds:
+//! The feature `metrics` adds these, from the start of a delivery, with the recorder that is installed
+//! then. Each has the labels of [`DeliveryBuilder::label`] too:
 //!
 //! | metric | kind | labels |
 //! |---|---|---|
@@ -70,9 +71,25 @@
 //! | `intercom_delivery_withheld_total`, for want of consent or of an erased contact | counter | |
 //! | `intercom_delivery_attempts_total` | counter | `outcome` |
 //! | `intercom_delivery_panics_total` | counter | |
+//! | `intercom_delivery_takeovers_total`, how often this process began to deliver | counter | |
+//! | `intercom_delivery_fenced_total`, how often another process took the turn | counter | |
 //! | `intercom_delivery_pending`, of the process that delivers | gauge | |
+//! | `intercom_delivery_oldest_pending_seconds`, over an outbox in memory, once a ledger interval | gauge | |
+//! | `intercom_delivery_breaker_state`, 1 for the present state: `closed`, `half_open`, `outage`, `stopped` | gauge | `state` |
+//! | `intercom_delivery_is_deliverer` | gauge | |
 //! | `intercom_delivery_attempt_seconds` | histogram | |
 //! | `intercom_delivery_delay_seconds`, from acceptance to delivery | histogram | |
+//! | `messaging.client.sent.messages`: accepted, and refused with `error.type` | counter | OpenTelemetry's |
+//! | `messaging.client.consumed.messages`: what the outbox gave the engine | counter | OpenTelemetry's |
+//! | `messaging.process.duration`, from a lease to the end of an attempt | histogram | OpenTelemetry's |
+//!
+//! ## Spans
+//!
+//! Spans of the target `intercom_delivery::spans` have the names of OpenTelemetry's conventions, as
+//! `otel.name` and `otel.kind` tell `tracing-opentelemetry`. At the level `debug`: `send` (a producer),
+//! `process` (a consumer: one turn of an event, from its lease to its settlement) and in it `POST` (a
+//! client: the request). At the level `trace`: `receive` and `settle`, the calls of the outbox. A span
+//! that no subscriber wants costs no allocation.
 //!
 //! ## Ending
 //!
@@ -104,6 +121,7 @@ mod engine;
 mod intake;
 mod ledger;
 mod memory_tracker;
+mod metrics;
 pub mod outbox;
 mod policy;
 mod status;

@@ -161,6 +161,9 @@ impl RetryPolicy {
 
     /// Sets the age, counted from acceptance, at which an event becomes a dead letter. The default is
     /// none.
+    ///
+    /// An outbox counts elapsed time while its process runs, so a step of the system's clock ages no
+    /// event. Over a restart only that clock says how much time has passed.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self

@@ -1,5 +1,6 @@
 //! What an operator wants to know of a delivery.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,11 +11,17 @@ use tokio::time::Instant;
 
 use crate::engine::Doubt;
 use crate::outbox::Epoch;
+use crate::telemetry::Labels;
 
 /// How a delivery is doing, in one moment. Made by [`Delivery::status`](crate::Delivery::status).
+///
+/// With the feature `serde` it is `Serialize`: durations are in seconds, times in Unix seconds.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Status {
+    /// The labels that the delivery was started with.
+    pub labels: BTreeMap<String, String>,
     /// Whether events are sent, and if not, why.
     pub state: State,
     /// The turn of this delivery, while it is the one that delivers from the outbox.
@@ -22,6 +29,7 @@ pub struct Status {
     /// How many requests are in flight.
     pub in_flight: usize,
     /// What Intercom last said about its rate limit.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::rate_limit"))]
     pub rate_limit: Option<RateLimit>,
     /// Why the reset that Intercom's answers name is not believed, while it is not.
     pub rate_limit_doubt: Option<String>,
@@ -33,16 +41,21 @@ pub struct Status {
 
 /// Since when a delivery delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct DeliveringTurn {
     /// The epoch. A delivery that takes over has a higher one.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::epoch"))]
     pub epoch: Epoch,
     /// When the turn began.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::time"))]
     pub since: SystemTime,
 }
 
 /// Whether events are sent.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(tag = "name", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum State {
     /// The outbox has not said yet whose turn it is.
@@ -55,11 +68,13 @@ pub enum State {
         /// Which process delivers, in words for a person.
         deliverer: String,
         /// When it began to.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::time"))]
         since: SystemTime,
     },
     /// Nothing is sent before the rate limit's reset, or because Intercom asked for a pause.
     Paused {
         /// In how long the pause ends.
+        #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
         resumes_in: Duration,
     },
     /// Intercom cannot be reached, or all events on offer fail. Single events probe whether that has
@@ -74,22 +89,29 @@ pub enum State {
 
 /// Why nothing is sent.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Trouble {
     /// The kind of the last failure. `None` stands for a panic of the transport.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::kind"))]
     pub kind: Option<ErrorKind>,
     /// The last failure in words, with what to do.
     pub message: String,
     /// How long it has lasted.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
     pub lasts: Duration,
     /// How many probes have failed since.
     pub probes: u32,
     /// In how long the next probe is sent.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
     pub next_probe_in: Duration,
 }
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.labels {
+            write!(f, "{name}={value} ")?;
+        }
         write!(f, "{}", self.state)?;
         if let Some(message) = &self.outbox {
             write!(f, "; the outbox fails: {message}")?;
@@ -143,6 +165,60 @@ impl fmt::Display for Trouble {
     }
 }
 
+#[cfg(feature = "serde")]
+mod serialize {
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+    use intercom_core::{ErrorKind, RateLimit};
+    use serde::{Serialize, Serializer};
+
+    use crate::outbox::Epoch;
+    use crate::telemetry;
+
+    #[derive(Serialize)]
+    struct Window {
+        limit: Option<u32>,
+        remaining: Option<u32>,
+        resets_in: Option<f64>,
+    }
+
+    pub(super) fn rate_limit<S: Serializer>(
+        window: &Option<RateLimit>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let window = window.map(|RateLimit { limit, remaining, resets_in }| Window {
+            limit,
+            remaining,
+            resets_in: resets_in.map(|wait| wait.as_secs_f64()),
+        });
+        window.serialize(serializer)
+    }
+
+    pub(super) fn epoch<S: Serializer>(epoch: &Epoch, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(epoch.0)
+    }
+
+    pub(super) fn time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        serializer.serialize_u64(since.as_secs())
+    }
+
+    pub(super) fn seconds<S: Serializer>(
+        time: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_f64(time.as_secs_f64())
+    }
+
+    /// The kind as the metrics have it.
+    pub(super) fn kind<S: Serializer>(
+        kind: &Option<ErrorKind>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        kind.map_or("panicked", telemetry::outcome).serialize(serializer)
+    }
+}
+
 fn whole(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
@@ -150,6 +226,7 @@ fn whole(duration: Duration) -> u64 {
 /// What the engine publishes about itself.
 #[derive(Default)]
 pub(crate) struct Health {
+    labels: Labels,
     published: Mutex<Published>,
     in_flight: AtomicUsize,
     /// Pending events, as the outbox said last, less those that left since.
@@ -229,6 +306,10 @@ impl From<&SendError> for Cause {
 }
 
 impl Health {
+    pub(crate) fn new(labels: Labels) -> Self {
+        Health { labels, ..Health::default() }
+    }
+
     /// Each field is good by itself, so a panic leaves nothing half done.
     pub(crate) fn published(&self) -> MutexGuard<'_, Published> {
         self.published.lock().unwrap_or_else(PoisonError::into_inner)
@@ -253,6 +334,7 @@ impl Health {
     pub(crate) fn status(&self) -> Status {
         let published = self.published();
         Status {
+            labels: self.labels.iter().cloned().collect(),
             state: published.condition.state(Instant::now()),
             turn: published.turn,
             in_flight: self.in_flight.load(Ordering::Relaxed),

@@ -1,52 +1,67 @@
-//! Logs by `tracing`, and metrics behind the feature `metrics`.
+//! Logs and spans by `tracing`, and the labels of a delivery.
 //!
-//! The crate's documentation lists the metrics. No label and no field holds a contact or a value.
+//! The crate's documentation lists the spans. No field holds a contact or a value.
 
+use std::fmt;
 use std::time::Duration;
 
 use intercom_core::ErrorKind;
+use tracing::Span;
 
 use crate::engine::Doubt;
 use crate::ledger::Ledger;
 use crate::outbox::{DeadLetter, DeadLetterReason, Epoch, OutboxError, Standby};
 
-pub(crate) fn accepted(events: u64) {
-    #[cfg(feature = "metrics")]
-    metrics::counter!("intercom_delivery_accepted_total").increment(events);
-    let _ = events;
+/// What tells a delivery from others in metrics, logs and status.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Labels(Vec<(String, String)>);
+
+impl Labels {
+    /// Adds a label. A second one of the same name takes its place.
+    pub(crate) fn set(&mut self, name: String, value: String) {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value));
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &(String, String)> {
+        self.0.iter()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the span in which a delivery with these labels logs.
+    pub(crate) fn span(&self) -> Span {
+        match self.is_empty() {
+            true => Span::none(),
+            false => tracing::error_span!("delivery", labels = %self),
+        }
+    }
 }
 
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, (name, value)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            write!(f, "{comma}{name}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Events were not accepted.
 pub(crate) fn refused(reason: &'static str, events: u64) {
     tracing::debug!(reason, events, "events not accepted");
-    #[cfg(feature = "metrics")]
-    metrics::counter!("intercom_delivery_refused_total", "reason" => reason).increment(events);
 }
 
-/// A request for an event has ended.
-pub(crate) fn attempt(outcome: &'static str, took: Duration) {
-    #[cfg(feature = "metrics")]
-    {
-        metrics::counter!("intercom_delivery_attempts_total", "outcome" => outcome).increment(1);
-        metrics::histogram!("intercom_delivery_attempt_seconds").record(took);
-    }
-    let _ = (outcome, took);
-}
-
-/// An event was delivered, this long after it was accepted.
-pub(crate) fn delivered(delay: Duration) {
-    #[cfg(feature = "metrics")]
-    {
-        metrics::counter!("intercom_delivery_delivered_total").increment(1);
-        metrics::histogram!("intercom_delivery_delay_seconds").record(delay);
-    }
-    let _ = delay;
-}
-
-/// The number of pending events has changed.
-pub(crate) fn pending(events: u64) {
-    #[cfg(feature = "metrics")]
-    metrics::gauge!("intercom_delivery_pending").set(events as f64);
-    let _ = events;
+/// The system's clock was set, or the machine slept.
+pub(crate) fn clock_stepped(seconds: i64) {
+    tracing::warn!(
+        seconds,
+        "the system's clock was stepped, or the machine slept; waits and ages go by elapsed time, \
+         but an event without a time of its own has the second that the clock shows"
+    );
 }
 
 /// This process delivers from now on.
@@ -75,33 +90,22 @@ pub(crate) fn dead(letter: &DeadLetter) {
             tracing::warn!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
         }
     }
-    #[cfg(feature = "metrics")]
-    metrics::counter!("intercom_delivery_dead_total", "reason" => reason).increment(1);
 }
 
 /// An operator buried pending events.
 pub(crate) fn buried(events: u64) {
     tracing::warn!(events, "an operator buried pending events; they are dead letters now");
-    #[cfg(feature = "metrics")]
-    {
-        let reason = DeadLetterReason::Buried.as_str();
-        metrics::counter!("intercom_delivery_dead_total", "reason" => reason).increment(events);
-    }
 }
 
 /// A rule dropped an event.
 pub(crate) fn event_dropped(rule: &str) {
     tracing::debug!(rule, "event dropped by a rule");
-    #[cfg(feature = "metrics")]
-    metrics::counter!("intercom_delivery_dropped_total", "rule" => rule.to_owned()).increment(1);
 }
 
 /// The consent hook denied events, or their contacts were erased.
 pub(crate) fn withheld(events: u64) {
     if events > 0 {
         tracing::debug!(events, "events withheld");
-        #[cfg(feature = "metrics")]
-        metrics::counter!("intercom_delivery_withheld_total").increment(events);
     }
 }
 
@@ -109,8 +113,6 @@ pub(crate) fn withheld(events: u64) {
 pub(crate) fn derived(events: u64) {
     if events > 0 {
         tracing::debug!(events, "events derived by rules");
-        #[cfg(feature = "metrics")]
-        metrics::counter!("intercom_delivery_derived_total").increment(events);
     }
 }
 
@@ -150,8 +152,6 @@ pub(crate) fn reset_believed() {
 
 pub(crate) fn panicked(what: &'static str) {
     tracing::error!("{what} panicked; the panic was contained");
-    #[cfg(feature = "metrics")]
-    metrics::counter!("intercom_delivery_panics_total").increment(1);
 }
 
 pub(crate) fn outage(message: &str) {
@@ -223,7 +223,29 @@ pub(crate) fn dropped(pending: u64) {
     }
 }
 
-/// The name of an outcome, for metrics.
+/// The names of all outcomes of an attempt. The last one stands for any other.
+#[cfg(feature = "metrics")]
+pub(crate) const OUTCOMES: [&str; 17] = [
+    "delivered",
+    "panicked",
+    "invalid",
+    "rejected",
+    "event_name_limit",
+    "unknown_contact",
+    "ambiguous_contact",
+    "unauthorized",
+    "forbidden",
+    "rate_limited",
+    "unavailable",
+    "timeout",
+    "connection",
+    "certificate",
+    "proxy",
+    "unexpected_answer",
+    "other",
+];
+
+/// The name of an outcome.
 pub(crate) const fn outcome(kind: ErrorKind) -> &'static str {
     match kind {
         ErrorKind::InvalidEvent | ErrorKind::InvalidContact => "invalid",
@@ -241,5 +263,106 @@ pub(crate) const fn outcome(kind: ErrorKind) -> &'static str {
         ErrorKind::Proxy => "proxy",
         ErrorKind::UnexpectedAnswer => "unexpected_answer",
         _ => "other",
+    }
+}
+
+/// Spans, from `send` to the settlement of an event. They are of the level `debug`, and those of the
+/// outbox of the level `trace`; a span that nobody wants costs no allocation. The names are those of
+/// OpenTelemetry's conventions for messaging and for HTTP clients.
+pub(crate) mod spans {
+    use tracing::Span;
+    use tracing::field::Empty;
+
+    use crate::outbox::EventId;
+
+    /// Target of all spans.
+    const TARGET: &str = "intercom_delivery::spans";
+
+    const SYSTEM: &str = "intercom";
+
+    /// What all events go to.
+    const DESTINATION: &str = "events";
+
+    /// Accepts an event.
+    pub(crate) fn send(events: usize) -> Span {
+        tracing::debug_span!(
+            target: TARGET,
+            "send",
+            otel.name = "send events",
+            otel.kind = "producer",
+            messaging.system = SYSTEM,
+            messaging.operation.name = "send",
+            messaging.operation.type = "send",
+            messaging.destination.name = DESTINATION,
+            messaging.batch.message_count = events,
+            error.type = Empty,
+        )
+    }
+
+    /// Delivers an event: from its lease to its settlement, around an attempt.
+    pub(crate) fn process(id: EventId, attempts: u32) -> Span {
+        tracing::debug_span!(
+            target: TARGET,
+            "process",
+            otel.name = "process events",
+            otel.kind = "consumer",
+            messaging.system = SYSTEM,
+            messaging.operation.name = "process",
+            messaging.operation.type = "process",
+            messaging.destination.name = DESTINATION,
+            messaging.message.id = id.0,
+            intercom.delivery.attempts = attempts,
+            intercom.dead_letter.reason = Empty,
+            error.type = Empty,
+        )
+    }
+
+    /// One request for an event.
+    pub(crate) fn attempt(process: &Span, attempts: u32) -> Span {
+        tracing::debug_span!(
+            target: TARGET,
+            parent: process,
+            "attempt",
+            otel.name = "POST",
+            otel.kind = "client",
+            http.request.method = "POST",
+            url.template = "/events",
+            // The transport knows.
+            server.address = Empty,
+            server.port = Empty,
+            http.response.status_code = Empty,
+            http.request.resend_count = attempts,
+            error.type = Empty,
+        )
+    }
+
+    /// Asks the outbox for events.
+    pub(crate) fn receive(limit: usize) -> Span {
+        tracing::trace_span!(
+            target: TARGET,
+            "receive",
+            otel.name = "receive events",
+            otel.kind = "client",
+            messaging.system = SYSTEM,
+            messaging.operation.name = "receive",
+            messaging.operation.type = "receive",
+            messaging.destination.name = DESTINATION,
+            messaging.batch.message_count = limit,
+        )
+    }
+
+    /// Tells the outbox how events have ended.
+    pub(crate) fn settle(events: usize) -> Span {
+        tracing::trace_span!(
+            target: TARGET,
+            "settle",
+            otel.name = "settle events",
+            otel.kind = "client",
+            messaging.system = SYSTEM,
+            messaging.operation.name = "settle",
+            messaging.operation.type = "settle",
+            messaging.destination.name = DESTINATION,
+            messaging.batch.message_count = events,
+        )
     }
 }

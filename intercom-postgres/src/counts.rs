@@ -133,5 +133,6 @@ fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>) -> Counts {
         collided: positive(collided),
         newest: (newest > 0).then(|| EventId(positive(newest))),
         oldest_own: oldest_own.map(|id| EventId(positive(id))),
+        oldest_pending: None,
     }
 }

@@ -46,6 +46,10 @@ impl Model {
                 _ => return Err(format!("`{name}` is {told:?}, and {pending} are pending")),
             }
         }
+        if pending == 0 {
+            let age = counts.oldest_pending;
+            ensure!(age.is_none(), "`oldest_pending` is {age:?}, and nothing is pending");
+        }
         Ok(())
     }
 

@@ -35,6 +35,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::failures::Evidence;
+use crate::metrics::BreakerState;
 use crate::policy::backoff;
 use crate::status::{Cause, Open};
 
@@ -235,6 +236,15 @@ impl Breaker {
 
     pub(super) fn is_closed(&self) -> bool {
         matches!(self.state, State::Closed)
+    }
+
+    pub(super) fn state(&self) -> BreakerState {
+        match &self.state {
+            State::Closed => BreakerState::Closed,
+            State::HalfOpen(_) => BreakerState::HalfOpen,
+            State::Open(open) if open.stopped => BreakerState::Stopped,
+            State::Open(_) => BreakerState::Outage,
+        }
     }
 
     /// Returns why nothing is sent, if nothing is.

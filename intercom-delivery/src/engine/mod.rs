@@ -19,10 +19,12 @@
 //! | [`names`] | event names that Intercom refuses |
 //! | [`settlement`] | how leases have ended, as far as the outbox does not know |
 //! | [`drain`] | what a shutdown still waits for |
+//! | [`clock`] | which second it is, and steps of the system's clock |
 //! | [`report`] | what is published |
 
 pub(crate) mod admission;
 mod breaker;
+mod clock;
 mod contacts;
 mod drain;
 mod failures;
@@ -42,13 +44,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use intercom_core::{Contact, ContactCreation, ErrorKind, Timestamp};
+use intercom_core::{Contact, ContactCreation, ErrorKind};
 use intercom_rules::Rules;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::admission::Admission;
 use self::breaker::{Allowance, Breaker, Change, Failed, Fault, Ticket};
+use self::clock::{ReadClock, WallClock};
 use self::contacts::{AfterSetback, Contacts, Disposition, Setback};
 use self::drain::Drain;
 use self::failures::{Evidence, Failures};
@@ -95,6 +98,7 @@ pub(crate) struct Settings {
     pub(crate) rules: Rules,
     pub(crate) consent: Option<ConsentHook>,
     pub(crate) seed: Option<u64>,
+    pub(crate) wall_clock: ReadClock,
 }
 
 /// What a handle asks of the engine. It never waits behind events.
@@ -159,31 +163,13 @@ struct Dispatch {
     panics: HashMap<EventId, u32>,
 }
 
-/// A wall clock that goes evenly: steps of the system's clock do not move it.
-struct WallClock {
-    began: Instant,
-    began_at: Timestamp,
-}
-
-impl WallClock {
-    fn new(now: Instant) -> Self {
-        WallClock { began: now, began_at: Timestamp::now() }
-    }
-
-    fn at(&self, now: Instant) -> Timestamp {
-        let elapsed = now.saturating_duration_since(self.began).as_secs();
-        let elapsed = i64::try_from(elapsed).unwrap_or(i64::MAX);
-        Timestamp::from_unix_seconds(self.began_at.unix_seconds().saturating_add(elapsed))
-    }
-}
-
 impl Engine {
     fn new(mut settings: Settings, intake: Arc<Intake>, health: Arc<Health>) -> Self {
         let review = Review::new(mem::take(&mut settings.rules), settings.consent.take());
         let concurrency = settings.concurrency;
         Engine {
             rng: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
-            clock: WallClock::new(Instant::now()),
+            clock: WallClock::new(Instant::now(), (settings.wall_clock)()),
             standing: Standing::Unknown,
             tenure: None,
             review,
@@ -197,7 +183,7 @@ impl Engine {
             dispatch: Dispatch::default(),
             settlements: Settlements::new(concurrency),
             drain: Drain::default(),
-            report: Reporter::new(health),
+            report: Reporter::new(health, intake.clone()),
             settings,
             intake,
         }
@@ -299,6 +285,7 @@ impl Engine {
         }
         self.prefetch.answered(events.len(), now);
         self.prefetch.set_valid(valid_for.map(|time| now + time));
+        self.intake.metrics.leased(events.len() as u64);
         self.report.set_pending(pending);
         let clock = self.clock.at(now);
         let mut admissions = Vec::new();
@@ -355,8 +342,10 @@ impl Engine {
                 due.into_iter().for_each(|after| self.drain.put_back(later(now, after), now));
                 telemetry::withheld(withheld);
                 telemetry::derived(derived);
+                self.intake.metrics.admitted(withheld, derived);
                 for rule in drops {
                     telemetry::event_dropped(&rule);
+                    self.intake.metrics.dropped(&rule);
                     self.intake.tally.drop_by(rule);
                 }
                 if ended > 0 {
@@ -713,7 +702,10 @@ impl Engine {
                 ("panicked", self.settings.retry.decide(outcome, tried, roll))
             }
         };
-        telemetry::attempt(label, took);
+        self.intake.metrics.attempt(label, took, job.leased_for(now));
+        if !matches!(decision, Decision::Done) {
+            job.span.record("error.type", label);
+        }
         let (failure, arrived) = match &outcome {
             // A permanent refusal of Intercom's proves that this attempt left nothing there.
             Outcome::Failed(error) => (Some(Failure::from(error)), error.is_retryable()),
@@ -888,6 +880,7 @@ impl Engine {
         arrived: bool,
     ) {
         let lease = &job.lease;
+        job.span.record("intercom.dead_letter.reason", reason.as_str());
         self.forget(lease.id);
         let used = self.admission.bury(job.slot, self.clock.at(Instant::now()));
         // An event that was put back may have arrived before, whatever the last answer says.
@@ -924,7 +917,7 @@ impl Engine {
             self.drain.put_back(due, now);
         }
         for delay in settled.delays {
-            telemetry::delivered(delay);
+            self.intake.metrics.delivered(delay);
         }
         let left = settled.delivered + settled.letters.len() as u64;
         for letter in &settled.letters {
@@ -939,6 +932,7 @@ impl Engine {
     fn announce(&self, letter: &DeadLetter) {
         self.intake.tally.deaths(letter.reason, 1);
         telemetry::dead(letter);
+        self.intake.metrics.dead(letter.reason, 1);
         if let Some(hook) = &self.settings.on_dead_letter
             && catch_unwind(AssertUnwindSafe(|| hook(letter))).is_err()
         {
@@ -950,6 +944,7 @@ impl Engine {
     fn panicked(&self, what: &'static str) {
         self.intake.tally.panics.add(1);
         telemetry::panicked(what);
+        self.intake.metrics.panicked();
     }
 
     // What is published, when to look again, and when to end.
@@ -958,6 +953,7 @@ impl Engine {
         let troubles = [self.prefetch.trouble(), self.settlements.trouble()];
         let first = self.prefetch.ready() > 0;
         self.report.publish(Sources {
+            breaker: self.breaker.state(),
             open: self.breaker.open().map(|open| (open, open.next_probe(first))),
             blocked_until: self.pacer.blocked_until(),
             rate_limit: self.pacer.reported(),

@@ -11,9 +11,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
+use tracing::Span;
 
 use super::trouble::Trouble;
 use crate::outbox::{Admission, EventId, Lease, OutboxError, Ruling, Slot};
+use crate::telemetry::spans;
 
 /// How many times the concurrency may be leased ahead. Those events are in memory, and after a crash
 /// they are sent again.
@@ -26,16 +28,23 @@ pub(super) struct Job {
     /// Whether it failed before.
     pub(super) has_failed: bool,
     leased_at: Instant,
+    pub(super) span: Span,
 }
 
 impl Job {
     pub(super) fn new(lease: Lease, slot: Slot, has_failed: bool, now: Instant) -> Self {
-        Job { lease, slot, has_failed, leased_at: now }
+        let span = spans::process(lease.id, lease.attempts);
+        Job { lease, slot, has_failed, leased_at: now, span }
+    }
+
+    /// Returns how long ago the event was leased.
+    pub(super) fn leased_for(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.leased_at)
     }
 
     /// Returns how long ago the event was accepted.
     pub(super) fn age(&self, now: Instant) -> Duration {
-        self.lease.age.saturating_add(now.saturating_duration_since(self.leased_at))
+        self.lease.age.saturating_add(self.leased_for(now))
     }
 }
 

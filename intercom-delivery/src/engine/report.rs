@@ -7,13 +7,17 @@ use intercom_core::RateLimit;
 use tokio::time::Instant;
 
 use super::pacer::Doubt;
+use crate::intake::Intake;
+use crate::metrics::BreakerState;
 use crate::outbox::Standby;
 use crate::status::{Condition, DeliveringTurn, Health, Open};
 use crate::telemetry;
 
 pub(super) struct Reporter {
     health: Arc<Health>,
+    intake: Arc<Intake>,
     changed: bool,
+    breaker: BreakerState,
     /// Whose turn it is. `None` before the outbox has said.
     turn: Option<Turn>,
     /// Until when nothing goes, as it was published last.
@@ -28,6 +32,7 @@ enum Turn {
 
 /// What is published of the other parts.
 pub(super) struct Sources<'a> {
+    pub(super) breaker: BreakerState,
     /// Why the breaker is open, and when the next probe may go.
     pub(super) open: Option<(&'a Open, Instant)>,
     pub(super) blocked_until: Option<Instant>,
@@ -38,10 +43,12 @@ pub(super) struct Sources<'a> {
 }
 
 impl Reporter {
-    pub(super) fn new(health: Arc<Health>) -> Self {
+    pub(super) fn new(health: Arc<Health>, intake: Arc<Intake>) -> Self {
         Reporter {
             health,
+            intake,
             changed: false,
+            breaker: BreakerState::Closed,
             turn: None,
             published_block: None,
             creation_trouble: None,
@@ -54,17 +61,27 @@ impl Reporter {
     }
 
     pub(super) fn began(&mut self, turn: DeliveringTurn) {
+        self.leave_turn();
+        self.intake.metrics.took_over();
         telemetry::began(turn.epoch);
         self.turn = Some(Turn::Mine(turn));
         self.changed = true;
     }
 
     pub(super) fn stands_by(&mut self, standby: Standby) {
+        self.leave_turn();
         telemetry::stands_by(&standby);
         self.turn = Some(Turn::Other(standby));
         self.creation_trouble = None;
         self.set_pending(0);
         self.changed = true;
+    }
+
+    /// Another process has the turn, if this one had it.
+    fn leave_turn(&self) {
+        if matches!(self.turn, Some(Turn::Mine(_))) {
+            self.intake.metrics.left_turn(true);
+        }
     }
 
     /// Contacts are not created, for this reason, or are again.
@@ -76,7 +93,7 @@ impl Reporter {
     /// The outbox said how many events are pending.
     pub(super) fn set_pending(&mut self, pending: u64) {
         self.health.set_pending(pending);
-        telemetry::pending(pending);
+        self.intake.metrics.set_pending(pending);
     }
 
     /// Events have left.
@@ -92,6 +109,10 @@ impl Reporter {
     /// Publishes what has changed.
     pub(super) fn publish(&mut self, sources: Sources<'_>) {
         self.health.set_in_flight(sources.in_flight);
+        if sources.breaker != self.breaker {
+            self.breaker = sources.breaker;
+            self.intake.metrics.set_breaker(self.breaker);
+        }
         let block_changed = sources.blocked_until != self.published_block;
         if !mem::take(&mut self.changed) && !block_changed {
             return;

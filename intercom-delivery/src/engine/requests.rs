@@ -7,9 +7,11 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use intercom_core::{Contact, ContactCreation, ErrorKind, Receipt, SendError, Transport};
 use tokio::time::{Instant, timeout};
+use tracing::{Instrument, Span};
 
 use super::breaker::Ticket;
 use super::prefetch::Job;
+use crate::telemetry::{self, spans};
 
 /// What a request is about.
 #[expect(
@@ -56,7 +58,13 @@ pub(super) fn attempt(
         let exchange = async {
             match &request.subject {
                 Subject::Event(job) => {
-                    transport.send(job.lease.event.clone()).await.map(Outcome::Taken)
+                    let span = spans::attempt(&job.span, job.lease.attempts);
+                    let sent = transport.send(job.lease.event.clone()).instrument(span.clone());
+                    let sent = sent.await;
+                    if !span.is_disabled() {
+                        note(&span, &sent);
+                    }
+                    sent.map(Outcome::Taken)
                 }
                 Subject::Contact(contact) => {
                     transport.create_contact(contact).await.map(Outcome::Contact)
@@ -74,5 +82,19 @@ pub(super) fn attempt(
             ),
         };
         Ended { request, outcome, took: begun.elapsed() }
+    }
+}
+
+/// Notes in the span of an attempt how it ended.
+fn note(span: &Span, sent: &Result<Receipt, SendError>) {
+    let status = match sent {
+        Ok(receipt) => receipt.status(),
+        Err(error) => error.status(),
+    };
+    if let Some(status) = status {
+        span.record("http.response.status_code", status);
+    }
+    if let Err(error) = sent {
+        span.record("error.type", telemetry::outcome(error.kind()));
     }
 }

@@ -12,15 +12,17 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::coop::consume_budget;
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until, timeout};
+use tracing::Instrument;
 
+use super::clock::{ReadClock, Steps};
 use super::prefetch::Ask;
 use super::requests::attempt;
 use super::{Command, Done, Engine, Settings};
 use crate::intake::Intake;
-use crate::ledger::Report;
+use crate::ledger::{Ledger, Report};
 use crate::outbox::{Admission, Counts, EventId, Outbox, OutboxError, Standing, Turn};
 use crate::status::{Condition, Health};
-use crate::telemetry;
+use crate::telemetry::{self, spans};
 use crate::time::later;
 
 /// How long each of the last calls of the outbox may take when the engine ends.
@@ -59,7 +61,8 @@ pub(crate) async fn run(
     let outbox = &**outbox;
     let attempt_timeout = settings.attempt_timeout;
     let ledger_log = LedgerLog { intake, logged: Mutex::default() };
-    let ledger = log_ledger(&ledger_log, outbox, health, settings.ledger_interval);
+    let wall_clock = settings.wall_clock.clone();
+    let ledger = look(&ledger_log, outbox, health, wall_clock, settings.ledger_interval);
     let mut engine = Engine::new(settings, intake.clone(), health.clone());
     let mut requests = FuturesUnordered::new();
     let asking = OptionFuture::from(None);
@@ -215,7 +218,10 @@ async fn call(
     admissions: Vec<Admission>,
 ) -> Answer {
     match ask {
-        Ask::Lease(limit) => Answer::Turn(outbox.lease(standing, limit).await),
+        Ask::Lease(limit) => {
+            let leased = outbox.lease(standing, limit).instrument(spans::receive(limit));
+            Answer::Turn(leased.await)
+        }
         Ask::Admit => {
             let Standing::Delivering(epoch) = standing else {
                 return Answer::Admitted(Ok(admissions.iter().map(|one| one.id).collect()));
@@ -242,29 +248,45 @@ fn answered(engine: &mut Engine, answer: Answer, now: Instant) -> bool {
 /// Logs the ledger, unless it is what it was.
 struct LedgerLog<'a> {
     intake: &'a Intake,
-    logged: Mutex<(u64, u64, u64, u64)>,
+    logged: Mutex<Ledger>,
 }
 
 impl LedgerLog<'_> {
     fn log(&self, counts: Counts) {
-        let ledger = self.intake.tally.ledger(counts, self.intake.waiting() as u64);
-        let numbers = (ledger.accepted, ledger.refused.total(), ledger.delivered, ledger.dead);
+        let waiting = self.intake.waiting() as u64;
+        let ledger = self.intake.tally.ledger(counts, waiting);
+        // Callers that wait come and go, and are not logged.
+        let terms = Ledger { waiting: 0, ..ledger };
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut *logged, numbers) != numbers {
+        if std::mem::replace(&mut *logged, terms) != terms {
             telemetry::ledger(&ledger);
         }
     }
 }
 
-/// Logs the ledger and publishes how many events are pending, once an interval.
-async fn log_ledger(log: &LedgerLog<'_>, outbox: &dyn Outbox, health: &Health, interval: Duration) {
+/// Logs the ledger, publishes how many events are pending, and notices steps of the system's clock, once
+/// an interval.
+async fn look(
+    log: &LedgerLog<'_>,
+    outbox: &dyn Outbox,
+    health: &Health,
+    wall_clock: ReadClock,
+    interval: Duration,
+) {
+    let mut steps = Steps::new(Instant::now(), wall_clock());
     loop {
         sleep_until(later(Instant::now(), interval)).await;
+        if let Some(seconds) = steps.look(Instant::now(), wall_clock()) {
+            telemetry::clock_stepped(seconds);
+        }
         let Ok(counts) = outbox.counts().await else { continue };
         log.log(counts);
         if health.published().turn.is_some() {
             health.set_pending(counts.pending);
-            telemetry::pending(counts.pending);
+            log.intake.metrics.set_pending(counts.pending);
+            if let Some(age) = counts.oldest_pending {
+                log.intake.metrics.set_oldest_pending(age);
+            }
         }
     }
 }
@@ -279,6 +301,7 @@ impl Drop for Ending {
         }
         let Parts { intake, health, settled, .. } = &self.0;
         intake.close();
+        intake.metrics.left_turn(false);
         let mut published = health.published();
         published.condition = Condition::Ended;
         published.turn = None;

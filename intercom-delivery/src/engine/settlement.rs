@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use intercom_core::Timestamp;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::trouble::Trouble;
 use crate::outbox::{DeadLetter, Epoch, EventId, Outbox, OutboxError, Settlement, Verdict};
+use crate::telemetry::spans;
 use crate::time::later;
 
 /// Longest rest between two settlements while requests are in flight.
@@ -43,7 +45,9 @@ impl Batch {
         epoch: Epoch,
         outbox: &dyn Outbox,
     ) -> (Batch, Result<Vec<EventId>, OutboxError>) {
-        let settled = outbox.settle(epoch, &self.settlements, self.forget_before).await;
+        let span = spans::settle(self.settlements.len());
+        let settled = outbox.settle(epoch, &self.settlements, self.forget_before);
+        let settled = settled.instrument(span).await;
         (self, settled)
     }
 }

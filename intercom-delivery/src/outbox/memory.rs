@@ -453,8 +453,9 @@ impl State {
     }
 
     fn counts(&self) -> Counts {
-        let fresh = self.fresh.front().map(|held| held.id);
-        let held = self.held.keys().next().copied();
+        let fresh = self.fresh.front().map(|held| (held.id, held.accepted));
+        let held = self.held.first_key_value().map(|(id, held)| (*id, held.accepted));
+        let oldest = [fresh, held].into_iter().flatten().min();
         Counts {
             accepted: self.counts.accepted,
             derived: self.counts.derived,
@@ -469,7 +470,8 @@ impl State {
             moved: self.counts.moved,
             collided: self.counts.collided,
             newest: self.next_id.checked_sub(1).map(EventId),
-            oldest_own: [fresh, held].into_iter().flatten().min(),
+            oldest_own: oldest.map(|(id, _)| id),
+            oldest_pending: oldest.map(|(_, accepted)| accepted.elapsed()),
         }
     }
 

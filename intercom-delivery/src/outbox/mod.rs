@@ -13,6 +13,7 @@ mod turn;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use intercom_core::{DataEvent, Timestamp, async_trait};
 
@@ -175,6 +176,9 @@ pub struct Counts {
     pub newest: Option<EventId>,
     /// The lowest id among the pending events that this process accepted.
     pub oldest_own: Option<EventId>,
+    /// How long ago the pending event with the lowest id was accepted. `None` where none is pending, or
+    /// the outbox does not know.
+    pub oldest_pending: Option<Duration>,
 }
 
 impl Counts {

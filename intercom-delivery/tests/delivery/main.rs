@@ -17,6 +17,7 @@ mod retries;
 mod rules;
 mod scripted;
 mod slow_outbox;
+mod spans;
 mod status;
 mod support;
 mod telemetry;

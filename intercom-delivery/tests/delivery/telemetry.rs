@@ -1,16 +1,18 @@
 //! What is told to the outside: logs without secrets, and metrics that agree with the ledger.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, UNIX_EPOCH};
 
 use intercom_core::{Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, Timestamp};
 use intercom_delivery::{
     Backpressure, Consent, DeadLetterReason, Delivery, Ledger, MemoryOutbox, RetryPolicy, Rules,
-    Selection, UnknownContact,
+    Selection, StartError, UnknownContact,
 };
+use intercom_rules::Rule;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::scripted::{
@@ -228,9 +230,10 @@ fn metrics(snapshotter: &Snapshotter) -> HashMap<String, f64> {
             DebugValue::Gauge(gauge) => gauge.into_inner(),
             DebugValue::Histogram(values) => values.len() as f64,
         };
-        let name = key.key().name().strip_prefix("intercom_delivery_").unwrap();
-        let mut labels = key.key().labels();
-        let name = match labels.next() {
+        let name = key.key().name();
+        let name = name.strip_prefix("intercom_delivery_").unwrap_or(name);
+        let labels: Vec<_> = key.key().labels().collect();
+        let name = match labels.iter().find(|label| !label.key().starts_with("messaging.")) {
             Some(label) => {
                 // The sum as well.
                 *found.entry(name.to_owned()).or_default() += value;
@@ -238,7 +241,6 @@ fn metrics(snapshotter: &Snapshotter) -> HashMap<String, f64> {
             }
             None => name.to_owned(),
         };
-        assert!(labels.next().is_none());
         *found.entry(name).or_default() += value;
     }
     found
@@ -342,6 +344,9 @@ async fn the_metrics_agree_with_the_ledger() {
         let attempts = transport.attempts().len() as f64;
         assert_eq!(found["attempts_total"], attempts);
         assert_eq!(found["attempt_seconds"], attempts);
+        assert_eq!(found["messaging.process.duration"], attempts);
+        let refused = delivery.ledger().await.unwrap().refused.full as f64;
+        assert_eq!(found["messaging.client.sent.messages full"], refused);
         assert_eq!(
             found["attempts_total delivered"],
             delivery.ledger().await.unwrap().delivered as f64
@@ -440,4 +445,223 @@ async fn a_dead_letter_is_a_warning_with_its_reason() {
         }
     })
     .await;
+}
+
+/// What is not there cannot be told from what is 0, and alerts on it never fire.
+#[tokio::test(start_paused = true)]
+async fn every_metric_is_there_from_the_start_with_its_help_and_labels() {
+    guarded(async {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let rules = Rules::builder().rule(Rule::on("tested").name("never").drop_event());
+        let delivery = Delivery::builder(Scripted::taking())
+            .label("workspace", "acme")
+            .label("region", "us")
+            .label("region", "eu")
+            .rules(rules.build_unchecked().unwrap())
+            .start()
+            .unwrap();
+        let mut found = Vec::new();
+        for (key, _, help, _) in snapshotter.snapshot().into_vec() {
+            let name = key.key().name().to_owned();
+            assert!(help.is_some_and(|help| help.ends_with('.')), "{name} has no help");
+            let labels: Vec<_> =
+                key.key().labels().map(|label| (label.key(), label.value())).collect();
+            for label in [("workspace", "acme"), ("region", "eu")] {
+                let with = labels.iter().filter(|one| one.0 == label.0).collect::<Vec<_>>();
+                assert_eq!(with, [&label], "{name}: {labels:?}");
+            }
+            found.push(name);
+        }
+        found.sort();
+        found.dedup();
+        assert_eq!(
+            found,
+            [
+                "intercom_delivery_accepted_total",
+                "intercom_delivery_attempt_seconds",
+                "intercom_delivery_attempts_total",
+                "intercom_delivery_breaker_state",
+                "intercom_delivery_dead_total",
+                "intercom_delivery_delay_seconds",
+                "intercom_delivery_delivered_total",
+                "intercom_delivery_derived_total",
+                "intercom_delivery_dropped_total",
+                "intercom_delivery_fenced_total",
+                "intercom_delivery_is_deliverer",
+                "intercom_delivery_oldest_pending_seconds",
+                "intercom_delivery_panics_total",
+                "intercom_delivery_pending",
+                "intercom_delivery_refused_total",
+                "intercom_delivery_takeovers_total",
+                "intercom_delivery_withheld_total",
+                "messaging.client.consumed.messages",
+                "messaging.client.sent.messages",
+                "messaging.process.duration",
+            ]
+        );
+        drop(delivery);
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_gauges_tell_the_breaker_the_oldest_event_and_who_delivers() {
+    guarded(async {
+        let recorder = DebuggingRecorder::new();
+        let snapshotter = recorder.snapshotter();
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        let transport = Scripted::new(|_| Act::status(503));
+        let outbox = Arc::new(MemoryOutbox::new());
+        let delivery = Delivery::builder(transport.clone()).outbox(outbox.clone()).start().unwrap();
+        send(&delivery, event(0)).await;
+        sleep(SECOND).await;
+        let names = [
+            "breaker_state closed",
+            "breaker_state outage",
+            "is_deliverer",
+            "takeovers_total",
+            "fenced_total",
+        ];
+        for number in 1..20 {
+            send(&delivery, event(number)).await;
+        }
+        sleep(10 * MINUTE).await;
+        // A snapshot takes the values with it.
+        let found = metrics(&snapshotter);
+        assert_eq!(names.map(|name| found[name]), [0.0, 1.0, 1.0, 1.0, 0.0]);
+        let oldest = found["oldest_pending_seconds"];
+        assert!((540.0..=601.0).contains(&oldest), "{oldest}");
+
+        transport.script(|_| Act::taken());
+        delivery.resume();
+        assert_eq!(delivery.flush(DAY).await.delivered, 20);
+        sleep(MINUTE).await;
+        let found = metrics(&snapshotter);
+        assert_eq!(found["breaker_state closed"], 1.0);
+        assert_eq!(found["oldest_pending_seconds"], 0.0);
+        let _ = delivery.shutdown(MINUTE).await;
+        assert_eq!(metrics(&snapshotter)["is_deliverer"], 0.0);
+    })
+    .await;
+}
+
+/// Several deliveries of one process can be told apart.
+#[tokio::test(start_paused = true)]
+async fn a_label_is_in_logs_and_status() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::WARN);
+        let delivery = Delivery::builder(Scripted::queue([Act::status(422)]))
+            .label("workspace", "acme")
+            .start()
+            .unwrap();
+        send(&delivery, event(0)).await;
+        let _ = delivery.flush(DAY).await;
+        let status = delivery.status();
+        assert_eq!(status.labels.get("workspace").map(String::as_str), Some("acme"));
+        assert_eq!(status.to_string(), "workspace=acme delivering");
+        send(&delivery, event(1)).await;
+        drop(delivery);
+        for line in ["event is a dead letter", "delivery was dropped"] {
+            let lines = logs.lines(line);
+            assert_eq!(lines.len(), 1, "{}", logs.text());
+            assert!(lines[0].contains("workspace=acme"), "{lines:?}");
+        }
+    })
+    .await;
+}
+
+/// A dashboard reads them.
+#[tokio::test(start_paused = true)]
+async fn status_and_ledger_serialize() {
+    guarded(async {
+        let transport = Scripted::queue([Act::status(422), Act::status(401), Act::status(401)]);
+        let delivery =
+            Delivery::builder(transport).label("workspace", "acme").concurrency(1).start().unwrap();
+        for number in 0..4 {
+            send(&delivery, event(number)).await;
+        }
+        sleep(SECOND).await;
+        let ledger = serde_json::to_value(delivery.ledger().await.unwrap()).unwrap();
+        assert_eq!((&ledger["accepted"], &ledger["dead"]), (&4.into(), &1.into()));
+        assert_eq!(ledger["deaths"], serde_json::json!({ "rejected": 1 }));
+        assert_eq!(ledger["refused"]["full"], 0);
+        let status = serde_json::to_value(delivery.status()).unwrap();
+        assert_eq!(status["labels"]["workspace"], "acme");
+        assert_eq!(status["turn"]["epoch"], 1);
+        let state = &status["state"];
+        assert_eq!((&state["name"], &state["kind"]), (&"stopped".into(), &"unauthorized".into()));
+        assert!(state["next_probe_in"].is_f64() && state["message"].is_string(), "{state}");
+    })
+    .await;
+}
+
+/// The ledger has more terms than those that callers see.
+#[tokio::test(start_paused = true)]
+async fn the_ledger_is_logged_when_any_of_its_terms_has_changed() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::INFO);
+        let denies = Arc::new(AtomicBool::new(false));
+        let denied = denies.clone();
+        let transport = Scripted::new(|_| Act::Hang);
+        let delivery = Delivery::builder(transport)
+            .consent(move |_, _| match denied.load(Ordering::SeqCst) {
+                true => Consent::Denied,
+                false => Consent::Later(90 * SECOND),
+            })
+            .ledger_interval(MINUTE)
+            .start()
+            .unwrap();
+        send(&delivery, event(0)).await;
+        sleep(80 * SECOND).await;
+        assert_eq!(logs.lines("ledger of events").len(), 1);
+        denies.store(true, Ordering::SeqCst);
+        sleep(HOUR).await;
+        let lines = logs.lines("ledger of events");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[1].contains("withheld=1"), "{lines:?}");
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_of_the_systems_clock_is_said_once_and_ages_nothing() {
+    guarded(async {
+        let (logs, _guard) = Logs::capture(LevelFilter::WARN);
+        let ahead = Arc::new(AtomicU64::new(0));
+        let (began, stepped) = (Instant::now(), ahead.clone());
+        let transport = Scripted::queue([Act::status(503)]);
+        let delivery = Delivery::builder(transport.clone())
+            .retry(RetryPolicy::new().max_age(HOUR))
+            .wall_clock(move || {
+                let ahead = Duration::from_secs(stepped.load(Ordering::SeqCst));
+                UNIX_EPOCH + Duration::from_secs(1_800_000_000) + began.elapsed() + ahead
+            })
+            .start()
+            .unwrap();
+        sleep(HOUR).await;
+        assert_eq!(logs.lines("clock was stepped").len(), 0);
+        for step in [2 * 3600, 0] {
+            ahead.store(step, Ordering::SeqCst);
+            send(&delivery, event(step)).await;
+            sleep(10 * MINUTE).await;
+        }
+        let lines = logs.lines("clock was stepped");
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        assert!(lines[0].contains("seconds=7200") && lines[1].contains("seconds=-7200"));
+        assert_eq!(delivery.flush(DAY).await.delivered, 2);
+    })
+    .await;
+}
+
+/// Its events would lie at 1970 for ever.
+#[tokio::test]
+async fn no_delivery_starts_while_the_clock_is_not_set() {
+    let transport = Scripted::taking();
+    let builder = Delivery::builder(transport.clone());
+    let start = builder.wall_clock(|| UNIX_EPOCH + Duration::from_secs(301)).start();
+    let error = start.map(drop).unwrap_err();
+    assert_eq!(error, StartError::ClockNotSet);
+    assert!(error.to_string().contains("set the clock"), "{error}");
 }

@@ -119,6 +119,7 @@ impl CountsRow {
             collided: positive(self.collided),
             newest: (self.newest > 0).then(|| EventId(positive(self.newest))),
             oldest_own: oldest_own.map(|id| EventId(positive(id))),
+            oldest_pending: None,
         }
     }
 }

@@ -825,9 +825,9 @@ impl<P> Member<P> {
     }
 }
 
-/// The counts without what each process has for itself.
+/// The counts without what each process has for itself, or at its own time.
 fn without_own(counts: Counts) -> Counts {
-    Counts { oldest_own: None, ..counts }
+    Counts { oldest_own: None, oldest_pending: None, ..counts }
 }
 
 fn in_a_word(verdict: &Verdict) -> &'static str {
