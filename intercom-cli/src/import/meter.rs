@@ -43,7 +43,7 @@ impl Meter {
         self.before = rows;
     }
 
-    /// Shows that so many rows were taken, up to this byte of the file.
+    /// Shows how many rows were taken, up to this byte of the file.
     pub(super) fn update(&mut self, rows: u64, bytes: u64) {
         let bytes = bytes.min(self.size);
         let elapsed = self.begun.elapsed().as_secs_f64().max(0.001);

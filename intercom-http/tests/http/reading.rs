@@ -290,8 +290,13 @@ async fn a_failure_that_may_pass_is_read_again() {
 /// The rate limit that sending learns holds back reading.
 #[tokio::test]
 async fn the_rate_limit_is_shared_with_sending() {
-    let spent =
-        ["x-ratelimit-limit: 100", "x-ratelimit-remaining: 9", "x-ratelimit-reset: 99999999999"];
+    // The window ends seven seconds after the answer.
+    let spent = [
+        "date: Sun, 29 Nov 2026 10:00:00 GMT",
+        "x-ratelimit-limit: 100",
+        "x-ratelimit-remaining: 9",
+        "x-ratelimit-reset: 1795946407",
+    ];
     let server = Server::start([answer(202, &spent, ""), page(&[paid(30)], "")]).await;
     let transport = transport(&server);
     send_by(&transport, event()).await.unwrap();
