@@ -43,7 +43,7 @@ impl PastValue {
             Value::String(text) => PastValue::Text(text),
             Value::Bool(value) => PastValue::Boolean(value),
             Value::Number(number) => match number.as_i64() {
-                Some(seconds) if is_date_key(key) => {
+                Some(seconds) if rules::is_date_key(key) => {
                     PastValue::Date(Timestamp::from_unix_seconds(seconds))
                 }
                 _ => PastValue::Number(number),
@@ -60,10 +60,6 @@ impl PastValue {
             other => PastValue::Other(other),
         }
     }
-}
-
-fn is_date_key(key: &str) -> bool {
-    key.to_lowercase().ends_with(rules::DATE_SUFFIX)
 }
 
 fn is_link(text: &str) -> bool {
