@@ -94,7 +94,7 @@ impl Evidence {
         }
         complaints.extend(self.unsaid(&known));
         complaints.extend(self.again(&arrivals));
-        for (process, late) in self.late() {
+        for ((process, _), late) in self.late() {
             if late > CONCURRENCY {
                 complaints
                     .push(format!("process {process} sent {late} events after it was deposed"));
@@ -177,16 +177,17 @@ impl Evidence {
         complaints
     }
 
-    /// How many events each process sent after another had taken over from it. What was in flight may arrive late.
-    fn late(&self) -> BTreeMap<u64, usize> {
+    /// How many events each process sent after another had taken over from it, by the turn that the process lost. What was in
+    /// flight then may arrive late.
+    fn late(&self) -> BTreeMap<(u64, SystemTime), usize> {
         let mut late = BTreeMap::new();
         for Arrival { process, at, .. } in &self.arrived {
             let began = |own: bool| {
                 let turns = self.turns.iter().filter(|turn| turn.at <= *at);
                 turns.filter(|turn| (turn.process == *process) == own).map(|turn| turn.at).max()
             };
-            if began(true).is_some() && began(false) > began(true) {
-                *late.entry(*process).or_default() += 1;
+            if let Some(turn) = began(true).filter(|turn| began(false) > Some(*turn)) {
+                *late.entry((*process, turn)).or_default() += 1;
             }
         }
         late
@@ -282,6 +283,13 @@ mod tests {
         (deposed.counts.accepted, deposed.counts.delivered) =
             (CONCURRENCY as u64, CONCURRENCY as u64);
         assert_eq!(deposed.complaints(), [""; 0]);
+
+        // Each lost turn has requests of its own in flight.
+        let all = 2 * CONCURRENCY as u64;
+        let second = |n| if n < CONCURRENCY as u64 { 3 } else { 13 };
+        let mut twice = evidence((0..all).map(|n| arrival(n, 0, second(n))).collect());
+        twice.turns = vec![turn(0, 0), turn(1, 2), turn(0, 10), turn(1, 12)];
+        assert_eq!(twice.complaints(), [""; 0]);
 
         let mut unsaid = evidence(vec![arrival(1, 0, 0)]);
         unsaid.ledger.accepted.clear();
