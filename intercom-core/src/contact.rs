@@ -217,7 +217,7 @@ pub enum ContactError {
     message = "`{Self}` cannot be a contact's user id",
     label = "not a user id",
     note = "a user id is text or an integer, or a reference or a smart pointer of one; unwrap an `Option` first",
-    note = "implement `intercom_core::contact::ToUserId` for an id type of your own"
+    note = "derive `MetadataValue` on a type of your own that holds one: `#[derive(MetadataValue)] struct CustomerId(u64);`"
 )]
 pub trait ToUserId {
     /// Returns the id in the form that Intercom gets.
@@ -229,7 +229,7 @@ pub trait ToUserId {
     message = "`{Self}` cannot be a contact's email address",
     label = "not an email address",
     note = "an email address is text, or a reference or a smart pointer of text; unwrap an `Option` first",
-    note = "implement `intercom_core::contact::ToEmail` for an address type of your own"
+    note = "derive `MetadataValue` on a type of your own that holds one: `#[derive(MetadataValue)] struct Address(String);`"
 )]
 pub trait ToEmail {
     /// Returns the address.
@@ -241,7 +241,7 @@ pub trait ToEmail {
     message = "`{Self}` cannot be Intercom's id of a contact",
     label = "not a contact id",
     note = "a contact id is text, or a reference or a smart pointer of text; unwrap an `Option` first",
-    note = "implement `intercom_core::contact::ToContactId` for an id type of your own"
+    note = "derive `MetadataValue` on a type of your own that holds one: `#[derive(MetadataValue)] struct ContactId(String);`"
 )]
 pub trait ToContactId {
     /// Returns the id that Intercom gave the contact.

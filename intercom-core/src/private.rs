@@ -97,6 +97,28 @@ macro_rules! foreign {
     };
 }
 
+/// What the derives name where a type is a list.
+pub mod list {
+    macro_rules! list {
+        ($($name:ident $method:ident $kinds:ident)*) => {$(
+            foreign! {
+                @trait $name $method $kinds
+                #[diagnostic::on_unimplemented(
+                    message = "`{Self}` cannot be an event metadata value: Intercom takes no lists",
+                    label = "make one text or number of it with `#[event(with = path)]`, or leave it out with `#[event(skip)]`",
+                    note = "such as `fn count(tags: &Vec<String>) -> usize`, or a function that returns `tags.join(\", \")`"
+                )]
+            }
+        )*};
+    }
+    list! {
+        Plain __plain PlainKey
+        Date __date DateKey
+        Stripe __stripe StripeKey
+        Truncated __truncated Truncate
+    }
+}
+
 foreign! {
     "chrono"
     #[diagnostic::on_unimplemented(

@@ -38,7 +38,7 @@ roles! {
         message = "`{Self}` cannot be a contact's user id",
         label = "not a user id",
         note = "a user id is text or an integer, or an `Option`, a reference or a smart pointer of one",
-        note = "implement `intercom_core::contact::ToUserId` for an id type of your own"
+        note = "derive `MetadataValue` on a type of your own that holds one: `#[derive(MetadataValue)] struct CustomerId(u64);`"
     )]
     UserIdRole of ToUserId::to_user_id -> Arc<str>;
 
@@ -46,7 +46,7 @@ roles! {
         message = "`{Self}` cannot be a contact's email address",
         label = "not an email address",
         note = "an email address is text, or an `Option`, a reference or a smart pointer of text",
-        note = "implement `intercom_core::contact::ToEmail` for an address type of your own"
+        note = "derive `MetadataValue` on a type of your own that holds one: `#[derive(MetadataValue)] struct Address(String);`"
     )]
     EmailRole of ToEmail::to_email -> Arc<str>;
 
@@ -54,7 +54,7 @@ roles! {
         message = "`{Self}` cannot be Intercom's id of a contact",
         label = "not a contact id",
         note = "a contact id is text, or an `Option`, a reference or a smart pointer of text",
-        note = "implement `intercom_core::contact::ToContactId` for an id type of your own"
+        note = "derive `MetadataValue` on a type of your own that holds one: `#[derive(MetadataValue)] struct ContactId(String);`"
     )]
     ContactIdRole of ToContactId::to_contact_id -> Arc<str>;
 
@@ -63,7 +63,7 @@ roles! {
         label = "not a time",
         note = "a time is a `Timestamp`, a `SystemTime`, or, with the feature of that name in `intercom-core`, a `jiff::Timestamp`, `jiff::Zoned`, `chrono::DateTime`, `time::OffsetDateTime` or `time::UtcDateTime`",
         note = "a bare number could be seconds or milliseconds: `Timestamp::from_unix_seconds(…)` makes a time of Unix seconds",
-        note = "implement `intercom_core::ToTimestamp` for a time type of your own"
+        note = "derive `MetadataValue` on a type of your own that holds one: `#[derive(MetadataValue)] struct PaidAt(SystemTime);`"
     )]
     CreatedAtRole of ToTimestamp::to_timestamp -> Timestamp;
 }

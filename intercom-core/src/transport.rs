@@ -44,6 +44,7 @@ use crate::receipt::Receipt;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a transport",
     label = "cannot send events",
+    note = "a `Delivery` has a tracker: `delivery.tracker()`",
     note = "a `Result` with a transport in it needs `?`, and a builder needs `.build()?`",
     note = "a boxed transport has to be an `Arc<dyn Transport>`: `Arc::<dyn Transport>::from(boxed)`",
     note = "a type becomes a transport with `#[async_trait] impl Transport for …`"

@@ -1,4 +1,4 @@
-//! Recognizes types of other crates that a feature of the core makes values.
+//! Recognizes types of other crates that a feature of the core makes values, and lists, which are none.
 //!
 //! The derive does not know the core's features. It names a trait for each crate. With the feature,
 //! that trait is `MetadataValue`. Without it, the trait's message names the feature.
@@ -34,6 +34,8 @@ fn krate(path: &Path) -> Option<&'static str> {
         "OffsetDateTime" | "UtcDateTime" => Some("time"),
         "Url" => Some("url"),
         "Uuid" => Some("uuid"),
+        // A value under no feature: the message says what to make of a list.
+        "Vec" | "VecDeque" | "HashSet" | "BTreeSet" => Some("list"),
         _ if path.segments.len() > 1 => {
             let first = path.segments.first()?.ident.to_string();
             let crates = ["chrono", "jiff", "rust_decimal", "time", "url", "uuid"];

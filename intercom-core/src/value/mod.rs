@@ -52,7 +52,7 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an event metadata value",
-    label = "mark the field with `#[event(display)]`, `with = path`, `flatten` or `skip`; a type of yours can derive or implement `MetadataValue`"
+    label = "derive `MetadataValue` on a type of your own, and mark the field `#[event(user_id)]` if it says whose event it is; else mark it `display`, `with = path`, `flatten` or `skip`"
 )]
 pub trait MetadataValue {
     /// The kind that Intercom shows: one of the types in [`kind`].
