@@ -9,6 +9,10 @@ use intercom_sandbox::ReceivedRequest;
 use crate::events::{Contacts, OF_A_PROCESS, is_right, number};
 use crate::ledger::Ledger;
 use crate::plan::CONCURRENCY;
+use crate::worker::LOOK_INTERVAL;
+
+/// A process says that it delivers at most this long after it began to.
+const SAID_LATE: Duration = LOOK_INTERVAL.saturating_mul(4);
 
 /// How many events are sent again for one disturbance, at most: ten times as many as may be in flight, and those that
 /// are in flight while the next process begins.
@@ -182,8 +186,10 @@ impl Evidence {
     fn late(&self) -> BTreeMap<(u64, SystemTime), usize> {
         let mut late = BTreeMap::new();
         for Arrival { process, at, .. } in &self.arrived {
+            // A process says that it delivers some time after it begins to.
             let began = |own: bool| {
-                let turns = self.turns.iter().filter(|turn| turn.at <= *at);
+                let said = if own { *at + SAID_LATE } else { *at };
+                let turns = self.turns.iter().filter(|turn| turn.at <= said);
                 turns.filter(|turn| (turn.process == *process) == own).map(|turn| turn.at).max()
             };
             if let Some(turn) = began(true).filter(|turn| began(false) > Some(*turn)) {

@@ -39,7 +39,7 @@ pub(crate) const ENDED: &str = "ended";
 pub(crate) const END: &str = "end";
 
 /// How often it looks whether its state has changed.
-const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// By how many seconds a clock may err without being set.
 const CLOCK_ERROR: i64 = 60;
