@@ -17,12 +17,13 @@ use crate::transport::{ContactCreation, Transport};
 /// response, so a delivery over this transport counts the event as delivered.
 ///
 /// ```
-/// use intercom_core::{LoggingTransport, Tracker};
+/// use intercom_core::{LoggingTransport, Tracker, Transport};
 ///
-/// fn tracker() -> Tracker {
-///     match std::env::var("INTERCOM_ACCESS_TOKEN") {
-///         Ok(token) => todo!("`Tracker::new` with the `HttpTransport` of this token"),
-///         Err(_) => Tracker::new(LoggingTransport::new()),
+/// /// `http` is the `HttpTransport` of the access token, where the environment has one.
+/// fn tracker(http: Option<impl Transport + 'static>) -> Tracker {
+///     match http {
+///         Some(http) => Tracker::new(http),
+///         None => Tracker::new(LoggingTransport::new()),
 ///     }
 /// }
 /// ```

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ const NEWER_FEATURES: [(&str, &str); 1] = [("intercom-postgres", "sqlx-0_9")];
 
 #[test]
 fn each_package_can_be_published() {
-    let workspace = Workspace::read();
+    let workspace = &*WORKSPACE;
     let published = workspace.published();
     assert!(published.len() >= 9, "{published:?}");
     for package in &published {
@@ -46,7 +47,7 @@ fn each_package_can_be_published() {
 
 #[test]
 fn a_published_package_names_the_versions_of_its_neighbours() {
-    let workspace = Workspace::read();
+    let workspace = &*WORKSPACE;
     let published: BTreeSet<_> =
         workspace.published().iter().map(|package| text(package, "name").to_owned()).collect();
     for package in workspace.published() {
@@ -73,9 +74,9 @@ fn a_published_package_names_the_versions_of_its_neighbours() {
 /// Of a core and a derive of two versions, the derive's output would not find the module: that says what is wrong.
 #[test]
 fn the_derives_private_module_has_their_version() {
-    let workspace = Workspace::read();
+    let workspace = &*WORKSPACE;
+    let packages = workspace.published();
     for (name, file) in [("intercom-core", "lib.rs"), ("intercom-derive", "expand.rs")] {
-        let packages = workspace.published();
         let package =
             packages.iter().find(|package| text(package, "name") == name).expect("a crate");
         let module = format!("__private_{}", text(package, "version").replace(['.', '-'], "_"));
@@ -88,7 +89,7 @@ fn the_derives_private_module_has_their_version() {
 /// With its default features, a crate builds with the Rust that it names.
 #[test]
 fn the_oldest_rust_is_that_of_the_dependencies() {
-    let workspace = Workspace::read();
+    let workspace = &*WORKSPACE;
     for package in workspace.published() {
         let name = text(package, "name");
         let own = version(package);
@@ -112,6 +113,9 @@ fn the_oldest_rust_is_that_of_the_dependencies() {
         );
     }
 }
+
+/// Read once for all tests, because cargo takes a second for it.
+static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::read);
 
 struct Workspace {
     packages: BTreeMap<String, Value>,

@@ -27,7 +27,7 @@ fn beside(place: &Place, suffix: &str) -> PathBuf {
 #[test]
 fn a_path_is_a_path_and_no_uri() {
     let place = Place::new();
-    for uri in [":memory:", "file:events.db", "FILE:/tmp/events.db?mode=ro", "sqlite://events.db"] {
+    for uri in [":memory:", "file:events.db", "FILE:/srv/events.db?mode=ro", "sqlite://events.db"] {
         let error = refused(Path::new(uri), "give the outbox a path");
         assert!(matches!(error, OpenError::NotAPath { .. }), "{error:?}");
         let error = SqliteOutbox::inspect(uri).unwrap_err();
