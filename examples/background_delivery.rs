@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for letter in delivery.dead_letters(None, 10).await? {
         println!("still there: {letter}");
     }
-    println!("{} redriven", delivery.redrive(Selection::All).await?);
+    println!("{} redriven", delivery.redrive(&Selection::All).await?);
 
     let report = delivery.shutdown(Duration::from_secs(30)).await;
     println!("shut down: {report}");

@@ -232,8 +232,8 @@ impl Delivery {
     /// # Errors
     ///
     /// Fails when the outbox cannot be written.
-    pub async fn redrive(&self, which: Selection) -> Result<u64, OutboxError> {
-        let redriven = self.operate.redrive(&which).await?;
+    pub async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
+        let redriven = self.operate.redrive(which).await?;
         // Intercom may take names now that it refused before.
         self.resume();
         Ok(redriven)
@@ -304,8 +304,8 @@ impl Delivery {
     /// # Errors
     ///
     /// Fails when the outbox cannot be written.
-    pub async fn purge(&self, which: Selection) -> Result<u64, OutboxError> {
-        self.operate.purge(&which).await
+    pub async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
+        self.operate.purge(which).await
     }
 
     /// Makes pending events dead letters, and returns how many: for events that always fail, or that
@@ -317,8 +317,8 @@ impl Delivery {
     /// # Errors
     ///
     /// Fails when the outbox cannot be written.
-    pub async fn bury(&self, which: Selection) -> Result<u64, OutboxError> {
-        let buried = self.operate.bury(&which).await?;
+    pub async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        let buried = self.operate.bury(which).await?;
         let Parts { intake, settled, .. } = &self.parts;
         intake.tally.deaths(DeadLetterReason::Buried, buried);
         intake.metrics.dead(DeadLetterReason::Buried, buried);

@@ -150,7 +150,7 @@ async fn live(chance: Chance) {
             sleep(Duration::from_millis(*pause)).await;
             match deed % 10 {
                 0 | 1 => delivery.resume(),
-                2 => drop(delivery.redrive(Selection::All).await),
+                2 => drop(delivery.redrive(&Selection::All).await),
                 3 => outbox.0.settling_fails(true),
                 4 => outbox.0.leasing_fails(true),
                 5 => outbox.0.settling_takes(SECOND / 4),

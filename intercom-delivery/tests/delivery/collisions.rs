@@ -142,7 +142,7 @@ async fn a_redriven_event_is_never_moved_and_its_second_stays_its_own() {
         send(&delivery, ada("tested", 1, AT)).await;
         assert_eq!(delivery.flush(DAY).await.delivered, 1);
         sleep(30 * MINUTE).await;
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.delivered, 2);
         assert_eq!(taken(&transport), [(0, 0), (1, 1)]);
         assert_eq!(delivery.ledger().await.unwrap().moved, 1);

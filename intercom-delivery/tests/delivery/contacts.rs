@@ -107,7 +107,7 @@ async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
 
         // A redriven one begins anew.
         let begun = transport.elapsed();
-        delivery.redrive(Selection::All).await.unwrap();
+        delivery.redrive(&Selection::All).await.unwrap();
         assert_eq!(delivery.flush(DAY).await.dead, 2);
         assert!(transport.elapsed() - begun >= 90 * SECOND);
     })

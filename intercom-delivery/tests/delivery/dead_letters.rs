@@ -90,7 +90,7 @@ async fn each_death_is_told_once_and_when_it_is_safe() {
             assert_eq!(same.failure, letter.failure);
         }
         // Each death of an event is one.
-        assert_eq!(delivery.redrive(Selection::One(letters[0].id)).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::One(letters[0].id)).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.dead, 26);
         assert_eq!(lock(&told).len(), 27);
         assert_eq!(delivery.ledger().await.unwrap().deaths.of(DeadLetterReason::Rejected), 11);
@@ -135,21 +135,21 @@ async fn they_are_redriven_one_by_name_by_reason_or_all() {
         assert_ledger(&delivery.ledger().await.unwrap(), 15, 26, 0);
         transport.script(|_| Act::taken_after(SECOND));
 
-        assert_eq!(delivery.redrive(Selection::One(EventId(3))).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::One(EventId(3))).await.unwrap(), 1);
         assert_ledger(&delivery.ledger().await.unwrap(), 15, 25, 1);
         assert_eq!(delivery.flush(DAY).await.delivered, 16);
-        assert_eq!(delivery.redrive(Selection::One(EventId(3))).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(&Selection::One(EventId(3))).await.unwrap(), 0);
         // One that was delivered is none.
-        assert_eq!(delivery.redrive(Selection::One(EventId(10))).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(&Selection::One(EventId(10))).await.unwrap(), 0);
 
-        assert_eq!(delivery.redrive(Selection::Name("BAD_one".into())).await.unwrap(), 9);
+        assert_eq!(delivery.redrive(&Selection::Name("BAD_one".into())).await.unwrap(), 9);
         assert_eq!(delivery.flush(DAY).await.delivered, 25);
         let unknown = Selection::Reason(DeadLetterReason::UnknownContact);
-        assert_eq!(delivery.redrive(unknown).await.unwrap(), 15);
+        assert_eq!(delivery.redrive(&unknown).await.unwrap(), 15);
         assert_eq!(delivery.flush(DAY).await.delivered, 40);
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.delivered, 41);
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 0);
         assert_ledger(&delivery.ledger().await.unwrap(), 41, 0, 0);
         let mut all = numbers(&transport.taken());
         all.dedup();
@@ -174,7 +174,7 @@ async fn a_redriven_event_begins_anew() {
         send(&delivery, named("tested", 1)).await;
         assert_eq!(delivery.flush(DAY).await.dead, 1);
         sleep(10 * MINUTE).await;
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.dead, 1);
         let letter = &delivery.dead_letters(None, 1).await.unwrap()[0];
         assert_eq!((letter.reason, letter.attempts), (DeadLetterReason::AttemptLimit, 2));
@@ -196,7 +196,7 @@ async fn a_flush_waits_for_what_was_redriven_before() {
         }
         let _ = delivery.flush(DAY).await;
         transport.script(|_| Act::taken_after(SECOND));
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.delivered, 3);
     })
     .await;
@@ -211,15 +211,15 @@ async fn they_are_purged_on_demand_and_the_ledger_remembers_them() {
         let delivery = builder.start().unwrap();
         forty(&delivery).await;
         assert_eq!(delivery.flush(DAY).await.dead, 26);
-        assert_eq!(delivery.purge(Selection::One(EventId(3))).await.unwrap(), 1);
-        assert_eq!(delivery.purge(Selection::Name("Bad_One".into())).await.unwrap(), 9);
+        assert_eq!(delivery.purge(&Selection::One(EventId(3))).await.unwrap(), 1);
+        assert_eq!(delivery.purge(&Selection::Name("Bad_One".into())).await.unwrap(), 9);
         let panic = Selection::Reason(DeadLetterReason::Panic);
-        assert_eq!(delivery.purge(panic).await.unwrap(), 1);
+        assert_eq!(delivery.purge(&panic).await.unwrap(), 1);
         assert_ledger(&delivery.ledger().await.unwrap(), 15, 26, 0);
         assert_eq!(delivery.dead_letters(None, 100).await.unwrap().len(), 15);
-        assert_eq!(delivery.purge(Selection::All).await.unwrap(), 15);
-        assert_eq!(delivery.purge(Selection::All).await.unwrap(), 0);
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 0);
+        assert_eq!(delivery.purge(&Selection::All).await.unwrap(), 15);
+        assert_eq!(delivery.purge(&Selection::All).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 0);
         assert!(delivery.dead_letters(None, 100).await.unwrap().is_empty());
         assert_ledger(&delivery.ledger().await.unwrap(), 15, 26, 0);
     })
@@ -238,13 +238,13 @@ async fn pending_events_are_buried_on_demand_and_can_be_redriven() {
             send(&delivery, named("hopeless", number)).await;
         }
         sleep(10 * SECOND).await;
-        assert_eq!(delivery.bury(Selection::Name("tested".into())).await.unwrap(), 0);
+        assert_eq!(delivery.bury(&Selection::Name("tested".into())).await.unwrap(), 0);
         let reason = Selection::Reason(DeadLetterReason::Buried);
-        assert_eq!(delivery.bury(reason.clone()).await.unwrap(), 0);
+        assert_eq!(delivery.bury(&reason).await.unwrap(), 0);
         let flush = delivery.flush(DAY);
         let bury = async {
-            assert_eq!(delivery.bury(Selection::One(EventId(1))).await.unwrap(), 1);
-            assert_eq!(delivery.bury(Selection::Name("Hopeless".into())).await.unwrap(), 2);
+            assert_eq!(delivery.bury(&Selection::One(EventId(1))).await.unwrap(), 1);
+            assert_eq!(delivery.bury(&Selection::Name("Hopeless".into())).await.unwrap(), 2);
         };
         // A flush has nothing left to wait for.
         let (report, ()) = tokio::join!(flush, bury);
@@ -258,7 +258,7 @@ async fn pending_events_are_buried_on_demand_and_can_be_redriven() {
             assert_eq!(letter.failure.unwrap().status, Some(500));
         }
         transport.script(|_| Act::taken());
-        assert_eq!(delivery.redrive(reason).await.unwrap(), 3);
+        assert_eq!(delivery.redrive(&reason).await.unwrap(), 3);
         assert_eq!(delivery.flush(DAY).await.delivered, 3);
     })
     .await;
@@ -276,7 +276,7 @@ async fn an_event_that_is_buried_in_flight_is_a_dead_letter_and_makes_room() {
         sleep(SECOND / 2).await;
         let waiting = tokio::spawn(delivery.tracker().send_prepared(named("tested", 2)));
         sleep(SECOND / 10).await;
-        assert_eq!(delivery.bury(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.bury(&Selection::All).await.unwrap(), 1);
         sleep(SECOND / 10).await;
         assert!(waiting.is_finished(), "no room was made");
         // What comes back of the first changes nothing.
@@ -343,14 +343,14 @@ async fn beyond_their_bound_who_died_first_is_purged_and_not_who_came_first() {
         assert_eq!((ledger.dead_letters, ledger.purged), (3, 7));
 
         // Each death of an event is a new one.
-        assert_eq!(delivery.redrive(Selection::One(EventId(8))).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::One(EventId(8))).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.dead, 10);
         for number in 10..12 {
             send(&delivery, named("bad", number)).await;
         }
         assert_eq!(delivery.flush(DAY).await.dead, 12);
         assert_eq!(kept().await, [8, 10, 11]);
-        assert_eq!(delivery.purge(Selection::All).await.unwrap(), 3);
+        assert_eq!(delivery.purge(&Selection::All).await.unwrap(), 3);
         let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.dead_letters, ledger.purged), (0, 12));
     })

@@ -150,7 +150,7 @@ async fn a_shutdown_delivers_what_was_redriven_just_before_it() {
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, event(1)).await;
         assert_eq!(delivery.flush(DAY).await.dead, 1);
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
         let report = delivery.shutdown(30 * SECOND).await;
         assert_eq!((report.delivered, report.dead, report.pending), (1, 0, 0));
     })
@@ -372,7 +372,7 @@ async fn after_a_shutdown_everything_says_so() {
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.pending), (0, 1));
         delivery.resume();
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 0);
         assert_eq!(begun.elapsed(), Duration::ZERO);
         let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.accepted + ledger.refused.total(), ledger.refused.closed), (2, 1));

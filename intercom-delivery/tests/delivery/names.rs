@@ -93,7 +93,7 @@ async fn a_silenced_name_is_tried_again_after_ten_minutes() {
             send(&delivery, named("new_one", number)).await;
         }
         assert_eq!(delivery.flush(DAY).await.delivered, 10);
-        assert_eq!(delivery.redrive(Selection::Name("NEW_ONE".into())).await.unwrap(), 120);
+        assert_eq!(delivery.redrive(&Selection::Name("NEW_ONE".into())).await.unwrap(), 120);
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (130, 0));
     })
@@ -133,7 +133,7 @@ async fn a_redrive_right_after_names_were_archived_delivers() {
         sleep(MINUTE).await;
         archived.store(true, Ordering::SeqCst);
         delivery.resume();
-        assert_eq!(delivery.redrive(Selection::Name("new_one".into())).await.unwrap(), 10);
+        assert_eq!(delivery.redrive(&Selection::Name("new_one".into())).await.unwrap(), 10);
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (10, 0));
     })
@@ -151,7 +151,7 @@ async fn a_redrive_by_name_leaves_other_names_where_they_are() {
         assert_eq!(delivery.flush(DAY).await.dead, 10);
         archived.store(true, Ordering::SeqCst);
         sleep(11 * MINUTE).await;
-        assert_eq!(delivery.redrive(Selection::Name("New_Two".into())).await.unwrap(), 5);
+        assert_eq!(delivery.redrive(&Selection::Name("New_Two".into())).await.unwrap(), 5);
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (5, 5));
         assert_eq!(numbers(&transport.taken()), [1, 3, 5, 7, 9]);

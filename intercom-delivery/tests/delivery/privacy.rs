@@ -152,7 +152,7 @@ async fn an_erased_contact_is_gone_and_stays_so_until_it_is_forgiven() {
         let ledger = delivery.ledger().await.unwrap();
         assert_ledger(&ledger, 1, 1, 0);
         assert_eq!((ledger.erased, ledger.withheld, ledger.dead_letters), (4, 3, 1));
-        assert_eq!(delivery.redrive(Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
 
         assert!(delivery.forgive(&ada()).await.unwrap());
         assert!(!delivery.forgive(&ada()).await.unwrap());

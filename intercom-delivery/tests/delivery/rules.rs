@@ -182,7 +182,7 @@ async fn an_event_meets_the_rules_once() {
         send(&delivery, named("tested", 1)).await;
         send(&delivery, named("other", 2)).await;
         assert_eq!(delivery.flush(DAY).await.dead, 3);
-        assert_eq!(delivery.redrive(intercom_delivery::Selection::All).await.unwrap(), 3);
+        assert_eq!(delivery.redrive(&intercom_delivery::Selection::All).await.unwrap(), 3);
         assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(taken(&transport), names(&[("also", 1), ("tested", 1), ("tested", 2)]));
         assert_eq!(delivery.ledger().await.unwrap().derived, 1);

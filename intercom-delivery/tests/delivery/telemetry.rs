@@ -118,7 +118,7 @@ async fn everything_that_can_happen() -> String {
             "[[rule]]\non = \"old\"\nwhen = { iban = { starts_with = \"DE\" } }\ndrop = true";
         let explained = Rules::from_toml_unchecked(has_iban).unwrap().explain(&secret("old", 6));
         shown += &format!("{explained:?} {explained}");
-        delivery.redrive(Selection::All).await.unwrap();
+        delivery.redrive(&Selection::All).await.unwrap();
         let _ = timeout(2 * HOUR, delivery.flush(DAY)).await;
         outbox.0.accepting_fails(true);
         shown += &format!("{:?}", tracker.send_prepared(secret("old", 1)).await.unwrap_err());
@@ -126,7 +126,7 @@ async fn everything_that_can_happen() -> String {
         for letter in delivery.dead_letters(None, 1000).await.unwrap() {
             shown += &format!("{letter:?} {:?}", letter.failure);
         }
-        delivery.purge(Selection::Reason(DeadLetterReason::Rejected)).await.unwrap();
+        delivery.purge(&Selection::Reason(DeadLetterReason::Rejected)).await.unwrap();
         tracker.send_prepared(secret("old", 500)).await.unwrap();
         if round == 0 {
             drop(delivery);
@@ -335,7 +335,7 @@ async fn the_metrics_agree_with_the_ledger() {
         let _ = delivery.flush(DAY).await;
         let dead = delivery.ledger().await.unwrap().dead;
         assert!(dead > 0);
-        delivery.purge(Selection::All).await.unwrap();
+        delivery.purge(&Selection::All).await.unwrap();
         let _ = delivery.shutdown(MINUTE).await;
         let _ = tracker.send_prepared(event(5000)).await;
 

@@ -195,7 +195,7 @@ async fn an_archived_contact_takes_no_events_until_it_is_unarchived() {
 
     sandbox.add_contact(SeedContact::email("ada@example.com"));
     let which = Selection::Reason(DeadLetterReason::ArchivedContact);
-    assert_eq!(delivery.redrive(which).await.unwrap(), 1);
+    assert_eq!(delivery.redrive(&which).await.unwrap(), 1);
     assert_eq!(flush(&delivery).await, (1, 0));
     assert_eq!(sandbox.events()[0].body(), letter.event.body());
 }
@@ -289,7 +289,7 @@ async fn an_event_name_for_which_there_is_room_again_is_redriven() {
     // Somebody has archived other names, and does what the log said.
     delivery.resume();
     let which = Selection::Name("project_created".to_owned());
-    assert_eq!(delivery.redrive(which).await.unwrap(), 1);
+    assert_eq!(delivery.redrive(&which).await.unwrap(), 1);
     assert_eq!(flush(&delivery).await, (1, 0));
     assert_eq!(sandbox.events()[0].body(), letter.event.body());
 }
