@@ -233,7 +233,7 @@ async fn lease(outbox: &SqliteOutbox, epoch: Epoch) -> Vec<Lease> {
 async fn settle(outbox: &SqliteOutbox, epoch: Epoch, leases: &[Lease], round: i64) {
     let [forget_before, keep_until] = [round, round + 2].map(Timestamp::from_unix_seconds);
     let delivered = |lease: &Lease| {
-        let used = UsedSlot { slot: Slot::of(&lease.event), keep_until };
+        let used = UsedSlot::new(Slot::of(&lease.event), keep_until);
         lease.settle(Verdict::Delivered { used })
     };
     let settlements: Vec<_> = leases.iter().map(delivered).collect();

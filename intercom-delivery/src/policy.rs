@@ -72,6 +72,7 @@ impl Default for UnknownContact {
 /// Whether an event may be sent: the answer of the function that
 /// [`consent`](crate::DeliveryBuilder::consent) sets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Consent {
     /// It is sent.
     Given,

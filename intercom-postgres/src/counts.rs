@@ -118,21 +118,20 @@ fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>) -> Counts {
     let pending = accepted + derived - delivered - dead - withheld - dropped - erased;
     // A person may have changed something by hand.
     let positive = |number: i64| u64::try_from(number).unwrap_or_default();
-    Counts {
-        accepted: positive(accepted),
-        delivered: positive(delivered),
-        dead: positive(dead),
-        pending: positive(pending),
-        derived: positive(derived),
-        withheld: positive(withheld),
-        dropped: positive(dropped),
-        erased: positive(erased),
-        dead_letters: positive(dead - purged),
-        purged: positive(purged),
-        moved: positive(moved),
-        collided: positive(collided),
-        newest: (newest > 0).then(|| EventId(positive(newest))),
-        oldest_own: oldest_own.map(|id| EventId(positive(id))),
-        oldest_pending: None,
-    }
+    let mut counts = Counts::default();
+    counts.accepted = positive(accepted);
+    counts.delivered = positive(delivered);
+    counts.dead = positive(dead);
+    counts.pending = positive(pending);
+    counts.derived = positive(derived);
+    counts.withheld = positive(withheld);
+    counts.dropped = positive(dropped);
+    counts.erased = positive(erased);
+    counts.dead_letters = positive(dead - purged);
+    counts.purged = positive(purged);
+    counts.moved = positive(moved);
+    counts.collided = positive(collided);
+    counts.newest = (newest > 0).then(|| EventId(positive(newest)));
+    counts.oldest_own = oldest_own.map(|id| EventId(positive(id)));
+    counts
 }

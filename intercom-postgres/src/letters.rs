@@ -79,14 +79,10 @@ pub(crate) async fn read(
             continue;
         };
         let Some(event) = readable(id, row.get(7), row.get(8)) else { continue };
-        letters.push(DeadLetter {
-            id,
-            event,
-            reason,
-            failure: failure(&row, 4),
-            attempts: u32::try_from(row.get::<_, i64>(3)).unwrap_or(u32::MAX),
-            died_at: moment(row.get(2)),
-        });
+        let letter = DeadLetter::new(id, event, reason, moment(row.get(2)))
+            .with_failure(failure(&row, 4))
+            .with_attempts(u32::try_from(row.get::<_, i64>(3)).unwrap_or(u32::MAX));
+        letters.push(letter);
     }
     Ok(letters)
 }

@@ -12,6 +12,7 @@ use super::EventId;
 ///
 /// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct DeadLetter {
     /// Its number in the outbox.
     pub id: EventId,
@@ -25,6 +26,32 @@ pub struct DeadLetter {
     pub attempts: u32,
     /// When it ended here.
     pub died_at: SystemTime,
+}
+
+impl DeadLetter {
+    /// Creates a dead letter that was never attempted.
+    pub fn new(
+        id: EventId,
+        event: DataEvent,
+        reason: DeadLetterReason,
+        died_at: SystemTime,
+    ) -> Self {
+        DeadLetter { id, event, reason, failure: None, attempts: 0, died_at }
+    }
+
+    /// Sets the last answer. By default there is none.
+    #[must_use]
+    pub fn with_failure(mut self, failure: impl Into<Option<Failure>>) -> Self {
+        self.failure = failure.into();
+        self
+    }
+
+    /// Sets how many attempts were spent on it. By default none.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
 }
 
 impl fmt::Display for DeadLetter {
@@ -93,6 +120,7 @@ impl fmt::Display for DeadLetterReason {
 /// A text that is the name of no [`DeadLetterReason`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the name of a reason for a dead letter")]
+#[non_exhaustive]
 pub struct UnknownDeadLetterReason;
 
 impl FromStr for DeadLetterReason {
@@ -106,6 +134,7 @@ impl FromStr for DeadLetterReason {
 
 /// What is kept of a [`SendError`]: fit to be stored and shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Failure {
     /// The whole error in words, with what is behind it. It names no contact and no value.
     pub message: String,
@@ -116,9 +145,23 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure in these words, without an answer.
+    /// Creates a failure in these words, without an answer.
     pub fn new(message: impl Into<String>) -> Self {
         Failure { message: message.into(), status: None, request_id: None }
+    }
+
+    /// Sets the HTTP status of the answer. By default there is none.
+    #[must_use]
+    pub fn with_status(mut self, status: impl Into<Option<u16>>) -> Self {
+        self.status = status.into();
+        self
+    }
+
+    /// Sets the id that Intercom gave the request. By default there is none.
+    #[must_use]
+    pub fn with_request_id(mut self, request_id: impl Into<Option<String>>) -> Self {
+        self.request_id = request_id.into();
+        self
     }
 }
 

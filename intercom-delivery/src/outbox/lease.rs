@@ -21,6 +21,7 @@ impl fmt::Display for EventId {
 
 /// An event that is handed out to be sent.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Lease {
     /// Which event it is.
     pub id: EventId,
@@ -37,13 +38,41 @@ pub struct Lease {
 }
 
 impl Lease {
+    /// Creates the lease of an event at this stage, accepted just now and never attempted.
+    pub fn new(id: EventId, event: DataEvent, stage: Stage) -> Self {
+        Lease { id, event, stage, attempts: 0, last_failure: None, age: Duration::ZERO }
+    }
+
+    /// Sets how many attempts were spent on the event. By default none.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Sets the failure with which the event was last put back. By default there is none.
+    #[must_use]
+    pub fn with_last_failure(mut self, failure: impl Into<Option<Arc<Failure>>>) -> Self {
+        self.last_failure = failure.into();
+        self
+    }
+
+    /// Sets how long ago the event was accepted, or redriven since. By default zero.
+    #[must_use]
+    pub fn with_age(mut self, age: Duration) -> Self {
+        self.age = age;
+        self
+    }
+
     /// Builds the settlement that ends this lease.
     pub fn settle(&self, verdict: Verdict) -> Settlement {
-        Settlement { id: self.id, verdict }
+        Settlement::new(self.id, verdict)
     }
 }
 
 /// How far the admission of an event has come. An outbox keeps it with the event.
+///
+/// It is exhaustive on purpose: an outbox must store each stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// It was never admitted, or was deferred, or nothing about its admission had to be stored and it
@@ -67,6 +96,7 @@ impl Stage {
 
 /// What a lease gave. Without events, the numbers are those of a moment ago.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Leased {
     /// The events, the longest due first.
     pub events: Vec<Lease>,
@@ -81,4 +111,26 @@ pub struct Leased {
     /// All tombstones, if they have changed since this engine was told last. They hold for these
     /// events already.
     pub tombstones: Option<Arc<Tombstones>>,
+}
+
+impl Leased {
+    /// Creates what a lease gave, in the order of the fields. It is valid until the epoch ends with
+    /// this process, and no tombstones have changed.
+    pub fn new(events: Vec<Lease>, pending: u64, earliest_new: Option<Timestamp>) -> Self {
+        Leased { events, pending, earliest_new, valid_for: None, tombstones: None }
+    }
+
+    /// Sets for how long requests may begin. By default until the epoch ends with this process.
+    #[must_use]
+    pub fn with_valid_for(mut self, valid_for: impl Into<Option<Duration>>) -> Self {
+        self.valid_for = valid_for.into();
+        self
+    }
+
+    /// Sets all tombstones, because they have changed. By default they have not.
+    #[must_use]
+    pub fn with_tombstones(mut self, tombstones: impl Into<Option<Arc<Tombstones>>>) -> Self {
+        self.tombstones = tombstones.into();
+        self
+    }
 }

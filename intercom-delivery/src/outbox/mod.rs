@@ -144,8 +144,9 @@ pub trait Outbox: Send + Sync {
 /// How many events are where, in one moment and over all processes that use the store.
 ///
 /// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. A durable
-/// outbox counts since it was made.
+/// outbox counts since it was made. It begins with `Counts::default()` and sets the fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Counts {
     /// Events that were accepted.
     pub accepted: u64,

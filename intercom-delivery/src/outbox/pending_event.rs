@@ -11,6 +11,7 @@ use super::{EventId, Failure};
 ///
 /// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct PendingEvent {
     /// Its number in the outbox.
     pub id: EventId,
@@ -24,6 +25,35 @@ pub struct PendingEvent {
     pub attempts: u32,
     /// The failure with which it was last put back.
     pub last_failure: Option<Failure>,
+}
+
+impl PendingEvent {
+    /// Creates a pending event that is due since it was accepted, and was never attempted.
+    pub fn new(id: EventId, event: DataEvent, accepted_at: SystemTime) -> Self {
+        let due_at = accepted_at;
+        PendingEvent { id, event, accepted_at, due_at, attempts: 0, last_failure: None }
+    }
+
+    /// Sets when it may be sent. By default since it was accepted.
+    #[must_use]
+    pub fn with_due_at(mut self, due_at: SystemTime) -> Self {
+        self.due_at = due_at;
+        self
+    }
+
+    /// Sets how many attempts were spent on it. By default none.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// Sets the failure with which it was last put back. By default there is none.
+    #[must_use]
+    pub fn with_last_failure(mut self, failure: impl Into<Option<Failure>>) -> Self {
+        self.last_failure = failure.into();
+        self
+    }
 }
 
 impl fmt::Display for PendingEvent {

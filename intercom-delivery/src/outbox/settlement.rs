@@ -8,6 +8,7 @@ use super::{DeadLetterReason, EventId, Failure, UsedSlot};
 
 /// What admission decided about a leased event. An outbox stores all of it or nothing.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Admission {
     /// Which event.
     pub id: EventId,
@@ -34,9 +35,18 @@ impl Admission {
     pub fn moved(id: EventId, event: DataEvent) -> Self {
         Admission::new(id, Ruling::Replace { event, moved: true, collides: false })
     }
+
+    /// Sets the events that rules derive from it. By default none.
+    #[must_use]
+    pub fn with_derived(mut self, derived: Vec<DataEvent>) -> Self {
+        self.derived = derived;
+        self
+    }
 }
 
 /// What becomes of an event that is admitted.
+///
+/// It is exhaustive on purpose: an outbox must store each ruling.
 #[derive(Clone, Debug)]
 pub enum Ruling {
     /// It is sent as it is, and is [`Stage::Admitted`](super::Stage) from now on.
@@ -66,6 +76,7 @@ pub enum Ruling {
 
 /// How a lease ends. Made by [`Lease::settle`](super::Lease::settle).
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Settlement {
     /// Which event.
     pub id: EventId,
@@ -73,7 +84,17 @@ pub struct Settlement {
     pub verdict: Verdict,
 }
 
+impl Settlement {
+    /// Creates the settlement of the event with this id. [`Lease::settle`](super::Lease::settle) is
+    /// shorter where the lease is at hand.
+    pub fn new(id: EventId, verdict: Verdict) -> Self {
+        Settlement { id, verdict }
+    }
+}
+
 /// What becomes of a leased event.
+///
+/// It is exhaustive on purpose: an outbox must store each verdict.
 #[derive(Clone, Debug)]
 pub enum Verdict {
     /// It was delivered, and is gone.

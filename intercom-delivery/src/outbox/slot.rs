@@ -9,6 +9,7 @@ use siphasher::sip::SipHasher13;
 ///
 /// Names and email addresses are compared without case.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub struct Slot {
     /// 64 bits of contact and name. They are stored, and so the same in every version.
     ///
@@ -20,6 +21,11 @@ pub struct Slot {
 }
 
 impl Slot {
+    /// Creates a slot from its parts, as a store kept them.
+    pub const fn new(key: u64, second: Timestamp) -> Self {
+        Slot { key, second }
+    }
+
     /// Returns the slot of an event.
     pub fn of(event: &DataEvent) -> Self {
         let mut hasher = SipHasher13::new();
@@ -40,6 +46,7 @@ impl Slot {
 
 /// A slot in which an event left or may be redriven, and until when it must be remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UsedSlot {
     /// The slot.
     pub slot: Slot,
@@ -48,6 +55,11 @@ pub struct UsedSlot {
 }
 
 impl UsedSlot {
+    /// Creates a used slot that must be remembered until then.
+    pub const fn new(slot: Slot, keep_until: Timestamp) -> Self {
+        UsedSlot { slot, keep_until }
+    }
+
     /// The time until which the slot of a dead letter is kept: as long as it is a dead letter.
     ///
     /// It could be redriven at any time, and must find its slot then.

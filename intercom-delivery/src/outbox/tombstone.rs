@@ -87,6 +87,7 @@ impl fmt::Debug for Tombstones {
 
 /// What [`Operate::erase`](super::Operate::erase) deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ErasedEvents {
     /// Pending events, also those that were leased.
     pub pending: u64,
@@ -94,6 +95,13 @@ pub struct ErasedEvents {
     pub dead_letters: u64,
     /// The version of the store's [`Tombstones`] from then on.
     pub version: u64,
+}
+
+impl ErasedEvents {
+    /// Creates what an erasure deleted, in the order of the fields.
+    pub const fn new(pending: u64, dead_letters: u64, version: u64) -> Self {
+        ErasedEvents { pending, dead_letters, version }
+    }
 }
 
 /// Returns whether two contacts have an identifier in common. Email addresses are compared without

@@ -815,7 +815,7 @@ async fn room_that_another_process_makes_is_seen_within_a_second() {
             sleep(SECOND / 10).await;
             let lease = &leased.events[0];
             let keep_until = Timestamp::now();
-            let used = UsedSlot { slot: Slot::of(&lease.event), keep_until };
+            let used = UsedSlot::new(Slot::of(&lease.event), keep_until);
             let done = [lease.settle(Verdict::Delivered { used })];
             assert!(store.settle(tenure.epoch, &done, keep_until).await.unwrap().is_empty());
         };

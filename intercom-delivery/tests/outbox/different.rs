@@ -65,16 +65,15 @@ impl Forward for Different {
             Standing::Delivering(epoch) => Standing::Delivering(inner_epoch(epoch)),
         };
         let earlier = Timestamp::from_unix_seconds(0);
-        let valid_for = Some(Duration::from_secs(6));
+        let valid_for = Duration::from_secs(6);
         let present = async {
             // Many polls later, if nothing is due until then.
             for _ in 0..8 {
                 yield_now().await;
             }
             let pending = self.0.counts().await?.pending;
-            let leased =
-                Leased { pending, earliest_new: Some(earlier), valid_for, ..Leased::default() };
-            Ok(Turn::Leased(leased))
+            let leased = Leased::new(Vec::new(), pending, Some(earlier));
+            Ok(Turn::Leased(leased.with_valid_for(valid_for)))
         };
         let asked = self.0.lease(standing, limit.min(2));
         let turn = match standing {
@@ -96,7 +95,8 @@ impl Forward for Different {
                 for lease in &mut leased.events {
                     lease.id = outer(lease.id);
                 }
-                Turn::Leased(Leased { earliest_new: Some(earlier), valid_for, ..leased })
+                leased.earliest_new = Some(earlier);
+                Turn::Leased(leased.with_valid_for(valid_for))
             }
             Turn::Standby(mut standby) => {
                 standby.epoch = outer_epoch(standby.epoch);
@@ -135,9 +135,10 @@ impl Forward for Different {
     }
 
     async fn counts(&self) -> Result<Counts, OutboxError> {
-        let counts = self.0.counts().await?;
-        let oldest_own = counts.oldest_own.map(outer);
-        Ok(Counts { oldest_own, newest: counts.newest.map(outer), ..counts })
+        let mut counts = self.0.counts().await?;
+        counts.oldest_own = counts.oldest_own.map(outer);
+        counts.newest = counts.newest.map(outer);
+        Ok(counts)
     }
 
     async fn dead_letters(

@@ -227,8 +227,7 @@ impl Faulty {
             Fault::RepeatsEpochs => tenure.epoch = Epoch(7),
             Fault::OutlivesItsTenure => {
                 let guard = std::mem::replace(&mut tenure.guard, Box::new(()));
-                let (held, used, tombstones) = (Vec::new(), Vec::new(), Arc::default());
-                memory.guards.push(Tenure { guard, held, used, tombstones, ..tenure });
+                memory.guards.push(Tenure::new(tenure.epoch, tenure.since, guard));
             }
             _ => {}
         }
@@ -475,22 +474,21 @@ impl Forward for Faulty {
     }
 
     async fn counts(&self) -> Result<Counts, OutboxError> {
-        let counts = self.inner.counts().await?;
+        let mut counts = self.inner.counts().await?;
         let memory = self.memory.lock().unwrap();
-        let (purged, moved) = (memory.purged, memory.moved);
-        Ok(match self.fault {
-            Fault::CountsPurgedAsDelivered => Counts {
-                dead: counts.dead - purged,
-                delivered: counts.delivered + purged,
-                ..counts
-            },
-            Fault::KeepsDeadLettersOldest if counts.dead_letters > 0 => {
-                Counts { oldest_own: Some(EventId(0)), ..counts }
+        match self.fault {
+            Fault::CountsPurgedAsDelivered => {
+                counts.dead -= memory.purged;
+                counts.delivered += memory.purged;
             }
-            Fault::CountsNoCollision => Counts { collided: 0, ..counts },
-            Fault::MovesWithoutTheBytes => Counts { moved, ..counts },
-            _ => counts,
-        })
+            Fault::KeepsDeadLettersOldest if counts.dead_letters > 0 => {
+                counts.oldest_own = Some(EventId(0));
+            }
+            Fault::CountsNoCollision => counts.collided = 0,
+            Fault::MovesWithoutTheBytes => counts.moved = memory.moved,
+            _ => {}
+        }
+        Ok(counts)
     }
 
     async fn dead_letters(
@@ -546,15 +544,15 @@ impl Forward for Faulty {
     }
 
     async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
-        let erased = self.inner.erase(contact).await?;
-        Ok(match self.fault {
-            Fault::ErasesNoDeadLetters => ErasedEvents { dead_letters: 0, ..erased },
+        let mut erased = self.inner.erase(contact).await?;
+        match self.fault {
+            Fault::ErasesNoDeadLetters => erased.dead_letters = 0,
             Fault::ErasesOtherContacts => {
-                let others = self.inner.erase(&Contact::user_id(0)).await?;
-                ErasedEvents { pending: erased.pending + others.pending, ..erased }
+                erased.pending += self.inner.erase(&Contact::user_id(0)).await?.pending;
             }
-            _ => erased,
-        })
+            _ => {}
+        }
+        Ok(erased)
     }
 
     async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {

@@ -59,7 +59,7 @@ pub(crate) fn settle(outbox: &dyn Outbox, epoch: Epoch, leases: &[Lease], verdic
 
 pub(crate) fn delivered() -> Verdict {
     let slot = Slot::of(&event("project_created", 0));
-    Verdict::Delivered { used: UsedSlot { slot, keep_until: at(0) } }
+    Verdict::Delivered { used: UsedSlot::new(slot, at(0)) }
 }
 
 pub(crate) fn put_back(after: Duration) -> Verdict {

@@ -68,27 +68,23 @@ impl StoredEvent {
             _ => Stage::New,
         };
         let id = EventId(self.id.unsigned_abs());
-        Some(Lease {
-            id,
-            event: readable(id, self.body, self.sensitive)?,
-            stage,
-            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
-            last_failure: self.failure.map(Arc::new),
-            age: until(self.accepted, now),
-        })
+        let event = readable(id, self.body, self.sensitive)?;
+        let lease = Lease::new(id, event, stage)
+            .with_attempts(u32::try_from(self.attempts).unwrap_or(u32::MAX))
+            .with_last_failure(self.failure.map(Arc::new))
+            .with_age(until(self.accepted, now));
+        Some(lease)
     }
 
     /// Returns the event as tools show it, unless its body cannot be read.
     pub(crate) fn pending(self) -> Option<PendingEvent> {
         let id = EventId(self.id.unsigned_abs());
-        Some(PendingEvent {
-            id,
-            event: readable(id, self.body, self.sensitive)?,
-            accepted_at: moment(self.accepted),
-            due_at: moment(self.due.unwrap_or(self.accepted)),
-            attempts: u32::try_from(self.attempts).unwrap_or(u32::MAX),
-            last_failure: self.failure,
-        })
+        let event = readable(id, self.body, self.sensitive)?;
+        let pending = PendingEvent::new(id, event, moment(self.accepted))
+            .with_due_at(moment(self.due.unwrap_or(self.accepted)))
+            .with_attempts(u32::try_from(self.attempts).unwrap_or(u32::MAX))
+            .with_last_failure(self.failure);
+        Some(pending)
     }
 }
 
@@ -97,7 +93,9 @@ pub(crate) fn failure(row: &Row, column: usize) -> Option<Failure> {
     let message: Option<String> = row.get(column);
     let status: Option<i32> = row.get(column + 1);
     let status = status.and_then(|status| u16::try_from(status).ok());
-    message.map(|message| Failure { message, status, request_id: row.get(column + 2) })
+    let failure = |message| Failure::new(message).with_status(status);
+    message
+        .map(|message| failure(message).with_request_id(row.get::<_, Option<String>>(column + 2)))
 }
 
 /// Reads a body. If a person has changed it into something else, it is logged and stays where it

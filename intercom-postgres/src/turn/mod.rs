@@ -124,13 +124,10 @@ impl Unread {
     fn read(mut self) -> Leased {
         let events = mem::take(&mut self.found.events).into_iter();
         let now = self.now;
-        Leased {
-            events: events.filter_map(|stored| stored.lease(now)).collect(),
-            pending: self.found.pending.unsigned_abs(),
-            earliest_new: self.found.earliest_new,
-            valid_for: Some(self.turns.valid_for(self.extended)),
-            tombstones: self.found.tombstones.take(),
-        }
+        let events = events.filter_map(|stored| stored.lease(now)).collect();
+        Leased::new(events, self.found.pending.unsigned_abs(), self.found.earliest_new)
+            .with_valid_for(self.turns.valid_for(self.extended))
+            .with_tombstones(self.found.tombstones.take())
     }
 }
 
@@ -510,7 +507,7 @@ impl Turns {
         }
         let epoch = Epoch(epoch.unsigned_abs());
         if standing != Standing::Standby(epoch) {
-            let standby = Standby { epoch, deliverer: owner, since: moment(since) };
+            let standby = Standby::new(epoch, owner, moment(since));
             return Ok(Next::Turn(Turn::Standby(standby)));
         }
         Ok(Next::Wait(lease_time.saturating_sub(now - seen)))
@@ -563,14 +560,12 @@ impl Turns {
             state.claimed = Some(raised);
             (epoch, progress.epoch) = (raised, raised);
         }
-        let used = used.iter().map(|row| UsedSlot {
-            slot: Slot {
-                key: row.get::<_, i64>(1).cast_unsigned(),
-                second: Timestamp::from_unix_seconds(row.get(2)),
-            },
-            keep_until: Timestamp::from_unix_seconds(row.get(0)),
+        let used = used.iter().map(|row| {
+            let second = Timestamp::from_unix_seconds(row.get(2));
+            let slot = Slot::new(row.get::<_, i64>(1).cast_unsigned(), second);
+            UsedSlot::new(slot, Timestamp::from_unix_seconds(row.get(0)))
         });
-        let dead = dead.into_iter().map(|slot| UsedSlot { slot, keep_until: UsedSlot::WHILE_DEAD });
+        let dead = dead.into_iter().map(|slot| UsedSlot::new(slot, UsedSlot::WHILE_DEAD));
         let used = used.chain(dead).collect();
         let (_ended, ended) = oneshot::channel();
         let _alive = Arc::new(());
@@ -595,15 +590,12 @@ impl Turns {
             let _ = self.link.batch(&format!("LISTEN {}", self.schema.events_channel())).await;
         }
         tokio::spawn(self.clone().extend(epoch, ended));
-        Ok(Some(Tenure {
-            epoch: Epoch(epoch.unsigned_abs()),
-            since,
-            durable: true,
-            held,
-            used,
-            tombstones,
-            guard: Box::new(Guard { _ended, _alive }),
-        }))
+        let tenure = Tenure::new(Epoch(epoch.unsigned_abs()), since, Guard { _ended, _alive })
+            .with_durable(true)
+            .with_held(held)
+            .with_used(used)
+            .with_tombstones(tombstones);
+        Ok(Some(tenure))
     }
 
     /// Takes a stored cursor back that is beyond the last id that was given. A deliverer that did not
@@ -762,11 +754,9 @@ impl Turns {
         }
         drop(state);
         self.news.notify_waiters();
-        Ok(ErasedEvents {
-            pending: erased.len() as u64,
-            dead_letters: row.get::<_, i64>(1).unsigned_abs(),
-            version: row.get::<_, i64>(2).unsigned_abs(),
-        })
+        let (dead_letters, version) = (row.get::<_, i64>(1), row.get::<_, i64>(2));
+        let pending = erased.len() as u64;
+        Ok(ErasedEvents::new(pending, dead_letters.unsigned_abs(), version.unsigned_abs()))
     }
 
     /// Removes the tombstones of a contact. Returns whether there was one.

@@ -104,23 +104,22 @@ impl CountsRow {
     }
 
     pub(crate) fn counts(&self, oldest_own: Option<i64>) -> Counts {
-        Counts {
-            accepted: positive(self.accepted),
-            derived: positive(self.derived),
-            delivered: positive(self.delivered),
-            dead: positive(self.dead),
-            pending: positive(self.pending),
-            withheld: positive(self.withheld),
-            dropped: positive(self.dropped),
-            erased: positive(self.erased),
-            dead_letters: positive(self.dead_letters),
-            purged: positive(self.dead - self.dead_letters),
-            moved: positive(self.moved),
-            collided: positive(self.collided),
-            newest: (self.newest > 0).then(|| EventId(positive(self.newest))),
-            oldest_own: oldest_own.map(|id| EventId(positive(id))),
-            oldest_pending: None,
-        }
+        let mut counts = Counts::default();
+        counts.accepted = positive(self.accepted);
+        counts.derived = positive(self.derived);
+        counts.delivered = positive(self.delivered);
+        counts.dead = positive(self.dead);
+        counts.pending = positive(self.pending);
+        counts.withheld = positive(self.withheld);
+        counts.dropped = positive(self.dropped);
+        counts.erased = positive(self.erased);
+        counts.dead_letters = positive(self.dead_letters);
+        counts.purged = positive(self.dead - self.dead_letters);
+        counts.moved = positive(self.moved);
+        counts.collided = positive(self.collided);
+        counts.newest = (self.newest > 0).then(|| EventId(positive(self.newest)));
+        counts.oldest_own = oldest_own.map(|id| EventId(positive(id)));
+        counts
     }
 }
 
@@ -155,7 +154,7 @@ pub(crate) fn deliverer(conn: &Connection) -> rusqlite::Result<Option<Standby>> 
         let epoch = Epoch(positive(row.get(0)?));
         let deliverer: Option<String> = row.get(1)?;
         let since = moment(row.get::<_, Option<Millis>>(2)?.unwrap_or_default());
-        Ok(deliverer.map(|deliverer| Standby { epoch, deliverer, since }))
+        Ok(deliverer.map(|deliverer| Standby::new(epoch, deliverer, since)))
     })
 }
 

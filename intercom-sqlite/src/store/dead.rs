@@ -30,14 +30,10 @@ pub(crate) fn read(
             continue;
         };
         let Some(event) = readable(id, row.get(7)?, row.get(8)?) else { continue };
-        letters.push(DeadLetter {
-            id,
-            event,
-            reason,
-            failure: failure(row, 4)?,
-            attempts: row.get(3)?,
-            died_at: moment(row.get(2)?),
-        });
+        let letter = DeadLetter::new(id, event, reason, moment(row.get(2)?))
+            .with_failure(failure(row, 4)?)
+            .with_attempts(row.get(3)?);
+        letters.push(letter);
     }
     Ok(letters)
 }

@@ -37,11 +37,8 @@ pub(crate) fn erase(
         insert.execute((tombstone.0, now))?;
     }
     counts.erasures += 1;
-    Ok(ErasedEvents {
-        pending: pending.unsigned_abs(),
-        dead_letters: dead.unsigned_abs(),
-        version: counts.erasures.unsigned_abs(),
-    })
+    let version = counts.erasures.unsigned_abs();
+    Ok(ErasedEvents::new(pending.unsigned_abs(), dead.unsigned_abs(), version))
 }
 
 /// Removes the tombstones of a contact. Returns whether there was one.

@@ -70,8 +70,10 @@ impl StoredEvent {
 /// Reads three columns from this index: the message, the status, and the request id.
 pub(crate) fn failure(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Failure>> {
     let message: Option<String> = row.get(column)?;
-    let (status, request_id) = (row.get(column + 1)?, row.get(column + 2)?);
-    Ok(message.map(|message| Failure { message, status, request_id }))
+    let status: Option<u16> = row.get(column + 1)?;
+    let request_id: Option<String> = row.get(column + 2)?;
+    let failure = |message| Failure::new(message).with_status(status).with_request_id(request_id);
+    Ok(message.map(failure))
 }
 
 /// Selects the events after this id, in the order of their ids. Events that were never put back are
@@ -144,7 +146,7 @@ pub(crate) fn put_back(
     attempts: u32,
     failure: Option<&Failure>,
 ) -> rusqlite::Result<bool> {
-    let Some(Failure { message, status, request_id }) = failure else {
+    let Some(Failure { message, status, request_id, .. }) = failure else {
         let update =
             "UPDATE outbox_events SET due_at = ?2, admitted = 1, attempts = ?3 WHERE id = ?1";
         return Ok(conn.prepare_cached(update)?.execute((id, due, attempts))? > 0);
@@ -220,14 +222,11 @@ pub(crate) fn read(
         let stored = stored?;
         let id = EventId(stored.id.unsigned_abs());
         let Some(event) = readable(id, stored.body, stored.sensitive) else { continue };
-        events.push(PendingEvent {
-            id,
-            event,
-            accepted_at: moment(stored.accepted),
-            due_at: moment(stored.due.unwrap_or(stored.accepted)),
-            attempts: stored.attempts,
-            last_failure: stored.failure,
-        });
+        let event = PendingEvent::new(id, event, moment(stored.accepted))
+            .with_due_at(moment(stored.due.unwrap_or(stored.accepted)))
+            .with_attempts(stored.attempts)
+            .with_last_failure(stored.failure);
+        events.push(event);
     }
     Ok(events)
 }

@@ -9,7 +9,7 @@ pub(crate) fn keep(conn: &Connection, used: &UsedSlot) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
         "INSERT OR IGNORE INTO outbox_used_slots (keep_until, key, second) VALUES (?1, ?2, ?3)",
     )?;
-    let UsedSlot { slot, keep_until } = used;
+    let UsedSlot { slot, keep_until, .. } = used;
     let row = [keep_until.unix_seconds(), slot.key.cast_signed(), slot.second.unix_seconds()];
     insert.execute(row).map(drop)
 }
@@ -25,12 +25,12 @@ pub(crate) fn used(conn: &Connection) -> rusqlite::Result<Vec<UsedSlot>> {
     let mut select = conn.prepare("SELECT keep_until, key, second FROM outbox_used_slots")?;
     let used = select.query_map([], |row| {
         let second = Timestamp::from_unix_seconds(row.get(2)?);
-        let slot = Slot { key: row.get::<_, i64>(1)?.cast_unsigned(), second };
-        Ok(UsedSlot { slot, keep_until: Timestamp::from_unix_seconds(row.get(0)?) })
+        let slot = Slot::new(row.get::<_, i64>(1)?.cast_unsigned(), second);
+        Ok(UsedSlot::new(slot, Timestamp::from_unix_seconds(row.get(0)?)))
     })?;
     let mut used: Vec<_> = used.collect::<rusqlite::Result<_>>()?;
     let dead = slots(conn, "SELECT body FROM outbox_dead_letters")?;
-    used.extend(dead.into_iter().map(|slot| UsedSlot { slot, keep_until: UsedSlot::WHILE_DEAD }));
+    used.extend(dead.into_iter().map(|slot| UsedSlot::new(slot, UsedSlot::WHILE_DEAD)));
     Ok(used)
 }
 

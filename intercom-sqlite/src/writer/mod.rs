@@ -354,15 +354,11 @@ impl Writer {
         self.leases.insert(Leases::new(epoch, counts.erasures, held)).note(&counts, now);
         // Only the engine that delivers changes what this reads.
         let conn = self.database.conn()?;
-        Ok(Tenure {
-            epoch,
-            since: moment(now),
-            durable: true,
-            held: slots::held(conn)?,
-            used: slots::used(conn)?,
-            tombstones: Arc::new(erased::tombstones(conn)?),
-            guard: Box::new(guard),
-        })
+        Ok(Tenure::new(epoch, moment(now), guard)
+            .with_durable(true)
+            .with_held(slots::held(conn)?)
+            .with_used(slots::used(conn)?)
+            .with_tombstones(Arc::new(erased::tombstones(conn)?)))
     }
 }
 

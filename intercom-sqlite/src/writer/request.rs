@@ -57,22 +57,15 @@ impl Found {
     pub(crate) fn read(mut self) -> Leased {
         let events = mem::take(&mut self.events).into_iter().filter_map(|stored| {
             let (id, stage) = (EventId(stored.id.unsigned_abs()), stored.stage());
-            Some(Lease {
-                id,
-                event: readable(id, stored.body, stored.sensitive)?,
-                stage,
-                attempts: stored.attempts,
-                last_failure: stored.failure.map(Arc::new),
-                age: until(stored.accepted, self.now),
-            })
+            let event = readable(id, stored.body, stored.sensitive)?;
+            let lease = Lease::new(id, event, stage)
+                .with_attempts(stored.attempts)
+                .with_last_failure(stored.failure.map(Arc::new))
+                .with_age(until(stored.accepted, self.now));
+            Some(lease)
         });
-        Leased {
-            events: events.collect(),
-            pending: self.pending,
-            earliest_new: self.earliest_new,
-            valid_for: None,
-            tombstones: self.tombstones.take(),
-        }
+        Leased::new(events.collect(), self.pending, self.earliest_new)
+            .with_tombstones(self.tombstones.take())
     }
 }
 

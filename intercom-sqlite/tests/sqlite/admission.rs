@@ -86,9 +86,8 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
     let engine = Engine::open(&place).await;
     accept(&engine.outbox, &events(5)).await;
     let leases = engine.lease(5).await;
-    let keep = |second: i64, lease: usize| UsedSlot {
-        slot: Slot::of(&leases[lease].event),
-        keep_until: Timestamp::from_unix_seconds(second),
+    let keep = |second: i64, lease: usize| {
+        UsedSlot::new(Slot::of(&leases[lease].event), Timestamp::from_unix_seconds(second))
     };
     let maybe = Some(keep(NOON + 9, 1));
     let reason = DeadLetterReason::AttemptLimit;
@@ -102,7 +101,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
 
     let crashed = Engine::open(&place.crashed()).await;
     // The slots of dead letters last as long as the letters.
-    let dead = |lease: usize| UsedSlot { keep_until: UsedSlot::WHILE_DEAD, ..keep(0, lease) };
+    let dead = |lease: usize| UsedSlot::new(keep(0, lease).slot, UsedSlot::WHILE_DEAD);
     let used = [keep(NOON + 5, 0), keep(NOON + 9, 1), dead(1), dead(2)];
     assert_eq!(crashed.tenure.used, used);
     assert_eq!(crashed.tenure.held, [Slot::of(&event("project_created", 3))]);

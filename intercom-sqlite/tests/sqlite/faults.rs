@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::outbox::{AcceptError, Counts, Outbox};
+use intercom_delivery::outbox::{AcceptError, Outbox};
 use intercom_sqlite::SqliteOutbox;
 use intercom_sqlite::rusqlite::Connection;
 use tokio::task::yield_now;
@@ -54,12 +54,9 @@ async fn when_a_batch_fails_nothing_of_it_was_done_and_all_are_told() {
     }
     // A delivered event takes no room.
     assert_eq!(settling.await.unwrap().unwrap(), []);
-    let before = Counts {
-        delivered: 0,
-        pending: 2,
-        oldest_own: counts.oldest_own,
-        ..outbox.counts().await.unwrap()
-    };
+    let mut before = outbox.counts().await.unwrap();
+    (before.delivered, before.pending) = (0, 2);
+    before.oldest_own = counts.oldest_own;
     assert_eq!(before, counts);
 
     // Things go on.

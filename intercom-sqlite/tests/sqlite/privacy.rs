@@ -152,7 +152,7 @@ async fn a_crash_leaves_all_of_an_erasure_or_nothing() {
     let engine = Engine::open(&after).await;
     assert!(engine.tenure.tombstones.contains(&ada()));
     let again = engine.outbox.erase(&ada()).await.unwrap();
-    let nothing = ErasedEvents { pending: 0, dead_letters: 0, version: erased.version + 1 };
+    let nothing = ErasedEvents::new(0, 0, erased.version + 1);
     assert_eq!(again, nothing);
 }
 
@@ -183,11 +183,11 @@ async fn what_is_withheld_leaves_no_body_and_what_is_derived_is_there_after_a_cr
     let derived = |second| vec![event("derived", second)];
     let admissions = [
         Admission::new(leases[0].id, Ruling::Withhold),
-        Admission { derived: derived(7), ..Admission::new(leases[1].id, Ruling::Drop) },
-        Admission { derived: derived(8), ..Admission::kept(leases[2].id, false) },
+        Admission::new(leases[1].id, Ruling::Drop).with_derived(derived(7)),
+        Admission::kept(leases[2].id, false).with_derived(derived(8)),
         Admission::new(leases[3].id, Ruling::Defer { after: Duration::from_secs(60) }),
         // Late, so it derives nothing.
-        Admission { derived: derived(9), ..Admission::kept(EventId(99), false) },
+        Admission::kept(EventId(99), false).with_derived(derived(9)),
     ];
     let before = place.crashed();
     let late = engine.outbox.admit(engine.epoch(), &admissions).await.unwrap();

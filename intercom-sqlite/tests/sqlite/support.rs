@@ -215,7 +215,7 @@ pub(crate) const EARLY: Timestamp = Timestamp::from_unix_seconds(0);
 
 /// Returns the slot of an event, to be kept for two minutes after noon.
 pub(crate) fn used(event: &DataEvent) -> UsedSlot {
-    UsedSlot { slot: Slot::of(event), keep_until: Timestamp::from_unix_seconds(NOON + 120) }
+    UsedSlot::new(Slot::of(event), Timestamp::from_unix_seconds(NOON + 120))
 }
 
 pub(crate) fn delivered(lease: &Lease) -> Verdict {

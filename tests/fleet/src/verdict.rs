@@ -221,7 +221,8 @@ mod tests {
     fn evidence(arrived: Vec<Arrival>) -> Evidence {
         let accepted: BTreeSet<u64> = arrived.iter().map(|arrival| arrival.number).collect();
         let number = accepted.len() as u64;
-        let counts = Counts { accepted: number, delivered: number, ..Counts::default() };
+        let mut counts = Counts::default();
+        (counts.accepted, counts.delivered) = (number, number);
         Evidence {
             contacts: Contacts::Own,
             ledger: Ledger { accepted, ..Ledger::default() },

@@ -82,7 +82,7 @@ impl Engine {
 pub(crate) fn delivered(lease: &Lease) -> Verdict {
     let slot = Slot::of(&lease.event);
     let keep_until = Timestamp::from_unix_seconds(slot.second.unix_seconds() + 120);
-    Verdict::Delivered { used: UsedSlot { slot, keep_until } }
+    Verdict::Delivered { used: UsedSlot::new(slot, keep_until) }
 }
 
 /// It is due again now.

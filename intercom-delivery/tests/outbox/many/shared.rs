@@ -252,7 +252,7 @@ impl Handle {
             Some(Fault::ForgetsUsedSlots) => used.clear(),
             _ => {}
         }
-        let standby = Standby { epoch, deliverer: format!("process {}", self.number), since };
+        let standby = Standby::new(epoch, format!("process {}", self.number), since);
         let row = Row {
             standby,
             owner: self.number,
@@ -282,8 +282,12 @@ impl Handle {
                 }
             }
         });
-        let guard = Box::new(Renewals(renewals.abort_handle()));
-        Ok(Turn::Began(Tenure { epoch, since, durable: true, held, used, tombstones, guard }))
+        let tenure = Tenure::new(epoch, since, Renewals(renewals.abort_handle()))
+            .with_durable(true)
+            .with_held(held)
+            .with_used(used)
+            .with_tombstones(tombstones);
+        Ok(Turn::Began(tenure))
     }
 
     /// Leases all that is new from the memory, and orders it by the ids.
@@ -306,7 +310,7 @@ impl Handle {
             again.drain(..number).collect::<Vec<_>>()
         });
         let mut leased = match again {
-            Some(events) if !events.is_empty() => Leased { events, ..Leased::default() },
+            Some(events) if !events.is_empty() => Leased::new(events, 0, None),
             _ => match self.store.memory.lease(Standing::Delivering(epoch), limit).await? {
                 Turn::Leased(leased) => leased,
                 turn => return Ok(turn),
@@ -415,17 +419,14 @@ impl Forward for Handle {
                         }
                         () = changed => {}
                         () = sleep(valid / 2) => {
-                            let valid_for = Some(valid / 2);
-                            return Ok(Turn::Leased(Leased { valid_for, ..Leased::default() }));
+                            let leased = Leased::default().with_valid_for(valid / 2);
+                            return Ok(Turn::Leased(leased));
                         }
                     }
                 }
                 Present::News(standby) if self.store.is(Fault::LetsTwoDeliver) => {
                     let Standby { epoch, since, .. } = standby;
-                    let (held, used, guard) = (Vec::new(), Vec::new(), Box::new(()));
-                    let tombstones = Arc::default();
-                    let tenure =
-                        Tenure { epoch, since, durable: true, held, used, tombstones, guard };
+                    let tenure = Tenure::new(epoch, since, ()).with_durable(true);
                     return Ok(Turn::Began(tenure));
                 }
                 Present::News(standby) => return Ok(Turn::Standby(standby)),
@@ -439,9 +440,10 @@ impl Forward for Handle {
         epoch: Epoch,
         admissions: &[Admission],
     ) -> Result<Vec<EventId>, OutboxError> {
-        let inner = |admission: &Admission| Admission {
-            id: self.store.number(admission.id),
-            ..admission.clone()
+        let inner = |admission: &Admission| {
+            let mut inner = admission.clone();
+            inner.id = self.store.number(admission.id);
+            inner
         };
         let numbers: Vec<_> = admissions.iter().map(inner).collect();
         let epoch = self.epoch(epoch, Fault::AdmitsUnderAnyEpoch);
@@ -459,7 +461,7 @@ impl Forward for Handle {
     ) -> Result<Vec<EventId>, OutboxError> {
         let inner = |settlement: &Settlement| {
             let verdict = settlement.verdict.clone();
-            Settlement { id: self.store.number(settlement.id), verdict }
+            Settlement::new(self.store.number(settlement.id), verdict)
         };
         let numbers: Vec<_> = settlements.iter().map(inner).collect();
         let epoch = self.epoch(epoch, Fault::SettlesUnderAnyEpoch);
@@ -488,10 +490,11 @@ impl Forward for Handle {
         match self.store.fault {
             Some(Fault::CountsByThreeQueries) => {
                 yield_now().await;
-                let Counts { delivered, dead, .. } = self.store.memory.counts().await?;
+                let second = self.store.memory.counts().await?;
+                (counts.delivered, counts.dead) = (second.delivered, second.dead);
                 yield_now().await;
-                let Counts { pending, .. } = self.store.memory.counts().await?;
-                Ok(Counts { delivered, dead, pending, ..counts })
+                counts.pending = self.store.memory.counts().await?.pending;
+                Ok(counts)
             }
             Some(Fault::CountsOnceInAWhile) => {
                 let mut counted = self.counted.lock().unwrap();

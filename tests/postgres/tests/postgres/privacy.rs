@@ -6,7 +6,7 @@ use intercom_core::testing::FailingTransport;
 use intercom_core::{Contact, DataEvent, DynamicEvent, ErrorKind, Timestamp};
 use intercom_delivery::Delivery;
 use intercom_delivery::outbox::{
-    Admission, DeadLetterReason, EventId, Operate, Outbox, Ruling, Selection, Standing,
+    Admission, DeadLetterReason, EventId, Operate, Outbox, Selection, Standing,
 };
 use intercom_postgres::{sqlstate, sqlx, tokio_postgres};
 use sqlx_0_9::Connection;
@@ -55,11 +55,7 @@ async fn sensitive_keys_stay_with_their_event_whatever_becomes_of_it() {
     assert_eq!(leased, all);
     // Admission keeps one, replaces another by an event with sensitive keys, derives such a one, and
     // replaces one by an event without.
-    let replace = |id, event, derived| Admission {
-        id: EventId(id),
-        ruling: Ruling::Replace { event, moved: true, collides: false },
-        derived,
-    };
+    let replace = |id, event, derived| Admission::moved(EventId(id), event).with_derived(derived);
     let admissions = [
         replace(1, note(10), vec![note(11), event("derived", 12)]),
         replace(2, event("other", 13), Vec::new()),
