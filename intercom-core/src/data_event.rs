@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -34,15 +35,18 @@ pub(crate) const MASK: &str = "[sensitive]";
 /// `Debug` shows the name, the second, the size and the names of derived events. It never shows the
 /// contact or a value.
 #[derive(Clone, PartialEq, Eq)]
-pub struct DataEvent {
+pub struct DataEvent(Arc<Parts>);
+
+/// One allocation, because a delivery moves and clones events more often than it reads them.
+#[derive(Clone, PartialEq, Eq)]
+struct Parts {
     name: EventName,
     contact: Contact,
     created_at: Timestamp,
     body: Bytes,
     metadata: Option<Range<usize>>,
     sensitive: SensitiveKeys,
-    /// A single pointer, because most events have no derived events.
-    derived: Option<Arc<Vec<DataEvent>>>,
+    derived: Vec<DataEvent>,
 }
 
 impl DataEvent {
@@ -78,14 +82,13 @@ impl DataEvent {
     where
         E: IntercomEvent,
     {
-        let mut data = Self::alone(event, contact, created_at)?;
+        let mut parts = Parts::new(event, contact, created_at)?;
         if const { !E::ALSO.is_empty() } {
-            let mut derived = DerivedEvents::new(&data.contact, created_at);
+            let mut derived = DerivedEvents::new(&parts.contact, created_at);
             event.derive_events(&mut derived);
-            let derived = derived.finish()?;
-            data.derived = (!derived.is_empty()).then(|| Arc::new(derived));
+            parts.derived = derived.finish()?;
         }
-        Ok(data)
+        Ok(parts.into())
     }
 
     /// Encodes an event without its derived events.
@@ -97,17 +100,7 @@ impl DataEvent {
     where
         E: IntercomEvent,
     {
-        let name = event.event_name();
-        let body = encode::body(event, &name, &contact, created_at)?;
-        Ok(DataEvent {
-            name,
-            contact,
-            created_at,
-            body: body.bytes,
-            metadata: body.metadata,
-            sensitive: event.sensitive_keys(),
-            derived: None,
-        })
+        Parts::new(event, contact, created_at).map(Into::into)
     }
 
     /// Reads an event from a stored body: the bytes that [`body`](Self::body) returned.
@@ -145,15 +138,16 @@ impl DataEvent {
             Some(json) if !json.starts_with('{') => return Err(UnreadableBody::MISSES),
             _ => members.get("metadata").map(|json| place(&body, json)),
         };
-        Ok(DataEvent {
+        let parts = Parts {
             name: EventName::unchecked(&name),
             contact: contact.ok_or(UnreadableBody::MISSES)?,
             created_at: Timestamp::from_unix_seconds(created_at),
             metadata,
             body,
             sensitive: SensitiveKeys::none(),
-            derived: None,
-        })
+            derived: Vec::new(),
+        };
+        Ok(parts.into())
     }
 
     /// Returns the same event at another second.
@@ -175,17 +169,18 @@ impl DataEvent {
     /// ```
     #[must_use]
     pub fn moved_to(&self, created_at: Timestamp) -> Self {
-        let members = members(&self.body).expect("the body was written as JSON");
-        let place = members.get("created_at").map(|json| place(&self.body, json));
+        let body = self.body();
+        let members = members(body).expect("the body was written as JSON");
+        let place = members.get("created_at").map(|json| place(body, json));
         let Range { start, end } = place.expect("every body has its time");
         let seconds = created_at.unix_seconds().to_string();
-        let body = [&self.body[..start], seconds.as_bytes(), &self.body[end..]].concat();
-        let metadata = self.metadata.clone().map(|range| {
+        let body = [&body[..start], seconds.as_bytes(), &body[end..]].concat();
+        let metadata = self.0.metadata.clone().map(|range| {
             let moved =
                 |place| if place > start { place + seconds.len() - (end - start) } else { place };
             moved(range.start)..moved(range.end)
         });
-        DataEvent { created_at, body: body.into(), metadata, ..self.clone() }
+        Parts { created_at, body: body.into(), metadata, ..Parts::clone(&self.0) }.into()
     }
 
     /// Returns the same event with another name.
@@ -208,7 +203,7 @@ impl DataEvent {
         let mut json = Vec::with_capacity(name.len() + 2);
         json::text(&mut json, &name);
         let (body, metadata) = self.with_member("event_name", &json);
-        DataEvent { name, body, metadata, derived: None, ..self.clone() }
+        Parts { name, body, metadata, derived: Vec::new(), ..Parts::clone(&self.0) }.into()
     }
 
     /// Returns the same event with only the metadata keys that the predicate keeps.
@@ -231,13 +226,13 @@ impl DataEvent {
         // A body without metadata has no `metadata` member.
         let (body, metadata) = match kept.is_empty() {
             true => {
-                let all = members_in_order(&self.body).expect("the body was written as JSON");
+                let all = members_in_order(self.body()).expect("the body was written as JSON");
                 let rest = all.into_iter().filter(|(member, _)| member != "metadata");
                 (object(rest).into(), None)
             }
             false => self.with_member("metadata", &object(kept)),
         };
-        DataEvent { body, metadata, ..self.clone() }
+        Parts { body, metadata, ..Parts::clone(&self.0) }.into()
     }
 
     /// Replaces the value of an existing member. Returns the body and the range of its metadata.
@@ -246,42 +241,43 @@ impl DataEvent {
             let members = members(body).expect("the body was written as JSON");
             members.get(member).map(|json| place(body, json))
         };
-        let at = place_in(&self.body, member).expect("the body has this member");
-        let body = [&self.body[..at.start], value, &self.body[at.end..]].concat();
+        let body = self.body();
+        let at = place_in(body, member).expect("the body has this member");
+        let body = [&body[..at.start], value, &body[at.end..]].concat();
         let metadata = place_in(&body, "metadata");
         (body.into(), metadata)
     }
 
     /// Returns the event's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Returns the event's name, in a form that is cheap to clone.
     pub fn event_name(&self) -> &EventName {
-        &self.name
+        &self.0.name
     }
 
     /// Returns the contact that the event belongs to.
     pub fn contact(&self) -> &Contact {
-        &self.contact
+        &self.0.contact
     }
 
     /// Returns when the event happened.
     pub fn created_at(&self) -> Timestamp {
-        self.created_at
+        self.0.created_at
     }
 
     /// Returns the JSON body of the request.
     pub fn body(&self) -> &Bytes {
-        &self.body
+        &self.0.body
     }
 
     /// Returns the metadata object within the body, or `None` when the event has no metadata.
     ///
     /// The slice points into the body: `event.body().slice_ref(metadata)` keeps it without a copy.
     pub fn metadata(&self) -> Option<&[u8]> {
-        self.metadata.clone().map(|range| &self.body[range])
+        self.0.metadata.clone().map(|range| &self.0.body[range])
     }
 
     /// Names the sensitive keys of a stored body: those that
@@ -304,7 +300,7 @@ impl DataEvent {
     where
         K: Into<Box<str>>,
     {
-        self.sensitive = SensitiveKeys::named(keys);
+        Arc::make_mut(&mut self.0).sensitive = SensitiveKeys::named(keys);
         self
     }
 
@@ -312,7 +308,7 @@ impl DataEvent {
     ///
     /// Mask their values wherever you show the event. The request carries them unmasked.
     pub fn sensitive_keys(&self) -> impl Iterator<Item = &str> {
-        self.sensitive.iter()
+        self.0.sensitive.iter()
     }
 
     /// Returns the events that `also` derives from this event.
@@ -320,13 +316,16 @@ impl DataEvent {
     /// A transport that stores events accepts these with this event, all or none. Each has its own
     /// body, and none has derived events.
     pub fn derived(&self) -> &[DataEvent] {
-        self.derived.as_deref().map_or(&[], Vec::as_slice)
+        &self.0.derived
     }
 
     /// Splits the event from its derived events.
     pub fn split_derived(mut self) -> (Self, Vec<DataEvent>) {
-        let derived = self.derived.take().map(Arc::unwrap_or_clone);
-        (self, derived.unwrap_or_default())
+        if self.0.derived.is_empty() {
+            return (self, Vec::new());
+        }
+        let derived = mem::take(&mut Arc::make_mut(&mut self.0).derived);
+        (self, derived)
     }
 
     /// Parses the body for display, with the values of sensitive keys masked.
@@ -357,7 +356,7 @@ impl DataEvent {
 
     /// Parses the body. Convenient in tests.
     pub fn to_json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).expect("the body was written as JSON")
+        serde_json::from_slice(self.body()).expect("the body was written as JSON")
     }
 }
 
@@ -389,6 +388,32 @@ impl From<serde_json::Error> for UnreadableBody {
             Category::Syntax => UnreadableBody { reason: "the bytes are not JSON" },
             Category::Data | Category::Io => UnreadableBody::MISSES,
         }
+    }
+}
+
+impl Parts {
+    /// Encodes an event without its derived events.
+    fn new<E>(event: &E, contact: Contact, created_at: Timestamp) -> Result<Self, InvalidEvent>
+    where
+        E: IntercomEvent,
+    {
+        let name = event.event_name();
+        let body = encode::body(event, &name, &contact, created_at)?;
+        Ok(Parts {
+            name,
+            contact,
+            created_at,
+            body: body.bytes,
+            metadata: body.metadata,
+            sensitive: event.sensitive_keys(),
+            derived: Vec::new(),
+        })
+    }
+}
+
+impl From<Parts> for DataEvent {
+    fn from(parts: Parts) -> Self {
+        DataEvent(Arc::new(parts))
     }
 }
 
@@ -429,10 +454,10 @@ fn place(body: &[u8], json: &RawValue) -> Range<usize> {
 impl fmt::Debug for DataEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DataEvent")
-            .field("name", &self.name)
-            .field("contact", &self.contact)
-            .field("created_at", &self.created_at.unix_seconds())
-            .field("bytes", &self.body.len())
+            .field("name", self.event_name())
+            .field("contact", self.contact())
+            .field("created_at", &self.created_at().unix_seconds())
+            .field("bytes", &self.body().len())
             .field("derived", &self.derived().iter().map(DataEvent::name).collect::<Vec<_>>())
             .finish()
     }

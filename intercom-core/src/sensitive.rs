@@ -11,13 +11,12 @@ use crate::description::EventDescription;
 #[derive(Clone, Debug, Default)]
 pub struct SensitiveKeys(Keys);
 
-/// Thin pointers, because every move of an event moves them.
 #[derive(Clone, Debug, Default)]
 enum Keys {
     #[default]
     None,
     Described(&'static EventDescription),
-    Named(Arc<Box<[Box<str>]>>),
+    Named(Arc<[Box<str>]>),
 }
 
 impl SensitiveKeys {
@@ -30,8 +29,8 @@ impl SensitiveKeys {
     }
 
     pub(crate) fn named<K: Into<Box<str>>>(keys: impl IntoIterator<Item = K>) -> Self {
-        let keys: Box<[_]> = keys.into_iter().map(Into::into).collect();
-        SensitiveKeys(if keys.is_empty() { Keys::None } else { Keys::Named(Arc::new(keys)) })
+        let keys: Arc<[_]> = keys.into_iter().map(Into::into).collect();
+        SensitiveKeys(if keys.is_empty() { Keys::None } else { Keys::Named(keys) })
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &str> {

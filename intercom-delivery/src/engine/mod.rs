@@ -43,6 +43,7 @@ use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+use std::vec;
 
 use intercom_core::{Contact, ContactCreation, ErrorKind};
 use intercom_rules::Rules;
@@ -1015,9 +1016,9 @@ impl Engine {
         }
     }
 
-    /// Takes the requests that begin now.
-    fn take_starting(&mut self) -> Vec<Request> {
-        mem::take(&mut self.dispatch.starting)
+    /// Takes the requests that begin now, the first of them first.
+    fn take_starting(&mut self) -> vec::Drain<'_, Request> {
+        self.dispatch.starting.drain(..)
     }
 }
 

@@ -14,10 +14,6 @@ use super::prefetch::Job;
 use crate::telemetry::{self, spans};
 
 /// What a request is about.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are events, and a box would cost each of them an allocation"
-)]
 pub(super) enum Subject {
     Event(Job),
     Contact(Contact),

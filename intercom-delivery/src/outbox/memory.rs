@@ -226,7 +226,9 @@ impl Outbox for MemoryOutbox {
         while state.dead.len() > self.max_dead_letters {
             state.purge_oldest();
         }
-        if state.is_present(epoch) {
+        if state.is_present(epoch)
+            && state.used.first_key_value().is_some_and(|(until, _)| *until < forget_before)
+        {
             state.used = state.used.split_off(&forget_before);
         }
         drop(state);
@@ -615,7 +617,6 @@ impl State {
         Some(id)
     }
 
-    /// An event of this second is no longer among the fresh ones.
     /// Returns the event if it is leased under this epoch.
     fn leased(&mut self, epoch: Epoch, id: EventId) -> Option<&mut Held> {
         match self.is_present(epoch) {

@@ -1,9 +1,7 @@
 //! The slots that are taken, and by what.
-//!
-//! One tree, because there may be a million of them: it needs about 33 MB then, a hash map 52.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::ops::Range;
 
 use intercom_core::Timestamp;
@@ -46,7 +44,7 @@ const LONG_WALK: usize = 8;
 
 /// Which slots are taken, and by what.
 pub(super) struct Taken {
-    holders: BTreeMap<(u64, i64), Holder>,
+    holders: HashMap<Slot, Holder>,
     /// Slots of earlier holders are free.
     floor: Holder,
     /// Seconds that are all taken, by their key. Each event of a burst would walk over them anew.
@@ -56,17 +54,17 @@ pub(super) struct Taken {
 impl Taken {
     pub(super) fn new() -> Self {
         let floor = Holder::left(Timestamp::from_unix_seconds(i64::MIN));
-        Taken { holders: BTreeMap::new(), floor, walked: HashMap::new() }
+        Taken { holders: HashMap::new(), floor, walked: HashMap::new() }
     }
 
     /// Returns what holds a slot, if it is taken.
     pub(super) fn get(&self, slot: Slot) -> Option<Holder> {
-        self.holders.get(&parts(slot)).copied().filter(|holder| *holder >= self.floor)
+        self.holders.get(&slot).copied().filter(|holder| *holder >= self.floor)
     }
 
     /// Takes a slot for a pending event if it is free. Returns what holds it otherwise.
     pub(super) fn take(&mut self, slot: Slot) -> Result<(), Holder> {
-        match self.holders.entry(parts(slot)) {
+        match self.holders.entry(slot) {
             Entry::Vacant(free) => {
                 free.insert(Holder::PENDING);
             }
@@ -83,30 +81,30 @@ impl Taken {
         if holder < self.floor {
             self.walked.remove(&slot.key);
         }
-        let before = self.holders.insert(parts(slot), holder);
+        let before = self.holders.insert(slot, holder);
         before.filter(|holder| *holder >= self.floor)
     }
 
     /// Frees a slot, if it is taken.
     pub(super) fn remove(&mut self, slot: Slot) {
         self.walked.remove(&slot.key);
-        self.holders.remove(&parts(slot));
+        self.holders.remove(&slot);
     }
 
     /// Returns the first second at or after the slot's own that is not taken.
     pub(super) fn next_free(&mut self, slot: Slot) -> Timestamp {
-        let (key, wanted) = parts(slot);
+        let Slot { key, second } = slot;
+        let wanted = second.unix_seconds();
         let known = self.walked.get(&key).filter(|walked| walked.contains(&wanted));
         let (from, mut free) = known.map_or((wanted, wanted), |walked| (walked.start, walked.end));
+        let is_known = known.is_some();
+        let at = |second| Slot { key, second: Timestamp::from_unix_seconds(second) };
         let mut steps = 0;
-        for (&at, holder) in self.holders.range((key, free)..) {
-            if at != (key, free) || *holder < self.floor {
-                break;
-            }
-            free = free.saturating_add(1);
+        while free < i64::MAX && self.get(at(free)).is_some() {
+            free += 1;
             steps += 1;
         }
-        if steps > 0 && (known.is_some() || steps > LONG_WALK) {
+        if steps > 0 && (is_known || steps > LONG_WALK) {
             self.walked.insert(key, from..free);
         }
         Timestamp::from_unix_seconds(free)
@@ -121,9 +119,6 @@ impl Taken {
     /// Gives the memory of freed slots back.
     pub(super) fn sweep(&mut self) {
         self.holders.retain(|_, holder| *holder >= self.floor);
+        self.holders.shrink_to(2 * self.holders.len());
     }
-}
-
-fn parts(slot: Slot) -> (u64, i64) {
-    (slot.key, slot.second.unix_seconds())
 }
