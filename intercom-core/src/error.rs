@@ -265,8 +265,8 @@ impl SendError {
     }
 
     /// Returns the name of the event that failed.
-    pub fn event(&self) -> Option<&str> {
-        self.0.event.as_deref()
+    pub fn event_name(&self) -> Option<&EventName> {
+        self.0.event.as_ref()
     }
 
     /// Returns the HTTP status of the response, if one came.

@@ -1,12 +1,16 @@
 //! Event names: a literal for a derived event, shared text for one known at run time.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::rules::{self, NameError};
 
 /// The name of an event. Cheap to clone: a derived event's name is a literal.
+///
+/// What has an event's name says it as `event_name`. An event itself says its text as `name`.
 #[derive(Clone)]
 pub struct EventName(Name);
 
@@ -64,6 +68,30 @@ impl PartialEq for EventName {
 }
 
 impl Eq for EventName {}
+
+impl PartialEq<str> for EventName {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialOrd for EventName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for EventName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_str().cmp(other.as_str())
+    }
+}
+
+impl Hash for EventName {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
 
 impl fmt::Debug for EventName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

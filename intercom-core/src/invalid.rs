@@ -15,7 +15,7 @@ use crate::value::ValueError;
 /// use intercom_core::{DynamicEvent, Reason, ValueError};
 ///
 /// let error = DynamicEvent::new("invoice_paid").unwrap().with("share", f64::NAN).unwrap_err();
-/// assert_eq!((error.event(), error.key()), ("invoice_paid", Some("share")));
+/// assert_eq!((error.event_name().as_str(), error.key()), ("invoice_paid", Some("share")));
 /// assert_eq!(error.reason(), &Reason::Value(ValueError::NotFinite));
 /// ```
 #[derive(Clone, PartialEq, Eq)]
@@ -59,12 +59,8 @@ impl InvalidEvent {
         InvalidEvent { event, key, reason }
     }
 
-    pub(crate) fn event_name(&self) -> &EventName {
-        &self.event
-    }
-
     /// Returns the name of the event.
-    pub fn event(&self) -> &str {
+    pub fn event_name(&self) -> &EventName {
         &self.event
     }
 

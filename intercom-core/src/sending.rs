@@ -118,7 +118,7 @@ fn log_outcome(name: &EventName, sent: Result<Receipt, SendError>) -> Result<Rec
         }
         Err(error) => {
             let error = error.with_event(name.clone());
-            tracing::debug!(event.name = error.event(), error = ?error, "event not taken");
+            tracing::debug!(event.name = error.event_name().map(EventName::as_str), error = ?error, "event not taken");
             Err(error)
         }
     }

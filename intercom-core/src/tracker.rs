@@ -175,7 +175,7 @@ impl Tracker {
         match encode(event, contact, time) {
             Ok(event) => self.send_prepared(event),
             Err(error) => {
-                tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
+                tracing::debug!(event.name = error.event_name().as_str(), %error, "event not sent: it is invalid");
                 Sending::invalid(error)
             }
         }

@@ -62,7 +62,7 @@ impl MemoryTracker {
 
     fn hand_over(&self, event: Result<DataEvent, InvalidEvent>) -> Result<Receipt, SendError> {
         let event = event.inspect_err(|error| {
-            tracing::debug!(event.name = error.event(), %error, "event not sent: it is invalid");
+            tracing::debug!(event.name = error.event_name().as_str(), %error, "event not sent: it is invalid");
         })?;
         let name = event.event_name().clone();
         let accepted = self.intake.try_accept(&self.memory, event);

@@ -156,7 +156,7 @@ fn a_derived_event_that_is_invalid_stops_its_cause() {
     }
 
     let error = encode(&Measured { part: 1.0 }).unwrap_err();
-    assert_eq!((error.event(), error.key()), ("share_measured", Some("share")));
+    assert_eq!((error.event_name().as_str(), error.key()), ("share_measured", Some("share")));
 }
 
 fn tracker(transport: impl Transport + 'static) -> intercom_core::ContactTracker {
@@ -198,7 +198,7 @@ async fn the_first_error_ends_that_and_sending_again_is_safe() {
     let prepared = tracker.for_contact(Contact::user_id(1)).prepare(&BIG).unwrap();
 
     let error = tracker.send_prepared(prepared.clone()).await.unwrap_err();
-    assert_eq!(error.event(), Some("big_invoice_paid"));
+    assert_eq!(error.event_name().unwrap(), "big_invoice_paid");
     assert_eq!(sent.take(), std::slice::from_ref(&prepared), "those after it are not sent");
 
     tracker.send_prepared(prepared.clone()).await.unwrap();

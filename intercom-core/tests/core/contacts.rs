@@ -188,7 +188,8 @@ async fn roles_are_no_metadata() {
 async fn an_event_of_nobody_fails_before_any_io() {
     let sent = RecordingTransport::new();
     let error = Tracker::new(sent.clone()).send(&NOBODY).await.unwrap_err();
-    assert_eq!((error.kind(), error.event()), (ErrorKind::InvalidEvent, Some("invited")));
+    assert_eq!(error.kind(), ErrorKind::InvalidEvent);
+    assert_eq!(error.event_name().unwrap(), "invited");
     let reason = error.invalid_event().unwrap().reason();
     assert_eq!(reason, &Reason::Contact(ContactError::Nobody));
     // An empty contact does not help either.

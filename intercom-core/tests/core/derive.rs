@@ -243,7 +243,7 @@ fn a_displayed_text_obeys_the_limit_and_may_fail() {
     }
 
     let reason = |error: intercom_core::InvalidEvent| {
-        assert_eq!((error.event(), error.key()), ("shown", Some("text")));
+        assert_eq!((error.event_name().as_str(), error.key()), ("shown", Some("text")));
         error.reason().clone()
     };
     let error = encode(&Shown { before: 1, text: Broken }).unwrap_err();

@@ -41,7 +41,7 @@ where
 
 fn refused(result: Result<impl Sized, InvalidEvent>) -> ValueError {
     let Err(error) = result else { panic!("the value was not refused") };
-    assert_eq!(error.event(), "value_sent");
+    assert_eq!(error.event_name(), "value_sent");
     assert!(matches!(error.key(), Some("value" | "value_date")));
     match error.reason() {
         Reason::Value(reason) => reason.clone(),

@@ -11,7 +11,7 @@ async fn send(tracker: &Tracker) -> Result<u16, SendError> {
     let event = DynamicEvent::new("project_created").unwrap().with("secret", "hunter2").unwrap();
     let sent = tracker.for_contact(Contact::email("ada@example.com")).send(&event).await;
     if let Err(error) = &sent {
-        assert_eq!(error.event(), Some("project_created"));
+        assert_eq!(error.event_name().unwrap(), "project_created");
         let shown = format!("{error} {error:?}");
         for secret in ["ada@example.com", "hunter2", "sandbox-token"] {
             assert!(!shown.contains(secret), "{shown}");
