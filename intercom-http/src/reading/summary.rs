@@ -12,8 +12,8 @@ use serde_json::{Map, Value};
 /// use intercom_http::EventSummary;
 ///
 /// let paid = EventSummary::new("invoice_paid", 12)
-///     .first(Timestamp::from_unix_seconds(1_600_000_000))
-///     .last(Timestamp::from_unix_seconds(1_700_000_000));
+///     .with_first(Timestamp::from_unix_seconds(1_600_000_000))
+///     .with_last(Timestamp::from_unix_seconds(1_700_000_000));
 /// assert_eq!(paid.count, 12);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +39,14 @@ impl EventSummary {
 
     /// Sets the first time. The default is none.
     #[must_use]
-    pub fn first(mut self, first: impl Into<Timestamp>) -> Self {
+    pub fn with_first(mut self, first: impl Into<Timestamp>) -> Self {
         self.first = Some(first.into());
         self
     }
 
     /// Sets the last time. The default is none.
     #[must_use]
-    pub fn last(mut self, last: impl Into<Timestamp>) -> Self {
+    pub fn with_last(mut self, last: impl Into<Timestamp>) -> Self {
         self.last = Some(last.into());
         self
     }

@@ -326,8 +326,8 @@ async fn summaries_are_read_and_submitted() {
     let ada = Contact::user_id(42);
     let read = transport.summaries(&ada).await.unwrap();
     let mut paid = EventSummary::new("invoice_paid", 12)
-        .first(Timestamp::from_unix_seconds(1_389_913_941))
-        .last(Timestamp::from_unix_seconds(1_389_917_541));
+        .with_first(Timestamp::from_unix_seconds(1_389_913_941))
+        .with_last(Timestamp::from_unix_seconds(1_389_917_541));
     paid.description = Some("Paid".into());
     assert_eq!(read, [paid, EventSummary::new("signed_up", 1)]);
     transport.submit_summaries(&ada, &read).await.unwrap();
@@ -359,8 +359,14 @@ async fn what_cannot_be_asked_fails_before_any_request() {
     assert!(matches!(error, ReadError::NoUserId), "{error}");
     for (summary, expected) in [
         (EventSummary::new("x", 0), SummaryError::Never),
-        (EventSummary::new("x", 1).first(time(2)).last(time(1)), SummaryError::FirstAfterLast),
-        (EventSummary::new("x", 1).last(time(1_700_000_000_000)), SummaryError::InMilliseconds),
+        (
+            EventSummary::new("x", 1).with_first(time(2)).with_last(time(1)),
+            SummaryError::FirstAfterLast,
+        ),
+        (
+            EventSummary::new("x", 1).with_last(time(1_700_000_000_000)),
+            SummaryError::InMilliseconds,
+        ),
     ] {
         let error = transport.submit_summaries(&ada, &[summary]).await.unwrap_err();
         let ReadError::InvalidSummary { reason, .. } = &error else { panic!("{error}") };

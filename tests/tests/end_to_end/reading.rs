@@ -84,11 +84,14 @@ async fn summaries_count_what_was_sent_and_submitted() {
     let at = |ago| Timestamp::from_unix_seconds(now - ago);
     let event = DynamicEvent::new("signed_up").unwrap();
     Tracker::new(transport.clone()).for_contact(ada.clone()).send_at(&event, at(9)).await.unwrap();
-    let exported = EventSummary::new("report_exported", 12).first(at(1_000)).last(at(10));
+    let exported = EventSummary::new("report_exported", 12).with_first(at(1_000)).with_last(at(10));
     transport.submit_summaries(&ada, std::slice::from_ref(&exported)).await.unwrap();
     let mut summaries = transport.summaries(&ada).await.unwrap();
     summaries.sort_by(|one, other| one.name.cmp(&other.name));
-    assert_eq!(summaries, [exported, EventSummary::new("signed_up", 1).first(at(9)).last(at(9))]);
+    assert_eq!(
+        summaries,
+        [exported, EventSummary::new("signed_up", 1).with_first(at(9)).with_last(at(9))]
+    );
 }
 
 #[tokio::test]
