@@ -32,7 +32,7 @@ pub enum SourcesError {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        error: syn::Error,
+        error: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The crate derives no event, so the check would be empty.
     #[error(
@@ -133,7 +133,7 @@ fn derived_in(root: &Path) -> Result<Vec<Unlisted>, SourcesError> {
         let failed = |error| SourcesError::Io { path: path.clone(), error };
         let text = fs::read_to_string(&path).map_err(failed)?;
         let file = syn::parse_file(&text)
-            .map_err(|error| SourcesError::Syntax { path: path.clone(), error })?;
+            .map_err(|error| SourcesError::Syntax { path: path.clone(), error: error.into() })?;
         let shown = path.strip_prefix(root).unwrap_or(&path).to_owned();
         let mut search = Search { shown, path: &path, found: Vec::new(), of_tests: &mut of_tests };
         if !is_for_tests(&file.attrs) {

@@ -136,6 +136,7 @@ impl HttpTransportBuilder {
     /// reqwest panics when it builds a client without a TLS provider. Add reqwest with its default
     /// features to your dependencies, or [install a provider](crate#tls) before you build the
     /// client.
+    #[cfg(feature = "reqwest")]
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self

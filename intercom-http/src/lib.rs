@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //!
 //! ## Replacing the token
 //!
@@ -120,4 +121,5 @@ pub use transport::HttpTransport;
 pub use workspace::Workspace;
 
 /// The client library of [`HttpTransportBuilder::client`].
+#[cfg(feature = "reqwest")]
 pub use reqwest;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rustls::ClientConfig;
@@ -84,6 +84,7 @@ impl PostgresOutboxBuilder {
     /// Sets how TLS is spoken. The default follows the URL: `sslmode=require` and `verify-full` check
     /// the certificate against what the operating system trusts, and the name of the host;
     /// `sslmode=prefer` encrypts without a check if the server can; `sslmode=disable` does not.
+    #[cfg(feature = "rustls")]
     pub fn tls(mut self, config: ClientConfig) -> Self {
         self.tls = Some(config);
         self
@@ -156,8 +157,8 @@ impl PostgresOutboxBuilder {
     }
 
     /// Adds so many milliseconds to the database's clock: for tests.
-    #[doc(hidden)]
-    pub fn clock_skew(mut self, millis: Arc<AtomicI64>) -> Self {
+    #[cfg(feature = "test-util")]
+    pub fn clock_skew(mut self, millis: Arc<std::sync::atomic::AtomicI64>) -> Self {
         self.skew = Skew(millis);
         self
     }
@@ -272,7 +273,9 @@ impl PostgresOutboxBuilder {
         let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {
             url.replace(&format!("sslmode={mode}"), "sslmode=require")
         });
-        let mut config: Config = url.parse().map_err(|source| ConnectError::Url { source })?;
+        let mut config: Config = url
+            .parse()
+            .map_err(|source: tokio_postgres::Error| ConnectError::Url { source: source.into() })?;
         config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         if config.get_application_name().is_none() {
             config.application_name("intercom-postgres");
@@ -288,7 +291,9 @@ impl PostgresOutboxBuilder {
             (None, SslMode::Require) => tls::verified(),
             (None, _) => tls::opportunistic(),
         };
-        let tls = MakeRustlsConnect::new(tls.map_err(|source| ConnectError::Tls { source })?);
+        let tls = MakeRustlsConnect::new(
+            tls.map_err(|source| ConnectError::Tls { source: source.into() })?,
+        );
         Ok(Target { config, tls, timeout: self.timeout })
     }
 

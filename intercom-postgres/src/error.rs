@@ -1,5 +1,6 @@
 //! What can go wrong between this process and PostgreSQL.
 
+use std::error::Error as StdError;
 use std::fmt;
 
 use intercom_delivery::outbox::{AcceptError, OutboxError};
@@ -18,7 +19,7 @@ pub enum ConnectError {
         "the URL of the database cannot be read; it looks like \
          `postgres://user:password@host:5432/database`"
     )]
-    Url { source: tokio_postgres::Error },
+    Url { source: Box<dyn StdError + Send + Sync> },
     /// The name of the schema is not plain.
     #[error(
         "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no digit, \
@@ -27,7 +28,7 @@ pub enum ConnectError {
     SchemaName,
     /// TLS could not be set up.
     #[error("TLS could not be set up; give the builder a `rustls::ClientConfig`")]
-    Tls { source: rustls::Error },
+    Tls { source: Box<dyn StdError + Send + Sync> },
     /// No connection could be made, or it broke.
     #[error("PostgreSQL cannot be reached: {what}")]
     Unreachable { what: String },

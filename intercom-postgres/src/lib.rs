@@ -28,5 +28,6 @@ pub use builder::PostgresOutboxBuilder;
 pub use error::ConnectError;
 pub use inspect::Inspection;
 pub use outbox::PostgresOutbox;
+#[cfg(feature = "rustls")]
 pub use rustls;
 pub use schema::{SCHEMA_VERSION, migrations};

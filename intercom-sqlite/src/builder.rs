@@ -114,14 +114,14 @@ impl SqliteOutboxBuilder {
     }
 
     /// Limits the pages of the file: for tests of a full disk.
-    #[doc(hidden)]
+    #[cfg(feature = "test-util")]
     pub fn max_pages(mut self, pages: u32) -> Self {
         self.settings.max_pages = Some(pages);
         self
     }
 
     /// Commits without fsync: the control of a power-cut test.
-    #[doc(hidden)]
+    #[cfg(feature = "test-util")]
     pub fn lose_events_in_a_power_cut(mut self) -> Self {
         self.settings.loses_events_in_a_power_cut = true;
         self

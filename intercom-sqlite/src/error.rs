@@ -1,5 +1,6 @@
 //! Errors of opening the file, and faults of using it.
 
+use std::error::Error as StdError;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -151,7 +152,7 @@ pub enum OpenError {
     Io { path: PathBuf, source: io::Error },
     /// Any other error of SQLite.
     #[error("{path} could not be opened")]
-    Sqlite { path: PathBuf, source: rusqlite::Error },
+    Sqlite { path: PathBuf, source: Box<dyn StdError + Send + Sync> },
 }
 
 /// The sentence and its sources.
@@ -181,7 +182,7 @@ impl OpenError {
             Some(ErrorCode::SystemIoFailure) => {
                 OpenError::DiskFailed { path, source: source.into() }
             }
-            _ => OpenError::Sqlite { path, source },
+            _ => OpenError::Sqlite { path, source: source.into() },
         }
     }
 

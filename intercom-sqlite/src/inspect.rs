@@ -13,9 +13,9 @@ use crate::clock::{Clock, Millis};
 use crate::error::{Fault, OpenError};
 use crate::open;
 use crate::open::{DEFAULT_LOCK_TIMEOUT, wal};
+use crate::schema::expect_tables;
 use crate::store::counts::CountsRow;
 use crate::store::{dead, erased, pending};
-use crate::transaction::expect_tables;
 use crate::writer::maintenance;
 
 /// Inspects an outbox from any process. [`SqliteOutbox::inspect`](crate::SqliteOutbox::inspect)

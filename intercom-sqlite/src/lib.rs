@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 //!
 //! ## Space
 //!
@@ -38,6 +39,7 @@ mod reader;
 mod schema;
 mod shared;
 mod store;
+#[cfg(feature = "rusqlite")]
 mod transaction;
 mod writer;
 
@@ -46,8 +48,10 @@ pub use error::OpenError;
 pub use inspect::Inspection;
 pub use intercom_delivery::outbox::PendingEvent;
 pub use outbox::SqliteOutbox;
+#[cfg(feature = "rusqlite")]
 pub use rusqlite;
 pub use schema::{APPLICATION_ID, SCHEMA_VERSION};
+#[cfg(feature = "rusqlite")]
 pub use transaction::accept_in;
-#[doc(hidden)]
+#[cfg(all(feature = "rusqlite", feature = "test-util"))]
 pub use transaction::accept_in_at;

@@ -116,13 +116,13 @@ impl SqliteOutbox {
     }
 
     /// Returns the number of commits: for tests of batching.
-    #[doc(hidden)]
+    #[cfg(feature = "test-util")]
     pub fn commits(&self) -> u64 {
         self.0.shared.commits()
     }
 
     /// Runs idle maintenance now: for tests.
-    #[doc(hidden)]
+    #[cfg(feature = "test-util")]
     pub async fn maintain(&self) {
         let (reply, done) = oneshot::channel();
         let _ = self.0.requests.send(Request::Maintain { reply }).await;

@@ -43,6 +43,7 @@ impl Shared {
     }
 
     /// Returns the number of commits.
+    #[cfg(feature = "test-util")]
     pub(crate) fn commits(&self) -> u64 {
         self.commits.load(Ordering::Relaxed)
     }

@@ -4,12 +4,12 @@ use std::iter;
 use std::time::SystemTime;
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{AcceptError, OutboxError};
+use intercom_delivery::outbox::AcceptError;
 use rusqlite::{Connection, Transaction};
 
 use crate::clock::{Millis, millis};
 use crate::error::Fault;
-use crate::schema::{self, SCHEMA_VERSION};
+use crate::schema;
 use crate::store::accept::{NewEvent, accept};
 use crate::store::counts::CountsRow;
 
@@ -32,7 +32,7 @@ use crate::store::counts::CountsRow;
 /// Fails when the file's limits leave no room. Fails when the file has no outbox, or one of another
 /// version. Then it accepts none of these events, and the transaction can go on without them.
 pub fn accept_in(transaction: &Transaction<'_>, events: &[DataEvent]) -> Result<(), AcceptError> {
-    accept_in_at(transaction, events, SystemTime::now())
+    accept_at(transaction, events, SystemTime::now())
 }
 
 /// Accepts events at this time, as [`accept_in`] does: for tests with their own clock.
@@ -40,8 +40,16 @@ pub fn accept_in(transaction: &Transaction<'_>, events: &[DataEvent]) -> Result<
 /// # Errors
 ///
 /// Fails as [`accept_in`] does.
-#[doc(hidden)]
+#[cfg(feature = "test-util")]
 pub fn accept_in_at(
+    transaction: &Transaction<'_>,
+    events: &[DataEvent],
+    now: SystemTime,
+) -> Result<(), AcceptError> {
+    accept_at(transaction, events, now)
+}
+
+fn accept_at(
     transaction: &Transaction<'_>,
     events: &[DataEvent],
     now: SystemTime,
@@ -49,7 +57,7 @@ pub fn accept_in_at(
     let events: Vec<_> =
         events.iter().flat_map(|event| iter::once(event).chain(event.derived())).cloned().collect();
     let events = NewEvent::all(&events)?;
-    expect_tables(transaction)?;
+    schema::expect_tables(transaction)?;
     let failed = |error| AcceptError::from(Fault::from(error).to_error());
     transaction.execute_batch("SAVEPOINT intercom_accept").map_err(failed)?;
     let accepted = accept_all(transaction, &events, millis(now));
@@ -60,23 +68,6 @@ pub fn accept_in_at(
     };
     let ended = transaction.execute_batch(end);
     accepted.map_err(failed)?.and(ended.map_err(failed))
-}
-
-/// Fails when the tables are not of this version: another program may have migrated them under an
-/// open connection.
-pub(crate) fn expect_tables(conn: &Connection) -> Result<(), OutboxError> {
-    match schema::version(conn).map_err(|error| Fault::from(error).to_error())? {
-        SCHEMA_VERSION => Ok(()),
-        0 => Err(OutboxError::new(
-            "this file has no outbox; open it first, with \
-             `SqliteOutbox::builder(…).in_application_file()`",
-        )),
-        found => Err(OutboxError::new(format!(
-            "the tables of the outbox have the version {found}, and this program writes the \
-             version {SCHEMA_VERSION}; build all programs that write to the file with the same \
-             version of intercom-sqlite"
-        ))),
-    }
 }
 
 fn accept_all(

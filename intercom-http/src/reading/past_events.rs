@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "futures-core")]
 use futures_core::Stream;
 use intercom_core::{Contact, Timestamp};
 
@@ -85,7 +86,7 @@ impl PastEvents {
     ///
     /// Cancel-safe: a dropped call loses no event.
     pub async fn next(&mut self) -> Option<Result<PastEvent, ReadError>> {
-        poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+        poll_fn(|context| self.poll(context)).await
     }
 
     fn fetch(&self, cursor: Option<Cursor>) -> Fetch {
@@ -128,10 +129,17 @@ impl PastEvents {
     }
 }
 
+#[cfg(feature = "futures-core")]
 impl Stream for PastEvents {
     type Item = Result<PastEvent, ReadError>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(context)
+    }
+}
+
+impl PastEvents {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<PastEvent, ReadError>>> {
         loop {
             if let Some(item) = self.ready.pop_front() {
                 return Poll::Ready(Some(item));

@@ -2,6 +2,11 @@
 
 mod migrate;
 
+use intercom_delivery::outbox::OutboxError;
+use rusqlite::Connection;
+
+use crate::error::Fault;
+
 pub(crate) use migrate::{migrate, name_taken, version};
 
 /// Marks a file as an outbox: "icom" in ASCII. `file` and `sqlite3` show it.
@@ -17,3 +22,20 @@ const STEPS: &[&str] = &[
 
 /// The version of the tables that this crate reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;
+
+/// Fails when the tables are not of this version: another program may have migrated them under an
+/// open connection.
+pub(crate) fn expect_tables(conn: &Connection) -> Result<(), OutboxError> {
+    match version(conn).map_err(|error| Fault::from(error).to_error())? {
+        SCHEMA_VERSION => Ok(()),
+        0 => Err(OutboxError::new(
+            "this file has no outbox; open it first, with \
+             `SqliteOutbox::builder(…).in_application_file()`",
+        )),
+        found => Err(OutboxError::new(format!(
+            "the tables of the outbox have the version {found}, and this program writes the \
+             version {SCHEMA_VERSION}; build all programs that write to the file with the same \
+             version of intercom-sqlite"
+        ))),
+    }
+}

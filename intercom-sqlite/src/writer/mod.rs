@@ -126,6 +126,7 @@ impl Writer {
                         self.database.failed(&fault);
                     }
                 }
+                #[cfg(feature = "test-util")]
                 Request::Maintain { reply } => {
                     while self.idle() {}
                     let _ = reply.send(());

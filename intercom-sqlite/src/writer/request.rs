@@ -27,6 +27,7 @@ pub(crate) enum Request {
     /// Checks for others' writes to the file.
     Look,
     /// Runs idle maintenance now.
+    #[cfg(feature = "test-util")]
     Maintain {
         reply: oneshot::Sender<()>,
     },
