@@ -50,10 +50,10 @@ pub(crate) struct Ticket {
     left: usize,
 }
 
-/// Other answers needed the room.
+/// The budget dropped this answer, because other answers needed its room.
 #[derive(Debug, Error)]
-#[error("it was not taken for too long")]
-pub(crate) struct GivenUp;
+#[error("the client did not read the answer in time")]
+pub(crate) struct AnswerDropped;
 
 impl AnswerBudget {
     /// Adds an answer that waits.
@@ -90,14 +90,14 @@ impl Waiting {
 
 impl Ticket {
     /// Returns the next piece; `None` at the end.
-    pub(crate) fn take(&mut self) -> Option<Result<Bytes, GivenUp>> {
+    pub(crate) fn take(&mut self) -> Option<Result<Bytes, AnswerDropped>> {
         if self.left == 0 {
             return None;
         }
         let mut waiting = lock(&self.budget.waiting);
         let Some(mut text) = waiting.texts.remove(&self.number) else {
             self.left = 0;
-            return Some(Err(GivenUp));
+            return Some(Err(AnswerDropped));
         };
         let left = &text.bytes[text.taken..];
         // A copy, because a slice would keep the whole answer in memory.
@@ -123,12 +123,12 @@ impl Drop for Ticket {
 
 impl hyper::body::Body for Ticket {
     type Data = Bytes;
-    type Error = GivenUp;
+    type Error = AnswerDropped;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, GivenUp>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, AnswerDropped>>> {
         Poll::Ready(self.get_mut().take().map(|piece| piece.map(Frame::data)))
     }
 

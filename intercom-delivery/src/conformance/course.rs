@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::model::{Expected, Held, Model, State, TurnOf};
 use super::offer::{self, NAMES, Offer, timestamp};
 use super::operation::{Admit, Admitting, End, Ending, Letters, Operation};
-use super::{Checked, PATIENCE, Profile, ensure};
+use super::{Checked, LEASE_TIMEOUT, Profile, ensure};
 use crate::outbox::{
     AcceptError, Admission, DeadLetterReason, Epoch, EventId, Failure, Leased, Operate, Outbox,
     OutboxError, Ruling, Selection, Settlement, Slot, Stage, Standing, Tenure, Turn, UsedSlot,
@@ -186,7 +186,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
     async fn finish(&mut self, engine: usize, mut call: Call<'a>) -> Checked {
         for _ in 0..EXTENSIONS {
             let expected = self.expected(engine, call.limit);
-            let Ok(turn) = timeout(PATIENCE, call.future).await else {
+            let Ok(turn) = timeout(LEASE_TIMEOUT, call.future).await else {
                 return Err(format!("a lease waits instead of returning {expected:?}"));
             };
             let is_extension =

@@ -207,9 +207,9 @@ fn try_sequences(profile: &Profile, check: impl Fn(&[Operation]) -> Checked) {
     }
 }
 
-/// For how long a lease may take that has something to return. Less than a tick by default, so that
+/// The limit of a lease that has something to return. Less than a tick by default, so that
 /// a paused clock comes to nothing else.
-const PATIENCE: Duration = Duration::from_secs(9);
+const LEASE_TIMEOUT: Duration = Duration::from_secs(9);
 
 /// What was compared, or what is wrong with it.
 type Checked<T = ()> = Result<T, String>;

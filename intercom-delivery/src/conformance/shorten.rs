@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::operation::Operation;
 
-/// For how long it is tried at most.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The limit of one search for a shorter sequence.
+const SHORTEN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Returns the shortest sequence that still fails and is reached by leaving things out, one after
 /// the other.
@@ -30,7 +30,8 @@ pub(super) fn shorten(
         piece /= 2;
     }
     loop {
-        let mut candidates = candidates(&operations).take_while(|_| begin.elapsed() < PATIENCE);
+        let mut candidates =
+            candidates(&operations).take_while(|_| begin.elapsed() < SHORTEN_TIMEOUT);
         let shorter = candidates.find(|shorter| fails(shorter));
         drop(candidates);
         match shorter {

@@ -59,7 +59,7 @@ fn has(contact: &Contact, lower_case: &str) -> bool {
 }
 
 /// An array of contacts, or an object that has one, as the list answers.
-struct Wanted {
+struct SeedInput {
     contacts: Vec<SeedContact>,
 }
 
@@ -71,26 +71,26 @@ struct Listed {
     _total: Option<usize>,
 }
 
-impl<'de> Deserialize<'de> for Wanted {
+impl<'de> Deserialize<'de> for SeedInput {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Either;
 
         impl<'de> Visitor<'de> for Either {
-            type Value = Wanted;
+            type Value = SeedInput;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
                 formatter.write_str("an array of contacts, or an object with `contacts`")
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<Wanted, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, access: A) -> Result<SeedInput, A::Error> {
                 let contacts = Vec::deserialize(SeqAccessDeserializer::new(access))?;
-                Ok(Wanted { contacts })
+                Ok(SeedInput { contacts })
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Wanted, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<SeedInput, A::Error> {
                 let Listed { contacts, .. } =
                     Listed::deserialize(MapAccessDeserializer::new(access))?;
-                Ok(Wanted { contacts })
+                Ok(SeedInput { contacts })
             }
         }
 
@@ -100,12 +100,12 @@ impl<'de> Deserialize<'de> for Wanted {
 
 async fn seed(
     State(workspace): State<Arc<Workspace>>,
-    Input(wanted): Input<Wanted>,
+    Input(input): Input<SeedInput>,
 ) -> Result<Response, AdminError> {
     let now = workspace.clock.now();
-    let all = wanted.contacts.len();
+    let all = input.contacts.len();
     let mut added = Vec::new();
-    for contact in wanted.contacts {
+    for contact in input.contacts {
         match workspace.contacts.add_within_limit(contact, now) {
             Ok(contact) => added.push(contact),
             Err(_) => {

@@ -36,7 +36,7 @@ async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
 /// A fault in its text form. Headers and body need a status.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `fault`")]
-struct Wanted {
+struct FaultInput {
     fault: String,
     #[serde(default)]
     headers: BTreeMap<String, String>,
@@ -45,17 +45,17 @@ struct Wanted {
 
 async fn inject(
     State(workspace): State<Arc<Workspace>>,
-    Input(wanted): Input<Wanted>,
+    Input(input): Input<FaultInput>,
 ) -> Result<Response, AdminError> {
     let mut fault: Fault =
-        wanted.fault.parse().map_err(|error| AdminError::bad_request(format!("{error}")))?;
-    if wanted.body.is_some() || !wanted.headers.is_empty() {
+        input.fault.parse().map_err(|error| AdminError::bad_request(format!("{error}")))?;
+    if input.body.is_some() || !input.headers.is_empty() {
         let written = fault.write_answer(|answer| {
-            let answer = match wanted.body {
+            let answer = match input.body {
                 Some(text) => answer.body(text),
                 None => answer,
             };
-            let mut headers = wanted.headers.iter();
+            let mut headers = input.headers.iter();
             headers.try_fold(answer, |answer, (name, value)| answer.try_header(name, value))
         });
         fault = written.map_err(AdminError::bad_request)?;

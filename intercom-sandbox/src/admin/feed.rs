@@ -27,7 +27,7 @@ use super::error::AdminError;
 use super::record::written;
 use super::state::{budget, counted};
 
-use crate::answer_budget::{GivenUp, Ticket};
+use crate::answer_budget::{AnswerDropped, Ticket};
 use crate::journal::Place;
 use crate::workspace::Workspace;
 
@@ -59,7 +59,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 /// Where to resume: the id of the last message read, or the number of a request.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct FeedQuery {
     after: Option<String>,
 }
 
@@ -72,10 +72,10 @@ struct Wanted {
 async fn feed(
     run: u64,
     State(workspace): State<Arc<Workspace>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<FeedQuery>, QueryRejection>,
     headers: HeaderMap,
 ) -> Result<Response, AdminError> {
-    let Query(wanted) = wanted.map_err(|_| {
+    let Query(query) = query.map_err(|_| {
         AdminError::bad_request(
             "the query has `after`, the id of the last message or the number of the last request that \
              was read, and nothing else",
@@ -83,9 +83,9 @@ async fn feed(
     })?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let clearings = workspace.journal.counts().clearings;
-    let place = match wanted.after.as_deref().map(str::parse) {
+    let place = match query.after.as_deref().map(str::parse) {
         Some(Ok(number)) if last.is_none() => Some(Place { clearings, number }),
-        _ => last.or(wanted.after.as_deref()).and_then(|id| place_of(run, id)),
+        _ => last.or(query.after.as_deref()).and_then(|id| place_of(run, id)),
     };
     let now = Instant::now();
     let viewer =
@@ -120,7 +120,7 @@ struct Update {
 
 impl Viewer {
     /// Returns the next piece of a message, for as long as the connection takes pieces.
-    async fn next_piece(mut self) -> Option<(Result<Bytes, GivenUp>, Self)> {
+    async fn next_piece(mut self) -> Option<(Result<Bytes, AnswerDropped>, Self)> {
         loop {
             if let Some(piece) = self.message.as_mut().and_then(Ticket::take) {
                 return Some((piece, self));

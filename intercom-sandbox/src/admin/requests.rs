@@ -37,7 +37,7 @@ const MOST_BYTES: usize = 8 << 20;
 /// Requests with a number above `after`, at most `limit` of them.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Wanted {
+struct RequestsQuery {
     #[serde(default)]
     after: usize,
     #[serde(default = "default_limit")]
@@ -57,16 +57,16 @@ struct Answer {
 
 async fn requests(
     State(workspace): State<Arc<Workspace>>,
-    wanted: Result<Query<Wanted>, QueryRejection>,
+    query: Result<Query<RequestsQuery>, QueryRejection>,
 ) -> Result<Response, AdminError> {
-    let Query(wanted) = wanted.map_err(|_| {
+    let Query(query) = query.map_err(|_| {
         AdminError::bad_request(
             "the query has `after` and `limit`, whole numbers, and nothing else",
         )
     })?;
-    let (_, requests) = workspace.journal.glance(|_| wanted.after, wanted.limit);
+    let (_, requests) = workspace.journal.glance(|_| query.after, query.limit);
     let (requests, last) = written(&requests, MOST_BYTES);
-    let answer = Answer { requests, last: last.unwrap_or(wanted.after) };
+    let answer = Answer { requests, last: last.unwrap_or(query.after) };
     Ok(workspace.answer_budget.response(Reply::json(&answer)))
 }
 

@@ -27,7 +27,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an object with `events`")]
-struct Wanted {
+struct VerifyInput {
     events: Vec<Expected>,
     /// How long to wait for the events, in seconds.
     #[serde(default)]
@@ -73,23 +73,22 @@ impl Expected {
 /// missing events when the time is over, or at once if another event was accepted.
 async fn verify(
     State(workspace): State<Arc<Workspace>>,
-    Input(wanted): Input<Wanted>,
+    Input(input): Input<VerifyInput>,
 ) -> Result<Response, AdminError> {
-    if !(0.0..=LONGEST).contains(&wanted.within) {
+    if !(0.0..=LONGEST).contains(&input.within) {
         return Err(AdminError::bad_request(format!(
             "`within` is a number of seconds from 0 to {LONGEST}"
         )));
     }
-    let end = Instant::now() + Duration::from_secs_f64(wanted.within);
+    let end = Instant::now() + Duration::from_secs_f64(input.within);
     loop {
         let seen = workspace.journal.counts();
-        let events = workspace.journal.events_after(wanted.after, usize::MAX);
-        let assigned = assign(&wanted.events, &events);
+        let events = workspace.journal.events_after(input.after, usize::MAX);
+        let assigned = assign(&input.events, &events);
         let missing: Vec<usize> =
-            (0..wanted.events.len()).filter(|place| !assigned.contains(&Some(*place))).collect();
-        let others: Vec<usize> = (0..events.len())
-            .filter(|place| assigned[*place].is_none() && !wanted.others)
-            .collect();
+            (0..input.events.len()).filter(|place| !assigned.contains(&Some(*place))).collect();
+        let others: Vec<usize> =
+            (0..events.len()).filter(|place| assigned[*place].is_none() && !input.others).collect();
         if missing.is_empty() && others.is_empty() {
             return Ok(
                 Reply::json(&json!({"verified": true, "events": events.len()})).into_response()
@@ -107,12 +106,12 @@ async fn verify(
 /// Assigns expectations to events, one to one, with as many matches as possible.
 fn assign(expected: &[Expected], events: &[ReceivedEvent]) -> Vec<Option<usize>> {
     fn place(
-        wanted: usize,
+        index: usize,
         fits: &[Vec<usize>],
         assigned: &mut [Option<usize>],
         tried: &mut [bool],
     ) -> bool {
-        for &event in &fits[wanted] {
+        for &event in &fits[index] {
             if std::mem::replace(&mut tried[event], true) {
                 continue;
             }
@@ -121,7 +120,7 @@ fn assign(expected: &[Expected], events: &[ReceivedEvent]) -> Vec<Option<usize>>
                 Some(other) => place(other, fits, assigned, tried),
             };
             if is_free {
-                assigned[event] = Some(wanted);
+                assigned[event] = Some(index);
                 return true;
             }
         }
@@ -132,8 +131,8 @@ fn assign(expected: &[Expected], events: &[ReceivedEvent]) -> Vec<Option<usize>>
         .map(|one| (0..events.len()).filter(|event| one.is(&events[*event])).collect())
         .collect();
     let mut assigned = vec![None; events.len()];
-    for wanted in 0..expected.len() {
-        place(wanted, &fits, &mut assigned, &mut vec![false; events.len()]);
+    for index in 0..expected.len() {
+        place(index, &fits, &mut assigned, &mut vec![false; events.len()]);
     }
     assigned
 }

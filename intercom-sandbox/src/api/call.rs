@@ -91,9 +91,9 @@ impl Call<'_> {
         if strike.delay.is_zero() {
             return (now, strike);
         }
-        let gone = GivenUp { call: self, strike: &strike };
+        let abandoned = AbandonedCall { call: self, strike: &strike };
         tokio::time::sleep(strike.delay).await;
-        std::mem::forget(gone);
+        std::mem::forget(abandoned);
         (self.workspace.clock.now(), strike)
     }
 
@@ -163,12 +163,12 @@ impl Call<'_> {
 }
 
 /// Records a request whose client gave up during a fault's delay, when its future is dropped.
-struct GivenUp<'a> {
+struct AbandonedCall<'a> {
     call: &'a Call<'a>,
     strike: &'a Strike,
 }
 
-impl Drop for GivenUp<'_> {
+impl Drop for AbandonedCall<'_> {
     fn drop(&mut self) {
         self.call.record(Answered::faulted(self.strike.names()));
     }

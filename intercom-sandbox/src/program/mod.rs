@@ -25,7 +25,7 @@ use log::{CannotPrint, Log};
 use signals::Signals;
 
 /// How long requests in flight may take after a signal.
-const PATIENCE: Duration = Duration::from_secs(2);
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Runs the sandbox until Ctrl-C or SIGTERM.
 ///
@@ -45,18 +45,20 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 
     let mut log = Log::new(output);
     let mut follower = sandbox.follow_new();
-    let talked = tokio::select! {
+    let printed = tokio::select! {
         // Requests that arrived with a signal are still printed.
         biased;
-        talked = talk(&sandbox, knows_everybody, &mut follower, &mut log) => talked,
+        printed = print_requests(&sandbox, knows_everybody, &mut follower, &mut log) => printed,
         () = signals.next() => Ok(()),
     };
 
     let end = async {
-        sandbox.graceful_shutdown(PATIENCE).await;
-        talked?;
+        sandbox.graceful_shutdown(SHUTDOWN_TIMEOUT).await;
+        printed?;
         // A blocked reader of standard output must not delay the exit.
-        timeout(PATIENCE, farewell(&sandbox, &mut follower, &mut log)).await.unwrap_or(Ok(()))
+        timeout(SHUTDOWN_TIMEOUT, print_rest(&sandbox, &mut follower, &mut log))
+            .await
+            .unwrap_or(Ok(()))
     };
     let ended = tokio::select! {
         ended = end => ended,
@@ -75,7 +77,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// Prints the greeting, then requests until the sandbox ends.
-async fn talk(
+async fn print_requests(
     sandbox: &Sandbox,
     knows_everybody: bool,
     follower: &mut Follower,
@@ -88,7 +90,7 @@ async fn talk(
 }
 
 /// Prints the last requests, and the totals.
-async fn farewell(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> io::Result<()> {
+async fn print_rest(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -> io::Result<()> {
     tokio::select! {
         biased;
         requests = follower.next() => log.requests(requests).await?,

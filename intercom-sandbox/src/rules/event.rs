@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::metadata::Metadata;
-use super::wanted::Wanted;
+use super::selected::SelectedMembers;
 use super::{Findings, Member, identifier, metadata};
 use crate::clock::{Clock, unix_seconds};
 use crate::event::{EventData, Identifiers};
@@ -19,7 +19,7 @@ pub(super) const MILLISECONDS_FROM: u64 = 100_000_000_000;
 /// The members of an event. Intercom ignores all others.
 const MEMBERS: [&str; 6] = ["event_name", "created_at", "id", "user_id", "email", "metadata"];
 
-type EventMembers<'a> = Wanted<'a, { MEMBERS.len() }>;
+type EventMembers<'a> = SelectedMembers<'a, { MEMBERS.len() }>;
 
 /// The content of a body, borrowed where possible.
 #[derive(Default)]
@@ -72,7 +72,7 @@ fn parse<'a>(
     clock: Option<&dyn Clock>,
     findings: &mut Findings,
 ) -> Result<Event<'a>, Refusal> {
-    let mut members = Wanted::parse(body, &MEMBERS)?;
+    let mut members = SelectedMembers::parse(body, &MEMBERS)?;
 
     let (name, sent_name) = read_name(&mut members, rules, findings);
     let created_at = read_created_at(&mut members, rules, clock, findings);

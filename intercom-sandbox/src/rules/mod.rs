@@ -14,7 +14,7 @@ pub(crate) mod event;
 pub(crate) mod event_query;
 pub(crate) mod event_summary;
 mod metadata;
-mod wanted;
+mod selected;
 
 use std::borrow::Cow;
 use std::fmt::Display;

@@ -89,7 +89,7 @@ fn written(id: &RequestId, status: StatusCode, body: &[u8]) -> Bytes {
 pub(super) const AT_A_TIME: usize = 64;
 
 /// How long a refused client has to read its answer.
-const PATIENCE: Duration = Duration::from_secs(1);
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Answers the first request with `503`, whatever the request is.
 pub(super) async fn refuse(mut stream: TcpStream, raw: Arc<RawResponses>) {
@@ -103,5 +103,5 @@ pub(super) async fn refuse(mut stream: TcpStream, raw: Arc<RawResponses>) {
         std::io::Result::Ok(())
     };
     // A client that does not read is disconnected all the same.
-    let _ = tokio::time::timeout(PATIENCE, talk).await;
+    let _ = tokio::time::timeout(READ_TIMEOUT, talk).await;
 }

@@ -266,7 +266,7 @@ async fn a_client_that_does_not_read_is_disconnected() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_does_not_delay_a_graceful_end() {
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const TIMEOUT: Duration = Duration::from_secs(60);
     let mut sandbox = builder()
         .limits(Limits::default().idle_timeout(Duration::from_secs(1)))
         .start()
@@ -276,8 +276,8 @@ async fn a_client_that_does_not_read_does_not_delay_a_graceful_end() {
     let requests = requests(&sandbox);
     // The sandbox stops reading because the client does not read answers.
     while let Ok(Ok(())) = timeout(10 * SHORT, stream.write_all(requests.as_bytes())).await {}
-    let end = sandbox.graceful_shutdown(60 * PATIENCE);
-    timeout(PATIENCE, end).await.expect("the idle time ends it, and not the patience");
+    let end = sandbox.graceful_shutdown(60 * TIMEOUT);
+    timeout(TIMEOUT, end).await.expect("the idle time ends it, and not the patience");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use self::ruled::Ruled;
 use super::{LeftOut, Step, Tally};
-use crate::conformance::PATIENCE;
+use crate::conformance::LEASE_TIMEOUT;
 use crate::engine::admission::Admission;
 use crate::engine::review::Review;
 use crate::outbox::{
@@ -257,7 +257,7 @@ where
     }
 
     async fn turn(&self, standing: Standing, limit: usize) -> Turn {
-        let turn = timeout(PATIENCE, self.outbox().lease(standing, limit)).await;
+        let turn = timeout(LEASE_TIMEOUT, self.outbox().lease(standing, limit)).await;
         turn.expect("there is something to lease").expect("the outbox works")
     }
 

@@ -15,7 +15,7 @@ use super::engine::{Engine, Valid};
 use super::events::{Events, Offered, violation};
 use super::intercom::Intercom;
 use super::{Checked, Fleet, Process, Profile, Promise, Report, Transaction, require};
-use crate::conformance::PATIENCE;
+use crate::conformance::LEASE_TIMEOUT;
 use crate::outbox::{
     Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Operate as _, Outbox as _,
     OutboxError, Ruling, Selection, Slot, Standing, Turn, Verdict,
@@ -286,7 +286,7 @@ impl<'a, F: Fleet> History<'a, F> {
             let Some(engine) = &member.engine else { return Ok(()) };
             let epoch = engine.epoch();
             let lease = member.process.outbox().lease(Standing::Delivering(epoch), limit);
-            let Ok(turn) = timeout(PATIENCE, lease).await else {
+            let Ok(turn) = timeout(LEASE_TIMEOUT, lease).await else {
                 return Err(violation(self.events.lost(), "an event is due, and none is leased"));
             };
             let turn = turn.map_err(failed(Promise::Delivery))?;
@@ -437,7 +437,7 @@ impl<'a, F: Fleet> History<'a, F> {
         self.steps.push(format!("{name} asks whose turn it is, and it is that of {epoch}"));
         if *standing != Standing::Standby(epoch) {
             let lease = process.outbox().lease(*standing, 1);
-            match timeout(PATIENCE, lease).await {
+            match timeout(LEASE_TIMEOUT, lease).await {
                 Ok(Ok(Turn::Standby(standby))) if standby.epoch == epoch => {
                     *standing = Standing::Standby(epoch);
                 }
@@ -728,7 +728,7 @@ impl<'a, F: Fleet> History<'a, F> {
         // The process that delivers is not disturbed by the release, and its leases are its own.
         let (standing, present) = (self.members[index].standing, self.last);
         let lease = self.members[index].process.outbox().lease(standing, 3);
-        match timeout(PATIENCE, lease).await {
+        match timeout(LEASE_TIMEOUT, lease).await {
             Ok(Ok(Turn::Standby(standby))) if Some(standby.epoch) == present => {
                 self.members[index].standing = Standing::Standby(standby.epoch);
             }

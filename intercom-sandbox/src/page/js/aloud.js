@@ -7,7 +7,7 @@ import { counted, number } from "./format.js";
 const EVERY = 10_000;
 
 /** How long somebody who types is waited for, in milliseconds. */
-const PATIENCE = 600;
+const TYPING_PAUSE = 600;
 
 export class Aloud {
   #place;
@@ -35,6 +35,6 @@ export class Aloud {
   /** What came of something that was done by hand: the last of it, where more is done right after. */
   answer(text) {
     clearTimeout(this.#answering);
-    this.#answering = setTimeout(() => (this.#place.textContent = text), PATIENCE);
+    this.#answering = setTimeout(() => (this.#place.textContent = text), TYPING_PAUSE);
   }
 }

@@ -10,8 +10,8 @@ use super::{Findings, Member, Members, text, twice};
 use crate::json::Json;
 use crate::refusal::Refusal;
 
-/// The keys, each with its value.
-pub(super) struct Wanted<'a, const N: usize> {
+/// The selected keys, each with its value.
+pub(super) struct SelectedMembers<'a, const N: usize> {
     keys: &'static [&'static str; N],
     slots: [Slot<'a>; N],
 }
@@ -22,7 +22,7 @@ enum Slot<'a> {
     Twice,
 }
 
-impl<'a, const N: usize> Wanted<'a, N> {
+impl<'a, const N: usize> SelectedMembers<'a, N> {
     /// Parses a body that must be one JSON object.
     pub(super) fn parse(body: &'a [u8], keys: &'static [&'static str; N]) -> Result<Self, Refusal> {
         let mut json = serde_json::Deserializer::from_str(Members::text(body)?);
@@ -40,7 +40,8 @@ impl<'a, const N: usize> Wanted<'a, N> {
 
     /// Takes a member. A repeated member is refused, since no rule says which one counts.
     pub(super) fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json<'a>> {
-        let slot = self.keys.iter().position(|wanted| *wanted == key).map(|at| &mut self.slots[at]);
+        let slot =
+            self.keys.iter().position(|selected| *selected == key).map(|at| &mut self.slots[at]);
         match slot.map(|slot| std::mem::replace(slot, Slot::Absent)) {
             None | Some(Slot::Absent) => Member::Absent,
             Some(Slot::Once(value)) => Member::Given(value),
@@ -93,7 +94,7 @@ impl<'de, const N: usize> Visitor<'de> for Object<N> {
     }
 }
 
-/// Finds the index of a wanted key.
+/// Finds the index of a selected key.
 struct Place<const N: usize>(&'static [&'static str; N]);
 
 impl<'de, const N: usize> DeserializeSeed<'de> for Place<N> {
@@ -112,6 +113,6 @@ impl<const N: usize> Visitor<'_> for Place<N> {
     }
 
     fn visit_str<E: Error>(self, key: &str) -> Result<Option<usize>, E> {
-        Ok(self.0.iter().position(|wanted| *wanted == key))
+        Ok(self.0.iter().position(|selected| *selected == key))
     }
 }
