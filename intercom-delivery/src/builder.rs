@@ -23,13 +23,13 @@ use crate::policy::{Backpressure, Collisions, Consent, RetryPolicy, UnknownConta
 use crate::status::Health;
 use crate::telemetry::Labels;
 
-/// How many requests are in flight at once by default.
+/// The default limit of requests in flight.
 pub(crate) const DEFAULT_CONCURRENCY: usize = 32;
 
-/// How long one attempt may take by default.
+/// The default limit of one attempt.
 pub(crate) const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often the ledger is logged by default.
+/// The default interval between logs of the ledger.
 pub(crate) const DEFAULT_LEDGER_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Configures a [`Delivery`]. Made by [`Delivery::builder`].
@@ -80,90 +80,92 @@ impl DeliveryBuilder {
         }
     }
 
-    /// Sets what holds the events until they are delivered. The default is a [`MemoryOutbox`] with
-    /// its own defaults.
+    /// Sets the outbox that holds events until delivery. The default is a [`MemoryOutbox`] with its
+    /// own defaults.
     ///
-    /// Several deliveries may use one outbox, in this process or others. Each accepts events, and one
-    /// of them delivers.
+    /// Several deliveries may use one outbox, in this process or others. Each accepts events, and
+    /// one of them delivers.
     pub fn outbox(mut self, outbox: impl Outbox + Operate + 'static) -> Self {
         self.store = Some(Store::of(outbox));
         self
     }
 
-    /// Sets how many requests may be in flight at once. The default is 32.
+    /// Sets the limit of requests in flight. The default is 32.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.settings.concurrency = requests;
         self
     }
 
-    /// Sets what becomes of an event for which the outbox has no room. The default is
+    /// Sets what the delivery does with an event when the outbox is full. The default is
     /// [`Backpressure::Wait`].
     pub fn backpressure(mut self, backpressure: Backpressure) -> Self {
         self.backpressure = backpressure;
         self
     }
 
-    /// Sets when events are sent again, and when they become dead letters. The default is
-    /// [`RetryPolicy::new`]: an event that may still pass is tried for ever, unless it alone fails.
+    /// Sets when the engine sends an event again, and when it gives the event up. The default is
+    /// [`RetryPolicy::new`].
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.settings.retry = retry;
         self
     }
 
-    /// Sets what becomes of an event whose contact Intercom does not know. The default is to send it
+    /// Sets what the engine does with an event of an unknown contact. The default is to send it
     /// again for a minute: [`UnknownContact::DEFAULT`].
     pub fn unknown_contact(mut self, unknown: UnknownContact) -> Self {
         self.settings.unknown_contact = unknown;
         self
     }
 
-    /// Sets what becomes of an event that Intercom would take for a duplicate of another. The default
-    /// is [`Collisions::Move`].
+    /// Sets what the engine does with an event that Intercom would take for a duplicate of another.
+    /// The default is [`Collisions::Move`].
     pub fn collisions(mut self, collisions: Collisions) -> Self {
         self.settings.collisions = collisions;
         self
     }
 
-    /// Sets how long one attempt may take, whatever the transport's own limits are.
-    /// The default is 60 seconds.
+    /// Sets the limit of one attempt, in addition to the transport's own limits. The default is 60
+    /// seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout;
         self
     }
 
-    /// Sets how often the ledger is logged, at the level `info`, when it has changed.
-    /// The default is 60 seconds.
+    /// Sets the interval between logs of the ledger, at the level `info`. An unchanged ledger is
+    /// not logged. The default is 60 seconds.
     pub fn ledger_interval(mut self, interval: Duration) -> Self {
         self.settings.ledger_interval = interval;
         self
     }
 
-    /// Sets a function that is called for each event that became a dead letter, once that is stored.
-    /// It runs on the engine's own task and must not block. A panic in it is contained and counted.
-    /// Dead letters are logged in any case.
+    /// Sets a hook for dead letters. The engine calls it once the outbox has stored the dead
+    /// letter, and logs each dead letter anyway.
+    ///
+    /// The hook runs on the engine's own task and must not block. The engine catches and counts its
+    /// panics.
     pub fn on_dead_letter(mut self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) -> Self {
         let hook: DeadLetterHook = Box::new(hook);
         self.settings.on_dead_letter = Some(hook);
         self
     }
 
-    /// Sets rules over event data. They are applied once to each event that was accepted, whatever its
-    /// origin, before its first attempt. An event that a rule derived meets no rule. The default is
-    /// none.
+    /// Sets rules over event data. The engine applies them once to each accepted event, whatever
+    /// its origin, before its first attempt. No rule applies to an event that a rule derived. The
+    /// default is none.
     ///
-    /// What they change is stored before anything is sent: a crash derives nothing twice and nothing
-    /// never. Where several processes use one outbox, the rules of the one that delivers count. Events
-    /// that were in flight in a crash meet other rules if the next process has others.
+    /// The outbox stores what they change before the first attempt. So after a crash, each derived
+    /// event is there exactly once. The rules of the process that delivers count. After a takeover,
+    /// the next process applies its own rules to events without a stored admission.
     pub fn rules(mut self, rules: Rules) -> Self {
         self.settings.rules = rules;
         self
     }
 
-    /// Sets a function that is asked whether an event may be sent, once for each event that was
-    /// accepted or derived, before its first attempt. The default sends all events.
+    /// Sets a consent check. The engine calls it once for each accepted or derived event, before
+    /// the first attempt. The default sends all events.
     ///
-    /// It runs on the engine's own task and must not block. A panic in it is contained and counted,
-    /// and the event is asked about again after a minute.
+    /// It runs on the engine's own task and must not block. The engine catches and counts its
+    /// panics, and asks again for the event after a minute.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -174,7 +176,7 @@ impl DeliveryBuilder {
     /// });
     /// ```
     ///
-    /// A test sends, flushes, and reads what was withheld and what was sent:
+    /// A test sends, flushes, and reads what the engine withheld and sent:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -208,8 +210,8 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Labels this delivery in metrics, logs and [`Status`](crate::Status), so that several of one process can be
-    /// told apart. May be called for several labels. The default is none.
+    /// Labels this delivery in metrics, logs and [`Status`](crate::Status), to tell several
+    /// deliveries of one process apart. Call it once for each label. The default is none.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -221,16 +223,16 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Makes the jitter the same in every run, for tests. The default is random.
+    /// Seeds the jitter, for tests that repeat. The default is a random seed.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
         self
     }
 
-    /// Sets where the wall clock is read, for tests. The default is the system's.
+    /// Sets the wall clock, for tests. The default is the system's clock.
     ///
-    /// It says which second it is when delivery starts, and whether the system's clock is stepped later.
-    /// Everything that waits goes by elapsed time.
+    /// The engine reads it for the second at the start, and to notice later steps of the system's
+    /// clock. All waits follow elapsed time.
     pub fn wall_clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.settings.wall_clock = Arc::new(now);
         self
@@ -240,8 +242,8 @@ impl DeliveryBuilder {
     ///
     /// # Errors
     ///
-    /// Fails outside of a Tokio runtime, in one without timers, when a setting makes delivery
-    /// impossible, and when the clock of this machine is not set.
+    /// Fails outside of a Tokio runtime, and in a runtime without timers. Fails when a setting
+    /// makes delivery impossible, or when nobody has set this machine's clock.
     pub fn start(mut self) -> Result<Delivery, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.settings.concurrency == 0 {
@@ -350,7 +352,7 @@ pub enum StartError {
     /// The concurrency is 0.
     #[error("the concurrency must be at least 1")]
     ZeroConcurrency,
-    /// The clock of this machine is not set.
+    /// The clock of this machine shows a time before this version of the library.
     #[error(
         "the clock of this machine shows a time before this version of the library was written; set \
          the clock, then start the delivery"
@@ -359,12 +361,12 @@ pub enum StartError {
     /// A duration is zero.
     #[error("the {which} must be longer than zero")]
     ZeroDuration {
-        /// Which setting.
+        /// The setting.
         which: &'static str,
     },
 }
 
-/// The same sentence: it is what a `main` shows that ends with an error.
+/// The error's sentence, because a `main` that returns it prints its `Debug`.
 impl fmt::Debug for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

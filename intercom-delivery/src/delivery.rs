@@ -55,8 +55,8 @@ const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 /// }
 /// ```
 ///
-/// End it with [`shutdown`](Self::shutdown). Dropping it ends it at once: pending events stay in a
-/// durable outbox, and are lost with one in memory. How many is logged.
+/// End it with [`shutdown`](Self::shutdown). Dropping it ends it at once, and logs the number of
+/// pending events. A durable outbox keeps them, and an outbox in memory loses them.
 #[must_use = "dropping it ends the delivery"]
 pub struct Delivery {
     parts: Parts,
@@ -89,11 +89,11 @@ impl Delivery {
         self.parts.intake.clone()
     }
 
-    /// Returns what the application sends its events with. Its `send` is done when the event is
-    /// accepted, with a receipt that [says so](intercom_core::Receipt::is_accepted).
+    /// Returns a tracker that sends through this delivery. Its `send` returns once the outbox has
+    /// accepted the event, with a receipt that [says so](intercom_core::Receipt::is_accepted).
     ///
-    /// Make any number, and use them from any thread and runtime. Their `create_contact` goes to the
-    /// transport itself, at once, past everything that holds events back.
+    /// Use any number of trackers, on any thread and runtime. `create_contact` calls the transport
+    /// at once, and waits for no rate limit and no outage.
     ///
     /// # In code that is not `async`
     ///
@@ -133,14 +133,14 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Fails when none was accepted: for lack of room where that is the
-    /// [policy](crate::Backpressure), or because the outbox could not keep them safe, or could never
-    /// hold so many.
+    /// Fails when the outbox has accepted none of them: because it is full and the
+    /// [policy](crate::Backpressure) is to refuse, because it can never hold this many, or because
+    /// its store fails.
     pub async fn send_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
         self.parts.intake.accept(events).await
     }
 
-    /// Counts where every event is, at this moment.
+    /// Returns the numbers of events by state, at this moment.
     ///
     /// # Errors
     ///
@@ -151,31 +151,31 @@ impl Delivery {
         Ok(intake.tally.ledger(counts, intake.waiting() as u64))
     }
 
-    /// Returns how delivery is doing, at this moment.
+    /// Returns the state of delivery, at this moment.
     pub fn status(&self) -> Status {
         let mut status = self.parts.health.status();
         status.outbox = status.outbox.or_else(|| self.parts.intake.trouble());
         status
     }
 
-    /// Tries again at once, where delivery waits for Intercom to be reached again, or for an
-    /// operator. Call it after fixing what was wrong, such as after replacing the access token.
+    /// Sends a probe at once, if delivery waits for the end of an outage or for an operator. Call
+    /// it after a fix, such as a new access token.
     pub fn resume(&self) {
         // An engine that has ended has nothing to resume.
         let _ = self.commands.send(Command::Resume);
     }
 
     /// Waits until every event that this process has accepted so far is delivered or a dead letter,
-    /// whichever process delivers, and at most until the deadline. Events that come later are not
-    /// waited for.
+    /// whichever process delivers. Returns at the deadline at the latest, and at once after the end
+    /// of the delivery.
     ///
-    /// What an earlier run of the program accepted is not waited for: [`ledger`](Self::ledger) says
-    /// whether any of it is pending. Once delivery has ended, it returns at once.
+    /// It does not wait for later events, nor for events of an earlier run of the program:
+    /// [`ledger`](Self::ledger) says whether any of them is pending.
     pub async fn flush(&self, deadline: Duration) -> Report {
         let deadline = later(Instant::now(), deadline);
         let parts = self.parts.clone();
         let began = parts.outbox.counts().await.ok();
-        // On the delivery's own runtime, so that this may be called from any other.
+        // On the delivery's own runtime, so that the caller may be on any other.
         let flushed = self.runtime.spawn(flush(parts, began, deadline));
         match flushed.await {
             Ok(report) => report,
@@ -184,16 +184,17 @@ impl Delivery {
         }
     }
 
-    /// Accepts nothing more and ends, at the deadline at the latest. Returns how far delivery came.
+    /// Ends the delivery, at the deadline at the latest. Its trackers fail with
+    /// [`Closed`](intercom_core::ErrorKind::Closed) from now on. A second call joins the first.
     ///
-    /// Over a durable outbox it waits for the requests in flight, and hands the delivery over: another
-    /// process goes on at once, or the next start does. Over an outbox in memory it delivers all
-    /// events first. Where the disk goes with the machine, as a container's does, nobody goes on: call
-    /// [`flush`](Self::flush) before it. It ends early when nothing that is left can be sent before the deadline. Requests
-    /// that are in flight at the deadline are dropped, and their events stay pending.
+    /// Over a durable outbox it waits for the requests in flight only. Another process, or the next
+    /// start, delivers the rest. If the disk goes away with the process, as a container's does,
+    /// call [`flush`](Self::flush) first.
     ///
-    /// Trackers of this delivery fail with [`Closed`](intercom_core::ErrorKind::Closed) from now on.
-    /// A second call joins the first.
+    /// Over an outbox in memory it delivers all events. It returns early when it can send none of
+    /// the rest before the deadline.
+    ///
+    /// At the deadline it drops the requests in flight, and their events stay pending.
     pub async fn shutdown(&self, deadline: Duration) -> Report {
         self.parts.intake.close();
         let deadline = later(Instant::now(), deadline);
@@ -226,8 +227,8 @@ impl Delivery {
         self.operate.dead_letters(after, limit).await
     }
 
-    /// Sends dead letters again, and returns how many: once the reason for which they were buried is
-    /// fixed. Also does what [`resume`](Self::resume) does.
+    /// Makes dead letters pending again, and returns their number. Call it after a fix of their
+    /// reason. Also does what [`resume`](Self::resume) does.
     ///
     /// # Errors
     ///
@@ -240,24 +241,23 @@ impl Delivery {
     }
 
     /// Erases a contact: deletes its pending events and dead letters from the outbox, and keeps
-    /// tombstones, so that later events of the contact are withheld until it is
-    /// [forgiven](Self::forgive). Whoever accepts them, they are not sent, and the contact is not
-    /// created again.
+    /// tombstones. Until the contact is [forgiven](Self::forgive), the engine withholds its later
+    /// events, whichever process accepts them, and does not create the contact.
     ///
-    /// Events are found by the identifiers that they carry. Name each that your events use:
-    /// `Contact::user_id("42").with_email("ada@example.com")`. What Intercom has is not touched:
+    /// The outbox finds events by their identifiers. Give each identifier that your events use:
+    /// `Contact::user_id("42").with_email("ada@example.com")`. This erases nothing at Intercom:
     /// delete the contact there afterwards.
     ///
-    /// It waits for the requests in flight, up to the attempt timeout, and names those of the
-    /// contact. When another process delivers, that process begins no request for the contact from
-    /// when it learns of the erasure: within the poll interval of the outbox. It does not report what
-    /// it had in flight.
+    /// The call waits for the requests in flight, up to the attempt timeout, and returns those of
+    /// the contact. Another process that delivers learns of the erasure within the outbox's poll
+    /// interval. From then on it begins no request for the contact. It does not report its requests
+    /// in flight.
     ///
-    /// Logs and metrics never hold an identifier. The erasure goes on when the future is dropped.
+    /// Logs and metrics never hold an identifier. Dropping the future does not stop the erasure.
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written. Then nothing was erased.
+    /// Fails when the outbox cannot be written. Then it erased nothing.
     pub async fn erase(&self, contact: &Contact) -> Result<Erased, OutboxError> {
         let (operate, commands) = (self.operate.clone(), self.commands.clone());
         let contact = contact.clone();
@@ -281,8 +281,8 @@ impl Delivery {
         erasing.await.unwrap_or_else(|_| Err(ended()))
     }
 
-    /// Forgives a contact that was erased: later events are sent. Returns whether it was erased, by
-    /// any of these identifiers.
+    /// Ends the erasure of a contact, so that the engine sends its later events. Returns whether
+    /// any of these identifiers was erased.
     ///
     /// # Errors
     ///
@@ -294,12 +294,13 @@ impl Delivery {
         Ok(forgiven)
     }
 
-    /// Returns how many events each rule has dropped in this process since the delivery was started.
+    /// Returns the number of events that each rule has dropped, in this process and since its
+    /// start.
     pub fn dropped_by_rule(&self) -> BTreeMap<Arc<str>, u64> {
         self.parts.intake.tally.drops()
     }
 
-    /// Deletes dead letters for good, and returns how many.
+    /// Deletes dead letters for good, and returns their number.
     ///
     /// # Errors
     ///
@@ -308,11 +309,11 @@ impl Delivery {
         self.operate.purge(which).await
     }
 
-    /// Makes pending events dead letters, and returns how many: for events that always fail, or that
-    /// nobody wants any more. They can be [redriven](Self::redrive). A request for one of them that
-    /// is in flight may still arrive.
+    /// Makes pending events dead letters, and returns their number: for events that always fail, or
+    /// that nobody wants any more. [`redrive`](Self::redrive) undoes it. A request in flight for
+    /// one of them may still arrive.
     ///
-    /// The hook for dead letters is not called for them.
+    /// It does not call the hook for dead letters.
     ///
     /// # Errors
     ///
@@ -330,7 +331,7 @@ impl Delivery {
 }
 
 /// Waits until every event that this process had accepted by the count `began`, and every event
-/// derived from those, has left the outbox. `None` means that no count is known yet.
+/// derived from those, has left the outbox. `began` is `None` until the first count.
 async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Report {
     let Parts { outbox, settled, health, .. } = &parts;
     let mut last = known(&parts);
@@ -338,7 +339,7 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Re
     loop {
         let rings = settled.notified();
         tokio::pin!(rings);
-        // Before the count, so that no settlement in between is missed.
+        // Before the count, so that it misses no settlement in between.
         rings.as_mut().enable();
         let has_ended = health.has_ended();
         match timeout_at(deadline, outbox.counts()).await {
@@ -346,7 +347,7 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Re
                 last = counts;
                 let from = began.get_or_insert(counts);
                 if counts.oldest_own.is_none_or(|oldest| Some(oldest) > from.newest) {
-                    // Of all of these, what was derived has a place in the outbox by now.
+                    // By now the outbox has the events that rules derive from all of these.
                     if counts.oldest_own.is_none() || counts.derived == from.derived || is_extended
                     {
                         return Report::of(counts, true);
@@ -370,7 +371,7 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Re
     }
 }
 
-/// Counts what the outbox holds if it answers at once, and otherwise what is known without it.
+/// Returns the outbox's counts if it answers at once, and otherwise what the engine knows.
 fn known(parts: &Parts) -> Counts {
     let counts = parts.outbox.counts().now_or_never().and_then(Result::ok);
     counts.unwrap_or_else(|| Counts { pending: parts.health.pending(), ..Counts::default() })

@@ -21,14 +21,16 @@ use crate::outbox::{AcceptError, MemoryOutbox, Outbox};
 use crate::policy::Backpressure;
 use crate::telemetry::{self, spans};
 
-/// How often the first caller in the queue tries again by itself: another process may have made room.
+/// How often the first caller in the queue tries again by itself: another process may have made
+/// room.
 const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Accepts events into the outbox.
 pub(crate) struct Intake {
     outbox: Arc<dyn Outbox>,
     /// The same outbox, if it is the one in memory. It accepts without a future of its own: that
-    /// saves an allocation an event (`cargo bench -p benches --bench delivery` holds the bound of 3).
+    /// saves an allocation an event (`cargo bench -p benches --bench delivery` holds the bound of
+    /// 3).
     memory: Option<Arc<MemoryOutbox>>,
     backpressure: Backpressure,
     /// Has the timers: a caller may be outside of any runtime.
@@ -198,8 +200,8 @@ impl Intake {
         }
     }
 
-    /// Accepts events when the caller's turn has come and there is room. Boxed, because it is rare and
-    /// its future would make every other call larger.
+    /// Accepts events when the caller's turn has come and there is room. Boxed, because it is rare
+    /// and its future would make every other call larger.
     ///
     /// A waiting call does not count as in progress, so an abandoned one cannot block a shutdown.
     async fn wait_for_room(&self, events: &[DataEvent]) -> Result<(), Refusal> {

@@ -1,4 +1,4 @@
-//! Where every event is, in numbers that always balance.
+//! The ledger: the numbers of events by state, which always balance.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,47 +7,49 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::outbox::{Counts, DeadLetterReason};
 
-/// Where every event is, in one moment. Made by [`Delivery::ledger`](crate::Delivery::ledger).
+/// The numbers of events by state, at one moment. [`Delivery::ledger`](crate::Delivery::ledger)
+/// makes it.
 ///
-/// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. These are the numbers of the outbox, over all
-/// processes that use it. A durable outbox counts since it was made. The numbers from `refused` on
-/// are of this process, since the delivery was started.
+/// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. These
+/// are the outbox's numbers, over all of its processes. A durable outbox counts from the creation
+/// of its store. `refused` and the numbers after it are this process's, from the start of the
+/// delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Ledger {
-    /// Events that were accepted.
+    /// Accepted events.
     pub accepted: u64,
     /// Events that rules derived from others.
     pub derived: u64,
     /// Events that Intercom has taken.
     pub delivered: u64,
-    /// Events that became dead letters, less those that were redriven.
+    /// Events that became dead letters, minus the redriven ones.
     pub dead: u64,
-    /// Events that are on their way.
+    /// Events that wait, and events in flight.
     pub pending: u64,
-    /// Events that were deleted unsent because their contacts did not consent, or were erased.
+    /// Events that the engine deleted unsent, because their contacts did not consent or are erased.
     pub withheld: u64,
-    /// Events that were deleted unsent because a rule says so.
+    /// Events that the engine deleted unsent, because of a rule.
     pub dropped: u64,
-    /// Pending events and dead letters that were deleted because their contacts were erased.
+    /// Pending events and dead letters that erasures deleted.
     pub erased: u64,
-    /// Dead letters that can still be read and redriven.
+    /// Dead letters that the outbox still has.
     pub dead_letters: u64,
-    /// Dead letters that were purged: by an operator, or because the outbox keeps no more.
+    /// Dead letters that an operator purged, or the outbox for lack of room.
     pub purged: u64,
-    /// Events that were moved to another second, because Intercom would have ignored them as
+    /// Events that the engine moved to another second, because Intercom would have ignored them as
     /// duplicates.
     pub moved: u64,
-    /// Events that Intercom will ignore as duplicates, because they were kept as they are.
+    /// Events that Intercom will ignore as duplicates, because the engine did not move them.
     pub collided: u64,
-    /// Events that were refused, by reason. Each caller got an error.
+    /// Refused events, by reason. Each caller got an error.
     pub refused: Refused,
     /// Callers that wait for room, each with an event that is neither accepted nor refused.
     pub waiting: u64,
-    /// Panics of the transport, or of the hook for dead letters, that were contained.
+    /// Panics of the transport and of hooks. The engine caught them.
     pub panics: u64,
-    /// How often an event became a dead letter, by reason. Those that were redriven are counted.
+    /// The number of times that an event became a dead letter, by reason. Redriving subtracts none.
     pub deaths: Deaths,
 }
 
@@ -57,7 +59,7 @@ impl Ledger {
         self.balance().is_balanced()
     }
 
-    /// The terms of the balance.
+    /// Returns the terms of the balance.
     fn balance(&self) -> Counts {
         Counts {
             accepted: self.accepted,
@@ -79,22 +81,22 @@ impl fmt::Display for Ledger {
     }
 }
 
-/// Events that were not accepted, by reason.
+/// The numbers of refused events, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Refused {
-    /// The outbox had no room.
+    /// The outbox was full.
     pub full: u64,
-    /// The delivery had been shut down.
+    /// The delivery had ended.
     pub closed: u64,
-    /// The outbox could not keep them safe.
+    /// The outbox's store failed.
     pub storage: u64,
-    /// The outbox cannot say whether it accepted them: see
-    /// [`AcceptError::InDoubt`](crate::outbox::AcceptError::InDoubt). Those that it did are counted as
-    /// accepted too.
+    /// The outbox does not know whether it accepted them: see
+    /// [`AcceptError::InDoubt`](crate::outbox::AcceptError::InDoubt). If it did, they also count as
+    /// accepted.
     pub in_doubt: u64,
-    /// They were more at once than the outbox can ever hold.
+    /// One call brought more events than the outbox can ever hold.
     pub unsupported: u64,
     /// The caller stopped waiting for room.
     pub abandoned: u64,
@@ -107,24 +109,24 @@ impl Refused {
     }
 }
 
-/// How often an event became a dead letter, by reason.
+/// The number of times that an event became a dead letter, by reason.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Deaths([u64; DeadLetterReason::ALL.len()]);
 
 impl Deaths {
-    /// Returns how often for this reason.
+    /// Returns the number for this reason.
     pub fn of(&self, reason: DeadLetterReason) -> u64 {
         self.0[reason as usize]
     }
 
-    /// Iterates over the reasons that occurred.
+    /// Iterates over the reasons with a number above 0.
     pub fn iter(&self) -> impl Iterator<Item = (DeadLetterReason, u64)> + '_ {
         let all = DeadLetterReason::ALL.iter().copied().zip(self.0);
         all.filter(|(_, number)| *number > 0)
     }
 }
 
-/// A map of the reasons that occurred.
+/// A map of the reasons with a number above 0.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Deaths {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -140,39 +142,39 @@ impl fmt::Debug for Deaths {
     }
 }
 
-/// How far delivery had come when a flush or a shutdown ended.
+/// The state of delivery at the end of a flush or a shutdown.
 ///
 /// ```
 /// # async fn end(delivery: intercom_delivery::Delivery) {
 /// let report = delivery.shutdown(std::time::Duration::from_secs(30)).await;
 /// if !report.is_complete() {
-///     eprintln!("not all is delivered: {report}");
+///     eprintln!("some events remain: {report}");
 /// }
 /// # }
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use = "it says whether everything was delivered"]
+#[must_use = "it says whether events remain"]
 #[non_exhaustive]
 pub struct Report {
     /// Events that Intercom has taken, as in the [`Ledger`].
     pub delivered: u64,
-    /// Events that became dead letters, less those that were redriven, as in the [`Ledger`].
+    /// Events that became dead letters, minus the redriven ones, as in the [`Ledger`].
     pub dead: u64,
-    /// Events that the outbox still holds to be delivered. A durable outbox keeps them. From one in
-    /// memory they are lost when the process ends.
+    /// Events that the outbox still holds. A durable outbox keeps them. An outbox in memory loses
+    /// them with the process.
     pub pending: u64,
     complete: bool,
 }
 
 impl Report {
-    /// Reports what the outbox counts. `complete` says whether there is nothing left to wait for.
+    /// Creates a report of these counts. `complete` says whether no event is left to wait for.
     pub(crate) fn of(counts: Counts, complete: bool) -> Self {
         let Counts { delivered, dead, pending, .. } = counts;
         Report { delivered, dead, pending, complete }
     }
 
-    /// Returns whether nothing is left to wait for: after a shutdown, that no event is pending; after
-    /// a flush, that no event is pending that this process accepted before it.
+    /// Returns whether no event is left to wait for. After a shutdown, no event is pending. After a
+    /// flush, no event is pending that this process had accepted before.
     pub fn is_complete(&self) -> bool {
         self.complete
     }
@@ -185,7 +187,7 @@ impl fmt::Display for Report {
     }
 }
 
-/// What this process counts itself.
+/// The numbers that this process counts itself.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     pub(crate) full: Count,

@@ -1,7 +1,7 @@
-//! The policies of a delivery: what becomes of an event that finds no room, collides, fails, or has
-//! an unknown contact.
+//! The policies of a delivery: for a full outbox, collisions, failures and unknown contacts.
 //!
-//! Whether a failed event is sent again, and when, is a pure function: [`RetryPolicy::decide`].
+//! [`RetryPolicy::decide`] is a pure function: it decides whether and when to send a failed event
+//! again.
 
 use std::time::Duration;
 
@@ -9,57 +9,56 @@ use intercom_core::{ErrorKind, EventName, SendError};
 
 use crate::outbox::{DeadLetterReason, EventId};
 
-/// The longest wait that an answer can ask for. A longer one is read as this.
+/// The longest wait that an answer can ask for. The engine shortens a longer one to it.
 ///
 /// Intercom does not document `Retry-After`, and a proxy may ask for years.
 pub const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
-/// How often the transport may panic over one event before that becomes a dead letter.
+/// The number of panics of the transport after which an event becomes a dead letter.
 pub(crate) const MAX_PANICS: u32 = 3;
 
-/// What becomes of an event for which the outbox has no room.
+/// What the delivery does with an event when the outbox is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Backpressure {
     /// `send` waits for room. Callers wait in FIFO order. `try_send`, which cannot wait, refuses.
     #[default]
     Wait,
-    /// The event is refused, with [`ErrorKind::Full`].
+    /// `send` fails with [`ErrorKind::Full`].
     Refuse,
 }
 
-/// What becomes of an event whose contact, name and second are those of another event.
+/// What the engine does with an event that has the contact, name and second of another event.
 ///
-/// Intercom takes two such events for one and ignores the second, in silence. Names and email
-/// addresses are compared without case. Intercom's contacts behind a user id and behind an email
-/// address cannot be known to be the same.
+/// Intercom takes two such events for one, and silently ignores the second. The comparison ignores
+/// the case of names and email addresses. It does not know whether a user id and an email address
+/// belong to one contact.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Collisions {
-    /// The event is moved to the next free second, and counted. It is moved by a day at most;
-    /// beyond that it is kept as it is.
+    /// Moves the event to the next free second, by up to a day, and counts it. Without a free
+    /// second in that day, the event keeps its own.
     #[default]
     Move,
-    /// The event is kept as it is, and counted. Intercom will ignore it.
+    /// Leaves the event at its second, and counts it. Intercom will ignore it.
     Keep,
 }
 
-/// What becomes of an event whose contact Intercom does not know.
+/// What the engine does with an event whose contact Intercom does not know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UnknownContact {
-    /// It becomes a dead letter.
+    /// The event becomes a dead letter.
     DeadLetter,
-    /// It is sent again for this long, counted from when the contact was first found unknown, and
-    /// then becomes a dead letter. An event that is sent right after its contact was made may find
-    /// it unknown for a moment.
+    /// Sends the event again for this long after the first such answer. Then it becomes a dead
+    /// letter. Intercom may not know a contact in the moment after its creation.
     RetryFor(Duration),
-    /// The contact is created, once, as a user, and the event is sent again.
+    /// Creates the contact once, as a user, and sends the event again.
     Create,
 }
 
 impl UnknownContact {
-    /// The default: the event is sent again for a minute.
+    /// The default: sends the event again for a minute.
     pub const DEFAULT: UnknownContact = UnknownContact::RetryFor(Duration::from_secs(60));
 }
 
@@ -69,34 +68,33 @@ impl Default for UnknownContact {
     }
 }
 
-/// Whether an event may be sent: the answer of the function that
-/// [`consent`](crate::DeliveryBuilder::consent) sets.
+/// The answer of a [consent check](crate::DeliveryBuilder::consent): whether to send an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Consent {
-    /// It is sent.
+    /// Sends the event.
     Given,
-    /// It is deleted, and counted as withheld.
+    /// Deletes the event, and counts it as withheld.
     Denied,
-    /// It waits, and is asked about again after so long.
+    /// Asks again after this long.
     Later(Duration),
 }
 
-/// What an erasure deleted, and what it came too late for. Made by
-/// [`Delivery::erase`](crate::Delivery::erase).
+/// The result of [`Delivery::erase`](crate::Delivery::erase): what it deleted, and what it was too
+/// late for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Erased {
-    /// Events that were pending, those in flight included. They count as erased.
+    /// Pending events, those in flight included. They count as erased.
     pub pending: u64,
     /// Dead letters.
     pub dead_letters: u64,
-    /// Of the pending ones, those for which this process had begun a request. All of these requests
-    /// have ended.
+    /// The pending events for which this process had begun a request. All of these requests have
+    /// ended.
     pub in_flight: Vec<InFlight>,
 }
 
-/// An event that was in flight when its contact was erased.
+/// An event that was in flight during the erasure of its contact.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InFlight {
@@ -104,16 +102,16 @@ pub struct InFlight {
     pub id: EventId,
     /// Its name.
     pub event_name: EventName,
-    /// Whether Intercom answered that it has taken it. If not, it may have all the same, unless
-    /// `status` says that it was refused.
+    /// Whether Intercom answered that it has the event. Otherwise it may still have it, unless
+    /// `status` is a refusal.
     pub is_delivered: bool,
-    /// The HTTP status of the answer, if there was one.
+    /// The HTTP status, if Intercom answered.
     pub status: Option<u16>,
     /// The id that Intercom gave the request.
     pub request_id: Option<String>,
 }
 
-/// When an event is sent again, and when it becomes a dead letter.
+/// When the engine sends a failed event again, and when it gives the event up.
 ///
 /// ```
 /// use std::time::Duration;
@@ -135,9 +133,10 @@ pub struct RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// Returns the default policy: it waits up to 1 second after the first failure, up to twice as
-    /// long after each further one, and at most 5 minutes. It gives up an event that may still pass only
-    /// as poison: after 12 failures over an hour, while other events got through.
+    /// Returns the default policy. It waits up to 1 second after the first failure, and up to twice
+    /// as long after each further one, but at most 5 minutes.
+    ///
+    /// It gives an event up as poison after 12 failures over an hour, while Intercom took others.
     pub const fn new() -> Self {
         RetryPolicy {
             base: Duration::from_secs(1),
@@ -160,45 +159,47 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets the age, counted from acceptance, at which an event becomes a dead letter. The default is
-    /// none.
+    /// Sets the age, counted from acceptance, at which an event becomes a dead letter. The default
+    /// is none.
     ///
-    /// An outbox counts elapsed time while its process runs, so a step of the system's clock ages no
-    /// event. Over a restart only that clock says how much time has passed.
+    /// An outbox counts elapsed time while its process runs, so a step of the system's clock ages
+    /// no event. Over a restart only that clock says how much time has passed.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
     }
 
-    /// Sets after how many spent attempts an event becomes a dead letter. Rate limits, and faults
-    /// that need an operator, spend none. An answer that is not Intercom's spends one, for the sake of
-    /// the back-off, but never the last. The default is any number.
+    /// Sets the maximum number of attempts, after which an event becomes a dead letter. Rate
+    /// limits, and faults that need an operator, do not count. An answer that is not Intercom's
+    /// counts, for the back-off, but never as the last one. The default is no maximum.
     pub const fn max_attempts(mut self, attempts: u32) -> Self {
         self.max_attempts = Some(attempts);
         self
     }
 
-    /// Sets after how many failures, and over how long a time at least, an event is poison and becomes a
-    /// dead letter. Only failures while other events got through count: an outage makes no poison. They
-    /// are counted anew when another process takes over. The default is 12 failures over an hour.
+    /// Sets when an event is poison and becomes a dead letter: after this many failures, over at
+    /// least this time. The default is 12 failures over an hour.
+    ///
+    /// Only failures while Intercom takes other events count, so an outage makes no poison. The
+    /// count begins again when another process takes over.
     pub const fn poison(mut self, failures: u32, over: Duration) -> Self {
         self.poison = Some((failures, over));
         self
     }
 
-    /// Gives up no event as poison: it is sent again for ever, with its own back-off.
+    /// Gives no event up as poison. The engine sends it again for ever, with its own back-off.
     pub const fn keep_poison(mut self) -> Self {
         self.poison = None;
         self
     }
 
-    /// Returns whether an event of this age becomes a dead letter, whatever happened to it.
+    /// Returns whether an event of this age becomes a dead letter, for whatever failure.
     pub(crate) fn is_too_old(&self, age: Duration) -> bool {
         self.max_age.is_some_and(|limit| age >= limit)
     }
 
-    /// Decides what becomes of an event after an attempt. `roll` is the jitter: a random number from
-    /// 0 up to 1.
+    /// Decides what to do with an event after an attempt. `roll` is the jitter: a random number
+    /// from 0 up to 1.
     pub(crate) fn decide(&self, outcome: Outcome<'_>, tried: Tried, roll: f64) -> Decision {
         let attempts = tried.attempts.saturating_add(1);
         let spent = |after| match () {
@@ -223,9 +224,10 @@ impl RetryPolicy {
         let asked = error.retry_after().unwrap_or_default().min(MAX_WAIT);
         match error.kind() {
             ErrorKind::UnknownContact => Decision::UnknownContact,
-            // Neither the limit nor a wrong token is the event's fault: no attempt is spent.
+            // A rate limit is not the event's fault, so it spends no attempt.
             ErrorKind::RateLimited => Decision::Retry { after: asked, attempts: tried.attempts },
-            // A page of a gateway is no verdict on the event, so it never reaches the attempt limit by it.
+            // A page of a gateway is no verdict on the event, so it never reaches the attempt limit
+            // by it.
             ErrorKind::UnexpectedAnswer => {
                 kept(self.backoff(tried.attempts, roll).max(asked), attempts)
             }

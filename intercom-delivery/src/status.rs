@@ -1,4 +1,4 @@
-//! What an operator wants to know of a delivery.
+//! The state of a delivery, for an operator.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,33 +13,33 @@ use crate::engine::Doubt;
 use crate::outbox::Epoch;
 use crate::telemetry::Labels;
 
-/// How a delivery is doing, in one moment. Made by [`Delivery::status`](crate::Delivery::status).
+/// The state of a delivery, at one moment. [`Delivery::status`](crate::Delivery::status) makes it.
 ///
 /// With the feature `serde` it is `Serialize`: durations are in seconds, times in Unix seconds.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Status {
-    /// The labels that the delivery was started with.
+    /// The labels of the delivery.
     pub labels: BTreeMap<String, String>,
-    /// Whether events are sent, and if not, why.
+    /// Whether the delivery sends events, and if not, why.
     pub state: State,
     /// The turn of this delivery, while it is the one that delivers from the outbox.
     pub turn: Option<DeliveringTurn>,
-    /// How many requests are in flight.
+    /// The number of requests in flight.
     pub in_flight: usize,
-    /// What Intercom last said about its rate limit.
+    /// The rate limit in Intercom's last answer that had one.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::rate_limit"))]
     pub rate_limit: Option<RateLimit>,
-    /// Why the reset that Intercom's answers name is not believed, while it is not.
+    /// Why the engine does not believe the reset in Intercom's answers, while it does not.
     pub rate_limit_doubt: Option<String>,
-    /// What is wrong with the outbox, while its store cannot be read or written.
+    /// The fault of the outbox, while its store fails.
     pub outbox: Option<String>,
-    /// Why contacts are not created, while Intercom refuses to create any.
+    /// Why Intercom creates no contacts, while it refuses all.
     pub contact_creation: Option<String>,
 }
 
-/// Since when a delivery delivers.
+/// The turn of a delivery that delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -52,42 +52,41 @@ pub struct DeliveringTurn {
     pub since: SystemTime,
 }
 
-/// Whether events are sent.
+/// Whether a delivery sends events.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(tag = "name", rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum State {
-    /// The outbox has not said yet whose turn it is.
+    /// The outbox has not answered yet whose turn it is.
     Starting,
-    /// Events are sent.
+    /// The delivery sends events.
     Delivering,
-    /// Another process delivers from the same outbox. This one accepts, and takes over when the other
-    /// ends.
+    /// Another process delivers from the same outbox. This one accepts, and takes over when the
+    /// other ends.
     Standby {
-        /// Which process delivers, in words for a person.
+        /// The process that delivers, in words for a person.
         deliverer: String,
-        /// When it began to.
+        /// The beginning of its turn.
         #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::time"))]
         since: SystemTime,
     },
-    /// Nothing is sent before the rate limit's reset, or because Intercom asked for a pause.
+    /// The delivery waits for the rate limit's reset, or because Intercom asked for a pause.
     Paused {
-        /// In how long the pause ends.
+        /// The rest of the pause.
         #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
         resumes_in: Duration,
     },
-    /// Intercom cannot be reached, or all events on offer fail. Single events probe whether that has
-    /// passed.
+    /// Intercom is out of reach, or every event fails. Single events probe whether that has passed.
     Outage(Trouble),
-    /// An operator is needed: the access token, the plan, a permission or the address is wrong, or a
-    /// gateway answers for Intercom. No event is lost. Single events probe whether that was fixed.
+    /// An operator must act: the access token, the plan, a permission or the address is wrong, or a
+    /// gateway answers for Intercom. No event is lost. Single events probe for the fix.
     Stopped(Trouble),
     /// Delivery has ended: shut down, or gone with its runtime.
     Ended,
 }
 
-/// Why nothing is sent.
+/// Why a delivery sends nothing.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
@@ -97,12 +96,12 @@ pub struct Trouble {
     pub kind: Option<ErrorKind>,
     /// The last failure in words, with what to do.
     pub message: String,
-    /// How long it has lasted.
+    /// The time since it began.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
     pub lasts: Duration,
-    /// How many probes have failed since.
+    /// The number of failed probes since.
     pub probes: u32,
-    /// In how long the next probe is sent.
+    /// The time until the next probe.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::seconds"))]
     pub next_probe_in: Duration,
 }
@@ -279,7 +278,8 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Returns when the next probe may go. `first` says that an event is on offer that never failed.
+    /// Returns when the next probe may go. `first` says that an event is on offer that never
+    /// failed.
     pub(crate) fn next_probe(&self, first: bool) -> Instant {
         if first { self.next_first } else { self.next_again }
     }

@@ -1,4 +1,4 @@
-//! Events that will not be delivered, and why.
+//! Events that the engine gave up, and why.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,7 @@ use intercom_core::{DataEvent, SendError};
 
 use super::EventId;
 
-/// An event that will not be delivered, unless it is redriven.
+/// An event that the engine gave up. Redriving sends it after all.
 ///
 /// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
 #[derive(Clone, Debug)]
@@ -16,20 +16,20 @@ use super::EventId;
 pub struct DeadLetter {
     /// Its number in the outbox.
     pub id: EventId,
-    /// The event, as it was to be sent.
+    /// The event, with the bytes of its last attempt.
     pub event: DataEvent,
-    /// Why it ended here.
+    /// Why it became a dead letter.
     pub reason: DeadLetterReason,
-    /// The last answer, if it was tried.
+    /// The last failure, if there was an attempt.
     pub failure: Option<Failure>,
-    /// How many attempts were spent on it.
+    /// The number of attempts.
     pub attempts: u32,
-    /// When it ended here.
+    /// When it became a dead letter.
     pub died_at: SystemTime,
 }
 
 impl DeadLetter {
-    /// Creates a dead letter that was never attempted.
+    /// Creates a dead letter without an attempt.
     pub fn new(
         id: EventId,
         event: DataEvent,
@@ -39,14 +39,14 @@ impl DeadLetter {
         DeadLetter { id, event, reason, failure: None, attempts: 0, died_at }
     }
 
-    /// Sets the last answer. By default there is none.
+    /// Sets the last failure. The default is none.
     #[must_use]
     pub fn with_failure(mut self, failure: impl Into<Option<Failure>>) -> Self {
         self.failure = failure.into();
         self
     }
 
-    /// Sets how many attempts were spent on it. By default none.
+    /// Sets the number of attempts. The default is 0.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
@@ -65,7 +65,7 @@ impl fmt::Display for DeadLetter {
 
 macro_rules! reasons {
     ($($(#[doc = $doc:literal])* $reason:ident = $text:literal,)*) => {
-        /// Why an event ended in the dead letters. Every loss has one of these names.
+        /// Why an event became a dead letter. Every loss has one of these names.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum DeadLetterReason {
@@ -73,10 +73,10 @@ macro_rules! reasons {
         }
 
         impl DeadLetterReason {
-            /// All of them.
+            /// Every reason.
             pub const ALL: &'static [DeadLetterReason] = &[$(DeadLetterReason::$reason),*];
 
-            /// Its name in stores, logs and metrics, such as `unknown_contact`.
+            /// Returns the name in stores, logs and metrics, such as `unknown_contact`.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(DeadLetterReason::$reason => $text,)*
@@ -97,15 +97,15 @@ reasons! {
     UnknownContact = "unknown_contact",
     /// The contact is archived, and Intercom takes no events for it.
     ArchivedContact = "archived_contact",
-    /// The contact could not be created.
+    /// Intercom did not create the contact.
     ContactNotCreated = "contact_not_created",
-    /// The event became older than it may.
+    /// The event is older than the maximum age.
     AgeLimit = "age_limit",
-    /// As many attempts were spent on it as may be.
+    /// The event has had the maximum number of attempts.
     AttemptLimit = "attempt_limit",
-    /// The transport panicked over it, again and again.
+    /// The transport panicked in each attempt.
     Panic = "panic",
-    /// It failed again and again while other events got through.
+    /// The event failed repeatedly while Intercom took others.
     Poison = "poison",
     /// An operator buried it.
     Buried = "buried",
@@ -132,32 +132,32 @@ impl FromStr for DeadLetterReason {
     }
 }
 
-/// What is kept of a [`SendError`]: fit to be stored and shown.
+/// The part of a [`SendError`] that an outbox stores and a tool shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Failure {
-    /// The whole error in words, with what is behind it. It names no contact and no value.
+    /// The error and its sources, as one sentence. It names no contact and no value.
     pub message: String,
-    /// The HTTP status of the answer, if there was one.
+    /// The HTTP status, if Intercom answered.
     pub status: Option<u16>,
     /// The id that Intercom gave the request.
     pub request_id: Option<String>,
 }
 
 impl Failure {
-    /// Creates a failure in these words, without an answer.
+    /// Creates a failure without an answer.
     pub fn new(message: impl Into<String>) -> Self {
         Failure { message: message.into(), status: None, request_id: None }
     }
 
-    /// Sets the HTTP status of the answer. By default there is none.
+    /// Sets the HTTP status of the answer. The default is none.
     #[must_use]
     pub fn with_status(mut self, status: impl Into<Option<u16>>) -> Self {
         self.status = status.into();
         self
     }
 
-    /// Sets the id that Intercom gave the request. By default there is none.
+    /// Sets the id that Intercom gave the request. The default is none.
     #[must_use]
     pub fn with_request_id(mut self, request_id: impl Into<Option<String>>) -> Self {
         self.request_id = request_id.into();
@@ -182,22 +182,22 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Which dead letters, or which pending events.
+/// Selects dead letters or pending events.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Selection {
-    /// All of them.
+    /// Every event.
     All,
-    /// Those of this event name. Upper and lower case are the same, as they are to Intercom.
+    /// The events of this name, without regard to case, as Intercom compares names.
     Name(String),
-    /// Those that died for this reason. No pending event is among them.
+    /// The dead letters with this reason. Selects no pending event.
     Reason(DeadLetterReason),
-    /// This one.
+    /// The event with this id.
     One(EventId),
 }
 
 impl Selection {
-    /// Whether this dead letter is among them.
+    /// Returns whether this selects the dead letter.
     pub fn contains(&self, letter: &DeadLetter) -> bool {
         match self {
             Selection::All => true,
@@ -207,7 +207,7 @@ impl Selection {
         }
     }
 
-    /// Whether this pending event is among them.
+    /// Returns whether this selects the pending event.
     pub fn contains_pending(&self, id: EventId, event: &DataEvent) -> bool {
         match self {
             Selection::All => true,

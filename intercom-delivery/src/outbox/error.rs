@@ -1,23 +1,23 @@
-//! What can go wrong in an outbox.
+//! Errors of an outbox.
 
 use std::error::Error as StdError;
 use std::fmt;
 
-/// Why an outbox accepted nothing, or cannot say.
+/// Why an outbox accepted no event, or does not know whether it did.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum AcceptError {
-    /// It holds as much as it may.
+    /// The outbox is full.
     #[error("the outbox is full")]
     Full,
-    /// It is more at once than it can ever hold.
+    /// One call brings more than the outbox can ever hold.
     #[error("this is more at once than the outbox can ever hold")]
     TooMuch,
-    /// It could not keep the events safe.
+    /// The store failed to keep the events safe.
     #[error(transparent)]
     Storage(#[from] OutboxError),
-    /// The connection to a remote store broke within the commit, and nobody can tell its end: all of
-    /// the events were accepted, or none.
+    /// The connection to a remote store broke during the commit. The store has all of the events,
+    /// or none.
     #[error("the events may have been accepted or not: {0}")]
     InDoubt(#[source] OutboxError),
 }
@@ -33,19 +33,19 @@ impl fmt::Debug for AcceptError {
     }
 }
 
-/// A fault of the store behind an outbox: what was tried, and what the store says.
+/// A fault of the store behind an outbox: what the outbox tried, and what the store answered.
 pub struct OutboxError {
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
 }
 
 impl OutboxError {
-    /// A fault in these words. They must not hold a contact or a value of an event.
+    /// Creates a fault. The message must not hold a contact or a value of an event.
     pub fn new(message: impl Into<String>) -> Self {
         OutboxError { message: message.into(), source: None }
     }
 
-    /// Adds the error behind it.
+    /// Sets the error that caused it. The default is none.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(source.into());

@@ -1,4 +1,4 @@
-//! Events that an outbox hands out to be sent.
+//! Leases: events that an outbox hands to the engine.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,8 +8,8 @@ use intercom_core::{DataEvent, Timestamp};
 
 use super::{Failure, Settlement, Tombstones, Verdict};
 
-/// The number of an event in its outbox. A later event has a higher one. It stays the same until
-/// the event is gone.
+/// The number of an event in its outbox. A later event has a higher number, and an event keeps its
+/// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EventId(pub u64);
 
@@ -19,45 +19,45 @@ impl fmt::Display for EventId {
     }
 }
 
-/// An event that is handed out to be sent.
+/// An event that the outbox hands to the engine.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Lease {
-    /// Which event it is.
+    /// The event's number.
     pub id: EventId,
     /// The event.
     pub event: DataEvent,
-    /// How far its admission has come.
+    /// The progress of its admission.
     pub stage: Stage,
-    /// How many attempts were spent on it.
+    /// The number of attempts so far.
     pub attempts: u32,
-    /// The failure with which it was last put back.
+    /// The failure of the last attempt.
     pub last_failure: Option<Arc<Failure>>,
-    /// How long ago it was accepted, or redriven since.
+    /// The time since its acceptance, or since it was last redriven.
     pub age: Duration,
 }
 
 impl Lease {
-    /// Creates the lease of an event at this stage, accepted just now and never attempted.
+    /// Creates the lease of a new event without an attempt.
     pub fn new(id: EventId, event: DataEvent, stage: Stage) -> Self {
         Lease { id, event, stage, attempts: 0, last_failure: None, age: Duration::ZERO }
     }
 
-    /// Sets how many attempts were spent on the event. By default none.
+    /// Sets the number of attempts so far. The default is 0.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Sets the failure with which the event was last put back. By default there is none.
+    /// Sets the failure of the last attempt. The default is none.
     #[must_use]
     pub fn with_last_failure(mut self, failure: impl Into<Option<Arc<Failure>>>) -> Self {
         self.last_failure = failure.into();
         self
     }
 
-    /// Sets how long ago the event was accepted, or redriven since. By default zero.
+    /// Sets the time since the acceptance, or since the last redrive. The default is zero.
     #[must_use]
     pub fn with_age(mut self, age: Duration) -> Self {
         self.age = age;
@@ -70,64 +70,66 @@ impl Lease {
     }
 }
 
-/// How far the admission of an event has come. An outbox keeps it with the event.
+/// The progress of an event's admission. An outbox stores it with the event.
 ///
 /// It is exhaustive on purpose: an outbox must store each stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// It was never admitted, or was deferred, or nothing about its admission had to be stored and it
-    /// was not put back since.
+    /// The outbox has stored no admission of the event, or a deferral, and the engine has not put
+    /// it back.
     New,
-    /// It was a dead letter that Intercom refused, and is to be admitted once more. It keeps its
-    /// second.
+    /// The event was a dead letter that Intercom does not have. The engine admits it again, and it
+    /// keeps its second.
     Redriven,
-    /// As `New`, but a rule derived it from another event. It meets no rule itself.
+    /// As `New`, but a rule derived the event from another. No rule applies to it.
     Derived,
-    /// Its bytes are final: admission stored it, or it was put back, or an attempt may have arrived.
+    /// The bytes are final: the outbox stored the admission, or the engine put the event back, or
+    /// an attempt may have reached Intercom.
     Admitted,
 }
 
 impl Stage {
-    /// Returns whether the event has no slot yet: it was never admitted.
+    /// Returns whether the event has no slot yet, because the engine has not admitted it.
     pub const fn is_new(self) -> bool {
         matches!(self, Stage::New | Stage::Derived)
     }
 }
 
-/// What a lease gave. Without events, the numbers are those of a moment ago.
+/// Leased events. Without events, the numbers may be a moment old.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Leased {
     /// The events, the longest due first.
     pub events: Vec<Lease>,
-    /// How many events are pending in all, these included.
+    /// The number of pending events, these included.
     pub pending: u64,
-    /// The earliest second among the pending events of [`Stage::New`] and [`Stage::Derived`]. Those
-    /// that are leased may be left out. An earlier second than the truth does no harm.
+    /// The earliest second among the pending events of [`Stage::New`] and [`Stage::Derived`]. It
+    /// need not cover leased events. A second that is too early does no harm.
     pub earliest_new: Option<Timestamp>,
-    /// For how long requests may begin, counted from when the call returned. `None` means: until
-    /// the epoch ends with this process.
+    /// How long the engine may begin requests, counted from the return of the call. `None` means
+    /// until the epoch ends with this process.
     pub valid_for: Option<Duration>,
-    /// All tombstones, if they have changed since this engine was told last. They hold for these
-    /// events already.
+    /// All tombstones, if they have changed since this engine last got them. They apply to these
+    /// events too.
     pub tombstones: Option<Arc<Tombstones>>,
 }
 
 impl Leased {
-    /// Creates what a lease gave, in the order of the fields. It is valid until the epoch ends with
-    /// this process, and no tombstones have changed.
+    /// Creates leased events. By default they are valid until the epoch ends with this process, and
+    /// no tombstones have changed.
     pub fn new(events: Vec<Lease>, pending: u64, earliest_new: Option<Timestamp>) -> Self {
         Leased { events, pending, earliest_new, valid_for: None, tombstones: None }
     }
 
-    /// Sets for how long requests may begin. By default until the epoch ends with this process.
+    /// Sets how long the engine may begin requests. The default is until the epoch ends with this
+    /// process.
     #[must_use]
     pub fn with_valid_for(mut self, valid_for: impl Into<Option<Duration>>) -> Self {
         self.valid_for = valid_for.into();
         self
     }
 
-    /// Sets all tombstones, because they have changed. By default they have not.
+    /// Sets all tombstones, because they have changed. The default is no change.
     #[must_use]
     pub fn with_tombstones(mut self, tombstones: impl Into<Option<Arc<Tombstones>>>) -> Self {
         self.tombstones = tombstones.into();

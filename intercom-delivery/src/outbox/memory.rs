@@ -30,8 +30,8 @@ pub(crate) const DEFAULT_DEAD_LETTERS: usize = 10_000;
 /// Holds events in memory, up to a bound. What was not delivered when the process ends is lost.
 ///
 /// When it is full it accepts nothing more, and never drops what it has accepted. Dead letters have
-/// a bound of their own: beyond it the oldest are purged and counted. Redriving never fails for lack
-/// of room.
+/// a bound of their own: beyond it the oldest are purged and counted. Redriving never fails for
+/// lack of room.
 ///
 /// ```
 /// use intercom_delivery::MemoryOutbox;
@@ -408,8 +408,8 @@ struct Dead {
     stage: Stage,
 }
 
-/// The lock of the engine that delivers. The end of its turn opens it: a release, or the drop of the
-/// tenure, whichever comes first.
+/// The lock of the engine that delivers. The end of its turn opens it: a release, or the drop of
+/// the tenure, whichever comes first.
 #[derive(Clone)]
 struct Hold(Arc<Mutex<Option<OwnedMutexGuard<()>>>>);
 

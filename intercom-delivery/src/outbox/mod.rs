@@ -1,4 +1,4 @@
-//! The seam that holds events until they are delivered.
+//! The outbox: what holds events until delivery.
 
 mod dead_letter;
 mod error;
@@ -29,26 +29,26 @@ pub use slot::{Slot, UsedSlot};
 pub use tombstone::{ErasedEvents, Tombstone, Tombstones, share_identifier};
 pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 
-/// Holds events until they are delivered.
+/// Holds events until delivery.
 ///
-/// A new durability is a new `Outbox`; the engine stays as it is. One seam fits a queue in memory,
-/// a file that several processes open, and a store that many machines share:
+/// One trait fits a queue in memory, a file of several processes, and a store of many machines:
 ///
-/// - **Anyone accepts.** Accepting is a plain insert, from any process, at any time. It is done
-///   when the events are safe, in whatever sense the outbox promises.
+/// - **Anyone accepts.** Accepting is a plain insert, from any process, at any time. It returns
+///   when the events are as safe as the outbox promises.
 /// - **One engine delivers**, under an [`Epoch`] that only grows. [`lease`](Self::lease) says whose
 ///   turn it is. [`admit`](Self::admit), [`settle`](Self::settle) and [`release`](Self::release)
-///   carry the epoch: under any other than the present one they change nothing.
-/// - **A lease lasts as long as its epoch.** It ends when the event is settled. When an epoch ends,
-///   however it does, all that is pending is due again.
+///   carry the epoch, and change nothing under an earlier one.
+/// - **A lease lasts as long as its epoch**, unless a settlement ends it before. When an epoch
+///   ends, every leased event is due again.
 /// - **The bytes of an event change at most once**: by `admit`, before its first attempt.
-/// - **Durations are relative**, so that no two clocks need agree. Each outbox has its own clock.
+/// - **Durations are relative**, so no two clocks need agree. Each outbox has its own clock.
 ///
-/// An outbox holds no logic about what may be sent: the engine decides that when it admits events.
-/// Nothing here is defaulted, so a wrapper cannot change a meaning by forgetting a method.
+/// An outbox holds no rule about sending: the engine decides when it admits events. No method has a
+/// default, so a wrapper cannot change a meaning by forgetting one.
 ///
-/// [`MemoryOutbox`] is the kind in memory. The suite in `conformance`, behind the feature of that
-/// name, tests whether another outbox keeps these promises.
+/// [`MemoryOutbox`] keeps events in memory. The suite in `conformance`, behind the feature of that
+/// name, tests an outbox of your own. The example `own_outbox` is a whole one in a crate of its
+/// own.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an outbox",
     label = "cannot hold events",
@@ -57,51 +57,50 @@ pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 )]
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// Accepts events, all of them or none. Done when they are safe.
+    /// Accepts events, all of them or none. Returns when they are safe.
     ///
-    /// When the future is dropped before its end, the events may have been accepted or not.
+    /// Dropping the future early may accept the events or not.
     ///
     /// # Errors
     ///
-    /// Fails when there is no room, or when the events cannot be kept safe. Then nothing was
-    /// accepted, unless the error is [`AcceptError::InDoubt`].
+    /// Fails when the outbox is full, or when the store fails. Then it has none of the events,
+    /// unless the error is [`AcceptError::InDoubt`].
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError>;
 
     /// Waits until the caller has something to do, and says what: see [`Turn`].
     ///
-    /// `standing` is what the caller was told last. The call returns
+    /// `standing` is what the caller's last call returned. The call returns
     ///
-    /// - [`Turn::Began`] when the caller becomes the one that delivers. This comes first, before
-    ///   any event is leased.
+    /// - [`Turn::Began`] when the caller's turn begins. It comes before the first lease.
     /// - [`Turn::Leased`] when the caller delivers and an event is due: up to `limit` events, the
-    ///   longest due first. Events that were never put back are due since they were accepted, in
-    ///   the order of their ids. It may come with no events, to extend
+    ///   longest due first. An event that nothing has put back is due since its acceptance; such
+    ///   events come in the order of their ids. The result may have no events, to extend
     ///   [`valid_for`](Leased::valid_for).
-    /// - [`Turn::Standby`] when another engine delivers, once for each epoch of another. A caller
-    ///   that was deposed learns it here.
+    /// - [`Turn::Standby`] when another engine delivers, once for each of its epochs. A deposed
+    ///   caller learns it here.
     ///
-    /// It also returns, with or without events, when contacts were erased or forgiven since the caller
-    /// was told last, and tells the [tombstones](Leased::tombstones). An event that was accepted after
-    /// an erasure is never leased before the caller was told of it.
+    /// When an operator has erased or forgiven contacts, the call also returns the
+    /// [tombstones](Leased::tombstones), with or without events. They come before, or with, each
+    /// event that was accepted after the erasure.
     ///
-    /// With a `limit` of 0, no event is leased.
+    /// With a `limit` of 0, it leases no event.
     ///
-    /// Dropping the future loses nothing: what it had leased is due again.
+    /// Dropping the future loses nothing: events that it had leased are due again.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be read or written. Then nothing was leased.
+    /// Fails when the store cannot be read or written. Then it leased nothing.
     async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError>;
 
-    /// Stores what admission decided about leased events, in one transaction. Returns the events
-    /// that are not leased under this epoch: for them nothing was done.
+    /// Stores admissions of leased events, in one transaction. Returns the events that are not
+    /// leased under this epoch, for which it stores nothing, and no derived event either.
     ///
-    /// The engine calls this before the first attempt, and only for events about which there is
-    /// something to store. What a late admission derives is not stored either.
+    /// The engine calls this before the first attempt, and only for an admission that changes
+    /// something.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then nothing was stored.
+    /// Fails when the store cannot be written. Then it stored nothing.
     async fn admit(
         &self,
         epoch: Epoch,
@@ -109,14 +108,14 @@ pub trait Outbox: Send + Sync {
     ) -> Result<Vec<EventId>, OutboxError>;
 
     /// Settles leased events, in one transaction. Returns the events that are not leased under this
-    /// epoch: for them nothing was done. Settling twice is such a case, and harmless.
+    /// epoch, for which it changes nothing. A second settlement of an event is such a case.
     ///
-    /// The same transaction keeps the [used slots](UsedSlot) of the settled events, and forgets
+    /// The same transaction keeps the [used slots](UsedSlot) of the settled events, and deletes
     /// those whose `keep_until` is before `forget_before`.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then nothing was settled, and the caller can try
+    /// Fails when the store cannot be written. Then it settled nothing, and the caller can try
     /// again.
     async fn settle(
         &self,
@@ -125,12 +124,12 @@ pub trait Outbox: Send + Sync {
         forget_before: Timestamp,
     ) -> Result<Vec<EventId>, OutboxError>;
 
-    /// Ends the epoch: another engine may deliver at once, and all that was leased is due for it.
-    /// Under another epoch it does nothing.
+    /// Ends the epoch: another engine may deliver at once, and every leased event is due again.
+    /// Does nothing under another epoch.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. The epoch then ends as if the process had died.
+    /// Fails when the store cannot be written. Then the epoch ends as after a crash of the process.
     async fn release(&self, epoch: Epoch) -> Result<(), OutboxError>;
 
     /// Counts where events are, in one snapshot of the store.
@@ -141,44 +140,45 @@ pub trait Outbox: Send + Sync {
     async fn counts(&self) -> Result<Counts, OutboxError>;
 }
 
-/// How many events are where, in one moment and over all processes that use the store.
+/// The numbers of events by state, at one moment and over all processes of the store.
 ///
-/// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. A durable
-/// outbox counts since it was made. It begins with `Counts::default()` and sets the fields.
+/// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. A
+/// durable outbox counts from the creation of its store. Begin with `Counts::default()`, and set
+/// the fields.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Events that were accepted.
+    /// Accepted events.
     pub accepted: u64,
     /// Events that rules derived from others.
     pub derived: u64,
-    /// Events that were delivered.
+    /// Delivered events.
     pub delivered: u64,
-    /// Events that became dead letters, less those that were redriven. Purging does not change it.
+    /// Events that became dead letters, minus the redriven ones. Purging does not change it.
     pub dead: u64,
-    /// Events that wait or are leased.
+    /// Events that wait, and leased events.
     pub pending: u64,
-    /// Events that admission deleted because their contacts did not consent, or were erased.
+    /// Events that admission deleted because their contacts did not consent, or are erased.
     pub withheld: u64,
     /// Events that admission deleted because a rule says so.
     pub dropped: u64,
-    /// Pending events and dead letters that were deleted because their contacts were erased.
+    /// Pending events and dead letters that erasures deleted.
     pub erased: u64,
-    /// Dead letters that can still be read.
+    /// Dead letters that the outbox still has.
     pub dead_letters: u64,
-    /// Dead letters that were purged: by an operator, or because the outbox keeps no more.
+    /// Dead letters that an operator purged, or the outbox for lack of room.
     pub purged: u64,
     /// Events that admission moved to a later second.
     pub moved: u64,
-    /// Events that admission let keep a second that is taken.
+    /// Events that admission left at a second that another event has.
     pub collided: u64,
-    /// The highest id given so far. No event that is accepted later has a lower one, unless its
-    /// transaction had begun before.
+    /// The highest id so far. Every later event has a higher one, unless its transaction began
+    /// before.
     pub newest: Option<EventId>,
     /// The lowest id among the pending events that this process accepted.
     pub oldest_own: Option<EventId>,
-    /// How long ago the pending event with the lowest id was accepted. `None` where none is pending, or
-    /// the outbox does not know.
+    /// The time since the acceptance of the pending event with the lowest id. `None` if none is
+    /// pending, or the outbox does not know.
     pub oldest_pending: Option<Duration>,
 }
 
@@ -191,7 +191,7 @@ impl Counts {
     }
 }
 
-/// The terms of the balance. Those of features that were not used are left out.
+/// The terms of the balance, without zeros of optional features.
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Counts { accepted, delivered, dead, pending, .. } = self;

@@ -1,4 +1,4 @@
-//! What an operator does with pending events, dead letters and contacts, from any process.
+//! An operator's actions on pending events, dead letters and contacts, from any process.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use intercom_core::{Contact, async_trait};
 
 use super::{DeadLetter, ErasedEvents, EventId, OutboxError, Selection};
 
-/// Buries pending events, reads, redrives and purges dead letters, and erases contacts: for operators,
-/// from any process that opens the store.
+/// An operator's actions, from any process that opens the store: on pending events, dead letters
+/// and contacts.
 ///
-/// The engine never calls it. A [`Delivery`](crate::Delivery) offers the same methods.
+/// The engine never calls them. A [`Delivery`](crate::Delivery) has the same methods.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an outbox",
     label = "cannot hold events",
@@ -29,54 +29,56 @@ pub trait Operate: Send + Sync {
         limit: usize,
     ) -> Result<Vec<DeadLetter>, OutboxError>;
 
-    /// Makes dead letters pending again, due at once and with no attempt spent. Returns how many.
+    /// Makes dead letters pending again, due at once and with no attempt. Returns their number.
     ///
-    /// A letter that was buried with a [used slot](super::Verdict::Bury::used) is leased as
-    /// [`Stage::Admitted`](super::Stage), any other as `Stage::Redriven`.
+    /// A dead letter with a [used slot](super::Verdict::Bury::used) becomes
+    /// [`Stage::Admitted`](super::Stage), any other `Stage::Redriven`.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then nothing was redriven.
+    /// Fails when the store cannot be written. Then it redrove nothing.
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError>;
 
-    /// Deletes dead letters for good. Returns how many.
+    /// Deletes dead letters for good. Returns their number.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then nothing was purged.
+    /// Fails when the store cannot be written. Then it purged nothing.
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError>;
 
     /// Makes pending events dead letters, with the reason
     /// [`Buried`](super::DeadLetterReason::Buried), and keeps their attempts and last failures.
-    /// Returns how many. [`Selection::Reason`] selects none: no pending event has a reason.
+    /// Returns their number. [`Selection::Reason`] selects none: no pending event has a reason.
     ///
-    /// A leased event is buried too. The settlement that ends its lease then comes too late. A
-    /// request for it that is in flight may still arrive.
+    /// Leased events are no exception. Their settlements come too late, and a request in flight may
+    /// still arrive.
     ///
-    /// An event that was leased, or is of [`Stage::Admitted`](super::Stage), counts as buried with a
-    /// [used slot](super::Verdict::Bury::used): an attempt may have arrived. Its slot is not kept
-    /// besides. A process that cannot see who holds a lease goes by the stage alone.
+    /// A leased event, or one of [`Stage::Admitted`](super::Stage), counts as buried with a
+    /// [used slot](super::Verdict::Bury::used), because an attempt may have reached Intercom. The
+    /// outbox does not keep that slot separately. A process that does not see leases decides by the
+    /// stage alone.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then nothing was buried.
+    /// Fails when the store cannot be written. Then it buried nothing.
     async fn bury(&self, which: &Selection) -> Result<u64, OutboxError>;
 
-    /// Erases a contact, in one transaction: deletes all pending events and dead letters that
-    /// [share an identifier](super::share_identifier) with it, also those that are leased, and keeps
-    /// a [tombstone](super::Tombstone) of each of its identifiers. What is deleted counts as erased,
-    /// and its bytes are overwritten or gone.
+    /// Erases a contact, in one transaction.
+    ///
+    /// Deletes all pending events, leased ones included, and all dead letters that [share an
+    /// identifier](super::share_identifier) with it. Counts them as erased, and overwrites or frees
+    /// their bytes. Keeps a [tombstone](super::Tombstone) of each identifier.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then nothing was erased.
+    /// Fails when the store cannot be written. Then it erased nothing.
     async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError>;
 
-    /// Removes the tombstones of a contact's identifiers. Returns whether there was one.
+    /// Removes the tombstones of a contact's identifiers. Returns whether it found one.
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then nothing was forgiven.
+    /// Fails when the store cannot be written. Then it forgave nothing.
     async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError>;
 }
 

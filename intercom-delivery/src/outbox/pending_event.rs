@@ -7,7 +7,7 @@ use intercom_core::DataEvent;
 
 use super::{EventId, Failure};
 
-/// A pending event, as a tool shows it that looks into a store.
+/// A pending event, for a tool that reads a store.
 ///
 /// `Display` is a line for a log. Neither it nor `Debug` shows the contact or a value.
 #[derive(Clone, Debug)]
@@ -17,38 +17,38 @@ pub struct PendingEvent {
     pub id: EventId,
     /// The event.
     pub event: DataEvent,
-    /// When it was accepted, or redriven since.
+    /// The time of its acceptance, or of its last redrive.
     pub accepted_at: SystemTime,
-    /// When it may be sent. Whether it is leased now, only the process that delivers knows.
+    /// When it is due. Only the process that delivers knows whether it is leased.
     pub due_at: SystemTime,
-    /// How many attempts were spent on it.
+    /// The number of attempts so far.
     pub attempts: u32,
-    /// The failure with which it was last put back.
+    /// The failure of the last attempt.
     pub last_failure: Option<Failure>,
 }
 
 impl PendingEvent {
-    /// Creates a pending event that is due since it was accepted, and was never attempted.
+    /// Creates a pending event without an attempt, due since its acceptance.
     pub fn new(id: EventId, event: DataEvent, accepted_at: SystemTime) -> Self {
         let due_at = accepted_at;
         PendingEvent { id, event, accepted_at, due_at, attempts: 0, last_failure: None }
     }
 
-    /// Sets when it may be sent. By default since it was accepted.
+    /// Sets when it is due. The default is the time of its acceptance.
     #[must_use]
     pub fn with_due_at(mut self, due_at: SystemTime) -> Self {
         self.due_at = due_at;
         self
     }
 
-    /// Sets how many attempts were spent on it. By default none.
+    /// Sets the number of attempts so far. The default is 0.
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
         self
     }
 
-    /// Sets the failure with which it was last put back. By default there is none.
+    /// Sets the failure of the last attempt. The default is none.
     #[must_use]
     pub fn with_last_failure(mut self, failure: impl Into<Option<Failure>>) -> Self {
         self.last_failure = failure.into();

@@ -1,4 +1,4 @@
-//! How leased events are admitted and settled.
+//! Admissions and settlements of leased events.
 
 use std::time::Duration;
 
@@ -6,37 +6,38 @@ use intercom_core::DataEvent;
 
 use super::{DeadLetterReason, EventId, Failure, UsedSlot};
 
-/// What admission decided about a leased event. An outbox stores all of it or nothing.
+/// The engine's decision before the first attempt of a leased event. An outbox stores all of it or
+/// nothing.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Admission {
-    /// Which event.
+    /// The event's number.
     pub id: EventId,
-    /// What becomes of it.
+    /// What the outbox does with the event.
     pub ruling: Ruling,
     /// The events that rules derive from it. They become pending as
-    /// [`Stage::Derived`](super::Stage), with the next ids, also where there is no room. They count
-    /// as derived, and for [`oldest_own`](super::Counts::oldest_own) as their cause does.
+    /// [`Stage::Derived`](super::Stage) with the next ids, even in a full outbox. They count as
+    /// derived, and for [`oldest_own`](super::Counts::oldest_own) as their cause does.
     pub derived: Vec<DataEvent>,
 }
 
 impl Admission {
-    /// Makes an admission that derives nothing.
+    /// Creates an admission that derives nothing.
     pub fn new(id: EventId, ruling: Ruling) -> Self {
         Admission { id, ruling, derived: Vec::new() }
     }
 
-    /// Makes the admission of an event that is sent as it is.
+    /// Creates the admission of an event that keeps its bytes.
     pub fn kept(id: EventId, collides: bool) -> Self {
         Admission::new(id, Ruling::Keep { collides })
     }
 
-    /// Makes the admission of an event that is sent as this, at another second.
+    /// Creates the admission of an event that moves to another second.
     pub fn moved(id: EventId, event: DataEvent) -> Self {
         Admission::new(id, Ruling::Replace { event, moved: true, collides: false })
     }
 
-    /// Sets the events that rules derive from it. By default none.
+    /// Sets the events that rules derive from it. The default is none.
     #[must_use]
     pub fn with_derived(mut self, derived: Vec<DataEvent>) -> Self {
         self.derived = derived;
@@ -44,82 +45,82 @@ impl Admission {
     }
 }
 
-/// What becomes of an event that is admitted.
+/// What an admission does with an event.
 ///
 /// It is exhaustive on purpose: an outbox must store each ruling.
 #[derive(Clone, Debug)]
 pub enum Ruling {
-    /// It is sent as it is, and is [`Stage::Admitted`](super::Stage) from now on.
+    /// The event keeps its bytes, and becomes [`Stage::Admitted`](super::Stage).
     Keep {
-        /// Whether its second is taken, so that Intercom will ignore it.
+        /// Whether another event has its second, so that Intercom will ignore it.
         collides: bool,
     },
-    /// It is sent as this, and is [`Stage::Admitted`](super::Stage) from now on.
+    /// The event gets other bytes, and becomes [`Stage::Admitted`](super::Stage).
     Replace {
-        /// What is sent from now on.
+        /// The event with its final bytes.
         event: DataEvent,
-        /// Whether it was moved to another second, because its own is taken.
+        /// Whether it moved to another second, because another event has its own.
         moved: bool,
-        /// Whether its second is taken, so that Intercom will ignore it.
+        /// Whether another event has its second, so that Intercom will ignore it.
         collides: bool,
     },
-    /// It is due again later, as what it was, and is admitted then.
+    /// The event is due again later at the same stage, and the engine admits it then.
     Defer {
-        /// In how long.
+        /// The delay.
         after: Duration,
     },
-    /// It is deleted and counted as withheld: its contact did not consent, or was erased.
+    /// The outbox deletes the event and counts it as withheld: its contact did not consent, or is
+    /// erased.
     Withhold,
-    /// It is deleted and counted as dropped: a rule says so.
+    /// The outbox deletes the event and counts it as dropped, because of a rule.
     Drop,
 }
 
-/// How a lease ends. Made by [`Lease::settle`](super::Lease::settle).
+/// The end of a lease. [`Lease::settle`](super::Lease::settle) makes it.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Settlement {
-    /// Which event.
+    /// The event's number.
     pub id: EventId,
-    /// What becomes of it.
+    /// What the outbox does with the event.
     pub verdict: Verdict,
 }
 
 impl Settlement {
-    /// Creates the settlement of the event with this id. [`Lease::settle`](super::Lease::settle) is
-    /// shorter where the lease is at hand.
+    /// Creates the settlement of the event with this number.
     pub fn new(id: EventId, verdict: Verdict) -> Self {
         Settlement { id, verdict }
     }
 }
 
-/// What becomes of a leased event.
+/// What a settlement does with a leased event.
 ///
 /// It is exhaustive on purpose: an outbox must store each verdict.
 #[derive(Clone, Debug)]
 pub enum Verdict {
-    /// It was delivered, and is gone.
+    /// Intercom has the event. The outbox deletes it.
     Delivered {
         /// The slot in which Intercom has it.
         used: UsedSlot,
     },
-    /// It is due again later, as [`Stage::Admitted`](super::Stage).
+    /// The event is due again later, as [`Stage::Admitted`](super::Stage).
     PutBack {
-        /// In how long.
+        /// The delay.
         after: Duration,
-        /// How many attempts are spent by now.
+        /// The number of attempts so far.
         attempts: u32,
-        /// Why it was not delivered, if it was tried. Without one the last failure stays.
+        /// The failure of the attempt. `None` keeps the failure before it.
         failure: Option<Failure>,
     },
-    /// It is a dead letter from now on.
+    /// The event becomes a dead letter.
     Bury {
-        /// Why.
+        /// The reason.
         reason: DeadLetterReason,
-        /// How many attempts were spent.
+        /// The number of attempts.
         attempts: u32,
-        /// The last failure, if it was tried.
+        /// The last failure, if there was an attempt.
         failure: Option<Failure>,
-        /// The slot in which Intercom may have it. `None` when no attempt can have arrived.
+        /// The slot in which Intercom may have the event. `None` if no attempt can have reached it.
         used: Option<UsedSlot>,
     },
 }

@@ -1,4 +1,4 @@
-//! What two events have in common that Intercom takes for one.
+//! Slots: what two events share that Intercom takes for one.
 
 use std::hash::Hasher;
 
@@ -7,21 +7,21 @@ use siphasher::sip::SipHasher13;
 
 /// A contact, an event name and a second. Intercom ignores the second of two events in one slot.
 ///
-/// Names and email addresses are compared without case.
+/// Slots ignore the case of names and email addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Slot {
-    /// 64 bits of contact and name. They are stored, and so the same in every version.
+    /// A hash of contact and name. Outboxes store it, so every version computes the same.
     ///
-    /// Two different contacts or names agree in them once in 2⁶⁴ pairs. Then one event is moved by
-    /// a second without need.
+    /// Two different contacts or names share a hash once in 2⁶⁴ pairs. Then the engine moves one
+    /// event by a second without need.
     pub key: u64,
     /// The second.
     pub second: Timestamp,
 }
 
 impl Slot {
-    /// Creates a slot from its parts, as a store kept them.
+    /// Creates a slot that a store has kept.
     pub const fn new(key: u64, second: Timestamp) -> Self {
         Slot { key, second }
     }
@@ -44,32 +44,30 @@ impl Slot {
     }
 }
 
-/// A slot in which an event left or may be redriven, and until when it must be remembered.
+/// The slot of a sent event or a dead letter, and how long the outbox keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct UsedSlot {
     /// The slot.
     pub slot: Slot,
-    /// Until when, by the engine's clock. The engine may keep it longer.
+    /// The end of its time, by the engine's clock. The outbox may keep it longer.
     pub keep_until: Timestamp,
 }
 
 impl UsedSlot {
-    /// Creates a used slot that must be remembered until then.
+    /// Creates a used slot that the outbox keeps until then.
     pub const fn new(slot: Slot, keep_until: Timestamp) -> Self {
         UsedSlot { slot, keep_until }
     }
 
-    /// The time until which the slot of a dead letter is kept: as long as it is a dead letter.
-    ///
-    /// It could be redriven at any time, and must find its slot then.
+    /// The time for the slot of a dead letter, which an operator may redrive at any time.
     pub const WHILE_DEAD: Timestamp = Timestamp::from_unix_seconds(i64::MAX);
 }
 
-/// No byte of a text.
+/// A byte that no UTF-8 text contains.
 const END: u8 = 0xFF;
 
-/// Hashes a text in lower case. Most are ASCII, and need no memory of their own for that.
+/// Hashes a text in lower case, without an allocation for ASCII.
 pub(super) fn hash_folded(text: &str, hasher: &mut impl Hasher) {
     if text.is_ascii() {
         let mut folded = [0; 64];

@@ -1,4 +1,4 @@
-//! Contacts that were erased: how an outbox keeps them, and how the engine finds them again.
+//! Tombstones: hashes of the identifiers of erased contacts.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -8,16 +8,16 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 
 use super::slot::hash_folded;
 
-/// Stands for one identifier of an erased contact: 128 bits of its keyed hash.
+/// The 128-bit keyed hash of one identifier of an erased contact.
 ///
-/// The store keeps these and no identifier. Its key is random, so the same contact has other
-/// tombstones in every store.
+/// The store keeps tombstones and no identifiers. Its key is random, so each store has other
+/// tombstones for the same contact.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tombstone(pub [u8; 16]);
 
 impl Tombstone {
-    /// Returns the tombstones of a contact in the store with this key: one for each identifier. Email
-    /// addresses are hashed in lower case.
+    /// Returns one tombstone for each identifier of a contact, in the store with this key. Ignores
+    /// the case of email addresses.
     pub fn of(key: &[u8; 16], contact: &Contact) -> Vec<Self> {
         let identifiers = [
             (b'u', contact.as_user_id()),
@@ -45,7 +45,7 @@ impl fmt::Debug for Tombstone {
     }
 }
 
-/// All tombstones of a store. The engine withholds what comes later for these contacts.
+/// All tombstones of a store. The engine withholds later events of these contacts.
 #[derive(Clone, Default)]
 pub struct Tombstones {
     key: [u8; 16],
@@ -54,22 +54,22 @@ pub struct Tombstones {
 }
 
 impl Tombstones {
-    /// Collects the tombstones of the store with this key. `version` grows with each change of them.
+    /// Collects the tombstones of the store with this key. `version` grows with each change.
     pub fn new(key: [u8; 16], version: u64, all: impl IntoIterator<Item = Tombstone>) -> Self {
         Tombstones { key, version, all: all.into_iter().collect() }
     }
 
-    /// Returns the version of the store's tombstones that this is.
+    /// Returns the version of the store's tombstones.
     pub fn version(&self) -> u64 {
         self.version
     }
 
-    /// Returns whether no contact is erased.
+    /// Returns whether there are no tombstones.
     pub fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
 
-    /// Returns whether a contact has an identifier that was erased.
+    /// Returns whether a contact has an identifier with a tombstone.
     pub fn contains(&self, contact: &Contact) -> bool {
         let of = |contact| Tombstone::of(&self.key, contact);
         !self.is_empty() && of(contact).iter().any(|tombstone| self.all.contains(tombstone))
@@ -89,7 +89,7 @@ impl fmt::Debug for Tombstones {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ErasedEvents {
-    /// Pending events, also those that were leased.
+    /// Pending events, leased ones included.
     pub pending: u64,
     /// Dead letters.
     pub dead_letters: u64,
@@ -98,16 +98,16 @@ pub struct ErasedEvents {
 }
 
 impl ErasedEvents {
-    /// Creates what an erasure deleted, in the order of the fields.
+    /// Creates the result of an erasure.
     pub const fn new(pending: u64, dead_letters: u64, version: u64) -> Self {
         ErasedEvents { pending, dead_letters, version }
     }
 }
 
-/// Returns whether two contacts have an identifier in common. Email addresses are compared without
-/// case.
+/// Returns whether two contacts have an identifier in common. Ignores the case of email addresses.
 ///
-/// An erasure finds events with it.
+/// [`Operate::erase`](super::Operate::erase) deletes the events of each contact for which this is
+/// true.
 pub fn share_identifier(one: &Contact, other: &Contact) -> bool {
     let is_same = |one: Option<&str>, other: Option<&str>| one.is_some() && one == other;
     is_same(one.as_user_id(), other.as_user_id())

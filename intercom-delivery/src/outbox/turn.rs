@@ -1,4 +1,4 @@
-//! Whose turn it is to deliver.
+//! Turns: one engine at a time delivers.
 
 use std::any::Any;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::time::SystemTime;
 
 use super::{Leased, Slot, Tombstones, UsedSlot};
 
-/// The number of a turn to deliver. Each turn has a higher one than the turn before it.
+/// The number of a turn to deliver. Each turn has a higher number than the turn before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Epoch(pub u64);
 
@@ -17,20 +17,20 @@ impl fmt::Display for Epoch {
     }
 }
 
-/// What an engine was told last by [`Outbox::lease`](super::Outbox::lease).
+/// What [`Outbox::lease`](super::Outbox::lease) last returned to an engine.
 ///
 /// It is exhaustive on purpose: an outbox must answer in each standing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// Nothing yet.
+    /// The engine has not called it yet.
     Unknown,
-    /// That another engine delivers, under this epoch.
+    /// Another engine delivers, under this epoch.
     Standby(Epoch),
-    /// That it delivers itself, under this epoch.
+    /// This engine delivers, under this epoch.
     Delivering(Epoch),
 }
 
-/// What [`Outbox::lease`](super::Outbox::lease) gives.
+/// The result of [`Outbox::lease`](super::Outbox::lease).
 ///
 /// It is exhaustive on purpose: an engine must act on each turn.
 #[derive(Debug)]
@@ -45,32 +45,32 @@ pub enum Turn {
 
 /// The turn of the engine that delivers.
 ///
-/// The engine keeps it until it stops delivering. Dropping it ends the turn, also where the engine
-/// had no time to [release](super::Outbox::release) it.
+/// The engine keeps it while it delivers. Dropping it ends the turn, even if the engine did not
+/// [release](super::Outbox::release) it.
 #[non_exhaustive]
 pub struct Tenure {
     /// The epoch of the turn.
     pub epoch: Epoch,
-    /// When it began.
+    /// The beginning of the turn.
     pub since: SystemTime,
-    /// Whether what the outbox holds survives the end of this process.
+    /// Whether the events survive the end of this process.
     pub durable: bool,
-    /// The slots of pending events that are not [new](super::Stage::is_new), one for each event.
+    /// The slots of the pending events that are not [new](super::Stage::is_new), one for each
+    /// event.
     pub held: Vec<Slot>,
-    /// The slots in which events left, as far as they are not forgotten, and the slot of every dead
-    /// letter, until [`UsedSlot::WHILE_DEAD`].
+    /// The slots of sent events that the outbox still keeps, and the slot of every dead letter,
+    /// until [`UsedSlot::WHILE_DEAD`].
     pub used: Vec<UsedSlot>,
     /// All tombstones.
     pub tombstones: Arc<Tombstones>,
-    /// What ends the turn when it is dropped: a lock, a guard, a task that renews a row.
+    /// Ends the turn when dropped: a lock, a guard, a task that renews a row.
     pub guard: Box<dyn Any + Send + Sync>,
 }
 
 impl Tenure {
-    /// Creates a turn over an outbox in memory that holds nothing yet.
+    /// Creates a turn over an empty outbox in memory. Dropping `guard` must end the turn.
     ///
-    /// The turn ends when `guard` is dropped. Set all that the store holds, or two events could
-    /// take one slot.
+    /// Set every slot that the store holds, or two events may take one slot.
     pub fn new(epoch: Epoch, since: SystemTime, guard: impl Any + Send + Sync) -> Self {
         Tenure {
             epoch,
@@ -83,29 +83,29 @@ impl Tenure {
         }
     }
 
-    /// Sets whether what the outbox holds survives the end of this process. By default it does
-    /// not.
+    /// Sets whether the events survive the end of this process. The default is no.
     #[must_use]
     pub fn with_durable(mut self, durable: bool) -> Self {
         self.durable = durable;
         self
     }
 
-    /// Sets the slots of pending events that are not [new](super::Stage::is_new). By default none.
+    /// Sets the slots of the pending events that are not [new](super::Stage::is_new). The default
+    /// is none.
     #[must_use]
     pub fn with_held(mut self, held: Vec<Slot>) -> Self {
         self.held = held;
         self
     }
 
-    /// Sets the [used slots](Self::used), those of dead letters included. By default none.
+    /// Sets the [used slots](Self::used), those of dead letters included. The default is none.
     #[must_use]
     pub fn with_used(mut self, used: Vec<UsedSlot>) -> Self {
         self.used = used;
         self
     }
 
-    /// Sets all tombstones. By default none.
+    /// Sets all tombstones. The default is none.
     #[must_use]
     pub fn with_tombstones(mut self, tombstones: Arc<Tombstones>) -> Self {
         self.tombstones = tombstones;
@@ -131,14 +131,14 @@ impl fmt::Debug for Tenure {
 pub struct Standby {
     /// The epoch of that turn.
     pub epoch: Epoch,
-    /// Which process delivers, in words for a person.
+    /// The process that delivers, in words for a person.
     pub deliverer: String,
-    /// When its turn began, by its own clock.
+    /// The beginning of its turn, by its own clock.
     pub since: SystemTime,
 }
 
 impl Standby {
-    /// Creates another engine's turn, in the order of the fields.
+    /// Creates another engine's turn.
     pub fn new(epoch: Epoch, deliverer: impl Into<String>, since: SystemTime) -> Self {
         Standby { epoch, deliverer: deliverer.into(), since }
     }
