@@ -1,4 +1,5 @@
-//! Lists what is public of each library, in `public-api.txt` beside its manifest.
+//! Lists what is public of each library that the workspace publishes, in `public-api.txt` beside its manifest. Also
+//! fails where a signature has a type of another crate that no feature names.
 //!
 //! ```sh
 //! cargo run -p public-api-lists               # fails where a list differs from the code, and shows how
@@ -9,22 +10,16 @@
 //! belongs to one Rust version, the workspace's: another compiler ends with 77, and nothing was compared.
 #![expect(clippy::print_stdout, reason = "a program that reports to a person")]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::{env, fs};
 
-const LIBRARIES: [&str; 8] = [
-    "intercom-catalogue",
-    "intercom-core",
-    "intercom-delivery",
-    "intercom-http",
-    "intercom-postgres",
-    "intercom-rules",
-    "intercom-sandbox",
-    "intercom-sqlite",
-];
+use serde::Deserialize;
+
+/// Foreign crates that any signature may name: from version 1 on they break nobody who uses them.
+const STABLE: [&str; 4] = ["bytes", "serde_core", "serde_json", "tokio"];
 
 /// The exit code of a suite that could not run here.
 const SKIPPED: u8 = 77;
@@ -38,9 +33,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let update = env::args().nth(1).as_deref() == Some("--update");
     let mut differing = 0;
-    for library in LIBRARIES {
-        let file = root().join(library).join("public-api.txt");
+    for Library { name, folder, features } in libraries()? {
+        let (library, file) = (name.as_str(), folder.join("public-api.txt"));
         let list = list(library)?;
+        for (foreign, item) in unnamed(&list, &features) {
+            println!("{library}: no feature names {foreign}, which is in its public API: {item}");
+            differing += 1;
+        }
         if update {
             fs::write(&file, &list)?;
             println!("{library}: {} items", list.lines().count());
@@ -51,9 +50,102 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     if differing > 0 {
         println!("\nIntended? Write the lists anew: cargo run -p public-api-lists -- --update");
+        println!(
+            "A foreign type belongs behind a feature of its crate's name, or into a `Box<dyn Error>`."
+        );
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A library that is published.
+struct Library {
+    name: String,
+    folder: PathBuf,
+    features: Vec<String>,
+}
+
+/// Reads from the workspace which libraries it publishes.
+fn libraries() -> Result<Vec<Library>, Box<dyn Error>> {
+    let metadata = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--format-version=1"])
+        .current_dir(root())
+        .output()?;
+    let metadata: Metadata = serde_json::from_slice(&metadata.stdout)?;
+    let is_library = |package: &Package| {
+        let is_lib = |target: &Target| target.kind.iter().any(|kind| kind == "lib");
+        // `publish = false` is an empty list of registries.
+        package.publish.is_none() && package.targets.iter().any(is_lib)
+    };
+    let packages = metadata.packages.into_iter().filter(is_library);
+    let mut libraries: Vec<_> = packages.map(Package::library).collect();
+    libraries.sort_by(|one, other| one.name.cmp(&other.name));
+    if libraries.is_empty() {
+        return Err("the workspace publishes no library".into());
+    }
+    Ok(libraries)
+}
+
+/// What `cargo metadata` says, as far as it matters here.
+#[derive(Deserialize)]
+struct Metadata {
+    packages: Vec<Package>,
+}
+
+#[derive(Deserialize)]
+struct Package {
+    name: String,
+    manifest_path: PathBuf,
+    publish: Option<Vec<String>>,
+    targets: Vec<Target>,
+    features: BTreeMap<String, Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct Target {
+    kind: Vec<String>,
+}
+
+impl Package {
+    fn library(self) -> Library {
+        let folder = self.manifest_path.parent().map(Path::to_owned).unwrap_or_default();
+        Library { name: self.name, folder, features: self.features.into_keys().collect() }
+    }
+}
+
+/// Returns the foreign crates that no feature names, each with an item that has a type of it.
+fn unnamed<'a>(list: &'a str, features: &[String]) -> BTreeMap<&'a str, &'a str> {
+    let stems: Vec<_> = features.iter().map(|feature| stem(feature)).collect();
+    let is_named = |foreign: &str| {
+        let is_ours = ["alloc", "core", "std", "crate"].contains(&foreign)
+            || foreign.starts_with("intercom_");
+        is_ours
+            || STABLE.contains(&foreign)
+            || stems.iter().any(|stem| foreign.starts_with(stem.as_str()))
+    };
+    let items = list.lines().flat_map(|line| roots(line).map(move |foreign| (foreign, line)));
+    items.filter(|(foreign, _)| !is_named(foreign)).collect()
+}
+
+/// Returns the first segment of each path in a line that has one, except primitive types.
+fn roots(line: &str) -> impl Iterator<Item = &str> {
+    let is_segment = |c: char| c.is_alphanumeric() || c == '_';
+    let paths = line.split(move |c| !is_segment(c) && c != ':').filter(|path| path.contains("::"));
+    let first = paths.filter_map(|path| path.split("::").next());
+    let is_primitive = |name: &str| {
+        let (kind, bits) =
+            name.split_at(name.find(|c: char| c.is_ascii_digit()).unwrap_or(name.len()));
+        ["bool", "char", "str", "isize", "usize"].contains(&name)
+            || ["i", "u", "f"].contains(&kind) && !bits.is_empty()
+    };
+    // A type parameter begins with a capital letter.
+    first.filter(move |name| name.starts_with(char::is_lowercase) && !is_primitive(name))
+}
+
+/// Returns the name of the crate that a feature is called after, without a version: `sqlx-0_8` is of sqlx.
+fn stem(feature: &str) -> String {
+    let name = feature.split(|c: char| c.is_ascii_digit()).next().unwrap_or(feature);
+    name.trim_end_matches('-').replace('-', "_")
 }
 
 /// Compares a list with the code, and prints what differs.
@@ -102,4 +194,25 @@ fn root() -> &'static Path {
 
 fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_foreign_type_needs_a_feature_that_names_its_crate() {
+        let list = "pub fn own::open(&rusqlite::Transaction<'_>, core::option::Option<u64>)\n\
+                    pub fn u8::encode<T>(&self, T::Kind) -> serde_json::Value\n\
+                    impl own::PgConnection for sqlx_postgres::PgConnection\n";
+        let named = |features: &[&str]| {
+            let features: Vec<_> = features.iter().map(|feature| (*feature).to_owned()).collect();
+            unnamed(&list.replace("own::", "intercom_own::"), &features)
+                .into_keys()
+                .map(str::to_owned)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(named(&[]), ["rusqlite", "sqlx_postgres"]);
+        assert_eq!(named(&["rusqlite", "sqlx-0_8"]), [""; 0]);
+    }
 }
