@@ -4,7 +4,7 @@ mod inspector;
 mod records;
 
 use clap::{Args, Subcommand};
-use intercom_delivery::outbox::{DeadLetterReason, EventId, Selection};
+use intercom_delivery::outbox::{DeadLetterReason, EventId, OutboxError, Selection};
 
 use crate::contact::ContactArguments;
 use crate::context::Context;
@@ -13,7 +13,7 @@ use crate::failure::Failure;
 use crate::outbox_location::Location;
 use crate::settings::OutboxArguments;
 pub(crate) use inspector::Inspector;
-use records::{Changed, Dead, Erased, Forgiven, Pending, Status, Whole};
+use records::{Changed, Dead, Erased, Forgiven, Listed, Pending, Status, Whole};
 
 /// How many events are read at once.
 const PAGE: usize = 500;
@@ -222,11 +222,20 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         }
         Command::Pending { outbox, page } => {
             let (_, inspector) = open(context, &outbox).await?;
-            list_pending(context, &inspector, page).await
+            let read = async |after| {
+                let events = inspector.pending(after, PAGE).await?;
+                Ok(events.into_iter().map(Pending).collect())
+            };
+            list(context, page, read, |_| true).await
         }
         Command::Dead { outbox, page, reason } => {
             let (_, inspector) = open(context, &outbox).await?;
-            list_dead(context, &inspector, page, reason).await
+            let read = async |after| {
+                let letters = inspector.dead_letters(after, PAGE).await?;
+                Ok(letters.into_iter().map(Dead).collect())
+            };
+            let died_so = |letter: &Dead| reason.is_none_or(|reason| letter.0.reason == reason);
+            list(context, page, read, died_so).await
         }
         Command::Show { id, outbox } => {
             let (location, inspector) = open(context, &outbox).await?;
@@ -281,50 +290,26 @@ fn is_named(name: Option<&str>, event: &str) -> bool {
     name.is_none_or(|name| name.to_lowercase() == event.to_lowercase())
 }
 
-async fn list_pending(
+/// Prints what is wanted of a list, which it reads in parts.
+async fn list<R: Listed>(
     context: &Context,
-    inspector: &Inspector,
     page: Page,
+    read: impl AsyncFn(Option<EventId>) -> Result<Vec<R>, OutboxError>,
+    is_wanted: impl Fn(&R) -> bool,
 ) -> Result<Exit, Failure> {
     let (mut after, mut left) = (page.after.map(EventId), page.limit);
-    loop {
-        let events = inspector.pending(after, PAGE).await?;
-        let Some(last) = events.last().map(|event| event.id) else { return Ok(Exit::Done) };
-        for event in events.into_iter().filter(|e| is_named(page.name.as_deref(), e.event.name())) {
-            if left == 0 {
-                return Ok(Exit::Done);
-            }
+    while left > 0 {
+        let events = read(after).await?;
+        let Some(last) = events.last() else { break };
+        after = Some(last.id());
+        let is_wanted =
+            |event: &&R| is_named(page.name.as_deref(), event.name()) && is_wanted(event);
+        for event in events.iter().filter(is_wanted).take(left) {
             left -= 1;
-            context.output.data(&Pending(event))?;
+            context.output.data(event)?;
         }
-        after = Some(last);
     }
-}
-
-async fn list_dead(
-    context: &Context,
-    inspector: &Inspector,
-    page: Page,
-    reason: Option<DeadLetterReason>,
-) -> Result<Exit, Failure> {
-    let (mut after, mut left) = (page.after.map(EventId), page.limit);
-    loop {
-        let letters = inspector.dead_letters(after, PAGE).await?;
-        let Some(last) = letters.last().map(|letter| letter.id) else { return Ok(Exit::Done) };
-        for letter in letters {
-            let is_wanted = is_named(page.name.as_deref(), letter.event.name())
-                && reason.is_none_or(|reason| letter.reason == reason);
-            if !is_wanted {
-                continue;
-            }
-            if left == 0 {
-                return Ok(Exit::Done);
-            }
-            left -= 1;
-            context.output.data(&Dead(letter))?;
-        }
-        after = Some(last);
-    }
+    Ok(Exit::Done)
 }
 
 async fn show(

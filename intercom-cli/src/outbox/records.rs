@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::{Counts, DeadLetter, ErasedEvents, Failure, PendingEvent};
+use intercom_delivery::outbox::{
+    Counts, DeadLetter, ErasedEvents, EventId, Failure, PendingEvent,
+};
 use serde::{Serialize, Serializer};
 
 use crate::body::Shown;
@@ -15,18 +17,8 @@ use crate::time;
 #[derive(Serialize)]
 pub(crate) struct Status {
     outbox: String,
-    accepted: u64,
-    derived: u64,
-    delivered: u64,
-    dead: u64,
-    pending: u64,
-    withheld: u64,
-    dropped: u64,
-    erased: u64,
-    dead_letters: u64,
-    purged: u64,
-    moved: u64,
-    collided: u64,
+    #[serde(flatten)]
+    counts: Counts,
     is_balanced: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_pending: Option<Pending>,
@@ -34,23 +26,8 @@ pub(crate) struct Status {
 
 impl Status {
     pub(crate) fn new(outbox: String, counts: Counts, oldest: Option<PendingEvent>) -> Self {
-        Status {
-            outbox,
-            accepted: counts.accepted,
-            derived: counts.derived,
-            delivered: counts.delivered,
-            dead: counts.dead,
-            pending: counts.pending,
-            withheld: counts.withheld,
-            dropped: counts.dropped,
-            erased: counts.erased,
-            dead_letters: counts.dead_letters,
-            purged: counts.purged,
-            moved: counts.moved,
-            collided: counts.collided,
-            is_balanced: counts.is_balanced(),
-            oldest_pending: oldest.map(Pending),
-        }
+        let (is_balanced, oldest_pending) = (counts.is_balanced(), oldest.map(Pending));
+        Status { outbox, counts, is_balanced, oldest_pending }
     }
 }
 
@@ -60,21 +37,22 @@ impl Record for Status {
 
 impl fmt::Display for Status {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}", self.outbox)?;
+        let Status { outbox, counts, .. } = self;
+        writeln!(f, "{outbox}")?;
         let always = [
-            ("accepted", self.accepted),
-            ("delivered", self.delivered),
-            ("pending", self.pending),
-            ("dead", self.dead),
+            ("accepted", counts.accepted),
+            ("delivered", counts.delivered),
+            ("pending", counts.pending),
+            ("dead", counts.dead),
         ];
         let others = [
-            ("derived", self.derived),
-            ("withheld", self.withheld),
-            ("dropped", self.dropped),
-            ("erased", self.erased),
-            ("purged", self.purged),
-            ("moved", self.moved),
-            ("collided", self.collided),
+            ("derived", counts.derived),
+            ("withheld", counts.withheld),
+            ("dropped", counts.dropped),
+            ("erased", counts.erased),
+            ("purged", counts.purged),
+            ("moved", counts.moved),
+            ("collided", counts.collided),
         ];
         let others = others.into_iter().filter(|(_, number)| *number > 0);
         for (term, number) in always.into_iter().chain(others) {
@@ -95,6 +73,32 @@ pub(crate) struct Pending(pub(crate) PendingEvent);
 
 /// A dead letter.
 pub(crate) struct Dead(pub(crate) DeadLetter);
+
+/// An event of a list.
+pub(crate) trait Listed: Record {
+    fn id(&self) -> EventId;
+    fn name(&self) -> &str;
+}
+
+impl Listed for Pending {
+    fn id(&self) -> EventId {
+        self.0.id
+    }
+
+    fn name(&self) -> &str {
+        self.0.event.name()
+    }
+}
+
+impl Listed for Dead {
+    fn id(&self) -> EventId {
+        self.0.id
+    }
+
+    fn name(&self) -> &str {
+        self.0.event.name()
+    }
+}
 
 /// What a JSON line says of an event.
 #[derive(Serialize)]

@@ -145,7 +145,10 @@ pub trait Outbox: Send + Sync {
 /// Always `accepted + derived == delivered + dead + pending + withheld + dropped + erased`. A
 /// durable outbox counts from the creation of its store. Begin with `Counts::default()`, and set
 /// the fields.
+///
+/// With the feature `serde` it is `Serialize`: the numbers of events, without ids and durations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Counts {
     /// Accepted events.
@@ -174,11 +177,14 @@ pub struct Counts {
     pub collided: u64,
     /// The highest id so far. Every later event has a higher one, unless its transaction began
     /// before.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub newest: Option<EventId>,
     /// The lowest id among the pending events that this process accepted.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub oldest_own: Option<EventId>,
     /// The time since the acceptance of the pending event with the lowest id. `None` if none is
     /// pending, or the outbox does not know.
+    #[cfg_attr(feature = "serde", serde(skip))]
     pub oldest_pending: Option<Duration>,
 }
 

@@ -7,8 +7,8 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use intercom_core::{Contact, ContactCreation, DataEvent, DynamicEvent, ErrorKind, Timestamp};
 use intercom_delivery::{
-    Backpressure, Consent, DeadLetterReason, Delivery, Ledger, MemoryOutbox, RetryPolicy, Rules,
-    Selection, StartError, UnknownContact,
+    Backpressure, Consent, DeadLetterReason, Delivery, Ledger, MemoryOutbox, Outbox, RetryPolicy,
+    Rules, Selection, StartError, UnknownContact,
 };
 use intercom_rules::Rule;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
@@ -593,6 +593,11 @@ async fn status_and_ledger_serialize() {
         let state = &status["state"];
         assert_eq!((&state["name"], &state["kind"]), (&"stopped".into(), &"unauthorized".into()));
         assert!(state["next_probe_in"].is_f64() && state["message"].is_string(), "{state}");
+        let outbox = MemoryOutbox::new();
+        outbox.accept(&[event(4)]).await.unwrap();
+        let counts = serde_json::to_value(outbox.counts().await.unwrap()).unwrap();
+        assert_eq!((&counts["accepted"], &counts["pending"]), (&1.into(), &1.into()));
+        assert_eq!(counts["newest"], serde_json::Value::Null);
     })
     .await;
 }
