@@ -1,4 +1,5 @@
-//! The lock's rules against what companies really changed in the schemas of their events.
+//! The lock's rules against what companies really changed in the schemas of their events. `histories/README.md` says how
+//! the tables were made.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -10,6 +11,7 @@ use intercom_core::ValueKind;
 const METABASE: &str = include_str!("../histories/metabase.txt");
 const IGLU_CENTRAL: &str = include_str!("../histories/iglu-central.txt");
 const WIKIMEDIA: &str = include_str!("../histories/wikimedia.txt");
+const GITLAB: &str = include_str!("../histories/gitlab.txt");
 
 /// One version of a schema, as a lock.
 struct Version<'a> {
@@ -178,6 +180,42 @@ fn wikimedia() {
     );
 }
 
+/// Definitions change hands, and seldom their keys.
+#[test]
+fn gitlab() {
+    check(
+        GITLAB,
+        expect![[r#"
+        10 pairs of versions, 0 break, 2 frozen, 0 note
+        frozen KEY_ADDED 3"#]],
+    );
+}
+
+/// GitLab defines 1,224 events. Intercom takes a tenth of that.
+#[test]
+fn a_plan_of_ten_times_the_budget() {
+    let plan = |events| {
+        let mut lock = "version 1\n".to_owned();
+        for number in 0..events {
+            writeln!(lock, "event event_{number}\n  key project number optional\n  key label text")
+                .unwrap();
+        }
+        Lock::parse(&lock).unwrap()
+    };
+    let (few, all) = (plan(100), plan(1_224));
+    let review = all.review_since(&few);
+    let count = |rule| review.findings().iter().filter(|finding| finding.rule == rule).count();
+    assert_eq!((count(Rule::EventAdded), count(Rule::BudgetNear)), (1_124, 1));
+    let near = review.findings().iter().find(|finding| finding.rule == Rule::BudgetNear).unwrap();
+    assert_eq!(near.change, "1224 of 120 event names are used");
+    let back = few.review_since(&all);
+    assert_eq!(back.findings().len(), 1_124);
+    assert!(back.findings().iter().all(|finding| finding.rule == Rule::EventRemoved));
+    assert_eq!(Lock::parse(&all.to_string()).unwrap(), all);
+    let page = all.plan().to_markdown();
+    assert!((0..1_224).all(|number| page.contains(&format!("event_{number}"))));
+}
+
 /// Versions whose number promised that nothing breaks, and which break what goes by the key.
 #[test]
 fn breaks_that_a_version_number_hid_are_found() {
@@ -200,7 +238,7 @@ fn breaks_that_a_version_number_hid_are_found() {
 /// The same changes, counted without the rules: by what is in one version and not in the other.
 #[test]
 fn the_rules_count_what_a_plain_comparison_counts() {
-    for history in [METABASE, IGLU_CENTRAL, WIKIMEDIA] {
+    for history in [METABASE, IGLU_CENTRAL, WIKIMEDIA, GITLAB] {
         let mut plain = BTreeMap::<_, usize>::new();
         let mut count = |what, by: usize| *plain.entry(what).or_default() += by;
         for pair in versions(history).windows(2).filter(|pair| pair[0].name == pair[1].name) {
