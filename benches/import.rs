@@ -2,6 +2,7 @@
 //!
 //! What is measured: 1,000,000 rows of a contact, a time and ten keys. The import reads, checks and encodes each row, and
 //! accepts it in the outbox with its checkpoint, fsync included. The baseline reads each row into one `StringRecord`.
+//! Beside it stands what durability costs: SQLite alone inserts the same bodies in transactions of the same size.
 //!
 //! Bounds: at least 0.25 of the baseline's rows a second. A tenth of the rows takes at least 0.8 of the memory: it is flat.
 //!
@@ -9,24 +10,33 @@
 
 #![expect(clippy::print_stdout, reason = "a bench tells its figures")]
 
-use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use benches::{Bound, Report};
+use intercom_sqlite::rusqlite::{self, Connection};
 use nix::sys::resource::{UsageWho, getrusage};
 
 const ROWS: u64 = 1_000_000;
 const ROUNDS: usize = 3;
 
+/// How many rows a transaction of an import takes.
+const BATCH: usize = 4_000;
+
 /// Writes a file of so many rows, and returns its size.
-fn write(path: &Path, rows: u64) -> usize {
-    let mut text = "user_id,created_at,order_id,amount,currency_code,plan,seats,coupon,renewed,channel,due_date,note\n".to_owned();
+///
+/// The text does not stay in memory: a child's most memory begins at what its parent had when it was started.
+fn write(path: &Path, rows: u64) -> u64 {
+    let mut file = BufWriter::new(File::create(path).expect("a file is made"));
+    let header = "user_id,created_at,order_id,amount,currency_code,plan,seats,coupon,renewed,channel,due_date,note";
+    writeln!(file, "{header}").expect("the disk has room");
     for row in 0..rows {
         writeln!(
-            text,
+            file,
             "user-{},{},{row},{}.{:02} EUR,EUR,professional-yearly,{},SPRING-{},{},newsletter,{},a note of some length on order {row}",
             row % 50_000,
             1_600_000_000 + row,
@@ -37,10 +47,9 @@ fn write(path: &Path, rows: u64) -> usize {
             row % 2 == 0,
             1_700_000_000 + row
         )
-        .expect("writing to a string does not fail");
+        .expect("the disk has room");
     }
-    fs::write(path, &text).expect("the file is written");
-    text.len()
+    file.into_inner().expect("the disk has room").metadata().expect("the file is there").len()
 }
 
 /// Parses the file by the `csv` crate alone.
@@ -74,6 +83,53 @@ fn import(program: &Path, folder: &Path, file: &str, rows: u64) -> Duration {
     let told = String::from_utf8_lossy(&output.stdout);
     assert_eq!(told.trim(), format!("{file}: accepted {rows}, rejected 0"));
     took
+}
+
+/// Inserts the bodies of the outbox into a table of their own, by SQLite alone.
+fn insert(folder: &Path, rows: u64) -> Duration {
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(folder.join(format!("plain.db{suffix}")));
+    }
+    let outbox = Connection::open(folder.join("events.db")).expect("the outbox opens");
+    let select = "SELECT id, created_at, body FROM outbox_events ORDER BY id";
+    let mut select = outbox.prepare(select).expect("the outbox has its table");
+    let mut events = select.query([]).expect("the outbox is read");
+    let (mut took, mut inserted) = (Duration::ZERO, 0);
+    let begun = Instant::now();
+    let mut plain = Connection::open(folder.join("plain.db")).expect("a file is made");
+    plain
+        .execute_batch(
+            "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+             CREATE TABLE events (id INTEGER PRIMARY KEY, created_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;",
+        )
+        .expect("a table is made");
+    took += begun.elapsed();
+    while inserted < rows {
+        let mut batch = Vec::with_capacity(BATCH);
+        while batch.len() < BATCH
+            && let Some(row) = events.next().expect("the outbox is read")
+        {
+            let read = || -> rusqlite::Result<(i64, i64, String)> {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            };
+            batch.push(read().expect("the row is an event"));
+        }
+        assert!(!batch.is_empty(), "the outbox has {rows} events");
+        let begun = Instant::now();
+        let transaction = plain.transaction().expect("a transaction begins");
+        let mut statement =
+            transaction.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3)").expect("SQL");
+        for event in &batch {
+            statement.execute((&event.0, &event.1, &event.2)).expect("the row fits");
+        }
+        drop(statement);
+        transaction.commit().expect("the disk has room");
+        inserted += batch.len() as u64;
+        took += begun.elapsed();
+    }
+    let begun = Instant::now();
+    plain.close().expect("the file is closed");
+    took + begun.elapsed()
 }
 
 /// Returns the most memory that a child had so far, in MiB.
@@ -113,23 +169,29 @@ fn main() -> ExitCode {
     import(&program, folder, "tenth.csv", ROWS / 10);
     let tenth = peak_memory();
     let size = write(&folder.join("events.csv"), ROWS);
-    println!("{ROWS} rows of {} bytes:", size as u64 / ROWS);
+    println!("{ROWS} rows of {} bytes:", size / ROWS);
 
-    let mut ratios = Vec::new();
+    let (mut ratios, mut durable) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         let parsed = parse(&folder.join("events.csv"), ROWS);
         let imported = import(&program, folder, "events.csv", ROWS);
+        let inserted = insert(folder, ROWS);
         let rate = |took: Duration| ROWS as f64 / took.as_secs_f64();
         let ratio = rate(imported) / rate(parsed);
         println!(
-            "  round {}: parsed {:.0} rows/s, imported {:.0} rows/s, {ratio:.3} of it",
+            "  round {}: parsed {:.0} rows/s, inserted {:.0}, imported {:.0}: {ratio:.3} of the first, {:.3} of the second",
             round + 1,
             rate(parsed),
-            rate(imported)
+            rate(inserted),
+            rate(imported),
+            rate(imported) / rate(inserted)
         );
         ratios.push(ratio);
+        durable.push(rate(imported) / rate(inserted));
     }
     ratios.sort_by(f64::total_cmp);
+    durable.sort_by(f64::total_cmp);
+    println!("  rows a second, of SQLite's own: {:.2}", durable[ROUNDS / 2]);
     report.number("rows a second, of the csv crate's", ratios[ROUNDS / 2], Bound::AtLeast(0.25));
     let whole = peak_memory();
     println!("  most memory: {tenth:.0} MiB for {} rows, {whole:.0} MiB for {ROWS}", ROWS / 10);
