@@ -1,12 +1,14 @@
 //! The command line.
 
+use std::env;
 use std::path::PathBuf;
 
 use anstream::ColorChoice;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use crate::completions::{Completions, Manual};
 use crate::exit::EXIT_CODES;
+use crate::failure::Failure;
 use crate::{doctor, events, import, lock, outbox, sandbox, send};
 
 /// Sends events to Intercom, and looks after what is on its way
@@ -41,6 +43,34 @@ pub(crate) struct Arguments {
     pub(crate) command: Command,
 }
 
+impl Arguments {
+    /// Reads the command line. Ends the process for `--help` and `--version`, and with clap's own words for people where
+    /// it is wrong.
+    ///
+    /// # Errors
+    ///
+    /// Fails where it is wrong, and asks for JSON.
+    pub(crate) fn read() -> Result<Self, Failure> {
+        Arguments::try_parse().map_err(|error| {
+            // What is wrong may stand before the flag.
+            let mut given = env::args_os().take_while(|argument| argument != "--");
+            match error.use_stderr() && given.any(|argument| argument == "--json") {
+                true => wrong_usage(&error),
+                false => error.exit(),
+            }
+        })
+    }
+}
+
+/// Says what is wrong in one line, without the usage and the colors.
+fn wrong_usage(error: &clap::Error) -> Failure {
+    let text = error.render().to_string();
+    let text = text.split("\n\nUsage:").next().unwrap_or_default();
+    let text = text.split("\n\nFor more information").next().unwrap_or_default();
+    let words: Vec<_> = text.split_whitespace().skip_while(|word| *word == "error:").collect();
+    Failure::usage(words.join(" "))
+}
+
 const EXAMPLE: &str = "\
 Example:
   intercom send invoice_paid --user-id 42 amount=349.99EUR due_date=2026-12-01";
@@ -56,6 +86,10 @@ pub(crate) struct Global {
     /// Print data and errors alone
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
+
+    /// Log what the libraries do on standard error; -vv logs each step. No log has a contact or a value
+    #[arg(long, short, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub(crate) verbose: u8,
 
     /// Profile of the configuration [env: INTERCOM_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]

@@ -18,6 +18,7 @@ mod import;
 mod interrupt;
 mod lock;
 mod lock_file;
+mod logging;
 mod outbox;
 mod outbox_location;
 mod output;
@@ -30,7 +31,6 @@ mod value;
 use std::process::ExitCode;
 
 use anstream::ColorChoice;
-use clap::Parser as _;
 use tokio::runtime::Runtime;
 
 use arguments::{Arguments, Command, Global};
@@ -42,9 +42,16 @@ use output::Output;
 use settings::Settings;
 
 fn main() -> ExitCode {
-    let Arguments { global, command } = Arguments::parse();
+    let Arguments { global, command } = match Arguments::read() {
+        Ok(arguments) => arguments,
+        Err(failure) => {
+            Output { json: true, ..Output::default() }.failure(&failure);
+            return failure.exit().into();
+        }
+    };
     ColorChoice::from(global.color).write_global();
-    let output = Output { json: global.json, quiet: global.quiet };
+    let output =
+        Output { json: global.json, quiet: global.quiet, logs: logging::start(global.verbose) };
     let runtime = match Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => {

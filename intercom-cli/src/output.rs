@@ -27,12 +27,14 @@ struct Envelope<'a, T> {
 }
 
 /// Where and how the program prints.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Output {
     /// Prints data and errors as JSON lines.
     pub(crate) json: bool,
     /// Prints no remarks.
     pub(crate) quiet: bool,
+    /// Logs come in between.
+    pub(crate) logs: bool,
 }
 
 impl Output {

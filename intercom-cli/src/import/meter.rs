@@ -26,7 +26,7 @@ pub(super) struct Meter {
 
 impl Meter {
     pub(super) fn new(output: Output, file: &str, size: u64) -> Self {
-        let is_shown = stderr().is_terminal() && !output.quiet && !output.json;
+        let is_shown = stderr().is_terminal() && !output.quiet && !output.json && !output.logs;
         let bar = is_shown.then(|| {
             let style = ProgressStyle::with_template(TEMPLATE)
                 .unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -85,7 +85,7 @@ pub(crate) struct Arguments {
     map: Option<PathBuf>,
 
     /// Show what would be imported, and import nothing
-    #[arg(long, conflicts_with_all = ["outbox", "outbox_schema", "flush", "again"])]
+    #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]

@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     lock: LockArguments,
 
     /// Show the request, and send nothing
-    #[arg(long, conflicts_with_all = ["outbox", "outbox_schema", "flush"])]
+    #[arg(long)]
     dry_run: bool,
 
     #[command(flatten)]
