@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use intercom_core::{DataEvent, Transport};
+use intercom_core::{DataEvent, SendError, Transport};
 use intercom_delivery::{Delivery, State};
 
 use crate::context::Context;
@@ -51,9 +51,8 @@ impl Flushing {
     /// # Errors
     ///
     /// Fails when none was accepted.
-    pub(crate) async fn accept(&self, events: &[DataEvent]) -> Result<(), Failure> {
-        self.delivery.send_all(events).await?;
-        Ok(())
+    pub(crate) async fn accept(&self, events: &[DataEvent]) -> Result<(), SendError> {
+        self.delivery.send_all(events).await.map(drop)
     }
 
     /// Waits until what was accepted has left, and ends the delivery.

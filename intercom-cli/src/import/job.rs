@@ -44,12 +44,21 @@ pub(super) struct Job {
     pub(super) delivers: bool,
 }
 
-/// Events that are accepted together, and how far the file is then read.
+/// Events that are accepted together, where the outbox has room for them.
 struct Batch {
     events: Vec<DataEvent>,
+    /// How far the file is read with each event.
+    places: Vec<Place>,
+    /// How far the file is read with all of them, and the rejected records behind them.
+    end: Place,
+    bytes_read: u64,
+}
+
+/// How far a file is read.
+#[derive(Clone, Copy)]
+struct Place {
     records: i64,
     digest: i64,
-    bytes_read: u64,
 }
 
 impl Job {
@@ -65,42 +74,36 @@ impl Job {
     pub(super) async fn run(self, context: &Context, store: &mut Store) -> Result<Report, Failure> {
         let file = self.shown();
         let mut report = Report { file: file.clone(), ..Report::default() };
-        let Some(mut checkpoint) = self.checkpoint(store).await? else { return Ok(report) };
+        let Some(checkpoint) = self.checkpoint(store).await? else { return Ok(report) };
         let skipped = checkpoint.records;
         let mut meter = Meter::new(context.output, &file, self.source.size);
         meter.skipped(u64::try_from(skipped).unwrap_or_default());
-        let delivers = self.delivers;
+        let (delivers, began) = (self.delivers, checkpoint.accepted);
+        let mut storing = Storing { store, checkpoint, delivers };
         let (batches, mut ready) = mpsc::channel(AHEAD);
         let reading = tokio::task::spawn_blocking(move || self.read(skipped, &batches));
-        let mut accepted_here = 0;
         while let Some(batch) = ready.recv().await {
-            let before = checkpoint.records;
-            let count = batch.events.len();
-            checkpoint.records = batch.records;
-            checkpoint.digest = batch.digest;
-            checkpoint.accepted += i64::try_from(count).unwrap_or_default();
-            let stored = async {
-                while let Stored::Full = store.step(before, &checkpoint, &batch.events).await? {
-                    if !delivers {
-                        return Err(full(&file, before));
-                    }
-                    tokio::time::sleep(ROOM).await;
-                }
-                Ok(())
-            };
             // A transaction that is dropped is as if it had never begun.
             let stored = tokio::select! {
                 biased;
-                () = context.interrupt.wait() => Err(interrupted(&file, before)),
-                stored = stored => stored,
+                () = context.interrupt.wait() => None,
+                stored = storing.store(&batch) => Some(stored),
             };
-            if let Err(failure) = stored {
-                meter.finish();
-                return Err(failure);
+            match stored {
+                Some(Ok(())) => {}
+                Some(Err(failure)) => {
+                    meter.finish();
+                    return Err(failure);
+                }
+                None => {
+                    meter.finish();
+                    return Err(interrupted(&file, storing.checkpoint.records));
+                }
             }
-            accepted_here += count as u64;
-            meter.update(u64::try_from(checkpoint.records).unwrap_or_default(), batch.bytes_read);
+            let records = u64::try_from(storing.checkpoint.records).unwrap_or_default();
+            meter.update(records, batch.bytes_read);
         }
+        let accepted_here = u64::try_from(storing.checkpoint.accepted - began).unwrap_or_default();
         meter.finish();
         let read = reading.await.map_err(|error| {
             Failure::new(Exit::Failed, "import", format!("reading {file} panicked: {error}"))
@@ -206,7 +209,8 @@ impl Job {
             Rejects::new(&self.source.path, self.rejected.as_deref(), self.format, header);
         let mut report = Report::default();
         let mut digest = Digest::default();
-        let (mut events, mut bytes, mut read, mut sent) = (Vec::with_capacity(ROWS), 0, 0, skipped);
+        let (mut bytes, mut read, mut sent) = (0, 0, skipped);
+        let (mut events, mut places) = (Vec::with_capacity(ROWS), Vec::with_capacity(ROWS));
         loop {
             let record = records.next();
             let record = record.map_err(|error| self.unreadable(&error))?;
@@ -220,6 +224,7 @@ impl Job {
                         if read > skipped {
                             bytes += event.body().len();
                             events.push(event);
+                            places.push(Place { records: read, digest: digest.value() });
                         }
                     }
                     Err(rejection) => {
@@ -231,8 +236,10 @@ impl Job {
             let is_full = events.len() == ROWS || bytes >= BYTES || read - sent >= 8 * ROWS as i64;
             if is_full || is_at_end && read > sent {
                 let events = std::mem::replace(&mut events, Vec::with_capacity(ROWS));
+                let places = std::mem::replace(&mut places, Vec::with_capacity(ROWS));
+                let end = Place { records: read, digest: digest.value() };
                 let bytes_read = self.source.read.load(Ordering::Relaxed);
-                let batch = Batch { events, records: read, digest: digest.value(), bytes_read };
+                let batch = Batch { events, places, end, bytes_read };
                 (bytes, sent) = (0, read);
                 // Nobody stores any more: the import was interrupted, or has failed.
                 if batches.blocking_send(batch).is_err() {
@@ -272,18 +279,71 @@ impl Job {
     }
 }
 
+/// Stores batches one after another.
+struct Storing<'a> {
+    store: &'a mut Store,
+    /// What is stored.
+    checkpoint: Checkpoint,
+    delivers: bool,
+}
+
+impl Storing<'_> {
+    /// Stores a batch, in smaller parts where the outbox has no room for all of it.
+    ///
+    /// # Errors
+    ///
+    /// Fails when a transaction does, and when there is no room for one more event.
+    async fn store(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let count = batch.events.len();
+        let (mut from, mut size) = (0, count);
+        loop {
+            let to = count.min(from + size);
+            let Place { records, digest } =
+                if to == count { batch.end } else { batch.places[to - 1] };
+            let events = &batch.events[from..to];
+            let accepted = self.checkpoint.accepted + i64::try_from(events.len()).unwrap_or(0);
+            let next = Checkpoint { records, digest, accepted, ..self.checkpoint.clone() };
+            match self.store.step(self.checkpoint.records, &next, events).await? {
+                Stored::Done => {
+                    (self.checkpoint, from, size) = (next, to, 2 * size);
+                    if to == count {
+                        return Ok(());
+                    }
+                }
+                Stored::Full | Stored::TooMuch if events.len() > 1 => size = events.len() / 2,
+                Stored::Full if self.delivers => tokio::time::sleep(ROOM).await,
+                Stored::Full => return Err(full(&self.checkpoint)),
+                Stored::TooMuch => return Err(too_large(&self.checkpoint)),
+            }
+        }
+    }
+}
+
 fn interrupted(file: &str, records: i64) -> Failure {
     Failure::interrupted(format!(
         "interrupted after {records} rows of {file}; the same command goes on from there"
     ))
 }
 
-fn full(file: &str, records: i64) -> Failure {
+fn full(checkpoint: &Checkpoint) -> Failure {
+    let Checkpoint { file, records, .. } = checkpoint;
     Failure::new(
         Exit::Later,
         "outbox_full",
         format!(
             "the outbox is full after {records} rows of {file}; deliver from it, then the same command goes on from there"
+        ),
+    )
+}
+
+fn too_large(checkpoint: &Checkpoint) -> Failure {
+    let Checkpoint { file, records, .. } = checkpoint;
+    Failure::new(
+        Exit::Failed,
+        "outbox_full",
+        format!(
+            "the outbox never has room for the event that follows {records} rows of {file}; raise its bounds, then the same \
+             command goes on from there"
         ),
     )
 }

@@ -5,8 +5,8 @@ use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_core::DataEvent;
-use intercom_delivery::outbox::{DeadLetterReason, EventId, Operate, Selection};
+use intercom_core::{DataEvent, ErrorKind};
+use intercom_delivery::outbox::{AcceptError, DeadLetterReason, EventId, Operate, Selection};
 use intercom_delivery::{Delivery, MemoryOutbox, State, UnknownContact};
 use serde::Serialize;
 use tokio::fs::File;
@@ -53,6 +53,13 @@ enum Sink {
     Shown { base_url: String },
 }
 
+/// What became of events that were to be taken together.
+enum Taken {
+    All,
+    /// None was taken: the outbox can never hold as many at once.
+    TooMany,
+}
+
 /// Reads the events, and takes them as they come.
 pub(super) async fn run(
     context: &Context,
@@ -97,14 +104,8 @@ pub(super) async fn run(
                 Err(failure) => tally.invalid(context, number, &failure),
             }
         }
-        let (first, last) = (events.first(), events.last());
-        if let Some((first, last)) = first.map(|e| e.line).zip(last.map(|e| e.line)) {
-            let count = events.len() as u64;
-            if let Err(failure) = sink.take(context, events).await {
-                break Err(prefixed(failure, first));
-            }
-            tally.taken += count;
-            tally.last_line = last;
+        if let Err(failure) = sink.take_all(context, events, &mut tally).await {
+            break Err(failure);
         }
         if unread.is_err() {
             break unread;
@@ -180,29 +181,71 @@ impl Sink {
         Flushing::start(transport, outbox).map(Sink::Flushing)
     }
 
-    /// Takes events, all or none.
-    async fn take(&mut self, context: &Context, events: Vec<NumberedEvent>) -> Result<(), Failure> {
+    /// Takes events in their order, in parts where the outbox can never hold all of them at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails when an event is not taken. Those before it are.
+    async fn take_all(
+        &mut self,
+        context: &Context,
+        events: Vec<NumberedEvent>,
+        tally: &mut Tally,
+    ) -> Result<(), Failure> {
         let (lines, events): (Vec<_>, Vec<_>) =
             events.into_iter().map(|NumberedEvent { line, event }| (line, event)).unzip();
+        let (mut from, mut size) = (0, events.len());
+        while from < events.len() {
+            let part = from..events.len().min(from + size);
+            let taken = self.take(context, &events[part.clone()], &lines[part.clone()]).await;
+            match taken.map_err(|failure| prefixed(failure, lines[from]))? {
+                Taken::All => {
+                    tally.taken += part.len() as u64;
+                    tally.last_line = lines[part.end - 1];
+                    from = part.end;
+                }
+                Taken::TooMany => size = part.len() / 2,
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes events, all or none.
+    async fn take(
+        &mut self,
+        context: &Context,
+        events: &[DataEvent],
+        lines: &[u64],
+    ) -> Result<Taken, Failure> {
         match self {
-            Sink::Outbox(outbox) => Ok(outbox.accept(&events).await?),
+            Sink::Outbox(outbox) => match outbox.accept(events).await {
+                Err(AcceptError::TooMuch) if events.len() > 1 => return Ok(Taken::TooMany),
+                accepted => accepted?,
+            },
             Sink::Flushing(flushing) => {
-                tokio::select! {
-                    accepted = flushing.accept(&events) => accepted,
-                    () = context.interrupt.wait() => Err(Failure::interrupted("interrupted")),
+                let accepted = tokio::select! {
+                    accepted = flushing.accept(events) => accepted,
+                    () = context.interrupt.wait() => return Err(Failure::interrupted("interrupted")),
+                };
+                match accepted {
+                    Err(error) if error.kind() == ErrorKind::Unsupported && events.len() > 1 => {
+                        return Ok(Taken::TooMany);
+                    }
+                    accepted => accepted?,
                 }
             }
             Sink::Direct(direct) => {
                 tokio::select! {
-                    taken = direct.take(&events, &lines) => taken,
-                    () = context.interrupt.wait() => Err(Failure::interrupted("interrupted")),
+                    taken = direct.take(events, lines) => taken?,
+                    () = context.interrupt.wait() => return Err(Failure::interrupted("interrupted")),
                 }
             }
             Sink::Shown { base_url } => {
                 let show = |event| context.output.data(&Request::new(base_url, event));
-                events.iter().try_for_each(show)
+                events.iter().try_for_each(show)?;
             }
         }
+        Ok(Taken::All)
     }
 
     /// Waits for what is on its way, and tells the sums.

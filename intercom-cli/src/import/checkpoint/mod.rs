@@ -9,6 +9,7 @@ mod sqlite;
 use std::hash::Hasher;
 
 use intercom_core::DataEvent;
+use intercom_delivery::outbox::AcceptError;
 use siphasher::sip::SipHasher13;
 
 use crate::failure::Failure;
@@ -56,8 +57,22 @@ pub(super) enum Store {
 /// How storing a step ended.
 pub(super) enum Stored {
     Done,
-    /// The outbox has no room for these events.
+    /// The outbox has no room for these events now.
     Full,
+    /// The outbox never has room for these events at once.
+    TooMuch,
+}
+
+impl Stored {
+    /// Tells a lack of room from other failures.
+    fn of(accepted: Result<(), AcceptError>) -> Result<Self, Failure> {
+        match accepted {
+            Ok(()) => Ok(Stored::Done),
+            Err(AcceptError::Full) => Ok(Stored::Full),
+            Err(AcceptError::TooMuch) => Ok(Stored::TooMuch),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 impl Store {

@@ -1,7 +1,6 @@
 //! Checkpoints in the schema of a PostgreSQL outbox.
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::AcceptError;
 use intercom_postgres::PostgresOutbox;
 use intercom_postgres::tokio_postgres::accept_in_schema;
 use tokio_postgres::{Client, Row};
@@ -124,15 +123,14 @@ impl Store {
         if moved != 1 {
             return Err(taken_over(file));
         }
-        if !events.is_empty() {
-            match accept_in_schema(&transaction, &self.schema, events).await {
-                Ok(()) => {}
-                Err(AcceptError::Full) => return Ok(Stored::Full),
-                Err(error) => return Err(error.into()),
-            }
+        let stored = match events {
+            [] => Stored::Done,
+            events => Stored::of(accept_in_schema(&transaction, &self.schema, events).await)?,
+        };
+        if let Stored::Done = stored {
+            transaction.commit().await.map_err(|error| failed(&error))?;
         }
-        transaction.commit().await.map_err(|error| failed(&error))?;
-        Ok(Stored::Done)
+        Ok(stored)
     }
 }
 

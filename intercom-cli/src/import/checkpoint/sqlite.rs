@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use intercom_core::DataEvent;
-use intercom_delivery::outbox::AcceptError;
 use intercom_sqlite::accept_in;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
@@ -121,13 +120,11 @@ impl Store {
         if moved != 1 {
             return Err(taken_over(&checkpoint.file));
         }
-        match accept_in(&transaction, events) {
-            Ok(()) => {}
-            Err(AcceptError::Full) => return Ok(Stored::Full),
-            Err(error) => return Err(error.into()),
+        let stored = Stored::of(accept_in(&transaction, events))?;
+        if let Stored::Done = stored {
+            transaction.commit().map_err(|error| failed(&error))?;
         }
-        transaction.commit().map_err(|error| failed(&error))?;
-        Ok(Stored::Done)
+        Ok(stored)
     }
 
     fn write(&mut self) -> Result<Transaction<'_>, Failure> {
