@@ -4,11 +4,12 @@ use std::fmt;
 
 use intercom_core::Contact;
 use intercom_delivery::outbox::{
-    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, PendingEvent, Selection,
+    Counts, DeadLetter, Epoch, ErasedEvents, EventId, OutboxError, PendingEvent, Selection, Standby,
 };
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use crate::clock::Skew;
+use crate::clock::{Skew, moment};
 use crate::counts::{CountsSql, counts};
 use crate::letters::{self, LettersSql};
 use crate::link::Link;
@@ -28,6 +29,7 @@ pub struct Inspection {
     counts: CountsSql,
     letters: LettersSql,
     pending: String,
+    deliverer: String,
     schema: String,
     skew: Skew,
 }
@@ -38,14 +40,28 @@ impl Inspection {
         let pending = format!(
             "SELECT {COLUMNS} FROM {schema}.events WHERE id > $1 AND NOT removed ORDER BY id LIMIT $2"
         );
+        let deliverer =
+            schema.sql("SELECT epoch, owner, since FROM {schema}.deliverer WHERE NOT released");
         let (counts, letters) = (CountsSql::new(schema), LettersSql::new(schema));
-        Inspection { link, turns, counts, letters, pending, schema: schema.name().to_owned(), skew }
+        let schema = schema.name().to_owned();
+        Inspection { link, turns, counts, letters, pending, deliverer, schema, skew }
     }
 
     /// Returns the counts since the tables were made.
     pub async fn counts(&self) -> Result<Counts, OutboxError> {
         let counted = counts(&self.link, &self.counts, None).await;
         counted.map_err(|fault| fault.to_error())
+    }
+
+    /// Returns the turn of the process that delivers, if one does. A process that was killed is named until
+    /// another takes over.
+    pub async fn deliverer(&self) -> Result<Option<Standby>, OutboxError> {
+        let row = self.link.read(&self.deliverer, &[]).await.map_err(|fault| fault.to_error())?;
+        let read = |row: &Row| {
+            let (epoch, owner, since): (i64, String, i64) = (row.get(0), row.get(1), row.get(2));
+            Standby::new(Epoch(epoch.unsigned_abs()), owner, moment(since))
+        };
+        Ok(row.first().map(read))
     }
 
     /// Reads pending events in the order of their ids, beginning after this one.

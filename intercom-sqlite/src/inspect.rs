@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 
 use intercom_core::Contact;
 use intercom_delivery::outbox::{
-    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, PendingEvent, Selection,
+    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, PendingEvent, Selection, Standby,
 };
 use rusqlite::{Connection, TransactionBehavior};
 
 use crate::clock::{Clock, Millis};
 use crate::error::{Fault, OpenError};
 use crate::open;
+use crate::open::lock::Lock;
 use crate::open::{DEFAULT_LOCK_TIMEOUT, wal};
 use crate::schema::expect_tables;
-use crate::store::counts::CountsRow;
+use crate::store::counts::{self, CountsRow};
 use crate::store::{dead, erased, pending};
 use crate::writer::maintenance;
 
@@ -32,13 +33,23 @@ pub struct Inspection {
 
 impl Inspection {
     pub(crate) fn open(path: &Path) -> Result<Self, OpenError> {
-        let conn = open::to_inspect(path)?;
-        Ok(Inspection { path: path.to_owned(), conn, clock: Clock::system() })
+        let (path, conn) = open::to_inspect(path)?;
+        Ok(Inspection { path, conn, clock: Clock::system() })
     }
 
     /// Returns the counts since the file was created.
     pub fn counts(&self) -> Result<Counts, OutboxError> {
         CountsRow::read(&self.conn).map(|row| row.counts(None)).map_err(fault)
+    }
+
+    /// Returns the turn of the process that delivers, if one does.
+    pub fn deliverer(&self) -> Result<Option<Standby>, OutboxError> {
+        let is_held = Lock::is_held(&self.path).map_err(|error| {
+            let message = "cannot tell whether a process delivers: the lock file cannot be read";
+            OutboxError::new(message).with_source(error)
+        })?;
+        // The file still names a process that was killed. Its lock ended with it.
+        if is_held { counts::deliverer(&self.conn).map_err(fault) } else { Ok(None) }
     }
 
     /// Reads pending events in the order of their ids, after the given id.

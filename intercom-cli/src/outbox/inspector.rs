@@ -2,7 +2,7 @@
 
 use intercom_core::Contact;
 use intercom_delivery::outbox::{
-    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, PendingEvent, Selection,
+    Counts, DeadLetter, ErasedEvents, EventId, OutboxError, PendingEvent, Selection, Standby,
 };
 use intercom_postgres::PostgresOutbox;
 use intercom_sqlite::SqliteOutbox;
@@ -55,6 +55,10 @@ impl Inspector {
 
     pub(crate) async fn counts(&self) -> Result<Counts, OutboxError> {
         ask!(self, counts())
+    }
+
+    pub(crate) async fn deliverer(&self) -> Result<Option<Standby>, OutboxError> {
+        ask!(self, deliverer())
     }
 
     pub(crate) async fn pending(

@@ -34,7 +34,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Counts where every event is
+    /// Counts where every event is, and names the process that delivers
     #[command(before_help = "Example:\n  intercom outbox status --outbox events.db")]
     Status {
         #[command(flatten)]
@@ -216,8 +216,9 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
         Command::Status { outbox } => {
             let (location, inspector) = open(context, &outbox).await?;
             let counts = inspector.counts().await?;
+            let deliverer = inspector.deliverer().await?;
             let oldest = inspector.pending(None, 1).await?.pop();
-            context.output.data(&Status::new(location.to_string(), counts, oldest))?;
+            context.output.data(&Status::new(location.to_string(), counts, deliverer, oldest))?;
             Ok(Exit::Done)
         }
         Command::Pending { outbox, page } => {

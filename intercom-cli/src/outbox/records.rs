@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{
-    Counts, DeadLetter, ErasedEvents, EventId, Failure, PendingEvent,
+    Counts, DeadLetter, ErasedEvents, EventId, Failure, PendingEvent, Standby,
 };
 use serde::{Serialize, Serializer};
 
@@ -20,14 +20,34 @@ pub(crate) struct Status {
     #[serde(flatten)]
     counts: Counts,
     is_balanced: bool,
+    /// `null` where no process delivers.
+    deliverer: Option<Deliverer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_pending: Option<Pending>,
 }
 
+/// The process that delivers.
+#[derive(Serialize)]
+struct Deliverer {
+    name: String,
+    since: u64,
+    epoch: u64,
+}
+
 impl Status {
-    pub(crate) fn new(outbox: String, counts: Counts, oldest: Option<PendingEvent>) -> Self {
+    pub(crate) fn new(
+        outbox: String,
+        counts: Counts,
+        deliverer: Option<Standby>,
+        oldest: Option<PendingEvent>,
+    ) -> Self {
+        let deliverer = deliverer.map(|turn| Deliverer {
+            name: turn.deliverer,
+            since: seconds(turn.since),
+            epoch: turn.epoch.0,
+        });
         let (is_balanced, oldest_pending) = (counts.is_balanced(), oldest.map(Pending));
-        Status { outbox, counts, is_balanced, oldest_pending }
+        Status { outbox, counts, is_balanced, deliverer, oldest_pending }
     }
 }
 
@@ -60,6 +80,13 @@ impl fmt::Display for Status {
         }
         if let Some(oldest) = &self.oldest_pending {
             writeln!(f, "  oldest pending: {oldest}")?;
+        }
+        match &self.deliverer {
+            Some(Deliverer { name, since, .. }) => {
+                let since = time::text(i64::try_from(*since).unwrap_or(i64::MAX));
+                writeln!(f, "  delivered by {} since {since}", name.escape_debug())?;
+            }
+            None => writeln!(f, "  no process delivers")?,
         }
         match self.is_balanced {
             true => write!(f, "  balanced"),

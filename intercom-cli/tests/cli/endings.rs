@@ -23,6 +23,13 @@ fn intercom(setup: &Setup, folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
+/// What `outbox status` says of `events.db`.
+fn outbox_status(setup: &Setup, folder: &Path) -> serde_json::Value {
+    let status = ["outbox", "status", "--outbox", "events.db", "--json"];
+    let output = intercom(setup, folder, &status).output().unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 /// Waits until the sandbox has seen this many requests.
 fn wait_for_requests(setup: &Setup, count: usize) {
     setup.runtime.block_on(async {
@@ -74,6 +81,8 @@ fn an_interrupted_flush_leaves_the_events_in_the_outbox() {
     let send = ["send", "a", "--user-id", "42", "--outbox", "events.db", "--flush"];
     let child = intercom(&setup, folder.path(), &send).spawn().unwrap();
     wait_for_requests(&setup, 1);
+    let deliverer = outbox_status(&setup, folder.path())["deliverer"].clone();
+    assert_eq!(deliverer["name"], format!("process {}", child.id()), "{deliverer}");
     signal(&child, Signal::SIGTERM);
     let Output { status, stderr, .. } = child.wait_with_output().unwrap();
     assert_eq!(status.code(), Some(130), "{}", text(&stderr));
@@ -83,9 +92,8 @@ fn an_interrupted_flush_leaves_the_events_in_the_outbox() {
     let send = ["send", "b", "--user-id", "42", "--outbox", "events.db", "--flush"];
     let output = intercom(&setup, folder.path(), &send).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));
-    let status = ["outbox", "status", "--outbox", "events.db", "--json"];
-    let output = intercom(&setup, folder.path(), &status).output().unwrap();
-    let status: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let status = outbox_status(&setup, folder.path());
+    assert_eq!(status["deliverer"], serde_json::Value::Null);
     // The first event may still wait for its next attempt. It is there, and was sent once at most.
     let delivered = status["delivered"].as_u64().unwrap();
     assert_eq!(delivered + status["pending"].as_u64().unwrap(), 2, "{status}");

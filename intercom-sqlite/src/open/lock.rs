@@ -48,6 +48,20 @@ impl Lock {
         }
     }
 
+    /// Returns whether a process holds the lock. Makes no lock file: without one, no process has delivered from here.
+    pub(crate) fn is_held(path: &Path) -> io::Result<bool> {
+        let file = match File::open(beside(path, "-lock")) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file?,
+        };
+        // Shared, so that several tools may ask at once.
+        match file.try_lock_shared() {
+            Ok(()) => file.unlock().map(|()| false),
+            Err(TryLockError::WouldBlock) => Ok(true),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     /// Takes the lock, and waits up to the timeout.
     pub(super) fn take(path: &Path, timeout: Duration) -> io::Result<Option<Self>> {
         let began = Instant::now();

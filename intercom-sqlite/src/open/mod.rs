@@ -156,8 +156,8 @@ pub(crate) fn again(path: &Path, settings: &Settings) -> Result<Connection, Open
     Ok(conn)
 }
 
-/// Opens the file to inspect it.
-pub(crate) fn to_inspect(path: &Path) -> Result<Connection, OpenError> {
+/// Opens the file to inspect it. Returns its path too.
+pub(crate) fn to_inspect(path: &Path) -> Result<(PathBuf, Connection), OpenError> {
     let path = find(path)?;
     if !path.exists() {
         return Err(OpenError::Missing { path });
@@ -179,7 +179,7 @@ pub(crate) fn to_inspect(path: &Path) -> Result<Connection, OpenError> {
         false => Ok(()),
     });
     healed.map_err(|error| OpenError::of(&path, error))?;
-    Ok(conn)
+    Ok((path, conn))
 }
 
 /// Takes the lock to prepare a file, unless another process has just prepared it.

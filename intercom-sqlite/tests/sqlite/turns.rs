@@ -44,6 +44,8 @@ async fn two_handles_accept_and_one_delivers() {
     assert_eq!(standby.deliverer, format!("process {}", std::process::id()));
     assert_eq!((standby.since, engine.tenure.since), (place.clock.now(), place.clock.now()));
     assert!(turn_now(&second, Standing::Standby(Epoch(1)), 1).await.is_none());
+    let tool = SqliteOutbox::inspect(place.path()).unwrap();
+    assert_eq!(tool.deliverer().unwrap(), Some(standby));
 
     // Both accept, and their ids do not clash.
     accept(&second, &events(2)).await;
@@ -52,6 +54,12 @@ async fn two_handles_accept_and_one_delivers() {
     first.nudge();
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
     assert_eq!(second.counts().await.unwrap().pending, 4);
+    // A process that is killed does not release. Its name stays in the file.
+    drop(engine.tenure);
+    second.nudge();
+    assert_eq!(second.counts().await.unwrap().pending, 4);
+    assert_eq!(place.number("SELECT deliverer IS NOT NULL FROM outbox_counts"), 1);
+    assert_eq!(tool.deliverer().unwrap(), None);
 }
 
 #[tokio::test]

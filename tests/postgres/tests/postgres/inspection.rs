@@ -24,6 +24,9 @@ async fn a_tool_sees_and_changes_what_another_process_delivers() {
     engine.settle(&leases[2..], bury(DeadLetterReason::UnknownContact)).await;
 
     let tool = inspect(&place).await;
+    let deliverer = tool.deliverer().await.unwrap().unwrap();
+    assert_eq!(deliverer.epoch, engine.epoch());
+    assert!(deliverer.deliverer.contains(&std::process::id().to_string()), "{deliverer:?}");
     let counts = tool.counts().await.unwrap();
     assert_eq!((counts.accepted, counts.pending, counts.dead_letters), (3, 2, 1));
     assert_eq!(counts.oldest_own, None);
@@ -61,6 +64,8 @@ async fn a_tool_sees_and_changes_what_another_process_delivers() {
         assert_eq!(numbers, (3, 0, 1, 1, 2));
     }
     // It has taken no turn, and stands in the way of none.
+    outbox.release(engine.epoch()).await.unwrap();
+    assert_eq!(tool.deliverer().await.unwrap(), None);
     drop(engine);
     let engine = Engine::take_over(&outbox, Standing::Unknown).await;
     accept(&outbox, &events(1)).await;
