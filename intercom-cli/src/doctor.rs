@@ -188,7 +188,7 @@ async fn intercom(
             checks.tell("network", Outcome::Ok, "Intercom answers")?;
             checks.tell("token", Outcome::Ok, format!("taken by Intercom ({source})"))?;
             self::workspace(checks, &workspace)?;
-            region(checks, &workspace, base_url)?;
+            region(checks, &workspace, access, base_url)?;
             clock(checks, &workspace, asked, answered)
         }
         Err(error) => {
@@ -241,16 +241,31 @@ fn workspace(checks: &mut Checks<'_>, workspace: &Workspace) -> Result<(), Failu
     }
 }
 
-fn region(checks: &mut Checks<'_>, workspace: &Workspace, base_url: &str) -> Result<(), Failure> {
+/// Compares the region that is asked, or that is named beside the address of a proxy or a sandbox.
+fn region(
+    checks: &mut Checks<'_>,
+    workspace: &Workspace,
+    access: &Access,
+    base_url: &str,
+) -> Result<(), Failure> {
     let Some(region) = workspace.region else {
         return checks.tell("region", Outcome::Skipped, "Intercom does not say");
     };
     let is_of = |region: &Region| base_url.trim_end_matches('/') == region.base_url();
-    match [Region::Us, Region::Eu, Region::Au].iter().find(|region| is_of(region)) {
-        Some(asked) if *asked != region => checks.tell(
+    let asked = match [Region::Us, Region::Eu, Region::Au].into_iter().find(is_of) {
+        Some(asked) => Some(asked),
+        None => match checks.context.settings.region(access) {
+            Ok(named) => named,
+            Err(failure) => return checks.fail("region", &failure),
+        },
+    };
+    match asked {
+        Some(asked) if asked != region => checks.tell(
             "region",
             Outcome::Failed,
-            format!("the workspace is kept in {region}, and {asked} is asked; set the region to {region}"),
+            format!(
+                "the workspace is kept in {region}, and {asked} is set; set the region to {region}"
+            ),
         ),
         _ => checks.tell("region", Outcome::Ok, region.to_string()),
     }
@@ -316,7 +331,7 @@ async fn outbox(checks: &mut Checks<'_>, arguments: &OutboxArguments) -> Result<
         let hours = waiting.as_secs() / 3600;
         let message = format!(
             "the oldest event waits for {hours} h; `intercom outbox pending` tells its last failure, and \
-             whether any process delivers"
+             `intercom outbox status` whether a process delivers"
         );
         checks.tell("delivery", Outcome::Warning, message)?;
     }

@@ -187,6 +187,20 @@ impl Settings {
         Ok(Setting { value: Region::default().base_url().to_owned(), source: Source::Default })
     }
 
+    /// Returns the region that is named, even where an address takes its place.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the region is unknown.
+    pub(crate) fn region(&self, access: &Access) -> Result<Option<Region>, Failure> {
+        let flag = ("--region", access.region.as_deref());
+        let found = self.find(flag, "INTERCOM_REGION", |profile| profile.region.clone())?;
+        let parse = |Setting { value, source }: Setting<String>| {
+            value.parse().map_err(|error| Failure::usage(format!("{source}: {error}")))
+        };
+        found.map(parse).transpose()
+    }
+
     /// Makes the transport. Nothing is sent.
     ///
     /// # Errors

@@ -61,6 +61,13 @@ fn commands_on_a_machine_with_a_wrong_clock() {
 }
 
 #[test]
+fn settings_of_another_workspace() {
+    let setup = Setup::new(&[]);
+    let variables = [("INTERCOM_BASE_URL", setup.sandbox.url())];
+    run("tests/commands/wrong_setup/*.md", &setup, &variables);
+}
+
+#[test]
 fn locks_in_a_repository() {
     let person = [
         ("GIT_AUTHOR_NAME", "Ada"),
