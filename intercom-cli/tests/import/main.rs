@@ -6,6 +6,6 @@
 mod files;
 mod kills;
 mod pages;
-mod postgres;
 mod rig;
+mod share;
 mod terminal;

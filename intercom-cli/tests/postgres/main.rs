@@ -1,0 +1,13 @@
+//! The program over an outbox in PostgreSQL. Each test starts a server, so `tests/postgres/run` runs them.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+
+mod kills;
+mod pages;
+#[path = "../import/rig.rs"]
+#[allow(dead_code, reason = "the import into SQLite uses all of it")]
+mod rig;
+#[path = "../cli/setup.rs"]
+#[allow(dead_code, reason = "tests over SQLite use all of it")]
+mod setup;
