@@ -1,26 +1,66 @@
 //! The helpers for a transaction of the application's own.
 
-use intercom_core::{DataEvent, DynamicEvent};
+use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp};
 use intercom_delivery::outbox::{AcceptError, Outbox};
 use intercom_postgres::{sqlx, tokio_postgres};
 
 use super::support::{Engine, Place, event};
 
-/// An event with one that is derived from it, and with texts that need care.
-fn odd() -> DataEvent {
-    let odd = DynamicEvent::new("odd").unwrap().with("text", "\"ä\\ß\"\0\r\n🦀").unwrap();
-    let contact = intercom_core::Contact::user_id("O'Hara");
-    DataEvent::new(&odd, contact, intercom_core::Timestamp::from_unix_seconds(5)).unwrap()
+/// Texts that need care.
+const TEXT: &str = "\"ä\\ß\"\0\r\n🦀";
+
+#[derive(IntercomEvent)]
+#[event(name = "odd", also = odder)]
+struct Odd<'a> {
+    #[event(sensitive)]
+    text: &'a str,
 }
 
-async fn expect_delivered(place: &Place, expected: &[DataEvent]) {
+#[derive(IntercomEvent)]
+#[event(name = "odder")]
+struct Odder {
+    #[event(sensitive)]
+    text: String,
+    letters: usize,
+}
+
+fn odder(odd: &Odd<'_>) -> Option<Odder> {
+    Some(Odder { text: odd.text.to_owned(), letters: odd.text.len() })
+}
+
+/// An event with one that is derived from it.
+fn odd() -> DataEvent {
+    let (contact, second) = (Contact::user_id("O'Hara"), Timestamp::from_unix_seconds(5));
+    let odd = DataEvent::new(&Odd { text: TEXT }, contact, second).unwrap();
+    assert_eq!(odd.derived().len(), 1);
+    odd
+}
+
+/// What is accepted in each test. With what is derived these are three.
+fn accepted() -> [DataEvent; 2] {
+    [odd(), event("signed_up", 1)]
+}
+
+/// Waits for the events, each of which comes before what is derived from it.
+async fn expect_delivered(place: &Place) {
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
     let leases = engine.lease(10).await;
     let found: Vec<_> = leases.iter().map(|lease| lease.event.clone()).collect();
+    let (odd, derived) = odd().split_derived();
+    let expected = [vec![odd], derived, vec![event("signed_up", 1)]].concat();
     assert_eq!(found, expected);
-    // They count as this process's.
-    assert_eq!(outbox.counts().await.unwrap().oldest_own, Some(leases[0].id));
+    let keys = |event: &DataEvent| event.sensitive_keys().map(str::to_owned).collect::<Vec<_>>();
+    let keys: Vec<_> = found.iter().map(keys).collect();
+    assert_eq!(keys, [vec!["text"], vec!["text"], vec![]]);
+    assert_eq!(outbox.counts().await.unwrap().accepted, 3);
+}
+
+/// The first event counts as this process's.
+async fn expect_own(place: &Place) {
+    let counts = place.open().await.counts().await.unwrap();
+    let first = place.number("SELECT min(id) FROM {s}.events").await.unsigned_abs();
+    assert_eq!(counts.oldest_own.map(|id| id.0), Some(first));
 }
 
 #[tokio::test]
@@ -28,14 +68,34 @@ async fn tokio_postgres_accepts_with_the_change_or_not_at_all() {
     let place = Place::new();
     place.open().await;
     let mut client = place.psql().await;
+    for commit in [false, true] {
+        let transaction = client.transaction().await.unwrap();
+        let events = accepted();
+        tokio_postgres::accept_in_schema(&transaction, &place.schema, &events).await.unwrap();
+        match commit {
+            true => transaction.commit().await.unwrap(),
+            false => transaction.rollback().await.unwrap(),
+        }
+    }
+    expect_own(&place).await;
+    expect_delivered(&place).await;
+}
+
+#[tokio::test]
+async fn plain_sql_accepts_what_is_derived_as_any_other_body() {
+    let place = Place::new();
+    place.open().await;
+    let mut client = place.psql().await;
+    let (odd, derived) = odd().split_derived();
+    let events = [vec![odd], derived, vec![event("signed_up", 1)]].concat();
+    let body = |event: &DataEvent| String::from_utf8(event.body().to_vec()).unwrap();
+    let bodies: Vec<_> = events.iter().map(body).collect();
+    let keys = [Some(r#"["text"]"#), Some(r#"["text"]"#), None];
+    let accept = "SELECT {s}.accept($1::text[]::json[], sensitive => $2::text[]::json[])";
     let transaction = client.transaction().await.unwrap();
-    tokio_postgres::accept_in_schema(&transaction, &place.schema, &[odd()]).await.unwrap();
-    transaction.rollback().await.unwrap();
-    let transaction = client.transaction().await.unwrap();
-    let accepted = [odd(), event("signed_up", 1)];
-    tokio_postgres::accept_in_schema(&transaction, &place.schema, &accepted).await.unwrap();
+    transaction.query(&place.sql(accept), &[&bodies, &&keys[..]]).await.unwrap();
     transaction.commit().await.unwrap();
-    expect_delivered(&place, &accepted).await;
+    expect_delivered(&place).await;
 }
 
 macro_rules! sqlx_accepts {
@@ -44,9 +104,9 @@ macro_rules! sqlx_accepts {
         async fn $name() {
             use $sqlx::Connection;
             let place = Place::new();
-            place.builder().capacity(2).connect().await.unwrap();
+            place.builder().capacity(3).connect().await.unwrap();
             let mut conn = $sqlx::PgConnection::connect(&place.url).await.unwrap();
-            let accepted = [odd(), event("signed_up", 1)];
+            let accepted = accepted();
             for commit in [false, true] {
                 let mut tx = conn.begin().await.unwrap();
                 sqlx::accept_in_schema(&mut *tx, &place.schema, &accepted).await.unwrap();
@@ -60,7 +120,8 @@ macro_rules! sqlx_accepts {
             let nowhere = sqlx::accept_in_schema(&mut conn, "nowhere", &accepted[..1]).await;
             let Err(AcceptError::Storage(error)) = nowhere else { panic!("{nowhere:?}") };
             assert!(error.to_string().contains("connect a `PostgresOutbox`"), "{error}");
-            expect_delivered(&place, &accepted).await;
+            expect_own(&place).await;
+            expect_delivered(&place).await;
         }
     };
 }
