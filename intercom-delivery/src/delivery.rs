@@ -32,6 +32,10 @@ const GRACE: Duration = Duration::from_secs(4 * DRAIN_TIMEOUT.as_secs() + 1);
 /// How often a flush asks the outbox whether another process has delivered.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
+/// For how many times as long as a count took a flush rests before the next, so that a slow outbox has
+/// time for something else.
+const FLUSH_REST: u32 = 4;
+
 /// A running delivery: it accepts events at once, and sends them to Intercom in the background.
 ///
 /// ```
@@ -342,6 +346,7 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Re
         // Before the count, so that it misses no settlement in between.
         rings.as_mut().enable();
         let has_ended = health.has_ended();
+        let asked = Instant::now();
         match timeout_at(deadline, outbox.counts()).await {
             Ok(Ok(counts)) => {
                 last = counts;
@@ -363,8 +368,9 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Re
         if has_ended {
             return Report::of(last, false);
         }
+        let rest = (asked.elapsed() * FLUSH_REST).min(FLUSH_INTERVAL);
         tokio::select! {
-            () = rings => {}
+            () = rings => sleep_until(deadline.min(later(Instant::now(), rest))).await,
             () = sleep(FLUSH_INTERVAL) => {}
             () = sleep_until(deadline) => return Report::of(last, false),
         }
