@@ -46,9 +46,7 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
                        far.erased + coalesce(sum(erased), 0)::bigint AS erased
                   FROM {schema}.operations) AS done,
        LATERAL (SELECT (SELECT count(*) FROM {schema}.events WHERE id > far.cursor)
-                     + (SELECT count(*) FROM unnest(far.gap_from, far.gap_to) AS gap (f, t)
-                          JOIN {schema}.events AS event ON event.id BETWEEN gap.f AND gap.t)
-                       AS unread) AS fresh";
+                     + {schema}.number_between(far.gap_from, far.gap_to) AS unread) AS fresh";
 
 /// Finds the oldest pending event of this process.
 ///

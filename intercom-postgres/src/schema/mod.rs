@@ -9,7 +9,7 @@ use crate::link::Link;
 
 /// Each step makes the tables of one version out of those of the version before. A released step is
 /// never changed.
-const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql")];
+const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
 /// The version of the tables that this crate reads and writes.
 pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;

@@ -360,12 +360,16 @@ impl Turns {
         }
         let is_late = !read.late.is_empty();
         let number_read = read.fresh.len();
+        let number_new = if is_late { read.late.len() } else { number_read };
+        let has_more_fresh = number_read == limit || is_late && number_read > 0;
         let new = mem::take(if is_late { &mut read.late } else { &mut read.fresh });
         let again = if is_late { Vec::new() } else { mem::take(&mut read.again) };
         // After what an earlier turn has read, and after as many as were asked for, events may come
         // that are longer due.
         let has_more = replay.is_some() || number_read == limit;
         let (mut chosen, new) = choose(new, again, limit, now, has_more);
+        read.has_rest =
+            replay.is_some() || has_more_fresh || !is_all_late || new.len() < number_new;
         let mut late = Vec::new();
         if is_late {
             new.iter().for_each(|id| progress.gaps.fill(*id));
@@ -422,9 +426,13 @@ impl Turns {
     ) -> Result<Found, Failed> {
         let unread = read.allocated.saturating_sub(progress.cursor).max(0);
         let has_gaps = !progress.gaps.is_empty();
-        let (unread, mut earliest_new) = match unread <= MAX_COUNTED && (unread > 0 || has_gaps) {
-            true => self.rest(progress).await?,
-            false => (unread, (unread > 0).then_some(EARLIEST)),
+        let (unread, mut earliest_new) = match read.has_rest {
+            // All that is visible was read.
+            false => (0, None),
+            true if unread <= MAX_COUNTED && (unread > 0 || has_gaps) => {
+                self.rest(progress).await?
+            }
+            true => (unread, (unread > 0).then_some(EARLIEST)),
         };
         let deferred = read.earliest_deferred.map(Timestamp::from_unix_seconds);
         earliest_new = [earliest_new, deferred].into_iter().flatten().min();
@@ -806,6 +814,8 @@ struct Read {
     erasures: u64,
     /// The earliest second of what admission has put off.
     earliest_deferred: Option<i64>,
+    /// Whether there may be events that are not among these.
+    has_rest: bool,
     /// Events in gaps.
     late: Vec<StoredEvent>,
     /// Events after the cursor.
@@ -827,6 +837,7 @@ impl Read {
             added: 0,
             erasures: 0,
             earliest_deferred: None,
+            has_rest: true,
             late: Vec::new(),
             fresh: Vec::new(),
             again: Vec::new(),

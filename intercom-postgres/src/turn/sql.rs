@@ -5,7 +5,6 @@
 //! stores the progress. Under another epoch it changes nothing and returns no row. The same holds after
 //! a recovery: what the deliverer has read since it wrote last may be lost, and its ids given again.
 
-use super::event::COLUMNS as EVENT;
 use super::progress::COLUMNS as PROGRESS;
 use crate::schema::Schema;
 
@@ -39,10 +38,8 @@ impl Sql {
         let sql_with = |template: &str, last: &str| {
             let filled = template
                 .replace("{fence}", FENCE)
-                .replace("{history}", HISTORY)
                 .replace("{last}", last)
                 .replace("{store}", STORE)
-                .replace("{event}", EVENT)
                 .replace("{progress}", PROGRESS)
                 .replace("{turn_channel}", &schema.turn_channel());
             schema.sql(&filled)
@@ -56,14 +53,14 @@ impl Sql {
             given: sql(GIVEN),
             raise: sql(RAISE),
             held: sql(HELD),
-            used: sql("SELECT keep_until, key, second FROM {schema}.used_slots"),
+            used: sql(USED),
             dead: sql("SELECT body::text FROM {schema}.letters"),
             lease: sql(LEASE),
             rest: sql(REST),
             store: sql_with("WITH {fence}, {store} SELECT {done} FROM stored", "$21")
                 .replace("{done}", DONE),
             admit: sql_with(ADMIT, "$34").replace("{done}", DONE),
-            settle: sql_with(SETTLE, "$42"),
+            settle: sql(SETTLE),
             release: sql_with(RELEASE, "$21"),
             bury: sql("SELECT {schema}.bury($1, $2, $3)"),
             all_bodies: sql("SELECT id, body::text FROM {schema}.events WHERE NOT removed \
@@ -79,14 +76,8 @@ impl Sql {
 
 /// Only under the present epoch, and in the history in which the turn began, there is a row.
 const FENCE: &str = "fence AS MATERIALIZED (
-    SELECT 1 AS one FROM {schema}.deliverer WHERE epoch = $2 AND {history} = {last} FOR UPDATE
+    SELECT 1 AS one FROM {schema}.deliverer WHERE epoch = $2 AND {schema}.history() = {last} FOR UPDATE
 )";
-
-/// What changes when a standby becomes the primary, and when the server recovers from a crash: the
-/// timeline, and since when there are statistics. A standby has none: nothing can be written there.
-const HISTORY: &str = "(CASE WHEN pg_is_in_recovery() THEN '' ELSE
-    left(pg_walfile_name(pg_current_wal_lsn()), 8) || ' '
-    || coalesce(extract(epoch FROM pg_stat_get_bgwriter_stat_reset_time())::text, '') END)";
 
 /// Stores the progress of the first twenty parameters.
 const STORE: &str = "replaced AS (
@@ -130,51 +121,18 @@ SELECT pg_terminate_backend(lock.pid)
 const HELD: &str = "
 SELECT body::text FROM {schema}.events WHERE stage IN (1, 2)";
 
+/// The slots that are kept.
+const USED: &str = "
+SELECT keep_until, key, second FROM {schema}.used_slots, unnest(keys, seconds) AS slot (key, second)";
+
 /// Reads on: 1 and 2 the gaps, 3 the cursor, 4 the last id, 5 how many, 6 now, 7 what is leased of
 /// what was put back, 8 whether this repeats what an earlier turn has read, 9 the history in which the
 /// turn began. In another there is no first row.
-///
-/// The first row says how far transactions have come, when the next event is due, what time it is,
-/// which id was given last, how many events operators added, the version of the tombstones, and the
-/// earliest second of what is deferred.
-const LEASE: &str = "
-WITH late AS (
-    SELECT {event}
-      FROM unnest($1, $2) AS gap (f, t) JOIN {schema}.events ON id BETWEEN gap.f AND gap.t
-     WHERE NOT $8
-     ORDER BY id LIMIT $5
-), fresh AS (
-    SELECT {event} FROM {schema}.events
-     WHERE id > $3 AND id <= $4
-       AND (NOT $8 OR due_at IS NULL AND NOT removed AND NOT EXISTS (
-               SELECT FROM unnest($1, $2) AS gap (f, t) WHERE id BETWEEN gap.f AND gap.t))
-     ORDER BY id LIMIT $5
-), again AS (
-    SELECT {event} FROM {schema}.events
-     WHERE due_at <= $6 AND NOT (id = ANY ($7))
-     ORDER BY due_at, id LIMIT $5
-)
-SELECT 0, pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
-       (SELECT due_at FROM {schema}.events WHERE due_at > $6 ORDER BY due_at LIMIT 1),
-       {schema}.now_millis(), NULL,
-       (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids),
-       (SELECT coalesce(sum(redriven - buried - (erased - erased_letters)), 0)::text
-          FROM {schema}.operations),
-       NULL,
-       (SELECT erasures::text FROM {schema}.settings),
-       (SELECT min(created_at)::text FROM {schema}.events
-         WHERE due_at IS NOT NULL AND stage IN (0, 3) AND NOT (id = ANY ($7))), NULL, NULL
- WHERE {history} = $9
-UNION ALL SELECT 1, * FROM late
-UNION ALL SELECT 2, * FROM fresh
-UNION ALL SELECT 3, * FROM again";
+const LEASE: &str = "SELECT * FROM {schema}.lease($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// Counts what is not read: 1 and 2 the gaps, 3 the cursor.
 const REST: &str = "
-SELECT (SELECT count(*) FROM unnest($1, $2) AS gap (f, t)
-          JOIN {schema}.events AS event ON event.id BETWEEN gap.f AND gap.t) + count(*),
-       min(created_at)
-  FROM {schema}.events WHERE id > $3";
+SELECT {schema}.number_between($1, $2) + count(*), min(created_at) FROM {schema}.events WHERE id > $3";
 
 /// 21 to 28 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, sensitive keys,
 /// delays; 29 to 32 what is derived: the causes, seconds, bodies, sensitive keys; 33 the test's skew; 34
@@ -234,56 +192,9 @@ SELECT {done}, derived, withheld, dropped, moved, collided, ARRAY(SELECT id FROM
 /// ids; 35 the test's skew; 36 to 39 slots: ids, times, keys, seconds; 40 and 41: slots are forgotten
 /// from this time until before that one; 42 the history.
 const SETTLE: &str = "
-WITH {fence}, moment AS MATERIALIZED (
-    SELECT greatest($19, {schema}.now_millis()) + $35 AS now FROM fence
-), gone AS (
-    DELETE FROM {schema}.events AS event USING fence
-     WHERE event.id = ANY ($21) AND NOT event.removed
-    RETURNING event.id
-), dead AS (
-    DELETE FROM {schema}.events AS event
-     USING moment, unnest($22, $23, $24, $25, $26, $27, $28)
-           AS end_ (id, reason, attempts, failure, status, request_id, admitted)
-     WHERE event.id = end_.id AND NOT event.removed
-    RETURNING event.id, end_.reason, event.created_at, event.accepted_at, moment.now,
-              end_.admitted, event.origin, end_.attempts, end_.failure, end_.status,
-              end_.request_id, event.body, event.sensitive
-), buried AS (
-    INSERT INTO {schema}.letters (id, reason, created_at, accepted_at, died_at, admitted, origin,
-                                  attempts, last_failure, last_status, last_request_id, body,
-                                  sensitive)
-    SELECT * FROM dead
-), back AS (
-    UPDATE {schema}.events AS event
-       SET due_at = moment.now + new.delay, stage = 1, attempts = new.attempts,
-           last_failure = coalesce(new.failure, event.last_failure),
-           last_status = CASE WHEN new.failure IS NULL THEN event.last_status ELSE new.status END,
-           last_request_id = CASE WHEN new.failure IS NULL THEN event.last_request_id
-                                  ELSE new.request_id END
-      FROM moment, unnest($29, $30, $31, $32, $33, $34)
-           AS new (id, delay, attempts, failure, status, request_id)
-     WHERE event.id = new.id AND NOT event.removed
-    RETURNING event.id
-), kept AS (
-    INSERT INTO {schema}.used_slots (keep_until, key, second)
-    SELECT slot.keep_until, slot.key, slot.second
-      FROM unnest($36, $37, $38, $39) AS slot (id, keep_until, key, second)
-      JOIN (SELECT id FROM gone UNION ALL SELECT id FROM dead) AS event ON event.id = slot.id
-    ON CONFLICT DO NOTHING
-), forgotten AS (
-    DELETE FROM {schema}.used_slots USING fence WHERE keep_until >= $40 AND keep_until < $41
-), replaced AS (
-    DELETE FROM {schema}.progress USING fence WHERE n = $1 - 1
-), stored AS (
-    INSERT INTO {schema}.progress ({progress})
-    SELECT $1, $2, $3, $4, $5, $6, $7, $8 + (SELECT count(*) FROM gone),
-           $9 + (SELECT count(*) FROM dead), $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20
-      FROM fence
-    RETURNING n, delivered, buried
-)
-SELECT delivered, buried, pg_current_xact_id()::text::bigint,
-       ARRAY(SELECT id FROM gone UNION ALL SELECT id FROM dead UNION ALL SELECT id FROM back)
-  FROM stored";
+SELECT delivered, buried, transaction, present FROM {schema}.settle(
+    ROW($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)::{schema}.progress,
+    $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42)";
 
 const FORGIVE: &str = "
 WITH gone AS (

@@ -171,7 +171,7 @@ async fn a_write_of_the_deliverer_without_an_answer_is_done_once() {
                 intercom_delivery::outbox::DeadLetterReason::Rejected,
             )(&leases[2])),
         ];
-        proxy.cut("used_slots", cut);
+        proxy.cut(".settle(", cut);
         outbox.settle(engine.epoch(), &settlements, EARLY).await.unwrap_err();
         assert_eq!(engine.try_settle(&settlements).await.unwrap(), [], "{cut:?}");
         assert!(proxy.has_cut());
@@ -195,7 +195,7 @@ async fn a_lease_goes_on_where_its_connection_broke() {
         let outbox = behind.open().await;
         let engine = Engine::begin(&outbox).await;
         accept(&outbox, &events(3)).await;
-        proxy.cut("WITH late", cut);
+        proxy.cut(".lease(", cut);
         assert_eq!(engine.all_ids().await, [1, 2, 3], "{cut:?}");
         assert!(proxy.has_cut());
     }
