@@ -14,7 +14,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::accept::{Acceptor, Acceptors, QUEUE};
 use crate::clock::Skew;
-use crate::counts::{CountsSql, OldestOwn};
+use crate::counts::{self, CountsSql, OldestOwn};
 use crate::error::ConnectError;
 use crate::inspect::Inspection;
 use crate::letters::LettersSql;
@@ -182,6 +182,9 @@ impl PostgresOutboxBuilder {
         let reading = Arc::new(link(Box::new(|| None)));
         self.check(&reading).await?;
         self.set_up(&reading, &schema).await?;
+        let counts = CountsSql::new(&schema);
+        // Before this process accepts anything.
+        let oldest_own = OldestOwn::new(counts::history(&reading, &counts).await?);
         let listening: Box<dyn Fn() -> Option<String> + Send + Sync> = match self.turn.listen {
             true => {
                 let (schema, delivers) = (schema.clone(), delivers.clone());
@@ -222,8 +225,8 @@ impl PostgresOutboxBuilder {
             calls,
             turns,
             reading,
-            counts: CountsSql::new(&schema),
-            oldest_own: Mutex::new(OldestOwn::default()),
+            counts,
+            oldest_own: Mutex::new(oldest_own),
             letters: LettersSql::new(&schema),
             schema: schema.name().to_owned(),
             skew: self.skew,

@@ -13,6 +13,7 @@ pub(crate) struct CountsSql {
     counts: String,
     /// A transaction that begins now.
     transaction: &'static str,
+    history: String,
 }
 
 impl CountsSql {
@@ -20,6 +21,7 @@ impl CountsSql {
         CountsSql {
             counts: schema.sql(COUNTS),
             transaction: "SELECT pg_current_xact_id()::text::bigint",
+            history: schema.sql("SELECT {schema}.history()"),
         }
     }
 }
@@ -37,7 +39,7 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
          ORDER BY id LIMIT 1),
        CASE WHEN $1 >= 0 AND $3 <> done.redriven THEN
            (SELECT min(id) FROM {schema}.events WHERE due_at IS NOT NULL AND origin = $2) END,
-       far.derived, far.withheld, far.dropped, done.erased
+       far.derived, far.withheld, far.dropped, done.erased, {schema}.history()
   FROM (SELECT * FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS far,
        LATERAL (SELECT far.redriven + coalesce(sum(redriven), 0)::bigint AS redriven,
                        far.purged + coalesce(sum(purged), 0)::bigint AS purged,
@@ -51,9 +53,11 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
 /// Finds the oldest pending event of this process.
 ///
 /// It looks at the events of others about once, because it remembers how far it has come. It passes
-/// an id only when no event with it can become visible any more.
-#[derive(Default)]
+/// an id only when no event with it can become visible any more. In another history ids are given again,
+/// so it looks from the first id on.
 pub(crate) struct OldestOwn {
+    /// The history of the store that this belongs to.
+    history: String,
     passed: Option<i64>,
     /// An id that was given, and a transaction that began later. When all before that one have ended,
     /// no event up to that id can become visible.
@@ -65,14 +69,21 @@ pub(crate) struct OldestOwn {
 pub(crate) async fn counts(
     link: &Link,
     sql: &CountsSql,
-    own: Option<&mut OldestOwn>,
+    mut own: Option<&mut OldestOwn>,
 ) -> Result<Counts, Fault> {
-    let lowest = own::lowest().map(|lowest| lowest - 1);
-    let passed = own.as_ref().and_then(|own| own.passed.or(lowest));
-    let known = own.as_ref().map_or(0, |own| own.redriven);
-    let (after, origin, redriven) = (passed.unwrap_or(-1), own::origin(), known);
-    let params = [&after, &origin, &redriven].map(|number| (number as _, Type::INT8));
-    let row = link.query_one(&sql.counts, &params).await?;
+    let (row, passed) = loop {
+        let lowest = own::lowest().map(|lowest| lowest - 1);
+        let passed = own.as_ref().and_then(|own| own.passed.or(lowest));
+        let known = own.as_ref().map_or(0, |own| own.redriven);
+        let (after, origin, redriven) = (passed.unwrap_or(-1), own::origin(), known);
+        let params = [&after, &origin, &redriven].map(|number| (number as _, Type::INT8));
+        let row = link.query_one(&sql.counts, &params).await?;
+        let history: String = row.get(16);
+        match own.as_deref_mut().filter(|own| own.history != history) {
+            Some(own) => *own = OldestOwn { passed: Some(0), ..OldestOwn::new(history) },
+            None => break (row, passed),
+        }
+    };
     let newest: i64 = row.get(7);
     let mut oldest_own = None;
     if let (Some(passed), Some(own)) = (passed, own) {
@@ -88,7 +99,16 @@ pub(crate) async fn counts(
     Ok(numbers(&row, newest, oldest_own))
 }
 
+/// Returns the present history of the store.
+pub(crate) async fn history(link: &Link, sql: &CountsSql) -> Result<String, Fault> {
+    Ok(link.query_one(&sql.history, &[]).await?.get(0))
+}
+
 impl OldestOwn {
+    pub(crate) fn new(history: String) -> Self {
+        OldestOwn { history, passed: None, horizon: None, redriven: 0 }
+    }
+
     /// Passes ids up to this one, as far as nothing can become visible there.
     async fn pass(
         &mut self,

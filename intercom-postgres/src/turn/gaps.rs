@@ -25,6 +25,13 @@ impl Gaps {
         Gaps(ranges.map(|ids| Gap { ids, horizon: None }).collect())
     }
 
+    /// Returns one gap of all ids up to this one.
+    pub(super) fn up_to(last: i64) -> Self {
+        let mut gaps = Gaps::default();
+        gaps.pass(0, last + 1);
+        gaps
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -326,10 +326,12 @@ impl Turns {
     /// nothing.
     async fn read(&self, holder: &mut Holder, limit: usize) -> Result<Found, Failed> {
         loop {
-            let before = (holder.replay, holder.progress.cursor);
+            let far =
+                |holder: &Holder| (holder.replay, holder.progress.cursor, holder.progress.read);
+            let before = far(holder);
             let found = self.read_once(holder, limit).await?;
             // What was read may all have been removed, or have come to an end.
-            if !found.events.is_empty() || before == (holder.replay, holder.progress.cursor) {
+            if !found.events.is_empty() || before == far(holder) {
                 return Ok(found);
             }
         }
@@ -609,13 +611,12 @@ impl Turns {
     /// Takes a stored cursor back that is beyond the last id that was given. A deliverer that did not
     /// notice a failover has stored such a one. Events have come before it meanwhile.
     async fn mend(&self, progress: &mut Progress) -> Result<(), Fault> {
-        let cursor: [Param<'_>; 1] = [(&progress.cursor, Type::INT8)];
-        let row = self.link.query_one(&self.sql.given, &cursor).await?;
-        if let Some(number) = row.get::<_, Option<i64>>(1) {
-            let ended = progress.read - progress.pending();
-            progress.cursor = row.get(0);
-            // All that is there counts as read, and is read again.
-            (progress.gaps, progress.low, progress.read) = (Gaps::default(), 1, ended + number);
+        let given: i64 = self.link.query_one(&self.sql.given, &[]).await?.get(0);
+        if given < progress.cursor {
+            // Nothing that is there counts as read, and all of it is read from one gap. So what a
+            // transaction that is still open has accepted is found, too.
+            progress.read -= progress.pending();
+            (progress.gaps, progress.cursor, progress.low) = (Gaps::up_to(given), given, given + 1);
         }
         Ok(())
     }

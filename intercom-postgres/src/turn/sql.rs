@@ -94,17 +94,12 @@ const DONE: &str = "pg_current_xact_id()::text::bigint";
 
 const WATCH: &str = "
 SELECT who.epoch, who.owner, who.since, who.released,
-       (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n, {history}
+       (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n, {schema}.history()
   FROM {schema}.deliverer AS who";
 
-/// The id that was given last, and how many events are there up to it, if it is before the cursor: 1.
+/// The id that was given last.
 const GIVEN: &str = "
-WITH given AS MATERIALIZED (
-    SELECT CASE WHEN is_called THEN last_value ELSE 0 END AS id FROM {schema}.event_ids
-)
-SELECT id, CASE WHEN id < $1 THEN (SELECT count(*) FROM {schema}.events AS event
-                                    WHERE event.id <= given.id) END
-  FROM given";
+SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids";
 
 /// Sets the epoch 3 in place of the epoch 1 that began at 2.
 const RAISE: &str = "

@@ -7,7 +7,7 @@ use intercom_delivery::outbox::{Epoch, Outbox, Standing, Turn};
 use intercom_postgres::PostgresOutbox;
 use test_postgres::{Server, Stop};
 
-use super::support::{Engine, LONG, Place, accept, delivered, events};
+use super::support::{Engine, LONG, Place, accept, delivered, events, put_back};
 
 /// More than the ids that a server writes ahead: those after them are given again.
 const LOST: i64 = 40;
@@ -154,11 +154,68 @@ async fn a_stored_cursor_beyond_the_ids_that_were_given_is_taken_back() {
     let engine = Engine::begin(&outbox).await;
     accept(&outbox, &events(3)).await;
     engine.deliver(1).await;
+    // Whoever hands over stores how far it has come.
+    outbox.release(engine.epoch()).await.unwrap();
     place
         .run("UPDATE {s}.progress SET cursor = 100, low = 101, gap_from = '{40}', gap_to = '{50}'")
         .await;
-    drop(engine);
     let engine = Engine::begin(&place.open().await).await;
     accept(&outbox, &events(2)).await;
     nothing_stays(&engine, 4, 1).await;
+}
+
+/// Its transaction had taken an id before the cursor was taken back, and commits when all others were
+/// delivered.
+#[tokio::test]
+async fn an_open_transaction_is_not_missed_when_a_cursor_is_taken_back() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    let engine = Engine::begin(&outbox).await;
+    let open = super::gaps::begin(&place, 7).await;
+    accept(&outbox, &events(5)).await;
+    let leases = engine.lease(2).await;
+    engine.settle(&leases[..1], delivered).await;
+    engine.settle(&leases[1..], put_back(Duration::ZERO)).await;
+    outbox.release(engine.epoch()).await.unwrap();
+    place
+        .run("UPDATE {s}.progress SET cursor = 100, low = 101, gap_from = '{}', gap_to = '{}'")
+        .await;
+    let engine = Engine::begin(&place.open().await).await;
+    let mut ids = engine.all_ids().await;
+    ids.sort_unstable();
+    assert_eq!(ids, [3, 4, 5, 6]);
+    let counts = engine.outbox.counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.delivered, counts.pending), (5, 1, 4));
+    open.batch_execute("COMMIT").await.unwrap();
+    assert_eq!(engine.lease_ids(10).await, [1]);
+    let counts = engine.outbox.counts().await.unwrap();
+    assert_eq!((counts.accepted, counts.delivered, counts.pending), (6, 1, 5));
+}
+
+/// A flush waits for the oldest event of its own process. After a failover that may have an id that
+/// was passed before.
+#[tokio::test]
+async fn own_events_are_found_though_their_ids_were_passed_before() {
+    let mut pair = Pair::new();
+    let outbox = pair.open().await;
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &events(2)).await;
+    engine.deliver(2).await;
+    pair.cut_off().await;
+    accept(&outbox, &events(LOST)).await;
+    engine.deliver(100).await;
+    // It looks, remembers, and looks again when no transaction of before is left.
+    for _ in 0..3 {
+        assert_eq!(outbox.counts().await.unwrap().oldest_own, None);
+    }
+    pair.fail_over();
+    while outbox.accept(&events(2)).await.is_err() {}
+    let counts = loop {
+        if let Ok(counts) = outbox.counts().await {
+            break counts;
+        }
+    };
+    let first = pair.place.number("SELECT min(id) FROM {s}.events").await;
+    assert!(first <= LOST, "no id was given again: {first}");
+    assert_eq!(counts.oldest_own.map(|id| id.0), Some(first.unsigned_abs()));
 }

@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 use super::support::{Engine, Place, accept, delivered, event, events};
 
 /// A transaction that has accepted an event, and is not committed.
-async fn begin(place: &Place, second: i64) -> Client {
+pub(crate) async fn begin(place: &Place, second: i64) -> Client {
     let client = place.psql().await;
     client.batch_execute("BEGIN").await.unwrap();
     let body = String::from_utf8(event("late", second).body().to_vec()).unwrap();
