@@ -1,6 +1,7 @@
 //! Transactions that commit late are never missed, and never leased in another order.
 
 use intercom_delivery::outbox::Outbox;
+use test_postgres::Server;
 use tokio_postgres::Client;
 
 use super::support::{Engine, Place, accept, delivered, event, events};
@@ -42,7 +43,9 @@ async fn an_event_that_becomes_visible_late_comes_after_what_was_read() {
 
 #[tokio::test]
 async fn a_gap_that_a_rollback_left_is_forgotten() {
-    let place = Place::new();
+    // A server of its own: it is remembered for as long as any older transaction is open there.
+    let server = Server::start().unwrap();
+    let place = Place::on(server.url());
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
     let (lost, open) = (begin(&place, 1).await, begin(&place, 2).await);
