@@ -60,15 +60,14 @@ impl Process {
         states.next().is_some_and(|line| line.starts_with(DELIVERS))
     }
 
-    /// When it began to deliver, each time.
+    /// When it said that it began to deliver, each time.
     pub(crate) fn turns(&self) -> Vec<Turn> {
         let heard = self.heard.lock().unwrap();
-        let began = heard.iter().filter(|(_, line)| line.starts_with(DELIVERS));
-        let turn = |(at, _): &(Instant, String)| Turn {
-            process: self.number,
-            at: SystemTime::now() - at.elapsed(),
+        let turn = |(at, line): &(Instant, String)| {
+            let epoch = line.strip_prefix(DELIVERS)?.parse().ok()?;
+            Some(Turn { epoch, at: SystemTime::now() - at.elapsed() })
         };
-        began.map(turn).collect()
+        heard.iter().filter_map(turn).collect()
     }
 
     pub(crate) fn kill(&mut self) {

@@ -9,10 +9,6 @@ use intercom_sandbox::ReceivedRequest;
 use crate::events::{Contacts, OF_A_PROCESS, is_right, number};
 use crate::ledger::Ledger;
 use crate::plan::CONCURRENCY;
-use crate::worker::LOOK_INTERVAL;
-
-/// A process says that it delivers at most this long after it began to.
-const SAID_LATE: Duration = LOOK_INTERVAL.saturating_mul(4);
 
 /// How many events are sent again for one disturbance, at most: ten times as many as may be in flight, and those that
 /// are in flight while the next process begins.
@@ -27,6 +23,8 @@ pub(crate) struct Arrival {
     pub(crate) number: u64,
     /// Which process sent it.
     pub(crate) process: u64,
+    /// The epoch under which the request began.
+    pub(crate) epoch: u64,
     pub(crate) at: SystemTime,
     pub(crate) body: Vec<u8>,
 }
@@ -34,10 +32,12 @@ pub(crate) struct Arrival {
 impl Arrival {
     pub(crate) fn of(request: &ReceivedRequest) -> Option<Self> {
         let is_taken = matches!(request.status(), Some(200..=299));
-        let process = request.header("user-agent")?.strip_prefix("process/")?.parse().ok()?;
+        let (process, epoch) = request.header("user-agent")?.split_once(" epoch/")?;
+        let (process, epoch) =
+            (process.strip_prefix("process/")?.parse().ok()?, epoch.parse().ok()?);
         let body = request.body().to_vec();
         let number = number(&body).filter(|_| is_taken)?;
-        Some(Arrival { number, process, at: request.received_at(), body })
+        Some(Arrival { number, process, epoch, at: request.received_at(), body })
     }
 }
 
@@ -49,10 +49,10 @@ pub(crate) struct Window {
     pub(crate) to: SystemTime,
 }
 
-/// That a process began to deliver.
+/// That a process said that it delivers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
-    pub(crate) process: u64,
+    pub(crate) epoch: u64,
     pub(crate) at: SystemTime,
 }
 
@@ -181,19 +181,13 @@ impl Evidence {
         complaints
     }
 
-    /// How many events each process sent after another had taken over from it, by the turn that the process lost. What was in
-    /// flight then may arrive late.
-    fn late(&self) -> BTreeMap<(u64, SystemTime), usize> {
+    /// How many events each process sent under an epoch after another one had begun. What was in flight then may arrive
+    /// late.
+    fn late(&self) -> BTreeMap<(u64, u64), usize> {
         let mut late = BTreeMap::new();
-        for Arrival { process, at, .. } in &self.arrived {
-            // A process says that it delivers some time after it begins to.
-            let began = |own: bool| {
-                let said = if own { *at + SAID_LATE } else { *at };
-                let turns = self.turns.iter().filter(|turn| turn.at <= said);
-                turns.filter(|turn| (turn.process == *process) == own).map(|turn| turn.at).max()
-            };
-            if let Some(turn) = began(true).filter(|turn| began(false) > Some(*turn)) {
-                *late.entry((*process, turn)).or_default() += 1;
+        for Arrival { process, epoch, at, .. } in &self.arrived {
+            if self.turns.iter().any(|turn| turn.epoch > *epoch && turn.at <= *at) {
+                *late.entry((*process, *epoch)).or_default() += 1;
             }
         }
         late
@@ -214,7 +208,7 @@ mod tests {
     fn arrival(number: u64, process: u64, second: u64) -> Arrival {
         let at = SystemTime::UNIX_EPOCH + NOON + Duration::from_secs(second);
         let body = accepted(number, Contacts::Own).body().to_vec();
-        Arrival { number, process, at, body }
+        Arrival { number, process, epoch: 1, at, body }
     }
 
     /// These events were accepted, and arrived once.
@@ -281,8 +275,8 @@ mod tests {
         assert_eq!(limited.complaints(), ["1 requests were answered 429 over 0 takeovers"]);
 
         let mut deposed = evidence((0..=CONCURRENCY as u64).map(|n| arrival(n, 0, 3)).collect());
-        let turn = |process, second| Turn { process, at: arrival(0, 0, second).at };
-        deposed.turns = vec![turn(0, 0), turn(1, 2)];
+        let turn = |epoch, second| Turn { epoch, at: arrival(0, 0, second).at };
+        deposed.turns = vec![turn(1, 0), turn(2, 2)];
         let complaint = format!("process 0 sent {} events after it was deposed", CONCURRENCY + 1);
         assert_eq!(deposed.complaints(), [complaint]);
         deposed.arrived.pop();
@@ -291,11 +285,13 @@ mod tests {
             (CONCURRENCY as u64, CONCURRENCY as u64);
         assert_eq!(deposed.complaints(), [""; 0]);
 
-        // Each lost turn has requests of its own in flight.
-        let all = 2 * CONCURRENCY as u64;
-        let second = |n| if n < CONCURRENCY as u64 { 3 } else { 13 };
-        let mut twice = evidence((0..all).map(|n| arrival(n, 0, second(n))).collect());
-        twice.turns = vec![turn(0, 0), turn(1, 2), turn(0, 10), turn(1, 12)];
+        // Each lost turn has requests of its own in flight, and under the present one any number may arrive.
+        let all = 4 * CONCURRENCY as u64;
+        let mut twice = evidence((0..all).map(|n| arrival(n, 0, 3)).collect());
+        for (n, arrival) in twice.arrived.iter_mut().enumerate() {
+            arrival.epoch = (n / CONCURRENCY + 1).min(3) as u64;
+        }
+        twice.turns = vec![turn(1, 0), turn(2, 1), turn(3, 2)];
         assert_eq!(twice.complaints(), [""; 0]);
 
         let mut unsaid = evidence(vec![arrival(1, 0, 0)]);

@@ -1,16 +1,20 @@
 //! An application server: it accepts events, and delivers when it is its turn.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
 use std::{process, thread};
 
-use intercom_core::ErrorKind;
+use intercom_core::{
+    Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
+};
 use intercom_delivery::{Delivery, State};
 use intercom_http::HttpTransport;
 use intercom_postgres::PostgresOutbox;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::{interval, sleep};
 
 use crate::events::{OF_A_PROCESS, contact, event, time};
@@ -39,7 +43,7 @@ pub(crate) const ENDED: &str = "ended";
 pub(crate) const END: &str = "end";
 
 /// How often it looks whether its state has changed.
-pub(crate) const LOOK_INTERVAL: Duration = Duration::from_millis(20);
+const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
 /// By how many seconds a clock may err without being set.
 const CLOCK_ERROR: i64 = 60;
@@ -62,20 +66,16 @@ pub(crate) async fn work(plan: &str) {
         for _ in lines {}
         process::exit(1);
     });
-    let transport = HttpTransport::builder(&plan.token)
-        .base_url(&plan.url)
-        .user_agent(format!("process/{}", plan.number))
-        .timeout(Duration::from_secs(5))
-        .build()
-        .unwrap();
+    let transport = Arc::new(Signed::new(&plan));
     let outbox = PostgresOutbox::builder(&plan.database)
         .name(format!("process {}", plan.number))
         .listen(plan.listen)
         .connect()
         .await
         .unwrap();
-    let delivery = Delivery::builder(transport).outbox(outbox).concurrency(CONCURRENCY);
+    let delivery = Delivery::builder(transport.clone()).outbox(outbox).concurrency(CONCURRENCY);
     let delivery = Arc::new(delivery.start().unwrap());
+    transport.delivery.set(Arc::downgrade(&delivery)).unwrap();
     tokio::spawn(tell_state(delivery.clone()));
 
     let pen = Arc::new(Pen::open(&plan.ledger));
@@ -89,6 +89,50 @@ pub(crate) async fn work(plan: &str) {
         producer.await.unwrap();
     }
     say(ENDED);
+}
+
+/// Sends with the number of the process, and the epoch under which the request begins.
+struct Signed {
+    plan: Plan,
+    delivery: OnceLock<Weak<Delivery>>,
+    by_epoch: Mutex<BTreeMap<u64, Arc<HttpTransport>>>,
+}
+
+impl Signed {
+    fn new(plan: &Plan) -> Self {
+        Signed { plan: plan.clone(), delivery: OnceLock::new(), by_epoch: Mutex::default() }
+    }
+
+    async fn transport(&self) -> Arc<HttpTransport> {
+        let epoch = loop {
+            // The first request may begin before the delivery is known here.
+            let delivery = self.delivery.get().and_then(Weak::upgrade);
+            if let Some(turn) = delivery.and_then(|delivery| delivery.status().turn) {
+                break turn.epoch.0;
+            }
+            yield_now().await;
+        };
+        let Plan { token, url, number, .. } = &self.plan;
+        let make = || {
+            let transport = HttpTransport::builder(token)
+                .base_url(url)
+                .user_agent(format!("process/{number} epoch/{epoch}"))
+                .timeout(Duration::from_secs(5));
+            Arc::new(transport.build().unwrap())
+        };
+        self.by_epoch.lock().unwrap().entry(epoch).or_insert_with(make).clone()
+    }
+}
+
+#[async_trait]
+impl Transport for Signed {
+    async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
+        self.transport().await.send(event).await
+    }
+
+    async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError> {
+        self.transport().await.create_contact(contact).await
+    }
 }
 
 /// Accepts events until the process is killed, or told to end.
