@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_mean_several_times_is_refused() {
+    fn an_ambiguous_time_is_refused() {
         for text in ["2026", "20261201", "01/12/2026", "2026-12-01T09:30", "tomorrow", "", "-"] {
             assert_eq!(seconds(text), None, "{text}");
         }

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_given_up_of_what_nothing_was_taken_for_the_longest_time() {
+    fn the_answer_unread_for_longest_is_dropped_first() {
         let budget = AnswerBudget::default();
         let mut slow = large(&budget);
         let stopped = large(&budget);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn who_has_all_or_wants_no_more_holds_nothing() {
+    fn a_client_that_has_its_answer_holds_no_budget() {
         let budget = AnswerBudget::default();
         let first = large(&budget);
         assert!(bytes_left(large(&budget)).is_some());

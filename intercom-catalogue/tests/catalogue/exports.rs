@@ -51,7 +51,7 @@ fn markdown_has_a_section_an_event_and_a_line_a_key() {
 }
 
 #[test]
-fn it_is_put_between_two_lines_of_a_file() {
+fn an_export_replaces_what_is_between_its_markers() {
     let plan = Lock::parse("version 1\nevent a").unwrap();
     let plan = plan.plan();
     let text = "# Events\n\n<!-- events -->\nold\n<!-- /events -->\n\nMore.\n";

@@ -31,7 +31,7 @@ fn the_first_lock_is_written_and_then_holds() {
 }
 
 #[test]
-fn what_is_fine_is_written_when_asked_for() {
+fn an_allowed_change_is_written_on_request() {
     let text = billing()
         .lock()
         .to_string()
@@ -45,7 +45,7 @@ fn what_is_fine_is_written_when_asked_for() {
 }
 
 #[test]
-fn what_breaks_is_not_written_until_a_line_allows_it() {
+fn a_breaking_change_is_written_only_once_a_line_allows_it() {
     let text = billing()
         .lock()
         .to_string()

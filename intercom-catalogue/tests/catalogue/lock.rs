@@ -7,7 +7,7 @@ use intercom_core::catalogue;
 use crate::billing;
 
 #[test]
-fn it_has_a_line_a_key_in_wire_order_and_events_by_name() {
+fn a_lock_has_a_line_a_key_in_wire_order_and_events_by_name() {
     expect![[r#"
         # What this program sends to Intercom. A test writes this file: UPDATE_EVENTS_LOCK=1 cargo test
         # Change the events, not this file. A change that breaks something needs a line here, with a reason:
@@ -45,7 +45,7 @@ fn a_lower_budget_has_a_line() {
 }
 
 #[test]
-fn what_is_read_is_what_was_written() {
+fn a_lock_reads_back_as_written() {
     let text = r#"
         # A comment.
         version 1

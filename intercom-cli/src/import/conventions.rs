@@ -473,7 +473,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stays_ambiguous_is_refused_with_both_readings() {
+    fn an_ambiguous_file_is_refused_with_both_readings() {
         let evidence = |numbers: &[&str], dates: &[&str]| {
             let mut evidence = Evidence::default();
             numbers.iter().for_each(|number| evidence.number(number));

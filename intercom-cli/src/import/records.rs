@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_utf_8_is_a_broken_row() {
+    fn a_row_that_is_not_utf_8_is_broken() {
         assert_eq!(rows(b"a\nM\xFCller\nb".to_vec())[1], (2, Err(Broken::Encoding)));
     }
 

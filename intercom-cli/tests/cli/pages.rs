@@ -44,7 +44,7 @@ fn events_that_are_read_back() {
 }
 
 #[test]
-fn the_configuration() {
+fn the_documented_configuration_works() {
     let setup = Setup::new(&[]);
     let variables = [("INTERCOM_BASE_URL", setup.sandbox.url())];
     run("tests/commands/configuration/*.md", &setup, &variables);

@@ -1,7 +1,7 @@
 //! The commands as their documentation shows them.
 
 #[test]
-fn the_pages() {
+fn the_documented_commands_work() {
     let home = tempfile::tempdir().unwrap();
     let cases = trycmd::TestCases::new();
     cases

@@ -51,7 +51,7 @@ catalogue! {
 }
 
 #[test]
-fn it_lists_events_in_order_with_those_of_other_catalogues_in_their_place() {
+fn a_catalogue_lists_events_in_order_with_those_of_other_catalogues_in_place() {
     let names: Vec<_> = ALL.events().map(|event| event.name).collect();
     assert_eq!(
         names,
@@ -71,7 +71,7 @@ fn an_event_is_found_by_its_name_in_any_case() {
 }
 
 #[test]
-fn what_is_sent_beside_an_event_is_found_by_its_name() {
+fn a_catalogue_finds_derived_events_by_name() {
     let also: Vec<_> = ALL.also("Measured").collect();
     assert_eq!((also.len(), also[0].derived[0].name), (1, "share_measured"));
     assert_eq!(ALL.also("invoice_paid").count(), 0);

@@ -203,7 +203,7 @@ async fn an_event_of_nobody_fails_before_any_io() {
 }
 
 #[test]
-fn nothing_shows_who_a_contact_is() {
+fn no_output_shows_who_a_contact_is() {
     let contact = Contact::email("ada@example.com").with_user_id("user-77").with_contact_id("c-99");
     let event = DataEvent::new(&SignedIn, contact.clone(), Timestamp::now()).unwrap();
     let tracker = Tracker::new(RecordingTransport::new());

@@ -61,7 +61,7 @@ fn the_metadata_is_a_slice_of_the_body() {
 }
 
 #[test]
-fn renaming() {
+fn a_renamed_field_has_the_other_key() {
     #[derive(IntercomEvent)]
     #[event(name = "renamed", rename_all = "camelCase")]
     struct Renamed {
@@ -108,7 +108,7 @@ impl fmt::Display for Coordinates {
 }
 
 #[test]
-fn skipping_displaying_converting() {
+fn fields_are_skipped_displayed_and_converted() {
     fn minutes(duration: &Duration) -> u64 {
         duration.as_secs() / 60
     }

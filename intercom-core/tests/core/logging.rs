@@ -24,7 +24,7 @@ fn log_of(transport: LoggingTransport) -> String {
 }
 
 #[test]
-fn it_logs_what_an_event_is_and_not_whose_or_with_which_values() {
+fn the_logging_transport_logs_no_contact_and_no_value() {
     let log = log_of(LoggingTransport::new());
     let lines: Vec<_> = log.lines().collect();
     let [event, contact] = lines[..] else { panic!("{log}") };
@@ -42,7 +42,7 @@ fn it_logs_what_an_event_is_and_not_whose_or_with_which_values() {
 }
 
 #[test]
-fn it_logs_the_body_where_that_is_asked_for() {
+fn the_logging_transport_logs_the_body_on_request() {
     let log = log_of(LoggingTransport::new().with_values());
     assert!(log.contains("ada@example.com") && log.contains("Apollo"), "{log}");
 }

@@ -32,7 +32,7 @@ fn a_decimal_in_major_units_is_exact() {
 }
 
 #[test]
-fn what_is_not_a_whole_number_of_minor_units_is_refused() {
+fn an_amount_with_a_fraction_of_a_minor_unit_is_refused() {
     let inexact = |currency, digits| MoneyError::Inexact { currency, digits };
     for (text, currency, error) in [
         ("0.005", Currency::EUR, inexact(Currency::EUR, 2)),

@@ -43,7 +43,7 @@ fn placed() -> Order {
 }
 
 #[test]
-fn they_are_sent_as_they_are_and_named_beside_the_body() {
+fn sensitive_values_are_sent_and_their_keys_named_beside_the_body() {
     let event = encode(&placed()).unwrap();
     let street = r#"{"items":2,"street":"12 Analytical Way","country":"GB"}"#;
     assert_eq!(event.metadata().unwrap(), street.as_bytes());

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn one_event_tries_the_name_again_and_the_others_wait_for_it() {
+    fn one_event_probes_a_silenced_name_and_the_others_wait() {
         let mut now = Instant::now();
         let mut names = SilencedNames::default();
         names.silence("signed_up", now);

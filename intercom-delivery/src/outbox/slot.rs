@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn one_kind_of_identifier_is_not_taken_for_another() {
+    fn slots_differ_by_the_kind_of_identifier() {
         let all = [
             key("signed_up", Contact::user_id("a")),
             key("signed_up", Contact::contact_id("a")),

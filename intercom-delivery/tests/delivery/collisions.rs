@@ -88,7 +88,7 @@ async fn as_many_as_come_each_get_a_second_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_keeps_them_has_them_counted() {
+async fn collisions_that_are_kept_are_counted() {
     guarded(async {
         let transport = Scripted::taking();
         let delivery =

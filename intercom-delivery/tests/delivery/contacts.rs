@@ -229,7 +229,7 @@ async fn a_contact_that_cannot_be_had_ends_its_events_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_said_of_an_archived_contact_reads_well() {
+async fn the_reason_for_an_archived_contact_reads_well() {
     guarded(async {
         let (_, message) = ends_as(|| Act::End(Ok(ContactCreation::Archived))).await;
         assert!(!message.contains("  "), "{message}");

@@ -99,7 +99,7 @@ async fn each_death_is_told_once_and_when_it_is_safe() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_read_in_pages() {
+async fn dead_letters_are_read_in_pages() {
     guarded(async {
         let delivery = Delivery::builder(Scripted::new(|_| Act::status(422))).start().unwrap();
         for number in 0..25 {
@@ -123,7 +123,7 @@ async fn they_are_read_in_pages() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_redriven_one_by_name_by_reason_or_all() {
+async fn dead_letters_are_redriven_by_id_name_reason_or_all() {
     guarded(async {
         let transport = picky();
         let builder = Delivery::builder(transport.clone())
@@ -203,7 +203,7 @@ async fn a_flush_waits_for_what_was_redriven_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn they_are_purged_on_demand_and_the_ledger_remembers_them() {
+async fn purged_dead_letters_stay_in_the_ledger() {
     guarded(async {
         let transport = picky();
         let builder = Delivery::builder(transport.clone())

@@ -383,7 +383,7 @@ async fn after_a_shutdown_everything_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_leased_is_given_back_at_the_deadline() {
+async fn leases_end_at_the_deadline_of_a_shutdown() {
     guarded(async {
         let outbox = Arc::new(MemoryOutbox::new());
         let hanging = Scripted::new(|call| match call.number {
@@ -416,7 +416,7 @@ async fn what_was_leased_is_given_back_at_the_deadline() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_hangs_at_the_deadline_is_sent_at_once_by_the_next_engine() {
+async fn the_next_engine_sends_a_request_that_hung_at_the_deadline() {
     guarded(async {
         let outbox = Arc::new(MemoryOutbox::new());
         let hanging = Scripted::queue([Act::taken()]);
@@ -440,7 +440,7 @@ async fn what_hangs_at_the_deadline_is_sent_at_once_by_the_next_engine() {
 
 /// Intercom has answered; only the outbox has not written that down yet.
 #[tokio::test(start_paused = true)]
-async fn what_is_being_settled_at_the_deadline_is_settled() {
+async fn a_settlement_in_progress_at_the_deadline_completes() {
     guarded(async {
         let outbox = UnreliableOutbox::default();
         let transport = Scripted::taking();
@@ -545,7 +545,7 @@ fn an_engine_that_never_ran_closes_the_way_in() {
 }
 
 #[test]
-fn what_makes_delivery_impossible_is_said_at_the_start() {
+fn start_fails_on_a_setting_that_makes_delivery_impossible() {
     let error = Delivery::builder(Scripted::taking()).start().unwrap_err();
     assert_eq!(error, StartError::NoRuntime);
     assert_eq!(format!("{error:?}"), error.to_string());
@@ -639,7 +639,7 @@ async fn a_dropped_delivery_gives_its_leases_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_works_on_many_threads() {
+async fn delivery_works_on_many_threads() {
     guarded(async {
         let transport = Scripted::new(|call| match call.before {
             0 if call.number % 50 == 7 => Act::PanicInPoll,

@@ -142,7 +142,7 @@ async fn senders_wait_for_room_in_their_order_and_all_arrive() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_refuses_to_wait_is_told_that_it_is_full_and_nothing_is_dropped() {
+async fn refuse_fails_with_full_and_drops_nothing() {
     guarded(async {
         let (transport, builder) = stuck(10);
         let delivery = builder.backpressure(Backpressure::Refuse).start().unwrap();
@@ -257,7 +257,7 @@ async fn a_sender_that_stops_waiting_is_counted_and_the_next_one_gets_the_room()
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_when_it_is_closed_is_told_so() {
+async fn a_waiting_caller_gets_closed_at_a_shutdown() {
     guarded(async {
         let (_, builder) = stuck(1);
         let delivery = builder.start().unwrap();
@@ -283,7 +283,7 @@ async fn who_waits_when_it_is_closed_is_told_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_when_delivery_is_dropped_is_told_so() {
+async fn a_waiting_caller_gets_closed_when_the_delivery_is_dropped() {
     guarded(async {
         let (_, builder) = stuck(1);
         let delivery = builder.start().unwrap();

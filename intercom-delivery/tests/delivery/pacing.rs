@@ -194,7 +194,7 @@ async fn an_absurd_retry_after_is_cut_to_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_between_a_refusal_and_the_reset() {
+async fn no_request_goes_between_a_429_and_the_reset() {
     // The limit is used up by others before the first request.
     let intercom = LimitedIntercom::new(20, Headers::All).used_by_others(20);
     let delivery = Delivery::builder(intercom.clone()).start().unwrap();

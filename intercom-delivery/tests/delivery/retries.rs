@@ -43,7 +43,7 @@ async fn dies_of(
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_wrong_with_the_event_is_a_dead_letter_at_once() {
+async fn a_refused_event_is_a_dead_letter_at_once() {
     guarded(async {
         for (status, reason) in [
             (400, DeadLetterReason::Rejected),
@@ -97,7 +97,7 @@ async fn passes(times: usize, act: impl Fn() -> Sent + Send + Sync + 'static) ->
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_may_pass_is_sent_again_with_the_same_bytes() {
+async fn a_retryable_failure_is_sent_again_with_the_same_bytes() {
     guarded(async {
         for status in [408, 425, 500, 502, 503, 504] {
             passes(9, move || Act::status(status)).await;

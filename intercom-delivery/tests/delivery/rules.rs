@@ -81,7 +81,7 @@ async fn a_rule_derives_renames_and_drops() {
 
 /// Collisions come after the rules: by the name that is sent.
 #[tokio::test(start_paused = true)]
-async fn what_a_rule_makes_of_an_event_does_not_collide() {
+async fn an_event_that_a_rule_derived_does_not_collide() {
     guarded(async {
         let transport = Scripted::taking();
         let rules = rules(
@@ -118,7 +118,7 @@ async fn what_a_rule_makes_of_an_event_does_not_collide() {
 
 /// A cause may wait for longer than Intercom's duplicates are guarded against. What is derived from it has its second.
 #[tokio::test(start_paused = true)]
-async fn what_is_derived_late_takes_no_second_in_which_an_event_left() {
+async fn a_late_derived_event_takes_no_used_second() {
     guarded(async {
         let transport = Scripted::taking();
         let given = Arc::new(AtomicBool::new(false));
@@ -148,7 +148,7 @@ async fn what_is_derived_late_takes_no_second_in_which_an_event_left() {
 
 /// Nothing is sent before what the rules decided is stored.
 #[tokio::test(start_paused = true)]
-async fn nothing_is_sent_while_admissions_cannot_be_stored() {
+async fn no_request_goes_while_the_outbox_cannot_store_admissions() {
     guarded(async {
         let transport = Scripted::taking();
         let outbox = UnreliableOutbox::default();

@@ -219,7 +219,7 @@ async fn a_slow_outbox_delivers_everything_before_the_deadline() {
 /// Many are leased ahead while requests are quick. Then each takes nearly as long as it may, and those leased
 /// ahead wait for hours. A lease lasts as long as its epoch, so each is sent once all the same.
 #[tokio::test(start_paused = true)]
-async fn what_was_leased_ahead_is_sent_once_however_long_it_waits() {
+async fn a_prefetched_event_is_sent_once_however_long_it_waits() {
     guarded(async {
         let began = Instant::now();
         let is_slow = move || began.elapsed() > 2 * SECOND;

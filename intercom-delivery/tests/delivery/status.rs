@@ -31,7 +31,7 @@ fn stopped(delivery: &Delivery) -> Trouble {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_delivers_while_all_is_well_and_has_ended_at_the_end() {
+async fn status_says_delivering_then_ended() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = Delivery::builder(transport).concurrency(3).start().unwrap();
@@ -227,7 +227,7 @@ async fn the_cause_behind_a_failure_is_in_status_log_and_dead_letter() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_needs_an_operator_says_what_to_do() {
+async fn status_says_what_an_operator_must_do() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::INFO);
         for (status, advice) in [

@@ -7,7 +7,7 @@ use intercom_delivery::outbox::{
 use super::support::{begin, bury, delivered, event, events, lease, settle};
 
 #[tokio::test(start_paused = true)]
-async fn it_takes_as_many_events_as_it_may() {
+async fn a_memory_outbox_is_full_at_its_limit_of_events() {
     let outbox = MemoryOutbox::new().capacity(3);
     outbox.accept(&events(2)).await.unwrap();
     let two = [event("invoice_paid", 0), event("invoice_paid", 1)];
@@ -28,7 +28,7 @@ async fn it_takes_as_many_events_as_it_may() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_takes_as_many_bytes_as_it_may() {
+async fn a_memory_outbox_is_full_at_its_limit_of_bytes() {
     let size = event("project_created", 1).body().len();
     let outbox = MemoryOutbox::new().max_bytes(3 * size - 1);
     outbox.accept(&events(2)).await.unwrap();

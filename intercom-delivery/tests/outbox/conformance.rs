@@ -21,19 +21,19 @@ fn memory_that_is_often_full() {
 }
 
 #[test]
-fn behind_pointers() {
+fn an_outbox_behind_pointers_conforms() {
     let profile = Profile::new().cases(64);
     run(&profile, async || Arc::new(MemoryOutbox::new()));
     run(&profile, async || Arc::new(Arc::new(MemoryOutbox::new())));
 }
 
 #[test]
-fn one_that_does_differently_all_that_may_be_done_differently() {
+fn an_outbox_passes_that_differs_wherever_it_may() {
     run(&Profile::new().capacity(12), async || Different::new(MemoryOutbox::new().capacity(12)));
 }
 
 #[test]
-fn one_whose_clock_goes_on_by_itself() {
+fn an_outbox_with_a_real_clock_conforms() {
     run(&Profile::new().cases(96), async || Ageing::new(MemoryOutbox::new()));
 }
 

@@ -126,7 +126,7 @@ fn report(fault: Fault) -> Option<String> {
 }
 
 #[test]
-fn it_is_reported_with_the_shortest_sequence() {
+fn a_fault_is_reported_with_the_shortest_sequence() {
     let report = report(Fault::SaysNothingWasPurged).unwrap();
     let lines: Vec<_> = report.lines().collect();
     let expected = [

@@ -29,7 +29,7 @@ async fn first_in_first_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_put_back_comes_by_its_due_time() {
+async fn an_event_put_back_is_leased_by_its_due_time() {
     let outbox = MemoryOutbox::new();
     outbox.accept(&events(4)).await.unwrap();
     let turn = begin(&outbox);
@@ -78,7 +78,7 @@ async fn waits_of_any_length_are_borne() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_redriven_is_new_again_and_keeps_its_id() {
+async fn a_redriven_event_keeps_its_id() {
     let outbox = MemoryOutbox::new();
     outbox.accept(&events(1)).await.unwrap();
     let turn = begin(&outbox);
@@ -142,7 +142,7 @@ async fn a_standby_takes_over_when_the_turn_ends_in_either_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn pointers_forward_everything() {
+async fn pointers_to_an_outbox_forward_every_method() {
     let outbox: Arc<dyn Outbox> = Arc::new(Arc::new(MemoryOutbox::new().capacity(1)));
     outbox.accept(&events(1)).await.unwrap();
     let refused = outbox.accept(&events(1)).await;

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_page_is_the_end_or_an_error() {
+    fn a_cursor_without_a_page_is_the_end_or_an_error() {
         for end in [json!(null), json!(""), json!(" ")] {
             assert_eq!(next(&end), Ok(None), "{end}");
         }

@@ -108,7 +108,7 @@ async fn a_status_that_nobody_knows_is_about_the_event_if_intercom_lists_what_is
 }
 
 #[tokio::test]
-async fn everything_that_intercom_lists_is_kept() {
+async fn an_error_keeps_every_entry_of_intercoms_list() {
     let body = r#"{"type":"error.list","request_id":"from the body","errors":[
         {"code":"parameter_invalid","message":"is too long","field":"event_name"},
         {"code":"parameter_not_found"},
@@ -219,7 +219,7 @@ async fn a_page_is_no_success_whatever_its_status() {
 }
 
 #[tokio::test]
-async fn what_a_message_repeats_of_the_event_or_the_token_is_not_shown() {
+async fn an_error_redacts_values_and_the_token_from_intercoms_message() {
     let message =
         "Hunter2-Value of ada%40example.com (349.5, ok) is bad, token tok_dG9rOmE1ZjQ5NGMw";
     let server = Server::start([error_list(400, "parameter_invalid", message)]).await;

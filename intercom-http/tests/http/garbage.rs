@@ -146,7 +146,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_no_http_is_no_receipt(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+    fn an_answer_that_is_not_http_is_no_receipt(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         let spoken = bytes.starts_with(b"HTTP/");
         prop_assert!(spoken || exchange(bytes) == Err(ErrorKind::Connection));
     }

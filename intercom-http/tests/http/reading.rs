@@ -124,7 +124,7 @@ async fn the_list_ends_at_the_time_asked_for() {
 }
 
 #[tokio::test]
-async fn one_bad_event_fails_nothing_else() {
+async fn a_bad_event_is_an_item_and_the_stream_goes_on() {
     let bad = [
         (json!(7), "it is no object"),
         (json!({ "created_at": 1 }), "it has no `event_name`"),
@@ -235,7 +235,7 @@ async fn an_unknown_contact_is_no_empty_list() {
 }
 
 #[tokio::test]
-async fn what_is_no_list_is_an_error_that_ends() {
+async fn a_page_that_is_no_list_ends_the_stream_with_an_error() {
     for (reply, why) in [
         (answer(200, &[JSON], "[]"), "no list of events in JSON"),
         (answer(200, &[JSON], "{\"events\":[}"), "no list of events in JSON"),
@@ -346,7 +346,7 @@ async fn summaries_are_read_and_submitted() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_fails_before_any_request() {
+async fn an_invalid_question_fails_before_any_request() {
     let server = Server::start([answer(200, &[], "")]).await;
     let transport = transport(&server);
     let (ada, time) = (Contact::user_id(42), Timestamp::from_unix_seconds);

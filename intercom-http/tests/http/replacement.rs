@@ -54,7 +54,7 @@ async fn only_the_credentials_are_replaced() {
 }
 
 #[tokio::test]
-async fn one_scheme_takes_the_place_of_the_other() {
+async fn a_token_replaces_basic_credentials_and_the_other_way_round() {
     let server = Server::start([answer(202, &[], "")]).await;
     let transport = HttpTransport::basic_auth("app1", KEY).base_url(server.url()).build().unwrap();
     send_by(&transport, event()).await.unwrap();
@@ -67,7 +67,7 @@ async fn one_scheme_takes_the_place_of_the_other() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_built_with_is_refused_and_changes_nothing() {
+async fn an_invalid_token_is_refused_and_the_old_one_stays() {
     let server = Server::start([answer(202, &[], "")]).await;
     let transport = transport(&server);
     let same = |replaced: Result<(), BuildError>, built: Result<HttpTransport, BuildError>| {

@@ -69,7 +69,7 @@ fn mistakes_are_found_when_building() {
 }
 
 #[test]
-fn what_works_is_built() {
+fn valid_settings_build_a_transport() {
     for builder in [
         builder(),
         builder().region(Region::Au),

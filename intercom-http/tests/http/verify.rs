@@ -30,7 +30,7 @@ async fn parts_that_intercom_leaves_out_are_absent() {
 }
 
 #[tokio::test]
-async fn what_is_not_intercom_does_not_pass() {
+async fn verify_fails_on_an_answer_that_is_not_intercoms() {
     use ErrorKind::*;
     for (reply, kind) in [
         (error_list(401, "unauthorized", "Access Token Invalid"), Unauthorized),

@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_between_two_ids_is_a_gap() {
+    fn missing_ids_between_two_ids_are_a_gap() {
         let mut gaps = Gaps::default();
         gaps.pass(0, 1);
         assert!(gaps.is_empty());

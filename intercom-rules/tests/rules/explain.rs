@@ -6,7 +6,7 @@ use intercom_rules::Rules;
 use super::support::{ACME, data, dynamic, paid};
 
 #[test]
-fn it_names_each_condition_and_no_value_of_the_event() {
+fn an_explanation_names_each_condition_and_no_value() {
     let rules = Rules::from_toml(
         r#"
         [[rule]]

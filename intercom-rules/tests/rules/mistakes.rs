@@ -53,7 +53,7 @@ drop = true
 }
 
 #[test]
-fn what_can_never_hold_is_refused() {
+fn a_condition_that_can_never_hold_is_refused() {
     for (when, expected) in [
         (
             r#"amount = { at_least = 1000 }"#,
@@ -104,7 +104,7 @@ fn what_can_never_hold_is_refused() {
 
 /// Only the typo is reported, although the rule then lacks a member.
 #[test]
-fn what_follows_from_a_mistake_is_not_reported() {
+fn a_mistake_is_reported_without_its_consequences() {
     for (rule, expected) in [
         (
             "on = \"invoice_paid\"\nalso_sned = \"signed_up\"",
@@ -122,7 +122,7 @@ fn what_follows_from_a_mistake_is_not_reported() {
 }
 
 #[test]
-fn what_is_not_toml_has_a_place_too() {
+fn a_syntax_error_has_a_line_and_a_column() {
     let found = mistakes("[[rule]]\non = invoice_paid\n");
     assert!(found.starts_with("line 2, column 6: "), "{found}");
 }

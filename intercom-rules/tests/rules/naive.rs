@@ -267,7 +267,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn both_evaluations_agree(
+    fn the_naive_and_the_compiled_evaluation_agree(
         plain in conditions(),
         metadata in prop::collection::btree_map(prop::sample::select(KEYS.to_vec()), values(), 0..5),
         escaped in any::<bool>(),

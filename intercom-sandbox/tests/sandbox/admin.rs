@@ -272,7 +272,7 @@ async fn requests_come_in_parts_where_they_are_large() {
 }
 
 #[tokio::test]
-async fn it_lists_what_it_has() {
+async fn the_list_of_contacts_has_every_contact() {
     let sandbox = friendly().await;
     let listed = get(&sandbox, "").await;
     assert_eq!(listed, get(&sandbox, "/").await);

@@ -132,7 +132,7 @@ async fn a_head_that_does_not_end_is_408_however_much_of_it_comes() {
 }
 
 #[tokio::test]
-async fn what_may_become_http_2_and_does_not_is_408_too() {
+async fn an_unfinished_http_2_preface_is_answered_408() {
     let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     stream.write_all(b"PRI * HTTP/2.0\r\n").await.unwrap();

@@ -26,7 +26,7 @@ fn warnings(entry: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn it_is_empty_at_first() {
+async fn the_catalogue_is_empty_at_first() {
     let sandbox = friendly().await;
     assert_eq!(catalogue(&sandbox).await, json!({"events": 0, "names": [], "left_out": 0}));
 }
@@ -183,7 +183,7 @@ async fn only_events_that_are_kept_are_in_it() {
 }
 
 #[tokio::test]
-async fn it_is_bounded_whatever_is_sent() {
+async fn the_catalogue_is_bounded_whatever_clients_send() {
     let sandbox =
         Sandbox::builder().know_everybody(true).active_event_names(5000).start().await.unwrap();
     for number in 0..30 {

@@ -179,7 +179,7 @@ async fn a_hint_says_why_an_event_found_no_contact() {
 }
 
 #[tokio::test]
-async fn one_contact_is_one_by_whatever_it_is_named() {
+async fn events_of_one_contact_are_duplicates_whatever_the_identifier() {
     let seed = SeedContact::contact_id("5ba6").with_user_id("42").with_email("ada@example.com");
     let sandbox = Sandbox::builder().contact(seed).start().await.unwrap();
     for (key, value) in [("id", "5ba6"), ("user_id", "42"), ("email", "ada@example.com")] {

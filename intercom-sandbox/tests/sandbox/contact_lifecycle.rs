@@ -39,7 +39,7 @@ async fn a_contact_is_read_by_its_id_and_a_user_by_its_external_id() {
 }
 
 #[tokio::test]
-async fn what_a_path_says_is_decoded() {
+async fn percent_encoding_in_a_path_is_decoded() {
     let sandbox = Sandbox::start().await.unwrap();
     create(&sandbox, &json!({"external_id": "u 1/ü"})).await;
     // One of Intercom's own clients encodes the slash, and one does not.

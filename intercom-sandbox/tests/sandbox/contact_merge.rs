@@ -213,7 +213,7 @@ async fn only_newer_versions_say_where_a_merged_contact_went() {
 }
 
 #[tokio::test]
-async fn what_was_merged_into_a_contact_can_be_read() {
+async fn a_contact_shows_what_was_merged_into_it() {
     let clock = ManualClock::at_unix_seconds(1_700_000_000);
     let other = SeedContact::contact_id("0abc").with_email("ada@example.com").lead();
     let sandbox = duplicates().contact(other).clock(clock.clone()).start().await.unwrap();

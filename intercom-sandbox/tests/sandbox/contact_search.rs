@@ -241,7 +241,7 @@ async fn mistakes_beside_a_query_are_reported() {
 }
 
 #[tokio::test]
-async fn what_is_found_can_be_sorted() {
+async fn a_search_sorts_its_results() {
     let sandbox = people().await;
     let all = filter("external_id", "!=", Value::Null);
     for (sort, expected) in [

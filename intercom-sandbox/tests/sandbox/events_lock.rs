@@ -52,7 +52,7 @@ async fn admin(sandbox: &Sandbox, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_is_not_in_it_gets_a_warning() {
+async fn an_event_outside_the_lock_gets_a_warning() {
     let sandbox = sandbox().await;
     let whole = json!({
         "street": SECRET, "weight": 0.5, "due_date": 1_800_000_000, "page": "https://example.com",
@@ -81,7 +81,7 @@ async fn what_is_not_in_it_gets_a_warning() {
 }
 
 #[tokio::test]
-async fn what_never_came_is_told() {
+async fn the_program_names_events_of_the_lock_that_never_came() {
     let sandbox = sandbox().await;
     assert_eq!(sandbox.never_sent(), ["Parcel sent", "letter_sent", "never_came"]);
     send(&sandbox, "parcel SENT", json!({})).await;

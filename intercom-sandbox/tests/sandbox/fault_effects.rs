@@ -238,7 +238,7 @@ async fn a_lower_rate_limit_holds_until_it_is_lifted() {
 }
 
 #[tokio::test]
-async fn what_changes_an_answer_applies_together() {
+async fn faults_that_change_an_answer_apply_together() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::delay(Duration::from_millis(1)));
     sandbox.inject(Fault::without_content_type());

@@ -41,7 +41,7 @@ fn every_effect_and_clause_is_read_and_written() {
 }
 
 #[test]
-fn what_is_said_for_reading_alone_may_be_left_out() {
+fn optional_words_of_a_fault_may_be_left_out() {
     for (text, canonical) in [
         ("503 for the next 3 requests", "503 for next 3"),
         ("503 20% of the next 3", "503 for 20% for next 3"),
@@ -59,7 +59,7 @@ fn what_is_said_for_reading_alone_may_be_left_out() {
 }
 
 #[test]
-fn what_is_built_is_written_as_it_would_be_read() {
+fn a_built_fault_prints_the_text_that_parses_to_it() {
     let fault = Fault::answer(Answer::error(429, "a", "b")).percent(12.5).next(7).on_contacts();
     assert_eq!(fault.to_string(), "429 for 12.5% for next 7 on contacts");
     let fault = Fault::delay(Duration::from_millis(90_000)).after_acceptance();

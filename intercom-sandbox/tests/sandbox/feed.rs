@@ -94,7 +94,7 @@ async fn send(sandbox: &Sandbox, events: usize) {
 }
 
 #[tokio::test]
-async fn it_begins_with_what_is_there_and_goes_on_live() {
+async fn the_feed_begins_with_earlier_requests_and_goes_on_live() {
     let sandbox = friendly().await;
     send(&sandbox, 2).await;
     let mut viewer = Viewer::open(&sandbox).await;
@@ -307,7 +307,7 @@ async fn a_viewer_that_does_not_read_blocks_nothing_and_gets_the_skipped_count()
 }
 
 #[tokio::test]
-async fn it_ends_with_the_sandbox() {
+async fn the_feed_ends_with_the_sandbox() {
     let mut sandbox = friendly().await;
     let mut viewer = Viewer::open(&sandbox).await;
     viewer.expect("begin").await;

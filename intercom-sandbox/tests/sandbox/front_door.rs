@@ -39,7 +39,7 @@ async fn without_the_right_credentials_it_is_401() {
 }
 
 #[tokio::test]
-async fn both_schemes_let_in() {
+async fn bearer_and_basic_credentials_let_a_client_in() {
     let sandbox = friendly().await;
     let me = format!("{}/me", sandbox.url());
     for request in [

@@ -152,7 +152,7 @@ async fn a_page_has_fifteen_events_when_nothing_else_is_said() {
 }
 
 #[tokio::test]
-async fn what_is_ninety_days_old_is_not_listed() {
+async fn events_older_than_ninety_days_are_not_listed() {
     let (sandbox, clock) = start().await;
     send(&sandbox, "42", "a", NOON - 90 * DAY).await;
     send(&sandbox, "42", "a", NOON - 90 * DAY + 1).await;

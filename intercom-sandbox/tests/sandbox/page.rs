@@ -42,7 +42,7 @@ async fn whole_page(sandbox: &Sandbox) -> Vec<(String, Answered)> {
 }
 
 #[tokio::test]
-async fn everything_it_is_made_of_is_there() {
+async fn the_page_serves_every_file_that_it_names() {
     let sandbox = friendly().await;
     let whole = whole_page(&sandbox).await;
     assert!(whole.len() > 20, "the modules are found by their imports");
@@ -64,7 +64,7 @@ async fn everything_it_is_made_of_is_there() {
 }
 
 #[tokio::test]
-async fn nothing_runs_or_is_loaded_that_is_not_its_own() {
+async fn the_page_loads_nothing_from_elsewhere() {
     let sandbox = friendly().await;
     for (path, answered) in whole_page(&sandbox).await {
         assert_eq!(answered.header("content-security-policy"), Some(POLICY), "{path}");
@@ -116,7 +116,7 @@ async fn a_browser_with_a_current_copy_gets_304() {
 }
 
 #[tokio::test]
-async fn it_is_only_for_this_machine() {
+async fn the_page_is_only_for_this_machine() {
     let sandbox = friendly().await;
     for path in ["/", "/_sandbox/assets/js/main.js", "/_sandbox/feed", "/_sandbox/catalogue"] {
         let request =
@@ -135,7 +135,7 @@ async fn an_unknown_asset_is_not_found() {
 }
 
 #[tokio::test]
-async fn it_does_not_contain_the_token() {
+async fn the_page_does_not_contain_the_token() {
     let sandbox = Sandbox::builder().token("a-token-of-its-own").start().await.unwrap();
     for (path, answered) in whole_page(&sandbox).await {
         assert!(!answered.text.contains("a-token-of-its-own"), "{path}");

@@ -89,7 +89,7 @@ impl Running {
 }
 
 #[tokio::test]
-async fn it_prints_where_it_is_and_what_arrives() {
+async fn the_program_prints_its_address_and_each_request() {
     let mut running = start(&["--token", "t", "--contact", "user_id=42", "--rate-limit", "3"]);
     let url = running.url.clone();
     assert_eq!(running.lines.next(), Some(format!("Intercom's API is {url}, the access token t")));
@@ -155,7 +155,7 @@ async fn the_commands_that_it_prints_work_as_printed() {
 }
 
 #[tokio::test]
-async fn what_it_prints_goes_on_after_the_page_cleared() {
+async fn the_program_prints_on_after_the_page_cleared() {
     let mut running = start(&["--token", "t", "--know-everybody"]);
     finish(running.send("1")).await;
     finish(running.send("2")).await;
@@ -167,7 +167,7 @@ async fn what_it_prints_goes_on_after_the_page_cleared() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn what_it_kept_from_before_is_not_printed_again() {
+async fn the_program_does_not_print_restored_requests() {
     let folder = tempfile::tempdir().expect("there is room for files");
     let file = folder.path().join("state.json");
     let flags = ["--token", "t", "--know-everybody", "--state", file.to_str().expect("it is text")];
@@ -222,7 +222,7 @@ async fn as_json_there_is_one_object_a_request_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn quiet_is_quiet() {
+async fn the_option_quiet_prints_no_requests() {
     let mut running = start(&["--quiet", "--token", "t", "--know-everybody"]);
     assert_eq!(finish(running.send("42")).await.status, 202);
     running.signal("-TERM");
@@ -264,7 +264,7 @@ async fn a_request_under_way_is_answered_and_printed_before_it_ends() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn it_recovers_from_having_no_file_descriptors_left() {
+async fn the_program_recovers_from_a_lack_of_file_descriptors() {
     let mut child = Command::new("sh")
         .args(["-c", "ulimit -n 64; exec \"$0\" --port 0 --token t --know-everybody", PROGRAM])
         .stdout(Stdio::piped())
@@ -299,7 +299,7 @@ fn a_closed_output_ends_it_too() {
 }
 
 #[test]
-fn what_it_says_to_try_is_of_somebody_it_knows() {
+fn the_suggested_command_names_a_known_contact() {
     let tried = |arguments: &[&str]| {
         let mut running = start(arguments);
         let lines: Vec<_> =

@@ -48,7 +48,7 @@ async fn a_blocked_output_does_not_delay_the_end() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_cannot_be_printed_ends_it_with_a_reason() {
+fn an_unwritable_output_ends_the_program_with_a_reason() {
     let full = std::fs::File::create("/dev/full").expect("there is a device that is always full");
     let output = std::process::Command::new(PROGRAM)
         .args(["--port", "0"])

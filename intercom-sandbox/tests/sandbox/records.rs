@@ -130,7 +130,7 @@ async fn large_requests_make_more_of_the_oldest_leave() {
 }
 
 #[tokio::test]
-async fn nothing_need_be_remembered() {
+async fn a_sandbox_may_keep_no_requests() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .retention(Retention::default().keep_requests(0).keep_events(0))
@@ -143,7 +143,7 @@ async fn nothing_need_be_remembered() {
 }
 
 #[tokio::test]
-async fn what_was_cleared_is_forgotten_and_counted_anew() {
+async fn clearing_forgets_requests_and_resets_the_counts() {
     let sandbox = Sandbox::builder()
         .contact(intercom_sandbox::SeedContact::user_id("42"))
         .start()

@@ -79,7 +79,7 @@ async fn an_error_comes_in_the_documented_envelope() {
 }
 
 #[tokio::test]
-async fn nothing_of_the_request_is_looked_at() {
+async fn a_scripted_answer_ignores_the_request() {
     let sandbox = Sandbox::builder().rate_limit(0).start().await.unwrap();
     sandbox.answer_next(Answer::status(202));
     assert_eq!(post_text(&sandbox, "nonsense").await.status, 202);

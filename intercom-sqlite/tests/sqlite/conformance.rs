@@ -29,12 +29,12 @@ fn run(profile: &Profile, capacity: Option<u64>) {
 }
 
 #[test]
-fn one_that_is_never_full() {
+fn an_unbounded_outbox_conforms() {
     run(&Profile::new().cases(96), None);
 }
 
 #[test]
-fn one_that_is_often_full() {
+fn a_bounded_outbox_conforms() {
     run(&Profile::new().capacity(12).cases(64), Some(12));
     run(&Profile::new().capacity(3).cases(32), Some(3));
 }

@@ -59,7 +59,7 @@ impl Transport for Silent {
 }
 
 #[tokio::test]
-async fn what_one_process_accepted_another_delivers() {
+async fn one_process_delivers_events_of_another() {
     let place = Place::new();
     let delivery = Delivery::builder(Silent).outbox(place.open()).start().unwrap();
     let ada = delivery.tracker().for_contact(Contact::email("ada@example.com"));

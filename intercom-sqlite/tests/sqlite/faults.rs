@@ -124,7 +124,7 @@ fn logged(place: &Place) -> u64 {
 
 /// After a failed fsync, the system may show data that is not on the disk.
 #[tokio::test]
-async fn nothing_is_added_to_a_wal_that_was_found() {
+async fn an_opened_outbox_adds_nothing_to_a_wal_that_it_found() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &[event("before", 0), event("before", 1)]).await;

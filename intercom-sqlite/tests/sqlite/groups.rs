@@ -6,7 +6,7 @@ use tokio::task::{JoinSet, yield_now};
 use super::support::{EARLY, Engine, Place, accept, delivered, event, events};
 
 #[tokio::test]
-async fn what_queued_up_during_one_commit_goes_into_the_next() {
+async fn writes_during_one_commit_share_the_next() {
     let place = Place::new();
     let engine = Engine::open(&place).await;
     let outbox = &engine.outbox;

@@ -110,7 +110,7 @@ async fn with_a_limit_of_0_nothing_is_leased() {
 }
 
 #[tokio::test]
-async fn what_is_leased_is_not_given_twice_because_another_program_has_written() {
+async fn another_programs_write_leases_no_event_twice() {
     let place = Place::new();
     let engine = Engine::open(&place).await;
     accept(&engine.outbox, &events(3)).await;

@@ -147,7 +147,7 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
 
 /// Events that had left version 1 but were not filed are known too.
 #[tokio::test]
-async fn what_left_last_is_remembered_and_what_is_forgotten_is_not() {
+async fn migration_keeps_the_slots_of_recent_events() {
     let (place, _) = fixture();
     let conn = place.sqlite();
     let ahead = now() + 1_000;

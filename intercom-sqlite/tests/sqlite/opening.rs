@@ -47,7 +47,7 @@ fn a_database_of_another_application() {
 }
 
 #[test]
-fn a_newer_schema() {
+fn opening_a_newer_schema_asks_for_an_upgrade() {
     let place = Place::new();
     drop(place.open());
     let newer = SCHEMA_VERSION + 1;
@@ -74,7 +74,7 @@ async fn an_older_schema_is_brought_up_to_date() {
 }
 
 #[tokio::test]
-async fn a_damaged_file() {
+async fn opening_a_damaged_file_names_the_damage() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &events(200)).await;
@@ -146,7 +146,7 @@ fn a_folder_that_is_not_there_and_a_folder_in_place_of_a_file() {
 }
 
 #[test]
-fn a_full_disk() {
+fn opening_on_a_full_disk_asks_for_room() {
     let place = Place::new();
     let error = place.builder().max_pages(3).open().unwrap_err();
     assert!(matches!(error, OpenError::DiskFull { .. }), "{error:?}");

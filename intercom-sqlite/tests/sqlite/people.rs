@@ -126,7 +126,7 @@ async fn a_file_that_somebody_deletes_takes_nothing_more_and_gives_what_it_has()
 }
 
 #[tokio::test]
-async fn nothing_that_is_logged_shows_a_contact_or_a_value() {
+async fn no_log_shows_a_contact_or_a_value() {
     let place = Place::new();
     let builder = place.builder();
     let mut told = format!("{builder:?}");

@@ -175,7 +175,7 @@ async fn an_event_comes_with_the_tombstones_that_came_before_it() {
 
 /// An admission stores its decision and derived events, and drops the rest of the event.
 #[tokio::test]
-async fn what_is_withheld_leaves_no_body_and_what_is_derived_is_there_after_a_crash() {
+async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
     let place = Place::new();
     let engine = Engine::open(&place).await;
     accept(&engine.outbox, &[of(ada(), 1), event("a", 2), event("b", 3), event("c", 4)]).await;

@@ -27,7 +27,7 @@ async fn a_clock_that_was_set_back_holds_up_nothing_that_was_never_put_back() {
 
 /// A clock that was a year fast would make the event due in a year.
 #[tokio::test]
-async fn what_was_put_back_under_a_wrong_clock_is_due_within_an_hour() {
+async fn an_event_put_back_under_a_wrong_clock_is_due_within_an_hour() {
     let place = Place::new();
     let clock = place.clock.clone();
     let year = Duration::from_secs(365 * 86_400);
@@ -91,7 +91,7 @@ async fn a_file_that_comes_alone_is_told_of_too() {
 }
 
 #[tokio::test]
-async fn everything_is_what_it_was() {
+async fn a_restart_keeps_every_detail_of_the_outbox() {
     let place = Place::new();
     let engine = Engine::open(&place).await;
     accept(&engine.outbox, &events(5)).await;
@@ -135,7 +135,7 @@ async fn everything_is_what_it_was() {
 }
 
 #[tokio::test]
-async fn what_was_leased_is_due_again_at_once() {
+async fn leased_events_are_due_at_once_after_a_restart() {
     let place = Place::new();
     let engine = Engine::open(&place).await;
     accept(&engine.outbox, &events(3)).await;
@@ -145,7 +145,7 @@ async fn what_was_leased_is_due_again_at_once() {
 }
 
 #[tokio::test]
-async fn what_was_accepted_is_there_after_a_crash_and_no_id_is_given_twice() {
+async fn accepted_events_survive_a_crash_and_no_id_repeats() {
     let place = Place::new();
     let engine = Engine::open(&place).await;
     accept(&engine.outbox, &events(3)).await;

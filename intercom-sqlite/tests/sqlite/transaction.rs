@@ -44,7 +44,7 @@ fn waiting(engine: &Engine) -> JoinHandle<Vec<u64>> {
 }
 
 #[tokio::test]
-async fn what_is_committed_is_accepted_and_wakes_the_engine() {
+async fn a_commit_accepts_its_events_and_wakes_the_engine() {
     let place = Place::new();
     let (outbox, mut conn) = shop(&place);
     let engine = Engine::begin(&outbox).await;
@@ -62,7 +62,7 @@ async fn what_is_committed_is_accepted_and_wakes_the_engine() {
 }
 
 #[tokio::test]
-async fn it_is_noticed_without_a_nudge() {
+async fn an_event_of_a_transaction_is_noticed_without_a_nudge() {
     let place = Place::new();
     let outbox = place.builder().poll_interval(Duration::from_millis(1)).open().unwrap();
     let engine = Engine::begin(&outbox).await;
@@ -140,7 +140,7 @@ async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
 
 /// The outbox also notices when it next writes itself.
 #[tokio::test]
-async fn it_is_leased_with_what_comes_next() {
+async fn an_event_of_a_transaction_is_leased_with_the_next_one() {
     let place = Place::new();
     let (outbox, mut conn) = shop(&place);
     let engine = Engine::begin(&outbox).await;
@@ -155,7 +155,7 @@ async fn it_is_leased_with_what_comes_next() {
 }
 
 #[tokio::test]
-async fn what_is_rolled_back_never_was() {
+async fn a_rolled_back_event_never_existed() {
     let place = Place::new();
     let (outbox, mut conn) = shop(&place);
     let (transaction, accepted) = order(&place, &mut conn, &events(2));
@@ -169,7 +169,7 @@ async fn what_is_rolled_back_never_was() {
 }
 
 #[tokio::test]
-async fn what_is_refused_leaves_the_transaction_as_it_was() {
+async fn a_refused_event_leaves_the_transaction_unchanged() {
     let place = Place::new();
     let (outbox, mut conn) = shop(&place);
     let (transaction, accepted) = order(&place, &mut conn, &events(3));

@@ -117,7 +117,7 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
 }
 
 #[tokio::test]
-async fn what_was_leased_is_leased_again_in_the_order_of_the_ids() {
+async fn a_takeover_leases_events_in_the_order_of_their_ids() {
     let place = Place::new();
     let first = place.open();
     accept(&first, &events(8)).await;

@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_left_alone() {
+    fn a_correct_run_gets_no_complaint() {
         let mut right = evidence(vec![arrival(1, 0, 0), arrival(2, 0, 0), arrival(2, 1, 9)]);
         right.windows = vec![window(1, 5)];
         (right.refused, right.takeovers) = (1, 1);

@@ -62,7 +62,7 @@ mod tests {
     use super::code;
 
     #[test]
-    fn what_was_skipped_never_passes() {
+    fn a_skipped_part_never_passes() {
         assert_eq!(code(9, 0, 0), 0);
         assert_eq!([code(9, 0, 1), code(0, 0, 9)], [77, 77]);
         assert_eq!([code(9, 1, 0), code(9, 1, 1), code(0, 0, 0)], [1, 1, 1]);

@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_right_is_left_alone() {
+    fn a_correct_run_gets_no_complaint() {
         assert_eq!(complaints(&told(&[]), &pending(&[7])), [""; 0]);
         assert_eq!(complaints(&told(&["Delivered 7 8"]), &pending(&[])), [""; 0]);
         assert_eq!(complaints(&told(&["Delivered 7 8"]), &pending(&[7])), [""; 0]);

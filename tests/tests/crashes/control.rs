@@ -6,7 +6,7 @@ use crate::rig::Rig;
 use crate::verdict::{AGAIN, Arrival, Evidence};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_keeps_events_in_memory_loses_them() {
+async fn the_verdict_finds_a_deliverer_in_memory() {
     let mut rig = Rig::start(Keeper::Memory).await;
     for work in [Work::Accepting, Work::Both, Work::Accepting] {
         rig.kill_while(work);
@@ -36,14 +36,14 @@ fn an_event_may_come_again_after_a_kill_and_not_before() {
 }
 
 #[test]
-fn who_acknowledges_nothing_is_found_out() {
+fn the_verdict_finds_a_deliverer_that_acknowledges_nothing() {
     let all = |run| (0..=AGAIN as u64).map(move |number| (number, run));
     let complaints = arrivals(all(0).chain(all(1))).complaints();
     assert_eq!(complaints, [format!("{} events of run 0 were sent again", AGAIN + 1)]);
 }
 
 #[test]
-fn who_changes_an_event_is_found_out() {
+fn the_verdict_finds_a_deliverer_that_changes_an_event() {
     let mut evidence = arrivals([(0, 0)]);
     evidence.arrived.push(Arrival { number: 0, run: 1, body: body(1) });
     assert_eq!(evidence.complaints(), ["event 0 did not arrive as it was accepted"]);

@@ -5,7 +5,7 @@ use crate::rig::{Rig, kills};
 use crate::verdict::Evidence;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_was_accepted_survives_every_kill() {
+async fn accepted_events_survive_every_kill() {
     let mut rig = Rig::start(Keeper::Sqlite).await;
     for work in Work::KILLED.into_iter().cycle().take(kills()) {
         // Dead letters must survive as well.

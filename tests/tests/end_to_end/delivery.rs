@@ -123,7 +123,7 @@ async fn a_burst_beyond_the_capacity_arrives_whole() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_want_of_room_is_told_and_the_rest_arrives() {
+async fn a_full_outbox_refuses_with_an_error_and_the_rest_arrives() {
     let (sandbox, builder) = start(everybody()).await;
     let delivery = builder
         .outbox(MemoryOutbox::new().capacity(20))
@@ -201,7 +201,7 @@ async fn an_archived_contact_takes_no_events_until_it_is_unarchived() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_an_archived_contact_is_one_sentence() {
+async fn the_reason_for_an_archived_contact_is_one_sentence() {
     let archived = SeedContact::email("ada@example.com").archived();
     let (_sandbox, builder) = start(Sandbox::builder().contact(archived)).await;
     let delivery = builder.unknown_contact(UnknownContact::Create).start().unwrap();
@@ -395,7 +395,7 @@ async fn the_rate_limit_is_kept_without_a_single_refusal() {
 }
 
 #[tokio::test]
-async fn who_hangs_up_or_says_nothing_gets_the_event_again() {
+async fn a_server_that_hangs_up_or_stays_silent_gets_the_event_again() {
     let sandbox = everybody().start().await.unwrap();
     let transport = HttpTransport::builder(sandbox.token())
         .base_url(sandbox.url())

@@ -59,7 +59,7 @@ impl Member {
 }
 
 #[tokio::test]
-async fn what_the_core_lets_through_the_sandbox_takes() {
+async fn the_sandbox_takes_what_the_core_lets_through() {
     let (sandbox, transport) = crate::start(
         Sandbox::builder().know_everybody(true).no_rate_limit().active_event_names(100_000),
     )

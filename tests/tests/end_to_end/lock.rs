@@ -40,7 +40,7 @@ catalogue! {
 }
 
 #[tokio::test]
-async fn what_a_program_sends_is_in_its_lock() {
+async fn a_lock_has_each_event_that_the_program_sends() {
     let lock = EventsLock::parse(&Plan::of(&BILLING).lock().to_string()).unwrap();
     let (sandbox, transport) =
         crate::start(Sandbox::builder().know_everybody(true).events_lock(lock)).await;

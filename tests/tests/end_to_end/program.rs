@@ -12,7 +12,7 @@ struct ProjectCreated {
 }
 
 #[tokio::test]
-async fn it_sends_one_event() -> Result<(), Box<dyn std::error::Error>> {
+async fn a_program_sends_one_event() -> Result<(), Box<dyn std::error::Error>> {
     let ada = SeedContact::email("ada@example.com");
     let sandbox = Sandbox::builder().contact(ada).start().await?;
     let transport = HttpTransport::builder(sandbox.token()).base_url(sandbox.url()).build()?;
@@ -89,7 +89,7 @@ async fn one_tracker_serves_many_tasks_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_invalid_never_reaches_the_network() {
+async fn an_invalid_event_never_reaches_the_network() {
     let (sandbox, tracker) = crate::start_tracker().await;
     let event = ProjectCreated { project_id: 7, project_name: "a".repeat(256) };
     tracker.for_contact(Contact::user_id(1)).send(&event).await.unwrap_err();

@@ -25,7 +25,7 @@ struct Paid {
 }
 
 #[tokio::test]
-async fn what_was_sent_is_read_back_page_by_page() {
+async fn sent_events_are_read_back_page_by_page() {
     let (_sandbox, transport) = crate::start(Sandbox::builder().know_everybody(true)).await;
     let (ada, now) = (Contact::user_id("ada & co"), Timestamp::now().unix_seconds());
     let tracker = Tracker::new(transport.clone()).for_contact(ada.clone());

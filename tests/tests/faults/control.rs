@@ -18,7 +18,7 @@ async fn send(tracker: &Tracker, number: u64, second: i64) -> Result<(), SendErr
 }
 
 #[tokio::test]
-async fn who_sends_at_most_once_loses_events() {
+async fn a_sender_without_retries_loses_events() {
     let (sandbox, proxy, transport) = network(everybody(), LONG, every_other(Fault::Reset)).await;
     let tracker = Tracker::new(transport);
     for number in 0..20 {
@@ -30,7 +30,7 @@ async fn who_sends_at_most_once_loses_events() {
 }
 
 #[tokio::test]
-async fn who_gives_an_event_a_new_time_sends_another_event() {
+async fn a_sender_that_renews_the_time_sends_two_events() {
     let (sandbox, proxy, transport) =
         network(everybody(), LONG, every_other(Fault::CutAnswer)).await;
     let tracker = Tracker::new(transport);
@@ -44,7 +44,7 @@ async fn who_gives_an_event_a_new_time_sends_another_event() {
 }
 
 #[tokio::test]
-async fn who_sends_twice_without_need_is_found_out() {
+async fn the_verdict_finds_a_sender_that_repeats_itself() {
     let (sandbox, proxy, transport) = network(everybody(), LONG, || None).await;
     let tracker = Tracker::new(transport);
     for number in [0, 0, 1, 1, 2, 2, 3] {
@@ -56,7 +56,7 @@ async fn who_sends_twice_without_need_is_found_out() {
 }
 
 #[tokio::test]
-async fn who_sends_two_events_of_one_second_has_them_taken_for_one() {
+async fn two_events_of_one_second_count_as_one() {
     let (sandbox, proxy, transport) = network(everybody(), LONG, || None).await;
     let tracker = Tracker::new(transport);
     for number in [0, 1, 100] {

@@ -46,7 +46,7 @@ async fn a_connection_of_which_the_other_half_is_gone() {
 }
 
 #[tokio::test]
-async fn a_black_hole() {
+async fn a_black_hole_loses_no_event() {
     survive_failures(Fault::BlackHole, ErrorKind::Timeout).await;
 }
 

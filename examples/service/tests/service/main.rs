@@ -77,7 +77,7 @@ async fn an_answer_that_is_lost_makes_no_second_event() {
 }
 
 #[tokio::test]
-async fn what_intercom_refuses_is_kept_and_explained() {
+async fn the_service_keeps_and_explains_refused_events() {
     let running = Running::start().await;
     running.call_as(43, Method::POST, "/projects", json!({"name": "Apollo"})).await;
     running.sandbox.requests_after(0).await;
@@ -95,7 +95,7 @@ async fn what_intercom_refuses_is_kept_and_explained() {
 }
 
 #[tokio::test]
-async fn those_who_run_it_see_how_it_is_doing() {
+async fn the_service_shows_its_status_to_operators() {
     let running = Running::start().await;
     assert_eq!(running.get("/health/live").await.0, StatusCode::OK);
     running.call(Method::POST, "/projects", json!({"name": "Apollo"})).await;
@@ -107,7 +107,7 @@ async fn those_who_run_it_see_how_it_is_doing() {
 
 /// A deploy: what was accepted by a process that ends is delivered by the next.
 #[tokio::test]
-async fn what_is_pending_at_the_end_is_delivered_by_the_next_start() {
+async fn the_next_start_delivers_pending_events() {
     let running = Running::start().await;
     running.sandbox.inject("503 for 100%".parse::<Fault>().unwrap());
     running.call(Method::POST, "/projects", json!({"name": "Apollo"})).await;

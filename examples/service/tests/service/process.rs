@@ -55,7 +55,7 @@ async fn create_project(address: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn it_serves_until_sigterm_and_counts_what_it_does() {
+async fn the_service_serves_until_sigterm_and_exports_metrics() {
     let sandbox = Sandbox::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let variables =
@@ -76,7 +76,7 @@ async fn it_serves_until_sigterm_and_counts_what_it_does() {
 }
 
 #[tokio::test]
-async fn it_starts_without_a_token_and_logs_what_it_would_send() {
+async fn the_service_starts_without_a_token_and_logs_events() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = Program::start(folder.path(), &[]);
     let address = program.says("serving on http://").await;

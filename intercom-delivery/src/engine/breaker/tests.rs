@@ -81,7 +81,7 @@ fn an_outage_costs_many_probes_at_first_and_one_a_minute_in_the_end() {
 }
 
 #[test]
-fn what_failed_before_opens_it_for_itself_alone_and_only_where_nothing_else_is_on_offer() {
+fn repeated_failures_of_one_event_open_the_breaker_only_if_no_other_event_is_due() {
     let now = Instant::now();
     let mut breaker = Breaker::new(4);
     let again = |breaker: &mut Breaker, evidence, first| {
@@ -244,7 +244,7 @@ fn a_probe_from_before_a_resume_is_no_probe() {
 }
 
 #[test]
-fn what_got_through_before_the_token_changed_does_not_close_it() {
+fn a_success_from_before_the_new_token_does_not_close_the_breaker() {
     let now = Instant::now();
     let mut breaker = Breaker::new(4);
     let before = breaker.begin(true, now, 0.0);

@@ -139,7 +139,7 @@ fn a_creation_that_panics_three_times_is_given_up() {
 }
 
 #[test]
-fn what_only_held_a_creation_up_is_no_failure() {
+fn a_delayed_creation_is_no_failure() {
     let now = Instant::now();
     let retry = RetryPolicy::new().max_attempts(1);
     let mut contacts = creating(now);

@@ -63,7 +63,7 @@ fn requests_in_flight_are_still_to_be_counted() {
 }
 
 #[test]
-fn what_does_not_fit_into_the_window_is_spread_over_it() {
+fn the_pacer_spreads_a_backlog_over_the_window() {
     let now = Instant::now();
     let mut pacer = told(now, 40, seconds(8));
     assert_eq!(pacer.ask(now, 0, || 40, || 0.0), Permit::Go(40));

@@ -60,7 +60,7 @@ fn report(profile: &Profile, fault: Fault) -> Option<String> {
 }
 
 #[test]
-fn what_is_left_out_is_named() {
+fn a_skipped_promise_is_named() {
     let reason = "it holds its lock until it ends";
     let profile = Profile::new().histories(HISTORIES).skip(Promise::StoppedProcess, reason);
     // Without stopped processes, this fault does not show.
@@ -72,6 +72,6 @@ fn what_is_left_out_is_named() {
 
 #[test]
 #[should_panic(expected = "every outbox must keep the promise `fencing`")]
-fn nothing_else_can_be_left_out() {
+fn fencing_cannot_be_skipped() {
     let _ = Profile::new().skip(Promise::Fencing, "it is slow");
 }

@@ -81,7 +81,7 @@ async fn a_batch_without_an_answer_is_not_refused_if_it_was_accepted() {
 
 /// Each outbox leaves some rows that say what it accepted last, and no more.
 #[tokio::test]
-async fn what_an_outbox_accepted_last_takes_little_room() {
+async fn the_last_batch_of_an_outbox_takes_little_room() {
     let place = Place::new();
     let outbox = place.open().await;
     for _ in 0..200 {

@@ -178,7 +178,7 @@ async fn no_superuser_is_needed_where_the_schema_is_there() {
 }
 
 #[tokio::test]
-async fn what_is_not_fit_is_refused_with_what_to_do() {
+async fn an_unfit_database_is_refused_with_what_to_do() {
     let place = Place::new();
     let refused = async |url: &str| PostgresOutbox::connect(url).await.unwrap_err().to_string();
     assert!(refused("mysql://x").await.contains("postgres://user:password@host"));
@@ -192,7 +192,7 @@ async fn what_is_not_fit_is_refused_with_what_to_do() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_logged_shows_a_contact_a_value_or_a_password() {
+async fn no_log_shows_a_contact_a_value_or_a_password() {
     let place = Place::new();
     let url = place.url.replace("postgres@", "postgres:s3cret@");
     let builder = PostgresOutbox::builder(&url).schema(&place.schema);

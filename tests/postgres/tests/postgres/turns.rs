@@ -157,7 +157,7 @@ async fn a_session_that_keeps_the_deliverers_row_is_ended() {
 }
 
 #[tokio::test]
-async fn what_was_leased_is_leased_again_in_the_order_of_the_ids() {
+async fn a_takeover_leases_events_in_the_order_of_their_ids() {
     let place = Place::new();
     let first = place.open().await;
     accept(&first, &events(8)).await;
