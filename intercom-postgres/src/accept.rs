@@ -1,9 +1,10 @@
-//! Accepting events: what queues up during one commit shares the next.
+//! Accepts events. Calls that arrive during one commit share the next.
 //!
-//! A batch is one statement, which stores the batch's number in the same transaction. A statement whose
-//! answer is lost is sent again, under the same number. If the first one was committed, the second one
-//! says so; otherwise it accepts. A copy that arrives later, by whatever way, accepts nothing. All of
-//! this holds over a failover, too: the number and the events come to a standby together or not at all.
+//! A batch is one statement, and stores the batch's number in the same transaction. Without an
+//! answer, the process sends the statement again under the same number. If the first one has
+//! committed, the second one says so. Otherwise the second one accepts. A copy that arrives later
+//! accepts nothing. This holds over a failover too: a standby gets the number and the events
+//! together, or neither.
 
 use std::time::Duration;
 
@@ -21,21 +22,21 @@ use crate::nudge::Nudge;
 use crate::own;
 use crate::schema::Schema;
 
-/// How many calls may wait for the next commit. Callers beyond wait for room in the queue.
+/// The limit of calls that wait for the next commit. More callers wait for room in the queue.
 pub(crate) const QUEUE: usize = 1024;
 
-/// How many calls, and about how many bytes, share a commit at most.
+/// The limits of calls, and about of bytes, in one commit.
 const MAX_CALLS: usize = 1024;
 const MAX_BYTES: usize = 4 << 20;
 
-/// Between two attempts to reach the server.
+/// The pause between two attempts to reach the server.
 const REST: Duration = Duration::from_millis(100);
 
-/// What is stored of events. Made in the caller's task.
+/// The columns of events. The caller's task makes them.
 pub(crate) struct NewEvents {
     seconds: Vec<i64>,
     bodies: Vec<String>,
-    /// Of each, the names of its sensitive keys as a JSON array, if it has any.
+    /// The names of each event's sensitive keys as a JSON array, if it has any.
     sensitive: Vec<Option<String>>,
 }
 
@@ -63,7 +64,8 @@ impl NewEvents {
         })
     }
 
-    /// The same with what is derived from the events, which is accepted with them.
+    /// Returns the columns of the events and their derived events, which one commit accepts
+    /// together.
     #[cfg(any(feature = "sqlx-0_8", feature = "sqlx-0_9", feature = "tokio-postgres"))]
     pub(crate) fn with_derived(events: &[DataEvent]) -> Result<Self, AcceptError> {
         let split = events.iter().map(|event| event.clone().split_derived());
@@ -116,24 +118,24 @@ struct AcceptSql {
     last_id: String,
 }
 
-/// What became of a batch.
+/// The outcome of a batch.
 enum End {
     Committed,
-    /// Nothing was accepted.
+    /// The store has none of the events.
     Failed(Fault),
-    /// Nobody can tell.
+    /// The store may have them or not.
     InDoubt(Fault),
 }
 
-/// The connections that accept. Another one is made when a call comes while all of them wait for their
-/// commits: PostgreSQL then writes several to the disk at once.
+/// The connections that accept. A call that finds all of them waiting for their commits opens
+/// another one: PostgreSQL then writes several to the disk at once.
 pub(crate) struct Acceptors {
     make: Box<dyn Fn() -> Acceptor + Send>,
     idle: Vec<Acceptor>,
     busy: JoinSet<Acceptor>,
 }
 
-/// How many connections accept at most.
+/// The limit of connections that accept.
 const CONNECTIONS: usize = 3;
 
 impl Acceptors {
@@ -141,7 +143,7 @@ impl Acceptors {
         Acceptors { make: Box::new(make), idle: Vec::new(), busy: JoinSet::new() }
     }
 
-    /// Accepts until the last handle is dropped, and what is in the queue then.
+    /// Accepts until the last handle goes, and then the rest of the queue.
     pub(crate) async fn run(mut self, mut calls: mpsc::Receiver<Call>) {
         let mut next = None;
         while let Some(first) = match next.take() {
@@ -206,7 +208,7 @@ impl Acceptor {
     async fn serve(&mut self, calls: Vec<Call>) {
         let all: Vec<&NewEvents> = calls.iter().map(|call| &call.events).collect();
         let end = self.accept(&all).await;
-        // PostgreSQL refused one of the calls: each is accepted on its own.
+        // PostgreSQL refused one of the calls, so each goes on its own.
         if calls.len() > 1 && matches!(end, End::Failed(Fault::Refused { .. })) {
             for call in calls {
                 let end = self.accept(&[&call.events]).await;
@@ -247,7 +249,7 @@ impl Acceptor {
             let fault = match (self.accept_once(rows).await, &doubt) {
                 (Ok(_), _) => return End::Committed,
                 (Err(fault @ Fault::Refused { .. }), None) => return End::Failed(fault),
-                // No copy that is still on its way may be accepted after this answer.
+                // After this answer, the server must accept no copy that is still on its way.
                 (Err(fault @ Fault::Refused { .. }), Some(_)) => {
                     match self.accept_once(Rows::NONE).await {
                         Ok(Accepted::Before) => return End::Committed,
@@ -258,7 +260,7 @@ impl Acceptor {
                 (Err(fault), _) => fault,
             };
             if let (Fault::Lost(_), None) = (&fault, &doubt) {
-                // A commit may have to wait for the disk or for a standby, also after its client has gone.
+                // A commit may wait for the disk or a standby, even after its client has gone.
                 deadline = deadline.max(Instant::now() + self.timeout);
                 doubt = Some(fault.clone());
             }
@@ -269,7 +271,7 @@ impl Acceptor {
         }
     }
 
-    /// Accepts a batch under the present number, unless it was accepted before.
+    /// Accepts a batch under the present number, unless the store has it already.
     async fn accept_once(
         &self,
         Rows { seconds, bodies, sensitive }: Rows<'_>,
@@ -303,7 +305,7 @@ enum Accepted {
     Before,
 }
 
-/// What is stored of the events of several calls, column by column.
+/// The events of several calls, column by column.
 #[derive(Clone, Copy)]
 struct Rows<'a> {
     seconds: &'a [i64],

@@ -1,4 +1,4 @@
-//! What can go wrong between this process and PostgreSQL.
+//! Errors between this process and PostgreSQL.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -9,30 +9,30 @@ use tokio_postgres::error::SqlState;
 use crate::schema::SCHEMA_VERSION;
 use crate::sqlstate;
 
-/// Why the outbox could not be connected to.
+/// Why the outbox did not connect.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 #[expect(missing_docs, reason = "the fields are what their names say")]
 pub enum ConnectError {
-    /// The URL is none of PostgreSQL's.
+    /// The URL is not a PostgreSQL URL.
     #[error(
         "the URL of the database cannot be read; it looks like \
          `postgres://user:password@host:5432/database`"
     )]
     Url { source: Box<dyn StdError + Send + Sync> },
-    /// The name of the schema is not plain.
+    /// The name of the schema has other characters than the allowed ones.
     #[error(
         "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no digit, \
          and not with `pg_`"
     )]
     SchemaName,
-    /// TLS could not be set up.
+    /// TLS did not start.
     #[error("TLS could not be set up; give the builder a `rustls::ClientConfig`")]
     Tls { source: Box<dyn StdError + Send + Sync> },
-    /// No connection could be made, or it broke.
+    /// No server answered, or the connection broke.
     #[error("PostgreSQL cannot be reached: {what}")]
     Unreachable { what: String },
-    /// PostgreSQL refused something.
+    /// PostgreSQL refused a statement.
     #[error("PostgreSQL refused to set up the outbox: {what}")]
     Refused { what: String },
     /// The server is too old.
@@ -63,7 +63,7 @@ pub enum ConnectError {
     NewerSchema { found: i32 },
 }
 
-/// The same sentence, and what it comes from.
+/// The error and its sources.
 impl fmt::Debug for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         intercom_core::write_with_sources(f, self)
@@ -79,12 +79,12 @@ impl From<Fault> for ConnectError {
     }
 }
 
-/// Why a statement has no answer. In words that hold no value of an event.
+/// Why a statement has no answer. The words hold no value of an event.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
-    /// There was no connection: the statement was not run.
+    /// There was no connection. The server did not run the statement.
     NotSent(String),
-    /// The connection broke or did not answer: the statement may have been run.
+    /// The connection broke or did not answer. The server may have run the statement.
     Lost(String),
     /// PostgreSQL refused the statement.
     Refused { code: String, message: String },
@@ -97,7 +97,7 @@ impl Fault {
         let code = db.code().code();
         let message = refusal(code, db.message());
         match code {
-            // Nothing was written: the server is a standby, or takes no sessions now.
+            // The server wrote nothing: it is a standby, or takes no sessions now.
             "25006" | "57P03" | "53300" => Fault::NotSent(message),
             // The server ended the session.
             _ if code.starts_with("08") || code.starts_with("57P") => Fault::Lost(message),
@@ -117,7 +117,7 @@ impl Fault {
         Fault::NotSent("the outbox's own task has ended with its runtime".to_owned())
     }
 
-    /// What the fault of a question means for the statement that was to come after it.
+    /// Returns what the fault of a query means for the statement after it.
     pub(crate) fn before_the_statement(self) -> Self {
         match self {
             Fault::Lost(what) => Fault::NotSent(what),
@@ -125,7 +125,7 @@ impl Fault {
         }
     }
 
-    /// Returns whether the connection is of no use any more.
+    /// Returns whether to drop the connection.
     pub(crate) fn is_lost(&self) -> bool {
         !matches!(self, Fault::Refused { .. })
     }
@@ -134,12 +134,12 @@ impl Fault {
         matches!(self, Fault::Refused { code, .. } if code == wanted.code())
     }
 
-    /// What the fault means to those who settle, admit, count and read.
+    /// Returns the error for settling, admitting, counting and reading.
     pub(crate) fn to_error(&self) -> OutboxError {
         OutboxError::new(self.to_string())
     }
 
-    /// What the fault means to those who accept, where nothing was accepted.
+    /// Returns the error for accepting, if the store accepted nothing.
     pub(crate) fn to_accept_error(&self) -> AcceptError {
         match self {
             Fault::Refused { code, .. } if code == sqlstate::FULL => AcceptError::Full,
@@ -161,7 +161,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What PostgreSQL says. Errors of class 22 quote data, so their words stay out.
+/// PostgreSQL's message. Errors of class 22 quote data, so it leaves their words out.
 fn refusal(code: &str, message: &str) -> String {
     match code.starts_with("22") {
         true => format!("SQLSTATE {code}"),

@@ -1,4 +1,4 @@
-//! Dead letters: read, redriven and purged, from any process.
+//! Reads, redrives and purges dead letters, from any process.
 
 use intercom_delivery::outbox::{DeadLetter, EventId, OutboxError, Selection};
 use tokio_postgres::types::Type;
@@ -87,7 +87,7 @@ pub(crate) async fn read(
     Ok(letters)
 }
 
-/// Makes dead letters pending again, due now. Returns how many.
+/// Makes dead letters pending again, due now. Returns their number.
 pub(crate) async fn redrive(
     link: &Link,
     sql: &LettersSql,
@@ -97,7 +97,7 @@ pub(crate) async fn redrive(
     change(link, sql, &sql.redrive, which, &[(&skew.millis(), Type::INT8)]).await
 }
 
-/// Deletes dead letters for good. Returns how many.
+/// Deletes dead letters for good. Returns their number.
 pub(crate) async fn purge(
     link: &Link,
     sql: &LettersSql,
@@ -118,7 +118,7 @@ async fn change(
         Selection::Reason(reason) => (Some(reason.as_str()), None),
         Selection::One(id) => (None, Some(vec![i64::try_from(id.0).unwrap_or(i64::MAX)])),
         Selection::Name(name) => (None, Some(of_name(link, sql, name).await?)),
-        // A selection that this version does not know must not be taken for all of them.
+        // A selection that this version does not know must not select all of them.
         _ => return Ok(0),
     };
     let chosen: &[Param<'_>] = &[(&reason, Type::TEXT), (&ids, Type::INT8_ARRAY)];
@@ -127,7 +127,7 @@ async fn change(
     Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
 }
 
-/// Finds the dead letters with this event name. Names are compared here, as Intercom compares them.
+/// Finds the dead letters with this event name. Compares names here, as Intercom does.
 async fn of_name(link: &Link, sql: &LettersSql, name: &str) -> Result<Vec<i64>, OutboxError> {
     let name = name.to_lowercase();
     let rows = link.read(&sql.bodies, &[]).await.map_err(|fault| fault.to_error())?;

@@ -1,8 +1,8 @@
 //! Tells the deliverer of accepted events.
 //!
-//! Never within the accepting transaction: a `NOTIFY` holds one lock over the whole cluster until its
-//! commit is on the disk, and takes group commit away from everybody (a quarter of the commits a
-//! second were left with 64 clients).
+//! The accepting transaction sends no `NOTIFY`. One would hold a lock over the whole cluster until
+//! its commit is on the disk, and so end group commit: with 64 clients, a quarter of the commits a
+//! second remained.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,10 +15,10 @@ use tokio_postgres::types::Type;
 use crate::link::Link;
 use crate::schema::Schema;
 
-/// At most one notification in this time.
+/// The shortest time between two notifications.
 const REST: Duration = Duration::from_millis(10);
 
-/// Says that events may have been accepted.
+/// Tells the deliverer that there may be new events.
 #[derive(Clone)]
 pub(crate) struct Nudge {
     /// Wakes this process's own calls of `lease`.
@@ -37,7 +37,7 @@ impl Nudge {
         }
     }
 
-    /// Makes notifications, for ever.
+    /// Sends notifications, for ever.
     pub(crate) async fn run(self, link: Arc<Link>, schema: Schema) {
         let channel = schema.events_channel();
         loop {

@@ -8,16 +8,16 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 
-/// The configuration for connections that must be encrypted: certificates are checked against what
-/// the operating system trusts, and names against the host of the URL.
+/// Returns the configuration for connections that must be encrypted. It checks certificates against
+/// the operating system's roots, and names against the host of the URL.
 pub(crate) fn verified() -> Result<ClientConfig, Error> {
     let provider = provider();
     let verifier = Verifier::new(provider.clone())?;
     Ok(with(provider, Arc::new(verifier))?.with_no_client_auth())
 }
 
-/// The configuration for connections that are encrypted if the server offers it. A server that an
-/// attacker stands before could decline TLS just as well, so no certificate is checked.
+/// Returns the configuration for connections that use TLS if the server offers it. It checks no
+/// certificate, because an attacker could decline TLS just as well.
 pub(crate) fn opportunistic() -> Result<ClientConfig, Error> {
     let provider = provider();
     let verifier = Unverified(provider.clone());

@@ -1,4 +1,4 @@
-//! Events as they stand in their rows.
+//! Rows of events.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ pub(crate) const COLUMNS: &str = "id, due_at, accepted_at, stage, attempts, last
 
 pub(crate) struct StoredEvent {
     pub(crate) id: i64,
-    /// `None`: it was never put back, and is due at once.
+    /// `None` for an event that nothing has put back. It is due at once.
     pub(crate) due: Option<Millis>,
     pub(crate) accepted: Millis,
     stage: i16,
@@ -25,7 +25,7 @@ pub(crate) struct StoredEvent {
     /// Whether an operator has removed it.
     removed: bool,
     sensitive: Option<Vec<String>>,
-    /// When it was leased first, as a number that grows.
+    /// The order of the first leases, as a growing number.
     pub(crate) place: u64,
 }
 
@@ -46,20 +46,19 @@ impl StoredEvent {
         }
     }
 
-    /// Returns whether it was never put back, and is there to be leased.
+    /// Returns whether it waits for its first lease.
     pub(crate) fn is_new(&self) -> bool {
         !self.removed && self.due.is_none()
     }
 
-    /// Returns since when it is due, and its id: the order in which events are leased.
+    /// Returns the order of leases: the due time, then the id.
     ///
-    /// An event that was never put back is due now, also if the clock was set back since it was
-    /// accepted.
+    /// An event that nothing has put back is due now, even after somebody has set the clock back.
     pub(crate) fn order(&self, now: Millis) -> (Millis, i64) {
         (self.due.unwrap_or(self.accepted.min(now)), self.id)
     }
 
-    /// Returns the lease of the event, unless its body cannot be read.
+    /// Returns the lease of the event, or `None` for an unreadable body.
     pub(crate) fn lease(self, now: Millis) -> Option<Lease> {
         let stage = match self.stage {
             1 => Stage::Admitted,
@@ -76,7 +75,7 @@ impl StoredEvent {
         Some(lease)
     }
 
-    /// Returns the event as tools show it, unless its body cannot be read.
+    /// Returns the event for tools, or `None` for an unreadable body.
     pub(crate) fn pending(self) -> Option<PendingEvent> {
         let id = EventId(self.id.unsigned_abs());
         let event = readable(id, self.body, self.sensitive)?;
@@ -98,8 +97,8 @@ pub(crate) fn failure(row: &Row, column: usize) -> Option<Failure> {
         .map(|message| failure(message).with_request_id(row.get::<_, Option<String>>(column + 2)))
 }
 
-/// Reads a body. If a person has changed it into something else, it is logged and stays where it
-/// is, and holds up no other event.
+/// Reads a body. Logs a body that a person has damaged. It stays in its row, and delays no other
+/// event.
 pub(crate) fn readable(
     id: EventId,
     body: String,
@@ -114,7 +113,7 @@ pub(crate) fn readable(
     }
 }
 
-/// Returns a text as PostgreSQL can keep it: without NUL.
+/// Returns a text without NUL, which PostgreSQL cannot store.
 pub(crate) fn storable(text: &str) -> String {
     text.replace('\0', "\u{FFFD}")
 }

@@ -10,46 +10,48 @@ use super::event::StoredEvent;
 use super::progress::Progress;
 use crate::clock::Clock;
 
-/// What the process that delivers knows of its turn. Leases are here alone: to lease is to read on.
+/// What the process that delivers knows of its turn. No table has the leases: to lease is to read
+/// on.
 pub(super) struct Holder {
     pub(super) epoch: i64,
-    /// When the turn began, as the deliverer's row has it.
+    /// The beginning of the turn, from the deliverer's row.
     pub(super) since: i64,
-    /// The history of the store in which the turn began. In another, the turn is over.
+    /// The history of the store in which the turn began. In another history, the turn is over.
     pub(super) history: String,
     /// Lives as long as the tenure.
     tenure: Weak<()>,
-    /// As it was stored last, or read since.
+    /// The progress as the last write stored it, or as this process has read since.
     pub(super) progress: Progress,
-    /// Where the reading of what an earlier turn has read has come, until it is done.
+    /// The position in the events that an earlier turn had read, until this turn has read them
+    /// again.
     pub(super) replay: Option<i64>,
-    /// Events that the last lease found in gaps. They are stored as gaps until the next lease, when
-    /// the admission of all of them is stored.
+    /// Events that the last lease found in gaps. The row keeps them as gaps until the next lease.
+    /// By then it has all of their admissions.
     pub(super) late: BTreeSet<i64>,
-    /// Leased events that were never put back.
+    /// Leased events that nothing has put back.
     fresh: BTreeSet<i64>,
-    /// Leased events that were put back or redriven.
+    /// Leased events after a put-back or a redrive.
     again: BTreeSet<i64>,
-    /// Events that were leased for a call that was dropped.
+    /// Events of calls of `lease` that the caller dropped.
     returned: VecDeque<StoredEvent>,
-    /// How many events were leased.
+    /// The number of leases so far.
     places: u64,
-    /// When the write was begun by which the turn was extended last.
+    /// The beginning of the write that last extended the turn.
     pub(super) extended: Instant,
-    /// The extension that the engine was told last.
+    /// The extension that the engine last got.
     pub(super) told: Option<Instant>,
     pub(super) clock: Clock,
-    /// Slots that were kept until before this are forgotten.
+    /// The table no longer has slots with an earlier end.
     pub(super) forgotten: i64,
-    /// Writes that may have been done, all under the next number.
+    /// Writes without an answer, all under the next number.
     pub(super) doubts: Vec<Doubt>,
-    /// What such writes did, of which the engine does not know.
+    /// The effects of such writes, which the engine does not know yet.
     pub(super) done: HashSet<(Deed, i64)>,
-    /// The version of the tombstones, as it was read last.
+    /// The version of the tombstones at the last read.
     pub(super) erasures: u64,
 }
 
-/// A write whose answer was lost.
+/// A write without an answer.
 pub(super) struct Doubt {
     pub(super) token: i64,
     pub(super) deed: Deed,
@@ -124,7 +126,7 @@ impl Holder {
         !self.returned.is_empty()
     }
 
-    /// Leases what was given back.
+    /// Leases the events of dropped calls again.
     pub(super) fn lease_returned(&mut self, limit: usize) -> Vec<StoredEvent> {
         let number = limit.min(self.returned.len());
         let mut events: Vec<_> = self.returned.drain(..number).collect();
@@ -140,13 +142,13 @@ impl Holder {
         (self.fresh.contains(&id) || self.again.contains(&id)).then_some(id)
     }
 
-    /// Ends the lease of an event that was settled.
+    /// Ends the lease of a settled event.
     pub(super) fn end(&mut self, id: i64) {
         self.fresh.remove(&id);
         self.again.remove(&id);
     }
 
-    /// Returns all that is leased.
+    /// Returns all leased events.
     pub(super) fn all_leased(&self) -> Vec<i64> {
         self.fresh.iter().chain(&self.again).copied().collect()
     }
@@ -159,13 +161,13 @@ impl Holder {
         self.returned.retain(|stored| !ids.contains(&stored.id));
     }
 
-    /// Returns what is leased of the events that were put back, or was given back.
+    /// Returns the leased events after a put-back, and the events of dropped calls.
     pub(super) fn leased_again(&self) -> Vec<i64> {
         self.again.iter().copied().chain(self.returned.iter().map(|stored| stored.id)).collect()
     }
 
-    /// Returns the progress as it is to be stored: with the next number, and what the last lease found
-    /// in gaps still in them.
+    /// Returns the progress for the next write: with the next number, and with the last lease's
+    /// finds still in their gaps.
     pub(super) fn next(&self) -> Progress {
         let read = self.replay.map(|passed| passed + 1);
         let returned = self.returned.iter().map(|stored| stored.id).min();
@@ -180,7 +182,7 @@ impl Holder {
         }
     }
 
-    /// Counts events as read that the last lease found in gaps: their admission is stored by now.
+    /// Counts the last lease's finds in gaps as read, because the row has their admissions by now.
     pub(super) fn retire_late(&mut self) {
         self.progress.read += self.late.len() as i64;
         self.late.clear();

@@ -1,4 +1,4 @@
-//! How far delivery has come, as it is stored with each write of the deliverer.
+//! The progress of delivery. Each write of the deliverer stores it.
 
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
@@ -17,12 +17,12 @@ pub(super) const COLUMNS: &str = "n, epoch, cursor, gap_from, gap_to, low, read,
 pub(super) struct Progress {
     pub(super) n: i64,
     pub(super) epoch: i64,
-    /// All visible events up to this id were read, but for those in the gaps.
+    /// The deliverer has read all visible events up to this id, except those in the gaps.
     pub(super) cursor: i64,
     pub(super) gaps: Gaps,
     /// No event that was read and never put back has a lower id.
     pub(super) low: i64,
-    /// How many events were read.
+    /// The number of events read.
     pub(super) read: i64,
     pub(super) delivered: i64,
     pub(super) buried: i64,
@@ -36,7 +36,7 @@ pub(super) struct Progress {
     pub(super) moved: i64,
     pub(super) collided: i64,
     pub(super) clock: Millis,
-    /// By which a write is known whose answer was lost.
+    /// Identifies a write without an answer.
     pub(super) token: i64,
 }
 
@@ -66,8 +66,8 @@ impl Progress {
         }
     }
 
-    /// Returns how many of the events that were read are pending, but for what operators did since
-    /// the takeover.
+    /// Returns the number of read events that are pending, without what operators did since the
+    /// takeover.
     pub(super) fn pending(&self) -> i64 {
         let erased = self.erased - self.erased_letters;
         let ended = self.delivered + self.withheld + self.dropped + erased;
@@ -75,7 +75,7 @@ impl Progress {
     }
 }
 
-/// A row that is to be stored, as the first twenty parameters of a statement.
+/// A row as the first twenty parameters of a statement.
 pub(super) struct Stored {
     progress: Progress,
     from: Vec<i64>,

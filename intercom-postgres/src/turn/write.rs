@@ -1,8 +1,8 @@
-//! What the deliverer writes, and what becomes of a write whose answer is lost.
+//! The deliverer's writes, and how it resolves a write without an answer.
 //!
-//! Each write stores the progress with the next number, so that of two writes with one number only
-//! one can be done. A write without an answer is remembered with its random token. The row with that
-//! number says later which of them was done, if any.
+//! Each write stores the progress with the next number, so of two writes with one number only one
+//! can commit. The process remembers a write without an answer by its random token. Later the row
+//! with that number says which write committed, if any.
 
 use std::collections::HashSet;
 
@@ -23,9 +23,10 @@ use crate::clock::millis_of;
 use crate::error::Fault;
 use crate::link::Param;
 
-/// Why a write was not done, or may not have been.
+/// Why a write failed, or has no answer.
 pub(super) enum Failed {
-    /// Another epoch has begun, or the store may have lost what was read: nothing was done.
+    /// Another epoch has begun, or the store may have lost events that this turn has read. The
+    /// write changed nothing.
     Deposed,
     Fault(Fault),
 }
@@ -36,7 +37,7 @@ impl From<Fault> for Failed {
     }
 }
 
-/// A write that is answered later.
+/// A write whose answer comes later.
 struct Write<'a> {
     sql: &'a str,
     stored: Stored,
@@ -48,8 +49,8 @@ struct Write<'a> {
 }
 
 impl Turns {
-    /// Stores the progress, which extends the turn. Returns a transaction that began after all that
-    /// was read before.
+    /// Stores the progress, which extends the turn. Returns a transaction that began after all
+    /// earlier reads.
     pub(super) async fn store(
         &self,
         holder: &mut Holder,
@@ -70,7 +71,7 @@ impl Turns {
         let extended = Instant::now();
         let Write { sql, stored, params, deed, ids, ended } = write;
         let Progress { n, token, .. } = *stored.progress();
-        // Also where this future is dropped before the answer.
+        // Also if the caller drops this future before the answer.
         holder.doubts.push(Doubt { token, deed, ids, ended });
         let mut all = stored.params();
         all.extend(params.iter().cloned());
@@ -82,7 +83,7 @@ impl Turns {
                     holder.doubts.clear();
                     return Err(Failed::Deposed);
                 };
-                // No other write with this number can be done any more.
+                // No other write with this number can commit any more.
                 holder.doubts.clear();
                 holder.progress.n = n;
                 holder.extended = extended;
@@ -97,7 +98,7 @@ impl Turns {
         Err(fault.into())
     }
 
-    /// Finds out which of the writes in doubt was done.
+    /// Finds out which of the writes in doubt has committed.
     pub(super) async fn resolve(&self, holder: &mut Holder) -> Result<(), Failed> {
         if holder.doubts.is_empty() {
             return Ok(());
@@ -114,14 +115,14 @@ impl Turns {
                 }
                 holder.done.extend(done.ids.into_iter().map(|id| (done.deed, id)));
             }
-            // The counts are those of the row. How far was read, this process knows better.
+            // The counts are those of the row. This process knows better how far it has read.
             let Progress { cursor, gaps, low, read, .. } = holder.progress.clone();
             holder.progress = Progress { cursor, gaps, low, read, ..present };
         }
         Ok(())
     }
 
-    /// Stores what admission decided.
+    /// Stores admissions.
     pub(crate) async fn admit(
         &self,
         epoch: Epoch,
@@ -259,10 +260,10 @@ impl Turns {
         if batch.all.is_empty() && forget_before <= holder.forgotten {
             return Ok(late);
         }
-        // What is forgotten at once need not be kept.
+        // A slot that this write would delete needs no row.
         batch.slots.retain(|(_, slot)| slot.keep_until.unix_seconds() >= forget_before);
         let mut progress = holder.next();
-        // What leaves a gap for good is counted as read.
+        // An event that leaves a gap for good counts as read.
         let left =
             |id: &i64| batch.gone.contains(id) || batch.dead.iter().any(|dead| dead.id == *id);
         let left: Vec<_> = holder.late.iter().copied().filter(left).collect();
@@ -339,7 +340,7 @@ impl Turns {
         holder.progress.buried = row.get(1);
         holder.progress.gaps.seen(row.get(2));
         let present: Vec<i64> = row.get(3);
-        // A slot that is kept for less long than others were is forgotten with the next ones.
+        // A slot with an earlier end than others goes with the next ones.
         if let Some(first) = kept.into_iter().min() {
             holder.forgotten = holder.forgotten.min(first);
         }
@@ -352,7 +353,7 @@ impl Holder {
         i64::try_from(epoch.0) == Ok(self.epoch)
     }
 
-    /// Ends the lease of an event whose settlement is stored.
+    /// Ends the lease of an event once the table has its settlement.
     fn settled(&mut self, id: i64) {
         self.end(id);
         if self.late.remove(&id) {
@@ -425,7 +426,7 @@ impl Rulings {
     }
 }
 
-/// Settlements by what becomes of the events.
+/// Settlements, by verdict.
 #[derive(Default)]
 struct Batch {
     all: HashSet<i64>,
@@ -435,7 +436,7 @@ struct Batch {
     slots: Vec<(i64, UsedSlot)>,
 }
 
-/// How a lease ends that leaves something behind.
+/// The end of a lease that leaves a row behind.
 struct End {
     id: i64,
     attempts: i64,
@@ -496,7 +497,7 @@ impl Failures {
     }
 }
 
-/// Returns the text of a body, which every event's is.
+/// Returns a body as text. Every event's body is text.
 fn text(body: &[u8]) -> Result<String, Fault> {
     let text = str::from_utf8(body).map_err(|_| Fault::Refused {
         code: "22021".to_owned(),
