@@ -36,7 +36,7 @@ pub(crate) struct Intake {
     /// Has the timers: a caller may be outside of any runtime.
     runtime: Handle,
     closed: AtomicBool,
-    /// Calls in progress. Once the intake is closed and none is, nothing more is accepted.
+    /// Calls in progress. Once the intake is closed and there are none, it accepts nothing more.
     in_progress: AtomicUsize,
     /// Rings when that happens.
     sealed: Notify,
@@ -117,7 +117,7 @@ impl Intake {
         self.record(accepted, events.len() as u64)
     }
 
-    /// Accepts many events with those that are derived from them, all of them or none.
+    /// Accepts many events with their derived events, all of them or none.
     pub(crate) async fn accept(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
         consume_budget().await;
         let flat;
@@ -154,7 +154,7 @@ impl Intake {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Returns whether nothing more can be accepted.
+    /// Returns whether the intake can accept nothing more.
     pub(crate) fn is_sealed(&self) -> bool {
         self.is_closed() && self.in_progress.load(Ordering::SeqCst) == 0
     }
@@ -302,7 +302,7 @@ impl Intake {
     }
 }
 
-/// Why nothing was accepted.
+/// Why a call accepted nothing.
 enum Refusal {
     Closed,
     Outbox(AcceptError),
@@ -336,7 +336,8 @@ impl Drop for InProgress<'_> {
 struct Waiting<'a> {
     intake: &'a Intake,
     events: u64,
-    /// Whether the outbox is being asked: then the events of an abandoned call may be accepted.
+    /// Whether a call of the outbox runs. Then the outbox may accept the events of an abandoned
+    /// call.
     asking: bool,
     done: bool,
 }
@@ -352,18 +353,18 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.intake.waiting.fetch_sub(1, Ordering::SeqCst);
         if !self.done {
-            // What may be accepted is not refused.
+            // Events that the outbox may accept do not count as refused.
             if !self.asking {
                 self.intake.tally.abandoned.add(self.events);
                 self.intake.note_refused(Refused::Abandoned, self.events);
             }
-            // The room that this caller was woken for belongs to the next one.
+            // The room that woke this caller belongs to the next one.
             self.intake.room.notify_one();
         }
     }
 }
 
-/// Lists events, each followed by those that are derived from it.
+/// Lists events, each before its derived events.
 fn with_derived(events: &[DataEvent]) -> Vec<DataEvent> {
     let split = events.iter().map(|event| event.clone().split_derived());
     split.flat_map(|(event, derived)| iter::once(event).chain(derived)).collect()

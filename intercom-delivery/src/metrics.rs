@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::outbox::DeadLetterReason;
 use crate::telemetry::Labels;
 
-/// Why events are refused.
+/// The reasons of refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refused {
     Full,
@@ -76,7 +76,7 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Registers all metrics with the recorder that is installed now.
+    /// Registers all metrics with the present recorder.
     pub(crate) fn new(labels: &Labels, rules: &[&str]) -> Self {
         let _ = (labels, rules);
         Metrics {
@@ -97,14 +97,14 @@ impl Metrics {
         let _ = (reason, events);
     }
 
-    /// A request for an event has ended, and the event was leased so long ago.
+    /// Records the end of an attempt, this long after the lease of its event.
     pub(crate) fn attempt(&self, outcome: &'static str, took: Duration, leased_for: Duration) {
         #[cfg(feature = "metrics")]
         self.registered.attempt(outcome, took, leased_for);
         let _ = (outcome, took, leased_for);
     }
 
-    /// An event was delivered, this long after it was accepted.
+    /// Records a delivered event, this long after its acceptance.
     pub(crate) fn delivered(&self, delay: Duration) {
         #[cfg(feature = "metrics")]
         self.registered.delivered(delay);
@@ -123,7 +123,7 @@ impl Metrics {
         let _ = rule;
     }
 
-    /// So many events were withheld, and so many derived by rules.
+    /// Records withheld events, and events that rules derived.
     pub(crate) fn admitted(&self, withheld: u64, derived: u64) {
         #[cfg(feature = "metrics")]
         self.registered.admitted(withheld, derived);

@@ -50,12 +50,12 @@ impl fmt::Display for Labels {
     }
 }
 
-/// Events were not accepted.
+/// Logs refused events.
 pub(crate) fn refused(reason: &'static str, events: u64) {
     tracing::debug!(reason, events, "events not accepted");
 }
 
-/// The system's clock was set, or the machine slept.
+/// Logs a step of the system's clock, or a sleep of the machine.
 pub(crate) fn clock_stepped(seconds: i64) {
     tracing::warn!(
         seconds,
@@ -82,7 +82,7 @@ pub(crate) fn dead(letter: &DeadLetter) {
     let failure = failure.as_ref().map(|failure| failure.message.as_str());
     let reason = reason.as_str();
     match letter.reason {
-        // It was said when the name was silenced.
+        // The log has it from when the engine silenced the name.
         DeadLetterReason::EventNameLimit => {
             tracing::debug!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
         }
@@ -102,7 +102,7 @@ pub(crate) fn event_dropped(rule: &str) {
     tracing::debug!(rule, "event dropped by a rule");
 }
 
-/// The consent hook denied events, or their contacts were erased.
+/// Logs withheld events: the consent check denied them, or their contacts are erased.
 pub(crate) fn withheld(events: u64) {
     if events > 0 {
         tracing::debug!(events, "events withheld");
@@ -116,7 +116,7 @@ pub(crate) fn derived(events: u64) {
     }
 }
 
-/// A contact was erased.
+/// Logs an erasure.
 pub(crate) fn erased(pending: u64, dead_letters: u64, in_flight: usize) {
     tracing::info!(pending, dead_letters, in_flight, "a contact was erased");
 }
@@ -140,12 +140,12 @@ pub(crate) fn retried(name: &str, attempts: u32, after: Duration, message: &str)
     );
 }
 
-/// The reset of the rate limit is not gone by any more.
+/// Logs that the engine no longer believes the reset of the rate limit.
 pub(crate) fn reset_doubted(doubt: &Doubt) {
     tracing::warn!(reason = %doubt, "the rate limit's reset is not believed");
 }
 
-/// The reset of the rate limit is gone by again.
+/// Logs that the engine believes the reset of the rate limit again.
 pub(crate) fn reset_believed() {
     tracing::info!("the rate limit's reset is believed again");
 }
@@ -213,7 +213,7 @@ pub(crate) fn died() {
     tracing::error!("the delivery engine panicked, most likely in the outbox; delivery has ended");
 }
 
-/// The delivery was dropped without a shutdown.
+/// Logs the drop of a delivery without a shutdown.
 pub(crate) fn dropped(pending: u64) {
     match pending {
         0 => tracing::debug!("delivery was dropped; nothing was pending"),

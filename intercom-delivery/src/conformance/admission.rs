@@ -19,11 +19,11 @@ use crate::policy::Collisions;
 
 /// Tests that no history with crashes makes the engine send an event over this outbox in vain.
 ///
-/// - No two events of one contact, name and second are sent, unless the second one is counted as
+/// - No two events of one contact, name and second are sent, unless the second one counts as
 ///   collided.
 /// - All attempts of an event send the same bytes.
-/// - What rules derive is there once, whatever crashes. What they rename is sent by its other name, and what
-///   they drop is not sent. Every second history has rules.
+/// - What rules derive is there once, whatever crashes. A renamed event is sent by its other name,
+///   and a dropped one is not sent. Every second history has rules.
 ///
 /// `make` gives a new and empty outbox, what opens it again after a crash, and what moves its time.
 /// An outbox in memory survives as it is, and only the turn ends. The runtime must have its timers
@@ -88,13 +88,13 @@ enum LeftOut {
     HeldSlots,
     UsedSlots,
     DeadSlots,
-    /// A used slot is kept for the window alone, also while an event waits that wants it.
+    /// Keeps a used slot for the window alone, even while an event waits for it.
     EarliestNew,
-    /// Events are admitted when they are sent, and not in the order of their leases.
+    /// Admits events when it sends them, and not in the order of their leases.
     Order,
-    /// A moved event is sent, and not stored.
+    /// Sends a moved event without storing it.
     StoredMoves,
-    /// What a rule derives is stored after the admission of its cause, and not with it.
+    /// Stores derived events after the admission of their cause, and not with it.
     StoredDerived,
 }
 

@@ -11,7 +11,7 @@ use crate::outbox::{
     Tenure, Tombstones, UsedSlot, Verdict,
 };
 
-/// All events that ever were accepted or derived, in this order. An event is known by its place in it.
+/// All accepted and derived events, in this order. Its index identifies an event.
 ///
 /// The model learns ids and epochs, which an outbox may choose, when it first sees them.
 #[derive(Default)]
@@ -28,9 +28,9 @@ pub(super) struct Model {
     pub(super) collided: u64,
     pub(super) derived: u64,
     used: BTreeMap<Slot, Timestamp>,
-    /// Which of the few contacts are erased.
+    /// The erased ones among the few contacts.
     pub(super) erased: BTreeSet<usize>,
-    /// How often that changed, and how often it had when the deliverer was told last.
+    /// How often that changed, and how often when the deliverer last got the tombstones.
     pub(super) erasures: u64,
     pub(super) told_erasures: u64,
     /// How often an event came to be due.
@@ -42,15 +42,15 @@ pub(super) enum TurnOf {
     #[default]
     Nobody,
     Engine(usize),
-    /// The tenure was dropped. Its epoch lasts until the next begins, or not.
+    /// The engine dropped the tenure. Its epoch lasts until the next begins, or not.
     Lapsed,
 }
 
 /// An event, and where it is.
 pub(super) struct Held {
-    /// As it was accepted or derived, or changed since.
+    /// The event with its present bytes.
     pub(super) event: DataEvent,
-    /// What its age is counted from.
+    /// The beginning of its age.
     pub(super) aged_from: Duration,
     pub(super) id: Option<EventId>,
     pub(super) last_failure: Option<Failure>,
@@ -78,7 +78,7 @@ pub(super) struct Pending {
     due_by: Duration,
     /// Of two that are due since the same moment, which came to be so first.
     turn: u64,
-    /// Whether it was deferred, put back or redriven.
+    /// Whether a deferral, a put-back or a redrive has set the due time.
     again: bool,
 }
 
@@ -148,7 +148,8 @@ impl Model {
         Ok(())
     }
 
-    /// What was leased, or perhaps was, is due again. That may count since then or as it was before.
+    /// Events that are leased, or may be, are due again. That may count since then or as it was
+    /// before.
     pub(super) fn take_back(&mut self, which: impl Fn(&Pending) -> bool) {
         let now = self.now;
         for held in &mut self.events {
@@ -170,7 +171,7 @@ impl Model {
         self.leases.push((event, lease.clone()));
     }
 
-    /// The event, if it is leased under this epoch.
+    /// Returns the event, if it is leased under this epoch.
     pub(super) fn leased(&mut self, epoch: Epoch, event: usize) -> Option<&mut Held> {
         let present = matches!(self.turn, TurnOf::Engine(_)) && self.epochs.last() == Some(&epoch);
         let held = &mut self.events[event];
@@ -178,7 +179,7 @@ impl Model {
         (present && leased).then_some(held)
     }
 
-    /// Returns whether the event was leased under this epoch. If not, nothing was done.
+    /// Returns whether the event was leased under this epoch. Otherwise changes nothing.
     pub(super) fn admit(&mut self, epoch: Epoch, event: usize, admission: &Admission) -> bool {
         let Some(held) = self.leased(epoch, event) else { return false };
         let State::Pending(pending) = &mut held.state else { return false };
@@ -207,7 +208,7 @@ impl Model {
         true
     }
 
-    /// Returns whether the event was leased under this epoch. If not, nothing was done.
+    /// Returns whether the event was leased under this epoch. Otherwise changes nothing.
     pub(super) fn settle(&mut self, epoch: Epoch, event: usize, verdict: &Verdict) -> bool {
         let Some(held) = self.leased(epoch, event) else { return false };
         if let Verdict::PutBack { failure: Some(failure), .. } = verdict {
@@ -280,7 +281,7 @@ impl Model {
         forgiven
     }
 
-    /// Compares what the deliverer was told of erased contacts.
+    /// Compares the tombstones that the deliverer got.
     pub(super) fn see_tombstones(&mut self, told: Option<&Tombstones>) -> Checked {
         let Some(told) = told else {
             let is_current = self.told_erasures == self.erasures;
@@ -338,7 +339,7 @@ impl Model {
         (0..self.events.len()).filter(move |index| dead(&self.events[*index]))
     }
 
-    /// Whether one event must be leased before the other.
+    /// Returns whether the outbox must lease one event before the other.
     pub(super) fn is_before(&self, one: (usize, Pending), other: (usize, Pending)) -> bool {
         let ((index, one), (other_index, other)) = (one, other);
         match (one.again, other.again) {
@@ -399,7 +400,7 @@ impl Model {
         Ok(())
     }
 
-    /// Returns the ids of these events, as far as they are known.
+    /// Returns the known ids of these events.
     pub(super) fn ids(&self, events: impl IntoIterator<Item = usize>) -> BTreeSet<EventId> {
         events.into_iter().filter_map(|event| self.events[event].id).collect()
     }

@@ -1,4 +1,4 @@
-//! Events to be accepted: few names, contacts and seconds, so that slots are often shared.
+//! Makes events of few names, contacts and seconds, so that events often share a slot.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 pub(super) const NAMES: [&str; 5] =
     ["project_created", "Project_Created", "invoice_paid", "menü_geöffnet", "MENÜ_GEÖFFNET"];
 
-/// By how many contacts events are erased.
+/// The number of contacts that operations erase.
 pub(super) const CONTACTS: usize = 4;
 
 /// One of the contacts by which events are erased: two user ids, and the address that some events
@@ -33,7 +33,7 @@ pub(super) fn timestamp(now: Duration) -> Timestamp {
     Timestamp::from_unix_seconds(START.saturating_add_unsigned(now.as_secs()))
 }
 
-/// An event to be accepted. It gets a number of its own in its metadata, so that it can be recognized.
+/// An event to accept. A number in its metadata identifies it.
 #[derive(Clone, Debug)]
 pub(super) struct Offer {
     name: usize,
@@ -44,7 +44,7 @@ pub(super) struct Offer {
     shape: Shape,
 }
 
-/// How the body of an event is written. An outbox keeps all of them as they are.
+/// The form of an event's body. An outbox keeps all of them as they are.
 #[derive(Clone, Copy, Debug)]
 enum Shape {
     /// As `intercom-core` encodes it.

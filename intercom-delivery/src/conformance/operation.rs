@@ -1,14 +1,14 @@
-//! What is done to an outbox.
+//! Operations on an outbox.
 
 use fastrand::Rng;
 
 use super::offer::{CONTACTS, NAMES, Offer};
 use crate::outbox::DeadLetterReason;
 
-/// Something that is done to an outbox by one of two engines, or by nobody in particular.
+/// An operation on an outbox, by one of two engines or by an operator.
 ///
-/// What it is done to is a number among what there is, counted round. The operation is left out
-/// where there is nothing, so each sequence of operations can be done. Times are in
+/// A number selects its object among the present ones, modulo their count. Without an object the
+/// suite skips the operation, so it can run any sequence. Times are in
 /// [ticks](super::Profile::tick).
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
@@ -19,7 +19,7 @@ pub(super) enum Operation {
     Lease {
         engine: usize,
         limit: usize,
-        /// Whether the call is dropped when it is about to return.
+        /// Whether to drop the call just before it returns.
         cancelled: bool,
     },
     /// Stores admissions of these leases, counted back from the last.
@@ -60,19 +60,19 @@ pub(super) enum Operation {
     Advance(u32),
 }
 
-/// What is stored of the admission of an event.
+/// The admission of an event.
 #[derive(Clone, Debug)]
 pub(super) struct Admitting {
     pub(super) how: Admit,
     pub(super) collides: bool,
-    /// What is derived from it.
+    /// The events derived from it.
     pub(super) derived: Vec<Offer>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Admit {
     Keep,
-    /// It is moved by so many seconds.
+    /// Moves it by this many seconds.
     Move(u8),
     /// It gets another of a few names.
     Rename(usize),
@@ -85,11 +85,12 @@ pub(super) enum Admit {
 /// What becomes of a leased event.
 #[derive(Clone, Debug)]
 pub(super) enum Ending {
-    /// It was delivered. Its slot is kept for so many ticks.
+    /// Delivered. The outbox keeps its slot for this many ticks.
     Deliver { keep: u32 },
     /// It is due again after so many ticks.
     PutBack { after: u32, attempts: u32 },
-    /// It is a dead letter. Its slot is kept for so many ticks, if an attempt may have arrived.
+    /// It is a dead letter. The outbox keeps its slot for this many ticks, if an attempt may have
+    /// arrived.
     Bury { reason: DeadLetterReason, attempts: u32, answered: bool, keep: Option<u32> },
 }
 
@@ -117,7 +118,7 @@ pub(super) enum Letters {
 /// Makes up to 60 operations of all kinds, in proportions in which an outbox fills up, empties and
 /// ages.
 pub(super) fn operations(random: &mut Rng) -> Vec<Operation> {
-    // Without a turn nothing can be leased.
+    // Without a turn no event can be leased.
     let begin = Operation::Lease { engine: 0, limit: 0, cancelled: false };
     let number = random.usize(1..60);
     std::iter::once(begin).chain(std::iter::repeat_with(|| any(random)).take(number)).collect()

@@ -7,14 +7,14 @@ use super::operation::Operation;
 /// The limit of one search for a shorter sequence.
 const SHORTEN_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Returns the shortest sequence that still fails and is reached by leaving things out, one after
-/// the other.
+/// Returns the shortest failing sequence that it finds by leaving operations out, one after the
+/// other.
 pub(super) fn shorten(
     mut operations: Vec<Operation>,
     fails: impl Fn(&[Operation]) -> bool,
 ) -> Vec<Operation> {
     let begin = Instant::now();
-    // Large pieces first, so that most of a long sequence is gone after a few tries.
+    // Large pieces first, to remove most of a long sequence in a few tries.
     let mut piece = operations.len() / 2;
     while piece > 1 {
         let mut start = 0;
@@ -41,7 +41,7 @@ pub(super) fn shorten(
     }
 }
 
-/// Returns all sequences with one thing less, from the end.
+/// Returns all sequences without one operation, or with a simpler one, from the end.
 fn candidates(operations: &[Operation]) -> impl Iterator<Item = Vec<Operation>> {
     let without = move |index: usize| {
         let mut shorter = operations.to_vec();

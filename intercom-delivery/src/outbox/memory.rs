@@ -27,11 +27,11 @@ pub(crate) const DEFAULT_MAX_BYTES: usize = 256 << 20;
 /// How many dead letters a [`MemoryOutbox`] keeps by default.
 pub(crate) const DEFAULT_DEAD_LETTERS: usize = 10_000;
 
-/// Holds events in memory, up to a bound. What was not delivered when the process ends is lost.
+/// Holds events in memory, up to a bound. The end of the process loses pending events.
 ///
 /// When it is full it accepts nothing more, and never drops what it has accepted. Dead letters have
-/// a bound of their own: beyond it the oldest are purged and counted. Redriving never fails for
-/// lack of room.
+/// a bound of their own: beyond it, the outbox purges and counts the oldest. Redriving never fails
+/// for lack of room.
 ///
 /// ```
 /// use intercom_delivery::MemoryOutbox;
@@ -309,7 +309,7 @@ impl Operate for MemoryOutbox {
 
 #[derive(Default)]
 struct State {
-    /// Events that were never leased under this epoch nor put back, in the order of their ids.
+    /// New events without a lease under this epoch, in the order of their ids.
     fresh: VecDeque<Held>,
     /// How many of them, and of those that were deferred, have each second.
     new_seconds: BTreeMap<Timestamp, usize>,
@@ -318,7 +318,7 @@ struct State {
     /// Those of them that are not leased, by when they are due.
     due: BTreeSet<(Instant, EventId)>,
     dead: BTreeMap<EventId, Dead>,
-    /// The same in the order in which they were buried.
+    /// The dead letters in the order of their burials.
     graves: BTreeMap<u64, EventId>,
     /// The slots in which events left.
     used: BTreeMap<Timestamp, Vec<Slot>>,
@@ -350,12 +350,12 @@ struct Totals {
     collided: u64,
 }
 
-/// The contacts that were erased.
+/// The erased contacts.
 struct Erased {
     key: [u8; 16],
     all: HashSet<Tombstone>,
     version: u64,
-    /// The version of which the engine that delivers was told.
+    /// The version that the engine that delivers last got.
     told: u64,
 }
 
@@ -397,7 +397,7 @@ struct Held {
     attempts: u32,
     last_failure: Option<Arc<Failure>>,
     accepted: Instant,
-    /// When it is due, where it was deferred, put back or redriven.
+    /// When it is due, after a deferral, a put-back or a redrive.
     due: Option<Instant>,
     leased: bool,
 }
@@ -419,7 +419,7 @@ impl Hold {
     }
 }
 
-/// Lets go when it is dropped.
+/// Ends the turn when dropped.
 struct TenureGuard(Hold);
 
 impl Drop for TenureGuard {
@@ -530,7 +530,7 @@ impl State {
                     self.held.insert(id, held);
                 }
                 None if held.stage.is_new() => self.fresh.push_front(held),
-                // It was admitted, and not put back since.
+                // Admitted, and not put back since.
                 None => {
                     held.due = Some(held.accepted);
                     self.due.insert((held.accepted, id));
@@ -608,7 +608,7 @@ impl State {
     fn pop_fresh(&mut self) -> Option<EventId> {
         let held = self.fresh.pop_front()?;
         self.forget_new(held.event.created_at());
-        // What a burst needed is given back.
+        // Frees the memory of a past burst.
         if self.fresh.len() < self.fresh.capacity() / 8 {
             self.fresh.shrink_to((2 * self.fresh.len()).max(1024));
         }

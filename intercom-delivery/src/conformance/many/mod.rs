@@ -1,9 +1,9 @@
 //! The tests for an outbox that several processes share.
 //!
-//! [`run`] starts some processes on one store, and has them do what a fleet does: all of them accept,
-//! one delivers, and any of them is killed or stopped at any moment. Each process has an engine's
-//! admission, and what it sends goes to a model of Intercom. The suite in
-//! [`conformance`](super) must pass first: it tests each method by itself.
+//! [`run`] starts some processes on one store, as a fleet does. All of them accept and one
+//! delivers. It kills or stops any of them at any moment. Each process has an engine's admission,
+//! and what it sends goes to a model of Intercom. The suite in [`conformance`](super) must pass
+//! first: it tests each method by itself.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -98,7 +98,7 @@ pub trait Fleet {
     /// Starts one more process, and opens the store in it.
     fn start(&mut self) -> impl Future<Output = Self::Process>;
 
-    /// Lets time pass for the store and for all processes that are not stopped.
+    /// Lets time pass for the store and for all running processes.
     ///
     /// A process that runs must be able to renew its turn meanwhile. `tokio::time::sleep` does this
     /// on a paused clock too.
@@ -112,7 +112,7 @@ pub trait Process {
     /// A transaction of the application's own.
     type Transaction: Transaction;
 
-    /// Returns the handle. It is not used while the process is stopped.
+    /// Returns the handle. The suite does not use it while the process is stopped.
     fn outbox(&self) -> &Self::Outbox;
 
     /// Accepts events in a transaction of the application's own, which stays open.
@@ -132,7 +132,7 @@ pub trait Process {
     fn kill(self, tenure: Option<Tenure>) -> impl Future<Output = ()>;
 }
 
-/// A transaction in which events were accepted. Dropping it rolls it back.
+/// A transaction that has accepted events. Dropping it rolls it back.
 pub trait Transaction {
     /// Commits it.
     fn commit(self) -> impl Future<Output = ()>;
@@ -144,11 +144,12 @@ pub trait Transaction {
 /// Tests an outbox that several processes share, with each history on a new store. The runtime must
 /// have its timers enabled. A store with a clock of its own takes a runtime whose clock goes on.
 ///
-/// The report says what was not tested. Compare it with what you know that the outbox cannot do.
+/// The report names the promises that it did not test. Compare it with what you know that the
+/// outbox cannot do.
 ///
 /// # Panics
 ///
-/// Panics when the outbox breaks a [promise](Promise), and says which, and what was done until then.
+/// Panics when the outbox breaks a [promise](Promise), and says which, and after which steps.
 pub fn run<F: Fleet>(profile: &Profile, runtime: &Runtime, make: impl AsyncFn() -> F) -> Report {
     let mut report = Report::new(profile);
     for seed in 0..profile.histories {

@@ -1,4 +1,4 @@
-//! What is tested, and of which outbox.
+//! The promises under test, and the outbox's profile.
 
 use std::fmt;
 use std::time::Duration;
@@ -27,34 +27,34 @@ macro_rules! promises {
 }
 
 promises! {
-    /// One process delivers, under an epoch that only grows. Nothing is leased by two in one epoch,
-    /// and a process that runs is never deposed.
+    /// One process delivers, under an epoch that only grows. No two processes lease in one epoch,
+    /// and no process that runs is deposed.
     OneDeliverer = "one deliverer",
     /// A deposed process changes nothing: what it admits and settles is late, and its release does
     /// nothing.
     Fencing = "fencing",
     /// Another process takes over in time, after a release and after `kill -9`.
     Takeover = "takeover",
-    /// Another process takes over in time from one that is stopped. That one is deposed when it goes
-    /// on.
+    /// Another process takes over in time from a stopped one. The stopped one is deposed when it
+    /// goes on.
     StoppedProcess = "stopped process",
     /// When another process begins, no request of the one before it may begin any more:
     /// [`valid_for`](crate::outbox::Leased::valid_for) is over.
     Validity = "validity",
-    /// The counts are balanced at every read, and the same in all processes at rest.
+    /// The counts balance at every read, and agree in all processes at rest.
     Counts = "counts",
     /// What is accepted at once is there wholly or not at all, also when the process is killed
     /// meanwhile. Each event has an id of its own. Nothing is leased before its commit.
     Acceptance = "acceptance",
-    /// What is committed late is delivered all the same.
+    /// Events of a late commit are delivered too.
     LateCommit = "late commit",
-    /// No two events of one contact, name and second are sent, unless one is counted as collided.
+    /// No two events of one contact, name and second are sent, unless one counts as collided.
     Collisions = "collisions",
     /// All attempts of an event send the same bytes.
     SameBytes = "same bytes",
     /// What one process redrives, another delivers.
     Redrive = "redrive",
-    /// Each accepted event is leased until it is settled, and not again after that.
+    /// Each accepted event is leased until its settlement, and never after it.
     Delivery = "delivery",
 }
 
@@ -64,7 +64,7 @@ impl fmt::Display for Promise {
     }
 }
 
-/// What must be known of an outbox to test it.
+/// What the suite must know of an outbox.
 #[derive(Clone, Debug)]
 pub struct Profile {
     pub(super) processes: usize,
@@ -97,7 +97,7 @@ impl Profile {
         self
     }
 
-    /// Sets how many histories are tried, always the same ones. The default is 64.
+    /// Sets the number of histories, always the same ones. The default is 64.
     #[must_use]
     pub fn histories(mut self, histories: u64) -> Self {
         self.histories = histories;
@@ -111,7 +111,7 @@ impl Profile {
         self
     }
 
-    /// Sets the unit of the times for which an event is put back. The default is a second.
+    /// Sets the unit of put-back delays. The default is a second.
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick;
@@ -125,8 +125,7 @@ impl Profile {
         self
     }
 
-    /// Sets within what time a process takes over from one that was killed or stopped. The default
-    /// is 10 seconds.
+    /// Sets the limit of a takeover from a killed or stopped process. The default is 10 seconds.
     #[must_use]
     pub fn takeover(mut self, limit: Duration) -> Self {
         self.takeover = limit;
@@ -159,7 +158,7 @@ impl Default for Profile {
     }
 }
 
-/// What was done, and what was not tested. `Display` is a line for a log.
+/// The numbers of a run, and the promises that it did not test. `Display` is a line for a log.
 #[derive(Clone, Debug)]
 #[must_use = "it says what was not tested"]
 pub struct Report {
@@ -183,12 +182,12 @@ impl Report {
         }
     }
 
-    /// Returns the promises that were left out.
+    /// Returns the skipped promises.
     pub fn skipped(&self) -> Vec<Promise> {
         self.skipped.iter().map(|(promise, _)| *promise).collect()
     }
 
-    /// Returns how many events were accepted and delivered.
+    /// Returns the number of accepted and delivered events.
     pub fn events(&self) -> u64 {
         self.events
     }
@@ -198,12 +197,12 @@ impl Report {
         self.takeovers
     }
 
-    /// Returns how many events were moved to another second, because theirs was taken.
+    /// Returns the number of events that moved to another second, because another event had theirs.
     pub fn moved(&self) -> u64 {
         self.moved
     }
 
-    /// Returns how many settlements of deposed processes were refused.
+    /// Returns the number of refused settlements of deposed processes.
     pub fn late_settlements(&self) -> u64 {
         self.late_settlements
     }
