@@ -1,12 +1,11 @@
-// What is said aloud to somebody who does not see the page: what they asked for at once, and what comes in
-// now and then, since it may come without end.
+// Announces to a screen reader: results of an action at once, and new requests at intervals.
 
 import { counted, number } from "./format.js";
 
-/** How often what comes in is told at most, in milliseconds. */
+/** The shortest interval between announcements of new requests, in milliseconds. */
 const EVERY = 10_000;
 
-/** How long somebody who types is waited for, in milliseconds. */
+/** The pause in typing after which a result is announced, in milliseconds. */
 const TYPING_PAUSE = 600;
 
 export class Aloud {
@@ -20,7 +19,7 @@ export class Aloud {
     this.#place = place;
   }
 
-  /** How many there are now. */
+  /** Announces the present counts. */
   tell(counts) {
     if (counts.requests === this.#counts.requests) return;
     this.#counts = counts;
@@ -32,7 +31,7 @@ export class Aloud {
     }, this.#toldAt + EVERY - performance.now());
   }
 
-  /** What came of something that was done by hand: the last of it, where more is done right after. */
+  /** Announces the result of an action: only the last one of several in a row. */
   answer(text) {
     clearTimeout(this.#answering);
     this.#answering = setTimeout(() => (this.#place.textContent = text), TYPING_PAUSE);

@@ -35,7 +35,7 @@ export class Contacts {
         "div",
         { class: "sheet" },
         h("h2", {}, "Contacts"),
-        h("p", {}, "Events are accepted for these. A lead takes events by its id alone, an archived contact none. POST /contacts creates others, as it does at Intercom."),
+        h("p", {}, "The sandbox accepts events for these contacts. A lead takes events by its id alone, and an archived contact takes none. POST /contacts creates more, as at Intercom."),
         h("div", { class: "new-contact" }, this.#kind, this.#value, this.#role, h("button", { onclick: () => this.#create() }, "Create")),
         this.#error,
         h("div", { class: "sheet-head" }, this.#shown, this.#search),
@@ -89,7 +89,7 @@ export class Contacts {
   #draw({ contacts, total }, search) {
     const latest = total > contacts.length ? `the latest ${number(contacts.length)} of ${counted(total, "contact")}` : counted(total, "contact");
     this.#shown.textContent = search === "" ? latest : `${latest} with “${search}”`;
-    const none = h("tr", { class: "none" }, h("td", { colspan: 5 }, search === "" ? "Nobody is known: events are answered with 404, unless the sandbox was started with --know-everybody." : "No contact has this in one of its details."));
+    const none = h("tr", { class: "none" }, h("td", { colspan: 5 }, search === "" ? "No contact yet. The sandbox answers events with 404, unless it started with --know-everybody." : "No contact matches."));
     this.#rows.replaceChildren(...(contacts.length === 0 ? [none] : contacts.toReversed().map(row)));
   }
 }

@@ -33,7 +33,7 @@ export class Faults {
         "div",
         { class: "sheet" },
         h("h2", {}, "Faults"),
-        h("p", {}, "A switch affects the events that are sent from then on. Where it says “every request”, it affects all the others too."),
+        h("p", {}, "A switch affects later events. One that says “every request” affects all other requests too."),
         this.#makeExtent(),
         h("div", { class: "switches" }, [...this.#switches.values()].map(({ element }) => element)),
         h("h2", {}, "Any other"),
@@ -42,7 +42,7 @@ export class Faults {
         h(
           "table",
           { class: "standing framed" },
-          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests it could have struck" }, "Met"), h("th", { class: "number", title: "Requests it did strike" }, "Struck"), h("th", {}, "Left"), h("th", {}, h("span", { class: "unseen" }, "Lift")))),
+          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests that matched the fault" }, "Met"), h("th", { class: "number", title: "Requests that the fault changed" }, "Struck"), h("th", {}, "Left"), h("th", {}, h("span", { class: "unseen" }, "Lift")))),
           this.#standing,
         ),
       ),
@@ -102,7 +102,7 @@ export class Faults {
     } catch (error) {
       return say("Not done", error);
     }
-    await this.#show().catch((error) => say("Done, but how the faults stand could not be asked", error));
+    await this.#show().catch((error) => say("Done, but the list of faults did not load", error));
   }
 
   #draw(faults) {
@@ -112,7 +112,7 @@ export class Faults {
     for (const [id, one] of this.#switches) one.show(faults.filter((fault) => standsFor(id, fault)).map(({ fault }) => fault));
     this.#liftAll.hidden = faults.length === 0;
     const focused = document.activeElement?.closest("tr")?.dataset.fault;
-    this.#standing.replaceChildren(...(faults.length === 0 ? [h("tr", { class: "none" }, h("td", { colspan: 5 }, "None: the sandbox behaves."))] : faults.map((fault) => this.#row(fault))));
+    this.#standing.replaceChildren(...(faults.length === 0 ? [h("tr", { class: "none" }, h("td", { colspan: 5 }, "No fault is active."))] : faults.map((fault) => this.#row(fault))));
     if (focused) this.#standing.querySelector(`tr[data-fault="${focused}"] button`)?.focus();
   }
 

@@ -3,9 +3,9 @@
 /** The outcomes in the order in which they are stacked and listed. */
 export const OUTCOMES = [
   { id: "accepted", label: "Accepted", meaning: "An event that Intercom would keep." },
-  { id: "duplicate", label: "Duplicate", meaning: "Answered as accepted, and ignored: there is one with its contact, name and second." },
-  { id: "refused", label: "Refused", meaning: "Something is wrong with it. Open it to see the rule, and how to fix it." },
-  { id: "faulted", label: "Faulted", meaning: "A fault decided the answer, or that there was none." },
+  { id: "duplicate", label: "Duplicate", meaning: "Answered as accepted, but ignored: an earlier event has its contact, name and second." },
+  { id: "refused", label: "Refused", meaning: "Intercom would refuse it. Open it for the rule and the fix." },
+  { id: "faulted", label: "Faulted", meaning: "A fault decided the answer, or prevented one." },
   { id: "served", label: "Other requests", badge: "Other", meaning: "A request that brings no event, such as one about a contact." },
 ];
 

@@ -55,7 +55,7 @@ function refresh() {
   byId("held").hidden = length > 0 || !store.paused;
   byId("no-match").hidden = length === 0 || shown.length > 0;
   // A feed without articles would be announced as broken.
-  const feed = shown.length > 0 ? { role: "feed", "aria-label": "What arrived, newest first" } : {};
+  const feed = shown.length > 0 ? { role: "feed", "aria-label": "Requests, newest first" } : {};
   for (const name of ["role", "aria-label"]) {
     if (feed[name]) byId("rows").setAttribute(name, feed[name]);
     else byId("rows").removeAttribute(name);
@@ -66,7 +66,7 @@ function refresh() {
     shown.length < length ? `${number(shown.length)} of ${number(length)}` : length > 0 && `${number(length)} shown`,
     left > 0 && length > 0 && `${number(left)} not shown`,
   ].filter(Boolean).join(", ");
-  byId("shown").title = left > 0 ? "The page keeps the latest 10,000, and drops some where they come faster than they can be shown. The counts have all of them." : "";
+  byId("shown").title = left > 0 ? "The page keeps the latest 10,000 requests, and skips some when they come too fast to show. The counts include all of them." : "";
 }
 
 /** Opens the request that the address names, once it is there; the filter is in nobody's way. */

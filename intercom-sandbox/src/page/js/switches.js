@@ -3,22 +3,22 @@
 
 /**
  * - `parameters`: fields by name, each with what it begins with; `{name}` is their place in `title`;
- * - `effect`: the fault as text, without for how long;
- * - `stands`: whether the effect of a fault that stands is this one;
- * - `whole`: that it is a state of the sandbox, and not something that befalls single requests.
+ * - `effect`: the fault as text, without its duration;
+ * - `stands`: matches the effect of an active fault of this switch;
+ * - `whole`: whether it changes the sandbox's state, and not single requests.
  */
 export const SWITCHES = [
   {
     id: "outage",
     title: "Outage",
-    about: "Every request is answered with 503.",
+    about: "The sandbox answers every request with 503.",
     effect: () => "outage",
     stands: /^outage$/,
   },
   {
     id: "errors",
     title: "{status} for {percent} %",
-    about: "A share of the events is answered with a server error; the seed picks which.",
+    about: "The sandbox answers a share of the events with a server error. The seed picks them.",
     parameters: {
       status: { label: "Status", type: "select", options: ["500", "502", "503", "504"] },
       percent: { label: "Percent", type: "number", value: 20, min: 1, max: 100 },
@@ -29,14 +29,14 @@ export const SWITCHES = [
   {
     id: "limited",
     title: "429 for every event",
-    about: "They are answered as beyond the rate limit, whatever is left of the budget.",
+    about: "The sandbox answers 429, whatever is left of the budget.",
     effect: () => "429",
     stands: /^429$/,
   },
   {
     id: "limit",
     title: "Limit of {requests} in 10 s",
-    about: "The rate limit itself changes: the headers show it, and the budget above.",
+    about: "Changes the rate limit itself, in the headers and in the budget above.",
     parameters: { requests: { label: "Requests", type: "number", value: 5, min: 0 } },
     effect: ({ requests }) => `rate limit ${requests}`,
     stands: /^rate limit /,
@@ -53,21 +53,21 @@ export const SWITCHES = [
   {
     id: "hang",
     title: "Hang",
-    about: "There is no answer, ever: the client has to give up by itself.",
+    about: "No answer comes. The client must time out.",
     effect: () => "hang",
     stands: /^hang$/,
   },
   {
     id: "reset",
     title: "Connection reset",
-    about: "The connection breaks in the place of an answer.",
+    about: "The connection breaks instead of an answer.",
     effect: () => "reset",
     stands: /^reset$/,
   },
   {
     id: "lost",
     title: "Answer lost",
-    about: "The event is accepted, and the connection closed before the client learns of it.",
+    about: "The sandbox accepts the event, and closes the connection without an answer.",
     effect: () => "hang up after acceptance",
     stands: /^hang up/,
   },
@@ -81,7 +81,7 @@ export const SWITCHES = [
   {
     id: "html",
     title: "HTML page with {status}",
-    about: "What a proxy in front of the API may answer.",
+    about: "A proxy in front of the API may answer this.",
     parameters: { status: { label: "Status", type: "select", options: ["502", "503", "504"] } },
     effect: ({ status }) => `html ${status}`,
     stands: /^html /,
@@ -89,20 +89,20 @@ export const SWITCHES = [
   {
     id: "headers",
     title: "No rate-limit headers",
-    about: "The client is not told what is left of its budget.",
+    about: "Answers do not say how much of the budget is left.",
     effect: () => "without rate-limit headers",
     stands: /^without rate-limit headers$/,
   },
   {
     id: "revoked",
     title: "Token revoked",
-    about: "Every request is answered with 401.",
+    about: "The sandbox answers every request with 401.",
     effect: () => "revoke token",
     stands: /^revoke token$/,
   },
 ];
 
-/** For how long a fault that is switched on stands: a clause of its text. */
+/** How long a fault stays active: a clause of its text. */
 export const EXTENTS = [
   { id: "lifted", label: "until it is lifted", clause: () => "" },
   { id: "next", label: "for the next", unit: "requests", value: 1, min: 1, clause: (value) => ` for next ${value}` },
