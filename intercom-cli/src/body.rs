@@ -1,4 +1,4 @@
-//! The body of an event as it is shown: members in the order on the wire, sensitive values masked.
+//! Shows the body of an event: members in wire order, sensitive values masked.
 
 use std::fmt;
 
@@ -8,10 +8,10 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-/// What is shown in place of a sensitive value.
+/// The mask of a sensitive value.
 pub(crate) const MASK: &str = "[sensitive]";
 
-/// The members of a JSON object, in their order, with their values as they were written.
+/// The members of a JSON object, in their order, with their values as written.
 #[derive(Debug, Default)]
 pub(crate) struct Members(pub(crate) Vec<(String, Box<RawValue>)>);
 
@@ -39,7 +39,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// A body to be shown.
+/// A body to show.
 pub(crate) struct Shown<'a>(pub(crate) &'a DataEvent);
 
 impl Serialize for Shown<'_> {

@@ -1,10 +1,10 @@
-//! What every command is given.
+//! The context of every command.
 
 use crate::interrupt::Interrupt;
 use crate::output::Output;
 use crate::settings::Settings;
 
-/// Where to print, what is configured, and when to end.
+/// The output, the configuration, and the signal to end.
 pub(crate) struct Context {
     pub(crate) output: Output,
     pub(crate) settings: Settings,

@@ -48,7 +48,7 @@ enum Outcome {
     Ok,
     Warning,
     Failed,
-    /// It could not be looked at, because another check failed, or nothing is configured.
+    /// Not checked, because another check failed, or the configuration lacks it.
     Skipped,
 }
 
@@ -76,7 +76,7 @@ impl fmt::Display for Check {
     }
 }
 
-/// Prints checks as they are made.
+/// Prints each check at once.
 struct Checks<'a> {
     context: &'a Context,
     failed: u64,

@@ -67,7 +67,7 @@ Example:
         #[command(flatten)]
         access: Access,
     },
-    /// Submits how often an event happened before it was sent one by one
+    /// Submits the count of an event from before the program sent it
     ///
     /// Intercom does not say what a second submission does to its counts.
     #[command(
@@ -96,7 +96,7 @@ Example:
     },
 }
 
-/// Runs the command. Ctrl-C ends a list after the events that were printed.
+/// Runs the command. Ctrl-C ends a list after the printed events.
 pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit, Failure> {
     context.interrupt.or(dispatch(context, arguments.command)).await
 }

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 /// An exit code. Scripts rely on the numbers: they never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
-    /// All was done.
+    /// Everything succeeded.
     Done = 0,
     /// It failed, and the same call will fail again.
     Failed = 1,
@@ -16,11 +16,11 @@ pub(crate) enum Exit {
     Usage = 2,
     /// A check found something.
     Findings = 3,
-    /// An operator is needed: the token, the plan, the network, the disk or the database is wrong.
+    /// An operator must act: the token, the plan, the network, the disk or the database is wrong.
     Operator = 4,
     /// The same call may work later: an outage, a rate limit, a full outbox.
     Later = 5,
-    /// Some of it was done, and some was refused.
+    /// Some of it succeeded, and some was refused.
     InPart = 6,
     /// Ctrl-C, or SIGTERM.
     Interrupted = 130,
@@ -39,7 +39,7 @@ Exit codes:
   130  interrupted";
 
 impl Exit {
-    /// Returns the code for an event that was not taken.
+    /// Returns the code for a refused event.
     pub(crate) fn of(error: &SendError) -> Self {
         match error {
             _ if error.is_retryable() => Exit::Later,

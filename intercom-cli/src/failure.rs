@@ -15,13 +15,13 @@ use crate::exit::Exit;
 /// Why a command ended early.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// Something is wrong, and is told on standard error.
+    /// A failure, with a message for standard error.
     Told(Told),
     /// The reader of standard output has closed it, as `head` does. The end is quiet.
     PipeClosed,
 }
 
-/// What is told of a failure.
+/// The report of a failure.
 #[derive(Debug, Serialize)]
 pub(crate) struct Told {
     /// How the program ends.
@@ -47,7 +47,7 @@ impl Failure {
         Failure::new(Exit::Failed, "file", format!("{what}: {error}"))
     }
 
-    /// Ctrl-C ended it before all was done.
+    /// Ctrl-C ended the command early.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Failure::new(Exit::Interrupted, "interrupted", message)
     }

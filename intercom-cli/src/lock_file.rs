@@ -10,10 +10,10 @@ use intercom_core::Role;
 use crate::failure::Failure;
 use crate::settings::Settings;
 
-/// The lock that is taken where none is named.
+/// The default lock.
 const DEFAULT_LOCK: &str = "events.lock";
 
-/// Which lock an event is checked against.
+/// The lock for the checks of an event.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LockArguments {
     /// Lock of the events [env: INTERCOM_LOCK] [default: events.lock, where there is one]

@@ -68,7 +68,7 @@ impl Output {
     /// Says something that is no data, on standard error.
     pub(crate) fn remark(self, text: impl Display) {
         if !self.quiet {
-            // There is nobody left to tell that standard error is closed.
+            // With standard error closed, no reader is left.
             let _ = writeln!(anstream::stderr().lock(), "{text}");
         }
     }

@@ -78,7 +78,7 @@ pub(crate) struct OutboxArguments {
     pub(crate) outbox_schema: Option<String>,
 }
 
-/// The settings of this call: flags are laid over them by the methods.
+/// The settings of this call. The methods apply flags over them.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The configuration file, if there is one.
@@ -260,7 +260,7 @@ impl Settings {
         of_profile().unwrap_or_else(|| Err(no_token(self.profile_name())))
     }
 
-    /// Finds the outbox, if one is named.
+    /// Finds the named outbox, if any.
     ///
     /// # Errors
     ///
@@ -279,7 +279,7 @@ impl Settings {
         Ok(Some(Setting { value, source }))
     }
 
-    /// Finds the lock, if one is named.
+    /// Finds the named lock, if any.
     ///
     /// # Errors
     ///

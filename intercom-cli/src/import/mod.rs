@@ -55,20 +55,20 @@ const CONTACTS: usize = 1_000_000;
 
 /// Imports files of events, CSV or NDJSON, into an outbox
 ///
-/// A row is an event. The columns event_name, user_id, email, contact_id and created_at are what
-/// they say; all others are metadata. An empty cell leaves its key out. The kind of a column is
-/// what the lock says of its key, else what a name such as amount:money says, else what all of
-/// its values are. A mapping file names columns otherwise.
+/// A row is an event. The columns event_name, user_id, email, contact_id and created_at have
+/// these roles, and all other columns are metadata. An empty cell omits its key. The kind of a
+/// column comes from the lock, else from a name such as amount:money, else from all of its
+/// values. A mapping file gives columns other names.
 ///
-/// Delimiter, encoding, numbers and dates are told by the file. What could mean two things is
-/// refused, with both readings.
+/// The import finds delimiter, encoding, and the forms of numbers and dates in the file. It
+/// refuses an ambiguous file, and shows both readings.
 ///
-/// An import that was killed or interrupted goes on exactly where it was when it is started
-/// again. One that is done adds nothing. A file that has grown at its end goes on there.
-/// Rejected rows go to FILE.rejected.csv, which can be corrected and imported.
+/// Start a killed or interrupted import again, and it goes on exactly where it was. A finished
+/// import adds nothing, except rows that the file has gained at its end. Rejected rows go to
+/// FILE.rejected.csv: correct that file, and import it.
 ///
-/// Rows of one contact, name and second are moved to free seconds when they are delivered, in
-/// the order of the file.
+/// Delivery moves rows of one contact, name and second to free seconds, in the order of the
+/// file.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, before_help = EXAMPLE)]
 pub(crate) struct Arguments {
@@ -84,7 +84,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
 
-    /// Show what would be imported, and import nothing
+    /// Show the events of the import, and import nothing
     #[arg(long)]
     dry_run: bool,
 
@@ -101,7 +101,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE")]
     rejected: Option<PathBuf>,
 
-    /// Import all rows of a file that was imported before
+    /// Import all rows of an already imported file again
     #[arg(long)]
     again: bool,
 
@@ -121,22 +121,22 @@ const EXAMPLE: &str = "\
 Example:
   intercom import invoices.csv --event invoice_paid --outbox events.db --dry-run";
 
-/// How a file is read, where it does not tell or tells too little.
+/// How to read a file that is ambiguous.
 #[derive(Args, Debug)]
 struct Reading {
-    /// Delimiter: comma, semicolon, tab, or a character [default: told by the file]
+    /// Delimiter: comma, semicolon, tab, or a character [default: found in the file]
     #[arg(long, value_name = "NAME")]
     delimiter: Option<String>,
 
-    /// Encoding, such as utf-8 or windows-1252 [default: told by the file]
+    /// Encoding, such as utf-8 or windows-1252 [default: found in the file]
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
 
-    /// Character before the fraction of a number [default: told by the file]
+    /// Character before the fraction of a number [default: found in the file]
     #[arg(long, value_name = "NAME", value_enum)]
     decimal: Option<Decimal>,
 
-    /// Order of dates such as 03/04/2026 [default: told by the file]
+    /// Order of dates such as 03/04/2026 [default: found in the file]
     #[arg(long, value_name = "ORDER", value_enum)]
     dates: Option<DateOrder>,
 

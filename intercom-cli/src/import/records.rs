@@ -11,10 +11,10 @@ pub(super) const MAX_ROW: usize = 64 << 10;
 /// The most columns of one row.
 pub(super) const MAX_COLUMNS: usize = 100;
 
-/// How much is read at a time: several of the longest rows.
+/// The size of one read: several of the longest rows.
 const WINDOW: usize = 4 * MAX_ROW;
 
-/// How records are told apart.
+/// The form of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Format {
     Csv { delimiter: u8 },
@@ -92,9 +92,9 @@ pub(super) struct Records {
     ends: Vec<usize>,
 }
 
-/// What was found at the beginning of the window.
+/// The find at the beginning of the window.
 struct Found {
-    /// How many bytes it takes, with its line break and what was skipped before it.
+    /// Its size in bytes, with its line break and the skipped bytes before it.
     taken: usize,
     text: usize,
     ends: usize,
@@ -196,7 +196,7 @@ impl Records {
         Some(self.only_line(limited.len(), broken))
     }
 
-    /// Takes one line of a row that cannot be read, so that a stray quote costs no more than its own line.
+    /// Takes one line of an unreadable row, so that a stray quote costs its own line only.
     fn only_line(&self, limit: usize, broken: Broken) -> Found {
         let limited = &self.window[self.start..self.start + limit];
         match memchr(b'\n', limited) {

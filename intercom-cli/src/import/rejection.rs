@@ -1,10 +1,11 @@
-//! Why a row is not imported: a rule, and what to do. No value is repeated: the row stands beside it.
+//! Why the import rejects a row: a rule, and what to do. It repeats no value, because the row is
+//! beside it.
 
 use intercom_core::rules::KeyError;
 use intercom_core::{InvalidEvent, Reason, ValueError};
 use serde::{Serialize, Serializer};
 
-/// Why a row is not imported.
+/// Why the import rejects a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rejection {
     pub(super) rule: Rule,
@@ -75,7 +76,7 @@ impl Rejection {
         Rejection { rule, column: column.map(str::to_owned), fix: fix.into() }
     }
 
-    /// What is wrong with an event that was read out of a row. `column` is where the key at fault stands.
+    /// The mistake in a row's event. `column` is where the key at fault stands.
     pub(super) fn of(error: &InvalidEvent, column: Option<&str>) -> Self {
         let rule = match error.reason() {
             Reason::Name(_) => Rule::NameInvalid,

@@ -10,13 +10,13 @@ use super::rejection::Rejection;
 use crate::body::Members;
 use crate::failure::Failure;
 
-/// What is told of a rejected row, in columns before its own.
+/// The columns before a rejected row's own.
 const COLUMNS: [&str; 4] = ["line", "column", "rule", "fix"];
 
 /// Writes rejected rows. There is no file without one.
 pub(super) struct Rejects {
     path: PathBuf,
-    /// Where the rows stand until all are written.
+    /// The temporary file of the rows.
     part: PathBuf,
     format: Format,
     header: Vec<u8>,
@@ -48,7 +48,7 @@ impl Rejects {
         Rejects { path, part: part.into(), format, header: line, old_columns, file: None }
     }
 
-    /// Writes a row and why it is rejected.
+    /// Writes a row and the reason of its rejection.
     ///
     /// # Errors
     ///

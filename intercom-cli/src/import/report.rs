@@ -9,7 +9,7 @@ use super::rejection::{Rejection, Rule};
 use crate::body::Shown;
 use crate::output::Record;
 
-/// How many rejections of each rule are shown.
+/// The limit of shown rejections of each rule.
 const SHOWN: usize = 3;
 
 /// How many events a dry run shows.
@@ -103,7 +103,7 @@ pub(super) struct DryRun<'a> {
     /// Rows older than 90 days: Intercom counts them, and lists none.
     pub(super) older_than_90_days: u64,
     pub(super) contacts: u64,
-    /// The first events, as they would be sent.
+    /// The first events, with their requests.
     pub(super) events: Vec<Shown<'a>>,
 }
 

@@ -1,4 +1,4 @@
-//! A part of Intercom's rate limit: the rest is left to the application.
+//! A part of Intercom's rate limit. The application has the rest.
 
 use std::sync::Arc;
 

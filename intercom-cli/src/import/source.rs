@@ -20,7 +20,7 @@ pub(super) struct Source {
     pub(super) path: PathBuf,
     pub(super) encoding: &'static Encoding,
     pub(super) size: u64,
-    /// How many bytes were read since the last [`open`](Self::open).
+    /// The number of bytes read since the last [`open`](Self::open).
     pub(super) read: Arc<AtomicU64>,
 }
 
@@ -29,7 +29,7 @@ impl Source {
     ///
     /// # Errors
     ///
-    /// Fails when it is no file that can be read twice.
+    /// Fails when the file cannot be read twice.
     pub(super) fn find(path: &Path, forced: Option<&'static Encoding>) -> Result<Self, Failure> {
         let shown = path.display();
         let metadata = std::fs::metadata(path)

@@ -1,4 +1,4 @@
-//! What the values of a file say: the kind of each column, and how numbers and dates are written.
+//! Finds the kind of each column, and the forms of numbers and dates, in the values of a file.
 
 use intercom_core::{Currency, ValueKind};
 
@@ -10,13 +10,13 @@ use super::source::Source;
 use crate::body::Members;
 use crate::failure::Failure;
 
-/// How many rows are looked at first. All are where these leave something open.
+/// The number of rows of the first look. All are where these leave something open.
 const ROWS: u64 = 1_000;
 
 /// Whole numbers of more digits are identifiers, mostly, and programs that keep numbers as floats change them.
 const MOST_DIGITS: usize = 15;
 
-/// What is known of a file before the first row is read as an event.
+/// What the import knows of a file before it reads events.
 #[derive(Clone, Debug)]
 pub(super) struct Survey {
     pub(super) header: Vec<String>,
@@ -26,7 +26,7 @@ pub(super) struct Survey {
     pub(super) order: Option<DateOrder>,
 }
 
-/// What was named, and need not be found out.
+/// The readings that the command line names.
 pub(super) struct Named<'a> {
     pub(super) mapping: &'a MappingFile,
     pub(super) nulls: &'a [String],
@@ -171,7 +171,7 @@ struct Guess {
     boolean: bool,
     number: bool,
     money: bool,
-    /// A few of its numbers that say how numbers are written.
+    /// A few numbers that show the form of its numbers.
     numbers: Vec<String>,
 }
 
@@ -181,7 +181,7 @@ impl Default for Guess {
     }
 }
 
-/// How many numbers of a column are kept.
+/// The limit of kept numbers of a column.
 const NUMBERS: usize = 3;
 
 impl Guess {

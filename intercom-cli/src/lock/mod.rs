@@ -16,7 +16,7 @@ use crate::output::count;
 use report::{Format, Report};
 use source::Read;
 
-/// The lock that is taken where none is named.
+/// The default lock.
 const DEFAULT_LOCK: &str = "events.lock";
 
 /// Holds the lock of a program's events against an earlier one
@@ -45,9 +45,9 @@ Example:
     /// Lists every change, and fails on none
     #[command(before_help = "Example:\n  intercom lock diff --against v1.2:events.lock")]
     Diff(Comparison),
-    /// Brings a lock to the events of another one, if the changes are allowed
+    /// Updates a lock to the events of another one, if the lock allows the changes
     ///
-    /// What was given up and what was allowed stays in the lock.
+    /// The lock keeps its retired names and its allowances.
     #[command(
         verbatim_doc_comment,
         before_help = "Example:\n  intercom lock update --from target/events.lock"
@@ -59,7 +59,7 @@ Example:
         /// Lock to write
         #[arg(value_name = "FILE", default_value = DEFAULT_LOCK)]
         lock: PathBuf,
-        /// Form of what is printed [default: text, and json with --json]
+        /// Form of the output [default: text, and json with --json]
         #[arg(long, value_enum)]
         format: Option<Format>,
     },
@@ -94,7 +94,7 @@ struct Comparison {
     #[arg(long, value_name = "LOCK", default_value = "git:HEAD")]
     against: String,
 
-    /// Form of what is printed [default: text, and json with --json]
+    /// Form of the output [default: text, and json with --json]
     #[arg(long, value_enum)]
     format: Option<Format>,
 }

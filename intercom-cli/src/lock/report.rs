@@ -1,4 +1,4 @@
-//! Findings as they are printed: for people, for programs, and for what shows the results of tests.
+//! Prints findings: for people, for programs, and for viewers of test results.
 
 use std::fmt;
 
@@ -24,11 +24,11 @@ pub(super) enum Format {
     Junit,
 }
 
-/// What changed between two locks, and what is not allowed of it.
+/// The changes between two locks, and those that the lock does not allow.
 pub(super) struct Report<'a> {
     pub(super) review: &'a Review,
     pub(super) new: &'a Read,
-    /// Whether changes that need no allowance are told too.
+    /// Whether to print changes that need no allowance too.
     pub(super) has_notes: bool,
 }
 

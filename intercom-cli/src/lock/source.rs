@@ -9,9 +9,9 @@ use intercom_catalogue::Lock;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// A lock that was read, with its text.
+/// A parsed lock, with its text.
 pub(crate) struct Read {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(crate) name: String,
     pub(crate) text: String,
     pub(crate) lock: Lock,

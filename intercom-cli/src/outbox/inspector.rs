@@ -11,7 +11,7 @@ use tokio::task::block_in_place;
 use crate::failure::Failure;
 use crate::outbox_location::Location;
 
-/// An outbox that is looked into. It is never made: a misspelt name is an error.
+/// An outbox under inspection. Inspecting creates none, so a misspelt name is an error.
 pub(crate) enum Inspector {
     Sqlite(intercom_sqlite::Inspection),
     Postgres(Box<intercom_postgres::Inspection>),
@@ -32,7 +32,7 @@ impl Inspector {
     ///
     /// # Errors
     ///
-    /// Fails when there is none, and when it cannot be read.
+    /// Fails when there is no outbox, and when it cannot be read.
     pub(crate) async fn open(location: &Location) -> Result<Self, Failure> {
         match location {
             Location::Sqlite(path) => {

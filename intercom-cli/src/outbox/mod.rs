@@ -15,7 +15,7 @@ use crate::settings::OutboxArguments;
 pub(crate) use inspector::Inspector;
 use records::{Changed, Dead, Erased, Forgiven, Listed, Pending, Status, Whole};
 
-/// How many events are read at once.
+/// The number of events in one read.
 const PAGE: usize = 500;
 
 /// Looks into an outbox and changes it, while the application runs
@@ -48,7 +48,7 @@ enum Command {
         #[command(flatten)]
         page: Page,
     },
-    /// Lists dead letters: events that will not be delivered, and why
+    /// Lists dead letters: events that the delivery gave up, and why
     #[command(
         before_help = "Example:\n  intercom outbox dead --outbox events.db --reason unknown_contact"
     )]
@@ -57,11 +57,11 @@ enum Command {
         outbox: OutboxArguments,
         #[command(flatten)]
         page: Page,
-        /// Those that died for this reason
+        /// Only dead letters with this reason
         #[arg(long, value_name = "REASON", value_parser = reason)]
         reason: Option<DeadLetterReason>,
     },
-    /// Shows one event, pending or dead, with its body; sensitive values are masked
+    /// Shows one event, pending or dead, with its body, and masks sensitive values
     #[command(before_help = "Example:\n  intercom outbox show 17 --outbox events.db")]
     Show {
         /// Number of the event
@@ -103,8 +103,8 @@ enum Command {
     },
     /// Erases a contact: deletes its events, and withholds later ones
     ///
-    /// Events are found by the identifiers that they carry: name each that the application uses.
-    /// What Intercom has is not touched. Delete the contact there too.
+    /// The outbox finds events by their identifiers: give each one that the application uses. This
+    /// erases nothing at Intercom. Delete the contact there too.
     #[command(
         verbatim_doc_comment,
         before_help = "Example:\n  intercom outbox erase --user-id 42 --email ada@example.com --outbox events.db"
@@ -115,7 +115,7 @@ enum Command {
         #[command(flatten)]
         outbox: OutboxArguments,
     },
-    /// Forgives a contact that was erased, so that later events are sent
+    /// Ends the erasure of a contact, so that its later events are sent
     #[command(before_help = "Example:\n  intercom outbox forgive --user-id 42 --outbox events.db")]
     Forgive {
         #[command(flatten)]
@@ -272,7 +272,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
     }
 }
 
-/// Opens the outbox that is named.
+/// Opens the named outbox.
 async fn open(
     context: &Context,
     arguments: &OutboxArguments,
@@ -365,7 +365,7 @@ async fn change(
         Action::Bury => "buried",
         Action::Purge => "purged",
     };
-    // It is done, whoever reads that.
+    // The action has succeeded, even if no one reads the output.
     let told = context.output.data(&Changed { action: action_done, events });
     if missing.is_empty() {
         return told.map(|()| Exit::Done);

@@ -1,4 +1,4 @@
-//! What is shown of an outbox. Lists show neither the contact nor a value.
+//! Records of an outbox, for the output. Lists show neither the contact nor a value.
 
 use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -323,7 +323,7 @@ impl fmt::Display for Erased {
     }
 }
 
-/// Whether a contact was forgiven.
+/// The result of forgiving a contact.
 #[derive(Serialize)]
 pub(crate) struct Forgiven {
     pub(crate) was_erased: bool,

@@ -43,11 +43,11 @@ pub(super) enum Input {
 }
 
 impl EventArguments {
-    /// Returns where events come from, if they are not described on the command line.
+    /// Returns the source of events, unless the command line describes one.
     ///
     /// # Errors
     ///
-    /// Fails when one is described there too.
+    /// Fails when the command line describes one too.
     pub(super) fn input(&self) -> Result<Option<Input>, Failure> {
         let input = match (&self.file, self.name.as_deref()) {
             (Some(path), _) => Input::File(path.clone()),

@@ -25,13 +25,13 @@ use event::EventArguments;
 
 /// Sends an event to Intercom, or accepts it in an outbox
 ///
-/// The kind of a value is what the lock says of its key. Without a lock its own form tells:
-/// 349.99 is a number, 349.99EUR an amount of money, true and false are booleans, a key that
-/// ends in _date has a date, and all else is text. Write key:text=349.99 for another kind; the
-/// kinds are text, number, boolean, date, link, rich_link and money.
+/// The lock says the kind of a value by its key. Without a lock the value's form decides: 349.99
+/// is a number, 349.99EUR is money, and true and false are booleans. The value of a key that
+/// ends in _date is a date, and all else is text. Write key:text=349.99 for another kind: text,
+/// number, boolean, date, link, rich_link or money.
 ///
-/// An event that was sent and not answered may have arrived. Sent again with the same --at, it
-/// counts once.
+/// An event without an answer may have arrived. Send it again with the same --at, and it counts
+/// once.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, before_help = EXAMPLE)]
 pub(crate) struct Arguments {
@@ -122,16 +122,16 @@ async fn accept(
         context.output.data(&accepted)?;
         return Ok(Exit::Done);
     }
-    // A missing token is told before anything is accepted.
+    // Reports a missing token before the outbox accepts anything.
     let transport = context.settings.transport(&arguments.access)?;
     let delivery = Flushing::start(transport, location.open().await?)?;
     delivery.accept(&[event]).await?;
-    // It is accepted, whoever reads that.
+    // The outbox has the event, even if no one reads the output.
     let _ = context.output.data(&accepted);
     delivery.flush(context, Duration::from_secs(arguments.timeout)).await
 }
 
-/// How an event was taken.
+/// How the command took an event.
 #[derive(Serialize)]
 struct Sent {
     event: String,
@@ -188,7 +188,7 @@ impl fmt::Display for Sent {
     }
 }
 
-/// The request that would be sent, without the token and without sensitive values.
+/// The request, without the token and without sensitive values.
 #[derive(Serialize)]
 struct Request<'a> {
     method: &'static str,

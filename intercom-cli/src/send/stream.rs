@@ -26,7 +26,7 @@ use crate::output::{Record, count};
 /// How long a line may be, in bytes: as long as Intercom takes bodies.
 const LONGEST_LINE: u64 = 1 << 20;
 
-/// How many events are accepted in one transaction at most.
+/// The limit of events in one transaction.
 const BATCH: usize = 1_000;
 
 /// A line of the input, and its number.
@@ -45,18 +45,18 @@ struct NumberedEvent {
 enum Sink {
     /// Into an outbox, whose application delivers.
     Outbox(Arc<dyn AnyOutbox>),
-    /// Into an outbox that is delivered from here.
+    /// Into an outbox that this process delivers from.
     Flushing(Flushing),
     /// To Intercom, by a delivery over memory.
     Direct(Direct),
-    /// Nowhere: the requests are shown.
+    /// Nowhere: prints the requests.
     Shown { base_url: String },
 }
 
 /// What became of events that were to be taken together.
 enum Taken {
     All,
-    /// None was taken: the outbox can never hold as many at once.
+    /// None was taken: the outbox can never hold this many at once.
     TooMany,
 }
 
@@ -114,7 +114,7 @@ pub(super) async fn run(
     sink.end(context, Duration::from_secs(arguments.timeout), tally, ended).await
 }
 
-/// Reads lines on a task of its own, so that what has come in is accepted together.
+/// Reads lines on a task of its own, so that the outbox accepts all present lines together.
 fn read_lines(
     mut input: Box<dyn AsyncBufRead + Send + Unpin>,
 ) -> mpsc::Receiver<Result<NumberedLine, Failure>> {
@@ -149,7 +149,7 @@ fn parse(text: &[u8], lock: Option<&LockFile>) -> Result<Option<DataEvent>, Fail
     }
 }
 
-/// Says from which line on nothing was taken.
+/// Names the first line that was not taken.
 fn prefixed(failure: Failure, line: u64) -> Failure {
     match failure {
         Failure::Told(mut told) => {
@@ -261,7 +261,7 @@ impl Sink {
             Sink::Flushing(flushing) => flushing.flush(context, deadline).await.map(drop),
             Sink::Direct(direct) => direct.end(context, deadline, &mut tally).await,
         };
-        // What was done stays done, whoever reads the sums.
+        // The work is done, even if no one reads the sums.
         let _ = context.output.data(&tally);
         ended?;
         rest?;
@@ -305,7 +305,7 @@ impl Direct {
         Ok(())
     }
 
-    /// Waits for the rest, and names each line that was not delivered.
+    /// Waits for the rest, and names each undelivered line.
     async fn end(
         self,
         context: &Context,
@@ -315,11 +315,11 @@ impl Direct {
         tally.taken = self.lines.len() as u64;
         let state = tokio::select! {
             _ = self.delivery.flush(deadline) => self.delivery.status().state,
-            // Requests in flight are still waited for.
+            // Still waits for requests in flight.
             () = context.interrupt.wait() => self.delivery.status().state,
         };
         let _ = self.delivery.shutdown(ENDING).await;
-        // What is left becomes dead letters, so that it can be read.
+        // The rest becomes dead letters, so that it can be read.
         self.outbox.bury(&Selection::All).await?;
         let mut after: Option<EventId> = None;
         loop {
@@ -356,7 +356,7 @@ impl Direct {
 /// What became of the lines.
 #[derive(Default, Serialize)]
 struct Tally {
-    /// Events that were taken: sent, accepted or shown.
+    /// Taken events: sent, accepted or shown.
     taken: u64,
     /// The last line of which that is true.
     last_line: u64,
@@ -366,7 +366,7 @@ struct Tally {
     invalid: u64,
     /// Events that Intercom refused.
     dead: u64,
-    /// Events that were not delivered in time.
+    /// Events not delivered in time.
     pending: u64,
 }
 
@@ -403,7 +403,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// What became of one line, where it was not taken or not delivered.
+/// The result of a line that was not taken or not delivered.
 #[derive(Serialize)]
 struct LineOutcome {
     line: u64,
