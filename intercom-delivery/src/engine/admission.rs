@@ -1,16 +1,16 @@
 //! Admission: each event gets its second before its first attempt.
 //!
-//! Intercom ignores the second of two events of one contact, name and second. So the engine keeps
-//! which [slots](Slot) are taken and moves an event whose slot is taken to the next free second. A
-//! slot is taken
+//! Intercom ignores the second of two events of one contact, name and second. So the engine
+//! remembers the taken [slots](Slot), and moves an event with a taken slot to the next free second.
+//! A slot is taken
 //!
-//! - while an event in it is pending. Over a takeover, [new](Stage::is_new) events are admitted again,
-//!   in the order of their ids. All others keep their slots.
-//! - while an event in it is a dead letter, which may be redriven at any time. A purge is noticed
-//!   when the next turn begins.
+//! - while an event in it is pending. After a takeover, the engine admits [new](Stage::is_new)
+//!   events again, in the order of their ids. All others keep their slots.
+//! - while an event in it is a dead letter, which may be redriven at any time. The engine notices a
+//!   purge when its next turn begins.
 //! - for [`WINDOW_SECONDS`] after an event left in it, and longer while an event that was never
-//!   admitted has that second or an earlier one. What rules derive has the second of its cause, and
-//!   may be derived long after the cause was accepted. So it never takes a slot that is kept.
+//!   admitted has that second or an earlier one. A derived event has the second of its cause, and
+//!   may come long after the acceptance of the cause. So it never takes a kept slot.
 
 mod taken;
 
@@ -26,26 +26,26 @@ use crate::policy::Collisions;
 /// How long a slot stays taken after an event left in it.
 pub(crate) const WINDOW_SECONDS: i64 = 120;
 
-/// How far an event is moved at most: a day. Without a bound, a steady flow of more than one event
-/// a second of one contact and name would move further and further into the future.
+/// The longest move of an event: a day. Without a bound, a steady flow of more than one event a
+/// second of one contact and name would move further and further into the future.
 pub(crate) const MAX_MOVE_SECONDS: i64 = 86_400;
 
-/// How many slots of events that left are kept at most, so that an import of old events cannot fill
-/// the memory. At 417 events a second, all that Intercom takes of a workspace, these are 40 minutes.
+/// The limit of slots of sent events, so that an import of old events cannot fill the memory. At
+/// 417 events a second, all that Intercom takes of a workspace, these are 40 minutes.
 pub(crate) const MAX_LEFT: usize = 1_000_000;
 
-/// How many slots of dead letters are kept at most. Nobody tells the engine that one was purged.
+/// The limit of slots of dead letters. The engine does not hear of purges.
 pub(crate) const MAX_DEAD: usize = 100_000;
 
 /// Fewer slots of events that left long ago are not worth a sweep.
 const MIN_SWEEP: usize = 1_024;
 
-/// Decides which second each event is sent with.
+/// Decides the second of each event.
 pub(crate) struct Admission {
     policy: Collisions,
-    /// The slots that are taken, and by what.
+    /// The taken slots, and their holders.
     taken: Taken,
-    /// How many slots are kept until each time.
+    /// The number of slots by the end of their time.
     kept: BTreeMap<Holder, Kept>,
     kept_slots: usize,
     /// How many freed slots may be in memory still.
@@ -55,13 +55,13 @@ pub(crate) struct Admission {
     /// How many pending events are in a slot, beyond the one that each slot held by
     /// [`Holder::PENDING`] has.
     shared: HashMap<Slot, u32>,
-    /// The outbox may have forgotten what is kept until before this.
+    /// The outbox may have deleted slots with an earlier end.
     forgotten: Timestamp,
     /// The earliest second of what rules derived since a lease answered: that lease did not count it.
     earliest_derived: Option<Timestamp>,
 }
 
-/// The slots that are kept until one time.
+/// The slots with one end.
 struct Kept {
     slots: usize,
     /// The latest second among them, or a later one.
@@ -94,7 +94,7 @@ impl Admission {
         }
     }
 
-    /// Admits a leased event. Events must come in the order in which they were leased.
+    /// Admits a leased event. Events must come in the order of their leases.
     ///
     /// Returns the event's slot, and what must be stored before the first attempt. Replaces the event
     /// if it moves.
@@ -113,8 +113,8 @@ impl Admission {
             return (slot, stored);
         }
         let Err(holder) = self.taken.take(slot) else { return (slot, None) };
-        // An event left there more than the window before this one was accepted. Slots are forgotten
-        // only when a lease answers.
+        // An event left there more than the window before this one was accepted. The engine forgets
+        // slots only after the answer of a lease.
         let is_later = |keep_until| keep_until < accepted_at(lease, now);
         if lease.stage != Stage::Derived && holder.keep_until().is_some_and(is_later) {
             self.let_go(slot, holder);
@@ -183,8 +183,8 @@ impl Admission {
     /// Forgets slots in which events left long ago. Returns the time before which the outbox may
     /// forget them too.
     ///
-    /// Call it only after a lease answered and its events were admitted. `earliest_new` is what that
-    /// lease said.
+    /// Call it only after the answer of a lease, with its events admitted. `earliest_new` is what
+    /// that lease said.
     pub(crate) fn forget(&mut self, now: Timestamp, earliest_new: Option<Timestamp>) -> Timestamp {
         let earliest_new = earliest_new.into_iter().chain(self.earliest_derived.take()).min();
         let mut floor = None;
@@ -203,7 +203,7 @@ impl Admission {
             self.free_before(floor);
         }
         let kept = self.kept.keys().next().and_then(|until| until.keep_until());
-        // What leaves later may have to be kept for less long than the first is now.
+        // A later event may need its slot for less long than the first one.
         self.forgotten = self.forgotten.max(kept.map_or(now, |kept| kept.min(now)));
         self.forgotten
     }
@@ -273,14 +273,13 @@ impl Admission {
     }
 
     fn used(&self, slot: Slot, now: Timestamp) -> UsedSlot {
-        // A clock that was set back must not make the outbox forget a slot that was just used.
+        // After somebody sets the clock back, the outbox must still keep a slot that was just used.
         let from = now.max(slot.second).max(self.forgotten).unix_seconds();
         let keep_until = Timestamp::from_unix_seconds(from.saturating_add(WINDOW_SECONDS));
         UsedSlot { slot, keep_until }
     }
 
-    /// Notes one pending event less in this slot. Keeps the slot until then, or longer if it is kept
-    /// for longer already.
+    /// Notes one pending event less in this slot. Keeps the slot at least until then.
     fn keep(&mut self, slot: Slot, until: Holder) {
         if let Some(held) = self.taken.set(slot, until).filter(|held| *held != Holder::PENDING) {
             self.unshare(slot);
@@ -306,7 +305,7 @@ impl Admission {
         }
     }
 
-    /// Notes that one slot less is kept until then.
+    /// Notes one slot less with this end.
     fn uncount(&mut self, until: Holder) {
         let Some(kept) = self.kept.get_mut(&until) else { return };
         kept.slots -= 1;
@@ -317,7 +316,7 @@ impl Admission {
     }
 }
 
-/// Returns when the leased event was accepted, by the engine's clock.
+/// Returns the time of the leased event's acceptance, by the engine's clock.
 fn accepted_at(lease: &Lease, now: Timestamp) -> Timestamp {
     let age = i64::try_from(lease.age.as_secs()).unwrap_or(i64::MAX);
     Timestamp::from_unix_seconds(now.unix_seconds().saturating_sub(age))

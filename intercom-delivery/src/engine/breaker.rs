@@ -1,4 +1,4 @@
-//! The circuit breaker: whether anything is sent.
+//! The circuit breaker: decides whether requests may go.
 //!
 //! # The model
 //!
@@ -73,7 +73,7 @@ const DOUBLING: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Breaker {
-    /// How many requests may be in flight when it is closed.
+    /// The limit of requests in flight while it is closed.
     concurrency: usize,
     /// First attempts that failed since a request got through, and those of them that were refused for
     /// the token or the plan.
@@ -86,7 +86,7 @@ pub(super) struct Breaker {
     record: Record,
     account_record: Record,
     state: State,
-    /// How often it was resumed. A request from before that proves nothing about a fault.
+    /// The number of resumes. A request from before that proves nothing about a fault.
     resumed: u64,
 }
 
@@ -247,7 +247,7 @@ impl Breaker {
         }
     }
 
-    /// Returns why nothing is sent, if nothing is.
+    /// Returns why no request goes, if none does.
     pub(super) fn open(&self) -> Option<&Open> {
         match &self.state {
             State::Open(open) => Some(open),

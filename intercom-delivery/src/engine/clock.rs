@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use intercom_core::Timestamp;
 use tokio::time::Instant;
 
-/// By how much the system's clock may wander from elapsed time before that is said.
+/// The difference between the system's clock and elapsed time from which the engine logs it.
 const TOLERANCE: i64 = 60;
 
 /// Reads the system's clock.
@@ -33,7 +33,7 @@ impl WallClock {
 /// Notices steps of the system's clock.
 pub(super) struct Steps {
     even: WallClock,
-    /// By how many seconds the system's clock was ahead when that was said last.
+    /// The lead of the system's clock at the last log, in seconds.
     said: i64,
 }
 
@@ -42,7 +42,7 @@ impl Steps {
         Steps { even: WallClock::new(now, now_at), said: 0 }
     }
 
-    /// Returns by how many seconds the system's clock was stepped, once for each step.
+    /// Returns a step of the system's clock in seconds, once for each step.
     pub(super) fn look(&mut self, now: Instant, now_at: SystemTime) -> Option<i64> {
         let even = self.even.at(now).unix_seconds();
         let ahead = Timestamp::from(now_at).unix_seconds().saturating_sub(even);

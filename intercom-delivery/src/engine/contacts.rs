@@ -1,7 +1,7 @@
 //! Contacts that Intercom does not know, and what becomes of their events.
 //!
-//! Pure: the caller passes the time and the jitter. An event whose contact is being created is parked
-//! here until that has ended.
+//! Pure: the caller passes the time and the jitter. An event waits here, parked, until the creation
+//! of its contact has ended.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -15,26 +15,26 @@ use crate::outbox::{DeadLetterReason, EventId};
 use crate::policy::{MAX_PANICS, RetryPolicy, UnknownContact, backoff};
 use crate::time::later;
 
-/// How long a contact that was created may still be unknown to events.
+/// How long Intercom may not know a contact after its creation.
 const RACE: Duration = Duration::from_secs(30);
 
-/// Shortest wait before an event is sent again to a contact that was just created.
+/// The shortest wait before the engine sends an event again after the creation of its contact.
 const RACE_WAIT: Duration = Duration::from_millis(250);
 
-/// How long a contact counts as unusable that was created and is unknown to events all the same.
-/// Nothing is created for it meanwhile.
+/// How long a created contact counts as unusable if events still find it unknown. The engine does
+/// not create it again meanwhile.
 const UNUSABLE: Duration = Duration::from_secs(10 * 60);
 
-/// First and longest wait before a creation is tried again after Intercom refused creations.
+/// The first and the longest wait between creations while Intercom refuses them.
 const REFUSED_BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
 
-/// How many contacts are remembered before stale ones are forgotten.
+/// The number of contacts from which the engine forgets stale ones.
 const REMEMBERED: usize = 10_000;
 
-/// How many events may be parked.
+/// The limit of parked events.
 const PARKED: usize = 10_000;
 
-/// For how long an event is put back when no more can be parked.
+/// How long the engine puts an event back at that limit.
 const CROWDED_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Contacts {
@@ -55,9 +55,9 @@ pub(super) struct Contacts {
 enum State {
     /// It is to be created, or that is in flight, and these events are parked.
     Creating(Creating),
-    /// It was created at this time, and Intercom took no event of it since.
+    /// Created at this time. Intercom has taken no event of it since.
     Created(Instant),
-    /// It was created, and events find it unknown all the same. Believed until this time.
+    /// Created, but events still find it unknown. Believed until this time.
     Unusable(Instant),
 }
 
@@ -79,9 +79,9 @@ struct Refused {
 /// What a setback led to.
 #[derive(Default)]
 pub(super) struct AfterSetback {
-    /// Why the contact is not tried again.
+    /// Why the engine gives the creation up.
     pub(super) given_up: Option<DeadLetterReason>,
-    /// Whether the refusal is new and to be logged.
+    /// Whether the refusal is new, so that the engine logs it.
     pub(super) is_news: bool,
 }
 
@@ -89,9 +89,9 @@ pub(super) struct AfterSetback {
 pub(super) enum Disposition {
     /// It becomes a dead letter.
     Bury(Job),
-    /// It is put back.
+    /// Puts the event back.
     Retry { job: Job, after: Duration, spends_attempt: bool },
-    /// It is parked until its contact is created.
+    /// Parks the event until the creation of its contact.
     Parked,
 }
 
@@ -170,13 +170,13 @@ impl Contacts {
         }
     }
 
-    /// Returns whether this contact is being created, so that its events are to be parked.
+    /// Returns whether a creation of this contact is under way, so that its events must be parked.
     pub(super) fn is_creating(&self, contact: &Contact) -> bool {
         !self.states.is_empty()
             && matches!(self.states.get(&*key(contact)), Some(State::Creating(_)))
     }
 
-    /// Parks an event until its contact is created, if there is room.
+    /// Parks an event until the creation of its contact, if there is room.
     pub(super) fn park(&mut self, job: Job) -> Disposition {
         let key = key(job.lease.event.contact()).into_owned();
         match self.states.get_mut(&key) {
@@ -196,7 +196,7 @@ impl Contacts {
         }
     }
 
-    /// Takes the next contact that is to be created now.
+    /// Takes the next contact to create.
     pub(super) fn next_to_create(&mut self, now: Instant) -> Option<Contact> {
         if self.refused.as_ref().is_some_and(|refused| refused.probing || now < refused.until) {
             return None;
@@ -206,7 +206,7 @@ impl Contacts {
                 Some(entry) if entry.key().0 <= now => entry.remove(),
                 _ => self.to_create.pop_front()?,
             };
-            // It may have been given up meanwhile.
+            // The engine may have given it up meanwhile.
             if self.is_creating(&contact) {
                 if let Some(refused) = &mut self.refused {
                     refused.probing = true;
@@ -225,14 +225,14 @@ impl Contacts {
         }
     }
 
-    /// Records that a contact was created. Returns the events that were parked for it.
+    /// Records the creation of a contact. Returns its parked events.
     pub(super) fn created(&mut self, contact: Contact, now: Instant) -> Vec<Job> {
         self.refused = None;
         let before = self.states.insert(key(&contact).into_owned(), State::Created(now));
         self.unpark(before)
     }
 
-    /// Records that a contact cannot be created. Returns the events that were parked for it.
+    /// Records the failure of a creation. Returns the contact's parked events.
     pub(super) fn not_created(&mut self, contact: &Contact) -> Vec<Job> {
         if let Some(refused) = &mut self.refused {
             refused.probing = false;
@@ -241,7 +241,8 @@ impl Contacts {
         self.unpark(before)
     }
 
-    /// Records that a creation failed. It is tried again, unless it has been tried often enough.
+    /// Records that a creation failed. The engine tries again, up to the maximum number of
+    /// attempts.
     pub(super) fn set_back(
         &mut self,
         contact: Contact,
@@ -326,8 +327,8 @@ impl Contacts {
     }
 }
 
-/// Returns what a contact is known by. Email addresses are compared without case, as in a [slot](crate::Slot): two spellings
-/// of one address must not become two contacts.
+/// Returns a contact's key. It ignores the case of email addresses, as a [slot](crate::Slot) does:
+/// two spellings of one address must not become two contacts.
 fn key(contact: &Contact) -> Cow<'_, Contact> {
     match contact.as_email() {
         Some(email) if email.chars().any(|c| !c.is_ascii() || c.is_ascii_uppercase()) => {

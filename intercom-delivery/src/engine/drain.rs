@@ -1,7 +1,7 @@
 //! How a delivery ends: what a shutdown still waits for.
 //!
-//! Over a durable outbox, and on standby, only requests in flight are waited for. Over an outbox that
-//! ends with the process, all events are delivered first, as far as the deadline allows.
+//! Over a durable outbox, and on standby, it waits for requests in flight only. Over an outbox that
+//! ends with the process, it delivers all events first, as far as the deadline allows.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -16,7 +16,7 @@ pub(super) struct Drain {
     deadline: Option<Instant>,
     replies: Vec<oneshot::Sender<Report>>,
     stopped: bool,
-    /// When events that were put back are due.
+    /// The due times of events after a put-back.
     due: BinaryHeap<Reverse<Instant>>,
 }
 
@@ -40,7 +40,7 @@ impl Drain {
         self.stopped || self.deadline.is_some_and(|deadline| now >= deadline)
     }
 
-    /// Records when an event that was put back is due.
+    /// Records the due time of an event after a put-back.
     pub(super) fn put_back(&mut self, due: Instant, now: Instant) {
         while self.due.peek().is_some_and(|Reverse(first)| *first <= now) {
             self.due.pop();
@@ -48,7 +48,7 @@ impl Drain {
         self.due.push(Reverse(due));
     }
 
-    /// Returns when the next event that was put back is due.
+    /// Returns the next due time of an event after a put-back.
     pub(super) fn next_due(&mut self, now: Instant) -> Option<Instant> {
         while self.due.peek().is_some_and(|Reverse(first)| *first <= now) {
             self.due.pop();

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::outbox::EventId;
 
-/// How many events that failed are remembered. One beyond that counts as failing for the first time
-/// after each restart of the process, and never as poison.
+/// The limit of remembered events. One beyond that counts as failing for the first time after each
+/// restart of the process, and never as poison.
 const REMEMBERED: usize = 100_000;
 
 #[derive(Debug, Default)]
@@ -106,7 +106,7 @@ mod tests {
         // The one before was its own too: it failed after others had got through, and before.
         assert_eq!(failures.failed(id, false, now + 3 * SECOND), Evidence::Own);
         assert_eq!(failures.own(id, now + 5 * SECOND), (2, 4 * SECOND));
-        // In an outage nothing is counted.
+        // In an outage no failure counts.
         assert_eq!(failures.failed(id, false, now + 4 * SECOND), Evidence::Again);
         assert_eq!(failures.own(id, now + 5 * SECOND), (2, 4 * SECOND));
         failures.forget(id);

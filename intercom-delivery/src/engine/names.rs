@@ -7,7 +7,8 @@ use tokio::time::Instant;
 
 use crate::time::later;
 
-/// How long a refused name is not tried again. An operator may have archived other names since.
+/// How long the engine does not try a refused name. An operator may have archived other names
+/// since.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 
 /// How long the event that tries a name again may take. Other events of the name wait meanwhile.
@@ -16,11 +17,11 @@ const TRY: Duration = Duration::from_secs(60);
 /// How long those wait.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// The names that are not sent. There are few: Intercom refused each of them.
+/// The silenced names. There are few: Intercom refused each of them.
 #[derive(Debug, Default)]
 pub(crate) struct SilencedNames {
     silent: HashMap<String, Silence>,
-    /// Names whose silence was logged.
+    /// The silenced names that the log has.
     logged: HashSet<String>,
 }
 
@@ -34,16 +35,16 @@ struct Silence {
 /// What becomes of an event, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameVerdict {
-    /// The event is sent.
+    /// Sends the event.
     Send,
-    /// The event is put back for this long.
+    /// Puts the event back for this long.
     Wait(Duration),
     /// The event becomes a dead letter.
     Bury,
 }
 
 impl SilencedNames {
-    /// Silences a name for ten minutes. Returns whether that is to be logged.
+    /// Silences a name for ten minutes. Returns whether to log that.
     pub(crate) fn silence(&mut self, name: &str, now: Instant) -> bool {
         let name = name.to_lowercase();
         self.silent.insert(name.clone(), Silence { until: later(now, SILENCE), probing: false });

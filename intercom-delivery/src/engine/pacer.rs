@@ -1,10 +1,10 @@
 //! Paces all requests by what Intercom says about its rate limit.
 //!
 //! Pure: the caller passes the time and the jitter. What is left of a window is the least that any
-//! answer said, less the requests in flight, until the window has ended for certain ([`window`]). Answers
-//! overtake each other, which errs on the careful side too. A window that no answer has spoken of is
-//! taken to have the limit of the last one. At the start and after a refusal nothing is known, so one
-//! request goes alone, for a second at most.
+//! answer said, less the requests in flight, until the window has ended for certain ([`window`]).
+//! Answers overtake each other, which errs on the careful side too. Without an answer, a window
+//! counts as having the limit of the last one. At the start and after a refusal the pacer knows
+//! nothing, so one request goes alone, for up to a second.
 
 mod window;
 
@@ -21,26 +21,26 @@ pub(crate) use self::window::Doubt;
 /// Longest back-off after refusals in a row.
 const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
 
-/// How long the first request goes alone while nothing is known of the limit. A slow one holds up the
-/// others no longer than this.
+/// How long the first request goes alone while the limit is unknown. A slow one holds up the others
+/// no longer than this.
 const ALONE: Duration = Duration::from_secs(1);
 
-/// Jitter of the first request of a window when the last window was used up, so that many clients do
-/// not come at once.
+/// The jitter of the first request after a used-up window, so that many clients do not come at
+/// once.
 const JITTER: Duration = Duration::from_millis(200);
 
 /// The same after a refusal.
 const REFUSED_JITTER: Duration = Duration::from_secs(1);
 
-/// What is left of a window is spread once it is less than this part of it, however little waits.
+/// The pacer spreads the rest of a window once it is less than this part, however little waits.
 const RESERVE: u32 = 4;
 
 #[derive(Debug)]
 pub(crate) struct Pacer {
-    /// Until when nothing goes: because a window is used up, and because an answer asked for a pause.
+    /// The end of the wait for a used-up window, and of the pause that an answer asked for.
     limited_until: Option<Instant>,
     asked_until: Option<Instant>,
-    /// Whether a request was answered since the start or the last pause. Until then one goes alone.
+    /// Whether there was an answer since the start or the last pause. Until then one goes alone.
     answered: bool,
     /// When that one began.
     alone_since: Option<Instant>,
@@ -61,7 +61,7 @@ pub(crate) struct Pacer {
 
 #[derive(Debug)]
 struct Window {
-    /// The least that an answer said was left.
+    /// The least rest that an answer named.
     floor: u32,
     end: End,
     /// Whether no answer has spoken of it yet.
@@ -131,7 +131,7 @@ impl Pacer {
         let left = window.left(in_flight);
         if left == 0 {
             self.spent = true;
-            // Requests that end may show that more is left.
+            // Requests that end may show a larger rest.
             return Permit::At(window.end.by);
         }
         if !self.is_tight(window, left, backlog) {
@@ -144,7 +144,7 @@ impl Pacer {
         }
     }
 
-    /// Records that a request was sent while `in_flight` others were pending.
+    /// Records the start of a request while `in_flight` others were pending.
     pub(crate) fn sent(&mut self, now: Instant, in_flight: usize) {
         self.alone_since = Some(now);
         if let Some(window) = &self.window {
@@ -153,7 +153,7 @@ impl Pacer {
         }
     }
 
-    /// Records that a request was answered.
+    /// Records an answer.
     pub(crate) fn answered(&mut self, sent: Instant, now: Instant, rate_limit: Option<RateLimit>) {
         // A request from before a pause proves nothing.
         if self.paused_until().is_none() {
@@ -198,7 +198,7 @@ impl Pacer {
         self.forget();
     }
 
-    /// Forgets what may go: after a pause nothing is known.
+    /// Forgets the rest of the window: after a pause the pacer knows nothing.
     fn forget(&mut self) {
         self.answered = false;
         self.alone_since = None;
@@ -206,7 +206,7 @@ impl Pacer {
         self.spent = false;
     }
 
-    /// Returns until when nothing goes: because of a pause, or because the window is used up.
+    /// Returns the end of the wait, for a pause or a used-up window.
     pub(crate) fn blocked_until(&self) -> Option<Instant> {
         let spent = self.window.as_ref().filter(|_| self.spent).map(|window| window.end.by);
         self.paused_until().or(spent)
@@ -227,12 +227,12 @@ impl Pacer {
         self.reported
     }
 
-    /// Returns why the resets of answers are not believed, while they are not.
+    /// Returns why the pacer does not believe resets, while it does not.
     pub(crate) fn doubt(&self) -> Option<Doubt> {
         self.resets.doubt()
     }
 
-    /// Returns whether what waits may not fit into what is left, or little is left.
+    /// Returns whether the waiting events may not fit into the rest, or little is left.
     fn is_tight(&self, window: &Window, left: u32, backlog: impl FnOnce() -> u64) -> bool {
         let limit = self.limit.unwrap_or(window.floor);
         left < limit / RESERVE || backlog() > u64::from(left)
@@ -253,7 +253,7 @@ impl Pacer {
         }
     }
 
-    /// Reads what an answer says. Returns its reset if that is believed.
+    /// Reads what an answer says. Returns its reset if the pacer believes it.
     fn read(
         &mut self,
         sent: Instant,
@@ -281,7 +281,7 @@ impl Pacer {
         resets_in
     }
 
-    /// Takes in what an answer says is left of its window, and when that ends.
+    /// Takes in the rest of a window and its end, as an answer names them.
     fn see(&mut self, remaining: u32, told: End, named: bool) {
         match &mut self.window {
             Some(window) if !window.guessed => match window.end.and(told) {
@@ -309,13 +309,13 @@ impl Pacer {
 }
 
 impl Window {
-    /// Counts a request of which no answer says what is left.
+    /// Counts a request whose answer names no rest.
     fn count(&mut self) {
         self.floor = self.floor.saturating_sub(1);
         self.unnamed = self.unnamed.map(|left| left.saturating_sub(1));
     }
 
-    /// Returns what is left when all requests in flight are still to be counted.
+    /// Returns the rest, with all requests in flight still to be counted.
     fn left(&self, in_flight: usize) -> u32 {
         self.floor.saturating_sub(u32::try_from(in_flight).unwrap_or(u32::MAX))
     }

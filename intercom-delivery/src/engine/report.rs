@@ -20,7 +20,7 @@ pub(super) struct Reporter {
     breaker: BreakerState,
     /// Whose turn it is. `None` before the outbox has said.
     turn: Option<Turn>,
-    /// Until when nothing goes, as it was published last.
+    /// The end of the wait, as last published.
     published_block: Option<Instant>,
     creation_trouble: Option<String>,
 }
@@ -30,7 +30,7 @@ enum Turn {
     Other(Standby),
 }
 
-/// What is published of the other parts.
+/// The published state of the other parts.
 pub(super) struct Sources<'a> {
     pub(super) breaker: BreakerState,
     /// Why the breaker is open, and when the next probe may go.
@@ -55,7 +55,7 @@ impl Reporter {
         }
     }
 
-    /// Something that is published has changed.
+    /// Records a change of the published state.
     pub(super) fn change(&mut self) {
         self.changed = true;
     }
@@ -84,7 +84,7 @@ impl Reporter {
         }
     }
 
-    /// Contacts are not created, for this reason, or are again.
+    /// Records why Intercom creates no contacts, or that it does again.
     pub(super) fn set_creation_trouble(&mut self, trouble: Option<String>) {
         self.changed |= trouble.is_some() || self.creation_trouble.is_some();
         self.creation_trouble = trouble;

@@ -1,5 +1,5 @@
-//! Review: what is asked of an event before its second is looked for, in this order: was its contact
-//! erased, does it consent, what do the rules say?
+//! Reviews an event before the search for its second. It asks in this order: is its contact erased,
+//! does the contact consent, what do the rules say?
 //!
 //! Collisions come after that, in [`admission`](super::admission), because a rule may rename an event.
 //!
@@ -19,13 +19,13 @@ use super::prefetch::Job;
 use crate::outbox::{Lease, Ruling, Stage, Tombstones, share_identifier};
 use crate::policy::{Consent, InFlight};
 
-/// Asks whether an event may be sent.
+/// Asks whether to send an event.
 pub(crate) type ConsentHook = Box<dyn Fn(&Contact, &DataEvent) -> Consent + Send + Sync>;
 
 /// For how long an event waits when the consent hook panics.
 const PANIC_DELAY: Duration = Duration::from_secs(60);
 
-/// What is asked of each event.
+/// The questions about each event.
 #[derive(Default)]
 pub(crate) struct Review {
     rules: Rules,
@@ -33,16 +33,16 @@ pub(crate) struct Review {
     tombstones: Arc<Tombstones>,
     /// Erasures of this process of which the outbox has not told the engine yet.
     erasures: Vec<Erasure>,
-    /// Whether anything is asked.
+    /// Whether there is any question.
     is_needed: bool,
 }
 
 /// What a review says of an event.
 #[derive(Default)]
 pub(crate) struct Reviewed {
-    /// How the event ends or waits, if it is not sent now.
+    /// The event's end or delay, unless it goes now.
     pub(crate) ruling: Option<Ruling>,
-    /// What is sent instead of the event.
+    /// The event to send instead.
     pub(crate) renamed: Option<DataEvent>,
     pub(crate) derived: Vec<DataEvent>,
     /// The rule that drops it.
@@ -64,7 +64,7 @@ impl Review {
         review
     }
 
-    /// Returns whether anything is asked of events. One branch an event where nothing is.
+    /// Returns whether there is any question about events. One branch an event where nothing is.
     pub(crate) fn is_needed(&self) -> bool {
         self.is_needed
     }
@@ -118,7 +118,7 @@ impl Review {
 
     // Erasures.
 
-    /// Returns whether events of this contact must not be sent any more.
+    /// Returns whether the engine must not send events of this contact.
     pub(crate) fn withholds(&self, contact: &Contact) -> bool {
         let is_erased = |erasure: &Erasure| share_identifier(&erasure.contact, contact);
         self.tombstones.contains(contact) || self.erasures.iter().any(is_erased)
@@ -129,8 +129,8 @@ impl Review {
         self.look();
     }
 
-    /// Keeps an event whose contact is being erased, until the outbox has deleted it. Drops one that
-    /// it has deleted.
+    /// Keeps an event during the erasure of its contact, until the outbox has deleted it. Drops one
+    /// that it has deleted.
     pub(super) fn hold(&mut self, job: Job) {
         let contact = job.lease.event.contact();
         let mut erasures = self.erasures.iter_mut();
@@ -160,7 +160,7 @@ impl Review {
         Vec::new()
     }
 
-    /// Forgets confirmed erasures of a contact that is forgiven.
+    /// Forgets confirmed erasures of a forgiven contact.
     pub(crate) fn forgive(&mut self, contact: &Contact) {
         self.erasures.retain(|erasure| {
             erasure.version.is_none() || !share_identifier(&erasure.contact, contact)
@@ -198,7 +198,7 @@ pub(crate) struct Erasure {
     waiting: usize,
     in_flight: Vec<InFlight>,
     reply: Option<oneshot::Sender<Vec<InFlight>>>,
-    /// Events of the contact that were leased.
+    /// The leased events of the contact.
     held: Vec<Job>,
     /// The version of the tombstones since the outbox has it.
     version: Option<u64>,

@@ -58,7 +58,7 @@ pub(super) struct Settled {
     pub(super) delivered: u64,
     pub(super) delays: Vec<Duration>,
     pub(super) letters: Vec<DeadLetter>,
-    /// When the events that were put back are due.
+    /// The due times of the events after a put-back.
     pub(super) due: Vec<Instant>,
     /// How many settlements came too late.
     pub(super) late: usize,
@@ -94,9 +94,9 @@ impl Settlements {
         self.batch.settlements.is_empty() && self.in_progress == 0
     }
 
-    /// Returns whether as many events have ended as may be unknown to the outbox: after a crash they
-    /// are sent again. With those in flight, they are at most ten times the concurrency, and half of
-    /// that while the outbox fails.
+    /// Returns whether the number of ended but unsettled events has reached its limit: after a
+    /// crash, they are sent again. With those in flight, they are at most ten times the
+    /// concurrency, and half of that while the outbox fails.
     pub(super) fn is_full(&self) -> bool {
         let times = if self.trouble.message().is_some() { 4 } else { 9 };
         self.in_progress + self.batch.settlements.len() > self.concurrency.saturating_mul(times)
@@ -125,7 +125,7 @@ impl Settlements {
         self.push(settlement);
     }
 
-    /// Lets the outbox forget used slots that were to be kept until before this time.
+    /// Lets the outbox delete used slots with an earlier end.
     pub(super) fn forget_before(&mut self, time: Timestamp) {
         self.batch.forget_before = time;
     }
@@ -145,7 +145,7 @@ impl Settlements {
         Some(batch)
     }
 
-    /// Records how a settlement ended. A failed batch is settled again, before later ones.
+    /// Records how a settlement ended. Settles a failed batch again, before later ones.
     pub(super) fn settled(
         &mut self,
         mut batch: Batch,
@@ -183,7 +183,7 @@ impl Settlements {
         result
     }
 
-    /// Forgets what was not settled: this engine does not deliver any more.
+    /// Forgets the unsettled rest: this engine does not deliver any more.
     pub(super) fn clear(&mut self) {
         *self = Settlements::new(self.concurrency);
     }

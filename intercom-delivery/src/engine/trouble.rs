@@ -1,4 +1,4 @@
-//! An outbox that fails, and how long it is left alone.
+//! Faults of the outbox, and the back-off between calls.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::time::later;
 /// First and longest wait after the outbox failed.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
-/// Failures in a row of one thing that the outbox is asked to do.
+/// Failures in a row of one kind of call.
 pub(super) struct Trouble {
-    /// What it is asked to do, in words for the log.
+    /// The call, in words for the log.
     task: &'static str,
     failures: u32,
     until: Option<Instant>,
@@ -26,7 +26,7 @@ impl Trouble {
         Trouble { task, failures: 0, until: None, message: None }
     }
 
-    /// Returns until when the outbox is left alone.
+    /// Returns the end of the back-off.
     pub(super) fn until(&self) -> Option<Instant> {
         self.until
     }

@@ -1,4 +1,4 @@
-//! The slots that are taken, and by what.
+//! The taken slots, and their holders.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,7 +8,7 @@ use intercom_core::Timestamp;
 
 use crate::outbox::{Slot, UsedSlot};
 
-/// Why a slot is taken. One number, because of the memory.
+/// The holder of a slot. One number, because of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Holder(u32);
 
@@ -33,7 +33,7 @@ impl Holder {
         Holder(self.0.saturating_add(1))
     }
 
-    /// Returns until when the slot is kept, if its event left.
+    /// Returns the end of the slot's time, if its event left.
     pub(super) fn keep_until(self) -> Option<Timestamp> {
         (self < Holder::DEAD).then(|| Timestamp::from_unix_seconds(self.0.into()))
     }
@@ -42,12 +42,12 @@ impl Holder {
 /// A walk over more slots than this is remembered.
 const LONG_WALK: usize = 8;
 
-/// Which slots are taken, and by what.
+/// The taken slots, and their holders.
 pub(super) struct Taken {
     holders: HashMap<Slot, Holder>,
     /// Slots of earlier holders are free.
     floor: Holder,
-    /// Seconds that are all taken, by their key. Each event of a burst would walk over them anew.
+    /// Runs of taken seconds, by their key. Each event of a burst would walk over them anew.
     walked: HashMap<u64, Range<i64>>,
 }
 
@@ -57,7 +57,7 @@ impl Taken {
         Taken { holders: HashMap::new(), floor, walked: HashMap::new() }
     }
 
-    /// Returns what holds a slot, if it is taken.
+    /// Returns the holder of a slot, if any.
     pub(super) fn get(&self, slot: Slot) -> Option<Holder> {
         self.holders.get(&slot).copied().filter(|holder| *holder >= self.floor)
     }
@@ -91,7 +91,7 @@ impl Taken {
         self.holders.remove(&slot);
     }
 
-    /// Returns the first second at or after the slot's own that is not taken.
+    /// Returns the first free second at or after the slot's own.
     pub(super) fn next_free(&mut self, slot: Slot) -> Timestamp {
         let Slot { key, second } = slot;
         let wanted = second.unix_seconds();

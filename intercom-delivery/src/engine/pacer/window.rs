@@ -1,7 +1,8 @@
 //! When a window of the rate limit ends, as far as answers show it, and which resets to believe.
 //!
-//! Windows last 10 seconds and begin at any moment. `Date` and the reset are cut to whole seconds, so
-//! each answer says only between which two moments its window ends. Several answers narrow that.
+//! Windows last 10 seconds and begin at any moment. Intercom cuts `Date` and the reset to whole
+//! seconds, so each answer names only two moments between which its window ends. Several answers
+//! narrow that.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,10 +13,10 @@ use tokio::time::Instant;
 /// Length of Intercom's windows.
 pub(super) const WINDOW: Duration = Duration::from_secs(10);
 
-/// By how much a reset is off at most: two times are cut to whole seconds.
+/// The largest error of a reset: two times cut to whole seconds.
 const CUT: Duration = Duration::from_secs(1);
 
-/// How many windows in a row must fit before a reset is believed again.
+/// The number of fitting windows in a row before the pacer believes a reset again.
 const FITTING: u32 = 2;
 
 /// When a window ends: after the one moment, and not after the other.
@@ -59,7 +60,7 @@ pub(super) struct Resets {
     doubt: Option<Doubt>,
 }
 
-/// Why the resets of answers are not believed.
+/// Why the pacer does not believe resets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
     /// One was so far ahead.
@@ -69,7 +70,7 @@ pub(crate) enum Doubt {
 }
 
 impl Resets {
-    /// Returns the reset of an answer if it is believed.
+    /// Returns the reset of an answer if the pacer believes it.
     pub(super) fn judge(
         &mut self,
         sent: Instant,
@@ -86,7 +87,7 @@ impl Resets {
         self.doubt.is_none().then_some(wait)
     }
 
-    /// Returns why resets are not believed, while they are not.
+    /// Returns why the pacer does not believe resets, while it does not.
     pub(super) fn doubt(&self) -> Option<Doubt> {
         self.doubt
     }
