@@ -75,14 +75,14 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Sets what this process is called where it delivers. The default is its number and its machine.
+    /// Sets the name of this process, for the others. The default is its number and its machine.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Sets how TLS is spoken. The default follows the URL: `sslmode=require` and `verify-full` check
-    /// the certificate against what the operating system trusts, and the name of the host;
+    /// Sets the TLS configuration. The default follows the URL: `sslmode=require` and `verify-full`
+    /// check the certificate against what the operating system trusts, and the name of the host;
     /// `sslmode=prefer` encrypts without a check if the server can; `sslmode=disable` does not.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, config: ClientConfig) -> Self {
@@ -134,8 +134,8 @@ impl PostgresOutboxBuilder {
 
     /// Sets whether the outbox listens for notifications. The default is to listen.
     ///
-    /// Behind PgBouncer in transaction mode, `LISTEN` has no effect: say `false`, so that no session of
-    /// the pool is left listening. Events of other processes are then found by polling.
+    /// Behind PgBouncer in transaction mode, `LISTEN` has no effect: say `false`, so that no
+    /// session of the pool goes on listening. Polling then finds the events of other processes.
     pub fn listen(mut self, listen: bool) -> Self {
         self.turn.listen = listen;
         self
@@ -149,8 +149,8 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Takes a server whose commits do not wait for the disk. Accepted events are then lost when it
-    /// crashes. The default is to refuse.
+    /// Takes a server whose commits do not wait for the disk. A crash of the server then loses
+    /// accepted events. The default is to refuse.
     pub fn allow_asynchronous_commit(mut self) -> Self {
         self.allow_asynchronous_commit = true;
         self
@@ -360,7 +360,7 @@ async fn expect_tables(link: &Link, schema: &Schema) -> Result<(), ConnectError>
     }
 }
 
-/// The number of this process, and the name of its machine where that is known.
+/// Returns the number of this process, and the name of its machine if it has one.
 fn process_name() -> String {
     let number = std::process::id();
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();

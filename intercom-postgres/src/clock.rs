@@ -22,9 +22,9 @@ impl Skew {
     }
 }
 
-/// Goes on evenly from what the database said last. If the database's clock is set forward, so is
-/// this. If it is set back, this goes on, so that an event that is due in a second does not wait for
-/// an hour.
+/// Goes on evenly from what the database said last. A step forward of the database's clock moves
+/// this one too. After a step back this one goes on, so that an event that is due in a second does
+/// not wait for an hour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     base: Millis,

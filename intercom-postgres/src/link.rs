@@ -1,6 +1,6 @@
-//! A connection that is made when it is needed, and made again when it broke.
+//! A connection that opens on demand, and again after a break.
 //!
-//! Statements are never prepared under a name, and nothing is set for the session but LISTEN. So
+//! It prepares no statement under a name, and sets nothing for the session except LISTEN. So
 //! PgBouncer may stand between, in any mode.
 
 use std::future::{Future, poll_fn};
@@ -100,7 +100,7 @@ impl Link {
         Ok(client)
     }
 
-    /// Runs a statement on this connection. A connection that is of no use is dropped.
+    /// Runs a statement on this connection. Drops a useless connection.
     pub(crate) async fn run<T>(
         &self,
         client: &Arc<Client>,
@@ -117,7 +117,7 @@ impl Link {
         Err(fault)
     }
 
-    /// Drops this connection, unless it was replaced meanwhile.
+    /// Drops this connection, unless there is a newer one.
     pub(crate) async fn forget(&self, client: &Arc<Client>) {
         self.client.lock().await.take_if(|present| Arc::ptr_eq(present, client));
     }

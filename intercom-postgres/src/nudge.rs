@@ -1,7 +1,7 @@
 //! Tells the deliverer of accepted events.
 //!
-//! The accepting transaction sends no `NOTIFY`. One would hold a lock over the whole cluster until
-//! its commit is on the disk, and so end group commit: with 64 clients, a quarter of the commits a
+//! The accepting transaction sends no `NOTIFY`. It would hold a lock over the whole cluster until
+//! its commit is on the disk, and so end group commit. With 64 clients, a quarter of the commits a
 //! second remained.
 
 use std::sync::Arc;

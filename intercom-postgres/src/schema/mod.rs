@@ -7,8 +7,8 @@ use tokio_postgres::types::Type;
 use crate::error::{ConnectError, Fault};
 use crate::link::Link;
 
-/// Each step makes the tables of one version out of those of the version before. A released step is
-/// never changed.
+/// Each step makes the tables of one version out of those of the version before. A released step
+/// never changes.
 const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
 /// The version of the tables that this crate reads and writes.
@@ -17,7 +17,7 @@ pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;
 /// The schema of the outbox by default.
 pub(crate) const DEFAULT_SCHEMA: &str = "intercom";
 
-/// The longest name: channels are made of it, and PostgreSQL cuts names after 63 bytes.
+/// The longest name: channels have it in their names, which PostgreSQL cuts after 63 bytes.
 const MAX_NAME: usize = 48;
 
 /// The name of a schema. `Display` gives it quoted, as SQL wants it.
@@ -83,7 +83,7 @@ pub fn migrations(schema: &str, from: i32) -> Result<String, ConnectError> {
 fn steps(schema: &Schema, from: i32) -> String {
     let mut sql = String::new();
     if from == 0 {
-        // Creating a schema takes a right that is not needed where it is there.
+        // Creating a schema takes a right that an existing one does not need.
         sql += &schema.sql(
             "DO $$ BEGIN\n    IF to_regnamespace('{schema}') IS NULL THEN\n        CREATE SCHEMA \
              {schema};\n    END IF;\nEND $$;\n",
@@ -136,7 +136,7 @@ pub(crate) async fn migrate(link: &Link, schema: &Schema) -> Result<(), Fault> {
     };
     let migrated = migrated.await;
     if migrated.is_err() {
-        // A session that is in a transaction must not be used for anything else.
+        // A session within a transaction must serve nothing else.
         link.disconnect().await;
     }
     migrated

@@ -1,9 +1,9 @@
-//! Ids that were passed and whose events may yet become visible.
+//! Gaps: passed ids whose events may yet become visible.
 //!
 //! A transaction takes its own id first, and ids of events after that. It commits whenever it does.
-//! So an event can become visible after others with higher ids. A missing id is remembered with an id
-//! of a transaction that began after the gap was seen. When all transactions up to that one have
-//! ended and the event is still not there, its transaction was rolled back, and it never will be.
+//! So an event can become visible after others with higher ids. The deliverer remembers a missing
+//! id with the id of a transaction that began after it saw the gap. Once all transactions up to
+//! that one have ended, an event that is still missing was rolled back, and never comes.
 
 use std::ops::RangeInclusive;
 
@@ -14,12 +14,12 @@ pub(super) struct Gaps(Vec<Gap>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Gap {
     ids: RangeInclusive<i64>,
-    /// A transaction that began after the gap was seen. `None`: not known yet.
+    /// A transaction that began after the deliverer saw the gap. `None`: not known yet.
     horizon: Option<i64>,
 }
 
 impl Gaps {
-    /// Takes gaps of which nothing is known but where they are.
+    /// Takes gaps of which only the position is known.
     pub(super) fn load(from: &[i64], to: &[i64]) -> Self {
         let ranges = from.iter().zip(to).map(|(from, to)| *from..=*to);
         Gaps(ranges.map(|ids| Gap { ids, horizon: None }).collect())
@@ -36,14 +36,14 @@ impl Gaps {
         self.0.is_empty()
     }
 
-    /// Adds what is missing between an id that was passed and the next that is there.
+    /// Adds the ids between a passed id and the next present one.
     pub(super) fn pass(&mut self, passed: i64, next: i64) {
         if passed + 1 < next {
             self.0.push(Gap { ids: passed + 1..=next - 1, horizon: None });
         }
     }
 
-    /// Takes an id out, whose event was found.
+    /// Removes the id of a found event.
     pub(super) fn fill(&mut self, id: i64) {
         let Some(at) = self.0.iter().position(|gap| gap.ids.contains(&id)) else { return };
         let Gap { ids, horizon } = self.0.remove(at);
@@ -65,13 +65,13 @@ impl Gaps {
         }
     }
 
-    /// Drops the gaps that stay for ever. All of them were looked for in a snapshot in which every
-    /// transaction before `oldest` had ended.
+    /// Drops the gaps that stay for ever. The deliverer looked for all of them in a snapshot in
+    /// which every transaction before `oldest` had ended.
     pub(super) fn drop_before(&mut self, oldest: i64) {
         self.0.retain(|gap| gap.horizon.is_none_or(|horizon| horizon >= oldest));
     }
 
-    /// Returns the bounds of the ranges, as they are stored.
+    /// Returns the bounds of the ranges, for the row.
     pub(super) fn bounds(&self) -> (Vec<i64>, Vec<i64>) {
         self.0.iter().map(|gap| (*gap.ids.start(), *gap.ids.end())).unzip()
     }

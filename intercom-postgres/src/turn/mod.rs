@@ -5,15 +5,17 @@
 //! lease time, by its own monotonic clock, begins the next epoch. No clock but its own has a part in
 //! that.
 //!
-//! **Lost history.** A failover can lose what was committed last, and so can a crash where commits do
-//! not wait for the disk. Ids are given again then, and the epoch may go back. What the deliverer has
-//! read but not stored is worth nothing then. So each of its statements compares the history of the
-//! store, too. In another history the turn ends, and the next one starts from what is stored.
+//! **Lost history.** A failover can lose the last commits, and so can a crash where commits do not
+//! wait for the disk. Then the server gives ids again, and the epoch may go back. What the
+//! deliverer has read but not stored is worth nothing then. So each of its statements compares the
+//! history of the store, too. In another history the turn ends, and the next one starts from the
+//! row.
 //!
-//! **Order.** Events are admitted in the order in which they are leased, and a takeover must repeat
-//! it. It leases first what an earlier turn has read, in the order of the ids, then what is found in
-//! the gaps, then what comes after the cursor. So while there are gaps, the cursor and the gaps are
-//! stored before events beyond them are handed out. Without gaps the order is that of the ids anyway.
+//! **Order.** The engine admits events in the order of their leases, and a takeover must repeat
+//! that order. It leases first the events that an earlier turn has read, in the order of their ids,
+//! then events found in gaps, then events after the cursor. So while there are gaps, the row gets
+//! the cursor and the gaps before the engine gets events beyond them. Without gaps the order is
+//! that of the ids anyway.
 
 mod event;
 mod gaps;
@@ -50,7 +52,7 @@ use crate::schema::Schema;
 
 pub(crate) use self::event::{COLUMNS, StoredEvent, failure, readable, storable};
 
-/// Up to how many unread events are counted at a lease. With more, their number is that of the ids.
+/// The limit of unread events that a lease counts. With more, their number is that of the ids.
 const MAX_COUNTED: i64 = 2_000;
 
 /// How soon a standby looks again when another took the turn from under it.
@@ -70,9 +72,9 @@ pub(crate) struct Turns {
     delivers: Arc<AtomicBool>,
     takeovers: AtomicU64,
     state: Mutex<State>,
-    /// The version of the tombstones that this process's engine was told last.
+    /// The version of the tombstones that this process's engine last got.
     told_erasures: AtomicU64,
-    /// Events that were leased under an epoch for a call of `lease` that was dropped.
+    /// Events of dropped calls of `lease`, with the epoch.
     unread: SyncMutex<Vec<(i64, Vec<StoredEvent>)>>,
 }
 
@@ -90,8 +92,8 @@ struct State {
     watched: Option<(i64, i64, Instant)>,
     /// An epoch that this process began, whose beginning it did not see through.
     claimed: Option<i64>,
-    /// The epoch and the beginning of this process's turn that ended last without being handed over.
-    /// If the deliverer's row still has them, the store's history has changed, and nobody delivers.
+    /// The epoch and the beginning of this process's last turn that ended without a handover. If
+    /// the deliverer's row still has them, the store's history has changed, and nobody delivers.
     left: Option<(i64, i64)>,
     /// The highest epoch of this process's turns.
     highest: i64,
@@ -105,7 +107,7 @@ enum Next {
     Wait(Duration),
 }
 
-/// Events that were leased. If nobody reads them, because the call was dropped, they are given back.
+/// Leased events. Without a reader, because the caller dropped the call, they are due again.
 struct Unread {
     turns: Arc<Turns>,
     epoch: i64,
@@ -152,8 +154,8 @@ struct Found {
     tombstones: Option<Arc<Tombstones>>,
 }
 
-/// Ends the turn of a tenure when it is dropped: the task that extends the turn sees that, and a call
-/// of `lease` that comes before it.
+/// Ends the turn when the engine drops the tenure. The task that extends the turn notices, or an
+/// earlier call of `lease`.
 struct Guard {
     _ended: oneshot::Sender<()>,
     _alive: Arc<()>,
@@ -205,7 +207,7 @@ impl Turns {
         loop {
             let news = self.news.notified();
             tokio::pin!(news);
-            // Before the question, so that no news is missed that comes after the answer.
+            // Before the query, so that no news after its answer is missed.
             news.as_mut().enable();
             // In a task of its own: a caller that does not go on must not keep the lock.
             let (reply, answer) = oneshot::channel();
@@ -293,7 +295,7 @@ impl Turns {
             return Ok(Next::Wait(wait));
         }
         if holder.erasures != self.told_erasures.load(Ordering::Relaxed) {
-            // What was chosen is given back if this fails.
+            // If this fails, the chosen events are due again.
             let events = mem::take(&mut found.events);
             let mut chosen = Unread::new(self, holder, Found { events, ..Found::default() });
             let tombstones = self.tombstones().await?;
@@ -314,7 +316,7 @@ impl Turns {
         Ok(Arc::new(Tombstones::new(key, version.unsigned_abs(), all)))
     }
 
-    /// Returns for how long requests may begin after the turn was extended. The last third of the
+    /// Returns how long requests may begin after an extension of the turn. The last third of the
     /// lease time is for clocks that do not run alike.
     fn valid_for(&self, extended: Instant) -> Duration {
         (self.settings.lease_time * 2 / 3).saturating_sub(extended.elapsed())
@@ -322,7 +324,7 @@ impl Turns {
 
     /// Reads on, and leases what is due, the longest due first.
     ///
-    /// What is read is leased at the end, without waiting: a call that is dropped before has leased
+    /// It leases the events at the end, without waiting. A call that is dropped before has leased
     /// nothing.
     async fn read(&self, holder: &mut Holder, limit: usize) -> Result<Found, Failed> {
         loop {
@@ -330,7 +332,7 @@ impl Turns {
                 |holder: &Holder| (holder.replay, holder.progress.cursor, holder.progress.read);
             let before = far(holder);
             let found = self.read_once(holder, limit).await?;
-            // What was read may all have been removed, or have come to an end.
+            // All read events may have been removed or settled.
             if !found.events.is_empty() || before == far(holder) {
                 return Ok(found);
             }
@@ -341,7 +343,7 @@ impl Turns {
         self.resolve(holder).await?;
         self.take_back_unread(holder);
         if holder.has_returned() {
-            // What was given back is longer due than anything else.
+            // Events of dropped calls are due longest.
             let read = self.ask(holder, 0).await?;
             let (late, replay) = (holder.late.len(), holder.replay);
             let found = self.found(&holder.progress, replay, &read, late).await?;
@@ -355,7 +357,7 @@ impl Turns {
         let mut progress = holder.progress.clone();
         let mut replay = holder.replay;
         let is_all_late = read.late.len() < limit;
-        // What is removed, or waits among those that were put back, is only counted.
+        // Removed events, and those after a put-back, only count.
         for stored in read.late.extract_if(.., |stored| !stored.is_new()) {
             progress.gaps.fill(stored.id);
             progress.read += 1;
@@ -418,7 +420,7 @@ impl Turns {
         Ok(found)
     }
 
-    /// Counts what is pending, and finds the earliest second of what was not admitted.
+    /// Counts the pending events, and finds the earliest second of the new ones.
     async fn found(
         &self,
         progress: &Progress,
@@ -429,7 +431,7 @@ impl Turns {
         let unread = read.allocated.saturating_sub(progress.cursor).max(0);
         let has_gaps = !progress.gaps.is_empty();
         let (unread, mut earliest_new) = match read.has_rest {
-            // All that is visible was read.
+            // The deliverer has read all visible events.
             false => (0, None),
             true if unread <= MAX_COUNTED && (unread > 0 || has_gaps) => {
                 self.rest(progress).await?
@@ -446,7 +448,7 @@ impl Turns {
         Ok(Found { events, pending, earliest_new, next_due, tombstones })
     }
 
-    /// Ends the leases of events that no caller has seen. They are leased again before all others.
+    /// Ends the leases of events that no caller has seen. A lease takes them before all others.
     fn take_back_unread(&self, holder: &mut Holder) {
         for (epoch, events) in mem::take(&mut *self.unread()) {
             if epoch == holder.epoch {
@@ -480,7 +482,7 @@ impl Turns {
         Ok(read)
     }
 
-    /// Counts the events that are not read, and finds the earliest second among them.
+    /// Counts the unread events, and finds the earliest second among them.
     async fn rest(&self, progress: &Progress) -> Result<(i64, Option<Timestamp>), Failed> {
         let (from, to) = progress.gaps.bounds();
         let params: &[Param<'_>] =
@@ -596,7 +598,7 @@ impl Turns {
         self.takeovers.fetch_add(u64::from(!was_free), Ordering::Relaxed);
         self.delivers.store(true, Ordering::Relaxed);
         if self.settings.listen {
-            // Where it fails, events are found by polling.
+            // Without it, polling finds the events.
             let _ = self.link.batch(&format!("LISTEN {}", self.schema.events_channel())).await;
         }
         tokio::spawn(self.clone().extend(epoch, ended));
@@ -608,8 +610,8 @@ impl Turns {
         Ok(Some(tenure))
     }
 
-    /// Takes a stored cursor back that is beyond the last id that was given. A deliverer that did not
-    /// notice a failover has stored such a one. Events have come before it meanwhile.
+    /// Resets a stored cursor that is beyond the last given id. A deliverer that did not notice a
+    /// failover has stored such a one. Events have come before it meanwhile.
     async fn mend(&self, progress: &mut Progress) -> Result<(), Fault> {
         let given: i64 = self.link.query_one(&self.sql.given, &[]).await?.get(0);
         if given < progress.cursor {
@@ -743,7 +745,7 @@ impl Turns {
         let key = self.tombstone_key().await?;
         let rows = self.link.read(&self.sql.all_bodies, &[]).await?;
         let is_theirs = |row: &&Row| {
-            // What cannot be read carries no identifier.
+            // An unreadable event has no identifier.
             let event = DataEvent::from_body(row.get::<_, String>(1)).ok();
             event.is_some_and(|event| share_identifier(contact, event.contact()))
         };
@@ -807,7 +809,7 @@ struct Read {
     oldest: i64,
     next_due: Option<Millis>,
     now: Millis,
-    /// The id that was given last.
+    /// The last given id.
     allocated: i64,
     /// How many events operators added since the takeover, less those that they removed.
     added: i64,
@@ -821,7 +823,7 @@ struct Read {
     late: Vec<StoredEvent>,
     /// Events after the cursor.
     fresh: Vec<StoredEvent>,
-    /// Events that were put back.
+    /// Events after a put-back.
     again: Vec<StoredEvent>,
 }
 
@@ -867,8 +869,8 @@ impl Read {
     }
 }
 
-/// Chooses the longest due of new events, which are in the order of their ids, and of those that were
-/// put back, in the order in which they are due. Returns the ids of the new ones that were passed, too.
+/// Chooses the longest due events: of the new ones in the order of their ids, and of the others in
+/// the order of their due times. Also returns the ids of the new ones that it passed.
 /// `ends_with_new` leaves out what is due after the last new one.
 fn choose(
     new: Vec<StoredEvent>,
@@ -901,7 +903,7 @@ fn choose(
     (chosen, ids)
 }
 
-/// Returns the slots of bodies. A body that cannot be read has none.
+/// Returns the slots of bodies. An unreadable body has none.
 fn slots(rows: Vec<Row>) -> Vec<Slot> {
     let bodies = rows.iter().map(|row| row.get::<_, String>(0));
     bodies

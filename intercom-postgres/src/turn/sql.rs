@@ -1,9 +1,10 @@
 //! The statements of the deliverer, each of which is a transaction of its own.
 //!
-//! What writes is one statement: a process that is stopped within it leaves no lock behind, because
-//! the server ends it without the process. It locks the row of the deliverer, compares the epoch, and
-//! stores the progress. Under another epoch it changes nothing and returns no row. The same holds after
-//! a recovery: what the deliverer has read since it wrote last may be lost, and its ids given again.
+//! Each write is one statement: a process stopped within it leaves no lock behind, because the
+//! server completes it without the process. It locks the row of the deliverer, compares the epoch,
+//! and stores the progress. Under another epoch it changes nothing and returns no row. The same
+//! holds after a recovery: what the deliverer has read since it wrote last may be lost, and its ids
+//! given again.
 
 use super::progress::COLUMNS as PROGRESS;
 use crate::schema::Schema;
@@ -89,7 +90,7 @@ const STORE: &str = "replaced AS (
     RETURNING n
 )";
 
-/// A transaction that begins after all that was seen before.
+/// A transaction that begins after all earlier reads.
 const DONE: &str = "pg_current_xact_id()::text::bigint";
 
 const WATCH: &str = "
@@ -97,7 +98,7 @@ SELECT who.epoch, who.owner, who.since, who.released,
        (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n, {schema}.history()
   FROM {schema}.deliverer AS who";
 
-/// The id that was given last.
+/// The last given id.
 const GIVEN: &str = "
 SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids";
 
@@ -105,18 +106,19 @@ SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids";
 const RAISE: &str = "
 UPDATE {schema}.deliverer SET epoch = $3 WHERE epoch = $1 AND since = $2 RETURNING epoch";
 
-/// Ends the session that keeps the deliverer's row: its process was stopped within a statement.
+/// Ends the session that locks the deliverer's row, because its process is stopped within a
+/// statement.
 const UNLOCK: &str = "
 SELECT pg_terminate_backend(lock.pid)
   FROM pg_locks AS lock
  WHERE lock.locktype = 'transactionid' AND lock.granted
    AND lock.transactionid = (SELECT xmax FROM {schema}.deliverer)";
 
-/// The bodies whose slots are held.
+/// The bodies of events with held slots.
 const HELD: &str = "
 SELECT body::text FROM {schema}.events WHERE stage IN (1, 2)";
 
-/// The slots that are kept.
+/// The kept slots.
 const USED: &str = "
 SELECT keep_until, key, second FROM {schema}.used_slots, unnest(keys, seconds) AS slot (key, second)";
 
@@ -125,7 +127,7 @@ SELECT keep_until, key, second FROM {schema}.used_slots, unnest(keys, seconds) A
 /// turn began. In another there is no first row.
 const LEASE: &str = "SELECT * FROM {schema}.lease($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
-/// Counts what is not read: 1 and 2 the gaps, 3 the cursor.
+/// Counts the unread events: 1 and 2 the gaps, 3 the cursor.
 const REST: &str = "
 SELECT {schema}.number_between($1, $2) + count(*), min(created_at) FROM {schema}.events WHERE id > $3";
 
@@ -133,8 +135,8 @@ SELECT {schema}.number_between($1, $2) + count(*), min(created_at) FROM {schema}
 /// delays; 29 to 32 what is derived: the causes, seconds, bodies, sensitive keys; 33 the test's skew; 34
 /// the history.
 ///
-/// A kind is 0 to keep, 1 to replace, 2 to defer, 3 to withhold, 4 to drop. The update says what was
-/// there, and only that is counted.
+/// A kind is 0 to keep, 1 to replace, 2 to defer, 3 to withhold, 4 to drop. The update returns the
+/// present rows, and only those count.
 const ADMIT: &str = "
 WITH {fence}, moment AS MATERIALIZED (
     SELECT greatest($19, {schema}.now_millis()) + $33 AS now FROM fence
