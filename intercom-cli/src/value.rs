@@ -63,8 +63,8 @@ impl Value {
     ///
     /// # Errors
     ///
-    /// Fails, with a sentence that does not repeat the value, when the key calls for a date and the value is none, and when
-    /// an amount of money is not exact.
+    /// Fails when the key calls for a date and the value is none, and when an amount of money is
+    /// not exact. The error does not repeat the value.
     pub(crate) fn of_form(key: &str, text: &str) -> Result<Self, String> {
         if rules::is_date_key(key) {
             return Value::of_kind(ValueKind::Date, text);

@@ -137,9 +137,8 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Fails when the outbox has accepted none of them: because it is full and the
-    /// [policy](crate::Backpressure) is to refuse, because it can never hold this many, or because
-    /// its store fails.
+    /// Fails when the outbox is full and the [policy](crate::Backpressure) is to refuse, when it
+    /// can never hold this many, and when its store fails. Then it has none of the events.
     pub async fn send_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
         self.parts.intake.accept(events).await
     }

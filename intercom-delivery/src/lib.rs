@@ -8,12 +8,12 @@
 //! - **Nothing is swallowed.** A redirect, a page and a list of errors never pass for success, whatever
 //!   their status. Any other 2xx is Intercom's word that it has the event.
 //! - **Every accepted event ends** delivered or in the dead letters, as long as its outbox lives.
-//! - **The ledger balances** at every moment. It counts for all processes that use the outbox. What was
-//!   refused is counted by process.
+//! - **The ledger balances** at every moment. It counts for all processes that use the outbox. Each
+//!   process counts what it refused.
 //! - **One delivers.** A process that lost its turn changes nothing in the outbox.
-//! - **A repetition has the same bytes.** It can arise in these windows: the answer was lost after Intercom
-//!   took the event; a process ended, or its disk stayed full, between the answer and the
-//!   settlement; another process took over while a request was in flight.
+//! - **A repetition has the same bytes.** It arises when the answer is lost after Intercom took the
+//!   event. It arises when a process ends, or its disk stays full, between the answer and the
+//!   settlement. It arises when another process takes over while a request is in flight.
 //! - **Two events are two.** Calling `send` twice makes two events. The second gets a second of its own.
 //! - **Nothing leaks.** No token, no contact and no value is in any log or error.
 //!
@@ -32,33 +32,35 @@
 //! | a page or another answer that is not Intercom's | sent again with back-off; if ten events get it that never failed, nothing is sent until it is fixed |
 //! | the transport panics | contained and counted; sent again, and a dead letter after the third time |
 //!
-//! An event is always sent again as the same bytes, with the same second, so that Intercom recognizes
-//! the duplicate.
+//! The engine always sends an event again as the same bytes, with the same second, so that Intercom
+//! recognizes the duplicate.
 //!
 //! ## Pacing
 //!
-//! All requests pass one pacer, which reads Intercom's `X-RateLimit` headers. It spreads what is left of
-//! a window as soon as more events wait than are left, or less than a quarter is left. So no request
-//! meets a 429 as long as nobody else uses up the same limit. Without headers, a 429 leads to back-off.
-//! Intercom cuts its times to whole seconds, so a window is waited for until it has ended for certain. A
-//! reset that no window of 10 seconds can have is not believed: [`Status::rate_limit_doubt`] says why.
+//! All requests pass one pacer, which reads Intercom's `X-RateLimit` headers. It spreads the rest
+//! of a window as soon as more events wait than fit, or less than a quarter is left. So no request
+//! meets a 429 as long as nobody else uses up the same limit. Without headers, a 429 leads to
+//! back-off. Intercom cuts its times to whole seconds, so the pacer waits until a window has
+//! certainly ended. It does not believe a reset that no window of 10 seconds can have:
+//! [`Status::rate_limit_doubt`] says why.
 //!
-//! One event's failure is not an outage. The circuit breaker opens when ten events in a row fail that
-//! never failed before: then single events probe, ten a second at first and one a minute in the end. It
-//! also opens when Intercom refuses the token or the plan, with back-off up to five minutes. After a fix,
-//! [`Delivery::resume`] probes at once. Events that failed before leave three in four requests to others.
+//! One event's failure is not an outage. The circuit breaker opens when ten events in a row fail
+//! that never failed before. Then single events probe, ten a second at first and one a minute in
+//! the end. It also opens when Intercom refuses the token or the plan, with back-off up to five
+//! minutes. After a fix, [`Delivery::resume`] probes at once. Events that failed before leave three
+//! in four requests to others.
 //!
 //! ## Two events that Intercom takes for one
 //!
-//! Intercom ignores the second of two events with one name, contact and second. The engine admits each
-//! event once, before its first attempt, and moves one that would be ignored to the next free second:
-//! [`Collisions`]. It knows the seconds of all pending events, of dead letters, and of what left in the
-//! last two minutes. An event that was sent before is never moved.
+//! Intercom ignores the second of two events with one name, contact and second. The engine admits
+//! each event once, before its first attempt, and moves one that would be ignored to the next free
+//! second: [`Collisions`]. It knows the seconds of all pending events, of dead letters, and of what
+//! left in the last two minutes. It never moves an event after an attempt.
 //!
 //! ## Metrics
 //!
-//! The feature `metrics` adds these, from the start of a delivery, with the recorder that is installed
-//! then. Each has the labels of [`DeliveryBuilder::label`] too:
+//! The feature `metrics` adds these, from the start of a delivery, with the recorder at that time.
+//! Each has the labels of [`DeliveryBuilder::label`] too:
 //!
 //! | metric | kind | labels |
 //! |---|---|---|

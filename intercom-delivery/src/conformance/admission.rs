@@ -1,9 +1,9 @@
 //! Admission over an outbox that crashes, compared with what Intercom would do.
 //!
-//! The engine's own [`Admission`], its rules and a real outbox go through a random history: events of
-//! few contacts and seconds, also backdated; events that rules derive, rename and drop; attempts of
-//! which nobody knows whether they arrived; put back, buried and redriven events; pauses, and crashes
-//! between any two steps.
+//! The engine's own [`Admission`], its rules and a real outbox go through a random history. Its
+//! events have few contacts and seconds, and some are backdated. Rules derive, rename and drop
+//! events. Attempts may arrive or not, and events are put back, buried and redriven. There are
+//! pauses, and crashes between any two steps.
 
 mod history;
 

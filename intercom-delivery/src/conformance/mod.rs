@@ -42,11 +42,10 @@
 //! - **Leases**: nothing that is not due, nothing twice, never more than the limit, the longest due
 //!   first. Events that were never put back come in the order of their ids. Fewer may be given
 //!   than are due.
-//! - **Waiting**: a lease waits while there is nothing to return, and returns when there is: after
-//!   an event was accepted, put back or redriven, after time has passed, after another turn ended.
-//!   Once a later call of `counts` was answered, a lease that has nothing to return is still
-//!   waiting. An outbox that sets [`valid_for`](crate::outbox::Leased::valid_for) may return
-//!   without events.
+//! - **Waiting**: a lease waits until it has something to return: after an acceptance, a put-back
+//!   or a redrive, after some time, or after the end of another turn. Once a later call of `counts`
+//!   was answered, a lease that has nothing to return is still waiting. An outbox that sets
+//!   [`valid_for`](crate::outbox::Leased::valid_for) may return without events.
 //! - **Cancellation**: a lease that is dropped before it returned loses nothing.
 //! - **Turns**: one of two engines delivers, the other gets `Turn::Standby` once and waits. A release and the
 //!   drop of the [`Tenure`](crate::outbox::Tenure) each end the turn: all leases are void, and the

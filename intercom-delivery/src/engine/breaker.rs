@@ -18,11 +18,12 @@
 //!
 //! A failure is an event's *own* when others got through since its last one. It never counts.
 //!
-//! **Open**: single events probe. A *probe* is the next event that never failed. The first 600 go about
-//! ten a second, so that good events get through among 99 % poison within one time-out. Then the interval
-//! doubles with each 32 of them, up to a minute: three hours of outage cost 1,050 requests, and more than
-//! half of them in the first minute. When all events on offer have failed, they probe in rotation, with
-//! back-off up to a minute. For a token or a plan, all probes have back-off, up to five minutes.
+//! **Open**: single events probe. A *probe* is the next event that never failed. The first 600 go
+//! about ten a second, so that good events get through among 99 % poison within one time-out. Then
+//! the interval doubles with each 32 of them, up to a minute. Three hours of outage cost 1,050
+//! requests, more than half of them in the first minute. When all events on offer have failed, they
+//! probe in rotation, with back-off up to a minute. For a token or a plan, all probes have
+//! back-off, up to five minutes.
 //!
 //! It closes by any request that gets through and began after it opened. In between it is **half
 //! open**: two requests may be in flight, twice as many each quarter of a second, and one more for each

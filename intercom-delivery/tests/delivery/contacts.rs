@@ -267,7 +267,7 @@ async fn a_creation_that_fails_in_passing_is_tried_again() {
     .await;
 }
 
-/// Who may send events may not always create contacts.
+/// A token that may send events may not always create contacts.
 fn forbidden_until(mended: Duration) -> (Scripted, Known) {
     let (transport, known) = forgetful(Duration::ZERO, move |call| match call.at < mended {
         true => Act::status(403),
@@ -470,8 +470,8 @@ async fn an_event_that_waits_long_for_its_contact_is_sent_once() {
     .await;
 }
 
-/// Those that there is no place for wait somewhere else, and are not taken out and put back all the time: that is
-/// work for nothing, and with an outbox on a disk a lot of it.
+/// Events without a place wait elsewhere. The engine does not take them out and put them back all
+/// the time: over an outbox on a disk, that would be much wasted work.
 #[tokio::test(start_paused = true)]
 async fn while_a_contact_is_created_its_many_events_are_left_alone() {
     guarded(async {

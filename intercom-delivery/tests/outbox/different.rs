@@ -11,8 +11,8 @@ use intercom_delivery::outbox::{
 use tokio::task::yield_now;
 use tokio::time::advance;
 
-/// Its ids and epochs have gaps, it leases no more than two events at once, says that new events
-/// are older than they are, and returns from time to time without events.
+/// Its ids and epochs have gaps, and it leases no more than two events at once. It says that new
+/// events are older than they are, and sometimes returns without events.
 pub(crate) struct Different(MemoryOutbox);
 
 impl Different {

@@ -1,5 +1,5 @@
-//! A store in memory that several "processes" share as they share a database: ids are given before the
-//! commit, and whose turn it is stands in a row that its owner renews.
+//! A store in memory that several "processes" share as they share a database. It gives ids before
+//! the commit. A row says whose turn it is, and its owner renews it.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
