@@ -138,6 +138,7 @@ impl Role {
 /// The form is compact, because the derive writes it for every field of a program.
 /// [`EventDescription::keys`] returns the same in full.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FieldDescription {
     /// A key, the documentation comment on its field as written, and its values.
     Key(&'static str, &'static str, ValueDescription),

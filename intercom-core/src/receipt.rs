@@ -62,7 +62,8 @@ impl Receipt {
 }
 
 /// The content of Intercom's `X-RateLimit` headers: the budget of the current window of 10 seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct RateLimit {
     /// The number of requests that the window allows.
     pub limit: Option<u32>,
@@ -77,4 +78,30 @@ impl RateLimit {
     /// The longest reset of a window of 10 seconds. A longer one comes from a wrong clock or
     /// another unit.
     pub const MAX_RESET: Duration = Duration::from_secs(11);
+
+    /// Creates a rate limit of which nothing is known.
+    pub fn new() -> Self {
+        RateLimit::default()
+    }
+
+    /// Sets the number of requests that the window allows. The default is unknown.
+    #[must_use]
+    pub fn with_limit(mut self, limit: impl Into<Option<u32>>) -> Self {
+        self.limit = limit.into();
+        self
+    }
+
+    /// Sets the number of requests left in the window. The default is unknown.
+    #[must_use]
+    pub fn with_remaining(mut self, remaining: impl Into<Option<u32>>) -> Self {
+        self.remaining = remaining.into();
+        self
+    }
+
+    /// Sets the time until the window ends. The default is unknown.
+    #[must_use]
+    pub fn with_resets_in(mut self, resets_in: impl Into<Option<Duration>>) -> Self {
+        self.resets_in = resets_in.into();
+        self
+    }
 }

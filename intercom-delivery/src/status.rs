@@ -185,7 +185,7 @@ mod serialize {
         window: &Option<RateLimit>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let window = window.map(|RateLimit { limit, remaining, resets_in }| Window {
+        let window = window.map(|RateLimit { limit, remaining, resets_in, .. }| Window {
             limit,
             remaining,
             resets_in: resets_in.map(|wait| wait.as_secs_f64()),

@@ -25,7 +25,8 @@ pub(crate) fn rate_limit(headers: &HeaderMap, received: SystemTime) -> Option<Ra
         return None;
     }
     let resets_in = reset.map(|reset| until(Duration::from_secs(reset), headers, received));
-    Some(RateLimit { limit, remaining, resets_in })
+    let window = RateLimit::new().with_limit(limit).with_remaining(remaining);
+    Some(window.with_resets_in(resets_in))
 }
 
 /// Returns how long to wait before a retry, when a retry may help.
@@ -174,7 +175,7 @@ mod tests {
         assert_eq!(read(&[("x-ratelimit-limit", "many")]), None);
         assert_eq!(
             read(&[("x-ratelimit-limit", "99999999999"), ("x-ratelimit-remaining", "-1")]),
-            Some(RateLimit { limit: Some(u32::MAX), remaining: None, resets_in: None })
+            Some(RateLimit::new().with_limit(u32::MAX))
         );
         assert_eq!(
             read(&[
@@ -182,11 +183,12 @@ mod tests {
                 ("x-ratelimit-remaining", "166"),
                 ("x-ratelimit-reset", "1700000010")
             ]),
-            Some(RateLimit {
-                limit: Some(167),
-                remaining: Some(166),
-                resets_in: Some(Duration::from_secs(10))
-            })
+            Some(
+                RateLimit::new()
+                    .with_limit(167)
+                    .with_remaining(166)
+                    .with_resets_in(Duration::from_secs(10))
+            )
         );
     }
 

@@ -66,7 +66,8 @@ mod tests {
     }
 
     fn left(remaining: u32) -> Option<RateLimit> {
-        Some(RateLimit { limit: Some(100), remaining: Some(remaining), resets_in: Some(RESET) })
+        let window = RateLimit::new().with_limit(100).with_remaining(remaining);
+        Some(window.with_resets_in(RESET))
     }
 
     #[tokio::test(start_paused = true)]
@@ -75,8 +76,7 @@ mod tests {
         assert!(waited(|rate| rate.learn(left(10), None)).await >= RESET + CUT);
         assert!(waited(|rate| rate.learn(left(0), None)).await >= RESET);
         assert_eq!(waited(|rate| rate.learn(None, None)).await, Duration::ZERO);
-        let resets_in = Some(Duration::from_secs(3600));
-        let wrong = left(0).map(|window| RateLimit { resets_in, ..window });
+        let wrong = left(0).map(|window| window.with_resets_in(Duration::from_secs(3600)));
         assert_eq!(waited(|rate| rate.learn(wrong, None)).await, Duration::ZERO);
     }
 

@@ -24,7 +24,7 @@ impl Share {
         let part = (u64::from(limit) * u64::from(self.percent)).div_ceil(100);
         let part = u32::try_from(part).unwrap_or(limit).max(1);
         let remaining = window.remaining.map(|remaining| remaining.saturating_sub(limit - part));
-        RateLimit { limit: Some(part), remaining, ..window }
+        window.with_limit(part).with_remaining(remaining)
     }
 }
 
@@ -67,8 +67,7 @@ mod tests {
             HttpTransport::builder("tok_1").base_url("http://localhost").build().unwrap();
         let share = Share::new(transport, 25);
         let part = |limit, remaining| {
-            let window =
-                RateLimit { limit: Some(limit), remaining: Some(remaining), resets_in: None };
+            let window = RateLimit::new().with_limit(limit).with_remaining(remaining);
             let part = share.part(window);
             (part.limit, part.remaining)
         };

@@ -94,7 +94,7 @@ pub(crate) fn name_limit() -> SendError {
 }
 
 pub(crate) fn rate_limit(limit: u32, remaining: u32, resets_in: Duration) -> RateLimit {
-    RateLimit { limit: Some(limit), remaining: Some(remaining), resets_in: Some(resets_in) }
+    RateLimit::new().with_limit(limit).with_remaining(remaining).with_resets_in(resets_in)
 }
 
 /// A call of `send`.

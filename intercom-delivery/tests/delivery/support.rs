@@ -129,20 +129,20 @@ impl LimitedIntercom {
         let resets_in = Duration::from_secs(reset - clock.as_secs());
         let taken = state.used < self.limit;
         state.used += u32::from(taken);
-        let told = RateLimit {
-            limit: Some(self.limit),
-            remaining: Some(self.limit - state.used),
-            resets_in: match headers {
-                Headers::PastReset => Some(Duration::ZERO),
-                Headers::Milliseconds => Some(Duration::from_secs(3600)),
-                Headers::Ahead(by) => {
-                    let ahead = i64::try_from(resets_in.as_secs()).unwrap() + by;
-                    Some(Duration::from_secs(u64::try_from(ahead).unwrap_or(0)))
-                }
-                Headers::NoReset => None,
-                Headers::All | Headers::None | Headers::AbsurdRetryAfter => Some(resets_in),
-            },
+        let told_reset = match headers {
+            Headers::PastReset => Some(Duration::ZERO),
+            Headers::Milliseconds => Some(Duration::from_secs(3600)),
+            Headers::Ahead(by) => {
+                let ahead = i64::try_from(resets_in.as_secs()).unwrap() + by;
+                Some(Duration::from_secs(u64::try_from(ahead).unwrap_or(0)))
+            }
+            Headers::NoReset => None,
+            Headers::All | Headers::None | Headers::AbsurdRetryAfter => Some(resets_in),
         };
+        let told = RateLimit::new()
+            .with_limit(self.limit)
+            .with_remaining(self.limit - state.used)
+            .with_resets_in(told_reset);
         let told = Some(told).filter(|_| headers != Headers::None);
         if taken {
             state.taken.push(now);

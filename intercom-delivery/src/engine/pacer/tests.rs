@@ -8,7 +8,7 @@ fn seconds(number: u64) -> Duration {
 
 /// What an answer says of a window of 100 requests.
 fn left(remaining: u32, resets_in: Duration) -> RateLimit {
-    RateLimit { limit: Some(100), remaining: Some(remaining), resets_in: Some(resets_in) }
+    RateLimit::new().with_limit(100).with_remaining(remaining).with_resets_in(resets_in)
 }
 
 fn refusal(resets_in: Option<Duration>) -> SendError {
