@@ -16,7 +16,7 @@ use tokio::time::sleep;
 use tracing::{Instrument, Span};
 
 use crate::ledger::Tally;
-use crate::metrics::{Metrics, Refused};
+use crate::metrics::{Metrics, RefusalReason};
 use crate::outbox::{AcceptError, MemoryOutbox, Outbox};
 use crate::policy::Backpressure;
 use crate::telemetry::{self, spans};
@@ -263,7 +263,7 @@ impl Intake {
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
-    fn note_refused(&self, reason: Refused, events: u64) {
+    fn note_refused(&self, reason: RefusalReason, events: u64) {
         self.metrics.refused(reason, events);
         self.span.in_scope(|| telemetry::refused(reason.as_str(), events));
     }
@@ -271,19 +271,21 @@ impl Intake {
     fn refuse(&self, refusal: Refusal, events: u64) -> SendError {
         let tally = &self.tally;
         let (count, reason, error) = match refusal {
-            Refusal::Closed => (&tally.closed, Refused::Closed, SendError::new(ErrorKind::Closed)),
+            Refusal::Closed => {
+                (&tally.closed, RefusalReason::Closed, SendError::new(ErrorKind::Closed))
+            }
             Refusal::Outbox(AcceptError::Full) => {
-                (&tally.full, Refused::Full, SendError::new(ErrorKind::Full))
+                (&tally.full, RefusalReason::Full, SendError::new(ErrorKind::Full))
             }
             Refusal::Outbox(AcceptError::TooMuch) => {
                 let error = SendError::new(ErrorKind::Unsupported)
                     .with_detail("more at once than the outbox can ever hold; raise its bounds");
-                (&tally.unsupported, Refused::Unsupported, error)
+                (&tally.unsupported, RefusalReason::Unsupported, error)
             }
             Refusal::Outbox(AcceptError::Storage(error)) => {
                 self.set_trouble(Some(error.to_string()));
                 let error = SendError::new(ErrorKind::Storage).with_source(error);
-                (&tally.storage, Refused::Storage, error)
+                (&tally.storage, RefusalReason::Storage, error)
             }
             Refusal::Outbox(AcceptError::InDoubt(error)) => {
                 self.set_trouble(Some(error.to_string()));
@@ -293,7 +295,7 @@ impl Intake {
                     )
                     .with_doubt()
                     .with_source(error);
-                (&tally.in_doubt, Refused::InDoubt, error)
+                (&tally.in_doubt, RefusalReason::InDoubt, error)
             }
         };
         count.add(events);
@@ -356,7 +358,7 @@ impl Drop for Waiting<'_> {
             // Events that the outbox may accept do not count as refused.
             if !self.asking {
                 self.intake.tally.abandoned.add(self.events);
-                self.intake.note_refused(Refused::Abandoned, self.events);
+                self.intake.note_refused(RefusalReason::Abandoned, self.events);
             }
             // The room that woke this caller belongs to the next one.
             self.intake.room.notify_one();

@@ -10,7 +10,7 @@ use crate::telemetry::Labels;
 
 /// The reasons of refusals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
+pub(crate) enum RefusalReason {
     Full,
     Closed,
     Storage,
@@ -19,25 +19,25 @@ pub(crate) enum Refused {
     Abandoned,
 }
 
-impl Refused {
+impl RefusalReason {
     #[cfg(feature = "metrics")]
-    const ALL: [Refused; 6] = [
-        Refused::Full,
-        Refused::Closed,
-        Refused::Storage,
-        Refused::InDoubt,
-        Refused::Unsupported,
-        Refused::Abandoned,
+    const ALL: [RefusalReason; 6] = [
+        RefusalReason::Full,
+        RefusalReason::Closed,
+        RefusalReason::Storage,
+        RefusalReason::InDoubt,
+        RefusalReason::Unsupported,
+        RefusalReason::Abandoned,
     ];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
-            Refused::Full => "full",
-            Refused::Closed => "closed",
-            Refused::Storage => "storage",
-            Refused::InDoubt => "in_doubt",
-            Refused::Unsupported => "unsupported",
-            Refused::Abandoned => "abandoned",
+            RefusalReason::Full => "full",
+            RefusalReason::Closed => "closed",
+            RefusalReason::Storage => "storage",
+            RefusalReason::InDoubt => "in_doubt",
+            RefusalReason::Unsupported => "unsupported",
+            RefusalReason::Abandoned => "abandoned",
         }
     }
 }
@@ -91,7 +91,7 @@ impl Metrics {
         let _ = events;
     }
 
-    pub(crate) fn refused(&self, reason: Refused, events: u64) {
+    pub(crate) fn refused(&self, reason: RefusalReason, events: u64) {
         #[cfg(feature = "metrics")]
         self.registered.refused(reason, events);
         let _ = (reason, events);
@@ -184,7 +184,7 @@ mod registered {
     };
     use metrics::{describe_counter, describe_gauge, describe_histogram};
 
-    use super::{BreakerState, Refused};
+    use super::{BreakerState, RefusalReason};
     use crate::outbox::DeadLetterReason;
     use crate::telemetry::{Labels, OUTCOMES};
 
@@ -244,7 +244,7 @@ mod registered {
             let counters = Counters {
                 accepted: counter!(ACCEPTED, with(&[])),
                 sent: counter!(SENT, messaging("send", None)),
-                refused: Refused::ALL
+                refused: RefusalReason::ALL
                     .iter()
                     .map(|reason| {
                         let reason = reason.as_str();
@@ -299,7 +299,7 @@ mod registered {
             self.counters.sent.increment(events);
         }
 
-        pub(super) fn refused(&self, reason: Refused, events: u64) {
+        pub(super) fn refused(&self, reason: RefusalReason, events: u64) {
             let (refused, sent) = &self.counters.refused[reason as usize];
             refused.increment(events);
             sent.increment(events);

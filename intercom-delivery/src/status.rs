@@ -175,7 +175,7 @@ mod serialize {
     use crate::telemetry;
 
     #[derive(Serialize)]
-    struct Window {
+    struct WindowFields {
         limit: Option<u32>,
         remaining: Option<u32>,
         resets_in: Option<f64>,
@@ -185,7 +185,7 @@ mod serialize {
         window: &Option<RateLimit>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
-        let window = window.map(|RateLimit { limit, remaining, resets_in, .. }| Window {
+        let window = window.map(|RateLimit { limit, remaining, resets_in, .. }| WindowFields {
             limit,
             remaining,
             resets_in: resets_in.map(|wait| wait.as_secs_f64()),

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use intercom_core::{DataEvent, Timestamp};
 
-use self::taken::{Holder, Taken};
+use self::taken::{SlotHolder, Taken};
 use super::review::Reviewed;
 use crate::outbox::{self, Lease, Ruling, Slot, Stage, Tenure, UsedSlot};
 use crate::policy::Collisions;
@@ -46,14 +46,14 @@ pub(crate) struct Admission {
     /// The taken slots, and their holders.
     taken: Taken,
     /// The number of slots by the end of their time.
-    kept: BTreeMap<Holder, Kept>,
+    kept: BTreeMap<SlotHolder, Kept>,
     kept_slots: usize,
     /// How many freed slots may be in memory still.
     gone_slots: usize,
     /// The slots of dead letters, the oldest first. An entry is stale where `taken` says otherwise.
     dead: VecDeque<Slot>,
     /// How many pending events are in a slot, beyond the one that each slot held by
-    /// [`Holder::PENDING`] has.
+    /// [`SlotHolder::PENDING`] has.
     shared: HashMap<Slot, u32>,
     /// The outbox may have deleted slots with an earlier end.
     forgotten: Timestamp,
@@ -87,7 +87,7 @@ impl Admission {
     pub(crate) fn begin(&mut self, tenure: &Tenure) {
         *self = Admission::new(self.policy);
         for used in &tenure.used {
-            self.keep(used.slot, Holder::left(used.keep_until));
+            self.keep(used.slot, SlotHolder::left(used.keep_until));
         }
         for slot in &tenure.held {
             self.enter(*slot);
@@ -123,7 +123,7 @@ impl Admission {
             self.enter(slot);
             return (slot, Some(outbox::Admission::kept(id, true)));
         };
-        self.taken.set(free, Holder::PENDING);
+        self.taken.set(free, SlotHolder::PENDING);
         if free == slot {
             return (slot, None);
         }
@@ -166,7 +166,7 @@ impl Admission {
     /// Notes that Intercom has the event of this slot. The slot stays taken for the window.
     pub(crate) fn leave(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
         let used = self.used(slot, now);
-        self.keep(slot, Holder::left(used.keep_until));
+        self.keep(slot, SlotHolder::left(used.keep_until));
         used
     }
 
@@ -176,7 +176,7 @@ impl Admission {
     /// purged.
     pub(crate) fn bury(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
         let used = self.used(slot, now);
-        self.keep(slot, Holder::DEAD);
+        self.keep(slot, SlotHolder::DEAD);
         used
     }
 
@@ -189,7 +189,7 @@ impl Admission {
         let earliest_new = earliest_new.into_iter().chain(self.earliest_derived.take()).min();
         let mut floor = None;
         while let Some(first) = self.kept.first_entry() {
-            let is_needed = *first.key() >= Holder::left(now)
+            let is_needed = *first.key() >= SlotHolder::left(now)
                 || earliest_new.is_some_and(|earliest| first.get().latest >= earliest);
             if is_needed && self.kept_slots <= MAX_LEFT {
                 break;
@@ -210,12 +210,12 @@ impl Admission {
 
     /// Frees the slots of earlier holders. Pending events in them have them for themselves from now
     /// on.
-    fn free_before(&mut self, floor: Holder) {
+    fn free_before(&mut self, floor: SlotHolder) {
         let is_freed = |slot: &&Slot| self.taken.get(**slot).is_some_and(|holder| holder < floor);
         let freed: Vec<_> = self.shared.keys().filter(is_freed).copied().collect();
         for slot in freed {
             self.unshare(slot);
-            self.taken.set(slot, Holder::PENDING);
+            self.taken.set(slot, SlotHolder::PENDING);
         }
         self.taken.raise_floor(floor);
         if self.gone_slots > self.kept_slots.max(MIN_SWEEP) {
@@ -225,10 +225,10 @@ impl Admission {
     }
 
     /// Frees a slot in which an event left. A pending event in it has it for itself from now on.
-    fn let_go(&mut self, slot: Slot, holder: Holder) {
+    fn let_go(&mut self, slot: Slot, holder: SlotHolder) {
         self.uncount(holder);
         match self.unshare(slot) {
-            true => _ = self.taken.set(slot, Holder::PENDING),
+            true => _ = self.taken.set(slot, SlotHolder::PENDING),
             false => self.taken.remove(slot),
         }
     }
@@ -242,7 +242,7 @@ impl Admission {
     }
 
     fn is_held(&self, slot: Slot) -> bool {
-        self.shared.contains_key(&slot) || self.taken.get(slot) == Some(Holder::PENDING)
+        self.shared.contains_key(&slot) || self.taken.get(slot) == Some(SlotHolder::PENDING)
     }
 
     /// Notes one more pending event in this slot.
@@ -265,9 +265,9 @@ impl Admission {
     /// Gives the slot of a dead letter back to the event. Returns whether it was one.
     fn take_back(&mut self, slot: Slot) -> bool {
         let was_dead =
-            self.taken.get(slot) == Some(Holder::DEAD) && !self.shared.contains_key(&slot);
+            self.taken.get(slot) == Some(SlotHolder::DEAD) && !self.shared.contains_key(&slot);
         if was_dead {
-            self.taken.set(slot, Holder::PENDING);
+            self.taken.set(slot, SlotHolder::PENDING);
         }
         was_dead
     }
@@ -280,8 +280,9 @@ impl Admission {
     }
 
     /// Notes one pending event less in this slot. Keeps the slot at least until then.
-    fn keep(&mut self, slot: Slot, until: Holder) {
-        if let Some(held) = self.taken.set(slot, until).filter(|held| *held != Holder::PENDING) {
+    fn keep(&mut self, slot: Slot, until: SlotHolder) {
+        if let Some(held) = self.taken.set(slot, until).filter(|held| *held != SlotHolder::PENDING)
+        {
             self.unshare(slot);
             if held >= until {
                 self.taken.set(slot, held);
@@ -289,7 +290,7 @@ impl Admission {
             }
             self.uncount(held);
         }
-        if until < Holder::DEAD {
+        if until < SlotHolder::DEAD {
             let kept = self.kept.entry(until).or_insert(Kept { slots: 0, latest: slot.second });
             kept.slots += 1;
             kept.latest = kept.latest.max(slot.second);
@@ -299,14 +300,14 @@ impl Admission {
         self.dead.push_back(slot);
         if self.dead.len() > MAX_DEAD
             && let Some(oldest) = self.dead.pop_front()
-            && self.taken.get(oldest) == Some(Holder::DEAD)
+            && self.taken.get(oldest) == Some(SlotHolder::DEAD)
         {
-            self.let_go(oldest, Holder::DEAD);
+            self.let_go(oldest, SlotHolder::DEAD);
         }
     }
 
     /// Notes one slot less with this end.
-    fn uncount(&mut self, until: Holder) {
+    fn uncount(&mut self, until: SlotHolder) {
         let Some(kept) = self.kept.get_mut(&until) else { return };
         kept.slots -= 1;
         self.kept_slots -= 1;

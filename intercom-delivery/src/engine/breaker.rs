@@ -86,13 +86,13 @@ pub(super) struct Breaker {
     first_in_flight: usize,
     record: Record,
     account_record: Record,
-    state: State,
+    state: Circuit,
     /// The number of resumes. A request from before that proves nothing about a fault.
     resumed: u64,
 }
 
 #[derive(Debug)]
-enum State {
+enum Circuit {
     Closed,
     HalfOpen(HalfOpen),
     Open(Open),
@@ -205,7 +205,7 @@ impl Breaker {
             first_in_flight: 0,
             record: Record::default(),
             account_record: Record::default(),
-            state: State::Closed,
+            state: Circuit::Closed,
             resumed: 0,
         }
     }
@@ -214,18 +214,18 @@ impl Breaker {
     /// is on offer that never failed.
     pub(super) fn allowance(&mut self, now: Instant, in_flight: usize, first: bool) -> Allowance {
         let allowed = match &self.state {
-            State::Closed => self.concurrency,
-            State::HalfOpen(half) => {
+            Circuit::Closed => self.concurrency,
+            Circuit::HalfOpen(half) => {
                 let allowed = half.allowed(now);
                 if allowed >= self.concurrency {
-                    self.state = State::Closed;
+                    self.state = Circuit::Closed;
                 }
                 allowed.min(self.concurrency)
             }
-            State::Open(open) if now < open.next_first && (first || now < open.next_again) => {
+            Circuit::Open(open) if now < open.next_first && (first || now < open.next_again) => {
                 return Allowance::Wait;
             }
-            State::Open(_) => self.concurrency,
+            Circuit::Open(_) => self.concurrency,
         };
         Allowance::Begin(allowed.saturating_sub(in_flight))
     }
@@ -236,23 +236,23 @@ impl Breaker {
     }
 
     pub(super) fn is_closed(&self) -> bool {
-        matches!(self.state, State::Closed)
+        matches!(self.state, Circuit::Closed)
     }
 
     pub(super) fn state(&self) -> BreakerState {
         match &self.state {
-            State::Closed => BreakerState::Closed,
-            State::HalfOpen(_) => BreakerState::HalfOpen,
-            State::Open(open) if open.stopped => BreakerState::Stopped,
-            State::Open(_) => BreakerState::Outage,
+            Circuit::Closed => BreakerState::Closed,
+            Circuit::HalfOpen(_) => BreakerState::HalfOpen,
+            Circuit::Open(open) if open.stopped => BreakerState::Stopped,
+            Circuit::Open(_) => BreakerState::Outage,
         }
     }
 
     /// Returns why no request goes, if none does.
     pub(super) fn open(&self) -> Option<&Open> {
         match &self.state {
-            State::Open(open) => Some(open),
-            State::Closed | State::HalfOpen(_) => None,
+            Circuit::Open(open) => Some(open),
+            Circuit::Closed | Circuit::HalfOpen(_) => None,
         }
     }
 
@@ -260,14 +260,14 @@ impl Breaker {
     /// [`allowance`](Self::allowance).
     pub(super) fn next_action(&self, now: Instant, first: bool) -> Option<Instant> {
         match &self.state {
-            State::Closed => None,
-            State::HalfOpen(half) => {
+            Circuit::Closed => None,
+            Circuit::HalfOpen(half) => {
                 let steps =
                     now.saturating_duration_since(half.since).as_millis() / DOUBLING.as_millis();
                 let steps = u32::try_from(steps).unwrap_or(u32::MAX).saturating_add(1);
                 Some(half.since + DOUBLING * steps)
             }
-            State::Open(open) => Some(open.next_probe(first)),
+            Circuit::Open(open) => Some(open.next_probe(first)),
         }
     }
 
@@ -275,7 +275,7 @@ impl Breaker {
     pub(super) fn begin(&mut self, first: bool, now: Instant, roll: f64) -> Ticket {
         self.first_in_flight += usize::from(first);
         let resumed = self.resumed;
-        let State::Open(open) = &mut self.state else {
+        let Circuit::Open(open) = &mut self.state else {
             return Ticket { begun: now, first, probe: false, resumed };
         };
         match first && !open.account {
@@ -314,14 +314,14 @@ impl Breaker {
         self.account_record.end_run(self.account_run, ticket.first);
         (self.run, self.account_run, self.streak) = (0, 0, 0);
         match &mut self.state {
-            State::Closed => None,
-            State::HalfOpen(half) => {
+            Circuit::Closed => None,
+            Circuit::HalfOpen(half) => {
                 half.passed += 1;
                 None
             }
-            State::Open(open) => {
+            Circuit::Open(open) => {
                 let probes = open.probes;
-                self.state = State::HalfOpen(HalfOpen { since: now, passed: 0, probes });
+                self.state = Circuit::HalfOpen(HalfOpen { since: now, passed: 0, probes });
                 Some(Change::Recovered)
             }
         }
@@ -361,12 +361,12 @@ impl Breaker {
             };
         let is_probe = self.is_probe(ticket);
         let trips = match &self.state {
-            State::Open(open) if is_account => !open.account && (by_first || is_probe),
-            State::Open(open) => {
+            Circuit::Open(open) if is_account => !open.account && (by_first || is_probe),
+            Circuit::Open(open) => {
                 // What was an outage turns out to need an operator.
                 is_probe && !open.stopped && fault == Fault::Foreign && evidence != Evidence::Own
             }
-            State::Closed | State::HalfOpen(_) => {
+            Circuit::Closed | Circuit::HalfOpen(_) => {
                 let least = if is_account { ACCOUNT_RUN } else { RUN }.0;
                 // Nobody is there who could say more.
                 let by_all = evidence == Evidence::Again
@@ -386,7 +386,7 @@ impl Breaker {
     /// Probes at once. What began before proves nothing any more.
     pub(super) fn resume(&mut self, now: Instant) {
         self.resumed += 1;
-        if let State::Open(open) = &mut self.state {
+        if let Circuit::Open(open) = &mut self.state {
             (open.next_first, open.next_again) = (now, now);
         }
     }
@@ -394,11 +394,11 @@ impl Breaker {
     fn trip(&mut self, failed: Failed, now: Instant, roll: f64) -> Change {
         let Failed { fault, evidence, asked, cause } = failed;
         let (firsts, probes, next_first) = match &self.state {
-            State::HalfOpen(half) => (0, half.probes, now),
-            State::Open(open) if fault != Fault::Account => {
+            Circuit::HalfOpen(half) => (0, half.probes, now),
+            Circuit::Open(open) if fault != Fault::Account => {
                 (open.firsts, open.probes, open.next_first)
             }
-            State::Closed | State::Open(_) => (0, 0, now),
+            Circuit::Closed | Circuit::Open(_) => (0, 0, now),
         };
         let stopped = fault != Fault::Passing;
         let change = if stopped { Change::Stopped } else { Change::Outage }(cause.message.clone());
@@ -420,14 +420,14 @@ impl Breaker {
             let interval = first_interval(firsts, roll);
             open.next_first = now + interval.max(asked.min(LONGEST_ASKED));
         }
-        self.state = State::Open(open);
+        self.state = Circuit::Open(open);
         change
     }
 
     /// A probe failed.
     fn stay_open(&mut self, failed: Failed, now: Instant, roll: f64) -> Change {
         let Failed { evidence, asked, cause, .. } = failed;
-        if let State::Open(open) = &mut self.state {
+        if let Circuit::Open(open) = &mut self.state {
             open.probes = open.probes.saturating_add(1);
             let asked = now + asked.min(LONGEST_ASKED);
             open.next_again = open.next_again.max(asked);

@@ -40,7 +40,7 @@ const CROWDED_WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Contacts {
     policy: UnknownContact,
     /// By their keys: email addresses that differ in case are one contact.
-    states: HashMap<Contact, State>,
+    states: HashMap<Contact, ContactState>,
     /// Contacts to create: now, and after failures.
     to_create: VecDeque<Contact>,
     to_create_later: BTreeMap<(Instant, u64), Contact>,
@@ -49,10 +49,10 @@ pub(super) struct Contacts {
     parked: usize,
     /// Since when the contact of an event that is sent again is unknown.
     unknown_since: HashMap<EventId, Instant>,
-    refused: Option<Refused>,
+    refused: Option<Refusals>,
 }
 
-enum State {
+enum ContactState {
     /// It is to be created, or that is in flight, and these events are parked.
     Creating(Creating),
     /// Created at this time. Intercom has taken no event of it since.
@@ -69,7 +69,7 @@ struct Creating {
 }
 
 /// Intercom refuses to create contacts.
-struct Refused {
+struct Refusals {
     until: Instant,
     probes: u32,
     /// Whether a creation that probes is in flight.
@@ -149,22 +149,22 @@ impl Contacts {
         let contact = job.lease.event.contact();
         let key = key(contact).into_owned();
         match self.states.get_mut(&key) {
-            Some(State::Creating(_)) => self.park(job),
-            Some(State::Created(at)) => {
+            Some(ContactState::Creating(_)) => self.park(job),
+            Some(ContactState::Created(at)) => {
                 let since = now.saturating_duration_since(*at);
                 if since < RACE {
                     // The longer it took so far, the longer it is likely to take.
                     let after = (since / 2).max(RACE_WAIT);
                     return Disposition::Retry { job, after, spends_attempt: false };
                 }
-                self.states.insert(key, State::Unusable(later(now, UNUSABLE)));
+                self.states.insert(key, ContactState::Unusable(later(now, UNUSABLE)));
                 Disposition::Bury(job)
             }
-            Some(State::Unusable(until)) if now < *until => Disposition::Bury(job),
-            Some(State::Unusable(_)) | None => {
+            Some(ContactState::Unusable(until)) if now < *until => Disposition::Bury(job),
+            Some(ContactState::Unusable(_)) | None => {
                 self.make_room(now);
                 self.to_create.push_back(contact.clone());
-                self.states.insert(key, State::Creating(Creating::default()));
+                self.states.insert(key, ContactState::Creating(Creating::default()));
                 self.park(job)
             }
         }
@@ -173,14 +173,14 @@ impl Contacts {
     /// Returns whether a creation of this contact is under way, so that its events must be parked.
     pub(super) fn is_creating(&self, contact: &Contact) -> bool {
         !self.states.is_empty()
-            && matches!(self.states.get(&*key(contact)), Some(State::Creating(_)))
+            && matches!(self.states.get(&*key(contact)), Some(ContactState::Creating(_)))
     }
 
     /// Parks an event until the creation of its contact, if there is room.
     pub(super) fn park(&mut self, job: Job) -> Disposition {
         let key = key(job.lease.event.contact()).into_owned();
         match self.states.get_mut(&key) {
-            Some(State::Creating(creating)) if self.parked < PARKED => {
+            Some(ContactState::Creating(creating)) if self.parked < PARKED => {
                 creating.parked.push(job);
                 self.parked += 1;
                 Disposition::Parked
@@ -228,7 +228,7 @@ impl Contacts {
     /// Records the creation of a contact. Returns its parked events.
     pub(super) fn created(&mut self, contact: Contact, now: Instant) -> Vec<Job> {
         self.refused = None;
-        let before = self.states.insert(key(&contact).into_owned(), State::Created(now));
+        let before = self.states.insert(key(&contact).into_owned(), ContactState::Created(now));
         self.unpark(before)
     }
 
@@ -255,7 +255,7 @@ impl Contacts {
         if let Some(refused) = &mut self.refused {
             refused.probing = false;
         }
-        let Some(State::Creating(creating)) = self.states.get_mut(&*key(&contact)) else {
+        let Some(ContactState::Creating(creating)) = self.states.get_mut(&*key(&contact)) else {
             return after;
         };
         match setback {
@@ -270,7 +270,7 @@ impl Contacts {
                 };
                 let (base, cap) = REFUSED_BACKOFF;
                 let until = later(now, backoff(base, cap, probes));
-                self.refused = Some(Refused { until, probes, probing: false });
+                self.refused = Some(Refusals { until, probes, probing: false });
                 after.is_news = probes == 0;
             }
             Setback::Failed | Setback::Panicked => {
@@ -314,14 +314,14 @@ impl Contacts {
             return;
         }
         self.states.retain(|_, state| match state {
-            State::Creating(_) => true,
-            State::Created(at) => now.saturating_duration_since(*at) < RACE,
-            State::Unusable(until) => now < *until,
+            ContactState::Creating(_) => true,
+            ContactState::Created(at) => now.saturating_duration_since(*at) < RACE,
+            ContactState::Unusable(until) => now < *until,
         });
     }
 
-    fn unpark(&mut self, state: Option<State>) -> Vec<Job> {
-        let Some(State::Creating(creating)) = state else { return Vec::new() };
+    fn unpark(&mut self, state: Option<ContactState>) -> Vec<Job> {
+        let Some(ContactState::Creating(creating)) = state else { return Vec::new() };
         self.parked -= creating.parked.len();
         creating.parked
     }

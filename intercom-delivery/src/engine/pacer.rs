@@ -13,7 +13,7 @@ use std::time::Duration;
 use intercom_core::{RateLimit, SendError};
 use tokio::time::Instant;
 
-use self::window::{End, Resets, WINDOW};
+use self::window::{Resets, WINDOW, WindowEnd};
 use crate::policy::{MAX_WAIT, backoff};
 
 pub(crate) use self::window::Doubt;
@@ -63,7 +63,7 @@ pub(crate) struct Pacer {
 struct Window {
     /// The least rest that an answer named.
     floor: u32,
-    end: End,
+    end: WindowEnd,
     /// Whether no answer has spoken of it yet.
     guessed: bool,
     /// What its first answer said was left, less the answers since. `None` once an answer named the
@@ -176,7 +176,7 @@ impl Pacer {
         let resets_in = self.read(sent, now, error.rate_limit());
         // The earliest moment at which the window that it is about has ended for certain.
         let window_end = resets_in.map(|wait| {
-            let told = End::told(sent, now, Some(wait));
+            let told = WindowEnd::told(sent, now, Some(wait));
             let known = self.window.as_ref().and_then(|window| window.end.and(told));
             known.unwrap_or(told).by
         });
@@ -244,7 +244,7 @@ impl Pacer {
         self.previous_end = ended.as_ref().map(|window| window.end.by).or(self.previous_end);
         self.next = None;
         self.window = self.limit.map(|limit| {
-            let end = End { after: now, by: now + WINDOW };
+            let end = WindowEnd { after: now, by: now + WINDOW };
             Window { floor: limit, end, guessed: true, unnamed: None }
         });
         if self.window.is_none() || ended.is_some_and(|window| window.unnamed.is_some()) {
@@ -269,7 +269,7 @@ impl Pacer {
         }
         match rate_limit.and_then(|limit| limit.remaining) {
             Some(remaining) => {
-                self.see(remaining, End::told(sent, now, resets_in), resets_in.is_some());
+                self.see(remaining, WindowEnd::told(sent, now, resets_in), resets_in.is_some());
             }
             // Intercom counted it all the same.
             None => {
@@ -282,7 +282,7 @@ impl Pacer {
     }
 
     /// Takes in the rest of a window and its end, as an answer names them.
-    fn see(&mut self, remaining: u32, told: End, named: bool) {
+    fn see(&mut self, remaining: u32, told: WindowEnd, named: bool) {
         match &mut self.window {
             Some(window) if !window.guessed => match window.end.and(told) {
                 Some(end) => {

@@ -42,7 +42,7 @@ pub struct MemoryOutbox {
     capacity: usize,
     max_bytes: usize,
     max_dead_letters: usize,
-    state: Mutex<State>,
+    state: Mutex<MemoryState>,
     /// Wakes the engine that delivers: an event became due.
     due: Notify,
     /// Held by the engine that delivers.
@@ -115,7 +115,7 @@ impl MemoryOutbox {
     }
 
     /// No operation leaves the state half changed, so a panicking thread leaves it valid.
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, MemoryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,7 +143,12 @@ impl MemoryOutbox {
         }
     }
 
-    fn expect_room(&self, state: &State, events: usize, bytes: usize) -> Result<(), AcceptError> {
+    fn expect_room(
+        &self,
+        state: &MemoryState,
+        events: usize,
+        bytes: usize,
+    ) -> Result<(), AcceptError> {
         if events > self.capacity || bytes > self.max_bytes {
             return Err(AcceptError::TooMuch);
         }
@@ -308,13 +313,13 @@ impl Operate for MemoryOutbox {
 }
 
 #[derive(Default)]
-struct State {
+struct MemoryState {
     /// New events without a lease under this epoch, in the order of their ids.
-    fresh: VecDeque<Held>,
+    fresh: VecDeque<HeldEvent>,
     /// How many of them, and of those that were deferred, have each second.
     new_seconds: BTreeMap<Timestamp, usize>,
     /// The other pending events: leased, put back or redriven.
-    held: BTreeMap<EventId, Held>,
+    held: BTreeMap<EventId, HeldEvent>,
     /// Those of them that are not leased, by when they are due.
     due: BTreeSet<(Instant, EventId)>,
     dead: BTreeMap<EventId, Dead>,
@@ -322,7 +327,7 @@ struct State {
     graves: BTreeMap<u64, EventId>,
     /// The slots in which events left.
     used: BTreeMap<Timestamp, Vec<Slot>>,
-    tombstones: Erased,
+    tombstones: ErasedContacts,
     /// The turn of the engine that delivers.
     turn: Option<Standby>,
     /// What that engine holds.
@@ -351,7 +356,7 @@ struct Totals {
 }
 
 /// The erased contacts.
-struct Erased {
+struct ErasedContacts {
     key: [u8; 16],
     all: HashSet<Tombstone>,
     version: u64,
@@ -359,15 +364,15 @@ struct Erased {
     told: u64,
 }
 
-impl Default for Erased {
+impl Default for ErasedContacts {
     fn default() -> Self {
         let half = || RandomState::new().build_hasher().finish().to_ne_bytes();
         let key = [half(), half()].concat().try_into().unwrap_or_default();
-        Erased { key, all: HashSet::new(), version: 0, told: 0 }
+        ErasedContacts { key, all: HashSet::new(), version: 0, told: 0 }
     }
 }
 
-impl Erased {
+impl ErasedContacts {
     fn erase(&mut self, contact: &Contact) {
         self.all.extend(Tombstone::of(&self.key, contact));
         self.version += 1;
@@ -390,7 +395,7 @@ impl Erased {
     }
 }
 
-struct Held {
+struct HeldEvent {
     id: EventId,
     event: DataEvent,
     stage: Stage,
@@ -445,7 +450,7 @@ enum Present {
     Known,
 }
 
-impl State {
+impl MemoryState {
     fn pending(&self) -> usize {
         self.fresh.len() + self.held.len()
     }
@@ -497,7 +502,7 @@ impl State {
         let (epoch, since) = (Epoch(self.epochs), SystemTime::now());
         let deliverer = "another delivery in this process".to_owned();
         self.turn = Some(Standby { epoch, deliverer, since });
-        let has_slot = |held: &&Held| !held.stage.is_new();
+        let has_slot = |held: &&HeldEvent| !held.stage.is_new();
         let held = self.held.values().filter(has_slot).map(|held| Slot::of(&held.event)).collect();
         let used = self.used.iter().flat_map(|(keep_until, slots)| {
             slots.iter().map(|slot| UsedSlot { slot: *slot, keep_until: *keep_until })
@@ -557,7 +562,7 @@ impl State {
     fn accept(&mut self, event: DataEvent, stage: Stage, now: Instant) {
         self.bytes += event.body().len();
         self.note_new(event.created_at());
-        self.fresh.push_back(Held {
+        self.fresh.push_back(HeldEvent {
             id: EventId(self.next_id),
             event,
             stage,
@@ -618,7 +623,7 @@ impl State {
     }
 
     /// Returns the event if it is leased under this epoch.
-    fn leased(&mut self, epoch: Epoch, id: EventId) -> Option<&mut Held> {
+    fn leased(&mut self, epoch: Epoch, id: EventId) -> Option<&mut HeldEvent> {
         match self.is_present(epoch) {
             true => self.held.get_mut(&id).filter(|held| held.leased),
             false => None,
@@ -687,7 +692,7 @@ impl State {
                 self.keep(*used);
             }
             Verdict::Bury { reason, attempts, failure, used } => {
-                let Some(Held { id, event, .. }) = self.remove(*id) else { return false };
+                let Some(HeldEvent { id, event, .. }) = self.remove(*id) else { return false };
                 let letter = DeadLetter {
                     id,
                     event,
@@ -714,7 +719,7 @@ impl State {
 
     /// Buries pending events for an operator. Returns how many.
     fn bury_pending(&mut self, which: &Selection) -> u64 {
-        let is_chosen = |held: &Held| which.contains_pending(held.id, &held.event);
+        let is_chosen = |held: &HeldEvent| which.contains_pending(held.id, &held.event);
         let fresh = std::mem::take(&mut self.fresh).into_iter();
         let (mut chosen, fresh): (Vec<_>, Vec<_>) = fresh.partition(is_chosen);
         self.fresh = fresh.into();
@@ -742,7 +747,7 @@ impl State {
         number
     }
 
-    fn remove(&mut self, id: EventId) -> Option<Held> {
+    fn remove(&mut self, id: EventId) -> Option<HeldEvent> {
         let held = self.held.remove(&id)?;
         self.bytes -= held.event.body().len();
         Some(held)
@@ -760,7 +765,7 @@ impl State {
             self.bytes += event.body().len();
             self.counts.dead -= 1;
             self.due.insert((now, id));
-            let held = Held {
+            let held = HeldEvent {
                 id,
                 event,
                 stage,

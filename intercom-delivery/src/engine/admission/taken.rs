@@ -10,32 +10,32 @@ use crate::outbox::{Slot, UsedSlot};
 
 /// The holder of a slot. One number, because of the memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Holder(u32);
+pub(super) struct SlotHolder(u32);
 
-impl Holder {
+impl SlotHolder {
     /// A pending event.
-    pub(super) const PENDING: Holder = Holder(u32::MAX);
+    pub(super) const PENDING: SlotHolder = SlotHolder(u32::MAX);
     /// A dead letter.
-    pub(super) const DEAD: Holder = Holder(u32::MAX - 1);
+    pub(super) const DEAD: SlotHolder = SlotHolder(u32::MAX - 1);
 
     /// An event that left. Its slot is kept until this Unix second, in the year 2106 at the latest.
-    pub(super) fn left(keep_until: Timestamp) -> Holder {
+    pub(super) fn left(keep_until: Timestamp) -> SlotHolder {
         if keep_until == UsedSlot::WHILE_DEAD {
-            return Holder::DEAD;
+            return SlotHolder::DEAD;
         }
-        let latest = i64::from(Holder::DEAD.0) - 1;
+        let latest = i64::from(SlotHolder::DEAD.0) - 1;
         let second = keep_until.unix_seconds().clamp(0, latest);
-        Holder(u32::try_from(second).unwrap_or(0))
+        SlotHolder(u32::try_from(second).unwrap_or(0))
     }
 
     /// Returns the holder that is kept for a second longer.
-    pub(super) fn next(self) -> Holder {
-        Holder(self.0.saturating_add(1))
+    pub(super) fn next(self) -> SlotHolder {
+        SlotHolder(self.0.saturating_add(1))
     }
 
     /// Returns the end of the slot's time, if its event left.
     pub(super) fn keep_until(self) -> Option<Timestamp> {
-        (self < Holder::DEAD).then(|| Timestamp::from_unix_seconds(self.0.into()))
+        (self < SlotHolder::DEAD).then(|| Timestamp::from_unix_seconds(self.0.into()))
     }
 }
 
@@ -44,40 +44,40 @@ const LONG_WALK: usize = 8;
 
 /// The taken slots, and their holders.
 pub(super) struct Taken {
-    holders: HashMap<Slot, Holder>,
+    holders: HashMap<Slot, SlotHolder>,
     /// Slots of earlier holders are free.
-    floor: Holder,
+    floor: SlotHolder,
     /// Runs of taken seconds, by their key. Each event of a burst would walk over them anew.
     walked: HashMap<u64, Range<i64>>,
 }
 
 impl Taken {
     pub(super) fn new() -> Self {
-        let floor = Holder::left(Timestamp::from_unix_seconds(i64::MIN));
+        let floor = SlotHolder::left(Timestamp::from_unix_seconds(i64::MIN));
         Taken { holders: HashMap::new(), floor, walked: HashMap::new() }
     }
 
     /// Returns the holder of a slot, if any.
-    pub(super) fn get(&self, slot: Slot) -> Option<Holder> {
+    pub(super) fn get(&self, slot: Slot) -> Option<SlotHolder> {
         self.holders.get(&slot).copied().filter(|holder| *holder >= self.floor)
     }
 
     /// Takes a slot for a pending event if it is free. Returns what holds it otherwise.
-    pub(super) fn take(&mut self, slot: Slot) -> Result<(), Holder> {
+    pub(super) fn take(&mut self, slot: Slot) -> Result<(), SlotHolder> {
         match self.holders.entry(slot) {
             Entry::Vacant(free) => {
-                free.insert(Holder::PENDING);
+                free.insert(SlotHolder::PENDING);
             }
             Entry::Occupied(taken) if *taken.get() >= self.floor => return Err(*taken.get()),
             Entry::Occupied(mut freed) => {
-                freed.insert(Holder::PENDING);
+                freed.insert(SlotHolder::PENDING);
             }
         }
         Ok(())
     }
 
     /// Takes a slot for this holder, whatever held it before. Returns what did.
-    pub(super) fn set(&mut self, slot: Slot, holder: Holder) -> Option<Holder> {
+    pub(super) fn set(&mut self, slot: Slot, holder: SlotHolder) -> Option<SlotHolder> {
         if holder < self.floor {
             self.walked.remove(&slot.key);
         }
@@ -111,7 +111,7 @@ impl Taken {
     }
 
     /// Frees the slots of all holders before this one. They stay in memory until a sweep.
-    pub(super) fn raise_floor(&mut self, floor: Holder) {
+    pub(super) fn raise_floor(&mut self, floor: SlotHolder) {
         self.floor = self.floor.max(floor);
         self.walked.clear();
     }

@@ -231,10 +231,10 @@ fn a_remembered_walk_goes_on_where_it_ended() {
     let slot = |second| Slot { key: 1, second: at(second) };
     let mut taken = Taken::new();
     for second in 0..20 {
-        taken.set(slot(second), Holder::left(at(second)));
+        taken.set(slot(second), SlotHolder::left(at(second)));
     }
     assert_eq!(taken.next_free(slot(0)), at(20));
-    taken.set(slot(20), Holder::left(at(19)));
+    taken.set(slot(20), SlotHolder::left(at(19)));
     assert_eq!(taken.next_free(slot(5)), at(21));
     taken.remove(slot(7));
     assert_eq!(taken.next_free(slot(5)), at(7));
@@ -244,8 +244,8 @@ proptest! {
     /// It is a map of slots, of which those below the floor are free.
     #[test]
     fn taken_slots_are_a_map(steps in prop::collection::vec((0..8_u8, 0..2_u64, 0..30_i64), 1..150)) {
-        let holders = [0, 1, 2].map(|until| Holder::left(at(until)));
-        let holders = [holders[0], holders[1], holders[2], Holder::DEAD, Holder::PENDING];
+        let holders = [0, 1, 2].map(|until| SlotHolder::left(at(until)));
+        let holders = [holders[0], holders[1], holders[2], SlotHolder::DEAD, SlotHolder::PENDING];
         let (mut taken, mut map, mut floor) = (Taken::new(), BTreeMap::new(), holders[0]);
         for (step, key, second) in steps {
             let slot = Slot { key, second: at(second) };
@@ -257,7 +257,7 @@ proptest! {
                 (7, None) => {
                     let held = map.get(&slot).copied().filter(|held| *held >= floor);
                     prop_assert_eq!(taken.take(slot).err(), held);
-                    map.insert(slot, held.unwrap_or(Holder::PENDING));
+                    map.insert(slot, held.unwrap_or(SlotHolder::PENDING));
                 }
                 (5, None) => {
                     taken.remove(slot);

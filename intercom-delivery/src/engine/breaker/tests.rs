@@ -141,7 +141,7 @@ fn the_more_events_fail_by_themselves_the_longer_a_run_must_be() {
     // It forgets.
     for _ in 0..4 * RECORD {
         pass(&mut breaker, now + SECOND);
-        breaker.state = State::Closed;
+        breaker.state = Circuit::Closed;
     }
     let run = (1..1000).find(|_| fail(&mut breaker, now, Fault::Passing).is_some());
     assert_eq!(run, Some(10));
@@ -159,7 +159,7 @@ fn the_token_and_the_plan_open_it_at_once_unless_events_are_known_to_be_refused_
         fail(&mut breaker, now + 3 * SECOND, Fault::Account);
     }
     pass(&mut breaker, now + 3 * SECOND);
-    breaker.state = State::Closed;
+    breaker.state = Circuit::Closed;
     assert_eq!(fail(&mut breaker, now + 3 * SECOND, Fault::Account), None);
     let run = (2..100).find(|_| fail(&mut breaker, now, Fault::Account).is_some());
     assert!(run.unwrap() <= 20, "{run:?}");

@@ -21,31 +21,32 @@ const FITTING: u32 = 2;
 
 /// When a window ends: after the one moment, and not after the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct End {
+pub(super) struct WindowEnd {
     pub(super) after: Instant,
     pub(super) by: Instant,
 }
 
-impl End {
+impl WindowEnd {
     /// Returns what the answer to a request says about the end of its window.
     pub(super) fn told(sent: Instant, now: Instant, resets_in: Option<Duration>) -> Self {
         match resets_in {
             // The window was open when the server answered.
-            None => End { after: sent, by: now + WINDOW },
-            Some(wait) => {
-                End { after: sent + wait.saturating_sub(CUT), by: now + (wait + CUT).min(WINDOW) }
-            }
+            None => WindowEnd { after: sent, by: now + WINDOW },
+            Some(wait) => WindowEnd {
+                after: sent + wait.saturating_sub(CUT),
+                by: now + (wait + CUT).min(WINDOW),
+            },
         }
     }
 
     /// Returns the end if both are about the same window.
-    pub(super) fn and(self, other: End) -> Option<End> {
-        let both = End { after: self.after.max(other.after), by: self.by.min(other.by) };
+    pub(super) fn and(self, other: WindowEnd) -> Option<WindowEnd> {
+        let both = WindowEnd { after: self.after.max(other.after), by: self.by.min(other.by) };
         (both.after <= both.by).then_some(both)
     }
 
     /// Returns whether a window that ends here can be the next one, or a later one.
-    fn follows(self, other: End) -> bool {
+    fn follows(self, other: WindowEnd) -> bool {
         self.by + CUT >= other.after + WINDOW
     }
 }
@@ -54,7 +55,7 @@ impl End {
 #[derive(Debug, Default)]
 pub(super) struct Resets {
     /// The window that the last answers claim, and when the first of them came.
-    claimed: Option<(End, Instant)>,
+    claimed: Option<(WindowEnd, Instant)>,
     /// How many windows in a row have fitted.
     fitting: u32,
     doubt: Option<Doubt>,
@@ -93,7 +94,7 @@ impl Resets {
     }
 
     fn compare(&mut self, sent: Instant, now: Instant, wait: Duration) {
-        let told = End::told(sent, now, Some(wait));
+        let told = WindowEnd::told(sent, now, Some(wait));
         let Some((claimed, seen)) = self.claimed else {
             self.claimed = Some((told, now));
             return;
@@ -112,7 +113,7 @@ impl Resets {
         }
     }
 
-    fn disbelieve(&mut self, doubt: Doubt, claimed: Option<(End, Instant)>) {
+    fn disbelieve(&mut self, doubt: Doubt, claimed: Option<(WindowEnd, Instant)>) {
         self.claimed = claimed;
         self.fitting = 0;
         self.doubt.get_or_insert(doubt);
