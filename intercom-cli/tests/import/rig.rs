@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
@@ -80,6 +81,8 @@ pub(crate) fn bodies(outbox: &Path) -> Vec<String> {
 pub(crate) fn records(outbox: &Path) -> Option<usize> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let connection = Connection::open_with_flags(outbox, flags).ok()?;
+    // After a kill this is the last connection. Its end must not write what the next start of the program has to find.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
     let select = "SELECT records FROM import_progress ORDER BY id DESC LIMIT 1";
     let records: i64 = connection.query_row(select, [], |row| row.get(0)).ok()?;
     usize::try_from(records).ok()
