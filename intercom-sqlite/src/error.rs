@@ -122,8 +122,9 @@ pub enum OpenError {
     /// The WAL is missing, with the events accepted last.
     #[error(
         "{path} has no `-wal` beside it, which holds what was accepted last: it was deleted, or the \
-         file was copied without it; put it back. If it is lost, end all processes that have the \
-         file open and make an empty `-wal`: then the file opens with what is in it"
+         file was copied without it; put it back. If it is lost, or another program such as `sqlite3` \
+         closed the file after a crash, end all processes that have the file open and make an empty \
+         `-wal`: then the file opens with what is in it"
     )]
     MissingWal { path: PathBuf },
     /// The lock file beside the outbox belongs to another user.

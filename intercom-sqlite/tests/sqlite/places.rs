@@ -84,6 +84,23 @@ async fn a_copy_without_its_wal() {
     assert_eq!(copied(&place).open().counts().await.unwrap().pending, 4);
 }
 
+/// A process is killed within a checkpoint. The last connection of another program brings the WAL in, and deletes it.
+#[tokio::test]
+async fn a_file_that_another_program_closed_after_a_crash() {
+    let place = Place::new();
+    let outbox = place.open();
+    accept(&outbox, &events(3)).await;
+    place.sqlite().execute("UPDATE outbox_keeping SET needs_wal = 1", []).unwrap();
+    let crashed = place.crashed();
+    assert_eq!(crashed.number("SELECT count(*) FROM outbox_events"), 3);
+    assert!(!beside(&crashed, "-wal").exists());
+    let error = refused(&crashed.path(), "another program such as `sqlite3`");
+    assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
+    // Nothing is lost, and the error says what to do.
+    fs::write(beside(&crashed, "-wal"), "").unwrap();
+    assert_eq!(crashed.open().counts().await.unwrap().pending, 3);
+}
+
 /// Copies the file alone to a new place.
 fn copied(place: &Place) -> Place {
     let copy = Place::new();
