@@ -159,11 +159,14 @@ impl Rig {
         self.expect(arrived, "no event arrives that the process accepted");
     }
 
-    /// Refuses the next `requests` requests for good: their events become dead letters.
-    pub(crate) fn refuse(&self, requests: usize) {
+    /// Refuses the next `requests` requests for good, and waits until their events are dead letters.
+    pub(crate) async fn refuse(&mut self, server: &Server, requests: usize) {
         for _ in 0..requests {
-            self.sandbox.answer_next(Answer::status(422));
+            self.sandbox.answer_next(Answer::error(422, "parameter_invalid", "it is refused"));
         }
+        let letters = || query(server, "SELECT count(*) FROM intercom.letters");
+        let there = until(PATIENCE, || letters() == requests.to_string()).await;
+        self.expect(there, "refused events are no dead letters");
     }
 
     /// Disturbs the fleet in this way. Until it is over and the next turn has settled in, events may be sent again.

@@ -34,7 +34,7 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
         rig.expect(is_up, "PgBouncer does not start");
         rig.start_processes(3).await;
         rig.arrive(60).await;
-        rig.refuse(3);
+        rig.refuse(&server, 3).await;
         let Some(deliverer) = rig.deliverer() else { return judged(rig, &server).await };
         let number = rig.processes[deliverer].number;
         rig.disturb("the deliverer was killed", async |rig| {

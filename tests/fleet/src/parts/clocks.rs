@@ -39,7 +39,7 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
             let mut rig = Rig::start(setup).await;
             rig.start_processes(3).await;
             rig.arrive(40).await;
-            rig.refuse(3);
+            rig.refuse(&server, 3).await;
             let begun = Instant::now();
             for (step, seconds) in STEPS {
                 let set = Instant::now();

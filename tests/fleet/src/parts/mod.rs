@@ -80,7 +80,7 @@ fn disturbed(
         let mut rig = Rig::start(Setup::new(&server.url())).await;
         rig.start_processes(processes).await;
         rig.arrive(40).await;
-        rig.refuse(3);
+        rig.refuse(&server, 3).await;
         disturb(&mut rig, &mut server).await;
         rig.arrive(40).await;
         judged(rig, &server).await
@@ -94,6 +94,9 @@ async fn judged(rig: Rig, server: &Server) -> Vec<String> {
     complaints.extend(evidence.complaints());
     if evidence.ledger.accepted.len() < 50 {
         complaints.push("hardly anything was accepted, so nothing was at stake".to_owned());
+    }
+    if evidence.dead.is_empty() {
+        complaints.push("no event is a dead letter, though some were refused".to_owned());
     }
     complaints
 }

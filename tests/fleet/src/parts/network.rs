@@ -27,7 +27,7 @@ pub(super) fn commit(runtime: &Runtime, summary: &mut Summary) {
         let mut rig = Rig::start(Setup::new(&through(&proxy))).await;
         rig.start_processes(3).await;
         rig.arrive(40).await;
-        rig.refuse(3);
+        rig.refuse(&server, 3).await;
         for cut in [Mode::CutBeforeCommit, Mode::CutAfterCommit].repeat(rounds(6)) {
             rig.disturb("a commit was cut", async |rig| {
                 let cuts = proxy.cuts();
@@ -100,6 +100,7 @@ pub(super) fn half_open(runtime: &Runtime, summary: &mut Summary) {
         rig.arrive(40).await;
         let is_first = rig.deliverer() == Some(0);
         rig.expect(is_first, "the first process does not deliver");
+        rig.refuse(&server, 3).await;
         rig.disturb("the deliverer was cut off", async |rig| {
             let silent = Instant::now();
             proxy.set(Mode::Silent);
