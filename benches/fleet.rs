@@ -366,22 +366,32 @@ async fn begin(outbox: &PostgresOutbox, mut standing: Standing) -> (Tenure, Dura
     }
 }
 
-/// Lets another outbox take over, and says after how long.
+/// Lets another outbox take over, and says after how long. The first one has a runtime of its own, which ends
+/// with all of its tasks and connections, as a process that is killed does.
 async fn take_over(url: &str, releases: bool) -> Duration {
-    let first = PostgresOutbox::connect(url).await.expect(RIGHT);
+    let own = Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let own = own.expect("a runtime can be made");
+    let first_url = url.to_owned();
+    let begun = own.spawn(async move {
+        let first = PostgresOutbox::connect(&first_url).await.expect(RIGHT);
+        let (tenure, _) = begin(&first, Standing::Unknown).await;
+        (first, tenure)
+    });
+    let (first, tenure) = begun.await.expect("the first one delivers");
     let second = PostgresOutbox::connect(url).await.expect(RIGHT);
-    let (tenure, _) = begin(&first, Standing::Unknown).await;
     let epoch = tenure.epoch;
     let waits = tokio::spawn(async move { begin(&second, Standing::Standby(epoch)).await.1 });
     // It must be waiting, and has seen that the first one is alive.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let begun = Instant::now();
     if releases {
-        first.release(epoch).await.expect(WORKS);
+        own.spawn(async move { first.release(epoch).await.expect(WORKS) })
+            .await
+            .expect("it hands over");
     }
-    // Without a release, the end of its tenure is the end of its renewals, as if it were killed.
-    drop(tenure);
+    own.shutdown_background();
     waits.await.expect("the other takes over");
+    drop(tenure);
     begun.elapsed()
 }
 
