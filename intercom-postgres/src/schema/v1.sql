@@ -1,7 +1,7 @@
 -- Ids of events. No cache: a session must not keep ids for later, or a late one could come unseen.
 CREATE SEQUENCE {schema}.event_ids AS bigint CACHE 1;
 
--- Pending events. A row is inserted once, and deleted when its event was delivered.
+-- Pending events. Accepting inserts a row once, and the delivery of its event deletes it.
 CREATE TABLE {schema}.events (
     id              bigint PRIMARY KEY DEFAULT nextval('{schema}.event_ids'),
     created_at      bigint NOT NULL,               -- Unix seconds, as Intercom is told
@@ -15,7 +15,8 @@ CREATE TABLE {schema}.events (
     last_failure    text,                          -- why it was put back last, in words
     last_status     integer,                       -- HTTP status of that answer
     last_request_id text,                          -- Intercom's id of that request
-    -- An operator removed the event before it was read. The row stays until it is, to be counted.
+    -- An operator removed the event before the deliverer read it. The row stays until then, for the
+    -- counts.
     removed         boolean NOT NULL DEFAULT false,
     body            json NOT NULL                  -- what is sent, byte for byte
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000,
@@ -64,9 +65,9 @@ CREATE TABLE {schema}.deliverer (
 );
 INSERT INTO {schema}.deliverer VALUES (true, 0, '', 0, true);
 
--- How far delivery has come. The row with the highest number counts. Each write of the deliverer
--- inserts one and deletes the one before: the newest is found at once, however many versions an old
--- snapshot elsewhere keeps alive. A standby watches whether the number grows.
+-- The progress of delivery. The row with the highest number counts. Each write of the deliverer
+-- inserts a row and deletes the one before. So reading the newest row is quick, however many
+-- versions an old snapshot elsewhere keeps alive. A standby watches whether the number grows.
 CREATE TABLE {schema}.progress (
     n               bigint PRIMARY KEY,
     epoch           bigint NOT NULL,
@@ -143,7 +144,7 @@ BEGIN
            - (far.erased - far.erased_letters)
            + coalesce(sum(redriven - buried - (erased - erased_letters)), 0)
       INTO held FROM {schema}.operations;
-    -- At most as many events wait unread as ids were given.
+    -- No more events wait unread than the sequence has given ids.
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END - far.cursor INTO unread
       FROM {schema}.event_ids;
     SELECT unread + coalesce(sum(t - f + 1), 0) INTO unread
@@ -151,7 +152,7 @@ BEGIN
     IF held + unread + number <= room THEN
         RETURN;
     END IF;
-    -- Transactions that were rolled back took ids too. So the events are counted.
+    -- Rolled-back transactions took ids too. So the events are counted.
     SELECT count(*) INTO unread
       FROM (SELECT FROM {schema}.events WHERE id > far.cursor
              LIMIT greatest(room - held, 0) + 1) AS event;
@@ -164,8 +165,8 @@ BEGIN
     END IF;
 END $$;
 
--- Accepts events: finished bodies, as they are sent. They exist exactly if the transaction commits.
--- It returns their ids. Call it last in a transaction, and commit soon.
+-- Accepts events: finished bodies, in the bytes of the request. They exist exactly if the
+-- transaction commits. It returns their ids. Call it last in a transaction, and commit soon.
 CREATE FUNCTION {schema}.accept(bodies json[], origin bigint DEFAULT 0) RETURNS bigint[]
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -249,7 +250,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;
-    -- Read after the lock was taken: the deliverer may have written meanwhile.
+    -- Reads after taking the lock: the deliverer may have written meanwhile.
     SELECT * INTO far FROM {schema}.progress ORDER BY n DESC LIMIT 1;
     IF NOT present.released AND far.n <> seen_n THEN
         RETURN NULL;
@@ -278,7 +279,7 @@ BEGIN
     RETURN present.epoch + 1;
 END $$;
 
--- Removes events. Of those that the deliverer has not read yet, a row stays to be counted.
+-- Removes events. The row of an event that the deliverer has not read yet stays, for the counts.
 CREATE FUNCTION {schema}.remove(ids bigint[], far {schema}.progress) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -366,7 +367,7 @@ SELECT id,
  WHERE NOT removed
  ORDER BY id;
 
--- For people: what was given up, and why.
+-- For people: the dead letters, and why they died.
 CREATE VIEW {schema}.dead_letters AS
 SELECT id,
        {schema}.event_name(body) AS event_name,
@@ -381,7 +382,7 @@ SELECT id,
   FROM {schema}.letters
  ORDER BY id;
 
--- For people: the counts since the outbox was made, and who delivers.
+-- For people: the counts since the creation of the outbox, and the process that delivers.
 CREATE VIEW {schema}.counts AS
 SELECT accepted,
        derived,

@@ -1,5 +1,5 @@
--- Version 2: the names of sensitive metadata keys stand beside each body, and the views mask their values.
--- A batch that an outbox accepts has a number, and is accepted once.
+-- Version 2: the names of sensitive metadata keys stand beside each body, and the views mask their
+-- values. Each batch of an outbox has a number, and the store accepts it once.
 
 ALTER TABLE {schema}.events ADD COLUMN sensitive text[];  -- names of sensitive metadata keys; NULL: none
 ALTER TABLE {schema}.letters ADD COLUMN sensitive text[];
@@ -32,9 +32,10 @@ CREATE FUNCTION {schema}.masked(body json, sensitive text[]) RETURNS json LANGUA
     END
 $$;
 
--- Accepts events: finished bodies, as they are sent. They exist exactly if the transaction commits.
--- `sensitive` has for each body a JSON array of the metadata keys whose values are sensitive, or NULL.
--- It returns the ids of the events. Call it last in a transaction, and commit soon.
+-- Accepts events: finished bodies, in the bytes of the request. They exist exactly if the
+-- transaction commits. `sensitive` has for each body a JSON array of the metadata keys whose values
+-- are sensitive, or NULL. It returns the ids of the events. Call it last in a transaction, and
+-- commit soon.
 DROP FUNCTION {schema}.accept(json[], bigint);
 CREATE FUNCTION {schema}.accept(bodies json[], origin bigint DEFAULT 0, sensitive json[] DEFAULT NULL)
     RETURNS bigint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -119,7 +120,7 @@ BEGIN
     RETURN ids;
 END $$;
 
--- The batches that outboxes accepted last. A row is inserted with its events.
+-- The last batches of outboxes. A batch inserts its row with its events.
 CREATE TABLE {schema}.batches (
     acceptor        bigint NOT NULL,               -- random number of the outbox
     number          bigint NOT NULL,               -- grows
@@ -128,7 +129,8 @@ CREATE TABLE {schema}.batches (
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000,
         autovacuum_vacuum_cost_delay = 0);
 
--- Accepts a batch for an outbox, unless it was accepted before. It returns whether it accepts it now.
+-- Accepts a batch for an outbox, unless the store has it already. Returns whether it accepts it
+-- now.
 CREATE FUNCTION {schema}.accept_once(by_acceptor bigint, batch bigint, by_origin bigint, skew bigint,
                                      seconds bigint[], bodies text[], sensitive text[])
     RETURNS boolean LANGUAGE plpgsql AS $$
@@ -142,7 +144,7 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    -- A copy that comes late may find that its own row was deleted, but never the newest one.
+    -- A late copy may miss its own row, but never the newest one.
     IF EXISTS (SELECT FROM {schema}.batches WHERE acceptor = by_acceptor AND number > batch) THEN
         RAISE EXCEPTION 'a later batch of this outbox was accepted' USING ERRCODE = 'IC005';
     END IF;
@@ -168,7 +170,7 @@ BEGIN
     RETURN true;
 END $$;
 
--- Removes events. Of those that the deliverer has not read yet, a row stays to be counted.
+-- Removes events. The row of an event that the deliverer has not read yet stays, for the counts.
 CREATE OR REPLACE FUNCTION {schema}.remove(ids bigint[], far {schema}.progress) RETURNS void
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
@@ -233,7 +235,7 @@ SELECT id,
  WHERE NOT removed
  ORDER BY id;
 
--- For people: what was given up, and why.
+-- For people: the dead letters, and why they died.
 CREATE OR REPLACE VIEW {schema}.dead_letters AS
 SELECT id,
        {schema}.event_name(body) AS event_name,

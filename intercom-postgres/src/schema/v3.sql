@@ -1,6 +1,7 @@
--- Version 3: what the deliverer does most is a function. PostgreSQL plans the statements of a function once a
--- session, and not for every call. Each function says how they are planned, because statistics lie about a table that is
--- filled and emptied all day. Used slots have a row a settlement.
+-- Version 3: the most frequent statements of the deliverer are functions. PostgreSQL plans the
+-- statements of a function once a session, and not for every call. Each function fixes its plans,
+-- because statistics lie about a table that fills and empties all day. Used slots have a row a
+-- settlement.
 
 -- Slots in which events left: contacts with event names, and seconds. Written with the settlement.
 ALTER TABLE {schema}.used_slots RENAME TO used_slots_before;
@@ -52,7 +53,7 @@ BEGIN
            - (far.erased - far.erased_letters)
            + coalesce(sum(redriven - buried - (erased - erased_letters)), 0)
       INTO held FROM {schema}.operations;
-    -- At most as many events wait unread as ids were given.
+    -- No more events wait unread than the sequence has given ids.
     SELECT CASE WHEN is_called THEN last_value ELSE 0 END - far.cursor INTO unread
       FROM {schema}.event_ids;
     SELECT unread + coalesce(sum(t - f + 1), 0) INTO unread
@@ -60,7 +61,7 @@ BEGIN
     IF held + unread + number <= room THEN
         RETURN;
     END IF;
-    -- Transactions that were rolled back took ids too. So the events are counted.
+    -- Rolled-back transactions took ids too. So the events are counted.
     SELECT count(*) INTO unread
       FROM (SELECT FROM {schema}.events WHERE id > far.cursor
              LIMIT greatest(room - held, 0) + 1) AS event;
@@ -130,9 +131,10 @@ BEGIN
     RETURN given;
 END $$;
 
--- Accepts events: finished bodies, as they are sent. They exist exactly if the transaction commits.
--- `sensitive` has for each body a JSON array of the metadata keys whose values are sensitive, or NULL.
--- It returns the ids of the events. Call it last in a transaction, and commit soon.
+-- Accepts events: finished bodies, in the bytes of the request. They exist exactly if the
+-- transaction commits. `sensitive` has for each body a JSON array of the metadata keys whose values
+-- are sensitive, or NULL. It returns the ids of the events. Call it last in a transaction, and
+-- commit soon.
 CREATE OR REPLACE FUNCTION {schema}.accept(bodies json[], origin bigint DEFAULT 0, sensitive json[] DEFAULT NULL)
     RETURNS bigint[] LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET plan_cache_mode = force_generic_plan AS $$
@@ -191,10 +193,11 @@ END $$;
 -- kind; `leased` is what is leased of what was put back; `is_replay` says that this repeats what an earlier turn has read.
 -- In another history than `in_history` there is no row.
 --
--- The first row, of the kind 0, says how far transactions have come, when the next event is due, what time it is, which id
--- was given last, how many events operators added, the version of the tombstones, and the earliest second of what is
--- deferred. Then come events in gaps (1), events after the cursor (2), and events that were put back (3). All of it is of
--- one snapshot, which is why the function is stable.
+-- The first row, of the kind 0, has the progress of transactions, the next due time, the present
+-- time and the last given id. It also has the number of events that operators added, the version of
+-- the tombstones, and the earliest second of deferred events. Then come events in gaps (1), events
+-- after the cursor (2), and events after a put-back (3). All rows are of one snapshot, so the
+-- function is stable.
 CREATE FUNCTION {schema}.lease(gap_from bigint[], gap_to bigint[], after bigint, last bigint, at_most bigint,
                                now bigint, leased bigint[], is_replay boolean, in_history text)
     RETURNS TABLE (kind integer, id bigint, due_at bigint, accepted_at bigint, stage smallint, attempts bigint,
@@ -247,7 +250,7 @@ BEGIN
     RETURN QUERY
     SELECT 3, id, due_at, accepted_at, stage, attempts, last_failure, last_status, last_request_id,
                body::text, removed, sensitive FROM {schema}.events
-     -- What is in a gap is counted first.
+     -- Counts the events in gaps first.
      WHERE due_at <= now AND NOT (id = ANY (leased)) AND NOT EXISTS (
                SELECT FROM unnest(gap_from, gap_to) AS gap (f, t) WHERE id BETWEEN gap.f AND gap.t)
      ORDER BY due_at, id LIMIT at_most;
@@ -256,9 +259,9 @@ END $$;
 -- Settles events, and stores the progress `far` with what that adds to it. Under another epoch, and in another history, it
 -- changes nothing and there is no row.
 --
--- `gone` was delivered. `dead_…` are dead letters, with whether an attempt may have arrived. `back_…` are put back.
--- `slot_…` are kept of the events with these ids that are there. Slots are forgotten that are kept until `forget_from` or
--- later and before `forget_before`.
+-- `gone` are delivered events. `dead_…` are dead letters, with whether an attempt may have arrived.
+-- `back_…` are events to put back. `slot_…` are kept of the events with these ids that are there.
+-- It deletes slots whose end is at `forget_from` or later and before `forget_before`.
 CREATE FUNCTION {schema}.settle(
     far {schema}.progress, gone bigint[],
     dead_ids bigint[], dead_reasons text[], dead_attempts bigint[], dead_failures text[],
@@ -292,7 +295,7 @@ BEGIN
     IF cardinality(dead_ids) > 0 OR cardinality(back_ids) > 0 THEN
         now := greatest(far.clock, {schema}.now_millis()) + skew;
     END IF;
-    -- That the ids are named twice is for the plan: whatever comes first in it, only these rows are looked at.
+    -- The ids appear twice for the plan: in either order, it reads only these rows.
     IF cardinality(dead_ids) > 0 THEN
         WITH deleted AS (
             DELETE FROM {schema}.events AS event
@@ -345,7 +348,7 @@ BEGIN
                         found_gone || found_dead || found_back;
 END $$;
 
--- For people: the counts since the outbox was made, and who delivers.
+-- For people: the counts since the creation of the outbox, and the process that delivers.
 CREATE OR REPLACE VIEW {schema}.counts AS
 SELECT accepted,
        derived,

@@ -1,4 +1,4 @@
--- What waits to be delivered. A row is one event, and it is gone when it was delivered.
+-- Pending events, one a row. The delivery of an event deletes its row.
 CREATE TABLE outbox_events (
     id              INTEGER PRIMARY KEY,        -- one more than outbox_counts.newest was: none is given twice
     created_at      INTEGER NOT NULL,           -- when it happened: Unix seconds, as Intercom is told
@@ -12,10 +12,10 @@ CREATE TABLE outbox_events (
     body            TEXT    NOT NULL            -- what is sent, byte for byte
 ) STRICT;
 
--- What was never put back is due in the order of its ids, and needs no entry here.
+-- An event that nothing has put back is due in the order of the ids, and needs no entry here.
 CREATE INDEX outbox_events_put_back ON outbox_events (due_at, id) WHERE due_at IS NOT NULL;
 
--- What will not be delivered, unless it is redriven. It keeps its id.
+-- Dead letters. A redriven event keeps its id.
 CREATE TABLE outbox_dead_letters (
     id              INTEGER PRIMARY KEY,
     reason          TEXT    NOT NULL,
@@ -41,7 +41,8 @@ CREATE TABLE outbox_seconds (
     PRIMARY KEY (second, fingerprint)
 ) STRICT, WITHOUT ROWID;
 
--- The same of the events that were accepted last, in the order of their ids, until they are filed there many at once.
+-- The same for the last accepted events, in the order of their ids, until one statement moves many
+-- of them there.
 CREATE TABLE outbox_new_seconds (
     id              INTEGER PRIMARY KEY,        -- the event's, pending, dead or gone
     second          INTEGER NOT NULL,
@@ -49,7 +50,7 @@ CREATE TABLE outbox_new_seconds (
     era             INTEGER NOT NULL
 ) STRICT;
 
--- One row: the books since the file was made, so that nothing need be counted.
+-- One row: the counts since the creation of the file, so that no query must count.
 CREATE TABLE outbox_counts (
     only_row        INTEGER PRIMARY KEY CHECK (only_row = 1),
     accepted        INTEGER NOT NULL DEFAULT 0, -- always delivered + dead + pending
@@ -87,7 +88,7 @@ SELECT id,
   FROM outbox_events
  ORDER BY id;
 
--- For people: what was given up, and why.
+-- For people: the dead letters, and why they died.
 CREATE VIEW dead_letters AS
 SELECT id,
        body ->> 'event_name' AS event_name,

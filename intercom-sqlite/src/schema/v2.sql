@@ -1,5 +1,5 @@
--- Version 2: accepting is a plain insert, one engine delivers under an epoch, and what is kept of
--- a delivered event is the slot in which it left.
+-- Version 2: accepting is a plain insert, one engine delivers under an epoch, and a delivered event
+-- leaves only its slot.
 
 -- Renaming must not rewrite views. Those of version 1 stay as they are.
 PRAGMA legacy_alter_table = ON;
@@ -9,7 +9,7 @@ ALTER TABLE outbox_dead_letters RENAME TO outbox_dead_letters_v1;
 ALTER TABLE outbox_counts RENAME TO outbox_counts_v1;
 PRAGMA legacy_alter_table = OFF;
 
--- Pending events. A row is deleted when its event was delivered.
+-- Pending events. The delivery of an event deletes its row.
 CREATE TABLE outbox_events (
     id              INTEGER PRIMARY KEY,        -- outbox_counts.newest + 1: no id is given twice
     created_at      INTEGER NOT NULL,           -- Unix seconds, as Intercom is told
@@ -29,7 +29,7 @@ SELECT id, created_at, accepted_at, due_at, due_at IS NOT NULL, 0, attempts,
        last_failure, last_status, last_request_id, body
   FROM outbox_events_v1 ORDER BY id;
 
--- Events that were never put back are due in the order of their ids, and have no entry here.
+-- Events that nothing has put back are due in the order of their ids, and have no entry here.
 CREATE INDEX outbox_events_put_back ON outbox_events (due_at, id) WHERE due_at IS NOT NULL;
 -- A takeover reads the slots of these.
 CREATE INDEX outbox_events_admitted ON outbox_events (id) WHERE admitted = 1;
@@ -81,7 +81,7 @@ SELECT min(max(unixepoch(), second), 9223372036854775000) + 120, fingerprint, se
          WHERE reason IN ('attempt_limit', 'age_limit', 'panic')
            AND died_at >= (unixepoch() - 120) * 1000);
 
--- One row: the counts since the file was made, the bounds, and who delivers.
+-- One row: the counts since the creation of the file, the bounds, and the process that delivers.
 CREATE TABLE outbox_counts (
     only_row        INTEGER PRIMARY KEY CHECK (only_row = 1),
     accepted        INTEGER NOT NULL,           -- always delivered + dead + pending

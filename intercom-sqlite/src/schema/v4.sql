@@ -1,4 +1,4 @@
--- Version 4: what admission may decide besides the second, and contacts that were erased.
+-- Version 4: more decisions of admission than the second, and erased contacts.
 
 -- outbox_events.admitted is 0: never; 1: yes, its bytes are final; 2: no, it is redriven after
 -- Intercom refused it; 3: never, and a rule derived it. To rename the column would fail where a view
