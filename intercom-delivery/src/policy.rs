@@ -162,8 +162,9 @@ impl RetryPolicy {
     /// Sets the age, counted from acceptance, at which an event becomes a dead letter. The default
     /// is none.
     ///
-    /// An outbox counts elapsed time while its process runs, so a step of the system's clock ages
-    /// no event. Over a restart only that clock says how much time has passed.
+    /// Only time counts that the process that delivers has seen pass, so a step of a clock ages no
+    /// event. When a process starts or takes over, what is pending then is counted anew: only a
+    /// clock could say how long it had been waiting, and that may have been set.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -191,6 +192,11 @@ impl RetryPolicy {
     pub const fn keep_poison(mut self) -> Self {
         self.poison = None;
         self
+    }
+
+    /// Returns the age at which an event becomes a dead letter.
+    pub(crate) fn greatest_age(&self) -> Option<Duration> {
+        self.max_age
     }
 
     /// Returns whether an event of this age becomes a dead letter, for whatever failure.

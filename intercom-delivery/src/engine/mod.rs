@@ -20,9 +20,11 @@
 //! | [`settlement`] | how leases have ended, as far as the outbox does not know |
 //! | [`drain`] | what a shutdown still waits for |
 //! | [`clock`] | which second it is, and steps of the system's clock |
+//! | [`ages`] | how long events have been pending, by elapsed time |
 //! | [`report`] | what is published |
 
 pub(crate) mod admission;
+mod ages;
 mod breaker;
 mod clock;
 mod contacts;
@@ -51,6 +53,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use self::admission::Admission;
+use self::ages::Ages;
 use self::breaker::{Allowance, Breaker, Change, Failed, Fault, Ticket};
 use self::clock::{ReadClock, WallClock};
 use self::contacts::{AfterSetback, Contacts, Disposition, Setback};
@@ -123,6 +126,8 @@ struct Engine {
     intake: Arc<Intake>,
     rng: fastrand::Rng,
     clock: WallClock,
+    /// Where the policy has a greatest age.
+    ages: Option<Arc<Ages>>,
     standing: Standing,
     /// The turn of this engine, while it delivers.
     tenure: Option<Tenure>,
@@ -171,6 +176,7 @@ impl Engine {
         Engine {
             rng: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
             clock: WallClock::new(Instant::now(), (settings.wall_clock)()),
+            ages: settings.retry.greatest_age().map(|age| Arc::new(Ages::new(age, Instant::now()))),
             standing: Standing::Unknown,
             tenure: None,
             review,
@@ -249,6 +255,9 @@ impl Engine {
             }
             Ok(Turn::Began(tenure)) => {
                 self.leave_turn();
+                if let Some(ages) = &self.ages {
+                    ages.begin(now);
+                }
                 self.standing = Standing::Delivering(tenure.epoch);
                 self.admission.begin(&tenure);
                 self.review.set_tombstones(tenure.tombstones.clone());
@@ -520,13 +529,19 @@ impl Engine {
         self.dispatch.starting.push(Request { subject, ticket, number });
     }
 
+    /// Returns how long ago the event was accepted.
+    fn age(&self, job: &Job, now: Instant) -> Duration {
+        let told = job.age(now);
+        self.ages.as_ref().map_or(told, |ages| ages.of(job.lease.id, told, now))
+    }
+
     /// Returns the event if it is to be sent now.
     fn check(&mut self, job: Job, now: Instant) -> Option<Job> {
         if self.review.is_needed() && self.review.withholds(job.lease.event.contact()) {
             self.withhold(job, now);
             return None;
         }
-        if self.settings.retry.is_too_old(job.age(now)) {
+        if self.settings.retry.is_too_old(self.age(&job, now)) {
             let failure = job.lease.last_failure.as_deref().cloned();
             let failure = failure
                 .unwrap_or_else(|| Failure::new("the event is older than the policy allows"));
@@ -682,7 +697,8 @@ impl Engine {
         let panics = self.dispatch.panics.get(&job.lease.id).copied().unwrap_or_default();
         let (own_failures, failing_for) = self.failures.own(job.lease.id, now);
         let attempts = job.lease.attempts;
-        let tried = Tried { attempts, panics, age: job.age(now), own_failures, failing_for };
+        let age = self.age(&job, now);
+        let tried = Tried { attempts, panics, age, own_failures, failing_for };
         let outcome = match outcome {
             Outcome::Failed(error) => {
                 Outcome::Failed(error.with_event(job.lease.event.event_name().clone()))

@@ -42,7 +42,7 @@ impl Job {
         now.saturating_duration_since(self.leased_at)
     }
 
-    /// Returns how long ago the event was accepted.
+    /// Returns how long ago the event was accepted, by the outbox's clock.
     pub(super) fn age(&self, now: Instant) -> Duration {
         self.lease.age.saturating_add(self.leased_for(now))
     }

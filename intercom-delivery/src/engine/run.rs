@@ -64,11 +64,13 @@ pub(crate) async fn run(
     let wall_clock = settings.wall_clock.clone();
     let ledger = look(&ledger_log, outbox, health, wall_clock, settings.ledger_interval);
     let mut engine = Engine::new(settings, intake.clone(), health.clone());
+    let ages = engine.ages.clone();
+    let counting = OptionFuture::from(ages.as_deref().map(|ages| ages.count(outbox)));
     let mut requests = FuturesUnordered::new();
     let asking = OptionFuture::from(None);
     let settling = OptionFuture::from(None);
     let timer = OptionFuture::from(None);
-    tokio::pin!(asking, settling, timer, ledger);
+    tokio::pin!(asking, settling, timer, ledger, counting);
     let mut timer_at = None;
     let mut turns = 0;
     loop {
@@ -159,6 +161,7 @@ pub(crate) async fn run(
                 timer_at = None;
             }
             () = ledger.as_mut() => {}
+            Some(()) = counting.as_mut() => {}
             () = yield_now(), if turns >= MAX_TURNS => {}
         }
         turns = 0;

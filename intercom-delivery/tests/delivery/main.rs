@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
+mod ages;
 mod chaos;
 mod collisions;
 mod contacts;

@@ -12,8 +12,8 @@ use intercom_core::{
     Contact, ContactCreation, DataEvent, DynamicEvent, Receipt, SendError, Transport, async_trait,
 };
 use intercom_delivery::outbox::Outbox;
-use intercom_delivery::{Delivery, State};
-use intercom_sqlite::accept_in;
+use intercom_delivery::{Delivery, RetryPolicy, State};
+use intercom_sqlite::{accept_in, accept_in_at};
 use intercom_sqlite::rusqlite::TransactionBehavior;
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
@@ -133,6 +133,32 @@ fn a_send_that_waits_for_the_disk_never_blocks_its_thread() {
     // A thread without a runtime accepts durably like this.
     assert!(runtime.block_on(sending).unwrap().is_accepted());
     assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 1);
+}
+
+/// Nobody knows how much time has passed since the process before. Nor does the clock of a program
+/// that accepts events in its own transaction.
+#[tokio::test]
+async fn no_clock_of_another_process_makes_an_event_too_old() {
+    let place = Place::new();
+    accept(&place.open(), &events(20)).await;
+    let (clock, year) = (place.clock.clone(), Duration::from_secs(365 * 86_400));
+    let outbox = place.builder().clock(move || clock.now() + year).open().unwrap();
+    let sent = RecordingTransport::new();
+    let delivery = Delivery::builder(sent.clone())
+        .outbox(outbox.clone())
+        .retry(RetryPolicy::new().max_age(Duration::from_secs(86_400)))
+        .start()
+        .unwrap();
+    let mut sqlite = place.sqlite();
+    let transaction = sqlite.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    accept_in_at(&transaction, &[event("signed_up", 0)], place.clock.now()).unwrap();
+    transaction.commit().unwrap();
+    outbox.nudge();
+    while delivery.ledger().await.unwrap().pending > 0 {
+        yield_now().await;
+    }
+    let ledger = delivery.ledger().await.unwrap();
+    assert_eq!((ledger.delivered, ledger.dead, sent.events().len()), (21, 0, 21));
 }
 
 /// Two engines share one file: one delivers, and the other takes over the events of both.

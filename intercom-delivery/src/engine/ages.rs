@@ -1,0 +1,85 @@
+//! How old events are, by the time that this engine saw pass.
+//!
+//! An outbox tells an age by a clock that may have been set since: the one of the process that
+//! accepted the event, or a server's. The engine believes it as far as time that passed allows. No
+//! event is older than the turn, and none is older than the last count that did not know its id.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use crate::outbox::{EventId, Outbox};
+
+/// How many times events are counted within the greatest age.
+const COUNTS: u32 = 64;
+
+/// The shortest and the longest time between two counts.
+const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
+
+/// What the engine knows of the ages of events.
+#[derive(Debug)]
+pub(super) struct Ages {
+    max_age: Duration,
+    turn: Mutex<Turn>,
+}
+
+#[derive(Debug)]
+struct Turn {
+    began: Instant,
+    /// When events were counted, and the highest id then.
+    counts: VecDeque<(Instant, Option<EventId>)>,
+}
+
+impl Ages {
+    pub(super) fn new(max_age: Duration, now: Instant) -> Self {
+        Ages { max_age, turn: Mutex::new(Turn { began: now, counts: VecDeque::new() }) }
+    }
+
+    /// A turn begins.
+    pub(super) fn begin(&self, now: Instant) {
+        *self.turn() = Turn { began: now, counts: VecDeque::new() };
+    }
+
+    /// Returns the age of an event, of which the outbox told this one.
+    pub(super) fn of(&self, id: EventId, told: Duration, now: Instant) -> Duration {
+        let turn = self.turn();
+        let known = turn.counts.partition_point(|(_, newest)| *newest < Some(id));
+        let elapsed = |at: Instant| now.saturating_duration_since(at);
+        let Some(unknown) = known.checked_sub(1) else { return told.min(elapsed(turn.began)) };
+        match told <= elapsed(turn.counts[unknown].0) {
+            true => told,
+            // A clock was set.
+            false => turn.counts.get(known).map_or(Duration::ZERO, |(at, _)| elapsed(*at)),
+        }
+    }
+
+    /// Counts events, over and over. Never returns.
+    pub(super) async fn count(&self, outbox: &dyn Outbox) {
+        let (least, most) = INTERVAL;
+        loop {
+            sleep((self.max_age / COUNTS).clamp(least, most)).await;
+            let asked = Instant::now();
+            if let Ok(counts) = outbox.counts().await {
+                self.note(counts.newest, asked);
+            }
+        }
+    }
+
+    fn note(&self, newest: Option<EventId>, now: Instant) {
+        let mut turn = self.turn();
+        if now < turn.began {
+            return;
+        }
+        let old = |at: &Instant| now.saturating_duration_since(*at) >= self.max_age;
+        while turn.counts.get(1).is_some_and(|(at, _)| old(at)) {
+            turn.counts.pop_front();
+        }
+        turn.counts.push_back((now, newest));
+    }
+
+    fn turn(&self) -> MutexGuard<'_, Turn> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
