@@ -3,9 +3,10 @@
 use std::fmt;
 
 use intercom_core::Role;
+use intercom_core::rules::fold;
 
 use crate::lock::{Lock, Retired, subject};
-use crate::plan::{Plan, PlannedEvent, PlannedKey, fold};
+use crate::plan::{Plan, PlannedEvent, PlannedKey};
 use crate::rule::Rule;
 
 /// Intercom keeps the first 10 keys of an event, the lowest number that its pages state.

@@ -1,5 +1,6 @@
 //! The events of a program as plain data, from a catalogue or a lock.
 
+use intercom_core::rules::fold;
 use intercom_core::{Catalogue, EventDescription, KeyDescription, Role, ValueKind};
 
 /// The events that a program can send, sorted by name.
@@ -126,11 +127,6 @@ fn derived(catalogue: &Catalogue, event: &str) -> Vec<String> {
         }
     }
     names
-}
-
-/// Folds a name or key for comparison, as Intercom does.
-pub(crate) fn fold(text: &str) -> String {
-    text.to_lowercase()
 }
 
 /// Returns the first paragraph, on one line.

@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use intercom_core::rules::fold;
+
 use crate::changes::{Finding, changes};
 use crate::lock::{Allowance, Lock, Retired};
-use crate::plan::{Plan, fold};
+use crate::plan::Plan;
 use crate::rule::{Class, Rule};
 
 /// The changes since a lock, and which of them are allowed.

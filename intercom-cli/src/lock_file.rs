@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use intercom_catalogue::{Lock, PlannedEvent};
 use intercom_core::Role;
+use intercom_core::rules::fold;
 
 use crate::failure::Failure;
 use crate::settings::Settings;
@@ -96,9 +97,9 @@ impl LockFile {
     }
 }
 
-/// Whether two names are one to Intercom.
+/// Whether two names or keys are one to Intercom, or to the people who read them.
 pub(crate) fn same(one: &str, other: &str) -> bool {
-    one.to_lowercase() == other.to_lowercase()
+    fold(one) == fold(other)
 }
 
 /// Returns the keys that an event always has, and that are not among these.

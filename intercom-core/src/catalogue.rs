@@ -105,7 +105,8 @@ impl Catalogue {
         self.types().flat_map(|listed| listed.events)
     }
 
-    /// Returns the event of this name. Intercom ignores case in names, and so does this lookup.
+    /// Returns the event of this name. Intercom ignores case in names, and so does this lookup. It
+    /// also ignores whether an accented letter is one character or two.
     pub fn event(&self, name: &str) -> Option<&'static EventDescription> {
         let folded = crate::rules::fold(name);
         self.events().find(|event| event.folded_name == folded)

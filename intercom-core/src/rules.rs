@@ -3,6 +3,8 @@
 //! The derive refuses the same at compile time. A derive crate is built before its users and cannot
 //! call this module. Tests keep the two equal.
 
+use unicode_normalization::UnicodeNormalization as _;
+
 /// The most characters of a metadata string. This is Intercom's limit. Intercom does not document
 /// what happens to longer strings, so this crate refuses them.
 pub const MAX_TEXT_CHARS: usize = 255;
@@ -97,8 +99,12 @@ pub enum KeyError {
     /// The key is `type`, which Intercom reserves.
     #[error("the key `type` is Intercom's own; choose another")]
     Reserved,
-    /// The event has this key already. Intercom ignores case in keys.
-    #[error("the event has this key already (upper and lower case are the same to Intercom)")]
+    /// The event has this key already. Intercom ignores case in keys, and nobody can tell an accented
+    /// letter from a letter with a combining accent.
+    #[error(
+        "the event has this key already (upper and lower case are the same to Intercom, and so are two \
+         ways to write an accent to its users)"
+    )]
     Duplicate,
     /// The event has its limit of keys.
     #[error(
@@ -173,9 +179,13 @@ pub(crate) fn is_unseen(c: char) -> bool {
         )
 }
 
-/// Folds an event name or key for comparison, as Intercom does.
-pub(crate) fn fold(text: &str) -> String {
-    text.to_lowercase()
+/// Folds an event name or key for comparison. Intercom ignores case, and a letter looks the same as one
+/// character and with a combining accent.
+pub fn fold(text: &str) -> String {
+    match text.is_ascii() {
+        true => text.to_ascii_lowercase(),
+        false => text.to_lowercase().nfc().collect(),
+    }
 }
 
 /// Returns whether Intercom reads the values of this key as dates: the key ends in `_date`.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 
-use intercom_core::rules::MAX_MAX_KEYS;
+use intercom_core::rules::{MAX_MAX_KEYS, fold};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -80,11 +80,11 @@ impl<'a> serde::Deserialize<'a> for KeyText<'a> {
     }
 }
 
-/// Compares keys and names as Intercom does, ignoring case.
+/// Compares keys and names as Intercom does, ignoring case, and how an accent is written.
 pub(crate) fn is_same_key(one: &str, other: &str) -> bool {
     one == other
         || one.eq_ignore_ascii_case(other)
-        || (!one.is_ascii() && !other.is_ascii() && one.to_lowercase() == other.to_lowercase())
+        || (!one.is_ascii() && !other.is_ascii() && fold(one) == fold(other))
 }
 
 /// Returns whether a condition holds for a value.

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use intercom_core::rules::fold;
 use intercom_core::{Catalogue, DataEvent, EventName};
 
 use crate::check::Check;
@@ -181,7 +182,7 @@ pub(crate) fn load(
         let Rule { name, on, when, also_send, rename, drops, .. } = rule;
         let mut when = Expression::All(when);
         when.leaves().into_iter().for_each(|leaf| check.leaf(leaf, event));
-        let folded = on.0.to_lowercase().into_boxed_str();
+        let folded = fold(&on.0).into_boxed_str();
         let of_event = loaded.by_event.entry(folded).or_default();
         when.leaves_mut(&mut |leaf| {
             let known = of_event.keys.iter().position(|known| is_same_key(known, &leaf.key));

@@ -6,7 +6,9 @@ mod write;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::plan::{Plan, PlannedEvent, fold, summary};
+use intercom_core::rules::fold;
+
+use crate::plan::{Plan, PlannedEvent, summary};
 use crate::rule::Rule;
 
 pub use read::LockSyntaxError;

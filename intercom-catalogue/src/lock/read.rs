@@ -1,9 +1,10 @@
 //! Reads a lock, and reports the first invalid line.
 
+use intercom_core::rules::fold;
 use intercom_core::{Catalogue, Role, ValueKind};
 
 use super::{Allowance, Lock, Retired};
-use crate::plan::{Plan, PlannedEvent, PlannedKey, fold};
+use crate::plan::{Plan, PlannedEvent, PlannedKey};
 use crate::rule::Rule;
 
 /// A text that is not a valid lock.

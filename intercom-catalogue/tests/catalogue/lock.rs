@@ -67,6 +67,19 @@ fn a_lock_reads_back_as_written() {
     assert_eq!(Lock::parse(&lock.to_string()).unwrap(), lock);
 }
 
+/// An accented letter is one character, or a letter and a combining accent. Nobody sees which.
+#[test]
+fn names_and_keys_that_look_alike_are_one() {
+    for (line, twin) in
+        [("event caf\u{e9}", "event Cafe\u{301}"), ("key caf\u{e9} text", "key cafe\u{301} text")]
+    {
+        let text = format!("version 1\nevent a\n{line}\n{twin}\n");
+        let error = Lock::parse(&text).unwrap_err();
+        assert_eq!(error.line(), 4, "{error}");
+        assert!(error.to_string().contains("is there already"), "{error}");
+    }
+}
+
 #[test]
 fn a_line_that_is_none_is_told_with_its_number() {
     let wrong = |line: &str| {

@@ -117,7 +117,7 @@ impl MappingFile {
         for (name, target) in header.iter().zip(&targets) {
             let part = match target {
                 Target::Role(role) => role.as_str().to_owned(),
-                Target::Key(key) => format!("the key {}", key.key.to_lowercase()),
+                Target::Key(key) => format!("the key {}", rules::fold(&key.key)),
                 Target::Skipped => continue,
             };
             if !taken.insert(part.clone()) {

@@ -50,6 +50,14 @@ catalogue! {
     static ALL: Project<'_>, ..billing::BILLING, Measured<u8, 3>
 }
 
+#[derive(IntercomEvent)]
+#[event(name = "caf\u{e9}_opened")]
+struct CafeOpened;
+
+catalogue! {
+    static ACCENTED: CafeOpened
+}
+
 #[test]
 fn a_catalogue_lists_events_in_order_with_those_of_other_catalogues_in_place() {
     let names: Vec<_> = ALL.events().map(|event| event.name).collect();
@@ -68,6 +76,7 @@ fn an_event_is_found_by_its_name_in_any_case() {
     assert_eq!(ALL.event("project created").unwrap().was, Some("project_made"));
     assert_eq!(ALL.event("INVOICE_PAID").unwrap().name, "invoice_paid");
     assert!(ALL.event("project_made").is_none());
+    assert_eq!(ACCENTED.event("CAFE\u{301}_OPENED").unwrap().name, "caf\u{e9}_opened");
 }
 
 #[test]

@@ -71,6 +71,17 @@ fn a_key_stands_once_whatever_its_case() {
     assert_eq!(metadata(&event), r#"{"Straße":1}"#);
 }
 
+/// An accented letter is one character, or a letter and a combining accent. Nobody sees which.
+#[test]
+fn a_key_stands_once_however_its_accents_are_written() {
+    let event = DynamicEvent::new("tested").unwrap().with("caf\u{e9}", 1).unwrap();
+    for twin in ["cafe\u{301}", "CAFE\u{301}", "CAF\u{c9}"] {
+        let error = event.clone().with(twin, 2).unwrap_err();
+        assert_eq!(error.reason(), &Reason::Key(KeyError::Duplicate), "{twin}");
+    }
+    event.with("cafe", 2).unwrap();
+}
+
 #[test]
 fn ten_keys_or_as_many_as_asked_for() {
     let fill = |mut event: DynamicEvent, count: usize| {

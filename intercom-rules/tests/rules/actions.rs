@@ -141,6 +141,8 @@ fn an_event_of_any_origin_meets_the_rules() {
     assert!(!matches(r#"{"plan":"pro","seats":"2"}"#));
     assert!(!matches(r#"{"plan":null,"seats":2}"#));
     assert!(!matches("{}"));
+    let decomposed = r#"{"user_id":"1","created_at":5,"event_name":"menu\u0308_geo\u0308ffnet","metadata":{"plan":"pro","seats":2}}"#;
+    assert!(rules.apply(&DataEvent::from_body(decomposed).unwrap()).is_some());
 }
 
 #[test]
