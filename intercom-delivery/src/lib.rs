@@ -76,7 +76,7 @@
 //! | `intercom_delivery_takeovers_total`, how often this process began to deliver | counter | |
 //! | `intercom_delivery_fenced_total`, how often another process took the turn | counter | |
 //! | `intercom_delivery_pending`, of the process that delivers | gauge | |
-//! | `intercom_delivery_oldest_pending_seconds`, over an outbox in memory, once a ledger interval | gauge | |
+//! | `intercom_delivery_oldest_pending_seconds`, once a ledger interval | gauge | |
 //! | `intercom_delivery_breaker_state`, 1 for the present state: `closed`, `half_open`, `outage`, `stopped` | gauge | `state` |
 //! | `intercom_delivery_is_deliverer` | gauge | |
 //! | `intercom_delivery_attempt_seconds` | histogram | |

@@ -4,6 +4,7 @@ use intercom_delivery::outbox::{Counts, EventId};
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
+use crate::clock::{Skew, until};
 use crate::error::Fault;
 use crate::link::Link;
 use crate::own;
@@ -39,7 +40,9 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
          ORDER BY id LIMIT 1),
        CASE WHEN $1 >= 0 AND $3 <> done.redriven THEN
            (SELECT min(id) FROM {schema}.events WHERE due_at IS NOT NULL AND origin = $2) END,
-       far.derived, far.withheld, far.dropped, done.erased, {schema}.history()
+       far.derived, far.withheld, far.dropped, done.erased, {schema}.history(),
+       (SELECT {schema}.now_millis() - accepted_at FROM {schema}.events WHERE NOT removed
+         ORDER BY id LIMIT 1)
   FROM (SELECT * FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS far,
        LATERAL (SELECT far.redriven + coalesce(sum(redriven), 0)::bigint AS redriven,
                        far.purged + coalesce(sum(purged), 0)::bigint AS purged,
@@ -70,6 +73,7 @@ pub(crate) async fn counts(
     link: &Link,
     sql: &CountsSql,
     mut own: Option<&mut OldestOwn>,
+    skew: &Skew,
 ) -> Result<Counts, Fault> {
     let (row, passed) = loop {
         let lowest = own::lowest().map(|lowest| lowest - 1);
@@ -96,7 +100,7 @@ pub(crate) async fn counts(
             own.pass(link, sql, &row, found.map_or(newest, |id| id - 1)).await?;
         }
     }
-    Ok(numbers(&row, newest, oldest_own))
+    Ok(numbers(&row, newest, oldest_own, skew))
 }
 
 /// Returns the present history of the store.
@@ -130,7 +134,7 @@ impl OldestOwn {
     }
 }
 
-fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>) -> Counts {
+fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>, skew: &Skew) -> Counts {
     let [accepted, delivered, dead, purged, moved, collided, derived, withheld, dropped, erased] =
         [0, 1, 2, 3, 4, 5, 12, 13, 14, 15].map(|column| row.get::<_, i64>(column));
     let pending = accepted + derived - delivered - dead - withheld - dropped - erased;
@@ -151,5 +155,6 @@ fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>) -> Counts {
     counts.collided = positive(collided);
     counts.newest = (newest > 0).then(|| EventId(positive(newest)));
     counts.oldest_own = oldest_own.map(|id| EventId(positive(id)));
+    counts.oldest_pending = row.get::<_, Option<i64>>(17).map(|age| until(0, age + skew.millis()));
     counts
 }

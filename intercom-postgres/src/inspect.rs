@@ -49,7 +49,7 @@ impl Inspection {
 
     /// Returns the counts since the tables were made.
     pub async fn counts(&self) -> Result<Counts, OutboxError> {
-        let counted = counts(&self.link, &self.counts, None).await;
+        let counted = counts(&self.link, &self.counts, None, &self.skew).await;
         counted.map_err(|fault| fault.to_error())
     }
 

@@ -136,9 +136,9 @@ impl Outbox for PostgresOutbox {
     }
 
     async fn counts(&self) -> Result<Counts, OutboxError> {
-        let Inner { reading, counts, oldest_own, .. } = &*self.0;
+        let Inner { reading, counts, oldest_own, skew, .. } = &*self.0;
         let mut oldest_own = oldest_own.lock().await;
-        let counted = counts::counts(reading, counts, Some(&mut oldest_own)).await;
+        let counted = counts::counts(reading, counts, Some(&mut oldest_own), skew).await;
         counted.map_err(|fault| fault.to_error())
     }
 }

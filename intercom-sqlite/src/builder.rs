@@ -107,7 +107,7 @@ impl SqliteOutboxBuilder {
     }
 
     /// Sets the clock, for tests. By default, time starts at the system's and follows the monotonic
-    /// clock, so that a step of the system's clock moves nothing. The writing thread calls it.
+    /// clock, so that a step of the system's clock moves nothing. Threads of the outbox call it.
     pub fn clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.clock = Clock::given(now);
         self
@@ -140,12 +140,13 @@ impl SqliteOutboxBuilder {
         let shared = Arc::new(Shared::default());
         let reading = Reading::new(path.clone(), settings.clone())?;
         let database = Database::new(path.clone(), settings, conn, reading.clone());
-        let writer = Writer::new(database, clock, shared.clone(), poll_interval);
+        let writer = Writer::new(database, clock.clone(), shared.clone(), poll_interval);
         let (requests, requested) = mpsc::channel(QUEUE);
         let started = writer.start(requested);
         let (thread, runtime) = started.map_err(|source| OpenError::io(&path, source))?;
         let _thread = Thread(Some(thread));
-        let inner = Inner { path, requests, reading, runtime, _thread, shared, poll_interval };
+        let inner =
+            Inner { path, requests, reading, runtime, _thread, shared, clock, poll_interval };
         Ok(SqliteOutbox(Arc::new(inner)))
     }
 }

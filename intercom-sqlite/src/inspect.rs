@@ -39,7 +39,12 @@ impl Inspection {
 
     /// Returns the counts since the file was created.
     pub fn counts(&self) -> Result<Counts, OutboxError> {
-        CountsRow::read(&self.conn).map(|row| row.counts(None)).map_err(fault)
+        let read = || {
+            let snapshot = self.conn.unchecked_transaction()?;
+            let oldest = pending::oldest(&snapshot, self.clock.now())?;
+            Ok(CountsRow::read(&snapshot)?.counts(None, oldest))
+        };
+        read().map_err(fault)
     }
 
     /// Returns the turn of the process that delivers, if one does.

@@ -17,6 +17,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use crate::builder::SqliteOutboxBuilder;
+use crate::clock::Clock;
 use crate::error::{Fault, OpenError};
 use crate::inspect::Inspection;
 use crate::reader::{self, Reading};
@@ -60,6 +61,7 @@ pub(crate) struct Inner {
     /// Dropped after the channel, whose close ends the thread.
     pub(crate) _thread: Thread,
     pub(crate) shared: Arc<Shared>,
+    pub(crate) clock: Clock,
     pub(crate) poll_interval: Duration,
 }
 
@@ -214,7 +216,8 @@ impl Outbox for SqliteOutbox {
     }
 
     async fn counts(&self) -> Result<Counts, OutboxError> {
-        self.read(reader::counts).await
+        let clock = self.0.clock.clone();
+        self.read(move |conn, oldest_own| reader::counts(conn, oldest_own, clock.now())).await
     }
 }
 

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use intercom_delivery::outbox::{Counts, OutboxError};
 use rusqlite::Connection;
 
+use crate::clock::Millis;
 use crate::error::{Fault, OpenError};
 use crate::open::{self, Settings};
 use crate::store::accept::OldestOwn;
 use crate::store::counts::CountsRow;
+use crate::store::pending;
 
 /// The connection that reads, shared with the writer.
 ///
@@ -70,8 +72,13 @@ impl Reader {
 }
 
 /// Counts in one snapshot.
-pub(crate) fn counts(conn: &Connection, oldest_own: &mut OldestOwn) -> rusqlite::Result<Counts> {
+pub(crate) fn counts(
+    conn: &Connection,
+    oldest_own: &mut OldestOwn,
+    now: Millis,
+) -> rusqlite::Result<Counts> {
     let snapshot = conn.unchecked_transaction()?;
     let row = CountsRow::read(&snapshot)?;
-    Ok(row.counts(oldest_own.find(&snapshot, &row)?))
+    let oldest_own = oldest_own.find(&snapshot, &row)?;
+    Ok(row.counts(oldest_own, pending::oldest(&snapshot, now)?))
 }

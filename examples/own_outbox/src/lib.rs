@@ -349,7 +349,9 @@ impl State {
         counts.pending = self.pending.len() as u64;
         counts.dead_letters = self.dead.len() as u64;
         counts.newest = (self.ids > 0).then_some(EventId(self.ids));
-        counts.oldest_own = self.pending.first_key_value().map(|(id, _)| *id);
+        let oldest = self.pending.first_key_value();
+        counts.oldest_own = oldest.map(|(id, _)| *id);
+        counts.oldest_pending = oldest.map(|(_, pending)| pending.accepted.elapsed());
         counts
     }
 }

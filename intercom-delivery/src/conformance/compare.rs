@@ -8,7 +8,7 @@ use crate::outbox::{Counts, DeadLetter, Leased};
 
 impl Model {
     /// Compares the counts, and learns ids from them.
-    pub(super) fn compare_counts(&mut self, counts: &Counts) -> Checked {
+    pub(super) fn compare_counts(&mut self, counts: &Counts, slack: Duration) -> Checked {
         ensure!(counts.is_balanced(), "the counts are not balanced: {counts:?}");
         let number = |of: fn(&State) -> bool| {
             self.events.iter().filter(|event| of(&event.state)).count() as u64
@@ -46,10 +46,12 @@ impl Model {
                 _ => return Err(format!("`{name}` is {told:?}, and {pending} are pending")),
             }
         }
-        if pending == 0 {
-            let age = counts.oldest_pending;
-            ensure!(age.is_none(), "`oldest_pending` is {age:?}, and nothing is pending");
-        }
+        let (age, told) =
+            (oldest.map(|event| self.now - self.events[event].aged_from), counts.oldest_pending);
+        ensure!(
+            age.zip(told).map_or(age == told, |(age, told)| (age..=age + slack).contains(&told)),
+            "`oldest_pending` is {told:?} instead of {age:?}"
+        );
         Ok(())
     }
 

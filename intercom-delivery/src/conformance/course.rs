@@ -515,7 +515,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
 
     async fn compare_counts(&mut self) -> Checked {
         let counts = self.outbox.counts().await.map_err(failed("count"))?;
-        self.model.compare_counts(&counts)
+        self.model.compare_counts(&counts, self.profile.tick / 2)
     }
 }
 

@@ -57,7 +57,8 @@
 //!   time, is reported and changes nothing.
 //! - **Events**: the bytes are those that were accepted or stored by `admit`, to the last space. So
 //!   are the names of sensitive keys. Stage, attempts, last failure and age are right.
-//! - **`earliest_new`**: never later than the truth.
+//! - **`earliest_new`**: never later than the truth. **`oldest_pending`**: the age of the pending event
+//!   with the lowest id.
 //! - **Dead letters**: read in the order of their ids, as many as asked if there are, with what was
 //!   told of them. Redriving, purging and burying take those selected, and say how many. What was
 //!   buried while it was leased counts as one that may have arrived.

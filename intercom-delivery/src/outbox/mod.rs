@@ -182,8 +182,8 @@ pub struct Counts {
     /// The lowest id among the pending events that this process accepted.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub oldest_own: Option<EventId>,
-    /// The time since the acceptance of the pending event with the lowest id. `None` if none is
-    /// pending, or the outbox does not know.
+    /// The time since the acceptance of the pending event with the lowest id, or since its redrive.
+    /// `None` if none is pending.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub oldest_pending: Option<Duration>,
 }

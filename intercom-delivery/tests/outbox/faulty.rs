@@ -98,6 +98,8 @@ faults! {
     RedrivesWhatItBuries: "`dead`",
     CountsPurgedAsDelivered: "`delivered`",
     KeepsDeadLettersOldest: "`oldest_own`",
+    AgesTheNewest: "`oldest_pending`",
+    ForgetsTheOldest: "`oldest_pending`",
     ErasesNoDeadLetters: "were erased instead of",
     ErasesOtherContacts: "were erased instead of" | "the tombstones say",
     TellsNoTombstones: "tells no tombstones" | "no events instead of waiting",
@@ -484,6 +486,10 @@ impl Forward for Faulty {
             Fault::KeepsDeadLettersOldest if counts.dead_letters > 0 => {
                 counts.oldest_own = Some(EventId(0));
             }
+            Fault::AgesTheNewest => {
+                counts.oldest_pending = counts.oldest_pending.map(|_| Duration::ZERO);
+            }
+            Fault::ForgetsTheOldest => counts.oldest_pending = None,
             Fault::CountsNoCollision => counts.collided = 0,
             Fault::MovesWithoutTheBytes => counts.moved = memory.moved,
             _ => {}

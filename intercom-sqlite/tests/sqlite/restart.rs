@@ -114,6 +114,7 @@ async fn a_restart_keeps_every_detail_of_the_outbox() {
     (expected.accepted, expected.delivered, expected.pending) = (6, 1, 4);
     (expected.dead, expected.dead_letters) = (1, 1);
     (expected.newest, expected.oldest_own) = (Some(EventId(6)), Some(EventId(2)));
+    expected.oldest_pending = Some(Duration::from_secs(1));
     assert_eq!(outbox.counts().await.unwrap(), expected);
     let letters = outbox.dead_letters(None, 10).await.unwrap();
     let [letter] = &letters[..] else { panic!("{letters:?}") };
