@@ -85,13 +85,16 @@
 //! | `messaging.client.consumed.messages`: what the outbox gave the engine | counter | OpenTelemetry's |
 //! | `messaging.process.duration`, from a lease to the end of an attempt | histogram | OpenTelemetry's |
 //!
+//! `cargo run -p otlp` is an example that sends metrics and spans to an OpenTelemetry collector.
+//!
 //! ## Spans
 //!
 //! Spans of the target `intercom_delivery::spans` have the names of OpenTelemetry's conventions, as
 //! `otel.name` and `otel.kind` tell `tracing-opentelemetry`. At the level `debug`: `send` (a producer),
 //! `process` (a consumer: one turn of an event, from its lease to its settlement) and in it `POST` (a
 //! client: the request). At the level `trace`: `receive` and `settle`, the calls of the outbox. A span
-//! that no subscriber wants costs no allocation.
+//! that no subscriber wants costs no allocation. `process` has no link to its `send`: `tracing` links only
+//! spans that are open, and each `send` would stay open until its event is sent.
 //!
 //! ## Ending
 //!
