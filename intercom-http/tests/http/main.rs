@@ -10,6 +10,7 @@ mod connections;
 mod contacts;
 mod environment;
 mod garbage;
+mod random;
 mod reading;
 mod redirects;
 mod replacement;

@@ -4,7 +4,7 @@ use intercom_delivery::outbox::{DeadLetter, EventId, Selection};
 use rusqlite::Connection;
 
 use super::counts::CountsRow;
-use super::pending::{failure, readable};
+use super::pending::{attempts, failure, readable, text};
 use super::selection::{Table, select};
 use crate::clock::{Millis, moment};
 
@@ -24,15 +24,19 @@ pub(crate) fn read(
     let mut letters = Vec::new();
     while let Some(row) = rows.next()? {
         let id = EventId(row.get::<_, i64>(0)?.unsigned_abs());
-        let reason: String = row.get(1)?;
+        let reason = text(row, 1)?.unwrap_or_default();
+        let reason = String::from_utf8_lossy(&reason);
         let Ok(reason) = reason.parse() else {
+            let reason = &*reason;
             tracing::error!(event.id = id.0, reason, "a dead letter has an unknown reason");
             continue;
         };
-        let Some(event) = readable(id, row.get(7)?, row.get(8)?) else { continue };
+        let Some(event) = readable(id, text(row, 7)?.unwrap_or_default(), text(row, 8)?) else {
+            continue;
+        };
         let letter = DeadLetter::new(id, event, reason, moment(row.get(2)?))
             .with_failure(failure(row, 4)?)
-            .with_attempts(row.get(3)?);
+            .with_attempts(attempts(row, 3)?);
         letters.push(letter);
     }
     Ok(letters)

@@ -10,6 +10,7 @@ use intercom_delivery::outbox::{ErasedEvents, Tombstone, Tombstones, share_ident
 use rusqlite::Connection;
 
 use super::counts::CountsRow;
+use super::pending::text;
 use crate::clock::Millis;
 
 /// Erases a contact. Until the end of the transaction, deletions overwrite their rows.
@@ -82,7 +83,7 @@ fn delete(conn: &Connection, contact: &Contact, table: &str) -> rusqlite::Result
     let mut ids = Vec::new();
     let mut bytes = 0;
     while let Some(row) = rows.next()? {
-        let body: String = row.get(1)?;
+        let body = text(row, 1)?.unwrap_or_default();
         let size = i64::try_from(body.len()).unwrap_or(i64::MAX);
         // An unreadable body carries no identifier.
         let event = DataEvent::from_body(body).ok();

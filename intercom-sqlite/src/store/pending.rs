@@ -36,8 +36,8 @@ pub(crate) struct StoredEvent {
     stage: i64,
     pub(crate) attempts: u32,
     pub(crate) failure: Option<Failure>,
-    pub(crate) body: String,
-    pub(crate) sensitive: Option<String>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) sensitive: Option<Vec<u8>>,
 }
 
 impl StoredEvent {
@@ -47,10 +47,10 @@ impl StoredEvent {
             due: row.get(1)?,
             accepted: row.get(2)?,
             stage: row.get(3)?,
-            attempts: row.get(4)?,
+            attempts: attempts(row, 4)?,
             failure: failure(row, 5)?,
-            body: row.get(8)?,
-            sensitive: row.get(9)?,
+            body: text(row, 8)?.unwrap_or_default(),
+            sensitive: text(row, 9)?,
         })
     }
 
@@ -69,13 +69,26 @@ impl StoredEvent {
     }
 }
 
+/// Reads a text as it is stored. What a person has written there need not be UTF-8, and must not hold up
+/// other events.
+pub(crate) fn text(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Vec<u8>>> {
+    Ok(row.get_ref(column)?.as_bytes_or_null()?.map(<[u8]>::to_vec))
+}
+
+/// Reads a number of attempts, whatever a person has made of it.
+pub(crate) fn attempts(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
+    let attempts: i64 = row.get(column)?;
+    Ok(u32::try_from(attempts.max(0)).unwrap_or(u32::MAX))
+}
+
 /// Reads three columns from this index: the message, the status, and the request id.
 pub(crate) fn failure(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Failure>> {
-    let message: Option<String> = row.get(column)?;
-    let status: Option<u16> = row.get(column + 1)?;
-    let request_id: Option<String> = row.get(column + 2)?;
-    let failure = |message| Failure::new(message).with_status(status).with_request_id(request_id);
-    Ok(message.map(failure))
+    let shown = |text: Vec<u8>| String::from_utf8_lossy(&text).into_owned();
+    let Some(message) = text(row, column)?.map(shown) else { return Ok(None) };
+    let status: Option<i64> = row.get(column + 1)?;
+    let status = status.and_then(|status| u16::try_from(status).ok());
+    let request_id = text(row, column + 2)?.map(shown);
+    Ok(Some(Failure::new(message).with_status(status).with_request_id(request_id)))
 }
 
 /// Selects the events after this id, in the order of their ids. Events that were never put back are
@@ -234,13 +247,17 @@ pub(crate) fn read(
 }
 
 /// Reads a body. A body that a person has damaged is logged and stays, and delays no other event.
-pub(crate) fn readable(id: EventId, body: String, sensitive: Option<String>) -> Option<DataEvent> {
+pub(crate) fn readable(
+    id: EventId,
+    body: Vec<u8>,
+    sensitive: Option<Vec<u8>>,
+) -> Option<DataEvent> {
     match DataEvent::from_body(body) {
         Ok(event) => Some(match sensitive {
             None => event,
             // A list that a person has damaged names no key.
             Some(keys) => {
-                let keys: Vec<String> = serde_json::from_str(&keys).unwrap_or_default();
+                let keys: Vec<String> = serde_json::from_slice(&keys).unwrap_or_default();
                 event.with_sensitive_keys(keys)
             }
         }),

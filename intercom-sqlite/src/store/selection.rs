@@ -3,6 +3,8 @@
 use intercom_delivery::outbox::Selection;
 use rusqlite::Connection;
 
+use super::pending::text;
+
 /// A selected row.
 pub(super) struct Selected {
     pub(super) id: i64,
@@ -33,7 +35,11 @@ pub(super) fn select(
         _ => return Ok(Vec::new()),
     };
     // Extracting every name would slow the other selections.
-    let name_of = if name.is_some() { "body ->> 'event_name'" } else { "NULL" };
+    let name_of = match name.is_some() {
+        // A person may have damaged a body.
+        true => "CASE WHEN json_valid(body) THEN body ->> 'event_name' END",
+        false => "NULL",
+    };
     let (table, reason_of) = match table {
         Table::Pending => ("outbox_events", "NULL"),
         Table::Dead => ("outbox_dead_letters", "reason"),
@@ -46,7 +52,8 @@ pub(super) fn select(
     let mut selected = Vec::new();
     while let Some(row) = rows.next()? {
         if let Some(name) = &name {
-            let found: Option<String> = row.get(2)?;
+            let found = text(row, 2)?;
+            let found = found.as_deref().map(String::from_utf8_lossy);
             if found.is_none_or(|found| found.to_lowercase() != *name) {
                 continue;
             }

@@ -4,6 +4,8 @@ use intercom_core::{DataEvent, Timestamp};
 use intercom_delivery::outbox::{Slot, UsedSlot};
 use rusqlite::Connection;
 
+use super::pending::text;
+
 /// Keeps the slot of an event that left.
 pub(crate) fn keep(conn: &Connection, used: &UsedSlot) -> rusqlite::Result<()> {
     let mut insert = conn.prepare_cached(
@@ -50,7 +52,7 @@ fn slots(conn: &Connection, select: &str) -> rusqlite::Result<Vec<Slot>> {
     let mut rows = select.query([])?;
     let mut slots = Vec::new();
     while let Some(row) = rows.next()? {
-        let body: String = row.get(0)?;
+        let body = text(row, 0)?.unwrap_or_default();
         slots.extend(DataEvent::from_body(body).ok().as_ref().map(Slot::of));
     }
     Ok(slots)

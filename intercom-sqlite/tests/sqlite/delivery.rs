@@ -13,8 +13,8 @@ use intercom_core::{
 };
 use intercom_delivery::outbox::Outbox;
 use intercom_delivery::{Delivery, RetryPolicy, State};
-use intercom_sqlite::{accept_in, accept_in_at};
 use intercom_sqlite::rusqlite::TransactionBehavior;
+use intercom_sqlite::{accept_in, accept_in_at};
 use tokio::runtime::Runtime;
 use tokio::task::yield_now;
 use tokio::time::sleep;

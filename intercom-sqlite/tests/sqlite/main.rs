@@ -16,6 +16,7 @@ mod opening;
 mod people;
 mod places;
 mod privacy;
+mod random;
 mod restart;
 mod space;
 mod support;
