@@ -247,8 +247,8 @@ async fn delays(
     lock(&taken).iter().map(|(number, at)| *at - sent[number]).collect()
 }
 
-/// An answer to poison, and the intervals at which events come.
-type Answered<'a> = (&'a str, fn() -> Sent, &'a [Duration]);
+/// An answer to poison, the intervals at which events come, and the greatest share of poison.
+type Answered<'a> = (&'a str, fn() -> Sent, &'a [Duration], u32);
 
 fn percentile_99(mut delays: Vec<Duration>) -> Duration {
     delays.sort_unstable();
@@ -259,26 +259,40 @@ fn percentile_99(mut delays: Vec<Duration>) -> Duration {
 /// without it, and one attempt's time-out.
 ///
 /// An event that hangs has its place for a time-out, so those come no faster than places become free.
+///
+/// Intercom's own 401, 402 and 403 are about the token or the plan, whatever the event: where most events
+/// get them, the breaker opens, and probes seldom. It also waits as long as a 503 asks, where ten in a row
+/// do. A 429 asks for a pause of all requests, so it is no answer to poison.
 #[test]
+#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
 fn good_events_are_as_quick_with_any_share_of_poison() {
     let (quick, slow) = (SECOND / 20, 3 * SECOND);
-    let answers: [Answered<'_>; 8] = [
-        ("500", || Act::status(500), &[quick, Duration::ZERO]),
-        ("500 after a second", || Act::Late(SECOND, Err(answer(500))), &[SECOND / 10]),
-        ("a page", || Act::End(Err(page(403))), &[quick, Duration::ZERO]),
-        ("no connection", || Act::fails(ErrorKind::Connection), &[quick, Duration::ZERO]),
-        ("nothing", || Act::Hang, &[slow]),
-        ("a panic", || Act::PanicInPoll, &[slow]),
-        ("a refusal", || Act::status(422), &[quick]),
-        ("an unknown contact", || Act::status(404), &[quick]),
+    let both = &[quick, Duration::ZERO];
+    let later = || Act::End(Err(answer(503).with_retry_after(MINUTE)));
+    let answers: [Answered<'_>; 12] = [
+        ("500", || Act::status(500), both, 100),
+        ("500 after a second", || Act::Late(SECOND, Err(answer(500))), &[SECOND / 10], 100),
+        ("503 and a wait", later, both, 30),
+        ("401", || Act::status(401), both, 30),
+        ("402", || Act::status(402), both, 30),
+        ("403", || Act::status(403), both, 30),
+        ("a page", || Act::End(Err(page(403))), both, 100),
+        ("no connection", || Act::fails(ErrorKind::Connection), both, 100),
+        ("nothing", || Act::Hang, &[slow], 100),
+        ("a panic", || Act::PanicInPoll, &[slow], 100),
+        ("a refusal", || Act::status(422), &[quick], 100),
+        ("an unknown contact", || Act::status(404), &[quick], 100),
     ];
-    let mut seeds = fastrand::Rng::with_seed(20);
-    for (name, act, intervals) in answers {
+    // The long suite draws one.
+    let seed = std::env::var("POISON_SEED").map_or(20, |seed| seed.parse().unwrap());
+    eprintln!("to repeat it: POISON_SEED={seed}");
+    let mut seeds = fastrand::Rng::with_seed(seed);
+    for (name, act, intervals, most) in answers {
         for every in intervals {
             let mut pool = |share: u32| {
                 let mut all = Vec::new();
                 // Few are good among much poison, and those are what counts.
-                let events = if share == 98 { 1_000 } else { 300 };
+                let events = if (98..100).contains(&share) { 1_000 } else { 300 };
                 for _ in 0..2 {
                     let mut runtime = Builder::new_current_thread();
                     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
@@ -289,7 +303,8 @@ fn good_events_are_as_quick_with_any_share_of_poison() {
             };
             let without = pool(0);
             let limit = 2 * without + MINUTE;
-            for share in [1, 10, 30, 60, 90, 98, 100] {
+            for share in [1, 10, 30, 60, 90, 98, 99, 100].into_iter().filter(|share| *share <= most)
+            {
                 let with = pool(share);
                 assert!(with <= limit, "{share} % {name} every {every:?}: {with:?} of {limit:?}");
             }
