@@ -104,15 +104,18 @@ impl Admission {
         now: Timestamp,
     ) -> (Slot, Option<outbox::Admission>) {
         let (id, slot) = (lease.id, Slot::of(&lease.event));
-        if !lease.stage.is_new() {
-            if !self.take_back(slot) && !self.is_held(slot) {
-                self.enter(slot);
-            }
-            let is_redriven = lease.stage == Stage::Redriven;
-            let stored = is_redriven.then_some(outbox::Admission::kept(id, false));
-            return (slot, stored);
+        let is_redriven = lease.stage == Stage::Redriven;
+        let kept = is_redriven.then_some(outbox::Admission::kept(id, false));
+        let has_slot = !lease.stage.is_new() && (self.take_back(slot) || self.is_held(slot));
+        if has_slot {
+            return (slot, kept);
         }
-        let Err(holder) = self.taken.take(slot) else { return (slot, None) };
+        if lease.stage == Stage::Admitted {
+            self.enter(slot);
+            return (slot, None);
+        }
+        // An operator may bury an event that was never leased. Then its slot may be another's now.
+        let Err(holder) = self.taken.take(slot) else { return (slot, kept) };
         // An event left there more than the window before this one was accepted. The engine forgets
         // slots only after the answer of a lease.
         let is_later = |keep_until| keep_until < accepted_at(lease, now);
@@ -121,11 +124,11 @@ impl Admission {
         }
         let Some(free) = self.next_free(slot) else {
             self.enter(slot);
-            return (slot, Some(outbox::Admission::kept(id, true)));
+            return (slot, Some(outbox::Admission::kept(id, !is_redriven)));
         };
         self.taken.set(free, SlotHolder::PENDING);
         if free == slot {
-            return (slot, None);
+            return (slot, kept);
         }
         lease.event = lease.event.moved_to(free.second);
         (free, Some(outbox::Admission::moved(id, lease.event.clone())))

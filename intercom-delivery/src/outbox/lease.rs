@@ -79,7 +79,7 @@ pub enum Stage {
     /// it back.
     New,
     /// The event was a dead letter that Intercom does not have. The engine admits it again, and it
-    /// keeps its second.
+    /// keeps its second, unless another event has used that second meanwhile.
     Redriven,
     /// As `New`, but a rule derived the event from another. No rule applies to it.
     Derived,

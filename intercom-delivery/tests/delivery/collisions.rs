@@ -317,3 +317,26 @@ async fn an_event_is_moved_by_a_day_at_the_most() {
     })
     .await;
 }
+
+/// The engine never held the slot of an event that was buried before its lease.
+#[tokio::test(start_paused = true)]
+async fn an_event_that_was_buried_unread_moves_where_another_has_used_its_second() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::taken_after(SECOND));
+        let delivery = Delivery::builder(transport.clone()).concurrency(1).start().unwrap();
+        for number in 0..3 {
+            send(&delivery, ada("earlier", number, AT + number as i64)).await;
+        }
+        sleep(SECOND / 2).await;
+        send(&delivery, ada("tested", 3, AT)).await;
+        assert_eq!(delivery.bury(&Selection::Name("tested".into())).await.unwrap(), 1);
+        send(&delivery, ada("tested", 4, AT)).await;
+        assert_eq!(delivery.flush(DAY).await.delivered, 4);
+
+        assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
+        assert_eq!(delivery.flush(DAY).await.delivered, 5);
+        assert_eq!(taken(&transport), [(0, 0), (1, 1), (2, 2), (3, 1), (4, 0)]);
+        assert_eq!(delivery.ledger().await.unwrap().moved, 1);
+    })
+    .await;
+}

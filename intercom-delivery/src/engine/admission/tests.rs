@@ -214,6 +214,17 @@ fn a_dead_letter_keeps_its_slot_and_finds_it_again() {
 }
 
 #[test]
+fn an_event_that_was_buried_unread_moves_where_another_has_used_its_slot() {
+    for (stage, admitted) in [(Stage::Redriven, (1, "moved")), (Stage::Admitted, (0, "not stored"))]
+    {
+        let mut admission = moving();
+        admit(&mut admission, Stage::New, 0);
+        admission.leave(slot(0), at(0));
+        assert_eq!(admit(&mut admission, stage, 0), admitted);
+    }
+}
+
+#[test]
 fn a_dead_letter_that_collided_leaves_the_slot_to_the_pending_event() {
     let mut admission = Admission::new(Collisions::Keep);
     admit(&mut admission, Stage::New, 0);
