@@ -16,6 +16,19 @@ fn fail(breaker: &mut Breaker, now: Instant, fault: Fault) -> Option<Change> {
     breaker.failed(ticket, failed(fault, Evidence::First), true, now, 0.0)
 }
 
+/// Lets an event that failed before fail again. `first` says whether others are on offer that never
+/// failed.
+fn fail_again(
+    breaker: &mut Breaker,
+    now: Instant,
+    evidence: Evidence,
+    first: bool,
+) -> Option<Change> {
+    let ticket = breaker.begin(false, now, 0.0);
+    breaker.ended(ticket);
+    breaker.failed(ticket, failed(Fault::Passing, evidence), first, now, 0.0)
+}
+
 fn pass(breaker: &mut Breaker, now: Instant) -> Option<Change> {
     let ticket = breaker.begin(true, now, 0.0);
     breaker.ended(ticket);
@@ -81,14 +94,23 @@ fn an_outage_costs_many_probes_at_first_and_one_a_minute_in_the_end() {
 }
 
 #[test]
+fn failures_of_events_that_failed_before_are_no_part_of_a_run() {
+    let now = Instant::now();
+    let mut breaker = Breaker::new(4);
+    for _ in 0..100 {
+        assert_eq!(fail_again(&mut breaker, now, Evidence::Again, true), None);
+    }
+    for _ in 1..RUN.0 {
+        assert_eq!(fail(&mut breaker, now, Fault::Passing), None);
+    }
+    assert_eq!(fail(&mut breaker, now, Fault::Passing), outage());
+}
+
+#[test]
 fn repeated_failures_of_one_event_open_the_breaker_only_if_no_other_event_is_due() {
     let now = Instant::now();
     let mut breaker = Breaker::new(4);
-    let again = |breaker: &mut Breaker, evidence, first| {
-        let ticket = breaker.begin(false, now, 0.0);
-        breaker.ended(ticket);
-        breaker.failed(ticket, failed(Fault::Passing, evidence), first, now, 0.0)
-    };
+    let again = |breaker: &mut Breaker, evidence, first| fail_again(breaker, now, evidence, first);
     for _ in 0..100 {
         assert_eq!(again(&mut breaker, Evidence::Own, false), None);
     }
