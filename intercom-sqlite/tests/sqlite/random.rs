@@ -1,7 +1,7 @@
 //! Rows as anybody may have left them: what can be read is delivered, and the rest stays.
 
 use std::env;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use intercom_core::testing::RecordingTransport;
 use intercom_core::{Contact, DataEvent};
@@ -14,6 +14,9 @@ use super::support::{Place, accept, events};
 
 /// How many rows, unless `RANDOM_ANSWERS` asks for more.
 const ROWS: usize = 2_000;
+
+/// How long the first rows may take, and each further ten thousand.
+const LONG: Duration = Duration::from_secs(60);
 
 struct Dice(fastrand::Rng);
 
@@ -147,7 +150,9 @@ async fn random_rows_are_delivered_or_stay() {
     // Beside them another event goes its way.
     accept(&outbox, &events(1)).await;
     let unreadable = (rows - readable) as u64;
+    let (began, patience) = (Instant::now(), LONG + LONG * u32::try_from(rows / 10_000).unwrap());
     loop {
+        assert!(began.elapsed() < patience, "{}", delivery.status());
         let ledger = delivery.ledger().await.unwrap();
         assert!(ledger.is_balanced(), "{ledger}");
         if ledger.pending == unreadable {
