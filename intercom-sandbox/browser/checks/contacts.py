@@ -10,7 +10,7 @@ def the_known_are_listed_and_searched(browser, sandbox):
     browser.type("#contacts-search", "ADA")
     browser.reads("#contacts-shown", "1 contact with “ADA”")
     browser.type("#contacts-search", "nobody")
-    browser.tells("#panel-contacts tbody", "No contact has this")
+    browser.tells("#panel-contacts tbody", "No contact matches")
 
 
 def one_is_created_by_hand_and_takes_events(browser, sandbox):

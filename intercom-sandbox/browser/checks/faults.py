@@ -95,7 +95,7 @@ def any_other_is_written_and_lifted_by_its_button(browser, sandbox):
     _is_on(browser)
     assert [sandbox.send("tea_made"), sandbox.send("coffee_made")] == [503, 202]
     browser.click(".standing tbody button")
-    browser.tells(".standing", "None")
+    browser.tells(".standing", "No fault is active")
     assert sandbox.send("tea_made") == 202
 
 
@@ -151,5 +151,5 @@ def all_are_lifted_at_once(browser, sandbox):
     browser.click("#tab-faults")
     browser.shows(".standing tbody code", "503 for next 5", "delay 1ms")
     browser.click(".sheet-head button")
-    browser.tells(".standing", "None")
+    browser.tells(".standing", "No fault is active")
     assert sandbox.admin("GET", "/faults")["faults"] == []
