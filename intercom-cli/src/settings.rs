@@ -51,6 +51,13 @@ pub(crate) struct Setting<T> {
     pub(crate) source: Source,
 }
 
+impl Setting<String> {
+    fn region(&self) -> Result<Region, Failure> {
+        let Setting { value, source } = self;
+        value.parse().map_err(|error| Failure::usage(format!("{source}: {error}")))
+    }
+}
+
 /// Which of Intercom's hosts a command speaks to.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Access {
@@ -178,10 +185,9 @@ impl Settings {
                 return Ok(Setting { value, source });
             }
             if let (Some(value), source) = region {
-                let region = value.parse::<Region>();
-                let region =
-                    region.map_err(|error| Failure::usage(format!("{source}: {error}")))?;
-                return Ok(Setting { value: region.base_url().to_owned(), source });
+                let setting = Setting { value, source };
+                let value = setting.region()?.base_url().to_owned();
+                return Ok(Setting { value, source: setting.source });
             }
         }
         Ok(Setting { value: Region::default().base_url().to_owned(), source: Source::Default })
@@ -195,10 +201,7 @@ impl Settings {
     pub(crate) fn region(&self, access: &Access) -> Result<Option<Region>, Failure> {
         let flag = ("--region", access.region.as_deref());
         let found = self.find(flag, "INTERCOM_REGION", |profile| profile.region.clone())?;
-        let parse = |Setting { value, source }: Setting<String>| {
-            value.parse().map_err(|error| Failure::usage(format!("{source}: {error}")))
-        };
-        found.map(parse).transpose()
+        found.map(|named| named.region()).transpose()
     }
 
     /// Makes the transport. Nothing is sent.

@@ -89,16 +89,11 @@ impl Job {
                 () = context.interrupt.wait() => None,
                 stored = storing.store(&batch) => Some(stored),
             };
-            match stored {
-                Some(Ok(())) => {}
-                Some(Err(failure)) => {
-                    meter.finish();
-                    return Err(failure);
-                }
-                None => {
-                    meter.finish();
-                    return Err(interrupted(&file, storing.checkpoint.records));
-                }
+            let stored =
+                stored.unwrap_or_else(|| Err(interrupted(&file, storing.checkpoint.records)));
+            if let Err(failure) = stored {
+                meter.finish();
+                return Err(failure);
             }
             let records = u64::try_from(storing.checkpoint.records).unwrap_or_default();
             meter.update(records, batch.bytes_read);
