@@ -13,6 +13,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::{KeyValue, any_value::Value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value as Number;
+use opentelemetry_proto::tonic::metrics::v1::{Gauge, Sum};
 use prost::Message as _;
 use tokio::net::TcpListener;
 
@@ -70,13 +71,8 @@ async fn metrics(State(lines): State<Lines>, body: Bytes) -> Result<(), StatusCo
             lines.push(format!("metric   {name} = {value} {}", attributes(of)));
         };
         match &metric.data {
-            Some(Data::Sum(sum)) => {
-                for point in &sum.data_points {
-                    tell(number(point.value), &point.attributes);
-                }
-            }
-            Some(Data::Gauge(gauge)) => {
-                for point in &gauge.data_points {
+            Some(Data::Sum(Sum { data_points, .. }) | Data::Gauge(Gauge { data_points })) => {
+                for point in data_points {
                     tell(number(point.value), &point.attributes);
                 }
             }
