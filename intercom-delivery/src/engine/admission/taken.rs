@@ -97,14 +97,13 @@ impl Taken {
         let wanted = second.unix_seconds();
         let known = self.walked.get(&key).filter(|walked| walked.contains(&wanted));
         let (from, mut free) = known.map_or((wanted, wanted), |walked| (walked.start, walked.end));
-        let is_known = known.is_some();
         let at = |second| Slot { key, second: Timestamp::from_unix_seconds(second) };
         let mut steps = 0;
         while free < i64::MAX && self.get(at(free)).is_some() {
             free += 1;
             steps += 1;
         }
-        if steps > 0 && (is_known || steps > LONG_WALK) {
+        if steps > 0 && (known.is_some() || steps > LONG_WALK) {
             self.walked.insert(key, from..free);
         }
         Timestamp::from_unix_seconds(free)
