@@ -36,7 +36,8 @@ fn a_killed_import_ends_as_one_run_would() {
     assert!(whole.len() > ROWS * 9 / 10 && rejected.lines().count() > 100);
 
     let (mut killed, mut midway, mut round) = (0, 0, 0);
-    while killed < kills {
+    // On a busy machine several kills in a row may come too early.
+    while killed < kills || midway == 0 && killed < 10 * kills {
         let outbox = format!("killed-{round}.db");
         round += 1;
         for _ in 0..A_FILE {
