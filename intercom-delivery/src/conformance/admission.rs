@@ -115,8 +115,9 @@ struct Tally {
     /// Events that Intercom ignores, and attempts with other bytes than the first.
     violations: Vec<String>,
     delivered: u64,
-    /// Events that the engine moved.
+    /// Events that the engine moved, and how often it did.
     moved: u64,
+    moves: u64,
     /// Events that rules derived, renamed and dropped.
     ruled: u64,
     /// Each event in the order of acceptance, and each departure, for a comparison.

@@ -139,7 +139,11 @@ impl Model {
             *until = keep_until.max(until).to_owned();
         }
         let mut expected = self.used.clone();
-        let dead = self.dead().map(|event| Slot::of(&self.events[event].event));
+        let has_slot = |held: &&Held| match held.state {
+            State::Dead { reason, arrived, .. } => arrived || reason != DeadLetterReason::Buried,
+            _ => false,
+        };
+        let dead = self.events.iter().filter(has_slot).map(|held| Slot::of(&held.event));
         expected.extend(dead.map(|slot| (slot, UsedSlot::WHILE_DEAD)));
         ensure!(told == expected, "the used slots are {told:?} instead of {expected:?}");
         self.epochs.push(*epoch);

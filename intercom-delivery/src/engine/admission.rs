@@ -5,9 +5,10 @@
 //! A slot is taken
 //!
 //! - while an event in it is pending. After a takeover, the engine admits [new](Stage::is_new)
-//!   events again, in the order of their ids. All others keep their slots.
+//!   events again, in the order of their leases. All others keep their slots.
 //! - while an event in it is a dead letter, which may be redriven at any time. The engine notices a
-//!   purge when its next turn begins.
+//!   purge when its next turn begins. It does not know the slot of an event that an operator buries
+//!   before its lease.
 //! - for [`WINDOW_SECONDS`] after an event left in it, and longer while an event that was never
 //!   admitted has that second or an earlier one. A derived event has the second of its cause, and
 //!   may come long after the acceptance of the cause. So it never takes a kept slot.
@@ -104,17 +105,18 @@ impl Admission {
         now: Timestamp,
     ) -> (Slot, Option<outbox::Admission>) {
         let (id, slot) = (lease.id, Slot::of(&lease.event));
-        let is_redriven = lease.stage == Stage::Redriven;
-        let kept = is_redriven.then_some(outbox::Admission::kept(id, false));
-        let has_slot = !lease.stage.is_new() && (self.take_back(slot) || self.is_held(slot));
-        if has_slot {
-            return (slot, kept);
-        }
-        if lease.stage == Stage::Admitted {
-            self.enter(slot);
+        if !lease.stage.is_new() {
+            let was_dead = self.take_back(slot, &[SlotHolder::DEAD, SlotHolder::DEAD_AND_SENT]);
+            if !was_dead && !self.is_held(slot) {
+                self.enter(slot);
+            }
             return (slot, None);
         }
-        // An operator may bury an event that was never leased. Then its slot may be another's now.
+        let is_redriven = lease.stage == Stage::Redriven;
+        let kept = is_redriven.then_some(outbox::Admission::kept(id, false));
+        if is_redriven && self.take_back(slot, &[SlotHolder::DEAD]) {
+            return (slot, kept);
+        }
         let Err(holder) = self.taken.take(slot) else { return (slot, kept) };
         // An event left there more than the window before this one was accepted. The engine forgets
         // slots only after the answer of a lease.
@@ -124,7 +126,7 @@ impl Admission {
         }
         let Some(free) = self.next_free(slot) else {
             self.enter(slot);
-            return (slot, Some(outbox::Admission::kept(id, !is_redriven)));
+            return (slot, Some(outbox::Admission::kept(id, true)));
         };
         self.taken.set(free, SlotHolder::PENDING);
         if free == slot {
@@ -177,9 +179,9 @@ impl Admission {
     ///
     /// Returns what the outbox must keep if an attempt may have arrived: the dead letter could be
     /// purged.
-    pub(crate) fn bury(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
-        let used = self.used(slot, now);
-        self.keep(slot, SlotHolder::DEAD);
+    pub(crate) fn bury(&mut self, slot: Slot, arrived: bool, now: Timestamp) -> Option<UsedSlot> {
+        let used = arrived.then(|| self.used(slot, now));
+        self.keep(slot, if arrived { SlotHolder::DEAD_AND_SENT } else { SlotHolder::DEAD });
         used
     }
 
@@ -265,10 +267,10 @@ impl Admission {
         true
     }
 
-    /// Gives the slot of a dead letter back to the event. Returns whether it was one.
-    fn take_back(&mut self, slot: Slot) -> bool {
-        let was_dead =
-            self.taken.get(slot) == Some(SlotHolder::DEAD) && !self.shared.contains_key(&slot);
+    /// Gives the slot of a dead letter back to the event. Returns whether one of these held it.
+    fn take_back(&mut self, slot: Slot, holders: &[SlotHolder]) -> bool {
+        let is_one = |holder| holders.contains(&holder);
+        let was_dead = self.taken.get(slot).is_some_and(is_one) && !self.shared.contains_key(&slot);
         if was_dead {
             self.taken.set(slot, SlotHolder::PENDING);
         }
@@ -283,17 +285,19 @@ impl Admission {
     }
 
     /// Notes one pending event less in this slot. Keeps the slot at least until then.
-    fn keep(&mut self, slot: Slot, until: SlotHolder) {
+    fn keep(&mut self, slot: Slot, mut until: SlotHolder) {
         if let Some(held) = self.taken.set(slot, until).filter(|held| *held != SlotHolder::PENDING)
         {
             self.unshare(slot);
-            if held >= until {
-                self.taken.set(slot, held);
+            let both = held.with(until);
+            self.taken.set(slot, both);
+            if both == held || held.is_dead() {
                 return;
             }
             self.uncount(held);
+            until = both;
         }
-        if until < SlotHolder::DEAD {
+        if !until.is_dead() {
             let kept = self.kept.entry(until).or_insert(Kept { slots: 0, latest: slot.second });
             kept.slots += 1;
             kept.latest = kept.latest.max(slot.second);
@@ -303,9 +307,9 @@ impl Admission {
         self.dead.push_back(slot);
         if self.dead.len() > MAX_DEAD
             && let Some(oldest) = self.dead.pop_front()
-            && self.taken.get(oldest) == Some(SlotHolder::DEAD)
+            && let Some(holder) = self.taken.get(oldest).filter(|holder| holder.is_dead())
         {
-            self.let_go(oldest, SlotHolder::DEAD);
+            self.let_go(oldest, holder);
         }
     }
 

@@ -899,9 +899,9 @@ impl Engine {
         let lease = &job.lease;
         job.span.record("intercom.dead_letter.reason", reason.as_str());
         self.forget(lease.id);
-        let used = self.admission.bury(job.slot, self.clock.at(Instant::now()));
         // An event that was put back may have arrived before, whatever the last answer says.
-        let used = (arrived || lease.stage == Stage::Admitted).then_some(used);
+        let arrived = arrived || lease.stage == Stage::Admitted;
+        let used = self.admission.bury(job.slot, arrived, self.clock.at(Instant::now()));
         let letter = DeadLetter {
             id: lease.id,
             event: lease.event.clone(),

@@ -78,8 +78,8 @@ pub enum Stage {
     /// The outbox has stored no admission of the event, or a deferral, and the engine has not put
     /// it back.
     New,
-    /// The event was a dead letter that Intercom does not have. The engine admits it again, and it
-    /// keeps its second, unless another event has used that second meanwhile.
+    /// As `New`, but the event was a dead letter that Intercom does not have. It keeps its second,
+    /// unless another event has that second or has used it meanwhile.
     Redriven,
     /// As `New`, but a rule derived the event from another. No rule applies to it.
     Derived,
@@ -89,9 +89,9 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// Returns whether the event has no slot yet, because the engine has not admitted it.
+    /// Returns whether the engine has yet to admit the event, so that it has no slot for certain.
     pub const fn is_new(self) -> bool {
-        matches!(self, Stage::New | Stage::Derived)
+        !matches!(self, Stage::Admitted)
     }
 }
 
@@ -103,8 +103,8 @@ pub struct Leased {
     pub events: Vec<Lease>,
     /// The number of pending events, these included.
     pub pending: u64,
-    /// The earliest second among the pending events of [`Stage::New`] and [`Stage::Derived`]. It
-    /// need not cover leased events. A second that is too early does no harm.
+    /// The earliest second among the pending events that are [new](Stage::is_new). It need not cover
+    /// leased events. A second that is too early does no harm.
     pub earliest_new: Option<Timestamp>,
     /// How long the engine may begin requests, counted from the return of the call. `None` means
     /// until the epoch ends with this process.

@@ -316,7 +316,7 @@ impl Operate for MemoryOutbox {
 struct MemoryState {
     /// New events without a lease under this epoch, in the order of their ids.
     fresh: VecDeque<HeldEvent>,
-    /// How many of them, and of those that were deferred, have each second.
+    /// How many of them, and of those that were deferred or redriven, have each second.
     new_seconds: BTreeMap<Timestamp, usize>,
     /// The other pending events: leased, put back or redriven.
     held: BTreeMap<EventId, HeldEvent>,
@@ -413,6 +413,13 @@ struct Dead {
     stage: Stage,
 }
 
+impl Dead {
+    /// Returns whether an engine has given it its slot.
+    fn has_slot(&self) -> bool {
+        self.stage == Stage::Admitted || self.letter.reason != DeadLetterReason::Buried
+    }
+}
+
 /// The lock of the engine that delivers. The end of its turn opens it: a release, or the drop of
 /// the tenure, whichever comes first.
 #[derive(Clone)]
@@ -507,7 +514,7 @@ impl MemoryState {
         let used = self.used.iter().flat_map(|(keep_until, slots)| {
             slots.iter().map(|slot| UsedSlot { slot: *slot, keep_until: *keep_until })
         });
-        let dead = self.dead.values().map(|dead| UsedSlot {
+        let dead = self.dead.values().filter(|dead| dead.has_slot()).map(|dead| UsedSlot {
             slot: Slot::of(&dead.letter.event),
             keep_until: UsedSlot::WHILE_DEAD,
         });
@@ -765,6 +772,9 @@ impl MemoryState {
             self.bytes += event.body().len();
             self.counts.dead -= 1;
             self.due.insert((now, id));
+            if stage.is_new() {
+                self.note_new(event.created_at());
+            }
             let held = HeldEvent {
                 id,
                 event,

@@ -1,10 +1,13 @@
 //! Two events that Intercom would take for one.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-use intercom_delivery::{Collisions, Delivery, Selection};
+use intercom_core::{Contact, DataEvent, DynamicEvent, ErrorKind, Timestamp};
+use intercom_delivery::outbox::Operate as _;
+use intercom_delivery::{Collisions, Delivery, MemoryOutbox, Outbox as _, Selection};
 use tokio::time::sleep;
 
 use crate::scripted::{
@@ -339,4 +342,40 @@ async fn an_event_that_was_buried_unread_moves_where_another_has_used_its_second
         assert_eq!(delivery.ledger().await.unwrap().moved, 1);
     })
     .await;
+}
+
+/// Neither in one turn nor after a takeover: an operator redrives one while another is pending.
+#[tokio::test(start_paused = true)]
+async fn a_redriven_event_moves_where_a_pending_one_has_its_second() {
+    for takes_over in [false, true] {
+        guarded(async move {
+            let outbox = Arc::new(MemoryOutbox::new());
+            let is_down = Arc::new(AtomicBool::new(true));
+            let down = is_down.clone();
+            let transport = Scripted::new(move |_| match down.load(Ordering::SeqCst) {
+                true => Act::fails(ErrorKind::Unavailable),
+                false => Act::taken(),
+            });
+            let start = || {
+                let delivery = Delivery::builder(transport.clone()).outbox(outbox.clone());
+                delivery.start().unwrap()
+            };
+            outbox.accept(&[ada("tested", 0, AT)]).await.unwrap();
+            assert_eq!(outbox.bury(&Selection::All).await.unwrap(), 1);
+            let mut delivery = start();
+            send(&delivery, ada("tested", 1, AT)).await;
+            while transport.attempts().is_empty() {
+                sleep(SECOND).await;
+            }
+            assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
+            if takes_over {
+                drop(delivery);
+                delivery = start();
+            }
+            is_down.store(false, Ordering::SeqCst);
+            assert_eq!(delivery.flush(DAY).await.pending, 0);
+            assert_eq!(taken(&transport), [(0, 1), (1, 0)]);
+        })
+        .await;
+    }
 }

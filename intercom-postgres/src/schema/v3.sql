@@ -16,6 +16,14 @@ INSERT INTO {schema}.used_slots
 SELECT keep_until, array_agg(key), array_agg(second) FROM {schema}.used_slots_before GROUP BY keep_until;
 DROP TABLE {schema}.used_slots_before;
 
+-- A takeover reads the slots of these.
+DROP INDEX {schema}.events_with_slot;
+CREATE INDEX events_with_slot ON {schema}.events (id) WHERE stage = 1;
+-- Admission has put these off, or an operator has redriven them. The deliverer wants to know the
+-- earliest second among them.
+DROP INDEX {schema}.events_deferred;
+CREATE INDEX events_deferred ON {schema}.events (created_at) WHERE due_at IS NOT NULL AND stage <> 1;
+
 -- What changes when a standby becomes the primary, and when the server recovers from a crash: the timeline, and since when
 -- there are statistics. A standby has none: nothing can be written there.
 CREATE FUNCTION {schema}.history() RETURNS text LANGUAGE sql VOLATILE AS $$
@@ -195,7 +203,7 @@ END $$;
 --
 -- The first row, of the kind 0, has the progress of transactions, the next due time, the present
 -- time and the last given id. It also has the number of events that operators added, the version of
--- the tombstones, and the earliest second of deferred events. Then come events in gaps (1), events
+-- the tombstones, and the earliest second of deferred and redriven events. Then come events in gaps (1), events
 -- after the cursor (2), and events after a put-back (3). All rows are of one snapshot, so the
 -- function is stable.
 CREATE FUNCTION {schema}.lease(gap_from bigint[], gap_to bigint[], after bigint, last bigint, at_most bigint,
@@ -220,7 +228,7 @@ BEGIN
               FROM {schema}.operations),
            NULL::integer, erasures::text,
            (SELECT min(created_at)::text FROM {schema}.events
-             WHERE due_at IS NOT NULL AND stage IN (0, 3) AND NOT (id = ANY (leased))),
+             WHERE due_at IS NOT NULL AND stage <> 1 AND NOT (id = ANY (leased))),
            NULL::boolean, NULL::text[]
       FROM {schema}.settings WHERE only_row;
     IF at_most = 0 THEN

@@ -815,7 +815,7 @@ struct Read {
     added: i64,
     /// The version of the tombstones.
     erasures: u64,
-    /// The earliest second of what admission has put off.
+    /// The earliest second of what admission has put off, and of redriven events.
     earliest_deferred: Option<i64>,
     /// Whether there may be events that are not among these.
     has_rest: bool,

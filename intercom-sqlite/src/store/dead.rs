@@ -54,10 +54,11 @@ pub(crate) fn redrive(
         "INSERT INTO outbox_events (id, created_at, accepted_at, due_at, admitted, origin, body, \
          sensitive) \
          SELECT id, created_at, ?2, ?2, CASE admitted WHEN 1 THEN 1 ELSE 2 END, origin, body, \
-         sensitive FROM outbox_dead_letters WHERE id = ?1",
+         sensitive FROM outbox_dead_letters WHERE id = ?1 RETURNING created_at",
     )?;
     for letter in &selected {
-        insert.execute([letter.id, now])?;
+        let second: i64 = insert.query_row([letter.id, now], |row| row.get(0))?;
+        counts.earliest_new = counts.earliest_new.into_iter().chain([second]).min();
         delete(conn, letter.id)?;
         counts.dead -= 1;
         counts.dead_letters -= 1;

@@ -285,7 +285,7 @@ pub(crate) fn oldest(conn: &Connection, now: Millis) -> rusqlite::Result<Option<
 
 /// Finds the earliest second of the unadmitted events.
 pub(crate) fn earliest_new(conn: &Connection) -> rusqlite::Result<Option<i64>> {
-    let min = "SELECT min(created_at) FROM outbox_events WHERE admitted IN (0, 3)";
+    let min = "SELECT min(created_at) FROM outbox_events WHERE admitted <> 1";
     conn.query_row(min, [], |row| row.get(0))
 }
 

@@ -31,19 +31,16 @@ pub(crate) fn used(conn: &Connection) -> rusqlite::Result<Vec<UsedSlot>> {
         Ok(UsedSlot::new(slot, Timestamp::from_unix_seconds(row.get(0)?)))
     })?;
     let mut used: Vec<_> = used.collect::<rusqlite::Result<_>>()?;
-    let dead = slots(conn, "SELECT body FROM outbox_dead_letters")?;
+    // An operator may have buried an event before an engine gave it a slot.
+    let dead = "SELECT body FROM outbox_dead_letters WHERE admitted = 1 OR reason <> 'buried'";
+    let dead = slots(conn, dead)?;
     used.extend(dead.into_iter().map(|slot| UsedSlot::new(slot, UsedSlot::WHILE_DEAD)));
     Ok(used)
 }
 
-/// Returns the slots of pending events that were admitted, put back or redriven.
+/// Returns the slots of pending events whose bytes are final.
 pub(crate) fn held(conn: &Connection) -> rusqlite::Result<Vec<Slot>> {
-    // Each half uses its own index.
-    slots(
-        conn,
-        "SELECT body FROM outbox_events WHERE admitted = 1 UNION ALL \
-         SELECT body FROM outbox_events WHERE due_at IS NOT NULL AND admitted = 2",
-    )
+    slots(conn, "SELECT body FROM outbox_events WHERE admitted = 1")
 }
 
 /// Returns the slots of the selected bodies. An unreadable body has none.

@@ -2,7 +2,7 @@
 
 mod ruled;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 use std::time::Duration;
 
@@ -15,11 +15,11 @@ use tokio::time::timeout;
 use self::ruled::Ruled;
 use super::{LeftOut, Step, Tally};
 use crate::conformance::LEASE_TIMEOUT;
-use crate::engine::admission::Admission;
+use crate::engine::admission::{Admission, WINDOW_SECONDS};
 use crate::engine::review::Review;
 use crate::outbox::{
-    DeadLetterReason, EventId, Lease, Leased, Operate, Outbox, Ruling, Selection, Slot, Standing,
-    Tenure, Turn, UsedSlot, Verdict,
+    DeadLetterReason, EventId, Lease, Leased, Operate, Outbox, Ruling, Selection, Slot, Stage,
+    Standing, Tenure, Turn, UsedSlot, Verdict,
 };
 use crate::policy::Collisions;
 
@@ -52,10 +52,14 @@ pub(super) struct History<O, C, A> {
     /// The pending ones of them, and when each is due. `None` while it is leased.
     due: HashMap<EventId, Option<i64>>,
     dead: HashSet<EventId>,
+    /// Those dead letters that an attempt may have reached, in an order that repeats.
+    arrived: BTreeMap<EventId, DataEvent>,
     /// Requests of an engine that is gone, which may arrive yet.
     ghosts: Vec<(EventId, DataEvent)>,
     /// Events that may have arrived.
     perhaps: HashSet<EventId>,
+    /// Events that moved, some of them again after a redrive.
+    moved: HashSet<EventId>,
     /// Events that are counted as collided.
     collided: HashSet<EventId>,
     /// What Intercom has.
@@ -93,6 +97,7 @@ where
                 violations: Vec::new(),
                 delivered: 0,
                 moved: 0,
+                moves: 0,
                 ruled: 0,
                 log: Vec::new(),
             },
@@ -110,8 +115,10 @@ where
             numbers: HashMap::new(),
             due: HashMap::new(),
             dead: HashSet::new(),
+            arrived: BTreeMap::new(),
             ghosts: Vec::new(),
             perhaps: HashSet::new(),
+            moved: HashSet::new(),
             collided: HashSet::new(),
             taken: HashMap::new(),
             sent: HashMap::new(),
@@ -165,7 +172,8 @@ where
         self.tally.violations.extend(violations);
         let tally = &mut self.tally;
         tally.ruled = derived + dropped;
-        assert_eq!((counts.delivered, counts.moved), (tally.delivered, tally.moved));
+        tally.moved = self.moved.len() as u64;
+        assert_eq!((counts.delivered, counts.moved), (tally.delivered, tally.moves));
         assert_eq!(counts.collided >= 1, !self.collided.is_empty());
     }
 
@@ -182,6 +190,9 @@ where
             });
             let contact = Contact::user_id(self.random.u8(..3));
             let second = Timestamp::from_unix_seconds(second);
+            // A rule makes other names, which may have been there long ago.
+            let place = if kind.is_none() { self.place_of_a_letter() } else { None };
+            let (contact, second) = place.unwrap_or((contact, second));
             let event = event.and_then(|event| DataEvent::new(&event, contact, second));
             let event = event.expect("the event is valid");
             let (slot, now) = (Slot::of(&event), self.now);
@@ -192,8 +203,17 @@ where
         self.outbox().accept(&events).await.expect("there is room");
     }
 
+    /// Sometimes chooses the contact and second of a dead letter, however old it is.
+    fn place_of_a_letter(&mut self) -> Option<(Contact, Timestamp)> {
+        let chosen = self.random.usize(..20 * self.arrived.len().max(1));
+        let event = self.arrived.values().nth(chosen)?;
+        Some((event.contact().clone(), event.created_at()))
+    }
+
     async fn pass(&mut self) {
-        let seconds = self.random.i64(1..12);
+        // The window is over after a long while.
+        let is_long = self.random.u8(..30) == 0;
+        let seconds = self.random.i64(1..12) + if is_long { WINDOW_SECONDS } else { 0 };
         self.pass_seconds(seconds).await;
     }
 
@@ -225,6 +245,10 @@ where
             let number = self.numbers.len() as u64;
             self.numbers.entry(lease.id).or_insert(number);
             self.due.insert(lease.id, None);
+            // Intercom does not have it, so it may get another second.
+            if lease.stage == Stage::Redriven {
+                self.sent.remove(&lease.id);
+            }
         }
         if self.left_out != LeftOut::Order && !self.admit(&mut events).await {
             return;
@@ -289,7 +313,10 @@ where
         for admission in &admissions {
             self.ruled.derived += admission.derived.len() as u64;
             match admission.ruling {
-                Ruling::Replace { moved: true, .. } => self.tally.moved += 1,
+                Ruling::Replace { moved: true, .. } => {
+                    self.tally.moves += 1;
+                    self.moved.insert(admission.id);
+                }
                 Ruling::Keep { collides: true } | Ruling::Replace { collides: true, .. } => {
                     self.collided.insert(admission.id);
                 }
@@ -353,12 +380,12 @@ where
             }
             // Intercom refuses what it has not.
             12..14 if is_known => {
-                engine.admission.bury(Slot::of(event), now);
+                let used = engine.admission.bury(Slot::of(event), false, now);
                 let reason = DeadLetterReason::Rejected;
-                (false, Verdict::Bury { reason, attempts, failure: None, used: None })
+                (false, Verdict::Bury { reason, attempts, failure: None, used })
             }
             14 => {
-                let used = Some(engine.admission.bury(Slot::of(event), now));
+                let used = engine.admission.bury(Slot::of(event), true, now);
                 let reason = DeadLetterReason::AttemptLimit;
                 (true, Verdict::Bury { reason, attempts, failure: None, used })
             }
@@ -382,8 +409,10 @@ where
                 self.perhaps.insert(id);
                 self.due.insert(id, Some(self.now + after.as_secs() as i64));
             }
-            Verdict::Bury { .. } => {
+            Verdict::Bury { used, .. } => {
                 self.dead.insert(id);
+                let is_plain = event.name() == "project_created";
+                self.arrived.extend(used.filter(|_| is_plain).map(|_| (id, event.clone())));
             }
         }
         let settlement = [lease.settle(verdict)];
@@ -410,6 +439,7 @@ where
 
     async fn redrive(&mut self) {
         let dead: Vec<_> = self.dead.drain().collect();
+        self.arrived.clear();
         let redriven = self.outbox().redrive(&Selection::All).await.expect("the outbox works");
         assert_eq!(redriven, dead.len() as u64);
         self.due.extend(dead.into_iter().map(|id| (id, Some(self.now))));

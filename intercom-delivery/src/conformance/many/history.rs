@@ -18,7 +18,7 @@ use super::{Checked, Fleet, Process, Profile, Promise, Report, Transaction, requ
 use crate::conformance::LEASE_TIMEOUT;
 use crate::outbox::{
     Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Operate as _, Outbox as _,
-    OutboxError, Ruling, Selection, Slot, Standing, Turn, Verdict,
+    OutboxError, Ruling, Selection, Slot, Stage, Standing, Turn, Verdict,
 };
 
 /// The time of day when a history begins.
@@ -308,6 +308,9 @@ impl<'a, F: Fleet> History<'a, F> {
         let wall = self.timestamp();
         for lease in &mut events {
             self.events.lease(lease, self.now)?;
+            if lease.stage == Stage::Redriven {
+                self.intercom.readmit(lease.id);
+            }
         }
         let Some(Holder { member, .. }) = self.holder else { return Ok(0) };
         let Member { name, process, engine: Some(engine), .. } = &mut self.members[member] else {
@@ -366,12 +369,12 @@ impl<'a, F: Fleet> History<'a, F> {
             }
             // Intercom refuses what it has not.
             12..14 if !self.intercom.may_have(id) => {
-                engine.admission.bury(Slot::of(event), now);
+                let used = engine.admission.bury(Slot::of(event), false, now);
                 let reason = DeadLetterReason::Rejected;
-                (false, Verdict::Bury { reason, attempts, failure: None, used: None })
+                (false, Verdict::Bury { reason, attempts, failure: None, used })
             }
             14 => {
-                let used = Some(engine.admission.bury(Slot::of(event), now));
+                let used = engine.admission.bury(Slot::of(event), true, now);
                 let reason = DeadLetterReason::AttemptLimit;
                 (true, Verdict::Bury { reason, attempts, failure: None, used })
             }

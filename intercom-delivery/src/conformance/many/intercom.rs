@@ -31,6 +31,11 @@ impl Intercom {
         Ok(())
     }
 
+    /// Notes that an event begins anew, which Intercom does not have. It may get another second.
+    pub(super) fn readmit(&mut self, id: EventId) {
+        self.sent.remove(&id);
+    }
+
     /// An event comes to Intercom, which ignores it if another one has its slot.
     pub(super) fn arrive(&mut self, id: EventId, event: &DataEvent) -> Checked {
         self.perhaps.insert(id);

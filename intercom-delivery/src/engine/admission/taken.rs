@@ -15,15 +15,17 @@ pub(super) struct SlotHolder(u32);
 impl SlotHolder {
     /// A pending event.
     pub(super) const PENDING: SlotHolder = SlotHolder(u32::MAX);
-    /// A dead letter.
+    /// A dead letter that Intercom does not have.
     pub(super) const DEAD: SlotHolder = SlotHolder(u32::MAX - 1);
+    /// A dead letter, where Intercom may have an event.
+    pub(super) const DEAD_AND_SENT: SlotHolder = SlotHolder(u32::MAX - 2);
 
     /// An event that left. Its slot is kept until this Unix second, in the year 2106 at the latest.
     pub(super) fn left(keep_until: Timestamp) -> SlotHolder {
         if keep_until == UsedSlot::WHILE_DEAD {
             return SlotHolder::DEAD;
         }
-        let latest = i64::from(SlotHolder::DEAD.0) - 1;
+        let latest = i64::from(SlotHolder::DEAD_AND_SENT.0) - 1;
         let second = keep_until.unix_seconds().clamp(0, latest);
         SlotHolder(u32::try_from(second).unwrap_or(0))
     }
@@ -35,7 +37,20 @@ impl SlotHolder {
 
     /// Returns the end of the slot's time, if its event left.
     pub(super) fn keep_until(self) -> Option<Timestamp> {
-        (self < SlotHolder::DEAD).then(|| Timestamp::from_unix_seconds(self.0.into()))
+        (self < SlotHolder::DEAD_AND_SENT).then(|| Timestamp::from_unix_seconds(self.0.into()))
+    }
+
+    /// Returns whether it is a dead letter.
+    pub(super) fn is_dead(self) -> bool {
+        matches!(self, SlotHolder::DEAD | SlotHolder::DEAD_AND_SENT)
+    }
+
+    /// Returns what two events hold together, neither of which is pending.
+    pub(super) fn with(self, other: SlotHolder) -> SlotHolder {
+        match self.is_dead() || other.is_dead() {
+            true if self != other => SlotHolder::DEAD_AND_SENT,
+            _ => self.max(other),
+        }
     }
 }
 
