@@ -1,5 +1,6 @@
 //! Reads, redrives and purges dead letters, from any process.
 
+use intercom_core::rules;
 use intercom_delivery::outbox::{DeadLetter, EventId, OutboxError, Selection};
 use tokio_postgres::types::Type;
 
@@ -127,13 +128,13 @@ async fn change(
     Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
 }
 
-/// Finds the dead letters with this event name. Compares names here, as Intercom does.
+/// Finds the dead letters with this event name. Compares names here, because PostgreSQL folds case by its locale.
 async fn of_name(link: &Link, sql: &LettersSql, name: &str) -> Result<Vec<i64>, OutboxError> {
-    let name = name.to_lowercase();
+    let name = rules::fold(name);
     let rows = link.read(&sql.bodies, &[]).await.map_err(|fault| fault.to_error())?;
     let is_chosen = |row: &&tokio_postgres::Row| {
         let id = EventId(row.get::<_, i64>(0).unsigned_abs());
-        readable(id, row.get(1), None).is_some_and(|event| event.name().to_lowercase() == name)
+        readable(id, row.get(1), None).is_some_and(|event| rules::fold(event.name()) == name)
     };
     Ok(rows.iter().filter(is_chosen).map(|row| row.get(0)).collect())
 }

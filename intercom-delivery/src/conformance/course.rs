@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::poll;
-use intercom_core::{DataEvent, Timestamp};
+use intercom_core::{DataEvent, Timestamp, rules};
 use tokio::time::timeout;
 
 use super::model::{Expected, Held, Model, State, TurnOf};
@@ -430,8 +430,8 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Letters::All => (Selection::All, pending(&|_| true)),
             Letters::Name(name) => {
                 let name = NAMES[*name];
-                let folded = name.to_lowercase();
-                let selected = pending(&|held| held.event.name().to_lowercase() == folded);
+                let folded = rules::fold(name);
+                let selected = pending(&|held| rules::fold(held.event.name()) == folded);
                 (Selection::Name(name.to_owned()), selected)
             }
             Letters::Reason(asked) => (Selection::Reason(*asked), Vec::new()),
@@ -469,8 +469,8 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Letters::All => (Selection::All, self.dead(|_| true)),
             Letters::Name(name) => {
                 let name = NAMES[*name];
-                let folded = name.to_lowercase();
-                let selected = self.dead(|held| held.event.name().to_lowercase() == folded);
+                let folded = rules::fold(name);
+                let selected = self.dead(|held| rules::fold(held.event.name()) == folded);
                 (Selection::Name(name.to_owned()), selected)
             }
             Letters::Reason(asked) => (Selection::Reason(*asked), self.dead(died_of(*asked))),

@@ -5,9 +5,15 @@ use std::time::Duration;
 use fastrand::Rng;
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 
-/// Names, some of which are the same but for case.
-pub(super) const NAMES: [&str; 5] =
-    ["project_created", "Project_Created", "invoice_paid", "menü_geöffnet", "MENÜ_GEÖFFNET"];
+/// Names, some of which differ only in case, or in how they write an accented letter.
+pub(super) const NAMES: [&str; 6] = [
+    "project_created",
+    "Project_Created",
+    "invoice_paid",
+    "menü_geöffnet",
+    "MENÜ_GEÖFFNET",
+    "menu\u{308}_geo\u{308}ffnet",
+];
 
 /// The number of contacts that operations erase.
 pub(super) const CONTACTS: usize = 4;

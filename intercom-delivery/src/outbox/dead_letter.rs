@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::SystemTime;
 
-use intercom_core::{DataEvent, SendError};
+use intercom_core::{DataEvent, SendError, rules};
 
 use super::EventId;
 
@@ -188,7 +188,8 @@ impl fmt::Display for Failure {
 pub enum Selection {
     /// Every event.
     All,
-    /// The events of this name, without regard to case, as Intercom compares names.
+    /// The events of this name. Case does not matter, nor whether an accented letter is one character or a
+    /// letter and a combining accent.
     Name(String),
     /// The dead letters with this reason. Selects no pending event.
     Reason(DeadLetterReason),
@@ -219,5 +220,5 @@ impl Selection {
 }
 
 fn is_named(event: &DataEvent, name: &str) -> bool {
-    event.name().to_lowercase() == name.to_lowercase()
+    rules::fold(event.name()) == rules::fold(name)
 }

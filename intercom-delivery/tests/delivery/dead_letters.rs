@@ -202,6 +202,23 @@ async fn a_flush_waits_for_what_was_redriven_before() {
     .await;
 }
 
+/// An accented letter is one character, or a letter and a combining accent.
+#[tokio::test(start_paused = true)]
+async fn a_name_selects_events_however_it_writes_an_accent() {
+    guarded(async {
+        let transport = Scripted::new(|_| Act::status(422));
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        send(&delivery, named("menü_geöffnet", 1)).await;
+        send(&delivery, named("Menu\u{308}_Geo\u{308}ffnet", 2)).await;
+        assert_eq!(delivery.flush(DAY).await.dead, 2);
+        let selection = Selection::Name("MENÜ_GEO\u{308}FFNET".into());
+        assert_eq!(delivery.redrive(&selection).await.unwrap(), 2);
+        assert_eq!(delivery.bury(&selection).await.unwrap(), 2);
+        assert_eq!(delivery.purge(&selection).await.unwrap(), 2);
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn purged_dead_letters_stay_in_the_ledger() {
     guarded(async {

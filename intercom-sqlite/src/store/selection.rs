@@ -1,5 +1,6 @@
 //! Finds the rows of a [`Selection`].
 
+use intercom_core::rules;
 use intercom_delivery::outbox::Selection;
 use rusqlite::Connection;
 
@@ -30,7 +31,7 @@ pub(super) fn select(
         Selection::Reason(_) if table == Table::Pending => return Ok(Vec::new()),
         Selection::Reason(reason) => (Some(reason.as_str()), None, None),
         Selection::One(id) => (None, Some(i64::try_from(id.0).unwrap_or(i64::MAX)), None),
-        Selection::Name(name) => (None, None, Some(name.to_lowercase())),
+        Selection::Name(name) => (None, None, Some(rules::fold(name))),
         // A selection that this version does not know must not select everything.
         _ => return Ok(Vec::new()),
     };
@@ -54,7 +55,7 @@ pub(super) fn select(
         if let Some(name) = &name {
             let found = text(row, 2)?;
             let found = found.as_deref().map(String::from_utf8_lossy);
-            if found.is_none_or(|found| found.to_lowercase() != *name) {
+            if found.is_none_or(|found| rules::fold(&found) != *name) {
                 continue;
             }
         }
