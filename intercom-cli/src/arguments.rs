@@ -11,7 +11,7 @@ use crate::exit::EXIT_CODES;
 use crate::failure::Failure;
 use crate::{doctor, events, import, lock, outbox, sandbox, send};
 
-/// Sends events to Intercom, and looks after what is on its way
+/// Sends events to Intercom, and operates an outbox
 ///
 /// Data goes to standard output, all else to standard error. With --json each line of data and
 /// each error is a JSON object with the members "v" (1) and "type".
@@ -20,8 +20,8 @@ use crate::{doctor, events, import, lock, outbox, sandbox, send};
 /// --token-file, INTERCOM_ACCESS_TOKEN, INTERCOM_TOKEN_FILE, or the profile's token_command or
 /// token_file.
 ///
-/// A setting is the command line's; else that of the profile that --profile names; else the
-/// environment's; else that of the profile that INTERCOM_PROFILE names, or the configuration.
+/// A setting comes from the first of these that has it: the command line, the profile that
+/// --profile names, the environment, the profile that INTERCOM_PROFILE or the configuration names.
 #[derive(Parser)]
 #[command(
     name = "intercom",
@@ -44,15 +44,14 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line. Ends the process for `--help` and `--version`, and with clap's own words for people where
-    /// it is wrong.
+    /// Reads the command line. Ends the process for `--help` and `--version`, and with clap's own text for a mistake.
     ///
     /// # Errors
     ///
-    /// Fails where it is wrong, and asks for JSON.
+    /// Fails for a mistake in a command line with `--json`.
     pub(crate) fn read() -> Result<Self, Failure> {
         Arguments::try_parse().map_err(|error| {
-            // What is wrong may stand before the flag.
+            // The mistake may precede the flag.
             let mut given = env::args_os().take_while(|argument| argument != "--");
             match error.use_stderr() && given.any(|argument| argument == "--json") {
                 true => wrong_usage(&error),
@@ -62,7 +61,7 @@ impl Arguments {
     }
 }
 
-/// Says what is wrong in one line, without the usage and the colors.
+/// Returns the mistake in one line, without the usage and the colors.
 fn wrong_usage(error: &clap::Error) -> Failure {
     let text = error.render().to_string();
     let text = text.split("\n\nUsage:").next().unwrap_or_default();
@@ -75,23 +74,23 @@ const EXAMPLE: &str = "\
 Example:
   intercom send invoice_paid --user-id 42 amount=349.99EUR due_date=2026-12-01";
 
-/// What every command takes.
+/// The options of every command.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Options of every command")]
 pub(crate) struct Global {
-    /// Print JSON, a line each
+    /// Print data and errors as JSON, an object a line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 
-    /// Print data and errors alone
+    /// Print only data and errors
     #[arg(long, short, global = true)]
     pub(crate) quiet: bool,
 
-    /// Log what the libraries do on standard error; -vv logs each step. No log has a contact or a value
+    /// Log to standard error; -vv logs each step. No log has a contact or a value
     #[arg(long, short, global = true, action = ArgAction::Count, conflicts_with = "quiet")]
     pub(crate) verbose: u8,
 
-    /// Profile of the configuration [env: INTERCOM_PROFILE]
+    /// Profile in the configuration file [env: INTERCOM_PROFILE]
     #[arg(long, global = true, value_name = "NAME")]
     pub(crate) profile: Option<String>,
 
@@ -103,7 +102,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
 
-    /// When to print in color; NO_COLOR counts too
+    /// When to print in color; auto obeys NO_COLOR
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t)]
     pub(crate) color: Color,
 }

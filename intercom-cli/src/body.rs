@@ -1,4 +1,4 @@
-//! Shows the body of an event: members in wire order, sensitive values masked.
+//! The body of an event to print: members in wire order, without sensitive values.
 
 use std::fmt;
 
@@ -7,6 +7,8 @@ use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use crate::lock_file::same;
 
 /// The mask of a sensitive value.
 pub(crate) const MASK: &str = "[sensitive]";
@@ -39,17 +41,64 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// A body to show.
-pub(crate) struct Shown<'a>(pub(crate) &'a DataEvent);
+/// Metadata that hides its sensitive values.
+#[derive(Default)]
+pub(crate) struct MaskedMetadata<'a> {
+    members: Members,
+    sensitive: Vec<&'a str>,
+}
 
-impl Serialize for Shown<'_> {
+impl<'a> MaskedMetadata<'a> {
+    /// Reads metadata, of which these keys are sensitive.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the JSON is not an object.
+    pub(crate) fn read(
+        json: &str,
+        sensitive: impl Iterator<Item = &'a str>,
+    ) -> serde_json::Result<Self> {
+        let members = serde_json::from_str(json)?;
+        Ok(MaskedMetadata { members, sensitive: sensitive.collect() })
+    }
+
+    /// Returns each key with its value, as JSON has it; `None` for a sensitive value.
+    pub(crate) fn members(&self) -> impl Iterator<Item = (&str, Option<&RawValue>)> {
+        self.members.0.iter().map(|(key, value)| {
+            let is_sensitive = self.sensitive.iter().any(|sensitive| same(sensitive, key));
+            (key.as_str(), (!is_sensitive).then_some(&**value))
+        })
+    }
+}
+
+impl Serialize for MaskedMetadata<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.members.0.len()))?;
+        for (key, value) in self.members() {
+            match value {
+                Some(value) => map.serialize_entry(key, value)?,
+                None => map.serialize_entry(key, MASK)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// The body of an event, to print.
+pub(crate) struct MaskedBody<'a>(pub(crate) &'a DataEvent);
+
+impl Serialize for MaskedBody<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let body: Members =
             serde_json::from_slice(self.0.body()).map_err(serde::ser::Error::custom)?;
         let mut map = serializer.serialize_map(Some(body.0.len()))?;
         for (member, value) in &body.0 {
             match member.as_str() {
-                "metadata" => map.serialize_entry(member, &Metadata(self.0, value))?,
+                "metadata" => {
+                    let metadata = MaskedMetadata::read(value.get(), self.0.sensitive_keys())
+                        .map_err(serde::ser::Error::custom)?;
+                    map.serialize_entry(member, &metadata)?;
+                }
                 _ => map.serialize_entry(member, value)?,
             }
         }
@@ -57,26 +106,8 @@ impl Serialize for Shown<'_> {
     }
 }
 
-struct Metadata<'a>(&'a DataEvent, &'a RawValue);
-
-impl Serialize for Metadata<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let metadata: Members =
-            serde_json::from_str(self.1.get()).map_err(serde::ser::Error::custom)?;
-        let is_sensitive = |key: &str| self.0.sensitive_keys().any(|sensitive| sensitive == key);
-        let mut map = serializer.serialize_map(Some(metadata.0.len()))?;
-        for (key, value) in &metadata.0 {
-            match is_sensitive(key) {
-                true => map.serialize_entry(key, MASK)?,
-                false => map.serialize_entry(key, value)?,
-            }
-        }
-        map.end()
-    }
-}
-
-/// With a line for each member.
-impl fmt::Display for Shown<'_> {
+/// Prints a line for each member.
+impl fmt::Display for MaskedBody<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&serde_json::to_string_pretty(self).map_err(|_| fmt::Error)?)
     }

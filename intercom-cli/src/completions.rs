@@ -1,4 +1,4 @@
-//! `intercom completions` and `intercom man`: what is made of the command line's own description.
+//! `intercom completions` and `intercom man`, which describe the command line.
 
 use std::fs;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ Example:
   intercom man --dir ~/.local/share/man/man1
   intercom man outbox redrive | man -l -")]
 pub(crate) struct Manual {
-    /// The command that the page is about
+    /// The command to describe
     #[arg(value_name = "COMMAND")]
     path: Vec<String>,
 
@@ -63,12 +63,15 @@ pub(crate) fn manual(output: Output, arguments: &Manual) -> Result<Exit, Failure
     for word in &arguments.path {
         name += &format!("-{word}");
         found = found.find_subcommand(word).ok_or_else(|| {
-            Failure::usage(format!("there is no command `{}`", word.escape_debug()))
+            Failure::usage(format!(
+                "there is no command `{}`; list the commands with `intercom --help`",
+                word.escape_debug()
+            ))
         })?;
     }
     let mut page = Vec::new();
     let rendered = Man::new(found.clone()).title(name.to_uppercase()).render(&mut page);
-    rendered.map_err(|error| Failure::file("cannot make the page", &error))?;
+    rendered.map_err(|error| Failure::file("cannot make the manual page", &error))?;
     output.text(String::from_utf8_lossy(&page).trim_end())?;
     Ok(Exit::Done)
 }

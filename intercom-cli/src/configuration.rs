@@ -11,11 +11,11 @@ use serde::Deserialize;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Configuration {
-    /// The profile that counts where none is named.
+    /// The profile of a call that names none.
     pub(crate) profile: Option<String>,
     #[serde(default)]
     pub(crate) profiles: BTreeMap<String, Profile>,
@@ -34,7 +34,7 @@ pub(crate) struct Profile {
     pub(crate) outbox: Option<String>,
     pub(crate) outbox_schema: Option<String>,
     pub(crate) lock: Option<PathBuf>,
-    /// Never taken: it is here so that its value gets into no message.
+    /// Refused. The field exists so that no message has its value.
     #[serde(alias = "access_token")]
     token: Option<serde::de::IgnoredAny>,
 }
@@ -50,11 +50,11 @@ pub(crate) enum TokenCommand {
 const CONFIG: &str = "INTERCOM_CONFIG";
 
 impl Configuration {
-    /// Reads the file that `--config` or `INTERCOM_CONFIG` names, or else the user's, if it exists. Returns where it is, too.
+    /// Reads the file that `--config` or `INTERCOM_CONFIG` names, or else the user's, if it exists. Returns its path too.
     ///
     /// # Errors
     ///
-    /// Fails when a named file cannot be read, and when a file is no configuration.
+    /// Fails when a named file cannot be read, and when a file is not a configuration.
     pub(crate) fn read(named: Option<&Path>) -> Result<(Self, Option<PathBuf>), Failure> {
         let variable = || env::var_os(CONFIG).filter(|path| !path.is_empty()).map(PathBuf::from);
         let named = named.map(Path::to_owned).or_else(variable);
@@ -74,7 +74,7 @@ impl Configuration {
     }
 }
 
-/// The user's own file, whether it exists or not.
+/// Returns the path of the user's own file, which may not exist.
 fn users_file() -> Option<PathBuf> {
     let folder = |name| env::var_os(name).filter(|path| !path.is_empty()).map(PathBuf::from);
     let base = match folder("XDG_CONFIG_HOME").filter(|path| path.is_absolute()) {
@@ -95,7 +95,7 @@ fn parse(path: &Path, text: &str) -> Result<Configuration, Failure> {
         Failure::new(Exit::Usage, "configuration", message)
     };
     let mut configuration: Configuration = toml::from_str(text).map_err(|error| {
-        // The error's own `Display` quotes the line, and a secret may stand there by mistake.
+        // The error's `Display` quotes the line, which may contain a secret by mistake.
         let line = error.span().map(|span| 1 + text[..span.start].matches('\n').count());
         let at = line.map(|line| format!(", line {line}")).unwrap_or_default();
         wrong(format!("{at}: {}", error.message()))
@@ -104,8 +104,7 @@ fn parse(path: &Path, text: &str) -> Result<Configuration, Failure> {
     for (name, profile) in &mut configuration.profiles {
         if profile.token.is_some() {
             return Err(wrong(format!(
-                ": the profile `{name}` has a token in it; remove it, and name a `token_command` or a \
-                 `token_file`"
+                ": the profile `{name}` contains a token; remove it, and add a `token_command` or a `token_file`"
             )));
         }
         if profile.token_command.is_some() && profile.token_file.is_some() {
@@ -113,7 +112,7 @@ fn parse(path: &Path, text: &str) -> Result<Configuration, Failure> {
                 ": the profile `{name}` has a `token_command` and a `token_file`; keep one of them"
             )));
         }
-        // Paths in the file begin at the file.
+        // Paths in the file are relative to its folder.
         for path in [&mut profile.token_file, &mut profile.lock].into_iter().flatten() {
             *path = folder.join(&*path);
         }
@@ -124,7 +123,9 @@ fn parse(path: &Path, text: &str) -> Result<Configuration, Failure> {
     if let Some(name) = &configuration.profile
         && !configuration.profiles.contains_key(name)
     {
-        return Err(wrong(format!(": it has no profile `{name}`, which `profile` names")));
+        return Err(wrong(format!(
+            ": `profile` names `{name}`, which is not a profile in it; correct the name"
+        )));
     }
     Ok(configuration)
 }

@@ -16,7 +16,7 @@ pub(crate) struct ContactArguments {
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
 
-    /// Intercom's own id of the contact
+    /// Id that Intercom gave the contact
     #[arg(long, value_name = "ID")]
     contact_id: Option<String>,
 }
@@ -41,10 +41,10 @@ impl ContactArguments {
     ///
     /// # Errors
     ///
-    /// Fails when none is named, and when no event can be of such a one.
+    /// Fails when there is none, and when an identifier is not valid.
     pub(crate) fn required(&self) -> Result<Contact, Failure> {
         let contact = self.contact().ok_or_else(|| {
-            Failure::usage("no contact is named; name it with --user-id, --email or --contact-id")
+            Failure::usage("there is no contact; name one with --user-id, --email or --contact-id")
         })?;
         contact.check().map_err(|error| Failure::usage(error.to_string()))?;
         Ok(contact)

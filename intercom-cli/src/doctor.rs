@@ -11,23 +11,22 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::exit::Exit;
-use crate::failure::{Failure, Told, with_sources};
+use crate::failure::{Failure, FailureReport, with_sources};
 use crate::lock_file::{LockArguments, LockFile};
 use crate::outbox::Inspector;
-use crate::output::{Record, count};
+use crate::output::{Printable, count};
 use crate::settings::{Access, OutboxArguments};
 
-/// By how much the clock may differ. Intercom orders events by their times.
-const MOST_SKEW: Duration = Duration::from_secs(60);
+/// The largest accepted difference of the clocks. Intercom orders events by their times.
+const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// How long an event may be pending.
-const MOST_WAITING: Duration = Duration::from_secs(3600);
+/// The age of a pending event from which the command warns.
+const MAX_PENDING_AGE: Duration = Duration::from_secs(3600);
 
 /// Checks token, region, clock, network, proxy, outbox and lock, and says what to do
 ///
-/// It asks Intercom once, for the workspace that the token belongs to, and changes nothing. The
-/// exit code is 4 where a check failed. What is not as it should be, and does no harm yet, is a
-/// warning.
+/// It asks Intercom once, for the token's workspace, and changes nothing. The exit code is 4 if a
+/// check failed. A warning is a fault that does no harm yet.
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, before_help = "Example:\n  intercom doctor --outbox events.db")]
 pub(crate) struct Arguments {
@@ -60,7 +59,7 @@ struct Check {
     message: String,
 }
 
-impl Record for Check {
+impl Printable for Check {
     const TYPE: &'static str = "check";
 }
 
@@ -83,7 +82,7 @@ struct Checks<'a> {
 }
 
 impl Checks<'_> {
-    fn tell(
+    fn report(
         &mut self,
         check: &'static str,
         outcome: Outcome,
@@ -95,7 +94,9 @@ impl Checks<'_> {
 
     fn fail(&mut self, check: &'static str, failure: &Failure) -> Result<(), Failure> {
         match failure {
-            Failure::Told(Told { message, .. }) => self.tell(check, Outcome::Failed, message),
+            Failure::Reported(FailureReport { message, .. }) => {
+                self.report(check, Outcome::Failed, message)
+            }
             Failure::PipeClosed => Err(Failure::PipeClosed),
         }
     }
@@ -127,38 +128,38 @@ fn configuration(checks: &mut Checks<'_>) -> Result<(), Failure> {
     let settings = &checks.context.settings;
     let file = settings.file.as_ref().map(|file| file.display().to_string());
     let message = match (file, settings.profile_name()) {
-        (None, _) => return checks.tell("configuration", Outcome::Skipped, "no file"),
+        (None, _) => return checks.report("configuration", Outcome::Skipped, "no file"),
         (Some(file), None) => format!("{file}, no profile"),
         (Some(file), Some(profile)) => format!("{file}, profile {profile}"),
     };
-    checks.tell("configuration", Outcome::Ok, message)
+    checks.report("configuration", Outcome::Ok, message)
 }
 
-/// The variables that lead requests to a proxy. Their values may have a password.
+/// Names the variables that select a proxy. Their values may contain a password.
 fn proxy(checks: &mut Checks<'_>) -> Result<(), Failure> {
     const VARIABLES: [&str; 6] =
         ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "HTTP_PROXY", "http_proxy"];
     let is_set = |name: &&str| env::var_os(name).is_some_and(|value| !value.is_empty());
     let set: Vec<_> = VARIABLES.into_iter().filter(is_set).collect();
     if set.is_empty() {
-        return checks.tell("proxy", Outcome::Ok, "none in the environment");
+        return checks.report("proxy", Outcome::Ok, "none in the environment");
     }
     let exceptions = ["NO_PROXY", "no_proxy"].into_iter().find(is_set);
     let except = exceptions.map(|name| format!(", except {name}")).unwrap_or_default();
-    checks.tell("proxy", Outcome::Ok, format!("by {}{except}", set.join(", ")))
+    checks.report("proxy", Outcome::Ok, format!("by {}{except}", set.join(", ")))
 }
 
 fn address(checks: &mut Checks<'_>, access: &Access) -> Result<Option<String>, Failure> {
     match checks.context.settings.base_url(access) {
         Ok(found) => {
-            checks.tell("address", Outcome::Ok, format!("{} ({})", found.value, found.source))?;
+            checks.report("address", Outcome::Ok, format!("{} ({})", found.value, found.source))?;
             Ok(Some(found.value))
         }
         Err(failure) => checks.fail("address", &failure).map(|()| None),
     }
 }
 
-/// The token, the network and the clock: one answer tells of all.
+/// Checks the token, the network and the clock by one answer.
 async fn intercom(
     checks: &mut Checks<'_>,
     access: &Access,
@@ -166,7 +167,7 @@ async fn intercom(
 ) -> Result<(), Failure> {
     let settings = &checks.context.settings;
     let skip = |checks: &mut Checks<'_>, names: &[&'static str]| {
-        names.iter().try_for_each(|name| checks.tell(name, Outcome::Skipped, "not checked"))
+        names.iter().try_for_each(|name| checks.report(name, Outcome::Skipped, "not checked"))
     };
     let Some(base_url) = base_url else {
         return skip(checks, &["network", "token", "region", "clock"]);
@@ -185,30 +186,34 @@ async fn intercom(
     match transport.verify().await {
         Ok(workspace) => {
             let answered = SystemTime::now();
-            checks.tell("network", Outcome::Ok, "Intercom answers")?;
-            checks.tell("token", Outcome::Ok, format!("taken by Intercom ({source})"))?;
+            checks.report("network", Outcome::Ok, "Intercom answers")?;
+            checks.report("token", Outcome::Ok, format!("taken by Intercom ({source})"))?;
             self::workspace(checks, &workspace)?;
             region(checks, &workspace, access, base_url)?;
             clock(checks, &workspace, asked, answered)
         }
         Err(error) => {
-            trouble(checks, &error, &source.to_string())?;
+            report_send_error(checks, &error, &source.to_string())?;
             skip(checks, &["region", "clock"])
         }
     }
 }
 
-/// Says what stands between this machine and Intercom.
-fn trouble(checks: &mut Checks<'_>, error: &SendError, source: &str) -> Result<(), Failure> {
+/// Reports why Intercom did not answer the request.
+fn report_send_error(
+    checks: &mut Checks<'_>,
+    error: &SendError,
+    source: &str,
+) -> Result<(), Failure> {
     let message = with_sources(error);
     match error.kind() {
         ErrorKind::Unauthorized | ErrorKind::Forbidden => {
-            checks.tell("network", Outcome::Ok, "Intercom answers")?;
-            checks.tell("token", Outcome::Failed, format!("{message} (token: {source})"))
+            checks.report("network", Outcome::Ok, "Intercom answers")?;
+            checks.report("token", Outcome::Failed, format!("{message} (token: {source})"))
         }
         ErrorKind::RateLimited | ErrorKind::Unavailable => {
-            checks.tell("network", Outcome::Warning, message)?;
-            checks.tell("token", Outcome::Skipped, "not checked")
+            checks.report("network", Outcome::Warning, message)?;
+            checks.report("token", Outcome::Skipped, "not checked")
         }
         _ => {
             let advice = match error.kind() {
@@ -220,8 +225,8 @@ fn trouble(checks: &mut Checks<'_>, error: &SendError, source: &str) -> Result<(
                 }
                 _ => "",
             };
-            checks.tell("network", Outcome::Failed, format!("{message}{advice}"))?;
-            checks.tell("token", Outcome::Skipped, "not checked")
+            checks.report("network", Outcome::Failed, format!("{message}{advice}"))?;
+            checks.report("token", Outcome::Skipped, "not checked")
         }
     }
 }
@@ -229,19 +234,20 @@ fn trouble(checks: &mut Checks<'_>, error: &SendError, source: &str) -> Result<(
 fn workspace(checks: &mut Checks<'_>, workspace: &Workspace) -> Result<(), Failure> {
     let [id, name] = [&workspace.id, &workspace.name].map(|text| text.as_deref().unwrap_or("?"));
     match checks.context.settings.workspace() {
-        Some(wanted) if wanted != id => checks.tell(
+        Some(wanted) if wanted != id => checks.report(
             "workspace",
             Outcome::Failed,
             format!(
-                "the token belongs to {id} ({name}), and the profile is of {wanted}; correct the token \
+                "the token belongs to {id} ({name}), and the profile names {wanted}; correct the token \
                  or the profile"
             ),
         ),
-        _ => checks.tell("workspace", Outcome::Ok, format!("{id} ({name})")),
+        _ => checks.report("workspace", Outcome::Ok, format!("{id} ({name})")),
     }
 }
 
-/// Compares the region that is asked, or that is named beside the address of a proxy or a sandbox.
+/// Compares the workspace's region with the region of the address. The address of a proxy or a sandbox
+/// has none: then the region that the settings name counts.
 fn region(
     checks: &mut Checks<'_>,
     workspace: &Workspace,
@@ -249,7 +255,7 @@ fn region(
     base_url: &str,
 ) -> Result<(), Failure> {
     let Some(region) = workspace.region else {
-        return checks.tell("region", Outcome::Skipped, "Intercom does not say");
+        return checks.report("region", Outcome::Skipped, "Intercom does not say");
     };
     let is_of = |region: &Region| base_url.trim_end_matches('/') == region.base_url();
     let asked = match [Region::Us, Region::Eu, Region::Au].into_iter().find(is_of) {
@@ -260,18 +266,18 @@ fn region(
         },
     };
     match asked {
-        Some(asked) if asked != region => checks.tell(
+        Some(asked) if asked != region => checks.report(
             "region",
             Outcome::Failed,
             format!(
-                "the workspace is kept in {region}, and {asked} is set; set the region to {region}"
+                "the workspace is in {region}, and the region is set to {asked}; set it to {region}"
             ),
         ),
-        _ => checks.tell("region", Outcome::Ok, region.to_string()),
+        _ => checks.report("region", Outcome::Ok, region.to_string()),
     }
 }
 
-/// Intercom's clock is in whole seconds, and the answer took some time.
+/// Compares the clocks. Intercom sends whole seconds, and the answer took some time.
 fn clock(
     checks: &mut Checks<'_>,
     workspace: &Workspace,
@@ -279,78 +285,77 @@ fn clock(
     answered: SystemTime,
 ) -> Result<(), Failure> {
     let Some(theirs) = workspace.answered_at else {
-        return checks.tell("clock", Outcome::Skipped, "the answer has no date");
+        return checks.report("clock", Outcome::Skipped, "the answer has no date");
     };
     let ahead = asked.duration_since(theirs + Duration::from_secs(1)).unwrap_or_default();
     let behind = theirs.duration_since(answered).unwrap_or_default();
     let (skew, direction) = if ahead > behind { (ahead, "ahead of") } else { (behind, "behind") };
-    if skew > MOST_SKEW {
+    if skew > MAX_SKEW {
         let seconds = skew.as_secs();
-        return checks.tell(
+        return checks.report(
             "clock",
             Outcome::Failed,
             format!(
-                "{seconds} s {direction} Intercom's, so that events get wrong times; synchronize it"
+                "{seconds} s {direction} Intercom's, so events get wrong times; synchronize the clock"
             ),
         );
     }
-    checks.tell("clock", Outcome::Ok, "agrees with Intercom's")
+    checks.report("clock", Outcome::Ok, "agrees with Intercom's")
 }
 
 async fn outbox(checks: &mut Checks<'_>, arguments: &OutboxArguments) -> Result<(), Failure> {
     let location = match checks.context.settings.outbox(arguments) {
         Ok(Some(location)) => location.value,
-        Ok(None) => return checks.tell("outbox", Outcome::Skipped, "none is named"),
+        Ok(None) => return checks.report("outbox", Outcome::Skipped, "none is named"),
         Err(failure) => return checks.fail("outbox", &failure),
     };
     let looked = async {
         let inspector = Inspector::open(&location).await?;
         let mistakes = inspector.check().await?;
         let counts = inspector.counts().await?;
-        let oldest = inspector.pending(None, 1).await?.pop();
-        Ok::<_, Failure>((mistakes, counts, oldest))
+        Ok::<_, Failure>((mistakes, counts))
     };
-    let (mistakes, counts, oldest) = match looked.await {
+    let (mistakes, counts) = match looked.await {
         Ok(found) => found,
         Err(failure) => return checks.fail("outbox", &failure),
     };
     if let Some(mistake) = mistakes.first() {
         let message = format!(
-            "{location} is damaged ({mistake}); move it away with its -wal and -shm, and see what \
-             `sqlite3 … .recover` gets out of it"
+            "{location} is damaged ({mistake}); stop the application, move the file away with its -wal and \
+             -shm, and recover events with `sqlite3 … .recover`"
         );
-        return checks.tell("outbox", Outcome::Failed, message);
+        return checks.report("outbox", Outcome::Failed, message);
     }
     if !counts.is_balanced() {
-        let message = format!("{location} does not balance: {counts}");
-        return checks.tell("outbox", Outcome::Failed, message);
+        let message =
+            format!("the counts of {location} do not add up: {counts}; report this as a bug");
+        return checks.report("outbox", Outcome::Failed, message);
     }
-    checks.tell("outbox", Outcome::Ok, format!("{location}: {counts}"))?;
-    let waiting = oldest.and_then(|oldest| oldest.accepted_at.elapsed().ok());
-    if let Some(waiting) = waiting.filter(|waiting| *waiting > MOST_WAITING) {
-        let hours = waiting.as_secs() / 3600;
+    checks.report("outbox", Outcome::Ok, format!("{location}: {counts}"))?;
+    if let Some(age) = counts.oldest_pending.filter(|age| *age > MAX_PENDING_AGE) {
+        let hours = age.as_secs() / 3600;
         let message = format!(
-            "the oldest event waits for {hours} h; `intercom outbox pending` tells its last failure, and \
+            "the oldest pending event is {hours} h old; `intercom outbox pending` shows its last failure, and \
              `intercom outbox status` whether a process delivers"
         );
-        checks.tell("delivery", Outcome::Warning, message)?;
+        checks.report("delivery", Outcome::Warning, message)?;
     }
     if counts.dead_letters > 0 {
         let letters = count(counts.dead_letters, "dead letter");
-        let message = format!("{letters}; `intercom outbox dead` tells why");
-        checks.tell("dead letters", Outcome::Warning, message)?;
+        let message = format!("{letters}; `intercom outbox dead` shows why");
+        checks.report("dead letters", Outcome::Warning, message)?;
     }
     Ok(())
 }
 
 fn lock(checks: &mut Checks<'_>, arguments: &LockArguments) -> Result<(), Failure> {
     match LockFile::find(&checks.context.settings, arguments) {
-        Ok(None) => checks.tell("lock", Outcome::Skipped, "none is named"),
+        Ok(None) => checks.report("lock", Outcome::Skipped, "none is named"),
         Ok(Some(lock)) => {
             let plan = lock.lock.plan();
             let (events, budget) = (plan.events().len(), plan.budget());
             let message = format!("{}: {events} of {budget} event names", lock.path.display());
-            checks.tell("lock", Outcome::Ok, message)
+            checks.report("lock", Outcome::Ok, message)
         }
         Err(failure) => checks.fail("lock", &failure),
     }

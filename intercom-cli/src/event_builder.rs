@@ -1,4 +1,4 @@
-//! Builds an event whose name and keys are known at run time, held against the lock where there is one.
+//! Builds an event whose name and keys are known at run time, and checks it against the lock if there is one.
 
 use intercom_catalogue::{PlannedEvent, PlannedKey};
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp, rules};
@@ -57,7 +57,7 @@ impl<'a> EventBuilder<'a> {
         }
         let keys: Vec<_> = event.keys.iter().map(|key| format!("`{}`", key.key)).collect();
         Err(Failure::usage(format!(
-            "event `{}` has no key `{}` in {}; it has {}",
+            "event `{}` has no key `{}` in {}; its keys are {}",
             event.name,
             key.escape_debug(),
             lock.path.display(),
@@ -65,7 +65,7 @@ impl<'a> EventBuilder<'a> {
         )))
     }
 
-    /// Adds a key, by the lock's spelling, and with its mark where it is sensitive.
+    /// Adds a key in the lock's spelling, marked if the lock says that it is sensitive.
     ///
     /// # Errors
     ///
@@ -77,7 +77,9 @@ impl<'a> EventBuilder<'a> {
             && !planned.texts.contains(text)
         {
             let texts = planned.texts.join(", ");
-            return Err(self.mistake(key, &format!("not one of its texts: {texts}")));
+            return Err(
+                self.mistake(key, &format!("the lock has no such text; write one of {texts}"))
+            );
         }
         let EventBuilder { name, planned: of_lock, event, mut given } = self;
         let is_sensitive = planned.is_some_and(|key| key.sensitive);
@@ -87,7 +89,7 @@ impl<'a> EventBuilder<'a> {
         Ok(EventBuilder { name, planned: of_lock, event, given })
     }
 
-    /// Explains what is wrong with the value of a key.
+    /// Returns a failure about the value of a key.
     pub(crate) fn mistake(&self, key: &str, what: &str) -> Failure {
         let name = self.name.escape_debug();
         Failure::usage(format!("event `{name}`, key `{}`: {what}", key.escape_debug()))
@@ -107,7 +109,7 @@ impl<'a> EventBuilder<'a> {
             let missing = lock_file::missing_keys(planned, &self.given);
             if !missing.is_empty() {
                 return Err(Failure::usage(format!(
-                    "event `{}` misses {}, which {} says it always has",
+                    "event `{}` lacks {}, which {} requires; add KEY=VALUE for each",
                     planned.name,
                     missing.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", "),
                     lock.path.display()

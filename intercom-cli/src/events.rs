@@ -1,4 +1,4 @@
-//! `intercom events`: reads back what Intercom has.
+//! `intercom events`: reads back the events of a contact from Intercom.
 
 use std::fmt;
 
@@ -8,20 +8,20 @@ use intercom_http::{EventSummary, HttpTransport, PastEvent};
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use crate::body::{MASK, Members};
+use crate::body::{MASK, MaskedMetadata};
 use crate::contact::ContactArguments;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::lock_file::{LockArguments, LockFile, same};
-use crate::output::{Record, count};
+use crate::lock_file::{LockArguments, LockFile};
+use crate::output::{Printable, count};
 use crate::settings::Access;
 use crate::time;
 
-/// Reads back what Intercom knows of a contact
+/// Reads back the events of a contact from Intercom
 ///
 /// Intercom lists the events of the last 90 days, some seconds after it took them. Summaries count
-/// older ones too.
+/// older events too.
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,
@@ -36,8 +36,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Lists a contact's events, newest first
     ///
-    /// With --json each line is one that `intercom send` reads. Values that the lock calls
-    /// sensitive are masked.
+    /// `intercom send` reads the lines of --json. The command masks values that the lock calls
+    /// sensitive.
     #[command(
         verbatim_doc_comment,
         before_help = "\
@@ -48,10 +48,10 @@ Example:
     List {
         #[command(flatten)]
         contact: ContactArguments,
-        /// Those since this time
+        /// Only events since this time
         #[arg(long, value_name = "TIME", value_parser = time::parse, allow_negative_numbers = true)]
         since: Option<Timestamp>,
-        /// How many at most
+        /// Maximum number of events
         #[arg(long, value_name = "NUMBER", default_value_t = 100)]
         limit: usize,
         #[command(flatten)]
@@ -67,7 +67,7 @@ Example:
         #[command(flatten)]
         access: Access,
     },
-    /// Submits the count of an event from before the program sent it
+    /// Submits the number of earlier occurrences of an event
     ///
     /// Intercom does not say what a second submission does to its counts.
     #[command(
@@ -82,13 +82,13 @@ Example:
         name: String,
         #[command(flatten)]
         contact: ContactArguments,
-        /// How often it happened
+        /// Number of occurrences
         #[arg(long, value_name = "NUMBER")]
         count: u64,
-        /// When it happened first
+        /// Time of the first one
         #[arg(long, value_name = "TIME", value_parser = time::parse, allow_negative_numbers = true)]
         first: Option<Timestamp>,
-        /// When it happened last
+        /// Time of the last one
         #[arg(long, value_name = "TIME", value_parser = time::parse, allow_negative_numbers = true)]
         last: Option<Timestamp>,
         #[command(flatten)]
@@ -177,12 +177,7 @@ struct Past<'a> {
     email: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
-    metadata: Metadata<'a>,
-}
-
-struct Metadata<'a> {
-    members: Members,
-    sensitive: Vec<&'a str>,
+    metadata: MaskedMetadata<'a>,
 }
 
 impl<'a> Past<'a> {
@@ -190,65 +185,40 @@ impl<'a> Past<'a> {
         let planned = lock.and_then(|lock| lock.lock.plan().event(event.name()));
         let keys = planned.map_or(&[][..], |planned| &planned.keys);
         let sensitive = keys.iter().filter(|key| key.sensitive).map(|key| key.key.as_str());
-        let members = serde_json::from_str(event.metadata_json()).unwrap_or_default();
+        let metadata = MaskedMetadata::read(event.metadata_json(), sensitive).unwrap_or_default();
         Past {
             event_name: event.name(),
             created_at: event.created_at().unix_seconds(),
             user_id: event.contact().as_user_id(),
             email: event.contact().as_email(),
             id: event.contact().as_contact_id(),
-            metadata: Metadata { members, sensitive: sensitive.collect() },
+            metadata,
         }
     }
 }
 
-impl Metadata<'_> {
-    fn shown<'m>(&self, key: &str, value: &'m RawValue) -> Option<&'m RawValue> {
-        (!self.sensitive.iter().any(|sensitive| same(sensitive, key))).then_some(value)
-    }
-}
-
-impl Serialize for Metadata<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let members = self.members.0.iter();
-        serializer.collect_map(members.map(|(key, value)| (key, Shown(self.shown(key, value)))))
-    }
-}
-
-/// A value, or the mask in its place.
-struct Shown<'a>(Option<&'a RawValue>);
-
-impl Serialize for Shown<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            Some(value) => value.serialize(serializer),
-            None => serializer.serialize_str(MASK),
-        }
-    }
-}
-
-impl Record for Past<'_> {
+impl Printable for Past<'_> {
     const TYPE: &'static str = "event";
 }
 
 impl fmt::Display for Past<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}  {}", time::text(self.created_at), self.event_name.escape_debug())?;
-        for (key, value) in &self.metadata.members.0 {
-            let value = self.metadata.shown(key, value).map_or(MASK, RawValue::get);
+        for (key, value) in self.metadata.members() {
+            let value = value.map_or(MASK, RawValue::get);
             write!(f, "  {}={}", key.escape_debug(), value.replace(char::is_control, " "))?;
         }
         Ok(())
     }
 }
 
-/// How often an event happened.
+/// The number of occurrences of an event.
 struct Summary(EventSummary);
 
 impl Serialize for Summary {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Line<'a> {
+        struct SummaryLine<'a> {
             event_name: &'a str,
             count: u64,
             first: Option<i64>,
@@ -260,11 +230,12 @@ impl Serialize for Summary {
         let seconds = |time: &Option<Timestamp>| time.map(Timestamp::unix_seconds);
         let (first, last) = (seconds(first), seconds(last));
         let description = description.as_deref();
-        Line { event_name: name, count: *count, first, last, description }.serialize(serializer)
+        SummaryLine { event_name: name, count: *count, first, last, description }
+            .serialize(serializer)
     }
 }
 
-impl Record for Summary {
+impl Printable for Summary {
     const TYPE: &'static str = "event_summary";
 }
 

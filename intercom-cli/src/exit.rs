@@ -1,4 +1,4 @@
-//! How the program ends: one exit code for each kind of end.
+//! The exit codes.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 pub(crate) enum Exit {
     /// Everything succeeded.
     Done = 0,
-    /// It failed, and the same call will fail again.
+    /// The call failed, and will fail again.
     Failed = 1,
     /// The command line, the configuration or the input is wrong. clap ends with the same number.
     Usage = 2,
@@ -20,13 +20,13 @@ pub(crate) enum Exit {
     Operator = 4,
     /// The same call may work later: an outage, a rate limit, a full outbox.
     Later = 5,
-    /// Some of it succeeded, and some was refused.
+    /// A part of the call succeeded, and a part was refused.
     InPart = 6,
     /// Ctrl-C, or SIGTERM.
     Interrupted = 130,
 }
 
-/// For the end of `--help` and of the man page.
+/// The exit codes, for `--help` and the manual page.
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    done

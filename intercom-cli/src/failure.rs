@@ -16,14 +16,14 @@ use crate::exit::Exit;
 #[derive(Debug)]
 pub(crate) enum Failure {
     /// A failure, with a message for standard error.
-    Told(Told),
+    Reported(FailureReport),
     /// The reader of standard output has closed it, as `head` does. The end is quiet.
     PipeClosed,
 }
 
 /// The report of a failure.
 #[derive(Debug, Serialize)]
-pub(crate) struct Told {
+pub(crate) struct FailureReport {
     /// How the program ends.
     pub(crate) exit: Exit,
     /// A name for programs, such as `unauthorized`.
@@ -34,33 +34,33 @@ pub(crate) struct Told {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, code: impl Into<String>, message: impl Into<String>) -> Self {
-        Failure::Told(Told { exit, code: code.into(), message: message.into() })
+        Failure::Reported(FailureReport { exit, code: code.into(), message: message.into() })
     }
 
-    /// The command line, the configuration or the input is wrong.
+    /// Reports a wrong command line, configuration or input.
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Failure::new(Exit::Usage, "usage", message)
     }
 
-    /// A file cannot be read or written.
+    /// Reports a file that cannot be read or written.
     pub(crate) fn file(what: impl std::fmt::Display, error: &io::Error) -> Self {
         Failure::new(Exit::Failed, "file", format!("{what}: {error}"))
     }
 
-    /// Ctrl-C ended the command early.
+    /// Reports that Ctrl-C ended the command early.
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Failure::new(Exit::Interrupted, "interrupted", message)
     }
 
     pub(crate) fn exit(&self) -> Exit {
         match self {
-            Failure::Told(told) => told.exit,
+            Failure::Reported(report) => report.exit,
             Failure::PipeClosed => Exit::Done,
         }
     }
 }
 
-/// An error with all that is behind it, on one line.
+/// Returns an error and its sources on one line.
 pub(crate) fn with_sources(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut source = error.source();
@@ -102,7 +102,7 @@ impl From<ReadError> for Failure {
             | ReadError::InvalidSummary { .. } => (Exit::Usage, "usage"),
             _ => (Exit::Failed, "unreadable"),
         };
-        // What the library says is to those who write a program.
+        // The library's text advises a programmer; this advises an operator.
         let message = match &error {
             ReadError::NoUserId => {
                 "nothing was sent: summaries are submitted by user id, and the contact has \
@@ -143,18 +143,18 @@ impl From<OpenError> for Failure {
             | OpenError::AnotherApplication { .. } => Exit::Failed,
             _ => Exit::Operator,
         };
-        // What the library says is to those who write a program.
+        // The library's text advises a programmer; this advises an operator.
         let message = match &error {
             OpenError::Missing { path } => format!(
                 "{} does not exist; correct the path, or make it with `intercom send --outbox`",
                 path.display()
             ),
             OpenError::NoOutbox { path } => {
-                format!("{} has no outbox in it; correct the path", path.display())
+                format!("{} contains no outbox; correct the path", path.display())
             }
             OpenError::OlderSchema { path, found } => format!(
-                "{} was written by an earlier version of intercom-sqlite, with tables of version {found}; \
-                 start the application with the present one",
+                "{} has tables of version {found}, from an earlier intercom-sqlite; start the application with \
+                 the current version, which upgrades them",
                 path.display()
             ),
             _ => with_sources(&error),
@@ -171,14 +171,14 @@ impl From<ConnectError> for Failure {
             ConnectError::Unreachable { .. } => Exit::Later,
             _ => Exit::Operator,
         };
-        // What the library says is to those who write a program.
+        // The library's text advises a programmer; this advises an operator.
         let message = match &error {
             ConnectError::OlderSchema { found: 0 } => "the database has no outbox in this schema; correct \
                                                        the schema, or make it with `intercom send --outbox`"
                 .to_owned(),
             ConnectError::OlderSchema { found } => format!(
-                "the outbox was made by an earlier version of intercom-postgres, with tables of version \
-                 {found}; start the application with the present one"
+                "the outbox has tables of version {found}, from an earlier intercom-postgres; start the \
+                 application with the current version, which upgrades them"
             ),
             _ => with_sources(&error),
         };

@@ -1,4 +1,4 @@
-//! Delivers what is pending in an outbox, for as long as the program runs.
+//! Delivers from an outbox while the program runs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,18 +13,18 @@ use crate::failure::{Failure, with_sources};
 use crate::outbox_location::AnyOutbox;
 use crate::output::count;
 
-/// How long requests in flight may take when the program ends.
-pub(crate) const ENDING: Duration = Duration::from_secs(3);
+/// The limit of requests in flight when the program ends.
+pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A delivery over an outbox.
 pub(crate) struct Flushing {
     delivery: Delivery,
-    /// How many events became dead letters in this process.
+    /// The number of events that became dead letters in this process.
     buried: Arc<AtomicU64>,
 }
 
 impl Flushing {
-    /// Starts to deliver. Where another process delivers from the outbox, it goes on to do so.
+    /// Starts the delivery. If another process delivers from the outbox already, it goes on.
     ///
     /// # Errors
     ///
@@ -55,7 +55,7 @@ impl Flushing {
         self.delivery.send_all(events).await.map(drop)
     }
 
-    /// Waits until what was accepted has left, and ends the delivery.
+    /// Waits until the accepted events have left, and ends the delivery.
     ///
     /// # Errors
     ///
@@ -70,7 +70,7 @@ impl Flushing {
             () = context.interrupt.wait() => None,
         };
         let state = self.delivery.status().state;
-        let report = self.delivery.shutdown(ENDING).await;
+        let report = self.delivery.shutdown(SHUTDOWN_TIMEOUT).await;
         let stay = format!("{} in the outbox", count(report.pending, "pending event"));
         match (flushed, state) {
             (Some(true), _) => {}
@@ -96,7 +96,7 @@ impl Flushing {
         context.output.remark("delivered");
         if buried > 0 {
             let message = format!(
-                "{} in this run; `intercom outbox dead` tells why",
+                "{} in this run; `intercom outbox dead` shows why",
                 count(buried, "dead letter")
             );
             return Err(Failure::new(Exit::Failed, "dead_letters", message));

@@ -8,12 +8,12 @@ use tokio::sync::watch;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// Tells a command that it is to end.
+/// The signal that a command should end.
 #[derive(Clone, Debug)]
 pub(crate) struct Interrupt(watch::Receiver<bool>);
 
 impl Interrupt {
-    /// Listens from now on, within a Tokio runtime.
+    /// Starts to listen for signals, within a Tokio runtime.
     pub(crate) fn listen() -> io::Result<Self> {
         let (set, is_set) = watch::channel(false);
         let mut signals = Signals::listen()?;
@@ -26,7 +26,7 @@ impl Interrupt {
         Ok(Interrupt(is_set))
     }
 
-    /// Waits until the command is to end.
+    /// Waits for the signal.
     pub(crate) async fn wait(&self) {
         let mut is_set = self.0.clone();
         // The sender lives as long as the runtime.
@@ -35,7 +35,7 @@ impl Interrupt {
         }
     }
 
-    /// Runs what may be dropped at any moment.
+    /// Runs `work`, and drops it at the signal.
     ///
     /// # Errors
     ///

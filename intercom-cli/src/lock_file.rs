@@ -1,4 +1,4 @@
-//! The lock that tells the kinds of an event's keys.
+//! The lock, which has the kind of each key of an event.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,11 +17,11 @@ const DEFAULT_LOCK: &str = "events.lock";
 /// The lock for the checks of an event.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct LockArguments {
-    /// Lock of the events [env: INTERCOM_LOCK] [default: events.lock, where there is one]
+    /// Lock of the events [env: INTERCOM_LOCK] [default: events.lock, if it exists]
     #[arg(long, value_name = "FILE", conflicts_with = "no_lock")]
     lock: Option<PathBuf>,
 
-    /// Take any event name and any key, and tell kinds by the values
+    /// Take any event name and any key, and find kinds by the values
     #[arg(long)]
     no_lock: bool,
 }
@@ -34,11 +34,11 @@ pub(crate) struct LockFile {
 }
 
 impl LockFile {
-    /// Reads the lock that counts, if there is one.
+    /// Reads the lock of this call, if there is one.
     ///
     /// # Errors
     ///
-    /// Fails when a named file is not there, and when a file is no lock.
+    /// Fails when a named file does not exist, and when a file is not a lock.
     pub(crate) fn find(
         settings: &Settings,
         arguments: &LockArguments,
@@ -57,13 +57,13 @@ impl LockFile {
     ///
     /// # Errors
     ///
-    /// Fails when the file cannot be read, and when it is no lock.
+    /// Fails when the file cannot be read, and when it is not a lock.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::file(format!("cannot read the lock {shown}"), &error))?;
         let lock = Lock::parse(&text)
-            .map_err(|error| Failure::usage(format!("{shown} is no lock: {error}")))?;
+            .map_err(|error| Failure::usage(format!("{shown} is not a lock: {error}")))?;
         Ok(LockFile { path: path.to_owned(), lock })
     }
 
@@ -71,7 +71,7 @@ impl LockFile {
     ///
     /// # Errors
     ///
-    /// Fails when the lock has none, and says what it has instead.
+    /// Fails when the lock has no such event, and lists those that it has.
     pub(crate) fn event(&self, name: &str) -> Result<&PlannedEvent, Failure> {
         if let Some(event) = self.lock.plan().event(name) {
             return Ok(event);
@@ -80,14 +80,14 @@ impl LockFile {
         let retired = self.lock.retired().iter().find(|retired| same(&retired.name, name));
         let message = match retired.map(|retired| retired.successor.as_deref()) {
             Some(Some(successor)) => {
-                format!("event `{name}` was renamed in {path}; send `{successor}`")
+                format!("event `{name}` has a new name in {path}; send `{successor}`")
             }
-            Some(None) => format!("event `{name}` was given up in {path}; send another"),
+            Some(None) => format!("event `{name}` is retired in {path}; send another event"),
             None => {
                 let names = self.lock.plan().events().iter().map(|event| event.name.as_str());
                 let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
                 format!(
-                    "event `{}` is not in {path}, which has {}; --no-lock sends it all the same",
+                    "event `{}` is not in {path}, which has {}; correct the name, or send it with --no-lock",
                     name.escape_debug(),
                     names.join(", ")
                 )
@@ -97,18 +97,18 @@ impl LockFile {
     }
 }
 
-/// Whether two names or keys are one to Intercom, or to the people who read them.
+/// Returns whether two names or keys are the same to Intercom, or look the same.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     fold(one) == fold(other)
 }
 
-/// Returns the keys that an event always has, and that are not among these.
+/// Returns the required keys of an event that are not among these.
 pub(crate) fn missing_keys<'a>(event: &'a PlannedEvent, given: &[String]) -> Vec<&'a str> {
     let required = event.keys.iter().filter(|key| !key.optional).map(|key| key.key.as_str());
     required.filter(|key| !given.iter().any(|given| same(given, key))).collect()
 }
 
-/// Returns which flags name a contact as an event's role fields do.
+/// Returns the flags for the contact that an event's role fields name.
 pub(crate) fn contact_flags(event: &PlannedEvent) -> Vec<&'static str> {
     let flag = |role: &Role| match role {
         Role::UserId => Some("--user-id"),

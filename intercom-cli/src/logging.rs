@@ -7,9 +7,9 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Logs from now on, the more the more often the flag is given. Returns whether it logs.
+/// Starts to log, with a level by the number of flags. Returns whether it logs.
 ///
-/// Logs of other crates stay away: those of an HTTP client may have a token or a body in them.
+/// Leaves the logs of other crates out: those of an HTTP client may contain a token or a body.
 pub(crate) fn start(verbose: u8) -> bool {
     let level = match verbose {
         0 => return false,

@@ -1,6 +1,6 @@
-//! The program `intercom`: sends events, and looks after what is on its way.
+//! The program `intercom`: sends events, and operates an outbox.
 //!
-//! Each command is a module with its `Arguments` and a `run`, which returns how the program ends, or why it ended early.
+//! Each command is a module with its `Arguments` and a `run`, which returns the exit code, or a failure.
 
 mod arguments;
 mod body;
@@ -60,7 +60,7 @@ fn main() -> ExitCode {
         }
     };
     let ended = runtime.block_on(run(&global, output, command));
-    // A name server that hangs, or a reader of standard input, must not hold up the end.
+    // A hanging name server or a blocked read of standard input must not delay the exit.
     runtime.shutdown_background();
     match ended {
         Ok(exit) => exit.into(),
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
 async fn run(global: &Global, output: Output, command: Command) -> Result<Exit, Failure> {
     let interrupt =
         Interrupt::listen().map_err(|error| Failure::file("cannot listen for signals", &error))?;
-    // What needs no settings works where the configuration is wrong.
+    // A command without settings works even if the configuration is wrong.
     let settings = || {
         let (config, token_file) = (global.config.as_deref(), global.token_file.as_deref());
         Settings::load(config, global.profile.as_deref(), token_file)

@@ -1,4 +1,4 @@
-//! Which outbox: a SQLite file, or a schema of a PostgreSQL database.
+//! The location of an outbox: a SQLite file, or a schema of a PostgreSQL database.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use intercom_sqlite::SqliteOutbox;
 
 use crate::failure::Failure;
 
-/// Where an outbox is. `Display` shows no URL, because a URL may have a password in it.
+/// The location of an outbox. `Display` shows no URL, because a URL may contain a password.
 #[derive(Clone)]
 pub(crate) enum Location {
     Sqlite(PathBuf),
@@ -34,11 +34,11 @@ impl Location {
         }
     }
 
-    /// Opens the outbox, to accept in it and to deliver from it. A missing SQLite file is made.
+    /// Opens the outbox, to accept in it and to deliver from it. Creates a missing SQLite file.
     ///
     /// # Errors
     ///
-    /// Fails when it is not fit to keep events safe.
+    /// Fails when the outbox cannot keep events safe.
     pub(crate) async fn open(&self) -> Result<Arc<dyn AnyOutbox>, Failure> {
         match self {
             Location::Sqlite(path) => Ok(Arc::new(SqliteOutbox::open(path)?)),

@@ -6,14 +6,14 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use crate::exit::Exit;
-use crate::failure::{Failure, Told};
+use crate::failure::{Failure, FailureReport};
 
-/// The version of the JSON lines. A field may be added within a version; none changes or goes.
+/// The version of the JSON lines. A version may gain a field, and never changes or loses one.
 const VERSION: u32 = 1;
 
 /// A piece of data: `Display` for people, `Serialize` for programs.
-pub(crate) trait Record: Serialize + Display {
-    /// What the JSON line's `type` is.
+pub(crate) trait Printable: Serialize + Display {
+    /// The `type` of the JSON line.
     const TYPE: &'static str;
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Output {
     pub(crate) json: bool,
     /// Prints no remarks.
     pub(crate) quiet: bool,
-    /// Logs come in between.
+    /// Logs go to standard error too, between the remarks.
     pub(crate) logs: bool,
 }
 
@@ -43,7 +43,7 @@ impl Output {
     /// # Errors
     ///
     /// Fails with [`Failure::PipeClosed`] when the reader has gone. A command that only reads ends then.
-    pub(crate) fn data<R: Record>(self, record: &R) -> Result<(), Failure> {
+    pub(crate) fn data<R: Printable>(self, record: &R) -> Result<(), Failure> {
         if self.json { self.text(json_line(R::TYPE, record)) } else { self.text(record) }
     }
 
@@ -60,12 +60,12 @@ impl Output {
             _ => Failure::new(
                 Exit::Failed,
                 "output",
-                format!("standard output cannot be written: {error}"),
+                format!("cannot write to standard output: {error}"),
             ),
         })
     }
 
-    /// Says something that is no data, on standard error.
+    /// Prints a remark, which is not data, on standard error.
     pub(crate) fn remark(self, text: impl Display) {
         if !self.quiet {
             // With standard error closed, no reader is left.
@@ -73,14 +73,14 @@ impl Output {
         }
     }
 
-    /// Says why the program ends.
+    /// Prints why the program ends, on standard error.
     pub(crate) fn failure(self, failure: &Failure) {
-        let Failure::Told(told) = failure else { return };
+        let Failure::Reported(report) = failure else { return };
         let mut stderr = anstream::stderr().lock();
         let _ = if self.json {
-            writeln!(stderr, "{}", json_line("error", told))
+            writeln!(stderr, "{}", json_line("error", report))
         } else {
-            let Told { message, .. } = told;
+            let FailureReport { message, .. } = report;
             let style = clap::builder::styling::AnsiColor::Red.on_default().bold();
             writeln!(stderr, "{style}error{style:#}: {message}")
         };
@@ -92,7 +92,7 @@ fn json_line(r#type: &'static str, record: &impl Serialize) -> String {
     serde_json::to_string(&envelope).expect("the program's records are objects with text for keys")
 }
 
-/// A number and what it counts, in the singular where it is one.
+/// Returns a number with its noun, which is singular for 1.
 pub(crate) fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")

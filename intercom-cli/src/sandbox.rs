@@ -1,4 +1,4 @@
-//! `intercom sandbox`: a local Intercom, which is a program of its own as well.
+//! `intercom sandbox`: a local Intercom, which also is a program of its own.
 
 use intercom_sandbox::program::{self, EXAMPLES};
 

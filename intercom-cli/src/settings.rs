@@ -1,4 +1,4 @@
-//! The settings of a call, each with where it comes from.
+//! The settings of a call, each with its source.
 //!
 //! The first of these that has a setting decides it:
 //!
@@ -24,31 +24,31 @@ use crate::outbox_location::Location;
 
 const ACCESS_TOKEN: &str = "INTERCOM_ACCESS_TOKEN";
 
-/// Where a setting comes from.
+/// The source of a setting.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
+pub(crate) enum SettingSource {
     Flag(&'static str),
     Variable(&'static str),
     Profile(String),
     Default,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SettingSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Source::Flag(flag) => f.write_str(flag),
-            Source::Variable(name) => f.write_str(name),
-            Source::Profile(name) => write!(f, "profile {name}"),
-            Source::Default => f.write_str("default"),
+            SettingSource::Flag(flag) => f.write_str(flag),
+            SettingSource::Variable(name) => f.write_str(name),
+            SettingSource::Profile(name) => write!(f, "profile {name}"),
+            SettingSource::Default => f.write_str("default"),
         }
     }
 }
 
-/// A setting, and where it comes from.
+/// A setting and its source.
 #[derive(Clone, Debug)]
 pub(crate) struct Setting<T> {
     pub(crate) value: T,
-    pub(crate) source: Source,
+    pub(crate) source: SettingSource,
 }
 
 impl Setting<String> {
@@ -58,7 +58,7 @@ impl Setting<String> {
     }
 }
 
-/// Which of Intercom's hosts a command speaks to.
+/// The host of Intercom for a command.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Access {
     /// Region of the workspace: us, eu or au [env: INTERCOM_REGION] [default: us]
@@ -70,13 +70,13 @@ pub(crate) struct Access {
     base_url: Option<String>,
 }
 
-/// Which outbox a command works on.
+/// The outbox of a command.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct OutboxArguments {
     /// Outbox: a SQLite file, or the URL of a PostgreSQL database [env: INTERCOM_OUTBOX]
     ///
-    /// A URL with a password is better given by the variable: other users of the machine can see
-    /// the command line.
+    /// Use the variable for a URL with a password: other users of the machine can see the command
+    /// line.
     #[arg(long, value_name = "FILE|URL")]
     pub(crate) outbox: Option<String>,
 
@@ -90,9 +90,9 @@ pub(crate) struct OutboxArguments {
 pub(crate) struct Settings {
     /// The configuration file, if there is one.
     pub(crate) file: Option<PathBuf>,
-    /// The profile that counts, and its name.
+    /// The profile of this call, and its name.
     profile: Option<(String, Profile)>,
-    /// Whether `--profile` named it: then it counts before the environment.
+    /// Whether `--profile` named it: then it overrides the environment.
     is_profile_named: bool,
     token_file: Option<PathBuf>,
 }
@@ -131,21 +131,25 @@ impl Settings {
     ) -> Result<Option<Setting<String>>, Failure> {
         let (flag, given) = flag;
         if let Some(value) = given {
-            return Ok(Some(Setting { value: value.to_owned(), source: Source::Flag(flag) }));
+            return Ok(Some(Setting {
+                value: value.to_owned(),
+                source: SettingSource::Flag(flag),
+            }));
         }
         let from_profile = self.profile.as_ref().and_then(|(name, profile)| {
-            let source = Source::Profile(name.clone());
+            let source = SettingSource::Profile(name.clone());
             of_profile(profile).map(|value| Setting { value, source })
         });
         if self.is_profile_named && from_profile.is_some() {
             return Ok(from_profile);
         }
         let value = variable(name)?;
-        let from_variable = value.map(|value| Setting { value, source: Source::Variable(name) });
+        let from_variable =
+            value.map(|value| Setting { value, source: SettingSource::Variable(name) });
         Ok(from_variable.or(from_profile))
     }
 
-    /// Returns the workspace that the profile is of.
+    /// Returns the profile's workspace.
     pub(crate) fn workspace(&self) -> Option<&str> {
         self.profile.as_ref().and_then(|(_, profile)| profile.workspace.as_deref())
     }
@@ -155,8 +159,7 @@ impl Settings {
         self.profile.as_ref().map(|(name, _)| name.as_str())
     }
 
-    /// Returns the address of Intercom's API. A base URL counts before a region of the same source, and before what comes
-    /// after that source.
+    /// Returns the address of Intercom's API. A base URL overrides a region of the same source, and every later source.
     ///
     /// # Errors
     ///
@@ -164,15 +167,15 @@ impl Settings {
     pub(crate) fn base_url(&self, access: &Access) -> Result<Setting<String>, Failure> {
         let [base_url, region] = ["INTERCOM_BASE_URL", "INTERCOM_REGION"];
         let of_environment = (
-            (variable(base_url)?, Source::Variable(base_url)),
-            (variable(region)?, Source::Variable(region)),
+            (variable(base_url)?, SettingSource::Variable(base_url)),
+            (variable(region)?, SettingSource::Variable(region)),
         );
         let flags = (
-            (access.base_url.clone(), Source::Flag("--base-url")),
-            (access.region.clone(), Source::Flag("--region")),
+            (access.base_url.clone(), SettingSource::Flag("--base-url")),
+            (access.region.clone(), SettingSource::Flag("--region")),
         );
         let of_profile = self.profile.as_ref().map(|(name, profile)| {
-            let source = Source::Profile(name.clone());
+            let source = SettingSource::Profile(name.clone());
             ((profile.base_url.clone(), source.clone()), (profile.region.clone(), source))
         });
         let (of_named, of_other) = match self.is_profile_named {
@@ -190,10 +193,13 @@ impl Settings {
                 return Ok(Setting { value, source: setting.source });
             }
         }
-        Ok(Setting { value: Region::default().base_url().to_owned(), source: Source::Default })
+        Ok(Setting {
+            value: Region::default().base_url().to_owned(),
+            source: SettingSource::Default,
+        })
     }
 
-    /// Returns the region that is named, even where an address takes its place.
+    /// Returns the region of the settings, even if a base URL overrides it.
     ///
     /// # Errors
     ///
@@ -204,7 +210,7 @@ impl Settings {
         found.map(|named| named.region()).transpose()
     }
 
-    /// Makes the transport. Nothing is sent.
+    /// Makes the transport. Sends nothing.
     ///
     /// # Errors
     ///
@@ -213,7 +219,7 @@ impl Settings {
         self.transport_with(self.token()?.value, access)
     }
 
-    /// Makes the transport with this token. Nothing is sent.
+    /// Makes the transport with this token. Sends nothing.
     ///
     /// # Errors
     ///
@@ -237,11 +243,11 @@ impl Settings {
     pub(crate) fn token(&self) -> Result<Setting<Token>, Failure> {
         let flag = ("--token-file", self.token_file.as_deref().and_then(Path::to_str));
         if let (flag, Some(path)) = flag {
-            return read_token_file(Path::new(path), Source::Flag(flag));
+            return read_token_file(Path::new(path), SettingSource::Flag(flag));
         }
         let of_profile = || {
             let (name, profile) = self.profile.as_ref()?;
-            let source = Source::Profile(name.clone());
+            let source = SettingSource::Profile(name.clone());
             match (&profile.token_file, &profile.token_command) {
                 (Some(path), _) => Some(read_token_file(path, source)),
                 (_, Some(command)) => Some(run_token_command(command, source)),
@@ -254,11 +260,14 @@ impl Settings {
             return token;
         }
         if let Some(token) = variable(ACCESS_TOKEN)? {
-            return Ok(Setting { value: Token(token), source: Source::Variable(ACCESS_TOKEN) });
+            return Ok(Setting {
+                value: Token(token),
+                source: SettingSource::Variable(ACCESS_TOKEN),
+            });
         }
         const TOKEN_FILE: &str = "INTERCOM_TOKEN_FILE";
         if let Some(path) = variable(TOKEN_FILE)? {
-            return read_token_file(Path::new(&path), Source::Variable(TOKEN_FILE));
+            return read_token_file(Path::new(&path), SettingSource::Variable(TOKEN_FILE));
         }
         of_profile().unwrap_or_else(|| Err(no_token(self.profile_name())))
     }
@@ -289,7 +298,10 @@ impl Settings {
     /// Fails when a variable is not text.
     pub(crate) fn lock(&self, flag: Option<&Path>) -> Result<Option<Setting<PathBuf>>, Failure> {
         if let Some(path) = flag {
-            return Ok(Some(Setting { value: path.to_owned(), source: Source::Flag("--lock") }));
+            return Ok(Some(Setting {
+                value: path.to_owned(),
+                source: SettingSource::Flag("--lock"),
+            }));
         }
         let of_profile = |profile: &Profile| {
             profile.lock.as_ref().map(|path| path.to_string_lossy().into_owned())
@@ -299,7 +311,7 @@ impl Settings {
     }
 }
 
-/// An access token: neither `Debug` nor an error shows it.
+/// An access token, which neither `Debug` nor an error shows.
 pub(crate) struct Token(String);
 
 impl fmt::Debug for Token {
@@ -308,7 +320,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Reads a variable. An empty one counts as unset.
+/// Reads a variable. An empty variable counts as unset.
 fn variable(name: &'static str) -> Result<Option<String>, Failure> {
     match env::var_os(name).filter(|value| !value.is_empty()).map(|value| value.into_string()) {
         None => Ok(None),
@@ -343,7 +355,7 @@ fn no_token(profile: Option<&str>) -> Failure {
     )
 }
 
-fn read_token_file(path: &Path, source: Source) -> Result<Setting<Token>, Failure> {
+fn read_token_file(path: &Path, source: SettingSource) -> Result<Setting<Token>, Failure> {
     let shown = path.display();
     let text = fs::read_to_string(path).map_err(|error| {
         let message = format!("cannot read the token file {shown} ({source}): {error}");
@@ -352,7 +364,10 @@ fn read_token_file(path: &Path, source: Source) -> Result<Setting<Token>, Failur
     token_of(&text, format_args!("the token file {shown}"), source)
 }
 
-fn run_token_command(command: &TokenCommand, source: Source) -> Result<Setting<Token>, Failure> {
+fn run_token_command(
+    command: &TokenCommand,
+    source: SettingSource,
+) -> Result<Setting<Token>, Failure> {
     let failed = |what: String| {
         let message = format!("the token_command of the {source} {what}");
         Failure::new(Exit::Operator, "no_token", message)
@@ -377,25 +392,29 @@ fn run_token_command(command: &TokenCommand, source: Source) -> Result<Setting<T
             process
         }
     };
-    // It may ask for a passphrase, and says on standard error what went wrong.
+    // The command may ask for a passphrase, and reports its own errors.
     let output = process.stdin(Stdio::inherit()).stderr(Stdio::inherit()).output();
-    let output = output.map_err(|error| failed(format!("cannot be run: {error}")))?;
+    let output = output.map_err(|error| failed(format!("cannot run: {error}")))?;
     if !output.status.success() {
-        return Err(failed(format!("failed with {}", output.status)));
+        return Err(failed(format!(
+            "failed with {}; correct it in the configuration",
+            output.status
+        )));
     }
-    let text = String::from_utf8(output.stdout)
-        .map_err(|_| failed("printed what is not UTF-8".to_owned()))?;
+    let text = String::from_utf8(output.stdout).map_err(|_| {
+        failed("printed bytes that are not UTF-8; print the token alone".to_owned())
+    })?;
     token_of(&text, format_args!("the token_command"), source)
 }
 
 fn token_of(
     text: &str,
     place: fmt::Arguments<'_>,
-    source: Source,
+    source: SettingSource,
 ) -> Result<Setting<Token>, Failure> {
     match text.trim() {
         "" => {
-            let message = format!("{place} ({source}) gives no token: it is empty");
+            let message = format!("{place} ({source}) is empty; let it have the token alone");
             Err(Failure::new(Exit::Operator, "no_token", message))
         }
         token => Ok(Setting { value: Token(token.to_owned()), source }),

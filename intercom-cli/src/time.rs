@@ -1,11 +1,11 @@
-//! Times as people write them.
+//! Times as a person writes them.
 
 use intercom_core::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// How many digits Unix seconds have at least. Fewer could be a year, or a day without its hyphens.
-const LEAST_DIGITS: usize = 9;
+/// The fewest digits of Unix seconds. Fewer could be a year, or a day without its hyphens.
+pub(crate) const MIN_DIGITS: usize = 9;
 
 /// Reads a time: a day (its midnight in UTC), a date and time with an offset, or Unix seconds.
 ///
@@ -15,9 +15,9 @@ const LEAST_DIGITS: usize = 9;
 pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        if digits.len() < LEAST_DIGITS {
+        if digits.len() < MIN_DIGITS {
             return Err(format!(
-                "a number of fewer than {LEAST_DIGITS} digits is not taken for Unix seconds; {FORMS}"
+                "a number of fewer than {MIN_DIGITS} digits is not Unix seconds; {FORMS}"
             ));
         }
         let seconds = text.parse().map_err(|_| format!("the number is too large; {FORMS}"))?;
@@ -30,7 +30,7 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
         return Ok(Timestamp::from_unix_seconds(midnight.timestamp().as_second()));
     }
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
-        // Towards the past, as everywhere: no event lies ahead of its own time.
+        // Rounds towards the past, so that no event is later than its own time.
         let seconds = time.as_second() - i64::from(time.subsec_nanosecond() < 0);
         return Ok(Timestamp::from_unix_seconds(seconds));
     }
@@ -40,7 +40,7 @@ pub(crate) fn parse(text: &str) -> Result<Timestamp, String> {
     }
 }
 
-/// What would be right.
+/// The forms of a time, for errors.
 const FORMS: &str = "write 2026-12-01, 2026-12-01T09:30:00Z, or Unix seconds such as 1796117400";
 
 /// Returns a time as text, in UTC.

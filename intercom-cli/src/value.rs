@@ -1,4 +1,4 @@
-//! Values of metadata as people write them. Numbers never pass through floating point.
+//! Values of metadata as a person writes them. Numbers never pass through floating point.
 
 use intercom_core::value::{ValueEncoder, Written, kind};
 use intercom_core::{
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 
 use crate::time;
 
-/// A value, of the kind that Intercom is to take it for.
+/// A value and its kind.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Value {
     Text(String),
@@ -23,8 +23,8 @@ pub(crate) enum Value {
     Money(Money),
 }
 
-/// The largest whole number that is read as one by its form alone, 2⁵³. Programs that keep numbers as floats change
-/// larger ones, and these are identifiers, mostly.
+/// The largest whole number that is a number by its form alone, 2⁵³. A float cannot hold larger ones, which
+/// mostly are identifiers.
 const LARGEST_BY_FORM: i64 = 1 << 53;
 
 impl Value {
@@ -54,7 +54,10 @@ impl Value {
                 Some(Err(error)) => Err(error),
                 None => Err("not an amount of money; write 349.99EUR".to_owned()),
             },
-            kind => Err(format!("a value of the kind {} cannot be written", kind.as_str())),
+            kind => Err(format!(
+                "this version cannot write a value of the kind {}; install the current version",
+                kind.as_str()
+            )),
         }
     }
 
@@ -109,7 +112,7 @@ impl Value {
                 Value::of_kind(kind.unwrap_or(of_form), &text)?
             }
             b'{' => of_object(text)?,
-            b'[' => return Err("a list; values are flat".to_owned()),
+            b'[' => return Err("a list, which Intercom does not take; write one value".to_owned()),
             _ if is_date => Value::of_kind(ValueKind::Date, text)?,
             _ => Value::of_kind(ValueKind::Number, text)?,
         };
@@ -163,10 +166,10 @@ impl Value {
     }
 }
 
-/// Says that a value is of another kind than the lock says.
+/// Returns the message for a value of another kind than the lock says.
 pub(crate) fn another_kind(planned: ValueKind, given: ValueKind) -> String {
     let [planned, given] = [planned, given].map(ValueKind::as_str);
-    format!("the lock says that it is of the kind {planned}, not {given}")
+    format!("a value of the kind {given}, and the lock says {planned}; correct the value")
 }
 
 /// A link with a text, or an amount of money, as the body of a request has it.
@@ -184,15 +187,24 @@ fn of_object(json: &str) -> Result<Value, String> {
             let currency: Currency = currency.parse().map_err(|error| format!("{error}"))?;
             Ok(Value::Money(Money::new(amount, currency)))
         }
-        Err(_) => Err("an object that is neither {\"url\": …, \"value\": …} nor \
-                       {\"amount\": …, \"currency\": …}, the amount a whole number of minor units"
-            .to_owned()),
+        Err(_) => Err(
+            "an object of unknown members; write {\"url\": …, \"value\": …}, or {\"amount\": …, \
+                       \"currency\": …} with the amount in whole minor units"
+                .to_owned(),
+        ),
     }
 }
 
 /// Returns the kind of this name.
 pub(crate) fn kind_of_name(name: &str) -> Option<ValueKind> {
     ValueKind::ALL.iter().copied().find(|kind| kind.as_str() == name)
+}
+
+/// Returns the message for a text that is not the name of a kind.
+pub(crate) fn not_a_kind(name: &str) -> String {
+    let kinds: Vec<_> = ValueKind::ALL.iter().map(|kind| kind.as_str()).collect();
+    let name = name.escape_debug();
+    format!("`{name}` is not a kind of value; the kinds are {}", kinds.join(", "))
 }
 
 /// The address of a link, which the encoder checks.

@@ -1,4 +1,5 @@
-//! How a file writes numbers and dates. Each value rules readings out; what two readings are left of is refused.
+//! How a file writes numbers and dates. Each value excludes some readings. The import refuses a file of which two
+//! readings are left.
 
 use std::fmt;
 
@@ -7,7 +8,9 @@ use intercom_core::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 
-/// Which character is before the fraction of a number.
+use crate::time::MIN_DIGITS;
+
+/// The character before the fraction of a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Decimal {
@@ -17,7 +20,7 @@ pub(super) enum Decimal {
     Comma,
 }
 
-/// Which comes first in a date such as 03/04/2026.
+/// The first part of a date such as 03/04/2026.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum DateOrder {
@@ -28,7 +31,7 @@ pub(super) enum DateOrder {
 }
 
 impl Decimal {
-    /// Reads a number as JSON writes it, without grouping: `-1234.50`. `None` when it is none.
+    /// Reads a number, and returns it as JSON writes it, without grouping: `-1234.50`. `None` for other text.
     pub(super) fn number(self, text: &str) -> Option<String> {
         let (sign, digits) = match text.strip_prefix('-') {
             Some(digits) => ("-", digits),
@@ -65,20 +68,20 @@ impl Decimal {
     }
 }
 
-/// How times without an offset, and dates of numbers, are read.
+/// The readings of times without an offset and of numeric dates.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Times {
     pub(super) order: Option<DateOrder>,
     pub(super) zone: Option<TimeZone>,
 }
 
-/// Why a text is no time.
+/// Why a text is not a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum NoTime {
+pub(super) enum TimeError {
     Unreadable,
-    /// It has no offset, and no time zone is named.
+    /// It has no offset, and neither the command line nor the mapping names a time zone.
     NoZone,
-    /// It is a number of too few digits.
+    /// It is a number with fewer than [`MIN_DIGITS`] digits.
     TooFewDigits,
     /// Its year has two digits.
     ShortYear,
@@ -86,55 +89,52 @@ pub(super) enum NoTime {
     NoOrder,
 }
 
-impl fmt::Display for NoTime {
+impl fmt::Display for TimeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            NoTime::Unreadable => "it is no date or time",
-            NoTime::NoZone => "it has no offset",
-            NoTime::TooFewDigits => "a number of fewer than 9 digits is not taken for Unix seconds",
-            NoTime::ShortYear => "its year has two digits",
-            NoTime::NoOrder => "it has the day and the month in an order that is not known",
+            TimeError::Unreadable => "this is not a date or a time",
+            TimeError::NoZone => "the time has no offset",
+            TimeError::TooFewDigits => "a number of fewer than 9 digits is not Unix seconds",
+            TimeError::ShortYear => "the year has two digits",
+            TimeError::NoOrder => "the day or the month may be first",
         })
     }
 }
 
-impl NoTime {
+impl TimeError {
     pub(super) fn fix(self) -> &'static str {
         match self {
-            NoTime::NoZone => "add an offset such as +02:00, or name --timezone",
-            NoTime::NoOrder => "name --dates dmy or --dates mdy",
+            TimeError::NoZone => "add an offset such as +02:00, or choose one with --timezone",
+            TimeError::NoOrder => "choose with --dates dmy or --dates mdy",
             _ => "write 2026-12-01T09:30:00Z, 2026-12-01, or Unix seconds",
         }
     }
 }
 
-/// The most seconds that a number is taken for; larger ones are milliseconds.
+/// The largest number of seconds. A larger number is milliseconds.
 const MAX_SECONDS: i64 = intercom_core::rules::MAX_UNIX_SECONDS;
 
-/// How many digits Unix seconds have at least. Fewer could be a year, or a day without its hyphens.
-const LEAST_DIGITS: usize = 9;
-
 impl Times {
-    /// Reads a time: Unix seconds or milliseconds, ISO 8601, or a date of numbers. A day is its midnight in UTC.
+    /// Reads a time: Unix seconds or milliseconds, ISO 8601, or a numeric date. A day is its midnight in UTC.
     ///
     /// # Errors
     ///
-    /// Fails when the text is no time, or could mean several.
-    pub(super) fn read(&self, text: &str) -> Result<Timestamp, NoTime> {
+    /// Fails when the text is not a time, or could mean several.
+    pub(super) fn read(&self, text: &str) -> Result<Timestamp, TimeError> {
         let digits = text.strip_prefix('-').unwrap_or(text);
         if !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            if digits.len() < LEAST_DIGITS {
-                return Err(NoTime::TooFewDigits);
+            if digits.len() < MIN_DIGITS {
+                return Err(TimeError::TooFewDigits);
             }
-            let number: i64 = text.parse().map_err(|_| NoTime::Unreadable)?;
+            let number: i64 = text.parse().map_err(|_| TimeError::Unreadable)?;
             let is_milliseconds = number.unsigned_abs() > MAX_SECONDS.unsigned_abs();
             let seconds = if is_milliseconds { number.div_euclid(1_000) } else { number };
             return match seconds.unsigned_abs() > MAX_SECONDS.unsigned_abs() {
-                true => Err(NoTime::Unreadable),
+                true => Err(TimeError::Unreadable),
                 false => Ok(Timestamp::from_unix_seconds(seconds)),
             };
         }
-        if let Some(numbers) = NumberedDate::read(text) {
+        if let Some(numbers) = NumericDate::read(text) {
             return self.numbered(numbers?);
         }
         if text.len() == "2026-12-01".len()
@@ -147,57 +147,57 @@ impl Times {
         }
         match text.parse::<DateTime>() {
             Ok(time) => self.local(time),
-            Err(_) => Err(NoTime::Unreadable),
+            Err(_) => Err(TimeError::Unreadable),
         }
     }
 
-    fn numbered(&self, date: NumberedDate) -> Result<Timestamp, NoTime> {
+    fn numbered(&self, date: NumericDate) -> Result<Timestamp, TimeError> {
         let order = match (date.order, self.order, date.days()) {
             (Some(order), ..) | (None, Some(order), _) => order,
-            // The same day, whichever comes first.
+            // 03/03 is one day in both orders.
             (None, None, (Some(one), Some(other))) if one == other => DateOrder::Dmy,
             (None, None, (Some(_), None)) => DateOrder::Dmy,
             (None, None, (None, Some(_))) => DateOrder::Mdy,
-            (None, None, _) => return Err(NoTime::NoOrder),
+            (None, None, _) => return Err(TimeError::NoOrder),
         };
-        let day = date.day(order).ok_or(NoTime::Unreadable)?;
+        let day = date.day(order).ok_or(TimeError::Unreadable)?;
         match date.time {
             None => midnight(day),
             Some(time) => self.local(day.to_datetime(time)),
         }
     }
 
-    fn local(&self, time: DateTime) -> Result<Timestamp, NoTime> {
-        let zone = self.zone.clone().ok_or(NoTime::NoZone)?;
-        let zoned = time.to_zoned(zone).map_err(|_| NoTime::Unreadable)?;
+    fn local(&self, time: DateTime) -> Result<Timestamp, TimeError> {
+        let zone = self.zone.clone().ok_or(TimeError::NoZone)?;
+        let zoned = time.to_zoned(zone).map_err(|_| TimeError::Unreadable)?;
         Ok(timestamp(zoned.timestamp()))
     }
 }
 
-fn midnight(day: Date) -> Result<Timestamp, NoTime> {
-    let zoned = day.to_zoned(TimeZone::UTC).map_err(|_| NoTime::Unreadable)?;
+fn midnight(day: Date) -> Result<Timestamp, TimeError> {
+    let zoned = day.to_zoned(TimeZone::UTC).map_err(|_| TimeError::Unreadable)?;
     Ok(timestamp(zoned.timestamp()))
 }
 
-/// Cuts a fraction off, towards the past: no event lies ahead of its own time.
+/// Cuts a fraction off, towards the past, so that no event is later than its own time.
 fn timestamp(time: jiff::Timestamp) -> Timestamp {
     Timestamp::from_unix_seconds(time.as_second() - i64::from(time.subsec_nanosecond() < 0))
 }
 
-/// A date such as 03/04/2026 or 3.4.2026, perhaps with a time behind it.
+/// A date such as 03/04/2026 or 3.4.2026, with or without a time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct NumberedDate {
+pub(super) struct NumericDate {
     first: i8,
     second: i8,
     year: i16,
-    /// Known where there are points: those who write so begin with the day.
+    /// The order, if the date shows it: a date with points begins with the day.
     pub(super) order: Option<DateOrder>,
     time: Option<Time>,
 }
 
-impl NumberedDate {
-    /// Reads one; `None` when the text has not that form.
-    pub(super) fn read(text: &str) -> Option<Result<Self, NoTime>> {
+impl NumericDate {
+    /// Reads a numeric date; `None` for text of another form.
+    pub(super) fn read(text: &str) -> Option<Result<Self, TimeError>> {
         let (day, time) = match text.split_once([' ', 'T']) {
             Some((day, time)) => (day, Some(time.trim())),
             None => (text, None),
@@ -214,18 +214,18 @@ impl NumberedDate {
             return None;
         }
         if year.len() != 4 {
-            return Some(Err(NoTime::ShortYear));
+            return Some(Err(TimeError::ShortYear));
         }
         let time = match time.map(clock) {
-            Some(None) => return Some(Err(NoTime::Unreadable)),
+            Some(None) => return Some(Err(TimeError::Unreadable)),
             time => time.flatten(),
         };
         let order = (separator == '.').then_some(DateOrder::Dmy);
         let (first, second, year) = (first.parse().ok()?, second.parse().ok()?, year.parse().ok()?);
-        Some(Ok(NumberedDate { first, second, year, order, time }))
+        Some(Ok(NumericDate { first, second, year, order, time }))
     }
 
-    /// The days that it is with the day first, and with the month first.
+    /// Returns the day with the day first, and the day with the month first.
     pub(super) fn days(self) -> (Option<Date>, Option<Date>) {
         (self.day(DateOrder::Dmy), self.day(DateOrder::Mdy))
     }
@@ -267,24 +267,26 @@ fn clock(text: &str) -> Option<Time> {
     Time::new(hour, minute, second, 0).ok()
 }
 
-/// What the values of a file say about how it writes numbers and dates.
+/// The values of a file that show how it writes numbers and dates.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    /// A number that is one with a decimal point alone, and one that is one with a decimal comma alone.
+    /// A number that only a decimal point explains.
     point: Option<String>,
+    /// A number that only a decimal comma explains.
     comma: Option<String>,
-    /// A number that is another one by the other reading.
+    /// A number that differs between the two readings.
     ambiguous_number: Option<String>,
     dmy: Option<String>,
     mdy: Option<String>,
     ambiguous_date: Option<String>,
-    /// A time of an event without an offset, and whether another one needs no zone.
+    /// A time of an event without an offset.
     zoneless: Option<String>,
+    /// Whether a time of an event needs no zone.
     is_zoned: bool,
 }
 
 impl Evidence {
-    /// Learns from a number, or what looks like one.
+    /// Learns from a number.
     pub(super) fn number(&mut self, text: &str) {
         let note = match (Decimal::Point.number(text), Decimal::Comma.number(text)) {
             (Some(one), Some(other)) if one != other => &mut self.ambiguous_number,
@@ -295,9 +297,9 @@ impl Evidence {
         note.get_or_insert_with(|| text.to_owned());
     }
 
-    /// Learns from a date of numbers.
+    /// Learns from a numeric date.
     pub(super) fn date(&mut self, text: &str) {
-        let Some(Ok(date)) = NumberedDate::read(text) else { return };
+        let Some(Ok(date)) = NumericDate::read(text) else { return };
         if date.order.is_some() {
             return;
         }
@@ -314,19 +316,19 @@ impl Evidence {
     /// Learns from the time of an event.
     pub(super) fn time(&mut self, text: &str) {
         self.date(text);
-        // The order does not matter for whether there is an offset.
+        // Either order tells whether there is an offset.
         let times = Times { order: Some(DateOrder::Dmy), zone: None };
         let other = Times { order: Some(DateOrder::Mdy), zone: None };
         match (times.read(text), other.read(text)) {
             (Ok(_), _) | (_, Ok(_)) => self.is_zoned = true,
-            (Err(NoTime::NoZone), _) | (_, Err(NoTime::NoZone)) => {
+            (Err(TimeError::NoZone), _) | (_, Err(TimeError::NoZone)) => {
                 self.zoneless.get_or_insert_with(|| text.to_owned());
             }
             _ => {}
         }
     }
 
-    /// Looks for a time zone that has to be named.
+    /// Checks that the times of the events need no zone.
     ///
     /// # Errors
     ///
@@ -334,14 +336,14 @@ impl Evidence {
     pub(super) fn expect_zones(&self) -> Result<(), String> {
         match &self.zoneless {
             Some(text) if !self.is_zoned => Err(format!(
-                "the time `{text}` has no offset, so it is another moment in each time zone; name one with --timezone, such as \
-                 --timezone UTC or --timezone Europe/Berlin"
+                "the time `{text}` has no offset, so it is another moment in each time zone; choose a zone with --timezone, \
+                 such as --timezone UTC or --timezone Europe/Berlin"
             )),
             _ => Ok(()),
         }
     }
 
-    /// Returns how numbers are written. `delimited_by_comma` says that a number with a comma had to be quoted.
+    /// Returns the decimal mark. `delimited_by_comma` says that the file quotes a number with a comma.
     ///
     /// # Errors
     ///
@@ -350,7 +352,7 @@ impl Evidence {
         match (&self.point, &self.comma, &self.ambiguous_number) {
             (Some(_), None, _) | (None, None, None) => Ok(Decimal::Point),
             (None, Some(_), _) => Ok(Decimal::Comma),
-            // In such a file a point in a number is what it looks like.
+            // A point alone in such a file is a decimal point.
             (None, None, Some(number)) if delimited_by_comma && !number.contains(',') => {
                 Ok(Decimal::Point)
             }
@@ -370,7 +372,7 @@ impl Evidence {
         }
     }
 
-    /// Whether more values could settle what is open.
+    /// Returns whether more values could decide a question.
     pub(super) fn is_open(&self) -> bool {
         let number =
             self.point.is_none() && self.comma.is_none() && self.ambiguous_number.is_some();
@@ -378,7 +380,7 @@ impl Evidence {
         number || date
     }
 
-    /// Returns which comes first in dates of numbers, if there are any.
+    /// Returns the order of numeric dates, if there are any.
     ///
     /// # Errors
     ///
@@ -389,7 +391,7 @@ impl Evidence {
             (Some(_), None, _) => Ok(Some(DateOrder::Dmy)),
             (None, Some(_), _) => Ok(Some(DateOrder::Mdy)),
             (None, None, Some(text)) => {
-                let Some(Ok(date)) = NumberedDate::read(text) else { return Ok(None) };
+                let Some(Ok(date)) = NumericDate::read(text) else { return Ok(None) };
                 let shown = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
                 let (dmy, mdy) = date.days();
                 Err(format!(
@@ -457,15 +459,15 @@ mod tests {
         }
         let none = Times::default();
         for (text, why) in [
-            ("2026-12-01T14:00", NoTime::NoZone),
-            ("20261201", NoTime::TooFewDigits),
-            ("1.12.26", NoTime::ShortYear),
-            ("03/04/2026", NoTime::NoOrder),
-            ("31/31/2026", NoTime::NoOrder),
-            ("2026-02-30", NoTime::Unreadable),
-            ("1796126400000000", NoTime::Unreadable),
-            ("tomorrow", NoTime::Unreadable),
-            ("", NoTime::Unreadable),
+            ("2026-12-01T14:00", TimeError::NoZone),
+            ("20261201", TimeError::TooFewDigits),
+            ("1.12.26", TimeError::ShortYear),
+            ("03/04/2026", TimeError::NoOrder),
+            ("31/31/2026", TimeError::NoOrder),
+            ("2026-02-30", TimeError::Unreadable),
+            ("1796126400000000", TimeError::Unreadable),
+            ("tomorrow", TimeError::Unreadable),
+            ("", TimeError::Unreadable),
         ] {
             assert_eq!(none.read(text), Err(why), "{text}");
         }

@@ -1,34 +1,34 @@
-//! CSV or NDJSON, and by which delimiter: told by the file, and refused where two would do.
+//! Finds whether a file is CSV or NDJSON, and its delimiter. Refuses a file that fits two delimiters.
 
 use crate::failure::Failure;
 
 use super::headers::Role;
-use super::records::{Content, Format, Records};
-use super::source::Source;
+use super::records::{Content, FileFormat, Records};
+use super::source::SourceFile;
 
-/// The delimiters that are tried.
+/// The delimiters to try.
 const DELIMITERS: [u8; 4] = [b',', b';', b'\t', b'|'];
 
-/// How many rows tell the delimiter.
-const ROWS: usize = 200;
+/// The number of rows to try them on.
+const SAMPLE_ROWS: usize = 200;
 
-/// Tells how the records of a file are told apart.
+/// Finds the format of a file.
 ///
 /// # Errors
 ///
-/// Fails when the file cannot be read, and when two delimiters would do.
-pub(super) fn find(source: &Source, forced: Option<Format>) -> Result<Format, Failure> {
+/// Fails when the file cannot be read, and when it fits two delimiters.
+pub(super) fn find(source: &SourceFile, forced: Option<FileFormat>) -> Result<FileFormat, Failure> {
     if let Some(format) = forced {
         return Ok(format);
     }
     let path = source.path.display();
     let failed = |error| Failure::file(format!("cannot read {path}"), &error);
-    let mut lines = Records::new(source.open()?, Format::Ndjson);
+    let mut lines = Records::new(source.open()?, FileFormat::Ndjson);
     let first = lines.next().map_err(failed)?;
     if let Some(Ok(Content::Json(line))) = first.map(|record| record.content)
         && line.trim_start().starts_with('{')
     {
-        return Ok(Format::Ndjson);
+        return Ok(FileFormat::Ndjson);
     }
     let mut fitting = Vec::new();
     for delimiter in DELIMITERS {
@@ -37,14 +37,14 @@ pub(super) fn find(source: &Source, forced: Option<Format>) -> Result<Format, Fa
             fitting.push(shape);
         }
     }
-    // A header that names a contact or a time is no accident.
+    // A delimiter by which the header names a contact or a time is right.
     let roles = fitting.iter().map(|shape| shape.roles).max().unwrap_or_default();
     fitting.retain(|shape| shape.roles == roles);
     let even = fitting.iter().map(|shape| shape.even).max().unwrap_or_default();
     fitting.retain(|shape| shape.even == even);
     match &*fitting {
-        [] => Ok(Format::Csv { delimiter: b',' }),
-        [shape] => Ok(Format::Csv { delimiter: shape.delimiter }),
+        [] => Ok(FileFormat::Csv { delimiter: b',' }),
+        [shape] => Ok(FileFormat::Csv { delimiter: shape.delimiter }),
         [one, other, ..] => Err(Failure::usage(format!(
             "{path}: the delimiter is ambiguous: by {} the header is {}, by {} it is {}; choose with --delimiter",
             name(one.delimiter),
@@ -55,24 +55,24 @@ pub(super) fn find(source: &Source, forced: Option<Format>) -> Result<Format, Fa
     }
 }
 
-/// What a file looks like by a delimiter.
+/// The columns of a file by a delimiter.
 struct Shape {
     delimiter: u8,
     header: Vec<String>,
     columns: usize,
-    /// How many columns have the name of an event's part.
+    /// The number of columns with a role.
     roles: usize,
-    /// How many rows have as many columns as the header.
+    /// The number of rows with as many columns as the header.
     even: usize,
 }
 
 impl Shape {
-    fn of(source: &Source, delimiter: u8) -> Result<Self, Failure> {
+    fn of(source: &SourceFile, delimiter: u8) -> Result<Self, Failure> {
         let failed =
             |error| Failure::file(format!("cannot read {}", source.path.display()), &error);
-        let mut records = Records::new(source.open()?, Format::Csv { delimiter });
+        let mut records = Records::new(source.open()?, FileFormat::Csv { delimiter });
         let mut shape = Shape { delimiter, header: Vec::new(), columns: 0, roles: 0, even: 0 };
-        for row in 0..ROWS {
+        for row in 0..SAMPLE_ROWS {
             let Some(record) = records.next().map_err(failed)? else { break };
             let Ok(Content::Cells(cells)) = record.content else { continue };
             if row == 0 {
@@ -93,7 +93,7 @@ impl Shape {
     }
 }
 
-/// Returns what a delimiter is called.
+/// Returns the name of a delimiter.
 pub(super) fn name(delimiter: u8) -> String {
     match delimiter {
         b',' => "comma".to_owned(),

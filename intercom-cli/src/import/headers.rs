@@ -1,6 +1,6 @@
-//! What a column is by its name.
+//! The role of a column, by its name.
 
-/// A part of an event that is no metadata.
+/// A part of an event outside its metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
     EventName,
@@ -11,7 +11,7 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// Returns the part that a column of this name is. Upper and lower case, spaces and hyphens do not matter.
+    /// Returns the role of a column of this name. Case does not matter, and a space or a hyphen counts as `_`.
     pub(super) fn of(name: &str) -> Option<Self> {
         match fold(name).as_str() {
             "event_name" | "event" => Some(Role::EventName),
@@ -34,7 +34,7 @@ impl Role {
     }
 }
 
-/// What the columns of a file of rejected rows begin with. They are not imported.
+/// The prefix of the columns that a file of rejected rows adds. The import skips them.
 pub(super) const REJECTED: &str = "rejected_";
 
 fn fold(name: &str) -> String {

@@ -1,4 +1,4 @@
-//! One file on its way into an outbox: a thread reads, a task stores, and a few batches are between them.
+//! Imports one file into an outbox: a thread reads batches, a task stores them, and a bounded channel is between them.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -7,56 +7,56 @@ use std::time::Duration;
 use intercom_core::DataEvent;
 use tokio::sync::mpsc;
 
-use super::checkpoint::{Checkpoint, Digest, Store, Stored};
+use super::checkpoint::{Checkpoint, CheckpointStore, Digest, Stored};
 use super::meter::Meter;
-use super::records::{Format, Records};
+use super::records::{FileFormat, Records};
 use super::rejects::Rejects;
-use super::report::Report;
+use super::report::ImportReport;
 use super::rows::Rows;
-use super::source::Source;
+use super::source::SourceFile;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// How many rows one transaction takes. More make it no quicker, and a killed import reads them again.
-const ROWS: usize = 4_000;
+/// The most rows of a transaction. More make it no quicker, and a killed import reads them again.
+const BATCH_ROWS: usize = 4_000;
 
-/// How many bytes of bodies one transaction takes.
-const BYTES: usize = 4 << 20;
+/// The bytes of bodies that end a transaction.
+const BATCH_BYTES: usize = 4 << 20;
 
-/// How many batches are ready at most.
-const AHEAD: usize = 3;
+/// The most batches that wait for the store.
+const READY_BATCHES: usize = 3;
 
-/// How often a full outbox is asked for room while something delivers from it.
-const ROOM: Duration = Duration::from_millis(500);
+/// The interval at which the import retries a full outbox while it delivers from it.
+const FULL_RETRY: Duration = Duration::from_millis(500);
 
-/// A file, and how it is read.
+/// A file, and how to read it.
 pub(super) struct Job {
-    pub(super) source: Source,
-    pub(super) format: Format,
+    pub(super) source: SourceFile,
+    pub(super) format: FileFormat,
     pub(super) rows: Rows,
-    /// The digest of what decides what a record becomes.
+    /// The digest of all that decides which event a record becomes.
     pub(super) plan: i64,
     pub(super) rejected: Option<PathBuf>,
-    /// Imports a file anew that was imported before.
+    /// Imports all rows again, even those that an earlier import took.
     pub(super) again: bool,
-    /// Something delivers from the outbox meanwhile, so that a full one has room again.
+    /// The import delivers from the outbox meanwhile, so a full one gets room again.
     pub(super) delivers: bool,
 }
 
-/// Events that are accepted together, where the outbox has room for them.
+/// Events of one transaction, if the outbox has room for them.
 struct Batch {
     events: Vec<DataEvent>,
-    /// How far the file is read with each event.
-    places: Vec<Place>,
-    /// How far the file is read with all of them, and the rejected records behind them.
-    end: Place,
+    /// The position after the record of each event.
+    places: Vec<Position>,
+    /// The position after all of them, and after the rejected records that follow.
+    end: Position,
     bytes_read: u64,
 }
 
-/// How far a file is read.
+/// A position in a file: the records before it, and their digest.
 #[derive(Clone, Copy)]
-struct Place {
+struct Position {
     records: i64,
     digest: i64,
 }
@@ -70,20 +70,24 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// Fails when the file or the outbox cannot be read or written, and when interrupted. The same call goes on from there.
-    pub(super) async fn run(self, context: &Context, store: &mut Store) -> Result<Report, Failure> {
+    /// Fails when the file or the outbox cannot be read or written, and when interrupted. The same call resumes there.
+    pub(super) async fn run(
+        self,
+        context: &Context,
+        store: &mut CheckpointStore,
+    ) -> Result<ImportReport, Failure> {
         let file = self.shown();
-        let mut report = Report { file: file.clone(), ..Report::default() };
+        let mut report = ImportReport { file: file.clone(), ..ImportReport::default() };
         let Some(checkpoint) = self.checkpoint(store).await? else { return Ok(report) };
         let skipped = checkpoint.records;
         let mut meter = Meter::new(context.output, &file, self.source.size);
         meter.skipped(u64::try_from(skipped).unwrap_or_default());
         let (delivers, began) = (self.delivers, checkpoint.accepted);
         let mut storing = Storing { store, checkpoint, delivers };
-        let (batches, mut ready) = mpsc::channel(AHEAD);
+        let (batches, mut ready) = mpsc::channel(READY_BATCHES);
         let reading = tokio::task::spawn_blocking(move || self.read(skipped, &batches));
         while let Some(batch) = ready.recv().await {
-            // A transaction that is dropped is as if it had never begun.
+            // Dropping a transaction rolls it back.
             let stored = tokio::select! {
                 biased;
                 () = context.interrupt.wait() => None,
@@ -101,7 +105,11 @@ impl Job {
         let accepted_here = u64::try_from(storing.checkpoint.accepted - began).unwrap_or_default();
         meter.finish();
         let read = reading.await.map_err(|error| {
-            Failure::new(Exit::Failed, "import", format!("reading {file} panicked: {error}"))
+            Failure::new(
+                Exit::Failed,
+                "import",
+                format!("the reader of {file} panicked: {error}; report this as a bug"),
+            )
         })?;
         let (read, rejected_file) = read?;
         report.rejected = read.rejected;
@@ -112,8 +120,8 @@ impl Job {
         Ok(report)
     }
 
-    /// Finds where the import goes on; `None` for a file without a record.
-    async fn checkpoint(&self, store: &mut Store) -> Result<Option<Checkpoint>, Failure> {
+    /// Finds where the import resumes; `None` for a file without a record.
+    async fn checkpoint(&self, store: &mut CheckpointStore) -> Result<Option<Checkpoint>, Failure> {
         let file = self.shown();
         let Some(first) = self.digests(&[1])?.first().copied() else { return Ok(None) };
         let known = store.find(first).await?;
@@ -145,8 +153,9 @@ impl Job {
                 Exit::Failed,
                 "import_changed",
                 format!(
-                    "{file} begins as {} did, of which {} rows were imported, and differs after that: it was changed, or its \
-                     last row was cut off then; import the new rows as a file of their own, or all of them with --again",
+                    "{file} has the first row of {}, of which an import took {} rows, and these rows differ now: an edit changed \
+                     them, or the last one was incomplete then; import the new rows as a file of their own, or all rows \
+                     with --again",
                     other.file, other.records
                 ),
             ));
@@ -156,7 +165,7 @@ impl Job {
                 Exit::Failed,
                 "import_changed",
                 format!(
-                    "{} rows of {file} were imported with other options, another mapping or another lock; name the same ones, \
+                    "an import took {} rows of {file} with other options, another mapping or another lock; use the same ones, \
                      or import all rows with --again",
                     found.records
                 ),
@@ -165,8 +174,8 @@ impl Job {
         Ok(Some(Checkpoint { file, plan: self.plan, ..found.clone() }))
     }
 
-    /// Returns the digests of the file's first records: as many as these counts say, in ascending order. The file may end
-    /// before the last.
+    /// Returns the digests of the file's first records, one for each of these ascending counts. The file may end before
+    /// the last count.
     fn digests(&self, counts: &[i64]) -> Result<Vec<i64>, Failure> {
         let mut records = self.records()?;
         let (mut digest, mut read, mut digests) = (Digest::default(), 0, Vec::new());
@@ -182,30 +191,31 @@ impl Job {
         Ok(digests)
     }
 
-    /// Reads from behind the header.
+    /// Opens the records after the header.
     fn records(&self) -> Result<Records, Failure> {
         let mut records = Records::new(self.source.open()?, self.format);
-        if let Format::Csv { .. } = self.format {
+        if let FileFormat::Csv { .. } = self.format {
             records.next().map_err(|error| self.unreadable(&error))?;
         }
         Ok(records)
     }
 
-    /// Reads all records, hands those on that were not taken yet, and writes what is rejected. What was taken is read as
-    /// before, so that the file of rejected rows is whole however often an import was killed.
+    /// Reads all records, sends the new ones to the store, and writes the rejected rows. It reads the records before
+    /// the checkpoint too, so that the file of rejected rows is whole after any number of kills.
     fn read(
         mut self,
         skipped: i64,
         batches: &mpsc::Sender<Batch>,
-    ) -> Result<(Report, Option<PathBuf>), Failure> {
+    ) -> Result<(ImportReport, Option<PathBuf>), Failure> {
         let mut records = self.records()?;
         let header = &self.rows.survey.header;
         let mut rejects =
             Rejects::new(&self.source.path, self.rejected.as_deref(), self.format, header);
-        let mut report = Report::default();
+        let mut report = ImportReport::default();
         let mut digest = Digest::default();
         let (mut bytes, mut read, mut sent) = (0, 0, skipped);
-        let (mut events, mut places) = (Vec::with_capacity(ROWS), Vec::with_capacity(ROWS));
+        let (mut events, mut places) =
+            (Vec::with_capacity(BATCH_ROWS), Vec::with_capacity(BATCH_ROWS));
         loop {
             let record = records.next();
             let record = record.map_err(|error| self.unreadable(&error))?;
@@ -219,7 +229,7 @@ impl Job {
                         if read > skipped {
                             bytes += event.body().len();
                             events.push(event);
-                            places.push(Place { records: read, digest: digest.value() });
+                            places.push(Position { records: read, digest: digest.value() });
                         }
                     }
                     Err(rejection) => {
@@ -228,15 +238,17 @@ impl Job {
                     }
                 }
             }
-            let is_full = events.len() == ROWS || bytes >= BYTES || read - sent >= 8 * ROWS as i64;
+            let is_full = events.len() == BATCH_ROWS
+                || bytes >= BATCH_BYTES
+                || read - sent >= 8 * BATCH_ROWS as i64;
             if is_full || is_at_end && read > sent {
-                let events = std::mem::replace(&mut events, Vec::with_capacity(ROWS));
-                let places = std::mem::replace(&mut places, Vec::with_capacity(ROWS));
-                let end = Place { records: read, digest: digest.value() };
+                let events = std::mem::replace(&mut events, Vec::with_capacity(BATCH_ROWS));
+                let places = std::mem::replace(&mut places, Vec::with_capacity(BATCH_ROWS));
+                let end = Position { records: read, digest: digest.value() };
                 let bytes_read = self.source.read.load(Ordering::Relaxed);
                 let batch = Batch { events, places, end, bytes_read };
                 (bytes, sent) = (0, read);
-                // Nobody stores any more: the import was interrupted, or has failed.
+                // The store is gone: the import failed, or a signal interrupted it.
                 if batches.blocking_send(batch).is_err() {
                     return Ok((report, None));
                 }
@@ -251,14 +263,17 @@ impl Job {
         Failure::file(format!("cannot read {}", self.source.path.display()), error)
     }
 
-    /// Reads all records, and accepts none.
+    /// Reads all records, and stores none.
     ///
     /// # Errors
     ///
     /// Fails when the file cannot be read.
-    pub(super) fn dry_run(&mut self, mut take: impl FnMut(DataEvent)) -> Result<Report, Failure> {
+    pub(super) fn dry_run(
+        &mut self,
+        mut take: impl FnMut(DataEvent),
+    ) -> Result<ImportReport, Failure> {
         let mut records = self.records()?;
-        let mut report = Report { file: self.shown(), ..Report::default() };
+        let mut report = ImportReport { file: self.shown(), ..ImportReport::default() };
         while let Some(record) = records.next().map_err(|error| {
             Failure::file(format!("cannot read {}", self.source.path.display()), &error)
         })? {
@@ -274,16 +289,16 @@ impl Job {
     }
 }
 
-/// Stores batches one after another.
+/// Stores one batch after another.
 struct Storing<'a> {
-    store: &'a mut Store,
-    /// What is stored.
+    store: &'a mut CheckpointStore,
+    /// The checkpoint in the outbox.
     checkpoint: Checkpoint,
     delivers: bool,
 }
 
 impl Storing<'_> {
-    /// Stores a batch, in smaller parts where the outbox has no room for all of it.
+    /// Stores a batch, in smaller parts if the outbox has no room for all of it.
     ///
     /// # Errors
     ///
@@ -293,7 +308,7 @@ impl Storing<'_> {
         let (mut from, mut size) = (0, count);
         loop {
             let to = count.min(from + size);
-            let Place { records, digest } =
+            let Position { records, digest } =
                 if to == count { batch.end } else { batch.places[to - 1] };
             let events = &batch.events[from..to];
             let accepted = self.checkpoint.accepted + i64::try_from(events.len()).unwrap_or(0);
@@ -306,7 +321,7 @@ impl Storing<'_> {
                     }
                 }
                 Stored::Full | Stored::TooMuch if events.len() > 1 => size = events.len() / 2,
-                Stored::Full if self.delivers => tokio::time::sleep(ROOM).await,
+                Stored::Full if self.delivers => tokio::time::sleep(FULL_RETRY).await,
                 Stored::Full => return Err(full(&self.checkpoint)),
                 Stored::TooMuch => return Err(too_large(&self.checkpoint)),
             }
@@ -316,7 +331,7 @@ impl Storing<'_> {
 
 fn interrupted(file: &str, records: i64) -> Failure {
     Failure::interrupted(format!(
-        "interrupted after {records} rows of {file}; the same command goes on from there"
+        "interrupted after {records} rows of {file}; the same command resumes there"
     ))
 }
 
@@ -326,7 +341,7 @@ fn full(checkpoint: &Checkpoint) -> Failure {
         Exit::Later,
         "outbox_full",
         format!(
-            "the outbox is full after {records} rows of {file}; deliver from it, then the same command goes on from there"
+            "the outbox is full after {records} rows of {file}; deliver from it, then the same command resumes there"
         ),
     )
 }
@@ -337,8 +352,8 @@ fn too_large(checkpoint: &Checkpoint) -> Failure {
         Exit::Failed,
         "outbox_full",
         format!(
-            "the outbox never has room for the event that follows {records} rows of {file}; raise its bounds, then the same \
-             command goes on from there"
+            "the outbox is too small for the event after {records} rows of {file}; raise its bounds, then the same command \
+             resumes there"
         ),
     )
 }

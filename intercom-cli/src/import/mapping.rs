@@ -1,4 +1,4 @@
-//! Which column is what: by the header, or as a mapping file says.
+//! The role or key of each column, by the header or a mapping file.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,7 +14,7 @@ use super::headers::{REJECTED, Role};
 use crate::failure::Failure;
 use crate::value;
 
-/// What a mapping file says.
+/// The content of a mapping file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MappingFile {
@@ -31,7 +31,7 @@ pub(super) struct MappingFile {
     columns: BTreeMap<String, MappedColumn>,
 }
 
-/// What a mapping file says of a column: a role or a key by its name alone, or more.
+/// A column in a mapping file: the name of a role or a key, or a table.
 #[derive(Debug, Deserialize)]
 #[serde(
     untagged,
@@ -56,7 +56,7 @@ struct ColumnTable {
     skip: bool,
 }
 
-/// What becomes of a column.
+/// What a column becomes.
 #[derive(Clone, Debug)]
 pub(super) enum Target {
     Role(Role),
@@ -68,7 +68,7 @@ pub(super) enum Target {
 #[derive(Clone, Debug)]
 pub(super) struct KeyTarget {
     pub(super) key: String,
-    /// The kind that was named for it.
+    /// The kind in the header or the mapping.
     pub(super) kind: Option<ValueKind>,
     pub(super) currency: Option<Currency>,
     pub(super) truncated: bool,
@@ -87,27 +87,27 @@ impl MappingFile {
     ///
     /// # Errors
     ///
-    /// Fails when it cannot be read, or says something that no mapping says.
+    /// Fails when it cannot be read, and when it is not a mapping.
     pub(super) fn read(path: &Path) -> Result<Self, Failure> {
         let shown = path.display();
         let text = fs::read_to_string(path)
             .map_err(|error| Failure::file(format!("cannot read the mapping {shown}"), &error))?;
         toml::from_str(&text).map_err(|error| {
-            Failure::usage(format!("{shown} is no mapping: {}", error.to_string().trim_end()))
+            Failure::usage(format!("{shown} is not a mapping: {}", error.to_string().trim_end()))
         })
     }
 
-    /// Says what each of these columns is.
+    /// Returns what each of these columns becomes.
     ///
     /// # Errors
     ///
-    /// Fails when two columns are the same part of an event, and when the mapping names a column that is not there.
+    /// Fails when two columns become the same part of an event, and when the mapping names a missing column.
     pub(super) fn targets(&self, header: &[String]) -> Result<Vec<Target>, Failure> {
         for name in self.columns.keys() {
             if !header.iter().any(|column| column == name) {
                 let columns: Vec<_> = header.iter().map(|name| format!("`{name}`")).collect();
                 return Err(Failure::usage(format!(
-                    "the mapping names the column `{name}`, and the file has {}",
+                    "the mapping names the column `{name}`, which the file lacks; its columns are {}",
                     columns.join(", ")
                 )));
             }
@@ -122,19 +122,19 @@ impl MappingFile {
             };
             if !taken.insert(part.clone()) {
                 return Err(Failure::usage(format!(
-                    "the column `{name}` is {part}, as another column is; rename one, or skip it by a mapping file with \
-                     `{name} = {{ skip = true }}` under `[columns]`"
+                    "the column `{name}` is {part}, and another column is too; rename one, or skip it with \
+                     `\"{name}\" = {{ skip = true }}` under `[columns]` in a mapping file"
                 )));
             }
         }
         Ok(targets)
     }
 
-    /// Says what the member of this name of a JSON object is.
+    /// Returns what a column, or a member of a JSON object, of this name becomes.
     ///
     /// # Errors
     ///
-    /// Fails when the mapping says something of it that makes no sense.
+    /// Fails when the entry of the mapping is wrong.
     pub(super) fn target(&self, name: &str) -> Result<Target, Failure> {
         let wrong =
             |what: String| Failure::usage(format!("the mapping of the column `{name}`: {what}"));
@@ -145,12 +145,15 @@ impl MappingFile {
             Some(MappedColumn::Table(table)) if table.skip => Ok(Target::Skipped),
             Some(MappedColumn::Table(table)) => {
                 let kind = table.kind.as_deref().map(|kind| {
-                    value::kind_of_name(kind)
-                        .ok_or_else(|| wrong(format!("`{kind}` is no kind of value")))
+                    value::kind_of_name(kind).ok_or_else(|| wrong(value::not_a_kind(kind)))
                 });
                 let kind = kind.transpose()?;
                 let currency = table.currency.as_deref().map(|code| {
-                    code.parse().map_err(|_| wrong(format!("`{code}` is no currency of ISO 4217")))
+                    code.parse().map_err(|_| {
+                        wrong(format!(
+                            "`{code}` is not a currency of ISO 4217; write a code such as EUR"
+                        ))
+                    })
                 });
                 let currency = currency.transpose()?;
                 if currency.is_some() && kind != Some(ValueKind::Money) {
@@ -169,7 +172,7 @@ impl MappingFile {
     }
 }
 
-/// A role, or a key with its kind behind a colon.
+/// Reads a role, or a key with its kind after a colon.
 fn by_name(name: &str) -> Target {
     if let Some(role) = Role::of(name) {
         return Target::Role(role);
@@ -182,10 +185,11 @@ fn by_name(name: &str) -> Target {
     Target::Key(KeyTarget::new(name.to_owned(), None))
 }
 
-/// Reads the name of an encoding, as browsers know them.
+/// Reads the name of an encoding, by the labels of browsers.
 pub(super) fn encoding(name: &str) -> Result<&'static Encoding, String> {
-    Encoding::for_label(name.as_bytes())
-        .ok_or_else(|| format!("`{name}` is no encoding; write utf-8, utf-16le or windows-1252"))
+    Encoding::for_label(name.as_bytes()).ok_or_else(|| {
+        format!("`{name}` is not an encoding; write utf-8, utf-16le or windows-1252")
+    })
 }
 
 /// Reads a delimiter: one character of ASCII, or its name.
@@ -197,7 +201,7 @@ pub(super) fn delimiter(name: &str) -> Result<u8, String> {
         _ => match name.as_bytes() {
             &[byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(byte),
             _ => Err(format!(
-                "`{name}` is no delimiter; write comma, semicolon, tab, or one character"
+                "`{name}` is not a delimiter; write comma, semicolon, tab, or one character"
             )),
         },
     }
@@ -208,7 +212,7 @@ pub(super) fn time_zone(name: &str) -> Result<TimeZone, String> {
     if name.eq_ignore_ascii_case("utc") || name == "Z" {
         return Ok(TimeZone::UTC);
     }
-    // An offset is read as one of a time that has it.
+    // A time with the offset shows the offset.
     if name.starts_with(['+', '-'])
         && let Ok(time) = format!("2026-01-01T00:00:00{name}").parse::<jiff::Timestamp>()
     {
@@ -221,7 +225,7 @@ pub(super) fn time_zone(name: &str) -> Result<TimeZone, String> {
         }
     }
     TimeZone::get(name).map_err(|_| {
-        format!("`{name}` is no time zone; write UTC, +02:00, or a name such as Europe/Berlin")
+        format!("`{name}` is not a time zone; write UTC, +02:00, or a name such as Europe/Berlin")
     })
 }
 

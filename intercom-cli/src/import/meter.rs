@@ -1,4 +1,4 @@
-//! Progress: a bar on a terminal, a line now and then elsewhere.
+//! Progress: a bar on a terminal, elsewhere a line every ten seconds.
 
 use std::io::{IsTerminal, stderr};
 use std::time::{Duration, Instant};
@@ -7,12 +7,12 @@ use indicatif::{HumanDuration, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::output::Output;
 
-/// How often a line is printed where there is no terminal.
+/// The interval of the lines without a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 const TEMPLATE: &str = "{prefix} {bar:30} {percent}% {msg} {eta} left";
 
-/// Shows how far an import has come.
+/// Shows the progress of an import.
 pub(super) struct Meter {
     bar: Option<ProgressBar>,
     output: Output,
@@ -20,7 +20,7 @@ pub(super) struct Meter {
     size: u64,
     begun: Instant,
     printed: Instant,
-    /// How many rows were taken before this run.
+    /// The rows that earlier runs took.
     before: u64,
 }
 
@@ -38,12 +38,12 @@ impl Meter {
         Meter { bar, output, file: file.to_owned(), size, begun: now, printed: now, before: 0 }
     }
 
-    /// Says how many rows an earlier run took, so that they count for no rate.
+    /// Leaves the rows of earlier runs out of the rate.
     pub(super) fn skipped(&mut self, rows: u64) {
         self.before = rows;
     }
 
-    /// Shows how many rows were taken, up to this byte of the file.
+    /// Shows the number of imported rows, up to this byte of the file.
     pub(super) fn update(&mut self, rows: u64, bytes: u64) {
         let bytes = bytes.min(self.size);
         let elapsed = self.begun.elapsed().as_secs_f64().max(0.001);
@@ -61,7 +61,7 @@ impl Meter {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

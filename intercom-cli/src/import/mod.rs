@@ -1,4 +1,4 @@
-//! `intercom import`: files of events into an outbox.
+//! `intercom import`: imports files of events into an outbox.
 
 mod checkpoint;
 mod conventions;
@@ -26,45 +26,45 @@ use intercom_core::Timestamp;
 use intercom_core::ValueKind;
 use siphasher::sip::SipHasher13;
 
-use crate::body::Shown;
+use crate::body::MaskedBody;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flushing::Flushing;
 use crate::lock_file::{LockArguments, LockFile};
 use crate::settings::{Access, OutboxArguments};
-use checkpoint::Store;
+use checkpoint::CheckpointStore;
 use conventions::{DateOrder, Decimal, Times};
 use job::Job;
 use mapping::{MappingFile, Target};
-use records::Format;
+use records::FileFormat;
 use report::{ColumnReport, DryRun, EVENTS};
 use rows::{Options, Rows};
 use share::Share;
-use source::Source;
-use survey::{Named, Survey};
+use source::SourceFile;
+use survey::{ChosenConventions, Survey};
 
-/// Events that are older are counted by Intercom, and not listed.
+/// The age up to which Intercom lists events. It only counts older ones.
 const LISTED_SECONDS: i64 = 90 * 86_400;
 
-/// How long delivering what was imported may take. It ends earlier where it is interrupted.
-const FLUSH: Duration = Duration::from_secs(30 * 86_400);
+/// The limit of the delivery after the import. An interrupt ends it earlier.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30 * 86_400);
 
-/// How many contacts a dry run counts.
-const CONTACTS: usize = 1_000_000;
+/// The most contacts that a dry run counts.
+const MAX_CONTACTS: usize = 1_000_000;
 
 /// Imports files of events, CSV or NDJSON, into an outbox
 ///
 /// A row is an event. The columns event_name, user_id, email, contact_id and created_at have
 /// these roles, and all other columns are metadata. An empty cell omits its key. The kind of a
 /// column comes from the lock, else from a name such as amount:money, else from all of its
-/// values. A mapping file gives columns other names.
+/// values. A mapping file renames columns.
 ///
 /// The import finds delimiter, encoding, and the forms of numbers and dates in the file. It
 /// refuses an ambiguous file, and shows both readings.
 ///
-/// Start a killed or interrupted import again, and it goes on exactly where it was. A finished
-/// import adds nothing, except rows that the file has gained at its end. Rejected rows go to
+/// Start a killed or interrupted import again, and it resumes exactly where it was. Run a finished
+/// import again, and it adds only rows that are new at the end of the file. Rejected rows go to
 /// FILE.rejected.csv: correct that file, and import it.
 ///
 /// Delivery moves rows of one contact, name and second to free seconds, in the order of the
@@ -76,11 +76,11 @@ pub(crate) struct Arguments {
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
 
-    /// Name of the events, where no column has it
+    /// Name of the events, if no column has it
     #[arg(long, value_name = "NAME")]
     event: Option<String>,
 
-    /// Mapping file: which column is what
+    /// Mapping file: the role or key of each column
     #[arg(long, value_name = "FILE")]
     map: Option<PathBuf>,
 
@@ -121,7 +121,7 @@ const EXAMPLE: &str = "\
 Example:
   intercom import invoices.csv --event invoice_paid --outbox events.db --dry-run";
 
-/// How to read a file that is ambiguous.
+/// How to read an ambiguous file.
 #[derive(Args, Debug)]
 struct Reading {
     /// Delimiter: comma, semicolon, tab, or a character [default: found in the file]
@@ -144,11 +144,11 @@ struct Reading {
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     timezone: Option<String>,
 
-    /// Text that stands for no value, beside the empty cell
+    /// Text that means no value, as an empty cell does
     #[arg(long, value_name = "TEXT")]
     null: Vec<String>,
 
-    /// Keys that an event may have, from 11 to 20 [default: 10]
+    /// Most keys of an event, from 11 to 20 [default: 10]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u8).range(11..=20))]
     max_keys: Option<u8>,
 }
@@ -160,18 +160,18 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     }
     let location = context.settings.outbox(&arguments.outbox)?.ok_or_else(|| {
         Failure::usage(
-            "an import needs an outbox; name one with --outbox, or try it with --dry-run",
+            "an import needs an outbox; name one with --outbox, or read the files with --dry-run",
         )
     })?;
-    // What is wrong with a later file is told before the first is imported.
+    // Reports a mistake in a later file before it imports the first.
     let jobs = arguments.files.iter().map(|file| job(context, &arguments, file));
     let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
-    // So is a missing token.
+    // Reports a missing token before that, too.
     let transport =
         arguments.flush.then(|| context.settings.transport(&arguments.access)).transpose()?;
     let opening = async {
         let outbox = location.value.open().await?;
-        Ok((Store::open(&location.value).await?, outbox))
+        Ok((CheckpointStore::open(&location.value).await?, outbox))
     };
     let (mut store, outbox) = context.interrupt.or(opening).await?;
     let delivery = match transport {
@@ -188,17 +188,17 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
         }
         context.output.data(&report)?;
     }
-    // The outbox is closed last, because it makes the checkpoints of the WAL.
+    // The outbox closes last, because it checkpoints the WAL.
     drop(store);
     if let Some(delivery) = delivery {
-        let flushed = delivery.flush(context, FLUSH).await?;
+        let flushed = delivery.flush(context, FLUSH_TIMEOUT).await?;
         exit = if exit == Exit::Done { flushed } else { exit };
     }
     drop(outbox);
     Ok(exit)
 }
 
-/// Looks at a file, and decides how it is read.
+/// Surveys a file, and decides how to read it.
 fn job(context: &Context, arguments: &Arguments, file: &Path) -> Result<Job, Failure> {
     let mut mapping = match &arguments.map {
         Some(path) => MappingFile::read(path)?,
@@ -217,9 +217,9 @@ fn job(context: &Context, arguments: &Arguments, file: &Path) -> Result<Job, Fai
     let mut nulls = reading.null.clone();
     nulls.append(&mut mapping.null);
 
-    let source = Source::find(file, encoding)?;
-    let format = dialect::find(&source, delimiter.map(|delimiter| Format::Csv { delimiter }))?;
-    let known = Named {
+    let source = SourceFile::find(file, encoding)?;
+    let format = dialect::find(&source, delimiter.map(|delimiter| FileFormat::Csv { delimiter }))?;
+    let known = ChosenConventions {
         mapping: &mapping,
         nulls: &nulls,
         decimal: reading.decimal.or(mapping.decimal),
@@ -232,7 +232,7 @@ fn job(context: &Context, arguments: &Arguments, file: &Path) -> Result<Job, Fai
     let lock = LockFile::find(&context.settings, &arguments.lock)?;
 
     let max_keys = reading.max_keys.map(usize::from).or(mapping.max_keys);
-    // What decides what a record becomes. The file's name does not.
+    // All that decides which event a record becomes. The file's name is no part of it.
     let mut plan = SipHasher13::new();
     let Survey { header: _, targets, decimal, order } = &survey;
     let decided = format!(
@@ -255,10 +255,10 @@ fn job(context: &Context, arguments: &Arguments, file: &Path) -> Result<Job, Fai
     })
 }
 
-/// Fails when no row could be an event, because a column is missing.
+/// Fails when a column is missing without which no row is an event.
 fn check_roles(
     file: &Path,
-    format: Format,
+    format: FileFormat,
     survey: &Survey,
     event: Option<&str>,
 ) -> Result<(), Failure> {
@@ -267,7 +267,7 @@ fn check_roles(
     let has = |role| {
         survey.targets.iter().any(|target| matches!(target, Target::Role(found) if *found == role))
     };
-    if format == Format::Ndjson || survey.header.is_empty() {
+    if format == FileFormat::Ndjson || survey.header.is_empty() {
         return Ok(());
     }
     let file = file.display();
@@ -280,15 +280,20 @@ fn check_roles(
         )))
     };
     if ![Role::UserId, Role::Email, Role::ContactId].into_iter().any(has) {
-        return missing("the contact", "call one user_id, email or contact_id, or map it by --map");
+        return missing(
+            "the contact",
+            "name it user_id, email or contact_id, or map it with --map",
+        );
     }
     if !has(Role::CreatedAt) {
-        return missing("the time", "call one created_at, or map it by --map");
+        return missing("the time", "name it created_at, or map it with --map");
     }
     match (has(Role::EventName), event) {
-        (false, None) => missing("the event's name", "name --event, or call one event_name"),
+        (false, None) => {
+            missing("the event's name", "name the event with --event, or a column event_name")
+        }
         (true, Some(event)) => Err(Failure::usage(format!(
-            "{file} has a column for the event's name, and --event names `{event}`; leave one out"
+            "{file} has a column for the event's name, and --event names `{event}`; remove one of them"
         ))),
         _ => Ok(()),
     }
@@ -302,7 +307,7 @@ fn dry_run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         let (mut first, mut older, mut contacts) = (Vec::new(), 0, HashSet::new());
         let report = job.dry_run(|event| {
             older += u64::from(event.created_at().unix_seconds() < oldest);
-            if contacts.len() < CONTACTS {
+            if contacts.len() < MAX_CONTACTS {
                 contacts.insert(digest_of(event.contact()));
             }
             if first.len() < EVENTS {
@@ -315,14 +320,14 @@ fn dry_run(context: &Context, arguments: &Arguments) -> Result<Exit, Failure> {
         context.output.data(&DryRun {
             report,
             format: match job.format {
-                Format::Csv { delimiter } => format!("CSV by {}", dialect::name(delimiter)),
-                Format::Ndjson => "NDJSON".to_owned(),
+                FileFormat::Csv { delimiter } => format!("CSV by {}", dialect::name(delimiter)),
+                FileFormat::Ndjson => "NDJSON".to_owned(),
             },
             encoding: job.source.encoding.name(),
             columns: columns(&job.rows),
             older_than_90_days: older,
             contacts: contacts.len() as u64,
-            events: first.iter().map(Shown).collect(),
+            events: first.iter().map(MaskedBody).collect(),
         })?;
     }
     Ok(exit)
@@ -344,7 +349,7 @@ fn columns(rows: &Rows) -> Vec<ColumnReport> {
         .collect()
 }
 
-/// Contacts are counted by a digest, so that a million take little memory.
+/// Returns the digest by which a dry run counts contacts, so that a million take little memory.
 fn digest_of(contact: &intercom_core::Contact) -> u64 {
     let mut digest = SipHasher13::new();
     for part in [contact.as_user_id(), contact.as_email(), contact.as_contact_id()] {

@@ -1,4 +1,4 @@
-//! Records: the rows of CSV, or the lines of NDJSON, with where each begins. Memory is bounded, whatever is in the file.
+//! Records: the rows of CSV, or the lines of NDJSON, each with its line number. Memory is bounded for any file.
 
 use std::io::{self, Read};
 
@@ -16,21 +16,21 @@ const WINDOW: usize = 4 * MAX_ROW;
 
 /// The form of records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(super) enum FileFormat {
     Csv { delimiter: u8 },
     Ndjson,
 }
 
-/// Why a record has no content.
+/// Why a record is unreadable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Broken {
+pub(super) enum RecordError {
     /// It has more than 64 KiB.
     TooLong,
     /// It has more than 100 columns.
     TooManyColumns,
     /// A quote is not closed before the end of the file.
     OpenQuote,
-    /// It is not of the file's encoding.
+    /// It has bytes outside the file's encoding.
     Encoding,
 }
 
@@ -38,12 +38,12 @@ pub(super) enum Broken {
 pub(super) struct Record<'a> {
     /// The number of its first line, from 1.
     pub(super) line: u64,
-    /// The record as it stands in the file, without its line break.
+    /// The bytes of the record in the file, without its line break.
     pub(super) raw: &'a [u8],
-    pub(super) content: Result<Content<'a>, Broken>,
+    pub(super) content: Result<Content<'a>, RecordError>,
 }
 
-/// What a record says.
+/// The content of a record.
 #[derive(Clone, Copy)]
 pub(super) enum Content<'a> {
     Cells(Cells<'a>),
@@ -69,7 +69,7 @@ impl<'a> Cells<'a> {
             index => self.ends.get(index - 1).copied().unwrap_or(self.text.len()),
         };
         let end = self.ends.get(index).copied().unwrap_or(start);
-        // A quoted cell in broken UTF-8 may be cut within a letter; the whole row was checked.
+        // In wrong UTF-8 a quoted cell may end within a character. The check of the whole row reports it.
         self.text.get(start..end).unwrap_or_default()
     }
 
@@ -86,26 +86,26 @@ pub(super) struct Records {
     end: usize,
     is_at_end: bool,
     line: u64,
-    format: Format,
+    format: FileFormat,
     csv: Reader,
     text: Vec<u8>,
     ends: Vec<usize>,
 }
 
-/// The find at the beginning of the window.
-struct Found {
-    /// Its size in bytes, with its line break and the skipped bytes before it.
+/// A record at the beginning of the window.
+struct Extent {
+    /// Its size in bytes, with its line break and the bytes to skip before it.
     taken: usize,
     text: usize,
     ends: usize,
-    broken: Option<Broken>,
+    error: Option<RecordError>,
 }
 
 impl Records {
-    pub(super) fn new(source: Box<dyn Read + Send>, format: Format) -> Self {
+    pub(super) fn new(source: Box<dyn Read + Send>, format: FileFormat) -> Self {
         let delimiter = match format {
-            Format::Csv { delimiter } => delimiter,
-            Format::Ndjson => b',',
+            FileFormat::Csv { delimiter } => delimiter,
+            FileFormat::Ndjson => b',',
         };
         Records {
             source,
@@ -121,7 +121,7 @@ impl Records {
         }
     }
 
-    /// Reads the next record; `None` at the end. Blank lines are skipped.
+    /// Reads the next record; `None` at the end. Skips blank lines.
     ///
     /// # Errors
     ///
@@ -133,12 +133,12 @@ impl Records {
                 return Ok(None);
             }
             let found = match self.format {
-                Format::Csv { .. } => self.find_row(),
-                Format::Ndjson => self.find_line(),
+                FileFormat::Csv { .. } => self.find_row(),
+                FileFormat::Ndjson => self.find_line(),
             };
             match found {
                 Some(found) => break found,
-                // Neither a whole record nor all that one may have.
+                // The window has neither a whole record nor as many bytes as one may have.
                 None => self.fill()?,
             }
         };
@@ -146,36 +146,36 @@ impl Records {
         let place = self.start..self.start + found.taken;
         self.line += memchr_iter(b'\n', &self.window[place.clone()]).count() as u64;
         self.start = place.end;
-        if found.broken == Some(Broken::TooLong) {
+        if found.error == Some(RecordError::TooLong) {
             self.skip_rest_of_line()?;
-            return Ok(Some(Record { line, raw: b"", content: Err(Broken::TooLong) }));
+            return Ok(Some(Record { line, raw: b"", content: Err(RecordError::TooLong) }));
         }
         let raw = without_line_break(&self.window[place]);
         let (text, ends) = match self.format {
-            Format::Csv { .. } => (&self.text[..found.text], &self.ends[..found.ends]),
-            Format::Ndjson => (raw, &[][..]),
+            FileFormat::Csv { .. } => (&self.text[..found.text], &self.ends[..found.ends]),
+            FileFormat::Ndjson => (raw, &[][..]),
         };
-        let content = match (found.broken, str::from_utf8(text), self.format) {
-            (Some(broken), ..) => Err(broken),
-            (None, Err(_), _) => Err(Broken::Encoding),
-            (None, Ok(text), Format::Csv { .. }) => Ok(Content::Cells(Cells { text, ends })),
-            (None, Ok(text), Format::Ndjson) => Ok(Content::Json(text)),
+        let content = match (found.error, str::from_utf8(text), self.format) {
+            (Some(error), ..) => Err(error),
+            (None, Err(_), _) => Err(RecordError::Encoding),
+            (None, Ok(text), FileFormat::Csv { .. }) => Ok(Content::Cells(Cells { text, ends })),
+            (None, Ok(text), FileFormat::Ndjson) => Ok(Content::Json(text)),
         };
         Ok(Some(Record { line, raw, content }))
     }
 
-    /// Looks for a row at the beginning of the window; `None` when more has to be read.
-    fn find_row(&mut self) -> Option<Found> {
+    /// Finds a row at the beginning of the window; `None` if the window needs more bytes.
+    fn find_row(&mut self) -> Option<Extent> {
         let window = &self.window[self.start..self.end];
         let limited = &window[..window.len().min(MAX_ROW)];
         self.csv.reset();
         let (mut result, taken, text, ends) =
             self.csv.read_record(limited, &mut self.text, &mut self.ends);
-        let mut found = Found { taken, text, ends, broken: None };
+        let mut found = Extent { taken, text, ends, error: None };
         let is_last = self.is_at_end && limited.len() == window.len();
         if matches!(result, ReadRecordResult::InputEmpty) && is_last {
             if is_quote_open(limited, self.delimiter()) {
-                return Some(self.only_line(limited.len(), Broken::OpenQuote));
+                return Some(self.only_line(limited.len(), RecordError::OpenQuote));
             }
             let (ended, _, more, more_ends) =
                 self.csv.read_record(&[], &mut self.text[text..], &mut self.ends[ends..]);
@@ -183,38 +183,38 @@ impl Records {
             found.text += more;
             found.ends += more_ends;
         }
-        let broken = match result {
+        let error = match result {
             ReadRecordResult::Record | ReadRecordResult::End if found.ends <= MAX_COLUMNS => {
                 return Some(found);
             }
             ReadRecordResult::Record | ReadRecordResult::End | ReadRecordResult::OutputEndsFull => {
-                Broken::TooManyColumns
+                RecordError::TooManyColumns
             }
             ReadRecordResult::InputEmpty if limited.len() < MAX_ROW => return None,
-            ReadRecordResult::InputEmpty | ReadRecordResult::OutputFull => Broken::TooLong,
+            ReadRecordResult::InputEmpty | ReadRecordResult::OutputFull => RecordError::TooLong,
         };
-        Some(self.only_line(limited.len(), broken))
+        Some(self.only_line(limited.len(), error))
     }
 
-    /// Takes one line of an unreadable row, so that a stray quote costs its own line only.
-    fn only_line(&self, limit: usize, broken: Broken) -> Found {
+    /// Takes one line of an unreadable row, so that a stray quote loses only its own line.
+    fn only_line(&self, limit: usize, error: RecordError) -> Extent {
         let limited = &self.window[self.start..self.start + limit];
         match memchr(b'\n', limited) {
-            Some(end) => Found { taken: end + 1, text: 0, ends: 0, broken: Some(broken) },
+            Some(end) => Extent { taken: end + 1, text: 0, ends: 0, error: Some(error) },
             None if limit < MAX_ROW => {
-                Found { taken: limit, text: 0, ends: 0, broken: Some(broken) }
+                Extent { taken: limit, text: 0, ends: 0, error: Some(error) }
             }
-            None => Found { taken: limit, text: 0, ends: 0, broken: Some(Broken::TooLong) },
+            None => Extent { taken: limit, text: 0, ends: 0, error: Some(RecordError::TooLong) },
         }
     }
 
-    fn find_line(&self) -> Option<Found> {
+    fn find_line(&self) -> Option<Extent> {
         let window = &self.window[self.start..self.end];
         let limited = &window[..window.len().min(MAX_ROW)];
-        let found = |taken, broken| Some(Found { taken, text: 0, ends: 0, broken });
+        let found = |taken, error| Some(Extent { taken, text: 0, ends: 0, error });
         match memchr(b'\n', limited) {
             Some(end) => found(end + 1, None),
-            None if limited.len() == MAX_ROW => found(limited.len(), Some(Broken::TooLong)),
+            None if limited.len() == MAX_ROW => found(limited.len(), Some(RecordError::TooLong)),
             None if self.is_at_end => found(limited.len(), None),
             None => None,
         }
@@ -222,17 +222,17 @@ impl Records {
 
     fn delimiter(&self) -> u8 {
         match self.format {
-            Format::Csv { delimiter } => delimiter,
-            Format::Ndjson => b',',
+            FileFormat::Csv { delimiter } => delimiter,
+            FileFormat::Ndjson => b',',
         }
     }
 
-    /// Reads on, behind what is not taken yet.
+    /// Moves the unread bytes to the front, and reads more.
     fn fill(&mut self) -> io::Result<()> {
         self.window.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        // A decoder gives little at a time, and each try to find a record begins anew.
+        // A decoder returns few bytes at a time, and each search for a record begins again.
         while self.end < self.window.len() {
             match self.source.read(&mut self.window[self.end..])? {
                 0 => {
@@ -282,35 +282,39 @@ fn without_line_break(bytes: &[u8]) -> &[u8] {
     bytes.strip_suffix(b"\r").unwrap_or(bytes)
 }
 
-/// Whether the text ends within a quoted cell.
+/// Returns whether the text ends within a quoted cell.
 fn is_quote_open(text: &[u8], delimiter: u8) -> bool {
-    enum Place {
+    enum QuoteState {
         CellStart,
         Cell,
         Quoted,
-        /// Behind a quote in a quoted cell: the cell has ended, or the quote is doubled.
+        /// After a quote in a quoted cell: the cell has ended, or a second quote follows.
         Quote,
     }
 
-    let mut place = Place::CellStart;
+    let mut state = QuoteState::CellStart;
     for &byte in text {
-        place = match (place, byte) {
-            (Place::Quoted, b'"') => Place::Quote,
-            (Place::Quoted, _) | (Place::CellStart | Place::Quote, b'"') => Place::Quoted,
-            (_, byte) if byte == delimiter || byte == b'\n' || byte == b'\r' => Place::CellStart,
-            _ => Place::Cell,
+        state = match (state, byte) {
+            (QuoteState::Quoted, b'"') => QuoteState::Quote,
+            (QuoteState::Quoted, _) | (QuoteState::CellStart | QuoteState::Quote, b'"') => {
+                QuoteState::Quoted
+            }
+            (_, byte) if byte == delimiter || byte == b'\n' || byte == b'\r' => {
+                QuoteState::CellStart
+            }
+            _ => QuoteState::Cell,
         };
     }
-    matches!(place, Place::Quoted)
+    matches!(state, QuoteState::Quoted)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    type Row = (u64, Result<Vec<String>, Broken>);
+    type Row = (u64, Result<Vec<String>, RecordError>);
 
-    fn rows_of(text: impl Into<Vec<u8>>, format: Format) -> Vec<Row> {
+    fn rows_of(text: impl Into<Vec<u8>>, format: FileFormat) -> Vec<Row> {
         let mut records = Records::new(Box::new(io::Cursor::new(text.into())), format);
         let mut rows = Vec::new();
         while let Some(record) = records.next().unwrap() {
@@ -324,7 +328,7 @@ mod tests {
     }
 
     fn rows(text: impl Into<Vec<u8>>) -> Vec<Row> {
-        rows_of(text, Format::Csv { delimiter: b',' })
+        rows_of(text, FileFormat::Csv { delimiter: b',' })
     }
 
     fn cells(line: u64, cells: &[&str]) -> Row {
@@ -342,7 +346,7 @@ mod tests {
         }
         assert_eq!(rows(""), []);
         assert_eq!(rows("\n\r\n"), []);
-        assert_eq!(rows_of("{}\n\n[]", Format::Ndjson), [cells(1, &["{}"]), cells(3, &["[]"])]);
+        assert_eq!(rows_of("{}\n\n[]", FileFormat::Ndjson), [cells(1, &["{}"]), cells(3, &["[]"])]);
     }
 
     #[test]
@@ -351,7 +355,7 @@ mod tests {
             rows("a,b\n1,\"x\n2,y\n3,z"),
             [
                 cells(1, &["a", "b"]),
-                (2, Err(Broken::OpenQuote)),
+                (2, Err(RecordError::OpenQuote)),
                 cells(3, &["2", "y"]),
                 cells(4, &["3", "z"])
             ]
@@ -360,17 +364,17 @@ mod tests {
         let mut long = "a,b\n1,\"x\n".to_owned();
         long.extend((0..MAX_ROW).map(|_| "2,y\n"));
         let rows = rows(long);
-        assert_eq!((rows.len(), &rows[1]), (MAX_ROW + 2, &(2, Err(Broken::TooLong))));
+        assert_eq!((rows.len(), &rows[1]), (MAX_ROW + 2, &(2, Err(RecordError::TooLong))));
         assert_eq!(rows.last(), Some(&cells(MAX_ROW as u64 + 2, &["2", "y"])));
     }
 
     #[test]
     fn a_row_that_is_too_large_is_no_more_than_a_broken_row() {
         let long = format!("a\n{}\nb\n", "x".repeat(3 * WINDOW));
-        for format in [Format::Csv { delimiter: b',' }, Format::Ndjson] {
+        for format in [FileFormat::Csv { delimiter: b',' }, FileFormat::Ndjson] {
             assert_eq!(
                 rows_of(long.clone(), format),
-                [cells(1, &["a"]), (2, Err(Broken::TooLong)), cells(3, &["b"])]
+                [cells(1, &["a"]), (2, Err(RecordError::TooLong)), cells(3, &["b"])]
             );
         }
         let fits = "x".repeat(MAX_ROW - 1);
@@ -381,13 +385,13 @@ mod tests {
                 .iter()
                 .map(|(_, row)| row.as_ref().map(Vec::len))
                 .collect::<Vec<_>>(),
-            [Ok(100), Err(&Broken::TooManyColumns), Ok(1)]
+            [Ok(100), Err(&RecordError::TooManyColumns), Ok(1)]
         );
     }
 
     #[test]
     fn a_row_that_is_not_utf_8_is_broken() {
-        assert_eq!(rows(b"a\nM\xFCller\nb".to_vec())[1], (2, Err(Broken::Encoding)));
+        assert_eq!(rows(b"a\nM\xFCller\nb".to_vec())[1], (2, Err(RecordError::Encoding)));
     }
 
     #[test]
@@ -403,7 +407,7 @@ mod tests {
         let whole = rows(text.clone());
         let mut records = Records::new(
             Box::new(Drip(io::Cursor::new(text.into_bytes()))),
-            Format::Csv { delimiter: b',' },
+            FileFormat::Csv { delimiter: b',' },
         );
         let mut count = 0;
         while let Some(record) = records.next().unwrap() {

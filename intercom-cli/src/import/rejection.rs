@@ -1,5 +1,5 @@
-//! Why the import rejects a row: a rule, and what to do. It repeats no value, because the row is
-//! beside it.
+//! Why the import rejects a row: a rule, and what to do. It repeats no value, because the file of rejected rows has
+//! the row.
 
 use intercom_core::rules::KeyError;
 use intercom_core::{InvalidEvent, Reason, ValueError};
@@ -9,7 +9,7 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rejection {
     pub(super) rule: Rule,
-    /// The column that is at fault.
+    /// The column with the mistake.
     pub(super) column: Option<String>,
     /// What is wrong, and what to do.
     pub(super) fix: String,
@@ -76,7 +76,7 @@ impl Rejection {
         Rejection { rule, column: column.map(str::to_owned), fix: fix.into() }
     }
 
-    /// The mistake in a row's event. `column` is where the key at fault stands.
+    /// Rejects a row for the mistake in its event. `column` is the one of the wrong key.
     pub(super) fn of(error: &InvalidEvent, column: Option<&str>) -> Self {
         let rule = match error.reason() {
             Reason::Name(_) => Rule::NameInvalid,
@@ -89,11 +89,11 @@ impl Rejection {
         };
         let fix = match rule {
             Rule::TooManyKeys => {
-                "the row has more keys than the event may have; empty a cell, skip a column by --map, or raise --max-keys"
+                "the row has more keys than the event may have; empty a cell, skip a column in the mapping file, or raise --max-keys"
                     .to_owned()
             }
             Rule::TextTooLong => {
-                "text has at most 255 characters; shorten it, or cut it by `truncate = true` in --map".to_owned()
+                "the text has more than 255 characters; shorten it, or cut it with `truncate = true` in the mapping file".to_owned()
             }
             _ => error.reason().to_string(),
         };

@@ -1,11 +1,11 @@
-//! The file of rejected rows: an input itself, in the dialect of the file that they stood in.
+//! The file of rejected rows, in the dialect of the imported file, so that the import reads it too.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::headers::REJECTED;
-use super::records::{Format, Record};
+use super::records::{FileFormat, Record};
 use super::rejection::Rejection;
 use crate::body::Members;
 use crate::failure::Failure;
@@ -13,14 +13,14 @@ use crate::failure::Failure;
 /// The columns before a rejected row's own.
 const COLUMNS: [&str; 4] = ["line", "column", "rule", "fix"];
 
-/// Writes rejected rows. There is no file without one.
+/// Writes rejected rows. The first row creates the file.
 pub(super) struct Rejects {
     path: PathBuf,
-    /// The temporary file of the rows.
+    /// The temporary file, which `finish` renames.
     part: PathBuf,
-    format: Format,
+    format: FileFormat,
     header: Vec<u8>,
-    /// How many columns at the beginning of each row are those of an earlier rejection.
+    /// The number of columns at the beginning of each row that an earlier rejection added.
     old_columns: usize,
     file: Option<BufWriter<File>>,
 }
@@ -30,7 +30,7 @@ impl Rejects {
     pub(super) fn new(
         input: &Path,
         named: Option<&Path>,
-        format: Format,
+        format: FileFormat,
         header: &[String],
     ) -> Self {
         let path = named.map_or_else(|| beside(input), Path::to_owned);
@@ -39,7 +39,7 @@ impl Rejects {
         let is_old = |name: &&String| name.to_lowercase().starts_with(REJECTED);
         let old_columns = header.iter().take_while(is_old).count();
         let mut line = Vec::new();
-        if let Format::Csv { delimiter } = format {
+        if let FileFormat::Csv { delimiter } = format {
             let names = COLUMNS.iter().map(|name| format!("{REJECTED}{name}"));
             let names = names.chain(header[old_columns..].iter().cloned());
             let cells: Vec<_> = names.map(|name| quoted(&name, delimiter)).collect();
@@ -62,7 +62,7 @@ impl Rejects {
         let mut write = || -> io::Result<()> {
             if self.file.is_none() {
                 let mut file = BufWriter::new(File::create(&self.part)?);
-                if let Format::Csv { .. } = self.format {
+                if let FileFormat::Csv { .. } = self.format {
                     file.write_all(&self.header)?;
                     file.write_all(b"\n")?;
                 }
@@ -79,24 +79,24 @@ impl Rejects {
     fn line(&self, record: &Record<'_>, rejection: &Rejection) -> Vec<u8> {
         let (line, column) =
             (record.line.to_string(), rejection.column.as_deref().unwrap_or_default());
-        let told = [&*line, column, rejection.rule.as_str(), &*rejection.fix];
+        let added = [&*line, column, rejection.rule.as_str(), &*rejection.fix];
         let mut written = Vec::with_capacity(record.raw.len() + 128);
         match self.format {
-            Format::Csv { delimiter } => {
-                for cell in told {
+            FileFormat::Csv { delimiter } => {
+                for cell in added {
                     written.extend(quoted(cell, delimiter));
                     written.push(delimiter);
                 }
                 written.extend(without_cells(record.raw, self.old_columns, delimiter));
             }
-            Format::Ndjson => {
+            FileFormat::Ndjson => {
                 written.push(b'{');
-                for (index, (name, told)) in COLUMNS.iter().zip(told).enumerate() {
+                for (index, (name, value)) in COLUMNS.iter().zip(added).enumerate() {
                     if index > 0 {
                         written.push(b',');
                     }
                     written.extend(format!("\"{REJECTED}{name}\":").bytes());
-                    written.extend(serde_json::Value::from(told).to_string().bytes());
+                    written.extend(serde_json::Value::from(value).to_string().bytes());
                 }
                 let rest = match serde_json::from_slice::<Members>(record.raw) {
                     Ok(object) => rest_of(&object),
@@ -113,10 +113,10 @@ impl Rejects {
         written
     }
 
-    /// Puts the file in its place, and returns where that is; `None` when no row was rejected.
+    /// Renames the file to its final name, which it returns; `None` without a rejected row.
     ///
-    /// A file that is there already may be one that somebody corrects. It is replaced only by one that says the same and
-    /// more; otherwise the next free name is taken.
+    /// A person may be correcting an existing file. So the file replaces only one that it begins with, and otherwise
+    /// takes the next free name.
     ///
     /// # Errors
     ///
@@ -161,7 +161,7 @@ fn numbered(path: &Path, number: u32) -> PathBuf {
     path.with_file_name(format!("{stem}-{number}{}", extension.unwrap_or_default()))
 }
 
-/// Whether one file begins with all of another.
+/// Returns whether one file begins with all of another.
 fn begins_with(file: &Path, start: &Path) -> io::Result<bool> {
     let (mut file, mut start) = (File::open(file)?, File::open(start)?);
     let (mut one, mut other) = ([0; 8192], [0; 8192]);
@@ -204,7 +204,7 @@ fn without_cells(row: &[u8], cells: usize, delimiter: u8) -> &[u8] {
     row
 }
 
-/// Returns the members of an object that are not those of an earlier rejection, each with a comma before it.
+/// Returns the members of an object that no earlier rejection added, each with a comma before it.
 fn rest_of(object: &Members) -> String {
     let kept = object.0.iter().filter(|(name, _)| !name.to_lowercase().starts_with(REJECTED));
     kept.map(|(name, json)| format!(",{}:{}", serde_json::Value::from(name.as_str()), json.get()))

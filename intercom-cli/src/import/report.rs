@@ -1,4 +1,4 @@
-//! What an import says when it has ended, and what a dry run says.
+//! The report of an import, and the report of a dry run.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,25 +6,25 @@ use std::fmt;
 use serde::Serialize;
 
 use super::rejection::{Rejection, Rule};
-use crate::body::Shown;
-use crate::output::Record;
+use crate::body::MaskedBody;
+use crate::output::Printable;
 
-/// The limit of shown rejections of each rule.
+/// The most rejections of a rule to show.
 const SHOWN: usize = 3;
 
-/// How many events a dry run shows.
+/// The number of events that a dry run shows.
 pub(super) const EVENTS: usize = 3;
 
-/// What became of the rows of a file.
+/// The numbers of accepted and rejected rows of a file.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct Report {
+pub(super) struct ImportReport {
     pub(super) file: String,
     /// Rows that are events, accepted by this run.
     pub(super) accepted: u64,
     /// Rows that an earlier run accepted.
     pub(super) accepted_before: u64,
     pub(super) rejected: u64,
-    /// How many rows each rule rejected.
+    /// The rows that each rule rejected.
     pub(super) rules: BTreeMap<Rule, RuleCount>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) rejected_file: Option<String>,
@@ -34,7 +34,7 @@ pub(super) struct Report {
 #[derive(Debug, Default, Serialize)]
 pub(super) struct RuleCount {
     count: u64,
-    /// The first of them.
+    /// The first of these rows.
     first: Vec<Example>,
 }
 
@@ -46,7 +46,7 @@ struct Example {
     fix: String,
 }
 
-impl Report {
+impl ImportReport {
     pub(super) fn reject(&mut self, line: u64, rejection: Rejection) {
         self.rejected += 1;
         let Rejection { rule, column, fix } = rejection;
@@ -72,13 +72,13 @@ impl Report {
     }
 }
 
-impl Record for Report {
+impl Printable for ImportReport {
     const TYPE: &'static str = "import";
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for ImportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { file, accepted, accepted_before, rejected, .. } = self;
+        let ImportReport { file, accepted, accepted_before, rejected, .. } = self;
         write!(f, "{file}: accepted {accepted}")?;
         if *accepted_before > 0 {
             write!(f, ", accepted before {accepted_before}")?;
@@ -91,20 +91,20 @@ impl fmt::Display for Report {
     }
 }
 
-/// What a dry run found.
+/// The findings of a dry run.
 #[derive(Serialize)]
 pub(super) struct DryRun<'a> {
     #[serde(flatten)]
-    pub(super) report: Report,
+    pub(super) report: ImportReport,
     pub(super) format: String,
     pub(super) encoding: &'static str,
-    /// What each column is.
+    /// What each column becomes.
     pub(super) columns: Vec<ColumnReport>,
-    /// Rows older than 90 days: Intercom counts them, and lists none.
+    /// Rows older than 90 days, which Intercom counts and does not list.
     pub(super) older_than_90_days: u64,
     pub(super) contacts: u64,
     /// The first events, with their requests.
-    pub(super) events: Vec<Shown<'a>>,
+    pub(super) events: Vec<MaskedBody<'a>>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +113,7 @@ pub(super) struct ColumnReport {
     pub(super) becomes: String,
 }
 
-impl Record for DryRun<'_> {
+impl Printable for DryRun<'_> {
     const TYPE: &'static str = "import_dry_run";
 }
 
@@ -137,7 +137,7 @@ impl fmt::Display for DryRun<'_> {
         if *older_than_90_days > 0 {
             write!(
                 f,
-                "; older than 90 days, so counted and not listed by Intercom: {older_than_90_days}"
+                "; older than 90 days, which Intercom counts and does not list: {older_than_90_days}"
             )?;
         }
         report.write_rules(f)

@@ -1,4 +1,4 @@
-//! From a record to an event.
+//! Makes an event of a record.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::conventions::{Decimal, Times};
 use super::headers::Role;
 use super::mapping::{KeyTarget, MappingFile, Target};
-use super::records::{Broken, Cells, Content, Record};
+use super::records::{Cells, Content, Record, RecordError};
 use super::rejection::{Rejection, Rule};
 use super::survey::{Survey, is_boolean, money_parts};
 use crate::body::Members;
@@ -24,16 +24,16 @@ pub(super) struct Rows {
     mapping: MappingFile,
     options: Options,
     lock: Option<LockFile>,
-    /// What the lock says of the columns, by event name.
+    /// The events of the lock, by the name in a row.
     known: HashMap<String, Result<Planned, Rejection>>,
-    /// What the members of JSON objects are.
+    /// The role or key of each member of the JSON objects.
     members: HashMap<String, Target>,
 }
 
-/// What is the same for all rows.
+/// The options of all rows.
 #[derive(Default)]
 pub(super) struct Options {
-    /// The name of events whose row has none.
+    /// The name of the event of a row without a name.
     pub(super) event: Option<String>,
     /// Texts that stand for no value.
     pub(super) nulls: Vec<String>,
@@ -41,29 +41,29 @@ pub(super) struct Options {
     pub(super) max_keys: Option<usize>,
 }
 
-/// An event, as the lock has it.
+/// An event of the lock.
 #[derive(Clone, Debug)]
 struct Planned {
     name: String,
-    /// Its key for each column, if it has one.
+    /// The key of each column, if the event has it.
     columns: Vec<Option<PlannedKey>>,
     keys: Vec<PlannedKey>,
 }
 
-/// A value of a row, where it stands, and what it becomes.
+/// A value of a row, its column, and the key that it becomes.
 struct Given<'a> {
     column: &'a str,
     target: &'a KeyTarget,
     value: Raw<'a>,
 }
 
-/// A value as a row has it.
+/// A value in a row.
 enum Raw<'a> {
     Cell(&'a str),
     Json(&'a RawValue),
 }
 
-/// What a row says besides its metadata.
+/// The parts of a row outside its metadata.
 #[derive(Default)]
 struct Head<'a> {
     name: Option<Cow<'a, str>>,
@@ -111,7 +111,7 @@ impl Rows {
         Rows { survey, mapping, options, lock, known, members }
     }
 
-    /// Whether a lock says which kind each key is of.
+    /// Returns whether a lock has the kind of each key.
     pub(super) fn has_lock(&self) -> bool {
         self.lock.is_some()
     }
@@ -120,12 +120,12 @@ impl Rows {
     ///
     /// # Errors
     ///
-    /// Fails with why the row is rejected.
+    /// Fails with the reason to reject the row.
     pub(super) fn event(&mut self, record: &Record<'_>) -> Result<DataEvent, Rejection> {
         match record.content {
             Ok(Content::Cells(cells)) => self.of_cells(cells),
             Ok(Content::Json(line)) => self.of_json(line),
-            Err(broken) => Err(of_broken(broken)),
+            Err(error) => Err(of_record_error(error)),
         }
     }
 
@@ -133,7 +133,7 @@ impl Rows {
         let columns = self.survey.header.len();
         if cells.len() != columns {
             let fix = format!(
-                "the row has {} columns and the header {columns}; quote a cell that has the delimiter in it, or complete the row",
+                "the row has {} columns and the header {columns}; quote a cell that contains the delimiter, or complete the row",
                 cells.len()
             );
             return Err(Rejection::new(Rule::ColumnCount, None, fix));
@@ -169,13 +169,13 @@ impl Rows {
             Rejection::new(
                 Rule::JsonInvalid,
                 None,
-                "the line is no JSON object; write an object on each line",
+                "the line is not a JSON object; write an object on each line",
             )
         };
         let members: Members = serde_json::from_str(line).map_err(|_| wrong())?;
         let mut flat = Vec::with_capacity(members.0.len());
         for (name, json) in members.0 {
-            // As in the body of Intercom's API.
+            // Intercom's API has metadata in such an object.
             match name == "metadata" && json.get().starts_with('{') {
                 true => {
                     flat.extend(serde_json::from_str::<Members>(json.get()).map_err(|_| wrong())?.0)
@@ -197,12 +197,12 @@ impl Rows {
                 token if token.starts_with('"') => {
                     serde_json::from_str::<String>(token).map_err(|_| wrong())?
                 }
-                // A number is taken as its digits.
+                // The digits of a number are the text.
                 token if token.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
                     token.to_owned()
                 }
                 _ => {
-                    let fix = "it is neither text nor a number; write one of them";
+                    let fix = "the value is neither text nor a number; write one of them";
                     return Err(Rejection::new(Rule::ValueKind, Some(name), fix));
                 }
             };
@@ -229,7 +229,7 @@ impl Rows {
             Rejection::new(
                 Rule::NameMissing,
                 Some("event_name"),
-                "the row names no event; fill the cell, or name --event",
+                "the row names no event; fill the cell, or name the event with --event",
             )
         })
     }
@@ -259,7 +259,7 @@ impl Rows {
             }
             None => {
                 let fix = format!(
-                    "the event is not in {}; correct the name, add it to the lock, or name --no-lock",
+                    "the event is not in {}; correct the name, add it to the lock, or import with --no-lock",
                     lock.path.display()
                 );
                 Err(Rejection::new(Rule::EventUnknown, Some("event_name"), fix))
@@ -292,11 +292,11 @@ impl Rows {
         let of_event = |error: &_| Rejection::of(error, None);
         let mut event = DynamicEvent::new(planned.map_or(name, |planned| &planned.name))
             .map_err(|error| Rejection::of(&error, Some("event_name")))?;
-        let most = planned
+        let max_keys = planned
             .map_or(0, |planned| planned.keys.len())
             .max(self.options.max_keys.unwrap_or_default());
-        if most > rules::DEFAULT_MAX_KEYS {
-            event = event.max_keys(most).map_err(|error| of_event(&error))?;
+        if max_keys > rules::DEFAULT_MAX_KEYS {
+            event = event.max_keys(max_keys).map_err(|error| of_event(&error))?;
         }
         let mut keys: Vec<&str> = Vec::new();
         for (index, given) in given {
@@ -326,7 +326,7 @@ impl Rows {
                 !key.optional && !keys.iter().any(|given| lock_file::same(given, &key.key))
             })
         {
-            let fix = format!("the event always has the key `{}`; fill it", missing.key);
+            let fix = format!("the lock requires the key `{}`; fill its cell", missing.key);
             return Err(Rejection::new(Rule::KeyMissing, Some(&missing.key), fix));
         }
         DataEvent::new(&event, contact, created_at).map_err(|error| of_event(&error))
@@ -343,7 +343,7 @@ impl Rows {
         })
     }
 
-    /// Adds a value to an event, by the kind that the lock, the mapping or the column has.
+    /// Adds a value to an event, of the kind in the lock, in the mapping, or of the column.
     fn add(
         &self,
         event: DynamicEvent,
@@ -362,7 +362,7 @@ impl Rows {
                 let text: String = serde_json::from_str(json.get()).unwrap_or_default();
                 Cow::Owned(text)
             }
-            // Objects are of a kind by their members, and nothing else is.
+            // The members of an object tell its kind.
             Raw::Json(json) if json.get().starts_with(['{', '[']) => {
                 let value: serde_json::Value = serde_json::from_str(json.get()).unwrap_or_default();
                 return match is_sensitive {
@@ -412,12 +412,12 @@ impl Rows {
                 .or_else(|| text.contains(['e', 'E']).then(|| Number::from_scientific(text).ok()).flatten())
                 .map(Value::Number)
                 .ok_or_else(|| {
-                    "it is no number of at most 28 digits; write one, or name another kind, as in the header `key:text`"
+                    "this is not a number of at most 28 digits; write one, or choose another kind, as in the header `key:text`"
                         .to_owned()
                 }),
             ValueKind::Boolean => is_boolean(text)
                 .map(Value::Boolean)
-                .ok_or_else(|| "it is no boolean; write true or false".to_owned()),
+                .ok_or_else(|| "this is not a boolean; write true or false".to_owned()),
             ValueKind::Date => {
                 self.options.times.read(text).map(Value::Date).map_err(|why| format!("{why}; {}", why.fix()))
             }
@@ -426,11 +426,11 @@ impl Rows {
                     (Some((amount, currency)), _) => (amount, currency),
                     (None, Some(currency)) => (text, currency),
                     (None, None) => {
-                        return Err("the amount has no currency; write 349.99 EUR, or name its currency in --map".to_owned());
+                        return Err("the amount has no currency; write 349.99 EUR, or name its currency in the mapping file".to_owned());
                     }
                 };
                 let digits = decimal.number(amount);
-                let digits = digits.ok_or_else(|| "it is no amount of money; write 349.99 EUR".to_owned())?;
+                let digits = digits.ok_or_else(|| "this is not an amount of money; write 349.99 EUR".to_owned())?;
                 Money::from_major(&digits, currency).map(Value::Money).map_err(|error| error.to_string())
             }
             kind => Value::of_kind(kind, text),
@@ -438,28 +438,27 @@ impl Rows {
     }
 }
 
-/// Cuts text at as many characters as Intercom takes.
+/// Cuts text after the most characters that Intercom takes.
 fn first_chars(text: &str) -> &str {
     text.char_indices().nth(rules::MAX_TEXT_CHARS).map_or(text, |(end, _)| &text[..end])
 }
 
-fn of_broken(broken: Broken) -> Rejection {
-    let (rule, fix) = match broken {
-        Broken::TooLong => (
-            Rule::RowTooLong,
-            "the row has more than 64 KiB; shorten it, or close a quote that is open",
-        ),
-        Broken::TooManyColumns => (
+fn of_record_error(error: RecordError) -> Rejection {
+    let (rule, fix) = match error {
+        RecordError::TooLong => {
+            (Rule::RowTooLong, "the row has more than 64 KiB; shorten it, or close an open quote")
+        }
+        RecordError::TooManyColumns => (
             Rule::ColumnCount,
-            "the row has more than 100 columns; quote cells that have the delimiter in them",
+            "the row has more than 100 columns; quote cells that contain the delimiter",
         ),
-        Broken::OpenQuote => (
+        RecordError::OpenQuote => (
             Rule::QuoteOpen,
-            "a quote is not closed before the end of the file; close it, or complete a row that was cut off",
+            "the file ends within a quoted cell; close the quote, or complete the row",
         ),
-        Broken::Encoding => (
+        RecordError::Encoding => (
             Rule::Encoding,
-            "the row is not UTF-8 as the file is; write it anew, or name --encoding windows-1252",
+            "the row is not UTF-8, and the file is; correct the row, or import with --encoding windows-1252",
         ),
     };
     Rejection::new(rule, None, fix)

@@ -1,4 +1,4 @@
-//! A part of Intercom's rate limit. The application has the rest.
+//! Takes a part of Intercom's rate limit, and leaves the rest to the application.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use intercom_core::{
 };
 use intercom_http::HttpTransport;
 
-/// Sends as the transport does, and says of the rate limit that it is a part of what it is.
+/// Sends through the transport, and reports a part of its rate limit as the limit.
 pub(super) struct Share {
     transport: Arc<HttpTransport>,
     percent: u8,
@@ -18,7 +18,7 @@ impl Share {
         Share { transport: Arc::new(transport), percent }
     }
 
-    /// Leaves the others their part of a window: what is left of it goes to them last.
+    /// Subtracts the part of others from a window. The last requests of the window are theirs.
     fn part(&self, window: RateLimit) -> RateLimit {
         let Some(limit) = window.limit else { return window };
         let part = (u64::from(limit) * u64::from(self.percent)).div_ceil(100);
@@ -53,7 +53,7 @@ pub(super) fn parse(text: &str) -> Result<u8, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
     match number.parse() {
         Ok(percent @ 1..=100) => Ok(percent),
-        _ => Err(format!("`{text}` is no part of the rate limit; write 1% to 100%")),
+        _ => Err(format!("`{text}` is not a part of the rate limit; write 1% to 100%")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! The file: read from its beginning as often as needed, and as UTF-8 whatever its encoding.
+//! The imported file, which several passes read from its beginning, as UTF-8 whatever its encoding.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,12 +11,12 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::failure::Failure;
 
-/// How much of a file tells its encoding.
+/// The bytes of a file in which to find its encoding.
 const PROBE: u64 = 1 << 20;
 
 /// A file to import.
 #[derive(Clone, Debug)]
-pub(super) struct Source {
+pub(super) struct SourceFile {
     pub(super) path: PathBuf,
     pub(super) encoding: &'static Encoding,
     pub(super) size: u64,
@@ -24,8 +24,8 @@ pub(super) struct Source {
     pub(super) read: Arc<AtomicU64>,
 }
 
-impl Source {
-    /// Looks at a file.
+impl SourceFile {
+    /// Finds the encoding and the size of a file.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl Source {
         let metadata = std::fs::metadata(path)
             .map_err(|error| Failure::file(format!("cannot read {shown}"), &error))?;
         if metadata.is_dir() {
-            return Err(Failure::usage(format!("{shown} is a directory; name the files in it")));
+            return Err(Failure::usage(format!("{shown} is a directory; import the files in it")));
         }
         if !metadata.is_file() {
             return Err(Failure::usage(format!(
@@ -53,11 +53,11 @@ impl Source {
             }
         };
         let (path, size) = (path.to_owned(), metadata.len());
-        Ok(Source { path, encoding, size, read: Arc::default() })
+        Ok(SourceFile { path, encoding, size, read: Arc::default() })
     }
 
-    /// Opens the file at its beginning, without a byte order mark, as UTF-8. Bytes that are not UTF-8 in a file of UTF-8
-    /// come as they are.
+    /// Opens the file at its beginning, without a byte order mark, as UTF-8. The reader passes wrong bytes of a UTF-8 file
+    /// through.
     ///
     /// # Errors
     ///
@@ -78,13 +78,13 @@ impl Source {
     }
 }
 
-/// Tells the encoding by a byte order mark, else by whether the bytes are UTF-8. What is not is taken for Windows-1252, in
-/// which Excel writes CSV and in which any byte is some letter.
+/// Finds the encoding by a byte order mark, else by whether the bytes are UTF-8. Other bytes are Windows-1252, in which
+/// Excel writes CSV, and which has a character for every byte.
 fn encoding(start: &[u8], is_cut: bool) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(start) {
         return encoding;
     }
-    // Text of ASCII letters in UTF-16 has a zero in every second byte.
+    // ASCII letters in UTF-16 have a zero in every second byte.
     let zeros =
         |first: usize| start.iter().skip(first).step_by(2).take(64).filter(|&&b| b == 0).count();
     match (zeros(0), zeros(1)) {
@@ -94,7 +94,7 @@ fn encoding(start: &[u8], is_cut: bool) -> &'static Encoding {
     }
     match str::from_utf8(start) {
         Ok(_) => UTF_8,
-        // The start may end within a letter.
+        // The probe may end within a character.
         Err(error) if is_cut && error.error_len().is_none() => UTF_8,
         Err(_) => WINDOWS_1252,
     }

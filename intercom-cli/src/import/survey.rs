@@ -5,29 +5,29 @@ use intercom_core::{Currency, ValueKind};
 use super::conventions::{DateOrder, Decimal, Evidence};
 use super::headers::Role;
 use super::mapping::{KeyTarget, MappingFile, Target};
-use super::records::{Cells, Content, Format, Records};
-use super::source::Source;
+use super::records::{Cells, Content, FileFormat, Records};
+use super::source::SourceFile;
 use crate::body::Members;
 use crate::failure::Failure;
 
-/// The number of rows of the first look. All are where these leave something open.
-const ROWS: u64 = 1_000;
+/// The rows of the first sample. If these leave a question open, the sample is all rows.
+const SAMPLE_ROWS: u64 = 1_000;
 
-/// Whole numbers of more digits are identifiers, mostly, and programs that keep numbers as floats change them.
-const MOST_DIGITS: usize = 15;
+/// The most digits of a whole number. A float cannot hold more, and such numbers mostly are identifiers.
+const MAX_NUMBER_DIGITS: usize = 15;
 
-/// What the import knows of a file before it reads events.
+/// The columns and conventions of a file, which the import finds before it reads events.
 #[derive(Clone, Debug)]
 pub(super) struct Survey {
     pub(super) header: Vec<String>,
-    /// What each column is, with its kind. Empty for NDJSON, whose lines say so themselves.
+    /// The role or key of each column, with its kind. Empty for NDJSON, whose lines have names and kinds.
     pub(super) targets: Vec<Target>,
     pub(super) decimal: Decimal,
     pub(super) order: Option<DateOrder>,
 }
 
-/// The readings that the command line names.
-pub(super) struct Named<'a> {
+/// The conventions that the command line and the mapping choose.
+pub(super) struct ChosenConventions<'a> {
     pub(super) mapping: &'a MappingFile,
     pub(super) nulls: &'a [String],
     pub(super) decimal: Option<Decimal>,
@@ -36,26 +36,30 @@ pub(super) struct Named<'a> {
 }
 
 impl Survey {
-    /// Looks at the file.
+    /// Surveys the file.
     ///
     /// # Errors
     ///
-    /// Fails when the file cannot be read, when its header and its mapping do not fit, and when its numbers or dates could
-    /// mean two things.
-    pub(super) fn of(source: &Source, format: Format, named: &Named<'_>) -> Result<Self, Failure> {
+    /// Fails when the file cannot be read, when its mapping does not fit its header, and when its numbers or dates are
+    /// ambiguous.
+    pub(super) fn of(
+        source: &SourceFile,
+        format: FileFormat,
+        named: &ChosenConventions<'_>,
+    ) -> Result<Self, Failure> {
         let path = source.path.display();
-        let mut looked = Looked::at(source, format, named, ROWS)?;
-        if looked.is_open(named) {
-            looked = Looked::at(source, format, named, u64::MAX)?;
+        let mut sample = Sample::at(source, format, named, SAMPLE_ROWS)?;
+        if sample.is_open(named) {
+            sample = Sample::at(source, format, named, u64::MAX)?;
         }
-        let Looked { header, mut targets, guesses, evidence } = looked;
+        let Sample { header, mut targets, guesses, evidence } = sample;
         for (target, guess) in targets.iter_mut().zip(&guesses) {
             if let Target::Key(key) = target {
                 key.kind.get_or_insert(guess.kind());
             }
         }
         let wrong = |what: String| Failure::usage(format!("{path}: {what}"));
-        let by_comma = !matches!(format, Format::Csv { delimiter } if delimiter != b',');
+        let by_comma = !matches!(format, FileFormat::Csv { delimiter } if delimiter != b',');
         let decimal = match named.decimal {
             Some(decimal) => decimal,
             None => evidence.decimal(by_comma).map_err(wrong)?,
@@ -71,54 +75,59 @@ impl Survey {
     }
 }
 
-/// What some of the rows say.
+/// The findings in some of the rows.
 #[derive(Default)]
-struct Looked {
+struct Sample {
     header: Vec<String>,
     targets: Vec<Target>,
     guesses: Vec<Guess>,
     evidence: Evidence,
 }
 
-impl Looked {
-    fn at(source: &Source, format: Format, named: &Named<'_>, rows: u64) -> Result<Self, Failure> {
+impl Sample {
+    fn at(
+        source: &SourceFile,
+        format: FileFormat,
+        named: &ChosenConventions<'_>,
+        rows: u64,
+    ) -> Result<Self, Failure> {
         let path = source.path.display();
         let failed = |error| Failure::file(format!("cannot read {path}"), &error);
         let mut records = Records::new(source.open()?, format);
-        let mut looked = Looked::default();
-        if let Format::Csv { .. } = format {
-            let Some(record) = records.next().map_err(failed)? else { return Ok(looked) };
+        let mut sample = Sample::default();
+        if let FileFormat::Csv { .. } = format {
+            let Some(record) = records.next().map_err(failed)? else { return Ok(sample) };
             let Ok(Content::Cells(header)) = record.content else {
                 return Err(Failure::usage(format!(
-                    "{path}: the first line is no header of at most 100 columns; write the names of the columns there"
+                    "{path}: the first line is not a header of at most 100 columns; write the names of the columns there"
                 )));
             };
-            looked.header = header.iter().map(str::to_owned).collect();
-            looked.targets = named.mapping.targets(&looked.header)?;
-            looked.guesses = looked.targets.iter().map(|_| Guess::default()).collect();
+            sample.header = header.iter().map(str::to_owned).collect();
+            sample.targets = named.mapping.targets(&sample.header)?;
+            sample.guesses = sample.targets.iter().map(|_| Guess::default()).collect();
         }
         let mut row = 0;
         while row < rows
             && let Some(record) = records.next().map_err(failed)?
         {
             match record.content {
-                Ok(Content::Cells(cells)) if cells.len() == looked.header.len() => {
-                    looked.learn_row(cells, named.nulls);
+                Ok(Content::Cells(cells)) if cells.len() == sample.header.len() => {
+                    sample.learn_row(cells, named.nulls);
                 }
-                Ok(Content::Json(line)) => looked.learn_line(line, named)?,
+                Ok(Content::Json(line)) => sample.learn_line(line, named)?,
                 _ => {}
             }
             row += 1;
         }
-        // Only what is a number in every row says how the file writes numbers.
-        for (target, guess) in looked.targets.iter().zip(&mut looked.guesses) {
+        // Only a column with a number in every row shows how the file writes numbers.
+        for (target, guess) in sample.targets.iter().zip(&mut sample.guesses) {
             if let Target::Key(key) = target
                 && matches!(key.kind.unwrap_or(guess.kind()), ValueKind::Number | ValueKind::Money)
             {
-                guess.numbers.iter().for_each(|number| looked.evidence.number(number));
+                guess.numbers.iter().for_each(|number| sample.evidence.number(number));
             }
         }
-        Ok(looked)
+        Ok(sample)
     }
 
     fn learn_row(&mut self, cells: Cells<'_>, nulls: &[String]) {
@@ -138,7 +147,7 @@ impl Looked {
         }
     }
 
-    fn learn_line(&mut self, line: &str, named: &Named<'_>) -> Result<(), Failure> {
+    fn learn_line(&mut self, line: &str, named: &ChosenConventions<'_>) -> Result<(), Failure> {
         let Ok(members) = serde_json::from_str::<Members>(line) else { return Ok(()) };
         for (name, json) in &members.0 {
             let Ok(text) = serde_json::from_str::<String>(json.get()) else { continue };
@@ -153,8 +162,8 @@ impl Looked {
         Ok(())
     }
 
-    /// Whether more rows could settle something.
-    fn is_open(&self, named: &Named<'_>) -> bool {
+    /// Returns whether more rows could decide a question.
+    fn is_open(&self, named: &ChosenConventions<'_>) -> bool {
         let is_unknown = |(target, guess): (&Target, &Guess)| {
             matches!(target, Target::Key(KeyTarget { kind: None, .. })) && !guess.is_seen
         };
@@ -164,14 +173,14 @@ impl Looked {
     }
 }
 
-/// What the values of a column can all be.
+/// The kinds that fit all values of a column.
 #[derive(Debug)]
 struct Guess {
     is_seen: bool,
     boolean: bool,
     number: bool,
     money: bool,
-    /// A few numbers that show the form of its numbers.
+    /// Some numbers of the column, one of each form.
     numbers: Vec<String>,
 }
 
@@ -180,9 +189,6 @@ impl Default for Guess {
         Guess { is_seen: false, boolean: true, number: true, money: true, numbers: Vec::new() }
     }
 }
-
-/// The limit of kept numbers of a column.
-const NUMBERS: usize = 3;
 
 impl Guess {
     fn learn(&mut self, cell: &str) {
@@ -204,9 +210,9 @@ impl Guess {
             return;
         }
         self.number &= !is_identifier(amount);
-        // A form that is there already says nothing more.
+        // A second number of a form shows nothing more.
         let is_new = !self.numbers.iter().any(|number| form(number) == form(amount));
-        if is_new && self.numbers.len() < NUMBERS * NUMBERS {
+        if is_new {
             self.numbers.push(amount.to_owned());
         }
     }
@@ -222,18 +228,18 @@ impl Guess {
     }
 }
 
-/// Whether two numbers say the same about how numbers are written: by which readings they are one, and the same one.
+/// Returns which readings take the text for a number, and whether they agree on it.
 fn form(number: &str) -> (bool, bool, bool) {
     let (point, comma) = (Decimal::Point.number(number), Decimal::Comma.number(number));
     (point.is_some(), comma.is_some(), point == comma)
 }
 
-/// Whether a whole number is an identifier rather than a quantity: it begins with a zero, or has more digits than a float
-/// keeps.
+/// Returns whether a whole number is an identifier, not a quantity: it begins with a zero, or has more digits than a
+/// float holds.
 fn is_identifier(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let whole = digits.split(['.', ',']).next().unwrap_or_default();
-    whole.len() > 1 && whole.starts_with('0') || whole.len() > MOST_DIGITS
+    whole.len() > 1 && whole.starts_with('0') || whole.len() > MAX_NUMBER_DIGITS
 }
 
 /// Reads a boolean.
@@ -245,7 +251,7 @@ pub(super) fn is_boolean(cell: &str) -> Option<bool> {
     }
 }
 
-/// Splits an amount of money with the code of its currency before or behind it.
+/// Splits an amount of money with the code of its currency before or after it.
 pub(super) fn money_parts(cell: &str) -> Option<(&str, Currency)> {
     let behind = cell.split_at_checked(cell.len().checked_sub(3)?);
     if let Some((amount, code)) = behind

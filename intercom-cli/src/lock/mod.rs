@@ -1,4 +1,4 @@
-//! `intercom lock`: holds a lock against an earlier one, and `intercom catalogue`: documentation made of a lock.
+//! `intercom lock`: compares a lock with an earlier one. `intercom catalogue`: makes documentation of a lock.
 
 mod report;
 mod source;
@@ -13,19 +13,19 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::count;
-use report::{Format, Report};
-use source::Read;
+use report::{LockReport, ReportFormat};
+use source::ParsedLock;
 
 /// The default lock.
 const DEFAULT_LOCK: &str = "events.lock";
 
-/// Holds the lock of a program's events against an earlier one
+/// Compares the lock of a program's events with an earlier one
 ///
 /// A test writes the lock from the program's types. These commands compare locks, as files or at
 /// revisions of git:
 ///
 ///   events.lock       a file
-///   git:main          the same file, where the present branch and main part
+///   git:main          the same file at the merge base of HEAD and main
 ///   v1.2:events.lock  a file at a revision, as `git show` has it
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, before_help = "Example:\n  intercom lock check --against git:main")]
@@ -36,16 +36,16 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Fails with the exit code 3 on a change that Intercom takes badly and that no line allows
+    /// Exits with code 3 if a change harms data in Intercom and no line of the lock allows it
     #[command(before_help = "\
 Example:
   intercom lock check --against git:main
   intercom lock check --against git:origin/main --format github")]
     Check(Comparison),
-    /// Lists every change, and fails on none
+    /// Lists every change, and exits with code 0
     #[command(before_help = "Example:\n  intercom lock diff --against v1.2:events.lock")]
     Diff(Comparison),
-    /// Updates a lock to the events of another one, if the lock allows the changes
+    /// Updates a lock to the events of another one, if it allows the changes
     ///
     /// The lock keeps its retired names and its allowances.
     #[command(
@@ -53,7 +53,7 @@ Example:
         before_help = "Example:\n  intercom lock update --from target/events.lock"
     )]
     Update {
-        /// Lock with the present events
+        /// Lock with the current events
         #[arg(long, value_name = "LOCK")]
         from: String,
         /// Lock to write
@@ -61,20 +61,20 @@ Example:
         lock: PathBuf,
         /// Form of the output [default: text, and json with --json]
         #[arg(long, value_enum)]
-        format: Option<Format>,
+        format: Option<ReportFormat>,
     },
     /// Allows a change: adds a line with its reason to the lock
     #[command(before_help = "\
 Example:
   intercom lock accept KEY_REMOVED invoice_paid.seats --why \"sales asked for it\"")]
     Accept {
-        /// Rule that the change meets, such as KEY_REMOVED
+        /// Rule of the change, such as KEY_REMOVED
         #[arg(value_name = "RULE", value_parser = rule)]
         rule: Rule,
-        /// Event, or event and key
+        /// Event, or event and key, of the change
         #[arg(value_name = "EVENT|EVENT.KEY")]
         subject: String,
-        /// Reason
+        /// Reason for the change
         #[arg(long, value_name = "REASON")]
         why: String,
         /// Lock to write
@@ -96,14 +96,14 @@ struct Comparison {
 
     /// Form of the output [default: text, and json with --json]
     #[arg(long, value_enum)]
-    format: Option<Format>,
+    format: Option<ReportFormat>,
 }
 
 fn rule(text: &str) -> Result<Rule, String> {
     let blocking = || Rule::ALL.iter().filter(|rule| rule.class().needs_allowance());
     match Rule::by_id(&text.to_uppercase()) {
         Some(rule) if rule.class().needs_allowance() => Ok(rule),
-        Some(rule) => Err(format!("{rule} is a note, which needs no line")),
+        Some(rule) => Err(format!("{rule} is only a note; it needs no line")),
         None => {
             let rules: Vec<_> = blocking().map(|rule| rule.id()).collect();
             Err(format!("the rules are {}", rules.join(", ")))
@@ -122,10 +122,10 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
 }
 
 impl Comparison {
-    /// Reads both. Where there was no lock before, all of the events are new.
-    fn read(&self, context: &Context) -> Result<(Read, Lock), Failure> {
-        let new = Read::expect(&self.lock, Path::new(DEFAULT_LOCK))?;
-        let old = Read::find(&self.against, Path::new(&self.lock))?;
+    /// Reads both. Without an earlier lock all events are new.
+    fn read(&self, context: &Context) -> Result<(ParsedLock, Lock), Failure> {
+        let new = ParsedLock::expect(&self.lock, Path::new(DEFAULT_LOCK))?;
+        let old = ParsedLock::find(&self.against, Path::new(&self.lock))?;
         let old = match old {
             Some(old) => old.lock,
             None => {
@@ -143,7 +143,8 @@ impl Comparison {
 fn check(context: &Context, comparison: &Comparison) -> Result<Exit, Failure> {
     let (new, old) = comparison.read(context)?;
     let review = new.lock.review_since(&old);
-    Report { review: &review, new: &new, has_notes: false }.print(context, comparison.format)?;
+    LockReport { review: &review, new: &new, has_notes: false }
+        .print(context, comparison.format)?;
     if review.is_blocked() {
         return Ok(Exit::Findings);
     }
@@ -157,7 +158,7 @@ fn check(context: &Context, comparison: &Comparison) -> Result<Exit, Failure> {
 fn diff(context: &Context, comparison: &Comparison) -> Result<Exit, Failure> {
     let (new, old) = comparison.read(context)?;
     let review = new.lock.review_since(&old);
-    Report { review: &review, new: &new, has_notes: true }.print(context, comparison.format)?;
+    LockReport { review: &review, new: &new, has_notes: true }.print(context, comparison.format)?;
     Ok(Exit::Done)
 }
 
@@ -165,16 +166,16 @@ fn update(
     context: &Context,
     from: &str,
     path: &Path,
-    format: Option<Format>,
+    format: Option<ReportFormat>,
 ) -> Result<Exit, Failure> {
-    let new = Read::expect(from, path)?;
+    let new = ParsedLock::expect(from, path)?;
     let shown = path.display();
     let next = match path.exists() {
         false => new.lock.plan().lock(),
         true => {
-            let old = Read::expect(&shown.to_string(), path)?;
+            let old = ParsedLock::expect(&shown.to_string(), path)?;
             let review = old.lock.review(new.lock.plan());
-            Report { review: &review, new: &old, has_notes: true }.print(context, format)?;
+            LockReport { review: &review, new: &old, has_notes: true }.print(context, format)?;
             if review.is_blocked() {
                 return Ok(Exit::Findings);
             }
@@ -201,7 +202,7 @@ fn accept(
         return Err(Failure::usage("--why is empty; give the reason for the change"));
     }
     let shown = path.display().to_string();
-    let read = Read::expect(&shown, path)?;
+    let read = ParsedLock::expect(&shown, path)?;
     // Neither an event nor a key has a full stop in its name.
     let (event, key) = match subject.split_once('.') {
         Some((event, key)) => (event, Some(key.to_owned())),
@@ -213,7 +214,8 @@ fn accept(
         text.push('\n');
     }
     text += &format!("allow {allowance}\n");
-    Lock::parse(&text).map_err(|error| Failure::usage(format!("cannot allow this: {error}")))?;
+    Lock::parse(&text)
+        .map_err(|error| Failure::usage(format!("cannot add the line to the lock: {error}")))?;
     write(path, &text)?;
     context.output.remark(format_args!("allowed {allowance}"));
     Ok(Exit::Done)
@@ -246,7 +248,7 @@ Example:
         /// Lock: a file, git:REV or REV:PATH
         #[arg(value_name = "LOCK", default_value = DEFAULT_LOCK)]
         lock: String,
-        /// File in which the page stands between two markers
+        /// File with the page between two markers
         #[arg(long, value_name = "FILE")]
         update: Option<PathBuf>,
     },
@@ -264,11 +266,11 @@ pub(crate) fn catalogue(context: &Context, arguments: &Catalogue) -> Result<Exit
     let like = Path::new(DEFAULT_LOCK);
     match &arguments.export {
         Export::Markdown { lock, update: None } => {
-            let page = Read::expect(lock, like)?.lock.plan().to_markdown();
+            let page = ParsedLock::expect(lock, like)?.lock.plan().to_markdown();
             context.output.text(page.trim_end())?;
         }
         Export::Markdown { lock, update: Some(path) } => {
-            let plan = Read::expect(lock, like)?;
+            let plan = ParsedLock::expect(lock, like)?;
             let shown = path.display();
             let text = fs::read_to_string(path)
                 .map_err(|error| Failure::file(format!("cannot read {shown}"), &error))?;
@@ -278,7 +280,7 @@ pub(crate) fn catalogue(context: &Context, arguments: &Catalogue) -> Result<Exit
             context.output.remark(format_args!("wrote {shown}"));
         }
         Export::JsonSchema { lock } => {
-            let schema = Read::expect(lock, like)?.lock.plan().to_json_schema();
+            let schema = ParsedLock::expect(lock, like)?.lock.plan().to_json_schema();
             context.output.text(format_args!("{schema:#}"))?;
         }
     }

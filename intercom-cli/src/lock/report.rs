@@ -1,4 +1,4 @@
-//! Prints findings: for people, for programs, and for viewers of test results.
+//! Prints findings as text, JSON, annotations of GitHub, or JUnit.
 
 use std::fmt;
 
@@ -6,14 +6,14 @@ use clap::ValueEnum;
 use intercom_catalogue::{Finding, Review};
 use serde::Serialize;
 
-use super::source::Read;
+use super::source::ParsedLock;
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::output::Record;
+use crate::output::Printable;
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum ReportFormat {
     /// For people
     Text,
     /// A JSON object a line
@@ -25,16 +25,16 @@ pub(super) enum Format {
 }
 
 /// The changes between two locks, and those that the lock does not allow.
-pub(super) struct Report<'a> {
+pub(super) struct LockReport<'a> {
     pub(super) review: &'a Review,
-    pub(super) new: &'a Read,
+    pub(super) new: &'a ParsedLock,
     /// Whether to print changes that need no allowance too.
     pub(super) has_notes: bool,
 }
 
 /// A finding as a JSON line has it.
 #[derive(Serialize)]
-struct Line<'a> {
+struct FindingLine<'a> {
     class: &'static str,
     rule: &'static str,
     event: &'a str,
@@ -49,17 +49,17 @@ struct Line<'a> {
     line: usize,
 }
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for FindingLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}: {}", self.rule, self.event, self.change)
     }
 }
 
-impl Record for Line<'_> {
+impl Printable for FindingLine<'_> {
     const TYPE: &'static str = "finding";
 }
 
-/// An allowance that allows nothing.
+/// An allowance of no change.
 #[derive(Serialize)]
 struct Unused {
     allow: String,
@@ -68,29 +68,34 @@ struct Unused {
 
 impl fmt::Display for Unused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`allow {}` allows nothing: remove the line", self.allow)
+        write!(f, "`allow {}` allows no change: remove the line", self.allow)
     }
 }
 
-impl Record for Unused {
+impl Printable for Unused {
     const TYPE: &'static str = "unused_allowance";
 }
 
-impl Report<'_> {
+impl LockReport<'_> {
     /// Prints the report.
-    pub(super) fn print(&self, context: &Context, format: Option<Format>) -> Result<(), Failure> {
-        let default = if context.output.json { Format::Json } else { Format::Text };
+    pub(super) fn print(
+        &self,
+        context: &Context,
+        format: Option<ReportFormat>,
+    ) -> Result<(), Failure> {
+        let default = if context.output.json { ReportFormat::Json } else { ReportFormat::Text };
         match format.unwrap_or(default) {
-            Format::Text => self.text(context),
-            Format::Json => self.json(context),
-            Format::Github => self.github(context),
-            Format::Junit => context.output.text(self.junit()),
+            ReportFormat::Text => self.text(context),
+            ReportFormat::Json => self.json(context),
+            ReportFormat::Github => self.github(context),
+            ReportFormat::Junit => context.output.text(self.junit()),
         }
     }
 
     fn findings(&self) -> impl Iterator<Item = &Finding> {
-        let is_told = |finding: &&Finding| self.has_notes || finding.rule.class().needs_allowance();
-        self.review.findings().iter().filter(is_told)
+        let is_printed =
+            |finding: &&Finding| self.has_notes || finding.rule.class().needs_allowance();
+        self.review.findings().iter().filter(is_printed)
     }
 
     fn unused(&self) -> impl Iterator<Item = Unused> {
@@ -125,8 +130,8 @@ impl Report<'_> {
         self.unused().try_for_each(|unused| json.data(&unused))
     }
 
-    fn line<'a>(&self, finding: &'a Finding) -> Line<'a> {
-        Line {
+    fn line<'a>(&self, finding: &'a Finding) -> FindingLine<'a> {
+        FindingLine {
             class: finding.rule.class().as_str(),
             rule: finding.rule.id(),
             event: &finding.event,
@@ -154,7 +159,7 @@ impl Report<'_> {
     fn github(&self, context: &Context) -> Result<(), Failure> {
         let file = escape_property(&self.new.name);
         for finding in self.findings() {
-            let Line { rule, sentence, fix, line, is_blocking, .. } = self.line(finding);
+            let FindingLine { rule, sentence, fix, line, is_blocking, .. } = self.line(finding);
             let level = if is_blocking { "error" } else { "notice" };
             let message =
                 format!("{}: {}\n{sentence}\nFix: {fix}", finding.subject(), finding.change);
@@ -171,7 +176,7 @@ impl Report<'_> {
         })
     }
 
-    /// Each finding is a test case. Where there is none, one case says so.
+    /// Returns a test case for each finding, or one case that says that there is none.
     fn junit(&self) -> String {
         let of_finding = self.findings().map(|finding| {
             let rule = finding.rule;
@@ -211,7 +216,7 @@ fn line_of(text: &str, words: &[&str]) -> usize {
     text.lines().position(|line| begins_with(line, words)).map_or(1, |at| at + 1)
 }
 
-/// Whether a line begins with a keyword and this word, which stands in quotes where it has to.
+/// Returns whether a line begins with a keyword and this word, with or without quotes.
 fn begins_with(line: &str, words: &[&str]) -> bool {
     let [keyword, word] = words else { return false };
     let Some(rest) = line.trim_start().strip_prefix(keyword) else { return false };
@@ -222,12 +227,12 @@ fn begins_with(line: &str, words: &[&str]) -> bool {
     })
 }
 
-/// As a workflow command of GitHub has its message.
+/// Escapes the message of a workflow command of GitHub.
 fn escape_data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// As a workflow command of GitHub has its properties.
+/// Escapes a property of a workflow command of GitHub.
 fn escape_property(text: &str) -> String {
     escape_data(text).replace(':', "%3A").replace(',', "%2C")
 }

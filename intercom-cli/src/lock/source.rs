@@ -1,4 +1,4 @@
-//! Where a lock is: a file, or a file at a revision of git.
+//! Reads a lock from a file, or from a file at a revision of git.
 
 use std::fs;
 use std::path::Path;
@@ -10,26 +10,26 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 /// A parsed lock, with its text.
-pub(crate) struct Read {
+pub(crate) struct ParsedLock {
     /// Its name in messages.
     pub(crate) name: String,
     pub(crate) text: String,
     pub(crate) lock: Lock,
 }
 
-impl Read {
-    /// Reads a lock from `FILE`, from `REV:PATH`, or from `git:REV`: the file of the name `like`, where the present branch and
-    /// REV part.
+impl ParsedLock {
+    /// Reads a lock from `FILE`, from `REV:PATH`, or from `git:REV`: the file of the name `like` at the merge base of
+    /// HEAD and REV.
     ///
-    /// Returns `None` where the revision has no such file.
+    /// Returns `None` if the revision has no such file.
     ///
     /// # Errors
     ///
-    /// Fails when a file cannot be read or is no lock, and when git does not know the revision.
+    /// Fails when a file cannot be read or is not a lock, and when git does not know the revision.
     pub(crate) fn find(place: &str, like: &Path) -> Result<Option<Self>, Failure> {
         if let Some(revision) = place.strip_prefix("git:") {
             let base = merge_base(revision)?;
-            // `./` begins at the present folder, and not at the top of the repository.
+            // `./` is relative to the current folder, not to the top of the repository.
             let path = format!("./{}", like.display());
             let name = format!("{} at {revision}", like.display());
             return show(&base, &path).and_then(|text| Self::parse(name, text));
@@ -47,18 +47,25 @@ impl Read {
         }
     }
 
-    /// Reads a lock that has to be there.
+    /// Reads a lock that must exist.
     ///
     /// # Errors
     ///
-    /// Fails as [`find`](Self::find) does, when there is none, and when it locks no event: a check of it checks nothing.
+    /// Fails as [`find`](Self::find) does, when there is no lock, and when it has no event.
     pub(crate) fn expect(place: &str, like: &Path) -> Result<Self, Failure> {
         let read = Self::find(place, like)?;
         let read = read.ok_or_else(|| {
-            Failure::new(Exit::Failed, "no_lock", format!("{place}: there is no such file"))
+            Failure::new(
+                Exit::Failed,
+                "no_lock",
+                format!("{place} does not exist; correct the path"),
+            )
         })?;
         if read.lock.plan().events().is_empty() {
-            let message = format!("{}: it locks no event, and checks nothing", read.name);
+            let message = format!(
+                "{} has no event, so a check of it checks nothing; write the lock with the test of your catalogue",
+                read.name
+            );
             return Err(Failure::new(Exit::Failed, "no_lock", message));
         }
         Ok(read)
@@ -67,21 +74,21 @@ impl Read {
     fn parse(name: String, text: Option<String>) -> Result<Option<Self>, Failure> {
         let Some(text) = text else { return Ok(None) };
         match Lock::parse(&text) {
-            Ok(lock) => Ok(Some(Read { name, text, lock })),
+            Ok(lock) => Ok(Some(ParsedLock { name, text, lock })),
             Err(error) => {
-                Err(Failure::new(Exit::Failed, "no_lock", format!("{name} is no lock: {error}")))
+                Err(Failure::new(Exit::Failed, "no_lock", format!("{name} is not a lock: {error}")))
             }
         }
     }
 }
 
-/// Returns the commit at which the present branch and this revision part.
+/// Returns the merge base of HEAD and this revision.
 fn merge_base(revision: &str) -> Result<String, Failure> {
     let commit = commit(revision)?;
     let output = git(&["merge-base", &commit, "HEAD"])?;
     if !output.status.success() {
         let message = format!(
-            "git finds no common commit of HEAD and {revision}; fetch more of the history, or name \
+            "git finds no common commit of HEAD and {revision}; fetch more of the history, or use \
              REV:PATH"
         );
         return Err(Failure::new(Exit::Failed, "git", message));
@@ -94,13 +101,16 @@ fn commit(revision: &str) -> Result<String, Failure> {
     let name = format!("{revision}^{{commit}}");
     let output = git(&["rev-parse", "--verify", "--quiet", "--end-of-options", &name])?;
     if !output.status.success() {
-        let message = format!("git does not know the revision `{}`", revision.escape_debug());
+        let message = format!(
+            "git does not know the revision `{}`; fetch it, or correct the name",
+            revision.escape_debug()
+        );
         return Err(Failure::new(Exit::Failed, "git", message));
     }
     Ok(first_line(&output.stdout))
 }
 
-/// Returns a file at a commit, if it is there.
+/// Returns a file at a commit, if it exists there.
 fn show(commit: &str, path: &str) -> Result<Option<String>, Failure> {
     let name = format!("{commit}:{path}");
     if !git(&["cat-file", "-e", &name])?.status.success() {
@@ -110,8 +120,8 @@ fn show(commit: &str, path: &str) -> Result<Option<String>, Failure> {
     match output.status.success() {
         true => Ok(Some(String::from_utf8_lossy(&output.stdout).into_owned())),
         false => {
-            let said = first_line(&output.stderr);
-            Err(Failure::new(Exit::Failed, "git", format!("git cannot show {path}: {said}")))
+            let error = first_line(&output.stderr);
+            Err(Failure::new(Exit::Failed, "git", format!("git cannot show {path}: {error}")))
         }
     }
 }
@@ -119,7 +129,7 @@ fn show(commit: &str, path: &str) -> Result<Option<String>, Failure> {
 fn git(arguments: &[&str]) -> Result<Output, Failure> {
     let output = Command::new("git").args(arguments).output();
     output.map_err(|error| {
-        Failure::new(Exit::Failed, "git", format!("git cannot be run: {error}; install it"))
+        Failure::new(Exit::Failed, "git", format!("cannot run git: {error}; install it"))
     })
 }
 

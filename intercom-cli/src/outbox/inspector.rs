@@ -1,4 +1,4 @@
-//! Looks into an outbox of any kind while the application runs, and delivers nothing.
+//! Inspects an outbox of any kind while the application runs. Delivers nothing.
 
 use intercom_core::Contact;
 use intercom_delivery::outbox::{
@@ -17,7 +17,7 @@ pub(crate) enum Inspector {
     Postgres(Box<intercom_postgres::Inspection>),
 }
 
-/// Calls a method of either kind. SQLite's block.
+/// Calls a method of either kind. SQLite's methods block.
 macro_rules! ask {
     ($inspector:expr, $method:ident($($argument:expr),*)) => {
         match $inspector {
@@ -45,7 +45,7 @@ impl Inspector {
         }
     }
 
-    /// Reads the whole of a SQLite file, and returns what is wrong with it. PostgreSQL looks after its own files.
+    /// Reads the whole of a SQLite file, and returns what is wrong with it. PostgreSQL checks its own files.
     pub(crate) async fn check(&self) -> Result<Vec<String>, OutboxError> {
         match self {
             Inspector::Sqlite(sqlite) => block_in_place(|| sqlite.check()),

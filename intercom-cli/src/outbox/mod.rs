@@ -1,4 +1,4 @@
-//! `intercom outbox`: looks into an outbox and changes it, while the application delivers from it.
+//! `intercom outbox`: inspects and changes an outbox while the application delivers from it.
 
 mod inspector;
 mod records;
@@ -10,18 +10,19 @@ use crate::contact::ContactArguments;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::lock_file::same;
 use crate::outbox_location::Location;
 use crate::settings::OutboxArguments;
 pub(crate) use inspector::Inspector;
-use records::{Changed, Dead, Erased, Forgiven, Listed, Pending, Status, Whole};
+use records::{Changed, Dead, Erased, EventDetails, Forgiven, Listed, Pending, Status};
 
 /// The number of events in one read.
 const PAGE: usize = 500;
 
-/// Looks into an outbox and changes it, while the application runs
+/// Inspects and changes an outbox while the application runs
 ///
-/// It works on a SQLite file or a PostgreSQL database, and delivers nothing itself. The process
-/// that delivers notices a change within its poll interval, a second by default.
+/// The outbox is a SQLite file or a PostgreSQL database. The command delivers nothing itself. The
+/// process that delivers notices a change within its poll interval, a second by default.
 #[derive(Args, Debug)]
 #[command(
     verbatim_doc_comment,
@@ -48,7 +49,7 @@ enum Command {
         #[command(flatten)]
         page: Page,
     },
-    /// Lists dead letters: events that the delivery gave up, and why
+    /// Lists dead letters: undelivered events, each with its reason
     #[command(
         before_help = "Example:\n  intercom outbox dead --outbox events.db --reason unknown_contact"
     )]
@@ -64,7 +65,7 @@ enum Command {
     /// Shows one event, pending or dead, with its body, and masks sensitive values
     #[command(before_help = "Example:\n  intercom outbox show 17 --outbox events.db")]
     Show {
-        /// Number of the event
+        /// Id of the event
         #[arg(value_name = "ID")]
         id: u64,
         #[command(flatten)]
@@ -125,18 +126,18 @@ enum Command {
     },
 }
 
-/// A part of a list.
+/// The part of a list to print.
 #[derive(Args, Debug)]
 struct Page {
-    /// Those of this event name
+    /// Only events with this name
     #[arg(long, value_name = "EVENT")]
     name: Option<String>,
 
-    /// Those after this number
+    /// Only events with a higher id
     #[arg(long, value_name = "ID")]
     after: Option<u64>,
 
-    /// How many at most
+    /// Maximum number of events
     #[arg(long, value_name = "NUMBER", default_value_t = 100)]
     limit: usize,
 }
@@ -145,11 +146,11 @@ struct Page {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct PendingSelection {
-    /// Those of these numbers
+    /// Ids of the events
     #[arg(value_name = "ID")]
     ids: Vec<u64>,
 
-    /// Those of this event name
+    /// Only events with this name
     #[arg(long, value_name = "EVENT")]
     name: Option<String>,
 
@@ -162,15 +163,15 @@ struct PendingSelection {
 #[derive(Args, Debug)]
 #[group(required = true, multiple = false)]
 struct DeadSelection {
-    /// Those of these numbers
+    /// Ids of the events
     #[arg(value_name = "ID")]
     ids: Vec<u64>,
 
-    /// Those of this event name
+    /// Only events with this name
     #[arg(long, value_name = "EVENT")]
     name: Option<String>,
 
-    /// Those that died for this reason
+    /// Only dead letters with this reason
     #[arg(long, value_name = "REASON", value_parser = reason)]
     reason: Option<DeadLetterReason>,
 
@@ -217,7 +218,10 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
             let (location, inspector) = open(context, &outbox).await?;
             let counts = inspector.counts().await?;
             let deliverer = inspector.deliverer().await?;
-            let oldest = inspector.pending(None, 1).await?.pop();
+            let oldest = match counts.oldest_pending {
+                Some(_) => inspector.pending(None, 1).await?.pop(),
+                None => None,
+            };
             context.output.data(&Status::new(location.to_string(), counts, deliverer, oldest))?;
             Ok(Exit::Done)
         }
@@ -257,7 +261,7 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
             let erased = inspector.erase(&contact).await?;
             context.output.data(&Erased::from(erased))?;
             context.output.remark(
-                "later events of the contact are withheld; what Intercom has is not touched: delete the \
+                "the outbox withholds later events of the contact; Intercom still has its own data, so delete the \
                  contact there too",
             );
             Ok(Exit::Done)
@@ -279,32 +283,28 @@ async fn open(
 ) -> Result<(Location, Inspector), Failure> {
     let location = context.settings.outbox(arguments)?.ok_or_else(|| {
         Failure::usage(
-            "no outbox is named; name one with --outbox, INTERCOM_OUTBOX or the profile's `outbox`",
+            "there is no outbox; name one with --outbox, INTERCOM_OUTBOX or the profile's `outbox`",
         )
     })?;
     let inspector = Inspector::open(&location.value).await?;
     Ok((location.value, inspector))
 }
 
-/// A name as Intercom compares it.
-fn is_named(name: Option<&str>, event: &str) -> bool {
-    name.is_none_or(|name| name.to_lowercase() == event.to_lowercase())
-}
-
-/// Prints what is wanted of a list, which it reads in parts.
+/// Prints the selected events of a list, which it reads page by page.
 async fn list<R: Listed>(
     context: &Context,
     page: Page,
     read: impl AsyncFn(Option<EventId>) -> Result<Vec<R>, OutboxError>,
-    is_wanted: impl Fn(&R) -> bool,
+    is_selected: impl Fn(&R) -> bool,
 ) -> Result<Exit, Failure> {
     let (mut after, mut left) = (page.after.map(EventId), page.limit);
     while left > 0 {
         let events = read(after).await?;
         let Some(last) = events.last() else { break };
         after = Some(last.id());
-        let is_wanted =
-            |event: &&R| is_named(page.name.as_deref(), event.name()) && is_wanted(event);
+        let is_wanted = |event: &&R| {
+            page.name.as_deref().is_none_or(|name| same(name, event.name())) && is_selected(event)
+        };
         for event in events.iter().filter(is_wanted).take(left) {
             left -= 1;
             context.output.data(event)?;
@@ -322,15 +322,18 @@ async fn show(
     let before = id.checked_sub(1).map(EventId);
     let pending = inspector.pending(before, 1).await?;
     if let Some(event) = pending.iter().find(|event| event.id.0 == id) {
-        context.output.data(&Whole::pending(event))?;
+        context.output.data(&EventDetails::pending(event))?;
         return Ok(Exit::Done);
     }
     let dead = inspector.dead_letters(before, 1).await?;
     if let Some(letter) = dead.iter().find(|letter| letter.id.0 == id) {
-        context.output.data(&Whole::dead(letter))?;
+        context.output.data(&EventDetails::dead(letter))?;
         return Ok(Exit::Done);
     }
-    let message = format!("event {id} is neither pending nor dead in {location}");
+    let message = format!(
+        "event {id} is neither pending nor dead in {location}; list the events with `intercom outbox \
+         pending` and `intercom outbox dead`"
+    );
     Err(Failure::new(Exit::Failed, "not_found", message))
 }
 
@@ -365,13 +368,16 @@ async fn change(
         Action::Bury => "buried",
         Action::Purge => "purged",
     };
-    // The action has succeeded, even if no one reads the output.
-    let told = context.output.data(&Changed { action: action_done, events });
+    // The action has succeeded even if no reader takes the output.
+    let printed = context.output.data(&Changed { action: action_done, events });
     if missing.is_empty() {
-        return told.map(|()| Exit::Done);
+        return printed.map(|()| Exit::Done);
     }
     let state = if matches!(action, Action::Bury) { "pending" } else { "dead" };
-    let message = format!("not {state} in {location}: {}", missing.join(", "));
+    let message = format!(
+        "not {state} in {location}: {}; list what is with `intercom outbox {state}`",
+        missing.join(", ")
+    );
     let exit = if events > 0 { Exit::InPart } else { Exit::Failed };
     Err(Failure::new(exit, "not_found", message))
 }

@@ -9,11 +9,11 @@ use intercom_delivery::outbox::{
 };
 use serde::{Serialize, Serializer};
 
-use crate::body::Shown;
-use crate::output::{Record, count};
+use crate::body::MaskedBody;
+use crate::output::{Printable, count};
 use crate::time;
 
-/// Where every event of an outbox is.
+/// The counts of an outbox, and the process that delivers.
 #[derive(Serialize)]
 pub(crate) struct Status {
     outbox: String,
@@ -51,7 +51,7 @@ impl Status {
     }
 }
 
-impl Record for Status {
+impl Printable for Status {
     const TYPE: &'static str = "outbox_status";
 }
 
@@ -90,7 +90,9 @@ impl fmt::Display for Status {
         }
         match self.is_balanced {
             true => write!(f, "  balanced"),
-            false => write!(f, "  NOT BALANCED: the numbers above miss events"),
+            false => {
+                write!(f, "  NOT BALANCED: the numbers above miss events; report this as a bug")
+            }
         }
     }
 }
@@ -102,7 +104,7 @@ pub(crate) struct Pending(pub(crate) PendingEvent);
 pub(crate) struct Dead(pub(crate) DeadLetter);
 
 /// An event of a list.
-pub(crate) trait Listed: Record {
+pub(crate) trait Listed: Printable {
     fn id(&self) -> EventId;
     fn name(&self) -> &str;
 }
@@ -127,9 +129,9 @@ impl Listed for Dead {
     }
 }
 
-/// What a JSON line says of an event.
+/// An event as a JSON line has it.
 #[derive(Serialize)]
-struct Line<'a> {
+struct EventLine<'a> {
     id: u64,
     event: &'a str,
     created_at: i64,
@@ -150,12 +152,12 @@ struct Line<'a> {
     request_id: Option<&'a str>,
 }
 
-impl<'a> Line<'a> {
+impl<'a> EventLine<'a> {
     fn pending(pending: &'a PendingEvent) -> Self {
-        Line {
+        EventLine {
             accepted_at: Some(seconds(pending.accepted_at)),
             due_at: Some(seconds(pending.due_at)),
-            ..Line::new(
+            ..EventLine::new(
                 pending.id.0,
                 &pending.event,
                 pending.attempts,
@@ -165,15 +167,15 @@ impl<'a> Line<'a> {
     }
 
     fn dead(letter: &'a DeadLetter) -> Self {
-        Line {
+        EventLine {
             died_at: Some(seconds(letter.died_at)),
             reason: Some(letter.reason.as_str()),
-            ..Line::new(letter.id.0, &letter.event, letter.attempts, letter.failure.as_ref())
+            ..EventLine::new(letter.id.0, &letter.event, letter.attempts, letter.failure.as_ref())
         }
     }
 
     fn new(id: u64, event: &'a DataEvent, attempts: u32, failure: Option<&'a Failure>) -> Self {
-        Line {
+        EventLine {
             id,
             event: event.name(),
             created_at: event.created_at().unix_seconds(),
@@ -189,9 +191,9 @@ impl<'a> Line<'a> {
     }
 }
 
-impl fmt::Display for Line<'_> {
+impl fmt::Display for EventLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Line { id, event, created_at, reason, attempts, failure, .. } = self;
+        let EventLine { id, event, created_at, reason, attempts, failure, .. } = self;
         write!(f, "{id:>6}  {}  {}", time::text(*created_at), event.escape_debug())?;
         if let Some(reason) = reason {
             write!(f, "  {reason}")?;
@@ -205,63 +207,72 @@ impl fmt::Display for Line<'_> {
 
 impl Serialize for Pending {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Line::pending(&self.0).serialize(serializer)
+        EventLine::pending(&self.0).serialize(serializer)
     }
 }
 
 impl fmt::Display for Pending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Line::pending(&self.0), f)
+        fmt::Display::fmt(&EventLine::pending(&self.0), f)
     }
 }
 
-impl Record for Pending {
+impl Printable for Pending {
     const TYPE: &'static str = "pending_event";
 }
 
 impl Serialize for Dead {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        Line::dead(&self.0).serialize(serializer)
+        EventLine::dead(&self.0).serialize(serializer)
     }
 }
 
 impl fmt::Display for Dead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&Line::dead(&self.0), f)
+        fmt::Display::fmt(&EventLine::dead(&self.0), f)
     }
 }
 
-impl Record for Dead {
+impl Printable for Dead {
     const TYPE: &'static str = "dead_letter";
 }
 
 /// One event with its body, sensitive values masked.
 #[derive(Serialize)]
-pub(crate) struct Whole<'a> {
+pub(crate) struct EventDetails<'a> {
     /// `pending` or `dead`.
     state: &'static str,
     #[serde(flatten)]
-    line: Line<'a>,
-    body: Shown<'a>,
+    line: EventLine<'a>,
+    body: MaskedBody<'a>,
 }
 
-impl<'a> Whole<'a> {
+impl<'a> EventDetails<'a> {
     pub(crate) fn pending(pending: &'a PendingEvent) -> Self {
-        Whole { state: "pending", line: Line::pending(pending), body: Shown(&pending.event) }
+        EventDetails {
+            state: "pending",
+            line: EventLine::pending(pending),
+            body: MaskedBody(&pending.event),
+        }
     }
 
     pub(crate) fn dead(letter: &'a DeadLetter) -> Self {
-        Whole { state: "dead", line: Line::dead(letter), body: Shown(&letter.event) }
+        EventDetails {
+            state: "dead",
+            line: EventLine::dead(letter),
+            body: MaskedBody(&letter.event),
+        }
     }
 }
 
-impl Record for Whole<'_> {
+impl Printable for EventDetails<'_> {
     const TYPE: &'static str = "event";
 }
 
-impl fmt::Display for Whole<'_> {
+impl fmt::Display for EventDetails<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Line { id, accepted_at, due_at, died_at, reason, attempts, failure, .. } = self.line;
+        let EventLine { id, accepted_at, due_at, died_at, reason, attempts, failure, .. } =
+            self.line;
         writeln!(f, "{} event {id}", self.state)?;
         let times = [("accepted", accepted_at), ("due", due_at), ("died", died_at)];
         for (what, seconds) in times {
@@ -289,7 +300,7 @@ pub(crate) struct Changed {
     pub(crate) events: u64,
 }
 
-impl Record for Changed {
+impl Printable for Changed {
     const TYPE: &'static str = "changed";
 }
 
@@ -312,7 +323,7 @@ impl From<ErasedEvents> for Erased {
     }
 }
 
-impl Record for Erased {
+impl Printable for Erased {
     const TYPE: &'static str = "erased";
 }
 
@@ -329,7 +340,7 @@ pub(crate) struct Forgiven {
     pub(crate) was_erased: bool,
 }
 
-impl Record for Forgiven {
+impl Printable for Forgiven {
     const TYPE: &'static str = "forgiven";
 }
 

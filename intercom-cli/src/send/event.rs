@@ -36,7 +36,7 @@ pub(crate) struct EventArguments {
     file: Option<PathBuf>,
 }
 
-/// Where many events come from.
+/// The input of many events.
 pub(super) enum Input {
     StandardInput,
     File(PathBuf),
@@ -57,7 +57,7 @@ impl EventArguments {
         let is_described = self.at.is_some() || self.contact.contact().is_some();
         if is_described || !self.metadata.is_empty() {
             return Err(Failure::usage(
-                "each line of the input has its own contact, time and metadata; leave them out of the \
+                "each line of the input has its own contact, time and metadata; remove them from the \
                  command line",
             ));
         }
@@ -106,7 +106,9 @@ impl<'a> Assignment<'a> {
     fn parse(argument: &'a str) -> Result<Self, Failure> {
         let Some((key, text)) = argument.split_once('=') else {
             let word = argument.escape_debug();
-            return Err(Failure::usage(format!("`{word}` has no `=`; write KEY=VALUE")));
+            return Err(Failure::usage(format!(
+                "the argument `{word}` has no `=`; write KEY=VALUE"
+            )));
         };
         let Some((key, kind)) = key.rsplit_once(':') else {
             return Ok(Assignment { key, forced: None, text });
@@ -114,13 +116,8 @@ impl<'a> Assignment<'a> {
         match value::kind_of_name(kind) {
             Some(kind) => Ok(Assignment { key, forced: Some(kind), text }),
             None => {
-                let kinds: Vec<_> = ValueKind::ALL.iter().map(|kind| kind.as_str()).collect();
-                Err(Failure::usage(format!(
-                    "key `{}`: `{}` is no kind of value; the kinds are {}",
-                    key.escape_debug(),
-                    kind.escape_debug(),
-                    kinds.join(", ")
-                )))
+                let (key, what) = (key.escape_debug(), value::not_a_kind(kind));
+                Err(Failure::usage(format!("key `{key}`: {what}")))
             }
         }
     }

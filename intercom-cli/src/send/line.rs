@@ -1,4 +1,4 @@
-//! One line of standard input: an event as the body of a request has it.
+//! One line of the input: an event in the form of a request's body.
 
 use intercom_core::{Contact, DataEvent, Timestamp};
 use serde::Deserialize;
@@ -13,12 +13,12 @@ use crate::value::Value;
 /// The members of a line. What `events list --json` prints is such a line.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Line {
+struct InputLine {
     event_name: String,
     user_id: Option<Identifier>,
     email: Option<String>,
     id: Option<String>,
-    created_at: Option<Time>,
+    created_at: Option<LineTime>,
     metadata: Option<Members>,
     #[serde(rename = "v")]
     _version: Option<u32>,
@@ -35,7 +35,7 @@ enum Identifier {
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected Unix seconds, or a date and time with an offset")]
-enum Time {
+enum LineTime {
     Seconds(i64),
     Text(String),
 }
@@ -46,7 +46,8 @@ enum Time {
 ///
 /// Fails when the line is no event, and as an event on the command line does.
 pub(super) fn event(text: &str, lock: Option<&LockFile>) -> Result<DataEvent, Failure> {
-    let line: Line = serde_json::from_str(text).map_err(|error| Failure::usage(mistake(&error)))?;
+    let line: InputLine =
+        serde_json::from_str(text).map_err(|error| Failure::usage(mistake(&error)))?;
     let mut event = EventBuilder::new(&line.event_name, lock)?;
     let mut contact = Contact::default();
     match &line.user_id {
@@ -62,8 +63,8 @@ pub(super) fn event(text: &str, lock: Option<&LockFile>) -> Result<DataEvent, Fa
     }
     let created_at = match &line.created_at {
         None => Timestamp::now(),
-        Some(Time::Seconds(seconds)) => Timestamp::from_unix_seconds(*seconds),
-        Some(Time::Text(text)) => {
+        Some(LineTime::Seconds(seconds)) => Timestamp::from_unix_seconds(*seconds),
+        Some(LineTime::Text(text)) => {
             time::parse(text).map_err(|what| event.mistake("created_at", &what))?
         }
     };
@@ -77,17 +78,20 @@ pub(super) fn event(text: &str, lock: Option<&LockFile>) -> Result<DataEvent, Fa
     event.finish(contact, created_at)
 }
 
-/// What is wrong with a line. The error's own words may quote a value.
+/// Returns the mistake in a line. The error's own text may quote a value.
 fn mistake(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
 
     match error.classify() {
         Category::Data if error.to_string().starts_with("invalid type") => format!(
-            "column {}: a member is of another type than it should be; a line is \
+            "column {}: a member has the wrong type; a line is \
              {{\"event_name\": …, \"user_id\": …, \"created_at\": …, \"metadata\": {{…}}}}",
             error.column()
         ),
         Category::Data => error.to_string(),
-        _ => format!("column {}: the line is not JSON", error.column()),
+        _ => format!(
+            "column {}: the line is not JSON; write a JSON object on each line",
+            error.column()
+        ),
     }
 }

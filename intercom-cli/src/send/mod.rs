@@ -11,14 +11,14 @@ use clap::Args;
 use intercom_core::{DataEvent, Receipt, Tracker};
 use serde::Serialize;
 
-use crate::body::Shown;
+use crate::body::MaskedBody;
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::flushing::Flushing;
 use crate::lock_file::{LockArguments, LockFile};
 use crate::outbox_location::Location;
-use crate::output::Record;
+use crate::output::Printable;
 use crate::settings::{Access, OutboxArguments};
 use crate::time;
 use event::EventArguments;
@@ -91,15 +91,15 @@ async fn send(context: &Context, arguments: &Arguments, event: DataEvent) -> Res
     let at = event.created_at().unix_seconds();
     let name = event.name().to_owned();
     let sent = Tracker::new(transport).send_prepared(event);
-    let again = format!("it may have arrived: with `--at {at}` the same event counts once");
+    let again = format!("it may have arrived; send it again with `--at {at}`, and it counts once");
     let receipt = tokio::select! {
         sent = sent => sent.map_err(|error| {
             let is_retryable = error.is_retryable();
-            let Failure::Told(mut told) = Failure::from(error) else { return Failure::PipeClosed };
+            let Failure::Reported(mut report) = Failure::from(error) else { return Failure::PipeClosed };
             if is_retryable {
-                told.message += &format!("; {again}");
+                report.message += &format!("; {again}");
             }
-            Failure::Told(told)
+            Failure::Reported(report)
         })?,
         () = context.interrupt.wait() => {
             return Err(Failure::interrupted(format!("interrupted; {again}")));
@@ -131,7 +131,7 @@ async fn accept(
     delivery.flush(context, Duration::from_secs(arguments.timeout)).await
 }
 
-/// How the command took an event.
+/// Whether the command delivered an event, or accepted it in an outbox.
 #[derive(Serialize)]
 struct Sent {
     event: String,
@@ -170,7 +170,7 @@ impl Sent {
     }
 }
 
-impl Record for Sent {
+impl Printable for Sent {
     const TYPE: &'static str = "sent";
 }
 
@@ -193,17 +193,17 @@ impl fmt::Display for Sent {
 struct Request<'a> {
     method: &'static str,
     url: String,
-    body: Shown<'a>,
+    body: MaskedBody<'a>,
 }
 
 impl<'a> Request<'a> {
     fn new(base_url: &str, event: &'a DataEvent) -> Self {
         let url = format!("{}/events", base_url.trim_end_matches('/'));
-        Request { method: "POST", url, body: Shown(event) }
+        Request { method: "POST", url, body: MaskedBody(event) }
     }
 }
 
-impl Record for Request<'_> {
+impl Printable for Request<'_> {
     const TYPE: &'static str = "request";
 }
 

@@ -18,13 +18,13 @@ use super::{Arguments, Request, line};
 use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::{Failure, with_sources};
-use crate::flushing::{ENDING, Flushing};
+use crate::flushing::{Flushing, SHUTDOWN_TIMEOUT};
 use crate::lock_file::LockFile;
 use crate::outbox_location::AnyOutbox;
-use crate::output::{Record, count};
+use crate::output::{Printable, count};
 
-/// How long a line may be, in bytes: as long as Intercom takes bodies.
-const LONGEST_LINE: u64 = 1 << 20;
+/// The longest line, in bytes. Intercom takes no longer body.
+const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// The limit of events in one transaction.
 const BATCH: usize = 1_000;
@@ -53,7 +53,7 @@ enum Sink {
     Shown { base_url: String },
 }
 
-/// What became of events that were to be taken together.
+/// Whether a sink took all of the events.
 enum Taken {
     All,
     /// None was taken: the outbox can never hold this many at once.
@@ -122,7 +122,7 @@ fn read_lines(
     tokio::spawn(async move {
         for number in 1.. {
             let mut text = Vec::new();
-            let read = (&mut input).take(LONGEST_LINE + 1).read_until(b'\n', &mut text).await;
+            let read = (&mut input).take(MAX_LINE_BYTES + 1).read_until(b'\n', &mut text).await;
             let line = match read {
                 Ok(0) => break,
                 Ok(_) => Ok(NumberedLine { number, text }),
@@ -139,22 +139,25 @@ fn read_lines(
 
 /// Encodes the event of a line, unless it is blank.
 fn parse(text: &[u8], lock: Option<&LockFile>) -> Result<Option<DataEvent>, Failure> {
-    if text.len() as u64 > LONGEST_LINE {
-        return Err(Failure::usage(format!("the line is longer than {LONGEST_LINE} bytes")));
+    if text.len() as u64 > MAX_LINE_BYTES {
+        return Err(Failure::usage(format!(
+            "the line is longer than {MAX_LINE_BYTES} bytes; shorten its values"
+        )));
     }
-    let text = str::from_utf8(text).map_err(|_| Failure::usage("the line is not UTF-8"))?;
+    let text = str::from_utf8(text)
+        .map_err(|_| Failure::usage("the line is not UTF-8; convert the input to UTF-8"))?;
     match text.trim() {
         "" => Ok(None),
         text => line::event(text, lock).map(Some),
     }
 }
 
-/// Names the first line that was not taken.
+/// Adds the first line that the sink did not take to a failure.
 fn prefixed(failure: Failure, line: u64) -> Failure {
     match failure {
-        Failure::Told(mut told) => {
-            told.message = format!("from line {line} on nothing was taken: {}", told.message);
-            Failure::Told(told)
+        Failure::Reported(mut report) => {
+            report.message = format!("nothing from line {line} on was taken: {}", report.message);
+            Failure::Reported(report)
         }
         Failure::PipeClosed => failure,
     }
@@ -248,7 +251,7 @@ impl Sink {
         Ok(Taken::All)
     }
 
-    /// Waits for what is on its way, and tells the sums.
+    /// Waits for requests in flight, and prints the sums.
     async fn end(
         self,
         context: &Context,
@@ -261,7 +264,7 @@ impl Sink {
             Sink::Flushing(flushing) => flushing.flush(context, deadline).await.map(drop),
             Sink::Direct(direct) => direct.end(context, deadline, &mut tally).await,
         };
-        // The work is done, even if no one reads the sums.
+        // The work is done even if no reader takes the sums.
         let _ = context.output.data(&tally);
         ended?;
         rest?;
@@ -276,7 +279,7 @@ impl Sink {
     }
 }
 
-/// A delivery over memory: it paces, tries again, and keeps two events of one second apart.
+/// A delivery over an outbox in memory, which paces, retries, and moves events of one slot apart.
 struct Direct {
     delivery: Delivery,
     outbox: Arc<MemoryOutbox>,
@@ -318,7 +321,7 @@ impl Direct {
             // Still waits for requests in flight.
             () = context.interrupt.wait() => self.delivery.status().state,
         };
-        let _ = self.delivery.shutdown(ENDING).await;
+        let _ = self.delivery.shutdown(SHUTDOWN_TIMEOUT).await;
         // The rest becomes dead letters, so that it can be read.
         self.outbox.bury(&Selection::All).await?;
         let mut after: Option<EventId> = None;
@@ -353,16 +356,16 @@ impl Direct {
     }
 }
 
-/// What became of the lines.
+/// The sums of a stream of lines.
 #[derive(Default, Serialize)]
 struct Tally {
-    /// Taken events: sent, accepted or shown.
+    /// Events that the command sent, accepted or printed.
     taken: u64,
-    /// The last line of which that is true.
+    /// The line of the last of them.
     last_line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivered: Option<u64>,
-    /// Lines that are no event, or not one that Intercom would take.
+    /// Lines without an event, or with one that Intercom would refuse.
     invalid: u64,
     /// Events that Intercom refused.
     dead: u64,
@@ -377,13 +380,13 @@ impl Tally {
 
     fn invalid(&mut self, context: &Context, line: u64, failure: &Failure) {
         self.invalid += 1;
-        let Failure::Told(told) = failure else { return };
-        let message = told.message.clone();
+        let Failure::Reported(report) = failure else { return };
+        let message = report.message.clone();
         let _ = context.output.data(&LineOutcome { line, outcome: "invalid", message });
     }
 }
 
-impl Record for Tally {
+impl Printable for Tally {
     const TYPE: &'static str = "summary";
 }
 
@@ -403,7 +406,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// The result of a line that was not taken or not delivered.
+/// Why a line was not taken or not delivered.
 #[derive(Serialize)]
 struct LineOutcome {
     line: u64,
@@ -412,7 +415,7 @@ struct LineOutcome {
     message: String,
 }
 
-impl Record for LineOutcome {
+impl Printable for LineOutcome {
     const TYPE: &'static str = "line";
 }
 

@@ -51,6 +51,6 @@ fn a_full_outbox_names_the_line_that_it_did_not_take() {
     assert_eq!(printed, format!("{taken} taken, up to line {taken}\n"));
     assert!((1..=10).contains(&taken), "{printed}");
     let told = String::from_utf8(output.stderr).unwrap();
-    let refused = format!("from line {} on nothing was taken: the outbox is full", taken + 1);
+    let refused = format!("nothing from line {} on was taken: the outbox is full", taken + 1);
     assert!(told.contains(&refused), "{told}");
 }

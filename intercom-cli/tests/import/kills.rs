@@ -77,7 +77,7 @@ fn an_interrupted_import_says_so_and_goes_on() {
             continue;
         }
         let told = String::from_utf8(output.stderr).unwrap();
-        assert!(told.contains("the same command goes on from there"), "{told}");
+        assert!(told.contains("the same command resumes there"), "{told}");
         run_to_the_end(&rig, &outbox);
         assert!(rig.bodies(&outbox) == rig.bodies("whole.db"));
         return;

@@ -1,7 +1,7 @@
-//! How far an import has come, stored in the outbox, in the transaction that accepts the events.
+//! The checkpoint of an import, stored in the outbox, in the transaction that accepts the events.
 //!
-//! A file is known by its records: a digest of all that were taken, and one of the first. So a copy of a file, or one that
-//! has grown at its end, goes on where the import ended, whatever its name is.
+//! Two digests identify a file: of its first record, and of all records before the checkpoint. So the import of a copy, or
+//! of a file that has grown at its end, resumes at the checkpoint, whatever the name of the file.
 
 mod postgres;
 mod sqlite;
@@ -15,25 +15,25 @@ use siphasher::sip::SipHasher13;
 use crate::failure::Failure;
 use crate::outbox_location::Location;
 
-/// How far an import has come.
+/// The progress of an import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Checkpoint {
-    /// Its row.
+    /// The id of its row.
     pub(super) id: i64,
     /// The digest of the first record.
     pub(super) first: i64,
-    /// How many records were taken: accepted or rejected.
+    /// The number of records so far, accepted or rejected.
     pub(super) records: i64,
     /// The digest of these records.
     pub(super) digest: i64,
-    /// The digest of what decides what a record becomes.
+    /// The digest of all that decides which event a record becomes.
     pub(super) plan: i64,
     pub(super) accepted: i64,
-    /// The name of the file, to be shown.
+    /// The name of the file, for messages.
     pub(super) file: String,
 }
 
-/// The digest of the records of a file, as far as they were read.
+/// The digest of the records of a file so far.
 #[derive(Clone, Default)]
 pub(super) struct Digest(SipHasher13);
 
@@ -48,13 +48,13 @@ impl Digest {
     }
 }
 
-/// Where checkpoints are stored.
-pub(super) enum Store {
-    Sqlite(sqlite::Store),
-    Postgres(postgres::Store),
+/// The checkpoints in an outbox.
+pub(super) enum CheckpointStore {
+    Sqlite(sqlite::SqliteCheckpoints),
+    Postgres(postgres::PostgresCheckpoints),
 }
 
-/// How storing a step ended.
+/// The result of a step.
 pub(super) enum Stored {
     Done,
     /// The outbox has no room for these events now.
@@ -64,7 +64,7 @@ pub(super) enum Stored {
 }
 
 impl Stored {
-    /// Tells a lack of room from other failures.
+    /// Separates a lack of room from other failures.
     fn of(accepted: Result<(), AcceptError>) -> Result<Self, Failure> {
         match accepted {
             Ok(()) => Ok(Stored::Done),
@@ -75,17 +75,19 @@ impl Stored {
     }
 }
 
-impl Store {
-    /// Opens the outbox for accepting. It must be there, with its tables.
+impl CheckpointStore {
+    /// Opens the checkpoints. The outbox must exist, with its tables.
     ///
     /// # Errors
     ///
     /// Fails when the outbox cannot be reached.
     pub(super) async fn open(location: &Location) -> Result<Self, Failure> {
         Ok(match location {
-            Location::Sqlite(path) => Store::Sqlite(sqlite::Store::open(path)?),
+            Location::Sqlite(path) => {
+                CheckpointStore::Sqlite(sqlite::SqliteCheckpoints::open(path)?)
+            }
             Location::Postgres { url, schema } => {
-                Store::Postgres(postgres::Store::open(url, schema).await?)
+                CheckpointStore::Postgres(postgres::PostgresCheckpoints::open(url, schema).await?)
             }
         })
     }
@@ -97,16 +99,17 @@ impl Store {
     /// Fails when the outbox cannot be read.
     pub(super) async fn find(&mut self, first: i64) -> Result<Vec<Checkpoint>, Failure> {
         match self {
-            Store::Sqlite(store) => store.find(first),
-            Store::Postgres(store) => store.find(first).await,
+            CheckpointStore::Sqlite(store) => store.find(first),
+            CheckpointStore::Postgres(store) => store.find(first).await,
         }
     }
 
-    /// Begins a checkpoint at no record, where so many files with the same first record are known, and forgets some of those.
+    /// Begins a checkpoint before the first record, and deletes the checkpoints in `forgotten`. `known` is the number of
+    /// checkpoints that [`find`](Self::find) returned.
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written, and when another process has begun the same file.
+    /// Fails when the outbox cannot be written, and when another process has begun the same file meanwhile.
     pub(super) async fn begin(
         &mut self,
         checkpoint: &Checkpoint,
@@ -114,8 +117,8 @@ impl Store {
         forgotten: &[i64],
     ) -> Result<i64, Failure> {
         match self {
-            Store::Sqlite(store) => store.begin(checkpoint, known, forgotten),
-            Store::Postgres(store) => store.begin(checkpoint, known, forgotten).await,
+            CheckpointStore::Sqlite(store) => store.begin(checkpoint, known, forgotten),
+            CheckpointStore::Postgres(store) => store.begin(checkpoint, known, forgotten).await,
         }
     }
 
@@ -131,19 +134,19 @@ impl Store {
         events: &[DataEvent],
     ) -> Result<Stored, Failure> {
         match self {
-            // Other tasks go on: a progress bar, a delivery.
-            Store::Sqlite(store) => {
+            // The progress bar and the delivery go on meanwhile.
+            CheckpointStore::Sqlite(store) => {
                 tokio::task::block_in_place(|| store.step(before, checkpoint, events))
             }
-            Store::Postgres(store) => store.step(before, checkpoint, events).await,
+            CheckpointStore::Postgres(store) => store.step(before, checkpoint, events).await,
         }
     }
 }
 
-fn taken_over(file: &str) -> Failure {
+fn import_is_running(file: &str) -> Failure {
     Failure::new(
         crate::exit::Exit::Failed,
         "import_running",
-        format!("another process imports {file} into this outbox; let one of them end"),
+        format!("another process imports {file} into this outbox; wait until it ends"),
     )
 }

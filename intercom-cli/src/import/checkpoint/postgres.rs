@@ -5,18 +5,18 @@ use intercom_postgres::PostgresOutbox;
 use intercom_postgres::tokio_postgres::accept_in_schema;
 use tokio_postgres::{Client, Row};
 
-use super::{Checkpoint, Stored, taken_over};
+use super::{Checkpoint, Stored, import_is_running};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-pub(crate) struct Store {
+pub(crate) struct PostgresCheckpoints {
     client: Client,
     schema: String,
     /// The name of the table, quoted.
     table: String,
 }
 
-impl Store {
+impl PostgresCheckpoints {
     pub(super) async fn open(url: &str, schema: &str) -> Result<Self, Failure> {
         let client = PostgresOutbox::builder(url).client().await?;
         let quoted = format!("\"{}\"", schema.replace('"', "\"\""));
@@ -26,7 +26,7 @@ impl Store {
             .await
             .map_err(|error| failed(&error))?;
         if there.is_none() {
-            // A user that may only accept needs no right to make tables once one is there.
+            // A role that may only accept needs no right to create the table if it exists.
             client
                 .batch_execute(&format!(
                     "CREATE TABLE IF NOT EXISTS {table} (
@@ -44,7 +44,7 @@ impl Store {
                 .await
                 .map_err(|error| failed(&error))?;
         }
-        Ok(Store { client, schema: schema.to_owned(), table })
+        Ok(PostgresCheckpoints { client, schema: schema.to_owned(), table })
     }
 
     pub(super) async fn find(&self, first: i64) -> Result<Vec<Checkpoint>, Failure> {
@@ -75,7 +75,7 @@ impl Store {
         let table = &self.table;
         let transaction = self.client.transaction().await.map_err(|error| failed(&error))?;
         let begin = async {
-            // Nobody else begins meanwhile. Steps of other imports go on.
+            // No other import begins meanwhile. Steps of other imports go on.
             transaction
                 .batch_execute(&format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
                 .await?;
@@ -98,7 +98,7 @@ impl Store {
             Ok(Some(transaction.query_one(&insert, values).await?.get(0)))
         };
         let id: Option<i64> = begin.await.map_err(|error| failed(&error))?;
-        let id = id.ok_or_else(|| taken_over(&checkpoint.file))?;
+        let id = id.ok_or_else(|| import_is_running(&checkpoint.file))?;
         transaction.commit().await.map_err(|error| failed(&error))?;
         Ok(id)
     }
@@ -121,7 +121,7 @@ impl Store {
             .await
             .map_err(|error| failed(&error))?;
         if moved != 1 {
-            return Err(taken_over(file));
+            return Err(import_is_running(file));
         }
         let stored = match events {
             [] => Stored::Done,
@@ -139,6 +139,8 @@ fn failed(error: &tokio_postgres::Error) -> Failure {
     Failure::new(
         Exit::Operator,
         "outbox",
-        format!("the database refused: {message}; fix it, then start the import again"),
+        format!(
+            "the database refused a statement: {message}; correct that, then start the import again"
+        ),
     )
 }

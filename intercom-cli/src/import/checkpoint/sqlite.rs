@@ -7,22 +7,22 @@ use intercom_core::DataEvent;
 use intercom_sqlite::accept_in;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
-use super::{Checkpoint, Stored, taken_over};
+use super::{Checkpoint, Stored, import_is_running};
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// How long a write waits for those of other processes.
-const BUSY: Duration = Duration::from_secs(30);
+/// The longest wait for the writes of other processes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
 
 const TABLE: &str = "
     CREATE TABLE IF NOT EXISTS import_progress (
         id INTEGER PRIMARY KEY,
         -- The digest of the file's first record.
         first INTEGER NOT NULL,
-        -- How many records were taken, and their digest.
+        -- The number of records so far, and their digest.
         records INTEGER NOT NULL,
         digest INTEGER NOT NULL,
-        -- The digest of what decides what a record becomes.
+        -- The digest of all that decides which event a record becomes.
         plan INTEGER NOT NULL,
         accepted INTEGER NOT NULL,
         file TEXT NOT NULL,
@@ -30,15 +30,15 @@ const TABLE: &str = "
     ) STRICT;
     CREATE INDEX IF NOT EXISTS import_progress_first ON import_progress (first);";
 
-pub(crate) struct Store {
+pub(crate) struct SqliteCheckpoints {
     connection: Connection,
 }
 
-impl Store {
+impl SqliteCheckpoints {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let connection = Connection::open(path).and_then(|connection| {
-            connection.busy_timeout(BUSY)?;
-            // As safe as the outbox's own transactions. The outbox makes the checkpoints of the WAL, and sees them fail.
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            // As durable as the outbox's own transactions. The outbox alone checkpoints the WAL, so that it sees a failure.
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
             connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -46,7 +46,7 @@ impl Store {
             connection.execute_batch(TABLE)?;
             Ok(connection)
         });
-        Ok(Store { connection: connection.map_err(|error| failed(&error))? })
+        Ok(SqliteCheckpoints { connection: connection.map_err(|error| failed(&error))? })
     }
 
     pub(super) fn find(&self, first: i64) -> Result<Vec<Checkpoint>, Failure> {
@@ -95,7 +95,7 @@ impl Store {
             Ok(Some(transaction.last_insert_rowid()))
         };
         let id = begin().map_err(|error| failed(&error))?;
-        let id = id.ok_or_else(|| taken_over(&checkpoint.file))?;
+        let id = id.ok_or_else(|| import_is_running(&checkpoint.file))?;
         transaction.commit().map_err(|error| failed(&error))?;
         Ok(id)
     }
@@ -118,7 +118,7 @@ impl Store {
             })
             .map_err(|error| failed(&error))?;
         if moved != 1 {
-            return Err(taken_over(&checkpoint.file));
+            return Err(import_is_running(&checkpoint.file));
         }
         let stored = Stored::of(accept_in(&transaction, events))?;
         if let Stored::Done = stored {
@@ -139,7 +139,7 @@ fn failed(error: &rusqlite::Error) -> Failure {
         Exit::Operator,
         "outbox",
         format!(
-            "the outbox cannot be written: {error}; check the disk and the file, then start the import again"
+            "cannot write to the outbox: {error}; check the disk and the file, then start the import again"
         ),
     )
 }
