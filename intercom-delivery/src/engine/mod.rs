@@ -299,17 +299,16 @@ impl Engine {
         self.report.set_pending(pending);
         let clock = self.clock.at(now);
         let mut admissions = Vec::new();
-        let jobs: Vec<_> = events
-            .into_iter()
-            .filter_map(|mut lease| {
-                if self.review.is_needed() {
-                    return self.admit_reviewed(lease, &mut admissions, now);
-                }
-                let (slot, admission) = self.admission.admit(&mut lease, clock);
-                admissions.extend(admission);
-                Some(self.job(lease, slot, now))
-            })
-            .collect();
+        let mut jobs = Vec::with_capacity(events.len());
+        for mut lease in events {
+            if self.review.is_needed() {
+                jobs.extend(self.admit_reviewed(lease, &mut admissions, now));
+                continue;
+            }
+            let (slot, admission) = self.admission.admit(&mut lease, clock);
+            admissions.extend(admission);
+            jobs.push(self.job(lease, slot, now));
+        }
         let forget_before = self.admission.forget(clock, earliest_new);
         self.settlements.forget_before(forget_before);
         match admissions.is_empty() {
