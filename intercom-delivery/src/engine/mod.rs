@@ -128,14 +128,10 @@ struct Engine {
     clock: WallClock,
     /// Where the policy has a greatest age.
     ages: Option<Arc<Ages>>,
-    standing: Standing,
-    /// The turn of this engine, while it delivers.
-    tenure: Option<Tenure>,
+    turn: CurrentTurn,
     review: Review,
     admission: Admission,
     prefetch: Prefetch,
-    breaker: Breaker,
-    failures: Failures,
     pacer: Pacer,
     contacts: Contacts,
     names: SilencedNames,
@@ -143,6 +139,23 @@ struct Engine {
     settlements: Settlements,
     drain: Drain,
     report: Reporter,
+}
+
+/// Whose turn it is to deliver, and what the engine has learned in it about Intercom.
+struct CurrentTurn {
+    standing: Standing,
+    /// The turn of this engine, while it delivers.
+    tenure: Option<Tenure>,
+    breaker: Breaker,
+    failures: Failures,
+}
+
+impl CurrentTurn {
+    /// Nobody's turn, or another engine's.
+    fn new(standing: Standing, concurrency: usize) -> Self {
+        let (breaker, failures) = (Breaker::new(concurrency), Failures::default());
+        CurrentTurn { standing, tenure: None, breaker, failures }
+    }
 }
 
 /// Requests that begin and are in flight.
@@ -177,13 +190,10 @@ impl Engine {
             rng: settings.seed.map_or_else(fastrand::Rng::new, fastrand::Rng::with_seed),
             clock: WallClock::new(Instant::now(), (settings.wall_clock)()),
             ages: settings.retry.greatest_age().map(|age| Arc::new(Ages::new(age, Instant::now()))),
-            standing: Standing::Unknown,
-            tenure: None,
+            turn: CurrentTurn::new(Standing::Unknown, concurrency),
             review,
             admission: Admission::new(settings.collisions),
             prefetch: Prefetch::new(concurrency),
-            breaker: Breaker::new(concurrency),
-            failures: Failures::default(),
             pacer: Pacer::new(),
             contacts: Contacts::new(settings.unknown_contact),
             names: SilencedNames::default(),
@@ -219,7 +229,7 @@ impl Engine {
 
     /// Tries again at once: an operator may have fixed what was wrong.
     fn resume(&mut self, now: Instant) {
-        self.breaker.resume(now);
+        self.turn.breaker.resume(now);
         self.pacer.resume();
         self.contacts.resume();
         self.names.resume();
@@ -229,7 +239,7 @@ impl Engine {
     // Whose turn it is, and what is leased.
 
     fn epoch(&self) -> Option<Epoch> {
-        self.tenure.as_ref().map(|tenure| tenure.epoch)
+        self.turn.tenure.as_ref().map(|tenure| tenure.epoch)
     }
 
     /// Returns what to ask the outbox for, if anything.
@@ -239,7 +249,7 @@ impl Engine {
         }
         let full = self.settlements.is_full();
         let wanted = if full { 0 } else { self.dispatch.wanted };
-        let wanted = self.tenure.is_some().then_some(wanted);
+        let wanted = self.turn.tenure.is_some().then_some(wanted);
         self.prefetch.ask(wanted, now)
     }
 
@@ -258,16 +268,16 @@ impl Engine {
                 if let Some(ages) = &self.ages {
                     ages.begin(now);
                 }
-                self.standing = Standing::Delivering(tenure.epoch);
+                self.turn.standing = Standing::Delivering(tenure.epoch);
                 self.admission.begin(&tenure);
                 self.review.set_tombstones(tenure.tombstones.clone());
                 let Tenure { epoch, since, .. } = tenure;
                 self.report.began(DeliveringTurn { epoch, since });
-                self.tenure = Some(tenure);
+                self.turn.tenure = Some(tenure);
             }
             Ok(Turn::Standby(standby)) => {
                 self.leave_turn();
-                self.standing = Standing::Standby(standby.epoch);
+                self.turn.standing = Standing::Standby(standby.epoch);
                 self.report.stands_by(standby);
             }
             Ok(Turn::Leased(leased)) => self.leased(leased, now),
@@ -276,15 +286,12 @@ impl Engine {
 
     /// Forgets everything that belongs to a turn.
     fn leave_turn(&mut self) {
-        let concurrency = self.settings.concurrency;
-        self.tenure = None;
+        self.turn = CurrentTurn::new(self.turn.standing, self.settings.concurrency);
         self.prefetch.clear();
         self.contacts.clear();
         self.settlements.clear();
         self.review.leave_turn();
         self.dispatch = Dispatch { begun: self.dispatch.begun, ..Dispatch::default() };
-        self.breaker = Breaker::new(concurrency);
-        self.failures = Failures::default();
     }
 
     /// Admits leased events, in the order in which they were leased.
@@ -318,7 +325,7 @@ impl Engine {
     }
 
     fn job(&self, lease: Lease, slot: outbox::Slot, now: Instant) -> Job {
-        let has_failed = lease.attempts > 0 || self.failures.has_failed(lease.id);
+        let has_failed = lease.attempts > 0 || self.turn.failures.has_failed(lease.id);
         Job::new(lease, slot, has_failed, now)
     }
 
@@ -380,7 +387,7 @@ impl Engine {
     /// for those that come after them.
     fn begin_requests(&mut self, now: Instant) -> usize {
         self.dispatch.blocked_until = None;
-        if self.tenure.is_none() || !self.prefetch.is_valid(now) || self.is_leaving() {
+        if self.turn.tenure.is_none() || !self.prefetch.is_valid(now) || self.is_leaving() {
             return 0;
         }
         self.shed();
@@ -411,12 +418,12 @@ impl Engine {
 
     /// Returns what goes next, if the breaker and the pacer let something go.
     fn next(&mut self, now: Instant) -> Option<Subject> {
-        if self.breaker.open().is_some() {
+        if self.turn.breaker.open().is_some() {
             // The best probe is an event that never failed. A contact that cannot be created says
             // nothing about events, so it comes last.
             let next = match self.prefetch.ready() > 0 {
                 true => self.prefetch.next(),
-                false if self.awaits_first(now) || !self.breaker.may_go_again(now) => None,
+                false if self.awaits_first(now) || !self.turn.breaker.may_go_again(now) => None,
                 false => match self.prefetch.next_again() {
                     None => return self.next_contact(now),
                     next => next,
@@ -459,7 +466,7 @@ impl Engine {
         }
         // The more there are, the longer each waits, so that they are not put back over and over.
         let (least, most) = SHED_WAIT;
-        let wait = match self.breaker.open() {
+        let wait = match self.turn.breaker.open() {
             Some(_) => most,
             None => self.dispatch.shed_wait.saturating_mul(2).clamp(least, most),
         };
@@ -481,12 +488,12 @@ impl Engine {
     fn permits(&mut self, now: Instant) -> Option<(usize, usize)> {
         let in_flight = self.dispatch.in_flight;
         let first = self.awaits_first(now);
-        let room = match self.breaker.allowance(now, in_flight, first) {
+        let room = match self.turn.breaker.allowance(now, in_flight, first) {
             Allowance::Wait => return None,
             Allowance::Begin(_) if self.settlements.is_full() => 0,
             Allowance::Begin(room) => room,
         };
-        if !self.breaker.is_closed() {
+        if !self.turn.breaker.is_closed() {
             self.dispatch.permitted = 0;
         }
         if room == 0 {
@@ -495,7 +502,8 @@ impl Engine {
         let backlog = self.report.pending().saturating_sub(in_flight as u64);
         match self.pacer.ask(now, in_flight, || backlog, || self.rng.f64()) {
             Permit::Go(permits) => {
-                let permits = if self.breaker.is_closed() { permits } else { permits.min(room) };
+                let permits =
+                    if self.turn.breaker.is_closed() { permits } else { permits.min(room) };
                 self.dispatch.permitted = permits;
                 Some((room, permits))
             }
@@ -513,11 +521,11 @@ impl Engine {
             Subject::Contact(_) => (false, false),
         };
         let mut roll = 0.0;
-        if self.breaker.open().is_some() {
+        if self.turn.breaker.open().is_some() {
             self.report.change();
             roll = self.rng.f64();
         }
-        let ticket = self.breaker.begin(is_first, now, roll);
+        let ticket = self.turn.breaker.begin(is_first, now, roll);
         self.dispatch.retries += usize::from(is_retry);
         self.dispatch.since_retry = if is_retry { 0 } else { self.dispatch.since_retry + 1 };
         self.pacer.sent(now, self.dispatch.in_flight);
@@ -578,12 +586,12 @@ impl Engine {
             self.tell_erasures(number, &subject, &outcome);
         }
         self.dispatch.in_flight = self.dispatch.in_flight.saturating_sub(1);
-        self.breaker.ended(ticket);
+        self.turn.breaker.ended(ticket);
         let evidence = match &subject {
             Subject::Event(job) => {
                 self.dispatch.retries -= usize::from(job.has_failed);
                 let failed = fault(&outcome).is_some();
-                failed.then(|| self.failures.failed(job.lease.id, !job.has_failed, now))
+                failed.then(|| self.turn.failures.failed(job.lease.id, !job.has_failed, now))
             }
             Subject::Contact(_) => None,
         };
@@ -643,13 +651,13 @@ impl Engine {
         let Some((fault, cause)) = fault(outcome) else {
             let change = match outcome {
                 Outcome::Failed(error) if error.kind() == ErrorKind::RateLimited => {
-                    self.breaker.rate_limited(ticket, now)
+                    self.turn.breaker.rate_limited(ticket, now)
                 }
                 // Without a status the request was not sent.
                 Outcome::Failed(error) if error.status().is_none() => None,
                 _ => {
-                    self.failures.passed();
-                    self.breaker.answered(ticket, now)
+                    self.turn.failures.passed();
+                    self.turn.breaker.answered(ticket, now)
                 }
             };
             return self.breaker_changed(change);
@@ -658,7 +666,7 @@ impl Engine {
             // A contact that cannot be created says nothing about events, and a token that may not
             // create contacts may still send events.
             _ if cause.kind == Some(ErrorKind::Unauthorized) => Some(Evidence::First),
-            Fault::Passing if self.breaker.is_probe(ticket) => Some(Evidence::Again),
+            Fault::Passing if self.turn.breaker.is_probe(ticket) => Some(Evidence::Again),
             _ => None,
         });
         let Some(evidence) = evidence else { return };
@@ -669,7 +677,7 @@ impl Engine {
         let first =
             self.prefetch.ready() > 0 || self.prefetch.has_more() && !self.prefetch.is_waiting();
         let failed = Failed { fault, evidence, asked, cause };
-        let change = self.breaker.failed(ticket, failed, first, now, self.rng.f64());
+        let change = self.turn.breaker.failed(ticket, failed, first, now, self.rng.f64());
         self.breaker_changed(change);
     }
 
@@ -694,7 +702,7 @@ impl Engine {
         now: Instant,
     ) {
         let panics = self.dispatch.panics.get(&job.lease.id).copied().unwrap_or_default();
-        let (own_failures, failing_for) = self.failures.own(job.lease.id, now);
+        let (own_failures, failing_for) = self.turn.failures.own(job.lease.id, now);
         let attempts = job.lease.attempts;
         let age = self.age(&job, now);
         let tried = Tried { attempts, panics, age, own_failures, failing_for };
@@ -744,7 +752,8 @@ impl Engine {
                 // What holds everything back need not hold this event back besides: any event may
                 // probe an open breaker, and none passes a pacer that pauses. An event's own failure
                 // is its own back-off.
-                let held = self.breaker.open().is_some() || self.pacer.paused_until().is_some();
+                let held =
+                    self.turn.breaker.open().is_some() || self.pacer.paused_until().is_some();
                 let is_own = evidence == Some(Evidence::Own);
                 let after = if held && !is_own { Duration::ZERO } else { after };
                 self.put_back(&job, after, attempts, failure);
@@ -873,7 +882,7 @@ impl Engine {
     /// Forgets an event that has left.
     fn forget(&mut self, id: EventId) {
         self.contacts.forget(id);
-        self.failures.forget(id);
+        self.turn.failures.forget(id);
         if !self.dispatch.panics.is_empty() {
             self.dispatch.panics.remove(&id);
         }
@@ -969,8 +978,8 @@ impl Engine {
         let troubles = [self.prefetch.trouble(), self.settlements.trouble()];
         let first = self.prefetch.ready() > 0;
         self.report.publish(Sources {
-            breaker: self.breaker.state(),
-            open: self.breaker.open().map(|open| (open, open.next_probe(first))),
+            breaker: self.turn.breaker.state(),
+            open: self.turn.breaker.open().map(|open| (open, open.next_probe(first))),
             blocked_until: self.pacer.blocked_until(),
             rate_limit: self.pacer.reported(),
             rate_limit_doubt: self.pacer.doubt(),
@@ -988,7 +997,7 @@ impl Engine {
             self.prefetch.valid_until(),
             self.settlements.next_action(),
             self.contacts.next_action(),
-            self.breaker.next_action(now, self.awaits_first(now)),
+            self.turn.breaker.next_action(now, self.awaits_first(now)),
             self.dispatch.blocked_until,
         ];
         times.into_iter().flatten().filter(|time| *time > now).min()
@@ -997,10 +1006,12 @@ impl Engine {
     /// Returns whether a shutdown waits for nothing but the requests in flight.
     fn is_leaving(&self) -> bool {
         self.drain.deadline().is_some()
-            && match self.standing {
+            && match self.turn.standing {
                 Standing::Unknown => false,
                 Standing::Standby(_) => true,
-                Standing::Delivering(_) => self.tenure.as_ref().is_none_or(|tenure| tenure.durable),
+                Standing::Delivering(_) => {
+                    self.turn.tenure.as_ref().is_none_or(|tenure| tenure.durable)
+                }
             }
     }
 
@@ -1013,10 +1024,10 @@ impl Engine {
         if self.is_leaving() {
             return if is_quiet { Done::Yes } else { Done::No };
         }
-        if !is_quiet || !self.intake.is_sealed() || self.tenure.is_none() {
+        if !is_quiet || !self.intake.is_sealed() || self.turn.tenure.is_none() {
             return Done::No;
         }
-        let next = match self.breaker.open() {
+        let next = match self.turn.breaker.open() {
             Some(open) => Some(open.next_probe(self.prefetch.ready() > 0)),
             None if self.dispatch.blocked_until.is_some() => self.dispatch.blocked_until,
             None if !self.prefetch.is_empty() || !self.prefetch.is_waiting() => Some(now),

@@ -97,7 +97,7 @@ pub(crate) async fn run(
             asking.set(None.into());
         } else if let Some(ask) = engine.ask(now) {
             let admissions = engine.prefetch.admissions();
-            asking.set(Some(call(outbox, ask, engine.standing, admissions)).into());
+            asking.set(Some(call(outbox, ask, engine.turn.standing, admissions)).into());
             if let Poll::Ready(Some(answer)) = poll!(asking.as_mut()) {
                 asking.set(None.into());
                 if answered(&mut engine, answer, now) {
@@ -193,7 +193,7 @@ async fn end(engine: &mut Engine, ledger: &LedgerLog<'_>, outbox: &dyn Outbox) -
             Ok(Err(error)) => telemetry::outbox_failed("hand the delivery over", &error),
             Err(_) => telemetry::outbox_failed("hand the delivery over", &no_answer()),
         }
-        engine.tenure = None;
+        engine.turn.tenure = None;
     }
     let counts = timeout(DRAIN_TIMEOUT, outbox.counts()).await;
     let counts = counts.unwrap_or_else(|_| Err(no_answer()));
