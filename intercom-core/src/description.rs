@@ -28,6 +28,7 @@ use crate::value::ValueKind;
 /// assert!(keys[1].optional);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct EventDescription {
     /// The event's name.
     pub name: &'static str,
@@ -158,14 +159,6 @@ pub struct GroupDescription {
     pub optional: bool,
 }
 
-impl GroupDescription {
-    /// The derive calls this.
-    #[doc(hidden)]
-    pub const fn __new(name: &'static str, fields: &'static [FieldDescription]) -> Self {
-        GroupDescription { name, fields, optional: false }
-    }
-}
-
 /// The values that a key can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -189,12 +182,6 @@ impl ValueDescription {
         texts: &'static [&'static str],
     ) -> Self {
         ValueDescription { kind, optional, texts, truncated: false, sensitive: false }
-    }
-
-    /// The derive calls this for a field that is sent as its `Display` text.
-    #[doc(hidden)]
-    pub const fn __text(optional: bool) -> Self {
-        Self::new(ValueKind::Text, optional, &[])
     }
 
     /// The derive calls this for a field marked `truncate`.
@@ -262,6 +249,32 @@ pub struct AlsoDescription {
     pub event: &'static str,
     /// The events that the function's return type can send.
     pub derived: &'static [EventDescription],
+}
+
+/// Describes an event. The derive calls this function.
+pub const fn event_description(
+    name: &'static str,
+    folded_name: &'static str,
+    doc: &'static str,
+    fields: &'static [FieldDescription],
+    max_keys: usize,
+    roles: &'static [Role],
+    was: Option<&'static str>,
+) -> EventDescription {
+    EventDescription { name, folded_name, doc, fields, max_keys, roles, was }
+}
+
+/// Describes a group of keys. The derive calls this function.
+pub const fn group_description(
+    name: &'static str,
+    fields: &'static [FieldDescription],
+) -> GroupDescription {
+    GroupDescription { name, fields, optional: false }
+}
+
+/// Describes a field that is sent as its `Display` text. The derive calls this function.
+pub const fn text_description(optional: bool) -> ValueDescription {
+    ValueDescription::new(ValueKind::Text, optional, &[])
 }
 
 /// The description of a type's values, tied to the type, so that the compiler can infer the type.

@@ -12,7 +12,8 @@ pub use crate::contact::{Contact, ToContactId, ToEmail, ToUserId};
 pub use crate::derived_events::{DerivedEvents, Gives, derive, describe};
 pub use crate::description::{
     __converted as converted, AlsoDescription, EventDescription, FieldDescription,
-    GroupDescription, Role, ValueDescription,
+    GroupDescription, Role, ValueDescription, event_description, group_description,
+    text_description,
 };
 pub use crate::event::{EventMetadata, IdentifiedEvent, IntercomEvent};
 pub use crate::event_name::EventName;

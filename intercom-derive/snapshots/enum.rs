@@ -29,11 +29,11 @@ const _: () = {
         <T as __V>::Kind: __p::PlainKey,
     {
         const EVENTS: &'static [__p::EventDescription] = &[
-            __p::EventDescription {
-                name: "invoice_paid",
-                folded_name: "invoice_paid",
-                doc: "",
-                fields: &[
+            __p::event_description(
+                "invoice_paid",
+                "invoice_paid",
+                "",
+                &[
                     __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
                     __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
                     __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
@@ -42,7 +42,7 @@ const _: () = {
                         "",
                         <&'a str as __V>::__DESCRIPTION.__truncated().__sensitive(),
                     ),
-                    __K("PLACE", "", __p::ValueDescription::__text(true)),
+                    __K("PLACE", "", __p::text_description(true)),
                     __K(
                         "LASTED",
                         "",
@@ -66,19 +66,19 @@ const _: () = {
                     ),
                     __p::FieldDescription::Group(<Plan<'a> as __p::EventMetadata>::GROUP),
                 ],
-                max_keys: 11,
-                roles: &[__p::Role::UserId, __p::Role::CreatedAt],
-                was: __p::core::option::Option::Some("paid"),
-            },
-            __p::EventDescription {
-                name: "invoice_lost",
-                folded_name: "invoice_lost",
-                doc: "",
-                fields: &[],
-                max_keys: 10usize,
-                roles: &[__p::Role::Email],
-                was: __p::core::option::Option::None,
-            },
+                11,
+                &[__p::Role::UserId, __p::Role::CreatedAt],
+                __p::core::option::Option::Some("paid"),
+            ),
+            __p::event_description(
+                "invoice_lost",
+                "invoice_lost",
+                "",
+                &[],
+                10usize,
+                &[__p::Role::Email],
+                __p::core::option::Option::None,
+            ),
         ];
         const ALSO: &'static [__p::AlsoDescription] = &[
             __p::describe::<

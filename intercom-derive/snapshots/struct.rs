@@ -7,11 +7,11 @@ const _: () = {
     #[automatically_derived]
     impl __p::IntercomEvent for ProjectCreated {
         const EVENTS: &'static [__p::EventDescription] = &[
-            __p::EventDescription {
-                name: "project_created",
-                folded_name: "project_created",
-                doc: "Somebody began a project.",
-                fields: &[
+            __p::event_description(
+                "project_created",
+                "project_created",
+                "Somebody began a project.",
+                &[
                     __K(
                         "project_id",
                         r" The number in the project's address.",
@@ -19,10 +19,10 @@ const _: () = {
                     ),
                     __K("project_name", "", <String as __V>::__DESCRIPTION),
                 ],
-                max_keys: 10usize,
-                roles: &[],
-                was: __p::core::option::Option::None,
-            },
+                10usize,
+                &[],
+                __p::core::option::Option::None,
+            ),
         ];
         #[inline]
         fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {

@@ -149,7 +149,7 @@ fn group(input: &Input<'_>) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
             const GROUP: __p::GroupDescription =
-                __p::GroupDescription::__new(#name, &[#(#fields),*]);
+                __p::group_description(#name, &[#(#fields),*]);
 
             #[inline]
             fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
@@ -341,15 +341,15 @@ fn description(record: &Record<'_>) -> TokenStream {
         None => quote!(#DEFAULT_MAX_KEYS),
     };
     quote! {
-        __p::EventDescription {
-            name: #name,
-            folded_name: #folded_name,
-            doc: #doc,
-            fields: &[#(#fields),*],
-            max_keys: #max_keys,
-            roles: &[#(#roles),*],
-            was: #was,
-        }
+        __p::event_description(
+            #name,
+            #folded_name,
+            #doc,
+            &[#(#fields),*],
+            #max_keys,
+            &[#(#roles),*],
+            #was,
+        )
     }
 }
 
@@ -374,7 +374,7 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                 Convert::None => item(ty, value_trait(ty.krate, foreign), "__DESCRIPTION"),
                 Convert::Display(_) => {
                     let optional = inside_option(field.ty()).is_some();
-                    quote!(__p::ValueDescription::__text(#optional))
+                    quote!(__p::text_description(#optional))
                 }
                 Convert::With(path) => {
                     let inner = inner_type(field);

@@ -32,7 +32,7 @@ pub(crate) fn expand(input: &Input<'_>, error: &syn::Error) -> TokenStream {
         Target::Group => quote! {
             #[automatically_derived]
             impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
-                const GROUP: __p::GroupDescription = __p::GroupDescription::__new("", &[]);
+                const GROUP: __p::GroupDescription = __p::group_description("", &[]);
 
                 fn encode_metadata(&self, _: &mut __p::MetadataEncoder<'_>) {}
             }
