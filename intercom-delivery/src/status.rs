@@ -194,7 +194,7 @@ mod serialize {
     }
 
     pub(super) fn epoch<S: Serializer>(epoch: &Epoch, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(epoch.0)
+        serializer.serialize_u64(epoch.get())
     }
 
     pub(super) fn time<S: Serializer>(time: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {

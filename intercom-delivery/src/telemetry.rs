@@ -66,13 +66,13 @@ pub(crate) fn clock_stepped(seconds: i64) {
 
 /// This process delivers from now on.
 pub(crate) fn began(epoch: Epoch) {
-    tracing::info!(epoch = epoch.0, "this process delivers from the outbox");
+    tracing::info!(epoch = epoch.get(), "this process delivers from the outbox");
 }
 
 /// Another process delivers.
 pub(crate) fn stands_by(standby: &Standby) {
     let Standby { epoch, deliverer, .. } = standby;
-    tracing::info!(epoch = epoch.0, deliverer, "on standby: another process delivers");
+    tracing::info!(epoch = epoch.get(), deliverer, "on standby: another process delivers");
 }
 
 /// An event is a dead letter now.
@@ -310,7 +310,7 @@ pub(crate) mod spans {
             messaging.operation.name = "process",
             messaging.operation.type = "process",
             messaging.destination.name = DESTINATION,
-            messaging.message.id = id.0,
+            messaging.message.id = id.get(),
             intercom.delivery.attempts = attempts,
             intercom.dead_letter.reason = Empty,
             error.type = Empty,

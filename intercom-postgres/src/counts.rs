@@ -153,8 +153,8 @@ fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>, skew: &Skew) -> Coun
     counts.purged = positive(purged);
     counts.moved = positive(moved);
     counts.collided = positive(collided);
-    counts.newest = (newest > 0).then(|| EventId(positive(newest)));
-    counts.oldest_own = oldest_own.map(|id| EventId(positive(id)));
+    counts.newest = (newest > 0).then(|| EventId::new(positive(newest)));
+    counts.oldest_own = oldest_own.map(|id| EventId::new(positive(id)));
     counts.oldest_pending = row.get::<_, Option<i64>>(17).map(|age| until(0, age + skew.millis()));
     counts
 }

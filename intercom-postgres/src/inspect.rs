@@ -59,7 +59,7 @@ impl Inspection {
         let row = self.link.read(&self.deliverer, &[]).await.map_err(|fault| fault.to_error())?;
         let read = |row: &Row| {
             let (epoch, owner, since): (i64, String, i64) = (row.get(0), row.get(1), row.get(2));
-            Standby::new(Epoch(epoch.unsigned_abs()), owner, moment(since))
+            Standby::new(Epoch::new(epoch.unsigned_abs()), owner, moment(since))
         };
         Ok(row.first().map(read))
     }
@@ -70,7 +70,7 @@ impl Inspection {
         after: Option<EventId>,
         limit: usize,
     ) -> Result<Vec<PendingEvent>, OutboxError> {
-        let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
+        let after = after.map_or(-1, |id| i64::try_from(id.get()).unwrap_or(i64::MAX));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let rows =
             self.link.read(&self.pending, &[(&after, Type::INT8), (&limit, Type::INT8)]).await;

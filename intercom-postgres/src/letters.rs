@@ -68,15 +68,15 @@ pub(crate) async fn read(
     after: Option<EventId>,
     limit: usize,
 ) -> Result<Vec<DeadLetter>, OutboxError> {
-    let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
+    let after = after.map_or(-1, |id| i64::try_from(id.get()).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = link.read(&sql.read, &[(&after, Type::INT8), (&limit, Type::INT8)]).await;
     let mut letters = Vec::new();
     for row in rows.map_err(|fault| fault.to_error())? {
-        let id = EventId(row.get::<_, i64>(0).unsigned_abs());
+        let id = EventId::new(row.get::<_, i64>(0).unsigned_abs());
         let reason: &str = row.get(1);
         let Ok(reason) = reason.parse() else {
-            tracing::error!(event.id = id.0, reason, "a dead letter has an unknown reason");
+            tracing::error!(event.id = id.get(), reason, "a dead letter has an unknown reason");
             continue;
         };
         let Some(event) = readable(id, row.get(7), row.get(8)) else { continue };
@@ -117,7 +117,7 @@ async fn change(
     let (reason, ids) = match which {
         Selection::All => (None, None),
         Selection::Reason(reason) => (Some(reason.as_str()), None),
-        Selection::One(id) => (None, Some(vec![i64::try_from(id.0).unwrap_or(i64::MAX)])),
+        Selection::One(id) => (None, Some(vec![i64::try_from(id.get()).unwrap_or(i64::MAX)])),
         Selection::Name(name) => (None, Some(of_name(link, sql, name).await?)),
         // A selection that this version does not know must not select all of them.
         _ => return Ok(0),
@@ -133,7 +133,7 @@ async fn of_name(link: &Link, sql: &LettersSql, name: &str) -> Result<Vec<i64>, 
     let name = rules::fold(name);
     let rows = link.read(&sql.bodies, &[]).await.map_err(|fault| fault.to_error())?;
     let is_chosen = |row: &&tokio_postgres::Row| {
-        let id = EventId(row.get::<_, i64>(0).unsigned_abs());
+        let id = EventId::new(row.get::<_, i64>(0).unsigned_abs());
         readable(id, row.get(1), None).is_some_and(|event| rules::fold(event.name()) == name)
     };
     Ok(rows.iter().filter(is_chosen).map(|row| row.get(0)).collect())

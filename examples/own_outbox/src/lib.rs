@@ -140,7 +140,7 @@ impl Default for State {
 impl State {
     fn accept(&mut self, event: DataEvent, stage: Stage) {
         self.ids += 1;
-        self.hold(EventId(self.ids), event, stage);
+        self.hold(EventId::new(self.ids), event, stage);
     }
 
     fn hold(&mut self, id: EventId, event: DataEvent, stage: Stage) {
@@ -163,7 +163,7 @@ impl State {
 
     fn begin(&mut self, store: &Arc<Store>) -> Tenure {
         self.epochs += 1;
-        let (epoch, since) = (Epoch(self.epochs), SystemTime::now());
+        let (epoch, since) = (Epoch::new(self.epochs), SystemTime::now());
         self.turn = Some(Standby::new(epoch, "another delivery of this process", since));
         let held = self.pending.values().filter(|pending| !pending.stage.is_new());
         let held = held.map(|pending| Slot::of(&pending.event)).collect();
@@ -352,7 +352,7 @@ impl State {
         let mut counts = self.counts;
         counts.pending = self.pending.len() as u64;
         counts.dead_letters = self.dead.len() as u64;
-        counts.newest = (self.ids > 0).then_some(EventId(self.ids));
+        counts.newest = (self.ids > 0).then_some(EventId::new(self.ids));
         let oldest = self.pending.first_key_value();
         counts.oldest_own = oldest.map(|(id, _)| *id);
         counts.oldest_pending = oldest.map(|(_, pending)| pending.accepted.elapsed());

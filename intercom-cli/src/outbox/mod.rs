@@ -185,7 +185,7 @@ impl PendingSelection {
         match self.name {
             Some(name) => vec![Selection::Name(name)],
             None if self.all => vec![Selection::All],
-            None => self.ids.into_iter().map(|id| Selection::One(EventId(id))).collect(),
+            None => self.ids.into_iter().map(|id| Selection::One(EventId::new(id))).collect(),
         }
     }
 }
@@ -297,7 +297,7 @@ async fn list<R: Listed>(
     read: impl AsyncFn(Option<EventId>) -> Result<Vec<R>, OutboxError>,
     is_selected: impl Fn(&R) -> bool,
 ) -> Result<Exit, Failure> {
-    let (mut after, mut left) = (page.after.map(EventId), page.limit);
+    let (mut after, mut left) = (page.after.map(EventId::new), page.limit);
     while left > 0 {
         let events = read(after).await?;
         let Some(last) = events.last() else { break };
@@ -319,14 +319,14 @@ async fn show(
     inspector: &Inspector,
     id: u64,
 ) -> Result<Exit, Failure> {
-    let before = id.checked_sub(1).map(EventId);
+    let before = id.checked_sub(1).map(EventId::new);
     let pending = inspector.pending(before, 1).await?;
-    if let Some(event) = pending.iter().find(|event| event.id.0 == id) {
+    if let Some(event) = pending.iter().find(|event| event.id.get() == id) {
         context.output.data(&EventDetails::pending(event))?;
         return Ok(Exit::Done);
     }
     let dead = inspector.dead_letters(before, 1).await?;
-    if let Some(letter) = dead.iter().find(|letter| letter.id.0 == id) {
+    if let Some(letter) = dead.iter().find(|letter| letter.id.get() == id) {
         context.output.data(&EventDetails::dead(letter))?;
         return Ok(Exit::Done);
     }

@@ -44,7 +44,7 @@ impl Status {
         let deliverer = deliverer.map(|turn| Deliverer {
             name: turn.deliverer,
             since: seconds(turn.since),
-            epoch: turn.epoch.0,
+            epoch: turn.epoch.get(),
         });
         let (is_balanced, oldest_pending) = (counts.is_balanced(), oldest.map(Pending));
         Status { outbox, counts, is_balanced, deliverer, oldest_pending }
@@ -158,7 +158,7 @@ impl<'a> EventLine<'a> {
             accepted_at: Some(seconds(pending.accepted_at)),
             due_at: Some(seconds(pending.due_at)),
             ..EventLine::new(
-                pending.id.0,
+                pending.id.get(),
                 &pending.event,
                 pending.attempts,
                 pending.last_failure.as_ref(),
@@ -170,7 +170,12 @@ impl<'a> EventLine<'a> {
         EventLine {
             died_at: Some(seconds(letter.died_at)),
             reason: Some(letter.reason.as_str()),
-            ..EventLine::new(letter.id.0, &letter.event, letter.attempts, letter.failure.as_ref())
+            ..EventLine::new(
+                letter.id.get(),
+                &letter.event,
+                letter.attempts,
+                letter.failure.as_ref(),
+            )
         }
     }
 

@@ -330,7 +330,7 @@ impl Direct {
             let Some(last) = letters.last() else { break };
             after = Some(last.id);
             for letter in &letters {
-                let line = usize::try_from(letter.id.0).ok().and_then(|id| self.lines.get(id));
+                let line = usize::try_from(letter.id.get()).ok().and_then(|id| self.lines.get(id));
                 let is_pending = letter.reason == DeadLetterReason::Buried;
                 tally.pending += u64::from(is_pending);
                 tally.dead += u64::from(!is_pending);

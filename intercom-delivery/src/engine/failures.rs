@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn a_failure_is_an_events_own_when_others_got_through_since_its_last() {
-        let (mut failures, now, id) = (Failures::default(), Instant::now(), EventId(7));
+        let (mut failures, now, id) = (Failures::default(), Instant::now(), EventId::new(7));
         assert!(!failures.has_failed(id));
         failures.passed();
         assert_eq!(failures.failed(id, true, now), Evidence::First);
@@ -116,16 +116,16 @@ mod tests {
     #[test]
     fn an_event_that_failed_in_an_earlier_run_has_failed_before() {
         let (mut failures, now) = (Failures::default(), Instant::now());
-        assert_eq!(failures.failed(EventId(1), false, now), Evidence::Again);
+        assert_eq!(failures.failed(EventId::new(1), false, now), Evidence::Again);
     }
 
     #[test]
     fn the_number_of_remembered_events_is_bounded() {
         let (mut failures, now) = (Failures::default(), Instant::now());
         for id in 0..=REMEMBERED as u64 {
-            assert_eq!(failures.failed(EventId(id), true, now), Evidence::First);
+            assert_eq!(failures.failed(EventId::new(id), true, now), Evidence::First);
         }
-        assert!(!failures.has_failed(EventId(REMEMBERED as u64)));
+        assert!(!failures.has_failed(EventId::new(REMEMBERED as u64)));
         assert_eq!(failures.events.len(), REMEMBERED);
     }
 }

@@ -56,7 +56,7 @@ impl Job {
         let event = DynamicEvent::new("tested").unwrap();
         let time = Timestamp::from_unix_seconds(1_700_000_000);
         let lease = Lease {
-            id: EventId(id),
+            id: EventId::new(id),
             event: DataEvent::new(&event, contact, time).unwrap(),
             stage: crate::outbox::Stage::New,
             attempts,
@@ -408,7 +408,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn admissions_are_stored_before_more_is_leased() {
         let (mut prefetch, now) = (Prefetch::new(4), Instant::now());
-        prefetch.hold(jobs(2), vec![Admission::kept(EventId(0), true)]);
+        prefetch.hold(jobs(2), vec![Admission::kept(EventId::new(0), true)]);
         assert_eq!((prefetch.ready(), prefetch.is_empty()), (0, false));
         assert_eq!(prefetch.ask(Some(5), now), Some(Ask::Admit));
         assert_eq!(prefetch.ask(Some(5), now), None);

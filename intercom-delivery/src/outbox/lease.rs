@@ -11,7 +11,31 @@ use super::{Failure, Settlement, Tombstones, Verdict};
 /// The number of an event in its outbox. A later event has a higher number, and an event keeps its
 /// number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventId(pub u64);
+pub struct EventId(u64);
+
+impl EventId {
+    /// Creates an id from its number in the store.
+    pub const fn new(number: u64) -> Self {
+        EventId(number)
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<u64> for EventId {
+    fn from(number: u64) -> Self {
+        EventId(number)
+    }
+}
+
+impl From<EventId> for u64 {
+    fn from(value: EventId) -> Self {
+        value.0
+    }
+}
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -483,7 +483,7 @@ impl MemoryState {
             purged: self.purged,
             moved: self.counts.moved,
             collided: self.counts.collided,
-            newest: self.next_id.checked_sub(1).map(EventId),
+            newest: self.next_id.checked_sub(1).map(EventId::new),
             oldest_own: oldest.map(|(id, _)| id),
             oldest_pending: oldest.map(|(_, accepted)| accepted.elapsed()),
         }
@@ -506,7 +506,7 @@ impl MemoryState {
     fn begin(&mut self, guard: OwnedMutexGuard<()>) -> Tenure {
         self.take_back();
         self.epochs += 1;
-        let (epoch, since) = (Epoch(self.epochs), SystemTime::now());
+        let (epoch, since) = (Epoch::new(self.epochs), SystemTime::now());
         let deliverer = "another delivery in this process".to_owned();
         self.turn = Some(Standby { epoch, deliverer, since });
         let has_slot = |held: &&HeldEvent| !held.stage.is_new();
@@ -570,7 +570,7 @@ impl MemoryState {
         self.bytes += event.body().len();
         self.note_new(event.created_at());
         self.fresh.push_back(HeldEvent {
-            id: EventId(self.next_id),
+            id: EventId::new(self.next_id),
             event,
             stage,
             attempts: 0,

@@ -13,9 +13,19 @@ use super::slot::hash_folded;
 /// The store keeps tombstones and no identifiers. Its key is random, so each store has other
 /// tombstones for the same contact.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Tombstone(pub [u8; 16]);
+pub struct Tombstone([u8; 16]);
 
 impl Tombstone {
+    /// Creates a tombstone from the bytes that a store kept.
+    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Tombstone(bytes)
+    }
+
+    /// Returns the bytes for a store to keep.
+    pub const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     /// Returns one tombstone for each identifier of a contact, in the store with this key. Ignores
     /// the case of email addresses.
     pub fn of(key: &[u8; 16], contact: &Contact) -> Vec<Self> {
@@ -131,7 +141,8 @@ mod tests {
     #[test]
     fn a_tombstone_is_the_same_in_every_version() {
         let ada = Contact::user_id(42).with_email("Ada@Example.com");
-        let hex = |Tombstone(bytes): Tombstone| format!("{:032x}", u128::from_be_bytes(bytes));
+        let hex =
+            |tombstone: Tombstone| format!("{:032x}", u128::from_be_bytes(tombstone.to_bytes()));
         let found: Vec<_> = Tombstone::of(&KEY, &ada).into_iter().map(hex).collect();
         assert_eq!(found, ["9de6f8b55e64fa4761e86179a261c10e", "3ef54aa265d69d12708402fde935ec58"]);
     }

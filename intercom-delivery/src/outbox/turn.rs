@@ -9,7 +9,31 @@ use super::{Leased, Slot, Tombstones, UsedSlot};
 
 /// The number of a turn to deliver. Each turn has a higher number than the turn before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Epoch(pub u64);
+pub struct Epoch(u64);
+
+impl Epoch {
+    /// Creates an epoch from its number in the store.
+    pub const fn new(number: u64) -> Self {
+        Epoch(number)
+    }
+
+    /// Returns the number.
+    pub const fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<u64> for Epoch {
+    fn from(number: u64) -> Self {
+        Epoch(number)
+    }
+}
+
+impl From<Epoch> for u64 {
+    fn from(value: Epoch) -> Self {
+        value.0
+    }
+}
 
 impl fmt::Display for Epoch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

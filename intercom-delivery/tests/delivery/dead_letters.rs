@@ -116,7 +116,7 @@ async fn dead_letters_are_read_in_pages() {
             read.extend(page);
         }
         let ids: Vec<_> = read.iter().map(|letter| letter.id).collect();
-        assert_eq!(ids, (0..25).map(EventId).collect::<Vec<_>>());
+        assert_eq!(ids, (0..25).map(EventId::new).collect::<Vec<_>>());
         assert!(delivery.dead_letters(None, 0).await.unwrap().is_empty());
     })
     .await;
@@ -135,12 +135,12 @@ async fn dead_letters_are_redriven_by_id_name_reason_or_all() {
         assert_ledger(&delivery.ledger().await.unwrap(), 15, 26, 0);
         transport.script(|_| Act::taken_after(SECOND));
 
-        assert_eq!(delivery.redrive(&Selection::One(EventId(3))).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::One(EventId::new(3))).await.unwrap(), 1);
         assert_ledger(&delivery.ledger().await.unwrap(), 15, 25, 1);
         assert_eq!(delivery.flush(DAY).await.delivered, 16);
-        assert_eq!(delivery.redrive(&Selection::One(EventId(3))).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(&Selection::One(EventId::new(3))).await.unwrap(), 0);
         // One that was delivered is none.
-        assert_eq!(delivery.redrive(&Selection::One(EventId(10))).await.unwrap(), 0);
+        assert_eq!(delivery.redrive(&Selection::One(EventId::new(10))).await.unwrap(), 0);
 
         assert_eq!(delivery.redrive(&Selection::Name("BAD_one".into())).await.unwrap(), 9);
         assert_eq!(delivery.flush(DAY).await.delivered, 25);
@@ -228,7 +228,7 @@ async fn purged_dead_letters_stay_in_the_ledger() {
         let delivery = builder.start().unwrap();
         forty(&delivery).await;
         assert_eq!(delivery.flush(DAY).await.dead, 26);
-        assert_eq!(delivery.purge(&Selection::One(EventId(3))).await.unwrap(), 1);
+        assert_eq!(delivery.purge(&Selection::One(EventId::new(3))).await.unwrap(), 1);
         assert_eq!(delivery.purge(&Selection::Name("Bad_One".into())).await.unwrap(), 9);
         let panic = Selection::Reason(DeadLetterReason::Panic);
         assert_eq!(delivery.purge(&panic).await.unwrap(), 1);
@@ -260,7 +260,7 @@ async fn pending_events_are_buried_on_demand_and_can_be_redriven() {
         assert_eq!(delivery.bury(&reason).await.unwrap(), 0);
         let flush = delivery.flush(DAY);
         let bury = async {
-            assert_eq!(delivery.bury(&Selection::One(EventId(1))).await.unwrap(), 1);
+            assert_eq!(delivery.bury(&Selection::One(EventId::new(1))).await.unwrap(), 1);
             assert_eq!(delivery.bury(&Selection::Name("Hopeless".into())).await.unwrap(), 2);
         };
         // A flush has nothing left to wait for.
@@ -321,7 +321,7 @@ async fn beyond_their_bound_the_oldest_is_purged_and_every_one_was_told() {
             }
             assert_eq!(delivery.flush(DAY).await.dead, 20);
             let left = delivery.dead_letters(None, 100).await.unwrap();
-            let ids: Vec<_> = left.iter().map(|letter| letter.id.0).collect();
+            let ids: Vec<_> = left.iter().map(|letter| letter.id.get()).collect();
             assert_eq!(ids, (20 - bound as u64..20).collect::<Vec<_>>());
             assert_eq!(*lock(&told), 20);
             assert_ledger(&delivery.ledger().await.unwrap(), 0, 20, 0);
@@ -348,19 +348,19 @@ async fn beyond_their_bound_who_died_first_is_purged_and_not_who_came_first() {
             .unwrap();
         let kept = async || {
             let letters = delivery.dead_letters(None, 100).await.unwrap();
-            letters.iter().map(|letter| letter.id.0).collect::<Vec<_>>()
+            letters.iter().map(|letter| letter.id.get()).collect::<Vec<_>>()
         };
         for number in 0..10 {
             send(&delivery, named("bad", number)).await;
         }
         assert_eq!(delivery.flush(DAY).await.dead, 10);
-        assert_eq!(lock(&deaths).last(), Some(&EventId(0)));
+        assert_eq!(lock(&deaths).last(), Some(&EventId::new(0)));
         assert_eq!(kept().await, [0, 8, 9]);
         let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.dead_letters, ledger.purged), (3, 7));
 
         // Each death of an event is a new one.
-        assert_eq!(delivery.redrive(&Selection::One(EventId(8))).await.unwrap(), 1);
+        assert_eq!(delivery.redrive(&Selection::One(EventId::new(8))).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.dead, 10);
         for number in 10..12 {
             send(&delivery, named("bad", number)).await;

@@ -41,7 +41,7 @@ async fn status_says_delivering_then_ended() {
         let status = delivery.status();
         assert!(matches!(status.state, State::Delivering));
         assert_eq!((status.to_string().as_str(), status.in_flight), ("delivering", 0));
-        assert_eq!(status.turn.unwrap().epoch, Epoch(1));
+        assert_eq!(status.turn.unwrap().epoch, Epoch::new(1));
         assert!(status.rate_limit.is_none() && status.outbox.is_none());
         for number in 0..10 {
             send(&delivery, event(number)).await;

@@ -80,7 +80,7 @@ async fn everything_that_can_happen() -> String {
             .outbox(outbox.clone())
             .retry(RetryPolicy::new().max_attempts(6).max_age(HOUR))
             .ledger_interval(SECOND)
-            .on_dead_letter(|letter| assert!(letter.id.0 % 5 > 0, "as the script says"))
+            .on_dead_letter(|letter| assert!(letter.id.get() % 5 > 0, "as the script says"))
             .rules(rules())
             .consent(|contact, _| match contact.as_user_id() {
                 Some("sEcReT-user-39") => Consent::Denied,

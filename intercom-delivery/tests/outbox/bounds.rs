@@ -88,7 +88,7 @@ async fn the_oldest_dead_letter_is_purged_for_a_new_one() {
 
     let letters = outbox.dead_letters(None, 9).await.unwrap();
     let ids: Vec<_> = letters.iter().map(|letter| letter.id).collect();
-    assert_eq!(ids, [EventId(2), EventId(3)]);
+    assert_eq!(ids, [EventId::new(2), EventId::new(3)]);
     let counts = outbox.counts().await.unwrap();
     assert_eq!((counts.dead, counts.dead_letters, counts.purged), (4, 2, 2));
     assert_eq!(counts.pending, 1);

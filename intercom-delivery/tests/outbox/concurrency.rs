@@ -50,7 +50,7 @@ fn lease_all(outbox: &MemoryOutbox, done: &AtomicBool, leases: &SyncSender<(Epoc
 fn settle_all(outbox: &MemoryOutbox, leases: &Mutex<Receiver<(Epoch, Vec<Lease>)>>) {
     while let Ok((epoch, leases)) = { leases.lock().unwrap().recv() } {
         let settlements = leases.iter().map(|lease| {
-            lease.settle(match lease.id.0 % 3 {
+            lease.settle(match lease.id.get() % 3 {
                 0 if lease.attempts == 0 => put_back(Default::default()),
                 1 => bury(DeadLetterReason::Rejected),
                 _ => delivered(),

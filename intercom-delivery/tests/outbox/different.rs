@@ -22,19 +22,19 @@ impl Different {
 }
 
 fn outer(id: EventId) -> EventId {
-    EventId(7 + 3 * id.0)
+    EventId::new(7 + 3 * id.get())
 }
 
 fn inner(id: EventId) -> EventId {
-    EventId((id.0 - 7) / 3)
+    EventId::new((id.get() - 7) / 3)
 }
 
 fn outer_epoch(epoch: Epoch) -> Epoch {
-    Epoch(7 + 3 * epoch.0)
+    Epoch::new(7 + 3 * epoch.get())
 }
 
 fn inner_epoch(epoch: Epoch) -> Epoch {
-    Epoch((epoch.0 - 7) / 3)
+    Epoch::new((epoch.get() - 7) / 3)
 }
 
 fn inner_selection(which: &Selection) -> Selection {

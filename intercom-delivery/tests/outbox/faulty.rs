@@ -226,7 +226,7 @@ impl Faulty {
             Fault::BeginsWithoutHeldSlots => tenure.held.clear(),
             Fault::BeginsWithoutUsedSlots => tenure.used.clear(),
             Fault::BeginsWithoutTombstones => tenure.tombstones = Arc::default(),
-            Fault::RepeatsEpochs => tenure.epoch = Epoch(7),
+            Fault::RepeatsEpochs => tenure.epoch = Epoch::new(7),
             Fault::OutlivesItsTenure => {
                 let guard = std::mem::replace(&mut tenure.guard, Box::new(()));
                 memory.guards.push(Tenure::new(tenure.epoch, tenure.since, guard));
@@ -253,7 +253,7 @@ impl Faulty {
                 (Fault::ForgetsFailures, _) => lease.last_failure = None,
                 (Fault::AgesTooFast, _) => lease.age *= 2,
                 (Fault::AgesFromAcceptance, _) => lease.age = born[&lease.id].elapsed(),
-                (Fault::InventsIds, _) => lease.id.0 += began - 1,
+                (Fault::InventsIds, _) => lease.id = EventId::new(lease.id.get() + began - 1),
                 (Fault::AdmitsAll, _) => lease.stage = Stage::Admitted,
                 (Fault::RedrivesAsNew, Stage::Redriven) => lease.stage = Stage::New,
                 (Fault::TakesDerivedForNew, Stage::Derived) => lease.stage = Stage::New,
@@ -484,7 +484,7 @@ impl Forward for Faulty {
                 counts.delivered += memory.purged;
             }
             Fault::KeepsDeadLettersOldest if counts.dead_letters > 0 => {
-                counts.oldest_own = Some(EventId(0));
+                counts.oldest_own = Some(EventId::new(0));
             }
             Fault::AgesTheNewest => {
                 counts.oldest_pending = counts.oldest_pending.map(|_| Duration::ZERO);

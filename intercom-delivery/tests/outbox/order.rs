@@ -57,7 +57,7 @@ async fn a_lease_returns_when_the_next_event_is_due_and_not_before() {
         let begin = Instant::now();
         let turn = outbox.lease(Standing::Delivering(turn.epoch), 9).await.unwrap();
         let Turn::Leased(leased) = turn else { panic!("{turn:?}") };
-        assert_eq!(leased.events[0].id, EventId(id));
+        assert_eq!(leased.events[0].id, EventId::new(id));
         assert_eq!(begin.elapsed(), if id == 1 { after * SECOND } else { SECOND });
     }
 }
@@ -70,7 +70,7 @@ async fn waits_of_any_length_are_borne() {
     let leases = lease(&outbox, turn.epoch, 1);
     settle(&outbox, turn.epoch, &leases, put_back(Duration::MAX));
     let leases = lease(&outbox, turn.epoch, 9);
-    assert_eq!(leases[0].id, EventId(1));
+    assert_eq!(leases[0].id, EventId::new(1));
     settle(&outbox, turn.epoch, &leases, delivered());
     advance(365 * 86_400 * SECOND).await;
     assert!(leased(&outbox, turn.epoch, 9).is_none());
@@ -90,7 +90,7 @@ async fn a_redriven_event_keeps_its_id() {
     advance(SECOND).await;
 
     let again = lease(&outbox, turn.epoch, 1);
-    assert_eq!((again[0].id, again[0].attempts, again[0].age), (EventId(0), 0, SECOND));
+    assert_eq!((again[0].id, again[0].attempts, again[0].age), (EventId::new(0), 0, SECOND));
     assert_eq!((&again[0].event, again[0].stage), (&leased[0].event, Stage::Redriven));
 }
 
@@ -103,7 +103,7 @@ async fn a_takeover_repeats_the_order_of_admission() {
     let turn = begin(&outbox);
     let leases = lease(&outbox, turn.epoch, 3);
     settle(&outbox, turn.epoch, &leases[..1], bury(DeadLetterReason::Rejected));
-    let kept = Admission::kept(EventId(2), false);
+    let kept = Admission::kept(EventId::new(2), false);
     assert_eq!(outbox.admit(turn.epoch, &[kept]).await.unwrap(), []);
     advance(SECOND).await;
     assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 1);

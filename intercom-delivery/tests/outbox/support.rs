@@ -47,7 +47,7 @@ pub(crate) fn lease(outbox: &dyn Outbox, epoch: Epoch, limit: usize) -> Vec<Leas
 }
 
 pub(crate) fn lease_ids(outbox: &dyn Outbox, epoch: Epoch, limit: usize) -> Vec<u64> {
-    lease(outbox, epoch, limit).iter().map(|lease| lease.id.0).collect()
+    lease(outbox, epoch, limit).iter().map(|lease| lease.id.get()).collect()
 }
 
 /// Settles all of them in one way, which must be possible.

@@ -66,7 +66,7 @@ impl StoredEvent {
             3 => Stage::Derived,
             _ => Stage::New,
         };
-        let id = EventId(self.id.unsigned_abs());
+        let id = EventId::new(self.id.unsigned_abs());
         let event = readable(id, self.body, self.sensitive)?;
         let lease = Lease::new(id, event, stage)
             .with_attempts(u32::try_from(self.attempts).unwrap_or(u32::MAX))
@@ -77,7 +77,7 @@ impl StoredEvent {
 
     /// Returns the event for tools, or `None` for an unreadable body.
     pub(crate) fn pending(self) -> Option<PendingEvent> {
-        let id = EventId(self.id.unsigned_abs());
+        let id = EventId::new(self.id.unsigned_abs());
         let event = readable(id, self.body, self.sensitive)?;
         let pending = PendingEvent::new(id, event, moment(self.accepted))
             .with_due_at(moment(self.due.unwrap_or(self.accepted)))
@@ -107,7 +107,7 @@ pub(crate) fn readable(
     match DataEvent::from_body(body) {
         Ok(event) => Some(event.with_sensitive_keys(sensitive.unwrap_or_default())),
         Err(error) => {
-            tracing::error!(event.id = id.0, error = %error, "the outbox holds an unreadable event");
+            tracing::error!(event.id = id.get(), error = %error, "the outbox holds an unreadable event");
             None
         }
     }

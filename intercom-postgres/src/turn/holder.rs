@@ -138,7 +138,7 @@ impl Holder {
 
     /// Returns the id of a leased event in the table.
     pub(super) fn leased(&self, id: EventId) -> Option<i64> {
-        let id = i64::try_from(id.0).ok()?;
+        let id = i64::try_from(id.get()).ok()?;
         (self.fresh.contains(&id) || self.again.contains(&id)).then_some(id)
     }
 

@@ -254,7 +254,7 @@ impl Turns {
             self.hand_over(state).await?;
         }
         if let Some(holder) = &mut state.holder
-            && standing == Standing::Delivering(Epoch(holder.epoch.unsigned_abs()))
+            && standing == Standing::Delivering(Epoch::new(holder.epoch.unsigned_abs()))
         {
             match self.deliver(holder, limit).await {
                 Ok(next) => return Ok(next),
@@ -311,7 +311,7 @@ impl Turns {
         let row = self.link.query_one(&self.sql.tombstones, &[]).await?;
         let (key, version): (&[u8], i64) = (row.get(0), row.get(1));
         let all: Vec<&[u8]> = row.get(2);
-        let all = all.into_iter().filter_map(|hash| hash.try_into().ok().map(Tombstone));
+        let all = all.into_iter().filter_map(|hash| hash.try_into().ok().map(Tombstone::from_bytes));
         let key = key.try_into().unwrap_or_default();
         Ok(Arc::new(Tombstones::new(key, version.unsigned_abs(), all)))
     }
@@ -517,7 +517,7 @@ impl Turns {
                 None => Ok(Next::Wait(AGAIN)),
             };
         }
-        let epoch = Epoch(epoch.unsigned_abs());
+        let epoch = Epoch::new(epoch.unsigned_abs());
         if standing != Standing::Standby(epoch) {
             let standby = Standby::new(epoch, owner, moment(since));
             return Ok(Next::Turn(Turn::Standby(standby)));
@@ -602,7 +602,7 @@ impl Turns {
             let _ = self.link.batch(&format!("LISTEN {}", self.schema.events_channel())).await;
         }
         tokio::spawn(self.clone().extend(epoch, ended));
-        let tenure = Tenure::new(Epoch(epoch.unsigned_abs()), since, Guard { _ended, _alive })
+        let tenure = Tenure::new(Epoch::new(epoch.unsigned_abs()), since, Guard { _ended, _alive })
             .with_durable(true)
             .with_held(held)
             .with_used(used)
@@ -692,7 +692,7 @@ impl Turns {
     }
 
     pub(crate) async fn release(&self, epoch: Epoch) -> Result<(), OutboxError> {
-        let Ok(epoch) = i64::try_from(epoch.0) else { return Ok(()) };
+        let Ok(epoch) = i64::try_from(epoch.get()) else { return Ok(()) };
         self.end(epoch).await.map_err(|fault| fault.to_error())
     }
 
@@ -701,7 +701,7 @@ impl Turns {
         let buried = match which {
             Selection::All => self.bury_ids(None).await,
             Selection::One(id) => {
-                self.bury_ids(Some(vec![i64::try_from(id.0).unwrap_or(-1)])).await
+                self.bury_ids(Some(vec![i64::try_from(id.get()).unwrap_or(-1)])).await
             }
             Selection::Name(_) => self.bury_named(which).await,
             // No pending event has a reason. What this version does not know is not all of them.
@@ -713,7 +713,7 @@ impl Turns {
     async fn bury_named(&self, which: &Selection) -> Result<u64, Fault> {
         let rows = self.link.read(&self.sql.bodies, &[]).await?;
         let is_chosen = |row: &&Row| {
-            let id = EventId(row.get::<_, i64>(0).unsigned_abs());
+            let id = EventId::new(row.get::<_, i64>(0).unsigned_abs());
             readable(id, row.get(1), None).is_some_and(|event| which.contains_pending(id, &event))
         };
         self.bury_ids(Some(rows.iter().filter(is_chosen).map(|row| row.get(0)).collect())).await
@@ -750,7 +750,7 @@ impl Turns {
             event.is_some_and(|event| share_identifier(contact, event.contact()))
         };
         let ids: Vec<i64> = rows.iter().filter(is_theirs).map(|row| row.get(0)).collect();
-        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(|one| one.0).collect();
+        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(Tombstone::to_bytes).collect();
         let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
         let mut state = self.state.lock().await;
         let now = millis(SystemTime::now());
@@ -777,7 +777,7 @@ impl Turns {
 
     async fn try_forgive(&self, contact: &Contact) -> Result<bool, Fault> {
         let key = self.tombstone_key().await?;
-        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(|one| one.0).collect();
+        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(Tombstone::to_bytes).collect();
         let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
         let params: [Param<'_>; 1] = [(&hashes, Type::BYTEA_ARRAY)];
         let rows = self.link.query(&self.sql.forgive, &params).await?;

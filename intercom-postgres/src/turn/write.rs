@@ -153,7 +153,7 @@ impl Turns {
         let mut late = Vec::new();
         let mut batch = Rulings::default();
         for admission in admissions {
-            let id = i64::try_from(admission.id.0).ok();
+            let id = i64::try_from(admission.id.get()).ok();
             if id.is_some_and(|id| holder.done.remove(&(Deed::Admit, id))) {
                 continue;
             }
@@ -206,7 +206,7 @@ impl Turns {
         ended.iter().for_each(|id| holder.settled(*id));
         for id in batch.ids.iter().filter(|id| !present.contains(id)) {
             holder.end(*id);
-            late.push(EventId(id.unsigned_abs()));
+            late.push(EventId::new(id.unsigned_abs()));
         }
         if !ended.is_empty() || !batch.causes.is_empty() {
             self.news.notify_waiters();
@@ -248,7 +248,7 @@ impl Turns {
         let mut late = Vec::new();
         let mut batch = Batch::default();
         for settlement in settlements {
-            let id = i64::try_from(settlement.id.0).ok();
+            let id = i64::try_from(settlement.id.get()).ok();
             if id.is_some_and(|id| holder.done.remove(&(Deed::Settle, id))) {
                 continue;
             }
@@ -274,7 +274,7 @@ impl Turns {
         for id in &batch.all {
             holder.settled(*id);
             if !present.contains(id) {
-                late.push(EventId(id.unsigned_abs()));
+                late.push(EventId::new(id.unsigned_abs()));
             }
         }
         if !batch.back.is_empty() {
@@ -350,7 +350,7 @@ impl Turns {
 
 impl Holder {
     fn is(&self, epoch: Epoch) -> bool {
-        i64::try_from(epoch.0) == Ok(self.epoch)
+        i64::try_from(epoch.get()) == Ok(self.epoch)
     }
 
     /// Ends the lease of an event once the table has its settlement.

@@ -97,7 +97,7 @@ impl CountsRow {
     }
 
     pub(crate) fn epoch(&self) -> Epoch {
-        Epoch(positive(self.epoch))
+        Epoch::new(positive(self.epoch))
     }
 
     /// Returns the number of pending events.
@@ -124,8 +124,8 @@ impl CountsRow {
         counts.purged = positive(self.dead - self.dead_letters);
         counts.moved = positive(self.moved);
         counts.collided = positive(self.collided);
-        counts.newest = (self.newest > 0).then(|| EventId(positive(self.newest)));
-        counts.oldest_own = oldest_own.map(|id| EventId(positive(id)));
+        counts.newest = (self.newest > 0).then(|| EventId::new(positive(self.newest)));
+        counts.oldest_own = oldest_own.map(|id| EventId::new(positive(id)));
         counts.oldest_pending = oldest_pending;
         counts
     }
@@ -145,7 +145,7 @@ pub(crate) fn begin_epoch(
         (deliverer, now, noted),
         |row| row.get(0),
     )?;
-    Ok(Epoch(positive(epoch)))
+    Ok(Epoch::new(positive(epoch)))
 }
 
 /// Records that no engine delivers.
@@ -159,7 +159,7 @@ pub(crate) fn deliverer(conn: &Connection) -> rusqlite::Result<Option<Standby>> 
     let mut select =
         conn.prepare_cached("SELECT epoch, deliverer, delivering_since FROM outbox_counts")?;
     select.query_row([], |row| {
-        let epoch = Epoch(positive(row.get(0)?));
+        let epoch = Epoch::new(positive(row.get(0)?));
         let deliverer: Option<String> = row.get(1)?;
         let since = moment(row.get::<_, Option<Millis>>(2)?.unwrap_or_default());
         Ok(deliverer.map(|deliverer| Standby::new(epoch, deliverer, since)))

@@ -18,17 +18,17 @@ pub(crate) fn read(
         "SELECT id, reason, died_at, attempts, last_failure, last_status, last_request_id, body, \
          sensitive FROM outbox_dead_letters WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
+    let after = after.map_or(-1, |id| i64::try_from(id.get()).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let mut rows = select.query((after, limit))?;
     let mut letters = Vec::new();
     while let Some(row) = rows.next()? {
-        let id = EventId(row.get::<_, i64>(0)?.unsigned_abs());
+        let id = EventId::new(row.get::<_, i64>(0)?.unsigned_abs());
         let reason = text(row, 1)?.unwrap_or_default();
         let reason = String::from_utf8_lossy(&reason);
         let Ok(reason) = reason.parse() else {
             let reason = &*reason;
-            tracing::error!(event.id = id.0, reason, "a dead letter has an unknown reason");
+            tracing::error!(event.id = id.get(), reason, "a dead letter has an unknown reason");
             continue;
         };
         let Some(event) = readable(id, text(row, 7)?.unwrap_or_default(), text(row, 8)?) else {

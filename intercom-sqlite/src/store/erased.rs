@@ -35,7 +35,7 @@ pub(crate) fn erase(
         "INSERT OR IGNORE INTO outbox_tombstones (tombstone, erased_at) VALUES (?1, ?2)",
     )?;
     for tombstone in Tombstone::of(&key(conn)?, contact) {
-        insert.execute((tombstone.0, now))?;
+        insert.execute((tombstone.to_bytes(), now))?;
     }
     counts.erasures += 1;
     let version = counts.erasures.unsigned_abs();
@@ -51,7 +51,7 @@ pub(crate) fn forgive(
     let mut delete = conn.prepare_cached("DELETE FROM outbox_tombstones WHERE tombstone = ?1")?;
     let mut forgiven = false;
     for tombstone in Tombstone::of(&key(conn)?, contact) {
-        forgiven |= delete.execute([tombstone.0])? > 0;
+        forgiven |= delete.execute([tombstone.to_bytes()])? > 0;
     }
     counts.erasures += i64::from(forgiven);
     Ok(forgiven)
@@ -62,7 +62,7 @@ pub(crate) fn tombstones(conn: &Connection) -> rusqlite::Result<Tombstones> {
     let snapshot = conn.unchecked_transaction()?;
     let version = CountsRow::read(&snapshot)?.erasures.unsigned_abs();
     let mut select = snapshot.prepare_cached("SELECT tombstone FROM outbox_tombstones")?;
-    let all = select.query_map([], |row| row.get(0).map(Tombstone))?;
+    let all = select.query_map([], |row| row.get(0).map(Tombstone::from_bytes))?;
     Ok(Tombstones::new(key(&snapshot)?, version, all.collect::<rusqlite::Result<Vec<_>>>()?))
 }
 

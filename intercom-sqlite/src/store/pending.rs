@@ -229,13 +229,13 @@ pub(crate) fn read(
 ) -> rusqlite::Result<Vec<PendingEvent>> {
     let mut select =
         conn.prepare_cached(concat!(columns!(), "WHERE id > ?1 ORDER BY id LIMIT ?2"))?;
-    let after = after.map_or(-1, |id| i64::try_from(id.0).unwrap_or(i64::MAX));
+    let after = after.map_or(-1, |id| i64::try_from(id.get()).unwrap_or(i64::MAX));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let stored = select.query_map((after, limit), StoredEvent::of)?;
     let mut events = Vec::new();
     for stored in stored {
         let stored = stored?;
-        let id = EventId(stored.id.unsigned_abs());
+        let id = EventId::new(stored.id.unsigned_abs());
         let Some(event) = readable(id, stored.body, stored.sensitive) else { continue };
         let event = PendingEvent::new(id, event, moment(stored.accepted))
             .with_due_at(moment(stored.due.unwrap_or(stored.accepted)))
@@ -262,7 +262,7 @@ pub(crate) fn readable(
             }
         }),
         Err(error) => {
-            tracing::error!(event.id = id.0, error = %error, "the outbox holds an unreadable event");
+            tracing::error!(event.id = id.get(), error = %error, "the outbox holds an unreadable event");
             None
         }
     }

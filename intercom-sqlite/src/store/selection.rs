@@ -30,7 +30,7 @@ pub(super) fn select(
         // No pending event has a reason.
         Selection::Reason(_) if table == Table::Pending => return Ok(Vec::new()),
         Selection::Reason(reason) => (Some(reason.as_str()), None, None),
-        Selection::One(id) => (None, Some(i64::try_from(id.0).unwrap_or(i64::MAX)), None),
+        Selection::One(id) => (None, Some(i64::try_from(id.get()).unwrap_or(i64::MAX)), None),
         Selection::Name(name) => (None, None, Some(rules::fold(name))),
         // A selection that this version does not know must not select everything.
         _ => return Ok(Vec::new()),

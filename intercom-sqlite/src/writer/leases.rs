@@ -88,7 +88,7 @@ impl Leases {
 
     /// Returns the id and body size of a leased event.
     pub(super) fn leased(&self, id: EventId) -> Option<(i64, i64)> {
-        let id = i64::try_from(id.0).ok()?;
+        let id = i64::try_from(id.get()).ok()?;
         self.leased.get(&id).map(|bytes| (id, *bytes))
     }
 

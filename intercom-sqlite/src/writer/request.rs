@@ -57,7 +57,7 @@ pub(crate) struct Found {
 impl Found {
     pub(crate) fn read(mut self) -> Leased {
         let events = mem::take(&mut self.events).into_iter().filter_map(|stored| {
-            let (id, stage) = (EventId(stored.id.unsigned_abs()), stored.stage());
+            let (id, stage) = (EventId::new(stored.id.unsigned_abs()), stored.stage());
             let event = readable(id, stored.body, stored.sensitive)?;
             let lease = Lease::new(id, event, stage)
                 .with_attempts(stored.attempts)

@@ -20,12 +20,12 @@ async fn a_moved_event_keeps_its_new_bytes_and_second_whatever_happens() {
     // Another length, too.
     let moved = leases[1].event.moved_to(Timestamp::from_unix_seconds(12_345_678_901));
     let admissions = [
-        Admission::moved(EventId(2), moved.clone()),
-        Admission::kept(EventId(1), true),
-        Admission::kept(EventId(7), true),
+        Admission::moved(EventId::new(2), moved.clone()),
+        Admission::kept(EventId::new(1), true),
+        Admission::kept(EventId::new(7), true),
     ];
     let late = engine.outbox.admit(engine.epoch(), &admissions).await.unwrap();
-    assert_eq!(late, [EventId(7)]);
+    assert_eq!(late, [EventId::new(7)]);
     let bytes = "SELECT pending_bytes - (SELECT sum(octet_length(body)) FROM outbox_events) \
                  FROM outbox_counts";
     assert_eq!(place.number(bytes), 0);
@@ -118,7 +118,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
 
     // An ended epoch deletes no slots.
     let late = Timestamp::from_unix_seconds(i64::MAX);
-    let over = intercom_delivery::Epoch(77);
+    let over = intercom_delivery::Epoch::new(77);
     engine.outbox.settle(over, &[], late).await.unwrap();
     assert_eq!(place.number("SELECT count(*) FROM outbox_used_slots"), 2);
 }
@@ -140,7 +140,7 @@ async fn a_redriven_letter_is_admitted_if_an_attempt_may_have_arrived() {
     place.clock.advance(Duration::from_secs(5));
     assert_eq!(engine.outbox.redrive(&Selection::All).await.unwrap(), 2);
     let leases = engine.lease(2).await;
-    let stages: Vec<_> = leases.iter().map(|lease| (lease.id.0, lease.stage)).collect();
+    let stages: Vec<_> = leases.iter().map(|lease| (lease.id.get(), lease.stage)).collect();
     assert_eq!(stages, [(1, Stage::Redriven), (2, Stage::Admitted)]);
     for lease in &leases {
         assert_eq!((lease.attempts, lease.age), (0, Duration::ZERO));

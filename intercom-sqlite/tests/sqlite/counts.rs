@@ -8,7 +8,7 @@ use intercom_sqlite::{SqliteOutbox, accept_in};
 use super::support::{Engine, Place, accept, bury, delivered, event, events};
 
 async fn oldest_own(outbox: &SqliteOutbox) -> Option<u64> {
-    outbox.counts().await.unwrap().oldest_own.map(|id| id.0)
+    outbox.counts().await.unwrap().oldest_own.map(EventId::get)
 }
 
 /// Accepts events as another process would.
@@ -43,7 +43,7 @@ async fn the_oldest_event_of_this_process_is_found_among_those_of_others() {
     let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
     assert_eq!(tool.redrive(&Selection::All).unwrap(), 1);
     assert_eq!(oldest_own(&outbox).await, Some(3));
-    assert_eq!(outbox.counts().await.unwrap().newest, Some(EventId(7)));
+    assert_eq!(outbox.counts().await.unwrap().newest, Some(EventId::new(7)));
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn an_event_of_a_transaction_is_own_as_soon_as_it_is_committed() {
         accept_in(&transaction, &[event("signed_up", number)]).unwrap();
         transaction.commit().unwrap();
         let counts = outbox.counts().await.unwrap();
-        assert_eq!((counts.oldest_own, counts.pending), (Some(EventId(4)), 3 + number as u64));
+        assert_eq!((counts.oldest_own, counts.pending), (Some(EventId::new(4)), 3 + number as u64));
     }
 }
 

@@ -96,7 +96,7 @@ async fn a_turn_that_is_dropped_before_it_is_read_ends() {
         accept(&outbox, &events(1)).await;
     }
     let engine = Engine::begin(&outbox).await;
-    assert_eq!(engine.epoch(), Epoch(2));
+    assert_eq!(engine.epoch(), Epoch::new(2));
     assert_eq!(engine.lease_ids(1).await, [1]);
 }
 
@@ -134,5 +134,5 @@ async fn the_longest_due_comes_first_whether_it_was_put_back_or_not() {
     // Accepted at 0, due at 2, accepted at 3, due at 4.
     assert_eq!(engine.lease_ids(3).await, [3, 1, 4]);
     let [again] = &engine.lease(3).await[..] else { panic!("one is left") };
-    assert_eq!((again.id.0, again.attempts, again.age), (2, 1, 5 * second));
+    assert_eq!((again.id.get(), again.attempts, again.age), (2, 1, 5 * second));
 }

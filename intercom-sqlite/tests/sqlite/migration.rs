@@ -81,7 +81,7 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
     (expected.accepted, expected.delivered, expected.pending) = (308, 2, 304);
     (expected.dead, expected.dead_letters) = (2, 2);
     (expected.moved, expected.collided) = (280, 1);
-    expected.newest = Some(EventId(308));
+    expected.newest = Some(EventId::new(308));
     let counts = outbox.counts().await.unwrap();
     assert!(counts.oldest_pending.is_some());
     expected.oldest_pending = counts.oldest_pending;
@@ -118,14 +118,14 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
         .map(|lease| {
             let body = str::from_utf8(lease.event.body()).unwrap().to_owned();
             let failure = lease.last_failure.as_ref().map(|failure| failure.message.clone());
-            let id = lease.id.0.cast_signed();
+            let id = lease.id.get().cast_signed();
             vec![id.into(), i64::from(lease.attempts).into(), failure.into(), body.into()]
         })
         .collect();
     let stored = "SELECT id, attempts, last_failure, body FROM outbox_events ORDER BY id";
     assert_eq!(found, rows(&before, stored));
     let again = |lease: &&intercom_delivery::outbox::Lease| lease.stage == Stage::Admitted;
-    assert!(leases.iter().filter(again).map(|lease| lease.id.0).eq([2, 6]));
+    assert!(leases.iter().filter(again).map(|lease| lease.id.get()).eq([2, 6]));
     assert!(leases.iter().all(|lease| lease.stage != Stage::Redriven));
 
     let letters = outbox.dead_letters(None, 10).await.unwrap();
@@ -144,7 +144,7 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
     assert_eq!(engine.lease_ids(10).await, [309]);
     assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 2);
     let stages: Vec<_> =
-        engine.lease(10).await.iter().map(|lease| (lease.id.0, lease.stage)).collect();
+        engine.lease(10).await.iter().map(|lease| (lease.id.get(), lease.stage)).collect();
     assert_eq!(stages, [(3, Stage::Redriven), (4, Stage::Admitted)]);
 }
 
@@ -248,7 +248,10 @@ async fn a_file_of_version_2_keeps_everything_too() {
     assert_eq!(place.number("SELECT capacity FROM outbox_counts"), 9_000);
     assert_eq!(place.number("PRAGMA user_version"), i64::from(SCHEMA_VERSION));
     let engine = Engine::begin(&outbox).await;
-    assert_eq!((engine.epoch().0, engine.tenure.held.len(), engine.tenure.used.len()), (2, 2, 5));
+    assert_eq!(
+        (engine.epoch().get(), engine.tenure.held.len(), engine.tenure.used.len()),
+        (2, 2, 5)
+    );
     assert_eq!(engine.lease_ids(10).await, [5, 7, 8, 9, 10]);
     assert_eq!(rows(&after, "PRAGMA integrity_check").concat(), ["ok".to_owned().into()]);
 }
@@ -289,7 +292,7 @@ async fn a_file_of_version_2_keeps_how_far_each_admission_had_come() {
     let engine = Engine::begin(&SqliteOutbox::open(place.path()).unwrap()).await;
     let mut expected = Counts::default();
     (expected.accepted, expected.delivered, expected.pending) = (6, 2, 4);
-    expected.newest = Some(EventId(6));
+    expected.newest = Some(EventId::new(6));
     let counts = engine.outbox.counts().await.unwrap();
     assert!(counts.oldest_pending.is_some());
     expected.oldest_pending = counts.oldest_pending;

@@ -187,11 +187,11 @@ async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
         Admission::kept(leases[2].id, false).with_derived(derived(8)),
         Admission::new(leases[3].id, Ruling::Defer { after: Duration::from_secs(60) }),
         // Late, so it derives nothing.
-        Admission::kept(EventId(99), false).with_derived(derived(9)),
+        Admission::kept(EventId::new(99), false).with_derived(derived(9)),
     ];
     let before = place.crashed();
     let late = engine.outbox.admit(engine.epoch(), &admissions).await.unwrap();
-    assert_eq!(late, [EventId(99)]);
+    assert_eq!(late, [EventId::new(99)]);
     engine.outbox.maintain().await;
     assert_eq!(found(&place, &WORDS), Vec::<String>::new());
 
@@ -207,7 +207,7 @@ async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
     assert_eq!(ended, (1, 1, 2, 4));
     let found = |leases: &[intercom_delivery::outbox::Lease]| {
         let of = |lease: &intercom_delivery::outbox::Lease| {
-            (lease.id.0, lease.event.name().to_owned(), lease.stage)
+            (lease.id.get(), lease.event.name().to_owned(), lease.stage)
         };
         leases.iter().map(of).collect::<Vec<_>>()
     };

@@ -61,13 +61,13 @@ async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
     for _ in 0..3 {
         drop(Engine::open(&place).await);
     }
-    assert_eq!(Engine::open(&place).await.epoch().0, 5);
+    assert_eq!(Engine::open(&place).await.epoch().get(), 5);
     for name in ["events.db", "events.db-wal"] {
         fs::copy(backup.folder.path().join(name), place.folder.path().join(name)).unwrap();
     }
     assert_eq!(logged::about(&place), [""; 0]);
     let engine = Engine::open(&place).await;
-    assert_eq!((engine.epoch().0, engine.lease(10).await.len()), (6, 4));
+    assert_eq!((engine.epoch().get(), engine.lease(10).await.len()), (6, 4));
     drop(engine);
     // The log says so once.
     drop(Engine::open(&place).await);
@@ -113,24 +113,24 @@ async fn a_restart_keeps_every_detail_of_the_outbox() {
     let mut expected = Counts::default();
     (expected.accepted, expected.delivered, expected.pending) = (6, 1, 4);
     (expected.dead, expected.dead_letters) = (1, 1);
-    (expected.newest, expected.oldest_own) = (Some(EventId(6)), Some(EventId(2)));
+    (expected.newest, expected.oldest_own) = (Some(EventId::new(6)), Some(EventId::new(2)));
     expected.oldest_pending = Some(Duration::from_secs(1));
     assert_eq!(outbox.counts().await.unwrap(), expected);
     let letters = outbox.dead_letters(None, 10).await.unwrap();
     let [letter] = &letters[..] else { panic!("{letters:?}") };
-    assert_eq!((letter.id, letter.reason, letter.attempts), (EventId(3), reason, 7));
+    assert_eq!((letter.id, letter.reason, letter.attempts), (EventId::new(3), reason, 7));
     assert_eq!((letter.failure.as_ref(), letter.died_at), (Some(&failure), died_at));
     assert_eq!(letter.event, event("project_created", 2));
 
     let leases = engine.lease(10).await;
-    let ids: Vec<_> = leases.iter().map(|lease| lease.id.0).collect();
+    let ids: Vec<_> = leases.iter().map(|lease| lease.id.get()).collect();
     assert_eq!(ids, [4, 5, 6]);
     assert_eq!(leases[0].age, Duration::from_secs(1));
     place.clock.advance(Duration::from_millis(58_999));
     assert_eq!(engine.lease(10).await.len(), 0);
     place.clock.advance(Duration::from_millis(1));
     let [lease] = &engine.lease(10).await[..] else { panic!("one is due") };
-    assert_eq!((lease.id.0, lease.attempts), (2, 1));
+    assert_eq!((lease.id.get(), lease.attempts), (2, 1));
     assert_eq!(lease.last_failure.as_ref().unwrap().message, "it did not answer");
     assert_eq!(lease.event, event("project_created", 1));
 }
@@ -154,7 +154,7 @@ async fn accepted_events_survive_a_crash_and_no_id_repeats() {
     let place = place.crashed();
     let engine = Engine::open(&place).await;
     let counts = engine.outbox.counts().await.unwrap();
-    assert_eq!((counts.pending, counts.newest), (0, Some(EventId(3))));
+    assert_eq!((counts.pending, counts.newest), (0, Some(EventId::new(3))));
     accept(&engine.outbox, &events(1)).await;
     assert_eq!(engine.lease_ids(1).await, [4]);
 }
@@ -231,7 +231,7 @@ async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
                     Selection::Reason(DeadLetterReason::ALL[usize::try_from(roll(3)).unwrap()]);
                 match roll(3) {
                     0 => outbox.redrive(&which).await.unwrap(),
-                    1 => outbox.bury(&Selection::One(EventId(roll(200)))).await.unwrap(),
+                    1 => outbox.bury(&Selection::One(EventId::new(roll(200)))).await.unwrap(),
                     _ => outbox.purge(&which).await.unwrap(),
                 };
             }

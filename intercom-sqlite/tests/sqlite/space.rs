@@ -103,7 +103,7 @@ async fn dead_letters_are_bounded_and_the_oldest_are_purged() {
     }
     let ids = async |outbox: &SqliteOutbox| {
         let letters = outbox.dead_letters(None, 10).await.unwrap();
-        letters.iter().map(|letter| letter.id.0).collect::<Vec<_>>()
+        letters.iter().map(|letter| letter.id.get()).collect::<Vec<_>>()
     };
     assert_eq!(ids(outbox).await, [1, 2, 3]);
     let counts = outbox.counts().await.unwrap();

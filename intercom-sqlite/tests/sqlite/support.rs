@@ -168,7 +168,7 @@ impl Engine {
     }
 
     pub(crate) async fn lease_ids(&self, limit: usize) -> Vec<u64> {
-        self.lease(limit).await.iter().map(|lease| lease.id.0).collect()
+        self.lease(limit).await.iter().map(|lease| lease.id.get()).collect()
     }
 
     /// Settles these leases, and returns those that came too late.
@@ -199,11 +199,12 @@ pub(crate) async fn turn_now(
     limit: usize,
 ) -> Option<Turn> {
     let mut lease = pin!(outbox.lease(standing, limit));
+    let none = Selection::One(EventId::new(u64::MAX));
     // Requests are served in order, so this answer comes after the lease's.
     tokio::select! {
         biased;
         turn = &mut lease => return Some(turn.unwrap()),
-        _ = outbox.purge(&Selection::One(EventId(u64::MAX))) => {}
+        _ = outbox.purge(&none) => {}
     }
     tokio::select! {
         biased;

@@ -37,7 +37,7 @@ fn waiting(engine: &Engine) -> JoinHandle<Vec<u64>> {
     let (outbox, standing) = (engine.outbox.clone(), Standing::Delivering(engine.epoch()));
     tokio::spawn(async move {
         match timeout(LONG, outbox.lease(standing, 10)).await.unwrap().unwrap() {
-            Turn::Leased(leased) => leased.events.iter().map(|lease| lease.id.0).collect(),
+            Turn::Leased(leased) => leased.events.iter().map(|lease| lease.id.get()).collect(),
             other => panic!("{other:?}"),
         }
     })
@@ -57,7 +57,7 @@ async fn a_commit_accepts_its_events_and_wakes_the_engine() {
     outbox.nudge();
     assert_eq!(waiting.await.unwrap(), [1, 2]);
     let counts = outbox.counts().await.unwrap();
-    assert_eq!((counts.accepted, counts.pending, counts.newest), (2, 2, Some(EventId(2))));
+    assert_eq!((counts.accepted, counts.pending, counts.newest), (2, 2, Some(EventId::new(2))));
     assert_eq!(place.number("SELECT count(*) FROM orders"), 1);
 }
 
@@ -115,7 +115,7 @@ async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
         .iter()
         .map(|lease| {
             let sensitive: Vec<_> = lease.event.sensitive_keys().collect();
-            (lease.id.0, lease.event.name(), lease.event.derived().len(), sensitive)
+            (lease.id.get(), lease.event.name(), lease.event.derived().len(), sensitive)
         })
         .collect();
     let expected = [
@@ -164,7 +164,7 @@ async fn a_rolled_back_event_never_existed() {
     outbox.nudge();
     accept(&outbox, &events(1)).await;
     let counts = outbox.counts().await.unwrap();
-    assert_eq!((counts.accepted, counts.newest), (1, Some(EventId(1))));
+    assert_eq!((counts.accepted, counts.newest), (1, Some(EventId::new(1))));
     assert_eq!(place.number("SELECT count(*) FROM orders"), 0);
 }
 

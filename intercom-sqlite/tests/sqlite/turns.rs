@@ -33,17 +33,17 @@ async fn two_handles_accept_and_one_delivers() {
     let place = Place::new();
     let (first, second) = (place.open(), place.open());
     let engine = Engine::begin(&first).await;
-    assert_eq!(engine.epoch(), Epoch(1));
+    assert_eq!(engine.epoch(), Epoch::new(1));
     assert!(engine.tenure.durable);
 
     // The other gets `Turn::Standby` once, and waits.
     let Turn::Standby(standby) = second.lease(Standing::Unknown, 1).await.unwrap() else {
         panic!("two deliver")
     };
-    assert_eq!(standby.epoch, Epoch(1));
+    assert_eq!(standby.epoch, Epoch::new(1));
     assert_eq!(standby.deliverer, format!("process {}", std::process::id()));
     assert_eq!((standby.since, engine.tenure.since), (place.clock.now(), place.clock.now()));
-    assert!(turn_now(&second, Standing::Standby(Epoch(1)), 1).await.is_none());
+    assert!(turn_now(&second, Standing::Standby(Epoch::new(1)), 1).await.is_none());
     let tool = SqliteOutbox::inspect(place.path()).unwrap();
     assert_eq!(tool.deliverer().unwrap(), Some(standby));
 
@@ -68,9 +68,9 @@ async fn two_engines_of_one_handle_take_turns_too() {
     let outbox = place.open();
     let engine = Engine::begin(&outbox).await;
     let turn = outbox.lease(Standing::Unknown, 1).await.unwrap();
-    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(1)));
+    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(1)));
     drop(engine.tenure);
-    assert_eq!(take_over(&outbox, Standing::Standby(Epoch(1))).await.epoch(), Epoch(2));
+    assert_eq!(take_over(&outbox, Standing::Standby(Epoch::new(1))).await.epoch(), Epoch::new(2));
 }
 
 #[tokio::test]
@@ -85,12 +85,12 @@ async fn a_standby_takes_over_when_the_tenure_is_dropped() {
 
     let Engine { tenure, .. } = engine;
     drop(tenure);
-    let engine = take_over(&second, Standing::Standby(Epoch(1))).await;
-    assert_eq!(engine.epoch(), Epoch(2));
+    let engine = take_over(&second, Standing::Standby(Epoch::new(1))).await;
+    assert_eq!(engine.epoch(), Epoch::new(2));
     // All earlier leases are void.
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
-    let late = first.settle(Epoch(1), &settlements, EARLY).await.unwrap();
-    assert_eq!(late, [EventId(1), EventId(2)]);
+    let late = first.settle(Epoch::new(1), &settlements, EARLY).await.unwrap();
+    assert_eq!(late, [EventId::new(1), EventId::new(2)]);
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
 }
 
@@ -101,15 +101,15 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
     accept(&first, &events(2)).await;
     let engine = Engine::begin(&first).await;
     let leases = engine.lease(1).await;
-    first.release(Epoch(1)).await.unwrap();
+    first.release(Epoch::new(1)).await.unwrap();
     // Released for good, also for the process that delivered.
     let settlement = leases[0].settle(delivered(&leases[0]));
-    assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId(1)]);
+    assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId::new(1)]);
     assert_eq!(place.number("SELECT deliverer IS NULL FROM outbox_counts"), 1);
     drop(engine.tenure);
     let engine = take_over(&second, Standing::Unknown).await;
     // An ended epoch's release does nothing.
-    first.release(Epoch(1)).await.unwrap();
+    first.release(Epoch::new(1)).await.unwrap();
     accept(&first, &[event("signed_up", 0)]).await;
     second.nudge();
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
@@ -125,8 +125,8 @@ async fn a_takeover_leases_events_in_the_order_of_their_ids() {
     let leases = engine.lease(6).await;
     engine.settle(&leases[1..2], delivered).await;
     engine.settle(&leases[3..4], put_back(Duration::from_secs(9))).await;
-    let kept = Admission::kept(EventId(5), false);
-    assert_eq!(first.admit(Epoch(1), &[kept]).await.unwrap(), []);
+    let kept = Admission::kept(EventId::new(5), false);
+    assert_eq!(first.admit(Epoch::new(1), &[kept]).await.unwrap(), []);
     let second = place.open();
     drop(engine.tenure);
     let engine = take_over(&second, Standing::Unknown).await;
@@ -145,27 +145,27 @@ async fn a_deposed_engine_changes_nothing() {
     let leases = deposed.lease(3).await;
     fs::remove_file(place.folder.path().join("events.db-lock")).unwrap();
     let engine = Engine::begin(&second).await;
-    assert_eq!(engine.epoch(), Epoch(2));
+    assert_eq!(engine.epoch(), Epoch::new(2));
 
     let before = second.counts().await.unwrap();
-    let moved = Admission::moved(EventId(1), event("project_created", 70));
-    let kept = Admission::kept(EventId(2), true);
-    let late = first.admit(Epoch(1), &[moved, kept]).await.unwrap();
-    assert_eq!(late, [EventId(1), EventId(2)]);
+    let moved = Admission::moved(EventId::new(1), event("project_created", 70));
+    let kept = Admission::kept(EventId::new(2), true);
+    let late = first.admit(Epoch::new(1), &[moved, kept]).await.unwrap();
+    assert_eq!(late, [EventId::new(1), EventId::new(2)]);
     let settlements = [
         leases[0].settle(delivered(&leases[0])),
         leases[1].settle(put_back(Duration::ZERO)(&leases[1])),
         leases[2].settle(bury(DeadLetterReason::Rejected)(&leases[2])),
     ];
     let late = deposed.try_settle(&settlements).await.unwrap();
-    assert_eq!(late, [EventId(1), EventId(2), EventId(3)]);
+    assert_eq!(late, [EventId::new(1), EventId::new(2), EventId::new(3)]);
     assert_eq!(second.counts().await.unwrap(), before);
     assert_eq!(place.number("SELECT count(*) FROM outbox_used_slots"), 0);
-    first.release(Epoch(1)).await.unwrap();
+    first.release(Epoch::new(1)).await.unwrap();
 
     // The first engine learns that it is deposed, and which engine delivers.
-    let turn = first.lease(Standing::Delivering(Epoch(1)), 1).await.unwrap();
-    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(2)));
+    let turn = first.lease(Standing::Delivering(Epoch::new(1)), 1).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(2)));
     let leases = engine.lease(10).await;
     assert!(leases.iter().map(|lease| &lease.event).eq(&events(3)));
     engine.settle(&leases, delivered).await;
@@ -220,7 +220,7 @@ async fn a_standby_takes_over_from_a_process_that_is_killed() {
     child.kill().unwrap();
     child.wait().unwrap();
     let engine = take_over(&outbox, Standing::Standby(standby.epoch)).await;
-    assert_eq!(engine.epoch(), Epoch(2));
+    assert_eq!(engine.epoch(), Epoch::new(2));
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
 }
 
@@ -238,10 +238,10 @@ async fn a_tool_sees_what_is_there_and_the_engine_notices_what_it_does() {
     let counts = tool.counts().unwrap();
     assert_eq!((counts.pending, counts.dead_letters), (1, 3));
     let pending = tool.pending(None, 10).unwrap();
-    assert_eq!(pending.iter().map(|event| event.id.0).collect::<Vec<_>>(), [4]);
-    assert_eq!(tool.dead_letters(Some(EventId(1)), 10).unwrap().len(), 2);
+    assert_eq!(pending.iter().map(|event| event.id.get()).collect::<Vec<_>>(), [4]);
+    assert_eq!(tool.dead_letters(Some(EventId::new(1)), 10).unwrap().len(), 2);
     assert_eq!(tool.check().unwrap(), Vec::<String>::new());
-    assert_eq!(tool.purge(&Selection::One(EventId(1))).unwrap(), 1);
+    assert_eq!(tool.purge(&Selection::One(EventId::new(1))).unwrap(), 1);
     assert_eq!(tool.redrive(&Selection::Name("PROJECT_created".to_owned())).unwrap(), 2);
 
     // The redrive wakes a waiting call.
@@ -249,7 +249,7 @@ async fn a_tool_sees_what_is_there_and_the_engine_notices_what_it_does() {
     let Turn::Leased(leased) = timeout(LONG, lease).await.unwrap().unwrap() else {
         panic!("deposed")
     };
-    assert_eq!(leased.events.iter().map(|lease| lease.id.0).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(leased.events.iter().map(|lease| lease.id.get()).collect::<Vec<_>>(), [2, 3]);
     let counts = engine.outbox.counts().await.unwrap();
     assert_eq!((counts.pending, counts.dead_letters, counts.dead), (3, 0, 1));
     assert!(counts.is_balanced());
@@ -266,13 +266,13 @@ async fn a_tool_buries_pending_events_and_the_engine_learns_that_it_is_too_late(
     let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
     assert_eq!(tool.bury(&Selection::Reason(DeadLetterReason::Buried)).unwrap(), 0);
     assert_eq!(tool.bury(&Selection::Name("nothing".to_owned())).unwrap(), 0);
-    assert_eq!(tool.bury(&Selection::One(EventId(1))).unwrap(), 1);
-    assert_eq!(tool.bury(&Selection::One(EventId(1))).unwrap(), 0);
-    assert_eq!(tool.bury(&Selection::One(EventId(3))).unwrap(), 1);
+    assert_eq!(tool.bury(&Selection::One(EventId::new(1))).unwrap(), 1);
+    assert_eq!(tool.bury(&Selection::One(EventId::new(1))).unwrap(), 0);
+    assert_eq!(tool.bury(&Selection::One(EventId::new(3))).unwrap(), 1);
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
     let forget = Timestamp::from_unix_seconds(0);
     let late = engine.outbox.settle(engine.epoch(), &settlements, forget).await.unwrap();
-    assert_eq!(late, [EventId(1)]);
+    assert_eq!(late, [EventId::new(1)]);
     assert_eq!(engine.lease_ids(10).await, [4]);
     let counts = engine.outbox.counts().await.unwrap();
     assert_eq!((counts.delivered, counts.pending, counts.dead_letters), (1, 1, 2));

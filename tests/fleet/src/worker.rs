@@ -108,7 +108,7 @@ impl Signed {
             // The first request may begin before the delivery is known here.
             let delivery = self.delivery.get().and_then(Weak::upgrade);
             if let Some(turn) = delivery.and_then(|delivery| delivery.status().turn) {
-                break turn.epoch.0;
+                break turn.epoch.get();
             }
             yield_now().await;
         };

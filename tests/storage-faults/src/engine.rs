@@ -49,12 +49,13 @@ impl Engine {
             .as_ref()
             .map_or(Standing::Unknown, |tenure| Standing::Delivering(tenure.epoch));
         let mut lease = pin!(self.outbox.lease(standing, limit));
+        let none = Selection::One(EventId::new(u64::MAX));
         // The outbox answers in order. When it has answered the second call, nothing is due for the
         // first one, or its answer is there.
         tokio::select! {
             biased;
             turn = &mut lease => return leased(turn?),
-            _ = self.outbox.purge(&Selection::One(EventId(u64::MAX))) => {}
+            _ = self.outbox.purge(&none) => {}
         }
         tokio::select! {
             biased;

@@ -304,7 +304,7 @@ impl<'a, F: Fleet> History<'a, F> {
     /// Takes what was leased for the process whose turn it is, and admits it. Returns how many events.
     async fn take(&mut self, leased: Leased) -> Checked<usize> {
         let Leased { mut events, earliest_new, valid_for, .. } = leased;
-        let ids: Vec<_> = events.iter().map(|lease| lease.id.0).collect();
+        let ids: Vec<_> = events.iter().map(|lease| lease.id.get()).collect();
         let wall = self.timestamp();
         for lease in &mut events {
             self.events.lease(lease, self.now)?;

@@ -25,7 +25,7 @@ fn slot(second: i64) -> Slot {
 
 fn lease(stage: Stage, second: i64) -> Lease {
     Lease {
-        id: EventId(7),
+        id: EventId::new(7),
         event: event(second),
         stage,
         attempts: 0,
@@ -39,7 +39,7 @@ fn tenure(held: &[i64], used: &[(i64, i64)]) -> Tenure {
     let slot = |second| Slot { key, second: at(second) };
     let used = used.iter();
     Tenure {
-        epoch: Epoch(1),
+        epoch: Epoch::new(1),
         since: SystemTime::UNIX_EPOCH,
         durable: true,
         held: held.iter().map(|second| slot(*second)).collect(),

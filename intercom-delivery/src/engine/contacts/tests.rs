@@ -31,7 +31,7 @@ fn fate(disposition: Disposition) -> Fate {
 }
 
 fn ids(jobs: &[Job]) -> Vec<u64> {
-    jobs.iter().map(|job| job.lease.id.0).collect()
+    jobs.iter().map(|job| job.lease.id.get()).collect()
 }
 
 /// Contacts of which one is being created, for event 1.
@@ -191,7 +191,7 @@ fn an_unknown_contact_is_retried_for_as_long_as_was_said() {
     assert_eq!(unknown(&mut contacts, 1, now + 10 * second), Fate::Buried);
     // Another event has a time of its own, as this one has after it was redriven.
     assert_eq!(unknown(&mut contacts, 2, now + 10 * second), Fate::Again(second, true));
-    contacts.forget(EventId(1));
+    contacts.forget(EventId::new(1));
     assert_eq!(unknown(&mut contacts, 1, now + 10 * second), Fate::Again(second, true));
 
     let mut contacts = Contacts::new(UnknownContact::DeadLetter);

@@ -192,11 +192,11 @@ impl Store {
     }
 
     fn id(&self, number: EventId) -> EventId {
-        EventId(self.state().ids[number.0 as usize])
+        EventId::new(self.state().ids[number.get() as usize])
     }
 
     fn number(&self, id: EventId) -> EventId {
-        EventId(self.state().numbers.get(&id.0).copied().unwrap_or(u64::MAX))
+        EventId::new(self.state().numbers.get(&id.get()).copied().unwrap_or(u64::MAX))
     }
 
     /// Ends the turn with this epoch.
@@ -320,10 +320,10 @@ impl Handle {
             lease.id = self.store.id(lease.id);
         }
         let mut state = self.store.state();
-        leased.events.retain(|lease| !state.hidden.contains(&lease.id.0));
-        let last = leased.events.iter().map(|lease| lease.id.0 + 1).max();
+        leased.events.retain(|lease| !state.hidden.contains(&lease.id.get()));
+        let last = leased.events.iter().map(|lease| lease.id.get() + 1).max();
         state.read_to = state.read_to.max(last.unwrap_or(0));
-        state.leased.extend(leased.events.iter().map(|lease| lease.id.0));
+        state.leased.extend(leased.events.iter().map(|lease| lease.id.get()));
         drop(state);
         leased.valid_for = match self.store.fault {
             Some(Fault::PromisesTooLong) => Some(VALID + RENEWAL + LEASE),
@@ -471,7 +471,7 @@ impl Forward for Handle {
         let (late, settled): (Vec<_>, Vec<_>) =
             pairs.partition(|(_, number)| late.contains(&number.id));
         settled.iter().for_each(|(id, _)| {
-            state.leased.remove(&id.0);
+            state.leased.remove(&id.get());
         });
         Ok(late.into_iter().map(|(id, _)| id).collect())
     }
@@ -486,7 +486,7 @@ impl Forward for Handle {
     async fn counts(&self) -> Result<Counts, OutboxError> {
         let mut counts = self.store.memory.counts().await?;
         counts.oldest_own = None;
-        counts.newest = self.store.state().ids.iter().max().copied().map(EventId);
+        counts.newest = self.store.state().ids.iter().max().copied().map(EventId::new);
         match self.store.fault {
             Some(Fault::CountsByThreeQueries) => {
                 yield_now().await;
@@ -526,7 +526,8 @@ impl Forward for Handle {
             let delivers = self.store.state().row.as_ref().map(|row| row.owner);
             if delivers != Some(self.number) {
                 let dead = self.store.memory.dead_letters(None, usize::MAX).await?;
-                let ids: Vec<_> = dead.iter().map(|letter| self.store.id(letter.id).0).collect();
+                let ids: Vec<_> =
+                    dead.iter().map(|letter| self.store.id(letter.id).get()).collect();
                 self.store.state().hidden.extend(ids);
             }
         }

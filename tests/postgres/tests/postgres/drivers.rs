@@ -1,7 +1,7 @@
 //! The helpers for a transaction of the application's own.
 
 use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp};
-use intercom_delivery::outbox::{AcceptError, Outbox};
+use intercom_delivery::outbox::{AcceptError, EventId, Outbox};
 use intercom_postgres::{sqlx, tokio_postgres};
 
 use super::support::{Engine, Place, event};
@@ -60,7 +60,7 @@ async fn expect_delivered(place: &Place) {
 async fn expect_own(place: &Place) {
     let counts = place.open().await.counts().await.unwrap();
     let first = place.number("SELECT min(id) FROM {s}.events").await.unsigned_abs();
-    assert_eq!(counts.oldest_own.map(|id| id.0), Some(first));
+    assert_eq!(counts.oldest_own.map(EventId::get), Some(first));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use intercom_delivery::outbox::{Epoch, Outbox, Standing, Turn};
+use intercom_delivery::outbox::{Epoch, EventId, Outbox, Standing, Turn};
 use intercom_postgres::PostgresOutbox;
 use test_postgres::{Server, Stop};
 
@@ -131,7 +131,7 @@ async fn a_turn_that_was_lost_never_comes_again_under_its_epoch() {
     let lost = Engine::take_over(&outbox, Standing::Unknown).await;
     accept(&outbox, &events(LOST)).await;
     let leases = lost.lease(100).await;
-    assert_eq!((lost.epoch(), leases.len() as i64), (Epoch(2), LOST));
+    assert_eq!((lost.epoch(), leases.len() as i64), (Epoch::new(2), LOST));
     pair.fail_over();
     accept_all(&outbox).await;
     let later = next_turn(&lost).await;
@@ -217,5 +217,5 @@ async fn own_events_are_found_though_their_ids_were_passed_before() {
     };
     let first = pair.place.number("SELECT min(id) FROM {s}.events").await;
     assert!(first <= LOST, "no id was given again: {first}");
-    assert_eq!(counts.oldest_own.map(|id| id.0), Some(first.unsigned_abs()));
+    assert_eq!(counts.oldest_own.map(EventId::get), Some(first.unsigned_abs()));
 }

@@ -37,13 +37,13 @@ async fn a_tool_sees_and_changes_what_another_process_delivers() {
     let wait = pending[0].due_at.duration_since(pending[0].accepted_at).unwrap();
     assert!(wait >= Duration::from_secs(90), "{wait:?}");
     assert_eq!(pending[1].due_at, pending[1].accepted_at);
-    assert_eq!(tool.pending(Some(EventId(1)), 1).await.unwrap()[0].id, EventId(2));
+    assert_eq!(tool.pending(Some(EventId::new(1)), 1).await.unwrap()[0].id, EventId::new(2));
     let letters = tool.dead_letters(None, 9).await.unwrap();
     assert_eq!((letters.len(), letters[0].reason), (1, DeadLetterReason::UnknownContact));
 
     // It is leased, and buried all the same. The tool does not know that it is.
     assert_eq!(tool.bury(&Selection::Name("PAID".to_owned())).await.unwrap(), 1);
-    assert_eq!(tool.redrive(&Selection::One(EventId(3))).await.unwrap(), 1);
+    assert_eq!(tool.redrive(&Selection::One(EventId::new(3))).await.unwrap(), 1);
     assert_eq!(engine.lease_ids(9).await, [3]);
     assert_eq!(tool.purge(&Selection::All).await.unwrap(), 1);
     let erased = tool.erase(&Contact::user_id(42)).await.unwrap();

@@ -158,7 +158,7 @@ async fn a_write_of_the_deliverer_without_an_answer_is_done_once() {
         let leases = engine.lease(10).await;
 
         let later = intercom_core::Timestamp::from_unix_seconds(super::support::NOON + 7);
-        let admissions = [Admission::moved(EventId(2), leases[1].event.moved_to(later))];
+        let admissions = [Admission::moved(EventId::new(2), leases[1].event.moved_to(later))];
         proxy.cut("ruling", cut);
         outbox.admit(engine.epoch(), &admissions).await.unwrap_err();
         assert_eq!(outbox.admit(engine.epoch(), &admissions).await.unwrap(), []);
@@ -180,9 +180,9 @@ async fn a_write_of_the_deliverer_without_an_answer_is_done_once() {
         assert_eq!((counts.dead, counts.pending), (1, 1), "{cut:?}");
         // Once more it is late.
         let late = engine.try_settle(&settlements[..1]).await.unwrap();
-        assert_eq!(late, [EventId(1)]);
+        assert_eq!(late, [EventId::new(1)]);
         let again = engine.lease(10).await;
-        assert_eq!(again.iter().map(|lease| lease.id.0).collect::<Vec<_>>(), [2]);
+        assert_eq!(again.iter().map(|lease| lease.id.get()).collect::<Vec<_>>(), [2]);
         assert_eq!(again[0].event.created_at(), later);
         assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 1);
     }
@@ -227,6 +227,6 @@ async fn a_standby_takes_over_from_one_that_is_cut_off() {
             break late;
         }
     };
-    assert_eq!(late, [EventId(1)]);
+    assert_eq!(late, [EventId::new(1)]);
     assert_eq!(second.counts().await.unwrap().delivered, 0);
 }

@@ -76,7 +76,7 @@ async fn version_1_is_migrated_with_what_it_holds() {
         let outbox = place.builder().migrate(migrate).connect().await.unwrap();
         let letters = outbox.dead_letters(None, 9).await.unwrap();
         assert_eq!(letters.len(), 1);
-        assert_eq!((letters[0].id, &letters[0].event), (EventId(2), &event("gone", 1)));
+        assert_eq!((letters[0].id, &letters[0].event), (EventId::new(2), &event("gone", 1)));
         assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 1);
         // A program of the version before accepts in transactions of its own.
         place.run("SELECT {s}.accept(ARRAY['{\"event_name\":\"a\",\"created_at\":1,\"user_id\":\"1\"}'::json], 5)").await;

@@ -54,8 +54,8 @@ async fn dead_letters_are_read_redriven_buried_and_purged_from_any_machine() {
     accept(&here, &[event("Signed_Up", 0), event("signed_up", 1), event("gone", 2)]).await;
     let leases = engine.lease(3).await;
     engine.settle(&leases, bury(DeadLetterReason::Rejected)).await;
-    let letters = there.dead_letters(Some(EventId(1)), 9).await.unwrap();
-    assert_eq!(letters.iter().map(|letter| letter.id.0).collect::<Vec<_>>(), [2, 3]);
+    let letters = there.dead_letters(Some(EventId::new(1)), 9).await.unwrap();
+    assert_eq!(letters.iter().map(|letter| letter.id.get()).collect::<Vec<_>>(), [2, 3]);
     let named = Selection::Name("SIGNED_UP".to_owned());
     assert_eq!(there.redrive(&named).await.unwrap(), 2);
     assert_eq!(there.purge(&Selection::All).await.unwrap(), 1);
@@ -67,7 +67,7 @@ async fn dead_letters_are_read_redriven_buried_and_purged_from_any_machine() {
     assert_eq!(engine.try_settle(&settlements).await.unwrap(), [leases[0].id]);
     // Buried elsewhere before it is read here.
     accept(&there, &events(2)).await;
-    assert_eq!(there.bury(&Selection::One(EventId(4))).await.unwrap(), 1);
+    assert_eq!(there.bury(&Selection::One(EventId::new(4))).await.unwrap(), 1);
     assert_eq!(engine.lease_ids(9).await, [5]);
     for outbox in [&here, &there] {
         let counts = outbox.counts().await.unwrap();
@@ -88,7 +88,7 @@ async fn the_oldest_event_of_this_process_is_found_among_those_of_others() {
     let place = Place::new();
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
-    let own = async || outbox.counts().await.unwrap().oldest_own.map(|id| id.0);
+    let own = async || outbox.counts().await.unwrap().oldest_own.map(EventId::get);
     accept(&outbox, &events(5)).await;
     // As if other processes had accepted all but 2 and 4.
     place.run("UPDATE {s}.events SET origin = 7 WHERE id NOT IN (2, 4)").await;

@@ -55,16 +55,17 @@ async fn sensitive_keys_stay_with_their_event_whatever_becomes_of_it() {
     assert_eq!(leased, all);
     // Admission keeps one, replaces another by an event with sensitive keys, derives such a one, and
     // replaces one by an event without.
-    let replace = |id, event, derived| Admission::moved(EventId(id), event).with_derived(derived);
+    let replace =
+        |id, event, derived| Admission::moved(EventId::new(id), event).with_derived(derived);
     let admissions = [
         replace(1, note(10), vec![note(11), event("derived", 12)]),
         replace(2, event("other", 13), Vec::new()),
-        Admission::kept(EventId(3), false),
+        Admission::kept(EventId::new(3), false),
     ];
     outbox.admit(engine.epoch(), &admissions).await.unwrap();
     engine.settle(&leases[..3], put_back(Duration::ZERO)).await;
     engine.settle(&leases[4..5], bury(DeadLetterReason::Rejected)).await;
-    outbox.bury(&Selection::One(EventId(6))).await.unwrap();
+    outbox.bury(&Selection::One(EventId::new(6))).await.unwrap();
     let dead = outbox.dead_letters(None, 9).await.unwrap();
     let dead: Vec<_> = dead.iter().map(|letter| letter.event.clone()).collect();
     assert_eq!(dead, [note(4), note(5)]);

@@ -157,11 +157,11 @@ impl Engine {
     }
 
     pub(crate) async fn all_ids(&self) -> Vec<u64> {
-        self.lease_all().await.iter().map(|lease| lease.id.0).collect()
+        self.lease_all().await.iter().map(|lease| lease.id.get()).collect()
     }
 
     pub(crate) async fn lease_ids(&self, limit: usize) -> Vec<u64> {
-        self.lease(limit).await.iter().map(|lease| lease.id.0).collect()
+        self.lease(limit).await.iter().map(|lease| lease.id.get()).collect()
     }
 
     /// Settles these leases, and returns those that came too late.
@@ -195,7 +195,7 @@ pub(crate) async fn turn_now(
 ) -> Option<Turn> {
     let mut lease = pin!(outbox.lease(standing, limit));
     // A settlement waits for the same lock as a lease, so this one is answered after it.
-    let other = Epoch(u64::MAX);
+    let other = Epoch::new(u64::MAX);
     tokio::select! {
         biased;
         turn = &mut lease => return Some(turn.unwrap()),

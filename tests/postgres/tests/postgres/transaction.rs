@@ -39,7 +39,7 @@ async fn an_event_exists_exactly_if_the_change_does() {
     assert_eq!(call(&client, &place, &[foreign, BODY]).await.unwrap(), [2, 3]);
     client.batch_execute("COMMIT").await.unwrap();
     let leases = engine.lease(10).await;
-    assert_eq!(leases.iter().map(|lease| lease.id.0).collect::<Vec<_>>(), [2, 3]);
+    assert_eq!(leases.iter().map(|lease| lease.id.get()).collect::<Vec<_>>(), [2, 3]);
     assert_eq!(leases[0].event.body(), foreign);
     assert_eq!(leases[0].event.created_at().unix_seconds(), 5);
     assert_eq!(outbox.counts().await.unwrap().accepted, 2);

@@ -24,15 +24,15 @@ async fn two_handles_accept_and_one_delivers() {
     let (first, second) =
         (place.open().await, place.builder().name("two").connect().await.unwrap());
     let engine = Engine::begin(&second).await;
-    assert_eq!(engine.epoch(), Epoch(1));
+    assert_eq!(engine.epoch(), Epoch::new(1));
     assert!(engine.tenure.durable);
 
     // The other gets `Turn::Standby` once, and waits.
     let Turn::Standby(standby) = first.lease(Standing::Unknown, 1).await.unwrap() else {
         panic!("two deliver")
     };
-    assert_eq!((standby.epoch, standby.deliverer.as_str()), (Epoch(1), "two"));
-    assert!(turn_now(&first, Standing::Standby(Epoch(1)), 1).await.is_none());
+    assert_eq!((standby.epoch, standby.deliverer.as_str()), (Epoch::new(1), "two"));
+    assert!(turn_now(&first, Standing::Standby(Epoch::new(1)), 1).await.is_none());
 
     accept(&second, &events(2)).await;
     accept(&first, &[event("signed_up", 0)]).await;
@@ -50,14 +50,14 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
     let leases = engine.lease(1).await;
     let turn = second.lease(Standing::Unknown, 1).await.unwrap();
     assert!(matches!(turn, Turn::Standby(_)));
-    first.release(Epoch(1)).await.unwrap();
+    first.release(Epoch::new(1)).await.unwrap();
     // Released once and for all, also for the one that had the turn.
     let settlement = leases[0].settle(delivered(&leases[0]));
-    assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId(1)]);
-    let engine = Engine::take_over(&second, Standing::Standby(Epoch(1))).await;
-    assert_eq!((engine.epoch(), second.takeovers()), (Epoch(2), 0));
+    assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId::new(1)]);
+    let engine = Engine::take_over(&second, Standing::Standby(Epoch::new(1))).await;
+    assert_eq!((engine.epoch(), second.takeovers()), (Epoch::new(2), 0));
     // Under an epoch that is over it does nothing.
-    first.release(Epoch(1)).await.unwrap();
+    first.release(Epoch::new(1)).await.unwrap();
     accept(&first, &[event("signed_up", 0)]).await;
     assert_eq!(engine.all_ids().await, [1, 2, 3]);
 }
@@ -71,11 +71,11 @@ async fn a_standby_takes_over_when_the_tenure_is_dropped() {
     let leases = engine.lease(2).await;
     drop(engine);
     let engine = Engine::take_over(&second, Standing::Unknown).await;
-    assert_eq!((engine.epoch(), second.takeovers()), (Epoch(2), 0));
+    assert_eq!((engine.epoch(), second.takeovers()), (Epoch::new(2), 0));
     // All leases of before are void.
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
-    let late = first.settle(Epoch(1), &settlements, EARLY).await.unwrap();
-    assert_eq!(late, [EventId(1), EventId(2)]);
+    let late = first.settle(Epoch::new(1), &settlements, EARLY).await.unwrap();
+    assert_eq!(late, [EventId::new(1), EventId::new(2)]);
     assert_eq!(engine.all_ids().await, [1, 2, 3]);
 }
 
@@ -96,22 +96,22 @@ fn a_standby_takes_over_from_a_process_that_is_stopped() {
         let second = open(&place).await;
         let turn = second.lease(Standing::Unknown, 1).await.unwrap();
         assert!(matches!(turn, Turn::Standby(_)));
-        let later = Engine::take_over(&second, Standing::Standby(Epoch(1))).await;
-        assert_eq!((later.epoch(), second.takeovers()), (Epoch(2), 1));
+        let later = Engine::take_over(&second, Standing::Standby(Epoch::new(1))).await;
+        assert_eq!((later.epoch(), second.takeovers()), (Epoch::new(2), 1));
         assert_eq!(later.all_ids().await, [1, 2, 3]);
         (second, later)
     });
     // It goes on, changes nothing, and learns that it was deposed.
     stopped.block_on(async {
-        let kept = Admission::kept(EventId(1), true);
-        assert_eq!(first.admit(Epoch(1), &[kept]).await.unwrap(), [EventId(1)]);
+        let kept = Admission::kept(EventId::new(1), true);
+        assert_eq!(first.admit(Epoch::new(1), &[kept]).await.unwrap(), [EventId::new(1)]);
         let settlement = leases[0].settle(delivered(&leases[0]));
-        assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId(1)]);
-        let turn = first.lease(Standing::Delivering(Epoch(1)), 5).await.unwrap();
-        assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(2)));
+        assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId::new(1)]);
+        let turn = first.lease(Standing::Delivering(Epoch::new(1)), 5).await.unwrap();
+        assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(2)));
         // Also the end of its tenure ends nothing.
         drop(engine);
-        first.release(Epoch(1)).await.unwrap();
+        first.release(Epoch::new(1)).await.unwrap();
     });
     running.block_on(async {
         let counts = second.counts().await.unwrap();
@@ -136,8 +136,8 @@ async fn a_lease_says_for_how_long_requests_may_begin() {
     accept(&outbox, &events(1)).await;
     place.run("UPDATE {s}.deliverer SET epoch = 7, owner = 'psql'").await;
     engine.outbox.settle(engine.epoch(), &[], intercom_core::Timestamp::now()).await.unwrap();
-    let turn = outbox.lease(Standing::Delivering(Epoch(1)), 5).await.unwrap();
-    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch(7)));
+    let turn = outbox.lease(Standing::Delivering(Epoch::new(1)), 5).await.unwrap();
+    assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(7)));
 }
 
 /// It was stopped between the execution of a statement and its end, and keeps the lock of the row.
@@ -152,7 +152,7 @@ async fn a_session_that_keeps_the_deliverers_row_is_ended() {
     // It holds the row as a deliverer does whose release never came.
     let second = open(&place).await;
     let engine = Engine::take_over(&second, Standing::Unknown).await;
-    assert!(engine.epoch() >= Epoch(2));
+    assert!(engine.epoch() >= Epoch::new(2));
     stuck.batch_execute("SELECT").await.unwrap_err();
 }
 
@@ -165,8 +165,8 @@ async fn a_takeover_leases_events_in_the_order_of_their_ids() {
     let leases = engine.lease(6).await;
     engine.settle(&leases[1..2], delivered).await;
     engine.settle(&leases[3..4], put_back(Duration::from_secs(9))).await;
-    let kept = Admission::kept(EventId(5), false);
-    assert_eq!(first.admit(Epoch(1), &[kept]).await.unwrap(), []);
+    let kept = Admission::kept(EventId::new(5), false);
+    assert_eq!(first.admit(Epoch::new(1), &[kept]).await.unwrap(), []);
     let second = place.open().await;
     drop(engine);
     let engine = Engine::take_over(&second, Standing::Unknown).await;

@@ -47,7 +47,7 @@ async fn put_back_under_a_step(outbox: &SqliteOutbox) {
 
     step("+2h", HOUR);
     outbox.accept(&[events::event(2)]).await.unwrap();
-    let early: Vec<_> = engine.lease(9).await.unwrap().iter().map(|lease| lease.id.0).collect();
+    let early: Vec<_> = engine.lease(9).await.unwrap().iter().map(|lease| lease.id.get()).collect();
     if early != [3] {
         note(&format!("it is not time for these of {early:?}: only for 3"));
     }
