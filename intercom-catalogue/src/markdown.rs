@@ -34,7 +34,7 @@ pub enum MarkdownError {
     #[error(
         "the text needs one line `{BEGIN}`, and one line `{END}` after it: the events are put between them"
     )]
-    Markers,
+    MissingMarkers,
 }
 
 /// A test that returns this error prints its `Debug`, so `Debug` is the error's sentence.
@@ -81,7 +81,7 @@ impl Plan {
             (Some((_, begin)), Some((end, _))) if begin <= end => {
                 Ok(format!("{}\n{}\n{}", &text[..begin], self.to_markdown(), &text[end..]))
             }
-            _ => Err(MarkdownError::Markers),
+            _ => Err(MarkdownError::MissingMarkers),
         }
     }
 

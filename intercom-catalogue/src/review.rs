@@ -75,7 +75,7 @@ impl Review {
     }
 
     /// Returns the allowances that match no change.
-    pub fn unused(&self) -> &[Allowance] {
+    pub fn unused_allowances(&self) -> &[Allowance] {
         &self.unused
     }
 
@@ -91,7 +91,7 @@ impl Review {
 
     /// Returns the lock with the changes applied. It lists used allowances as `allowed`, and keeps
     /// retired names.
-    pub fn next(&self) -> &Lock {
+    pub fn updated_lock(&self) -> &Lock {
         &self.next
     }
 }

@@ -40,7 +40,7 @@ pub enum LockError {
     },
     /// The file locks no event, or the program sends none, so the check would be empty.
     #[error("{}: {reason}", path.display())]
-    Nothing {
+    Empty {
         /// The file.
         path: PathBuf,
         /// Which of the two is empty.
@@ -139,7 +139,7 @@ impl Plan {
         if lock.plan.events.is_empty() {
             let reason =
                 "it locks no event, and checks nothing: remove the file, and write it anew";
-            return Err(LockError::Nothing { path, reason });
+            return Err(LockError::Empty { path, reason });
         }
         match (review.is_blocked(), review.is_current()) {
             (true, _) => Err(LockError::Blocked { path, review }),
@@ -167,7 +167,7 @@ impl Plan {
         if review.is_current() {
             return Ok(());
         }
-        write(path, review.next())
+        write(path, review.updated_lock())
     }
 
     fn expect_events(&self, path: &Path) -> Result<(), LockError> {
@@ -175,7 +175,7 @@ impl Plan {
             return Ok(());
         }
         let reason = "the catalogue has no event, and nothing can be locked";
-        Err(LockError::Nothing { path: path.into(), reason })
+        Err(LockError::Empty { path: path.into(), reason })
     }
 }
 

@@ -196,7 +196,7 @@ impl From<AcceptError> for Failure {
     fn from(error: AcceptError) -> Self {
         let exit = match error {
             AcceptError::Full => Exit::Later,
-            AcceptError::TooMuch => Exit::Failed,
+            AcceptError::ExceedsCapacity => Exit::Failed,
             _ => Exit::Operator,
         };
         Failure::new(exit, "outbox", with_sources(&error))

@@ -117,7 +117,7 @@ impl Contact {
                 check_identifier(which, text)?;
             }
         }
-        if named { Ok(()) } else { Err(ContactError::Nobody) }
+        if named { Ok(()) } else { Err(ContactError::NoIdentifier) }
     }
 }
 
@@ -138,7 +138,7 @@ fn check_identifier(which: &'static str, text: &str) -> Result<(), ContactError>
         return Err(ContactError::Padded { which });
     }
     if let Some(character) = text.chars().find(|&c| is_unseen(c)) {
-        return Err(ContactError::Unseen { which, character });
+        return Err(ContactError::InvisibleCharacter { which, character });
     }
     match text.chars().count() {
         chars if chars > MAX_NAME_CHARS => Err(ContactError::TooLong { which, chars }),
@@ -171,7 +171,7 @@ pub enum ContactError {
     #[error(
         "nobody is named: no user id, email or contact id is set, neither by a role field of the event nor by a contact; send it with `tracker.for_contact(Contact::email(…))`, for example"
     )]
-    Nobody,
+    NoIdentifier,
     /// An identifier is blank.
     #[error("the contact's {which} is blank; set it, or name the contact in another way")]
     Blank {
@@ -193,7 +193,7 @@ pub enum ContactError {
         "the contact's {which} has a character that nobody sees (U+{:04X}), so that it would name another contact; remove it",
         *.character as u32
     )]
-    Unseen {
+    InvisibleCharacter {
         /// Which identifier it is: `user id`, `email` or `contact id`.
         which: &'static str,
         /// The character.

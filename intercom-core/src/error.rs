@@ -40,7 +40,7 @@ struct Inner {
     kind: ErrorKind,
     event: Option<EventName>,
     status: Option<u16>,
-    answers: Vec<ApiError>,
+    api_errors: Vec<ApiError>,
     request_id: Option<Box<str>>,
     retry_after: Option<Duration>,
     rate_limit: Option<RateLimit>,
@@ -141,7 +141,7 @@ impl SendError {
             kind,
             event: None,
             status: None,
-            answers: Vec::new(),
+            api_errors: Vec::new(),
             request_id: None,
             retry_after: None,
             rate_limit: None,
@@ -160,8 +160,8 @@ impl SendError {
 
     /// Adds the errors that Intercom listed. They must hold neither the contact nor a value.
     #[must_use]
-    pub fn with_answers(mut self, answers: Vec<ApiError>) -> Self {
-        self.0.answers = answers;
+    pub fn with_api_errors(mut self, api_errors: Vec<ApiError>) -> Self {
+        self.0.api_errors = api_errors;
         self
     }
 
@@ -275,8 +275,8 @@ impl SendError {
     }
 
     /// Returns the errors that Intercom listed in its response.
-    pub fn answers(&self) -> &[ApiError] {
-        &self.0.answers
+    pub fn api_errors(&self) -> &[ApiError] {
+        &self.0.api_errors
     }
 
     /// Returns the id that Intercom gave the request. Intercom's support asks for it.
@@ -370,7 +370,7 @@ impl fmt::Display for SendError {
         if let Some(invalid) = self.invalid_event() {
             return write!(f, "not sent: {invalid}");
         }
-        let Inner { event, status, answers, request_id, retry_after, detail, .. } = &*self.0;
+        let Inner { event, status, api_errors, request_id, retry_after, detail, .. } = &*self.0;
         let (happened, advice) = self.0.kind.explain();
         match event {
             Some(event) => write!(f, "event `{event}` was not taken: {happened}")?,
@@ -382,7 +382,7 @@ impl fmt::Display for SendError {
         if let Some(detail) = detail {
             write!(f, ": {detail}")?;
         }
-        for ApiError { code, message, field } in answers {
+        for ApiError { code, message, field } in api_errors {
             write!(f, ": {code}")?;
             if let Some(field) = field {
                 write!(f, " in {field}")?;

@@ -68,7 +68,7 @@ pub enum NameError {
     /// The name has an invisible character: a control or format character, such as a zero-width
     /// space.
     #[error("the event name has a character that nobody sees (U+{:04X}); remove it", *.0 as u32)]
-    Unseen(char),
+    InvisibleCharacter(char),
     /// The name has more than 255 characters.
     #[error("the event name has {chars} characters, and may have {MAX_NAME_CHARS}; shorten it")]
     TooLong {
@@ -129,7 +129,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), NameError> {
     }
     match name.chars().find(|&c| matches!(c, '.' | '$') || is_unseen(c)) {
         Some(c @ ('.' | '$')) => return Err(NameError::Rewritten(c)),
-        Some(c) => return Err(NameError::Unseen(c)),
+        Some(c) => return Err(NameError::InvisibleCharacter(c)),
         None => {}
     }
     match name.chars().count() {

@@ -301,10 +301,9 @@ fn encode<E>(
 where
     E: IntercomEvent,
 {
-    let contact = event
-        .event_contact()
-        .or_else(|| contact.cloned())
-        .ok_or_else(|| InvalidEvent::new(event.event_name(), None, ContactError::Nobody.into()))?;
+    let contact = event.event_contact().or_else(|| contact.cloned()).ok_or_else(|| {
+        InvalidEvent::new(event.event_name(), None, ContactError::NoIdentifier.into())
+    })?;
     let time = match time.or_else(|| event.event_created_at()) {
         Some(time) => time,
         None => plausible(Timestamp::now())

@@ -277,7 +277,7 @@ impl Intake {
             Refusal::Outbox(AcceptError::Full) => {
                 (&tally.full, RefusalReason::Full, SendError::new(ErrorKind::Full))
             }
-            Refusal::Outbox(AcceptError::TooMuch) => {
+            Refusal::Outbox(AcceptError::ExceedsCapacity) => {
                 let error = SendError::new(ErrorKind::Unsupported)
                     .with_detail("more at once than the outbox can ever hold; raise its bounds");
                 (&tally.unsupported, RefusalReason::Unsupported, error)

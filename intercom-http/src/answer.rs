@@ -91,7 +91,7 @@ impl Head<'_> {
         };
         let mut error = SendError::new(kind).with_status(self.status.as_u16());
         match list {
-            Some(list) => error = error.with_answers(shown(list, redactor)),
+            Some(list) => error = error.with_api_errors(shown(list, redactor)),
             None => error = error.with_detail(self.describe(body)),
         }
         let request_id = list.and_then(|list| list.request_id.as_deref());

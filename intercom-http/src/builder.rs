@@ -55,9 +55,20 @@ pub struct HttpTransportBuilder {
 }
 
 impl HttpTransportBuilder {
-    pub(crate) fn new(token: impl Into<String>) -> Self {
+    pub(crate) fn with_token(token: impl Into<String>) -> Self {
+        Self::with_credentials(Credentials::Token(Secret::new(token)))
+    }
+
+    pub(crate) fn with_basic_auth(app_id: impl Into<String>, api_key: impl Into<String>) -> Self {
+        Self::with_credentials(Credentials::Basic {
+            app_id: Secret::new(app_id),
+            api_key: Secret::new(api_key),
+        })
+    }
+
+    fn with_credentials(credentials: Credentials) -> Self {
         HttpTransportBuilder {
-            credentials: Credentials::Token(Secret::new(token)),
+            credentials,
             region: Region::default(),
             base_url: None,
             api_version: DEFAULT_API_VERSION.to_owned(),
@@ -76,14 +87,6 @@ impl HttpTransportBuilder {
     /// is not text.
     pub fn from_env() -> Result<Self, BuildError> {
         env::builder(|name| std::env::var_os(name))
-    }
-
-    /// Sets an app id and an API key for HTTP Basic, Intercom's old scheme. They replace the access
-    /// token, which is then not checked. The default is the access token.
-    pub fn basic_auth(mut self, app_id: impl Into<String>, api_key: impl Into<String>) -> Self {
-        self.credentials =
-            Credentials::Basic { app_id: Secret::new(app_id), api_key: Secret::new(api_key) };
-        self
     }
 
     /// Sets the region that keeps the workspace's data. The default is [`Region::Us`].

@@ -32,7 +32,7 @@ pub(crate) fn builder(
         name: ACCESS_TOKEN,
         meaning: "the access token of your app, from Intercom's developer hub",
     })?;
-    let mut builder = HttpTransportBuilder::new(token);
+    let mut builder = HttpTransportBuilder::with_token(token);
     if let Some(region) = text(REGION)? {
         builder = builder.region(region.parse::<Region>()?);
     }

@@ -113,8 +113,8 @@ pub use builder::HttpTransportBuilder;
 pub use error::BuildError;
 pub use limits::MAX_WAIT;
 pub use reading::{
-    BadEvent, EventSummary, PastEvent, PastEvents, PastValue, ReadError, SummaryError,
-    UnlikeMetadata,
+    BadEvent, EventSummary, MetadataMismatch, PastEvent, PastEvents, PastValue, ReadError,
+    SummaryError,
 };
 pub use region::{Region, UnknownRegion};
 pub use transport::HttpTransport;

@@ -143,7 +143,9 @@ impl Fault {
     pub(crate) fn to_accept_error(&self) -> AcceptError {
         match self {
             Fault::Refused { code, .. } if code == sqlstate::FULL => AcceptError::Full,
-            Fault::Refused { code, .. } if code == sqlstate::TOO_MUCH => AcceptError::TooMuch,
+            Fault::Refused { code, .. } if code == sqlstate::EXCEEDS_CAPACITY => {
+                AcceptError::ExceedsCapacity
+            }
             _ => self.to_error().into(),
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn refused(code: &str, message: &str) -> AcceptError {
              `PostgresOutbox` to this database once, and grant this user USAGE on the schema"
         ))
         .into(),
-        sqlstate::INVALID_BODY | sqlstate::TOO_LARGE => OutboxError::new(message).into(),
+        sqlstate::INVALID_BODY | sqlstate::BODY_TOO_LARGE => OutboxError::new(message).into(),
         _ => {
             let (code, message) = (code.to_owned(), message.to_owned());
             Fault::Refused { code, message }.to_accept_error()

@@ -4,10 +4,10 @@
 pub const INVALID_BODY: &str = "IC001";
 
 /// A body has more than 64 KiB.
-pub const TOO_LARGE: &str = "IC002";
+pub const BODY_TOO_LARGE: &str = "IC002";
 
 /// The outbox holds as many events as it may. Later there may be room.
 pub const FULL: &str = "IC003";
 
 /// These are more events at once than the outbox may ever hold.
-pub const TOO_MUCH: &str = "IC004";
+pub const EXCEEDS_CAPACITY: &str = "IC004";

@@ -126,7 +126,7 @@ fn a_line_with_a_reason_allows_a_change_once() {
     assert!(!review.is_blocked(), "{review}");
     assert_eq!(review.findings()[0].allowed.as_deref(), Some("sales asked"));
 
-    let after = review.next();
+    let after = review.updated_lock();
     assert!(after.pending().is_empty());
     assert_eq!(after.allowed()[0].to_string(), "KEY_REMOVED a.k \"sales asked\"");
     assert!(after.review(plan.plan()).is_current(), "what was allowed stays, and asks for nothing");
@@ -145,7 +145,7 @@ fn a_line_that_allows_nothing_blocks() {
         let before = lock(&format!("event a\nkey k text\nallow {allow} \"why\""));
         let review = before.review(lock("event a").plan());
         assert!(review.is_blocked());
-        assert_eq!(review.unused().len(), 1);
+        assert_eq!(review.unused_allowances().len(), 1);
         let unchanged = before.review(before.plan());
         assert!(unchanged.is_blocked() && !unchanged.is_current());
         assert!(unchanged.to_string().contains("allows nothing: remove the line"), "{unchanged}");
@@ -155,7 +155,7 @@ fn a_line_that_allows_nothing_blocks() {
 #[test]
 fn a_name_that_was_given_up_is_kept_and_not_to_come_back() {
     let before = lock("event a\nevent b\nallow EVENT_REMOVED b \"unused\"");
-    let after = before.review(lock("event a").plan()).next().clone();
+    let after = before.review(lock("event a").plan()).updated_lock().clone();
     assert_eq!(after.retired()[0].name, "b");
     let back = after.review(lock("event a\nevent b").plan());
     assert!(back.is_blocked());
@@ -170,7 +170,7 @@ fn an_event_with_an_earlier_name_is_that_event() {
     let review = Lock::parse(&before).unwrap().review(&billing());
     let rules: Vec<_> = review.findings().iter().map(|finding| finding.rule).collect();
     assert_eq!(rules, [Rule::EventRenamed]);
-    assert_eq!(review.next().to_string(), text);
+    assert_eq!(review.updated_lock().to_string(), text);
 }
 
 #[test]

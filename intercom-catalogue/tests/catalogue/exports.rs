@@ -68,7 +68,7 @@ fn an_export_replaces_what_is_between_its_markers() {
         "<!-- events -->\n<!-- events -->\n<!-- /events -->\n",
         "in a line <!-- events -->\n<!-- /events -->\n",
     ] {
-        assert!(matches!(plan.update_markdown(text), Err(MarkdownError::Markers)), "{text}");
+        assert!(matches!(plan.update_markdown(text), Err(MarkdownError::MissingMarkers)), "{text}");
     }
 
     let folder = tempfile::tempdir().unwrap();

@@ -82,7 +82,7 @@ fn a_lock_that_is_up_to_date_is_not_written() {
 fn a_check_of_nothing_fails() {
     let (_folder, path) = folder(Some("version 1\n"));
     let nothing = billing().check_lock(&path).unwrap_err();
-    assert!(matches!(nothing, LockError::Nothing { .. }));
+    assert!(matches!(nothing, LockError::Empty { .. }));
     let empty = Lock::parse("version 1").unwrap();
     for held in [empty.plan().check_lock(&path), empty.plan().update_lock(&path)] {
         assert!(held.unwrap_err().to_string().contains("the catalogue has no event"));

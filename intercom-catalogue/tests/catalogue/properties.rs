@@ -70,7 +70,7 @@ proptest! {
     fn no_change_gives_no_finding(lock in lock()) {
         let review = lock.review(lock.plan());
         prop_assert!(review.findings().is_empty() && review.is_current() && !review.is_blocked());
-        prop_assert_eq!(review.next(), &lock);
+        prop_assert_eq!(review.updated_lock(), &lock);
     }
 
     #[test]
@@ -78,7 +78,7 @@ proptest! {
         let review = before.review(after.plan());
         prop_assert_eq!(review.findings().is_empty(), before.plan() == after.plan());
         prop_assert_eq!(review.is_current(), before.plan() == after.plan());
-        let next = review.next();
+        let next = review.updated_lock();
         prop_assert_eq!(next.plan(), after.plan());
         prop_assert!(next.review(after.plan()).is_current());
     }

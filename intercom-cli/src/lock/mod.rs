@@ -183,7 +183,7 @@ fn update(
                 context.output.remark(format_args!("{shown} is up to date"));
                 return Ok(Exit::Done);
             }
-            review.next().clone()
+            review.updated_lock().clone()
         }
     };
     write(path, &next.to_string())?;

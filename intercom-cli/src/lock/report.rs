@@ -99,7 +99,7 @@ impl LockReport<'_> {
     }
 
     fn unused(&self) -> impl Iterator<Item = Unused> {
-        self.review.unused().iter().map(|allowance| {
+        self.review.unused_allowances().iter().map(|allowance| {
             let allow = allowance.to_string();
             Unused { line: line_of(&self.new.text, &["allow", &allow]), allow }
         })

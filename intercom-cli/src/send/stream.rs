@@ -222,7 +222,7 @@ impl Sink {
     ) -> Result<Taken, Failure> {
         match self {
             Sink::Outbox(outbox) => match outbox.accept(events).await {
-                Err(AcceptError::TooMuch) if events.len() > 1 => return Ok(Taken::TooMany),
+                Err(AcceptError::ExceedsCapacity) if events.len() > 1 => return Ok(Taken::TooMany),
                 accepted => accepted?,
             },
             Sink::Flushing(flushing) => {

@@ -81,7 +81,7 @@ fn characters_that_nobody_sees_are_refused_before_any_io() {
             (Contact::contact_id(text.as_str()), "contact id"),
         ] {
             let error = body(contact).unwrap_err();
-            let reason = ContactError::Unseen { which, character: c };
+            let reason = ContactError::InvisibleCharacter { which, character: c };
             assert_eq!(error.reason(), &Reason::Contact(reason), "{c:?}");
             assert!(
                 !error.to_string().contains(c) && !error.to_string().contains("ada"),
@@ -191,7 +191,7 @@ async fn an_event_of_nobody_fails_before_any_io() {
     assert_eq!(error.kind(), ErrorKind::InvalidEvent);
     assert_eq!(error.event_name().unwrap(), "invited");
     let reason = error.invalid_event().unwrap().reason();
-    assert_eq!(reason, &Reason::Contact(ContactError::Nobody));
+    assert_eq!(reason, &Reason::Contact(ContactError::NoIdentifier));
     // An empty contact does not help either.
     let tracker = Tracker::new(sent.clone()).for_contact(Contact::default());
     assert_eq!(

@@ -33,11 +33,17 @@ fn names() {
     assert_eq!(mistake("a\nb").to_string().lines().count(), 1);
     assert_eq!(mistake("a.b").reason(), &Reason::Name(NameError::Rewritten('.')));
     assert_eq!(mistake("a$b").reason(), &Reason::Name(NameError::Rewritten('$')));
-    assert_eq!(mistake("a\0").reason(), &Reason::Name(NameError::Unseen('\0')));
+    assert_eq!(mistake("a\0").reason(), &Reason::Name(NameError::InvisibleCharacter('\0')));
     assert_eq!(*mistake("a.b").event_name(), *"a.b");
     for c in ['\u{200B}', '\u{FEFF}', '\u{202E}', '\u{AD}', '\u{FE0F}'] {
-        assert_eq!(mistake(&c.to_string()).reason(), &Reason::Name(NameError::Unseen(c)));
-        assert_eq!(mistake(&format!("a{c}b")).reason(), &Reason::Name(NameError::Unseen(c)));
+        assert_eq!(
+            mistake(&c.to_string()).reason(),
+            &Reason::Name(NameError::InvisibleCharacter(c))
+        );
+        assert_eq!(
+            mistake(&format!("a{c}b")).reason(),
+            &Reason::Name(NameError::InvisibleCharacter(c))
+        );
         assert_eq!(with(&format!("a{c}b"), 1), Err(KeyError::Forbidden(c).into()));
     }
     DynamicEvent::new("é".repeat(255)).unwrap().with("é".repeat(255), 1).unwrap();

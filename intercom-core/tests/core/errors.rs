@@ -43,7 +43,7 @@ fn each_kind_answers_the_three_questions() {
 fn the_message_says_all_that_is_known() {
     let error = SendError::new(ErrorKind::Rejected)
         .with_status(422)
-        .with_answers(vec![
+        .with_api_errors(vec![
             ApiError::new("parameter_invalid").with_field("created_at").with_message("too late"),
             ApiError::new("other"),
         ])
@@ -55,7 +55,7 @@ fn the_message_says_all_that_is_known() {
     );
     assert_eq!((error.status(), error.request_id()), (Some(422), Some("req-1")));
     assert_eq!(error.retry_after(), Some(Duration::from_millis(1500)));
-    assert_eq!(error.answers()[0].field.as_deref(), Some("created_at"));
+    assert_eq!(error.api_errors()[0].field.as_deref(), Some("created_at"));
 }
 
 #[test]

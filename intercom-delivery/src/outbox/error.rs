@@ -12,7 +12,7 @@ pub enum AcceptError {
     Full,
     /// One call brings more than the outbox can ever hold.
     #[error("this is more at once than the outbox can ever hold")]
-    TooMuch,
+    ExceedsCapacity,
     /// The store failed to keep the events safe.
     #[error(transparent)]
     Storage(#[from] OutboxError),

@@ -150,7 +150,7 @@ impl MemoryOutbox {
         bytes: usize,
     ) -> Result<(), AcceptError> {
         if events > self.capacity || bytes > self.max_bytes {
-            return Err(AcceptError::TooMuch);
+            return Err(AcceptError::ExceedsCapacity);
         }
         // Redriven letters may take more than there is.
         let has_room = events <= self.capacity.saturating_sub(state.pending())

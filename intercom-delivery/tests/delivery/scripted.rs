@@ -90,7 +90,7 @@ pub(crate) fn name_limit() -> SendError {
     let message = "Cannot have more than 120 active event names";
     SendError::new(ErrorKind::EventNameLimit)
         .with_status(422)
-        .with_answers(vec![ApiError::new("422").with_message(message)])
+        .with_api_errors(vec![ApiError::new("422").with_message(message)])
 }
 
 pub(crate) fn rate_limit(limit: u32, remaining: u32, resets_in: Duration) -> RateLimit {

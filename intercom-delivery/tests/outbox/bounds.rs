@@ -72,7 +72,7 @@ async fn more_at_once_than_it_can_ever_hold_is_not_full_but_an_error() {
     let bytes = events.iter().map(|event| event.body().len()).sum::<usize>();
     for outbox in [MemoryOutbox::new().capacity(3), MemoryOutbox::new().max_bytes(bytes - 1)] {
         let refused = outbox.accept(&events).await;
-        assert!(matches!(refused, Err(AcceptError::TooMuch)));
+        assert!(matches!(refused, Err(AcceptError::ExceedsCapacity)));
         assert_eq!(outbox.counts().await.unwrap().accepted, 0);
         outbox.accept(&events[..3]).await.unwrap();
     }

@@ -119,13 +119,13 @@ impl From<SendError> for ReadError {
 
 /// An unreadable event of a page.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("event {} of page {page}{} cannot be read: {reason}", place + 1, Named(.name.as_deref()))]
+#[error("event {} of page {page}{} cannot be read: {reason}", index + 1, Named(.name.as_deref()))]
 #[non_exhaustive]
 pub struct BadEvent {
     /// The number of its page, counted from 1.
     pub page: u64,
     /// Its index in the page, counted from 0.
-    pub place: usize,
+    pub index: usize,
     /// Its name, if readable.
     pub name: Option<Box<str>>,
     /// Its second, if readable.
@@ -138,13 +138,13 @@ pub struct BadEvent {
 ///
 /// The error names the key, never the value.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the metadata of `{event}` does not have the type `{wanted}`: at `{key}`{}", Expected(.expected.as_deref()))]
+#[error("the metadata of `{event}` does not have the type `{requested}`: at `{key}`{}", Expected(.expected.as_deref()))]
 #[non_exhaustive]
-pub struct UnlikeMetadata {
+pub struct MetadataMismatch {
     /// The name of the event.
     pub event: Box<str>,
     /// The requested type.
-    pub wanted: &'static str,
+    pub requested: &'static str,
     /// The key that differs. `.` means the whole metadata.
     pub key: Box<str>,
     /// The type that the key expects, if known.

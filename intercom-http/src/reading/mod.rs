@@ -9,7 +9,7 @@ mod past_value;
 mod requests;
 mod summary;
 
-pub use error::{BadEvent, ReadError, UnlikeMetadata};
+pub use error::{BadEvent, MetadataMismatch, ReadError};
 pub use past_event::PastEvent;
 pub use past_events::PastEvents;
 pub use past_value::PastValue;

@@ -35,10 +35,10 @@ pub(super) fn read(body: &[u8], contact: &Contact, page: u64) -> Result<Page, &'
     let events = events
         .into_iter()
         .enumerate()
-        .map(|(place, json)| {
+        .map(|(index, json)| {
             event(json, contact).map_err(|unread| BadEvent {
                 page,
-                place,
+                index,
                 name: unread.name,
                 created_at: unread.created_at,
                 reason: unread.reason,

@@ -6,7 +6,7 @@ use intercom_core::{Contact, Timestamp};
 use serde_core::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
-use super::error::UnlikeMetadata;
+use super::error::MetadataMismatch;
 use super::past_value::{PastValue, members};
 
 /// An event that Intercom lists.
@@ -79,11 +79,11 @@ impl PastEvent {
     ///
     /// Fails when the metadata does not have that type. The error names the key and the expected
     /// type, and no value.
-    pub fn metadata_as<T: DeserializeOwned>(&self) -> Result<T, UnlikeMetadata> {
+    pub fn metadata_as<T: DeserializeOwned>(&self) -> Result<T, MetadataMismatch> {
         let mut json = serde_json::Deserializer::from_str(self.metadata_json());
-        serde_path_to_error::deserialize(&mut json).map_err(|error| UnlikeMetadata {
+        serde_path_to_error::deserialize(&mut json).map_err(|error| MetadataMismatch {
             event: self.name.clone(),
-            wanted: std::any::type_name::<T>(),
+            requested: std::any::type_name::<T>(),
             key: error.path().to_string().into(),
             expected: expectation(&error.inner().to_string()).map(Into::into),
         })

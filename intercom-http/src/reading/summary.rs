@@ -60,7 +60,7 @@ impl EventSummary {
     pub(super) fn check(&self) -> Result<(), SummaryError> {
         EventName::new(self.name.as_str())?;
         if self.count == 0 {
-            return Err(SummaryError::Never);
+            return Err(SummaryError::ZeroCount);
         }
         let in_milliseconds = |time: &Timestamp| {
             time.unix_seconds().unsigned_abs() > rules::MAX_UNIX_SECONDS.unsigned_abs()
@@ -115,7 +115,7 @@ pub enum SummaryError {
     Name(#[from] NameError),
     /// The count is 0.
     #[error("the count is 0; leave the summary out")]
-    Never,
+    ZeroCount,
     /// A time is a number so large that it must be milliseconds.
     #[error("a time is in milliseconds; divide it by 1000")]
     InMilliseconds,

@@ -119,7 +119,7 @@ async fn an_error_keeps_every_entry_of_intercoms_list() {
     let error = refused(answer(422, &["x-request-id: from the header"], body)).await;
     assert_eq!(error.request_id(), Some("from the body"));
     let answers: Vec<_> = error
-        .answers()
+        .api_errors()
         .iter()
         .map(|answer| (&*answer.code, answer.message.as_deref(), answer.field.as_deref()))
         .collect();
@@ -183,7 +183,7 @@ async fn an_error_never_shows_whose_event_it_was() {
     let shown = format!("{error} {error:?}").to_lowercase();
     assert!(!shown.contains("ada") && !shown.contains("4711"), "{shown}");
     assert_eq!(
-        error.answers()[0].message.as_deref(),
+        error.api_errors()[0].message.as_deref(),
         Some("No user [contact], id [contact], or 6f1a ([contact] of 77)")
     );
     // What the answer means is read before anything is replaced in it.
@@ -233,10 +233,10 @@ async fn an_error_redacts_values_and_the_token_from_intercoms_message() {
         intercom_core::DataEvent::new(&event, Contact::email("ada@example.com"), time).unwrap();
     let error = send_by(&transport(&server), event).await.unwrap_err();
     assert_eq!(
-        error.answers()[0].message.as_deref(),
+        error.api_errors()[0].message.as_deref(),
         Some("[value] of [contact] ([value], ok) is bad, token [secret]")
     );
-    assert_eq!(error.answers()[0].code, "parameter_invalid");
+    assert_eq!(error.api_errors()[0].code, "parameter_invalid");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ async fn a_body_that_is_not_intercoms_is_described_and_not_shown() {
     ] {
         let error = refused(answer(503, &headers, body)).await;
         assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Some(503)));
-        assert!(error.answers().is_empty());
+        assert!(error.api_errors().is_empty());
         let shown = format!("{error} {error:?}");
         assert!(shown.contains(described), "{shown}");
         assert!(!shown.contains("s3cret"), "{shown}");
@@ -80,7 +80,7 @@ async fn an_error_list_that_broke_off_after_its_end_is_read() {
 async fn many_errors_are_cut_down_to_a_few() {
     let errors = vec!["{\"code\":\"parameter_invalid\"}"; 1000].join(",");
     let error = refused(answer(422, &[], format!("{{\"errors\":[{errors}]}}"))).await;
-    assert_eq!(error.answers().len(), 20);
+    assert_eq!(error.api_errors().len(), 20);
 }
 
 fn body() -> impl Strategy<Value = Vec<u8>> {

@@ -169,7 +169,7 @@ async fn random_answers_are_receipts_or_errors() {
                 assert!(!told.contains("ada@example.com") && !told.contains(TOKEN), "{told}");
                 // What is no verdict of Intercom's buries no event.
                 let is_verdict = error.is_permanent();
-                assert!(!is_verdict || !error.answers().is_empty(), "{error}, {}", shown());
+                assert!(!is_verdict || !error.api_errors().is_empty(), "{error}, {}", shown());
             }
         }
     }

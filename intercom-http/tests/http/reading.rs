@@ -150,7 +150,7 @@ async fn a_bad_event_is_an_item_and_the_stream_goes_on() {
     for (place, (item, (event, why))) in items[1..].iter().zip(&bad).enumerate() {
         let error = item.as_ref().unwrap_err();
         let ReadError::BadEvent(told) = error else { panic!("{error}") };
-        assert_eq!((told.page, told.place), (1, place + 1));
+        assert_eq!((told.page, told.index), (1, place + 1));
         assert!(error.is_bad_event() && error.to_string().contains(why), "{event}: {error}");
     }
     assert_eq!(
@@ -358,7 +358,7 @@ async fn an_invalid_question_fails_before_any_request() {
     let error = transport.submit_summaries(&Contact::email("a@b.c"), &[paid]).await.unwrap_err();
     assert!(matches!(error, ReadError::NoUserId), "{error}");
     for (summary, expected) in [
-        (EventSummary::new("x", 0), SummaryError::Never),
+        (EventSummary::new("x", 0), SummaryError::ZeroCount),
         (
             EventSummary::new("x", 1).with_first(time(2)).with_last(time(1)),
             SummaryError::FirstAfterLast,

@@ -83,7 +83,7 @@ impl CountsRow {
         let capacity = self.capacity.unwrap_or(i64::MAX);
         let max_bytes = self.max_bytes.unwrap_or(i64::MAX);
         if events > capacity || bytes > max_bytes {
-            return Err(AcceptError::TooMuch);
+            return Err(AcceptError::ExceedsCapacity);
         }
         // Redriven letters may exceed the limit.
         let has_room = events <= capacity.saturating_sub(self.pending)

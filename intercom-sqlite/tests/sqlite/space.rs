@@ -28,7 +28,7 @@ async fn when_it_is_full_it_refuses_and_drops_nothing() {
     let error = outbox.accept(&events(2)).await.unwrap_err();
     assert!(refused(error));
     let error = outbox.accept(&events(4)).await.unwrap_err();
-    assert!(matches!(error, AcceptError::TooMuch));
+    assert!(matches!(error, AcceptError::ExceedsCapacity));
     assert_eq!(outbox.counts().await.unwrap().pending, 2);
     accept(&outbox, &events(1)).await;
     drop(outbox);
@@ -54,7 +54,7 @@ async fn bytes_are_bounded_too() {
     let error = outbox.accept(&events(1)).await.unwrap_err();
     assert!(matches!(error, AcceptError::Full));
     let error = outbox.accept(&[large(0), large(1), large(2)]).await.unwrap_err();
-    assert!(matches!(error, AcceptError::TooMuch));
+    assert!(matches!(error, AcceptError::ExceedsCapacity));
     // Dead letters take no room.
     let engine = Engine::begin(&outbox).await;
     let leases = engine.lease(1).await;

@@ -178,7 +178,7 @@ async fn a_refused_event_leaves_the_transaction_unchanged() {
     let again = accept_in_at(&transaction, &events(3), now);
     assert!(matches!(again, Err(AcceptError::Full)), "{again:?}");
     let again = accept_in_at(&transaction, &events(6), now);
-    assert!(matches!(again, Err(AcceptError::TooMuch)), "{again:?}");
+    assert!(matches!(again, Err(AcceptError::ExceedsCapacity)), "{again:?}");
     transaction.commit().unwrap();
     outbox.nudge();
     assert_eq!(Engine::begin(&outbox).await.lease_ids(10).await, [1, 2, 3]);

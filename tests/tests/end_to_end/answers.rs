@@ -58,8 +58,8 @@ async fn each_scripted_answer_becomes_what_it_means() {
         sandbox.answer_next(Answer::error(status, code, "as told"));
         let error = send(&tracker).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (kind, Some(status)), "{error}");
-        assert_eq!(error.answers()[0].code, code);
-        assert_eq!(error.answers()[0].message.as_deref(), Some("as told"));
+        assert_eq!(error.api_errors()[0].code, code);
+        assert_eq!(error.api_errors()[0].message.as_deref(), Some("as told"));
         assert!(error.request_id().is_some());
     }
 }
@@ -76,7 +76,7 @@ async fn an_event_that_the_sandbox_finds_wrong_is_rejected() {
     let error = send(&Tracker::new(transport)).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::Rejected, Some(400)));
     assert!(error.is_permanent());
-    assert_eq!(error.answers()[0].code, "intercom_version_invalid");
+    assert_eq!(error.api_errors()[0].code, "intercom_version_invalid");
 }
 
 #[tokio::test]
@@ -94,7 +94,7 @@ async fn an_unknown_contact_is_told_apart() {
     let (_sandbox, transport) = crate::start(Sandbox::builder()).await;
     let error = send(&Tracker::new(transport)).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::UnknownContact, Some(404)));
-    assert_eq!(error.answers()[0].message.as_deref(), Some("User Not Found"));
+    assert_eq!(error.api_errors()[0].message.as_deref(), Some("User Not Found"));
     assert!(!error.is_retryable() && !error.is_permanent() && !error.needs_operator());
 }
 
@@ -157,7 +157,7 @@ async fn answers_that_are_not_intercoms_are_survived() {
         sandbox.answer_next(Answer::status(502).header("content-type", "text/html").body(body));
         let error = send(&tracker).await.unwrap_err();
         assert_eq!((error.kind(), error.status()), (ErrorKind::Unavailable, Some(502)), "{body}");
-        assert!(error.answers().is_empty());
+        assert!(error.api_errors().is_empty());
     }
     sandbox.answer_next(Answer::status(404).header("content-type", "text/html").body("<html>"));
     assert_eq!(send(&tracker).await.unwrap_err().kind(), ErrorKind::UnexpectedAnswer);

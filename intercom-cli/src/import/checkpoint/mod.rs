@@ -69,7 +69,7 @@ impl Stored {
         match accepted {
             Ok(()) => Ok(Stored::Done),
             Err(AcceptError::Full) => Ok(Stored::Full),
-            Err(AcceptError::TooMuch) => Ok(Stored::TooMuch),
+            Err(AcceptError::ExceedsCapacity) => Ok(Stored::TooMuch),
             Err(error) => Err(error.into()),
         }
     }

@@ -102,7 +102,7 @@ async fn the_function_takes_finished_events_alone_and_says_what_is_wrong() {
     let (code, message) = call(&client, &place, &[&larger]).await.unwrap_err();
     assert_eq!(
         (code.as_str(), message.as_str()),
-        (sqlstate::TOO_LARGE, "body 1 has more than 64 KiB")
+        (sqlstate::BODY_TOO_LARGE, "body 1 has more than 64 KiB")
     );
     assert_eq!(call(&client, &place, &[]).await.unwrap(), [0_i64; 0]);
 }
@@ -145,9 +145,9 @@ async fn the_function_refuses_what_does_not_fit() {
     assert_eq!(code, sqlstate::FULL);
     assert_eq!(message, "the outbox is full: it holds 3 events at most");
     let (code, _) = call(&client, &place, &[BODY; 4]).await.unwrap_err();
-    assert_eq!(code, sqlstate::TOO_MUCH);
+    assert_eq!(code, sqlstate::EXCEEDS_CAPACITY);
     assert!(matches!(outbox.accept(&events(2)).await, Err(AcceptError::Full)));
-    assert!(matches!(outbox.accept(&events(4)).await, Err(AcceptError::TooMuch)));
+    assert!(matches!(outbox.accept(&events(4)).await, Err(AcceptError::ExceedsCapacity)));
     // Ids that rolled back transactions took are no events.
     for _ in 0..5 {
         client.batch_execute("BEGIN").await.unwrap();
