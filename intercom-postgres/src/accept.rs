@@ -18,7 +18,7 @@ use tokio_postgres::types::Type;
 use crate::clock::Skew;
 use crate::error::Fault;
 use crate::link::{Link, Param};
-use crate::nudge::Nudge;
+use crate::notifier::Notifier;
 use crate::own;
 use crate::schema::Schema;
 
@@ -106,7 +106,7 @@ pub(crate) struct Acceptor {
     skew: Skew,
     timeout: Duration,
     /// Rings after each commit.
-    nudge: Nudge,
+    notifier: Notifier,
     /// A number that no other acceptor has.
     id: i64,
     /// The number of the last batch.
@@ -194,7 +194,7 @@ impl Acceptor {
         schema: &Schema,
         skew: Skew,
         timeout: Duration,
-        nudge: Nudge,
+        notifier: Notifier,
     ) -> Self {
         let sql = AcceptSql {
             accept: schema.sql("SELECT {schema}.accept_once($1, $2, $3, $4, $5, $6, $7)"),
@@ -202,7 +202,7 @@ impl Acceptor {
                 "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids",
             ),
         };
-        Acceptor { link, sql, skew, timeout, nudge, id: fastrand::i64(..), number: 0 }
+        Acceptor { link, sql, skew, timeout, notifier, id: fastrand::i64(..), number: 0 }
     }
 
     async fn serve(&mut self, calls: Vec<Call>) {
@@ -221,7 +221,7 @@ impl Acceptor {
 
     fn answer(&self, calls: Vec<Call>, end: &End) {
         if !matches!(end, End::Failed(_)) {
-            self.nudge.ring();
+            self.notifier.notify();
         }
         for call in calls {
             let answer = match end {

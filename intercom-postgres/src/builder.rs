@@ -19,7 +19,7 @@ use crate::error::ConnectError;
 use crate::inspect::Inspection;
 use crate::letters::LettersSql;
 use crate::link::{Link, Target};
-use crate::nudge::Nudge;
+use crate::notifier::Notifier;
 use crate::outbox::{Inner, PostgresOutbox};
 use crate::schema::{self, DEFAULT_SCHEMA, SCHEMA_VERSION, Schema};
 use crate::tls;
@@ -208,19 +208,19 @@ impl PostgresOutboxBuilder {
             news.clone(),
             delivers.clone(),
         ));
-        let nudge = Nudge { news: news.clone(), accepted: Arc::new(Notify::new()), delivers };
+        let notifier = Notifier { news: news.clone(), accepted: Arc::new(Notify::new()), delivers };
         let acceptors = Acceptors::new({
             let (target, schema, skew) = (target.clone(), schema.clone(), self.skew.clone());
-            let (timeout, nudge) = (self.timeout, nudge.clone());
+            let (timeout, notifier) = (self.timeout, notifier.clone());
             move || {
                 let link = Link::new(target.clone(), Arc::default(), || None);
-                Acceptor::new(link, &schema, skew.clone(), timeout, nudge.clone())
+                Acceptor::new(link, &schema, skew.clone(), timeout, notifier.clone())
             }
         });
         let (calls, queue) = mpsc::channel(QUEUE);
         tokio::spawn(acceptors.run(queue));
-        let nudging = nudge.clone().run(reading.clone(), schema.clone());
-        let nudging = tokio::spawn(nudging).abort_handle();
+        let notifying = notifier.clone().run(reading.clone(), schema.clone());
+        let notifying = tokio::spawn(notifying).abort_handle();
         Ok(PostgresOutbox(Arc::new(Inner {
             calls,
             turns,
@@ -230,8 +230,8 @@ impl PostgresOutboxBuilder {
             letters: LettersSql::new(&schema),
             schema: schema.name().to_owned(),
             skew: self.skew,
-            nudge,
-            nudging,
+            notifier,
+            notifying,
         })))
     }
 

@@ -12,7 +12,7 @@ mod in_transaction;
 mod inspect;
 mod letters;
 mod link;
-mod nudge;
+mod notifier;
 mod outbox;
 mod own;
 mod schema;

@@ -19,14 +19,14 @@ use crate::error::{ConnectError, Fault};
 use crate::inspect::Inspection;
 use crate::letters::{self, LettersSql};
 use crate::link::Link;
-use crate::nudge::Nudge;
+use crate::notifier::Notifier;
 use crate::turn::Turns;
 
 /// Holds events in PostgreSQL until they are delivered: any number of machines accept, and one of them
 /// delivers.
 ///
 /// Clones are handles of one outbox: give one to the delivery, and keep another to
-/// [`nudge`](Self::nudge) it.
+/// [`notify`](Self::notify) it.
 #[derive(Clone)]
 pub struct PostgresOutbox(pub(crate) Arc<Inner>);
 
@@ -39,13 +39,13 @@ pub(crate) struct Inner {
     pub(crate) letters: LettersSql,
     pub(crate) schema: String,
     pub(crate) skew: Skew,
-    pub(crate) nudge: Nudge,
-    pub(crate) nudging: AbortHandle,
+    pub(crate) notifier: Notifier,
+    pub(crate) notifying: AbortHandle,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        self.nudging.abort();
+        self.notifying.abort();
     }
 }
 
@@ -79,8 +79,8 @@ impl PostgresOutbox {
     /// Tells the deliverer that events may have been accepted: call it after the commit of a
     /// transaction in which events were. Without it they are noticed within the
     /// [poll interval](PostgresOutboxBuilder::poll_interval). Cheap, and never blocks.
-    pub fn nudge(&self) {
-        self.0.nudge.ring();
+    pub fn notify(&self) {
+        self.0.notifier.notify();
     }
 
     /// Returns the schema of the tables.
@@ -154,9 +154,9 @@ impl Operate for PostgresOutbox {
     }
 
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
-        let Inner { reading, letters, skew, nudge, .. } = &*self.0;
+        let Inner { reading, letters, skew, notifier, .. } = &*self.0;
         let redriven = letters::redrive(reading, letters, which, skew).await?;
-        nudge.ring();
+        notifier.notify();
         Ok(redriven)
     }
 

@@ -11,7 +11,7 @@ use crate::schema::DEFAULT_SCHEMA;
 /// Accepts events within a transaction of your own: they exist exactly if your changes do.
 ///
 /// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit soon.
-/// Call [`nudge`](crate::PostgresOutbox::nudge) after the commit.
+/// Call [`notify`](crate::PostgresOutbox::notify) after the commit.
 ///
 /// # Errors
 ///

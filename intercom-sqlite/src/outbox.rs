@@ -47,7 +47,7 @@ use crate::writer::{Batch, Job, Next, Request};
 /// ```
 ///
 /// Clones are handles of one outbox. Give one to the delivery, and keep another to
-/// [`nudge`](Self::nudge) it. Dropping the last handle waits for queued writes, then closes the
+/// [`notify`](Self::notify) it. Dropping the last handle waits for queued writes, then closes the
 /// file.
 #[derive(Clone)]
 pub struct SqliteOutbox(pub(crate) Arc<Inner>);
@@ -107,7 +107,7 @@ impl SqliteOutbox {
     /// Checks the file for other processes' writes now. Call it after you commit a transaction that
     /// [accepted](crate::accept_in) events. Otherwise the outbox notices them within the [poll
     /// interval](SqliteOutboxBuilder::poll_interval). Cheap, and never blocks.
-    pub fn nudge(&self) {
+    pub fn notify(&self) {
         // A full queue is in progress, and its writer checks before it goes on.
         let _ = self.0.requests.try_send(Request::Look);
     }

@@ -20,7 +20,7 @@ use crate::store::counts::CountsRow;
 ///
 /// The commit accepts the events, and they are as durable as the transaction. A connection has
 /// `synchronous` at `FULL` unless you change it. Set `PRAGMA wal_autocheckpoint = 0`, because the
-/// outbox checkpoints and detects failures. Call [`nudge`](crate::SqliteOutbox::nudge) after the
+/// outbox checkpoints and detects failures. Call [`notify`](crate::SqliteOutbox::notify) after the
 /// commit.
 ///
 /// Use an [immediate](rusqlite::TransactionBehavior::Immediate) transaction. Any other fails with

@@ -30,7 +30,7 @@ async fn the_oldest_event_of_this_process_is_found_among_those_of_others() {
     accept(&outbox, &events(2)).await;
     accept_elsewhere(&place, &outbox, &events(2)).await;
     accept(&outbox, &events(1)).await;
-    outbox.nudge();
+    outbox.notify();
     assert_eq!(oldest_own(&outbox).await, Some(3));
     let leases = engine.lease(10).await;
     engine.settle(&leases[3..4], delivered).await;

@@ -153,7 +153,7 @@ async fn no_clock_of_another_process_makes_an_event_too_old() {
     let transaction = sqlite.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     accept_in_at(&transaction, &[event("signed_up", 0)], place.clock.now()).unwrap();
     transaction.commit().unwrap();
-    outbox.nudge();
+    outbox.notify();
     while delivery.ledger().await.unwrap().pending > 0 {
         yield_now().await;
     }
@@ -188,7 +188,7 @@ async fn a_standby_delivers_what_the_other_left() {
     let _ = second.shutdown(LONG).await;
 }
 
-/// They are events of this process, although the outbox learns of them by the nudge alone.
+/// They are events of this process, although the outbox learns of them by the notification alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flush_waits_for_what_a_transaction_has_just_accepted() {
     let place = Place::new();
@@ -199,7 +199,7 @@ async fn a_flush_waits_for_what_a_transaction_has_just_accepted() {
         let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
         accept_in(&transaction, &[event("signed_up", number.cast_signed())]).unwrap();
         transaction.commit().unwrap();
-        outbox.nudge();
+        outbox.notify();
         let report = delivery.flush(LONG).await;
         assert!(report.is_complete());
         assert_eq!((report.delivered, report.pending), (number, 0));

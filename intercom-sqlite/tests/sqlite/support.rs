@@ -52,7 +52,7 @@ impl Clock {
     pub(crate) fn stop(&self, outbox: &SqliteOutbox) -> Stopped {
         self.0.stopped.store(true, Ordering::SeqCst);
         self.0.asked.store(false, Ordering::SeqCst);
-        outbox.nudge();
+        outbox.notify();
         while !self.0.asked.load(Ordering::SeqCst) {
             thread::yield_now();
         }

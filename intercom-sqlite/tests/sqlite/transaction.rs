@@ -54,7 +54,7 @@ async fn a_commit_accepts_its_events_and_wakes_the_engine() {
     let waiting = waiting(&engine);
     yield_now().await;
     transaction.commit().unwrap();
-    outbox.nudge();
+    outbox.notify();
     assert_eq!(waiting.await.unwrap(), [1, 2]);
     let counts = outbox.counts().await.unwrap();
     assert_eq!((counts.accepted, counts.pending, counts.newest), (2, 2, Some(EventId::new(2))));
@@ -62,7 +62,7 @@ async fn a_commit_accepts_its_events_and_wakes_the_engine() {
 }
 
 #[tokio::test]
-async fn an_event_of_a_transaction_is_noticed_without_a_nudge() {
+async fn an_event_of_a_transaction_is_noticed_without_a_notification() {
     let place = Place::new();
     let outbox = place.builder().poll_interval(Duration::from_millis(1)).open().unwrap();
     let engine = Engine::begin(&outbox).await;
@@ -109,7 +109,7 @@ async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
     let (transaction, accepted) = order(&place, &mut conn, &paid);
     accepted.unwrap();
     transaction.commit().unwrap();
-    outbox.nudge();
+    outbox.notify();
     let leased = engine.leased(9).await.events;
     let found: Vec<_> = leased
         .iter()
@@ -161,7 +161,7 @@ async fn a_rolled_back_event_never_existed() {
     let (transaction, accepted) = order(&place, &mut conn, &events(2));
     accepted.unwrap();
     transaction.rollback().unwrap();
-    outbox.nudge();
+    outbox.notify();
     accept(&outbox, &events(1)).await;
     let counts = outbox.counts().await.unwrap();
     assert_eq!((counts.accepted, counts.newest), (1, Some(EventId::new(1))));
@@ -180,7 +180,7 @@ async fn a_refused_event_leaves_the_transaction_unchanged() {
     let again = accept_in_at(&transaction, &events(6), now);
     assert!(matches!(again, Err(AcceptError::ExceedsCapacity)), "{again:?}");
     transaction.commit().unwrap();
-    outbox.nudge();
+    outbox.notify();
     assert_eq!(Engine::begin(&outbox).await.lease_ids(10).await, [1, 2, 3]);
     assert_eq!(place.number("SELECT count(*) FROM orders"), 1);
 }

@@ -51,12 +51,12 @@ async fn two_handles_accept_and_one_delivers() {
     accept(&second, &events(2)).await;
     accept(&first, &[event("signed_up", 0)]).await;
     accept(&second, &[event("signed_up", 1)]).await;
-    first.nudge();
+    first.notify();
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
     assert_eq!(second.counts().await.unwrap().pending, 4);
     // A process that is killed does not release. Its name stays in the file.
     drop(engine.tenure);
-    second.nudge();
+    second.notify();
     assert_eq!(second.counts().await.unwrap().pending, 4);
     assert_eq!(place.number("SELECT deliverer IS NOT NULL FROM outbox_counts"), 1);
     assert_eq!(tool.deliverer().unwrap(), None);
@@ -111,7 +111,7 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
     // An ended epoch's release does nothing.
     first.release(Epoch::new(1)).await.unwrap();
     accept(&first, &[event("signed_up", 0)]).await;
-    second.nudge();
+    second.notify();
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3]);
     engine.deliver(10).await;
 }

@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_millis(10);
 
 /// Tells the deliverer that there may be new events.
 #[derive(Clone)]
-pub(crate) struct Nudge {
+pub(crate) struct Notifier {
     /// Wakes this process's own calls of `lease`.
     pub(crate) news: Arc<Notify>,
     /// Asks for a notification.
@@ -29,8 +29,8 @@ pub(crate) struct Nudge {
     pub(crate) delivers: Arc<AtomicBool>,
 }
 
-impl Nudge {
-    pub(crate) fn ring(&self) {
+impl Notifier {
+    pub(crate) fn notify(&self) {
         match self.delivers.load(Ordering::Relaxed) {
             true => self.news.notify_waiters(),
             false => self.accepted.notify_one(),
