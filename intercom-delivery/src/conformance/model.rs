@@ -278,11 +278,11 @@ impl Model {
         (pending, dead)
     }
 
-    /// Forgives one of the few contacts. Returns whether it was erased.
-    pub(super) fn forgive(&mut self, contact: usize) -> bool {
-        let forgiven = self.erased.remove(&contact);
-        self.erasures += u64::from(forgiven);
-        forgiven
+    /// Lifts the erasure of one of the few contacts. Returns whether it was erased.
+    pub(super) fn lift_erasure(&mut self, contact: usize) -> bool {
+        let lifted = self.erased.remove(&contact);
+        self.erasures += u64::from(lifted);
+        lifted
     }
 
     /// Compares the tombstones that the deliverer got.
@@ -291,7 +291,7 @@ impl Model {
             let is_current = self.told_erasures == self.erasures;
             ensure!(
                 is_current,
-                "a lease tells no tombstones after contacts were erased or forgiven"
+                "a lease tells no tombstones after contacts were erased, or an erasure lifted"
             );
             return Ok(());
         };

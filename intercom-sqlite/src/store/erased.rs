@@ -43,18 +43,18 @@ pub(crate) fn erase(
 }
 
 /// Removes the tombstones of a contact. Returns whether there was one.
-pub(crate) fn forgive(
+pub(crate) fn lift_erasure(
     conn: &Connection,
     counts: &mut CountsRow,
     contact: &Contact,
 ) -> rusqlite::Result<bool> {
     let mut delete = conn.prepare_cached("DELETE FROM outbox_tombstones WHERE tombstone = ?1")?;
-    let mut forgiven = false;
+    let mut lifted = false;
     for tombstone in Tombstone::of(&key(conn)?, contact) {
-        forgiven |= delete.execute([tombstone.to_bytes()])? > 0;
+        lifted |= delete.execute([tombstone.to_bytes()])? > 0;
     }
-    counts.erasures += i64::from(forgiven);
-    Ok(forgiven)
+    counts.erasures += i64::from(lifted);
+    Ok(lifted)
 }
 
 /// Reads all tombstones.
