@@ -17,7 +17,7 @@ use tracing::Instrument;
 use crate::builder::DeliveryBuilder;
 use crate::engine::{Command, DRAIN_TIMEOUT, Parts};
 use crate::intake::{Intake, IntakeTransport};
-use crate::ledger::{Ledger, Report};
+use crate::ledger::{DrainReport, Ledger};
 use crate::outbox::{
     Counts, DeadLetter, DeadLetterReason, ErasedEvents, EventId, Operate, OutboxError, Selection,
 };
@@ -174,7 +174,7 @@ impl Delivery {
     ///
     /// It does not wait for later events, nor for events of an earlier run of the program:
     /// [`ledger`](Self::ledger) says whether any of them is pending.
-    pub async fn flush(&self, deadline: Duration) -> Report {
+    pub async fn flush(&self, deadline: Duration) -> DrainReport {
         let deadline = later(Instant::now(), deadline);
         let parts = self.parts.clone();
         let began = parts.outbox.counts().await.ok();
@@ -183,7 +183,7 @@ impl Delivery {
         match flushed.await {
             Ok(report) => report,
             // The runtime has ended.
-            Err(_) => Report::of(known(&self.parts), false),
+            Err(_) => DrainReport::of(known(&self.parts), false),
         }
     }
 
@@ -198,7 +198,7 @@ impl Delivery {
     /// the rest before the deadline.
     ///
     /// At the deadline it drops the requests in flight, and their events stay pending.
-    pub async fn shutdown(&self, deadline: Duration) -> Report {
+    pub async fn shutdown(&self, deadline: Duration) -> DrainReport {
         self.parts.intake.close();
         let deadline = later(Instant::now(), deadline);
         let (reply, report) = oneshot::channel();
@@ -210,7 +210,7 @@ impl Delivery {
             _ => {
                 self.engine.abort();
                 let counts = known(&self.parts);
-                Report::of(counts, counts.pending == 0)
+                DrainReport::of(counts, counts.pending == 0)
             }
         };
         self.reported.store(true, Ordering::Relaxed);
@@ -335,7 +335,7 @@ impl Delivery {
 
 /// Waits until every event that this process had accepted by the count `began`, and every event
 /// derived from those, has left the outbox. `began` is `None` until the first count.
-async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Report {
+async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> DrainReport {
     let Parts { outbox, settled, health, .. } = &parts;
     let mut last = known(&parts);
     let mut is_extended = false;
@@ -354,7 +354,7 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Re
                     // By now the outbox has the events that rules derive from all of these.
                     if counts.oldest_own.is_none() || counts.derived == from.derived || is_extended
                     {
-                        return Report::of(counts, true);
+                        return DrainReport::of(counts, true);
                     }
                     is_extended = true;
                     *from = counts;
@@ -362,16 +362,16 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Re
                 }
             }
             Ok(Err(_)) => {}
-            Err(_) => return Report::of(last, false),
+            Err(_) => return DrainReport::of(last, false),
         }
         if has_ended {
-            return Report::of(last, false);
+            return DrainReport::of(last, false);
         }
         let rest = (asked.elapsed() * FLUSH_REST).min(FLUSH_INTERVAL);
         tokio::select! {
             () = rings => sleep_until(deadline.min(later(Instant::now(), rest))).await,
             () = sleep(FLUSH_INTERVAL) => {}
-            () = sleep_until(deadline) => return Report::of(last, false),
+            () = sleep_until(deadline) => return DrainReport::of(last, false),
         }
     }
 }

@@ -155,7 +155,7 @@ impl fmt::Debug for Deaths {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[must_use = "it says whether events remain"]
 #[non_exhaustive]
-pub struct Report {
+pub struct DrainReport {
     /// Events that Intercom has taken, as in the [`Ledger`].
     pub delivered: u64,
     /// Events that became dead letters, minus the redriven ones, as in the [`Ledger`].
@@ -166,11 +166,11 @@ pub struct Report {
     complete: bool,
 }
 
-impl Report {
+impl DrainReport {
     /// Creates a report of these counts. `complete` says whether no event is left to wait for.
     pub(crate) fn of(counts: Counts, complete: bool) -> Self {
         let Counts { delivered, dead, pending, .. } = counts;
-        Report { delivered, dead, pending, complete }
+        DrainReport { delivered, dead, pending, complete }
     }
 
     /// Returns whether no event is left to wait for. After a shutdown, no event is pending. After a
@@ -180,9 +180,9 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for DrainReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { delivered, dead, pending, .. } = self;
+        let DrainReport { delivered, dead, pending, .. } = self;
         write!(f, "{delivered} delivered, {dead} dead, {pending} pending")
     }
 }

@@ -135,7 +135,7 @@ mod time;
 
 pub use builder::{DeliveryBuilder, StartError};
 pub use delivery::Delivery;
-pub use ledger::{Deaths, Ledger, Refused, Report};
+pub use ledger::{Deaths, DrainReport, Ledger, Refused};
 pub use memory_tracker::{MemoryContactTracker, MemoryTracker};
 pub use outbox::{
     DeadLetter, DeadLetterReason, Epoch, EventId, Failure, MemoryOutbox, Operate, Outbox,

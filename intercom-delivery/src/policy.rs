@@ -206,7 +206,7 @@ impl RetryPolicy {
 
     /// Decides what to do with an event after an attempt. `roll` is the jitter: a random number
     /// from 0 up to 1.
-    pub(crate) fn decide(&self, outcome: Outcome<'_>, tried: Tried, roll: f64) -> Decision {
+    pub(crate) fn decide(&self, outcome: AttemptFailure<'_>, tried: Tried, roll: f64) -> Decision {
         let attempts = tried.attempts.saturating_add(1);
         let spent = |after| match () {
             () if self.spends_last(tried.attempts) => {
@@ -221,11 +221,11 @@ impl RetryPolicy {
             false => Decision::Retry { after, attempts },
         };
         let error = match outcome {
-            Outcome::Panicked if tried.panics.saturating_add(1) >= MAX_PANICS => {
+            AttemptFailure::Panicked if tried.panics.saturating_add(1) >= MAX_PANICS => {
                 return Decision::Bury(DeadLetterReason::Panic);
             }
-            Outcome::Panicked => return spent(self.backoff(tried.attempts, roll)),
-            Outcome::Failed(error) => error,
+            AttemptFailure::Panicked => return spent(self.backoff(tried.attempts, roll)),
+            AttemptFailure::Failed(error) => error,
         };
         let asked = error.retry_after().unwrap_or_default().min(MAX_WAIT);
         match error.kind() {
@@ -277,7 +277,7 @@ impl Default for RetryPolicy {
 
 /// How an attempt failed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Outcome<'a> {
+pub(crate) enum AttemptFailure<'a> {
     /// The transport returned an error.
     Failed(&'a SendError),
     /// The transport panicked.

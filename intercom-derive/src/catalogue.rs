@@ -16,7 +16,7 @@ use crate::model::doc;
 const MAX_BUDGET: usize = 120;
 
 /// A whole catalogue.
-pub(crate) struct Input {
+pub(crate) struct CatalogueInput {
     krate: TokenStream,
     attrs: Vec<Attribute>,
     budget: Option<LitInt>,
@@ -31,7 +31,7 @@ enum Line {
     Catalogue(Path),
 }
 
-impl Parse for Input {
+impl Parse for CatalogueInput {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let krate;
         parenthesized!(krate in input);
@@ -66,7 +66,7 @@ impl Parse for Input {
                 ),
             ));
         }
-        Ok(Input { krate, attrs, budget, vis, ident, lines })
+        Ok(CatalogueInput { krate, attrs, budget, vis, ident, lines })
     }
 }
 
@@ -106,8 +106,8 @@ fn line(input: ParseStream<'_>) -> syn::Result<Line> {
     Ok(Line::Type(input.parse()?))
 }
 
-pub(crate) fn expand(input: &Input) -> TokenStream {
-    let Input { krate, attrs, vis, ident, .. } = input;
+pub(crate) fn expand(input: &CatalogueInput) -> TokenStream {
+    let CatalogueInput { krate, attrs, vis, ident, .. } = input;
     let name = ident.unraw().to_string();
     let doc = doc(attrs);
     let budget = match &input.budget {

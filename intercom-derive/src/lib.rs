@@ -44,7 +44,7 @@ pub fn derive_metadata_value(input: TokenStream) -> TokenStream {
 #[doc(hidden)]
 #[proc_macro]
 pub fn __catalogue(input: TokenStream) -> TokenStream {
-    catalogue::expand(&parse_macro_input!(input as catalogue::Input)).into()
+    catalogue::expand(&parse_macro_input!(input as catalogue::CatalogueInput)).into()
 }
 
 fn derive(input: &DeriveInput, target: Target) -> proc_macro2::TokenStream {

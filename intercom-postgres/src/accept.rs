@@ -119,7 +119,7 @@ struct AcceptSql {
 }
 
 /// The outcome of a batch.
-enum End {
+enum BatchOutcome {
     Committed,
     /// The store has none of the events.
     Failed(Fault),
@@ -209,7 +209,7 @@ impl Acceptor {
         let all: Vec<&NewEvents> = calls.iter().map(|call| &call.events).collect();
         let end = self.accept(&all).await;
         // PostgreSQL refused one of the calls, so each goes on its own.
-        if calls.len() > 1 && matches!(end, End::Failed(Fault::Refused { .. })) {
+        if calls.len() > 1 && matches!(end, BatchOutcome::Failed(Fault::Refused { .. })) {
             for call in calls {
                 let end = self.accept(&[&call.events]).await;
                 self.answer(vec![call], &end);
@@ -219,15 +219,15 @@ impl Acceptor {
         self.answer(calls, &end);
     }
 
-    fn answer(&self, calls: Vec<Call>, end: &End) {
-        if !matches!(end, End::Failed(_)) {
+    fn answer(&self, calls: Vec<Call>, end: &BatchOutcome) {
+        if !matches!(end, BatchOutcome::Failed(_)) {
             self.notifier.notify();
         }
         for call in calls {
             let answer = match end {
-                End::Committed => Ok(()),
-                End::Failed(fault) => Err(fault.to_accept_error()),
-                End::InDoubt(fault) => Err(AcceptError::InDoubt(fault.to_error())),
+                BatchOutcome::Committed => Ok(()),
+                BatchOutcome::Failed(fault) => Err(fault.to_accept_error()),
+                BatchOutcome::InDoubt(fault) => Err(AcceptError::InDoubt(fault.to_error())),
             };
             // The caller may have stopped waiting.
             let _ = call.reply.send(answer);
@@ -235,7 +235,7 @@ impl Acceptor {
     }
 
     /// Accepts all of these events or none.
-    async fn accept(&mut self, calls: &[&NewEvents]) -> End {
+    async fn accept(&mut self, calls: &[&NewEvents]) -> BatchOutcome {
         let seconds: Vec<i64> = calls.iter().flat_map(|events| &events.seconds).copied().collect();
         let bodies: Vec<&str> =
             calls.iter().flat_map(|events| &events.bodies).map(String::as_str).collect();
@@ -247,13 +247,13 @@ impl Acceptor {
         let mut doubt = None;
         loop {
             let fault = match (self.accept_once(rows).await, &doubt) {
-                (Ok(_), _) => return End::Committed,
-                (Err(fault @ Fault::Refused { .. }), None) => return End::Failed(fault),
+                (Ok(_), _) => return BatchOutcome::Committed,
+                (Err(fault @ Fault::Refused { .. }), None) => return BatchOutcome::Failed(fault),
                 // After this answer, the server must accept no copy that is still on its way.
                 (Err(fault @ Fault::Refused { .. }), Some(_)) => {
                     match self.accept_once(Rows::NONE).await {
-                        Ok(Accepted::Before) => return End::Committed,
-                        Ok(Accepted::Now) => return End::Failed(fault),
+                        Ok(Accepted::Before) => return BatchOutcome::Committed,
+                        Ok(Accepted::Now) => return BatchOutcome::Failed(fault),
                         Err(fault) => fault,
                     }
                 }
@@ -265,7 +265,7 @@ impl Acceptor {
                 doubt = Some(fault.clone());
             }
             if Instant::now() >= deadline {
-                return doubt.map_or(End::Failed(fault), End::InDoubt);
+                return doubt.map_or(BatchOutcome::Failed(fault), BatchOutcome::InDoubt);
             }
             sleep(REST).await;
         }

@@ -60,8 +60,8 @@ struct KeyText<'a>(Cow<'a, str>);
 
 impl<'a> serde::Deserialize<'a> for KeyText<'a> {
     fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Text;
-        impl<'a> Visitor<'a> for Text {
+        struct KeyVisitor;
+        impl<'a> Visitor<'a> for KeyVisitor {
             type Value = KeyText<'a>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,7 +76,7 @@ impl<'a> serde::Deserialize<'a> for KeyText<'a> {
                 Ok(KeyText(Cow::Owned(text.to_owned())))
             }
         }
-        deserializer.deserialize_str(Text)
+        deserializer.deserialize_str(KeyVisitor)
     }
 }
 

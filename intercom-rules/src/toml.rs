@@ -53,7 +53,7 @@ fn parse(text: &str, catalogue: Option<&Catalogue>) -> Result<Rules, RulesError>
     }
 }
 
-type Value<'t> = Spanned<DeValue<'t>>;
+type TomlValue<'t> = Spanned<DeValue<'t>>;
 
 struct Reader<'a> {
     text: &'a str,
@@ -86,7 +86,7 @@ impl Reader<'_> {
         rules
     }
 
-    fn rule(&mut self, value: &Value<'_>) -> Option<Rule> {
+    fn rule(&mut self, value: &TomlValue<'_>) -> Option<Rule> {
         let DeValue::Table(table) = value.get_ref() else {
             self.mistake(spot(value), "a rule is a table; begin it with `[[rule]]`");
             return None;
@@ -132,7 +132,7 @@ impl Reader<'_> {
         Some(rule)
     }
 
-    fn string(&mut self, value: &Value<'_>, what: &str) -> Option<Spotted<String>> {
+    fn string(&mut self, value: &TomlValue<'_>, what: &str) -> Option<Spotted<String>> {
         match value.get_ref() {
             DeValue::String(text) => Some(Spotted(text.to_string(), Some(spot(value)))),
             _ => {
@@ -142,7 +142,7 @@ impl Reader<'_> {
         }
     }
 
-    fn also_send(&mut self, value: &Value<'_>) -> Vec<AlsoSend> {
+    fn also_send(&mut self, value: &TomlValue<'_>) -> Vec<AlsoSend> {
         let one = match value.get_ref() {
             DeValue::Array(all) => return all.iter().flat_map(|one| self.also_send(one)).collect(),
             DeValue::Table(table) => self.also_send_table(value, table),
@@ -151,7 +151,7 @@ impl Reader<'_> {
         one.into_iter().collect()
     }
 
-    fn also_send_table(&mut self, value: &Value<'_>, table: &DeTable<'_>) -> Option<AlsoSend> {
+    fn also_send_table(&mut self, value: &TomlValue<'_>, table: &DeTable<'_>) -> Option<AlsoSend> {
         let (mut name, mut keys) = (None, None);
         for (member, value) in table.iter() {
             match (&**member.get_ref(), value.get_ref()) {
@@ -175,7 +175,7 @@ impl Reader<'_> {
     }
 
     /// Reads a table of conditions, all of which must hold.
-    fn conditions(&mut self, value: &Value<'_>, combines: bool) -> Vec<Expression> {
+    fn conditions(&mut self, value: &TomlValue<'_>, combines: bool) -> Vec<Expression> {
         let DeValue::Table(table) = value.get_ref() else {
             self.mistake(spot(value), "conditions are a table, as in `{ plan = \"pro\" }`");
             return Vec::new();
@@ -221,7 +221,7 @@ impl Reader<'_> {
         &mut self,
         name: &str,
         key: &Spanned<DeString<'_>>,
-        value: &Value<'_>,
+        value: &TomlValue<'_>,
     ) -> Vec<Expression> {
         let place = key.span().start;
         let leaf = |test| Leaf::new(name.to_owned(), test, Some(place));
@@ -295,7 +295,7 @@ impl Reader<'_> {
         leaves.into_iter().map(Expression::Leaf).collect()
     }
 
-    fn list(&mut self, value: &Value<'_>, what: &str) -> Option<Vec<Operand>> {
+    fn list(&mut self, value: &TomlValue<'_>, what: &str) -> Option<Vec<Operand>> {
         let DeValue::Array(all) = value.get_ref() else {
             self.mistake(spot(value), format!("`{what}` is a list, as in `{what} = [1, 2]`"));
             return None;
@@ -303,7 +303,7 @@ impl Reader<'_> {
         all.iter().map(|one| self.operand(one)).collect()
     }
 
-    fn operand(&mut self, value: &Value<'_>) -> Option<Operand> {
+    fn operand(&mut self, value: &TomlValue<'_>) -> Option<Operand> {
         let operand = match value.get_ref() {
             DeValue::String(text) => {
                 return Some(money(text).unwrap_or_else(|| Operand::Text(text.to_string())));
@@ -326,7 +326,7 @@ impl Reader<'_> {
     }
 }
 
-fn spot(value: &Value<'_>) -> usize {
+fn spot(value: &TomlValue<'_>) -> usize {
     value.span().start
 }
 

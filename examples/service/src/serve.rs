@@ -5,7 +5,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use intercom_delivery::Report;
+use intercom_delivery::DrainReport;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -32,7 +32,7 @@ pub async fn serve(
     listener: TcpListener,
     app: App,
     end: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<Report> {
+) -> io::Result<DrainReport> {
     let (ending, began_to_end) = oneshot::channel();
     let denied = app.clone();
     let graceful = async move {

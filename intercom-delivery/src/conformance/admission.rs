@@ -13,7 +13,7 @@ use fastrand::Rng;
 use intercom_rules::{Rule, Rules, key};
 use tokio::runtime::Runtime;
 
-use self::history::History;
+use self::history::AdmissionHistory;
 use crate::outbox::{Operate, Outbox, Slot};
 use crate::policy::Collisions;
 
@@ -54,7 +54,7 @@ where
             let (outbox, crash, advance) = make().await;
             run_history(seed, LeftOut::Nothing, outbox, crash, advance).await
         });
-        let Tally { violations, .. } = tally;
+        let HistorySummary { violations, .. } = tally;
         assert!(violations.is_empty(), "the history {seed} breaks a promise: {violations:#?}");
     }
 }
@@ -66,7 +66,7 @@ async fn run_history<O, C, A>(
     outbox: O,
     crash: C,
     advance: A,
-) -> Tally
+) -> HistorySummary
 where
     O: Outbox + Operate,
     C: AsyncFnMut(O) -> O,
@@ -75,7 +75,8 @@ where
     let mut random = Rng::with_seed(seed);
     let policy = if random.u8(..8) == 0 { Collisions::Keep } else { Collisions::Move };
     let rules = if seed % 2 == 1 { rules() } else { Rules::default() };
-    let mut history = History::new(random, policy, left_out, rules, (outbox, crash, advance));
+    let mut history =
+        AdmissionHistory::new(random, policy, left_out, rules, (outbox, crash, advance));
     history.run().await;
     history.tally
 }
@@ -110,7 +111,7 @@ fn rules() -> Rules {
 
 /// What came of a history.
 #[derive(Debug)]
-struct Tally {
+struct HistorySummary {
     policy: Collisions,
     /// Events that Intercom ignores, and attempts with other bytes than the first.
     violations: Vec<String>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::model::{Held, Model, Pending, State};
+use super::model::{EventState, Held, Model, Pending};
 use super::{Checked, ensure};
 use crate::outbox::{Counts, DeadLetter, Leased};
 
@@ -10,21 +10,21 @@ impl Model {
     /// Compares the counts, and learns ids from them.
     pub(super) fn compare_counts(&mut self, counts: &Counts, slack: Duration) -> Checked {
         ensure!(counts.is_balanced(), "the counts are not balanced: {counts:?}");
-        let number = |of: fn(&State) -> bool| {
+        let number = |of: fn(&EventState) -> bool| {
             self.events.iter().filter(|event| of(&event.state)).count() as u64
         };
-        let dead_letters = number(|state| matches!(state, State::Dead { .. }));
-        let purged = number(|state| matches!(state, State::Purged));
-        let pending = number(|state| matches!(state, State::Pending { .. }));
+        let dead_letters = number(|state| matches!(state, EventState::Dead { .. }));
+        let purged = number(|state| matches!(state, EventState::Purged));
+        let pending = number(|state| matches!(state, EventState::Pending { .. }));
         let expected = [
             ("accepted", counts.accepted, self.events.len() as u64 - self.derived),
             ("derived", counts.derived, self.derived),
-            ("delivered", counts.delivered, number(|state| matches!(state, State::Delivered))),
+            ("delivered", counts.delivered, number(|state| matches!(state, EventState::Delivered))),
             ("dead", counts.dead, dead_letters + purged),
             ("pending", counts.pending, pending),
-            ("withheld", counts.withheld, number(|state| matches!(state, State::Withheld))),
-            ("erased", counts.erased, number(|state| matches!(state, State::Erased))),
-            ("dropped", counts.dropped, number(|state| matches!(state, State::Dropped))),
+            ("withheld", counts.withheld, number(|state| matches!(state, EventState::Withheld))),
+            ("erased", counts.erased, number(|state| matches!(state, EventState::Erased))),
+            ("dropped", counts.dropped, number(|state| matches!(state, EventState::Dropped))),
             ("dead_letters", counts.dead_letters, dead_letters),
             ("purged", counts.purged, purged),
             ("moved", counts.moved, self.moved),
@@ -71,7 +71,7 @@ impl Model {
             self.see_id(event, id)?;
             self.see_event(event, &lease.event)?;
             let held = &self.events[event];
-            let State::Pending(pending) = held.state else {
+            let EventState::Pending(pending) = held.state else {
                 let state = held.state.name();
                 return Err(format!("the event {id} was leased, and is {state}"));
             };
@@ -144,7 +144,7 @@ impl Model {
             let id = letter.id;
             ensure!(recognized == *event, "the dead letter {id} holds another event");
             self.see_event(*event, &letter.event)?;
-            if let State::Dead { reason, attempts, failure, .. } = &self.events[*event].state {
+            if let EventState::Dead { reason, attempts, failure, .. } = &self.events[*event].state {
                 let told = (letter.reason, letter.attempts, letter.failure.as_ref());
                 let expected = (*reason, *attempts, failure.as_ref());
                 ensure!(
@@ -167,16 +167,16 @@ impl Held {
     }
 }
 
-impl State {
+impl EventState {
     fn name(&self) -> &'static str {
         match self {
-            State::Pending(_) => "pending",
-            State::Dead { .. } => "a dead letter",
-            State::Delivered => "delivered",
-            State::Purged => "purged",
-            State::Withheld => "withheld",
-            State::Dropped => "dropped",
-            State::Erased => "erased",
+            EventState::Pending(_) => "pending",
+            EventState::Dead { .. } => "a dead letter",
+            EventState::Delivered => "delivered",
+            EventState::Purged => "purged",
+            EventState::Withheld => "withheld",
+            EventState::Dropped => "dropped",
+            EventState::Erased => "erased",
         }
     }
 }

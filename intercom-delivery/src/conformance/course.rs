@@ -8,9 +8,9 @@ use futures_util::poll;
 use intercom_core::{DataEvent, Timestamp, rules};
 use tokio::time::timeout;
 
-use super::model::{Expected, Held, Model, State, TurnOf};
+use super::model::{EventState, Expected, Held, Model, TurnOf};
 use super::offer::{self, NAMES, Offer, timestamp};
-use super::operation::{Admit, Admitting, End, Ending, Letters, Operation};
+use super::operation::{Admit, Admitting, End, LeaseEnd, Letters, Operation};
 use super::{Checked, LEASE_TIMEOUT, Profile, ensure};
 use crate::outbox::{
     AcceptError, Admission, DeadLetterReason, Epoch, EventId, Failure, Leased, Operate, Outbox,
@@ -31,18 +31,18 @@ pub(super) struct Course<'a, O, A> {
     model: Model,
     /// How many events were offered, accepted or not.
     offered: usize,
-    engines: [Engine<'a>; ENGINES],
+    engines: [TestEngine<'a>; ENGINES],
 }
 
-/// One that may deliver.
-struct Engine<'a> {
+/// The calls of one engine, as far as the outbox sees them.
+struct TestEngine<'a> {
     standing: Standing,
     tenure: Option<Tenure>,
-    waiting: Option<Call<'a>>,
+    waiting: Option<LeaseCall<'a>>,
 }
 
 /// A call of `lease`.
-struct Call<'a> {
+struct LeaseCall<'a> {
     future: Pin<Box<dyn Future<Output = Result<Turn, OutboxError>> + Send + 'a>>,
     limit: usize,
     /// Whether it is dropped when it is about to return.
@@ -51,7 +51,7 @@ struct Call<'a> {
 
 impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
     pub(super) fn new(outbox: &'a O, profile: &'a Profile, advance: A) -> Self {
-        let engine = || Engine { standing: Standing::Unknown, tenure: None, waiting: None };
+        let engine = || TestEngine { standing: Standing::Unknown, tenure: None, waiting: None };
         let engines = [engine(), engine()];
         Course { outbox, profile, advance, model: Model::default(), offered: 0, engines }
     }
@@ -102,7 +102,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             let before = self.model.leases.len();
             self.lease(engine, self.model.events.len(), false).await?;
             let leases = 0..self.model.leases.len() - before;
-            let settlings = leases.map(|lease| (lease, Ending::Deliver { keep: 0 }));
+            let settlings = leases.map(|lease| (lease, LeaseEnd::Deliver { keep: 0 }));
             self.settle(0, &settlings.collect::<Vec<_>>(), 0).await?;
             self.compare_counts().await?;
         }
@@ -166,7 +166,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
     }
 
     /// Sees that a call waits.
-    async fn wait(&mut self, engine: usize, mut call: Call<'a>) -> Checked {
+    async fn wait(&mut self, engine: usize, mut call: LeaseCall<'a>) -> Checked {
         for _ in 0..EXTENSIONS {
             let first = poll!(&mut call.future);
             // Whatever the outbox does about the call, it has done before it answers this.
@@ -183,7 +183,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
     }
 
     /// Waits until a call returns what it should.
-    async fn finish(&mut self, engine: usize, mut call: Call<'a>) -> Checked {
+    async fn finish(&mut self, engine: usize, mut call: LeaseCall<'a>) -> Checked {
         for _ in 0..EXTENSIONS {
             let expected = self.expected(engine, call.limit);
             let Ok(turn) = timeout(LEASE_TIMEOUT, call.future).await else {
@@ -241,9 +241,9 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
         }
     }
 
-    fn call(&self, engine: usize, limit: usize, cancelled: bool) -> Call<'a> {
+    fn call(&self, engine: usize, limit: usize, cancelled: bool) -> LeaseCall<'a> {
         let future = self.outbox.lease(self.engines[engine].standing, limit);
-        Call { future, limit, cancelled }
+        LeaseCall { future, limit, cancelled }
     }
 
     fn expected(&self, engine: usize, limit: usize) -> Expected {
@@ -264,7 +264,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
         for (lease, admitting) in admissions {
             let Some((event, lease)) = self.lease_back(*lease) else { return Ok(()) };
             // The engine admits an event once.
-            let is_admitted = |held: &mut Held| matches!(held.state, State::Pending(pending) if pending.stage == Stage::Admitted);
+            let is_admitted = |held: &mut Held| matches!(held.state, EventState::Pending(pending) if pending.stage == Stage::Admitted);
             if self.model.leased(epoch, event).is_some_and(is_admitted) {
                 continue;
             }
@@ -296,7 +296,12 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
         compare_late("admissions", told, &late, stored.iter().map(|admission| admission.id))
     }
 
-    async fn settle(&mut self, back: usize, settlings: &[(usize, Ending)], forget: u32) -> Checked {
+    async fn settle(
+        &mut self,
+        back: usize,
+        settlings: &[(usize, LeaseEnd)],
+        forget: u32,
+    ) -> Checked {
         let Some(epoch) = self.epoch(back) else { return Ok(()) };
         let (mut settlements, mut late) = (Vec::new(), BTreeSet::new());
         for (lease, ending) in settlings {
@@ -329,18 +334,18 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
         Some(leases[leases.len() - 1 - back].clone())
     }
 
-    fn verdict(&self, slot: Slot, ending: &Ending) -> Verdict {
+    fn verdict(&self, slot: Slot, ending: &LeaseEnd) -> Verdict {
         let used =
             |keep: u32| UsedSlot { slot, keep_until: timestamp(self.model.now + self.ticks(keep)) };
         match ending {
-            Ending::Deliver { keep } => Verdict::Delivered { used: used(*keep) },
-            Ending::PutBack { after, attempts } => {
+            LeaseEnd::Deliver { keep } => Verdict::Delivered { used: used(*keep) },
+            LeaseEnd::PutBack { after, attempts } => {
                 // Put back without a failure, it keeps the one that it had.
                 let failure = format!("it was put back after {attempts} attempts");
                 let failure = (attempts % 3 > 0).then(|| Failure::new(failure));
                 Verdict::PutBack { after: self.ticks(*after), attempts: *attempts, failure }
             }
-            Ending::Bury { reason, attempts, answered, keep } => {
+            LeaseEnd::Bury { reason, attempts, answered, keep } => {
                 let failure = answered.then(|| Failure {
                     message: "it said \"no\",\nand that was “it”".to_owned(),
                     status: Some(422),
@@ -397,7 +402,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
         let told = self.outbox.purge(&selection).await.map_err(failed("purge"))?;
         let number = expected.len();
         ensure!(told == number as u64, "{told} dead letters were purged instead of {number}");
-        expected.into_iter().for_each(|event| self.model.events[event].state = State::Purged);
+        expected.into_iter().for_each(|event| self.model.events[event].state = EventState::Purged);
         Ok(())
     }
 
@@ -520,7 +525,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
 }
 
 fn died_of(asked: DeadLetterReason) -> impl Fn(&Held) -> bool {
-    move |held| matches!(&held.state, State::Dead { reason, .. } if *reason == asked)
+    move |held| matches!(&held.state, EventState::Dead { reason, .. } if *reason == asked)
 }
 
 fn compare_late(

@@ -54,10 +54,10 @@ pub(super) struct Held {
     pub(super) aged_from: Duration,
     pub(super) id: Option<EventId>,
     pub(super) last_failure: Option<Failure>,
-    pub(super) state: State,
+    pub(super) state: EventState,
 }
 
-pub(super) enum State {
+pub(super) enum EventState {
     Pending(Pending),
     Dead { reason: DeadLetterReason, attempts: u32, failure: Option<Failure>, arrived: bool },
     Delivered,
@@ -140,7 +140,9 @@ impl Model {
         }
         let mut expected = self.used.clone();
         let has_slot = |held: &&Held| match held.state {
-            State::Dead { reason, arrived, .. } => arrived || reason != DeadLetterReason::Buried,
+            EventState::Dead { reason, arrived, .. } => {
+                arrived || reason != DeadLetterReason::Buried
+            }
             _ => false,
         };
         let dead = self.events.iter().filter(has_slot).map(|held| Slot::of(&held.event));
@@ -157,7 +159,7 @@ impl Model {
     pub(super) fn take_back(&mut self, which: impl Fn(&Pending) -> bool) {
         let now = self.now;
         for held in &mut self.events {
-            if let State::Pending(pending) = &mut held.state
+            if let EventState::Pending(pending) = &mut held.state
                 && which(pending)
             {
                 pending.leased = false;
@@ -169,7 +171,7 @@ impl Model {
     }
 
     pub(super) fn lease(&mut self, event: usize, lease: &Lease) {
-        if let State::Pending(pending) = &mut self.events[event].state {
+        if let EventState::Pending(pending) = &mut self.events[event].state {
             pending.leased = true;
         }
         self.leases.push((event, lease.clone()));
@@ -179,14 +181,14 @@ impl Model {
     pub(super) fn leased(&mut self, epoch: Epoch, event: usize) -> Option<&mut Held> {
         let present = matches!(self.turn, TurnOf::Engine(_)) && self.epochs.last() == Some(&epoch);
         let held = &mut self.events[event];
-        let leased = matches!(held.state, State::Pending(Pending { leased: true, .. }));
+        let leased = matches!(held.state, EventState::Pending(Pending { leased: true, .. }));
         (present && leased).then_some(held)
     }
 
     /// Returns whether the event was leased under this epoch. Otherwise changes nothing.
     pub(super) fn admit(&mut self, epoch: Epoch, event: usize, admission: &Admission) -> bool {
         let Some(held) = self.leased(epoch, event) else { return false };
-        let State::Pending(pending) = &mut held.state else { return false };
+        let EventState::Pending(pending) = &mut held.state else { return false };
         match &admission.ruling {
             Ruling::Keep { collides } => {
                 pending.stage = Stage::Admitted;
@@ -202,8 +204,8 @@ impl Model {
                 let Pending { stage, attempts, .. } = *pending;
                 self.events[event].state = self.pending(*after, stage, attempts, true);
             }
-            Ruling::Withhold => held.state = State::Withheld,
-            Ruling::Drop => held.state = State::Dropped,
+            Ruling::Withhold => held.state = EventState::Withheld,
+            Ruling::Drop => held.state = EventState::Dropped,
         }
         for event in &admission.derived {
             self.derived += 1;
@@ -221,14 +223,14 @@ impl Model {
         self.events[event].state = match verdict.clone() {
             Verdict::Delivered { used } => {
                 self.keep(used);
-                State::Delivered
+                EventState::Delivered
             }
             Verdict::PutBack { after, attempts, .. } => {
                 self.pending(after, Stage::Admitted, attempts, true)
             }
             Verdict::Bury { reason, attempts, failure, used } => {
                 used.into_iter().for_each(|used| self.keep(used));
-                State::Dead { reason, attempts, failure, arrived: used.is_some() }
+                EventState::Dead { reason, attempts, failure, arrived: used.is_some() }
             }
         };
         true
@@ -238,10 +240,10 @@ impl Model {
     pub(super) fn bury(&mut self, event: usize) {
         let has_turn = matches!(self.turn, TurnOf::Engine(_));
         let Held { state, last_failure, .. } = &mut self.events[event];
-        let State::Pending(pending) = *state else { return };
+        let EventState::Pending(pending) = *state else { return };
         let arrived = has_turn && pending.leased || pending.stage == Stage::Admitted;
         let (reason, attempts) = (DeadLetterReason::Buried, pending.attempts);
-        *state = State::Dead { reason, attempts, failure: last_failure.clone(), arrived };
+        *state = EventState::Dead { reason, attempts, failure: last_failure.clone(), arrived };
     }
 
     fn keep(&mut self, used: UsedSlot) {
@@ -267,11 +269,11 @@ impl Model {
                 }
             };
             match held.state {
-                State::Pending(_) if is_theirs => pending += 1,
-                State::Dead { .. } if is_theirs => dead += 1,
+                EventState::Pending(_) if is_theirs => pending += 1,
+                EventState::Dead { .. } if is_theirs => dead += 1,
                 _ => continue,
             }
-            held.state = State::Erased;
+            held.state = EventState::Erased;
         }
         self.erased.insert(contact);
         self.erasures += 1;
@@ -305,7 +307,7 @@ impl Model {
     }
 
     pub(super) fn redrive(&mut self, event: usize) {
-        let arrived = matches!(self.events[event].state, State::Dead { arrived: true, .. });
+        let arrived = matches!(self.events[event].state, EventState::Dead { arrived: true, .. });
         let stage = if arrived { Stage::Admitted } else { Stage::Redriven };
         let state = self.pending(Duration::ZERO, stage, 0, true);
         let held = &mut self.events[event];
@@ -314,16 +316,24 @@ impl Model {
         held.last_failure = None;
     }
 
-    fn pending(&mut self, after: Duration, stage: Stage, attempts: u32, again: bool) -> State {
+    fn pending(&mut self, after: Duration, stage: Stage, attempts: u32, again: bool) -> EventState {
         self.turns += 1;
         let due = self.now + after;
         let turn = self.turns;
-        State::Pending(Pending { stage, attempts, leased: false, due, due_by: due, turn, again })
+        EventState::Pending(Pending {
+            stage,
+            attempts,
+            leased: false,
+            due,
+            due_by: due,
+            turn,
+            again,
+        })
     }
 
     pub(super) fn all_pending(&self) -> impl Iterator<Item = (usize, Pending)> {
         self.events.iter().enumerate().filter_map(|(index, held)| match held.state {
-            State::Pending(pending) => Some((index, pending)),
+            EventState::Pending(pending) => Some((index, pending)),
             _ => None,
         })
     }
@@ -339,7 +349,7 @@ impl Model {
 
     /// The events that are dead letters.
     pub(super) fn dead(&self) -> impl Iterator<Item = usize> {
-        let dead = |event: &Held| matches!(event.state, State::Dead { .. });
+        let dead = |event: &Held| matches!(event.state, EventState::Dead { .. });
         (0..self.events.len()).filter(move |index| dead(&self.events[*index]))
     }
 

@@ -30,7 +30,7 @@ pub(super) enum Operation {
     /// Settles these leases at once, under an epoch counted back from the last.
     Settle {
         epoch: usize,
-        settlings: Vec<(usize, Ending)>,
+        settlings: Vec<(usize, LeaseEnd)>,
         forget: u32,
     },
     /// Ends the turn of this engine.
@@ -84,7 +84,7 @@ pub(super) enum Admit {
 
 /// What becomes of a leased event.
 #[derive(Clone, Debug)]
-pub(super) enum Ending {
+pub(super) enum LeaseEnd {
     /// Delivered. The outbox keeps its slot for this many ticks.
     Deliver { keep: u32 },
     /// It is due again after so many ticks.
@@ -184,12 +184,12 @@ fn admitting(random: &mut Rng) -> Admitting {
     Admitting { how, collides: random.bool(), derived }
 }
 
-fn ending(random: &mut Rng) -> Ending {
+fn ending(random: &mut Rng) -> LeaseEnd {
     let attempts = if random.u8(..10) == 0 { u32::MAX } else { random.u32(..12) };
     match random.u8(..10) {
-        0..3 => Ending::Deliver { keep: random.u32(..20) },
-        3..6 => Ending::PutBack { after: random.u32(..6), attempts },
-        _ => Ending::Bury {
+        0..3 => LeaseEnd::Deliver { keep: random.u32(..20) },
+        3..6 => LeaseEnd::PutBack { after: random.u32(..6), attempts },
+        _ => LeaseEnd::Bury {
             reason: reason(random),
             attempts,
             answered: random.bool(),

@@ -9,12 +9,12 @@ use std::collections::BinaryHeap;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::ledger::Report;
+use crate::ledger::DrainReport;
 
 #[derive(Default)]
 pub(super) struct Drain {
     deadline: Option<Instant>,
-    replies: Vec<oneshot::Sender<Report>>,
+    replies: Vec<oneshot::Sender<DrainReport>>,
     stopped: bool,
     /// The due times of events after a put-back.
     due: BinaryHeap<Reverse<Instant>>,
@@ -22,7 +22,7 @@ pub(super) struct Drain {
 
 impl Drain {
     /// Begins to end. Of several deadlines the earliest counts.
-    pub(super) fn begin(&mut self, deadline: Instant, reply: oneshot::Sender<Report>) {
+    pub(super) fn begin(&mut self, deadline: Instant, reply: oneshot::Sender<DrainReport>) {
         self.deadline = Some(self.deadline.map_or(deadline, |other| other.min(deadline)));
         self.replies.push(reply);
     }
@@ -56,7 +56,7 @@ impl Drain {
         self.due.peek().map(|Reverse(first)| *first)
     }
 
-    pub(super) fn reply(&mut self, report: Report) {
+    pub(super) fn reply(&mut self, report: DrainReport) {
         for reply in self.replies.drain(..) {
             let _ = reply.send(report);
         }

@@ -67,7 +67,7 @@ use self::requests::{Ended, Outcome, Request, Subject};
 use self::review::{Erasure, Review};
 use self::settlement::{Batch, Settlements};
 use crate::intake::Intake;
-use crate::ledger::Report;
+use crate::ledger::DrainReport;
 use crate::outbox::{
     self, DeadLetter, DeadLetterReason, Epoch, EventId, Failure, Lease, Leased, OutboxError, Stage,
     Standing, Tenure, Turn, Verdict,
@@ -108,7 +108,7 @@ pub(crate) struct Settings {
 /// What a handle asks of the engine. It never waits behind events.
 pub(crate) enum Command {
     /// End when nothing is left to wait for, and not later than this.
-    Shutdown { deadline: Instant, reply: oneshot::Sender<Report> },
+    Shutdown { deadline: Instant, reply: oneshot::Sender<DrainReport> },
     /// Try again at once.
     Resume,
     /// Begin no request for this contact any more. Answer when those in flight have ended.
@@ -716,13 +716,13 @@ impl Engine {
             Outcome::Taken(_) | Outcome::Contact(_) => ("delivered", Decision::Done),
             Outcome::Failed(error) => {
                 let roll = self.rng.f64();
-                let outcome = policy::Outcome::Failed(error);
+                let outcome = policy::AttemptFailure::Failed(error);
                 let decision = self.settings.retry.decide(outcome, tried, roll);
                 (telemetry::outcome(error.kind()), decision)
             }
             Outcome::Panicked => {
                 let roll = self.rng.f64();
-                let outcome = policy::Outcome::Panicked;
+                let outcome = policy::AttemptFailure::Panicked;
                 ("panicked", self.settings.retry.decide(outcome, tried, roll))
             }
         };

@@ -19,7 +19,7 @@ use super::prefetch::Ask;
 use super::requests::attempt;
 use super::{Command, Done, Engine, Settings};
 use crate::intake::Intake;
-use crate::ledger::{Ledger, Report};
+use crate::ledger::{DrainReport, Ledger};
 use crate::outbox::{Admission, Counts, EventId, Outbox, OutboxError, Standing, Turn};
 use crate::status::{Condition, Health};
 use crate::telemetry::{self, spans};
@@ -178,7 +178,7 @@ pub(crate) async fn run(
 }
 
 /// Settles what is left, hands the delivery over, and says how far it had come.
-async fn end(engine: &mut Engine, ledger: &LedgerLog<'_>, outbox: &dyn Outbox) -> Report {
+async fn end(engine: &mut Engine, ledger: &LedgerLog<'_>, outbox: &dyn Outbox) -> DrainReport {
     let now = Instant::now();
     engine.dispatch.in_flight = 0;
     if let Some((epoch, batch)) = engine.take_batch(now) {
@@ -200,12 +200,12 @@ async fn end(engine: &mut Engine, ledger: &LedgerLog<'_>, outbox: &dyn Outbox) -
     match counts {
         Ok(counts) => {
             ledger.log(counts);
-            Report::of(counts, counts.pending == 0)
+            DrainReport::of(counts, counts.pending == 0)
         }
         Err(error) => {
             telemetry::outbox_failed("count events", &error);
             let pending = engine.report.pending();
-            Report::of(Counts { pending, ..Counts::default() }, false)
+            DrainReport::of(Counts { pending, ..Counts::default() }, false)
         }
     }
 }

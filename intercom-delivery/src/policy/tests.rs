@@ -68,7 +68,7 @@ proptest! {
             error = error.with_retry_after(wait);
         }
         let tried = Tried { attempts, panics: 0, age, own_failures, failing_for };
-        let decision = policy.decide(Outcome::Failed(&error), tried, roll);
+        let decision = policy.decide(AttemptFailure::Failed(&error), tried, roll);
         match decision {
             Decision::Done => prop_assert!(false, "a failure is no success"),
             Decision::UnknownContact => prop_assert_eq!(kind, ErrorKind::UnknownContact),
@@ -103,7 +103,7 @@ proptest! {
                 }
             }
         }
-        let panicked = policy.decide(Outcome::Panicked, tried, roll);
+        let panicked = policy.decide(AttemptFailure::Panicked, tried, roll);
         prop_assert!(!matches!(panicked, Decision::Done | Decision::UnknownContact));
     }
 
@@ -122,7 +122,7 @@ proptest! {
         let error = SendError::new(ErrorKind::Unavailable);
         let wait = |attempts, roll| {
             let tried = Tried { attempts, ..Tried::default() };
-            match policy.decide(Outcome::Failed(&error), tried, roll) {
+            match policy.decide(AttemptFailure::Failed(&error), tried, roll) {
                 Decision::Retry { after, .. } => after,
                 other => panic!("{other:?}"),
             }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use intercom_core::Receipt;
-use intercom_delivery::{Delivery, MemoryOutbox, Report, State};
+use intercom_delivery::{Delivery, DrainReport, MemoryOutbox, State};
 use tokio::time::{Instant, sleep};
 
 use crate::scripted::{Act, DAY, HOUR, MINUTE, SECOND, Scripted, answer, guarded, rate_limit};
@@ -20,7 +20,7 @@ async fn deliver(intercom: &LimitedIntercom, number: u64) -> Duration {
         .unwrap();
     let begun = Instant::now();
     delivery.send_all(&events(number)).await.unwrap();
-    let Report { delivered, dead, pending, .. } = delivery.flush(DAY).await;
+    let DrainReport { delivered, dead, pending, .. } = delivery.flush(DAY).await;
     assert_eq!((delivered, dead, pending), (number, 0, 0));
     begun.elapsed()
 }

@@ -76,9 +76,9 @@ fn money(object: &serde_json::Map<String, Value>) -> Option<Money> {
 
 /// Returns the members of a JSON object in their order, unparsed. Returns none for other JSON.
 pub(super) fn members(json: &str) -> Vec<(String, &RawValue)> {
-    struct Members;
+    struct MemberVisitor;
 
-    impl<'de> Visitor<'de> for Members {
+    impl<'de> Visitor<'de> for MemberVisitor {
         type Value = Vec<(String, &'de RawValue)>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -94,5 +94,5 @@ pub(super) fn members(json: &str) -> Vec<(String, &RawValue)> {
         }
     }
 
-    serde_json::Deserializer::from_str(json).deserialize_map(Members).unwrap_or_default()
+    serde_json::Deserializer::from_str(json).deserialize_map(MemberVisitor).unwrap_or_default()
 }

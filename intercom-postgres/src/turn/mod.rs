@@ -311,7 +311,8 @@ impl Turns {
         let row = self.link.query_one(&self.sql.tombstones, &[]).await?;
         let (key, version): (&[u8], i64) = (row.get(0), row.get(1));
         let all: Vec<&[u8]> = row.get(2);
-        let all = all.into_iter().filter_map(|hash| hash.try_into().ok().map(Tombstone::from_bytes));
+        let all =
+            all.into_iter().filter_map(|hash| hash.try_into().ok().map(Tombstone::from_bytes));
         let key = key.try_into().unwrap_or_default();
         Ok(Arc::new(Tombstones::new(key, version.unsigned_abs(), all)))
     }
@@ -750,7 +751,8 @@ impl Turns {
             event.is_some_and(|event| share_identifier(contact, event.contact()))
         };
         let ids: Vec<i64> = rows.iter().filter(is_theirs).map(|row| row.get(0)).collect();
-        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(Tombstone::to_bytes).collect();
+        let hashes: Vec<_> =
+            Tombstone::of(&key, contact).into_iter().map(Tombstone::to_bytes).collect();
         let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
         let mut state = self.state.lock().await;
         let now = millis(SystemTime::now());
@@ -777,7 +779,8 @@ impl Turns {
 
     async fn try_lift_erasure(&self, contact: &Contact) -> Result<bool, Fault> {
         let key = self.tombstone_key().await?;
-        let hashes: Vec<_> = Tombstone::of(&key, contact).into_iter().map(Tombstone::to_bytes).collect();
+        let hashes: Vec<_> =
+            Tombstone::of(&key, contact).into_iter().map(Tombstone::to_bytes).collect();
         let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
         let params: [Param<'_>; 1] = [(&hashes, Type::BYTEA_ARRAY)];
         let rows = self.link.query(&self.sql.lift_erasure, &params).await?;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use intercom_core::DataEvent;
-use intercom_delivery::conformance::many::{Fleet, Process, Profile, Promise, Transaction, run};
+use intercom_delivery::conformance::many::{
+    Fleet, FleetProfile, Process, Promise, Transaction, run,
+};
 use intercom_delivery::outbox::Tenure;
 use intercom_sqlite::rusqlite::TransactionBehavior;
 use intercom_sqlite::{SqliteOutbox, accept_in};
@@ -77,7 +79,7 @@ impl Transaction for Deferred {
 fn many_processes_keep_all_promises_but_for_one_that_is_stopped() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let reason = "a lock on the file ends with its process, and a stopped process keeps it";
-    let profile = Profile::new().histories(16).skip(Promise::StoppedProcess, reason);
+    let profile = FleetProfile::new().histories(16).skip(Promise::StoppedProcess, reason);
     let report = run(&profile, &runtime, async || Machine(Arc::new(Place::new())));
     assert_eq!(report.skipped(), [Promise::StoppedProcess]);
     assert!(report.takeovers() > 16 && report.moved() > 16, "{report}");

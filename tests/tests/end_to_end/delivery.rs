@@ -6,8 +6,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use intercom_core::{Contact, DynamicEvent, ErrorKind, Timestamp};
 use intercom_delivery::{
-    Backpressure, DeadLetter, DeadLetterReason, Delivery, DeliveryBuilder, Ledger, MemoryOutbox,
-    Report, RetryPolicy, Selection, State, Trouble, UnknownContact,
+    Backpressure, DeadLetter, DeadLetterReason, Delivery, DeliveryBuilder, DrainReport, Ledger,
+    MemoryOutbox, RetryPolicy, Selection, State, Trouble, UnknownContact,
 };
 use intercom_http::HttpTransport;
 use intercom_sandbox::{Answer, OpenRules, Sandbox, SandboxBuilder, SeedContact};
@@ -55,7 +55,7 @@ async fn send_one(delivery: &Delivery) {
 
 /// Waits until everything is settled, and says how many events are delivered and how many are dead.
 async fn flush(delivery: &Delivery) -> (u64, u64) {
-    let Report { delivered, dead, pending, .. } =
+    let DrainReport { delivered, dead, pending, .. } =
         timeout(2 * HANGS, delivery.flush(HANGS)).await.expect("a flush that ends");
     assert_eq!(pending, 0);
     let ledger = ledger(delivery).await;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use intercom_delivery::{Delivery, Report, RetryPolicy, UnknownContact};
+use intercom_delivery::{Delivery, DrainReport, RetryPolicy, UnknownContact};
 use intercom_http::HttpTransport;
 use intercom_sandbox::{Sandbox, SeedContact};
 use intercom_sqlite::SqliteOutbox;
@@ -22,7 +22,7 @@ pub(crate) struct Running {
     url: String,
     client: Client,
     end: oneshot::Sender<()>,
-    serving: JoinHandle<std::io::Result<Report>>,
+    serving: JoinHandle<std::io::Result<DrainReport>>,
 }
 
 impl Running {
@@ -82,7 +82,7 @@ impl Running {
     }
 
     /// Asks the service to end, and waits until it has.
-    pub(crate) async fn end(self) -> (Report, Sandbox) {
+    pub(crate) async fn end(self) -> (DrainReport, Sandbox) {
         let _ = self.end.send(());
         (self.serving.await.unwrap().unwrap(), self.sandbox)
     }

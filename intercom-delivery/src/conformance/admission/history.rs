@@ -13,7 +13,7 @@ use intercom_rules::Rules;
 use tokio::time::timeout;
 
 use self::ruled::Ruled;
-use super::{LeftOut, Step, Tally};
+use super::{HistorySummary, LeftOut, Step};
 use crate::conformance::LEASE_TIMEOUT;
 use crate::engine::admission::{Admission, WINDOW_SECONDS};
 use crate::engine::review::Review;
@@ -32,15 +32,15 @@ const STEPS: usize = 150;
 /// forgotten.
 const BACKDATED: [i64; 6] = [0, 0, 0, 1, 3, 90];
 
-pub(super) struct History<O, C, A> {
-    pub(super) tally: Tally,
+pub(super) struct AdmissionHistory<O, C, A> {
+    pub(super) tally: HistorySummary,
     random: Rng,
     left_out: LeftOut,
     outbox: Option<O>,
     crash: C,
     advance: A,
     now: i64,
-    engine: Option<Engine>,
+    engine: Option<AdmittingEngine>,
     /// Whether the engine begins nothing new.
     paused: bool,
     /// Whether nothing crashes any more.
@@ -69,7 +69,7 @@ pub(super) struct History<O, C, A> {
 }
 
 /// What is lost in a crash.
-struct Engine {
+struct AdmittingEngine {
     tenure: Tenure,
     review: Review,
     admission: Admission,
@@ -78,7 +78,7 @@ struct Engine {
     in_flight: Vec<Lease>,
 }
 
-impl<O, C, A> History<O, C, A>
+impl<O, C, A> AdmissionHistory<O, C, A>
 where
     O: Outbox + Operate,
     C: AsyncFnMut(O) -> O,
@@ -91,8 +91,8 @@ where
         rules: Rules,
         (outbox, crash, advance): (O, C, A),
     ) -> Self {
-        History {
-            tally: Tally {
+        AdmissionHistory {
+            tally: HistorySummary {
                 policy,
                 violations: Vec::new(),
                 delivered: 0,
@@ -277,7 +277,8 @@ where
         let review = Review::new(self.ruled.rules.clone(), None);
         let forget_before = Timestamp::from_unix_seconds(0);
         let (ready, in_flight) = (Vec::new(), Vec::new());
-        self.engine = Some(Engine { tenure, review, admission, forget_before, ready, in_flight });
+        self.engine =
+            Some(AdmittingEngine { tenure, review, admission, forget_before, ready, in_flight });
     }
 
     async fn turn(&self, standing: Standing, limit: usize) -> Turn {
@@ -461,7 +462,7 @@ where
     }
 
     /// What was in flight may have arrived, or may arrive later, and nobody knows.
-    fn lose(&mut self, engine: Engine) {
+    fn lose(&mut self, engine: AdmittingEngine) {
         for lease in engine.in_flight {
             self.perhaps.insert(lease.id);
             match self.random.u8(..3) {

@@ -16,7 +16,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
-fn tally(seed: u64, left_out: LeftOut) -> Tally {
+fn tally(seed: u64, left_out: LeftOut) -> HistorySummary {
     let crash = async |outbox| outbox;
     let history = run_history(seed, left_out, MemoryOutbox::new(), crash, tokio::time::advance);
     runtime().block_on(history)

@@ -7,7 +7,7 @@ use crate::engine::admission::Admission;
 use crate::outbox::{Epoch, Lease, Tenure};
 use crate::policy::Collisions;
 
-pub(super) struct Engine {
+pub(super) struct ProcessEngine {
     pub(super) tenure: Tenure,
     pub(super) admission: Admission,
     pub(super) forget_before: Timestamp,
@@ -37,11 +37,11 @@ impl Valid {
     }
 }
 
-impl Engine {
+impl ProcessEngine {
     pub(super) fn new(tenure: Tenure) -> Self {
         let mut admission = Admission::new(Collisions::Move);
         admission.begin(&tenure);
-        Engine {
+        ProcessEngine {
             tenure,
             admission,
             forget_before: Timestamp::from_unix_seconds(0),

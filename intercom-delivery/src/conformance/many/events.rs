@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 
-use super::{Checked, Promise, Violation, require};
+use super::{Promise, Verified, Violation, require};
 use crate::outbox::{Counts, EventId, Lease};
 
 /// All events that were ever offered. An event is known by its place in it.
@@ -20,7 +20,7 @@ pub(super) struct Events {
 struct Known {
     /// The events of one `accept` have one group.
     group: usize,
-    state: State,
+    state: EventPhase,
     id: Option<EventId>,
     /// When it was accepted or redriven, by the time of day.
     accepted_at: i64,
@@ -29,7 +29,7 @@ struct Known {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum EventPhase {
     /// Its transaction is open.
     Open,
     /// Its transaction was rolled back.
@@ -68,9 +68,9 @@ impl Events {
         let group = self.groups;
         self.groups += 1;
         let (state, lost) = match offered {
-            Offered::Accepted => (State::Pending { due: Duration::ZERO }, Promise::Delivery),
-            Offered::Open => (State::Open, Promise::LateCommit),
-            Offered::InDoubt => (State::InDoubt, Promise::Acceptance),
+            Offered::Accepted => (EventPhase::Pending { due: Duration::ZERO }, Promise::Delivery),
+            Offered::Open => (EventPhase::Open, Promise::LateCommit),
+            Offered::InDoubt => (EventPhase::InDoubt, Promise::Acceptance),
         };
         for _ in 0..events {
             self.known.push(Known { group, state, id: None, accepted_at: now, lost });
@@ -81,13 +81,13 @@ impl Events {
     /// Notes how the transaction of this group ended.
     pub(super) fn end_transaction(&mut self, group: usize, committed: bool) {
         let state = match committed {
-            true => State::Pending { due: Duration::ZERO },
-            false => State::RolledBack,
+            true => EventPhase::Pending { due: Duration::ZERO },
+            false => EventPhase::RolledBack,
         };
         self.set_group(group, state);
     }
 
-    fn set_group(&mut self, group: usize, state: State) {
+    fn set_group(&mut self, group: usize, state: EventPhase) {
         for known in self.known.iter_mut().filter(|known| known.group == group) {
             known.state = state;
         }
@@ -95,7 +95,7 @@ impl Events {
 
     /// Notes that an event was leased under an epoch that began after all earlier leases ended, or
     /// under the same. Gives the lease the age by the history's own time of day.
-    pub(super) fn lease(&mut self, lease: &mut Lease, now: i64) -> Checked {
+    pub(super) fn lease(&mut self, lease: &mut Lease, now: i64) -> Verified {
         let id = lease.id;
         let number = lease.event.to_json()["metadata"]["number"].as_u64();
         let number = number.and_then(|number| usize::try_from(number).ok());
@@ -109,25 +109,25 @@ impl Events {
         let before = *known.id.get_or_insert(id);
         require!(before == id, Acceptance, "an event has the id {id}, and had the id {before}");
         match known.state {
-            State::InDoubt | State::Pending { .. } => {}
-            State::Open => {
+            EventPhase::InDoubt | EventPhase::Pending { .. } => {}
+            EventPhase::Open => {
                 let what = format!("the event {id} is leased before its transaction committed");
                 return Err(violation(Promise::Acceptance, what));
             }
-            State::RolledBack => {
+            EventPhase::RolledBack => {
                 let what = format!("the event {id} is leased, and its transaction was rolled back");
                 return Err(violation(Promise::Acceptance, what));
             }
-            State::Leased => {
+            EventPhase::Leased => {
                 let what = format!("the event {id} is leased a second time in one epoch");
                 return Err(violation(Promise::OneDeliverer, what));
             }
-            State::Dead | State::Delivered => {
+            EventPhase::Dead | EventPhase::Delivered => {
                 let what = format!("the event {id} is leased after it was settled");
                 return Err(violation(Promise::Delivery, what));
             }
         }
-        known.state = State::Leased;
+        known.state = EventPhase::Leased;
         lease.age = Duration::from_secs((now - known.accepted_at).unsigned_abs());
         Ok(())
     }
@@ -138,18 +138,18 @@ impl Events {
     }
 
     pub(super) fn deliver(&mut self, id: EventId) {
-        self.set(id, State::Delivered);
+        self.set(id, EventPhase::Delivered);
     }
 
     pub(super) fn bury(&mut self, id: EventId) {
-        self.set(id, State::Dead);
+        self.set(id, EventPhase::Dead);
     }
 
     pub(super) fn put_back(&mut self, id: EventId, due: Duration) {
-        self.set(id, State::Pending { due });
+        self.set(id, EventPhase::Pending { due });
     }
 
-    fn set(&mut self, id: EventId, state: State) {
+    fn set(&mut self, id: EventId, state: EventPhase) {
         if let Some(known) = self.of(id) {
             known.state = state;
         }
@@ -158,16 +158,16 @@ impl Events {
     /// An epoch ended: all that was leased is due again.
     pub(super) fn take_back(&mut self) {
         for known in &mut self.known {
-            if known.state == State::Leased {
-                known.state = State::Pending { due: Duration::ZERO };
+            if known.state == EventPhase::Leased {
+                known.state = EventPhase::Pending { due: Duration::ZERO };
             }
         }
     }
 
     /// All dead letters are pending again.
     pub(super) fn redrive(&mut self, spent: Duration, now: i64) {
-        for known in self.known.iter_mut().filter(|known| known.state == State::Dead) {
-            known.state = State::Pending { due: spent };
+        for known in self.known.iter_mut().filter(|known| known.state == EventPhase::Dead) {
+            known.state = EventPhase::Pending { due: spent };
             known.accepted_at = now;
             known.lost = Promise::Redrive;
         }
@@ -175,25 +175,27 @@ impl Events {
 
     /// Whether an event is due and not leased, when so much time was spent.
     pub(super) fn is_due(&self, spent: Duration) -> bool {
-        let due = |known: &Known| matches!(known.state, State::Pending { due } if due <= spent);
+        let due =
+            |known: &Known| matches!(known.state, EventPhase::Pending { due } if due <= spent);
         self.known.iter().any(due)
     }
 
     /// Says which promise is broken if no event is leased.
     pub(super) fn lost(&self) -> Promise {
-        let waits = |known: &&Known| matches!(known.state, State::Pending { .. });
+        let waits = |known: &&Known| matches!(known.state, EventPhase::Pending { .. });
         self.known.iter().find(waits).map_or(Promise::Acceptance, |known| known.lost)
     }
 
     /// Compares counts that were read while nothing was going on.
-    pub(super) fn compare(&self, counts: &Counts, collided: u64) -> Checked {
-        let number = |of: fn(State) -> bool| {
+    pub(super) fn compare(&self, counts: &Counts, collided: u64) -> Verified {
+        let number = |of: fn(EventPhase) -> bool| {
             self.known.iter().filter(|known| of(known.state)).count() as u64
         };
-        let in_doubt = number(|state| state == State::InDoubt);
-        let dead = number(|state| state == State::Dead);
-        let delivered = number(|state| state == State::Delivered);
-        let pending = number(|state| matches!(state, State::Pending { .. } | State::Leased));
+        let in_doubt = number(|state| state == EventPhase::InDoubt);
+        let dead = number(|state| state == EventPhase::Dead);
+        let delivered = number(|state| state == EventPhase::Delivered);
+        let pending =
+            number(|state| matches!(state, EventPhase::Pending { .. } | EventPhase::Leased));
         let accepted = dead + delivered + pending;
         for (name, told, expected, in_doubt) in [
             ("accepted", counts.accepted, accepted, in_doubt),
@@ -220,16 +222,18 @@ impl Events {
 
     /// How many events were accepted as far as is known.
     pub(super) fn accepted(&self) -> u64 {
-        let out = |state| matches!(state, State::Open | State::RolledBack | State::InDoubt);
+        let out = |state| {
+            matches!(state, EventPhase::Open | EventPhase::RolledBack | EventPhase::InDoubt)
+        };
         self.known.iter().filter(|known| !out(known.state)).count() as u64
     }
 
     /// Compares what was accepted when a process was killed, now that all there is was delivered.
-    pub(super) fn compare_groups(&self) -> Checked {
+    pub(super) fn compare_groups(&self) -> Verified {
         let mut groups: HashMap<usize, (usize, usize)> = HashMap::new();
         for known in &self.known {
             let (there, all) = groups.entry(known.group).or_default();
-            *there += usize::from(known.state == State::Delivered);
+            *there += usize::from(known.state == EventPhase::Delivered);
             *all += 1;
         }
         for (there, all) in groups.into_values() {

@@ -11,10 +11,10 @@ use intercom_core::{DataEvent, Timestamp};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
-use super::engine::{Engine, Valid};
+use super::engine::{ProcessEngine, Valid};
 use super::events::{Events, Offered, violation};
 use super::intercom::Intercom;
-use super::{Checked, Fleet, Process, Profile, Promise, Report, Transaction, require};
+use super::{Fleet, FleetProfile, FleetReport, Process, Promise, Transaction, Verified, require};
 use crate::conformance::LEASE_TIMEOUT;
 use crate::outbox::{
     Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Operate as _, Outbox as _,
@@ -36,8 +36,8 @@ const EXTENSIONS: usize = 1_000;
 /// How many rounds the end may take, in each of which all that is due is delivered.
 const ROUNDS: usize = 1_000;
 
-pub(super) struct History<'a, F: Fleet> {
-    profile: &'a Profile,
+pub(super) struct FleetHistory<'a, F: Fleet> {
+    profile: &'a FleetProfile,
     fleet: F,
     random: Rng,
     members: Vec<Member<F::Process>>,
@@ -63,7 +63,7 @@ struct Member<P> {
     paused: bool,
     standing: Standing,
     /// What it has if it believes that it delivers.
-    engine: Option<Engine>,
+    engine: Option<ProcessEngine>,
 }
 
 struct OpenTransaction<P: Process> {
@@ -80,9 +80,9 @@ struct Holder {
     certain: bool,
 }
 
-impl<'a, F: Fleet> History<'a, F> {
-    pub(super) async fn new(profile: &'a Profile, fleet: F, seed: u64) -> Self {
-        let mut history = History {
+impl<'a, F: Fleet> FleetHistory<'a, F> {
+    pub(super) async fn new(profile: &'a FleetProfile, fleet: F, seed: u64) -> Self {
+        let mut history = FleetHistory {
             profile,
             fleet,
             random: Rng::with_seed(seed),
@@ -108,7 +108,7 @@ impl<'a, F: Fleet> History<'a, F> {
         self.steps
     }
 
-    pub(super) async fn run(&mut self, report: &mut Report) -> Checked {
+    pub(super) async fn run(&mut self, report: &mut FleetReport) -> Verified {
         for _ in 0..self.profile.steps {
             let delivers = self.holder.is_some_and(|holder| holder.certain);
             if !delivers && self.random.u8(..3) == 0 {
@@ -143,7 +143,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// At the end each event is delivered, and all processes agree.
-    async fn deliver_all(&mut self, report: &mut Report) -> Checked {
+    async fn deliver_all(&mut self, report: &mut FleetReport) -> Verified {
         self.note("the end");
         while self.members.iter().any(|member| member.paused) {
             self.resume(report).await?;
@@ -177,7 +177,7 @@ impl<'a, F: Fleet> History<'a, F> {
         Err(violation(self.events.lost(), "not all that was accepted is delivered in the end"))
     }
 
-    async fn accept(&mut self) -> Checked {
+    async fn accept(&mut self) -> Verified {
         let index = self.running();
         let events = self.offer(0);
         self.note(format!("{} accepts {}", self.members[index].name, events.len()));
@@ -188,7 +188,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// Two processes accept, a third one counts, and the one that delivers settles, all at once.
-    async fn accept_at_once(&mut self) -> Checked {
+    async fn accept_at_once(&mut self) -> Verified {
         let first = self.offer(0);
         let second = self.offer(first.len());
         let [one, other, counting] = [self.running(), self.running(), self.running()];
@@ -275,7 +275,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// The process that surely delivers leases and admits what is due.
-    async fn lease(&mut self) -> Checked {
+    async fn lease(&mut self) -> Verified {
         let Some(Holder { member, certain: true }) = self.holder else { return Ok(()) };
         if !self.events.is_due(self.spent) {
             return Ok(());
@@ -302,7 +302,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// Takes what was leased for the process whose turn it is, and admits it. Returns how many events.
-    async fn take(&mut self, leased: Leased) -> Checked<usize> {
+    async fn take(&mut self, leased: Leased) -> Verified<usize> {
         let Leased { mut events, earliest_new, valid_for, .. } = leased;
         let ids: Vec<_> = events.iter().map(|lease| lease.id.get()).collect();
         let wall = self.timestamp();
@@ -338,7 +338,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// Begins a request, if the lease still allows it.
-    fn begin_attempt(&mut self) -> Checked {
+    fn begin_attempt(&mut self) -> Verified {
         let random = self.random.usize(..1_000);
         let Some(engine) = self.certain_engine() else { return Ok(()) };
         let Some(index) = random.checked_rem(engine.ready.len()) else { return Ok(()) };
@@ -352,7 +352,7 @@ impl<'a, F: Fleet> History<'a, F> {
         self.intercom.begin(id, &event)
     }
 
-    async fn end_attempt(&mut self) -> Checked {
+    async fn end_attempt(&mut self) -> Verified {
         let (now, random, after) = (self.timestamp(), self.random.u8(..20), self.random.u32(..5));
         let (which, arrives) = (self.random.usize(..1_000), self.random.bool());
         let Some(Holder { member, certain: true }) = self.holder else { return Ok(()) };
@@ -399,7 +399,7 @@ impl<'a, F: Fleet> History<'a, F> {
         Ok(())
     }
 
-    fn arrive_late(&mut self) -> Checked {
+    fn arrive_late(&mut self) -> Verified {
         let number = self.random.usize(..1_000);
         self.intercom.arrive_late(number)
     }
@@ -412,7 +412,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// A process redrives all dead letters, whether it delivers or not.
-    async fn redrive(&mut self) -> Checked {
+    async fn redrive(&mut self) -> Verified {
         let index = self.running();
         self.note(format!("{} redrives", self.members[index].name));
         let redriven = self.members[index].process.outbox().redrive(&Selection::All).await;
@@ -422,7 +422,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// A process that does not deliver asks whose turn it is, and takes over if it must.
-    async fn ask_another(&mut self, report: &mut Report) -> Checked {
+    async fn ask_another(&mut self, report: &mut FleetReport) -> Verified {
         let index = self.running();
         match self.holder {
             Some(holder) if holder.member == index => Ok(()),
@@ -432,8 +432,8 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// While another process delivers, it learns that once, and waits.
-    async fn stand_by(&mut self, index: usize, holder: usize) -> Checked {
-        let Some(epoch) = self.members[holder].engine.as_ref().map(Engine::epoch) else {
+    async fn stand_by(&mut self, index: usize, holder: usize) -> Verified {
+        let Some(epoch) = self.members[holder].engine.as_ref().map(ProcessEngine::epoch) else {
             return Ok(());
         };
         let Member { name, process, standing, .. } = &mut self.members[index];
@@ -466,7 +466,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// Nobody surely delivers: this process takes over in time.
-    async fn take_over(&mut self, index: usize, report: &mut Report) -> Checked {
+    async fn take_over(&mut self, index: usize, report: &mut FleetReport) -> Verified {
         let (limit, promise) = self.vacant;
         let name = self.members[index].name;
         self.note(format!("{name} must take over within {limit:?}"));
@@ -484,7 +484,7 @@ impl<'a, F: Fleet> History<'a, F> {
             match turn {
                 Turn::Began(tenure) => {
                     report.takeovers += u64::from(self.last.is_some());
-                    return self.began(index, Engine::new(tenure));
+                    return self.began(index, ProcessEngine::new(tenure));
                 }
                 Turn::Standby(standby) => {
                     let epoch = standby.epoch;
@@ -503,7 +503,7 @@ impl<'a, F: Fleet> History<'a, F> {
         }
     }
 
-    fn began(&mut self, index: usize, engine: Engine) -> Checked {
+    fn began(&mut self, index: usize, engine: ProcessEngine) -> Verified {
         let epoch = engine.epoch();
         let last = self.last.replace(epoch);
         require!(
@@ -534,7 +534,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// The process that delivers hands over.
-    async fn release(&mut self) -> Checked {
+    async fn release(&mut self) -> Verified {
         let Some(Holder { member, certain: true }) = self.holder else { return Ok(()) };
         let Member { name, process, engine, standing, .. } = &mut self.members[member];
         let Some(engine) = engine.take() else { return Ok(()) };
@@ -555,7 +555,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// What was in flight may have arrived, or may arrive later, and nobody knows.
-    fn lose(&mut self, engine: Engine) {
+    fn lose(&mut self, engine: ProcessEngine) {
         for lease in engine.in_flight {
             self.intercom.lose(lease.id, lease.event);
         }
@@ -568,7 +568,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// A process is killed while it accepts events: all of them are there, or none.
-    async fn kill_while_accepting(&mut self) -> Checked {
+    async fn kill_while_accepting(&mut self) -> Verified {
         let index = self.running();
         let events = self.offer(0);
         let name = self.members[index].name;
@@ -635,7 +635,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// A stopped process goes on. If another one has taken over, it changes nothing any more.
-    async fn resume(&mut self, report: &mut Report) -> Checked {
+    async fn resume(&mut self, report: &mut FleetReport) -> Verified {
         let Some(index) = self.members.iter().position(|member| member.paused) else {
             return Ok(());
         };
@@ -655,7 +655,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// A process that was stopped and not deposed leases an event, or begins another turn.
-    async fn prove(&mut self, index: usize, report: &mut Report) -> Checked {
+    async fn prove(&mut self, index: usize, report: &mut FleetReport) -> Verified {
         let events = self.offer(0);
         let accepted = self.members[index].process.outbox().accept(&events).await;
         accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
@@ -678,7 +678,7 @@ impl<'a, F: Fleet> History<'a, F> {
                 }
                 Turn::Began(tenure) => {
                     report.takeovers += 1;
-                    return self.began(index, Engine::new(tenure));
+                    return self.began(index, ProcessEngine::new(tenure));
                 }
                 Turn::Standby(standby) => *standing = Standing::Standby(standby.epoch),
             }
@@ -690,9 +690,9 @@ impl<'a, F: Fleet> History<'a, F> {
     async fn act_deposed(
         &mut self,
         index: usize,
-        mut engine: Engine,
-        report: &mut Report,
-    ) -> Checked {
+        mut engine: ProcessEngine,
+        report: &mut FleetReport,
+    ) -> Verified {
         let before = self.counts_of(index).await?;
         let epoch = engine.epoch();
         let now = self.timestamp();
@@ -748,7 +748,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// Leases if a process delivers. Lets one take over otherwise.
-    async fn lease_or_take_over(&mut self, report: &mut Report) -> Checked {
+    async fn lease_or_take_over(&mut self, report: &mut FleetReport) -> Verified {
         if self.holder.is_none() {
             let index = self.running();
             self.take_over(index, report).await?;
@@ -760,7 +760,7 @@ impl<'a, F: Fleet> History<'a, F> {
     }
 
     /// All processes count the same, and right.
-    async fn compare_counts(&mut self) -> Checked {
+    async fn compare_counts(&mut self) -> Verified {
         let mut first = None;
         for index in 0..self.members.len() {
             if self.members[index].paused {
@@ -775,7 +775,7 @@ impl<'a, F: Fleet> History<'a, F> {
         Ok(())
     }
 
-    async fn counts_of(&self, index: usize) -> Checked<Counts> {
+    async fn counts_of(&self, index: usize) -> Verified<Counts> {
         let counts = self.members[index].process.outbox().counts().await;
         let counts = counts.map_err(failed(Promise::Counts))?;
         require!(counts.is_balanced(), Counts, "the counts are not balanced: {counts:?}");
@@ -803,12 +803,12 @@ impl<'a, F: Fleet> History<'a, F> {
         }
     }
 
-    fn engine(&self) -> Option<&Engine> {
+    fn engine(&self) -> Option<&ProcessEngine> {
         self.members[self.holder?.member].engine.as_ref()
     }
 
     /// The engine of the process that surely delivers.
-    fn certain_engine(&mut self) -> Option<&mut Engine> {
+    fn certain_engine(&mut self) -> Option<&mut ProcessEngine> {
         let Holder { member, .. } = self.holder.filter(|holder| holder.certain)?;
         self.members[member].engine.as_mut()
     }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use bytes::Bytes;
 use intercom_core::DataEvent;
 
-use super::{Checked, require};
+use super::{Verified, require};
 use crate::outbox::{EventId, Slot};
 
 /// What Intercom has, and what is still under way to it.
@@ -24,7 +24,7 @@ pub(super) struct Intercom {
 
 impl Intercom {
     /// Notes that an attempt began.
-    pub(super) fn begin(&mut self, id: EventId, event: &DataEvent) -> Checked {
+    pub(super) fn begin(&mut self, id: EventId, event: &DataEvent) -> Verified {
         let body = event.body();
         let first = self.sent.entry(id).or_insert_with(|| body.clone());
         require!(first == body, SameBytes, "the event {id} is sent as {body:?}, and was {first:?}");
@@ -37,7 +37,7 @@ impl Intercom {
     }
 
     /// An event comes to Intercom, which ignores it if another one has its slot.
-    pub(super) fn arrive(&mut self, id: EventId, event: &DataEvent) -> Checked {
+    pub(super) fn arrive(&mut self, id: EventId, event: &DataEvent) -> Verified {
         self.perhaps.insert(id);
         let first = *self.taken.entry(Slot::of(event)).or_insert(id);
         require!(
@@ -55,7 +55,7 @@ impl Intercom {
     }
 
     /// The request with this number arrives, counted round.
-    pub(super) fn arrive_late(&mut self, number: usize) -> Checked {
+    pub(super) fn arrive_late(&mut self, number: usize) -> Verified {
         let Some(index) = number.checked_rem(self.under_way.len()) else { return Ok(()) };
         let (id, event) = self.under_way.swap_remove(index);
         self.arrive(id, &event)

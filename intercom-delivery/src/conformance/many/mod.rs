@@ -10,7 +10,7 @@
 //! use std::time::Duration;
 //!
 //! use intercom_core::DataEvent;
-//! use intercom_delivery::conformance::many::{self, Fleet, Process, Profile, Promise, Transaction};
+//! use intercom_delivery::conformance::many::{self, Fleet, Process, FleetProfile, Promise, Transaction};
 //! use intercom_delivery::{MemoryOutbox, Outbox, outbox::Tenure};
 //!
 //! /// A store in memory. Its "processes" are handles within this one.
@@ -66,7 +66,7 @@
 //!
 //! let mut runtime = tokio::runtime::Builder::new_current_thread();
 //! let runtime = runtime.enable_time().start_paused(true).build()?;
-//! let profile = Profile::new()
+//! let profile = FleetProfile::new()
 //!     .histories(8)
 //!     .skip(Promise::StoppedProcess, "all handles are in one process");
 //! let report = many::run(&profile, &runtime, async || InMemory(Arc::default()));
@@ -85,9 +85,9 @@ use std::time::Duration;
 use intercom_core::DataEvent;
 use tokio::runtime::Runtime;
 
-pub use self::profile::{Profile, Promise, Report};
+pub use self::profile::{FleetProfile, FleetReport, Promise};
 
-use self::history::History;
+use self::history::FleetHistory;
 use crate::outbox::{Operate, Outbox, Tenure};
 
 /// One new and empty store, and the processes that share it.
@@ -150,11 +150,15 @@ pub trait Transaction {
 /// # Panics
 ///
 /// Panics when the outbox breaks a [promise](Promise), and says which, and after which steps.
-pub fn run<F: Fleet>(profile: &Profile, runtime: &Runtime, make: impl AsyncFn() -> F) -> Report {
-    let mut report = Report::new(profile);
+pub fn run<F: Fleet>(
+    profile: &FleetProfile,
+    runtime: &Runtime,
+    make: impl AsyncFn() -> F,
+) -> FleetReport {
+    let mut report = FleetReport::new(profile);
     for seed in 0..profile.histories {
         let (done, steps) = runtime.block_on(async {
-            let mut history = History::new(profile, make().await, seed).await;
+            let mut history = FleetHistory::new(profile, make().await, seed).await;
             let done = history.run(&mut report).await;
             (done, history.into_steps())
         });
@@ -173,7 +177,7 @@ struct Violation {
     what: String,
 }
 
-type Checked<T = ()> = Result<T, Violation>;
+type Verified<T = ()> = Result<T, Violation>;
 
 /// Ends the history with these words, unless the condition holds.
 macro_rules! require {

@@ -66,7 +66,7 @@ impl fmt::Display for Promise {
 
 /// What the suite must know of an outbox.
 #[derive(Clone, Debug)]
-pub struct Profile {
+pub struct FleetProfile {
     pub(super) processes: usize,
     pub(super) histories: u64,
     pub(super) steps: usize,
@@ -76,10 +76,10 @@ pub struct Profile {
     pub(super) skipped: Vec<(Promise, String)>,
 }
 
-impl Profile {
+impl FleetProfile {
     /// Makes the profile of an outbox that keeps all promises.
     pub fn new() -> Self {
-        Profile {
+        FleetProfile {
             processes: 3,
             histories: 64,
             steps: 150,
@@ -132,7 +132,7 @@ impl Profile {
         self
     }
 
-    /// Leaves out what the outbox cannot promise, and says why. The [report](Report) repeats it.
+    /// Leaves out what the outbox cannot promise, and says why. The [report](FleetReport) repeats it.
     ///
     /// # Panics
     ///
@@ -152,16 +152,16 @@ impl Profile {
     }
 }
 
-impl Default for Profile {
+impl Default for FleetProfile {
     fn default() -> Self {
-        Profile::new()
+        FleetProfile::new()
     }
 }
 
 /// The numbers of a run, and the promises that it did not test. `Display` is a line for a log.
 #[derive(Clone, Debug)]
 #[must_use = "it says what was not tested"]
-pub struct Report {
+pub struct FleetReport {
     pub(super) histories: u64,
     pub(super) events: u64,
     pub(super) takeovers: u64,
@@ -170,9 +170,9 @@ pub struct Report {
     skipped: Vec<(Promise, String)>,
 }
 
-impl Report {
-    pub(super) fn new(profile: &Profile) -> Self {
-        Report {
+impl FleetReport {
+    pub(super) fn new(profile: &FleetProfile) -> Self {
+        FleetReport {
             histories: 0,
             events: 0,
             takeovers: 0,
@@ -208,9 +208,9 @@ impl Report {
     }
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for FleetReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Report { histories, events, takeovers, moved, late_settlements, skipped } = self;
+        let FleetReport { histories, events, takeovers, moved, late_settlements, skipped } = self;
         write!(f, "{histories} histories: {events} events, {takeovers} takeovers, ")?;
         write!(f, "{moved} moved, {late_settlements} late settlements")?;
         for (promise, reason) in skipped {

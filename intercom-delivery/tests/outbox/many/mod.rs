@@ -6,7 +6,7 @@ mod shared;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use intercom_delivery::conformance::many::{Profile, Promise, Report, run};
+use intercom_delivery::conformance::many::{FleetProfile, FleetReport, Promise, run};
 use tokio::runtime::{Builder, Runtime};
 
 use self::faulty::{FAULTS, Fault};
@@ -19,13 +19,13 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
 }
 
-fn try_out(profile: &Profile, fault: Option<Fault>) -> Report {
+fn try_out(profile: &FleetProfile, fault: Option<Fault>) -> FleetReport {
     run(profile, &runtime(), async || SharedFleet::new(fault))
 }
 
 #[test]
 fn a_store_that_keeps_all_promises() {
-    let report = try_out(&Profile::new().histories(HISTORIES), None);
+    let report = try_out(&FleetProfile::new().histories(HISTORIES), None);
     assert_eq!(report.skipped(), []);
     // Otherwise nothing was at stake.
     let numbers = [report.events(), report.takeovers(), report.moved(), report.late_settlements()];
@@ -34,13 +34,13 @@ fn a_store_that_keeps_all_promises() {
 
 #[test]
 fn more_processes_and_longer_histories() {
-    let _ = try_out(&Profile::new().histories(20).processes(8).steps(600), None);
-    let _ = try_out(&Profile::new().histories(20).processes(2), None);
+    let _ = try_out(&FleetProfile::new().histories(20).processes(8).steps(600), None);
+    let _ = try_out(&FleetProfile::new().histories(20).processes(2), None);
 }
 
 #[test]
 fn every_fault_is_found() {
-    let profile = Profile::new().histories(HISTORIES);
+    let profile = FleetProfile::new().histories(HISTORIES);
     let misjudged: Vec<_> = FAULTS
         .iter()
         .map(|(fault, promises)| (fault, promises, report(&profile, *fault)))
@@ -54,7 +54,7 @@ fn every_fault_is_found() {
 }
 
 /// What the suite reports, if it finds anything.
-fn report(profile: &Profile, fault: Fault) -> Option<String> {
+fn report(profile: &FleetProfile, fault: Fault) -> Option<String> {
     let panicked = catch_unwind(AssertUnwindSafe(|| try_out(profile, Some(fault)))).err()?;
     Some(*panicked.downcast::<String>().unwrap())
 }
@@ -62,7 +62,7 @@ fn report(profile: &Profile, fault: Fault) -> Option<String> {
 #[test]
 fn a_skipped_promise_is_named() {
     let reason = "it holds its lock until it ends";
-    let profile = Profile::new().histories(HISTORIES).skip(Promise::StoppedProcess, reason);
+    let profile = FleetProfile::new().histories(HISTORIES).skip(Promise::StoppedProcess, reason);
     // Without stopped processes, this fault does not show.
     let report = try_out(&profile, Some(Fault::KeepsTheLockWhileStopped));
     assert_eq!(report.skipped(), [Promise::StoppedProcess]);
@@ -73,5 +73,5 @@ fn a_skipped_promise_is_named() {
 #[test]
 #[should_panic(expected = "every outbox must keep the promise `fencing`")]
 fn fencing_cannot_be_skipped() {
-    let _ = Profile::new().skip(Promise::Fencing, "it is slow");
+    let _ = FleetProfile::new().skip(Promise::Fencing, "it is slow");
 }

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use intercom_core::{Contact, DataEvent, Timestamp, async_trait};
-use intercom_delivery::conformance::many::{self, Fleet, Profile, Transaction};
+use intercom_delivery::conformance::many::{self, Fleet, FleetProfile, Transaction};
 use intercom_delivery::outbox::{
     AcceptError, Admission, Counts, DeadLetter, Epoch, ErasedEvents, EventId, Operate, Outbox,
     OutboxError, Selection, Settlement, Standing, Tenure, Turn,
@@ -35,7 +35,7 @@ static SCHEMAS: AtomicU64 = AtomicU64::new(0);
 pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
     let Some(server) = server("many", &[], summary) else { return };
     let histories = if is_long() { 40 } else { 3 };
-    let profile = Profile::new()
+    let profile = FleetProfile::new()
         .histories(histories)
         .steps(if is_long() { 150 } else { 100 })
         .handover(HANDOVER)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use intercom_core::DataEvent;
-use intercom_delivery::conformance::many::{Fleet, Process, Profile, Transaction, run};
+use intercom_delivery::conformance::many::{Fleet, FleetProfile, Process, Transaction, run};
 use intercom_delivery::outbox::Tenure;
 use intercom_postgres::PostgresOutbox;
 use tokio::runtime::Builder;
@@ -89,7 +89,7 @@ impl Transaction for Open {
 #[test]
 fn many_machines_keep_all_promises() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-    let profile = Profile::new().histories(6).steps(100);
+    let profile = FleetProfile::new().histories(6).steps(100);
     let report = run(&profile, &runtime, async || Machines(Place::new()));
     assert_eq!(report.skipped(), []);
     assert!(report.takeovers() > 6 && report.moved() > 6, "{report}");
