@@ -169,7 +169,7 @@ impl fmt::Debug for Contact {
 pub enum ContactError {
     /// No identifier is set, by a role field of the event or by the caller's contact.
     #[error(
-        "nobody is named: no user id, email or contact id is set, neither by a role field of the event nor by a contact; send it with `tracker.for_contact(Contact::email(…))`, for example"
+        "the event has no contact: neither a role field nor the caller sets a user id, email or contact id; send it with `tracker.for_contact(Contact::email(…))`, for example"
     )]
     NoIdentifier,
     /// An identifier is blank.
@@ -190,7 +190,7 @@ pub enum ContactError {
     /// An identifier has an invisible character: a control or format character, such as a
     /// zero-width space. Intercom would match, or create, a different contact.
     #[error(
-        "the contact's {which} has a character that nobody sees (U+{:04X}), so that it would name another contact; remove it",
+        "the contact's {which} has an invisible character (U+{:04X}) and would name another contact; remove the character",
         *.character as u32
     )]
     InvisibleCharacter {

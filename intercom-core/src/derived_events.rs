@@ -9,8 +9,8 @@ use crate::value::Timestamp;
 
 /// Collects the events that `also` derives from one event. Only the derive calls it.
 ///
-/// A derived event has its cause's second. Its own fields name its contact; without them it has its
-/// cause's.
+/// A derived event has its cause's second. Its own fields name its contact. Without them it has the
+/// contact of its cause.
 #[derive(Debug)]
 pub struct DerivedEvents<'a> {
     contact: &'a Contact,
@@ -40,9 +40,9 @@ impl<'a> DerivedEvents<'a> {
 
 /// A type that a function named by `also` may return: an `Option` of an event.
 #[diagnostic::on_unimplemented(
-    message = "`also` cannot send what this function gives: `{Self}`",
-    label = "gives `{Self}`",
-    note = "it takes a reference to the event, and gives an `Option` of another event: `fn big_invoice(paid: &InvoicePaid) -> Option<BigInvoicePaid>`"
+    message = "`also` cannot send what this function returns: `{Self}`",
+    label = "returns `{Self}`",
+    note = "it takes a reference to the event, and returns an `Option` of another event: `fn big_invoice(paid: &InvoicePaid) -> Option<BigInvoicePaid>`"
 )]
 pub trait Derived {
     /// The events that it can hold.
@@ -71,7 +71,7 @@ impl<D: IntercomEvent> Derived for Option<D> {
 pub struct Gives<R>(&'static [EventDescription], fn(R, &mut DerivedEvents<'_>));
 
 impl<R: Derived> Gives<R> {
-    /// What the derive names.
+    /// The derive names this constant.
     pub const EVENTS: Self = Gives(R::EVENTS, R::add_to);
 }
 

@@ -193,7 +193,7 @@ impl SendError {
         self
     }
 
-    /// Says that nobody can tell whether a store accepted the event.
+    /// Marks the error as in doubt: a store may have accepted the event.
     #[must_use]
     pub fn with_doubt(mut self) -> Self {
         self.0.in_doubt = true;
@@ -258,7 +258,7 @@ impl SendError {
         )
     }
 
-    /// Returns whether a store may have accepted the event, and nobody can tell: its connection broke,
+    /// Returns whether a store may have accepted the event: its connection broke during the commit,
     /// and no server has answered since. Sending the event again may send it twice.
     pub fn is_in_doubt(&self) -> bool {
         self.0.in_doubt

@@ -80,10 +80,10 @@ pub trait IntercomEvent {
 /// The derive implements it. [`Tracker::send`](crate::Tracker::send) takes such an event without a
 /// contact.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not say whose event it is",
+    message = "`{Self}` does not name its contact",
     label = "this event names no contact",
-    note = "say it when sending: `tracker.for_contact(Contact::email(\"…\")).send(&event)`",
-    note = "or let a field of the event say it: `#[event(user_id)]`, `#[event(email)]` or `#[event(contact_id)]`",
+    note = "name the contact when sending: `tracker.for_contact(Contact::email(\"…\")).send(&event)`",
+    note = "or mark the field that names it: `#[event(user_id)]`, `#[event(email)]` or `#[event(contact_id)]`",
     note = "if it is not an event yet, derive `IntercomEvent` first; of a list, send each event: `for event in &events {{ tracker.send(event).await?; }}`"
 )]
 pub trait IdentifiedEvent: IntercomEvent {}

@@ -10,7 +10,8 @@ use crate::rules::{self, NameError};
 
 /// The name of an event. Cheap to clone: a derived event's name is a literal.
 ///
-/// What has an event's name says it as `event_name`. An event itself says its text as `name`.
+/// [`IntercomEvent`](crate::IntercomEvent) and the errors return it as `event_name()`. An event in
+/// its final form returns its text as [`name`](crate::DataEvent::name) too.
 #[derive(Clone)]
 pub struct EventName(Name);
 
@@ -33,7 +34,7 @@ impl EventName {
         Ok(EventName(Name::Shared(name)))
     }
 
-    /// Creates a name without a check, for the error that says what is wrong with it.
+    /// Creates a name without a check, for the error about an invalid name.
     pub(crate) fn unchecked(name: &str) -> Self {
         EventName(Name::Shared(name.into()))
     }

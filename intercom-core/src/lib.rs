@@ -22,7 +22,7 @@ mod logging;
 mod metadata;
 mod receipt;
 mod role;
-// Only the project's own crates use this. No version promises anything about it.
+// For the project's own crates. Semantic versioning does not cover it.
 #[doc(hidden)]
 pub mod rules;
 mod sending;

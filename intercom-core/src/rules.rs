@@ -67,7 +67,7 @@ pub enum NameError {
     Rewritten(char),
     /// The name has an invisible character: a control or format character, such as a zero-width
     /// space.
-    #[error("the event name has a character that nobody sees (U+{:04X}); remove it", *.0 as u32)]
+    #[error("the event name has an invisible character (U+{:04X}); remove it", *.0 as u32)]
     InvisibleCharacter(char),
     /// The name has more than 255 characters.
     #[error("the event name has {chars} characters, and may have {MAX_NAME_CHARS}; shorten it")]
@@ -99,8 +99,8 @@ pub enum KeyError {
     /// The key is `type`, which Intercom reserves.
     #[error("the key `type` is Intercom's own; choose another")]
     Reserved,
-    /// The event has this key already. Intercom ignores case in keys, and nobody can tell an accented
-    /// letter from a letter with a combining accent.
+    /// The event has this key already. Intercom ignores case in keys, and its users see no difference
+    /// between an accented letter and a letter with a combining accent.
     #[error(
         "the event has this key already (upper and lower case are the same to Intercom, and so are two \
          ways to write an accent to its users)"

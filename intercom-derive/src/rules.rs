@@ -40,7 +40,7 @@ pub(crate) fn name_mistake(name: &str) -> Option<String> {
         ));
     }
     if let Some(c) = name.chars().find(|&c| is_unseen(c)) {
-        return Some(format!("an event name cannot have {c:?}, which nobody sees: remove it"));
+        return Some(format!("an event name cannot have the invisible character {c:?}: remove it"));
     }
     let chars = name.chars().count();
     (chars > MAX_NAME_CHARS).then(|| {
@@ -67,7 +67,9 @@ pub(crate) fn key_mistake(key: &str, fix: &str) -> Option<String> {
         ));
     }
     if let Some(c) = key.chars().find(|&c| is_unseen(c)) {
-        return Some(format!("a metadata key cannot have {c:?}, which nobody sees: remove it"));
+        return Some(format!(
+            "a metadata key cannot have the invisible character {c:?}: remove it"
+        ));
     }
     if let Some(c) = key.chars().find(|c| FORBIDDEN_IN_KEY.contains(*c)) {
         return Some(format!(

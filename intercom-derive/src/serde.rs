@@ -180,7 +180,7 @@ fn check_field_word(word: &Word, field: &Field<'_>, errors: &Errors) {
         // An event omits `None` by itself.
         ("skip_serializing_if", Some(path)) if path.ends_with("Option::is_none") => {}
         ("skip_serializing_if", _) if !matches!(convert, Convert::With(_)) => refuse(
-            "add `#[event(with = path)]`, a function that gives `None` to leave the key out, or `#[event(with = std::convert::identity)]` to send every value".into(),
+            "add `#[event(with = path)]`, a function that returns `None` to leave the key out, or `#[event(with = std::convert::identity)]` to send every value".into(),
         ),
         ("with" | "serialize_with" | "getter", _) if matches!(convert, Convert::None) => refuse(
             "add `#[event(with = path)]`, a function that makes the value, or `#[event(with = std::convert::identity)]` to send the field as it is".into(),

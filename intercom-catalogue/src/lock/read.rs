@@ -201,7 +201,7 @@ impl Reader {
 
     fn texts(&mut self, tokens: &mut Tokens<'_>) -> Result<(), String> {
         let key = self.last("texts")?.keys.last_mut();
-        let key = key.ok_or("`texts` stands under no `key`")?;
+        let key = key.ok_or("`texts` has no `key` line above it")?;
         if key.kind != ValueKind::Text {
             return Err(format!("the values of `{}` are no text: remove the line", key.key));
         }
@@ -222,7 +222,7 @@ impl Reader {
 
     fn last(&mut self, keyword: &str) -> Result<&mut PlannedEvent, String> {
         let last = self.lock.plan.events.last_mut();
-        last.ok_or_else(|| format!("`{keyword}` stands under no `event`"))
+        last.ok_or_else(|| format!("`{keyword}` has no `event` line above it"))
     }
 }
 

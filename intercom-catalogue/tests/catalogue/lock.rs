@@ -114,8 +114,8 @@ fn a_line_that_is_none_is_told_with_its_number() {
     }
     assert_eq!(Lock::parse("version 1\nkey k text").unwrap_err().line(), 2);
     for (lines, problem) in [
-        ("texts x", "`texts` stands under no `event`"),
-        ("event a\ntexts x", "`texts` stands under no `key`"),
+        ("texts x", "`texts` has no `event` line above it"),
+        ("event a\ntexts x", "`texts` has no `key` line above it"),
         ("event a\nkey k number\ntexts x", "the values of `k` are no text: remove the line"),
         ("event a\nkey k text\ntexts x\ntexts y", "the texts of `k` are there already"),
     ] {

@@ -27,7 +27,7 @@ impl Currency {
     }
 
     /// Returns the number of decimal digits of the minor unit: 2 for cents, 0 without a minor unit.
-    /// Returns `None` for what is no money in the usual sense, such as gold.
+    /// Returns `None` for codes that are not money in the usual sense, such as gold.
     pub const fn minor_unit_digits(self) -> Option<u8> {
         self.minor_unit_digits
     }

@@ -78,7 +78,7 @@ pub trait PlainKey: Kind {}
 #[diagnostic::on_unimplemented(
     message = "only a date can have a key that ends in `_date`",
     label = "the key of this value ends in `_date`, but it is no date",
-    note = "Intercom shows what stands under such a key as a date",
+    note = "Intercom shows the value of such a key as a date",
     note = "make it a `Timestamp` or a `SystemTime`, or set another key: `#[event(rename = \"…\")]`"
 )]
 pub trait DateKey: Kind {}
@@ -87,7 +87,7 @@ pub trait DateKey: Kind {}
 #[diagnostic::on_unimplemented(
     message = "a Stripe id is text",
     label = "the key of this value is one that Intercom keeps for Stripe ids, but it is no text",
-    note = "Intercom looks up what stands under `stripe_customer`, `stripe_invoice` and `stripe_charge` at Stripe",
+    note = "Intercom looks up the values of `stripe_customer`, `stripe_invoice` and `stripe_charge` at Stripe",
     note = "make it text, or set another key: `#[event(rename = \"…\")]`"
 )]
 pub trait StripeKey: Kind {}

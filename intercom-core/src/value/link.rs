@@ -45,7 +45,7 @@ impl MetadataValue for RichLink {
 
 /// Returns the URL if Intercom would show it as a link.
 ///
-/// This is no URL parser. It refuses only what is certainly no web link. For a parsed URL, enable
+/// This is not a URL parser. It refuses only text that is certainly not a web link. For a parsed URL, enable
 /// the feature `url`, which makes `url::Url` a value.
 pub(super) fn checked(url: &str) -> Result<&str, ValueError> {
     let after_scheme = ["http://", "https://"].iter().find_map(|scheme| {

@@ -52,7 +52,7 @@ use kind::{DateKey, Kind, PlainKey, StripeKey, Truncate};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an event metadata value",
-    label = "derive `MetadataValue` on a type of your own, and mark the field `#[event(user_id)]` if it says whose event it is; else mark it `display`, `with = path`, `flatten` or `skip`"
+    label = "derive `MetadataValue` on a type of your own, and mark the field `#[event(user_id)]` if it identifies the contact; else mark it `display`, `with = path`, `flatten` or `skip`"
 )]
 pub trait MetadataValue {
     /// The kind that Intercom shows: one of the types in [`kind`].
@@ -158,7 +158,7 @@ pub enum ValueError {
     Nested,
     /// A value that is not a date, under a key that ends in `_date`.
     #[error(
-        "Intercom shows what stands under a key that ends in `_date` as a date, and this is none; choose another key, or send a `Timestamp`"
+        "Intercom shows the value of a key that ends in `_date` as a date, and this value is none; choose another key, or send a `Timestamp`"
     )]
     NotADate,
     /// A date under a key that does not end in `_date`.
@@ -168,7 +168,7 @@ pub enum ValueError {
     DateWithoutSuffix,
     /// A value that is not text, under a key for Stripe ids.
     #[error(
-        "Intercom takes what stands under this key for a Stripe id, which is text, and this is none; choose another key"
+        "Intercom looks up the text of this key as a Stripe id, and this value is no text; choose another key"
     )]
     NotAStripeId,
     /// The value's own `Display` failed.

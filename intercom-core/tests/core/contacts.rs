@@ -196,8 +196,8 @@ async fn an_event_of_nobody_fails_before_any_io() {
     let tracker = Tracker::new(sent.clone()).for_contact(Contact::default());
     assert_eq!(
         tracker.send(&SignedIn).await.unwrap_err().to_string(),
-        "not sent: event `signed_in`: nobody is named: no user id, email or contact id is set, neither by a role field of \
-         the event nor by a contact; send it with `tracker.for_contact(Contact::email(…))`, for example"
+        "not sent: event `signed_in`: the event has no contact: neither a role field nor the caller \
+         sets a user id, email or contact id; send it with `tracker.for_contact(Contact::email(…))`, for example"
     );
     assert!(sent.events().is_empty());
 }

@@ -75,7 +75,7 @@ async fn a_contact_id_alone_or_a_blank_creates_nothing() {
         (Contact::email(" "), "the contact's email is blank"),
         (Contact::email(" ada@example.com"), "trim it"),
         (Contact::user_id("").with_email("ada@example.com"), "the contact's user id is blank"),
-        (Contact::default(), "nobody is named"),
+        (Contact::default(), "the event has no contact"),
     ] {
         let error = transport(&server).create_contact(&contact).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidContact);
