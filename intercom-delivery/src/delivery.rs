@@ -32,8 +32,8 @@ const GRACE: Duration = Duration::from_secs(4 * DRAIN_TIMEOUT.as_secs() + 1);
 /// How often a flush asks the outbox whether another process has delivered.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// For how many times as long as a count took a flush rests before the next, so that a slow outbox has
-/// time for something else.
+/// A flush waits this many times as long as its last count took, so that a slow outbox has time for
+/// other calls.
 const FLUSH_REST: u32 = 4;
 
 /// A running delivery: it accepts events at once, and sends them to Intercom in the background.

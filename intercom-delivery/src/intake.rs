@@ -33,12 +33,12 @@ pub(crate) struct Intake {
     /// 3).
     memory: Option<Arc<MemoryOutbox>>,
     backpressure: Backpressure,
-    /// Has the timers: a caller may be outside of any runtime.
+    /// Runs the timers, because a caller may be outside of any runtime.
     runtime: Handle,
     closed: AtomicBool,
     /// Calls in progress. Once the intake is closed and there are none, it accepts nothing more.
     in_progress: AtomicUsize,
-    /// Rings when that happens.
+    /// Notified when that happens.
     sealed: Notify,
     /// How many callers wait for room, in FIFO order.
     waiting: AtomicUsize,
@@ -210,7 +210,7 @@ impl Intake {
             let closing = self.closing.notified();
             tokio::pin!(closing);
             closing.as_mut().enable();
-            // The first in the queue may not be polled, and those behind must learn of the end.
+            // The first caller in the queue may not be polled. So each caller waits for the end itself.
             let _turn = match self.is_closed() {
                 true => None,
                 false => tokio::select! {
@@ -219,12 +219,12 @@ impl Intake {
                 },
             };
             loop {
-                waiting.asking = true;
+                waiting.in_call = true;
                 let accepted = match InProgress::begin(self) {
                     _call if self.is_closed() => Err(Refusal::Closed),
                     _call => self.outbox.accept(events).await.map_err(Refusal::from),
                 };
-                waiting.asking = false;
+                waiting.in_call = false;
                 if !matches!(accepted, Err(Refusal::Outbox(AcceptError::Full))) {
                     waiting.done = true;
                     return accepted;
@@ -340,14 +340,14 @@ struct Waiting<'a> {
     events: u64,
     /// Whether a call of the outbox runs. Then the outbox may accept the events of an abandoned
     /// call.
-    asking: bool,
+    in_call: bool,
     done: bool,
 }
 
 impl<'a> Waiting<'a> {
     fn begin(intake: &'a Intake, events: usize) -> Self {
         intake.waiting.fetch_add(1, Ordering::SeqCst);
-        Waiting { intake, events: events as u64, asking: false, done: false }
+        Waiting { intake, events: events as u64, in_call: false, done: false }
     }
 }
 
@@ -356,7 +356,7 @@ impl Drop for Waiting<'_> {
         self.intake.waiting.fetch_sub(1, Ordering::SeqCst);
         if !self.done {
             // Events that the outbox may accept do not count as refused.
-            if !self.asking {
+            if !self.in_call {
                 self.intake.tally.abandoned.add(self.events);
                 self.intake.note_refused(RefusalReason::Abandoned, self.events);
             }

@@ -49,7 +49,8 @@ pub struct Ledger {
     pub waiting: u64,
     /// Panics of the transport and of hooks. The engine caught them.
     pub panics: u64,
-    /// The number of times that an event became a dead letter, by reason. Redriving subtracts none.
+    /// The number of times that an event became a dead letter, by reason. Redriving does not reduce
+    /// it.
     pub deaths: Deaths,
 }
 

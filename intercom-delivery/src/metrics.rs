@@ -47,9 +47,9 @@ impl RefusalReason {
 pub(crate) enum BreakerState {
     Closed,
     HalfOpen,
-    /// Open, until what is wrong has passed.
+    /// Open, until the outage has passed.
     Outage,
-    /// Open, until an operator has fixed what is wrong.
+    /// Open, until an operator has acted.
     Stopped,
 }
 
@@ -135,7 +135,7 @@ impl Metrics {
         self.registered.panicked();
     }
 
-    /// The outbox gave so many events.
+    /// Counts leased events.
     pub(crate) fn leased(&self, events: u64) {
         #[cfg(feature = "metrics")]
         self.registered.leased(events);
@@ -148,7 +148,7 @@ impl Metrics {
         let _ = events;
     }
 
-    /// Sets for how long the oldest pending event has been.
+    /// Sets the age of the oldest pending event.
     pub(crate) fn set_oldest_pending(&self, age: Duration) {
         #[cfg(feature = "metrics")]
         self.registered.set_oldest_pending(age);
@@ -161,13 +161,13 @@ impl Metrics {
         let _ = state;
     }
 
-    /// This process delivers from now on.
+    /// Notes that this process delivers from now on.
     pub(crate) fn took_over(&self) {
         #[cfg(feature = "metrics")]
         self.registered.took_over();
     }
 
-    /// This process does not deliver any more. `fenced` says that another one took the turn.
+    /// Notes that this process no longer delivers. `fenced`: another process took the turn.
     pub(crate) fn left_turn(&self, fenced: bool) {
         #[cfg(feature = "metrics")]
         self.registered.left_turn(fenced);

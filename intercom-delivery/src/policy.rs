@@ -162,9 +162,9 @@ impl RetryPolicy {
     /// Sets the age, counted from acceptance, at which an event becomes a dead letter. The default
     /// is none.
     ///
-    /// Only time counts that the process that delivers has seen pass, so a step of a clock ages no
-    /// event. When a process starts or takes over, what is pending then is counted anew: only a
-    /// clock could say how long it had been waiting, and that may have been set.
+    /// The age is the time that the delivering process has measured, so a step of a clock ages no
+    /// event. When a process starts or takes over, the age of each pending event begins at zero. Only
+    /// a wall clock could tell how long the event had waited, and an operator may have set that clock.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -178,17 +178,17 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets when an event is poison and becomes a dead letter: after this many failures, over at
-    /// least this time. The default is 12 failures over an hour.
+    /// Sets when an event counts as poison and becomes a dead letter: after this many failures, over
+    /// at least this time. The default is 12 failures over an hour.
     ///
-    /// Only failures while Intercom takes other events count, so an outage makes no poison. The
+    /// Only failures count while Intercom takes other events, so an outage makes no event poison. The
     /// count begins again when another process takes over.
     pub const fn poison(mut self, failures: u32, over: Duration) -> Self {
         self.poison = Some((failures, over));
         self
     }
 
-    /// Gives no event up as poison. The engine sends it again for ever, with its own back-off.
+    /// Never gives an event up as poison. The engine sends it again for ever, with its own back-off.
     pub const fn keep_poison(mut self) -> Self {
         self.poison = None;
         self
@@ -284,7 +284,7 @@ pub(crate) enum AttemptFailure<'a> {
     Panicked,
 }
 
-/// What is known of an event when an attempt ends.
+/// The history of an event at the end of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tried {
     /// How many attempts were spent before this one.
@@ -299,7 +299,7 @@ pub(crate) struct Tried {
     pub(crate) failing_for: Duration,
 }
 
-/// What becomes of an event.
+/// What the engine does with an event after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Decision {
     /// It is delivered.

@@ -228,7 +228,7 @@ pub(crate) struct Health {
     labels: Labels,
     published: Mutex<Published>,
     in_flight: AtomicUsize,
-    /// Pending events, as the outbox said last, less those that left since.
+    /// Pending events: the outbox's last number, less those that left since.
     pending: AtomicU64,
 }
 
@@ -310,7 +310,7 @@ impl Health {
         Health { labels, ..Health::default() }
     }
 
-    /// Each field is good by itself, so a panic leaves nothing half done.
+    /// Each field is valid by itself, so a panic leaves a valid state.
     pub(crate) fn published(&self) -> MutexGuard<'_, Published> {
         self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -12,12 +12,12 @@ use crate::engine::Doubt;
 use crate::ledger::Ledger;
 use crate::outbox::{DeadLetter, DeadLetterReason, Epoch, OutboxError, Standby};
 
-/// What tells a delivery from others in metrics, logs and status.
+/// The labels that distinguish a delivery in metrics, logs and status.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Labels(Vec<(String, String)>);
 
 impl Labels {
-    /// Adds a label. A second one of the same name takes its place.
+    /// Sets a label. A later label of the same name replaces it.
     pub(crate) fn set(&mut self, name: String, value: String) {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, value));
@@ -64,25 +64,25 @@ pub(crate) fn clock_stepped(seconds: i64) {
     );
 }
 
-/// This process delivers from now on.
+/// Logs that this process delivers from now on.
 pub(crate) fn began(epoch: Epoch) {
     tracing::info!(epoch = epoch.get(), "this process delivers from the outbox");
 }
 
-/// Another process delivers.
+/// Logs that another process delivers.
 pub(crate) fn stands_by(standby: &Standby) {
     let Standby { epoch, deliverer, .. } = standby;
     tracing::info!(epoch = epoch.get(), deliverer, "on standby: another process delivers");
 }
 
-/// An event is a dead letter now.
+/// Logs a dead letter.
 pub(crate) fn dead(letter: &DeadLetter) {
     let DeadLetter { id, event, reason, failure, attempts, .. } = letter;
     let name = event.name();
     let failure = failure.as_ref().map(|failure| failure.message.as_str());
     let reason = reason.as_str();
     match letter.reason {
-        // The log has it from when the engine silenced the name.
+        // The engine logged this when it silenced the name.
         DeadLetterReason::EventNameLimit => {
             tracing::debug!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
         }
@@ -92,12 +92,12 @@ pub(crate) fn dead(letter: &DeadLetter) {
     }
 }
 
-/// An operator buried pending events.
+/// Logs that an operator buried pending events.
 pub(crate) fn buried(events: u64) {
     tracing::warn!(events, "an operator buried pending events; they are dead letters now");
 }
 
-/// A rule dropped an event.
+/// Logs that a rule dropped an event.
 pub(crate) fn event_dropped(rule: &str) {
     tracing::debug!(rule, "event dropped by a rule");
 }
@@ -109,7 +109,7 @@ pub(crate) fn withheld(events: u64) {
     }
 }
 
-/// Rules derived events.
+/// Logs that rules derived events.
 pub(crate) fn derived(events: u64) {
     if events > 0 {
         tracing::debug!(events, "events derived by rules");
@@ -208,7 +208,7 @@ pub(crate) fn ledger(ledger: &Ledger) {
     );
 }
 
-/// The engine panicked.
+/// Logs a panic of the engine.
 pub(crate) fn died() {
     tracing::error!("the delivery engine panicked, most likely in the outbox; delivery has ended");
 }
@@ -266,9 +266,9 @@ pub(crate) const fn outcome(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Spans, from `send` to the settlement of an event. They are of the level `debug`, and those of the
-/// outbox of the level `trace`; a span that nobody wants costs no allocation. The names are those of
-/// OpenTelemetry's conventions for messaging and for HTTP clients.
+/// Spans, from `send` to the settlement of an event. Their level is `debug`; the calls of the outbox
+/// have the level `trace`. A disabled span costs no allocation. The names are those of OpenTelemetry's
+/// conventions for messaging and for HTTP clients.
 pub(crate) mod spans {
     use tracing::Span;
     use tracing::field::Empty;
@@ -280,7 +280,7 @@ pub(crate) mod spans {
 
     const SYSTEM: &str = "intercom";
 
-    /// What all events go to.
+    /// The destination of all messages, in OpenTelemetry's words.
     const DESTINATION: &str = "events";
 
     /// Accepts an event.
@@ -327,7 +327,7 @@ pub(crate) mod spans {
             otel.kind = "client",
             http.request.method = "POST",
             url.template = "/events",
-            // The transport knows.
+            // The transport fills this in.
             server.address = Empty,
             server.port = Empty,
             http.response.status_code = Empty,
@@ -336,7 +336,7 @@ pub(crate) mod spans {
         )
     }
 
-    /// Asks the outbox for events.
+    /// A call of `lease`.
     pub(crate) fn receive(limit: usize) -> Span {
         tracing::trace_span!(
             target: TARGET,
@@ -351,7 +351,7 @@ pub(crate) mod spans {
         )
     }
 
-    /// Tells the outbox how events have ended.
+    /// A call of `settle`.
     pub(crate) fn settle(events: usize) -> Span {
         tracing::trace_span!(
             target: TARGET,

@@ -5,9 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Upper bound of any wait, 30 years, so that adding one to an `Instant` cannot overflow.
-const MAX_WAIT: Duration = Duration::from_secs(30 * 365 * 86_400);
+const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Returns the time that is `by` after `time`.
 pub(crate) fn later(time: Instant, by: Duration) -> Instant {
-    time + by.min(MAX_WAIT)
+    time + by.min(FOREVER)
 }

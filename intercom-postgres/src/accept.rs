@@ -105,7 +105,7 @@ pub(crate) struct Acceptor {
     sql: AcceptSql,
     skew: Skew,
     timeout: Duration,
-    /// Rings after each commit.
+    /// Notifies the deliverer after each commit.
     notifier: Notifier,
     /// A number that no other acceptor has.
     id: i64,
@@ -143,7 +143,7 @@ impl Acceptors {
         Acceptors { make: Box::new(make), idle: Vec::new(), busy: JoinSet::new() }
     }
 
-    /// Accepts until the last handle goes, and then the rest of the queue.
+    /// Accepts until the last handle is dropped and the queue is empty.
     pub(crate) async fn run(mut self, mut calls: mpsc::Receiver<Call>) {
         let mut next = None;
         while let Some(first) = match next.take() {
@@ -169,7 +169,7 @@ impl Acceptors {
         while self.busy.join_next().await.is_some() {}
     }
 
-    /// Waits for a connection that has nothing to do. A panic has ended one for good.
+    /// Waits for an idle connection. A connection whose task panicked is gone for good.
     async fn acceptor(&mut self) -> Acceptor {
         loop {
             while let Some(done) = self.busy.try_join_next() {

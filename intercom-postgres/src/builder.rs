@@ -81,20 +81,23 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Sets the TLS configuration. The default follows the URL: `sslmode=require` and `verify-full`
-    /// check the certificate against what the operating system trusts, and the name of the host;
-    /// `sslmode=prefer` encrypts without a check if the server can; `sslmode=disable` does not.
+    /// Sets the TLS configuration. The default follows the URL:
+    ///
+    /// - `sslmode=require` and `verify-full` check the certificate against the operating system's
+    ///   authorities, and the name of the host.
+    /// - `sslmode=prefer` encrypts if the server can, without a check.
+    /// - `sslmode=disable` does not encrypt.
     #[cfg(feature = "rustls")]
     pub fn tls(mut self, config: ClientConfig) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// Sets how many events may be pending: for all processes that accept, and in the tables from then
-    /// on. The default is what the tables have: any number, in new ones.
+    /// Sets the limit of pending events. The tables store it, so it holds for all processes. The
+    /// default is the stored limit. New tables have no limit.
     ///
-    /// Processes that accept at the same moment may exceed it by what each of them has in progress.
-    /// Dead letters take no room.
+    /// Processes that accept at the same moment may exceed it by the events that each of them has in
+    /// progress. Dead letters take no room.
     pub fn capacity(mut self, events: u64) -> Self {
         self.capacity = Some(Some(events));
         self
@@ -115,15 +118,15 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Sets how often the outbox looks for events of other processes and for its turn.
-    /// The default is one second. Notifications make it quicker, mostly.
+    /// Sets how often the outbox polls for events of other processes and for its turn. The default is
+    /// one second. Notifications usually arrive sooner.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.turn.poll_interval = interval;
         self
     }
 
-    /// Sets for how long the deliverer may be silent before a standby takes over. The
-    /// default is six seconds. All processes must have the same.
+    /// Sets how long the deliverer may write nothing before a standby takes over. The default is six
+    /// seconds. All processes need the same value.
     ///
     /// The deliverer writes each quarter of it, and begins no request when two thirds have passed
     /// since its last write.
@@ -134,7 +137,7 @@ impl PostgresOutboxBuilder {
 
     /// Sets whether the outbox listens for notifications. The default is to listen.
     ///
-    /// Behind PgBouncer in transaction mode, `LISTEN` has no effect: say `false`, so that no
+    /// Behind PgBouncer in transaction mode, `LISTEN` has no effect. Set `false` there, so that no
     /// session of the pool goes on listening. Polling then finds the events of other processes.
     pub fn listen(mut self, listen: bool) -> Self {
         self.turn.listen = listen;
@@ -143,20 +146,21 @@ impl PostgresOutboxBuilder {
 
     /// Sets whether connecting makes the tables, and migrates them. The default is to do so.
     ///
-    /// Those who run their own migrations take [`migrations`](crate::migrations), and say `false`.
+    /// To run your own migrations, take their SQL from [`migrations`](crate::migrations), and set
+    /// `false`.
     pub fn migrate(mut self, migrate: bool) -> Self {
         self.migrate = migrate;
         self
     }
 
-    /// Takes a server whose commits do not wait for the disk. A crash of the server then loses
-    /// accepted events. The default is to refuse.
+    /// Allows a server whose commits do not wait for the disk. A crash of that server loses accepted
+    /// events. The default refuses such a server.
     pub fn allow_asynchronous_commit(mut self) -> Self {
         self.allow_asynchronous_commit = true;
         self
     }
 
-    /// Adds so many milliseconds to the database's clock: for tests.
+    /// Adds milliseconds to the database's clock: for tests.
     #[cfg(feature = "test-util")]
     pub fn clock_skew(mut self, millis: Arc<std::sync::atomic::AtomicI64>) -> Self {
         self.skew = Skew(millis);
@@ -169,7 +173,7 @@ impl PostgresOutboxBuilder {
     ///
     /// # Errors
     ///
-    /// Fails when the database cannot be reached, or is not fit to keep events safe. The
+    /// Fails when the database is unreachable, or its settings would lose events. The
     /// [error](ConnectError) says what to do.
     pub async fn connect(self) -> Result<PostgresOutbox, ConnectError> {
         let schema = Schema::new(&self.schema)?;
@@ -235,12 +239,12 @@ impl PostgresOutboxBuilder {
         })))
     }
 
-    /// Connects to look into an outbox that is there, and makes and migrates no tables. Of the settings,
-    /// the schema, TLS and the time-out matter.
+    /// Connects to inspect an existing outbox. Makes and migrates no tables. Uses only the settings of
+    /// the schema, TLS and the time-out.
     ///
     /// # Errors
     ///
-    /// Fails when the database cannot be reached, or has no outbox of this version.
+    /// Fails when the database is unreachable, or has no outbox of this version.
     pub async fn inspect(self) -> Result<Inspection, ConnectError> {
         let schema = Schema::new(&self.schema)?;
         let target = Arc::new(self.target()?);

@@ -22,9 +22,9 @@ impl Skew {
     }
 }
 
-/// Goes on evenly from what the database said last. A step forward of the database's clock moves
-/// this one too. After a step back this one goes on, so that an event that is due in a second does
-/// not wait for an hour.
+/// Runs evenly from the last reading of the database's clock. A step forward of that clock moves
+/// this one too. A step back does not, so that an event that is due in a second does not wait for an
+/// hour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     base: Millis,
@@ -36,7 +36,7 @@ impl Clock {
         Clock { base: now, at: Instant::now() }
     }
 
-    /// Learns what the database's clock says.
+    /// Takes a reading of the database's clock.
     pub(crate) fn observe(&mut self, now: Millis) {
         if now > self.now() {
             *self = Clock::new(now);
@@ -55,12 +55,12 @@ pub(crate) fn millis_of(duration: Duration) -> Millis {
     whole_millis(duration) + part
 }
 
-/// Returns how long it is until a time: zero if that is past.
+/// Returns the wait until a time, or zero for a past time.
 pub(crate) fn until(now: Millis, time: Millis) -> Duration {
     Duration::from_millis(u64::try_from(time.saturating_sub(now)).unwrap_or_default())
 }
 
-/// Returns the moment that a number of Unix milliseconds stands for.
+/// Converts Unix milliseconds to a time.
 pub(crate) fn moment(millis: Millis) -> SystemTime {
     let distance = Duration::from_millis(millis.unsigned_abs());
     let moment = match millis < 0 {

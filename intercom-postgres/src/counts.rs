@@ -27,8 +27,8 @@ impl CountsSql {
     }
 }
 
-/// 1: the id after which events of this process are looked for, 2: this process, 3: how many letters
-/// had been redriven when it looked last.
+/// 1: the id after which to search for events of this process, 2: this process, 3: the number of
+/// redriven letters at the last search.
 const COUNTS: &str = "
 SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
        far.moved, far.collided, done.redriven,
@@ -55,9 +55,9 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
 
 /// Finds the oldest pending event of this process.
 ///
-/// It looks at the events of others about once, because it remembers how far it has come. It passes
-/// an id only when no event with it can become visible any more. In another history ids are given again,
-/// so it looks from the first id on.
+/// It reads the events of other processes about once, because it remembers its position. It passes
+/// an id only when no event with it can become visible any more. In another history the server may
+/// give ids again, so the search begins at the first id.
 pub(crate) struct OldestOwn {
     /// The history of the store that this belongs to.
     history: String,
@@ -68,7 +68,7 @@ pub(crate) struct OldestOwn {
     redriven: i64,
 }
 
-/// Counts, and finds the oldest pending event of this process where that is asked for.
+/// Counts. With `own`, also finds the oldest pending event of this process.
 pub(crate) async fn counts(
     link: &Link,
     sql: &CountsSql,
@@ -138,7 +138,7 @@ fn numbers(row: &Row, newest: i64, oldest_own: Option<i64>, skew: &Skew) -> Coun
     let [accepted, delivered, dead, purged, moved, collided, derived, withheld, dropped, erased] =
         [0, 1, 2, 3, 4, 5, 12, 13, 14, 15].map(|column| row.get::<_, i64>(column));
     let pending = accepted + derived - delivered - dead - withheld - dropped - erased;
-    // A person may have changed something by hand.
+    // An operator may have changed a row by hand.
     let positive = |number: i64| u64::try_from(number).unwrap_or_default();
     let mut counts = Counts::default();
     counts.accepted = positive(accepted);

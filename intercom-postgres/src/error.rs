@@ -91,7 +91,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// What a statement's error means.
+    /// Classifies the error of a statement.
     pub(crate) fn of(error: &tokio_postgres::Error) -> Self {
         let Some(db) = error.as_db_error() else { return Fault::Lost(words(error)) };
         let code = db.code().code();
@@ -105,7 +105,7 @@ impl Fault {
         }
     }
 
-    /// What an error before any statement means.
+    /// Classifies an error before any statement.
     pub(crate) fn connecting(error: &tokio_postgres::Error) -> Self {
         match error.as_db_error() {
             Some(db) => Fault::NotSent(refusal(db.code().code(), db.message())),

@@ -99,17 +99,17 @@ impl Inspection {
 
     /// Makes pending events dead letters. Returns how many.
     ///
-    /// One whose first attempt is in flight may arrive all the same. If it is redriven, it may then
-    /// arrive twice: which events are in flight, only the process that delivers knows.
+    /// An event whose first attempt is in flight may still arrive. Redriving it may then send it
+    /// twice, because only the delivering process knows which events are in flight.
     pub async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.turns.bury(which).await
     }
 
     /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones, so that
-    /// what comes later for it is withheld. Returns what was deleted.
+    /// the engine withholds its later events. Returns the numbers of deleted events.
     ///
-    /// The process that delivers learns it within its poll interval. Up to then it may send what it
-    /// has in flight or had leased. The deleted bytes stay in PostgreSQL's files until `VACUUM`.
+    /// The delivering process learns of the erasure within its poll interval. Until then it may send
+    /// the events that it has leased. The deleted bytes stay in PostgreSQL's files until `VACUUM`.
     pub async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
         self.turns.erase(contact).await
     }

@@ -1,7 +1,7 @@
 //! A connection that opens on demand, and again after a break.
 //!
-//! It prepares no statement under a name, and sets nothing for the session except LISTEN. So
-//! PgBouncer may stand between, in any mode.
+//! It names no prepared statement, and sets nothing for the session except LISTEN. So it works
+//! through PgBouncer, in any mode.
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub(crate) struct Target {
 pub(crate) async fn connect(target: &Target) -> Result<Client, Fault> {
     let connected = target.config.connect(target.tls.clone()).await;
     let (client, connection) = connected.map_err(|error| Fault::connecting(&error))?;
-    // Statements tell that it has ended.
+    // A broken connection shows in the next statement.
     tokio::spawn(connection);
     Ok(client)
 }
@@ -44,7 +44,7 @@ pub(crate) struct Link {
     target: Arc<Target>,
     client: Mutex<Option<Arc<Client>>>,
     setup: Setup,
-    /// Rings for each notification.
+    /// Notified of each notification.
     news: Arc<Notify>,
 }
 
@@ -59,7 +59,7 @@ impl Link {
 
     /// Returns the connection. Makes it if there is none.
     pub(crate) async fn client(&self) -> Result<Arc<Client>, Fault> {
-        // A delivery asks for its counts when it is dropped, also after its runtime.
+        // A dropped delivery counts its events, also after the end of its runtime.
         if Handle::try_current().is_err() {
             return Err(Fault::ended());
         }

@@ -23,7 +23,7 @@ const REST: Duration = Duration::from_millis(10);
 pub(crate) struct Notifier {
     /// Wakes this process's own calls of `lease`.
     pub(crate) news: Arc<Notify>,
-    /// Asks for a notification.
+    /// Requests a notification.
     pub(crate) accepted: Arc<Notify>,
     /// Whether this process delivers.
     pub(crate) delivers: Arc<AtomicBool>,
@@ -42,7 +42,7 @@ impl Notifier {
         let channel = schema.events_channel();
         loop {
             self.accepted.notified().await;
-            // Where it fails, the deliverer finds the events by polling.
+            // After a failure the deliverer finds the events by polling.
             let _ = link.query("SELECT pg_notify($1, '')", &[(&channel, Type::TEXT)]).await;
             sleep(REST).await;
         }

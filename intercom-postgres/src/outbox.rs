@@ -22,7 +22,7 @@ use crate::link::Link;
 use crate::notifier::Notifier;
 use crate::turn::Turns;
 
-/// Holds events in PostgreSQL until they are delivered: any number of machines accept, and one of them
+/// Holds events in PostgreSQL until delivery. Any number of machines accept, and one of them
 /// delivers.
 ///
 /// Clones are handles of one outbox: give one to the delivery, and keep another to
@@ -50,12 +50,12 @@ impl Drop for Inner {
 }
 
 impl PostgresOutbox {
-    /// Connects to the outbox in this database with the default settings, and makes its tables in the
-    /// schema `intercom` if there are none.
+    /// Connects to the outbox in the schema `intercom` of this database, with the default settings.
+    /// Makes the tables if there are none.
     ///
     /// # Errors
     ///
-    /// Fails when the database cannot be reached, or is not fit to keep events safe. The
+    /// Fails when the database is unreachable, or its settings would lose events. The
     /// [error](ConnectError) says what to do.
     pub async fn connect(url: &str) -> Result<Self, ConnectError> {
         PostgresOutbox::builder(url).connect().await
@@ -66,18 +66,18 @@ impl PostgresOutbox {
         PostgresOutboxBuilder::new(url)
     }
 
-    /// Connects to look into the outbox in the schema `intercom` of this database, to bury pending
-    /// events, to redrive and purge dead letters, and to erase contacts.
+    /// Connects to inspect the outbox in the schema `intercom` of this database: to read its events, to
+    /// redrive, purge and bury them, and to erase contacts.
     ///
     /// # Errors
     ///
-    /// Fails when the database cannot be reached, or has no outbox of this version.
+    /// Fails when the database is unreachable, or has no outbox of this version.
     pub async fn inspect(url: &str) -> Result<Inspection, ConnectError> {
         PostgresOutbox::builder(url).inspect().await
     }
 
-    /// Tells the deliverer that events may have been accepted: call it after the commit of a
-    /// transaction in which events were. Without it they are noticed within the
+    /// Notifies the deliverer of new events. Call it after you commit a transaction that accepted
+    /// events. Otherwise the deliverer finds them within the
     /// [poll interval](PostgresOutboxBuilder::poll_interval). Cheap, and never blocks.
     pub fn notify(&self) {
         self.0.notifier.notify();

@@ -1,13 +1,13 @@
 //! The SQLSTATEs that `intercom.accept` raises.
 
-/// A body is no event: the message says which, and what it lacks.
+/// A body is not an event. The message says which one, and what it lacks.
 pub const INVALID_BODY: &str = "IC001";
 
 /// A body has more than 64 KiB.
 pub const BODY_TOO_LARGE: &str = "IC002";
 
-/// The outbox holds as many events as it may. Later there may be room.
+/// The outbox is full. Later there may be room.
 pub const FULL: &str = "IC003";
 
-/// These are more events at once than the outbox may ever hold.
+/// One call brings more events than the outbox can ever hold.
 pub const EXCEEDS_CAPACITY: &str = "IC004";

@@ -38,8 +38,8 @@ pub async fn accept_in_schema(
 }
 
 /// A connection of sqlx to PostgreSQL, such as `&mut *transaction`: of sqlx 0.8 with the feature
-/// `sqlx-0_8`, and of sqlx 0.9 with `sqlx-0_9`. Nothing else can be one.
-#[expect(private_interfaces, reason = "so that nothing else can implement it")]
+/// `sqlx-0_8`, and of sqlx 0.9 with `sqlx-0_9`. The trait is sealed.
+#[expect(private_interfaces, reason = "it seals the trait")]
 #[async_trait]
 pub trait PgConnection: Send {
     #[doc(hidden)]
@@ -49,10 +49,10 @@ pub trait PgConnection: Send {
 #[cfg(feature = "sqlx-0_8")]
 #[async_trait]
 impl PgConnection for sqlx_0_8::PgConnection {
-    #[expect(private_interfaces, reason = "so that nothing else can implement it")]
+    #[expect(private_interfaces, reason = "it seals the trait")]
     async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
         let AcceptCall { sql, bodies, sensitive, origin } = call;
-        // No prepared statement: PgBouncer may stand between.
+        // No prepared statement, so that it works through PgBouncer.
         let query = sqlx_0_8::query_scalar(&sql).persistent(false);
         let query = query.bind(bodies).bind(origin).bind(sensitive);
         query.fetch_one(self).await.map_err(|error| match error.as_database_error() {
@@ -65,7 +65,7 @@ impl PgConnection for sqlx_0_8::PgConnection {
 #[cfg(feature = "sqlx-0_9")]
 #[async_trait]
 impl PgConnection for sqlx_0_9::PgConnection {
-    #[expect(private_interfaces, reason = "so that nothing else can implement it")]
+    #[expect(private_interfaces, reason = "it seals the trait")]
     async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
         let AcceptCall { sql, bodies, sensitive, origin } = call;
         // The only part of it that is not constant is the name of a schema, which was checked.

@@ -152,7 +152,7 @@ impl MemoryOutbox {
         if events > self.capacity || bytes > self.max_bytes {
             return Err(AcceptError::ExceedsCapacity);
         }
-        // Redriven letters may take more than there is.
+        // Redriven letters may exceed the capacity.
         let has_room = events <= self.capacity.saturating_sub(state.pending())
             && bytes <= self.max_bytes.saturating_sub(state.bytes);
         if has_room { Ok(()) } else { Err(AcceptError::Full) }
@@ -249,7 +249,7 @@ impl Outbox for MemoryOutbox {
         if state.is_present(epoch) {
             state.turn = None;
             state.take_back();
-            // Also where the engine keeps its tenure.
+            // The engine may still keep the tenure, which holds this too.
             if let Some(hold) = state.hold.take() {
                 hold.let_go();
             }
@@ -341,7 +341,7 @@ struct MemoryState {
     purged: u64,
 }
 
-/// What is only ever counted up and down.
+/// The counts that no list in the state implies.
 #[derive(Default)]
 struct Totals {
     accepted: u64,

@@ -95,7 +95,7 @@ mod tests {
         Slot::of(&event).key
     }
 
-    /// Stored slots would stand for nothing if the keys changed.
+    /// A stored slot would match no event if the keys changed.
     #[test]
     fn a_key_is_the_same_in_every_version() {
         let expected = [-9_077_249_458_366_700_123_i64, -519_035_417_943_641_305];

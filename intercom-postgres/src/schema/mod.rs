@@ -44,12 +44,12 @@ impl Schema {
         template.replace("{schema}", &self.to_string())
     }
 
-    /// The channel on which the deliverer hears of accepted events.
+    /// The channel of notifications about accepted events.
     pub(crate) fn events_channel(&self) -> String {
         format!("{}_events", self.0)
     }
 
-    /// The channel on which standbys hear that the deliverer has handed over.
+    /// The channel of notifications about a handover.
     pub(crate) fn turn_channel(&self) -> String {
         format!("{}_turn", self.0)
     }
@@ -61,8 +61,8 @@ impl fmt::Display for Schema {
     }
 }
 
-/// Returns the SQL that makes the tables and functions of the outbox, for those who run their own
-/// migrations: the steps after version `from`, in one transaction.
+/// Returns the SQL that makes the tables and functions of the outbox, for your own migrations: the
+/// steps after version `from`, in one transaction.
 ///
 /// Connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate) then.
 ///
@@ -119,8 +119,8 @@ pub(crate) async fn migrate(link: &Link, schema: &Schema) -> Result<(), Fault> {
     if version(link, schema).await? >= SCHEMA_VERSION {
         return Ok(());
     }
-    // The lock lasts as long as the transaction, so that it works through a pool. It is waited for
-    // before the version is read again: another process may have taken the steps meanwhile.
+    // The lock lasts as long as the transaction, so that it works through a pool. The version is read
+    // again under the lock, because another process may have taken the steps meanwhile.
     let begin = format!(
         "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; \
          SELECT pg_advisory_xact_lock(hashtextextended('intercom_postgres.{}', 0))",
@@ -136,7 +136,7 @@ pub(crate) async fn migrate(link: &Link, schema: &Schema) -> Result<(), Fault> {
     };
     let migrated = migrated.await;
     if migrated.is_err() {
-        // A session within a transaction must serve nothing else.
+        // No other statement may run in that transaction.
         link.disconnect().await;
     }
     migrated

@@ -53,7 +53,7 @@ impl StoredEvent {
 
     /// Returns the order of leases: the due time, then the id.
     ///
-    /// An event that nothing has put back is due now, even after somebody has set the clock back.
+    /// A new event is due now, even after an operator has set the clock back.
     pub(crate) fn order(&self, now: Millis) -> (Millis, i64) {
         (self.due.unwrap_or(self.accepted.min(now)), self.id)
     }

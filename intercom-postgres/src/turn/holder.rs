@@ -1,4 +1,4 @@
-//! What the process that delivers knows of its turn.
+//! The state of the delivering process's turn.
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Weak;
@@ -39,7 +39,7 @@ pub(super) struct Holder {
     /// The beginning of the write that last extended the turn.
     pub(super) extended: Instant,
     /// The extension that the engine last got.
-    pub(super) told: Option<Instant>,
+    pub(super) reported_extension: Option<Instant>,
     pub(super) clock: Clock,
     /// The table no longer has slots with an earlier end.
     pub(super) forgotten: i64,
@@ -90,7 +90,7 @@ impl Holder {
             returned: VecDeque::new(),
             places: 0,
             extended,
-            told: None,
+            reported_extension: None,
             clock: Clock::new(progress.clock),
             forgotten: i64::MIN,
             doubts: Vec::new(),

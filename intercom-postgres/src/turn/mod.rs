@@ -55,10 +55,10 @@ pub(crate) use self::event::{COLUMNS, StoredEvent, failure, readable, storable};
 /// The limit of unread events that a lease counts. With more, their number is that of the ids.
 const MAX_COUNTED: i64 = 2_000;
 
-/// How soon a standby looks again when another took the turn from under it.
+/// The pause of a standby after another process began the turn first.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// Whose turn it is, and this process's own turn.
+/// The turns of the store, as this process knows them, and its own turn.
 pub(crate) struct Turns {
     link: Link,
     schema: Schema,
@@ -88,9 +88,9 @@ pub(crate) struct TurnSettings {
 #[derive(Default)]
 struct State {
     holder: Option<Holder>,
-    /// What a standby saw last, and since when.
+    /// The epoch and number that a standby saw last, and since when.
     watched: Option<(i64, i64, Instant)>,
-    /// An epoch that this process began, whose beginning it did not see through.
+    /// An epoch that this process began, without an answer to that write.
     claimed: Option<i64>,
     /// The epoch and the beginning of this process's last turn that ended without a handover. If
     /// the deliverer's row still has them, the store's history has changed, and nobody delivers.
@@ -103,7 +103,7 @@ struct State {
 enum Next {
     Turn(Turn),
     Leased(Unread),
-    /// Waits so long, or until there is news.
+    /// Waits this long, or until a notification.
     Wait(Duration),
 }
 
@@ -240,7 +240,7 @@ impl Turns {
             return;
         }
         let next = self.next(&mut state, standing, limit).await;
-        // If the caller has gone, dropping the answer gives back what it holds.
+        // If the caller has gone, dropping the answer ends the leases in it.
         let _ = reply.send(next);
     }
 
@@ -281,7 +281,7 @@ impl Turns {
         wait = wait.min(
             found.next_due.map_or(wait, |due| until(holder.clock.now() + self.skew.millis(), due)),
         );
-        let is_extended = holder.told != Some(holder.extended);
+        let is_extended = holder.reported_extension != Some(holder.extended);
         if found.events.is_empty()
             && (is_extended || holder.erasures != self.told_erasures.load(Ordering::Relaxed))
         {
@@ -302,7 +302,7 @@ impl Turns {
             found.events = mem::take(&mut chosen.found.events);
             found.tombstones = Some(tombstones);
         }
-        holder.told = Some(holder.extended);
+        holder.reported_extension = Some(holder.extended);
         Ok(Next::Leased(Unread::new(self, holder, found)))
     }
 
@@ -323,7 +323,7 @@ impl Turns {
         (self.settings.lease_time * 2 / 3).saturating_sub(extended.elapsed())
     }
 
-    /// Reads on, and leases what is due, the longest due first.
+    /// Reads more events, and leases those that are due, the longest due first.
     ///
     /// It leases the events at the end, without waiting. A call that is dropped before has leased
     /// nothing.
@@ -351,7 +351,7 @@ impl Turns {
             let events = holder.lease_returned(limit);
             return Ok(Found { events, earliest_new: Some(EARLIEST), ..found });
         }
-        // A call that asks for more has stored the admission of what it got before.
+        // The engine leases again only after it has stored the admissions of the last lease.
         holder.retire_late();
         let mut read = self.ask(holder, limit).await?;
         let now = holder.clock.now() + self.skew.millis();
@@ -369,8 +369,7 @@ impl Turns {
         let has_more_fresh = number_read == limit || is_late && number_read > 0;
         let new = mem::take(if is_late { &mut read.late } else { &mut read.fresh });
         let again = if is_late { Vec::new() } else { mem::take(&mut read.again) };
-        // After what an earlier turn has read, and after as many as were asked for, events may come
-        // that are longer due.
+        // Events that are longer due may follow the events of an earlier turn, and the limit.
         let has_more = replay.is_some() || number_read == limit;
         let (mut chosen, new) = choose(new, again, limit, now, has_more);
         read.has_rest =
@@ -526,7 +525,7 @@ impl Turns {
         Ok(Next::Wait(lease_time.saturating_sub(now - seen)))
     }
 
-    /// Begins a turn, if nobody else has done so since.
+    /// Begins a turn, unless another process has begun one since.
     async fn begin(
         self: &Arc<Self>,
         state: &mut State,
@@ -561,7 +560,7 @@ impl Turns {
         if progress.epoch != epoch {
             return Ok(None);
         }
-        self.mend(&mut progress).await?;
+        self.repair(&mut progress).await?;
         if epoch <= state.highest {
             // The store has lost this process's last turn. Leases of that one must not count in this.
             let raised = state.highest + 1;
@@ -613,7 +612,7 @@ impl Turns {
 
     /// Resets a stored cursor that is beyond the last given id. A deliverer that did not notice a
     /// failover has stored such a one. Events have come before it meanwhile.
-    async fn mend(&self, progress: &mut Progress) -> Result<(), Fault> {
+    async fn repair(&self, progress: &mut Progress) -> Result<(), Fault> {
         let given: i64 = self.link.query_one(&self.sql.given, &[]).await?.get(0);
         if given < progress.cursor {
             // Nothing that is there counts as read, and all of it is read from one gap. So what a
@@ -705,7 +704,7 @@ impl Turns {
                 self.bury_ids(Some(vec![i64::try_from(id.get()).unwrap_or(-1)])).await
             }
             Selection::Name(_) => self.bury_named(which).await,
-            // No pending event has a reason. What this version does not know is not all of them.
+            // No pending event has a reason. A selection that this version does not know selects none.
             _ => Ok(0),
         };
         buried.map_err(|fault| fault.to_error())
@@ -818,7 +817,7 @@ struct Read {
     added: i64,
     /// The version of the tombstones.
     erasures: u64,
-    /// The earliest second of what admission has put off, and of redriven events.
+    /// The earliest second of the deferred and redriven events.
     earliest_deferred: Option<i64>,
     /// Whether there may be events that are not among these.
     has_rest: bool,
