@@ -95,7 +95,7 @@ impl Inspection {
     }
 
     /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones that
-    /// withhold later events. Returns what was deleted.
+    /// withhold later events. Returns the numbers of deleted events.
     ///
     /// The process that delivers learns of it within its poll interval. Until then it may send what
     /// it has in flight or leased.

@@ -109,7 +109,7 @@ impl SqliteOutbox {
     /// interval](SqliteOutboxBuilder::poll_interval). Cheap, and never blocks.
     pub fn notify(&self) {
         // A full queue is in progress, and its writer checks before it goes on.
-        let _ = self.0.requests.try_send(Request::Look);
+        let _ = self.0.requests.try_send(Request::Poll);
     }
 
     /// Returns the path of the file.

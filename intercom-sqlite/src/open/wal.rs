@@ -4,7 +4,7 @@
 //! itself, because after such a failure SQLite's memory of the WAL is unreliable: see
 //! `writer::database`.
 //!
-//! A missing WAL loses the events accepted last. So each checkpoint stands between two commits. The
+//! A missing WAL loses the events accepted last. So each checkpoint runs between two commits. The
 //! first says that the file needs its WAL, and reaches the file. The second reverts that, in the
 //! WAL alone. So opening detects a copy without its WAL, and a file whose WAL was deleted after a
 //! crash.

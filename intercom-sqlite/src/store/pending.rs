@@ -246,7 +246,7 @@ pub(crate) fn read(
     Ok(events)
 }
 
-/// Reads a body. A body that a person has damaged is logged and stays, and delays no other event.
+/// Reads a body. A damaged body is logged and stays in its row. It delays no other event.
 pub(crate) fn readable(
     id: EventId,
     body: Vec<u8>,
@@ -255,7 +255,7 @@ pub(crate) fn readable(
     match DataEvent::from_body(body) {
         Ok(event) => Some(match sensitive {
             None => event,
-            // A list that a person has damaged names no key.
+            // A damaged list names no key.
             Some(keys) => {
                 let keys: Vec<String> = serde_json::from_slice(&keys).unwrap_or_default();
                 event.with_sensitive_keys(keys)

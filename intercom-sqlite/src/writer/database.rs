@@ -4,7 +4,7 @@
 //! forgets that it is not on the disk, and lets the next fsync succeed. So two facts are no longer
 //! certain:
 //!
-//! - **That a commit failed.** It may stand in the WAL behind the end that SQLite knows, and a
+//! - **That a commit failed.** It may be in the WAL behind the end that SQLite knows, and a
 //!   crash would revive it. The next commit overwrites it. So the writer writes an empty commit
 //!   over it before it answers callers.
 //! - **That a checkpoint reached the file.** SQLite remembers how far earlier checkpoints came, and
@@ -52,7 +52,7 @@ pub(crate) struct Database {
     identity: Identity,
     /// Changes whenever another connection has written.
     data_version: i64,
-    /// Whether a failed commit may stand in the WAL.
+    /// Whether a failed commit may be in the WAL.
     is_commit_in_doubt: bool,
     /// Whether a checkpoint failed between its two marks.
     is_marked: bool,

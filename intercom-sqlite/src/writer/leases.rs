@@ -32,7 +32,7 @@ pub(super) struct Leases {
     /// The time of the last search for the earliest second of new events.
     bound_found: Millis,
     /// The version of the tombstones that the engine has.
-    pub(super) told: i64,
+    pub(super) reported_erasures: i64,
     /// Lets another engine deliver when the leases end.
     lock: LockEnd,
     /// The time of the last generation note.
@@ -41,10 +41,10 @@ pub(super) struct Leases {
 
 impl Leases {
     /// Begins an epoch without leases.
-    pub(super) fn new(epoch: Epoch, told: i64, lock: LockEnd) -> Self {
+    pub(super) fn new(epoch: Epoch, reported_erasures: i64, lock: LockEnd) -> Self {
         let (leased, passed) = (HashMap::new(), i64::MIN);
         let bound_found = Millis::MIN;
-        Leases { epoch, leased, passed, bound_found, told, lock, noted: Millis::MIN }
+        Leases { epoch, leased, passed, bound_found, reported_erasures, lock, noted: Millis::MIN }
     }
 
     /// Writes the file's generation beside it, at most once a second.

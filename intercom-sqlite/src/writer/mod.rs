@@ -121,8 +121,8 @@ impl Writer {
                 Request::Lease { standing, limit, reply } => {
                     self.answer_lease(standing, limit, now, reply);
                 }
-                Request::Look => {
-                    if let Err(fault) = self.look() {
+                Request::Poll => {
+                    if let Err(fault) = self.poll() {
                         self.database.failed(&fault);
                     }
                 }
@@ -225,7 +225,7 @@ impl Writer {
             true => self.write(&mut [], now),
             false => Ok(()),
         };
-        let done = purged.and_then(|()| self.look()).and_then(|()| self.maintain());
+        let done = purged.and_then(|()| self.poll()).and_then(|()| self.maintain());
         done.unwrap_or_else(|fault| {
             self.database.failed(&fault);
             false
@@ -245,7 +245,7 @@ impl Writer {
     }
 
     /// Checks for others' writes to the file.
-    fn look(&mut self) -> Result<(), Fault> {
+    fn poll(&mut self) -> Result<(), Fault> {
         if let Some(counts) = self.database.changes()? {
             self.notice(counts);
         }
@@ -281,7 +281,7 @@ impl Writer {
     fn lease(&mut self, standing: Standing, limit: usize, now: Millis) -> Result<Next, Fault> {
         let is_closed = self.leases.is_none() && self.database.is_left_closed();
         if !is_closed {
-            self.look()?;
+            self.poll()?;
         }
         let epoch = self.counts.epoch();
         if let Some(leases) = &mut self.leases
@@ -292,7 +292,7 @@ impl Writer {
             let (events, next_due) = leases.lease(conn, limit, now)?;
             // The events may include one accepted after an erasure that the last check missed.
             if !events.is_empty() {
-                self.look()?;
+                self.poll()?;
             }
             let tombstones = self.tombstones_to_tell()?;
             if events.is_empty() && tombstones.is_none() {
@@ -326,13 +326,13 @@ impl Writer {
     fn tombstones_to_tell(&mut self) -> Result<Option<Arc<Tombstones>>, Fault> {
         let Some(leases) = &mut self.leases else { return Ok(None) };
         if self.shared.take_untold() {
-            leases.told = -1;
+            leases.reported_erasures = -1;
         }
-        if leases.told == self.counts.erasures {
+        if leases.reported_erasures == self.counts.erasures {
             return Ok(None);
         }
         let tombstones = erased::tombstones(self.database.conn()?)?;
-        leases.told = self.counts.erasures;
+        leases.reported_erasures = self.counts.erasures;
         Ok(Some(Arc::new(tombstones)))
     }
 

@@ -25,7 +25,7 @@ pub(crate) enum Request {
         reply: oneshot::Sender<Result<Next, OutboxError>>,
     },
     /// Checks for others' writes to the file.
-    Look,
+    Poll,
     /// Runs idle maintenance now.
     #[cfg(feature = "test-util")]
     Maintain {
