@@ -14,7 +14,7 @@ import urllib.request
 
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 
-# What WebDriver calls the keys that have no character.
+# WebDriver's codes of keys without a character.
 KEYS = {"Enter": "\ue007", "Escape": "\ue00c", "ArrowDown": "\ue015", "ArrowUp": "\ue013", "Home": "\ue011", "ArrowRight": "\ue014", "Tab": "\ue004", "Backspace": "\ue003"}
 
 ARGUMENTS = [
@@ -30,10 +30,10 @@ ARGUMENTS = [
     "--lang=en-GB",
 ]
 
-# How much of the page is told where something is not as it should be, in characters.
-TOLD = 3000
+# The part of the page in the message of a failed check, in characters.
+MAX_EXCERPT = 3000
 
-# What every script of a check may use. A text is one that is to be seen.
+# Functions for the scripts of checks. `text` and `texts` return visible text.
 SHORTHANDS = """
 const one = (selector) => document.querySelector(selector);
 const all = (selector) => [...document.querySelectorAll(selector)];
@@ -42,24 +42,24 @@ const text = (selector) => (shown(selector) ? one(selector).innerText : null);
 const texts = (selector) => all(selector).filter((element) => element.checkVisibility()).map((element) => element.innerText);
 """
 
-# What is said of an element that was drawn anew, or moved, just when it was to be used.
-PASSING = ("stale element reference", "no such element", "element click intercepted", "element not interactable")
+# The errors about an element that the page replaced or moved meanwhile.
+TRANSIENT_ERRORS = ("stale element reference", "no such element", "element click intercepted", "element not interactable")
 
 
 class WebDriverError(AssertionError):
-    """What the driver answers that does not do what it was asked."""
+    """An error of the driver."""
 
     def __init__(self, kind, message):
         super().__init__(f"{kind}: {message}")
         self.kind = kind
 
 
-class Untried(Exception):
-    """What a browser cannot do, so that a check is not made."""
+class Skipped(Exception):
+    """A browser cannot run a check."""
 
 
 class Browser:
-    """One browser with one page. Use it as a context: it ends with it."""
+    """One browser with one page. A context manager: the browser ends at its end."""
 
     def __init__(self, *driver, address):
         self.profile = tempfile.TemporaryDirectory(prefix="sandbox-browser-", ignore_cleanup_errors=True)
@@ -71,7 +71,7 @@ class Browser:
     def _address(self, pattern):
         for line in self.process.stdout:
             if found := re.search(pattern, line):
-                # What it says later has to go somewhere.
+                # Drains the rest of the output.
                 threading.Thread(target=self.process.stdout.read, daemon=True).start()
                 return f"http://127.0.0.1:{found[1]}"
         raise RuntimeError("the driver did not start")
@@ -112,11 +112,11 @@ class Browser:
         self._do("/refresh")
 
     def run(self, script, *arguments):
-        """Runs the body of a function in the page, and gives what it returns."""
+        """Runs the body of a function in the page, and returns its value."""
         return self._do("/execute/sync", {"script": SHORTHANDS + script, "args": list(arguments)})
 
     def wait_for(self, expression, *arguments, within=15):
-        """Waits until an expression is true of the page, and gives its value."""
+        """Waits until an expression is true in the page, and returns its value."""
         there, last = self._wait_until(expression, arguments, [], within)
         assert there, self._never(expression, arguments, "true", last)
         return last
@@ -127,9 +127,9 @@ class Browser:
         assert there, self._never(expression, arguments, repr(wanted), last)
 
     def _wait_until(self, expression, arguments, wanted, within):
-        """Whether it came to be true, or what `wanted` holds, and its last value.
+        """Returns whether the expression became true, or the value in `wanted`, and its last value.
 
-        The page itself looks again and again, so that nothing is missed between two calls.
+        The page itself repeats the test, so that it misses no short state.
         """
         script = f"""{SHORTHANDS}
             const [given, wanted, within, done] = arguments;
@@ -145,7 +145,7 @@ class Browser:
                 last = String(error);
                 there = false;
               }}
-              // An element may be drawn anew before it is told of.
+              // The page may replace an element before the driver reads it.
               if (there || performance.now() > end) done([there, last instanceof Node ? true : last ?? null]);
               else setTimeout(again, 15);
             }};
@@ -154,13 +154,13 @@ class Browser:
         return self._do("/execute/async", {"script": script, "args": [list(arguments), wanted, within]})
 
     def _never(self, expression, arguments, wanted, last):
-        told = self.run("return `${location}\n${document.body.innerText}`")
-        if len(told) > TOLD:
-            told = f"{told[:TOLD]} …"
-        return f"never {wanted}: {expression} {list(arguments)}, but {last!r}. On the page:\n{told}"
+        page = self.run("return `${location}\n${document.body.innerText}`")
+        if len(page) > MAX_EXCERPT:
+            page = f"{page[:MAX_EXCERPT]} …"
+        return f"never {wanted}: {expression} {list(arguments)}, but {last!r}. On the page:\n{page}"
 
     def act_on(self, selector, action, body=None, within=15):
-        """Does something with an element that is to be seen; where it is drawn anew meanwhile, with the new one."""
+        """Acts on a visible element, and again on its replacement if the page draws it anew."""
         end = time.monotonic() + within
         while True:
             self.wait_for("shown(args[0])", selector)
@@ -168,27 +168,27 @@ class Browser:
                 element = self._do("/element", {"using": "css selector", "value": selector})[ELEMENT]
                 return self._do(f"/element/{element}/{action}", body)
             except WebDriverError as error:
-                if error.kind not in PASSING or time.monotonic() > end:
+                if error.kind not in TRANSIENT_ERRORS or time.monotonic() > end:
                     raise
 
     def click(self, selector):
         self.act_on(selector, "click")
 
     def type(self, selector, text):
-        """Replaces what is in a field, as a person does."""
+        """Replaces the text in a field."""
         self.wait_for("shown(args[0])", selector)
         self.run("one(arguments[0]).select()", selector)
         self.act_on(selector, "value", {"text": text or KEYS["Backspace"]})
 
     def press(self, *keys):
-        """Presses keys, one after the other, wherever the focus is."""
+        """Presses keys, one after the other, at the focus."""
         pressed = [KEYS.get(key, key) for key in keys]
         actions = [{"type": kind, "value": key} for key in pressed for kind in ("keyDown", "keyUp")]
         self._do("/actions", {"actions": [{"type": "key", "id": "keys", "actions": actions}]})
 
     @contextlib.contextmanager
     def more_pages(self):
-        """Gives what opens an address in a tab of its own, in front of the others; all of them are closed at the end."""
+        """Returns a function that opens an address in a new tab in front. Closes all of these tabs at the end."""
         first = self._ask("/window")
         opened = []
 
@@ -210,12 +210,12 @@ class Browser:
         return base64.b64decode(self._ask("/screenshot"))
 
     def point(self, *steps):
-        """What a mouse does, step by step: `down`, `up`, or a place to go to."""
+        """Moves the mouse, step by step: `down`, `up`, or a place."""
         actions = [{"type": f"pointer{step.capitalize()}", "button": 0} if isinstance(step, str) else {"type": "pointerMove", "duration": 0, "x": round(step["x"]), "y": round(step["y"])} for step in steps]
         self._do("/actions", {"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": actions}]})
 
     def asks(self, script):
-        """Runs the body of a function that ends by calling `done`, and gives what that was called with."""
+        """Runs the body of a function that calls `done` at its end, and returns the argument."""
         return self._do("/execute/async", {"script": f"const done = arguments[arguments.length - 1];{script}", "args": []})
 
 
@@ -226,14 +226,14 @@ class Chromium(Browser):
     def __enter__(self):
         options = {"args": [*ARGUMENTS, f"--user-data-dir={self.profile.name}"]}
         self._begin({"goog:chromeOptions": options, "goog:loggingPrefs": {"performance": "ALL", "browser": "ALL"}})
-        # So that what is shown does not depend on where this runs.
+        # Fixes time zone and language.
         self.cdp("Emulation.setTimezoneOverride", timezoneId="UTC")
         self.cdp("Emulation.setLocaleOverride", locale="en-GB")
         self.size(1280, 800)
         return self
 
     def slow_down(self, times, script):
-        """Makes its processor so many times slower, and runs a script before those of each page."""
+        """Slows the processor by a factor, and runs a script before those of each page."""
         self.cdp("Emulation.setCPUThrottlingRate", rate=times)
         self.cdp("Page.addScriptToEvaluateOnNewDocument", source=script)
 
@@ -244,37 +244,37 @@ class Chromium(Browser):
         self.cdp("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
     def media(self, dark=False, still=False):
-        """What the person who looks has asked for: dark colours, little motion."""
+        """Sets the preferences of the person: dark colours, little motion."""
         wishes = {"prefers-color-scheme": "dark" if dark else "light", "prefers-reduced-motion": "reduce" if still else "no-preference"}
         self.cdp("Emulation.setEmulatedMedia", features=[{"name": name, "value": value} for name, value in wishes.items()])
 
     def allow_clipboard(self, origin):
         self.cdp("Browser.grantPermissions", origin=origin, permissions=["clipboardReadWrite", "clipboardSanitizedWrite"])
 
-    def complaints(self):
-        """What broke or was blocked since this was last asked."""
+    def errors(self):
+        """Returns the errors since the last call."""
         return [entry["message"] for entry in self.log("browser") if entry["level"] == "SEVERE"]
 
     def requested(self):
-        """The addresses that were asked for since this was last asked."""
+        """Returns the addresses of the requests since the last call."""
         messages = [json.loads(entry["message"])["message"] for entry in self.log("performance")]
         return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
     def log(self, kind):
-        """What was logged since it was last asked: `browser` for the console, `performance` for the network."""
+        """Returns the log since the last call: `browser` is the console, `performance` the network."""
         return self._do("/se/log", {"type": kind})
 
 
 class Firefox(Browser):
-    """It does not tell what it complains of, and asks less of its network; what a page loaded it tells."""
+    """Firefox has no log of errors and of the network. A page lists what it has loaded."""
 
-    # Its window is no narrower than this.
+    # The narrowest window.
     NARROWEST = 500
 
     PREFERENCES = {
         "intl.accept_languages": "en-GB",
         "intl.locale.requested": "en-GB",
-        # Reads the clipboard without a question.
+        # Reads the clipboard without a prompt.
         "dom.events.testing.asyncClipboard": True,
         "datareporting.policy.dataSubmissionEnabled": False,
     }
@@ -289,15 +289,15 @@ class Firefox(Browser):
         return self
 
     def slow_down(self, times, script):
-        raise Untried("Firefox is not made slower")
+        raise Skipped("Firefox cannot be slowed down")
 
     def cdp(self, command, **parameters):
-        raise Untried(f"Firefox has no {command}")
+        raise Skipped(f"Firefox has no {command}")
 
     def size(self, width, height, mobile=False):
         if width < self.NARROWEST:
-            raise Untried(f"Firefox has no window of {width} pixels")
-        # What is around the page takes some of it.
+            raise Skipped(f"Firefox has no window of {width} pixels")
+        # The frame of the window takes some of it.
         around = self.run("return [outerWidth - innerWidth, outerHeight - innerHeight]")
         self._do("/window/rect", {"width": width + around[0], "height": height + around[1]})
         self.becomes("[innerWidth, innerHeight]", [width, height])
@@ -309,9 +309,9 @@ class Firefox(Browser):
         self._do("/moz/context", {"context": "content"})
 
     def allow_clipboard(self, origin):
-        """A preference does it."""
+        """A preference allows it."""
 
-    def complaints(self):
+    def errors(self):
         return []
 
     def requested(self):

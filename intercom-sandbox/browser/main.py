@@ -9,7 +9,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from checks import accessible, catalogue, connection, contacts, faults, filter, hostile, keyboard, live, lock, narrow, strip, volume
-from driver import Untried
+from driver import Skipped
 from page import ChromiumPage, FirefoxPage
 from sandbox import Sandbox
 import stage
@@ -20,7 +20,7 @@ MODULES = [live, filter, strip, contacts, catalogue, lock, faults, hostile, keyb
 
 
 def checks(words):
-    """The checks with their names, which say what they prove."""
+    """Yields the checks with their names."""
     for module in MODULES:
         for name, check in vars(module).items():
             if callable(check) and getattr(check, "__module__", None) == module.__name__ and not name.startswith("_"):
@@ -30,7 +30,7 @@ def checks(words):
 
 
 def run(program, words, page):
-    passed, failed, untried = 0, [], 0
+    passed, failed, skipped = 0, [], 0
     with page as browser:
         for sentence, check, options in checks(words):
             began = time.monotonic()
@@ -40,9 +40,9 @@ def run(program, words, page):
                     browser.open_page(sandbox.url)
                     remark = check(browser, sandbox)
                     browser.must_be_clean()
-                except Untried as reason:
-                    untried += 1
-                    print(f"UNTRIED {sentence}: {reason}", flush=True)
+                except Skipped as reason:
+                    skipped += 1
+                    print(f"SKIPPED {sentence}: {reason}", flush=True)
                 except Exception:
                     failed.append(sentence)
                     print(f"FAILED  {sentence}\n{traceback.format_exc()}", flush=True)
@@ -50,9 +50,9 @@ def run(program, words, page):
                 else:
                     passed += 1
                     print(f"ok      {sentence} ({time.monotonic() - began:.1f} s)" + (f": {remark}" if remark else ""), flush=True)
-    print(f"{passed} passed, {len(failed)} failed" + (f", {untried} not tried in this browser" if untried else ""))
+    print(f"{passed} passed, {len(failed)} failed" + (f", {skipped} skipped in this browser" if skipped else ""))
     if failed:
-        print(f"{FAILED} shows the page as the last of them left it")
+        print(f"{FAILED} shows the page at the end of the last failed check")
     if failed or not passed:
         sys.exit(1)
 

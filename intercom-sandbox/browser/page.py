@@ -1,12 +1,12 @@
-"""The page in the browser, and what every check may ask of it.
+"""The page in the browser, and the conditions of the checks.
 
-What is asked of the page waits until it is so, up to a deadline, and tells what the page had where it never
-was. Nothing is read once and taken for the last word: what is drawn is drawn a moment later.
+Each condition waits until it holds, up to a deadline, and then fails with the content of the page. No check reads the
+page only once, because the page draws a moment later.
 """
 
 from driver import Chromium, Firefox
 
-# How many times slower the processor is in a slow browser, and how late each picture and each answer.
+# The factor of the processor in a slow browser, and the delay of each frame and answer in milliseconds.
 SLOWER = 4
 LATE = 150
 
@@ -19,12 +19,12 @@ window.fetch = (...request) => later().then(() => fetch(...request)).then((answe
 
 
 class Page:
-    """What is the same in every browser: see the classes at the end."""
+    """The part for every browser. The classes at the end add the browser."""
 
     def __init__(self, slow=False):
         super().__init__()
         self.slow = slow
-        self.complaints_expected = []
+        self.expected_errors = []
         self.opened = []
 
     def __enter__(self):
@@ -34,13 +34,13 @@ class Page:
         return self
 
     def fresh(self):
-        """As after a start: no page, and what was logged before is forgotten."""
+        """Resets the browser: opens an empty page, and forgets the logs."""
         self.open("about:blank")
         self.size(1280, 800)
         self.media()
-        self.complaints_expected = []
+        self.expected_errors = []
         self.opened = []
-        self.complaints()
+        self.errors()
         self.requested()
 
     def open_page(self, url, view=""):
@@ -48,10 +48,10 @@ class Page:
         self.open(f"{url}/{view}")
         self.reads("#connection", "live")
 
-    # What is to be so.
+    # Conditions that must come true.
 
     def shows(self, selector, *wanted):
-        """Waits until these are the texts of the elements, of which there are no others."""
+        """Waits until these are the texts of all such elements."""
         self.becomes("texts(args[0])", list(wanted), selector)
 
     def reads(self, selector, wanted):
@@ -59,15 +59,15 @@ class Page:
         self.becomes("text(args[0])", wanted, selector)
 
     def tells(self, selector, *parts):
-        """Waits until all of this is in the text of the first such element, and gives it."""
+        """Waits until the text of the first such element has all of these parts, and returns it."""
         return self.wait_for("args[1].every((part) => text(args[0]).includes(part)) && text(args[0])", selector, parts)
 
     def lacks(self, selector):
-        """Waits until there is no such element that is to be seen."""
+        """Waits until no such element is visible."""
         self.becomes("all(args[0]).filter((element) => element.checkVisibility()).length", 0, selector)
 
     def has_rows(self, count):
-        """Waits until there are so many rows; only those in view are."""
+        """Waits until the list has this number of rows in view."""
         self.becomes("all('.row').length", count)
 
     def has_names(self, *wanted):
@@ -75,20 +75,20 @@ class Page:
         self.shows(".row .name", *wanted)
 
     def open_row(self, place=0):
-        """Opens the row at a place from the top of those that are there."""
+        """Opens the row at a place from the top of the view."""
         self.wait_for("all('.row .summary').length > args[0]", place)
         self.run("all('.row')[arguments[0]].querySelector('.summary').click()", place)
         self.wait_for("all('.row')[args[0]].querySelector('.detail')", place)
 
-    # What must never be.
+    # Conditions that must always hold.
 
     def expected(self, *words):
-        """What the browser complains of where a check does that on purpose: complaints with these words."""
-        self.complaints_expected += words
+        """Allows errors of the browser with these words, which a check causes on purpose."""
+        self.expected_errors += words
 
     def must_be_clean(self):
-        """Nothing broke, nothing was blocked, and nobody was asked for anything but whose page was opened."""
-        others = [complaint for complaint in self.complaints() if not any(word in complaint for word in self.complaints_expected)]
+        """Fails if the browser reported an error, or sent a request to any other address."""
+        others = [error for error in self.errors() if not any(word in error for word in self.expected_errors)]
         assert not others, others
         own = ("about:", "data:", "blob:", *(f"{url}/" for url in self.opened))
         foreign = [address for address in self.requested() if not address.startswith(own)]

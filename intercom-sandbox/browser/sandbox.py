@@ -11,14 +11,14 @@ TOKEN = "token-of-the-browser-tests"
 
 
 class Sandbox:
-    """Use it as a context: it ends with it."""
+    """A context manager: the sandbox ends at its end."""
 
     def __init__(self, program, *options, port="0"):
         self.program = program
         arguments = [program, "--port", port, "--token", TOKEN, "--json", *options]
         self.process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         self.url = self._address()
-        # From here on nobody reads what else it says.
+        # No code reads the rest of the output.
         self.host = urlsplit(self.url).netloc
 
     def _address(self):
@@ -34,7 +34,7 @@ class Sandbox:
         self.end()
 
     def end(self):
-        """Ends it as Ctrl-C and `kill` do."""
+        """Ends the sandbox, as `kill` does."""
         if self.process.poll() is None:
             self.process.terminate()
         self.process.wait(timeout=20)
@@ -44,12 +44,12 @@ class Sandbox:
         return Client(self.host)
 
     def send(self, name, **members):
-        """Sends one event, and gives the status it was answered with."""
+        """Sends one event, and returns the status of the answer."""
         with self.client() as client:
             return client.send(name, **members)
 
     def admin(self, method, path, body=None):
-        """Asks the admin API."""
+        """Calls the admin API."""
         connection = http.client.HTTPConnection(self.host, timeout=30)
         text = None if body is None else json.dumps(body)
         connection.request(method, "/_sandbox" + path, text, {"Content-Type": "application/json"})
@@ -59,7 +59,7 @@ class Sandbox:
 
 
 class Client:
-    """One connection of a sender."""
+    """One connection of a client."""
 
     HEADERS = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json", "Content-Type": "application/json"}
 

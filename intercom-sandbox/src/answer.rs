@@ -31,11 +31,11 @@ use crate::server::Cut;
 /// ```
 #[derive(Debug, Clone)]
 pub struct Answer {
-    kind: Kind,
+    kind: BodyKind,
 }
 
 #[derive(Debug, Clone)]
-enum Kind {
+enum BodyKind {
     Reply { status: StatusCode, headers: HeaderMap, body: Content },
     HangUp,
     Reset,
@@ -82,18 +82,18 @@ impl Answer {
 
     /// Closes the connection without an answer, as a server that goes down does.
     pub fn hang_up() -> Self {
-        Self { kind: Kind::HangUp }
+        Self { kind: BodyKind::HangUp }
     }
 
     /// Resets the connection without an answer, so that the client's read fails. Over HTTP/2 only
     /// the request's stream is reset.
     pub fn reset() -> Self {
-        Self { kind: Kind::Reset }
+        Self { kind: BodyKind::Reset }
     }
 
     /// Never answers: the connection stays open until the client gives up.
     pub fn silence() -> Self {
-        Self { kind: Kind::Silence }
+        Self { kind: BodyKind::Silence }
     }
 
     /// Sets a header, and replaces an earlier one of that name. Has no effect if there is no
@@ -115,7 +115,7 @@ impl Answer {
         else {
             return Err(format!("`{name}: {value}` is not a header"));
         };
-        if let Kind::Reply { headers, .. } = &mut self.kind {
+        if let BodyKind::Reply { headers, .. } = &mut self.kind {
             headers.insert(name, value);
         }
         Ok(self)
@@ -124,7 +124,7 @@ impl Answer {
     /// Sets the body, and replaces an error envelope. Has no effect if there is no answer.
     #[must_use]
     pub fn body(mut self, text: impl Into<Bytes>) -> Self {
-        if let Kind::Reply { body, .. } = &mut self.kind {
+        if let BodyKind::Reply { body, .. } = &mut self.kind {
             *body = Content::Written(text.into());
         }
         self
@@ -140,7 +140,7 @@ impl Answer {
     fn try_reply(status: u16, body: Content) -> Option<Self> {
         const FINAL: std::ops::RangeInclusive<u16> = 200..=599;
         let status = StatusCode::from_u16(status).ok().filter(|_| FINAL.contains(&status))?;
-        Some(Self { kind: Kind::Reply { status, headers: HeaderMap::new(), body } })
+        Some(Self { kind: BodyKind::Reply { status, headers: HeaderMap::new(), body } })
     }
 
     /// Returns the status with its usual body; `None` if the status is not final.
@@ -156,15 +156,15 @@ impl Answer {
 
     /// Returns whether the answer has a status.
     pub(crate) fn has_status(&self) -> bool {
-        matches!(self.kind, Kind::Reply { .. })
+        matches!(self.kind, BodyKind::Reply { .. })
     }
 
     pub(crate) fn ending(&self, request_id: &RequestId) -> Ending {
         match &self.kind {
-            Kind::HangUp => Ending::Cut(Cut::HangUp),
-            Kind::Reset => Ending::Cut(Cut::Reset),
-            Kind::Silence => Ending::Silence,
-            Kind::Reply { status, headers, body } => {
+            BodyKind::HangUp => Ending::Cut(Cut::HangUp),
+            BodyKind::Reset => Ending::Cut(Cut::Reset),
+            BodyKind::Silence => Ending::Silence,
+            BodyKind::Reply { status, headers, body } => {
                 let (status, headers) = (*status, headers.clone());
                 match body {
                     Content::Written(body) | Content::Html(body) => {
@@ -202,13 +202,13 @@ impl From<u16> for Answer {
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
-            Kind::Reply { status, body: Content::Html(_), .. } => {
+            BodyKind::Reply { status, body: Content::Html(_), .. } => {
                 write!(f, "html {}", status.as_u16())
             }
-            Kind::Reply { status, .. } => write!(f, "{}", status.as_u16()),
-            Kind::HangUp => f.write_str("hang up"),
-            Kind::Reset => f.write_str("reset"),
-            Kind::Silence => f.write_str("hang"),
+            BodyKind::Reply { status, .. } => write!(f, "{}", status.as_u16()),
+            BodyKind::HangUp => f.write_str("hang up"),
+            BodyKind::Reset => f.write_str("reset"),
+            BodyKind::Silence => f.write_str("hang"),
         }
     }
 }

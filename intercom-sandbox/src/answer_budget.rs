@@ -20,7 +20,7 @@ use crate::server::PIECE;
 use crate::sync::lock;
 
 /// The bytes that wait for all clients together. A single answer can be larger.
-const ROOM: usize = 64 << 20;
+const MAX_WAITING_BYTES: usize = 64 << 20;
 
 /// All waiting answers.
 #[derive(Clone, Default)]
@@ -34,10 +34,10 @@ struct Waiting {
     bytes: usize,
     last: u64,
     /// In order of arrival or of the last read.
-    texts: BTreeMap<u64, Text>,
+    texts: BTreeMap<u64, TextBody>,
 }
 
-struct Text {
+struct TextBody {
     /// Without spare capacity.
     bytes: Box<[u8]>,
     taken: usize,
@@ -63,8 +63,8 @@ impl AnswerBudget {
         waiting.last += 1;
         let (number, left) = (waiting.last, bytes.len());
         waiting.bytes += left;
-        waiting.texts.insert(number, Text { bytes, taken: 0 });
-        while waiting.bytes > ROOM
+        waiting.texts.insert(number, TextBody { bytes, taken: 0 });
+        while waiting.bytes > MAX_WAITING_BYTES
             && let Some((&oldest, _)) = waiting.texts.first_key_value()
             && oldest != number
         {
@@ -143,10 +143,10 @@ impl hyper::body::Body for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnswerBudget, PIECE, ROOM, Ticket};
+    use super::{AnswerBudget, MAX_WAITING_BYTES, PIECE, Ticket};
 
     fn large(budget: &AnswerBudget) -> Ticket {
-        budget.keep(vec![0; ROOM / 5 * 2])
+        budget.keep(vec![0; MAX_WAITING_BYTES / 5 * 2])
     }
 
     fn bytes_left(mut ticket: Ticket) -> Option<usize> {
@@ -164,8 +164,8 @@ mod tests {
         assert_eq!(slow.take().unwrap().unwrap().len(), PIECE);
         let last = large(&budget);
         assert_eq!(bytes_left(stopped), None);
-        assert_eq!(bytes_left(slow), Some(ROOM / 5 * 2 - PIECE));
-        assert_eq!(bytes_left(last), Some(ROOM / 5 * 2));
+        assert_eq!(bytes_left(slow), Some(MAX_WAITING_BYTES / 5 * 2 - PIECE));
+        assert_eq!(bytes_left(last), Some(MAX_WAITING_BYTES / 5 * 2));
     }
 
     #[test]
@@ -177,6 +177,10 @@ mod tests {
         assert!(gone.take().is_some());
         drop(gone);
         assert!(bytes_left(large(&budget)).is_some());
-        assert_eq!(bytes_left(first), Some(ROOM / 5 * 2), "there was room for two all the time");
+        assert_eq!(
+            bytes_left(first),
+            Some(MAX_WAITING_BYTES / 5 * 2),
+            "there was room for two all the time"
+        );
     }
 }

@@ -9,7 +9,7 @@ pub(crate) struct BodyBudget {
     taken: AtomicUsize,
 }
 
-/// The share of one body, until the body is read.
+/// The share of one body until the end of the read.
 pub(crate) struct Share<'a> {
     budget: &'a BodyBudget,
     bytes: usize,

@@ -20,7 +20,7 @@ use crate::duplicates::{self, Duplicates};
 use crate::event_names::{self, EventNames};
 use crate::events_lock::EventsLock;
 use crate::faults::Faults;
-use crate::journal::{Journal, Place, Room};
+use crate::journal::{Journal, JournalPosition, Room};
 use crate::limits::Limits;
 use crate::open_rules::OpenRules;
 use crate::options::Options;
@@ -300,11 +300,11 @@ impl SandboxBuilder {
         self
     }
 
-    /// Starts the sandbox on the current tokio runtime, whose I/O must be enabled.
+    /// Starts the sandbox on the current tokio runtime, which needs its I/O driver.
     ///
     /// # Errors
-    /// If the sandbox cannot listen, most often because the port is taken. If it cannot read or
-    /// write the state file, or another sandbox uses that file.
+    /// If the sandbox cannot listen, most often because another process has the port. If it cannot
+    /// read or write the state file, or another sandbox uses that file.
     pub async fn start(self) -> Result<Sandbox, StartError> {
         let address = self.address;
         let cannot_listen = |source: io::Error| match source.kind() {
@@ -319,7 +319,7 @@ impl SandboxBuilder {
         let limits = self.limits;
         let state_file = self.state_file.clone();
         let workspace = Arc::new(self.into_workspace(url, kept.flatten()));
-        let began_at = Place::end_of(&workspace.journal.counts());
+        let began_at = JournalPosition::end_of(&workspace.journal.counts());
         let of_tls = Arc::clone(&workspace);
         let raw = Arc::new(RawResponses::new(
             Arc::clone(&workspace.request_ids),

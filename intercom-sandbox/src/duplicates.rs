@@ -1,8 +1,8 @@
 //! The bounded memory of de-duplication.
 //!
-//! The memory has two halves and keeps no order: when the younger half is full, the older half is
-//! dropped. It remembers a filing by a 64-bit hash, so that tens of thousands fit the processor's
-//! cache. About one event in many billions is wrongly taken for a duplicate.
+//! The memory has two halves and keeps no order: when the younger half is full, the sandbox drops
+//! the older half. It remembers a filing by a 64-bit hash, so that tens of thousands fit the
+//! processor's cache. About one event in many billions is wrongly taken for a duplicate.
 
 use std::hash::BuildHasher;
 use std::mem::swap;

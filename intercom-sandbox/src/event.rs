@@ -40,7 +40,7 @@ impl<T: Deref<Target = str>> Identifiers<T> {
     }
 }
 
-/// The filing of an event. If duplicates are ignored, no two kept events have the same.
+/// The filing of an event. Without duplicates no two kept events have the same one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Filing {
     pub(crate) contact: ContactKey,

@@ -68,8 +68,9 @@ pub struct InvalidEventsLock {
 impl EventsLock {
     /// Parses the text of an `events.lock`.
     ///
-    /// Read the file when the test runs: `EventsLock::parse(&std::fs::read_to_string("events.lock")?)`. With
-    /// `include_str!`, a crate whose lock is not written yet does not compile, so no test can write it.
+    /// Read the file when the test runs:
+    /// `EventsLock::parse(&std::fs::read_to_string("events.lock")?)`. With `include_str!`, a crate
+    /// without its lock does not compile, so no test can write the lock.
     ///
     /// # Errors
     /// If the version is not 1, or a line does not belong in a lock.
@@ -135,7 +136,7 @@ impl EventsLock {
         self.event(name).is_some()
     }
 
-    /// Returns the lock's events that were not sent, in the order of the file.
+    /// Returns the lock's events that no client has sent, in the order of the file.
     pub(crate) fn others(&self, sent: &[Box<str>]) -> Vec<String> {
         let sent: Vec<_> = sent.iter().map(|name| name.to_lowercase()).collect();
         let never = self.events.iter().filter(|event| !sent.contains(&event.name.to_lowercase()));
@@ -170,7 +171,7 @@ impl EventsLock {
         deviations
     }
 
-    /// Returns whether a key's values are masked. In an event that the lock does not have, a key is
+    /// Returns whether to mask a key's values. In an event that the lock does not have, a key is
     /// sensitive if any event marks it so.
     pub(crate) fn is_sensitive(&self, name: &str, key: &str) -> bool {
         let is_marked =

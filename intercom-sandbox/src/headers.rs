@@ -4,7 +4,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::refusal::Refusal;
 
-/// Checks that the request accepts JSON, which Intercom requires to be stated.
+/// Checks for an `Accept` header with JSON, which Intercom requires.
 pub(crate) fn check_accept(headers: &HeaderMap, refuse_with_404: bool) -> Result<(), Refusal> {
     // Fast path: nearly all clients send exactly this.
     if headers.get(header::ACCEPT).is_some_and(|value| value == "application/json") {

@@ -14,7 +14,7 @@ pub enum Identifier {
     Email,
 }
 
-/// Returns the form in which emails are compared.
+/// Returns an email in the form for comparisons.
 pub(crate) fn fold_email(email: &str) -> Cow<'_, str> {
     match email.chars().all(|c| c.is_ascii() && !c.is_ascii_uppercase()) {
         true => Cow::Borrowed(email),

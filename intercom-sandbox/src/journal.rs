@@ -24,7 +24,7 @@ pub(crate) struct Counts {
 
 /// How far a follower has read.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(crate) struct JournalPosition {
     pub(crate) clearings: usize,
     /// The number of the last request.
     pub(crate) number: usize,
@@ -33,13 +33,13 @@ pub(crate) struct Place {
 pub(crate) struct Journal {
     room: Room,
     room_of_accepted: Room,
-    kept: Mutex<Kept>,
+    kept: Mutex<Retained>,
     /// Costs next to nothing without waiters.
     changed: Notify,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Retained {
     counts: Counts,
     requests: Ring,
     /// Requests with an accepted event.
@@ -54,7 +54,7 @@ impl Journal {
     /// Records a request, with its event. Order and counts are those at the time of this call,
     /// which precedes the client's answer.
     pub(crate) fn record(&self, draft: Draft) {
-        // Evicted requests are dropped after the lock is released.
+        // Drops evicted requests after it has released the lock.
         let (_oldest_request, _oldest_accepted) = lock(&self.kept).take_in(draft, self);
         self.changed.notify_waiters();
     }
@@ -74,16 +74,16 @@ impl Journal {
     /// Returns the kept events that match, in order of arrival.
     pub(crate) fn events_where(
         &self,
-        wanted: impl Fn(&ReceivedEvent) -> bool,
+        matches: impl Fn(&ReceivedEvent) -> bool,
     ) -> Vec<ReceivedEvent> {
         let kept = lock(&self.kept);
-        kept.accepted.iter().filter_map(ReceivedRequest::event).filter(wanted).collect()
+        kept.accepted.iter().filter_map(ReceivedRequest::event).filter(matches).collect()
     }
 
     pub(crate) async fn wait_until(&self, mut enough: impl FnMut(&Counts) -> bool) {
         loop {
             let mut changed = pin!(self.changed.notified());
-            // From here on no change is missed.
+            // From here on the caller misses no change.
             changed.as_mut().enable();
             if enough(&self.counts()) {
                 return;
@@ -99,7 +99,7 @@ impl Journal {
     }
 
     /// Waits for requests after a place, returns the kept ones, and moves the place behind them.
-    pub(crate) async fn follow(&self, place: &mut Place) -> Vec<ReceivedRequest> {
+    pub(crate) async fn follow(&self, place: &mut JournalPosition) -> Vec<ReceivedRequest> {
         loop {
             self.wait_until(|counts| place.is_behind(counts)).await;
             let kept = lock(&self.kept);
@@ -107,15 +107,18 @@ impl Journal {
                 let number =
                     if place.clearings == kept.counts.clearings { place.number } else { 0 };
                 let requests = kept.requests.after(number).cloned().collect();
-                *place = Place { clearings: kept.counts.clearings, number: kept.counts.requests };
+                *place = JournalPosition {
+                    clearings: kept.counts.clearings,
+                    number: kept.counts.requests,
+                };
                 return requests;
             }
         }
     }
 
     /// Waits until there is another request or a clear after this place.
-    pub(crate) async fn moved_from(&self, place: Place) {
-        self.wait_until(|counts| place != Place::end_of(counts)).await;
+    pub(crate) async fn moved_from(&self, place: JournalPosition) {
+        self.wait_until(|counts| place != JournalPosition::end_of(counts)).await;
     }
 
     /// Returns the counts, and the first few kept requests after a number that depends on the
@@ -139,13 +142,13 @@ impl Journal {
     pub(crate) fn clear(&self) {
         let mut kept = lock(&self.kept);
         let counts = Counts { clearings: kept.counts.clearings + 1, ..Counts::default() };
-        let _forgotten = std::mem::replace(&mut *kept, Kept { counts, ..Kept::default() });
+        let _forgotten = std::mem::replace(&mut *kept, Retained { counts, ..Retained::default() });
         drop(kept);
         self.changed.notify_waiters();
     }
 }
 
-impl Place {
+impl JournalPosition {
     /// Returns the place after the last request.
     pub(crate) fn end_of(counts: &Counts) -> Self {
         Self { clearings: counts.clearings, number: counts.requests }
@@ -156,7 +159,7 @@ impl Place {
     }
 }
 
-impl Kept {
+impl Retained {
     /// Numbers and counts a request under one lock, so that numbers and order agree. Returns the
     /// evicted requests.
     fn take_in(
@@ -191,7 +194,7 @@ pub(crate) struct Room {
     pub(crate) bytes: usize,
 }
 
-/// Requests in order of arrival, bounded in number and in bytes. The oldest are evicted first.
+/// Requests in order of arrival, bounded in number and in bytes. Evicts the oldest first.
 #[derive(Default)]
 struct Ring {
     requests: VecDeque<ReceivedRequest>,
@@ -199,8 +202,8 @@ struct Ring {
 }
 
 impl Ring {
-    /// Adds a request, and returns the oldest one if it is evicted, so that the caller drops it
-    /// outside the lock. If a large request evicts several, the others are dropped here.
+    /// Adds a request, and returns the oldest one if it evicts that, so that the caller drops it
+    /// outside the lock. If a large request evicts several, drops the others here.
     fn push(&mut self, request: ReceivedRequest, room: Room) -> Option<ReceivedRequest> {
         self.bytes += request.size();
         self.requests.push_back(request);

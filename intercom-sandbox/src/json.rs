@@ -3,7 +3,8 @@
 //! A map would choose one of two equal keys. Both order and duplicates matter here: Intercom drops
 //! surplus keys in the order sent, and ignores their case.
 //!
-//! Text without escapes is borrowed from the body, since most bodies are checked and few are kept.
+//! Text without escapes borrows from the body, because the sandbox checks most bodies and keeps
+//! few.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -125,7 +126,7 @@ impl<'de> Deserialize<'de> for Json<'de> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Json<'de>, A::Error> {
                 let mut members = Vec::new();
-                while let Some((Text(key), value)) = access.next_entry()? {
+                while let Some((JsonText(key), value)) = access.next_entry()? {
                     members.push((key, value));
                 }
                 Ok(Json::Object(members))
@@ -139,4 +140,4 @@ impl<'de> Deserialize<'de> for Json<'de> {
 /// A string. Without `borrow`, serde copies each string.
 #[derive(serde::Deserialize)]
 #[serde(transparent)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct JsonText<'a>(#[serde(borrow)] Cow<'a, str>);

@@ -51,7 +51,7 @@ impl Limits {
         self
     }
 
-    /// Sets the time for a body to arrive. A slower body is answered with `408`. Default: 30
+    /// Sets the time for a body to arrive. The answer to a slower body is `408`. Default: 30
     /// seconds.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
@@ -66,31 +66,31 @@ impl Limits {
         self
     }
 
-    /// Sets the number of open connections. Further connections are answered with `503` and closed.
-    /// Default: 4,096.
+    /// Sets the number of open connections. A further connection gets `503` and closes. Default:
+    /// 4,096.
     pub fn max_connections(mut self, connections: usize) -> Self {
         self.max_connections = connections;
         self
     }
 
     /// Sets the number of bytes of incoming bodies. A body that arrives in pieces and exceeds the
-    /// rest is answered with `503` and the code `too_many_bodies`. Default: 256 MiB.
+    /// rest gets `503` and the code `too_many_bodies`. Default: 256 MiB.
     pub fn max_incoming_bytes(mut self, bytes: usize) -> Self {
         self.max_incoming_bytes = bytes;
         self
     }
 
-    /// Sets the number of contacts, including merged ones. Creating another is answered with `422`
-    /// and the code `contact_limit_reached`, which Intercom does not have. Contacts that the
-    /// builder or [`Sandbox::add_contact`](crate::Sandbox::add_contact) adds count, and are never
-    /// refused. Default: 100,000.
+    /// Sets the number of contacts, including merged ones. Creating another gets `422` and the code
+    /// `contact_limit_reached`, which Intercom does not have. Contacts that the builder or
+    /// [`Sandbox::add_contact`](crate::Sandbox::add_contact) adds count, and are never refused.
+    /// Default: 100,000.
     pub fn max_contacts(mut self, contacts: usize) -> Self {
         self.max_contacts = contacts;
         self
     }
 
-    /// Sets the number of bytes for the details of all contacts. A request beyond it is answered as
-    /// [one contact too many](Self::max_contacts). Default: 128 MiB.
+    /// Sets the number of bytes for the details of all contacts. A request beyond it gets the
+    /// answer to [one contact too many](Self::max_contacts). Default: 128 MiB.
     pub fn max_contact_bytes(mut self, bytes: usize) -> Self {
         self.max_contact_bytes = bytes;
         self

@@ -10,7 +10,7 @@ use crate::seconds::in_seconds_if_any;
 
 /// Rules that Intercom leaves open, with both readings: see [`SandboxBuilder::open_rules`].
 ///
-/// A client can be tested against both readings.
+/// So a test can try a client against both readings.
 ///
 /// ```
 /// use intercom_sandbox::{OpenRules, Sandbox};
@@ -103,22 +103,23 @@ impl OpenRules {
         self
     }
 
-    /// Sets the highest age of a `created_at`; an older one is answered with `422`. Intercom
-    /// documents no bound. Default: any time.
+    /// Sets the highest age of a `created_at`; an older one gets `422`. Intercom documents no
+    /// bound. Default: any time.
     pub fn oldest_created_at(mut self, age: Duration) -> Self {
         self.oldest_created_at = Some(age);
         self
     }
 
-    /// Sets how far ahead a `created_at` can be; a later one is answered with `422`. Intercom
-    /// documents no bound. Default: any time.
+    /// Sets how far ahead a `created_at` can be; a later one gets `422`. Intercom documents no
+    /// bound. Default: any time.
     pub fn furthest_created_at(mut self, ahead: Duration) -> Self {
         self.furthest_created_at = Some(ahead);
         self
     }
 
-    /// Sets the number of metadata keys that an event keeps. Later keys, in the order sent, are
-    /// dropped without an error. The rule is Intercom's, whose pages say 5, 10 and 20. Default: 20.
+    /// Sets the number of metadata keys that an event keeps. The sandbox drops later keys, in the
+    /// order sent, without an error. The rule is Intercom's, whose pages say 5, 10 and 20. Default:
+    /// 20.
     pub fn metadata_keys(mut self, keys: usize) -> Self {
         self.metadata_keys = keys;
         self
@@ -233,9 +234,9 @@ impl OpenRules {
         self
     }
 
-    /// Sets the only custom attributes that contacts can have. Any other is answered with `400` and
-    /// "Custom attribute '…' does not exist", as in an Intercom workspace without that attribute.
-    /// Default: any.
+    /// Sets the only custom attributes that contacts can have. Any other gets `400` and "Custom
+    /// attribute '…' does not exist", as in an Intercom workspace without that attribute. Default:
+    /// any.
     pub fn custom_attributes(mut self, names: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.custom_attributes = Some(names.into_iter().map(Into::into).collect());
         self

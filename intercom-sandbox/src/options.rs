@@ -1,5 +1,5 @@
 //! The options in force, for a client that did not start the sandbox. They contain no secrets:
-//! tokens and keys are omitted.
+//! without tokens and keys.
 
 use std::time::Duration;
 

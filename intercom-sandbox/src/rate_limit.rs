@@ -87,9 +87,8 @@ impl Window {
     }
 
     /// Returns the window of a request at this time. A window opens with the first request that
-    /// finds none open, so it is not aligned to the clock or its seconds. Concurrent requests may
-    /// read the clock in another order than they arrive, so a request slightly before the window
-    /// belongs to it.
+    /// finds none open, not with a full second of the clock. Concurrent requests may read the clock
+    /// in another order than they arrive, so a request slightly before the window belongs to it.
     fn at(self, now: SystemTime) -> Self {
         let apart = match now.duration_since(self.opened) {
             Ok(after) => after,

@@ -18,7 +18,7 @@ impl RawRequest {
     /// connection alive.
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Self {
         let (path, query) = (uri.path(), uri.query());
-        // Nearly always enough: only a very short credential grows when it is redacted.
+        // Nearly always enough: redaction lengthens only a very short credential.
         let headers_length: usize =
             headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 2).sum();
         let target_length = path.len() + query.map_or(0, |query| query.len() + 1);

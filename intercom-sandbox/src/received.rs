@@ -22,8 +22,8 @@ use crate::version::ApiVersion;
 pub enum Outcome {
     /// The request brought an event, and Intercom's rules accepted it.
     Accepted,
-    /// The request brought an event that was answered as accepted, and ignored. An event with its
-    /// contact, name and second came before. The rule is Intercom's.
+    /// The sandbox ignored the event, and answered as if it accepted it. An event with its contact,
+    /// name and second came before. The rule is Intercom's.
     Duplicate,
     /// The request broke a rule: [`ReceivedRequest::problems`] says which.
     Refused,
@@ -59,13 +59,13 @@ struct Inner {
     fault: Option<Arc<str>>,
 }
 
-/// The part of the answer that is kept with its request.
+/// The part of the answer that the journal keeps with the request.
 pub(crate) struct Answered {
     /// `None` if there was no answer.
     pub(crate) status: Option<u16>,
     pub(crate) body: Bytes,
     pub(crate) outcome: Outcome,
-    /// The event's filing, if the event was answered as accepted.
+    /// The event's filing, if the answer accepts the event.
     pub(crate) event: Option<Filing>,
     pub(crate) problems: Box<[Problem]>,
     pub(crate) fault: Option<Arc<str>>,
@@ -216,8 +216,8 @@ impl ReceivedRequest {
         self.inner.rules.shown_body(self.body())
     }
 
-    /// Returns the event, if the request brought one that was answered as accepted.
-    /// [`outcome`](Self::outcome) says whether the event was a duplicate.
+    /// Returns the event, if the answer accepted one. [`outcome`](Self::outcome) says whether the
+    /// event was a duplicate.
     pub fn event(&self) -> Option<ReceivedEvent> {
         Some(ReceivedEvent { filing: self.inner.event?, request: self.clone() })
     }

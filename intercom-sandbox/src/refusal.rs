@@ -146,7 +146,7 @@ impl Refusal {
         .with_hint(format!("Send this path with {allowed}."))
     }
 
-    /// All active event names are taken. The body is exactly as observed, without `type` and
+    /// No further event name can become active. The body is exactly as observed, without `type` and
     /// `request_id`.
     pub(crate) fn too_many_event_names(limit: usize) -> Self {
         let mut refusal = Self::new(

@@ -34,15 +34,15 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Sets how many requests are remembered. The oldest are forgotten, and stay in the count.
-    /// Default: 10,000.
+    /// Sets how many requests the sandbox remembers. The oldest are forgotten, and stay in the
+    /// count. Default: 10,000.
     pub fn keep_requests(mut self, requests: usize) -> Self {
         self.keep_requests = requests;
         self
     }
 
-    /// Sets how many accepted events are remembered. The oldest are forgotten, and stay in the
-    /// count. Default: 10,000.
+    /// Sets how many accepted events the sandbox remembers. The oldest are forgotten, and stay in
+    /// the count. Default: 10,000.
     pub fn keep_events(mut self, events: usize) -> Self {
         self.keep_events = events;
         self
@@ -55,16 +55,16 @@ impl Retention {
         self
     }
 
-    /// Sets among how many of the last accepted events a duplicate is found. Up to twice as many
-    /// may count. Default: 25,000, or the number of [kept](Self::keep_events) events if that is
-    /// higher, so that a duplicate of a kept event is always found.
+    /// Sets among how many of the last accepted events the sandbox finds a duplicate. Up to twice
+    /// as many may count. Default: 25,000, or the number of [kept](Self::keep_events) events if
+    /// that is higher, so that a duplicate of a kept event is always found.
     pub fn deduplicate_among(mut self, events: usize) -> Self {
         self.deduplicate_among = Some(events);
         self
     }
 
-    /// Returns the number of events among which duplicates are found. A kept event takes at least
-    /// `smallest` bytes, which bounds the number if `keep_events` is larger.
+    /// Returns the number of events among which the sandbox finds duplicates. A kept event takes at
+    /// least `smallest` bytes, which bounds the number if `keep_events` is larger.
     pub(crate) fn effective_deduplicate_among(&self, least: usize, smallest: usize) -> usize {
         let kept = self.keep_events.min(self.keep_bytes / smallest);
         self.deduplicate_among.unwrap_or(least.max(kept))

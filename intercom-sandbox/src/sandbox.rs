@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 use crate::answer::Answer;
 use crate::contacts::{Contact, SeedContact};
 use crate::faults::{ActiveFault, Fault, FaultId};
-use crate::journal::Place;
+use crate::journal::JournalPosition;
 use crate::received::{Outcome, ReceivedEvent, ReceivedRequest};
 use crate::state::Keeper;
 use crate::workspace::Workspace;
@@ -23,7 +23,7 @@ pub struct Sandbox {
     /// Writes the state file, if there is one.
     keeper: Option<Keeper>,
     /// The journal's place after the requests from the state file.
-    began_at: Place,
+    began_at: JournalPosition,
 }
 
 impl Sandbox {
@@ -31,7 +31,7 @@ impl Sandbox {
         workspace: Arc<Workspace>,
         server: JoinHandle<()>,
         keeper: Option<Keeper>,
-        began_at: Place,
+        began_at: JournalPosition,
     ) -> Self {
         Self { workspace, server, keeper, began_at }
     }
@@ -74,16 +74,16 @@ impl Sandbox {
         lock.map_or_else(Vec::new, |lock| lock.others(&self.workspace.event_names.all()))
     }
 
-    /// Waits until this many events were accepted, and returns the remembered ones.
+    /// Waits until the sandbox has accepted this many events, and returns the remembered ones.
     pub async fn wait_for(&self, events: usize) -> Vec<ReceivedEvent> {
         let journal = &self.workspace.journal;
         journal.wait_until(|counts| counts.events >= events).await;
         journal.events()
     }
 
-    /// Returns the events that were answered as accepted and ignored, because an event with their
-    /// contact, name and second came before. They are in order of arrival, as far as their requests
-    /// are [remembered](crate::Retention::keep_requests).
+    /// Returns the duplicates: the events that the sandbox ignored, because an earlier event has
+    /// their contact, name and second. They are in order of arrival, as far as their requests are
+    /// [remembered](crate::Retention::keep_requests).
     pub fn duplicates(&self) -> Vec<ReceivedEvent> {
         let requests = self.workspace.journal.requests();
         requests
@@ -120,7 +120,7 @@ impl Sandbox {
     /// Follows the requests, starting with the oldest remembered one. The follower survives a
     /// [clear](Self::clear), which restarts the numbers.
     pub fn follow(&self) -> Follower {
-        Follower { workspace: Arc::clone(&self.workspace), place: Place::default() }
+        Follower { workspace: Arc::clone(&self.workspace), place: JournalPosition::default() }
     }
 
     /// Follows the requests that this sandbox receives itself. Unlike [`follow`](Self::follow), the
@@ -160,13 +160,13 @@ impl Sandbox {
 
     /// Activates a fault, and returns the number that [lifts](Self::lift) it.
     ///
-    /// Faults that replace the answer are tried in order of injection. The first that strikes
-    /// decides the answer, and later ones do not meet the request. All other faults that strike
-    /// apply together.
+    /// The sandbox tries faults that replace the answer in order of injection. The first that
+    /// strikes decides the answer, and later ones do not meet the request. All other faults that
+    /// strike apply together.
     ///
-    /// A request with a replaced answer is recorded as [`Outcome::Faulted`], or as accepted if the
-    /// fault struck after acceptance. [`ReceivedRequest::fault`] names every fault that struck,
-    /// even if the fault only changed the answer.
+    /// The journal records a request with a replaced answer as [`Outcome::Faulted`], or as accepted
+    /// if the fault struck after acceptance. [`ReceivedRequest::fault`] names every fault that
+    /// struck, even if the fault only changed the answer.
     ///
     /// # Panics
     /// If the fault contradicts itself: a [rate limit](Fault::rate_limit) cannot select single
@@ -225,7 +225,7 @@ impl Sandbox {
         self.workspace.clear();
     }
 
-    /// Ends the sandbox as dropping it does, and waits until the port is released.
+    /// Ends the sandbox as dropping it does, and waits until the port is free.
     pub async fn shutdown(mut self) {
         self.server.abort();
         // This task always ends as aborted.
@@ -235,11 +235,11 @@ impl Sandbox {
 
     /// Ends the sandbox without breaking requests off, within this time. The sandbox accepts no
     /// more connections, answers the requests in flight, ends streams to the page, and closes idle
-    /// connections. After `patience` it aborts the rest. The handle still returns what was
-    /// received.
-    pub async fn graceful_shutdown(&mut self, patience: Duration) {
+    /// connections. After `timeout` it aborts the rest. The handle still returns the received
+    /// requests.
+    pub async fn graceful_shutdown(&mut self, timeout: Duration) {
         self.workspace.closing.begin();
-        if tokio::time::timeout(patience, &mut self.server).await.is_err() {
+        if tokio::time::timeout(timeout, &mut self.server).await.is_err() {
             self.server.abort();
             let _ = (&mut self.server).await;
         }
@@ -254,7 +254,7 @@ impl Sandbox {
     /// Writes the state file now, if the builder [named one](crate::SandboxBuilder::state_file).
     ///
     /// # Errors
-    /// If the file cannot be written.
+    /// If writing the file fails.
     pub async fn save_state(&self) -> io::Result<()> {
         match &self.keeper {
             Some(keeper) => keeper.write().await,
@@ -278,7 +278,7 @@ impl fmt::Debug for Sandbox {
 /// Follows the requests of a sandbox: see [`Sandbox::follow`](crate::Sandbox::follow).
 pub struct Follower {
     workspace: Arc<Workspace>,
-    place: Place,
+    place: JournalPosition,
 }
 
 impl Follower {

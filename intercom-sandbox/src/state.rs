@@ -1,6 +1,6 @@
 //! The state file: contacts, event names, and the remembered requests with their events.
 //!
-//! A restored request is replayed: the rules read and file its event again. The file therefore does
+//! Restoring replays a request: the rules read and file its event again. The file therefore does
 //! not depend on how a run numbers its contacts and names.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -27,7 +27,7 @@ use crate::rules;
 use crate::workspace::Workspace;
 
 /// The delay between a change and the write.
-const EVERY: Duration = Duration::from_secs(3);
+const WRITE_DELAY: Duration = Duration::from_secs(3);
 
 /// The version of the file's form; the sandbox refuses any other.
 const VERSION: u32 = 1;
@@ -100,7 +100,7 @@ struct StoredProblem {
     hint: Option<String>,
 }
 
-/// Why a state file cannot be used.
+/// Why the sandbox cannot use a state file.
 #[derive(Debug, Error)]
 pub(crate) enum InvalidState {
     #[error("cannot read {}", path.display())]
@@ -205,7 +205,7 @@ impl StoredRequest {
         }
         let body = Bytes::from(body);
         if outcome == Outcome::Served && (&*self.method, parts.uri.path()) == api::SUMMARIES {
-            // A summary that was refused then is refused again.
+            // Replaying refuses a refused summary again.
             let _ = api::create_summaries(workspace, &body);
         }
         let problems = self.problems.into_iter().map(|problem| Problem {
@@ -306,7 +306,7 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     path.with_file_name(name)
 }
 
-/// Writes the file after changes, until it is dropped.
+/// Writes the file after changes, until its drop.
 pub(crate) struct Keeper {
     file: Arc<StateFile>,
     task: JoinHandle<()>,
@@ -317,7 +317,7 @@ pub(crate) struct Keeper {
 struct StateFile {
     path: PathBuf,
     workspace: Arc<Workspace>,
-    /// The revision last written. The lock is held during a write, so that two writers never meet.
+    /// The revision last written. A write holds the lock, so that two writers never meet.
     written: Mutex<Option<Revision>>,
 }
 
@@ -336,7 +336,7 @@ impl Keeper {
         let kept = Arc::clone(&file);
         let task = tokio::spawn(async move {
             loop {
-                tokio::time::sleep(EVERY).await;
+                tokio::time::sleep(WRITE_DELAY).await;
                 // The next explicit save reports the error.
                 let _ = kept.write().await;
             }

@@ -7,8 +7,8 @@ use crate::contacts::ContactKey;
 use crate::event_names::NameId;
 use crate::sync::lock;
 
-/// The limit of kept summaries; the oldest are dropped.
-const KEPT: usize = 100_000;
+/// The limit of kept summaries; then the sandbox drops the oldest.
+const MAX_SUMMARIES: usize = 100_000;
 
 /// The count of a contact's event, with its first and last time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,11 +31,11 @@ impl Summary {
 
 #[derive(Default)]
 pub(crate) struct Summaries {
-    kept: Mutex<Kept>,
+    kept: Mutex<StoredSummary>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct StoredSummary {
     summaries: HashMap<(ContactKey, NameId), Summary>,
     order: VecDeque<(ContactKey, NameId)>,
 }
@@ -49,7 +49,7 @@ impl Summaries {
             return;
         }
         kept.order.push_back((contact, name));
-        if kept.order.len() > KEPT
+        if kept.order.len() > MAX_SUMMARIES
             && let Some(oldest) = kept.order.pop_front()
         {
             kept.summaries.remove(&oldest);
@@ -67,6 +67,6 @@ impl Summaries {
     }
 
     pub(crate) fn clear(&self) {
-        *lock(&self.kept) = Kept::default();
+        *lock(&self.kept) = StoredSummary::default();
     }
 }

@@ -79,6 +79,6 @@ impl Workspace {
 
     /// Sets the apps' limits to what the active faults require.
     pub(crate) fn apply_lowered_limits(&self) {
-        self.faults.tell_rate_limit(self.clock.now(), |limit| self.apps.set_ceiling(limit));
+        self.faults.pass_rate_limit(self.clock.now(), |limit| self.apps.set_ceiling(limit));
     }
 }

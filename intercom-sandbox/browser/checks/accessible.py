@@ -4,8 +4,8 @@ import os
 import time
 from pathlib import Path
 
-LEAST_CONTRAST = 4.5
-LEAST_CONTRAST_OF_SHAPES = 3
+MIN_CONTRAST = 4.5
+MIN_CONTRAST_OF_SHAPES = 3
 
 COLOURS = """
 const canvas = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
@@ -32,13 +32,13 @@ const contrast = (one, other) => {
 };
 """
 
-# The contrast of every text that is to be seen with what is behind it.
+# The contrast of every visible text with its background.
 CONTRASTS = COLOURS + """
 const found = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 while (walker.nextNode()) {
   const element = walker.currentNode.parentElement;
-  if (walker.currentNode.data.trim() === "" || !element.checkVisibility() || element.closest(".unseen, option")) continue;
+  if (walker.currentNode.data.trim() === "" || !element.checkVisibility() || element.closest(".visually-hidden, option")) continue;
   const style = getComputedStyle(element);
   const color = element instanceof SVGElement ? style.fill : style.color;
   found.push({ text: walker.currentNode.data.trim().slice(0, 40), contrast: contrast(rgba(color), behind(element)) });
@@ -46,26 +46,26 @@ while (walker.nextNode()) {
 return found;
 """
 
-# Of shapes that have to be seen, each a selector, those with too little contrast with what is around them.
+# The shapes, each a selector, with too little contrast with their surroundings.
 WEAK_SHAPES = f"""((selectors, least) => {{
 {COLOURS}
 return selectors.flatMap((selector) => {{
   const [owner, part] = selector.split("::");
   const elements = all(owner);
-  if (elements.length === 0) return [`${{selector}} is not there`];
+  if (elements.length === 0) return [`${{selector}} is missing`];
   return elements.map((element) => {{
     const style = getComputedStyle(element, part && `::${{part}}`);
     const color = element instanceof SVGElement ? style.fill : element.matches("input, select") ? style.borderTopColor : style.backgroundColor;
-    // A part stands on what it is a part of.
+    // The background of a pseudo-element is its element.
     return {{ selector, color, contrast: contrast(rgba(color), behind(part ? element : element.parentElement)) }};
   }}).filter(({{ contrast }}) => contrast < least);
 }});
 }})(...args)"""
 
 
-def every_text_has_contrast_enough(browser, sandbox):
+def every_text_has_enough_contrast(browser, sandbox):
     _send_one_of_everything(sandbox)
-    least, texts = 21, 0
+    lowest, texts = 21, 0
     for dark in (False, True):
         browser.media(dark=dark)
         browser.open_page(sandbox.url)
@@ -77,18 +77,18 @@ def every_text_has_contrast_enough(browser, sandbox):
         browser.click(".chip[data-outcome=duplicate]")
         browser.shows(".row .badge", "Refused", "Duplicate")
         seen += browser.run(CONTRASTS)
-        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".active-faults tr[data-fault]")):
             browser.click(f"#tab-{tab}")
             browser.wait_for("shown(args[0])", there)
             seen += browser.run(CONTRASTS)
         browser.press("?")
         browser.wait_for("shown('#help')")
         seen += browser.run(CONTRASTS)
-        weak = [text for text in seen if text["contrast"] < LEAST_CONTRAST]
+        weak = [text for text in seen if text["contrast"] < MIN_CONTRAST]
         assert weak == [], f"{'dark' if dark else 'light'}: {weak}"
-        least = min(least, *(text["contrast"] for text in seen))
+        lowest = min(lowest, *(text["contrast"] for text in seen))
         texts += len(seen)
-    return f"{texts} texts, the least contrast is {least:.2f}"
+    return f"{texts} texts, the lowest contrast is {lowest:.2f}"
 
 
 def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
@@ -97,7 +97,7 @@ def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
     browser.has_rows(5)
     for place in range(5):
         browser.open_row(place)
-    for tab, there in (("events", ".detail"), ("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+    for tab, there in (("events", ".detail"), ("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".active-faults tr[data-fault]")):
         browser.click(f"#tab-{tab}")
         browser.wait_for("shown(args[0])", there)
         controls = browser.run(
@@ -112,47 +112,47 @@ def every_control_has_a_name_and_every_id_is_one(browser, sandbox):
     browser.becomes("all('.row').map((row) => [row.ariaPosInSet, row.ariaSetSize])", [[str(place), "5"] for place in range(1, 6)])
 
 
-def what_has_no_text_has_contrast_enough(browser, sandbox):
+def every_shape_has_enough_contrast(browser, sandbox):
     _send_one_of_everything(sandbox)
     for dark in (False, True):
         browser.media(dark=dark)
         browser.open_page(sandbox.url)
         browser.has_rows(5)
-        weak = browser.wait_for(WEAK_SHAPES, ["#chart path", ".chip::before", ".toolbar input", ".budget .fill"], LEAST_CONTRAST_OF_SHAPES)
+        weak = browser.wait_for(WEAK_SHAPES, ["#chart path", ".chip::before", ".toolbar input", ".budget .fill"], MIN_CONTRAST_OF_SHAPES)
         assert weak == [], f"{'dark' if dark else 'light'}: {weak}"
         browser.click("#tab-faults")
         browser.click("#switch-hang")
         browser.wait_for("one('#switch-hang').ariaChecked === 'true'")
-        weak = browser.wait_for(WEAK_SHAPES, ["[role=switch]", "[role=switch]::after", ".switch input", ".switch select"], LEAST_CONTRAST_OF_SHAPES)
+        weak = browser.wait_for(WEAK_SHAPES, ["[role=switch]", "[role=switch]::after", ".switch input", ".switch select"], MIN_CONTRAST_OF_SHAPES)
         assert weak == [], f"{'dark' if dark else 'light'}: {weak}"
         browser.click("#switch-hang")
         browser.wait_for("one('#switch-hang').ariaChecked === 'false'")
 
 
-def little_moves_where_little_is_wanted(browser, sandbox):
+def reduced_motion_stops_animations(browser, sandbox):
     browser.media(still=True)
     browser.open_page(sandbox.url, "#faults")
     browser.wait_for("shown('.switch')")
     browser.becomes("all('*').flatMap((element) => ['', '::before', '::after'].map((part) => getComputedStyle(element, part))).filter((style) => style.animationName !== 'none' || parseFloat(style.transitionDuration) > 0).length", 0)
 
 
-def what_comes_in_is_said_aloud_seldom(browser, sandbox):
+def new_requests_are_announced_every_ten_seconds(browser, sandbox):
     browser.run(
-        """window.said = [];
-        new MutationObserver(() => said.push({ text: text("#live"), at: performance.now() })).observe(one("#live"), { childList: true });"""
+        """window.announced = [];
+        new MutationObserver(() => announced.push({ text: text("#live"), at: performance.now() })).observe(one("#live"), { childList: true });"""
     )
     sandbox.send("one")
-    browser.becomes("said.map(({ text }) => text)", ["1 request"])
+    browser.becomes("announced.map(({ text }) => text)", ["1 request"])
     for second in range(20):
         sandbox.send("one", created_at=second)
         browser.reads("[data-outcome=accepted] b", str(second + 2))
-    browser.becomes("said.map(({ text }) => text)", ["1 request", "21 requests"])
-    browser.wait_for("said[1].at - said[0].at > 9_000")
-    # Everything else that changes by itself is silent.
+    browser.becomes("announced.map(({ text }) => text)", ["1 request", "21 requests"])
+    browser.wait_for("announced[1].at - announced[0].at > 9_000")
+    # No other element announces its changes.
     browser.becomes("all('[aria-live], [role=status], [role=alert], [role=log]').map((element) => element.id)", ["connection", "notice", "contacts-error", "live"])
 
 
-def what_a_filter_lets_through_is_said_aloud(browser, sandbox):
+def the_result_of_a_filter_is_announced(browser, sandbox):
     sandbox.send("one")
     sandbox.send("two")
     browser.has_rows(2)
@@ -189,7 +189,7 @@ def axe_finds_nothing(browser, sandbox):
         browser.type("#filter-name", "no such event")
         browser.wait_for("shown('#no-match')")
         look(f"{about}, no match")
-        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".active-faults tr[data-fault]")):
             browser.click(f"#tab-{tab}")
             browser.wait_for("shown(args[0])", there)
             look(f"{about}, {tab}")

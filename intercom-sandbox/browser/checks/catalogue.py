@@ -1,36 +1,36 @@
-"""The names that were seen, and what is wrong with how they were sent."""
+"""The event names, and warnings about differing values."""
 
 
-def names_are_told_with_their_keys_and_kinds(browser, sandbox):
+def the_catalogue_lists_names_with_keys_and_kinds(browser, sandbox):
     sandbox.send("invoice_paid", metadata={"total": {"amount": 1, "currency": "eur"}, "due_date": 1_800_000_000})
     browser.click("#tab-catalogue")
     browser.shows(".entry h3", "invoice_paid")
     browser.shows(".fields li", "total\nmoney", "due_date\ndate")
     browser.lacks(".warnings")
-    browser.tells("#panel-catalogue .sheet", "1 name in 1 event, each always sent in the same form.")
+    browser.tells("#panel-catalogue .sheet", "1 name in 1 event, without a warning.")
 
 
-def what_is_not_always_the_same_is_warned_of(browser, sandbox):
+def values_of_several_kinds_get_a_warning(browser, sandbox):
     sandbox.send("signed_up")
     sandbox.send("seat_added", created_at=1, metadata={"seats": 5, "plan": "pro"})
     sandbox.send("seat_added", created_at=2, metadata={"seats": "five"})
     browser.click("#tab-catalogue")
-    # What is to be looked at comes first.
+    # Names with a warning come first.
     browser.shows(".entry h3", "seat_added", "signed_up")
     browser.tells(".entry.warned", "seat_added", "in 1 of 2")
     browser.wait_for("texts('.warnings li')[0] === 'Warning: seats is a number in 1 and a text in 1: send one kind under a key.'")
-    # That a key was absent is told, and no fault: it may well be optional.
+    # An absent key is no warning: the key may be optional.
     browser.becomes("texts('.warnings li').length", 1)
 
 
-def it_follows_what_comes_in(browser, sandbox):
+def the_catalogue_follows_new_events(browser, sandbox):
     browser.click("#tab-catalogue")
-    browser.tells("#panel-catalogue", "No event was accepted yet")
+    browser.tells("#panel-catalogue", "No accepted event yet")
     sandbox.send("signed_up")
     browser.shows(".entry h3", "signed_up")
 
 
-def a_name_leads_to_its_events(browser, sandbox):
+def show_events_filters_by_the_name(browser, sandbox):
     sandbox.send("signed_up")
     sandbox.send("invoice_paid")
     browser.click("#tab-catalogue")
@@ -41,7 +41,7 @@ def a_name_leads_to_its_events(browser, sandbox):
     browser.becomes("document.activeElement.id", "tab-events")
 
 
-def a_page_that_is_loaded_again_shows_the_same_view(browser, sandbox):
+def a_reload_keeps_the_view(browser, sandbox):
     sandbox.send("signed_up")
     browser.click("#tab-catalogue")
     browser.shows(".entry h3", "signed_up")

@@ -1,4 +1,4 @@
-"""What goes wrong on request, switched on and off by hand."""
+"""Faults, which a person adds and removes."""
 
 
 def _is_on(browser, *switches):
@@ -12,13 +12,13 @@ def _turn_on(browser, switch):
     _is_on(browser, switch)
 
 
-def a_switch_is_felt_by_a_client_and_lifted_again(browser, sandbox):
+def a_switch_affects_clients_until_it_is_off(browser, sandbox):
     assert sandbox.send("before") == 202
     _turn_on(browser, "outage")
     assert sandbox.send("during") == 503
     browser.reads("#fault-count", "1")
-    browser.becomes("one('#tab-faults').textContent", "Faults 1 standing")
-    browser.shows(".standing tbody td", "outage", "1", "1", "until lifted", "Lift")
+    browser.becomes("one('#tab-faults').textContent", "Faults 1 active")
+    browser.shows(".active-faults tbody td", "outage", "1", "1", "until removed", "Remove")
     browser.click("#switch-outage")
     _is_on(browser)
     assert sandbox.send("after") == 202
@@ -40,7 +40,7 @@ def every_switch_turns_on_and_off(browser, sandbox):
     return f"{len(switches)} switches"
 
 
-def its_fields_say_how_much_and_how_long(browser, sandbox):
+def its_fields_set_share_and_duration(browser, sandbox):
     browser.click("#tab-faults")
     browser.type("[aria-label=Percent]", "100")
     browser.type("[aria-label='for the next how many requests']", "2")
@@ -52,7 +52,7 @@ def its_fields_say_how_much_and_how_long(browser, sandbox):
     _is_on(browser)
 
 
-def a_card_shows_the_fault_that_stands(browser, sandbox):
+def a_switch_shows_its_active_fault(browser, sandbox):
     browser.click("#tab-faults")
     card = "one('#switch-errors').closest('.switch')"
     browser.wait_for(f"{card}.querySelector('select').checkVisibility()")
@@ -61,7 +61,7 @@ def a_card_shows_the_fault_that_stands(browser, sandbox):
     browser.becomes("one('#switch-errors').ariaLabel", "503 for 6%")
     sandbox.admin("POST", "/faults", {"fault": "delay 7s for next 3"})
     browser.becomes("one('#switch-delay').closest('.switch').querySelector('h3').innerText", "delay 7s for next 3")
-    # Off again, it shows what would be switched on.
+    # A switch that is off shows its fields.
     sandbox.admin("DELETE", "/faults")
     browser.wait_for(f"{card}.querySelector('select').checkVisibility()")
     browser.becomes("one('#switch-errors').ariaLabel", "status for percent %")
@@ -81,29 +81,29 @@ def a_lower_limit_is_seen_in_the_budget(browser, sandbox):
     browser.type("[aria-label=Requests]", "3")
     _turn_on(browser, "limit")
     browser.tells("#budget", "of 3 left")
-    # So many that two windows have no room for them.
+    # More than two windows have room for.
     answers = [sandbox.send("a", created_at=second) for second in range(7)]
     assert 429 in answers, answers
 
 
-def any_other_is_written_and_lifted_by_its_button(browser, sandbox):
+def a_custom_fault_is_added_and_removed(browser, sandbox):
     browser.click("#tab-faults")
-    browser.type("#own-fault", "503 on event tea_made")
+    browser.type("#custom-fault", "503 on event tea_made")
     browser.press("Enter")
-    browser.shows(".standing tbody code", "503 on event tea_made")
-    # It is not what the switch with this status turns on.
+    browser.shows(".active-faults tbody code", "503 on event tea_made")
+    # The switch with this status stays off, because the fault has a scope.
     _is_on(browser)
     assert [sandbox.send("tea_made"), sandbox.send("coffee_made")] == [503, 202]
-    browser.click(".standing tbody button")
-    browser.tells(".standing", "No fault is active")
+    browser.click(".active-faults tbody button")
+    browser.tells(".active-faults", "No fault is active")
     assert sandbox.send("tea_made") == 202
 
 
-def a_fault_that_is_none_is_told(browser, sandbox):
+def a_wrong_fault_shows_an_error(browser, sandbox):
     browser.expected("400")
     browser.click("#tab-faults")
-    browser.type("#own-fault", "503 sometimes")
-    browser.click(".own button")
+    browser.type("#custom-fault", "503 sometimes")
+    browser.click(".custom button")
     browser.tells("#panel-faults [role=alert]", "`sometimes` is not understood")
 
 
@@ -122,7 +122,7 @@ def a_switch_that_cannot_be_turned_on_says_why(browser, sandbox):
 
 def a_late_answer_does_not_draw_over_a_later_one(browser, sandbox):
     browser.click("#tab-faults")
-    # The first answer on which faults stand is held back.
+    # Delays the first list of active faults.
     browser.run(
         """const { fetch } = window;
         window.asked = 0;
@@ -140,16 +140,16 @@ def a_late_answer_does_not_draw_over_a_later_one(browser, sandbox):
     browser.click("#switch-hang")
     _is_on(browser, "hang")
     browser.run("release()")
-    # It was the page's turn to ask again only after that answer.
+    # The page loads the list again only after that answer.
     browser.wait_for("window.asked > 2")
     browser.becomes("turns", ["true"])
 
 
-def all_are_lifted_at_once(browser, sandbox):
+def all_faults_are_removed_at_once(browser, sandbox):
     for fault in ("503 for next 5", "delay 1ms"):
         sandbox.admin("POST", "/faults", {"fault": fault})
     browser.click("#tab-faults")
-    browser.shows(".standing tbody code", "503 for next 5", "delay 1ms")
+    browser.shows(".active-faults tbody code", "503 for next 5", "delay 1ms")
     browser.click(".sheet-head button")
-    browser.tells(".standing", "No fault is active")
+    browser.tells(".active-faults", "No fault is active")
     assert sandbox.admin("GET", "/faults")["faults"] == []

@@ -1,4 +1,4 @@
-"""Which records are shown."""
+"""The filter."""
 
 import http.client
 import time
@@ -29,20 +29,20 @@ def by_contact(browser, sandbox):
     browser.has_names("invoice_paid")
 
 
-def by_what_is_in_metadata_and_bodies(browser, sandbox):
+def by_text_in_metadata_and_bodies(browser, sandbox):
     sandbox.send("one", metadata={"city": "Zürich"})
     sandbox.send("two", created_at=1, metadata={"plan": "pro"})
     with sandbox.client() as client:
         client.request("POST", "/events", b"{oops")
     browser.has_rows(3)
-    # As it is shown, though the body writes it by an escape.
+    # The body writes the letter by an escape.
     browser.type("#filter-text", "zürich")
     browser.has_names("one")
     browser.type("#filter-text", "PLAN PRO")
     browser.has_names("two")
     browser.type("#filter-text", "{oops")
     browser.has_names("POST /events")
-    # What it was answered counts too.
+    # The filter searches the answer too.
     browser.type("#filter-text", "bad_request")
     browser.has_names("POST /events")
 
@@ -73,7 +73,7 @@ def by_outcome(browser, sandbox):
     browser.shows(".row .badge", "Accepted", "Accepted", "Accepted")
 
 
-def all_of_them_together_and_for_what_comes_later(browser, sandbox):
+def all_fields_together_filter_later_requests_too(browser, sandbox):
     _send_some(browser, sandbox)
     browser.type("#filter-name", "invoice")
     browser.type("#filter-contact", "42")
@@ -85,7 +85,7 @@ def all_of_them_together_and_for_what_comes_later(browser, sandbox):
     browser.reads("#shown", "1 of 6")
 
 
-def it_is_kept_when_the_list_is_cleared(browser, sandbox):
+def clearing_keeps_the_filter(browser, sandbox):
     _send_some(browser, sandbox)
     browser.type("#filter-name", "invoice")
     browser.has_rows(2)
@@ -97,7 +97,7 @@ def it_is_kept_when_the_list_is_cleared(browser, sandbox):
     browser.has_names("invoice_paid")
 
 
-def nothing_that_matches_is_told_and_undone(browser, sandbox):
+def an_empty_result_offers_a_reset(browser, sandbox):
     _send_some(browser, sandbox)
     browser.type("#filter-name", "no such event")
     browser.click("#filter-reset")

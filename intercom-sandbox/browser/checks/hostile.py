@@ -1,15 +1,15 @@
-"""What a sender puts into an event stays text."""
+"""The content of an event stays text."""
 
 import http.client
 
-# Without a dot, which would be turned into a dash in a name.
+# Without a dot, because Intercom turns it into a dash in a name.
 MARKUP = "<img src=x onerror=\"hacked=1\"><script>hacked=1</script>"
 
 
 def markup_in_an_event_stays_text(browser, sandbox):
     statuses = [
         sandbox.send(MARKUP, user_id=f"{MARKUP}'\"", metadata={"<b>key</b>": MARKUP, "link": {"url": "https://x.example/\"onmouseover=\"window.hacked=1", "value": MARKUP}}),
-        # Refused, and shown all the same.
+        # The page shows a refused event too.
         sandbox.send(MARKUP, metadata={f"{MARKUP}.": [MARKUP], "money": {"amount": MARKUP, "currency": MARKUP}}),
         sandbox.send("dropped", metadata={f"<i>{number}</i>": MARKUP for number in range(22)}),
     ]
@@ -29,17 +29,17 @@ def markup_in_an_event_stays_text(browser, sandbox):
 
     sandbox.admin("POST", "/faults", {"fault": f"503 on event {MARKUP}"})
     browser.click("#tab-faults")
-    browser.shows(".standing tr[data-fault] code", f"503 on event {MARKUP}")
+    browser.shows(".active-faults tr[data-fault] code", f"503 on event {MARKUP}")
     _must_be_text(browser)
 
 
-def what_would_not_be_seen_is_shown_and_turns_nothing_around(browser, sandbox):
+def invisible_characters_are_shown_and_change_no_direction(browser, sandbox):
     sandbox.send("a\u202eb\u0007c", user_id="x\u200by", metadata={"k\u0000": "1"})
     sandbox.send("shown", user_id="\u05d0\u05d1", metadata={"turned": "a\u202egpj.exe", "line": "one\ntwo"})
     browser.has_names("shown", "aU+202EbU+0007c")
     browser.becomes("text('.row:nth-child(2) .contact')", "user_id xU+200By")
     browser.becomes("texts('.row:nth-child(1) .pair')", ["turned aU+202Egpj.exe", "line one↵two"])
-    # Each value is isolated, so that its direction does not reach what is beside it.
+    # Each value is isolated, so that its direction does not affect its neighbours.
     browser.becomes("all('.row .name, .row .pair .value, .row .pair .key').filter((element) => element.innerText !== '' && !element.querySelector('bdi')).length", 0)
     browser.becomes("all('.row .contact span:last-child > bdi').length", 2)
     browser.open_row(1)
@@ -51,9 +51,9 @@ def what_would_not_be_seen_is_shown_and_turns_nothing_around(browser, sandbox):
     browser.wait_for("texts('.wire').some((text) => text.includes('\"U+202E\"'))")
 
 
-def no_link_leads_anywhere_but_to_the_web(browser, sandbox):
+def only_web_addresses_are_links(browser, sandbox):
     addresses = ["javascript:window.hacked=1", "JaVaScRiPt://x.example/%0Awindow.hacked=1", "data:text/html,<script>parent.hacked=1</script>", "java\tscript:window.hacked=1", "https://x.example/ javascript:1", "vbscript:x", "file:///etc/passwd"]
-    # Accepted as a text, and refused as a rich link: both are shown.
+    # Intercom accepts them as text, and refuses them as rich links. The page shows both.
     sandbox.send("texts", metadata={f"t{number}": address for number, address in enumerate(addresses)})
     sandbox.send("links", metadata={f"l{number}": {"url": address, "value": "open me"} for number, address in enumerate(addresses)})
     sandbox.send("good", metadata={"link": {"url": "https://good.example/", "value": "open me"}})
@@ -63,14 +63,14 @@ def no_link_leads_anywhere_but_to_the_web(browser, sandbox):
     _must_be_text(browser)
 
 
-def the_policy_is_sent_and_holds(browser, sandbox):
+def the_content_security_policy_holds(browser, sandbox):
     browser.expected("Content Security Policy")
     connection = http.client.HTTPConnection(sandbox.host)
     connection.request("GET", "/")
     policy = connection.getresponse().getheader("Content-Security-Policy")
     connection.close()
     assert "default-src 'none'" in policy and "script-src 'self';" in policy and "unsafe" not in policy, policy
-    # Even what would get into the page by a mistake of ours does not run.
+    # The browser does not even run a script that a mistake of the page inserts.
     browser.run(
         """window.blocked = [];
         document.addEventListener("securitypolicyviolation", (event) => blocked.push(event.effectiveDirective));
@@ -88,7 +88,7 @@ def the_policy_is_sent_and_holds(browser, sandbox):
 
 
 def _open_all(browser, count):
-    """Opens every row, in a window that has room for all of them."""
+    """Opens every row, in a window with room for all of them."""
     browser.size(1280, 6000)
     browser.has_rows(count)
     for place in range(count):

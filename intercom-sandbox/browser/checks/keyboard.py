@@ -6,7 +6,7 @@ def _has_focus(browser, wanted):
     browser.becomes("document.activeElement.id || document.activeElement.dataset.number || document.activeElement.tagName", wanted)
 
 
-def rows_are_walked_and_opened(browser, sandbox):
+def keys_select_and_open_rows(browser, sandbox):
     for name in ("one", "two", "three"):
         sandbox.send(name)
     browser.has_rows(3)
@@ -18,7 +18,7 @@ def rows_are_walked_and_opened(browser, sandbox):
     _has_focus(browser, "3")
     browser.press("j", "Enter")
     browser.shows(".row.open .name", "two")
-    # The focus is to be seen.
+    # The focus is visible.
     browser.becomes("getComputedStyle(document.activeElement).outlineStyle", "solid")
     browser.press("Escape")
     browser.lacks(".row.open")
@@ -26,7 +26,7 @@ def rows_are_walked_and_opened(browser, sandbox):
     _has_focus(browser, "BODY")
 
 
-def the_focus_stays_while_more_arrives(browser, sandbox):
+def the_focus_keeps_its_row_while_others_arrive(browser, sandbox):
     sandbox.send("one")
     browser.has_rows(1)
     browser.press("j")
@@ -35,7 +35,7 @@ def the_focus_stays_while_more_arrives(browser, sandbox):
     _has_focus(browser, "1")
 
 
-def home_leads_back_to_the_newest(browser, sandbox):
+def home_goes_to_the_newest(browser, sandbox):
     for number in range(60):
         sandbox.send("walked", created_at=number)
     browser.reads("#shown", "60 shown")
@@ -48,7 +48,7 @@ def home_leads_back_to_the_newest(browser, sandbox):
     _has_focus(browser, "60")
 
 
-def a_slash_leads_to_the_filter(browser, sandbox):
+def a_slash_goes_to_the_filter(browser, sandbox):
     sandbox.send("one")
     sandbox.send("two")
     browser.has_rows(2)
@@ -57,7 +57,7 @@ def a_slash_leads_to_the_filter(browser, sandbox):
     _has_focus(browser, "filter-name")
     browser.press("o", "n", "e")
     browser.has_names("one")
-    # Keys are typed there.
+    # Shortcuts do not work in a field.
     browser.press("p", "j", "?")
     browser.becomes("one('#filter-name').value", "onepj?")
     browser.press("Escape")
@@ -71,7 +71,7 @@ def p_pauses(browser, sandbox):
     browser.reads("#pause", "Pause")
 
 
-def numbers_and_arrows_turn_the_views(browser, sandbox):
+def numbers_and_arrows_change_the_view(browser, sandbox):
     for key, view in (("2", "contacts"), ("3", "catalogue"), ("4", "faults"), ("1", "events")):
         browser.press(key)
         browser.becomes("one('[aria-selected=true]').id", f"tab-{view}")
@@ -81,7 +81,7 @@ def numbers_and_arrows_turn_the_views(browser, sandbox):
     _has_focus(browser, "tab-contacts")
 
 
-def a_question_mark_helps(browser, sandbox):
+def a_question_mark_opens_the_help(browser, sandbox):
     browser.press("?")
     browser.tells("#help[open]", "pause")
     browser.press("Escape")

@@ -1,4 +1,4 @@
-"""Events as they come in: what a row tells, and what it opens to."""
+"""Live events: their rows and their details."""
 
 import http.client
 import subprocess
@@ -7,7 +7,7 @@ import time
 from sandbox import TOKEN
 
 
-def an_empty_page_says_how_to_begin(browser, sandbox):
+def an_empty_page_has_a_command_to_begin_with(browser, sandbox):
     browser.tells("#nothing-command", f"curl -i {sandbox.url}/events", "Bearer TOKEN")
     assert TOKEN not in browser.run("return document.documentElement.outerHTML")
 
@@ -54,7 +54,7 @@ def metadata_is_shown_by_its_kind(browser, sandbox):
     browser.becomes("all('.row a').map((a) => [a.href, a.rel, a.target])", links)
 
 
-def a_row_opens_to_both_ways_over_the_wire(browser, sandbox):
+def the_details_have_both_messages(browser, sandbox):
     sandbox.send("project_created", metadata={"id": 12_345_678_901_234_567_890})
     browser.has_rows(1)
     browser.click(".row .name")
@@ -72,7 +72,7 @@ def a_row_opens_to_both_ways_over_the_wire(browser, sandbox):
     browser.lacks(".detail")
 
 
-def refused_ones_say_which_rule_and_how_to_fix_it(browser, sandbox):
+def a_refused_event_shows_rule_and_fix(browser, sandbox):
     sandbox.send("seat_added", created_at=int(time.time()) * 1000, metadata={"a.b": 1})
     browser.tells(".row", "Refused", "seat_added", "user_id 42", "422", "milliseconds")
     browser.tells(".row .hint", "Divide milliseconds by 1000")
@@ -84,7 +84,7 @@ def refused_ones_say_which_rule_and_how_to_fix_it(browser, sandbox):
     browser.wait_for("texts('.wire')[1].includes('\"type\": \"error.list\"')")
 
 
-def what_is_no_json_is_shown_as_it_came(browser, sandbox):
+def a_body_that_is_not_json_is_shown_as_sent(browser, sandbox):
     with sandbox.client() as client:
         assert client.request("POST", "/events", b"{oops") == 400
     browser.has_names("POST /events")
@@ -98,7 +98,7 @@ def duplicates_are_shown_as_ignored(browser, sandbox):
     browser.shows(".row .badge", "Duplicate", "Accepted")
     browser.tells(".row .pairs", "ignored as a duplicate")
     browser.open_row()
-    browser.tells(".note.ignored", "Ignored as a duplicate: an event with this contact")
+    browser.tells(".note.ignored", "Ignored as a duplicate: an earlier event has this contact")
 
 
 def dropped_keys_are_shown_as_dropped(browser, sandbox):
@@ -108,7 +108,7 @@ def dropped_keys_are_shown_as_dropped(browser, sandbox):
     browser.shows("dt.lost", "k20", "k21")
 
 
-def faulted_ones_name_their_fault(browser, sandbox):
+def a_faulted_request_names_its_fault(browser, sandbox):
     sandbox.admin("POST", "/faults", {"fault": "503 for next 1"})
     sandbox.admin("POST", "/faults", {"fault": "hang up for next 1"})
     assert sandbox.send("comment_posted") == 503
@@ -176,7 +176,7 @@ def a_request_can_be_sent_again(browser, sandbox):
     browser.has_names("once")
     browser.open_row()
     browser.click(".actions button")
-    browser.reads(".actions .said", "Sent again: 202.")
+    browser.reads(".actions .result", "Sent again: 202.")
     browser.shows(".row .badge", "Duplicate", "Accepted")
 
 
@@ -187,12 +187,12 @@ def a_request_has_an_address(browser, sandbox):
     browser.type("#filter-name", "event_59")
     browser.run("location.hash = '#request-3'")
     browser.shows(".row.open .name", "event_2")
-    # Somebody else opens it too.
+    # A new page opens it too.
     browser.open_page(sandbox.url, "#request-7")
     browser.shows(".row.open .name", "event_6")
 
 
-def what_is_shown_can_be_saved_as_json(browser, sandbox):
+def the_shown_requests_can_be_saved_as_json(browser, sandbox):
     browser.becomes("one('#export').disabled", True)
     sandbox.send("one")
     sandbox.send("two")
@@ -238,7 +238,7 @@ def times_say_their_zone(browser, sandbox):
     browser.wait_for("texts('.facts dd').some((text) => / \\d\\d:\\d\\d:\\d\\d\\.\\d{3} UTC$/.test(text))")
 
 
-def what_is_open_stays_where_it_is_while_more_arrives(browser, sandbox):
+def an_open_row_keeps_its_place(browser, sandbox):
     sandbox.send("read")
     browser.has_names("read")
     browser.open_row()
@@ -253,7 +253,7 @@ def what_is_open_stays_where_it_is_while_more_arrives(browser, sandbox):
     browser.becomes("text('.row .name')", "later")
 
 
-def a_click_meets_the_row_it_was_aimed_at(browser, sandbox):
+def a_click_hits_its_row_while_others_arrive(browser, sandbox):
     sandbox.send("aimed_at")
     browser.has_names("aimed_at")
     place = browser.run("const { x, y, height } = one('.row .name').getBoundingClientRect(); return { x: x + 5, y: y + height / 2 }")
@@ -262,26 +262,26 @@ def a_click_meets_the_row_it_was_aimed_at(browser, sandbox):
     browser.reads("[data-outcome=accepted] b", "2")
     browser.point("up")
     browser.shows(".row.open .name", "aimed_at")
-    # From then on it goes on.
+    # After the click the list moves again.
     browser.has_names("in_between", "aimed_at")
 
 
-def a_link_that_is_followed_and_a_text_that_is_selected_open_no_row(browser, sandbox):
+def following_a_link_or_selecting_text_opens_no_row(browser, sandbox):
     sandbox.send("one", metadata={"page": "https://example.com/"})
     browser.has_names("one")
-    # The browser stays here.
+    # Prevents the navigation.
     browser.run("addEventListener('click', (click) => click.preventDefault())")
     browser.click(".row a")
     start = browser.run("const { left, top, height } = one('.row .contact').getBoundingClientRect(); return { x: left + 2, y: top + height / 2 }")
     browser.point(start, "down", start | {"x": start["x"] + 40}, "up")
     browser.wait_for("getSelection().toString()")
-    # What would be opened would be so by the time that something else is drawn.
+    # A row would be open by the next drawing.
     sandbox.send("two")
     browser.has_names("two", "one")
     browser.lacks(".detail")
 
 
-def the_title_tells_of_refused_ones(browser, sandbox):
+def the_title_counts_refused_events(browser, sandbox):
     sandbox.send("one")
     browser.has_rows(1)
     browser.becomes("document.title", "Intercom sandbox")
@@ -291,7 +291,7 @@ def the_title_tells_of_refused_ones(browser, sandbox):
     browser.becomes("document.title", "Intercom sandbox")
 
 
-def pausing_holds_the_list_and_counts_on(browser, sandbox):
+def pausing_keeps_the_list_and_counts_on(browser, sandbox):
     sandbox.send("one")
     browser.has_names("one")
     browser.click("#pause")
@@ -317,16 +317,16 @@ def clearing_takes_one_click_and_clears_the_sandbox(browser, sandbox):
     browser.reads("[data-outcome=accepted] b", "1")
 
 
-def what_is_cleared_while_paused_stays_paused(browser, sandbox):
+def clearing_keeps_the_pause(browser, sandbox):
     sandbox.send("one")
     browser.has_names("one")
     browser.click("#pause")
     browser.click("#clear")
-    browser.tells("#held", "Paused")
+    browser.tells("#paused-note", "Paused")
     browser.lacks("#nothing")
     sandbox.send("two")
     browser.reads("#pause", "Resume · 1 new")
     browser.has_rows(0)
     browser.click("#pause")
     browser.has_names("two")
-    browser.lacks("#held")
+    browser.lacks("#paused-note")

@@ -1,4 +1,4 @@
-"""A program's lock: what never came, what is not in it, and values that are nobody's to see."""
+"""A program's lock: events that never came, unknown events, and sensitive values."""
 
 import atexit
 import os
@@ -30,29 +30,29 @@ def _file():
 OPTIONS = ["--know-everybody", "--lock", _file()]
 
 
-def what_never_came_is_listed_until_it_comes(browser, sandbox):
+def missing_events_are_listed_until_they_arrive(browser, sandbox):
     browser.click("#tab-catalogue")
     browser.shows("#panel-catalogue h2", "Event names", "Never sent")
-    browser.tells("#panel-catalogue .sheet", "3 names of the lock never came:")
+    browser.tells("#panel-catalogue .sheet", "No event arrived for 3 names of the lock:")
     browser.shows("#panel-catalogue .sheet > .fields code", "invoice_paid", "Parcel sent", "never_came")
     sandbox.send("parcel SENT", metadata={})
     browser.shows("#panel-catalogue .sheet > .fields code", "invoice_paid", "never_came")
-    browser.tells("#panel-catalogue .sheet", "2 names of the lock never came:")
+    browser.tells("#panel-catalogue .sheet", "No event arrived for 2 names of the lock:")
     sandbox.send("invoice_paid", metadata={"total": {"amount": 1, "currency": "eur"}, "iban": SECRET, "paid_by": "card"})
     browser.shows("#panel-catalogue .sheet > .fields code", "never_came")
-    browser.tells("#panel-catalogue .sheet", "1 name of the lock never came:")
+    browser.tells("#panel-catalogue .sheet", "No event arrived for 1 name of the lock:")
     sandbox.send("never_came", created_at=1)
     browser.shows("#panel-catalogue h2", "Event names")
 
 
-def what_is_not_in_the_lock_is_warned_of(browser, sandbox):
+def an_event_outside_the_lock_gets_a_warning(browser, sandbox):
     sandbox.send("letter_sent")
     browser.click("#tab-catalogue")
     browser.shows(".entry h3", "letter_sent")
     browser.tells(".entry.warned", "The lock has no event of this name.")
 
 
-def a_sensitive_value_is_nowhere_on_the_page(browser, sandbox):
+def the_page_never_has_a_sensitive_value(browser, sandbox):
     sandbox.send("invoice_paid", metadata={"total": {"amount": 1, "currency": "eur"}, "iban": SECRET, "paid_by": "cheque"})
     browser.click(".row")
     browser.tells("body", "[sensitive]", "none of the texts that the lock has: card, transfer")

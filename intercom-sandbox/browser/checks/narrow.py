@@ -1,4 +1,4 @@
-"""The page on a narrow window, and on a wide one."""
+"""The page in narrow and wide windows."""
 
 import time
 
@@ -13,7 +13,7 @@ def nothing_is_wider_than_the_window(browser, sandbox):
         for place in range(2):
             browser.open_row(place)
         _must_fit(browser, width)
-        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".standing tr[data-fault]")):
+        for tab, there in (("contacts", "#panel-contacts td"), ("catalogue", ".entry"), ("faults", ".active-faults tr[data-fault]")):
             browser.click(f"#tab-{tab}")
             browser.wait_for("shown(args[0])", there)
             _must_fit(browser, width)
@@ -29,12 +29,12 @@ def no_row_covers_another(browser, sandbox):
         for place in (0, 2):
             browser.open_row(place)
         _must_adjoin(browser)
-        # What is open has the text in a narrower place, and is higher.
+        # A narrower window makes open rows higher.
         browser.size(width - 40, 4000, mobile=width < 500)
         _must_adjoin(browser)
 
 
-def what_is_used_is_within_reach(browser, sandbox):
+def the_controls_are_in_view(browser, sandbox):
     sandbox.send("one")
     browser.size(360, 740, mobile=True)
     browser.open_page(sandbox.url)
@@ -47,8 +47,8 @@ def what_is_used_is_within_reach(browser, sandbox):
         )
 
 
-def columns_stand_above_what_they_name(browser, sandbox):
-    # More than fits, so that there may be a scroll bar.
+def column_titles_are_above_their_columns(browser, sandbox):
+    # More rows than fit, for a scroll bar.
     for second in range(60):
         sandbox.send("one", created_at=second, metadata={"a": 1})
     browser.reads("#shown", "60 shown")
@@ -67,7 +67,7 @@ def _send_what_is_long(sandbox):
     long = "x" * 300
     sandbox.send("seat_added", created_at=1, metadata={"a": 1})
     sandbox.send("seat_added", created_at=2, metadata={"b": 1})
-    # The newest, which are those that are opened.
+    # The newest, which the checks open.
     sandbox.send("seat_added", created_at=int(time.time()) * 1000, metadata={"key_" + long: [1]})
     sandbox.send("a_name_that_is_" + long, user_id=long, metadata={"key_" + long: "w" * 250, "link": f"https://example.com/{'p' * 200}"})
     sandbox.admin("POST", "/faults", {"fault": f"503 on event {long}"})

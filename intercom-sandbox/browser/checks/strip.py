@@ -5,25 +5,25 @@ import time
 OPTIONS = ["--know-everybody", "--rate-limit", "10"]
 OUTCOMES = ["accepted", "duplicate", "refused", "faulted", "served"]
 
-# How high the bars of each outcome are, all together.
+# The total height of the bars of each outcome.
 HEIGHTS = """Object.fromEntries(all("#chart path").map((path) => [path.dataset.outcome,
   [...path.getAttribute("d").matchAll(/M\\S+ (\\S+)V(\\S+)h/g)].reduce((sum, [, bottom, top]) => sum + bottom - top, 0)]))"""
 
-# Done where it is looked at, since a bar moves on each second.
+# In the page, because a bar moves each second.
 POINT_AT_THE_LAST_BAR = """one("#chart").dispatchEvent(new PointerEvent("pointermove", {
   clientX: one("#chart").getBoundingClientRect().left + Number(/.*M(\\S+) /.exec(one("#chart path[data-outcome=accepted]").getAttribute("d"))[1]) + 1,
 }))"""
 
 
-def every_outcome_has_its_share_of_the_chart(browser, sandbox):
+def the_chart_shows_every_outcome(browser, sandbox):
     _one_of_each(sandbox)
     _is_charted(browser)
-    # What was there before the page was is charted too.
+    # The chart has the requests from before the page.
     browser.open_page(sandbox.url)
     _is_charted(browser)
 
 
-def what_is_cleared_stays_in_the_chart(browser, sandbox):
+def clearing_keeps_the_chart(browser, sandbox):
     _one_of_each(sandbox)
     _is_charted(browser)
     browser.click("#clear")
@@ -31,7 +31,7 @@ def what_is_cleared_stays_in_the_chart(browser, sandbox):
     _is_charted(browser)
 
 
-def a_second_that_is_pointed_at_is_told(browser, sandbox):
+def pointing_at_a_second_shows_its_counts(browser, sandbox):
     _one_of_each(sandbox)
     _is_charted(browser)
     browser.wait_for(f"({POINT_AT_THE_LAST_BAR}, /^\\d\\d:\\d\\d:\\d\\d · \\d+ accepted/.test(text('#chart-readout')))")
@@ -41,12 +41,12 @@ def a_second_that_is_pointed_at_is_told(browser, sandbox):
     browser.wait_for("!one('#chart .cursor')")
 
 
-def the_budget_falls_and_comes_back(browser, sandbox):
-    browser.tells("#budget", "10 of 10 left", "in each window of 10 s")
-    # So many that one window or the next is spent.
+def the_budget_falls_and_resets(browser, sandbox):
+    browser.tells("#budget", "10 of 10 left", "per window of 10 s")
+    # More than two windows have room for.
     statuses = [sandbox.send("one", created_at=second) for second in range(21)]
     assert 429 in statuses, statuses
-    # All at once, since it does not stay so.
+    # In one expression, because the window resets.
     browser.becomes(
         """[one("#budget").dataset.level, text("#budget").replace(/\\d+ s$/, "… s"), one(".budget .fill").clientWidth, one("[role=meter]").ariaValueNow]""",
         ["spent", "Rate-limit budget\n\n0 of 10 left\n\nresets in … s", 0, "0"],

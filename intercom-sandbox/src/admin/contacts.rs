@@ -26,14 +26,14 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 /// The requested contacts: the latest `limit` of those with `search` in a detail, ignoring case.
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Query {
+struct ContactsQuery {
     limit: Option<usize>,
     search: Option<String>,
 }
 
 async fn list(
     State(workspace): State<Arc<Workspace>>,
-    query: Result<extract::Query<Query>, QueryRejection>,
+    query: Result<extract::Query<ContactsQuery>, QueryRejection>,
 ) -> Result<Response, AdminError> {
     let extract::Query(query) = query.map_err(|_| {
         AdminError::bad_request(
@@ -65,7 +65,7 @@ struct SeedInput {
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Listed {
+struct ListedContact {
     contacts: Vec<SeedContact>,
     #[serde(default, rename = "total")]
     _total: Option<usize>,
@@ -88,8 +88,8 @@ impl<'de> Deserialize<'de> for SeedInput {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<SeedInput, A::Error> {
-                let Listed { contacts, .. } =
-                    Listed::deserialize(MapAccessDeserializer::new(access))?;
+                let ListedContact { contacts, .. } =
+                    ListedContact::deserialize(MapAccessDeserializer::new(access))?;
                 Ok(SeedInput { contacts })
             }
         }

@@ -25,12 +25,12 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 }
 
 /// Returns the active faults as JSON.
-pub(super) fn standing(workspace: &Workspace) -> Vec<Value> {
+pub(super) fn active(workspace: &Workspace) -> Vec<Value> {
     workspace.faults.list(workspace.clock.now()).iter().map(written).collect()
 }
 
 async fn list(State(workspace): State<Arc<Workspace>>) -> Response {
-    Reply::json(&json!({"faults": standing(&workspace)})).into_response()
+    Reply::json(&json!({"faults": active(&workspace)})).into_response()
 }
 
 /// A fault in its text form. Headers and body need a status.

@@ -2,8 +2,8 @@
 //!
 //! A viewer holds a place in the journal and its current message. Later requests wait in the
 //! journal, so that a slow viewer costs little memory, and no viewer costs none. A viewer that
-//! falls too far behind gets the number of skipped requests. A viewer that reads nothing while
-//! others need the room is disconnected, and resumes after its last message.
+//! falls too far behind gets the number of skipped requests. The feed disconnects a viewer that
+//! reads nothing while others need the room. The viewer resumes after its last message.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -28,7 +28,7 @@ use super::record::written;
 use super::state::{budget, counted};
 
 use crate::answer_budget::{AnswerDropped, Ticket};
-use crate::journal::Place;
+use crate::journal::JournalPosition;
 use crate::workspace::Workspace;
 
 /// The shortest time between two messages; the page cannot draw faster.
@@ -45,7 +45,7 @@ const BATCH_BYTES: usize = 512 << 10;
 
 /// How many requests a viewer can be behind, which is as many as the page keeps. The feed skips
 /// older requests.
-const BEHIND: usize = 10_000;
+const MAX_BACKLOG: usize = 10_000;
 
 /// When a disconnected browser retries, in milliseconds.
 const RETRY: u64 = 1000;
@@ -84,7 +84,7 @@ async fn feed(
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let clearings = workspace.journal.counts().clearings;
     let place = match query.after.as_deref().map(str::parse) {
-        Some(Ok(number)) if last.is_none() => Some(Place { clearings, number }),
+        Some(Ok(number)) if last.is_none() => Some(JournalPosition { clearings, number }),
         _ => last.or(query.after.as_deref()).and_then(|id| place_of(run, id)),
     };
     let now = Instant::now();
@@ -99,7 +99,7 @@ struct Viewer {
     workspace: Arc<Workspace>,
     run: u64,
     /// The place in the journal; `None` before the beginning.
-    place: Option<Place>,
+    place: Option<JournalPosition>,
     told_at: Instant,
     /// When the next message is due without news.
     due: Instant,
@@ -149,7 +149,7 @@ impl Viewer {
         })
     }
 
-    async fn something_to_tell(&self, place: Place) {
+    async fn something_to_tell(&self, place: JournalPosition) {
         // Both a change and the due time end the wait.
         let _ = timeout_at(self.due, self.workspace.journal.moved_from(place)).await;
         sleep_until(self.due.min(self.told_at + FLUSH)).await;
@@ -157,17 +157,17 @@ impl Viewer {
 
     fn begin(&mut self) -> String {
         let counts = self.workspace.journal.counts();
-        self.place = Some(Place { clearings: counts.clearings, number: 0 });
+        self.place = Some(JournalPosition { clearings: counts.clearings, number: 0 });
         self.due = Instant::now();
         let begin = json!({"version": env!("CARGO_PKG_VERSION"), "url": self.workspace.url});
         format!("event: begin\nretry: {RETRY}\ndata: {begin}\n\n")
     }
 
-    fn update(&mut self, place: Place) -> String {
+    fn update(&mut self, place: JournalPosition) -> String {
         let workspace = &self.workspace;
         let (counts, requests) = workspace
             .journal
-            .glance(|counts| place.number.max(counts.requests.saturating_sub(BEHIND)), BATCH);
+            .glance(|counts| place.number.max(counts.requests.saturating_sub(MAX_BACKLOG)), BATCH);
         if counts.clearings != place.clearings {
             return self.begin();
         }
@@ -184,7 +184,7 @@ impl Viewer {
             skipped: number.saturating_sub(place.number).saturating_sub(records.len()),
             records,
         };
-        let place = Place { clearings: counts.clearings, number };
+        let place = JournalPosition { clearings: counts.clearings, number };
         self.place = Some(place);
         self.told_at = Instant::now();
         self.due = self.told_at + TICK;
@@ -195,15 +195,15 @@ impl Viewer {
     }
 }
 
-fn id_of(run: u64, place: Place) -> String {
+fn id_of(run: u64, place: JournalPosition) -> String {
     format!("{run:x}-{}-{}", place.clearings, place.number)
 }
 
 /// Returns the place of an id, if this sandbox created the id.
-fn place_of(run: u64, id: &str) -> Option<Place> {
+fn place_of(run: u64, id: &str) -> Option<JournalPosition> {
     let mut parts = id.splitn(3, '-');
     let of_run = u64::from_str_radix(parts.next()?, 16).ok()?;
     let clearings = parts.next()?.parse().ok()?;
     let number = parts.next()?.parse().ok()?;
-    (of_run == run).then_some(Place { clearings, number })
+    (of_run == run).then_some(JournalPosition { clearings, number })
 }

@@ -1,4 +1,4 @@
-//! The JSON bodies of the admin API, whose mistakes are reported with their place.
+//! The JSON bodies of the admin API. An error names the place of the mistake.
 
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! The sandbox's own routes: the page at `/`, and the admin API below `/_sandbox/`. The page, and a
 //! test in any language, use the admin API to see requests and to inject faults.
 //!
-//! Requests to these routes are not recorded or counted, and all pass the `guard`.
+//! The journal neither records nor counts requests to these routes. All of them pass the `guard`.
 
 mod catalogue;
 mod contacts;

@@ -18,8 +18,8 @@ use crate::refusal::Problem;
 ///
 /// The event is as filed, with `name`, `sent_name` if different, `created_at`, `contact`,
 /// `metadata` and `dropped_keys`. `contact` is the `kind` and `value` of the identifier that
-/// counts. `metadata` is pairs of key and value, in the order sent. An event that was not accepted
-/// has what the body yields, and `null` elsewhere.
+/// counts. `metadata` is pairs of key and value, in the order sent. A refused event has the members
+/// that the body yields, and `null` for the others.
 impl Serialize for ReceivedRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let event = self.event();
@@ -33,8 +33,8 @@ impl Serialize for ReceivedRequest {
             outcome: self.outcome(),
             fault: self.fault(),
             event: match &event {
-                Some(event) => Some(Event::filed(event)),
-                None => Event::read(self),
+                Some(event) => Some(RecordEvent::filed(event)),
+                None => RecordEvent::read(self),
             },
             problems: self.problems().iter().map(WithHint::of).collect(),
             warnings: self.warnings(),
@@ -80,7 +80,7 @@ struct Record<'a> {
     status: Option<u16>,
     outcome: Outcome,
     fault: Option<&'a str>,
-    event: Option<Event<'a>>,
+    event: Option<RecordEvent<'a>>,
     problems: Vec<WithHint<'a>>,
     warnings: Vec<String>,
     headers: Vec<(&'a str, &'a str)>,
@@ -89,19 +89,19 @@ struct Record<'a> {
 }
 
 #[derive(Default, Serialize)]
-struct Event<'a> {
+struct RecordEvent<'a> {
     name: Option<Cow<'a, str>>,
     /// The name as sent, if Intercom files another.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_name: Option<&'a str>,
     created_at: Option<Value>,
-    contact: Option<Contact<'a>>,
+    contact: Option<RecordContact<'a>>,
     metadata: Cow<'a, [(String, Value)]>,
     dropped_keys: &'a [String],
 }
 
 #[derive(Serialize)]
-struct Contact<'a> {
+struct RecordContact<'a> {
     kind: &'static str,
     value: Cow<'a, str>,
 }
@@ -126,7 +126,7 @@ impl<'a> WithHint<'a> {
     }
 }
 
-impl<'a> Event<'a> {
+impl<'a> RecordEvent<'a> {
     fn filed(event: &'a ReceivedEvent) -> Self {
         let request = event.request();
         let identifiers = &request.event_data().identifiers;
@@ -136,13 +136,13 @@ impl<'a> Event<'a> {
             sent_name: event.sent_name(),
             created_at: Some(event.created_at().into()),
             contact: whose
-                .map(|(kind, value)| Contact { kind: kind.member(), value: value.into() }),
+                .map(|(kind, value)| RecordContact { kind: kind.member(), value: value.into() }),
             metadata: event.masked_metadata(),
             dropped_keys: event.dropped_keys(),
         }
     }
 
-    /// Reads an event from a body that was not accepted.
+    /// Reads an event from the body of a refused request.
     fn read(request: &'a ReceivedRequest) -> Option<Self> {
         if (request.method(), request.path()) != ("POST", "/events") {
             return None;
@@ -179,8 +179,9 @@ impl<'a> Event<'a> {
         }
         let name = event.name.as_deref().unwrap_or_default();
         event.metadata = request.rules().shown_metadata(name, event.metadata);
-        event.contact =
-            identifiers.into_iter().find_map(|(kind, value)| Some(Contact { kind, value: value? }));
+        event.contact = identifiers
+            .into_iter()
+            .find_map(|(kind, value)| Some(RecordContact { kind, value: value? }));
         Some(event)
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn routes() -> Router<Arc<Workspace>> {
 }
 
 /// The size of an answer, in bytes, from which it takes no further request.
-const MOST_BYTES: usize = 8 << 20;
+const MAX_BYTES: usize = 8 << 20;
 
 /// Requests with a number above `after`, at most `limit` of them.
 #[derive(Deserialize)]
@@ -49,7 +49,7 @@ fn default_limit() -> usize {
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct ResentAnswer {
     requests: Vec<Box<RawValue>>,
     /// The value of `after` for the next call.
     last: usize,
@@ -65,13 +65,13 @@ async fn requests(
         )
     })?;
     let (_, requests) = workspace.journal.glance(|_| query.after, query.limit);
-    let (requests, last) = written(&requests, MOST_BYTES);
-    let answer = Answer { requests, last: last.unwrap_or(query.after) };
+    let (requests, last) = written(&requests, MAX_BYTES);
+    let answer = ResentAnswer { requests, last: last.unwrap_or(query.after) };
     Ok(workspace.answer_budget.response(Reply::json(&answer)))
 }
 
-/// Sends a kept request again, with the access token of the first app, because credentials are not
-/// kept. The request is recorded like any other.
+/// Sends a kept request again, with the access token of the first app, because the journal keeps no
+/// credentials. The journal records it like any other.
 async fn resend(
     State(workspace): State<Arc<Workspace>>,
     Path(number): Path<String>,

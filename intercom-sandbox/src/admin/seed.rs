@@ -7,11 +7,11 @@ use crate::contacts::SeedContact;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a contact: an object with `user_id`, `email` or `id`")]
-struct Wire {
+struct SeedJson {
     id: Option<String>,
     user_id: Option<String>,
     email: Option<String>,
-    role: Option<Role>,
+    role: Option<SeedRole>,
     name: Option<String>,
     phone: Option<String>,
     #[serde(default)]
@@ -22,7 +22,7 @@ struct Wire {
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Role {
+enum SeedRole {
     User,
     Lead,
 }
@@ -31,7 +31,7 @@ enum Role {
 /// `lead`), `name`, `phone`, `custom_attributes` and `archived`.
 impl<'de> Deserialize<'de> for SeedContact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = Wire::deserialize(deserializer)?;
+        let wire = SeedJson::deserialize(deserializer)?;
         for (name, value) in [("user_id", &wire.user_id), ("email", &wire.email), ("id", &wire.id)]
         {
             if value.as_ref().is_some_and(|value| value.trim().is_empty()) {
@@ -61,7 +61,7 @@ impl<'de> Deserialize<'de> for SeedContact {
         for (name, value) in wire.custom_attributes {
             contact = contact.with_custom_attribute(name, value);
         }
-        if matches!(wire.role, Some(Role::Lead)) {
+        if matches!(wire.role, Some(SeedRole::Lead)) {
             contact = contact.lead();
         }
         if wire.archived {

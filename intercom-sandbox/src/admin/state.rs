@@ -33,7 +33,7 @@ async fn state(State(workspace): State<Arc<Workspace>>) -> Response {
         "rate_limit": budget(&workspace, &workspace.apps.first().rate_limit),
         "workspace_rate_limit": budget(&workspace, workspace.apps.workspace_limit()),
         "options": workspace.options,
-        "faults": faults::standing(&workspace),
+        "faults": faults::active(&workspace),
     }))
     .into_response()
 }

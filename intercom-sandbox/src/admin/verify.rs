@@ -19,7 +19,7 @@ use crate::reply::Reply;
 use crate::workspace::Workspace;
 
 /// The longest wait of a call, in seconds.
-const LONGEST: f64 = 300.0;
+const MAX_SECONDS: f64 = 300.0;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new().route("/verify", post(verify))
@@ -32,15 +32,15 @@ struct VerifyInput {
     /// How long to wait for the events, in seconds.
     #[serde(default)]
     within: f64,
-    /// Whether other events are allowed.
+    /// Whether to allow other events.
     #[serde(default)]
     others: bool,
-    /// Requests up to this number are ignored.
+    /// Ignores requests up to this number.
     #[serde(default)]
     after: usize,
 }
 
-/// The expected event. An absent member matches anything, and other metadata keys are allowed.
+/// The expected event. An absent member matches anything. The event may have other metadata keys.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "an event: an object with `name`")]
 struct Expected {
@@ -55,8 +55,8 @@ struct Expected {
 
 impl Expected {
     fn is(&self, event: &ReceivedEvent) -> bool {
-        let is = |wanted: &Option<String>, given: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| given == Some(wanted))
+        let is = |expected: &Option<String>, given: Option<&str>| {
+            expected.as_deref().is_none_or(|expected| given == Some(expected))
         };
         let names = [Some(event.name()), event.sent_name()];
         let mut names = names.into_iter().flatten();
@@ -75,9 +75,9 @@ async fn verify(
     State(workspace): State<Arc<Workspace>>,
     Input(input): Input<VerifyInput>,
 ) -> Result<Response, AdminError> {
-    if !(0.0..=LONGEST).contains(&input.within) {
+    if !(0.0..=MAX_SECONDS).contains(&input.within) {
         return Err(AdminError::bad_request(format!(
-            "`within` is a number of seconds from 0 to {LONGEST}"
+            "`within` is a number of seconds from 0 to {MAX_SECONDS}"
         )));
     }
     let end = Instant::now() + Duration::from_secs_f64(input.within);

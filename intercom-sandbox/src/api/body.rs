@@ -13,7 +13,7 @@ use hyper::body::Body;
 use crate::body_budget::BodyBudget;
 use crate::refusal::Refusal;
 
-/// How much of a body beyond the limit is read and discarded. Closing with unread input would reset
+/// The bytes of a body beyond the limit to read and discard. Closing with unread input would reset
 /// the connection and lose the answer.
 const DRAIN: usize = 8 << 20;
 
@@ -81,7 +81,8 @@ impl ReadBody {
         }
     }
 
-    /// Returns whether more of the body is to come, so that the connection cannot be reused.
+    /// Returns whether more of the body follows, so that the connection cannot serve another
+    /// request.
     pub(super) fn is_unread(&self) -> bool {
         matches!(self, Self::TooLarge { unread: true } | Self::TooSlow | Self::NoRoom)
     }

@@ -82,8 +82,8 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Applies the faults before acceptance, with their delays. A request whose client gives up
-    /// meanwhile is recorded too.
+    /// Applies the faults before acceptance, with their delays. The journal records a request whose
+    /// client gives up meanwhile, too.
     async fn arrive(&self, now: SystemTime) -> (SystemTime, Strike) {
         self.workspace.apply_lowered_limits();
         let mut strike = Strike::default();
@@ -138,8 +138,8 @@ impl Call<'_> {
         Settled { ending, part, late: strike.late }
     }
 
-    /// Returns the rules' answer, and what to record of it. Status and body are recorded later,
-    /// because faults can change them.
+    /// Returns the rules' answer, and what to record of it. Records status and body later, because
+    /// faults can change them.
     fn serve(&self, now: SystemTime) -> (Ending, Answered) {
         let request_id = self.workspace.request_ids.draw();
         let endpoint = route(self.parts);

@@ -19,7 +19,7 @@ use crate::workspace::Workspace;
 
 /// The calls, with their path parameters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Call {
+pub(crate) enum ContactCall {
     /// `GET /contacts`
     List,
     /// `POST /contacts`
@@ -49,16 +49,16 @@ pub(crate) enum Call {
 }
 
 /// Returns the call for a method and a path after `/contacts`.
-pub(super) fn route(rest: &str, method: &Method) -> Result<Call, Refusal> {
+pub(super) fn route(rest: &str, method: &Method) -> Result<ContactCall, Refusal> {
     let segments: Vec<&str> = rest.split('/').skip(1).collect();
     let only = |allowed| Err(Refusal::method_not_allowed(allowed));
     match (&segments[..], method) {
-        ([], &Method::GET) => Ok(Call::List),
-        ([], &Method::POST) => Ok(Call::Create),
+        ([], &Method::GET) => Ok(ContactCall::List),
+        ([], &Method::POST) => Ok(ContactCall::Create),
         ([], _) => only("GET, POST"),
 
-        (["search"], &Method::POST) => Ok(Call::Search),
-        (["merge"], &Method::POST) => Ok(Call::Merge),
+        (["search"], &Method::POST) => Ok(ContactCall::Search),
+        (["merge"], &Method::POST) => Ok(ContactCall::Merge),
         (["search" | "merge"], _) => only("POST"),
 
         (["find_by_external_id", first, others @ ..], _)
@@ -68,23 +68,23 @@ pub(super) fn route(rest: &str, method: &Method) -> Result<Call, Refusal> {
                 return only("GET");
             }
             // Not every client encodes the slashes of an id.
-            decode(&segments[1..].join("/")).map(Call::FindByExternalId)
+            decode(&segments[1..].join("/")).map(ContactCall::FindByExternalId)
         }
 
         ([""] | ["", ..], _) => Err(Refusal::path_not_found()),
-        ([id], &Method::GET) => decode(id).map(Call::Show),
-        ([id], &Method::PUT) => decode(id).map(Call::Update),
-        ([id], &Method::DELETE) => decode(id).map(Call::Delete),
+        ([id], &Method::GET) => decode(id).map(ContactCall::Show),
+        ([id], &Method::PUT) => decode(id).map(ContactCall::Update),
+        ([id], &Method::DELETE) => decode(id).map(ContactCall::Delete),
         ([_], _) => only("GET, PUT, DELETE"),
 
-        ([id, "archive"], &Method::POST) => decode(id).map(Call::Archive),
-        ([id, "unarchive"], &Method::POST) => decode(id).map(Call::Unarchive),
-        ([id, "block"], &Method::POST) => decode(id).map(Call::Block),
+        ([id, "archive"], &Method::POST) => decode(id).map(ContactCall::Archive),
+        ([id, "unarchive"], &Method::POST) => decode(id).map(ContactCall::Unarchive),
+        ([id, "block"], &Method::POST) => decode(id).map(ContactCall::Block),
         ([_, "archive" | "unarchive" | "block"], _) => only("POST"),
 
-        ([id, "merge_history"], &Method::GET) => decode(id).map(Call::MergeHistory),
+        ([id, "merge_history"], &Method::GET) => decode(id).map(ContactCall::MergeHistory),
         ([id, "tags" | "notes" | "companies" | "subscriptions" | "segments"], &Method::GET) => {
-            decode(id).map(Call::Linked)
+            decode(id).map(ContactCall::Linked)
         }
         ([_, "merge_history" | "segments"], _) => only("GET"),
         // Intercom takes more here; in the sandbox these lists are always empty.
@@ -110,7 +110,7 @@ fn decode(text: &str) -> Result<String, Refusal> {
 /// Answers a call. Only calls with a body read it.
 pub(super) fn answer<'a>(
     workspace: &Workspace,
-    call: &Call,
+    call: &ContactCall,
     version: ApiVersion,
     parts: &request::Parts,
     body: impl FnOnce() -> Result<&'a Bytes, Refusal>,
@@ -125,39 +125,41 @@ pub(super) fn answer<'a>(
     let merge_history = wants_history.then_some(&histories as &MergeHistory<'_>);
     let form = Form { version, merge_history };
     let contact = match call {
-        Call::List => return list(workspace, parts, form),
-        Call::Search => return search(workspace, body()?, form),
-        Call::Create => known(contacts.create(contact::read_new(body()?, rules)?, now))?,
-        Call::Merge => {
+        ContactCall::List => return list(workspace, parts, form),
+        ContactCall::Search => return search(workspace, body()?, form),
+        ContactCall::Create => known(contacts.create(contact::read_new(body()?, rules)?, now))?,
+        ContactCall::Merge => {
             let merge = contact_merge::read(body()?)?;
             let skip = merge.skip_duplicate_validation;
             known(contacts.merge(&merge.from, &merge.into, skip, now))?
         }
-        Call::FindByExternalId(external_id) => known(contacts.show_user(external_id))?,
-        Call::Show(id) => known(contacts.show(id))?,
-        Call::Update(id) => {
+        ContactCall::FindByExternalId(external_id) => known(contacts.show_user(external_id))?,
+        ContactCall::Show(id) => known(contacts.show(id))?,
+        ContactCall::Update(id) => {
             known(contacts.update(id, contact::read_changes(body()?, rules)?, now))?
         }
-        Call::Delete(id) => return Ok(in_short(&known(contacts.delete(id))?, "deleted", true)),
-        Call::Archive(id) => {
+        ContactCall::Delete(id) => {
+            return Ok(in_short(&known(contacts.delete(id))?, "deleted", true));
+        }
+        ContactCall::Archive(id) => {
             let contact = known(contacts.set_archived(id, true, now))?;
             return Ok(in_short(&contact, "archived", true));
         }
-        Call::Unarchive(id) => {
+        ContactCall::Unarchive(id) => {
             let contact = known(contacts.set_archived(id, false, now))?;
             return Ok(in_short(&contact, "archived", false));
         }
         // At Intercom this ends the contact's conversations; the sandbox has none.
-        Call::Block(id) => return Ok(in_short(&known(contacts.show(id))?, "blocked", true)),
-        Call::MergeHistory(_) if !version.has_merge_history() => {
+        ContactCall::Block(id) => return Ok(in_short(&known(contacts.show(id))?, "blocked", true)),
+        ContactCall::MergeHistory(_) if !version.has_merge_history() => {
             return Err(Refusal::path_not_found()
                 .with_hint("Versions before 2.16 have no merge_history: send a newer one."));
         }
-        Call::MergeHistory(id) => {
+        ContactCall::MergeHistory(id) => {
             let contact = known(contacts.show(id))?;
             return merge_history_of(contacts, &contact, parts);
         }
-        Call::Linked(id) => {
+        ContactCall::Linked(id) => {
             known(contacts.show(id))?;
             return Ok(empty_list());
         }

@@ -1,8 +1,8 @@
 //! Intercom's API: a request's path from its first byte to its answer.
 //!
 //! `call` handles a request, `route` finds its endpoint, and `serve` answers by Intercom's rules.
-//! Faults apply before, after or instead of that. The request is recorded before its answer goes
-//! out.
+//! Faults apply before, after or instead of that. The journal has the request before its answer
+//! goes out.
 
 mod body;
 mod call;

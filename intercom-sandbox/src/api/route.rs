@@ -15,13 +15,13 @@ pub(crate) enum Endpoint {
     /// `POST /events/summaries`
     CreateSummaries,
     /// `/contacts`, and every path below it
-    Contacts(contacts::Call),
+    Contacts(contacts::ContactCall),
     /// `GET /me`
     Me,
 }
 
 /// The first segments of paths that Intercom has and the sandbox does not.
-const NOT_HERE: [&str; 40] = [
+const UNSUPPORTED_PATHS: [&str; 40] = [
     "admins",
     "ai",
     "articles",
@@ -88,7 +88,9 @@ pub(super) fn route(parts: &request::Parts) -> Result<Endpoint, Refusal> {
         ([Some("me"), None, ..], &Method::GET) => Ok(Endpoint::Me),
         ([Some("me"), None, ..], _) => only("GET"),
 
-        ([Some(first), ..], _) if NOT_HERE.contains(&first) => Err(Refusal::not_in_sandbox()),
+        ([Some(first), ..], _) if UNSUPPORTED_PATHS.contains(&first) => {
+            Err(Refusal::not_in_sandbox())
+        }
 
         _ => Err(Refusal::path_not_found()),
     }

@@ -10,7 +10,7 @@ use crate::request_id::RequestId;
 pub(super) struct Served {
     pub(super) reply: Reply,
     pub(super) outcome: Outcome,
-    /// The event's filing, if the event was answered as accepted.
+    /// The event's filing, if the answer accepts the event.
     pub(super) event: Option<Filing>,
     pub(super) problems: Box<[Problem]>,
 }
@@ -21,7 +21,8 @@ impl Served {
         Self { reply, outcome: Outcome::Served, event: None, problems: Box::default() }
     }
 
-    /// Creates the answer to an event that was accepted, or ignored without an error.
+    /// Creates the answer to an accepted event, or to an event that the sandbox ignores without an
+    /// error.
     pub(super) fn event(reply: Reply, outcome: Outcome, event: Filing) -> Self {
         Self { reply, outcome, event: Some(event), problems: Box::default() }
     }

@@ -149,7 +149,7 @@ impl Book {
         self.merged.iter()
     }
 
-    /// Restores the remains of a contact that was merged in an earlier run.
+    /// Restores the record of a contact from its merge in an earlier run.
     pub(super) fn restore_merged(&mut self, id: Arc<str>, merged: Merged) {
         self.revision += 1;
         self.bytes += merged.size(&id);
@@ -205,7 +205,7 @@ impl Book {
         });
     }
 
-    /// Replaces a contact by the record that it was merged into the other.
+    /// Replaces a contact by the record of its merge into the other.
     pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey, at: u64) {
         let Some(contact) = self.take(from) else { return };
         for left in self.merged.values_mut().filter(|left| left.into == from) {

@@ -13,11 +13,11 @@ use super::key::ContactKey;
 /// Serialized, it is the contact object of Intercom's API version 2.16.
 #[derive(Debug, Clone)]
 pub struct Contact {
-    data: Arc<Data>,
+    data: Arc<ContactData>,
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Data {
+pub(super) struct ContactData {
     pub(super) key: ContactKey,
     pub(super) id: Arc<str>,
     pub(super) workspace_id: Arc<str>,
@@ -37,7 +37,7 @@ impl Contact {
         details: Details,
         now: u64,
     ) -> Self {
-        let data = Data {
+        let data = ContactData {
             key,
             id,
             workspace_id,
@@ -54,7 +54,7 @@ impl Contact {
         self.data.key
     }
 
-    pub(super) fn data(&self) -> &Data {
+    pub(super) fn data(&self) -> &ContactData {
         &self.data
     }
 
@@ -64,7 +64,7 @@ impl Contact {
     }
 
     /// Returns the data to change; earlier clones keep the old data.
-    pub(super) fn data_mut(&mut self) -> &mut Data {
+    pub(super) fn data_mut(&mut self) -> &mut ContactData {
         Arc::make_mut(&mut self.data)
     }
 

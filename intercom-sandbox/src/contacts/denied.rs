@@ -12,7 +12,7 @@ use crate::version::ApiVersion;
 pub(crate) enum Denied {
     /// No contact has this id.
     Unknown,
-    /// The contact was merged into the contact with this id.
+    /// A merge replaced the contact by the contact with this id.
     Merged { into: Arc<str> },
     /// Another contact has these details.
     Exists(Contact),
@@ -24,7 +24,7 @@ pub(crate) enum Denied {
     FullOfBytes { limit: usize },
     /// The contact would exceed the limit of custom attributes.
     TooManyAttributes { limit: usize },
-    /// Only a lead can be merged, and only into a user.
+    /// A merge takes only a lead, and only into a user.
     NotLeadIntoUser,
     /// The contacts share neither an email nor a phone.
     NotDuplicates,

@@ -1,7 +1,7 @@
 //! The sandbox's own key of a contact.
 
 /// The key of a contact while the sandbox runs. The contact's id, user id and email give the same
-/// key each time. A key is never reused, not even after a deletion.
+/// key each time. The sandbox never reuses a key, not even after a deletion.
 ///
 /// The id of a merged contact gives the key of the contact that absorbed it. Events from before the
 /// merge stay filed under the old key. [`Directory::keys_of`](super::Directory::keys_of) returns
@@ -13,7 +13,7 @@
 pub(crate) struct ContactKey(pub(super) u64);
 
 /// The bit that marks a stranger's key.
-pub(super) const STRANGER: u64 = 1 << 63;
+pub(super) const UNKNOWN_CONTACT: u64 = 1 << 63;
 
 /// The contact that an event, or a query for events, names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use book::Book;
 pub use contact::Contact;
 pub(crate) use denied::Denied;
 pub(crate) use details::{Change, Changes, Role};
-use key::STRANGER;
+use key::UNKNOWN_CONTACT;
 pub(crate) use key::{ContactKey, Found};
 pub(crate) use pages::{Cursor, DEFAULT_PER_PAGE, MAX_PER_PAGE, PageRequest};
 pub use seed::SeedContact;
@@ -195,7 +195,7 @@ impl Directory {
     /// Returns a stranger's key for this identifier. Two strangers collide with a probability of
     /// 2^-63, and the random hash key keeps clients from forcing that.
     fn stranger(&self, kind: Identifier, value: &str) -> ContactKey {
-        ContactKey(self.strangers.hash_one((kind, value)) | STRANGER)
+        ContactKey(self.strangers.hash_one((kind, value)) | UNKNOWN_CONTACT)
     }
 }
 

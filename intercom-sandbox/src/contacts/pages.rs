@@ -14,7 +14,7 @@ use super::wire::{Form, InForm};
 
 /// The default of Intercom's description.
 pub(crate) const DEFAULT_PER_PAGE: usize = 50;
-/// The limit of Intercom's pages. The sandbox refuses more; Intercom's answer is not documented.
+/// The limit of Intercom's pages. The sandbox refuses more; Intercom does not document its answer.
 pub(crate) const MAX_PER_PAGE: usize = 150;
 
 /// The requested page.

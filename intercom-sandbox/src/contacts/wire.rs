@@ -128,7 +128,7 @@ struct Unknown {
 }
 
 #[derive(Serialize)]
-struct Wire<'a> {
+struct ContactJson<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     id: &'a str,
@@ -179,7 +179,7 @@ impl Serialize for InForm<'_> {
                 _ => OwnerId::Text(id),
             }
         });
-        let wire = Wire {
+        let wire = ContactJson {
             kind: "contact",
             id: &data.id,
             workspace_id: &data.workspace_id,

@@ -17,7 +17,7 @@ use crate::answer::Answer;
 /// let flaky = Fault::answer(503).percent(20.0);
 /// let slow = Fault::delay(Duration::from_secs(2)).percent(10.0).on_contacts();
 /// let down = Fault::outage().lasting(Duration::from_secs(30));
-/// // The event is accepted, and the client never learns it.
+/// // The sandbox accepts the event, and the client never learns it.
 /// let lost = Fault::answer(Answer::hang_up()).after_acceptance().next(1);
 /// ```
 ///
@@ -160,8 +160,8 @@ impl Fault {
     }
 
     /// Limits the app to this many requests in a window, unless its own limit is lower. The scope
-    /// is everything, and the only option is [lasting](Self::lasting). A request over the limit is
-    /// refused and recorded as by Intercom's rule.
+    /// is everything, and the only option is [lasting](Self::lasting). The sandbox refuses and
+    /// records a request over the limit as by Intercom's rule.
     pub fn rate_limit(requests: u32) -> Self {
         Self::of(Effect::RateLimit(requests))
     }

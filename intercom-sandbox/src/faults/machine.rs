@@ -176,12 +176,12 @@ impl Faults {
         })
     }
 
-    /// Passes the lowest active rate limit to `tell` while it holds the lock. Otherwise a slower
-    /// caller could restore a limit that was lifted meanwhile.
-    pub(crate) fn tell_rate_limit(&self, now: SystemTime, tell: impl FnOnce(Option<u32>)) {
+    /// Passes the lowest active rate limit to `apply` while it holds the lock. Otherwise a slower
+    /// caller could restore a limit after its removal.
+    pub(crate) fn pass_rate_limit(&self, now: SystemTime, apply: impl FnOnce(Option<u32>)) {
         let standing = lock(&self.standing);
         let limits = standing.others.iter().filter(|fault| !fault.has_ended(now));
-        tell(limits.filter_map(|fault| fault.fault.effect.rate_limit()).min());
+        apply(limits.filter_map(|fault| fault.fault.effect.rate_limit()).min());
     }
 
     /// Adds the faults that the request meets at this stage to `strike`.
@@ -194,7 +194,7 @@ impl Faults {
                 fault.fault.after_acceptance == (stage == Stage::Acceptance)
                     && meeting.is_in(&fault.fault.scope)
             };
-            // Ended faults leave here, so no timer is needed.
+            // Removes ended faults, so that they need no timer.
             let mut at = 0;
             while strike.answer.is_none()
                 && let Some(fault) = standing.answers.get_mut(at)

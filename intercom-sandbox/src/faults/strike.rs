@@ -24,7 +24,7 @@ pub(crate) struct Strike {
     pub(crate) delay: Duration,
     /// Delay after acceptance.
     pub(crate) late: Duration,
-    /// Whether only half of the body is sent.
+    /// Whether to send only half of the body.
     truncated: bool,
     without: Vec<Missing>,
     skew: i64,

@@ -28,7 +28,7 @@ const CLAUSES: &str = "expected `for 20%`, `for next 3`, `for 30s`, `on events`,
 const DURATION: &str = "a duration is a number with `ms`, `s`, `m` or `h`, such as `2s`";
 
 /// Words that the parser skips.
-const FILLERS: [&str; 6] = ["for", "the", "of", "request", "requests", "and"];
+const SKIPPED_WORDS: [&str; 6] = ["for", "the", "of", "request", "requests", "and"];
 
 impl FromStr for Fault {
     type Err = InvalidFault;
@@ -109,7 +109,7 @@ fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
         };
         words = match words {
             [] => return Ok(fault),
-            [word, rest @ ..] if FILLERS.contains(word) => rest,
+            [word, rest @ ..] if SKIPPED_WORDS.contains(word) => rest,
             ["after", "acceptance", rest @ ..] => {
                 twice(before.after_acceptance)?;
                 fault = fault.after_acceptance();

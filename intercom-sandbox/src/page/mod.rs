@@ -48,7 +48,7 @@ const ASSETS: &[Asset] = &[
     asset!("css/panels.css"),
     asset!("js/main.js"),
     asset!("js/admin.js"),
-    asset!("js/aloud.js"),
+    asset!("js/announcer.js"),
     asset!("js/budget.js"),
     asset!("js/catalogue.js"),
     asset!("js/chart.js"),

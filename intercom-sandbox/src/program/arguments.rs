@@ -103,7 +103,7 @@ pub struct Arguments {
     lock: Option<PathBuf>,
 
     #[command(flatten)]
-    limits: super::limits::Limits,
+    limits: super::limits::LimitArguments,
 
     /// Something that goes wrong from the start, such as '503 for 20%'; can be repeated
     ///
@@ -129,7 +129,7 @@ pub struct Arguments {
     quiet: bool,
 
     #[command(flatten)]
-    open_rules: super::open_rules::OpenRules,
+    open_rules: super::open_rules::OpenRuleArguments,
 }
 
 const APPS: &str = "Apps and tokens";

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::SeedContact;
 
-/// Why a contacts file cannot be read.
+/// Why the sandbox cannot read a contacts file.
 #[derive(Debug, Error)]
 pub(crate) enum ContactsError {
     #[error("cannot read the contacts in {}", path.display())]
@@ -34,7 +34,7 @@ const LIST: &str = r#"what is wanted is a list such as [{"user_id": "42"}]"#;
 /// The form that `GET /_sandbox/contacts` answers.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Listed {
+struct FileEntry {
     contacts: Vec<SeedContact>,
     #[serde(default, rename = "total")]
     _total: Option<usize>,
@@ -60,7 +60,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SeedContact>, ContactsError> {
     match text.trim_start().as_bytes() {
         [] => Err(ContactsError::Empty { path: file() }),
         [b'{', ..] if begins_as_a_contact(text) => Err(ContactsError::NoList { path: file() }),
-        [b'{', ..] => parse::<Listed>(path, text).map(|listed| listed.contacts),
+        [b'{', ..] => parse::<FileEntry>(path, text).map(|listed| listed.contacts),
         _ => parse(path, text),
     }
 }

@@ -1,14 +1,14 @@
-//! The flags for how much is allowed, what clients may claim, and what is remembered.
+//! The flags for limits and retention.
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::values::{memory, number, patience, rate, room};
-use crate::{Limits as Allowed, Retention, SandboxBuilder};
+use super::values::{memory, number, rate, room, timeout};
+use crate::{Limits, Retention, SandboxBuilder};
 
 #[derive(Args)]
-pub(crate) struct Limits {
+pub(crate) struct LimitArguments {
     /// Requests an app is allowed in ten seconds [default: 1666]
     #[arg(long, value_name = "REQUESTS", value_parser = rate, help_heading = INTERCOM)]
     rate_limit: Option<u32>,
@@ -34,11 +34,11 @@ pub(crate) struct Limits {
     body_limit: Option<usize>,
 
     /// Time that a body may take to come in [default: 30]
-    #[arg(long, value_name = "SECONDS", value_parser = patience, help_heading = CLIENTS)]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, help_heading = CLIENTS)]
     body_timeout: Option<Duration>,
 
     /// Time that a connection may do nothing, or take for the head of a request [default: 60]
-    #[arg(long, value_name = "SECONDS", value_parser = patience, help_heading = CLIENTS)]
+    #[arg(long, value_name = "SECONDS", value_parser = timeout, help_heading = CLIENTS)]
     idle_timeout: Option<Duration>,
 
     /// Connections that are open at a time; those beyond are answered with 503 [default: 4096]
@@ -57,11 +57,11 @@ pub(crate) struct Limits {
     #[arg(long, value_name = "BYTES", value_parser = number, help_heading = CONTACTS)]
     max_contact_bytes: Option<usize>,
 
-    /// Requests that are remembered, for the page and the admin API [default: 10000]
+    /// Requests to remember, for the page and the admin API [default: 10000]
     #[arg(long, value_name = "NUMBER", value_parser = number, help_heading = MEMORY)]
     keep_requests: Option<usize>,
 
-    /// Accepted events that are remembered, for GET /events and the catalogue [default: 10000]
+    /// Accepted events to remember, for GET /events and the catalogue [default: 10000]
     #[arg(long, value_name = "NUMBER", value_parser = number, help_heading = MEMORY)]
     keep_events: Option<usize>,
 
@@ -85,7 +85,7 @@ const INTERCOM: &str = "How much is allowed";
 const CLIENTS: &str = "What clients may claim";
 const MEMORY: &str = "What is remembered";
 
-impl Limits {
+impl LimitArguments {
     pub(super) fn settle(self, mut builder: SandboxBuilder) -> SandboxBuilder {
         if self.no_rate_limit {
             builder = builder.no_rate_limit();
@@ -93,14 +93,14 @@ impl Limits {
         builder = given(builder, self.rate_limit, SandboxBuilder::rate_limit);
         builder = given(builder, self.workspace_rate_limit, SandboxBuilder::workspace_rate_limit);
         builder = given(builder, self.active_event_names, SandboxBuilder::active_event_names);
-        let limits = Allowed::default();
-        let limits = given(limits, self.body_limit, Allowed::body_limit);
-        let limits = given(limits, self.body_timeout, Allowed::body_timeout);
-        let limits = given(limits, self.idle_timeout, Allowed::idle_timeout);
-        let limits = given(limits, self.max_connections, Allowed::max_connections);
-        let limits = given(limits, self.max_incoming_bytes, Allowed::max_incoming_bytes);
-        let limits = given(limits, self.max_contacts, Allowed::max_contacts);
-        let limits = given(limits, self.max_contact_bytes, Allowed::max_contact_bytes);
+        let limits = Limits::default();
+        let limits = given(limits, self.body_limit, Limits::body_limit);
+        let limits = given(limits, self.body_timeout, Limits::body_timeout);
+        let limits = given(limits, self.idle_timeout, Limits::idle_timeout);
+        let limits = given(limits, self.max_connections, Limits::max_connections);
+        let limits = given(limits, self.max_incoming_bytes, Limits::max_incoming_bytes);
+        let limits = given(limits, self.max_contacts, Limits::max_contacts);
+        let limits = given(limits, self.max_contact_bytes, Limits::max_contact_bytes);
         let retention = Retention::default();
         let retention = given(retention, self.keep_requests, Retention::keep_requests);
         let retention = given(retention, self.keep_events, Retention::keep_events);

@@ -16,7 +16,7 @@ pub(crate) enum Output {
     Nothing,
 }
 
-/// The output cannot be written.
+/// Writing the output failed.
 #[derive(Debug, Error)]
 #[error("cannot print what comes in, and ends")]
 pub(crate) struct CannotPrint(#[source] pub(crate) io::Error);

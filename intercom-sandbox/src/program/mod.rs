@@ -46,7 +46,7 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut log = Log::new(output);
     let mut follower = sandbox.follow_new();
     let printed = tokio::select! {
-        // Requests that arrived with a signal are still printed.
+        // Prints requests that arrived with the signal.
         biased;
         printed = print_requests(&sandbox, knows_everybody, &mut follower, &mut log) => printed,
         () = signals.next() => Ok(()),

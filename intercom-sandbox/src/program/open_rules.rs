@@ -6,11 +6,11 @@ use clap::Args;
 
 use super::limits::given;
 use super::values::{number, order, seconds};
-use crate::{Identifier, OpenRules as Settled};
+use crate::{Identifier, OpenRules};
 
 #[derive(Args)]
 #[command(next_help_heading = "Rules that Intercom leaves open")]
-pub(crate) struct OpenRules {
+pub(crate) struct OpenRuleArguments {
     /// Keep events whose contact, name and second came before, and do not ignore them
     #[arg(long)]
     keep_duplicates: bool,
@@ -92,7 +92,7 @@ pub(crate) struct OpenRules {
     #[arg(long)]
     ambiguous_contact_is_400: bool,
 
-    /// Answer a contact that was merged into another with 404 in the place of 410
+    /// Answer 404 for a merged contact, not 410
     #[arg(long)]
     merged_contact_is_404: bool,
 
@@ -105,9 +105,9 @@ pub(crate) struct OpenRules {
     retry_after: bool,
 }
 
-impl OpenRules {
-    pub(super) fn settle(self) -> Settled {
-        let rules = Settled::default()
+impl OpenRuleArguments {
+    pub(super) fn settle(self) -> OpenRules {
+        let rules = OpenRules::default()
             .deduplicate(!self.keep_duplicates)
             .identifier_order(self.identifier_order)
             .fold_punctuation(!self.keep_punctuation)
@@ -126,10 +126,10 @@ impl OpenRules {
             .merged_contact_is_404(self.merged_contact_is_404)
             .merges_only_duplicates(!self.merge_any)
             .retry_after(self.retry_after);
-        let rules = given(rules, self.oldest_created_at, Settled::oldest_created_at);
-        let rules = given(rules, self.furthest_created_at, Settled::furthest_created_at);
-        let rules = given(rules, self.metadata_keys, Settled::metadata_keys);
+        let rules = given(rules, self.oldest_created_at, OpenRules::oldest_created_at);
+        let rules = given(rules, self.furthest_created_at, OpenRules::furthest_created_at);
+        let rules = given(rules, self.metadata_keys, OpenRules::metadata_keys);
         let named = Some(self.custom_attributes).filter(|names| !names.is_empty());
-        given(rules, named, Settled::custom_attributes)
+        given(rules, named, OpenRules::custom_attributes)
     }
 }

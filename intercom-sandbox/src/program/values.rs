@@ -61,9 +61,9 @@ pub(super) fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 /// Parses a time that must not be zero.
-pub(super) fn patience(text: &str) -> Result<Duration, String> {
+pub(super) fn timeout(text: &str) -> Result<Duration, String> {
     match seconds(text)? {
-        Duration::ZERO => Err("nobody is that fast: expected more than 0 seconds".to_owned()),
+        Duration::ZERO => Err("expected more than 0 seconds".to_owned()),
         time => Ok(time),
     }
 }
@@ -94,7 +94,7 @@ pub(super) fn rate(text: &str) -> Result<u32, String> {
     }
 }
 
-/// Parses a number of events among which duplicates are found.
+/// Parses the number of events among which to find duplicates.
 pub(super) fn memory(text: &str) -> Result<usize, String> {
     match number(text)? {
         0 => Err("with 0 there would be no duplicates: that is --keep-duplicates".to_owned()),

@@ -70,7 +70,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reports a missing identifier, unless a wrong one was reported: the sender probably meant
+    /// Reports a missing identifier, unless it has reported a wrong one: the sender probably meant
     /// that one.
     fn nameless(&mut self) {
         if !self.wrong_name {

@@ -97,7 +97,7 @@ fn read_group(
             .hint("Compare one field with many values by IN, or search in several turns.");
         return None;
     }
-    // Reads all queries before any is rejected, so that all mistakes are reported.
+    // Reads all queries before it rejects one, so that it reports all mistakes.
     let queries: Vec<_> = queries
         .into_iter()
         .enumerate()

@@ -189,7 +189,7 @@ fn read_created_at(
 fn check_bounds(created_at: i64, rules: &OpenRules, clock: &dyn Clock, findings: &mut Findings) {
     const HINT: &str = "Check the sender's clock, or start the sandbox with a wider bound: Intercom \
                         tells none.";
-    // Without a bound the clock is not read.
+    // Reads no clock without a bound.
     let now = || i64::try_from(unix_seconds(clock.now())).unwrap_or(i64::MAX);
     let seconds = |bound: Duration| i64::try_from(bound.as_secs()).unwrap_or(i64::MAX);
     if let Some(age) = rules.oldest_created_at.map(seconds)

@@ -19,7 +19,7 @@ pub(crate) struct NewSummary {
 }
 
 /// Reads summaries from a body. Intercom's description has one object for `event_summaries`, and
-/// its users send an array of objects. Both are accepted.
+/// its users send an array of objects. The sandbox accepts both.
 pub(crate) fn read(body: &[u8]) -> Result<NewSummaries, Refusal> {
     const FIELD: &str = "event_summaries";
     const HINT: &str = "Send an array of objects with event_name, count, first and last.";

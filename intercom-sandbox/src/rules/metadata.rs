@@ -23,15 +23,15 @@ const DATE_SUFFIX: &str = "_date";
 #[derive(Default)]
 pub(super) struct Metadata<'a> {
     pub(super) kept: Vec<JsonMember<'a>>,
-    /// Keys that are dropped without an error.
+    /// Keys that the sandbox drops without an error.
     pub(super) dropped: Vec<Cow<'a, str>>,
 }
 
 /// The name of a key in errors.
 #[derive(Clone, Copy)]
-struct Field<'a>(&'a str);
+struct MetadataField<'a>(&'a str);
 
-impl fmt::Display for Field<'_> {
+impl fmt::Display for MetadataField<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "metadata.{}", self.0)
     }
@@ -48,7 +48,7 @@ pub(super) fn read<'a>(
     let mut room = rules.metadata_keys;
     let mut dropped = Vec::new();
     metadata.retain_mut(|(key, value)| {
-        let keep = check_value(value, Field(key), rules, findings) && room > 0;
+        let keep = check_value(value, MetadataField(key), rules, findings) && room > 0;
         if keep {
             room -= 1;
         } else {
@@ -62,7 +62,7 @@ pub(super) fn read<'a>(
 fn check_keys(metadata: &[JsonMember<'_>], findings: &mut Findings) {
     let mut folded_keys = Vec::with_capacity(metadata.len());
     for (key, value) in metadata {
-        let field = Field(key);
+        let field = MetadataField(key);
         let folded = fold(key);
         if let Some(forbidden) = key.bytes().find(|&byte| is_forbidden(byte)) {
             let forbidden = forbidden.escape_ascii();
@@ -97,7 +97,7 @@ fn check_keys(metadata: &[JsonMember<'_>], findings: &mut Findings) {
         if before == folded {
             findings
                 .broken_rule(
-                    Field(key),
+                    MetadataField(key),
                     "The key is there more than once, upper and lower case being the same",
                 )
                 .hint("Send each key once, and do not tell keys apart by upper and lower case.");
@@ -128,10 +128,10 @@ fn fold(key: &str) -> Cow<'_, str> {
     }
 }
 
-/// Changes the value to the one that is kept; returns `false` if the value is dropped.
+/// Changes the value to the one to keep. Returns `false` to drop the value.
 fn check_value(
     value: &mut Json<'_>,
-    field: Field<'_>,
+    field: MetadataField<'_>,
     rules: &OpenRules,
     findings: &mut Findings,
 ) -> bool {
@@ -188,7 +188,7 @@ fn member<'a, 'b>(members: &'a [JsonMember<'b>], key: &str) -> Option<&'a Json<'
     members.iter().find_map(|(name, value)| (name == key).then_some(value))
 }
 
-fn check_rich_link(members: &[JsonMember<'_>], field: Field<'_>, findings: &mut Findings) {
+fn check_rich_link(members: &[JsonMember<'_>], field: MetadataField<'_>, findings: &mut Findings) {
     match member(members, "url") {
         Some(Json::String(url)) if is_web_address(url) => check_length(url, field, findings),
         _ => {
@@ -213,7 +213,7 @@ fn check_rich_link(members: &[JsonMember<'_>], field: Field<'_>, findings: &mut 
 
 fn check_money(
     members: &[JsonMember<'_>],
-    field: Field<'_>,
+    field: MetadataField<'_>,
     rules: &OpenRules,
     findings: &mut Findings,
 ) {
@@ -243,7 +243,7 @@ fn check_money(
     }
 }
 
-fn check_length(text: &str, field: Field<'_>, findings: &mut Findings) {
+fn check_length(text: &str, field: MetadataField<'_>, findings: &mut Findings) {
     // A text has at most as many characters as bytes, so most texts need no count.
     if text.len() > MAX_CHARACTERS {
         let characters = text.chars().count();

@@ -1,8 +1,8 @@
 //! Intercom's rules, as pure functions from a body to its content or its refusal.
 //!
-//! A malformed body is answered with `400`: not JSON, not an object, or with a required member
-//! missing, blank or of the wrong type. A well-formed body that breaks a rule about a value is
-//! answered with `422`. One answer reports all mistakes; if both kinds occur, the status is `400`.
+//! The answer to a malformed body is `400`: not JSON, not an object, or with a required member
+//! missing, blank or of the wrong type. The answer to a well-formed body that breaks a rule about a
+//! value is `422`. One answer reports all mistakes; if both kinds occur, the status is `400`.
 //! Intercom documents both statuses, and does not say which mistake gets which.
 
 pub(crate) mod contact;
@@ -30,7 +30,7 @@ const PARAMETER_NOT_FOUND: &str = "parameter_not_found";
 /// The code for a member with a wrong value.
 const PARAMETER_INVALID: &str = "parameter_invalid";
 
-/// How many mistakes of one body are reported; the next answer reports the rest.
+/// The most mistakes of one body to report; the next answer reports the rest.
 const MAX_PROBLEMS: usize = 100;
 
 /// The first bytes of gzip.
@@ -44,9 +44,9 @@ struct Findings {
 }
 
 /// The mistake just found, to add a hint.
-struct Found<'a>(Option<&'a mut Problem>);
+struct ReportedProblem<'a>(Option<&'a mut Problem>);
 
-impl Found<'_> {
+impl ReportedProblem<'_> {
     fn hint(self, hint: impl Into<Cow<'static, str>>) {
         if let Some(problem) = self.0 {
             problem.hint = Some(hint.into());
@@ -56,7 +56,11 @@ impl Found<'_> {
 
 impl Findings {
     /// Reports a missing required member: `400`.
-    fn missing(&mut self, field: impl Display, message: impl Into<Cow<'static, str>>) -> Found<'_> {
+    fn missing(
+        &mut self,
+        field: impl Display,
+        message: impl Into<Cow<'static, str>>,
+    ) -> ReportedProblem<'_> {
         self.malformed = true;
         self.push(PARAMETER_NOT_FOUND, field, message.into())
     }
@@ -66,7 +70,7 @@ impl Findings {
         &mut self,
         field: impl Display,
         message: impl Into<Cow<'static, str>>,
-    ) -> Found<'_> {
+    ) -> ReportedProblem<'_> {
         self.malformed = true;
         self.push(PARAMETER_INVALID, field, message.into())
     }
@@ -76,7 +80,7 @@ impl Findings {
         &mut self,
         field: impl Display,
         message: impl Into<Cow<'static, str>>,
-    ) -> Found<'_> {
+    ) -> ReportedProblem<'_> {
         self.push(PARAMETER_INVALID, field, message.into())
     }
 
@@ -85,13 +89,13 @@ impl Findings {
         code: &'static str,
         field: impl Display,
         message: Cow<'static, str>,
-    ) -> Found<'_> {
+    ) -> ReportedProblem<'_> {
         if self.problems.len() == MAX_PROBLEMS {
-            return Found(None);
+            return ReportedProblem(None);
         }
         let field = Some(field.to_string());
         self.problems.push(Problem { code: code.into(), message, field, hint: None });
-        Found(self.problems.last_mut())
+        ReportedProblem(self.problems.last_mut())
     }
 
     fn into_result(self) -> Result<(), Refusal> {
@@ -121,8 +125,8 @@ impl<T> Member<T> {
     }
 }
 
-/// The members of a body, each taken once. Members never taken are ignored, as Intercom ignores
-/// members that it does not know.
+/// The members of a body, each taken once. Ignores the other members, as Intercom ignores unknown
+/// ones.
 struct Members<'a> {
     members: Vec<JsonMember<'a>>,
 }
@@ -170,7 +174,7 @@ impl<'a> Members<'a> {
             .with_hint("Send one JSON object, and nothing after it.")
     }
 
-    /// Takes a member. A repeated member is refused, since no rule says which one counts.
+    /// Takes a member. Refuses a repeated member, because no rule says which one counts.
     fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json<'a>> {
         let mut values = self.members.extract_if(.., |(name, _)| name == key);
         let Some((_, value)) = values.next() else {

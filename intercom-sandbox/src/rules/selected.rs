@@ -38,7 +38,7 @@ impl<'a, const N: usize> SelectedMembers<'a, N> {
         }
     }
 
-    /// Takes a member. A repeated member is refused, since no rule says which one counts.
+    /// Takes a member. Refuses a repeated member, because no rule says which one counts.
     pub(super) fn take(&mut self, key: &str, findings: &mut Findings) -> Member<Json<'a>> {
         let slot =
             self.keys.iter().position(|selected| *selected == key).map(|at| &mut self.slots[at]);
@@ -79,7 +79,7 @@ impl<'de, const N: usize> Visitor<'de> for Object<N> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<[Slot<'de>; N], A::Error> {
         let mut slots = [const { Slot::Absent }; N];
-        while let Some(place) = access.next_key_seed(Place(self.0))? {
+        while let Some(place) = access.next_key_seed(MemberPlace(self.0))? {
             let Some(slot) = place.and_then(|place| slots.get_mut(place)) else {
                 access.next_value::<IgnoredAny>()?;
                 continue;
@@ -95,9 +95,9 @@ impl<'de, const N: usize> Visitor<'de> for Object<N> {
 }
 
 /// Finds the index of a selected key.
-struct Place<const N: usize>(&'static [&'static str; N]);
+struct MemberPlace<const N: usize>(&'static [&'static str; N]);
 
-impl<'de, const N: usize> DeserializeSeed<'de> for Place<N> {
+impl<'de, const N: usize> DeserializeSeed<'de> for MemberPlace<N> {
     type Value = Option<usize>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<usize>, D::Error> {
@@ -105,7 +105,7 @@ impl<'de, const N: usize> DeserializeSeed<'de> for Place<N> {
     }
 }
 
-impl<const N: usize> Visitor<'_> for Place<N> {
+impl<const N: usize> Visitor<'_> for MemberPlace<N> {
     type Value = Option<usize>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,24 +13,28 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 
 use super::Handler;
-use super::line::{Busy, End, Line};
+use super::connection_state::{Busy, ConnectionState, End};
 use super::outgoing::{Cut, Response};
 use super::wire::Wire;
 
 /// The size of the largest request head, and of a connection's read buffer, in bytes.
 const BUFFER: usize = 32 << 10;
 
-/// How many requests of one HTTP/2 connection are answered concurrently.
+/// The most concurrent requests of one HTTP/2 connection.
 const STREAMS: u32 = 256;
 
-/// Serves until the client or the line ends the connection.
-pub(super) async fn serve<H: Handler>(stream: TcpStream, line: Arc<Line>, handler: Arc<H>) {
+/// Serves until the client or the state ends the connection.
+pub(super) async fn serve<H: Handler>(
+    stream: TcpStream,
+    state: Arc<ConnectionState>,
+    handler: Arc<H>,
+) {
     // Nagle's algorithm would hold a small answer back until the client acknowledges the one
     // before. A connection without the option still works.
     let _ = stream.set_nodelay(true);
-    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&line)));
+    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&state)));
     let service =
-        service_fn(|request| answer(Busy::new(Arc::clone(&line)), Arc::clone(&handler), request));
+        service_fn(|request| answer(Busy::new(Arc::clone(&state)), Arc::clone(&handler), request));
     let builder = builder();
     let mut connection = pin!(builder.serve_connection(wire, service));
 
@@ -39,15 +43,15 @@ pub(super) async fn serve<H: Handler>(stream: TcpStream, line: Arc<Line>, handle
     let served = poll_fn(|context| {
         if !waker.will_wake(context.waker()) {
             waker.clone_from(context.waker());
-            line.woken_by(&waker);
+            state.woken_by(&waker);
         }
-        if !is_closing && line.is_closing() {
+        if !is_closing && state.is_closing() {
             is_closing = true;
             connection.as_mut().graceful_shutdown();
         }
         match connection.as_mut().poll(context) {
             // Polls again, so that the connection sees its end.
-            Poll::Pending if line.ends_for_idleness() => connection.as_mut().poll(context),
+            Poll::Pending if state.ends_for_idleness() => connection.as_mut().poll(context),
             polled => polled,
         }
     });
@@ -78,18 +82,18 @@ fn answer<H: Handler>(
     async move {
         let version = parts.version;
         let mut response = handler.answer(parts, body).await;
-        let line = busy.line();
+        let state = busy.state();
         if let Some(&cut) = response.extensions().get::<Cut>() {
             match cut {
-                Cut::HangUp => line.end(End::Close),
+                Cut::HangUp => state.end(End::Close),
                 // Other requests share an HTTP/2 connection: the error resets only the stream.
                 Cut::Reset if version == Version::HTTP_2 => {}
-                Cut::Reset => line.end(End::Reset),
+                Cut::Reset => state.end(End::Reset),
             }
             return Err(cut);
         }
         if response.headers().contains_key(header::CONNECTION) {
-            line.linger();
+            state.linger();
         }
         busy.owes();
         response.body_mut().keep(busy);

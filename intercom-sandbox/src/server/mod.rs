@@ -1,12 +1,12 @@
-//! The HTTP server. It has its own accept loop, because axum's cannot reset a connection on purpose
-//! and cannot be ended with its connections. The server stays up with slow clients, many clients,
-//! and clients that do not speak HTTP.
+//! The HTTP server. It has its own accept loop, because axum's can neither reset a connection on
+//! purpose nor end with its connections. The server stays up with slow clients, many clients, and
+//! clients that do not speak HTTP.
 //!
 //! `connection` serves a connection over a `wire`, which can break and which answers bytes that are
-//! not HTTP. `line` is the state that both share. A [`Handler`] answers the requests.
+//! not HTTP. `connection_state` has the state that both share. A [`Handler`] answers the requests.
 
 mod connection;
-mod line;
+mod connection_state;
 mod outgoing;
 mod raw_response;
 mod wire;
@@ -27,14 +27,14 @@ pub(crate) use outgoing::{Cut, Outgoing, PIECE, Response};
 pub(crate) use raw_response::RawResponses;
 
 use crate::limits::Limits;
-use line::Line;
+use connection_state::ConnectionState;
 
 /// The wait after a failed accept, most often for want of file descriptors. The end of a connection
 /// also ends the wait.
-const BREATH: Duration = Duration::from_millis(50);
+const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// The shortest idle period. With an idle timeout of zero, the timer would spin.
-const SHORTEST_IDLE: Duration = Duration::from_millis(1);
+const MIN_IDLE_PERIOD: Duration = Duration::from_millis(1);
 
 /// Answers incoming requests.
 pub(crate) trait Handler: Send + Sync + 'static {
@@ -82,16 +82,16 @@ pub(crate) async fn serve<H: Handler>(
                 Ok((stream, _)) => {
                     // Ended connections make room for this one.
                     while connections.forget_one_that_ended() {}
-                    if connections.lines.len() < limits.max_connections {
+                    if connections.states.len() < limits.max_connections {
                         connections.open(stream, Arc::clone(&handler), Arc::clone(&raw));
-                    } else if refusals.len() < raw_response::AT_A_TIME {
+                    } else if refusals.len() < raw_response::MAX_REFUSALS {
                         refusals.spawn(raw_response::refuse(stream, Arc::clone(&raw)));
                     }
-                    // A connection beyond that is closed without an answer.
+                    // Closes a connection beyond that without an answer.
                 }
                 Err(_) => tokio::select! {
                     true = connections.one_ends() => {}
-                    () = sleep(BREATH) => {}
+                    () = sleep(ACCEPT_RETRY) => {}
                 },
             },
             true = connections.one_ends() => {}
@@ -100,14 +100,14 @@ pub(crate) async fn serve<H: Handler>(
         }
     }
     drop(listener);
-    connections.lines.values().for_each(|line| line.close());
+    connections.states.values().for_each(|state| state.close());
     while connections.one_ends().await {}
 }
 
 /// The open connections.
 struct Connections {
     tasks: JoinSet<()>,
-    lines: HashMap<task::Id, Arc<Line>>,
+    states: HashMap<task::Id, Arc<ConnectionState>>,
     /// The idle period, with one timer for all connections.
     idle: Duration,
     timer: Pin<Box<Sleep>>,
@@ -115,15 +115,15 @@ struct Connections {
 
 impl Connections {
     fn new(idle: Duration) -> Self {
-        let (tasks, lines) = (JoinSet::new(), HashMap::new());
-        let idle = idle.max(SHORTEST_IDLE);
-        Self { tasks, lines, idle, timer: Box::pin(sleep(idle)) }
+        let (tasks, states) = (JoinSet::new(), HashMap::new());
+        let idle = idle.max(MIN_IDLE_PERIOD);
+        Self { tasks, states, idle, timer: Box::pin(sleep(idle)) }
     }
 
     fn open<H: Handler>(&mut self, stream: TcpStream, handler: Arc<H>, raw: Arc<RawResponses>) {
-        let line = Arc::new(Line::new(raw));
-        let task = self.tasks.spawn(connection::serve(stream, Arc::clone(&line), handler));
-        self.lines.insert(task.id(), line);
+        let state = Arc::new(ConnectionState::new(raw));
+        let task = self.tasks.spawn(connection::serve(stream, Arc::clone(&state), handler));
+        self.states.insert(task.id(), state);
     }
 
     /// Waits until a connection has ended, and reports idle periods meanwhile. Returns `false` if
@@ -133,7 +133,7 @@ impl Connections {
             tokio::select! {
                 ended = self.tasks.join_next_with_id() => return self.forget(ended),
                 () = &mut self.timer => {
-                    self.lines.values().for_each(|line| line.time_is_up());
+                    self.states.values().for_each(|state| state.time_is_up());
                     self.timer.set(sleep(self.idle));
                 }
             }
@@ -148,7 +148,7 @@ impl Connections {
     fn forget(&mut self, ended: Option<Result<(task::Id, ()), JoinError>>) -> bool {
         let id = ended.map(|ended| ended.map_or_else(|error| error.id(), |(id, ())| id));
         if let Some(id) = id {
-            self.lines.remove(&id);
+            self.states.remove(&id);
         }
         id.is_some()
     }

@@ -9,7 +9,7 @@ use axum::http::{self, StatusCode};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-use super::line::Busy;
+use super::connection_state::Busy;
 use crate::reply::Reply;
 
 /// The size of the largest piece of a body, in bytes. A connection's buffer grows to the largest

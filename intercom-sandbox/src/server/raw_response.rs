@@ -85,8 +85,8 @@ fn written(id: &RequestId, status: StatusCode, body: &[u8]) -> Bytes {
     answer.into()
 }
 
-/// How many connections over the limit get an answer concurrently. Others are closed without one.
-pub(super) const AT_A_TIME: usize = 64;
+/// The most connections over the limit that get an answer at a time. Others close without one.
+pub(super) const MAX_REFUSALS: usize = 64;
 
 /// How long a refused client has to read its answer.
 const READ_TIMEOUT: Duration = Duration::from_secs(1);
@@ -102,6 +102,6 @@ pub(super) async fn refuse(mut stream: TcpStream, raw: Arc<RawResponses>) {
         while stream.read(&mut [0; 4096]).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // A client that does not read is disconnected all the same.
+    // Disconnects a client that does not read all the same.
     let _ = tokio::time::timeout(READ_TIMEOUT, talk).await;
 }

@@ -10,18 +10,18 @@ use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::line::{End, Line};
+use super::connection_state::{ConnectionState, End};
 
-/// How much input is read and discarded after the last answer, in bytes. Closing with unread input
-/// would reset the connection and lose the answer.
-const LINGER: usize = 1 << 20;
+/// The input to read and discard after the last answer, in bytes. Closing with unread input would
+/// reset the connection and lose the answer.
+const MAX_DISCARDED: usize = 1 << 20;
 
 /// The first byte of a TLS handshake; no request begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
 pub(super) struct Wire {
     stream: TcpStream,
-    line: Arc<Line>,
+    state: Arc<ConnectionState>,
     /// The rest of the answer that replaces a bare status.
     instead: Option<Bytes>,
     /// Whether the output is HTTP/1; `None` before the first output.
@@ -32,19 +32,19 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(stream: TcpStream, line: Arc<Line>) -> Self {
-        Self { stream, line, instead: None, is_http_1: None, is_tls: None, lingered: 0 }
+    pub(super) fn new(stream: TcpStream, state: Arc<ConnectionState>) -> Self {
+        Self { stream, state, instead: None, is_http_1: None, is_tls: None, lingered: 0 }
     }
 
     /// Fails if the connection has to end.
     fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.line.ends() {
+        match self.state.ends() {
             End::Open => return Ok(()),
             End::Close | End::Reset => {}
             End::HeadTooSlow if self.is_http_1 == Some(false) => {}
             End::HeadTooSlow => {
-                self.line.end(End::Close);
-                let answer = self.line.raw.head_too_slow();
+                self.state.end(End::Close);
+                let answer = self.state.raw.head_too_slow();
                 // Every earlier answer has gone out, so the buffer has room. If it is full, the
                 // client does not read.
                 let _ = Pin::new(&mut self.stream).poll_write(context, &answer);
@@ -60,12 +60,12 @@ impl Wire {
     ) -> Poll<io::Result<usize>> {
         self.check(context)?;
         if self.instead.is_none()
-            && self.line.is_out_of_turn()
-            && let Some(answer) = buffers.first().and_then(|first| self.line.raw.instead(first))
+            && self.state.is_out_of_turn()
+            && let Some(answer) = buffers.first().and_then(|first| self.state.raw.instead(first))
         {
             let is_tls = self.is_tls == Some(true);
-            self.instead = Some(if is_tls { self.line.raw.tls() } else { answer });
-            self.line.linger();
+            self.instead = Some(if is_tls { self.state.raw.tls() } else { answer });
+            self.state.linger();
         }
         if let Some(rest) = &mut self.instead {
             while !rest.is_empty() {
@@ -80,8 +80,8 @@ impl Wire {
         });
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
         match &written {
-            Poll::Ready(_) => self.line.sent(),
-            Poll::Pending => self.line.stalls(),
+            Poll::Ready(_) => self.state.sent(),
+            Poll::Pending => self.state.stalls(),
         }
         written
     }
@@ -98,7 +98,7 @@ impl AsyncRead for Wire {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if let Some(first) = buffer.filled().get(before) {
             self.is_tls.get_or_insert(*first == TLS_HANDSHAKE);
-            self.line.hears();
+            self.state.hears();
         }
         read
     }
@@ -126,17 +126,17 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.line.has_paid();
+        self.state.has_paid();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.line.ends() != End::Open {
+        if self.state.ends() != End::Open {
             return Poll::Ready(Ok(()));
         }
         ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
         let mut scratch = [0; 4096];
-        while self.line.lingers() && self.lingered < LINGER {
+        while self.state.lingers() && self.lingered < MAX_DISCARDED {
             let mut buffer = ReadBuf::new(&mut scratch);
             ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
             match buffer.filled().len() {
@@ -150,7 +150,7 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if self.line.ends() == End::Reset {
+        if self.state.ends() == End::Reset {
             // Without the option, the connection closes normally, which also ends it.
             let _ = self.stream.set_zero_linger();
         }

@@ -80,8 +80,7 @@ async fn every_accepted_event_is_answered_whenever_the_idle_time_ends() {
     assert_eq!(sandbox.event_count(), answered);
 }
 
-/// Sends requests one after another, reconnects if the connection was closed, and returns the
-/// number of answers.
+/// Sends requests one after another, reconnects after a close, and returns the number of answers.
 async fn send_again_and_again(address: SocketAddr, request: String, client: u64) -> usize {
     let mut answered = 0;
     let mut open = None;
@@ -277,7 +276,7 @@ async fn a_client_that_does_not_read_does_not_delay_a_graceful_end() {
     // The sandbox stops reading because the client does not read answers.
     while let Ok(Ok(())) = timeout(10 * SHORT, stream.write_all(requests.as_bytes())).await {}
     let end = sandbox.graceful_shutdown(60 * TIMEOUT);
-    timeout(TIMEOUT, end).await.expect("the idle time ends it, and not the patience");
+    timeout(TIMEOUT, end).await.expect("the idle timeout ends it first");
 }
 
 #[tokio::test]

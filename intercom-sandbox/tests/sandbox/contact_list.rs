@@ -60,7 +60,7 @@ async fn no_contact_comes_twice_or_is_left_out_while_others_come_and_go() {
     let sandbox = with_contacts(4).await;
     let first = get(&sandbox, "/contacts?per_page=2").await;
     assert_eq!(external_ids(&first), ["0", "1"]);
-    // The contact at the cursor is deleted, and a new contact arrives.
+    // A client deletes the contact at the cursor, and a new contact arrives.
     for number in ["0", "1"] {
         let id = sandbox.user(number).expect("it is there").contact_id().to_owned();
         bare(&sandbox, Method::DELETE, &format!("/contacts/{id}")).await;
@@ -97,7 +97,7 @@ async fn mistakes_in_a_query_are_reported() {
         assert_eq!((answered.status, answered.errors()), (400, vec![error.to_owned()]), "{query}");
         assert!(!hint(&sandbox).is_empty());
     }
-    // An empty cursor counts as none, and other parameters are ignored.
+    // The sandbox takes an empty cursor for none, and ignores other parameters.
     let answered = get(&sandbox, "/contacts?starting_after=&page=1").await;
     assert_eq!(external_ids(&answered), ["0"]);
 }

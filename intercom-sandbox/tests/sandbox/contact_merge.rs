@@ -136,7 +136,7 @@ async fn a_contact_that_others_were_merged_into_can_be_merged_itself() {
         let answered = get(&sandbox, &format!("/contacts/{id}")).await;
         assert_eq!(answered.header("link"), Some("</contacts/0abc>; rel=\"canonical\""), "{id}");
     }
-    // Deleting the last contact deletes all that were merged into it.
+    // Deleting the last contact deletes its merged contacts.
     bare(&sandbox, Method::DELETE, "/contacts/0abc").await;
     for id in ["1ead", "05e4", "0abc"] {
         assert_eq!(get(&sandbox, &format!("/contacts/{id}")).await.status, 404, "{id}");

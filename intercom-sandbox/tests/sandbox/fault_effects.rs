@@ -112,7 +112,7 @@ async fn half_of_a_truncated_body_does_come() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::truncated_body());
     let mut stream = connect(&sandbox).await;
-    // A blank user id is refused, and a refusal has a body.
+    // The sandbox refuses a blank user id, and a refusal has a body.
     stream.write_all(raw_event(&sandbox).replace("42", "  ").as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();

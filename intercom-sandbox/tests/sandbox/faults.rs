@@ -132,8 +132,8 @@ async fn clearing_takes_scripted_answers_and_leaves_what_stands() {
     sandbox.inject(Fault::delay(Duration::from_millis(1)).next(5));
     sandbox.fail_next(3, 500);
     sandbox.clear();
-    let standing: Vec<_> = sandbox.faults().iter().map(|fault| fault.fault().to_string()).collect();
-    assert_eq!(standing, ["503 for 100%", "delay 1ms for next 5"]);
+    let active: Vec<_> = sandbox.faults().iter().map(|fault| fault.fault().to_string()).collect();
+    assert_eq!(active, ["503 for 100%", "delay 1ms for next 5"]);
 }
 
 #[tokio::test]

@@ -190,7 +190,7 @@ async fn after_a_clearing_it_begins_anew() {
     send(&sandbox, 1).await;
     assert_eq!(viewer.until(1).await.0, [1]);
 
-    // A viewer that was disconnected during the clear sees it too.
+    // A viewer without a connection during the clear sees it too.
     let mut viewer = Viewer::ask(&sandbox, "", Some(&before)).await;
     viewer.expect("begin").await;
     assert_eq!(viewer.expect("update").await.numbers(), [1]);

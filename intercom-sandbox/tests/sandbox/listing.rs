@@ -233,7 +233,7 @@ async fn a_query_must_name_one_contact_and_be_of_its_form() {
         assert_eq!(answered.status, 400, "{query}");
         assert_eq!(answered.errors(), errors, "{query}");
     }
-    // Unknown parameters are ignored.
+    // The sandbox ignores unknown parameters.
     assert_eq!(get(&sandbox, "type=user&user_id=42&page=2&summary=false").await.status, 200);
 }
 

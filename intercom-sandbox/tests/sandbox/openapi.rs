@@ -21,7 +21,8 @@ async fn described(sandbox: &Sandbox) -> Vec<(String, BTreeSet<String>)> {
     paths.iter().map(|(path, operations)| (path.clone(), methods(operations))).collect()
 }
 
-/// An unsupported method is answered with the allowed ones, which are exactly the described ones.
+/// The answer to an unsupported method lists the allowed ones, which are exactly the described
+/// ones.
 #[tokio::test]
 async fn every_path_takes_the_methods_that_are_described() {
     let sandbox = friendly().await;
@@ -71,7 +72,7 @@ async fn every_path_that_is_documented_is_described() {
     assert!(documented > 20, "{documented}");
 }
 
-/// Every described example is accepted.
+/// The sandbox accepts every described example.
 #[tokio::test]
 async fn the_examples_are_taken() {
     let sandbox = friendly().await;

@@ -289,7 +289,7 @@ async fn the_program_recovers_from_a_lack_of_file_descriptors() {
 #[test]
 fn a_closed_output_ends_it_too() {
     let mut running = start(&["--token", "t", "--know-everybody"]);
-    // The whole greeting was read, and the request's line will not be.
+    // The test has read the whole greeting, and will not read the request's line.
     assert!(running.lines.any(|line| line == "Ctrl-C ends it"));
     running.lines = Box::new(std::iter::empty());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

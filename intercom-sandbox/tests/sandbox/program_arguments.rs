@@ -18,7 +18,7 @@ fn complaint(arguments: &[&str], code: i32) -> String {
     String::from_utf8(output.stderr).expect("it complains in text")
 }
 
-/// A file that is deleted after the test.
+/// A file that the test deletes at its end.
 struct File(std::path::PathBuf);
 
 impl File {

@@ -1,4 +1,4 @@
-//! The program's output, whatever clients send and however it is read.
+//! The program's output, whatever clients send and however a reader reads it.
 
 use serde_json::json;
 

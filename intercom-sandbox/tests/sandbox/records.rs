@@ -123,7 +123,7 @@ async fn large_requests_make_more_of_the_oldest_leave() {
     assert_eq!(names(sandbox.events()), ["d"]);
     assert_eq!(sandbox.requests().len(), 1);
 
-    // A request larger than the whole budget is not kept either.
+    // The journal does not keep a request larger than the whole budget either.
     assert_eq!(post_event(&sandbox, &sized("e", 65 << 10)).await.status, 202);
     assert!(sandbox.events().is_empty() && sandbox.requests().is_empty());
     assert_eq!((sandbox.request_count(), sandbox.event_count()), (5, 5));

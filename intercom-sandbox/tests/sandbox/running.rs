@@ -84,7 +84,7 @@ async fn a_graceful_end_does_not_wait_for_what_never_ends() {
     sandbox.graceful_shutdown(Duration::from_secs(60)).await;
     silent.await.unwrap().expect_err("there is no answer");
 
-    // A request that takes too long is aborted.
+    // The sandbox aborts a request that takes too long.
     let mut sandbox = friendly().await;
     sandbox.inject(Fault::delay(Duration::from_secs(3600)).after_acceptance());
     let slow = request(&sandbox, Method::POST, "/events").body(event("a").to_string());

@@ -99,7 +99,7 @@ async fn events_are_kept_with_all_that_goes_by_them() {
     assert_eq!(read(&second).await, before);
     let kept: Vec<_> = second.requests().into_iter().take(4).collect();
     for (kept, record) in kept.iter().zip(&records) {
-        // Times are kept to the millisecond.
+        // The file keeps times to the millisecond.
         let milliseconds = |record: &intercom_sandbox::ReceivedRequest| {
             let since = record.received_at().duration_since(std::time::UNIX_EPOCH);
             since.expect("it is after 1970").as_millis()
@@ -186,7 +186,7 @@ async fn two_sandboxes_do_not_share_a_file() {
     let error = Sandbox::builder().state_file(&place.file).start().await.unwrap_err();
     let StartError::StateInUse { path } = &error else { panic!("{error:?}") };
     assert_eq!(*path, place.file);
-    // The first sandbox is unaffected, and releases the file when it ends, however it ends.
+    // The first sandbox goes on, and releases the file at any end.
     assert_eq!(first.events().len(), 1);
     first.save_state().await.expect("it can be written");
     drop(first);

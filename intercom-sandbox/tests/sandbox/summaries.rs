@@ -37,7 +37,7 @@ async fn events_are_counted_by_name_with_their_first_and_last_time() {
         ("invited-friend", NOON - 100),
         ("placed-order", NOON - 7),
         ("Invited-Friend", NOON - 50),
-        // Too old to be listed, and still counted.
+        // Too old for the list, and still counted.
         ("invited-friend", NOON - 200 * 24 * 60 * 60),
     ] {
         let body = json!({"event_name": name, "created_at": created_at, "user_id": "42"});

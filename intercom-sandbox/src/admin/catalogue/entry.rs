@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use super::kind::Kind;
+use super::kind::ValueKind;
 use crate::admin::record::rfc3339;
 use crate::events_lock::EventsLock;
 use crate::received::ReceivedEvent;
@@ -50,7 +50,7 @@ struct Key {
 
 #[derive(Serialize)]
 struct Counted {
-    kind: Kind,
+    kind: ValueKind,
     count: usize,
 }
 
@@ -179,7 +179,7 @@ impl Entry {
 impl Key {
     fn take_in(&mut self, value: &Value) {
         self.count += 1;
-        let kind = Kind::of(&self.key, value);
+        let kind = ValueKind::of(&self.key, value);
         match self.kinds.iter_mut().find(|counted| counted.kind == kind) {
             Some(counted) => counted.count += 1,
             None => self.kinds.push(Counted { kind, count: 1 }),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Kind {
+pub(super) enum ValueKind {
     Text,
     Number,
     Boolean,
@@ -19,7 +19,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl ValueKind {
     pub(super) fn of(key: &str, value: &Value) -> Self {
         match value {
             Value::String(_) if is_stripe(key) => Self::Stripe,

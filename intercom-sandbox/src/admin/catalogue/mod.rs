@@ -23,7 +23,7 @@ use crate::reply::Reply;
 use crate::workspace::Workspace;
 use entry::Entry;
 
-/// How many events are processed before the task yields.
+/// The events to process before the task yields.
 const CHUNK: usize = 1000;
 
 /// The limit of names in an answer.

@@ -33,7 +33,7 @@ pub(in crate::api) fn list(
     let mut events = workspace.journal.events_where(|event| {
         person.keys.contains(&event.filing.contact) && event.created_at() > now - LISTED_SECONDS
     });
-    let page = Page::cut(&mut events, &query);
+    let page = EventPage::cut(&mut events, &query);
     // The client may reach the sandbox by another name than the sandbox's own URL.
     let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let host = parts.uri.authority().map(Authority::as_str).or(host);
@@ -41,7 +41,7 @@ pub(in crate::api) fn list(
     Ok(Reply::json(&EventList {
         kind: "event.list",
         events: page.events.iter().map(|event| EventObject { event, person: &person }).collect(),
-        pages: Pages { next: page.next.map(|before| next(&base, &query, before)) },
+        pages: EventPages { next: page.next.map(|before| next(&base, &query, before)) },
         email: person.email.as_deref(),
         intercom_user_id: person.contact_id.as_deref(),
         user_id: person.user_id.as_deref(),
@@ -54,27 +54,27 @@ struct EventList<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     events: Vec<EventObject<'a>>,
-    pages: Pages,
+    pages: EventPages,
     email: Option<&'a str>,
     intercom_user_id: Option<&'a str>,
     user_id: Option<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Pages {
+struct EventPages {
     /// The address of the next page, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     next: Option<String>,
 }
 
 /// One page of the list.
-struct Page<'a> {
+struct EventPage<'a> {
     events: &'a [ReceivedEvent],
     /// The cursor of the next page, if there is one.
     next: Option<i64>,
 }
 
-impl<'a> Page<'a> {
+impl<'a> EventPage<'a> {
     /// Sorts the events, which come in order of arrival, and returns the requested page.
     fn cut(events: &'a mut [ReceivedEvent], query: &EventQuery) -> Self {
         // A stable sort keeps events of one second in order of arrival.
@@ -134,7 +134,7 @@ struct EventObject<'a> {
 impl Serialize for EventObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Wire<'a> {
+        struct EventJson<'a> {
             #[serde(rename = "type")]
             kind: &'static str,
             id: String,
@@ -148,7 +148,7 @@ impl Serialize for EventObject<'_> {
         }
 
         let Self { event, person } = self;
-        let wire = Wire {
+        let wire = EventJson {
             kind: "event",
             // Intercom's ids are UUIDs.
             id: format!("00000000-0000-4000-8000-{:012x}", event.request().number()),

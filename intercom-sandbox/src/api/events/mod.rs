@@ -19,7 +19,7 @@ use crate::reply::Reply;
 use crate::rules;
 use crate::workspace::Workspace;
 
-/// The method and path that summaries are sent to.
+/// The method and path for summaries.
 pub(crate) const SUMMARIES: (&str, &str) = ("POST", "/events/summaries");
 
 /// Accepts an event, or refuses it: first for its content, then for its contact, and last for a

@@ -33,8 +33,8 @@ pub(crate) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refus
     Ok(Reply::empty(StatusCode::OK))
 }
 
-/// Answers the summary of a contact's events. It covers all remembered events, even those too old
-/// to be listed, and the stored summaries.
+/// Answers the summary of a contact's events. It covers the stored summaries and all remembered
+/// events, even those too old for the list.
 pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
     let mut summaries: BTreeMap<NameId, Summary> = BTreeMap::new();
     let mut add = |name, summary: Summary| {

@@ -30,7 +30,7 @@ pub(crate) struct Filter {
     pub(crate) operator: Operator,
     /// A single operand, except for `IN` and `NIN`.
     pub(crate) operands: Vec<Operand>,
-    /// Whether dates are compared by calendar day.
+    /// Whether to compare dates by calendar day.
     pub(crate) by_day: bool,
 }
 
@@ -51,7 +51,7 @@ pub(crate) enum Operator {
     EndsWith,
 }
 
-/// The value that a field is compared with.
+/// The value to compare a field with.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Operand {
     Null,

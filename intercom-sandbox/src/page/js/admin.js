@@ -6,7 +6,7 @@ export const get = (path) => call("GET", path);
 export const post = (path, body = {}) => call("POST", path, body);
 export const remove = (path) => call("DELETE", path);
 
-/** The answer; an error with the sandbox's own sentence where it says no. */
+/** Returns the answer, or throws the error of the sandbox. */
 async function call(method, path, body) {
   let response;
   try {

@@ -1,10 +1,10 @@
-// What is left of the rate limit's window, and when the next one begins.
+// The requests left in the rate limit's window, and when the next window begins.
 
 import { h } from "./dom.js";
 import { number } from "./format.js";
 
-/** From which part of the limit on little is left. */
-const LOW = 0.2;
+/** The part of the limit below which the meter warns. */
+const LOW_PART = 0.2;
 
 export class Budget {
   #place;
@@ -18,9 +18,9 @@ export class Budget {
     place.append(h("p", { class: "title" }, "Rate-limit budget"), this.#number, this.#track, this.#reset);
   }
 
-  /** What it showed last may no longer be so. */
-  lost() {
-    this.#reset.textContent = "as it was last known";
+  /** Marks the numbers as old. */
+  disconnected() {
+    this.#reset.textContent = "last known value";
   }
 
   update({ now, rate_limit: budget }) {
@@ -32,12 +32,12 @@ export class Budget {
       return;
     }
     const { limit, remaining, reset } = budget;
-    this.#place.dataset.level = remaining === 0 ? "spent" : remaining < limit * LOW ? "low" : "";
+    this.#place.dataset.level = remaining === 0 ? "spent" : remaining < limit * LOW_PART ? "low" : "";
     this.#number.replaceChildren(number(remaining), h("small", {}, ` of ${number(limit)} left`));
     this.#fill.style.width = `${limit === 0 ? 0 : (100 * remaining) / limit}%`;
     this.#track.setAttribute("aria-valuemax", limit);
     this.#track.setAttribute("aria-valuenow", remaining);
     const seconds = Math.max(0, Math.ceil(reset - now / 1000));
-    this.#reset.textContent = remaining === limit ? "in each window of 10 s" : `resets in ${seconds} s`;
+    this.#reset.textContent = remaining === limit ? "per window of 10 s" : `resets in ${seconds} s`;
   }
 }

@@ -1,29 +1,29 @@
-// The names that were accepted, with their keys, and what to look at where one was not always the same.
+// The accepted event names with their keys, and warnings about differing values.
 
 import { get } from "./admin.js";
-import { byId, foreign, h, prose } from "./dom.js";
+import { byId, untrusted, h, prose } from "./dom.js";
 import { counted, number, period } from "./format.js";
 
-/** How long it is good for while events come in, in milliseconds. */
-const AGE = 2000;
+/** The shortest interval between two loads, in milliseconds. */
+const LOAD_INTERVAL = 2000;
 
 export class Catalogue {
   #panel = byId("panel-catalogue");
   #showEvents;
   #visible = false;
-  #askedAt = 0;
-  /** The counts that what is shown goes by. */
+  #loadedAt = 0;
+  /** The number of accepted events that the panel shows. */
   #accepted = null;
-  #asking = false;
+  #loading = false;
 
-  /** Calls `showEvents` with a name whose events somebody wants to see. */
+  /** Calls `showEvents` with the name of the button that a person presses. */
   constructor(showEvents) {
     this.#showEvents = showEvents;
   }
 
   show(visible) {
     this.#visible = visible;
-    if (visible) this.#ask();
+    if (visible) this.#load();
   }
 
   begin() {
@@ -31,22 +31,22 @@ export class Catalogue {
   }
 
   update({ counts }) {
-    const stale = this.#accepted !== counts.accepted && performance.now() - this.#askedAt > AGE;
-    if (this.#visible && stale) this.#ask(counts.accepted);
+    const stale = this.#accepted !== counts.accepted && performance.now() - this.#loadedAt > LOAD_INTERVAL;
+    if (this.#visible && stale) this.#load(counts.accepted);
   }
 
-  async #ask(accepted = null) {
-    if (this.#asking) return;
-    this.#asking = true;
-    this.#askedAt = performance.now();
+  async #load(accepted = null) {
+    if (this.#loading) return;
+    this.#loading = true;
+    this.#loadedAt = performance.now();
     try {
       const catalogue = await get("/catalogue");
       this.#accepted = accepted;
       this.#draw(catalogue);
     } catch {
-      // The connection tells that the sandbox is not there; what was shown stays.
+      // The connection status reports this, and the panel keeps its content.
     } finally {
-      this.#asking = false;
+      this.#loading = false;
     }
   }
 
@@ -59,13 +59,13 @@ export class Catalogue {
       { class: "sheet" },
       h("h2", {}, "Event names"),
       names.length === 0
-        ? h("p", {}, "No event was accepted yet. Here will be each name, the keys that came with it and their kinds, and a warning where a key is not always sent with the same kind of value.")
-        : h("p", {}, `${counted(names.length, "name")} in ${counted(events, "event")}${warned.length === 0 ? ", each always sent in the same form" : ""}.`),
-      leftOut > 0 && h("p", {}, `${counted(leftOut, "event")} of further names are not shown.`),
+        ? h("p", {}, "No accepted event yet. This list will show each event name with its keys and their kinds, and a warning if a key has values of several kinds.")
+        : h("p", {}, `${counted(names.length, "name")} in ${counted(events, "event")}${warned.length === 0 ? ", without a warning" : ""}.`),
+      leftOut > 0 && h("p", {}, `The list leaves out ${counted(leftOut, "event")} with other names.`),
       h("div", { class: "names" }, ordered.map((entry) => this.#entry(entry))),
       neverSent.length > 0 && h("h2", {}, "Never sent"),
-      neverSent.length > 0 && h("p", {}, `${counted(neverSent.length, "name")} of the lock never came:`),
-      neverSent.length > 0 && h("ul", { class: "fields" }, neverSent.map((name) => h("li", {}, h("code", {}, foreign(name))))),
+      neverSent.length > 0 && h("p", {}, `No event arrived for ${counted(neverSent.length, "name")} of the lock:`),
+      neverSent.length > 0 && h("ul", { class: "fields" }, neverSent.map((name) => h("li", {}, h("code", {}, untrusted(name))))),
     );
     this.#panel.replaceChildren(sheet);
   }
@@ -74,20 +74,20 @@ export class Catalogue {
     return h(
       "article",
       { class: warnings.length > 0 ? "entry warned" : "entry" },
-      h("header", {}, h("h3", {}, foreign(name)), h("span", {}, counted(count, "event")), h("span", {}, period(Date.parse(first), Date.parse(last))), h("button", { onclick: () => this.#showEvents(name) }, "Show events")),
+      h("header", {}, h("h3", {}, untrusted(name)), h("span", {}, counted(count, "event")), h("span", {}, period(Date.parse(first), Date.parse(last))), h("button", { onclick: () => this.#showEvents(name) }, "Show events")),
       warnings.length > 0 && h("ul", { class: "warnings" }, warnings.map((warning) => h("li", {}, h("b", {}, "Warning: "), prose(warning)))),
       keys.length > 0 && h("ul", { class: "fields" }, keys.map((key) => field(key, count))),
-      moreKeys && h("p", { class: "muted" }, "… and further keys: a key is better not made of a value."),
+      moreKeys && h("p", { class: "muted" }, "… and more keys. Use the same keys in every event, and put what differs into their values."),
     );
   }
 }
 
-/** A key with its kinds, and how often it came where that is not always. */
+/** A key with its kinds, and the number of events with it if some lack it. */
 function field({ key, count, kinds, dropped }, events) {
   return h(
     "li",
     { class: kinds.length > 1 ? "differs" : null },
-    h("code", {}, foreign(key)),
+    h("code", {}, untrusted(key)),
     kinds.map(({ kind, count: times }) => h("span", { class: "kind-tag" }, kinds.length > 1 ? `${kind} × ${number(times)}` : kind)),
     dropped > 0 && h("span", { class: "kind-tag" }, `dropped × ${number(dropped)}`),
     count > 0 && count < events && h("span", {}, `in ${number(count)} of ${number(events)}`),

@@ -1,7 +1,7 @@
-// Requests a second by outcome, for the last three minutes.
+// Requests per second by outcome, for the last three minutes.
 //
-// It goes by the sandbox's counts and not by the records, of which some may be left out. Only what was
-// there before the page is taken from the records, each at its own time.
+// The chart adds the differences of the sandbox's counts, because the feed may skip records. It takes only the
+// requests from before the page from their records, each at its own time.
 
 import { svg } from "./dom.js";
 import { counted, LABELS, number, OUTCOMES, short, shortTime } from "./format.js";
@@ -11,19 +11,19 @@ const SECONDS = 180;
 const LEFT = 34;
 const TOP = 4;
 const BOTTOM = 15;
-const LEAST_SCALE = 4;
+const MIN_SCALE = 4;
 
 export class Chart {
   #picture;
   #readout;
-  /** What happened in each second, by outcome. */
+  /** The requests of each second, by outcome. */
   #seconds = new Map();
   #now = 0;
-  /** The counts up to which everything is in the picture; none before the first after a connection. */
+  /** The last counts in the chart; `null` until the first update after a connection. */
   #counts = null;
-  /** The number up to which requests are in the picture. */
+  /** The number of the last request in the chart. */
   #charted = 0;
-  /** The number up to which records are put in by their own time. */
+  /** The number of the last request that the chart adds by its own time. */
   #history = 0;
   #pointed = null;
   #drawSoon = oncePerFrame(() => this.#draw());
@@ -36,13 +36,13 @@ export class Chart {
     new ResizeObserver(() => this.#drawSoon()).observe(picture);
   }
 
-  /** The numbers begin anew. What the picture shows did happen, and stays. */
+  /** Restarts the counts, and keeps the bars. */
   begin() {
     this.#counts = null;
     this.#charted = 0;
   }
 
-  /** What came in since the last update, a while ago perhaps, is to be put in by its own time. */
+  /** Adds the requests since the last update by their own times, because it may be long ago. */
   connected() {
     this.#counts = null;
   }
@@ -84,7 +84,7 @@ export class Chart {
     const floor = height - BOTTOM;
     const each = (width - LEFT) / SECONDS;
     const peak = Math.max(0, ...[...this.#seconds.values()].map(total));
-    const scale = niceAbove(Math.max(peak, LEAST_SCALE));
+    const scale = niceAbove(Math.max(peak, MIN_SCALE));
     const y = (value) => floor - (value / scale) * (floor - TOP);
 
     const paths = Object.fromEntries(OUTCOMES.map(({ id }) => [id, ""]));
@@ -113,7 +113,7 @@ export class Chart {
     parts.push(...OUTCOMES.map(({ id }) => svg("path", { "data-outcome": id, d: paths[id] })));
     this.#picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
     this.#picture.replaceChildren(...parts.filter(Boolean));
-    this.#tell(peak);
+    this.#showReadout(peak);
   }
 
   #x(second, each) {
@@ -126,7 +126,7 @@ export class Chart {
     this.#drawSoon();
   }
 
-  #tell(peak) {
+  #showReadout(peak) {
     if (this.#pointed === null) {
       this.#readout.textContent = peak === 0 ? "" : `peak ${number(peak)}`;
     } else {

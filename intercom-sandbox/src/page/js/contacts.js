@@ -1,29 +1,29 @@
-// The contacts that are known, and a form for another one.
+// The known contacts, and a form for another one.
 
 import { get, post } from "./admin.js";
-import { byId, foreign, h } from "./dom.js";
+import { byId, untrusted, h } from "./dom.js";
 import { counted, number } from "./format.js";
 
-/** How many are shown: the latest. */
+/** The most contacts in the list, which has the latest. */
 const LIMIT = 200;
 
-/** How long what is shown is good for while requests come in, in milliseconds. */
-const AGE = 2000;
+/** The shortest interval between two loads, in milliseconds. */
+const LOAD_INTERVAL = 2000;
 
-/** What names a contact, as events call it. */
+/** The identifiers of a contact, by their names in an event. */
 const KINDS = ["user_id", "email", "id"];
 
 export class Contacts {
   #panel = byId("panel-contacts");
   #visible = false;
-  #askedAt = 0;
-  #asking = false;
-  /** Whether it is to be asked once more, when what was asked is answered. */
+  #loadedAt = 0;
+  #loading = false;
+  /** Whether to load once more after the present load. */
   #again = false;
   #rows = h("tbody");
   #shown = h("p", { id: "contacts-shown", class: "muted" });
   #error = h("p", { id: "contacts-error", class: "error", role: "alert" });
-  #search = h("input", { id: "contacts-search", type: "search", placeholder: "Search", "aria-label": "Search contacts", autocomplete: "off", spellcheck: "false", oninput: () => this.#ask() });
+  #search = h("input", { id: "contacts-search", type: "search", placeholder: "Search", "aria-label": "Search contacts", autocomplete: "off", spellcheck: "false", oninput: () => this.#load() });
   #kind = h("select", { "aria-label": "Kind of identifier" }, KINDS.map((kind) => h("option", {}, kind)));
   #value = h("input", { id: "new-contact", "aria-label": "Identifier", placeholder: "42", autocomplete: "off", spellcheck: "false", onkeydown: ({ key }) => key === "Enter" && this.#create() });
   #role = h("select", { "aria-label": "Role" }, h("option", {}, "user"), h("option", {}, "lead"));
@@ -35,7 +35,7 @@ export class Contacts {
         "div",
         { class: "sheet" },
         h("h2", {}, "Contacts"),
-        h("p", {}, "The sandbox accepts events for these contacts. A lead takes events by its id alone, and an archived contact takes none. POST /contacts creates more, as at Intercom."),
+        h("p", {}, "The sandbox accepts events of these contacts. It finds a lead only by its id, and refuses events of an archived contact. POST /contacts creates more contacts, as at Intercom."),
         h("div", { class: "new-contact" }, this.#kind, this.#value, this.#role, h("button", { onclick: () => this.#create() }, "Create")),
         this.#error,
         h("div", { class: "sheet-head" }, this.#shown, this.#search),
@@ -46,11 +46,11 @@ export class Contacts {
 
   show(visible) {
     this.#visible = visible;
-    if (visible) this.#ask();
+    if (visible) this.#load();
   }
 
   update() {
-    if (this.#visible && performance.now() - this.#askedAt > AGE) this.#ask();
+    if (this.#visible && performance.now() - this.#loadedAt > LOAD_INTERVAL) this.#load();
   }
 
   async #create() {
@@ -60,19 +60,19 @@ export class Contacts {
     try {
       await post("/contacts", { contacts: [{ [this.#kind.value]: value, role: this.#role.value }] });
       this.#value.value = "";
-      await this.#ask();
+      await this.#load();
     } catch (error) {
       this.#error.textContent = `Not created: ${error.message}.`;
     }
   }
 
-  async #ask() {
-    this.#askedAt = performance.now();
-    if (this.#asking) {
+  async #load() {
+    this.#loadedAt = performance.now();
+    if (this.#loading) {
       this.#again = true;
       return;
     }
-    this.#asking = true;
+    this.#loading = true;
     try {
       do {
         this.#again = false;
@@ -80,9 +80,9 @@ export class Contacts {
         this.#draw(await get(`/contacts?limit=${LIMIT}${search === "" ? "" : `&search=${encodeURIComponent(search)}`}`), search);
       } while (this.#again);
     } catch {
-      // The connection shows that the sandbox is not there; what was shown stays.
+      // The connection status reports this, and the panel keeps its content.
     } finally {
-      this.#asking = false;
+      this.#loading = false;
     }
   }
 
@@ -95,6 +95,6 @@ export class Contacts {
 }
 
 function row({ id, user_id, email, name, role, archived }) {
-  const cell = (value) => h("td", {}, value === null ? h("span", { class: "muted" }, "–") : foreign(value));
-  return h("tr", {}, h("td", {}, h("code", {}, foreign(id))), cell(user_id), cell(email), cell(name), h("td", {}, role, archived && h("span", { class: "flag dropped" }, "archived")));
+  const cell = (value) => h("td", {}, value === null ? h("span", { class: "muted" }, "–") : untrusted(value));
+  return h("tr", {}, h("td", {}, h("code", {}, untrusted(id))), cell(user_id), cell(email), cell(name), h("td", {}, role, archived && h("span", { class: "flag dropped" }, "archived")));
 }

@@ -1,31 +1,30 @@
-// What a row opens to: what was understood of the request, what was wrong with it and how to fix it, and
-// both ways over the wire as they were.
+// The details of a request: its event, its problems and their fixes, and both messages as sent.
 
 import { post } from "./admin.js";
 import { copyButton } from "./copy.js";
 import { command } from "./curl.js";
-import { foreign, h, prose, visible } from "./dom.js";
+import { untrusted, h, prose, visible } from "./dom.js";
 import { counted, exactTime, number } from "./format.js";
 import { pretty } from "./json.js";
 import { date, kindOf, shown } from "./values.js";
 
-/** How much of a body is shown at first, in characters. */
-const SHOWN = 20_000;
+/** The part of a long body to show at first, in characters. */
+const PREVIEW = 20_000;
 
 export function makeDetail(record) {
-  return h("div", { class: "detail" }, h("div", {}, understood(record)), h("div", {}, request(record), answer(record)));
+  return h("div", { class: "detail" }, h("div", {}, summary(record)), h("div", {}, request(record), answer(record)));
 }
 
-function understood(record) {
+function summary(record) {
   const { number: numbered, time, event, fault, outcome, problems, warnings } = record;
   return [
     problems.length > 0 && [h("h3", {}, problems.length > 1 ? `${problems.length} problems` : "Problem"), h("ul", { class: "problems" }, problems.map(problem))],
     actions(record),
     outcome === "duplicate" &&
-      h("p", { class: "note ignored" }, "Ignored as a duplicate: an event with this contact, this name and this second in created_at was accepted before. Intercom answers as always, and keeps the first one alone."),
-    fault && h("p", { class: "note fault" }, outcome === "faulted" ? "A fault was the answer: " : "A fault changed the answer: ", h("code", {}, foreign(fault))),
+      h("p", { class: "note ignored" }, "Ignored as a duplicate: an earlier event has this contact, this name and this second in created_at. Intercom answers as for a new event, and keeps only the first one."),
+    fault && h("p", { class: "note fault" }, outcome === "faulted" ? "A fault replaced the answer: " : "A fault changed the answer: ", h("code", {}, untrusted(fault))),
     warnings.map((warning) => h("p", { class: "note warning" }, prose(warning))),
-    event && [h("h3", {}, outcome === "accepted" || outcome === "duplicate" ? "Event" : "Event, as far as it can be read"), eventFacts(event)],
+    event && [h("h3", {}, outcome === "accepted" || outcome === "duplicate" ? "Event" : "Event, as far as the sandbox can read it"), eventFacts(event)],
     event && (event.metadata.length > 0 || event.dropped_keys.length > 0) && [h("h3", {}, "Metadata"), metadata(event)],
     h("h3", {}, "Request"),
     facts([
@@ -35,15 +34,15 @@ function understood(record) {
   ];
 }
 
-/** What can be done about a request: its contact be created, the request be sent again. */
+/** The actions on a request, such as creating its contact or sending it again. */
 function actions(record) {
-  const said = h("span", { class: "said", role: "status" });
+  const result = h("span", { class: "result", role: "status" });
   const act = (doing, done) => {
-    said.textContent = "";
-    doing().then((answer) => (said.textContent = done(answer)), (error) => (said.textContent = `Not done: ${error.message}.`));
+    result.textContent = "";
+    doing().then((answer) => (result.textContent = done(answer)), (error) => (result.textContent = `Not done: ${error.message}.`));
   };
   const contact = unknownContact(record);
-  const create = () => act(() => post("/contacts", { contacts: [{ [contact.kind]: contact.value }] }), () => "Created. Send the request again, and the event is accepted.");
+  const create = () => act(() => post("/contacts", { contacts: [{ [contact.kind]: contact.value }] }), () => "Created. Now send the request again.");
   const again = () => act(() => post(`/requests/${record.number}/resend`), ({ status }) => `Sent again: ${status ?? "no answer"}.`);
   return h(
     "p",
@@ -52,11 +51,11 @@ function actions(record) {
     record.method !== "TLS" && h("button", { onclick: again }, "Send again"),
     record.method !== "TLS" && copyButton("Copy the request as a curl command", command(record), "Copy as curl"),
     copyButton("Copy the address of this request", `${location.origin}/#request-${record.number}`, "Copy link"),
-    said,
+    result,
   );
 }
 
-/** The contact that an event named, and that nobody is. */
+/** The unknown contact of an event. */
 function unknownContact({ event, problems, status }) {
   const isUnknown = status === 404 && problems.some(({ code }) => code === "not_found");
   return isUnknown && event?.contact ? event.contact : null;
@@ -66,8 +65,8 @@ function problem({ code, field, message, hint }) {
   return h(
     "li",
     {},
-    h("p", { class: "what" }, foreign(message)),
-    h("p", { class: "rule" }, "rule ", h("code", {}, code), field && [" at ", h("code", {}, foreign(field))]),
+    h("p", { class: "what" }, untrusted(message)),
+    h("p", { class: "rule" }, "rule ", h("code", {}, code), field && [" at ", h("code", {}, untrusted(field))]),
     hint && h("p", { class: "fix" }, prose(hint)),
   );
 }
@@ -75,10 +74,10 @@ function problem({ code, field, message, hint }) {
 function eventFacts({ name, sent_name, created_at, contact }) {
   const isSeconds = Number.isInteger(created_at);
   return facts([
-    ["name", name === null ? missing() : foreign(name)],
-    sent_name !== undefined && ["sent as", [foreign(sent_name), h("span", { class: "kind" }, "Intercom turns . and $ into -")]],
-    [contact?.kind ?? "contact", contact ? foreign(contact.value) : missing()],
-    ["created_at", isSeconds ? [date(created_at), h("span", { class: "kind" }, String(created_at))] : created_at === null ? missing() : foreign(JSON.stringify(created_at))],
+    ["name", name === null ? missing() : untrusted(name)],
+    sent_name !== undefined && ["sent as", [untrusted(sent_name), h("span", { class: "kind" }, "Intercom turns . and $ into -")]],
+    [contact?.kind ?? "contact", contact ? untrusted(contact.value) : missing()],
+    ["created_at", isSeconds ? [date(created_at), h("span", { class: "kind" }, String(created_at))] : created_at === null ? missing() : untrusted(JSON.stringify(created_at))],
   ].filter(Boolean));
 }
 
@@ -86,8 +85,8 @@ function metadata({ metadata: pairs, dropped_keys }) {
   return h(
     "dl",
     { class: "facts" },
-    pairs.map(([key, value]) => [h("dt", {}, foreign(key)), h("dd", {}, shown(key, value), h("span", { class: "kind" }, kindOf(key, value)))]),
-    dropped_keys.map((key) => [h("dt", { class: "lost" }, foreign(key)), h("dd", { class: "lost" }, h("span", { class: "flag dropped" }, "dropped in silence"))]),
+    pairs.map(([key, value]) => [h("dt", {}, untrusted(key)), h("dd", {}, shown(key, value), h("span", { class: "kind" }, kindOf(key, value)))]),
+    dropped_keys.map((key) => [h("dt", { class: "lost" }, untrusted(key)), h("dd", { class: "lost" }, h("span", { class: "flag dropped" }, "dropped without an error"))]),
   );
 }
 
@@ -101,7 +100,7 @@ function answer({ status, answer: text }) {
 
 function wire(title, line, text, headers = []) {
   const block = h("pre", { class: "wire", tabindex: 0, "aria-label": `${title}, body` });
-  const legible = text === "" ? null : pretty(text.slice(0, SHOWN + 1).length > SHOWN ? "" : text);
+  const legible = text === "" ? null : pretty(text.slice(0, PREVIEW + 1).length > PREVIEW ? "" : text);
   const choice = legible && h("span", { class: "choice", role: "group", "aria-label": "Form of the body" });
   const choose = (isPretty) => {
     block.replaceChildren(...(isPretty ? legible.map((node) => (node instanceof Node ? node.cloneNode(true) : node)) : raw(text)));
@@ -111,8 +110,8 @@ function wire(title, line, text, headers = []) {
   let more = null;
   if (legible) {
     choose(true);
-  } else if (text.length > SHOWN) {
-    block.append(...raw(text.slice(0, SHOWN)), "…");
+  } else if (text.length > PREVIEW) {
+    block.append(...raw(text.slice(0, PREVIEW)), "…");
     more = h("button", { class: "more", onclick: () => {
       block.replaceChildren(...raw(text));
       more.remove();
@@ -121,13 +120,13 @@ function wire(title, line, text, headers = []) {
     block.append(...raw(text));
   }
   return [
-    h("div", { class: "wire-head" }, h("h3", {}, title), h("code", {}, foreign(line)), text !== "" && h("span", { class: "tools" }, choice, copyButton(`Copy the body of the ${title.toLowerCase()} as it was`, text))),
-    headers.length > 0 && h("details", { class: "headers" }, h("summary", {}, counted(headers.length, "header")), facts(headers.map(([name, value]) => [foreign(name), foreign(value)]))),
+    h("div", { class: "wire-head" }, h("h3", {}, title), h("code", {}, untrusted(line)), text !== "" && h("span", { class: "tools" }, choice, copyButton(`Copy the body of the ${title.toLowerCase()} as sent`, text))),
+    headers.length > 0 && h("details", { class: "headers" }, h("summary", {}, counted(headers.length, "header")), facts(headers.map(([name, value]) => [untrusted(name), untrusted(value)]))),
     text === "" ? h("p", { class: "muted" }, "no body") : [block, more],
   ];
 }
 
-/** A body as it came; where its lines break is seen. */
+/** A body as sent, with its line breaks. */
 const raw = (text) => visible(text, "\n\t");
 
 function facts(pairs) {
@@ -135,5 +134,5 @@ function facts(pairs) {
 }
 
 function missing() {
-  return h("span", { class: "muted" }, "not there");
+  return h("span", { class: "muted" }, "missing");
 }

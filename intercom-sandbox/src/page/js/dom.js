@@ -1,5 +1,4 @@
-// Makes elements. Text goes in as text and nothing here reads HTML, so that what a sender puts into an
-// event is shown and never run.
+// Makes elements. It inserts text as text and parses no HTML, so that the page never runs the content of an event.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -29,43 +28,43 @@ function fill(element, attributes, children) {
   return element;
 }
 
-/** Characters that nobody would see, or that would turn the text around them. */
-const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
-/** Those that everybody knows by another sign than their code. */
-const SIGNS = { "\n": "↵", "\t": "⇥" };
-const SPLIT = new RegExp(`(${UNSEEN.source})`, "u");
+/** Invisible characters, and characters that change the direction of text. */
+const INVISIBLE = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
+/** Characters with a well-known symbol. */
+const SYMBOLS = { "\n": "↵", "\t": "⇥" };
+const SPLIT = new RegExp(`(${INVISIBLE.source})`, "u");
 
-/** A text that a sender wrote: it hides nothing, and its direction stays its own. */
-export function foreign(text) {
+/** A text of a sender, with its invisible characters shown and its direction isolated. */
+export function untrusted(text) {
   return h("bdi", {}, visible(text));
 }
 
-/** A text in parts, its control characters as signs, but for those that are excepted. */
-export function visible(text, excepted = "") {
-  if (!UNSEEN.test(text)) return [text];
-  return text.split(SPLIT).map((part) => (UNSEEN.test(part) && !excepted.includes(part) ? sign(part) : part));
+/** A text in parts, its control characters as symbols, except for those in `kept`. */
+export function visible(text, kept = "") {
+  if (!INVISIBLE.test(text)) return [text];
+  return text.split(SPLIT).map((part) => (INVISIBLE.test(part) && !kept.includes(part) ? sign(part) : part));
 }
 
 function sign(character) {
   const code = character.codePointAt(0);
   const name = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
-  return h("span", { class: "control", title: `control character ${name}` }, SIGNS[character] ?? name);
+  return h("span", { class: "control", title: `control character ${name}` }, SYMBOLS[character] ?? name);
 }
 
-/** A sentence of the sandbox's, with what is between backticks as code. It may quote a sender. */
+/** A sentence of the sandbox, with code in backticks. It may quote a sender. */
 export function prose(sentence) {
-  return sentence.split("`").map((part, index) => (index % 2 === 1 ? h("code", {}, foreign(part)) : foreign(part)));
+  return sentence.split("`").map((part, index) => (index % 2 === 1 ? h("code", {}, untrusted(part)) : untrusted(part)));
 }
 
-/** A link to a web page elsewhere, or the text alone where the address is not one of the web. */
+/** A link to a web page, or the text alone if the address is not a web address. */
 export function link(address, text) {
   if (!isWebAddress(address)) {
-    return h("span", { title: address }, foreign(text));
+    return h("span", { title: address }, untrusted(text));
   }
-  return h("a", { href: address, title: address, rel: "noopener noreferrer", target: "_blank" }, foreign(text));
+  return h("a", { href: address, title: address, rel: "noopener noreferrer", target: "_blank" }, untrusted(text));
 }
 
-/** Whether it is an address that a link may lead to: `javascript:` and the like are not. */
+/** Whether a link may lead to the address: `javascript:` and the like are not allowed. */
 export function isWebAddress(text) {
   if (!/^https?:\/\/\S+$/i.test(text)) {
     return false;

@@ -1,15 +1,15 @@
-// The records that are shown, as a file.
+// Saves the shown requests as a file.
 
 import { h } from "./dom.js";
 
-/** What the sandbox told of each, without what the page has worked out. */
+/** The members of the sandbox, without those that the page adds. */
 const MEMBERS = ["number", "received_at", "method", "path", "query", "status", "outcome", "fault", "event", "problems", "warnings", "headers", "body", "answer"];
 
 export function download(records) {
-  const told = records.map((record) => Object.fromEntries(MEMBERS.map((member) => [member, record[member]])));
-  const file = new Blob([JSON.stringify({ requests: told }, null, 2)], { type: "application/json" });
+  const requests = records.map((record) => Object.fromEntries(MEMBERS.map((member) => [member, record[member]])));
+  const file = new Blob([JSON.stringify({ requests }, null, 2)], { type: "application/json" });
   const address = URL.createObjectURL(file);
   h("a", { href: address, download: "sandbox-requests.json" }).click();
-  // The browser has begun to read it by then.
+  // The browser has begun to read the file by then.
   setTimeout(() => URL.revokeObjectURL(address), 10_000);
 }

@@ -1,28 +1,27 @@
-// What goes wrong on request: switches for what is wanted most, a field for everything else, and the
-// faults that stand, with how often each has struck.
+// The faults: switches for the common ones, a field for all others, and a list of the active faults.
 
 import { get, post, remove } from "./admin.js";
-import { byId, foreign, h } from "./dom.js";
+import { byId, untrusted, h } from "./dom.js";
 import { counted, number } from "./format.js";
-import { EXTENTS, SWITCHES } from "./switches.js";
+import { DURATIONS, SWITCHES } from "./switches.js";
 
 export class Faults {
   #panel = byId("panel-faults");
   #badge = byId("fault-count");
   #unit = byId("fault-count-unit");
   #visible = false;
-  #standing = h("tbody");
+  #active = h("tbody");
   #error = h("p", { class: "error", role: "alert" });
-  #liftAll = h("button", { onclick: () => this.#act(this.#head, () => remove("/faults")) }, "Lift all");
-  #head = h("div", { class: "sheet-head" }, h("h2", {}, "Standing now"), this.#liftAll);
+  #removeAll = h("button", { onclick: () => this.#act(this.#head, () => remove("/faults")) }, "Remove all");
+  #head = h("div", { class: "sheet-head" }, h("h2", {}, "Active faults"), this.#removeAll);
   #switches = new Map();
-  #extent = EXTENTS[0];
-  #extentFields = new Map();
-  /** What stood when it was last asked, so that nothing is drawn that did not change. */
-  #known = "";
-  #asking = false;
-  /** How often it was asked. */
-  #asked = 0;
+  #duration = DURATIONS[0];
+  #durationFields = new Map();
+  /** The active faults as last drawn, to skip the drawing of an unchanged list. */
+  #drawn = "";
+  #loading = false;
+  /** The number of loads so far. */
+  #loads = 0;
   /** The sandbox's time. */
   #now = 0;
 
@@ -34,16 +33,16 @@ export class Faults {
         { class: "sheet" },
         h("h2", {}, "Faults"),
         h("p", {}, "A switch affects later events. One that says “every request” affects all other requests too."),
-        this.#makeExtent(),
+        this.#makeDuration(),
         h("div", { class: "switches" }, [...this.#switches.values()].map(({ element }) => element)),
-        h("h2", {}, "Any other"),
-        this.#makeOwn(),
+        h("h2", {}, "Custom fault"),
+        this.#makeCustom(),
         this.#head,
         h(
           "table",
-          { class: "standing framed" },
-          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests that matched the fault" }, "Met"), h("th", { class: "number", title: "Requests that the fault changed" }, "Struck"), h("th", {}, "Left"), h("th", {}, h("span", { class: "unseen" }, "Lift")))),
-          this.#standing,
+          { class: "active-faults framed" },
+          h("thead", {}, h("tr", {}, h("th", {}, "Fault"), h("th", { class: "number", title: "Requests that matched the fault" }, "Matched"), h("th", { class: "number", title: "Requests that the fault changed" }, "Applied"), h("th", {}, "Remaining"), h("th", {}, h("span", { class: "visually-hidden" }, "Remove")))),
+          this.#active,
         ),
       ),
     );
@@ -52,14 +51,14 @@ export class Faults {
 
   show(visible) {
     this.#visible = visible;
-    if (visible) this.#ask();
+    if (visible) this.#load();
   }
 
-  /** How many stand is told with every update; which ones they are is asked while they are looked at. */
+  /** Takes the number of active faults of an update. Loads the list only while the panel is visible. */
   update({ faults, now }) {
     this.#now = now;
     this.#count(faults);
-    if (this.#visible) this.#ask();
+    if (this.#visible) this.#load();
   }
 
   #count(faults) {
@@ -68,29 +67,29 @@ export class Faults {
     this.#unit.hidden = faults === 0;
   }
 
-  async #ask() {
-    if (this.#asking) return;
-    this.#asking = true;
+  async #load() {
+    if (this.#loading) return;
+    this.#loading = true;
     try {
       await this.#show();
     } catch {
-      // The connection tells that the sandbox is not there; what was shown stays.
+      // The connection status reports this, and the panel keeps its content.
     } finally {
-      this.#asking = false;
+      this.#loading = false;
     }
   }
 
-  /** Asks which faults stand and shows it, unless it was asked again meanwhile: then this answer is an old one. */
+  /** Loads and shows the active faults, unless a later load began meanwhile. */
   async #show() {
-    this.#asked += 1;
-    const asked = this.#asked;
+    this.#loads += 1;
+    const load = this.#loads;
     const { faults } = await get("/faults");
-    if (asked !== this.#asked) return;
+    if (load !== this.#loads) return;
     this.#draw(faults);
     this.#count(faults.length);
   }
 
-  /** Does something about the faults, and shows how they stand then, or at its place why it did not work. */
+  /** Runs an action on the faults, and shows the active faults, or the error at `place`. */
   async #act(place, action) {
     this.#error.textContent = "";
     const say = (what, error) => {
@@ -107,45 +106,45 @@ export class Faults {
 
   #draw(faults) {
     const known = JSON.stringify(faults);
-    if (known === this.#known && faults.every(({ ends_at: end }) => end === null)) return;
-    this.#known = known;
-    for (const [id, one] of this.#switches) one.show(faults.filter((fault) => standsFor(id, fault)).map(({ fault }) => fault));
-    this.#liftAll.hidden = faults.length === 0;
+    if (known === this.#drawn && faults.every(({ ends_at: end }) => end === null)) return;
+    this.#drawn = known;
+    for (const [id, one] of this.#switches) one.show(faults.filter((fault) => belongsTo(id, fault)).map(({ fault }) => fault));
+    this.#removeAll.hidden = faults.length === 0;
     const focused = document.activeElement?.closest("tr")?.dataset.fault;
-    this.#standing.replaceChildren(...(faults.length === 0 ? [h("tr", { class: "none" }, h("td", { colspan: 5 }, "No fault is active."))] : faults.map((fault) => this.#row(fault))));
-    if (focused) this.#standing.querySelector(`tr[data-fault="${focused}"] button`)?.focus();
+    this.#active.replaceChildren(...(faults.length === 0 ? [h("tr", { class: "none" }, h("td", { colspan: 5 }, "No fault is active."))] : faults.map((fault) => this.#row(fault))));
+    if (focused) this.#active.querySelector(`tr[data-fault="${focused}"] button`)?.focus();
   }
 
   #row({ id, fault, met, struck, left, ends_at: end }) {
-    const remaining = left !== null ? counted(left, "request") : end !== null ? `${Math.max(0, Math.ceil((Date.parse(end) - this.#now) / 1000))} s` : "until lifted";
+    const remaining = left !== null ? counted(left, "request") : end !== null ? `${Math.max(0, Math.ceil((Date.parse(end) - this.#now) / 1000))} s` : "until removed";
     return h(
       "tr",
       { "data-fault": id },
-      h("td", {}, h("code", {}, foreign(fault))),
+      h("td", {}, h("code", {}, untrusted(fault))),
       h("td", { class: "number" }, number(met)),
       h("td", { class: "number" }, number(struck)),
       h("td", {}, remaining),
-      h("td", {}, h("button", { "aria-label": `Lift ${fault}`, onclick: () => this.#act(this.#head, () => remove(`/faults/${id}`)) }, "Lift")),
+      h("td", {}, h("button", { "aria-label": `Remove ${fault}`, onclick: () => this.#act(this.#head, () => remove(`/faults/${id}`)) }, "Remove")),
     );
   }
 
   #makeSwitch(one) {
     const fields = new Map();
     for (const [name, parameter] of Object.entries(one.parameters ?? {})) fields.set(name, makeField(parameter));
-    const title = h("span", { class: "wanted" }, one.title.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 1 ? fields.get(part) : part.trim() && h("span", {}, part))));
-    // What stands may be something else than the fields would turn on.
-    const standing = h("span", { class: "stands", hidden: true });
+    const title = h("span", { class: "settings" }, one.title.split(/\{(\w+)\}/).map((part, index) => (index % 2 === 1 ? fields.get(part) : part.trim() && h("span", {}, part))));
+    // The active fault may differ from the one in the fields.
+    const active = h("span", { class: "active", hidden: true });
     const name = one.title.replace(/\{(\w+)\}/g, (_, parameter) => one.parameters[parameter].label.toLowerCase());
     const button = h("button", { role: "switch", id: `switch-${one.id}`, "aria-checked": "false", "aria-label": name, onclick: () => this.#turn(one, fields) });
-    const element = h("div", { class: "switch" }, h("h3", {}, title, standing), button, h("p", {}, one.about));
+    const element = h("div", { class: "switch" }, h("h3", {}, title, active), button, h("p", {}, one.about));
     const show = (faults) => {
       const on = faults.length > 0;
       element.classList.toggle("on", on);
       button.setAttribute("aria-checked", on);
       button.setAttribute("aria-label", on ? faults.join(", ") : name);
       title.hidden = on;
-      standing.hidden = !on;
-      standing.replaceChildren(...faults.map((fault) => h("code", {}, foreign(fault))));
+      active.hidden = !on;
+      active.replaceChildren(...faults.map((fault) => h("code", {}, untrusted(fault))));
     };
     return { button, element, show };
   }
@@ -155,29 +154,29 @@ export class Faults {
     if (button.getAttribute("aria-checked") === "true") {
       return this.#act(element, async () => {
         const { faults } = await get("/faults");
-        await Promise.all(faults.filter((fault) => standsFor(one.id, fault)).map(({ id }) => remove(`/faults/${id}`)));
+        await Promise.all(faults.filter((fault) => belongsTo(one.id, fault)).map(({ id }) => remove(`/faults/${id}`)));
       });
     }
     const values = Object.fromEntries([...fields].map(([name, field]) => [name, field.value]));
-    const extent = this.#extent.id === "next" && one.whole ? EXTENTS[0] : this.#extent;
-    return this.#act(element, () => post("/faults", { fault: one.effect(values) + extent.clause(this.#extentFields.get(extent.id)?.value) }));
+    const duration = this.#duration.id === "next" && one.isGlobal ? DURATIONS[0] : this.#duration;
+    return this.#act(element, () => post("/faults", { fault: one.effect(values) + duration.clause(this.#durationFields.get(duration.id)?.value) }));
   }
 
-  #makeExtent() {
-    const choices = EXTENTS.map((extent) => {
-      const radio = h("input", { type: "radio", name: "extent", value: extent.id, onchange: () => (this.#extent = extent) });
-      radio.checked = extent === this.#extent;
-      const field = extent.unit ? h("input", { type: "number", value: extent.value, min: extent.min, "aria-label": `${extent.label} how many ${extent.unit}` }) : null;
-      this.#extentFields.set(extent.id, field);
-      return h("label", {}, radio, extent.label, field, extent.unit);
+  #makeDuration() {
+    const choices = DURATIONS.map((duration) => {
+      const radio = h("input", { type: "radio", name: "duration", value: duration.id, onchange: () => (this.#duration = duration) });
+      radio.checked = duration === this.#duration;
+      const field = duration.unit ? h("input", { type: "number", value: duration.value, min: duration.min, "aria-label": `${duration.label} how many ${duration.unit}` }) : null;
+      this.#durationFields.set(duration.id, field);
+      return h("label", {}, radio, duration.label, field, duration.unit);
     });
-    return h("div", { class: "extent", role: "radiogroup", "aria-label": "How long a fault lasts" }, h("span", {}, "It lasts"), choices);
+    return h("div", { class: "duration", role: "radiogroup", "aria-label": "How long a fault lasts" }, h("span", {}, "It lasts"), choices);
   }
 
-  #makeOwn() {
-    const field = h("input", { id: "own-fault", "aria-label": "A fault", placeholder: "503 after acceptance for next 1", spellcheck: "false", autocomplete: "off" });
-    const own = h("div", { class: "own" }, field, h("button", { onclick: () => add() }, "Switch on"));
-    const place = h("div", { class: "own-place" }, own);
+  #makeCustom() {
+    const field = h("input", { id: "custom-fault", "aria-label": "Custom fault", placeholder: "503 after acceptance for next 1", spellcheck: "false", autocomplete: "off" });
+    const custom = h("div", { class: "custom" }, field, h("button", { onclick: () => add() }, "Add"));
+    const place = h("div", { class: "custom-place" }, custom);
     const add = () => field.value.trim() !== "" && this.#act(place, () => post("/faults", { fault: field.value.trim() }).then(() => (field.value = "")));
     field.addEventListener("keydown", (event) => event.key === "Enter" && add());
     return [
@@ -187,9 +186,9 @@ export class Faults {
   }
 }
 
-/** Whether it is what a switch turns on, which is never for some requests alone. */
-function standsFor(id, { fault, effect }) {
-  return SWITCHES.find((one) => one.id === id).stands.test(effect) && !/ on (events|event|contacts|everything)\b/.test(fault);
+/** Whether a fault is one of a switch, whose faults never have a scope. */
+function belongsTo(id, { fault, effect }) {
+  return SWITCHES.find((one) => one.id === id).matches.test(effect) && !/ on (events|event|contacts|everything)\b/.test(fault);
 }
 
 function makeField({ label, type, options, ...attributes }) {

@@ -1,14 +1,14 @@
-// What comes in, live, over server-sent events; and whether the sandbox is still there.
+// The live requests over server-sent events, and the state of the connection.
 //
-// The browser connects again by itself and says how far it had read. Only where it gives up, because
-// something else answered, is a new connection opened here.
+// The browser reconnects by itself, and sends the id of its last message. It gives up after an HTTP error; then this
+// module opens a new connection.
 //
-// A browser opens six connections to one address, and a stream keeps one of them: while nobody sees the
-// page its stream is closed, so that a seventh page loads. It goes on where it was.
+// A browser opens at most six connections to one address. So a hidden page closes its stream, and a seventh page
+// loads. A page that shows again resumes after its last message.
 
-/** How often connecting may fail before the sandbox is taken to have ended. */
-const TRIES = 3;
-const AGAIN_AFTER = 2000;
+/** The failed connections in a row after which the page reports that the sandbox has stopped. */
+const MAX_FAILURES = 3;
+const RETRY_DELAY = 2000;
 
 /** Calls `begin`, `update` and `connection` (with `live`, `reconnecting` or `ended`). */
 export function follow({ begin, update, connection }) {
@@ -36,10 +36,10 @@ export function follow({ begin, update, connection }) {
     });
     source.addEventListener("error", () => {
       failures += 1;
-      connection(ended || failures >= TRIES ? "ended" : "reconnecting");
+      connection(ended || failures >= MAX_FAILURES ? "ended" : "reconnecting");
       if (source?.readyState === EventSource.CLOSED) {
         source = null;
-        setTimeout(open, AGAIN_AFTER);
+        setTimeout(open, RETRY_DELAY);
       }
     });
   };
@@ -48,7 +48,7 @@ export function follow({ begin, update, connection }) {
     source = null;
   };
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
-  // A page that the browser keeps for the way back is not seen either.
+  // A page in the back-forward cache is hidden, too.
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
   open();

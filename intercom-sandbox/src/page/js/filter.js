@@ -1,17 +1,17 @@
-// Which records are shown: by name, by contact, by any text in them, by status, by outcome.
+// Filters requests by name, contact, text, status and outcome.
 
 import { byId, h } from "./dom.js";
 import { number, OUTCOMES } from "./format.js";
 import { textOf } from "./store.js";
 
-/** The fields, by what they filter. */
+/** The fields, each with the name of its part. */
 const FIELDS = ["name", "contact", "text", "status"];
 
 export class Filter {
-  /** What is typed in each field, in lower case. */
-  #wanted = Object.fromEntries(FIELDS.map((field) => [field, ""]));
+  /** The text in each field, in lower case. */
+  #query = Object.fromEntries(FIELDS.map((field) => [field, ""]));
   #fields = Object.fromEntries(FIELDS.map((field) => [field, byId(`filter-${field}`)]));
-  /** None stands for all. */
+  /** The selected outcomes; an empty set selects all. */
   #outcomes = new Set();
   #chips = new Map();
   #changed;
@@ -23,7 +23,7 @@ export class Filter {
     }
     byId("filter-reset").addEventListener("click", () => {
       this.only("");
-      // The button is gone, and with it the focus would be.
+      // The button disappears, and would lose the focus.
       this.nameField.focus();
     });
     for (const { id, label, meaning } of OUTCOMES) {
@@ -44,16 +44,16 @@ export class Filter {
   }
 
   get isSet() {
-    return this.#outcomes.size > 0 || Object.values(this.#wanted).some((text) => text !== "");
+    return this.#outcomes.size > 0 || Object.values(this.#query).some((text) => text !== "");
   }
 
-  /** Those that are shown: the list itself where all are. */
+  /** The matching records: the list itself without a filter. */
   apply(records) {
     return this.isSet ? records.filter((record) => this.matches(record)) : records;
   }
 
   matches(record) {
-    const { name, contact, text, status } = this.#wanted;
+    const { name, contact, text, status } = this.#query;
     return (
       (this.#outcomes.size === 0 || this.#outcomes.has(record.outcome)) &&
       record.nameKey.includes(name) &&
@@ -71,7 +71,7 @@ export class Filter {
     this.#read();
   }
 
-  /** Writes how many there were of each outcome. */
+  /** Shows the number of requests of each outcome. */
   count(counts) {
     for (const [id, { chip, count }] of this.#chips) {
       count.textContent = number(counts[id]);
@@ -85,7 +85,7 @@ export class Filter {
   }
 
   #read() {
-    for (const [name, field] of Object.entries(this.#fields)) this.#wanted[name] = field.value.trim().toLowerCase();
+    for (const [name, field] of Object.entries(this.#fields)) this.#query[name] = field.value.trim().toLowerCase();
     for (const [id, { chip }] of this.#chips) {
       chip.setAttribute("aria-pressed", this.#outcomes.has(id));
     }
@@ -94,6 +94,6 @@ export class Filter {
 }
 
 /** Whether a status is `404`, begins with `4`, is one of `4xx`, or is `none`. */
-function hasStatus({ status }, wanted) {
-  return (status === null ? "none" : String(status)).startsWith(wanted.replace(/x+$/, ""));
+function hasStatus({ status }, query) {
+  return (status === null ? "none" : String(status)).startsWith(query.replace(/x+$/, ""));
 }

@@ -1,15 +1,15 @@
-// How times, numbers and outcomes are written.
+// Formats times, numbers and outcomes.
 
-/** The outcomes in the order in which they are stacked and listed. */
+/** The outcomes, in the order of the chart and the filter. */
 export const OUTCOMES = [
   { id: "accepted", label: "Accepted", meaning: "An event that Intercom would keep." },
-  { id: "duplicate", label: "Duplicate", meaning: "Answered as accepted, but ignored: an earlier event has its contact, name and second." },
+  { id: "duplicate", label: "Duplicate", meaning: "Ignored, and answered as accepted: an earlier event has its contact, name and second." },
   { id: "refused", label: "Refused", meaning: "Intercom would refuse it. Open it for the rule and the fix." },
-  { id: "faulted", label: "Faulted", meaning: "A fault decided the answer, or prevented one." },
-  { id: "served", label: "Other requests", badge: "Other", meaning: "A request that brings no event, such as one about a contact." },
+  { id: "faulted", label: "Faulted", meaning: "A fault replaced or prevented the answer." },
+  { id: "served", label: "Other requests", badge: "Other", meaning: "A request without an event, such as one about a contact." },
 ];
 
-/** What is written on a single request. */
+/** The label of a single request. */
 export const LABELS = Object.fromEntries(OUTCOMES.map(({ id, label, badge }) => [id, badge ?? label]));
 
 const two = (number) => String(number).padStart(2, "0");
@@ -44,13 +44,13 @@ export function exactTime(milliseconds) {
   return `${DATE.format(milliseconds)} ${clockTime(milliseconds)} ${zone(milliseconds)}`;
 }
 
-/** A local date with its time, or nothing where there is no such date. */
+/** A local date with its time, or `null` for an impossible date. */
 export function dateTime(milliseconds, { short = false } = {}) {
   const time = new Date(milliseconds);
   return Number.isNaN(time.getTime()) ? null : (short ? SHORT_DATE_TIME : DATE_TIME).format(time);
 }
 
-/** From one time to another, with one date where it is the same. */
+/** A range of two times, with one date if both are on it. */
 export const period = (from, to) => (Number.isNaN(from) || Number.isNaN(to) ? null : DATE_TIME.formatRange(from, to));
 
 const NUMBER = new Intl.NumberFormat(undefined, { maximumFractionDigits: 20 });

@@ -1,6 +1,6 @@
-// Draws no more often than there are pictures.
+// Draws at most once per frame.
 
-/** A function that draws with the next picture, and once, however often it is called before. */
+/** Returns a function that draws in the next frame, once for any number of calls. */
 export function oncePerFrame(draw) {
   let isDue = false;
   return () => {

@@ -1,11 +1,11 @@
-// JSON made legible. The text is broken into lines as it is and never read and written again, which
-// would lose double members, their order, and the digits of long numbers.
+// Formats JSON. It only inserts line breaks into the text: parsing and writing it again would lose double members,
+// their order, and the digits of long numbers.
 
 import { h, visible } from "./dom.js";
 
 const TOKEN = /\s+|"(?:[^"\\]|\\.)*"|[{}[\],:]|[^\s{}[\],:"]+|"/gy;
 
-/** The text with a member a line, in colour; `null` where it is no JSON. */
+/** The text with a member a line, in colour; `null` for text that is not JSON. */
 export function pretty(text) {
   try {
     JSON.parse(text);

@@ -1,4 +1,4 @@
-// What the keys do. None does anything while something is typed, but for Escape.
+// The keyboard shortcuts. In a field only Escape works.
 
 import { byId } from "./dom.js";
 
@@ -29,11 +29,11 @@ export function listen({ tabs, list, filter, togglePause }) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || help.open) return;
     const { target, key } = event;
-    if (isTyped(target)) {
+    if (isField(target)) {
       if (key === "Escape") target.blur();
       return;
     }
-    // Where arrows have a meaning of their own, they keep it.
+    // Tabs and scrolling elements use the arrows themselves.
     if (key.startsWith("Arrow") && target.closest("[role=tablist], .detail, .wire")) return;
     if (Object.hasOwn(keys, key)) {
       event.preventDefault();
@@ -42,6 +42,6 @@ export function listen({ tabs, list, filter, togglePause }) {
   });
 }
 
-function isTyped(target) {
+function isField(target) {
   return target.matches("input:not([type=radio]), select, textarea");
 }

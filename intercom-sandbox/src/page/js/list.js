@@ -1,38 +1,38 @@
-// The list, newest first. Only the rows in view are elements: ten thousand records cost as much as thirty.
+// The virtual list, newest first. Only the rows in view are elements: ten thousand records cost as much as thirty.
 //
-// Where it is scrolled, or something is open, what is being read stays where it is while more arrives above.
-// While a button of the mouse is down nothing moves, so that a click meets the row it was aimed at.
+// In a scrolled list, or with an open row, the rows in view keep their place while new rows arrive above. While the mouse
+// button is down no row moves, so that a click hits its row.
 
 import { number } from "./format.js";
 import { oncePerFrame } from "./frame.js";
 import { makeRow } from "./row.js";
 
-/** How many rows beyond the view are made on either side. */
-const SPARE = 6;
+/** The rows to make beyond the view on either side. */
+const OVERSCAN = 6;
 
-/** What an open row is taken to need until it was measured. */
-const GUESS = 320;
+/** The estimated height of the details of a row before their measurement. */
+const ESTIMATED_DETAIL = 320;
 
 export class List {
   #scroller;
   #canvas;
   #newest;
   #records = [];
-  /** Where each row begins; one more, for the end. */
+  /** The top of each row, and the end of the last. */
   #tops = new Float64Array(1);
-  /** The rows that are elements, by number. */
+  /** The rows with elements, by number. */
   #rows = new Map();
-  /** How high the open part of each open row is, by number. */
+  /** The height of the details of each open row, by number. */
   #open = new Map();
-  /** How high each row with a hint is, by number, as far as it was measured. */
+  /** The measured height of each row with a hint, by number. */
   #tall = new Map();
-  /** The row that the keys are at. */
+  /** The row that the keys have selected. */
   selected = null;
-  /** The latest that was seen at the top. */
+  /** The number of the latest row that was at the top. */
   #seen = 0;
   #heights = { row: 36, tall: 58 };
   #isPressed = false;
-  /** What is to be shown when the button is let go. */
+  /** The records to show at the release of the mouse button. */
   #waiting = null;
   #drawSoon = oncePerFrame(() => this.#draw());
   #sizes = new ResizeObserver((entries) => this.#measured(entries));
@@ -44,12 +44,12 @@ export class List {
     scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
     newest.addEventListener("click", () => this.toNewest());
     canvas.addEventListener("pointerdown", ({ button }) => (this.#isPressed = button === 0));
-    // After the click, which comes right behind.
+    // After the click, which follows at once.
     for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(() => this.#release()));
     new ResizeObserver(() => this.#resized()).observe(scroller);
   }
 
-  /** Shows these, which are in order of arrival. */
+  /** Shows these records, which are in order of arrival. */
   show(records) {
     if (this.#isPressed) {
       this.#waiting = records;
@@ -82,7 +82,7 @@ export class List {
     this.#scroller.scrollTop = 0;
   }
 
-  /** Moves the keys to the next row, or the one before. */
+  /** Selects the next or the previous row. */
   move(by) {
     const at = this.selected === null ? -1 : this.#position(this.selected);
     const place = Math.min(Math.max(at === -1 ? (by > 0 ? 0 : -1) : at + by, 0), this.#records.length - 1);
@@ -97,7 +97,7 @@ export class List {
     this.#draw();
   }
 
-  /** Closes what the keys are at where it is open, and takes the keys away from it otherwise. */
+  /** Closes the selected row if it is open, and deselects it otherwise. */
   leave() {
     if (this.selected === null) return;
     if (this.#open.has(this.selected)) {
@@ -109,7 +109,7 @@ export class List {
     }
   }
 
-  /** Opens a row, alone, and goes to it, where it is there. */
+  /** Opens only this row and selects it, if the list has it. */
   reveal(numbered) {
     if (this.#position(numbered) === -1) return;
     this.#open.clear();
@@ -119,7 +119,7 @@ export class List {
 
   toggle(numbered) {
     const anchor = { number: numbered, offset: this.#scroller.scrollTop - this.#tops[this.#position(numbered)] };
-    if (!this.#open.delete(numbered)) this.#open.set(numbered, GUESS);
+    if (!this.#open.delete(numbered)) this.#open.set(numbered, ESTIMATED_DETAIL);
     this.#layout(anchor);
   }
 
@@ -142,13 +142,13 @@ export class List {
     return this.#records[this.#records.length - 1 - place];
   }
 
-  /** The place from the top of a number; -1 where it is not shown. */
+  /** The place of a number from the top; -1 if the list lacks it. */
   #position(numbered) {
     const index = firstFrom(this.#records, numbered);
     return this.#records[index]?.number === numbered ? this.#records.length - 1 - index : -1;
   }
 
-  /** The first row in view, where it is to stay there; `null` where the newest are being followed. */
+  /** The first row in view, which keeps its place; `null` while the list follows the newest. */
   #anchor() {
     const { scrollTop } = this.#scroller;
     if (this.#records.length === 0 || (scrollTop < 2 && this.#open.size === 0)) return null;
@@ -179,10 +179,10 @@ export class List {
     }
     this.#tops[count] = top;
     if (anchor && count > 0) {
-      // Where it is gone, what came next before it stands in.
+      // Without the anchor the next older record takes its place.
       const index = Math.min(firstFrom(this.#records, anchor.number), count - 1);
       const scrollTop = this.#tops[count - 1 - index] + anchor.offset;
-      // What is open keeps its place though too few rows are below it.
+      // An open row keeps its place even with too few rows below it.
       const room = this.#open.size > 0 ? scrollTop + this.#scroller.clientHeight : 0;
       this.#canvas.style.height = `${Math.max(top, room)}px`;
       this.#scroller.scrollTop = scrollTop;
@@ -195,19 +195,19 @@ export class List {
   #draw() {
     const count = this.#records.length;
     const { scrollTop, clientHeight } = this.#scroller;
-    const wanted = [];
+    const visible = [];
     if (count > 0) {
-      const from = Math.max(0, this.#placeAt(scrollTop) - SPARE);
-      const to = Math.min(count - 1, this.#placeAt(scrollTop + clientHeight) + SPARE);
-      for (let place = from; place <= to; place += 1) wanted.push(place);
-      // The one that has the focus must not go, and with it the focus.
+      const from = Math.max(0, this.#placeAt(scrollTop) - OVERSCAN);
+      const to = Math.min(count - 1, this.#placeAt(scrollTop + clientHeight) + OVERSCAN);
+      for (let place = from; place <= to; place += 1) visible.push(place);
+      // The focused row keeps its element, and with it the focus.
       const at = this.selected === null ? -1 : this.#position(this.selected);
-      if (at !== -1 && at < from) wanted.unshift(at);
-      if (at > to) wanted.push(at);
+      if (at !== -1 && at < from) visible.unshift(at);
+      if (at > to) visible.push(at);
     }
     const rows = new Map();
     let next = null;
-    for (const place of wanted.toReversed()) {
+    for (const place of visible.toReversed()) {
       const record = this.#at(place);
       let row = this.#rows.get(record.number);
       if (row?.record !== record) {
@@ -227,7 +227,7 @@ export class List {
       }
     }
     this.#rows = rows;
-    this.#tellNewer();
+    this.#updateNewestButton();
   }
 
   #make(record) {
@@ -255,7 +255,7 @@ export class List {
     }
   }
 
-  #tellNewer() {
+  #updateNewestButton() {
     const latest = this.#records.at(-1)?.number ?? 0;
     if (this.#anchor() === null) this.#seen = latest;
     const newer = this.#records.length - firstFrom(this.#records, this.#seen + 1);
@@ -279,15 +279,15 @@ export class List {
     if (changed) this.#layout(this.#anchor());
   }
 
-  /** A hint takes as many lines as it needs. Where its row is open it is not in the summary. */
+  /** Takes the height of a row with a hint of any number of lines. An open row has no hint in its summary. */
   #measuredTall(numbered, height) {
-    // The line below a row is a part of it.
+    // The row includes its border.
     if (this.#open.has(numbered) || this.#tall.get(numbered) === height + 1) return false;
     this.#tall.set(numbered, height + 1);
     return true;
   }
 
-  /** The heights of rows are the style sheet's. */
+  /** Reads the heights of rows from the style sheet. */
   #resized() {
     const style = getComputedStyle(document.documentElement);
     const anchor = this.#anchor();

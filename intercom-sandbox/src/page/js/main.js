@@ -1,7 +1,7 @@
-// Puts the page together: what the feed tells goes to everything that shows some of it.
+// Assembles the page, and passes each update of the feed to its parts.
 
 import { post } from "./admin.js";
-import { Aloud } from "./aloud.js";
+import { Announcer } from "./announcer.js";
 import { Budget } from "./budget.js";
 import { Catalogue } from "./catalogue.js";
 import { Chart } from "./chart.js";
@@ -20,7 +20,7 @@ import { Tabs } from "./tabs.js";
 
 const TITLE = document.title;
 
-const CONNECTIONS = { live: "live", reconnecting: "reconnecting", ended: "the sandbox has ended" };
+const CONNECTIONS = { live: "live", reconnecting: "reconnecting", ended: "the sandbox has stopped" };
 
 const store = new Store();
 const list = new List(byId("scroller"), byId("rows"), byId("newest"));
@@ -28,10 +28,10 @@ const chart = new Chart(byId("chart"), byId("chart-readout"));
 const budget = new Budget(byId("budget"));
 const faults = new Faults();
 const contacts = new Contacts();
-const aloud = new Aloud(byId("live"));
+const announcer = new Announcer(byId("live"));
 const filter = new Filter(() => {
   refresh();
-  aloud.answer(byId("shown").textContent);
+  announcer.announceResult(byId("shown").textContent);
 });
 const catalogue = new Catalogue((name) => {
   filter.only(name);
@@ -46,15 +46,15 @@ const tabs = new Tabs((view) => {
 
 const pause = byId("pause");
 
-/** Shows what the filter lets through. */
+/** Shows the requests that match the filter. */
 function refresh() {
   const shown = filter.apply(store.records);
   list.show(shown);
   const { length } = store.records;
   byId("nothing").hidden = length > 0 || store.paused;
-  byId("held").hidden = length > 0 || !store.paused;
+  byId("paused-note").hidden = length > 0 || !store.paused;
   byId("no-match").hidden = length === 0 || shown.length > 0;
-  // A feed without articles would be announced as broken.
+  // A screen reader reports a feed without articles as an error.
   const feed = shown.length > 0 ? { role: "feed", "aria-label": "Requests, newest first" } : {};
   for (const name of ["role", "aria-label"]) {
     if (feed[name]) byId("rows").setAttribute(name, feed[name]);
@@ -66,33 +66,33 @@ function refresh() {
     shown.length < length ? `${number(shown.length)} of ${number(length)}` : length > 0 && `${number(length)} shown`,
     left > 0 && length > 0 && `${number(left)} not shown`,
   ].filter(Boolean).join(", ");
-  byId("shown").title = left > 0 ? "The page keeps the latest 10,000 requests, and skips some when they come too fast to show. The counts include all of them." : "";
+  byId("shown").title = left > 0 ? "The list shows the latest 10,000 requests, and skips some if they arrive too fast. The counts include all of them." : "";
 }
 
-/** Opens the request that the address names, once it is there; the filter is in nobody's way. */
-function followAddress() {
+/** Opens the request that the address names, once it has arrived, and clears the filter for it. */
+function openLinkedRequest() {
   const [, numbered] = /^#request-(\d+)$/.exec(location.hash) ?? [];
-  if (numbered === undefined || numbered === followed) return;
+  if (numbered === undefined || numbered === openedLink) return;
   const isThere = store.records.some((record) => record.number === Number(numbered));
   if (!isThere) return;
   if (filter.isSet) filter.only("");
-  followed = numbered;
+  openedLink = numbered;
   list.reveal(Number(numbered));
 }
 
-/** The request that the address named last, and that was opened. */
-let followed = null;
+/** The last request that the page opened for the address. */
+let openedLink = null;
 
 function togglePause() {
   if (store.paused) store.resume();
   else store.pause();
   pause.setAttribute("aria-pressed", store.paused);
-  tellHeld();
+  updatePauseButton();
   refresh();
 }
 
-function tellHeld() {
-  pause.textContent = store.paused ? `Resume · ${number(store.heldCount)} new` : "Pause";
+function updatePauseButton() {
+  pause.textContent = store.paused ? `Resume · ${number(store.pausedCount)} new` : "Pause";
 }
 
 function clear() {
@@ -109,15 +109,15 @@ follow({
     catalogue.begin();
     byId("address").textContent = new URL(url).host;
     byId("notice").textContent = "";
-    tellHeld();
+    updatePauseButton();
     refresh();
   },
   update(update, characters) {
     if (update.records.length > 0 || update.skipped > 0) {
       store.take(update.records, update.skipped, characters);
-      if (store.paused) tellHeld();
+      if (store.paused) updatePauseButton();
       else refresh();
-      followAddress();
+      openLinkedRequest();
     }
     const { counts } = update;
     filter.count(counts);
@@ -127,15 +127,15 @@ follow({
     contacts.update();
     catalogue.update(update);
     faults.update(update);
-    aloud.tell(counts);
+    announcer.announceRequests(counts);
   },
   connection(state) {
     const place = byId("connection");
     place.dataset.state = state;
     place.textContent = CONNECTIONS[state];
-    place.title = state === "ended" ? "What arrived stays here. As soon as there is a sandbox at this address again, this page follows it." : "";
+    place.title = state === "ended" ? "The list keeps its requests. The page reconnects when a sandbox runs at this address again." : "";
     if (state === "live") chart.connected();
-    else budget.lost();
+    else budget.disconnected();
   },
 });
 
@@ -143,8 +143,8 @@ pause.addEventListener("click", togglePause);
 byId("clear").addEventListener("click", clear);
 byId("export").addEventListener("click", () => download(filter.apply(store.records)));
 addEventListener("hashchange", () => {
-  followed = null;
-  followAddress();
+  openedLink = null;
+  openLinkedRequest();
 });
 byId("zone").textContent = zone(Date.now());
 listen({ tabs, list, filter, togglePause });

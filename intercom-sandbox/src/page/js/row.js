@@ -1,12 +1,12 @@
-// One row of the list: a line that tells most of it, and what it opens to.
+// One row of the list: a summary, and details when it is open.
 
 import { makeDetail } from "./detail.js";
-import { foreign, h, prose } from "./dom.js";
+import { untrusted, h, prose } from "./dom.js";
 import { clockTime, counted, exactTime, LABELS } from "./format.js";
 import { shown } from "./values.js";
 
-/** How many values a line is given; it has no room for more. */
-const PAIRS = 8;
+/** The most values in a summary, which has no room for more. */
+const MAX_PAIRS = 8;
 
 /** A row, closed. */
 export function makeRow(record, toggle) {
@@ -14,7 +14,7 @@ export function makeRow(record, toggle) {
   const { event, outcome } = record;
   const summary = h(
     "div",
-    { class: "summary", onclick: (click) => isMeant(click) && toggle() },
+    { class: "summary", onclick: (click) => isToggle(click) && toggle() },
     button,
     h("time", { class: "time", title: exactTime(record.time) }, clockTime(record.time)),
     h("span", { class: "outcome" }, h("span", { class: "badge" }, LABELS[outcome])),
@@ -57,41 +57,41 @@ export function makeRow(record, toggle) {
   };
 }
 
-/** A click on a link, or one that ends a selection of text, opens nothing. */
-function isMeant(click) {
+/** Whether a click opens the row: one on a link, or one that ends a selection of text, does not. */
+function isToggle(click) {
   return !click.target.closest("a") && getSelection().isCollapsed;
 }
 
 function nameOf({ event, method, path }) {
-  return event?.name ? foreign(event.name) : [h("span", { class: "method" }, method, " "), foreign(path)];
+  return event?.name ? untrusted(event.name) : [h("span", { class: "method" }, method, " "), untrusted(path)];
 }
 
 function contactOf(contact) {
   if (!contact) return null;
   const kind = contact.kind === "email" ? null : h("span", { class: "kind" }, contact.kind, " ");
-  return [kind, h("span", { title: `${contact.kind} ${contact.value}` }, foreign(contact.value))];
+  return [kind, h("span", { title: `${contact.kind} ${contact.value}` }, untrusted(contact.value))];
 }
 
 function contentOf({ event, fault, outcome, problems, query, warnings }) {
   const content = [];
-  if (fault) content.push(h("span", { class: "flag fault" }, "fault: ", foreign(fault)));
+  if (fault) content.push(h("span", { class: "flag fault" }, "fault: ", untrusted(fault)));
   if (outcome === "duplicate") content.push(h("span", { class: "flag ignored" }, "ignored as a duplicate"));
-  if (event?.sent_name !== undefined) content.push(h("span", { class: "flag folded", title: "Intercom turns . and $ in a name into -" }, "sent as ", foreign(event.sent_name)));
+  if (event?.sent_name !== undefined) content.push(h("span", { class: "flag folded", title: "Intercom turns . and $ in a name into -" }, "sent as ", untrusted(event.sent_name)));
   for (const warning of warnings) content.push(h("span", { class: "flag warning", title: warning }, "warning"));
   if (event?.dropped_keys.length > 0) {
     content.push(h("span", { class: "flag dropped" }, `${counted(event.dropped_keys.length, "key")} dropped`));
   }
   if (problems.length > 0) {
     const [{ field, message }] = problems;
-    // Many a message begins with the field.
-    const place = field && !message.startsWith(field) && [h("code", {}, foreign(field)), " "];
+    // Some messages begin with the field.
+    const place = field && !message.startsWith(field) && [h("code", {}, untrusted(field)), " "];
     const more = problems.length > 1 ? ` (and ${problems.length - 1} more)` : "";
-    content.push(h("span", { class: "problem", title: message }, place, foreign(message), more));
+    content.push(h("span", { class: "problem", title: message }, place, untrusted(message), more));
     return content;
   }
-  if (!event && query) content.push(h("span", { class: "muted" }, foreign(`?${query}`)));
-  for (const [key, value] of event?.metadata.slice(0, PAIRS) ?? []) {
-    content.push(" ", h("span", { class: "pair" }, h("span", { class: "key" }, foreign(key)), " ", shown(key, value)));
+  if (!event && query) content.push(h("span", { class: "muted" }, untrusted(`?${query}`)));
+  for (const [key, value] of event?.metadata.slice(0, MAX_PAIRS) ?? []) {
+    content.push(" ", h("span", { class: "pair" }, h("span", { class: "key" }, untrusted(key)), " ", shown(key, value)));
   }
   return content;
 }

@@ -1,44 +1,44 @@
-// The records that the page keeps: the latest ones, up to a number and up to a size.
+// The latest records, up to a number and up to a size.
 
-/** As many as the sandbox sends to a page that opens. */
-const KEPT = 10_000;
+/** The most records, as many as the sandbox sends to a new page. */
+const MAX_RECORDS = 10_000;
 
-/** In characters of JSON; most records have less than a thousand. */
-const KEPT_CHARACTERS = 64_000_000;
+/** The most characters of JSON. Most records have less than a thousand. */
+const MAX_CHARACTERS = 64_000_000;
 
 export class Store {
-  /** In order of arrival. A new list each time: the old one is what is still shown. */
+  /** The records in order of arrival. Each change makes a new list, because the page may still show the old one. */
   records = [];
-  /** What came while the list is paused. */
-  #held = [];
-  /** How many came while it is paused, those among them that there is no room for. */
-  heldCount = 0;
+  /** The records that arrived during the pause. */
+  #pausedRecords = [];
+  /** The number of requests during the pause, kept or not. */
+  pausedCount = 0;
   paused = false;
-  /** How many were told of, kept or not. */
-  #told = 0;
+  /** The number of requests so far, kept or not. */
+  #received = 0;
 
-  /** How many are neither here nor held. */
+  /** The number of requests that the page did not keep. */
   get leftOut() {
-    return this.#told - this.records.length - this.heldCount;
+    return this.#received - this.records.length - this.pausedCount;
   }
 
-  /** Begins anew. */
+  /** Removes all records. */
   begin() {
-    this.#told = 0;
+    this.#received = 0;
     this.records = [];
-    this.#held = [];
-    this.heldCount = 0;
+    this.#pausedRecords = [];
+    this.pausedCount = 0;
   }
 
-  /** Takes in what is new, how many were skipped, and in how many characters it was told. */
+  /** Adds new records, the number of skipped ones, and the characters of the message. */
   take(records, skipped, characters) {
     for (const record of records) {
       prepare(record, characters / records.length);
     }
-    this.#told += records.length + skipped;
+    this.#received += records.length + skipped;
     if (this.paused) {
-      this.heldCount += records.length + skipped;
-      this.#held = latest(this.#held.concat(records));
+      this.pausedCount += records.length + skipped;
+      this.#pausedRecords = latest(this.#pausedRecords.concat(records));
     } else {
       this.records = latest(this.records.concat(records));
     }
@@ -49,25 +49,25 @@ export class Store {
   }
 
   resume() {
-    this.records = latest(this.records.concat(this.#held));
-    this.#held = [];
-    this.heldCount = 0;
+    this.records = latest(this.records.concat(this.#pausedRecords));
+    this.#pausedRecords = [];
+    this.pausedCount = 0;
     this.paused = false;
   }
 }
 
-/** As many of the last ones as are kept. */
+/** The last records within the limits. */
 function latest(records) {
   let from = records.length;
   let characters = 0;
-  while (from > 0 && records.length - from < KEPT && characters < KEPT_CHARACTERS) {
+  while (from > 0 && records.length - from < MAX_RECORDS && characters < MAX_CHARACTERS) {
     from -= 1;
     characters += records[from].characters;
   }
   return from === 0 ? records : records.slice(from);
 }
 
-/** What a record is asked for again and again, worked out once. */
+/** Computes once what the list and the filter often need. */
 function prepare(record, characters) {
   const { event } = record;
   record.characters = characters;
@@ -78,9 +78,9 @@ function prepare(record, characters) {
   record.tall = record.problems.some((problem) => problem.hint);
 }
 
-/** All that a request said and was answered, in lower case, to be looked through. */
+/** The text of a request and its answer, in lower case, for the search. */
 export function textOf({ body, answer, event }) {
-  // Escapes of JSON hide in a body what its metadata shows.
+  // A body may write by JSON escapes what its metadata shows.
   const metadata = event?.metadata.map(([key, value]) => `${key} ${typeof value === "string" ? value : JSON.stringify(value)}`) ?? [];
   return [body, answer, ...metadata].join("\n").toLowerCase();
 }

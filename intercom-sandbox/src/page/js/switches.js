@@ -1,11 +1,10 @@
-// The faults that have a switch. Each says what is sent to the admin API to turn it on, and knows itself
-// among the faults that stand.
+// The faults with a switch. Each has its text for the admin API, and a pattern that finds it among the active faults.
 
 /**
- * - `parameters`: fields by name, each with what it begins with; `{name}` is their place in `title`;
+ * - `parameters`: fields by name, each with its initial value; `{name}` is their place in `title`;
  * - `effect`: the fault as text, without its duration;
- * - `stands`: matches the effect of an active fault of this switch;
- * - `whole`: whether it changes the sandbox's state, and not single requests.
+ * - `matches`: matches the effect of an active fault of this switch;
+ * - `isGlobal`: whether it changes the state of the sandbox, not single requests.
  */
 export const SWITCHES = [
   {
@@ -13,7 +12,7 @@ export const SWITCHES = [
     title: "Outage",
     about: "The sandbox answers every request with 503.",
     effect: () => "outage",
-    stands: /^outage$/,
+    matches: /^outage$/,
   },
   {
     id: "errors",
@@ -24,14 +23,14 @@ export const SWITCHES = [
       percent: { label: "Percent", type: "number", value: 20, min: 1, max: 100 },
     },
     effect: ({ status, percent }) => `${status} for ${percent}%`,
-    stands: /^5\d\d$/,
+    matches: /^5\d\d$/,
   },
   {
     id: "limited",
     title: "429 for every event",
-    about: "The sandbox answers 429, whatever is left of the budget.",
+    about: "The sandbox answers 429, whatever the budget.",
     effect: () => "429",
-    stands: /^429$/,
+    matches: /^429$/,
   },
   {
     id: "limit",
@@ -39,44 +38,44 @@ export const SWITCHES = [
     about: "Changes the rate limit itself, in the headers and in the budget above.",
     parameters: { requests: { label: "Requests", type: "number", value: 5, min: 0 } },
     effect: ({ requests }) => `rate limit ${requests}`,
-    stands: /^rate limit /,
-    whole: true,
+    matches: /^rate limit /,
+    isGlobal: true,
   },
   {
     id: "delay",
     title: "Delay of {seconds} s",
-    about: "The answer to an event comes late.",
+    about: "The answer to an event arrives late.",
     parameters: { seconds: { label: "Seconds", type: "number", value: 2, min: 0.1, step: 0.1 } },
     effect: ({ seconds }) => `delay ${Math.round(seconds * 1000)}ms`,
-    stands: /^delay /,
+    matches: /^delay /,
   },
   {
     id: "hang",
     title: "Hang",
-    about: "No answer comes. The client must time out.",
+    about: "No answer arrives. The client must time out.",
     effect: () => "hang",
-    stands: /^hang$/,
+    matches: /^hang$/,
   },
   {
     id: "reset",
     title: "Connection reset",
     about: "The connection breaks instead of an answer.",
     effect: () => "reset",
-    stands: /^reset$/,
+    matches: /^reset$/,
   },
   {
     id: "lost",
     title: "Answer lost",
     about: "The sandbox accepts the event, and closes the connection without an answer.",
     effect: () => "hang up after acceptance",
-    stands: /^hang up/,
+    matches: /^hang up/,
   },
   {
     id: "truncate",
     title: "Truncated answer",
-    about: "Half of the answer's body comes, then the connection ends.",
+    about: "Half of the answer's body arrives, then the connection closes.",
     effect: () => "truncate",
-    stands: /^truncate$/,
+    matches: /^truncate$/,
   },
   {
     id: "html",
@@ -84,27 +83,27 @@ export const SWITCHES = [
     about: "A proxy in front of the API may answer this.",
     parameters: { status: { label: "Status", type: "select", options: ["502", "503", "504"] } },
     effect: ({ status }) => `html ${status}`,
-    stands: /^html /,
+    matches: /^html /,
   },
   {
     id: "headers",
     title: "No rate-limit headers",
     about: "Answers do not say how much of the budget is left.",
     effect: () => "without rate-limit headers",
-    stands: /^without rate-limit headers$/,
+    matches: /^without rate-limit headers$/,
   },
   {
     id: "revoked",
     title: "Token revoked",
     about: "The sandbox answers every request with 401.",
     effect: () => "revoke token",
-    stands: /^revoke token$/,
+    matches: /^revoke token$/,
   },
 ];
 
-/** How long a fault stays active: a clause of its text. */
-export const EXTENTS = [
-  { id: "lifted", label: "until it is lifted", clause: () => "" },
+/** The durations of a fault, each a clause of its text. */
+export const DURATIONS = [
+  { id: "lifted", label: "until you remove it", clause: () => "" },
   { id: "next", label: "for the next", unit: "requests", value: 1, min: 1, clause: (value) => ` for next ${value}` },
   { id: "time", label: "for", unit: "seconds", value: 30, min: 1, clause: (value) => ` for ${value}s` },
 ];

@@ -1,4 +1,4 @@
-// The views, of which one is shown.
+// The views, one of which is visible.
 
 import { byId } from "./dom.js";
 
@@ -8,7 +8,7 @@ export class Tabs {
   current = null;
   #shown;
 
-  /** Calls `shown` with the view that is shown from now on. */
+  /** Calls `shown` with each view that becomes visible. */
   constructor(shown) {
     this.#shown = shown;
     for (const view of VIEWS) {
@@ -30,7 +30,7 @@ export class Tabs {
       byId(`panel-${other}`).hidden = other !== view;
     }
     document.body.dataset.view = view;
-    // A page that is loaded again shows the same view; and the address may tell more than that.
+    // The address keeps the view over a reload. It may name a request instead.
     if (this.#fromHash() !== view) history.replaceState(null, "", view === VIEWS[0] ? location.pathname : `#${view}`);
     this.#shown(view);
   }

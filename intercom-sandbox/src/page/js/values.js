@@ -1,11 +1,11 @@
-// Metadata values, each shown as what Intercom takes it for: a date, money, a link, and so on.
+// Shows a metadata value by its kind at Intercom: a date, money, a link, and so on.
 
-import { foreign, h, isWebAddress, link } from "./dom.js";
+import { untrusted, h, isWebAddress, link } from "./dom.js";
 import { dateTime, number } from "./format.js";
 
 const STRIPE_KEYS = ["stripe_customer", "stripe_invoice", "stripe_charge"];
 
-/** What kind of value this is under this key. */
+/** The kind of a value with this key. */
 export function kindOf(key, value) {
   const folded = key.toLowerCase();
   switch (typeof value) {
@@ -23,11 +23,11 @@ export function kindOf(key, value) {
   }
 }
 
-/** The value as it is shown. */
+/** The element of a value. */
 export function shown(key, value) {
   switch (kindOf(key, value)) {
     case "text":
-      return h("span", { class: "value" }, foreign(value));
+      return h("span", { class: "value" }, untrusted(value));
     case "number":
       return h("span", { class: "value" }, number(value));
     case "boolean":
@@ -39,11 +39,11 @@ export function shown(key, value) {
     case "rich link":
       return link(value.url, value.value);
     case "money":
-      return h("span", { class: "value", title: `${value.amount} in minor units, ${value.currency}` }, foreign(money(value)));
+      return h("span", { class: "value", title: `${value.amount} in minor units, ${value.currency}` }, untrusted(money(value)));
     case "stripe":
-      return h("code", { title: "an id of Stripe's" }, foreign(value));
+      return h("code", { title: "Stripe id" }, untrusted(value));
     default:
-      return h("code", {}, foreign(JSON.stringify(value)));
+      return h("code", {}, untrusted(JSON.stringify(value)));
   }
 }
 
@@ -55,7 +55,7 @@ export function date(seconds) {
 
 const FORMATS = new Map();
 
-/** An amount in the smallest unit of its currency, of which each currency has its own number. */
+/** Formats an amount in minor units, whose number depends on the currency. */
 export function money({ amount, currency }) {
   try {
     let format = FORMATS.get(currency);

@@ -27,7 +27,7 @@ pub(super) enum End {
 
 /// The state of a connection. Only the connection's own task ends it, after doing all other work,
 /// since only that task knows what it does next.
-pub(super) struct Line {
+pub(super) struct ConnectionState {
     /// Answers to bytes that are not HTTP.
     pub(super) raw: Arc<RawResponses>,
     /// Requests in progress.
@@ -52,9 +52,9 @@ pub(super) struct Line {
 }
 
 /// Keeps a connection busy, for a request or a streamed answer, until dropped.
-pub(crate) struct Busy(Arc<Line>);
+pub(crate) struct Busy(Arc<ConnectionState>);
 
-impl Line {
+impl ConnectionState {
     pub(super) fn new(raw: Arc<RawResponses>) -> Self {
         Self {
             raw,
@@ -168,12 +168,12 @@ impl Line {
 }
 
 impl Busy {
-    pub(super) fn new(line: Arc<Line>) -> Self {
-        line.busy.fetch_add(1, Relaxed);
-        Self(line)
+    pub(super) fn new(state: Arc<ConnectionState>) -> Self {
+        state.busy.fetch_add(1, Relaxed);
+        Self(state)
     }
 
-    pub(super) fn line(&self) -> &Line {
+    pub(super) fn state(&self) -> &ConnectionState {
         &self.0
     }
 

@@ -1,27 +1,27 @@
-"""A line between the page and the sandbox that can be cut."""
+"""A TCP proxy between the page and the sandbox, which a check can cut."""
 
 import socket
 import socketserver
 import threading
 
 
-class Line:
-    """Use it as a context: it ends with it."""
+class Proxy:
+    """A context manager: the proxy stops at its end."""
 
     def __init__(self, host):
         name, port = host.split(":")
-        self.far = (name, int(port))
+        self.target = (name, int(port))
         self.is_cut = False
         self.instead = b""
-        # That somebody was turned away since it was cut.
-        self.turned_away = threading.Event()
+        # Set once the proxy has refused a connection after the cut.
+        self.refused = threading.Event()
         self.open = set()
         self.lock = threading.Lock()
-        line = self
+        proxy = self
 
         class Connection(socketserver.BaseRequestHandler):
             def handle(self):
-                line.connect(self.request)
+                proxy.connect(self.request)
 
         self.server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Connection)
         self.server.daemon_threads = True
@@ -38,15 +38,15 @@ class Line:
         self.server.server_close()
 
     def cut(self, instead=b""):
-        """Ends every connection, and those that are opened from now on, after this answer."""
+        """Closes every connection, and sends later ones only this answer."""
         with self.lock:
             self.is_cut = True
             self.instead = instead
-            self.turned_away.clear()
+            self.refused.clear()
             for end in self.open:
                 end.close_both()
 
-    def mend(self):
+    def restore(self):
         with self.lock:
             self.is_cut = False
 
@@ -55,9 +55,9 @@ class Line:
             if self.is_cut:
                 near.recv(65_536)
                 near.sendall(self.instead)
-                self.turned_away.set()
+                self.refused.set()
                 return
-            pair = _Pair(near, socket.create_connection(self.far))
+            pair = _Pair(near, socket.create_connection(self.target))
             self.open.add(pair)
         there = threading.Thread(target=pair.pump, args=(pair.near, pair.far), daemon=True)
         there.start()
@@ -76,7 +76,7 @@ class _Pair:
         self.far = far
 
     def pump(self, source, sink):
-        """Passes on what comes, until one of the ends is closed."""
+        """Forwards bytes until one of the ends closes."""
         try:
             while data := source.recv(65_536):
                 sink.sendall(data)
