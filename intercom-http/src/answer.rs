@@ -121,7 +121,7 @@ impl Head<'_> {
         let text = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body).trim_ascii_start();
         text.starts_with(b"<")
             || self.is_page()
-            || ErrorList::parse(text).is_some_and(|list| list.is_intercoms())
+            || ErrorList::parse(text).is_some_and(|list| list.denies())
     }
 
     fn is_page(&self) -> bool {
@@ -204,10 +204,10 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
     match (status.as_u16(), asked) {
         (408 | 425 | 500..=599, _) => Unavailable,
         (429, _) => RateLimited,
-        // Without Intercom's list, a gateway or a firewall sent the response. It may refuse all
-        // events, or this body alone.
+        // Without an error of Intercom's, a gateway or a firewall sent the response. It may refuse
+        // all events, or this body alone.
         (400..=499, Asked::Event | Asked::Contact | Asked::History)
-            if !list.is_some_and(ErrorList::is_intercoms) =>
+            if list.is_none_or(|list| list.errors.is_empty()) =>
         {
             UnexpectedAnswer
         }
@@ -222,7 +222,7 @@ fn kind(asked: Asked, status: StatusCode, list: Option<&ErrorList>) -> ErrorKind
         (402 | 403, _) => Forbidden,
         // A wrong address gets these responses too, and no event is at fault.
         (404 | 405, _) => UnexpectedAnswer,
-        (400..=499, Asked::Event) if list.is_some() => Rejected,
+        (400..=499, Asked::Event) => Rejected,
         _ => UnexpectedAnswer,
     }
 }

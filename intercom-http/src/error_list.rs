@@ -32,9 +32,9 @@ impl ErrorList {
         Some(ErrorList { errors, request_id: text(&list, "request_id"), is_typed })
     }
 
-    /// Returns whether only Intercom can have sent the list. A proxy's response may have an error
-    /// list of another shape.
-    pub(crate) fn is_intercoms(&self) -> bool {
+    /// Returns whether the list denies a success: it has errors, or its type says that it is a list
+    /// of errors.
+    pub(crate) fn denies(&self) -> bool {
         self.is_typed || !self.errors.is_empty()
     }
 

@@ -47,7 +47,8 @@ async fn every_status_has_its_kind() {
         (UnexpectedAnswer, &[300, 301, 304, 308, 404, 405, 600, 999]),
     ];
     let list = "{\"type\":\"error.list\",\"errors\":[{\"code\":\"whatever\"}]}";
-    let pages = ["", "<html>", "null", "{\"error\":\"blocked\"}", "{\"errors\":[]}", "[]"];
+    let empty = "{\"type\":\"error.list\",\"errors\":[]}";
+    let pages = ["", "<html>", "null", "{\"error\":\"blocked\"}", "{\"errors\":[]}", "[]", empty];
     let passing = [RateLimited, Unavailable];
     let cases: Vec<_> = rows
         .iter()
