@@ -244,7 +244,7 @@ impl Delivery {
     }
 
     /// Erases a contact: deletes its pending events and dead letters from the outbox, and keeps
-    /// tombstones. Until the erasure is [lifted](Self::lift_erasure), the engine withholds its later
+    /// tombstones. Until the contact is [forgiven](Self::forgive), the engine withholds its later
     /// events, whichever process accepts them, and does not create the contact.
     ///
     /// The outbox finds events by their identifiers. Give each identifier that your events use:
@@ -290,11 +290,11 @@ impl Delivery {
     /// # Errors
     ///
     /// Fails when the outbox cannot be written.
-    pub async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        let lifted = self.operate.lift_erasure(contact).await?;
+    pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        let forgiven = self.operate.forgive(contact).await?;
         // An engine that has ended has nothing to forget.
-        let _ = self.commands.send(Command::ErasureLifted { contact: contact.clone() });
-        Ok(lifted)
+        let _ = self.commands.send(Command::Forgiven { contact: contact.clone() });
+        Ok(forgiven)
     }
 
     /// Returns the number of events that each rule has dropped, in this process and since its

@@ -114,9 +114,9 @@ impl Inspection {
         self.turns.erase(contact).await
     }
 
-    /// Lifts the erasure of a contact. Returns whether it was erased.
-    pub async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        self.turns.lift_erasure(contact).await
+    /// Forgives a contact that was erased. Returns whether it was.
+    pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.turns.forgive(contact).await
     }
 }
 

@@ -172,7 +172,7 @@ impl Operate for PostgresOutbox {
         self.0.turns.erase(contact).await
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        self.0.turns.lift_erasure(contact).await
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.0.turns.forgive(contact).await
     }
 }

@@ -113,9 +113,9 @@ impl Inspection {
         Ok(erased)
     }
 
-    /// Lifts the erasure of a contact. Returns whether it was erased.
-    pub fn lift_erasure(&mut self, contact: &Contact) -> Result<bool, OutboxError> {
-        self.change(|conn, counts, _| erased::lift_erasure(conn, counts, contact))
+    /// Forgives an erased contact. Returns whether it was erased.
+    pub fn forgive(&mut self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.change(|conn, counts, _| erased::forgive(conn, counts, contact))
     }
 
     /// Reads the whole file, and returns SQLite's description of each fault. With a million events

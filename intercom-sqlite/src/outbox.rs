@@ -251,8 +251,8 @@ impl Operate for SqliteOutbox {
         self.write(false, move |batch| batch.erase(&contact).map(Ok)).await
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         let contact = contact.clone();
-        self.write(false, move |batch| batch.lift_erasure(&contact).map(Ok)).await
+        self.write(false, move |batch| batch.forgive(&contact).map(Ok)).await
     }
 }

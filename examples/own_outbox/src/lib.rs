@@ -333,13 +333,13 @@ impl State {
         ErasedEvents::new(pending, dead, self.version)
     }
 
-    fn lift_erasure(&mut self, contact: &Contact) -> bool {
+    fn forgive(&mut self, contact: &Contact) -> bool {
         let tombstones = Tombstone::of(&self.key, contact);
         let number = self.erased.len();
         self.erased.retain(|tombstone| !tombstones.contains(tombstone));
-        let lifted = self.erased.len() < number;
-        self.version += u64::from(lifted);
-        lifted
+        let forgiven = self.erased.len() < number;
+        self.version += u64::from(forgiven);
+        forgiven
     }
 
     /// Returns all tombstones for the engine that delivers, and notes that it has them.
@@ -464,7 +464,7 @@ impl Operate for OwnOutbox {
         Ok(self.change(|state| state.erase(contact)))
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        Ok(self.change(|state| state.lift_erasure(contact)))
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        Ok(self.change(|state| state.forgive(contact)))
     }
 }

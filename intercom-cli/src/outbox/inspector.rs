@@ -93,7 +93,7 @@ impl Inspector {
         ask!(self, erase(contact))
     }
 
-    pub(crate) async fn lift_erasure(&mut self, contact: &Contact) -> Result<bool, OutboxError> {
-        ask!(self, lift_erasure(contact))
+    pub(crate) async fn forgive(&mut self, contact: &Contact) -> Result<bool, OutboxError> {
+        ask!(self, forgive(contact))
     }
 }

@@ -14,7 +14,7 @@ use crate::lock_file::same;
 use crate::outbox_location::Location;
 use crate::settings::OutboxArguments;
 pub(crate) use inspector::Inspector;
-use records::{Changed, Dead, Erased, EventDetails, LiftedErasure, Listed, Pending, Status};
+use records::{Changed, Dead, Erased, EventDetails, Forgiven, Listed, Pending, Status};
 
 /// The number of events in one read.
 const PAGE: usize = 500;
@@ -117,10 +117,8 @@ enum Command {
         outbox: OutboxArguments,
     },
     /// Ends the erasure of a contact, so that its later events are sent
-    #[command(
-        before_help = "Example:\n  intercom outbox lift-erasure --user-id 42 --outbox events.db"
-    )]
-    LiftErasure {
+    #[command(before_help = "Example:\n  intercom outbox forgive --user-id 42 --outbox events.db")]
+    Forgive {
         #[command(flatten)]
         contact: ContactArguments,
         #[command(flatten)]
@@ -268,11 +266,11 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
             );
             Ok(Exit::Done)
         }
-        Command::LiftErasure { contact, outbox } => {
+        Command::Forgive { contact, outbox } => {
             let contact = contact.required()?;
             let (_, mut inspector) = open(context, &outbox).await?;
-            let was_erased = inspector.lift_erasure(&contact).await?;
-            context.output.data(&LiftedErasure { was_erased })?;
+            let was_erased = inspector.forgive(&contact).await?;
+            context.output.data(&Forgiven { was_erased })?;
             Ok(Exit::Done)
         }
     }

@@ -339,21 +339,21 @@ impl fmt::Display for Erased {
     }
 }
 
-/// The result of lifting an erasure.
+/// The result of forgiving a contact.
 #[derive(Serialize)]
-pub(crate) struct LiftedErasure {
+pub(crate) struct Forgiven {
     pub(crate) was_erased: bool,
 }
 
-impl Printable for LiftedErasure {
-    const TYPE: &'static str = "erasure_lifted";
+impl Printable for Forgiven {
+    const TYPE: &'static str = "forgiven";
 }
 
-impl fmt::Display for LiftedErasure {
+impl fmt::Display for Forgiven {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.was_erased {
-            true => f.write_str("erasure lifted: later events of the contact are sent"),
-            false => f.write_str("nothing to lift: the contact was not erased"),
+            true => f.write_str("forgiven: later events of the contact are sent"),
+            false => f.write_str("nothing to forgive: the contact was not erased"),
         }
     }
 }

@@ -72,7 +72,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Operation::Purge(letters) => self.purge(letters).await?,
             Operation::Bury(letters) => self.bury(letters).await?,
             Operation::Erase(contact) => self.erase(*contact).await?,
-            Operation::LiftErasure(contact) => self.lift_erasure(*contact).await?,
+            Operation::Forgive(contact) => self.forgive(*contact).await?,
             Operation::Read { after, limit } => self.read(*after, *limit).await?,
             Operation::Advance(ticks) => self.advance(self.ticks(*ticks)).await,
         }
@@ -460,11 +460,11 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
         Ok(())
     }
 
-    async fn lift_erasure(&mut self, contact: usize) -> Checked {
-        let told = self.outbox.lift_erasure(&offer::contact(contact)).await;
-        let told = told.map_err(failed("lift_erasure"))?;
-        let expected = self.model.lift_erasure(contact);
-        ensure!(told == expected, "it says {told} of a contact whose erasure ends, not {expected}");
+    async fn forgive(&mut self, contact: usize) -> Checked {
+        let told = self.outbox.forgive(&offer::contact(contact)).await;
+        let told = told.map_err(failed("forgive"))?;
+        let expected = self.model.forgive(contact);
+        ensure!(told == expected, "it says {told} of a contact to be forgiven, not {expected}");
         Ok(())
     }
 

@@ -117,9 +117,9 @@ pub trait Forward: Send + Sync {
         self.inner().erase(contact).await
     }
 
-    /// Forwards [`Operate::lift_erasure`].
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        self.inner().lift_erasure(contact).await
+    /// Forwards [`Operate::forgive`].
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.inner().forgive(contact).await
     }
 }
 
@@ -189,7 +189,7 @@ impl<T: Forward> Operate for Forwarding<T> {
         self.0.erase(contact).await
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        self.0.lift_erasure(contact).await
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.0.forgive(contact).await
     }
 }

@@ -280,11 +280,11 @@ impl Model {
         (pending, dead)
     }
 
-    /// Lifts the erasure of one of the few contacts. Returns whether it was erased.
-    pub(super) fn lift_erasure(&mut self, contact: usize) -> bool {
-        let lifted = self.erased.remove(&contact);
-        self.erasures += u64::from(lifted);
-        lifted
+    /// Forgives one of the few contacts. Returns whether it was erased.
+    pub(super) fn forgive(&mut self, contact: usize) -> bool {
+        let forgiven = self.erased.remove(&contact);
+        self.erasures += u64::from(forgiven);
+        forgiven
     }
 
     /// Compares the tombstones that the deliverer got.
@@ -293,7 +293,7 @@ impl Model {
             let is_current = self.told_erasures == self.erasures;
             ensure!(
                 is_current,
-                "a lease tells no tombstones after contacts were erased, or an erasure lifted"
+                "a lease tells no tombstones after contacts were erased or forgiven"
             );
             return Ok(());
         };

@@ -48,9 +48,9 @@ pub(super) enum Operation {
     Purge(Letters),
     /// Buries pending events. [`Letters::One`] is one of them, and any other event after the last.
     Bury(Letters),
-    /// Erases a contact, or lifts its erasure, by one of a few identifiers.
+    /// Erases or forgives a contact by one of a few identifiers.
     Erase(usize),
-    LiftErasure(usize),
+    Forgive(usize),
     /// Reads dead letters: those after this one, counted as in [`Letters::One`].
     Read {
         after: Option<usize>,
@@ -153,7 +153,7 @@ fn any(random: &mut Rng) -> Operation {
         45 => Operation::Purge(letters(random)),
         46 if random.bool() => Operation::Bury(letters(random)),
         46 if random.bool() => Operation::Erase(random.usize(..CONTACTS)),
-        46 => Operation::LiftErasure(random.usize(..CONTACTS)),
+        46 => Operation::Forgive(random.usize(..CONTACTS)),
         _ => {
             let after = random.bool().then(|| random.usize(..8));
             Operation::Read { after, limit: random.usize(..6) }

@@ -115,8 +115,8 @@ pub(crate) enum Command {
     Erase { contact: Contact, begun: oneshot::Sender<()>, reply: oneshot::Sender<Vec<InFlight>> },
     /// The outbox has erased this contact, in this version of the tombstones, or has failed to.
     Erased { contact: Contact, version: Option<u64> },
-    /// The outbox has lifted the erasure of this contact.
-    ErasureLifted { contact: Contact },
+    /// The outbox has forgiven this contact.
+    Forgiven { contact: Contact },
     /// End now.
     Stop,
 }
@@ -222,7 +222,7 @@ impl Engine {
                 let jobs = self.review.end_erasure(&contact, version);
                 self.prefetch.push(jobs);
             }
-            Some(Command::ErasureLifted { contact }) => self.review.lift_erasure(&contact),
+            Some(Command::Forgiven { contact }) => self.review.forgive(&contact),
             Some(Command::Stop) | None => self.drain.stop(),
         }
     }

@@ -160,8 +160,8 @@ impl Review {
         Vec::new()
     }
 
-    /// Forgets the confirmed erasures of this contact.
-    pub(crate) fn lift_erasure(&mut self, contact: &Contact) {
+    /// Forgets confirmed erasures of a forgiven contact.
+    pub(crate) fn forgive(&mut self, contact: &Contact) {
         self.erasures.retain(|erasure| {
             erasure.version.is_none() || !share_identifier(&erasure.contact, contact)
         });

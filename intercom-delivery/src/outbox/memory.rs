@@ -305,10 +305,10 @@ impl Operate for MemoryOutbox {
         Ok(erased)
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        let lifted = self.state().tombstones.lift_erasure(contact);
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        let forgiven = self.state().tombstones.forgive(contact);
         self.due.notify_one();
-        Ok(lifted)
+        Ok(forgiven)
     }
 }
 
@@ -378,11 +378,11 @@ impl ErasedContacts {
         self.version += 1;
     }
 
-    fn lift_erasure(&mut self, contact: &Contact) -> bool {
+    fn forgive(&mut self, contact: &Contact) -> bool {
         let tombstones = Tombstone::of(&self.key, contact);
-        let lifted = tombstones.iter().filter(|tombstone| self.all.remove(tombstone)).count();
-        self.version += u64::from(lifted > 0);
-        lifted > 0
+        let forgiven = tombstones.iter().filter(|tombstone| self.all.remove(tombstone)).count();
+        self.version += u64::from(forgiven > 0);
+        forgiven > 0
     }
 
     fn tell(&mut self) -> Arc<Tombstones> {

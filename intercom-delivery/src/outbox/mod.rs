@@ -80,7 +80,7 @@ pub trait Outbox: Send + Sync {
     /// - [`Turn::Standby`] when another engine delivers, once for each of its epochs. A deposed
     ///   caller learns it here.
     ///
-    /// When an operator has erased contacts, or lifted an erasure, the call also returns the
+    /// When an operator has erased or forgiven contacts, the call also returns the
     /// [tombstones](Leased::tombstones), with or without events. They come before, or with, each
     /// event that was accepted after the erasure.
     ///

@@ -78,8 +78,8 @@ pub trait Operate: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails when the store cannot be written. Then it lifted no erasure.
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError>;
+    /// Fails when the store cannot be written. Then it forgave nothing.
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError>;
 }
 
 #[diagnostic::do_not_recommend]
@@ -109,7 +109,7 @@ impl<O: Operate + ?Sized> Operate for Arc<O> {
         O::erase(self, contact).await
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        O::lift_erasure(self, contact).await
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        O::forgive(self, contact).await
     }
 }

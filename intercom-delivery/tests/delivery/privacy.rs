@@ -110,7 +110,7 @@ async fn a_panic_of_the_hook_is_contained_and_sends_nothing() {
 
 /// Pending, dead, in flight, and what comes later, by any identifier.
 #[tokio::test(start_paused = true)]
-async fn an_erased_contact_is_gone_and_stays_so_until_the_erasure_is_lifted() {
+async fn an_erased_contact_is_gone_and_stays_so_until_it_is_forgiven() {
     guarded(async {
         let transport = Scripted::new(|call| match call.event.name() {
             "refused" => Act::status(422),
@@ -154,8 +154,8 @@ async fn an_erased_contact_is_gone_and_stays_so_until_the_erasure_is_lifted() {
         assert_eq!((ledger.erased, ledger.withheld, ledger.dead_letters), (4, 3, 1));
         assert_eq!(delivery.redrive(&Selection::All).await.unwrap(), 1);
 
-        assert!(delivery.lift_erasure(&ada()).await.unwrap());
-        assert!(!delivery.lift_erasure(&ada()).await.unwrap());
+        assert!(delivery.forgive(&ada()).await.unwrap());
+        assert!(!delivery.forgive(&ada()).await.unwrap());
         send(&delivery, made("tested", ada(), 11)).await;
         assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(numbers(&transport.taken()), [3, 6, 11]);

@@ -112,7 +112,7 @@ async fn everything_that_can_happen() -> String {
         sleep(MINUTE).await;
         let ada = Contact::user_id("sEcReT-user-1");
         shown += &format!("{:?}", delivery.erase(&ada).await.unwrap());
-        assert!(delivery.lift_erasure(&ada).await.unwrap());
+        assert!(delivery.forgive(&ada).await.unwrap());
         // An explanation has the rule's own values, and none of the event.
         let has_iban =
             "[[rule]]\non = \"old\"\nwhen = { iban = { starts_with = \"DE\" } }\ndrop = true";

@@ -104,7 +104,7 @@ faults! {
     ErasesOtherContacts: "were erased instead of" | "the tombstones say",
     TellsNoTombstones: "tells no tombstones" | "no events instead of waiting",
     BeginsWithoutTombstones: "the tombstones say",
-    LiftsNoErasure: "whose erasure ends" | "the tombstones say",
+    ForgivesNobody: "to be forgiven" | "the tombstones say",
 }
 
 #[test]
@@ -561,10 +561,10 @@ impl Forward for Faulty {
         Ok(erased)
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         match self.fault {
-            Fault::LiftsNoErasure => Ok(true),
-            _ => self.inner.lift_erasure(contact).await,
+            Fault::ForgivesNobody => Ok(true),
+            _ => self.inner.forgive(contact).await,
         }
     }
 }

@@ -772,17 +772,17 @@ impl Turns {
     }
 
     /// Removes the tombstones of a contact. Returns whether there was one.
-    pub(crate) async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
-        self.try_lift_erasure(contact).await.map_err(|fault| fault.to_error())
+    pub(crate) async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
+        self.try_forgive(contact).await.map_err(|fault| fault.to_error())
     }
 
-    async fn try_lift_erasure(&self, contact: &Contact) -> Result<bool, Fault> {
+    async fn try_forgive(&self, contact: &Contact) -> Result<bool, Fault> {
         let key = self.tombstone_key().await?;
         let hashes: Vec<_> =
             Tombstone::of(&key, contact).into_iter().map(Tombstone::to_bytes).collect();
         let hashes: Vec<&[u8]> = hashes.iter().map(|hash| &hash[..]).collect();
         let params: [Param<'_>; 1] = [(&hashes, Type::BYTEA_ARRAY)];
-        let rows = self.link.query(&self.sql.lift_erasure, &params).await?;
+        let rows = self.link.query(&self.sql.forgive, &params).await?;
         self.news.notify_waiters();
         Ok(rows.first().is_some_and(|row| row.get::<_, i64>(0) > 0))
     }

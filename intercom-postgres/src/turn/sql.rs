@@ -29,7 +29,7 @@ pub(super) struct Sql {
     pub(super) bodies: String,
     pub(super) all_bodies: String,
     pub(super) erase: String,
-    pub(super) lift_erasure: String,
+    pub(super) forgive: String,
     pub(super) tombstones: String,
 }
 
@@ -67,7 +67,7 @@ impl Sql {
             all_bodies: sql("SELECT id, body::text FROM {schema}.events WHERE NOT removed \
                  UNION ALL SELECT id, body::text FROM {schema}.letters"),
             erase: sql("SELECT ids, erased_letters, version FROM {schema}.erase($1, $2, $3)"),
-            lift_erasure: sql(LIFT_ERASURE),
+            forgive: sql(FORGIVE),
             tombstones: sql("SELECT tombstone_key, erasures, \
                         ARRAY(SELECT tombstone FROM {schema}.tombstones) FROM {schema}.settings"),
             bodies: sql("SELECT id, body::text FROM {schema}.events WHERE NOT removed"),
@@ -198,7 +198,7 @@ SELECT delivered, buried, transaction, present FROM {schema}.settle(
     ROW($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)::{schema}.progress,
     $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42)";
 
-const LIFT_ERASURE: &str = "
+const FORGIVE: &str = "
 WITH gone AS (
     DELETE FROM {schema}.tombstones WHERE tombstone = ANY ($1) RETURNING tombstone
 ), noted AS (

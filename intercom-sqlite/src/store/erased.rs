@@ -43,18 +43,18 @@ pub(crate) fn erase(
 }
 
 /// Removes the tombstones of a contact. Returns whether there was one.
-pub(crate) fn lift_erasure(
+pub(crate) fn forgive(
     conn: &Connection,
     counts: &mut CountsRow,
     contact: &Contact,
 ) -> rusqlite::Result<bool> {
     let mut delete = conn.prepare_cached("DELETE FROM outbox_tombstones WHERE tombstone = ?1")?;
-    let mut lifted = false;
+    let mut forgiven = false;
     for tombstone in Tombstone::of(&key(conn)?, contact) {
-        lifted |= delete.execute([tombstone.to_bytes()])? > 0;
+        forgiven |= delete.execute([tombstone.to_bytes()])? > 0;
     }
-    counts.erasures += i64::from(lifted);
-    Ok(lifted)
+    counts.erasures += i64::from(forgiven);
+    Ok(forgiven)
 }
 
 /// Reads all tombstones.

@@ -156,10 +156,10 @@ impl Batch<'_> {
         erased::erase(self.conn, &mut self.counts, contact, self.now)
     }
 
-    /// Lifts the erasure of a contact. Returns whether it was erased.
-    pub(crate) fn lift_erasure(&mut self, contact: &Contact) -> rusqlite::Result<bool> {
+    /// Forgives a contact. Returns whether it was erased.
+    pub(crate) fn forgive(&mut self, contact: &Contact) -> rusqlite::Result<bool> {
         self.effects.news = true;
-        erased::lift_erasure(self.conn, &mut self.counts, contact)
+        erased::forgive(self.conn, &mut self.counts, contact)
     }
 
     /// Completes the transaction, before it is committed.

@@ -113,9 +113,9 @@ async fn nor_after_an_erasure_from_another_process() {
     let leased = engine.leased(1).await;
     let tombstones = leased.tombstones.unwrap();
     assert!(tombstones.contains(&ada()) && !tombstones.contains(&Contact::user_id(42)));
-    assert!(tool.lift_erasure(&Contact::email(ADA)).unwrap());
-    assert!(tool.lift_erasure(&ada()).unwrap());
-    assert!(!tool.lift_erasure(&ada()).unwrap());
+    assert!(tool.forgive(&Contact::email(ADA)).unwrap());
+    assert!(tool.forgive(&ada()).unwrap());
+    assert!(!tool.forgive(&ada()).unwrap());
     assert!(!engine.leased(1).await.tombstones.unwrap().contains(&ada()));
 }
 

@@ -314,8 +314,8 @@ impl Operate for Remote {
         self.run(async move { outbox.erase(&contact).await }).await
     }
 
-    async fn lift_erasure(&self, contact: &Contact) -> Result<bool, OutboxError> {
+    async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         let (outbox, contact) = (self.outbox.clone(), contact.clone());
-        self.run(async move { outbox.lift_erasure(&contact).await }).await
+        self.run(async move { outbox.forgive(&contact).await }).await
     }
 }

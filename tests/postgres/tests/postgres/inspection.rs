@@ -57,8 +57,8 @@ async fn a_tool_sees_and_changes_what_another_process_delivers() {
         }
     };
     timeout(LONG, told).await.unwrap();
-    assert!(tool.lift_erasure(&Contact::user_id(42)).await.unwrap());
-    assert!(!tool.lift_erasure(&Contact::user_id(42)).await.unwrap());
+    assert!(tool.forgive(&Contact::user_id(42)).await.unwrap());
+    assert!(!tool.forgive(&Contact::user_id(42)).await.unwrap());
     for counts in [tool.counts().await.unwrap(), outbox.counts().await.unwrap()] {
         let numbers = (counts.accepted, counts.pending, counts.dead, counts.purged, counts.erased);
         assert_eq!(numbers, (3, 0, 1, 1, 2));
