@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 
     let sandbox = Sandbox::builder().know_everybody(true).start().await?;
-    let transport = HttpTransport::basic_auth_builder(sandbox.app_id(), sandbox.api_key())
+    let transport = HttpTransport::basic_auth(sandbox.app_id(), sandbox.api_key())
         .base_url(sandbox.url())
         .build()?;
     let tracker = Tracker::new(transport);

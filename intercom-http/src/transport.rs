@@ -88,7 +88,7 @@ impl HttpTransport {
     }
 
     /// Returns a builder with an app id and an API key, for HTTP Basic, Intercom's old scheme.
-    pub fn basic_auth_builder(
+    pub fn basic_auth(
         app_id: impl Into<String>,
         api_key: impl Into<String>,
     ) -> HttpTransportBuilder {
@@ -135,7 +135,7 @@ impl HttpTransport {
     /// # fn main() -> Result<(), intercom_http::BuildError> {
     /// use intercom_http::HttpTransport;
     ///
-    /// let transport = HttpTransport::basic_auth_builder("app_1", "key_1").build()?;
+    /// let transport = HttpTransport::basic_auth("app_1", "key_1").build()?;
     /// transport.replace_basic_auth("app_1", "key_2")?;
     /// # Ok(())
     /// # }

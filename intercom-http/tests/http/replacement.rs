@@ -56,8 +56,7 @@ async fn only_the_credentials_are_replaced() {
 #[tokio::test]
 async fn a_token_replaces_basic_credentials_and_the_other_way_round() {
     let server = Server::start([answer(202, &[], "")]).await;
-    let transport =
-        HttpTransport::basic_auth_builder("app1", KEY).base_url(server.url()).build().unwrap();
+    let transport = HttpTransport::basic_auth("app1", KEY).base_url(server.url()).build().unwrap();
     send_by(&transport, event()).await.unwrap();
     transport.replace_token(TOKEN).unwrap();
     send_by(&transport, event()).await.unwrap();
@@ -81,7 +80,7 @@ async fn an_invalid_token_is_refused_and_the_old_one_stays() {
         same(transport.replace_token(token), HttpTransport::builder(token).build());
     }
     for (app_id, key) in [("", "key"), ("app", " "), ("app:key", "key"), ("app", "key\n")] {
-        let built = HttpTransport::basic_auth_builder(app_id, key).build();
+        let built = HttpTransport::basic_auth(app_id, key).build();
         same(transport.replace_basic_auth(app_id, key), built);
     }
     send_by(&transport, event()).await.unwrap();

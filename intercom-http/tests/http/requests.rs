@@ -57,7 +57,7 @@ async fn settings_reach_the_request_also_with_a_client_of_ones_own() {
 #[tokio::test]
 async fn basic_auth_takes_the_place_of_the_token() {
     let server = Server::start([answer(202, &[], "")]).await;
-    let builder = HttpTransport::basic_auth_builder("app1", "key:2");
+    let builder = HttpTransport::basic_auth("app1", "key:2");
     send_by(&builder.base_url(server.url()).build().unwrap(), event()).await.unwrap();
     // "app1:key:2"
     assert_eq!(server.requests()[0].header("authorization"), ["Basic YXBwMTprZXk6Mg=="]);

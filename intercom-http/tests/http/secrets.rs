@@ -10,7 +10,7 @@ const KEY: &str = "ro-0f1e2d3c4b5a";
 #[test]
 fn debug_shows_the_settings_and_no_secret() {
     let builders: [fn() -> HttpTransportBuilder; 2] =
-        [|| HttpTransport::builder(TOKEN), || HttpTransport::basic_auth_builder("app1", KEY)];
+        [|| HttpTransport::builder(TOKEN), || HttpTransport::basic_auth("app1", KEY)];
     for builder in builders {
         let builder = builder().region(Region::Eu).api_version("2.15");
         let before = format!("{builder:?} {builder:#?}");

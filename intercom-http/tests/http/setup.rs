@@ -31,18 +31,15 @@ fn mistakes_are_found_when_building() {
         (HttpTransport::builder("null"), "the access token is the word `null`"),
         (HttpTransport::builder("undefined"), "the access token is the word `undefined`"),
         (HttpTransport::builder("None"), "the access token is the word `none`"),
-        (
-            HttpTransport::basic_auth_builder("${APP}", "key"),
-            "the app id has a character of a variable",
-        ),
-        (HttpTransport::basic_auth_builder("app", "\"key\""), "the API key has a quotation mark"),
+        (HttpTransport::basic_auth("${APP}", "key"), "the app id has a character of a variable"),
+        (HttpTransport::basic_auth("app", "\"key\""), "the API key has a quotation mark"),
         (builder().base_url("https://api.intercom.io/events"), "the base URL ends in `/events`"),
         (builder().base_url("http://proxy/x/Contacts/"), "the base URL ends in `/contacts`"),
         (builder().base_url("http://proxy/me"), "the base URL ends in `/me`"),
-        (HttpTransport::basic_auth_builder("", "key"), "the app id is blank"),
-        (HttpTransport::basic_auth_builder("app", " "), "the API key is blank"),
-        (HttpTransport::basic_auth_builder("app:key", "key"), "the app id has a colon"),
-        (HttpTransport::basic_auth_builder("app", "key\n"), "the API key has a line break"),
+        (HttpTransport::basic_auth("", "key"), "the app id is blank"),
+        (HttpTransport::basic_auth("app", " "), "the API key is blank"),
+        (HttpTransport::basic_auth("app:key", "key"), "the app id has a colon"),
+        (HttpTransport::basic_auth("app", "key\n"), "the API key has a line break"),
         (builder().base_url(""), "the base URL cannot be read"),
         (builder().base_url("api.intercom.io"), "the base URL cannot be read"),
         (builder().base_url("https://{host}/"), "the base URL cannot be read"),
@@ -82,7 +79,7 @@ fn valid_settings_build_a_transport() {
         HttpTransport::builder("dG9rOmE1Zj-._~+/Q5NGM=="),
         builder().timeout(Duration::MAX).connect_timeout(Duration::MAX),
         builder().client(client_builder().build().unwrap()),
-        HttpTransport::basic_auth_builder("app", "key"),
+        HttpTransport::basic_auth("app", "key"),
     ] {
         builder.build().unwrap();
     }

@@ -53,7 +53,7 @@ async fn the_request_has_every_header_that_intercom_wants() {
 #[tokio::test]
 async fn the_old_scheme_signs_with_app_id_and_key() {
     let sandbox = Sandbox::builder().know_everybody(true).start().await.unwrap();
-    let transport = HttpTransport::basic_auth_builder(sandbox.app_id(), sandbox.api_key())
+    let transport = HttpTransport::basic_auth(sandbox.app_id(), sandbox.api_key())
         .base_url(sandbox.url())
         .build()
         .unwrap();
