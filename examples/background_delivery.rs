@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The local Intercom knows nobody at first, is down for a moment, asks for a pause, hangs up, and refuses an event for
-//! good. The ledger is printed as it goes, and always balances.
+//! good. The example prints the ledger, which always balances.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -35,7 +35,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .on_dead_letter(|letter| println!("{letter}"))
         .start()?;
 
-    // Five people complete a hundred tasks each. `send` is done when the event is accepted.
+    // Five people complete a hundred tasks each. `send` returns when the outbox has accepted the
+    // event.
     let tracker = delivery.tracker();
     let begun = Instant::now();
     for task_id in 0..500 {
@@ -55,7 +56,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             report = &mut flush => break report,
             asked = &mut asked_to_end => {
                 asked?;
-                // In memory, so that all events are delivered before the end.
+                // The outbox is in memory, so `shutdown` delivers all events.
                 println!("shut down: {}", delivery.shutdown(Duration::from_secs(30)).await);
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! Kills a process that has events on their way, and shows that none of them is lost.
+//! Kills a process with pending events, and shows that none of them is lost.
 //!
 //! ```sh
 //! cargo run --example durable_outbox
@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// The process that is killed.
+/// The process to kill.
 async fn shop(work: &str, file: &str, url: &str, token: &str) -> Result<(), Box<dyn Error>> {
     let transport = HttpTransport::builder(token).base_url(url).build()?;
     let outbox = SqliteOutbox::open(file)?;
@@ -148,7 +148,7 @@ impl Shop {
     }
 }
 
-/// The order that the shop says was accepted.
+/// The order that the shop reports as accepted.
 fn order_in(line: &str) -> Option<u64> {
     line.strip_prefix(ACCEPTED)?.parse().ok()
 }

@@ -72,7 +72,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         InvoicePaid { customer: 3, amount: euros(1500), plan: "free", reference: "A-3" },
     ];
     for paid in &invoices {
-        // `DataEvent` is the event as it is sent. The explanation has no value of it.
+        // `DataEvent` is the encoded event. The explanation has no value of it.
         let event = DataEvent::new(paid, Contact::user_id(paid.customer), Timestamp::now())?;
         println!("\n-- {} of customer {}:\n{}", event.name(), paid.customer, rules.explain(&event));
     }

@@ -23,7 +23,7 @@ use tokio::sync::Mutex;
 
 /// Appends each event to a file.
 struct FileTransport {
-    /// One line is written at a time.
+    /// The lock lets one task write at a time.
     path: Mutex<PathBuf>,
 }
 

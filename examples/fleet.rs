@@ -1,4 +1,4 @@
-//! Two application servers share one outbox in PostgreSQL. The one that delivers is killed, and nothing is lost.
+//! Two application servers share one outbox in PostgreSQL. The example kills the deliverer, and loses nothing.
 //!
 //! ```sh
 //! cargo run --example fleet

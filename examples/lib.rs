@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// Waits until the process is asked to end: by SIGTERM, as from systemd, Docker and Kubernetes, or by Ctrl-C.
+/// Waits for a signal to end: SIGTERM, as from systemd, Docker and Kubernetes, or Ctrl-C.
 ///
 /// # Errors
 ///

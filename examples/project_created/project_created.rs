@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }
     }
 
-    // What only a value can tell is told at once, before anything is sent.
+    // A wrong value fails at once, before any I/O.
     let too_long = ProjectCreated { project_id: 8, project_name: "Apollo ".repeat(40) };
     match tracker.for_contact(ada).send(&too_long).await {
         Ok(_) => Err("a project name of 280 characters was taken".into()),

@@ -18,9 +18,9 @@ const KEPT_KEYS: usize = 10;
 pub struct Finding {
     /// The rule.
     pub rule: Rule,
-    /// The event's name: the earlier name, if the event was renamed.
+    /// The event's name: the earlier name of a renamed event.
     pub event: String,
-    /// The key that changed: the earlier key, if it was renamed. `None` for a change of the whole
+    /// The key that changed: the earlier name of a renamed key. `None` for a change of the whole
     /// event.
     pub key: Option<String>,
     /// The change: from what, to what.

@@ -19,7 +19,7 @@ const UPDATE: &str = "UPDATE_EVENTS_LOCK";
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum MarkdownError {
-    /// The file cannot be read or written.
+    /// Reading or writing the file failed.
     #[error("{}: {error}", path.display())]
     Io {
         /// The file.

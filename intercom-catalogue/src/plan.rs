@@ -40,11 +40,11 @@ pub struct PlannedKey {
     pub doc: String,
     /// The kind that Intercom shows.
     pub kind: ValueKind,
-    /// Whether the key is omitted when it has no value.
+    /// Whether an event may omit the key.
     pub optional: bool,
     /// Every text that an enum of unit variants can be. Empty for other types.
     pub texts: Vec<String>,
-    /// Whether text is cut at 255 characters.
+    /// Whether the event cuts text at 255 characters.
     pub truncated: bool,
     /// Whether the program masks the values wherever it shows them.
     pub sensitive: bool,

@@ -9,7 +9,7 @@ use crate::lock::{Allowance, Lock, Retired};
 use crate::plan::Plan;
 use crate::rule::{Class, Rule};
 
-/// The changes since a lock, and which of them are allowed.
+/// The changes since a lock, each allowed or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Review {
     findings: Vec<Finding>,
@@ -36,7 +36,7 @@ impl Lock {
         });
         new.extend(self.pending.iter().cloned());
         let mut plan = self.plan.clone();
-        // A lock has no source code, so its own lines say which events were renamed.
+        // A lock has no source code, so its own lines name the renamed events.
         for event in &mut plan.events {
             let known = |retired: &&Retired| older.retired.iter().any(|old| old.is(&retired.name));
             let was = self.retired.iter().find(|retired| {
@@ -131,7 +131,7 @@ impl Lock {
                 retire(was, Some(&event.name));
             }
         }
-        // A name in use again is not retired.
+        // A name in use again leaves the retired names.
         retired.retain(|retired| plan.event(&retired.name).is_none());
         retired.sort();
         let mut allowed = self.allowed.clone();

@@ -14,11 +14,11 @@ use syn::{Attribute, Expr, ExprLit, Ident, Item, ItemEnum, ItemMod, ItemStruct, 
 
 use crate::plan::Plan;
 
-/// The reason that a catalogue cannot be proved complete.
+/// Why the check cannot prove a catalogue complete.
 #[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum SourcesError {
-    /// A file or a folder cannot be read.
+    /// Reading a file or a folder failed.
     #[error("{}: {error}", path.display())]
     Io {
         /// The file or folder.

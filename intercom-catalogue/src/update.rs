@@ -22,7 +22,7 @@ pub enum LockError {
     /// The file does not exist.
     #[error("{} does not exist: write it with `{COMMAND}`, and commit it", .0.display())]
     Missing(PathBuf),
-    /// The file cannot be read or written.
+    /// Reading or writing the file failed.
     #[error("{}: {error}", path.display())]
     Io {
         /// The file.
@@ -56,7 +56,7 @@ pub enum LockError {
         /// The changes.
         review: Box<Review>,
     },
-    /// The changes are allowed, but the file lacks them.
+    /// The lock allows the changes, but the file lacks them.
     #[error(
         "{} is not what the program sends:\n\n{review}\nWrite it with `{COMMAND}`, and commit it", path.display()
     )]
@@ -153,7 +153,7 @@ impl Plan {
     /// # Errors
     ///
     /// Fails when a change lacks its allowance, or an allowance matches no change. Fails when the
-    /// file is not a lock or cannot be written.
+    /// file is not a lock, and when writing it fails.
     pub fn update_lock(&self, path: impl AsRef<Path>) -> Result<(), LockError> {
         let path = path.as_ref();
         self.expect_events(path)?;

@@ -43,7 +43,7 @@ impl std::error::Error for RulesError {}
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mistake {
-    /// The line and the column in the text, from 1. `None` for rules that were built in code.
+    /// The line and the column in the text, from 1. `None` for rules from code.
     pub position: Option<(usize, usize)>,
     /// What is wrong, and what to do.
     pub message: String,

@@ -2,7 +2,7 @@
 
 use crate::condition::{Condition, Expression};
 
-/// A rule that is built in code.
+/// A rule from code.
 ///
 /// ```
 /// use intercom_core::{Currency, Money};
@@ -24,7 +24,7 @@ pub struct Rule {
     pub(crate) also_send: Vec<AlsoSend>,
     pub(crate) rename: Option<Spotted<String>>,
     pub(crate) drops: bool,
-    /// Whether a mistake in its actions is reported already. Then it may have none.
+    /// Whether the builder has reported a mistake in its actions. Then it may have none.
     pub(crate) is_misread: bool,
     pub(crate) spot: Option<usize>,
 }

@@ -50,7 +50,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         ada.send(&TaskCompleted { task_id }).await?;
     }
     println!("{}", delivery.flush(Duration::from_secs(30)).await);
-    // Last, so that the end of the delivery is exported too.
+    // Last, so that the exporter has the end of the delivery too.
     let report = delivery.shutdown(Duration::from_secs(30)).await;
     telemetry.shutdown()?;
 

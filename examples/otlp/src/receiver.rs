@@ -17,7 +17,7 @@ use opentelemetry_proto::tonic::metrics::v1::{Gauge, Sum};
 use prost::Message as _;
 use tokio::net::TcpListener;
 
-/// What was received, as text.
+/// The received data, as text.
 type Lines = Arc<Mutex<Vec<String>>>;
 
 /// A collector that runs until the program ends.

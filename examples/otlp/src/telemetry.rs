@@ -65,7 +65,7 @@ impl Telemetry {
         Ok(Telemetry { traces, metrics })
     }
 
-    /// Exports what is left.
+    /// Exports the rest.
     pub(crate) fn shutdown(self) -> Result<(), Box<dyn Error>> {
         self.traces.shutdown()?;
         self.metrics.shutdown()?;

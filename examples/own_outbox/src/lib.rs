@@ -208,7 +208,7 @@ impl State {
         Some(lease)
     }
 
-    /// Ends this turn. All that was leased is due again.
+    /// Ends this turn. All leased events are due again.
     fn end(&mut self, epoch: Epoch) {
         if self.delivers(epoch) {
             self.turn = None;
@@ -220,13 +220,13 @@ impl State {
         self.turn.as_ref().is_some_and(|turn| turn.epoch == epoch)
     }
 
-    /// Returns the event, if it is leased under this epoch.
+    /// Returns the event, if this epoch has a lease of it.
     fn leased(&mut self, epoch: Epoch, id: EventId) -> Option<&mut Pending> {
         let delivers = self.delivers(epoch);
         self.pending.get_mut(&id).filter(|pending| delivers && pending.leased)
     }
 
-    /// Stores an admission. Returns `None` where the event is not leased under this epoch.
+    /// Stores an admission. Returns `None` if this epoch has no lease of the event.
     fn admit(&mut self, epoch: Epoch, admission: &Admission) -> Option<()> {
         let pending = self.leased(epoch, admission.id)?;
         match &admission.ruling {
@@ -257,7 +257,7 @@ impl State {
         Some(())
     }
 
-    /// Stores a settlement. Returns `None` where the event is not leased under this epoch.
+    /// Stores a settlement. Returns `None` if this epoch has no lease of the event.
     fn settle(&mut self, epoch: Epoch, settlement: &Settlement) -> Option<()> {
         let pending = self.leased(epoch, settlement.id)?;
         match &settlement.verdict {
@@ -385,7 +385,7 @@ impl Outbox for OwnOutbox {
 
     async fn lease(&self, standing: Standing, limit: usize) -> Result<Turn, OutboxError> {
         loop {
-            // Before the look at the state, so that no change is missed between the two.
+            // Listens before it reads the state, so that it misses no change in between.
             let changed = self.store.changed.notified();
             let next = self.store.state().lease(&self.store, standing, limit);
             match next {

@@ -1,4 +1,4 @@
-//! What those who run the service ask it.
+//! Health and metrics, for operators.
 
 use std::sync::atomic::Ordering;
 
@@ -7,13 +7,13 @@ use axum::http::StatusCode;
 
 use crate::App;
 
-/// Whether the process is to be left alone. An outage of Intercom is no reason to start it anew.
+/// Whether the process is alive. An outage of Intercom is no reason for a restart.
 pub(crate) async fn live() -> StatusCode {
     StatusCode::OK
 }
 
-/// Whether requests are to come here. They are while Intercom is down: events wait on the disk. The text says how
-/// delivery is doing.
+/// Whether the service takes requests. It does while Intercom is down, because events wait on the disk. The text is the
+/// state of the delivery.
 pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     let status = match app.is_ending.load(Ordering::Relaxed) {
         true => StatusCode::SERVICE_UNAVAILABLE,
@@ -22,7 +22,7 @@ pub(crate) async fn ready(State(app): State<App>) -> (StatusCode, String) {
     (status, format!("{}\n", app.delivery.status()))
 }
 
-/// Everything that is counted, as Prometheus reads it.
+/// The metrics in the format of Prometheus.
 pub(crate) async fn metrics(State(app): State<App>) -> String {
     app.metrics.run_upkeep();
     app.metrics.render()

@@ -1,4 +1,4 @@
-//! Serving until the process is asked to end, and the order in which it ends.
+//! Serves until a signal asks the process to end, and ends it in order.
 
 use std::future::Future;
 use std::io;
@@ -20,8 +20,8 @@ const DELIVERY: Duration = Duration::from_secs(15);
 
 /// Serves until `end`, then ends in this order:
 ///
-/// 1. Readiness is denied, so that new requests go elsewhere.
-/// 2. No connection is accepted any more. The requests that have begun are served.
+/// 1. The readiness check fails, so that new requests go elsewhere.
+/// 2. The server accepts no more connections, and finishes the requests in progress.
 /// 3. The delivery ends last, because those requests send events. It waits for the requests to Intercom that are in
 ///    flight. Whatever is pending stays on the disk for the next start.
 ///
@@ -42,7 +42,7 @@ pub async fn serve(
     };
     let serving = axum::serve(listener, app.router()).with_graceful_shutdown(graceful);
     let serving = tokio::spawn(serving.into_future());
-    // It is asked to end, or cannot serve.
+    // Waits for the signal, or for a failed server.
     let _ = began_to_end.await;
     match timeout(REQUESTS, serving).await {
         Ok(served) => served.map_err(io::Error::other)??,
@@ -51,7 +51,7 @@ pub async fn serve(
     Ok(app.delivery.shutdown(DELIVERY).await)
 }
 
-/// Waits until the process is asked to end: by SIGTERM, as from systemd, Docker and Kubernetes, or by Ctrl-C.
+/// Waits for a signal to end: SIGTERM, as from systemd, Docker and Kubernetes, or Ctrl-C.
 ///
 /// # Errors
 ///

@@ -46,7 +46,7 @@ pub struct Lock {
 pub struct Retired {
     /// The name.
     pub name: String,
-    /// The event's new name, if it was renamed.
+    /// The event's new name, if it has one.
     pub successor: Option<String>,
 }
 
@@ -56,7 +56,7 @@ pub struct Retired {
 pub struct Allowance {
     /// The rule that covers the change.
     pub rule: Rule,
-    /// The event's name: the earlier name, if the event was renamed.
+    /// The event's name: the earlier name of a renamed event.
     pub event: String,
     /// The key that changed. `None` for a change of the whole event.
     pub key: Option<String>,
@@ -84,7 +84,7 @@ impl Lock {
         &self.retired
     }
 
-    /// Returns the changes that were allowed and made, sorted.
+    /// Returns the changes that somebody allowed and made, sorted.
     pub fn allowed(&self) -> &[Allowance] {
         &self.allowed
     }

@@ -9,7 +9,7 @@ fn lock(lines: &str) -> Lock {
     Lock::parse(&format!("version 1\n{lines}")).unwrap()
 }
 
-/// What is found between two locks, as `RULE subject`.
+/// Returns the findings between two locks, as `RULE subject`.
 fn found(before: &str, after: &str) -> Vec<String> {
     let review = lock(after).review_since(&lock(before));
     review

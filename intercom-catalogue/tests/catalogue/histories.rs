@@ -107,7 +107,7 @@ fn keys(lock: &str) -> BTreeMap<String, Key> {
     keys.collect()
 }
 
-/// What is found of the values of renamed keys, which no plain comparison sees.
+/// Returns the findings about values of renamed keys, which a plain comparison misses.
 fn renamed_values(review: &Review) -> Vec<&'static str> {
     let renamed: Vec<_> = review
         .findings()
@@ -195,7 +195,7 @@ fn gitlab() {
 
 /// GitLab defines 1,224 events. Intercom takes a tenth of that.
 #[test]
-fn a_plan_of_ten_times_the_budget() {
+fn a_plan_of_ten_times_the_budget_locks_and_compares() {
     let plan = |events| {
         let mut lock = "version 1\n".to_owned();
         for number in 0..events {

@@ -46,7 +46,7 @@ fn event() -> impl Strategy<Value = String> {
     )
 }
 
-/// A lock. Texts with a name twice are none, and are made anew.
+/// A lock. Draws again when two names are equal.
 fn lock() -> impl Strategy<Value = Lock> {
     let budget =
         prop_oneof![Just(String::new()), (1..=120).prop_map(|budget| format!("budget {budget}\n"))];

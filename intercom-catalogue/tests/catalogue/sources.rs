@@ -1,4 +1,4 @@
-//! Events that are derived, and in no catalogue.
+//! Derived events that no catalogue lists.
 
 use std::fs;
 use std::panic::catch_unwind;

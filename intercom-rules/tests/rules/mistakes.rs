@@ -102,7 +102,7 @@ fn a_condition_that_can_never_hold_is_refused() {
     }
 }
 
-/// Only the typo is reported, although the rule then lacks a member.
+/// The error names only the typo, although the rule then lacks a member.
 #[test]
 fn a_mistake_is_reported_without_its_consequences() {
     for (rule, expected) in [

@@ -157,7 +157,7 @@ fn limits() -> impl Strategy<Value = Limit> {
     ]
 }
 
-/// Of one kind and in order, as they must be to be loaded.
+/// Of one kind and in order, as loading requires.
 fn ranges() -> impl Strategy<Value = (Limit, Limit)> {
     let sorted = |(one, other): (i64, i64)| (one.min(other), one.max(other));
     prop_oneof![

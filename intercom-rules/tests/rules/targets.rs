@@ -172,7 +172,7 @@ fn a_key_that_the_type_always_has_must_be_there() {
     );
 }
 
-/// A condition can make a key certain, however conditions are combined.
+/// A condition can make a key certain, in any combination of conditions.
 #[test]
 fn a_condition_can_make_a_key_certain() {
     for (when, is_certain) in [

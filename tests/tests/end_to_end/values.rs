@@ -21,7 +21,7 @@ fn members<const N: usize>(members: [(&str, Value); N]) -> Vec<(String, Value)> 
 }
 
 #[tokio::test]
-async fn text() {
+async fn text_arrives_as_sent() {
     #[derive(IntercomEvent)]
     #[event(name = "text_sent")]
     struct TextSent<'a> {
@@ -70,7 +70,7 @@ async fn text() {
 }
 
 #[tokio::test]
-async fn numbers_and_booleans() {
+async fn numbers_and_booleans_arrive_as_sent() {
     #[derive(IntercomEvent)]
     #[event(name = "number_sent")]
     struct NumberSent {
@@ -115,7 +115,7 @@ async fn numbers_and_booleans() {
 }
 
 #[tokio::test]
-async fn dates() {
+async fn dates_arrive_in_unix_seconds() {
     #[derive(IntercomEvent)]
     #[event(name = "date_sent")]
     struct DateSent {
@@ -160,7 +160,7 @@ async fn dates() {
 }
 
 #[tokio::test]
-async fn links_money_stripe_ids_and_groups() {
+async fn links_money_stripe_ids_and_groups_arrive_as_sent() {
     #[derive(IntercomEvent)]
     #[event(name = "invoice_paid")]
     struct InvoicePaid {

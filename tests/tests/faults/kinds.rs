@@ -31,17 +31,17 @@ async fn survive_failures(fault: Fault, kind: ErrorKind) -> Outcome {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_at_once() {
+async fn a_reset_before_the_request_loses_no_event() {
     survive_failures(Fault::Reset, ErrorKind::Connection).await;
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_in_the_middle_of_the_request() {
+async fn a_reset_within_the_request_loses_no_event() {
     survive_failures(Fault::ResetInBody, ErrorKind::Connection).await;
 }
 
 #[tokio::test]
-async fn a_connection_of_which_the_other_half_is_gone() {
+async fn a_half_closed_connection_loses_no_event() {
     survive_failures(Fault::Swallow, ErrorKind::Timeout).await;
 }
 
@@ -51,7 +51,7 @@ async fn a_black_hole_loses_no_event() {
 }
 
 #[tokio::test]
-async fn a_black_hole_that_the_transport_would_wait_for() {
+async fn a_timeout_ends_the_wait_for_a_black_hole() {
     // The attempt's own bound ends the request. The transport does not see how.
     let script = every_other(Fault::BlackHole);
     let set_up = |delivery: DeliveryBuilder| delivery.concurrency(8).attempt_timeout(SHORT);
@@ -63,7 +63,7 @@ async fn a_black_hole_that_the_transport_would_wait_for() {
 }
 
 #[tokio::test]
-async fn the_page_of_a_proxy() {
+async fn an_error_page_of_a_proxy_loses_no_event() {
     survive_failures(Fault::BadGateway, ErrorKind::Unavailable).await;
 }
 
@@ -74,37 +74,37 @@ async fn an_answer_that_comes_byte_by_byte_is_an_answer() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_byte_by_byte_and_never_ends() {
+async fn an_endless_answer_loses_no_event() {
     let outcome = survive_failures(Fault::EndlessAnswer, ErrorKind::Timeout).await;
     assert!(outcome.repetitions > 0);
 }
 
 #[tokio::test]
-async fn an_answer_that_is_cut_off() {
+async fn a_truncated_answer_loses_no_event() {
     let outcome = survive_failures(Fault::CutAnswer, ErrorKind::Connection).await;
     assert!(outcome.repetitions > 0);
 }
 
 #[tokio::test]
-async fn a_connection_that_is_reset_in_the_place_of_the_answer() {
+async fn a_reset_instead_of_an_answer_loses_no_event() {
     let outcome = survive_failures(Fault::ResetAnswer, ErrorKind::Connection).await;
     assert!(outcome.repetitions > 0);
 }
 
 #[tokio::test]
-async fn garbage_in_the_place_of_the_answer() {
+async fn garbage_instead_of_an_answer_loses_no_event() {
     let outcome = survive_failures(Fault::Garbage, ErrorKind::Connection).await;
     assert!(outcome.repetitions > 0);
 }
 
 #[tokio::test]
-async fn the_page_of_a_proxy_that_waited_for_too_long() {
+async fn a_timeout_page_of_a_proxy_loses_no_event() {
     let outcome = survive_failures(Fault::GatewayTimeout, ErrorKind::Unavailable).await;
     assert!(outcome.repetitions > 0);
 }
 
 #[tokio::test]
-async fn connections_that_are_refused_for_a_while() {
+async fn refused_connections_lose_no_event() {
     let mut rig = Rig::start(LONG, || None).await;
     rig.send(0..10).await;
     assert!(rig.delivery.flush(HANGS).await.is_complete());

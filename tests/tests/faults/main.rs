@@ -1,5 +1,5 @@
-//! Nothing is lost on a bad network: events go from a delivery through real sockets, which break in every way there
-//! is, into the sandbox.
+//! A bad network loses no event: a delivery sends through a proxy, which breaks real connections in many ways, to the
+//! sandbox.
 
 #![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 

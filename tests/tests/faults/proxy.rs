@@ -14,30 +14,30 @@ use tokio::time::sleep;
 
 use crate::dice::Dice;
 
-/// What is done to a request.
+/// A fault of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// The connection is reset before anything of it is read.
+    /// The proxy resets the connection before it reads the request.
     Reset,
-    /// The sandbox is given half of the body, then the connection is reset.
+    /// The proxy passes half of the body on, then resets the connection.
     ResetInBody,
-    /// It is read and goes nowhere; the connection stays open.
+    /// The proxy reads the request and passes nothing on. The connection stays open.
     Swallow,
-    /// Nothing of it is read; the connection stays open.
+    /// The proxy does not read the request. The connection stays open.
     BlackHole,
-    /// It is answered with the page of a proxy that does not reach the sandbox.
+    /// The answer is the page of a proxy that does not reach the sandbox.
     BadGateway,
-    /// The sandbox takes it, and its answer comes byte by byte, but in time.
+    /// The sandbox takes the request, and its answer comes byte by byte, but in time.
     SlowAnswer,
-    /// The same, and the answer takes longer than any client waits.
+    /// The same, with an answer that takes longer than any client waits.
     EndlessAnswer,
-    /// The sandbox takes it, and the connection is closed in the middle of the answer.
+    /// The sandbox takes the request, and the proxy closes the connection within the answer.
     CutAnswer,
-    /// The sandbox takes it, and the connection is reset in the place of the answer.
+    /// The sandbox takes the request, and the proxy resets the connection instead of the answer.
     ResetAnswer,
-    /// The sandbox takes it, and the answer is not HTTP.
+    /// The sandbox takes the request, and the answer is not HTTP.
     Garbage,
-    /// The sandbox takes it, and the answer is the page of a proxy that has waited for too long.
+    /// The sandbox takes the request, and the answer is the page of a proxy that has waited for too long.
     GatewayTimeout,
 }
 

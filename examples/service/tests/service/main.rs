@@ -29,7 +29,7 @@ async fn intercom_hears_of_a_project_from_its_beginning_to_its_end() {
     let deleted = running.call(Method::DELETE, "/projects/1", json!({})).await;
     assert_eq!(deleted, StatusCode::NO_CONTENT);
 
-    // It is told in the background, so the test waits for it, without a sleep.
+    // The delivery reports it in the background, so the test waits for it, without a sleep.
     let mut events = running.sandbox.wait_for(2).await;
     events.sort_by_key(|event| event.name().to_owned());
     let [created, deleted] = &events[..] else { panic!("there are two events: {events:?}") };
