@@ -13,7 +13,7 @@
 //!
 //! Command: `cargo bench -p benches --bench compile_time`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

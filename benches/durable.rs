@@ -1,22 +1,22 @@
-//! What it costs that `send` is done only when the event is on the disk.
+//! The cost of `send` to the disk: it returns only after the fsync of the event.
 //!
-//! **Accepting.** So many producers, each of which sends its next event when the last one is safe, through a tracker to a
-//! delivery whose transport never answers. In turn with them, in the same folder, one thread writes 64 KiB and syncs, again
-//! and again: as often as that a file can be made safe here. Bounds, in events a second to raw syncs a second: one producer
+//! **Accepting.** Producers, each of which sends its next event after the fsync of the last one, through a tracker to a
+//! delivery whose transport never answers. In turn with them, in the same folder, one thread writes 64 KiB and syncs in a
+//! loop, which is the speed of the disk. Bounds, in events a second to raw syncs a second: one producer
 //! makes at least 0.65, 16 producers 2, and 256 producers 5.
 //!
 //! **An event's work.** CPU time of accepting, leasing and settling, 1,000 events at a time. The baseline is the least
-//! that SQLite can do for it: a table of bodies, into which they are put, read, and deleted by their number. Bound: at
+//! that SQLite can do for it: inserting bodies into a table, reading them, and deleting them by their number. Bound: at
 //! most 6 times that, for all three together.
 //!
 //! **Delivering.** 256 producers, 32 requests in flight, a server that answers 202 at once, from the first event to the end
 //! of a flush. The baseline is the same with the outbox in memory. Bound: at least 0.7 of its events a second.
 //!
-//! The files are beside what Cargo builds: what is to be measured is a disk, and a temporary folder may be none.
+//! The files are in Cargo's target folder, because a temporary folder may be in memory.
 //!
 //! Command: `cargo bench -p benches --bench durable`, or one part of it, `-- deliver`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::cell::{Cell, RefCell};
 use std::future::pending;

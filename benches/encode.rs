@@ -15,7 +15,7 @@
 //!
 //! Command: `cargo bench -p benches --bench encode`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::hint::black_box;
 use std::process::ExitCode;

@@ -24,7 +24,7 @@
 //! Command: `cargo bench -p benches --bench fleet`, or one part of it, `-- deliver`. It needs PostgreSQL:
 //! `apt-get install postgresql`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::process::ExitCode;
 use std::sync::Arc;

@@ -17,7 +17,7 @@
 //!
 //! Command: `cargo bench -p benches --bench http`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::process::ExitCode;
 use std::sync::Arc;

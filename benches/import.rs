@@ -8,7 +8,7 @@
 //!
 //! Command: `cargo bench -p benches --bench import`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::fs::File;
 use std::io::{BufWriter, Write as _};

@@ -1,18 +1,18 @@
-//! A million events that wait in a durable outbox until Intercom can be reached again.
+//! A million events in a durable outbox, pending until Intercom is back.
 //!
-//! They are accepted while an operator is needed and nothing is sent, the outbox is closed and opened again, as it would
-//! be by another process, and then all of them are delivered by a transport that takes them at once.
+//! The delivery accepts them while the transport fails with a wrong token. Then the bench closes and opens the outbox, as
+//! another process would, and a transport that succeeds at once delivers all of them.
 //!
 //! Bounds: the process grows by at most 64 MiB at any time; opening takes at most 0.1 s, also after a crash, when the log
 //! has to be read; of ten slices of the delivery, none takes more than 1.25 times the CPU time of the middle one, and the
-//! last half at most 1.1 times that of the first. By the clock on the wall they are shown, and not judged: that is the
-//! disk's too. Every event is delivered once.
+//! last half at most 1.1 times that of the first. The wall-clock times have no bound, because they include
+//! the disk. The transport gets every event once.
 //!
-//! What is measured is what the system says of the process: SQLite's memory and what it shares with others count too.
+//! The bench measures the whole process by `/proc`: SQLite's memory and shared memory count too.
 //!
 //! Command: `cargo bench -p benches --bench outage`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

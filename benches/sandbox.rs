@@ -12,7 +12,7 @@
 //!
 //! Command: `cargo bench -p benches --bench sandbox`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::cell::Cell;
 use std::process::ExitCode;

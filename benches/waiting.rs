@@ -12,7 +12,7 @@
 //!
 //! Command: `cargo bench -p benches --bench waiting`
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::collections::VecDeque;
 use std::process::ExitCode;

@@ -58,18 +58,18 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// What was asked of the heap, by all threads of this process.
+/// The allocations of all threads of this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allocations {
     /// Allocations made.
     pub allocated: u64,
-    /// Allocations that were made larger or smaller.
+    /// Reallocations.
     pub reallocated: u64,
-    /// How many bytes more are held at the end than at the beginning; fewer where it is negative.
+    /// The growth of the heap in bytes; negative if it shrank.
     pub held: i64,
 }
 
-/// Counts what the process asks of the heap while `work` runs.
+/// Counts the allocations of the process while `work` runs.
 pub fn count_allocations(work: impl FnOnce()) -> Allocations {
     let counters = [&ALLOCATED, &REALLOCATED];
     for counter in counters {

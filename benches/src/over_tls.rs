@@ -1,6 +1,6 @@
 //! Compares what sends events with the bare loop, over TLS.
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! Prints figures, and holds them against their bounds.
 
-#![expect(clippy::print_stdout, reason = "a bench tells its figures")]
+#![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
 use std::fmt;
 use std::process::ExitCode;

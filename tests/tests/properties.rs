@@ -1,6 +1,6 @@
 //! Properties of every event there can be.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fmt;
 

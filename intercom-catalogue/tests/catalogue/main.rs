@@ -1,6 +1,6 @@
 //! What `intercom-catalogue` promises, through its public API.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod changes;
 mod exports;

@@ -1,6 +1,6 @@
 //! The program, run as a process: its pages, and how it ends.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod capacity;
 #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! `intercom import`: its pages, its ends, and what it shows.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod files;
 mod kills;

@@ -1,7 +1,7 @@
 //! The program over an outbox in PostgreSQL. Each test starts a server, so `tests/postgres/run` runs them.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod kills;
 mod pages;

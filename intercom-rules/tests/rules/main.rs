@@ -1,6 +1,6 @@
 //! Tests the meaning of rules, their mistakes, and that both ways to write them agree.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod actions;
 mod explain;

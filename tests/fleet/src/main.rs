@@ -3,7 +3,7 @@
 //!
 //! Where something it takes is missing, that part is skipped, and the run has not passed: see `summary`.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that tells")]
 
 mod events;

@@ -1,10 +1,10 @@
-//! Breaks the storage under the durable outbox in every way that a machine can, and looks what became of what was
-//! accepted. `tests/storage-faults/run` installs what it takes, and runs it.
+//! Breaks the storage under the durable outbox in many ways, and checks what became of the accepted events.
+//! `tests/storage-faults/run` installs the tools, and runs it.
 //!
-//! Where something it takes is missing, that part is skipped, and the run has not passed: see `summary`.
+//! A run skips the parts whose tools are missing. Then it has not passed: see `summary`.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that tells")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the program prints its results")]
 
 mod disk;
 mod engine;
@@ -23,8 +23,9 @@ use crate::summary::Summary;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    if let Some((worker::WORKER, told)) = arguments.split_first().map(|(a, b)| (a.as_str(), b)) {
-        worker::work(told);
+    if let Some((worker::WORKER, arguments)) = arguments.split_first().map(|(a, b)| (a.as_str(), b))
+    {
+        worker::work(arguments);
         return ExitCode::SUCCESS;
     }
     let mut summary = Summary::default();

@@ -33,7 +33,7 @@ pub(crate) const END: &str = "end";
 /// How often the process looks whether its state has changed.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
-/// After this it hangs. It is never waited for otherwise.
+/// The limit of every wait. A process that reaches it hangs, and fails.
 pub(crate) const HANGS: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,10 +1,10 @@
-//! Nothing that was accepted is lost to kill -9: a process that accepts and delivers events is killed over and over,
-//! and what it told to be accepted is compared with what the sandbox has.
+//! `kill -9` loses no accepted event: the tests kill a process that accepts and delivers events over and over, and compare
+//! the events that it reported as accepted with those of the sandbox.
 //!
-//! `CRASHES_KILLS=100` kills it more often, `CRASHES_SEED=…` at the same times again.
+//! `CRASHES_KILLS=100` sets the number of kills, and `CRASHES_SEED=…` repeats their times.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod child;
 mod control;

@@ -14,7 +14,7 @@ use intercom_sandbox::{Answer, OpenRules, Sandbox, SandboxBuilder, SeedContact};
 use serde_json::Value;
 use tokio::time::timeout;
 
-/// After this a test hangs. It is never waited for otherwise.
+/// The limit of every wait. A test that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(60);
 
 /// A sandbox, and what delivers to it, which is quick to send again.

@@ -1,6 +1,6 @@
 //! Events from the derive through real HTTP into the sandbox, which judges them by rules of its own.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod answers;
 mod contacts;

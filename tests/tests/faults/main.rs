@@ -1,7 +1,7 @@
 //! A bad network loses no event: a delivery sends through a proxy, which breaks real connections in many ways, to the
 //! sandbox.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod control;
 mod dice;

@@ -19,7 +19,7 @@ pub(crate) const SHORT: Duration = Duration::from_millis(300);
 /// How long a request may take where none is to.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
-/// After this a test hangs. It is never waited for otherwise.
+/// The limit of every wait. A test that reaches it hangs, and fails.
 pub(crate) const HANGS: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {

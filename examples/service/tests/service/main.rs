@@ -5,10 +5,7 @@
 //! cargo test -p service
 //! ```
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test, a panic is how a failure is told; helpers are part of it"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test; helpers are part of it")]
 
 mod process;
 mod running;

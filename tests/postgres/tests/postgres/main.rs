@@ -1,6 +1,6 @@
 //! The outbox in PostgreSQL, against real servers.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod conformance;
 mod drivers;

@@ -28,7 +28,7 @@ pub(crate) const BEGUN: &str = "begun";
 /// What it says of the status of the delivery while the outbox is in trouble.
 pub(crate) const STATUS: &str = "status: ";
 
-/// After this it hangs. It is never waited for otherwise.
+/// The limit of every wait. A process that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(60);
 
 /// Where the events go.
