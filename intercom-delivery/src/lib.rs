@@ -6,15 +6,15 @@
 //!
 //! - **Refused early.** What breaks one of Intercom's rules fails to compile, or fails before any I/O.
 //! - **Nothing is swallowed.** A redirect, a page and a list of errors never pass for success, whatever
-//!   their status. Any other 2xx is Intercom's word that it has the event.
+//!   their status. Any other 2xx means that Intercom has the event.
 //! - **Every accepted event ends** delivered or in the dead letters, as long as its outbox lives.
 //! - **The ledger balances** at every moment. It counts for all processes that use the outbox. Each
 //!   process counts what it refused.
 //! - **One delivers.** A process that lost its turn changes nothing in the outbox.
-//! - **A repetition has the same bytes.** It arises when the answer is lost after Intercom took the
-//!   event. It arises when a process ends, or its disk stays full, between the answer and the
-//!   settlement. It arises when another process takes over while a request is in flight.
-//! - **Two events are two.** Calling `send` twice makes two events. The second gets a second of its own.
+//! - **A repetition has the same bytes.** The engine sends an event again after a lost answer, and
+//!   after a takeover during a request. It also does so when a process ends, or its disk stays full,
+//!   between the answer and the settlement.
+//! - **Two events are two.** Calling `send` twice makes two events, each with a second of its own.
 //! - **Nothing leaks.** No token, no contact and no value is in any log or error.
 //!
 //! ## What an answer leads to
@@ -39,7 +39,7 @@
 //!
 //! All requests pass one pacer, which reads Intercom's `X-RateLimit` headers. It spreads the rest
 //! of a window as soon as more events wait than fit, or less than a quarter is left. So no request
-//! meets a 429 as long as nobody else uses up the same limit. Without headers, a 429 leads to
+//! meets a 429 as long as no other program uses the same limit. Without headers, a 429 leads to
 //! back-off. Intercom cuts its times to whole seconds, so the pacer waits until a window has
 //! certainly ended. It does not believe a reset that no window of 10 seconds can have:
 //! [`Status::rate_limit_doubt`] says why.
@@ -70,7 +70,7 @@
 //! | `intercom_delivery_dead_total` | counter | `reason` |
 //! | `intercom_delivery_dropped_total`, by rules | counter | `rule` |
 //! | `intercom_delivery_derived_total`, by rules | counter | |
-//! | `intercom_delivery_withheld_total`, for want of consent or of an erased contact | counter | |
+//! | `intercom_delivery_withheld_total`, without consent, or of an erased contact | counter | |
 //! | `intercom_delivery_attempts_total` | counter | `outcome` |
 //! | `intercom_delivery_panics_total` | counter | |
 //! | `intercom_delivery_takeovers_total`, how often this process began to deliver | counter | |
@@ -82,7 +82,7 @@
 //! | `intercom_delivery_attempt_seconds` | histogram | |
 //! | `intercom_delivery_delay_seconds`, from acceptance to delivery | histogram | |
 //! | `messaging.client.sent.messages`: accepted, and refused with `error.type` | counter | OpenTelemetry's |
-//! | `messaging.client.consumed.messages`: what the outbox gave the engine | counter | OpenTelemetry's |
+//! | `messaging.client.consumed.messages`: leased events | counter | OpenTelemetry's |
 //! | `messaging.process.duration`, from a lease to the end of an attempt | histogram | OpenTelemetry's |
 //!
 //! `cargo run -p otlp` is an example that sends metrics and spans to an OpenTelemetry collector.
@@ -92,8 +92,8 @@
 //! Spans of the target `intercom_delivery::spans` have the names of OpenTelemetry's conventions, as
 //! `otel.name` and `otel.kind` tell `tracing-opentelemetry`. At the level `debug`: `send` (a producer),
 //! `process` (a consumer: one turn of an event, from its lease to its settlement) and in it `POST` (a
-//! client: the request). At the level `trace`: `receive` and `settle`, the calls of the outbox. A span
-//! that no subscriber wants costs no allocation. `process` has no link to its `send`: `tracing` links only
+//! client: the request). At the level `trace`: `receive` and `settle`, the calls of the outbox. A disabled span costs no
+//! allocation. `process` has no link to its `send`: `tracing` links only
 //! spans that are open, and each `send` would stay open until its event is sent.
 //!
 //! ## Ending
