@@ -313,7 +313,7 @@ impl Delivery {
     }
 
     /// Makes pending events dead letters, and returns their number: for events that always fail, or
-    /// that nobody wants any more. [`redrive`](Self::redrive) undoes it. A request in flight for
+    /// that are no longer wanted. [`redrive`](Self::redrive) undoes it. A request in flight for
     /// one of them may still arrive.
     ///
     /// It does not call the hook for dead letters.

@@ -278,8 +278,8 @@ pub(crate) struct Open {
 }
 
 impl Open {
-    /// Returns when the next probe may go. `first` says that an event is on offer that never
-    /// failed.
+    /// Returns when the next probe may go. `first`: an event that never failed is
+    /// ready.
     pub(crate) fn next_probe(&self, first: bool) -> Instant {
         if first { self.next_first } else { self.next_again }
     }

@@ -1,6 +1,6 @@
 //! Admission over an outbox that crashes, compared with what Intercom would do.
 //!
-//! The engine's own [`Admission`], its rules and a real outbox go through a random history. Its
+//! The engine's own `SlotAllocator`, its rules and a real outbox go through a random history. Its
 //! events have few contacts and seconds, and some are backdated. Rules derive, rename and drop
 //! events. Attempts may arrive or not, and events are put back, buried and redriven. There are
 //! pauses, and crashes between any two steps.

@@ -42,7 +42,7 @@ pub(crate) const MAX_DEAD: usize = 100_000;
 const MIN_SWEEP: usize = 1_024;
 
 /// Decides the second of each event.
-pub(crate) struct Admission {
+pub(crate) struct SlotAllocator {
     policy: Collisions,
     /// The taken slots, and their holders.
     taken: Taken,
@@ -69,9 +69,9 @@ struct Kept {
     latest: Timestamp,
 }
 
-impl Admission {
+impl SlotAllocator {
     pub(crate) fn new(policy: Collisions) -> Self {
-        Admission {
+        SlotAllocator {
             policy,
             taken: Taken::new(),
             kept: BTreeMap::new(),
@@ -86,7 +86,7 @@ impl Admission {
 
     /// Begins a turn: forgets everything, then takes the slots that the outbox reports.
     pub(crate) fn begin(&mut self, tenure: &Tenure) {
-        *self = Admission::new(self.policy);
+        *self = SlotAllocator::new(self.policy);
         for used in &tenure.used {
             self.keep(used.slot, SlotHolder::left(used.keep_until));
         }

@@ -22,11 +22,11 @@ const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_s
 #[derive(Debug)]
 pub(super) struct Ages {
     max_age: Duration,
-    turn: Mutex<Turn>,
+    turn: Mutex<CountedTurn>,
 }
 
 #[derive(Debug)]
-struct Turn {
+struct CountedTurn {
     began: Instant,
     /// When events were counted, and the highest id then.
     counts: VecDeque<(Instant, Option<EventId>)>,
@@ -34,12 +34,12 @@ struct Turn {
 
 impl Ages {
     pub(super) fn new(max_age: Duration, now: Instant) -> Self {
-        Ages { max_age, turn: Mutex::new(Turn { began: now, counts: VecDeque::new() }) }
+        Ages { max_age, turn: Mutex::new(CountedTurn { began: now, counts: VecDeque::new() }) }
     }
 
     /// A turn begins.
     pub(super) fn begin(&self, now: Instant) {
-        *self.turn() = Turn { began: now, counts: VecDeque::new() };
+        *self.turn() = CountedTurn { began: now, counts: VecDeque::new() };
     }
 
     /// Returns the age of an event, of which the outbox told this one.
@@ -79,7 +79,7 @@ impl Ages {
         turn.counts.push_back((now, newest));
     }
 
-    fn turn(&self) -> MutexGuard<'_, Turn> {
+    fn turn(&self) -> MutexGuard<'_, CountedTurn> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

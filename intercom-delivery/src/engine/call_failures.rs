@@ -13,7 +13,7 @@ use crate::time::later;
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 
 /// Failures in a row of one kind of call.
-pub(super) struct Trouble {
+pub(super) struct CallFailures {
     /// The call, in words for the log.
     task: &'static str,
     failures: u32,
@@ -21,9 +21,9 @@ pub(super) struct Trouble {
     message: Option<String>,
 }
 
-impl Trouble {
+impl CallFailures {
     pub(super) fn with(task: &'static str) -> Self {
-        Trouble { task, failures: 0, until: None, message: None }
+        CallFailures { task, failures: 0, until: None, message: None }
     }
 
     /// Returns the end of the back-off.
@@ -31,7 +31,7 @@ impl Trouble {
         self.until
     }
 
-    pub(super) fn rests(&self, now: Instant) -> bool {
+    pub(super) fn is_backing_off(&self, now: Instant) -> bool {
         self.until.is_some_and(|until| now < until)
     }
 
@@ -49,10 +49,10 @@ impl Trouble {
         self.message = Some(error.to_string());
     }
 
-    pub(super) fn works(&mut self) {
+    pub(super) fn succeeded(&mut self) {
         if self.message.take().is_some() {
             telemetry::outbox_works(self.task);
-            *self = Trouble::with(self.task);
+            *self = CallFailures::with(self.task);
         }
     }
 }

@@ -38,7 +38,7 @@ mod requests;
 pub(crate) mod review;
 mod run;
 mod settlement;
-mod trouble;
+mod call_failures;
 
 use std::collections::HashMap;
 use std::mem;
@@ -52,7 +52,7 @@ use intercom_rules::Rules;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use self::admission::Admission;
+use self::admission::SlotAllocator;
 use self::ages::Ages;
 use self::breaker::{Allowance, Breaker, Change, Failed, Fault, Ticket};
 use self::clock::{ReadClock, WallClock};
@@ -130,7 +130,7 @@ struct Engine {
     ages: Option<Arc<Ages>>,
     turn: CurrentTurn,
     review: Review,
-    admission: Admission,
+    admission: SlotAllocator,
     prefetch: Prefetch,
     pacer: Pacer,
     contacts: Contacts,
@@ -192,7 +192,7 @@ impl Engine {
             ages: settings.retry.greatest_age().map(|age| Arc::new(Ages::new(age, Instant::now()))),
             turn: CurrentTurn::new(Standing::Unknown, concurrency),
             review,
-            admission: Admission::new(settings.collisions),
+            admission: SlotAllocator::new(settings.collisions),
             prefetch: Prefetch::new(concurrency),
             pacer: Pacer::new(),
             contacts: Contacts::new(settings.unknown_contact),
@@ -254,7 +254,7 @@ impl Engine {
     }
 
     fn told(&mut self, turn: Result<Turn, OutboxError>, now: Instant) {
-        if turn.is_ok() && self.prefetch.trouble().message().is_some() {
+        if turn.is_ok() && self.prefetch.failures().message().is_some() {
             self.prefetch.works();
             self.report.change();
         }
@@ -450,7 +450,7 @@ impl Engine {
 
     /// Returns whether an event that never failed is on offer, or may be among those to be leased.
     fn awaits_first(&self, now: Instant) -> bool {
-        let may_lease = !self.settlements.is_full() && !self.prefetch.trouble().rests(now);
+        let may_lease = !self.settlements.is_full() && !self.prefetch.failures().is_backing_off(now);
         self.prefetch.ready() > 0 || may_lease && !self.prefetch.is_waiting()
     }
 
@@ -804,7 +804,7 @@ impl Engine {
                 (Err(DeadLetterReason::ArchivedContact), Failure::new(failure))
             }
             Outcome::Contact(_) | Outcome::Taken(_) => {
-                self.report.set_creation_trouble(None);
+                self.report.set_creation_failure(None);
                 let jobs = self.contacts.created(contact, now);
                 return self.prefetch.push(jobs);
             }
@@ -828,7 +828,7 @@ impl Engine {
         };
         let reason = match end {
             Err(reason) => {
-                self.report.set_creation_trouble(None);
+                self.report.set_creation_failure(None);
                 reason
             }
             Ok(setback) => {
@@ -840,7 +840,7 @@ impl Engine {
                     if is_news {
                         telemetry::creation_refused(&failure.message);
                     }
-                    return self.report.set_creation_trouble(Some(failure.message));
+                    return self.report.set_creation_failure(Some(failure.message));
                 }
                 match given_up {
                     Some(reason) => reason,
@@ -931,7 +931,7 @@ impl Engine {
     }
 
     fn settled(&mut self, batch: Batch, settled: Result<Vec<EventId>, OutboxError>, now: Instant) {
-        if settled.is_err() || self.settlements.trouble().message().is_some() {
+        if settled.is_err() || self.settlements.failures().message().is_some() {
             self.report.change();
         }
         let settled = self.settlements.settled(batch, settled, now);
@@ -975,7 +975,7 @@ impl Engine {
     // What is published, when to look again, and when to end.
 
     fn publish(&mut self) {
-        let troubles = [self.prefetch.trouble(), self.settlements.trouble()];
+        let failures = [self.prefetch.failures(), self.settlements.failures()];
         let first = self.prefetch.ready() > 0;
         self.report.publish(Sources {
             breaker: self.turn.breaker.state(),
@@ -983,7 +983,7 @@ impl Engine {
             blocked_until: self.pacer.blocked_until(),
             rate_limit: self.pacer.reported(),
             rate_limit_doubt: self.pacer.doubt(),
-            outbox: troubles.into_iter().find_map(|trouble| trouble.message()),
+            outbox: failures.into_iter().find_map(|calls| calls.message()),
             in_flight: self.dispatch.in_flight,
         });
     }
@@ -993,7 +993,7 @@ impl Engine {
     fn wake_at(&self, now: Instant) -> Option<Instant> {
         let times = [
             self.drain.deadline(),
-            self.prefetch.trouble().until(),
+            self.prefetch.failures().until(),
             self.prefetch.valid_until(),
             self.settlements.next_action(),
             self.contacts.next_action(),

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::trouble::Trouble;
+use super::call_failures::CallFailures;
 use crate::outbox::{Admission, EventId, Lease, OutboxError, Ruling, Slot};
 use crate::telemetry::spans;
 
@@ -114,7 +114,7 @@ pub(super) struct Prefetch {
     doubts_turn: bool,
     /// Until when requests may begin, where the outbox says so.
     valid_until: Option<Instant>,
-    trouble: Trouble,
+    failures: CallFailures,
 }
 
 impl Prefetch {
@@ -131,12 +131,12 @@ impl Prefetch {
             has_more: false,
             doubts_turn: false,
             valid_until: None,
-            trouble: Trouble::with("lease events"),
+            failures: CallFailures::with("lease events"),
         }
     }
 
-    pub(super) fn trouble(&self) -> &Trouble {
-        &self.trouble
+    pub(super) fn failures(&self) -> &CallFailures {
+        &self.failures
     }
 
     /// Returns how many events are ready that never failed.
@@ -236,7 +236,7 @@ impl Prefetch {
     /// Returns what to ask the outbox for. `wanted` is `None` while this engine stands by, and then
     /// it only waits for its turn.
     pub(super) fn ask(&mut self, wanted: Option<usize>, now: Instant) -> Option<Ask> {
-        if self.trouble.rests(now) {
+        if self.failures.is_backing_off(now) {
             return None;
         }
         let (ask, call) = match (self.call, wanted) {
@@ -280,13 +280,13 @@ impl Prefetch {
     }
 
     /// Records that the outbox answered again after it had failed.
-    pub(super) fn works(&mut self) {
-        self.trouble.works();
+    pub(super) fn succeeded(&mut self) {
+        self.failures.succeeded();
     }
 
     /// Records that a call has ended without events.
     fn ended(&mut self) {
-        self.trouble.works();
+        self.failures.succeeded();
         self.call = None;
     }
 
@@ -316,7 +316,7 @@ impl Prefetch {
 
     pub(super) fn failed(&mut self, error: &OutboxError, now: Instant) {
         self.call = None;
-        self.trouble.failed(error, now);
+        self.failures.failed(error, now);
     }
 
     /// With fewer ready than this, more are leased while all requests are in flight.

@@ -19,13 +19,13 @@ pub(super) struct Reporter {
     changed: bool,
     breaker: BreakerState,
     /// Whose turn it is. `None` before the outbox has said.
-    turn: Option<Turn>,
+    turn: Option<PublishedTurn>,
     /// The end of the wait, as last published.
     published_block: Option<Instant>,
-    creation_trouble: Option<String>,
+    creation_failure: Option<String>,
 }
 
-enum Turn {
+enum PublishedTurn {
     Mine(DeliveringTurn),
     Other(Standby),
 }
@@ -51,7 +51,7 @@ impl Reporter {
             breaker: BreakerState::Closed,
             turn: None,
             published_block: None,
-            creation_trouble: None,
+            creation_failure: None,
         }
     }
 
@@ -64,30 +64,30 @@ impl Reporter {
         self.leave_turn();
         self.intake.metrics.took_over();
         telemetry::began(turn.epoch);
-        self.turn = Some(Turn::Mine(turn));
+        self.turn = Some(PublishedTurn::Mine(turn));
         self.changed = true;
     }
 
     pub(super) fn stands_by(&mut self, standby: Standby) {
         self.leave_turn();
         telemetry::stands_by(&standby);
-        self.turn = Some(Turn::Other(standby));
-        self.creation_trouble = None;
+        self.turn = Some(PublishedTurn::Other(standby));
+        self.creation_failure = None;
         self.set_pending(0);
         self.changed = true;
     }
 
     /// Another process has the turn, if this one had it.
     fn leave_turn(&self) {
-        if matches!(self.turn, Some(Turn::Mine(_))) {
+        if matches!(self.turn, Some(PublishedTurn::Mine(_))) {
             self.intake.metrics.left_turn(true);
         }
     }
 
     /// Records why Intercom creates no contacts, or that it does again.
-    pub(super) fn set_creation_trouble(&mut self, trouble: Option<String>) {
-        self.changed |= trouble.is_some() || self.creation_trouble.is_some();
-        self.creation_trouble = trouble;
+    pub(super) fn set_creation_failure(&mut self, failure: Option<String>) {
+        self.changed |= failure.is_some() || self.creation_failure.is_some();
+        self.creation_failure = failure;
     }
 
     /// The outbox said how many events are pending.
@@ -121,7 +121,7 @@ impl Reporter {
         let mut published = self.health.published();
         published.condition = match (&self.turn, sources.open, sources.blocked_until) {
             (None, _, _) => Condition::Starting,
-            (Some(Turn::Other(Standby { deliverer, since, .. })), _, _) => {
+            (Some(PublishedTurn::Other(Standby { deliverer, since, .. })), _, _) => {
                 Condition::Standby { deliverer: deliverer.clone(), since: *since }
             }
             (_, Some((open, next_probe)), _) => Condition::Open { open: open.clone(), next_probe },
@@ -129,12 +129,12 @@ impl Reporter {
             (_, None, None) => Condition::Delivering,
         };
         published.turn = match &self.turn {
-            Some(Turn::Mine(turn)) => Some(*turn),
+            Some(PublishedTurn::Mine(turn)) => Some(*turn),
             _ => None,
         };
         published.rate_limit = sources.rate_limit;
         published.rate_limit_doubt = sources.rate_limit_doubt;
         published.outbox = sources.outbox.map(str::to_owned);
-        published.contact_creation.clone_from(&self.creation_trouble);
+        published.contact_creation.clone_from(&self.creation_failure);
     }
 }

@@ -7,7 +7,7 @@ use intercom_core::Timestamp;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-use super::trouble::Trouble;
+use super::call_failures::CallFailures;
 use crate::outbox::{DeadLetter, Epoch, EventId, Outbox, OutboxError, Settlement, Verdict};
 use crate::telemetry::spans;
 use crate::time::later;
@@ -71,7 +71,7 @@ pub(super) struct Settlements {
     in_progress: usize,
     began: Instant,
     next: Instant,
-    trouble: Trouble,
+    failures: CallFailures,
 }
 
 impl Settlements {
@@ -82,12 +82,12 @@ impl Settlements {
             in_progress: 0,
             began: Instant::now(),
             next: Instant::now(),
-            trouble: Trouble::with("settle events"),
+            failures: CallFailures::with("settle events"),
         }
     }
 
-    pub(super) fn trouble(&self) -> &Trouble {
-        &self.trouble
+    pub(super) fn failures(&self) -> &CallFailures {
+        &self.failures
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -98,13 +98,13 @@ impl Settlements {
     /// crash, they are sent again. With those in flight, they are at most ten times the
     /// concurrency, and half of that while the outbox fails.
     pub(super) fn is_full(&self) -> bool {
-        let times = if self.trouble.message().is_some() { 4 } else { 9 };
+        let times = if self.failures.message().is_some() { 4 } else { 9 };
         self.in_progress + self.batch.settlements.len() > self.concurrency.saturating_mul(times)
     }
 
     /// Returns when the next batch may go, if there is one.
     pub(super) fn next_action(&self) -> Option<Instant> {
-        let next = self.trouble.until().map_or(self.next, |until| until.max(self.next));
+        let next = self.failures.until().map_or(self.next, |until| until.max(self.next));
         (!self.batch.settlements.is_empty()).then_some(next)
     }
 
@@ -134,7 +134,7 @@ impl Settlements {
     pub(super) fn take(&mut self, idle: bool, now: Instant) -> Option<Batch> {
         let number = self.batch.settlements.len();
         let is_time = idle || now >= self.next || number >= self.concurrency.saturating_mul(4);
-        if number == 0 || self.in_progress > 0 || self.trouble.rests(now) || !is_time {
+        if number == 0 || self.in_progress > 0 || self.failures.is_backing_off(now) || !is_time {
             return None;
         }
         let forget_before = self.batch.forget_before;
@@ -161,11 +161,11 @@ impl Settlements {
             Err(error) => {
                 batch.append(mem::replace(&mut self.batch, Batch::new()));
                 self.batch = batch;
-                self.trouble.failed(&error, now);
+                self.failures.failed(&error, now);
                 return Settled::default();
             }
         };
-        self.trouble.works();
+        self.failures.succeeded();
         let mut result = Settled { late: late.len(), ..Settled::default() };
         let is_late = |at: usize| late.contains(&batch.settlements[at].id);
         for settlement in batch.settlements.iter().filter(|one| !late.contains(&one.id)) {

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use self::ruled::Ruled;
 use super::{HistorySummary, LeftOut, Step};
 use crate::conformance::LEASE_TIMEOUT;
-use crate::engine::admission::{Admission, WINDOW_SECONDS};
+use crate::engine::admission::{SlotAllocator, WINDOW_SECONDS};
 use crate::engine::review::Review;
 use crate::outbox::{
     DeadLetterReason, EventId, Lease, Leased, Operate, Outbox, Ruling, Selection, Slot, Stage,
@@ -72,7 +72,7 @@ pub(super) struct AdmissionHistory<O, C, A> {
 struct AdmittingEngine {
     tenure: Tenure,
     review: Review,
-    admission: Admission,
+    admission: SlotAllocator,
     forget_before: Timestamp,
     ready: Vec<Lease>,
     in_flight: Vec<Lease>,
@@ -272,7 +272,7 @@ where
             LeftOut::DeadSlots => tenure.used.retain(|used| !is_dead(used)),
             _ => {}
         }
-        let mut admission = Admission::new(self.tally.policy);
+        let mut admission = SlotAllocator::new(self.tally.policy);
         admission.begin(&tenure);
         let review = Review::new(self.ruled.rules.clone(), None);
         let forget_before = Timestamp::from_unix_seconds(0);

@@ -3,13 +3,13 @@
 use intercom_core::Timestamp;
 use tokio::time::Instant;
 
-use crate::engine::admission::Admission;
+use crate::engine::admission::SlotAllocator;
 use crate::outbox::{Epoch, Lease, Tenure};
 use crate::policy::Collisions;
 
 pub(super) struct ProcessEngine {
     pub(super) tenure: Tenure,
-    pub(super) admission: Admission,
+    pub(super) admission: SlotAllocator,
     pub(super) forget_before: Timestamp,
     /// Leased and admitted.
     pub(super) ready: Vec<Lease>,
@@ -39,7 +39,7 @@ impl Valid {
 
 impl ProcessEngine {
     pub(super) fn new(tenure: Tenure) -> Self {
-        let mut admission = Admission::new(Collisions::Move);
+        let mut admission = SlotAllocator::new(Collisions::Move);
         admission.begin(&tenure);
         ProcessEngine {
             tenure,

@@ -50,7 +50,7 @@ fn tenure(held: &[i64], used: &[(i64, i64)]) -> Tenure {
 }
 
 /// Admits an event. Returns its second, and how that is stored.
-fn admit(admission: &mut Admission, stage: Stage, second: i64) -> (i64, &'static str) {
+fn admit(admission: &mut SlotAllocator, stage: Stage, second: i64) -> (i64, &'static str) {
     let mut lease = lease(stage, second);
     let (slot, stored) = admission.admit(&mut lease, at(0));
     assert_eq!(slot, Slot::of(&lease.event));
@@ -67,8 +67,8 @@ fn admit(admission: &mut Admission, stage: Stage, second: i64) -> (i64, &'static
     (lease.event.created_at().unix_seconds() - NOON, stored)
 }
 
-fn moving() -> Admission {
-    Admission::new(Collisions::Move)
+fn moving() -> SlotAllocator {
+    SlotAllocator::new(Collisions::Move)
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn each_stage_is_admitted_in_its_way() {
 
 #[test]
 fn events_are_kept_where_they_collide_if_that_is_the_policy() {
-    let mut admission = Admission::new(Collisions::Keep);
+    let mut admission = SlotAllocator::new(Collisions::Keep);
     assert_eq!(admit(&mut admission, Stage::New, 0), (0, "not stored"));
     assert_eq!(admit(&mut admission, Stage::New, 0), (0, "collides"));
     assert_eq!(admit(&mut admission, Stage::New, 0), (0, "collides"));
@@ -163,7 +163,7 @@ fn only_so_many_slots_are_kept() {
 
 #[test]
 fn a_pending_event_keeps_its_slot_when_an_older_one_is_forgotten() {
-    let retaken: [fn(&mut Admission); 3] = [
+    let retaken: [fn(&mut SlotAllocator); 3] = [
         |admission| admission.begin(&tenure(&[0], &[(0, 120)])),
         |admission| {
             admission.leave(slot(0), at(0));
@@ -250,7 +250,7 @@ fn an_event_that_was_buried_unread_moves_where_another_has_its_slot() {
 
 #[test]
 fn a_dead_letter_that_collided_leaves_the_slot_to_the_pending_event() {
-    let mut admission = Admission::new(Collisions::Keep);
+    let mut admission = SlotAllocator::new(Collisions::Keep);
     admit(&mut admission, Stage::New, 0);
     admit(&mut admission, Stage::New, 0);
     admission.bury(slot(0), true, at(0));
@@ -321,7 +321,7 @@ proptest! {
 /// A lease that brought a cause does not count what rules derive from it.
 #[test]
 fn the_second_of_what_is_derived_is_kept_until_it_is_admitted() {
-    let mut admission = Admission::new(Collisions::Move);
+    let mut admission = SlotAllocator::new(Collisions::Move);
     assert_eq!(admit(&mut admission, Stage::New, 0).0, 0);
     admission.leave(slot(0), at(0));
     let (mut cause, later) = (lease(Stage::New, 1), at(10 * WINDOW_SECONDS));
