@@ -340,10 +340,10 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Dr
     let mut last = known(&parts);
     let mut is_extended = false;
     loop {
-        let rings = settled.notified();
-        tokio::pin!(rings);
+        let notified = settled.notified();
+        tokio::pin!(notified);
         // Before the count, so that it misses no settlement in between.
-        rings.as_mut().enable();
+        notified.as_mut().enable();
         let has_ended = health.has_ended();
         let asked = Instant::now();
         match timeout_at(deadline, outbox.counts()).await {
@@ -369,7 +369,7 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Dr
         }
         let rest = (asked.elapsed() * FLUSH_REST).min(FLUSH_INTERVAL);
         tokio::select! {
-            () = rings => sleep_until(deadline.min(later(Instant::now(), rest))).await,
+            () = notified => sleep_until(deadline.min(later(Instant::now(), rest))).await,
             () = sleep(FLUSH_INTERVAL) => {}
             () = sleep_until(deadline) => return DrainReport::of(last, false),
         }

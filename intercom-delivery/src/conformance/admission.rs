@@ -17,16 +17,16 @@ use self::history::AdmissionHistory;
 use crate::outbox::{Operate, Outbox, Slot};
 use crate::policy::Collisions;
 
-/// Tests that no history with crashes makes the engine send an event over this outbox in vain.
+/// Tests that the engine, over this outbox, sends no event that Intercom would ignore, whatever crashes.
 ///
 /// - No two events of one contact, name and second are sent, unless the second one counts as
 ///   collided.
 /// - All attempts of an event send the same bytes.
-/// - What rules derive is there once, whatever crashes. A renamed event is sent by its other name,
-///   and a dropped one is not sent. Every second history has rules.
+/// - Each derived event exists once. A renamed event is sent under its new name, and a dropped event
+///   is not sent. Every second history has rules.
 ///
-/// `make` gives a new and empty outbox, what opens it again after a crash, and what moves its time.
-/// An outbox in memory survives as it is, and only the turn ends. The runtime must have its timers
+/// `make` returns a new and empty outbox, a function that opens it again after a crash, and a
+/// function that moves its time. For an outbox in memory, only the turn ends in a crash. The runtime must have its timers
 /// enabled.
 ///
 /// ```

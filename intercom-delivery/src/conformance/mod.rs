@@ -1,7 +1,7 @@
-//! The tests that every [`Outbox`] must pass, for those who write one.
+//! The test suite that every [`Outbox`] must pass.
 //!
-//! [`run`] does random operations to the outbox and to a plain model of one. After each of them the
-//! two must agree. It shortens a sequence that shows a difference before it reports it.
+//! [`run`] calls random operations of the outbox and of a plain model. After each operation the two
+//! must agree. On a difference, it shortens the sequence and reports it.
 //!
 //! ```
 //! use intercom_delivery::MemoryOutbox;
@@ -11,13 +11,13 @@
 //! conformance::run(&Profile::new().capacity(12), async || MemoryOutbox::new().capacity(12));
 //! ```
 //!
-//! [`Forward`] is for doubles of an outbox that do one thing differently.
+//! [`Forward`] makes a test double that changes one method of an outbox.
 //!
 //! # Time
 //!
-//! [`run`] is for an outbox that goes by tokio's clock, and pauses it. For an outbox with another
-//! clock, [`run_with`] takes what moves its time. A clock that goes on by itself does no harm as
-//! long as one sequence takes less than half a [tick](Profile::tick) of real time.
+//! [`run`] pauses tokio's clock, and is for an outbox that uses that clock. For another clock,
+//! [`run_with`] takes a function that moves it. That clock may also run by itself, as long as one
+//! sequence takes less than half a [tick](Profile::tick) of real time.
 //!
 //! ```
 //! use std::time::Duration;
@@ -27,7 +27,7 @@
 //! let mut runtime = tokio::runtime::Builder::new_current_thread();
 //! let runtime = runtime.enable_time().start_paused(true).build()?;
 //! conformance::run_with(&Profile::new().cases(16), &runtime, async || {
-//!     // Here the clock is tokio's. One that is injected is moved by its own handle.
+//!     // Here the clock is tokio's. An injected clock has a handle of its own.
 //!     let advance = async |by: Duration| tokio::time::advance(by).await;
 //!     (MemoryOutbox::new(), advance)
 //! });
@@ -37,36 +37,35 @@
 //! # What is tested
 //!
 //! - **Counts**: [`counts`](Outbox::counts) is right after each step.
-//! - **Acceptance**: all or none. It fails with [`Full`](crate::outbox::AcceptError::Full) when
-//!   there is no room, and only then. More at once than there ever is room for may be another error.
-//! - **Leases**: nothing that is not due, nothing twice, never more than the limit, the longest due
-//!   first. Events that were never put back come in the order of their ids. Fewer may be given
-//!   than are due.
+//! - **Acceptance**: all or none. It fails with [`Full`](crate::outbox::AcceptError::Full) exactly
+//!   when there is no room. A call that exceeds the capacity may fail with another error.
+//! - **Leases**: only due events, each once, never more than the limit, the longest due first. New
+//!   events come in the order of their ids. A lease may return fewer events than are due.
 //! - **Waiting**: a lease waits until it has something to return: after an acceptance, a put-back
-//!   or a redrive, after some time, or after the end of another turn. Once a later call of `counts`
-//!   was answered, a lease that has nothing to return is still waiting. An outbox that sets
+//!   or a redrive, after some time, or after the end of another turn. A lease with nothing to return
+//!   still waits after the answer of a later `counts`. An outbox that sets
 //!   [`valid_for`](crate::outbox::Leased::valid_for) may return without events.
-//! - **Cancellation**: a lease that is dropped before it returned loses nothing.
-//! - **Turns**: one of two engines delivers, the other gets `Turn::Standby` once and waits. A release and the
-//!   drop of the [`Tenure`](crate::outbox::Tenure) each end the turn: all leases are void, and the
-//!   other engine begins. It gets the slots of all pending events that are not new, and all used
-//!   slots that are not forgotten. What carries an earlier epoch changes nothing.
-//! - **Admission**: what it decides is stored: other bytes, a deferral, an end. What it derives is
-//!   pending with the next ids.
-//! - **Admission and settling**: what concerns an event that is not leased, or is settled a second
-//!   time, is reported and changes nothing.
-//! - **Events**: the bytes are those that were accepted or stored by `admit`, to the last space. So
-//!   are the names of sensitive keys. Stage, attempts, last failure and age are right.
-//! - **`earliest_new`**: never later than the truth. **`oldest_pending`**: the age of the pending event
-//!   with the lowest id.
-//! - **Dead letters**: read in the order of their ids, as many as asked if there are, with what was
-//!   told of them. Redriving, purging and burying take those selected, and say how many. What was
-//!   buried while it was leased counts as one that may have arrived.
-//! - **Erasure**: it deletes what shares an identifier with the contact, leased or not, and says how
-//!   much. The engine is told of it before, or with, the next events.
+//! - **Cancellation**: a dropped lease loses nothing.
+//! - **Turns**: one of two engines delivers, the other gets `Turn::Standby` once and waits. A
+//!   release and the drop of the [`Tenure`](crate::outbox::Tenure) each end the turn: all leases
+//!   end, and the other engine begins. It gets the slots of all pending events that are not new, and
+//!   all used slots that are not forgotten. A call with an earlier epoch changes nothing.
+//! - **Admission**: the outbox stores other bytes, a deferral, or an end. Derived events are pending
+//!   with the next ids.
+//! - **Late calls**: for an event that is not leased, or is settled again, admission and settlement
+//!   change nothing, and return its id.
+//! - **Events**: the bytes are those that `accept` or `admit` got, to the last space. So are the names
+//!   of sensitive keys. Stage, attempts, last failure and age are right.
+//! - **`earliest_new`**: never later than the truth. **`oldest_pending`**: the age of the pending
+//!   event with the lowest id.
+//! - **Dead letters**: in the order of their ids, up to the limit, with reason, attempts and failure.
+//!   Redriving, purging and burying change the selected ones, and return their number. An event that
+//!   was buried during its lease counts as one that may have arrived.
+//! - **Erasure**: it deletes each event that shares an identifier with the contact, leased or not,
+//!   and returns the numbers. The engine gets the tombstones before, or with, the next events.
 //!
-//! At the end all is delivered. Not tested are what is lost in a crash, and many threads. [`many`]
-//! tests what several processes do to one store.
+//! At the end, the outbox delivers all events. The suite tests neither crashes nor many threads.
+//! [`many`] tests several processes on one store.
 
 mod admission;
 mod compare;
@@ -90,7 +89,7 @@ pub use forward::{Forward, Forwarding};
 use self::operation::{Operation, operations};
 use crate::outbox::{Operate, Outbox};
 
-/// What must be known of an outbox to test it.
+/// The properties of an outbox that the suite needs.
 #[derive(Clone, Debug)]
 pub struct Profile {
     capacity: Option<usize>,
@@ -99,7 +98,7 @@ pub struct Profile {
 }
 
 impl Profile {
-    /// Makes the profile of an outbox that is never full, and whose clock can be moved.
+    /// Creates the profile of an outbox that is never full, and whose clock the suite can move.
     pub fn new() -> Self {
         Profile { capacity: None, tick: Duration::from_secs(10), cases: 256 }
     }

@@ -35,10 +35,10 @@ pub(crate) const MAX_MOVE_SECONDS: i64 = 86_400;
 /// 417 events a second, all that Intercom takes of a workspace, these are 40 minutes.
 pub(crate) const MAX_LEFT: usize = 1_000_000;
 
-/// The limit of slots of dead letters. The engine does not hear of purges.
+/// The limit of slots of dead letters. Purges do not reach the engine.
 pub(crate) const MAX_DEAD: usize = 100_000;
 
-/// Fewer slots of events that left long ago are not worth a sweep.
+/// A sweep begins at this many slots of events that left long ago.
 const MIN_SWEEP: usize = 1_024;
 
 /// Decides the second of each event.

@@ -1,8 +1,8 @@
-//! How old events are, by the time that this engine saw pass.
+//! The ages of events, by the time that this engine has measured.
 //!
-//! An outbox tells an age by a clock that may have been set since: the one of the process that
-//! accepted the event, or a server's. The engine believes it as far as time that passed allows. No
-//! event is older than the turn, and none is older than the last count that did not know its id.
+//! An outbox computes an age from a wall clock that an operator may have set since. The engine limits
+//! that age to the time that it has measured itself: no event is older than the turn, nor than the
+//! last count whose highest id is below the event's.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +18,7 @@ const COUNTS: u32 = 64;
 /// The shortest and the longest time between two counts.
 const INTERVAL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(3600));
 
-/// What the engine knows of the ages of events.
+/// Bounds of the ages of events.
 #[derive(Debug)]
 pub(super) struct Ages {
     max_age: Duration,
@@ -37,19 +37,19 @@ impl Ages {
         Ages { max_age, turn: Mutex::new(CountedTurn { began: now, counts: VecDeque::new() }) }
     }
 
-    /// A turn begins.
+    /// Begins a turn.
     pub(super) fn begin(&self, now: Instant) {
         *self.turn() = CountedTurn { began: now, counts: VecDeque::new() };
     }
 
-    /// Returns the age of an event, of which the outbox told this one.
-    pub(super) fn of(&self, id: EventId, told: Duration, now: Instant) -> Duration {
+    /// Returns the age of an event. `reported` is the outbox's.
+    pub(super) fn of(&self, id: EventId, reported: Duration, now: Instant) -> Duration {
         let turn = self.turn();
         let known = turn.counts.partition_point(|(_, newest)| *newest < Some(id));
         let elapsed = |at: Instant| now.saturating_duration_since(at);
-        let Some(unknown) = known.checked_sub(1) else { return told.min(elapsed(turn.began)) };
-        match told <= elapsed(turn.counts[unknown].0) {
-            true => told,
+        let Some(unknown) = known.checked_sub(1) else { return reported.min(elapsed(turn.began)) };
+        match reported <= elapsed(turn.counts[unknown].0) {
+            true => reported,
             // A clock was set.
             false => turn.counts.get(known).map_or(Duration::ZERO, |(at, _)| elapsed(*at)),
         }

@@ -1,4 +1,4 @@
-//! Contacts that Intercom does not know, and what becomes of their events.
+//! Contacts that Intercom does not know: their creation, and their events meanwhile.
 //!
 //! Pure: the caller passes the time and the jitter. An event waits here, parked, until the creation
 //! of its contact has ended.
@@ -53,7 +53,7 @@ pub(super) struct Contacts {
 }
 
 enum ContactState {
-    /// It is to be created, or that is in flight, and these events are parked.
+    /// Its creation is due or in flight, and these events are parked.
     Creating(Creating),
     /// Created at this time. Intercom has taken no event of it since.
     Created(Instant),
@@ -85,7 +85,7 @@ pub(super) struct AfterSetback {
     pub(super) is_news: bool,
 }
 
-/// What becomes of an event whose contact is unknown.
+/// What to do with an event whose contact is unknown.
 pub(super) enum Disposition {
     /// It becomes a dead letter.
     Bury(Job),
@@ -153,7 +153,7 @@ impl Contacts {
             Some(ContactState::Created(at)) => {
                 let since = now.saturating_duration_since(*at);
                 if since < RACE {
-                    // The longer it took so far, the longer it is likely to take.
+                    // A wait in proportion to the time so far.
                     let after = (since / 2).max(RACE_WAIT);
                     return Disposition::Retry { job, after, spends_attempt: false };
                 }

@@ -17,6 +17,7 @@
 //! | [`pacer`] | how many requests may go now |
 //! | [`contacts`] | contacts that are being created, and the events parked for them |
 //! | [`names`] | event names that Intercom refuses |
+//! | [`call_failures`] | failures of the outbox's calls, and their back-off |
 //! | [`settlement`] | how leases have ended, as far as the outbox does not know |
 //! | [`drain`] | what a shutdown still waits for |
 //! | [`clock`] | which second it is, and steps of the system's clock |
@@ -26,6 +27,7 @@
 pub(crate) mod admission;
 mod ages;
 mod breaker;
+mod call_failures;
 mod clock;
 mod contacts;
 mod drain;
@@ -38,7 +40,6 @@ mod requests;
 pub(crate) mod review;
 mod run;
 mod settlement;
-mod call_failures;
 
 use std::collections::HashMap;
 use std::mem;
@@ -255,7 +256,7 @@ impl Engine {
 
     fn told(&mut self, turn: Result<Turn, OutboxError>, now: Instant) {
         if turn.is_ok() && self.prefetch.failures().message().is_some() {
-            self.prefetch.works();
+            self.prefetch.succeeded();
             self.report.change();
         }
         match turn {
@@ -450,7 +451,8 @@ impl Engine {
 
     /// Returns whether an event that never failed is on offer, or may be among those to be leased.
     fn awaits_first(&self, now: Instant) -> bool {
-        let may_lease = !self.settlements.is_full() && !self.prefetch.failures().is_backing_off(now);
+        let may_lease =
+            !self.settlements.is_full() && !self.prefetch.failures().is_backing_off(now);
         self.prefetch.ready() > 0 || may_lease && !self.prefetch.is_waiting()
     }
 

@@ -32,7 +32,7 @@ struct Silence {
     probing: bool,
 }
 
-/// What becomes of an event, by its name.
+/// Whether to send an event, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameVerdict {
     /// Sends the event.

@@ -1,10 +1,9 @@
-//! Paces all requests by what Intercom says about its rate limit.
+//! Paces all requests by Intercom's rate-limit headers.
 //!
-//! Pure: the caller passes the time and the jitter. What is left of a window is the least that any
-//! answer said, less the requests in flight, until the window has ended for certain ([`window`]).
-//! Answers overtake each other, which errs on the careful side too. Without an answer, a window
-//! counts as having the limit of the last one. At the start and after a refusal the pacer knows
-//! nothing, so one request goes alone, for up to a second.
+//! Pure: the caller passes the time and the jitter. The rest of a window is the lowest number in any
+//! answer, less the requests in flight, until the window has certainly ended ([`window`]). An answer
+//! that overtakes another makes the pacer more careful. A window without an answer has the limit of
+//! the last window. At the start and after a refusal, one request goes alone, for up to a second.
 
 mod window;
 
@@ -55,19 +54,19 @@ pub(crate) struct Pacer {
     /// Refusals in a row.
     refusals: u32,
     resets: Resets,
-    /// What the last answer with headers said.
+    /// The headers of the last answer that had some.
     reported: Option<RateLimit>,
 }
 
 #[derive(Debug)]
 struct Window {
-    /// The least rest that an answer named.
+    /// The lowest rest in any answer.
     floor: u32,
     end: WindowEnd,
-    /// Whether no answer has spoken of it yet.
+    /// Whether no answer of this window has come yet.
     guessed: bool,
-    /// What its first answer said was left, less the answers since. `None` once an answer named the
-    /// reset: until then the next window may have begun unseen, and its answers say that more is left.
+    /// The rest in its first answer, less the answers since. `None` once an answer has the reset. Until
+    /// then the next window may have begun unnoticed, and its answers have a higher rest.
     unnamed: Option<u32>,
 }
 
@@ -174,7 +173,7 @@ impl Pacer {
     /// Records that Intercom refused a request for the rate limit: nothing goes before the reset.
     pub(crate) fn refused(&mut self, sent: Instant, now: Instant, error: &SendError, roll: f64) {
         let resets_in = self.read(sent, now, error.rate_limit());
-        // The earliest moment at which the window that it is about has ended for certain.
+        // The earliest moment at which the refused request's window has certainly ended.
         let window_end = resets_in.map(|wait| {
             let told = WindowEnd::told(sent, now, Some(wait));
             let known = self.window.as_ref().and_then(|window| window.end.and(told));
@@ -222,7 +221,7 @@ impl Pacer {
         self.limited_until.max(self.asked_until)
     }
 
-    /// Returns what the last answer with headers said.
+    /// Returns the headers of the last answer that had some.
     pub(crate) fn reported(&self) -> Option<RateLimit> {
         self.reported
     }
@@ -238,7 +237,7 @@ impl Pacer {
         left < limit / RESERVE || backlog() > u64::from(left)
     }
 
-    /// Begins the next window: with the same limit, and now, until an answer says better.
+    /// Begins the next window now, with the same limit, until an answer corrects both.
     fn next_window(&mut self, now: Instant) {
         let ended = self.window.take();
         self.previous_end = ended.as_ref().map(|window| window.end.by).or(self.previous_end);
@@ -253,7 +252,7 @@ impl Pacer {
         }
     }
 
-    /// Reads what an answer says. Returns its reset if the pacer believes it.
+    /// Reads an answer's headers. Returns the reset if the pacer believes it.
     fn read(
         &mut self,
         sent: Instant,
@@ -281,7 +280,7 @@ impl Pacer {
         resets_in
     }
 
-    /// Takes in the rest of a window and its end, as an answer names them.
+    /// Takes the rest and the end of a window from an answer.
     fn see(&mut self, remaining: u32, told: WindowEnd, named: bool) {
         match &mut self.window {
             Some(window) if !window.guessed => match window.end.and(told) {
@@ -295,11 +294,11 @@ impl Pacer {
                     window.floor = window.floor.min(window.unnamed.unwrap_or(u32::MAX));
                     return;
                 }
-                // It is of a window before this one.
+                // The answer is of an earlier window.
                 None if told.by < window.end.after => return,
                 None => self.previous_end = Some(window.end.by),
             },
-            // It may be of the window before.
+            // The answer may be of the window before.
             _ if self.previous_end.is_some_and(|previous| told.after < previous) => return,
             _ => {}
         }
@@ -309,13 +308,13 @@ impl Pacer {
 }
 
 impl Window {
-    /// Counts a request whose answer names no rest.
+    /// Counts a request whose answer has no rest.
     fn count(&mut self) {
         self.floor = self.floor.saturating_sub(1);
         self.unnamed = self.unnamed.map(|left| left.saturating_sub(1));
     }
 
-    /// Returns the rest, with all requests in flight still to be counted.
+    /// Returns the rest, less the requests in flight.
     fn left(&self, in_flight: usize) -> u32 {
         self.floor.saturating_sub(u32::try_from(in_flight).unwrap_or(u32::MAX))
     }

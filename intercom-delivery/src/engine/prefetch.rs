@@ -1,9 +1,8 @@
 //! Leases events ahead of the requests that send them, so that no request waits for the outbox.
 //!
-//! An outbox that answers at once is asked for as many events as may be in flight. One that takes its
-//! time is asked for twice as many whenever all had gone before it answered, and for half as many when
-//! it was early. So the number follows how many events are sent while the outbox answers; no clock is
-//! needed.
+//! From an outbox that answers at once, the engine leases as many events as may be in flight. The number
+//! doubles whenever all leased events had gone before a slow outbox answered, and halves when the answer
+//! came early. So it follows the number of events that are sent during one call, without a clock.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -88,7 +87,7 @@ pub(super) struct Admitted {
     pub(super) derived: u64,
 }
 
-/// What to ask the outbox for next.
+/// The next call of the outbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Ask {
     Lease(usize),
@@ -102,17 +101,17 @@ pub(super) struct Prefetch {
     ready: VecDeque<Job>,
     /// Events to send next that failed before.
     again: VecDeque<Job>,
-    /// Events whose admission must be stored first, and what is to be stored.
+    /// Events whose admissions must be stored before they go, and those admissions.
     admitting: Vec<Job>,
     admissions: Vec<Admission>,
     /// The rules that drop events among them.
     drops: Vec<(EventId, Arc<str>)>,
     call: Option<Call>,
-    /// Whether the last lease gave all that it was asked for.
+    /// Whether the last lease reached its limit.
     has_more: bool,
     /// Whether a settlement was late, so that another engine may deliver.
     doubts_turn: bool,
-    /// Until when requests may begin, where the outbox says so.
+    /// Until when requests may begin. `None` without a limit.
     valid_until: Option<Instant>,
     failures: CallFailures,
 }
@@ -219,7 +218,7 @@ impl Prefetch {
         self.doubts_turn = false;
     }
 
-    /// Asks the outbox soon whether this engine still delivers.
+    /// Makes the next call check whether this engine still delivers.
     pub(super) fn doubt_turn(&mut self) {
         self.doubts_turn = true;
     }
@@ -233,8 +232,8 @@ impl Prefetch {
         }
     }
 
-    /// Returns what to ask the outbox for. `wanted` is `None` while this engine stands by, and then
-    /// it only waits for its turn.
+    /// Returns the next call of the outbox. `wanted` is `None` on standby. Then the call only waits
+    /// for the turn.
     pub(super) fn ask(&mut self, wanted: Option<usize>, now: Instant) -> Option<Ask> {
         if self.failures.is_backing_off(now) {
             return None;
@@ -242,7 +241,7 @@ impl Prefetch {
         let (ask, call) = match (self.call, wanted) {
             (Some(Call::Admit), _) => return None,
             (None, Some(_)) if !self.admissions.is_empty() => (Ask::Admit, Call::Admit),
-            // A call that only asks whose turn it is gives way to one that brings events.
+            // A call that only waits for the turn gives way to a lease of events.
             (Some(Call::Lease { limit: 0, .. }), Some(limit)) if limit > 0 => {
                 (Ask::Lease(limit), Call::Lease { limit, since: now })
             }
@@ -257,7 +256,7 @@ impl Prefetch {
         Some(ask)
     }
 
-    /// Takes what is to be stored.
+    /// Returns the admissions to store.
     pub(super) fn admissions(&self) -> Vec<Admission> {
         self.admissions.clone()
     }
@@ -335,7 +334,7 @@ mod tests {
         (0..number).map(|_| Job::tested(0, Contact::user_id(1), 0)).collect()
     }
 
-    /// Asks the outbox, which takes its time and gives all, when this many are ready still.
+    /// A slow outbox answers with the full number, while this many events are ready.
     fn answered(prefetch: &mut Prefetch, ready: usize) {
         let now = Instant::now();
         prefetch.ready.clear();

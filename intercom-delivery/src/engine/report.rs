@@ -18,7 +18,7 @@ pub(super) struct Reporter {
     intake: Arc<Intake>,
     changed: bool,
     breaker: BreakerState,
-    /// Whose turn it is. `None` before the outbox has said.
+    /// The present turn. `None` before the outbox's first answer.
     turn: Option<PublishedTurn>,
     /// The end of the wait, as last published.
     published_block: Option<Instant>,
@@ -90,7 +90,7 @@ impl Reporter {
         self.creation_failure = failure;
     }
 
-    /// The outbox said how many events are pending.
+    /// Sets the outbox's number of pending events.
     pub(super) fn set_pending(&mut self, pending: u64) {
         self.health.set_pending(pending);
         self.intake.metrics.set_pending(pending);

@@ -1,11 +1,10 @@
-//! Reviews an event before the search for its second. It asks in this order: is its contact erased,
-//! does the contact consent, what do the rules say?
+//! Reviews an event before its admission, in this order: erasures, consent, rules.
 //!
 //! Collisions come after that, in [`admission`](super::admission), because a rule may rename an event.
 //!
-//! An erasure first begins no request for the contact. The outbox deletes its events in one transaction. The
-//! engine then drops what it had leased, waits for the requests that were in flight, and names them. A
-//! settlement that comes after that is late, and harmless.
+//! From the beginning of an erasure, the engine begins no request for the contact. The outbox deletes the
+//! contact's events in one transaction. Then the engine drops its leased events, waits for the requests in
+//! flight, and reports them. A later settlement changes nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,19 +24,19 @@ pub(crate) type ConsentHook = Box<dyn Fn(&Contact, &DataEvent) -> Consent + Send
 /// For how long an event waits when the consent hook panics.
 const PANIC_DELAY: Duration = Duration::from_secs(60);
 
-/// The questions about each event.
+/// The checks of each event.
 #[derive(Default)]
 pub(crate) struct Review {
     rules: Rules,
     consent: Option<ConsentHook>,
     tombstones: Arc<Tombstones>,
-    /// Erasures of this process of which the outbox has not told the engine yet.
+    /// Erasures of this process that are not in the engine's tombstones yet.
     erasures: Vec<Erasure>,
-    /// Whether there is any question.
+    /// Whether there is any check.
     is_needed: bool,
 }
 
-/// What a review says of an event.
+/// The result of a review.
 #[derive(Default)]
 pub(crate) struct Reviewed {
     /// The event's end or delay, unless it goes now.
@@ -76,7 +75,7 @@ impl Review {
             || !self.erasures.is_empty();
     }
 
-    /// Takes the tombstones that the outbox tells. They have those of confirmed erasures among them.
+    /// Sets the outbox's tombstones. They include those of confirmed erasures.
     pub(crate) fn set_tombstones(&mut self, tombstones: Arc<Tombstones>) {
         let version = tombstones.version();
         self.erasures.retain(|erasure| !erasure.is_over(version));
@@ -243,7 +242,7 @@ impl Erasure {
         }
     }
 
-    /// Returns whether the tombstones of this version have it, and nobody waits for it.
+    /// Returns whether the tombstones of this version include it, and no caller waits for it.
     fn is_over(&self, version: u64) -> bool {
         self.reply.is_none() && self.version.is_some_and(|own| own <= version)
     }

@@ -31,7 +31,7 @@ pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 /// How many requests that have ended are handled before others are begun.
 const MAX_ENDED: usize = 256;
 
-/// How often an outbox that answers at once is asked before anything else has a turn.
+/// The limit of calls of a fast outbox in a row, before other work.
 const MAX_TURNS: u32 = 32;
 
 /// What the engine works with.
@@ -41,11 +41,11 @@ pub(crate) struct Parts {
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) health: Arc<Health>,
-    /// Rings when events were settled, and when the engine has ended.
+    /// Notified after a settlement, and at the end of the engine.
     pub(crate) settled: Arc<Notify>,
 }
 
-/// What the outbox answered.
+/// The outbox's answer.
 enum Answer {
     Turn(Result<Turn, OutboxError>),
     Admitted(Result<Vec<EventId>, OutboxError>),
@@ -57,7 +57,7 @@ pub(crate) async fn run(
     settings: Settings,
     mut commands: mpsc::UnboundedReceiver<Command>,
 ) {
-    let Parts { intake, outbox, transport, health, settled: rings } = &ending.0;
+    let Parts { intake, outbox, transport, health, settled: notifier } = &ending.0;
     let outbox = &**outbox;
     let attempt_timeout = settings.attempt_timeout;
     let ledger_log = LedgerLog { intake, logged: Mutex::default() };
@@ -80,14 +80,14 @@ pub(crate) async fn run(
         for request in engine.take_starting() {
             requests.push(attempt(transport.clone(), request, attempt_timeout));
         }
-        // What is settled makes room, and what is leased needs it: in this order. An outbox that need
+        // First the settlement, which makes room, then the lease, which needs room. An outbox that need
         // not wait is done at once.
         if let Some((epoch, batch)) = engine.take_batch(now) {
             settling.set(Some(batch.settle(epoch, outbox)).into());
             if let Poll::Ready(Some((batch, settled))) = poll!(settling.as_mut()) {
                 settling.set(None.into());
                 engine.settled(batch, settled, now);
-                rings.notify_waiters();
+                notifier.notify_waiters();
                 if turns < MAX_TURNS {
                     continue;
                 }
@@ -101,14 +101,14 @@ pub(crate) async fn run(
             if let Poll::Ready(Some(answer)) = poll!(asking.as_mut()) {
                 asking.set(None.into());
                 if answered(&mut engine, answer, now) {
-                    rings.notify_waiters();
+                    notifier.notify_waiters();
                 }
                 if engine.dispatch.in_flight == 0 {
                     // Where the turn has ended, the requests in flight are the next deliverer's.
                     requests.clear();
                 }
             }
-            // That no event is due may let something else go.
+            // Without a due event, other work may proceed.
             if turns < MAX_TURNS {
                 continue;
             }
@@ -144,12 +144,12 @@ pub(crate) async fn run(
             Some((batch, settled)) = settling.as_mut() => {
                 settling.set(None.into());
                 engine.settled(batch, settled, Instant::now());
-                rings.notify_waiters();
+                notifier.notify_waiters();
             }
             Some(answer) = asking.as_mut() => {
                 asking.set(None.into());
                 if answered(&mut engine, answer, Instant::now()) {
-                    rings.notify_waiters();
+                    notifier.notify_waiters();
                 }
                 if engine.dispatch.in_flight == 0 {
                     requests.clear();
@@ -173,11 +173,11 @@ pub(crate) async fn run(
     }
     settling.set(None.into());
     let report = end(&mut engine, &ledger_log, outbox).await;
-    rings.notify_waiters();
+    notifier.notify_waiters();
     engine.drain.reply(report);
 }
 
-/// Settles what is left, hands the delivery over, and says how far it had come.
+/// Settles the rest, releases the turn, and returns the report.
 async fn end(engine: &mut Engine, ledger: &LedgerLog<'_>, outbox: &dyn Outbox) -> DrainReport {
     let now = Instant::now();
     engine.dispatch.in_flight = 0;
@@ -234,7 +234,7 @@ async fn call(
     }
 }
 
-/// Tells the engine what the outbox answered. Returns whether events may have left.
+/// Passes the outbox's answer to the engine. Returns whether events may have left.
 fn answered(engine: &mut Engine, answer: Answer, now: Instant) -> bool {
     match answer {
         Answer::Turn(turn) => {
@@ -248,7 +248,7 @@ fn answered(engine: &mut Engine, answer: Answer, now: Instant) -> bool {
     }
 }
 
-/// Logs the ledger, unless it is what it was.
+/// Logs the ledger if it has changed.
 struct LedgerLog<'a> {
     intake: &'a Intake,
     logged: Mutex<Ledger>,
