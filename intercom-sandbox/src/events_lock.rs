@@ -92,10 +92,10 @@ impl EventsLock {
                 ["event", name, ..] => lock.add(name).map_err(failed)?,
                 ["key", key, kind, ref marks @ ..] => {
                     let kind = LockedKind::named(kind)
-                        .ok_or_else(|| failed(format!("`{kind}` is no kind")))?;
+                        .ok_or_else(|| failed(format!("`{kind}` is not a kind")))?;
                     let event = lock.events.last_mut();
                     let event =
-                        event.ok_or_else(|| failed("`key` stands under no `event`".into()))?;
+                        event.ok_or_else(|| failed("`key` has no `event` line above it".into()))?;
                     event.keys.push(LockedKey {
                         key: key.to_owned(),
                         kind,
@@ -106,11 +106,14 @@ impl EventsLock {
                 }
                 ["texts", ref texts @ ..] => {
                     let key = lock.events.last_mut().and_then(|event| event.keys.last_mut());
-                    let key = key.ok_or_else(|| failed("`texts` stands under no `key`".into()))?;
+                    let key =
+                        key.ok_or_else(|| failed("`texts` has no `key` line above it".into()))?;
                     key.texts.extend(texts.iter().map(|text| (*text).to_owned()));
                 }
                 ["budget" | "also" | "retired" | "renamed" | "allowed" | "allow", ..] => {}
-                [word, ..] => return Err(failed(format!("`{word}` begins no line of a lock"))),
+                [word, ..] => {
+                    return Err(failed(format!("`{word}` does not begin a line of a lock")));
+                }
             }
         }
         if lock.events.is_empty() {

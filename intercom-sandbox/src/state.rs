@@ -109,7 +109,7 @@ pub(crate) enum InvalidState {
     Lock { path: PathBuf, source: io::Error },
     #[error("another sandbox uses {}", path.display())]
     InUse { path: PathBuf },
-    #[error("{} is no state file", path.display())]
+    #[error("{} is not a state file", path.display())]
     Parse { path: PathBuf, source: serde_json::Error },
 }
 

@@ -118,7 +118,7 @@ impl Reader {
                 let allowance = allowance(&mut tokens)?;
                 self.lock.pending.push(allowance);
             }
-            other => return Err(format!("`{other}` begins no line: expected {WORDS}")),
+            other => return Err(format!("`{other}` does not begin a line: expected {WORDS}")),
         }
         tokens.end()
     }
@@ -145,7 +145,7 @@ impl Reader {
                 Token::Word(word) => {
                     let role = Role::ALL.iter().find(|role| role.as_str() == word);
                     event.roles.push(*role.ok_or_else(|| {
-                        format!("`{word}` is no role: expected `user_id`, `email`, `contact_id` or `created_at`")
+                        format!("`{word}` is not a role: expected `user_id`, `email`, `contact_id` or `created_at`")
                     })?);
                 }
             }
@@ -161,7 +161,7 @@ impl Reader {
         let kind = ValueKind::ALL.iter().find(|known| known.as_str() == kind).ok_or_else(|| {
             let kinds: Vec<_> =
                 ValueKind::ALL.iter().map(|kind| format!("`{}`", kind.as_str())).collect();
-            format!("`{kind}` is no kind: expected one of {}", kinds.join(", "))
+            format!("`{kind}` is not a kind: expected one of {}", kinds.join(", "))
         })?;
         let mut key = PlannedKey {
             key,
@@ -185,7 +185,7 @@ impl Reader {
                     "sensitive" => key.sensitive = true,
                     other => {
                         return Err(format!(
-                            "`{other}` is no mark: expected `optional`, `truncated` or `sensitive`"
+                            "`{other}` is not a mark: expected `optional`, `truncated` or `sensitive`"
                         ));
                     }
                 },
@@ -203,7 +203,7 @@ impl Reader {
         let key = self.last("texts")?.keys.last_mut();
         let key = key.ok_or("`texts` has no `key` line above it")?;
         if key.kind != ValueKind::Text {
-            return Err(format!("the values of `{}` are no text: remove the line", key.key));
+            return Err(format!("the values of `{}` are not text: remove the line", key.key));
         }
         if !key.texts.is_empty() {
             return Err(format!("the texts of `{}` are there already: remove one line", key.key));
@@ -228,7 +228,10 @@ impl Reader {
 
 fn allowance(tokens: &mut Tokens<'_>) -> Result<Allowance, String> {
     let id = tokens.word("the rule")?;
-    let rule = Rule::by_id(&id).ok_or_else(|| format!("`{id}` is no rule"))?;
+    let rule = Rule::by_id(&id).ok_or_else(|| {
+        let rules: Vec<_> = Rule::ALL.iter().map(|rule| rule.id()).collect();
+        format!("`{id}` is not a rule: expected one of {}", rules.join(", "))
+    })?;
     let subject = tokens.name("an event, or a key as `event.key`")?;
     let (event, key) = match subject.split_once('.') {
         Some((event, key)) => (event.to_owned(), Some(key.to_owned())),

@@ -94,7 +94,7 @@ fn a_file_that_is_no_lock_is_told_with_its_line() {
     let (_folder, path) = folder(Some("version 1\nevnt a\n"));
     for held in [billing().check_lock(&path), billing().update_lock(&path)] {
         let error = held.unwrap_err().to_string();
-        assert!(error.contains("events.lock: line 2: `evnt` begins no line"), "{error}");
+        assert!(error.contains("events.lock: line 2: `evnt` does not begin a line"), "{error}");
     }
 }
 

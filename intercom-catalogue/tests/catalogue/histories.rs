@@ -38,7 +38,7 @@ fn versions(history: &str) -> Vec<Version<'_>> {
                     "boolean" => "boolean",
                     "date-time" => "date",
                     "array" | "object" | "any" => continue,
-                    other => panic!("`{other}` is no type"),
+                    other => panic!("`{other}` is not a type"),
                 };
                 let optional = if of_type.ends_with('!') { "" } else { " optional" };
                 writeln!(lock, "  key {key} {kind}{optional}").unwrap();
@@ -47,7 +47,7 @@ fn versions(history: &str) -> Vec<Version<'_>> {
                     writeln!(lock, "    texts {}", texts.join(" ")).unwrap();
                 }
             }
-            _ => panic!("`{line}` is no line of a history"),
+            _ => panic!("`{line}` is not a line of a history"),
         }
     }
     versions

@@ -89,21 +89,21 @@ fn a_line_that_is_none_is_told_with_its_number() {
         error.to_string()
     };
     for (line, problem) in [
-        ("evnt b", "`evnt` begins no line: expected `version`, `budget`, `event`"),
+        ("evnt b", "`evnt` does not begin a line: expected `version`, `budget`, `event`"),
         ("event", "an event's name is missing"),
         ("event A", "event `A` is there already: remove one"),
-        ("event b mail", "`mail` is no role"),
+        ("event b mail", "`mail` is not a role"),
         ("event b \"doc\" email", "`email` is too much for this line"),
         ("key k text", "key `k` is there already in this event"),
-        ("key l string", "`string` is no kind: expected one of `text`, `number`"),
+        ("key l string", "`string` is not a kind: expected one of `text`, `number`"),
         ("key l", "the kind of the key's values is missing"),
-        ("key l text secret", "`secret` is no mark"),
+        ("key l text secret", "`secret` is not a mark"),
         ("key l text \"doc", "the text in quotes does not end"),
         ("texts", "the texts are missing"),
         ("texts x x", "the text `x` stands there twice: remove one"),
         ("budget 121", "a budget is a number from 1 to 120, and not `121`"),
         ("version 2", "the version of this lock is `2`, and 1 is known"),
-        ("allow KEY_LOST a.k \"why\"", "`KEY_LOST` is no rule"),
+        ("allow KEY_LOST a.k \"why\"", "`KEY_LOST` is not a rule"),
         ("allow KEY_REMOVED a.k", "a reason in quotes is missing"),
         ("allow KEY_REMOVED a.k \" \"", "a reason in quotes is missing"),
         ("<<<<<<< HEAD", "git left a conflict here"),
@@ -116,7 +116,7 @@ fn a_line_that_is_none_is_told_with_its_number() {
     for (lines, problem) in [
         ("texts x", "`texts` has no `event` line above it"),
         ("event a\ntexts x", "`texts` has no `key` line above it"),
-        ("event a\nkey k number\ntexts x", "the values of `k` are no text: remove the line"),
+        ("event a\nkey k number\ntexts x", "the values of `k` are not text: remove the line"),
         ("event a\nkey k text\ntexts x\ntexts y", "the texts of `k` are there already"),
     ] {
         let error = Lock::parse(&format!("version 1\n{lines}")).unwrap_err().to_string();

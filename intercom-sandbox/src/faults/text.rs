@@ -12,7 +12,7 @@ use crate::answer::Answer;
 
 /// A text that is not a fault, with what would be right.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{text}` is no fault: {reason}")]
+#[error("`{text}` is not a fault: {reason}")]
 pub struct InvalidFault {
     text: String,
     reason: String,
@@ -46,9 +46,9 @@ impl FromStr for Fault {
 }
 
 fn effect<'a, 'b>(words: &'a [&'b str]) -> Result<(Effect, &'a [&'b str]), String> {
-    let number = |word: &str| word.parse::<u32>().map_err(|_| format!("`{word}` is no number"));
+    let number = |word: &str| word.parse::<u32>().map_err(|_| format!("`{word}` is not a number"));
     let time = |word: &str| {
-        parse_duration(word).ok_or_else(|| format!("`{word}` is no duration: {DURATION}"))
+        parse_duration(word).ok_or_else(|| format!("`{word}` is not a duration: {DURATION}"))
     };
     Ok(match words {
         ["html", code, rest @ ..] => {
@@ -97,7 +97,7 @@ fn skew(word: &str) -> Result<i64, String> {
         .filter(|time| time.subsec_nanos() == 0)
         .and_then(|time| i64::try_from(time.as_secs()).ok())
         .map(|seconds| sign * seconds)
-        .ok_or_else(|| format!("`{word}` is no skew of whole seconds: {DURATION}"))
+        .ok_or_else(|| format!("`{word}` is not a skew of whole seconds: {DURATION}"))
 }
 
 fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
@@ -117,7 +117,7 @@ fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
             }
             ["next", word, rest @ ..] => {
                 twice(before.next.is_some())?;
-                let requests = word.parse().map_err(|_| format!("`{word}` is no number"))?;
+                let requests = word.parse().map_err(|_| format!("`{word}` is not a number"))?;
                 if requests == 0 {
                     return Err("a fault for the next 0 requests strikes none".to_owned());
                 }

@@ -29,7 +29,7 @@ pub(crate) enum ContactsError {
 }
 
 /// The right form of a file.
-const LIST: &str = r#"what is wanted is a list such as [{"user_id": "42"}]"#;
+const LIST: &str = r#"write a list such as [{"user_id": "42"}]"#;
 
 /// The form that `GET /_sandbox/contacts` answers.
 #[derive(Deserialize)]

@@ -121,7 +121,7 @@ fn read_filter(
     let operator_path = format!("{path}.operator");
     if known.is_none() {
         findings
-            .malformed(&operator_path, format!("{operator} is no operator of a search"))
+            .malformed(&operator_path, format!("{operator} is not an operator of a search"))
             .hint(operators());
     }
     let value_path = format!("{path}.value");
@@ -155,7 +155,7 @@ fn read_field(path: &str, members: &mut Members<'_>, findings: &mut Findings) ->
         Member::Given(Json::String(name)) => {
             let field = Field::named(&name);
             if field.is_none() {
-                findings.malformed(&path, format!("{name} is no field of a contact")).hint(
+                findings.malformed(&path, format!("{name} is not a field of a contact")).hint(
                     format!(
                         "An attribute of your own is searched as custom_attributes.{name}; the \
                          user id is external_id."

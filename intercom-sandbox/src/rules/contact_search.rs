@@ -73,7 +73,7 @@ fn read_sort(mut sort: Members<'_>, findings: &mut Findings) -> Result<Sort, Ref
             let field = Field::named(&name);
             if field.is_none() {
                 findings
-                    .malformed("sort.field", format!("{name} is no field of a contact"))
+                    .malformed("sort.field", format!("{name} is not a field of a contact"))
                     .hint("Sort by created_at, updated_at, name, or any other field of a search.");
             }
             field

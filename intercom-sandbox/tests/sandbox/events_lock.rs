@@ -175,10 +175,10 @@ fn a_text_that_is_no_lock_is_told_with_its_line() {
         ("version 1\n", "line 1 of the lock: it has no event"),
         ("event a", "line 1 of the lock: the first line is `version 1`"),
         ("version 2", "line 1 of the lock: the first line is `version 1`"),
-        ("version 1\nevnt a", "line 2 of the lock: `evnt` begins no line"),
+        ("version 1\nevnt a", "line 2 of the lock: `evnt` does not begin a line"),
         ("version 1\nevent a\nevent A", "line 3 of the lock: the event `A` is there already"),
-        ("version 1\nkey k text", "line 2 of the lock: `key` stands under no `event`"),
-        ("version 1\nevent a\nkey k string", "line 3 of the lock: `string` is no kind"),
+        ("version 1\nkey k text", "line 2 of the lock: `key` has no `event` line above it"),
+        ("version 1\nevent a\nkey k string", "line 3 of the lock: `string` is not a kind"),
         ("version 1\nevent \"a", "line 2 of the lock: a text in quotes does not end"),
     ] {
         let error = EventsLock::parse(text).unwrap_err().to_string();

@@ -78,19 +78,19 @@ fn a_mistake_is_reported_with_the_right_form() {
         ("status 503", "a status stands alone, as in `503`"),
         ("html", "it starts with a status"),
         ("html ok", "`ok` is not a status"),
-        ("delay soon", "`soon` is no duration: a duration is a number with `ms`"),
-        ("delay 2", "`2` is no duration"),
-        ("delay -2s", "`-2s` is no duration"),
-        ("delay 1e3s", "`1e3s` is no duration"),
-        ("delay 99999999999999999999999h", "is no duration"),
+        ("delay soon", "`soon` is not a duration: a duration is a number with `ms`"),
+        ("delay 2", "`2` is not a duration"),
+        ("delay -2s", "`-2s` is not a duration"),
+        ("delay 1e3s", "`1e3s` is not a duration"),
+        ("delay 99999999999999999999999h", "is not a duration"),
         ("skew 30s", "a skew is ahead, `+30s`, or behind"),
-        ("skew +30ms", "`+30ms` is no skew of whole seconds"),
-        ("rate limit many", "`many` is no number"),
+        ("skew +30ms", "`+30ms` is not a skew of whole seconds"),
+        ("rate limit many", "`many` is not a number"),
         ("rate limit 5 for 20%", "a rate limit is for everything"),
         ("rate limit 5 on contacts", "a rate limit is for everything"),
         ("503 for 120%", "a percentage is between `0%` and `100%`"),
         ("503 for x%", "a percentage is between `0%` and `100%`"),
-        ("503 for next few", "`few` is no number"),
+        ("503 for next few", "`few` is not a number"),
         ("503 for next 0", "strikes none"),
         ("503 sometimes", "`sometimes` is not understood: expected `for 20%`"),
         ("503 on mars", "expected `for 20%`"),
@@ -102,7 +102,7 @@ fn a_mistake_is_reported_with_the_right_form() {
         ("hang after acceptance after acceptance", "it says the same thing twice"),
     ] {
         let error = text.parse::<Fault>().expect_err(text).to_string();
-        assert!(error.starts_with(&format!("`{text}` is no fault: ")), "{error}");
+        assert!(error.starts_with(&format!("`{text}` is not a fault: ")), "{error}");
         assert!(error.contains(message), "{text}: {error}");
     }
 }

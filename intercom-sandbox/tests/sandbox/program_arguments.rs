@@ -117,10 +117,7 @@ fn a_mistake_in_a_file_is_reported_with_its_place() {
         let told = complaint.strip_prefix(&start).unwrap_or_else(|| panic!("{complaint}"));
         assert!(told.starts_with(message), "{complaint}");
         assert!(told.contains(" line ") && told.contains(" column "), "{complaint}");
-        assert!(
-            told.ends_with("; what is wanted is a list such as [{\"user_id\": \"42\"}]\n"),
-            "{complaint}"
-        );
+        assert!(told.ends_with("; write a list such as [{\"user_id\": \"42\"}]\n"), "{complaint}");
     }
 }
 
