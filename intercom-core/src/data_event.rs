@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use crate::contact::Contact;
 use crate::derived_events::DerivedEvents;
-use crate::encode;
+use crate::encode::{self, Body, Metadata};
 use crate::event::IntercomEvent;
 use crate::event_name::EventName;
 use crate::invalid::InvalidEvent;
@@ -82,13 +82,13 @@ impl DataEvent {
     where
         E: IntercomEvent,
     {
-        let mut parts = Parts::new(event, contact, created_at)?;
-        if const { !E::ALSO.is_empty() } {
-            let mut derived = DerivedEvents::new(&parts.contact, created_at);
-            event.derive_events(&mut derived);
-            parts.derived = derived.finish()?;
+        // As `alone`, which would be one more function for every event type.
+        let (name, sensitive) = (event.event_name(), event.sensitive_keys());
+        let encoded = Parts::encode(name, sensitive, contact, created_at, &event);
+        if const { E::ALSO.is_empty() } {
+            return encoded;
         }
-        Ok(parts.into())
+        encoded?.with_derived(|out| event.derive_events(out))
     }
 
     /// Encodes an event without its derived events.
@@ -100,7 +100,19 @@ impl DataEvent {
     where
         E: IntercomEvent,
     {
-        Parts::new(event, contact, created_at).map(Into::into)
+        Parts::encode(event.event_name(), event.sensitive_keys(), contact, created_at, &event)
+    }
+
+    /// Adds the events that `derive` gives.
+    fn with_derived(
+        mut self,
+        derive: impl FnOnce(&mut DerivedEvents<'_>),
+    ) -> Result<Self, InvalidEvent> {
+        let mut derived = DerivedEvents::new(self.contact(), self.created_at());
+        derive(&mut derived);
+        let derived = derived.finish()?;
+        Arc::make_mut(&mut self.0).derived = derived;
+        Ok(self)
     }
 
     /// Reads an event from a stored body: the bytes that [`body`](Self::body) returned.
@@ -393,21 +405,16 @@ impl From<serde_json::Error> for UnreadableBody {
 
 impl Parts {
     /// Encodes an event without its derived events.
-    fn new<E>(event: &E, contact: Contact, created_at: Timestamp) -> Result<Self, InvalidEvent>
-    where
-        E: IntercomEvent,
-    {
-        let name = event.event_name();
-        let body = encode::body(event, &name, &contact, created_at)?;
-        Ok(Parts {
-            name,
-            contact,
-            created_at,
-            body: body.bytes,
-            metadata: body.metadata,
-            sensitive: event.sensitive_keys(),
-            derived: Vec::new(),
-        })
+    fn encode(
+        name: EventName,
+        sensitive: SensitiveKeys,
+        contact: Contact,
+        created_at: Timestamp,
+        event: &dyn Metadata,
+    ) -> Result<DataEvent, InvalidEvent> {
+        let Body { bytes: body, metadata } = encode::body(event, &name, &contact, created_at)?;
+        let derived = Vec::new();
+        Ok(Parts { name, contact, created_at, body, metadata, sensitive, derived }.into())
     }
 }
 

@@ -23,26 +23,35 @@ pub(crate) struct Body {
     pub(crate) metadata: Option<Range<usize>>,
 }
 
-/// Writes the body of an event.
+/// The metadata of any event.
 ///
-/// The compiler instantiates this for every event type, so it is small. [`Draft`] does the work.
+/// The compiler instantiates what is generic over events for each of them. So only this is, and
+/// encoding is not. References implement it, because a table of an event's own methods would have
+/// its drop code too.
+pub(crate) trait Metadata {
+    fn write(&self, out: &mut MetadataEncoder<'_>);
+}
+
+impl<E: IntercomEvent> Metadata for &E {
+    fn write(&self, out: &mut MetadataEncoder<'_>) {
+        (*self).encode_metadata(out);
+    }
+}
+
+/// Writes the body of an event.
 ///
 /// # Errors
 ///
 /// Fails when Intercom would refuse or misread a value, the contact or the time.
-#[inline]
-pub(crate) fn body<E>(
-    event: &E,
+pub(crate) fn body(
+    event: &dyn Metadata,
     name: &EventName,
     contact: &Contact,
     created_at: Timestamp,
-) -> Result<Body, InvalidEvent>
-where
-    E: IntercomEvent,
-{
+) -> Result<Body, InvalidEvent> {
     let mut draft = Draft::begin(name, contact, created_at)?;
     let mut metadata = MetadataEncoder::new(&mut draft.buffer);
-    event.encode_metadata(&mut metadata);
+    event.write(&mut metadata);
     let written = metadata.finish();
     draft.finish(name, written)
 }
