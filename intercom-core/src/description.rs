@@ -47,6 +47,22 @@ pub struct EventDescription {
 }
 
 impl EventDescription {
+    /// The derive calls this for an event with roles.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn __with_roles(mut self, roles: &'static [Role]) -> Self {
+        self.roles = roles;
+        self
+    }
+
+    /// The derive calls this for an event with an earlier name.
+    #[doc(hidden)]
+    #[must_use]
+    pub const fn __with_earlier_name(mut self, was: &'static str) -> Self {
+        self.was = Some(was);
+        self
+    }
+
     /// Returns whether the event's own fields name its contact.
     pub fn is_identified(&self) -> bool {
         self.roles.iter().any(|role| *role != Role::CreatedAt)
@@ -251,17 +267,16 @@ pub struct AlsoDescription {
     pub derived: &'static [EventDescription],
 }
 
-/// Describes an event. The derive calls this function.
+/// Describes an event without roles and without an earlier name, as most events are. The derive
+/// calls this function.
 pub const fn event_description(
     name: &'static str,
     folded_name: &'static str,
     doc: &'static str,
     fields: &'static [FieldDescription],
     max_keys: usize,
-    roles: &'static [Role],
-    was: Option<&'static str>,
 ) -> EventDescription {
-    EventDescription { name, folded_name, doc, fields, max_keys, roles, was }
+    EventDescription { name, folded_name, doc, fields, max_keys, roles: &[], was: None }
 }
 
 /// Describes a group of keys. The derive calls this function.

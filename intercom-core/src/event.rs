@@ -30,7 +30,7 @@ use crate::value::Timestamp;
 pub trait IntercomEvent {
     /// The events that this type can send: one for a struct, one a variant for an enum. Empty for
     /// an event whose name is known only at run time.
-    const EVENTS: &'static [EventDescription]; // no `dyn IntercomEvent`: a list of events is one of `DataEvent`s
+    const EVENTS: &'static [EventDescription] = &[Self::__EVENT]; // no `dyn IntercomEvent`: a list of events is one of `DataEvent`s
 
     /// The events that `also` sends beside this one: a description for each function.
     const ALSO: &'static [AlsoDescription] = &[];
@@ -38,6 +38,12 @@ pub trait IntercomEvent {
     /// Whether the event's name is known only at run time.
     #[doc(hidden)]
     const __IS_DYNAMIC: bool = false;
+
+    /// The event of a struct, for the default of `EVENTS`. By value, because each reference in a
+    /// constant is one more constant to compile.
+    #[doc(hidden)]
+    const __EVENT: EventDescription =
+        panic!("an implementation of `IntercomEvent` by hand needs `EVENTS`");
 
     /// Returns the event's index in [`EVENTS`](Self::EVENTS): 0 for a struct.
     fn event_index(&self) -> usize {

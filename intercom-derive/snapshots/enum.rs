@@ -1,4 +1,3 @@
-#[automatically_derived]
 #[allow(deprecated, unused_imports, unused_qualifications)]
 const _: () = {
     use facade::intercom::__private_0_1_0::{
@@ -30,55 +29,50 @@ const _: () = {
     {
         const EVENTS: &'static [__p::EventDescription] = &[
             __p::event_description(
-                "invoice_paid",
-                "invoice_paid",
-                "",
-                &[
-                    __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
-                    __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
-                    __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
-                    __K(
-                        "NOTE",
-                        "",
-                        <&'a str as __V>::__DESCRIPTION.__truncated().__sensitive(),
-                    ),
-                    __K("PLACE", "", __p::text_description(true)),
-                    __K(
-                        "LASTED",
-                        "",
-                        __p::converted::<
-                            Duration,
-                            _,
-                            _,
-                        >(__V::__DESCRIPTION_OF, &|__field| minutes(__field)),
-                    ),
-                    __K(
-                        "PAUSED",
-                        "",
-                        __p::converted::<
-                            Duration,
-                            _,
-                            _,
-                        >(
-                            __V::__DESCRIPTION_OF,
-                            &|__field| __p::core::option::Option::Some(minutes(__field)),
+                    "invoice_paid",
+                    "invoice_paid",
+                    "",
+                    &[
+                        __K("AMOUNT", "", <T as __V>::__DESCRIPTION),
+                        __K("DUE_DATE", "", <Option<Timestamp> as __V>::__DESCRIPTION),
+                        __K("STRIPE_INVOICE", "", <&'a str as __V>::__DESCRIPTION),
+                        __K(
+                            "NOTE",
+                            "",
+                            <&'a str as __V>::__DESCRIPTION.__truncated().__sensitive(),
                         ),
-                    ),
-                    __p::FieldDescription::Group(<Plan<'a> as __p::EventMetadata>::GROUP),
-                ],
-                11,
-                &[__p::Role::UserId, __p::Role::CreatedAt],
-                __p::core::option::Option::Some("paid"),
-            ),
-            __p::event_description(
-                "invoice_lost",
-                "invoice_lost",
-                "",
-                &[],
-                10usize,
-                &[__p::Role::Email],
-                __p::core::option::Option::None,
-            ),
+                        __K("PLACE", "", __p::text_description(true)),
+                        __K(
+                            "LASTED",
+                            "",
+                            __p::converted::<
+                                Duration,
+                                _,
+                                _,
+                            >(__V::__DESCRIPTION_OF, &|__field| minutes(__field)),
+                        ),
+                        __K(
+                            "PAUSED",
+                            "",
+                            __p::converted::<
+                                Duration,
+                                _,
+                                _,
+                            >(
+                                __V::__DESCRIPTION_OF,
+                                &|__field| __p::core::option::Option::Some(minutes(__field)),
+                            ),
+                        ),
+                        __p::FieldDescription::Group(
+                            <Plan<'a> as __p::EventMetadata>::GROUP,
+                        ),
+                    ],
+                    11,
+                )
+                .__with_roles(&[__p::Role::UserId, __p::Role::CreatedAt])
+                .__with_earlier_name("paid"),
+            __p::event_description("invoice_lost", "invoice_lost", "", &[], 10usize)
+                .__with_roles(&[__p::Role::Email]),
         ];
         const ALSO: &'static [__p::AlsoDescription] = &[
             __p::describe::<

@@ -4,7 +4,6 @@
 ::core::compile_error! {
     "Intercom keeps the metadata key `type` for itself: set another with `#[event(rename = \"…\")]`"
 }
-#[automatically_derived]
 #[allow(deprecated, unused_imports, unused_qualifications)]
 const _: () = {
     use ::intercom_core::__private_0_1_0::{

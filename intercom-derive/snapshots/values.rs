@@ -1,4 +1,3 @@
-#[automatically_derived]
 #[allow(deprecated, unused_imports, unused_qualifications)]
 const _: () = {
     use ::intercom_core::__private_0_1_0::{
@@ -57,7 +56,6 @@ const _: () = {
         }
     }
 };
-#[automatically_derived]
 #[allow(deprecated, unused_imports, unused_qualifications)]
 const _: () = {
     use ::intercom_core::__private_0_1_0::{

@@ -4,12 +4,13 @@
 //! its last. So the compiler reports a type that is no value once, with the caret under the whole
 //! type.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use proc_macro2::{Delimiter, Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, TokenStreamExt, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{LitInt, Path};
 
+use crate::append::Append;
 use crate::foreign::value_trait;
 use crate::generics::{with_bounds, without_lifetimes};
 use crate::model::{
@@ -34,7 +35,6 @@ pub(crate) fn wrap(krate: Option<&Path>, output: TokenStream) -> TokenStream {
         None => quote!(::intercom_core),
     };
     quote! {
-        #[automatically_derived]
         #[allow(deprecated, unused_imports, unused_qualifications)]
         const _: () = {
             use #krate::__private_0_1_0::{self as __p, FieldDescription::Key as __K, MetadataValue as __V};
@@ -47,11 +47,16 @@ fn event(input: &Input<'_>) -> TokenStream {
     let ident = &input.original.ident;
     let generics = with_bounds(&input.original.generics, bounds(input));
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let checks = input.records.iter().map(checks);
-    let events = input.records.iter().map(description);
+    let checks = input.records.iter().filter_map(checks);
+    let descriptions = input.records.iter().map(description);
     let also = also(input);
-    // A struct has one description, which is the trait's default.
     let is_enum = input.records.iter().any(|record| record.is_variant);
+    // A struct's description is the default's one. By value it needs no constant of its own behind
+    // the reference.
+    let events = match is_enum {
+        true => quote!(const EVENTS: &'static [__p::EventDescription] = &[#(#descriptions),*];),
+        false => quote!(#(const __EVENT: __p::EventDescription = #descriptions;)*),
+    };
     let index = is_enum.then(|| event_index(input));
     let metadata = metadata(input);
     let contact = input.records.iter().any(Record::names_contact).then(|| contact(input));
@@ -68,8 +73,7 @@ fn event(input: &Input<'_>) -> TokenStream {
 
         #[automatically_derived]
         impl #impl_generics __p::IntercomEvent for #ident #ty_generics #where_clause {
-            const EVENTS: &'static [__p::EventDescription] = &[#(#events),*];
-
+            #events
             #also
             #index
 
@@ -100,9 +104,9 @@ fn event_index(input: &Input<'_>) -> TokenStream {
 }
 
 /// Writes the descriptions of the functions that `also` names, and the method that runs them.
-fn also(input: &Input<'_>) -> TokenStream {
+fn also(input: &Input<'_>) -> Option<TokenStream> {
     if input.records.iter().all(|record| record.also.is_empty()) {
-        return TokenStream::new();
+        return None;
     }
     let descriptions = input.records.iter().flat_map(|record| {
         let name = &record.name;
@@ -125,13 +129,13 @@ fn also(input: &Input<'_>) -> TokenStream {
         });
         quote!(#pattern => { #(#derive)* })
     });
-    quote! {
+    Some(quote! {
         const ALSO: &'static [__p::AlsoDescription] = &[#(#descriptions),*];
 
         fn derive_events(&self, __out: &mut __p::DerivedEvents<'_>) {
             #derive
         }
-    }
+    })
 }
 
 fn group(input: &Input<'_>) -> TokenStream {
@@ -139,8 +143,7 @@ fn group(input: &Input<'_>) -> TokenStream {
     let generics = with_bounds(&input.original.generics, bounds(input));
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let checks = input.records.iter().map(group_checks);
-    let fields =
-        input.records.iter().flat_map(|record| record.fields.iter().filter_map(field_description));
+    let fields: TokenStream = input.records.iter().map(fields).collect();
     let metadata = metadata(input);
     let name = ident.unraw().to_string();
     quote! {
@@ -149,7 +152,7 @@ fn group(input: &Input<'_>) -> TokenStream {
         #[automatically_derived]
         impl #impl_generics __p::EventMetadata for #ident #ty_generics #where_clause {
             const GROUP: __p::GroupDescription =
-                __p::group_description(#name, &[#(#fields),*]);
+                __p::group_description(#name, &[#fields]);
 
             #[inline]
             fn encode_metadata(&self, __out: &mut __p::MetadataEncoder<'_>) {
@@ -164,14 +167,20 @@ fn metadata(input: &Input<'_>) -> TokenStream {
     if let [record] = &input.records[..]
         && !record.is_variant
     {
-        return record.fields.iter().map(|field| encode(field, &through_self(field))).collect();
+        let mut statements = TokenStream::new();
+        for field in &record.fields {
+            encode(field, through_self, &mut statements);
+        }
+        return statements;
     }
     by_record(input, |record| {
         let pattern =
             pattern(record, |usage| matches!(usage, Usage::Flatten | Usage::Value { .. }));
-        let statements =
-            record.fields.iter().map(|field| encode(field, &binding(field).into_token_stream()));
-        quote!(#pattern => { #(#statements)* })
+        let mut statements = TokenStream::new();
+        for field in &record.fields {
+            encode(field, |field| binding(field).into_token_stream(), &mut statements);
+        }
+        quote!(#pattern => { #statements })
     })
 }
 
@@ -204,8 +213,15 @@ fn binding(field: &Field<'_>) -> Ident {
 /// Writes a reference to a field of a struct. `self` needs a span from here, because the type's
 /// tokens may be a macro's argument. The parentheses carry the field's span.
 fn through_self(field: &Field<'_>) -> TokenStream {
-    let (this, ident) = (quote!(self), field.ident);
-    quote_spanned!(use_span(field)=> &(#this.#ident))
+    let span = use_span(field);
+    let mut place = TokenStream::new();
+    place.ident("self", Span::call_site());
+    place.punct(".", span);
+    place.append(field.ident.clone());
+    let mut reference = TokenStream::new();
+    reference.punct("&", span);
+    reference.group(Delimiter::Parenthesis, place, span);
+    reference
 }
 
 /// Returns the span for a mistake in the use of a field.
@@ -216,66 +232,78 @@ fn use_span(field: &Field<'_>) -> Span {
     }
 }
 
-/// Writes `<ty as of>::item`, with spans from the type's first token to its last.
-fn item(ty: &TypeTokens, of: TokenStream, item: &str) -> TokenStream {
-    let TypeTokens { tokens, first, last, .. } = ty;
-    let item = Ident::new(item, *last);
-    let open = quote_spanned!(*first=> <);
-    quote_spanned!(*last=> #open #tokens as #of>::#item)
-}
-
-/// Writes a call of such a function.
-fn call(ty: &TypeTokens, function: TokenStream, arguments: TokenStream) -> TokenStream {
-    quote_spanned!(ty.last=> #function(#arguments))
+/// Appends `<ty as of>::item`, with spans from the type's first token to its last.
+fn item(ty: &TypeTokens, of: impl FnOnce(&mut TokenStream), item: &str, out: &mut TokenStream) {
+    let (first, last) = (ty.first, ty.last);
+    out.punct("<", first);
+    ty.to_tokens(out);
+    out.ident("as", last);
+    of(out);
+    out.punct(">", last);
+    out.punct("::", last);
+    out.ident(item, last);
 }
 
 /// Returns a key in wire form, after a comma. No key needs escaping: see `rules`.
 fn member(key: &Key) -> String {
-    format!(",\"{}\":", key.text)
+    [",\"", &key.text, "\":"].concat()
 }
 
-/// Writes the statement that encodes a field, given a reference to the field.
-fn encode(field: &Field<'_>, value: &TokenStream) -> TokenStream {
+/// Appends the statement that encodes a field. `value` writes a reference to the field.
+fn encode(
+    field: &Field<'_>,
+    value: impl FnOnce(&Field<'_>) -> TokenStream,
+    statements: &mut TokenStream,
+) {
     // The name gets its span here, as in `through_self`.
-    let (ty, out) = (&field.ty, quote!(__out));
+    let (ty, out) = (&field.ty, Ident::new("__out", Span::call_site()));
     match &field.usage {
-        Usage::Skip | Usage::Role(..) => TokenStream::new(),
+        Usage::Skip | Usage::Role(..) => {}
         Usage::Flatten => {
-            let encode = item(ty, quote!(__p::EventMetadata), "encode_metadata");
-            let call = call(ty, encode, quote!(#value, #out));
-            quote!(#call;)
+            item(ty, |of| quote!(__p::EventMetadata).to_tokens(of), "encode_metadata", statements);
+            let mut arguments = value(field);
+            arguments.punct(",", ty.last);
+            arguments.append(out);
+            statements.group(Delimiter::Parenthesis, arguments, ty.last);
+            statements.punct(";", ty.last);
         }
         Usage::Value { key, convert, truncate, .. } => {
             let (member, method) = (member(key), method(key, truncate.is_some()));
             match convert {
                 Convert::None => {
-                    let value_trait = value_trait(ty.krate, method.foreign);
-                    let encode = item(ty, value_trait, method.name);
-                    let call = call(ty, encode, quote!(#value, #out, #member));
-                    quote!(#call;)
+                    let of = |of: &mut _| value_trait(ty.krate, method.foreign, of);
+                    item(ty, of, method.name, statements);
+                    let mut arguments = value(field);
+                    arguments.punct(",", ty.last);
+                    arguments.append(out);
+                    arguments.punct(",", ty.last);
+                    arguments.append(Literal::string(&member));
+                    statements.group(Delimiter::Parenthesis, arguments, ty.last);
+                    statements.punct(";", ty.last);
                 }
                 Convert::Display(_) => {
                     let method = Ident::new(method.name, ty.first);
-                    let inner = inner_type(field);
+                    let (inner, value) = (inner_type(field), value(field));
                     let value = match inside_option(field.ty()) {
                         Some(_) => quote!(__p::core::option::Option::as_ref(#value)),
                         None => quote!(__p::core::option::Option::Some(#value)),
                     };
-                    quote_spanned! {ty.first=>
+                    statements.extend(quote_spanned! {ty.first=>
                         __V::#method(&__p::display::<#inner>(#value), #out, #member);
-                    }
+                    });
                 }
                 Convert::With(path) => {
                     let method = Ident::new(method.name, path.span());
+                    let value = value(field);
                     let converted = match inside_option(field.ty()) {
                         Some(_) => {
                             map_option(path, quote!(__p::core::option::Option::as_ref(#value)))
                         }
                         None => quote_spanned!(path.span()=> #path(#value)),
                     };
-                    quote_spanned! {path.span()=>
+                    statements.extend(quote_spanned! {path.span()=>
                         __V::#method(&#converted, #out, #member);
-                    }
+                    });
                 }
             }
         }
@@ -319,7 +347,7 @@ struct Method {
 fn inner_type(field: &Field<'_>) -> TokenStream {
     match inside_option(field.ty()) {
         Some(inner) => inner.to_token_stream(),
-        None => field.ty.tokens.clone(),
+        None => field.ty.to_token_stream(),
     }
 }
 
@@ -327,29 +355,19 @@ fn inner_type(field: &Field<'_>) -> TokenStream {
 fn description(record: &Record<'_>) -> TokenStream {
     let (name, doc) = (&record.name, &record.doc);
     let folded_name = name.as_ref().map(|name| fold(&name.value()));
-    let roles = Role::ALL.iter().filter(|role| record.role(**role).is_some()).map(|role| {
-        let role = Ident::new(role.name(), Span::call_site());
-        quote!(__p::Role::#role)
-    });
-    let was = match &record.was {
-        Some(was) => quote!(__p::core::option::Option::Some(#was)),
-        None => quote!(__p::core::option::Option::None),
-    };
-    let fields = record.fields.iter().filter_map(field_description);
+    let fields = fields(record);
     let max_keys = match max_keys(record) {
         Some(literal) => quote!(#literal),
         None => quote!(#DEFAULT_MAX_KEYS),
     };
+    let roles: Vec<_> = Role::ALL.into_iter().filter(|role| record.role(*role).is_some()).collect();
+    let roles = (!roles.is_empty()).then(|| {
+        let roles = roles.into_iter().map(|role| Ident::new(role.name(), Span::call_site()));
+        quote!(.__with_roles(&[#(__p::Role::#roles),*]))
+    });
+    let was = record.was.as_ref().map(|was| quote!(.__with_earlier_name(#was)));
     quote! {
-        __p::event_description(
-            #name,
-            #folded_name,
-            #doc,
-            &[#(#fields),*],
-            #max_keys,
-            &[#(#roles),*],
-            #was,
-        )
+        __p::event_description(#name, #folded_name, #doc, &[#fields], #max_keys) #roles #was
     }
 }
 
@@ -359,22 +377,39 @@ fn max_keys(record: &Record<'_>) -> Option<LitInt> {
     Some(LitInt::new(literal.base10_digits(), literal.span()))
 }
 
-fn field_description(field: &Field<'_>) -> Option<TokenStream> {
-    let (ty, doc) = (&field.ty, &field.doc);
+/// Writes the descriptions of the fields, each before a comma.
+fn fields(record: &Record<'_>) -> TokenStream {
+    let mut descriptions = TokenStream::new();
+    for field in &record.fields {
+        field_description(field, &mut descriptions);
+    }
+    descriptions
+}
+
+fn field_description(field: &Field<'_>, descriptions: &mut TokenStream) {
+    let (ty, here) = (&field.ty, Span::call_site());
     match &field.usage {
-        Usage::Skip | Usage::Role(..) => None,
+        Usage::Skip | Usage::Role(..) => {}
         Usage::Flatten => {
-            let group = item(ty, quote!(__p::EventMetadata), "GROUP");
-            Some(quote!(__p::FieldDescription::Group(#group)))
+            let mut group = TokenStream::new();
+            item(ty, |of| quote!(__p::EventMetadata).to_tokens(of), "GROUP", &mut group);
+            descriptions.extend(quote!(__p::FieldDescription::Group(#group),));
         }
         Usage::Value { key, convert, truncate, sensitive } => {
-            let foreign = method(key, truncate.is_some()).foreign;
-            let key = &key.text;
-            let value = match convert {
-                Convert::None => item(ty, value_trait(ty.krate, foreign), "__DESCRIPTION"),
+            let mut parts = TokenStream::new();
+            parts.append(Literal::string(&key.text));
+            parts.punct(",", here);
+            parts.append(field.doc.clone());
+            parts.punct(",", here);
+            match convert {
+                Convert::None => {
+                    let foreign = method(key, truncate.is_some()).foreign;
+                    let of = |of: &mut _| value_trait(ty.krate, foreign, of);
+                    item(ty, of, "__DESCRIPTION", &mut parts);
+                }
                 Convert::Display(_) => {
                     let optional = inside_option(field.ty()).is_some();
-                    quote!(__p::text_description(#optional))
+                    parts.extend(quote!(__p::text_description(#optional)));
                 }
                 Convert::With(path) => {
                     let inner = inner_type(field);
@@ -383,24 +418,27 @@ fn field_description(field: &Field<'_>) -> Option<TokenStream> {
                         Some(_) => quote!(__p::core::option::Option::Some(#converted)),
                         None => converted,
                     };
-                    quote_spanned! {path.span()=>
+                    parts.extend(quote_spanned! {path.span()=>
                         __p::converted::<#inner, _, _>(__V::__DESCRIPTION_OF, &|__field| #converted)
-                    }
+                    });
                 }
-            };
-            let truncated = truncate.is_some().then(|| quote!(.__truncated()));
-            let sensitive = sensitive.then(|| quote!(.__sensitive()));
-            Some(quote!(__K(#key, #doc, #value #truncated #sensitive)))
+            }
+            if truncate.is_some() {
+                parts.extend(quote!(.__truncated()));
+            }
+            if *sensitive {
+                parts.extend(quote!(.__sensitive()));
+            }
+            descriptions.ident("__K", here);
+            descriptions.group(Delimiter::Parenthesis, parts, here);
+            descriptions.punct(",", here);
         }
     }
 }
 
 /// Writes the checks that need the keys of flattened groups, as constants.
-fn checks(record: &Record<'_>) -> TokenStream {
-    let Some(last) = record.fields.iter().rfind(|field| matches!(field.usage, Usage::Flatten))
-    else {
-        return TokenStream::new();
-    };
+fn checks(record: &Record<'_>) -> Option<TokenStream> {
+    let last = record.fields.iter().rfind(|field| matches!(field.usage, Usage::Flatten))?;
     let (name, distinct) = (&record.name, distinct(record));
     let (span, max_keys) = match max_keys(record) {
         Some(literal) => (literal.span(), quote!(__p::core::option::Option::Some(#literal))),
@@ -409,7 +447,7 @@ fn checks(record: &Record<'_>) -> TokenStream {
     let count = quote_spanned! {span=>
         const _: () = __p::count_is_allowed(#name, __PARTS, #max_keys);
     };
-    quote!(const _: () = { #distinct #count };)
+    Some(quote!(const _: () = { #distinct #count };))
 }
 
 fn group_checks(record: &Record<'_>) -> TokenStream {
@@ -480,8 +518,11 @@ fn role_value(record: &Record<'_>, role: Role) -> TokenStream {
     match record.role(role) {
         None => quote!(__p::core::option::Option::None),
         Some(field) => {
-            let binding = binding(field);
-            call(&field.ty, item(&field.ty, role_trait(role), "get"), quote!(#binding))
+            let mut value = TokenStream::new();
+            item(&field.ty, |of| role_trait(role).to_tokens(of), "get", &mut value);
+            let binding = binding(field).into_token_stream();
+            value.group(Delimiter::Parenthesis, binding, field.ty.last);
+            value
         }
     }
 }

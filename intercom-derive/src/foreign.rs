@@ -4,18 +4,21 @@
 //! that trait is `MetadataValue`. Without it, the trait's message names the feature.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::quote;
+use quote::{ToTokens, quote};
 use syn::{GenericArgument, Path, PathArguments, Type};
 
-/// Returns the trait for a value of a crate's type under a key of this kind: `MetadataValue` under
+use crate::append::Append;
+
+/// Appends the trait for a value of a crate's type under a key of this kind: `MetadataValue` under
 /// that crate's name.
-pub(crate) fn value_trait(krate: Option<&str>, kind: &str) -> TokenStream {
+pub(crate) fn value_trait(krate: Option<&str>, kind: &str, tokens: &mut TokenStream) {
+    let span = Span::call_site();
     match krate {
         Some(krate) => {
-            let [krate, kind] = [krate, kind].map(|name| Ident::new(name, Span::call_site()));
-            quote!(__p::#krate::#kind)
+            let [krate, kind] = [krate, kind].map(|name| Ident::new(name, span));
+            quote!(__p::#krate::#kind).to_tokens(tokens);
         }
-        None => quote!(__V),
+        None => tokens.ident("__V", span),
     }
 }
 

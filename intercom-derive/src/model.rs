@@ -2,8 +2,8 @@
 //!
 //! Every node keeps its `syn` original, so that a later stage can point at the user's own token.
 
-use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote};
+use proc_macro2::{Ident, Literal, Span, TokenStream, TokenTree};
+use quote::{ToTokens, TokenStreamExt};
 use syn::ext::IdentExt;
 use syn::{Attribute, Data, DeriveInput, Expr, Fields, Lit, LitInt, LitStr, Meta, Path, Type};
 
@@ -53,14 +53,14 @@ pub(crate) struct Field<'a> {
     pub(crate) original: &'a syn::Field,
     pub(crate) ident: &'a Ident,
     pub(crate) ty: TypeTokens,
-    pub(crate) doc: TokenStream,
+    pub(crate) doc: Literal,
     pub(crate) usage: Usage,
 }
 
 /// A type as tokens. Each use takes the first and last span, because only nightly Rust can join
 /// spans.
 pub(crate) struct TypeTokens {
-    pub(crate) tokens: TokenStream,
+    tokens: Vec<TokenTree>,
     pub(crate) first: Span,
     pub(crate) last: Span,
     /// The type's crate, if a feature covers that crate.
@@ -69,21 +69,23 @@ pub(crate) struct TypeTokens {
 
 impl TypeTokens {
     fn of(ty: &Type) -> Self {
-        let tokens = ty.to_token_stream();
-        // Most types are one identifier, which needs no search.
-        let ident = match ty {
-            Type::Path(path) if path.qself.is_none() => path.path.get_ident(),
-            _ => None,
+        let tokens = match ty {
+            // Most types are one identifier, which needs no stream.
+            Type::Path(path) if path.qself.is_none() => match path.path.get_ident() {
+                Some(ident) => vec![ident.clone().into()],
+                None => ty.to_token_stream().into_iter().collect(),
+            },
+            _ => ty.to_token_stream().into_iter().collect(),
         };
-        let (first, last) = match ident {
-            Some(ident) => (ident.span(), ident.span()),
-            None => {
-                let mut spans = tokens.clone().into_iter().map(|token| token.span());
-                let first = spans.next().unwrap_or_else(Span::call_site);
-                (first, spans.last().unwrap_or(first))
-            }
-        };
+        let first = tokens.first().map_or_else(Span::call_site, TokenTree::span);
+        let last = tokens.last().map_or(first, TokenTree::span);
         TypeTokens { tokens, first, last, krate: krate_of(ty) }
+    }
+}
+
+impl ToTokens for TypeTokens {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.append_all(&self.tokens);
     }
 }
 
@@ -426,17 +428,17 @@ pub(crate) fn doc(attrs: &[Attribute]) -> String {
 
 /// Returns the text for a field. A single line keeps its leading space, and the reader trims it:
 /// there are many fields, and a derive parses literals slowly.
-fn field_doc(attrs: &[Attribute]) -> TokenStream {
+fn field_doc(attrs: &[Attribute]) -> Literal {
     let mut lines = doc_lines(attrs);
     match (lines.next(), lines.next()) {
-        (None, _) => quote!(""),
+        (None, _) => Literal::string(""),
         (Some(line), None) => {
             let mut line = line.token();
             // No mistake ever points there.
             line.set_span(Span::call_site());
-            line.into_token_stream()
+            line
         }
-        (Some(_), Some(_)) => doc(attrs).into_token_stream(),
+        (Some(_), Some(_)) => Literal::string(&doc(attrs)),
     }
 }
 
