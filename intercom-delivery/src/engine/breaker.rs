@@ -2,32 +2,31 @@
 //!
 //! # The model
 //!
-//! The breaker must tell an outage from events that fail by themselves: from *poison*. An outage fails
-//! every event. Poison fails itself alone. So only an event that has **never failed before** is a
-//! witness, and it testifies once. What an event does after its first failure proves nothing about
-//! others.
+//! The breaker must tell an outage from *poison*: events that fail by themselves. An outage fails every
+//! event. Poison fails itself alone. So only the first attempt of an event counts as evidence of an
+//! outage. What an event does after its first failure proves nothing about others.
 //!
 //! **Closed**: all requests go. It opens
-//! - when a *run* of first attempts failed and nothing got through meanwhile. The run is ten long, and
-//!   longer the more first attempts failed by themselves lately: so long that one in a thousand such
-//!   runs is chance. At most it is 500 long.
-//! - at the first attempt of such an event that Intercom itself refuses for the token (401) or the plan
-//!   (402, 403): hardly ever is an event to blame for those. Where some are, a run of up to 20 is needed.
-//! - when ten attempts in a row failed and no event is on offer that never failed. Then it holds back
-//!   only events that have failed: one that never did goes at once.
+//! - after a *run* of first attempts that failed, while no request succeeded. The run is ten long, and
+//!   longer the more first attempts failed by themselves lately: so long that chance makes one in a
+//!   thousand such runs. At most it is 500 long.
+//! - at the first attempt that Intercom itself refuses for the token (401) or the plan (402, 403): an
+//!   event is hardly ever the cause of those. Where some events are, a run of up to 20 is needed.
+//! - when ten attempts in a row failed and every ready event has failed before. Then it holds back only
+//!   events that have failed: one that never did goes at once.
 //!
-//! A failure is an event's *own* when others got through since its last one. It never counts.
+//! A failure is an event's *own* when other events succeeded since its last one. It never counts.
 //!
 //! **Open**: single events probe. A *probe* is the next event that never failed. The first 600 go
-//! about ten a second, so that good events get through among 99 % poison within one time-out. Then
+//! about ten a second, so that good events succeed among 99 % poison within one time-out. Then
 //! the interval doubles with each 32 of them, up to a minute. Three hours of outage cost 1,050
-//! requests, more than half of them in the first minute. When all events on offer have failed, they
+//! requests, more than half of them in the first minute. When all ready events have failed, they
 //! probe in rotation, with back-off up to a minute. For a token or a plan, all probes have
-//! back-off, up to five minutes.
+//! back-off, up to five minutes. All events wait as long as a response asks, for up to a minute.
 //!
-//! It closes by any request that gets through and began after it opened. In between it is **half
+//! It closes by any request that began after it opened and succeeds. In between it is **half
 //! open**: two requests may be in flight, twice as many each quarter of a second, and one more for each
-//! that gets through. What fails again then continues the back-off, and begins the intervals anew.
+//! success. Another failure then continues the back-off, and begins the intervals anew.
 //!
 //! Pure: the caller passes the time and the jitter.
 
@@ -76,7 +75,7 @@ const DOUBLING: Duration = Duration::from_millis(250);
 pub(super) struct Breaker {
     /// The limit of requests in flight while it is closed.
     concurrency: usize,
-    /// First attempts that failed since a request got through, and those of them that were refused for
+    /// First attempts that failed since a request succeeded, and those of them that Intercom refused for
     /// the token or the plan.
     run: u32,
     account_run: u32,
@@ -101,13 +100,13 @@ enum Circuit {
 #[derive(Debug)]
 struct HalfOpen {
     since: Instant,
-    /// How many requests got through.
+    /// How many requests succeeded.
     passed: usize,
     /// How many probes had failed: their back-off continues when a fault comes back.
     probes: u32,
 }
 
-/// How first attempts ended of which it is known that the service was up.
+/// How first attempts ended while the service was up.
 #[derive(Debug, Default)]
 struct Record {
     failed: u32,
@@ -165,7 +164,7 @@ pub(super) enum Allowance {
 }
 
 impl Record {
-    /// A run has ended, because a request got through.
+    /// Ends a run, because a request succeeded.
     fn end_run(&mut self, failed: u32, first: bool) {
         self.failed = self.failed.saturating_add(failed);
         self.passed += u32::from(first);
@@ -210,8 +209,8 @@ impl Breaker {
         }
     }
 
-    /// Returns how many requests may begin while `in_flight` are pending. `first` says that an event
-    /// is on offer that never failed.
+    /// Returns how many requests may begin while `in_flight` are pending. `first` says that an
+    /// event that never failed is ready.
     pub(super) fn allowance(&mut self, now: Instant, in_flight: usize, first: bool) -> Allowance {
         let allowed = match &self.state {
             Circuit::Closed => self.concurrency,
@@ -230,7 +229,7 @@ impl Breaker {
         Allowance::Begin(allowed.saturating_sub(in_flight))
     }
 
-    /// Returns whether an event that failed before may go now, if no other is on offer.
+    /// Returns whether an event that failed before may go now, if no other is ready.
     pub(super) fn may_go_again(&self, now: Instant) -> bool {
         self.open().is_none_or(|open| now >= open.next_again)
     }
@@ -303,10 +302,10 @@ impl Breaker {
         ticket.probe && ticket.resumed == self.resumed
     }
 
-    /// Records an answer of Intercom's own. Whatever it says about the event, Intercom is there and
-    /// knows us.
+    /// Records a response of Intercom's own. Whatever it says about the event, Intercom is up and takes
+    /// the token.
     pub(super) fn answered(&mut self, ticket: Ticket, now: Instant) -> Option<Change> {
-        // It says how it was before the token or the plan changed.
+        // It began before the token or the plan changed.
         if self.open().is_some_and(|open| open.account && ticket.begun < open.since) {
             return None;
         }
@@ -336,7 +335,7 @@ impl Breaker {
         }
     }
 
-    /// Records a failure. `first` says that an event is on offer that never failed.
+    /// Records a failure. `first` says that an event that never failed is ready.
     pub(super) fn failed(
         &mut self,
         ticket: Ticket,
@@ -368,7 +367,7 @@ impl Breaker {
             }
             Circuit::Closed | Circuit::HalfOpen(_) => {
                 let least = if is_account { ACCOUNT_RUN } else { RUN }.0;
-                // Nobody is there who could say more.
+                // No ready event could give better evidence.
                 let by_all = evidence == Evidence::Again
                     && self.streak >= least
                     && !first

@@ -5,7 +5,7 @@
 //! it the result. Nothing is locked and nothing overtakes anything. Requests run side by side within
 //! the task, so a slow one holds up no other.
 //!
-//! The parts know no clock and no chance; they are given both.
+//! The parts read no clock and draw no random numbers: the engine passes both.
 //!
 //! | part | state |
 //! |---|---|
@@ -13,7 +13,7 @@
 //! | [`admission`] | the seconds that are in use |
 //! | [`prefetch`] | leased events that are sent next, and how many to lease |
 //! | [`breaker`] | whether anything is sent |
-//! | [`failures`] | which events have failed, and how often while others got through |
+//! | [`failures`] | which events have failed, and how often while others succeeded |
 //! | [`pacer`] | how many requests may go now |
 //! | [`contacts`] | contacts that are being created, and the events parked for them |
 //! | [`names`] | event names that Intercom refuses |
@@ -82,11 +82,11 @@ pub(crate) use self::pacer::Doubt;
 pub(crate) use self::review::ConsentHook;
 pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
 
-/// Which part of the places and of the turns events may take that failed before.
+/// One in so many requests in flight, and of those that begin, may be for events that failed before.
 const RETRY_PART: usize = 4;
 
-/// For how long an event that failed before is put back when more of them are due than can go soon: at
-/// first, and at most. Never longer than its back-off may be.
+/// The wait of an event that failed before, when more of them are due than can go soon: at first, and
+/// at most. It is never longer than the event's back-off.
 const SHED_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
 /// Is called for each dead letter.
@@ -106,7 +106,7 @@ pub(crate) struct Settings {
     pub(crate) wall_clock: ReadClock,
 }
 
-/// What a handle asks of the engine. It never waits behind events.
+/// A command of a handle. It never waits behind events.
 pub(crate) enum Command {
     /// End when nothing is left to wait for, and not later than this.
     Shutdown { deadline: Instant, reply: oneshot::Sender<DrainReport> },
@@ -169,11 +169,11 @@ struct Dispatch {
     retries: usize,
     /// How many events went since the last one that failed before.
     since_retry: u32,
-    /// For how long such events were put back last, because too many were due.
+    /// The last wait of such events, because too many were due.
     shed_wait: Duration,
-    /// How many requests could go besides, as the pacer said last.
+    /// How many more requests the pacer permitted last.
     permitted: usize,
-    /// Until when the pacer lets nothing go.
+    /// The end of the pacer's pause.
     blocked_until: Option<Instant>,
     /// How many events to lease.
     wanted: usize,
@@ -207,9 +207,9 @@ impl Engine {
         }
     }
 
-    // What handles ask.
+    // Commands of handles.
 
-    fn obey(&mut self, command: Option<Command>, now: Instant) {
+    fn handle(&mut self, command: Option<Command>, now: Instant) {
         match command {
             Some(Command::Shutdown { deadline, reply }) => self.drain.begin(deadline, reply),
             Some(Command::Resume) => self.resume(now),
@@ -254,7 +254,7 @@ impl Engine {
         self.prefetch.ask(wanted, now)
     }
 
-    fn told(&mut self, turn: Result<Turn, OutboxError>, now: Instant) {
+    fn handle_turn(&mut self, turn: Result<Turn, OutboxError>, now: Instant) {
         if turn.is_ok() && self.prefetch.failures().message().is_some() {
             self.prefetch.succeeded();
             self.report.change();
@@ -330,7 +330,7 @@ impl Engine {
         Job::new(lease, slot, has_failed, now)
     }
 
-    /// Admits a leased event of which something is asked. Returns it if it is sent.
+    /// Admits a leased event by the rules, the consent hook and the tombstones. Returns it if it is sent.
     fn admit_reviewed(
         &mut self,
         mut lease: Lease,
@@ -449,7 +449,7 @@ impl Engine {
         self.contacts.next_to_create(now).map(Subject::Contact)
     }
 
-    /// Returns whether an event that never failed is on offer, or may be among those to be leased.
+    /// Returns whether an event that never failed is ready, or may be among those to be leased.
     fn awaits_first(&self, now: Instant) -> bool {
         let may_lease =
             !self.settlements.is_full() && !self.prefetch.failures().is_backing_off(now);
@@ -585,7 +585,7 @@ impl Engine {
     fn ended(&mut self, ended: Ended, now: Instant) {
         let Ended { request: Request { subject, ticket, number }, outcome, took } = ended;
         if self.review.is_erasing() {
-            self.tell_erasures(number, &subject, &outcome);
+            self.report_to_erasures(number, &subject, &outcome);
         }
         self.dispatch.in_flight = self.dispatch.in_flight.saturating_sub(1);
         self.turn.breaker.ended(ticket);
@@ -864,7 +864,7 @@ impl Engine {
     }
 
     /// Tells erasures that a request has ended that may have been in flight when they began.
-    fn tell_erasures(&mut self, number: u64, subject: &Subject, outcome: &Outcome) {
+    fn report_to_erasures(&mut self, number: u64, subject: &Subject, outcome: &Outcome) {
         let Subject::Event(job) = subject else { return self.review.ended(number, None) };
         let (is_delivered, status, request_id) = match outcome {
             Outcome::Taken(receipt) => (true, receipt.status(), receipt.request_id()),
@@ -924,7 +924,7 @@ impl Engine {
         self.settlements.push_dead(lease.settle(verdict), letter);
     }
 
-    // What the outbox learns.
+    // Settlements.
 
     fn take_batch(&mut self, now: Instant) -> Option<(Epoch, Batch)> {
         let epoch = self.epoch()?;

@@ -130,7 +130,7 @@ pub(crate) async fn run(
         }
         tokio::select! {
             biased;
-            command = commands.recv() => engine.obey(command, Instant::now()),
+            command = commands.recv() => engine.handle(command, Instant::now()),
             Some(ended) = requests.next(), if !requests.is_empty() => {
                 let now = Instant::now();
                 engine.ended(ended, now);
@@ -238,7 +238,7 @@ async fn call(
 fn answered(engine: &mut Engine, answer: Answer, now: Instant) -> bool {
     match answer {
         Answer::Turn(turn) => {
-            engine.told(turn, now);
+            engine.handle_turn(turn, now);
             false
         }
         Answer::Admitted(admitted) => {
