@@ -167,11 +167,8 @@ impl State {
         self.turn = Some(Standby::new(epoch, "another delivery of this process", since));
         let held = self.pending.values().filter(|pending| !pending.stage.is_new());
         let held = held.map(|pending| Slot::of(&pending.event)).collect();
-        // An operator may have buried it before an engine gave it a slot.
-        let has_slot =
-            |dead: &&Dead| dead.arrived || dead.letter.reason != DeadLetterReason::Buried;
-        let dead = self.dead.values().filter(has_slot);
-        let dead = dead.map(|dead| Slot::of(&dead.letter.event));
+        let arrived = self.dead.values().filter(|dead| dead.arrived);
+        let dead = arrived.map(|dead| Slot::of(&dead.letter.event));
         let dead = dead.map(|slot| UsedSlot::new(slot, UsedSlot::WHILE_DEAD));
         let used = self.used.iter().copied().chain(dead).collect();
         Tenure::new(epoch, since, Guard { store: store.clone(), epoch })

@@ -139,13 +139,8 @@ impl Model {
             *until = keep_until.max(until).to_owned();
         }
         let mut expected = self.used.clone();
-        let has_slot = |held: &&Held| match held.state {
-            EventState::Dead { reason, arrived, .. } => {
-                arrived || reason != DeadLetterReason::Buried
-            }
-            _ => false,
-        };
-        let dead = self.events.iter().filter(has_slot).map(|held| Slot::of(&held.event));
+        let arrived = |held: &&Held| matches!(held.state, EventState::Dead { arrived: true, .. });
+        let dead = self.events.iter().filter(arrived).map(|held| Slot::of(&held.event));
         expected.extend(dead.map(|slot| (slot, UsedSlot::WHILE_DEAD)));
         ensure!(told == expected, "the used slots are {told:?} instead of {expected:?}");
         self.epochs.push(*epoch);

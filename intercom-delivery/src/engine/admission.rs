@@ -6,9 +6,9 @@
 //!
 //! - while an event in it is pending. After a takeover, the engine admits [new](Stage::is_new)
 //!   events again, in the order of their leases. All others keep their slots.
-//! - while an event in it is a dead letter, which may be redriven at any time. The engine notices a
-//!   purge when its next turn begins. It does not know the slot of an event that an operator buries
-//!   before its lease.
+//! - while an event in it is a dead letter, which may be redriven at any time. After a takeover this
+//!   holds for letters that an attempt may have reached. The engine notices a purge when its next turn
+//!   begins. It does not know the slot of an event that an operator buries before its lease.
 //! - for [`WINDOW_SECONDS`] after an event left in it, and longer while an event that was never
 //!   admitted has that second or an earlier one. A derived event has the second of its cause, and
 //!   may come long after the acceptance of the cause. So it never takes a kept slot.

@@ -413,13 +413,6 @@ struct Dead {
     stage: Stage,
 }
 
-impl Dead {
-    /// Returns whether an engine has given it its slot.
-    fn has_slot(&self) -> bool {
-        self.stage == Stage::Admitted || self.letter.reason != DeadLetterReason::Buried
-    }
-}
-
 /// The lock of the engine that delivers. The end of its turn opens it: a release, or the drop of
 /// the tenure, whichever comes first.
 #[derive(Clone)]
@@ -514,7 +507,8 @@ impl MemoryState {
         let used = self.used.iter().flat_map(|(keep_until, slots)| {
             slots.iter().map(|slot| UsedSlot { slot: *slot, keep_until: *keep_until })
         });
-        let dead = self.dead.values().filter(|dead| dead.has_slot()).map(|dead| UsedSlot {
+        let arrived = self.dead.values().filter(|dead| dead.stage == Stage::Admitted);
+        let dead = arrived.map(|dead| UsedSlot {
             slot: Slot::of(&dead.letter.event),
             keep_until: UsedSlot::WHILE_DEAD,
         });

@@ -60,7 +60,8 @@ impl UsedSlot {
         UsedSlot { slot, keep_until }
     }
 
-    /// The time for the slot of a dead letter, which an operator may redrive at any time.
+    /// The time for the slot of a dead letter that an attempt may have reached. An operator may
+    /// redrive it at any time.
     pub const WHILE_DEAD: Timestamp = Timestamp::from_unix_seconds(i64::MAX);
 }
 

@@ -82,11 +82,8 @@ pub struct Tenure {
     /// The slots of the pending events that are not [new](super::Stage::is_new), one for each
     /// event.
     pub held: Vec<Slot>,
-    /// The slots of sent events that the outbox still keeps, and the slot of each dead letter, until
-    /// [`UsedSlot::WHILE_DEAD`].
-    ///
-    /// A letter that an [operator buried](super::Operate::bury) counts only if an attempt may have
-    /// reached it. The engine of the turn before did not know of any other.
+    /// The slots of sent events that the outbox still keeps. Also, until [`UsedSlot::WHILE_DEAD`], the
+    /// slot of each dead letter that becomes [`Stage::Admitted`](super::Stage) when it is redriven.
     pub used: Vec<UsedSlot>,
     /// All tombstones.
     pub tombstones: Arc<Tombstones>,

@@ -55,7 +55,7 @@ impl Sql {
             raise: sql(RAISE),
             held: sql(HELD),
             used: sql(USED),
-            dead: sql(DEAD),
+            dead: sql("SELECT body::text FROM {schema}.letters WHERE admitted"),
             lease: sql(LEASE),
             rest: sql(REST),
             store: sql_with("WITH {fence}, {store} SELECT {done} FROM stored", "$21")
@@ -117,11 +117,6 @@ SELECT pg_terminate_backend(lock.pid)
 /// The bodies of events with held slots.
 const HELD: &str = "
 SELECT body::text FROM {schema}.events WHERE stage = 1";
-
-/// The bodies of dead letters with slots. An operator may have buried an event before an engine gave
-/// it one.
-const DEAD: &str = "
-SELECT body::text FROM {schema}.letters WHERE admitted OR reason <> 'buried'";
 
 /// The kept slots.
 const USED: &str = "

@@ -22,7 +22,7 @@ pub(crate) fn forget(conn: &Connection, before: Timestamp) -> rusqlite::Result<(
     delete.execute([before.unix_seconds()]).map(drop)
 }
 
-/// Returns the kept slots, and those of dead letters.
+/// Returns the kept slots, and those of dead letters that an attempt may have reached.
 pub(crate) fn used(conn: &Connection) -> rusqlite::Result<Vec<UsedSlot>> {
     let mut select = conn.prepare("SELECT keep_until, key, second FROM outbox_used_slots")?;
     let used = select.query_map([], |row| {
@@ -31,9 +31,7 @@ pub(crate) fn used(conn: &Connection) -> rusqlite::Result<Vec<UsedSlot>> {
         Ok(UsedSlot::new(slot, Timestamp::from_unix_seconds(row.get(0)?)))
     })?;
     let mut used: Vec<_> = used.collect::<rusqlite::Result<_>>()?;
-    // An operator may have buried an event before an engine gave it a slot.
-    let dead = "SELECT body FROM outbox_dead_letters WHERE admitted = 1 OR reason <> 'buried'";
-    let dead = slots(conn, dead)?;
+    let dead = slots(conn, "SELECT body FROM outbox_dead_letters WHERE admitted = 1")?;
     used.extend(dead.into_iter().map(|slot| UsedSlot::new(slot, UsedSlot::WHILE_DEAD)));
     Ok(used)
 }

@@ -83,4 +83,5 @@ fn many_processes_keep_all_promises_but_for_one_that_is_stopped() {
     let report = run(&profile, &runtime, async || Machine(Arc::new(Place::new())));
     assert_eq!(report.skipped(), [Promise::StoppedProcess]);
     assert!(report.takeovers() > 16 && report.moved() > 16, "{report}");
+    assert!(report.removed() > 16 && report.sent_after_removal() > 0, "{report}");
 }

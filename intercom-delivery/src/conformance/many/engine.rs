@@ -1,10 +1,12 @@
 //! What a process that delivers knows, and what is lost when it is killed.
 
+use std::sync::Arc;
+
 use intercom_core::Timestamp;
 use tokio::time::Instant;
 
 use crate::engine::admission::SlotAllocator;
-use crate::outbox::{Epoch, Lease, Tenure};
+use crate::outbox::{Epoch, Lease, Tenure, Tombstones};
 use crate::policy::Collisions;
 
 pub(super) struct ProcessEngine {
@@ -15,6 +17,7 @@ pub(super) struct ProcessEngine {
     pub(super) ready: Vec<Lease>,
     pub(super) in_flight: Vec<Lease>,
     pub(super) valid: Valid,
+    pub(super) tombstones: Arc<Tombstones>,
 }
 
 /// Until when requests may begin.
@@ -42,6 +45,7 @@ impl ProcessEngine {
         let mut admission = SlotAllocator::new(Collisions::Move);
         admission.begin(&tenure);
         ProcessEngine {
+            tombstones: tenure.tombstones.clone(),
             tenure,
             admission,
             forget_before: Timestamp::from_unix_seconds(0),

@@ -1,4 +1,6 @@
-//! One history: processes that accept, deliver, are killed and are stopped.
+//! One history: processes that accept, deliver, operate, are killed and are stopped.
+
+mod operators;
 
 use std::pin::pin;
 use std::task::Poll;
@@ -7,7 +9,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use futures_util::future::{join, join_all};
 use futures_util::poll;
-use intercom_core::{DataEvent, Timestamp};
+use intercom_core::{Contact, DataEvent, Timestamp};
 use tokio::task::yield_now;
 use tokio::time::{Instant, timeout};
 
@@ -17,8 +19,8 @@ use super::intercom::Intercom;
 use super::{Fleet, FleetProfile, FleetReport, Process, Promise, Transaction, Verified, require};
 use crate::conformance::LEASE_TIMEOUT;
 use crate::outbox::{
-    Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Operate as _, Outbox as _,
-    OutboxError, Ruling, Selection, Slot, Stage, Standing, Turn, Verdict,
+    Admission, Counts, DeadLetterReason, Epoch, EventId, Leased, Outbox as _, OutboxError, Ruling,
+    Selection, Slot, Stage, Standing, Turn, Verdict,
 };
 
 /// The time of day when a history begins.
@@ -54,6 +56,8 @@ pub(super) struct FleetHistory<'a, F: Fleet> {
     now: i64,
     /// How much time was spent so far.
     spent: Duration,
+    /// The erased contacts.
+    erased: Vec<Contact>,
     steps: Vec<String>,
 }
 
@@ -95,6 +99,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             vacant: (profile.handover, Promise::Takeover),
             now: START,
             spent: Duration::ZERO,
+            erased: Vec::new(),
             steps: Vec::new(),
         };
         for name in 0..profile.processes {
@@ -121,10 +126,12 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
                 18..23 => self.begin_transaction().await,
                 23..28 => self.end_transaction().await,
                 28..46 => self.lease().await?,
-                46..62 => self.begin_attempt()?,
-                62..78 => self.end_attempt().await?,
+                46..60 => self.begin_attempt(report)?,
+                60..73 => self.end_attempt().await?,
+                73..77 => self.operate(report).await?,
+                77 => self.operate_at_once(report).await?,
                 78..82 => self.pass().await,
-                82 | 83 => self.redrive().await?,
+                82 | 83 => self.redrive(&Selection::All).await?,
                 84..87 => self.ask_another(report).await?,
                 87..89 => self.compare_counts().await?,
                 89 => self.arrive_late()?,
@@ -152,21 +159,22 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
             open.transaction.commit().await;
             self.events.end_transaction(open.group, true);
         }
+        self.forgive_all().await?;
         for _ in 0..ROUNDS {
-            self.redrive().await?;
+            self.redrive(&Selection::All).await?;
             self.pass().await;
             self.lease_or_take_over(report).await?;
             while let Some(engine) = self.engine().filter(|engine| !engine.ready.is_empty()) {
                 if engine.valid.is_over(Instant::now()) {
                     break;
                 }
-                self.begin_attempt()?;
+                self.begin_attempt(report)?;
             }
             while self.engine().is_some_and(|engine| !engine.in_flight.is_empty()) {
                 self.end_attempt().await?;
             }
             let counts = self.counts_of(0).await?;
-            if counts.pending == 0 && counts.dead == 0 {
+            if counts.pending == 0 && counts.dead_letters == 0 {
                 self.compare_counts().await?;
                 let accepted = self.events.accepted();
                 let told = counts.accepted;
@@ -183,7 +191,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         self.note(format!("{} accepts {}", self.members[index].name, events.len()));
         let accepted = self.members[index].process.outbox().accept(&events).await;
         accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
-        self.events.offer(events.len(), Offered::Accepted, self.now);
+        self.events.offer(events, Offered::Accepted, self.now);
         Ok(())
     }
 
@@ -232,16 +240,18 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let late = settled.map_err(failed(Promise::Delivery))?;
         if let Some((_, settlement, lease)) = settlements {
             let id = settlement.id;
-            require!(late.is_empty(), Fencing, "the event {id} is said to be late, and is leased");
+            let counts = self.settled(id, &late)?;
             self.intercom.arrive(id, &lease.event)?;
-            self.events.deliver(id);
+            if counts {
+                self.events.deliver(id);
+            }
         }
         for counts in counts {
             let counts = counts.map_err(failed(Promise::Counts))?;
             require!(counts.is_balanced(), Counts, "the counts are not balanced: {counts:?}");
         }
-        self.events.offer(first.len(), Offered::Accepted, self.now);
-        self.events.offer(second.len(), Offered::Accepted, self.now);
+        self.events.offer(first, Offered::Accepted, self.now);
+        self.events.offer(second, Offered::Accepted, self.now);
         Ok(())
     }
 
@@ -253,8 +263,8 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let events = self.offer(0);
         let (number, of) = (events.len(), self.members[index].name);
         self.note(format!("{of} begins a transaction with {number}"));
-        let transaction = self.members[index].process.begin(events).await;
-        let group = self.events.offer(number, Offered::Open, self.now);
+        let transaction = self.members[index].process.begin(events.clone()).await;
+        let group = self.events.offer(events, Offered::Open, self.now);
         self.transactions.push(OpenTransaction { transaction, group, of });
     }
 
@@ -303,7 +313,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
 
     /// Takes what was leased for the process whose turn it is, and admits it. Returns how many events.
     async fn take(&mut self, leased: Leased) -> Verified<usize> {
-        let Leased { mut events, earliest_new, valid_for, .. } = leased;
+        let Leased { mut events, earliest_new, valid_for, tombstones, .. } = leased;
         let ids: Vec<_> = events.iter().map(|lease| lease.id.get()).collect();
         let wall = self.timestamp();
         for lease in &mut events {
@@ -316,29 +326,43 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let Member { name, process, engine: Some(engine), .. } = &mut self.members[member] else {
             return Ok(0);
         };
+        if let Some(tombstones) = tombstones {
+            engine.tombstones = tombstones;
+        }
         self.steps.push(format!("{name} leases {ids:?}, valid for {valid_for:?}"));
         engine.valid = valid_for.map_or(Valid::Always, |time| Valid::Until(Instant::now() + time));
-        let admissions =
-            events.iter_mut().filter_map(|lease| engine.admission.admit(lease, wall).1);
-        let admissions: Vec<_> = admissions.collect();
+        let number = events.len();
+        let mut admissions = Vec::new();
+        for lease in
+            events.extract_if(.., |lease| engine.tombstones.contains(lease.event.contact()))
+        {
+            admissions.push(Admission::new(lease.id, Ruling::Withhold));
+        }
+        for lease in &mut events {
+            let is_erased = self.erased.contains(lease.event.contact());
+            let id = lease.id;
+            require!(!is_erased, Operators, "the tombstones of the contact of {id} are missing");
+            admissions.extend(engine.admission.admit(lease, wall).1);
+        }
         let late = process.outbox().admit(engine.epoch(), &admissions).await;
         let late = late.map_err(failed(Promise::Delivery))?;
         require!(late.is_empty(), Fencing, "{late:?} are said to be late, and are leased");
         for admission in &admissions {
             match admission.ruling {
+                Ruling::Withhold => self.events.withhold(admission.id),
                 Ruling::Replace { moved: true, .. } => self.events.moved += 1,
                 Ruling::Keep { collides: true } => self.intercom.note_collision(admission.id),
                 _ => {}
             }
+            self.events.finish(admission.id);
         }
-        let number = events.len();
         engine.ready.extend(events);
         engine.forget_before = engine.admission.forget(wall, earliest_new);
         Ok(number)
     }
 
     /// Begins a request, if the lease still allows it.
-    fn begin_attempt(&mut self) -> Verified {
+    fn begin_attempt(&mut self, report: &mut FleetReport) -> Verified {
         let random = self.random.usize(..1_000);
         let Some(engine) = self.certain_engine() else { return Ok(()) };
         let Some(index) = random.checked_rem(engine.ready.len()) else { return Ok(()) };
@@ -348,6 +372,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let lease = engine.ready.swap_remove(index);
         let (id, event) = (lease.id, lease.event.clone());
         engine.in_flight.push(lease);
+        report.sent_after_removal += u64::from(!self.events.is_leased(id));
         self.steps.push(format!("{id} is sent"));
         self.intercom.begin(id, &event)
     }
@@ -386,17 +411,32 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         if arrives {
             self.intercom.arrive(id, event)?;
         }
-        match &verdict {
-            Verdict::Delivered { .. } => self.events.deliver(id),
-            Verdict::Bury { .. } => self.events.bury(id),
-            _ => self.events.put_back(id, self.spent + after),
-        }
         self.steps.push(format!("{id} is settled: {}", in_a_word(&verdict)));
         let settlement = [lease.settle(verdict)];
         let settled = process.outbox().settle(engine.epoch(), &settlement, engine.forget_before);
         let late = settled.await.map_err(failed(Promise::Delivery))?;
-        require!(late.is_empty(), Fencing, "the event {id} is said to be late, and is leased");
+        if !self.settled(id, &late)? {
+            return Ok(());
+        }
+        match &settlement[0].verdict {
+            Verdict::Delivered { .. } => self.events.deliver(id),
+            Verdict::Bury { reason, .. } => self.events.bury(id, *reason),
+            _ => self.events.put_back(id, self.spent + after),
+        }
         Ok(())
+    }
+
+    /// Compares which settlements are said to be late. Returns whether this one counts.
+    fn settled(&mut self, id: EventId, late: &[EventId]) -> Verified<bool> {
+        let (is_leased, may_settle) = self.events.may_settle(id);
+        if late.is_empty() {
+            let what = "is settled after an operator removed it";
+            require!(may_settle, Operators, "the event {id} {what}");
+            return Ok(true);
+        }
+        require!(!is_leased && late == [id], Fencing, "{late:?} are said to be late");
+        self.events.end_lease(id);
+        Ok(false)
     }
 
     fn arrive_late(&mut self) -> Verified {
@@ -409,16 +449,6 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let by = self.profile.tick * self.random.u32(1..5);
         self.fleet.advance(by).await;
         self.spent += by;
-    }
-
-    /// A process redrives all dead letters, whether it delivers or not.
-    async fn redrive(&mut self) -> Verified {
-        let index = self.running();
-        self.note(format!("{} redrives", self.members[index].name));
-        let redriven = self.members[index].process.outbox().redrive(&Selection::All).await;
-        redriven.map_err(failed(Promise::Redrive))?;
-        self.events.redrive(self.spent, self.now);
-        Ok(())
     }
 
     /// A process that does not deliver asks whose turn it is, and takes over if it must.
@@ -589,7 +619,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
                 }
             }
         }
-        self.events.offer(events.len(), offered, self.now);
+        self.events.offer(events, offered, self.now);
         self.end(index).await;
         Ok(())
     }
@@ -659,7 +689,7 @@ impl<'a, F: Fleet> FleetHistory<'a, F> {
         let events = self.offer(0);
         let accepted = self.members[index].process.outbox().accept(&events).await;
         accepted.map_err(|error| violation(Promise::Acceptance, format!("{error:?}")))?;
-        self.events.offer(events.len(), Offered::Accepted, self.now);
+        self.events.offer(events, Offered::Accepted, self.now);
         let begun = Instant::now();
         for _ in 0..EXTENSIONS {
             let Member { name, process, standing, .. } = &mut self.members[index];

@@ -18,6 +18,9 @@ pub(super) struct Intercom {
     perhaps: HashSet<EventId>,
     /// Events that admission let keep a taken second.
     collided: HashSet<EventId>,
+    /// Events that an operator removed while an attempt may have reached Intercom, or redrove after the
+    /// window. Their slots may be given to others.
+    removed: HashSet<EventId>,
     /// Requests of processes that were killed, deposed or stopped. They may arrive yet.
     under_way: Vec<(EventId, DataEvent)>,
 }
@@ -27,7 +30,9 @@ impl Intercom {
     pub(super) fn begin(&mut self, id: EventId, event: &DataEvent) -> Verified {
         let body = event.body();
         let first = self.sent.entry(id).or_insert_with(|| body.clone());
-        require!(first == body, SameBytes, "the event {id} is sent as {body:?}, and was {first:?}");
+        // An older lease may be at hand still, with other bytes than after the redrive.
+        let is_same = first == body || self.removed.contains(&id);
+        require!(is_same, SameBytes, "the event {id} is sent as {body:?}, and was {first:?}");
         Ok(())
     }
 
@@ -40,8 +45,9 @@ impl Intercom {
     pub(super) fn arrive(&mut self, id: EventId, event: &DataEvent) -> Verified {
         self.perhaps.insert(id);
         let first = *self.taken.entry(Slot::of(event)).or_insert(id);
+        let is_known = |id| self.collided.contains(id) || self.removed.contains(id);
         require!(
-            first == id || self.collided.contains(&id) || self.collided.contains(&first),
+            first == id || is_known(&id) || is_known(&first),
             Collisions,
             "Intercom ignores the event {id}: the event {first} has its contact, name and second"
         );
@@ -68,6 +74,11 @@ impl Intercom {
 
     pub(super) fn note_attempt(&mut self, id: EventId) {
         self.perhaps.insert(id);
+    }
+
+    /// Notes that an operator removed an event that Intercom may have, or get, or redrove an old one.
+    pub(super) fn remove(&mut self, id: EventId) {
+        self.removed.insert(id);
     }
 
     pub(super) fn note_collision(&mut self, id: EventId) {

@@ -1,9 +1,9 @@
 //! The tests for an outbox that several processes share.
 //!
-//! [`run`] starts some processes on one store, as a fleet does. All of them accept and one
-//! delivers. It kills or stops any of them at any moment. Each process has an engine's admission,
-//! and what it sends goes to a model of Intercom. The suite in [`conformance`](super) must pass
-//! first: it tests each method by itself.
+//! [`run`] starts some processes on one store, as a fleet does. All of them accept, one delivers, and
+//! operators bury, redrive, purge and erase in any. It kills or stops any of them at any moment. Each
+//! process has an engine's admission, and what it sends goes to a model of Intercom. The suite in
+//! [`conformance`](super) must pass first: it tests each method by itself.
 //!
 //! ```
 //! use std::sync::Arc;

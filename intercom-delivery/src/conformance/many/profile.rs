@@ -54,6 +54,10 @@ promises! {
     SameBytes = "same bytes",
     /// What one process redrives, another delivers.
     Redrive = "redrive",
+    /// Any process buries, redrives, purges and erases, at any moment of the delivery. Each event is
+    /// in one stage. An event that an operator removed is not leased again, and its settlement is
+    /// late. The tombstones of an erased contact come with or before its later events.
+    Operators = "operators",
     /// Each accepted event is leased until its settlement, and never after it.
     Delivery = "delivery",
 }
@@ -167,6 +171,8 @@ pub struct FleetReport {
     pub(super) takeovers: u64,
     pub(super) moved: u64,
     pub(super) late_settlements: u64,
+    pub(super) removed: u64,
+    pub(super) sent_after_removal: u64,
     skipped: Vec<(Promise, String)>,
 }
 
@@ -178,6 +184,8 @@ impl FleetReport {
             takeovers: 0,
             moved: 0,
             late_settlements: 0,
+            removed: 0,
+            sent_after_removal: 0,
             skipped: profile.skipped.clone(),
         }
     }
@@ -206,13 +214,25 @@ impl FleetReport {
     pub fn late_settlements(&self) -> u64 {
         self.late_settlements
     }
+
+    /// Returns how often an operator buried, purged or erased an event.
+    pub fn removed(&self) -> u64 {
+        self.removed
+    }
+
+    /// Returns the number of requests for events that an operator had removed while they were leased.
+    pub fn sent_after_removal(&self) -> u64 {
+        self.sent_after_removal
+    }
 }
 
 impl fmt::Display for FleetReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let FleetReport { histories, events, takeovers, moved, late_settlements, skipped } = self;
+        let FleetReport { histories, events, takeovers, moved, late_settlements, .. } = self;
+        let FleetReport { removed, sent_after_removal, skipped, .. } = self;
         write!(f, "{histories} histories: {events} events, {takeovers} takeovers, ")?;
-        write!(f, "{moved} moved, {late_settlements} late settlements")?;
+        write!(f, "{moved} moved, {late_settlements} late settlements, ")?;
+        write!(f, "{removed} removed, {sent_after_removal} sent after that")?;
         for (promise, reason) in skipped {
             write!(f, "; NOT TESTED: {promise}, because {reason}")?;
         }

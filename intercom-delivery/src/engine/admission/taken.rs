@@ -17,13 +17,13 @@ impl SlotHolder {
     pub(super) const PENDING: SlotHolder = SlotHolder(u32::MAX);
     /// A dead letter that Intercom does not have.
     pub(super) const DEAD: SlotHolder = SlotHolder(u32::MAX - 1);
-    /// A dead letter, where Intercom may have an event.
+    /// A dead letter, where Intercom may have that event or another one.
     pub(super) const DEAD_AND_SENT: SlotHolder = SlotHolder(u32::MAX - 2);
 
     /// An event that left. Its slot is kept until this Unix second, in the year 2106 at the latest.
     pub(super) fn left(keep_until: Timestamp) -> SlotHolder {
         if keep_until == UsedSlot::WHILE_DEAD {
-            return SlotHolder::DEAD;
+            return SlotHolder::DEAD_AND_SENT;
         }
         let latest = i64::from(SlotHolder::DEAD_AND_SENT.0) - 1;
         let second = keep_until.unix_seconds().clamp(0, latest);

@@ -17,7 +17,8 @@ macro_rules! faults {
 }
 
 faults! {
-    SettlesUnderAnyEpoch: Fencing,
+    /// A deposed process also makes the store forget used slots.
+    SettlesUnderAnyEpoch: Fencing | Collisions,
     AdmitsUnderAnyEpoch: Fencing,
     /// A deposed process ends the turn of another.
     ReleasesAnyEpoch: Fencing | OneDeliverer,
@@ -40,16 +41,24 @@ faults! {
     /// Reads on by id alone: what is committed late has a lower id than what was read.
     ReadsWithoutGaps: LateCommit,
     /// Begins to read anew after a takeover, in the order of the ids.
-    ForgetsTheCursor: Collisions | SameBytes,
+    ForgetsTheCursor: Collisions | SameBytes | Operators,
     CountsByThreeQueries: Counts,
     /// Each process counts what it has seen last.
     CountsOnceInAWhile: Counts,
     AcceptsOneByOne: Acceptance,
     /// Each process numbers its events by itself.
     RepeatsIds: Acceptance | OneDeliverer,
-    ShowsOpenTransactions: Acceptance,
+    ShowsOpenTransactions: Acceptance | Counts,
     /// Only the process that delivers can redrive.
     RedrivesForItself: Redrive,
+    /// Only the process that delivers can bury.
+    BuriesForItself: Operators,
+    /// Says how many letters there were, though another operator has taken some meanwhile.
+    PurgesWhatItHasRead: Operators,
+    /// The settlement of a buried event counts.
+    SettlesTheBuried: Operators,
+    /// An engine never hears of contacts that were erased during its turn.
+    ForgetsTombstones: Operators,
     ForgetsHeldSlots: Collisions,
     ForgetsUsedSlots: Collisions,
     /// What was leased when a process was killed is never leased again.

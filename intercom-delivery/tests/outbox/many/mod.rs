@@ -30,6 +30,7 @@ fn a_store_that_keeps_all_promises() {
     // Otherwise nothing was at stake.
     let numbers = [report.events(), report.takeovers(), report.moved(), report.late_settlements()];
     assert!(numbers.iter().all(|number| *number > HISTORIES), "{report}");
+    assert!(report.removed() > HISTORIES && report.sent_after_removal() > 0, "{report}");
 }
 
 #[test]

@@ -319,6 +319,9 @@ impl Handle {
         for lease in &mut leased.events {
             lease.id = self.store.id(lease.id);
         }
+        if self.store.is(Fault::ForgetsTombstones) {
+            leased.tombstones = None;
+        }
         let mut state = self.store.state();
         leased.events.retain(|lease| !state.hidden.contains(&lease.id.get()));
         let last = leased.events.iter().map(|lease| lease.id.get() + 1).max();
@@ -465,7 +468,12 @@ impl Forward for Handle {
         };
         let numbers: Vec<_> = settlements.iter().map(inner).collect();
         let epoch = self.epoch(epoch, Fault::SettlesUnderAnyEpoch);
-        let late = self.store.memory.settle(epoch, &numbers, forget_before).await?;
+        let mut late = self.store.memory.settle(epoch, &numbers, forget_before).await?;
+        if self.store.is(Fault::SettlesTheBuried) && self.delivers() {
+            for id in std::mem::take(&mut late) {
+                self.store.memory.purge(&Selection::One(id)).await?;
+            }
+        }
         let mut state = self.store.state();
         let pairs = settlements.iter().map(|settlement| settlement.id).zip(&numbers);
         let (late, settled): (Vec<_>, Vec<_>) =
@@ -521,25 +529,40 @@ impl Forward for Handle {
         Ok(letters.into_iter().filter(|letter| Some(letter.id) > after).take(limit).collect())
     }
 
+    async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
+        if self.store.is(Fault::BuriesForItself) && !self.delivers() {
+            return Ok(0);
+        }
+        self.store.memory.bury(&self.inner_selection(which)).await
+    }
+
     async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
-        if self.store.is(Fault::RedrivesForItself) {
-            let delivers = self.store.state().row.as_ref().map(|row| row.owner);
-            if delivers != Some(self.number) {
-                let dead = self.store.memory.dead_letters(None, usize::MAX).await?;
-                let ids: Vec<_> =
-                    dead.iter().map(|letter| self.store.id(letter.id).get()).collect();
-                self.store.state().hidden.extend(ids);
-            }
+        if self.store.is(Fault::RedrivesForItself) && !self.delivers() {
+            let dead = self.store.memory.dead_letters(None, usize::MAX).await?;
+            let ids: Vec<_> = dead.iter().map(|letter| self.store.id(letter.id).get()).collect();
+            self.store.state().hidden.extend(ids);
         }
         self.store.memory.redrive(&self.inner_selection(which)).await
     }
 
     async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
-        self.store.memory.purge(&self.inner_selection(which)).await
+        let which = self.inner_selection(which);
+        if self.store.is(Fault::PurgesWhatItHasRead) {
+            let letters = self.store.memory.dead_letters(None, usize::MAX).await?;
+            let read = letters.iter().filter(|letter| which.contains(letter)).count() as u64;
+            yield_now().await;
+            self.store.memory.purge(&which).await?;
+            return Ok(read);
+        }
+        self.store.memory.purge(&which).await
     }
 }
 
 impl Handle {
+    fn delivers(&self) -> bool {
+        self.store.state().row.as_ref().is_some_and(|row| row.owner == self.number)
+    }
+
     /// The present epoch where this fault takes any for it.
     fn epoch(&self, epoch: Epoch, fault: Fault) -> Epoch {
         let present = self.store.state().row.as_ref().map(|row| row.standby.epoch);

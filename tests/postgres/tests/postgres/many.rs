@@ -92,5 +92,5 @@ fn many_machines_keep_all_promises() {
     let profile = FleetProfile::new().histories(6).steps(100);
     let report = run(&profile, &runtime, async || Machines(Place::new()));
     assert_eq!(report.skipped(), []);
-    assert!(report.takeovers() > 6 && report.moved() > 6, "{report}");
+    assert!(report.takeovers() > 6 && report.moved() > 6 && report.removed() > 6, "{report}");
 }
