@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod conformance;
+mod deliveries;
 mod drivers;
 mod failover;
 mod gaps;
