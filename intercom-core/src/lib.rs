@@ -1,6 +1,20 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+//!
+//! ## Where to find it
+//!
+//! | subject | documentation |
+//! |---|---|
+//! | events | the derive [`IntercomEvent`](derive@crate::IntercomEvent), [`DynamicEvent`] |
+//! | groups of keys | the derive [`EventMetadata`](derive@crate::EventMetadata) |
+//! | values | [`value`], the derive [`MetadataValue`](derive@crate::MetadataValue) |
+//! | contacts | [`Contact`] |
+//! | sending and retrying | [`Tracker`], [`Sending`], [`DataEvent`] |
+//! | results | [`Receipt`], [`SendError`], [`ErrorKind`] |
+//! | your own destination | [`Transport`] |
+//! | tests | [`testing`] |
+//! | the list of a program's events | [`catalogue!`] |
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -32,7 +46,7 @@ mod tracker;
 mod transport;
 pub mod value;
 
-/// Lets a type implement [`Transport`]: the attribute of the crate `async-trait`.
+/// The attribute of the crate `async-trait`, which an implementation of [`Transport`] needs.
 pub use async_trait::async_trait;
 pub use catalogue::{Catalogue, TypeDescription};
 pub use contact::{Contact, ContactError};

@@ -25,36 +25,39 @@
 //! Later requests carry the new token. Requests in flight end with the old token. The call refuses a
 //! token that cannot be sent, and the old token stays.
 //!
-//! A delivery that holds events after a 401 does not see the replacement. Afterwards call
-//! `Delivery::resume` of the crate `intercom-delivery`, which sends held events at once.
-//! Otherwise the delivery's next probe finds the new token, at most five minutes later.
+//! After a 401, a delivery of `intercom-delivery` stops and keeps its events. It does not notice a
+//! new token. Call `Delivery::resume`, and it tries to send at once. Without the call it tries again
+//! by itself, at most five minutes later.
 //!
-//! ## Responses
+//! ## Responses and errors
 //!
-//! An HTML page comes from a proxy or gateway, whatever its content type.
+//! The first row that fits counts. HTML never comes from Intercom's API, but from a proxy or gateway.
+//! The transport recognizes it without the content type too.
 //!
 //! | response | [`ErrorKind`] | what to do |
 //! |---|---|---|
-//! | any 4xx without Intercom's error list, except 408, 425 and 429 | `UnexpectedAnswer` | check gateways and proxies: the response did not come from Intercom |
-//! | 400, 406, 413, 415, 422, and any 4xx not in this table | `Rejected` | the event is wrong: give up |
-//! | any 4xx: too many active event names | `EventNameLimit` | give up, and archive names |
-//! | 404 with the code `not_found` | `UnknownContact` | your choice |
-//! | 409, or 400 with the code `conflict` | `AmbiguousContact` | give up |
+//! | 408, 425, 5xx | `Unavailable` | retry |
+//! | 429 | `RateLimited` | retry after the wait |
+//! | a 4xx whose body breaks off | `Connection` | retry: the body would say what is wrong |
+//! | any other 4xx without Intercom's error list | `UnexpectedAnswer` | check gateways and proxies: the response did not come from Intercom |
+//! | any other 4xx whose message says that there are too many active event names | `EventNameLimit` | give up, and archive names |
+//! | 404 with the code `not_found` | `UnknownContact` | give up, wait, or create the contact |
+//! | 409, or 400 with the code `conflict` | `AmbiguousContact` | give up: several contacts match the identifier |
 //! | 401 | `Unauthorized` | replace the token |
 //! | 402, 403 | `Forbidden` | fix the plan or the permissions |
-//! | 429 | `RateLimited` | retry after the wait |
-//! | 408, 425, 5xx | `Unavailable` | retry |
-//! | none in time | `Timeout` | retry |
+//! | any other 404 or 405 | `UnexpectedAnswer` | fix the base URL or the proxy |
+//! | any other 4xx | `Rejected` | give up: the event is wrong |
+//! | no response in time | `Timeout` | retry |
 //! | no connection, or a broken connection | `Connection` | retry |
 //! | an untrusted certificate | `Certificate` | fix the CA certificates, the clock or the address |
 //! | a proxy that refuses to connect | `Proxy` | fix the proxy or its credentials |
-//! | a truncated body that decides the outcome | `Connection` | retry |
-//! | a redirect, any other 404 or 405, anything else | `UnexpectedAnswer` | fix the base URL or the proxy |
+//! | a redirect, HTML, or anything else | `UnexpectedAnswer` | fix the base URL or the proxy |
 //!
-//! The wait comes from `Retry-After`, then from `X-RateLimit-Reset`. The response's own `Date` is the
-//! reference, so a wrong clock on this machine does no harm. The longest wait is [`MAX_WAIT`].
+//! [`SendError::retry_after`] returns the wait. It comes from `Retry-After`, else from
+//! `X-RateLimit-Reset`. The crate compares these times with the response's own `Date`, so a wrong
+//! clock on this machine does no harm. The longest wait is [`MAX_WAIT`].
 //!
-//! ## Reading back
+//! ## Reading past events
 //!
 //! [`HttpTransport::events`] lists a contact's events, newest first.
 //! [`HttpTransport::summaries`] counts them:
@@ -71,21 +74,24 @@
 //! # }
 //! ```
 //!
-//! - [`PastEvents`] is a `Stream`. An unreadable event is an item that says why, and the stream goes on.
+//! - [`PastEvents`] is a `Stream` with the feature `futures-core`, and always has `next`.
+//! - An unreadable event is an `Err` item that says why, and the stream goes on.
 //! - [`PastEvent::metadata`] returns values by kind. [`PastEvent::metadata_as`] reads them as your type.
-//! - Reading follows only the cursor of `pages.next`, on this transport's own host. A repeated cursor is
-//!   an error.
+//! - Reading takes only the cursor from `pages.next`, and asks this transport's own host. A repeated
+//!   cursor is an error.
 //! - An unknown contact is [`ReadError::UnknownContact`], not an empty list.
-//! - Reading shares the rate limit with sending, waits for it, and leaves each window's last tenth to
-//!   events. An engine of `intercom-delivery` sees in its next response what reads have used.
+//! - Reading and sending share one rate limit. A read waits while the window is spent. It leaves the
+//!   last tenth of each window's requests to events. A delivery of `intercom-delivery` learns from its
+//!   next response how many requests the reads used.
 //!
-//! ## What is never shown
+//! ## What errors do not show
 //!
-//! Replaced credentials are as secret as present ones. Values of fewer than four characters stay in
-//! Intercom's messages, because they match by chance. An error describes a body that did not come from
-//! Intercom only by its type and size.
+//! Errors mask replaced credentials as they mask present ones. They do not mask values of fewer than
+//! four characters, because those also match other text by chance. If a body did not come from
+//! Intercom, the error has only its content type and size.
 //!
 //! [`ErrorKind`]: intercom_core::ErrorKind
+//! [`SendError::retry_after`]: intercom_core::SendError::retry_after
 
 mod answer;
 mod body;
