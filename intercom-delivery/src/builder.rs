@@ -32,7 +32,7 @@ pub(crate) const DEFAULT_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The default interval between logs of the ledger.
 pub(crate) const DEFAULT_LEDGER_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Configures a [`Delivery`]. Made by [`Delivery::builder`].
+/// Configures and starts a [`Delivery`]. [`Delivery::builder`] returns it.
 #[must_use = "a builder does nothing until `start` is called"]
 pub struct DeliveryBuilder {
     transport: Arc<dyn Transport>,
@@ -80,8 +80,8 @@ impl DeliveryBuilder {
         }
     }
 
-    /// Sets the outbox that holds events until delivery. The default is a [`MemoryOutbox`] with its
-    /// own defaults.
+    /// Sets the outbox that holds events until delivery. The default is [`MemoryOutbox::new`], which
+    /// loses its events when the process ends.
     ///
     /// Several deliveries may use one outbox, in this process or others. Each accepts events, and
     /// one of them delivers.
@@ -90,7 +90,7 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets the limit of requests in flight. The default is 32.
+    /// Limits how many requests are in flight at once. The default is 32.
     pub fn concurrency(mut self, requests: usize) -> Self {
         self.settings.concurrency = requests;
         self
@@ -103,8 +103,8 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets when the engine sends an event again, and when it gives the event up. The default is
-    /// [`RetryPolicy::new`].
+    /// Sets when the engine sends an event again, and when it makes the event a dead letter instead.
+    /// The default is [`RetryPolicy::new`]: back-off up to 5 minutes, and no limit of age or attempts.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.settings.retry = retry;
         self
@@ -118,13 +118,13 @@ impl DeliveryBuilder {
     }
 
     /// Sets what the engine does with an event that Intercom would take for a duplicate of another.
-    /// The default is [`Collisions::Move`].
+    /// The default is [`Collisions::Move`], which moves the event to the next free second.
     pub fn collisions(mut self, collisions: Collisions) -> Self {
         self.settings.collisions = collisions;
         self
     }
 
-    /// Sets the limit of one attempt, in addition to the transport's own limits. The default is 60
+    /// Limits the time of one attempt, in addition to the transport's own time-outs. The default is 60
     /// seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout;
@@ -138,34 +138,35 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets a hook for dead letters. The engine calls it once the outbox has stored the dead
-    /// letter, and logs each dead letter anyway.
+    /// Sets a function that the engine calls after the outbox has stored a dead letter. With or without
+    /// it, the engine logs each dead letter.
     ///
-    /// The hook runs on the engine's own task and must not block. The engine catches and counts its
-    /// panics.
+    /// The function runs on the engine's own task and must not block. The engine catches and counts
+    /// its panics.
     pub fn on_dead_letter(mut self, hook: impl Fn(&DeadLetter) + Send + Sync + 'static) -> Self {
         let hook: DeadLetterHook = Box::new(hook);
         self.settings.on_dead_letter = Some(hook);
         self
     }
 
-    /// Sets rules over event data. The engine applies them once to each accepted event, whatever
-    /// its origin, before its first attempt. No rule applies to an event that a rule derived. The
-    /// default is none.
+    /// Sets rules that drop events, or derive further events from their data. The engine applies them
+    /// once to each accepted event, whichever process accepted it, before the first attempt. It does
+    /// not apply them to derived events. The default is no rules.
     ///
-    /// The outbox stores what they change before the first attempt. So after a crash, each derived
-    /// event is there exactly once. The rules of the process that delivers count. After a takeover,
-    /// the next process applies its own rules to events without a stored admission.
+    /// The outbox stores the result before the first attempt. So after a crash, each derived event is
+    /// there exactly once. Only the delivering process applies its rules. After a takeover, the next
+    /// process applies its own to events for which the outbox has no stored result.
     pub fn rules(mut self, rules: Rules) -> Self {
         self.settings.rules = rules;
         self
     }
 
-    /// Sets a consent check. The engine calls it once for each accepted or derived event, before
-    /// the first attempt. The default sends all events.
+    /// Sets a function that decides whether to send an event. The engine calls it for each accepted or
+    /// derived event, before the first attempt. After [`Consent::Later`] it calls it again. The default
+    /// sends all events.
     ///
-    /// It runs on the engine's own task and must not block. The engine catches and counts its
-    /// panics, and asks again for the event after a minute.
+    /// The function runs on the engine's own task and must not block. The engine catches and counts its
+    /// panics, and calls it again for the event after a minute.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -176,7 +177,7 @@ impl DeliveryBuilder {
     /// });
     /// ```
     ///
-    /// A test sends, flushes, and reads what the engine withheld and sent:
+    /// A test sends events, flushes, and checks how many the engine withheld and sent:
     ///
     /// ```
     /// # use std::time::Duration;
@@ -210,8 +211,9 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Labels this delivery in metrics, logs and [`Status`](crate::Status), to tell several
-    /// deliveries of one process apart. Call it once for each label. The default is none.
+    /// Adds a label to this delivery's metrics, logs and [`Status`](crate::Status). Labels distinguish
+    /// several deliveries of one process. A second call with the same name replaces the value. The
+    /// default is no labels.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -223,7 +225,7 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Seeds the jitter, for tests that repeat. The default is a random seed.
+    /// Seeds the jitter of all waits, so that a test can repeat them. The default is a random seed.
     pub fn jitter_seed(mut self, seed: u64) -> Self {
         self.settings.seed = Some(seed);
         self
@@ -231,19 +233,19 @@ impl DeliveryBuilder {
 
     /// Sets the wall clock, for tests. The default is the system's clock.
     ///
-    /// The engine reads it for the second at the start, and to notice later steps of the system's
-    /// clock. All waits follow elapsed time.
+    /// The engine reads it when it starts, to know the current second. Later it compares the clock with
+    /// the elapsed time, to notice when the clock is set. All waits follow elapsed time.
     pub fn wall_clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.settings.wall_clock = Arc::new(now);
         self
     }
 
-    /// Starts delivery, as a task of the current Tokio runtime.
+    /// Starts the delivery, as a task of the current Tokio runtime.
     ///
     /// # Errors
     ///
-    /// Fails outside of a Tokio runtime, and in a runtime without timers. Fails when a setting
-    /// makes delivery impossible, or when nobody has set this machine's clock.
+    /// Fails outside of a Tokio runtime, and in a runtime without timers. Fails when the concurrency or
+    /// a duration is zero. Fails when the clock shows a time before this version was written.
     pub fn start(mut self) -> Result<Delivery, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.settings.concurrency == 0 {
@@ -291,9 +293,11 @@ impl DeliveryBuilder {
         Ok(Delivery::new(parts, operate, commands, engine, runtime))
     }
 
-    /// Starts delivery over this outbox in memory, instead of the one that
-    /// [`outbox`](Self::outbox) set. Returns a tracker too that hands events over without waiting:
-    /// only an outbox in memory allows that.
+    /// Starts the delivery with this outbox in memory. It replaces an outbox that
+    /// [`outbox`](Self::outbox) set.
+    ///
+    /// The [`MemoryTracker`] has a method that is not `async`: `try_send` accepts an event without
+    /// waiting, or fails. Only an outbox in memory can do that.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -312,7 +316,7 @@ impl DeliveryBuilder {
     ///
     /// # Errors
     ///
-    /// As [`start`](Self::start).
+    /// Fails as [`start`](Self::start) does.
     pub fn start_in_memory(
         self,
         outbox: MemoryOutbox,
@@ -352,7 +356,7 @@ pub enum StartError {
     /// The concurrency is 0.
     #[error("the concurrency must be at least 1")]
     ZeroConcurrency,
-    /// The clock of this machine shows a time before this version of the library.
+    /// The clock of this machine shows a time before this version of the library was written.
     #[error(
         "the clock of this machine shows a time before this version of the library was written; set \
          the clock, then start the delivery"

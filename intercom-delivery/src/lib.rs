@@ -5,62 +5,85 @@
 //! ## Guarantees
 //!
 //! - **Refused early.** What breaks one of Intercom's rules fails to compile, or fails before any I/O.
-//! - **Nothing is swallowed.** A redirect, a page and a list of errors never pass for success, whatever
-//!   their status. Any other 2xx means that Intercom has the event.
-//! - **Every accepted event ends** delivered or in the dead letters, as long as its outbox lives.
-//! - **The ledger balances** at every moment. It counts for all processes that use the outbox. Each
-//!   process counts what it refused.
-//! - **One delivers.** A process that lost its turn changes nothing in the outbox.
-//! - **A repetition has the same bytes.** The engine sends an event again after a lost answer, and
-//!   after a takeover during a request. It also does so when a process ends, or its disk stays full,
-//!   between the answer and the settlement.
-//! - **Two events are two.** Calling `send` twice makes two events, each with a second of its own.
-//! - **Nothing leaks.** No token, no contact and no value is in any log or error.
+//! - **No failure passes for success.** A redirect, HTML or a list of errors is never a success,
+//!   whatever its status. With `HttpTransport`, an event counts as delivered after a 200, 201, 202 or
+//!   204 without such a body.
+//! - **No accepted event is lost**, as long as its outbox exists. It ends delivered or as a dead
+//!   letter, unless a rule drops it, the engine withholds it, or you erase its contact.
+//! - **The ledger balances** at every moment. It covers all processes that use the outbox. Only the
+//!   number of refused events, and the numbers after it in [`Ledger`], are of one process.
+//! - **One process delivers.** After another has taken over, the former one settles nothing more.
+//! - **A retry sends the same bytes.** The engine sends an event again after a lost response, and
+//!   after a takeover during the request. It also does so when a process ends, or its disk stays full,
+//!   before the outbox has stored the result.
+//! - **Two calls of `send` make two events.** [`Collisions::Move`], the default, gives each its own
+//!   second.
+//! - **Logs and errors show no secrets**: no token, no contact and no value. One exception: an error
+//!   may have up to three characters of a value, if Intercom's own message repeats them.
 //!
-//! ## What an answer leads to
+//! ## Words
 //!
-//! | answer | consequence |
+//! | word | meaning |
 //! |---|---|
-//! | taken | delivered |
-//! | wrong, refused, ambiguous contact | dead letter |
-//! | unknown contact | by [`UnknownContact`]: dead letter, sent again for a time, or the contact is created |
-//! | too many event names | dead letter; events of this name are not sent for ten minutes at a time |
-//! | rate limit | nothing is sent before the reset; no attempt is spent |
-//! | down, timed out, broken connection | sent again with exponential back-off and full jitter: [`RetryPolicy`] |
-//! | fails over and over while others get through | sent again with its own back-off; after 12 failures over an hour a dead letter |
-//! | token, plan or permission wrong | nothing is sent until it is fixed; no event is lost for it |
-//! | a page or another answer that is not Intercom's | sent again with back-off; if ten events get it that never failed, nothing is sent until it is fixed |
-//! | the transport panics | contained and counted; sent again, and a dead letter after the third time |
+//! | engine | the task that sends events |
+//! | attempt | one request for an event |
+//! | turn | the time during which one process delivers |
+//! | lease | the engine takes an event from the outbox to send it; other processes leave it alone |
+//! | admission | the result of erasures, consent, rules and [`Collisions`], before the first attempt |
+//! | settlement | the outbox stores the result of an attempt |
+//! | derived event | an event that a rule makes from another |
+//! | withheld event | an event that the engine deleted unsent: no consent, or an erased contact |
 //!
-//! The engine always sends an event again as the same bytes, with the same second, so that Intercom
-//! recognizes the duplicate.
+//! ## What the engine does after a response
+//!
+//! | response or failure | what happens to the event |
+//! |---|---|
+//! | success | delivered |
+//! | Intercom refuses the event, or several contacts match | dead letter |
+//! | unknown contact | by [`UnknownContact`]: sent again for a time, sent after the contact's creation, or a dead letter |
+//! | too many event names | dead letter, as are later events of this name for ten minutes; then one event tries again |
+//! | rate limit | waits for the reset, as all events do; counts as no attempt |
+//! | server error, time-out, broken connection | sent again with exponential back-off and full jitter: [`RetryPolicy`] |
+//! | repeated failures while other events succeed | sent again with its own back-off; dead letter after 12 failures over at least an hour |
+//! | wrong token, plan or permission | waits until you fix it, as all events do |
+//! | HTML, or another response that is not Intercom's | sent again with back-off; if events that never failed before get it too, at least ten in a row, all wait until you fix it |
+//! | the transport panics | the engine catches and counts it; sent again, and a dead letter at the third panic |
+//!
+//! A retry has the same second too, so Intercom mostly recognizes the duplicate. Intercom does not
+//! promise that.
 //!
 //! ## Pacing
 //!
-//! All requests pass one pacer, which reads Intercom's `X-RateLimit` headers. It spreads the rest
-//! of a window as soon as more events wait than fit, or less than a quarter is left. So no request
-//! meets a 429 as long as no other program uses the same limit. Without headers, a 429 leads to
-//! back-off. Intercom cuts its times to whole seconds, so the pacer waits until a window has
-//! certainly ended. It does not believe a reset that no window of 10 seconds can have:
+//! The engine limits the rate of all its requests by Intercom's `X-RateLimit` headers. Intercom
+//! counts requests in windows of 10 seconds. The engine spreads the remaining requests over the
+//! rest of a window in two cases: more events wait than it allows, or less than a quarter of its
+//! requests is left. So no request gets a 429, unless another program uses the same limit. Without
+//! headers, a 429 leads to back-off. Intercom reports whole seconds, so the engine waits until the
+//! window has certainly ended. It ignores a reset that is impossible for such a window. Then
 //! [`Status::rate_limit_doubt`] says why.
 //!
-//! One event's failure is not an outage. The circuit breaker opens when ten events in a row fail
-//! that never failed before. Then single events probe, ten a second at first and one a minute in
-//! the end. It also opens when Intercom refuses the token or the plan, with back-off up to five
-//! minutes. After a fix, [`Delivery::resume`] probes at once. Events that failed before leave three
-//! in four requests to others.
+//! ## Outages
+//!
+//! A circuit breaker opens in an outage, and stops almost all sending. One event's failure is no
+//! outage. So it takes at least ten failures in a row, of events that never failed before. If many
+//! events fail by themselves, it takes more. While the breaker is open, single events test whether
+//! Intercom is back: about ten a second at first, and one a minute in the end.
+//!
+//! The breaker also opens when Intercom refuses the token or the plan. Then the engine tries again with
+//! back-off up to five minutes. After a fix, [`Delivery::resume`] tries at once. While the breaker is
+//! closed, events that failed before take at most one in four requests if others wait.
 //!
 //! ## Two events that Intercom takes for one
 //!
-//! Intercom ignores the second of two events with one name, contact and second. The engine admits
-//! each event once, before its first attempt, and moves one that would be ignored to the next free
-//! second: [`Collisions`]. It knows the seconds of all pending events, of dead letters, and of what
-//! left in the last two minutes. It never moves an event after an attempt.
+//! If two events have the same name, contact and second, Intercom ignores one. So before an event's
+//! first attempt, the engine moves it to the next free second if necessary: [`Collisions`]. It
+//! compares the event with pending events, dead letters, and events that it sent in the last two
+//! minutes. It never moves an event after an attempt.
 //!
 //! ## Metrics
 //!
-//! The feature `metrics` adds these, from the start of a delivery, with the recorder at that time.
-//! Each has the labels of [`DeliveryBuilder::label`] too:
+//! The feature `metrics` adds these. Install your recorder before [`DeliveryBuilder::start`]. Each
+//! metric also has the labels of [`DeliveryBuilder::label`]:
 //!
 //! | metric | kind | labels |
 //! |---|---|---|
@@ -74,32 +97,41 @@
 //! | `intercom_delivery_attempts_total` | counter | `outcome` |
 //! | `intercom_delivery_panics_total` | counter | |
 //! | `intercom_delivery_takeovers_total`, how often this process began to deliver | counter | |
-//! | `intercom_delivery_fenced_total`, how often another process took the turn | counter | |
-//! | `intercom_delivery_pending`, of the process that delivers | gauge | |
-//! | `intercom_delivery_oldest_pending_seconds`, once a ledger interval | gauge | |
+//! | `intercom_delivery_fenced_total`, how often another process took over from this one | counter | |
+//! | `intercom_delivery_pending`, only from the process that delivers | gauge | |
+//! | `intercom_delivery_oldest_pending_seconds`, set once in each [ledger interval](DeliveryBuilder::ledger_interval) | gauge | |
 //! | `intercom_delivery_breaker_state`, 1 for the present state: `closed`, `half_open`, `outage`, `stopped` | gauge | `state` |
-//! | `intercom_delivery_is_deliverer` | gauge | |
+//! | `intercom_delivery_is_deliverer`, 1 while this process delivers, else 0 | gauge | |
 //! | `intercom_delivery_attempt_seconds` | histogram | |
 //! | `intercom_delivery_delay_seconds`, from acceptance to delivery | histogram | |
-//! | `messaging.client.sent.messages`: accepted, and refused with `error.type` | counter | OpenTelemetry's |
+//! | `messaging.client.sent.messages`: accepted events, and refused ones with `error.type` | counter | OpenTelemetry's |
 //! | `messaging.client.consumed.messages`: leased events | counter | OpenTelemetry's |
 //! | `messaging.process.duration`, from a lease to the end of an attempt | histogram | OpenTelemetry's |
 //!
+//! OpenTelemetry's labels are `messaging.system`, `messaging.operation.name` and `error.type`.
 //! `cargo run -p otlp` is an example that sends metrics and spans to an OpenTelemetry collector.
 //!
 //! ## Spans
 //!
-//! Spans of the target `intercom_delivery::spans` have the names of OpenTelemetry's conventions, as
-//! `otel.name` and `otel.kind` tell `tracing-opentelemetry`. At the level `debug`: `send` (a producer),
-//! `process` (a consumer: one turn of an event, from its lease to its settlement) and in it `POST` (a
-//! client: the request). At the level `trace`: `receive` and `settle`, the calls of the outbox. A disabled span costs no
-//! allocation. `process` has no link to its `send`: `tracing` links only
-//! spans that are open, and each `send` would stay open until its event is sent.
+//! The target of all spans is `intercom_delivery::spans`. Their fields `otel.name` and `otel.kind` set
+//! the name and kind that `tracing-opentelemetry` exports, by OpenTelemetry's conventions:
 //!
-//! ## Ending
+//! | span | level | `otel.name` | `otel.kind` | what it covers |
+//! |---|---|---|---|---|
+//! | `send` | `debug` | `send events` | `producer` | the acceptance of events |
+//! | `process` | `debug` | `process events` | `consumer` | an event, from its lease to its settlement |
+//! | `attempt`, in `process` | `debug` | `POST` | `client` | the request |
+//! | `receive` | `trace` | `receive events` | `client` | the outbox's `lease` |
+//! | `settle` | `trace` | `settle events` | `client` | the outbox's `settle` |
+//!
+//! A disabled span costs no allocation. No link leads from `process` to its `send`. A link would keep
+//! each `send` open until its event is sent, because `tracing` links only open spans.
+//!
+//! ## Ending on a signal
 //!
 //! systemd, Docker and Kubernetes end a process by SIGTERM, a terminal by SIGINT (Ctrl-C). Listen for
-//! both, let your own requests end, because they send events, and shut the delivery down last:
+//! both. First let your server finish its requests, because they may still send events. Then shut the
+//! delivery down:
 //!
 //! ```no_run
 //! # #[cfg(unix)]
