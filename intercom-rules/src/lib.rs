@@ -4,7 +4,8 @@
 //!
 //! ## Conditions
 //!
-//! `when` names keys, and all of them must hold. A bare value means `is`.
+//! `when` names keys with a condition each, and all conditions must hold. `plan = "pro"` is short
+//! for `plan = { is = "pro" }`. Without `when`, a rule matches each event of its name.
 //!
 //! | of a key's value | conditions |
 //! |---|---|
@@ -15,26 +16,28 @@
 //!
 //! Money is written as `"1000.00 EUR"`, a date as `2026-01-31` or `2026-01-31T12:00:00Z`.
 //!
-//! `all = [{ … }, { … }]`, `any = [ … ]` and `not = { … }` combine conditions. Write a key of such
-//! a name as `keys = { any = … }`.
+//! `all = [{ … }, { … }]`, `any = [ … ]` and `not = { … }` combine conditions. Write a key that is
+//! itself named `any` as `keys = { any = … }`.
 //!
-//! A condition on an absent key, or on a value of another kind, does not hold. The same goes for
-//! `not`. To match events without the key too, negate the whole condition:
-//! `not = { plan = "free" }`.
+//! A condition on an absent key, or on a value of another kind, does not hold. So `plan = { not =
+//! "free" }` does not match an event without `plan`. To match that event too, negate the whole
+//! condition: `not = { plan = "free" }`.
 //!
 //! ## Actions
 //!
-//! - `also_send = "name"` derives an event with the same contact, second and metadata. For some of
-//!   the metadata, write `also_send = { name = "…", keys = ["amount"] }`.
-//! - `rename = "name"` sends the event under another name. The first rule that matches counts.
-//! - `drop = true` drops the event. Its derived events are still sent.
+//! - `also_send = "name"` derives an event with the same contact, `created_at` and metadata. For
+//!   some of the metadata, write `also_send = { name = "…", keys = ["amount"] }`.
+//! - `rename = "name"` sends the event under another name. If several rules match, the first
+//!   `rename` counts.
+//! - `drop = true` drops the event, also if another rule renames it. Its derived events are still
+//!   sent.
 //!
 //! ## Mistakes
 //!
 //! Loading checks the rules against a [`Catalogue`](intercom_core::Catalogue). It refuses unknown
 //! events and keys, and conditions that can never hold, with line and column. It also refuses an
-//! action whose event differs from the catalogue's type: in a key, in its kind, or in a required
-//! key.
+//! action whose event does not fit the catalogue's type of that name: the event has an unknown
+//! key, has a key of another kind, or lacks a required key.
 
 mod check;
 mod condition;

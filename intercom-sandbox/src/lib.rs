@@ -19,15 +19,16 @@
 //! | `GET /contacts/{id}/tags`, `…/notes`, `…/companies`, `…/subscriptions`, `…/segments` | `200` with an empty list |
 //! | `GET /me` | `200` with an admin and its app |
 //!
-//! The sandbox runs these checks in this order. The first failing check decides the answer:
-//! Intercom's error list with a `code`, a `message` and, where a member is to blame, the `field`.
+//! The sandbox runs these checks in this order. Intercom does not document its own. The first
+//! failing check decides the answer: Intercom's error list with a `code`, a `message` and, where a
+//! member of the body is to blame, the `field`.
 //!
 //! | status | code | for |
 //! |---|---|---|
 //! | 404, 405 | `api_path_not_found`, `method_not_allowed` | a path or method that the API does not have |
 //! | 501 | `not_in_sandbox` | a path that Intercom has and the sandbox does not |
 //! | 401 | `unauthorized` | neither the access token nor app id and API key over HTTP Basic |
-//! | 429 | `rate_limit_exceeded` | a request over the limit of its app, or of all apps together, in ten seconds |
+//! | 429 | `rate_limit_exceeded` | a request over the limit of its app, or of all apps together, in a window of ten seconds |
 //! | 400 | `intercom_version_invalid` | an `Intercom-Version` other than 1.0 to 1.4, 2.0 to 2.17, `Preview` and `Unstable` |
 //! | 406 | `media_type_not_acceptable` | an `Accept` that excludes JSON, or no `Accept` |
 //! | 415 | `unsupported_media_type` | a `Content-Type` other than `application/json` |
@@ -48,34 +49,34 @@
 //! records. An `Accept` like `application/vnd.intercom.3+json`, which Intercom's client for Ruby
 //! sends, accepts JSON too.
 //!
-//! One answer reports all mistakes of a body, up to 100. Every answer has an `X-Request-Id` and the
-//! three `X-RateLimit-…` headers.
+//! One answer reports all mistakes of a body, up to 100. Every answer has an `X-Request-Id` and
+//! the three `X-RateLimit-…` headers.
 //!
 //! ## The rules of an event
 //!
-//! The rules are Intercom's, as documented for API versions 2.7 to 2.16 and as observed by its
+//! The rules are Intercom's, as documented for API versions 2.7 to 2.17 and as observed by its
 //! users:
 //!
 //! - `event_name`, `created_at` and one of `id`, `user_id` and `email` are required. `created_at`
 //!   is an integer of seconds: fractions and milliseconds are refused.
-//! - Intercom files an event name with `.` and `$` turned into `-`, and ignores case. A workspace
+//! - Intercom turns `.` and `$` in an event name into `-`, and ignores case. A workspace
 //!   has a limited number of active names.
-//! - A metadata value is a number, a boolean, a string of at most 255 characters, a rich link
-//!   `{"url", "value"}` or a monetary amount `{"amount", "currency"}`. Any other nested value is
-//!   refused, and `null` too.
+//! - A metadata value is a number, a boolean or a string of at most 255 characters. It may also be
+//!   a rich link `{"url", "value"}` or a monetary amount `{"amount", "currency"}`.
+//!   Any other nested value is refused, and `null` too.
 //! - A metadata key contains no NUL and none of ``. $ ~ ` ! @ # % ^ & * ' " { } | \``. It is not
 //!   `type`, and occurs once, ignoring case. A key that ends in `_date` holds an integer.
 //! - Keys beyond the limit are dropped without an error. [`ReceivedEvent::dropped_keys`] lists
 //!   them.
-//! - A second event with the same contact, name and `created_at` second gets the same answer as the
-//!   first, and is ignored. [`Sandbox::duplicates`] has it, and [`Sandbox::events`] does not.
+//! - An event with the contact, name and `created_at` of an earlier one gets the same answer, and
+//!   is ignored. [`Sandbox::duplicates`] returns it, and [`Sandbox::events`] does not.
 //!
 //! The sandbox ignores top-level members that Intercom does not know; [`ReceivedEvent::body`] has
 //! them.
 //!
 //! Where Intercom's pages contradict each other or are silent, the builder has an
-//! [option](OpenRules) for the other reading. [`Problem::hint`] says how to fix each refusal, which
-//! Intercom's answers do not.
+//! [option](OpenRules) for the other reading. [`Problem::hint`] says how to fix each refusal,
+//! which Intercom's answers do not.
 //!
 //! ## Reading events back
 //!
@@ -93,8 +94,8 @@
 //!
 //! - A user has an `external_id` or an `email`. Creating or changing a user fails if another user
 //!   has the same one. A lead needs neither.
-//! - Only its id names a lead. No identifier names an archived contact. Lists and searches omit an
-//!   archived contact, and a read by its id finds it.
+//! - An event reaches a lead only by the lead's id, and an archived contact not at all. Lists and
+//!   searches omit an archived contact. `GET /contacts/{id}` finds it.
 //! - A custom attribute is a string of at most 255 characters, a number or a boolean. Its name
 //!   contains no `.` and no `$`. A contact has at most 250 of them. Unlike an Intercom workspace,
 //!   the sandbox takes any attribute name.
@@ -110,8 +111,8 @@
 //! - A merged contact is answered with `410` from version 2.16 on, and with `404` before. With
 //!   `include_merge_history=true` a user lists the leads merged into it.
 //! - A merge needs a lead and a user with the same email or phone, unless
-//!   [`OpenRules::merges_only_duplicates`] is off. The user takes from the lead the details that
-//!   the user lacks, and the lead's events become the user's.
+//!   [`OpenRules::merges_only_duplicates`] is off. The lead's details fill those that the user
+//!   lacks, and the lead's events become the user's.
 //!
 //! Tags, notes, companies and subscriptions are empty lists. Fields that only Intercom's messenger
 //! fills are `null`. With [`SandboxBuilder::contacts_settle_after`] events do not find a new
@@ -120,14 +121,14 @@
 //! ## Faults on demand
 //!
 //! [`Sandbox::fail_next`] and [`Sandbox::answer_next`] script the answers to the next requests to
-//! `POST /events`. An answer is any status, header and body, an error list, a closed connection, or
-//! silence.
+//! `POST /events`. An answer is any status, header and body, an error list, a closed connection,
+//! or silence.
 //!
 //! [`Sandbox::inject`] covers everything else that goes wrong: for a share of requests, for a time
 //! or until lifted, for events, contacts or every request. It has delays, resets, broken bodies,
-//! missing headers, wrong clocks, outages, a revoked token and a lower rate limit. The most
-//! instructive fault loses the answer after the event was accepted. [`Fault`] lists them all, with
-//! their text form.
+//! missing headers, wrong clocks, outages, a revoked token and a lower rate limit. One fault loses
+//! the answer after the event was accepted, so that the client sends it again. [`Fault`]
+//! lists them all, with their text form.
 //!
 //! ```
 //! # async fn script(sandbox: &intercom_sandbox::Sandbox) {
@@ -159,10 +160,10 @@
 //! ## The lock of a program's events
 //!
 //! With `--lock events.lock`, or [`SandboxBuilder::events_lock`], the sandbox compares events with
-//! the ones that a program says it sends. An event, key or kind that the lock does not have gets a
-//! warning, on the page and in the program's output. The answer stays the same. The catalogue and
-//! the program's last lines list the events that were never sent. The sandbox masks the values of
-//! sensitive keys wherever it shows a request.
+//! the list that the crate `intercom-catalogue` writes. An event, key or kind that the lock does
+//! not have gets a warning, on the page and in the program's output. The answer stays the same.
+//! The catalogue and the program's last lines list the events that were never sent. The sandbox
+//! masks the values of sensitive keys wherever it shows a request.
 //!
 //! ## Tests in other languages
 //!
@@ -170,7 +171,8 @@
 //! It serves only this machine, and names [allowed](SandboxBuilder::allow_host) by the builder. It
 //! refuses requests that a foreign web page could send through a browser. Every request but `GET`
 //! needs `Content-Type: application/json`. An error is `{"error": "…"}` with a sentence that says
-//! what is right. The sandbox neither records nor counts these requests, and no fault affects them.
+//! what is right. The sandbox neither records nor counts these requests, and no fault affects
+//! them.
 //!
 //! | request below `/_sandbox` | body and answer |
 //! |---|---|
@@ -180,7 +182,7 @@
 //! | `GET /state` | version, URL, seed, counts by outcome, remaining rate limits, faults, and every builder option that is not a secret |
 //! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: the requests after a number, as [`ReceivedRequest`] is serialized; at most `limit` and about 8 MB at a time |
 //! | `POST /requests/1/resend` | `{}`: sends a request again, with the access token; `{"status": 202}` |
-//! | `GET /feed?after=0` | the same as server-sent events: `update` with `records`, counts and budget; `begin` after a clear, `end` |
+//! | `GET /feed?after=0` | the requests as server-sent events. `begin`: forget earlier messages. `update`: new `records`, counts and the remaining rate limit. `end`: the sandbox has ended |
 //! | `GET /catalogue` | the accepted names with their keys and kinds, and warnings where they differ; with a [lock](SandboxBuilder::events_lock) also whether it has each name, and the `never_sent` names |
 //! | `POST /clear` | `{}`: clears what [`Sandbox::clear`] clears |
 //! | `GET /faults` | `{"faults": […]}`: the active faults, how often each has struck, and what is left of it |
@@ -207,7 +209,7 @@
 //! |---|---|---|
 //! | 400 | `bad_request` | bytes that are not HTTP |
 //! | 400 | `tls_on_plain_port` | a client that was given `https://` |
-//! | 408 | `request_timeout` | a head or a body that does not arrive [in](Limits::idle_timeout) [time](Limits::body_timeout) |
+//! | 408 | `request_timeout` | a head not complete within the [`idle_timeout`](Limits::idle_timeout), or a body within the [`body_timeout`](Limits::body_timeout) |
 //! | 413 | `payload_too_large` | a body over the [limit](Limits::body_limit) |
 //! | 414, 431 | `uri_too_long`, `headers_too_large` | a head of more than 32 KiB or 100 headers |
 //! | 503 | `too_many_connections` | a connection over the [limit](Limits::max_connections) |
@@ -223,7 +225,8 @@
 //! ## From one start to the next
 //!
 //! With [`SandboxBuilder::state_file`], or `--state FILE`, contacts, event names, events and
-//! requests survive a restart.
+//! requests survive a restart. The sandbox writes the file some seconds after a change and at
+//! [`shutdown`](Sandbox::shutdown), so a crash loses the last seconds.
 //!
 //! ## Time
 //!

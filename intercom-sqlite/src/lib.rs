@@ -4,13 +4,15 @@
 //!
 //! ## Space
 //!
-//! A pending event takes its body and about 150 bytes, up to the file's limits (`capacity`,
-//! `max_bytes`). The outbox keeps the newest 100,000 dead letters (`max_dead_letters`,
-//! `max_dead_letter_age`). An idle outbox gives free pages back except 1 MiB, and empties the WAL.
+//! A pending event takes its body and about 150 bytes. A new file takes up to 1 GiB of bodies
+//! (`max_bytes`), of any number of pending events (`capacity`). It keeps the newest 100,000 dead
+//! letters (`max_dead_letters`), of any age (`max_dead_letter_age`). An idle outbox empties the
+//! WAL, and returns free pages beyond 1 MiB to the disk.
 //!
-//! `-reserve` takes 1 MiB and what the WAL will add to the file. Without room for that on the disk,
-//! the outbox accepts nothing. On a full disk, the outbox frees the reserve for deliveries, or for a
-//! process that starts to deliver. Your own transactions reserve nothing.
+//! The file `-reserve` reserves disk space for deliveries: 1 MiB, and as much as the next
+//! checkpoint will add to the file. Where the disk has no room for it, the outbox accepts nothing.
+//! On a full disk, the outbox frees it for deliveries, or for a process that starts to deliver.
+//! Your own transactions reserve nothing.
 //!
 //! ## Failures
 //!
@@ -19,13 +21,13 @@
 //! | the process crashes, or gets `kill -9` | pending events are lost | nothing is lost; the next start delivers it |
 //! | the machine crashes, or its power is cut | pending events are lost | nothing is lost, if the disk honours fsync |
 //! | the disk is full | not affected | `send` fails with `Storage` until there is room; deliveries use a reserve of at least 1 MiB, also in a process that starts then |
-//! | an fsync fails | not affected | every `send` of that commit fails with `Storage`, and the outbox overwrites the remains of the commit |
-//! | Intercom is down for hours | up to 100,000 events wait in memory; then `send` waits, or refuses | up to 1 GiB of events wait in the file; then the same |
-//! | the rate limit | paced, no 429 | paced, no 429 |
-//! | the access token is revoked | nothing is sent and nothing is lost until `replace_token` | the same, or until a start with another token |
+//! | an fsync fails | not affected | every `send` of that commit fails with `Storage`, and the outbox overwrites what the commit left |
+//! | Intercom is down for hours | up to 100,000 events wait in memory; then `send` waits, or fails under `Backpressure::Refuse` | up to 1 GiB of events wait in the file; then the same |
+//! | many events at once | sent within the rate limit that Intercom reports | the same |
+//! | the access token is revoked | nothing is sent and nothing is lost until `HttpTransport::replace_token` | the same, or until a start with another token |
 //! | the file is deleted | not affected | `send` fails with `Storage`; pending events are still delivered, and lost if the process ends first |
 //! | the `-wal` is deleted, or the file is copied without it | not affected | `send` fails with `Storage`, and a checkpoint saves the accepted events; the copy is refused |
-//! | a backup is restored | not affected | its pending events are sent again, which Intercom ignores; the outbox logs an error |
+//! | a backup is restored | not affected | its pending events are sent again, and Intercom usually ignores those that it has; the outbox logs an error |
 //! | two processes open one file | not affected | both accept, one delivers; the other takes over when the deliverer ends or dies |
 //! | another version of the crate wrote the file | not affected | an older file is migrated in one transaction; a newer one is refused and unchanged |
 
