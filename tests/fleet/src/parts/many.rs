@@ -151,6 +151,8 @@ impl Transaction for Open {
 /// A thread with a runtime of its own.
 struct Thread {
     handle: Handle,
+    /// Blocks the thread while it is paused. Each pause has its own: the thread may wake only after
+    /// the next one has begun.
     gate: Arc<Gate>,
     end: oneshot::Sender<()>,
     thread: JoinHandle<()>,
@@ -170,9 +172,9 @@ impl Thread {
     }
 
     /// Stops the thread. Done when it stands still.
-    async fn pause(&self) {
+    async fn pause(&mut self) {
+        self.gate = Arc::default();
         let (gate, (stands, stood)) = (self.gate.clone(), oneshot::channel());
-        gate.shut();
         // Nothing else runs on the thread while this task blocks it.
         self.handle.spawn(async move {
             let _ = stands.send(());
@@ -189,23 +191,19 @@ impl Thread {
 
 #[derive(Default)]
 struct Gate {
-    is_shut: Mutex<bool>,
+    is_open: Mutex<bool>,
     opened: Condvar,
 }
 
 impl Gate {
-    fn shut(&self) {
-        *self.is_shut.lock().unwrap() = true;
-    }
-
     fn open(&self) {
-        *self.is_shut.lock().unwrap() = false;
+        *self.is_open.lock().unwrap() = true;
         self.opened.notify_all();
     }
 
     fn wait(&self) {
-        let is_shut = self.is_shut.lock().unwrap();
-        drop(self.opened.wait_while(is_shut, |is_shut| *is_shut).unwrap());
+        let is_open = self.is_open.lock().unwrap();
+        drop(self.opened.wait_while(is_open, |is_open| !*is_open).unwrap());
     }
 }
 
