@@ -184,9 +184,20 @@ impl EventsLock {
             None => self.events.iter().any(is_marked),
         }
     }
+
+    /// Returns whether a text contains a sensitive key of any event, ignoring case.
+    pub(crate) fn mentions_sensitive_key(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let mut keys = self.events.iter().flat_map(LockedEvent::sensitive_keys);
+        keys.any(|key| text.contains(&key.to_lowercase()))
+    }
 }
 
 impl LockedEvent {
+    fn sensitive_keys(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter(|known| known.is_sensitive).map(|known| &*known.key)
+    }
+
     fn key(&self, key: &str) -> Option<&LockedKey> {
         self.keys.iter().find(|known| known.is(key))
     }

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use serde_json::Value;
 
 use crate::events_lock::{EventsLock, MASK};
-use crate::json::Json;
+use crate::json::{Json, JsonMember};
 use crate::open_rules::OpenRules;
 
 /// Shared with the kept requests, whose events these rules read again.
@@ -42,35 +42,62 @@ impl Reading {
         shown.into()
     }
 
-    /// Returns a body for display: as received, with the values of sensitive keys masked.
-    pub(crate) fn shown_body<'a>(&self, body: &'a [u8]) -> Cow<'a, str> {
-        self.masked(body).map_or_else(|| String::from_utf8_lossy(body), Cow::Owned)
+    /// Returns a body or an answer for display, with the values of sensitive keys masked.
+    pub(crate) fn shown_text<'a>(&self, bytes: &'a [u8]) -> Cow<'a, str> {
+        let text = String::from_utf8_lossy(bytes);
+        let Some(lock) = &self.lock else { return text };
+        let mut masking = Masking { lock, has_masked: false };
+        let masked = match serde_json::from_str(&text) {
+            Ok(json) => masking.text(json),
+            // Text that is not JSON can have a value too: a fault cuts answers off.
+            Err(_) if lock.mentions_sensitive_key(&text) => return MASK.into(),
+            Err(_) => return text,
+        };
+        if masking.has_masked { masked.into() } else { text }
+    }
+}
+
+/// Serializes JSON with the values of sensitive keys masked.
+struct Masking<'a> {
+    lock: &'a EventsLock,
+    has_masked: bool,
+}
+
+impl Masking<'_> {
+    /// Masks the metadata of each event, at any depth. An event is an object with `metadata`.
+    fn text(&mut self, json: Json<'_>) -> String {
+        match json {
+            Json::Array(items) => {
+                let items: Vec<_> = items.into_iter().map(|item| self.text(item)).collect();
+                format!("[{}]", items.join(","))
+            }
+            Json::Object(members) => {
+                let name = members.iter().find_map(|member| match member {
+                    (key, Json::String(name)) if key == "event_name" => Some(name.to_string()),
+                    _ => None,
+                });
+                let name = name.unwrap_or_default();
+                object(members.into_iter().map(|(member, value)| {
+                    let text = match value {
+                        Json::Object(metadata) if member == "metadata" => {
+                            self.metadata(&name, metadata)
+                        }
+                        value => self.text(value),
+                    };
+                    (member, text)
+                }))
+            }
+            value => Value::from(value).to_string(),
+        }
     }
 
-    fn masked(&self, body: &[u8]) -> Option<String> {
-        let lock = self.lock.as_ref()?;
-        let Json::Object(members) = serde_json::from_slice(body).ok()? else { return None };
-        let name = members.iter().find_map(|member| match member {
-            (key, Json::String(name)) if key == "event_name" => Some(name.to_string()),
-            _ => None,
-        })?;
-        let mut is_masked = false;
-        let members = members.into_iter().map(|(member, value)| {
-            let text = match value {
-                Json::Object(metadata) if member == "metadata" => {
-                    object(metadata.into_iter().map(|(key, value)| {
-                        let is_sensitive = lock.is_sensitive(&name, &key);
-                        is_masked |= is_sensitive;
-                        let value = if is_sensitive { MASK.into() } else { Value::from(value) };
-                        (key, value.to_string())
-                    }))
-                }
-                value => Value::from(value).to_string(),
-            };
-            (member, text)
-        });
-        let text = object(members);
-        is_masked.then_some(text)
+    fn metadata(&mut self, name: &str, metadata: Vec<JsonMember<'_>>) -> String {
+        object(metadata.into_iter().map(|(key, value)| {
+            let is_sensitive = self.lock.is_sensitive(name, &key);
+            self.has_masked |= is_sensitive;
+            let value = if is_sensitive { MASK.into() } else { Value::from(value) };
+            (key, value.to_string())
+        }))
     }
 }
 

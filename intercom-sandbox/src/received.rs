@@ -213,7 +213,12 @@ impl ReceivedRequest {
 
     /// Returns the body for display, with the values of sensitive keys masked.
     pub(crate) fn shown_body(&self) -> Cow<'_, str> {
-        self.inner.rules.shown_body(self.body())
+        self.inner.rules.shown_text(self.body())
+    }
+
+    /// Returns the answer for display, with the values of sensitive keys masked.
+    pub(crate) fn shown_answer(&self) -> Cow<'_, str> {
+        self.inner.rules.shown_text(self.answer())
     }
 
     /// Returns the event, if the answer accepted one. [`outcome`](Self::outcome) says whether the
@@ -260,7 +265,7 @@ impl fmt::Debug for ReceivedRequest {
             .field("body", &self.shown_body())
             .field("status", &self.status())
             .field("outcome", &self.outcome())
-            .field("answer", &String::from_utf8_lossy(self.answer()))
+            .field("answer", &self.shown_answer())
             .finish_non_exhaustive()
     }
 }
@@ -365,7 +370,7 @@ impl fmt::Debug for ReceivedEvent {
             .field("contact_id", &self.contact_id())
             .field("user_id", &self.user_id())
             .field("email", &self.email())
-            .field("metadata", &self.metadata())
+            .field("metadata", &self.masked_metadata())
             .field("dropped_keys", &self.dropped_keys())
             .finish_non_exhaustive()
     }

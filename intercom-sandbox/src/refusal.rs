@@ -17,7 +17,33 @@ pub struct Problem {
     pub(crate) field: Option<String>,
     /// Not in Intercom's answer: only the sandbox shows the hint.
     #[serde(skip)]
-    pub(crate) hint: Option<Cow<'static, str>>,
+    pub(crate) hint: Option<Hint>,
+}
+
+/// How to fix a problem.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Hint {
+    text: Cow<'static, str>,
+    /// The text with `{id}` for the id of a contact, if the text has one.
+    template: Option<&'static str>,
+}
+
+impl Hint {
+    /// Creates a hint about a contact, whose id replaces `{id}` in the template.
+    pub(crate) fn about_contact(template: &'static str, id: &str) -> Self {
+        Self { text: template.replace("{id}", id).into(), template: Some(template) }
+    }
+
+    /// Returns the hint without the id of a contact, for a log.
+    pub(crate) fn without_id(&self) -> &str {
+        self.template.unwrap_or(&self.text)
+    }
+}
+
+impl<T: Into<Cow<'static, str>>> From<T> for Hint {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), template: None }
+    }
 }
 
 impl Problem {
@@ -39,7 +65,12 @@ impl Problem {
 
     /// Returns how to fix the problem. Intercom does not answer this.
     pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
+        self.hint.as_ref().map(|hint| &*hint.text)
+    }
+
+    /// Returns the hint without the id of a contact.
+    pub(crate) fn hint_without_id(&self) -> Option<&str> {
+        self.hint.as_ref().map(Hint::without_id)
     }
 
     /// Returns about how many bytes the problem takes in memory.
@@ -121,11 +152,7 @@ impl Refusal {
     }
 
     /// A parameter has a wrong value: `400`.
-    pub(crate) fn invalid_parameter(
-        field: &str,
-        message: String,
-        hint: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub(crate) fn invalid_parameter(field: &str, message: String, hint: impl Into<Hint>) -> Self {
         let problem = Problem {
             code: "parameter_invalid".into(),
             message: message.into(),
@@ -169,7 +196,7 @@ impl Refusal {
     }
 
     /// Adds a hint, if the refusal has one problem.
-    pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn with_hint(mut self, hint: impl Into<Hint>) -> Self {
         if let [problem] = &mut self.problems[..] {
             problem.hint = Some(hint.into());
         }

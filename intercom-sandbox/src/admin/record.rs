@@ -40,7 +40,7 @@ impl Serialize for ReceivedRequest {
             warnings: self.warnings(),
             headers: self.headers().collect(),
             body: self.shown_body(),
-            answer: String::from_utf8_lossy(self.answer()),
+            answer: self.shown_answer(),
         };
         record.serialize(serializer)
     }

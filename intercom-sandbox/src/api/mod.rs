@@ -15,3 +15,4 @@ mod served;
 pub(crate) use body::{ReadBody, read as read_body};
 pub(crate) use call::{answer, refuse_tls};
 pub(crate) use events::{SUMMARIES, create_summaries};
+pub(crate) use route::path_without_identifiers;

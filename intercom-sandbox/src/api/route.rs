@@ -64,6 +64,34 @@ const UNSUPPORTED_PATHS: [&str; 40] = [
     "workflows",
 ];
 
+/// The segments of paths that the sandbox has, except identifiers.
+const SEGMENTS: [&str; 17] = [
+    "archive",
+    "block",
+    "companies",
+    "contacts",
+    "events",
+    "find_by_external_id",
+    "me",
+    "merge",
+    "merge_history",
+    "notes",
+    "search",
+    "segments",
+    "subscriptions",
+    "summaries",
+    "tags",
+    "unarchive",
+    "",
+];
+
+/// Returns a path for a log, with `…` for each segment that may be an identifier.
+pub(crate) fn path_without_identifiers(path: &str) -> String {
+    let is_known = |segment| SEGMENTS.contains(&segment) || UNSUPPORTED_PATHS.contains(&segment);
+    let segments = path.split('/').map(|segment| if is_known(segment) { segment } else { "…" });
+    segments.collect::<Vec<_>>().join("/")
+}
+
 /// Returns the endpoint for a method and a path.
 pub(super) fn route(parts: &request::Parts) -> Result<Endpoint, Refusal> {
     let path = parts.uri.path();

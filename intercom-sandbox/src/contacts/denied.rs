@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::{HeaderValue, StatusCode, header};
 
 use super::contact::Contact;
-use crate::refusal::Refusal;
+use crate::refusal::{Hint, Refusal};
 use crate::version::ApiVersion;
 
 /// Why a call on a contact failed.
@@ -104,7 +104,7 @@ fn merged(into: &str) -> Refusal {
         "contact_merged",
         "This contact has been merged. See the 'Link' header for the canonical contact.",
     )
-    .with_hint(format!("Go on with the contact it was merged into: its id is {into}."));
+    .with_hint(Hint::about_contact("Use the contact of the merge instead: its id is {id}.", into));
     // A contact id chosen by a caller may be invalid in a header; the hint has it either way.
     match HeaderValue::try_from(format!("</contacts/{into}>; rel=\"canonical\"")) {
         Ok(link) => refusal.with_header(header::LINK, link),
@@ -117,17 +117,13 @@ fn exists(contact: &Contact) -> Refusal {
     let (which, hint) = if contact.is_archived() {
         (
             "An archived contact",
-            format!(
-                "Bring it back with POST /contacts/{id}/unarchive, or delete it with \
-                 DELETE /contacts/{id}."
-            ),
+            "Unarchive it with POST /contacts/{id}/unarchive, or delete it with \
+             DELETE /contacts/{id}.",
         )
     } else {
         (
             "A contact",
-            format!(
-                "There is no upsert: go on with that contact, or change it with PUT /contacts/{id}."
-            ),
+            "Intercom has no upsert: use that contact, or change it with PUT /contacts/{id}.",
         )
     };
     Refusal::new(
@@ -135,5 +131,5 @@ fn exists(contact: &Contact) -> Refusal {
         "conflict",
         format!("{which} matching those details already exists with id={id}"),
     )
-    .with_hint(hint)
+    .with_hint(Hint::about_contact(hint, id))
 }

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use super::book::Book;
 use super::{Contact, Directory, Identifier};
 use crate::clock::Clock;
-use crate::refusal::Refusal;
+use crate::refusal::{Hint, Refusal};
 use crate::sync::read;
 
 impl Directory {
@@ -16,7 +16,7 @@ impl Directory {
     }
 }
 
-fn hint(book: &Book, kind: Identifier, value: &str, now: SystemTime) -> String {
+fn hint(book: &Book, kind: Identifier, value: &str, now: SystemTime) -> Hint {
     let meant = match kind {
         Identifier::ContactId => book.follow(value),
         // The hint is about the contact that needs the smallest fix: a user before a lead, and an
@@ -32,38 +32,42 @@ fn hint(book: &Book, kind: Identifier, value: &str, now: SystemTime) -> String {
         Identifier::ContactId if book.with(Identifier::UserId, value).next().is_some() => {
             "This is the application's own id of a user: send it as user_id. What goes into id is \
              Intercom's own id of a contact."
-                .to_owned()
+                .into()
         }
         Identifier::ContactId => "No contact has this id: it must be Intercom's own, as \
              POST /contacts answers it. An id of the application goes into user_id."
-            .to_owned(),
+            .into(),
         Identifier::UserId if book.by_id(value).is_some() => {
-            "This is Intercom's own id of a contact: send it as id, and not as user_id.".to_owned()
+            "This is Intercom's own id of a contact: send it as id, and not as user_id.".into()
         }
         Identifier::UserId if value.contains('@') => {
             format!("This looks like an email: send it as email. Else {}", create("external_id"))
+                .into()
         }
-        Identifier::UserId => format!("No user has this id: {}", create("external_id")),
-        Identifier::Email => format!("No user has this email: {}", create("email")),
+        Identifier::UserId => format!("No user has this id: {}", create("external_id")).into(),
+        Identifier::Email => format!("No user has this email: {}", create("email")).into(),
     }
 }
 
-fn of_contact(contact: &Contact, now: SystemTime) -> String {
+fn of_contact(contact: &Contact, now: SystemTime) -> Hint {
     let id = contact.contact_id();
     if contact.is_archived() {
-        return format!(
-            "The contact is archived: bring it back with POST /contacts/{id}/unarchive."
+        return Hint::about_contact(
+            "The contact is archived: unarchive it with POST /contacts/{id}/unarchive.",
+            id,
         );
     }
     let settles_in =
         contact.data().settles_at.and_then(|settles_at| settles_at.duration_since(now).ok());
     match settles_in {
         Some(settles_in) if !settles_in.is_zero() => format!(
-            "The contact was created just now and is not known everywhere yet: send the event \
-             again in {settles_in:?}."
-        ),
-        _ => format!(
-            "The contact is a lead, which an event can name by its id alone: send \"id\": \"{id}\"."
+            "The contact is so new that events do not find it yet: send the event again in \
+             {settles_in:?}."
+        )
+        .into(),
+        _ => Hint::about_contact(
+            "The contact is a lead, which an event can name only by its id: send \"id\": \"{id}\".",
+            id,
         ),
     }
 }

@@ -10,7 +10,7 @@ use clap::Parser;
 use super::contacts_file;
 use super::events_lock;
 use super::limits::given;
-use super::log::Output;
+use super::log::{Output, Values};
 use super::values;
 use crate::{Fault, Region, Sandbox, SandboxBuilder, SeedContact};
 
@@ -120,12 +120,16 @@ pub struct Arguments {
     #[arg(long, value_name = "NUMBER", help_heading = FAULTS)]
     seed: Option<u64>,
 
-    /// Print a JSON object for every request, and all else on standard error
+    /// Print contacts, values and answers too, except sensitive values
+    #[arg(long, conflicts_with = "json", help_heading = OUTPUT)]
+    values: bool,
+
+    /// Print a whole request as a JSON object in each line, and all else on standard error
     #[arg(long, help_heading = OUTPUT)]
     json: bool,
 
     /// Print no requests
-    #[arg(long, conflicts_with = "json", help_heading = OUTPUT)]
+    #[arg(long, conflicts_with_all = ["json", "values"], help_heading = OUTPUT)]
     quiet: bool,
 
     #[command(flatten)]
@@ -162,8 +166,13 @@ impl Arguments {
         match (self.json, self.quiet) {
             (true, _) => Output::Json,
             (false, true) => Output::Nothing,
-            (false, false) => Output::Lines,
+            (false, false) => Output::Lines(self.values()),
         }
+    }
+
+    /// Returns whether to print contacts and values in lines.
+    pub(super) fn values(&self) -> Values {
+        if self.values { Values::Shown } else { Values::Hidden }
     }
 
     pub(super) fn into_builder(self) -> Result<SandboxBuilder, Box<dyn Error>> {

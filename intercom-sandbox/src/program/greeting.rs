@@ -1,19 +1,26 @@
 //! The first lines that the program prints.
 
+use super::log::Values;
 use crate::Sandbox;
 
+/// The user of the example request, if the output may not name a contact.
+const EXAMPLE_USER: &str = "42";
+
 /// Returns the greeting, with an example request for a known contact.
-pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
+pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool, values: Values) -> String {
     let (url, token) = (sandbox.url(), sandbox.token());
     let contacts = sandbox.contacts();
-    let known = contacts.iter().find(|contact| !contact.is_archived());
+    let known = contacts.iter().find(|contact| {
+        !contact.is_archived()
+            && (values == Values::Shown || contact.user_id() == Some(EXAMPLE_USER))
+    });
     let whose = match known {
         Some(contact) => match (contact.user_id(), contact.email()) {
             (Some(user_id), _) if !contact.is_lead() => ("user_id", user_id),
             (None, Some(email)) if !contact.is_lead() => ("email", email),
             _ => ("id", contact.contact_id()),
         },
-        None => ("user_id", "42"),
+        None => ("user_id", EXAMPLE_USER),
     };
     let mut lines =
         vec![format!("open {url}/"), format!("Intercom's API is {url}, the access token {token}")];
@@ -34,12 +41,16 @@ pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool) -> String {
         )
     };
     if known.is_none() && !knows_everybody {
+        lines.push(if contacts.is_empty() {
+            "no contact is known, so events get 404; add contacts with --know-everybody, \
+             --contact or --contacts, or with this request:"
+                .to_owned()
+        } else {
+            "create a contact:".to_owned()
+        });
         lines.push(
-            "it knows nobody, and answers events with 404: --know-everybody, --contact and \
-             --contacts change that, and so does this:"
-                .to_owned(),
+            head("/contacts") + &format!(r#"'{{"role":"user","external_id":"{EXAMPLE_USER}"}}'"#),
         );
-        lines.push(head("/contacts") + r#"'{"role":"user","external_id":"42"}'"#);
         lines.push("then try an event:".to_owned());
     } else {
         lines.push("try it:".to_owned());

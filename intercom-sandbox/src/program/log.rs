@@ -6,14 +6,23 @@ use std::io;
 use thiserror::Error;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use crate::{Outcome, ReceivedEvent, ReceivedRequest};
+use crate::api::path_without_identifiers;
+use crate::{Outcome, Problem, ReceivedEvent, ReceivedRequest};
 
 /// The form of the output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Output {
-    Lines,
+    Lines(Values),
+    /// Whole requests, with contacts and values.
     Json,
     Nothing,
+}
+
+/// Whether lines have contacts and values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Values {
+    Shown,
+    Hidden,
 }
 
 /// Writing the output failed.
@@ -36,7 +45,9 @@ impl Log {
     /// Prints a remark that is not about a request, on standard error if standard output has JSON.
     pub(crate) async fn remark(&mut self, text: String) -> io::Result<()> {
         match self.output {
-            Output::Lines | Output::Nothing => self.print(move || print(io::stdout(), &text)).await,
+            Output::Lines(_) | Output::Nothing => {
+                self.print(move || print(io::stdout(), &text)).await
+            }
             Output::Json => self.print(move || print(io::stderr(), text.trim_start())).await,
         }
     }
@@ -44,7 +55,8 @@ impl Log {
     /// Prints requests in their order.
     pub(crate) async fn requests(&mut self, requests: Vec<ReceivedRequest>) -> io::Result<()> {
         let write: fn(&ReceivedRequest) -> io::Result<String> = match self.output {
-            Output::Lines => |request| Ok(lines(request)),
+            Output::Lines(Values::Shown) => |request| Ok(lines(request, Values::Shown)),
+            Output::Lines(Values::Hidden) => |request| Ok(lines(request, Values::Hidden)),
             Output::Json => |request| Ok(serde_json::to_string(request)?),
             Output::Nothing => return Ok(()),
         };
@@ -78,50 +90,57 @@ fn print(mut stream: impl io::Write, text: &str) -> io::Result<()> {
     stream.flush()
 }
 
-/// Returns a line for the request, and a line for each hint.
-fn lines(request: &ReceivedRequest) -> String {
+/// Returns a line for the request, and a line for each problem and warning.
+fn lines(request: &ReceivedRequest, values: Values) -> String {
     let mut lines = match (request.event(), request.outcome()) {
-        (Some(event), Outcome::Duplicate) => format!("duplicate {}", described(&event)),
-        (Some(event), _) => format!("event {}", described(&event)),
-        (None, _) => not_an_event(request),
+        (Some(event), Outcome::Duplicate) => format!("duplicate {}", event_text(&event, values)),
+        (Some(event), _) => format!("event {}", event_text(&event, values)),
+        (None, _) => request_text(request, values),
     };
     if let Some(fault) = request.fault() {
         lines += &format!(" (fault: {fault})");
     }
-    lines = plain(&lines);
-    let hints = request.problems().iter().filter_map(|problem| problem.hint().map(str::to_owned));
-    for remark in hints.chain(request.warnings()) {
+    lines = escape_controls(&lines);
+    let problems = request.problems().iter().map(|problem| problem_text(problem, values));
+    for remark in problems.chain(request.warnings()) {
         lines += "\n  ";
-        lines += &plain(&remark);
+        lines += &escape_controls(&remark);
     }
     lines
 }
 
 /// Returns one line with control characters escaped, because senders wrote much of the text.
-fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
+fn escape_controls(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         if character.is_control() {
             // Writing to a `String` cannot fail.
-            let _ = write!(plain, "{}", character.escape_default());
+            let _ = write!(escaped, "{}", character.escape_default());
         } else {
-            plain.push(character);
+            escaped.push(character);
         }
     }
-    plain
+    escaped
 }
 
-fn described(event: &ReceivedEvent) -> String {
+/// Returns the name, the kinds of the contact's identifiers, and the keys.
+fn event_text(event: &ReceivedEvent, values: Values) -> String {
     let contact =
         [("id", event.contact_id()), ("user_id", event.user_id()), ("email", event.email())];
     let mut line = event.name().to_owned();
     for (kind, value) in contact {
         if let Some(value) = value {
-            line += &format!(" {kind}={value}");
+            line += &match values {
+                Values::Shown => format!(" {kind}={value}"),
+                Values::Hidden => format!(" {kind}"),
+            };
         }
     }
     for (key, value) in &*event.masked_metadata() {
-        line += &format!(" {key}={value}");
+        line += &match values {
+            Values::Shown => format!(" {key}={value}"),
+            Values::Hidden => format!(" {key}"),
+        };
     }
     if !event.dropped_keys().is_empty() {
         line += &format!(" (dropped: {})", event.dropped_keys().join(", "));
@@ -129,10 +148,29 @@ fn described(event: &ReceivedEvent) -> String {
     line
 }
 
-/// Returns the line of a request without an event, with its answer, which has the reasons.
-fn not_an_event(request: &ReceivedRequest) -> String {
+/// Returns the line of a request without an event. An answer can have contacts and values.
+fn request_text(request: &ReceivedRequest, values: Values) -> String {
     let status = request.status().map_or_else(|| "no answer".to_owned(), |code| code.to_string());
-    let answer = String::from_utf8_lossy(request.answer());
-    let line = format!("{} {} {status} {answer}", request.method(), request.path());
+    let (path, answer) = match values {
+        Values::Shown => (request.path().to_owned(), request.shown_answer()),
+        Values::Hidden => (path_without_identifiers(request.path()), "".into()),
+    };
+    let line = format!("{} {path} {status} {answer}", request.method());
     line.trim_end().to_owned()
+}
+
+/// Returns the code, the field and the hint. The message can have an id or a value.
+fn problem_text(problem: &Problem, values: Values) -> String {
+    let mut line = problem.code().to_owned();
+    if let Some(field) = problem.field() {
+        line += &format!(" {field}");
+    }
+    let hint = match values {
+        Values::Shown => problem.hint(),
+        Values::Hidden => problem.hint_without_id(),
+    };
+    if let Some(hint) = hint {
+        line += &format!(": {hint}");
+    }
+    line
 }

@@ -37,18 +37,19 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let mut signals = Signals::listen()?;
     let faults = arguments.faults.clone();
     let output = arguments.output();
-    let knows_everybody = arguments.know_everybody;
+    let (knows_everybody, values) = (arguments.know_everybody, arguments.values());
     let mut sandbox = arguments.into_builder()?.start().await.map_err(with_flag)?;
     for fault in faults {
         sandbox.inject(fault);
     }
 
     let mut log = Log::new(output);
+    let greeting = greeting::greeting(&sandbox, knows_everybody, values);
     let mut follower = sandbox.follow_new();
     let printed = tokio::select! {
         // Prints requests that arrived with the signal.
         biased;
-        printed = print_requests(&sandbox, knows_everybody, &mut follower, &mut log) => printed,
+        printed = print_requests(greeting, &mut follower, &mut log) => printed,
         () = signals.next() => Ok(()),
     };
 
@@ -78,12 +79,11 @@ pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
 
 /// Prints the greeting, then requests until the sandbox ends.
 async fn print_requests(
-    sandbox: &Sandbox,
-    knows_everybody: bool,
+    greeting: String,
     follower: &mut Follower,
     log: &mut Log,
 ) -> io::Result<()> {
-    log.remark(greeting::greeting(sandbox, knows_everybody)).await?;
+    log.remark(greeting).await?;
     loop {
         log.requests(follower.next().await).await?;
     }

@@ -23,7 +23,7 @@ use axum::http::StatusCode;
 
 use crate::json::{Json, JsonMember};
 use crate::open_rules::OpenRules;
-use crate::refusal::{Problem, Refusal};
+use crate::refusal::{Hint, Problem, Refusal};
 
 /// The code for a required member that is missing or blank.
 const PARAMETER_NOT_FOUND: &str = "parameter_not_found";
@@ -47,7 +47,7 @@ struct Findings {
 struct ReportedProblem<'a>(Option<&'a mut Problem>);
 
 impl ReportedProblem<'_> {
-    fn hint(self, hint: impl Into<Cow<'static, str>>) {
+    fn hint(self, hint: impl Into<Hint>) {
         if let Some(problem) = self.0 {
             problem.hint = Some(hint.into());
         }

@@ -1,10 +1,11 @@
 //! The lock of a program's events: warnings for unknown events, never-sent events, and masked
 //! values.
 
-use intercom_sandbox::{EventsLock, Sandbox};
+use intercom_sandbox::{EventsLock, ManualClock, Sandbox};
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{client, event, finish, post_event, post_text};
+use crate::support::{client, event, finish, post_event, post_text, request};
 
 const LOCK: &str = r#"# What this program sends to Intercom.
 version 1
@@ -34,7 +35,10 @@ const SECRET: &str = "12 Analytical Way";
 
 async fn sandbox() -> Sandbox {
     let lock = EventsLock::parse(LOCK).expect("it is a lock");
-    Sandbox::builder().know_everybody(true).events_lock(lock).start().await.expect("a free port")
+    // The list has only events of the last 90 days.
+    let clock = ManualClock::at_unix_seconds(1_700_000_500);
+    let builder = Sandbox::builder().know_everybody(true).events_lock(lock).clock(clock);
+    builder.start().await.expect("a free port")
 }
 
 async fn send(sandbox: &Sandbox, name: &str, metadata: Value) {
@@ -120,9 +124,26 @@ async fn sensitive_values_are_kept_and_shown_nowhere() {
 
     let shown = admin(&sandbox, "/requests").await;
     assert_eq!(shown.matches("[sensitive]").count(), 6, "in the event and in the body: {shown}");
+
+    // Refused: without a name, and no JSON.
+    for refused in [
+        json!({"user_id": "42", "created_at": 1, "metadata": {"street": SECRET}}).to_string(),
+        format!(r#"{{"event_name": "letter_sent", "metadata": {{"street": "{SECRET}"}}"#),
+    ] {
+        assert_eq!(post_text(&sandbox, refused).await.status, 400);
+    }
+    // Answers with events, of which the fault cuts one off.
+    let list = || request(&sandbox, Method::GET, "/events?type=user&user_id=42");
+    let listed = finish(list()).await;
+    assert!(listed.status == 200 && listed.text.contains(SECRET), "{}", listed.text);
+    sandbox.inject("truncate on everything for next 1".parse().expect("a fault"));
+    let cut = list().send().await.expect("a head").text().await;
+    assert!(cut.is_err(), "{cut:?}");
+
+    let shown = admin(&sandbox, "/requests").await;
     let body = r#"\"metadata\":{\"weight\":1,\"STREET\":\"[sensitive]\"}"#;
     assert!(shown.contains(body), "in the order sent: {shown}");
-    let debug = format!("{:?}", sandbox.requests());
+    let debug = format!("{:?}", (sandbox.requests(), sandbox.events()));
     for shown in [&shown, &debug] {
         assert!(!shown.contains(SECRET), "{shown}");
     }
@@ -195,7 +216,7 @@ async fn the_program_marks_masks_and_tells_at_the_end() {
     let path = folder.path().join("events.lock");
     std::fs::write(&path, "version 1\nevent project_created\n  key plan text sensitive\n  key id number\nevent never_came\n").unwrap();
     let mut running =
-        start(&["--token", "t", "--know-everybody", "--lock", path.to_str().unwrap()]);
+        start(&["--token", "t", "--know-everybody", "--values", "--lock", path.to_str().unwrap()]);
     assert_eq!(finish(running.send("42")).await.status, 202);
     let printed = r#"event project_created user_id=42 plan="[sensitive]""#;
     assert!(running.lines.any(|line| line == printed));
