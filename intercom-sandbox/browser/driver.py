@@ -188,7 +188,7 @@ class Browser:
 
     @contextlib.contextmanager
     def more_pages(self):
-        """Returns a function that opens an address in a new tab in front. Closes all of these tabs at the end."""
+        """Returns a function that opens an address in a new front tab, and closes its tabs later."""
         first = self._ask("/window")
         opened = []
 
@@ -261,7 +261,7 @@ class Chromium(Browser):
         return [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
 
     def log(self, kind):
-        """Returns the log since the last call: `browser` is the console, `performance` the network."""
+        """Returns the log since the last call: of `browser` (console) or `performance` (network)."""
         return self._do("/se/log", {"type": kind})
 
 
@@ -289,7 +289,7 @@ class Firefox(Browser):
         return self
 
     def slow_down(self, times, script):
-        raise Skipped("Firefox cannot be slowed down")
+        raise Skipped("Firefox has no slow mode")
 
     def cdp(self, command, **parameters):
         raise Skipped(f"Firefox has no {command}")

@@ -1,4 +1,4 @@
-"""Runs the checks: `main.py PROGRAM [--screenshot | [--firefox] [--slow] [CHECK …]]`, as `run` does."""
+"""Runs the checks: `main.py PROGRAM [--screenshot | [--firefox] [--slow] [CHECK …]]`."""
 
 import sys
 import tempfile

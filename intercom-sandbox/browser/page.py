@@ -1,12 +1,13 @@
 """The page in the browser, and the conditions of the checks.
 
-Each condition waits until it holds, up to a deadline, and then fails with the content of the page. No check reads the
-page only once, because the page draws a moment later.
+Each condition waits until it holds. After a deadline it fails with the content of the page. No check
+reads the page only once, because the page draws a moment later.
 """
 
 from driver import Chromium, Firefox
 
-# The factor of the processor in a slow browser, and the delay of each frame and answer in milliseconds.
+# The factor of the processor in a slow browser, and the delay of each frame and answer, in
+# milliseconds.
 SLOWER = 4
 LATE = 150
 

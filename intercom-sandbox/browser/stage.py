@@ -1,4 +1,4 @@
-"""A workspace on an ordinary day: what the screenshot shows."""
+"""The content of the screenshot: a workspace on an ordinary day."""
 
 import math
 import time
@@ -15,7 +15,7 @@ SECONDS_OF_TRAFFIC = 60
 
 
 def play(browser, sandbox):
-    """Lets some traffic go by, and then one of everything that can happen."""
+    """Sends some traffic, and then one request of each kind."""
     with sandbox.client() as client:
         for second in range(SECONDS_OF_TRAFFIC):
             _second_of_traffic(client, second)
@@ -26,7 +26,7 @@ def play(browser, sandbox):
 
 
 def _second_of_traffic(client, second):
-    """More and less of it, with a mistake now and then."""
+    """Sends a varying number of requests, a few of them with mistakes."""
     until = time.monotonic() + 1
     for number in range(round(5 + 3 * math.sin(second / 5) + 2 * math.sin(second / 1.7))):
         client.send("page_viewed", created_at=second * 100 + number, metadata={"page": f"https://app.example.com/projects/{number}"})

@@ -1,6 +1,5 @@
-"""Prints what passed as a table of checks and clients, then why the others did not:
-`python table.py FILE…`, each file being what a client's program printed. Fails unless every check
-was made with every client, and passed."""
+"""Prints a table of checks and clients, then the reasons of failed checks: `python table.py FILE…`.
+Each file is the output of a client's program. Fails unless every check passed with every client."""
 
 import json
 import sys
@@ -20,7 +19,7 @@ def main(paths):
         bad += [(client, check) for client in words if words[client] != "passed"]
 
     for client, check in bad:
-        print(f"\n== {client}, {check}\n{outcomes[client].get(check, 'the check was not made')}")
+        print(f"\n== {client}, {check}\n{outcomes[client].get(check, 'the client lacks this check')}")
     total = len(checks) * len(outcomes)
     print(f"\n{total - len(bad)} of {total} passed")
     return 0 if total > 0 and not bad else 1

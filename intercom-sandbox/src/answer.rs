@@ -9,7 +9,7 @@ use bytes::Bytes;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
-use crate::server::Cut;
+use crate::server::Disconnect;
 
 /// A chosen answer, whatever the request says: see
 /// [`Sandbox::answer_next`](crate::Sandbox::answer_next) and
@@ -18,8 +18,8 @@ use crate::server::Cut;
 /// The answer goes out exactly as written. The sandbox adds no rate-limit headers and no request
 /// id, since some real answers lack them too.
 ///
-/// A bare number stands for the status with its usual body: an error list for an error, an empty
-/// body for a success.
+/// A number becomes an answer with this status and its usual body: an error list for an error, an
+/// empty body for a success.
 ///
 /// ```
 /// use intercom_sandbox::Answer;
@@ -58,8 +58,8 @@ impl Answer {
         Self::reply(status, Content::Written(Bytes::new()))
     }
 
-    /// Creates an answer with this status and Intercom's documented error envelope. It has one
-    /// error with this code and message, and a fresh request id in the body and in `X-Request-Id`.
+    /// Creates an answer with this status and Intercom's documented error envelope. The envelope
+    /// has one error with this code and message. Body and `X-Request-Id` have a fresh request id.
     ///
     /// # Panics
     /// If the status is not final (200 to 599).
@@ -85,8 +85,8 @@ impl Answer {
         Self { kind: BodyKind::HangUp }
     }
 
-    /// Resets the connection without an answer, so that the client's read fails. Over HTTP/2 only
-    /// the request's stream is reset.
+    /// Resets the connection without an answer, so that the client's read fails. Over HTTP/2 it
+    /// resets only the request's stream.
     pub fn reset() -> Self {
         Self { kind: BodyKind::Reset }
     }
@@ -133,7 +133,7 @@ impl Answer {
     fn reply(status: u16, body: Content) -> Self {
         match Self::try_reply(status, body) {
             Some(answer) => answer,
-            None => panic!("{status} is not a status that ends a request, which is 200 to 599"),
+            None => panic!("{status} is not a status from 200 to 599"),
         }
     }
 
@@ -161,8 +161,8 @@ impl Answer {
 
     pub(crate) fn ending(&self, request_id: &RequestId) -> Ending {
         match &self.kind {
-            BodyKind::HangUp => Ending::Cut(Cut::HangUp),
-            BodyKind::Reset => Ending::Cut(Cut::Reset),
+            BodyKind::HangUp => Ending::Disconnect(Disconnect::HangUp),
+            BodyKind::Reset => Ending::Disconnect(Disconnect::Reset),
             BodyKind::Silence => Ending::Silence,
             BodyKind::Reply { status, headers, body } => {
                 let (status, headers) = (*status, headers.clone());
@@ -193,7 +193,7 @@ impl From<u16> for Answer {
     fn from(status: u16) -> Self {
         match Self::usual(status) {
             Some(answer) => answer,
-            None => panic!("{status} is not a status that ends a request, which is 200 to 599"),
+            None => panic!("{status} is not a status from 200 to 599"),
         }
     }
 }
@@ -216,7 +216,7 @@ impl fmt::Display for Answer {
 /// The end of a request.
 pub(crate) enum Ending {
     Reply(Reply),
-    Cut(Cut),
+    Disconnect(Disconnect),
     Silence,
 }
 

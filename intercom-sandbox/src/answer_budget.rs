@@ -1,8 +1,8 @@
-//! Answers that clients have not read yet, bounded over all slow clients.
+//! The memory budget of answers that clients have not read yet, for all slow clients together.
 //!
-//! A connection reads an answer piece by piece, and the rest waits here. When a new answer needs
-//! room, the budget drops the answer that has been idle longest. Its client sees the answer end too
-//! early, and asks again.
+//! A connection reads an answer piece by piece, and the rest waits here. When a new answer exceeds
+//! the budget, the budget drops the answer that has been idle longest. Its client sees the answer
+//! end too early, and repeats its request.
 
 use std::collections::BTreeMap;
 use std::pin::Pin;
@@ -25,52 +25,52 @@ const MAX_WAITING_BYTES: usize = 64 << 20;
 /// All waiting answers.
 #[derive(Clone, Default)]
 pub(crate) struct AnswerBudget {
-    waiting: Arc<Mutex<Waiting>>,
+    waiting: Arc<Mutex<PendingAnswers>>,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct PendingAnswers {
     /// Their bytes in memory, including the read part of unfinished answers.
     bytes: usize,
     last: u64,
     /// In order of arrival or of the last read.
-    texts: BTreeMap<u64, TextBody>,
+    texts: BTreeMap<u64, PendingText>,
 }
 
-struct TextBody {
+struct PendingText {
     /// Without spare capacity.
     bytes: Box<[u8]>,
     taken: usize,
 }
 
-/// A share of the budget, for one waiting answer. Dropping the ticket drops the answer.
-pub(crate) struct Ticket {
+/// A share of the budget, for one waiting answer. Dropping the value drops the answer.
+pub(crate) struct PendingAnswer {
     budget: AnswerBudget,
     number: u64,
     left: usize,
 }
 
-/// The budget dropped this answer, because other answers needed its room.
+/// The budget dropped this answer, because newer answers needed its memory.
 #[derive(Debug, Error)]
 #[error("the client did not read the answer in time")]
 pub(crate) struct AnswerDropped;
 
 impl AnswerBudget {
     /// Adds an answer that waits.
-    pub(crate) fn keep(&self, text: impl Into<Vec<u8>>) -> Ticket {
+    pub(crate) fn keep(&self, text: impl Into<Vec<u8>>) -> PendingAnswer {
         let bytes = text.into().into_boxed_slice();
         let mut waiting = lock(&self.waiting);
         waiting.last += 1;
         let (number, left) = (waiting.last, bytes.len());
         waiting.bytes += left;
-        waiting.texts.insert(number, TextBody { bytes, taken: 0 });
+        waiting.texts.insert(number, PendingText { bytes, taken: 0 });
         while waiting.bytes > MAX_WAITING_BYTES
             && let Some((&oldest, _)) = waiting.texts.first_key_value()
             && oldest != number
         {
             waiting.forget(oldest);
         }
-        Ticket { budget: self.clone(), number, left }
+        PendingAnswer { budget: self.clone(), number, left }
     }
 
     /// Answers with this text, which waits until the client reads it.
@@ -80,7 +80,7 @@ impl AnswerBudget {
     }
 }
 
-impl Waiting {
+impl PendingAnswers {
     fn forget(&mut self, number: u64) {
         if let Some(text) = self.texts.remove(&number) {
             self.bytes -= text.bytes.len();
@@ -88,7 +88,7 @@ impl Waiting {
     }
 }
 
-impl Ticket {
+impl PendingAnswer {
     /// Returns the next piece; `None` at the end.
     pub(crate) fn take(&mut self) -> Option<Result<Bytes, AnswerDropped>> {
         if self.left == 0 {
@@ -115,13 +115,13 @@ impl Ticket {
     }
 }
 
-impl Drop for Ticket {
+impl Drop for PendingAnswer {
     fn drop(&mut self) {
         lock(&self.budget.waiting).forget(self.number);
     }
 }
 
-impl hyper::body::Body for Ticket {
+impl hyper::body::Body for PendingAnswer {
     type Data = Bytes;
     type Error = AnswerDropped;
 
@@ -143,14 +143,14 @@ impl hyper::body::Body for Ticket {
 
 #[cfg(test)]
 mod tests {
-    use super::{AnswerBudget, MAX_WAITING_BYTES, PIECE, Ticket};
+    use super::{AnswerBudget, MAX_WAITING_BYTES, PIECE, PendingAnswer};
 
-    fn large(budget: &AnswerBudget) -> Ticket {
+    fn large(budget: &AnswerBudget) -> PendingAnswer {
         budget.keep(vec![0; MAX_WAITING_BYTES / 5 * 2])
     }
 
-    fn bytes_left(mut ticket: Ticket) -> Option<usize> {
-        std::iter::from_fn(|| ticket.take())
+    fn bytes_left(mut pending: PendingAnswer) -> Option<usize> {
+        std::iter::from_fn(|| pending.take())
             .map(|piece| piece.map(|piece| piece.len()))
             .sum::<Result<_, _>>()
             .ok()
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(
             bytes_left(first),
             Some(MAX_WAITING_BYTES / 5 * 2),
-            "there was room for two all the time"
+            "two answers fit all the time"
         );
     }
 }

@@ -23,30 +23,30 @@ pub(crate) struct App {
     pub(crate) rate_limit: RateLimit,
 }
 
-/// The result of counting a request.
-pub(crate) struct Spent {
+/// The result of counting a request in the rate limits.
+pub(crate) struct RateCheck {
     /// The app's remaining budget; `None` without a limit.
     pub(crate) budget: Option<Budget>,
     /// The exceeded limit and the wait; `None` within both limits.
-    pub(crate) beyond: Option<Beyond>,
+    pub(crate) exceeded: Option<ExceededLimit>,
 }
 
 /// An exceeded limit.
-pub(crate) struct Beyond {
+pub(crate) struct ExceededLimit {
     pub(crate) limit: u32,
     /// Seconds until the window ends.
     pub(crate) wait: u64,
     pub(crate) of_workspace: bool,
 }
 
-impl Beyond {
+impl ExceededLimit {
     /// Returns the refusal of a request over the limit.
     pub(crate) fn refusal(&self) -> Refusal {
         let Self { limit, wait, of_workspace } = self;
         let hint = if *of_workspace {
             format!(
-                "The apps of the workspace have spent what they share, though this app may have \
-                 something left: send nothing for {wait} s, then go on slowly."
+                "All apps together have used up the workspace's limit, whatever this app has left: \
+                 send nothing for {wait} s, then slow down."
             )
         } else {
             format!(
@@ -97,14 +97,14 @@ impl Apps {
     /// # Errors
     /// `401` if the credentials fit no app.
     pub(crate) fn identify(&self, headers: &HeaderMap) -> Result<&App, Refusal> {
-        const NONE: &str = "Send the header `Authorization: Bearer …` with the sandbox's access token, \
-                            or app id and API key over HTTP Basic.";
-        const OTHER_SCHEME: &str = "Begin the Authorization header with `Bearer ` and send the access \
-                                    token after it; HTTP Basic works too, with app id and API key.";
-        const WRONG_TOKEN: &str = "Send the access token that the sandbox was started with; the one \
-                                   that came is another.";
-        const WRONG_KEY: &str = "Send the app id and the API key that the sandbox was started with, \
-                                 or the access token as the user name with no password.";
+        const NONE: &str = "Send the header `Authorization: Bearer …` with the sandbox's access \
+                            token, or app id and API key over HTTP Basic.";
+        const OTHER_SCHEME: &str = "Begin the Authorization header with `Bearer ` and send the \
+                                    access token after it; HTTP Basic works too, with app id and \
+                                    API key.";
+        const WRONG_TOKEN: &str = "Send the sandbox's access token: this token is another one.";
+        const WRONG_KEY: &str = "Send the sandbox's app id and API key, or its access token as the \
+                                 user name with no password.";
         let Some(value) = headers.get(header::AUTHORIZATION) else {
             return Err(Refusal::unauthorized(NONE));
         };
@@ -121,7 +121,7 @@ impl Apps {
         let (found, hint) = if scheme.eq_ignore_ascii_case("bearer") {
             (self.all().find(|app| app.credentials.token == secret), WRONG_TOKEN)
         } else if scheme.eq_ignore_ascii_case("basic") {
-            (self.all().find(|app| app.credentials.admit_basic(secret)), WRONG_KEY)
+            (self.all().find(|app| app.credentials.matches_basic(secret)), WRONG_KEY)
         } else {
             (None, OTHER_SCHEME)
         };
@@ -130,21 +130,20 @@ impl Apps {
 
     /// Counts a request of this app in both windows, the workspace's first. A request over the
     /// workspace's limit leaves the app's budget unchanged, which Intercom's users have seen.
-    pub(crate) fn spend(&self, app: &App, now: SystemTime) -> Spent {
+    pub(crate) fn count(&self, app: &App, now: SystemTime) -> RateCheck {
         let of_workspace = self.workspace_limit.take(now);
         if let Some(budget) = &of_workspace
             && !budget.granted
         {
-            let beyond = Beyond { limit: budget.limit, wait: budget.wait, of_workspace: true };
-            return Spent { budget: app.rate_limit.look(now), beyond: Some(beyond) };
+            let exceeded =
+                ExceededLimit { limit: budget.limit, wait: budget.wait, of_workspace: true };
+            return RateCheck { budget: app.rate_limit.peek(now), exceeded: Some(exceeded) };
         }
         let budget = app.rate_limit.take(now);
-        let beyond = budget.as_ref().filter(|budget| !budget.granted).map(|budget| Beyond {
-            limit: budget.limit,
-            wait: budget.wait,
-            of_workspace: false,
+        let exceeded = budget.as_ref().filter(|budget| !budget.granted).map(|budget| {
+            ExceededLimit { limit: budget.limit, wait: budget.wait, of_workspace: false }
         });
-        Spent { budget, beyond }
+        RateCheck { budget, exceeded }
     }
 
     /// Lowers the limit of every app to this value; `None` ends the lowering.
@@ -180,7 +179,7 @@ impl Credentials {
     }
 
     /// Intercom's client for Ruby sends the access token as the user name of HTTP Basic.
-    fn admit_basic(&self, pair: &str) -> bool {
+    fn matches_basic(&self, pair: &str) -> bool {
         self.basic.as_deref() == Some(pair) || self.basic_of_token == pair
     }
 }

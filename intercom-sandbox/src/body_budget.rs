@@ -1,5 +1,5 @@
-//! The budget for incoming bodies. It bounds the bodies that many slow clients send together,
-//! beside the limit of each body.
+//! The memory budget of the bodies that many slow clients send together. Each body also has a limit
+//! of its own.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -26,7 +26,7 @@ impl BodyBudget {
 }
 
 impl Share<'_> {
-    /// Takes more bytes, and returns whether the budget had room.
+    /// Reserves more bytes, and returns whether the budget had them.
     pub(crate) fn grow(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
         let before = self.budget.taken.fetch_add(bytes, Ordering::Relaxed);

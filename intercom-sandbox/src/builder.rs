@@ -20,7 +20,7 @@ use crate::duplicates::{self, Duplicates};
 use crate::event_names::{self, EventNames};
 use crate::events_lock::EventsLock;
 use crate::faults::Faults;
-use crate::journal::{Journal, JournalPosition, Room};
+use crate::journal::{Capacity, Journal, JournalPosition};
 use crate::limits::Limits;
 use crate::open_rules::OpenRules;
 use crate::options::Options;
@@ -33,7 +33,7 @@ use crate::retention::Retention;
 use crate::sandbox::Sandbox;
 use crate::server::{RawResponses, serve};
 use crate::site::Site;
-use crate::state::{InvalidState, Keeper, Lock, State};
+use crate::state::{InvalidState, Lock, State, StateSaver};
 use crate::summaries::Summaries;
 use crate::workspace::Workspace;
 
@@ -41,7 +41,7 @@ use crate::workspace::Workspace;
 ///
 /// Related options form one value each: [`limits`](Self::limits), [`retention`](Self::retention)
 /// and [`open_rules`](Self::open_rules).
-#[must_use = "a builder does nothing until it is started"]
+#[must_use = "a builder does nothing until `start`"]
 pub struct SandboxBuilder {
     address: SocketAddr,
     allowed_hosts: Vec<String>,
@@ -92,10 +92,10 @@ struct Time {
 
 impl Sandbox {
     /// Starts a sandbox on a free port of the loopback address, with the defaults of
-    /// [`SandboxBuilder`]. No contact is known: events are answered with `404` until a contact is
-    /// added.
+    /// [`SandboxBuilder`]. It knows no contact, so it answers events with `404` until you add one.
     ///
-    /// # Errors If the sandbox cannot listen.
+    /// # Errors
+    /// If the sandbox cannot listen.
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }
@@ -156,8 +156,8 @@ impl SandboxBuilder {
     }
 
     /// Keeps contacts, event names, events and requests in a file, from which the next sandbox
-    /// continues. The sandbox reads the file at the start. It writes the file some seconds after a
-    /// change, and at [shutdown](Sandbox::shutdown).
+    /// continues. The sandbox reads the file at the start, and writes the file some seconds after a
+    /// change and at [shutdown](Sandbox::shutdown).
     ///
     /// Numbers and counts restart from the kept requests. The file has no rate-limit windows,
     /// faults or options. A locked file with the added ending `.lock` keeps other sandboxes from
@@ -186,7 +186,7 @@ impl SandboxBuilder {
     }
 
     /// Adds an app with this access token to the workspace; call it once for each. The app has its
-    /// own rate limit, [as high](Self::rate_limit) as that of the first app. It shares the
+    /// own rate limit, [as high](Self::rate_limit) as that of the first app. All apps share the
     /// [workspace's](Self::workspace_rate_limit) limit. Default: one app.
     pub fn another_app(mut self, token: impl Into<String>) -> Self {
         self.access.other_tokens.push(token.into());
@@ -199,8 +199,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// Adds a contact; call it once for each. Default: none, so that every event is answered with
-    /// `404`, as in a new Intercom workspace.
+    /// Adds a contact; call it once for each. Default: none, so every event gets `404`, as in a new
+    /// Intercom workspace.
     pub fn contact(mut self, contact: SeedContact) -> Self {
         self.contacts.push(contact);
         self
@@ -213,11 +213,10 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets how long the events of a contact created over the API are answered with `404`, by the
-    /// sandbox's [clock](Self::clock). Intercom's servers do not all know a new contact at once:
-    /// users have met such refusals, and no page documents their duration. Reads and searches find
-    /// the contact at once. So do events where [everybody is known](Self::know_everybody). Default:
-    /// zero.
+    /// Sets how long events get `404` for a contact that is new from the API, by the sandbox's
+    /// [clock](Self::clock). Intercom's servers do not all know a new contact at once: users report
+    /// such refusals, and no page documents their duration. Reads and searches find the contact at
+    /// once, and events too under [`know_everybody`](Self::know_everybody). Default: zero.
     pub fn contacts_settle_after(mut self, duration: Duration) -> Self {
         self.contacts_settle_after = duration;
         self
@@ -230,17 +229,17 @@ impl SandboxBuilder {
     }
 
     /// Sets how many requests an app may send in a window of ten seconds. The window is Intercom's.
-    /// The number differs between apps, and between Intercom's pages. With 0 every request is
-    /// answered with `429`; [`no_rate_limit`](Self::no_rate_limit) removes the limit. Default:
-    /// 1,666, which is 10,000 a minute.
+    /// The number differs between apps, and between Intercom's pages. With 0 every request gets
+    /// `429`; [`no_rate_limit`](Self::no_rate_limit) removes the limit. Default: 1,666, which is
+    /// 10,000 a minute.
     pub fn rate_limit(mut self, requests: u32) -> Self {
         self.rates.app = Some(requests);
         self
     }
 
     /// Sets how many requests all apps together may send in a window of ten seconds. A request over
-    /// this limit is answered with `429`, and the app's own budget, which the headers show, is not
-    /// spent. Default: 4,166, which is 25,000 a minute, or the [app's limit](Self::rate_limit) if
+    /// this limit gets `429`, and does not count in the app's own budget, which the headers show.
+    /// Default: 4,166, which is 25,000 a minute, or the [app's limit](Self::rate_limit) if
     /// that is higher.
     pub fn workspace_rate_limit(mut self, requests: u32) -> Self {
         self.rates.workspace = Some(requests);
@@ -260,8 +259,8 @@ impl SandboxBuilder {
         self
     }
 
-    /// Sets the seed that decides which requests a percentage fault strikes, so that a run repeats.
-    /// Default: a new seed each time, which [`Sandbox::seed`] returns.
+    /// Sets the seed that decides to which requests a percentage fault applies, so that a run
+    /// repeats. Default: a new seed each time, which [`Sandbox::seed`] returns.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);
         self
@@ -328,13 +327,13 @@ impl SandboxBuilder {
         let closing = Arc::clone(&workspace.closing);
         let site = Arc::new(Site::new(Arc::clone(&workspace)));
         let server = tokio::spawn(serve(listener, site, raw, closing, limits));
-        let keeper = lock.map(|lock| Keeper::start(lock, Arc::clone(&workspace)));
-        if let (Some(keeper), Some(path)) = (&keeper, state_file) {
-            // A path that cannot be written fails the start, not the first save.
-            let written = keeper.write().await;
+        let saver = lock.map(|lock| StateSaver::start(lock, Arc::clone(&workspace)));
+        if let (Some(saver), Some(path)) = (&saver, state_file) {
+            // Writes at once, so that a wrong path fails the start and not the first save.
+            let written = saver.write().await;
             written.map_err(|source| StartError::WriteState { path, source })?;
         }
-        Ok(Sandbox::new(workspace, server, keeper, began_at))
+        Ok(Sandbox::new(workspace, server, saver, began_at))
     }
 
     fn into_workspace(self, url: String, kept: Option<State>) -> Workspace {
@@ -351,7 +350,7 @@ impl SandboxBuilder {
         for contact in self.contacts {
             directory.add(contact, now);
         }
-        let room = |requests| Room { requests, bytes: retention.keep_bytes };
+        let room = |requests| Capacity { requests, bytes: retention.keep_bytes };
         let workspace = Workspace {
             url,
             allowed_hosts: self.allowed_hosts,
@@ -396,7 +395,7 @@ impl SandboxBuilder {
             active_event_names: self.active_event_names,
             deduplicate_among: self
                 .retention
-                .effective_deduplicate_among(duplicates::DEFAULT_HALF, smallest),
+                .effective_deduplicate_among(duplicates::DEFAULT_CAPACITY, smallest),
             limits: self.limits,
             retention: self.retention,
             open_rules: self.open_rules.clone(),
@@ -419,12 +418,12 @@ fn url_of(address: SocketAddr) -> String {
 #[non_exhaustive]
 pub enum StartError {
     /// Another program listens on the port.
-    #[error("port {port} is taken by another program")]
+    #[error("another program listens on port {port}")]
     PortTaken {
         /// The requested port.
         port: u16,
     },
-    /// The state file cannot be read.
+    /// Reading the state file failed.
     #[error("cannot read the state in {}", path.display())]
     ReadState {
         /// The file.
@@ -432,7 +431,7 @@ pub enum StartError {
         /// The system's error.
         source: io::Error,
     },
-    /// The state file cannot be written.
+    /// Writing the state file failed.
     #[error("cannot write the state to {}", path.display())]
     WriteState {
         /// The file.
@@ -441,13 +440,19 @@ pub enum StartError {
         source: io::Error,
     },
     /// Another sandbox uses the state file, and each would overwrite the other's contents.
-    #[error("another sandbox uses the state file {}: name another one, or stop that sandbox", path.display())]
+    #[error(
+        "another sandbox uses the state file {}: name another file, or stop that sandbox",
+        path.display()
+    )]
     StateInUse {
         /// The file.
         path: PathBuf,
     },
     /// The file is not a state file, or has another version.
-    #[error("{} is not a state file of this version: name another one, or move it away", path.display())]
+    #[error(
+        "{} is not a state file of this version: name another file, or move this one away",
+        path.display()
+    )]
     InvalidState {
         /// The file.
         path: PathBuf,

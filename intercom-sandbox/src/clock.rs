@@ -23,7 +23,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until a test moves it.
+/// A clock that only a test moves.
 ///
 /// The clock moves only the sandbox's time. A client that waits for a window to end waits in its
 /// own time.
@@ -44,7 +44,7 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// Creates a clock that stands at this Unix second.
+    /// Creates a clock with this time, in Unix seconds.
     pub fn at_unix_seconds(seconds: u64) -> Self {
         let clock = Self { nanoseconds: Arc::default() };
         clock.advance(Duration::from_secs(seconds));

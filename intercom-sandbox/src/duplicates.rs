@@ -1,8 +1,9 @@
 //! The bounded memory of de-duplication.
 //!
-//! The memory has two halves and keeps no order: when the younger half is full, the sandbox drops
-//! the older half. It remembers a filing by a 64-bit hash, so that tens of thousands fit the
-//! processor's cache. About one event in many billions is wrongly taken for a duplicate.
+//! The memory has two generations and keeps no order: when the current one is full, the sandbox
+//! drops the previous one. It remembers a key by a 64-bit hash, so that tens of thousands fit the
+//! processor's cache. By a collision of hashes, one event in many billions counts as a duplicate
+//! and is none.
 
 use std::hash::BuildHasher;
 use std::mem::swap;
@@ -11,47 +12,48 @@ use std::sync::Mutex;
 use foldhash::HashSet;
 use foldhash::quality::RandomState;
 
-use crate::event::Filing;
+use crate::event::EventKey;
 use crate::sync::lock;
 
-/// The default capacity of a half. Two halves of this size fit the processor's cache.
-pub(crate) const DEFAULT_HALF: usize = 25_000;
+/// The default capacity of a generation. Two generations of this size fit the processor's cache.
+pub(crate) const DEFAULT_CAPACITY: usize = 25_000;
 
 pub(crate) struct Duplicates {
-    half: usize,
+    capacity: usize,
     hashes: RandomState,
-    halves: Mutex<Halves>,
+    generations: Mutex<Generations>,
 }
 
 #[derive(Default)]
-struct Halves {
-    younger: HashSet<u64>,
-    older: HashSet<u64>,
+struct Generations {
+    current: HashSet<u64>,
+    previous: HashSet<u64>,
 }
 
 impl Duplicates {
     /// Remembers at least this many of the last filings, and at most twice as many.
-    pub(crate) fn new(half: usize) -> Self {
-        Self { half, hashes: RandomState::default(), halves: Mutex::default() }
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self { capacity, hashes: RandomState::default(), generations: Mutex::default() }
     }
 
-    /// Remembers a filing; returns `false` if it is a duplicate.
-    pub(crate) fn remember(&self, filing: Filing) -> bool {
-        let filing = self.hashes.hash_one(filing);
-        let mut halves = lock(&self.halves);
-        let Halves { younger, older } = &mut *halves;
-        if older.contains(&filing) || !younger.insert(filing) {
+    /// Remembers the key of an event; returns `false` if it is a duplicate.
+    pub(crate) fn remember(&self, event_key: EventKey) -> bool {
+        let event_key = self.hashes.hash_one(event_key);
+        let mut generations = lock(&self.generations);
+        let Generations { current, previous } = &mut *generations;
+        if previous.contains(&event_key) || !current.insert(event_key) {
             return false;
         }
-        if younger.len() >= self.half {
-            // Reuses the allocation of the dropped half, so that a full memory allocates nothing.
-            swap(younger, older);
-            younger.clear();
+        if current.len() >= self.capacity {
+            // Reuses the allocation of the dropped generation, so that a full memory allocates
+            // nothing.
+            swap(current, previous);
+            current.clear();
         }
         true
     }
 
     pub(crate) fn clear(&self) {
-        *lock(&self.halves) = Halves::default();
+        *lock(&self.generations) = Generations::default();
     }
 }

@@ -1,4 +1,4 @@
-//! The content of an event, and its filing.
+//! The content of an event, and its key.
 
 use std::ops::Deref;
 
@@ -40,9 +40,9 @@ impl<T: Deref<Target = str>> Identifiers<T> {
     }
 }
 
-/// The filing of an event. Without duplicates no two kept events have the same one.
+/// The key of an event in de-duplication: Intercom ignores a second event with the same key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Filing {
+pub(crate) struct EventKey {
     pub(crate) contact: ContactKey,
     pub(crate) name: NameId,
     pub(crate) created_at: i64,

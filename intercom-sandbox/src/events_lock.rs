@@ -85,9 +85,7 @@ impl EventsLock {
                 [] => {}
                 ["version", "1"] => is_versioned = true,
                 _ if !is_versioned => {
-                    return Err(failed(
-                        "the first line is `version 1`, and no other version is known".into(),
-                    ));
+                    return Err(failed("the first line must be `version 1`".into()));
                 }
                 ["event", name, ..] => lock.add(name).map_err(failed)?,
                 ["key", key, kind, ref marks @ ..] => {
@@ -156,11 +154,11 @@ impl EventsLock {
             match locked.key(key) {
                 None => deviations.push(format!("The key `{key}` is not in the lock.")),
                 Some(known) if !known.kind.is_of(value) => deviations.push(format!(
-                    "The value of `{key}` is not {}, as the lock has it.",
+                    "The value of `{key}` must be {}, by the lock.",
                     known.kind.described()
                 )),
                 Some(known) if !known.may_be(value) => deviations.push(format!(
-                    "The value of `{key}` is none of the texts that the lock has: {}.",
+                    "The lock does not allow this text for `{key}`; it allows: {}.",
                     known.texts.join(", ")
                 )),
                 Some(_) => {}
@@ -168,9 +166,11 @@ impl EventsLock {
         }
         let came = |known: &LockedKey| metadata.iter().any(|(key, _)| known.is(key));
         let missing = locked.keys.iter().filter(|known| !known.is_optional && !came(known));
-        deviations.extend(missing.map(|known| {
-            format!("The key `{}` is missing, which the lock has in every event.", known.key)
-        }));
+        deviations.extend(
+            missing.map(|known| {
+                format!("The key `{}` is missing, and the lock requires it.", known.key)
+            }),
+        );
         deviations
     }
 

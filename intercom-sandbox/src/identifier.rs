@@ -6,7 +6,8 @@ use std::borrow::Cow;
 /// matters in ids, and not in emails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Identifier {
-    /// Intercom's own id of the contact: `id` of an event, `intercom_user_id` of a query for events.
+    /// Intercom's own id of the contact: `id` of an event, `intercom_user_id` of a query for
+    /// events.
     ContactId,
     /// The application's own id of the user: `user_id` of an event, `external_id` of a contact.
     UserId,

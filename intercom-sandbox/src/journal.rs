@@ -1,4 +1,4 @@
-//! The received requests, bounded in memory, and the wait for more.
+//! The last requests, within a limit of memory, and the wait for further ones.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -31,8 +31,8 @@ pub(crate) struct JournalPosition {
 }
 
 pub(crate) struct Journal {
-    room: Room,
-    room_of_accepted: Room,
+    capacity: Capacity,
+    accepted_capacity: Capacity,
     kept: Mutex<Retained>,
     /// Costs next to nothing without waiters.
     changed: Notify,
@@ -47,15 +47,15 @@ struct Retained {
 }
 
 impl Journal {
-    pub(crate) fn new(room: Room, room_of_accepted: Room) -> Self {
-        Self { room, room_of_accepted, kept: Mutex::default(), changed: Notify::new() }
+    pub(crate) fn new(capacity: Capacity, accepted_capacity: Capacity) -> Self {
+        Self { capacity, accepted_capacity, kept: Mutex::default(), changed: Notify::new() }
     }
 
     /// Records a request, with its event. Order and counts are those at the time of this call,
     /// which precedes the client's answer.
     pub(crate) fn record(&self, draft: Draft) {
         // Drops evicted requests after it has released the lock.
-        let (_oldest_request, _oldest_accepted) = lock(&self.kept).take_in(draft, self);
+        let (_oldest_request, _oldest_accepted) = lock(&self.kept).record(draft, self);
         self.changed.notify_waiters();
     }
 
@@ -98,16 +98,17 @@ impl Journal {
         kept.requests.after(number).cloned().collect()
     }
 
-    /// Waits for requests after a place, returns the kept ones, and moves the place behind them.
-    pub(crate) async fn follow(&self, place: &mut JournalPosition) -> Vec<ReceivedRequest> {
+    /// Waits for requests after a position, returns the kept ones, and moves the position past
+    /// them.
+    pub(crate) async fn follow(&self, position: &mut JournalPosition) -> Vec<ReceivedRequest> {
         loop {
-            self.wait_until(|counts| place.is_behind(counts)).await;
+            self.wait_until(|counts| position.is_behind(counts)).await;
             let kept = lock(&self.kept);
-            if place.is_behind(&kept.counts) {
+            if position.is_behind(&kept.counts) {
                 let number =
-                    if place.clearings == kept.counts.clearings { place.number } else { 0 };
+                    if position.clearings == kept.counts.clearings { position.number } else { 0 };
                 let requests = kept.requests.after(number).cloned().collect();
-                *place = JournalPosition {
+                *position = JournalPosition {
                     clearings: kept.counts.clearings,
                     number: kept.counts.requests,
                 };
@@ -116,14 +117,14 @@ impl Journal {
         }
     }
 
-    /// Waits until there is another request or a clear after this place.
-    pub(crate) async fn moved_from(&self, place: JournalPosition) {
-        self.wait_until(|counts| place != JournalPosition::end_of(counts)).await;
+    /// Waits until there is another request or a clear after this position.
+    pub(crate) async fn changed_since(&self, position: JournalPosition) {
+        self.wait_until(|counts| position != JournalPosition::end_of(counts)).await;
     }
 
     /// Returns the counts, and the first few kept requests after a number that depends on the
     /// counts.
-    pub(crate) fn glance(
+    pub(crate) fn snapshot(
         &self,
         after: impl FnOnce(&Counts) -> usize,
         limit: usize,
@@ -149,7 +150,7 @@ impl Journal {
 }
 
 impl JournalPosition {
-    /// Returns the place after the last request.
+    /// Returns the position after the last request.
     pub(crate) fn end_of(counts: &Counts) -> Self {
         Self { clearings: counts.clearings, number: counts.requests }
     }
@@ -162,7 +163,7 @@ impl JournalPosition {
 impl Retained {
     /// Numbers and counts a request under one lock, so that numbers and order agree. Returns the
     /// evicted requests.
-    fn take_in(
+    fn record(
         &mut self,
         draft: Draft,
         journal: &Journal,
@@ -179,17 +180,17 @@ impl Retained {
             Outcome::Served => {}
         }
         let oldest_accepted = if outcome == Outcome::Accepted {
-            self.accepted.push(request.clone(), journal.room_of_accepted)
+            self.accepted.push(request.clone(), journal.accepted_capacity)
         } else {
             None
         };
-        (self.requests.push(request, journal.room), oldest_accepted)
+        (self.requests.push(request, journal.capacity), oldest_accepted)
     }
 }
 
 /// The capacity of a ring.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
+pub(crate) struct Capacity {
     pub(crate) requests: usize,
     pub(crate) bytes: usize,
 }
@@ -204,14 +205,14 @@ struct Ring {
 impl Ring {
     /// Adds a request, and returns the oldest one if it evicts that, so that the caller drops it
     /// outside the lock. If a large request evicts several, drops the others here.
-    fn push(&mut self, request: ReceivedRequest, room: Room) -> Option<ReceivedRequest> {
+    fn push(&mut self, request: ReceivedRequest, capacity: Capacity) -> Option<ReceivedRequest> {
         self.bytes += request.size();
         self.requests.push_back(request);
         let mut oldest = None;
-        while self.requests.len() > room.requests || self.bytes > room.bytes {
-            let Some(leaving) = self.requests.pop_front() else { break };
-            self.bytes -= leaving.size();
-            oldest.get_or_insert(leaving);
+        while self.requests.len() > capacity.requests || self.bytes > capacity.bytes {
+            let Some(evicted) = self.requests.pop_front() else { break };
+            self.bytes -= evicted.size();
+            oldest.get_or_insert(evicted);
         }
         oldest
     }

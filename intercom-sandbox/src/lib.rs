@@ -2,7 +2,7 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //!
-//! ## What is answered
+//! ## Answers
 //!
 //! | request | answer |
 //! |---|---|
@@ -19,9 +19,9 @@
 //! | `GET /contacts/{id}/tags`, `…/notes`, `…/companies`, `…/subscriptions`, `…/segments` | `200` with an empty list |
 //! | `GET /me` | `200` with an admin and its app |
 //!
-//! The sandbox runs these checks in this order. Intercom does not document its own. The first
-//! failing check decides the answer: Intercom's error list with a `code`, a `message` and, where a
-//! member of the body is to blame, the `field`.
+//! The sandbox runs these checks in this order. Intercom does not document its own order. The first
+//! failing check decides the answer: Intercom's error list with a `code` and a `message`. The `field`
+//! names the wrong member of the body, if there is one.
 //!
 //! | status | code | for |
 //! |---|---|---|
@@ -43,7 +43,7 @@
 //! | 400 | `invalid_merge` | a merge that is not of a lead into a user, or of two contacts that are not duplicates |
 //! | 400 | `invalid_sort_order` | a search whose order is neither `ascending` nor `descending` |
 //! | 422 | `contact_limit_reached` | a new contact when the sandbox is full |
-//! | 422 | `422` | a new name when all active event names are taken |
+//! | 422 | `422` | a new event name when the number of active names is at its limit |
 //!
 //! Versions before 2.7 get the rules of 2.7, and a [warning](ReceivedRequest::warnings) in the
 //! records. An `Accept` like `application/vnd.intercom.3+json`, which Intercom's client for Ruby
@@ -57,19 +57,19 @@
 //! The rules are Intercom's, as documented for API versions 2.7 to 2.17 and as observed by its
 //! users:
 //!
-//! - `event_name`, `created_at` and one of `id`, `user_id` and `email` are required. `created_at`
-//!   is an integer of seconds: fractions and milliseconds are refused.
+//! - An event needs `event_name`, `created_at` and one of `id`, `user_id` and `email`. `created_at`
+//!   is an integer of seconds. Intercom refuses fractions and milliseconds.
 //! - Intercom turns `.` and `$` in an event name into `-`, and ignores case. A workspace
 //!   has a limited number of active names.
-//! - A metadata value is a number, a boolean or a string of at most 255 characters. It may also be
-//!   a rich link `{"url", "value"}` or a monetary amount `{"amount", "currency"}`.
-//!   Any other nested value is refused, and `null` too.
-//! - A metadata key contains no NUL and none of ``. $ ~ ` ! @ # % ^ & * ' " { } | \``. It is not
-//!   `type`, and occurs once, ignoring case. A key that ends in `_date` holds an integer.
-//! - Keys beyond the limit are dropped without an error. [`ReceivedEvent::dropped_keys`] lists
+//! - A metadata value is a number, a boolean, a string of at most 255 characters, a rich link
+//!   `{"url", "value"}` or a monetary amount `{"amount", "currency"}`. The sandbox refuses `null`
+//!   and other nested values.
+//! - A metadata key contains no NUL and none of ``. $ ~ ` ! @ # % ^ & * ' " { } | \``. A key is
+//!   not `type`, and occurs once, ignoring case. A key that ends in `_date` holds an integer.
+//! - Intercom drops keys beyond the limit without an error. [`ReceivedEvent::dropped_keys`] lists
 //!   them.
-//! - An event with the contact, name and `created_at` of an earlier one gets the same answer, and
-//!   is ignored. [`Sandbox::duplicates`] returns it, and [`Sandbox::events`] does not.
+//! - Intercom ignores an event with the contact, name and `created_at` of an earlier one, and
+//!   answers it as usual. [`Sandbox::duplicates`] returns it, and [`Sandbox::events`] does not.
 //!
 //! The sandbox ignores top-level members that Intercom does not know; [`ReceivedEvent::body`] has
 //! them.
@@ -105,10 +105,10 @@
 //! - A group has at most 15 filters, and groups nest one level deep.
 //! - Where Intercom is silent, a search is case-sensitive. A contact without a value in a field
 //!   differs from every value, and comes first in an ascending list. A sort without an order is
-//!   descending. Without a sort, contacts are listed in order of arrival.
+//!   descending. Without a sort, a list is in order of arrival.
 //! - A list has 50 contacts a page and at most 150. Its cursors stay valid while contacts come and
 //!   go.
-//! - A merged contact is answered with `410` from version 2.16 on, and with `404` before. With
+//! - A request for a merged contact gets `410` from version 2.16 on, and `404` before. With
 //!   `include_merge_history=true` a user lists the leads merged into it.
 //! - A merge needs a lead and a user with the same email or phone, unless
 //!   [`OpenRules::merges_only_duplicates`] is off. The lead's details fill those that the user
@@ -124,11 +124,11 @@
 //! `POST /events`. An answer is any status, header and body, an error list, a closed connection,
 //! or silence.
 //!
-//! [`Sandbox::inject`] covers everything else that goes wrong: for a share of requests, for a time
-//! or until lifted, for events, contacts or every request. It has delays, resets, broken bodies,
-//! missing headers, wrong clocks, outages, a revoked token and a lower rate limit. One fault loses
-//! the answer after the event was accepted, so that the client sends it again. [`Fault`]
-//! lists them all, with their text form.
+//! [`Sandbox::inject`] adds any fault: for a share of requests, for a time or until its removal,
+//! for events, contacts or every request. Faults are delays, resets, broken bodies, missing
+//! headers, wrong clocks, outages, a revoked token and a lower rate limit. A fault after acceptance
+//! loses the answer to an accepted event, so that the client sends the event again. [`Fault`] lists
+//! all faults, with their text form.
 //!
 //! ```
 //! # async fn script(sandbox: &intercom_sandbox::Sandbox) {
@@ -142,7 +142,7 @@
 //!
 //! sandbox.inject(Fault::answer(503).percent(20.0).lasting(Duration::from_secs(30)));
 //! let lost = sandbox.inject(Fault::answer(Answer::hang_up()).after_acceptance());
-//! sandbox.lift(lost);
+//! sandbox.remove_fault(lost);
 //! # }
 //! ```
 //!
@@ -161,35 +161,35 @@
 //!
 //! With `--lock events.lock`, or [`SandboxBuilder::events_lock`], the sandbox compares events with
 //! the list that the crate `intercom-catalogue` writes. An event, key or kind that the lock does
-//! not have gets a warning, on the page and in the program's output. The answer stays the same.
-//! The catalogue and the program's last lines list the events that were never sent. The sandbox
+//! not have gets a warning, on the page and in the program's output. The answer stays the same. The
+//! catalogue and the program's last lines list events of the lock that never arrived. The sandbox
 //! masks the values of sensitive keys wherever it shows a request.
 //!
 //! ## Tests in other languages
 //!
-//! The sandbox has its own admin API below `/_sandbox/`, with JSON in and out. It needs no token.
-//! It serves only this machine, and names [allowed](SandboxBuilder::allow_host) by the builder. It
-//! refuses requests that a foreign web page could send through a browser. Every request but `GET`
-//! needs `Content-Type: application/json`. An error is `{"error": "…"}` with a sentence that says
-//! what is right. The sandbox neither records nor counts these requests, and no fault affects
-//! them.
+//! The sandbox has its own admin API below `/_sandbox/`, with JSON in and out. The API needs no
+//! token. It serves only this machine, and host names that the builder
+//! [allows](SandboxBuilder::allow_host). It refuses requests that a foreign web page could send
+//! through a browser. Every request but `GET` needs `Content-Type: application/json`. An error is
+//! `{"error": "…"}` with a sentence that says what is right. The sandbox neither records nor counts
+//! these requests, and no fault affects them.
 //!
 //! | request below `/_sandbox` | body and answer |
 //! |---|---|
 //! | `GET /openapi.json` | the OpenAPI description of everything that the sandbox serves |
 //! | `GET /health` | `{"status": "ok"}` once the sandbox answers |
-//! | `POST /verify` | `{"events": [{"name": "signed_up", "user_id": "42"}], "within": 5}`: `200` once exactly these events were accepted. After `within` seconds (0 by default, 300 at most) the answer is `409`, with the `missing` events and the `others`. The call does not wait for later events: to check that none follow, let the sender finish first. `"others": true` allows other events; `"after": 7` looks only at requests with a higher number |
+//! | `POST /verify` | `{"events": [{"name": "signed_up", "user_id": "42"}], "within": 5}`: `200` once the sandbox has accepted exactly these events. After `within` seconds (0 by default, 300 at most) the answer is `409`, with the `missing` events and the `others`. The call does not wait for later events: to check that none follow, let the sender finish first. `"others": true` allows other events; `"after": 7` looks only at requests with a higher number |
 //! | `GET /state` | version, URL, seed, counts by outcome, remaining rate limits, faults, and every builder option that is not a secret |
-//! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: the requests after a number, as [`ReceivedRequest`] is serialized; at most `limit` and about 8 MB at a time |
+//! | `GET /requests?after=0&limit=1000` | `{"requests": […], "last": 7}`: the requests after a number, in the JSON of [`ReceivedRequest`]; at most `limit` and about 8 MB at a time |
 //! | `POST /requests/1/resend` | `{}`: sends a request again, with the access token; `{"status": 202}` |
 //! | `GET /feed?after=0` | the requests as server-sent events. `begin`: forget earlier messages. `update`: new `records`, counts and the remaining rate limit. `end`: the sandbox has ended |
-//! | `GET /catalogue` | the accepted names with their keys and kinds, and warnings where they differ; with a [lock](SandboxBuilder::events_lock) also whether it has each name, and the `never_sent` names |
+//! | `GET /catalogue` | the accepted names with their keys and kinds, and warnings where they differ. With a [lock](SandboxBuilder::events_lock) also whether it has each name, and the `never_sent` names |
 //! | `POST /clear` | `{}`: clears what [`Sandbox::clear`] clears |
-//! | `GET /faults` | `{"faults": […]}`: the active faults, how often each has struck, and what is left of it |
+//! | `GET /faults` | `{"faults": […]}`: the active faults. `met` and `struck` are the requests that each matched, and those to which it applied |
 //! | `POST /faults` | `{"fault": "503 for 20%"}`, and with a status also `"headers": {…}` and `"body": "…"`; the answer is the fault with its `id` |
 //! | `DELETE /faults`, `DELETE /faults/1` | `{"lifted": 1}` |
 //! | `GET /contacts?limit=200&search=ada` | `{"contacts": […], "total": 1}`: all, or the latest with this text in a detail |
-//! | `POST /contacts` | `{"contacts": [{"user_id": "42"}]}`, each as [`SeedContact`] is deserialized |
+//! | `POST /contacts` | `{"contacts": [{"user_id": "42"}]}`, each in the JSON of [`SeedContact`] |
 //!
 //! ```sh
 //! curl http://127.0.0.1:4680/_sandbox/faults -H 'Content-Type: application/json' \
@@ -208,15 +208,16 @@
 //! | status | code | for |
 //! |---|---|---|
 //! | 400 | `bad_request` | bytes that are not HTTP |
-//! | 400 | `tls_on_plain_port` | a client that was given `https://` |
+//! | 400 | `tls_on_plain_port` | a client with an `https://` URL |
 //! | 408 | `request_timeout` | a head not complete within the [`idle_timeout`](Limits::idle_timeout), or a body within the [`body_timeout`](Limits::body_timeout) |
 //! | 413 | `payload_too_large` | a body over the [limit](Limits::body_limit) |
 //! | 414, 431 | `uri_too_long`, `headers_too_large` | a head of more than 32 KiB or 100 headers |
 //! | 503 | `too_many_connections` | a connection over the [limit](Limits::max_connections) |
 //! | 503 | `too_many_bodies` | a large body, while other incoming bodies fill the [budget](Limits::max_incoming_bytes) |
 //!
-//! The sandbox does not record bytes that are not a request, except a TLS handshake. It refuses a
-//! handshake as a request with the method `TLS`, since most clients hide why the handshake failed.
+//! The sandbox does not record bytes that are not a request, except a TLS handshake. The records
+//! show a handshake as a request with the method `TLS`, since most clients hide why a handshake
+//! fails.
 //!
 //! Slow clients of the page and the admin API have at most 64 MiB of unread answers together.
 //! Beyond that, the sandbox closes the connection that has been idle longest; the page reconnects
@@ -233,8 +234,8 @@
 //! Rate-limit windows, timed faults and the `Date` header follow a [`Clock`]. With a
 //! [`ManualClock`] a test ends a window without waiting. Delays run in tokio's time.
 //!
-//! A window opens with its first request, at any moment. Its reset is cut to a whole second, as
-//! Intercom's is, so a window can last up to a second longer than the header says.
+//! A window opens with its first request, at any moment. Like Intercom's, its reset has no
+//! fraction of a second, so a window can last up to a second longer than the header says.
 
 mod admin;
 mod answer;

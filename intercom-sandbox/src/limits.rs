@@ -82,7 +82,7 @@ impl Limits {
 
     /// Sets the number of contacts, including merged ones. Creating another gets `422` and the code
     /// `contact_limit_reached`, which Intercom does not have. Contacts that the builder or
-    /// [`Sandbox::add_contact`](crate::Sandbox::add_contact) adds count, and are never refused.
+    /// [`Sandbox::add_contact`](crate::Sandbox::add_contact) adds count, and have no limit.
     /// Default: 100,000.
     pub fn max_contacts(mut self, contacts: usize) -> Self {
         self.max_contacts = contacts;

@@ -82,8 +82,8 @@ impl Default for OpenRules {
 impl OpenRules {
     /// Ignores an event whose contact, name and `created_at` second are those of an
     /// [earlier](crate::Retention::deduplicate_among) event. The answer is the usual one, and the
-    /// event is in [`duplicates`](crate::Sandbox::duplicates). Intercom's pages say that duplicates
-    /// may be ignored. Default: `true`.
+    /// event is in [`duplicates`](crate::Sandbox::duplicates). Intercom's pages say that
+    /// Intercom may ignore duplicates. Default: `true`.
     pub fn deduplicate(mut self, deduplicate: bool) -> Self {
         self.deduplicate = deduplicate;
         self

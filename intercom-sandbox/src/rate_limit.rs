@@ -41,8 +41,8 @@ struct Window {
 pub(crate) struct Budget {
     pub(crate) limit: u32,
     pub(crate) remaining: u32,
-    /// When the window ends, in Unix seconds. The value is cut to a whole second, as Intercom's is,
-    /// so the window may last up to a second longer.
+    /// When the window ends, in Unix seconds. Like Intercom's, the value has no fraction, so the
+    /// window may last up to a second longer.
     pub(crate) reset: u64,
     /// The whole seconds until the window has ended.
     pub(crate) wait: u64,
@@ -68,7 +68,7 @@ impl RateLimit {
 
     /// Returns the state of the window without counting a request. Opens no window, so that an
     /// observer does not move the client's windows.
-    pub(crate) fn look(&self, now: SystemTime) -> Option<Budget> {
+    pub(crate) fn peek(&self, now: SystemTime) -> Option<Budget> {
         let window = lock(&self.window);
         let limit = window.limit(self.limit)?;
         Some(window.at(now).budget(limit, now, true))
@@ -88,7 +88,7 @@ impl Window {
 
     /// Returns the window of a request at this time. A window opens with the first request that
     /// finds none open, not with a full second of the clock. Concurrent requests may read the clock
-    /// in another order than they arrive, so a request slightly before the window belongs to it.
+    /// in another order than they arrive. So a request slightly before the window counts in it.
     fn at(self, now: SystemTime) -> Self {
         let apart = match now.duration_since(self.opened) {
             Ok(after) => after,
@@ -105,7 +105,7 @@ impl Window {
         let reset = unix_seconds(end);
         // A lowered limit can be below the number of requests already counted.
         let remaining = limit.saturating_sub(self.used);
-        // A clock that was set back must not cause a wait longer than a window.
+        // A clock that somebody sets back must not cause a wait longer than a window.
         let wait = end.duration_since(now).unwrap_or_default().min(WINDOW);
         let wait = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         Budget { limit, remaining, reset, wait, granted }

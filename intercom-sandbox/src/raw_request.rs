@@ -14,8 +14,8 @@ pub(crate) struct RawRequest {
 }
 
 impl RawRequest {
-    /// Copies a request without its credentials. The original would keep the whole buffer of its
-    /// connection alive.
+    /// Copies a request without its credentials. Keeping the original would also keep the whole
+    /// buffer of its connection in memory.
     pub(crate) fn new(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Self {
         let (path, query) = (uri.path(), uri.query());
         // Nearly always enough: redaction lengthens only a very short credential.

@@ -9,7 +9,7 @@ use axum::http::{Method, request};
 use bytes::Bytes;
 use serde_json::Value;
 
-use crate::event::{EventData, Filing};
+use crate::event::{EventData, EventKey};
 use crate::raw_request::RawRequest;
 use crate::reading::Reading;
 use crate::refusal::Problem;
@@ -27,10 +27,10 @@ pub enum Outcome {
     Duplicate,
     /// The request broke a rule: [`ReceivedRequest::problems`] says which.
     Refused,
-    /// A test or a person chose the answer, or that there is no answer: [`ReceivedRequest::fault`]
-    /// says how. The sandbox did not accept the request's event.
+    /// A fault replaced the answer, or left the request without one: [`ReceivedRequest::fault`]
+    /// names the fault. The sandbox did not accept the request's event.
     Faulted,
-    /// The request asked for something other than accepting an event, and got it.
+    /// Any other request that the sandbox answered without an error, such as a read.
     Served,
 }
 
@@ -50,8 +50,8 @@ struct Inner {
     status: Option<u16>,
     answer: Bytes,
     outcome: Outcome,
-    event: Option<Filing>,
-    /// Read from the body on demand, since few events are ever looked at.
+    event: Option<EventKey>,
+    /// Read from the body on demand, since most events are never read.
     event_data: OnceLock<Box<EventData>>,
     /// The rules that read the event.
     rules: Arc<Reading>,
@@ -60,18 +60,18 @@ struct Inner {
 }
 
 /// The part of the answer that the journal keeps with the request.
-pub(crate) struct Answered {
+pub(crate) struct RecordedAnswer {
     /// `None` if there was no answer.
     pub(crate) status: Option<u16>,
     pub(crate) body: Bytes,
     pub(crate) outcome: Outcome,
-    /// The event's filing, if the answer accepts the event.
-    pub(crate) event: Option<Filing>,
+    /// The key of the event, if the answer accepts the event.
+    pub(crate) event: Option<EventKey>,
     pub(crate) problems: Box<[Problem]>,
     pub(crate) fault: Option<Arc<str>>,
 }
 
-impl Answered {
+impl RecordedAnswer {
     /// Describes a request that the sandbox did not read.
     pub(crate) fn faulted(fault: Option<Arc<str>>) -> Self {
         Self {
@@ -94,7 +94,7 @@ impl Draft {
         rules: &Arc<Reading>,
         parts: &request::Parts,
         body: &[u8],
-        answered: Answered,
+        answered: RecordedAnswer,
     ) -> Self {
         Self(Arc::new(Inner {
             number: 0,
@@ -168,7 +168,7 @@ impl ReceivedRequest {
         self.inner.raw.headers().filter_map(|(name, value)| Some((name, plain_text(value)?)))
     }
 
-    /// Returns the body, byte for byte. It is empty if the request exceeded the [body
+    /// Returns the body, byte for byte, or nothing if the request exceeded the [body
     /// limit](crate::Limits::body_limit).
     pub fn body(&self) -> &[u8] {
         self.inner.raw.body()
@@ -194,13 +194,13 @@ impl ReceivedRequest {
         &self.inner.problems
     }
 
-    /// Returns the names of the faults that struck, if any did.
+    /// Returns the names of the faults that applied, if any did.
     pub fn fault(&self) -> Option<&str> {
         self.inner.fault.as_deref()
     }
 
-    /// Returns warnings, which Intercom's answers do not have. One warning is an API version whose
-    /// rules the sandbox does not have. Another is an event that is not in the
+    /// Returns warnings, which Intercom's answers do not have. The sandbox warns of an API version
+    /// whose rules it does not have, and of an event that differs from the
     /// [lock](crate::SandboxBuilder::events_lock).
     pub fn warnings(&self) -> Vec<String> {
         let version = self.header("intercom-version").and_then(ApiVersion::parse);
@@ -224,7 +224,7 @@ impl ReceivedRequest {
     /// Returns the event, if the answer accepted one. [`outcome`](Self::outcome) says whether the
     /// event was a duplicate.
     pub fn event(&self) -> Option<ReceivedEvent> {
-        Some(ReceivedEvent { filing: self.inner.event?, request: self.clone() })
+        Some(ReceivedEvent { event_key: self.inner.event?, request: self.clone() })
     }
 
     /// The smallest size of a request, in bytes.
@@ -273,7 +273,7 @@ impl fmt::Debug for ReceivedRequest {
 /// An accepted event, with its request. Cheap to clone.
 #[derive(Clone)]
 pub struct ReceivedEvent {
-    pub(crate) filing: Filing,
+    pub(crate) event_key: EventKey,
     pub(crate) request: ReceivedRequest,
 }
 
@@ -282,21 +282,21 @@ impl ReceivedEvent {
         self.request.event_data()
     }
 
-    /// Returns the name as Intercom files it, with `.` and `$`
+    /// Returns the name as Intercom stores it, with `.` and `$`
     /// [turned](crate::OpenRules::fold_punctuation) into `-`. The case is as sent, though Intercom
     /// ignores case.
     pub fn name(&self) -> &str {
         &self.data().name
     }
 
-    /// Returns the name as sent, if Intercom files another.
+    /// Returns the name as sent, if Intercom stores another.
     pub fn sent_name(&self) -> Option<&str> {
         self.data().sent_name.as_deref()
     }
 
     /// Returns when the event happened, in Unix seconds.
     pub fn created_at(&self) -> i64 {
-        self.filing.created_at
+        self.event_key.created_at
     }
 
     /// Returns the application's own id of the user, if the sender gave one.
@@ -339,9 +339,9 @@ impl ReceivedEvent {
             .find_map(|(name, value)| (name.to_lowercase() == key).then_some(value))
     }
 
-    /// Returns the metadata keys that Intercom would drop without an error, in the order sent.
-    /// These are the keys beyond the [limit](crate::OpenRules::metadata_keys), and keys whose
-    /// values the [open rules](crate::OpenRules) drop.
+    /// Returns the metadata keys that Intercom would drop without an error, in the order sent. A
+    /// key is beyond the [limit](crate::OpenRules::metadata_keys), or the [open
+    /// rules](crate::OpenRules) drop its value.
     pub fn dropped_keys(&self) -> &[String] {
         &self.data().dropped_keys
     }

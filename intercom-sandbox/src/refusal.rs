@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::reply::Reply;
 use crate::request_id::RequestId;
 
-/// One problem of a request: an error in the list of its answer.
+/// A problem of a request: an error in the list of its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     pub(crate) code: Cow<'static, str>,
@@ -123,8 +123,8 @@ impl Refusal {
     /// The contact is unknown.
     pub(crate) fn user_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "User Not Found").with_hint(
-            "No contact has this identifier: create it with POST /contacts, start the sandbox with it as a \
-             contact, or with `--know-everybody`.",
+            "No contact has this identifier: create it with POST /contacts, start the sandbox with \
+             it as a contact, or with `--know-everybody`.",
         )
     }
 
@@ -133,8 +133,8 @@ impl Refusal {
     pub(crate) fn path_not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "api_path_not_found", "The requested path does not exist")
             .with_hint(
-                "Check the base URL and the path: the API begins at the root, without a version in \
-                 the path and without a slash at the end, as in POST /events.",
+                "Check the base URL and the path. The API begins at the root, as in POST /events: \
+                 the path has no version, and no slash at its end.",
             )
     }
 
@@ -146,8 +146,8 @@ impl Refusal {
             "Intercom has this path; the sandbox does not",
         )
         .with_hint(
-            "The sandbox has events, contacts and /me: test this call against a workspace of \
-             Intercom, or answer it in the test by a server of your own.",
+            "The sandbox has events, contacts and /me. Test this call with a workspace of \
+             Intercom, or with a mock server of your own.",
         )
     }
 
@@ -182,8 +182,8 @@ impl Refusal {
             format!("Cannot have more than {limit} active event names"),
         )
         .with_hint(
-            "Use a name that is active already and tell its cases apart by metadata; at Intercom \
-             somebody can archive a name, here a sandbox that starts anew has none.",
+            "Use an active name, and distinguish its cases by metadata. At Intercom a person can \
+             archive a name. A restarted sandbox has no active names.",
         );
         refusal.bare = true;
         refusal

@@ -34,30 +34,30 @@ impl Default for Retention {
 }
 
 impl Retention {
-    /// Sets how many requests the sandbox remembers. The oldest are forgotten, and stay in the
-    /// count. Default: 10,000.
+    /// Sets how many requests the sandbox remembers. The count includes those that it forgets, the
+    /// oldest first. Default: 10,000.
     pub fn keep_requests(mut self, requests: usize) -> Self {
         self.keep_requests = requests;
         self
     }
 
-    /// Sets how many accepted events the sandbox remembers. The oldest are forgotten, and stay in
-    /// the count. Default: 10,000.
+    /// Sets how many accepted events the sandbox remembers. The count includes those that it
+    /// forgets, the oldest first. Default: 10,000.
     pub fn keep_events(mut self, events: usize) -> Self {
         self.keep_events = events;
         self
     }
 
-    /// Sets the bytes for remembered requests, and again for remembered events. The oldest are
-    /// forgotten, and stay in the count. Default: 128 MiB.
+    /// Sets the bytes for remembered requests, and again for remembered events. The counts include
+    /// those that it forgets, the oldest first. Default: 128 MiB.
     pub fn keep_bytes(mut self, bytes: usize) -> Self {
         self.keep_bytes = bytes;
         self
     }
 
-    /// Sets among how many of the last accepted events the sandbox finds a duplicate. Up to twice
-    /// as many may count. Default: 25,000, or the number of [kept](Self::keep_events) events if
-    /// that is higher, so that a duplicate of a kept event is always found.
+    /// Sets among how many of the last accepted events the sandbox finds a duplicate. It may look
+    /// at up to twice as many. Default: 25,000, or the number of [kept](Self::keep_events) events
+    /// if that is higher, so that the sandbox finds each duplicate of a kept event.
     pub fn deduplicate_among(mut self, events: usize) -> Self {
         self.deduplicate_among = Some(events);
         self

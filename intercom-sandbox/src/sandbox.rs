@@ -12,7 +12,7 @@ use crate::contacts::{Contact, SeedContact};
 use crate::faults::{ActiveFault, Fault, FaultId};
 use crate::journal::JournalPosition;
 use crate::received::{Outcome, ReceivedEvent, ReceivedRequest};
-use crate::state::Keeper;
+use crate::state::StateSaver;
 use crate::workspace::Workspace;
 
 /// A running local Intercom. Dropping the handle ends the server, closes every connection and
@@ -21,8 +21,8 @@ pub struct Sandbox {
     workspace: Arc<Workspace>,
     server: JoinHandle<()>,
     /// Writes the state file, if there is one.
-    keeper: Option<Keeper>,
-    /// The journal's place after the requests from the state file.
+    saver: Option<StateSaver>,
+    /// The position in the journal after the requests from the state file.
     began_at: JournalPosition,
 }
 
@@ -30,10 +30,10 @@ impl Sandbox {
     pub(crate) fn new(
         workspace: Arc<Workspace>,
         server: JoinHandle<()>,
-        keeper: Option<Keeper>,
+        saver: Option<StateSaver>,
         began_at: JournalPosition,
     ) -> Self {
-        Self { workspace, server, keeper, began_at }
+        Self { workspace, server, saver, began_at }
     }
 
     /// Returns the base URL, `http://127.0.0.1:PORT`, without a slash at its end.
@@ -82,8 +82,8 @@ impl Sandbox {
     }
 
     /// Returns the duplicates: the events that the sandbox ignored, because an earlier event has
-    /// their contact, name and second. They are in order of arrival, as far as their requests are
-    /// [remembered](crate::Retention::keep_requests).
+    /// their contact, name and second. The list has only
+    /// [remembered](crate::Retention::keep_requests) requests, in order of arrival.
     pub fn duplicates(&self) -> Vec<ReceivedEvent> {
         let requests = self.workspace.journal.requests();
         requests
@@ -120,17 +120,17 @@ impl Sandbox {
     /// Follows the requests, starting with the oldest remembered one. The follower survives a
     /// [clear](Self::clear), which restarts the numbers.
     pub fn follow(&self) -> Follower {
-        Follower { workspace: Arc::clone(&self.workspace), place: JournalPosition::default() }
+        Follower { workspace: Arc::clone(&self.workspace), position: JournalPosition::default() }
     }
 
     /// Follows the requests that this sandbox receives itself. Unlike [`follow`](Self::follow), the
     /// follower skips requests from the [state file](crate::SandboxBuilder::state_file).
     pub fn follow_new(&self) -> Follower {
-        Follower { workspace: Arc::clone(&self.workspace), place: self.began_at }
+        Follower { workspace: Arc::clone(&self.workspace), position: self.began_at }
     }
 
-    /// Answers the next requests to `POST /events` with this; a number stands for the status with
-    /// its [usual body](Answer). Each is a scripted answer as in
+    /// Answers the next requests to `POST /events` with this; a number is the status of an answer
+    /// with its [usual body](Answer). Each is a scripted answer as in
     /// [`answer_next`](Self::answer_next).
     ///
     /// ```
@@ -146,8 +146,8 @@ impl Sandbox {
     }
 
     /// Scripts the answer to the next request to `POST /events`. Several answers form a queue, one
-    /// for each request. The sandbox neither checks the request nor counts it in the rate limit. It
-    /// does not accept the event, even if the answer says so. The request is in
+    /// for each request. The sandbox neither checks the request nor counts it in the rate limit,
+    /// and does not accept the event, whatever the answer says. The request is in
     /// [`requests`](Self::requests).
     pub fn answer_next(&self, answer: Answer) {
         self.fail_next(1, answer);
@@ -158,15 +158,15 @@ impl Sandbox {
         self.workspace.faults.pending_answers(self.workspace.clock.now())
     }
 
-    /// Activates a fault, and returns the number that [lifts](Self::lift) it.
+    /// Activates a fault, and returns the number that [removes](Self::remove_fault) it.
     ///
     /// The sandbox tries faults that replace the answer in order of injection. The first that
-    /// strikes decides the answer, and later ones do not meet the request. All other faults that
-    /// strike apply together.
+    /// applies decides the answer, and later ones do not match the request. All other faults that
+    /// apply work together.
     ///
-    /// The journal records a request with a replaced answer as [`Outcome::Faulted`], or as accepted
-    /// if the fault struck after acceptance. [`ReceivedRequest::fault`] names every fault that
-    /// struck, even if the fault only changed the answer.
+    /// If a fault replaces the answer, the request's outcome is [`Outcome::Faulted`], or accepted
+    /// if the fault applied after acceptance. [`ReceivedRequest::fault`] names every fault that
+    /// applied, even if the fault only changed the answer.
     ///
     /// # Panics
     /// If the fault contradicts itself: a [rate limit](Fault::rate_limit) cannot select single
@@ -175,24 +175,24 @@ impl Sandbox {
         self.workspace.inject(fault).id()
     }
 
-    /// Returns the active faults in order of injection, and how often each has struck. Faults that
-    /// have met all their requests, or whose time is over, are gone.
+    /// Returns the active faults in order of injection, and how often each applied. Faults that
+    /// have matched all their requests, or whose time is over, are gone.
     pub fn faults(&self) -> Vec<ActiveFault> {
         self.workspace.faults.list(self.workspace.clock.now())
     }
 
-    /// Lifts a fault, and returns whether it was still active.
-    pub fn lift(&self, id: FaultId) -> bool {
-        self.workspace.lift(|fault| fault.id() == id) > 0
+    /// Removes a fault, and returns whether it was still active.
+    pub fn remove_fault(&self, id: FaultId) -> bool {
+        self.workspace.remove_faults(|fault| fault.id() == id) > 0
     }
 
-    /// Lifts all faults, including the remaining scripted answers.
-    pub fn lift_faults(&self) {
-        self.workspace.lift(|_| true);
+    /// Removes all faults, including the remaining scripted answers.
+    pub fn remove_faults(&self) {
+        self.workspace.remove_faults(|_| true);
     }
 
-    /// Returns the seed that decides which requests a [percentage](Fault::percent) fault strikes. A
-    /// sandbox [started with this seed](crate::SandboxBuilder::seed) decides the same.
+    /// Returns the seed that decides to which requests a [percentage](Fault::percent) fault
+    /// applies. A sandbox [started with this seed](crate::SandboxBuilder::seed) decides the same.
     pub fn seed(&self) -> u64 {
         self.workspace.faults.seed()
     }
@@ -207,7 +207,7 @@ impl Sandbox {
         self.workspace.contacts.get(contact_id)
     }
 
-    /// Returns the user with this user id (the application's own), unless it is archived.
+    /// Returns the active user with this user id (the application's own).
     pub fn user(&self, user_id: &str) -> Option<Contact> {
         self.workspace.contacts.user(user_id)
     }
@@ -256,8 +256,8 @@ impl Sandbox {
     /// # Errors
     /// If writing the file fails.
     pub async fn save_state(&self) -> io::Result<()> {
-        match &self.keeper {
-            Some(keeper) => keeper.write().await,
+        match &self.saver {
+            Some(saver) => saver.write().await,
             None => Ok(()),
         }
     }
@@ -278,7 +278,7 @@ impl fmt::Debug for Sandbox {
 /// Follows the requests of a sandbox: see [`Sandbox::follow`](crate::Sandbox::follow).
 pub struct Follower {
     workspace: Arc<Workspace>,
-    place: JournalPosition,
+    position: JournalPosition,
 }
 
 impl Follower {
@@ -286,12 +286,12 @@ impl Follower {
     /// in order of arrival. Dropping the future loses no request. After the sandbox has ended and
     /// the follower has returned every request, this waits forever.
     pub async fn next(&mut self) -> Vec<ReceivedRequest> {
-        self.workspace.journal.follow(&mut self.place).await
+        self.workspace.journal.follow(&mut self.position).await
     }
 }
 
 impl fmt::Debug for Follower {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Follower").field("place", &self.place).finish_non_exhaustive()
+        f.debug_struct("Follower").field("position", &self.position).finish_non_exhaustive()
     }
 }

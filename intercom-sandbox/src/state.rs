@@ -1,7 +1,7 @@
 //! The state file: contacts, event names, and the remembered requests with their events.
 //!
-//! Restoring replays a request: the rules read and file its event again. The file therefore does
-//! not depend on how a run numbers its contacts and names.
+//! Restoring replays the requests by the current rules. So the file does not depend on how a run
+//! numbers contacts and names.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
@@ -20,8 +20,8 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::api;
 use crate::contacts::StoredContacts;
-use crate::event::Filing;
-use crate::received::{Answered, Draft, Outcome, ReceivedRequest};
+use crate::event::EventKey;
+use crate::received::{Draft, Outcome, ReceivedRequest, RecordedAnswer};
 use crate::refusal::Problem;
 use crate::rules;
 use crate::workspace::Workspace;
@@ -199,9 +199,9 @@ impl StoredRequest {
         }
         let outcome = Outcome::from(self.outcome);
         let is_event = matches!(outcome, Outcome::Accepted | Outcome::Duplicate);
-        let event = is_event.then(|| filing(workspace, &body)).flatten();
-        if let Some(filing) = event.filter(|_| outcome == Outcome::Accepted) {
-            workspace.duplicates.remember(filing);
+        let event = is_event.then(|| event_key(workspace, &body)).flatten();
+        if let Some(event_key) = event.filter(|_| outcome == Outcome::Accepted) {
+            workspace.duplicates.remember(event_key);
         }
         let body = Bytes::from(body);
         if outcome == Outcome::Served && (&*self.method, parts.uri.path()) == api::SUMMARIES {
@@ -214,7 +214,7 @@ impl StoredRequest {
             field: problem.field,
             hint: problem.hint.map(Into::into),
         });
-        let answered = Answered {
+        let answered = RecordedAnswer {
             status: self.status,
             body: answer.into(),
             outcome,
@@ -229,14 +229,14 @@ impl StoredRequest {
     }
 }
 
-/// Returns the current filing of a kept event.
-fn filing(workspace: &Workspace, body: &[u8]) -> Option<Filing> {
+/// Returns the key of a kept event in this run.
+fn event_key(workspace: &Workspace, body: &[u8]) -> Option<EventKey> {
     let rules = &workspace.rules;
     let event = rules::event::read(body, rules, &*workspace.clock).ok()?;
     let (kind, value) = event.identifiers.first(rules.identifier_order)?;
     let contact = workspace.contacts.restored_key(kind, value);
     let name = workspace.event_names.admit(&event.name).ok()?;
-    Some(Filing { contact, name, created_at: event.created_at })
+    Some(EventKey { contact, name, created_at: event.created_at })
 }
 
 impl From<Outcome> for StoredOutcome {
@@ -263,10 +263,10 @@ impl From<StoredOutcome> for Outcome {
     }
 }
 
-/// The lock file beside the state file. While it is locked, no other sandbox uses that state file.
-/// The operating system releases the lock when the process ends, however it ends.
+/// The lock on a file next to the state file. While a sandbox holds the lock, no other sandbox uses
+/// the state file. The operating system releases the lock at any end of the process.
 ///
-/// The state file itself cannot be locked, because every write replaces it.
+/// A lock on the state file itself would not last, because every write replaces the file.
 pub(crate) struct Lock {
     path: PathBuf,
     file: File,
@@ -282,7 +282,7 @@ impl Lock {
             file.try_lock()?;
             Ok(file)
         };
-        match locked(beside(path, ".lock")) {
+        match locked(with_suffix(path, ".lock")) {
             Ok(file) => Ok(Self { path: path.to_owned(), file }),
             Err(TryLockError::WouldBlock) => Err(InvalidState::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(source)) => {
@@ -294,20 +294,20 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing is not enough: a child process that is starting has the handle too.
+        // Closing alone is not enough: a child process can inherit the handle.
         let _ = self.file.unlock();
     }
 }
 
 /// Returns the path of the same name with an added ending.
-fn beside(path: &Path, ending: &str) -> PathBuf {
+fn with_suffix(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(ending);
     path.with_file_name(name)
 }
 
 /// Writes the file after changes, until its drop.
-pub(crate) struct Keeper {
+pub(crate) struct StateSaver {
     file: Arc<StateFile>,
     task: JoinHandle<()>,
     /// Outside `StateFile`, because the task may drop that later.
@@ -317,7 +317,7 @@ pub(crate) struct Keeper {
 struct StateFile {
     path: PathBuf,
     workspace: Arc<Workspace>,
-    /// The revision last written. A write holds the lock, so that two writers never meet.
+    /// The revision last written. A writer holds the mutex, so there is one writer at a time.
     written: Mutex<Option<Revision>>,
 }
 
@@ -329,7 +329,7 @@ struct Revision {
     contacts: u64,
 }
 
-impl Keeper {
+impl StateSaver {
     pub(crate) fn start(lock: Lock, workspace: Arc<Workspace>) -> Self {
         let path = lock.path.clone();
         let file = Arc::new(StateFile { path, workspace, written: Mutex::new(None) });
@@ -350,7 +350,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for StateSaver {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -378,7 +378,7 @@ impl StateFile {
     /// Replaces the old file atomically, so that a reader or a crash finds a whole file.
     fn write_now(&self) -> io::Result<()> {
         let text = serde_json::to_vec(&State::of(&self.workspace))?;
-        let new = beside(&self.path, ".new");
+        let new = with_suffix(&self.path, ".new");
         let mut file = File::create(&new)?;
         file.write_all(&text)?;
         file.sync_all()?;

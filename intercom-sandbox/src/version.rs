@@ -1,4 +1,4 @@
-//! The API version that a request asks for.
+//! The API version that a request names.
 
 use std::fmt;
 
@@ -25,7 +25,7 @@ impl ApiVersion {
     /// The oldest version whose description has these rules.
     const OLDEST_WITH_THESE_RULES: Self = Self::Numbered(2, 7);
 
-    /// Returns the version that the headers ask for.
+    /// Returns the version that the headers name.
     ///
     /// # Errors
     /// `400` if Intercom does not know the version.
@@ -68,8 +68,8 @@ impl ApiVersion {
     pub(crate) fn warning(self) -> Option<String> {
         (self < Self::OLDEST_WITH_THESE_RULES).then(|| {
             format!(
-                "`Intercom-Version: {self}` is older than the rules of this sandbox, which are those \
-                 of 2.7 to 2.17: Intercom may answer otherwise."
+                "`Intercom-Version: {self}` is older than the rules of this sandbox, which are \
+                 those of 2.7 to 2.17: Intercom may answer otherwise."
             )
         })
     }

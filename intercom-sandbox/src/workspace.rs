@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::reading::Reading;
 use crate::region::Region;
 use crate::request_id::RequestIds;
-use crate::server::Closing;
+use crate::server::ShutdownSignal;
 use crate::summaries::Summaries;
 
 pub(crate) struct Workspace {
@@ -43,7 +43,7 @@ pub(crate) struct Workspace {
     pub(crate) journal: Journal,
     pub(crate) body_budget: BodyBudget,
     pub(crate) answer_budget: AnswerBudget,
-    pub(crate) closing: Arc<Closing>,
+    pub(crate) closing: Arc<ShutdownSignal>,
 }
 
 impl Workspace {
@@ -62,16 +62,16 @@ impl Workspace {
         active
     }
 
-    /// Lifts the chosen faults, and returns their number.
-    pub(crate) fn lift(&self, chosen: impl Fn(&ActiveFault) -> bool) -> usize {
-        let lifted = self.faults.lift(chosen);
+    /// Removes the chosen faults, and returns their number.
+    pub(crate) fn remove_faults(&self, chosen: impl Fn(&ActiveFault) -> bool) -> usize {
+        let removed = self.faults.remove(chosen);
         self.apply_lowered_limits();
-        lifted
+        removed
     }
 
     /// Forgets requests, counts and scripted answers.
     pub(crate) fn clear(&self) {
-        self.faults.lift(ActiveFault::is_scripted_answer);
+        self.faults.remove(ActiveFault::is_scripted_answer);
         self.journal.clear();
         self.duplicates.clear();
         self.summaries.clear();
@@ -79,6 +79,6 @@ impl Workspace {
 
     /// Sets the apps' limits to what the active faults require.
     pub(crate) fn apply_lowered_limits(&self) {
-        self.faults.pass_rate_limit(self.clock.now(), |limit| self.apps.set_ceiling(limit));
+        self.faults.apply_rate_limit(self.clock.now(), |limit| self.apps.set_ceiling(limit));
     }
 }

@@ -88,7 +88,7 @@ fn an_interrupted_flush_leaves_the_events_in_the_outbox() {
     assert_eq!(status.code(), Some(130), "{}", text(&stderr));
     assert!(text(&stderr).contains("1 pending event in the outbox"), "{}", text(&stderr));
 
-    setup.sandbox.lift_faults();
+    setup.sandbox.remove_faults();
     let send = ["send", "b", "--user-id", "42", "--outbox", "events.db", "--flush"];
     let output = intercom(&setup, folder.path(), &send).output().unwrap();
     assert!(output.status.success(), "{}", text(&output.stderr));

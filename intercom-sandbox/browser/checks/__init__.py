@@ -1,1 +1,1 @@
-"""What must be true of the page. Each function is a check, and its name says of what."""
+"""The checks of the page. Each function is a check, named for what it checks."""

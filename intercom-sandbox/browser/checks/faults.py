@@ -81,7 +81,7 @@ def a_lower_limit_is_seen_in_the_budget(browser, sandbox):
     browser.type("[aria-label=Requests]", "3")
     _turn_on(browser, "limit")
     browser.tells("#budget", "of 3 left")
-    # More than two windows have room for.
+    # More than the limit of two windows.
     answers = [sandbox.send("a", created_at=second) for second in range(7)]
     assert 429 in answers, answers
 
@@ -104,7 +104,7 @@ def a_wrong_fault_shows_an_error(browser, sandbox):
     browser.click("#tab-faults")
     browser.type("#custom-fault", "503 sometimes")
     browser.click(".custom button")
-    browser.tells("#panel-faults [role=alert]", "`sometimes` is not understood")
+    browser.tells("#panel-faults [role=alert]", "`sometimes` is not a clause")
 
 
 def a_switch_that_cannot_be_turned_on_says_why(browser, sandbox):

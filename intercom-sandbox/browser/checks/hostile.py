@@ -39,7 +39,7 @@ def invisible_characters_are_shown_and_change_no_direction(browser, sandbox):
     browser.has_names("shown", "aU+202EbU+0007c")
     browser.becomes("text('.row:nth-child(2) .contact')", "user_id xU+200By")
     browser.becomes("texts('.row:nth-child(1) .pair')", ["turned aU+202Egpj.exe", "line one↵two"])
-    # Each value is isolated, so that its direction does not affect its neighbours.
+    # The page isolates each value, so that its direction does not affect its neighbours.
     browser.becomes("all('.row .name, .row .pair .value, .row .pair .key').filter((element) => element.innerText !== '' && !element.querySelector('bdi')).length", 0)
     browser.becomes("all('.row .contact span:last-child > bdi').length", 2)
     browser.open_row(1)
@@ -88,7 +88,7 @@ def the_content_security_policy_holds(browser, sandbox):
 
 
 def _open_all(browser, count):
-    """Opens every row, in a window with room for all of them."""
+    """Opens every row, in a window that shows all of them."""
     browser.size(1280, 6000)
     browser.has_rows(count)
     for place in range(count):

@@ -2,7 +2,7 @@
 
 
 def _has_focus(browser, wanted):
-    """Waits until the focus is at the element with this id, at the row of this number, or of this kind."""
+    """Waits until this element has the focus: by its id, the number of its row, or its kind."""
     browser.becomes("document.activeElement.id || document.activeElement.dataset.number || document.activeElement.tagName", wanted)
 
 

@@ -74,7 +74,7 @@ def _send_what_is_long(sandbox):
 
 
 def _must_fit(browser, width):
-    """The page does not scroll sideways, nor does anything in it but what is meant to."""
+    """Only elements made for it scroll sideways."""
     browser.becomes(
         """[document.documentElement, ...all("main, .panel, .scroller, .detail, .entry, .switch, .sheet, .strip, .bar")]
           .filter((element) => element.checkVisibility() && element.scrollWidth > element.clientWidth)
@@ -85,7 +85,7 @@ def _must_fit(browser, width):
 
 
 def _must_adjoin(browser):
-    """Each row begins where the one above it ends, and has the room that it needs."""
+    """Each row begins where the row above it ends, and is as high as its content."""
     browser.becomes(
         """all(".row").map((row) => row.getBoundingClientRect()).flatMap(({ top }, place, rows) =>
           place > 0 && Math.abs(top - rows[place - 1].bottom) > 0.5 ? [`row ${place} begins at ${top}, after ${rows[place - 1].bottom}`] : [])""",

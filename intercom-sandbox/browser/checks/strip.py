@@ -43,7 +43,7 @@ def pointing_at_a_second_shows_its_counts(browser, sandbox):
 
 def the_budget_falls_and_resets(browser, sandbox):
     browser.tells("#budget", "10 of 10 left", "per window of 10 s")
-    # More than two windows have room for.
+    # More than the limit of two windows.
     statuses = [sandbox.send("one", created_at=second) for second in range(21)]
     assert 429 in statuses, statuses
     # In one expression, because the window resets.

@@ -60,7 +60,7 @@ def a_flood_is_kept_up_with(browser, sandbox):
     for sender in senders:
         sender.start()
     browser.wait_for(f"{accepted} > 0")
-    # It answers while they come.
+    # The page answers while events arrive.
     browser.click("#tab-catalogue")
     browser.wait_for("shown('#panel-catalogue')")
     browser.click("#tab-events")
@@ -81,7 +81,7 @@ def _shows_all(browser):
 
 
 def _send(sandbox, count, first=0, at_a_time=200):
-    """Sends events over one connection, many before their answers are read."""
+    """Sends events over one connection, many before it reads their answers."""
     host, port = sandbox.host.split(":")
     with socket.create_connection((host, int(port))) as line:
         answers = line.makefile("rb")

@@ -1,4 +1,4 @@
-// Who may call, and in which version of the API.
+// Access: tokens, and versions of the API.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -19,7 +19,7 @@ module.exports = async (client, baseUrl) => {
     assert.equal(typeof me.app.created_at, "number");
   });
 
-  await check("wrong token: identifying oneself", () =>
+  await check("wrong token: reading the admin", () =>
     refused(() => stranger.admins.identify(), refusal));
 
   await check("wrong token: sending an event", () =>
@@ -34,14 +34,14 @@ module.exports = async (client, baseUrl) => {
       { ...refusal, type: Intercom.UnauthorizedError },
     ));
 
-  await check("versions: one that the client offers", async () => {
+  await check("versions: one of the client's", async () => {
     for (const version of ["2.7", "2.11", "Unstable"]) {
       const me = await client.admins.identify({ version });
       assert.equal(me.type, "admin", version);
     }
   });
 
-  await check("versions: one that does not exist", () =>
+  await check("versions: an unknown one", () =>
     refused(() => client.admins.identify({ version: "9.9" }), {
       status: 400,
       code: "intercom_version_invalid",

@@ -45,7 +45,7 @@ module.exports = async (client) => {
     assert.deepEqual(made.avatar, { type: "avatar", image_url: avatar });
   });
 
-  await check("contacts: one that exists, with its id in the message", async () => {
+  await check("contacts: an existing one, with its id in the message", async () => {
     const made = [{ external_id: "made-1" }, { email: "made@example.com" }];
     for (const details of made) {
       const error = await refused(() => client.contacts.create(details), {
@@ -72,14 +72,14 @@ module.exports = async (client) => {
     assert.equal(found.external_id, external_id);
   });
 
-  await check("contacts: one that does not exist", async () => {
+  await check("contacts: an unknown one", async () => {
     const { contacts } = client;
     await refused(() => contacts.find({ contact_id: "nobody" }), missing);
     await refused(() => contacts.showContactByExternalId({ external_id: "nobody" }), missing);
     await refused(() => contacts.update({ contact_id: "nobody", name: "N" }), missing);
   });
 
-  await check("contacts: changed, and only what was given", async () => {
+  await check("contacts: an update changes only the given members", async () => {
     const made = await client.contacts.create({ external_id: "made-4", name: "Ada" });
     const change = { email: "made4@example.com", phone: "+353871234567" };
     const changed = await client.contacts.update({ contact_id: made.id, ...change });

@@ -48,7 +48,7 @@ module.exports = async (client) => {
     assert.deepEqual(event.metadata, metadata);
   });
 
-  await check("events: a duplicate is taken and ignored", async () => {
+  await check("events: a duplicate is accepted and ignored", async () => {
     const event = { user_id: "sender-1", event_name: "twice", created_at: now };
     await client.events.create(event);
     const { rawResponse } = await client.events.create(event).withRawResponse();
@@ -63,14 +63,14 @@ module.exports = async (client) => {
       { status: 404, code: "not_found", message: /^User Not Found$/ },
     ));
 
-  await check("events: a blank name is refused, and the field is told", async () => {
+  await check("events: a blank name is refused with its field", async () => {
     const event = { user_id: "sender-1", event_name: "", created_at: now };
     const refusal = { status: 400, code: "parameter_not_found" };
     const error = await refused(() => client.events.create(event), refusal);
     assert.equal(error.body.errors[0].field, "event_name");
   });
 
-  await check("events: a long text is refused, and the key is told", async () => {
+  await check("events: a long text is refused with its key", async () => {
     const metadata = { essay: "x".repeat(256) };
     const event = { user_id: "sender-1", event_name: "essay", created_at: now, metadata };
     const refusal = { status: 422, code: "parameter_invalid" };

@@ -1,4 +1,4 @@
-// What the client makes of things that go wrong, which the sandbox's own API asks for.
+// How the client handles faults, which the checks inject over the sandbox's admin API.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -29,7 +29,7 @@ module.exports = async (client, baseUrl) => {
     assert.equal(await times("retried"), 1);
   });
 
-  await check("faults: an event whose answer got lost counts once when sent again", async () => {
+  await check("faults: an event whose answer is lost counts once", async () => {
     const event = { user_id, event_name: "resent", created_at };
     await fault("hang up after acceptance for next 1");
     await assert.rejects(client.events.create(event), IntercomError);

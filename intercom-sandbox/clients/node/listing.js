@@ -12,7 +12,7 @@ module.exports = async (client, baseUrl) => {
   const summaries = () =>
     client.events.list({ type: "user", user_id: "reader-1", summary: true });
 
-  await check("list: an event as it was sent, with its contact", async () => {
+  await check("list: an event as sent, with its contact", async () => {
     const contact = await client.contacts.create({ external_id: "reader-1" });
     await client.contacts.update({ contact_id: contact.id, email });
     for (const [index, created_at] of moments.entries()) {
@@ -46,7 +46,7 @@ module.exports = async (client, baseUrl) => {
     assert.deepEqual(pages.flat().map((event) => event.created_at), newestFirst);
   });
 
-  await check("list: of an unknown user is refused", () =>
+  await check("list: an unknown user is refused", () =>
     refused(() => client.events.list({ type: "user", user_id: "nobody" }), {
       status: 404,
       code: "not_found",
@@ -64,7 +64,7 @@ module.exports = async (client, baseUrl) => {
     assert.equal(summary.events.find(({ name }) => name === "odd").count, 3);
   });
 
-  await check("summary: one that was imported", async () => {
+  await check("summary: an imported one", async () => {
     const event_summaries = { event_name: "imported", count: 12, first: now - 900, last: now - 90 };
     await client.events.summaries({ user_id: "reader-1", event_summaries });
     const { events } = await summaries();

@@ -1,6 +1,6 @@
 // Runs Intercom's official Node client against the sandbox: `node main.js SANDBOX LIMITED`, two
-// base URLs, of which the second allows few requests in ten seconds. The token is in
-// INTERCOM_API_KEY, where the client itself looks for it.
+// base URLs. The second allows few requests in ten seconds. INTERCOM_API_KEY has the token, because
+// the client reads that variable.
 "use strict";
 
 const { IntercomClient } = require("intercom-client");

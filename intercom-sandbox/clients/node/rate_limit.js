@@ -1,4 +1,4 @@
-// What happens beyond the rate limit, with the client's own retries and without.
+// The rate limit, with the client's own retries and without.
 "use strict";
 
 const assert = require("node:assert/strict");
@@ -8,7 +8,7 @@ const { check } = require("./checks.js");
 module.exports = async (baseUrl) => {
   const client = new IntercomClient({ baseUrl });
 
-  await check("rate limit: an error that says when to come back", async () => {
+  await check("rate limit: an error with the time of the reset", async () => {
     const error = await exhaust(client);
     assert.equal(error.body.errors[0].code, "rate_limit_exceeded");
     const header = (name) => Number(error.rawResponse.headers.get(`x-ratelimit-${name}`));
@@ -18,14 +18,14 @@ module.exports = async (baseUrl) => {
     assert.ok(wait > -1 && wait <= 11, `the window ends in ${wait} s`);
   });
 
-  await check("rate limit: the client comes back by itself", async () => {
+  await check("rate limit: the client retries by itself", async () => {
     await exhaust(client);
     const me = await client.admins.identify();
     assert.equal(me.type, "admin");
   });
 };
 
-/** Calls until the limit is reached. A window may end in between, but not many times. */
+/** Calls until the limit. A window may end in between, but not many times. */
 async function exhaust(client) {
   for (let calls = 0; calls < 20; calls += 1) {
     try {
@@ -36,5 +36,5 @@ async function exhaust(client) {
       return error;
     }
   }
-  return assert.fail("twenty requests were all allowed");
+  return assert.fail("the sandbox allowed all twenty requests");
 }

@@ -7,7 +7,7 @@ const { check, refused } = require("./checks.js");
 module.exports = async (client) => {
   const now = Math.floor(Date.now() / 1000);
 
-  /** A lead and a user who have one email, as Intercom wants it of those that are to be merged. */
+  /** A lead and a user with one email, which Intercom requires for a merge. */
   const twins = async (external_id) => {
     const email = `${external_id}@example.com`;
     const lead = await client.contacts.create({ role: "lead", email });
@@ -15,7 +15,7 @@ module.exports = async (client) => {
     return [lead, user];
   };
 
-  await check("archive: and back again", async () => {
+  await check("archive: a contact, and unarchive it", async () => {
     const { id } = await client.contacts.create({ external_id: "archived-1" });
     const gone = await client.contacts.archive({ contact_id: id });
     assert.deepEqual(gone, { type: "contact", id, external_id: "archived-1", archived: true });
@@ -40,13 +40,13 @@ module.exports = async (client) => {
     await refused(() => client.events.create(event), { status: 404, code: "not_found" });
   });
 
-  await check("block: the answer says so", async () => {
+  await check("block: the answer has blocked", async () => {
     const { id } = await client.contacts.create({ role: "lead" });
     const blocked = await client.contacts.blockContact({ contact_id: id });
     assert.deepEqual(blocked, { type: "contact", id, external_id: null, blocked: true });
   });
 
-  await check("delete: for good", async () => {
+  await check("delete: a contact is gone", async () => {
     const { id } = await client.contacts.create({ external_id: "deleted-1" });
     const gone = await client.contacts.delete({ contact_id: id });
     assert.deepEqual(gone, { type: "contact", id, external_id: "deleted-1", deleted: true });
@@ -71,7 +71,7 @@ module.exports = async (client) => {
     assert.deepEqual(events.map((event) => event.event_name), ["as_user", "as_lead"]);
   });
 
-  await check("merge: who asks for the lead is told of the user", async () => {
+  await check("merge: a request for the lead names the user", async () => {
     const [lead, user] = await twins("merged-2");
     await client.contacts.mergeLeadInUser({ from: lead.id, into: user.id });
     // The version that the client sends by itself is older than that answer.

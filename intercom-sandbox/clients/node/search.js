@@ -48,7 +48,7 @@ module.exports = async (client) => {
     }
   });
 
-  await check("search: AND and OR, one in the other", async () => {
+  await check("search: AND and OR, nested", async () => {
     const ada = { field: "name", operator: "^", value: "Ada" };
     const mary = { field: "name", operator: "^", value: "Mary" };
     const user = { field: "role", operator: "=", value: "user" };
@@ -66,13 +66,13 @@ module.exports = async (client) => {
     assert.deepEqual(await names(page), everybody);
   });
 
-  await check("search: an operator that does not exist is refused", () =>
+  await check("search: an unknown operator is refused", () =>
     refused(() => client.contacts.search({ query: { ...here, operator: "≈" } }), {
       status: 400,
       code: "parameter_invalid",
     }));
 
-  await check("contacts: all of them, in pages", async () => {
+  await check("contacts: all, in pages", async () => {
     const all = await ids(await client.contacts.list());
     const inPages = await ids(await client.contacts.list({ per_page: 3 }));
     assert.ok(all.length >= people.length);

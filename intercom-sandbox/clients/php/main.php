@@ -1,7 +1,7 @@
 <?php
-// Sends what Intercom's official PHP client sends, and reads the answers as it does: `php main.php SANDBOX
-// LIMITED`. The client is on no registry that every machine reaches, so that its requests are written here
-// as its `IntercomClient` has Guzzle write them, over the same curl.
+// Sends the requests of Intercom's official PHP client, and reads the answers as that client does:
+// `php main.php SANDBOX LIMITED`. Not every machine reaches the client's registry. So this program
+// writes the requests itself, as Guzzle writes them for `IntercomClient`, over the same curl.
 
 declare(strict_types=1);
 
@@ -210,7 +210,7 @@ check('retiring: archived, and deleted with a body', function () use ($client): 
     refused(404, 'not_found', fn() => $client->get("contacts/{$user->id}"));
 });
 
-check('rate limit: told in headers, and an error beyond it', function () use ($limited, $token, $now): void {
+check('rate limit: its headers, and an error beyond it', function () use ($limited, $token, $now): void {
     $few = new Client($limited, $token);
     for ($times = 0; $times < 20; $times += 1) {
         try {

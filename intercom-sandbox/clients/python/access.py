@@ -20,7 +20,7 @@ def run(client, base_url):
         assert isinstance(me.app.id_code, str)
         assert isinstance(me.app.created_at, int)
 
-    @check("wrong token: identifying oneself")
+    @check("wrong token: reading the admin")
     def _():
         refused(stranger.admins.identify, **refusal)
 
@@ -35,15 +35,15 @@ def run(client, base_url):
         refused(lambda: stranger.contacts.search(query=query), **refusal, kind=UnauthorizedError)
 
     def identify_as(version):
-        # This client has no option for the version, and sends none unless told to.
+        # This client has no option for the version, and by default sends none.
         options = {"additional_headers": {"Intercom-Version": version}}
         return client.admins.identify(request_options=options)
 
-    @check("versions: one that the client offers")
+    @check("versions: one of the client's")
     def _():
         for version in ["2.7", "2.11", "Unstable"]:
             equal(identify_as(version).type, "admin", version)
 
-    @check("versions: one that does not exist")
+    @check("versions: an unknown one")
     def _():
         refused(lambda: identify_as("9.9"), status=400, code="intercom_version_invalid")

@@ -57,7 +57,7 @@ def run(client):
         # Intercom answers with an object, other than the client's type says.
         equal(made.avatar, {"type": "avatar", "image_url": avatar})
 
-    @check("contacts: one that exists, with its id in the message")
+    @check("contacts: an existing one, with its id in the message")
     def _():
         made = [
             CreateContactRequestWithExternalId(external_id="made-1"),
@@ -88,13 +88,13 @@ def run(client):
         equal(found.id, made.id)
         equal(found.external_id, external_id)
 
-    @check("contacts: one that does not exist")
+    @check("contacts: an unknown one")
     def _():
         refused(lambda: client.contacts.find("nobody"), **missing)
         refused(lambda: client.contacts.show_contact_by_external_id("nobody"), **missing)
         refused(lambda: client.contacts.update("nobody", name="N"), **missing)
 
-    @check("contacts: changed, and only what was given")
+    @check("contacts: an update changes only the given members")
     def _():
         made = user("made-4", name="Ada")
         email = "made4@example.com"

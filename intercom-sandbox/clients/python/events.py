@@ -60,7 +60,7 @@ def run(client):
         event = next(event for event in listed if event.event_name == "with_metadata")
         equal(event.metadata, metadata)
 
-    @check("events: a duplicate is taken and ignored")
+    @check("events: a duplicate is accepted and ignored")
     def _():
         client.events.create(request=for_user("twice"))
         client.events.create(request=for_user("twice"))
@@ -75,7 +75,7 @@ def run(client):
             message="^User Not Found$",
         )
 
-    @check("events: a blank name is refused, and the field is told")
+    @check("events: a blank name is refused with its field")
     def _():
         error = refused(
             lambda: client.events.create(request=for_user("")),
@@ -84,7 +84,7 @@ def run(client):
         )
         equal(error.body["errors"][0]["field"], "event_name")
 
-    @check("events: a long text is refused, and the key is told")
+    @check("events: a long text is refused with its key")
     def _():
         error = refused(
             lambda: client.events.create(request=for_user("essay", metadata={"essay": "x" * 256})),

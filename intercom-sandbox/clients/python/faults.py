@@ -1,4 +1,4 @@
-"""What the client makes of things that go wrong, which the sandbox's own API asks for."""
+"""How the client handles faults, which the checks inject over the sandbox's admin API."""
 
 import time
 
@@ -31,11 +31,11 @@ def run(client, base_url):
     @check("faults: after an outage the client sends again by itself")
     def _():
         fault("503 for next 1")
-        # The client counts its tries from two: three stands for one retry.
+        # The client counts its tries from two: three means one retry.
         send("retried", max_retries=3)
         equal(times("retried"), 1)
 
-    @check("faults: an event whose answer got lost counts once when sent again")
+    @check("faults: an event whose answer is lost counts once")
     def _():
         fault("hang up after acceptance for next 1")
         try:
@@ -43,7 +43,7 @@ def run(client, base_url):
         except httpx.TransportError:
             send("resent")
         else:
-            raise AssertionError("the answer did not get lost")
+            raise AssertionError("the answer arrived")
         equal(times("resent"), 1)
 
     @check("faults: a page of HTML is an error with its text")

@@ -19,7 +19,7 @@ def run(client, base_url):
     def summaries():
         return client.events.list(type="user", user_id="reader-1", summary=True)
 
-    @check("list: an event as it was sent, with its contact")
+    @check("list: an event as sent, with its contact")
     def _():
         request = CreateContactRequestWithExternalId(external_id="reader-1")
         contact = client.contacts.create(request=request)
@@ -55,7 +55,7 @@ def run(client, base_url):
         equal([len(page) for page in pages], [3, 3, 1])
         equal([event.created_at for page in pages for event in page], newest_first)
 
-    @check("list: of an unknown user is refused")
+    @check("list: an unknown user is refused")
     def _():
         refused(
             lambda: client.events.list(type="user", user_id="nobody"),
@@ -75,7 +75,7 @@ def run(client, base_url):
         equal(seconds(even.last), moments[6])
         equal(next(event for event in summary.events if event.name == "odd").count, 3)
 
-    @check("summary: one that was imported")
+    @check("summary: an imported one")
     def _():
         imported = Imported(event_name="imported", count=12, first=now - 900, last=now - 90)
         client.events.summaries(user_id="reader-1", event_summaries=imported)

@@ -21,13 +21,13 @@ def run(client):
         return client.contacts.create(request=request)
 
     def twins(external_id):
-        """A lead and a user who have one email, as Intercom wants it of those to be merged."""
+        """A lead and a user with one email, which Intercom requires for a merge."""
         lead = client.contacts.create(request=CreateContactRequestWithRole(role="lead"))
         both = (lead, user(external_id))
         email = f"{external_id}@example.com"
         return [client.contacts.update(contact.id, email=email) for contact in both]
 
-    @check("archive: and back again")
+    @check("archive: a contact, and unarchive it")
     def _():
         contact = user("archived-1")
         reference = {"type": "contact", "id": contact.id, "external_id": "archived-1"}
@@ -54,14 +54,14 @@ def run(client):
         )
         refused(lambda: client.events.create(request=event), status=404, code="not_found")
 
-    @check("block: the answer says so")
+    @check("block: the answer has blocked")
     def _():
         lead = client.contacts.create(request=CreateContactRequestWithRole(role="lead"))
         blocked = client.contacts.block_contact(lead.id)
         reference = {"type": "contact", "id": lead.id, "external_id": None}
         equal(blocked.model_dump(), {**reference, "blocked": True})
 
-    @check("delete: for good")
+    @check("delete: a contact is gone")
     def _():
         contact = user("deleted-1")
         gone = client.contacts.delete(contact.id)
@@ -88,7 +88,7 @@ def run(client):
         listed = client.events.list(type="user", user_id="merged-1")
         equal([event.event_name for event in listed.events], ["as_user", "as_lead"])
 
-    @check("merge: who asks for the lead is told of the user")
+    @check("merge: a request for the lead names the user")
     def _():
         lead, into = twins("merged-2")
         client.contacts.merge_lead_in_user(lead_id=lead.id, contact_id=into.id)

@@ -63,7 +63,7 @@ def run(client):
             about = f"{field} {operator} {value}"
             equal(find_here(only(field, operator, value)), expected, about)
 
-    @check("search: AND and OR, one in the other")
+    @check("search: AND and OR, nested")
     def _():
         ada_or_mary = either(only("name", "^", "Ada"), only("name", "^", "Mary"))
         here_and_user = every(here, only("role", "=", "user"))
@@ -72,7 +72,7 @@ def run(client):
 
     @check("search: pages of two, to the end")
     def _():
-        # Iterating over the client's own pages never ends: it asks for the first one again.
+        # The client's own iterator requests the first page for ever, so the check follows the pages.
         found = []
         pagination = StartingAfterPaging(per_page=2)
         while True:
@@ -87,7 +87,7 @@ def run(client):
             pagination = StartingAfterPaging(per_page=2, starting_after=cursor)
         equal(names(found), EVERYBODY)
 
-    @check("search: an operator that does not exist is refused")
+    @check("search: an unknown operator is refused")
     def _():
         # The client's own type lets no such operator through.
         query = {"query": {"field": "email", "operator": "≈", "value": "a"}}
@@ -98,7 +98,7 @@ def run(client):
             code="parameter_invalid",
         )
 
-    @check("contacts: all of them, in pages")
+    @check("contacts: all, in pages")
     def _():
         everybody = [contact.id for contact in client.contacts.list()]
         in_pages = [contact.id for contact in client.contacts.list(per_page=3)]

@@ -1,6 +1,6 @@
-# Sends what Intercom's official Ruby gem sends, and reads the answers as it does: `ruby main.rb SANDBOX
-# LIMITED`. The gem is on no registry that every machine reaches, so that its requests are written here as
-# its `Intercom::Request` writes them, header by header, over the same Net::HTTP.
+# Sends the requests of Intercom's official Ruby gem, and reads the answers as the gem does: `ruby
+# main.rb SANDBOX LIMITED`. Not every machine reaches the gem's registry. So this program writes the
+# requests itself, header by header as `Intercom::Request`, over the same Net::HTTP.
 
 require 'cgi'
 require 'json'
@@ -8,7 +8,7 @@ require 'net/http'
 require 'stringio'
 require 'zlib'
 
-# What the gem raises for an error list.
+# The gem's error for an error list.
 class Refused < StandardError
   attr_reader :status, :code, :rate_limit
 
@@ -20,9 +20,9 @@ class Refused < StandardError
   end
 end
 
-# One client with one token.
+# A client with one token.
 class Client
-  # All that the gem sends by itself. It takes no other form of JSON.
+  # The headers of the gem, which accepts no other form of JSON.
   HEADERS = { 'Accept-Encoding' => 'gzip, deflate', 'Accept' => 'application/vnd.intercom.3+json',
               'User-Agent' => 'Intercom-Ruby/4.2.1' }.freeze
 
@@ -202,7 +202,7 @@ check('retiring: archived, and deleted with a body') do
   refused(404, 'not_found') { client.get("/contacts/#{user['id']}") }
 end
 
-check('rate limit: told in headers, and an error beyond it') do
+check('rate limit: its headers, and an error beyond it') do
   few = Client.new(limited, token)
   error = nil
   20.times do

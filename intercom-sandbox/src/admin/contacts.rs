@@ -112,8 +112,8 @@ async fn seed(
                 return Err(AdminError::new(
                     StatusCode::UNPROCESSABLE_ENTITY,
                     format!(
-                        "there is no room for more contacts: {} of {all} added, and the \
-                         options `max_contacts` and `max_contact_bytes` allow more",
+                        "the sandbox is full: added {} of {all} contacts; raise its options \
+                         `max_contacts` or `max_contact_bytes`",
                         added.len()
                     ),
                 ));

@@ -1,4 +1,4 @@
-//! What the sandbox serves: an OpenAPI file, and a short list of the admin API.
+//! The OpenAPI file of everything that the sandbox serves, and a short list of the admin API.
 
 use std::sync::{Arc, LazyLock};
 
@@ -14,7 +14,8 @@ use crate::workspace::Workspace;
 /// Tests compare this file with the served routes, in both directions.
 const OPENAPI: &str = include_str!("openapi.json");
 
-const NOTE: &str = "what is not a GET needs `Content-Type: application/json`, also without a body";
+const NOTE: &str =
+    "every request but GET needs `Content-Type: application/json`, even without a body";
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new()

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::reply::Reply;
 
-/// Answered as `{"error": "…"}`.
+/// An error of the admin API. Its body is `{"error": "…"}`.
 #[derive(Debug)]
 pub(crate) struct AdminError {
     status: StatusCode,
@@ -26,7 +26,7 @@ impl AdminError {
     pub(super) async fn path_not_found(uri: Uri) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            format!("there is no `/_sandbox{}`: `GET /_sandbox/` lists what there is", uri.path()),
+            format!("there is no `/_sandbox{}`: `GET /_sandbox/` lists the paths", uri.path()),
         )
     }
 
@@ -34,7 +34,7 @@ impl AdminError {
         Self::new(
             StatusCode::METHOD_NOT_ALLOWED,
             format!(
-                "`/_sandbox{}` does not take {method}: the Allow header says what it takes",
+                "`/_sandbox{}` does not take {method}: the Allow header lists its methods",
                 uri.path()
             ),
         )

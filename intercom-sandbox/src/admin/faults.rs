@@ -20,8 +20,8 @@ use crate::workspace::Workspace;
 
 pub(super) fn routes() -> Router<Arc<Workspace>> {
     Router::new()
-        .route("/faults", get(list).post(inject).delete(lift_all))
-        .route("/faults/{id}", delete(lift))
+        .route("/faults", get(list).post(inject).delete(remove_all))
+        .route("/faults/{id}", delete(remove))
 }
 
 /// Returns the active faults as JSON.
@@ -65,23 +65,22 @@ async fn inject(
     Ok(reply.into_response())
 }
 
-async fn lift_all(State(workspace): State<Arc<Workspace>>) -> Response {
-    Reply::json(&json!({"lifted": workspace.lift(|_| true)})).into_response()
+async fn remove_all(State(workspace): State<Arc<Workspace>>) -> Response {
+    Reply::json(&json!({"lifted": workspace.remove_faults(|_| true)})).into_response()
 }
 
-async fn lift(
+async fn remove(
     State(workspace): State<Arc<Workspace>>,
     Path(id): Path<String>,
 ) -> Result<Response, AdminError> {
     let number = id.parse::<u64>();
-    let lifted =
-        workspace.lift(|fault| number.as_ref().is_ok_and(|number| fault.id().0 == *number));
-    if lifted == 0 {
-        let message =
-            format!("there is no fault `{id}`: it has ended, was lifted, or was never injected");
+    let removed = workspace
+        .remove_faults(|fault| number.as_ref().is_ok_and(|number| fault.id().0 == *number));
+    if removed == 0 {
+        let message = format!("there is no fault `{id}`: it has ended, or never was active");
         return Err(AdminError::new(StatusCode::NOT_FOUND, message));
     }
-    Ok(Reply::json(&json!({"lifted": lifted})).into_response())
+    Ok(Reply::json(&json!({"lifted": removed})).into_response())
 }
 
 fn written(fault: &ActiveFault) -> Value {
@@ -89,8 +88,8 @@ fn written(fault: &ActiveFault) -> Value {
         "id": fault.id().0,
         "fault": fault.fault().to_string(),
         "effect": fault.effect(),
-        "met": fault.met(),
-        "struck": fault.struck(),
+        "met": fault.matched(),
+        "struck": fault.applied(),
         "left": fault.left(),
         "ends_at": fault.ends_at().and_then(rfc3339),
     })

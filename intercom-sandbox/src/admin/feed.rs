@@ -1,9 +1,9 @@
 //! `GET /_sandbox/feed`: incoming requests as server-sent events.
 //!
-//! A viewer holds a place in the journal and its current message. Later requests wait in the
+//! A viewer holds a position in the journal and its current message. Later requests wait in the
 //! journal, so that a slow viewer costs little memory, and no viewer costs none. A viewer that
 //! falls too far behind gets the number of skipped requests. The feed disconnects a viewer that
-//! reads nothing while others need the room. The viewer resumes after its last message.
+//! reads nothing while others need the memory. The viewer resumes after its last message.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use super::error::AdminError;
 use super::record::written;
 use super::state::{budget, counted};
 
-use crate::answer_budget::{AnswerDropped, Ticket};
+use crate::answer_budget::{AnswerDropped, PendingAnswer};
 use crate::journal::JournalPosition;
 use crate::workspace::Workspace;
 
@@ -64,8 +64,8 @@ struct FeedQuery {
 }
 
 /// Streams the feed. Messages are
-/// - `begin`, before the first request: `version` and `url` of the sandbox. Earlier messages are
-///   void: the sandbox was replaced or cleared;
+/// - `begin`, before the first request: `version` and `url` of the sandbox. A viewer forgets
+///   earlier messages, because this is another sandbox or somebody cleared it;
 /// - `update`: the time `now` in milliseconds, `counts`, `rate_limit`, the number of active
 ///   `faults`, the new `records`, and the number of `skipped` requests before them;
 /// - `end`: the sandbox has ended.
@@ -77,19 +77,19 @@ async fn feed(
 ) -> Result<Response, AdminError> {
     let Query(query) = query.map_err(|_| {
         AdminError::bad_request(
-            "the query has `after`, the id of the last message or the number of the last request that \
-             was read, and nothing else",
+            "the query can have only `after`: the id of the last message, or the number of the \
+             last request",
         )
     })?;
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let clearings = workspace.journal.counts().clearings;
-    let place = match query.after.as_deref().map(str::parse) {
+    let position = match query.after.as_deref().map(str::parse) {
         Some(Ok(number)) if last.is_none() => Some(JournalPosition { clearings, number }),
-        _ => last.or(query.after.as_deref()).and_then(|id| place_of(run, id)),
+        _ => last.or(query.after.as_deref()).and_then(|id| position_of(run, id)),
     };
     let now = Instant::now();
     let viewer =
-        Viewer { workspace, run, place, told_at: now, due: now, ended: false, message: None };
+        Viewer { workspace, run, position, sent_at: now, due: now, ended: false, message: None };
     let body = Body::from_stream(stream::unfold(viewer, Viewer::next_piece));
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body).into_response())
 }
@@ -98,14 +98,14 @@ async fn feed(
 struct Viewer {
     workspace: Arc<Workspace>,
     run: u64,
-    /// The place in the journal; `None` before the beginning.
-    place: Option<JournalPosition>,
-    told_at: Instant,
+    /// The position in the journal; `None` before the beginning.
+    position: Option<JournalPosition>,
+    sent_at: Instant,
     /// When the next message is due without news.
     due: Instant,
     ended: bool,
     /// The current message.
-    message: Option<Ticket>,
+    message: Option<PendingAnswer>,
 }
 
 #[derive(Serialize)]
@@ -122,7 +122,7 @@ impl Viewer {
     /// Returns the next piece of a message, for as long as the connection takes pieces.
     async fn next_piece(mut self) -> Option<(Result<Bytes, AnswerDropped>, Self)> {
         loop {
-            if let Some(piece) = self.message.as_mut().and_then(Ticket::take) {
+            if let Some(piece) = self.message.as_mut().and_then(PendingAnswer::take) {
                 return Some((piece, self));
             }
             let message = self.next().await?;
@@ -135,7 +135,7 @@ impl Viewer {
         if self.ended {
             return None;
         }
-        let Some(place) = self.place else {
+        let Some(position) = self.position else {
             return Some(self.begin());
         };
         let workspace = Arc::clone(&self.workspace);
@@ -145,34 +145,35 @@ impl Viewer {
                 self.ended = true;
                 "event: end\ndata: {}\n\n".to_owned()
             }
-            () = self.something_to_tell(place) => self.update(place),
+            () = self.wait_for_update(position) => self.update(position),
         })
     }
 
-    async fn something_to_tell(&self, place: JournalPosition) {
+    async fn wait_for_update(&self, position: JournalPosition) {
         // Both a change and the due time end the wait.
-        let _ = timeout_at(self.due, self.workspace.journal.moved_from(place)).await;
-        sleep_until(self.due.min(self.told_at + FLUSH)).await;
+        let _ = timeout_at(self.due, self.workspace.journal.changed_since(position)).await;
+        sleep_until(self.due.min(self.sent_at + FLUSH)).await;
     }
 
     fn begin(&mut self) -> String {
         let counts = self.workspace.journal.counts();
-        self.place = Some(JournalPosition { clearings: counts.clearings, number: 0 });
+        self.position = Some(JournalPosition { clearings: counts.clearings, number: 0 });
         self.due = Instant::now();
         let begin = json!({"version": env!("CARGO_PKG_VERSION"), "url": self.workspace.url});
         format!("event: begin\nretry: {RETRY}\ndata: {begin}\n\n")
     }
 
-    fn update(&mut self, place: JournalPosition) -> String {
+    fn update(&mut self, position: JournalPosition) -> String {
         let workspace = &self.workspace;
-        let (counts, requests) = workspace
-            .journal
-            .glance(|counts| place.number.max(counts.requests.saturating_sub(MAX_BACKLOG)), BATCH);
-        if counts.clearings != place.clearings {
+        let (counts, requests) = workspace.journal.snapshot(
+            |counts| position.number.max(counts.requests.saturating_sub(MAX_BACKLOG)),
+            BATCH,
+        );
+        if counts.clearings != position.clearings {
             return self.begin();
         }
         let (records, last) = written(&requests, BATCH_BYTES);
-        // Without a record nothing is new, or nothing new is kept.
+        // Without a record, nothing is new, or the journal has forgotten what is new.
         let number = last.unwrap_or(counts.requests);
         // A fault that lowers the limit may have ended since the last request.
         workspace.apply_lowered_limits();
@@ -181,26 +182,26 @@ impl Viewer {
             counts: counted(&counts),
             rate_limit: budget(workspace, &workspace.apps.first().rate_limit),
             faults: workspace.faults.list(workspace.clock.now()).len(),
-            skipped: number.saturating_sub(place.number).saturating_sub(records.len()),
+            skipped: number.saturating_sub(position.number).saturating_sub(records.len()),
             records,
         };
-        let place = JournalPosition { clearings: counts.clearings, number };
-        self.place = Some(place);
-        self.told_at = Instant::now();
-        self.due = self.told_at + TICK;
-        let id = id_of(self.run, place);
+        let position = JournalPosition { clearings: counts.clearings, number };
+        self.position = Some(position);
+        self.sent_at = Instant::now();
+        self.due = self.sent_at + TICK;
+        let id = id_of(self.run, position);
         // Text and numbers always serialize, and JSON has no line breaks.
         let update = serde_json::to_string(&update).unwrap_or_default();
         format!("event: update\nid: {id}\ndata: {update}\n\n")
     }
 }
 
-fn id_of(run: u64, place: JournalPosition) -> String {
-    format!("{run:x}-{}-{}", place.clearings, place.number)
+fn id_of(run: u64, position: JournalPosition) -> String {
+    format!("{run:x}-{}-{}", position.clearings, position.number)
 }
 
-/// Returns the place of an id, if this sandbox created the id.
-fn place_of(run: u64, id: &str) -> Option<JournalPosition> {
+/// Returns the position of an id, if this sandbox created the id.
+fn position_of(run: u64, id: &str) -> Option<JournalPosition> {
     let mut parts = id.splitn(3, '-');
     let of_run = u64::from_str_radix(parts.next()?, 16).ok()?;
     let clearings = parts.next()?.parse().ok()?;

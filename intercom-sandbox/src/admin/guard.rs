@@ -37,8 +37,8 @@ fn check(request: &Request, allowed: &[String]) -> Result<(), AdminError> {
     let host = host(headers, request.uri());
     if !host.map(name_of).is_some_and(|name| is_loopback(name) || is_allowed(name, allowed)) {
         return forbidden(
-            "this is only for this machine: reach it by http://127.0.0.1 or http://localhost, or \
-             start the sandbox with --allow-host and the name that you reach it by",
+            "this host name is not allowed: use http://127.0.0.1 or http://localhost, or start the \
+             sandbox with --allow-host and the name",
         );
     }
     if let Some(origin) = headers.get(header::ORIGIN) {
@@ -56,8 +56,8 @@ fn check(request: &Request, allowed: &[String]) -> Result<(), AdminError> {
     if changes && !is_json(headers) {
         return Err(AdminError::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "what changes something needs the header `Content-Type: application/json`, also where \
-             there is no body",
+            "a request that changes something needs the header `Content-Type: application/json`, \
+             even without a body",
         ));
     }
     Ok(())
@@ -80,7 +80,7 @@ fn name_of(host: &str) -> &str {
     name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name)
 }
 
-/// Returns whether the name or address belongs to this machine alone.
+/// Returns whether this is `localhost` or a loopback address.
 fn is_loopback(name: &str) -> bool {
     name.eq_ignore_ascii_case("localhost")
         || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -10,7 +10,7 @@ use super::error::AdminError;
 use crate::api::{ReadBody, read_body};
 use crate::workspace::Workspace;
 
-/// The size of the largest body, in bytes: room for a hundred thousand contacts.
+/// The size of the largest body, in bytes: enough for a hundred thousand contacts.
 const LIMIT: usize = 16 << 20;
 
 /// A body that parses as this type.
@@ -28,14 +28,14 @@ impl<T: DeserializeOwned> FromRequest<Arc<Workspace>> for Input<T> {
             ReadBody::Whole(body) => parse(&body).map(Self).map_err(AdminError::bad_request),
             ReadBody::TooLarge { .. } => Err(AdminError::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is beyond {LIMIT} bytes: send it in parts"),
+                format!("the body exceeds {LIMIT} bytes: send it in parts"),
             )),
             ReadBody::TooSlow => {
                 Err(AdminError::new(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
             }
-            ReadBody::NoRoom => Err(AdminError::new(
+            ReadBody::BudgetFull => Err(AdminError::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "too many large bodies are on their way in: send this one again",
+                "too many large bodies arrive at once: send this one again later",
             )),
             ReadBody::Broken => Err(AdminError::bad_request("the body ended too early")),
         }

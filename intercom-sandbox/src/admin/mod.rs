@@ -25,7 +25,7 @@ use crate::page;
 use crate::workspace::Workspace;
 use error::AdminError;
 
-/// Returns the routes of the page and of the admin API. All other paths belong to Intercom's API.
+/// Returns the routes of the page and of the admin API. All other paths are Intercom's API.
 pub(crate) fn router(workspace: Arc<Workspace>) -> Router {
     let admin = Router::new()
         .merge(state::routes())

@@ -16,10 +16,10 @@ use crate::refusal::Problem;
 /// `query`, `status`, `outcome`, `fault`, `event`, `problems`, `warnings`, `headers`, `body` and
 /// `answer`.
 ///
-/// The event is as filed, with `name`, `sent_name` if different, `created_at`, `contact`,
-/// `metadata` and `dropped_keys`. `contact` is the `kind` and `value` of the identifier that
-/// counts. `metadata` is pairs of key and value, in the order sent. A refused event has the members
-/// that the body yields, and `null` for the others.
+/// The event is as Intercom stores it, with `name`, `sent_name` if different, `created_at`,
+/// `contact`, `metadata` and `dropped_keys`. `contact` is the `kind` and `value` of the identifier
+/// that counts. `metadata` is pairs of key and value, in the order sent. A refused event has the
+/// members that the body yields, and `null` for the others.
 impl Serialize for ReceivedRequest {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let event = self.event();
@@ -91,7 +91,7 @@ struct Record<'a> {
 #[derive(Default, Serialize)]
 struct RecordEvent<'a> {
     name: Option<Cow<'a, str>>,
-    /// The name as sent, if Intercom files another.
+    /// The name as sent, if Intercom stores another.
     #[serde(skip_serializing_if = "Option::is_none")]
     sent_name: Option<&'a str>,
     created_at: Option<Value>,

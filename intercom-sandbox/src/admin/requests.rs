@@ -21,7 +21,7 @@ use crate::api;
 use crate::apps::App;
 use crate::received::ReceivedRequest;
 use crate::reply::Reply;
-use crate::server::Cut;
+use crate::server::Disconnect;
 use crate::workspace::Workspace;
 
 /// The default number of requests in an answer.
@@ -64,7 +64,7 @@ async fn requests(
             "the query has `after` and `limit`, whole numbers, and nothing else",
         )
     })?;
-    let (_, requests) = workspace.journal.glance(|_| query.after, query.limit);
+    let (_, requests) = workspace.journal.snapshot(|_| query.after, query.limit);
     let (requests, last) = written(&requests, MAX_BYTES);
     let answer = ResentAnswer { requests, last: last.unwrap_or(query.after) };
     Ok(workspace.answer_budget.response(Reply::json(&answer)))
@@ -77,18 +77,17 @@ async fn resend(
     Path(number): Path<String>,
 ) -> Result<Response, AdminError> {
     let kept = number.parse().ok().and_then(|number: usize| {
-        let (_, found) = workspace.journal.glance(|_| number.saturating_sub(1), 1);
+        let (_, found) = workspace.journal.snapshot(|_| number.saturating_sub(1), 1);
         found.into_iter().find(|request| request.number() == number)
     });
     let parts = kept.as_ref().and_then(|kept| parts_of(kept, workspace.apps.first()));
     let (Some(kept), Some(parts)) = (kept, parts) else {
-        let message =
-            format!("there is no request `{number}` to send again: it has left, or never was");
+        let message = format!("there is no request `{number}` any more, or there never was");
         return Err(AdminError::new(StatusCode::NOT_FOUND, message));
     };
     let body = Full::new(Bytes::copy_from_slice(kept.body()));
     let response = api::answer(&workspace, &parts, body).await;
-    let is_cut = response.extensions().get::<Cut>().is_some();
+    let is_cut = response.extensions().get::<Disconnect>().is_some();
     let status = (!is_cut).then(|| response.status().as_u16());
     Ok(Reply::json(&json!({"status": status})).into_response())
 }

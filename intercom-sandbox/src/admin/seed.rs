@@ -27,8 +27,8 @@ enum SeedRole {
     Lead,
 }
 
-/// An object with at least one of `user_id`, `email` and `id`, and none or more of `role` (`user` or
-/// `lead`), `name`, `phone`, `custom_attributes` and `archived`.
+/// An object with at least one of `user_id`, `email` and `id`, and none or more of `role` (`user`
+/// or `lead`), `name`, `phone`, `custom_attributes` and `archived`.
 impl<'de> Deserialize<'de> for SeedContact {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let wire = SeedJson::deserialize(deserializer)?;

@@ -58,7 +58,7 @@ pub(super) fn counted(counts: &Counts) -> Value {
 
 /// Returns the rest of the open window; `null` without a limit.
 pub(super) fn budget(workspace: &Workspace, limit: &RateLimit) -> Option<Value> {
-    limit.look(workspace.clock.now()).map(|budget| {
+    limit.peek(workspace.clock.now()).map(|budget| {
         json!({"limit": budget.limit, "remaining": budget.remaining, "reset": budget.reset})
     })
 }

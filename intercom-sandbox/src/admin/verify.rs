@@ -1,4 +1,5 @@
-//! `POST /_sandbox/verify`: whether exactly these events were accepted, for a test in any language.
+//! `POST /_sandbox/verify`: tells a test in any language whether the sandbox accepted exactly these
+//! events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -69,8 +70,8 @@ impl Expected {
     }
 }
 
-/// Answers `200` once each expectation has its own accepted event. Answers `409` with the
-/// missing events when the time is over, or at once if another event was accepted.
+/// Answers `200` once each expectation has its own accepted event. Answers `409` with the missing
+/// events when the time is over, or at once after an unexpected event.
 async fn verify(
     State(workspace): State<Arc<Workspace>>,
     Input(input): Input<VerifyInput>,

@@ -27,7 +27,7 @@ pub(crate) enum ReadBody {
     /// The body did not arrive in time.
     TooSlow,
     /// Other incoming bodies fill the budget.
-    NoRoom,
+    BudgetFull,
     /// The client broke off.
     Broken,
 }
@@ -35,8 +35,9 @@ pub(crate) enum ReadBody {
 impl ReadBody {
     /// Returns the whole body.
     ///
-    /// # Errors `413` if the body exceeds the limit, `408` if it did not arrive in time, `503` if
-    /// other incoming bodies fill the budget, `400` if the client broke off.
+    /// # Errors
+    /// `413` if the body exceeds the limit, `408` if it did not arrive in time. `503` if other
+    /// incoming bodies fill the budget, `400` if the client broke off.
     pub(crate) fn whole(&self) -> Result<&Bytes, Refusal> {
         match self {
             Self::Whole(body) => Ok(body),
@@ -54,7 +55,7 @@ impl ReadBody {
             .with_hint(
                 "Send as many bytes of the body as Content-Length says, and without a pause.",
             )),
-            Self::NoRoom => Err(Refusal::new(
+            Self::BudgetFull => Err(Refusal::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "too_many_bodies",
                 "Too many large bodies are on their way in",
@@ -77,14 +78,14 @@ impl ReadBody {
     pub(super) fn kept(&self) -> &[u8] {
         match self {
             Self::Whole(body) => body,
-            Self::TooLarge { .. } | Self::TooSlow | Self::NoRoom | Self::Broken => &[],
+            Self::TooLarge { .. } | Self::TooSlow | Self::BudgetFull | Self::Broken => &[],
         }
     }
 
     /// Returns whether more of the body follows, so that the connection cannot serve another
     /// request.
     pub(super) fn is_unread(&self) -> bool {
-        matches!(self, Self::TooLarge { unread: true } | Self::TooSlow | Self::NoRoom)
+        matches!(self, Self::TooLarge { unread: true } | Self::TooSlow | Self::BudgetFull)
     }
 }
 
@@ -137,7 +138,7 @@ where
             rest = Vec::new();
             share.give_back();
         } else if !share.grow(data.len()) {
-            return ReadBody::NoRoom;
+            return ReadBody::BudgetFull;
         } else if first.is_empty() {
             first = data;
         } else {

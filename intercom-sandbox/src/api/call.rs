@@ -1,6 +1,6 @@
-//! One request: its faults, its answer and its record.
+//! Answers one request: applies faults, answers by the rules, and records.
 //!
-//! Waits are boxed. Nearly all requests are answered at once, and their futures stay small.
+//! The code boxes futures that wait, so that those of nearly all requests stay small.
 
 use std::time::{Duration, SystemTime};
 
@@ -13,11 +13,11 @@ use super::route::route;
 use super::serve::serve;
 use crate::answer::Ending;
 use crate::clock;
-use crate::faults::{Meeting, Stage, Strike, cut_short};
-use crate::received::{Answered, Draft, Outcome};
+use crate::faults::{AppliedFaults, FaultTarget, Stage, cut_short};
+use crate::received::{Draft, Outcome, RecordedAnswer};
 use crate::refusal::Refusal;
 use crate::request_id::RequestId;
-use crate::server::{Cut, Outgoing, Response};
+use crate::server::{Disconnect, Outgoing, Response};
 use crate::workspace::Workspace;
 
 /// Answers a request, and records it first, so that a client with the answer finds the request in
@@ -33,16 +33,16 @@ where
     // A body that did not wait needs no second clock reading.
     let now = if waited { workspace.clock.now() } else { received_at };
     let call = Call { workspace, received_at, parts, body: &body };
-    let (now, strike) = if workspace.faults.any() {
+    let (now, faults) = if workspace.faults.any() {
         Box::pin(call.arrive(now)).await
     } else {
-        (now, Strike::default())
+        (now, AppliedFaults::default())
     };
-    match call.settle(now, strike) {
-        Settled { ending: Ending::Reply(reply), part: None, late: Duration::ZERO } => {
+    match call.settle(now, faults) {
+        PlannedAnswer { ending: Ending::Reply(reply), part: None, late: Duration::ZERO } => {
             Outgoing::response(reply)
         }
-        settled => Box::pin(settled.play_out(workspace, parts.version)).await,
+        settled => Box::pin(settled.respond(workspace, parts.version)).await,
     }
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn refuse_tls(workspace: &Workspace, request_id: &RequestId) -> Refus
     let mut parts = Request::new(()).into_parts().0;
     // Not an HTTP method, because there was no request.
     parts.method = Method::from_bytes(b"TLS").unwrap_or_default();
-    let answered = Answered {
+    let answered = RecordedAnswer {
         status: Some(StatusCode::BAD_REQUEST.as_u16()),
         body: refused().to_reply(request_id).body,
         outcome: Outcome::Refused,
@@ -84,36 +84,38 @@ struct Call<'a> {
 impl Call<'_> {
     /// Applies the faults before acceptance, with their delays. The journal records a request whose
     /// client gives up meanwhile, too.
-    async fn arrive(&self, now: SystemTime) -> (SystemTime, Strike) {
+    async fn arrive(&self, now: SystemTime) -> (SystemTime, AppliedFaults) {
         self.workspace.apply_lowered_limits();
-        let mut strike = Strike::default();
-        self.meet(Stage::Arrival, now, &mut strike);
-        if strike.delay.is_zero() {
-            return (now, strike);
+        let mut faults = AppliedFaults::default();
+        self.select_faults(Stage::Arrival, now, &mut faults);
+        if faults.delay.is_zero() {
+            return (now, faults);
         }
-        let abandoned = AbandonedCall { call: self, strike: &strike };
-        tokio::time::sleep(strike.delay).await;
+        let abandoned = AbandonedCall { call: self, faults: &faults };
+        tokio::time::sleep(faults.delay).await;
         std::mem::forget(abandoned);
-        (self.workspace.clock.now(), strike)
+        (self.workspace.clock.now(), faults)
     }
 
-    /// Adds the faults of this stage to the strike.
-    fn meet(&self, stage: Stage, now: SystemTime, strike: &mut Strike) {
-        let meeting = Meeting::new(now, self.parts, self.body.kept());
-        self.workspace.faults.meet(stage, &meeting, strike);
+    /// Adds the faults that apply at this stage.
+    fn select_faults(&self, stage: Stage, now: SystemTime, faults: &mut AppliedFaults) {
+        let target = FaultTarget::new(now, self.parts, self.body.kept());
+        self.workspace.faults.select(stage, &target, faults);
     }
 
     /// Determines the answer, and records the request with it.
-    fn settle(&self, now: SystemTime, mut strike: Strike) -> Settled {
+    fn settle(&self, now: SystemTime, mut faults: AppliedFaults) -> PlannedAnswer {
         let workspace = self.workspace;
-        let (mut ending, mut answered) = match strike.answer.take() {
-            Some(answer) => (answer.ending(&workspace.request_ids.draw()), Answered::faulted(None)),
+        let (mut ending, mut answered) = match faults.answer.take() {
+            Some(answer) => {
+                (answer.ending(&workspace.request_ids.draw()), RecordedAnswer::faulted(None))
+            }
             None => {
                 let (ending, answered) = self.serve(now);
                 if workspace.faults.any() && answered.outcome != Outcome::Refused {
-                    self.meet(Stage::Acceptance, now, &mut strike);
+                    self.select_faults(Stage::Acceptance, now, &mut faults);
                 }
-                let lost = strike.answer.take();
+                let lost = faults.answer.take();
                 let lost = lost.map(|answer| answer.ending(&workspace.request_ids.draw()));
                 (lost.unwrap_or(ending), answered)
             }
@@ -128,23 +130,23 @@ impl Call<'_> {
             if self.body.is_unread() {
                 reply.headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            strike.distort(reply, now);
-            part = strike.part_of(reply);
+            faults.change_headers(reply, now);
+            part = faults.part_of(reply);
             answered.status = Some(reply.status.as_u16());
             answered.body = part.as_ref().unwrap_or(&reply.body).clone();
         }
-        answered.fault = strike.names();
+        answered.fault = faults.names();
         self.record(answered);
-        Settled { ending, part, late: strike.late }
+        PlannedAnswer { ending, part, late: faults.late }
     }
 
     /// Returns the rules' answer, and what to record of it. Records status and body later, because
     /// faults can change them.
-    fn serve(&self, now: SystemTime) -> (Ending, Answered) {
+    fn serve(&self, now: SystemTime) -> (Ending, RecordedAnswer) {
         let request_id = self.workspace.request_ids.draw();
         let endpoint = route(self.parts);
         let served = serve(self.workspace, now, endpoint, self.parts, self.body, &request_id);
-        let answered = Answered {
+        let answered = RecordedAnswer {
             status: None,
             body: Bytes::new(),
             outcome: served.outcome,
@@ -155,46 +157,46 @@ impl Call<'_> {
         (Ending::Reply(served.reply), answered)
     }
 
-    fn record(&self, answered: Answered) {
+    fn record(&self, answered: RecordedAnswer) {
         let Self { workspace, received_at, parts, body } = *self;
         let draft = Draft::new(received_at, &workspace.rules, parts, body.kept(), answered);
         workspace.journal.record(draft);
     }
 }
 
-/// Records a request whose client gave up during a fault's delay, when its future is dropped.
+/// On drop, records a request whose client gave up during a fault's delay.
 struct AbandonedCall<'a> {
     call: &'a Call<'a>,
-    strike: &'a Strike,
+    faults: &'a AppliedFaults,
 }
 
 impl Drop for AbandonedCall<'_> {
     fn drop(&mut self) {
-        self.call.record(Answered::faulted(self.strike.names()));
+        self.call.record(RecordedAnswer::faulted(self.faults.names()));
     }
 }
 
 /// How a request ends, and when.
-struct Settled {
+struct PlannedAnswer {
     ending: Ending,
     /// The part of the body to send, if not the whole body goes out as usual.
     part: Option<Bytes>,
     late: Duration,
 }
 
-impl Settled {
-    async fn play_out(self, workspace: &Workspace, version: Version) -> Response {
+impl PlannedAnswer {
+    async fn respond(self, workspace: &Workspace, version: Version) -> Response {
         if !self.late.is_zero() {
             tokio::time::sleep(self.late).await;
         }
         match (self.ending, self.part) {
             (Ending::Reply(reply), None) => Outgoing::response(reply),
             (Ending::Reply(reply), Some(part)) => cut_short::response(reply, part, version),
-            (Ending::Cut(cut), _) => cut.into_response(),
+            (Ending::Disconnect(cut), _) => cut.into_response(),
             (Ending::Silence, _) => {
                 // The end of the sandbox ends this wait.
                 workspace.closing.begun().await;
-                Cut::HangUp.into_response()
+                Disconnect::HangUp.into_response()
             }
         }
     }

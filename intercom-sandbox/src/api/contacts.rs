@@ -10,7 +10,10 @@ use serde_json::json;
 
 use crate::contacts::pages::Page;
 use crate::contacts::search::Sort;
-use crate::contacts::{Contact, DEFAULT_PER_PAGE, Denied, Directory, Form, InForm, MergeHistory};
+use crate::contacts::{
+    Contact, ContactError, ContactFormat, DEFAULT_PER_PAGE, Directory, FormattedContact,
+    MergeHistory,
+};
 use crate::refusal::Refusal;
 use crate::reply::Reply;
 use crate::rules::{contact, contact_list, contact_merge, contact_search};
@@ -90,11 +93,13 @@ pub(super) fn route(rest: &str, method: &Method) -> Result<ContactCall, Refusal>
         // Intercom takes more here; in the sandbox these lists are always empty.
         ([_, "tags" | "notes" | "companies" | "subscriptions"], _) => {
             Err(Refusal::method_not_allowed("GET").with_hint(
-                "Intercom takes other methods too; in the sandbox these lists are empty, and stay so.",
+                "Intercom takes other methods too. In the sandbox these lists are always empty.",
             ))
         }
-        ([_, "tags" | "companies" | "subscriptions", _]
-        | ["activities" | "bulk" | "merge", ..], _) => Err(Refusal::not_in_sandbox()),
+        (
+            [_, "tags" | "companies" | "subscriptions", _] | ["activities" | "bulk" | "merge", ..],
+            _,
+        ) => Err(Refusal::not_in_sandbox()),
 
         _ => Err(Refusal::path_not_found()),
     }
@@ -117,13 +122,13 @@ pub(super) fn answer<'a>(
 ) -> Result<Reply, Refusal> {
     let (contacts, rules) = (&workspace.contacts, &workspace.rules);
     let now = workspace.clock.now();
-    let known = |result: Result<Contact, Denied>| {
-        result.map_err(|denied| Refusal::from(denied.seen_by(version)))
+    let known = |result: Result<Contact, ContactError>| {
+        result.map_err(|denied| Refusal::from(denied.for_version(version)))
     };
     let histories = |contact: &Contact| contacts.merge_history(contact);
     let wants_history = version.has_merge_history() && asks_for_merge_history(parts)?;
     let merge_history = wants_history.then_some(&histories as &MergeHistory<'_>);
-    let form = Form { version, merge_history };
+    let form = ContactFormat { version, merge_history };
     let contact = match call {
         ContactCall::List => return list(workspace, parts, form),
         ContactCall::Search => return search(workspace, body()?, form),
@@ -164,7 +169,7 @@ pub(super) fn answer<'a>(
             return Ok(empty_list());
         }
     };
-    Ok(Reply::json(&InForm { contact: &contact, form }))
+    Ok(Reply::json(&FormattedContact { contact: &contact, form }))
 }
 
 /// Returns whether the query has `include_merge_history=true`.
@@ -215,7 +220,7 @@ fn merge_history_of(
             Refusal::invalid_parameter(
                 "cursor",
                 "cursor is not the cursor of a page".to_owned(),
-                "Send next_cursor of the page before as it came.",
+                "Use next_cursor of the previous page unchanged.",
             )
         })?,
     };
@@ -251,7 +256,11 @@ fn empty_list() -> Reply {
     }))
 }
 
-fn list(workspace: &Workspace, parts: &request::Parts, form: Form<'_>) -> Result<Reply, Refusal> {
+fn list(
+    workspace: &Workspace,
+    parts: &request::Parts,
+    form: ContactFormat<'_>,
+) -> Result<Reply, Refusal> {
     #[derive(Deserialize)]
     struct Parameters {
         per_page: Option<String>,
@@ -264,7 +273,7 @@ fn list(workspace: &Workspace, parts: &request::Parts, form: Form<'_>) -> Result
 }
 
 /// Searches a copy of the list, so that the search holds no lock.
-fn search(workspace: &Workspace, body: &Bytes, form: Form<'_>) -> Result<Reply, Refusal> {
+fn search(workspace: &Workspace, body: &Bytes, form: ContactFormat<'_>) -> Result<Reply, Refusal> {
     let search = contact_search::read(body, form.version)?;
     let mut contacts = workspace.contacts.listed();
     contacts.retain(|contact| search.query.matches(contact));

@@ -1,16 +1,16 @@
-//! Intercom's API: a request's path from its first byte to its answer.
+//! Intercom's API.
 //!
 //! `call` handles a request, `route` finds its endpoint, and `serve` answers by Intercom's rules.
-//! Faults apply before, after or instead of that. The journal has the request before its answer
+//! Faults apply before, after or instead of that. The journal records the request before the answer
 //! goes out.
 
+mod api_answer;
 mod body;
 mod call;
 mod contacts;
 mod events;
 mod route;
 mod serve;
-mod served;
 
 pub(crate) use body::{ReadBody, read as read_body};
 pub(crate) use call::{answer, refuse_tls};

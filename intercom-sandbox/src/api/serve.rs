@@ -5,11 +5,11 @@ use std::time::SystemTime;
 use axum::http::{HeaderValue, header, request};
 use serde_json::json;
 
+use super::api_answer::ApiAnswer;
 use super::body::ReadBody;
 use super::route::Endpoint;
-use super::served::Served;
 use super::{contacts, events};
-use crate::apps::Beyond;
+use crate::apps::ExceededLimit;
 use crate::headers::{check_accept, check_content_type};
 use crate::rate_limit::Budget;
 use crate::refusal::Refusal;
@@ -26,11 +26,11 @@ pub(super) fn serve(
     parts: &request::Parts,
     body: &ReadBody,
     request_id: &RequestId,
-) -> Served {
+) -> ApiAnswer {
     let (budget, checked) = check(workspace, now, endpoint, parts);
     let mut served = checked
         .and_then(|(endpoint, version)| dispatch(workspace, &endpoint, version, parts, body))
-        .unwrap_or_else(|refusal| Served::refused(refusal, request_id));
+        .unwrap_or_else(|refusal| ApiAnswer::refused(refusal, request_id));
     let headers = &mut served.reply.headers;
     request_id.write_to(headers);
     if let Some(budget) = budget {
@@ -53,11 +53,11 @@ fn check(
     let (endpoint, app) = match admitted {
         Ok(admitted) => admitted,
         // A request without a valid app or path spends no budget.
-        Err(refusal) => return (apps.first().rate_limit.look(now), Err(refusal)),
+        Err(refusal) => return (apps.first().rate_limit.peek(now), Err(refusal)),
     };
-    let spent = apps.spend(app, now);
-    let checked = match spent.beyond {
-        Some(beyond) => Err(rate_limited(&beyond, rules.retry_after)),
+    let spent = apps.count(app, now);
+    let checked = match spent.exceeded {
+        Some(exceeded) => Err(rate_limited(&exceeded, rules.retry_after)),
         None => ApiVersion::of(&parts.headers).and_then(|version| {
             check_accept(&parts.headers, rules.missing_accept_is_404)?;
             Ok((endpoint, version))
@@ -66,10 +66,10 @@ fn check(
     (spent.budget, checked)
 }
 
-fn rate_limited(beyond: &Beyond, retry_after: bool) -> Refusal {
-    let refusal = beyond.refusal();
+fn rate_limited(exceeded: &ExceededLimit, retry_after: bool) -> Refusal {
+    let refusal = exceeded.refusal();
     if retry_after {
-        refusal.with_header(header::RETRY_AFTER, HeaderValue::from(beyond.wait))
+        refusal.with_header(header::RETRY_AFTER, HeaderValue::from(exceeded.wait))
     } else {
         refusal
     }
@@ -81,25 +81,27 @@ fn dispatch(
     version: ApiVersion,
     parts: &request::Parts,
     body: &ReadBody,
-) -> Result<Served, Refusal> {
+) -> Result<ApiAnswer, Refusal> {
     let json = || {
         check_content_type(&parts.headers)?;
         body.whole()
     };
     match endpoint {
-        Endpoint::Me => Ok(Served::of(me(workspace))),
+        Endpoint::Me => Ok(ApiAnswer::of(me(workspace))),
         Endpoint::Contacts(call) => {
-            Ok(Served::of(contacts::answer(workspace, call, version, parts, json)?))
+            Ok(ApiAnswer::of(contacts::answer(workspace, call, version, parts, json)?))
         }
         Endpoint::CreateEvent => events::create(workspace, json()?),
-        Endpoint::ListEvents => Ok(Served::of(events::list(workspace, parts)?)),
-        Endpoint::CreateSummaries => Ok(Served::of(events::create_summaries(workspace, json()?)?)),
+        Endpoint::ListEvents => Ok(ApiAnswer::of(events::list(workspace, parts)?)),
+        Endpoint::CreateSummaries => {
+            Ok(ApiAnswer::of(events::create_summaries(workspace, json()?)?))
+        }
     }
 }
 
 /// Answers `GET /me`, by which clients check their credentials, with the token's admin and app. The
-/// form is that of Intercom's description of version 2.16. All tokens belong to one workspace,
-/// which Intercom calls an app here.
+/// form is that of Intercom's description of version 2.16. All tokens are for one workspace, which
+/// Intercom calls an app here.
 fn me(workspace: &Workspace) -> Reply {
     Reply::json(&json!({
         "type": "admin",

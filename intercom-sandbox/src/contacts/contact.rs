@@ -103,7 +103,7 @@ impl Contact {
         self.data.details.avatar.as_deref()
     }
 
-    /// Returns the id of the admin who owns the contact.
+    /// Returns the id of the contact's owner, an admin.
     pub fn owner_id(&self) -> Option<&str> {
         self.data.details.owner_id.as_deref()
     }

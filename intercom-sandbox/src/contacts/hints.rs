@@ -1,8 +1,8 @@
-//! Hints on why an event found no contact, which Intercom does not tell.
+//! Hints on why an event found no contact, which Intercom's answers do not have.
 
 use std::time::SystemTime;
 
-use super::book::Book;
+use super::store::ContactStore;
 use super::{Contact, Directory, Identifier};
 use crate::clock::Clock;
 use crate::refusal::{Hint, Refusal};
@@ -11,39 +11,42 @@ use crate::sync::read;
 impl Directory {
     /// Returns the refusal of an event whose identifier names no contact, with a hint.
     pub(crate) fn not_found(&self, kind: Identifier, value: &str, clock: &dyn Clock) -> Refusal {
-        let hint = hint(&read(&self.book), kind, value, clock.now());
+        let hint = hint(&read(&self.store), kind, value, clock.now());
         Refusal::user_not_found().with_hint(hint)
     }
 }
 
-fn hint(book: &Book, kind: Identifier, value: &str, now: SystemTime) -> Hint {
+fn hint(store: &ContactStore, kind: Identifier, value: &str, now: SystemTime) -> Hint {
     let meant = match kind {
-        Identifier::ContactId => book.follow(value),
+        Identifier::ContactId => store.follow(value),
         // The hint is about the contact that needs the smallest fix: a user before a lead, and an
         // active contact before an archived one.
         Identifier::UserId | Identifier::Email => {
-            book.with(kind, value).min_by_key(|contact| (contact.is_lead(), contact.is_archived()))
+            store.with(kind, value).min_by_key(|contact| (contact.is_lead(), contact.is_archived()))
         }
     };
     if let Some(contact) = meant {
         return of_contact(contact, now);
     }
     match kind {
-        Identifier::ContactId if book.with(Identifier::UserId, value).next().is_some() => {
-            "This is the application's own id of a user: send it as user_id. What goes into id is \
+        Identifier::ContactId if store.with(Identifier::UserId, value).next().is_some() => {
+            "This is the application's own id of a user: send it as user_id. The member id takes \
              Intercom's own id of a contact."
                 .into()
         }
-        Identifier::ContactId => "No contact has this id: it must be Intercom's own, as \
-             POST /contacts answers it. An id of the application goes into user_id."
-            .into(),
-        Identifier::UserId if book.by_id(value).is_some() => {
-            "This is Intercom's own id of a contact: send it as id, and not as user_id.".into()
-        }
-        Identifier::UserId if value.contains('@') => {
-            format!("This looks like an email: send it as email. Else {}", create("external_id"))
+        Identifier::ContactId => {
+            "No contact has this id. The member id takes Intercom's own id, from the answer to \
+             POST /contacts: send the application's own id as user_id."
                 .into()
         }
+        Identifier::UserId if store.by_id(value).is_some() => {
+            "This is Intercom's own id of a contact: send it as id, and not as user_id.".into()
+        }
+        Identifier::UserId if value.contains('@') => format!(
+            "This looks like an email: send it as email. Otherwise {}",
+            create("external_id")
+        )
+        .into(),
         Identifier::UserId => format!("No user has this id: {}", create("external_id")).into(),
         Identifier::Email => format!("No user has this email: {}", create("email")).into(),
     }

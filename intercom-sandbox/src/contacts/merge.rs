@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use super::book::Book;
 use super::changes::replace;
 use super::details::Details;
-use super::{Contact, Denied, Directory, Identifier, MergeRecord};
+use super::store::ContactStore;
+use super::{Contact, ContactError, Directory, Identifier, MergeRecord};
 use crate::clock::unix_seconds;
 use crate::sync::{read, write};
 
@@ -19,28 +19,28 @@ impl Directory {
         into: &str,
         skip_duplicate_validation: bool,
         now: SystemTime,
-    ) -> Result<Contact, Denied> {
-        let mut book = write(&self.book);
-        let lead = self.known(&book, from)?.clone();
-        let mut user = self.known(&book, into)?.clone();
+    ) -> Result<Contact, ContactError> {
+        let mut store = write(&self.store);
+        let lead = self.known(&store, from)?.clone();
+        let mut user = self.known(&store, into)?.clone();
         if !lead.is_lead() || user.is_lead() {
-            return Err(Denied::NotLeadIntoUser);
+            return Err(ContactError::NotLeadIntoUser);
         }
         let any = skip_duplicate_validation || !self.rules.merges_only_duplicates;
         if !any && !are_duplicates(&lead, &user) {
-            return Err(Denied::NotDuplicates);
+            return Err(ContactError::NotDuplicates);
         }
-        book.leave_merged(lead.key(), user.key(), unix_seconds(now));
+        store.record_merge(lead.key(), user.key(), unix_seconds(now));
         let data = user.data_mut();
-        complete(&mut data.details, &lead.data().details, &book);
+        complete(&mut data.details, &lead.data().details, &store);
         data.updated_at = unix_seconds(now);
-        replace(&mut book, &user);
+        replace(&mut store, &user);
         Ok(user)
     }
 
     /// Returns the contacts merged into a user, latest first. A lead has no history.
     pub(crate) fn merge_history(&self, contact: &Contact) -> Option<Vec<MergeRecord>> {
-        let merges = || read(&self.book).merges_into(contact.key()).into_iter();
+        let merges = || read(&self.store).merges_into(contact.key()).into_iter();
         let record = |(source, at): (Arc<str>, u64)| MergeRecord::new(&source, at);
         (!contact.is_lead()).then(|| merges().map(record).collect())
     }
@@ -52,9 +52,9 @@ fn are_duplicates(one: &Contact, other: &Contact) -> bool {
 }
 
 /// Copies the lead's details that the user lacks, except an identifier that another contact has.
-fn complete(user: &mut Details, lead: &Details, book: &Book) {
+fn complete(user: &mut Details, lead: &Details, store: &ContactStore) {
     let free = |kind, value: &Option<Arc<str>>| {
-        value.clone().filter(|value| book.with(kind, value).all(Contact::is_lead))
+        value.clone().filter(|value| store.with(kind, value).all(Contact::is_lead))
     };
     user.user_id = user.user_id.take().or_else(|| free(Identifier::UserId, &lead.user_id));
     user.email = user.email.take().or_else(|| free(Identifier::Email, &lead.email));

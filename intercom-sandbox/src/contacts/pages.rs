@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::contact::Contact;
 use super::key::ContactKey;
 use super::search::{Attribute, Field, Sort};
-use super::wire::{Form, InForm};
+use super::wire::{ContactFormat, FormattedContact};
 
 /// The default of Intercom's description.
 pub(crate) const DEFAULT_PER_PAGE: usize = 50;
@@ -23,8 +23,8 @@ pub(crate) struct PageRequest {
     pub(crate) after: Option<Cursor>,
 }
 
-/// The contact before a page, with its sort value. The value keeps a page stable: contacts that
-/// come, go or change make no other contact repeat or go missing.
+/// The contact before a page, with its sort value. The value keeps a page stable: while
+/// contacts come, go or change, the pages neither repeat nor skip another contact.
 pub(crate) struct Cursor {
     value: Value,
     key: ContactKey,
@@ -43,10 +43,10 @@ impl Cursor {
     }
 }
 
-/// One page of a list. Serialized, it is Intercom's `list` object.
+/// A page of a list. Its JSON is Intercom's `list` object.
 pub(crate) struct Page<'a> {
     contacts: Vec<Contact>,
-    form: Form<'a>,
+    form: ContactFormat<'a>,
     total_count: usize,
     page: usize,
     per_page: usize,
@@ -59,7 +59,7 @@ impl<'a> Page<'a> {
         mut contacts: Vec<Contact>,
         sort: &Sort,
         request: &PageRequest,
-        form: Form<'a>,
+        form: ContactFormat<'a>,
     ) -> Self {
         contacts.sort_by(|one, other| {
             sort.compare((sort.value_of(one), one.key()), (sort.value_of(other), other.key()))
@@ -87,7 +87,7 @@ impl Serialize for Page<'_> {
         struct List<'a> {
             #[serde(rename = "type")]
             kind: &'static str,
-            data: Vec<InForm<'a>>,
+            data: Vec<FormattedContact<'a>>,
             total_count: usize,
             pages: Pages<'a>,
         }
@@ -117,7 +117,7 @@ impl Serialize for Page<'_> {
             total_pages: self.total_count.div_ceil(per_page),
         };
         let form = self.form;
-        let data = self.contacts.iter().map(|contact| InForm { contact, form }).collect();
+        let data = self.contacts.iter().map(|contact| FormattedContact { contact, form }).collect();
         let list = List { kind: "list", data, total_count: self.total_count, pages };
         list.serialize(serializer)
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Directory;
-use super::book::Merged;
 use super::contact::Contact;
 use super::details::Details;
 use super::key::ContactKey;
+use super::store::Merged;
 use crate::identifier::Identifier;
 use crate::sync::{read, write};
 
-/// All contacts in order of arrival, and the remains of merged ones.
+/// All contacts in order of arrival, and the records of merged ones.
 #[derive(Default, Serialize, Deserialize)]
 pub(crate) struct StoredContacts {
     contacts: Vec<Stored>,
@@ -40,13 +40,13 @@ struct StoredMerge {
 impl Directory {
     /// Returns a number that changes with every change of a contact.
     pub(crate) fn revision(&self) -> u64 {
-        read(&self.book).revision()
+        read(&self.store).revision()
     }
 
     /// Returns everything to restore.
     pub(crate) fn stored(&self) -> StoredContacts {
-        let book = read(&self.book);
-        let contacts = book.all().map(|contact| {
+        let store = read(&self.store);
+        let contacts = store.all().map(|contact| {
             let data = contact.data();
             Stored {
                 id: Arc::clone(&data.id),
@@ -56,8 +56,8 @@ impl Directory {
                 updated_at: data.updated_at,
             }
         });
-        let merged = book.merges().filter_map(|(id, merged)| {
-            let into = Arc::clone(&book.by_key(merged.into)?.data().id);
+        let merged = store.merges().filter_map(|(id, merged)| {
+            let into = Arc::clone(&store.by_key(merged.into)?.data().id);
             let user_id = merged.user_id.clone();
             Some(StoredMerge { id: Arc::clone(id), user_id, into, at: merged.at })
         });
@@ -66,35 +66,35 @@ impl Directory {
 
     /// Restores stored contacts, under this run's keys.
     pub(crate) fn restore(&self, stored: &StoredContacts) {
-        let mut book = write(&self.book);
+        let mut store = write(&self.store);
         for one in &stored.contacts {
-            let key = book.draw_key();
+            let key = store.next_key();
             let (id, details) = (Arc::clone(&one.id), one.details.clone());
             let workspace_id = Arc::clone(&self.workspace_id);
             let mut contact = Contact::new(key, id, workspace_id, details, one.created_at);
             let data = contact.data_mut();
             data.archived = one.archived;
             data.updated_at = one.updated_at;
-            book.insert(contact);
+            store.insert(contact);
         }
         for one in &stored.merged {
-            let key = book.draw_key();
-            let Some(into) = book.by_id(&one.into).map(Contact::key) else { continue };
+            let key = store.next_key();
+            let Some(into) = store.by_id(&one.into).map(Contact::key) else { continue };
             let merged = Merged { key, user_id: one.user_id.clone(), into, at: one.at };
-            book.restore_merged(Arc::clone(&one.id), merged);
+            store.restore_merged(Arc::clone(&one.id), merged);
         }
     }
 
-    /// Returns the key for the events of a kept request: the key of the contact that has the
-    /// identifier now, or a stranger's key.
+    /// Returns the key for the events of a kept request: that of the contact with the identifier,
+    /// or of an unknown contact.
     pub(crate) fn restored_key(&self, kind: Identifier, value: &str) -> ContactKey {
-        let book = read(&self.book);
+        let store = read(&self.store);
         let found = match kind {
-            Identifier::ContactId => book.follow(value),
+            Identifier::ContactId => store.follow(value),
             Identifier::UserId | Identifier::Email => {
-                book.with(kind, value).min_by_key(|contact| contact.is_lead())
+                store.with(kind, value).min_by_key(|contact| contact.is_lead())
             }
         };
-        found.map_or_else(|| self.stranger(kind, value), Contact::key)
+        found.map_or_else(|| self.unknown_key(kind, value), Contact::key)
     }
 }

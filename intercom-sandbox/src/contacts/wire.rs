@@ -8,21 +8,21 @@ use super::contact::Contact;
 use super::details::Role;
 use crate::version::ApiVersion;
 
-/// The form in which a request wants contacts.
+/// The options of the JSON of contacts in an answer.
 #[derive(Clone, Copy)]
-pub(crate) struct Form<'a> {
+pub(crate) struct ContactFormat<'a> {
     pub(crate) version: ApiVersion,
-    /// Returns the merge history of a contact, if the request asks for it.
+    /// Returns the merge history of a contact, if the request includes it.
     pub(crate) merge_history: Option<&'a MergeHistory<'a>>,
 }
 
 /// Returns the contacts merged into a user; a lead has no history.
 pub(crate) type MergeHistory<'a> = dyn Fn(&Contact) -> Option<Vec<MergeRecord>> + 'a;
 
-/// A contact in a request's form.
-pub(crate) struct InForm<'a> {
+/// A contact with the options of its JSON.
+pub(crate) struct FormattedContact<'a> {
     pub(crate) contact: &'a Contact,
-    pub(crate) form: Form<'a>,
+    pub(crate) form: ContactFormat<'a>,
 }
 
 /// A merged contact.
@@ -94,7 +94,7 @@ struct Location {
     continent_code: (),
 }
 
-/// Fields that Intercom learns from its messenger and mails: always `null`.
+/// Fields that Intercom fills from its messenger and mails: always `null` here.
 #[derive(Default, Serialize)]
 struct Unknown {
     last_replied_at: (),
@@ -164,12 +164,12 @@ struct ContactJson<'a> {
 
 impl Serialize for Contact {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let form = Form { version: ApiVersion::DEFAULT, merge_history: None };
-        InForm { contact: self, form }.serialize(serializer)
+        let form = ContactFormat { version: ApiVersion::DEFAULT, merge_history: None };
+        FormattedContact { contact: self, form }.serialize(serializer)
     }
 }
 
-impl Serialize for InForm<'_> {
+impl Serialize for FormattedContact<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let contact = self.contact;
         let data = contact.data();

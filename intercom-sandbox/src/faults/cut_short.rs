@@ -19,7 +19,7 @@ pub(super) fn half_of(reply: &Reply) -> Bytes {
 
 /// Returns the whole body if a test wrote another `Content-Length`. The body then hides its real
 /// length, because hyper insists on a correct header.
-pub(super) fn misjudged(reply: &Reply) -> Option<Bytes> {
+pub(super) fn with_wrong_length(reply: &Reply) -> Option<Bytes> {
     let written: usize = reply.headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
     (written != reply.body.len()).then(|| reply.body.clone())
 }
@@ -61,6 +61,6 @@ impl hyper::body::Body for CutShort {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(Some(Err(io::Error::other("the fault says to break off here"))))
+        Poll::Ready(Some(Err(io::Error::other("a fault breaks the body off here"))))
     }
 }

@@ -8,7 +8,8 @@ use crate::answer::Answer;
 /// A failure on request: see [`Sandbox::inject`](crate::Sandbox::inject).
 ///
 /// A constructor names the effect, and the other methods choose the requests. By default a fault
-/// strikes every event that a client sends, until it is lifted, before the sandbox reads the event.
+/// applies to every event that a client sends, until its removal, before the sandbox reads the
+/// event.
 ///
 /// ```
 /// use std::time::Duration;
@@ -23,8 +24,8 @@ use crate::answer::Answer;
 ///
 /// # As text
 ///
-/// A fault is written, and printed, as `EFFECT [CLAUSE …]`. The admin API, the program's `--fault`
-/// and [`str::parse`] take the same text.
+/// The text of a fault is `EFFECT [CLAUSE …]`. The admin API, the program's `--fault`,
+/// [`str::parse`] and `Display` use the same text.
 ///
 /// ```
 /// use intercom_sandbox::Fault;
@@ -41,15 +42,15 @@ use crate::answer::Answer;
 /// | `503` | any status from 200 to 599; with Intercom's error list from 400 on |
 /// | `html 502` | the status with an HTML page |
 /// | `hang` | no answer, ever |
-/// | `hang up` | the connection is closed |
-/// | `reset` | the connection is reset |
-/// | `delay 2s` | the answer is delayed |
+/// | `hang up` | the connection closes |
+/// | `reset` | a reset ends the connection |
+/// | `delay 2s` | the answer comes 2 seconds later |
 /// | `truncate` | half of the body arrives, then the connection ends |
 /// | `without rate-limit headers`, `without request id`, `without content type` | headers are missing |
 /// | `skew +30s`, `skew -5m` | `Date` and `X-RateLimit-Reset` are ahead, or behind |
-/// | `outage` | every request is answered with 503 |
-/// | `unreachable` | the connection of every request is reset |
-/// | `revoke token` | every request is answered with 401 |
+/// | `outage` | every request gets 503 |
+/// | `unreachable` | a reset ends the connection of every request |
+/// | `revoke token` | every request gets 401 |
 /// | `rate limit 5` | a window has at most 5 requests |
 ///
 /// | clause | |
@@ -101,7 +102,7 @@ pub(super) enum Missing {
 }
 
 impl Fault {
-    /// Replaces Intercom's answer; a number stands for that status.
+    /// Replaces Intercom's answer; a number is the status of an [`Answer`].
     ///
     /// # Panics
     /// If a number is not a final status (200 to 599).
@@ -148,8 +149,8 @@ impl Fault {
     }
 
     /// Makes Intercom unreachable: resets each connection that brings a request. The sandbox does
-    /// not refuse connections, so that the admin API can still lift the fault. The default scope is
-    /// everything.
+    /// not refuse connections, so that the admin API can still remove the fault. The default scope
+    /// is everything.
     pub fn unreachable() -> Self {
         Self::of(Effect::Preset(Preset::Unreachable))
     }
@@ -166,17 +167,17 @@ impl Fault {
         Self::of(Effect::RateLimit(requests))
     }
 
-    /// Ends the fault after it has met this many requests. With [`percent`](Self::percent),
-    /// requests that it spares count too.
+    /// Ends the fault after it has matched this many requests. With [`percent`](Self::percent),
+    /// requests to which it does not apply count too.
     #[must_use]
     pub fn next(mut self, requests: usize) -> Self {
         self.next = Some(requests as u64);
         self
     }
 
-    /// Strikes this percentage of the requests that it meets. The choice depends only on the
+    /// Applies to this percentage of the matched requests. The choice depends only on the
     /// sandbox's [seed](crate::SandboxBuilder::seed), the number of faults injected before, and the
-    /// number of requests met.
+    /// number of matched requests.
     ///
     /// # Panics
     /// If the percentage is not between 0 and 100.
@@ -195,37 +196,37 @@ impl Fault {
         self
     }
 
-    /// Strikes events that clients send: `POST /events`.
+    /// Applies to events that clients send: `POST /events`.
     #[must_use]
     pub fn on_events(mut self) -> Self {
         self.scope = Scope::Events;
         self
     }
 
-    /// Strikes sent events of this name, ignoring case as Intercom does.
+    /// Applies to sent events of this name, ignoring case as Intercom does.
     #[must_use]
     pub fn on_event(mut self, name: &str) -> Self {
         self.scope = Scope::Event(fold(name));
         self
     }
 
-    /// Strikes every request about contacts.
+    /// Applies to every request about contacts.
     #[must_use]
     pub fn on_contacts(mut self) -> Self {
         self.scope = Scope::Contacts;
         self
     }
 
-    /// Strikes every request to Intercom's API. The page and the admin API are exempt.
+    /// Applies to every request to Intercom's API. The page and the admin API are exempt.
     #[must_use]
     pub fn on_everything(mut self) -> Self {
         self.scope = Scope::Everything;
         self
     }
 
-    /// Strikes only requests that Intercom accepts, after acceptance: the event is stored, and the
-    /// client learns of the fault. A refused request gets its refusal. A request delayed before
-    /// acceptance meets the faults that are active after the delay.
+    /// Applies only to requests that Intercom accepts, after acceptance: the sandbox keeps the
+    /// event, and the client sees the fault. A refused request gets its refusal. For a request
+    /// delayed before acceptance, the faults count that are active after the delay.
     #[must_use]
     pub fn after_acceptance(mut self) -> Self {
         self.after_acceptance = true;
@@ -260,8 +261,7 @@ impl Fault {
             && self.scope == Scope::Everything
             && !self.after_acceptance;
         (matches!(self.effect, Effect::RateLimit(_)) && !plain).then_some(
-            "a rate limit is for everything, for a time or until it is lifted, and for no selected \
-             requests",
+            "a rate limit is for all requests: it can have `for 30s`, and no other clause",
         )
     }
 }
@@ -286,7 +286,7 @@ impl Effect {
         }
     }
 
-    pub(super) fn takes_the_place_of_the_answer(&self) -> bool {
+    pub(super) fn replaces_answer(&self) -> bool {
         matches!(self, Self::Answer(_) | Self::Preset(_))
     }
 }

@@ -1,18 +1,18 @@
-//! Faults on request: definition (`fault`), text form (`text`), selection (`machine`, `meeting`)
-//! and effect on the answer (`strike`, `cut_short`).
+//! Faults on request. `fault` defines them and `text` parses them. `active` and `target` select
+//! those of a request. `applied` and `cut_short` change the answer.
 
+mod active;
+mod applied;
 pub(crate) mod cut_short;
 mod fault;
-mod machine;
-mod meeting;
 mod scope;
-mod strike;
+mod target;
 mod text;
 
+pub use active::{ActiveFault, FaultId};
 pub use fault::Fault;
-pub use machine::{ActiveFault, FaultId};
 pub use text::InvalidFault;
 
-pub(crate) use machine::{Faults, Stage};
-pub(crate) use meeting::Meeting;
-pub(crate) use strike::Strike;
+pub(crate) use active::{Faults, Stage};
+pub(crate) use applied::AppliedFaults;
+pub(crate) use target::FaultTarget;

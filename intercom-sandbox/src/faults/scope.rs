@@ -1,4 +1,4 @@
-//! Which requests a fault is for.
+//! The requests to which a fault can apply.
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Scope {

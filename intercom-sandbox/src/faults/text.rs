@@ -18,12 +18,12 @@ pub struct InvalidFault {
     reason: String,
 }
 
-const EFFECTS: &str = "it starts with a status such as `503`, `html 502`, `hang`, `hang up`, \
+const EFFECTS: &str = "expected a status such as `503`, or `html 502`, `hang`, `hang up`, \
     `reset`, `delay 2s`, `truncate`, `without rate-limit headers`, `without request id`, `without \
     content type`, `skew +30s`, `outage`, `unreachable`, `revoke token` or `rate limit 5`";
 
-const CLAUSES: &str = "expected `for 20%`, `for next 3`, `for 30s`, `on events`, `on contacts`, `on \
-    everything`, `on event NAME` or `after acceptance`";
+const CLAUSES: &str = "expected `for 20%`, `for next 3`, `for 30s`, `on events`, `on contacts`, \
+                       `on everything`, `on event NAME` or `after acceptance`";
 
 const DURATION: &str = "a duration is a number with `ms`, `s`, `m` or `h`, such as `2s`";
 
@@ -70,7 +70,7 @@ fn effect<'a, 'b>(words: &'a [&'b str]) -> Result<(Effect, &'a [&'b str]), Strin
         ["unreachable", rest @ ..] => (Effect::Preset(Preset::Unreachable), rest),
         ["revoke", "token", rest @ ..] => (Effect::Preset(Preset::RevokedToken), rest),
         ["rate", "limit", word, rest @ ..] => (Effect::RateLimit(number(word)?), rest),
-        ["status", ..] => return Err("a status stands alone, as in `503`".to_owned()),
+        ["status", ..] => return Err("write a status without the word, as in `503`".to_owned()),
         [word, rest @ ..] if word.bytes().all(|byte| byte.is_ascii_digit()) => {
             let (_, answer) = status(word)?;
             (Effect::Answer(answer), rest)
@@ -84,7 +84,7 @@ fn status(word: &str) -> Result<(u16, Answer), String> {
     word.parse()
         .ok()
         .and_then(|code| Some((code, Answer::usual(code)?)))
-        .ok_or_else(|| format!("`{word}` is not a status that ends a request, which is 200 to 599"))
+        .ok_or_else(|| format!("`{word}` is not a status from 200 to 599"))
 }
 
 fn skew(word: &str) -> Result<i64, String> {
@@ -105,7 +105,7 @@ fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
     loop {
         let before = fault.clone();
         let twice = |again: bool| {
-            if again { Err("it says the same thing twice".to_owned()) } else { Ok(()) }
+            if again { Err("a clause is there twice".to_owned()) } else { Ok(()) }
         };
         words = match words {
             [] => return Ok(fault),
@@ -119,7 +119,7 @@ fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
                 twice(before.next.is_some())?;
                 let requests = word.parse().map_err(|_| format!("`{word}` is not a number"))?;
                 if requests == 0 {
-                    return Err("a fault for the next 0 requests strikes none".to_owned());
+                    return Err("expected 1 or more after `next`".to_owned());
                 }
                 fault = fault.next(requests);
                 rest
@@ -156,7 +156,7 @@ fn clauses(mut fault: Fault, mut words: &[&str]) -> Result<Fault, String> {
                     twice(before.lasting.is_some())?;
                     fault = fault.lasting(time);
                 } else {
-                    return Err(format!("`{word}` is not understood: {CLAUSES}"));
+                    return Err(format!("`{word}` is not a clause: {CLAUSES}"));
                 }
                 rest
             }

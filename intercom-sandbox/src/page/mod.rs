@@ -1,5 +1,5 @@
-//! The live page. It consists of plain HTML, style sheets and JavaScript modules inside the
-//! program. The page needs no build step, and a browser loads nothing from elsewhere.
+//! The live page. The program contains its HTML, style sheets and JavaScript modules. The page
+//! needs no build step, and a browser loads nothing from elsewhere.
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
@@ -14,7 +14,8 @@ use crate::workspace::Workspace;
 /// Only files of the sandbox load or run, whatever an event contains. No other page may frame this
 /// one.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
-                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+                      img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors \
+                      'none'";
 
 /// The headers of the page and its assets.
 const HEADERS: [(HeaderName, &str); 4] = [

@@ -16,22 +16,22 @@ use crate::{Fault, Region, Sandbox, SandboxBuilder, SeedContact};
 
 /// A local Intercom to develop and test against
 ///
-/// It listens on this machine alone, unless --listen says otherwise, answers by Intercom's
-/// rules, and prints what arrives. Open the address that it prints to watch the events come
-/// in, to create contacts, and to switch faults on and off. Ctrl-C ends it.
+/// Listens on this machine alone, unless --listen says otherwise. Answers by Intercom's rules,
+/// and prints each request. Open the printed address to see the events, to create contacts, and
+/// to switch faults on and off. Ctrl-C ends the program.
 #[derive(Parser)]
 #[command(name = "intercom-sandbox", version, verbatim_doc_comment, after_long_help = EXAMPLES)]
 #[command(allow_negative_numbers = true)]
 pub struct Arguments {
-    /// Port; 0 stands for any that is free
+    /// Port; 0 picks a free one
     #[arg(long, default_value_t = 4680)]
     port: u16,
 
-    /// Address to listen on; 0.0.0.0 for every one of this machine, as in a container
+    /// Address to listen on; 0.0.0.0 for all of this machine's addresses, as in a container
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     listen: IpAddr,
 
-    /// Name by which the page and the admin API may be reached from elsewhere; can be repeated
+    /// Name by which other machines can reach the page and the admin API; can be repeated
     #[arg(long = "allow-host", value_name = "NAME")]
     allowed_hosts: Vec<String>,
 
@@ -39,7 +39,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 
-    /// Access token to accept; repeated for each further app, which has a rate limit of its own
+    /// Access token to accept; each further one is another app, with a rate limit of its own
     #[arg(
         long = "token",
         value_name = "TOKEN",
@@ -63,7 +63,7 @@ pub struct Arguments {
     #[arg(long, value_name = "KEY", help_heading = APPS, default_value = "sandbox-key")]
     api_key: String,
 
-    /// Region that GET /me tells: US, EU or AU
+    /// Region in the answer to GET /me: US, EU or AU
     #[arg(
         long,
         value_name = "REGION",
@@ -89,34 +89,35 @@ pub struct Arguments {
     /// Contacts to know from the start, as JSON: [{"user_id": "42", "email": "ada@example.com"}, …]
     ///
     /// A contact has at least one of "user_id", "email" and "id", and can have "role" ("user" or
-    /// "lead"), "name", "phone", "custom_attributes" and "archived". What GET /_sandbox/contacts
-    /// answers is understood too.
+    /// "lead"), "name", "phone", "custom_attributes" and "archived". The answer of
+    /// GET /_sandbox/contacts has this form too.
     #[arg(long = "contacts", value_name = "FILE", verbatim_doc_comment, help_heading = CONTACTS)]
     contact_files: Vec<PathBuf>,
 
-    /// Time for which events of a contact that was just created are answered with 404
+    /// Time for which events get 404 for a new contact
     #[arg(long, value_name = "SECONDS", value_parser = values::seconds, help_heading = CONTACTS)]
     contacts_settle_after: Option<Duration>,
 
-    /// Lock of a program's events: what is not in it gets a warning, and sensitive values are masked
+    /// Lock of a program's events: warn of all that is not in it, and mask sensitive values
     #[arg(long, value_name = "FILE", help_heading = EVENTS)]
     lock: Option<PathBuf>,
 
     #[command(flatten)]
     limits: super::limits::LimitArguments,
 
-    /// Something that goes wrong from the start, such as '503 for 20%'; can be repeated
+    /// Fault to inject at the start, such as '503 for 20%'; can be repeated
     ///
     /// EFFECT [for 20%] [for next 3] [for 30s] [after acceptance]
     ///     [on events | on contacts | on everything | on event NAME]
     ///
-    /// EFFECT is a status such as 503, html 502, hang, hang up, reset, delay 2s, truncate,
-    /// without rate-limit headers, without request id, without content type, skew +30s,
-    /// outage, unreachable, revoke token, or rate limit 5.
+    /// EFFECT is one of:
+    ///     503 (any status), html 502, hang, hang up, reset, delay 2s, truncate, skew +30s,
+    ///     without rate-limit headers, without request id, without content type,
+    ///     outage, unreachable, revoke token, rate limit 5
     #[arg(long = "fault", value_name = "FAULT", verbatim_doc_comment, help_heading = FAULTS)]
     pub(super) faults: Vec<Fault>,
 
-    /// Number that decides which requests a percentage strikes [default: another every time]
+    /// Seed that decides which requests a percentage selects [default: another each time]
     #[arg(long, value_name = "NUMBER", help_heading = FAULTS)]
     seed: Option<u64>,
 
@@ -138,28 +139,28 @@ pub struct Arguments {
 
 const APPS: &str = "Apps and tokens";
 const CONTACTS: &str = "Known contacts";
-const EVENTS: &str = "What is to come";
-const FAULTS: &str = "What goes wrong";
-const OUTPUT: &str = "What is printed";
+const EVENTS: &str = "Expected events";
+const FAULTS: &str = "Faults";
+const OUTPUT: &str = "Output";
 
 /// The end of `--help`, which calls the program `intercom-sandbox`.
 pub const EXAMPLES: &str = "Examples:
   intercom-sandbox --know-everybody
-      takes every event that nothing is wrong with
-  intercom-sandbox --contacts people.json --fault '503 for 20%' --seed 7
-      knows the people in the file, and fails about every fifth request, the same ones each time
+      accepts every valid event
+  intercom-sandbox --contacts contacts.json --fault '503 for 20%' --seed 7
+      knows the contacts in the file, and fails about every fifth request, the same in each run
   intercom-sandbox --port 0 --json | jq 'select(.outcome == \"refused\") | .problems'
-      prints what is wrong with the events that are refused
+      prints the problems of refused events
 
 While it runs, in any language (GET /_sandbox/ lists the rest):
   curl http://127.0.0.1:4680/_sandbox/requests
-      what came in, what was answered, and how to fix what was refused
+      shows each request, its answer, and how to fix a refused one
   curl http://127.0.0.1:4680/_sandbox/faults \\
        -H 'Content-Type: application/json' -d '{\"fault\": \"429 for next 3\"}'
-      lets the next three events meet a rate limit
+      answers the next three events with 429
   curl -X DELETE http://127.0.0.1:4680/_sandbox/faults \\
        -H 'Content-Type: application/json'
-      lifts all faults";
+      removes all faults";
 
 impl Arguments {
     pub(super) fn output(&self) -> Output {

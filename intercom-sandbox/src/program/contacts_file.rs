@@ -18,8 +18,7 @@ pub(crate) enum ContactsError {
     #[error("{}: the file is empty; {LIST}", path.display())]
     Empty { path: PathBuf },
     #[error(
-        "{}: this is one contact, and not a list: put [ before it and ] after it, and commas between \
-         several",
+        "{}: this is one contact, not a list: put it in [ and ], with commas between contacts",
         path.display()
     )]
     NoList { path: PathBuf },
@@ -46,10 +45,10 @@ pub(crate) fn read(path: &Path) -> Result<Vec<SeedContact>, ContactsError> {
     let text = fs::read_to_string(path).map_err(|error| {
         let source = match error.kind() {
             io::ErrorKind::IsADirectory => {
-                io::Error::new(error.kind(), "it is a folder: name a file in it")
+                io::Error::new(error.kind(), "a folder, not a file: name a file in it")
             }
             io::ErrorKind::InvalidData => {
-                io::Error::new(error.kind(), "it is not in UTF-8: save it in that encoding")
+                io::Error::new(error.kind(), "not UTF-8: save the file in that encoding")
             }
             _ => error,
         };

@@ -30,7 +30,7 @@ pub(crate) fn greeting(sandbox: &Sandbox, knows_everybody: bool, values: Values)
     }
     // Without a percentage, no fault depends on the seed.
     if faults.iter().any(|fault| fault.fault().to_string().contains('%')) {
-        lines.push(format!("to meet the same faults again: --seed {}", sandbox.seed()));
+        lines.push(format!("to repeat these faults: --seed {}", sandbox.seed()));
     }
     let head = |path: &str| {
         format!(

@@ -9,11 +9,11 @@ use crate::{Limits, Retention, SandboxBuilder};
 
 #[derive(Args)]
 pub(crate) struct LimitArguments {
-    /// Requests an app is allowed in ten seconds [default: 1666]
+    /// Limit of an app's requests in ten seconds [default: 1666]
     #[arg(long, value_name = "REQUESTS", value_parser = rate, help_heading = INTERCOM)]
     rate_limit: Option<u32>,
 
-    /// Requests all apps together are allowed in ten seconds [default: 4166, or as one app]
+    /// Limit of all apps' requests in ten seconds [default: 4166, or --rate-limit if higher]
     #[arg(long, value_name = "REQUESTS", value_parser = rate, help_heading = INTERCOM)]
     workspace_rate_limit: Option<u32>,
 
@@ -33,27 +33,27 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "BYTES", value_parser = room, help_heading = INTERCOM)]
     body_limit: Option<usize>,
 
-    /// Time that a body may take to come in [default: 30]
+    /// Time for a body to arrive [default: 30]
     #[arg(long, value_name = "SECONDS", value_parser = timeout, help_heading = CLIENTS)]
     body_timeout: Option<Duration>,
 
-    /// Time that a connection may do nothing, or take for the head of a request [default: 60]
+    /// Time that a connection can be idle, or take for the head of a request [default: 60]
     #[arg(long, value_name = "SECONDS", value_parser = timeout, help_heading = CLIENTS)]
     idle_timeout: Option<Duration>,
 
-    /// Connections that are open at a time; those beyond are answered with 503 [default: 4096]
+    /// Limit of open connections; further ones get 503 [default: 4096]
     #[arg(long, value_name = "NUMBER", value_parser = room, help_heading = CLIENTS)]
     max_connections: Option<usize>,
 
-    /// Bytes of bodies that are on their way in at a time; beyond it 503 [default: 268435456]
+    /// Limit of bytes of incoming bodies; further bodies get 503 [default: 268435456]
     #[arg(long, value_name = "BYTES", value_parser = room, help_heading = CLIENTS)]
     max_incoming_bytes: Option<usize>,
 
-    /// Contacts that there can be [default: 100000]
+    /// Limit of contacts [default: 100000]
     #[arg(long, value_name = "NUMBER", value_parser = number, help_heading = CONTACTS)]
     max_contacts: Option<usize>,
 
-    /// Bytes that all of them may take [default: 134217728]
+    /// Limit of bytes of all contacts [default: 134217728]
     #[arg(long, value_name = "BYTES", value_parser = number, help_heading = CONTACTS)]
     max_contact_bytes: Option<usize>,
 
@@ -65,11 +65,11 @@ pub(crate) struct LimitArguments {
     #[arg(long, value_name = "NUMBER", value_parser = number, help_heading = MEMORY)]
     keep_events: Option<usize>,
 
-    /// Bytes for the requests, and again for the events; the oldest leave [default: 134217728]
+    /// Bytes for the requests, and again for the events [default: 134217728]
     #[arg(long, value_name = "BYTES", value_parser = number, help_heading = MEMORY)]
     keep_bytes: Option<usize>,
 
-    /// Events among the last of which duplicates are found [default: 25000, or those remembered]
+    /// Last events that a duplicate can repeat [default: 25000, or --keep-events if higher]
     #[arg(
         long,
         value_name = "NUMBER",
@@ -81,9 +81,9 @@ pub(crate) struct LimitArguments {
 }
 
 const CONTACTS: &str = "Known contacts";
-const INTERCOM: &str = "How much is allowed";
-const CLIENTS: &str = "What clients may claim";
-const MEMORY: &str = "What is remembered";
+const INTERCOM: &str = "Intercom's limits";
+const CLIENTS: &str = "Limits on clients";
+const MEMORY: &str = "Memory";
 
 impl LimitArguments {
     pub(super) fn settle(self, mut builder: SandboxBuilder) -> SandboxBuilder {

@@ -1,4 +1,4 @@
-//! The program's output: a line per request for people, or a JSON object per request for programs.
+//! The program's output: for each request a line, or a JSON object.
 
 use std::fmt::Write as _;
 use std::io;
@@ -27,13 +27,13 @@ pub(crate) enum Values {
 
 /// Writing the output failed.
 #[derive(Debug, Error)]
-#[error("cannot print what comes in, and ends")]
+#[error("cannot print the requests")]
 pub(crate) struct CannotPrint(#[source] pub(crate) io::Error);
 
 /// Prints on a separate thread, so that a reader that stops reading delays only the output.
 pub(crate) struct Log {
     output: Output,
-    /// The print in progress, which continues if its waiter is dropped.
+    /// The print in progress. Dropping the future that waits for it does not stop it.
     printing: Option<JoinHandle<io::Result<()>>>,
 }
 

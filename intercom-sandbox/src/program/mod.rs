@@ -1,5 +1,6 @@
-//! The sandbox as a program, also for other programs that embed it as a command. `arguments` become
-//! a sandbox, `greeting` prints its address, `log` prints every request, and `signals` end it.
+//! The program, also for other programs that have it as a command. `arguments` configures the
+//! sandbox, `greeting` prints its address, `log` prints each request, and `signals` ends the
+//! sandbox.
 
 mod arguments;
 mod contacts_file;
@@ -31,7 +32,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 ///
-/// If the sandbox cannot start, the output cannot be written, or the state file cannot be written.
+/// If the sandbox cannot start, or writing the output or the state file fails.
 pub async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     // A signal during the start ends the program too.
     let mut signals = Signals::listen()?;
@@ -110,7 +111,7 @@ async fn print_rest(sandbox: &Sandbox, follower: &mut Follower, log: &mut Log) -
 fn with_flag(error: StartError) -> Box<dyn Error> {
     match error {
         StartError::PortTaken { .. } => {
-            format!("{error}: choose another with --port, or any that is free with --port 0").into()
+            format!("{error}: choose another port with --port, or a free one with --port 0").into()
         }
         error => error.into(),
     }

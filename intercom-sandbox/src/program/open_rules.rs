@@ -1,4 +1,4 @@
-//! The flags for rules that Intercom's own pages leave open or contradict each other about.
+//! The flags for rules on which Intercom's own pages are silent or contradict each other.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub(crate) struct OpenRuleArguments {
     #[arg(long)]
     keep_duplicates: bool,
 
-    /// Order in which identifiers decide whose an event is that carries several
+    /// Order of identifiers: the first one present decides the contact of an event
     #[arg(
         long,
         value_name = "A,B,C",
@@ -28,15 +28,15 @@ pub(crate) struct OpenRuleArguments {
     #[arg(long)]
     keep_punctuation: bool,
 
-    /// Refuse a created_at that is further back
+    /// Refuse an older created_at
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     oldest_created_at: Option<Duration>,
 
-    /// Refuse a created_at that is further ahead
+    /// Refuse a created_at further in the future
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     furthest_created_at: Option<Duration>,
 
-    /// Metadata keys that are kept; those beyond are dropped in silence [default: 20]
+    /// Limit of metadata keys; further ones are dropped without an error [default: 20]
     #[arg(long, value_name = "NUMBER", value_parser = number)]
     metadata_keys: Option<usize>,
 
@@ -52,19 +52,19 @@ pub(crate) struct OpenRuleArguments {
     #[arg(long)]
     keep_nested_values: bool,
 
-    /// Take identifiers of null or "" for none, and do not refuse them
+    /// Treat identifiers of null or "" as absent, and do not refuse them
     #[arg(long)]
     ignore_blank_identifiers: bool,
 
-    /// Take identifiers that are numbers, such as 42 for "42", and do not refuse them
+    /// Accept identifiers that are numbers, such as 42 for "42"
     #[arg(long)]
     accept_number_identifiers: bool,
 
-    /// Take metadata of null or [] for none, and do not refuse it
+    /// Treat metadata of null or [] as absent, and do not refuse it
     #[arg(long)]
     accept_empty_metadata: bool,
 
-    /// Custom attribute that contacts can have, others being refused with 400; can be repeated
+    /// Allow only this custom attribute; repeat it for each; others get 400
     #[arg(long = "custom-attribute", value_name = "NAME")]
     custom_attributes: Vec<String>,
 
@@ -80,27 +80,27 @@ pub(crate) struct OpenRuleArguments {
     #[arg(long)]
     refuse_negative_amounts: bool,
 
-    /// Answer accepted events with 200 in the place of 202
+    /// Answer accepted events with 200 instead of 202
     #[arg(long)]
     accepted_is_200: bool,
 
-    /// Answer a missing Accept header with 404 in the place of 406
+    /// Answer a missing Accept header with 404 instead of 406
     #[arg(long)]
     missing_accept_is_404: bool,
 
-    /// Answer an email that several users share with 400 in the place of 409
+    /// Answer an email that several users share with 400 instead of 409
     #[arg(long)]
     ambiguous_contact_is_400: bool,
 
-    /// Answer 404 for a merged contact, not 410
+    /// Answer a request for a merged contact with 404 instead of 410
     #[arg(long)]
     merged_contact_is_404: bool,
 
-    /// Merge any lead into any user, and not only those that share an email or a phone
+    /// Merge any lead into any user, even without a common email or phone
     #[arg(long)]
     merge_any: bool,
 
-    /// Say in a Retry-After header too when the rate limit ends
+    /// Add a Retry-After header to each 429
     #[arg(long)]
     retry_after: bool,
 }

@@ -6,14 +6,14 @@ use crate::{Identifier, Region, SeedContact};
 
 pub(super) fn token(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("nobody can send a token that is empty or has spaces in it".to_owned());
+        return Err("a token must not be empty, and has no spaces".to_owned());
     }
     Ok(text.to_owned())
 }
 
 pub(super) fn app_id(text: &str) -> Result<String, String> {
     if text.is_empty() || text.contains(|c: char| c == ':' || c.is_control()) {
-        return Err("nobody can send a user name that is empty or has a colon in it".to_owned());
+        return Err("an app id must not be empty, and has no colon".to_owned());
     }
     Ok(text.to_owned())
 }
@@ -73,10 +73,10 @@ pub(super) fn number(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| "expected a whole number, such as 1000".to_owned())
 }
 
-/// Parses a number that must not be 0, because 0 would admit no client.
+/// Parses a number of at least 1.
 pub(super) fn room(text: &str) -> Result<usize, String> {
     match number(text)? {
-        0 => Err("with 0 there would be room for nothing: expected 1 or more".to_owned()),
+        0 => Err("expected 1 or more".to_owned()),
         number => Ok(number),
     }
 }
@@ -84,11 +84,11 @@ pub(super) fn room(text: &str) -> Result<usize, String> {
 /// Parses a number of requests in a window.
 pub(super) fn rate(text: &str) -> Result<u32, String> {
     match text.parse() {
-        Ok(0) => {
-            Err("with 0 every request would be refused: --no-rate-limit allows any number, and \
-                      --fault 'rate limit 0' refuses all of them until it is lifted"
-                .to_owned())
-        }
+        Ok(0) => Err(
+            "expected 1 or more: --no-rate-limit removes the limit, and --fault 'rate limit 0' \
+                      refuses every request"
+                .to_owned(),
+        ),
         Ok(requests) => Ok(requests),
         Err(_) => Err("expected a whole number of requests, such as 1000".to_owned()),
     }
@@ -97,7 +97,7 @@ pub(super) fn rate(text: &str) -> Result<u32, String> {
 /// Parses the number of events among which to find duplicates.
 pub(super) fn memory(text: &str) -> Result<usize, String> {
     match number(text)? {
-        0 => Err("with 0 there would be no duplicates: that is --keep-duplicates".to_owned()),
+        0 => Err("expected 1 or more: --keep-duplicates turns de-duplication off".to_owned()),
         events => Ok(events),
     }
 }

@@ -180,7 +180,8 @@ impl<'a> Reader<'a> {
                             .broken_rule(
                                 key,
                                 format!(
-                                    "{key} is in milliseconds' range: it must be Unix time in seconds"
+                                    "{key} is in milliseconds' range: it must be Unix time in \
+                                     seconds"
                                 ),
                             )
                             .hint("Divide it by 1000, and send what is before the point.");
@@ -231,8 +232,8 @@ impl<'a> Reader<'a> {
                 self.findings
                     .malformed(&field, format!("Custom attribute '{name}' does not exist"))
                     .hint(
-                        "Define the attribute in the workspace before contacts can have it; here by \
-                         OpenRules::custom_attributes, or --custom-attribute.",
+                        "Define the attribute in the workspace before contacts can have it; here \
+                         by OpenRules::custom_attributes, or --custom-attribute.",
                     );
             }
             match value {

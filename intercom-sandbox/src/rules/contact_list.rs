@@ -40,6 +40,6 @@ pub(super) fn cursor_refused(field: &str) -> Refusal {
     Refusal::invalid_parameter(
         field,
         "starting_after is not the cursor of a page".to_owned(),
-        "Send pages.next.starting_after of the page before as it came.",
+        "Use pages.next.starting_after of the previous page unchanged.",
     )
 }

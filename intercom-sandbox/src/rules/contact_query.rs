@@ -94,7 +94,7 @@ fn read_group(
                 &value_path,
                 format!("{value_path} has {} filters and can have {MAX_FILTERS}", queries.len()),
             )
-            .hint("Compare one field with many values by IN, or search in several turns.");
+            .hint("Compare one field with many values by IN, or send several searches.");
         return None;
     }
     // Reads all queries before it rejects one, so that it reports all mistakes.
@@ -131,7 +131,7 @@ fn read_filter(
         Member::Absent => {
             findings
                 .missing(&value_path, format!("{value_path} is required"))
-                .hint("Send what the field is compared with; null finds those who have nothing.");
+                .hint("Send the value to compare with; null finds contacts without a value.");
             None
         }
     };
@@ -140,8 +140,8 @@ fn read_filter(
         findings
             .malformed(&operator_path, format!("{operator} does not compare a field of this type"))
             .hint(
-                "Times take =, > and < (with `Intercom-Version: Preview` also !=, >= and <=), tags = \
-                 and !=, numbers >, >=, < and <=, strings ~, !~, ^ and $.",
+                "Times take =, > and < (with `Intercom-Version: Preview` also !=, >= and <=), tags \
+                 = and !=, numbers >, >=, < and <=, strings ~, !~, ^ and $.",
             );
         return None;
     }
@@ -157,8 +157,8 @@ fn read_field(path: &str, members: &mut Members<'_>, findings: &mut Findings) ->
             if field.is_none() {
                 findings.malformed(&path, format!("{name} is not a field of a contact")).hint(
                     format!(
-                        "An attribute of your own is searched as custom_attributes.{name}; the \
-                         user id is external_id."
+                        "A custom attribute is the field custom_attributes.{name}; the user id is \
+                         external_id."
                     ),
                 );
             }
@@ -192,7 +192,7 @@ fn read_operands(
         (other, true) => {
             findings
                 .malformed(path, format!("{path} must be an array and is {}", other.kind()))
-                .hint("IN and NIN want their values in an array; for one value use = or !=.");
+                .hint("IN and NIN take an array of values; for one value use = or !=.");
             return None;
         }
         (value, false) => vec![value],

@@ -29,7 +29,7 @@ pub(crate) fn read(body: &[u8], version: ApiVersion) -> Result<Search, Refusal> 
         Member::Refused => None,
         Member::Absent => {
             findings.missing("query", "query is required").hint(
-                r#"Send a filter like {"field": "email", "operator": "=", "value": "ada@example.com"}."#,
+                r#"Send a filter like {"field": "email", "operator": "=", "value": "a@b.c"}."#,
             );
             None
         }
@@ -45,7 +45,7 @@ pub(crate) fn read(body: &[u8], version: ApiVersion) -> Result<Search, Refusal> 
         None => PageRequest { per_page: DEFAULT_PER_PAGE, after: None },
     };
     findings.into_result()?;
-    // A missing query was already reported.
+    // The findings have a missing query already.
     let query = query.unwrap_or(Query::All(Vec::new()));
     Ok(Search { query, sort, page })
 }
@@ -103,7 +103,7 @@ fn invalid_order(order: &str) -> Refusal {
         "invalid_sort_order",
         format!("Invalid sort order '{order}'. Must be one of: ascending, descending"),
     )
-    .with_hint("Write the word out: ascending or descending.")
+    .with_hint("Send the whole word, ascending or descending.")
 }
 
 fn read_page(mut page: Members<'_>, findings: &mut Findings) -> Result<PageRequest, Refusal> {

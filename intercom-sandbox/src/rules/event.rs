@@ -81,9 +81,9 @@ fn parse<'a>(
     let user_id = read_identifier("user_id", &mut members, rules, findings);
     let email = read_identifier("email", &mut members, rules, findings);
     if let (Member::Absent, Member::Absent, Member::Absent) = (&contact_id, &user_id, &email) {
-        findings.missing("user_id", "One of id, user_id and email is required").hint(
-            "Say whose event it is, by one of these members: `\"user_id\": \"42\"`, for example.",
-        );
+        findings
+            .missing("user_id", "One of id, user_id and email is required")
+            .hint("Name the contact with one of these members, such as `\"user_id\": \"42\"`.");
     }
 
     let metadata = read_metadata(&mut members, rules, findings);
@@ -114,7 +114,7 @@ fn read_identifier<'a>(
     identifier(key, taken, rules, findings)
 }
 
-/// Reads the name as Intercom files it, with `.` and `$` turned into `-`, and the name as sent, if
+/// Reads the name as Intercom stores it, with `.` and `$` turned into `-`, and the name as sent, if
 /// different.
 fn read_name<'a>(
     members: &mut EventMembers<'a>,
@@ -130,8 +130,7 @@ fn read_name<'a>(
         Member::Refused => ("".into(), None),
         Member::Absent => {
             findings.missing("event_name", "event_name is required").hint(
-                "Say what happened, by a noun and a verb in the past: `project_created`, for \
-                 example.",
+                "Name what happened with a noun and a verb in the past, such as `project_created`.",
             );
             ("".into(), None)
         }
@@ -148,7 +147,8 @@ fn read_created_at(
     const IN_MILLISECONDS: &str =
         "created_at is in milliseconds' range: it must be Unix time in seconds";
     const DIVIDE: &str = "Divide milliseconds by 1000, and cut the fraction off.";
-    const IN_SECONDS: &str = "Send when it happened in whole Unix seconds, without quotes: `\"created_at\": 1700000000`.";
+    const IN_SECONDS: &str = "Send when it happened in whole Unix seconds, without quotes: \
+                              `\"created_at\": 1700000000`.";
     match members.take(FIELD, findings) {
         Member::Refused => {}
         Member::Absent => {
@@ -187,8 +187,8 @@ fn read_created_at(
 }
 
 fn check_bounds(created_at: i64, rules: &OpenRules, clock: &dyn Clock, findings: &mut Findings) {
-    const HINT: &str = "Check the sender's clock, or start the sandbox with a wider bound: Intercom \
-                        tells none.";
+    const HINT: &str = "Check the sender's clock, or start the sandbox with a wider bound: \
+                        Intercom documents none.";
     // Reads no clock without a bound.
     let now = || i64::try_from(unix_seconds(clock.now())).unwrap_or(i64::MAX);
     let seconds = |bound: Duration| i64::try_from(bound.as_secs()).unwrap_or(i64::MAX);

@@ -52,7 +52,7 @@ pub(crate) fn read(uri: &Uri) -> Result<EventQuery, Refusal> {
     let before = read_before(parameters.before.as_deref(), &mut findings);
     let summary = read_summary(parameters.summary.as_deref(), &mut findings);
     findings.into_result()?;
-    // A missing identifier was already reported.
+    // The findings have a missing identifier already.
     let whose = whose.ok_or_else(Refusal::user_not_found)?;
     Ok(EventQuery { whose, per_page, before, summary })
 }
@@ -101,7 +101,7 @@ fn read_per_page(value: Option<&str>, findings: &mut Findings) -> usize {
                 "per_page",
                 format!("per_page must be a number from 1 to {MAX_PER_PAGE} and is {value}"),
             )
-            .hint("Ask for less at a time, and follow pages.next for the rest.");
+            .hint("Request smaller pages, and follow pages.next for the rest.");
         DEFAULT_PER_PAGE
     })
 }
@@ -112,7 +112,7 @@ fn read_before(value: Option<&str>, findings: &mut Findings) -> Option<i64> {
     if before.is_none() {
         findings
             .malformed("before", format!("before must be a time in milliseconds and is {value}"))
-            .hint("Follow pages.next of the answer before as it is.");
+            .hint("Use pages.next of the previous answer unchanged.");
     }
     before
 }

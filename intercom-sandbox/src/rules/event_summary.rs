@@ -29,7 +29,7 @@ pub(crate) fn read(body: &[u8]) -> Result<NewSummaries, Refusal> {
     if let Member::Absent = user_id {
         findings
             .missing("user_id", "user_id is required")
-            .hint("Say whose summaries they are, by the application's own id of the user.");
+            .hint("Send the application's own id of the user whose summaries these are.");
     }
     let mut summaries = Vec::new();
     match members.take(FIELD, &mut findings) {
@@ -68,7 +68,7 @@ fn read_one(members: Vec<JsonMember<'_>>, findings: &mut Findings) -> NewSummary
     if let Member::Absent = event_name {
         findings
             .missing("event_name", "A summary needs an event_name")
-            .hint("Say which event was counted.");
+            .hint("Send the name of the counted event.");
     }
     let count = match members.take("count", findings) {
         Member::Given(Json::Number(count)) if count.as_u64().is_some_and(|count| count > 0) => {
@@ -78,7 +78,7 @@ fn read_one(members: Vec<JsonMember<'_>>, findings: &mut Findings) -> NewSummary
         Member::Absent => {
             findings
                 .missing("count", "A summary needs a count")
-                .hint("Say how often the event happened.");
+                .hint("Send how often the event happened.");
             0
         }
         Member::Given(_) => {

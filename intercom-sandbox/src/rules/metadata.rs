@@ -73,7 +73,7 @@ fn check_keys(metadata: &[JsonMember<'_>], findings: &mut Findings) {
         if folded == RESERVED_KEY {
             findings
                 .broken_rule(field, format!("The key {RESERVED_KEY} is reserved"))
-                .hint("Say in the key what it is the type of: `plan_type`, for example.");
+                .hint("Name the thing in the key: `plan_type`, for example.");
         }
         if folded.ends_with(DATE_SUFFIX) && !value.is_integer() && !matches!(value, Json::Null) {
             findings
@@ -158,7 +158,7 @@ fn check_value(
         Json::Array(_) | Json::Object(_) if rules.drop_nested_values => return false,
         Json::Array(_) => {
             findings.broken_rule(field, "A value must not be an array").hint(
-                "Send how many there are, or one string that joins them, or an event for each.",
+                "Send the number of items, one string that joins them, or an event for each.",
             );
         }
         Json::Object(_) => {
@@ -168,7 +168,10 @@ fn check_value(
                     "An object must be a rich link of url and value, or a monetary amount of \
                      amount and currency, with nothing else in it",
                 )
-                .hint("Send what is in the object under keys of its own, `city_name` for example.");
+                .hint(
+                    "Send each member of the object under a key of its own, `city_name` for \
+                       example.",
+                );
         }
     }
     true
@@ -206,7 +209,7 @@ fn check_rich_link(members: &[JsonMember<'_>], field: MetadataField<'_>, finding
                     field,
                     format!("The value of a rich link must be a string and is {kind}"),
                 )
-                .hint("Send as value the text that is shown for the link.");
+                .hint("Send the text of the link as value.");
         }
     }
 }
@@ -230,9 +233,9 @@ fn check_money(
         Some(Json::Number(amount))
             if rules.refuse_negative_amounts && amount.as_u64().is_none() =>
         {
-            findings.broken_rule(field, "The amount must not be negative").hint(
-                "Send the amount without its sign, and say in another key which way it went.",
-            );
+            findings
+                .broken_rule(field, "The amount must not be negative")
+                .hint("Send the amount without its sign, and its direction under another key.");
         }
         Some(_) => {}
     }
@@ -256,9 +259,7 @@ fn check_length(text: &str, field: MetadataField<'_>, findings: &mut Findings) {
                          {characters}"
                     ),
                 )
-                .hint(format!(
-                    "Cut the string to {MAX_CHARACTERS} characters, or send what it is about."
-                ));
+                .hint(format!("Cut the string to {MAX_CHARACTERS} characters, or send a summary."));
         }
     }
 }

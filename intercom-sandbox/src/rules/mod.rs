@@ -2,7 +2,7 @@
 //!
 //! The answer to a malformed body is `400`: not JSON, not an object, or with a required member
 //! missing, blank or of the wrong type. The answer to a well-formed body that breaks a rule about a
-//! value is `422`. One answer reports all mistakes; if both kinds occur, the status is `400`.
+//! value is `422`. An answer reports all mistakes; if both kinds occur, the status is `400`.
 //! Intercom documents both statuses, and does not say which mistake gets which.
 
 pub(crate) mod contact;
@@ -161,12 +161,12 @@ impl<'a> Members<'a> {
                 "The body is not Unicode: {half} is half of a surrogate pair"
             ))
             .with_hint(
-                "Send both halves one after the other, or the character itself in UTF-8. A text that \
-                 was cut in the middle of a character ends so.",
+                "Send both halves one after the other, or the character itself in UTF-8. Such a \
+                 half remains where a program cuts a text inside a character.",
             );
         }
         Self::bad_request(format!("The body is not JSON: {error}"))
-            .with_hint("Mend the JSON there: what stands before that place is right.")
+            .with_hint("Fix the JSON at that position: the text before it is right.")
     }
 
     fn bad_request(message: String) -> Refusal {
@@ -235,7 +235,7 @@ fn text<'a>(key: &str, taken: Member<Json<'a>>, findings: &mut Findings) -> Memb
         Member::Given(Json::String(text)) if text.trim().is_empty() => {
             findings
                 .missing(key, format!("{key} is blank"))
-                .hint("Send a text, or leave the member out where it is not required.");
+                .hint("Send a text, or leave out the member if it is optional.");
             Member::Refused
         }
         Member::Given(Json::String(text)) => Member::Given(text),

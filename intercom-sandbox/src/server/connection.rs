@@ -1,4 +1,4 @@
-//! One connection, from its first byte to its last.
+//! Serves one connection until it ends.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -13,9 +13,9 @@ use hyper_util::server::conn::auto::Builder;
 use tokio::net::TcpStream;
 
 use super::Handler;
-use super::connection_state::{Busy, ConnectionState, End};
-use super::outgoing::{Cut, Response};
-use super::wire::Wire;
+use super::connection_state::{ActivityGuard, ConnectionState, End};
+use super::outgoing::{Disconnect, Response};
+use super::stream::ConnectionStream;
 
 /// The size of the largest request head, and of a connection's read buffer, in bytes.
 const BUFFER: usize = 32 << 10;
@@ -32,18 +32,19 @@ pub(super) async fn serve<H: Handler>(
     // Nagle's algorithm would hold a small answer back until the client acknowledges the one
     // before. A connection without the option still works.
     let _ = stream.set_nodelay(true);
-    let wire = TokioIo::new(Wire::new(stream, Arc::clone(&state)));
-    let service =
-        service_fn(|request| answer(Busy::new(Arc::clone(&state)), Arc::clone(&handler), request));
+    let stream = TokioIo::new(ConnectionStream::new(stream, Arc::clone(&state)));
+    let service = service_fn(|request| {
+        answer(ActivityGuard::new(Arc::clone(&state)), Arc::clone(&handler), request)
+    });
     let builder = builder();
-    let mut connection = pin!(builder.serve_connection(wire, service));
+    let mut connection = pin!(builder.serve_connection(stream, service));
 
     let mut waker = Waker::noop().clone();
     let mut is_closing = false;
     let served = poll_fn(|context| {
         if !waker.will_wake(context.waker()) {
             waker.clone_from(context.waker());
-            state.woken_by(&waker);
+            state.set_waker(&waker);
         }
         if !is_closing && state.is_closing() {
             is_closing = true;
@@ -51,7 +52,7 @@ pub(super) async fn serve<H: Handler>(
         }
         match connection.as_mut().poll(context) {
             // Polls again, so that the connection sees its end.
-            Poll::Pending if state.ends_for_idleness() => connection.as_mut().poll(context),
+            Poll::Pending if state.end_if_idle() => connection.as_mut().poll(context),
             polled => polled,
         }
     });
@@ -71,31 +72,31 @@ fn builder() -> Builder<TokioExecutor> {
     builder
 }
 
-/// Answers a request. The future is moved before its first poll, so it stays small: no part is
-/// stored twice, and rare state is boxed.
+/// Answers a request. The caller moves the future before its first poll. To keep it small, it
+/// stores no part twice and boxes rare state.
 fn answer<H: Handler>(
-    busy: Busy,
+    busy: ActivityGuard,
     handler: Arc<H>,
     request: Request<Incoming>,
-) -> impl Future<Output = Result<Response, Cut>> + Send + 'static {
+) -> impl Future<Output = Result<Response, Disconnect>> + Send + 'static {
     let (parts, body) = request.into_parts();
     async move {
         let version = parts.version;
         let mut response = handler.answer(parts, body).await;
         let state = busy.state();
-        if let Some(&cut) = response.extensions().get::<Cut>() {
+        if let Some(&cut) = response.extensions().get::<Disconnect>() {
             match cut {
-                Cut::HangUp => state.end(End::Close),
+                Disconnect::HangUp => state.end(End::Close),
                 // Other requests share an HTTP/2 connection: the error resets only the stream.
-                Cut::Reset if version == Version::HTTP_2 => {}
-                Cut::Reset => state.end(End::Reset),
+                Disconnect::Reset if version == Version::HTTP_2 => {}
+                Disconnect::Reset => state.end(End::Reset),
             }
             return Err(cut);
         }
         if response.headers().contains_key(header::CONNECTION) {
             state.linger();
         }
-        busy.owes();
+        busy.has_answer();
         response.body_mut().keep(busy);
         Ok(response)
     }

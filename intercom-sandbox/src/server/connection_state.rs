@@ -1,5 +1,5 @@
-//! The shared state of one connection. The wire below HTTP, the requests above it, and the server's
-//! idle timer all use it.
+//! The state of one connection. The stream below HTTP, the requests, and the server's idle timer
+//! share the state.
 
 use std::sync::atomic::{
     AtomicBool, AtomicU8, AtomicUsize,
@@ -35,12 +35,12 @@ pub(super) struct ConnectionState {
     /// Whether bytes of an answer went out since the last idle check.
     active: AtomicBool,
     /// Whether bytes came in since the last request ended.
-    heard: AtomicBool,
+    has_input: AtomicBool,
     /// Whether the client has stopped reading.
     stalled: AtomicBool,
-    /// Whether HTTP has an answer that has not gone out yet.
-    owed: AtomicBool,
-    /// Whether the client can still be sending a body that the server does not read.
+    /// Whether HTTP has an answer that is not on the network yet.
+    unsent_answer: AtomicBool,
+    /// Whether the client may still send a body that the server does not read.
     lingers: AtomicBool,
     /// Whether the connection takes no further request.
     closing: AtomicBool,
@@ -52,7 +52,7 @@ pub(super) struct ConnectionState {
 }
 
 /// Keeps a connection busy, for a request or a streamed answer, until dropped.
-pub(crate) struct Busy(Arc<ConnectionState>);
+pub(crate) struct ActivityGuard(Arc<ConnectionState>);
 
 impl ConnectionState {
     pub(super) fn new(raw: Arc<RawResponses>) -> Self {
@@ -60,9 +60,9 @@ impl ConnectionState {
             raw,
             busy: AtomicUsize::new(0),
             active: AtomicBool::new(true),
-            heard: AtomicBool::new(false),
+            has_input: AtomicBool::new(false),
             stalled: AtomicBool::new(false),
-            owed: AtomicBool::new(false),
+            unsent_answer: AtomicBool::new(false),
             lingers: AtomicBool::new(false),
             closing: AtomicBool::new(false),
             overdue: AtomicBool::new(false),
@@ -71,8 +71,8 @@ impl ConnectionState {
         }
     }
 
-    pub(super) fn hears(&self) {
-        self.heard.store(true, Relaxed);
+    pub(super) fn received(&self) {
+        self.has_input.store(true, Relaxed);
     }
 
     pub(super) fn sent(&self) {
@@ -80,18 +80,18 @@ impl ConnectionState {
         self.active.store(true, Relaxed);
     }
 
-    pub(super) fn stalls(&self) {
+    pub(super) fn write_blocked(&self) {
         self.stalled.store(true, Relaxed);
     }
 
-    pub(super) fn has_paid(&self) {
-        self.owed.store(false, Relaxed);
+    pub(super) fn flushed(&self) {
+        self.unsent_answer.store(false, Relaxed);
     }
 
-    /// Returns whether the bytes that go out now answer no request.
-    pub(super) fn is_out_of_turn(&self) -> bool {
-        // An owed answer precedes the end of its request.
-        self.busy.load(Acquire) == 0 && !self.owed.load(Relaxed)
+    /// Returns whether the next bytes answer no request: hyper's own status.
+    pub(super) fn is_unsolicited(&self) -> bool {
+        // An unsent answer precedes the end of its request.
+        self.busy.load(Acquire) == 0 && !self.unsent_answer.load(Relaxed)
     }
 
     pub(super) fn linger(&self) {
@@ -119,7 +119,7 @@ impl ConnectionState {
     }
 
     /// Sets the waker of the connection's task.
-    pub(super) fn woken_by(&self, waker: &Waker) {
+    pub(super) fn set_waker(&self, waker: &Waker) {
         *lock(&self.waker) = Some(waker.clone());
     }
 
@@ -134,7 +134,7 @@ impl ConnectionState {
     }
 
     /// Ends the idle period: the connection is overdue unless an answer went out meanwhile.
-    pub(super) fn time_is_up(&self) {
+    pub(super) fn end_idle_period(&self) {
         if !self.active.swap(false, Relaxed) {
             self.overdue.store(true, Relaxed);
             self.wake();
@@ -143,14 +143,14 @@ impl ConnectionState {
 
     /// Ends the connection if it is overdue and idle, and returns whether it ends. Only the
     /// connection's task calls this.
-    pub(super) fn ends_for_idleness(&self) -> bool {
+    pub(super) fn end_if_idle(&self) -> bool {
         if !self.overdue.swap(false, Relaxed) || self.active.load(Relaxed) {
             return false;
         }
         if self.stalled.load(Relaxed) {
             self.end(End::Reset);
-        } else if self.is_out_of_turn() {
-            let in_a_head = self.heard.load(Relaxed) && !self.lingers();
+        } else if self.is_unsolicited() {
+            let in_a_head = self.has_input.load(Relaxed) && !self.lingers();
             self.end(if in_a_head { End::HeadTooSlow } else { End::Close });
         } else {
             return false;
@@ -167,7 +167,7 @@ impl ConnectionState {
     }
 }
 
-impl Busy {
+impl ActivityGuard {
     pub(super) fn new(state: Arc<ConnectionState>) -> Self {
         state.busy.fetch_add(1, Relaxed);
         Self(state)
@@ -177,15 +177,15 @@ impl Busy {
         &self.0
     }
 
-    /// Marks that HTTP has an answer to send.
-    pub(super) fn owes(&self) {
-        self.0.owed.store(true, Relaxed);
+    /// Records that HTTP has an answer to send.
+    pub(super) fn has_answer(&self) {
+        self.0.unsent_answer.store(true, Relaxed);
     }
 }
 
-impl Drop for Busy {
+impl Drop for ActivityGuard {
     fn drop(&mut self) {
         self.0.busy.fetch_sub(1, Release);
-        self.0.heard.store(false, Relaxed);
+        self.0.has_input.store(false, Relaxed);
     }
 }

@@ -1,15 +1,15 @@
-//! The HTTP server. It has its own accept loop, because axum's can neither reset a connection on
-//! purpose nor end with its connections. The server stays up with slow clients, many clients, and
+//! The HTTP server, with its own accept loop: axum's can neither reset a connection on purpose nor
+//! end with its connections. The server stays up with slow clients, many clients, and
 //! clients that do not speak HTTP.
 //!
-//! `connection` serves a connection over a `wire`, which can break and which answers bytes that are
+//! `connection` serves a connection over a `stream`, which can break and answers bytes that are
 //! not HTTP. `connection_state` has the state that both share. A [`Handler`] answers the requests.
 
 mod connection;
 mod connection_state;
 mod outgoing;
 mod raw_response;
-mod wire;
+mod stream;
 
 use std::collections::HashMap;
 use std::pin::{Pin, pin};
@@ -23,14 +23,14 @@ use tokio::sync::watch;
 use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::{Sleep, sleep};
 
-pub(crate) use outgoing::{Cut, Outgoing, PIECE, Response};
+pub(crate) use outgoing::{Disconnect, Outgoing, PIECE, Response};
 pub(crate) use raw_response::RawResponses;
 
 use crate::limits::Limits;
 use connection_state::ConnectionState;
 
-/// The wait after a failed accept, most often for want of file descriptors. The end of a connection
-/// also ends the wait.
+/// The wait after a failed accept. Most often the process has no file descriptor left. The end of a
+/// connection also ends the wait.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
 /// The shortest idle period. With an idle timeout of zero, the timer would spin.
@@ -46,12 +46,12 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Response> + Send + 'static;
 }
 
-/// Announces the end of the sandbox to answers that never end themselves. These are event streams
-/// to the page, and requests that a fault leaves without an answer.
+/// Announces the end of the sandbox to the answers that never end by themselves. Those are event
+/// streams to the page, and requests that a fault leaves without an answer.
 #[derive(Default)]
-pub(crate) struct Closing(watch::Sender<bool>);
+pub(crate) struct ShutdownSignal(watch::Sender<bool>);
 
-impl Closing {
+impl ShutdownSignal {
     /// Announces the end to all waiters, present and future.
     pub(crate) fn begin(&self) {
         self.0.send_replace(true);
@@ -70,7 +70,7 @@ pub(crate) async fn serve<H: Handler>(
     listener: TcpListener,
     handler: Arc<H>,
     raw: Arc<RawResponses>,
-    closing: Arc<Closing>,
+    closing: Arc<ShutdownSignal>,
     limits: Limits,
 ) {
     let mut connections = Connections::new(limits.idle_timeout);
@@ -80,8 +80,8 @@ pub(crate) async fn serve<H: Handler>(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    // Ended connections make room for this one.
-                    while connections.forget_one_that_ended() {}
+                    // Ended connections no longer count.
+                    while connections.remove_ended() {}
                     if connections.states.len() < limits.max_connections {
                         connections.open(stream, Arc::clone(&handler), Arc::clone(&raw));
                     } else if refusals.len() < raw_response::MAX_REFUSALS {
@@ -90,18 +90,18 @@ pub(crate) async fn serve<H: Handler>(
                     // Closes a connection beyond that without an answer.
                 }
                 Err(_) => tokio::select! {
-                    true = connections.one_ends() => {}
+                    true = connections.connection_ended() => {}
                     () = sleep(ACCEPT_RETRY) => {}
                 },
             },
-            true = connections.one_ends() => {}
+            true = connections.connection_ended() => {}
             Some(_) = refusals.join_next() => {}
             () = &mut closing => break,
         }
     }
     drop(listener);
     connections.states.values().for_each(|state| state.close());
-    while connections.one_ends().await {}
+    while connections.connection_ended().await {}
 }
 
 /// The open connections.
@@ -128,19 +128,19 @@ impl Connections {
 
     /// Waits until a connection has ended, and reports idle periods meanwhile. Returns `false` if
     /// there is no connection.
-    async fn one_ends(&mut self) -> bool {
+    async fn connection_ended(&mut self) -> bool {
         loop {
             tokio::select! {
                 ended = self.tasks.join_next_with_id() => return self.forget(ended),
                 () = &mut self.timer => {
-                    self.states.values().for_each(|state| state.time_is_up());
+                    self.states.values().for_each(|state| state.end_idle_period());
                     self.timer.set(sleep(self.idle));
                 }
             }
         }
     }
 
-    fn forget_one_that_ended(&mut self) -> bool {
+    fn remove_ended(&mut self) -> bool {
         let ended = self.tasks.try_join_next_with_id();
         self.forget(ended)
     }

@@ -9,7 +9,7 @@ use axum::http::{self, StatusCode};
 use bytes::Bytes;
 use hyper::body::{Frame, SizeHint};
 
-use super::connection_state::Busy;
+use super::connection_state::ActivityGuard;
 use crate::reply::Reply;
 
 /// The size of the largest piece of a body, in bytes. A connection's buffer grows to the largest
@@ -23,7 +23,7 @@ pub(crate) enum Outgoing {
     Stream {
         body: Body,
         /// Keeps the connection busy while the stream lasts.
-        busy: Option<Busy>,
+        busy: Option<ActivityGuard>,
     },
 }
 
@@ -40,7 +40,7 @@ impl Outgoing {
     }
 
     /// Keeps the connection busy until the body has ended.
-    pub(super) fn keep(&mut self, guard: Busy) {
+    pub(super) fn keep(&mut self, guard: ActivityGuard) {
         if let Self::Stream { busy, .. } = self {
             *busy = Some(guard);
         }
@@ -82,14 +82,14 @@ impl hyper::body::Body for Outgoing {
 
 /// An end of the connection instead of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Cut {
+pub(crate) enum Disconnect {
     /// Close the connection.
     HangUp,
     /// Reset the connection; over HTTP/2 only the request's stream.
     Reset,
 }
 
-impl Cut {
+impl Disconnect {
     /// Returns a response that never goes out, and that tells the connection how to end.
     pub(crate) fn into_response(self) -> Response {
         let mut response = Outgoing::response(Reply::empty(StatusCode::OK));
@@ -98,13 +98,13 @@ impl Cut {
     }
 }
 
-impl fmt::Display for Cut {
+impl fmt::Display for Disconnect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a fault says to break the connection")
+        f.write_str("a fault breaks the connection")
     }
 }
 
-impl std::error::Error for Cut {}
+impl std::error::Error for Disconnect {}
 
 #[cfg(test)]
 mod tests {
@@ -118,7 +118,7 @@ mod tests {
         let mut body = Outgoing::Whole(Bytes::from(vec![0; 2 * PIECE + 1]));
         let mut sizes = Vec::new();
         while let Some(frame) = body.frame().await {
-            sizes.push(frame.expect("it is there").into_data().expect("data").len());
+            sizes.push(frame.expect("a frame").into_data().expect("data").len());
         }
         assert_eq!(sizes, [PIECE, PIECE, 1]);
     }

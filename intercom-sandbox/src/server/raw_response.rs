@@ -33,8 +33,8 @@ impl RawResponses {
         written(&id, StatusCode::BAD_REQUEST, &refusal.to_reply(&id).body)
     }
 
-    /// Returns the answer that replaces hyper's bare status, if `bytes` begin with one.
-    pub(super) fn instead(&self, bytes: &[u8]) -> Option<Bytes> {
+    /// Returns the answer that replaces hyper's status without a body, if `bytes` begin with one.
+    pub(super) fn replacement(&self, bytes: &[u8]) -> Option<Bytes> {
         let status = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
         let (status, code, message) = match status {
             b"400" => (StatusCode::BAD_REQUEST, "bad_request", "This is not an HTTP request"),

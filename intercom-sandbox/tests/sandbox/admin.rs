@@ -40,7 +40,7 @@ pub(crate) async fn refused(request: RequestBuilder, status: u16) -> String {
 }
 
 #[tokio::test]
-async fn a_fault_is_injected_listed_and_lifted() {
+async fn a_fault_is_injected_listed_and_removed() {
     let sandbox = friendly().await;
     let (status, fault) = post(&sandbox, "/faults", &json!({"fault": "503 for next 2"})).await;
     assert_eq!(status, 201);
@@ -91,8 +91,8 @@ async fn a_status_can_be_given_headers_and_a_body() {
 async fn an_invalid_fault_is_refused_with_the_right_form() {
     let sandbox = friendly().await;
     for (body, message) in [
-        (json!({"fault": "503 sometimes"}), "`sometimes` is not understood: expected `for 20%`"),
-        (json!({"fault": "rate limit 5 for 20%"}), "a rate limit is for everything"),
+        (json!({"fault": "503 sometimes"}), "`sometimes` is not a clause: expected `for 20%`"),
+        (json!({"fault": "rate limit 5 for 20%"}), "a rate limit is for all requests"),
         (json!({}), "missing field `fault`"),
         (json!([]), "expected an object with `fault`"),
         (json!({"fault": 503}), "fault: invalid type: integer `503`, expected a string"),
@@ -163,7 +163,7 @@ async fn contacts_are_seeded_and_listed_in_one_form() {
 }
 
 #[tokio::test]
-async fn a_mistake_in_a_seed_contact_is_reported_with_its_place() {
+async fn a_mistake_in_a_seed_contact_is_reported_with_its_path() {
     let sandbox = friendly().await;
     for (contacts, message) in [
         (json!([{"user_id": "1"}, {"name": "Ada"}]), "contacts[1]: a contact needs `user_id`"),
@@ -185,7 +185,7 @@ async fn contacts_are_limited() {
         Sandbox::builder().limits(Limits::default().max_contacts(1)).start().await.unwrap();
     let body = json!({"contacts": [{"user_id": "1"}, {"user_id": "2"}]}).to_string();
     let error = refused(admin(&sandbox, Method::POST, "/contacts").body(body), 422).await;
-    assert!(error.starts_with("there is no room for more contacts: 1 of 2 added"), "{error}");
+    assert!(error.starts_with("the sandbox is full: added 1 of 2 contacts"), "{error}");
     assert_eq!(sandbox.contacts().len(), 1);
 }
 
@@ -246,7 +246,7 @@ async fn requests_are_listed_from_a_number_on() {
 }
 
 #[tokio::test]
-async fn clearing_forgets_what_was_received() {
+async fn clearing_forgets_received_requests() {
     let sandbox = friendly().await;
     post_event(&sandbox, &event("a")).await;
     sandbox.fail_next(1, 503);
@@ -255,7 +255,7 @@ async fn clearing_forgets_what_was_received() {
 }
 
 #[tokio::test]
-async fn requests_come_in_parts_where_they_are_large() {
+async fn large_requests_come_in_parts() {
     let sandbox = friendly().await;
     for second in 0..12 {
         let mut body = event("large");
@@ -350,7 +350,7 @@ async fn a_request_can_be_sent_again() {
     let requests = sandbox.requests();
     assert_eq!(requests[0].body(), requests[1].body());
     assert_eq!(requests[1].header("authorization"), Some("Bearer [redacted]"));
-    // A resent request is like any other: a duplicate, or struck by a fault.
+    // A resent request is like any other: a duplicate, or subject to a fault.
     assert_eq!(resend("1").await.json(), json!({"status": 202}));
     assert_eq!(sandbox.duplicate_count(), 1);
     sandbox.inject(Fault::answer(Answer::hang_up()).next(1));

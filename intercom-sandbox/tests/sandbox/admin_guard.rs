@@ -48,7 +48,7 @@ async fn another_host_name_is_refused() {
 }
 
 #[tokio::test]
-async fn a_web_page_from_elsewhere_is_refused() {
+async fn a_foreign_web_page_is_refused() {
     let sandbox = friendly().await;
     let port = sandbox.url().rsplit_once(':').unwrap().1;
     for origin in [
@@ -117,10 +117,10 @@ async fn http_2_is_guarded_by_its_own_host() {
 }
 
 #[tokio::test]
-async fn a_name_that_was_allowed_is_let_in() {
+async fn an_allowed_name_is_accepted() {
     let builder = Sandbox::builder().listen(Ipv4Addr::UNSPECIFIED).know_everybody(true);
     let sandbox = builder.allow_host("sandbox").allow_host("10.0.0.7").start().await.unwrap();
-    assert!(sandbox.url().starts_with("http://127.0.0.1:"), "it is reached from here so");
+    assert!(sandbox.url().starts_with("http://127.0.0.1:"), "the name resolves to this machine");
     let ask = async |host: &str, origin: &str| {
         let request = format!(
             "GET /_sandbox/health HTTP/1.1\r\nHost: {host}\r\n{origin}Connection: close\r\n\r\n"
@@ -139,7 +139,7 @@ async fn a_name_that_was_allowed_is_let_in() {
 }
 
 #[tokio::test]
-async fn a_list_leads_to_its_next_page_by_the_name_it_was_asked_by() {
+async fn the_next_page_has_the_requested_host() {
     let sandbox = friendly().await;
     let now = jiff::Timestamp::now().as_second();
     for age in 0..2 {

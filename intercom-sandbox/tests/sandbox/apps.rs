@@ -41,7 +41,7 @@ async fn every_app_has_a_budget_of_its_own() {
 }
 
 #[tokio::test]
-async fn beyond_the_limit_of_the_workspace_an_app_is_refused_with_a_budget_left() {
+async fn over_the_workspace_limit_an_app_is_refused_with_a_budget_left() {
     let clock = ManualClock::at_unix_seconds(NOON);
     let sandbox = Sandbox::builder()
         .token("one")
@@ -58,7 +58,7 @@ async fn beyond_the_limit_of_the_workspace_an_app_is_refused_with_a_budget_left(
     let refused = me(&sandbox, "two").await;
     assert_eq!(refused.status, 429);
     assert_eq!(refused.errors(), ["rate_limit_exceeded"]);
-    // The headers show the app's own budget, of which one request is spent.
+    // The headers show the app's own budget, in which one request counts.
     assert_eq!(refused.header("x-ratelimit-limit"), Some("5"));
     assert_eq!(remaining(&refused), Some("4"));
     let again = me(&sandbox, "two").await;
@@ -94,7 +94,7 @@ async fn the_apps_share_contacts_events_and_duplicates() {
 }
 
 #[tokio::test]
-async fn a_higher_limit_of_an_app_raises_that_of_the_workspace() {
+async fn a_higher_app_limit_raises_the_workspace_limit() {
     let sandbox = Sandbox::builder().rate_limit(100_000).start().await.unwrap();
     let token = sandbox.token().to_owned();
     let answered = me(&sandbox, &token).await;

@@ -40,21 +40,21 @@ fn refusal(answer: &str) -> (u16, String) {
 }
 
 /// Asserts that the sandbox still accepts an event.
-async fn assert_well(sandbox: &Sandbox) {
+async fn assert_works(sandbox: &Sandbox) {
     assert_eq!(post_event(sandbox, &event("well")).await.status, 202);
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed() {
+async fn a_silent_connection_is_closed() {
     let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     assert_eq!(until_the_end(&mut stream).await, "");
     assert_eq!(sandbox.request_count(), 0);
-    assert_well(&sandbox).await;
+    assert_works(&sandbox).await;
 }
 
 #[tokio::test]
-async fn a_connection_that_is_kept_alive_for_nothing_is_closed() {
+async fn an_idle_kept_alive_connection_is_closed() {
     let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     stream.write_all(raw_event(&sandbox).as_bytes()).await.unwrap();
@@ -108,10 +108,10 @@ async fn send_again_and_again(address: SocketAddr, request: String, client: u64)
 }
 
 #[tokio::test]
-async fn a_head_that_does_not_end_is_408_however_much_of_it_comes() {
+async fn an_endless_head_is_408_however_much_of_it_arrives() {
     let sandbox = builder().limits(Limits::default().idle_timeout(SHORT)).start().await.unwrap();
     let (mut read, mut write) = connect(&sandbox).await.into_split();
-    // One byte at a time, for as long as the sandbox listens.
+    // Sends one byte at a time, for as long as the sandbox listens.
     let drip = tokio::spawn(async move {
         let mut pace = tokio::time::interval(Duration::from_millis(1));
         let head = "POST /events HTTP/1.1\r\nX-Slow: ".bytes().chain(std::iter::repeat(b'a'));
@@ -127,7 +127,7 @@ async fn a_head_that_does_not_end_is_408_however_much_of_it_comes() {
     drip.abort();
     let answer = String::from_utf8(answer).unwrap();
     assert_eq!(refusal(&answer), (408, "request_timeout".to_owned()));
-    assert_well(&sandbox).await;
+    assert_works(&sandbox).await;
 }
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn an_idle_http_2_connection_is_closed() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_408() {
+async fn a_body_that_does_not_arrive_is_408() {
     let sandbox = builder().limits(Limits::default().body_timeout(SHORT)).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
     let request = raw_event(&sandbox).replace("Content-Length: ", "Content-Length: 1");
@@ -163,11 +163,11 @@ async fn a_body_that_does_not_come_is_408() {
     let requests = sandbox.requests();
     assert!(requests[0].problems()[0].hint().is_some_and(|hint| hint.contains("Content-Length")));
     assert_eq!(sandbox.event_count(), 0);
-    assert_well(&sandbox).await;
+    assert_works(&sandbox).await;
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_413_and_not_read_for_ever() {
+async fn an_endless_body_is_413_and_not_read_forever() {
     let sandbox = builder().start().await.unwrap();
     let (mut read, mut write) = connect(&sandbox).await.into_split();
     let head = raw_event(&sandbox).split_once("Content-Length").unwrap().0.to_owned();
@@ -187,11 +187,11 @@ async fn a_body_without_end_is_413_and_not_read_for_ever() {
     assert_eq!(refusal(&answer), (413, "payload_too_large".to_owned()));
     let sent = flood.await.unwrap().unwrap();
     assert!(sent > 1 << 20, "{sent}");
-    assert_well(&sandbox).await;
+    assert_works(&sandbox).await;
 }
 
 #[tokio::test]
-async fn headers_without_end_are_431() {
+async fn endless_headers_are_431() {
     let sandbox = builder().start().await.unwrap();
     for flood in ["X-More: and more\r\n".repeat(101), format!("X-Long: {}", "a".repeat(100_000))] {
         let answer = raw(&sandbox, &format!("GET /me HTTP/1.1\r\n{flood}\r\n\r\n")).await;
@@ -199,8 +199,8 @@ async fn headers_without_end_are_431() {
     }
     let answer = raw(&sandbox, &format!("GET /{} HTTP/1.1\r\n\r\n", "a".repeat(70_000))).await;
     assert!([414, 431].contains(&refusal(&answer).0), "{answer}");
-    assert_eq!(sandbox.request_count(), 0, "what is no request is not recorded");
-    assert_well(&sandbox).await;
+    assert_eq!(sandbox.request_count(), 0, "only requests are recorded");
+    assert_works(&sandbox).await;
 }
 
 #[tokio::test]
@@ -217,11 +217,11 @@ async fn bytes_that_are_not_http_are_400() {
         let answer = raw(&sandbox, garbage).await;
         assert_eq!(refusal(&answer), (400, "bad_request".to_owned()), "{garbage:?}");
     }
-    assert_well(&sandbox).await;
+    assert_works(&sandbox).await;
 }
 
 #[tokio::test]
-async fn garbage_after_a_request_is_answered_after_it() {
+async fn invalid_bytes_after_a_request_are_answered_after_it() {
     let sandbox = builder().start().await.unwrap();
     let answer = raw(&sandbox, &format!("{}garbage\r\n\r\n", raw_event(&sandbox))).await;
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
@@ -230,7 +230,7 @@ async fn garbage_after_a_request_is_answered_after_it() {
 }
 
 #[tokio::test]
-async fn requests_that_come_all_at_once_are_answered_in_their_order() {
+async fn pipelined_requests_are_answered_in_order() {
     let sandbox = builder().start().await.unwrap();
     let mut requests = String::new();
     for _ in 0..99 {
@@ -260,11 +260,11 @@ async fn a_client_that_does_not_read_is_disconnected() {
     // The answers fill the socket buffers, and then the sandbox waits.
     let requests = requests(&sandbox);
     while stream.write_all(requests.as_bytes()).await.is_ok() {}
-    assert_well(&sandbox).await;
+    assert_works(&sandbox).await;
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_does_not_delay_a_graceful_end() {
+async fn a_client_that_does_not_read_does_not_delay_a_graceful_shutdown() {
     const TIMEOUT: Duration = Duration::from_secs(60);
     let mut sandbox = builder()
         .limits(Limits::default().idle_timeout(Duration::from_secs(1)))
@@ -280,7 +280,7 @@ async fn a_client_that_does_not_read_does_not_delay_a_graceful_end() {
 }
 
 #[tokio::test]
-async fn a_connection_too_many_is_503_and_a_place_becomes_free_again() {
+async fn a_connection_over_the_limit_is_503_until_another_ends() {
     let sandbox = builder().limits(Limits::default().max_connections(2)).start().await.unwrap();
     let mut first = connect(&sandbox).await;
     let mut second = connect(&sandbox).await;
@@ -332,7 +332,7 @@ async fn two_thousand_connections_at_a_time_are_served() {
 }
 
 #[tokio::test]
-async fn the_admin_api_does_not_wait_for_a_body_for_ever_either() {
+async fn the_admin_api_has_a_body_timeout_too() {
     let sandbox = builder().limits(Limits::default().body_timeout(SHORT)).start().await.unwrap();
     let request = "POST /_sandbox/faults HTTP/1.1\r\nHost: localhost\r\n\
                    Content-Type: application/json\r\nContent-Length: 10\r\n\r\n{";

@@ -95,7 +95,7 @@ async fn each_name_has_its_keys_with_their_kinds() {
 
 /// A key may be optional, so the catalogue counts it without a warning.
 #[tokio::test]
-async fn keys_that_do_not_always_come_are_counted() {
+async fn keys_of_some_events_are_counted() {
     let sandbox = friendly().await;
     send(&sandbox, "a", json!({"plan": "pro", "seats": 1})).await;
     send(&sandbox, "a", json!({"plan": "pro", "region": "eu"})).await;
@@ -110,7 +110,7 @@ async fn keys_that_do_not_always_come_are_counted() {
 }
 
 #[tokio::test]
-async fn a_key_of_two_kinds_is_warned_of() {
+async fn a_key_of_two_kinds_gets_a_warning() {
     let sandbox = friendly().await;
     send(&sandbox, "a", json!({"seats": 1})).await;
     send(&sandbox, "a", json!({"seats": 2})).await;
@@ -134,7 +134,7 @@ async fn a_key_of_two_kinds_is_warned_of() {
 }
 
 #[tokio::test]
-async fn a_name_in_two_spellings_is_one_and_warned_of() {
+async fn a_name_in_two_spellings_gets_a_warning() {
     let sandbox = friendly().await;
     send(&sandbox, "Project.Created", json!({})).await;
     send(&sandbox, "project-created", json!({})).await;
@@ -144,11 +144,13 @@ async fn a_name_in_two_spellings_is_one_and_warned_of() {
     let [warning] = warnings(entry)[..] else {
         panic!("one warning: {catalogue}");
     };
-    assert!(warning.starts_with("It was written as `Project-Created` and `project-created`"));
+    assert!(
+        warning.starts_with("Spellings of this name: `Project-Created` and `project-created`.")
+    );
 }
 
 #[tokio::test]
-async fn dropped_keys_are_warned_of() {
+async fn dropped_keys_get_a_warning() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .open_rules(OpenRules::default().metadata_keys(1))
@@ -162,11 +164,17 @@ async fn dropped_keys_are_warned_of() {
     let [warning] = warnings(entry)[..] else {
         panic!("one warning: {catalogue}");
     };
-    assert!(warning.starts_with("Dropped in silence, in one event at least: `k2`."), "{warning}");
+    assert!(
+        warning.starts_with(
+            "Intercom drops these keys without an error, in at least one \
+                                 event: `k2`."
+        ),
+        "{warning}"
+    );
 }
 
 #[tokio::test]
-async fn only_events_that_are_kept_are_in_it() {
+async fn the_catalogue_has_only_kept_events() {
     let sandbox = friendly().await;
     post_event(&sandbox, &event("a")).await;
     post_event(&sandbox, &event("a")).await;
@@ -179,7 +187,7 @@ async fn only_events_that_are_kept_are_in_it() {
 
     sandbox.clear();
     assert_eq!(catalogue(&sandbox).await["names"], json!([]));
-    assert_eq!(sandbox.request_count(), 0, "to ask for it is not recorded");
+    assert_eq!(sandbox.request_count(), 0, "reading the catalogue is not recorded");
 }
 
 #[tokio::test]
@@ -211,8 +219,8 @@ async fn warnings_of_several_keys_are_sentences() {
         [
             "`a` is a text in 1 and a number in 1, and `b` is a number in 1 and a text in 1: \
              send one kind under a key.",
-            "Dropped in silence, in one event at least: `k1`, `k2` and `k3`. They are beyond the \
-             number of keys that an event may have, or of no kind that is kept.",
+            "Intercom drops these keys without an error, in at least one event: `k1`, `k2` and \
+             `k3`. They exceed the limit of keys, or Intercom does not keep their kind.",
         ]
     );
 }

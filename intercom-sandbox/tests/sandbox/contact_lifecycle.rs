@@ -42,7 +42,7 @@ async fn a_contact_is_read_by_its_id_and_a_user_by_its_external_id() {
 async fn percent_encoding_in_a_path_is_decoded() {
     let sandbox = Sandbox::start().await.unwrap();
     create(&sandbox, &json!({"external_id": "u 1/ü"})).await;
-    // One of Intercom's own clients encodes the slash, and one does not.
+    // Of Intercom's own clients, only some encode the slash.
     for path in ["u%201%2F%C3%BC", "u%201/%C3%BC"] {
         let answered = get(&sandbox, &format!("/contacts/find_by_external_id/{path}")).await;
         assert_eq!(answered.json()["external_id"], "u 1/ü", "{path}");
@@ -72,7 +72,7 @@ async fn unknown_paths_and_methods_are_refused() {
 }
 
 #[tokio::test]
-async fn an_update_changes_what_it_names_and_nothing_else() {
+async fn an_update_changes_only_the_given_members() {
     let sandbox = Sandbox::start().await.unwrap();
     let body = json!({
         "external_id": "42", "email": "ada@example.com", "name": "Ada", "phone": "+1",
@@ -106,7 +106,7 @@ async fn a_lead_can_become_a_user() {
 }
 
 #[tokio::test]
-async fn an_update_cannot_make_a_contact_another_one() {
+async fn an_update_cannot_take_another_contacts_identifier() {
     let sandbox = Sandbox::builder()
         .contact(SeedContact::contact_id("5ba6").with_user_id("1").with_email("one@example.com"))
         .contact(SeedContact::contact_id("5ba7").with_user_id("2"))
@@ -155,7 +155,7 @@ async fn a_user_keeps_an_identifier() {
 }
 
 #[tokio::test]
-async fn an_archived_contact_is_out_of_sight_until_it_is_brought_back() {
+async fn lists_omit_an_archived_contact_until_it_is_unarchived() {
     let sandbox = Sandbox::start().await.unwrap();
     let id = create(&sandbox, &json!({"external_id": "42"})).await;
 
@@ -180,7 +180,7 @@ async fn an_archived_contact_is_out_of_sight_until_it_is_brought_back() {
 }
 
 #[tokio::test]
-async fn a_contact_is_blocked_and_stays_what_it_is() {
+async fn blocking_does_not_change_a_contact() {
     let sandbox = Sandbox::start().await.unwrap();
     let id = create(&sandbox, &json!({"external_id": "42"})).await;
     let answered = bare(&sandbox, Method::POST, &format!("/contacts/{id}/block")).await;
@@ -191,7 +191,7 @@ async fn a_contact_is_blocked_and_stays_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_deleted_contact_is_gone_for_good() {
+async fn a_deleted_contact_is_gone() {
     let sandbox = Sandbox::start().await.unwrap();
     let id = create(&sandbox, &json!({"external_id": "42", "email": "ada@example.com"})).await;
     assert_eq!(post_event(&sandbox, &event_of("user_id", "42")).await.status, 202);

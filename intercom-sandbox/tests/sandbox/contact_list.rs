@@ -56,7 +56,7 @@ async fn a_list_is_followed_from_page_to_page() {
 }
 
 #[tokio::test]
-async fn no_contact_comes_twice_or_is_left_out_while_others_come_and_go() {
+async fn pages_neither_repeat_nor_skip_a_contact_while_others_come_and_go() {
     let sandbox = with_contacts(4).await;
     let first = get(&sandbox, "/contacts?per_page=2").await;
     assert_eq!(external_ids(&first), ["0", "1"]);

@@ -39,7 +39,7 @@ async fn merge(sandbox: &Sandbox, body: &Value) -> Answered {
 }
 
 #[tokio::test]
-async fn the_user_takes_what_it_lacks_from_the_lead() {
+async fn the_user_takes_missing_details_from_the_lead() {
     let sandbox = duplicates().start().await.unwrap();
     let answered = merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
     assert_eq!(answered.status, 200, "{}", answered.text);
@@ -54,7 +54,7 @@ async fn the_user_takes_what_it_lacks_from_the_lead() {
 }
 
 #[tokio::test]
-async fn the_merged_contact_answers_where_it_went() {
+async fn a_merged_contact_links_to_the_other() {
     let sandbox = duplicates().start().await.unwrap();
     merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
     for (method, path) in [
@@ -75,7 +75,7 @@ async fn the_merged_contact_answers_where_it_went() {
 }
 
 #[tokio::test]
-async fn a_merged_external_id_answers_where_it_went() {
+async fn a_merged_external_id_links_to_the_other() {
     let builder =
         duplicates().contact(SeedContact::contact_id("0abc").with_user_id("9").with_phone("+1"));
     let sandbox = builder.start().await.unwrap();
@@ -159,7 +159,7 @@ async fn only_a_lead_is_merged_and_only_into_a_user() {
 }
 
 #[tokio::test]
-async fn only_duplicates_are_merged_unless_it_is_wanted() {
+async fn only_duplicates_are_merged_by_default() {
     let body = json!({"from": "07e4", "into": "05e4"});
     let strict = duplicates().start().await.unwrap();
     let answered = merge(&strict, &body).await;
@@ -202,7 +202,7 @@ async fn call(sandbox: &Sandbox, version: &str, method: Method, path: &str) -> A
 }
 
 #[tokio::test]
-async fn only_newer_versions_say_where_a_merged_contact_went() {
+async fn only_newer_versions_link_from_a_merged_contact() {
     let sandbox = duplicates().start().await.unwrap();
     merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
     for (version, status) in [("1.4", 404), ("2.15", 404), ("2.16", 410), ("Preview", 410)] {
@@ -213,7 +213,7 @@ async fn only_newer_versions_say_where_a_merged_contact_went() {
 }
 
 #[tokio::test]
-async fn a_contact_shows_what_was_merged_into_it() {
+async fn a_contact_lists_its_merges() {
     let clock = ManualClock::at_unix_seconds(1_700_000_000);
     let other = SeedContact::contact_id("0abc").with_email("ada@example.com").lead();
     let sandbox = duplicates().contact(other).clock(clock.clone()).start().await.unwrap();
@@ -243,7 +243,7 @@ async fn a_contact_shows_what_was_merged_into_it() {
 }
 
 #[tokio::test]
-async fn a_contact_comes_with_its_merge_history_where_that_is_asked_for() {
+async fn a_contact_includes_its_merge_history_on_request() {
     let sandbox = duplicates().start().await.unwrap();
     merge(&sandbox, &json!({"from": "1ead", "into": "05e4"})).await;
     let with = "include_merge_history=true";

@@ -189,7 +189,7 @@ async fn the_handle_reads_what_the_api_wrote() {
 }
 
 #[tokio::test]
-async fn a_seeded_contact_is_answered_as_it_was_made() {
+async fn a_seeded_contact_is_answered_as_given() {
     let sandbox = Sandbox::start().await.unwrap();
     let seed = SeedContact::user_id("42")
         .with_name("Ada")
@@ -204,7 +204,7 @@ async fn a_seeded_contact_is_answered_as_it_was_made() {
 }
 
 #[tokio::test]
-async fn a_seed_takes_the_place_of_the_contact_that_has_its_id() {
+async fn a_seed_replaces_the_contact_with_its_id() {
     let sandbox = Sandbox::start().await.unwrap();
     sandbox.add_contact(SeedContact::contact_id("5ba6").with_user_id("1"));
     sandbox.add_contact(SeedContact::contact_id("5ba6").with_user_id("2"));
@@ -267,7 +267,7 @@ async fn all_mistakes_in_a_contact_are_reported_at_once() {
 }
 
 #[tokio::test]
-async fn the_lists_that_a_contact_links_to_are_there_and_empty() {
+async fn the_lists_of_a_contact_are_empty() {
     let sandbox = Sandbox::start().await.unwrap();
     let id = create(&sandbox, &json!({"external_id": "42"})).await;
     let contact = get(&sandbox, &format!("/contacts/{id}")).await.json();

@@ -10,7 +10,7 @@ fn event_of(key: &str, value: &str) -> Value {
 }
 
 #[tokio::test]
-async fn a_new_workspace_knows_nobody() {
+async fn a_new_workspace_has_no_contacts() {
     let sandbox = Sandbox::start().await.unwrap();
     for key in ["id", "user_id", "email"] {
         let answered = post_event(&sandbox, &event_of(key, "ada@example.com")).await;
@@ -22,7 +22,7 @@ async fn a_new_workspace_knows_nobody() {
 }
 
 #[tokio::test]
-async fn seeded_contacts_are_known_by_what_they_were_given() {
+async fn seeded_contacts_are_known_by_their_identifiers() {
     let sandbox = Sandbox::builder()
         .contact(SeedContact::user_id("42"))
         .contact(SeedContact::email("ada@example.com").with_user_id("43"))
@@ -72,7 +72,7 @@ async fn a_contact_can_become_known_later() {
 }
 
 #[tokio::test]
-async fn of_several_identifiers_the_first_decides() {
+async fn the_first_of_several_identifiers_decides() {
     let sandbox = Sandbox::builder().contact(SeedContact::user_id("42")).start().await.unwrap();
     let body =
         json!({"event_name": "a", "created_at": 1, "user_id": "42", "email": "no@example.com"});
@@ -82,7 +82,7 @@ async fn of_several_identifiers_the_first_decides() {
 }
 
 #[tokio::test]
-async fn a_lead_is_named_by_its_contact_id_alone() {
+async fn only_a_contact_id_names_a_lead() {
     let lead = SeedContact::contact_id("5ba6").with_email("lead@example.com").lead();
     let sandbox = Sandbox::builder().contact(lead).start().await.unwrap();
     assert_eq!(post_event(&sandbox, &event_of("email", "lead@example.com")).await.status, 404);
@@ -182,7 +182,7 @@ async fn an_existing_contact_is_not_created_again() {
 }
 
 #[tokio::test]
-async fn a_lead_is_not_in_the_way_of_a_user() {
+async fn a_lead_and_a_user_can_share_an_identifier() {
     let sandbox = Sandbox::start().await.unwrap();
     let lead = post_contact(&sandbox, &json!({"role": "lead", "email": "ada@example.com"})).await;
     assert_eq!((lead.status, &lead.json()["role"]), (200, &json!("lead")));
@@ -210,7 +210,7 @@ async fn mistakes_in_a_new_contact_are_reported() {
 }
 
 #[tokio::test]
-async fn of_many_that_create_one_contact_one_does() {
+async fn one_of_many_concurrent_creations_succeeds() {
     let sandbox = std::sync::Arc::new(friendly().await);
     let mut calls = tokio::task::JoinSet::new();
     for _ in 0..16 {

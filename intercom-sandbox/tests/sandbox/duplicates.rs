@@ -16,7 +16,7 @@ async fn start(builder: SandboxBuilder) -> Sandbox {
 }
 
 #[tokio::test]
-async fn the_second_is_answered_as_the_first_and_ignored() {
+async fn a_duplicate_is_answered_as_usual_and_ignored() {
     let sandbox = friendly().await;
     let first = post_event(&sandbox, &at("project_created", 7)).await;
     let mut again = at("project_created", 7);
@@ -100,7 +100,7 @@ async fn waiting_for_events_does_not_count_duplicates() {
 }
 
 #[tokio::test]
-async fn clearing_forgets_what_was_seen() {
+async fn clearing_forgets_earlier_events() {
     let sandbox = friendly().await;
     post_event(&sandbox, &event("a")).await;
     post_event(&sandbox, &event("a")).await;
@@ -112,7 +112,7 @@ async fn clearing_forgets_what_was_seen() {
 }
 
 #[tokio::test]
-async fn it_can_be_turned_off() {
+async fn deduplication_can_be_turned_off() {
     let sandbox = start(Sandbox::builder().know_everybody(true).deduplicate(false)).await;
     for _ in 0..3 {
         post_event(&sandbox, &event("a")).await;
@@ -122,7 +122,7 @@ async fn it_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn the_memory_is_bounded_and_holds_what_it_says() {
+async fn the_memory_is_bounded_and_has_the_promised_size() {
     let sandbox = start(
         Sandbox::builder()
             .know_everybody(true)
@@ -132,7 +132,7 @@ async fn the_memory_is_bounded_and_holds_what_it_says() {
     for second in 1..=20 {
         post_event(&sandbox, &at("a", second)).await;
     }
-    // The last three are certainly found; the first ones are long forgotten.
+    // The memory has the last three for certain, and has forgotten the first ones.
     for second in [18, 19, 20] {
         post_event(&sandbox, &at("a", second)).await;
     }
@@ -142,7 +142,7 @@ async fn the_memory_is_bounded_and_holds_what_it_says() {
 }
 
 #[tokio::test]
-async fn the_memory_goes_as_far_as_the_events_that_are_kept() {
+async fn the_memory_covers_all_kept_events() {
     let among = async |events, bytes| {
         let sandbox = start(
             Sandbox::builder()
@@ -160,7 +160,7 @@ async fn the_memory_goes_as_far_as_the_events_that_are_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_at_once_one_is_kept() {
+async fn one_of_many_concurrent_duplicates_is_kept() {
     let sandbox = friendly().await;
     let mut senders = tokio::task::JoinSet::new();
     for _ in 0..20 {

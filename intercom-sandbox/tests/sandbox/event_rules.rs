@@ -18,7 +18,7 @@ async fn a_body_must_be_one_json_object() {
 }
 
 #[tokio::test]
-async fn the_event_name_must_be_there_and_a_string() {
+async fn the_event_name_must_be_a_string() {
     let sandbox = friendly().await;
     for (name, code) in [
         (None, "parameter_not_found event_name"),
@@ -66,7 +66,7 @@ async fn created_at_is_in_seconds() {
 }
 
 #[tokio::test]
-async fn someone_must_be_named() {
+async fn an_event_needs_a_contact() {
     let sandbox = friendly().await;
     let answered = post_event(&sandbox, &with("user_id", None)).await;
     assert_eq!(answered.status, 400);
@@ -88,7 +88,7 @@ async fn someone_must_be_named() {
 }
 
 #[tokio::test]
-async fn one_good_identifier_does_not_make_up_for_a_bad_one() {
+async fn a_valid_identifier_does_not_excuse_an_invalid_one() {
     let sandbox = friendly().await;
     let answered = post_event(&sandbox, &with("email", Some(json!("")))).await;
     assert_eq!(answered.status, 400);
@@ -107,7 +107,7 @@ async fn metadata_must_be_an_object() {
 }
 
 #[tokio::test]
-async fn a_member_that_comes_twice_is_refused() {
+async fn a_repeated_member_is_refused() {
     let sandbox = friendly().await;
     let body = r#"{"event_name":"a","event_name":"b","created_at":1,"user_id":"42"}"#;
     let answered = post_text(&sandbox, body).await;
@@ -145,7 +145,7 @@ async fn unknown_members_are_ignored_and_kept_in_the_body() {
 }
 
 #[tokio::test]
-async fn an_event_is_read_as_it_was_sent() {
+async fn an_event_reads_as_sent() {
     let sandbox = friendly().await;
     let body = json!({
         "event_name": "Product Viewed",
@@ -167,7 +167,7 @@ async fn an_event_is_read_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn names_are_filed_without_dots_and_dollars() {
+async fn names_are_stored_without_dots_and_dollars() {
     let sandbox = friendly().await;
     post_event(&sandbox, &event("plan.updated$now")).await;
     assert_eq!(sandbox.events()[0].name(), "plan-updated-now");
@@ -196,7 +196,7 @@ async fn active_names_are_limited() {
 }
 
 #[tokio::test]
-async fn the_documented_room_is_120_names() {
+async fn the_documented_limit_is_120_names() {
     let sandbox = friendly().await;
     for number in 1..=120 {
         assert_eq!(post_event(&sandbox, &event(&format!("event-{number}"))).await.status, 202);

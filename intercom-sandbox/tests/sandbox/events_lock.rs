@@ -34,7 +34,7 @@ allow EVENT_REMOVED never_came "why \"not\""
 const SECRET: &str = "12 Analytical Way";
 
 async fn sandbox() -> Sandbox {
-    let lock = EventsLock::parse(LOCK).expect("it is a lock");
+    let lock = EventsLock::parse(LOCK).expect("a valid lock");
     // The list has only events of the last 90 days.
     let clock = ManualClock::at_unix_seconds(1_700_000_500);
     let builder = Sandbox::builder().know_everybody(true).events_lock(lock).clock(clock);
@@ -46,7 +46,7 @@ async fn send(sandbox: &Sandbox, name: &str, metadata: Value) {
     body["created_at"] = (1_700_000_000 + sandbox.request_count()).into();
     body["metadata"] = metadata;
     let answered = post_event(sandbox, &body).await;
-    assert_eq!(answered.status, 202, "it is answered as without a lock: {}", answered.text);
+    assert_eq!(answered.status, 202, "the lock does not change the answer: {}", answered.text);
 }
 
 async fn admin(sandbox: &Sandbox, path: &str) -> String {
@@ -77,9 +77,9 @@ async fn an_event_outside_the_lock_gets_a_warning() {
         warnings[4],
         [
             "The key `colour` is not in the lock.",
-            "The value of `stamp` is none of the texts that the lock has: plain, first class.",
-            "The value of `weight` is not a number, as the lock has it.",
-            "The key `street` is missing, which the lock has in every event.",
+            "The lock does not allow this text for `stamp`; it allows: plain, first class.",
+            "The value of `weight` must be a number, by the lock.",
+            "The key `street` is missing, and the lock requires it.",
         ]
     );
 }
@@ -96,7 +96,7 @@ async fn the_program_names_events_of_the_lock_that_never_came() {
 }
 
 #[tokio::test]
-async fn the_catalogue_shows_both() {
+async fn the_catalogue_shows_names_of_the_lock_and_of_events() {
     let sandbox = sandbox().await;
     send(&sandbox, "letter_opened", json!({})).await;
     send(&sandbox, "letter_sent", json!({"street": SECRET, "weight": 1})).await;
@@ -106,14 +106,19 @@ async fn the_catalogue_shows_both() {
     let [opened, sent] = &catalogue["names"].as_array().unwrap()[..] else { panic!("{catalogue}") };
     assert_eq!((&opened["in_lock"], &sent["in_lock"]), (&json!(false), &json!(true)));
     assert_eq!(opened["warnings"], json!(["The lock has no event of this name."]));
-    assert_eq!(sent["warnings"], json!(["1 of 2 are not as the lock has them: each says why."]));
+    assert_eq!(
+        sent["warnings"],
+        json!(["1 of 2 events differ from the lock: each has a warning."])
+    );
 }
 
 #[tokio::test]
-async fn sensitive_values_are_kept_and_shown_nowhere() {
+async fn sensitive_values_are_kept_and_never_shown() {
     let sandbox = sandbox().await;
+    // As text, which keeps the order of the keys.
     let letter = format!(
-        r#"{{"event_name": "letter_sent", "created_at": 1700000000, "user_id": "42", "metadata": {{"weight": 1, "STREET": "{SECRET}"}}}}"#
+        r#"{{"event_name": "letter_sent", "created_at": 1700000000, "user_id": "42",
+            "metadata": {{"weight": 1, "STREET": "{SECRET}"}}}}"#
     );
     assert_eq!(post_text(&sandbox, letter).await.status, 202);
     send(&sandbox, "not_in_the_lock", json!({"street": SECRET})).await;
@@ -161,10 +166,10 @@ async fn sensitive_values_are_kept_and_shown_nowhere() {
         let mut answer = client().get(url).send().await.unwrap();
         let is_feed = answer.headers()["content-type"] == "text/event-stream";
         if is_feed {
-            // What comes while it is open goes another way than what was there.
+            // The feed sends new requests by another path than earlier ones.
             send(&sandbox, "letter_sent", json!({"street": SECRET, "weight": 1})).await;
         }
-        // The feed does not end: it is read up to the request that came last.
+        // The feed does not end, so the test reads up to the last request.
         let newest = format!(r#""number":{},"#, sandbox.request_count());
         let mut text = String::new();
         while !(is_feed && text.contains(&newest))
@@ -184,18 +189,22 @@ async fn sensitive_values_are_kept_and_shown_nowhere() {
     assert!(page.status == 200 && !page.text.contains(SECRET));
 
     let events = sandbox.events();
-    assert_eq!(events[0].metadata_value("street"), Some(&json!(SECRET)), "a test can look at it");
+    assert_eq!(
+        events[0].metadata_value("street"),
+        Some(&json!(SECRET)),
+        "a test can read the value"
+    );
     assert_eq!(events[0].masked_metadata()[0], ("weight".to_owned(), json!(1)));
     assert!(String::from_utf8_lossy(events[0].body()).contains(SECRET));
 }
 
 #[test]
-fn a_text_that_is_no_lock_is_told_with_its_line() {
+fn an_invalid_lock_is_refused_with_its_line() {
     for (text, problem) in [
         ("", "line 1 of the lock: it has no event"),
         ("version 1\n", "line 1 of the lock: it has no event"),
-        ("event a", "line 1 of the lock: the first line is `version 1`"),
-        ("version 2", "line 1 of the lock: the first line is `version 1`"),
+        ("event a", "line 1 of the lock: the first line must be `version 1`"),
+        ("version 2", "line 1 of the lock: the first line must be `version 1`"),
         ("version 1\nevnt a", "line 2 of the lock: `evnt` does not begin a line"),
         ("version 1\nevent a\nevent A", "line 3 of the lock: the event `A` is there already"),
         ("version 1\nkey k text", "line 2 of the lock: `key` has no `event` line above it"),
@@ -209,18 +218,24 @@ fn a_text_that_is_no_lock_is_told_with_its_line() {
 
 #[cfg(feature = "program")]
 #[tokio::test]
-async fn the_program_marks_masks_and_tells_at_the_end() {
+async fn the_program_warns_masks_and_lists_never_sent_names() {
     use crate::program::start;
 
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("events.lock");
-    std::fs::write(&path, "version 1\nevent project_created\n  key plan text sensitive\n  key id number\nevent never_came\n").unwrap();
-    let mut running =
-        start(&["--token", "t", "--know-everybody", "--values", "--lock", path.to_str().unwrap()]);
+    let lock = "version 1
+event project_created
+  key plan text sensitive
+  key id number
+event never_came
+";
+    std::fs::write(&path, lock).unwrap();
+    let path = path.to_str().unwrap();
+    let mut running = start(&["--token", "t", "--know-everybody", "--values", "--lock", path]);
     assert_eq!(finish(running.send("42")).await.status, 202);
     let printed = r#"event project_created user_id=42 plan="[sensitive]""#;
     assert!(running.lines.any(|line| line == printed));
-    let warning = "  The key `id` is missing, which the lock has in every event.";
+    let warning = "  The key `id` is missing, and the lock requires it.";
     assert_eq!(running.lines.next().as_deref(), Some(warning));
     running.signal("-INT");
     assert!(running.lines.any(|line| line == "in the lock, and never sent: never_came"));

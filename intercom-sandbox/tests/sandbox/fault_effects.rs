@@ -13,7 +13,7 @@ use crate::support::{
 };
 
 #[tokio::test]
-async fn a_number_is_the_status_with_what_usually_comes_with_it() {
+async fn a_number_is_the_status_of_a_usual_answer() {
     let sandbox = friendly().await;
     for (status, code) in [
         (400, "bad_request"),
@@ -36,7 +36,7 @@ async fn a_number_is_the_status_with_what_usually_comes_with_it() {
 }
 
 #[tokio::test]
-async fn an_html_page_is_one() {
+async fn an_html_answer_is_a_page() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::answer(Answer::html(502)).next(1));
     let answered = post_event(&sandbox, &event("a")).await;
@@ -46,7 +46,7 @@ async fn an_html_page_is_one() {
 }
 
 #[tokio::test]
-async fn a_reset_is_seen_as_one() {
+async fn a_reset_reaches_the_client() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::answer(Answer::reset()).next(1));
     let mut stream = connect(&sandbox).await;
@@ -108,7 +108,7 @@ async fn a_truncated_body_ends_before_its_length() {
 }
 
 #[tokio::test]
-async fn half_of_a_truncated_body_does_come() {
+async fn half_of_a_truncated_body_arrives() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::truncated_body());
     let mut stream = connect(&sandbox).await;
@@ -123,12 +123,12 @@ async fn half_of_a_truncated_body_does_come() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn over_http_2_half_of_a_truncated_body_does_come_too() {
+async fn over_http_2_half_of_a_truncated_body_arrives_too() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::truncated_body());
     let client = client_builder().http2_prior_knowledge().build().unwrap();
     for second in 0..50 {
-        // One answer without a body, and one with.
+        // An answer without a body, and one with.
         let body = json!({"event_name": "a", "created_at": second / 2, "user_id": "42"});
         let known = if second % 2 == 0 { sandbox.token() } else { "another" };
         let answer = client
@@ -160,7 +160,7 @@ async fn headers_can_be_missing() {
         assert_eq!(answered.header(name), None);
     }
     assert!(answered.header("x-request-id").is_some());
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
 
     sandbox.inject(Fault::without_request_id());
     sandbox.inject(Fault::without_content_type());
@@ -186,7 +186,7 @@ async fn a_clock_can_be_ahead_or_behind() {
     let answered = finish(request(&sandbox, Method::GET, "/me")).await;
     assert_eq!(answered.header("date"), Some("Tue, 14 Nov 2023 22:13:50 GMT"));
     assert_eq!(answered.header("x-ratelimit-reset"), Some("1700000040"));
-    sandbox.lift(ahead);
+    sandbox.remove_fault(ahead);
 
     sandbox.inject(Fault::clock_skew(-60));
     let answered = post_event(&sandbox, &event("b")).await;
@@ -201,24 +201,24 @@ async fn an_outage_a_revoked_token_and_an_unreachable_server_are_for_everything(
     let fault = sandbox.inject(Fault::outage());
     assert_eq!((finish(get_me()).await.status, statuses(&sandbox, 1).await), (503, vec![503]));
     assert_eq!(last(&sandbox).2.as_deref(), Some("outage"));
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
 
     let fault = sandbox.inject(Fault::token_revoked());
     let answered = finish(get_me()).await;
     assert_eq!((answered.status, answered.message().as_str()), (401, "Access Token Invalid"));
     assert_eq!(statuses(&sandbox, 1).await, [401]);
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
 
     let fault = sandbox.inject(Fault::unreachable());
     get_me().send().await.expect_err("the connection is reset");
     let state = finish(request(&sandbox, Method::GET, "/_sandbox/state")).await;
     assert_eq!(state.status, 200, "the admin API is out of reach of faults");
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
     assert_eq!(finish(get_me()).await.status, 200);
 }
 
 #[tokio::test]
-async fn a_lower_rate_limit_holds_until_it_is_lifted() {
+async fn a_lower_rate_limit_holds_until_its_removal() {
     let clock = ManualClock::at_unix_seconds(1_700_000_000);
     let sandbox =
         Sandbox::builder().know_everybody(true).clock(clock.clone()).start().await.unwrap();
@@ -227,7 +227,7 @@ async fn a_lower_rate_limit_holds_until_it_is_lifted() {
     assert_eq!(last(&sandbox), (Outcome::Refused, Some(429), None));
     let answered = post_event(&sandbox, &event("a")).await;
     assert_eq!(answered.header("x-ratelimit-limit"), Some("2"));
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
     assert_eq!(post_event(&sandbox, &event("b")).await.header("x-ratelimit-limit"), Some("1666"));
 
     sandbox.inject(Fault::rate_limit(3).lasting(Duration::from_secs(5)));
@@ -250,7 +250,7 @@ async fn faults_that_change_an_answer_apply_together() {
 }
 
 #[tokio::test]
-async fn a_request_that_is_given_up_during_a_delay_is_recorded_and_not_looked_at() {
+async fn a_request_abandoned_during_a_delay_is_recorded_and_not_read() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::delay(Duration::from_secs(3600)).next(1));
     let mut stream = connect(&sandbox).await;
@@ -263,7 +263,7 @@ async fn a_request_that_is_given_up_during_a_delay_is_recorded_and_not_looked_at
 }
 
 #[tokio::test]
-async fn with_a_late_answer_the_event_is_there_before_it() {
+async fn the_event_is_there_before_its_late_answer() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::delay(Duration::from_secs(3600)).after_acceptance().next(1));
     let request = request(&sandbox, Method::POST, "/events").body(event("a").to_string());

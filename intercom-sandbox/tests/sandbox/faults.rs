@@ -1,4 +1,4 @@
-//! Faults on request: which requests they strike, and what the sandbox records.
+//! Faults on request: to which requests they apply, and what the sandbox records.
 
 use std::time::Duration;
 
@@ -46,9 +46,9 @@ async fn a_percentage_is_the_same_with_the_same_seed_and_another_with_another() 
         assert_eq!(sandbox.seed(), seed);
         sandbox.inject(Fault::answer(503).percent(50.0));
         let statuses = statuses(&sandbox, 64).await;
-        let [fault] = &sandbox.faults()[..] else { panic!("the fault stands") };
-        let struck = statuses.iter().filter(|&&status| status == 503).count();
-        assert_eq!((fault.met(), fault.struck()), (64, struck as u64));
+        let [fault] = &sandbox.faults()[..] else { panic!("the fault is active") };
+        let failed = statuses.iter().filter(|&&status| status == 503).count();
+        assert_eq!((fault.matched(), fault.applied()), (64, failed as u64));
         statuses
     };
     let (first, again, other) = (run(7).await, run(7).await, run(8).await);
@@ -56,8 +56,8 @@ async fn a_percentage_is_the_same_with_the_same_seed_and_another_with_another() 
     assert_ne!(first, other);
     // A share below a quarter or above three quarters has a probability of one in 30,000, and the
     // seeds are fixed.
-    let struck = first.iter().filter(|&&status| status == 503).count();
-    assert!((17..48).contains(&struck), "{struck}");
+    let failed = first.iter().filter(|&&status| status == 503).count();
+    assert!((17..48).contains(&failed), "{failed}");
 }
 
 #[tokio::test]
@@ -69,29 +69,29 @@ async fn a_percentage_depends_on_its_own_requests_alone() {
         for _ in 0..others {
             assert_eq!(statuses(&sandbox, 1).await, [500]);
         }
-        sandbox.lift(other);
+        sandbox.remove_fault(other);
         statuses(&sandbox, 32).await
     };
     assert_eq!(run(0).await, run(3).await);
 }
 
 #[tokio::test]
-async fn the_ends_of_the_percentages_are_never_and_always() {
+async fn zero_percent_is_never_and_a_hundred_is_always() {
     let sandbox = friendly().await;
     let never = sandbox.inject(Fault::answer(503).percent(0.0));
     assert_eq!(statuses(&sandbox, 8).await, [202; 8]);
-    sandbox.lift(never);
+    sandbox.remove_fault(never);
     sandbox.inject(Fault::answer(503).percent(100.0));
     assert_eq!(statuses(&sandbox, 8).await, [503; 8]);
 }
 
 #[tokio::test]
-async fn a_share_of_the_next_requests_spares_the_rest_of_them() {
+async fn a_percentage_of_the_next_requests_leaves_the_others_alone() {
     let sandbox = Sandbox::builder().know_everybody(true).seed(1).start().await.unwrap();
     sandbox.inject(Fault::answer(503).percent(50.0).next(10));
     let statuses = statuses(&sandbox, 20).await;
-    let struck = statuses[..10].iter().filter(|&&status| status == 503).count();
-    assert!((1..10).contains(&struck), "{statuses:?}");
+    let failed = statuses[..10].iter().filter(|&&status| status == 503).count();
+    assert!((1..10).contains(&failed), "{statuses:?}");
     assert_eq!(statuses[10..], [202; 10]);
 }
 
@@ -111,22 +111,22 @@ async fn a_fault_for_a_time_ends_by_the_sandboxs_clock() {
 }
 
 #[tokio::test]
-async fn faults_are_lifted_one_by_one_and_all_at_once() {
+async fn faults_are_removed_one_by_one_and_all_at_once() {
     let sandbox = friendly().await;
     let first = sandbox.inject(Fault::answer(500));
     sandbox.inject(Fault::answer(503));
-    assert_eq!(statuses(&sandbox, 1).await, [500], "the one that was injected first");
-    assert!(sandbox.lift(first));
-    assert!(!sandbox.lift(first), "it is gone already");
+    assert_eq!(statuses(&sandbox, 1).await, [500], "the first injected fault");
+    assert!(sandbox.remove_fault(first));
+    assert!(!sandbox.remove_fault(first), "the fault is not active");
     assert_eq!(statuses(&sandbox, 1).await, [503]);
     sandbox.fail_next(2, 400);
-    sandbox.lift_faults();
+    sandbox.remove_faults();
     assert_eq!(sandbox.pending_answers(), 0);
     assert_eq!(statuses(&sandbox, 1).await, [202]);
 }
 
 #[tokio::test]
-async fn clearing_takes_scripted_answers_and_leaves_what_stands() {
+async fn clearing_removes_scripted_answers_and_keeps_other_faults() {
     let sandbox = friendly().await;
     sandbox.inject(Fault::answer(503).percent(100.0));
     sandbox.inject(Fault::delay(Duration::from_millis(1)).next(5));
@@ -137,7 +137,7 @@ async fn clearing_takes_scripted_answers_and_leaves_what_stands() {
 }
 
 #[tokio::test]
-async fn a_scope_is_kept() {
+async fn a_fault_applies_only_in_its_scope() {
     let sandbox = friendly().await;
     let get_me = || finish(request(&sandbox, Method::GET, "/me"));
     let contact = async |id: &str| {
@@ -149,19 +149,19 @@ async fn a_scope_is_kept() {
     assert_eq!(statuses(&sandbox, 1).await, [202]);
     let search = request(&sandbox, Method::POST, "/contacts/search").body("{}");
     assert_eq!(finish(search).await.status, 503);
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
 
     let fault = sandbox.inject(Fault::answer(503).on_everything());
     assert_eq!((contact("2").await, get_me().await.status), (503, 503));
     assert_eq!(finish(request(&sandbox, Method::GET, "/nowhere")).await.status, 503);
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
 
-    // By default a fault that is not a state of the whole API strikes only sent events.
+    // By default a fault that is not a state of the whole API applies only to sent events.
     let fault = sandbox.inject(Fault::answer(503));
     assert_eq!((contact("3").await, get_me().await.status), (200, 200));
     assert_eq!(finish(request(&sandbox, Method::GET, "/events")).await.status, 400);
     assert_eq!(statuses(&sandbox, 1).await, [503]);
-    sandbox.lift(fault);
+    sandbox.remove_fault(fault);
 
     sandbox.inject(Fault::answer(503).on_event("Plan.Changed"));
     assert_eq!(post_event(&sandbox, &event("other")).await.status, 202);
@@ -178,7 +178,7 @@ async fn an_answer_can_be_lost_after_the_event_was_accepted() {
     let mut nobody = event("a");
     nobody.as_object_mut().unwrap().remove("user_id");
     assert_eq!(post_event(&sandbox, &nobody).await.status, 400, "a refusal is no acceptance");
-    assert_eq!(sandbox.faults()[0].met(), 0);
+    assert_eq!(sandbox.faults()[0].matched(), 0);
 
     assert_eq!(post_event(&sandbox, &event("a")).await.status, 503);
     let named = Some("503 after acceptance".to_owned());
@@ -202,7 +202,7 @@ async fn a_connection_can_break_after_the_event_was_accepted() {
 
 #[tokio::test]
 #[should_panic(
-    expected = "`rate limit 2 for next 1` makes no sense: a rate limit is for everything"
+    expected = "`rate limit 2 for next 1` makes no sense: a rate limit is for all requests"
 )]
 async fn a_fault_that_contradicts_itself_panics() {
     friendly().await.inject(Fault::rate_limit(2).next(1));

@@ -156,7 +156,7 @@ async fn a_viewer_that_reconnects_resumes() {
 }
 
 #[tokio::test]
-async fn a_place_of_another_sandbox_is_none() {
+async fn a_position_of_another_sandbox_is_ignored() {
     let (one, other) = (friendly().await, friendly().await);
     send(&one, 3).await;
     send(&other, 1).await;
@@ -178,7 +178,7 @@ async fn a_place_of_another_sandbox_is_none() {
 }
 
 #[tokio::test]
-async fn after_a_clearing_it_begins_anew() {
+async fn the_feed_restarts_after_a_clear() {
     let sandbox = friendly().await;
     send(&sandbox, 2).await;
     let mut viewer = Viewer::open(&sandbox).await;
@@ -226,7 +226,7 @@ async fn forgotten_requests_are_skipped_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_come_in_batches_and_none_is_missing() {
+async fn many_requests_come_in_batches_without_a_gap() {
     let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().start().await.unwrap();
     let mut viewer = Viewer::open(&sandbox).await;
     viewer.expect("begin").await;
@@ -239,7 +239,7 @@ async fn many_come_in_batches_and_none_is_missing() {
     let mut told = Vec::new();
     while told.len() < 1200 {
         let update = viewer.expect("update").await;
-        assert!(update.numbers().len() <= 500, "a batch is bounded");
+        assert!(update.numbers().len() <= 500, "a batch has a limit");
         assert_eq!(update.data["skipped"], 0);
         told.extend(update.numbers());
     }

@@ -51,7 +51,7 @@ async fn every_refused_request_gets_a_hint() {
         (events().header("Authorization", "secret"), 401, "`Bearer `"),
         (events().header("Authorization", "Token secret"), 401, "`Bearer `"),
         (events().bearer_auth("secret"), 401, "access token"),
-        (events().basic_auth("a", Some("b")), 401, "app id and the API key"),
+        (events().basic_auth("a", Some("b")), 401, "app id and API key, or its access token"),
         (request(&sandbox, Method::GET, "/v1/events"), 404, "base URL"),
         (request(&sandbox, Method::PUT, "/events"), 405, "GET, POST"),
         (with_token().header("Accept", "text/html"), 406, "Accept: application/json"),
@@ -62,7 +62,7 @@ async fn every_refused_request_gets_a_hint() {
             "Intercom-Version: 2.16",
         ),
         (request(&sandbox, Method::POST, "/events").body(vec![b' '; 100_001]), 413, ""),
-        (request(&sandbox, Method::POST, "/events").body("{"), 400, "Mend the JSON"),
+        (request(&sandbox, Method::POST, "/events").body("{"), 400, "Fix the JSON"),
         (request(&sandbox, Method::POST, "/events/summaries").body("[]"), 400, "one JSON object"),
         (request(&sandbox, Method::POST, "/contacts").body("{}"), 400, ""),
         (request(&sandbox, Method::POST, "/contacts").body(r#"{"role":"x"}"#), 400, ""),
@@ -89,7 +89,7 @@ async fn every_refused_request_gets_a_hint() {
 }
 
 #[tokio::test]
-async fn a_body_that_broke_off_gets_a_hint() {
+async fn a_truncated_body_gets_a_hint() {
     let sandbox = start().await;
     // No chunk size is a number.
     raw(
@@ -162,7 +162,7 @@ async fn every_mistake_in_an_event_gets_a_hint() {
 }
 
 #[tokio::test]
-async fn a_missing_contact_gets_a_hint_why() {
+async fn a_missing_contact_gets_a_hint() {
     let sandbox = start().await;
     for (member, value, expected) in [
         ("user_id", "7", "POST /contacts"),
@@ -185,7 +185,7 @@ async fn exceeded_limits_get_a_hint() {
     let sandbox = start().await;
     assert_eq!(post_event(&sandbox, &event("first")).await.status, 202);
     assert_eq!(post_event(&sandbox, &event("second")).await.status, 422);
-    assert!(hints(&sandbox)[0].contains("active already"));
+    assert!(hints(&sandbox)[0].starts_with("Use an active name"));
 
     for builder in
         [Sandbox::builder().rate_limit(0), Sandbox::builder().rate_limit(5).workspace_rate_limit(0)]

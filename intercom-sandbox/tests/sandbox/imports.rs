@@ -9,7 +9,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut imports = BTreeMap::new();
     for entry in fs::read_dir(&source).expect("there is a source") {
-        let path = entry.expect("it can be listed").path();
+        let path = entry.expect("a readable folder").path();
         let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
         // `lib.rs` declares all modules, and the program is a crate beside it.
         if ["lib", "main", "program"].contains(&&*name) {
@@ -31,7 +31,7 @@ fn imports() -> BTreeMap<String, BTreeSet<String>> {
 fn read(path: &Path, found: &mut BTreeSet<String>) {
     if path.is_dir() {
         for entry in fs::read_dir(path).expect("a folder") {
-            read(&entry.expect("it can be listed").path(), found);
+            read(&entry.expect("a readable folder").path(), found);
         }
     } else if path.extension().is_some_and(|extension| extension == "rs") {
         let text = fs::read_to_string(path).expect("it is text");
@@ -53,7 +53,10 @@ fn first_word(text: &str) -> String {
 #[test]
 fn no_module_imports_itself_by_others() {
     let mut left = imports();
-    assert!(left.len() > 30 && left["api"].contains("workspace"), "imports are found: {left:?}");
+    assert!(
+        left.len() > 30 && left["api"].contains("workspace"),
+        "the test finds imports: {left:?}"
+    );
     // A module without remaining imports cannot be in a cycle; removing such modules leaves the
     // cycles.
     while let Some(free) =

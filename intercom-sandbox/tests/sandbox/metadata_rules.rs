@@ -73,7 +73,7 @@ async fn other_shapes_are_refused() {
 }
 
 #[tokio::test]
-async fn a_member_twice_in_a_link_or_an_amount_is_refused() {
+async fn a_repeated_member_of_a_link_or_an_amount_is_refused() {
     let sandbox = friendly().await;
     for value in [
         r#"{"url":"https://example.com","url":"https://example.com"}"#,
@@ -120,7 +120,7 @@ async fn a_date_key_holds_an_integer() {
 }
 
 #[tokio::test]
-async fn a_key_comes_once_whatever_its_case() {
+async fn a_key_occurs_once_ignoring_case() {
     let sandbox = friendly().await;
     for metadata in
         [r#"{"plan":1,"plan":1}"#, r#"{"plan":1,"Plan":2}"#, r#"{"größe":1,"GRÖSSE":1,"GRÖßE":2}"#]
@@ -150,7 +150,7 @@ async fn metadata_keeps_the_order_sent() {
 }
 
 #[tokio::test]
-async fn keys_beyond_twenty_are_dropped_in_silence_in_the_order_sent() {
+async fn keys_beyond_twenty_are_dropped_in_the_order_sent() {
     let sandbox = friendly().await;
     // The reverse order proves that the sandbox neither sorts nor hashes the keys.
     let members: Vec<_> = (1..=22).rev().map(|n| format!(r#""key{n:02}":{n}"#)).collect();
@@ -179,7 +179,7 @@ async fn the_number_of_keys_can_be_chosen() {
 }
 
 #[tokio::test]
-async fn a_dropped_key_has_to_keep_the_rules() {
+async fn dropped_keys_follow_the_rules_too() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .open_rules(OpenRules::default().metadata_keys(1))

@@ -24,12 +24,12 @@ async fn described(sandbox: &Sandbox) -> Vec<(String, BTreeSet<String>)> {
 /// The answer to an unsupported method lists the allowed ones, which are exactly the described
 /// ones.
 #[tokio::test]
-async fn every_path_takes_the_methods_that_are_described() {
+async fn every_path_takes_the_described_methods() {
     let sandbox = friendly().await;
     let all = described(&sandbox).await;
     assert!(all.len() > 30, "{all:?}");
     for (path, methods) in all {
-        // Other methods on the page's path belong to Intercom's API.
+        // Other methods on the page's path are Intercom's API.
         if path == "/" {
             continue;
         }
@@ -50,7 +50,7 @@ async fn every_path_takes_the_methods_that_are_described() {
 
 /// The description has every documented path.
 #[tokio::test]
-async fn every_path_that_is_documented_is_described() {
+async fn every_documented_path_is_described() {
     let sandbox = friendly().await;
     let described: BTreeSet<_> =
         described(&sandbox).await.into_iter().map(|(path, _)| path).collect();
@@ -74,7 +74,7 @@ async fn every_path_that_is_documented_is_described() {
 
 /// The sandbox accepts every described example.
 #[tokio::test]
-async fn the_examples_are_taken() {
+async fn the_examples_are_accepted() {
     let sandbox = friendly().await;
     let description = get(&sandbox, "/openapi.json").await;
     let mut examples = 0;

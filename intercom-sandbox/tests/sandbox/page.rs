@@ -42,10 +42,10 @@ async fn whole_page(sandbox: &Sandbox) -> Vec<(String, Answered)> {
 }
 
 #[tokio::test]
-async fn the_page_serves_every_file_that_it_names() {
+async fn the_sandbox_serves_every_file_of_the_page() {
     let sandbox = friendly().await;
     let whole = whole_page(&sandbox).await;
-    assert!(whole.len() > 20, "the modules are found by their imports");
+    assert!(whole.len() > 20, "the test finds the modules by their imports");
     for (path, answered) in &whole {
         assert_eq!(answered.status, 200, "{path}");
         assert!(
@@ -60,7 +60,7 @@ async fn the_page_serves_every_file_that_it_names() {
         };
         assert_eq!(answered.header("content-type"), Some(kind), "{path}");
     }
-    assert_eq!(sandbox.request_count(), 0, "to look at it is not recorded");
+    assert_eq!(sandbox.request_count(), 0, "reading the page is not recorded");
 }
 
 #[tokio::test]
@@ -116,7 +116,7 @@ async fn a_browser_with_a_current_copy_gets_304() {
 }
 
 #[tokio::test]
-async fn the_page_is_only_for_this_machine() {
+async fn the_page_refuses_other_machines() {
     let sandbox = friendly().await;
     for path in ["/", "/_sandbox/assets/js/main.js", "/_sandbox/feed", "/_sandbox/catalogue"] {
         let request =

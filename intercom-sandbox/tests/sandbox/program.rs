@@ -41,7 +41,7 @@ pub(crate) fn start(arguments: &[&str]) -> Running {
             .lines()
             .map(|line| line.expect("it prints text"))
     };
-    let mut lines_out = lines(Box::new(child.stdout.take().expect("its output is piped")));
+    let mut lines_out = lines(Box::new(child.stdout.take().expect("a pipe")));
     let first = match child.stderr.take() {
         Some(stderr) => {
             let mut remarks = lines(Box::new(stderr));
@@ -55,7 +55,7 @@ pub(crate) fn start(arguments: &[&str]) -> Running {
     let url = first
         .as_deref()
         .and_then(|line| line.strip_prefix("open ")?.strip_suffix('/'))
-        .expect("it says where it is")
+        .expect("the first line has the address")
         .to_owned();
     Running { child, lines: Box::new(lines_out), url }
 }
@@ -138,7 +138,7 @@ async fn run_curl(command: &str) -> u16 {
 
 /// Runs every printed command as printed, in order.
 #[tokio::test]
-async fn the_commands_that_it_prints_work_as_printed() {
+async fn the_printed_commands_work() {
     for (arguments, answers) in [
         (&[][..], &[200, 202][..]),
         (&["--know-everybody"], &[202]),
@@ -173,7 +173,7 @@ async fn the_program_prints_on_after_the_page_cleared() {
 #[cfg(unix)]
 #[tokio::test]
 async fn the_program_does_not_print_restored_requests() {
-    let folder = tempfile::tempdir().expect("there is room for files");
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("state.json");
     let file = file.to_str().expect("it is text");
     let flags = ["--token", "t", "--know-everybody", "--values", "--state", file];
@@ -191,7 +191,7 @@ async fn the_program_does_not_print_restored_requests() {
 }
 
 #[tokio::test]
-async fn as_json_there_is_one_object_a_request_and_nothing_else() {
+async fn the_option_json_prints_one_object_per_request_and_nothing_else() {
     let mut running =
         start(&["--json", "--token", "t", "--contact", "user_id=42", "--fault", "429 for next 1"]);
     assert_eq!(finish(running.send("42")).await.status, 429);
@@ -217,14 +217,18 @@ async fn as_json_there_is_one_object_a_request_and_nothing_else() {
         ])
     );
     let contact = json!({"kind": "user_id", "value": "43"});
-    assert_eq!(records[2]["event"]["contact"], contact, "a refused event is read from its body");
+    assert_eq!(
+        records[2]["event"]["contact"], contact,
+        "a refused event shows the members of its \
+                                                         body"
+    );
     assert_eq!(records[1]["event"]["metadata"], json!([["plan", "pro"]]));
     assert_eq!(records[2]["problems"][0]["code"], "not_found");
     assert!(records[2]["problems"][0]["hint"].is_string());
-    assert!(!records[0].to_string().contains("Bearer t\""), "credentials are not kept");
+    assert!(!records[0].to_string().contains("Bearer t\""), "the record has no credentials");
 
     running.signal("-INT");
-    assert_eq!(running.lines.next(), None, "the sums are not for standard output");
+    assert_eq!(running.lines.next(), None, "standard output has no totals");
 }
 
 #[tokio::test]
@@ -239,7 +243,7 @@ async fn the_option_quiet_prints_no_requests() {
 
 #[cfg(unix)]
 #[test]
-fn a_signal_ends_it_in_peace() {
+fn a_signal_ends_the_program_without_an_error() {
     for signal in ["-INT", "-TERM"] {
         let mut running = start(&["--know-everybody"]);
         assert!(running.lines.any(|line| line == "Ctrl-C ends it"));
@@ -254,7 +258,7 @@ fn a_signal_ends_it_in_peace() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn a_request_under_way_is_answered_and_printed_before_it_ends() {
+async fn a_request_in_flight_is_answered_and_printed_before_the_end() {
     let mut running = start(&["--token", "t", "--know-everybody", "--fault", "delay 500ms"]);
     let answer = tokio::spawn(finish(running.send("42")));
     while finish(running.admin("/faults")).await.json()["faults"][0]["met"] == 0 {}
@@ -276,9 +280,9 @@ async fn the_program_recovers_from_a_lack_of_file_descriptors() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("it starts");
-    let lines = BufReader::new(child.stdout.take().expect("its output is piped")).lines();
+    let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
     let mut lines = lines.map(|line| line.expect("it prints text"));
-    let url = lines.next().expect("it says where it is");
+    let url = lines.next().expect("the first line has the address");
     let url = url.trim_start_matches("open ").trim_end_matches('/').to_owned();
     let running = Running { child, lines: Box::new(lines), url };
 
@@ -293,7 +297,7 @@ async fn the_program_recovers_from_a_lack_of_file_descriptors() {
 
 #[cfg(unix)]
 #[test]
-fn a_closed_output_ends_it_too() {
+fn a_closed_output_ends_the_program_too() {
     let mut running = start(&["--token", "t", "--know-everybody"]);
     // The test has read the whole greeting, and will not read the request's line.
     assert!(running.lines.any(|line| line == "Ctrl-C ends it"));

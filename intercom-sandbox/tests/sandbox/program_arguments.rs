@@ -48,7 +48,7 @@ async fn several_tokens_are_several_apps() {
 }
 
 #[tokio::test]
-async fn faults_stand_from_the_start() {
+async fn faults_are_active_from_the_start() {
     let mut running = start(&[
         "--token",
         "t",
@@ -73,15 +73,15 @@ fn the_seed_is_printed_if_a_fault_is_random() {
     for (fault, by_chance) in [("503 for 20%", true), ("503 for next 2", false)] {
         let mut running = start(&["--fault", fault]);
         let greeting = running.lines.by_ref().take_while(|line| line != "Ctrl-C ends it");
-        let told = greeting.filter(|line| line.contains("--seed ")).count();
-        assert_eq!(told, usize::from(by_chance), "{fault}");
+        let printed = greeting.filter(|line| line.contains("--seed ")).count();
+        assert_eq!(printed, usize::from(by_chance), "{fault}");
     }
 }
 
 #[tokio::test]
 async fn contacts_come_from_a_file() {
     let file = File::new(
-        "people.json",
+        "contacts.json",
         r#"[{"user_id": "42", "name": "Ada"}, {"email": "gone@example.com", "archived": true}]"#,
     );
     let running = start(&["--token", "t", "--contacts", file.path()]);
@@ -114,10 +114,13 @@ fn a_mistake_in_a_file_is_reported_with_its_place() {
         let file = File::new("mistaken.json", text);
         let complaint = complaint(&["--contacts", file.path()], 1);
         let start = format!("intercom-sandbox: {}: ", file.path());
-        let told = complaint.strip_prefix(&start).unwrap_or_else(|| panic!("{complaint}"));
-        assert!(told.starts_with(message), "{complaint}");
-        assert!(told.contains(" line ") && told.contains(" column "), "{complaint}");
-        assert!(told.ends_with("; write a list such as [{\"user_id\": \"42\"}]\n"), "{complaint}");
+        let reason = complaint.strip_prefix(&start).unwrap_or_else(|| panic!("{complaint}"));
+        assert!(reason.starts_with(message), "{complaint}");
+        assert!(reason.contains(" line ") && reason.contains(" column "), "{complaint}");
+        assert!(
+            reason.ends_with("; write a list such as [{\"user_id\": \"42\"}]\n"),
+            "{complaint}"
+        );
     }
 }
 
@@ -125,8 +128,8 @@ fn a_mistake_in_a_file_is_reported_with_its_place() {
 fn a_file_without_a_list_is_refused_with_the_right_form() {
     let one = "{\"user_id\": \"1\",\n \"mail\": \"a\"}";
     for (name, text, message) in [
-        ("one.json", one, "this is one contact, and not a list: put [ before it and ] after it"),
-        ("lines.json", &format!("{one}\n{one}"), "this is one contact, and not a list"),
+        ("one.json", one, "this is one contact, not a list: put it in [ and ]"),
+        ("lines.json", &format!("{one}\n{one}"), "this is one contact, not a list"),
         ("empty.json", " \n", "the file is empty"),
     ] {
         let file = File::new(name, text);
@@ -136,7 +139,10 @@ fn a_file_without_a_list_is_refused_with_the_right_form() {
     let folder = std::env::temp_dir();
     for (path, hint) in [
         ("/there/is/none.json", "because: "),
-        (folder.to_str().expect("a plain path"), "because: it is a folder: name a file in it"),
+        (
+            folder.to_str().expect("a plain path"),
+            "because: a folder, not a file: name a file in it",
+        ),
     ] {
         let complaint = complaint(&["--contacts", path], 1);
         let start = format!("intercom-sandbox: cannot read the contacts in {path}\n");
@@ -145,14 +151,14 @@ fn a_file_without_a_list_is_refused_with_the_right_form() {
 }
 
 #[tokio::test]
-async fn a_taken_port_ends_it_with_a_message() {
+async fn a_taken_port_ends_the_program_with_a_message() {
     let sandbox = friendly().await;
     let (_, port) = sandbox.url().rsplit_once(':').expect("a URL with a port");
     assert_eq!(
         complaint(&["--port", port], 1),
         format!(
-            "intercom-sandbox: port {port} is taken by another program: choose another with \
-             --port, or any that is free with --port 0\n"
+            "intercom-sandbox: another program listens on port {port}: choose another port \
+             with --port, or a free one with --port 0\n"
         )
     );
 }
@@ -162,24 +168,25 @@ fn an_invalid_argument_is_refused() {
     for (arguments, message) in [
         (["--contact", "ada"], "expected user_id=…"),
         (["--contact", "email="], "the value is empty"),
-        (["--fault", "503 sometimes"], "`sometimes` is not understood: expected `for 20%`"),
-        (["--fault", "rate limit 5 for 20%"], "a rate limit is for everything"),
+        (["--fault", "503 sometimes"], "`sometimes` is not a clause: expected `for 20%`"),
+        (["--fault", "rate limit 5 for 20%"], "a rate limit is for all requests"),
         (["--identifier-order", "id,id,email"], "expected id, user_id and email in some order"),
         (["--contacts-settle-after", "soon"], "expected a number of seconds"),
         (["--quiet", "--json"], "cannot be used with"),
-        (["--token", ""], "nobody can send a token that is empty or has spaces in it"),
-        (["--token", " t"], "nobody can send a token that is empty or has spaces in it"),
-        (["--app-id", "a:b"], "nobody can send a user name that is empty or has a colon in it"),
+        (["--values", "--json"], "cannot be used with"),
+        (["--token", ""], "a token must not be empty, and has no spaces"),
+        (["--token", " t"], "a token must not be empty, and has no spaces"),
+        (["--app-id", "a:b"], "an app id must not be empty, and has no colon"),
         (["--region", "europe"], "Intercom's regions are US, EU and AU"),
-        (["--rate-limit", "0"], "--no-rate-limit allows any number"),
-        (["--workspace-rate-limit", "0"], "--fault 'rate limit 0' refuses all of them"),
+        (["--rate-limit", "0"], "--no-rate-limit removes the limit"),
+        (["--workspace-rate-limit", "0"], "--fault 'rate limit 0' refuses every request"),
         (["--rate-limit", "-5"], "expected a whole number of requests"),
         (["--body-limit", "1MB"], "expected a whole number, such as 1000"),
-        (["--max-connections", "0"], "there would be room for nothing"),
+        (["--max-connections", "0"], "expected 1 or more"),
         (["--idle-timeout", "0"], "expected more than 0 seconds"),
         (["--body-timeout", "30s"], "expected a number of seconds, such as 30"),
-        (["--deduplicate-among", "0"], "that is --keep-duplicates"),
-        (["--fault", "600"], "`600` is not a status that ends a request, which is 200 to 599"),
+        (["--deduplicate-among", "0"], "--keep-duplicates turns de-duplication off"),
+        (["--fault", "600"], "`600` is not a status from 200 to 599"),
     ] {
         let complaint = complaint(&arguments, 2);
         assert!(complaint.contains(message), "{complaint}");
@@ -249,16 +256,16 @@ async fn every_flag_sets_an_option_that_the_state_shows() {
     let other = start(&["--keep-duplicates", "--no-rate-limit"]);
     let state = async |running: &Running| finish(running.admin("/state")).await.json();
     let (all, other) = (state(&all).await, state(&other).await);
-    let (told, others) = (&all["options"], &other["options"]);
+    let (options, others) = (&all["options"], &other["options"]);
     for (flags, name, value) in OPTIONS {
-        assert_eq!(told[name].to_string(), value, "{flags:?}");
+        assert_eq!(options[name].to_string(), value, "{flags:?}");
         assert_ne!(others[name].to_string(), value, "{flags:?} changes nothing");
     }
-    assert_eq!((&told["deduplicate"], &others["deduplicate"]), (&true.into(), &false.into()));
+    assert_eq!((&options["deduplicate"], &others["deduplicate"]), (&true.into(), &false.into()));
     assert!(others["rate_limit"].is_null() && others["workspace_rate_limit"].is_null());
-    let names = told.as_object().expect("an object").len();
-    assert_eq!(names, OPTIONS.len() + 1, "an option has no flag: {told}");
-    assert!(!all.to_string().contains("sandbox-key"), "keys stay where they are");
+    let names = options.as_object().expect("an object").len();
+    assert_eq!(names, OPTIONS.len() + 1, "each option has a flag: {options}");
+    assert!(!all.to_string().contains("sandbox-key"), "the state has no keys");
 }
 
 #[test]
@@ -269,11 +276,11 @@ fn the_help_has_groups_and_an_example() {
     for heading in [
         "Apps and tokens:",
         "Known contacts:",
-        "How much is allowed:",
-        "What clients may claim:",
-        "What is remembered:",
-        "What goes wrong:",
-        "What is printed:",
+        "Intercom's limits:",
+        "Limits on clients:",
+        "Memory:",
+        "Faults:",
+        "Output:",
         "Rules that Intercom leaves open:",
         "Examples:",
     ] {

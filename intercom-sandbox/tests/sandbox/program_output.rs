@@ -214,6 +214,6 @@ fn an_unwritable_output_ends_the_program_with_a_reason() {
         .expect("it starts and ends");
     assert_eq!(output.status.code(), Some(1));
     let complaint = String::from_utf8(output.stderr).expect("it complains in text");
-    let start = "intercom-sandbox: cannot print what comes in, and ends\n  because: No space left";
+    let start = "intercom-sandbox: cannot print the requests\n  because: No space left";
     assert!(complaint.starts_with(start), "{complaint}");
 }

@@ -57,7 +57,7 @@ async fn a_window_has_its_budget_and_a_new_one_opens_after_ten_seconds() {
 
 /// The headers have whole seconds, as Intercom's do, so a window can outlast its reset.
 #[tokio::test]
-async fn a_window_opens_between_two_seconds_and_its_reset_is_cut() {
+async fn a_window_opens_at_any_moment_and_its_reset_has_no_fraction() {
     let clock = ManualClock::at_unix_seconds(NOON);
     clock.advance(Duration::from_millis(630));
     let sandbox = Sandbox::builder()
@@ -106,12 +106,12 @@ async fn an_earlier_clock_reading_opens_no_new_window() {
     assert_eq!(budget(&at(NOON - 1).await), [Some(2), Some(0), Some(NOON + 10)]);
     let refused = at(NOON - 9).await;
     assert_eq!((refused.status, refused.header("retry-after")), (429, None));
-    // A time this far back belongs to another window.
+    // A time this far back is in another window.
     assert_eq!(budget(&at(NOON - 10).await), [Some(2), Some(1), Some(NOON)]);
 }
 
 #[tokio::test]
-async fn a_request_is_in_the_window_in_which_all_of_it_is_there() {
+async fn a_request_counts_in_the_window_in_which_it_is_complete() {
     let clock = ManualClock::at_unix_seconds(NOON);
     let sandbox = Sandbox::builder().rate_limit(2).clock(clock.clone()).start().await.unwrap();
     let mut stream = connect(&sandbox).await;
@@ -159,7 +159,7 @@ async fn an_unauthorized_request_spends_nothing_and_gets_the_headers() {
 }
 
 #[tokio::test]
-async fn looking_and_unauthorized_requests_open_no_window() {
+async fn reading_the_budget_and_unauthorized_requests_open_no_window() {
     let clock = ManualClock::at_unix_seconds(NOON);
     let sandbox =
         Sandbox::builder().know_everybody(true).clock(clock.clone()).start().await.unwrap();
@@ -174,7 +174,7 @@ async fn looking_and_unauthorized_requests_open_no_window() {
 }
 
 #[tokio::test]
-async fn by_default_it_is_ten_thousand_a_minute() {
+async fn the_default_is_ten_thousand_a_minute() {
     let sandbox = friendly().await;
     let answered = post_event(&sandbox, &event("project_created")).await;
     assert_eq!(budget(&answered)[..2], [Some(1666), Some(1665)]);
@@ -188,7 +188,7 @@ async fn without_a_limit_there_are_no_headers() {
 }
 
 #[tokio::test]
-async fn retry_after_is_there_on_demand_alone() {
+async fn retry_after_is_optional() {
     let clock = ManualClock::at_unix_seconds(NOON);
     for wanted in [false, true] {
         let builder = Sandbox::builder()

@@ -79,7 +79,7 @@ async fn an_event_knows_its_request() {
 }
 
 #[tokio::test]
-async fn the_oldest_leave_and_stay_in_the_count() {
+async fn the_oldest_are_evicted_and_stay_in_the_count() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .retention(Retention::default().keep_requests(3).keep_events(2))
@@ -99,7 +99,7 @@ async fn the_oldest_leave_and_stay_in_the_count() {
 }
 
 #[tokio::test]
-async fn large_requests_make_more_of_the_oldest_leave() {
+async fn large_requests_evict_more_of_the_oldest() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .retention(Retention::default().keep_bytes(64 << 10))
@@ -130,7 +130,7 @@ async fn large_requests_make_more_of_the_oldest_leave() {
 }
 
 #[tokio::test]
-async fn a_sandbox_may_keep_no_requests() {
+async fn a_sandbox_can_keep_no_requests() {
     let sandbox = Sandbox::builder()
         .know_everybody(true)
         .retention(Retention::default().keep_requests(0).keep_events(0))
@@ -161,7 +161,7 @@ async fn clearing_forgets_requests_and_resets_the_counts() {
 }
 
 #[tokio::test]
-async fn waiting_ends_with_the_last_event_waited_for() {
+async fn waiting_ends_with_the_last_awaited_event() {
     let sandbox = friendly().await;
     let send_all = async {
         for name in ["a", "b", "c"] {

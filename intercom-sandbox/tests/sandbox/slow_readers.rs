@@ -1,4 +1,4 @@
-//! Clients that do not read their answers: the memory for all of them together is bounded.
+//! Clients that do not read their answers: a limit bounds the memory for all of them together.
 
 use intercom_sandbox::{Limits, Sandbox};
 use reqwest::Method;
@@ -43,7 +43,7 @@ async fn takes_all(stream: &mut TcpStream) -> bool {
         match stream.read(&mut chunk).await {
             // The sandbox may reset a dropped connection.
             Ok(0) | Err(_) => return false,
-            // Almost all bytes belong to the large record.
+            // Almost all bytes are those of the large record.
             Ok(read) => left = left.saturating_sub(read),
         }
     }
@@ -51,26 +51,26 @@ async fn takes_all(stream: &mut TcpStream) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_unread_feed_makes_room_for_the_others() {
+async fn an_unread_feed_is_dropped_for_others() {
     let sandbox = start().await;
     let mut stopped = ask(&sandbox, "/feed").await;
     let mut reading = ask(&sandbox, "/feed").await;
     assert!(takes_all(&mut reading).await, "the feed goes on for a client that reads it");
-    assert!(!takes_all(&mut stopped).await, "what waited was given up");
+    assert!(!takes_all(&mut stopped).await, "the budget dropped the answer");
     // A client that reconnects gets the whole record.
     assert!(takes_all(&mut ask(&sandbox, "/feed").await).await);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn any_unread_answer_makes_room_for_the_others() {
+async fn any_unread_answer_is_dropped_for_others() {
     let sandbox = start().await;
     let mut stopped = ask(&sandbox, "/requests").await;
     let mut watching = ask(&sandbox, "/feed").await;
     assert!(takes_all(&mut watching).await);
-    assert!(!takes_all(&mut stopped).await, "what waited was given up");
+    assert!(!takes_all(&mut stopped).await, "the budget dropped the answer");
     // Disconnected clients take no budget.
     drop((stopped, watching));
     let mut slow = ask(&sandbox, "/requests").await;
     assert_eq!(finish(request(&sandbox, Method::GET, "/_sandbox/state")).await.status, 200);
-    assert!(takes_all(&mut slow).await, "there is room for one");
+    assert!(takes_all(&mut slow).await, "the budget keeps one answer");
 }

@@ -17,7 +17,7 @@ struct Place {
 
 impl Place {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("there is room for files");
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let file = folder.path().join("state.json");
         Self { _folder: folder, file }
     }
@@ -28,7 +28,7 @@ impl Place {
 }
 
 #[tokio::test]
-async fn contacts_and_what_was_merged_into_them_are_kept() {
+async fn contacts_and_their_merges_are_kept() {
     let place = Place::new();
     let first = place.start(Sandbox::builder()).await;
     let ada = json!({
@@ -69,7 +69,7 @@ async fn contacts_and_what_was_merged_into_them_are_kept() {
 }
 
 #[tokio::test]
-async fn events_are_kept_with_all_that_goes_by_them() {
+async fn events_are_kept_with_names_counts_and_duplicates() {
     let place = Place::new();
     let builder = || Sandbox::builder().know_everybody(true).active_event_names(2);
     let first = place.start(builder()).await;
@@ -144,30 +144,30 @@ async fn the_file_is_written_while_the_sandbox_runs() {
     let place = Place::new();
     let first = place.start(Sandbox::builder()).await;
     create(&first, &json!({"external_id": "42"})).await;
-    first.save_state().await.expect("it can be written");
+    first.save_state().await.expect("the file is written");
     drop(first);
     let second = place.start(Sandbox::builder()).await;
     assert!(second.user("42").is_some());
 }
 
 #[tokio::test]
-async fn seeds_come_on_top_of_what_was_kept() {
+async fn seed_contacts_are_added_to_kept_ones() {
     let place = Place::new();
     let first = place.start(Sandbox::builder()).await;
     let id = create(&first, &json!({"external_id": "42", "name": "Ada"})).await;
     first.shutdown().await;
     let seed = SeedContact::user_id("42").with_name("Eve");
     let second = place.start(Sandbox::builder().contact(seed)).await;
-    let user = second.user("42").expect("it is known");
+    let user = second.user("42").expect("the contact is known");
     assert_eq!((user.contact_id(), user.name()), (&*id, Some("Eve")));
     assert_eq!(second.contacts().len(), 1);
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_state_is_not_overwritten() {
+async fn an_invalid_state_file_is_not_overwritten() {
     let place = Place::new();
     for (text, told) in [("{}", "missing field"), (r#"{"version": 2}"#, "version is 2")] {
-        std::fs::write(&place.file, text).expect("it can be written");
+        std::fs::write(&place.file, text).expect("the file is written");
         let error = Sandbox::builder().state_file(&place.file).start().await.unwrap_err();
         let StartError::InvalidState { source, .. } = &error else { panic!("{error:?}") };
         assert!(source.to_string().contains(told), "{source}");
@@ -188,7 +188,7 @@ async fn two_sandboxes_do_not_share_a_file() {
     assert_eq!(*path, place.file);
     // The first sandbox goes on, and releases the file at any end.
     assert_eq!(first.events().len(), 1);
-    first.save_state().await.expect("it can be written");
+    first.save_state().await.expect("the file is written");
     drop(first);
     let second = place.start(Sandbox::builder()).await;
     assert_eq!(second.events().len(), 1);

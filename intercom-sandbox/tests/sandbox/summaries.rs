@@ -102,7 +102,7 @@ async fn summaries_are_taken_as_an_object_and_as_an_array() {
 }
 
 #[tokio::test]
-async fn a_summary_counts_beside_the_events_and_takes_the_place_of_an_earlier_one() {
+async fn a_summary_adds_to_the_events_and_replaces_an_earlier_one() {
     let sandbox = start().await;
     let body = json!({"event_name": "a", "created_at": NOON, "user_id": "42"});
     assert_eq!(post_event(&sandbox, &body).await.status, 202);
@@ -127,7 +127,7 @@ async fn a_summary_counts_beside_the_events_and_takes_the_place_of_an_earlier_on
 }
 
 #[tokio::test]
-async fn summaries_keep_their_rules() {
+async fn invalid_summaries_are_refused() {
     let sandbox = start().await;
     let good = json!({"event_name": "a", "count": 1});
     for (body, status, errors) in [
@@ -180,7 +180,7 @@ async fn summaries_keep_their_rules() {
 }
 
 #[tokio::test]
-async fn a_name_of_a_summary_is_an_active_one() {
+async fn the_name_of_a_summary_becomes_active() {
     let sandbox = start().await;
     for name in ["a", "b", "c", "d"] {
         let one = json!({"event_name": name, "count": 1});

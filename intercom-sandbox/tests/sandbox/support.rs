@@ -52,8 +52,8 @@ impl Answered {
     }
 }
 
-/// Returns the shared client, because making one is slow. It keeps no connections: a connection
-/// would end with the runtime of the test that opened it.
+/// Returns the shared client, because making one is slow. The client keeps no connections, since
+/// a connection ends with the runtime of the test that opened it.
 pub(crate) fn client() -> Client {
     static CLIENT: LazyLock<Client> = LazyLock::new(|| {
         client_builder().pool_max_idle_per_host(0).build().expect("the client builds")
@@ -117,12 +117,12 @@ pub(crate) fn event(name: &str) -> Value {
     json!({"event_name": name, "created_at": 1_700_000_000, "user_id": "42"})
 }
 
-/// Starts a sandbox that knows everybody.
+/// Starts a sandbox that accepts events of any contact.
 pub(crate) async fn friendly() -> Sandbox {
     Sandbox::builder().know_everybody(true).start().await.expect("a free port")
 }
 
-/// Opens a bare TCP connection.
+/// Opens a TCP connection.
 pub(crate) async fn connect(sandbox: &Sandbox) -> TcpStream {
     let address = sandbox.url().strip_prefix("http://").expect("plain HTTP");
     TcpStream::connect(address).await.expect("the sandbox listens")

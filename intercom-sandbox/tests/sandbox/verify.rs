@@ -1,4 +1,4 @@
-//! Verification over HTTP that exactly these events were accepted.
+//! Verification over HTTP that the sandbox accepted exactly these events.
 
 use std::time::Duration;
 
@@ -64,7 +64,7 @@ async fn exactly_these_events_are_verified() {
 
 /// A wide expectation does not take the only event that fits a narrow one.
 #[tokio::test]
-async fn each_expectation_is_met_by_an_event_of_its_own() {
+async fn each_expectation_needs_an_event_of_its_own() {
     let sandbox = friendly().await;
     for user in ["1", "2", "3"] {
         post_event(&sandbox, &of("a", user, json!({}))).await;
@@ -76,7 +76,7 @@ async fn each_expectation_is_met_by_an_event_of_its_own() {
 }
 
 #[tokio::test]
-async fn events_that_come_later_are_waited_for() {
+async fn later_events_are_awaited() {
     let sandbox = friendly().await;
     let wanted = json!({"events": [{"name": "a"}, {"name": "b"}], "within": 60});
     let verified = async { verify(&sandbox, wanted).await };
@@ -89,7 +89,7 @@ async fn events_that_come_later_are_waited_for() {
     // An unexpected event ends the wait at once.
     let wanted = json!({"events": [{"name": "a"}], "within": 60});
     let verified = tokio::time::timeout(Duration::from_secs(30), verify(&sandbox, wanted)).await;
-    assert_eq!(verified.expect("nothing is waited for").0, 409);
+    assert_eq!(verified.expect("the answer comes at once").0, 409);
 }
 
 #[tokio::test]

@@ -113,7 +113,7 @@ async fn the_next_start_delivers_pending_events() {
     let (report, sandbox) = running.end().await;
     assert!(!report.is_complete(), "{report}");
 
-    sandbox.lift_faults();
+    sandbox.remove_faults();
     let next = Running::start_with(folder, sandbox).await;
     assert_eq!(next.sandbox.wait_for(1).await.len(), 1);
     assert!(next.end().await.0.is_complete());

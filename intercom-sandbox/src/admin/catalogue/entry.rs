@@ -71,7 +71,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn take_in(&mut self, event: &ReceivedEvent) {
+    pub(super) fn record(&mut self, event: &ReceivedEvent) {
         self.count += 1;
         self.last = event.request().received_at();
         self.deviating += usize::from(event.deviates());
@@ -82,7 +82,7 @@ impl Entry {
         }
         for (place, (key, value)) in event.metadata().iter().enumerate() {
             if let Some(known) = self.key(place, key) {
-                known.take_in(value);
+                known.record(value);
             }
         }
         for key in event.dropped_keys() {
@@ -132,7 +132,7 @@ impl Entry {
         match self.in_lock {
             Some(false) => Some("The lock has no event of this name.".into()),
             _ if self.deviating > 0 => Some(format!(
-                "{} of {} are not as the lock has them: each says why.",
+                "{} of {} events differ from the lock: each has a warning.",
                 self.deviating, self.count
             )),
             _ => None,
@@ -143,8 +143,7 @@ impl Entry {
         let spellings = listed(self.spellings.iter().map(|spelling| format!("`{spelling}`")));
         (self.spellings.len() > 1).then(|| {
             format!(
-                "It was written as {spellings}: upper and lower case are the same to Intercom, so this \
-                 is one event."
+                "Spellings of this name: {spellings}. Intercom ignores case, so this is one event."
             )
         })
     }
@@ -163,8 +162,8 @@ impl Entry {
     fn of_loss(&self) -> Option<String> {
         let dropped = self.named(|key| key.dropped > 0)?;
         Some(format!(
-            "Dropped in silence, in one event at least: {dropped}. They are beyond the number of keys \
-             that an event may have, or of no kind that is kept."
+            "Intercom drops these keys without an error, in at least one event: {dropped}. They \
+             exceed the limit of keys, or Intercom does not keep their kind."
         ))
     }
 
@@ -177,7 +176,7 @@ impl Entry {
 }
 
 impl Key {
-    fn take_in(&mut self, value: &Value) {
+    fn record(&mut self, value: &Value) {
         self.count += 1;
         let kind = ValueKind::of(&self.key, value);
         match self.kinds.iter_mut().find(|counted| counted.kind == kind) {

@@ -42,7 +42,7 @@ async fn catalogue(State(workspace): State<Arc<Workspace>>) -> Response {
             break;
         };
         number = last.request().number();
-        events.iter().for_each(|event| catalogue.take_in(event));
+        events.iter().for_each(|event| catalogue.record(event));
         tokio::task::yield_now().await;
     }
     if let Some(lock) = &workspace.rules.lock {
@@ -66,9 +66,9 @@ struct Catalogue {
 }
 
 impl Catalogue {
-    fn take_in(&mut self, event: &ReceivedEvent) {
+    fn record(&mut self, event: &ReceivedEvent) {
         self.events += 1;
-        let place = *self.places.entry(event.filing.name).or_insert(self.names.len());
+        let place = *self.places.entry(event.event_key.name).or_insert(self.names.len());
         if place == self.names.len() {
             if place == NAMES {
                 self.left_out += 1;
@@ -76,7 +76,7 @@ impl Catalogue {
             }
             self.names.push(Entry::new(event));
         }
-        self.names[place].take_in(event);
+        self.names[place].record(event);
     }
 
     fn compare(&mut self, lock: &EventsLock, sent: &[Box<str>]) {

@@ -31,7 +31,7 @@ pub(in crate::api) fn list(
     }
     let now = i64::try_from(workspace.now()).unwrap_or(i64::MAX);
     let mut events = workspace.journal.events_where(|event| {
-        person.keys.contains(&event.filing.contact) && event.created_at() > now - LISTED_SECONDS
+        person.keys.contains(&event.event_key.contact) && event.created_at() > now - LISTED_SECONDS
     });
     let page = EventPage::cut(&mut events, &query);
     // The client may reach the sandbox by another name than the sandbox's own URL.
@@ -48,7 +48,7 @@ pub(in crate::api) fn list(
     }))
 }
 
-/// The list on the wire. Intercom's description has the contact beside the events.
+/// The list on the wire. Intercom's description has the contact next to the events.
 #[derive(Serialize)]
 struct EventList<'a> {
     #[serde(rename = "type")]
@@ -67,7 +67,7 @@ struct EventPages {
     next: Option<String>,
 }
 
-/// One page of the list.
+/// A page of the list.
 struct EventPage<'a> {
     events: &'a [ReceivedEvent],
     /// The cursor of the next page, if there is one.

@@ -10,9 +10,9 @@ use bytes::Bytes;
 pub(super) use listing::list;
 pub(crate) use summaries::create as create_summaries;
 
-use super::served::Served;
-use crate::contacts::{ContactKey, Found, Identifier};
-use crate::event::Filing;
+use super::api_answer::ApiAnswer;
+use crate::contacts::{ContactKey, ContactMatch, Identifier};
+use crate::event::EventKey;
 use crate::received::Outcome;
 use crate::refusal::Refusal;
 use crate::reply::Reply;
@@ -24,7 +24,7 @@ pub(crate) const SUMMARIES: (&str, &str) = ("POST", "/events/summaries");
 
 /// Accepts an event, or refuses it: first for its content, then for its contact, and last for a
 /// name over the limit.
-pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Served, Refusal> {
+pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<ApiAnswer, Refusal> {
     let rules = &workspace.rules;
     let event = rules::event::read(body, rules, &*workspace.clock)?;
     let contact = match event.identifiers.first(rules.identifier_order) {
@@ -32,15 +32,15 @@ pub(super) fn create(workspace: &Workspace, body: &Bytes) -> Result<Served, Refu
         None => return Err(Refusal::user_not_found()),
     };
     let name = workspace.event_names.admit(&event.name)?;
-    let filing = Filing { contact, name, created_at: event.created_at };
-    let outcome = if rules.deduplicate && !workspace.duplicates.remember(filing) {
+    let event_key = EventKey { contact, name, created_at: event.created_at };
+    let outcome = if rules.deduplicate && !workspace.duplicates.remember(event_key) {
         Outcome::Duplicate
     } else {
         Outcome::Accepted
     };
     // Intercom's answer to an accepted event has no body.
     let status = if rules.accepted_is_200 { StatusCode::OK } else { StatusCode::ACCEPTED };
-    Ok(Served::event(Reply::empty(status), outcome, filing))
+    Ok(ApiAnswer::event(Reply::empty(status), outcome, event_key))
 }
 
 /// Returns the one contact that this identifier names.
@@ -51,9 +51,9 @@ fn find_contact(
 ) -> Result<ContactKey, Refusal> {
     let (contacts, clock) = (&workspace.contacts, &*workspace.clock);
     match contacts.resolve(kind, value, clock) {
-        Found::One(contact) => Ok(contact),
-        Found::Nobody => Err(contacts.not_found(kind, value, clock)),
-        Found::Several => Err(ambiguous_contact(workspace)),
+        ContactMatch::One(contact) => Ok(contact),
+        ContactMatch::Unknown => Err(contacts.not_found(kind, value, clock)),
+        ContactMatch::Several => Err(ambiguous_contact(workspace)),
     }
 }
 

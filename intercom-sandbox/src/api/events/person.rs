@@ -23,7 +23,7 @@ impl Person {
         let key = super::find_contact(workspace, kind, value)?;
         let keys = workspace.contacts.keys_of(key);
         let Some(contact) = workspace.contacts.by_key(key) else {
-            // A stranger, with `know_everybody`, has only this identifier.
+            // Under `know_everybody`, an unknown contact has only this identifier.
             let only = |this: Identifier| (this == kind).then(|| value.to_owned());
             return Ok(Self {
                 keys,

@@ -33,8 +33,8 @@ pub(crate) fn create(workspace: &Workspace, body: &Bytes) -> Result<Reply, Refus
     Ok(Reply::empty(StatusCode::OK))
 }
 
-/// Answers the summary of a contact's events. It covers the stored summaries and all remembered
-/// events, even those too old for the list.
+/// Answers the summary of a contact's events: the stored summaries and all remembered events, even
+/// those too old for the list.
 pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
     let mut summaries: BTreeMap<NameId, Summary> = BTreeMap::new();
     let mut add = |name, summary: Summary| {
@@ -45,10 +45,10 @@ pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
         add(name, summary);
     }
     let events =
-        workspace.journal.events_where(|event| person.keys.contains(&event.filing.contact));
+        workspace.journal.events_where(|event| person.keys.contains(&event.event_key.contact));
     for event in events {
         let at = event.created_at();
-        add(event.filing.name, Summary { count: 1, first: at, last: at });
+        add(event.event_key.name, Summary { count: 1, first: at, last: at });
     }
     let events: Vec<_> = summaries
         .into_iter()
@@ -58,7 +58,7 @@ pub(super) fn of(workspace: &Workspace, person: &Person) -> Reply {
                 "first": iso(summary.first),
                 "last": iso(summary.last),
                 "count": summary.count,
-                // Event descriptions are not supported; few Intercom users set them.
+                // The sandbox has no event descriptions, which few Intercom users set.
                 "description": null,
             })
         })

@@ -1,7 +1,7 @@
 // Requests per second by outcome, for the last three minutes.
 //
-// The chart adds the differences of the sandbox's counts, because the feed may skip records. It takes only the
-// requests from before the page from their records, each at its own time.
+// The chart adds the differences of the sandbox's counts, because the feed may skip records. Only
+// requests from before the page come from their records, each at its own time.
 
 import { svg } from "./dom.js";
 import { counted, LABELS, number, OUTCOMES, short, shortTime } from "./format.js";

@@ -1,6 +1,7 @@
-// A request as a curl command. The page does not know the access token, so the command has `TOKEN` in its place.
+// A request as a curl command. The page does not know the access token, so the command has `TOKEN`
+// instead.
 
-/** Headers that curl writes itself, or that belong to the connection. */
+/** Headers that curl writes itself, or that are about the connection. */
 const OMITTED_HEADERS = ["accept-encoding", "connection", "content-length", "host", "transfer-encoding", "user-agent"];
 
 export function command({ method, path, query, headers, body }) {

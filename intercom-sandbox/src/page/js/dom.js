@@ -1,4 +1,5 @@
-// Makes elements. It inserts text as text and parses no HTML, so that the page never runs the content of an event.
+// Makes elements. Inserts text as text and parses no HTML, so that the page never runs the content
+// of an event.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -64,7 +65,7 @@ export function link(address, text) {
   return h("a", { href: address, title: address, rel: "noopener noreferrer", target: "_blank" }, untrusted(text));
 }
 
-/** Whether a link may lead to the address: `javascript:` and the like are not allowed. */
+/** Whether the page links to this address: not to `javascript:` and the like. */
 export function isWebAddress(text) {
   if (!/^https?:\/\/\S+$/i.test(text)) {
     return false;

@@ -1,4 +1,5 @@
-// The faults: switches for the common ones, a field for all others, and a list of the active faults.
+// The faults: switches for the common ones, a field for all others, and a list of the active
+// faults.
 
 import { get, post, remove } from "./admin.js";
 import { byId, untrusted, h } from "./dom.js";
@@ -54,7 +55,7 @@ export class Faults {
     if (visible) this.#load();
   }
 
-  /** Takes the number of active faults of an update. Loads the list only while the panel is visible. */
+  /** Takes the number of active faults from an update. Loads the list only while it is visible. */
   update({ faults, now }) {
     this.#now = now;
     this.#count(faults);

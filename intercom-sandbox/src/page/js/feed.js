@@ -1,10 +1,10 @@
 // The live requests over server-sent events, and the state of the connection.
 //
-// The browser reconnects by itself, and sends the id of its last message. It gives up after an HTTP error; then this
-// module opens a new connection.
+// The browser reconnects by itself, and sends the id of its last message. The browser gives up
+// after an HTTP error; then this module opens a new connection.
 //
-// A browser opens at most six connections to one address. So a hidden page closes its stream, and a seventh page
-// loads. A page that shows again resumes after its last message.
+// A browser opens at most six connections to one address. So a hidden page closes its stream, and a
+// seventh page loads. A page that shows again resumes after its last message.
 
 /** The failed connections in a row after which the page reports that the sandbox has stopped. */
 const MAX_FAILURES = 3;
@@ -48,7 +48,7 @@ export function follow({ begin, update, connection }) {
     source = null;
   };
   document.addEventListener("visibilitychange", () => (document.hidden ? close() : open()));
-  // A page in the back-forward cache is hidden, too.
+  // The browser also hides a page in the back-forward cache.
   addEventListener("pagehide", close);
   addEventListener("pageshow", open);
   open();

@@ -1,5 +1,5 @@
-// Formats JSON. It only inserts line breaks into the text: parsing and writing it again would lose double members,
-// their order, and the digits of long numbers.
+// Formats JSON by inserting line breaks into the text. Parsing and writing the text again would
+// lose repeated members, their order, and the digits of long numbers.
 
 import { h, visible } from "./dom.js";
 

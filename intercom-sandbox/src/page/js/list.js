@@ -1,7 +1,8 @@
-// The virtual list, newest first. Only the rows in view are elements: ten thousand records cost as much as thirty.
+// The virtual list, newest first. Only the rows in view are elements: ten thousand records cost as
+// much as thirty.
 //
-// In a scrolled list, or with an open row, the rows in view keep their place while new rows arrive above. While the mouse
-// button is down no row moves, so that a click hits its row.
+// In a scrolled list, or with an open row, the rows in view keep their place while new rows arrive
+// above. While the mouse button is down no row moves, so that a click hits its row.
 
 import { number } from "./format.js";
 import { oncePerFrame } from "./frame.js";
@@ -279,7 +280,7 @@ export class List {
     if (changed) this.#layout(this.#anchor());
   }
 
-  /** Takes the height of a row with a hint of any number of lines. An open row has no hint in its summary. */
+  /** Measures a row with a hint, of any number of lines. An open row has no hint in its summary. */
   #measuredTall(numbered, height) {
     // The row includes its border.
     if (this.#open.has(numbered) || this.#tall.get(numbered) === height + 1) return false;

@@ -1,11 +1,11 @@
-// One row of the list: a summary, and details when it is open.
+// A row of the list: a summary, and details while it is open.
 
 import { makeDetail } from "./detail.js";
 import { untrusted, h, prose } from "./dom.js";
 import { clockTime, counted, exactTime, LABELS } from "./format.js";
 import { shown } from "./values.js";
 
-/** The most values in a summary, which has no room for more. */
+/** The most values that fit in a summary. */
 const MAX_PAIRS = 8;
 
 /** A row, closed. */

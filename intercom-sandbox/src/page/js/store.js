@@ -7,7 +7,10 @@ const MAX_RECORDS = 10_000;
 const MAX_CHARACTERS = 64_000_000;
 
 export class Store {
-  /** The records in order of arrival. Each change makes a new list, because the page may still show the old one. */
+  /**
+   * The records in order of arrival. Each change makes a new list, because the page may still show
+   * the old one.
+   * /
   records = [];
   /** The records that arrived during the pause. */
   #pausedRecords = [];

@@ -1,11 +1,12 @@
-// The faults with a switch. Each has its text for the admin API, and a pattern that finds it among the active faults.
+// The faults with a switch. Each has its text for the admin API, and a pattern that finds it among
+// the active faults.
 
 /**
  * - `parameters`: fields by name, each with its initial value; `{name}` is their place in `title`;
  * - `effect`: the fault as text, without its duration;
  * - `matches`: matches the effect of an active fault of this switch;
  * - `isGlobal`: whether it changes the state of the sandbox, not single requests.
- */
+ * /
 export const SWITCHES = [
   {
     id: "outage",

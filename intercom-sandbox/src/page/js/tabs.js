@@ -1,4 +1,4 @@
-// The views, one of which is visible.
+// The views. One view is visible.
 
 import { byId } from "./dom.js";
 
@@ -30,7 +30,7 @@ export class Tabs {
       byId(`panel-${other}`).hidden = other !== view;
     }
     document.body.dataset.view = view;
-    // The address keeps the view over a reload. It may name a request instead.
+    // The address keeps the view over a reload, or names a request.
     if (this.#fromHash() !== view) history.replaceState(null, "", view === VIEWS[0] ? location.pathname : `#${view}`);
     this.#shown(view);
   }

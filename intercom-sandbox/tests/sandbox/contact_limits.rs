@@ -10,7 +10,7 @@ use crate::contact_calls::{bare, create, event_of, get, hint, send};
 use crate::support::{Answered, finish, post_contact, post_event, request};
 
 #[tokio::test]
-async fn a_created_contact_may_take_its_time_to_be_known() {
+async fn events_can_find_a_new_contact_after_a_delay() {
     let clock = ManualClock::at_unix_seconds(1_700_000_000);
     let sandbox = Sandbox::builder()
         .clock(clock.clone())
@@ -30,7 +30,7 @@ async fn a_created_contact_may_take_its_time_to_be_known() {
         );
         assert!(hint(&sandbox).contains("500ms"), "{}", hint(&sandbox));
     }
-    // Reads and conflicts see the contact at once, and other contacts are known.
+    // Reads and conflicts see the contact at once, and events find the other contacts.
     assert_eq!(get(&sandbox, &format!("/contacts/{id}")).await.status, 200);
     assert_eq!(post_contact(&sandbox, &json!({"external_id": "42"})).await.status, 409);
     assert_eq!(post_event(&sandbox, &event_of("user_id", "old")).await.status, 202);
@@ -67,7 +67,10 @@ async fn contacts_take_no_more_bytes_than_the_limit() {
         .start()
         .await
         .unwrap();
-    let named = |user_id: &str, letters: usize| json!({"external_id": user_id, "custom_attributes": {"x".repeat(letters): 1}});
+    let named = |user_id: &str, letters: usize| {
+        let attributes = json!({"x".repeat(letters): 1});
+        json!({"external_id": user_id, "custom_attributes": attributes})
+    };
     let first = create(&sandbox, &named("1", 6_000)).await;
     let full = |answered: Answered| {
         assert_eq!(
@@ -101,7 +104,7 @@ async fn contacts_take_no_more_bytes_than_the_limit() {
 }
 
 #[tokio::test]
-async fn a_contact_that_is_seeded_anew_takes_only_what_it_grows_by() {
+async fn a_replaced_seed_contact_counts_only_its_growth() {
     let sandbox = Sandbox::builder()
         .limits(Limits::default().max_contact_bytes(10_000).max_contacts(2))
         .start()
@@ -190,7 +193,7 @@ async fn events_of_one_contact_are_duplicates_whatever_the_identifier() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_one_where_everybody_is_known() {
+async fn an_unknown_contact_is_one_contact_with_know_everybody() {
     let sandbox = Sandbox::builder().know_everybody(true).start().await.unwrap();
     for (key, value) in [("user_id", "42"), ("user_id", "42"), ("user_id", "43"), ("email", "42")] {
         assert_eq!(post_event(&sandbox, &event_of(key, value)).await.status, 202);

@@ -29,7 +29,7 @@ async fn a_taken_port_is_reported() {
     let port: u16 = address(&first).parse().expect("a port");
     let error = Sandbox::builder().port(port).start().await.expect_err("the port is taken");
     assert!(matches!(error, StartError::PortTaken { port: taken } if taken == port));
-    assert_eq!(error.to_string(), format!("port {port} is taken by another program"));
+    assert_eq!(error.to_string(), format!("another program listens on port {port}"));
 }
 
 #[tokio::test]
@@ -57,7 +57,7 @@ async fn dropping_closes_connections_and_releases_the_port() {
 }
 
 #[tokio::test]
-async fn a_graceful_end_lets_requests_under_way_finish_and_accepts_no_others() {
+async fn a_graceful_shutdown_finishes_requests_in_flight_and_accepts_no_others() {
     let mut sandbox = friendly().await;
     let port: u16 = address(&sandbox).parse().expect("a port");
     let mut idle = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
@@ -75,7 +75,7 @@ async fn a_graceful_end_lets_requests_under_way_finish_and_accepts_no_others() {
 }
 
 #[tokio::test]
-async fn a_graceful_end_does_not_wait_for_what_never_ends() {
+async fn a_graceful_shutdown_does_not_wait_for_endless_answers() {
     let mut sandbox = friendly().await;
     sandbox.answer_next(Answer::silence());
     let silent = request(&sandbox, Method::POST, "/events").body(event("a").to_string());
@@ -141,7 +141,7 @@ async fn http_2_clients_are_served() {
 }
 
 #[test]
-fn a_manual_clock_stands_still_at_its_end() {
+fn a_manual_clock_stops_at_the_latest_time() {
     let clock = ManualClock::at_unix_seconds(u64::MAX);
     let end = clock.now();
     clock.advance(Duration::from_secs(1));

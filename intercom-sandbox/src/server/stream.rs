@@ -1,5 +1,5 @@
-//! The byte stream below HTTP. It breaks on request, and replaces hyper's bare status for malformed
-//! requests with Intercom's error list.
+//! The byte stream below HTTP, which a fault can break. For malformed requests, hyper writes a
+//! status without a body. The stream replaces that status with Intercom's error list.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -19,11 +19,11 @@ const MAX_DISCARDED: usize = 1 << 20;
 /// The first byte of a TLS handshake; no request begins with it.
 const TLS_HANDSHAKE: u8 = 0x16;
 
-pub(super) struct Wire {
+pub(super) struct ConnectionStream {
     stream: TcpStream,
     state: Arc<ConnectionState>,
-    /// The rest of the answer that replaces a bare status.
-    instead: Option<Bytes>,
+    /// The rest of the answer that replaces hyper's status.
+    replacement: Option<Bytes>,
     /// Whether the output is HTTP/1; `None` before the first output.
     is_http_1: Option<bool>,
     /// Whether the input begins a TLS handshake; `None` before the first input.
@@ -31,9 +31,9 @@ pub(super) struct Wire {
     lingered: usize,
 }
 
-impl Wire {
+impl ConnectionStream {
     pub(super) fn new(stream: TcpStream, state: Arc<ConnectionState>) -> Self {
-        Self { stream, state, instead: None, is_http_1: None, is_tls: None, lingered: 0 }
+        Self { stream, state, replacement: None, is_http_1: None, is_tls: None, lingered: 0 }
     }
 
     /// Fails if the connection has to end.
@@ -45,7 +45,7 @@ impl Wire {
             End::HeadTooSlow => {
                 self.state.end(End::Close);
                 let answer = self.state.raw.head_too_slow();
-                // Every earlier answer has gone out, so the buffer has room. If it is full, the
+                // Every earlier answer has gone out. If the buffer is full all the same, the
                 // client does not read.
                 let _ = Pin::new(&mut self.stream).poll_write(context, &answer);
             }
@@ -59,15 +59,16 @@ impl Wire {
         buffers: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         self.check(context)?;
-        if self.instead.is_none()
-            && self.state.is_out_of_turn()
-            && let Some(answer) = buffers.first().and_then(|first| self.state.raw.instead(first))
+        if self.replacement.is_none()
+            && self.state.is_unsolicited()
+            && let Some(answer) =
+                buffers.first().and_then(|first| self.state.raw.replacement(first))
         {
             let is_tls = self.is_tls == Some(true);
-            self.instead = Some(if is_tls { self.state.raw.tls() } else { answer });
+            self.replacement = Some(if is_tls { self.state.raw.tls() } else { answer });
             self.state.linger();
         }
-        if let Some(rest) = &mut self.instead {
+        if let Some(rest) = &mut self.replacement {
             while !rest.is_empty() {
                 let written = ready!(Pin::new(&mut self.stream).poll_write(context, rest))?;
                 rest.advance(written);
@@ -81,13 +82,13 @@ impl Wire {
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, buffers);
         match &written {
             Poll::Ready(_) => self.state.sent(),
-            Poll::Pending => self.state.stalls(),
+            Poll::Pending => self.state.write_blocked(),
         }
         written
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ConnectionStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -98,13 +99,13 @@ impl AsyncRead for Wire {
         let read = Pin::new(&mut self.stream).poll_read(context, buffer);
         if let Some(first) = buffer.filled().get(before) {
             self.is_tls.get_or_insert(*first == TLS_HANDSHAKE);
-            self.state.hears();
+            self.state.received();
         }
         read
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ConnectionStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -126,7 +127,7 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.state.has_paid();
+        self.state.flushed();
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
@@ -148,7 +149,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for ConnectionStream {
     fn drop(&mut self) {
         if self.state.ends() == End::Reset {
             // Without the option, the connection closes normally, which also ends it.

@@ -83,7 +83,7 @@ async fn an_event_is_listed_as_sent_with_its_contact() {
 }
 
 #[tokio::test]
-async fn any_identifier_finds_the_events_of_one_contact_alone() {
+async fn any_identifier_finds_only_the_events_of_its_contact() {
     let (sandbox, _clock) = start().await;
     send(&sandbox, "42", "a", NOON).await;
     send(&sandbox, "43", "a", NOON).await;
@@ -95,7 +95,7 @@ async fn any_identifier_finds_the_events_of_one_contact_alone() {
 }
 
 #[tokio::test]
-async fn the_newest_come_first_whenever_they_were_sent() {
+async fn the_newest_come_first_in_any_order_of_arrival() {
     let (sandbox, _clock) = start().await;
     for back in [5, 1, 3, 2, 4] {
         send(&sandbox, "42", "a", NOON - back).await;
@@ -141,7 +141,7 @@ async fn events_of_one_second_differ_by_their_order() {
 }
 
 #[tokio::test]
-async fn a_page_has_fifteen_events_when_nothing_else_is_said() {
+async fn a_page_has_fifteen_events_by_default() {
     let (sandbox, _clock) = start().await;
     for back in 0..16 {
         send(&sandbox, "42", "a", NOON - back).await;
@@ -199,7 +199,7 @@ async fn an_unknown_contact_is_not_found_and_an_ambiguous_one_is_a_conflict() {
 }
 
 #[tokio::test]
-async fn where_everybody_is_known_strangers_have_their_events_too() {
+async fn with_know_everybody_unknown_contacts_have_events_too() {
     let sandbox = friendly().await;
     for email in ["a@example.com", "b@example.com"] {
         let body = json!({"event_name": "a", "created_at": now(), "email": email});
@@ -212,7 +212,7 @@ async fn where_everybody_is_known_strangers_have_their_events_too() {
 }
 
 #[tokio::test]
-async fn a_query_must_name_one_contact_and_be_of_its_form() {
+async fn an_invalid_query_is_refused() {
     let (sandbox, _clock) = start().await;
     for (query, errors) in [
         ("", vec!["parameter_not_found type", "parameter_not_found user_id"]),

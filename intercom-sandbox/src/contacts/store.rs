@@ -7,11 +7,11 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::contact::Contact;
-use super::key::{ContactKey, Found};
+use super::key::{ContactKey, ContactMatch};
 use crate::identifier::{Identifier, fold_email};
 
 #[derive(Default)]
-pub(super) struct Book {
+pub(super) struct ContactStore {
     last_key: u64,
     /// The number of changes.
     revision: u64,
@@ -28,7 +28,7 @@ pub(super) struct Book {
     merged: HashMap<Arc<str>, Merged>,
 }
 
-/// The remains of a merged contact.
+/// The record of a merged contact.
 pub(super) struct Merged {
     pub(super) key: ContactKey,
     pub(super) user_id: Option<Arc<str>>,
@@ -37,14 +37,14 @@ pub(super) struct Merged {
     pub(super) at: u64,
 }
 
-impl Book {
-    pub(super) fn draw_key(&mut self) -> ContactKey {
+impl ContactStore {
+    pub(super) fn next_key(&mut self) -> ContactKey {
         self.last_key += 1;
         ContactKey(self.last_key)
     }
 
     /// Returns an unused id with the length and alphabet of Intercom's.
-    pub(super) fn draw_id(&self, key: ContactKey) -> Arc<str> {
+    pub(super) fn unused_id(&self, key: ContactKey) -> Arc<str> {
         // The first number is free, unless a caller chose a similar id for a contact.
         (key.0..)
             .map(|number| Arc::from(format!("5ba682d2{number:016x}")))
@@ -117,26 +117,26 @@ impl Book {
         self.with(kind, value).filter(|contact| !contact.is_lead() && !contact.is_archived())
     }
 
-    /// Returns the contact that an identifier names, among settled contacts that are not archived.
+    /// Returns the contact that an identifier names, among settled and active contacts.
     pub(super) fn resolve(
         &self,
         kind: Identifier,
         value: &str,
         mut is_settled: impl FnMut(&Contact) -> bool,
-    ) -> Found {
+    ) -> ContactMatch {
         if kind == Identifier::ContactId {
             return match self.follow(value) {
                 Some(contact) if !contact.is_archived() && is_settled(contact) => {
-                    Found::One(contact.key())
+                    ContactMatch::One(contact.key())
                 }
-                _ => Found::Nobody,
+                _ => ContactMatch::Unknown,
             };
         }
         let mut users = self.users(kind, value).filter(|contact| is_settled(contact));
         match (users.next(), users.next()) {
-            (None, _) => Found::Nobody,
-            (Some(contact), None) => Found::One(contact.key()),
-            (Some(_), Some(_)) => Found::Several,
+            (None, _) => ContactMatch::Unknown,
+            (Some(contact), None) => ContactMatch::One(contact.key()),
+            (Some(_), Some(_)) => ContactMatch::Several,
         }
     }
 
@@ -144,7 +144,7 @@ impl Book {
         self.revision
     }
 
-    /// Returns the remains of merged contacts, by id.
+    /// Returns the records of merged contacts, by id.
     pub(super) fn merges(&self) -> impl Iterator<Item = (&Arc<str>, &Merged)> {
         self.merged.iter()
     }
@@ -186,13 +186,13 @@ impl Book {
         let data = contact.data();
         self.bytes -= contact.size();
         self.by_id.remove(&data.id);
-        unlist(&mut self.by_user_id, data.details.user_id.as_ref(), key);
+        remove_from_index(&mut self.by_user_id, data.details.user_id.as_ref(), key);
         let email = data.details.email.as_deref().map(|email| fold_email(email).into());
-        unlist(&mut self.by_email, email.as_ref(), key);
+        remove_from_index(&mut self.by_email, email.as_ref(), key);
         Some(contact)
     }
 
-    /// Deletes a contact, and the remains of contacts merged into it.
+    /// Deletes a contact, and the records of contacts merged into it.
     pub(super) fn remove(&mut self, key: ContactKey) {
         self.take(key);
         let bytes = &mut self.bytes;
@@ -206,7 +206,7 @@ impl Book {
     }
 
     /// Replaces a contact by the record of its merge into the other.
-    pub(super) fn leave_merged(&mut self, from: ContactKey, into: ContactKey, at: u64) {
+    pub(super) fn record_merge(&mut self, from: ContactKey, into: ContactKey, at: u64) {
         let Some(contact) = self.take(from) else { return };
         for left in self.merged.values_mut().filter(|left| left.into == from) {
             left.into = into;
@@ -219,13 +219,17 @@ impl Book {
 }
 
 impl Merged {
-    /// Returns the bytes of the remains, including the old id.
+    /// Returns the bytes of the record, including the old id.
     fn size(&self, id: &str) -> usize {
         id.len() + self.user_id.as_ref().map_or(0, |user_id| user_id.len())
     }
 }
 
-fn unlist(index: &mut HashMap<Arc<str>, Vec<Contact>>, value: Option<&Arc<str>>, key: ContactKey) {
+fn remove_from_index(
+    index: &mut HashMap<Arc<str>, Vec<Contact>>,
+    value: Option<&Arc<str>>,
+    key: ContactKey,
+) {
     let Some(value) = value else { return };
     if let Some(contacts) = index.get_mut(value) {
         contacts.retain(|contact| contact.key() != key);

@@ -1,7 +1,8 @@
-//! The active faults, and which of them a request meets.
+//! The active faults, and which of them apply to a request.
 //!
-//! Faults that replace the answer are tried in order of injection until one strikes. All other
-//! faults that strike apply together.
+//! A fault matches a request in its scope. By its percentage it then applies or not. At most one
+//! fault replaces the answer: the first that applies, in order of injection. All other faults that
+//! apply work together.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -9,13 +10,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::SystemTime;
 
+use super::applied::AppliedFaults;
 use super::fault::{Effect, Fault};
-use super::meeting::Meeting;
-use super::strike::Strike;
+use super::target::FaultTarget;
 use crate::sync::lock;
 
-/// The number of a fault in its sandbox, used to [lift](crate::Sandbox::lift) it. The first fault
-/// is 1.
+/// The number of a fault in its sandbox, used to [remove](crate::Sandbox::remove_fault) it. The
+/// first fault is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FaultId(pub(crate) u64);
 
@@ -25,13 +26,13 @@ impl fmt::Display for FaultId {
     }
 }
 
-/// An active fault, and how often it has struck: see [`Sandbox::faults`](crate::Sandbox::faults).
+/// An active fault, and how often it applied: see [`Sandbox::faults`](crate::Sandbox::faults).
 #[derive(Debug, Clone)]
 pub struct ActiveFault {
     id: FaultId,
     fault: Fault,
-    met: u64,
-    struck: u64,
+    matched: u64,
+    applied: u64,
     ends_at: Option<SystemTime>,
 }
 
@@ -46,20 +47,20 @@ impl ActiveFault {
         &self.fault
     }
 
-    /// Returns the number of requests met: requests in scope that no earlier fault took.
-    pub fn met(&self) -> u64 {
-        self.met
+    /// Returns the number of matched requests: those in scope that no earlier fault answered.
+    pub fn matched(&self) -> u64 {
+        self.matched
     }
 
-    /// Returns the number of requests struck. Without a [percentage](Fault::percent) the fault
-    /// strikes all that it meets.
-    pub fn struck(&self) -> u64 {
-        self.struck
+    /// Returns the number of requests to which the fault applied. Without a
+    /// [percentage](Fault::percent) the fault applies to all matched requests.
+    pub fn applied(&self) -> u64 {
+        self.applied
     }
 
     /// Returns the number of requests left, if the fault is [limited](Fault::next).
     pub fn left(&self) -> Option<u64> {
-        self.fault.next.map(|next| next.saturating_sub(self.met))
+        self.fault.next.map(|next| next.saturating_sub(self.matched))
     }
 
     /// Returns the end of the fault, if it [lasts](Fault::lasting) for a time.
@@ -74,26 +75,26 @@ impl ActiveFault {
 
     /// Returns whether the fault is an answer for the next requests.
     pub(crate) fn is_scripted_answer(&self) -> bool {
-        self.fault.next.is_some() && self.fault.effect.takes_the_place_of_the_answer()
+        self.fault.next.is_some() && self.fault.effect.replaces_answer()
     }
 
     fn has_ended(&self, now: SystemTime) -> bool {
         self.left() == Some(0) || self.ends_at.is_some_and(|end| now >= end)
     }
 
-    /// Counts one more request, and returns whether the fault strikes it.
-    fn strikes(&mut self, seed: u64) -> bool {
-        let strikes = match self.fault.percent {
+    /// Counts a matched request, and returns whether the fault applies to it.
+    fn applies(&mut self, seed: u64) -> bool {
+        let applies = match self.fault.percent {
             None => true,
-            Some(percent) => chance(seed, self.id.0, self.met) * 100.0 < percent,
+            Some(percent) => chance(seed, self.id.0, self.matched) * 100.0 < percent,
         };
-        self.met += 1;
-        self.struck += u64::from(strikes);
-        strikes
+        self.matched += 1;
+        self.applied += u64::from(applies);
+        applies
     }
 }
 
-/// When a fault strikes.
+/// When a fault applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
     /// Before the sandbox reads the request.
@@ -107,11 +108,11 @@ pub(crate) struct Faults {
     seed: u64,
     /// The number of faults, so that a request takes no lock when there are none.
     count: AtomicUsize,
-    standing: Mutex<Standing>,
+    queues: Mutex<FaultQueues>,
 }
 
 #[derive(Default)]
-struct Standing {
+struct FaultQueues {
     injected: u64,
     /// Faults that replace the answer. Scripted ones are many, and leave in order.
     answers: VecDeque<ActiveFault>,
@@ -120,7 +121,7 @@ struct Standing {
 
 impl Faults {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, count: AtomicUsize::new(0), standing: Mutex::default() }
+        Self { seed, count: AtomicUsize::new(0), queues: Mutex::default() }
     }
 
     pub(crate) fn seed(&self) -> u64 {
@@ -140,20 +141,25 @@ impl Faults {
         if let Some(contradiction) = fault.contradiction() {
             panic!("`{fault}` makes no sense: {contradiction}");
         }
-        self.change(|standing| {
-            standing.injected += 1;
+        self.change(|queues| {
+            queues.injected += 1;
             let ends_at = fault.lasting.and_then(|time| now.checked_add(time));
-            let active =
-                ActiveFault { id: FaultId(standing.injected), fault, met: 0, struck: 0, ends_at };
-            standing.queue(&active).push_back(active.clone());
+            let active = ActiveFault {
+                id: FaultId(queues.injected),
+                fault,
+                matched: 0,
+                applied: 0,
+                ends_at,
+            };
+            queues.queue(&active).push_back(active.clone());
             active
         })
     }
 
     /// Returns the active faults in order of injection.
     pub(crate) fn list(&self, now: SystemTime) -> Vec<ActiveFault> {
-        let standing = lock(&self.standing);
-        let all = standing.answers.iter().chain(&standing.others);
+        let queues = lock(&self.queues);
+        let all = queues.answers.iter().chain(&queues.others);
         let mut all: Vec<_> = all.filter(|fault| !fault.has_ended(now)).cloned().collect();
         all.sort_by_key(ActiveFault::id);
         all
@@ -161,77 +167,78 @@ impl Faults {
 
     /// Returns the number of scripted answers that wait for a request.
     pub(crate) fn pending_answers(&self, now: SystemTime) -> usize {
-        let standing = lock(&self.standing);
-        let waiting = standing.answers.iter().filter(|fault| !fault.has_ended(now));
+        let queues = lock(&self.queues);
+        let waiting = queues.answers.iter().filter(|fault| !fault.has_ended(now));
         let left = waiting.filter_map(ActiveFault::left).fold(0, u64::saturating_add);
         usize::try_from(left).unwrap_or(usize::MAX)
     }
 
-    /// Lifts the chosen faults, and returns their number.
-    pub(crate) fn lift(&self, chosen: impl Fn(&ActiveFault) -> bool) -> usize {
-        self.change(|standing| {
-            let before = standing.len();
-            standing.retain(|fault| !chosen(fault));
-            before - standing.len()
+    /// Removes the chosen faults, and returns their number.
+    pub(crate) fn remove(&self, chosen: impl Fn(&ActiveFault) -> bool) -> usize {
+        self.change(|queues| {
+            let before = queues.len();
+            queues.retain(|fault| !chosen(fault));
+            before - queues.len()
         })
     }
 
     /// Passes the lowest active rate limit to `apply` while it holds the lock. Otherwise a slower
     /// caller could restore a limit after its removal.
-    pub(crate) fn pass_rate_limit(&self, now: SystemTime, apply: impl FnOnce(Option<u32>)) {
-        let standing = lock(&self.standing);
-        let limits = standing.others.iter().filter(|fault| !fault.has_ended(now));
+    pub(crate) fn apply_rate_limit(&self, now: SystemTime, apply: impl FnOnce(Option<u32>)) {
+        let queues = lock(&self.queues);
+        let limits = queues.others.iter().filter(|fault| !fault.has_ended(now));
         apply(limits.filter_map(|fault| fault.fault.effect.rate_limit()).min());
     }
 
-    /// Adds the faults that the request meets at this stage to `strike`.
-    pub(crate) fn meet(&self, stage: Stage, meeting: &Meeting<'_>, strike: &mut Strike) {
+    /// Adds the faults that apply to the request at this stage.
+    pub(crate) fn select(
+        &self,
+        stage: Stage,
+        target: &FaultTarget<'_>,
+        applied: &mut AppliedFaults,
+    ) {
         if !self.any() {
             return;
         }
-        self.change(|standing| {
-            let meets = |fault: &ActiveFault| {
+        self.change(|queues| {
+            let matches = |fault: &ActiveFault| {
                 fault.fault.after_acceptance == (stage == Stage::Acceptance)
-                    && meeting.is_in(&fault.fault.scope)
+                    && target.is_in(&fault.fault.scope)
             };
             // Removes ended faults, so that they need no timer.
             let mut at = 0;
-            while strike.answer.is_none()
-                && let Some(fault) = standing.answers.get_mut(at)
+            while applied.answer.is_none()
+                && let Some(fault) = queues.answers.get_mut(at)
             {
-                if !fault.has_ended(meeting.now) && meets(fault) && fault.strikes(self.seed) {
-                    strike.add(&fault.fault);
+                if !fault.has_ended(target.now) && matches(fault) && fault.applies(self.seed) {
+                    applied.add(&fault.fault);
                 }
-                if fault.has_ended(meeting.now) {
-                    standing.answers.remove(at);
+                if fault.has_ended(target.now) {
+                    queues.answers.remove(at);
                 } else {
                     at += 1;
                 }
             }
-            for fault in &mut standing.others {
-                if !fault.has_ended(meeting.now) && meets(fault) && fault.strikes(self.seed) {
-                    strike.add(&fault.fault);
+            for fault in &mut queues.others {
+                if !fault.has_ended(target.now) && matches(fault) && fault.applies(self.seed) {
+                    applied.add(&fault.fault);
                 }
             }
-            standing.others.retain(|fault| !fault.has_ended(meeting.now));
+            queues.others.retain(|fault| !fault.has_ended(target.now));
         });
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut Standing) -> T) -> T {
-        let mut standing = lock(&self.standing);
-        let result = change(&mut standing);
-        self.count.store(standing.len(), Ordering::Release);
+    fn change<T>(&self, change: impl FnOnce(&mut FaultQueues) -> T) -> T {
+        let mut queues = lock(&self.queues);
+        let result = change(&mut queues);
+        self.count.store(queues.len(), Ordering::Release);
         result
     }
 }
 
-impl Standing {
+impl FaultQueues {
     fn queue(&mut self, fault: &ActiveFault) -> &mut VecDeque<ActiveFault> {
-        if fault.fault.effect.takes_the_place_of_the_answer() {
-            &mut self.answers
-        } else {
-            &mut self.others
-        }
+        if fault.fault.effect.replaces_answer() { &mut self.answers } else { &mut self.others }
     }
 
     fn retain(&mut self, keep: impl Fn(&ActiveFault) -> bool) {

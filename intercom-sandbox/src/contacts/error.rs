@@ -9,7 +9,7 @@ use crate::refusal::{Hint, Refusal};
 use crate::version::ApiVersion;
 
 /// Why a call on a contact failed.
-pub(crate) enum Denied {
+pub(crate) enum ContactError {
     /// No contact has this id.
     Unknown,
     /// A merge replaced the contact by the contact with this id.
@@ -17,7 +17,7 @@ pub(crate) enum Denied {
     /// Another contact has these details.
     Exists(Contact),
     /// A user needs a user id or an email.
-    Nameless,
+    NoIdentifier,
     /// The number of contacts is at its limit.
     Full { limit: usize },
     /// The bytes of contacts are at their limit.
@@ -30,10 +30,10 @@ pub(crate) enum Denied {
     NotDuplicates,
 }
 
-impl Denied {
+impl ContactError {
     /// Returns the reason as this version shows it: only newer versions say where a merged contact
     /// went.
-    pub(crate) fn seen_by(self, version: ApiVersion) -> Self {
+    pub(crate) fn for_version(self, version: ApiVersion) -> Self {
         match self {
             Self::Merged { .. } if !version.has_merge_history() => Self::Unknown,
             denied => denied,
@@ -41,49 +41,49 @@ impl Denied {
     }
 }
 
-impl From<Denied> for Refusal {
-    fn from(denied: Denied) -> Self {
+impl From<ContactError> for Refusal {
+    fn from(denied: ContactError) -> Self {
         match denied {
-            Denied::Unknown => Self::user_not_found().with_hint(
-                "No contact has this id: GET /contacts lists those that there are, and \
-                 POST /contacts/search finds them by other details.",
+            ContactError::Unknown => Self::user_not_found().with_hint(
+                "No contact has this id: GET /contacts lists all contacts, and POST \
+                 /contacts/search finds them by other details.",
             ),
-            Denied::Merged { into } => merged(&into),
-            Denied::Exists(contact) => exists(&contact),
-            Denied::Nameless => Self::new(
+            ContactError::Merged { into } => merged(&into),
+            ContactError::Exists(contact) => exists(&contact),
+            ContactError::NoIdentifier => Self::new(
                 StatusCode::BAD_REQUEST,
                 "parameter_not_found",
                 "One of external_id and email is required for a user",
             )
             .with_hint("Leave the user one of the two; a lead needs neither."),
-            Denied::Full { limit } => {
+            ContactError::Full { limit } => {
                 full(format!("The sandbox keeps no more contacts than {limit}"), "max_contacts")
             }
-            Denied::FullOfBytes { limit } => full(
+            ContactError::FullOfBytes { limit } => full(
                 format!("The sandbox keeps no more bytes of contacts than {limit}"),
                 "max_contact_bytes",
             ),
-            Denied::TooManyAttributes { limit } => Self::new(
+            ContactError::TooManyAttributes { limit } => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "parameter_invalid",
                 format!("A contact can have {limit} custom attributes"),
             )
-            .with_hint("Take some away by setting them to null."),
-            Denied::NotLeadIntoUser => Self::new(
+            .with_hint("Remove some: set them to null."),
+            ContactError::NotLeadIntoUser => Self::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_merge",
                 "Merging can only be performed on a lead into a user",
             )
             .with_hint("Give the id of a lead as from, and the id of a user as into."),
-            Denied::NotDuplicates => Self::new(
+            ContactError::NotDuplicates => Self::new(
                 StatusCode::BAD_REQUEST,
                 "invalid_merge",
                 "Contacts can only be merged when they are duplicates (matching email or phone). \
                  Pass skip_duplicate_validation=true to override this check.",
             )
             .with_hint(
-                "Give both the same email or phone, or send \"skip_duplicate_validation\": true. The \
-                 older versions of the API do without the check, and so does a sandbox with \
+                "Give both the same email or phone, or send \"skip_duplicate_validation\": true. \
+                 Older versions of the API have no such check, nor has a sandbox with \
                  merges_only_duplicates(false).",
             ),
         }

@@ -41,7 +41,7 @@ async fn a_body_over_the_budget_is_503_until_the_budget_is_free() {
 
     let slow = begin(&sandbox).await;
     let refused = loop {
-        // The budget has room until the sandbox has read all of the slow body.
+        // The slow body counts until the sandbox has read all of it.
         let answered = post_event(&sandbox, &long()).await;
         if answered.status != 202 {
             break answered;
@@ -64,7 +64,7 @@ async fn a_body_over_the_budget_is_503_until_the_budget_is_free() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_limit_takes_no_more_room_than_the_limit() {
+async fn a_body_beyond_the_limit_uses_no_more_budget_than_the_limit() {
     let builder = Sandbox::builder()
         .know_everybody(true)
         .limits(Limits::default().body_limit(1000).max_incoming_bytes(ROOM));

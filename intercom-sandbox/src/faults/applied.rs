@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use axum::http::{HeaderName, HeaderValue, header};
 use bytes::Bytes;
 
-use super::cut_short::{half_of, misjudged};
+use super::cut_short::{half_of, with_wrong_length};
 use super::fault::{Effect, Fault, Missing};
 use crate::answer::Answer;
 use crate::clock::http_date;
@@ -15,9 +15,9 @@ use crate::rate_limit::{LIMIT, REMAINING, RESET};
 use crate::reply::Reply;
 use crate::request_id::X_REQUEST_ID;
 
-/// The faults that struck a request; by default none.
+/// The faults that apply to a request; by default none.
 #[derive(Default)]
-pub(crate) struct Strike {
+pub(crate) struct AppliedFaults {
     /// Replaces Intercom's answer.
     pub(crate) answer: Option<Answer>,
     /// Delay before the sandbox reads the request.
@@ -31,7 +31,7 @@ pub(crate) struct Strike {
     names: String,
 }
 
-impl Strike {
+impl AppliedFaults {
     pub(super) fn add(&mut self, fault: &Fault) {
         match &fault.effect {
             Effect::Answer(_) | Effect::Preset(_) => self.answer = fault.effect.answer(),
@@ -53,7 +53,7 @@ impl Strike {
         let _ = write!(self.names, "{}{when}", fault.effect);
     }
 
-    /// Returns the names of the faults in words, if any struck.
+    /// Returns the names of the faults in words, if any applies.
     pub(crate) fn names(&self) -> Option<Arc<str>> {
         (!self.names.is_empty()).then(|| self.names.as_str().into())
     }
@@ -63,11 +63,11 @@ impl Strike {
         if self.names.is_empty() {
             return None;
         }
-        if self.truncated { Some(half_of(reply)) } else { misjudged(reply) }
+        if self.truncated { Some(half_of(reply)) } else { with_wrong_length(reply) }
     }
 
     /// Changes the headers of an answer.
-    pub(crate) fn distort(&self, reply: &mut Reply, now: SystemTime) {
+    pub(crate) fn change_headers(&self, reply: &mut Reply, now: SystemTime) {
         for missing in &self.without {
             let names: &[HeaderName] = match missing {
                 Missing::RateLimit => &[LIMIT, REMAINING, RESET],
@@ -79,11 +79,11 @@ impl Strike {
             }
         }
         if self.skew != 0 {
-            self.turn_the_clock(reply, now);
+            self.skew_clock(reply, now);
         }
     }
 
-    fn turn_the_clock(&self, reply: &mut Reply, now: SystemTime) {
+    fn skew_clock(&self, reply: &mut Reply, now: SystemTime) {
         let by = Duration::from_secs(self.skew.unsigned_abs());
         let turned = if self.skew > 0 { now.checked_add(by) } else { now.checked_sub(by) };
         if let Some(date) = turned.and_then(http_date) {

@@ -1,4 +1,4 @@
-//! The request as a fault sees it, to decide whether it is in scope.
+//! The part of a request that decides which faults match it.
 
 use std::cell::OnceCell;
 use std::time::SystemTime;
@@ -8,16 +8,16 @@ use serde::Deserialize;
 
 use super::scope::{Scope, fold};
 
-/// A request that may meet faults.
-pub(crate) struct Meeting<'a> {
+/// A request that faults may match.
+pub(crate) struct FaultTarget<'a> {
     pub(super) now: SystemTime,
     parts: &'a request::Parts,
     body: &'a [u8],
-    /// Read only if a fault asks for the name.
+    /// Read only if a fault is for events of one name.
     event_name: OnceCell<Option<String>>,
 }
 
-impl<'a> Meeting<'a> {
+impl<'a> FaultTarget<'a> {
     pub(crate) fn new(now: SystemTime, parts: &'a request::Parts, body: &'a [u8]) -> Self {
         Self { now, parts, body, event_name: OnceCell::new() }
     }
@@ -38,11 +38,11 @@ impl<'a> Meeting<'a> {
 
     fn event_name(&self) -> Option<&String> {
         #[derive(Deserialize)]
-        struct Named {
+        struct EventName {
             event_name: String,
         }
         let read = || {
-            let named: Named = serde_json::from_slice(self.body).ok()?;
+            let named: EventName = serde_json::from_slice(self.body).ok()?;
             Some(fold(&named.event_name))
         };
         self.event_name.get_or_init(read).as_ref()

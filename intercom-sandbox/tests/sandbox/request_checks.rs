@@ -18,7 +18,7 @@ async fn an_accepted_event_is_answered_with_202_and_no_body() {
 }
 
 #[tokio::test]
-async fn without_the_right_credentials_it_is_401() {
+async fn wrong_credentials_are_401() {
     let sandbox = friendly().await;
     let events = format!("{}/events", sandbox.url());
     let plain = || client().post(&events).body(event("project_created").to_string());
@@ -39,7 +39,7 @@ async fn without_the_right_credentials_it_is_401() {
 }
 
 #[tokio::test]
-async fn bearer_and_basic_credentials_let_a_client_in() {
+async fn bearer_and_basic_credentials_are_accepted() {
     let sandbox = friendly().await;
     let me = format!("{}/me", sandbox.url());
     for request in [
@@ -143,14 +143,14 @@ async fn accept_must_allow_json() {
 }
 
 #[tokio::test]
-async fn a_request_that_says_nothing_about_accept_is_406() {
+async fn a_request_without_accept_is_406() {
     let sandbox = friendly().await;
     let answer = post_without_accept(&sandbox, &event("project_created")).await;
     assert!(answer.starts_with("HTTP/1.1 406 "), "{answer}");
 }
 
 #[tokio::test]
-async fn a_version_must_be_a_known_one() {
+async fn an_unknown_version_is_refused() {
     let sandbox = friendly().await;
     let with_version = |version: &str| {
         request(&sandbox, Method::POST, "/events")
@@ -182,7 +182,7 @@ async fn a_version_older_than_the_rules_is_taken_with_a_warning() {
 }
 
 #[tokio::test]
-async fn a_compressed_body_is_called_one() {
+async fn a_compressed_body_gets_its_own_message() {
     let sandbox = friendly().await;
     let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\x03\xab\xae\x05\x00".to_vec();
     let plain = || request(&sandbox, Method::POST, "/events").body(gzip.clone());
@@ -198,7 +198,7 @@ async fn a_compressed_body_is_called_one() {
 }
 
 #[tokio::test]
-async fn half_of_a_surrogate_pair_is_called_one() {
+async fn half_of_a_surrogate_pair_gets_its_own_message() {
     let sandbox = friendly().await;
     for (name, half) in [
         (r"cut \ud83d", r"\ud83d"),
@@ -221,7 +221,7 @@ async fn half_of_a_surrogate_pair_is_called_one() {
 
 /// Most clients hide the answer, so the records matter.
 #[tokio::test]
-async fn tls_to_the_port_is_called_tls() {
+async fn tls_to_the_port_gets_its_own_code() {
     let sandbox = friendly().await;
     let mut stream = connect(&sandbox).await;
     let hello = b"\x16\x03\x01\x00\xc4\x01\x00\x00\xc0\x03\x03";
@@ -239,7 +239,7 @@ async fn tls_to_the_port_is_called_tls() {
 }
 
 #[tokio::test]
-async fn a_path_that_only_intercom_has_says_so() {
+async fn a_path_that_only_intercom_has_is_501() {
     let sandbox = friendly().await;
     for (method, path) in [
         (Method::GET, "/companies"),
