@@ -17,7 +17,7 @@ mod program;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -121,18 +121,30 @@ impl Server {
 
     /// Makes and starts a standby of this server, which replicates from it as `application_name`.
     ///
+    /// This server stops while its files are copied. `pg_basebackup` would not stop it, but not
+    /// every package of PostgreSQL has that program.
+    ///
     /// # Errors
     ///
-    /// Fails when the copy cannot be made, or when the standby does not start.
-    pub fn standby(&self, application_name: &str) -> Result<Self, Error> {
+    /// Fails when the copy cannot be made, or when one of the two servers does not start.
+    pub fn standby(&mut self, application_name: &str) -> Result<Self, Error> {
         let mut standby = Server::empty(&[])?;
         standby.settings = self.settings.clone();
-        let source = format!(
-            "host=127.0.0.1 port={} user=postgres application_name={application_name}",
+        self.stop(Stop::Fast)?;
+        let copied = self.data();
+        let arguments = [OsStr::new("-a"), copied.as_os_str(), standby.folder.path().as_os_str()];
+        output(standby.as_other_user(Command::new("cp"))?.args(arguments), "cp")?;
+        self.start_again()?;
+        let settings = format!(
+            "primary_conninfo = 'host=127.0.0.1 port={} user=postgres \
+             application_name={application_name}'\n",
             self.port
         );
-        let arguments = ["-X", "stream", "-c", "fast", "-R", "-d", &source, "-D"].map(OsStr::new);
-        standby.run("pg_basebackup", arguments.into_iter().chain([standby.data().as_os_str()]))?;
+        let signal = standby.data().join("standby.signal");
+        fs::write(standby.data().join("postgresql.auto.conf"), settings)
+            .and_then(|()| fs::write(&signal, ""))
+            .map_err(|error| failed("the standby's settings", &error))?;
+        give_to_other_user(&signal)?;
         standby.start_again()?;
         Ok(standby)
     }
@@ -153,10 +165,7 @@ impl Server {
         let programs = programs()?;
         let folder = tempfile::Builder::new().prefix("postgres-").tempdir();
         let folder = folder.map_err(|error| failed("no temporary folder", &error))?;
-        if let Some(user) = other_user()? {
-            let (uid, gid) = (Some(user.uid.as_raw()), Some(user.gid.as_raw()));
-            chown(folder.path(), uid, gid).map_err(|error| failed("chown", &error))?;
-        }
+        give_to_other_user(folder.path())?;
         let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let settings = settings.iter().map(own).collect();
         let port = free_port().map_err(|error| failed("no free port", &error))?;
@@ -171,7 +180,7 @@ impl Server {
     pub fn start_again(&mut self) -> Result<(), Error> {
         let deadline = Instant::now() + PATIENCE;
         let mut running = self.spawn()?;
-        while !self.is_ready() {
+        while !self.is_ready(&running) {
             // A killed server's processes may hold its shared memory for a moment.
             if !matches!(running.shell.try_wait(), Ok(None)) {
                 running = self.spawn()?;
@@ -252,14 +261,8 @@ impl Server {
         program: &str,
         arguments: impl IntoIterator<Item = &'a OsStr>,
     ) -> Result<Output, Error> {
-        let mut command = self.command(program)?;
-        let output = command.args(arguments).stdin(Stdio::null()).output();
-        let output = output.map_err(|error| failed(program, &error))?;
-        if output.status.success() {
-            return Ok(output);
-        }
-        let wrote = String::from_utf8_lossy(&output.stderr);
-        Err(Error(format!("{program} failed ({}): {wrote}", output.status)))
+        let mut command = self.as_other_user(Command::new(self.programs.join(program)))?;
+        output(command.args(arguments), program)
     }
 
     fn spawn(&self) -> Result<Running, Error> {
@@ -300,10 +303,6 @@ impl Server {
         Ok(Running { shell, postmaster: Pid::from_raw(pid) })
     }
 
-    fn command(&self, program: &str) -> Result<Command, Error> {
-        self.as_other_user(Command::new(self.programs.join(program)))
-    }
-
     fn as_other_user(&self, mut command: Command) -> Result<Command, Error> {
         // The other user may not be allowed to read the folder of this process.
         command.current_dir(self.folder.path());
@@ -313,13 +312,12 @@ impl Server {
         Ok(command)
     }
 
-    /// Returns whether the server takes connections.
-    fn is_ready(&self) -> bool {
-        if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
-            return false;
-        }
-        let port = self.port.to_string();
-        self.run("pg_isready", ["-h", "127.0.0.1", "-p", &port].map(OsStr::new)).is_ok()
+    /// Returns whether the server takes connections. The eighth line of its pid file says so.
+    fn is_ready(&self, running: &Running) -> bool {
+        let file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap_or_default();
+        let mut lines = file.lines().map(str::trim);
+        // A killed server leaves its file.
+        lines.next() == Some(&running.postmaster.to_string()) && lines.nth(6) == Some("ready")
     }
 
     fn log(&self) -> PathBuf {
@@ -341,6 +339,16 @@ impl Drop for Server {
     }
 }
 
+/// Runs a command, and returns what it wrote.
+fn output(command: &mut Command, name: &str) -> Result<Output, Error> {
+    let output = command.stdin(Stdio::null()).output().map_err(|error| failed(name, &error))?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let wrote = String::from_utf8_lossy(&output.stderr);
+    Err(Error(format!("{name} failed ({}): {wrote}", output.status)))
+}
+
 /// Returns the user that a server must run as, where this process is the superuser.
 fn other_user() -> Result<Option<User>, Error> {
     if !nix::unistd::geteuid().is_root() {
@@ -354,6 +362,13 @@ fn other_user() -> Result<Option<User>, Error> {
                 .to_owned(),
         )),
     }
+}
+
+/// Makes a file or a folder one of the user that a server runs as.
+fn give_to_other_user(path: &Path) -> Result<(), Error> {
+    let Some(user) = other_user()? else { return Ok(()) };
+    chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
+        .map_err(|error| failed("chown", &error))
 }
 
 fn free_port() -> io::Result<u16> {

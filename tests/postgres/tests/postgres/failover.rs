@@ -23,7 +23,7 @@ struct Pair {
 
 impl Pair {
     fn new() -> Self {
-        let primary = Server::start().unwrap();
+        let mut primary = Server::start().unwrap();
         let standby = primary.standby("standby").unwrap();
         let (first, second) = (primary.port(), standby.port());
         let url = format!("postgres://postgres@127.0.0.1:{first},127.0.0.1:{second}/postgres");
