@@ -8,12 +8,12 @@ use intercom_delivery::outbox::{
     Verdict,
 };
 
-use super::support::{Engine, NOON, Place, accept, bury, delivered, event, events, put_back, used};
+use super::support::{NOON, Place, accept, bury, delivered, event, events, put_back, used};
 
 #[tokio::test]
 async fn a_moved_event_keeps_its_new_bytes_and_second_whatever_happens() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &[event("signed_up", 9), event("signed_up", 9)]).await;
     let leases = engine.lease(2).await;
     assert!(leases.iter().all(|lease| lease.stage == Stage::New));
@@ -31,7 +31,7 @@ async fn a_moved_event_keeps_its_new_bytes_and_second_whatever_happens() {
     assert_eq!(place.number(bytes), 0);
 
     let crashed = place.crashed();
-    let engine = Engine::open(&crashed).await;
+    let engine = crashed.engine().await;
     let counts = engine.outbox.counts().await.unwrap();
     assert_eq!((counts.moved, counts.collided, counts.pending), (1, 1, 2));
     assert_eq!(engine.tenure.held, [Slot::of(&event("signed_up", 9)), Slot::of(&moved)]);
@@ -46,7 +46,7 @@ async fn a_moved_event_keeps_its_new_bytes_and_second_whatever_happens() {
 #[tokio::test]
 async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(2)).await;
     let leases = engine.lease(2).await;
     let admissions: Vec<_> = leases
@@ -60,7 +60,7 @@ async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
     assert_eq!(engine.outbox.admit(engine.epoch(), &admissions).await.unwrap(), []);
     let after = place.crashed();
     for (place, stage, moved) in [(before, Stage::New, 0), (after, Stage::Admitted, 2)] {
-        let engine = Engine::open(&place).await;
+        let engine = place.engine().await;
         assert_eq!(engine.tenure.held.len(), moved);
         assert_eq!(engine.outbox.counts().await.unwrap().moved, moved as u64);
         let leases = engine.lease(10).await;
@@ -83,7 +83,7 @@ async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
 #[tokio::test]
 async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(5)).await;
     let leases = engine.lease(5).await;
     let keep = |second: i64, lease: usize| {
@@ -99,7 +99,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
     ];
     assert_eq!(engine.try_settle(&settlements).await.unwrap(), []);
 
-    let crashed = Engine::open(&place.crashed()).await;
+    let crashed = place.crashed().engine().await;
     // The slot of a dead letter that may have arrived lasts as long as the letter.
     let dead = |lease: usize| UsedSlot::new(keep(0, lease).slot, UsedSlot::WHILE_DEAD);
     let used = [keep(NOON + 5, 0), keep(NOON + 9, 1), dead(1)];
@@ -111,7 +111,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
     let forget_before = Timestamp::from_unix_seconds(NOON + 9);
     let late = engine.outbox.settle(engine.epoch(), &[settlement], forget_before).await.unwrap();
     assert_eq!(late, []);
-    let mut found = Engine::open(&place.crashed()).await.tenure.used;
+    let mut found = place.crashed().engine().await.tenure.used;
     found.retain(|used| used.keep_until != UsedSlot::WHILE_DEAD);
     found.sort_by_key(|used| used.slot.second);
     assert_eq!(found, [keep(NOON + 9, 1), keep(NOON + 9, 4)]);
@@ -126,7 +126,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
 #[tokio::test]
 async fn a_redriven_letter_is_admitted_if_an_attempt_may_have_arrived() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(2)).await;
     let leases = engine.lease(2).await;
     engine.settle(&leases[..1], bury(DeadLetterReason::Rejected)).await;
@@ -152,7 +152,7 @@ async fn a_redriven_letter_is_admitted_if_an_attempt_may_have_arrived() {
 #[tokio::test]
 async fn the_earliest_second_of_what_was_not_admitted_is_never_later_than_the_truth() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let at = |second| Some(Timestamp::from_unix_seconds(NOON + second));
     let seconds = [500, 7, 300, 400];
     let events: Vec<_> = seconds.map(|second| event("signed_up", second)).into();

@@ -3,12 +3,12 @@
 use intercom_delivery::Outbox;
 use tokio::task::{JoinSet, yield_now};
 
-use super::support::{EARLY, Engine, Place, accept, delivered, event, events};
+use super::support::{EARLY, Place, accept, delivered, event, events};
 
 #[tokio::test]
 async fn writes_during_one_commit_share_the_next() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let outbox = &engine.outbox;
     accept(outbox, &events(2)).await;
     let leases = engine.lease(2).await;
@@ -45,7 +45,7 @@ async fn writes_during_one_commit_share_the_next() {
 #[tokio::test]
 async fn a_caller_that_stops_waiting_does_no_harm() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let stopped = place.clock.stop(&engine.outbox);
     let caller = tokio::spawn({
         let outbox = engine.outbox.clone();

@@ -51,7 +51,7 @@ async fn a_lease_waits_until_an_event_is_due_again() {
 #[tokio::test]
 async fn a_lease_that_is_dropped_before_it_is_read_gives_its_events_back() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(5)).await;
     let first = engine.lease(1).await;
     let standing = Standing::Delivering(engine.epoch());
@@ -70,7 +70,7 @@ async fn a_lease_that_is_dropped_before_it_is_read_gives_its_events_back() {
 #[tokio::test]
 async fn a_lease_that_is_dropped_while_it_is_asked_for_gives_its_events_back() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(3)).await;
     let stopped = place.clock.stop(&engine.outbox);
     let leasing = tokio::spawn({
@@ -103,7 +103,7 @@ async fn a_turn_that_is_dropped_before_it_is_read_ends() {
 #[tokio::test]
 async fn with_a_limit_of_0_nothing_is_leased() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(1)).await;
     assert_eq!(engine.lease(0).await.len(), 0);
     assert_eq!(engine.lease_ids(1).await, [1]);
@@ -112,7 +112,7 @@ async fn with_a_limit_of_0_nothing_is_leased() {
 #[tokio::test]
 async fn another_programs_write_leases_no_event_twice() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(3)).await;
     assert_eq!(engine.lease_ids(2).await, [1, 2]);
     place.sqlite().execute_batch("CREATE TABLE notes (text TEXT)").unwrap();
@@ -122,7 +122,7 @@ async fn another_programs_write_leases_no_event_twice() {
 #[tokio::test]
 async fn the_longest_due_comes_first_whether_it_was_put_back_or_not() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let second = Duration::from_secs(1);
     accept(&engine.outbox, &events(3)).await;
     let leases = engine.lease(2).await;

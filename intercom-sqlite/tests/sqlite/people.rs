@@ -12,7 +12,7 @@ use super::support::{Engine, NOON, Place, accept, bury, delivered, event, put_ba
 
 /// An outbox with one failed event, one untried event and one dead letter.
 async fn one_failed_one_new_one_dead(place: &Place) -> Engine {
-    let engine = Engine::open(place).await;
+    let engine = place.engine().await;
     let events = [event("signed_up", 0), event("invoice_paid", 1), event("gone", 2)];
     accept(&engine.outbox, &events).await;
     let leases = engine.lease(3).await;
@@ -103,7 +103,7 @@ async fn the_files_are_for_their_owner_alone() {
 #[tokio::test]
 async fn a_file_that_somebody_deletes_takes_nothing_more_and_gives_what_it_has() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let outbox = &engine.outbox;
     accept(outbox, &[event("signed_up", 0), event("signed_up", 1)]).await;
     let leases = engine.lease(1).await;

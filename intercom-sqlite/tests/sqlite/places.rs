@@ -9,7 +9,7 @@ use std::process::{Command, Output};
 use intercom_delivery::outbox::{AcceptError, Outbox};
 use intercom_sqlite::{OpenError, SqliteOutbox};
 
-use super::support::{Engine, Place, accept, event, events};
+use super::support::{Place, accept, event, events};
 
 /// Opening this must fail, every time. The error says what to do.
 fn refused(path: &Path, advice: &str) -> OpenError {
@@ -112,7 +112,7 @@ fn copied(place: &Place) -> Place {
 #[tokio::test]
 async fn a_wal_that_is_deleted_while_it_is_in_use() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let outbox = &engine.outbox;
     accept(outbox, &events(40)).await;
     fs::remove_file(beside(&place, "-wal")).unwrap();

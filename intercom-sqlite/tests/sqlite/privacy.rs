@@ -144,12 +144,12 @@ async fn a_crash_leaves_all_of_an_erasure_or_nothing() {
     let erased = engine.outbox.erase(&ada()).await.unwrap();
     let after = place.crashed();
     let found_erased = {
-        let engine = Engine::open(&before).await;
+        let engine = before.engine().await;
         assert!(engine.tenure.tombstones.is_empty());
         engine.outbox.erase(&ada()).await.unwrap()
     };
     assert_eq!(found_erased, erased);
-    let engine = Engine::open(&after).await;
+    let engine = after.engine().await;
     assert!(engine.tenure.tombstones.contains(&ada()));
     let again = engine.outbox.erase(&ada()).await.unwrap();
     let nothing = ErasedEvents::new(0, 0, erased.version + 1);
@@ -160,7 +160,7 @@ async fn a_crash_leaves_all_of_an_erasure_or_nothing() {
 #[tokio::test]
 async fn an_event_comes_with_the_tombstones_that_came_before_it() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let other = place.open();
     assert!(engine.leased(1).await.tombstones.is_none());
     other.erase(&ada()).await.unwrap();
@@ -177,7 +177,7 @@ async fn an_event_comes_with_the_tombstones_that_came_before_it() {
 #[tokio::test]
 async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &[of(ada(), 1), event("a", 2), event("b", 3), event("c", 4)]).await;
     let leases = engine.lease(4).await;
     let derived = |second| vec![event("derived", second)];
@@ -195,12 +195,12 @@ async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
     engine.outbox.maintain().await;
     assert_eq!(found(&place, &WORDS), Vec::<String>::new());
 
-    let unchanged = Engine::open(&before).await;
+    let unchanged = before.engine().await;
     assert_eq!(unchanged.outbox.counts().await.unwrap().pending, 4);
     assert!(unchanged.lease(9).await.iter().all(|lease| lease.stage == Stage::New));
 
     let after = place.crashed();
-    let engine = Engine::open(&after).await;
+    let engine = after.engine().await;
     let counts = engine.outbox.counts().await.unwrap();
     assert!(counts.is_balanced(), "{counts:?}");
     let ended = (counts.withheld, counts.dropped, counts.derived, counts.pending);
@@ -239,7 +239,7 @@ async fn a_sensitive_value_is_in_no_output() {
         .and_then(|event| event.with("price", serde_json::json!({"amount": 1, "currency": "eur"})))
         .unwrap();
     let sensitive = DataEvent::new(&sensitive, ada(), Timestamp::from_unix_seconds(NOON)).unwrap();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &[sensitive.clone(), sensitive.clone(), event("other", 1)]).await;
     let leases = engine.lease(2).await;
     assert!(leases.iter().all(|lease| lease.event == sensitive));

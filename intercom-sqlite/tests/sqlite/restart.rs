@@ -38,7 +38,7 @@ async fn an_event_put_back_under_a_wrong_clock_is_due_within_an_hour() {
     engine.settle(&leases[..1], put_back(Duration::from_secs(5))).await;
     engine.settle(&leases[1..], put_back(Duration::ZERO)).await;
     drop(engine);
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     place.clock.advance(Duration::from_secs(3_599));
     assert_eq!(engine.lease(10).await.len(), 0);
     place.clock.advance(Duration::from_secs(1));
@@ -50,7 +50,7 @@ async fn an_event_put_back_under_a_wrong_clock_is_due_within_an_hour() {
 async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
     logged::begin();
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(4)).await;
     let backup = place.crashed();
     engine.deliver(1).await;
@@ -59,18 +59,18 @@ async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
     engine.deliver(1).await;
     drop(engine);
     for _ in 0..3 {
-        drop(Engine::open(&place).await);
+        drop(place.engine().await);
     }
-    assert_eq!(Engine::open(&place).await.epoch().get(), 5);
+    assert_eq!(place.engine().await.epoch().get(), 5);
     for name in ["events.db", "events.db-wal"] {
         fs::copy(backup.folder.path().join(name), place.folder.path().join(name)).unwrap();
     }
     assert_eq!(logged::about(&place), [""; 0]);
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     assert_eq!((engine.epoch().get(), engine.lease(10).await.len()), (6, 4));
     drop(engine);
     // The log says so once.
-    drop(Engine::open(&place).await);
+    drop(place.engine().await);
     let [told] = &logged::about(&place)[..] else { panic!("{:?}", logged::about(&place)) };
     assert!(told.contains("restored from a backup"), "{told}");
 }
@@ -80,7 +80,7 @@ async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
 async fn a_file_that_comes_alone_is_told_of_too() {
     logged::begin();
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(4)).await;
     let elsewhere = place.crashed();
     drop(elsewhere.open());
@@ -93,7 +93,7 @@ async fn a_file_that_comes_alone_is_told_of_too() {
 #[tokio::test]
 async fn a_restart_keeps_every_detail_of_the_outbox() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(5)).await;
     accept(&engine.outbox, &[event("project_created", 0)]).await;
     let leases = engine.lease(3).await;
@@ -108,7 +108,7 @@ async fn a_restart_keeps_every_detail_of_the_outbox() {
     drop(engine);
 
     place.clock.advance(Duration::from_secs(1));
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let outbox = &engine.outbox;
     let mut expected = Counts::default();
     (expected.accepted, expected.delivered, expected.pending) = (6, 1, 4);
@@ -138,21 +138,21 @@ async fn a_restart_keeps_every_detail_of_the_outbox() {
 #[tokio::test]
 async fn leased_events_are_due_at_once_after_a_restart() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(3)).await;
     assert_eq!(engine.lease_ids(2).await, [1, 2]);
     drop(engine);
-    assert_eq!(Engine::open(&place).await.lease_ids(10).await, [1, 2, 3]);
+    assert_eq!(place.engine().await.lease_ids(10).await, [1, 2, 3]);
 }
 
 #[tokio::test]
 async fn accepted_events_survive_a_crash_and_no_id_repeats() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     accept(&engine.outbox, &events(3)).await;
     engine.deliver(3).await;
     let place = place.crashed();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let counts = engine.outbox.counts().await.unwrap();
     assert_eq!((counts.pending, counts.newest), (0, Some(EventId::new(3))));
     accept(&engine.outbox, &events(1)).await;
@@ -174,7 +174,7 @@ async fn every_byte_is_what_it_was() {
     let outbox = place.open();
     accept(&outbox, &events).await;
     drop(outbox);
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let outbox = &engine.outbox;
     let leases = engine.lease(10).await;
     for (lease, body) in leases.iter().zip(bodies) {
@@ -192,7 +192,7 @@ async fn every_byte_is_what_it_was() {
 #[tokio::test]
 async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
     let place = Place::new();
-    let mut engine = Engine::open(&place).await;
+    let mut engine = place.engine().await;
     let mut random = 42_u64;
     let mut roll = move |sides: u64| {
         random =
@@ -239,7 +239,7 @@ async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
                 outbox.maintain().await;
                 if roll(4) == 0 {
                     drop(engine);
-                    engine = Engine::open(&place).await;
+                    engine = place.engine().await;
                 }
             }
         }

@@ -67,7 +67,7 @@ async fn bytes_are_bounded_too() {
 #[tokio::test]
 async fn space_is_given_back_when_all_is_delivered() {
     let place = Place::new();
-    let engine = Engine::open(&place).await;
+    let engine = place.engine().await;
     let outbox = &engine.outbox;
     let number = 8_000;
     for batch in 0..number / 1_000 {

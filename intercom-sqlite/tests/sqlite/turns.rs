@@ -15,18 +15,8 @@ use intercom_sqlite::SqliteOutbox;
 use tokio::time::timeout;
 
 use super::support::{
-    EARLY, Engine, Place, accept, bury, delivered, event, events, put_back, turn_now,
+    EARLY, Engine, LONG, Place, accept, bury, delivered, event, events, put_back, turn_now,
 };
-
-const LONG: Duration = Duration::from_secs(30);
-
-/// Waits until a standby outbox takes over.
-async fn take_over(outbox: &SqliteOutbox, standing: Standing) -> Engine {
-    match timeout(LONG, outbox.lease(standing, 1)).await.unwrap().unwrap() {
-        Turn::Began(tenure) => Engine { outbox: outbox.clone(), tenure },
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn two_handles_accept_and_one_delivers() {
@@ -70,7 +60,10 @@ async fn two_engines_of_one_handle_take_turns_too() {
     let turn = outbox.lease(Standing::Unknown, 1).await.unwrap();
     assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(1)));
     drop(engine.tenure);
-    assert_eq!(take_over(&outbox, Standing::Standby(Epoch::new(1))).await.epoch(), Epoch::new(2));
+    assert_eq!(
+        Engine::take_over(&outbox, Standing::Standby(Epoch::new(1))).await.epoch(),
+        Epoch::new(2)
+    );
 }
 
 #[tokio::test]
@@ -85,7 +78,7 @@ async fn a_standby_takes_over_when_the_tenure_is_dropped() {
 
     let Engine { tenure, .. } = engine;
     drop(tenure);
-    let engine = take_over(&second, Standing::Standby(Epoch::new(1))).await;
+    let engine = Engine::take_over(&second, Standing::Standby(Epoch::new(1))).await;
     assert_eq!(engine.epoch(), Epoch::new(2));
     // All earlier leases are void.
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
@@ -107,7 +100,7 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
     assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId::new(1)]);
     assert_eq!(place.number("SELECT deliverer IS NULL FROM outbox_counts"), 1);
     drop(engine.tenure);
-    let engine = take_over(&second, Standing::Unknown).await;
+    let engine = Engine::take_over(&second, Standing::Unknown).await;
     // An ended epoch's release does nothing.
     first.release(Epoch::new(1)).await.unwrap();
     accept(&first, &[event("signed_up", 0)]).await;
@@ -129,7 +122,7 @@ async fn a_takeover_leases_events_in_the_order_of_their_ids() {
     assert_eq!(first.admit(Epoch::new(1), &[kept]).await.unwrap(), []);
     let second = place.open();
     drop(engine.tenure);
-    let engine = take_over(&second, Standing::Unknown).await;
+    let engine = Engine::take_over(&second, Standing::Unknown).await;
     assert_eq!(engine.lease_ids(10).await, [1, 3, 5, 6, 7, 8]);
     place.clock.advance(Duration::from_secs(9));
     assert_eq!(engine.lease_ids(10).await, [4]);
@@ -219,7 +212,7 @@ async fn a_standby_takes_over_from_a_process_that_is_killed() {
     accept(&outbox, &[event("signed_up", 1)]).await;
     child.kill().unwrap();
     child.wait().unwrap();
-    let engine = take_over(&outbox, Standing::Standby(standby.epoch)).await;
+    let engine = Engine::take_over(&outbox, Standing::Standby(standby.epoch)).await;
     assert_eq!(engine.epoch(), Epoch::new(2));
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
 }
@@ -297,6 +290,6 @@ async fn the_lock_is_the_deliverers_and_opening_needs_it_only_to_prepare_the_fil
     // No engine has begun an epoch, so there is none to name.
     assert!(turn_now(&outbox, Standing::Unknown, 1).await.is_none());
     lock.unlock().unwrap();
-    let engine = take_over(&outbox, Standing::Unknown).await;
+    let engine = Engine::take_over(&outbox, Standing::Unknown).await;
     assert_eq!(engine.lease_ids(10).await, [1]);
 }

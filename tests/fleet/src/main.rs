@@ -1,7 +1,7 @@
 //! Breaks PostgreSQL, the network, the clocks and the processes under a fleet that shares one outbox, and compares what
 //! was accepted with what arrived. `tests/fleet/run` installs what it takes, and runs it.
 //!
-//! Where something it takes is missing, that part is skipped, and the run has not passed: see `summary`.
+//! Where something it takes is missing, that part is skipped, and the run has not passed: see `tests::Summary`.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that tells")]
@@ -14,7 +14,6 @@ mod plan;
 mod process;
 mod proxy;
 mod rig;
-mod summary;
 mod verdict;
 mod worker;
 
@@ -22,9 +21,8 @@ use std::env;
 use std::process::ExitCode;
 use std::time::Instant;
 
+use tests::Summary;
 use tokio::runtime::{Builder, Runtime};
-
-use crate::summary::Summary;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -34,7 +32,7 @@ fn main() -> ExitCode {
         Builder::new_current_thread().enable_all().build().unwrap().block_on(worker::work(plan));
         return ExitCode::SUCCESS;
     }
-    let mut summary = Summary::default();
+    let mut summary = Summary::with_passed();
     for part in parts::PARTS {
         if arguments.is_empty() || arguments.iter().any(|wanted| wanted == part.name) {
             println!("== {}", part.name);
@@ -43,7 +41,7 @@ fn main() -> ExitCode {
             println!("       {:.0} s", begun.elapsed().as_secs_f64());
         }
     }
-    summary.tell()
+    summary.finish()
 }
 
 /// The sandbox and the proxies run beside a part that blocks.

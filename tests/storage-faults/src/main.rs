@@ -1,7 +1,7 @@
 //! Breaks the storage under the durable outbox in many ways, and checks what became of the accepted events.
 //! `tests/storage-faults/run` installs the tools, and runs it.
 //!
-//! A run skips the parts whose tools are missing. Then it has not passed: see `summary`.
+//! A run skips the parts whose tools are missing. Then it has not passed: see `tests::Summary`.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the program prints its results")]
@@ -12,14 +12,13 @@ mod events;
 mod file;
 mod ledger;
 mod parts;
-mod summary;
 mod verdict;
 mod worker;
 
 use std::env;
 use std::process::ExitCode;
 
-use crate::summary::Summary;
+use tests::Summary;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -35,5 +34,5 @@ fn main() -> ExitCode {
             part(&mut summary);
         }
     }
-    summary.tell()
+    summary.finish()
 }

@@ -12,12 +12,12 @@ use std::time::Instant;
 use nix::unistd::{User, geteuid};
 use tempfile::TempDir;
 use test_postgres::Server;
+use tests::Summary;
 use tokio::runtime::Runtime;
 
 use super::{judged, server};
 use crate::pause::{PATIENCE, until};
 use crate::rig::{Rig, Setup};
-use crate::summary::Summary;
 
 pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
     let Some(program) = program() else {

@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 use test_postgres::Server;
+use tests::Summary;
 use tokio::runtime::Runtime;
 
 use super::judged;
 use crate::pause::{PATIENCE, until};
 use crate::process::Process;
 use crate::rig::{Rig, Setup, query};
-use crate::summary::Summary;
 use crate::worker::{CLOCK_SET, DELIVERS};
 
 const HOUR: i64 = 3_600;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use test_postgres::{Server, Stop};
+use tests::Summary;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
@@ -11,7 +12,6 @@ use super::server;
 use crate::ledger::Ledger;
 use crate::pause::{PATIENCE, until};
 use crate::rig::{Rig, Setup, query};
-use crate::summary::Summary;
 use crate::verdict::Evidence;
 
 /// For how long the standby is cut off before the primary dies.

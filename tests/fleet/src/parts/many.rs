@@ -13,12 +13,12 @@ use intercom_delivery::outbox::{
     OutboxError, Selection, Settlement, Standing, Tenure, Turn,
 };
 use intercom_postgres::PostgresOutbox;
+use tests::Summary;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 use tokio_postgres::{Client, NoTls};
 
 use super::{is_long, server};
-use crate::summary::Summary;
 
 /// A lease that is short enough to wait for its end, and long enough for a busy machine.
 const LEASE: Duration = Duration::from_millis(2_500);

@@ -12,10 +12,10 @@ mod snapshot;
 use std::env;
 
 use test_postgres::Server;
+use tests::Summary;
 use tokio::runtime::Runtime;
 
 use crate::rig::{Rig, Setup};
-use crate::summary::Summary;
 
 /// A way to break it.
 pub(crate) struct Part {

@@ -6,6 +6,7 @@ use intercom_core::DataEvent;
 use intercom_delivery::outbox::{AcceptError, Outbox as _};
 use intercom_postgres::PostgresOutbox;
 use test_postgres::Stop;
+use tests::Summary;
 use tokio::runtime::Runtime;
 use tokio::time::sleep;
 use tokio_postgres::NoTls;
@@ -16,7 +17,6 @@ use crate::pause::{PATIENCE, until};
 use crate::process::Process;
 use crate::proxy::{Mode, Proxy, SILENCE};
 use crate::rig::{Rig, Setup, query};
-use crate::summary::Summary;
 use crate::worker::STANDS_BY;
 
 /// Connections are reset in the middle of commits: before one reaches the server, and before its answer comes back.

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
+use tests::Summary;
 use tokio::runtime::Runtime;
 
 use super::{disturbed, rounds, server};
@@ -10,7 +11,6 @@ use crate::events::Contacts;
 use crate::pause::{PATIENCE, until};
 use crate::process::Process;
 use crate::rig::{Rig, Setup};
-use crate::summary::Summary;
 use crate::worker::{BEGUN, ENDED, STANDS_BY};
 
 /// The process that delivers is killed.

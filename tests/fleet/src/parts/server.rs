@@ -1,10 +1,10 @@
 //! PostgreSQL dies.
 
 use test_postgres::Stop;
+use tests::Summary;
 use tokio::runtime::Runtime;
 
 use super::{disturbed, rounds};
-use crate::summary::Summary;
 
 /// All of its processes are killed by `kill -9`, and it is started again.
 pub(super) fn crash(runtime: &Runtime, summary: &mut Summary) {

@@ -2,11 +2,11 @@
 
 use std::time::Instant;
 
+use tests::Summary;
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
 use super::{disturbed, rounds};
-use crate::summary::Summary;
 
 pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
     disturbed(runtime, summary, "snapshot", 3, async |rig, server| {

@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
+use tests::Summary;
+
 use crate::ledger::Ledger;
-use crate::summary::Summary;
 use crate::worker::clock::FILE;
 use crate::worker::{THROUGH, Work};
 

@@ -1,11 +1,12 @@
 //! A disk that loses what a checkpoint wrote, says so at the next sync, and is well again: what is in the file must be
 //! written once more, also what an earlier checkpoint had written that had to stop halfway.
 
+use tests::Summary;
+
 use crate::file::Contents;
 use crate::ledger::FAILED;
 use crate::parts::start::{Place, Start};
 use crate::parts::strace;
-use crate::summary::Summary;
 use crate::verdict;
 use crate::worker::{THROUGH, Work};
 

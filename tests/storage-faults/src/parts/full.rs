@@ -5,6 +5,7 @@ use std::slice;
 
 use intercom_delivery::outbox::{AcceptError, Lease, Outbox as _, OutboxError};
 use intercom_sqlite::{OpenError, SqliteOutbox};
+use tests::Summary;
 use tokio::runtime::Builder;
 
 use crate::disk::Disk;
@@ -12,7 +13,6 @@ use crate::engine::{self, Engine};
 use crate::events::{self, LARGE};
 use crate::file::Contents;
 use crate::ledger::{Ledger, in_words};
-use crate::summary::Summary;
 use crate::verdict;
 
 /// How much room there is in the beginning.
@@ -28,7 +28,7 @@ pub(crate) fn part(summary: &mut Summary) {
     for (name, disk) in disks {
         match disk {
             Ok(disk) => {
-                summary.add(name, fill_up(&disk).err().into_iter().flatten().collect());
+                summary.add(name, fill_up(&disk).err().into_iter().flatten().collect::<Vec<_>>());
                 disk.clear();
                 summary.add(&format!("deliveries on {name}"), deliver(&disk));
                 disk.clear();

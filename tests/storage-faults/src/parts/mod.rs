@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::{env, thread};
 
-use crate::summary::Summary;
+use tests::Summary;
 
 /// Breaks something, and says what became of it.
 type Part = fn(&mut Summary);

@@ -10,12 +10,12 @@ use std::time::Duration;
 use std::{env, thread};
 
 use fastrand::Rng;
+use tests::Summary;
 
 use crate::disk::Disk;
 use crate::events::OF_A_RUN;
 use crate::file::Contents;
 use crate::ledger::Ledger;
-use crate::summary::Summary;
 use crate::verdict;
 use crate::worker::load::{BEGUN, CONCURRENCY};
 use crate::worker::{THROUGH, Work};

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use intercom_delivery::outbox::Outbox as _;
 use intercom_sqlite::SqliteOutbox;
+use tests::Summary;
 use tokio::runtime::Builder;
 
 use crate::events::{self, OF_A_RUN};
@@ -13,7 +14,6 @@ use crate::file::Contents;
 use crate::ledger::{FAILED, Ledger};
 use crate::parts::start::{Place, Start};
 use crate::parts::{long, strace, try_all};
-use crate::summary::Summary;
 use crate::verdict;
 use crate::worker::load::STATUS;
 use crate::worker::script::NOT_OPENED;

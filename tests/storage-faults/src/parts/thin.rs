@@ -7,12 +7,13 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
+use tests::Summary;
+
 use crate::disk::Disk;
 use crate::events::OF_A_RUN;
 use crate::file::Contents;
 use crate::ledger::Ledger;
 use crate::parts::power::{Cuts, Listener};
-use crate::summary::Summary;
 use crate::verdict;
 use crate::worker::Work;
 
