@@ -198,9 +198,7 @@ impl Acceptor {
     ) -> Self {
         let sql = AcceptSql {
             accept: schema.sql("SELECT {schema}.accept_once($1, $2, $3, $4, $5, $6, $7)"),
-            last_id: schema.sql(
-                "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids",
-            ),
+            last_id: schema.last_id(),
         };
         Acceptor { link, sql, skew, timeout, notifier, id: fastrand::i64(..), number: 0 }
     }

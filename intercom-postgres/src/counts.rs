@@ -20,7 +20,7 @@ pub(crate) struct CountsSql {
 impl CountsSql {
     pub(crate) fn new(schema: &Schema) -> Self {
         CountsSql {
-            counts: schema.sql(COUNTS),
+            counts: schema.sql(COUNTS).replace("{last_id}", &schema.last_id()),
             transaction: "SELECT pg_current_xact_id()::text::bigint",
             history: schema.sql("SELECT {schema}.history()"),
         }
@@ -34,7 +34,7 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
        far.moved, far.collided, done.redriven,
        greatest(far.cursor, (SELECT id FROM {schema}.events WHERE id > far.cursor
                               ORDER BY id DESC LIMIT 1)),
-       (SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids),
+       ({last_id}),
        pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
        (SELECT id FROM {schema}.events WHERE $1 >= 0 AND id > $1 AND origin = $2 AND NOT removed
          ORDER BY id LIMIT 1),

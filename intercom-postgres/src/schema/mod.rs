@@ -44,6 +44,11 @@ impl Schema {
         template.replace("{schema}", &self.to_string())
     }
 
+    /// The statement that reads the last id that the sequence of events gave: 0, if it gave none.
+    pub(crate) fn last_id(&self) -> String {
+        format!("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {self}.event_ids")
+    }
+
     /// The channel of notifications about accepted events.
     pub(crate) fn events_channel(&self) -> String {
         format!("{}_events", self.0)

@@ -51,7 +51,7 @@ impl Sql {
             begin: sql("SELECT {schema}.begin_turn($1, $2, $3, $4)"),
             unlock: sql(UNLOCK),
             progress: sql("SELECT {progress} FROM {schema}.progress ORDER BY n DESC LIMIT 1"),
-            given: sql(GIVEN),
+            given: schema.last_id(),
             raise: sql(RAISE),
             held: sql(HELD),
             used: sql(USED),
@@ -97,10 +97,6 @@ const WATCH: &str = "
 SELECT who.epoch, who.owner, who.since, who.released,
        (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n, {schema}.history()
   FROM {schema}.deliverer AS who";
-
-/// The last given id.
-const GIVEN: &str = "
-SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM {schema}.event_ids";
 
 /// Sets the epoch 3 in place of the epoch 1 that began at 2.
 const RAISE: &str = "
