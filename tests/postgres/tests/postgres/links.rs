@@ -95,6 +95,29 @@ async fn the_last_batch_of_an_outbox_takes_little_room() {
     assert_eq!(place.number(rows).await, 1);
 }
 
+/// Without a vacuum, as under a snapshot that somebody holds, a table keeps its deleted rows.
+#[tokio::test]
+async fn accepting_reads_no_row_of_earlier_batches() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    place.run("ALTER TABLE {s}.batches SET (autovacuum_enabled = off)").await;
+    for _ in 0..200 {
+        accept(&outbox, &events(1)).await;
+    }
+    // The planner now knows how small the table is.
+    place.run("ANALYZE {s}.batches").await;
+    for _ in 0..20 {
+        accept(&outbox, &events(1)).await;
+    }
+    // A session counts what it has read when it ends.
+    drop(outbox);
+    let rows = "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relid = '{s}.batches'::regclass";
+    while place.number(rows).await < 220 {}
+    let read = "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relid = '{s}.batches'::regclass";
+    // The first batch looks for what other outboxes have left, and finds itself.
+    assert_eq!(place.number(read).await, 1);
+}
+
 #[tokio::test]
 async fn a_batch_without_an_answer_is_in_doubt_if_nobody_can_be_asked() {
     let (proxy, behind, direct) = places().await;
