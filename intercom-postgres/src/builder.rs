@@ -301,7 +301,7 @@ impl PostgresOutboxBuilder {
         let tls = MakeRustlsConnect::new(
             tls.map_err(|source| ConnectError::Tls { source: source.into() })?,
         );
-        Ok(Target { config, tls, timeout: self.timeout })
+        Ok(Target { config, tls, timeout: self.timeout, is_pooled: AtomicBool::new(false) })
     }
 
     /// Sees whether the server is fit.

@@ -134,6 +134,13 @@ impl Fault {
         matches!(self, Fault::Refused { code, .. } if code == wanted.code())
     }
 
+    /// Returns whether PostgreSQL refused a prepared statement for its name or its former result.
+    pub(crate) fn is_about_prepared(&self) -> bool {
+        self.is_code(&SqlState::INVALID_SQL_STATEMENT_NAME)
+            || self.is_code(&SqlState::DUPLICATE_PSTATEMENT)
+            || self.is_code(&SqlState::FEATURE_NOT_SUPPORTED)
+    }
+
     /// Returns the error for settling, admitting, counting and reading.
     pub(crate) fn to_error(&self) -> OutboxError {
         OutboxError::new(self.to_string())

@@ -2,9 +2,11 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use test_postgres::Statements;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -83,9 +85,10 @@ async fn serve(client: TcpStream, port: u16, state: Arc<State>) {
     }
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
+    let awaits_commit = AtomicBool::new(false);
     tokio::select! {
-        _ = pass(from_client, to_server, &state, Way::Up) => {}
-        _ = pass(from_server, to_client, &state, Way::Down) => {}
+        _ = pass(from_client, to_server, &state, Way::Up, &awaits_commit) => {}
+        _ = pass(from_server, to_client, &state, Way::Down, &awaits_commit) => {}
     }
 }
 
@@ -95,14 +98,17 @@ enum Way {
     Down,
 }
 
+/// Passes on what comes this way. `awaits_commit` is whether the next answer is that of a commit.
 async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
     state: &State,
     way: Way,
+    awaits_commit: &AtomicBool,
 ) -> io::Result<()> {
     let mut mode = state.mode.subscribe();
     let mut buffer = vec![0; 64 << 10];
+    let mut statements = Statements::default();
     loop {
         let read = from.read(&mut buffer).await.unwrap_or(0);
         if read == 0 {
@@ -111,11 +117,15 @@ async fn pass(
             return Ok(());
         }
         let bytes = &buffer[..read];
-        // The function by which an outbox accepts, and the column of its answer.
-        let commits = bytes.windows(11).any(|part| part == b"accept_once");
-        let cut = match way {
-            Way::Up => Mode::CutBeforeCommit,
-            Way::Down => Mode::CutAfterCommit,
+        let (commits, cut) = match way {
+            Way::Up => {
+                // The function by which an outbox accepts.
+                let run = statements.run_by(bytes);
+                let commits = run.iter().any(|words| words.contains("accept_once"));
+                awaits_commit.store(commits, Ordering::Relaxed);
+                (commits, Mode::CutBeforeCommit)
+            }
+            Way::Down => (awaits_commit.swap(false, Ordering::Relaxed), Mode::CutAfterCommit),
         };
         if commits && state.mode.send_if_modified(|mode| take(mode, cut, Mode::Pass)) {
             *state.cuts.lock().unwrap() += 1;

@@ -13,6 +13,7 @@
 //! ```
 
 mod program;
+mod statements;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -29,6 +30,7 @@ use nix::unistd::{Pid, User};
 use tempfile::TempDir;
 
 pub use program::programs;
+pub use statements::Statements;
 
 /// How long a server may take to start or to stop.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -280,7 +282,7 @@ impl Server {
             wait $server
             kill $watch 2>/dev/null
             if [ -e "$0/orphaned" ]; then rm -rf "$0"; fi"#;
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.log());
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.log_file());
         let log = log.map_err(|error| failed("the server's log", &error))?;
         let (pids, pid_end) = io::pipe().map_err(|error| failed("pipe", &error))?;
         let mut command = self.as_other_user(Command::new("/bin/sh"))?;
@@ -320,12 +322,17 @@ impl Server {
         lines.next() == Some(&running.postmaster.to_string()) && lines.nth(6) == Some("ready")
     }
 
-    fn log(&self) -> PathBuf {
+    fn log_file(&self) -> PathBuf {
         self.folder.path().join("log")
     }
 
+    /// Returns what the server has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.log_file()).unwrap_or_default()
+    }
+
     fn log_end(&self) -> String {
-        let log = fs::read_to_string(self.log()).unwrap_or_default();
+        let log = self.log();
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }

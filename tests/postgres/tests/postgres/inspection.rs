@@ -80,3 +80,17 @@ async fn a_tool_makes_and_migrates_nothing() {
     let error = PostgresOutbox::inspect("postgres://postgres@127.0.0.1:1/postgres").await;
     assert!(matches!(error, Err(ConnectError::Unreachable { .. })), "{error:?}");
 }
+
+#[tokio::test]
+async fn a_statement_survives_a_migration_of_what_it_reads() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    let engine = Engine::begin(&outbox).await;
+    let tool = inspect(&place).await;
+    for _ in 0..3 {
+        assert_eq!(tool.deliverer().await.unwrap().unwrap().epoch, engine.epoch());
+    }
+    let owner = "DROP VIEW {s}.counts; ALTER TABLE {s}.deliverer ALTER COLUMN owner TYPE varchar";
+    place.run(owner).await;
+    assert_eq!(tool.deliverer().await.unwrap().unwrap().epoch, engine.epoch());
+}

@@ -21,7 +21,8 @@ struct Pool {
 }
 
 impl Pool {
-    fn before(url: &str) -> Self {
+    /// Starts PgBouncer before the server at this URL, with more settings.
+    fn before(url: &str, more: &str) -> Self {
         let server: u16 =
             url.rsplit_once(':').unwrap().1.split_once('/').unwrap().0.parse().unwrap();
         let port =
@@ -32,7 +33,8 @@ impl Pool {
         let ini = format!(
             "[databases]\npostgres = host=127.0.0.1 port={server} user=postgres\n[pgbouncer]\n\
              listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = any\n\
-             auth_file = {}\npool_mode = transaction\ndefault_pool_size = 2\nunix_socket_dir =\n",
+             auth_file = {}\npool_mode = transaction\ndefault_pool_size = 2\nunix_socket_dir =\n\
+             {more}\n",
             users.display()
         );
         fs::File::create(&settings).unwrap().write_all(ini.as_bytes()).unwrap();
@@ -71,7 +73,7 @@ impl Drop for Pool {
 #[tokio::test]
 async fn everything_but_notifications_works_through_pgbouncer() {
     let direct = Place::new();
-    let pool = Pool::before(&direct.url);
+    let pool = Pool::before(&direct.url, "");
     let place = Place { url: pool.url.clone(), ..direct.clone() };
     let builder = || place.builder().listen(false).poll_interval(Duration::from_millis(20));
     let (first, second) = (builder().connect().await.unwrap(), builder().connect().await.unwrap());
@@ -95,6 +97,29 @@ async fn everything_but_notifications_works_through_pgbouncer() {
     let engine = Engine::take_over(&second, Standing::Unknown).await;
     accept(&first, &events(1)).await;
     engine.deliver(1).await;
+}
+
+#[tokio::test]
+async fn statements_have_names_only_in_a_session_of_the_outbox() {
+    async fn work(url: &str) {
+        let outbox = Place::on(url.to_owned()).builder().listen(false).connect().await.unwrap();
+        let engine = Engine::begin(&outbox).await;
+        for _ in 0..5 {
+            accept(&outbox, &events(1)).await;
+            engine.deliver(1).await;
+        }
+    }
+    let server = Server::with(&[("fsync", "off"), ("log_statement", "all")]).unwrap();
+    let count = |what: &str| server.log().matches(what).count();
+    // One refuses the setting by which a connection knows its session, and the other ignores it.
+    for settings in ["", "ignore_startup_parameters = options"] {
+        let before = count("execute <unnamed>");
+        work(&Pool::before(&server.url(), settings).url).await;
+        assert!(count("execute <unnamed>") > before + 10);
+        assert_eq!(count("execute s"), 0, "{settings}");
+    }
+    work(&server.url()).await;
+    assert!(count("execute s") > 10);
 }
 
 /// A server with a certificate that nobody vouches for.

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
+use test_postgres::Statements;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -109,11 +110,13 @@ async fn up(
     lose: watch::Sender<bool>,
 ) {
     let mut buffer = vec![0; 1 << 20];
+    let mut statements = Statements::default();
     while let Some(length) = next(&mut from, &mut buffer, &mut gate).await {
-        let words = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let run = statements.run_by(&buffer[..length]);
         let cut = {
             let mut trap = trap.lock().unwrap();
-            trap.take_if(|(wanted, _)| words.contains(*wanted)).map(|(_, cut)| cut)
+            let is_wanted = |wanted| run.iter().any(|words| words.contains(wanted));
+            trap.take_if(|(wanted, _)| is_wanted(*wanted)).map(|(_, cut)| cut)
         };
         match cut {
             Some(Cut::Before) => return,
