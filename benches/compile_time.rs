@@ -1,13 +1,16 @@
-//! Compiling events that derive `IntercomEvent`, against the same structs deriving serde's `Serialize`.
+//! The compile time of events that derive `IntercomEvent`, beside the same structs with serde's
+//! `Serialize`.
 //!
-//! What is measured: a crate of 300 structs of ten fields each, from scratch (not incrementally), with
-//! everything it depends on built before. Three times:
+//! Measures a crate of 300 structs of ten fields each, compiled from scratch (not incrementally).
+//! Its dependencies are built before. Three commands:
 //!   - `cargo check`
-//!   - `cargo build`, where `Serialize` has a start: its code is generic, and compiled only where it is used
-//!   - `cargo build` of the same crate with one function an event, which encodes it into a request's body
+//!   - `cargo build`, where `Serialize` has an advantage: its code is generic, so cargo compiles it
+//!     only where it is used
+//!   - `cargo build` of the same crate with one function an event that encodes it into a request's
+//!     body
 //!
-//! The baselines are the same crate with `Serialize`, and the same crate without any derive, which is what
-//! both pay for the structs and for starting cargo.
+//! The baselines are the same crate with `Serialize`, and the same crate without any derive. Both
+//! pay for the structs and for the start of cargo.
 //!
 //! Bound: at most 0.7 of the time of `Serialize`, structs and cargo included.
 //!
@@ -27,7 +30,7 @@ const ROUNDS: usize = 9;
 const STRUCTS: usize = 300;
 const FIELDS: usize = 10;
 
-/// What the fields are, each struct beginning at another one.
+/// Names and types of the fields. Each struct begins at another one.
 const TYPES: [(&str, &str); 12] = [
     ("project_id", "u64"),
     ("project_name", "String"),
@@ -43,7 +46,7 @@ const TYPES: [(&str, &str); 12] = [
     ("elapsed_ms", "i64"),
 ];
 
-/// What the structs of a crate derive.
+/// The derive of a crate's structs.
 #[derive(Clone, Copy, PartialEq)]
 enum Derive {
     Nothing,
@@ -91,7 +94,7 @@ impl Derive {
         writeln!(out, "pub struct Event{number} {{")?;
         for field in 0..FIELDS {
             let (name, ty) = TYPES[(number + field) % TYPES.len()];
-            writeln!(out, "    /// What is to be known about `{name}`.")?;
+            writeln!(out, "    /// The description of `{name}`.")?;
             writeln!(out, "    pub {name}: {ty},")?;
         }
         writeln!(out, "}}")?;
@@ -132,7 +135,7 @@ struct Envelope<'a, M> {
 }
 ";
 
-/// A workspace of its own, in a temporary folder.
+/// A workspace in a temporary folder.
 struct Workspace {
     folder: TempDir,
 }
@@ -140,9 +143,9 @@ struct Workspace {
 impl Workspace {
     fn new() -> io::Result<Workspace> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let root = here.parent().expect("the crate lies in its workspace");
+        let root = here.parent().expect("the crate is in its workspace");
         let folder = tempfile::tempdir()?;
-        // The same versions as everywhere here.
+        // The versions that this workspace locks.
         fs::copy(root.join("Cargo.lock"), folder.path().join("Cargo.lock"))?;
         let workspace = Workspace { folder };
         let mut members = Vec::new();
@@ -182,11 +185,11 @@ impl Workspace {
         assert!(output.status.success(), "cargo {command} {arguments:?} failed:\n{message}");
     }
 
-    /// What it costs to compile one crate, and nothing else.
+    /// Returns the cost of compiling one crate without its dependencies.
     fn compile(&self, command: &str, name: &str) -> Cost {
         let source = self.path(name).join("src/lib.rs");
         let text = fs::read(&source).expect("the source was written");
-        // Written again, it is newer than what was compiled.
+        // A new modification time makes cargo compile it again.
         fs::write(&source, text).expect("the source can be written");
         Cost::of(Cpu::Children, || self.cargo(command, &["--package", name]))
     }

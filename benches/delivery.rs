@@ -1,22 +1,24 @@
-//! Handing events over to the engine, and delivering them through it.
+//! The cost of accepting events, and of delivering them through the engine.
 //!
-//! Handing over: an event of three fields, encoded, checked and accepted by an engine whose transport never answers,
-//! with its contact named anew each time. Next to it stands a bounded Tokio channel that takes the same bytes, made
-//! beforehand, and hands them to nobody. Both start empty in each round, and hold the round's events at its end.
-//! Bounds: at most 1 µs and 3 heap allocations an event, each the median.
+//! **Accepting.** An event of three fields is encoded, checked and accepted by an engine whose
+//! transport never responds. Each event names its contact anew. The baseline is a bounded Tokio
+//! channel without a receiver, which takes the same bytes, made in advance. Both start empty in
+//! each round, and hold the round's events at its end. Bounds: at most 1 µs and 3 heap allocations
+//! an event, each the median.
 //!
-//! Delivering: events of two fields, handed over one after the other and delivered with 32 requests in flight, to a
-//! server that answers 202 at once, from the first hand-over to the end of a flush. The baseline is a bare loop around
-//! a reqwest client, 32 at a time, whose one body was made beforehand. The server is another process, reached over
-//! loopback by plain HTTP/1.1. Bounds: at least 0.85 of the baseline's events a second; at most 1.15 of its CPU time; at
-//! most 5 heap allocations more an event.
+//! **Delivering.** Events of two fields are accepted one after the other and delivered with 32
+//! requests in flight, to a server that answers 202 at once. The time runs from the first `send` to
+//! the end of a flush. The baseline is a bare loop around a reqwest client, 32 at a time, with one
+//! body made in advance. The server is another process, reached over loopback by plain HTTP/1.1.
+//! Bounds: at least 0.85 of the baseline's events a second; at most 1.15 of its CPU time; at most 5
+//! heap allocations more an event.
 //!
-//! A slow server, which answers after 50 ms. Bound: at least 0.95 of what 32 in flight allow, which is 640 events a
-//! second. The bare loop stands next to it.
+//! **A slow server**, which answers after 50 ms. Bound: at least 0.95 of what 32 in flight allow,
+//! which is 640 events a second. The report shows the bare loop too.
 //!
-//! The same over TLS, with a client that has the settings of the bare loop's: on HTTP/1.1 and HTTP/2, to a server that
-//! answers at once and to one that answers after 50 ms, as fast as it goes and at 600 events a second. Targets: at least
-//! 0.9 of the baseline's events a second; at most 1.15 of its CPU time.
+//! **TLS.** The same with the bare loop's client settings, on HTTP/1.1 and HTTP/2, to a server that
+//! answers at once and to one that answers after 50 ms. Each runs at full speed and at 600 events a
+//! second. Targets: at least 0.9 of the baseline's events a second; at most 1.15 of its CPU time.
 //!
 //! Command: `cargo bench -p benches --bench delivery`, or one part of it, `-- tls`
 
@@ -45,7 +47,7 @@ use tokio::sync::mpsc;
 use tokio::task::unconstrained;
 use tokio::time::interval;
 
-/// After this it hangs.
+/// The limit of every wait. A bench that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(600);
 
 const RIGHT: &str = "the settings are right";
@@ -85,7 +87,7 @@ fn main() -> ExitCode {
     report.finish()
 }
 
-/// Takes events, and is never done with them.
+/// A transport that never responds.
 struct Silent;
 
 #[async_trait]
@@ -154,7 +156,7 @@ fn hand_over(report: &mut Report, runtime: &Runtime) {
             },
         ],
     );
-    // One by one: now and then the queue makes a new block, which is no event's cost.
+    // Measured one by one: the queue sometimes allocates a block, which belongs to no single event.
     let counted = |send: bool| {
         runtime.block_on(async {
             let (delivery, memory) = start();
@@ -166,7 +168,7 @@ fn hand_over(report: &mut Report, runtime: &Runtime) {
                     let sent = match send {
                         true => {
                             let sending = tracker.for_contact(contact).send(&INVOICE_PAID);
-                            // What finds room never waits, so one poll is all it takes.
+                            // A call that finds room never waits, so one poll completes it.
                             unconstrained(sending).now_or_never().expect("there is room")
                         }
                         false => memory.for_contact(contact).try_send(&INVOICE_PAID),
@@ -181,7 +183,7 @@ fn hand_over(report: &mut Report, runtime: &Runtime) {
     };
     let (send_allocations, try_send_allocations) = (counted(true), counted(false));
 
-    println!("handing over; {ROUNDS} rounds of {EVENTS} events of three fields");
+    println!("accepting; {ROUNDS} rounds of {EVENTS} events of three fields");
     let each = |rounds: &benches::Rounds| rounds.median(wall) / EVENTS as f64;
     let row = |name: &str, rounds: &benches::Rounds, allocations: Option<f64>| {
         [
@@ -194,7 +196,7 @@ fn hand_over(report: &mut Report, runtime: &Runtime) {
     table(
         ["", "an event", "ratio", "allocations an event"],
         &[
-            row("Tokio channel, bytes made beforehand", &channel, None),
+            row("Tokio channel, bytes made in advance", &channel, None),
             row("tracker.for_contact(…).send(…).await", &send, Some(send_allocations)),
             row("memory_tracker.for_contact(…).try_send(…)", &try_send, Some(try_send_allocations)),
         ],
@@ -206,12 +208,12 @@ fn hand_over(report: &mut Report, runtime: &Runtime) {
     println!();
 }
 
-/// A delivery to a server, and what it takes to hand events over to it.
+/// A delivery to a server, with its tracker.
 struct Ours {
     delivery: Delivery,
     tracker: Tracker,
     contacts: Vec<Contact>,
-    /// Each round has a second of its own, so that no event collides with one of another round.
+    /// Each round has its own second, so that its events collide with none of another round.
     second: Cell<i64>,
 }
 
@@ -229,7 +231,7 @@ impl Ours {
         Ours { delivery, tracker, contacts, second: Cell::new(1_700_000_000) }
     }
 
-    /// Delivers so many events, each of another contact.
+    /// Delivers this many events, each of another contact.
     async fn deliver(&self, pace: Pace, events: usize) {
         let mut tick = match pace {
             Pace::Fast => None,
@@ -250,12 +252,12 @@ impl Ours {
     }
 }
 
-/// The bare loop with the same event.
+/// Makes a bare loop that sends the same event.
 fn bare(server: &Server) -> Bare {
     Bare::new(server, Http::One, body())
 }
 
-/// The same event, as the bare loop sends it.
+/// Returns the body of that event.
 fn body() -> Bytes {
     let event = ProjectCreated { project_id: 7, project_name: "Apollo" };
     let time = Timestamp::from_unix_seconds(1_700_000_000);
@@ -330,7 +332,8 @@ fn deliver_slowly(report: &mut Report, runtime: &Runtime) {
     );
     let allowed = IN_FLIGHT as f64 / ANSWERS_AFTER.as_secs_f64();
     println!(
-        "delivering to a server that answers after {} ms, {IN_FLIGHT} in flight; {ROUNDS} rounds of {EVENTS} events",
+        "delivering to a server that answers after {} ms, {IN_FLIGHT} in flight; {ROUNDS} rounds \
+         of {EVENTS} events",
         ANSWERS_AFTER.as_millis()
     );
     let rate = |rounds: &benches::Rounds| EVENTS as f64 / rounds.median(wall);
@@ -346,7 +349,7 @@ fn deliver_slowly(report: &mut Report, runtime: &Runtime) {
         ],
     );
     report.number(
-        "events a second, of what is allowed",
+        "events a second, of the possible 640",
         rate(&delivery) / allowed,
         Bound::AtLeast(0.95),
     );

@@ -1,16 +1,18 @@
-//! The cost of `send` to the disk: it returns only after the fsync of the event.
+//! The cost of `send` to the disk: it returns only after the fsync of the event's transaction.
 //!
-//! **Accepting.** Producers, each of which sends its next event after the fsync of the last one, through a tracker to a
-//! delivery whose transport never answers. In turn with them, in the same folder, one thread writes 64 KiB and syncs in a
-//! loop, which is the speed of the disk. Bounds, in events a second to raw syncs a second: one producer
-//! makes at least 0.65, 16 producers 2, and 256 producers 5.
+//! **Accepting.** Each producer sends its next event after the fsync of its last one, through a
+//! tracker to a delivery whose transport never responds. In turn with them, in the same folder, one
+//! thread writes 64 KiB and syncs in a loop, which is the speed of the disk. Bounds, in events a
+//! second to raw syncs a second: 1 producer makes at least 0.65, 16 producers 2, and 256 producers
+//! 5.
 //!
-//! **An event's work.** CPU time of accepting, leasing and settling, 1,000 events at a time. The baseline is the least
-//! that SQLite can do for it: inserting bodies into a table, reading them, and deleting them by their number. Bound: at
-//! most 6 times that, for all three together.
+//! **An event's work.** CPU time of accepting, leasing and settling, 1,000 events at a time. The
+//! baseline is the least that SQLite can do: insert bodies into a table, read them, and delete them
+//! by their number. Bound: at most 6 times that, for all three together.
 //!
-//! **Delivering.** 256 producers, 32 requests in flight, a server that answers 202 at once, from the first event to the end
-//! of a flush. The baseline is the same with the outbox in memory. Bound: at least 0.7 of its events a second.
+//! **Delivering.** 256 producers, 32 requests in flight, a server that answers 202 at once, from
+//! the first event to the end of a flush. The baseline is the same delivery with the outbox in
+//! memory. Bound: at least 0.7 of its events a second.
 //!
 //! The files are in Cargo's target folder, because a temporary folder may be in memory.
 //!
@@ -42,7 +44,7 @@ use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
-/// After this it hangs.
+/// The limit of every wait. A bench that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(600);
 
 const RIGHT: &str = "the settings are right";
@@ -68,12 +70,12 @@ fn main() -> ExitCode {
     report.finish()
 }
 
-/// A folder on the disk that is measured.
+/// Makes a folder on the disk under measurement.
 fn disk_folder() -> TempDir {
     tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect(WORKS)
 }
 
-/// A second of its own for each round, so that no event collides with one of another round.
+/// Returns another second for each round, so that its events collide with none of another round.
 fn another_second() -> Timestamp {
     thread_local!(static SECOND: Cell<i64> = const { Cell::new(1_700_000_000) });
     let second = SECOND.get();
@@ -81,7 +83,7 @@ fn another_second() -> Timestamp {
     Timestamp::from_unix_seconds(second)
 }
 
-/// Sends so many events of each producer, and tells how long each took.
+/// Sends this many events of each producer, and returns how long each `send` took.
 async fn produce(tracker: &Tracker, producers: usize, each: usize) -> Vec<f64> {
     let time = another_second();
     let mut tasks = JoinSet::new();
@@ -101,7 +103,7 @@ async fn produce(tracker: &Tracker, producers: usize, each: usize) -> Vec<f64> {
     tasks.join_all().await.concat()
 }
 
-/// Takes events, and is never done with them.
+/// A transport that never responds.
 struct Silent;
 
 #[async_trait]
@@ -115,7 +117,7 @@ impl Transport for Silent {
     }
 }
 
-/// How many producers, how many events of each a round, how many rounds, and what must be reached.
+/// Producers, events of each a round, rounds, and the bound.
 const LOADS: [(usize, usize, usize, f64); 3] =
     [(1, 500, 20, 0.65), (16, 250, 20, 2.0), (256, 100, 12, 5.0)];
 
@@ -176,7 +178,7 @@ fn percentiles<const N: usize>(mut numbers: Vec<f64>, parts: [f64; N]) -> [f64; 
 
 const BATCH: usize = 1_000;
 
-/// A batch of events, each of another contact.
+/// Makes a batch of events, each of another contact.
 fn batch() -> Vec<DataEvent> {
     let time = another_second();
     let event = |number| DataEvent::new(&INVOICE_PAID, Contact::user_id(number), time);
@@ -229,7 +231,7 @@ async fn lease(outbox: &SqliteOutbox, epoch: Epoch) -> Vec<Lease> {
     }
 }
 
-/// Settles events as delivered, and forgets the slots of the round before the last one.
+/// Settles events as delivered, and drops the slots of the round before the last one.
 async fn settle(outbox: &SqliteOutbox, epoch: Epoch, leases: &[Lease], round: i64) {
     let [forget_before, keep_until] = [round, round + 2].map(Timestamp::from_unix_seconds);
     let delivered = |lease: &Lease| {
@@ -275,7 +277,7 @@ fn work(report: &mut Report, runtime: &Runtime) {
     println!();
 }
 
-/// Starts a delivery to this server.
+/// Starts a delivery to `server`.
 fn start(runtime: &Runtime, server: &Server, outbox: impl Outbox + Operate + 'static) -> Delivery {
     let transport = HttpTransport::builder(TOKEN).base_url(server.url()).build();
     let delivery = Delivery::builder(transport.expect(RIGHT)).concurrency(32).outbox(outbox);

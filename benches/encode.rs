@@ -1,17 +1,18 @@
 //! Encoding an event into the body of its request, against plain serde.
 //!
-//! What is measured: `DataEvent::new` with a contact that is shared, as every `send` of a tracker does it, until
-//! the encoded event is dropped again.
+//! Measures `DataEvent::new` with a shared contact, as every `send` of a tracker calls it, until
+//! the drop of the encoded event.
 //!
-//! The baselines give the same bytes (asserted first), from a struct of borrowed fields that derives
-//! `Serialize`:
-//!   - plain serde into a reused buffer: `serde_json::to_writer` into a cleared `Vec`, which is the least that
-//!     serde can cost. Nothing is left that could be sent.
-//!   - the same, then copied into `Bytes`, which can be sent: what `DataEvent::new` gives, too.
+//! The baselines write the same bytes (asserted first), from a struct of borrowed fields that
+//! derives `Serialize`:
+//!   - plain serde into a reused buffer: `serde_json::to_writer` into a cleared `Vec`. This is the
+//!     least that serde can cost, and its result cannot be sent.
+//!   - the same, then copied into `Bytes`, which can be sent, as the result of `DataEvent::new`
+//!     can.
 //!   - `serde_json::json!` and `to_vec`, without a type for the event.
 //!
-//! Bounds: at most 1.1 of the CPU time of plain serde into a reused buffer; exactly one allocation (the body
-//! itself) and no reallocation.
+//! Bounds: at most 1.1 of the CPU time of plain serde into a reused buffer; exactly one allocation
+//! (the body itself) and no reallocation.
 //!
 //! Command: `cargo bench -p benches --bench encode`
 
@@ -198,7 +199,7 @@ where
     let encoded = ours();
     write(&mut buffer);
     assert_eq!(encoded.body(), &buffer, "plain serde writes the same bytes");
-    assert_eq!(encoded.to_json(), untyped(), "`json!` says the same");
+    assert_eq!(encoded.to_json(), untyped(), "`json!` gives the same");
 
     let our_allocations = count(|| drop(black_box(ours())));
     let reused_allocations = count(|| write(&mut buffer));
@@ -267,7 +268,7 @@ where
     println!();
 }
 
-/// Encodes often enough for the clock.
+/// Encodes often enough for the clock's resolution.
 fn round(mut encode: impl FnMut()) -> Cost {
     Cost::of(Cpu::Thread, || {
         for _ in 0..EVENTS_A_ROUND {
@@ -282,7 +283,7 @@ struct Allocations {
     reallocated: f64,
 }
 
-/// What one event asks of the heap, on the average of many.
+/// The heap allocations of one event, as an average of many.
 fn count(mut encode: impl FnMut()) -> Allocations {
     let all = count_allocations(|| (0..EVENTS_A_ROUND).for_each(|_| encode()));
     let an_event = |count: u64| count as f64 / EVENTS_A_ROUND as f64;

@@ -1,28 +1,33 @@
-//! What it costs that a fleet shares one outbox in PostgreSQL.
+//! The cost of one outbox in PostgreSQL that a fleet shares.
 //!
-//! The need: Intercom takes 417 events a second of a workspace, and bursts of 10,000 must be accepted at once. All rounds
-//! use one server with fsync, in the folder for temporary files. Each baseline is measured in turn with ours.
+//! The need: Intercom takes 417 events a second of a workspace, and the outbox must accept bursts
+//! of 10,000 at once. All rounds use one server with fsync, in the folder for temporary files. Each
+//! baseline runs in turn with ours.
 //!
-//! **Accepting** (`accept`). 1, 16 and 64 callers, each of which accepts its next event when the last one is committed. The
-//! baseline has as many connections, each of which commits a plain one-row `INSERT` after the other. Bound: at least 0.6 of
-//! its rows a second. 4 callers that accept 100 events at once, beside 4 connections that insert 100 rows in a statement.
-//! Bound: at least 0.6.
+//! **Accepting** (`accept`). 1, 16 and 64 callers, each of which accepts its next event after the
+//! commit of the last one. The baseline has as many connections, each of which commits one plain
+//! one-row `INSERT` after the other. Bound: at least 0.6 of its rows a second. Then 4 callers that
+//! accept 100 events at once, beside 4 connections that insert 100 rows in a statement. Bound: at
+//! least 0.6.
 //!
-//! **In the application's transaction** (`transaction`). 1 and 16 connections, each of which inserts an order and commits,
-//! without and with a call of `intercom.accept`. Bound: at most 1.3 times the time.
+//! **In the application's transaction** (`transaction`). 1 and 16 connections, each of which
+//! inserts an order and commits, without and with a call of `intercom.accept`. Bound: at most 1.3
+//! times the time.
 //!
-//! **Delivering** (`deliver`). 256 producers, 32 requests in flight, a server that answers 202 at once, from the first event
-//! to the end of a flush: as the bench `durable` has it for SQLite. The baseline is the same with the outbox in memory.
-//! Bound: at least 0.5 of its events a second.
+//! **Delivering** (`deliver`). 256 producers, 32 requests in flight, a server that answers 202 at
+//! once, from the first event to the end of a flush, as in the bench `durable` for SQLite. The
+//! baseline is the same delivery with the outbox in memory. Bound: at least 0.5 of its events a
+//! second.
 //!
-//! **An old snapshot** (`snapshot`). The same delivering while a transaction elsewhere holds a snapshot from before. The
-//! baseline is the delivering before it. Bound: at least 0.8 of its events a second in the last third of the rounds.
+//! **An old snapshot** (`snapshot`). The same delivery while a transaction elsewhere holds an older
+//! snapshot. The baseline is the delivery without it, just before. Bound: at least 0.8 of its
+//! events a second in the last third of the rounds.
 //!
-//! **Takeover** (`takeover`). After a release, and after the deliverer has vanished without a word. Bounds: 1 second, and
-//! 10 seconds.
+//! **Takeover** (`takeover`). The time until another process delivers, after a release and after a
+//! crash of the deliverer. Bounds: 1 second, and 10 seconds.
 //!
-//! Command: `cargo bench -p benches --bench fleet`, or one part of it, `-- deliver`. It needs PostgreSQL:
-//! `apt-get install postgresql`
+//! Command: `cargo bench -p benches --bench fleet`, or one part of it, `-- deliver`. It needs
+//! PostgreSQL: `apt-get install postgresql`
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -42,7 +47,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
-/// After this it hangs.
+/// The limit of every wait. A bench that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(600);
 
 const RIGHT: &str = "the settings are right";
@@ -81,7 +86,7 @@ fn server() -> Server {
     Server::with(&[]).expect("PostgreSQL is installed: apt-get install postgresql")
 }
 
-/// Connections of an application, with a table of orders.
+/// Opens connections of an application, with a table of orders.
 async fn connect(server: &Server, number: usize) -> Vec<Client> {
     let mut clients = Vec::with_capacity(number);
     for _ in 0..number {
@@ -107,7 +112,7 @@ fn body() -> String {
     str::from_utf8(event.body()).expect("it is JSON").to_owned()
 }
 
-/// Does this so often on each of the subjects at the same time.
+/// Runs `work` `times` times on each subject, all subjects at the same time.
 async fn each<S, F>(subjects: Vec<S>, times: usize, work: impl Fn(S, usize) -> F)
 where
     F: Future<Output = ()> + Send + 'static,
@@ -145,7 +150,7 @@ async fn accept_these(outbox: PostgresOutbox, events: Arc<[DataEvent]>, times: u
 }
 
 fn accept(report: &mut Report, runtime: &Runtime) {
-    /// How many callers, how many events at once, how often each a round, how many rounds.
+    /// Callers, events at once, calls of each a round, and rounds.
     const LOADS: [(usize, usize, usize, usize); 4] =
         [(1, 1, 400, 12), (16, 1, 150, 12), (64, 1, 60, 12), (4, HUNDRED, 25, 12)];
 
@@ -204,7 +209,8 @@ async fn order_and_accept(client: Arc<Client>, times: usize) {
     order(client, times, true).await;
 }
 
-/// Transactions of an application. Each statement waits for the one before it, as most applications do.
+/// Transactions of an application. Each statement waits for the one before it, as in most
+/// applications.
 async fn order(client: Arc<Client>, times: usize, accepts: bool) {
     let insert = client.prepare("INSERT INTO orders (body) VALUES ($1) RETURNING id").await;
     let insert = insert.expect(WORKS);
@@ -228,7 +234,7 @@ fn transaction(report: &mut Report, runtime: &Runtime) {
     const LOADS: [(usize, usize, usize); 2] = [(1, 200, 14), (16, 60, 14)];
 
     let server = server();
-    // Makes the tables.
+    // Creates the tables.
     let outbox = runtime.block_on(PostgresOutbox::connect(&server.url())).expect(RIGHT);
     println!("in the application's transaction: an INSERT, a SELECT, an UPDATE, and the commit");
     let mut rows = Vec::new();
@@ -256,14 +262,14 @@ fn transaction(report: &mut Report, runtime: &Runtime) {
         (name, ours.ratio(&alone, wall))
     });
     drop(outbox);
-    table(["", "without, a second", "with an event, a second"], &rows);
+    table(["", "without, a second", "transactions with an event, a second"], &rows);
     for (name, ratio) in measured {
         report.ratio(&format!("time of a transaction, {name}"), ratio, Bound::AtMost(1.3));
     }
     println!();
 }
 
-/// Sends so many events of each producer, and waits until they are delivered.
+/// Sends this many events of each producer, and waits for their delivery.
 async fn produce_and_deliver(delivery: &Delivery, producers: usize, times: usize) {
     let before = delivery.ledger().await.expect(WORKS).delivered;
     let trackers: Vec<(usize, Tracker)> =
@@ -342,7 +348,10 @@ fn snapshot(report: &mut Report, runtime: &Runtime) {
     let median = |times: &[f64]| Spread::of(times.iter().copied()).median;
     let last = &held[2 * ROUNDS / 3..];
     let events = (PRODUCERS * EACH) as f64;
-    println!("delivering while an old snapshot is held open, {ROUNDS} rounds of {events} events");
+    println!(
+        "delivering while a transaction holds an old snapshot, {ROUNDS} rounds of {events} \
+        events"
+    );
     table(
         ["before, a second", "first third", "last third"],
         &[[median(&before), median(&held[..ROUNDS / 3]), median(last)]
@@ -350,7 +359,7 @@ fn snapshot(report: &mut Report, runtime: &Runtime) {
     );
     let before = median(&before);
     let ratio = Spread::of(last.iter().map(|held| before / held));
-    report.ratio("events a second in the end, of those before", ratio, Bound::AtLeast(0.8));
+    report.ratio("events a second at the end, of those before", ratio, Bound::AtLeast(0.8));
     println!();
 }
 
@@ -361,13 +370,13 @@ async fn begin(outbox: &PostgresOutbox, mut standing: Standing) -> (Tenure, Dura
         match turn.expect(WORKS) {
             Turn::Began(tenure) => return (tenure, begun.elapsed()),
             Turn::Standby(standby) => standing = Standing::Standby(standby.epoch),
-            Turn::Leased(_) => panic!("nothing can be leased before a turn"),
+            Turn::Leased(_) => panic!("a lease needs a turn"),
         }
     }
 }
 
-/// Lets another outbox take over, and says after how long. The first one has a runtime of its own, which ends
-/// with all of its tasks and connections, as a process that is killed does.
+/// Lets another outbox take over, and returns after how long. The first one has its own runtime.
+/// That runtime ends with all of its tasks and connections, as a killed process does.
 async fn take_over(url: &str, releases: bool) -> Duration {
     let own = Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let own = own.expect("a runtime can be made");
@@ -381,7 +390,7 @@ async fn take_over(url: &str, releases: bool) -> Duration {
     let second = PostgresOutbox::connect(url).await.expect(RIGHT);
     let epoch = tenure.epoch;
     let waits = tokio::spawn(async move { begin(&second, Standing::Standby(epoch)).await.1 });
-    // It must be waiting, and has seen that the first one is alive.
+    // The standby must wait, and must have seen the first one alive.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let begun = Instant::now();
     if releases {
@@ -390,7 +399,7 @@ async fn take_over(url: &str, releases: bool) -> Duration {
             .expect("it hands over");
     }
     own.shutdown_background();
-    waits.await.expect("the other takes over");
+    waits.await.expect("the standby takes over");
     drop(tenure);
     begun.elapsed()
 }
@@ -401,7 +410,7 @@ fn takeover(report: &mut Report, runtime: &Runtime) {
     let server = server();
     println!("taking over; {ROUNDS} rounds");
     for (name, releases, limit) in
-        [("after a release", true, 1.0), ("after the deliverer vanished", false, 10.0)]
+        [("after a release", true, 1.0), ("after the deliverer crashed", false, 10.0)]
     {
         let times =
             (0..ROUNDS).map(|_| runtime.block_on(take_over(&server.url(), releases)).as_secs_f64());

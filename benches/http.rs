@@ -1,19 +1,19 @@
-//! Sending events by `HttpTransport`, against a bare loop around a reqwest client.
+//! The cost of sending by `HttpTransport`, beside a bare loop around a reqwest client.
 //!
-//! What is measured: the same encoded event, sent with 1, 32 and 128 requests in flight to a server that
-//! answers 202 at once. The server is another process on this machine, reached over loopback by plain HTTP/1.1,
-//! so that the client's CPU time is its own, and nothing hides it. The transport runs with its own client, and
-//! with the client of the bare loop handed to it.
+//! Measures the same encoded event, sent with 1, 32 and 128 requests in flight to a server that
+//! answers 202 at once. The server is another process on this machine, reached over loopback by
+//! plain HTTP/1.1, so the client's CPU time is the client's alone. The transport runs with its own
+//! client, and with the bare loop's client.
 //!
-//! The baseline sends the same bytes and the same headers, made beforehand, and reads the answer to its end. Its
-//! client has the settings of the transport's own.
+//! The baseline sends the same bytes and headers, made in advance, and reads the response to its
+//! end. Its client has the settings of the transport's own.
 //!
-//! Bounds: at least 0.95 of the baseline's events a second; at most 1.05 of its CPU time; at most 5 heap
-//! allocations more an event.
+//! Bounds: at least 0.95 of the baseline's events a second; at most 1.05 of its CPU time; at most 5
+//! heap allocations more an event.
 //!
-//! The same over TLS, with the client handed to it: on HTTP/1.1 and HTTP/2, to a server that answers at
-//! once and to one that answers after 50 ms, as fast as it goes and at 600 events a second. Targets: at
-//! least 0.9 of the baseline's events a second; at most 1.15 of its CPU time.
+//! The same over TLS, with the bare loop's client: on HTTP/1.1 and HTTP/2, to a server that answers
+//! at once and to one that answers after 50 ms. Each runs at full speed and at 600 events a second.
+//! Targets: at least 0.9 of the baseline's events a second; at most 1.15 of its CPU time.
 //!
 //! Command: `cargo bench -p benches --bench http`
 
@@ -33,7 +33,7 @@ use tokio::runtime::{Builder, Runtime};
 
 const ROUNDS: usize = 200;
 
-/// How many requests are in flight, and how many events a round sends.
+/// Requests in flight, and events a round.
 const LOADS: [(usize, usize); 3] = [(1, 150), (32, 640), (128, 1024)];
 
 #[derive(IntercomEvent)]
@@ -115,7 +115,7 @@ fn compare(
                 &mut || Cost::of(Cpu::Process, || by(&handed)),
             ],
         );
-        // Counted last: the connections are there, and all buffers have grown.
+        // Counted last: all connections are open, and all buffers have grown.
         let counted = [
             count_allocations(by_bare),
             count_allocations(|| by(&own)),
@@ -161,7 +161,7 @@ fn compare(
 
 struct Subject {
     rounds: Rounds,
-    /// An event, reallocations included.
+    /// Per event, reallocations included.
     allocations: f64,
 }
 

@@ -1,10 +1,13 @@
-//! Importing a CSV file into a SQLite outbox by the program `intercom`, against the `csv` crate parsing the same file alone.
+//! Importing a CSV file into a SQLite outbox by the program `intercom`, against the `csv` crate
+//! parsing the same file alone.
 //!
-//! What is measured: 1,000,000 rows of a contact, a time and ten keys. The import reads, checks and encodes each row, and
-//! accepts it in the outbox with its checkpoint, fsync included. The baseline reads each row into one `StringRecord`.
-//! Beside it stands what durability costs: SQLite alone inserts the same bodies in transactions of the same size.
+//! Measures 1,000,000 rows of a contact, a time and ten keys. The import reads, checks and encodes
+//! each row, and accepts it in the outbox with its checkpoint, fsync included. The baseline reads
+//! each row into one `StringRecord`. A second figure shows the share of durability: SQLite alone
+//! inserts the same bodies in transactions of the same size.
 //!
-//! Bounds: at least 0.25 of the baseline's rows a second. A tenth of the rows takes at least 0.8 of the memory: it is flat.
+//! Bounds: at least 0.25 of the baseline's rows a second. The memory is flat: a tenth of the rows
+//! takes at least 0.8 of it.
 //!
 //! Command: `cargo bench -p benches --bench import`
 
@@ -24,20 +27,22 @@ use nix::sys::resource::{UsageWho, getrusage};
 const ROWS: u64 = 1_000_000;
 const ROUNDS: usize = 3;
 
-/// How many rows a transaction of an import takes.
+/// The rows in a transaction of an import.
 const BATCH: usize = 4_000;
 
-/// Writes a file of so many rows, and returns its size.
+/// Writes a file of `rows` rows, and returns its size.
 ///
-/// The text does not stay in memory: a child's most memory begins at what its parent had when it was started.
+/// The text does not stay in memory: the peak memory of a child starts at its parent's memory at
+/// the time of the start.
 fn write(path: &Path, rows: u64) -> u64 {
-    let mut file = BufWriter::new(File::create(path).expect("a file is made"));
+    let mut file = BufWriter::new(File::create(path).expect("the folder takes a file"));
     let header = "user_id,created_at,order_id,amount,currency_code,plan,seats,coupon,renewed,channel,due_date,note";
     writeln!(file, "{header}").expect("the disk has room");
     for row in 0..rows {
         writeln!(
             file,
-            "user-{},{},{row},{}.{:02} EUR,EUR,professional-yearly,{},SPRING-{},{},newsletter,{},a note of some length on order {row}",
+            "user-{},{},{row},{}.{:02} \
+             EUR,EUR,professional-yearly,{},SPRING-{},{},newsletter,{},a note of some length on order {row}",
             row % 50_000,
             1_600_000_000 + row,
             row % 900,
@@ -52,7 +57,7 @@ fn write(path: &Path, rows: u64) -> u64 {
     file.into_inner().expect("the disk has room").metadata().expect("the file is there").len()
 }
 
-/// Parses the file by the `csv` crate alone.
+/// Parses the file with the `csv` crate alone.
 fn parse(path: &Path, rows: u64) -> Duration {
     let begun = Instant::now();
     let mut reader = csv::Reader::from_path(path).expect("the file is there");
@@ -85,24 +90,24 @@ fn import(program: &Path, folder: &Path, file: &str, rows: u64) -> Duration {
     took
 }
 
-/// Inserts the bodies of the outbox into a table of their own, by SQLite alone.
+/// Inserts the outbox's bodies into a plain table, with SQLite alone.
 fn insert(folder: &Path, rows: u64) -> Duration {
     for suffix in ["", "-wal", "-shm"] {
         let _ = fs::remove_file(folder.join(format!("plain.db{suffix}")));
     }
     let outbox = Connection::open(folder.join("events.db")).expect("the outbox opens");
     let select = "SELECT id, created_at, body FROM outbox_events ORDER BY id";
-    let mut select = outbox.prepare(select).expect("the outbox has its table");
+    let mut select = outbox.prepare(select).expect("the outbox has a table of events");
     let mut events = select.query([]).expect("the outbox is read");
     let (mut took, mut inserted) = (Duration::ZERO, 0);
     let begun = Instant::now();
-    let mut plain = Connection::open(folder.join("plain.db")).expect("a file is made");
+    let mut plain = Connection::open(folder.join("plain.db")).expect("the folder takes a file");
     plain
         .execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
              CREATE TABLE events (id INTEGER PRIMARY KEY, created_at INTEGER NOT NULL, body TEXT NOT NULL) STRICT;",
         )
-        .expect("a table is made");
+        .expect("SQLite creates a table");
     took += begun.elapsed();
     while inserted < rows {
         let mut batch = Vec::with_capacity(BATCH);
@@ -132,13 +137,13 @@ fn insert(folder: &Path, rows: u64) -> Duration {
     took + begun.elapsed()
 }
 
-/// Returns the most memory that a child had so far, in MiB.
+/// Returns the peak memory of all children so far, in MiB.
 fn peak_memory() -> f64 {
     let usage = getrusage(UsageWho::RUSAGE_CHILDREN).expect("the system counts");
     usage.max_rss() as f64 / 1024.0
 }
 
-/// Builds the program, and returns where it is.
+/// Builds the program, and returns its path.
 fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo).args(["build", "--release", "-p", "intercom-cli"]).status();
@@ -151,7 +156,7 @@ fn build() -> PathBuf {
 
 fn main() -> ExitCode {
     let mut report = Report::from_args();
-    // Cargo and the linker are children too, and would count as the most memory.
+    // Cargo and the linker are children too, and would set the peak.
     let program = env::args().skip(1).find(|argument| Path::new(argument).is_file());
     let program = match program {
         Some(program) => PathBuf::from(program),
@@ -179,7 +184,8 @@ fn main() -> ExitCode {
         let rate = |took: Duration| ROWS as f64 / took.as_secs_f64();
         let ratio = rate(imported) / rate(parsed);
         println!(
-            "  round {}: parsed {:.0} rows/s, inserted {:.0}, imported {:.0}: {ratio:.3} of the first, {:.3} of the second",
+            "  round {}: parsed {:.0} rows/s, inserted {:.0}, imported {:.0}: {ratio:.3} of the \
+             first, {:.3} of the second",
             round + 1,
             rate(parsed),
             rate(inserted),
@@ -194,9 +200,9 @@ fn main() -> ExitCode {
     println!("  rows a second, of SQLite's own: {:.2}", durable[ROUNDS / 2]);
     report.number("rows a second, of the csv crate's", ratios[ROUNDS / 2], Bound::AtLeast(0.25));
     let whole = peak_memory();
-    println!("  most memory: {tenth:.0} MiB for {} rows, {whole:.0} MiB for {ROWS}", ROWS / 10);
+    println!("  peak memory: {tenth:.0} MiB for {} rows, {whole:.0} MiB for {ROWS}", ROWS / 10);
     report.number(
-        "memory for a tenth of the rows, of that for all",
+        "peak memory for a tenth of the rows, of that for all",
         tenth / whole,
         Bound::AtLeast(0.8),
     );

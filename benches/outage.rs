@@ -1,12 +1,14 @@
 //! A million events in a durable outbox, pending until Intercom is back.
 //!
-//! The delivery accepts them while the transport fails with a wrong token. Then the bench closes and opens the outbox, as
-//! another process would, and a transport that succeeds at once delivers all of them.
+//! The delivery accepts them while the transport fails with a wrong token. Then the bench closes
+//! and opens the outbox, as another process would, and a transport that succeeds at once delivers
+//! all of them.
 //!
-//! Bounds: the process grows by at most 64 MiB at any time; opening takes at most 0.1 s, also after a crash, when the log
-//! has to be read; of ten slices of the delivery, none takes more than 1.25 times the CPU time of the middle one, and the
-//! last half at most 1.1 times that of the first. The wall-clock times have no bound, because they include
-//! the disk. The transport gets every event once.
+//! Bounds: the process grows by at most 64 MiB. Opening takes at most 0.1 s, also after a crash,
+//! when SQLite has to read the WAL. Of ten slices of the delivery, none takes more than 1.25 times
+//! the CPU time of the median slice, and the last half takes at most 1.1 times that of the first.
+//! The wall-clock times have no bound, because they include the disk. The transport gets every
+//! event once.
 //!
 //! The bench measures the whole process by `/proc`: SQLite's memory and shared memory count too.
 //!
@@ -35,7 +37,7 @@ const EVENTS: usize = 1_000_000;
 
 const SLICES: usize = 10;
 
-/// After this it hangs.
+/// The limit of every wait. A bench that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(600);
 
 const RIGHT: &str = "the settings are right";
@@ -49,7 +51,7 @@ struct InvoicePaid {
     seats: u32,
 }
 
-/// Takes every event at once, or none, and knows how often it was given which.
+/// Takes every event at once, or none, and counts how often it got each.
 #[derive(Clone)]
 struct Intercom(Arc<State>);
 
@@ -93,7 +95,7 @@ impl Transport for Intercom {
 
 fn event(number: usize) -> DataEvent {
     let event = InvoicePaid { invoice_id: number, plan: "premium", seats: 12 };
-    // About as many in a second as could be accepted in one.
+    // Puts about as many events into one second as the outbox accepts in it.
     let time = Timestamp::from_unix_seconds(1_700_000_000 + (number / 100_000) as i64);
     DataEvent::new(&event, Contact::user_id(number), time).expect("the event is valid")
 }
@@ -143,7 +145,7 @@ async fn outage(report: &mut Report) {
     assert!(intercom.0.times.iter().all(|times| times.load(Relaxed) == 1), "each one once");
     handle.maintain().await;
 
-    println!("{EVENTS} events that wait");
+    println!("{EVENTS} pending events");
     let an_event = |bytes: u64| format!("{:.0} B an event", bytes as f64 / EVENTS as f64);
     let row = |name: &str, [file, log]: [u64; 2]| [name.to_owned(), an_event(file), an_event(log)];
     table(["on the disk", "file", "log"], &[row("pending", pending), row("delivered", sizes())]);
@@ -158,7 +160,7 @@ async fn outage(report: &mut Report) {
     println!("  all of them: {}", seconds(total));
 
     let grown = Resident::peak().saturating_sub(before) as f64 / f64::from(1 << 20);
-    report.number("MiB by which the process grew", grown, Bound::AtMost(64.0));
+    report.number("MiB of growth of the process", grown, Bound::AtMost(64.0));
     report.number("milliseconds to open it", opening * 1e3, Bound::AtMost(100.0));
     report.number(
         "milliseconds to open it after a crash",
@@ -172,17 +174,18 @@ async fn outage(report: &mut Report) {
     let mut sorted = cpu;
     sorted.sort_by(f64::total_cmp);
     let slowest = sorted[SLICES - 1] / sorted[SLICES / 2];
-    report.number("CPU time of the slowest slice to the middle", slowest, Bound::AtMost(1.25));
+    report.number("CPU time of the slowest slice to the median", slowest, Bound::AtMost(1.25));
 }
 
-/// Opens the outbox, and tells how long it took.
+/// Opens the outbox, and returns how long that took.
 fn open(path: &Path) -> (SqliteOutbox, f64) {
     let begun = Instant::now();
     let outbox = SqliteOutbox::open(path).expect(RIGHT);
     (outbox, begun.elapsed().as_secs_f64())
 }
 
-/// How long it takes to open what a crash would leave now: the file as it is, and a log. The median of three times.
+/// Returns how long it takes to open what a crash would leave now: the file as it is, and a WAL.
+/// The median of three times.
 fn open_after_a_crash(path: &Path, crashed: &Path) -> f64 {
     let mut times = Vec::new();
     for _ in 0..3 {
@@ -203,17 +206,17 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// How much memory the process takes, in bytes.
+/// The resident memory of the process, in bytes.
 struct Resident;
 
 impl Resident {
-    /// What it takes now, from where on the most is counted anew.
+    /// Returns the present figure, and restarts the peak from it.
     fn reset() -> u64 {
         fs::write("/proc/self/clear_refs", "5").expect("Linux has it");
         Resident::read("VmRSS:")
     }
 
-    /// The most that it took.
+    /// Returns the peak.
     fn peak() -> u64 {
         Resident::read("VmHWM:")
     }

@@ -1,13 +1,14 @@
-//! Applying rules to an encoded event, against decoding its metadata.
+//! The cost of applying rules to an encoded event, beside decoding its metadata.
 //!
-//! What is measured: `Rules::apply` on an event of ten keys, where no rule matches:
-//!   - an event on which no rule is, among rules on twenty others;
-//!   - an event with one rule of five conditions, each of which has to be looked at.
+//! Measures `Rules::apply` on an event of ten keys, where no rule matches:
+//!   - an event that no rule names, among rules on twenty others;
+//!   - an event with one rule of five conditions, all of which must be evaluated.
 //!
-//! The baseline: `serde_json::from_slice::<serde_json::Value>` of the event's metadata, which an evaluation over
-//! parsed JSON would have to begin with.
+//! The baseline: `serde_json::from_slice::<serde_json::Value>` of the event's metadata. An
+//! evaluation over parsed JSON would begin with it.
 //!
-//! Bounds: at most 0.1 of the baseline's CPU time without a rule, at most 1.0 with five conditions; no allocation.
+//! Bounds: at most 0.1 of the baseline's CPU time without a rule, at most 1.0 with five conditions;
+//! no allocation.
 //!
 //! Command: `cargo bench -p benches --bench rules`
 
@@ -89,7 +90,7 @@ fn event() -> DataEvent {
     DataEvent::new(&event.expect(VALID), contact, time).expect(VALID)
 }
 
-/// Four hold, and the last does not.
+/// Four conditions hold, and the last one does not.
 const FIVE_CONDITIONS: &str = r#"
     [[rule]]
     on = "invoice_paid"
@@ -119,7 +120,7 @@ fn round(mut apply: impl FnMut()) -> Cost {
     })
 }
 
-/// What one event asks of the heap, on the average of many.
+/// The heap allocations of one event, as an average of many.
 fn count(mut apply: impl FnMut()) -> f64 {
     let all = count_allocations(|| (0..EVENTS_A_ROUND).for_each(|_| apply()));
     (all.allocated + all.reallocated) as f64 / EVENTS_A_ROUND as f64

@@ -1,12 +1,14 @@
-//! The sandbox, against a bare axum handler that answers 202 to everything, so that it is never the bottleneck of a test.
+//! The sandbox beside a bare axum handler that answers 202 to everything: the sandbox must never be
+//! the bottleneck of a test.
 //!
-//! What is measured: requests a second of `POST /events` over 32 connections that are kept open, one request at a
-//! time on each. Either server has a runtime and a thread of its own; the client has another thread, writes requests
-//! that were made beforehand and reads no more of an answer than where it ends, so that the servers are what is
-//! measured. The sandbox does all of its work: it checks token, version and headers, judges the event, finds its
-//! contact, looks for a duplicate, counts the request against the limit and records it; nobody looks at its page.
+//! Measures requests a second of `POST /events` over 32 connections that stay open, one request at
+//! a time on each. Each server has its own runtime and thread. The client has another thread,
+//! writes requests made in advance, and reads of each response only its end: so the measured time
+//! is the servers'. The sandbox does all of its work. It checks token, version and headers, judges
+//! the event, finds its contact, looks for a duplicate, counts the request against the limit, and
+//! records it. Nobody looks at its page.
 //!
-//! Every event differs from all others, as events do: a repetition would be a duplicate.
+//! Every event differs from all others, because a repetition would be a duplicate.
 //!
 //! Bound: at least 0.7 of the baseline's requests a second.
 //!
@@ -33,7 +35,7 @@ use tokio::task::JoinSet;
 const ROUNDS: usize = 40;
 const CONNECTIONS: usize = 32;
 const REQUESTS_PER_CONNECTION: usize = 200;
-/// Of whom the events are.
+/// The number of contacts that the events belong to.
 const CONTACTS: usize = 1_000;
 const TOKEN: &str = "sandbox-token";
 
@@ -58,7 +60,8 @@ fn main() -> ExitCode {
 
     let requests = (CONNECTIONS * REQUESTS_PER_CONNECTION) as f64;
     println!(
-        "{CONNECTIONS} connections, {requests} requests a round, {ROUNDS} rounds; CPU with the client's\n"
+        "{CONNECTIONS} connections, {requests} requests a round, {ROUNDS} rounds; CPU with the \
+         client's\n"
     );
     let row = |name: &str, rounds: &Rounds| {
         let second = rounds.median(|cost| requests / cost.wall);
@@ -82,7 +85,7 @@ fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().expect("a runtime can be made")
 }
 
-/// Runs a server on a thread of its own until the process ends, and gives its address.
+/// Runs a server on its own thread until the process ends, and returns its address.
 fn start(name: &str, server: fn(Runtime, mpsc::Sender<String>)) -> String {
     let (tell, address) = mpsc::channel();
     let thread = thread::Builder::new().name(name.to_owned());
@@ -125,7 +128,7 @@ async fn connect(address: &str) -> Vec<TcpStream> {
     connections
 }
 
-/// The requests of each connection, from this number on.
+/// Writes the requests of each connection. Their events are numbered from `first` on.
 fn prepare(first: usize) -> Vec<Vec<String>> {
     let request = |number: usize| {
         let (user, second) = (number % CONTACTS, 1_700_000_000 + number / CONTACTS);
@@ -146,7 +149,7 @@ fn prepare(first: usize) -> Vec<Vec<String>> {
     (0..CONNECTIONS).map(of_connection).collect()
 }
 
-/// Sends to all connections side by side, and gives them back.
+/// Sends on all connections side by side, and returns the connections.
 async fn send(connections: Vec<TcpStream>, requests: Vec<Vec<String>>) -> Vec<TcpStream> {
     let mut senders = JoinSet::new();
     for (mut connection, requests) in connections.into_iter().zip(requests) {
@@ -155,7 +158,7 @@ async fn send(connections: Vec<TcpStream>, requests: Vec<Vec<String>>) -> Vec<Tc
             for request in requests {
                 connection.write_all(request.as_bytes()).await.expect("the server reads");
                 let mut length = 0;
-                // An answer of 202 has no body, so its head is all of it.
+                // A 202 has no body, so its head is the whole response.
                 while !answer[..length].ends_with(b"\r\n\r\n") {
                     let read = connection.read(&mut answer[length..]).await;
                     let read = read.expect("the server answers");
@@ -167,7 +170,7 @@ async fn send(connections: Vec<TcpStream>, requests: Vec<Vec<String>>) -> Vec<Tc
             connection
         });
     }
-    // It never sleeps while it waits: whoever wakes another thread pays for it, and that would be the server.
+    // The client never sleeps while it waits, because the server would pay for waking its thread.
     let mut all = std::pin::pin!(senders.join_all());
     std::future::poll_fn(|context| {
         let ready = all.as_mut().poll(context);

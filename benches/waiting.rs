@@ -1,14 +1,16 @@
-//! What it costs that many events wait: time an event, and memory.
+//! The cost of many pending events: time an event, and memory.
 //!
-//! As many events as are told, each of another contact, are handed over while Intercom is down, wait, and are delivered
-//! when it is up again, by a transport that takes them at once. So this is the engine's own work alone: accepting,
-//! leasing, settling. The same number of events in a plain `VecDeque`, pushed and popped, stands next to it: it shows
-//! what the machine makes of more memory.
+//! The engine accepts events of many contacts while the transport is down, and delivers them when
+//! the transport is up again and takes them at once. So the bench measures the engine's own work:
+//! accepting, leasing, settling. Beside it stands the same number of events in a plain `VecDeque`,
+//! pushed and popped. It shows how the machine slows down with more memory.
 //!
-//! What is held is what a `VecDeque` of exactly as many events holds: each event itself, its body, its contact.
+//! The bytes held are those of a `VecDeque` of exactly as many events: each event, its body, its
+//! contact.
 //!
-//! Bounds: with a million events, at most 1.3 of the bytes held. That the cost an event does not grow is printed as a
-//! ratio to that of ten thousand, and held against 1.5, because caches are smaller than a million events.
+//! Bounds: with a million events, memory of at most 1.3 times the bytes held. The cost an event of
+//! a million is at most 1.5 times that of ten thousand: it would be 1.0 if caches held a million
+//! events.
 //!
 //! Command: `cargo bench -p benches --bench waiting`
 
@@ -30,10 +32,10 @@ use intercom_delivery::{Delivery, MemoryOutbox};
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::unconstrained;
 
-/// After this it hangs.
+/// The limit of every wait. A bench that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(600);
 
-/// How many events wait, and how often that is measured.
+/// The pending events, and the rounds.
 const LOADS: [(usize, usize); 3] = [(10_000, 101), (100_000, 11), (1_000_000, 3)];
 
 #[derive(IntercomEvent)]
@@ -70,7 +72,7 @@ fn main() -> ExitCode {
     let runtime = runtime.expect("a runtime can be made");
     let measured = LOADS.map(|(events, rounds)| measure(&runtime, events, rounds));
 
-    println!("the engine's work for an event, by how many wait");
+    println!("the engine's work for an event, by the number of pending events");
     let rows = measured.each_ref().map(|load| {
         [
             format!("{} events", load.events),
@@ -94,7 +96,7 @@ fn main() -> ExitCode {
     report.finish()
 }
 
-/// For each event: seconds and bytes.
+/// Seconds and bytes per event.
 struct Load {
     events: usize,
     hand_over: f64,
@@ -138,7 +140,7 @@ fn event(number: usize) -> DataEvent {
     DataEvent::new(&event, contact, time).expect("the event is valid")
 }
 
-/// A delivery that is stopped, and the switch that lets events through.
+/// Starts a delivery over a closed switch, and returns both.
 async fn start(events: usize) -> (Delivery, Switched) {
     let transport = Switched::default();
     let outbox = MemoryOutbox::new().capacity(events).max_bytes(usize::MAX);
@@ -149,7 +151,7 @@ async fn start(events: usize) -> (Delivery, Switched) {
 async fn through_the_engine(events: usize) -> (Cost, Cost) {
     let (delivery, transport) = start(events).await;
     let tracker = delivery.tracker();
-    // What is handed over is made beforehand, so that this is the engine's part alone.
+    // The events are made in advance, so that only the engine's part is measured.
     let made: Vec<DataEvent> = (0..events).map(event).collect();
     let hand_over = Cost::of_async(Cpu::Thread, async || {
         for event in made {

@@ -1,8 +1,8 @@
 //! Counts heap allocations.
 //!
-//! The crates made for this count always: several atomic or thread-local updates on each allocation, of the
-//! same order as the allocation itself. This one counts only when asked, and costs one load otherwise, so
-//! that the side which allocates is not slowed down by the measuring.
+//! Existing crates for this count always: several atomic or thread-local updates on each
+//! allocation, which cost about as much as the allocation itself. This counter counts only on
+//! demand and costs one load otherwise, so it does not slow down the side that allocates.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::Relaxed};
@@ -13,7 +13,7 @@ static ALLOCATOR: Counting = Counting;
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATED: AtomicU64 = AtomicU64::new(0);
 static REALLOCATED: AtomicU64 = AtomicU64::new(0);
-/// Bytes asked for and not given back, counted from when counting began.
+/// Bytes allocated and not freed since counting began.
 static LIVE: AtomicI64 = AtomicI64::new(0);
 
 struct Counting;
@@ -31,7 +31,7 @@ fn count(counter: Option<&AtomicU64>, more: usize, less: usize) {
     unsafe_code,
     reason = "an allocator is unsafe by its nature; this one adds nothing to the system's"
 )]
-// SAFETY: every method hands its arguments to the same method of `System`, and gives back what that gave.
+// SAFETY: every method passes its arguments to the same method of `System`, and returns its result.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         count(Some(&ALLOCATED), layout.size(), 0);
@@ -58,10 +58,10 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// The allocations of all threads of this process.
+/// The allocations of all threads of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allocations {
-    /// Allocations made.
+    /// Allocations.
     pub allocated: u64,
     /// Reallocations.
     pub reallocated: u64,

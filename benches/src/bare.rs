@@ -1,4 +1,4 @@
-//! The baseline of everything that is sent: a bare reqwest client, and loops around it.
+//! The baseline of all sending: a bare reqwest client, and loops around it.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio_rustls::rustls::crypto::ring;
 
 use crate::server::Server;
 
-/// The access token that requests carry. It is nobody's.
+/// The access token of the requests. It is no real one.
 pub const TOKEN: &str = "dG9rOmFjY2Vzc190b2tlbl9vZl9hX2JlbmNobWFyaw";
 
 const USER_AGENT: &str = concat!("intercom-rust/", env!("CARGO_PKG_VERSION"));
@@ -37,7 +37,8 @@ pub enum Http {
 
 /// Makes a client with the settings of the transport's own, which trusts this server.
 pub(crate) fn client(server: &Server, http: Http) -> Client {
-    // The transport shares what the process has installed. One is there from the second client on.
+    // The transport shares the TLS provider that the process has installed. From the second client
+    // on there is one.
     let _ = ring::default_provider().install_default();
     let client = Client::builder()
         .user_agent(USER_AGENT)
@@ -48,7 +49,7 @@ pub(crate) fn client(server: &Server, http: Http) -> Client {
         .tcp_nodelay(true);
     let client = match http {
         Http::One => client.http1_only(),
-        // Those of the transport, with which it asks a connection whether it still lives.
+        // The transport's keep-alive settings, which detect a dead connection.
         Http::Two => client
             .http2_keep_alive_interval(Duration::from_secs(15))
             .http2_keep_alive_timeout(Duration::from_secs(10)),
@@ -60,7 +61,7 @@ pub(crate) fn client(server: &Server, http: Http) -> Client {
     client.build().expect("the settings are right")
 }
 
-/// What one would write without this project, all that is always the same made beforehand.
+/// A sender as one would write it without this project. All constant parts are made in advance.
 #[derive(Clone, Debug)]
 pub struct Bare {
     client: Client,
@@ -71,7 +72,7 @@ pub struct Bare {
 }
 
 impl Bare {
-    /// One that sends this body to this server.
+    /// Makes one that sends `body` to `server`.
     pub fn new(server: &Server, http: Http, body: Bytes) -> Bare {
         let client = client(server, http);
         let url = server.url();
@@ -87,12 +88,12 @@ impl Bare {
         }
     }
 
-    /// Its client.
+    /// Returns its client.
     pub fn client(&self) -> &Client {
         &self.client
     }
 
-    /// Sends one request, and reads its answer to the end.
+    /// Sends one request, and reads the response to its end.
     pub async fn send(self) {
         let request = self
             .client
@@ -104,11 +105,11 @@ impl Bare {
             .body(self.body);
         let mut response = request.send().await.expect("the server answers");
         assert_eq!(response.status(), StatusCode::ACCEPTED);
-        while response.chunk().await.expect("the answer is whole").is_some() {}
+        while response.chunk().await.expect("the response is whole").is_some() {}
     }
 }
 
-/// Sends so many events, with so many in flight.
+/// Sends `events` events, with `in_flight` requests at a time.
 pub fn send_side_by_side<F>(
     runtime: &Runtime,
     in_flight: usize,
@@ -132,7 +133,7 @@ pub fn send_side_by_side<F>(
     });
 }
 
-/// Sends so many events, one each period, however many are in flight.
+/// Sends `events` events, one each period, however many are in flight.
 pub(crate) fn send_steadily<F>(
     runtime: &Runtime,
     period: Duration,

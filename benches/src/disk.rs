@@ -1,17 +1,17 @@
-//! What the disk itself can do, to hold durable figures against.
+//! The speed of the disk itself, to compare durable figures with.
 
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-/// How large the file is that is written around and around.
+/// The size of the file. The writer starts again at its end.
 const SIZE: usize = 16 << 20;
 
-/// Writes 64 KiB and waits until they are on the disk, again and again, over blocks that the file has already.
+/// Overwrites 64 KiB of a file and syncs, over and over.
 ///
-/// That is what SQLite's log does once it has been filled for the first time, and it is the fastest that a file can be
-/// made safe: where a file grows, the file system has to write down its new size too.
+/// SQLite's WAL does the same once it has reached its size. No file is made durable faster: when a
+/// file grows, the file system must also write its new size.
 #[derive(Debug)]
 pub struct RawSync {
     file: File,
@@ -20,7 +20,7 @@ pub struct RawSync {
 }
 
 impl RawSync {
-    /// One that writes to a file of its own in this folder.
+    /// Makes one that writes to its own file in `folder`.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl RawSync {
         Ok(RawSync { file, block, at: 0 })
     }
 
-    /// Writes, and waits for the disk, so many times.
+    /// Writes and syncs `times` times.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl RawSync {
     }
 }
 
-/// How many bytes a file has; none, where there is none.
+/// Returns the size of a file in bytes, or 0 if it does not exist.
 pub fn file_size(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |file| file.len())
 }

@@ -6,19 +6,20 @@
 //! | rules cost less than decoding an event | `cargo bench -p benches --bench rules` |
 //! | the derive compiles faster than serde's | `cargo bench -p benches --bench compile_time` |
 //! | the transport is as fast as a bare HTTP client | `cargo bench -p benches --bench http` |
-//! | an event is handed over in a microsecond, and delivered at the speed of a bare HTTP client | `cargo bench -p benches --bench delivery` |
+//! | `try_send` takes a microsecond, and delivery keeps the speed of a bare HTTP client | `cargo bench -p benches --bench delivery` |
 //! | a million events wait as cheaply as ten thousand | `cargo bench -p benches --bench waiting` |
-//! | an event is safe on the disk at nearly the speed of the disk, and delivered from there | `cargo bench -p benches --bench durable` |
+//! | an event is durable at nearly the disk's own speed, and delivered from there | `cargo bench -p benches --bench durable` |
 //! | a file is imported into an outbox at a quarter of the speed of parsing it, in flat memory | `cargo bench -p benches --bench import` |
 //! | a fleet accepts into PostgreSQL nearly as fast as plain rows are inserted, and takes over in time | `cargo bench -p benches --bench fleet` |
 //! | the sandbox answers nearly as fast as a handler that only answers | `cargo bench -p benches --bench sandbox` |
-//! | a million events sit out an outage on the disk: little memory, opened at once, delivered evenly | `cargo bench -p benches --bench outage` |
+//! | a million events survive an outage on the disk: little memory, quick to open, delivered evenly | `cargo bench -p benches --bench outage` |
 //!
-//! Each compares with a named baseline in the same run, round by round in turn (A B, B A, A B, …), and judges
-//! by the median of the rounds' ratios: what disturbs one round disturbs both sides of its ratio, and what
-//! disturbs a few rounds does not move the median. Absolute times are shown, and never judged.
+//! Each bench compares with a named baseline in the same run, in turn (A B, B A, A B, …), and
+//! judges by the median of the rounds' ratios. A disturbance of one round disturbs both sides of
+//! its ratio, and a few disturbed rounds do not move the median. A bench shows absolute times, and
+//! never judges them.
 //!
-//! With `-- --check` the exit status is 1 when anything is beyond its bound.
+//! With `-- --check` the exit status is 1 when a figure is beyond its bound.
 
 mod allocations;
 mod bare;

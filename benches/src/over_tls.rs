@@ -1,4 +1,4 @@
-//! Compares what sends events with the bare loop, over TLS.
+//! Compares a sender of events with the bare loop, over TLS.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -13,29 +13,29 @@ use crate::report::{Bound, Report, microseconds, table};
 use crate::rounds::{Cost, Cpu, Rounds, in_turn};
 use crate::server::Server;
 
-/// How many requests are in flight, where they are sent as fast as they go.
+/// The requests in flight at full speed.
 pub const IN_FLIGHT: usize = 32;
 
 /// The time from one event to the next at the steady pace: 600 events a second.
 const PERIOD: Duration = Duration::from_nanos(1_000_000_000 / 600);
 
-/// How events are sent.
+/// The pace of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pace {
-    /// As fast as they go, with 32 in flight.
+    /// At full speed, with 32 in flight.
     Fast,
     /// One each period.
     Each(Duration),
 }
 
-/// How long the server takes, and how many events a round and rounds there are, as fast as they go.
+/// At full speed: the server's response time, the events a round, and the rounds.
 const LOADS: [(Duration, usize, usize); 2] =
     [(Duration::ZERO, 1_000, 60), (Duration::from_millis(50), IN_FLIGHT * 20, 7)];
 
-/// How many events a round and rounds there are at the steady pace.
+/// At the steady pace: the events a round, and the rounds.
 const STEADY: (usize, usize) = (600, 7);
 
-/// Sends so many events with a future for each.
+/// Sends `events` events, with a future for each.
 pub fn send_at_pace<F>(
     runtime: &Runtime,
     pace: Pace,
@@ -50,12 +50,11 @@ pub fn send_at_pace<F>(
     }
 }
 
-/// Compares a subject with the bare loop: on HTTP/1.1 and HTTP/2, to a server that answers at once and
-/// to one that answers after 50 ms, as fast as they go and at 600 events a second.
+/// Compares a subject with the bare loop: on HTTP/1.1 and HTTP/2, to a server that answers at once
+/// and to one that answers after 50 ms, at full speed and at 600 events a second.
 ///
-/// `subject` makes what sends so many events at a pace with this client, which has the settings of the
-/// bare loop's. Targets: at least 0.9 of the bare loop's events a second, and at most 1.15 of its CPU
-/// time.
+/// `subject` makes a sender from this client, which has the settings of the bare loop's. Targets:
+/// at least 0.9 of the bare loop's events a second, and at most 1.15 of its CPU time.
 pub fn compare_over_tls<Send: Fn(Pace, usize)>(
     report: &mut Report,
     runtime: &Runtime,
@@ -87,8 +86,9 @@ pub fn compare_over_tls<Send: Fn(Pace, usize)>(
 
             let milliseconds = answers_after.as_millis();
             println!(
-                "{version} over TLS, a server that answers after {milliseconds} ms; {rounds} rounds of {events} \
-                 events, {IN_FLIGHT} in flight; {steady_rounds} of {steady_events} at 600 a second"
+                "{version} over TLS, a server that answers after {milliseconds} ms; {rounds} rounds \
+                 of {events} events, {IN_FLIGHT} in flight; {steady_rounds} of {steady_events} at \
+                 600 a second"
             );
             let row = |name: &str, fast: &Rounds, steady: &Rounds| {
                 [

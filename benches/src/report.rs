@@ -1,4 +1,4 @@
-//! Prints figures, and holds them against their bounds.
+//! Prints figures, and compares them with their bounds.
 
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
@@ -9,12 +9,12 @@ use tokio::runtime::Runtime;
 
 use crate::rounds::Spread;
 
-/// What a figure is held against.
+/// The bound of a figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bound {
-    /// It must not be larger.
+    /// The figure must not be larger.
     AtMost(f64),
-    /// It must not be smaller.
+    /// The figure must not be smaller.
     AtLeast(f64),
 }
 
@@ -36,10 +36,10 @@ impl fmt::Display for Bound {
     }
 }
 
-/// Measures one thing.
+/// Measures one part of a bench.
 pub type Part = fn(&mut Report, &Runtime);
 
-/// The figures that are held against a bound, and whether all of them keep it.
+/// Compares figures with bounds, and counts those beyond.
 #[derive(Debug)]
 pub struct Report {
     check: bool,
@@ -47,13 +47,13 @@ pub struct Report {
 }
 
 impl Report {
-    /// Begins a report. With `--check` among the arguments it ends with an exit status of 1 when a figure is beyond
-    /// its bound.
+    /// Begins a report. With `--check` among the arguments, its exit status is 1 when a figure is
+    /// beyond its bound.
     pub fn from_args() -> Report {
         Report { check: std::env::args().any(|argument| argument == "--check"), beyond: 0 }
     }
 
-    /// Runs the parts that are named among the arguments, or all of them if none is.
+    /// Runs the parts that the arguments name, or all parts if they name none.
     pub fn run(&mut self, runtime: &Runtime, parts: &[(&str, Part)]) {
         let is_named = |name: &str| std::env::args().any(|argument| argument == name);
         let all = !parts.iter().any(|(name, _)| is_named(name));
@@ -62,21 +62,21 @@ impl Report {
         }
     }
 
-    /// Holds a ratio against a bound, by its median.
+    /// Compares the median of a ratio with a bound.
     pub fn ratio(&mut self, what: &str, ratio: Spread, bound: Bound) {
         let Spread { low, median, high } = ratio;
         self.hold(what, median, &format!("{median:.3} ({low:.3} to {high:.3})"), bound);
     }
 
-    /// Shows a ratio beside a target, by its median. A target that does not hold is not beyond a bound.
+    /// Shows the median of a ratio beside a target. A missed target does not fail the run.
     pub fn target(&mut self, what: &str, ratio: Spread, target: Bound) {
         let Spread { low, median, high } = ratio;
         let shown = format!("{median:.3} ({low:.3} to {high:.3})");
-        let verdict = if target.admits(median) { "it holds" } else { "IT DOES NOT HOLD" };
+        let verdict = if target.admits(median) { "it holds" } else { "BEYOND THE BOUND" };
         println!("  {what:<58} {shown:<24} {:<14} {verdict}", format!("target {target}"));
     }
 
-    /// Holds a number that does not vary against a bound.
+    /// Compares a number that does not vary with a bound.
     pub fn number(&mut self, what: &str, number: f64, bound: Bound) {
         self.hold(what, number, &format!("{number:.2}"), bound);
     }
@@ -88,7 +88,7 @@ impl Report {
         println!("  {what:<58} {shown:<24} {:<14} {verdict}", bound.to_string());
     }
 
-    /// Ends the report.
+    /// Ends the report, and returns the exit status.
     pub fn finish(self) -> ExitCode {
         match self.beyond {
             0 => println!("\nEverything is within its bound."),
@@ -117,17 +117,17 @@ pub fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
     }
 }
 
-/// A time in seconds, shown in nanoseconds.
+/// Shows a time in nanoseconds.
 pub fn nanoseconds(seconds: f64) -> String {
     format!("{:.0} ns", seconds * 1e9)
 }
 
-/// A time in seconds, shown in microseconds.
+/// Shows a time in microseconds.
 pub fn microseconds(seconds: f64) -> String {
     format!("{:.1} µs", seconds * 1e6)
 }
 
-/// A time in seconds.
+/// Shows a time in seconds.
 pub fn seconds(seconds: f64) -> String {
     format!("{seconds:.3} s")
 }

@@ -6,19 +6,19 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeVal;
 use nix::time::{ClockId, clock_gettime};
 
-/// Whose CPU time is measured.
+/// The measured part of the CPU time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cpu {
-    /// This thread's.
+    /// This thread.
     Thread,
-    /// That of all threads of this process.
+    /// All threads of this process.
     Process,
-    /// That of the processes that this one started and that have ended.
+    /// The child processes that have ended.
     Children,
 }
 
 impl Cpu {
-    /// What was used so far, by the program and by the system on its behalf.
+    /// Returns the user and system time so far.
     fn used(self) -> Duration {
         const READABLE: &str = "a process can read its own clocks";
         match self {
@@ -38,24 +38,24 @@ fn duration(time: TimeVal) -> Duration {
     Duration::new(time.tv_sec().unsigned_abs(), time.tv_usec().unsigned_abs() as u32 * 1000)
 }
 
-/// What one round took, in seconds.
+/// The cost of one round, in seconds.
 #[derive(Clone, Copy, Debug)]
 pub struct Cost {
-    /// By the clock on the wall.
+    /// Wall-clock time.
     pub wall: f64,
-    /// Of the CPU. What other programs take away does not count.
+    /// CPU time. Other programs do not change it.
     pub cpu: f64,
 }
 
 impl Cost {
-    /// What `work` costs.
+    /// Measures `work`.
     pub fn of(cpu: Cpu, work: impl FnOnce()) -> Cost {
         let (wall, used) = (Instant::now(), cpu.used());
         work();
         Cost { cpu: (cpu.used() - used).as_secs_f64(), wall: wall.elapsed().as_secs_f64() }
     }
 
-    /// What asynchronous work costs.
+    /// Measures asynchronous work.
     pub async fn of_async(cpu: Cpu, work: impl AsyncFnOnce()) -> Cost {
         let (wall, used) = (Instant::now(), cpu.used());
         work().await;
@@ -63,22 +63,23 @@ impl Cost {
     }
 }
 
-/// The rounds of one subject, in the order they were run.
+/// The rounds of one subject, in the order of the runs.
 #[derive(Clone, Debug, Default)]
 pub struct Rounds(Vec<Cost>);
 
 impl Rounds {
-    /// The median of one side of the costs.
+    /// Returns the median of one part of the costs.
     pub fn median(&self, side: impl Fn(&Cost) -> f64) -> f64 {
         Spread::of(self.0.iter().map(side)).median
     }
 
-    /// The ratio to another subject, round by round.
+    /// Returns the ratio to another subject, round by round.
     pub fn ratio(&self, to: &Rounds, side: impl Fn(&Cost) -> f64) -> Spread {
         Spread::of(self.0.iter().zip(&to.0).map(|(one, other)| side(one) / side(other)))
     }
 
-    /// The ratio to another subject of what both cost above a third, round by round.
+    /// Returns the ratio to another subject, round by round, after subtracting a third subject's
+    /// cost from both.
     pub fn ratio_above(&self, floor: &Rounds, to: &Rounds, side: impl Fn(&Cost) -> f64) -> Spread {
         let rounds = self.0.iter().zip(&to.0).zip(&floor.0);
         Spread::of(
@@ -89,13 +90,13 @@ impl Rounds {
     }
 }
 
-/// Runs every subject once a round, each round beginning with another one.
+/// Runs every subject once a round. Each round begins with another subject.
 pub fn in_turn<const N: usize>(
     rounds: usize,
     subjects: [&mut dyn FnMut() -> Cost; N],
 ) -> [Rounds; N] {
     let mut costs = [const { Rounds(Vec::new()) }; N];
-    // The first round warms everything up, and does not count.
+    // The first round is a warm-up, and does not count.
     for round in 0..=rounds {
         for turn in 0..N {
             let subject = (round + turn) % N;
@@ -108,23 +109,23 @@ pub fn in_turn<const N: usize>(
     costs
 }
 
-/// The middle of many numbers, and how far half of them lie around it.
+/// The median of many numbers, with the quartiles.
 #[derive(Clone, Copy, Debug)]
 pub struct Spread {
-    /// A quarter lies below.
+    /// The lower quartile.
     pub low: f64,
-    /// Half lies below.
+    /// The median.
     pub median: f64,
-    /// A quarter lies above.
+    /// The upper quartile.
     pub high: f64,
 }
 
 impl Spread {
-    /// Of these numbers, of which there must be one at least.
+    /// Returns the spread of these numbers. There must be at least one.
     pub fn of(numbers: impl Iterator<Item = f64>) -> Spread {
         let mut numbers: Vec<f64> = numbers.collect();
         numbers.sort_by(f64::total_cmp);
-        let last = numbers.len().checked_sub(1).expect("at least one round was run");
+        let last = numbers.len().checked_sub(1).expect("there is at least one round");
         let at = |quarter: usize| {
             let (low, high) = (last * quarter / 4, (last * quarter).div_ceil(4));
             (numbers[low] + numbers[high]) / 2.0
@@ -132,7 +133,7 @@ impl Spread {
         Spread { low: at(1), median: at(2), high: at(3) }
     }
 
-    /// The same of numbers that are so many times as large.
+    /// Returns the spread of the numbers multiplied by `factor`.
     pub fn times(self, factor: f64) -> Spread {
         let Spread { low, median, high } = self;
         Spread { low: low * factor, median: median * factor, high: high * factor }

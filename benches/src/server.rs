@@ -1,6 +1,10 @@
-//! The other side of everything that is sent: a server in a process of its own.
+//! A server in another process, to send to.
 
-#![expect(clippy::print_stdout, reason = "it tells its address to the process that started it")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the server prints its address for the process that \
+    started it"
+)]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -24,14 +28,14 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use tokio_rustls::server::TlsStream;
 
-/// The argument that makes a bench the server. The time that a response takes follows.
+/// The argument that makes a bench the server. The response time follows.
 const SERVE: &str = "--serve-after-milliseconds=";
 
 /// The argument that makes the server speak TLS.
 const TLS: &str = "--serve-tls";
 
-/// A server that answers 202 to every event. It is this same program in another process, so that the client's CPU time
-/// is its own. It ends with this process, or when dropped.
+/// A server that answers 202 to every event. It runs the same program in another process, so that
+/// the client's CPU time is its own. It ends with this process, or when dropped.
 #[derive(Debug)]
 pub struct Server {
     process: Child,
@@ -40,7 +44,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Is the server, and does not return, where this process was started to be it. To be called first in `main`.
+    /// Serves and never returns, if the parent process started this one as a server. Call it first
+    /// in `main`.
     pub fn run_if_told() {
         let told = env::args().find_map(|argument| argument.strip_prefix(SERVE)?.parse().ok());
         let Some(milliseconds) = told else { return };
@@ -51,21 +56,21 @@ impl Server {
         process::exit(0);
     }
 
-    /// Starts one that speaks plain HTTP and answers after this time.
+    /// Starts a server that speaks plain HTTP and answers after `answers_after`.
     ///
     /// # Errors
     ///
-    /// Fails when the process cannot be started, or does not tell its address.
+    /// Fails when the process does not start, or does not print its address.
     pub fn start(answers_after: Duration) -> io::Result<Server> {
         Server::start_with(answers_after, false)
     }
 
-    /// Starts one that speaks TLS, with HTTP/1.1 or HTTP/2 as the client wants. Its certificate is
-    /// self-signed.
+    /// Starts a server that speaks TLS, with HTTP/1.1 or HTTP/2 as the client wants. Its
+    /// certificate is self-signed.
     ///
     /// # Errors
     ///
-    /// Fails when the process cannot be started, or does not tell its address.
+    /// Fails when the process does not start, or does not print its address.
     pub fn start_tls(answers_after: Duration) -> io::Result<Server> {
         Server::start_with(answers_after, true)
     }
@@ -82,19 +87,19 @@ impl Server {
         told.read_line(&mut url)?;
         url.truncate(url.trim_end().len());
         let mut pem = String::new();
-        // An empty line is the last that it says.
+        // An empty line ends the output.
         while tls && told.read_line(&mut pem)? > 1 {}
         let certificate = tls.then(|| Certificate::from_pem(pem.as_bytes()));
         let certificate = certificate.transpose().map_err(io::Error::other)?;
         Ok(Server { process, url, certificate })
     }
 
-    /// The certificate to trust, if it speaks TLS.
+    /// Returns the certificate to trust, if it speaks TLS.
     pub fn certificate(&self) -> Option<&Certificate> {
         self.certificate.as_ref()
     }
 
-    /// Its address.
+    /// Returns its address.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -107,10 +112,10 @@ impl Drop for Server {
     }
 }
 
-/// Answers until the process that reads from this one has ended.
+/// Answers until the parent process has ended.
 async fn serve(answers_after: Duration, tls: bool) -> io::Result<()> {
     thread::spawn(|| {
-        // The end of the input is the end of the process at its other side.
+        // The parent holds the other end of the input, so the input ends with it.
         let _ = io::stdin().read_to_end(&mut Vec::new());
         process::exit(0);
     });
@@ -135,14 +140,14 @@ async fn serve(answers_after: Duration, tls: bool) -> io::Result<()> {
     axum::serve(listener, router).await
 }
 
-/// Accepts connections over TLS, one after the other.
+/// Accepts TLS connections, one after the other.
 struct TlsListener {
     listener: TcpListener,
     acceptor: TlsAcceptor,
 }
 
 impl TlsListener {
-    /// One with a new certificate, and that certificate as PEM.
+    /// Returns a listener with a new certificate, and that certificate as PEM.
     fn new(listener: TcpListener) -> (TlsListener, String) {
         const VALID: &str = "the certificate is valid";
         let CertifiedKey { cert, signing_key } =
@@ -166,7 +171,7 @@ impl Listener for TlsListener {
         loop {
             let (stream, address) = Listener::accept(&mut self.listener).await;
             let _ = stream.set_nodelay(true);
-            // A client may have got another connection meanwhile, and hang up.
+            // A client may have opened another connection meanwhile, and hung up.
             if let Ok(stream) = self.acceptor.accept(stream).await {
                 return (stream, address);
             }

@@ -1,8 +1,8 @@
-//! Misuse that must not compile: one a file, with the error that its author reads.
+//! Misuse that must not compile: one case a file, with the error that its author reads.
 //!
-//! The expected errors are those of the Rust that `rust-version` names, compared to the letter. Another compiler may word
-//! them differently: there each case must fail, and its error must have the key words. After a change, look
-//! at each: is the caret on the user's own token, and does it say what to write instead?
+//! The expected errors are those of the Rust that `rust-version` names, and the test compares them
+//! to the letter. On another compiler, each case must fail with the same key words. After a change,
+//! look at each error. Is the caret on the user's own token? Does it say what to write instead?
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -35,7 +35,7 @@ fn misuse_does_not_compile() {
     }
 }
 
-/// Runs trybuild in a process of its own, which writes down the errors of this compiler.
+/// Runs trybuild in another process, which writes down the errors of this compiler.
 fn write_errors(cases: &Path) {
     let status = Command::new(std::env::current_exe().expect("this test"))
         .args(["--exact", "errors_are_written", "--include-ignored"])
@@ -53,7 +53,7 @@ fn errors_are_written() {
     trybuild::TestCases::new().compile_fail(cases.join("*/*.rs"));
 }
 
-/// What stands between backticks in the lines that begin with `error`.
+/// Returns the words between backticks in the lines that begin with `error`.
 fn key_words(errors: &str) -> BTreeSet<String> {
     let heads = errors.lines().filter(|line| line.starts_with("error"));
     heads.flat_map(|line| line.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
@@ -73,7 +73,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The version of the compiler, such as `1.95`.
+/// Returns the version of the compiler, such as `1.95`.
 fn compiler() -> String {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).arg("--version").output().expect("rustc runs");

@@ -1,1 +1,1 @@
-//! Misuse that must not compile: the cases stand in `cases`, one a file.
+//! Misuse that must not compile: the cases are in `cases`, one a file.

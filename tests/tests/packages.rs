@@ -1,4 +1,5 @@
-//! What a registry and a stranger need of each package: texts, licences, versions, and the oldest Rust.
+//! The needs of a registry and of new users for each package: texts, licences, versions, and the
+//! oldest Rust.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -8,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-/// The features of a crate that need a newer Rust than the crate does.
+/// The features that need a newer Rust than their crate.
 const NEWER_FEATURES: [(&str, &str); 1] = [("intercom-postgres", "sqlx-0_9")];
 
 #[test]
@@ -22,25 +23,33 @@ fn each_package_can_be_published() {
 
         assert!(
             name.starts_with("intercom-"),
-            "{name}: a package to keep back says `publish = false`"
+            "{name}: an unpublished package needs `publish = false`"
         );
         assert!(
             !text(package, "description").ends_with('.'),
-            "{name}: a description is no sentence"
+            "{name}: the description must not end with a full stop"
         );
         for key in ["license", "documentation", "readme", "rust_version"] {
             assert!(package[key].is_string(), "{name}: `{key}` is missing");
         }
         let count = |key: &str| package[key].as_array().map_or(0, Vec::len);
-        assert!((3..=5).contains(&count("keywords")), "{name}: a registry takes five keywords");
-        assert!((1..=5).contains(&count("categories")), "{name}: a registry takes five categories");
+        assert!(
+            (3..=5).contains(&count("keywords")),
+            "{name}: a package needs three to five \
+            keywords"
+        );
+        assert!(
+            (1..=5).contains(&count("categories")),
+            "{name}: a package needs one to five \
+            categories"
+        );
 
         let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
         let lines = readme.lines().count();
         assert!((40..=120).contains(&lines), "{name}: its README has {lines} lines, not 40 to 120");
         for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
             let licence = fs::read_to_string(folder.join(file)).expect("a licence");
-            assert!(licence.lines().count() > 10, "{name}: {file} has the licence's text");
+            assert!(licence.lines().count() > 10, "{name}: {file} must have the licence's text");
         }
     }
 }
@@ -53,11 +62,11 @@ fn a_published_package_names_the_versions_of_its_neighbours() {
     for package in workspace.published() {
         for dependency in package["dependencies"].as_array().expect("dependencies") {
             let (name, to) = (text(package, "name"), text(dependency, "name"));
-            // Packaging strips a development dependency without a version.
+            // `cargo package` removes a development dependency without a version.
             if dependency["path"].is_null() || dependency["kind"] == "dev" {
                 continue;
             }
-            assert!(published.contains(to), "{name} depends on {to}, which stays here");
+            assert!(published.contains(to), "{name} depends on {to}, which is not published");
             assert_ne!(
                 text(dependency, "req"),
                 "*",
@@ -65,13 +74,19 @@ fn a_published_package_names_the_versions_of_its_neighbours() {
             );
             if (name, to) == ("intercom-core", "intercom-derive") {
                 let version = format!("={}", text(package, "version"));
-                assert_eq!(text(dependency, "req"), version, "the core and its derive are one");
+                assert_eq!(
+                    text(dependency, "req"),
+                    version,
+                    "the core must pin its derive \
+                    exactly"
+                );
             }
         }
     }
 }
 
-/// Of a core and a derive of two versions, the derive's output would not find the module: that says what is wrong.
+/// If core and derive have different versions, rustc does not find the private module, and its
+/// error shows the version.
 #[test]
 fn the_derives_private_module_has_their_version() {
     let workspace = &*WORKSPACE;
@@ -86,7 +101,7 @@ fn the_derives_private_module_has_their_version() {
     }
 }
 
-/// With its default features, a crate builds with the Rust that it names.
+/// A crate with its default features builds with the Rust that it names.
 #[test]
 fn the_oldest_rust_is_that_of_the_dependencies() {
     let workspace = &*WORKSPACE;
@@ -114,12 +129,12 @@ fn the_oldest_rust_is_that_of_the_dependencies() {
     }
 }
 
-/// Read once for all tests, because cargo takes a second for it.
+/// Read once for all tests, because `cargo metadata` takes a second.
 static WORKSPACE: LazyLock<Workspace> = LazyLock::new(Workspace::read);
 
 struct Workspace {
     packages: BTreeMap<String, Value>,
-    /// What each package needs to build, with the default features of the workspace's members.
+    /// The packages that each package builds with, under the workspace members' default features.
     needs: BTreeMap<String, Vec<String>>,
     members: Vec<String>,
 }
@@ -160,8 +175,8 @@ impl Workspace {
         here.filter(|package| package["publish"].is_null()).collect()
     }
 
-    /// The packages below one, without those of optional dependencies that a feature of
-    /// [`NEWER_FEATURES`] brings.
+    /// Returns the packages below one, without the optional dependencies of a feature in
+    /// [`NEWER_FEATURES`].
     fn below<'a>(&'a self, id: &'a str) -> BTreeSet<&'a str> {
         let (mut found, mut open) = (BTreeSet::new(), vec![id]);
         while let Some(id) = open.pop() {
@@ -180,7 +195,7 @@ impl Workspace {
     }
 }
 
-/// The platform of this compiler, for which `cargo test` has fetched all packages.
+/// Returns this compiler's platform, for which `cargo test` has fetched all packages.
 fn host() -> String {
     let output = Command::new("rustc").arg("-vV").output().expect("rustc runs");
     let text = String::from_utf8(output.stdout).expect("text");

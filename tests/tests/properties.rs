@@ -1,4 +1,4 @@
-//! Properties of every event there can be.
+//! Properties of arbitrary events.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
@@ -12,12 +12,12 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::{Value, json};
 
-/// The rules for names and keys that the derive has, to hold those of the core against.
-#[allow(dead_code, reason = "the derive uses what is not used here")]
+/// The derive's rules for names and keys, to compare with the core's.
+#[allow(dead_code, reason = "only the derive uses the rest")]
 #[path = "../../intercom-derive/src/rules.rs"]
 mod derive_rules;
 
-/// A JSON object with its members in order and all of them, doubled ones too.
+/// A JSON object with all of its members in order, repeated ones too.
 struct Members(Vec<(String, Value)>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -68,7 +68,7 @@ struct Everything<'a> {
     length: &'a str,
 }
 
-/// Anything that is not blank, with quotes, escapes, surrogate pairs and control characters in it.
+/// Any text that is not blank, with quotes, escapes, surrogate pairs and control characters.
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![
         "[a-z]{1,12}",
@@ -83,7 +83,7 @@ fn identity() -> impl Strategy<Value = String> {
         .prop_filter("not blank", |text| !text.trim().is_empty())
 }
 
-/// With white space around it, an address is refused.
+/// An address with white space around it is refused.
 fn address() -> impl Strategy<Value = String> {
     identity().prop_map(|text| text.trim().to_owned())
 }
@@ -197,7 +197,7 @@ proptest! {
         let point = if digits == 0 { "." } else { "" };
         let text = format!("{decimal}{}{}", if zeros == 0 { "" } else { point }, "0".repeat(zeros));
         prop_assert_eq!(Money::from_major(&text, currency), Ok(money));
-        // One digit more is no whole number of minor units.
+        // One more digit is no whole number of minor units.
         let finer = format!("{decimal}{point}1");
         prop_assert!(Money::from_major(&finer, currency).is_err());
     }

@@ -41,7 +41,7 @@ fn a_bounded_outbox_conforms() {
 
 /// A crash drops all handles, and reopens the file.
 #[test]
-fn admission_sends_no_event_in_vain_over_crashes() {
+fn admission_over_crashes_sends_no_event_that_intercom_ignores() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     run_admission(64, &runtime, async || {
         let place = Arc::new(Place::new());

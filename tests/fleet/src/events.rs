@@ -1,19 +1,19 @@
-//! The events: all of an event follows from its number, so that every process knows its bytes.
+//! The events. An event's number determines its bytes, so every process knows them.
 
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
 
-/// Each process numbers its events from a multiple of this on.
+/// Each process numbers its events from a multiple of this number on.
 pub(crate) const OF_A_PROCESS: u64 = 1_000_000;
 
-/// How many contacts have events of the same second, where contacts are [shared](Contacts::Shared).
+/// The number of [shared](Contacts::Shared) contacts that have events of the same second.
 const SHARED: u64 = 4;
 
-/// Whose events they are.
+/// The contacts of the events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Contacts {
-    /// Each event has a contact of its own, so that none is moved to another second.
+    /// Each event has its own contact, so that admission moves none to another second.
     Own,
-    /// Events of all processes share few contacts and seconds.
+    /// The events of all processes share few contacts and seconds.
     Shared,
 }
 
@@ -32,18 +32,18 @@ pub(crate) fn time(number: u64) -> Timestamp {
     Timestamp::from_unix_seconds(1_700_000_000 + (number % OF_A_PROCESS) as i64)
 }
 
-/// What is accepted for this event, byte for byte.
+/// Returns the accepted bytes of this event.
 pub(crate) fn accepted(number: u64, contacts: Contacts) -> DataEvent {
     DataEvent::new(&event(number), contact(number, contacts), time(number)).unwrap()
 }
 
-/// The number of an event, from its body.
+/// Returns the number of an event, from its body.
 pub(crate) fn number(body: &[u8]) -> Option<u64> {
     let body: serde_json::Value = serde_json::from_slice(body).ok()?;
     body["metadata"]["number"].as_u64()
 }
 
-/// Whether this body is what was accepted, moved to a later second at most.
+/// Returns whether this body is the accepted one, or the accepted one in a later second.
 pub(crate) fn is_right(number: u64, contacts: Contacts, body: &[u8]) -> bool {
     let accepted = accepted(number, contacts);
     match contacts {

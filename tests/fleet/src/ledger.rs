@@ -1,17 +1,18 @@
-//! What the processes wrote down when an event was accepted or refused. A line is what had happened before.
+//! The file in which each process records accepted and refused events. A process writes a line
+//! after the event.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::Path;
 
-/// What became of an event that was offered.
+/// The outcome of an `accept`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Word {
     Accepted,
-    /// The outbox says that it may have been accepted.
+    /// The outbox does not know whether it accepted the event.
     InDoubt,
-    /// The outbox says that it was not accepted.
+    /// The outbox refused the event.
     Refused,
 }
 
@@ -28,7 +29,7 @@ impl Word {
     }
 }
 
-/// The file, open for one process. A kill does not undo what was given to the kernel.
+/// The file, open for one process. A kill does not undo a finished write.
 pub(crate) struct Pen(File);
 
 impl Pen {
@@ -37,12 +38,12 @@ impl Pen {
     }
 
     pub(crate) fn write(&self, word: Word, number: u64) {
-        // In one piece, so that a kill leaves no half of it.
+        // One write a line, so that a kill leaves no half line.
         (&self.0).write_all(format!("{} {number}\n", word.text()).as_bytes()).unwrap();
     }
 }
 
-/// What all processes wrote.
+/// The records of all processes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) accepted: BTreeSet<u64>,

@@ -1,10 +1,11 @@
-//! Breaks PostgreSQL, the network, the clocks and the processes under a fleet that shares one outbox, and compares what
-//! was accepted with what arrived. `tests/fleet/run` installs what it takes, and runs it.
+//! Breaks PostgreSQL, the network, the clocks and the processes under a fleet that shares one
+//! outbox, and compares the accepted events with the arrivals. `tests/fleet/run` installs the
+//! tools, and runs it.
 //!
-//! Where something it takes is missing, that part is skipped, and the run has not passed: see `tests::Summary`.
+//! A run skips the parts whose tools are missing. Then it has not passed: see `tests::Summary`.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "it is a program that tells")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the program prints its results")]
 
 mod events;
 mod ledger;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     summary.finish()
 }
 
-/// The sandbox and the proxies run beside a part that blocks.
+/// Several threads, so that the sandbox and the proxies run while a part blocks.
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 }

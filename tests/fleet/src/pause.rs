@@ -1,13 +1,13 @@
-//! Waits for what other processes do.
+//! Waits for other processes.
 
 use std::time::{Duration, Instant};
 
 use tokio::time::sleep;
 
-/// How long anything may take that must happen at some time.
+/// The limit of every wait.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Waits until this is so. Returns whether it came to be so in time.
+/// Waits until the condition holds. Returns whether it did so in time.
 pub(crate) async fn until(patience: Duration, mut condition: impl FnMut() -> bool) -> bool {
     let begun = Instant::now();
     while !condition() {

@@ -1,4 +1,4 @@
-//! What a process is told to do.
+//! The orders for a worker process.
 
 use std::path::PathBuf;
 
@@ -8,23 +8,23 @@ use crate::events::Contacts;
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Plan {
-    /// The number of the process. It is in each of its requests.
+    /// The number of the process, which each of its requests carries.
     pub(crate) number: u64,
-    /// Where the database is.
+    /// The URL of the database.
     pub(crate) database: String,
     /// Whether the outbox listens for notifications.
     pub(crate) listen: bool,
-    /// Where the sandbox is.
+    /// The URL of the sandbox.
     pub(crate) url: String,
     pub(crate) token: String,
-    /// Where it writes what was accepted.
+    /// The file of its ledger.
     pub(crate) ledger: PathBuf,
-    /// How many tasks accept events.
+    /// The number of tasks that accept events.
     pub(crate) producers: u64,
-    /// How many milliseconds each waits after an event.
+    /// The pause of each after an event, in milliseconds.
     pub(crate) pace: u64,
     pub(crate) contacts: Contacts,
 }
 
-/// How many requests each process may have in flight.
+/// The limit of requests in flight of a process.
 pub(crate) const CONCURRENCY: usize = 8;

@@ -1,4 +1,4 @@
-//! A worker, as the program that started it has it.
+//! A worker process, seen from the test.
 
 use std::env;
 use std::ffi::OsString;
@@ -20,7 +20,7 @@ pub(crate) struct Process {
     pub(crate) number: u64,
     child: Child,
     heard: Arc<Mutex<Vec<(Instant, String)>>>,
-    /// Hears it until its end.
+    /// Reads its output until its end.
     hearing: Option<JoinHandle<()>>,
 }
 
@@ -44,14 +44,14 @@ impl Process {
         Process { number, child, heard, hearing: Some(hearing) }
     }
 
-    /// When it said something that begins like this, first after that moment, and the rest of it.
+    /// Returns the first line after `after` that begins with `words`: when it came, and its rest.
     pub(crate) fn said(&self, words: &str, after: Option<Instant>) -> Option<(Instant, String)> {
         let heard = self.heard.lock().unwrap();
         let mut lines = heard.iter().filter(|(at, _)| after.is_none_or(|after| *at >= after));
         lines.find_map(|(at, line)| Some((*at, line.strip_prefix(words)?.to_owned())))
     }
 
-    /// Whether it believes that it delivers.
+    /// Returns whether the worker believes that it delivers.
     pub(crate) fn delivers(&self) -> bool {
         let heard = self.heard.lock().unwrap();
         let states = heard.iter().rev().map(|(_, line)| line);
@@ -60,7 +60,7 @@ impl Process {
         states.next().is_some_and(|line| line.starts_with(DELIVERS))
     }
 
-    /// When it said that it began to deliver, each time.
+    /// Returns each time at which it reported that it began to deliver.
     pub(crate) fn turns(&self) -> Vec<Turn> {
         let heard = self.heard.lock().unwrap();
         let turn = |(at, line): &(Instant, String)| {
@@ -80,18 +80,18 @@ impl Process {
         kill(Pid::from_raw(self.child.id().try_into().unwrap()), signal).unwrap();
     }
 
-    /// Tells it to end in good order.
+    /// Asks it to end in order.
     pub(crate) fn tell_to_end(&mut self) {
-        // One that has ended is found out by what waits for its end.
+        // If it has ended already, the wait for its end reports that.
         let _ = writeln!(self.child.stdin.as_mut().unwrap(), "{END}");
     }
 
-    /// Waits until it has ended after it was told to. Returns what is wrong with that.
+    /// Waits for its end, and returns what went wrong.
     pub(crate) fn ended(&mut self, patience: Duration) -> Option<String> {
         let begun = Instant::now();
         while self.said(ENDED, None).is_none() {
             if let Some(status) = self.child.try_wait().unwrap() {
-                // What it said last may not be heard yet.
+                // Its last lines may not be read yet.
                 self.hearing.take().map(JoinHandle::join);
                 let number = self.number;
                 let has_failed = !status.success() || self.said(ENDED, None).is_none();
@@ -103,7 +103,7 @@ impl Process {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        // Its input stays open until then: it would end at once without.
+        // Its input stays open until then, because closing it would end the process at once.
         drop(self.child.stdin.take());
         let _ = self.child.wait();
         None
@@ -112,7 +112,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended.
+        // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

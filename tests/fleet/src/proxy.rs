@@ -1,4 +1,4 @@
-//! Stands between the processes and PostgreSQL, and does what networks do.
+//! A proxy between the processes and PostgreSQL that fails as networks do.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,21 +13,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// What is done to what passes.
+/// The fault of the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
     Pass,
-    /// Nothing passes, and nothing is closed: the other end has vanished.
+    /// Nothing passes, and no connection is closed: a half-open link.
     Silent,
-    /// The same from the next commit on, which does not reach the server.
+    /// `Silent` from the next commit on, which does not reach the server.
     SilentFromCommit,
     /// The next commit does not reach the server. Its connection is reset.
     CutBeforeCommit,
-    /// The next commit reaches the server, and its answer does not come back. The connection is reset.
+    /// The next commit reaches the server, and its response does not come back. The connection is
+    /// reset.
     CutAfterCommit,
 }
 
-/// The proxy. It ends with its connections when it is dropped.
+/// The proxy. Dropping it ends its connections too.
 pub(crate) struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
@@ -40,7 +41,7 @@ struct State {
 }
 
 impl Proxy {
-    /// Listens on a port of its own, and passes on to this port.
+    /// Listens on a new port, and forwards to `port`.
     pub(crate) async fn start(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -62,7 +63,7 @@ impl Proxy {
         self.state.mode.send_replace(mode);
     }
 
-    /// How many commits were cut so far.
+    /// Returns the number of cut commits.
     pub(crate) fn cuts(&self) -> usize {
         *self.state.cuts.lock().unwrap()
     }
@@ -71,7 +72,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.server.abort();
-        // Its connections notice, and end.
+        // Its connections notice the change, and end.
         self.state.mode.send_replace(Mode::Pass);
     }
 }
@@ -79,7 +80,7 @@ impl Drop for Proxy {
 async fn serve(client: TcpStream, port: u16, state: Arc<State>) {
     let Ok(server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     for stream in [&client, &server] {
-        // A drop is a reset then.
+        // With this option, dropping the socket resets the connection.
         let _ = stream.set_zero_linger();
         let _ = stream.set_nodelay(true);
     }
@@ -112,14 +113,14 @@ async fn pass(
     loop {
         let read = from.read(&mut buffer).await.unwrap_or(0);
         if read == 0 {
-            // That an end has closed its connection does not pass either.
+            // A closed connection does not pass either.
             let _ = mode.wait_for(|mode| *mode != Mode::Silent).await;
             return Ok(());
         }
         let bytes = &buffer[..read];
         let (commits, cut) = match way {
             Way::Up => {
-                // The function by which an outbox accepts.
+                // The function that accepts.
                 let run = statements.run_by(bytes);
                 let commits = run.iter().any(|words| words.contains("accept_once"));
                 awaits_commit.store(commits, Ordering::Relaxed);
@@ -137,7 +138,7 @@ async fn pass(
             let _ = mode.wait_for(|mode| *mode != Mode::Silent).await;
             return Err(io::ErrorKind::ConnectionReset.into());
         }
-        // What is in a silent network stays in it.
+        // A silent network keeps what it holds.
         if mode.wait_for(|mode| *mode != Mode::Silent).await.is_err() {
             return Ok(());
         }
@@ -145,7 +146,7 @@ async fn pass(
     }
 }
 
-/// Replaces a cut that is to be done, and says whether it was this one.
+/// Takes a pending cut, and returns whether it was this one.
 fn take(mode: &mut Mode, cut: Mode, next: Mode) -> bool {
     let is_it = *mode == cut;
     if is_it {
@@ -154,5 +155,5 @@ fn take(mode: &mut Mode, cut: Mode, next: Mode) -> bool {
     is_it
 }
 
-/// How long a silence lasts that a process must notice: its lease and its time-outs are over by then.
+/// The length of a silence that a process must notice. Its lease and its time-outs end before.
 pub(crate) const SILENCE: Duration = Duration::from_secs(12);

@@ -19,17 +19,17 @@ use crate::process::Process;
 use crate::verdict::{Arrival, Evidence, Window};
 use crate::worker::{BEGUN, DELIVERS};
 
-/// Within what time another process takes over from one that is killed, stopped or cut off.
+/// The limit for a takeover from a killed, stopped or cut-off process.
 pub(crate) const TAKEOVER: Duration = Duration::from_secs(10);
 
-/// How the processes of a rig work.
+/// The settings of a rig's processes.
 #[derive(Clone)]
 pub(crate) struct Setup {
-    /// Where the processes find the database.
+    /// The URL of the database for the processes.
     pub(crate) database: String,
     pub(crate) listen: bool,
     pub(crate) producers: u64,
-    /// How many milliseconds a producer waits after an event.
+    /// The pause of a producer after an event, in milliseconds.
     pub(crate) pace: u64,
     pub(crate) contacts: Contacts,
     pub(crate) environment: Vec<(String, OsString)>,
@@ -52,7 +52,7 @@ pub(crate) struct Rig {
     pub(crate) sandbox: Sandbox,
     pub(crate) setup: Setup,
     pub(crate) processes: Vec<Process>,
-    /// Those that have ended.
+    /// The ended processes.
     pub(crate) gone: Vec<Process>,
     folder: TempDir,
     started: u64,
@@ -83,7 +83,7 @@ impl Rig {
         self.folder.path().join("ledger")
     }
 
-    /// Starts so many processes, and waits until one of them delivers.
+    /// Starts `number` processes, and waits until one of them delivers.
     pub(crate) async fn start_processes(&mut self, number: usize) {
         let first = self.processes.len();
         for _ in 0..number {
@@ -99,7 +99,7 @@ impl Rig {
         self.expect(delivers, "no process delivers");
     }
 
-    /// Starts one process that works in this way.
+    /// Starts one process with these settings.
     pub(crate) fn start_process(&mut self, setup: &Setup) {
         let plan = Plan {
             number: self.started,
@@ -116,7 +116,7 @@ impl Rig {
         self.processes.push(Process::start(&plan, &setup.environment));
     }
 
-    /// The process that said last that it delivers, if one does.
+    /// Returns the process that reported last that it delivers, if one does.
     pub(crate) fn deliverer(&self) -> Option<usize> {
         let since = |process: &Process| process.said(DELIVERS, None);
         let delivering =
@@ -124,21 +124,21 @@ impl Rig {
         delivering.max_by_key(|index| since(&self.processes[*index]).map(|(at, _)| at))
     }
 
-    /// Notes a complaint, unless the condition holds.
+    /// Records a complaint, unless the condition holds.
     pub(crate) fn expect(&mut self, condition: bool, complaint: &str) {
         if !condition {
             self.complaints.push(complaint.to_owned());
         }
     }
 
-    /// Waits until so many more requests came to the sandbox.
+    /// Waits for this many more requests at the sandbox.
     pub(crate) async fn arrive(&mut self, more: usize) {
         let target = self.sandbox.request_count() + more;
         let arrived = until(PATIENCE, || self.sandbox.request_count() >= target).await;
-        self.expect(arrived, "events do not go on arriving");
+        self.expect(arrived, "events stopped arriving");
     }
 
-    /// Waits until events arrive that were accepted from now on by the process at this place.
+    /// Waits for the arrival of events that this process accepts from now on.
     pub(crate) async fn arrive_from(&mut self, index: usize) {
         let of = self.processes[index].number;
         let before = Ledger::read(&self.ledger());
@@ -156,20 +156,22 @@ impl Rig {
                 .any(is_new)
         });
         let arrived = arrived.await;
-        self.expect(arrived, "no event arrives that the process accepted");
+        self.expect(arrived, "no event arrives from the process");
     }
 
-    /// Refuses the next `requests` requests for good, and waits until their events are dead letters.
+    /// Refuses the next `requests` requests for good, and waits until their events are dead
+    /// letters.
     pub(crate) async fn refuse(&mut self, server: &Server, requests: usize) {
         for _ in 0..requests {
             self.sandbox.answer_next(Answer::error(422, "parameter_invalid", "it is refused"));
         }
         let letters = || query(server, "SELECT count(*) FROM intercom.letters");
         let there = until(PATIENCE, || letters() == requests.to_string()).await;
-        self.expect(there, "refused events are no dead letters");
+        self.expect(there, "the refused events did not become dead letters");
     }
 
-    /// Disturbs the fleet in this way. Until it is over and the next turn has settled in, events may be sent again.
+    /// Disturbs the fleet. Events may be sent again until the disturbance is over and the next turn
+    /// has settled in.
     pub(crate) async fn disturb(
         &mut self,
         name: &'static str,
@@ -181,7 +183,7 @@ impl Rig {
         self.windows.push(Window { name, from, to });
     }
 
-    /// Kills the process at this place. It is gone from the places then.
+    /// Kills the process at this index, and removes it from the list.
     pub(crate) fn kill(&mut self, index: usize) {
         let mut process = self.processes.remove(index);
         process.kill();
@@ -189,7 +191,8 @@ impl Rig {
         self.gone.push(process);
     }
 
-    /// Waits until another process than that with this number delivers, which must be soon. Returns after how long.
+    /// Waits until another process than `from` delivers, within the limit. Returns how long it
+    /// took.
     pub(crate) async fn taken_over(&mut self, from: u64, since: Instant) -> Duration {
         let by_another = |rig: &Rig| {
             let others = rig.processes.iter().filter(|process| process.number != from);
@@ -202,11 +205,11 @@ impl Rig {
         };
         let took = at.duration_since(since);
         println!("       took over after {:.1} s", took.as_secs_f64());
-        self.expect(took <= TAKEOVER, &format!("it took {took:?} until another took over"));
+        self.expect(took <= TAKEOVER, &format!("the takeover took {took:?}"));
         took
     }
 
-    /// Ends all processes, delivers what is left, and says what is known.
+    /// Ends all processes, delivers the rest, and returns the evidence.
     pub(crate) async fn finish(mut self, server: &Server) -> (Evidence, Vec<String>) {
         self.processes.iter_mut().for_each(Process::tell_to_end);
         for process in &mut self.processes {
@@ -216,7 +219,8 @@ impl Rig {
         (last.database, last.producers, last.environment) = (server.url(), 0, Vec::new());
         self.start_process(&last);
         let outbox = PostgresOutbox::connect(&server.url()).await.unwrap();
-        // Intercom's limits decide how long the backlog of a long run takes. It must only go on.
+        // Intercom's rate limit decides how long a long run's backlog takes, so only progress is
+        // checked.
         let mut progress = Instant::now();
         let mut counts = outbox.counts().await.unwrap();
         while counts.pending > 0 && progress.elapsed() < PATIENCE {
@@ -259,7 +263,7 @@ impl Rig {
     }
 }
 
-/// Runs a statement as the superuser, and returns what it gives.
+/// Runs a statement as the superuser, and returns its result.
 pub(crate) fn query(server: &Server, sql: &str) -> String {
     let port = server.port().to_string();
     let arguments = ["-h", "127.0.0.1", "-U", "postgres", "-XAtq", "-p", &port, "-c", sql];

@@ -1,4 +1,4 @@
-//! The judgement: what was accepted, against what became of it.
+//! Compares the accepted events with the arrivals, the dead letters and the counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
@@ -10,20 +10,20 @@ use crate::events::{Contacts, OF_A_PROCESS, is_right, number};
 use crate::ledger::Ledger;
 use crate::plan::CONCURRENCY;
 
-/// How many events are sent again for one disturbance, at most: ten times as many as may be in flight, and those that
-/// are in flight while the next process begins.
+/// The limit of events sent again for one disturbance: ten times the requests in flight, and those
+/// in flight while the next process begins.
 pub(crate) const AGAIN: usize = 12 * CONCURRENCY;
 
-/// How long before a disturbance an event may have arrived that is sent again after it: it was not settled yet.
+/// An event that arrived this long before a disturbance may be sent again: it was not settled yet.
 const BEFORE: Duration = Duration::from_secs(3);
 
-/// A request that Intercom took.
+/// A request that Intercom accepted.
 #[derive(Clone, Debug)]
 pub(crate) struct Arrival {
     pub(crate) number: u64,
-    /// Which process sent it.
+    /// The number of the process that sent it.
     pub(crate) process: u64,
-    /// The epoch under which the request began.
+    /// The epoch in which the request began.
     pub(crate) epoch: u64,
     pub(crate) at: SystemTime,
     pub(crate) body: Vec<u8>,
@@ -41,7 +41,7 @@ impl Arrival {
     }
 }
 
-/// A time in which events that had arrived may be sent again, and why.
+/// A time in which arrived events may be sent again, and why.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     pub(crate) name: &'static str,
@@ -49,14 +49,14 @@ pub(crate) struct Window {
     pub(crate) to: SystemTime,
 }
 
-/// That a process said that it delivers.
+/// The report of a process that it delivers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Turn {
     pub(crate) epoch: u64,
     pub(crate) at: SystemTime,
 }
 
-/// What is known of how it went.
+/// The evidence of a run.
 pub(crate) struct Evidence {
     pub(crate) contacts: Contacts,
     pub(crate) ledger: Ledger,
@@ -64,25 +64,28 @@ pub(crate) struct Evidence {
     /// The bodies of the dead letters.
     pub(crate) dead: Vec<Vec<u8>>,
     pub(crate) counts: Counts,
-    /// How many requests were answered 429.
+    /// Responses with 429.
     pub(crate) refused: usize,
-    /// How often a process took over from another.
+    /// Takeovers.
     pub(crate) takeovers: u64,
     pub(crate) windows: Vec<Window>,
     pub(crate) turns: Vec<Turn>,
-    /// Processes that were killed, and how many events each accepts at once.
+    /// The killed processes, and how many events each accepts at once.
     pub(crate) killed: BTreeMap<u64, u64>,
 }
 
 impl Evidence {
-    /// Everything that is wrong.
+    /// Returns all complaints.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         let mut arrivals: BTreeMap<u64, Vec<&Arrival>> = BTreeMap::new();
         for arrival in &self.arrived {
             arrivals.entry(arrival.number).or_default().push(arrival);
             if !is_right(arrival.number, self.contacts, &arrival.body) {
-                complaints.push(format!("event {} is not what was accepted", arrival.number));
+                complaints.push(format!(
+                    "event {} arrived with other bytes than accepted",
+                    arrival.number
+                ));
             }
         }
         let dead = self.dead();
@@ -90,24 +93,25 @@ impl Evidence {
             complaints.push("an event is two dead letters".to_owned());
         }
         for lost in self.lost() {
-            complaints.push(format!("event {lost} was accepted and is lost"));
+            complaints.push(format!("event {lost} was accepted, and is lost"));
         }
         let known: BTreeSet<u64> = arrivals.keys().chain(&dead).copied().collect();
         for refused in known.intersection(&self.ledger.refused) {
-            complaints.push(format!("event {refused} was refused, and is there"));
+            complaints.push(format!("event {refused} was reported as refused, but was accepted"));
         }
-        complaints.extend(self.unsaid(&known));
+        complaints.extend(self.unrecorded(&known));
         complaints.extend(self.again(&arrivals));
         for ((process, _), late) in self.late() {
             if late > CONCURRENCY {
-                complaints
-                    .push(format!("process {process} sent {late} events after it was deposed"));
+                complaints.push(format!(
+                    "process {process} sent {late} events after another one took \
+                        over"
+                ));
             }
         }
         if self.refused as u64 > self.takeovers {
             let (refused, takeovers) = (self.refused, self.takeovers);
-            complaints
-                .push(format!("{refused} requests were answered 429 over {takeovers} takeovers"));
+            complaints.push(format!("{refused} responses were 429 over {takeovers} takeovers"));
         }
         let Counts { accepted, delivered, dead: buried, pending, .. } = self.counts;
         let all = known.len() as u64;
@@ -122,7 +126,7 @@ impl Evidence {
         complaints
     }
 
-    /// What was accepted, and is nowhere.
+    /// Returns the accepted events that are nowhere.
     pub(crate) fn lost(&self) -> Vec<u64> {
         let dead = self.dead();
         let arrived: BTreeSet<u64> = self.arrived.iter().map(|arrival| arrival.number).collect();
@@ -130,30 +134,30 @@ impl Evidence {
         self.ledger.accepted.iter().filter(lost).copied().collect()
     }
 
-    /// How often an event arrived that had arrived before.
+    /// Counts arrivals of events that had arrived before.
     pub(crate) fn repetitions(&self) -> usize {
         let arrived: BTreeSet<u64> = self.arrived.iter().map(|arrival| arrival.number).collect();
         self.arrived.len() - arrived.len()
     }
 
-    /// Events that were accepted without a word, by other processes than those that were killed.
-    fn unsaid(&self, known: &BTreeSet<u64>) -> Vec<String> {
-        let mut unsaid: BTreeMap<u64, u64> = BTreeMap::new();
+    /// Complains of accepted events without a record, except those of killed processes.
+    fn unrecorded(&self, known: &BTreeSet<u64>) -> Vec<String> {
+        let mut unrecorded: BTreeMap<u64, u64> = BTreeMap::new();
         for number in known {
             if !self.ledger.accepted.contains(number) && !self.ledger.in_doubt.contains(number) {
-                *unsaid.entry(number / OF_A_PROCESS).or_default() += 1;
+                *unrecorded.entry(number / OF_A_PROCESS).or_default() += 1;
             }
         }
         let is_wrong = |(process, events): &(u64, u64)| {
             self.killed.get(process).is_none_or(|at_once| events > at_once)
         };
         let complaint = |(process, events)| {
-            format!("process {process} accepted {events} events without a word")
+            format!("process {process} accepted {events} events without a record")
         };
-        unsaid.into_iter().filter(is_wrong).map(complaint).collect()
+        unrecorded.into_iter().filter(is_wrong).map(complaint).collect()
     }
 
-    /// Events that were sent again with other bytes, or outside of the named windows, or too many.
+    /// Complains of events sent again with other bytes, outside the named windows, or too often.
     fn again(&self, arrivals: &BTreeMap<u64, Vec<&Arrival>>) -> Vec<String> {
         let mut complaints = Vec::new();
         let mut in_windows = vec![0; self.windows.len()];
@@ -167,7 +171,8 @@ impl Evidence {
                 match self.windows.iter().position(within) {
                     Some(window) => in_windows[window] += 1,
                     None => complaints.push(format!(
-                        "event {number} was sent again by process {} after process {}, in no window",
+                        "event {number} was sent again by process {} after process {}, outside \
+                         any window",
                         pair[1].process, pair[0].process
                     )),
                 }
@@ -175,14 +180,14 @@ impl Evidence {
         }
         for (window, again) in self.windows.iter().zip(in_windows) {
             if again > AGAIN {
-                complaints.push(format!("{again} events were sent again when {}", window.name));
+                complaints.push(format!("{again} events were sent again after {}", window.name));
             }
         }
         complaints
     }
 
-    /// How many events each process sent under an epoch after another one had begun. What was in flight then may arrive
-    /// late.
+    /// Returns how many events each process sent in an epoch after a later one had begun. A request
+    /// in flight then may arrive late.
     fn late(&self) -> BTreeMap<(u64, u64), usize> {
         let mut late = BTreeMap::new();
         for Arrival { process, epoch, at, .. } in &self.arrived {
@@ -211,7 +216,7 @@ mod tests {
         Arrival { number, process, epoch: 1, at, body }
     }
 
-    /// These events were accepted, and arrived once.
+    /// Evidence of events that were accepted, and arrived once.
     fn evidence(arrived: Vec<Arrival>) -> Evidence {
         let accepted: BTreeSet<u64> = arrived.iter().map(|arrival| arrival.number).collect();
         let number = accepted.len() as u64;
@@ -233,7 +238,7 @@ mod tests {
 
     fn window(from: u64, to: u64) -> Window {
         let at = |second| SystemTime::UNIX_EPOCH + NOON + Duration::from_secs(second);
-        Window { name: "it was killed", from: at(from), to: at(to) }
+        Window { name: "its kill", from: at(from), to: at(to) }
     }
 
     #[test]
@@ -250,34 +255,35 @@ mod tests {
     fn each_mistake_is_found_out() {
         let mut lost = evidence(vec![arrival(1, 0, 0)]);
         lost.ledger.accepted.insert(2);
-        assert_eq!(lost.complaints(), ["event 2 was accepted and is lost"]);
+        assert_eq!(lost.complaints(), ["event 2 was accepted, and is lost"]);
 
         let mut refused = evidence(vec![arrival(1, 0, 0)]);
         refused.ledger.refused.insert(1);
-        assert_eq!(refused.complaints(), ["event 1 was refused, and is there"]);
+        assert_eq!(refused.complaints(), ["event 1 was reported as refused, but was accepted"]);
 
         let mut changed = evidence(vec![arrival(1, 0, 0)]);
         changed.arrived[0].body = accepted(2, Contacts::Own).body().to_vec();
-        assert_eq!(changed.complaints(), ["event 1 is not what was accepted"]);
+        assert_eq!(changed.complaints(), ["event 1 arrived with other bytes than accepted"]);
 
         let again = evidence(vec![arrival(1, 0, 0), arrival(1, 1, 1)]);
-        let complaint = "event 1 was sent again by process 1 after process 0, in no window";
+        let complaint = "event 1 was sent again by process 1 after process 0, outside any window";
         assert_eq!(again.complaints(), [complaint]);
 
         let all = |process| (0..=AGAIN as u64).map(move |number| arrival(number, process, 2));
         let mut too_many = evidence(all(0).chain(all(1)).collect());
         too_many.windows = vec![window(1, 5)];
-        let complaint = format!("{} events were sent again when it was killed", AGAIN + 1);
+        let complaint = format!("{} events were sent again after its kill", AGAIN + 1);
         assert_eq!(too_many.complaints(), [complaint]);
 
         let mut limited = evidence(vec![arrival(1, 0, 0)]);
         limited.refused = 1;
-        assert_eq!(limited.complaints(), ["1 requests were answered 429 over 0 takeovers"]);
+        assert_eq!(limited.complaints(), ["1 responses were 429 over 0 takeovers"]);
 
         let mut deposed = evidence((0..=CONCURRENCY as u64).map(|n| arrival(n, 0, 3)).collect());
         let turn = |epoch, second| Turn { epoch, at: arrival(0, 0, second).at };
         deposed.turns = vec![turn(1, 0), turn(2, 2)];
-        let complaint = format!("process 0 sent {} events after it was deposed", CONCURRENCY + 1);
+        let complaint =
+            format!("process 0 sent {} events after another one took over", CONCURRENCY + 1);
         assert_eq!(deposed.complaints(), [complaint]);
         deposed.arrived.pop();
         deposed.ledger.accepted.pop_last();
@@ -285,7 +291,8 @@ mod tests {
             (CONCURRENCY as u64, CONCURRENCY as u64);
         assert_eq!(deposed.complaints(), [""; 0]);
 
-        // Each lost turn has requests of its own in flight, and under the present one any number may arrive.
+        // Each lost turn has its own requests in flight. Under the present one any number may
+        // arrive.
         let all = 4 * CONCURRENCY as u64;
         let mut twice = evidence((0..all).map(|n| arrival(n, 0, 3)).collect());
         for (n, arrival) in twice.arrived.iter_mut().enumerate() {
@@ -294,11 +301,11 @@ mod tests {
         twice.turns = vec![turn(1, 0), turn(2, 1), turn(3, 2)];
         assert_eq!(twice.complaints(), [""; 0]);
 
-        let mut unsaid = evidence(vec![arrival(1, 0, 0)]);
-        unsaid.ledger.accepted.clear();
-        assert_eq!(unsaid.complaints(), ["process 0 accepted 1 events without a word"]);
-        unsaid.killed.insert(0, 1);
-        assert_eq!(unsaid.complaints(), [""; 0]);
+        let mut unrecorded = evidence(vec![arrival(1, 0, 0)]);
+        unrecorded.ledger.accepted.clear();
+        assert_eq!(unrecorded.complaints(), ["process 0 accepted 1 events without a record"]);
+        unrecorded.killed.insert(0, 1);
+        assert_eq!(unrecorded.complaints(), [""; 0]);
 
         let mut counts = evidence(vec![arrival(1, 0, 0)]);
         counts.counts.delivered = 0;

@@ -1,4 +1,4 @@
-//! An application server: it accepts events, and delivers when it is its turn.
+//! The worker process: an application server that accepts events, and delivers in its turn.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -24,34 +24,34 @@ use crate::plan::{CONCURRENCY, Plan};
 /// The argument that makes this program a worker.
 pub(crate) const WORKER: &str = "worker";
 
-/// What a worker says when it has begun to accept.
+/// The line of a worker that has begun to accept.
 pub(crate) const BEGUN: &str = "begun";
 
-/// What it says when it delivers. The epoch follows.
+/// The line of a worker that delivers. The epoch follows.
 pub(crate) const DELIVERS: &str = "delivers under ";
 
-/// What it says when another process delivers.
+/// The line of a worker that stands by.
 pub(crate) const STANDS_BY: &str = "stands by";
 
-/// What it says when its clock was set.
+/// The line of a worker that noticed a clock step.
 pub(crate) const CLOCK_SET: &str = "the clock was set by ";
 
-/// What it says when it has ended well.
+/// The line of a worker that has ended in order.
 pub(crate) const ENDED: &str = "ended";
 
 /// The line on standard input that asks for an orderly end.
 pub(crate) const END: &str = "end";
 
-/// How often it looks whether its state has changed.
+/// The interval between looks at the delivery's state.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
-/// By how many seconds a clock may err without being set.
+/// The clock error in seconds that counts as no step.
 const CLOCK_ERROR: i64 = 60;
 
-/// How long a shutdown may take.
+/// The deadline of a shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(20);
 
-/// How long it waits after the outbox refused an event.
+/// The pause after the outbox refused an event.
 const REST: Duration = Duration::from_millis(50);
 
 pub(crate) async fn work(plan: &str) {
@@ -62,7 +62,7 @@ pub(crate) async fn work(plan: &str) {
         if lines.next().is_some_and(|line| line.is_ok_and(|line| line == END)) {
             let _ = end.send(());
         }
-        // The program that started it holds the other end. It must not go on alone.
+        // The test holds the other end of the input. The worker must not outlive it.
         for _ in lines {}
         process::exit(1);
     });
@@ -91,7 +91,7 @@ pub(crate) async fn work(plan: &str) {
     say(ENDED);
 }
 
-/// Sends with the number of the process, and the epoch under which the request begins.
+/// A transport that adds the number of the process and the present epoch to each request.
 struct Signed {
     plan: Plan,
     delivery: OnceLock<Weak<Delivery>>,
@@ -105,7 +105,7 @@ impl Signed {
 
     async fn transport(&self) -> Arc<HttpTransport> {
         let epoch = loop {
-            // The first request may begin before the delivery is known here.
+            // The first request may begin before `delivery` is set.
             let delivery = self.delivery.get().and_then(Weak::upgrade);
             if let Some(turn) = delivery.and_then(|delivery| delivery.status().turn) {
                 break turn.epoch.get();
@@ -135,7 +135,7 @@ impl Transport for Signed {
     }
 }
 
-/// Accepts events until the process is killed, or told to end.
+/// Accepts events until the process is killed, or asked to end.
 async fn produce(delivery: Arc<Delivery>, plan: Plan, pen: Arc<Pen>, next: Arc<AtomicU64>) {
     let tracker = delivery.tracker();
     let mut pace = interval(Duration::from_millis(plan.pace.max(1)));
@@ -157,7 +157,7 @@ async fn produce(delivery: Arc<Delivery>, plan: Plan, pen: Arc<Pen>, next: Arc<A
     }
 }
 
-/// Tells who delivers, whenever that changes.
+/// Prints who delivers, whenever that changes.
 async fn tell_state(delivery: Arc<Delivery>) {
     let mut look = interval(LOOK_INTERVAL);
     let mut last = String::new();

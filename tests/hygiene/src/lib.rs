@@ -1,4 +1,5 @@
-//! The derives' output meets nothing of its surroundings: no prelude, no names of the user's, no lints.
+//! The derives' output works in any surroundings: without a prelude, beside the user's own names,
+//! under strict lints.
 
 #![deny(warnings)]
 #![deny(
@@ -11,14 +12,14 @@
     variant_size_differences
 )]
 #![forbid(unsafe_code, non_ascii_idents)]
-#![allow(missing_docs, reason = "what is derived on has nothing to say")]
+#![allow(missing_docs, reason = "the types exist only to derive on")]
 
 pub mod without_prelude;
 
 pub mod shadowed {
-    //! Everybody's favourite names, taken.
+    //! Types that take common names.
 
-    #![allow(dead_code, reason = "the names are here to be in the way")]
+    #![allow(dead_code, reason = "the names only shadow others")]
 
     use ::renamed_core as facade;
 
@@ -89,9 +90,9 @@ pub mod shadowed {
 }
 
 pub mod shadowed_values {
-    //! Values where everybody's favourite names are taken.
+    //! Derived values where the module takes common names.
 
-    #![allow(dead_code, reason = "the names are here to be in the way")]
+    #![allow(dead_code, reason = "the names only shadow others")]
 
     pub struct Result;
     pub struct Option;
@@ -131,7 +132,7 @@ pub mod shadowed_values {
 }
 
 pub mod named_as_foreign {
-    //! Types of the user's own that are called as other crates' are.
+    //! The user's own types with names of other crates' types.
 
     use std::sync::Arc;
 
@@ -154,7 +155,7 @@ pub mod named_as_foreign {
 }
 
 pub mod imported {
-    //! Traits in scope make no qualification of the output a superfluous one.
+    //! No qualified path of the output is superfluous, whichever traits are in scope.
 
     use renamed_core::value::MetadataValue;
     use renamed_core::{EventMetadata, IntercomEvent};
@@ -183,7 +184,7 @@ pub mod imported {
 }
 
 pub mod out_of_a_macro {
-    //! Types, keys and whole events that come out of macros.
+    //! Types, keys and whole events from macros.
 
     macro_rules! event {
         ($event:ident, $name:literal, $ty:ty, $with:path, $also:path) => {
@@ -208,9 +209,9 @@ pub mod out_of_a_macro {
 }
 
 pub mod listed {
-    //! A catalogue where its own names are taken.
+    //! A catalogue where the module takes the names of its output.
 
-    #![allow(dead_code, reason = "the names are here to be in the way")]
+    #![allow(dead_code, reason = "the names only shadow others")]
 
     pub struct Catalogue;
     pub struct Entry;
@@ -230,7 +231,7 @@ pub mod listed {
 }
 
 pub mod deprecated {
-    //! Deprecated types and fields can still be derived on.
+    //! Derives on deprecated types and fields.
 
     #[deprecated]
     #[derive(renamed_core::IntercomEvent)]
@@ -300,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    #[expect(deprecated, reason = "that is what is tested")]
+    #[expect(deprecated, reason = "the test needs it")]
     fn deprecated_events_are_events() {
         use renamed_core::{Contact, IntercomEvent};
 

@@ -1,4 +1,4 @@
-//! Derives where not even `Option` is in scope.
+//! Derives without a prelude: not even `Option` is in scope.
 
 #![no_implicit_prelude]
 

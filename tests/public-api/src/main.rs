@@ -1,14 +1,15 @@
-//! Lists what is public of each library that the workspace publishes, in `public-api.txt` beside its manifest. Also
-//! fails where a signature has a type of another crate that no feature names.
+//! Lists the public API of each published library, in `public-api.txt` beside its manifest. Also
+//! fails if a signature has a type of another crate that no feature names.
 //!
 //! ```sh
-//! cargo run -p public-api-lists               # fails where a list differs from the code, and shows how
-//! cargo run -p public-api-lists -- --update   # writes the lists anew
+//! cargo run -p public-api-lists               # fails if a list differs, and shows how
+//! cargo run -p public-api-lists -- --update   # writes the lists
 //! ```
 //!
-//! rustdoc writes JSON for nightly compilers only, so `RUSTC_BOOTSTRAP` is set for it. The form of that JSON
-//! belongs to one Rust version, the workspace's: another compiler ends with 77, and nothing was compared.
-#![expect(clippy::print_stdout, reason = "a program that reports to a person")]
+//! rustdoc writes JSON for nightly compilers only, so this program sets `RUSTC_BOOTSTRAP` for it.
+//! The form of that JSON belongs to one Rust version, the workspace's. On another compiler this
+//! program compares nothing, and exits with 77.
+#![expect(clippy::print_stdout, reason = "the program prints its results")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -18,10 +19,10 @@ use std::{env, fs};
 
 use serde::Deserialize;
 
-/// Foreign crates that any signature may name: from version 1 on they break nobody who uses them.
+/// Foreign crates that any signature may name: stable versions (1.0 and later) break no user.
 const STABLE: [&str; 4] = ["bytes", "serde_core", "serde_json", "tokio"];
 
-/// The exit code of a suite that could not run here.
+/// The exit code of a suite that cannot run here.
 const SKIPPED: u8 = 77;
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -49,23 +50,27 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         differing += usize::from(!is_same(library, &stored, &list));
     }
     if differing > 0 {
-        println!("\nIntended? Write the lists anew: cargo run -p public-api-lists -- --update");
         println!(
-            "A foreign type belongs behind a feature of its crate's name, or into a `Box<dyn Error>`."
+            "\nIf you intend the change, update the lists: cargo run -p public-api-lists -- \
+            --update"
+        );
+        println!(
+            "A foreign type belongs behind a feature of its crate's name, or into a `Box<dyn \
+             Error>`."
         );
         return Ok(ExitCode::FAILURE);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A library that is published.
+/// A published library.
 struct Library {
     name: String,
     folder: PathBuf,
     features: Vec<String>,
 }
 
-/// Reads from the workspace which libraries it publishes.
+/// Returns the libraries that the workspace publishes.
 fn libraries() -> Result<Vec<Library>, Box<dyn Error>> {
     let metadata = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--format-version=1"])
@@ -86,7 +91,7 @@ fn libraries() -> Result<Vec<Library>, Box<dyn Error>> {
     Ok(libraries)
 }
 
-/// What `cargo metadata` says, as far as it matters here.
+/// The needed part of `cargo metadata`.
 #[derive(Deserialize)]
 struct Metadata {
     packages: Vec<Package>,
@@ -113,7 +118,7 @@ impl Package {
     }
 }
 
-/// Returns the foreign crates that no feature names, each with an item that has a type of it.
+/// Returns the foreign crates that no feature names, each with an item that has one of its types.
 fn unnamed<'a>(list: &'a str, features: &[String]) -> BTreeMap<&'a str, &'a str> {
     let stems: Vec<_> = features.iter().map(|feature| stem(feature)).collect();
     let is_named = |foreign: &str| {
@@ -127,7 +132,7 @@ fn unnamed<'a>(list: &'a str, features: &[String]) -> BTreeMap<&'a str, &'a str>
     items.filter(|(foreign, _)| !is_named(foreign)).collect()
 }
 
-/// Returns the first segment of each path in a line that has one, except primitive types.
+/// Returns the first segment of each path in a line, except primitive types.
 fn roots(line: &str) -> impl Iterator<Item = &str> {
     let is_segment = |c: char| c.is_alphanumeric() || c == '_';
     let paths = line.split(move |c| !is_segment(c) && c != ':').filter(|path| path.contains("::"));
@@ -142,13 +147,13 @@ fn roots(line: &str) -> impl Iterator<Item = &str> {
     first.filter(move |name| name.starts_with(char::is_lowercase) && !is_primitive(name))
 }
 
-/// Returns the name of the crate that a feature is called after, without a version: `sqlx-0_8` is of sqlx.
+/// Returns the name of the crate in a feature's name, without a version: `sqlx-0_8` gives sqlx.
 fn stem(feature: &str) -> String {
     let name = feature.split(|c: char| c.is_ascii_digit()).next().unwrap_or(feature);
     name.trim_end_matches('-').replace('-', "_")
 }
 
-/// Compares a list with the code, and prints what differs.
+/// Compares a list with the code, and prints the differences.
 fn is_same(library: &str, stored: &str, list: &str) -> bool {
     let lines = |text: &str| text.lines().map(str::to_owned).collect::<BTreeSet<_>>();
     let (stored, list) = (lines(stored), lines(list));
@@ -156,16 +161,16 @@ fn is_same(library: &str, stored: &str, list: &str) -> bool {
         println!("{library}: {} items", list.len());
         return true;
     }
-    println!("{library}: its public API is not what public-api.txt says");
+    println!("{library}: its public API differs from public-api.txt");
     stored.difference(&list).for_each(|line| println!("- {line}"));
     list.difference(&stored).for_each(|line| println!("+ {line}"));
     false
 }
 
-/// What is public of a library with all of its features: a line an item, sorted. Implementations of derived and automatic
-/// traits are left out.
+/// Returns the public items of a library with all of its features, one a line, sorted. Omits
+/// implementations of derived and automatic traits.
 fn list(library: &str) -> Result<String, Box<dyn Error>> {
-    // A folder of its own, because build scripts of some crates take notice of `RUSTC_BOOTSTRAP`.
+    // A separate folder, because the build scripts of some crates read `RUSTC_BOOTSTRAP`.
     let target = target().join("public-api");
     let status = Command::new(env!("CARGO"))
         .args(["rustdoc", "--quiet", "--lib", "--all-features", "--package", library])

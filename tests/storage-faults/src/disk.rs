@@ -1,4 +1,4 @@
-//! File systems made for a test, and taken away after it, however it ends.
+//! File systems for one test, unmounted and removed after it, however the test ends.
 
 use std::fs;
 use std::io::Write as _;
@@ -7,21 +7,21 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// A file system that is mounted.
+/// A mounted file system.
 pub(crate) struct Disk {
-    /// Where it is mounted, and for ext4 what is mounted.
+    /// Its mount point, and for ext4 also its image.
     folder: TempDir,
     image: Option<PathBuf>,
     mounted: bool,
 }
 
 impl Disk {
-    /// An ext4 of so many MiB, in a file within this folder.
+    /// Mounts an ext4 of `mebibytes` MiB, in a file within `within`.
     pub(crate) fn ext4(within: &Path, mebibytes: u64) -> Result<Disk, String> {
         let image = within.join("image");
         let file = fs::File::create(&image).map_err(|error| error.to_string())?;
         file.set_len(mebibytes << 20).map_err(|error| error.to_string())?;
-        // All that it needs for itself is written now.
+        // The file system writes all of its metadata now.
         let settings = "lazy_itable_init=0,lazy_journal_init=0,nodiscard";
         command("mkfs.ext4", &["-q", "-F", "-E", settings, text(&image)])?;
         let mut disk = Disk { folder: folder()?, image: Some(image), mounted: false };
@@ -29,8 +29,8 @@ impl Disk {
         Ok(disk)
     }
 
-    /// An ext4 of so many MiB that has room on this disk for what it needs for itself, and for nothing that is written
-    /// later, unless the disk has.
+    /// Mounts an ext4 of `mebibytes` MiB whose metadata is allocated on this disk. Later writes fit
+    /// only while the disk has room.
     pub(crate) fn thin_ext4(under: &Disk, mebibytes: u64) -> Result<Disk, String> {
         let disk = Disk::ext4(under.folder(), mebibytes)?;
         let image = under.folder().join("image");
@@ -39,7 +39,7 @@ impl Disk {
         Ok(disk)
     }
 
-    /// A file system in memory, of so many KiB.
+    /// Mounts a file system in memory, of `kibibytes` KiB.
     pub(crate) fn in_memory(kibibytes: u64) -> Result<Disk, String> {
         need_root()?;
         let folder = folder()?;
@@ -52,19 +52,19 @@ impl Disk {
         self.folder.path()
     }
 
-    /// What a power cut does: nothing more gets to the disk, neither what was written and not synced, nor what the
-    /// file system has in its own journal.
+    /// Cuts the power: no further write reaches the disk, neither unsynced data nor the file
+    /// system's own journal.
     pub(crate) fn cut_power(&self) {
         command("xfs_io", &["-x", "-c", "shutdown", text(self.folder())]).unwrap();
     }
 
-    /// Whoever used it must have ended.
+    /// Mounts it again after a power cut. Its users must have ended.
     pub(crate) fn restart(&mut self) {
         self.unmount();
         self.mount().unwrap();
     }
 
-    /// Fills it up, but for so many bytes. There is room again when what this gives is dropped.
+    /// Fills the disk except for `but_for` bytes. Dropping the result frees the space again.
     pub(crate) fn fill(&self, but_for: u64) -> Filling {
         let path = self.folder().join("filling");
         let mut file = fs::File::create(&path).unwrap();
@@ -73,7 +73,7 @@ impl Disk {
             size += written as u64;
         }
         file.set_len(size.saturating_sub(but_for)).unwrap();
-        // Only then is it certain what is taken.
+        // Delayed allocation makes the free space uncertain before a sync.
         let _ = file.sync_all();
         Filling { path }
     }
@@ -87,13 +87,13 @@ impl Disk {
         }
     }
 
-    /// How many bytes are free.
+    /// Returns the free bytes.
     pub(crate) fn free(&self) -> u64 {
         let found = nix::sys::statvfs::statvfs(self.folder()).unwrap();
         found.blocks_available() * found.fragment_size()
     }
 
-    /// Mounts a file in it on itself, as a container mounts a single file.
+    /// Mounts one of its files on itself, as a container mounts a single file.
     pub(crate) fn mount_file(&self, path: &Path) -> Result<MountedFile, String> {
         command("mount", &["--bind", text(path), text(path)])?;
         Ok(MountedFile(path.to_owned()))
@@ -106,7 +106,7 @@ impl Disk {
     fn mount(&mut self) -> Result<(), String> {
         need_root()?;
         if let Some(image) = &self.image {
-            // The loop device goes when it is unmounted.
+            // The kernel frees the loop device at the unmount.
             command("mount", &["-o", "loop", text(image), text(self.folder.path())])?;
             self.mounted = true;
         }
@@ -129,7 +129,7 @@ impl Drop for MountedFile {
     }
 }
 
-/// What fills a disk.
+/// The file that fills a disk.
 pub(crate) struct Filling {
     path: PathBuf,
 }
@@ -142,7 +142,7 @@ impl Drop for Filling {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Also where something still uses it: it goes when that ends.
+        // Lazy, because something may still use it.
         if self.mounted
             && let Err(error) = command("umount", &["-l", text(self.folder.path())])
         {
@@ -166,7 +166,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// Lets another program do it.
+/// Runs another program.
 fn command(program: &str, arguments: &[&str]) -> Result<(), String> {
     match Command::new(program).args(arguments).output() {
         Ok(output) if output.status.success() => Ok(()),

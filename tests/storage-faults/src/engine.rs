@@ -1,4 +1,4 @@
-//! An engine without a transport: its turn to deliver, and what it leases and settles.
+//! An engine without a transport: it leases and settles in its turn.
 
 use std::future::ready;
 use std::pin::pin;
@@ -11,7 +11,7 @@ use intercom_delivery::outbox::{
 };
 use intercom_sqlite::SqliteOutbox;
 
-/// No used slot is forgotten.
+/// No settlement drops a used slot.
 const FORGET_BEFORE: Timestamp = Timestamp::from_unix_seconds(0);
 
 pub(crate) struct Engine {
@@ -36,12 +36,12 @@ impl Engine {
         Ok(())
     }
 
-    /// The epoch under which it delivers.
+    /// Returns the epoch of its turn.
     pub(crate) fn epoch(&self) -> Option<Epoch> {
         self.tenure.as_ref().map(|tenure| tenure.epoch)
     }
 
-    /// Leases events that are due now.
+    /// Leases due events.
     pub(crate) async fn lease(&mut self, limit: usize) -> Result<Vec<Lease>, OutboxError> {
         self.begin().await?;
         let standing = self
@@ -50,8 +50,8 @@ impl Engine {
             .map_or(Standing::Unknown, |tenure| Standing::Delivering(tenure.epoch));
         let mut lease = pin!(self.outbox.lease(standing, limit));
         let none = Selection::One(EventId::new(u64::MAX));
-        // The outbox answers in order. When it has answered the second call, nothing is due for the
-        // first one, or its answer is there.
+        // The outbox answers in order. After its answer to the second call, the first one has its
+        // events, or nothing is due.
         tokio::select! {
             biased;
             turn = &mut lease => return leased(turn?),
@@ -79,14 +79,14 @@ impl Engine {
     }
 }
 
-/// Intercom has taken it.
+/// Intercom accepted the event.
 pub(crate) fn delivered(lease: &Lease) -> Verdict {
     let slot = Slot::of(&lease.event);
     let keep_until = Timestamp::from_unix_seconds(slot.second.unix_seconds() + 120);
     Verdict::Delivered { used: UsedSlot::new(slot, keep_until) }
 }
 
-/// It is due again now.
+/// The event is due again now.
 pub(crate) fn put_back(_: &Lease) -> Verdict {
     Verdict::PutBack { after: Duration::ZERO, attempts: 1, failure: None }
 }

@@ -1,4 +1,4 @@
-//! What is in a file, as the next start finds it.
+//! The contents of a file at the next start.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -10,17 +10,17 @@ use tokio::runtime::Builder;
 
 use crate::events;
 
-/// What is in a file.
+/// The contents of a file.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Contents {
     pub(crate) pending: BTreeSet<u64>,
     pub(crate) dead: BTreeSet<u64>,
-    /// What is wrong with it in itself.
+    /// Inconsistencies within the file.
     pub(crate) complaints: Vec<String>,
 }
 
 impl Contents {
-    /// Opens the file as the next start does, and reads all of it.
+    /// Opens the file as the next start does, and reads it.
     pub(crate) fn of(path: &Path) -> Contents {
         Contents::read(path).unwrap_or_else(|error| Contents {
             complaints: vec![format!("it cannot be read: {error:?}")],
@@ -44,7 +44,7 @@ impl Contents {
         let is = [books.pending, books.dead_letters, counts.pending, counts.dead_letters];
         if is != [pending, dead, pending, dead] || !books.is_balanced() {
             let found = format!("{pending} pending and {dead} dead");
-            contents.complaints.push(format!("found {found}, but the books say {books:?}"));
+            contents.complaints.push(format!("found {found}, but the counts are {books:?}"));
         }
         Ok(contents)
     }
@@ -52,7 +52,7 @@ impl Contents {
     fn add(&mut self, event: &DataEvent, of: impl Fn(&mut Self) -> &mut BTreeSet<u64>) {
         match events::number(event) {
             Ok(number) if self.pending.contains(&number) || self.dead.contains(&number) => {
-                self.complaints.push(format!("event {number} is there twice"));
+                self.complaints.push(format!("event {number} is stored twice"));
             }
             Ok(number) => {
                 of(self).insert(number);

@@ -1,4 +1,5 @@
-//! What a worker tells while it works, over a pipe that no fault reaches: a line is what had happened before.
+//! The ledger of a worker's events. The worker writes it to a pipe, which no fault reaches. A line
+//! follows what it records.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -7,7 +8,7 @@ use std::ops::Range;
 
 macro_rules! words {
     ($($(#[doc = $doc:literal])* $word:ident),*) => {
-        /// What happened to an event.
+        /// A step of an event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Word {
             $($(#[doc = $doc])* $word),*
@@ -25,47 +26,47 @@ macro_rules! words {
 }
 
 words! {
-    /// It is about to be offered to the outbox.
+    /// The worker is about to offer it to the outbox.
     Offered,
-    /// The outbox has it.
+    /// The outbox accepted it.
     Accepted,
-    /// The outbox does not have it.
+    /// The outbox refused it.
     Refused,
-    /// Its destination has it.
+    /// The destination received it.
     Delivered,
-    /// Its destination does not want it.
+    /// The destination refused it.
     Rejected,
-    /// It came to its destination as something else.
+    /// The destination received other bytes.
     Changed,
-    /// That it was delivered is safe.
+    /// The outbox settled it as delivered.
     Settled,
-    /// That it is a dead letter is safe.
+    /// The outbox settled it as a dead letter.
     Buried,
-    /// It was to be settled, and that failed.
+    /// Its settlement failed.
     Kept,
-    /// It is about to be redriven.
+    /// The worker is about to redrive it.
     Redriven
 }
 
-/// Tells what happened to these events.
+/// Prints a step of these events.
 pub(crate) fn say(word: Word, events: Range<u64>) {
     line(&format!("{word:?} {} {}", events.start, events.end));
 }
 
-/// Tells something in words.
+/// Prints a note.
 pub(crate) fn note(text: &str) {
     line(&format!("Note {}", text.replace('\n', " ")));
 }
 
-/// What is said of what failed.
+/// The first words of a note about an error.
 pub(crate) const FAILED: &str = "failed: ";
 
-/// Tells an error, with what caused it.
+/// Prints an error, with its causes.
 pub(crate) fn failed(error: &dyn Error) {
     note(&format!("{FAILED}{}", in_words(error)));
 }
 
-/// An error with what caused it.
+/// Writes an error with its causes.
 pub(crate) fn in_words(error: &dyn Error) -> String {
     let mut words = error.to_string();
     let mut cause = error.source();
@@ -77,17 +78,17 @@ pub(crate) fn in_words(error: &dyn Error) -> String {
 }
 
 fn line(text: &str) {
-    // In one piece, so that a kill leaves no half of it.
+    // One write a line, so that a kill leaves no half line.
     std::io::stdout().lock().write_all(format!("{text}\n").as_bytes()).unwrap();
 }
 
-/// What the workers have told.
+/// The records of all workers.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ledger {
     pub(crate) offered: BTreeSet<u64>,
     pub(crate) accepted: BTreeSet<u64>,
     pub(crate) refused: BTreeSet<u64>,
-    /// How often each was delivered.
+    /// How often each event was delivered.
     pub(crate) delivered: BTreeMap<u64, usize>,
     pub(crate) rejected: BTreeSet<u64>,
     pub(crate) changed: BTreeSet<u64>,
@@ -99,7 +100,7 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// Reads one more line. A last line that broke off tells nothing.
+    /// Reads one more line. Ignores a last line that breaks off.
     pub(crate) fn read(&mut self, line: &str) {
         let (first, rest) = line.split_once(' ').unwrap_or((line, ""));
         if first == "Note" {
@@ -127,7 +128,7 @@ impl Ledger {
         set.extend(range);
     }
 
-    /// Whether a line says what the outbox answered.
+    /// Returns whether a line records an answer of the outbox.
     pub(crate) fn is_answer(line: &str) -> bool {
         let word = line.split_once(' ').and_then(|(word, _)| Word::of(word));
         matches!(word, Some(Word::Accepted | Word::Refused))

@@ -1,5 +1,5 @@
-//! Breaks the storage under the durable outbox in many ways, and checks what became of the accepted events.
-//! `tests/storage-faults/run` installs the tools, and runs it.
+//! Breaks the storage under the durable outbox in many ways, and checks the accepted events after
+//! each. `tests/storage-faults/run` installs the tools, and runs it.
 //!
 //! A run skips the parts whose tools are missing. Then it has not passed: see `tests::Summary`.
 

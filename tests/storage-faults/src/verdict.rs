@@ -1,29 +1,29 @@
-//! The judgement: what the workers told, against what is in the file.
+//! Compares the workers' records with the contents of the file.
 
 use std::collections::BTreeSet;
 
 use crate::file::Contents;
 use crate::ledger::Ledger;
 
-/// Everything that is wrong.
+/// Returns all complaints.
 pub(crate) fn complaints(told: &Ledger, found: &Contents) -> Vec<String> {
     let mut complaints = found.complaints.clone();
     let there: BTreeSet<u64> = found.pending.union(&found.dead).copied().collect();
     let mut all = |events: BTreeSet<u64>, what: &str| {
         complaints.extend(events.into_iter().map(|number| format!("event {number} {what}")));
     };
-    all(lost(told, found), "was accepted and is lost");
+    all(lost(told, found), "was accepted, and is lost");
     all(there.difference(&told.offered).copied().collect(), "was never offered");
-    all(&there & &told.refused, "was refused and is there");
-    all(&there & &told.settled, "was settled and is there");
-    all(&(&told.buried - &told.redriven) - &found.dead, "was buried and is no dead letter");
-    all(&told.kept - &there, "could not be settled and is gone");
-    all(told.changed.clone(), "came to its destination as something else");
-    all(&found.dead - &told.rejected, "is a dead letter and nobody rejected it");
+    all(&there & &told.refused, "was refused, and is stored");
+    all(&there & &told.settled, "was settled, and is stored");
+    all(&(&told.buried - &told.redriven) - &found.dead, "was buried, and is no dead letter");
+    all(&told.kept - &there, "failed to settle, and is gone");
+    all(told.changed.clone(), "arrived with other bytes");
+    all(&found.dead - &told.rejected, "is a dead letter without a refusal");
     complaints
 }
 
-/// What was accepted, and is neither in the file nor where it was to go.
+/// Returns the accepted events that are neither in the file nor at the destination.
 pub(crate) fn lost(told: &Ledger, found: &Contents) -> BTreeSet<u64> {
     let gone = |number: &&u64| {
         !found.pending.contains(number)
@@ -37,7 +37,7 @@ pub(crate) fn lost(told: &Ledger, found: &Contents) -> BTreeSet<u64> {
 mod tests {
     use super::*;
 
-    /// One event that was accepted, and what else was told of it.
+    /// Makes a ledger of one accepted event and another record of it.
     fn told(lines: &[&str]) -> Ledger {
         let mut told = Ledger::default();
         for line in ["Offered 7 8", "Accepted 7 8"].iter().chain(lines) {
@@ -62,7 +62,7 @@ mod tests {
         assert_eq!(complaints(&told(&["Rejected 7 8", "Buried 7 8"]), &dead(&[7])), [""; 0]);
         let redriven = told(&["Rejected 7 8", "Buried 7 8", "Redriven 7 8"]);
         assert_eq!(complaints(&redriven, &pending(&[7])), [""; 0]);
-        // Nobody knows yet what became of it.
+        // The outcome is not known yet.
         assert_eq!(complaints(&told(&["Offered 8 9"]), &pending(&[7, 8])), [""; 0]);
         assert_eq!(complaints(&told(&["Offered 8 9"]), &pending(&[7])), [""; 0]);
     }
@@ -70,26 +70,22 @@ mod tests {
     #[test]
     fn each_mistake_is_found_out() {
         let mistakes = [
-            (told(&[]), pending(&[]), "event 7 was accepted and is lost"),
+            (told(&[]), pending(&[]), "event 7 was accepted, and is lost"),
             (told(&[]), pending(&[7, 8]), "event 8 was never offered"),
-            (told(&["Refused 7 8"]), pending(&[7]), "event 7 was refused and is there"),
+            (told(&["Refused 7 8"]), pending(&[7]), "event 7 was refused, and is stored"),
             (
                 told(&["Delivered 7 8", "Settled 7 8"]),
                 pending(&[7]),
-                "event 7 was settled and is there",
+                "event 7 was settled, and is stored",
             ),
             (
                 told(&["Delivered 7 8", "Kept 7 8"]),
                 pending(&[]),
-                "event 7 could not be settled and is gone",
+                "event 7 failed to settle, and is gone",
             ),
-            (told(&["Buried 7 8"]), pending(&[7]), "event 7 was buried and is no dead letter"),
-            (
-                told(&["Changed 7 8"]),
-                pending(&[7]),
-                "event 7 came to its destination as something else",
-            ),
-            (told(&[]), dead(&[7]), "event 7 is a dead letter and nobody rejected it"),
+            (told(&["Buried 7 8"]), pending(&[7]), "event 7 was buried, and is no dead letter"),
+            (told(&["Changed 7 8"]), pending(&[7]), "event 7 arrived with other bytes"),
+            (told(&[]), dead(&[7]), "event 7 is a dead letter without a refusal"),
         ];
         for (told, found, complaint) in mistakes {
             assert_eq!(complaints(&told, &found), [complaint]);

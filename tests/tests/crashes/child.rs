@@ -1,4 +1,4 @@
-//! The process that is killed.
+//! The process that the tests kill.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
@@ -18,26 +18,26 @@ use tokio::time::{Interval, interval, timeout};
 use crate::events::{OF_A_RUN, contact, event, time};
 use crate::plan::{Keeper, Plan, Work};
 
-/// What the process says when its work has begun. The number of events that it found pending follows.
+/// The line of a process that has begun. The number of pending events that it found follows.
 pub(crate) const BEGUN: &str = "begun, with ";
 
-/// What it says when it delivers, where it shares the outbox.
+/// The line of a process that delivers, if it shares the outbox.
 pub(crate) const DELIVERS: &str = "delivers";
 
-/// What it says when another process delivers.
+/// The line of a process that stands by.
 pub(crate) const STANDS_BY: &str = "stands by";
 
 /// The line on standard input that asks for an orderly end.
 pub(crate) const END: &str = "end";
 
-/// How often the process looks whether its state has changed.
+/// The interval between looks at the delivery's state.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The limit of every wait. A process that reaches it hangs, and fails.
 pub(crate) const HANGS: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "runs in a process of its own, started by the tests"]
+#[ignore = "the tests start it as a process"]
 async fn child() {
     let Some(plan) = Plan::told() else { return };
     let (end, told_to_end) = oneshot::channel();
@@ -46,7 +46,7 @@ async fn child() {
         if lines.next().is_some_and(|line| line.is_ok_and(|line| line == END)) {
             let _ = end.send(());
         }
-        // The test that started it holds the other end. It must not go on alone.
+        // The test holds the other end of the input. The process must not outlive it.
         for _ in lines {}
         process::exit(1);
     });
@@ -103,7 +103,7 @@ async fn deliver_all(delivery: &Delivery, found: Counts) {
     assert_eq!((ledger.accepted, ledger.collided, ledger.moved), (found.accepted, 0, 0));
 }
 
-/// Opens the outbox, and counts what is in it. The counts must be those of the file.
+/// Opens the outbox, and counts its events. The counts must match the file.
 async fn open(plan: &Plan, delivery: DeliveryBuilder) -> (DeliveryBuilder, Counts) {
     if plan.keeper == Keeper::Memory {
         return (delivery.outbox(MemoryOutbox::new()), Counts::default());
@@ -115,14 +115,14 @@ async fn open(plan: &Plan, delivery: DeliveryBuilder) -> (DeliveryBuilder, Count
 
     let file = SqliteOutbox::inspect(&plan.data).unwrap();
     assert_eq!(file.check().unwrap(), Vec::<String>::new());
-    // Another process changes them between one look and the next.
+    // Another process may change them between two looks.
     if plan.work != Work::Sharing {
         let books = file.counts().unwrap();
         assert!(books.is_balanced(), "{books:?}");
         let pending = file.pending(None, usize::MAX).unwrap().len() as u64;
         let dead = file.dead_letters(None, usize::MAX).unwrap().len() as u64;
         assert_eq!((books.pending, books.dead, books.dead_letters), (pending, dead, dead));
-        // The oldest event has aged between the two.
+        // The oldest event has aged between the two looks.
         let mut counts = counts;
         counts.oldest_pending = books.oldest_pending;
         assert_eq!(counts, books);
@@ -138,8 +138,8 @@ async fn open(plan: &Plan, delivery: DeliveryBuilder) -> (DeliveryBuilder, Count
     (delivery.outbox(outbox), counts)
 }
 
-/// Accepts events until the process is killed, or told to end. An accepted event is in the ledger at
-/// once: a kill does not undo what was given to the kernel.
+/// Accepts events until the process is killed, or asked to end. Each accepted event is in the
+/// ledger at once, because a kill does not undo a finished write.
 async fn produce(
     delivery: Arc<Delivery>,
     ledger: Arc<File>,
@@ -164,7 +164,7 @@ async fn produce(
     }
 }
 
-/// Tells who delivers, whenever that changes.
+/// Prints who delivers, whenever that changes.
 async fn tell_state(delivery: Arc<Delivery>) {
     let mut look = interval(LOOK_INTERVAL);
     let mut last = "";
@@ -182,8 +182,9 @@ async fn tell_state(delivery: Arc<Delivery>) {
     }
 }
 
-#[allow(clippy::print_stdout, reason = "this is how it tells the test that started it")]
+#[allow(clippy::print_stdout, reason = "the test reads the process's output")]
 fn say(words: &str) {
-    // The harness leaves its own line open. In one piece, because several tasks speak.
+    // Begins a new line, because the test harness leaves its own open. One write, because several
+    // tasks print.
     println!("\n{words}");
 }

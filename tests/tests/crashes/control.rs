@@ -1,4 +1,4 @@
-//! The judgement by itself: processes that do it wrong are found out.
+//! Tests of the checks themselves: they must find faulty processes.
 
 use crate::events::{OF_A_RUN, body};
 use crate::plan::{CONCURRENCY, Keeper, Work};
@@ -15,11 +15,11 @@ async fn the_verdict_finds_a_deliverer_in_memory() {
     let (lost, complaints) = (evidence.lost(), evidence.complaints());
     assert!(!lost.is_empty(), "nothing of {} events is lost", evidence.accepted.len());
     for number in lost {
-        assert!(complaints.contains(&format!("event {number} was accepted and is lost")));
+        assert!(complaints.contains(&format!("event {number} was accepted, and is lost")));
     }
 }
 
-/// The first run was killed; these events were accepted and arrived, in these runs.
+/// Evidence of a killed first run. These events were accepted, and arrived in these runs.
 fn arrivals(arrivals: impl IntoIterator<Item = (u64, u64)>) -> Evidence {
     let arrival = |(number, run)| Arrival { number, run, body: body(number) };
     let arrived: Vec<_> = arrivals.into_iter().map(arrival).collect();
@@ -46,29 +46,29 @@ fn the_verdict_finds_a_deliverer_that_acknowledges_nothing() {
 fn the_verdict_finds_a_deliverer_that_changes_an_event() {
     let mut evidence = arrivals([(0, 0)]);
     evidence.arrived.push(Arrival { number: 0, run: 1, body: body(1) });
-    assert_eq!(evidence.complaints(), ["event 0 did not arrive as it was accepted"]);
+    assert_eq!(evidence.complaints(), ["event 0 arrived with other bytes than accepted"]);
     let mut evidence = arrivals([(0, 0)]);
     evidence.dead = vec![body(1), body(1)];
     assert_eq!(evidence.complaints(), ["event 1 is two dead letters"]);
 }
 
 #[test]
-fn events_that_nobody_was_told_of_are_no_more_than_the_producers() {
+fn unrecorded_events_are_at_most_one_a_producer() {
     let mut evidence = arrivals((0..40).map(|number| (number, 0)));
     evidence.accepted.clear();
-    assert_eq!(evidence.complaints(), ["run 0 accepted 40 events without a word"]);
+    assert_eq!(evidence.complaints(), ["run 0 accepted 40 events without a record"]);
     // The second run was not killed.
     let mut evidence = arrivals([(OF_A_RUN, 1)]);
     evidence.accepted.clear();
-    assert_eq!(evidence.complaints(), ["run 1 accepted 1 events without a word"]);
+    assert_eq!(evidence.complaints(), ["run 1 accepted 1 events without a record"]);
 }
 
 #[test]
 fn two_processes_that_deliver_at_once_are_found_out() {
-    // What is in flight in a kill may arrive late.
+    // Requests in flight at a kill may arrive late.
     let in_flight = (1..=CONCURRENCY as u64).map(|number| (number, 0));
     assert_eq!(arrivals([(0, 1)].into_iter().chain(in_flight)).complaints(), [""; 0]);
     let both = (0..200).map(|number| (number, number % 2));
     let complaints = arrivals(both).complaints();
-    assert_eq!(complaints, ["run 0 sent 99 events after a later run had begun to"]);
+    assert_eq!(complaints, ["run 0 sent 99 events after a later run began to send"]);
 }

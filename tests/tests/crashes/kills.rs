@@ -1,4 +1,4 @@
-//! Kill -9, over and over.
+//! `kill -9`, over and over.
 
 use crate::plan::{Keeper, Work};
 use crate::rig::{Rig, kills};
@@ -18,15 +18,16 @@ async fn accepted_events_survive_every_kill() {
     let complaints = evidence.complaints();
     assert!(complaints.is_empty(), "{} complaints: {complaints:#?}", complaints.len());
 
-    // Otherwise nothing was at stake.
-    assert!(found > 0, "no start found an event");
+    // Without pending events the kills prove nothing.
+    assert!(found > 0, "no start found a pending event");
     assert!(evidence.accepted.len() > kills(), "{} events", evidence.accepted.len());
     assert!(!evidence.dead.is_empty(), "there are no dead letters");
-    // Some kill falls between an answer and its acknowledgement; otherwise arrivals are not seen as they are.
+    // Some kill falls between a response and its settlement. Otherwise the test overlooks repeated
+    // arrivals.
     assert!(evidence.repetitions() > 0, "nothing was sent again");
 }
 
-#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+#[allow(clippy::print_stderr, reason = "the output explains a failure")]
 fn show(evidence: &Evidence, found: u64) {
     let (kills, accepted) = (evidence.killed.len(), evidence.accepted.len());
     let (again, dead) = (evidence.repetitions(), evidence.dead.len());

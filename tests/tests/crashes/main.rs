@@ -1,5 +1,5 @@
-//! `kill -9` loses no accepted event: the tests kill a process that accepts and delivers events over and over, and compare
-//! the events that it reported as accepted with those of the sandbox.
+//! `kill -9` loses no accepted event. The tests kill a process that accepts and delivers events,
+//! over and over, and compare its ledger with the sandbox's events.
 //!
 //! `CRASHES_KILLS=100` sets the number of kills, and `CRASHES_SEED=…` repeats their times.
 

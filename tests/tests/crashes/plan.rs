@@ -1,34 +1,34 @@
-//! What a run of the process does, and how the test hands it over.
+//! The plan of a run, and how the test passes it to the process.
 
 use std::env;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-/// Where the process keeps its events.
+/// The outbox of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keeper {
     Sqlite,
-    /// Loses them, which must be seen.
+    /// Loses its events in a kill, and the test must notice that.
     Memory,
 }
 
-/// What goes on in the process when it is killed.
+/// The work of the process at the kill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
     /// Many producers, and one request at a time, so that events pile up.
     Accepting,
-    /// No producers: events leave and are acknowledged.
+    /// No producers: the process delivers and settles.
     Delivering,
     Both,
-    /// As both, while the WAL is emptied and free pages are given back, over and over.
+    /// As `Both`, while the process empties the WAL and frees pages over and over.
     Maintaining,
-    /// As both, but it is killed before it has begun, or right after.
+    /// As `Both`, but the kill comes before the work has begun, or right after.
     Opening,
-    /// As both, while another process has the outbox too. It says whether it delivers, and ends on
-    /// request.
+    /// As `Both`, while another process shares the outbox. The process prints whether it delivers,
+    /// and ends on request.
     Sharing,
-    /// It is not killed: it delivers everything, and ends.
+    /// No kill: the process delivers everything, and ends.
     Ending,
 }
 
@@ -44,8 +44,8 @@ impl Work {
         }
     }
 
-    /// How often a producer accepts an event, where it does not do so as often as it can. Delivery
-    /// keeps up with this, so that events of two processes arrive.
+    /// Returns the interval between a producer's events, or `None` for full speed. Delivery keeps
+    /// up with the interval, so that events of two processes arrive.
     pub(crate) fn pace(self) -> Option<Duration> {
         (self == Work::Sharing).then_some(Duration::from_millis(10))
     }
@@ -55,7 +55,7 @@ impl Work {
     }
 }
 
-/// As many events, at most, are accepted at a kill without a line in the ledger.
+/// Also the limit of events that a kill leaves accepted without a line in the ledger.
 pub(crate) const PRODUCERS: usize = 32;
 
 pub(crate) const CONCURRENCY: usize = 16;
@@ -70,7 +70,7 @@ pub(crate) struct Plan {
     pub(crate) token: String,
     /// The outbox.
     pub(crate) data: PathBuf,
-    /// What was accepted, one number a line.
+    /// The file of accepted events, one number a line.
     pub(crate) ledger: PathBuf,
 }
 
@@ -86,7 +86,7 @@ impl Plan {
             .env("CRASHES_LEDGER", &self.ledger);
     }
 
-    /// Nothing, where this process was not told anything.
+    /// Returns `None` if no test started this process.
     pub(crate) fn told() -> Option<Plan> {
         let read = |name| env::var(name).unwrap();
         let run = env::var("CRASHES_RUN").ok()?.parse().unwrap();

@@ -1,4 +1,4 @@
-//! Starts processes, ends them, and collects what is known then.
+//! Starts processes, ends them, and collects the evidence.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Lines, Write as _};
@@ -27,15 +27,15 @@ pub(crate) struct Rig {
     ledger: TempDir,
     runs: u64,
     killed: BTreeSet<u64>,
-    /// How long it took the process to begin, the last time.
+    /// The last time from start to begin.
     opening: Duration,
-    /// How many pending events a new start found, over all of them.
+    /// The pending events that new starts found, in total.
     pub(crate) found: u64,
 }
 
 impl Rig {
     pub(crate) async fn start(keeper: Keeper) -> Self {
-        // Everything that arrives is kept, also what Intercom would know from before.
+        // Keeps every arrival, also those that Intercom would ignore as duplicates.
         let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().deduplicate(false);
         let sandbox =
             sandbox.retention(Retention::default().keep_events(usize::MAX)).start().await.unwrap();
@@ -45,7 +45,7 @@ impl Rig {
         Rig { sandbox, keeper, rng, data, ledger, runs: 0, killed, opening, found: 0 }
     }
 
-    /// Starts the process, and kills it while it does this. It must not have ended before.
+    /// Starts the process, and kills it during this work. It must not end before.
     pub(crate) fn kill_while(&mut self, work: Work) {
         let started = Instant::now();
         let mut run = self.spawn(work);
@@ -60,9 +60,9 @@ impl Rig {
         self.kill(run, moment);
     }
 
-    /// Kills a process after so long. It must not have ended before.
+    /// Kills a process after `moment`. It must not end before.
     pub(crate) fn kill(&mut self, mut run: Run, moment: Duration) {
-        // This is the fault itself, and nothing is waited for.
+        // A sleep, because the moment of the fault is random.
         thread::sleep(moment);
         run.child.kill().unwrap();
         let status = run.child.wait().unwrap();
@@ -71,28 +71,28 @@ impl Rig {
         self.killed.insert(number);
     }
 
-    /// Returns for how long a process works before it is killed.
+    /// Returns how long a process works before its kill.
     pub(crate) fn moment(&mut self) -> Duration {
         Duration::from_micros(self.rng.u64(5_000..60_000))
     }
 
-    /// Refuses the next `requests` requests for good: their events become dead letters.
+    /// Refuses the next `requests` requests permanently, so that their events become dead letters.
     pub(crate) fn refuse(&self, requests: usize) {
         for _ in self.sandbox.pending_answers()..requests {
             self.sandbox.answer_next(Answer::error(422, "parameter_invalid", "refused"));
         }
     }
 
-    /// Waits until an event has arrived that this run accepted.
+    /// Waits for the arrival of an event that this run accepted.
     pub(crate) async fn arrived_from(&self, run: u64) {
         let mut events = self.sandbox.events();
         while !events.iter().any(|event| Arrival::of(event).number / OF_A_RUN == run) {
             let more = self.sandbox.wait_for(events.len() + 10);
-            events = timeout(HANGS, more).await.expect("events go on arriving");
+            events = timeout(HANGS, more).await.expect("events keep arriving");
         }
     }
 
-    /// Lets the process deliver what is left and end, and says what is known.
+    /// Lets a process deliver the rest and end, and returns the evidence.
     pub(crate) fn finish(mut self) -> Evidence {
         let mut run = self.spawn(Work::Ending);
         self.found += run.begun();
@@ -151,12 +151,12 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// Waits until the process has begun, and says how many events it found.
+    /// Waits until the process has begun, and returns how many events it found.
     pub(crate) fn begun(&mut self) -> u64 {
         self.says(BEGUN).parse().unwrap()
     }
 
-    /// Waits until the process has said a line that begins like this, and returns the rest of it.
+    /// Waits for a line that begins with `words`, and returns its rest.
     pub(crate) fn says(&mut self, words: &str) -> String {
         loop {
             let rest = |line: &String| Some(line.strip_prefix(words)?.to_owned());
@@ -165,19 +165,19 @@ impl Run {
             }
             match self.lines.next() {
                 Some(line) => self.heard.push(line.unwrap()),
-                None => panic!("run {} ended before it said {words:?}", self.number),
+                None => panic!("run {} ended before it printed {words:?}", self.number),
             }
         }
     }
 
-    /// Tells the process to end, and waits until it has.
+    /// Asks the process to end, and waits for its end.
     pub(crate) fn end(mut self) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{END}").unwrap();
         self.ended();
     }
 
-    /// Waits until the process has ended well. Its pipes stay open until then: it ends where the one is
-    /// closed, and the harness in it has something to say through the other.
+    /// Waits until the process has ended in order. Its pipes stay open until then: the process ends
+    /// when its input closes, and its test harness writes to its output.
     fn ended(mut self) {
         let _stdin = self.child.stdin.take();
         for line in &mut self.lines {
@@ -188,13 +188,13 @@ impl Run {
     }
 }
 
-/// How often the process is killed, unless told otherwise.
+/// Returns the number of kills: `CRASHES_KILLS`, or a default.
 pub(crate) fn kills() -> usize {
     env::var("CRASHES_KILLS").map_or(12, |kills| kills.parse().unwrap())
 }
 
-/// A seed that is another one in each run, unless `CRASHES_SEED` has one to repeat.
-#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+/// Returns a random seed, unless `CRASHES_SEED` is set.
+#[allow(clippy::print_stderr, reason = "the output explains a failure")]
 fn seed() -> u64 {
     let seed = env::var("CRASHES_SEED").map_or_else(|_| fastrand::u64(..), |s| s.parse().unwrap());
     eprintln!("to repeat it: CRASHES_SEED={seed}");

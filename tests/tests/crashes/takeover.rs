@@ -1,4 +1,5 @@
-//! Several processes have one file: all of them accept, one delivers, and another takes over by itself.
+//! Several processes share one file. All of them accept, one delivers, and another takes over
+//! without help.
 
 use std::collections::BTreeSet;
 
@@ -8,17 +9,17 @@ use crate::plan::{Keeper, Work};
 use crate::rig::Rig;
 use crate::verdict::Evidence;
 
-/// How many processes deliver one after the other.
+/// The number of processes that deliver one after the other.
 const PROCESSES: u64 = 5;
 
-/// How a process ends that delivers.
+/// The end of a delivering process.
 #[derive(Clone, Copy, Debug)]
 enum End {
     Kill,
     Shutdown,
 }
 
-/// Lets each process deliver while the next one stands by and accepts, and ends it in this way.
+/// Lets each process deliver while the next one stands by and accepts, and then ends it.
 async fn relay(end: End) -> Evidence {
     let mut rig = Rig::start(Keeper::Sqlite).await;
     let mut deliverer = rig.spawn(Work::Sharing);
@@ -43,14 +44,14 @@ async fn relay(end: End) -> Evidence {
     let complaints = evidence.complaints();
     assert!(complaints.is_empty(), "{} complaints: {complaints:#?}", complaints.len());
 
-    // Otherwise nothing was at stake.
+    // Without these the test proves nothing.
     let delivered: BTreeSet<_> = evidence.arrived.iter().map(|arrival| arrival.run).collect();
     assert!(delivered.is_superset(&(0..PROCESSES - 1).collect()), "{delivered:?} delivered");
     let accepted_for_it = |accepted_by: u64| {
         let by = |number| number / OF_A_RUN == accepted_by;
         evidence.arrived.iter().any(|arrival| by(arrival.number) && arrival.run < accepted_by)
     };
-    assert!((1..PROCESSES).all(accepted_for_it), "nothing was accepted by one that stood by");
+    assert!((1..PROCESSES).all(accepted_for_it), "a standby accepted nothing");
     assert!(!evidence.dead.is_empty(), "there are no dead letters");
     evidence
 }
@@ -59,7 +60,8 @@ async fn relay(end: End) -> Evidence {
 async fn a_process_that_stands_by_takes_over_from_one_that_is_killed() {
     let evidence = relay(End::Kill).await;
     assert_eq!(evidence.killed, (0..PROCESSES - 1).collect());
-    // A kill falls between a response and its settlement, and the next process sends the same bytes.
+    // A kill falls between a response and its settlement, and the next process sends the same
+    // bytes.
     assert!(evidence.repetitions() > 0, "nothing was sent again");
 }
 
@@ -69,7 +71,7 @@ async fn a_process_that_stands_by_takes_over_from_one_that_shuts_down() {
     assert_eq!(evidence.repetitions(), 0);
 }
 
-#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+#[allow(clippy::print_stderr, reason = "the output explains a failure")]
 fn show(end: End, evidence: &Evidence) {
     let (accepted, again) = (evidence.accepted.len(), evidence.repetitions());
     eprintln!("{end:?}: {accepted} accepted, {again} again, {} dead", evidence.dead.len());

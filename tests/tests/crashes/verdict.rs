@@ -1,4 +1,4 @@
-//! The judgement of what was accepted, and what became of it.
+//! Compares the accepted events with the arrivals, the dead letters and the counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,15 +8,15 @@ use intercom_sandbox::ReceivedEvent;
 use crate::events::{OF_A_RUN, body};
 use crate::plan::{CONCURRENCY, PRODUCERS};
 
-/// How many events, at most, may be sent again for one kill. An engine leases no more while the outcomes of four times
-/// as many requests as may be under way wait for the disk; to these come those that are under way, and those that were
-/// leased for after them. It is less than ten times as many, and this is generous.
+/// The limit of events sent again for one kill. An engine stops leasing while the outcomes of four
+/// times its concurrency wait for the disk. The requests in flight and the events leased for them
+/// come on top. That is less than ten times the concurrency, and the limit is generous.
 pub(crate) const AGAIN: usize = 12 * CONCURRENCY;
 
-/// That an event arrived.
+/// The arrival of an event.
 pub(crate) struct Arrival {
     pub(crate) number: u64,
-    /// Which run of the process sent it.
+    /// The run that sent it.
     pub(crate) run: u64,
     pub(crate) body: Vec<u8>,
 }
@@ -29,45 +29,45 @@ impl Arrival {
     }
 }
 
-/// What is known of how it went.
+/// The evidence of a test.
 pub(crate) struct Evidence {
-    /// Which runs of the process were killed.
+    /// The killed runs.
     pub(crate) killed: BTreeSet<u64>,
-    /// What the ledger says.
+    /// The accepted events in the ledger.
     pub(crate) accepted: BTreeSet<u64>,
-    /// What the sandbox has taken.
+    /// The arrivals at the sandbox.
     pub(crate) arrived: Vec<Arrival>,
     /// The bodies of the dead letters.
     pub(crate) dead: Vec<Vec<u8>>,
-    /// What the file says of itself, where there is one.
+    /// The file's counts, if there is a file.
     pub(crate) books: Option<Counts>,
 }
 
 impl Evidence {
-    /// Everything that is wrong with it.
+    /// Returns all complaints.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         let mut runs: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
         for Arrival { number, run, body: arrived } in &self.arrived {
             runs.entry(*number).or_default().push(*run);
             if *arrived != body(*number) {
-                complaints.push(format!("event {number} did not arrive as it was accepted"));
+                complaints.push(format!("event {number} arrived with other bytes than accepted"));
             }
         }
         let dead = self.dead(&mut complaints);
         for number in self.lost() {
-            complaints.push(format!("event {number} was accepted and is lost"));
+            complaints.push(format!("event {number} was accepted, and is lost"));
         }
 
-        // Those that were accepted while the producer could not say so any more.
+        // Events accepted at a kill, before the producer could record them.
         let known: BTreeSet<u64> = runs.keys().chain(&dead).copied().collect();
-        let mut unsaid: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut unrecorded: BTreeMap<u64, usize> = BTreeMap::new();
         for number in known.difference(&self.accepted) {
-            *unsaid.entry(number / OF_A_RUN).or_default() += 1;
+            *unrecorded.entry(number / OF_A_RUN).or_default() += 1;
         }
-        for (run, events) in unsaid {
+        for (run, events) in unrecorded {
             if events > PRODUCERS || !self.killed.contains(&run) {
-                complaints.push(format!("run {run} accepted {events} events without a word"));
+                complaints.push(format!("run {run} accepted {events} events without a record"));
             }
         }
 
@@ -90,8 +90,9 @@ impl Evidence {
 
         for (run, events) in self.late() {
             if events > CONCURRENCY {
-                complaints
-                    .push(format!("run {run} sent {events} events after a later run had begun to"));
+                complaints.push(format!(
+                    "run {run} sent {events} events after a later run began to send"
+                ));
             }
         }
 
@@ -99,13 +100,13 @@ impl Evidence {
             let is = (books.accepted, books.delivered, books.dead, books.pending);
             let (all, dead) = (known.len() as u64, dead.len() as u64);
             if is != (all, all - dead, dead, 0) || !books.is_balanced() {
-                complaints.push(format!("{all} events, {dead} dead, but the books say {books:?}"));
+                complaints.push(format!("{all} events, {dead} dead, but the counts are {books:?}"));
             }
         }
         complaints
     }
 
-    /// The numbers in the ledger that are nowhere else.
+    /// Returns the accepted events that are nowhere else.
     pub(crate) fn lost(&self) -> Vec<u64> {
         let dead = self.dead(&mut Vec::new());
         let arrived: BTreeSet<u64> = self.arrived.iter().map(|arrival| arrival.number).collect();
@@ -113,13 +114,14 @@ impl Evidence {
         self.accepted.iter().filter(lost).copied().collect()
     }
 
-    /// How often an event arrived that had arrived before.
+    /// Counts arrivals of events that had arrived before.
     pub(crate) fn repetitions(&self) -> usize {
         let arrived: BTreeSet<u64> = self.arrived.iter().map(|arrival| arrival.number).collect();
         self.arrived.len() - arrived.len()
     }
 
-    /// How many events of each run arrived after one of a later run. What was in flight in a kill may.
+    /// Returns how many events of each run arrived after one of a later run. A request in flight at
+    /// a kill may arrive late.
     fn late(&self) -> BTreeMap<u64, usize> {
         let (mut latest, mut late) = (0, BTreeMap::new());
         for Arrival { run, .. } in &self.arrived {
@@ -137,7 +139,7 @@ impl Evidence {
             let json: serde_json::Value = serde_json::from_slice(letter).unwrap();
             let number = json["metadata"]["number"].as_u64().unwrap();
             if *letter != body(number) {
-                complaints.push(format!("event {number} did not die as it was accepted"));
+                complaints.push(format!("dead letter {number} has other bytes than accepted"));
             }
             if !numbers.insert(number) {
                 complaints.push(format!("event {number} is two dead letters"));

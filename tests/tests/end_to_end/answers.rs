@@ -1,4 +1,4 @@
-//! Every row of the table of answers, over real HTTP.
+//! Every row of the documentation's table of responses, over real HTTP.
 
 use std::time::Duration;
 
@@ -67,7 +67,7 @@ async fn each_scripted_answer_becomes_what_it_means() {
 #[tokio::test]
 async fn an_event_that_the_sandbox_finds_wrong_is_rejected() {
     let (sandbox, _) = crate::start_tracker().await;
-    // The core refuses what the sandbox would, so a request that is wrong needs another version.
+    // The core refuses what the sandbox would, so a wrong request needs another API version.
     let transport = HttpTransport::builder(sandbox.token())
         .base_url(sandbox.url())
         .api_version("9.9")
@@ -90,7 +90,7 @@ async fn a_wrong_token_needs_an_operator() {
 }
 
 #[tokio::test]
-async fn an_unknown_contact_is_told_apart() {
+async fn an_unknown_contact_has_its_own_error_kind() {
     let (_sandbox, transport) = crate::start(Sandbox::builder()).await;
     let error = send(&Tracker::new(transport)).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (ErrorKind::UnknownContact, Some(404)));
@@ -113,7 +113,7 @@ async fn an_ambiguous_contact_is_permanent_with_either_status() {
 }
 
 #[tokio::test]
-async fn the_limit_of_names_is_told_apart() {
+async fn the_name_limit_has_its_own_error_kind() {
     let sandbox = Sandbox::builder().know_everybody(true).active_event_names(1);
     let (_sandbox, transport) = crate::start(sandbox).await;
     let tracker = Tracker::new(transport);
@@ -151,7 +151,7 @@ async fn a_spent_rate_limit_says_when_to_try_again() {
 }
 
 #[tokio::test]
-async fn answers_that_are_not_intercoms_are_survived() {
+async fn responses_that_are_not_intercoms_are_errors() {
     let (sandbox, tracker) = crate::start_tracker().await;
     for body in ["", "null", "<html>502</html>", "{\"type\":\"error.li", "[]", "{\"errors\":7}"] {
         sandbox.answer_next(Answer::status(502).header("content-type", "text/html").body(body));

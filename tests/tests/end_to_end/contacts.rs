@@ -1,4 +1,4 @@
-//! Contacts: created, found again, and told what is wrong with.
+//! Contacts: created, found again, and refused with the reason.
 
 use intercom_core::{Contact, ContactCreation, DynamicEvent, Tracker, Transport};
 use intercom_sandbox::{Sandbox, SeedContact};
@@ -19,7 +19,7 @@ async fn a_contact_is_created_once_and_then_takes_events() {
 }
 
 #[tokio::test]
-async fn an_archived_contact_is_told_apart() {
+async fn creating_an_archived_contact_reports_it() {
     let archived = SeedContact::email("ada@example.com").archived();
     let (_sandbox, transport) = crate::start(Sandbox::builder().contact(archived)).await;
     let creation = transport.create_contact(&Contact::email("ada@example.com")).await.unwrap();

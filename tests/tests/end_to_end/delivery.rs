@@ -1,5 +1,5 @@
-//! A delivery against the sandbox: every answer leads to what the documentation says, and every event is accounted
-//! for.
+//! A delivery against the sandbox: every response has its documented result, and the ledger
+//! accounts for every event.
 
 use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 /// The limit of every wait. A test that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(60);
 
-/// A sandbox, and what delivers to it, which is quick to send again.
+/// Starts a sandbox, and a delivery to it with a short back-off.
 async fn start(sandbox: SandboxBuilder) -> (Sandbox, DeliveryBuilder) {
     let (sandbox, transport) = crate::start(sandbox).await;
     (sandbox, quick(transport))
@@ -40,7 +40,7 @@ fn event(number: u64) -> DynamicEvent {
     DynamicEvent::new("project_created").unwrap().with("number", number).unwrap()
 }
 
-/// Hands over so many events, each of a contact of its own.
+/// Sends this many events, each of its own contact.
 async fn send(delivery: &Delivery, events: u64) {
     for number in 0..events {
         let tracker = delivery.tracker();
@@ -48,12 +48,12 @@ async fn send(delivery: &Delivery, events: u64) {
     }
 }
 
-/// Hands over one event of Ada's.
+/// Sends one event of Ada.
 async fn send_one(delivery: &Delivery) {
     delivery.tracker().for_contact(ada()).send(&event(0)).await.unwrap();
 }
 
-/// Waits until everything is settled, and says how many events are delivered and how many are dead.
+/// Waits until everything is settled, and returns the numbers of delivered and of dead events.
 async fn flush(delivery: &Delivery) -> (u64, u64) {
     let DrainReport { delivered, dead, pending, .. } =
         timeout(2 * HANGS, delivery.flush(HANGS)).await.expect("a flush that ends");
@@ -68,14 +68,14 @@ async fn ledger(delivery: &Delivery) -> Ledger {
     delivery.ledger().await.unwrap()
 }
 
-/// The one dead letter that there is.
+/// Returns the only dead letter.
 async fn the_dead_letter(delivery: &Delivery) -> DeadLetter {
     let letters = delivery.dead_letters(None, 10).await.unwrap();
     let [letter] = &letters[..] else { panic!("one dead letter, not {letters:?}") };
     letter.clone()
 }
 
-/// The numbers of the events that arrived, in order of the numbers.
+/// Returns the numbers of the events that arrived, sorted.
 fn arrived(sandbox: &Sandbox) -> Vec<u64> {
     let number =
         |event: &intercom_sandbox::ReceivedEvent| event.metadata_value("number").unwrap().as_u64();
@@ -84,12 +84,13 @@ fn arrived(sandbox: &Sandbox) -> Vec<u64> {
     numbers
 }
 
-/// How many requests were answered with this status.
+/// Returns the number of responses with this status.
 fn answered(sandbox: &Sandbox, status: u16) -> usize {
     sandbox.requests().iter().filter(|request| request.status() == Some(status)).count()
 }
 
-/// Polls the state of the delivery, with everything else going on, until it is of interest.
+/// Polls the delivery's state until `interest` finds what it looks for. All other tasks go on
+/// meanwhile.
 async fn state<T>(delivery: &Delivery, interest: impl Fn(State) -> Option<T>) -> T {
     let looking = async {
         loop {
@@ -99,7 +100,7 @@ async fn state<T>(delivery: &Delivery, interest: impl Fn(State) -> Option<T>) ->
             }
         }
     };
-    timeout(HANGS, looking).await.expect("a state of interest")
+    timeout(HANGS, looking).await.expect("the delivery reaches the state")
 }
 
 #[tokio::test]
@@ -159,7 +160,8 @@ async fn unknown_contacts_are_created_once_and_all_their_events_arrive() {
     let creations =
         sandbox.requests().iter().filter(|request| request.path() == "/contacts").count();
     assert_eq!(creations, 5);
-    // All were of one second. Intercom would have taken all events of a contact for one.
+    // All events had one second, and without admission Intercom would have kept one for each
+    // contact.
     assert_eq!(ledger(&delivery).await.moved, 495);
     let seconds: HashSet<_> = sandbox
         .events()
@@ -170,7 +172,7 @@ async fn unknown_contacts_are_created_once_and_all_their_events_arrive() {
 }
 
 #[tokio::test]
-async fn a_contact_that_somebody_else_has_just_created_is_as_good() {
+async fn a_contact_created_elsewhere_meanwhile_takes_events() {
     let contact = SeedContact::email("ada@example.com");
     let (sandbox, builder) = start(Sandbox::builder().contact(contact)).await;
     sandbox.answer_next(Answer::error(404, "not_found", "User Not Found"));
@@ -250,7 +252,7 @@ async fn a_refused_event_is_a_dead_letter_that_says_why() {
 }
 
 #[tokio::test]
-async fn an_event_name_too_many_dies_alone() {
+async fn an_event_beyond_the_name_limit_is_the_only_dead_letter() {
     let (sandbox, builder) = start(everybody().active_event_names(1)).await;
     let delivery = builder.concurrency(4).start().unwrap();
     send(&delivery, 1).await;
@@ -270,13 +272,13 @@ async fn an_event_name_too_many_dies_alone() {
         assert_eq!(letter.reason, DeadLetterReason::EventNameLimit);
         assert!(letter.failure.is_some());
     }
-    // Only those that were under way together with the first one were sent.
+    // Only the events in flight with the first one were sent.
     let refused = answered(&sandbox, 422);
     assert!((1..=4).contains(&refused), "{refused} refused");
 }
 
 #[tokio::test]
-async fn an_event_name_for_which_there_is_room_again_is_redriven() {
+async fn an_event_is_redriven_after_names_were_archived() {
     let (sandbox, builder) = start(everybody()).await;
     let delivery = builder.start().unwrap();
     let refusal = "Cannot have more than 120 active event names";
@@ -286,7 +288,7 @@ async fn an_event_name_for_which_there_is_room_again_is_redriven() {
     let letter = the_dead_letter(&delivery).await;
     assert_eq!(letter.reason, DeadLetterReason::EventNameLimit);
 
-    // Somebody has archived other names, and does what the log said.
+    // An operator has archived other names, and follows the log's advice.
     delivery.resume();
     let which = Selection::Name("project_created".to_owned());
     assert_eq!(delivery.redrive(&which).await.unwrap(), 1);
@@ -320,7 +322,7 @@ async fn a_wrong_token_stops_delivery_and_a_right_one_lets_everything_through_at
 }
 
 #[tokio::test]
-async fn a_refusal_for_the_rate_limit_is_waited_for_and_spends_no_attempt() {
+async fn a_429_is_waited_for_and_counts_as_no_attempt() {
     let (sandbox, builder) = start(everybody()).await;
     let delivery = builder.retry(RetryPolicy::new().max_attempts(1)).start().unwrap();
     let refusal = || Answer::error(429, "rate_limit_exceeded", "slow down");
@@ -349,7 +351,7 @@ async fn a_refusal_for_the_rate_limit_is_waited_for_and_spends_no_attempt() {
 }
 
 #[tokio::test]
-async fn a_refusal_without_headers_closes_the_gate_for_a_window() {
+async fn a_429_without_headers_pauses_sending_for_a_window() {
     let (sandbox, builder) = start(everybody()).await;
     sandbox.answer_next(Answer::error(429, "rate_limit_exceeded", "slow down"));
     let delivery = builder.start().unwrap();
@@ -361,7 +363,7 @@ async fn a_refusal_without_headers_closes_the_gate_for_a_window() {
     .await;
     assert!(resumes_in <= Duration::from_secs(11), "{resumes_in:?}");
     assert_eq!(sandbox.request_count(), 1);
-    // The window is longer than this, so there is nothing to wait for.
+    // The window is longer than this limit, so the test waits for no refill.
     let report = timeout(HANGS, delivery.shutdown(Duration::from_secs(1))).await.unwrap();
     assert_eq!((report.delivered, report.dead, report.pending), (0, 0, 20));
     assert!(ledger(&delivery).await.is_balanced());
@@ -411,7 +413,7 @@ async fn a_server_that_hangs_up_or_stays_silent_gets_the_event_again() {
     assert_eq!(flush(&delivery).await, (100, 0));
     assert_eq!(sandbox.pending_answers(), 0);
     let mut numbers = arrived(&sandbox);
-    // A busy machine can be slower than the time-out: then an event comes twice.
+    // On a busy machine a response can miss the time-out, and then an event arrives twice.
     numbers.dedup();
     assert_eq!(numbers, Vec::from_iter(0..100));
 }

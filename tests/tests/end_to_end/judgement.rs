@@ -1,4 +1,5 @@
-//! Whatever the core lets through, the sandbox takes: two sets of rules, written apart, agree.
+//! The sandbox accepts whatever the core allows: the two sets of rules are written independently,
+//! and agree.
 
 use intercom_core::{Contact, Currency, DynamicEvent, Money, Reason, RichLink, Timestamp, Tracker};
 use intercom_sandbox::Sandbox;
@@ -6,7 +7,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
-/// One key with a value of any kind.
+/// A metadata key with a value of any kind.
 #[derive(Clone, Debug)]
 enum Member {
     Text(String, String),
@@ -85,7 +86,8 @@ async fn the_sandbox_takes_what_the_core_lets_through() {
             .await;
         match sending {
             Ok(_) => sent += 1,
-            // An address that is blank, has white space around it, or what nobody sees in it.
+            // An address that is blank, has white space around it, or contains invisible
+            // characters.
             Err(error) if error.invalid_event().is_some() => {
                 let reason = error.invalid_event().unwrap().reason();
                 assert!(matches!(reason, Reason::Contact(_)), "{error}");
@@ -93,7 +95,7 @@ async fn the_sandbox_takes_what_the_core_lets_through() {
             Err(error) => panic!("{error}\n{event:?} {name:?} {seconds}"),
         }
     }
-    assert!(sent > 500, "only {sent} events of 1000 were let through");
+    assert!(sent > 500, "the core allowed only {sent} events of 1000");
     assert_eq!(sandbox.event_count(), sent);
     assert!(sandbox.events().iter().all(|event| event.dropped_keys().is_empty()));
 }

@@ -1,4 +1,4 @@
-//! The lock that a program's catalogue gives, in the hands of the sandbox, which reads it by rules of its own.
+//! The lock of a program's catalogue, read by the sandbox with its own parser.
 
 use std::time::SystemTime;
 
@@ -56,7 +56,7 @@ async fn a_lock_has_each_event_that_the_program_sends() {
     };
     tracker.send(&paid).await.unwrap();
     let warnings = || sandbox.requests().iter().flat_map(|it| it.warnings()).collect::<Vec<_>>();
-    assert_eq!(sandbox.event_count(), 2, "with the derived one");
+    assert_eq!(sandbox.event_count(), 2, "both, with the derived one");
     assert!(warnings().is_empty(), "{:?}", warnings());
     assert_eq!(sandbox.never_sent(), ["never_sent"]);
     assert!(!format!("{:?}", sandbox.requests()).contains("to my sister"));

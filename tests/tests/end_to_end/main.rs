@@ -1,4 +1,4 @@
-//! Events from the derive through real HTTP into the sandbox, which judges them by rules of its own.
+//! Events from the derive through real HTTP into the sandbox, which judges them by its own rules.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
@@ -15,7 +15,8 @@ use intercom_core::Tracker;
 use intercom_http::HttpTransport;
 use intercom_sandbox::{Sandbox, SandboxBuilder};
 
-/// A sandbox, and the way to it. It keeps every event that arrives, so that none can come twice unseen.
+/// Starts a sandbox, and a transport to it. The sandbox keeps every event, duplicates included, so
+/// that the tests see each arrival.
 async fn start(sandbox: SandboxBuilder) -> (Sandbox, HttpTransport) {
     let sandbox = sandbox.deduplicate(false).start().await.unwrap();
     let transport =
@@ -23,7 +24,7 @@ async fn start(sandbox: SandboxBuilder) -> (Sandbox, HttpTransport) {
     (sandbox, transport)
 }
 
-/// A sandbox that knows everybody, and a tracker that sends to it.
+/// Starts a sandbox that knows every contact, and a tracker that sends to it.
 async fn start_tracker() -> (Sandbox, Tracker) {
     let (sandbox, transport) = start(Sandbox::builder().know_everybody(true)).await;
     (sandbox, Tracker::new(transport))

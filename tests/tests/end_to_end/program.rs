@@ -1,4 +1,4 @@
-//! The program of the README, to the letter.
+//! The README's program, to the letter.
 
 use intercom_core::{Contact, IntercomEvent, Tracker};
 use intercom_http::HttpTransport;

@@ -1,4 +1,4 @@
-//! Events and summaries that were sent, read back.
+//! Reading back sent events and summaries.
 
 use intercom_core::{
     Contact, Currency, DynamicEvent, IntercomEvent, Money, RichLink, Timestamp, Tracker,
@@ -17,7 +17,7 @@ struct InvoicePaid<'a> {
     renewed: bool,
 }
 
-/// What `InvoicePaid` is read back as.
+/// The type for the metadata of an `InvoicePaid` that is read back.
 #[derive(Debug, serde::Deserialize)]
 struct Paid {
     number: u64,
@@ -95,7 +95,7 @@ async fn summaries_count_what_was_sent_and_submitted() {
 }
 
 #[tokio::test]
-async fn an_unknown_contact_is_told_apart_from_one_without_events() {
+async fn an_unknown_contact_differs_from_one_without_events() {
     let (_sandbox, transport) = crate::start(Sandbox::builder()).await;
     let ada = Contact::user_id(42);
     let error = transport.events(&ada).next().await.unwrap().unwrap_err();

@@ -1,4 +1,4 @@
-//! The judgement by itself: senders that do it wrong are found out.
+//! Tests of the checks themselves: they must find faulty senders.
 
 use intercom_core::{SendError, Timestamp, Tracker};
 use intercom_sandbox::Sandbox;
@@ -51,7 +51,7 @@ async fn the_verdict_finds_a_sender_that_repeats_itself() {
         send(&tracker, number, 0).await.unwrap();
     }
     let twice: Vec<_> =
-        (0..3).map(|number| format!("event {number} came 2 times, for 0 lost answers")).collect();
+        (0..3).map(|number| format!("event {number} came 2 times, for 0 lost responses")).collect();
     assert_eq!(complaints(4, &sandbox, &proxy), twice);
 }
 
@@ -63,5 +63,5 @@ async fn two_events_of_one_second_count_as_one() {
         send(&tracker, number, number as i64 % 100).await.unwrap();
     }
     let complaints = complaints(2, &sandbox, &proxy);
-    assert_eq!(complaints, ["events 0 and 100 are one to Intercom"]);
+    assert_eq!(complaints, ["Intercom takes events 0 and 100 for one"]);
 }

@@ -1,8 +1,8 @@
-//! Chance that a seed repeats.
+//! Random numbers that a seed repeats.
 
 use std::hash::{BuildHasher as _, RandomState};
 
-/// SplitMix64: a few lines, and good enough to mix faults.
+/// SplitMix64: a few lines, and random enough to mix faults.
 pub(crate) struct Dice(u64);
 
 impl Dice {
@@ -10,7 +10,7 @@ impl Dice {
         Dice(seed)
     }
 
-    /// A number from 0 up to `sides`.
+    /// Returns a number below `sides`.
     pub(crate) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -20,8 +20,8 @@ impl Dice {
     }
 }
 
-/// A seed that is another one in each run, unless `FAULTS_SEED` has one to repeat.
-#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+/// Returns a random seed, unless `FAULTS_SEED` is set.
+#[allow(clippy::print_stderr, reason = "the output explains a failure")]
 pub(crate) fn seed() -> u64 {
     let seed = match std::env::var("FAULTS_SEED") {
         Ok(seed) => seed.parse().unwrap(),

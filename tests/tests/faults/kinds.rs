@@ -1,4 +1,4 @@
-//! Each kind of fault by itself, at every other request.
+//! Each kind of fault alone, at every second request.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::rig::{HANGS, LONG, Outcome, Rig, SHORT, everybody, until};
 
 const EVENTS: u64 = 40;
 
-/// Delivers events through this fault, and says how that went.
+/// Delivers events through this fault, and returns the outcome.
 async fn survive(fault: Fault, within: Duration) -> Outcome {
     let rig = Rig::start(within, every_other(fault)).await;
     rig.send(0..EVENTS).await;
@@ -19,11 +19,11 @@ async fn survive(fault: Fault, within: Duration) -> Outcome {
     outcome
 }
 
-/// The same, where every fault is a failure to the client.
+/// As `survive`, for faults that the client always sees as failures.
 async fn survive_failures(fault: Fault, kind: ErrorKind) -> Outcome {
     let outcome = survive(fault, SHORT).await;
     let failures = outcome.witness.failures_of(kind);
-    // A busy machine can make a time-out of any failure.
+    // On a busy machine any failure can become a time-out.
     let timeouts = outcome.witness.failures_of(ErrorKind::Timeout);
     assert!(failures > 0, "no failure is {kind:?}");
     assert!(failures + timeouts >= outcome.faults, "{failures} of {} faults", outcome.faults);
@@ -52,7 +52,7 @@ async fn a_black_hole_loses_no_event() {
 
 #[tokio::test]
 async fn a_timeout_ends_the_wait_for_a_black_hole() {
-    // The attempt's own bound ends the request. The transport does not see how.
+    // The attempt's own limit ends the request, so the transport does not see how.
     let script = every_other(Fault::BlackHole);
     let set_up = |delivery: DeliveryBuilder| delivery.concurrency(8).attempt_timeout(SHORT);
     let rig = Rig::start_with(everybody(), LONG, script, set_up).await;
@@ -111,7 +111,7 @@ async fn refused_connections_lose_no_event() {
 
     rig.proxy.close().await;
     rig.send(10..30).await;
-    // Ten failures in a row are an outage.
+    // Ten failures in a row open the circuit breaker.
     rig.witness.wait_for_failures(10).await;
     until(|| matches!(rig.delivery.status().state, State::Outage(_))).await;
 

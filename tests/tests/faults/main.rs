@@ -1,14 +1,14 @@
-//! A bad network loses no event: a delivery sends through a proxy, which breaks real connections in many ways, to the
-//! sandbox.
+//! A bad network loses no event. A delivery sends to the sandbox through a proxy that breaks real
+//! connections in many ways.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod control;
 mod dice;
-mod ending;
 mod kinds;
 mod proxy;
 mod rig;
+mod shutdown;
 mod soak;
 mod verdict;
 mod witness;

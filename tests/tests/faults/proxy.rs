@@ -1,4 +1,4 @@
-//! Stands between the client and the sandbox, and does to requests what networks do.
+//! A proxy between the client and the sandbox that fails as networks do.
 
 use std::future::pending;
 use std::io;
@@ -19,25 +19,25 @@ use crate::dice::Dice;
 pub(crate) enum Fault {
     /// The proxy resets the connection before it reads the request.
     Reset,
-    /// The proxy passes half of the body on, then resets the connection.
+    /// The proxy forwards half of the body, then resets the connection.
     ResetInBody,
-    /// The proxy reads the request and passes nothing on. The connection stays open.
+    /// The proxy reads the request and forwards nothing. The connection stays open.
     Swallow,
     /// The proxy does not read the request. The connection stays open.
     BlackHole,
-    /// The answer is the page of a proxy that does not reach the sandbox.
+    /// The response is the error page of a proxy that cannot reach the sandbox.
     BadGateway,
-    /// The sandbox takes the request, and its answer comes byte by byte, but in time.
+    /// The sandbox gets the request, and its response comes byte by byte, but in time.
     SlowAnswer,
-    /// The same, with an answer that takes longer than any client waits.
+    /// The same, but the response takes longer than any client waits.
     EndlessAnswer,
-    /// The sandbox takes the request, and the proxy closes the connection within the answer.
+    /// The sandbox gets the request, and the proxy closes the connection within the response.
     CutAnswer,
-    /// The sandbox takes the request, and the proxy resets the connection instead of the answer.
+    /// The sandbox gets the request, and the proxy resets the connection before the response.
     ResetAnswer,
-    /// The sandbox takes the request, and the answer is not HTTP.
+    /// The sandbox gets the request, and the response is not HTTP.
     Garbage,
-    /// The sandbox takes the request, and the answer is the page of a proxy that has waited for too long.
+    /// The sandbox gets the request, and the response is a proxy's time-out page.
     GatewayTimeout,
 }
 
@@ -57,11 +57,11 @@ impl Fault {
     ];
 }
 
-/// Gives each request its fault, or none.
+/// Chooses the fault of each request, if any.
 type Script = Box<dyn FnMut() -> Option<Fault> + Send>;
 
-/// One request after the other has this fault and none: so there are never as many failures in a row as make an
-/// outage, which would take a second each time.
+/// Every second request has this fault. So there are never enough failures in a row for an outage,
+/// which would take a second each time.
 pub(crate) fn every_other(fault: Fault) -> impl FnMut() -> Option<Fault> {
     let mut turn = false;
     move || {
@@ -70,7 +70,7 @@ pub(crate) fn every_other(fault: Fault) -> impl FnMut() -> Option<Fault> {
     }
 }
 
-/// So many percent of the requests have some fault.
+/// This percentage of the requests has some fault.
 pub(crate) fn some(percent: u64, seed: u64) -> impl FnMut() -> Option<Fault> {
     let mut dice = Dice::new(seed);
     move || {
@@ -79,12 +79,12 @@ pub(crate) fn some(percent: u64, seed: u64) -> impl FnMut() -> Option<Fault> {
     }
 }
 
-/// The proxy. It ends with its connections when it is dropped.
+/// The proxy. Dropping it ends its connections too.
 pub(crate) struct Proxy {
     address: SocketAddr,
     state: Arc<State>,
     server: Option<JoinHandle<()>>,
-    /// A socket that does not listen refuses connections, and keeps the port from everybody else meanwhile.
+    /// A socket that does not listen refuses connections, and reserves the port meanwhile.
     _port: TcpSocket,
 }
 
@@ -93,12 +93,12 @@ struct State {
     script: Mutex<Script>,
     faults: AtomicUsize,
     silences: AtomicUsize,
-    /// The bodies of requests that the sandbox was given, and whose answers the client is not known to have.
+    /// The bodies of requests that the sandbox got, without a response known to the client.
     unanswered: Mutex<Vec<Vec<u8>>>,
 }
 
 impl Proxy {
-    /// Listens on a port of its own, and passes on to this URL.
+    /// Listens on a new port, and forwards to `sandbox`.
     pub(crate) fn start(
         sandbox: &str,
         script: impl FnMut() -> Option<Fault> + Send + 'static,
@@ -124,31 +124,32 @@ impl Proxy {
         format!("http://{}", self.address)
     }
 
-    /// Ends every connection, but those that say nothing, and refuses new ones.
+    /// Ends every connection except the silent ones, and refuses new ones.
     pub(crate) async fn close(&mut self) {
         let Some(server) = self.server.take() else { return };
         server.abort();
-        // Aborted is how this task always ends.
+        // This task always ends by an abort.
         let _ = server.await;
     }
 
-    /// Takes connections, on the same port as before.
+    /// Accepts connections again, on the same port.
     pub(crate) fn open(&mut self) {
         let listener = socket(self.address).listen(1024).unwrap();
         self.server = Some(tokio::spawn(accept(listener, self.state.clone())));
     }
 
-    /// How many requests had a fault.
+    /// Returns the number of requests with a fault.
     pub(crate) fn faults(&self) -> usize {
         self.state.faults.load(Ordering::Relaxed)
     }
 
-    /// How many of these end by the client's time-out, and in no other way.
+    /// Returns how many of these end only by the client's time-out.
     pub(crate) fn silences(&self) -> usize {
         self.state.silences.load(Ordering::Relaxed)
     }
 
-    /// The bodies of requests that the sandbox may have taken while the client cannot know it.
+    /// Returns the bodies of requests that the sandbox may have accepted without a response to the
+    /// client.
     pub(crate) fn unanswered(&self) -> Vec<Vec<u8>> {
         self.state.unanswered.lock().unwrap().clone()
     }
@@ -162,7 +163,7 @@ impl Drop for Proxy {
     }
 }
 
-/// A socket that shares its port with another that does not listen.
+/// Opens a socket that shares its port with another one that does not listen.
 fn socket(address: SocketAddr) -> TcpSocket {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
@@ -182,14 +183,14 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
     }
 }
 
-/// Serves one connection until it ends, or is ended by a fault. That a side is gone is no failure of the test.
+/// Serves one connection until a side or a fault ends it. A closed side fails no test.
 async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
     client.set_nodelay(true)?;
     let mut sandbox = None;
     let mut last = None;
-    // A client that closes the connection between two requests is done.
+    // A client may close the connection between two requests.
     while client.peek(&mut [0]).await? > 0 {
-        // A client that goes on has read the answer, or gave up at the moment it came.
+        // A client that goes on has read the response, or gave up at that very moment.
         if let Some(request) = last.take() {
             state.answered(&request);
         }
@@ -225,7 +226,7 @@ async fn serve(mut client: TcpStream, state: Arc<State>) -> io::Result<()> {
             sandbox.write_all(request.up_to_half_of_its_body()).await?;
             return client.set_zero_linger();
         }
-        // Noted first, so that it is noted whatever ends this task.
+        // Recorded first, so that no end of this task can prevent it.
         state.given_to_sandbox(&request);
         sandbox.write_all(&request.bytes).await?;
         let answer = Message::read(sandbox).await?.bytes;
@@ -259,7 +260,7 @@ impl State {
         fault
     }
 
-    /// Lets a connection live on by itself, so that nothing but the client ends it.
+    /// Keeps a connection open, so that only the client ends it.
     fn fall_silent(&self, connection: impl Future<Output = io::Result<()>> + Send + 'static) {
         self.silences.fetch_add(1, Ordering::Relaxed);
         tokio::spawn(connection);
@@ -288,7 +289,7 @@ async fn drip(client: &mut TcpStream, answer: &[u8], pause: Duration) -> io::Res
     Ok(())
 }
 
-/// What a proxy says of itself.
+/// Writes the error page of a proxy.
 fn page(status: u16) -> Vec<u8> {
     let page = "<html><body><h1>Bad gateway</h1></body></html>";
     let length = page.len();
@@ -298,15 +299,15 @@ fn page(status: u16) -> Vec<u8> {
     (head + page).into_bytes()
 }
 
-/// A request or an answer, as it came.
+/// A request or a response, as received.
 struct Message {
     bytes: Vec<u8>,
-    /// Where the body begins.
+    /// The offset of the body.
     body: usize,
 }
 
 impl Message {
-    /// Reads one. The end of the connection before that is an error.
+    /// Reads a message. Fails if the connection ends within it.
     async fn read(stream: &mut TcpStream) -> io::Result<Self> {
         let mut bytes = Vec::new();
         let body = loop {

@@ -13,10 +13,10 @@ use crate::proxy::{Fault, Proxy};
 use crate::verdict::Evidence;
 use crate::witness::Witness;
 
-/// How long a request may take where a fault is to end by that.
+/// The limit of a request for faults that end by it.
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
 
-/// How long a request may take where none is to.
+/// The limit of a request for all other faults.
 pub(crate) const LONG: Duration = Duration::from_secs(30);
 
 /// The limit of every wait. A test that reaches it hangs, and fails.
@@ -30,7 +30,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// Starts everything, with a sandbox that knows everybody. Requests may take so long.
+    /// Starts everything, with a sandbox that knows every contact. A request ends after `within`.
     pub(crate) async fn start(
         within: Duration,
         script: impl FnMut() -> Option<Fault> + Send + 'static,
@@ -38,7 +38,7 @@ impl Rig {
         Rig::start_with(everybody(), within, script, |delivery| delivery.concurrency(8)).await
     }
 
-    /// Starts everything, with this sandbox, and with what is done to the delivery.
+    /// Starts everything, with this sandbox and these settings of the delivery.
     pub(crate) async fn start_with(
         sandbox: SandboxBuilder,
         within: Duration,
@@ -54,7 +54,7 @@ impl Rig {
         Rig { sandbox, proxy, witness, delivery }
     }
 
-    /// Hands over the events of these numbers.
+    /// Sends the events with these numbers.
     pub(crate) async fn send(&self, numbers: Range<u64>) {
         let tracker = self.delivery.tracker();
         for number in numbers {
@@ -85,16 +85,20 @@ impl Rig {
         };
         let complaints = evidence.complaints();
         assert!(complaints.is_empty(), "{complaints:#?}");
-        assert_eq!(witness.sent_in_vain(), 0, "events were sent again after they were taken");
-        assert_eq!(witness.doubled(), 0, "events were sent while they were under way");
+        assert_eq!(
+            witness.sent_again_after_success(),
+            0,
+            "events were sent again after a known success"
+        );
+        assert_eq!(witness.doubled(), 0, "events were sent while an attempt was in flight");
         let contacts = sandbox.contacts().len();
         Outcome { contacts, repetitions: evidence.repetitions(), faults: proxy.faults(), witness }
     }
 }
 
-/// How it went, where nothing was wrong.
+/// The figures of a run without complaints.
 pub(crate) struct Outcome {
-    /// How many contacts the sandbox has.
+    /// The number of the sandbox's contacts.
     pub(crate) contacts: usize,
     pub(crate) repetitions: usize,
     pub(crate) faults: usize,
@@ -105,7 +109,7 @@ pub(crate) fn everybody() -> SandboxBuilder {
     Sandbox::builder().know_everybody(true)
 }
 
-/// Looks again and again, with everything else going on, until this is so.
+/// Polls the condition until it holds. All other tasks go on meanwhile.
 pub(crate) async fn until(condition: impl Fn() -> bool) {
     let looking = async {
         while !condition() {
@@ -115,13 +119,13 @@ pub(crate) async fn until(condition: impl Fn() -> bool) {
     timeout(HANGS, looking).await.unwrap();
 }
 
-/// The sandbox, the proxy before it, and the transport that goes through that.
+/// Starts the sandbox, a proxy before it, and a transport through the proxy.
 pub(crate) async fn network(
     sandbox: SandboxBuilder,
     within: Duration,
     script: impl FnMut() -> Option<Fault> + Send + 'static,
 ) -> (Sandbox, Proxy, HttpTransport) {
-    // Doubles are for the verdict to see, and not for Intercom's de-duplication to swallow.
+    // The verdict must see duplicates, so the sandbox must not drop them.
     let sandbox = sandbox.no_rate_limit().deduplicate(false).start().await.unwrap();
     let proxy = Proxy::start(sandbox.url(), script);
     let transport = HttpTransport::builder(sandbox.token())
@@ -132,7 +136,7 @@ pub(crate) async fn network(
     (sandbox, proxy, transport)
 }
 
-/// Several events have a contact in common, so that some must be moved to another second.
+/// Several events share a contact, so that admission must move some to another second.
 pub(crate) fn contact(number: u64) -> Contact {
     Contact::user_id(number % 100)
 }

@@ -17,10 +17,10 @@ async fn soak() {
         Rig::start_with(everybody(), SHORT, script, |delivery| delivery.concurrency(32)).await;
     rig.send(0..EVENTS).await;
 
-    // Requests are under way when it goes down, and answers get lost.
+    // Requests are in flight when the proxy goes down, and responses get lost.
     timeout(HANGS, rig.sandbox.wait_for(EVENTS as usize / 2)).await.unwrap();
     rig.proxy.close().await;
-    // Ten in a row are an outage. Any more would come with its back-off.
+    // Ten failures in a row open the circuit breaker. Further ones would come with its back-off.
     rig.witness.wait_for_failures(rig.witness.failures() + 10).await;
     rig.proxy.open();
 
@@ -30,17 +30,17 @@ async fn soak() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn thousands_of_events_survive_everything_on_many_threads() {
+async fn thousands_of_events_survive_all_faults_on_many_threads() {
     soak().await;
 }
 
 #[tokio::test(flavor = "current_thread")]
-async fn thousands_of_events_survive_everything_on_one_thread() {
+async fn thousands_of_events_survive_all_faults_on_one_thread() {
     soak().await;
 }
 
 #[tokio::test]
-async fn contacts_are_created_once_whatever_becomes_of_the_answers() {
+async fn contacts_are_created_once_even_if_responses_are_lost() {
     let (sandbox, script) = (Sandbox::builder(), some(30, seed()));
     let create =
         |delivery: DeliveryBuilder| delivery.concurrency(8).unknown_contact(UnknownContact::Create);

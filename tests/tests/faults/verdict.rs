@@ -1,25 +1,25 @@
-//! The judgement of how events arrived.
+//! Compares the sent events with the arrivals.
 
 use std::collections::{BTreeMap, HashMap};
 
 use intercom_sandbox::ReceivedEvent;
 
-/// What is known of how events went.
+/// The evidence of a run.
 pub(crate) struct Evidence {
-    /// Events with the numbers from 0 up to this one were sent.
+    /// The test sent the events with numbers below this one.
     pub(crate) sent: u64,
-    /// What the sandbox has taken, in order.
+    /// The sandbox's events, in order.
     pub(crate) arrived: Vec<ReceivedEvent>,
-    /// The bodies of requests that the sandbox was given, and whose answers the client is not known to have.
+    /// The bodies of requests that the sandbox got, without a response known to the client.
     pub(crate) unanswered: Vec<Vec<u8>>,
-    /// How often the client waited for too long though nothing was silent: that happens on a busy machine, and the
-    /// answer may come at that very moment.
+    /// The client's time-outs without a silent fault. They happen on a busy machine, and the
+    /// response may come at that very moment.
     pub(crate) impatience: usize,
 }
 
 impl Evidence {
-    /// Everything that is wrong with it. Nothing is if each event arrived, as one event, and again only where its
-    /// answer got lost.
+    /// Returns all complaints. Each event must arrive, as one event, and again only after a lost
+    /// response.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut arrivals: BTreeMap<u64, Vec<&ReceivedEvent>> = BTreeMap::new();
         for event in &self.arrived {
@@ -42,18 +42,18 @@ impl Evidence {
             if unexplained > impatience {
                 let times = events.len();
                 complaints
-                    .push(format!("event {number} came {times} times, for {lost} lost answers"));
+                    .push(format!("event {number} came {times} times, for {lost} lost responses"));
             }
             impatience = impatience.saturating_sub(unexplained);
             let to_intercom = (first.user_id(), first.name(), first.created_at());
             if let Some(other) = seen.insert(to_intercom, *number) {
-                complaints.push(format!("events {other} and {number} are one to Intercom"));
+                complaints.push(format!("Intercom takes events {other} and {number} for one"));
             }
         }
         complaints
     }
 
-    /// How often an event arrived that had arrived before.
+    /// Counts arrivals of events that had arrived before.
     pub(crate) fn repetitions(&self) -> usize {
         self.arrived.len() - self.sent as usize
     }

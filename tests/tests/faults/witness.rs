@@ -1,4 +1,4 @@
-//! A transport that keeps how each attempt ended: what the client knows.
+//! A transport that records how each attempt ended: the client's knowledge.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use intercom_core::{
 use intercom_http::HttpTransport;
 use tokio::sync::watch;
 
-/// Sends as its inner transport does, and keeps how each attempt ended.
+/// Sends by its inner transport, and records how each attempt ended.
 #[derive(Clone)]
 pub(crate) struct Witness {
     inner: Arc<HttpTransport>,
@@ -19,14 +19,14 @@ pub(crate) struct Witness {
 
 #[derive(Default)]
 struct Seen {
-    /// For each body how the attempts ended; `None` stands for one that was taken.
+    /// The results of the attempts for each body. `None` is a success.
     attempts: Mutex<HashMap<Vec<u8>, Vec<Option<ErrorKind>>>>,
     failures: watch::Sender<usize>,
     under_way: Mutex<HashSet<Vec<u8>>>,
     doubled: AtomicUsize,
 }
 
-/// An attempt under way. It ends with this, also where it is given up.
+/// An attempt in flight. Dropping it ends the attempt.
 struct UnderWay<'a>(&'a Seen, Vec<u8>);
 
 impl<'a> UnderWay<'a> {
@@ -48,30 +48,30 @@ impl Witness {
         Witness { inner: Arc::new(inner), seen: Arc::default() }
     }
 
-    /// How many attempts failed.
+    /// Returns the number of failed attempts.
     pub(crate) fn failures(&self) -> usize {
         *self.seen.failures.borrow()
     }
 
-    /// How many attempts failed in this way.
+    /// Returns the number of attempts that failed in this way.
     pub(crate) fn failures_of(&self, kind: ErrorKind) -> usize {
         let attempts = self.seen.attempts.lock().unwrap();
         attempts.values().flatten().filter(|end| **end == Some(kind)).count()
     }
 
-    /// Waits until so many attempts have failed.
+    /// Waits until this many attempts have failed.
     pub(crate) async fn wait_for_failures(&self, number: usize) {
         let mut failures = self.seen.failures.subscribe();
         failures.wait_for(|failures| *failures >= number).await.unwrap();
     }
 
-    /// How many attempts began while another with the same event was under way.
+    /// Returns how many attempts began while another one with the same event was in flight.
     pub(crate) fn doubled(&self) -> usize {
         self.seen.doubled.load(Ordering::Relaxed)
     }
 
-    /// How many events were sent again after the client knew that they were taken.
-    pub(crate) fn sent_in_vain(&self) -> usize {
+    /// Returns how many events were sent again after a known success.
+    pub(crate) fn sent_again_after_success(&self) -> usize {
         let attempts = self.seen.attempts.lock().unwrap();
         let in_vain = |ends: &&Vec<Option<ErrorKind>>| {
             ends.iter().position(Option::is_none).is_some_and(|taken| taken + 1 < ends.len())

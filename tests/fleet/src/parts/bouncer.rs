@@ -37,7 +37,7 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
         rig.refuse(&server, 3).await;
         let Some(deliverer) = rig.deliverer() else { return judged(rig, &server).await };
         let number = rig.processes[deliverer].number;
-        rig.disturb("the deliverer was killed", async |rig| {
+        rig.disturb("the test killed the deliverer", async |rig| {
             rig.kill(deliverer);
             rig.taken_over(number, Instant::now()).await;
             rig.arrive(60).await;
@@ -54,7 +54,7 @@ fn program() -> Option<PathBuf> {
     folders.map(|folder| folder.join("pgbouncer")).find(|program| program.is_file())
 }
 
-/// It ends when it is dropped.
+/// Dropping it ends the process.
 struct Bouncer {
     child: Child,
     port: u16,

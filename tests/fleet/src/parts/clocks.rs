@@ -1,4 +1,4 @@
-//! Clocks are set forward and back: that of the database, and those of the processes.
+//! Clock steps, forward and back, of the database and of the processes.
 
 use std::ffi::OsString;
 use std::fs;
@@ -19,7 +19,7 @@ use crate::worker::{CLOCK_SET, DELIVERS};
 
 const HOUR: i64 = 3_600;
 
-/// What the clocks are set to, beside the true time, and by how many seconds that sets them.
+/// The offset of each clock from the true time, and the step in seconds to get there.
 const STEPS: [(&str, i64); 4] =
     [("+3600s", HOUR), ("+0s", -HOUR), ("-3600s", -HOUR), ("+0s", HOUR)];
 
@@ -48,36 +48,36 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
                     database.set(step);
                     let is_set = until(PATIENCE, || (now(&server) - before).abs() > HOUR - 60);
                     let is_set = is_set.await;
-                    rig.expect(is_set, &format!("the database's clock was not set by {step}"));
+                    rig.expect(is_set, &format!("the database's clock did not step by {step}"));
                 } else {
                     processes.set(step);
                     for index in 0..rig.processes.len() {
                         let process = &rig.processes[index];
                         let is_set = until(PATIENCE, || was_set(process, set, seconds)).await;
-                        rig.expect(is_set, &format!("a process's clock was not set by {step}"));
+                        rig.expect(is_set, &format!("a process's clock did not step by {step}"));
                     }
                 }
-                // Events of all processes go on arriving.
+                // Events of all processes must go on arriving.
                 for index in 0..rig.processes.len() {
                     rig.arrive_from(index).await;
                 }
             }
-            // A clock deposes nobody.
+            // A clock step must not depose the deliverer.
             let began = |process: &Process| process.said(DELIVERS, Some(begun)).is_some();
             let is_deposed = rig.processes.iter().any(began);
-            rig.expect(!is_deposed, "the delivery was taken over when a clock was set");
+            rig.expect(!is_deposed, "another process took over after a clock step");
             judged(rig, &server).await
         });
         summary.add(&name, &complaints);
     }
 }
 
-/// What the database's clock says, in Unix seconds.
+/// Returns the time of the database's clock, in Unix seconds.
 fn now(server: &Server) -> i64 {
     query(server, "SELECT floor(extract(epoch FROM clock_timestamp()))::bigint").parse().unwrap()
 }
 
-/// Whether the process noticed, after that moment, that its clock was set by so many seconds.
+/// Returns whether the process noticed, after `after`, that its clock stepped by `by` seconds.
 fn was_set(process: &Process, after: Instant, by: i64) -> bool {
     let said = process.said(CLOCK_SET, Some(after)).and_then(|(_, by)| by.parse::<i64>().ok());
     said.is_some_and(|said| (said - by).abs() < 60)
@@ -89,7 +89,7 @@ fn library() -> Option<PathBuf> {
     libraries.into_iter().find(|library| library.is_file())
 }
 
-/// A clock that is set by a file. Monotonic clocks stay as they are.
+/// A clock that libfaketime sets from a file. Monotonic clocks stay as they are.
 struct FakeClock {
     folder: TempDir,
     library: PathBuf,
@@ -109,7 +109,7 @@ impl FakeClock {
     }
 
     fn set(&self, step: &str) {
-        // In one piece, because others read it at any moment.
+        // Renamed into place, because other processes read it at any moment.
         let next = self.folder.path().join("next");
         fs::write(&next, step).unwrap();
         fs::rename(next, self.file()).unwrap();

@@ -14,17 +14,18 @@ use crate::pause::{PATIENCE, until};
 use crate::rig::{Rig, Setup, query};
 use crate::verdict::Evidence;
 
-/// For how long the standby is cut off before the primary dies.
+/// The time between cutting off the standby and the death of the primary.
 const CUT_OFF: Duration = Duration::from_millis(1_500);
 
-/// How long what was accepted may take to be written down.
+/// The time in which processes record what they accepted.
 const WRITTEN: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standby {
-    /// The primary commits only what the standby has.
+    /// The primary commits only after the standby has received the commit.
     Synchronous,
-    /// The control: it loses what was accepted while it was cut off, which must be seen.
+    /// The control: the standby loses events accepted while it was cut off, and the test must see
+    /// that.
     Asynchronous,
 }
 
@@ -36,29 +37,33 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
     if let Some((evidence, mut complaints, before)) =
         fail_over(runtime, summary, Standby::Asynchronous)
     {
-        // Most of these had arrived before.
+        // Most of these arrived before the failover.
         let accepted = evidence.ledger.accepted.len() as u64;
         let forgotten = accepted.saturating_sub(evidence.counts.accepted);
         if forgotten == 0 {
-            complaints.push("nothing is lost, so the judgement proves nothing".to_owned());
+            complaints.push("nothing is lost, so the check proves nothing".to_owned());
         }
-        // What was accepted after the failover is delivered, though its ids were given before.
+        // Events accepted after the failover arrive, although PostgreSQL assigns their ids a second
+        // time.
         let lost_later = evidence.lost().iter().filter(|lost| !before.contains(lost)).count();
         if lost_later > 0 {
-            complaints.push(format!("{lost_later} events are lost that came after the failover"));
+            complaints.push(format!("{lost_later} events accepted after the failover are lost"));
         }
         if evidence.counts.pending > 0 || !evidence.counts.is_balanced() {
-            complaints.push(format!("not all is delivered that is left: {}", evidence.counts));
+            complaints.push(format!(
+                "some of the remaining events are not delivered: {}",
+                evidence.counts
+            ));
         }
         println!(
-            "       {forgotten} accepted events are unknown to the new primary, {} never arrived",
+            "       {forgotten} accepted events are missing on the new primary, {} never arrived",
             evidence.lost().len()
         );
         summary.add("control: failover to an asynchronous standby loses events", &complaints);
     }
 }
 
-/// Returns also what was accepted before the failover.
+/// Returns also the events accepted before the failover.
 fn fail_over(
     runtime: &Runtime,
     summary: &mut Summary,
@@ -91,12 +96,13 @@ fn fail_over(
         let epoch = epoch(&primary);
         let mut before = BTreeSet::new();
         rig.disturb("the primary failed", async |rig| {
-            // What is accepted from now on is on the primary alone, or is not accepted.
+            // From here on, only the primary has what processes accept, or they accept nothing.
             query(&standby, "ALTER SYSTEM SET primary_conninfo = ''");
             query(&standby, "SELECT pg_reload_conf()");
             sleep(CUT_OFF).await;
             if kind == Standby::Asynchronous {
-                // More than the ids that a server writes ahead: the others are given again.
+                // More than the ids that a server logs ahead (32). Beyond those, the new primary
+                // assigns ids again.
                 rig.arrive(60).await;
             }
             primary.stop(Stop::Kill).unwrap();
@@ -107,7 +113,7 @@ fn fail_over(
         })
         .await;
         let is_later = self::epoch(&standby) >= epoch;
-        rig.expect(is_later, "the epoch went back");
+        rig.expect(is_later, "the epoch decreased");
         rig.setup.database = standby.url();
         let (evidence, complaints) = rig.finish(&standby).await;
         (evidence, complaints, before)

@@ -1,4 +1,4 @@
-//! The suite for outboxes that several processes share, over a real server.
+//! The conformance suite for shared outboxes, over a real server.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -20,16 +20,16 @@ use tokio_postgres::{Client, NoTls};
 
 use super::{is_long, server};
 
-/// A lease that is short enough to wait for its end, and long enough for a busy machine.
+/// Short enough to wait for its end, and long enough for a busy machine.
 const LEASE: Duration = Duration::from_millis(2_500);
 
-/// How soon another process must begin after a release: sooner than a lease ends.
+/// The time in which another process must begin after a release: less than a lease.
 const HANDOVER: Duration = Duration::from_millis(2_000);
 
-/// How soon another process must begin when the lease has ended.
+/// The time in which another process must begin after the end of a lease.
 const TAKEOVER: Duration = Duration::from_secs(8);
 
-/// Each history has a schema of its own.
+/// Each history has its own schema.
 static SCHEMAS: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
@@ -51,7 +51,7 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
         Ok(report) => {
             println!("       {report}");
             let nothing = report.takeovers() == 0 || !report.skipped().is_empty();
-            if nothing { vec!["nothing was at stake".to_owned()] } else { Vec::new() }
+            if nothing { vec!["the run had nothing to lose".to_owned()] } else { Vec::new() }
         }
         Err(panicked) => match panicked.downcast::<String>() {
             Ok(words) => vec![*words],
@@ -65,7 +65,7 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
 struct Machines {
     url: String,
     schema: String,
-    /// What is added to the database's clock.
+    /// The offset of the database's clock.
     skew: Arc<AtomicI64>,
     started: usize,
 }
@@ -93,7 +93,7 @@ impl Fleet for Machines {
     }
 }
 
-/// One process: all that its outbox does happens on one thread, which can be stopped.
+/// One process. Its outbox runs on one thread, which the test can stop.
 struct Machine {
     url: String,
     schema: String,
@@ -135,7 +135,7 @@ impl many::Process for Machine {
     }
 }
 
-/// A transaction of the application's own. A connection that ends rolls it back.
+/// A transaction of the application. The end of its connection rolls it back.
 struct Open(Client);
 
 impl Transaction for Open {
@@ -148,7 +148,7 @@ impl Transaction for Open {
     }
 }
 
-/// A thread with a runtime of its own.
+/// A thread with its own runtime.
 struct Thread {
     handle: Handle,
     /// Blocks the thread while it is paused. Each pause has its own: the thread may wake only after
@@ -165,13 +165,13 @@ impl Thread {
         let (end, ended) = oneshot::channel::<()>();
         let thread = thread::spawn(move || {
             let _ = runtime.block_on(ended);
-            // Whatever its tasks were at, they go no further.
+            // Its tasks stop wherever they are.
             runtime.shutdown_background();
         });
         Thread { handle, gate: Arc::default(), end, thread }
     }
 
-    /// Stops the thread. Done when it stands still.
+    /// Stops the thread, and returns when it stands still.
     async fn pause(&mut self) {
         self.gate = Arc::default();
         let (gate, (stands, stood)) = (self.gate.clone(), oneshot::channel());
@@ -207,14 +207,14 @@ impl Gate {
     }
 }
 
-/// Does all calls on the thread of a process.
+/// An outbox that runs its calls on the thread of a process.
 struct Remote {
     outbox: PostgresOutbox,
     handle: Handle,
 }
 
 impl Remote {
-    /// Runs a call there. Dropping this drops the call.
+    /// Runs a call on that thread. Dropping the future drops the call.
     async fn run<T, E>(
         &self,
         call: impl Future<Output = Result<T, E>> + Send + 'static,

@@ -1,4 +1,4 @@
-//! What is broken, one way after the other.
+//! The parts of a run: each breaks one thing.
 
 mod bouncer;
 mod clocks;
@@ -17,11 +17,11 @@ use tokio::runtime::Runtime;
 
 use crate::rig::{Rig, Setup};
 
-/// A way to break it.
+/// One part.
 pub(crate) struct Part {
-    /// By which it can be asked for.
+    /// The name on the command line.
     pub(crate) name: &'static str,
-    /// Breaks it, and says what became of it.
+    /// Breaks it, and reports the result.
     pub(crate) run: fn(&Runtime, &mut Summary),
 }
 
@@ -46,17 +46,17 @@ pub(crate) const PARTS: &[Part] = &[
     part("bouncer", bouncer::part),
 ];
 
-/// Whether there is time to try more.
+/// Returns whether this is a long run.
 fn is_long() -> bool {
     env::var("FLEET").is_ok_and(|how| how == "long")
 }
 
-/// How often something is done: so often, or ten times as often if there is time.
+/// Returns the number of rounds: ten times `few` in a long run.
 fn rounds(few: usize) -> usize {
     if is_long() { 10 * few } else { few }
 }
 
-/// A server, if there can be one here.
+/// Starts a server, if this machine has PostgreSQL.
 fn server(name: &str, settings: &[(&str, &str)], summary: &mut Summary) -> Option<Server> {
     match Server::with(settings) {
         Ok(server) => Some(server),
@@ -67,7 +67,7 @@ fn server(name: &str, settings: &[(&str, &str)], summary: &mut Summary) -> Optio
     }
 }
 
-/// Starts a server and some processes, has them disturbed, and judges what became of it.
+/// Starts a server and some processes, disturbs them, and judges the result.
 fn disturbed(
     runtime: &Runtime,
     summary: &mut Summary,
@@ -88,15 +88,15 @@ fn disturbed(
     summary.add(name, &complaints);
 }
 
-/// Ends it, and says everything that was wrong.
+/// Ends the rig, and returns all complaints.
 async fn judged(rig: Rig, server: &Server) -> Vec<String> {
     let (evidence, mut complaints) = rig.finish(server).await;
     complaints.extend(evidence.complaints());
     if evidence.ledger.accepted.len() < 50 {
-        complaints.push("hardly anything was accepted, so nothing was at stake".to_owned());
+        complaints.push("the run accepted too few events to prove anything".to_owned());
     }
     if evidence.dead.is_empty() {
-        complaints.push("no event is a dead letter, though some were refused".to_owned());
+        complaints.push("no event is a dead letter, although Intercom refused some".to_owned());
     }
     complaints
 }

@@ -1,4 +1,4 @@
-//! The network between the processes and PostgreSQL breaks.
+//! Faults of the network between the processes and PostgreSQL.
 
 use std::time::Instant;
 
@@ -19,7 +19,8 @@ use crate::proxy::{Mode, Proxy, SILENCE};
 use crate::rig::{Rig, Setup, query};
 use crate::worker::STANDS_BY;
 
-/// Connections are reset in the middle of commits: before one reaches the server, and before its answer comes back.
+/// Resets connections in the middle of commits: before a commit reaches the server, and before its
+/// response comes back.
 pub(super) fn commit(runtime: &Runtime, summary: &mut Summary) {
     let Some(server) = server("commit", &[], summary) else { return };
     let complaints = runtime.block_on(async {
@@ -29,11 +30,11 @@ pub(super) fn commit(runtime: &Runtime, summary: &mut Summary) {
         rig.arrive(40).await;
         rig.refuse(&server, 3).await;
         for cut in [Mode::CutBeforeCommit, Mode::CutAfterCommit].repeat(rounds(6)) {
-            rig.disturb("a commit was cut", async |rig| {
+            rig.disturb("the proxy cut a commit", async |rig| {
                 let cuts = proxy.cuts();
                 proxy.set(cut);
                 let done = until(PATIENCE, || proxy.cuts() > cuts).await;
-                rig.expect(done, "there was no commit to cut");
+                rig.expect(done, "the proxy saw no commit to cut");
                 rig.arrive(4).await;
             })
             .await;
@@ -44,9 +45,11 @@ pub(super) fn commit(runtime: &Runtime, summary: &mut Summary) {
     summary.add("commit", &complaints);
 }
 
-/// PostgreSQL is killed before a commit reaches it, and gives the number of its transaction to another one.
+/// Kills PostgreSQL before a commit reaches it. After its restart, PostgreSQL gives the number of
+/// that transaction to another one.
 pub(super) fn crash_in_commit(runtime: &Runtime, summary: &mut Summary) {
-    // What is not committed does not come to the disk by itself, and so the number is free after the crash.
+    // The long `wal_writer_delay` keeps uncommitted WAL off the disk, so the number is free after
+    // the crash.
     let settings = [("wal_writer_delay", "10s")];
     let Some(mut server) = server("crash-in-commit", &settings, summary) else { return };
     let complaints = runtime.block_on(async {
@@ -66,12 +69,12 @@ pub(super) fn crash_in_commit(runtime: &Runtime, summary: &mut Summary) {
         proxy.set(Mode::Pass);
         let accepted = accepting.await.unwrap();
         let events = query(&server, "SELECT count(*) FROM intercom.events");
-        println!("       it says {accepted:?}, and {events} events are there");
+        println!("       the outbox says {accepted:?}, and the table has {events} events");
         match (accepted, &events[..]) {
             _ if !has_come => vec!["no commit came".to_owned()],
-            (Ok(()), "0") => vec!["an event was accepted and is lost".to_owned()],
+            (Ok(()), "0") => vec!["the outbox accepted an event, and it is lost".to_owned()],
             (Err(error), "1") if !matches!(error, AcceptError::InDoubt(_)) => {
-                vec![format!("an event was refused, and is there: {error}")]
+                vec![format!("the outbox refused an event, and it is stored: {error}")]
             }
             _ => Vec::new(),
         }
@@ -79,18 +82,18 @@ pub(super) fn crash_in_commit(runtime: &Runtime, summary: &mut Summary) {
     summary.add("crash-in-commit", &complaints);
 }
 
-/// As many transactions as surely reach the number of the one that was lost.
+/// Enough transactions to reach the number of the lost one.
 const TRANSACTIONS: usize = 200;
 
 fn event() -> DataEvent {
     accepted(1, Contacts::Own)
 }
 
-/// Nothing passes any more between the deliverer and PostgreSQL, and no connection is closed.
+/// Nothing passes between the deliverer and PostgreSQL, and no connection is closed.
 pub(super) fn half_open(runtime: &Runtime, summary: &mut Summary) {
     let Some(server) = server("half-open", &[], summary) else { return };
     let complaints = runtime.block_on(async {
-        // The first process, which delivers, has a network of its own.
+        // The first process, which delivers, has its own proxy.
         let proxy = Proxy::start(server.port()).await;
         let mut rig = Rig::start(Setup::new(&server.url())).await;
         let cut_off = Setup { database: through(&proxy), ..rig.setup.clone() };
@@ -101,7 +104,7 @@ pub(super) fn half_open(runtime: &Runtime, summary: &mut Summary) {
         let is_first = rig.deliverer() == Some(0);
         rig.expect(is_first, "the first process does not deliver");
         rig.refuse(&server, 3).await;
-        rig.disturb("the deliverer was cut off", async |rig| {
+        rig.disturb("the proxy cut off the deliverer", async |rig| {
             let silent = Instant::now();
             proxy.set(Mode::Silent);
             rig.taken_over(0, silent).await;
@@ -110,10 +113,10 @@ pub(super) fn half_open(runtime: &Runtime, summary: &mut Summary) {
             proxy.set(Mode::Pass);
             let is_told = |process: &Process| process.said(STANDS_BY, Some(silent)).is_some();
             let told = until(PATIENCE, || is_told(&rig.processes[0])).await;
-            rig.expect(told, "the process that was cut off does not learn that it was deposed");
+            rig.expect(told, "the cut-off process does not learn that another one took over");
         })
         .await;
-        // It goes on accepting.
+        // It must go on accepting.
         rig.arrive_from(0).await;
         judged(rig, &server).await
     });

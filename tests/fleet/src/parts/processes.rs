@@ -1,4 +1,4 @@
-//! Processes die, stop, and are replaced.
+//! Killed, stopped and replaced processes.
 
 use std::time::Instant;
 
@@ -13,13 +13,13 @@ use crate::process::Process;
 use crate::rig::{Rig, Setup};
 use crate::worker::{BEGUN, ENDED, STANDS_BY};
 
-/// The process that delivers is killed.
+/// Kills the deliverer.
 pub(super) fn kill(runtime: &Runtime, summary: &mut Summary) {
     disturbed(runtime, summary, "kill", 3, async |rig, _| {
         for _ in 0..rounds(1) {
             let Some(deliverer) = rig.deliverer() else { return };
             let number = rig.processes[deliverer].number;
-            rig.disturb("the deliverer was killed", async |rig| {
+            rig.disturb("the test killed the deliverer", async |rig| {
                 rig.kill(deliverer);
                 rig.taken_over(number, Instant::now()).await;
                 rig.arrive(20).await;
@@ -30,13 +30,13 @@ pub(super) fn kill(runtime: &Runtime, summary: &mut Summary) {
     });
 }
 
-/// The process that delivers is stopped, and goes on when another has taken over.
+/// Stops the deliverer, and lets it go on after another process has taken over.
 pub(super) fn stop(runtime: &Runtime, summary: &mut Summary) {
     disturbed(runtime, summary, "stop", 3, async |rig, _| {
         for _ in 0..rounds(1) {
             let Some(deliverer) = rig.deliverer() else { return };
             let number = rig.processes[deliverer].number;
-            rig.disturb("the deliverer was stopped", async |rig| {
+            rig.disturb("the test stopped the deliverer", async |rig| {
                 rig.processes[deliverer].signal(Signal::SIGSTOP);
                 rig.taken_over(number, Instant::now()).await;
                 rig.arrive(20).await;
@@ -44,16 +44,16 @@ pub(super) fn stop(runtime: &Runtime, summary: &mut Summary) {
                 rig.processes[deliverer].signal(Signal::SIGCONT);
                 let is_told = |process: &Process| process.said(STANDS_BY, Some(goes_on)).is_some();
                 let told = until(PATIENCE, || is_told(&rig.processes[deliverer])).await;
-                rig.expect(told, "the process that was stopped does not learn that it was deposed");
+                rig.expect(told, "the stopped process does not learn that another one took over");
             })
             .await;
-            // It goes on accepting.
+            // It must go on accepting.
             rig.arrive_from(deliverer).await;
         }
     });
 }
 
-/// All processes are replaced one after the other, in good order: nothing is sent again.
+/// Replaces all processes one after the other by orderly ends: no event is sent twice.
 pub(super) fn deploy(runtime: &Runtime, summary: &mut Summary) {
     disturbed(runtime, summary, "deploy", 3, async |rig, _| {
         for _ in 0..3 * rounds(1) {
@@ -79,7 +79,7 @@ pub(super) fn deploy(runtime: &Runtime, summary: &mut Summary) {
     });
 }
 
-/// Twenty processes accept events of the same contacts and seconds. Some are killed.
+/// Twenty processes accept events of the same contacts and seconds. The test kills some.
 pub(super) fn twenty(runtime: &Runtime, summary: &mut Summary) {
     let Some(server) = server("twenty", &[], summary) else { return };
     let complaints = runtime.block_on(async {
@@ -95,7 +95,7 @@ pub(super) fn twenty(runtime: &Runtime, summary: &mut Summary) {
         for _ in 0..rounds(1) {
             let Some(deliverer) = rig.deliverer() else { break };
             let number = rig.processes[deliverer].number;
-            rig.disturb("the deliverer was killed", async |rig| {
+            rig.disturb("the test killed the deliverer", async |rig| {
                 rig.kill(deliverer);
                 rig.taken_over(number, Instant::now()).await;
                 rig.arrive(100).await;
@@ -105,12 +105,13 @@ pub(super) fn twenty(runtime: &Runtime, summary: &mut Summary) {
             standby.into_iter().for_each(|standby| rig.kill(standby));
             rig.start_processes(2).await;
         }
-        // Intercom ignores what comes in a taken second. Only repetitions of the same bytes may.
+        // Intercom ignores a second event of a contact, name and second. Only repetitions of the
+        // same bytes may meet that.
         let ignored = rig.sandbox.duplicates();
         let (evidence, mut complaints) = rig.finish(&server).await;
         complaints.extend(evidence.complaints());
         if evidence.counts.moved == 0 {
-            complaints.push("no event was moved, so nothing was at stake".to_owned());
+            complaints.push("admission moved no event, so the run proves nothing".to_owned());
         }
         if evidence.counts.collided > 0 {
             complaints.push(format!("{} events collided", evidence.counts.collided));
@@ -118,7 +119,8 @@ pub(super) fn twenty(runtime: &Runtime, summary: &mut Summary) {
         let again = evidence.repetitions();
         if ignored.len() > again {
             let ignored = ignored.len();
-            complaints.push(format!("Intercom ignored {ignored} events, and {again} came again"));
+            complaints
+                .push(format!("Intercom ignored {ignored} events, and {again} arrived again"));
         }
         complaints
     });

@@ -1,4 +1,4 @@
-//! PostgreSQL dies.
+//! Failures of PostgreSQL.
 
 use test_postgres::Stop;
 use tests::Summary;
@@ -6,14 +6,14 @@ use tokio::runtime::Runtime;
 
 use super::{disturbed, rounds};
 
-/// All of its processes are killed by `kill -9`, and it is started again.
+/// Ends all of its processes by `kill -9`, and starts it again.
 pub(super) fn crash(runtime: &Runtime, summary: &mut Summary) {
-    end(runtime, summary, "crash", "PostgreSQL was killed", Stop::Kill);
+    end(runtime, summary, "crash", "the test killed PostgreSQL", Stop::Kill);
 }
 
-/// It stops at once, without a checkpoint.
+/// Stops it at once, without a checkpoint.
 pub(super) fn immediate(runtime: &Runtime, summary: &mut Summary) {
-    end(runtime, summary, "immediate", "PostgreSQL was stopped at once", Stop::Immediate);
+    end(runtime, summary, "immediate", "the test stopped PostgreSQL at once", Stop::Immediate);
 }
 
 fn end(runtime: &Runtime, summary: &mut Summary, name: &str, why: &'static str, how: Stop) {

@@ -1,4 +1,4 @@
-//! An old snapshot is held open, so that no dead row can be removed.
+//! A transaction that holds an old snapshot, so that PostgreSQL can remove no dead row.
 
 use std::time::Instant;
 
@@ -13,11 +13,11 @@ pub(super) fn part(runtime: &Runtime, summary: &mut Summary) {
         let (client, connection) = tokio_postgres::connect(&server.url(), NoTls).await.unwrap();
         tokio::spawn(connection);
         client.batch_execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1").await.unwrap();
-        // Delivery goes on, and is handed over, while the snapshot is held.
+        // Delivery must go on, and move to another process, during the snapshot.
         rig.arrive(100 * rounds(1)).await;
         let Some(deliverer) = rig.deliverer() else { return };
         let number = rig.processes[deliverer].number;
-        rig.disturb("the deliverer was killed", async |rig| {
+        rig.disturb("the test killed the deliverer", async |rig| {
             rig.kill(deliverer);
             rig.taken_over(number, Instant::now()).await;
             rig.arrive(100).await;

@@ -1,4 +1,4 @@
-//! The tests that every outbox must pass.
+//! Runs the conformance suite over a real server.
 
 use std::time::Duration;
 
@@ -8,15 +8,15 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::support::Place;
 
-/// How soon a call that waits looks at the clock of the test.
+/// The interval at which a waiting call looks at the test's clock.
 const POLL: Duration = Duration::from_millis(5);
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-/// Each sequence has a schema of its own, and the database's clock with what the test adds. A tick is
-/// long, because the database's clock goes on while a busy machine runs the sequence.
+/// Each sequence has its own schema, whose clock is the database's plus what the test adds. A tick
+/// is long, because the database's clock goes on while a busy machine runs the sequence.
 fn profile() -> Profile {
     Profile::new().tick(Duration::from_secs(120))
 }
@@ -45,9 +45,9 @@ fn a_bounded_outbox_conforms() {
     run(&profile().capacity(3).cases(32), Some(3));
 }
 
-/// A crash is the end of all handles. Its lease is over when the next one begins.
+/// A crash ends all handles. Its lease has ended when the next process begins.
 #[test]
-fn admission_sends_no_event_in_vain_over_crashes() {
+fn admission_over_crashes_sends_no_event_that_intercom_ignores() {
     run_admission(24, &runtime(), async || {
         let place = Place::new();
         let outbox = place.builder().poll_interval(POLL).connect().await.unwrap();

@@ -1,4 +1,4 @@
-//! What the deliveries of two processes report about the outbox that they share.
+//! The status and metrics of two processes' deliveries over one outbox.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -72,11 +72,11 @@ async fn status_and_metrics_tell_who_delivers_and_the_ledger_is_the_stores() {
     assert_eq!(of(&metrics, "one"), [3.0, 5.0, 1.0, 1.0, 0.0]);
     assert_eq!(of(&metrics, "two"), [2.0, 0.0, 0.0, 0.0, 0.0]);
 
-    // A clean end is a handover.
+    // An orderly end hands over.
     let _ = one.shutdown(LONG).await;
     wait_for(&two, |state| matches!(state, State::Delivering)).await;
     assert_eq!(two.status().turn.map(|turn| turn.epoch), Some(Epoch::new(2)));
-    // Another process takes the turn from one that still wants it.
+    // Another process deposes the deliverer.
     place.run("UPDATE {s}.deliverer SET epoch = 7, owner = 'three'").await;
     two.send_all(&[event("signed_up", 2)]).await.unwrap();
     wait_for(

@@ -1,4 +1,4 @@
-//! The helpers for a transaction of the application's own.
+//! The helpers for accepting in the application's transaction.
 
 use intercom_core::{Contact, DataEvent, IntercomEvent, Timestamp};
 use intercom_delivery::outbox::{AcceptError, EventId, Outbox};
@@ -6,7 +6,7 @@ use intercom_postgres::{sqlx, tokio_postgres};
 
 use super::support::{Engine, Place, event};
 
-/// Texts that need care.
+/// Texts that need escaping.
 const TEXT: &str = "\"ä\\ß\"\0\r\n🦀";
 
 #[derive(IntercomEvent)]
@@ -28,7 +28,7 @@ fn odder(odd: &Odd<'_>) -> Option<Odder> {
     Some(Odder { text: odd.text.to_owned(), letters: odd.text.len() })
 }
 
-/// An event with one that is derived from it.
+/// An event from which another one is derived.
 fn odd() -> DataEvent {
     let (contact, second) = (Contact::user_id("O'Hara"), Timestamp::from_unix_seconds(5));
     let odd = DataEvent::new(&Odd { text: TEXT }, contact, second).unwrap();
@@ -36,12 +36,12 @@ fn odd() -> DataEvent {
     odd
 }
 
-/// What is accepted in each test. With what is derived these are three.
+/// The events that each test accepts: three with the derived one.
 fn accepted() -> [DataEvent; 2] {
     [odd(), event("signed_up", 1)]
 }
 
-/// Waits for the events, each of which comes before what is derived from it.
+/// Waits for the delivery of the events. Each must precede the one derived from it.
 async fn expect_delivered(place: &Place) {
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
@@ -56,7 +56,7 @@ async fn expect_delivered(place: &Place) {
     assert_eq!(outbox.counts().await.unwrap().accepted, 3);
 }
 
-/// The first event counts as this process's.
+/// A flush of this process must wait for the first event.
 async fn expect_own(place: &Place) {
     let counts = place.open().await.counts().await.unwrap();
     let first = place.number("SELECT min(id) FROM {s}.events").await.unsigned_abs();

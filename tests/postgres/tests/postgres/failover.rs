@@ -1,5 +1,5 @@
-//! A standby that lacks the last commits becomes the primary. Ids are given again, and the epoch can
-//! go back.
+//! Failover to a standby that lacks the last commits. The new primary assigns ids again, and the
+//! epoch can decrease.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use test_postgres::{Server, Stop};
 
 use super::support::{Engine, LONG, Place, accept, delivered, events, put_back};
 
-/// More than the ids that a server writes ahead: those after them are given again.
+/// More than the ids that a server logs ahead (32). Beyond those, the new primary assigns ids
+/// again.
 const LOST: i64 = 40;
 
 const ACCEPTED: i64 = 20;
@@ -37,7 +38,7 @@ impl Pair {
         self.place.builder().lease_time(lease).poll_interval(poll).connect().await.unwrap()
     }
 
-    /// Waits until the standby has all of the primary's commits, and keeps it from what comes.
+    /// Waits until the standby has all of the primary's commits, and cuts it off from later ones.
     async fn cut_off(&self) {
         let written = "SELECT pg_current_wal_insert_lsn()::text";
         let written: String = self.place.rows(written).await[0].get(0);
@@ -60,7 +61,7 @@ impl Pair {
     }
 }
 
-/// Waits for the next turn of an engine that does not know yet that its turn is over.
+/// Waits for the next turn of an engine that does not know yet that its turn has ended.
 async fn next_turn(engine: &Engine) -> Engine {
     let mut standing = Standing::Delivering(engine.epoch());
     let turn = async {
@@ -74,15 +75,15 @@ async fn next_turn(engine: &Engine) -> Engine {
             }
         }
     };
-    tokio::time::timeout(LONG, turn).await.expect("it goes on as if nothing were lost")
+    tokio::time::timeout(LONG, turn).await.expect("the lost turn goes on")
 }
 
-/// Accepts again what is refused while the connection is made anew.
+/// Accepts events, and repeats what fails during the reconnect.
 async fn accept_all(outbox: &PostgresOutbox) {
     while outbox.accept(&events(ACCEPTED)).await.is_err() {}
 }
 
-async fn nothing_stays(engine: &Engine, pending: i64, gone: u64) {
+async fn expect_drained(engine: &Engine, pending: i64, gone: u64) {
     let leases = engine.lease_all().await;
     assert_eq!(leases.len() as i64, pending);
     engine.settle(&leases, delivered).await;
@@ -91,9 +92,9 @@ async fn nothing_stays(engine: &Engine, pending: i64, gone: u64) {
     assert_eq!((counts.accepted, counts.delivered, counts.pending), (accepted, accepted, 0));
 }
 
-/// What the deliverer had read is lost, whether it had stored how far it was or not.
+/// The failover loses events that the deliverer had read, whether it had stored its cursor or not.
 #[tokio::test]
-async fn events_after_a_failover_are_read_though_their_ids_were_given_before() {
+async fn events_with_ids_assigned_again_after_a_failover_are_read() {
     for is_settled in [true, false] {
         let mut pair = Pair::new();
         let outbox = pair.open().await;
@@ -111,16 +112,16 @@ async fn events_after_a_failover_are_read_though_their_ids_were_given_before() {
         accept_all(&outbox).await;
         let later = next_turn(&engine).await;
         assert!(later.epoch() > engine.epoch());
-        // It was this process's turn all the time.
+        // This process held the turn all the time.
         assert_eq!(outbox.takeovers(), 0);
-        nothing_stays(&later, ACCEPTED, 2).await;
+        expect_drained(&later, ACCEPTED, 2).await;
     }
 }
 
-/// The store has lost the beginning of the turn. Verdicts of the lost turn must not count for events
-/// that have got the same ids.
+/// The store has lost the beginning of the turn. Verdicts of the lost turn must not count for later
+/// events with the same ids.
 #[tokio::test]
-async fn a_turn_that_was_lost_never_comes_again_under_its_epoch() {
+async fn an_epoch_lost_in_a_failover_is_not_used_again() {
     let mut pair = Pair::new();
     let outbox = pair.open().await;
     accept(&outbox, &events(2)).await;
@@ -146,28 +147,28 @@ async fn a_turn_that_was_lost_never_comes_again_under_its_epoch() {
     assert_eq!(again.len() as i64, ACCEPTED);
 }
 
-/// A deliverer that had not noticed a failover has stored how far it was before.
+/// A deliverer that has not noticed the failover stores its old cursor.
 #[tokio::test]
-async fn a_stored_cursor_beyond_the_ids_that_were_given_is_taken_back() {
+async fn a_stored_cursor_beyond_the_last_id_moves_back() {
     let place = Place::new();
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
     accept(&outbox, &events(3)).await;
     engine.deliver(1).await;
-    // Whoever hands over stores how far it has come.
+    // A handover stores the cursor.
     outbox.release(engine.epoch()).await.unwrap();
     place
         .run("UPDATE {s}.progress SET cursor = 100, low = 101, gap_from = '{40}', gap_to = '{50}'")
         .await;
     let engine = Engine::begin(&place.open().await).await;
     accept(&outbox, &events(2)).await;
-    nothing_stays(&engine, 4, 1).await;
+    expect_drained(&engine, 4, 1).await;
 }
 
-/// Its transaction had taken an id before the cursor was taken back, and commits when all others were
-/// delivered.
+/// A transaction took an id before the new turn moved the cursor back. It commits after the
+/// delivery of all others.
 #[tokio::test]
-async fn an_open_transaction_is_not_missed_when_a_cursor_is_taken_back() {
+async fn an_open_transaction_is_not_missed_when_a_cursor_moves_back() {
     let place = Place::new();
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
@@ -192,10 +193,10 @@ async fn an_open_transaction_is_not_missed_when_a_cursor_is_taken_back() {
     assert_eq!((counts.accepted, counts.delivered, counts.pending), (6, 1, 5));
 }
 
-/// A flush waits for the oldest event of its own process. After a failover that may have an id that
-/// was passed before.
+/// A flush waits for the oldest event of its own process. After a failover, that event may have an
+/// id below the cursor.
 #[tokio::test]
-async fn own_events_are_found_though_their_ids_were_passed_before() {
+async fn own_events_below_the_cursor_are_found_after_a_failover() {
     let mut pair = Pair::new();
     let outbox = pair.open().await;
     let engine = Engine::begin(&outbox).await;
@@ -204,7 +205,7 @@ async fn own_events_are_found_though_their_ids_were_passed_before() {
     pair.cut_off().await;
     accept(&outbox, &events(LOST)).await;
     engine.deliver(100).await;
-    // It looks, remembers, and looks again when no transaction of before is left.
+    // The outbox looks twice: at once, and again after the last transaction from before has ended.
     for _ in 0..3 {
         assert_eq!(outbox.counts().await.unwrap().oldest_own, None);
     }
@@ -216,6 +217,6 @@ async fn own_events_are_found_though_their_ids_were_passed_before() {
         }
     };
     let first = pair.place.number("SELECT min(id) FROM {s}.events").await;
-    assert!(first <= LOST, "no id was given again: {first}");
+    assert!(first <= LOST, "the new primary assigned no id again: {first}");
     assert_eq!(counts.oldest_own.map(EventId::get), Some(first.unsigned_abs()));
 }

@@ -1,4 +1,4 @@
-//! Transactions that commit late are never missed, and never leased in another order.
+//! Transactions that commit late. Every takeover leases their events in the same order.
 
 use intercom_delivery::outbox::Outbox;
 use test_postgres::Server;
@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use super::support::{Engine, Place, accept, delivered, event, events};
 
-/// A transaction that has accepted an event, and is not committed.
+/// Opens a transaction and accepts an event in it.
 pub(crate) async fn begin(place: &Place, second: i64) -> Client {
     let client = place.psql().await;
     client.batch_execute("BEGIN").await.unwrap();
@@ -34,7 +34,7 @@ async fn an_event_that_becomes_visible_late_comes_after_what_was_read() {
     assert_eq!((counts.accepted, counts.pending), (4, 4));
     end(late, "COMMIT").await;
     assert_eq!(outbox.counts().await.unwrap().pending, 5);
-    // What is in a gap comes before what was never read.
+    // Events in a gap come before unread events.
     assert_eq!(engine.lease_ids(10).await, [2]);
     assert_eq!(engine.lease_ids(10).await, [5]);
     assert!(engine.lease_ids(10).await.is_empty());
@@ -42,8 +42,8 @@ async fn an_event_that_becomes_visible_late_comes_after_what_was_read() {
 }
 
 #[tokio::test]
-async fn a_gap_that_a_rollback_left_is_forgotten() {
-    // A server of its own: it is remembered for as long as any older transaction is open there.
+async fn a_gap_left_by_a_rollback_is_dropped() {
+    // Its own server: a gap stays stored while any older transaction is open on the server.
     let server = Server::start().unwrap();
     let place = Place::on(server.url());
     let outbox = place.open().await;
@@ -52,7 +52,7 @@ async fn a_gap_that_a_rollback_left_is_forgotten() {
     accept(&outbox, &events(1)).await;
     assert_eq!(engine.lease_ids(10).await, [3]);
     end(lost, "ROLLBACK").await;
-    // Another transaction may be as old.
+    // A transaction elsewhere may be as old.
     accept(&outbox, &events(1)).await;
     assert_eq!(engine.lease_ids(10).await, [4]);
     let gaps = "SELECT cardinality(gap_from)::bigint FROM {s}.progress";
@@ -66,8 +66,8 @@ async fn a_gap_that_a_rollback_left_is_forgotten() {
     assert_eq!((counts.accepted, counts.delivered, counts.pending), (3, 1, 2));
 }
 
-/// What was read before a late event stays before it. Otherwise a late event could take the second of
-/// one that was sent.
+/// An event read before a late one stays before it. Otherwise the late event could take the second
+/// of one already sent.
 #[tokio::test]
 async fn a_takeover_repeats_the_order_in_which_late_events_came() {
     let place = Place::new();
@@ -76,13 +76,14 @@ async fn a_takeover_repeats_the_order_in_which_late_events_came() {
     let (first, second) = (begin(&place, 1).await, begin(&place, 1).await);
     accept(&outbox, &[event("late", 1), event("late", 1)]).await;
     assert_eq!(engine.lease_ids(10).await, [3, 4]);
-    // It dies here: 3 was sent, and 1 becomes visible before anybody else reads.
+    // The first deliverer dies here. It has sent event 3, and event 1 becomes visible before the
+    // next one reads.
     end(first, "COMMIT").await;
     drop(engine);
     let engine = Engine::begin(&place.open().await).await;
     assert_eq!(engine.lease_ids(10).await, [3, 4]);
     assert_eq!(engine.lease_ids(10).await, [1]);
-    // It dies again, when the event of the other gap is there too.
+    // The second one dies when the other gap's event is visible too.
     end(second, "COMMIT").await;
     drop(engine);
     let engine = Engine::begin(&place.open().await).await;
@@ -92,7 +93,8 @@ async fn a_takeover_repeats_the_order_in_which_late_events_came() {
     assert_eq!(rest, [1, 2]);
 }
 
-/// Each late event is admitted before the next is read, so a takeover leases it with the others.
+/// The engine admits each late event before it reads the next, so a takeover leases them in this
+/// order.
 #[tokio::test]
 async fn late_events_of_two_leases_keep_their_order_over_a_takeover() {
     let place = Place::new();
@@ -107,7 +109,7 @@ async fn late_events_of_two_leases_keep_their_order_over_a_takeover() {
     assert_eq!(engine.lease_ids(10).await, [1]);
     drop(engine);
     let engine = Engine::begin(&place.open().await).await;
-    // 2 was leased before 1 was there.
+    // Event 2 was leased before event 1 became visible.
     assert_eq!(engine.lease_ids(10).await, [2, 3]);
     assert_eq!(engine.lease_ids(10).await, [1]);
     let counts = outbox.counts().await.unwrap();
@@ -115,7 +117,7 @@ async fn late_events_of_two_leases_keep_their_order_over_a_takeover() {
 }
 
 #[tokio::test]
-async fn a_late_event_counts_once_whatever_becomes_of_it() {
+async fn a_late_event_counts_once() {
     let place = Place::new();
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;

@@ -1,4 +1,4 @@
-//! A tool looks into the outbox while another process delivers.
+//! Inspection of the outbox by a tool while another process delivers.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ async fn a_tool_sees_and_changes_what_another_process_delivers() {
     let letters = tool.dead_letters(None, 9).await.unwrap();
     assert_eq!((letters.len(), letters[0].reason), (1, DeadLetterReason::UnknownContact));
 
-    // It is leased, and buried all the same. The tool does not know that it is.
+    // A leased event can be buried too: the tool does not know of leases.
     assert_eq!(tool.bury(&Selection::Name("PAID".to_owned())).await.unwrap(), 1);
     assert_eq!(tool.redrive(&Selection::One(EventId::new(3))).await.unwrap(), 1);
     assert_eq!(engine.lease_ids(9).await, [3]);
@@ -63,7 +63,7 @@ async fn a_tool_sees_and_changes_what_another_process_delivers() {
         let numbers = (counts.accepted, counts.pending, counts.dead, counts.purged, counts.erased);
         assert_eq!(numbers, (3, 0, 1, 1, 2));
     }
-    // It has taken no turn, and stands in the way of none.
+    // The tool has taken no turn, and blocks none.
     outbox.release(engine.epoch()).await.unwrap();
     assert_eq!(tool.deliverer().await.unwrap(), None);
     drop(engine);
@@ -73,7 +73,7 @@ async fn a_tool_sees_and_changes_what_another_process_delivers() {
 }
 
 #[tokio::test]
-async fn a_tool_makes_and_migrates_nothing() {
+async fn an_inspection_creates_and_migrates_nothing() {
     let place = Place::new();
     let error = place.builder().inspect().await.unwrap_err();
     assert!(matches!(error, ConnectError::OlderSchema { found: 0 }), "{error:?}");

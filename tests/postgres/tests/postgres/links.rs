@@ -1,4 +1,4 @@
-//! Connections that break at the worst moment.
+//! Connections that break in the middle of a call.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use intercom_delivery::outbox::{
 use super::proxy::{Cut, Proxy};
 use super::support::{EARLY, Engine, Place, accept, delivered, event, events, put_back};
 
-/// An outbox behind a proxy, and one that is not.
+/// Makes an outbox behind a proxy, and one without.
 async fn places() -> (Proxy, Place, Place) {
     let direct = Place::new();
     let proxy = Proxy::before(&direct.url).await;
@@ -28,14 +28,14 @@ async fn a_batch_without_an_answer_is_accepted_once() {
         proxy.cut("accept_once", cut);
         accept(&outbox, &events(2)).await;
         assert!(proxy.has_cut());
-        // Each event is there once: nothing was accepted twice, or lost.
+        // Each event is stored once: none twice, none lost.
         assert_eq!(other.counts().await.unwrap().accepted, accepted, "{cut:?}");
     }
     assert!(outbox.counts().await.unwrap().oldest_own.is_some());
 }
 
-/// The first copy has arrived or not, and the second one is refused. What is reported as refused is
-/// never accepted, and what was accepted is never refused.
+/// The first copy has arrived or not, and the server refuses the second one. The outbox reports
+/// neither a stored event as refused nor a refused event as accepted.
 #[tokio::test]
 async fn a_batch_without_an_answer_is_not_refused_if_it_was_accepted() {
     for (cut, fits) in [(Cut::Before, false), (Cut::After, true)] {
@@ -59,7 +59,7 @@ async fn a_batch_without_an_answer_is_not_refused_if_it_was_accepted() {
         let (answer, accepted) = (call.await.unwrap(), if fits { 3 } else { 1 });
         assert_eq!(answer.is_ok(), fits, "{answer:?}");
         assert_eq!(other.counts().await.unwrap().accepted, accepted);
-        // A copy that was on its way all the time comes to nothing.
+        // A copy still on its way must not be stored.
         direct.run("UPDATE {s}.settings SET capacity = NULL").await;
         let newest =
             "SELECT acceptor, number FROM {s}.batches ORDER BY accepted_at DESC, number DESC";
@@ -70,7 +70,7 @@ async fn a_batch_without_an_answer_is_not_refused_if_it_was_accepted() {
         let body = vec![String::from_utf8(event("late", 5).body().to_vec()).unwrap()];
         let row = direct.psql().await.query_one(&copy, &[&acceptor, &number, &body]).await.unwrap();
         assert!(!row.get::<_, bool>(0));
-        // Nor if its own row is there no more.
+        // Nor after the deletion of its own row.
         accept(&outbox, &events(1)).await;
         direct.run("DELETE FROM {s}.batches WHERE number = 2").await;
         let refused = direct.psql().await.query_one(&copy, &[&acceptor, &number, &body]).await;
@@ -79,7 +79,7 @@ async fn a_batch_without_an_answer_is_not_refused_if_it_was_accepted() {
     }
 }
 
-/// Each outbox leaves some rows that say what it accepted last, and no more.
+/// Each outbox keeps a bounded number of rows about the last batches that it accepted.
 #[tokio::test]
 async fn the_last_batch_of_an_outbox_takes_little_room() {
     let place = Place::new();
@@ -89,7 +89,7 @@ async fn the_last_batch_of_an_outbox_takes_little_room() {
     }
     let rows = "SELECT count(*) FROM {s}.batches";
     assert_eq!(place.number(rows).await, 9);
-    // Those of outboxes that are no more are deleted when another begins.
+    // A new outbox deletes the rows of ended ones.
     place.run("UPDATE {s}.batches SET accepted_at = accepted_at - 86400001").await;
     accept(&place.open().await, &events(1)).await;
     assert_eq!(place.number(rows).await, 1);
@@ -119,7 +119,7 @@ async fn accepting_reads_no_row_of_earlier_batches() {
 }
 
 #[tokio::test]
-async fn a_batch_without_an_answer_is_in_doubt_if_nobody_can_be_asked() {
+async fn a_batch_without_an_answer_is_in_doubt_if_the_server_is_unreachable() {
     let (proxy, behind, direct) = places().await;
     let timeout = Duration::from_millis(300);
     let outbox = behind.builder().timeout(timeout).connect().await.unwrap();
@@ -135,7 +135,7 @@ async fn a_batch_without_an_answer_is_in_doubt_if_nobody_can_be_asked() {
     proxy.close();
     let error = call.await.unwrap().unwrap_err();
     assert!(matches!(error, AcceptError::InDoubt(_)), "{error:?}");
-    // Without a connection nothing is accepted, and that is certain.
+    // Without a connection, the outbox certainly accepts nothing.
     let error = outbox.accept(&events(1)).await.unwrap_err();
     assert!(matches!(error, AcceptError::Storage(_)), "{error:?}");
     assert_eq!(direct.open().await.counts().await.unwrap().accepted, 2);
@@ -169,7 +169,8 @@ async fn a_tracker_can_ask_whether_an_event_is_in_doubt() {
     assert_eq!((refused.in_doubt, refused.storage), (1, 1));
 }
 
-/// The engine settles and admits again what failed, and the counts are right whatever had arrived.
+/// The engine repeats failed settlements and admissions. The counts must be right whether the first
+/// copy arrived or not.
 #[tokio::test]
 async fn a_write_of_the_deliverer_without_an_answer_is_done_once() {
     for cut in [Cut::Before, Cut::After] {
@@ -201,7 +202,7 @@ async fn a_write_of_the_deliverer_without_an_answer_is_done_once() {
         let counts = direct.open().await.counts().await.unwrap();
         assert_eq!((counts.moved, counts.accepted, counts.delivered), (1, 3, 1), "{cut:?}");
         assert_eq!((counts.dead, counts.pending), (1, 1), "{cut:?}");
-        // Once more it is late.
+        // Another settlement of the same lease is too late.
         let late = engine.try_settle(&settlements[..1]).await.unwrap();
         assert_eq!(late, [EventId::new(1)]);
         let again = engine.lease(10).await;
@@ -224,8 +225,8 @@ async fn a_lease_goes_on_where_its_connection_broke() {
     }
 }
 
-/// Whoever cannot reach the database begins no request for longer than its lease says, and another
-/// takes over.
+/// A process that cannot reach the database begins no request after the end of its lease, and
+/// another one takes over.
 #[tokio::test]
 async fn a_standby_takes_over_from_one_that_is_cut_off() {
     let (proxy, behind, direct) = places().await;

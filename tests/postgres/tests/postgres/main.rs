@@ -11,7 +11,7 @@ mod inspection;
 mod links;
 mod many;
 mod migration;
-mod people;
+mod operators;
 mod pooled;
 mod privacy;
 mod proxy;

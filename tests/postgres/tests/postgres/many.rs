@@ -1,4 +1,4 @@
-//! Several machines share one database: all accept, one delivers, and any of them is killed or stopped.
+//! The conformance suite for shared outboxes, with machines that end, crash or stop.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio_postgres::Client;
 use super::proxy::Proxy;
 use super::support::Place;
 
-/// Long enough that a slow machine extends it in time.
+/// Long enough for a slow machine to extend it in time.
 const LEASE: Duration = Duration::from_millis(1_500);
 
 struct Machines(Place);
@@ -33,7 +33,8 @@ impl Fleet for Machines {
     }
 }
 
-/// What is behind a proxy of its own. A machine whose proxy lets nothing through is as good as stopped.
+/// A machine behind its own proxy. To the others, a machine whose proxy blocks everything is a
+/// stopped one.
 struct Machine {
     place: Place,
     proxy: Proxy,
@@ -73,7 +74,7 @@ impl Process for Machine {
     }
 }
 
-/// A transaction that has accepted events.
+/// An open transaction that has accepted events.
 struct Open(Client);
 
 impl Transaction for Open {
@@ -87,7 +88,7 @@ impl Transaction for Open {
 }
 
 #[test]
-fn many_machines_keep_all_promises() {
+fn several_machines_conform() {
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let profile = FleetProfile::new().histories(6).steps(100);
     let report = run(&profile, &runtime, async || Machines(Place::new()));

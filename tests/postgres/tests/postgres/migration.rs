@@ -1,4 +1,4 @@
-//! The tables are made and migrated, by the outbox or by hand.
+//! Creating and migrating the tables, by the outbox or by hand.
 
 use intercom_delivery::outbox::{EventId, Operate, Outbox, Selection};
 use intercom_postgres::{ConnectError, SCHEMA_VERSION, migrations};
@@ -20,7 +20,7 @@ async fn migrations_can_be_run_by_hand_and_are_checked() {
     assert!(matches!(error, ConnectError::NewerSchema { found } if found == later), "{error:?}");
 }
 
-/// All of them make the tables, and one does.
+/// All of them try to create the tables, and one does.
 #[tokio::test]
 async fn machines_that_start_at_once_migrate_once() {
     let place = Place::new();
@@ -43,7 +43,8 @@ async fn machines_that_start_at_once_migrate_once() {
     );
 }
 
-/// The tables of version 1, with a pending event and a dead letter, and what an operator has granted.
+/// Creates the tables of version 1, with a pending event, a dead letter, and a grant by an
+/// operator.
 async fn version_1(place: &Place) {
     let step = include_str!("../../../../intercom-postgres/src/schema/v1.sql");
     place.run("CREATE SCHEMA {s}; CREATE TABLE {s}.migrations (version integer PRIMARY KEY)").await;
@@ -56,7 +57,12 @@ async fn version_1(place: &Place) {
     let call = place.sql("SELECT {s}.accept($1::text[]::json[])");
     client.query(&call, &[&bodies.as_slice()]).await.unwrap();
     place.run("SELECT {s}.bury(ARRAY[2], '{}', 0)").await;
-    place.run("CREATE ROLE {s}_person; GRANT USAGE ON SCHEMA {s} TO {s}_person; GRANT SELECT ON {s}.pending_events TO {s}_person").await;
+    place
+        .run(
+            "CREATE ROLE {s}_person; GRANT USAGE ON SCHEMA {s} TO {s}_person; GRANT SELECT ON \
+        {s}.pending_events TO {s}_person",
+        )
+        .await;
 }
 
 fn event_body(event: intercom_core::DataEvent) -> Vec<u8> {
@@ -78,8 +84,9 @@ async fn version_1_is_migrated_with_what_it_holds() {
         assert_eq!(letters.len(), 1);
         assert_eq!((letters[0].id, &letters[0].event), (EventId::new(2), &event("gone", 1)));
         assert_eq!(outbox.redrive(&Selection::All).await.unwrap(), 1);
-        // A program of the version before accepts in transactions of its own.
-        place.run("SELECT {s}.accept(ARRAY['{\"event_name\":\"a\",\"created_at\":1,\"user_id\":\"1\"}'::json], 5)").await;
+        // A program of the previous version accepts in its transactions.
+        let body = r#"{"event_name":"a","created_at":1,"user_id":"1"}"#;
+        place.run(&format!("SELECT {{s}}.accept(ARRAY['{body}'::json], 5)")).await;
         let engine = Engine::begin(&outbox).await;
         assert_eq!(engine.all_ids().await, [1, 2, 3]);
         let seen = place.sql("SET ROLE {s}_person; SELECT body FROM {s}.pending_events");

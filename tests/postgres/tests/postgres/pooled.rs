@@ -1,4 +1,4 @@
-//! Through PgBouncer in transaction mode, and over TLS.
+//! Connections through PgBouncer in transaction mode, and over TLS.
 
 use std::fs;
 use std::io::Write;
@@ -39,7 +39,7 @@ impl Pool {
         );
         fs::File::create(&settings).unwrap().write_all(ini.as_bytes()).unwrap();
         let mut command = Command::new("pgbouncer");
-        // It does not run as root.
+        // PgBouncer does not run as root.
         if let Some(user) = nix::unistd::User::from_name("postgres").unwrap()
             && nix::unistd::geteuid().is_root()
         {
@@ -111,7 +111,8 @@ async fn statements_have_names_only_in_a_session_of_the_outbox() {
     }
     let server = Server::with(&[("fsync", "off"), ("log_statement", "all")]).unwrap();
     let count = |what: &str| server.log().matches(what).count();
-    // One refuses the setting by which a connection knows its session, and the other ignores it.
+    // The first refuses the setting by which a connection recognizes its session, and the second
+    // ignores it.
     for settings in ["", "ignore_startup_parameters = options"] {
         let before = count("execute <unnamed>");
         work(&Pool::before(&server.url(), settings).url).await;
@@ -122,9 +123,9 @@ async fn statements_have_names_only_in_a_session_of_the_outbox() {
     assert!(count("execute s") > 10);
 }
 
-/// A server with a certificate that nobody vouches for.
+/// The server has a self-signed certificate.
 #[tokio::test]
-async fn tls_is_checked_where_it_is_asked_for() {
+async fn tls_certificates_are_checked_if_the_url_requires_it() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let mut server = Server::with(&[("fsync", "off")]).unwrap();
     let data = server.data();
@@ -145,7 +146,7 @@ async fn tls_is_checked_where_it_is_asked_for() {
     server.stop(test_postgres::Stop::Fast).unwrap();
     server.start_again().unwrap();
 
-    // Encrypted without a check, as `sslmode=prefer` says.
+    // `sslmode=prefer` encrypts without checking the certificate.
     let place = Place::on(server.url());
     let outbox = place.open().await;
     accept(&outbox, &events(1)).await;
@@ -155,7 +156,7 @@ async fn tls_is_checked_where_it_is_asked_for() {
         let error = place.builder().connect().await.unwrap_err();
         assert!(matches!(error, ConnectError::Unreachable { .. }), "{error:?}");
         assert!(error.to_string().contains("certificate"), "{error}");
-        // With what vouches for it.
+        // With the certificate as its own root.
         let mut roots = intercom_postgres::rustls::RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
         let provider =

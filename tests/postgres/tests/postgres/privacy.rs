@@ -1,4 +1,4 @@
-//! Sensitive values are sent, and shown nowhere.
+//! Sensitive values: sent to Intercom, and shown nowhere else.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::support::{Engine, NOON, Place, accept, bury, event, put_back};
 
 const SECRET: &str = "bernoulli-numbers";
 
-/// An event with a sensitive value beside others, and a sensitive key whose name needs care.
+/// An event with a sensitive value beside others, and a sensitive key whose name needs escaping.
 fn note(second: i64) -> DataEvent {
     let note = DynamicEvent::new("note_written")
         .and_then(|event| event.with("pages", 3))
@@ -33,7 +33,7 @@ async fn bodies(place: &Place, view: &str) -> Vec<serde_json::Value> {
 }
 
 #[tokio::test]
-async fn sensitive_keys_stay_with_their_event_whatever_becomes_of_it() {
+async fn sensitive_keys_stay_with_their_event() {
     let place = Place::new();
     let outbox = place.open().await;
     let mut client = place.psql().await;
@@ -53,8 +53,8 @@ async fn sensitive_keys_stay_with_their_event_whatever_becomes_of_it() {
     let leases = engine.lease(9).await;
     let leased: Vec<_> = leases.iter().map(|lease| lease.event.clone()).collect();
     assert_eq!(leased, all);
-    // Admission keeps one, replaces another by an event with sensitive keys, derives such a one, and
-    // replaces one by an event without.
+    // Admission keeps one event, replaces one by an event with sensitive keys, derives such an
+    // event, and replaces one by an event without.
     let replace =
         |id, event, derived| Admission::moved(EventId::new(id), event).with_derived(derived);
     let admissions = [
@@ -80,8 +80,8 @@ async fn sensitive_keys_stay_with_their_event_whatever_becomes_of_it() {
     assert_eq!(leased, all);
 }
 
-/// Everything that is written for people about an event with a sensitive value: errors, status, what a
-/// tool shows, views. The value is in none of it, and is sent.
+/// A sensitive value is in no output for people: errors, status, a tool's output, views. Intercom
+/// gets it.
 #[tokio::test]
 async fn a_sensitive_value_is_in_no_output() {
     let place = Place::new();
@@ -121,7 +121,7 @@ async fn a_sensitive_value_is_in_no_output() {
     assert!(!said.contains(SECRET), "{said}");
 }
 
-/// Any program names them beside the bodies.
+/// Programs in any language pass the names beside the bodies.
 #[tokio::test]
 async fn the_function_takes_the_names_of_sensitive_keys() {
     let place = Place::new();
@@ -135,7 +135,7 @@ async fn the_function_takes_the_names_of_sensitive_keys() {
             (error.code().code().to_owned(), error.message().to_owned())
         })
     };
-    // PostgreSQL cannot read NUL in a text, and a member can be there twice.
+    // PostgreSQL cannot read NUL in a text, and JSON allows a member twice.
     let body = r#"{"event_name":"a","created_at":1,"user_id":"1","metadata":{"n":1,"k":"s3cret","t":"\u0000","k":"s3cret"}}"#;
     let plain = r#"{"event_name":"a","created_at":1,"user_id":"1"}"#;
     let keys = Some(r#"["k","gone"]"#);

@@ -1,4 +1,4 @@
-//! A proxy before the server that freezes, cuts, and loses answers.
+//! A proxy before the server that freezes, cuts connections, and loses responses.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,24 +11,24 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Gate {
     Open,
-    /// Nothing goes through, and no connection breaks: a half-open link, or a stopped process.
+    /// Nothing passes, and no connection breaks: a half-open link, or a stopped process.
     Frozen,
-    /// What is there goes on, and no connection is made.
+    /// Open connections work, and new ones wait.
     Held,
-    /// Every connection is broken, and none is made.
+    /// Breaks every connection, and refuses new ones.
     Closed,
 }
 
-/// Where the connection is cut that sends a statement.
+/// The place of a cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// The statement does not arrive.
     Before,
-    /// It arrives, and its answer does not.
+    /// The statement arrives, and its response does not.
     After,
 }
 
-/// The next statement with these words, and where its connection is cut.
+/// The words of the next statement to cut, and the place of the cut.
 type Trap = Arc<Mutex<Option<(&'static str, Cut)>>>;
 
 pub(crate) struct Proxy {
@@ -38,7 +38,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy before the server of this URL.
+    /// Starts a proxy before the server at this URL.
     pub(crate) async fn before(url: &str) -> Self {
         let (start, rest) = url.split_once('@').unwrap();
         let (server, path) = rest.split_once('/').unwrap();
@@ -60,7 +60,7 @@ impl Proxy {
         self.gate.send_replace(Gate::Frozen);
     }
 
-    /// Makes new connections wait.
+    /// Lets new connections wait.
     pub(crate) fn hold(&self) {
         self.gate.send_replace(Gate::Held);
     }
@@ -95,7 +95,7 @@ async fn connection(
     let ((from_client, to_client), (from_server, to_server)) =
         (client.into_split(), server.into_split());
     let (lose, lost) = watch::channel(false);
-    // Whichever ends first ends the other, and both sockets.
+    // The end of one direction ends the other, and both sockets.
     tokio::select! {
         () = up(from_client, to_server, gate.clone(), trap, lose) => {}
         () = down(from_server, to_client, gate, lost) => {}
@@ -139,14 +139,14 @@ async fn down(
 ) {
     let mut buffer = vec![0; 1 << 20];
     while let Some(length) = next(&mut from, &mut buffer, &mut gate).await {
-        // The answer is lost, and with it the connection.
+        // The response is lost, and the connection with it.
         if *lost.borrow() || to.write_all(&buffer[..length]).await.is_err() {
             return;
         }
     }
 }
 
-/// Reads on, when the gate is open. `None`: it is over.
+/// Reads on when the gate is open. `None`: the connection has ended.
 async fn next(
     from: &mut OwnedReadHalf,
     buffer: &mut [u8],

@@ -1,4 +1,4 @@
-//! Accepting in a transaction of the application's own.
+//! Accepting in the application's transaction.
 
 use intercom_delivery::outbox::{AcceptError, Outbox};
 use intercom_postgres::sqlstate;
@@ -6,7 +6,7 @@ use tokio_postgres::Client;
 
 use super::support::{Engine, Place, accept, event, events};
 
-/// Calls the function as any program could, and returns the SQLSTATE and the words of its refusal.
+/// Calls the function as any program can, and returns the SQLSTATE and the message of its refusal.
 async fn call(
     client: &Client,
     place: &Place,
@@ -34,7 +34,7 @@ async fn an_event_exists_exactly_if_the_change_does() {
     assert_eq!(call(&client, &place, &[BODY]).await.unwrap(), [1]);
     assert_eq!(outbox.counts().await.unwrap().accepted, 0);
     client.batch_execute("ROLLBACK; BEGIN").await.unwrap();
-    // Spaces and the order of members are kept.
+    // The function keeps spaces and the order of members.
     let foreign = " { \"user_id\" : \"42\",\n\"created_at\": 5, \"event_name\":\"Ä\" } ";
     assert_eq!(call(&client, &place, &[foreign, BODY]).await.unwrap(), [2, 3]);
     client.batch_execute("COMMIT").await.unwrap();
@@ -107,9 +107,9 @@ async fn the_function_takes_finished_events_alone_and_says_what_is_wrong() {
     assert_eq!(call(&client, &place, &[]).await.unwrap(), [0_i64; 0]);
 }
 
-/// Whatever the function takes, the deliverer can read.
+/// The deliverer can read whatever the function accepts.
 #[tokio::test]
-async fn odd_texts_go_through_as_they_are() {
+async fn odd_texts_are_stored_unchanged() {
     let place = Place::new();
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
@@ -131,12 +131,12 @@ async fn odd_texts_go_through_as_they_are() {
     let stored: Vec<i64> = place.rows(seconds).await.iter().map(|row| row.get(0)).collect();
     let read: Vec<_> = leases.iter().map(|lease| lease.event.created_at().unix_seconds()).collect();
     assert_eq!(stored, read);
-    // People can look at all of them.
+    // The view shows all of them.
     assert_eq!(place.rows("SELECT event_name FROM {s}.pending_events").await.len(), odd.len());
 }
 
 #[tokio::test]
-async fn the_function_refuses_what_does_not_fit() {
+async fn the_function_refuses_events_beyond_the_capacity() {
     let place = Place::new();
     let outbox = place.builder().capacity(3).connect().await.unwrap();
     let client = place.psql().await;
@@ -148,7 +148,7 @@ async fn the_function_refuses_what_does_not_fit() {
     assert_eq!(code, sqlstate::EXCEEDS_CAPACITY);
     assert!(matches!(outbox.accept(&events(2)).await, Err(AcceptError::Full)));
     assert!(matches!(outbox.accept(&events(4)).await, Err(AcceptError::ExceedsCapacity)));
-    // Ids that rolled back transactions took are no events.
+    // Ids of rolled-back transactions count as no events.
     for _ in 0..5 {
         client.batch_execute("BEGIN").await.unwrap();
         call(&client, &place, &[BODY]).await.unwrap();
@@ -160,7 +160,7 @@ async fn the_function_refuses_what_does_not_fit() {
     accept(&outbox, &events(2)).await;
 }
 
-/// A full outbox refuses the calls that do not fit, and no others that share their commit.
+/// A full outbox refuses only the calls that do not fit, and no other call in their commit.
 #[tokio::test]
 async fn calls_that_share_a_commit_do_not_share_a_refusal() {
     let place = Place::new();
@@ -182,7 +182,7 @@ async fn calls_that_share_a_commit_do_not_share_a_refusal() {
     assert_eq!((accepted, outbox.counts().await.unwrap().pending), (10, 10));
 }
 
-/// The application's user may use the function, and nothing else.
+/// The application's user may call the function, and nothing else.
 #[tokio::test]
 async fn the_right_to_use_the_schema_is_enough_to_accept() {
     let place = Place::new();
@@ -195,7 +195,7 @@ async fn the_right_to_use_the_schema_is_enough_to_accept() {
     assert_eq!(outbox.counts().await.unwrap().accepted, 1);
 }
 
-/// What an open transaction has taken keeps no other from accepting.
+/// The locks of an open transaction block no other `accept`.
 #[tokio::test]
 async fn accepting_transactions_do_not_wait_for_each_other() {
     let place = Place::new();

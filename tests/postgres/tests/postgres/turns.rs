@@ -1,4 +1,4 @@
-//! Any process accepts, and one delivers.
+//! Turns: any process accepts, and one delivers.
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ async fn two_handles_accept_and_one_delivers() {
     assert_eq!(engine.epoch(), Epoch::new(1));
     assert!(engine.tenure.durable);
 
-    // The other gets `Turn::Standby` once, and waits.
+    // The other process gets `Turn::Standby` once, and waits.
     let Turn::Standby(standby) = first.lease(Standing::Unknown, 1).await.unwrap() else {
         panic!("two deliver")
     };
@@ -51,12 +51,12 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
     let turn = second.lease(Standing::Unknown, 1).await.unwrap();
     assert!(matches!(turn, Turn::Standby(_)));
     first.release(Epoch::new(1)).await.unwrap();
-    // Released once and for all, also for the one that had the turn.
+    // After its release, a settlement of the old deliverer changes nothing.
     let settlement = leases[0].settle(delivered(&leases[0]));
     assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId::new(1)]);
     let engine = Engine::take_over(&second, Standing::Standby(Epoch::new(1))).await;
     assert_eq!((engine.epoch(), second.takeovers()), (Epoch::new(2), 0));
-    // Under an epoch that is over it does nothing.
+    // A release in an ended epoch does nothing.
     first.release(Epoch::new(1)).await.unwrap();
     accept(&first, &[event("signed_up", 0)]).await;
     assert_eq!(engine.all_ids().await, [1, 2, 3]);
@@ -72,14 +72,14 @@ async fn a_standby_takes_over_when_the_tenure_is_dropped() {
     drop(engine);
     let engine = Engine::take_over(&second, Standing::Unknown).await;
     assert_eq!((engine.epoch(), second.takeovers()), (Epoch::new(2), 0));
-    // All leases of before are void.
+    // All earlier leases are void.
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
     let late = first.settle(Epoch::new(1), &settlements, EARLY).await.unwrap();
     assert_eq!(late, [EventId::new(1), EventId::new(2)]);
     assert_eq!(engine.all_ids().await, [1, 2, 3]);
 }
 
-/// The deliverer's process is stopped: its runtime does nothing any more, and its connections stay.
+/// The deliverer's process stops: its runtime does nothing, and its connections stay open.
 #[test]
 fn a_standby_takes_over_from_a_process_that_is_stopped() {
     let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -101,7 +101,7 @@ fn a_standby_takes_over_from_a_process_that_is_stopped() {
         assert_eq!(later.all_ids().await, [1, 2, 3]);
         (second, later)
     });
-    // It goes on, changes nothing, and learns that it was deposed.
+    // The stopped process goes on, changes nothing, and learns that it was deposed.
     stopped.block_on(async {
         let kept = Admission::kept(EventId::new(1), true);
         assert_eq!(first.admit(Epoch::new(1), &[kept]).await.unwrap(), [EventId::new(1)]);
@@ -109,7 +109,7 @@ fn a_standby_takes_over_from_a_process_that_is_stopped() {
         assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId::new(1)]);
         let turn = first.lease(Standing::Delivering(Epoch::new(1)), 5).await.unwrap();
         assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(2)));
-        // Also the end of its tenure ends nothing.
+        // The end of its tenure ends nothing either.
         drop(engine);
         first.release(Epoch::new(1)).await.unwrap();
     });
@@ -121,8 +121,8 @@ fn a_standby_takes_over_from_a_process_that_is_stopped() {
     });
 }
 
-/// A holder whose lease is over by its own clock extends it before it hands anything out. A deposed one
-/// hands nothing out.
+/// A holder whose lease has ended by its own clock extends it before it leases anything out. A
+/// deposed holder leases nothing out.
 #[tokio::test]
 async fn a_lease_says_for_how_long_requests_may_begin() {
     let place = Place::new();
@@ -132,7 +132,7 @@ async fn a_lease_says_for_how_long_requests_may_begin() {
     let leased = engine.leased(1).await;
     let valid_for = leased.valid_for.unwrap();
     assert!(!valid_for.is_zero() && valid_for <= Duration::from_secs(4), "{valid_for:?}");
-    // Another process takes the turn, whatever the lease says: as a person with `psql` could.
+    // An operator with `psql` takes the turn during the lease.
     accept(&outbox, &events(1)).await;
     place.run("UPDATE {s}.deliverer SET epoch = 7, owner = 'psql'").await;
     engine.outbox.settle(engine.epoch(), &[], intercom_core::Timestamp::now()).await.unwrap();
@@ -140,16 +140,17 @@ async fn a_lease_says_for_how_long_requests_may_begin() {
     assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(7)));
 }
 
-/// It was stopped between the execution of a statement and its end, and keeps the lock of the row.
+/// The deliverer stops between the execution of a statement and its commit, and keeps the lock of
+/// the row.
 #[tokio::test]
-async fn a_session_that_keeps_the_deliverers_row_is_ended() {
+async fn a_session_that_locks_the_deliverers_row_is_ended() {
     let place = Place::new();
     let outbox = open(&place).await;
     drop(Engine::begin(&outbox).await);
     let stuck = place.psql().await;
     let lock = place.sql("BEGIN; SELECT FROM {s}.deliverer FOR UPDATE");
     stuck.batch_execute(&lock).await.unwrap();
-    // It holds the row as a deliverer does whose release never came.
+    // This session holds the row as a stopped deliverer does.
     let second = open(&place).await;
     let engine = Engine::take_over(&second, Standing::Unknown).await;
     assert!(engine.epoch() >= Epoch::new(2));
@@ -177,9 +178,9 @@ async fn a_takeover_leases_events_in_the_order_of_their_ids() {
     assert_eq!(engine.lease_ids(10).await, [4]);
 }
 
-/// The clock of the database is set back by an hour, and forward again.
+/// The database's clock steps back by an hour, and forward again.
 #[tokio::test]
-async fn steps_of_the_databases_clock_hold_up_nothing() {
+async fn steps_of_the_databases_clock_delay_no_event() {
     let place = Place::new();
     let outbox = open(&place).await;
     let engine = Engine::begin(&outbox).await;
@@ -187,7 +188,7 @@ async fn steps_of_the_databases_clock_hold_up_nothing() {
     let leases = engine.lease(2).await;
     engine.settle(&leases[..1], put_back(Duration::ZERO)).await;
     assert_eq!(engine.lease_ids(2).await, [1]);
-    // By the tables' clock, an hour has gone that never was.
+    // By the tables' clock an hour has passed that did not.
     place.run("UPDATE {s}.progress SET clock = clock + 3600000").await;
     drop(engine);
     let engine = Engine::take_over(&place.open().await, Standing::Unknown).await;
@@ -198,9 +199,9 @@ async fn steps_of_the_databases_clock_hold_up_nothing() {
     assert_eq!(engine.lease_all().await.len(), 3);
 }
 
-/// A program's last values are dropped after its runtime, or outside of it.
+/// A program may drop a delivery after its runtime, or outside of it.
 #[test]
-fn a_delivery_is_dropped_outside_of_its_runtime() {
+fn a_delivery_can_be_dropped_outside_its_runtime() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let place = Place::new();
     for drops_runtime in [false, true] {

@@ -1,4 +1,5 @@
-//! A system's clock that is two hours fast for a moment, by libfaketime. The monotonic clock stays as it is.
+//! A wall clock that is two hours fast for a moment, by libfaketime. The monotonic clock stays as
+//! it is.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +12,7 @@ use crate::worker::{THROUGH, Work};
 
 const NAME: &str = "a step of the system's clock";
 
-/// Where Debian has it.
+/// The paths of Debian's package.
 const LIBRARIES: [&str; 2] = [
     "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
@@ -37,7 +38,7 @@ pub(crate) fn part(summary: &mut Summary) {
     match complaints.pop() {
         Some(last) if last == THROUGH => {}
         last => complaints.push(format!(
-            "it did not get through: {last:?} {}",
+            "the worker did not finish: {last:?} {}",
             String::from_utf8_lossy(&output.stderr)
         )),
     }

@@ -1,5 +1,6 @@
-//! A disk that loses what a checkpoint wrote, says so at the next sync, and is well again: what is in the file must be
-//! written once more, also what an earlier checkpoint had written that had to stop halfway.
+//! A disk that loses a checkpoint's pages, reports that at the next sync, and works again. The next
+//! checkpoint must write these pages again, also those of an earlier checkpoint that stopped
+//! halfway.
 
 use tests::Summary;
 
@@ -20,7 +21,8 @@ pub(crate) fn part(summary: &mut Summary) {
     for work in [Work::Forgotten, Work::ForgottenShared] {
         let mut place = start.copy();
 
-        // How many pages are written before the first sync of the thread that writes, and before the second.
+        // The number of pages that the writing thread writes before its first sync, and before its
+        // second.
         let watch = on_the_file(&place);
         strace::run(work, &mut place, &watch);
         let calls = strace::calls(&place);
@@ -31,7 +33,7 @@ pub(crate) fn part(summary: &mut Summary) {
         let (before, pages) = (runs.next().unwrap_or_default(), runs.next().unwrap_or_default());
         let sync = (*names.get(before).unwrap_or(&"fsync")).to_owned();
 
-        // Opening the file makes fewer calls than come before.
+        // Opening the file makes fewer calls than these.
         let mut place = start.copy();
         let mut options = on_the_file(&place);
         let lost = format!("inject=pwrite64:retval=4096:when={}..{}", before + 1, before + pages);
@@ -50,7 +52,7 @@ pub(crate) fn part(summary: &mut Summary) {
     }
 }
 
-/// Of the calls only those on the file itself, and not those on its log.
+/// Keeps only the calls on the file itself, and not those on its WAL.
 fn on_the_file(place: &Place) -> Vec<String> {
     let path = place.path().to_str().unwrap().to_owned();
     ["-P".to_owned(), path, "-e".to_owned(), "trace=pwrite64,fsync,fdatasync".to_owned()].to_vec()

@@ -1,4 +1,4 @@
-//! Disks without room, and disks that may not be written.
+//! Full disks, and read-only disks.
 
 use std::path::Path;
 use std::slice;
@@ -15,10 +15,10 @@ use crate::file::Contents;
 use crate::ledger::{Ledger, in_words};
 use crate::verdict;
 
-/// How much room there is in the beginning.
+/// The free space at the start.
 const ROOM: u64 = 4 << 20;
 
-/// A disk becomes full, and has room again.
+/// A disk fills up, and has room again.
 pub(crate) fn part(summary: &mut Summary) {
     let within = tempfile::tempdir().unwrap();
     let disks = [
@@ -41,8 +41,8 @@ pub(crate) fn part(summary: &mut Summary) {
     }
 }
 
-/// A disk becomes full to the last block, and what is in the outbox is delivered. The log has a place on the disk, and the
-/// file has free pages: so it can be written down which events have left, and no start sends them again.
+/// A disk is full to the last block, and the outbox delivers its events. The WAL is preallocated on
+/// the disk, and the file has free pages. So settlements fit, and no start sends the events again.
 fn deliver(disk: &Disk) -> Vec<String> {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let outbox = SqliteOutbox::open(disk.folder().join("deliveries.db")).unwrap();
@@ -61,8 +61,8 @@ fn deliver(disk: &Disk) -> Vec<String> {
     })
 }
 
-/// The outbox takes all room that there is, and refuses what would take the rest. All of it is delivered, while others still
-/// try to accept. Then there is room again.
+/// The outbox itself fills the disk, and refuses further events. It must deliver all of them while
+/// others still try to accept. Then there is room again.
 fn fill_by_itself(disk: &Disk) -> Vec<String> {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let path = disk.folder().join("own.db");
@@ -85,7 +85,7 @@ fn fill_by_itself(disk: &Disk) -> Vec<String> {
         }
         println!("   {accepted} accepted on {} free bytes", disk.free());
         let trying = async {
-            // Whether it is taken or not.
+            // The call may succeed or fail.
             let _ = outbox.accept(&[events::event(0)]).await;
         };
         let (delivered, ()) = tokio::join!(deliver_all(&mut engine), trying);
@@ -97,7 +97,8 @@ fn fill_by_itself(disk: &Disk) -> Vec<String> {
     })
 }
 
-/// A process starts on a disk that somebody else has filled to the last block, and delivers what is there.
+/// A process starts on a disk that another program has filled to the last block, and delivers the
+/// pending events.
 fn start(disk: &Disk) -> Vec<String> {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let path = disk.folder().join("start.db");
@@ -123,7 +124,7 @@ fn start(disk: &Disk) -> Vec<String> {
 /// Delivers everything.
 async fn deliver_all(engine: &mut Engine) -> Vec<String> {
     let pending = async |engine: &Engine| engine.outbox.counts().await.unwrap().pending;
-    // It may only find out that the WAL must begin anew.
+    // The first call may fail, because the WAL must restart.
     if engine.begin().await.is_err()
         && let Err(error) = engine.begin().await
     {
@@ -138,7 +139,7 @@ async fn deliver_all(engine: &mut Engine) -> Vec<String> {
     Vec::new()
 }
 
-/// Leases and delivers so many.
+/// Leases and delivers `limit` events.
 async fn deliver_some(engine: &mut Engine, limit: usize) -> Result<(), OutboxError> {
     let leases = engine.lease(limit).await?;
     let leases: Vec<_> = leases.iter().collect();
@@ -173,12 +174,12 @@ fn fill_up(disk: &Disk) -> Result<(), Vec<String>> {
             other => complaints.push(format!("without room: {other:?}")),
         }
     }
-    // The process that delivers can go on reading.
+    // The delivering process can still read.
     complaints.extend(expect_three("without room", lease(&mut engine)));
     drop((outbox, engine));
     let outbox = open(&path)?;
     let mut engine = Engine::new(outbox.clone());
-    // It may only find out that the WAL must begin anew.
+    // The first call may fail, because the WAL must restart.
     let leased = lease(&mut engine).or_else(|_| lease(&mut engine));
     complaints.extend(expect_three("without room after a new start", leased));
     drop(filling);
@@ -193,7 +194,7 @@ fn fill_up(disk: &Disk) -> Result<(), Vec<String>> {
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }
 }
 
-/// What is wrong if not three events were leased.
+/// Complains unless three events were leased.
 fn expect_three(when: &str, leased: Result<Vec<Lease>, OutboxError>) -> Option<String> {
     match leased {
         Ok(leases) if leases.len() == 3 => None,
@@ -206,7 +207,7 @@ fn open(path: &Path) -> Result<SqliteOutbox, Vec<String>> {
     SqliteOutbox::open(path).map_err(|error| vec![format!("not opened: {}", in_words(&error))])
 }
 
-/// A file system that may not be written.
+/// A read-only file system.
 pub(crate) fn read_only(summary: &mut Summary) {
     const NAME: &str = "a read-only file system";
     let disk = match Disk::in_memory(8 << 10) {
@@ -227,7 +228,7 @@ pub(crate) fn read_only(summary: &mut Summary) {
     summary.add(NAME, complaints);
 }
 
-/// A single file is mounted, whose WAL and lock would lie on another file system.
+/// A single mounted file, whose WAL and lock would be on another file system.
 pub(crate) fn mounted(summary: &mut Summary) {
     const NAME: &str = "a file that is a mount point";
     let disk = match Disk::in_memory(8 << 10) {
@@ -245,7 +246,7 @@ pub(crate) fn mounted(summary: &mut Summary) {
         match opened {
             Some(error @ OpenError::MountPoint { .. })
                 if error.to_string().contains(disk.folder().to_str().unwrap()) => {}
-            other => complaints.push(format!("it is a mount point: {other:?}")),
+            other => complaints.push(format!("the outbox opened a mount point: {other:?}")),
         }
     }
     drop(mounted);

@@ -1,4 +1,4 @@
-//! What is broken, one way after the other.
+//! The parts of a run: each breaks one thing.
 
 mod clock;
 mod forgotten;
@@ -15,10 +15,10 @@ use std::{env, thread};
 
 use tests::Summary;
 
-/// Breaks something, and says what became of it.
+/// Breaks something, and reports the result.
 type Part = fn(&mut Summary);
 
-/// The parts, and the names by which they can be asked for.
+/// The parts, with their names on the command line.
 pub(crate) const PARTS: &[(&str, Part)] = &[
     ("errors", syscalls::errors),
     ("kills", syscalls::kills),
@@ -32,12 +32,12 @@ pub(crate) const PARTS: &[(&str, Part)] = &[
     ("clock", clock::part),
 ];
 
-/// Whether there is time to try more.
+/// Returns whether this is a long run.
 fn long() -> bool {
     env::var("STORAGE_FAULTS").is_ok_and(|how| how == "long")
 }
 
-/// Does all of these, some at the same time, and adds what was wrong with each.
+/// Runs all cases, some at the same time, and adds the complaints of each.
 fn try_all<T: Sync>(
     summary: &mut Summary,
     cases: &[T],

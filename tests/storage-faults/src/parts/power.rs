@@ -1,4 +1,4 @@
-//! The power is cut under an application that accepts, delivers and buries.
+//! Power cuts under an application that accepts, delivers and buries.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
@@ -22,8 +22,9 @@ use crate::worker::{THROUGH, Work};
 
 const NAME: &str = "power cuts";
 
-/// How many events may have been delivered without that being safe: as in the crashes of the process, an engine has no
-/// more than ten times its concurrency under way between the outbox and the destination, and this is generous.
+/// The limit of delivered events without a durable settlement. As in the kills of a process, an
+/// engine has at most ten times its concurrency between outbox and destination. The limit is
+/// generous.
 const AGAIN: usize = 12 * CONCURRENCY;
 
 pub(crate) fn part(summary: &mut Summary) {
@@ -38,7 +39,7 @@ pub(crate) fn part(summary: &mut Summary) {
     cuts.not_durable(summary, rounds);
 }
 
-/// A seed that is another one in each run, unless there is one to repeat.
+/// Returns a random seed, unless the environment names one.
 fn seed() -> u64 {
     let told = env::var("STORAGE_FAULTS_SEED");
     let seed = told.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
@@ -46,7 +47,7 @@ fn seed() -> u64 {
     seed
 }
 
-/// A disk whose power is cut.
+/// A disk for power cuts.
 pub(super) struct Cuts {
     pub(super) disk: Disk,
     rng: Rng,
@@ -58,7 +59,7 @@ impl Cuts {
         Cuts { disk, rng: Rng::with_seed(seed()), runs: 0 }
     }
 
-    /// One application, whose power is cut over and over.
+    /// Cuts the power of one application over and over.
     fn durable(&mut self, summary: &mut Summary, rounds: usize) {
         let path = self.disk.folder().join("events.db");
         let mut told = Ledger::default();
@@ -91,7 +92,7 @@ impl Cuts {
         let mut complaints = twice(&told.delivered);
         for number in &found.pending {
             if !told.delivered.contains_key(number) && !told.rejected.contains(number) {
-                complaints.push(format!("event {number} was pending and is not delivered"));
+                complaints.push(format!("event {number} was pending, and is not delivered"));
             }
         }
         for (number, times) in before {
@@ -107,10 +108,11 @@ impl Cuts {
         }
         let (delivered, dead) = (told.delivered.len(), found.dead.len());
         println!("   in the end: {delivered} delivered, {dead} dead");
-        summary.add("what the power cuts left is delivered", complaints);
+        summary.add("the events that survived are delivered", complaints);
     }
 
-    /// The same without syncs. If nothing is lost then, power cuts are none, and everything above proves nothing.
+    /// The control: the same without syncs. If it loses nothing, the power cuts cut nothing, and
+    /// the part proves nothing.
     fn not_durable(&mut self, summary: &mut Summary, rounds: usize) {
         for round in 0..rounds {
             let path = self.disk.folder().join(format!("control-{round}.db"));
@@ -119,14 +121,14 @@ impl Cuts {
             let lost = verdict::lost(&told, &Contents::of(&path)).len();
             println!("   the control: {} accepted, {lost} lost", told.accepted.len());
             if lost > 0 {
-                return summary.add("commits that are not synced get lost", Vec::new());
+                return summary.add("unsynced commits get lost", Vec::new());
             }
         }
         let complaint = format!("{rounds} power cuts, and nothing is lost: they prove nothing");
-        summary.add("commits that are not synced get lost", vec![complaint]);
+        summary.add("unsynced commits get lost", vec![complaint]);
     }
 
-    /// Cuts the power at a random moment of this work, and says what it has delivered.
+    /// Cuts the power at a random moment of this work, and returns the events that it delivered.
     pub(super) fn cut(
         &mut self,
         work: Work,
@@ -137,7 +139,7 @@ impl Cuts {
         let mut command = work.command(path, self.runs * OF_A_RUN);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let listener = Listener::start(&mut child);
-        // This is the fault itself, and nothing is waited for.
+        // A sleep, because the moment of the fault is random.
         thread::sleep(Duration::from_millis(self.rng.u64(20..500)));
         let before = listener.heard();
         self.disk.cut_power();
@@ -147,8 +149,9 @@ impl Cuts {
 
         let mut run = Ledger::default();
         for (line, text) in listener.end().iter().enumerate() {
-            // In a power cut nobody is told anything any more. Here the process lives on for a moment, and is told of a
-            // file system that is gone, by which a sync under way may pass for done, with any file.
+            // In a real power cut, the worker would end at once. Here it lives on for a moment over
+            // a file system that is gone, where a sync in flight can appear to succeed. So its
+            // later answers do not count.
             if line < before || !Ledger::is_answer(text) {
                 told.read(text);
                 run.read(text);
@@ -158,7 +161,7 @@ impl Cuts {
     }
 }
 
-/// Hears what a worker tells, as it tells it.
+/// Reads the lines of a worker as they come.
 pub(super) struct Listener {
     lines: Arc<Mutex<Vec<String>>>,
     thread: JoinHandle<()>,
@@ -179,7 +182,7 @@ impl Listener {
                 heard.lock().unwrap().push(line);
             }
         });
-        begun.recv().expect("it ended before it had begun");
+        begun.recv().expect("the worker ended before it began");
         Listener { lines, thread }
     }
 
@@ -187,14 +190,14 @@ impl Listener {
         self.lines.lock().unwrap().len()
     }
 
-    /// Everything that was told, when the worker has ended.
+    /// Waits for the worker's end, and returns all of its lines.
     pub(super) fn end(self) -> Vec<String> {
         self.thread.join().unwrap();
         std::mem::take(&mut *self.lines.lock().unwrap())
     }
 }
 
-/// Within one run nothing is delivered twice.
+/// Complains of events that one run delivered twice.
 fn twice(sent: &BTreeMap<u64, usize>) -> Vec<String> {
     let twice = sent.iter().filter(|(_, times)| **times > 1);
     twice

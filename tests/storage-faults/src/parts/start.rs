@@ -1,4 +1,4 @@
-//! What a worker finds when it starts.
+//! The files that a worker finds at its start.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,45 +11,45 @@ use crate::events::OF_A_RUN;
 use crate::ledger::Ledger;
 use crate::worker::Work;
 
-/// The events of the worker under test are numbered from here on; those that were there before, from 0 on.
+/// The worker under test numbers its events from here on. Earlier events have numbers from 0 on.
 pub(crate) const FIRST: u64 = OF_A_RUN;
 
-/// A folder in which a worker can be started, as often as wanted.
+/// A folder to copy for each start of a worker.
 pub(crate) struct Start {
     pub(crate) name: &'static str,
     folder: TempDir,
     told: Ledger,
 }
 
-/// A copy of it, to be broken.
+/// A copy of it to break.
 pub(crate) struct Place {
     folder: TempDir,
-    /// What was told of what is in it.
+    /// The ledger of its contents.
     pub(crate) told: Ledger,
 }
 
 impl Start {
-    /// There is no file.
+    /// No file.
     pub(crate) fn fresh() -> Start {
         Start::new("a fresh file", |_| Ledger::default())
     }
 
-    /// The file is that of a crash: there is much in its log.
+    /// A file after a crash, with a large WAL.
     pub(crate) fn crashed() -> Start {
         Start::new("a file after a crash", |path| worker(Work::Forgotten, path))
     }
 
-    /// The file was closed.
+    /// A closed file.
     pub(crate) fn closed() -> Start {
         Start::new("a closed file", |path| worker(Work::Script, path))
     }
 
-    /// The file was closed, and is so large that opening it does not check all of it.
+    /// A closed file, so large that opening it does not check all of it.
     pub(crate) fn large() -> Start {
         Start::new("a large file", |path| worker(Work::Much, path))
     }
 
-    /// The file has version 0: it is known as ours, and has no table.
+    /// A file of version 0: it has the outbox's application id, and no table.
     pub(crate) fn version_zero() -> Start {
         Start::new("a file of version 0", |path| {
             let conn = Connection::open(path).unwrap();
@@ -80,7 +80,7 @@ impl Place {
     }
 }
 
-/// What the disk does is not looked at where system calls are what fails, and memory is quicker.
+/// Uses memory, which is faster: these tests break system calls, and not the disk.
 fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -89,7 +89,7 @@ fn file(folder: &TempDir) -> PathBuf {
     folder.path().join("events.db")
 }
 
-/// A worker that nothing is done to.
+/// Runs a worker without a fault.
 fn worker(work: Work, path: &Path) -> Ledger {
     let output = work.command(path, 0).output().unwrap();
     let mut told = Ledger::default();

@@ -1,4 +1,4 @@
-//! A worker whose system calls fail, or are its last.
+//! Workers whose system calls fail or end them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::process::{Command, ExitStatus};
 use crate::parts::start::{FIRST, Place};
 use crate::worker::Work;
 
-/// What is missing to do it here.
+/// Returns what is missing here, if something is.
 pub(crate) fn missing() -> Option<String> {
     match Command::new("strace").args(["-f", "-o", "/dev/null", "true"]).output() {
         Ok(output) if output.status.success() => None,
@@ -17,7 +17,7 @@ pub(crate) fn missing() -> Option<String> {
     }
 }
 
-/// Lets a worker do this while strace does that, and adds to the place what the worker told.
+/// Runs a worker under strace with these options, and adds the worker's lines to the ledger.
 pub(crate) fn run(work: Work, place: &mut Place, options: &[String]) -> ExitStatus {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o"]).arg(log(&place.path())).args(options);
@@ -30,13 +30,13 @@ pub(crate) fn run(work: Work, place: &mut Place, options: &[String]) -> ExitStat
     output.status
 }
 
-/// One system call that was made.
+/// A system call.
 pub(crate) struct Call {
     pub(crate) thread: u32,
     pub(crate) name: String,
 }
 
-/// The calls that the last run was watched to make, in order.
+/// Returns the traced calls of the last run, in order.
 pub(crate) fn calls(place: &Place) -> Vec<Call> {
     let lines = fs::read_to_string(log(&place.path())).unwrap();
     let call = |line: &str| {
@@ -48,7 +48,8 @@ pub(crate) fn calls(place: &Place) -> Vec<Call> {
     lines.lines().filter_map(call).collect()
 }
 
-/// How often each call is made, by the thread that makes it most often: strace counts for each by itself.
+/// Returns how often each call is made, by the thread that makes it most often: strace counts for
+/// each thread by itself.
 pub(crate) fn most(calls: &[Call]) -> BTreeMap<String, usize> {
     let mut by_thread: BTreeMap<(&str, u32), usize> = BTreeMap::new();
     for call in calls {

@@ -1,4 +1,5 @@
-//! Each system call that writes or syncs fails once, or from then on, or is the last one before kill -9.
+//! Each system call that writes or syncs fails once, fails from then on, or is the last one before
+//! `kill -9`.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt as _;
@@ -19,10 +20,10 @@ use crate::worker::load::STATUS;
 use crate::worker::script::NOT_OPENED;
 use crate::worker::{THROUGH, Work};
 
-/// The calls that change what is on the disk.
+/// The calls that change the disk.
 const WATCHED: &str = "trace=fsync,fdatasync,pwrite64,ftruncate,fallocate,unlink";
 
-/// What calls fail with, under which work, whether all after them do too, and of how many of them it is tried.
+/// The error, the work, whether all later calls fail too, and the number of faults to try.
 const ERRORS: [(&str, Work, bool, usize); 6] = [
     ("error=EIO", Work::Script, false, 30),
     ("error=EIO", Work::Script, true, 15),
@@ -32,13 +33,13 @@ const ERRORS: [(&str, Work, bool, usize); 6] = [
     ("error=ENOSPC", Work::Script, true, 15),
 ];
 
-/// One fault.
+/// A fault.
 struct Case<'a> {
     start: &'a Start,
     work: Work,
     call: String,
     number: usize,
-    /// What strace does to it.
+    /// The option for strace.
     effect: &'static str,
     lasts: bool,
 }
@@ -61,7 +62,8 @@ impl Case<'_> {
     }
 }
 
-/// How often each call is made from this start: in all, and by the thread that opens the file.
+/// Returns how often each call is made from this start: in total, and by the thread that opens the
+/// file.
 fn calls(start: &Start) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
     let mut place = start.copy();
     let status = strace::run(Work::Script, &mut place, &["-e".to_owned(), WATCHED.to_owned()]);
@@ -74,14 +76,14 @@ fn calls(start: &Start) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
     (all, strace::most(&opening))
 }
 
-/// So many numbers up to this one, evenly; ten times as many where there is time.
+/// Returns `most` numbers up to `number`, evenly spaced, or ten times as many in a long run.
 fn some_of(number: usize, most: usize) -> Vec<usize> {
     let most = if long() { 10 * most } else { most };
     let step = number.div_ceil(most).max(1);
     (1..=number).step_by(step).collect()
 }
 
-/// Calls fail.
+/// Lets calls fail.
 pub(crate) fn errors(summary: &mut Summary) {
     if let Some(why) = strace::missing() {
         return summary.skip("errors of system calls", &why);
@@ -92,7 +94,7 @@ pub(crate) fn errors(summary: &mut Summary) {
         for (call, number) in calls(start).0 {
             println!("   {}: {number} of {call}", start.name);
             for (effect, work, lasts, most) in ERRORS {
-                // What is written is written by many calls, of which few differ.
+                // Many similar calls write the events, so a few of them suffice.
                 let most = if call == "pwrite64" { most / 3 } else { most };
                 for number in some_of(number, most) {
                     let call = call.clone();
@@ -122,7 +124,7 @@ pub(crate) fn errors(summary: &mut Summary) {
     at_stake(summary, "errors of system calls", &[refused, not_opened]);
 }
 
-/// A call is the last one.
+/// Kills the worker at a call.
 pub(crate) fn kills(summary: &mut Summary) {
     if let Some(why) = strace::missing() {
         return summary.skip("kills at system calls", &why);
@@ -133,7 +135,7 @@ pub(crate) fn kills(summary: &mut Summary) {
         let (all, opening) = calls(start);
         for (call, number) in all {
             let opening = opening.get(&call).copied().unwrap_or_default();
-            // Each call while the tables are made, and some of those after.
+            // Each call during the creation of the tables, and some later ones.
             let mut numbers: Vec<_> = (1..=opening).collect();
             numbers.extend(some_of(number, if call == "pwrite64" { 25 } else { 60 }));
             numbers.sort_unstable();
@@ -157,7 +159,7 @@ pub(crate) fn kills(summary: &mut Summary) {
     at_stake(summary, "kills at system calls", &[killed * 10 / 9 / cases.len().max(1)]);
 }
 
-/// The status of a delivery says what is wrong with its outbox.
+/// The status of a delivery names the fault of its outbox.
 pub(crate) fn status(summary: &mut Summary) {
     const NAME: &str = "the status while the disk fails";
     if let Some(why) = strace::missing() {
@@ -168,7 +170,7 @@ pub(crate) fn status(summary: &mut Summary) {
         let (work, effect) = (Work::Load, "error=EIO");
         let case =
             Case { start: &start, work, call: call.to_owned(), number: 40, effect, lasts: true };
-        // Which of them is made depends on how SQLite was built.
+        // SQLite's build decides which of them it makes.
         if !calls(&start).0.contains_key(call) {
             continue;
         }
@@ -186,7 +188,7 @@ pub(crate) fn status(summary: &mut Summary) {
     }
 }
 
-/// What is wrong with the file after the fault. It must take events again, too.
+/// Returns what is wrong with the file after the fault. It must also accept events again.
 fn after(place: &Place) -> Vec<String> {
     let mut complaints = verdict::complaints(&place.told, &Contents::of(&place.path()));
     let runtime = Builder::new_current_thread().build().unwrap();
@@ -196,11 +198,11 @@ fn after(place: &Place) -> Vec<String> {
             let accepted = runtime.block_on(outbox.accept(&events));
             accepted.map_err(|error| error.to_string())
         });
-    complaints.extend(again.err().map(|error| format!("it does not work again: {error}")));
+    complaints.extend(again.err().map(|error| format!("the file does not work again: {error}")));
     complaints
 }
 
-/// Errors that do not say what to do.
+/// Complains of errors that do not say what to do.
 fn unclear(told: &Ledger) -> Vec<String> {
     let errors = [told.noted(FAILED), told.noted(NOT_OPENED)].concat();
     let clear = |error: &&str| {
@@ -212,23 +214,24 @@ fn unclear(told: &Ledger) -> Vec<String> {
     unclear.map(|error| format!("an error says no more than: {error}")).collect()
 }
 
-/// A fault that was short has to be over with what it struck.
+/// Complains if a short fault outlasts the calls that it hit.
 fn did_not_go_on(told: &Ledger) -> Vec<String> {
-    // Threads count for themselves, so that one fault may strike who opens, and another one who writes.
+    // strace counts for each thread, so one fault may hit the opening thread, and another the
+    // writing one.
     let failed = |note: &String| note.starts_with(FAILED);
     let mut complaints = Vec::new();
     if told.notes.windows(2).any(|pair| pair.iter().all(failed)) {
-        complaints.push(format!("it did not go on after the fault: {:?}", told.notes));
+        complaints.push(format!("the worker did not go on after the fault: {:?}", told.notes));
     }
     if !told.notes.iter().any(|note| note == THROUGH) {
-        complaints.push("it did not get through".to_owned());
+        complaints.push("the worker did not finish".to_owned());
     }
     complaints
 }
 
-/// Otherwise nothing was proved.
+/// Complains if a fault could break nothing.
 fn at_stake(summary: &mut Summary, name: &str, seen: &[usize]) {
     let proves = seen.iter().all(|seen| *seen > 0);
     let complaints = if proves { Vec::new() } else { vec![format!("it proves nothing: {seen:?}")] };
-    summary.add(&format!("{name}: something was at stake"), complaints);
+    summary.add(&format!("{name}: the fault had something to break"), complaints);
 }

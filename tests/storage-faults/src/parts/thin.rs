@@ -1,8 +1,8 @@
-//! A disk that has less room than it says: what was written is found out to be nowhere when it is synced, but the
-//! system shows it until the power is cut.
+//! A disk with less room than it reports. A sync reveals that a write is lost, but the system shows
+//! the write until a power cut.
 //!
-//! The file system lies in a sparse file, and there is no room for what that file lacks. So the syncs fail for real, and
-//! Linux does after them what it does.
+//! The file system is in a sparse file, and its disk has no room for the holes. So the syncs really
+//! fail, and Linux handles it.
 
 use std::io::Write as _;
 use std::process::Stdio;
@@ -39,7 +39,8 @@ pub(crate) fn part(summary: &mut Summary) {
     child.wait().unwrap();
     listener.end().iter().for_each(|line| told.read(line));
     drop(filling);
-    // It ended with a disk that had failed, before anything could be made certain: it may be done all the same.
+    // The first process ended with a failed disk, before a sync could succeed. Its settlement may
+    // be stored all the same.
     let refused = std::mem::take(&mut told.refused).len() + std::mem::take(&mut told.kept).len();
     let before = told.accepted.len();
     cuts.cut(Work::LoadHeld, &path, &mut told);
@@ -49,8 +50,8 @@ pub(crate) fn part(summary: &mut Summary) {
     if refused == 0 || accepted == 0 {
         complaints.push("it proves nothing".to_owned());
     }
-    println!("   {refused} refused to the first process, {accepted} accepted of the second");
+    println!("   the first process was refused {refused}, the second one accepted {accepted}");
     summary.add(NAME, complaints);
-    // Before what is under it.
+    // Unmounted before the disk below it.
     drop(cuts);
 }

@@ -1,4 +1,4 @@
-//! The system's clock is stepped while an outbox is open, and goes back.
+//! The wall clock steps while an outbox is open, and goes back.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,12 +20,12 @@ use crate::events;
 use crate::ledger::note;
 use crate::worker::THROUGH;
 
-/// Where libfaketime reads what is added to the clock.
+/// The file from which libfaketime reads the clock's offset.
 pub(crate) const FILE: &str = "FAKETIME_TIMESTAMP_FILE";
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// After this an event is due much too late.
+/// An event that waits this long is much too late.
 const LATE: Duration = Duration::from_secs(30);
 
 pub(crate) fn run(path: &Path) {
@@ -49,7 +49,7 @@ async fn put_back_under_a_step(outbox: &SqliteOutbox) {
     outbox.accept(&[events::event(2)]).await.unwrap();
     let early: Vec<_> = engine.lease(9).await.unwrap().iter().map(|lease| lease.id.get()).collect();
     if early != [3] {
-        note(&format!("it is not time for these of {early:?}: only for 3"));
+        note(&format!("only event 3 is due, not {early:?}"));
     }
     step("+0", Duration::ZERO);
     engine.settle(&[&leases[1]], put_back(Duration::from_secs(1))).await.unwrap();
@@ -69,8 +69,8 @@ fn put_back(after: Duration) -> impl Fn(&Lease) -> Verdict {
     move |_| Verdict::PutBack { after, attempts: 1, failure: None }
 }
 
-/// The clock is an hour fast for three seconds. Then a delivery meets a 500, and one that begins a
-/// year later, by its clock, meets another.
+/// The clock is an hour fast for three seconds. Then a delivery gets a 500. A second delivery
+/// begins a year later by its clock, and gets another 500.
 async fn fail_after_a_step(path: &Path) {
     let path = path.with_file_name("delivered.db");
     let begin = || {
@@ -89,7 +89,7 @@ async fn fail_after_a_step(path: &Path) {
     delivery.send_all(&[events::event(0)]).await.unwrap();
     expect_delivered(&delivery, &transport, "after the step").await;
 
-    // One fails, and waits for its next attempt while the process ends.
+    // One event fails, and waits for its next attempt at the end of the process.
     transport.fail(1);
     delivery.send_all(&[events::event(1)]).await.unwrap();
     while transport.left() > 0 {
@@ -116,7 +116,7 @@ async fn expect_delivered(delivery: &Delivery, transport: &Failing, when: &str) 
     }
 }
 
-/// Answers 500 to the first request, and takes the others.
+/// Answers 500 to the first request, and accepts the others.
 #[derive(Clone)]
 struct Failing(Arc<AtomicU32>);
 
@@ -150,8 +150,7 @@ impl Transport for Failing {
     }
 }
 
-/// Steps the clock of this process to so much after the true time, which is more than `least` after
-/// what it shows.
+/// Steps the clock of this process to `to` after the true time. The step must exceed `least`.
 fn step(to: &str, least: Duration) {
     let before = SystemTime::now();
     fs::write(env::var(FILE).unwrap(), to).unwrap();

@@ -1,4 +1,4 @@
-//! A checkpoint that has to stop halfway, because somebody reads, and that is gone on with later.
+//! A checkpoint that stops halfway because of a reader, and continues later.
 
 use std::path::Path;
 use std::process;
@@ -12,10 +12,10 @@ use crate::events::{self, LARGE};
 use crate::ledger::{Word, failed, note, say};
 use crate::worker::THROUGH;
 
-/// How many events come before, and as many after, what the reader sees.
+/// The number of events before the reader's snapshot, and of those after it.
 const SOME: u64 = 120;
 
-/// How many large events make a file of more than 8 MiB.
+/// The number of large events in a file of more than 8 MiB.
 const MUCH: u64 = 4_500;
 
 pub(crate) fn much(path: &Path, first: u64) {
@@ -32,17 +32,17 @@ pub(crate) fn run(path: &Path, first: u64, shared: bool) {
     let runtime = Builder::new_current_thread().build().unwrap();
     let outbox = SqliteOutbox::open(path).unwrap();
     runtime.block_on(async {
-        // A whole checkpoint comes before.
+        // A complete checkpoint comes first.
         accept(&outbox, first + 2 * SOME + 2, 1).await;
         outbox.maintain().await;
         accept(&outbox, first, SOME).await;
         let somebody = shared.then(|| look(path, "SELECT 1 FROM outbox_events"));
         let reader = look(path, "BEGIN; SELECT 1 FROM outbox_events");
         accept(&outbox, first + SOME, SOME).await;
-        // Brings in what the reader sees.
+        // Copies the pages that the reader sees.
         outbox.maintain().await;
         drop(reader);
-        // Brings in the rest, and syncs all of it. If that fails, it is tried again.
+        // Copies the rest, and syncs all of it. A failure is repeated.
         outbox.maintain().await;
         outbox.maintain().await;
         accept(&outbox, first + 2 * SOME, 1).await;
@@ -51,11 +51,11 @@ pub(crate) fn run(path: &Path, first: u64, shared: bool) {
         accept(&outbox, first + 2 * SOME + 1, 1).await;
     });
     note(THROUGH);
-    // As in a crash: nothing is closed.
+    // Ends without closing anything, as a crash does.
     process::abort();
 }
 
-/// Somebody else who has the file open.
+/// Another connection to the file.
 fn look(path: &Path, sql: &str) -> Connection {
     let conn = Connection::open(path).unwrap();
     conn.execute_batch(sql).unwrap();

@@ -22,16 +22,16 @@ const PRODUCERS: u64 = 8;
 
 pub(crate) const CONCURRENCY: usize = 8;
 
-/// What the worker says when its work has begun.
+/// The line of a worker that has begun.
 pub(crate) const BEGUN: &str = "begun";
 
-/// What it says of the status of the delivery while the outbox is in trouble.
+/// The start of a line with the status of a delivery over a failing outbox.
 pub(crate) const STATUS: &str = "status: ";
 
 /// The limit of every wait. A process that reaches it hangs, and fails.
 const HANGS: Duration = Duration::from_secs(60);
 
-/// Where the events go.
+/// The destination of the events.
 struct Destination {
     held: bool,
     tries: AtomicU64,
@@ -53,7 +53,7 @@ impl Transport for Destination {
                 return Ok(Receipt::delivered(202));
             }
         };
-        // Some are put back, and some are dead letters.
+        // Some events fail and are put back, and some become dead letters.
         if self.tries.fetch_add(1, Ordering::Relaxed) % 5 == 4 {
             return Err(SendError::new(ErrorKind::Timeout));
         }
@@ -85,7 +85,7 @@ fn start(work: Work, path: &Path) -> (Delivery, SqliteOutbox) {
     (delivery.unwrap(), outbox)
 }
 
-/// Accepts and delivers until it is killed, or until an event is refused.
+/// Accepts and delivers until a kill, or until the outbox refuses an event.
 pub(crate) fn run(work: Work, path: &Path, first: u64) {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
@@ -104,7 +104,7 @@ pub(crate) fn run(work: Work, path: &Path, first: u64) {
         for producer in producers {
             producer.await.unwrap();
         }
-        // All have been refused. The engine finds out for itself.
+        // The outbox has refused all producers. The engine must notice the fault by itself.
         let status = timeout(HANGS, async {
             loop {
                 match delivery.status().outbox {
@@ -136,7 +136,7 @@ async fn produce(delivery: Arc<Delivery>, next: Arc<AtomicU64>, first: u64) {
     }
 }
 
-/// Delivers all that is there.
+/// Delivers all pending events.
 pub(crate) fn drain(path: &Path) {
     let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {

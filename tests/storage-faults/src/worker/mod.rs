@@ -1,4 +1,4 @@
-//! The processes whose storage is broken. Each is this program, told what to do.
+//! The worker processes over broken storage. Each is this program, with its work as arguments.
 
 pub(crate) mod clock;
 mod forgotten;
@@ -12,35 +12,35 @@ use std::process::Command;
 /// The argument that makes this program a worker.
 pub(crate) const WORKER: &str = "worker";
 
-/// What a worker says when it has done everything.
+/// The line of a worker that has finished.
 pub(crate) const THROUGH: &str = "through";
 
 /// What a worker does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Work {
-    /// One thing after the other, the same in each run.
+    /// All operations in the same order in each run.
     Script,
-    /// As the script, and it dies as soon as something is refused, before anything else can be done.
+    /// As `Script`, but the worker dies at the first refusal, before it can do anything else.
     ScriptUntilRefused,
-    /// The same, and it waits for a line when it has opened the file.
+    /// As `ScriptUntilRefused`, but the worker waits for a line after it has opened the file.
     ScriptThatWaits,
-    /// Accepts so much that opening the file does not check all of it.
+    /// Accepts so many events that opening the file does not check all of it.
     Much,
-    /// A checkpoint that has to stop halfway, and is gone on with.
+    /// A checkpoint that stops halfway, and continues later.
     Forgotten,
-    /// The same, while somebody else has the file open.
+    /// As `Forgotten`, while another connection has the file open.
     ForgottenShared,
     /// Many producers and a delivery, until it is killed.
     Load,
-    /// As the load, while the WAL is emptied and free pages are given back, over and over.
+    /// As `Load`, while the worker empties the WAL and frees pages over and over.
     LoadMaintaining,
-    /// As the load, but what is delivered does not get away, so that events pile up.
+    /// As `Load`, but the transport never responds, so that events pile up.
     LoadHeld,
-    /// As the load, with commits that are not synced.
+    /// As `Load`, with unsynced commits.
     LoadNotDurable,
-    /// Puts events back while the clock is stepped.
+    /// Puts events back while the clock steps.
     Clock,
-    /// No producers: everything is delivered, and then it ends.
+    /// No producers: the worker delivers everything, and ends.
     Drain,
 }
 
@@ -60,14 +60,15 @@ impl Work {
         Work::Drain,
     ];
 
-    /// The words that make this program do this work on this file. Its events are numbered from `first` on.
+    /// Returns the arguments for this work on this file. The worker numbers its events from `first`
+    /// on.
     pub(crate) fn words(self, path: &Path, first: u64) -> Vec<String> {
         let program = env::current_exe().unwrap().to_str().unwrap().to_owned();
         let path = path.to_str().unwrap().to_owned();
         vec![program, WORKER.to_owned(), format!("{self:?}"), path, first.to_string()]
     }
 
-    /// The same as a command.
+    /// Returns the command with these arguments.
     pub(crate) fn command(self, path: &Path, first: u64) -> Command {
         let words = self.words(path, first);
         let mut command = Command::new(&words[0]);
@@ -76,10 +77,10 @@ impl Work {
     }
 }
 
-/// Does what it was told to.
+/// Does the work in the arguments.
 pub(crate) fn work(told: &[String]) {
     let [work, path, first] = told else {
-        panic!("a worker is told its work, its file and a number")
+        panic!("a worker needs its work, its file and a number")
     };
     let (path, first) = (Path::new(path), first.parse().unwrap());
     let work = Work::ALL.into_iter().find(|known| format!("{known:?}") == *work).unwrap();

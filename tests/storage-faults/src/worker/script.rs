@@ -1,5 +1,5 @@
-//! Everything that an outbox does, one thing after the other, in the same order in each run: so that the number of a
-//! system call says what goes on.
+//! All operations of an outbox, in the same order in each run, so that the number of a system call
+//! identifies the operation.
 
 use std::io;
 use std::ops::Range;
@@ -18,16 +18,17 @@ use crate::ledger::{Word, failed, in_words, note, say};
 use crate::worker::THROUGH;
 use crate::worker::load::BEGUN;
 
-/// How many large events come in one batch: together they are larger than what is kept of free pages.
+/// The number of large events in one batch: together they exceed the free pages that the outbox
+/// keeps.
 const MANY: u64 = 700;
 
-/// What it says when the file could not be opened, before it tries a second time.
+/// The line of a worker that failed to open the file, before its second try.
 pub(crate) const NOT_OPENED: &str = "not opened: ";
 
-/// What it says of what did not fail.
+/// The start of a line about an operation that worked.
 pub(crate) const WORKED: &str = "worked";
 
-/// Does it all. It waits for a line between opening the file and everything else, if it is to wait.
+/// Runs the script. If `waits`, it waits for a line after opening the file.
 pub(crate) fn run(path: &Path, first: u64, until_refused: bool, waits: bool) {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let opened = SqliteOutbox::open(path).or_else(|error| {
@@ -58,7 +59,7 @@ impl Script {
         self.accept(0..1).await;
         self.accept(1..2).await;
         self.accept(2..6).await;
-        // The first two are delivered, one is a dead letter, one is put back.
+        // Two events are delivered, one becomes a dead letter, one is put back.
         let leases = self.lease(4).await;
         for (lease, verdict) in leases.iter().zip([
             engine::delivered as fn(&Lease) -> Verdict,
@@ -76,7 +77,7 @@ impl Script {
             leases.iter().partition(|lease| lease.event.body().len() > 2_000);
         self.settle(&large, engine::delivered).await;
         self.settle(&others, rejected).await;
-        // Much space is free now, and is given back.
+        // Many pages are free now, and the outbox returns them to the file system.
         self.engine.outbox.maintain().await;
         for number in 8..12 {
             self.accept(number..number + 1).await;
@@ -156,7 +157,7 @@ impl Script {
     }
 }
 
-/// Intercom refused it.
+/// Intercom refused the event.
 fn rejected(_: &Lease) -> Verdict {
     let reason = DeadLetterReason::Rejected;
     Verdict::Bury { reason, attempts: 1, failure: None, used: None }

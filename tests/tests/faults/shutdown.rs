@@ -1,4 +1,4 @@
-//! Ends that come while the network is bad.
+//! Shutdowns during network faults.
 
 use std::time::Duration;
 
@@ -29,12 +29,12 @@ async fn a_shutdown_keeps_its_deadline_where_every_connection_is_a_black_hole() 
 }
 
 #[tokio::test]
-async fn a_shutdown_delivers_what_it_can_where_nobody_listens_at_first() {
+async fn a_shutdown_delivers_after_the_server_listens_again() {
     let mut rig = Rig::start(LONG, || None).await;
     rig.proxy.close().await;
     rig.send(0..20).await;
     rig.witness.wait_for_failures(1).await;
     rig.proxy.open();
-    // The end is asked for during the outage, or shortly before it.
+    // The shutdown begins during the outage, or shortly before it.
     rig.finish(20).await;
 }

@@ -1,4 +1,4 @@
-//! What people see: with `psql`, when they connect, and in errors.
+//! What operators see: with `psql`, when they connect, and in errors.
 
 use std::time::Duration;
 
@@ -61,11 +61,11 @@ async fn dead_letters_are_read_redriven_buried_and_purged_from_any_machine() {
     assert_eq!(there.purge(&Selection::All).await.unwrap(), 1);
     let leases = engine.lease(3).await;
     assert_eq!(leases.len(), 2);
-    // Buried elsewhere while it is leased here.
+    // Buried by another process during a lease of this one.
     assert_eq!(there.bury(&Selection::One(leases[0].id)).await.unwrap(), 1);
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(delivered(lease))).collect();
     assert_eq!(engine.try_settle(&settlements).await.unwrap(), [leases[0].id]);
-    // Buried elsewhere before it is read here.
+    // Buried by another process before this one reads it.
     accept(&there, &events(2)).await;
     assert_eq!(there.bury(&Selection::One(EventId::new(4))).await.unwrap(), 1);
     assert_eq!(engine.lease_ids(9).await, [5]);
@@ -74,7 +74,7 @@ async fn dead_letters_are_read_redriven_buried_and_purged_from_any_machine() {
         let numbers = (counts.accepted, counts.delivered, counts.dead, counts.pending);
         assert_eq!((numbers, counts.purged), ((5, 1, 3, 1), 1));
     }
-    // A takeover adds up what operators did.
+    // A takeover counts the operators' changes.
     drop(engine);
     let engine = Engine::take_over(&there, Standing::Unknown).await;
     engine.deliver(9).await;
@@ -90,7 +90,7 @@ async fn the_oldest_event_of_this_process_is_found_among_those_of_others() {
     let engine = Engine::begin(&outbox).await;
     let own = async || outbox.counts().await.unwrap().oldest_own.map(EventId::get);
     accept(&outbox, &events(5)).await;
-    // As if other processes had accepted all but 2 and 4.
+    // Marks all events but 2 and 4 as accepted by another process.
     place.run("UPDATE {s}.events SET origin = 7 WHERE id NOT IN (2, 4)").await;
     assert_eq!(own().await, Some(2));
     let leases = engine.lease(10).await;
@@ -98,14 +98,14 @@ async fn the_oldest_event_of_this_process_is_found_among_those_of_others() {
     assert_eq!(own().await, Some(4));
     engine.settle(&leases[2..], delivered).await;
     assert_eq!(own().await, None);
-    // It is pending again, whoever redrives it.
+    // A redriven event is pending again, whichever process redrives it.
     assert_eq!(place.open().await.redrive(&Selection::All).await.unwrap(), 2);
     assert_eq!(own().await, Some(2));
 }
 
-/// Nobody polls for a day, so only a notification can tell.
+/// The poll interval is a day, so only a notification can wake the deliverer.
 #[tokio::test]
-async fn the_deliverer_is_told_of_events_that_other_machines_accept() {
+async fn the_deliverer_is_notified_of_events_from_other_machines() {
     let place = Place::new();
     let seldom = Duration::from_secs(86_400);
     let first = place.builder().poll_interval(seldom).connect().await.unwrap();
@@ -126,7 +126,7 @@ async fn the_deliverer_is_told_of_events_that_other_machines_accept() {
     accept(&second, &events(1)).await;
     let turn = timeout(LONG, lease).await.unwrap().unwrap();
     assert!(matches!(turn, Turn::Leased(leased) if leased.events.len() == 1));
-    // A standby is told of a release.
+    // A release notifies the standby.
     let turn = second.lease(Standing::Unknown, 0).await.unwrap();
     let Turn::Standby(standby) = turn else { panic!("{turn:?}") };
     let waiting = tokio::spawn({
@@ -138,9 +138,9 @@ async fn the_deliverer_is_told_of_events_that_other_machines_accept() {
     assert!(matches!(turn, Turn::Began(_)));
 }
 
-/// Reading on finds its events at once, however many dead rows an old snapshot keeps.
+/// Reading continues at once, however many dead rows an old snapshot keeps.
 #[tokio::test]
-async fn an_old_snapshot_keeps_no_version_of_the_progress_in_the_way() {
+async fn an_old_snapshot_does_not_slow_the_read_of_the_progress() {
     let place = Place::new();
     let outbox = place.open().await;
     let engine = Engine::begin(&outbox).await;
@@ -151,7 +151,7 @@ async fn an_old_snapshot_keeps_no_version_of_the_progress_in_the_way() {
         accept(&outbox, &events(5)).await;
         engine.deliver(5).await;
     }
-    // One row is there to see, and one leaf of the index has it.
+    // One row is visible, in one leaf of the index.
     let plan = place.sql(
         "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, SUMMARY OFF) \
          SELECT * FROM {s}.progress ORDER BY n DESC LIMIT 1",
@@ -171,7 +171,7 @@ async fn an_old_snapshot_keeps_no_version_of_the_progress_in_the_way() {
 }
 
 #[tokio::test]
-async fn no_superuser_is_needed_where_the_schema_is_there() {
+async fn no_superuser_is_needed_once_the_schema_exists() {
     let place = Place::new();
     place.run("CREATE ROLE {s}_owner LOGIN; CREATE SCHEMA {s} AUTHORIZATION {s}_owner").await;
     let url = place.url.replace("postgres://postgres@", &place.sql("postgres://{s}_owner@"));
@@ -181,7 +181,7 @@ async fn no_superuser_is_needed_where_the_schema_is_there() {
 }
 
 #[tokio::test]
-async fn an_unfit_database_is_refused_with_what_to_do() {
+async fn an_unfit_database_is_refused_with_the_fix() {
     let place = Place::new();
     let refused = async |url: &str| PostgresOutbox::connect(url).await.unwrap_err().to_string();
     assert!(refused("mysql://x").await.contains("postgres://user:password@host"));
@@ -210,7 +210,7 @@ async fn no_log_shows_a_contact_a_value_or_a_password() {
     told += &format!("{leases:?} {:?} {outbox:?}", engine.tenure);
     engine.settle(&leases, bury(DeadLetterReason::Rejected)).await;
     told += &format!("{:?}", outbox.dead_letters(None, 9).await.unwrap());
-    // A constraint that quotes the row, and a cast that quotes the value.
+    // The constraint's error quotes the row, and the cast's error quotes the value.
     place.run("ALTER TABLE {s}.events ADD CHECK (body ->> 'email' IS NULL) NOT VALID").await;
     let error = outbox.accept(&[secret]).await.unwrap_err();
     assert!(matches!(error, AcceptError::Storage(_)));
