@@ -1,9 +1,6 @@
 //! The TLS provider: the process's default, else that of the crate's features.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test, a panic is how a failure is told; helpers are part of it"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 #[test]
@@ -29,13 +26,13 @@ mod shared {
     use tokio::net::TcpListener;
     use tokio_rustls::LazyConfigAcceptor;
 
-    /// What a transport offers a server as it begins TLS.
+    /// Returns the groups that a transport offers in its TLS handshake.
     struct Offer {
         cipher_suites: Vec<CipherSuite>,
         protocols: Vec<Vec<u8>>,
     }
 
-    /// Lets a new transport begin TLS, and hangs up.
+    /// Lets a new transport begin a handshake, and hangs up.
     async fn offer() -> Offer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("https://{}", listener.local_addr().unwrap());
@@ -58,13 +55,13 @@ mod shared {
     }
 
     #[tokio::test]
-    async fn the_application_s_provider_is_shared_and_none_is_installed_without_it() {
+    async fn the_applications_provider_is_shared_and_none_is_installed_without_it() {
         let own = offer().await;
         for suite in ring::default_provider().cipher_suites {
             assert!(own.cipher_suites.contains(&suite.suite()), "{:?}", own.cipher_suites);
         }
         assert_eq!(own.protocols, [b"h2".to_vec(), b"http/1.1".to_vec()]);
-        // What a library installs, the application could not install any more.
+        // If a library installed a provider, the application could no longer install its own.
         assert!(CryptoProvider::get_default().is_none());
 
         let only = CipherSuite::TLS13_CHACHA20_POLY1305_SHA256;

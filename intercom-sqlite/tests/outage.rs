@@ -1,10 +1,10 @@
-//! A long outage, with more pending events than memory may hold, and a restart in it. It has its
-//! own process, because it measures the process.
+//! A long outage with a restart, and with more pending events than memory may hold. This test has
+//! its own process, because it measures the process's memory.
 //!
-//! In the outage, time is virtual for the engine and the outbox.
+//! During the outage, the engine and the outbox run in virtual time.
 
 #![cfg(target_os = "linux")]
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::fs;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ const EVENTS: u64 = 32_000;
 
 const OUTAGE: Duration = Duration::from_secs(6 * 3600);
 
-/// The most that the process may grow.
+/// The limit of the process's growth.
 const GROWTH: u64 = 64 << 20;
 
 /// Accepts or fails events, and counts the attempts of each.
@@ -88,11 +88,12 @@ fn resident() -> (u64, u64) {
 }
 
 #[tokio::test]
-async fn more_than_may_be_in_memory_waits_for_hours_and_is_delivered_once_each() {
+async fn more_events_than_fit_in_memory_wait_for_hours_and_are_each_delivered_once() {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
     let path = folder.path().join("events.db");
     let (runtime, began, began_at) = (Handle::current(), Instant::now(), SystemTime::now());
-    // The outbox reads the clock on its own thread, and the virtual time belongs to this runtime.
+    // The outbox reads this clock on its own thread, because the virtual time belongs to this
+    // runtime.
     let clock = move || {
         let _within = runtime.enter();
         began_at + began.elapsed()
@@ -122,7 +123,7 @@ async fn more_than_may_be_in_memory_waits_for_hours_and_is_delivered_once_each()
     assert!(ledger.is_balanced(), "{ledger}");
     assert_eq!((ledger.pending, ledger.delivered, ledger.dead), (EVENTS, 0, 0));
 
-    // The process ends in the outage, and a new one starts.
+    // The process ends during the outage, and a new one starts.
     resume();
     assert_eq!(delivery.shutdown(Duration::ZERO).await.pending, EVENTS);
     drop(delivery);

@@ -1,4 +1,4 @@
-//! An outbox that can never hold as many events as one transaction takes by default.
+//! An outbox with a capacity below the default size of a transaction.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::setup::Setup;
 
-/// Sends 25 events from a file, over an outbox that holds ten.
+/// Sends 25 events from a file, through an outbox that holds ten.
 fn send(setup: &Setup, more: &[&str]) -> (Output, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let outbox = folder.path().join("events.db");
@@ -41,11 +41,11 @@ fn events_are_delivered_through_a_small_outbox() {
 }
 
 #[test]
-fn a_full_outbox_names_the_line_that_it_did_not_take() {
+fn a_full_outbox_names_the_first_refused_line() {
     let setup = Setup::new(&[]);
     let (output, _folder) = send(&setup, &[]);
     assert_eq!(output.status.code(), Some(5), "{output:?}");
-    // The lines that have come in by the first transaction decide how the others are parted.
+    // The lines that have arrived at the first transaction decide the sizes of the others.
     let printed = String::from_utf8(output.stdout).unwrap();
     let taken: u64 = printed.split(' ').next().unwrap().parse().unwrap();
     assert_eq!(printed, format!("{taken} taken, up to line {taken}\n"));

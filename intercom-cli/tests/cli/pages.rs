@@ -1,11 +1,11 @@
-//! The commands as their pages show them: each file in `commands` is run against a sandbox.
+//! The commands of the pages: the test runs each file in `commands` against a sandbox.
 
 use std::env;
 use std::path::PathBuf;
 
 use crate::setup::Setup;
 
-/// Runs these pages. No command can replace these variables.
+/// Runs these pages. No command can change these variables.
 fn run(pages: &str, setup: &Setup, variables: &[(&str, &str)]) {
     let cases = trycmd::TestCases::new();
     for (name, value) in variables {
@@ -22,7 +22,7 @@ fn run(pages: &str, setup: &Setup, variables: &[(&str, &str)]) {
         .unwrap()
         .register_bin("git", found("git"))
         .case(pages);
-    // It runs them.
+    // Dropping it runs the pages.
     drop(cases);
 }
 

@@ -7,7 +7,7 @@ use intercom_sandbox::{Fault, Sandbox, SeedContact};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
-/// What a program is run against.
+/// The sandbox and the folder for a program.
 pub(crate) struct Setup {
     pub(crate) sandbox: Sandbox,
     pub(crate) home: TempDir,
@@ -15,7 +15,7 @@ pub(crate) struct Setup {
 }
 
 impl Setup {
-    /// Starts a sandbox that these faults are in. It knows two contacts.
+    /// Starts a sandbox with these faults. It knows two contacts.
     pub(crate) fn new(faults: &[&str]) -> Self {
         let runtime = Runtime::new().unwrap();
         let sandbox = Sandbox::builder()
@@ -31,7 +31,8 @@ impl Setup {
         fs::write(folder.join("token"), sandbox.token()).unwrap();
         let url = sandbox.url();
         let profile = format!(
-            "profile = \"sandbox\"\n[profiles.sandbox]\nbase_url = \"{url}\"\ntoken_file = \"token\"\n"
+            "profile = \"sandbox\"\n[profiles.sandbox]\nbase_url = \"{url}\"\n\
+             token_file = \"token\"\n"
         );
         fs::write(folder.join("config.toml"), profile).unwrap();
         Setup { sandbox, home, runtime }

@@ -1,4 +1,4 @@
-//! Files that are no regular files, that grow, and that change.
+//! Irregular files, files that grow, and files that change.
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -47,7 +47,7 @@ fn a_pipe_and_a_directory_are_refused() {
 }
 
 #[test]
-fn a_file_that_grows_is_imported_from_where_it_ended() {
+fn a_file_that_grew_is_imported_from_its_old_end() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::write(folder.join("events.csv"), format!("{HEADER}{}{}", row(0), row(1))).unwrap();
@@ -58,7 +58,7 @@ fn a_file_that_grows_is_imported_from_where_it_ended() {
         String::from_utf8(output.stdout).unwrap(),
         "events.csv: accepted 1, accepted before 2, rejected 0\n"
     );
-    // A copy by another name is the same file.
+    // A copy with another name counts as the same file.
     fs::rename(folder.join("events.csv"), folder.join("copy.csv")).unwrap();
     let output =
         run(folder, &["import", "copy.csv", "--event", "counted", "--outbox", "events.db"]);
@@ -71,7 +71,7 @@ fn a_file_that_changed_is_refused_and_imported_again_by_a_flag() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let file = folder.join("events.csv");
-    // The last row was cut off.
+    // The last row was incomplete.
     fs::write(&file, format!("{HEADER}{}42,1700000001,1", row(0))).unwrap();
     assert!(import(folder, &[]).status.success());
     append(folder, "7\n");
@@ -124,9 +124,10 @@ fn a_file_of_rejected_rows_that_is_corrected_is_kept() {
     );
 }
 
-/// A full outbox ends an import, which goes on when there is room. What one transaction takes by default does not matter.
+/// A full outbox ends an import, and a later run continues it. The default size of a transaction
+/// does not matter.
 #[test]
-fn a_full_outbox_ends_an_import_that_goes_on_later() {
+fn a_full_outbox_ends_an_import_that_continues_later() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let rows: String = (0..10_000).map(row).collect();

@@ -1,4 +1,4 @@
-//! An import that is killed or interrupted ends as one run would.
+//! A killed or interrupted import and its next runs give the result of a single run.
 
 use std::process::{Child, Stdio};
 use std::thread::sleep;
@@ -9,17 +9,17 @@ use nix::unistd::Pid;
 
 use crate::rig::{ROWS, Rig, records};
 
-/// How many kills there are in all, but for `IMPORT_KILLS`.
+/// The total number of kills, unless `IMPORT_KILLS` is set.
 const KILLS: usize = 6;
 
-/// How many kills one file meets before it may end.
+/// The number of kills for one file.
 const A_FILE: usize = 5;
 
 fn start(rig: &Rig, outbox: &str) -> Child {
     rig.command(outbox).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
-/// Runs to the end, and returns how long that took.
+/// Runs an import to its end, and returns how long it took.
 fn run_to_the_end(rig: &Rig, outbox: &str) -> Duration {
     let begun = Instant::now();
     let output = rig.command(outbox).output().unwrap();
@@ -28,7 +28,7 @@ fn run_to_the_end(rig: &Rig, outbox: &str) -> Duration {
 }
 
 #[test]
-fn a_killed_import_ends_as_one_run_would() {
+fn a_killed_import_continues_to_the_same_result() {
     let kills = std::env::var("IMPORT_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
     let rig = Rig::new();
     let took = run_to_the_end(&rig, "whole.db");
@@ -36,7 +36,7 @@ fn a_killed_import_ends_as_one_run_would() {
     assert!(whole.len() > ROWS * 9 / 10 && rejected.lines().count() > 100);
 
     let (mut killed, mut midway, mut round) = (0, 0, 0);
-    // On a busy machine several kills in a row may come too early.
+    // On a busy machine, several kills in a row may come too early.
     while killed < kills || midway == 0 && killed < 10 * kills {
         let outbox = format!("killed-{round}.db");
         round += 1;
@@ -50,17 +50,17 @@ fn a_killed_import_ends_as_one_run_would() {
             midway += usize::from((1..ROWS).contains(&taken));
         }
         run_to_the_end(&rig, &outbox);
-        assert!(rig.bodies(&outbox) == whole, "{outbox} has other events than one run");
+        assert!(rig.bodies(&outbox) == whole, "{outbox} has other events than after a single run");
         assert_eq!(rig.rejected(), rejected);
         // A finished import adds nothing.
         run_to_the_end(&rig, &outbox);
-        assert!(rig.bodies(&outbox) == whole, "{outbox} has more events than one run");
+        assert!(rig.bodies(&outbox) == whole, "{outbox} has more events than after a single run");
     }
     assert!(midway > 0, "{killed} kills, none of them between two transactions");
 }
 
 #[test]
-fn an_interrupted_import_says_so_and_goes_on() {
+fn an_interrupted_import_says_so_and_can_continue() {
     let rig = Rig::new();
     run_to_the_end(&rig, "whole.db");
     for round in 0..50 {
@@ -73,7 +73,7 @@ fn an_interrupted_import_says_so_and_goes_on() {
         kill(Pid::from_raw(i32::try_from(child.id()).unwrap()), Signal::SIGINT).unwrap();
         let output = child.wait_with_output().unwrap();
         if output.status.code() != Some(130) {
-            // It had just ended.
+            // The import had just ended.
             continue;
         }
         let told = String::from_utf8(output.stderr).unwrap();

@@ -1,4 +1,4 @@
-//! `intercom import`: its pages, its ends, and what it shows.
+//! `intercom import`: its pages, its early ends, and its progress bar.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]

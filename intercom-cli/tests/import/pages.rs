@@ -1,4 +1,4 @@
-//! The commands as their documentation shows them.
+//! The commands of the documentation.
 
 #[test]
 fn the_documented_commands_work() {

@@ -1,4 +1,4 @@
-//! A file to import, an outbox, and what is in it afterwards.
+//! A file to import, an outbox, and the events in it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,7 +9,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
-/// How many rows the file has.
+/// The number of rows in the file.
 pub(crate) const ROWS: usize = 30_000;
 
 pub(crate) struct Rig {
@@ -17,7 +17,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    /// Makes a folder with a file whose rows are accepted, rejected, and of one second.
+    /// Makes a folder with a file. Some rows are valid, some are rejected, and some share a second.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut text = "user_id,created_at,number,note\n".to_owned();
@@ -52,7 +52,7 @@ impl Rig {
     }
 }
 
-/// The program, in this folder, with no configuration.
+/// Returns the command of the program in this folder, without a configuration.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_intercom"));
     command
@@ -77,11 +77,12 @@ pub(crate) fn bodies(outbox: &Path) -> Vec<String> {
     select.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
 }
 
-/// Returns how many records the newest import took.
+/// Returns the number of records of the newest import.
 pub(crate) fn records(outbox: &Path) -> Option<usize> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let connection = Connection::open_with_flags(outbox, flags).ok()?;
-    // After a kill this is the last connection. Its end must not write what the next start of the program has to find.
+    // After a kill this is the last connection. Closing it must not checkpoint, because the next
+    // start of the program must meet the WAL.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).ok()?;
     let select = "SELECT records FROM import_progress ORDER BY id DESC LIMIT 1";
     let records: i64 = connection.query_row(select, [], |row| row.get(0)).ok()?;

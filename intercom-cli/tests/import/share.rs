@@ -1,4 +1,4 @@
-//! `--flush --share`: an import leaves the application its part of the rate limit.
+//! `--flush --share`: an import leaves the application its share of the rate limit.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -9,12 +9,12 @@ use tokio::runtime::Runtime;
 
 use crate::rig::program;
 
-/// How many requests Intercom takes in ten seconds, how many of them an import takes, and how many it has to send.
+/// Intercom's limit in ten seconds, the import's share of it, and the events to send.
 const LIMIT: u32 = 240;
 const SHARE: usize = 60;
 const EVENTS: usize = 75;
 
-/// It takes the second of two windows, and so some more than ten seconds.
+/// The import needs two windows, and so just over ten seconds.
 #[test]
 fn an_import_takes_its_share_of_each_window() {
     let runtime = Runtime::new().unwrap();
@@ -36,7 +36,7 @@ fn an_import_takes_its_share_of_each_window() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!((sandbox.event_count(), sandbox.duplicate_count()), (EVENTS, 0));
 
-    // A window opens with the first request after the one before.
+    // A window opens with the first request after the previous one.
     let mut windows: Vec<(_, usize)> = Vec::new();
     for request in sandbox.requests() {
         let at = request.received_at();
@@ -47,6 +47,6 @@ fn an_import_takes_its_share_of_each_window() {
     }
     let used: Vec<_> = windows.iter().map(|(_, used)| *used).collect();
     assert!(used.len() > 1 && used.iter().all(|used| *used <= SHARE), "{used:?}");
-    // It takes its share, and is not merely slow.
+    // The import uses its share, so it is not merely slow.
     assert!(used[0] > SHARE / 2, "{used:?}");
 }

@@ -8,10 +8,10 @@ use nix::pty::{Winsize, openpty};
 
 use crate::rig::Rig;
 
-/// Reads a terminal until its last program has closed it.
+/// Reads a terminal until the last program has closed it.
 fn read(mut terminal: File) -> String {
     let (mut shown, mut buffer) = (Vec::new(), [0; 4096]);
-    // The end of a terminal is an error.
+    // A closed terminal reads as an error.
     while let Ok(length @ 1..) = terminal.read(&mut buffer) {
         shown.extend_from_slice(&buffer[..length]);
     }
@@ -26,7 +26,7 @@ fn a_terminal_shows_a_bar_with_rate_and_time_left() {
     let mut command = rig.command("events.db");
     command.env("TERM", "xterm").stdout(Stdio::piped()).stderr(pty.slave);
     let child = command.spawn().unwrap();
-    // It keeps a handle of the terminal.
+    // The command keeps a handle of the terminal.
     drop(command);
     let shown = read(File::from(pty.master));
     let output = child.wait_with_output().unwrap();

@@ -1,4 +1,5 @@
-//! A killed import ends as one run would: the checkpoint is in the transaction that accepts the events.
+//! A killed import and its next runs give the result of a single run, because one transaction
+//! stores events and checkpoint.
 
 use std::process::Stdio;
 use std::thread::sleep;
@@ -21,8 +22,8 @@ fn bodies(url: &str, schema: &str) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "it starts a server"]
-fn a_killed_import_into_postgresql_ends_as_one_run_would() {
+#[ignore = "starts a server"]
+fn a_killed_import_into_postgresql_continues_to_the_same_result() {
     let server = test_postgres::Server::start().unwrap();
     let rig = Rig::new();
     let url = server.url();

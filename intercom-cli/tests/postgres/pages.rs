@@ -1,11 +1,11 @@
-//! The commands as their pages show them, over PostgreSQL.
+//! The commands of the pages, over PostgreSQL.
 
 use test_postgres::Server;
 
 use crate::setup::Setup;
 
 #[test]
-#[ignore = "it starts a server"]
+#[ignore = "starts a server"]
 fn the_pages() {
     let server = Server::start().unwrap();
     let setup = Setup::new(&[]);
@@ -17,7 +17,7 @@ fn the_pages() {
         .env("NO_COLOR", "1")
         .env("INTERCOM_OUTBOX", server.url())
         .case("tests/commands/postgres/*.md");
-    // It runs them.
+    // Dropping it runs the pages.
     drop(cases);
     assert_eq!(setup.sandbox.event_count(), 3);
 }

@@ -71,7 +71,7 @@ fn a_derived_event_has_the_second_of_its_cause_and_its_contact_unless_it_names_o
 }
 
 #[test]
-fn a_function_that_gives_none_derives_nothing() {
+fn a_function_that_returns_none_derives_nothing() {
     let event = encode(&InvoicePaid { plan: "free", country: "DE", ..BIG }).unwrap();
     assert!(event.derived().is_empty());
     let event = encode(&&Box::new(InvoicePaid { plan: "free", ..BIG })).unwrap();
@@ -87,7 +87,7 @@ fn an_event_is_split_from_those_that_are_derived_from_it() {
     assert_eq!(derived, whole.derived());
     assert_ne!(event, whole);
     let moved = whole.moved_to(Timestamp::from_unix_seconds(1_700_000_001));
-    assert_eq!(moved.derived(), whole.derived(), "each is moved by itself");
+    assert_eq!(moved.derived(), whole.derived(), "each event is moved alone");
 }
 
 #[derive(IntercomEvent)]
@@ -164,7 +164,7 @@ fn tracker(transport: impl Transport + 'static) -> intercom_core::ContactTracker
 }
 
 #[tokio::test]
-async fn without_a_delivery_they_are_sent_in_turn() {
+async fn without_a_delivery_derived_events_are_sent_in_turn() {
     let sent = RecordingTransport::new();
     let receipt = tracker(sent.clone()).send(&BIG).await.unwrap();
     assert!(receipt.is_delivered());
@@ -174,8 +174,8 @@ async fn without_a_delivery_they_are_sent_in_turn() {
 }
 
 #[tokio::test]
-async fn the_first_error_ends_that_and_sending_again_is_safe() {
-    /// Fails once for an event of this name.
+async fn the_first_error_ends_the_sending_and_a_repeat_is_safe() {
+    /// Fails once for an event with this name.
     struct FailsFor(&'static str, FailingTransport, RecordingTransport);
 
     #[async_trait]
@@ -199,16 +199,16 @@ async fn the_first_error_ends_that_and_sending_again_is_safe() {
 
     let error = tracker.send_prepared(prepared.clone()).await.unwrap_err();
     assert_eq!(error.event_name().unwrap(), "big_invoice_paid");
-    assert_eq!(sent.take(), std::slice::from_ref(&prepared), "those after it are not sent");
+    assert_eq!(sent.take(), std::slice::from_ref(&prepared), "later events are not sent");
 
     tracker.send_prepared(prepared.clone()).await.unwrap();
     let again = sent.take();
-    assert_eq!(again[0], prepared, "with the same second, which Intercom takes for a repetition");
+    assert_eq!(again[0], prepared, "with the same second, so that Intercom sees a duplicate");
     assert_eq!(again[1..], *prepared.derived());
 }
 
 #[tokio::test]
-async fn a_transport_that_accepts_the_event_has_accepted_them_with_it() {
+async fn a_transport_that_accepts_an_event_takes_its_derived_events_too() {
     /// Stores each event, as a delivery does.
     struct Accepting(RecordingTransport);
 

@@ -3,7 +3,7 @@
 use intercom_core::{Catalogue, IntercomEvent, catalogue};
 
 #[derive(IntercomEvent)]
-#[expect(dead_code, reason = "only described, never made")]
+#[expect(dead_code, reason = "the test reads only the description")]
 enum Project<'a> {
     #[event(name = "Project Created", was = "project_made")]
     Created { name: &'a str },
@@ -45,7 +45,7 @@ mod billing {
 catalogue! {
     /// What happens
     /// here.
-    #[allow(dead_code, reason = "other attributes are the static's")]
+    #[allow(dead_code, reason = "other attributes belong to the static")]
     #[budget(5)]
     static ALL: Project<'_>, ..billing::BILLING, Measured<u8, 3>
 }

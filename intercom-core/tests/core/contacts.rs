@@ -1,4 +1,4 @@
-//! Contacts: identifiers, roles, precedence, and that no error shows them.
+//! Contacts: identifiers, roles, precedence, and privacy.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -41,9 +41,10 @@ fn blank_identifiers_are_refused_before_any_io() {
     }
 }
 
-/// Intercom finds no contact by them. A user id is the application's own, and may have white space.
+/// Intercom finds no contact by such an email or contact id. A user id is the application's own,
+/// and may have white space.
 #[test]
-fn white_space_around_what_intercom_looks_up_is_refused_before_any_io() {
+fn white_space_around_an_email_or_contact_id_is_refused_before_any_io() {
     for (contact, which) in [
         (Contact::email(" ada@example.com "), "email"),
         (Contact::email("ada@example.com\n"), "email"),
@@ -60,9 +61,9 @@ fn white_space_around_what_intercom_looks_up_is_refused_before_any_io() {
     assert!(padded.contains(r#""user_id":" 42 ""#), "{padded}");
 }
 
-/// Each would match, or create, another contact that looks the same.
+/// Each such identifier would match, or create, a different contact that looks the same.
 #[test]
-fn characters_that_nobody_sees_are_refused_before_any_io() {
+fn invisible_characters_are_refused_before_any_io() {
     for c in [
         '\u{200B}',
         '\u{FEFF}',
@@ -123,7 +124,7 @@ fn many_types_name_a_contact() {
 }
 
 #[test]
-fn an_id_type_of_ones_own_names_a_contact() {
+fn a_custom_id_type_names_a_contact() {
     struct UserId(u64);
 
     impl ToUserId for UserId {
@@ -185,14 +186,14 @@ async fn roles_are_no_metadata() {
 }
 
 #[tokio::test]
-async fn an_event_of_nobody_fails_before_any_io() {
+async fn an_event_without_a_contact_fails_before_any_io() {
     let sent = RecordingTransport::new();
     let error = Tracker::new(sent.clone()).send(&NOBODY).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidEvent);
     assert_eq!(error.event_name().unwrap(), "invited");
     let reason = error.invalid_event().unwrap().reason();
     assert_eq!(reason, &Reason::Contact(ContactError::NoIdentifier));
-    // An empty contact does not help either.
+    // An empty contact is no better.
     let tracker = Tracker::new(sent.clone()).for_contact(Contact::default());
     assert_eq!(
         tracker.send(&SignedIn).await.unwrap_err().to_string(),
@@ -203,7 +204,7 @@ async fn an_event_of_nobody_fails_before_any_io() {
 }
 
 #[test]
-fn no_output_shows_who_a_contact_is() {
+fn no_output_shows_an_identifier() {
     let contact = Contact::email("ada@example.com").with_user_id("user-77").with_contact_id("c-99");
     let event = DataEvent::new(&SignedIn, contact.clone(), Timestamp::now()).unwrap();
     let tracker = Tracker::new(RecordingTransport::new());
@@ -216,7 +217,7 @@ fn no_output_shows_who_a_contact_is() {
 }
 
 #[test]
-fn an_address_type_of_ones_own() {
+fn a_custom_address_type_names_a_contact() {
     struct Address(&'static str);
 
     impl ToEmail for Address {

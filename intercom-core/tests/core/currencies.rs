@@ -15,11 +15,11 @@ fn the_table_is_that_of_iso_4217() {
         .map(|currency| (currency.code().to_owned(), currency.exponent()))
         .collect();
     assert_eq!(ours, theirs);
-    assert_eq!(ours.len(), Currency::all().len(), "no code stands twice");
+    assert_eq!(ours.len(), Currency::all().len(), "no code is listed twice");
 }
 
 #[test]
-fn codes_are_found_in_any_case_and_nothing_else_is() {
+fn codes_are_found_in_any_case_and_other_texts_are_not() {
     for currency in Currency::all() {
         assert_eq!(currency.code().parse(), Ok(*currency));
         assert_eq!(currency.code().to_lowercase().parse(), Ok(*currency));

@@ -14,7 +14,7 @@ use intercom_core::{
 use crate::{encode, metadata};
 
 #[test]
-fn keys_stand_in_the_order_of_the_fields() {
+fn keys_are_in_the_order_of_the_fields() {
     #[derive(IntercomEvent)]
     #[event(name = "ordered")]
     struct Ordered {
@@ -78,7 +78,7 @@ fn a_renamed_field_has_the_other_key() {
 }
 
 #[test]
-fn every_form_of_key() {
+fn rename_all_has_every_form() {
     macro_rules! key {
         ($rule:literal) => {{
             #[derive(IntercomEvent)]
@@ -121,7 +121,7 @@ fn fields_are_skipped_displayed_and_converted() {
     #[event(name = "converted")]
     struct Converted {
         #[event(skip)]
-        #[expect(dead_code, reason = "skipped, and so never read")]
+        #[expect(dead_code, reason = "a skipped field is never read")]
         secret: Vec<u8>,
         #[event(display)]
         place: Coordinates,
@@ -155,7 +155,7 @@ fn fields_are_skipped_displayed_and_converted() {
 
 #[test]
 fn converting_applies_inside_an_option() {
-    // User code can use the names that the expansion uses.
+    // User code may use the names of the expansion.
     fn value(duration: &Duration) -> u64 {
         duration.as_secs() / 60
     }
@@ -419,7 +419,7 @@ fn generics_with_bounds_defaults_and_constants() {
 }
 
 #[test]
-fn twenty_keys_when_asked_for() {
+fn twenty_keys_are_allowed_on_request() {
     #[derive(IntercomEvent, Default)]
     // A number may have a suffix.
     #[event(name = "many_keys", max_keys = 20_u8)]

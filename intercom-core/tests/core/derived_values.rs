@@ -128,7 +128,7 @@ fn the_description_has_the_texts_of_an_enum() {
 }
 
 #[test]
-fn a_newtype_is_a_role_where_its_inner_type_can_be_one() {
+fn a_newtype_is_a_role_if_its_inner_type_can_be_one() {
     #[derive(MetadataValue)]
     struct Address(String);
 
@@ -192,7 +192,7 @@ fn an_enum_of_unit_variants_is_text() {
 }
 
 #[test]
-fn each_form_is_that_of_serde() {
+fn each_form_of_rename_all_matches_serde() {
     macro_rules! check {
         ($($rule:literal)*) => {$({
             #[derive(Serialize, MetadataValue)]
@@ -218,7 +218,7 @@ fn each_form_is_that_of_serde() {
 }
 
 #[test]
-fn serdes_attributes_that_change_nothing_need_none_of_ours() {
+fn harmless_serde_attributes_need_no_event_attribute() {
     #[derive(Clone, Serialize, Deserialize, MetadataValue)]
     #[serde(transparent)]
     struct Transparent(u8);

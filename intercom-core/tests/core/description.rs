@@ -18,7 +18,7 @@ struct Billing {
 ///
 /// In two paragraphs.
 #[derive(IntercomEvent)]
-#[expect(dead_code, reason = "only described, never made")]
+#[expect(dead_code, reason = "the test reads only the description")]
 enum Project {
     /// It began.
     #[event(name = "project_created")]
@@ -49,7 +49,7 @@ fn home(host: &str) -> Option<RichLink> {
 }
 
 #[test]
-fn names_docs_kinds_and_what_is_optional() {
+fn a_description_has_names_docs_kinds_and_optionality() {
     let [created, deleted] = Project::EVENTS else { panic!("two events") };
     assert_eq!((created.name, created.doc, created.max_keys), ("project_created", "It began.", 10));
     assert_eq!((deleted.name, deleted.doc, deleted.fields.len()), ("project_deleted", "", 0));
@@ -104,7 +104,7 @@ struct ParcelSent {
 }
 
 #[test]
-fn marks_groups_roles_and_the_earlier_name() {
+fn a_description_has_marks_groups_roles_and_the_earlier_name() {
     let [parcel] = ParcelSent::EVENTS else { panic!("one event") };
     assert_eq!((parcel.was, parcel.roles), (Some("package_sent"), &[Role::CreatedAt][..]));
     assert!(!parcel.is_identified());
@@ -121,6 +121,6 @@ fn marks_groups_roles_and_the_earlier_name() {
             ("country", false, false, true, Some("Country")),
             ("weight", false, false, false, None),
         ],
-        "an absent group leaves out the keys of the groups in it too"
+        "an absent group omits the keys of its own groups too"
     );
 }

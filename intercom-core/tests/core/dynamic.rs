@@ -1,4 +1,4 @@
-//! Events built at run time obey the rules of derived ones.
+//! Events built at run time obey the rules of derived events.
 
 use intercom_core::{
     Currency, DynamicEvent, DynamicValue, Money, Reason, RichLink, Timestamp, ValueError,
@@ -70,16 +70,16 @@ fn keys() {
 }
 
 #[test]
-fn a_key_stands_once_whatever_its_case() {
+fn a_key_occurs_once_in_any_case() {
     let event = DynamicEvent::new("tested").unwrap().with("Straße", 1).unwrap();
     let error = event.clone().with("STRAßE", 2).unwrap_err();
     assert_eq!(error.reason(), &Reason::Key(KeyError::Duplicate));
     assert_eq!(metadata(&event), r#"{"Straße":1}"#);
 }
 
-/// An accented letter is one character, or a letter and a combining accent. Nobody sees which.
+/// An accented letter is one character, or a letter and a combining accent. Both look the same.
 #[test]
-fn a_key_stands_once_however_its_accents_are_written() {
+fn a_key_occurs_once_in_any_spelling_of_accents() {
     let event = DynamicEvent::new("tested").unwrap().with("caf\u{e9}", 1).unwrap();
     for twin in ["cafe\u{301}", "CAFE\u{301}", "CAF\u{c9}"] {
         let error = event.clone().with(twin, 2).unwrap_err();
@@ -89,7 +89,7 @@ fn a_key_stands_once_however_its_accents_are_written() {
 }
 
 #[test]
-fn ten_keys_or_as_many_as_asked_for() {
+fn ten_keys_are_allowed_or_max_keys() {
     let fill = |mut event: DynamicEvent, count: usize| {
         for i in 0..count {
             event = event.with(format!("key_{i}"), i)?;
@@ -116,7 +116,7 @@ fn ten_keys_or_as_many_as_asked_for() {
 }
 
 #[test]
-fn values_of_the_library() {
+fn values_follow_the_rules_of_derived_events() {
     assert_eq!(with("a", 7), Ok(r#"{"a":7}"#.into()));
     assert_eq!(with("a", "text"), Ok(r#"{"a":"text"}"#.into()));
     assert_eq!(with("a", None::<&str>), Ok(String::new()));
@@ -129,7 +129,7 @@ fn values_of_the_library() {
     assert_eq!(with("a", RichLink::new("", "")), Err(ValueError::InvalidLink.into()));
 }
 
-/// Parsing the JSON has rounded them already.
+/// The JSON parser has rounded them already.
 #[test]
 fn whole_numbers_of_json_beyond_64_bits_are_refused() {
     let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
@@ -145,7 +145,7 @@ fn whole_numbers_of_json_beyond_64_bits_are_refused() {
 }
 
 #[test]
-fn dates_and_their_keys() {
+fn a_date_needs_a_key_with_its_suffix() {
     let time = Timestamp::from_unix_seconds(5);
     for key in ["due_date", "Due_Date", "_date"] {
         assert_eq!(with(key, time), Ok(format!("{{\"{key}\":5}}")));
@@ -168,7 +168,7 @@ fn stripe_ids_are_text() {
 }
 
 #[test]
-fn json_of_an_allowed_shape() {
+fn json_of_an_allowed_shape_is_a_value() {
     for (value, wire) in [
         (json!("text"), r#""text""#),
         (json!(-7), "-7"),
@@ -185,7 +185,7 @@ fn json_of_an_allowed_shape() {
 }
 
 #[test]
-fn json_of_another_shape() {
+fn json_of_another_shape_is_refused() {
     for value in [
         json!([]),
         json!([1]),

@@ -1,4 +1,4 @@
-//! Errors say what happened and what to do, and show nothing private.
+//! Errors say what happened and what to do, and show no private data.
 
 use std::error::Error;
 use std::time::Duration;
@@ -27,7 +27,7 @@ const KINDS: [(ErrorKind, [bool; 3]); 17] = [
 ];
 
 #[test]
-fn each_kind_answers_the_three_questions() {
+fn each_kind_is_retryable_permanent_or_for_an_operator() {
     for (kind, answers) in KINDS {
         let error = SendError::new(kind);
         assert_eq!(
@@ -40,7 +40,7 @@ fn each_kind_answers_the_three_questions() {
 }
 
 #[test]
-fn the_message_says_all_that_is_known() {
+fn the_message_has_all_known_facts() {
     let error = SendError::new(ErrorKind::Rejected)
         .with_status(422)
         .with_api_errors(vec![
@@ -51,7 +51,8 @@ fn the_message_says_all_that_is_known() {
         .with_request_id("req-1");
     assert_eq!(
         error.to_string(),
-        "Intercom refused it (HTTP 422): parameter_invalid in created_at, \"too late\": other; again after 2 s [request req-1]"
+        "Intercom refused it (HTTP 422): parameter_invalid in created_at, \"too late\": other; \
+         again after 2 s [request req-1]"
     );
     assert_eq!((error.status(), error.request_id()), (Some(422), Some("req-1")));
     assert_eq!(error.retry_after(), Some(Duration::from_millis(1500)));
@@ -59,7 +60,7 @@ fn the_message_says_all_that_is_known() {
 }
 
 #[test]
-fn an_event_that_was_not_stored_is_told_with_the_fix() {
+fn a_storage_error_says_the_fix() {
     for (kind, message) in [
         (
             ErrorKind::Full,
@@ -87,11 +88,11 @@ fn an_event_that_was_not_stored_is_told_with_the_fix() {
 }
 
 #[test]
-fn the_source_is_given_and_not_repeated() {
+fn the_message_does_not_repeat_the_source() {
     let error = SendError::new(ErrorKind::Connection).with_source("broken pipe");
     assert!(!error.to_string().contains("broken pipe"));
     assert_eq!(error.source().unwrap().to_string(), "broken pipe");
-    // `Debug`, which a `main` prints, shows the sources in their own words.
+    // `Debug`, which a failed `main` prints, shows the sources.
     let behind = SendError::new(ErrorKind::Timeout).with_source("asleep");
     let error = SendError::new(ErrorKind::Connection).with_source(behind);
     assert_eq!(format!("{error:?}"), "the connection failed: no answer came in time: asleep");
@@ -99,13 +100,13 @@ fn the_source_is_given_and_not_repeated() {
 }
 
 #[test]
-fn an_invalid_event_becomes_an_error_that_says_so() {
+fn an_invalid_event_becomes_an_error_with_its_reason() {
     let invalid = DynamicEvent::new("tested").unwrap().with("a", f64::NAN).unwrap_err();
     let error = SendError::from(invalid.clone());
     assert_eq!(error.kind(), ErrorKind::InvalidEvent);
     assert_eq!(error.invalid_event(), Some(&invalid));
     assert_eq!(error.to_string(), format!("not sent: {invalid}"));
-    assert!(error.source().is_none(), "its message is part of the error's own");
+    assert!(error.source().is_none(), "the error's message includes the source's");
 }
 
 #[test]

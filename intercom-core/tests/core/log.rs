@@ -19,7 +19,7 @@ impl Write for Log {
     }
 }
 
-/// Returns what `act` logs at this level and above.
+/// Returns the log of `act` at this level and above.
 pub(crate) fn logged(level: Level, act: impl FnOnce()) -> String {
     let written = Log::default();
     let writer = written.clone();

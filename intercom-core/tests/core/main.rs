@@ -1,6 +1,6 @@
 //! Tests `intercom-core` through its public API.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod also;
 mod catalogue;
@@ -23,7 +23,7 @@ mod values;
 
 use intercom_core::{Contact, DataEvent, IntercomEvent, InvalidEvent, Timestamp};
 
-/// Encodes an event of one contact and one second.
+/// Encodes an event with a fixed contact and second.
 fn encode(event: &impl IntercomEvent) -> Result<DataEvent, InvalidEvent> {
     DataEvent::new(event, Contact::user_id("1"), Timestamp::from_unix_seconds(1_700_000_000))
 }

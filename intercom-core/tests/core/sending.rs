@@ -40,7 +40,7 @@ fn poll_once(sending: impl Future) {
 }
 
 #[test]
-#[expect(clippy::let_underscore_future, reason = "that is the mistake")]
+#[expect(clippy::let_underscore_future, reason = "the test makes this mistake")]
 fn dropping_an_event_that_was_never_polled_is_logged_with_its_name() {
     let sent = RecordingTransport::new();
     let event = DynamicEvent::new("project_created").unwrap().with("secret", "s3cr3t").unwrap();
@@ -77,7 +77,7 @@ fn dropping_an_event_that_was_polled_or_sent_is_not_logged() {
 
 #[tokio::test]
 #[should_panic(expected = "encode it once with `Tracker::prepare`")]
-async fn polling_it_after_it_was_done_says_how_to_send_again() {
+async fn polling_a_finished_sending_says_how_to_send_again() {
     let event = DynamicEvent::new("project_created").unwrap();
     let mut sending = ada(RecordingTransport::new()).send(&event);
     (&mut sending).await.unwrap();

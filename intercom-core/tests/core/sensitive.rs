@@ -55,15 +55,15 @@ fn sensitive_values_are_sent_and_their_keys_named_beside_the_body() {
 }
 
 #[test]
-fn an_event_with_its_keys_comes_back_from_a_store_as_it_was() {
+fn a_stored_event_keeps_its_sensitive_keys() {
     let event = encode(&placed()).unwrap();
     let stored = DataEvent::from_body(event.body().clone()).unwrap();
-    assert_ne!(stored, event, "a body does not tell which keys are sensitive");
+    assert_ne!(stored, event, "a body does not show which keys are sensitive");
     assert_eq!(stored.with_sensitive_keys(["street", "gift_for"]), event);
 }
 
 #[test]
-fn a_name_known_only_at_run_time_can_have_them() {
+fn a_dynamic_event_can_have_sensitive_keys() {
     let event = DynamicEvent::new("order_placed").unwrap().with("items", 2).unwrap();
     let event = event.with_sensitive("street", SECRET).unwrap();
     assert!(!format!("{event:?}").contains(SECRET));
@@ -74,7 +74,7 @@ fn a_name_known_only_at_run_time_can_have_them() {
 }
 
 #[test]
-fn no_value_of_theirs_is_shown_or_logged() {
+fn sensitive_values_are_not_shown_or_logged() {
     let event = encode(&placed()).unwrap();
     assert!(!format!("{event:?}").contains(SECRET));
     assert!(!event.to_masked_json().to_string().contains(SECRET));
@@ -89,7 +89,7 @@ fn no_value_of_theirs_is_shown_or_logged() {
 }
 
 #[test]
-fn a_failed_assertion_masks_them() {
+fn a_failed_assertion_masks_sensitive_values() {
     let sent = RecordingTransport::new();
     let tracker = Tracker::new(sent.clone()).for_contact(Contact::user_id(1));
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

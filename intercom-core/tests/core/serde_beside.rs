@@ -1,4 +1,5 @@
-//! Types that also derive serde's traits: our attributes decide what is sent, and serde's do not.
+//! Types that also derive serde's traits: `event` attributes decide what is sent, and `serde`
+//! attributes do not.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::metadata;
 
 #[test]
-fn our_attributes_say_what_is_sent() {
+fn event_attributes_decide_what_is_sent() {
     fn minutes(duration: &Duration) -> u64 {
         duration.as_secs() / 60
     }
@@ -26,7 +27,7 @@ fn our_attributes_say_what_is_sent() {
         owner_id: u64,
         #[event(skip)]
         #[serde(skip)]
-        #[expect(dead_code, reason = "skipped, and so never read")]
+        #[expect(dead_code, reason = "a skipped field is never read")]
         password: String,
         #[event(rename = "token")]
         #[serde(skip)]
@@ -85,7 +86,7 @@ fn our_attributes_say_what_is_sent() {
 }
 
 #[test]
-fn attributes_that_change_nothing_need_none_of_ours() {
+fn harmless_serde_attributes_need_no_event_attribute() {
     #[derive(IntercomEvent, Serialize, Deserialize)]
     #[event(name = "signed_up", rename_all = "camelCase")]
     #[serde(tag = "kind", rename = "SignUp", rename_all = "camelCase", deny_unknown_fields)]

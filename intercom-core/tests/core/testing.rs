@@ -46,7 +46,7 @@ fn message(failing: impl FnOnce()) -> String {
 }
 
 #[tokio::test]
-async fn an_event_that_was_sent_is_given_as_it_was_sent() {
+async fn assert_sent_returns_the_sent_event() {
     let sent = sent(&[apollo(7), apollo(8)]).await;
     let event = sent.assert_sent(&apollo(8));
     assert_eq!(event, sent.events()[1]);
@@ -56,7 +56,7 @@ async fn an_event_that_was_sent_is_given_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn the_differences_of_the_nearest_event_are_told_key_by_key() {
+async fn a_failure_lists_the_differences_of_the_nearest_event() {
     let other = ProjectCreated { project_id: 8, project_name: "Gemini", template: Some("moon") };
     let sent = sent(&[other, apollo(8)]).await;
     let expected = ProjectCreated { template: Some("mars"), ..apollo(7) };
@@ -77,7 +77,7 @@ async fn the_differences_of_the_nearest_event_are_told_key_by_key() {
 }
 
 #[tokio::test]
-async fn three_events_are_compared_at_the_most() {
+async fn a_failure_compares_at_most_three_events() {
     let sent = sent(&[1, 2, 3, 4, 5].map(apollo)).await;
     let message = message(|| drop(sent.assert_sent(&apollo(7))));
     assert_eq!(message.matches("expected 7, was").count(), 3, "{message}");
@@ -85,7 +85,7 @@ async fn three_events_are_compared_at_the_most() {
 }
 
 #[tokio::test]
-async fn where_no_event_has_the_name_those_sent_are_listed() {
+async fn a_failure_without_an_event_of_the_name_lists_the_sent_ones() {
     let empty = sent(&[]).await;
     assert_eq!(
         message(|| drop(empty.assert_sent(&paid(1, 5)))),
@@ -105,7 +105,7 @@ async fn where_no_event_has_the_name_those_sent_are_listed() {
 }
 
 #[tokio::test]
-async fn contact_and_time_are_compared_where_the_event_gives_them() {
+async fn contact_and_time_are_compared_if_the_event_has_them() {
     let sent = RecordingTransport::new();
     let tracker = Tracker::new(sent.clone());
     tracker.send(&paid(7, 5)).await.unwrap();
@@ -120,7 +120,7 @@ async fn contact_and_time_are_compared_where_the_event_gives_them() {
 }
 
 #[tokio::test]
-async fn an_event_that_can_never_be_sent_is_no_expectation() {
+async fn an_invalid_event_cannot_be_expected() {
     let too_long = "a".repeat(256);
     let event = ProjectCreated { project_name: &too_long, ..apollo(7) };
     let sent = sent(&[]).await;

@@ -24,7 +24,7 @@ fn recorded() -> (RecordingTransport, Tracker) {
 }
 
 #[tokio::test]
-async fn the_time_is_what_was_given_else_the_field_else_now() {
+async fn the_time_is_the_given_one_else_the_fields_else_now() {
     let (sent, tracker) = recorded();
     let ada = tracker.for_contact(Contact::user_id(1));
     let timed = ProjectCreated { project_id: 1, at: Some(SECOND) };
@@ -57,7 +57,7 @@ async fn a_time_in_milliseconds_is_refused_and_a_time_in_2100_is_not() {
 async fn the_future_borrows_nothing_and_can_be_spawned() {
     let (sent, tracker) = recorded();
     let future = {
-        // Neither is `Send`, and both are dropped before the future runs.
+        // Neither is `Send`. Both are dropped before the future runs.
         let project_id = std::rc::Rc::new(7_u64);
         #[derive(IntercomEvent)]
         #[event(name = "local")]
@@ -102,7 +102,7 @@ async fn errors_of_the_transport_name_the_event() {
 }
 
 #[tokio::test]
-async fn an_attempt_repeated_is_the_same_bytes() {
+async fn a_repeated_attempt_has_the_same_bytes() {
     let (sent, _) = recorded();
     let failing = FailingTransport::new(sent.clone()).fail(ErrorKind::Timeout);
     let event = DynamicEvent::new("tested").unwrap();
@@ -214,7 +214,7 @@ fn a_moved_event_differs_in_its_second_alone() {
 }
 
 #[test]
-fn bytes_that_are_no_event_are_refused_and_not_repeated() {
+fn bytes_without_an_event_are_refused_and_not_shown() {
     for body in [
         "",
         "secret",
@@ -248,7 +248,7 @@ impl Transport for Accepting {
 }
 
 #[tokio::test]
-async fn a_shared_or_boxed_transport_is_one_to_a_tracker() {
+async fn a_tracker_takes_a_shared_or_boxed_transport() {
     let boxed: Box<dyn Transport> = Box::new(Accepting);
     let shared: Arc<dyn Transport> = Arc::from(boxed);
     let trackers = [
@@ -268,7 +268,7 @@ async fn a_shared_or_boxed_transport_is_one_to_a_tracker() {
 }
 
 #[tokio::test]
-async fn wrappers_hand_on_events_and_contacts() {
+async fn wrappers_forward_events_and_contacts() {
     let sent = RecordingTransport::new();
     let failing: Arc<dyn Transport> = Arc::new(FailingTransport::new(sent.clone()));
     let wrapped = Arc::new(Arc::new(failing));

@@ -1,4 +1,4 @@
-//! The wire form of every value, and the values that are refused.
+//! The wire form of every value, and the refused values.
 
 use std::borrow::Cow;
 use std::num::{NonZeroI8, NonZeroU64};
@@ -40,7 +40,7 @@ where
 }
 
 fn refused(result: Result<impl Sized, InvalidEvent>) -> ValueError {
-    let Err(error) = result else { panic!("the value was not refused") };
+    let Err(error) = result else { panic!("the value was accepted") };
     assert_eq!(error.event_name(), "value_sent");
     assert!(matches!(error.key(), Some("value" | "value_date")));
     match error.reason() {
@@ -115,7 +115,7 @@ fn an_error_names_event_and_key_and_never_the_value() {
 }
 
 #[test]
-fn pointers_and_options_are_what_they_hold() {
+fn pointers_and_options_have_the_form_of_their_value() {
     let number = 7;
     assert_wire! {
         &number => "7";
@@ -161,7 +161,7 @@ fn money_is_whole_minor_units_and_a_code_in_lower_case() {
 }
 
 #[test]
-fn rich_links_lead_to_the_web() {
+fn rich_links_need_a_web_address() {
     assert_wire! {
         RichLink::new("https://example.com/a?b=c#d", "A \"link\"") =>
             r#"{"url":"https://example.com/a?b=c#d","value":"A \"link\""}"#;
@@ -234,8 +234,8 @@ fn a_day_is_its_midnight_in_utc() {
         assert_eq!(date(jiff), expected);
         assert_eq!(date(Some(time)), expected);
     }
-    // The end of time, as many databases write it. A number so large could be milliseconds; a day
-    // cannot.
+    // Many databases write this day for "never". A number this large could be milliseconds, but a
+    // day cannot.
     let (chrono, jiff, time) = days(9999, 12, 31);
     let expected = r#"{"value_date":253402214400}"#;
     assert_eq!(date(chrono), expected);
@@ -254,13 +254,13 @@ fn times_with_a_type_are_never_in_milliseconds() {
     let zoned = jiff::civil::date(9999, 12, 30).at(12, 0, 0, 0).to_zoned(jiff::tz::TimeZone::UTC);
     assert_eq!(date(zoned.ok()), r#"{"value_date":253402171200}"#);
     assert_eq!(date(time::OffsetDateTime::from_unix_timestamp(LAST).ok()), expected);
-    // As an event's own time too.
+    // The same for an event's own time.
     let event = DynamicEvent::new("tested").unwrap();
     let at = |time: Timestamp| DataEvent::new(&event, Contact::user_id(1), time);
     assert_eq!(at(system.into()).unwrap().created_at().unix_seconds(), LAST);
     let error = at(Timestamp::from_unix_seconds(LAST)).unwrap_err();
     assert_eq!(error.reason(), &Reason::CreatedAtMilliseconds);
-    // How a second came to be makes no difference between times.
+    // Times with the same second are equal, whatever their source.
     assert_eq!(Timestamp::from(system), Timestamp::from_unix_seconds(LAST));
 }
 
@@ -315,7 +315,7 @@ fn addresses_are_text() {
 }
 
 #[test]
-fn a_type_of_ones_own_becomes_a_value() {
+fn a_custom_type_becomes_a_value() {
     struct Percent(f64);
 
     impl MetadataValue for Percent {

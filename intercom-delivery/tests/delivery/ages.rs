@@ -1,4 +1,4 @@
-//! Events that may not be older than some time, over an outbox whose clock is set.
+//! The maximum age of events, over an outbox whose clock steps.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::scripted::{Act, DAY, HOUR, MINUTE, Scripted, event, guarded, lock, nu
 
 const YEAR: Duration = Duration::from_secs(365 * 86_400);
 
-/// Tells greater ages than are true. A clone shares everything.
+/// An outbox that reports too great ages. Clones share all state.
 #[derive(Clone, Default)]
 struct Skewed {
     inner: Arc<MemoryOutbox>,
@@ -59,7 +59,7 @@ async fn dead(delivery: &Delivery) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_ahead_buries_nothing_before_its_time() {
+async fn a_clock_step_ahead_buries_no_event_early() {
     guarded(async {
         let (transport, outbox) = (Scripted::new(|_| Act::status(503)), Skewed::default());
         let delivery = start(&transport, &outbox);
@@ -70,7 +70,7 @@ async fn a_clock_that_is_set_ahead_buries_nothing_before_its_time() {
         send(&delivery, event(2)).await;
         sleep(22 * HOUR).await;
         assert_eq!(dead(&delivery).await, 0);
-        // By elapsed time each is too old a day after it was accepted.
+        // By elapsed time, each event is too old a day after its acceptance.
         sleep(90 * MINUTE).await;
         assert_eq!(dead(&delivery).await, 1);
         sleep(HOUR).await;
@@ -81,7 +81,7 @@ async fn a_clock_that_is_set_ahead_buries_nothing_before_its_time() {
     .await;
 }
 
-/// For an event that another program accepted, too.
+/// Also for an event that another program accepted.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_was_accepted_by_a_slow_clock_is_not_old() {
     guarded(async {
@@ -97,7 +97,7 @@ async fn an_event_that_was_accepted_by_a_slow_clock_is_not_old() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_clock_that_is_set_between_two_processes_buries_nothing() {
+async fn a_clock_step_between_two_processes_buries_nothing() {
     guarded(async {
         let (transport, outbox) = (Scripted::new(|_| Act::status(503)), Skewed::default());
         let first = start(&transport, &outbox);

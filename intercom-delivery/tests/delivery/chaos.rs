@@ -1,4 +1,4 @@
-//! Everything at once, as chance has it: whatever happens, every event ends where the ledger says.
+//! Random failures of everything at once. Whatever happens, every event ends where the ledger says.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -15,13 +15,13 @@ use crate::scripted::{
     made, name_limit, rate_limit,
 };
 
-/// What chance decides.
+/// The random choices of a run.
 #[derive(Clone, Debug)]
 struct Chance {
-    /// How the calls end, one after the other; afterwards all is well.
+    /// The results of the calls, in order. Later calls succeed.
     sends: Vec<u8>,
     creations: Vec<u8>,
-    /// What is done meanwhile, and how long after what was done before.
+    /// The operations meanwhile, each with the time since the previous one.
     deeds: Vec<(u8, u64)>,
     events: u64,
     contacts: u64,
@@ -185,7 +185,8 @@ async fn live(chance: Chance) {
     assert_eq!(letters.len() as u64, report.dead);
     let taken: HashSet<_> = transport.taken().iter().map(|event| event.body().clone()).collect();
     let dead: HashSet<_> = letters.iter().map(|letter| letter.event.body().clone()).collect();
-    // Delivered is what was taken. One that was taken and whose end was not written down may be sent again, and die.
+    // Delivered events are those that the transport accepted. An event whose settlement was lost
+    // may be sent again, and become a dead letter.
     assert_eq!(taken.union(&dead).count() as u64, offered);
     assert!(taken.len() as u64 >= report.delivered);
     let report = delivery.shutdown(MINUTE).await;

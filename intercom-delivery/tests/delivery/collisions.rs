@@ -1,4 +1,4 @@
-//! Two events that Intercom would take for one.
+//! Events that Intercom would take for duplicates.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -16,17 +16,17 @@ use crate::scripted::{
 
 const AT: i64 = 1_700_000_000;
 
-/// How far an event is moved at most, in seconds: a day.
+/// The limit of a move, in seconds: a day.
 const MAX_MOVE: u32 = 86_400;
 
-/// An event of Ada's at this second.
+/// Makes an event of Ada at this second.
 fn ada(name: &str, number: u64, second: i64) -> DataEvent {
     let event = DynamicEvent::new(name).unwrap().with("number", number).unwrap();
     let second = Timestamp::from_unix_seconds(second);
     DataEvent::new(&event, Contact::email("Ada@Example.com"), second).unwrap()
 }
 
-/// The numbers and seconds of what was taken.
+/// Returns the numbers and seconds of the accepted events.
 fn taken(transport: &Scripted) -> Vec<(u64, i64)> {
     let taken = transport.taken();
     let mut taken: Vec<_> = taken
@@ -60,14 +60,14 @@ async fn two_events_of_one_second_are_two_events() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_as_come_each_get_a_second_of_their_own() {
+async fn many_events_of_one_second_each_get_their_own() {
     guarded(async {
         let transport = Scripted::taking();
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
-        // The second that the first ones would be moved to is taken by one of its own.
+        // One event has the second to which the first ones would move.
         send(&delivery, ada("tested", 100, AT + 2)).await;
         for number in 0..20 {
-            // Names and addresses are the same in any case.
+            // Names and email addresses match in any case.
             let name = ["tested", "Tested"][number as usize % 2];
             send(&delivery, ada(name, number, AT)).await;
         }
@@ -78,7 +78,7 @@ async fn as_many_as_come_each_get_a_second_of_their_own() {
         seconds.sort_unstable();
         assert_eq!(seconds, (0..31).collect::<Vec<_>>());
         assert_eq!(delivery.ledger().await.unwrap().moved, 29);
-        // Others are none of their business.
+        // Other names and contacts do not collide with them.
         send(&delivery, ada("other", 40, AT)).await;
         let event = DynamicEvent::new("tested").unwrap().with("number", 41).unwrap();
         let at = Timestamp::from_unix_seconds(AT);
@@ -91,7 +91,7 @@ async fn as_many_as_come_each_get_a_second_of_their_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn collisions_that_are_kept_are_counted() {
+async fn kept_collisions_are_counted() {
     guarded(async {
         let transport = Scripted::taking();
         let delivery =
@@ -140,7 +140,7 @@ async fn a_redriven_event_is_never_moved_and_its_second_stays_its_own() {
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, ada("tested", 0, AT)).await;
         assert_eq!(delivery.flush(DAY).await.dead, 1);
-        // However long it lies there.
+        // However long it is a dead letter.
         sleep(30 * MINUTE).await;
         send(&delivery, ada("tested", 1, AT)).await;
         assert_eq!(delivery.flush(DAY).await.delivered, 1);
@@ -156,7 +156,7 @@ async fn a_redriven_event_is_never_moved_and_its_second_stays_its_own() {
 #[tokio::test(start_paused = true)]
 async fn a_delivered_event_is_remembered_for_two_minutes() {
     guarded(async {
-        // At whatever moment the memory was turned over before.
+        // At any time since the last clean-up of used slots.
         for offset in [0, 1, 60, 119, 120, 121, 200, 500] {
             let transport = Scripted::taking();
             let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -196,7 +196,7 @@ async fn a_delivered_event_is_not_remembered_for_ever() {
     .await;
 }
 
-/// After a crash nobody would know with which second it was sent.
+/// After a crash, no engine would know the second with which it was sent.
 #[tokio::test(start_paused = true)]
 async fn an_event_is_not_sent_before_its_move_is_stored() {
     guarded(async {
@@ -219,7 +219,7 @@ async fn an_event_is_not_sent_before_its_move_is_stored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_was_refused_takes_no_second() {
+async fn a_refused_event_takes_no_second() {
     guarded(async {
         let transport = Scripted::taking();
         let outbox = intercom_delivery::MemoryOutbox::new().capacity(1);
@@ -240,21 +240,22 @@ async fn an_event_that_was_refused_takes_no_second() {
     .await;
 }
 
-/// How many events have a second that another one before them has.
-fn swallowed(transport: &Scripted) -> usize {
+/// Counts the events with the second of an earlier event.
+fn duplicates(transport: &Scripted) -> usize {
     let taken = transport.taken();
     let mut seconds = HashSet::new();
     taken.iter().filter(|event| !seconds.insert(event.created_at())).count()
 }
 
-/// Seconds are past when the clock on the wall says so, and virtual time does not move that one.
+/// Returns the present second. A second is past by the wall clock, and virtual time does not move
+/// that clock.
 fn now() -> i64 {
     Timestamp::now().unix_seconds()
 }
 
-/// An event of one of these seconds may yet come, however long ago the one that was moved there has left.
+/// An event with such a second may still come, long after the delivery of the moved event.
 #[tokio::test(start_paused = true)]
-async fn a_second_that_an_event_was_moved_to_is_its_own_until_it_is_past() {
+async fn a_moved_event_keeps_its_second_until_it_is_past() {
     guarded(async {
         let begun = now();
         let transport = Scripted::taking();
@@ -268,13 +269,13 @@ async fn a_second_that_an_event_was_moved_to_is_its_own_until_it_is_past() {
             send(&delivery, ada("tested", 1000 + number, begun + 10 * number as i64)).await;
         }
         assert_eq!(delivery.flush(DAY).await.delivered, 1150);
-        assert_eq!((swallowed(&transport), delivery.ledger().await.unwrap().collided), (0, 0));
+        assert_eq!((duplicates(&transport), delivery.ledger().await.unwrap().collided), (0, 0));
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_than_one_a_second_on_and_on_are_moved_or_counted() {
+async fn a_lasting_rate_above_one_a_second_moves_or_counts_events() {
     guarded(async {
         let begun = now();
         let transport = Scripted::taking();
@@ -286,7 +287,7 @@ async fn more_than_one_a_second_on_and_on_are_moved_or_counted() {
             sleep(SECOND).await;
         }
         assert_eq!(delivery.flush(DAY).await.delivered, 3 * 3600);
-        assert_eq!(swallowed(&transport) as u64, delivery.ledger().await.unwrap().collided);
+        assert_eq!(duplicates(&transport) as u64, delivery.ledger().await.unwrap().collided);
         let moved: Vec<_> = transport
             .taken()
             .iter()
@@ -298,7 +299,7 @@ async fn more_than_one_a_second_on_and_on_are_moved_or_counted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_is_moved_by_a_day_at_the_most() {
+async fn an_event_is_moved_by_at_most_a_day() {
     guarded(async {
         let begun = now();
         let transport = Scripted::taking();
@@ -307,7 +308,7 @@ async fn an_event_is_moved_by_a_day_at_the_most() {
         delivery.send_all(&many).await.unwrap();
         assert!(delivery.flush(DAY).await.is_complete());
         let ledger = delivery.ledger().await.unwrap();
-        // The first one stays, and so do those for which there is no place.
+        // The first one stays, and so do those without a free second.
         assert_eq!((ledger.moved, ledger.collided), (MAX_MOVE.into(), 9));
         let taken = transport.taken();
         let mut seconds: Vec<_> =
@@ -321,9 +322,9 @@ async fn an_event_is_moved_by_a_day_at_the_most() {
     .await;
 }
 
-/// The engine never held the slot of an event that was buried before its lease.
+/// An event buried before its lease has no slot in the engine.
 #[tokio::test(start_paused = true)]
-async fn an_event_that_was_buried_unread_moves_where_another_has_used_its_second() {
+async fn an_event_buried_before_its_lease_moves_if_its_second_is_used() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = Delivery::builder(transport.clone()).concurrency(1).start().unwrap();
@@ -344,9 +345,9 @@ async fn an_event_that_was_buried_unread_moves_where_another_has_used_its_second
     .await;
 }
 
-/// Neither in one turn nor after a takeover: an operator redrives one while another is pending.
+/// In one turn and after a takeover: an operator redrives one event while another is pending.
 #[tokio::test(start_paused = true)]
-async fn a_redriven_event_moves_where_a_pending_one_has_its_second() {
+async fn a_redriven_event_moves_if_a_pending_one_has_its_second() {
     for takes_over in [false, true] {
         guarded(async move {
             let outbox = Arc::new(MemoryOutbox::new());

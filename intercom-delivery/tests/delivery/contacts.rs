@@ -1,4 +1,4 @@
-//! Contacts that Intercom does not know.
+//! Unknown contacts, and their creation.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -17,14 +17,15 @@ use crate::scripted::{
     rate_limit, send,
 };
 
-/// The known contacts, each with the time from which on.
+/// The known contacts, each with the time from which it is known.
 type Known = Arc<Mutex<HashMap<Contact, Duration>>>;
 
 fn is_known(known: &Known, call: &Call<'_>) -> bool {
     lock(known).get(call.event.contact()).is_some_and(|since| *since <= call.at)
 }
 
-/// An Intercom that knows nobody until told, and knows whom it created after so long.
+/// An Intercom that knows only contacts named by the test. A created contact is known after
+/// `race`.
 fn forgetful(
     race: Duration,
     create: impl Fn(&CreateCall<'_>) -> Created + Send + Sync + 'static,
@@ -59,7 +60,7 @@ fn creating(transport: &Scripted) -> DeliveryBuilder {
     Delivery::builder(transport.clone()).unknown_contact(UnknownContact::Create)
 }
 
-/// Sends events of this contact, and gives why all of them ended in the dead letters.
+/// Sends events of this contact, and returns the reason for which all of them became dead letters.
 async fn ends_as(
     create: impl Fn() -> Created + Send + Sync + 'static,
 ) -> (DeadLetterReason, String) {
@@ -80,7 +81,7 @@ async fn ends_as(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
+async fn an_unknown_contact_is_retried_for_the_configured_time() {
     guarded(async {
         let transport = Scripted::new(|_| Act::status(404));
         let delivery = Delivery::builder(transport.clone())
@@ -89,7 +90,7 @@ async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
             .unwrap();
         send(&delivery, event(1)).await;
         sleep(20 * SECOND).await;
-        // Each event's time begins when it is first found unknown.
+        // Each event's time begins at its first refusal for the unknown contact.
         send(&delivery, event(2)).await;
         assert_eq!(delivery.flush(DAY).await.dead, 2);
         for (number, first) in [(1, Duration::ZERO), (2, 20 * SECOND)] {
@@ -105,7 +106,7 @@ async fn an_unknown_contact_is_tried_for_as_long_as_asked() {
         }
         assert!(transport.creations().is_empty());
 
-        // A redriven one begins anew.
+        // A redriven event starts again.
         let begun = transport.elapsed();
         delivery.redrive(&Selection::All).await.unwrap();
         assert_eq!(delivery.flush(DAY).await.dead, 2);
@@ -133,9 +134,9 @@ async fn an_unknown_contact_that_appears_in_time_gets_its_events() {
     .await;
 }
 
-/// The policy says for how long, and the retry policy how often at most.
+/// This policy limits the time, and the retry policy limits the attempts.
 #[tokio::test(start_paused = true)]
-async fn an_unknown_contact_spends_no_more_attempts_than_there_are() {
+async fn an_unknown_contact_stays_within_max_attempts() {
     guarded(async {
         let transport = Scripted::new(|_| Act::status(404));
         let delivery = Delivery::builder(transport.clone())
@@ -208,7 +209,7 @@ async fn a_contact_may_be_unknown_for_a_moment_after_its_creation() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_contact_that_cannot_be_had_ends_its_events_with_the_reason() {
+async fn a_contact_that_cannot_be_created_buries_its_events_with_the_reason() {
     guarded(async {
         let (reason, message) = ends_as(|| Act::End(Ok(ContactCreation::Archived))).await;
         assert_eq!(reason, DeadLetterReason::ArchivedContact);
@@ -221,7 +222,7 @@ async fn a_contact_that_cannot_be_had_ends_its_events_with_the_reason() {
         assert!(message.contains("422"), "{message}");
         let (reason, _) = ends_as(|| Act::fails(ErrorKind::InvalidContact)).await;
         assert_eq!(reason, DeadLetterReason::ContactNotCreated);
-        // The transport cannot create contacts at all.
+        // This transport cannot create contacts.
         let (reason, _) = ends_as(|| Act::fails(ErrorKind::Unsupported)).await;
         assert_eq!(reason, DeadLetterReason::UnknownContact);
     })
@@ -238,7 +239,7 @@ async fn the_reason_for_an_archived_contact_reads_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_creation_that_fails_in_passing_is_tried_again() {
+async fn a_temporary_failure_of_a_creation_is_retried() {
     guarded(async {
         let fails: [fn() -> Created; 6] = [
             || Act::status(429),
@@ -267,7 +268,7 @@ async fn a_creation_that_fails_in_passing_is_tried_again() {
     .await;
 }
 
-/// A token that may send events may not always create contacts.
+/// A token may be allowed to send events, but not to create contacts.
 fn forbidden_until(mended: Duration) -> (Scripted, Known) {
     let (transport, known) = forgetful(Duration::ZERO, move |call| match call.at < mended {
         true => Act::status(403),
@@ -278,7 +279,7 @@ fn forbidden_until(mended: Duration) -> (Scripted, Known) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_contacts_may_not_be_created_the_events_of_others_go_on() {
+async fn forbidden_creations_do_not_stop_other_contacts() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::INFO);
         let (transport, _) = forbidden_until(HOUR);
@@ -295,14 +296,14 @@ async fn where_contacts_may_not_be_created_the_events_of_others_go_on() {
         assert!(message.contains("403") && message.contains("check the workspace's plan"));
         assert!(status.to_string().contains("contacts are not created"), "{status}");
 
-        // It is found out by itself.
+        // The delivery finds out without help.
         let begun = Instant::now();
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (100, 0));
         assert!(begun.elapsed() < HOUR + 6 * MINUTE);
         assert!(delivery.status().contact_creation.is_none());
         assert_eq!(logs.lines("contacts are not created until this is fixed").len(), 1);
-        // An hour of waiting was not an hour of asking.
+        // The delivery asked seldom during the hour.
         assert!(transport.creations().len() < 40, "{}", transport.creations().len());
         assert!(transport.attempts().len() < 3000, "{}", transport.attempts().len());
     })
@@ -353,7 +354,7 @@ async fn a_creation_that_needs_an_operator_spends_no_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_status_does_not_complain_of_creation_when_intercom_lets_us_again() {
+async fn the_status_is_clean_once_creations_work_again() {
     guarded(async {
         let (transport, _) = forgetful(Duration::ZERO, |call| match call.at < MINUTE {
             true => Act::status(403),
@@ -370,7 +371,7 @@ async fn the_status_does_not_complain_of_creation_when_intercom_lets_us_again() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wrong_token_at_a_creation_stops_the_line() {
+async fn a_wrong_token_at_a_creation_stops_delivery() {
     guarded(async {
         let (transport, known) = forgetful(Duration::ZERO, |call| match call.at < 10 * SECOND {
             true => Act::status(401),
@@ -391,7 +392,7 @@ async fn a_wrong_token_at_a_creation_stops_the_line() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_contact_that_stays_unknown_after_its_creation_ends_its_events() {
+async fn a_contact_that_stays_unknown_after_its_creation_buries_its_events() {
     guarded(async {
         let (transport, _) = forgetful(1000 * HOUR, |_| Act::created());
         let delivery = creating(&transport).start().unwrap();
@@ -406,9 +407,9 @@ async fn a_contact_that_stays_unknown_after_its_creation_ends_its_events() {
     .await;
 }
 
-/// And not one event in half a minute, each with a creation of its own.
+/// The delivery must not need half a minute and a creation for each event.
 #[tokio::test(start_paused = true)]
-async fn a_contact_that_stays_unknown_ends_all_of_its_events_without_a_creation_for_each() {
+async fn a_contact_that_stays_unknown_costs_no_creation_for_each_event() {
     guarded(async {
         let (transport, _) = forgetful(1000 * HOUR, |_| Act::created());
         let delivery = creating(&transport).start().unwrap();
@@ -422,7 +423,7 @@ async fn a_contact_that_stays_unknown_ends_all_of_its_events_without_a_creation_
     .await;
 }
 
-/// A contact that was created here, and deleted in Intercom since, is as unknown as any.
+/// A contact that this delivery created, and that was deleted in Intercom since, is unknown again.
 #[tokio::test(start_paused = true)]
 async fn a_contact_that_was_deleted_since_is_created_again() {
     guarded(async {
@@ -439,7 +440,7 @@ async fn a_contact_that_was_deleted_since_is_created_again() {
     .await;
 }
 
-/// An event that waits for its contact longer than it is leased is not sent twice for that.
+/// An event that waits for its contact beyond a lease is sent only once.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_waits_long_for_its_contact_is_sent_once() {
     guarded(async {
@@ -448,7 +449,7 @@ async fn an_event_that_waits_long_for_its_contact_is_sent_once() {
         let delivery = creating(&transport).start().unwrap();
         send(&delivery, made("tested", Contact::user_id("known"), 1)).await;
         assert_eq!(delivery.flush(DAY).await.delivered, 1);
-        // One finds that there is a pause of ten minutes, and then another that its contact is unknown.
+        // One event meets a pause of ten minutes. Then another one finds its contact unknown.
         let paused = answer(429).with_retry_after(10 * MINUTE);
         let paused = Mutex::new(Some(paused));
         transport.script(move |call| {
@@ -470,10 +471,10 @@ async fn an_event_that_waits_long_for_its_contact_is_sent_once() {
     .await;
 }
 
-/// Events without a place wait elsewhere. The engine does not take them out and put them back all
-/// the time: over an outbox on a disk, that would be much wasted work.
+/// Parked events stay out of the prefetch queue. Repeated leasing and putting back would cost much
+/// work over an outbox on a disk.
 #[tokio::test(start_paused = true)]
-async fn while_a_contact_is_created_its_many_events_are_left_alone() {
+async fn events_parked_for_a_creation_are_not_leased_again() {
     guarded(async {
         let (transport, _) =
             forgetful(Duration::ZERO, |_| Act::Late(50 * SECOND, Ok(ContactCreation::Created)));
@@ -490,9 +491,9 @@ async fn while_a_contact_is_created_its_many_events_are_left_alone() {
     .await;
 }
 
-/// A creation is no way to find out whether events are taken again.
+/// A creation must not serve as the probe for events.
 #[tokio::test(start_paused = true)]
-async fn creations_that_fail_for_ever_do_not_hold_up_the_events_of_known_contacts() {
+async fn failing_creations_do_not_delay_known_contacts() {
     guarded(async {
         let (transport, known) = forgetful(Duration::ZERO, |_| Act::status(503));
         lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
@@ -515,7 +516,7 @@ async fn creations_that_fail_for_ever_do_not_hold_up_the_events_of_known_contact
             );
             sleep(HOUR - MINUTE).await;
         }
-        // Those that wait for a contact have as many attempts as it.
+        // Events that wait for a contact count its attempts.
         assert_ledger(&delivery.ledger().await.unwrap(), 600, 300, 0);
         assert_eq!(
             delivery.ledger().await.unwrap().deaths.of(DeadLetterReason::ContactNotCreated),
@@ -527,7 +528,7 @@ async fn creations_that_fail_for_ever_do_not_hold_up_the_events_of_known_contact
 }
 
 #[tokio::test(start_paused = true)]
-async fn creations_that_fail_hold_up_nobody_after_an_outage() {
+async fn failing_creations_delay_no_contact_after_an_outage() {
     guarded(async {
         let (transport, known) = forgetful(Duration::ZERO, |_| Act::status(503));
         lock(&known).insert(Contact::user_id("known"), Duration::ZERO);
@@ -547,9 +548,9 @@ async fn creations_that_fail_hold_up_nobody_after_an_outage() {
     .await;
 }
 
-/// More wait for it than can be sent while they are leased.
+/// More events wait for the contact than can be sent within their lease.
 #[tokio::test(start_paused = true)]
-async fn each_of_many_events_of_a_new_contact_is_taken_once() {
+async fn many_events_of_a_new_contact_are_each_delivered_once() {
     guarded(async {
         let (transport, known) =
             forgetful(Duration::ZERO, |_| Act::Late(4 * SECOND / 5, Ok(ContactCreation::Created)));
@@ -564,7 +565,7 @@ async fn each_of_many_events_of_a_new_contact_is_taken_once() {
         delivery.send_all(&many).await.unwrap();
         assert_eq!(delivery.flush(DAY).await.delivered, 400);
         assert_eq!(numbers(&transport.taken()), (0..400).collect::<Vec<_>>());
-        // Once when it was unknown, and once when it was there.
+        // Once before the creation, and once after it.
         for number in 0..400 {
             let same = |attempt: &&Attempt| number_of(&attempt.event) == number;
             assert!(transport.attempts().iter().filter(same).count() <= 2, "event {number}");
@@ -574,9 +575,9 @@ async fn each_of_many_events_of_a_new_contact_is_taken_once() {
     .await;
 }
 
-/// Of those that were under way together the first refusal counts, and one tries for all after that.
+/// Of several refusals in flight the first one counts. After that, one event probes for all.
 #[tokio::test(start_paused = true)]
-async fn whether_contacts_may_be_created_is_tried_with_one_ever_more_seldom() {
+async fn forbidden_creations_are_probed_by_one_event_with_back_off() {
     guarded(async {
         let (transport, _) =
             forgetful(Duration::ZERO, |_| Act::Late(SECOND / 20, Err(answer(403))));
@@ -599,9 +600,9 @@ async fn whether_contacts_may_be_created_is_tried_with_one_ever_more_seldom() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn creations_that_tell_nothing_of_the_limit_are_counted_all_the_same() {
+async fn creations_without_rate_limit_headers_count() {
     guarded(async {
-        /// The requests of each window of ten seconds.
+        /// Counts the requests in each window of ten seconds.
         type Windows = Arc<Mutex<HashMap<u64, u32>>>;
         fn count(windows: &Windows, at: Duration) -> (bool, RateLimit) {
             let window = at.as_secs() / 10;

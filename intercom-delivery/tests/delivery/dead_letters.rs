@@ -1,4 +1,4 @@
-//! What was not delivered: told once, readable, and sent again or forgotten on demand.
+//! Dead letters: reported once, readable, and redriven or purged on demand.
 
 use std::sync::{Arc, Mutex};
 
@@ -17,7 +17,7 @@ use crate::scripted::{
 
 type Told = Arc<Mutex<Vec<DeadLetter>>>;
 
-/// Keeps what the hook is told, and holds that it is in the outbox by then.
+/// Records the calls of the hook, and asserts that the outbox has each letter by then.
 fn hooked(builder: DeliveryBuilder, outbox: &Arc<MemoryOutbox>) -> (Delivery, Told) {
     let told = Told::default();
     let (keeps, sees) = (told.clone(), outbox.clone());
@@ -34,7 +34,8 @@ fn hooked(builder: DeliveryBuilder, outbox: &Arc<MemoryOutbox>) -> (Delivery, To
     (delivery, told)
 }
 
-/// An Intercom that refuses what begins with `bad`, knows nobody with an odd number, and panics over 50.
+/// An Intercom that refuses names beginning with `bad`, knows no contact with an odd number, and
+/// panics above 50.
 fn picky() -> Scripted {
     Scripted::new(|call| {
         let number: u64 = call.event.contact().as_user_id().unwrap().parse().unwrap();
@@ -56,7 +57,7 @@ async fn forty(delivery: &Delivery) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_death_is_told_once_and_when_it_is_safe() {
+async fn each_dead_letter_is_reported_once_after_its_commit() {
     guarded(async {
         let outbox = Arc::new(MemoryOutbox::new());
         let builder = Delivery::builder(picky())
@@ -74,7 +75,7 @@ async fn each_death_is_told_once_and_when_it_is_safe() {
         assert_eq!(ledger.deaths.of(DeadLetterReason::UnknownContact), 15);
         assert_eq!(ledger.deaths.of(DeadLetterReason::Panic), 1);
         assert_eq!(ledger.deaths.iter().map(|(_, number)| number).sum::<u64>(), 26);
-        // None of the hook.
+        // The hook did not panic.
         assert_eq!(ledger.panics, 3);
         for letter in lock(&told).iter() {
             let shown = format!("{letter:?} {letter}");
@@ -89,7 +90,7 @@ async fn each_death_is_told_once_and_when_it_is_safe() {
             assert_eq!((same.reason, same.attempts), (letter.reason, letter.attempts));
             assert_eq!(same.failure, letter.failure);
         }
-        // Each death of an event is one.
+        // Each burial of an event counts.
         assert_eq!(delivery.redrive(&Selection::One(letters[0].id)).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.dead, 26);
         assert_eq!(lock(&told).len(), 27);
@@ -139,7 +140,7 @@ async fn dead_letters_are_redriven_by_id_name_reason_or_all() {
         assert_ledger(&delivery.ledger().await.unwrap(), 15, 25, 1);
         assert_eq!(delivery.flush(DAY).await.delivered, 16);
         assert_eq!(delivery.redrive(&Selection::One(EventId::new(3))).await.unwrap(), 0);
-        // One that was delivered is none.
+        // A delivered event is no dead letter.
         assert_eq!(delivery.redrive(&Selection::One(EventId::new(10))).await.unwrap(), 0);
 
         assert_eq!(delivery.redrive(&Selection::Name("BAD_one".into())).await.unwrap(), 9);
@@ -154,7 +155,7 @@ async fn dead_letters_are_redriven_by_id_name_reason_or_all() {
         let mut all = numbers(&transport.taken());
         all.dedup();
         assert_eq!((all.len(), transport.taken().len()), (41, 41));
-        // How often one died is not undone.
+        // A redrive does not undo the count of burials.
         assert_eq!(
             delivery.ledger().await.unwrap().deaths.iter().map(|(_, number)| number).sum::<u64>(),
             26
@@ -164,7 +165,7 @@ async fn dead_letters_are_redriven_by_id_name_reason_or_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redriven_event_begins_anew() {
+async fn a_redriven_event_starts_again() {
     guarded(async {
         let transport = Scripted::new(|_| Act::status(503));
         let delivery = Delivery::builder(transport.clone())
@@ -187,7 +188,7 @@ async fn a_redriven_event_begins_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_waits_for_what_was_redriven_before() {
+async fn a_flush_waits_for_events_redriven_before() {
     guarded(async {
         let transport = Scripted::queue([Act::status(422)]);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -204,7 +205,7 @@ async fn a_flush_waits_for_what_was_redriven_before() {
 
 /// An accented letter is one character, or a letter and a combining accent.
 #[tokio::test(start_paused = true)]
-async fn a_name_selects_events_however_it_writes_an_accent() {
+async fn a_name_selects_events_in_any_spelling_of_accents() {
     guarded(async {
         let transport = Scripted::new(|_| Act::status(422));
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -263,7 +264,7 @@ async fn pending_events_are_buried_on_demand_and_can_be_redriven() {
             assert_eq!(delivery.bury(&Selection::One(EventId::new(1))).await.unwrap(), 1);
             assert_eq!(delivery.bury(&Selection::Name("Hopeless".into())).await.unwrap(), 2);
         };
-        // A flush has nothing left to wait for.
+        // A flush has no event left to wait for.
         let (report, ()) = tokio::join!(flush, bury);
         assert!(report.is_complete(), "{report}");
         let ledger = delivery.ledger().await.unwrap();
@@ -296,7 +297,7 @@ async fn an_event_that_is_buried_in_flight_is_a_dead_letter_and_makes_room() {
         assert_eq!(delivery.bury(&Selection::All).await.unwrap(), 1);
         sleep(SECOND / 10).await;
         assert!(waiting.is_finished(), "no room was made");
-        // What comes back of the first changes nothing.
+        // The late result of the first event changes nothing.
         assert_eq!(delivery.flush(DAY).await.delivered, 1);
         let ledger = delivery.ledger().await.unwrap();
         assert_ledger(&ledger, 1, 1, 0);
@@ -305,7 +306,7 @@ async fn an_event_that_is_buried_in_flight_is_a_dead_letter_and_makes_room() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beyond_their_bound_the_oldest_is_purged_and_every_one_was_told() {
+async fn beyond_the_bound_the_oldest_letter_is_purged_after_its_report() {
     guarded(async {
         for bound in [0, 1, 5] {
             let outbox = MemoryOutbox::new().max_dead_letters(bound);
@@ -330,9 +331,9 @@ async fn beyond_their_bound_the_oldest_is_purged_and_every_one_was_told() {
     .await;
 }
 
-/// What an operator has not seen yet is what died last, however old the event is.
+/// An operator has not seen the latest dead letters yet, however old their events are.
 #[tokio::test(start_paused = true)]
-async fn beyond_their_bound_who_died_first_is_purged_and_not_who_came_first() {
+async fn beyond_the_bound_the_first_buried_is_purged_and_not_the_first_accepted() {
     guarded(async {
         let transport = Scripted::new(|call| match call.number {
             0 => Act::status(503),
@@ -359,7 +360,7 @@ async fn beyond_their_bound_who_died_first_is_purged_and_not_who_came_first() {
         let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.dead_letters, ledger.purged), (3, 7));
 
-        // Each death of an event is a new one.
+        // Each burial of an event makes a new dead letter.
         assert_eq!(delivery.redrive(&Selection::One(EventId::new(8))).await.unwrap(), 1);
         assert_eq!(delivery.flush(DAY).await.dead, 10);
         for number in 10..12 {
@@ -374,9 +375,9 @@ async fn beyond_their_bound_who_died_first_is_purged_and_not_who_came_first() {
     .await;
 }
 
-/// However long the outbox does not learn of it, the event is sent once and buried once.
+/// However late its settlement succeeds, the event is sent once and buried once.
 #[tokio::test(start_paused = true)]
-async fn an_event_whose_burial_the_outbox_learns_of_late_is_told_once() {
+async fn a_late_burial_is_reported_once() {
     guarded(async {
         let outbox = UnreliableOutbox::default();
         let transport = Scripted::new(|_| Act::status(422));
@@ -401,7 +402,7 @@ async fn an_event_whose_burial_the_outbox_learns_of_late_is_told_once() {
     .await;
 }
 
-/// A hook that sends on is a common one.
+/// A common hook sends another event.
 #[tokio::test(start_paused = true)]
 async fn the_hook_may_use_the_delivery() {
     guarded(async {

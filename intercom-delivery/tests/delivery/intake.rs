@@ -1,4 +1,4 @@
-//! The way in: accepted at once, refused with a reason, or waiting for room.
+//! Accepting events: at once, with a refusal, or after a wait for room.
 
 use std::collections::HashSet;
 use std::future::poll_fn;
@@ -22,12 +22,12 @@ use crate::scripted::{
     send,
 };
 
-/// With room for so many events.
+/// Builds a delivery with room for `capacity` events.
 fn bounded(transport: &Scripted, capacity: usize) -> DeliveryBuilder {
     Delivery::builder(transport.clone()).outbox(MemoryOutbox::new().capacity(capacity))
 }
 
-/// One that delivers nothing for an hour.
+/// Builds a delivery that delivers nothing for an hour.
 fn stuck(capacity: usize) -> (Scripted, DeliveryBuilder) {
     let transport = Scripted::new(|_| Act::taken_after(HOUR));
     let builder = bounded(&transport, capacity).attempt_timeout(2 * HOUR);
@@ -99,15 +99,15 @@ async fn derived_events_are_delivered_after_their_cause() {
         assert!(delivery.flush(DAY).await.is_complete());
         let taken = transport.taken();
         assert_eq!(taken.iter().map(DataEvent::name).collect::<Vec<_>>(), ["cause", "effect"]);
-        assert!(taken.iter().all(|event| event.derived().is_empty()), "each goes by itself");
+        assert!(taken.iter().all(|event| event.derived().is_empty()), "each event is sent alone");
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn senders_wait_for_room_in_their_order_and_all_arrive() {
+async fn senders_wait_for_room_in_fifo_order_and_all_events_arrive() {
     guarded(async {
-        // One event a second leaves, in the order in which they were accepted.
+        // The transport takes one event a second, in the order of acceptance.
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = bounded(&transport, 1).concurrency(1).start().unwrap();
         let tracker = delivery.tracker();
@@ -176,7 +176,7 @@ async fn refuse_fails_with_full_and_drops_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn try_send_takes_what_fits_and_does_not_overtake_who_waits() {
+async fn try_send_accepts_what_fits_and_does_not_overtake_waiting_callers() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let outbox = MemoryOutbox::new().capacity(2);
@@ -205,14 +205,14 @@ async fn try_send_takes_what_fits_and_does_not_overtake_who_waits() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn try_send_is_full_while_others_wait_also_where_there_is_room() {
+async fn try_send_is_full_while_others_wait_even_if_there_is_room() {
     guarded(async {
         let (_, builder) = stuck(3);
         let outbox = MemoryOutbox::new().capacity(3);
         let (delivery, tracker) = builder.start_in_memory(outbox).unwrap();
         send(&delivery, event(0)).await;
         send(&delivery, event(1)).await;
-        // There is room for one, and this waits for two.
+        // There is room for one event, and this call waits for two.
         let two = [event(2), event(3)];
         let mut waiting = pin!(delivery.send_all(&two));
         assert!(poll_fn(|context| Poll::Ready(waiting.as_mut().poll(context))).await.is_pending());
@@ -241,7 +241,7 @@ async fn a_sender_that_stops_waiting_is_counted_and_the_next_one_gets_the_room()
         assert!(third.await.unwrap().is_err());
         let begun = Instant::now();
         second.await.unwrap().unwrap();
-        // The room came at 1 s, and not only when it would have looked by itself.
+        // The release of room woke the caller, and no poll did.
         assert!(begun.elapsed() <= SECOND / 2 + Duration::from_millis(5), "{:?}", begun.elapsed());
         fourth.await.unwrap().unwrap();
         assert!(delivery.flush(DAY).await.is_complete());
@@ -303,7 +303,7 @@ async fn a_waiting_caller_gets_closed_when_the_delivery_is_dropped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_are_accepted_together_or_not_at_all() {
+async fn a_batch_is_accepted_as_a_whole_or_not_at_all() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = bounded(&transport, 10).start().unwrap();
@@ -326,23 +326,23 @@ async fn many_are_accepted_together_or_not_at_all() {
     .await;
 }
 
-/// `send_all` says that it fails when the outbox could never hold so many.
+/// By its documentation, `send_all` fails if the outbox could never hold all events.
 #[tokio::test(start_paused = true)]
-async fn more_than_there_will_ever_be_room_for_is_refused_and_not_waited_for() {
+async fn a_batch_beyond_the_capacity_is_refused_at_once() {
     guarded(async {
         let transport = Scripted::taking();
         let delivery = bounded(&transport, 10).start().unwrap();
         let many: Vec<_> = (0..11).map(event).collect();
         let accepted = timeout(HOUR, delivery.send_all(&many)).await;
-        let error = accepted.expect("it waits for ever, and who comes later waits behind it");
-        // And not as what may pass.
+        let error = accepted.expect("the call waits for ever, and later callers wait behind it");
+        // The refusal must not look temporary.
         assert!(!error.unwrap_err().is_retryable());
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_larger_than_the_outbox_is_refused_and_holds_up_nobody() {
+async fn an_event_larger_than_the_outbox_is_refused_and_delays_no_caller() {
     guarded(async {
         let transport = Scripted::taking();
         let outbox = MemoryOutbox::new().max_bytes(150);
@@ -352,15 +352,15 @@ async fn an_event_larger_than_the_outbox_is_refused_and_holds_up_nobody() {
         let large = tokio::spawn(tracker.for_contact(Contact::user_id(1)).send(&large));
         yield_now().await;
         let other = timeout(HOUR, tracker.send_prepared(event(1))).await;
-        other.expect("it waits behind what will never fit").unwrap();
+        other.expect("the call waits behind an event that will never fit").unwrap();
         assert!(!large.await.unwrap().unwrap_err().is_retryable());
     })
     .await;
 }
 
-/// Whoever goes by `is_retryable` would try for ever.
+/// A caller that trusts `is_retryable` would try for ever.
 #[tokio::test(start_paused = true)]
-async fn an_event_larger_than_the_outbox_is_not_refused_as_if_that_could_pass() {
+async fn the_refusal_of_an_event_larger_than_the_outbox_is_permanent() {
     guarded(async {
         let outbox = MemoryOutbox::new().max_bytes(150);
         let (_delivery, tracker) = Delivery::builder(Scripted::taking())
@@ -377,7 +377,7 @@ async fn an_event_larger_than_the_outbox_is_not_refused_as_if_that_could_pass() 
     .await;
 }
 
-/// Looks at the ledger whenever it is let, until told to stop, and says how often it did.
+/// Checks the ledger at each poll until `stop`, and returns how often it did.
 async fn observe(delivery: Arc<Delivery>, stop: Arc<AtomicBool>) -> u64 {
     let mut looks = 0;
     while !stop.load(Ordering::SeqCst) {
@@ -395,7 +395,7 @@ async fn many_tasks_and_an_observer() {
         5 => Act::PanicInPoll,
         _ => Act::taken(),
     });
-    // No wait of real time worth mentioning.
+    // A short back-off, because this test runs in real time.
     let retry = RetryPolicy::new().base(Duration::from_millis(1));
     let delivery = Arc::new(bounded(&transport, 50).retry(retry).start().unwrap());
     let stop = Arc::new(AtomicBool::new(false));
@@ -407,7 +407,7 @@ async fn many_tasks_and_an_observer() {
                 for number in 0..10 {
                     let sending = tracker.send_prepared(event(sender * 10 + number));
                     if number == 4 && sender % 3 == 0 {
-                        // Some give up: at once, when the room is not there.
+                        // Some senders give up at once if there is no room.
                         let mut sending = pin!(sending);
                         let _ =
                             poll_fn(|context| Poll::Ready(sending.as_mut().poll(context))).await;
@@ -435,7 +435,7 @@ async fn many_tasks_and_an_observer() {
 
 #[tokio::test(start_paused = true)]
 async fn the_ledger_is_balanced_at_every_moment() {
-    // The observer is always ready, so that virtual time stands still: nothing may depend on it.
+    // The observer is always ready, so virtual time stands still, and no step may need a timer.
     let transport = Scripted::taking();
     let delivery = Arc::new(bounded(&transport, 50).start().unwrap());
     let stop = Arc::new(AtomicBool::new(false));
@@ -491,7 +491,7 @@ async fn burst(number: u64, capacity: usize) -> Duration {
 
 #[tokio::test(start_paused = true)]
 async fn a_burst_far_beyond_the_capacity_arrives_exactly_once() {
-    // Whoever waited was told of room each time, and did not have to look for it.
+    // Each release of room woke a waiting caller, and none had to poll.
     assert_eq!(guarded(burst(100_000, 100)).await, Duration::ZERO);
     assert_eq!(guarded(burst(1_000, 1)).await, Duration::ZERO);
 }
@@ -511,7 +511,7 @@ async fn a_loop_of_sends_that_never_waits_does_not_starve_the_engine() {
         for number in 0..10_000 {
             tracker.send_prepared(event(number)).await.unwrap();
         }
-        // There was room for all of them, and yet the engine had its turn.
+        // There was room for all of them, and still the engine ran.
         assert!(transport.taken().len() > 5_000, "{}", transport.taken().len());
     })
     .await;
@@ -530,7 +530,7 @@ async fn a_loop_of_batches_that_never_waits_does_not_starve_the_engine() {
     .await;
 }
 
-/// A tracker may be used from any thread: also from one where no Tokio runtime runs.
+/// A tracker works on any thread, also on one without a Tokio runtime.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_sender_outside_of_tokio_can_wait_for_room() {
     let transport = Scripted::new(|_| Act::taken_after(Duration::from_millis(20)));
@@ -561,7 +561,8 @@ impl std::task::Wake for Unpark {
     }
 }
 
-/// The event is accepted before the caller goes, and the caller does not learn that.
+/// The outbox accepts the event before the caller drops the call, and the caller does not learn
+/// that.
 #[tokio::test(start_paused = true)]
 async fn an_abandoned_call_whose_event_was_accepted_is_not_refused() {
     guarded(async {
@@ -569,13 +570,14 @@ async fn an_abandoned_call_whose_event_was_accepted_is_not_refused() {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = Delivery::builder(transport).outbox(outbox).start().unwrap();
         send(&delivery, event(1)).await;
-        // It finds no room, waits, is accepted, and gives up before the outbox has said so.
+        // The call finds no room, waits, and is dropped between the acceptance and the outbox's
+        // answer.
         let second = delivery.tracker().send_prepared(event(2));
         assert!(timeout(10 * SECOND, second).await.is_err());
         assert_eq!(delivery.flush(DAY).await.delivered, 2);
         let ledger = delivery.ledger().await.unwrap();
         assert_eq!((ledger.accepted, ledger.refused.total()), (2, 0), "{ledger}");
-        // One that goes before it is asked for is refused.
+        // A call dropped before the outbox gets it counts as refused.
         send(&delivery, event(3)).await;
         assert!(timeout(SECOND / 10, delivery.tracker().send_prepared(event(4))).await.is_err());
         let ledger = delivery.ledger().await.unwrap();
@@ -584,7 +586,7 @@ async fn an_abandoned_call_whose_event_was_accepted_is_not_refused() {
     .await;
 }
 
-/// Says that the second event is accepted only a minute after it is.
+/// An outbox that answers for the second event a minute after accepting it.
 struct AcceptsThenWaits(MemoryOutbox);
 
 #[async_trait]
@@ -605,7 +607,7 @@ impl Forward for AcceptsThenWaits {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_at_once_than_the_outbox_ever_holds_is_no_fault_of_its_store() {
+async fn a_batch_beyond_the_capacity_is_no_storage_fault() {
     guarded(async {
         let outbox = MemoryOutbox::new().capacity(2);
         let delivery = Delivery::builder(Scripted::taking()).outbox(outbox).start().unwrap();

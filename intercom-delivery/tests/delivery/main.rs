@@ -1,13 +1,12 @@
 //! The engine through its public API, in virtual time.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod ages;
 mod chaos;
 mod collisions;
 mod contacts;
 mod dead_letters;
-mod endings;
 mod intake;
 mod names;
 mod outage;
@@ -17,6 +16,7 @@ mod privacy;
 mod retries;
 mod rules;
 mod scripted;
+mod shutdown;
 mod slow_outbox;
 mod spans;
 mod status;

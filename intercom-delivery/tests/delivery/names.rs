@@ -1,4 +1,4 @@
-//! Event names that Intercom takes no more of.
+//! Event names beyond Intercom's limit.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use crate::scripted::{
     numbers, send,
 };
 
-/// An Intercom that takes no event of the names that begin with `new`, until names were archived.
+/// An Intercom that refuses names beginning with `new`, until names are archived.
 fn full_of_names() -> (Scripted, Arc<AtomicBool>) {
     let archived = Arc::new(AtomicBool::new(false));
     let sees = archived.clone();
@@ -28,7 +28,7 @@ fn full_of_names() -> (Scripted, Arc<AtomicBool>) {
     (transport, archived)
 }
 
-/// When events whose name begins so were sent.
+/// Returns the times of requests whose event name begins with `name`.
 fn asked(transport: &Scripted, name: &str) -> Vec<Duration> {
     let attempts = transport.attempts();
     let of =
@@ -37,7 +37,7 @@ fn asked(transport: &Scripted, name: &str) -> Vec<Duration> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_name_too_many_silences_that_name_alone() {
+async fn a_name_beyond_the_limit_silences_that_name_alone() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::INFO);
         let (transport, _) = full_of_names();
@@ -50,7 +50,7 @@ async fn one_name_too_many_silences_that_name_alone() {
         }
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.dead), (33, 67));
-        // The name was asked for once, in whatever case.
+        // One request tried the name, in any case.
         assert_eq!(asked(&transport, "new").len(), 1);
         assert_eq!(asked(&transport, "old").len(), 33);
         assert!(matches!(delivery.status().state, State::Delivering));
@@ -68,7 +68,7 @@ async fn one_name_too_many_silences_that_name_alone() {
         assert_eq!(errors.len(), 2, "{errors:?}");
         assert!(errors[0].contains("new_one") && errors[0].contains("archive event names"));
         assert!(errors[1].contains("new_two"));
-        // Those that were not sent are not another line each.
+        // The unsent events log no lines of their own.
         assert!(logs.lines("WARN").is_empty(), "{}", logs.text());
     })
     .await;
@@ -84,7 +84,7 @@ async fn a_silenced_name_is_tried_again_after_ten_minutes() {
             send(&delivery, named("new_one", number)).await;
             sleep(15 * SECOND).await;
         }
-        // Half an hour, so three times.
+        // Three probes in half an hour.
         let at = asked(&transport, "new");
         assert_eq!(at, [Duration::ZERO, 10 * MINUTE, 20 * MINUTE]);
         assert_eq!(logs.lines("ERROR").len(), 1, "{}", logs.text());
@@ -100,9 +100,9 @@ async fn a_silenced_name_is_tried_again_after_ten_minutes() {
     .await;
 }
 
-/// One event finds out for all of them.
+/// One event probes for all of them.
 #[tokio::test(start_paused = true)]
-async fn after_ten_minutes_one_event_tries_and_not_as_many_as_may_be_under_way() {
+async fn after_ten_minutes_a_single_event_probes_the_name() {
     guarded(async {
         let (transport, _) = full_of_names();
         let slow = transport.clone();
@@ -120,7 +120,7 @@ async fn after_ten_minutes_one_event_tries_and_not_as_many_as_may_be_under_way()
     .await;
 }
 
-/// The log says: archive event names, then redrive. An operator who does so does not wait for ten minutes.
+/// The log says: archive event names, then redrive. The redrive must not wait for ten minutes.
 #[tokio::test(start_paused = true)]
 async fn a_redrive_right_after_names_were_archived_delivers() {
     guarded(async {
@@ -141,7 +141,7 @@ async fn a_redrive_right_after_names_were_archived_delivers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_redrive_by_name_leaves_other_names_where_they_are() {
+async fn a_redrive_by_name_leaves_other_names_in_the_dead_letters() {
     guarded(async {
         let (transport, archived) = full_of_names();
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -163,12 +163,12 @@ async fn a_redrive_by_name_leaves_other_names_where_they_are() {
     .await;
 }
 
-/// While events of a silenced name pour in, the engine still does what it is asked to.
+/// The engine still serves calls while many events of a silenced name arrive.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn events_of_a_silenced_name_without_end_hold_up_no_flush() {
+async fn endless_events_of_a_silenced_name_delay_no_flush() {
     guarded(async {
         let (transport, _) = full_of_names();
-        // A flush waits for what came before it, so that must be bounded.
+        // A flush waits for earlier events, so their number must be bounded.
         let outbox = MemoryOutbox::new().capacity(1_000);
         let builder = Delivery::builder(transport.clone()).outbox(outbox);
         let delivery = Arc::new(builder.start().unwrap());
@@ -179,7 +179,7 @@ async fn events_of_a_silenced_name_without_end_hold_up_no_flush() {
             .map(|sender| {
                 let (delivery, stop) = (delivery.clone(), stop.clone());
                 tokio::spawn(async move {
-                    // No two of them collide.
+                    // No two of these events collide.
                     for number in (1000 + sender..).step_by(3) {
                         if stop.load(Ordering::SeqCst) {
                             break;

@@ -1,4 +1,4 @@
-//! When Intercom cannot be reached: nothing is lost, and nothing storms.
+//! Outages of Intercom: no event is lost, and requests do not storm.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::support::{UnreliableIntercom, events};
 const OUTAGE: Duration = Duration::from_secs(3 * 3600);
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_of_three_hours_is_sat_out() {
+async fn an_outage_of_three_hours_loses_no_event() {
     let intercom = UnreliableIntercom::new();
     let delivery = Delivery::builder(intercom.clone())
         .outbox(MemoryOutbox::new().capacity(100_000))
@@ -32,7 +32,7 @@ async fn an_outage_of_three_hours_is_sat_out() {
     assert!(ledger.is_balanced(), "{ledger}");
     assert_eq!((ledger.pending, ledger.delivered, ledger.dead), (100_000, 0, 0));
     assert!(matches!(delivery.status().state, State::Outage(_)), "{}", delivery.status());
-    // Time goes on in steps of ten seconds here, so there are few in the first minute.
+    // Time advances in steps of ten seconds here, so there are few requests in the first minute.
     let asked = intercom.asked().len();
     assert!((200..=900).contains(&asked), "{asked} requests in the outage");
 
@@ -40,10 +40,11 @@ async fn an_outage_of_three_hours_is_sat_out() {
     let recovered = Instant::now();
     let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (100_000, 0, 0));
-    // A minute until it is tried, and a minute and a bit for so many at 32 in 20 ms each.
+    // The next probe comes within a minute. The events take just over another minute, at 32 in 20
+    // ms.
     assert!(recovered.elapsed() < Duration::from_secs(130), "{:?}", recovered.elapsed());
 
-    // Each came once, and as it was.
+    // Each event arrived once, and unchanged.
     let taken = intercom.taken();
     assert_eq!(taken.len(), 100_000);
     let taken: HashSet<_> = taken.iter().map(|event| event.body().clone()).collect();
@@ -51,7 +52,7 @@ async fn an_outage_of_three_hours_is_sat_out() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_an_outage_requests_become_more_by_and_by() {
+async fn after_an_outage_the_concurrency_grows_step_by_step() {
     let intercom = UnreliableIntercom::new();
     let delivery = Delivery::builder(intercom.clone()).start().unwrap();
     intercom.set_down(true);
@@ -65,14 +66,14 @@ async fn after_an_outage_requests_become_more_by_and_by() {
     assert!(delivery.flush(DAY).await.is_complete());
     let asked = intercom.asked();
     let first = asked[before..].iter().position(|time| *time > asked[before]).unwrap() + before;
-    // One that tries, then two, then four, …
+    // One probe, then two requests, then four, …
     let begin = asked[first];
     let at_once = asked[first..].iter().filter(|time| **time == begin).count();
     assert!(at_once <= 4, "{at_once} requests at once, right after the outage");
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_now_and_then_are_no_outage() {
+async fn occasional_failures_are_no_outage() {
     for percent in [5, 30] {
         let intercom = UnreliableIntercom::new().failing_percent(percent);
         let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
@@ -80,7 +81,8 @@ async fn failures_now_and_then_are_no_outage() {
         let begun = Instant::now();
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.pending), (10_000, 0));
-        // Without failures it takes 6.3 s; the last ones are those that failed again and again.
+        // Without failures the delivery takes 6.3 s. The last events are those that failed several
+        // times.
         assert!(begun.elapsed() < Duration::from_secs(120), "{percent} %: {:?}", begun.elapsed());
         assert!(matches!(delivery.status().state, State::Delivering));
         let asked = intercom.asked().len();
@@ -90,7 +92,7 @@ async fn failures_now_and_then_are_no_outage() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_that_flickers_does_not_storm() {
+async fn an_intermittent_outage_causes_no_storm() {
     let intercom = UnreliableIntercom::new().failing_percent(95);
     let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
     delivery.send_all(&events(5_000)).await.unwrap();
@@ -98,16 +100,16 @@ async fn an_outage_that_flickers_does_not_storm() {
     while begun.elapsed() < Duration::from_secs(3600) {
         advance(Duration::from_secs(1)).await;
     }
-    // It is up, so this is no outage: each event has its own back-off, and the 18,096 requests are 4 for
-    // each event. Sent as fast as it would go that were millions.
+    // Intercom is up, so this is no outage: each event has its own back-off. The 18,096 requests
+    // are 4 for each event. At full speed they would be millions.
     let asked = intercom.asked().len();
     assert!(asked < 20_000, "{asked} requests in an hour");
     assert!(delivery.ledger().await.unwrap().is_balanced());
 }
 
-/// Each call forgets the request that tries, which may hang.
+/// Each `resume` replaces the probe, which may hang.
 #[tokio::test(start_paused = true)]
-async fn resuming_over_and_over_never_sends_more_than_may_be_under_way() {
+async fn repeated_resumes_never_exceed_the_concurrency() {
     guarded(async {
         let down: [fn() -> Sent; 2] = [|| Act::fails(ErrorKind::Connection), || Act::status(401)];
         for down in down {
@@ -124,7 +126,7 @@ async fn resuming_over_and_over_never_sends_more_than_may_be_under_way() {
                 assert!(delivery.status().in_flight <= 4, "{}", delivery.status());
             }
             assert!(transport.most_running() <= 4, "{} at once", transport.most_running());
-            // None of them is forgotten for good.
+            // None of the events is lost.
             transport.script(|_| Act::taken());
             assert_eq!(delivery.flush(DAY).await.delivered, 1000);
         }
@@ -132,7 +134,7 @@ async fn resuming_over_and_over_never_sends_more_than_may_be_under_way() {
     .await;
 }
 
-/// They say how it was before the token was revoked.
+/// Their results date from before the revocation of the token.
 #[tokio::test(start_paused = true)]
 async fn requests_from_before_a_stop_do_not_end_it_when_they_succeed() {
     guarded(async {
@@ -155,9 +157,9 @@ async fn requests_from_before_a_stop_do_not_end_it_when_they_succeed() {
         assert_eq!(stopped, [false, true]);
         assert!(transport.taken().len() >= 32, "{} of before", transport.taken().len());
         assert_eq!(logs.lines("ERROR").len(), 1, "{}", logs.text());
-        // One found it out, and one tries for all.
+        // One request discovered it, and one probes for all.
         let refused = transport.attempts().iter().filter(|attempt| attempt.at >= revoked).count();
-        assert!(refused <= 3, "{refused} requests with a token that is no more");
+        assert!(refused <= 3, "{refused} requests with a revoked token");
     })
     .await;
 }

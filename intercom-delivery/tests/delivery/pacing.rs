@@ -1,4 +1,4 @@
-//! One gate for all requests: how much of a rate limit is used, and that it is not overrun.
+//! The pacer of all requests: it uses the rate limit, and never overruns it.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::{Headers, LimitedIntercom, Windows, events};
 
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// Delivers so many events, and says how long that took.
+/// Delivers `number` events, and returns how long that took.
 async fn deliver(intercom: &LimitedIntercom, number: u64) -> Duration {
     let delivery = Delivery::builder(intercom.clone())
         .outbox(MemoryOutbox::new().capacity(1_000_000))
@@ -25,20 +25,20 @@ async fn deliver(intercom: &LimitedIntercom, number: u64) -> Duration {
     begun.elapsed()
 }
 
-/// How much of what the limit allows was used.
+/// Returns the used share of the limit.
 fn share_used(number: u64, limit: u32, took: Duration) -> f64 {
     let allowed = f64::from(limit) * (took.as_secs_f64() / WINDOW.as_secs_f64());
     number as f64 / allowed
 }
 
-/// The reset is cut to a whole second, at which no window ends.
+/// The header's reset is a whole second, and no window ends at one.
 #[tokio::test(start_paused = true)]
 async fn a_limit_is_used_and_never_overrun() {
     for windows in [Windows::ByRequest, Windows::BackToBack] {
         for (limit, later) in [(83, 0), (167, 0), (1667, 0), (83, 300), (167, 600), (1667, 620)] {
             let later = Duration::from_millis(later);
             let intercom = LimitedIntercom::new(limit, Headers::All).windows(windows).later(later);
-            // The events of whole windows, and no more, so that the last is as full as the others.
+            // Exactly the events of whole windows, so that the last window is full too.
             let number = u64::from(limit) * if limit > 1000 { 5 } else { 20 };
             let took = deliver(&intercom, number).await;
             let refused = intercom.refused().len();
@@ -49,16 +49,16 @@ async fn a_limit_is_used_and_never_overrun() {
     }
 }
 
-/// What no window of 10 seconds can be is not waited for, and said.
+/// The delivery ignores and logs a reset that does not fit a window of 10 seconds.
 #[tokio::test(start_paused = true)]
-async fn a_reset_that_cannot_be_is_not_believed() {
+async fn an_impossible_reset_is_ignored() {
     for windows in [Windows::ByRequest, Windows::BackToBack] {
         for (headers, refusals, words) in [
             (Headers::Milliseconds, 0, "a reset was 3600 s ahead"),
             (Headers::Ahead(300), 0, "a reset was 3"),
             (Headers::Ahead(-300), 40, "less than 10 s apart"),
             (Headers::Ahead(-4), 40, "less than 10 s apart"),
-            // It may fit until the second window.
+            // This reset may seem valid until the second window.
             (Headers::Ahead(4), 2, "s ahead"),
         ] {
             let intercom = LimitedIntercom::new(83, headers).windows(windows);
@@ -71,17 +71,22 @@ async fn a_reset_that_cannot_be_is_not_believed() {
                 said = said.or(delivery.status().rate_limit_doubt);
             }
             let (took, refused) = (begun.elapsed(), intercom.refused().len());
-            let said = said.unwrap_or_else(|| panic!("{headers:?}, {windows:?}: nothing was said"));
+            let said = said.unwrap_or_else(|| {
+                panic!(
+                    "{headers:?}, {windows:?}: no line was \
+                logged"
+                )
+            });
             assert!(said.contains(words), "{headers:?}, {windows:?}: {said}");
             assert!(refused <= refusals, "{headers:?}, {windows:?}: {refused} refused");
-            // At most twice as long as with the right reset.
+            // At most twice the time with a correct reset.
             assert!(took <= 2 * 6 * WINDOW, "{headers:?}, {windows:?}: {took:?}");
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reset_that_fits_again_is_believed_again() {
+async fn a_plausible_reset_is_used_again() {
     let intercom = LimitedIntercom::new(83, Headers::Milliseconds);
     let delivery = Delivery::builder(intercom.clone()).jitter_seed(7).start().unwrap();
     delivery.send_all(&events(10)).await.unwrap();
@@ -96,7 +101,8 @@ async fn a_reset_that_fits_again_is_believed_again() {
     assert_eq!(intercom.refused().len(), 0);
 }
 
-/// What is left is kept to without a reset too: each window is taken to have begun when its first answer came.
+/// Without a reset, the delivery still respects the remaining requests. Each window counts from its
+/// first response.
 #[tokio::test(start_paused = true)]
 async fn a_limit_without_a_reset_is_not_overrun() {
     for windows in [Windows::ByRequest, Windows::BackToBack] {
@@ -108,12 +114,12 @@ async fn a_limit_without_a_reset_is_not_overrun() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn answers_that_take_long_change_nothing() {
+async fn slow_responses_change_nothing() {
     let intercom = LimitedIntercom::new(83, Headers::All).far_away(Duration::from_millis(150));
     let took = deliver(&intercom, 20 * 83).await;
     assert!(intercom.refused().is_empty());
     let share = share_used(20 * 83, 83, took);
-    assert!(share >= 0.95, "{share:.3} of it used");
+    assert!(share >= 0.95, "{share:.3} of the limit used");
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +128,7 @@ async fn requests_are_spread_over_the_window() {
     let intercom = LimitedIntercom::new(limit, Headers::All);
     deliver(&intercom, 4 * u64::from(limit)).await;
     let taken = intercom.taken();
-    // Any second of the middle has about a tenth of the window's requests.
+    // Each second in the middle has about a tenth of the window's requests.
     let middle = taken[0] + 2 * WINDOW;
     for second in 0..8 {
         let begin = middle + Duration::from_secs(second);
@@ -140,12 +146,12 @@ async fn a_few_events_are_not_slowed_down() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_limit_shared_with_others_is_used_as_far_as_it_is_left() {
+async fn a_limit_shared_with_others_is_used_up_to_its_rest() {
     let intercom = LimitedIntercom::new(167, Headers::All).used_by_others(120);
     let took = deliver(&intercom, 47 * 10).await;
     assert!(intercom.refused().is_empty());
     let share = share_used(47 * 10, 47, took);
-    assert!(share >= 0.95, "{share:.3} of what is left used");
+    assert!(share >= 0.95, "{share:.3} of the remaining requests used");
 }
 
 #[tokio::test(start_paused = true)]
@@ -156,10 +162,11 @@ async fn a_limit_smaller_than_the_concurrency_is_kept() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_headers_refusals_are_backed_off_from() {
+async fn refusals_without_headers_cause_back_off() {
     let intercom = LimitedIntercom::new(83, Headers::None);
     let took = deliver(&intercom, 830).await;
-    // Each refusal is one of those under way together, and closes the gate for a window or more.
+    // Each refusal belongs to one burst of requests in flight, and pauses the pacer for at least a
+    // window.
     let bursts = bursts(&intercom.refused());
     assert!(bursts.len() <= 12, "{bursts:?}");
     assert!(took < Duration::from_secs(400), "{took:?}");
@@ -179,7 +186,7 @@ async fn a_reset_in_the_past_neither_stops_nor_storms() {
 #[tokio::test(start_paused = true)]
 async fn an_absurd_retry_after_is_cut_to_an_hour() {
     let intercom = LimitedIntercom::new(83, Headers::AbsurdRetryAfter);
-    // Somebody else uses the limit up in each window, so that there is a refusal.
+    // Another client uses up the limit in each window, so that there is a refusal.
     let others = intercom.clone().used_by_others(83);
     let delivery = Delivery::builder(others.clone()).start().unwrap();
     delivery.send_all(&events(1)).await.unwrap();
@@ -195,14 +202,14 @@ async fn an_absurd_retry_after_is_cut_to_an_hour() {
 
 #[tokio::test(start_paused = true)]
 async fn no_request_goes_between_a_429_and_the_reset() {
-    // The limit is used up by others before the first request.
+    // Other clients use up the limit before the first request.
     let intercom = LimitedIntercom::new(20, Headers::All).used_by_others(20);
     let delivery = Delivery::builder(intercom.clone()).start().unwrap();
     delivery.send_all(&events(100)).await.unwrap();
     while intercom.refused().len() < 4 {
         tokio::time::advance(Duration::from_millis(100)).await;
     }
-    // One request found out each time; all others waited for it.
+    // One request probed each time, and all others waited for it.
     for pair in intercom.refused().windows(2) {
         assert!(pair[1] - pair[0] >= Duration::from_secs(9), "{pair:?}");
     }
@@ -210,9 +217,9 @@ async fn no_request_goes_between_a_429_and_the_reset() {
     assert_eq!((ledger.pending, ledger.dead), (100, 0));
 }
 
-/// A limit of nothing is nothing that could be kept.
+/// A limit of zero cannot be kept.
 #[tokio::test(start_paused = true)]
-async fn a_limit_of_nothing_does_not_end_delivery() {
+async fn a_limit_of_zero_does_not_end_delivery() {
     guarded(async {
         for resets_in in [Duration::ZERO, 5 * SECOND, HOUR] {
             let limit = rate_limit(0, 0, resets_in);
@@ -227,7 +234,7 @@ async fn a_limit_of_nothing_does_not_end_delivery() {
     .await;
 }
 
-/// A proxy may ask for a pause, and be mended before it is over.
+/// A proxy may ask for a pause, and be repaired before its end.
 #[tokio::test(start_paused = true)]
 async fn a_pause_that_is_no_rate_limit_ends_when_delivery_is_resumed() {
     guarded(async {
@@ -240,16 +247,16 @@ async fn a_pause_that_is_no_rate_limit_ends_when_delivery_is_resumed() {
         delivery.resume();
         sleep(SECOND).await;
         assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
-        // The one that the pause was told to as well.
+        // Also the event that was told to pause.
         assert_eq!(delivery.ledger().await.unwrap().delivered, 100);
         assert_eq!(delivery.flush(DAY).await.delivered, 100);
     })
     .await;
 }
 
-/// One event's failure is not everybody's.
+/// The failure of one event must not pause others.
 #[tokio::test(start_paused = true)]
-async fn a_pause_that_a_503_asks_for_holds_its_event_alone() {
+async fn a_pause_that_a_503_asks_for_delays_its_event_alone() {
     guarded(async {
         let transport = Scripted::queue([Act::End(Err(answer(503).with_retry_after(HOUR)))]);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -263,7 +270,7 @@ async fn a_pause_that_a_503_asks_for_holds_its_event_alone() {
     .await;
 }
 
-/// Nobody can mend that.
+/// No operator can shorten that pause.
 #[tokio::test(start_paused = true)]
 async fn a_pause_for_the_rate_limit_does_not_end_when_delivery_is_resumed() {
     guarded(async {
@@ -287,9 +294,10 @@ async fn a_pause_for_the_rate_limit_does_not_end_when_delivery_is_resumed() {
     .await;
 }
 
-/// The first of those under way together is refused for the limit, and another one asks for a short pause besides.
+/// The first response of a burst refuses for the rate limit, and another one asks for a short
+/// pause.
 #[tokio::test(start_paused = true)]
-async fn a_rate_limit_is_not_forgotten_for_a_pause_that_is_over_before_it() {
+async fn a_shorter_pause_does_not_end_the_one_for_the_rate_limit() {
     guarded(async {
         let limited = answer(429).with_rate_limit(rate_limit(100, 0, 9 * SECOND));
         let transport = Scripted::queue([
@@ -309,7 +317,7 @@ async fn a_rate_limit_is_not_forgotten_for_a_pause_that_is_over_before_it() {
     .await;
 }
 
-/// The first of the refusals that lie close together.
+/// Returns the first refusal of each burst.
 fn bursts(refused: &[Instant]) -> Vec<Instant> {
     let mut bursts: Vec<Instant> = Vec::new();
     let mut last = None;

@@ -1,4 +1,4 @@
-//! Events that fail by themselves: they hold up no others, and they end.
+//! Poison: events that fail by themselves. They delay no others, and they become dead letters.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -14,12 +14,12 @@ use crate::scripted::{
     made, named, number_of, send,
 };
 
-/// The answer of a firewall, or of any other gateway.
+/// The response of a firewall, or of another gateway.
 fn page(status: u16) -> SendError {
     SendError::new(ErrorKind::UnexpectedAnswer).with_status(status)
 }
 
-/// Answers so to the name `poison`, and takes all else.
+/// Answers this to the name `poison`, and accepts all other events.
 fn poisoned(act: impl Fn() -> Sent + Send + Sync + 'static) -> Scripted {
     Scripted::new(move |call| match call.event.name() {
         "poison" => act(),
@@ -28,7 +28,7 @@ fn poisoned(act: impl Fn() -> Sent + Send + Sync + 'static) -> Scripted {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_few_events_that_always_fail_hold_up_no_others() {
+async fn a_few_events_that_always_fail_delay_no_others() {
     guarded(async {
         let answers: [fn() -> Sent; 5] = [
             || Act::status(500),
@@ -46,7 +46,7 @@ async fn a_few_events_that_always_fail_hold_up_no_others() {
             }
             sleep(10 * SECOND).await;
             assert_eq!(transport.taken().len(), 36, "{}", delivery.status());
-            // Those that failed are all that there is, for a long time.
+            // For a long time there are only failed events.
             sleep(10 * MINUTE).await;
             for number in 100..120 {
                 send(&delivery, named("good", number)).await;
@@ -59,9 +59,9 @@ async fn a_few_events_that_always_fail_hold_up_no_others() {
     .await;
 }
 
-/// The failed ones come last, so that nothing gets through after them.
+/// The failed events come last, so no success follows them.
 #[tokio::test(start_paused = true)]
-async fn when_all_events_on_offer_have_failed_they_probe_in_rotation() {
+async fn if_all_pending_events_have_failed_they_probe_in_rotation() {
     guarded(async {
         let transport = poisoned(|| Act::status(500));
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -73,7 +73,7 @@ async fn when_all_events_on_offer_have_failed_they_probe_in_rotation() {
         let attempts: Vec<_> = (0..12).map(|number| transport.attempts_of(number).len()).collect();
         let (least, most) = (attempts.iter().min().unwrap(), attempts.iter().max().unwrap());
         assert!(*least >= 4 && most - least <= 3, "{attempts:?}");
-        // One that never failed goes at once.
+        // An event without a failure is sent at once.
         send(&delivery, named("good", 100)).await;
         sleep(SECOND / 10).await;
         assert_eq!(transport.taken().len(), 1);
@@ -106,7 +106,7 @@ async fn poison_becomes_a_dead_letter_after_twelve_failures_over_an_hour() {
             let lasted = attempts[attempts.len() - 1] - attempts[0];
             assert!((over..over + 6 * MINUTE).contains(&lasted), "{lasted:?}");
         }
-        // `keep_poison` keeps it.
+        // `keep_poison` keeps it pending.
         let transport = poisoned(|| Act::status(500));
         let policy = RetryPolicy::new().keep_poison();
         let delivery = Delivery::builder(transport).retry(policy).start().unwrap();
@@ -121,7 +121,7 @@ async fn poison_becomes_a_dead_letter_after_twelve_failures_over_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_makes_no_poison() {
+async fn an_outage_turns_no_event_into_poison() {
     guarded(async {
         for events in [1, 5, 50] {
             let transport = Scripted::new(|call| match call.at < 30 * HOUR {
@@ -139,7 +139,8 @@ async fn an_outage_makes_no_poison() {
     .await;
 }
 
-/// Nobody's verdict: every event is kept, and an operator is called.
+/// A page is no verdict of Intercom: every event stays pending, and the status asks for an
+/// operator.
 #[tokio::test(start_paused = true)]
 async fn pages_of_a_gateway_bury_nothing() {
     guarded(async {
@@ -189,7 +190,7 @@ async fn a_page_instead_of_one_contact_stops_no_other_contact() {
     .await;
 }
 
-/// Refused over and over by itself, and others are not.
+/// Intercom refuses this event over and over, and accepts others.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_alone_is_forbidden_has_its_own_back_off() {
     guarded(async {
@@ -209,7 +210,7 @@ async fn an_event_that_alone_is_forbidden_has_its_own_back_off() {
     .await;
 }
 
-/// How long good events take. So many come in, one in each interval on average.
+/// Returns the delays of good events. Events come at random, one in each interval on average.
 async fn delays(
     share: u32,
     events: u64,
@@ -247,7 +248,7 @@ async fn delays(
     lock(&taken).iter().map(|(number, at)| *at - sent[number]).collect()
 }
 
-/// An answer to poison, the intervals at which events come, and the greatest share of poison.
+/// The response to poison, the intervals between events, and the largest share of poison.
 type Answered<'a> = (&'a str, fn() -> Sent, &'a [Duration], u32);
 
 fn percentile_99(mut delays: Vec<Duration>) -> Duration {
@@ -255,16 +256,17 @@ fn percentile_99(mut delays: Vec<Duration>) -> Duration {
     delays.get(delays.len() * 99 / 100).copied().unwrap_or_default()
 }
 
-/// Any share of poison, and any answer to it: the delays of the others are at most twice what they are
-/// without it, and one attempt's time-out.
+/// Any share of poison, and any response to it. The delays of other events are at most twice those
+/// without poison, plus one attempt's time-out.
 ///
-/// An event that hangs has its place for a time-out, so those come no faster than places become free.
+/// A hanging event occupies its slot for a time-out, so hanging events come no faster than slots
+/// become free.
 ///
-/// Intercom's own 401, 402 and 403 are about the token or the plan, whatever the event: where most events
-/// get them, the breaker opens, and probes seldom. It also waits as long as a 503 asks, where ten in a row
-/// do. A 429 asks for a pause of all requests, so it is no answer to poison.
+/// Intercom's own 401, 402 and 403 concern the token or the plan, whatever the event. If most
+/// events get them, the breaker opens, and probes seldom. After ten 503 in a row, it also waits as
+/// long as they ask. A 429 pauses all requests, so it is no response to poison.
 #[test]
-#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+#[allow(clippy::print_stderr, reason = "the output explains a failure")]
 fn good_events_are_as_quick_with_any_share_of_poison() {
     let (quick, slow) = (SECOND / 20, 3 * SECOND);
     let both = &[quick, Duration::ZERO];
@@ -283,7 +285,7 @@ fn good_events_are_as_quick_with_any_share_of_poison() {
         ("a refusal", || Act::status(422), &[quick], 100),
         ("an unknown contact", || Act::status(404), &[quick], 100),
     ];
-    // The long suite draws one.
+    // The long suite draws a random seed.
     let seed = std::env::var("POISON_SEED").map_or(20, |seed| seed.parse().unwrap());
     eprintln!("to repeat it: POISON_SEED={seed}");
     let mut seeds = fastrand::Rng::with_seed(seed);
@@ -291,7 +293,7 @@ fn good_events_are_as_quick_with_any_share_of_poison() {
         for every in intervals {
             let mut pool = |share: u32| {
                 let mut all = Vec::new();
-                // Few are good among much poison, and those are what counts.
+                // Among much poison few events are good, and only those count.
                 let events = if (98..100).contains(&share) { 1_000 } else { 300 };
                 for _ in 0..2 {
                     let mut runtime = Builder::new_current_thread();

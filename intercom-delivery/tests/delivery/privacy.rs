@@ -1,4 +1,4 @@
-//! Consent, and contacts that are erased.
+//! Consent, and erased contacts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -49,7 +49,7 @@ async fn consent_is_asked_once_before_the_first_attempt_and_before_the_rules() {
         assert_eq!(numbers(&transport.taken()), [2]);
         let ledger = delivery.ledger().await.unwrap();
         assert_ledger(&ledger, 1, 0, 0);
-        // The denied event derives nothing, and what is derived is asked about by itself.
+        // The denied event derives nothing, and consent is asked for each derived event.
         assert_eq!((ledger.derived, ledger.withheld), (1, 2));
         assert_eq!(asked.load(Ordering::Relaxed), 3);
     })
@@ -57,7 +57,7 @@ async fn consent_is_asked_once_before_the_first_attempt_and_before_the_rules() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn consent_may_come_later_and_its_rules_then() {
+async fn the_rules_apply_when_a_late_consent_comes() {
     guarded(async {
         let transport = Scripted::taking();
         let given = Arc::new(AtomicBool::new(false));
@@ -108,7 +108,7 @@ async fn a_panic_of_the_hook_is_contained_and_sends_nothing() {
     .await;
 }
 
-/// Pending, dead, in flight, and what comes later, by any identifier.
+/// Pending events, dead letters, events in flight and later events, by any identifier.
 #[tokio::test(start_paused = true)]
 async fn an_erased_contact_is_gone_and_stays_so_until_it_is_forgiven() {
     guarded(async {
@@ -122,7 +122,7 @@ async fn an_erased_contact_is_gone_and_stays_so_until_it_is_forgiven() {
         send(&delivery, made("refused", ada(), 1)).await;
         send(&delivery, made("refused", Contact::user_id(7), 2)).await;
         sleep(SECOND).await;
-        // Two are in flight, and the rest waits.
+        // Two events are in flight, and the rest waits.
         send(&delivery, made("slow", Contact::email("ADA@analytical.example"), 3)).await;
         send(&delivery, made("failing", ada(), 4)).await;
         sleep(Duration::from_millis(10)).await;
@@ -143,7 +143,7 @@ async fn an_erased_contact_is_gone_and_stays_so_until_it_is_forgiven() {
             [("failing", false, Some(503), Some("req")), ("slow", true, Some(202), Some("req-7"))];
         assert_eq!(found, expected);
 
-        // Any identifier meets the tombstone.
+        // The tombstone matches any identifier.
         for contact in [Contact::user_id(1815), Contact::email("Ada@Analytical.example"), ada()] {
             send(&delivery, made("tested", contact, 10)).await;
         }
@@ -168,7 +168,7 @@ async fn an_erased_contact_is_gone_and_stays_so_until_it_is_forgiven() {
     .await;
 }
 
-/// A contact that was to be created is not, and one that fails is not found out to be unknown.
+/// The delivery creates no erased contact, and does not look up one whose events fail.
 #[tokio::test(start_paused = true)]
 async fn an_erased_contact_is_not_created_again() {
     guarded(async {
@@ -196,7 +196,7 @@ async fn an_erased_contact_is_not_created_again() {
     .await;
 }
 
-/// The tombstone holds for whoever delivers next.
+/// The tombstone holds for the next deliverer too.
 #[tokio::test(start_paused = true)]
 async fn a_takeover_knows_erased_contacts() {
     guarded(async {
@@ -207,7 +207,7 @@ async fn a_takeover_knows_erased_contacts() {
         sleep(SECOND).await;
         let standby = start();
         sleep(SECOND).await;
-        // From the process that does not deliver.
+        // Called on the process that does not deliver.
         let erased = standby.erase(&ada()).await.unwrap();
         assert_eq!((erased.pending, erased.in_flight.len()), (0, 0));
         send(&first, made("tested", ada(), 1)).await;
@@ -224,7 +224,7 @@ async fn a_takeover_knows_erased_contacts() {
     .await;
 }
 
-/// Erases nothing.
+/// An outbox that erases nothing.
 struct Failing(Arc<MemoryOutbox>, Arc<AtomicBool>);
 
 #[intercom_core::async_trait]
@@ -245,7 +245,7 @@ impl Forward for Failing {
 }
 
 #[tokio::test(start_paused = true)]
-async fn where_the_store_cannot_erase_the_events_go_on() {
+async fn if_the_store_cannot_erase_the_events_are_sent() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(100 * Duration::from_millis(1)));
         let fails = Arc::new(AtomicBool::new(true));
@@ -256,7 +256,7 @@ async fn where_the_store_cannot_erase_the_events_go_on() {
         delivery.send_all(&events).await.unwrap();
         sleep(Duration::from_millis(50)).await;
         assert!(delivery.erase(&ada()).await.is_err());
-        // While the store tried, nothing was sent.
+        // No event was sent during the erasure.
         assert_eq!(numbers(&transport.taken()), [0]);
         assert!(delivery.flush(DAY).await.is_complete());
         assert_eq!(numbers(&transport.taken()), [0, 1, 2, 3]);

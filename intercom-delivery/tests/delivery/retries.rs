@@ -1,4 +1,4 @@
-//! What an answer leads to: delivered, sent again as it was, or a dead letter with its reason.
+//! The result of each response: delivered, sent again unchanged, or a dead letter with its reason.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ use crate::scripted::{
     name_limit, named, numbers, rate_limit, send,
 };
 
-/// Sends one event, which meets this first, and gives what became of it.
-async fn dies_of(
+/// Sends one event, which gets this response first, and returns its end.
+async fn dead_letter_after(
     first: impl Fn() -> Sent + Send + Sync + 'static,
 ) -> intercom_delivery::DeadLetter {
     let transport = Scripted::new(move |call| match call.number {
@@ -30,7 +30,7 @@ async fn dies_of(
     send(&delivery, named("other", 2)).await;
     let report = delivery.flush(DAY).await;
     assert_eq!((report.delivered, report.dead, report.pending), (1, 1, 0));
-    // It was asked once, and the other event went its way.
+    // The refused event had one attempt, and the other event was delivered.
     assert_eq!(transport.attempts().len(), 2);
     assert_eq!(numbers(&transport.taken()), [2]);
     assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
@@ -54,30 +54,30 @@ async fn a_refused_event_is_a_dead_letter_at_once() {
             (409, DeadLetterReason::AmbiguousContact),
             (404, DeadLetterReason::UnknownContact),
         ] {
-            let letter = dies_of(move || Act::status(status)).await;
+            let letter = dead_letter_after(move || Act::status(status)).await;
             assert_eq!(letter.reason, reason);
             let failure = letter.failure.unwrap();
             assert_eq!(failure.status, Some(status));
             assert_eq!(failure.request_id.as_deref(), Some("req"));
             assert!(failure.message.contains(&format!("HTTP {status}")), "{failure}");
         }
-        let letter = dies_of(|| Act::End(Err(name_limit()))).await;
+        let letter = dead_letter_after(|| Act::End(Err(name_limit()))).await;
         assert_eq!(letter.reason, DeadLetterReason::EventNameLimit);
         assert_eq!(letter.failure.unwrap().status, Some(422));
-        // Some conflicts come as 400.
+        // Some conflicts have status 400.
         let conflict = || SendError::new(ErrorKind::AmbiguousContact).with_status(400);
-        let letter = dies_of(move || Act::End(Err(conflict()))).await;
+        let letter = dead_letter_after(move || Act::End(Err(conflict()))).await;
         assert_eq!(letter.reason, DeadLetterReason::AmbiguousContact);
-        let letter = dies_of(|| Act::fails(ErrorKind::InvalidEvent)).await;
+        let letter = dead_letter_after(|| Act::fails(ErrorKind::InvalidEvent)).await;
         assert_eq!(letter.reason, DeadLetterReason::Rejected);
         assert_eq!(letter.failure.unwrap().status, None);
-        let letter = dies_of(|| Act::fails(ErrorKind::InvalidContact)).await;
+        let letter = dead_letter_after(|| Act::fails(ErrorKind::InvalidContact)).await;
         assert_eq!(letter.reason, DeadLetterReason::ContactNotCreated);
     })
     .await;
 }
 
-/// Sends one event, which meets this so often, and gives when it was tried.
+/// Sends one event, which gets this response `times` times, and returns the times of its attempts.
 async fn passes(times: usize, act: impl Fn() -> Sent + Send + Sync + 'static) -> Vec<Duration> {
     let transport = Scripted::new(move |call| match call.number {
         number if number < times => act(),
@@ -107,14 +107,14 @@ async fn a_retryable_failure_is_sent_again_with_the_same_bytes() {
         passes(9, || Act::fails(ErrorKind::Full)).await;
         passes(2, || Act::PanicAtCall).await;
         passes(2, || Act::PanicInPoll).await;
-        // An outage is no other.
+        // An outage is no different.
         passes(40, || Act::status(503)).await;
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_operator_is_waited_for() {
+async fn an_event_waits_for_an_operator() {
     guarded(async {
         for status in [401, 402, 403] {
             let at = passes(5, move || Act::status(status)).await;
@@ -127,7 +127,7 @@ async fn an_operator_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rate_limit_is_waited_for() {
+async fn an_event_waits_for_the_rate_limit() {
     guarded(async {
         let limited = || answer(429).with_retry_after(7 * SECOND);
         let at = passes(1, move || Act::End(Err(limited()))).await;
@@ -137,7 +137,7 @@ async fn a_rate_limit_is_waited_for() {
         assert!((4 * SECOND..6 * SECOND).contains(&at[1]), "{at:?}");
         let at = passes(1, || Act::status(429)).await;
         assert!((10 * SECOND..12 * SECOND).contains(&at[1]), "{at:?}");
-        // Nobody waits for years.
+        // The delivery must not wait for years.
         let limited = || answer(429).with_retry_after(Duration::MAX);
         let at = passes(1, move || Act::End(Err(limited()))).await;
         assert!((HOUR..HOUR + 2 * SECOND).contains(&at[1]), "{at:?}");
@@ -149,7 +149,7 @@ async fn a_rate_limit_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_ends_after_as_many_attempts_as_it_may_have() {
+async fn an_event_is_buried_after_max_attempts() {
     guarded(async {
         let transport = Scripted::new(|_| Act::status(503));
         let delivery = Delivery::builder(transport.clone())
@@ -167,7 +167,7 @@ async fn an_event_ends_after_as_many_attempts_as_it_may_have() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn rate_limits_and_operators_spend_no_attempt() {
+async fn rate_limits_and_operator_faults_count_no_attempt() {
     guarded(async {
         let mut acts: Vec<Sent> = Vec::new();
         for _ in 0..5 {
@@ -189,7 +189,7 @@ async fn rate_limits_and_operators_spend_no_attempt() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_ends_when_it_is_older_than_it_may_be() {
+async fn an_event_is_buried_beyond_its_maximum_age() {
     guarded(async {
         let transport = Scripted::new(|_| Act::status(503));
         let delivery = Delivery::builder(transport.clone())
@@ -203,7 +203,7 @@ async fn an_event_ends_when_it_is_older_than_it_may_be() {
         assert!(letter.failure.is_some());
         assert!((10 * MINUTE..16 * MINUTE).contains(&transport.elapsed()));
         assert_eq!(delivery.ledger().await.unwrap().deaths.of(DeadLetterReason::AgeLimit), 1);
-        // One that was never tried ends too.
+        // An event without an attempt ends too.
         transport.script(|_| Act::status(401));
         send(&delivery, event(2)).await;
         send(&delivery, event(3)).await;
@@ -216,7 +216,7 @@ async fn an_event_ends_when_it_is_older_than_it_may_be() {
     .await;
 }
 
-/// What is kept with a dead letter is the last answer, if there was one.
+/// A dead letter keeps the last response, if there was one.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_became_too_old_keeps_the_last_answer() {
     guarded(async {
@@ -238,7 +238,7 @@ async fn an_event_that_became_too_old_keeps_the_last_answer() {
     .await;
 }
 
-/// `panic` is for what panics again and again: here it did once.
+/// The reason `panic` needs repeated panics, and here there was one.
 #[tokio::test(start_paused = true)]
 async fn one_panic_after_other_failures_is_not_the_third_panic() {
     guarded(async {
@@ -253,7 +253,7 @@ async fn one_panic_after_other_failures_is_not_the_third_panic() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_send_that_hangs_is_sent_again_when_its_time_is_over() {
+async fn a_send_that_hangs_is_repeated_after_its_timeout() {
     guarded(async {
         let transport = Scripted::queue([Act::Hang, Act::taken_after(29 * SECOND)]);
         let delivery =
@@ -268,7 +268,8 @@ async fn a_send_that_hangs_is_sent_again_when_its_time_is_over() {
     .await;
 }
 
-/// Sends this many events one after the other, of which one hangs for an hour, and says how long the others took.
+/// Sends events one after the other, the first of which hangs for an hour. Returns how long the
+/// others took.
 async fn others_beside_one_that_hangs(warm: bool) -> Duration {
     let transport = Scripted::new(|call| match call.event.contact().as_user_id() {
         Some("0") => Act::taken_after(HOUR),
@@ -294,7 +295,7 @@ async fn others_beside_one_that_hangs(warm: bool) -> Duration {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_request_holds_up_no_other() {
+async fn a_slow_request_delays_no_other() {
     guarded(async {
         let took = others_beside_one_that_hangs(true).await;
         assert!(took < 2 * SECOND, "{took:?}");
@@ -302,9 +303,9 @@ async fn a_slow_request_holds_up_no_other() {
     .await;
 }
 
-/// The same when it is the very first request.
+/// The same if the very first request hangs.
 #[tokio::test(start_paused = true)]
-async fn a_slow_first_request_holds_up_no_other() {
+async fn a_slow_first_request_delays_no_other() {
     guarded(async {
         let took = others_beside_one_that_hangs(false).await;
         assert!(took < MINUTE, "{took:?}");
@@ -313,7 +314,7 @@ async fn a_slow_first_request_holds_up_no_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn as_many_requests_are_under_way_as_may_be_and_not_one_more() {
+async fn requests_in_flight_reach_the_concurrency_and_never_exceed_it() {
     guarded(async {
         for concurrency in [1, 2, 7, 32, 100] {
             let transport = Scripted::new(|call| match call.number % 5 {
@@ -338,9 +339,9 @@ async fn as_many_requests_are_under_way_as_may_be_and_not_one_more() {
     .await;
 }
 
-/// No bound at all is a common wish.
+/// Some users want no limit at all.
 #[tokio::test(start_paused = true)]
-async fn settings_may_be_as_long_as_can_be() {
+async fn the_attempt_timeout_may_be_the_longest_possible() {
     guarded(async {
         let transport = Scripted::queue([Act::status(503)]);
         let delivery =
@@ -353,7 +354,7 @@ async fn settings_may_be_as_long_as_can_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_concurrency_may_be_as_high_as_can_be() {
+async fn the_concurrency_may_be_the_highest_possible() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery =
@@ -363,14 +364,14 @@ async fn the_concurrency_may_be_as_high_as_can_be() {
         }
         let report = delivery.flush(DAY).await;
         assert_eq!((report.delivered, report.pending), (1000, 0), "{}", delivery.status());
-        // All but the first, which finds out.
+        // All events but the first, which discovers it.
         assert_eq!(transport.most_running(), 999);
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ledger_interval_may_be_as_long_as_can_be() {
+async fn the_ledger_interval_may_be_the_longest_possible() {
     guarded(async {
         let delivery =
             Delivery::builder(Scripted::taking()).ledger_interval(Duration::MAX).start().unwrap();
@@ -403,7 +404,7 @@ async fn a_policy_of_extremes_delivers_too() {
             let builder = Delivery::builder(transport).retry(policy).jitter_seed(seed);
             let delivery = builder.start().unwrap();
             send(&delivery, event(1)).await;
-            // It waits for ages, but the engine lives.
+            // The engine waits for a very long time, but it lives.
             let _ = timeout(HOUR, delivery.flush(DAY)).await;
             assert!(!matches!(delivery.status().state, State::Ended));
         }
@@ -437,7 +438,7 @@ async fn panics_are_contained_and_counted_and_the_third_is_the_last() {
             assert_eq!((letter.reason, letter.attempts), (DeadLetterReason::Panic, 3));
             assert_eq!(transport.attempts_of(0).len(), 3);
             assert!(told.load(Ordering::SeqCst));
-            // Three of the transport, and one of the hook.
+            // Three panics in the transport, and one in the hook.
             assert_eq!(delivery.ledger().await.unwrap().panics, 4);
             assert_eq!(delivery.ledger().await.unwrap().deaths.of(DeadLetterReason::Panic), 1);
             send(&delivery, event(1000)).await;

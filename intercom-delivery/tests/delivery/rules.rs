@@ -1,4 +1,4 @@
-//! Rules at admission: what they derive, rename and drop, over failures and crashes.
+//! Rules at admission: derived, renamed and dropped events, over failures and crashes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ fn rules(text: &str) -> Rules {
     Rules::from_toml_unchecked(text).unwrap()
 }
 
-/// The names and numbers of what was taken, in order of size.
+/// Returns the names and numbers of the accepted events, sorted.
 fn taken(transport: &Scripted) -> Vec<(String, u64)> {
     let of = |event: &DataEvent| (event.name().to_owned(), number_of(event));
     let mut taken: Vec<_> = transport.taken().iter().map(of).collect();
@@ -48,7 +48,7 @@ async fn a_rule_derives_renames_and_drops() {
             [[rule]]
             on = "old_name"
             rename = "new_name"
-            # Derived events meet no rule, and neither do renamed ones.
+            # No rule applies to derived or renamed events.
             [[rule]]
             on = "paid_much"
             also_send = "paid"
@@ -79,7 +79,7 @@ async fn a_rule_derives_renames_and_drops() {
     .await;
 }
 
-/// Collisions come after the rules: by the name that is sent.
+/// Collisions are checked after the rules, by the sent name.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_a_rule_derived_does_not_collide() {
     guarded(async {
@@ -108,7 +108,7 @@ async fn an_event_that_a_rule_derived_does_not_collide() {
             seconds.entry(event.name().to_owned()).or_default().push(second);
         }
         seconds.values_mut().for_each(|all| all.sort_unstable());
-        // The third event was moved, and what is derived from it before that is moved too.
+        // The third event was moved, and so was the event derived from it before.
         let expected = [("a".to_owned(), vec![0, 1, 2]), ("also".to_owned(), vec![0, 1])];
         assert_eq!(seconds, BTreeMap::from(expected));
         assert_eq!(delivery.ledger().await.unwrap().moved, 3);
@@ -116,7 +116,8 @@ async fn an_event_that_a_rule_derived_does_not_collide() {
     .await;
 }
 
-/// A cause may wait for longer than Intercom's duplicates are guarded against. What is derived from it has its second.
+/// A cause may wait beyond the window of Intercom's duplicates. Its derived event has the cause's
+/// second.
 #[tokio::test(start_paused = true)]
 async fn a_late_derived_event_takes_no_used_second() {
     guarded(async {
@@ -146,7 +147,7 @@ async fn a_late_derived_event_takes_no_used_second() {
     .await;
 }
 
-/// Nothing is sent before what the rules decided is stored.
+/// The engine stores the rules' decisions before it sends.
 #[tokio::test(start_paused = true)]
 async fn no_request_goes_while_the_outbox_cannot_store_admissions() {
     guarded(async {
@@ -166,7 +167,7 @@ async fn no_request_goes_while_the_outbox_cannot_store_admissions() {
     .await;
 }
 
-/// A retry, a redrive and a takeover meet no rule again.
+/// Rules do not apply again at a retry, a redrive or a takeover.
 #[tokio::test(start_paused = true)]
 async fn an_event_meets_the_rules_once() {
     guarded(async {
@@ -190,10 +191,10 @@ async fn an_event_meets_the_rules_once() {
     .await;
 }
 
-/// Deliveries that end at any moment, and a store that fails now and then: each cause has its derived
-/// event, and has it once.
+/// Deliveries end at any moment, and the store fails now and then. Each cause has exactly one
+/// derived event.
 #[tokio::test(start_paused = true)]
-async fn crashes_derive_nothing_twice_and_nothing_never() {
+async fn over_crashes_each_cause_has_exactly_one_derived_event() {
     for seed in 0..60 {
         guarded(async {
             let mut random = fastrand::Rng::with_seed(seed);
@@ -214,7 +215,7 @@ async fn crashes_derive_nothing_twice_and_nothing_never() {
             while number < 30 {
                 let delivery = start();
                 for _ in 0..random.u64(1..6) {
-                    // Few contacts and seconds, so that some of them collide.
+                    // Few contacts and seconds, so that some events collide.
                     send(&delivery, made("tested", Contact::user_id(number % 2), number)).await;
                     number += 1;
                 }
@@ -229,7 +230,7 @@ async fn crashes_derive_nothing_twice_and_nothing_never() {
             let report = delivery.shutdown(DAY).await;
             assert!(report.is_complete(), "seed {seed}: {report}");
             let mut found = taken(&transport);
-            // What was in flight in a crash is sent again, with the same bytes.
+            // Events in flight at a crash are sent again, with the same bytes.
             found.dedup();
             let mut expected: Vec<_> = (0..number)
                 .filter(|number| *number != 5)
@@ -247,9 +248,9 @@ async fn crashes_derive_nothing_twice_and_nothing_never() {
     }
 }
 
-/// A shutdown over an outbox in memory waits for what is derived.
+/// A shutdown over an outbox in memory waits for derived events.
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_and_a_flush_wait_for_what_is_derived() {
+async fn a_shutdown_and_a_flush_wait_for_derived_events() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let text = "[[rule]]\non = \"tested\"\nalso_send = \"also\"\n\

@@ -1,4 +1,4 @@
-//! A transport that does as the test says, and remembers what it was asked; and what the tests have in common.
+//! A transport that follows a test's script and records its calls, and other helpers of the tests.
 
 use std::collections::HashMap;
 use std::future::{Future, poll_fn};
@@ -25,18 +25,18 @@ use tracing_subscriber::filter::LevelFilter;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) const HOUR: Duration = Duration::from_secs(3600);
-/// Longer than any flush in these tests takes.
+/// Longer than any flush in these tests.
 pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 
-/// What the transport does when it is called.
+/// The transport's reaction to a call.
 #[derive(Debug)]
 pub(crate) enum Act<T> {
-    /// Ends at once.
+    /// Returns at once.
     End(Result<T, SendError>),
-    /// Ends later.
+    /// Returns later.
     Late(Duration, Result<T, SendError>),
     Hang,
-    /// Panics before it gives a future. Where a future is all it can give, in that.
+    /// Panics before it returns a future, or in the future if it must return one.
     PanicAtCall,
     PanicInPoll,
 }
@@ -71,7 +71,7 @@ impl<T> Act<T> {
     }
 }
 
-/// The error that the HTTP transport makes of this status.
+/// Returns the HTTP transport's error for this status.
 pub(crate) fn answer(status: u16) -> SendError {
     let kind = match status {
         401 => ErrorKind::Unauthorized,
@@ -85,7 +85,7 @@ pub(crate) fn answer(status: u16) -> SendError {
     SendError::new(kind).with_status(status).with_request_id("req")
 }
 
-/// The answer to an event whose name is one too many.
+/// The response to an event whose name exceeds the limit.
 pub(crate) fn name_limit() -> SendError {
     let message = "Cannot have more than 120 active event names";
     SendError::new(ErrorKind::EventNameLimit)
@@ -99,33 +99,33 @@ pub(crate) fn rate_limit(limit: u32, remaining: u32, resets_in: Duration) -> Rat
 
 /// A call of `send`.
 pub(crate) struct Call<'a> {
-    /// How many calls came before, of any event.
+    /// The number of earlier calls, of any event.
     pub(crate) number: usize,
-    /// How many calls came before with the same bytes.
+    /// The number of earlier calls with the same bytes.
     pub(crate) before: usize,
     pub(crate) event: &'a DataEvent,
-    /// When it came, from when the transport was made.
+    /// The time of the call since the transport's creation.
     pub(crate) at: Duration,
 }
 
 /// A call of `create_contact`.
 pub(crate) struct CreateCall<'a> {
     pub(crate) number: usize,
-    /// How many calls came before for the same contact.
+    /// The number of earlier calls for the same contact.
     pub(crate) before: usize,
     pub(crate) contact: &'a Contact,
     pub(crate) at: Duration,
 }
 
-/// An attempt that was made.
+/// An attempt.
 #[derive(Clone, Debug)]
 pub(crate) struct Attempt {
     pub(crate) event: DataEvent,
-    /// When, from when the transport was made.
+    /// Its time since the transport's creation.
     pub(crate) at: Duration,
 }
 
-/// The transport. A clone shares everything.
+/// The transport. Clones share all state.
 #[derive(Clone)]
 pub(crate) struct Scripted(Arc<Inner>);
 
@@ -150,7 +150,7 @@ struct Log {
 }
 
 impl Scripted {
-    /// Does this when an event is sent. It cannot create contacts until told how.
+    /// Calls `on_send` for each event. Cannot create contacts before `creating`.
     pub(crate) fn new(on_send: impl Fn(&Call<'_>) -> Sent + Send + Sync + 'static) -> Self {
         Scripted(Arc::new(Inner {
             started: Instant::now(),
@@ -160,18 +160,18 @@ impl Scripted {
         }))
     }
 
-    /// Takes everything.
+    /// Accepts everything.
     pub(crate) fn taking() -> Self {
         Scripted::new(|_| Act::taken())
     }
 
-    /// Answers the first calls in these ways, and takes everything afterwards.
+    /// Answers the first calls with `acts`, and accepts everything afterwards.
     pub(crate) fn queue(acts: impl IntoIterator<Item = Sent>) -> Self {
         let acts = Mutex::new(acts.into_iter().collect::<std::collections::VecDeque<_>>());
         Scripted::new(move |_| lock(&acts).pop_front().unwrap_or_else(Act::taken))
     }
 
-    /// Does this when a contact is to be created.
+    /// Calls `on_create` for each creation of a contact.
     pub(crate) fn creating(
         self,
         on_create: impl Fn(&CreateCall<'_>) -> Created + Send + Sync + 'static,
@@ -180,7 +180,7 @@ impl Scripted {
         self
     }
 
-    /// Does something else from now on.
+    /// Replaces the script for events.
     pub(crate) fn script(&self, on_send: impl Fn(&Call<'_>) -> Sent + Send + Sync + 'static) {
         *lock(&self.0.on_send) = Arc::new(on_send);
     }
@@ -189,7 +189,7 @@ impl Scripted {
         self.log().attempts.clone()
     }
 
-    /// When an event with this user id was sent.
+    /// Returns the times of the attempts with this user id.
     pub(crate) fn attempts_of(&self, user: u64) -> Vec<Duration> {
         let contact = Contact::user_id(user);
         let attempts = self.attempts();
@@ -197,17 +197,17 @@ impl Scripted {
         of.map(|attempt| attempt.at).collect()
     }
 
-    /// The events that were taken, in order.
+    /// Returns the accepted events, in order.
     pub(crate) fn taken(&self) -> Vec<DataEvent> {
         self.log().taken.clone()
     }
 
-    /// The contacts that were to be created, and when.
+    /// Returns the creations of contacts, with their times.
     pub(crate) fn creations(&self) -> Vec<(Contact, Duration)> {
         self.log().creations.clone()
     }
 
-    /// The largest number of sends that ran at once.
+    /// Returns the largest number of concurrent sends.
     pub(crate) fn most_running(&self) -> usize {
         self.log().most_running
     }
@@ -235,7 +235,7 @@ impl Scripted {
     }
 }
 
-/// A send under way.
+/// A send in flight.
 struct Running(Scripted);
 
 impl Running {
@@ -270,7 +270,7 @@ type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Sen
 
 #[async_trait]
 impl Transport for Scripted {
-    // Not an `async fn`: it can panic before it gives a future.
+    // Not an `async fn`, so that it can panic before it returns a future.
     fn send<'a>(self: Arc<Self>, event: DataEvent) -> Sending<'a>
     where
         Self: 'a,
@@ -299,7 +299,7 @@ impl Transport for Scripted {
     }
 }
 
-/// An outbox whose store fails, or takes a while, when told. A clone shares everything.
+/// An outbox whose store fails or is slow on demand. Clones share all state.
 pub(crate) type UnreliableOutbox = Forwarding<Unreliable>;
 
 #[derive(Clone, Default)]
@@ -330,12 +330,12 @@ impl Unreliable {
         lock(&self.faults).accepting_takes = time;
     }
 
-    /// How many events it has handed out.
+    /// Returns the number of leased events.
     pub(crate) fn leased(&self) -> usize {
         self.leased.load(Ordering::SeqCst)
     }
 
-    /// How often it was told how leases ended, whatever it made of that.
+    /// Returns the number of calls of `settle`, failed ones included.
     pub(crate) fn settles(&self) -> usize {
         self.settles.load(Ordering::SeqCst)
     }
@@ -365,7 +365,7 @@ impl Unreliable {
     }
 }
 
-/// Waits so long, and where that is nothing, does not wait.
+/// Waits for this time. Does not yield if it is zero.
 async fn pass(time: Duration) {
     if !time.is_zero() {
         sleep(time).await;
@@ -425,7 +425,7 @@ impl Forward for Unreliable {
     }
 }
 
-/// An event of this contact, with a number to know it by. No two numbers collide.
+/// Makes an event of this contact with a number. Events with different numbers do not collide.
 pub(crate) fn event(number: u64) -> DataEvent {
     named("tested", number)
 }
@@ -434,7 +434,7 @@ pub(crate) fn named(name: &str, number: u64) -> DataEvent {
     made(name, Contact::user_id(number), number)
 }
 
-/// The event with this number of this contact. Its second is its own.
+/// Makes the event with this number, of this contact, in a second of its own.
 pub(crate) fn made(name: &str, contact: Contact, number: u64) -> DataEvent {
     let second = Timestamp::from_unix_seconds(1_700_000_000 + i64::try_from(number).unwrap());
     let event = DynamicEvent::new(name).unwrap().with("number", number).unwrap();
@@ -445,7 +445,7 @@ pub(crate) fn number_of(event: &DataEvent) -> u64 {
     event.to_json()["metadata"]["number"].as_u64().unwrap()
 }
 
-/// The numbers of these events, in order of size.
+/// Returns the numbers of these events, sorted.
 pub(crate) fn numbers(events: &[DataEvent]) -> Vec<u64> {
     let mut numbers: Vec<_> = events.iter().map(number_of).collect();
     numbers.sort_unstable();
@@ -463,11 +463,11 @@ pub(crate) fn assert_ledger(ledger: &Ledger, delivered: u64, dead: u64, pending:
     assert_eq!(found, (delivered, dead, pending), "{ledger}");
 }
 
-/// How long a test may take in earnest. What spins lets virtual time stand still.
+/// The limit of a test in real time. In a busy loop, virtual time stands still.
 const IN_EARNEST: Duration = Duration::from_secs(120);
 
-/// Lets every log line be made from the start. Whether one is, is found out once for all threads, and might be found
-/// out just before a test on another thread listens.
+/// Enables all log lines from the start. `tracing` caches for all threads whether a line is
+/// enabled, and could do so just before a test on another thread captures it.
 fn listen_to_everything() {
     static LISTENS: Once = Once::new();
     LISTENS.call_once(|| {
@@ -475,7 +475,7 @@ fn listen_to_everything() {
     });
 }
 
-/// Runs a test, which fails when it takes more than ten days of virtual time, or spins.
+/// Runs a test. Fails if it takes more than ten days of virtual time, or spins.
 pub(crate) async fn guarded<T>(test: impl Future<Output = T>) -> T {
     listen_to_everything();
     let begun = std::time::Instant::now();
@@ -489,13 +489,17 @@ pub(crate) async fn guarded<T>(test: impl Future<Output = T>) -> T {
     let mut test = pin!(timeout(240 * HOUR, test));
     let ended = poll_fn(|context| {
         let ended = test.as_mut().poll(context);
-        assert!(ended.is_ready() || begun.elapsed() < IN_EARNEST, "it spins, or is far too slow");
+        assert!(
+            ended.is_ready() || begun.elapsed() < IN_EARNEST,
+            "the test spins, or is far too \
+            slow"
+        );
         ended
     });
     ended.await.expect("it hangs")
 }
 
-/// What is logged on this thread while it lives.
+/// The log of this thread, while the value lives.
 #[derive(Clone, Default)]
 pub(crate) struct Logs(Arc<Mutex<Vec<u8>>>);
 
@@ -517,7 +521,7 @@ impl Logs {
         String::from_utf8_lossy(&lock(&self.0)).into_owned()
     }
 
-    /// The lines that hold this.
+    /// Returns the lines that contain `with`.
     pub(crate) fn lines(&self, with: &str) -> Vec<String> {
         self.text().lines().filter(|line| line.contains(with)).map(str::to_owned).collect()
     }
@@ -534,7 +538,7 @@ impl io::Write for Logs {
     }
 }
 
-/// What a panicking test left behind is still good to look at.
+/// A test may still read the value after a panic elsewhere.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! An outbox that takes its time: one on a disk, or behind a network, whose operations may wait for each other.
+//! A slow outbox, as on a disk or behind a network. Its operations may wait for each other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -20,17 +20,17 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 
 type SlowOutbox = Forwarding<Slow>;
 
-/// A clone shares everything.
+/// An outbox with delays. Clones share all state.
 #[derive(Clone)]
 struct Slow(Arc<Inner>);
 
 struct Inner {
     memory: MemoryOutbox,
-    /// How long a lease takes: until the events are leased, and from then until it returns.
+    /// The delays of a lease: before it takes events, and before it returns.
     leasing: [Duration; 2],
     settling: Duration,
     settled: AtomicU64,
-    /// What only one operation at a time holds.
+    /// The lock of an outbox that does one operation at a time.
     lock: Option<Mutex<()>>,
 }
 
@@ -42,7 +42,7 @@ impl Slow {
         }
     }
 
-    /// How many events the next engine would be given at once.
+    /// Returns the number of events due for the next engine.
     async fn due(&self) -> u64 {
         let memory = &self.0.memory;
         let Turn::Began(tenure) = memory.lease(Standing::Unknown, 0).await.unwrap() else {
@@ -61,7 +61,7 @@ fn slow(leasing: [Duration; 2], settling: Duration) -> SlowOutbox {
     made(leasing, settling, None)
 }
 
-/// One that does one thing at a time.
+/// Makes an outbox that does one operation at a time.
 fn slow_one_at_a_time(leasing: [Duration; 2], settling: Duration) -> SlowOutbox {
     made(leasing, settling, Some(Mutex::default()))
 }
@@ -107,7 +107,8 @@ impl Forward for Slow {
     }
 }
 
-/// The lease has looked already, and finds nothing; that it was woken meanwhile must not be forgotten.
+/// The lease has looked already and found nothing. It must not lose the wake of an event that comes
+/// meanwhile.
 #[tokio::test(start_paused = true)]
 async fn an_event_that_comes_during_a_lease_is_sent_without_another_wake() {
     guarded(async {
@@ -124,7 +125,7 @@ async fn an_event_that_comes_during_a_lease_is_sent_without_another_wake() {
     .await;
 }
 
-/// Requests end while the outbox leases, and so does the delivery.
+/// Requests and the delivery end while the outbox leases.
 async fn ends_amid_work(outbox: SlowOutbox, moment: Duration) {
     let transport = Scripted::new(|_| Act::taken_after(15 * MILLISECOND));
     let builder = Delivery::builder(transport.clone()).outbox(outbox.clone());
@@ -144,16 +145,17 @@ async fn ends_amid_work(outbox: SlowOutbox, moment: Duration) {
     let report = delivery.shutdown(Duration::ZERO).await;
     assert!(begun.elapsed() <= 2 * SECOND, "at {moment:?} it took {:?}", begun.elapsed());
     sender.await.unwrap();
-    // What Intercom answered is known, and nothing that was not is kept from the next engine.
+    // All of Intercom's responses are settled, and all other events are due for the next engine.
     assert_eq!(report.delivered, transport.taken().len() as u64, "at {moment:?}: {report}");
     assert!(report.delivered > 0 && report.pending > 0, "{report}");
     assert_eq!(outbox.0.due().await, report.pending, "at {moment:?}: {report}");
     assert_ledger(&delivery.ledger().await.unwrap(), report.delivered, 0, report.pending);
 }
 
-/// At the end the lease and the settling are waited for together: either may hold what the other one waits for.
+/// A shutdown waits for the lease and the settlement together, because either may need the other's
+/// lock.
 #[tokio::test(start_paused = true)]
-async fn an_outbox_that_does_one_thing_at_a_time_loses_nothing_at_a_shutdown() {
+async fn a_serial_outbox_loses_nothing_at_a_shutdown() {
     guarded(async {
         let takes = 20 * MILLISECOND;
         for leasing in [[takes, Duration::ZERO], [Duration::ZERO, takes]] {
@@ -167,9 +169,9 @@ async fn an_outbox_that_does_one_thing_at_a_time_loses_nothing_at_a_shutdown() {
     .await;
 }
 
-/// Each of what must be done at the end takes nearly as long as it may.
+/// Each step of the shutdown takes nearly its limit.
 #[tokio::test(start_paused = true)]
-async fn a_slow_outbox_is_given_everything_back_at_a_shutdown() {
+async fn a_shutdown_gives_all_leases_back_to_a_slow_outbox() {
     guarded(async {
         let takes = 900 * MILLISECOND;
         for leasing in [[takes, Duration::ZERO], [Duration::ZERO, takes]] {
@@ -185,7 +187,7 @@ async fn a_slow_outbox_is_given_everything_back_at_a_shutdown() {
                     send(&delivery, event(number)).await;
                 }
                 sleep(moment * SECOND / 10).await;
-                // It may be under way, or leased just now.
+                // The event may be in flight, or just leased.
                 send(&delivery, event(3)).await;
                 sleep(SECOND / 100).await;
                 let report = delivery.shutdown(Duration::ZERO).await;
@@ -216,8 +218,9 @@ async fn a_slow_outbox_delivers_everything_before_the_deadline() {
     .await;
 }
 
-/// Many are leased ahead while requests are quick. Then each takes nearly as long as it may, and those leased
-/// ahead wait for hours. A lease lasts as long as its epoch, so each is sent once all the same.
+/// The engine prefetches many events while requests are quick. Then each request takes nearly its
+/// limit, and the prefetched events wait for hours. A lease lasts as long as its epoch, so each
+/// event is still sent only once.
 #[tokio::test(start_paused = true)]
 async fn a_prefetched_event_is_sent_once_however_long_it_waits() {
     guarded(async {
@@ -235,11 +238,11 @@ async fn a_prefetched_event_is_sent_once_however_long_it_waits() {
         }
         let delivery = builder.concurrency(4).start().unwrap();
         sleep(2 * SECOND).await;
-        // If no more were leased ahead than may be under way, it would be half as many.
+        // Without prefetching beyond the concurrency it would be half as many.
         let quick = delivery.ledger().await.unwrap().delivered;
         assert!(quick > 700, "{quick}");
         sleep(HOUR).await;
-        // Whatever was sent was settled.
+        // All sent events were settled.
         let ledger = delivery.ledger().await.unwrap();
         assert_eq!(ledger.delivered, transport.taken().len() as u64, "{ledger}");
         assert!(ledger.delivered > quick + 250, "{ledger}");
@@ -247,9 +250,9 @@ async fn a_prefetched_event_is_sent_once_however_long_it_waits() {
     .await;
 }
 
-/// Requests end one by one, and settling takes 5 ms: then one call settles as many as end in 10 ms.
+/// Requests end one by one, and a settlement takes 5 ms. So each call settles the events of 10 ms.
 #[tokio::test(start_paused = true)]
-async fn an_outbox_that_takes_its_time_is_told_of_more_at_once() {
+async fn a_slow_outbox_gets_larger_settlements() {
     guarded(async {
         let transport = Scripted::new(|call| {
             let spread = number_of(call.event) % 32;
@@ -266,15 +269,16 @@ async fn an_outbox_that_takes_its_time_is_told_of_more_at_once() {
             (delivery.ledger().await.unwrap().delivered, outbox.0.0.settled.load(Relaxed));
         assert!(delivered > 1_000, "{delivered}");
         assert!((100..250).contains(&settled), "{settled}");
-        // None waits for company when there is none to come.
+        // The last settlements wait for no others.
         assert_eq!(delivery.shutdown(HOUR).await.delivered, 2_000);
     })
     .await;
 }
 
-/// What the outbox does not learn of is sent again after a crash: it stays within bounds, however many were leased ahead.
+/// Unsettled events are sent again after a crash. Their number stays bounded, however many were
+/// prefetched.
 #[tokio::test(start_paused = true)]
-async fn not_much_is_sent_while_the_outbox_does_not_learn_of_it() {
+async fn few_events_are_sent_while_settling_fails() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(MILLISECOND));
         let outbox = slow([20 * MILLISECOND; 2], HOUR);

@@ -15,12 +15,12 @@ use tracing_subscriber::registry::LookupSpan;
 
 use crate::scripted::{Act, DAY, Scripted, event, guarded, lock, send};
 
-/// A span, as a subscriber saw it.
+/// A recorded span.
 #[derive(Clone, Debug)]
 struct Seen {
     name: &'static str,
     level: Level,
-    /// Which span it is in, by its place among those seen.
+    /// The index of its parent span.
     parent: Option<usize>,
     fields: BTreeMap<&'static str, String>,
 }
@@ -37,10 +37,10 @@ impl Visit for Seen {
     }
 }
 
-/// All spans that were seen, and the places of those that are open.
+/// All recorded spans, and the indices of the open ones.
 type Log = (Vec<Seen>, HashMap<u64, usize>);
 
-/// Keeps all spans of deliveries.
+/// Records all spans of deliveries.
 #[derive(Clone, Default)]
 struct Spans(Arc<Mutex<Log>>);
 
@@ -85,7 +85,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Spans {
     }
 }
 
-/// The names are those of OpenTelemetry's conventions for messaging and for HTTP clients.
+/// The names follow OpenTelemetry's conventions for messaging and for HTTP clients.
 #[tokio::test(start_paused = true)]
 async fn spans_lead_from_send_to_each_attempt_and_its_settlement() {
     guarded(async {
@@ -125,7 +125,7 @@ async fn spans_lead_from_send_to_each_attempt_and_its_settlement() {
             assert_eq!(attempts[0].field(field), value, "{field}");
         }
 
-        // Each attempt is in the turn of its event.
+        // The parent of each attempt is the span of its event's turn.
         let turns: Vec<_> = attempts.iter().map(|one| spans.at(one.parent.unwrap())).collect();
         for (field, values) in [
             ("messaging.message.id", ["0", "1", "0"]),
@@ -153,7 +153,7 @@ async fn spans_lead_from_send_to_each_attempt_and_its_settlement() {
     .await;
 }
 
-/// There is one of these every few milliseconds.
+/// These spans come every few milliseconds.
 #[tokio::test(start_paused = true)]
 async fn the_calls_of_the_outbox_have_no_span_above_trace_and_nothing_has_one_above_debug() {
     guarded(async {

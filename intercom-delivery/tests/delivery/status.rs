@@ -1,4 +1,4 @@
-//! What an operator is told, and what happens while the outbox fails.
+//! The status for operators, and a failing outbox.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,7 +35,7 @@ async fn status_says_delivering_then_ended() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = Delivery::builder(transport).concurrency(3).start().unwrap();
-        // The outbox has not said yet whose turn it is.
+        // The engine does not know yet whether it has the turn.
         assert!(matches!(delivery.status().state, State::Starting));
         yield_now().await;
         let status = delivery.status();
@@ -66,7 +66,7 @@ async fn a_pause_says_how_long_it_lasts() {
         sleep(SECOND).await;
         let status = delivery.status();
         let State::Paused { resumes_in } = status.state else { panic!("{status}") };
-        // The reset is rounded up, and there is a jitter of up to a second.
+        // The reset is rounded up, with a jitter of up to a second.
         assert!((8 * SECOND..=9 * SECOND).contains(&resumes_in), "{resumes_in:?}");
         assert_eq!(status.rate_limit, Some(limit));
         assert!(status.to_string().starts_with("paused at Intercom's request; resumes in"));
@@ -76,9 +76,9 @@ async fn a_pause_says_how_long_it_lasts() {
     .await;
 }
 
-/// Nothing was refused, and nothing goes all the same.
+/// The window is used up without a refusal, and no request goes.
 #[tokio::test(start_paused = true)]
-async fn a_window_that_is_used_up_is_a_pause() {
+async fn a_used_up_window_is_a_pause() {
     guarded(async {
         let transport = Scripted::new(|_| {
             let receipt = Receipt::delivered(202);
@@ -95,7 +95,7 @@ async fn a_window_that_is_used_up_is_a_pause() {
         // The reset is rounded up.
         assert_eq!(resumes_in, 6 * SECOND);
         assert_eq!(delivery.flush(DAY).await.delivered, 3);
-        // It is over by itself, also when there is nothing more to send.
+        // The pause ends by itself, also without further events.
         sleep(MINUTE).await;
         assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
     })
@@ -117,7 +117,7 @@ async fn a_pause_that_is_not_for_the_rate_limit_does_not_say_that_it_is() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outage_says_what_and_how_long_and_when_it_tries_again() {
+async fn an_outage_reports_its_cause_its_length_and_the_next_probe() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::INFO);
         let transport = Scripted::new(|_| Act::fails(ErrorKind::Connection));
@@ -131,7 +131,7 @@ async fn an_outage_says_what_and_how_long_and_when_it_tries_again() {
         assert!(trouble.message.contains("the connection failed"));
         assert!((29 * MINUTE..=30 * MINUTE).contains(&trouble.lasts), "{trouble:?}");
         assert!((750..950).contains(&trouble.probes), "{trouble:?}");
-        // What it says of the next try is so.
+        // The reported time of the next probe is correct.
         for _ in 0..5 {
             let trouble = outage(&delivery);
             assert!(trouble.next_probe_in <= MINUTE);
@@ -157,7 +157,7 @@ async fn an_outage_says_what_and_how_long_and_when_it_tries_again() {
     .await;
 }
 
-/// The same with one event, whose own back-off is longer than that of the line.
+/// The same with one event, whose own back-off is longer than the breaker's.
 #[tokio::test(start_paused = true)]
 async fn in_an_outage_a_single_event_is_tried_when_the_status_says() {
     guarded(async {
@@ -169,7 +169,7 @@ async fn in_an_outage_a_single_event_is_tried_when_the_status_says() {
             let trouble = outage(&delivery);
             let before = transport.attempts().len();
             sleep(trouble.next_probe_in + SECOND).await;
-            assert!(transport.attempts().len() > before, "not tried after {trouble:?}");
+            assert!(transport.attempts().len() > before, "no attempt after {trouble:?}");
         }
     })
     .await;
@@ -194,7 +194,7 @@ async fn in_an_outage_a_single_event_is_tried_at_once_when_delivery_is_resumed()
     .await;
 }
 
-/// What is behind an error says whose fault it is, and an operator sees nothing else of it.
+/// The cause behind an error shows whose fault it is, and operators see only these texts.
 #[tokio::test(start_paused = true)]
 async fn the_cause_behind_a_failure_is_in_status_log_and_dead_letter() {
     guarded(async {
@@ -265,7 +265,7 @@ async fn status_says_what_an_operator_must_do() {
             send(&delivery, event(number)).await;
         }
         sleep(SECOND / 10).await;
-        // One body alone may have met a firewall.
+        // A firewall may have blocked a single body.
         assert!(matches!(delivery.status().state, State::Delivering), "{}", delivery.status());
         for number in 5..10 {
             send(&delivery, event(number)).await;
@@ -312,7 +312,7 @@ async fn an_outbox_that_cannot_accept_refuses_and_is_counted() {
     .await;
 }
 
-/// The status says what is wrong with the outbox while its store cannot be written.
+/// The status names the outbox's fault while the store cannot be written.
 #[tokio::test(start_paused = true)]
 async fn an_outbox_that_cannot_accept_is_in_the_status() {
     guarded(async {
@@ -364,7 +364,7 @@ async fn an_outbox_that_cannot_lease_is_tried_again_until_it_can() {
     .await;
 }
 
-/// Sends a thousand events, of which every tenth is refused, while settling fails for so long.
+/// Sends a thousand events, and every tenth is refused. Settling fails for this time.
 async fn settling_fails_for(time: Duration) {
     let outbox = UnreliableOutbox::default();
     let transport = Scripted::new(|call| {
@@ -389,7 +389,7 @@ async fn settling_fails_for(time: Duration) {
     let before = transport.attempts().len();
     let told_before = lock(&told).len();
     sleep(time).await;
-    // Nothing is told that is not safe, and not everything is sent with nothing written down.
+    // The hook gets no unsettled dead letter, and the engine stops sending while it cannot settle.
     assert_eq!(lock(&told).len(), told_before);
     assert!(transport.attempts().len() - before < 200);
     let status = delivery.status();
@@ -443,7 +443,7 @@ async fn a_shutdown_keeps_its_deadline_while_the_outbox_fails() {
         assert_eq!(begun.elapsed(), 10 * SECOND);
         assert_eq!((report.delivered, report.pending), (0, 10));
 
-        // And it goes on as soon as the outbox works.
+        // Delivery continues as soon as the outbox works.
         let outbox = UnreliableOutbox::default();
         let delivery =
             Delivery::builder(Scripted::taking()).outbox(outbox.clone()).start().unwrap();
@@ -459,9 +459,9 @@ async fn a_shutdown_keeps_its_deadline_while_the_outbox_fails() {
     .await;
 }
 
-/// That it can lease says nothing of whether it can settle.
+/// A successful lease does not show that settling works.
 #[tokio::test(start_paused = true)]
-async fn an_outbox_that_cannot_settle_is_tried_ever_more_seldom_while_it_leases() {
+async fn an_outbox_that_leases_but_cannot_settle_is_retried_with_back_off() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::ERROR);
         let outbox = UnreliableOutbox::default();

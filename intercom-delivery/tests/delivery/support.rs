@@ -1,4 +1,4 @@
-//! An Intercom in virtual time: windows, answers that take a while, and what it counted.
+//! An Intercom in virtual time: windows, slow responses, and counters.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -12,44 +12,44 @@ use tokio::time::{Instant, sleep};
 
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// What its answers tell of the limit.
+/// The rate limit headers of its responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Headers {
-    /// Limit, remaining and reset, in whole seconds as Intercom tells them.
+    /// Limit, remaining and reset, in whole seconds as Intercom sends them.
     All,
-    /// Nothing.
+    /// None.
     None,
-    /// A reset that is past.
+    /// A reset in the past.
     PastReset,
-    /// All, and a `Retry-After` of an hour with a refusal.
+    /// All, and `Retry-After` of an hour in a refusal.
     AbsurdRetryAfter,
-    /// A reset in milliseconds. A transport believes an hour of it.
+    /// A reset in milliseconds, which a transport limits to an hour.
     Milliseconds,
-    /// A reset by a clock that is so many seconds ahead of the clock that writes `Date`.
+    /// A reset by a clock that is this many seconds ahead of the one for `Date`.
     Ahead(i64),
     /// All, but no reset.
     NoReset,
 }
 
-/// When a window begins.
+/// The start of a window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Windows {
-    /// With the first request after the last window.
+    /// At the first request after the last window.
     ByRequest,
-    /// When the last one ends, whether a request comes or not.
+    /// At the end of the last window, without a request too.
     BackToBack,
 }
 
-/// Takes so many requests in a window. The windows do not begin on whole seconds. The reset and `Date`
-/// are cut to whole seconds.
+/// Accepts a number of requests in a window. The windows do not begin on whole seconds. The reset
+/// and `Date` are cut to whole seconds.
 #[derive(Clone)]
 pub(crate) struct LimitedIntercom {
     limit: u32,
     headers: Arc<Mutex<Headers>>,
     windows: Windows,
-    /// The window is one of an app that sends elsewhere too: so many of it are used by others at once.
+    /// Other senders of the same app use this many requests of each window at once.
     others: u32,
-    /// How long a request takes to get there, and an answer to come back.
+    /// The delay of a request, and of a response.
     way: Duration,
     started: Instant,
     state: Arc<Mutex<State>>,
@@ -57,7 +57,7 @@ pub(crate) struct LimitedIntercom {
 
 #[derive(Default)]
 struct State {
-    /// When the window began, by the server's clock.
+    /// The start of the window, by the server's clock.
     window: Option<Duration>,
     used: u32,
     taken: Vec<Instant>,
@@ -65,7 +65,7 @@ struct State {
 }
 
 impl LimitedIntercom {
-    /// One whose clock is not that of anybody else: its whole seconds come at other moments.
+    /// Makes one whose clock's whole seconds differ from other clocks'.
     pub(crate) fn new(limit: u32, headers: Headers) -> Self {
         let started = Instant::now() - Duration::from_millis(1_000_370);
         let way = Duration::from_millis(25);
@@ -79,12 +79,12 @@ impl LimitedIntercom {
         self
     }
 
-    /// Tells something else from now on.
+    /// Replaces the headers.
     pub(crate) fn set_headers(&self, headers: Headers) {
         *self.headers.lock().unwrap() = headers;
     }
 
-    /// Moves the server's clock on by less than a second.
+    /// Advances the server's clock by less than a second.
     pub(crate) fn later(mut self, by: Duration) -> Self {
         self.started -= by;
         self
@@ -119,7 +119,7 @@ impl LimitedIntercom {
                     let ended = (clock - opened).as_secs() / WINDOW.as_secs();
                     opened + WINDOW * u32::try_from(ended).unwrap()
                 }
-                // Somebody else began the first one.
+                // Another sender began the first window.
                 (Windows::BackToBack, None) => clock - Duration::from_millis(3_800),
                 (Windows::ByRequest, _) => clock,
             });
@@ -178,14 +178,14 @@ impl Transport for LimitedIntercom {
     }
 }
 
-/// Events of one name and second, each of another contact, so that none collides.
+/// Makes events of one name and second, each of another contact, so that none collides.
 pub(crate) fn events(number: u64) -> Vec<DataEvent> {
     let event = DynamicEvent::new("project_created").unwrap();
     let time = Timestamp::from_unix_seconds(1_700_000_000);
     (0..number).map(|user| DataEvent::new(&event, Contact::user_id(user), time).unwrap()).collect()
 }
 
-/// Can be down, and counts its requests. A given share of them fails at random.
+/// An Intercom that can be down, and counts its requests. A given share fails at random.
 #[derive(Clone)]
 pub(crate) struct UnreliableIntercom {
     failing: Arc<AtomicBool>,

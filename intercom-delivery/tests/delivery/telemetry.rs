@@ -1,4 +1,4 @@
-//! What is told to the outside: logs without secrets, and metrics that agree with the ledger.
+//! Telemetry: logs without secrets, and metrics that agree with the ledger.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -36,15 +36,16 @@ fn secret(name: &str, number: u64) -> DataEvent {
     DataEvent::new(&event, contact, second).unwrap()
 }
 
-/// Rules that compare with a secret, and name none.
+/// Rules that compare with a secret, but show none.
 fn rules() -> Rules {
     let text = "[[rule]]\nname = \"by kind\"\non = \"old\"\nalso_send = \"new\"\n\
                 when = { number = { one_of = [987654321006, 987654321007] } }\ndrop = true\n\
-                [[rule]]\non = \"old\"\nwhen = { iban = { is = \"sEcReT-iban-9\" } }\nrename = \"new\"";
+                [[rule]]\non = \"old\"\nwhen = { iban = { is = \"sEcReT-iban-9\" } }\n\
+                rename = \"new\"";
     Rules::from_toml_unchecked(text).unwrap()
 }
 
-/// One in which everything happens that can, and says what the handles of it show.
+/// Runs a delivery in which everything happens, and returns what its handles show.
 async fn everything_that_can_happen() -> String {
     let mut shown = String::new();
     let policies =
@@ -113,7 +114,7 @@ async fn everything_that_can_happen() -> String {
         let ada = Contact::user_id("sEcReT-user-1");
         shown += &format!("{:?}", delivery.erase(&ada).await.unwrap());
         assert!(delivery.forgive(&ada).await.unwrap());
-        // An explanation has the rule's own values, and none of the event.
+        // An explanation shows the rule's own values, and none of the event's.
         let has_iban =
             "[[rule]]\non = \"old\"\nwhen = { iban = { starts_with = \"DE\" } }\ndrop = true";
         let explained = Rules::from_toml_unchecked(has_iban).unwrap().explain(&secret("old", 6));
@@ -157,7 +158,7 @@ async fn no_log_holds_a_contact_or_a_value() {
         let text = logs.text();
         let measured = format!("{:?}", snapshotter.snapshot().into_vec());
         for told in ["dropped_total", "derived_total", "withheld_total", "by kind"] {
-            assert!(measured.contains(told), "no metric says: {told}");
+            assert!(measured.contains(told), "no metric shows: {told}");
         }
         for text in [&text, &shown, &measured] {
             for secret in ["sEcReT", "secret", "987654321", "example.com"] {
@@ -165,7 +166,7 @@ async fn no_log_holds_a_contact_or_a_value() {
                 assert_eq!(line, None);
             }
         }
-        // And there was something to be read.
+        // The log must not be empty.
         for told in [
             "event will be sent again",
             "event is a dead letter",
@@ -182,20 +183,20 @@ async fn no_log_holds_a_contact_or_a_value() {
             "delivery was dropped without a shutdown",
             "events not accepted",
         ] {
-            assert!(text.contains(told), "no line says: {told}");
+            assert!(text.contains(told), "no line has: {told}");
         }
     })
     .await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_ledger_is_logged_when_it_has_changed_and_not_otherwise() {
+async fn the_ledger_is_logged_only_when_it_has_changed() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::INFO);
         let transport = Scripted::taking();
         let delivery = Delivery::builder(transport).ledger_interval(10 * SECOND).start().unwrap();
         let lines = || logs.lines("ledger of events");
-        // Not at the moment at which it is logged.
+        // Away from the moment of the next log line.
         sleep(HOUR + 5 * SECOND).await;
         assert_eq!(lines().len(), 0);
         for number in 0..3 {
@@ -211,7 +212,7 @@ async fn the_ledger_is_logged_when_it_has_changed_and_not_otherwise() {
             sleep(10 * SECOND).await;
         }
         assert_eq!(lines().len(), 7, "{:?}", lines());
-        // What came last is told at the end.
+        // The end logs the last change.
         send(&delivery, event(9)).await;
         assert!(delivery.flush(DAY).await.is_complete());
         let _ = delivery.shutdown(MINUTE).await;
@@ -221,7 +222,7 @@ async fn the_ledger_is_logged_when_it_has_changed_and_not_otherwise() {
     .await;
 }
 
-/// The counters by name and label, and how many values the histograms have.
+/// Returns the counters by name and label, and the number of values of each histogram.
 fn metrics(snapshotter: &Snapshotter) -> HashMap<String, f64> {
     let mut found = HashMap::new();
     for (key, _, _, value) in snapshotter.snapshot().into_vec() {
@@ -235,7 +236,7 @@ fn metrics(snapshotter: &Snapshotter) -> HashMap<String, f64> {
         let labels: Vec<_> = key.key().labels().collect();
         let name = match labels.iter().find(|label| !label.key().starts_with("messaging.")) {
             Some(label) => {
-                // The sum as well.
+                // The gauge is a sum too.
                 *found.entry(name.to_owned()).or_default() += value;
                 format!("{name} {}", label.value())
             }
@@ -278,7 +279,8 @@ async fn the_metrics_agree_with_the_ledger_about_rules_and_consent() {
         let snapshotter = recorder.snapshotter();
         let _guard = metrics::set_default_local_recorder(&recorder);
         let text = "[[rule]]\non = \"tested\"\nalso_send = [\"one\", \"two\"]\n\
-                    [[rule]]\nname = \"odd\"\non = \"tested\"\nwhen = { number = { above = 6 } }\ndrop = true";
+                    [[rule]]\nname = \"odd\"\non = \"tested\"\n\
+                    when = { number = { above = 6 } }\ndrop = true";
         let delivery = Delivery::builder(Scripted::taking())
             .rules(Rules::from_toml_unchecked(text).unwrap())
             .consent(|contact, _| match contact.as_user_id() {
@@ -358,9 +360,9 @@ async fn the_metrics_agree_with_the_ledger() {
     .await;
 }
 
-/// However long the outbox does not learn of it, an event is sent once.
+/// However late its settlement succeeds, an event is sent once.
 #[tokio::test(start_paused = true)]
-async fn the_metrics_agree_with_the_ledger_when_the_outbox_learned_late() {
+async fn the_metrics_agree_with_the_ledger_after_late_settlements() {
     guarded(async {
         let recorder = DebuggingRecorder::new();
         let snapshotter = recorder.snapshotter();
@@ -382,7 +384,7 @@ async fn the_metrics_agree_with_the_ledger_when_the_outbox_learned_late() {
     .await;
 }
 
-/// The gauge is for those who want to see events pile up.
+/// The gauge must show that events pile up.
 #[tokio::test(start_paused = true)]
 async fn the_gauge_of_pending_events_rises_while_nothing_is_sent() {
     guarded(async {
@@ -408,7 +410,7 @@ async fn the_gauge_of_pending_events_rises_while_nothing_is_sent() {
     .await;
 }
 
-/// An engine that has died is worth a line.
+/// A dead engine logs a line.
 #[tokio::test(start_paused = true)]
 async fn an_engine_that_dies_of_its_outbox_says_so() {
     guarded(async {
@@ -425,7 +427,7 @@ async fn an_engine_that_dies_of_its_outbox_says_so() {
     .await;
 }
 
-/// What the hook for dead letters is called for is logged too, with its reason.
+/// Each dead letter is also logged, with its reason.
 #[tokio::test(start_paused = true)]
 async fn a_dead_letter_is_a_warning_with_its_reason() {
     guarded(async {
@@ -447,7 +449,7 @@ async fn a_dead_letter_is_a_warning_with_its_reason() {
     .await;
 }
 
-/// What is not there cannot be told from what is 0, and alerts on it never fire.
+/// An absent metric looks like 0, and an alert on it never fires.
 #[tokio::test(start_paused = true)]
 async fn every_metric_is_there_from_the_start_with_its_help_and_labels() {
     guarded(async {
@@ -528,7 +530,7 @@ async fn the_gauges_tell_the_breaker_the_oldest_event_and_who_delivers() {
             send(&delivery, event(number)).await;
         }
         sleep(10 * MINUTE).await;
-        // A snapshot takes the values with it.
+        // A snapshot resets the values.
         let found = metrics(&snapshotter);
         assert_eq!(names.map(|name| found[name]), [0.0, 1.0, 1.0, 1.0, 0.0]);
         let oldest = found["oldest_pending_seconds"];
@@ -547,7 +549,7 @@ async fn the_gauges_tell_the_breaker_the_oldest_event_and_who_delivers() {
     .await;
 }
 
-/// Several deliveries of one process can be told apart.
+/// A label distinguishes several deliveries of one process.
 #[tokio::test(start_paused = true)]
 async fn a_label_is_in_logs_and_status() {
     guarded(async {
@@ -572,7 +574,7 @@ async fn a_label_is_in_logs_and_status() {
     .await;
 }
 
-/// A dashboard reads them.
+/// Dashboards read status and ledger as JSON.
 #[tokio::test(start_paused = true)]
 async fn status_and_ledger_serialize() {
     guarded(async {
@@ -602,7 +604,7 @@ async fn status_and_ledger_serialize() {
     .await;
 }
 
-/// The ledger has more terms than those that callers see.
+/// The ledger has more terms than callers see.
 #[tokio::test(start_paused = true)]
 async fn the_ledger_is_logged_when_any_of_its_terms_has_changed() {
     guarded(async {
@@ -631,7 +633,7 @@ async fn the_ledger_is_logged_when_any_of_its_terms_has_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_step_of_the_systems_clock_is_said_once_and_ages_nothing() {
+async fn a_step_of_the_systems_clock_is_logged_once_and_ages_no_event() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::WARN);
         let ahead = Arc::new(AtomicU64::new(0));
@@ -660,7 +662,7 @@ async fn a_step_of_the_systems_clock_is_said_once_and_ages_nothing() {
     .await;
 }
 
-/// Its events would lie at 1970 for ever.
+/// Its events would have seconds of 1970 for ever.
 #[tokio::test]
 async fn no_delivery_starts_while_the_clock_is_not_set() {
     let transport = Scripted::taking();

@@ -1,4 +1,4 @@
-//! What the outbox in memory does when it is full.
+//! The limits of the outbox in memory.
 
 use intercom_delivery::outbox::{
     AcceptError, Admission, DeadLetterReason, EventId, MemoryOutbox, Operate, Outbox, Selection,
@@ -18,7 +18,7 @@ async fn a_memory_outbox_is_full_at_its_limit_of_events() {
     outbox.accept(&two[..1]).await.unwrap();
     let refused = outbox.accept(&two[1..]).await;
     assert!(matches!(refused, Err(AcceptError::Full)));
-    // What is leased takes its room still.
+    // Leased events still take their room.
     let turn = begin(&outbox);
     let leased = lease(&outbox, turn.epoch, 3);
     assert!(outbox.accept(&two[1..]).await.is_err());
@@ -36,7 +36,7 @@ async fn a_memory_outbox_is_full_at_its_limit_of_bytes() {
     let refused = outbox.accept(&third).await;
     assert!(matches!(refused, Err(AcceptError::Full)));
 
-    // A dead letter gives its bytes free, and takes them again when it is redriven.
+    // A burial frees the event's bytes, and a redrive takes them again.
     let turn = begin(&outbox);
     let leased = lease(&outbox, turn.epoch, 1);
     settle(&outbox, turn.epoch, &leased, bury(DeadLetterReason::Rejected));
@@ -67,7 +67,7 @@ async fn the_bytes_of_an_admitted_event_are_those_that_are_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn more_at_once_than_it_can_ever_hold_is_not_full_but_an_error() {
+async fn a_batch_beyond_the_limits_exceeds_the_capacity() {
     let events = events(4);
     let bytes = events.iter().map(|event| event.body().len()).sum::<usize>();
     for outbox in [MemoryOutbox::new().capacity(3), MemoryOutbox::new().max_bytes(bytes - 1)] {

@@ -1,4 +1,4 @@
-//! Many threads at one outbox in memory.
+//! Many threads over one outbox in memory.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +26,7 @@ fn counts(outbox: &MemoryOutbox) -> Counts {
     outbox.counts().now_or_never().unwrap().unwrap()
 }
 
-/// Leases until nothing is left and nothing more comes. Its turn ends now and then.
+/// Leases until all events are gone and no more come. Its turn ends now and then.
 fn lease_all(outbox: &MemoryOutbox, done: &AtomicBool, leases: &SyncSender<(Epoch, Vec<Lease>)>) {
     let mut turn = begin(outbox);
     for round in 1_u64.. {
@@ -46,7 +46,7 @@ fn lease_all(outbox: &MemoryOutbox, done: &AtomicBool, leases: &SyncSender<(Epoc
     }
 }
 
-/// Settles in every way. What is late is leased again.
+/// Settles with all verdicts. Late events are leased again.
 fn settle_all(outbox: &MemoryOutbox, leases: &Mutex<Receiver<(Epoch, Vec<Lease>)>>) {
     while let Ok((epoch, leases)) = { leases.lock().unwrap().recv() } {
         let settlements = leases.iter().map(|lease| {
@@ -59,7 +59,7 @@ fn settle_all(outbox: &MemoryOutbox, leases: &Mutex<Receiver<(Epoch, Vec<Lease>)
         let settlements: Vec<_> = settlements.collect();
         let settled = outbox.settle(epoch, &settlements, at(0)).now_or_never().unwrap();
         let late = settled.unwrap();
-        // An epoch ends for all of its leases.
+        // The end of an epoch ends all of its leases.
         assert!(late.is_empty() || late.len() == leases.len());
     }
 }
@@ -68,8 +68,8 @@ fn settle_all(outbox: &MemoryOutbox, leases: &Mutex<Receiver<(Epoch, Vec<Lease>)
 fn the_counts_are_balanced_at_every_moment() {
     let outbox = MemoryOutbox::new();
     let (all_accepted, all_done) = (AtomicBool::new(false), AtomicBool::new(false));
-    // A turn that ends makes all in the channel late. Without a bound, a thread that leases could keep
-    // those that settle from ever settling in time.
+    // The end of a turn makes all leases in the channel late. Without a bound, a leasing thread
+    // could keep the settling ones late for ever.
     let (sender, receiver) = sync_channel(64);
     let receiver = Mutex::new(receiver);
     thread::scope(|scope| {

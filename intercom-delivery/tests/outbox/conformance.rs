@@ -1,4 +1,4 @@
-//! Outboxes that must pass.
+//! Outboxes that must pass the suite.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn an_outbox_behind_pointers_conforms() {
 }
 
 #[test]
-fn an_outbox_passes_that_differs_wherever_it_may() {
+fn an_outbox_that_differs_wherever_it_may_conforms() {
     run(&Profile::new().capacity(12), async || Different::new(MemoryOutbox::new().capacity(12)));
 }
 
@@ -38,7 +38,7 @@ fn an_outbox_with_a_real_clock_conforms() {
 }
 
 #[test]
-fn in_a_runtime_of_ones_own_with_short_ticks() {
+fn the_suite_runs_in_a_custom_runtime_with_short_ticks() {
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     let profile = Profile::new().tick(Duration::from_millis(10)).cases(64);

@@ -1,4 +1,4 @@
-//! Outboxes that keep all promises in other ways than the one in memory does.
+//! Correct outboxes that differ from the one in memory.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use intercom_delivery::outbox::{
 use tokio::task::yield_now;
 use tokio::time::advance;
 
-/// Its ids and epochs have gaps, and it leases no more than two events at once. It says that new
-/// events are older than they are, and sometimes returns without events.
+/// An outbox whose ids and epochs have gaps. It leases at most two events at once, reports new
+/// events as older than they are, and sometimes returns without events.
 pub(crate) struct Different(MemoryOutbox);
 
 impl Different {
@@ -67,7 +67,7 @@ impl Forward for Different {
         let earlier = Timestamp::from_unix_seconds(0);
         let valid_for = Duration::from_secs(6);
         let present = async {
-            // Many polls later, if nothing is due until then.
+            // Many polls later, unless an event is due before.
             for _ in 0..8 {
                 yield_now().await;
             }
@@ -166,7 +166,7 @@ impl Forward for Different {
     }
 }
 
-/// All that it does takes a while, as with a file.
+/// An outbox with slow operations, as over a file.
 pub(crate) struct Ageing(MemoryOutbox);
 
 const WHILE: Duration = Duration::from_micros(7_300);

@@ -1,4 +1,4 @@
-//! Outboxes that each break one promise. The suite must notice, or it proves nothing.
+//! Outboxes that each break one promise. The suite must notice each of them.
 
 use std::collections::{HashMap, HashSet};
 use std::panic::catch_unwind;
@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 const CAPACITY: usize = 12;
 
-/// Each fault, and words of what is reported about it.
+/// Each fault, with words from its report.
 macro_rules! faults {
     ($($fault:ident: $($words:literal)|+,)*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +120,7 @@ fn every_fault_is_found() {
     assert!(misjudged.is_empty(), "{misjudged:#?}");
 }
 
-/// What the suite reports, if it finds anything.
+/// Returns the suite's report, if it finds a fault.
 fn report(fault: Fault) -> Option<String> {
     let profile = Profile::new().capacity(CAPACITY);
     let panicked = catch_unwind(|| run(&profile, async || Faulty::new(fault))).err()?;
@@ -162,11 +162,11 @@ struct Faulty {
 
 #[derive(Default)]
 struct Memory {
-    /// The epoch that began last.
+    /// The latest epoch.
     present: Option<Epoch>,
     began: u64,
     leased: HashSet<EventId>,
-    /// What never is leased again.
+    /// Events that are never leased again.
     kept: HashSet<EventId>,
     redriven: HashSet<EventId>,
     born: HashMap<EventId, Instant>,
@@ -201,7 +201,7 @@ impl Faulty {
         self.memory.lock().unwrap().present
     }
 
-    /// The event as it is shown.
+    /// Returns the event as this outbox shows it.
     fn shown(&self, id: EventId, event: &DataEvent) -> DataEvent {
         let second = event.created_at().unix_seconds();
         let redriven = self.memory.lock().unwrap().redriven.contains(&id);
@@ -263,7 +263,7 @@ impl Faulty {
         }
         match self.fault {
             Fault::LeasesTheLastFirst => leased.events.reverse(),
-            // No more than what was asked for.
+            // At most the requested number.
             Fault::LeasesOneTwice if limit > 1 => {
                 leased.events.truncate(limit - 1);
                 leased.events.extend(leased.events.first().cloned());
@@ -569,7 +569,7 @@ impl Forward for Faulty {
     }
 }
 
-/// Cannot even be opened.
+/// An outbox that cannot be opened.
 struct Panicking(MemoryOutbox);
 
 #[async_trait]

@@ -1,7 +1,7 @@
-//! The outbox in memory, and the conformance suite itself: that it lets through what is right, and
-//! nothing else.
+//! The outbox in memory, and the conformance suite itself: it must pass correct outboxes, and fail
+//! all others.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod bounds;
 mod concurrency;

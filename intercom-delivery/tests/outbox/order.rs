@@ -1,4 +1,4 @@
-//! What comes out of the outbox in memory when.
+//! The order of leases from the outbox in memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,7 +40,7 @@ async fn an_event_put_back_is_leased_by_its_due_time() {
     advance(2 * SECOND).await;
     outbox.accept(&[event("invoice_paid", 0)]).await.unwrap();
     advance(2 * SECOND).await;
-    // Due for four seconds, four again, three, two, and one. Of the first two, the lower id is first.
+    // Due for four seconds, four, three, two, and one. Of the first two, the lower id comes first.
     assert_eq!(lease_ids(&outbox, turn.epoch, 9), [2, 3, 1, 4, 0]);
 }
 
@@ -63,7 +63,7 @@ async fn a_lease_returns_when_the_next_event_is_due_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_of_any_length_are_borne() {
+async fn waits_of_any_length_work() {
     let outbox = MemoryOutbox::new();
     outbox.accept(&events(2)).await.unwrap();
     let turn = begin(&outbox);
@@ -94,8 +94,8 @@ async fn a_redriven_event_keeps_its_id() {
     assert_eq!((&again[0].event, again[0].stage), (&leased[0].event, Stage::Redriven));
 }
 
-/// A new event may have been sent in an earlier turn, and nothing about it is stored. It must be
-/// admitted as it was then.
+/// A new event may have been sent in an earlier turn without a stored record. The next turn must
+/// admit it in the same way.
 #[tokio::test(start_paused = true)]
 async fn a_takeover_repeats_the_order_of_admission() {
     let outbox = MemoryOutbox::new();

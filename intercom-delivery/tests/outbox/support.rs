@@ -1,4 +1,4 @@
-//! Events, and what is often done to an outbox.
+//! Events, and common operations on an outbox.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ pub(crate) fn at(second: i64) -> Timestamp {
     Timestamp::from_unix_seconds(NOON + second)
 }
 
-/// An event of this name, of one contact, at this second after noon.
+/// Makes an event with this name, of one contact, at this second after noon.
 pub(crate) fn event(name: &str, second: i64) -> DataEvent {
     let event = DynamicEvent::new(name).unwrap().with("number", second).unwrap();
     DataEvent::new(&event, Contact::user_id(42), at(second)).unwrap()
 }
 
-/// So many events, each of another second.
+/// Makes this many events, each in another second.
 pub(crate) fn events(number: i64) -> Vec<DataEvent> {
     (0..number).map(|second| event("project_created", second)).collect()
 }
 
-/// Begins a turn, which must be possible at once.
+/// Begins a turn, which must succeed at once.
 pub(crate) fn begin(outbox: &dyn Outbox) -> Tenure {
     match outbox.lease(Standing::Unknown, 9).now_or_never() {
         Some(Ok(Turn::Began(tenure))) => tenure,
@@ -34,7 +34,7 @@ pub(crate) fn begin(outbox: &dyn Outbox) -> Tenure {
     }
 }
 
-/// What is due, unless the lease waits.
+/// Returns the due events, or `None` if the lease waits.
 pub(crate) fn leased(outbox: &dyn Outbox, epoch: Epoch, limit: usize) -> Option<Leased> {
     match outbox.lease(Standing::Delivering(epoch), limit).now_or_never()? {
         Ok(Turn::Leased(leased)) => Some(leased),
@@ -50,7 +50,7 @@ pub(crate) fn lease_ids(outbox: &dyn Outbox, epoch: Epoch, limit: usize) -> Vec<
     lease(outbox, epoch, limit).iter().map(|lease| lease.id.get()).collect()
 }
 
-/// Settles all of them in one way, which must be possible.
+/// Settles all leases with one verdict, which must succeed.
 pub(crate) fn settle(outbox: &dyn Outbox, epoch: Epoch, leases: &[Lease], verdict: Verdict) {
     let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(verdict.clone())).collect();
     let late = outbox.settle(epoch, &settlements, at(0)).now_or_never().unwrap();

@@ -1,4 +1,4 @@
-//! What each answer becomes.
+//! The result of each response.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::server::{Reply, Server, answer, error_list};
 use crate::{event, event_of, refused, send, send_by, transport};
 
 #[tokio::test]
-async fn a_success_is_delivered_whatever_its_body_says_that_is_no_denial() {
+async fn a_success_is_delivered_unless_its_body_denies_it() {
     for (status, body) in [(202, ""), (200, "{}"), (201, "{\"errors\":[]}"), (202, "\0\u{1}")] {
         let receipt = send(answer(status, &[], body)).await.unwrap();
         assert_eq!(receipt.status(), Some(status));
@@ -54,7 +54,7 @@ async fn every_status_has_its_kind() {
         .iter()
         .flat_map(|(kind, statuses)| statuses.iter().map(|status| (*kind, *status)))
         .flat_map(|(kind, status)| {
-            // Without Intercom's list, a refusal is nobody's verdict.
+            // Without Intercom's error list, a refusal is no verdict of Intercom.
             let without = if passing.contains(&kind) { kind } else { UnexpectedAnswer };
             let pages = pages.map(|page| (without, status, page));
             pages.into_iter().chain([(kind, status, list)])
@@ -72,7 +72,7 @@ async fn every_status_has_its_kind() {
 }
 
 #[tokio::test]
-async fn codes_and_messages_tell_apart_what_a_status_does_not() {
+async fn codes_and_messages_refine_a_status() {
     use ErrorKind::*;
     let names = "Cannot have more than 120 active event names";
     for (status, code, message, kind) in [
@@ -99,7 +99,7 @@ async fn codes_and_messages_tell_apart_what_a_status_does_not() {
 }
 
 #[tokio::test]
-async fn a_status_that_nobody_knows_is_about_the_event_if_intercom_lists_what_is_wrong() {
+async fn an_unknown_status_with_intercoms_error_list_rejects_the_event() {
     for status in [410, 418, 451] {
         let listed = refused(error_list(status, "whatever", "as told")).await;
         assert_eq!(listed.kind(), ErrorKind::Rejected, "{listed}");
@@ -152,7 +152,7 @@ async fn the_request_id_may_be_absent_null_or_anything() {
 }
 
 #[tokio::test]
-async fn a_429_says_when_to_come_again() {
+async fn a_429_has_the_time_to_wait() {
     let date = "Date: Tue, 14 Nov 2023 22:13:20 GMT";
     for (headers, expected) in [
         (vec!["Retry-After: 3", "X-RateLimit-Reset: 1700000008", date], Some(3)),
@@ -172,7 +172,7 @@ async fn a_429_says_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn an_error_never_shows_whose_event_it_was() {
+async fn an_error_never_shows_the_contact() {
     let body = r#"{"request_id":"r","errors":[{
         "code":"not_found",
         "message":"No user ADA@example.com, id user-4711, or 6f1a (7 of 77)",
@@ -187,12 +187,12 @@ async fn an_error_never_shows_whose_event_it_was() {
         error.api_errors()[0].message.as_deref(),
         Some("No user [contact], id [contact], or 6f1a ([contact] of 77)")
     );
-    // What the answer means is read before anything is replaced in it.
+    // The error's kind comes from the text before the redaction.
     assert_eq!(error.kind(), ErrorKind::UnknownContact);
 }
 
 #[tokio::test]
-async fn a_page_is_no_success_whatever_its_status() {
+async fn a_page_is_never_a_success() {
     let list = "{\"type\":\"error.list\",\"errors\":[]}";
     let denials = [
         ("text/html", "log in"),

@@ -1,4 +1,4 @@
-//! Connections: kept, refused, broken, silent.
+//! Connections: reused, refused, broken, silent.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::server::{Reply, Server, answer, error_list};
 use crate::{TOKEN, client_builder, event, refused, send_by, transport};
 
 #[tokio::test]
-async fn a_connection_is_used_again_whatever_the_answer() {
+async fn a_connection_is_reused_after_any_response() {
     let server = Server::start([
         answer(202, &[], ""),
         answer(200, &[], "a body that is drained"),
@@ -72,8 +72,8 @@ async fn over_http2_many_events_share_one_connection() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_a_passing_fault() {
-    // The socket keeps the port, and nobody listens there.
+async fn a_refused_connection_is_a_temporary_fault() {
+    // The socket holds the port, and nothing listens there.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let port = socket.local_addr().unwrap().port();
@@ -88,7 +88,7 @@ async fn a_refused_connection_is_a_passing_fault() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_before_the_answer_is_a_passing_fault() {
+async fn a_connection_that_breaks_before_the_response_is_a_temporary_fault() {
     for reply in [
         Reply::BytesThenClose(vec![]),
         Reply::BytesThenReset(vec![]),
@@ -101,14 +101,14 @@ async fn a_connection_that_breaks_before_the_answer_is_a_passing_fault() {
 }
 
 #[tokio::test]
-async fn a_server_that_speaks_no_tls_is_a_passing_fault() {
+async fn a_server_that_speaks_no_tls_is_a_temporary_fault() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let serving = tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
     });
-    // The certificates do not matter, as it does not come to them.
+    // The handshake ends before the certificates matter.
     let client = client_builder().tls_certs_only([]).build().unwrap();
     let transport = HttpTransport::builder(TOKEN)
         .base_url(format!("https://127.0.0.1:{port}"))
@@ -157,7 +157,7 @@ fn without_a_runtime_it_is_an_error_and_no_panic() {
     let mut sending = Arc::new(transport).send(event());
     let mut context = std::task::Context::from_waker(std::task::Waker::noop());
     let std::task::Poll::Ready(Err(error)) = sending.as_mut().poll(&mut context) else {
-        panic!("it fails at once");
+        panic!("the call fails at once");
     };
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("Tokio runtime"), "{error}");

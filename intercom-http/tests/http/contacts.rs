@@ -38,7 +38,7 @@ async fn a_contact_is_created_as_a_user() {
 }
 
 #[tokio::test]
-async fn a_contact_that_is_there_already_is_no_error() {
+async fn an_existing_contact_is_no_error() {
     use ContactCreation::{Archived, Existed};
     for (status, message, creation) in [
         (409, "A contact matching those details already exists with id=5f", Existed),
@@ -87,7 +87,7 @@ async fn a_contact_id_alone_or_a_blank_creates_nothing() {
 
 /// Only the body says whether a contact exists once or several times.
 #[tokio::test]
-async fn a_conflict_whose_body_broke_off_may_be_tried_again() {
+async fn a_conflict_with_a_truncated_body_is_retryable() {
     for status in [400, 409] {
         let head = format!("HTTP/1.1 {status} Whatever\r\ncontent-length: 100\r\n\r\n{{\"errors\"");
         let error = create(Reply::BytesThenClose(head.into())).await.unwrap_err();

@@ -1,5 +1,5 @@
-//! Process-wide settings: environment variables and CA certificates. Each test starts a process
-//! that runs one of the ignored tests below.
+//! Process-wide settings: environment variables and CA certificates. Each test runs one of the
+//! ignored tests below in a process.
 
 use std::ffi::OsStr;
 use std::process::Command;
@@ -23,8 +23,8 @@ const VARIABLES: [&str; 11] = [
     "no_proxy",
 ];
 
-/// Runs one of the ignored tests with only these variables of Intercom's and of proxies'. Returns
-/// its output.
+/// Runs one of the ignored tests with only these variables of Intercom and of proxies. Returns its
+/// output.
 pub(crate) fn run(test: &str, variables: &[(&str, &dyn AsRef<OsStr>)]) -> String {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--ignored", "--nocapture"]);
@@ -49,7 +49,7 @@ fn the_variables_are_read() {
 }
 
 #[test]
-#[ignore = "runs in a process of its own, started by a test above"]
+#[ignore = "a test above runs it in a process"]
 fn with_variables() {
     let transport = HttpTransport::from_env().unwrap();
     assert!(format!("{transport:?}").contains("https://api.au.intercom.io/"), "{transport:?}");
@@ -61,7 +61,7 @@ fn a_missing_token_is_named() {
 }
 
 #[test]
-#[ignore = "runs in a process of its own, started by a test above"]
+#[ignore = "a test above runs it in a process"]
 fn without_variables() {
     let error = HttpTransport::from_env().unwrap_err();
     assert!(error.to_string().contains("`INTERCOM_ACCESS_TOKEN` is not set"), "{error}");
@@ -82,7 +82,7 @@ fn without_ca_certificates_building_fails_and_does_not_panic() {
 
 #[cfg(target_os = "linux")]
 #[test]
-#[ignore = "runs in a process of its own, started by a test above"]
+#[ignore = "a test above runs it in a process"]
 fn without_ca_certificates() {
     let error = HttpTransport::builder(TOKEN).build().unwrap_err();
     assert!(error.to_string().contains("CA certificates"), "{error}");

@@ -61,7 +61,7 @@ async fn the_status_decides_when_the_body_breaks_off() {
 
 /// Only the body says whether the contact or the address is unknown.
 #[tokio::test]
-async fn a_404_whose_body_broke_off_may_be_tried_again() {
+async fn a_404_with_a_truncated_body_is_retryable() {
     let bytes = "HTTP/1.1 404 Whatever\r\ncontent-length: 100\r\n\r\n{\"errors\"";
     let error = refused(Reply::BytesThenClose(bytes.into())).await;
     assert_eq!((error.kind(), error.status()), (ErrorKind::Connection, Some(404)));

@@ -1,9 +1,6 @@
 //! Tests the transport against servers that answer with exact bytes.
 
-#![allow(
-    clippy::unwrap_used,
-    reason = "in a test, a panic is how a failure is told; helpers are part of it"
-)]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod answers;
 mod connections;
@@ -45,8 +42,7 @@ fn transport(server: &Server) -> HttpTransport {
     HttpTransport::builder(TOKEN).base_url(server.url()).build().unwrap()
 }
 
-/// Returns reqwest's builder of clients. It takes its TLS provider from the process, even where
-/// none is needed.
+/// Returns a builder of reqwest clients. It needs the process's TLS provider, even for plain HTTP.
 fn client_builder() -> ClientBuilder {
     // Another test may have installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -65,5 +61,5 @@ async fn send_by(transport: &HttpTransport, event: DataEvent) -> Result<Receipt,
 
 /// Returns the error for this reply.
 async fn refused(reply: impl Into<Reply>) -> SendError {
-    send(reply).await.expect_err("the reply is no success")
+    send(reply).await.expect_err("the reply is an error")
 }

@@ -1,4 +1,4 @@
-//! Answers as anybody may give them: each ends in a receipt or in an error.
+//! Random responses: each becomes a receipt or an error.
 
 use std::env;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::{TOKEN, client_builder, event};
 
-/// How many answers, unless `RANDOM_ANSWERS` asks for more.
+/// The number of responses, unless `RANDOM_ANSWERS` is set.
 const ANSWERS: usize = 2_000;
 
 const NAMES: [&str; 9] = [
@@ -57,7 +57,7 @@ const WORDS: [&str; 12] = [
     "\u{feff}",
 ];
 
-/// An answer: its status, and its bytes.
+/// Returns a response: its status, and its bytes.
 fn answer(dice: &mut fastrand::Rng) -> (u16, Vec<u8>) {
     const STATUSES: [u16; 14] =
         [200, 201, 202, 204, 206, 207, 302, 400, 401, 403, 404, 409, 422, 429];
@@ -69,7 +69,7 @@ fn answer(dice: &mut fastrand::Rng) -> (u16, Vec<u8>) {
             false => body.extend((0..dice.usize(..9)).map(|_| dice.u8(..))),
         }
     }
-    // By HTTP, these have none.
+    // In HTTP, these statuses have no body.
     if matches!(status, 204 | 304) {
         body.clear();
     }
@@ -96,7 +96,7 @@ fn answer(dice: &mut fastrand::Rng) -> (u16, Vec<u8>) {
     (status, bytes)
 }
 
-/// Answers each request of a connection with the next bytes.
+/// Answers each request of a connection with the next response.
 async fn serve(mut stream: TcpStream, answers: &mut mpsc::Receiver<Vec<u8>>) {
     let mut request = Vec::new();
     loop {
@@ -125,7 +125,7 @@ async fn serve(mut stream: TcpStream, answers: &mut mpsc::Receiver<Vec<u8>>) {
 }
 
 #[tokio::test]
-#[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+#[allow(clippy::print_stderr, reason = "the output explains a failure")]
 async fn random_answers_are_receipts_or_errors() {
     let seed = env::var("RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |s| s.parse().unwrap());
     eprintln!("to repeat it: RANDOM_SEED={seed}");
@@ -167,7 +167,7 @@ async fn random_answers_are_receipts_or_errors() {
                 assert!(error.retry_after().unwrap_or(Duration::ZERO) <= MAX_WAIT, "{}", shown());
                 let told = format!("{error} {error:?}");
                 assert!(!told.contains("ada@example.com") && !told.contains(TOKEN), "{told}");
-                // What is no verdict of Intercom's buries no event.
+                // Only a verdict of Intercom may bury an event.
                 let is_verdict = error.is_permanent();
                 assert!(!is_verdict || !error.api_errors().is_empty(), "{error}, {}", shown());
             }

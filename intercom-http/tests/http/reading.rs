@@ -1,4 +1,4 @@
-//! Reads back from servers with arbitrary responses.
+//! Reading back from servers with arbitrary responses.
 
 use intercom_core::{Contact, Currency, ErrorKind, Money, Timestamp};
 use intercom_http::{EventSummary, PastEvent, PastEvents, PastValue, ReadError, SummaryError};
@@ -23,7 +23,7 @@ async fn all(mut events: PastEvents) -> Vec<Result<PastEvent, ReadError>> {
     while let Some(item) = events.next().await {
         items.push(item);
     }
-    assert!(events.next().await.is_none(), "a stream that ended stays ended");
+    assert!(events.next().await.is_none(), "an ended stream stays ended");
     items
 }
 
@@ -160,7 +160,7 @@ async fn a_bad_event_is_an_item_and_the_stream_goes_on() {
 }
 
 #[tokio::test]
-async fn metadata_is_told_by_kind() {
+async fn metadata_has_kinds() {
     let big = "123456789012345678901234567890";
     let body = format!(
         r#"{{"type":"event.list","events":[{{"event_name":"invoice_paid","created_at":1,"id":"e1",
@@ -191,7 +191,7 @@ async fn metadata_is_told_by_kind() {
         assert_eq!((&**key, value), (*expected_key, expected));
     }
     assert_eq!(metadata.len(), expected.len() + 1);
-    assert!(event.metadata_json().contains(big), "a number stays as it came");
+    assert!(event.metadata_json().contains(big), "a number keeps its digits");
     let shown = format!("{event:?}");
     assert!(shown.contains("plan") && !shown.contains("pro") && !shown.contains("ada@"), "{shown}");
 }
@@ -254,7 +254,7 @@ async fn a_page_that_is_no_list_ends_the_stream_with_an_error() {
 }
 
 #[tokio::test]
-async fn a_failure_that_may_pass_is_read_again() {
+async fn a_temporary_failure_is_read_again() {
     let wait = "retry-after: 0";
     let broken =
         b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\nretry-after: 0\r\n\r\n{\"events\"".to_vec();
@@ -287,7 +287,7 @@ async fn a_failure_that_may_pass_is_read_again() {
     }
 }
 
-/// The rate limit that sending learns holds back reading.
+/// Reading respects the rate limit that sending learns.
 #[tokio::test]
 async fn the_rate_limit_is_shared_with_sending() {
     // The window ends seven seconds after the answer.
@@ -308,7 +308,7 @@ async fn the_rate_limit_is_shared_with_sending() {
         () = tokio::task::yield_now() => {}
     }
     assert_eq!(server.requests().len(), 1);
-    // Events are not held back.
+    // Sending does not wait.
     send_by(&transport, event()).await.unwrap();
     assert_eq!(server.requests().len(), 2);
 }
@@ -346,7 +346,7 @@ async fn summaries_are_read_and_submitted() {
 }
 
 #[tokio::test]
-async fn an_invalid_question_fails_before_any_request() {
+async fn an_invalid_query_fails_before_any_request() {
     let server = Server::start([answer(200, &[], "")]).await;
     let transport = transport(&server);
     let (ada, time) = (Contact::user_id(42), Timestamp::from_unix_seconds);
@@ -383,7 +383,7 @@ async fn an_invalid_question_fails_before_any_request() {
 
 /// A second submission might count twice.
 #[tokio::test]
-async fn a_submission_is_repeated_after_a_429_alone() {
+async fn a_submission_is_repeated_only_after_a_429() {
     let (ada, paid) = (Contact::user_id(42), [EventSummary::new("invoice_paid", 1)]);
     let wait = "retry-after: 0";
     let server = Server::start([answer(429, &[wait], ""), answer(200, &[], "")]).await;

@@ -34,7 +34,7 @@ async fn the_next_request_of_every_clone_carries_the_new_token() {
 
     send_by(&transport, event()).await.unwrap();
     earlier.create_contact(&Contact::user_id(42)).await.unwrap();
-    earlier.clone().verify().await.expect_err("the answer is none to this question");
+    earlier.clone().verify().await.expect_err("the call has another response type");
     tracked.send_prepared(event()).await.unwrap();
     let [first, others @ ..] = &credentials(&server)[..] else { panic!("nothing was sent") };
     assert_eq!(*first, bearer(TOKEN));
@@ -104,7 +104,7 @@ async fn refusal(transport: HttpTransport, asked: Asked) -> SendError {
 }
 
 #[tokio::test]
-async fn an_answer_that_repeats_the_credentials_is_cut_by_those_of_its_request() {
+async fn a_response_is_redacted_by_the_credentials_of_its_request() {
     type Replace = fn(&HttpTransport) -> Result<(), BuildError>;
     let token: Replace = |transport| transport.replace_token(NEW_TOKEN);
     let basic: Replace = |transport| transport.replace_basic_auth("app1", KEY);
@@ -124,9 +124,7 @@ async fn an_answer_that_repeats_the_credentials_is_cut_by_those_of_its_request()
 
             for error in afterwards {
                 assert_eq!(error.kind(), ErrorKind::Unauthorized);
-                let [answer] = error.api_errors() else {
-                    panic!("one error was listed: {error:?}")
-                };
+                let [answer] = error.api_errors() else { panic!("expected one error: {error:?}") };
                 assert_eq!(answer.code, "[secret]");
                 assert_eq!(answer.message.as_deref(), Some("The token [secret] is invalid"));
                 shows_no_secret(&format!("{error} {error:?} {error:#?}"));

@@ -37,7 +37,7 @@ async fn every_header_is_sent_once() {
 }
 
 #[tokio::test]
-async fn settings_reach_the_request_also_with_a_client_of_ones_own() {
+async fn settings_reach_the_request_also_with_a_custom_client() {
     let server = Server::start([answer(202, &[], "")]).await;
     let client = client_builder().user_agent("other").build().unwrap();
     let transport = HttpTransport::builder(TOKEN)
@@ -55,7 +55,7 @@ async fn settings_reach_the_request_also_with_a_client_of_ones_own() {
 }
 
 #[tokio::test]
-async fn basic_auth_takes_the_place_of_the_token() {
+async fn basic_auth_replaces_the_token() {
     let server = Server::start([answer(202, &[], "")]).await;
     let builder = HttpTransport::basic_auth("app1", "key:2");
     send_by(&builder.base_url(server.url()).build().unwrap(), event()).await.unwrap();

@@ -25,11 +25,11 @@ pub(crate) enum Reply {
 }
 
 impl Reply {
-    /// Returns the same reply, held at this barrier.
+    /// Returns this reply, held at the barrier.
     pub(crate) fn held(self, barrier: &Arc<Barrier>) -> Self {
         match self {
             Reply::Bytes(bytes) => Reply::HeldBytes(Arc::clone(barrier), bytes),
-            other => panic!("only a plain answer is held, not {other:?}"),
+            other => panic!("only a plain reply can be held, not {other:?}"),
         }
     }
 }
@@ -140,7 +140,7 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             let mut state = state.lock().unwrap();
             state.requests.push(request);
             match state.replies.len() {
-                0 => panic!("the server was told no reply"),
+                0 => panic!("the server has no reply"),
                 1 => state.replies[0].clone(),
                 _ => state.replies.pop_front().unwrap(),
             }

@@ -7,7 +7,7 @@ use crate::server::{Server, answer, error_list};
 use crate::transport;
 
 #[tokio::test]
-async fn the_workspace_is_told() {
+async fn verify_returns_the_workspace() {
     let me = r#"{"type":"admin","id":"1","email":"admin@acme.example","app":
         {"type":"app","id_code":"abc123","name":"Acme","region":"EU","secure":true}}"#;
     let server = Server::start([answer(200, &[], me)]).await;

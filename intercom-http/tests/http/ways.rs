@@ -21,8 +21,8 @@ use crate::{TOKEN, client_builder, event, send_by};
 
 /// Sends an event to `TEST_URL`, and prints the error.
 #[tokio::test]
-#[ignore = "runs in a process of its own, started by a test below"]
-#[allow(clippy::print_stdout, reason = "the test that started it reads what it prints")]
+#[ignore = "a test below runs it in a process"]
+#[allow(clippy::print_stdout, reason = "the starting test reads its output")]
 async fn send_to_the_url() {
     let url = std::env::var("TEST_URL").unwrap();
     let transport = HttpTransport::builder(TOKEN).base_url(url).build().unwrap();
@@ -52,7 +52,7 @@ fn trusted(name: &str, certificate: &rcgen::Certificate) -> (&'static str, Strin
 
 fn certificate(change: impl FnOnce(&mut CertificateParams), host: &str) -> CertifiedKey<KeyPair> {
     let mut params = CertificateParams::new([host.to_owned()]).unwrap();
-    // The verifier finds an authority by this name.
+    // The verifier finds the authority by this name.
     params.distinguished_name.push(DnType::CommonName, host);
     change(&mut params);
     let signing_key = KeyPair::generate().unwrap();
@@ -85,7 +85,7 @@ async fn serve(certified: &CertifiedKey<KeyPair>) -> String {
 const HERE: &str = "127.0.0.1";
 
 #[tokio::test]
-async fn a_certificate_that_is_not_trusted_is_told_with_its_fault() {
+async fn an_untrusted_certificate_is_named_with_its_fault() {
     let good = certificate(|_| {}, HERE);
     let elsewhere = certificate(|_| {}, "elsewhere.example");
     let early = certificate(|params| params.not_before = date_time_ymd(2200, 1, 1), HERE);
@@ -135,7 +135,7 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
 }
 
 #[tokio::test]
-async fn a_proxy_that_is_not_there_is_named() {
+async fn an_unreachable_proxy_is_named() {
     let here = certificate(|_| {}, HERE);
     // The socket holds the port, and nothing listens there.
     let socket = tokio::net::TcpSocket::new_v4().unwrap();
@@ -159,7 +159,7 @@ impl Resolve for Nobody {
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_knows_is_told_as_one() {
+async fn an_unknown_host_name_is_reported_as_such() {
     let client = client_builder().dns_resolver(Arc::new(Nobody)).build().unwrap();
     let transport = HttpTransport::builder(TOKEN).client(client).build().unwrap();
     let error = send_by(&transport, event()).await.unwrap_err();

@@ -11,13 +11,13 @@ use intercom_delivery::outbox::{
 use super::support::{NOON, Place, accept, bury, delivered, event, events, put_back, used};
 
 #[tokio::test]
-async fn a_moved_event_keeps_its_new_bytes_and_second_whatever_happens() {
+async fn a_moved_event_keeps_its_new_bytes_and_second_over_a_crash() {
     let place = Place::new();
     let engine = place.engine().await;
     accept(&engine.outbox, &[event("signed_up", 9), event("signed_up", 9)]).await;
     let leases = engine.lease(2).await;
     assert!(leases.iter().all(|lease| lease.stage == Stage::New));
-    // Another length, too.
+    // A body of another length.
     let moved = leases[1].event.moved_to(Timestamp::from_unix_seconds(12_345_678_901));
     let admissions = [
         Admission::moved(EventId::new(2), moved.clone()),
@@ -81,7 +81,7 @@ async fn an_admission_is_stored_as_a_whole_before_it_is_answered() {
 }
 
 #[tokio::test]
-async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten() {
+async fn slots_of_sent_events_survive_a_crash_until_they_are_dropped() {
     let place = Place::new();
     let engine = place.engine().await;
     accept(&engine.outbox, &events(5)).await;
@@ -106,7 +106,7 @@ async fn the_slots_of_what_left_are_found_after_a_crash_until_they_are_forgotten
     assert_eq!(crashed.tenure.used, used);
     assert_eq!(crashed.tenure.held, [Slot::of(&event("project_created", 3))]);
 
-    // What is kept until then is kept, and what is settled with it too.
+    // Slots with this time stay, and so do slots settled in the same call.
     let settlement = leases[4].settle(Verdict::Delivered { used: keep(NOON + 9, 4) });
     let forget_before = Timestamp::from_unix_seconds(NOON + 9);
     let late = engine.outbox.settle(engine.epoch(), &[settlement], forget_before).await.unwrap();
@@ -150,14 +150,14 @@ async fn a_redriven_letter_is_admitted_if_an_attempt_may_have_arrived() {
 }
 
 #[tokio::test]
-async fn the_earliest_second_of_what_was_not_admitted_is_never_later_than_the_truth() {
+async fn the_earliest_second_of_unadmitted_events_is_never_too_late() {
     let place = Place::new();
     let engine = place.engine().await;
     let at = |second| Some(Timestamp::from_unix_seconds(NOON + second));
     let seconds = [500, 7, 300, 400];
     let events: Vec<_> = seconds.map(|second| event("signed_up", second)).into();
     accept(&engine.outbox, &events).await;
-    // 7 and 300 wait behind the first.
+    // Seconds 7 and 300 wait behind the first one.
     let first = engine.leased(1).await;
     assert!(first.earliest_new <= at(7));
     let second = engine.leased(1).await;
@@ -167,7 +167,7 @@ async fn the_earliest_second_of_what_was_not_admitted_is_never_later_than_the_tr
     let rest = engine.leased(1).await;
     assert!(rest.earliest_new <= at(300));
     engine.deliver(10).await;
-    // It does not stay behind for ever.
+    // The value does not stay behind for ever.
     accept(&engine.outbox, &[event("signed_up", 900), event("signed_up", 901)]).await;
     place.clock.advance(Duration::from_secs(60));
     engine.settle(&rest.events, delivered).await;

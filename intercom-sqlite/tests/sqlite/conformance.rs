@@ -1,4 +1,4 @@
-//! The tests that every outbox must pass.
+//! Runs the conformance suite over files.
 
 use std::sync::Arc;
 use std::time::Duration;

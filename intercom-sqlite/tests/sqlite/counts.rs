@@ -1,4 +1,4 @@
-//! Counts since the file was created, and the events of this process among them.
+//! Counts since the creation of the file, and the events of this process among them.
 
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{DeadLetterReason, EventId, Outbox, Selection};
@@ -39,7 +39,7 @@ async fn the_oldest_event_of_this_process_is_found_among_those_of_others() {
     assert_eq!(oldest_own(&outbox).await, Some(7));
     engine.settle(&leases[6..], delivered).await;
     assert_eq!(oldest_own(&outbox).await, None);
-    // It is pending again, whoever redrives it.
+    // A redriven event is pending again, whichever process redrives it.
     let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
     assert_eq!(tool.redrive(&Selection::All).unwrap(), 1);
     assert_eq!(oldest_own(&outbox).await, Some(3));
@@ -61,7 +61,7 @@ async fn an_event_of_a_transaction_is_own_as_soon_as_it_is_committed() {
     }
 }
 
-/// Its transaction was committed before this handle was opened.
+/// The transaction was committed before the opening of this handle.
 #[tokio::test]
 async fn an_event_is_own_whichever_handle_of_the_process_accepted_it() {
     let place = Place::new();

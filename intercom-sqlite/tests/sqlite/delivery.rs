@@ -23,7 +23,7 @@ use super::support::{Place, accept, event, events};
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// Takes each event after a while.
+/// A transport that accepts each event after a while.
 struct Slow;
 
 #[async_trait]
@@ -41,7 +41,7 @@ impl Transport for Slow {
     }
 }
 
-/// Never answers.
+/// A transport that never responds.
 struct Silent;
 
 #[async_trait]
@@ -92,7 +92,7 @@ async fn one_process_delivers_events_of_another() {
         assert!(numbers.into_iter().eq(0..50));
         let seconds: HashSet<_> =
             sent.events().iter().map(|event| event.created_at().unix_seconds()).collect();
-        assert_eq!(seconds.len(), 50, "no two of them are one to Intercom");
+        assert_eq!(seconds.len(), 50, "Intercom takes no two of them for duplicates");
     }
 }
 
@@ -135,7 +135,7 @@ fn a_send_that_waits_for_the_disk_never_blocks_its_thread() {
     assert_eq!(place.number("SELECT count(*) FROM outbox_events"), 1);
 }
 
-/// Nobody knows how much time has passed since the process before. Nor does the clock of a program
+/// A new process does not know how much time has passed since the last one. Neither does a program
 /// that accepts events in its own transaction.
 #[tokio::test]
 async fn no_clock_of_another_process_makes_an_event_too_old() {
@@ -161,7 +161,7 @@ async fn no_clock_of_another_process_makes_an_event_too_old() {
     assert_eq!((ledger.delivered, ledger.dead, sent.events().len()), (21, 0, 21));
 }
 
-/// Two engines share one file: one delivers, and the other takes over the events of both.
+/// Two engines share one file. One delivers, and the other takes over the events of both.
 #[tokio::test]
 async fn a_standby_delivers_what_the_other_left() {
     let place = Place::new();
@@ -188,7 +188,7 @@ async fn a_standby_delivers_what_the_other_left() {
     let _ = second.shutdown(LONG).await;
 }
 
-/// They are events of this process, although the outbox learns of them by the notification alone.
+/// These are events of this process, although the outbox learns of them only by the notification.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_flush_waits_for_what_a_transaction_has_just_accepted() {
     let place = Place::new();

@@ -13,7 +13,7 @@ use tokio::task::yield_now;
 
 use super::support::{EARLY, Engine, NOON, Place, accept, delivered, event, events};
 
-/// Events that do not fit into a small file.
+/// More events than fit into a small file.
 fn too_many() -> Vec<DataEvent> {
     let event = DynamicEvent::new("report_made").unwrap().with("text", "x".repeat(250)).unwrap();
     let at = |second| Timestamp::from_unix_seconds(NOON + second);
@@ -22,7 +22,7 @@ fn too_many() -> Vec<DataEvent> {
 }
 
 #[tokio::test]
-async fn when_a_batch_fails_nothing_of_it_was_done_and_all_are_told() {
+async fn a_failed_batch_stores_nothing_and_fails_all_callers() {
     let place = Place::new();
     let outbox = place.builder().max_pages(64).open().unwrap();
     let engine = Engine::begin(&outbox).await;
@@ -59,7 +59,7 @@ async fn when_a_batch_fails_nothing_of_it_was_done_and_all_are_told() {
     before.oldest_own = counts.oldest_own;
     assert_eq!(before, counts);
 
-    // Things go on.
+    // The outbox works again.
     accept(&outbox, &[event("small", 0)]).await;
     assert_eq!(engine.lease_ids(10).await, [2, 3]);
     drop((outbox, engine));
@@ -67,7 +67,7 @@ async fn when_a_batch_fails_nothing_of_it_was_done_and_all_are_told() {
 }
 
 #[tokio::test]
-async fn a_full_disk_takes_events_again_when_others_have_left() {
+async fn a_full_disk_accepts_again_after_deliveries() {
     let place = Place::new();
     let outbox = place.builder().max_pages(64).open().unwrap();
     let engine = Engine::begin(&outbox).await;
@@ -88,7 +88,7 @@ async fn a_full_disk_takes_events_again_when_others_have_left() {
 }
 
 #[tokio::test]
-async fn a_transaction_of_another_program_that_lasts_too_long() {
+async fn a_long_transaction_of_another_program_fails_an_accept() {
     let place = Place::new();
     let outbox = place.builder().lock_timeout(Duration::ZERO).open().unwrap();
     let engine = Engine::begin(&outbox).await;
@@ -97,13 +97,13 @@ async fn a_transaction_of_another_program_that_lasts_too_long() {
     conn.execute_batch("BEGIN IMMEDIATE").unwrap();
     let error = outbox.accept(&[event("small", 0)]).await.unwrap_err();
     assert!(error.to_string().contains("another program's transaction"), "{error}");
-    // Leasing only reads, and goes on.
+    // Leasing only reads, and still works.
     assert_eq!(engine.lease(1).await.len(), 1);
     conn.execute_batch("ROLLBACK").unwrap();
     accept(&outbox, &[event("small", 0)]).await;
 }
 
-/// The writer answers leases meanwhile.
+/// The writer serves leases during an idle clean-up.
 #[tokio::test]
 async fn an_idle_outbox_does_not_wait_for_a_transaction_of_another_program() {
     let place = Place::new();
@@ -145,18 +145,22 @@ async fn accept_much(place: &Place, outbox: &SqliteOutbox, most_pages: u64) {
     }
     let most = (most_pages * 4_120) + 2 * log_of_one;
     assert!(logged(place) <= most, "the WAL has {} bytes", logged(place));
-    assert!(most_pages / 100 * log_of_one > most, "{log_of_one} bytes at a time prove nothing");
+    assert!(
+        most_pages / 100 * log_of_one > most,
+        "{log_of_one} bytes at a time are too few for \
+        the test"
+    );
 }
 
 #[tokio::test]
-async fn the_wal_comes_into_the_file_also_when_the_outbox_is_never_idle() {
+async fn the_wal_is_checkpointed_even_if_the_outbox_is_never_idle() {
     let place = Place::new();
     let outbox = place.builder().poll_interval(Duration::from_secs(3600)).open().unwrap();
     let _engine = Engine::begin(&outbox).await;
     accept_much(&place, &outbox, 4_000).await;
 }
 
-/// No engine delivers, or the deliverer is idle for ever.
+/// The processes only accept: no engine delivers, or the deliverer is idle for ever.
 #[tokio::test]
 async fn the_wal_does_not_grow_without_bound_when_processes_only_accept() {
     for delivering in [false, true] {
@@ -194,7 +198,7 @@ async fn the_wal_does_not_grow_without_bound_under_two_writers() {
 /// The WAL of an idle outbox holds only its mark.
 const EMPTY: u64 = 2 * 4_120;
 
-/// As after a checkpoint with a failed fsync, SQLite's memory of the WAL is unreliable.
+/// After a checkpoint with a failed fsync, SQLite's memory of the WAL is unreliable.
 #[tokio::test]
 async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_closed_by_all() {
     let place = Place::new();
@@ -213,18 +217,18 @@ async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_clo
     let (logged_before, size_before) = (logged(&place), size());
     assert!(logged_before > 0);
 
-    // Another program has the file open: it works, and the WAL stays.
+    // Another program has the file open. The outbox works, and the WAL stays.
     outbox.maintain().await;
     standby.maintain().await;
     accept(&outbox, &too_many()[200..]).await;
     accept(&standby, &[event("signed_up", 0)]).await;
     outbox.maintain().await;
     assert!(logged(&place) > logged_before && size() == size_before);
-    // A process that opens the file does not end that either.
+    // A process that opens the file does not change that.
     drop(place.open());
     assert_eq!((size(), note.exists()), (size_before, true));
 
-    // When only idle processes have the file open, one of them can read the WAL afresh.
+    // If only idle processes have the file open, one of them can read the WAL again.
     drop(reader);
     standby.maintain().await;
     outbox.maintain().await;
@@ -237,21 +241,20 @@ async fn after_a_failed_checkpoint_no_process_checkpoints_until_the_file_was_clo
 
 const CHILD: &str = "INTERCOM_SQLITE_TEST_FAULT";
 
-/// Returns the pages that a commit has put into the WAL.
+/// Returns the number of pages that a commit wrote into the WAL.
 fn pages_logged(conn: &Connection) -> i64 {
     conn.query_row("PRAGMA wal_checkpoint(NOOP)", [], |row| row.get(1)).unwrap()
 }
 
-/// The commit may stand in the WAL behind its end, where a crash would revive it.
+/// The failed commit may be in the WAL beyond its end, where a crash would revive it.
 ///
-/// The disk fails by a limit of the process that blocks all its writes. So the test runs as its own
-/// child.
+/// A resource limit of the process makes all writes fail. So the test runs itself as a child.
 #[tokio::test]
-async fn a_commit_that_failed_is_written_over_before_its_callers_are_told() {
+async fn a_failed_commit_is_overwritten_before_its_callers_learn_of_it() {
     use nix::sys::resource::{Resource, setrlimit};
     let Some(path) = std::env::var_os(CHILD) else {
         let place = Place::new();
-        let name = "faults::a_commit_that_failed_is_written_over_before_its_callers_are_told";
+        let name = "faults::a_failed_commit_is_overwritten_before_its_callers_learn_of_it";
         let program = std::env::current_exe().unwrap();
         // Otherwise the limit's signal would end the child.
         let ignore = "trap '' XFSZ; exec \"$0\" \"$@\"";
@@ -267,12 +270,12 @@ async fn a_commit_that_failed_is_written_over_before_its_callers_are_told() {
     accept(&outbox, &events(2)).await;
     let reader = Connection::open(&path).unwrap();
     let before = pages_logged(&reader);
-    // Room for some of the pages.
+    // Room for some of the commit's pages.
     let wal = fs::metadata(path.with_extension("db-wal")).unwrap().len();
     setrlimit(Resource::RLIMIT_FSIZE, wal + 10 * 4_120, u64::MAX).unwrap();
     let error = outbox.accept(&too_many()).await.unwrap_err();
     assert!(error.to_string().contains("the disk of the outbox failed"), "{error:?}");
-    assert!((1..10).contains(&(pages_logged(&reader) - before)), "nothing was written over it");
+    assert!((1..10).contains(&(pages_logged(&reader) - before)), "no later commit overwrote it");
     setrlimit(Resource::RLIMIT_FSIZE, u64::MAX, u64::MAX).unwrap();
     accept(&outbox, &[event("signed_up", 0)]).await;
     assert_eq!(outbox.counts().await.unwrap().pending, 3);

@@ -1,4 +1,4 @@
-//! `lease` waits, survives being dropped, and leases no event twice.
+//! `lease` waits, loses no event when dropped, and leases no event twice.
 
 use std::pin::pin;
 use std::task::{Context, Waker};
@@ -59,7 +59,7 @@ async fn a_lease_that_is_dropped_before_it_is_read_gives_its_events_back() {
         let mut lease = pin!(engine.outbox.lease(standing, 3));
         let mut context = Context::from_waker(Waker::noop());
         assert!(lease.as_mut().poll(&mut context).is_pending());
-        // This is served after the lease.
+        // The outbox serves this call after the lease.
         accept(&engine.outbox, &[event("signed_up", 0)]).await;
     }
     assert_eq!(engine.lease_ids(10).await, [2, 3, 4, 5, 6]);

@@ -1,4 +1,4 @@
-//! Captures the log about a file, from any thread.
+//! Captures the log lines about a file, from any thread.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, Once};
@@ -30,7 +30,7 @@ pub(crate) fn begin() {
     });
 }
 
-/// Returns the lines about the file of this place.
+/// Returns the lines about this place's file.
 pub(crate) fn about(place: &Place) -> Vec<String> {
     let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
     let path = place.folder.path().to_str().unwrap();

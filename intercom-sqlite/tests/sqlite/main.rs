@@ -1,19 +1,19 @@
 //! The durable outbox.
 
-#![allow(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
+#![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod admission;
 mod conformance;
 mod counts;
 mod delivery;
 mod faults;
-mod groups;
+mod group_commit;
 mod leases;
 mod logged;
 mod many;
 mod migration;
 mod opening;
-mod people;
+mod operators;
 mod places;
 mod privacy;
 mod random;

@@ -1,4 +1,5 @@
-//! Several processes share one file: all accept, one delivers, and the test kills any of them.
+//! Several processes share one file. All of them accept, one delivers, and the test kills any of
+//! them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,7 +48,7 @@ impl Process for Handle {
     }
 
     async fn pause(&mut self) {
-        unreachable!("a process that is stopped keeps its file");
+        unreachable!("a stopped process keeps its file");
     }
 
     async fn resume(&mut self) {}
@@ -58,7 +59,7 @@ impl Process for Handle {
     }
 }
 
-/// One transaction writes at a time, so this inserts the events of a longer transaction last.
+/// SQLite has one writer at a time, so this inserts the events of a longer transaction at its end.
 struct Deferred {
     place: Arc<Place>,
     events: Vec<DataEvent>,
@@ -76,7 +77,7 @@ impl Transaction for Deferred {
 }
 
 #[test]
-fn many_processes_keep_all_promises_but_for_one_that_is_stopped() {
+fn many_processes_conform_except_when_one_is_stopped() {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let reason = "a lock on the file ends with its process, and a stopped process keeps it";
     let profile = FleetProfile::new().histories(16).skip(Promise::StoppedProcess, reason);

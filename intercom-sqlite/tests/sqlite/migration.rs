@@ -40,7 +40,7 @@ fn rows(conn: &Connection, sql: &str) -> Vec<Row> {
 }
 
 #[tokio::test]
-async fn every_row_is_what_it_was() {
+async fn migration_changes_no_row() {
     let (place, before) = fixture();
     drop(SqliteOutbox::open(place.path()).unwrap());
     let after = place.sqlite();
@@ -56,7 +56,7 @@ async fn every_row_is_what_it_was() {
     ] {
         let [was, is] = [&before, &after].map(|conn| rows(conn, &format!("SELECT {table}")));
         assert!(!was.is_empty());
-        // The views tell how long it is until an event is due.
+        // The views show how long until an event is due.
         let compared = |row: &Row| [&row[..5], &row[6..]].concat();
         assert!(was.iter().map(compared).eq(is.iter().map(compared)), "{table}");
     }
@@ -72,7 +72,7 @@ async fn every_row_is_what_it_was() {
 }
 
 #[tokio::test]
-async fn an_engine_finds_every_event_and_all_that_it_must_know() {
+async fn an_engine_finds_every_event_and_its_own_state() {
     let (place, before) = fixture();
     let began = now();
     let outbox = SqliteOutbox::open(place.path()).unwrap();
@@ -96,7 +96,7 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
     let [left, left_ahead, dead @ ..] = &engine.tenure.used[..] else {
         panic!("{:?}", engine.tenure.used)
     };
-    // The slot of the dead letter that may have arrived.
+    // The slot of the dead letter whose attempt may have arrived.
     assert_eq!(dead.len(), 1);
     assert!(dead.iter().all(|used| used.keep_until == UsedSlot::WHILE_DEAD));
     let keep_until = left.keep_until.unix_seconds();
@@ -137,7 +137,7 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
     let reasons = [DeadLetterReason::Rejected, DeadLetterReason::AttemptLimit];
     assert!(letters.iter().map(|letter| letter.reason).eq(reasons));
 
-    // The bounds of version 1 hold, and no id is given twice.
+    // The bounds of version 1 still hold, and no id is assigned twice.
     let error = outbox.accept(&events(697)).await.unwrap_err();
     assert!(error.to_string().contains("full"), "{error}");
     accept(&outbox, &events(1)).await;
@@ -148,7 +148,7 @@ async fn an_engine_finds_every_event_and_all_that_it_must_know() {
     assert_eq!(stages, [(3, Stage::Redriven), (4, Stage::Admitted)]);
 }
 
-/// Events that had left version 1 but were not filed are known too.
+/// The migration keeps the slots of events that version 1 had delivered but not filed.
 #[tokio::test]
 async fn migration_keeps_the_slots_of_recent_events() {
     let (place, _) = fixture();
@@ -171,7 +171,7 @@ async fn migration_keeps_the_slots_of_recent_events() {
 }
 
 #[test]
-fn a_file_that_a_process_of_version_1_has_is_left_as_it_is() {
+fn a_file_open_in_version_1_is_left_unchanged() {
     let (place, _) = fixture();
     let lock = File::create(place.folder.path().join("events.db-lock")).unwrap();
     lock.try_lock().unwrap();
@@ -186,7 +186,7 @@ fn a_file_that_a_process_of_version_1_has_is_left_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_file_of_an_application_keeps_what_is_the_applications() {
+async fn an_applications_file_keeps_the_applications_content() {
     let (place, _) = fixture();
     let conn = place.sqlite();
     conn.execute_batch(
@@ -202,7 +202,7 @@ async fn a_file_of_an_application_keeps_what_is_the_applications() {
     assert_eq!(place.number("PRAGMA user_version"), 41);
 }
 
-/// The application uses a name that a step needs.
+/// The application uses a name that a migration step needs.
 #[test]
 fn a_migration_that_fails_leaves_the_file_as_it_was() {
     let (place, before) = fixture();
@@ -221,7 +221,7 @@ fn a_migration_that_fails_leaves_the_file_as_it_was() {
 
 const FIXTURE_2: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/v2.db");
 
-/// The file was made by version 2.
+/// The fixture is a file of version 2.
 #[tokio::test]
 async fn a_file_of_version_2_keeps_everything_too() {
     let place = Place::new();
@@ -258,7 +258,7 @@ async fn a_file_of_version_2_keeps_everything_too() {
 
 /// A file of version 2, made by its own steps.
 #[tokio::test]
-async fn a_file_of_version_2_keeps_how_far_each_admission_had_come() {
+async fn a_file_of_version_2_keeps_the_state_of_each_admission() {
     let place = Place::new();
     let conn = place.sqlite();
     conn.execute_batch(concat!(
@@ -297,13 +297,13 @@ async fn a_file_of_version_2_keeps_how_far_each_admission_had_come() {
     assert!(counts.oldest_pending.is_some());
     expected.oldest_pending = counts.oldest_pending;
     assert_eq!(counts, expected);
-    // The redriven one is admitted anew.
+    // The redriven event is admitted again.
     assert_eq!(engine.tenure.held.len(), 2);
     let mut leases = engine.lease(9).await;
     leases.sort_by_key(|lease| lease.id);
     let stages: Vec<_> = leases.iter().map(|lease| lease.stage).collect();
     assert_eq!(stages, [Stage::New, Stage::Admitted, Stage::Redriven, Stage::Admitted]);
     assert_eq!(place.number("PRAGMA user_version"), i64::from(SCHEMA_VERSION));
-    // Each file has a key of its own.
+    // Each file has its own key.
     assert_eq!(place.number("SELECT length(tombstone_key) FROM outbox_counts"), 16);
 }

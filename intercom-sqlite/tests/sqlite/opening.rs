@@ -1,4 +1,4 @@
-//! Unfit files are refused, each with its reason, and stay unchanged.
+//! `open` refuses unfit files, each with its reason, and leaves them unchanged.
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
@@ -22,7 +22,7 @@ fn refused(path: &Path, advice: &str) -> OpenError {
 }
 
 #[test]
-fn a_file_that_is_no_database() {
+fn a_file_that_is_no_database_is_refused() {
     let place = Place::new();
     fs::write(
         place.path(),
@@ -34,7 +34,7 @@ fn a_file_that_is_no_database() {
 }
 
 #[test]
-fn a_database_of_another_application() {
+fn a_database_of_another_application_is_refused() {
     for setting in ["PRAGMA user_version = 3", "PRAGMA application_id = 77", "SELECT 1"] {
         let place = Place::new();
         let conn = place.sqlite();
@@ -64,7 +64,7 @@ fn opening_a_newer_schema_asks_for_an_upgrade() {
 async fn an_older_schema_is_brought_up_to_date() {
     let place = Place::new();
     let conn = place.sqlite();
-    // As the version 0 of a file is: known as ours, and without a table.
+    // A file of version 0: it has the application id, and no table.
     conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
     drop(conn);
     let outbox = place.open();
@@ -81,7 +81,7 @@ async fn opening_a_damaged_file_names_the_damage() {
     drop(outbox);
     let size = fs::metadata(place.path()).unwrap().len();
     for page in 1..size / 4096 {
-        // Every page but the first, which says what file it is.
+        // Every page but the first, which identifies the file.
         let damaged = Place::new();
         fs::copy(place.path(), damaged.path()).unwrap();
         let mut file = fs::OpenOptions::new().write(true).open(damaged.path()).unwrap();
@@ -94,7 +94,7 @@ async fn opening_a_damaged_file_names_the_damage() {
 }
 
 #[tokio::test]
-async fn a_file_that_was_cut_off() {
+async fn a_truncated_file_is_refused() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &events(200)).await;
@@ -107,7 +107,7 @@ async fn a_file_that_was_cut_off() {
 }
 
 #[test]
-fn a_file_that_must_not_be_written() {
+fn a_read_only_file_is_refused() {
     let place = Place::new();
     drop(place.open());
     let mut mode = fs::metadata(place.path()).unwrap().permissions();
@@ -118,7 +118,7 @@ fn a_file_that_must_not_be_written() {
 }
 
 #[test]
-fn a_folder_that_must_not_be_written() {
+fn a_read_only_folder_is_refused() {
     let place = Place::new();
     let folder = place.folder.path().join("locked");
     fs::create_dir(&folder).unwrap();
@@ -131,7 +131,7 @@ fn a_folder_that_must_not_be_written() {
 }
 
 #[test]
-fn a_folder_that_is_not_there_and_a_folder_in_place_of_a_file() {
+fn a_missing_folder_and_a_folder_in_place_of_a_file_are_refused() {
     let place = Place::new();
     let error = refused(&place.folder.path().join("none").join("events.db"), "make it first");
     assert!(matches!(error, OpenError::MissingFolder { .. }), "{error:?}");
@@ -151,12 +151,12 @@ fn opening_on_a_full_disk_asks_for_room() {
     let error = place.builder().max_pages(3).open().unwrap_err();
     assert!(matches!(error, OpenError::DiskFull { .. }), "{error:?}");
     assert!(error.to_string().contains("make room"));
-    // With room again, the file opens.
+    // The file opens once there is room.
     drop(place.open());
 }
 
 #[test]
-fn a_file_that_another_program_has_locked() {
+fn a_file_locked_by_another_program_is_refused() {
     let place = Place::new();
     let conn = place.sqlite();
     conn.execute_batch("BEGIN EXCLUSIVE").unwrap();
@@ -167,7 +167,7 @@ fn a_file_that_another_program_has_locked() {
 /// A starting child briefly has this process's files, the lock among them.
 #[cfg(unix)]
 #[test]
-fn a_turn_that_has_ended_is_free_whatever_is_started_meanwhile() {
+fn a_starting_child_does_not_keep_an_ended_turn() {
     use std::process::Command;
     use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -188,7 +188,7 @@ fn a_turn_that_has_ended_is_free_whatever_is_started_meanwhile() {
 }
 
 #[tokio::test]
-async fn a_file_of_ones_own_application_holds_both() {
+async fn an_applications_file_holds_both() {
     let place = Place::new();
     let conn = place.sqlite();
     conn.execute_batch("CREATE TABLE customers (name TEXT); PRAGMA user_version = 41").unwrap();
@@ -207,7 +207,7 @@ async fn a_file_of_ones_own_application_holds_both() {
 }
 
 #[test]
-fn a_name_that_the_application_has_taken() {
+fn a_table_name_of_the_application_is_a_conflict() {
     let place = Place::new();
     place.sqlite().execute_batch("CREATE VIEW Dead_Letters AS SELECT 1").unwrap();
     let error = place.builder().in_application_file().open().unwrap_err();
@@ -221,7 +221,7 @@ fn a_name_that_the_application_has_taken() {
 }
 
 #[test]
-fn looking_into_a_file_without_an_outbox() {
+fn inspecting_a_file_without_an_outbox_fails() {
     for sql in ["", "CREATE TABLE customers (name TEXT)"] {
         let place = Place::new();
         place.sqlite().execute_batch(sql).unwrap();
@@ -230,10 +230,10 @@ fn looking_into_a_file_without_an_outbox() {
     }
 }
 
-/// Opening reads next to none of the events, so 1,000,000 take no longer. The test overwrites most
-/// pages with garbage, and opening does not notice.
+/// Opening reads almost none of the events, so 1,000,000 events take no longer. The test overwrites
+/// most pages with garbage, and opening does not notice.
 #[tokio::test]
-async fn opening_does_not_read_what_is_pending() {
+async fn opening_does_not_read_pending_events() {
     let place = Place::new();
     let outbox = place.open();
     for batch in 0..12 {
@@ -274,7 +274,7 @@ fn leaves(place: &Place, table: &str) -> Vec<u32> {
 
 /// A `main` that returns this error prints its `Debug`.
 #[test]
-fn the_debug_output_of_an_error_is_its_sentence_and_where_it_comes_from() {
+fn the_debug_output_of_an_error_has_its_message_and_sources() {
     let place = Place::new();
     let error = SqliteOutbox::inspect(place.path()).unwrap_err();
     assert_eq!(format!("{error:?}"), error.to_string());
@@ -286,7 +286,7 @@ fn the_debug_output_of_an_error_is_its_sentence_and_where_it_comes_from() {
 }
 
 #[test]
-fn any_time_is_a_time_to_wait_for_a_lock() {
+fn the_lock_timeout_may_be_any_duration() {
     let place = Place::new();
     drop(place.builder().lock_timeout(Duration::MAX).open().unwrap());
 }
@@ -303,9 +303,9 @@ fn commits_are_as_safe_as_sqlite_can_make_them() {
     assert_eq!(place.number("PRAGMA auto_vacuum"), 2);
 }
 
-/// Each process finds the file new, and one of them creates the tables.
+/// Each process finds a new file, and one of them creates the tables.
 #[test]
-fn many_that_open_a_new_file_at_once() {
+fn many_processes_can_open_a_new_file_at_once() {
     let place = Place::new();
     std::thread::scope(|scope| {
         let opening: Vec<_> = (0..8).map(|_| scope.spawn(|| place.open())).collect();

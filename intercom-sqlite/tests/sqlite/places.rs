@@ -11,7 +11,7 @@ use intercom_sqlite::{OpenError, SqliteOutbox};
 
 use super::support::{Place, accept, event, events};
 
-/// Opening this must fail, every time. The error says what to do.
+/// Opening this path must fail, every time. The error says what to do.
 fn refused(path: &Path, advice: &str) -> OpenError {
     let refused = || SqliteOutbox::open(path).expect_err("it was opened");
     refused();
@@ -33,13 +33,13 @@ fn a_path_is_a_path_and_no_uri() {
         let error = SqliteOutbox::inspect(uri).unwrap_err();
         assert!(matches!(error, OpenError::NotAPath { .. }), "{error:?}");
     }
-    // Behind a folder, such a name is a file's.
+    // In a folder, such a name is a file name.
     drop(SqliteOutbox::open(place.folder.path().join("file:events.db")).unwrap());
 }
 
-/// Each name would have its own WAL, and one would destroy the other's events.
+/// Each name would have its own WAL, and one could destroy the other's events.
 #[tokio::test]
-async fn a_file_with_two_names() {
+async fn a_file_with_two_names_is_refused() {
     let place = Place::new();
     let outbox = place.open();
     let other = place.folder.path().join("other.db");
@@ -55,9 +55,9 @@ async fn a_file_with_two_names() {
     assert_eq!(place.open().counts().await.unwrap().pending, 1);
 }
 
-/// It would open as an empty outbox, or as an old one.
+/// The copy would open as an empty outbox, or as an old one.
 #[tokio::test]
-async fn a_copy_without_its_wal() {
+async fn a_copy_without_its_wal_is_refused() {
     let place = Place::new();
     let outbox = place.open();
     let mut copies = vec![copied(&place)];
@@ -70,7 +70,7 @@ async fn a_copy_without_its_wal() {
     for copy in copies {
         let error = refused(&copy.path(), "copied without it");
         assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
-        // An operator without the WAL can still open the copy.
+        // An operator can still open a copy without the WAL on purpose.
         fs::write(beside(&copy, "-wal"), "").unwrap();
         drop(copy.open());
         drop(copy.open());
@@ -84,9 +84,10 @@ async fn a_copy_without_its_wal() {
     assert_eq!(copied(&place).open().counts().await.unwrap().pending, 4);
 }
 
-/// A process is killed within a checkpoint. The last connection of another program brings the WAL in, and deletes it.
+/// A process is killed within a checkpoint. Then the last connection of another program copies the
+/// WAL into the file, and deletes it.
 #[tokio::test]
-async fn a_file_that_another_program_closed_after_a_crash() {
+async fn a_file_closed_by_another_program_after_a_crash_is_refused() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &events(3)).await;
@@ -96,7 +97,7 @@ async fn a_file_that_another_program_closed_after_a_crash() {
     assert!(!beside(&crashed, "-wal").exists());
     let error = refused(&crashed.path(), "another program such as `sqlite3`");
     assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
-    // Nothing is lost, and the error says what to do.
+    // No event is lost, and the error says what to do.
     fs::write(beside(&crashed, "-wal"), "").unwrap();
     assert_eq!(crashed.open().counts().await.unwrap().pending, 3);
 }
@@ -110,7 +111,7 @@ fn copied(place: &Place) -> Place {
 
 /// Later events would go into a WAL that no start finds.
 #[tokio::test]
-async fn a_wal_that_is_deleted_while_it_is_in_use() {
+async fn a_wal_deleted_in_use_fails_an_accept() {
     let place = Place::new();
     let engine = place.engine().await;
     let outbox = &engine.outbox;
@@ -119,13 +120,13 @@ async fn a_wal_that_is_deleted_while_it_is_in_use() {
     let refusal = outbox.accept(&[event("signed_up", 0)]).await;
     let Err(AcceptError::Storage(error)) = refusal else { panic!("{refusal:?}") };
     assert!(error.to_string().contains("WAL was deleted"), "{error}");
-    // A process that opened it now would see a file without a WAL.
+    // A process that opens the file now sees no WAL.
     let error = refused(&place.path(), "put it back");
     assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
     let error = SqliteOutbox::inspect(place.path()).unwrap_err();
     assert!(matches!(error, OpenError::MissingWal { .. }), "{error:?}");
 
-    // All accepted events are safe, whatever happens to this process.
+    // All accepted events survive any end of this process.
     assert_eq!(copied(&place).open().counts().await.unwrap().pending, 40);
     engine.deliver(10).await;
     assert_eq!(copied(&place).open().counts().await.unwrap().pending, 30);
@@ -135,7 +136,7 @@ async fn a_wal_that_is_deleted_while_it_is_in_use() {
 
 /// A killed process left its shared memory.
 #[tokio::test]
-async fn a_memory_that_was_left_is_no_sign_of_a_wal() {
+async fn left_over_shared_memory_is_no_sign_of_a_wal() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &events(4)).await;
@@ -145,9 +146,9 @@ async fn a_memory_that_was_left_is_no_sign_of_a_wal() {
     assert_eq!(place.open().counts().await.unwrap().pending, 4);
 }
 
-/// The same, without a request meanwhile.
+/// The same, without a call in between.
 #[tokio::test]
-async fn a_wal_that_is_deleted_while_the_outbox_is_idle() {
+async fn a_wal_deleted_while_the_outbox_is_idle_loses_no_event() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &events(40)).await;
@@ -158,7 +159,7 @@ async fn a_wal_that_is_deleted_while_the_outbox_is_idle() {
 
 const CHILD: &str = "INTERCOM_SQLITE_TEST_PLACE";
 
-/// Runs this test again on this file, in its own process.
+/// Runs this test again on this file, in another process.
 fn child(test: &str, path: &Path, prepare: impl FnOnce(&mut Command)) -> Output {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", test, "--nocapture"]).env(CHILD, path);
@@ -168,7 +169,7 @@ fn child(test: &str, path: &Path, prepare: impl FnOnce(&mut Command)) -> Output 
 
 /// A superuser may do everything, so the child runs as another user.
 #[test]
-fn a_lock_of_another_user() {
+fn a_lock_of_another_user_is_refused() {
     if let Some(path) = std::env::var_os(CHILD) {
         let error = SqliteOutbox::open(PathBuf::from(path)).unwrap_err();
         assert!(matches!(error, OpenError::LockOfAnotherUser { .. }), "{error:?}");
@@ -182,7 +183,7 @@ fn a_lock_of_another_user() {
     if nix::unistd::geteuid().is_root() {
         mode(place.folder.path(), 0o777);
         mode(&place.path(), 0o666);
-        let test = "places::a_lock_of_another_user";
+        let test = "places::a_lock_of_another_user_is_refused";
         let output = child(test, &place.path(), |command| {
             command.uid(65_534);
         });
@@ -195,14 +196,14 @@ fn a_lock_of_another_user() {
 }
 
 #[test]
-fn a_process_without_file_descriptors() {
+fn a_process_without_free_file_descriptors_names_the_cause() {
     use nix::sys::resource::{Resource, setrlimit};
     if let Some(path) = std::env::var_os(CHILD) {
         let path = PathBuf::from(path);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let outbox = SqliteOutbox::open(&path).unwrap();
         let (_, most) = nix::sys::resource::getrlimit(Resource::RLIMIT_NOFILE).unwrap();
-        // Whatever is left at each place in the course of opening.
+        // With any number of free descriptors during the opening.
         let open = fs::read_dir("/proc/self/fd").unwrap().count() as u64;
         for left in 0..8 {
             setrlimit(Resource::RLIMIT_NOFILE, open - 1 + left, most).unwrap();
@@ -220,6 +221,10 @@ fn a_process_without_file_descriptors() {
         return;
     }
     let place = Place::new();
-    let output = child("places::a_process_without_file_descriptors", &place.path(), |_| {});
+    let output = child(
+        "places::a_process_without_free_file_descriptors_names_the_cause",
+        &place.path(),
+        |_| {},
+    );
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }

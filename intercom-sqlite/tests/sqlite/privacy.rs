@@ -93,7 +93,7 @@ async fn no_byte_of_an_erased_contact_is_left_in_the_files() {
 }
 
 #[tokio::test]
-async fn nor_in_a_file_of_an_application() {
+async fn no_byte_of_an_erased_contact_is_left_in_an_applications_file() {
     let place = Place::new();
     place.sqlite().execute_batch("CREATE TABLE projects (id INTEGER PRIMARY KEY)").unwrap();
     let engine = filled(place.builder().in_application_file().open().unwrap()).await;
@@ -104,7 +104,7 @@ async fn nor_in_a_file_of_an_application() {
 
 /// A tool has its own connection.
 #[tokio::test]
-async fn nor_after_an_erasure_from_another_process() {
+async fn no_byte_is_left_after_an_erasure_by_another_process() {
     let place = Place::new();
     let engine = filled(place.open()).await;
     let mut tool = SqliteOutbox::inspect(place.path()).unwrap();
@@ -121,7 +121,7 @@ async fn nor_after_an_erasure_from_another_process() {
 
 /// The WAL stays while another process reads it. The idle writer empties it.
 #[tokio::test]
-async fn a_reader_holds_up_only_the_last_bytes() {
+async fn a_reader_delays_only_the_removal_of_the_last_bytes() {
     let place = Place::new();
     let timeout = Duration::from_millis(10);
     let engine = Engine::begin(&place.builder().lock_timeout(timeout).open().unwrap()).await;
@@ -167,7 +167,7 @@ async fn an_event_comes_with_the_tombstones_that_came_before_it() {
     accept(&other, &[of(ada(), 1)]).await;
     let leased = engine.leased(1).await;
     assert!(leased.tombstones.unwrap().contains(leased.events[0].event.contact()));
-    // Once is enough.
+    // Each tombstone comes only once.
     accept(&other, &[of(ada(), 2)]).await;
     let leased = engine.leased(1).await;
     assert!(leased.events.len() == 1 && leased.tombstones.is_none());
@@ -186,7 +186,7 @@ async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
         Admission::new(leases[1].id, Ruling::Drop).with_derived(derived(7)),
         Admission::kept(leases[2].id, false).with_derived(derived(8)),
         Admission::new(leases[3].id, Ruling::Defer { after: Duration::from_secs(60) }),
-        // Late, so it derives nothing.
+        // This admission is late, so it derives nothing.
         Admission::kept(EventId::new(99), false).with_derived(derived(9)),
     ];
     let before = place.crashed();
@@ -221,8 +221,8 @@ async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
     assert_eq!(found(&engine.lease(9).await), [(4, "c".to_owned(), Stage::New)]);
 }
 
-/// No text for people shows a sensitive value: memory, the file, logs, errors, status, views. The
-/// request carries the value.
+/// A sensitive value is in no output for people: errors, logs, status, views. It is only in the
+/// file and in the request.
 #[tokio::test]
 async fn a_sensitive_value_is_in_no_output() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! Rows as anybody may have left them: what can be read is delivered, and the rest stays.
+//! Random rows: readable events are delivered, and the rest stays.
 
 use std::env;
 use std::time::{Duration, Instant};
@@ -12,17 +12,17 @@ use tokio::time::sleep;
 
 use super::support::{Place, accept, events};
 
-/// How many rows, unless `RANDOM_ANSWERS` asks for more.
+/// The number of rows, unless `RANDOM_ANSWERS` is set.
 const ROWS: usize = 2_000;
 
-/// How long the first rows may take, and each further ten thousand.
+/// The time limit for the first rows, and for each further ten thousand.
 const LONG: Duration = Duration::from_secs(60);
 
 struct Dice(fastrand::Rng);
 
 impl Dice {
-    /// Another seed in each run, unless `RANDOM_SEED` has one to repeat.
-    #[allow(clippy::print_stderr, reason = "it is shown where the test fails")]
+    /// Returns a random seed, unless `RANDOM_SEED` is set.
+    #[allow(clippy::print_stderr, reason = "the output explains a failure")]
     fn new() -> Self {
         let seed =
             env::var("RANDOM_SEED").map_or_else(|_| fastrand::u64(..), |s| s.parse().unwrap());
@@ -48,7 +48,7 @@ impl Dice {
         (0..length).map(|_| self.0.char(..)).collect()
     }
 
-    /// A body that can be read, or could before something happened to it.
+    /// Makes a readable body, or a damaged one.
     fn body(&mut self, number: usize) -> Vec<u8> {
         let id = match self.0.u8(..3) {
             0 => serde_json::json!({ "user_id": number.to_string() }),
@@ -82,7 +82,7 @@ impl Dice {
         if self.0.bool() { value(self) } else { Value::Null }
     }
 
-    /// A text of any bytes. SQLite keeps them.
+    /// Makes a text of arbitrary bytes, which SQLite stores.
     fn raw(&mut self) -> Value {
         let mut bytes = self.bytes(20);
         if self.0.bool() {
@@ -147,7 +147,7 @@ async fn random_rows_are_delivered_or_stay() {
         .retry(RetryPolicy::new().max_age(Duration::from_secs(86_400)))
         .start()
         .unwrap();
-    // Beside them another event goes its way.
+    // Another event beside them is delivered.
     accept(&outbox, &events(1)).await;
     let unreadable = (rows - readable) as u64;
     let (began, patience) = (Instant::now(), LONG + LONG * u32::try_from(rows / 10_000).unwrap());
@@ -159,7 +159,7 @@ async fn random_rows_are_delivered_or_stay() {
             assert_eq!(ledger.delivered + ledger.dead, readable as u64 + 1);
             break;
         }
-        // What was put back by a wrong clock is due within an hour.
+        // An event put back by a wrong clock is due within an hour.
         place.clock.advance(Duration::from_secs(600));
         sleep(Duration::from_millis(10)).await;
     }

@@ -11,9 +11,9 @@ use intercom_delivery::outbox::{
 use super::logged;
 use super::support::{Engine, Place, accept, bury, delivered, event, events, put_back};
 
-/// The event, and all later ones, would wait for as long as the clock was wrong.
+/// The event and all later ones would wait until the clock reaches the wrong time again.
 #[tokio::test]
-async fn a_clock_that_was_set_back_holds_up_nothing_that_was_never_put_back() {
+async fn a_clock_step_back_delays_only_events_that_were_put_back() {
     let place = Place::new();
     let clock = place.clock.clone();
     let fast = place.builder().clock(move || clock.now() + Duration::from_secs(3_600));
@@ -47,14 +47,14 @@ async fn an_event_put_back_under_a_wrong_clock_is_due_within_an_hour() {
 
 /// A backup lacks the later deliveries.
 #[tokio::test]
-async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
+async fn a_restored_backup_begins_a_later_epoch() {
     logged::begin();
     let place = Place::new();
     let engine = place.engine().await;
     accept(&engine.outbox, &events(4)).await;
     let backup = place.crashed();
     engine.deliver(1).await;
-    // The note is at most a second old.
+    // The stored note is at most a second old.
     place.clock.advance(Duration::from_secs(1));
     engine.deliver(1).await;
     drop(engine);
@@ -77,7 +77,7 @@ async fn a_file_that_is_put_back_from_a_backup_begins_a_later_epoch() {
 
 /// A backup may be all that is left of a machine.
 #[tokio::test]
-async fn a_file_that_comes_alone_is_told_of_too() {
+async fn a_file_copied_elsewhere_is_reported_as_restored() {
     logged::begin();
     let place = Place::new();
     let engine = place.engine().await;
@@ -160,11 +160,12 @@ async fn accepted_events_survive_a_crash_and_no_id_repeats() {
 }
 
 #[tokio::test]
-async fn every_byte_is_what_it_was() {
+async fn every_byte_of_a_body_is_kept() {
     let place = Place::new();
     let bodies = [
         "{ \"metadata\":{ \"a\\u00e4\" : \"\\ud83e\\udd80\\\\ \\\" \\/ \\b\\f\\n\" },\n\"created_at\": 1700000000 ,\
-         \"user_id\":\"\u{1F980} ä\u{2028}'; DROP TABLE outbox_events; --\", \"event_name\":\"ünïcode \\u0041\" }\n",
+         \"user_id\":\"\u{1F980} ä\u{2028}'; DROP TABLE outbox_events; --\", \
+         \"event_name\":\"ünïcode \\u0041\" }\n",
         "\t{\"event_name\":\"numbers\",\"created_at\":1700000001,\"id\":\"c\",\"metadata\":{\"a\":1.0e+2,\"b\":-0.0,\
          \"c\":12345678901234567890,\"d\":0.1000000000000000055}}  \r\n",
         "{\"event_name\":\"null\\u0000byte\",\"created_at\":-5,\"email\":\"a@b.c\"}",
@@ -190,7 +191,7 @@ async fn every_byte_is_what_it_was() {
 
 /// Opening does not recount, so the stored counts must be right.
 #[tokio::test]
-async fn the_counts_are_those_of_a_scan_after_whatever_was_done() {
+async fn the_counts_match_a_scan_after_any_operations() {
     let place = Place::new();
     let mut engine = place.engine().await;
     let mut random = 42_u64;

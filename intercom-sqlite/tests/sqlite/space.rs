@@ -20,7 +20,7 @@ fn large(number: i64) -> DataEvent {
 }
 
 #[tokio::test]
-async fn when_it_is_full_it_refuses_and_drops_nothing() {
+async fn a_full_outbox_refuses_and_drops_nothing() {
     let place = Place::new();
     let outbox = place.builder().capacity(3).open().unwrap();
     let refused = |error| matches!(error, AcceptError::Full);
@@ -37,7 +37,7 @@ async fn when_it_is_full_it_refuses_and_drops_nothing() {
     let outbox = place.builder().capacity(2).open().unwrap();
     assert_eq!(outbox.counts().await.unwrap().pending, 3);
     assert!(refused(outbox.accept(&events(1)).await.unwrap_err()));
-    // A process without a setting obeys the file's limit.
+    // A process without its own setting obeys the file's limit.
     let other = place.open();
     assert!(refused(other.accept(&events(1)).await.unwrap_err()));
     Engine::begin(&outbox).await.deliver(2).await;
@@ -55,7 +55,7 @@ async fn bytes_are_bounded_too() {
     assert!(matches!(error, AcceptError::Full));
     let error = outbox.accept(&[large(0), large(1), large(2)]).await.unwrap_err();
     assert!(matches!(error, AcceptError::ExceedsCapacity));
-    // Dead letters take no room.
+    // Dead letters count towards no limit of pending events.
     let engine = Engine::begin(&outbox).await;
     let leases = engine.lease(1).await;
     engine.settle(&leases, bury(DeadLetterReason::Rejected)).await;
@@ -65,7 +65,7 @@ async fn bytes_are_bounded_too() {
 }
 
 #[tokio::test]
-async fn space_is_given_back_when_all_is_delivered() {
+async fn the_file_shrinks_after_all_deliveries() {
     let place = Place::new();
     let engine = place.engine().await;
     let outbox = &engine.outbox;
@@ -86,7 +86,7 @@ async fn space_is_given_back_when_all_is_delivered() {
     }
     outbox.maintain().await;
     let empty = size();
-    assert!(empty < full / 10, "{empty} of {full} bytes are left");
+    assert!(empty < full / 10, "{empty} of {full} bytes remain");
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn dead_letters_are_bounded_and_the_oldest_are_purged() {
     assert!(counts.is_balanced());
     drop(engine);
 
-    // The file keeps the bound, and another one is set in it.
+    // The file keeps the bound until a process sets another one.
     assert_eq!(place.number("SELECT max_dead_letters FROM outbox_keeping"), 3);
     drop(place.open());
     assert_eq!(place.number("SELECT max_dead_letters FROM outbox_keeping"), 3);
@@ -123,7 +123,7 @@ async fn dead_letters_are_bounded_and_the_oldest_are_purged() {
 }
 
 #[tokio::test]
-async fn dead_letters_are_purged_when_they_are_too_old() {
+async fn too_old_dead_letters_are_purged() {
     let place = Place::new();
     let day = Duration::from_secs(86_400);
     let engine = Engine::begin(&place.builder().max_dead_letter_age(day).open().unwrap()).await;
@@ -135,7 +135,7 @@ async fn dead_letters_are_purged_when_they_are_too_old() {
     outbox.maintain().await;
     engine.settle(&leases[1..2], bury(DeadLetterReason::Rejected)).await;
     assert_eq!(outbox.counts().await.unwrap().dead_letters, 2);
-    // Whether the outbox is idle, or is not.
+    // For an idle outbox and for a busy one.
     place.clock.advance(Duration::from_secs(61));
     outbox.maintain().await;
     let counts = outbox.counts().await.unwrap();
@@ -147,7 +147,7 @@ async fn dead_letters_are_purged_when_they_are_too_old() {
 }
 
 #[tokio::test]
-async fn a_new_file_keeps_as_many_dead_letters_as_is_said() {
+async fn a_new_file_keeps_the_documented_number_of_dead_letters() {
     let place = Place::new();
     drop(place.open());
     let kept = place.number("SELECT max_dead_letters FROM outbox_keeping");

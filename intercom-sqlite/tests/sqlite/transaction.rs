@@ -1,4 +1,4 @@
-//! Events that exist exactly if the application's own change does.
+//! Events that exist if and only if the application's own change does.
 
 use std::slice;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::support::{Engine, Place, accept, event, events};
 
 const LONG: Duration = Duration::from_secs(30);
 
-/// A file with a table of the application's, and an outbox.
+/// Makes a file with a table of the application and an outbox.
 fn shop(place: &Place) -> (SqliteOutbox, Connection) {
     let conn = place.sqlite();
     conn.execute_batch("CREATE TABLE orders (name TEXT)").unwrap();
@@ -69,7 +69,7 @@ async fn an_event_of_a_transaction_is_noticed_without_a_notification() {
     let waiting = waiting(&engine);
     yield_now().await;
     let mut conn = place.sqlite();
-    // One that read before it wrote would fail when the outbox had written in between.
+    // A transaction that reads before it writes would fail if the outbox wrote in between.
     let transaction = conn.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
     accept_in(&transaction, slice::from_ref(&event("signed_up", 0))).unwrap();
     transaction.commit().unwrap();
@@ -77,7 +77,7 @@ async fn an_event_of_a_transaction_is_noticed_without_a_notification() {
     assert_eq!(outbox.counts().await.unwrap().accepted, 1);
 }
 
-/// What `also` derives from an event is a row of its own, and is there with it or not at all.
+/// An event that `also` derives is a row of its own, in the same transaction as its cause.
 #[tokio::test]
 async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
     #[derive(IntercomEvent)]
@@ -130,7 +130,7 @@ async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
     assert_eq!((counts.accepted, counts.derived, counts.pending), (5, 0, 5));
     assert_eq!(leased[1].event.body(), paid[0].derived()[0].body());
 
-    // Five fit, and there is no room for a part.
+    // Five events fit, and none of a larger set is stored.
     engine.settle(&leased[..4], super::support::delivered).await;
     let (transaction, accepted) = order(&place, &mut conn, &paid);
     assert!(matches!(accepted, Err(AcceptError::Full)), "{accepted:?}");
@@ -138,7 +138,7 @@ async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
     assert_eq!(outbox.counts().await.unwrap().pending, 1);
 }
 
-/// The outbox also notices when it next writes itself.
+/// The outbox also notices at its own next write.
 #[tokio::test]
 async fn an_event_of_a_transaction_is_leased_with_the_next_one() {
     let place = Place::new();
@@ -198,7 +198,7 @@ fn a_file_without_an_outbox_is_an_error_and_nothing_else() {
 
 /// Another program has migrated the file to a later version, while a connection was open.
 #[tokio::test]
-async fn tables_of_another_version_are_not_written_to() {
+async fn tables_of_another_version_are_not_written() {
     let place = Place::new();
     let (outbox, mut conn) = shop(&place);
     let mut tool = SqliteOutbox::inspect(place.path()).unwrap();

@@ -1,4 +1,4 @@
-//! Any process accepts, and one delivers.
+//! Turns: any process accepts, and one delivers.
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Write};
@@ -26,7 +26,7 @@ async fn two_handles_accept_and_one_delivers() {
     assert_eq!(engine.epoch(), Epoch::new(1));
     assert!(engine.tenure.durable);
 
-    // The other gets `Turn::Standby` once, and waits.
+    // The other process gets `Turn::Standby` once, and waits.
     let Turn::Standby(standby) = second.lease(Standing::Unknown, 1).await.unwrap() else {
         panic!("two deliver")
     };
@@ -37,14 +37,14 @@ async fn two_handles_accept_and_one_delivers() {
     let tool = SqliteOutbox::inspect(place.path()).unwrap();
     assert_eq!(tool.deliverer().unwrap(), Some(standby));
 
-    // Both accept, and their ids do not clash.
+    // Both accept, with distinct ids.
     accept(&second, &events(2)).await;
     accept(&first, &[event("signed_up", 0)]).await;
     accept(&second, &[event("signed_up", 1)]).await;
     first.notify();
     assert_eq!(engine.lease_ids(10).await, [1, 2, 3, 4]);
     assert_eq!(second.counts().await.unwrap().pending, 4);
-    // A process that is killed does not release. Its name stays in the file.
+    // A killed process does not release, and its name stays in the file.
     drop(engine.tenure);
     second.notify();
     assert_eq!(second.counts().await.unwrap().pending, 4);
@@ -95,13 +95,13 @@ async fn release_hands_over_at_once_and_both_go_on_accepting() {
     let engine = Engine::begin(&first).await;
     let leases = engine.lease(1).await;
     first.release(Epoch::new(1)).await.unwrap();
-    // Released for good, also for the process that delivered.
+    // The release holds also for the process that delivered.
     let settlement = leases[0].settle(delivered(&leases[0]));
     assert_eq!(engine.try_settle(&[settlement]).await.unwrap(), [EventId::new(1)]);
     assert_eq!(place.number("SELECT deliverer IS NULL FROM outbox_counts"), 1);
     drop(engine.tenure);
     let engine = Engine::take_over(&second, Standing::Unknown).await;
-    // An ended epoch's release does nothing.
+    // A release in an ended epoch does nothing.
     first.release(Epoch::new(1)).await.unwrap();
     accept(&first, &[event("signed_up", 0)]).await;
     second.notify();
@@ -128,7 +128,8 @@ async fn a_takeover_leases_events_in_the_order_of_their_ids() {
     assert_eq!(engine.lease_ids(10).await, [4]);
 }
 
-/// The lock file is removed, and another process locks a new one: both believe that they deliver.
+/// After a removal of the lock file, another process locks a new one. Both believe that they
+/// deliver.
 #[tokio::test]
 async fn a_deposed_engine_changes_nothing() {
     let place = Place::new();
@@ -156,7 +157,7 @@ async fn a_deposed_engine_changes_nothing() {
     assert_eq!(place.number("SELECT count(*) FROM outbox_used_slots"), 0);
     first.release(Epoch::new(1)).await.unwrap();
 
-    // The first engine learns that it is deposed, and which engine delivers.
+    // The first engine learns that it is deposed, and who delivers.
     let turn = first.lease(Standing::Delivering(Epoch::new(1)), 1).await.unwrap();
     assert!(matches!(turn, Turn::Standby(standby) if standby.epoch == Epoch::new(2)));
     let leases = engine.lease(10).await;
@@ -180,7 +181,7 @@ async fn two_names_of_one_file_have_one_deliverer() {
 
 const CHILD: &str = "INTERCOM_SQLITE_TEST_CHILD";
 
-/// The test runs as its own child, which leases, reports that, and is killed.
+/// The test starts itself as a child, which leases, reports that, and is killed.
 #[tokio::test]
 async fn a_standby_takes_over_from_a_process_that_is_killed() {
     if let Some(path) = std::env::var_os(CHILD) {
@@ -218,9 +219,9 @@ async fn a_standby_takes_over_from_a_process_that_is_killed() {
 }
 
 #[tokio::test]
-async fn a_tool_sees_what_is_there_and_the_engine_notices_what_it_does() {
+async fn a_tool_sees_all_events_and_the_engine_notices_its_changes() {
     let place = Place::new();
-    // By the system's clock, which the tool uses too.
+    // By the system's clock, which the tool also uses.
     let builder = SqliteOutbox::builder(place.path()).poll_interval(Duration::from_millis(1));
     let engine = Engine::begin(&builder.open().unwrap()).await;
     accept(&engine.outbox, &events(4)).await;
@@ -287,7 +288,7 @@ async fn the_lock_is_the_deliverers_and_opening_needs_it_only_to_prepare_the_fil
     let outbox = place.open();
     lock.try_lock().unwrap();
     accept(&place.open(), &events(1)).await;
-    // No engine has begun an epoch, so there is none to name.
+    // No engine has begun an epoch yet, so the answer names none.
     assert!(turn_now(&outbox, Standing::Unknown, 1).await.is_none());
     lock.unlock().unwrap();
     let engine = Engine::take_over(&outbox, Standing::Unknown).await;

@@ -1,5 +1,5 @@
-//! A store that several processes share: a right one, and one for each fault. The suite must notice, or
-//! it proves nothing.
+//! A store that several processes share: a right one, and one for each fault. The suite must
+//! notice, or it proves nothing.
 
 mod faulty;
 mod shared;

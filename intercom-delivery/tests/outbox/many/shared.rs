@@ -148,7 +148,8 @@ struct State {
     read_to: u64,
     /// What is never leased.
     hidden: BTreeSet<u64>,
-    /// What is leased at present, and what is to be leased next by a reader that has lost its place.
+    /// What is leased at present, and what is to be leased next by a reader that has lost its
+    /// place.
     leased: BTreeSet<u64>,
     again: Option<VecDeque<Lease>>,
 }

@@ -1,4 +1,4 @@
-//! Callers that share a commit get their answers after it.
+//! Group commit: the answers come after the shared commit.
 
 use intercom_delivery::Outbox;
 use tokio::task::{JoinSet, yield_now};
@@ -28,7 +28,7 @@ async fn writes_during_one_commit_share_the_next() {
             assert_eq!(outbox.settle(epoch, &[settlement], EARLY).await.unwrap(), []);
         });
     }
-    // All callers have asked before the first gets its answer.
+    // All callers have called before the first gets its answer.
     for _ in 0..10 {
         yield_now().await;
     }
@@ -38,7 +38,7 @@ async fn writes_during_one_commit_share_the_next() {
     callers.join_all().await;
     let counts = outbox.counts().await.unwrap();
     assert_eq!((counts.accepted, counts.delivered), (66, 2));
-    // The writing thread may have taken the first few before the others came.
+    // The writing thread may have begun with the first few before the others came.
     assert!(outbox.commits() - before <= 2, "{} commits", outbox.commits() - before);
 }
 

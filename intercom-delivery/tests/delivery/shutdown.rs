@@ -1,4 +1,4 @@
-//! Flush, shutdown, and being dropped: what is waited for, for how long, and what is left behind.
+//! Flush, shutdown and drop: what each waits for, how long, and what stays pending.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -21,7 +21,7 @@ use crate::scripted::{
 };
 
 #[tokio::test(start_paused = true)]
-async fn a_flush_waits_for_what_came_before_and_not_for_what_comes_later() {
+async fn a_flush_waits_for_earlier_events_and_not_for_later_ones() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery =
@@ -29,7 +29,7 @@ async fn a_flush_waits_for_what_came_before_and_not_for_what_comes_later() {
         for number in 0..40 {
             send(&delivery, event(number)).await;
         }
-        // From now on more comes than can ever be sent.
+        // From here on, events arrive faster than they can be sent.
         let endless = tokio::spawn({
             let delivery = delivery.clone();
             async move {
@@ -83,7 +83,7 @@ async fn a_flush_in_an_outage_ends_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn several_flushes_each_wait_for_their_own() {
+async fn several_flushes_each_wait_for_their_own_events() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = Delivery::builder(transport.clone()).concurrency(1).start().unwrap();
@@ -95,7 +95,7 @@ async fn several_flushes_each_wait_for_their_own() {
             assert!(polled.is_pending());
             flushes.push(flush);
         }
-        // One that nobody waits for does no harm.
+        // An abandoned flush does no harm.
         drop(flushes.remove(4));
         let mut last = Duration::ZERO;
         for flush in flushes {
@@ -128,9 +128,9 @@ async fn a_shutdown_delivers_everything() {
     .await;
 }
 
-/// The most common end of a program: something was sent before, one more is sent, and that was it.
+/// The usual end of a program: one more event, and then a shutdown.
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_delivers_what_was_accepted_just_before_it() {
+async fn a_shutdown_delivers_events_accepted_just_before_it() {
     guarded(async {
         let transport = Scripted::taking();
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -144,7 +144,7 @@ async fn a_shutdown_delivers_what_was_accepted_just_before_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_delivers_what_was_redriven_just_before_it() {
+async fn a_shutdown_delivers_events_redriven_just_before_it() {
     guarded(async {
         let transport = Scripted::queue([Act::status(422)]);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -157,9 +157,9 @@ async fn a_shutdown_delivers_what_was_redriven_just_before_it() {
     .await;
 }
 
-/// The outbox takes its time, and its word counts.
+/// The outbox is slow, and its answer counts.
 #[tokio::test(start_paused = true)]
-async fn a_shutdown_delivers_what_is_being_accepted_when_it_begins() {
+async fn a_shutdown_delivers_events_whose_acceptance_has_begun() {
     guarded(async {
         let outbox = UnreliableOutbox::default();
         let transport = Scripted::taking();
@@ -178,9 +178,9 @@ async fn a_shutdown_delivers_what_is_being_accepted_when_it_begins() {
     .await;
 }
 
-/// The same on many threads, where anything may come first.
+/// The same on many threads, in any order.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_shutdown_delivers_what_was_accepted_just_before_it_on_many_threads() {
+async fn a_shutdown_delivers_events_accepted_just_before_it_on_many_threads() {
     let mut lost = 0;
     for _ in 0..200 {
         let delivery = Delivery::builder(Scripted::taking()).start().unwrap();
@@ -258,7 +258,7 @@ async fn a_shutdown_keeps_its_deadline_when_every_request_hangs() {
         assert_ledger(&delivery.ledger().await.unwrap(), 1, 0, 99);
         assert!(matches!(delivery.status().state, State::Ended));
         assert_eq!(delivery.status().in_flight, 0);
-        // A deadline of nothing is one too.
+        // A deadline of zero works too.
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, event(0)).await;
         let begun = Instant::now();
@@ -271,7 +271,7 @@ async fn a_shutdown_keeps_its_deadline_when_every_request_hangs() {
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_returns_early_when_nothing_can_be_done_before_its_deadline() {
     guarded(async {
-        // A pause beyond it.
+        // A pause beyond the deadline.
         let limited = || answer(429).with_retry_after(5 * MINUTE);
         let transport = Scripted::new(move |_| Act::End(Err(limited())));
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -283,7 +283,7 @@ async fn a_shutdown_returns_early_when_nothing_can_be_done_before_its_deadline()
         assert_eq!(delivery.shutdown(MINUTE).await.pending, 10);
         assert_eq!(begun.elapsed(), Duration::ZERO);
 
-        // A stopped line, which is tried again after more than two seconds.
+        // A stopped breaker, whose next probe is due after more than two seconds.
         let transport = Scripted::new(|_| Act::status(401));
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
         send(&delivery, event(1)).await;
@@ -292,7 +292,7 @@ async fn a_shutdown_returns_early_when_nothing_can_be_done_before_its_deadline()
         assert_eq!(delivery.shutdown(SECOND).await.pending, 1);
         assert_eq!(begun.elapsed(), Duration::ZERO);
 
-        // A back-off beyond it: the event that failed so often is due in a while.
+        // A back-off beyond the deadline, after many failures of the event.
         let transport = Scripted::new(|call| match call.number {
             0..9 => Act::status(503),
             _ => Act::Hang,
@@ -359,7 +359,7 @@ async fn a_shutdown_that_nobody_waits_for_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_a_shutdown_everything_says_so() {
+async fn after_a_shutdown_every_call_says_so() {
     guarded(async {
         let transport = Scripted::new(|_| Act::Hang);
         let delivery = Delivery::builder(transport.clone()).start().unwrap();
@@ -400,13 +400,13 @@ async fn leases_end_at_the_deadline_of_a_shutdown() {
 
         let transport = Scripted::new(|_| Act::status(422));
         let second = Delivery::builder(transport.clone()).outbox(outbox.clone()).start().unwrap();
-        // All but those whose own back-off is not over are sent at once.
+        // All events are sent at once, except those in their own back-off.
         assert!(timeout(5 * MINUTE, second.flush(DAY)).await.unwrap().is_complete());
         let letters = second.dead_letters(None, 100).await.unwrap();
         assert_eq!(letters.len(), 50);
         for letter in letters {
             let failed = spent[usize::try_from(number_of(&letter.event)).unwrap()];
-            // The one that hung at the deadline is not counted, and all before are.
+            // Earlier attempts count, and the one that hung at the deadline does not.
             let attempts = letter.attempts as usize;
             assert!(attempts == failed || attempts == failed + 1, "{letter:?}, {failed}");
         }
@@ -438,7 +438,7 @@ async fn the_next_engine_sends_a_request_that_hung_at_the_deadline() {
     .await;
 }
 
-/// Intercom has answered; only the outbox has not written that down yet.
+/// Intercom has responded, and only the settlement is missing.
 #[tokio::test(start_paused = true)]
 async fn a_settlement_in_progress_at_the_deadline_completes() {
     guarded(async {
@@ -474,7 +474,7 @@ async fn a_settlement_in_progress_at_the_deadline_completes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_outbox_that_never_answers_does_not_hold_up_the_end() {
+async fn an_outbox_that_never_answers_does_not_delay_the_shutdown() {
     guarded(async {
         let outbox = UnreliableOutbox::default();
         outbox.0.settling_takes(300 * HOUR);
@@ -494,7 +494,7 @@ fn paused_runtime() -> Runtime {
 }
 
 #[test]
-fn an_engine_that_dies_with_its_runtime_closes_the_way_in() {
+fn an_engine_that_dies_with_its_runtime_closes_the_intake() {
     let outbox = Arc::new(MemoryOutbox::new().capacity(10));
     let transport = Scripted::new(|_| Act::Hang);
     let first = paused_runtime();
@@ -521,7 +521,7 @@ fn an_engine_that_dies_with_its_runtime_closes_the_way_in() {
         assert_eq!(delivery.shutdown(MINUTE).await.pending, 10);
         assert_ledger(&delivery.ledger().await.unwrap(), 0, 0, 10);
 
-        // What was never leased is due at once, and the rest when the leases are over.
+        // Unleased events are due at once, and the rest after the end of the leases.
         let taking = Scripted::taking();
         let next = Delivery::builder(taking.clone()).outbox(outbox).start().unwrap();
         assert_eq!(next.flush(DAY).await.delivered, 10);
@@ -529,16 +529,19 @@ fn an_engine_that_dies_with_its_runtime_closes_the_way_in() {
     }));
 }
 
-/// The runtime ends before the engine had its first turn.
+/// The runtime ends before the first poll of the engine.
 #[test]
-fn an_engine_that_never_ran_closes_the_way_in() {
+fn an_engine_that_never_ran_closes_the_intake() {
     let first = paused_runtime();
     let delivery = first.block_on(async { Delivery::builder(Scripted::taking()).start() }).unwrap();
     drop(first);
     let second = paused_runtime();
     second.block_on(guarded(async {
         let sent = timeout(HOUR, delivery.tracker().send_prepared(event(1))).await;
-        let error = sent.expect("it waits for ever").expect_err("nobody will ever send it");
+        let error = sent.expect("the call waits for ever").expect_err(
+            "no engine will ever send \
+            it",
+        );
         assert_eq!(error.kind(), ErrorKind::Closed);
         assert!(matches!(delivery.status().state, State::Ended));
     }));
@@ -561,20 +564,20 @@ fn start_fails_on_a_setting_that_makes_delivery_impossible() {
     });
 }
 
-/// Without timers nothing can be retried; whoever starts it should learn that then.
+/// Without timers the engine cannot retry, and the caller of `start` must learn that at once.
 #[test]
 fn a_runtime_without_timers_is_refused() {
     let runtime = Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         if let Ok(delivery) = Delivery::builder(Scripted::taking()).start() {
             yield_now().await;
-            panic!("it started, and its status is: {}", delivery.status());
+            panic!("the delivery started, and its status is: {}", delivery.status());
         }
     });
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delivery_that_is_dropped_says_how_many_are_pending() {
+async fn a_dropped_delivery_logs_how_many_events_are_pending() {
     guarded(async {
         let (logs, _guard) = Logs::capture(LevelFilter::WARN);
         let transport = Scripted::new(|_| Act::Hang);
@@ -590,7 +593,7 @@ async fn a_delivery_that_is_dropped_says_how_many_are_pending() {
         assert!(lines[0].contains("WARN") && lines[0].contains("pending=7"), "{lines:?}");
         let error = tracker.send_prepared(event(8)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Closed);
-        // After a shutdown it is silent.
+        // After a shutdown, a drop logs nothing.
         let delivery = Delivery::builder(transport).start().unwrap();
         send(&delivery, event(1)).await;
         let _ = delivery.shutdown(SECOND).await;
@@ -601,7 +604,7 @@ async fn a_delivery_that_is_dropped_says_how_many_are_pending() {
 }
 
 #[test]
-fn a_delivery_that_is_dropped_after_its_runtime_says_how_many_are_pending() {
+fn a_delivery_dropped_after_its_runtime_logs_how_many_events_are_pending() {
     let runtime = paused_runtime();
     let delivery = runtime.block_on(async {
         let delivery = Delivery::builder(Scripted::new(|_| Act::Hang)).start().unwrap();
@@ -675,7 +678,7 @@ async fn a_delivery_that_is_resumed_twice_in_a_row_goes_on() {
         send(&delivery, event(1)).await;
         sleep(SECOND).await;
         let before = transport.attempts().len();
-        // The second comes before the engine has seen the first.
+        // The second call comes before the engine has seen the first.
         delivery.resume();
         delivery.resume();
         yield_now().await;
@@ -707,7 +710,7 @@ async fn two_deliveries_on_one_outbox_send_each_event_once() {
     .await;
 }
 
-/// Both take from it, and each is to be told of what the other does not send any more.
+/// Both accept events, and each must learn of its own events that the other one sends.
 #[tokio::test(start_paused = true)]
 async fn a_delivery_goes_on_after_another_on_the_same_outbox_has_ended() {
     guarded(async {
@@ -720,12 +723,12 @@ async fn a_delivery_goes_on_after_another_on_the_same_outbox_has_ended() {
         let _ = second.shutdown(MINUTE).await;
         send(&first, event(2)).await;
         let flushed = timeout(HOUR, first.flush(DAY)).await;
-        assert!(flushed.is_ok(), "it is not told of its own events any more");
+        assert!(flushed.is_ok(), "the delivery no longer learns of its own events");
     })
     .await;
 }
 
-/// A flush waits for what its own process accepted, wherever that is delivered.
+/// A flush waits for the events of its own process, whichever process delivers them.
 #[tokio::test(start_paused = true)]
 async fn a_flush_on_standby_sees_within_a_second_what_another_delivers() {
     guarded(async {
@@ -747,7 +750,7 @@ async fn a_flush_on_standby_sees_within_a_second_what_another_delivers() {
     .await;
 }
 
-/// A process ends by its own work alone.
+/// The end of a process depends only on its own work.
 #[tokio::test(start_paused = true)]
 async fn a_shutdown_on_standby_does_not_wait_for_what_another_delivers() {
     guarded(async {
@@ -770,7 +773,7 @@ async fn a_shutdown_on_standby_does_not_wait_for_what_another_delivers() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_standby_takes_over_when_the_deliverer_ends_in_whatever_way() {
+async fn a_standby_takes_over_after_any_end_of_the_deliverer() {
     guarded(async {
         for shut_down in [true, false] {
             let store = Arc::new(MemoryOutbox::new());
@@ -801,7 +804,7 @@ async fn a_standby_takes_over_when_the_deliverer_ends_in_whatever_way() {
 async fn room_that_another_process_makes_is_seen_within_a_second() {
     guarded(async {
         let store = Arc::new(MemoryOutbox::new().capacity(1));
-        // Another delivers.
+        // Another process delivers.
         let Turn::Began(tenure) = store.lease(Standing::Unknown, 0).await.unwrap() else {
             panic!("nobody else delivers");
         };
@@ -825,9 +828,9 @@ async fn room_that_another_process_makes_is_seen_within_a_second() {
     .await;
 }
 
-/// A waiting `send` that nobody polls any more holds up others, but no shutdown.
+/// A waiting `send` that is no longer polled delays other callers, but no shutdown.
 #[tokio::test(start_paused = true)]
-async fn a_sender_that_is_not_polled_does_not_hold_up_a_shutdown() {
+async fn a_sender_that_is_not_polled_does_not_delay_a_shutdown() {
     guarded(async {
         let transport = Scripted::new(|_| Act::taken_after(SECOND));
         let delivery = Delivery::builder(transport.clone())

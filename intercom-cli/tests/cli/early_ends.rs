@@ -1,4 +1,4 @@
-//! How the program ends: by Ctrl-C in the middle, and where nobody reads what it prints.
+//! Early ends of the program: by Ctrl-C, and by a reader that closes its output.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -23,7 +23,7 @@ fn intercom(setup: &Setup, folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// What `outbox status` says of `events.db`.
+/// Returns the output of `outbox status` for `events.db`.
 fn outbox_status(setup: &Setup, folder: &Path) -> serde_json::Value {
     let status = ["outbox", "status", "--outbox", "events.db", "--json"];
     let output = intercom(setup, folder, &status).output().unwrap();
@@ -50,7 +50,7 @@ fn text(bytes: &[u8]) -> &str {
 }
 
 #[test]
-fn ctrl_c_in_the_middle_of_many_events_tells_what_was_delivered() {
+fn ctrl_c_during_many_events_reports_what_was_delivered() {
     let setup = Setup::new(&[]);
     let folder = tempfile::tempdir().unwrap();
     let mut child = intercom(&setup, folder.path(), &["send", "-"]).spawn().unwrap();
@@ -94,7 +94,8 @@ fn an_interrupted_flush_leaves_the_events_in_the_outbox() {
     assert!(output.status.success(), "{}", text(&output.stderr));
     let status = outbox_status(&setup, folder.path());
     assert_eq!(status["deliverer"], serde_json::Value::Null);
-    // The first event may still wait for its next attempt. It is there, and was sent once at most.
+    // The first event may still wait for its next attempt. It is stored, and was sent at most once.
+    // It is there, and was sent once at most.
     let delivered = status["delivered"].as_u64().unwrap();
     assert_eq!(delivered + status["pending"].as_u64().unwrap(), 2, "{status}");
     assert_eq!(delivered, setup.sandbox.event_count() as u64, "{status}");
@@ -102,7 +103,7 @@ fn an_interrupted_flush_leaves_the_events_in_the_outbox() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_ends_a_list_quietly() {
+fn a_list_ends_quietly_when_its_reader_closes() {
     let setup = Setup::new(&[]);
     let folder = tempfile::tempdir().unwrap();
     let input: String = (0..20_000)

@@ -1,4 +1,4 @@
-//! The view of a person: with `sqlite3`, in the file system, and in logs.
+//! What operators see: with `sqlite3`, in the file system, and in logs.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -63,7 +63,7 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
 }
 
 #[tokio::test]
-async fn each_thing_that_is_looked_at_is_a_line_of_a_log() {
+async fn each_inspected_value_displays_as_a_line() {
     let place = Place::new();
     let _engine = one_failed_one_new_one_dead(&place).await;
 
@@ -83,7 +83,7 @@ async fn each_thing_that_is_looked_at_is_a_line_of_a_log() {
 }
 
 #[tokio::test]
-async fn the_files_are_for_their_owner_alone() {
+async fn only_the_owner_can_access_the_files() {
     let place = Place::new();
     let outbox = place.open();
     accept(&outbox, &[event("signed_up", 0)]).await;
@@ -99,9 +99,9 @@ async fn the_files_are_for_their_owner_alone() {
     assert_eq!(names, [&["events.db".to_owned()], &beside[..]].concat());
 }
 
-/// No start would find the events of an unlinked file.
+/// No start would find events in an unlinked file.
 #[tokio::test]
-async fn a_file_that_somebody_deletes_takes_nothing_more_and_gives_what_it_has() {
+async fn a_deleted_file_accepts_nothing_and_delivers_its_events() {
     let place = Place::new();
     let engine = place.engine().await;
     let outbox = &engine.outbox;
@@ -145,7 +145,7 @@ async fn no_log_shows_a_contact_or_a_value() {
     told += &tool.pending(None, 9).unwrap()[0].to_string();
     told += &tool.dead_letters(None, 9).unwrap()[0].to_string();
 
-    // The table is dropped, and the error has SQLite's own words.
+    // The table is missing, and the error has SQLite's own words.
     let conn = place.sqlite();
     conn.execute_batch("ALTER TABLE outbox_events RENAME TO moved_away").unwrap();
     let error = outbox.accept(&[event("signed_up", 9)]).await.unwrap_err();
