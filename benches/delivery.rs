@@ -332,8 +332,8 @@ fn deliver_slowly(report: &mut Report, runtime: &Runtime) {
     );
     let allowed = IN_FLIGHT as f64 / ANSWERS_AFTER.as_secs_f64();
     println!(
-        "delivering to a server that answers after {} ms, {IN_FLIGHT} in flight; {ROUNDS} rounds \
-         of {EVENTS} events",
+        "delivering to a server that answers after {} ms, {IN_FLIGHT} in flight; \
+         {ROUNDS} rounds of {EVENTS} events",
         ANSWERS_AFTER.as_millis()
     );
     let rate = |rounds: &benches::Rounds| EVENTS as f64 / rounds.median(wall);

@@ -349,8 +349,8 @@ fn snapshot(report: &mut Report, runtime: &Runtime) {
     let last = &held[2 * ROUNDS / 3..];
     let events = (PRODUCERS * EACH) as f64;
     println!(
-        "delivering while a transaction holds an old snapshot, {ROUNDS} rounds of {events} \
-        events"
+        "delivering while a transaction holds an old snapshot, \
+        {ROUNDS} rounds of {events} events"
     );
     table(
         ["before, a second", "first third", "last third"],

@@ -60,8 +60,8 @@ fn main() -> ExitCode {
 
     let requests = (CONNECTIONS * REQUESTS_PER_CONNECTION) as f64;
     println!(
-        "{CONNECTIONS} connections, {requests} requests a round, {ROUNDS} rounds; CPU with the \
-         client's\n"
+        "{CONNECTIONS} connections, {requests} requests a round, \
+         {ROUNDS} rounds; CPU with the client's\n"
     );
     let row = |name: &str, rounds: &Rounds| {
         let second = rounds.median(|cost| requests / cost.wall);

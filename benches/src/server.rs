@@ -1,10 +1,6 @@
 //! A server in another process, to send to.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "the server prints its address for the process that \
-    started it"
-)]
+#![expect(clippy::print_stdout, reason = "its parent process reads the address")]
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;

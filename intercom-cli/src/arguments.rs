@@ -44,14 +44,15 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    /// Reads the command line. Ends the process for `--help` and `--version`, and with clap's own text for a mistake.
+    /// Reads the command line. Ends the process for `--help` and `--version`, and with clap's own
+    /// text for a mistake.
     ///
     /// # Errors
     ///
     /// Fails for a mistake in a command line with `--json`.
     pub(crate) fn read() -> Result<Self, Failure> {
         Arguments::try_parse().map_err(|error| {
-            // The mistake may precede the flag.
+            // The flag `--json` may come after the mistake.
             let mut given = env::args_os().take_while(|argument| argument != "--");
             match error.use_stderr() && given.any(|argument| argument == "--json") {
                 true => wrong_usage(&error),

@@ -1,4 +1,4 @@
-//! The body of an event to print: members in wire order, without sensitive values.
+//! The printed body of an event: members in wire order, without sensitive values.
 
 use std::fmt;
 
@@ -49,7 +49,7 @@ pub(crate) struct MaskedMetadata<'a> {
 }
 
 impl<'a> MaskedMetadata<'a> {
-    /// Reads metadata, of which these keys are sensitive.
+    /// Reads metadata with these sensitive keys.
     ///
     /// # Errors
     ///
@@ -84,7 +84,7 @@ impl Serialize for MaskedMetadata<'_> {
     }
 }
 
-/// The body of an event, to print.
+/// The printed body of an event.
 pub(crate) struct MaskedBody<'a>(pub(crate) &'a DataEvent);
 
 impl Serialize for MaskedBody<'_> {

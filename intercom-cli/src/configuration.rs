@@ -34,12 +34,13 @@ pub(crate) struct Profile {
     pub(crate) outbox: Option<String>,
     pub(crate) outbox_schema: Option<String>,
     pub(crate) lock: Option<PathBuf>,
-    /// Refused. The field exists so that no message has its value.
+    /// Always refused. The field exists so that no message repeats its value.
     #[serde(alias = "access_token")]
     token: Option<serde::de::IgnoredAny>,
 }
 
-/// A command whose standard output is the token: a line for the shell, or a program with its arguments.
+/// A command whose standard output is the token: a line for the shell, or a program with its
+/// arguments.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(untagged, expecting = "expected a command line, or a list of a program and its arguments")]
 pub(crate) enum TokenCommand {
@@ -50,7 +51,8 @@ pub(crate) enum TokenCommand {
 const CONFIG: &str = "INTERCOM_CONFIG";
 
 impl Configuration {
-    /// Reads the file that `--config` or `INTERCOM_CONFIG` names, or else the user's, if it exists. Returns its path too.
+    /// Reads the file that `--config` or `INTERCOM_CONFIG` names, or else the user's, if it exists.
+    /// Returns its path too.
     ///
     /// # Errors
     ///
@@ -104,7 +106,8 @@ fn parse(path: &Path, text: &str) -> Result<Configuration, Failure> {
     for (name, profile) in &mut configuration.profiles {
         if profile.token.is_some() {
             return Err(wrong(format!(
-                ": the profile `{name}` contains a token; remove it, and add a `token_command` or a `token_file`"
+                ": the profile `{name}` contains a token; \
+                 remove it, and add a `token_command` or a `token_file`"
             )));
         }
         if profile.token_command.is_some() && profile.token_file.is_some() {

@@ -246,8 +246,8 @@ fn workspace(checks: &mut Checks<'_>, workspace: &Workspace) -> Result<(), Failu
     }
 }
 
-/// Compares the workspace's region with the region of the address. The address of a proxy or a sandbox
-/// has none: then the region that the settings name counts.
+/// Compares the workspace's region with the address's region. For the address of a proxy or a
+/// sandbox, compares with the region in the settings.
 fn region(
     checks: &mut Checks<'_>,
     workspace: &Workspace,
@@ -277,7 +277,8 @@ fn region(
     }
 }
 
-/// Compares the clocks. Intercom sends whole seconds, and the answer took some time.
+/// Compares the clocks, with a tolerance: Intercom sends whole seconds, and the response took some
+/// time.
 fn clock(
     checks: &mut Checks<'_>,
     workspace: &Workspace,
@@ -296,7 +297,8 @@ fn clock(
             "clock",
             Outcome::Failed,
             format!(
-                "{seconds} s {direction} Intercom's, so events get wrong times; synchronize the clock"
+                "{seconds} s {direction} Intercom's, \
+                 so events get wrong times; synchronize the clock"
             ),
         );
     }

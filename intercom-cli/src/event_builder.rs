@@ -1,4 +1,5 @@
-//! Builds an event whose name and keys are known at run time, and checks it against the lock if there is one.
+//! Builds an event from a name and keys known only at run time, and checks it against the lock if
+//! there is one.
 
 use intercom_catalogue::{PlannedEvent, PlannedKey};
 use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp, rules};
@@ -7,7 +8,7 @@ use crate::failure::Failure;
 use crate::lock_file::{self, LockFile};
 use crate::value::Value;
 
-/// An event that is being built.
+/// An incomplete event.
 pub(crate) struct EventBuilder<'a> {
     name: &'a str,
     planned: Option<(&'a PlannedEvent, &'a LockFile)>,
@@ -20,7 +21,7 @@ impl<'a> EventBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// Fails when the lock does not have the event, and when Intercom would not take the name.
+    /// Fails when the lock does not have the event, or when Intercom would refuse the name.
     pub(crate) fn new(name: &'a str, lock: Option<&'a LockFile>) -> Result<Self, Failure> {
         let planned = match lock {
             Some(lock) => Some((lock.event(name)?, lock)),
@@ -40,12 +41,12 @@ impl<'a> EventBuilder<'a> {
         self.name
     }
 
-    /// Returns what the lock says of the event, if there is a lock.
+    /// Returns the event in the lock, if there is a lock.
     pub(crate) fn planned(&self) -> Option<&'a PlannedEvent> {
         self.planned.map(|(planned, _)| planned)
     }
 
-    /// Returns what the lock says of a key, if there is a lock.
+    /// Returns the key in the lock, if there is a lock.
     ///
     /// # Errors
     ///
@@ -99,7 +100,8 @@ impl<'a> EventBuilder<'a> {
     ///
     /// # Errors
     ///
-    /// Fails when a key is missing that the event always has, and when Intercom would refuse or misread the event.
+    /// Fails when a key is missing that the event always has, and when Intercom would refuse or
+    /// misread the event.
     pub(crate) fn finish(
         self,
         contact: Contact,

@@ -24,7 +24,7 @@ pub(crate) enum Failure {
 /// The report of a failure.
 #[derive(Debug, Serialize)]
 pub(crate) struct FailureReport {
-    /// How the program ends.
+    /// The exit code.
     pub(crate) exit: Exit,
     /// A name for programs, such as `unauthorized`.
     pub(crate) code: String,

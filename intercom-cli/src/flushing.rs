@@ -13,7 +13,7 @@ use crate::failure::{Failure, with_sources};
 use crate::outbox_location::AnyOutbox;
 use crate::output::count;
 
-/// The limit of requests in flight when the program ends.
+/// The limit of the wait for requests in flight at the end.
 pub(crate) const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A delivery over an outbox.

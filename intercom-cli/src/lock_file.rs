@@ -1,4 +1,4 @@
-//! The lock, which has the kind of each key of an event.
+//! The lock, which states the kind of each key of an event.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ pub(crate) struct LockArguments {
     no_lock: bool,
 }
 
-/// A lock, and where it is.
+/// A lock, and its path.
 #[derive(Debug)]
 pub(crate) struct LockFile {
     pub(crate) path: PathBuf,
@@ -87,7 +87,8 @@ impl LockFile {
                 let names = self.lock.plan().events().iter().map(|event| event.name.as_str());
                 let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
                 format!(
-                    "event `{}` is not in {path}, which has {}; correct the name, or send it with --no-lock",
+                    "event `{}` is not in {path}, which has {}; \
+                     correct the name, or send it with --no-lock",
                     name.escape_debug(),
                     names.join(", ")
                 )
@@ -97,7 +98,7 @@ impl LockFile {
     }
 }
 
-/// Returns whether two names or keys are the same to Intercom, or look the same.
+/// Returns whether Intercom takes two names or keys for one, or whether they look the same.
 pub(crate) fn same(one: &str, other: &str) -> bool {
     fold(one) == fold(other)
 }

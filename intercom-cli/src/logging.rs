@@ -9,7 +9,7 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// Starts to log, with a level by the number of flags. Returns whether it logs.
 ///
-/// Leaves the logs of other crates out: those of an HTTP client may contain a token or a body.
+/// Excludes the logs of other crates, because an HTTP client may log a token or a body.
 pub(crate) fn start(verbose: u8) -> bool {
     let level = match verbose {
         0 => return false,

@@ -1,6 +1,7 @@
 //! The program `intercom`: sends events, and operates an outbox.
 //!
-//! Each command is a module with its `Arguments` and a `run`, which returns the exit code, or a failure.
+//! Each command is a module with its `Arguments` and a `run`, which returns the exit code or a
+//! failure.
 
 mod arguments;
 mod body;

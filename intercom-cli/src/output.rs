@@ -1,4 +1,4 @@
-//! What the program prints: data on standard output, all else on standard error.
+//! The program's output: data on standard output, all else on standard error.
 
 use std::fmt::Display;
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::exit::Exit;
 use crate::failure::{Failure, FailureReport};
 
-/// The version of the JSON lines. A version may gain a field, and never changes or loses one.
+/// The version of the JSON lines. A version may gain a field, but never changes or loses one.
 const VERSION: u32 = 1;
 
 /// A piece of data: `Display` for people, `Serialize` for programs.
@@ -42,7 +42,8 @@ impl Output {
     ///
     /// # Errors
     ///
-    /// Fails with [`Failure::PipeClosed`] when the reader has gone. A command that only reads ends then.
+    /// Fails with [`Failure::PipeClosed`] when the reader has gone. A command that only reads ends
+    /// then.
     pub(crate) fn data<R: Printable>(self, record: &R) -> Result<(), Failure> {
         if self.json { self.text(json_line(R::TYPE, record)) } else { self.text(record) }
     }

@@ -1,4 +1,4 @@
-//! `intercom sandbox`: a local Intercom, which also is a program of its own.
+//! `intercom sandbox`: a local Intercom. It is also a separate program.
 
 use intercom_sandbox::program::{self, EXAMPLES};
 

@@ -159,7 +159,8 @@ impl Settings {
         self.profile.as_ref().map(|(name, _)| name.as_str())
     }
 
-    /// Returns the address of Intercom's API. A base URL overrides a region of the same source, and every later source.
+    /// Returns the address of Intercom's API. A base URL overrides a region of the same source, and
+    /// every later source.
     ///
     /// # Errors
     ///
@@ -350,7 +351,8 @@ fn no_token(profile: Option<&str>) -> Failure {
         Exit::Operator,
         "no_token",
         format!(
-            "there is no access token; set {ACCESS_TOKEN}, name a file with --token-file, or {advice}"
+            "there is no access token; set {ACCESS_TOKEN}, \
+             name a file with --token-file, or {advice}"
         ),
     )
 }

@@ -1,10 +1,10 @@
-//! Times as a person writes them.
+//! Times in the forms that people write.
 
 use intercom_core::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-/// The fewest digits of Unix seconds. Fewer could be a year, or a day without its hyphens.
+/// The minimum of digits of Unix seconds. Fewer digits could be a year, or a day without hyphens.
 pub(crate) const MIN_DIGITS: usize = 9;
 
 /// Reads a time: a day (its midnight in UTC), a date and time with an offset, or Unix seconds.

@@ -1,4 +1,4 @@
-//! Values of metadata as a person writes them. Numbers never pass through floating point.
+//! Values of metadata in the forms that people write. Numbers never pass through floating point.
 
 use intercom_core::value::{ValueEncoder, Written, kind};
 use intercom_core::{
@@ -23,8 +23,8 @@ pub(crate) enum Value {
     Money(Money),
 }
 
-/// The largest whole number that is a number by its form alone, 2⁵³. A float cannot hold larger ones, which
-/// mostly are identifiers.
+/// The largest whole number that counts as a number by its form alone, 2⁵³. A float cannot hold
+/// larger ones, which are mostly identifiers.
 const LARGEST_BY_FORM: i64 = 1 << 53;
 
 impl Value {
@@ -61,13 +61,13 @@ impl Value {
         }
     }
 
-    /// Reads a value by its own form: `true`, `349.99`, `349.99EUR`, a day or time where the key says that it is a date,
-    /// and text otherwise.
+    /// Reads a value by its form: `true`, `349.99`, `349.99EUR`, a day or time if the key is for a
+    /// date, and text otherwise.
     ///
     /// # Errors
     ///
-    /// Fails when the key calls for a date and the value is none, and when an amount of money is
-    /// not exact. The error does not repeat the value.
+    /// Fails when the key needs a date and the value is none, or when an amount of money is not
+    /// exact. The error does not repeat the value.
     pub(crate) fn of_form(key: &str, text: &str) -> Result<Self, String> {
         if rules::is_date_key(key) {
             return Value::of_kind(ValueKind::Date, text);
@@ -91,11 +91,12 @@ impl Value {
         Ok(Value::Text(text.to_owned()))
     }
 
-    /// Reads a value from JSON: of this kind, where it is known. `null` is no value.
+    /// Reads a value from JSON, of this kind if the kind is known. `null` is no value.
     ///
     /// # Errors
     ///
-    /// Fails, with a sentence that does not repeat the value, when it is of another kind, or of none.
+    /// Fails, with a sentence that does not repeat the value, when it is of another kind, or of
+    /// none.
     pub(crate) fn of_json(
         key: &str,
         kind: Option<ValueKind>,
@@ -166,13 +167,13 @@ impl Value {
     }
 }
 
-/// Returns the message for a value of another kind than the lock says.
+/// Returns the message for a value of another kind than in the lock.
 pub(crate) fn another_kind(planned: ValueKind, given: ValueKind) -> String {
     let [planned, given] = [planned, given].map(ValueKind::as_str);
     format!("a value of the kind {given}, and the lock says {planned}; correct the value")
 }
 
-/// A link with a text, or an amount of money, as the body of a request has it.
+/// A link with a text, or an amount of money, in its wire form.
 fn of_object(json: &str) -> Result<Value, String> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -207,7 +208,7 @@ pub(crate) fn not_a_kind(name: &str) -> String {
     format!("`{name}` is not a kind of value; the kinds are {}", kinds.join(", "))
 }
 
-/// The address of a link, which the encoder checks.
+/// The address of a link. The encoder checks it.
 struct Link<'a>(&'a str);
 
 impl MetadataValue for Link<'_> {
@@ -272,7 +273,7 @@ mod tests {
             ("-7", Number),
             ("0", Number),
             ("9007199254740992", Number),
-            // Identifiers and telephone numbers, mostly.
+            // Such numbers are mostly identifiers and telephone numbers.
             ("9007199254740993", Text),
             ("1234567890123456789012345678901234567890", Text),
             ("007", Text),
@@ -285,7 +286,7 @@ mod tests {
             ("349.99EUR", Money),
             ("349.99 EUR", Money),
             ("-5 JPY", Money),
-            // A word, and no lek.
+            // "ALL" is a word here, not the currency lek.
             ("5all", Text),
             ("EUR", Text),
             ("true", Boolean),

@@ -42,7 +42,7 @@ pub struct DeliveryBuilder {
     settings: Settings,
 }
 
-/// An outbox, as the engine, operators and the intake use it.
+/// An outbox, with the interfaces for the engine, operators and the intake.
 struct Store {
     outbox: Arc<dyn Outbox>,
     operate: Arc<dyn Operate>,
@@ -80,8 +80,8 @@ impl DeliveryBuilder {
         }
     }
 
-    /// Sets the outbox that holds events until delivery. The default is [`MemoryOutbox::new`], which
-    /// loses its events when the process ends.
+    /// Sets the outbox that holds events until delivery. The default is [`MemoryOutbox::new`],
+    /// which loses its events when the process ends.
     ///
     /// Several deliveries may use one outbox, in this process or others. Each accepts events, and
     /// one of them delivers.
@@ -103,8 +103,9 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets when the engine sends an event again, and when it makes the event a dead letter instead.
-    /// The default is [`RetryPolicy::new`]: back-off up to 5 minutes, and no limit of age or attempts.
+    /// Sets when the engine sends an event again, and when it makes the event a dead letter
+    /// instead. The default is [`RetryPolicy::new`]: back-off up to 5 minutes, and no limit of age
+    /// or attempts.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.settings.retry = retry;
         self
@@ -124,8 +125,8 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Limits the time of one attempt, in addition to the transport's own time-outs. The default is 60
-    /// seconds.
+    /// Limits the time of one attempt, in addition to the transport's own time-outs. The default is
+    /// 60 seconds.
     pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
         self.settings.attempt_timeout = timeout;
         self
@@ -138,8 +139,8 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets a function that the engine calls after the outbox has stored a dead letter. With or without
-    /// it, the engine logs each dead letter.
+    /// Sets a function that the engine calls after the outbox has stored a dead letter. With or
+    /// without it, the engine logs each dead letter.
     ///
     /// The function runs on the engine's own task and must not block. The engine catches and counts
     /// its panics.
@@ -149,24 +150,24 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Sets rules that drop events, or derive further events from their data. The engine applies them
-    /// once to each accepted event, whichever process accepted it, before the first attempt. It does
-    /// not apply them to derived events. The default is no rules.
+    /// Sets rules that drop events, or derive further events from their data. The engine applies
+    /// them once to each accepted event, whichever process accepted it, before the first attempt.
+    /// It does not apply them to derived events. The default is no rules.
     ///
-    /// The outbox stores the result before the first attempt. So after a crash, each derived event is
-    /// there exactly once. Only the delivering process applies its rules. After a takeover, the next
-    /// process applies its own to events for which the outbox has no stored result.
+    /// The outbox stores the result before the first attempt. So after a crash, each derived event
+    /// is there exactly once. Only the delivering process applies its rules. After a takeover, the
+    /// next process applies its own to events for which the outbox has no stored result.
     pub fn rules(mut self, rules: Rules) -> Self {
         self.settings.rules = rules;
         self
     }
 
-    /// Sets a function that decides whether to send an event. The engine calls it for each accepted or
-    /// derived event, before the first attempt. After [`Consent::Later`] it calls it again. The default
-    /// sends all events.
+    /// Sets a function that decides whether to send an event. The engine calls it for each accepted
+    /// or derived event, before the first attempt. After [`Consent::Later`] it calls it again. The
+    /// default sends all events.
     ///
-    /// The function runs on the engine's own task and must not block. The engine catches and counts its
-    /// panics, and calls it again for the event after a minute.
+    /// The function runs on the engine's own task and must not block. The engine catches and counts
+    /// its panics, and calls it again for the event after a minute.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -211,9 +212,9 @@ impl DeliveryBuilder {
         self
     }
 
-    /// Adds a label to this delivery's metrics, logs and [`Status`](crate::Status). Labels distinguish
-    /// several deliveries of one process. A second call with the same name replaces the value. The
-    /// default is no labels.
+    /// Adds a label to this delivery's metrics, logs and [`Status`](crate::Status). Labels
+    /// distinguish several deliveries of one process. A second call with the same name replaces the
+    /// value. The default is no labels.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -233,8 +234,8 @@ impl DeliveryBuilder {
 
     /// Sets the wall clock, for tests. The default is the system's clock.
     ///
-    /// The engine reads it when it starts, to know the current second. Later it compares the clock with
-    /// the elapsed time, to notice when the clock is set. All waits follow elapsed time.
+    /// The engine reads it when it starts, to know the current second. Later it compares the clock
+    /// with the elapsed time, to notice when the clock is set. All waits follow elapsed time.
     pub fn wall_clock(mut self, now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         self.settings.wall_clock = Arc::new(now);
         self
@@ -244,8 +245,9 @@ impl DeliveryBuilder {
     ///
     /// # Errors
     ///
-    /// Fails outside of a Tokio runtime, and in a runtime without timers. Fails when the concurrency or
-    /// a duration is zero. Fails when the clock shows a time before this version was written.
+    /// Fails outside of a Tokio runtime, and in a runtime without timers. Fails when the
+    /// concurrency or a duration is zero. Fails when the clock shows a time before this version was
+    /// written.
     pub fn start(mut self) -> Result<Delivery, StartError> {
         let runtime = Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         if self.settings.concurrency == 0 {
@@ -262,7 +264,7 @@ impl DeliveryBuilder {
         if Timestamp::from((self.settings.wall_clock)()).unix_seconds() < EARLIEST_NOW {
             return Err(StartError::ClockNotSet);
         }
-        // Tokio offers no other way to ask for timers.
+        // Tokio has no other way to find out whether timers are enabled.
         if catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_err() {
             return Err(StartError::NoTimers);
         }
@@ -287,7 +289,7 @@ impl DeliveryBuilder {
             settled: Arc::new(Notify::new()),
         };
         let (commands, receiver) = mpsc::unbounded_channel();
-        // Made before the task, so that it ends well even where the task never begins.
+        // Made before the task, so that the intake closes even if the task never runs.
         let ending = Ending(parts.clone());
         let engine = runtime.spawn(engine::run(ending, self.settings, receiver).instrument(span));
         Ok(Delivery::new(parts, operate, commands, engine, runtime))
@@ -370,7 +372,7 @@ pub enum StartError {
     },
 }
 
-/// The error's sentence, because a `main` that returns it prints its `Debug`.
+/// The error's message, because a `main` that returns the error prints its `Debug`.
 impl fmt::Debug for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)

@@ -1,4 +1,4 @@
-//! What an application holds of a running delivery.
+//! The application's handle of a running delivery.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -26,13 +26,13 @@ use crate::status::Status;
 use crate::telemetry;
 use crate::time::later;
 
-/// How much longer than its deadline a shutdown may take when the outbox does not answer.
+/// How long a shutdown may exceed its deadline if the outbox does not answer.
 const GRACE: Duration = Duration::from_secs(4 * DRAIN_TIMEOUT.as_secs() + 1);
 
-/// How often a flush asks the outbox whether another process has delivered.
+/// The interval at which a flush asks the outbox for deliveries by another process.
 const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A flush waits this many times as long as its last count took, so that a slow outbox has time for
+/// A flush waits this many times the duration of its last count, so that a slow outbox has time for
 /// other calls.
 const FLUSH_REST: u32 = 4;
 
@@ -68,7 +68,7 @@ pub struct Delivery {
     commands: mpsc::UnboundedSender<Command>,
     engine: JoinHandle<()>,
     runtime: Handle,
-    /// Whether a shutdown reported how delivery ended.
+    /// Whether a shutdown has reported the end of the delivery.
     reported: AtomicBool,
 }
 
@@ -101,8 +101,8 @@ impl Delivery {
     ///
     /// # In code that is not `async`
     ///
-    /// `send` needs no runtime: block on it by any means. With an outbox in memory a
-    /// [`MemoryTracker`](crate::MemoryTracker) hands events over without waiting.
+    /// `send` needs no runtime: block on it by any means. With an outbox in memory, a
+    /// [`MemoryTracker`](crate::MemoryTracker) accepts events without waiting.
     ///
     /// ```
     /// # use intercom_core::testing::RecordingTransport;
@@ -164,7 +164,7 @@ impl Delivery {
     /// Sends a probe at once, if delivery waits for the end of an outage or for an operator. Call
     /// it after a fix, such as a new access token.
     pub fn resume(&self) {
-        // An engine that has ended has nothing to resume.
+        // An ended engine has nothing to resume.
         let _ = self.commands.send(Command::Resume);
     }
 
@@ -178,7 +178,7 @@ impl Delivery {
         let deadline = later(Instant::now(), deadline);
         let parts = self.parts.clone();
         let began = parts.outbox.counts().await.ok();
-        // On the delivery's own runtime, so that the caller may be on any other.
+        // On the delivery's own runtime, because the caller may be on another one.
         let flushed = self.runtime.spawn(flush(parts, began, deadline));
         match flushed.await {
             Ok(report) => report,
@@ -206,7 +206,7 @@ impl Delivery {
         let ended = self.runtime.spawn(timeout_at(later(deadline, GRACE), report));
         let report = match ended.await {
             Ok(Ok(Ok(report))) => report,
-            // The engine waits for an outbox that does not answer, or has ended before.
+            // The engine waits for an outbox that does not answer, or it has ended before.
             _ => {
                 self.engine.abort();
                 let counts = known(&self.parts);
@@ -238,7 +238,7 @@ impl Delivery {
     /// Fails when the outbox cannot be written.
     pub async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         let redriven = self.operate.redrive(which).await?;
-        // Intercom may take names now that it refused before.
+        // Intercom may now accept names that it refused before.
         self.resume();
         Ok(redriven)
     }
@@ -267,7 +267,7 @@ impl Delivery {
         let erasing = async move {
             let (begun, has_begun) = oneshot::channel();
             let (reply, in_flight) = oneshot::channel();
-            // An engine that has ended sends nothing.
+            // An ended engine sends nothing.
             let _ = commands.send(Command::Erase { contact: contact.clone(), begun, reply });
             let _ = has_begun.await;
             let erased = operate.erase(&contact).await;
@@ -292,7 +292,7 @@ impl Delivery {
     /// Fails when the outbox cannot be written.
     pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         let forgiven = self.operate.forgive(contact).await?;
-        // An engine that has ended has nothing to forget.
+        // An ended engine holds no erasures.
         let _ = self.commands.send(Command::Forgiven { contact: contact.clone() });
         Ok(forgiven)
     }
@@ -351,7 +351,7 @@ async fn flush(parts: Parts, mut began: Option<Counts>, deadline: Instant) -> Dr
                 last = counts;
                 let from = began.get_or_insert(counts);
                 if counts.oldest_own.is_none_or(|oldest| Some(oldest) > from.newest) {
-                    // By now the outbox has the events that rules derive from all of these.
+                    // By now, the outbox has all events that rules derive from these.
                     if counts.oldest_own.is_none() || counts.derived == from.derived || is_extended
                     {
                         return DrainReport::of(counts, true);

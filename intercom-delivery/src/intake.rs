@@ -1,4 +1,4 @@
-//! The way in: accepts events, refuses them with a reason, or lets callers wait for room.
+//! The intake: accepts events, refuses them with a reason, or lets callers wait for room.
 
 use std::iter;
 use std::slice;
@@ -21,34 +21,33 @@ use crate::outbox::{AcceptError, MemoryOutbox, Outbox};
 use crate::policy::Backpressure;
 use crate::telemetry::{self, spans};
 
-/// How often the first caller in the queue tries again by itself: another process may have made
-/// room.
+/// The interval at which the first caller in the queue tries again without a wake-up, because
+/// another process may have made room.
 const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Accepts events into the outbox.
 pub(crate) struct Intake {
     outbox: Arc<dyn Outbox>,
-    /// The same outbox, if it is the one in memory. It accepts without a future of its own: that
-    /// saves an allocation an event (`cargo bench -p benches --bench delivery` holds the bound of
-    /// 3).
+    /// The same outbox, if it is the one in memory. It accepts without a future, which saves an
+    /// allocation an event (`cargo bench -p benches --bench delivery` has the bound of 3).
     memory: Option<Arc<MemoryOutbox>>,
     backpressure: Backpressure,
-    /// Runs the timers, because a caller may be outside of any runtime.
+    /// The runtime of the timers, because a caller may be outside any runtime.
     runtime: Handle,
     closed: AtomicBool,
-    /// Calls in progress. Once the intake is closed and there are none, it accepts nothing more.
+    /// The calls in progress. A closed intake without any accepts nothing more.
     in_progress: AtomicUsize,
     /// Notified when that happens.
     sealed: Notify,
-    /// How many callers wait for room, in FIFO order.
+    /// The number of callers that wait for room, in FIFO order.
     waiting: AtomicUsize,
     turn: Mutex<()>,
     room: Notify,
     closing: Notify,
-    /// Why the outbox could not keep the last event safe, if it could not.
+    /// The fault of the last acceptance, if it failed.
     trouble: sync::Mutex<Option<String>>,
     is_troubled: AtomicBool,
-    /// The delivery's own, in which it logs. None without labels.
+    /// The span in which the delivery logs. Disabled without labels.
     pub(crate) span: Span,
     pub(crate) metrics: Metrics,
     pub(crate) tally: Tally,
@@ -159,7 +158,7 @@ impl Intake {
         self.is_closed() && self.in_progress.load(Ordering::SeqCst) == 0
     }
 
-    /// Waits until it may be sealed.
+    /// Waits until the intake is closed and no call is in progress.
     pub(crate) async fn sealed(&self) {
         self.sealed.notified().await;
     }
@@ -200,8 +199,8 @@ impl Intake {
         }
     }
 
-    /// Accepts events when the caller's turn has come and there is room. Boxed, because it is rare
-    /// and its future would make every other call larger.
+    /// Accepts events when it is the caller's turn and there is room. Boxed, because it is rare,
+    /// and its future would enlarge every other call.
     ///
     /// A waiting call does not count as in progress, so an abandoned one cannot block a shutdown.
     async fn wait_for_room(&self, events: &[DataEvent]) -> Result<(), Refusal> {
@@ -210,7 +209,8 @@ impl Intake {
             let closing = self.closing.notified();
             tokio::pin!(closing);
             closing.as_mut().enable();
-            // The first caller in the queue may not be polled. So each caller waits for the end itself.
+            // The first caller in the queue may not be polled, so each caller watches for the end
+            // itself.
             let _turn = match self.is_closed() {
                 true => None,
                 false => tokio::select! {
@@ -234,7 +234,7 @@ impl Intake {
                     sleep(ROOM_INTERVAL)
                 };
                 tokio::select! {
-                    // First, because the runtime of the timer may have ended.
+                    // Polled first, because the timer's runtime may have ended.
                     biased;
                     () = self.room.notified() => {}
                     () = interval => {}
@@ -244,7 +244,7 @@ impl Intake {
         waiting.await
     }
 
-    /// Counts how a call ended, and makes its result.
+    /// Counts the result of a call, and returns it.
     fn record(&self, accepted: Result<(), Refusal>, events: u64) -> Result<Receipt, SendError> {
         match accepted {
             Ok(()) => {
@@ -338,8 +338,8 @@ impl Drop for InProgress<'_> {
 struct Waiting<'a> {
     intake: &'a Intake,
     events: u64,
-    /// Whether a call of the outbox runs. Then the outbox may accept the events of an abandoned
-    /// call.
+    /// Whether the outbox has the call. Then it may accept the events even if the caller abandons
+    /// it.
     in_call: bool,
     done: bool,
 }
@@ -360,7 +360,7 @@ impl Drop for Waiting<'_> {
                 self.intake.tally.abandoned.add(self.events);
                 self.intake.note_refused(RefusalReason::Abandoned, self.events);
             }
-            // The room that woke this caller belongs to the next one.
+            // Passes the wake-up on to the next caller.
             self.intake.room.notify_one();
         }
     }

@@ -4,22 +4,23 @@
 //!
 //! ## Guarantees
 //!
-//! - **Refused early.** What breaks one of Intercom's rules fails to compile, or fails before any I/O.
+//! - **Refused early.** What breaks one of Intercom's rules fails to compile, or fails before any
+//!   I/O.
 //! - **No failure passes for success.** A redirect, HTML or a list of errors is never a success,
-//!   whatever its status. With `HttpTransport`, an event counts as delivered after a 200, 201, 202 or
-//!   204 without such a body.
+//!   whatever its status. With `HttpTransport`, an event counts as delivered after a 200, 201, 202
+//!   or 204 without such a body.
 //! - **No accepted event is lost**, as long as its outbox exists. It ends delivered or as a dead
 //!   letter, unless a rule drops it, the engine withholds it, or you erase its contact.
 //! - **The ledger balances** at every moment. It covers all processes that use the outbox. Only the
 //!   number of refused events, and the numbers after it in [`Ledger`], are of one process.
 //! - **One process delivers.** After another has taken over, the former one settles nothing more.
 //! - **A retry sends the same bytes.** The engine sends an event again after a lost response, and
-//!   after a takeover during the request. It also does so when a process ends, or its disk stays full,
-//!   before the outbox has stored the result.
+//!   after a takeover during the request. It also does so when a process ends, or its disk stays
+//!   full, before the outbox has stored the result.
 //! - **Two calls of `send` make two events.** [`Collisions::Move`], the default, gives each its own
 //!   second.
-//! - **Logs and errors show no secrets**: no token, no contact and no value. One exception: an error
-//!   may have up to three characters of a value, if Intercom's own message repeats them.
+//! - **Logs and errors show no secrets**: no token, no contact and no value. One exception: an
+//!   error may have up to three characters of a value, if Intercom's own message repeats them.
 //!
 //! ## Words
 //!
@@ -69,9 +70,9 @@
 //! events fail by themselves, it takes more. While the breaker is open, single events test whether
 //! Intercom is back: about ten a second at first, and one a minute in the end.
 //!
-//! The breaker also opens when Intercom refuses the token or the plan. Then the engine tries again with
-//! back-off up to five minutes. After a fix, [`Delivery::resume`] tries at once. While the breaker is
-//! closed, events that failed before take at most one in four requests if others wait.
+//! The breaker also opens when Intercom refuses the token or the plan. Then the engine tries again
+//! with back-off up to five minutes. After a fix, [`Delivery::resume`] tries at once. While the
+//! breaker is closed, events that failed before take at most one in four requests if others wait.
 //!
 //! ## Two events that Intercom takes for one
 //!
@@ -113,8 +114,8 @@
 //!
 //! ## Spans
 //!
-//! The target of all spans is `intercom_delivery::spans`. Their fields `otel.name` and `otel.kind` set
-//! the name and kind that `tracing-opentelemetry` exports, by OpenTelemetry's conventions:
+//! The target of all spans is `intercom_delivery::spans`. Their fields `otel.name` and `otel.kind`
+//! set the name and kind that `tracing-opentelemetry` exports, by OpenTelemetry's conventions:
 //!
 //! | span | level | `otel.name` | `otel.kind` | what it covers |
 //! |---|---|---|---|---|
@@ -124,14 +125,14 @@
 //! | `receive` | `trace` | `receive events` | `client` | the outbox's `lease` |
 //! | `settle` | `trace` | `settle events` | `client` | the outbox's `settle` |
 //!
-//! A disabled span costs no allocation. No link leads from `process` to its `send`. A link would keep
-//! each `send` open until its event is sent, because `tracing` links only open spans.
+//! A disabled span costs no allocation. No link leads from `process` to its `send`. A link would
+//! keep each `send` open until its event is sent, because `tracing` links only open spans.
 //!
 //! ## Ending on a signal
 //!
-//! systemd, Docker and Kubernetes end a process by SIGTERM, a terminal by SIGINT (Ctrl-C). Listen for
-//! both. First let your server finish its requests, because they may still send events. Then shut the
-//! delivery down:
+//! systemd, Docker and Kubernetes end a process by SIGTERM, a terminal by SIGINT (Ctrl-C). Listen
+//! for both. First let your server finish its requests, because they may still send events. Then
+//! shut the delivery down:
 //!
 //! ```no_run
 //! # #[cfg(unix)]
@@ -179,8 +180,8 @@ pub use policy::{
 
 /// Rules over event data, for [`DeliveryBuilder::rules`].
 ///
-/// `Rules::from_toml` needs the feature `toml` of this crate, or a dependency on `intercom-rules`, which has it by
-/// default. The types to build rules in code are in `intercom-rules`.
+/// `Rules::from_toml` needs the feature `toml` of this crate, or a dependency on `intercom-rules`,
+/// which has it by default. The types to build rules in code are in `intercom-rules`.
 #[doc(no_inline)]
 pub use intercom_rules::Rules;
 pub use status::{DeliveringTurn, State, Status, Trouble};

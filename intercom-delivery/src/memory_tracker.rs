@@ -1,4 +1,4 @@
-//! Hands events over without waiting, which only an outbox in memory allows.
+//! A tracker with `try_send`, which only an outbox in memory allows.
 
 use std::fmt;
 use std::ops::Deref;
@@ -12,11 +12,11 @@ use intercom_core::{
 use crate::intake::Intake;
 use crate::outbox::MemoryOutbox;
 
-/// A tracker of a delivery in memory: it can also hand events over without waiting.
+/// A tracker of a delivery in memory, which can also accept an event without waiting.
 ///
-/// Made by [`DeliveryBuilder::start_in_memory`](crate::DeliveryBuilder::start_in_memory). It derefs to
-/// the [`Tracker`] that [`Delivery::tracker`](crate::Delivery::tracker) gives. A tracker over any other
-/// outbox has no `try_send`: a disk or a network takes time.
+/// Made by [`DeliveryBuilder::start_in_memory`](crate::DeliveryBuilder::start_in_memory). It derefs
+/// to the [`Tracker`] that [`Delivery::tracker`](crate::Delivery::tracker) gives. A tracker over
+/// any other outbox has no `try_send`: a disk or a network takes time.
 #[derive(Clone)]
 pub struct MemoryTracker {
     tracker: Tracker,
@@ -29,17 +29,17 @@ impl MemoryTracker {
         MemoryTracker { tracker, intake, memory }
     }
 
-    /// Returns the same, for events of this contact.
+    /// Returns a tracker for events of this contact.
     pub fn for_contact(&self, contact: Contact) -> MemoryContactTracker {
         MemoryContactTracker { tracker: self.tracker.for_contact(contact), parent: self.clone() }
     }
 
-    /// Hands over an event that names its own contact, without waiting: for code that is not `async`.
+    /// Accepts an event that names its own contact, without waiting: for code that is not `async`.
     ///
     /// # Errors
     ///
-    /// Fails when Intercom would refuse or misread the event, when there is no room for it, and after
-    /// a shutdown.
+    /// Fails when Intercom would refuse or misread the event, when there is no room for it, or
+    /// after a shutdown.
     pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
     where
         E: IdentifiedEvent,
@@ -47,7 +47,7 @@ impl MemoryTracker {
         self.hand_over(self.tracker.prepare(event))
     }
 
-    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
+    /// Accepts an event that happened at another time. Otherwise like [`try_send`](Self::try_send).
     ///
     /// # Errors
     ///
@@ -62,7 +62,11 @@ impl MemoryTracker {
 
     fn hand_over(&self, event: Result<DataEvent, InvalidEvent>) -> Result<Receipt, SendError> {
         let event = event.inspect_err(|error| {
-            tracing::debug!(event.name = error.event_name().as_str(), %error, "event not sent: it is invalid");
+            tracing::debug!(
+                event.name = error.event_name().as_str(),
+                %error,
+                "event not sent: it is invalid"
+            );
         })?;
         let name = event.event_name().clone();
         let accepted = self.intake.try_accept(&self.memory, event);
@@ -116,7 +120,7 @@ impl MemoryContactTracker {
         self.parent.hand_over(self.tracker.prepare(event))
     }
 
-    /// As [`try_send`](Self::try_send), for an event that happened at another time than now.
+    /// Accepts an event that happened at another time. Otherwise like [`try_send`](Self::try_send).
     ///
     /// # Errors
     ///

@@ -1,7 +1,7 @@
-//! Metrics, behind the feature `metrics`. Without it, all of this does nothing.
+//! Metrics, behind the feature `metrics`. Without the feature, these functions do nothing.
 //!
-//! The crate's documentation lists them. Each is there from the start, with the labels of its delivery.
-//! No label holds a contact or a value.
+//! The crate's documentation lists them. Each metric exists from the start, with the labels of its
+//! delivery. No label holds a contact or a value.
 
 use std::time::Duration;
 
@@ -42,7 +42,7 @@ impl RefusalReason {
     }
 }
 
-/// What the circuit breaker does.
+/// The state of the circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BreakerState {
     Closed,
@@ -161,13 +161,14 @@ impl Metrics {
         let _ = state;
     }
 
-    /// Notes that this process delivers from now on.
+    /// Records that this process delivers from now on.
     pub(crate) fn took_over(&self) {
         #[cfg(feature = "metrics")]
         self.registered.took_over();
     }
 
-    /// Notes that this process no longer delivers. `fenced`: another process took the turn.
+    /// Records that this process no longer delivers. `fenced` says whether another process took the
+    /// turn.
     pub(crate) fn left_turn(&self, fenced: bool) {
         #[cfg(feature = "metrics")]
         self.registered.left_turn(fenced);

@@ -163,8 +163,9 @@ impl RetryPolicy {
     /// is none.
     ///
     /// The age is the time that the delivering process has measured, so a step of a clock ages no
-    /// event. When a process starts or takes over, the age of each pending event begins at zero. Only
-    /// a wall clock could tell how long the event had waited, and an operator may have set that clock.
+    /// event. When a process starts or takes over, the age of each pending event begins at zero.
+    /// Only a wall clock could tell how long the event had waited, and an operator may have set
+    /// that clock.
     pub const fn max_age(mut self, age: Duration) -> Self {
         self.max_age = Some(age);
         self
@@ -178,17 +179,18 @@ impl RetryPolicy {
         self
     }
 
-    /// Sets when an event counts as poison and becomes a dead letter: after this many failures, over
-    /// at least this time. The default is 12 failures over an hour.
+    /// Sets when an event counts as poison and becomes a dead letter: after this many failures,
+    /// over at least this time. The default is 12 failures over an hour.
     ///
-    /// Only failures count while Intercom takes other events, so an outage makes no event poison. The
-    /// count begins again when another process takes over.
+    /// Only failures count while Intercom takes other events, so an outage makes no event poison.
+    /// The count begins again when another process takes over.
     pub const fn poison(mut self, failures: u32, over: Duration) -> Self {
         self.poison = Some((failures, over));
         self
     }
 
-    /// Never gives an event up as poison. The engine sends it again for ever, with its own back-off.
+    /// Never gives an event up as poison. The engine sends it again for ever, with its own
+    /// back-off.
     pub const fn keep_poison(mut self) -> Self {
         self.poison = None;
         self
@@ -230,14 +232,14 @@ impl RetryPolicy {
         let asked = error.retry_after().unwrap_or_default().min(MAX_WAIT);
         match error.kind() {
             ErrorKind::UnknownContact => Decision::UnknownContact,
-            // A rate limit is not the event's fault, so it spends no attempt.
+            // A rate limit is not the event's fault, so the attempt does not count.
             ErrorKind::RateLimited => Decision::Retry { after: asked, attempts: tried.attempts },
             // A page of a gateway is no verdict on the event, so it never reaches the attempt limit
             // by it.
             ErrorKind::UnexpectedAnswer => {
                 kept(self.backoff(tried.attempts, roll).max(asked), attempts)
             }
-            // Where it opens the breaker, the engine holds the event for that alone.
+            // If it opens the breaker, that alone delays the event.
             _ if error.needs_operator() => {
                 let failures = tried.attempts.max(tried.own_failures);
                 kept(self.backoff(failures, roll).max(asked), tried.attempts)
@@ -263,7 +265,8 @@ impl RetryPolicy {
         self.cap
     }
 
-    /// Returns the wait after a failure that this many came before: exponential, with full jitter.
+    /// Returns the wait after a failure, given the number of earlier failures: exponential, with
+    /// full jitter.
     pub(crate) fn backoff(&self, failures: u32, roll: f64) -> Duration {
         backoff(self.base, self.cap, failures).mul_f64(roll.clamp(0.0, 1.0))
     }
@@ -287,15 +290,15 @@ pub(crate) enum AttemptFailure<'a> {
 /// The history of an event at the end of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tried {
-    /// How many attempts were spent before this one.
+    /// The number of earlier attempts that count.
     pub(crate) attempts: u32,
-    /// How many of them ended because the transport panicked.
+    /// The number of them in which the transport panicked.
     pub(crate) panics: u32,
     /// How long ago it was accepted.
     pub(crate) age: Duration,
-    /// How often it failed while other events got through, this attempt included.
+    /// How often it failed while other events succeeded, this attempt included.
     pub(crate) own_failures: u32,
-    /// How long ago the first of those was.
+    /// The time since the first of those failures.
     pub(crate) failing_for: Duration,
 }
 
@@ -306,9 +309,9 @@ pub(crate) enum Decision {
     Done,
     /// It is sent again.
     Retry {
-        /// In how long, at the earliest.
+        /// The minimum delay.
         after: Duration,
-        /// How many attempts are spent by now.
+        /// The number of attempts that count so far.
         attempts: u32,
     },
     /// It becomes a dead letter.

@@ -209,7 +209,7 @@ mod serialize {
         serializer.serialize_f64(time.as_secs_f64())
     }
 
-    /// The kind as the metrics have it.
+    /// The kind, as the metrics name it.
     pub(super) fn kind<S: Serializer>(
         kind: &Option<ErrorKind>,
         serializer: S,
@@ -267,11 +267,11 @@ pub(crate) struct Open {
     /// Whether that is because Intercom refuses the token or the plan.
     pub(crate) account: bool,
     pub(crate) since: Instant,
-    /// How many probes were events that never failed.
+    /// The number of probes by events that never failed.
     pub(crate) firsts: u32,
-    /// How many probes failed.
+    /// The number of failed probes.
     pub(crate) probes: u32,
-    /// When an event may probe that never failed, and one that did.
+    /// When an event that never failed may probe, and when one that did.
     pub(crate) next_first: Instant,
     pub(crate) next_again: Instant,
     pub(crate) cause: Cause,

@@ -82,12 +82,26 @@ pub(crate) fn dead(letter: &DeadLetter) {
     let failure = failure.as_ref().map(|failure| failure.message.as_str());
     let reason = reason.as_str();
     match letter.reason {
-        // The engine logged this when it silenced the name.
+        // The engine has logged this at the silencing of the name.
         DeadLetterReason::EventNameLimit => {
-            tracing::debug!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
+            tracing::debug!(
+                %id,
+                event.name = name,
+                reason,
+                attempts,
+                failure,
+                "event is a dead letter"
+            );
         }
         _ => {
-            tracing::warn!(%id, event.name = name, reason, attempts, failure, "event is a dead letter");
+            tracing::warn!(
+                %id,
+                event.name = name,
+                reason,
+                attempts,
+                failure,
+                "event is a dead letter"
+            );
         }
     }
 }
@@ -140,7 +154,7 @@ pub(crate) fn retried(name: &str, attempts: u32, after: Duration, message: &str)
     );
 }
 
-/// Logs that the engine no longer believes the reset of the rate limit.
+/// Logs that the engine ignores the reset of the rate limit from now on.
 pub(crate) fn reset_doubted(doubt: &Doubt) {
     tracing::warn!(reason = %doubt, "the rate limit's reset is not believed");
 }
@@ -266,9 +280,9 @@ pub(crate) const fn outcome(kind: ErrorKind) -> &'static str {
     }
 }
 
-/// Spans, from `send` to the settlement of an event. Their level is `debug`; the calls of the outbox
-/// have the level `trace`. A disabled span costs no allocation. The names are those of OpenTelemetry's
-/// conventions for messaging and for HTTP clients.
+/// Spans, from `send` to the settlement of an event. Their level is `debug`; the calls of the
+/// outbox have the level `trace`. A disabled span costs no allocation. The names are those of
+/// OpenTelemetry's conventions for messaging and for HTTP clients.
 pub(crate) mod spans {
     use tracing::Span;
     use tracing::field::Empty;

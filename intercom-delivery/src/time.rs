@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// Upper bound of any wait, 30 years, so that adding one to an `Instant` cannot overflow.
+/// The upper bound of any wait, 30 years, so that adding it to an `Instant` cannot overflow.
 const FOREVER: Duration = Duration::from_secs(30 * 365 * 86_400);
 
 /// Returns the time that is `by` after `time`.

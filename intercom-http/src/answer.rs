@@ -24,14 +24,14 @@ const NAME_LIMIT_PARTS: &[&str] = &["more than", "active event names"];
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// The most characters that this crate keeps of `X-Request-Id`. Intercom's are UUIDs, of 36
-/// characters.
+/// The limit of characters kept of `X-Request-Id`. Intercom's are UUIDs of 36 characters.
 const MAX_REQUEST_ID: usize = 200;
 
-/// The content type of a page. A page never means that Intercom took an event, whatever its status.
+/// The content type of a page. A page never means that Intercom accepted an event, whatever its
+/// status.
 const PAGE: &[u8] = b"text/html";
 
-/// The most characters that an error shows of a content type.
+/// The limit of characters that an error shows of a content type.
 const MAX_CONTENT_TYPE: usize = 60;
 
 /// The request behind a response. Some responses have a meaning for one request only.
@@ -108,8 +108,8 @@ impl Head<'_> {
         }
     }
 
-    /// Returns whether this status means that Intercom took an event. A 206 is partial, and a 207
-    /// has several results.
+    /// Returns whether this status means that Intercom accepted an event. A 206 is partial, and a
+    /// 207 has several results.
     pub(crate) fn is_acceptance(&self) -> bool {
         matches!(self.status.as_u16(), 200 | 201 | 202 | 204)
     }
@@ -182,9 +182,9 @@ fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
         .collect()
 }
 
-/// Returns whether only the body gives the response its meaning. It shows whether the response came
-/// from Intercom, and which of contact and address is unknown. It shows whether a contact exists
-/// once or several times. Without that body, the response counts as lost.
+/// Returns whether only the body gives the response its meaning. Such a body shows whether the
+/// response came from Intercom, whether the contact or the address is unknown, or whether a contact
+/// exists once or several times. If it is missing, the response counts as lost.
 fn is_told_by_its_body(asked: Asked, status: StatusCode) -> bool {
     let is_told =
         matches!(status.as_u16(), 400..=499) && !matches!(status.as_u16(), 408 | 425 | 429);

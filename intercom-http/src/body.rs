@@ -5,15 +5,15 @@ use std::time::Duration;
 use reqwest::Response;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// The most bytes to read of a response to a send. Intercom's responses to events are empty, and
-/// its error lists are far smaller.
+/// The limit of bytes to read of a response to a send. Intercom's responses to events are empty,
+/// and its error lists are far smaller.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The most bytes to read of a page of events or summaries. 150 events with ten texts of 255
+/// The limit of bytes to read of a page of events or summaries. 150 events with ten texts of 255
 /// characters take about 2 MB.
 pub const MAX_PAGE_BYTES: usize = 8 << 20;
 
-/// The body of a response, as far as it was read.
+/// The part of a response's body that was read.
 #[derive(Default)]
 pub(crate) struct Body {
     pub(crate) bytes: Vec<u8>,

@@ -64,7 +64,8 @@ pub enum BuildError {
     BaseUrlScheme,
     /// The base URL has a user name or a password.
     #[error(
-        "the base URL has a user name or password in it; leave them out, and give credentials to the builder"
+        "the base URL has a user name or password in it; \
+         leave them out, and give credentials to the builder"
     )]
     BaseUrlUserInfo,
     /// The base URL has a query or a fragment.
@@ -78,7 +79,8 @@ pub enum BuildError {
     },
     /// The base URL would expose the credentials to the network on their way to Intercom.
     #[error(
-        "plain http to `{host}` would show the credentials to the network; let the base URL begin with `https://`"
+        "plain http to `{host}` would show the credentials to the network; \
+         let the base URL begin with `https://`"
     )]
     PlainHttp {
         /// The host, which is Intercom's.
@@ -99,12 +101,14 @@ pub enum BuildError {
     /// No TLS provider: neither of this crate's features `ring` and `aws-lc-rs` is enabled, and the
     /// process has no default provider.
     #[error(
-        "there is no TLS provider; enable the feature `ring` or `aws-lc-rs` of `intercom-http`, or install a provider of rustls with `CryptoProvider::install_default` first"
+        "there is no TLS provider; enable the feature `ring` or `aws-lc-rs` of `intercom-http`, \
+         or install a provider of rustls with `CryptoProvider::install_default` first"
     )]
     NoTlsProvider,
     /// The HTTP client failed to build. The source says why.
     #[error(
-        "the HTTP client could not be set up; check that CA certificates are installed (the package `ca-certificates`, or `SSL_CERT_FILE`), or give a client of your own"
+        "the HTTP client could not be set up; check that CA certificates are installed (the \
+         package `ca-certificates`, or `SSL_CERT_FILE`), or give a client of your own"
     )]
     Client(#[source] Box<dyn StdError + Send + Sync>),
 }

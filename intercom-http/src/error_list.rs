@@ -3,7 +3,7 @@
 use intercom_core::ApiError;
 use serde_json::{Map, Value};
 
-/// The most errors to keep of one response.
+/// The limit of errors kept of a response.
 const MAX_ERRORS: usize = 20;
 
 /// The code of an error that has a message but no code.

@@ -166,7 +166,7 @@ fn says(error: &reqwest::Error, text: &str) -> bool {
     chain(error).any(|error| error.to_string() == text)
 }
 
-/// The part of a client error that says what happened, below those that only say that a send
+/// The part of a client error that says what happened, below the errors that say only that a send
 /// failed.
 struct Cause {
     error: reqwest::Error,

@@ -22,17 +22,17 @@
 //! # }
 //! ```
 //!
-//! Later requests carry the new token. Requests in flight end with the old token. The call refuses a
-//! token that cannot be sent, and the old token stays.
+//! Later requests carry the new token. Requests in flight end with the old token. The call refuses
+//! a token that cannot be sent, and the old token stays.
 //!
 //! After a 401, a delivery of `intercom-delivery` stops and keeps its events. It does not notice a
-//! new token. Call `Delivery::resume`, and it tries to send at once. Without the call it tries again
-//! by itself, at most five minutes later.
+//! new token. Call `Delivery::resume`, and it tries to send at once. Without the call it tries
+//! again by itself, at most five minutes later.
 //!
 //! ## Responses and errors
 //!
-//! The first row that fits counts. HTML never comes from Intercom's API, but from a proxy or gateway.
-//! The transport recognizes it without the content type too.
+//! The first row that fits counts. HTML never comes from Intercom's API, but from a proxy or
+//! gateway. The transport recognizes it without the content type too.
 //!
 //! | response | [`ErrorKind`] | what to do |
 //! |---|---|---|
@@ -76,18 +76,19 @@
 //!
 //! - [`PastEvents`] is a `Stream` with the feature `futures-core`, and always has `next`.
 //! - An unreadable event is an `Err` item that says why, and the stream goes on.
-//! - [`PastEvent::metadata`] returns values by kind. [`PastEvent::metadata_as`] reads them as your type.
-//! - Reading takes only the cursor from `pages.next`, and asks this transport's own host. A repeated
-//!   cursor is an error.
+//! - [`PastEvent::metadata`] returns values by kind. [`PastEvent::metadata_as`] reads them as your
+//!   type.
+//! - Reading takes only the cursor from `pages.next`, and asks this transport's own host. A
+//!   repeated cursor is an error.
 //! - An unknown contact is [`ReadError::UnknownContact`], not an empty list.
-//! - Reading and sending share one rate limit. A read waits while the window is spent. It leaves the
-//!   last tenth of each window's requests to events. A delivery of `intercom-delivery` learns from its
-//!   next response how many requests the reads used.
+//! - Reading and sending share one rate limit. A read waits while the window is spent. It leaves
+//!   the last tenth of each window's requests to events. A delivery of `intercom-delivery` learns
+//!   from its next response how many requests the reads used.
 //!
 //! ## What errors do not show
 //!
-//! Errors mask replaced credentials as they mask present ones. They do not mask values of fewer than
-//! four characters, because those also match other text by chance. If a body did not come from
+//! Errors mask replaced credentials as they mask present ones. They do not mask values of fewer
+//! than four characters, because those also match other text by chance. If a body did not come from
 //! Intercom, the error has only its content type and size.
 //!
 //! [`ErrorKind`]: intercom_core::ErrorKind

@@ -14,10 +14,10 @@ const VALUE: &str = "[value]";
 /// The replacement of the token or the API key.
 const SECRET: &str = "[secret]";
 
-/// The most characters to keep of one text.
+/// The limit of characters kept of a text.
 const MAX_CHARS: usize = 500;
 
-/// A shorter identifier is replaced only where it stands alone: the id `7` must not replace every
+/// A shorter identifier is replaced only if it stands alone: the id `7` must not replace every
 /// 7. A shorter value is not replaced.
 const SHORT: usize = 4;
 

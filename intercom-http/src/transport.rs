@@ -49,7 +49,7 @@ pub struct HttpTransport {
 pub(crate) struct Inner {
     pub(crate) client: Client,
     pub(crate) endpoints: Endpoints,
-    /// The hosts that a request without a response may have failed at.
+    /// The hosts at which a request without a response may have failed.
     pub(crate) way: Way,
     /// The headers of every request, until the credentials change.
     pub(crate) headers: Headers,
@@ -331,8 +331,8 @@ impl Inner {
         let mut request = Request::new(method, url.clone());
         *request.headers_mut() = headers.clone();
         *request.body_mut() = body;
-        // A timeout of the client or the request would allocate four times. This one allocates
-        // nothing.
+        // A timeout by the client or the request would allocate four times, and this one does not
+        // allocate.
         let Inner { way, timeout, .. } = self;
         let response = match timeout_at(deadline, self.client.execute(request)).await {
             Ok(Ok(response)) => response,
@@ -356,7 +356,7 @@ impl Inner {
 }
 
 impl HttpTransport {
-    /// Records in the span of a request where it goes, if that span has a place for it.
+    /// Records the destination in the span of a request, if the span has the fields.
     fn name_server(&self, span: &tracing::Span) {
         if !span.is_disabled() {
             let url = &self.inner.endpoints.events;
@@ -368,8 +368,8 @@ impl HttpTransport {
 
 #[async_trait]
 impl Transport for HttpTransport {
-    // An `async fn` would hold the event twice. This future is nearly 1 KiB, and beyond that a box
-    // costs glibc's allocator three times as much.
+    // An `async fn` would hold the event twice. This future is almost 1 KiB. Above that, a box
+    // costs three times as much in glibc's allocator.
     fn send<'a>(
         self: Arc<Self>,
         event: DataEvent,
@@ -380,7 +380,7 @@ impl Transport for HttpTransport {
         Box::pin(async move {
             self.name_server(&tracing::Span::current());
             let sent = self.post(&event).await;
-            // The caller logs the outcome. This line helps to study single requests.
+            // The caller logs the outcome. This line is for debugging single requests.
             let (status, request_id) = match &sent {
                 Ok(receipt) => (receipt.status(), receipt.request_id()),
                 Err(error) => (error.status(), error.request_id()),

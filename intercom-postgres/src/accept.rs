@@ -1,10 +1,9 @@
 //! Accepts events. Calls that arrive during one commit share the next.
 //!
-//! A batch is one statement, and stores the batch's number in the same transaction. Without an
-//! answer, the process sends the statement again under the same number. If the first one has
-//! committed, the second one says so. Otherwise the second one accepts. A copy that arrives later
-//! accepts nothing. This holds over a failover too: a standby gets the number and the events
-//! together, or neither.
+//! A batch is one statement, and stores its number in the same transaction. If a batch has no
+//! answer, the process sends the statement again with the same number. If the first copy has
+//! committed, the second one reports that, and otherwise it accepts. A later copy accepts nothing.
+//! This also holds over a failover: a standby gets the number and the events together, or neither.
 
 use std::time::Duration;
 
@@ -25,14 +24,14 @@ use crate::schema::Schema;
 /// The limit of calls that wait for the next commit. More callers wait for room in the queue.
 pub(crate) const QUEUE: usize = 1024;
 
-/// The limits of calls, and about of bytes, in one commit.
+/// The limit of calls in one commit, and the approximate limit of bytes.
 const MAX_CALLS: usize = 1024;
 const MAX_BYTES: usize = 4 << 20;
 
 /// The pause between two attempts to reach the server.
 const REST: Duration = Duration::from_millis(100);
 
-/// The columns of events. The caller's task makes them.
+/// The columns of events. The caller's task fills them.
 pub(crate) struct NewEvents {
     seconds: Vec<i64>,
     bodies: Vec<String>,
@@ -43,7 +42,7 @@ pub(crate) struct NewEvents {
 impl NewEvents {
     /// # Errors
     ///
-    /// Fails when a body is not text, which no event's is, or has a size that the outbox refuses.
+    /// Fails when a body is not UTF-8, which no event's is, or is too large for the outbox.
     pub(crate) fn of(events: &[DataEvent]) -> Result<Self, AcceptError> {
         let body = |event: &DataEvent| {
             if event.body().len() > MAX_BODY {
@@ -90,7 +89,7 @@ pub(crate) fn sensitive(event: &DataEvent) -> Option<String> {
     Some(serde_json::Value::from_iter(keys).to_string())
 }
 
-/// The largest body, as the function `accept` has it, too.
+/// The limit of a body, the same as in the function `accept`.
 pub(crate) const MAX_BODY: usize = 65_536;
 
 /// A call of `accept`.
@@ -107,7 +106,7 @@ pub(crate) struct Acceptor {
     timeout: Duration,
     /// Notifies the deliverer after each commit.
     notifier: Notifier,
-    /// A number that no other acceptor has.
+    /// A unique number of this acceptor.
     id: i64,
     /// The number of the last batch.
     number: i64,
@@ -127,8 +126,8 @@ enum BatchOutcome {
     InDoubt(Fault),
 }
 
-/// The connections that accept. A call that finds all of them waiting for their commits opens
-/// another one: PostgreSQL then writes several to the disk at once.
+/// The connections that accept. If all of them wait for their commits, a call opens another one,
+/// because PostgreSQL writes several commits to the disk at once.
 pub(crate) struct Acceptors {
     make: Box<dyn Fn() -> Acceptor + Send>,
     idle: Vec<Acceptor>,
@@ -206,7 +205,7 @@ impl Acceptor {
     async fn serve(&mut self, calls: Vec<Call>) {
         let all: Vec<&NewEvents> = calls.iter().map(|call| &call.events).collect();
         let end = self.accept(&all).await;
-        // PostgreSQL refused one of the calls, so each goes on its own.
+        // PostgreSQL refused one of the calls, so each call gets its own batch.
         if calls.len() > 1 && matches!(end, BatchOutcome::Failed(Fault::Refused { .. })) {
             for call in calls {
                 let end = self.accept(&[&call.events]).await;
@@ -247,7 +246,7 @@ impl Acceptor {
             let fault = match (self.accept_once(rows).await, &doubt) {
                 (Ok(_), _) => return BatchOutcome::Committed,
                 (Err(fault @ Fault::Refused { .. }), None) => return BatchOutcome::Failed(fault),
-                // After this answer, the server must accept no copy that is still on its way.
+                // After this answer, the server must accept no late copy.
                 (Err(fault @ Fault::Refused { .. }), Some(_)) => {
                     match self.accept_once(Rows::NONE).await {
                         Ok(Accepted::Before) => return BatchOutcome::Committed,
@@ -275,7 +274,7 @@ impl Acceptor {
         Rows { seconds, bodies, sensitive }: Rows<'_>,
     ) -> Result<Accepted, Fault> {
         if self.number == 1 {
-            // All events of this process have higher ids. Noted before they can be there.
+            // All events of this process have higher ids. Recorded before any event is visible.
             let last = self.link.query_one(&self.sql.last_id, &[]).await;
             let last: i64 = last.map_err(Fault::before_the_statement)?.get(0);
             own::accepted(&[last + 1]);
@@ -296,10 +295,10 @@ impl Acceptor {
     }
 }
 
-/// When a batch was accepted.
+/// Which statement accepted a batch.
 enum Accepted {
     Now,
-    /// By a statement that had no answer.
+    /// An earlier statement, which had no answer.
     Before,
 }
 

@@ -25,13 +25,13 @@ use crate::schema::{self, DEFAULT_SCHEMA, SCHEMA_VERSION, Schema};
 use crate::tls;
 use crate::turn::{TurnSettings, Turns};
 
-/// How often an outbox looks by default for events of other processes, and for its turn.
+/// The default interval at which an outbox polls for other processes' events, and for its turn.
 pub(crate) const DEFAULT_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// For how long the deliverer may be silent by default, before a standby takes over.
+/// The default time that the deliverer may be silent before a standby takes over.
 pub(crate) const DEFAULT_LEASE_TIME: Duration = Duration::from_secs(6);
 
-/// How long connecting, and any one statement, may take by default.
+/// The default limit of connecting, and of each statement.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Sets up a [`PostgresOutbox`]. Made by [`PostgresOutbox::builder`].
@@ -96,8 +96,8 @@ impl PostgresOutboxBuilder {
     /// Sets the limit of pending events. The tables store it, so it holds for all processes. The
     /// default is the stored limit. New tables have no limit.
     ///
-    /// Processes that accept at the same moment may exceed it by the events that each of them has in
-    /// progress. Dead letters take no room.
+    /// Processes that accept at the same moment may exceed it by the events that each of them has
+    /// in progress. Dead letters take no room.
     pub fn capacity(mut self, events: u64) -> Self {
         self.capacity = Some(Some(events));
         self
@@ -109,24 +109,23 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Sets how long connecting, and any one statement, may take. The default is
-    /// five seconds.
+    /// Limits the time of connecting, and of each statement. The default is five seconds.
     ///
-    /// An accepting call takes up to twice as long where a commit has no answer.
+    /// An accepting call takes up to twice as long if a commit has no answer.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Sets how often the outbox polls for events of other processes and for its turn. The default is
-    /// one second. Notifications usually arrive sooner.
+    /// Sets how often the outbox polls for events of other processes and for its turn. The default
+    /// is one second. Notifications usually arrive sooner.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.turn.poll_interval = interval;
         self
     }
 
-    /// Sets how long the deliverer may write nothing before a standby takes over. The default is six
-    /// seconds. All processes need the same value.
+    /// Sets how long the deliverer may write nothing before a standby takes over. The default is
+    /// six seconds. All processes need the same value.
     ///
     /// The deliverer writes each quarter of it, and begins no request when two thirds have passed
     /// since its last write.
@@ -153,8 +152,8 @@ impl PostgresOutboxBuilder {
         self
     }
 
-    /// Allows a server whose commits do not wait for the disk. A crash of that server loses accepted
-    /// events. The default refuses such a server.
+    /// Allows a server whose commits do not wait for the disk. A crash of that server loses
+    /// accepted events. The default refuses such a server.
     pub fn allow_asynchronous_commit(mut self) -> Self {
         self.allow_asynchronous_commit = true;
         self
@@ -187,7 +186,7 @@ impl PostgresOutboxBuilder {
         self.check(&reading).await?;
         self.set_up(&reading, &schema).await?;
         let counts = CountsSql::new(&schema);
-        // Before this process accepts anything.
+        // Done before this process accepts an event.
         let oldest_own = OldestOwn::new(counts::history(&reading, &counts).await?);
         let listening: Box<dyn Fn() -> Option<String> + Send + Sync> = match self.turn.listen {
             true => {
@@ -239,8 +238,8 @@ impl PostgresOutboxBuilder {
         })))
     }
 
-    /// Connects to inspect an existing outbox. Makes and migrates no tables. Uses only the settings of
-    /// the schema, TLS and the time-out.
+    /// Connects to inspect an existing outbox. Makes and migrates no tables. Uses only the settings
+    /// of the schema, TLS and the time-out.
     ///
     /// # Errors
     ///
@@ -263,7 +262,8 @@ impl PostgresOutboxBuilder {
         Ok(Inspection::new(reading, turns, &schema, self.skew))
     }
 
-    /// Connects a client for transactions of the application's own, with the TLS and the time-outs that the outbox has.
+    /// Connects a client for the application's transactions, with the TLS settings and time-outs of
+    /// the outbox.
     ///
     /// It looks at no table.
     ///
@@ -276,7 +276,7 @@ impl PostgresOutboxBuilder {
     }
 
     fn target(&self) -> Result<Target, ConnectError> {
-        // The driver does not tell these modes apart: under `require` it checks what the connector checks.
+        // The driver treats these modes alike: the connector decides what `require` checks.
         let url = ["verify-full", "verify-ca"].iter().fold(self.url.clone(), |url, mode| {
             url.replace(&format!("sslmode={mode}"), "sslmode=require")
         });
@@ -304,7 +304,7 @@ impl PostgresOutboxBuilder {
         Ok(Target { config, tls, timeout: self.timeout, is_pooled: AtomicBool::new(false) })
     }
 
-    /// Sees whether the server is fit.
+    /// Checks that the server is suitable.
     async fn check(&self, link: &Link) -> Result<(), ConnectError> {
         let row = link.query_one(
             "SELECT current_setting('server_version_num')::integer, \
@@ -344,7 +344,7 @@ impl PostgresOutboxBuilder {
 }
 
 impl fmt::Debug for PostgresOutboxBuilder {
-    /// The URL has a password in it.
+    /// Hides the URL, which may contain a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresOutboxBuilder")
             .field("schema", &self.schema)

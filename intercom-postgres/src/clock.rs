@@ -1,4 +1,4 @@
-//! The deliverer's clock: the database's, made even.
+//! The deliverer's clock, which follows the database's without its steps back.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -12,7 +12,7 @@ const FAR: Duration = Duration::from_secs(30 * 365 * 86_400);
 /// Unix milliseconds.
 pub(crate) type Millis = i64;
 
-/// What a test adds to the database's clock.
+/// A test's offset to the database's clock.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Skew(pub(crate) Arc<AtomicI64>);
 
@@ -23,8 +23,7 @@ impl Skew {
 }
 
 /// Runs evenly from the last reading of the database's clock. A step forward of that clock moves
-/// this one too. A step back does not, so that an event that is due in a second does not wait for an
-/// hour.
+/// this one too. A step back does not: otherwise an event due in a second would wait for an hour.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     base: Millis,

@@ -55,15 +55,15 @@ SELECT far.read + unread - far.derived, far.delivered, done.dead, done.purged,
 
 /// Finds the oldest pending event of this process.
 ///
-/// It reads the events of other processes about once, because it remembers its position. It passes
-/// an id only when no event with it can become visible any more. In another history the server may
-/// give ids again, so the search begins at the first id.
+/// It reads the events of other processes only about once, because it remembers its position. It
+/// passes an id only when no event with it can become visible any more. After a failover the server
+/// may assign ids again, so the search restarts at the first id.
 pub(crate) struct OldestOwn {
-    /// The history of the store that this belongs to.
+    /// The store's history to which this position belongs.
     history: String,
     passed: Option<i64>,
-    /// An id that was given, and a transaction that began later. When all before that one have ended,
-    /// no event up to that id can become visible.
+    /// The last assigned id, and a transaction that began later. Once all earlier transactions have
+    /// ended, no event up to that id can become visible.
     horizon: Option<(i64, i64)>,
     redriven: i64,
 }
@@ -113,7 +113,7 @@ impl OldestOwn {
         OldestOwn { history, passed: None, horizon: None, redriven: 0 }
     }
 
-    /// Passes ids up to this one, as far as nothing can become visible there.
+    /// Passes ids up to this one, if no event with a lower id can become visible.
     async fn pass(
         &mut self,
         link: &Link,

@@ -20,7 +20,7 @@ pub enum ConnectError {
          `postgres://user:password@host:5432/database`"
     )]
     Url { source: Box<dyn StdError + Send + Sync> },
-    /// The name of the schema has other characters than the allowed ones.
+    /// The name of the schema has a forbidden character.
     #[error(
         "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no digit, \
          and not with `pg_`"
@@ -40,10 +40,11 @@ pub enum ConnectError {
     TooOld { found: String },
     /// The database does not keep UTF-8.
     #[error(
-        "the database has the encoding {found}, and events are UTF-8; create it with `ENCODING 'UTF8'`"
+        "the database has the encoding {found}, and events are UTF-8; \
+         create it with `ENCODING 'UTF8'`"
     )]
     NotUtf8 { found: String },
-    /// A commit does not wait for the disk.
+    /// Commits do not wait for the disk.
     #[error(
         "`synchronous_commit` is off, so that a crash of the server loses accepted events; set it \
          to on for this user, or call `allow_asynchronous_commit` if that is what you want"
@@ -79,7 +80,7 @@ impl From<Fault> for ConnectError {
     }
 }
 
-/// Why a statement has no answer. The words hold no value of an event.
+/// Why a statement failed or has no answer. The text holds no value of an event.
 #[derive(Clone, Debug)]
 pub(crate) enum Fault {
     /// There was no connection. The server did not run the statement.
@@ -117,7 +118,7 @@ impl Fault {
         Fault::NotSent("the outbox's own task has ended with its runtime".to_owned())
     }
 
-    /// Returns what the fault of a query means for the statement after it.
+    /// Returns the fault of a statement whose preceding query failed with this one.
     pub(crate) fn before_the_statement(self) -> Self {
         match self {
             Fault::Lost(what) => Fault::NotSent(what),
@@ -170,7 +171,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// PostgreSQL's message. Errors of class 22 quote data, so it leaves their words out.
+/// Returns PostgreSQL's message, except for errors of class 22, which quote data.
 fn refusal(code: &str, message: &str) -> String {
     match code.starts_with("22") {
         true => format!("SQLSTATE {code}"),

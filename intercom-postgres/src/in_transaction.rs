@@ -1,4 +1,4 @@
-//! What the helpers for a transaction of the application's own have in common.
+//! The common part of the helpers for the application's transactions.
 
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{AcceptError, OutboxError};
@@ -12,7 +12,7 @@ use crate::{own, sqlstate};
 pub(crate) struct AcceptCall {
     pub(crate) sql: String,
     pub(crate) bodies: Vec<String>,
-    /// Of each body, the names of its sensitive keys.
+    /// The names of each body's sensitive keys.
     pub(crate) sensitive: Vec<Option<String>>,
     pub(crate) origin: i64,
 }
@@ -27,15 +27,15 @@ impl AcceptCall {
     }
 }
 
-/// Notes the ids that the function gave.
+/// Records the ids that the function returned.
 pub(crate) fn accepted(ids: &[i64]) {
     own::accepted(ids);
 }
 
-/// What a refusal of the function means.
+/// Converts a refusal of the function to an error.
 pub(crate) fn refused(code: &str, message: &str) -> AcceptError {
     match code {
-        // The schema, the function, or the right to use it.
+        // The schema or the function is missing, or the right to use it.
         "3F000" | "42883" | "42501" => OutboxError::new(format!(
             "the function `accept` of the outbox cannot be called ({message}); connect a \
              `PostgresOutbox` to this database once, and grant this user USAGE on the schema"

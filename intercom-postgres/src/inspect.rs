@@ -1,4 +1,4 @@
-//! Looking into the outbox from outside: for tools.
+//! Inspection of the outbox, for tools.
 
 use std::fmt;
 
@@ -16,12 +16,12 @@ use crate::link::Link;
 use crate::schema::Schema;
 use crate::turn::{COLUMNS, StoredEvent, Turns};
 
-/// Looks into an outbox from any process. Made by
-/// [`PostgresOutbox::inspect`](crate::PostgresOutbox::inspect).
+/// Inspects an outbox from any process. [`PostgresOutbox::inspect`](crate::PostgresOutbox::inspect)
+/// returns it.
 ///
-/// It can bury pending events, redrive and purge dead letters, and erase contacts. It never delivers. The
-/// process that delivers notices within its
-/// [poll interval](crate::PostgresOutboxBuilder::poll_interval). All of its methods fail when the
+/// It can bury pending events, redrive and purge dead letters, and erase contacts. It never
+/// delivers. The process that delivers notices within its [poll
+/// interval](crate::PostgresOutboxBuilder::poll_interval). All of its methods fail when the
 /// database does not answer.
 pub struct Inspection {
     link: Link,
@@ -35,7 +35,8 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Takes a connection, and another for what the deliverer must not write meanwhile.
+    /// Creates an inspection with two connections: one for reads, and one for changes that need the
+    /// deliverer's lock.
     pub(crate) fn new(link: Link, turns: Turns, schema: &Schema, skew: Skew) -> Self {
         let pending = format!(
             "SELECT {COLUMNS} FROM {schema}.events WHERE id > $1 AND NOT removed ORDER BY id LIMIT $2"
@@ -47,14 +48,14 @@ impl Inspection {
         Inspection { link, turns, counts, letters, pending, deliverer, schema, skew }
     }
 
-    /// Returns the counts since the tables were made.
+    /// Returns the counts since the creation of the tables.
     pub async fn counts(&self) -> Result<Counts, OutboxError> {
         let counted = counts(&self.link, &self.counts, None, &self.skew).await;
         counted.map_err(|fault| fault.to_error())
     }
 
-    /// Returns the turn of the process that delivers, if one does. A process that was killed is named until
-    /// another takes over.
+    /// Returns the turn of the process that delivers, if one does. A killed process is named until
+    /// another one takes over.
     pub async fn deliverer(&self) -> Result<Option<Standby>, OutboxError> {
         let row = self.link.read(&self.deliverer, &[]).await.map_err(|fault| fault.to_error())?;
         let read = |row: &Row| {
@@ -87,17 +88,17 @@ impl Inspection {
         letters::read(&self.link, &self.letters, after, limit).await
     }
 
-    /// Makes dead letters pending again, due now and with no attempt spent. Returns how many.
+    /// Makes dead letters pending again, due now and without an attempt. Returns their number.
     pub async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         letters::redrive(&self.link, &self.letters, which, &self.skew).await
     }
 
-    /// Deletes dead letters for good. Returns how many.
+    /// Deletes dead letters for good. Returns their number.
     pub async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         letters::purge(&self.link, &self.letters, which).await
     }
 
-    /// Makes pending events dead letters. Returns how many.
+    /// Makes pending events dead letters. Returns their number.
     ///
     /// An event whose first attempt is in flight may still arrive. Redriving it may then send it
     /// twice, because only the delivering process knows which events are in flight.
@@ -108,13 +109,14 @@ impl Inspection {
     /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones, so that
     /// the engine withholds its later events. Returns the numbers of deleted events.
     ///
-    /// The delivering process learns of the erasure within its poll interval. Until then it may send
-    /// the events that it has leased. The deleted bytes stay in PostgreSQL's files until `VACUUM`.
+    /// The delivering process learns of the erasure within its poll interval. Until then it may
+    /// send the events that it has leased. The deleted bytes stay in PostgreSQL's files until
+    /// `VACUUM`.
     pub async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
         self.turns.erase(contact).await
     }
 
-    /// Forgives a contact that was erased. Returns whether it was.
+    /// Ends the erasure of a contact. Returns whether it was erased.
     pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         self.turns.forgive(contact).await
     }

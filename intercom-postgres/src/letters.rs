@@ -119,7 +119,7 @@ async fn change(
         Selection::Reason(reason) => (Some(reason.as_str()), None),
         Selection::One(id) => (None, Some(vec![i64::try_from(id.get()).unwrap_or(i64::MAX)])),
         Selection::Name(name) => (None, Some(of_name(link, sql, name).await?)),
-        // A selection that this version does not know must not select all of them.
+        // A selection that this version does not know must not select all letters.
         _ => return Ok(0),
     };
     let chosen: &[Param<'_>] = &[(&reason, Type::TEXT), (&ids, Type::INT8_ARRAY)];
@@ -128,7 +128,8 @@ async fn change(
     Ok(rows.first().map_or(0, |row| row.get::<_, i64>(0).unsigned_abs()))
 }
 
-/// Finds the dead letters with this event name. Compares names here, because PostgreSQL folds case by its locale.
+/// Finds the dead letters with this event name. Compares names here, because PostgreSQL folds case
+/// by its locale.
 async fn of_name(link: &Link, sql: &LettersSql, name: &str) -> Result<Vec<i64>, OutboxError> {
     let name = rules::fold(name);
     let rows = link.read(&sql.bodies, &[]).await.map_err(|fault| fault.to_error())?;

@@ -26,11 +26,11 @@ use crate::error::Fault;
 /// A parameter of a statement, and its type.
 pub(crate) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// How to connect.
+/// The settings of a connection.
 pub(crate) struct Target {
     pub(crate) config: Config,
     pub(crate) tls: MakeRustlsConnect,
-    /// How long connecting, and any one statement, may take.
+    /// The limit of connecting, and of each statement.
     pub(crate) timeout: Duration,
     /// Whether a pooler stands before the server.
     pub(crate) is_pooled: AtomicBool,
@@ -53,7 +53,7 @@ impl Target {
 /// The part of a connection that a task of its own drives.
 type Driver = Connection<Socket, <MakeRustlsConnect as MakeTlsConnect<Socket>>::Stream>;
 
-/// Makes a connection that listens for nothing.
+/// Creates a connection that does not listen.
 #[cfg(feature = "tokio-postgres")]
 pub(crate) async fn connect(target: &Target) -> Result<Client, Fault> {
     let connected = target.connect(None).await;
@@ -118,9 +118,9 @@ impl Link {
         Link { target, session: Mutex::default(), setup: Box::new(setup), news }
     }
 
-    /// Returns the connection. Makes it if there is none.
+    /// Returns the connection. Opens it if there is none.
     async fn session(&self) -> Result<Arc<Session>, Fault> {
-        // A dropped delivery counts its events, also after the end of its runtime.
+        // A dropped delivery counts its events even after the end of its runtime.
         if Handle::try_current().is_err() {
             return Err(Fault::ended());
         }
@@ -228,7 +228,7 @@ impl Link {
         self.answer(session, session.client.query(&statement, &values)).await
     }
 
-    /// Runs a statement that only reads, a second time where the connection had broken meanwhile.
+    /// Runs a read-only statement, and repeats it once if the connection was broken.
     pub(crate) async fn read(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Fault> {
         match self.query(sql, params).await {
             Err(fault) if fault.is_lost() => self.query(sql, params).await,

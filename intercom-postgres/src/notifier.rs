@@ -1,8 +1,8 @@
-//! Tells the deliverer of accepted events.
+//! Notifies the deliverer of accepted events.
 //!
-//! The accepting transaction sends no `NOTIFY`. It would hold a lock over the whole cluster until
-//! its commit is on the disk, and so end group commit. With 64 clients, a quarter of the commits a
-//! second remained.
+//! The accepting transaction sends no `NOTIFY`, which would lock the whole cluster until its commit
+//! is on the disk, and so end group commit. With 64 clients, only a quarter of the commits a second
+//! remained.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,7 +18,7 @@ use crate::schema::Schema;
 /// The shortest time between two notifications.
 const REST: Duration = Duration::from_millis(10);
 
-/// Tells the deliverer that there may be new events.
+/// Notifies the deliverer that there may be new events.
 #[derive(Clone)]
 pub(crate) struct Notifier {
     /// Wakes this process's own calls of `lease`.

@@ -1,4 +1,4 @@
-//! The outbox, as the engine and the application see it.
+//! The outbox, with the interfaces for the engine and the application.
 
 use std::fmt;
 use std::sync::Arc;
@@ -51,7 +51,7 @@ impl Drop for Inner {
 
 impl PostgresOutbox {
     /// Connects to the outbox in the schema `intercom` of this database, with the default settings.
-    /// Makes the tables if there are none.
+    /// Creates the tables if there are none.
     ///
     /// # Errors
     ///
@@ -66,8 +66,8 @@ impl PostgresOutbox {
         PostgresOutboxBuilder::new(url)
     }
 
-    /// Connects to inspect the outbox in the schema `intercom` of this database: to read its events, to
-    /// redrive, purge and bury them, and to erase contacts.
+    /// Connects to inspect the outbox in the schema `intercom` of this database: to read its
+    /// events, to redrive, purge and bury them, and to erase contacts.
     ///
     /// # Errors
     ///
@@ -88,8 +88,7 @@ impl PostgresOutbox {
         &self.0.schema
     }
 
-    /// Returns how often this process took the delivery over from one that had been silent for too
-    /// long.
+    /// Returns how often this process took over from a process that had been silent for too long.
     pub fn takeovers(&self) -> u64 {
         self.0.turns.takeovers()
     }

@@ -1,12 +1,12 @@
 //! The SQLSTATEs that `intercom.accept` raises.
 
-/// A body is not an event. The message says which one, and what it lacks.
+/// A body is not an event. The message says which body, and what it lacks.
 pub const INVALID_BODY: &str = "IC001";
 
 /// A body has more than 64 KiB.
 pub const BODY_TOO_LARGE: &str = "IC002";
 
-/// The outbox is full. Later there may be room.
+/// The outbox is full. There may be room later.
 pub const FULL: &str = "IC003";
 
 /// One call brings more events than the outbox can ever hold.

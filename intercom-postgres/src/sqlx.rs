@@ -1,4 +1,4 @@
-//! Accepting events in a transaction of sqlx, of the versions 0.8 and 0.9.
+//! Accepting events in a transaction of sqlx 0.8 or 0.9.
 
 use intercom_core::{DataEvent, async_trait};
 use intercom_delivery::outbox::{AcceptError, OutboxError};
@@ -6,15 +6,15 @@ use intercom_delivery::outbox::{AcceptError, OutboxError};
 use crate::in_transaction::{AcceptCall, accepted, refused};
 use crate::schema::DEFAULT_SCHEMA;
 
-/// Accepts events within a transaction of your own: they exist exactly if your changes do.
+/// Accepts events within your own transaction: they exist if and only if your changes do.
 ///
-/// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit soon.
-/// Call [`notify`](crate::PostgresOutbox::notify) after the commit.
+/// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit
+/// soon. Call [`notify`](crate::PostgresOutbox::notify) after the commit.
 ///
 /// # Errors
 ///
-/// Fails when the outbox is full, or refuses an event. PostgreSQL takes nothing more in the
-/// transaction then: roll it back, or go back to a savepoint.
+/// Fails when the outbox is full, or refuses an event. Then PostgreSQL refuses further statements
+/// of the transaction: roll it back, or go back to a savepoint.
 pub async fn accept_in(
     connection: &mut impl PgConnection,
     events: &[DataEvent],
@@ -22,11 +22,11 @@ pub async fn accept_in(
     accept_in_schema(connection, DEFAULT_SCHEMA, events).await
 }
 
-/// As [`accept_in`], into the outbox in this schema.
+/// Accepts events into the outbox in this schema. Otherwise like [`accept_in`].
 ///
 /// # Errors
 ///
-/// As [`accept_in`].
+/// Fails as [`accept_in`] does.
 pub async fn accept_in_schema(
     connection: &mut impl PgConnection,
     schema: &str,
@@ -52,7 +52,7 @@ impl PgConnection for sqlx_0_8::PgConnection {
     #[expect(private_interfaces, reason = "it seals the trait")]
     async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
         let AcceptCall { sql, bodies, sensitive, origin } = call;
-        // No prepared statement, so that it works through PgBouncer.
+        // Not prepared, so that it works through PgBouncer.
         let query = sqlx_0_8::query_scalar(&sql).persistent(false);
         let query = query.bind(bodies).bind(origin).bind(sensitive);
         query.fetch_one(self).await.map_err(|error| match error.as_database_error() {
@@ -68,7 +68,7 @@ impl PgConnection for sqlx_0_9::PgConnection {
     #[expect(private_interfaces, reason = "it seals the trait")]
     async fn call(&mut self, call: AcceptCall) -> Result<Vec<i64>, AcceptError> {
         let AcceptCall { sql, bodies, sensitive, origin } = call;
-        // The only part of it that is not constant is the name of a schema, which was checked.
+        // Its only variable part is the checked name of a schema.
         let sql = sqlx_0_9::AssertSqlSafe(sql);
         let query = sqlx_0_9::query_scalar(sql).persistent(false);
         let query = query.bind(bodies).bind(origin).bind(sensitive);

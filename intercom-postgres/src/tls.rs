@@ -24,7 +24,7 @@ pub(crate) fn opportunistic() -> Result<ClientConfig, Error> {
     Ok(with(provider, Arc::new(verifier))?.with_no_client_auth())
 }
 
-/// The provider of the process, if the application has installed one.
+/// Returns the process's provider, if the application has installed one.
 fn provider() -> Arc<CryptoProvider> {
     CryptoProvider::get_default().cloned().unwrap_or_else(|| Arc::new(ring::default_provider()))
 }
@@ -38,7 +38,7 @@ fn with(
     Ok(builder.dangerous().with_custom_certificate_verifier(verifier))
 }
 
-/// Takes any certificate.
+/// Accepts any certificate.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

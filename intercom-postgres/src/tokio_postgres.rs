@@ -8,15 +8,15 @@ use tokio_postgres::types::Type;
 use crate::in_transaction::{AcceptCall, accepted, refused};
 use crate::schema::DEFAULT_SCHEMA;
 
-/// Accepts events within a transaction of your own: they exist exactly if your changes do.
+/// Accepts events within your own transaction: they exist if and only if your changes do.
 ///
-/// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit soon.
-/// Call [`notify`](crate::PostgresOutbox::notify) after the commit.
+/// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit
+/// soon. Call [`notify`](crate::PostgresOutbox::notify) after the commit.
 ///
 /// # Errors
 ///
-/// Fails when the outbox is full, or refuses an event. PostgreSQL takes nothing more in the
-/// transaction then: roll it back, or go back to a savepoint.
+/// Fails when the outbox is full, or refuses an event. Then PostgreSQL refuses further statements
+/// of the transaction: roll it back, or go back to a savepoint.
 pub async fn accept_in(
     transaction: &impl GenericClient,
     events: &[DataEvent],
@@ -24,11 +24,11 @@ pub async fn accept_in(
     accept_in_schema(transaction, DEFAULT_SCHEMA, events).await
 }
 
-/// As [`accept_in`], into the outbox in this schema.
+/// Accepts events into the outbox in this schema. Otherwise like [`accept_in`].
 ///
 /// # Errors
 ///
-/// As [`accept_in`].
+/// Fails as [`accept_in`] does.
 pub async fn accept_in_schema(
     transaction: &impl GenericClient,
     schema: &str,

@@ -33,16 +33,8 @@ fn each_package_can_be_published() {
             assert!(package[key].is_string(), "{name}: `{key}` is missing");
         }
         let count = |key: &str| package[key].as_array().map_or(0, Vec::len);
-        assert!(
-            (3..=5).contains(&count("keywords")),
-            "{name}: a package needs three to five \
-            keywords"
-        );
-        assert!(
-            (1..=5).contains(&count("categories")),
-            "{name}: a package needs one to five \
-            categories"
-        );
+        assert!((3..=5).contains(&count("keywords")), "{name}: needs three to five keywords");
+        assert!((1..=5).contains(&count("categories")), "{name}: needs one to five categories");
 
         let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
         let lines = readme.lines().count();
@@ -74,12 +66,7 @@ fn a_published_package_names_the_versions_of_its_neighbours() {
             );
             if (name, to) == ("intercom-core", "intercom-derive") {
                 let version = format!("={}", text(package, "version"));
-                assert_eq!(
-                    text(dependency, "req"),
-                    version,
-                    "the core must pin its derive \
-                    exactly"
-                );
+                assert_eq!(text(dependency, "req"), version, "the core must pin its derive");
             }
         }
     }

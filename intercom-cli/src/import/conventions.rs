@@ -1,5 +1,5 @@
-//! How a file writes numbers and dates. Each value excludes some readings. The import refuses a file of which two
-//! readings are left.
+//! How a file writes numbers and dates. Each value excludes some readings. The import refuses a
+//! file with two possible readings.
 
 use std::fmt;
 
@@ -31,7 +31,8 @@ pub(super) enum DateOrder {
 }
 
 impl Decimal {
-    /// Reads a number, and returns it as JSON writes it, without grouping: `-1234.50`. `None` for other text.
+    /// Reads a number, and returns it as JSON writes it, without grouping: `-1234.50`. `None` for
+    /// other text.
     pub(super) fn number(self, text: &str) -> Option<String> {
         let (sign, digits) = match text.strip_prefix('-') {
             Some(digits) => ("-", digits),
@@ -115,7 +116,8 @@ impl TimeError {
 const MAX_SECONDS: i64 = intercom_core::rules::MAX_UNIX_SECONDS;
 
 impl Times {
-    /// Reads a time: Unix seconds or milliseconds, ISO 8601, or a numeric date. A day is its midnight in UTC.
+    /// Reads a time: Unix seconds or milliseconds, ISO 8601, or a numeric date. A day is its
+    /// midnight in UTC.
     ///
     /// # Errors
     ///
@@ -270,9 +272,9 @@ fn clock(text: &str) -> Option<Time> {
 /// The values of a file that show how it writes numbers and dates.
 #[derive(Debug, Default)]
 pub(super) struct Evidence {
-    /// A number that only a decimal point explains.
+    /// A number that is valid only with a decimal point.
     point: Option<String>,
-    /// A number that only a decimal comma explains.
+    /// A number that is valid only with a decimal comma.
     comma: Option<String>,
     /// A number that differs between the two readings.
     ambiguous_number: Option<String>,
@@ -316,7 +318,7 @@ impl Evidence {
     /// Learns from the time of an event.
     pub(super) fn time(&mut self, text: &str) {
         self.date(text);
-        // Either order tells whether there is an offset.
+        // Any order works, because this only looks for an offset.
         let times = Times { order: Some(DateOrder::Dmy), zone: None };
         let other = Times { order: Some(DateOrder::Mdy), zone: None };
         match (times.read(text), other.read(text)) {
@@ -343,16 +345,17 @@ impl Evidence {
         }
     }
 
-    /// Returns the decimal mark. `delimited_by_comma` says that the file quotes a number with a comma.
+    /// Returns the decimal mark. `delimited_by_comma` says that the file quotes a number with a
+    /// comma.
     ///
     /// # Errors
     ///
-    /// Fails, with a sentence, when two readings are left.
+    /// Fails, with a sentence, when two readings remain.
     pub(super) fn decimal(&self, delimited_by_comma: bool) -> Result<Decimal, String> {
         match (&self.point, &self.comma, &self.ambiguous_number) {
             (Some(_), None, _) | (None, None, None) => Ok(Decimal::Point),
             (None, Some(_), _) => Ok(Decimal::Comma),
-            // A point alone in such a file is a decimal point.
+            // In such a file, a point alone is a decimal point.
             (None, None, Some(number)) if delimited_by_comma && !number.contains(',') => {
                 Ok(Decimal::Point)
             }
@@ -384,7 +387,7 @@ impl Evidence {
     ///
     /// # Errors
     ///
-    /// Fails, with a sentence, when two readings are left.
+    /// Fails, with a sentence, when two readings remain.
     pub(super) fn order(&self) -> Result<Option<DateOrder>, String> {
         match (&self.dmy, &self.mdy, &self.ambiguous_date) {
             (None, None, None) => Ok(None),
@@ -484,7 +487,8 @@ mod tests {
         };
         assert_eq!(
             evidence(&["7", "1,234"], &[]).decimal(false).unwrap_err(),
-            "the number `1,234` is 1234 with a decimal point and 1.234 with a decimal comma; choose with --decimal point or --decimal comma"
+            "the number `1,234` is 1234 with a decimal point and 1.234 with a decimal comma; \
+             choose with --decimal point or --decimal comma"
         );
         assert_eq!(evidence(&["1,234", "1,5"], &[]).decimal(false), Ok(Decimal::Comma));
         assert_eq!(evidence(&["1,234", "0.5"], &[]).decimal(false), Ok(Decimal::Point));
@@ -493,7 +497,8 @@ mod tests {
         assert!(evidence(&["1.5", "1,5"], &[]).decimal(true).is_err());
         assert_eq!(
             evidence(&[], &["03/04/2026"]).order().unwrap_err(),
-            "the date `03/04/2026` is 2026-04-03 with the day first and 2026-03-04 with the month first; choose with --dates dmy or --dates mdy"
+            "the date `03/04/2026` is 2026-04-03 with the day first and 2026-03-04 with the month \
+             first; choose with --dates dmy or --dates mdy"
         );
         assert_eq!(evidence(&[], &["03/04/2026", "13/04/2026"]).order(), Ok(Some(DateOrder::Dmy)));
         assert_eq!(evidence(&[], &["03/04/2026", "04/13/2026"]).order(), Ok(Some(DateOrder::Mdy)));

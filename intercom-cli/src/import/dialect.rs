@@ -1,4 +1,5 @@
-//! Finds whether a file is CSV or NDJSON, and its delimiter. Refuses a file that fits two delimiters.
+//! Finds whether a file is CSV or NDJSON, and its delimiter. Refuses a file that fits two
+//! delimiters.
 
 use crate::failure::Failure;
 
@@ -37,7 +38,7 @@ pub(super) fn find(source: &SourceFile, forced: Option<FileFormat>) -> Result<Fi
             fitting.push(shape);
         }
     }
-    // A delimiter by which the header names a contact or a time is right.
+    // A delimiter is correct if it gives the header a contact or a time.
     let roles = fitting.iter().map(|shape| shape.roles).max().unwrap_or_default();
     fitting.retain(|shape| shape.roles == roles);
     let even = fitting.iter().map(|shape| shape.even).max().unwrap_or_default();
@@ -46,7 +47,8 @@ pub(super) fn find(source: &SourceFile, forced: Option<FileFormat>) -> Result<Fi
         [] => Ok(FileFormat::Csv { delimiter: b',' }),
         [shape] => Ok(FileFormat::Csv { delimiter: shape.delimiter }),
         [one, other, ..] => Err(Failure::usage(format!(
-            "{path}: the delimiter is ambiguous: by {} the header is {}, by {} it is {}; choose with --delimiter",
+            "{path}: the delimiter is ambiguous: by {} the header is {}, \
+             by {} it is {}; choose with --delimiter",
             name(one.delimiter),
             one.shown(),
             name(other.delimiter),
@@ -55,7 +57,7 @@ pub(super) fn find(source: &SourceFile, forced: Option<FileFormat>) -> Result<Fi
     }
 }
 
-/// The columns of a file by a delimiter.
+/// The columns of a file under one delimiter.
 struct Shape {
     delimiter: u8,
     header: Vec<String>,

@@ -11,7 +11,8 @@ pub(super) enum Role {
 }
 
 impl Role {
-    /// Returns the role of a column of this name. Case does not matter, and a space or a hyphen counts as `_`.
+    /// Returns the role of a column of this name. Case does not matter, and a space or a hyphen
+    /// counts as `_`.
     pub(super) fn of(name: &str) -> Option<Self> {
         match fold(name).as_str() {
             "event_name" | "event" => Some(Role::EventName),

@@ -1,4 +1,5 @@
-//! Imports one file into an outbox: a thread reads batches, a task stores them, and a bounded channel is between them.
+//! Imports one file into an outbox: a thread reads batches, a task stores them, and a bounded
+//! channel is between them.
 
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
@@ -18,13 +19,14 @@ use crate::context::Context;
 use crate::exit::Exit;
 use crate::failure::Failure;
 
-/// The most rows of a transaction. More make it no quicker, and a killed import reads them again.
+/// The limit of rows in a transaction. More rows make it no faster, and a killed import reads them
+/// again.
 const BATCH_ROWS: usize = 4_000;
 
-/// The bytes of bodies that end a transaction.
+/// The size of bodies at which a transaction ends.
 const BATCH_BYTES: usize = 4 << 20;
 
-/// The most batches that wait for the store.
+/// The limit of batches that wait for the store.
 const READY_BATCHES: usize = 3;
 
 /// The interval at which the import retries a full outbox while it delivers from it.
@@ -35,12 +37,12 @@ pub(super) struct Job {
     pub(super) source: SourceFile,
     pub(super) format: FileFormat,
     pub(super) rows: Rows,
-    /// The digest of all that decides which event a record becomes.
+    /// The digest of the options that decide which event a record becomes.
     pub(super) plan: i64,
     pub(super) rejected: Option<PathBuf>,
     /// Imports all rows again, even those that an earlier import took.
     pub(super) again: bool,
-    /// The import delivers from the outbox meanwhile, so a full one gets room again.
+    /// The import also delivers from the outbox, so a full outbox gets room again.
     pub(super) delivers: bool,
 }
 
@@ -49,7 +51,7 @@ struct Batch {
     events: Vec<DataEvent>,
     /// The position after the record of each event.
     places: Vec<Position>,
-    /// The position after all of them, and after the rejected records that follow.
+    /// The position after all of these events and the rejected records behind them.
     end: Position,
     bytes_read: u64,
 }
@@ -70,7 +72,8 @@ impl Job {
     ///
     /// # Errors
     ///
-    /// Fails when the file or the outbox cannot be read or written, and when interrupted. The same call resumes there.
+    /// Fails when the file or the outbox cannot be read or written, or when interrupted. The same
+    /// call resumes there.
     pub(super) async fn run(
         self,
         context: &Context,
@@ -174,8 +177,8 @@ impl Job {
         Ok(Some(Checkpoint { file, plan: self.plan, ..found.clone() }))
     }
 
-    /// Returns the digests of the file's first records, one for each of these ascending counts. The file may end before
-    /// the last count.
+    /// Returns the digests of the file's first records, one for each of these ascending counts. The
+    /// file may end before the last count.
     fn digests(&self, counts: &[i64]) -> Result<Vec<i64>, Failure> {
         let mut records = self.records()?;
         let (mut digest, mut read, mut digests) = (Digest::default(), 0, Vec::new());
@@ -200,8 +203,9 @@ impl Job {
         Ok(records)
     }
 
-    /// Reads all records, sends the new ones to the store, and writes the rejected rows. It reads the records before
-    /// the checkpoint too, so that the file of rejected rows is whole after any number of kills.
+    /// Reads all records, sends the new ones to the store, and writes the rejected rows. It also
+    /// reads the records before the checkpoint, so that the file of rejected rows is complete after
+    /// any number of kills.
     fn read(
         mut self,
         skipped: i64,
@@ -248,7 +252,7 @@ impl Job {
                 let bytes_read = self.source.read.load(Ordering::Relaxed);
                 let batch = Batch { events, places, end, bytes_read };
                 (bytes, sent) = (0, read);
-                // The store is gone: the import failed, or a signal interrupted it.
+                // The store has ended: the import failed, or a signal interrupted it.
                 if batches.blocking_send(batch).is_err() {
                     return Ok((report, None));
                 }
@@ -302,7 +306,7 @@ impl Storing<'_> {
     ///
     /// # Errors
     ///
-    /// Fails when a transaction does, and when there is no room for one more event.
+    /// Fails when a transaction does, or when there is no room for one more event.
     async fn store(&mut self, batch: &Batch) -> Result<(), Failure> {
         let count = batch.events.len();
         let (mut from, mut size) = (0, count);
@@ -341,7 +345,8 @@ fn full(checkpoint: &Checkpoint) -> Failure {
         Exit::Later,
         "outbox_full",
         format!(
-            "the outbox is full after {records} rows of {file}; deliver from it, then the same command resumes there"
+            "the outbox is full after {records} rows of {file}; \
+             deliver from it, then the same command resumes there"
         ),
     )
 }

@@ -35,7 +35,8 @@ pub(super) struct MappingFile {
 #[derive(Debug, Deserialize)]
 #[serde(
     untagged,
-    expecting = "a name such as \"user_id\" or \"amount:money\", or a table with `key` or `skip = true`"
+    expecting = "a name such as \"user_id\" or \"amount:money\", \
+        or a table with `key` or `skip = true`"
 )]
 enum MappedColumn {
     Name(String),
@@ -101,13 +102,15 @@ impl MappingFile {
     ///
     /// # Errors
     ///
-    /// Fails when two columns become the same part of an event, and when the mapping names a missing column.
+    /// Fails when two columns become the same part of an event, and when the mapping names a
+    /// missing column.
     pub(super) fn targets(&self, header: &[String]) -> Result<Vec<Target>, Failure> {
         for name in self.columns.keys() {
             if !header.iter().any(|column| column == name) {
                 let columns: Vec<_> = header.iter().map(|name| format!("`{name}`")).collect();
                 return Err(Failure::usage(format!(
-                    "the mapping names the column `{name}`, which the file lacks; its columns are {}",
+                    "the mapping names the column `{name}`, \
+                     which the file lacks; its columns are {}",
                     columns.join(", ")
                 )));
             }

@@ -38,7 +38,7 @@ impl Meter {
         Meter { bar, output, file: file.to_owned(), size, begun: now, printed: now, before: 0 }
     }
 
-    /// Leaves the rows of earlier runs out of the rate.
+    /// Excludes the rows of earlier runs from the rate.
     pub(super) fn skipped(&mut self, rows: u64) {
         self.before = rows;
     }

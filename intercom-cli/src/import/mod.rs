@@ -50,7 +50,7 @@ const LISTED_SECONDS: i64 = 90 * 86_400;
 /// The limit of the delivery after the import. An interrupt ends it earlier.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(30 * 86_400);
 
-/// The most contacts that a dry run counts.
+/// The limit of contacts that a dry run counts.
 const MAX_CONTACTS: usize = 1_000_000;
 
 /// Imports files of events, CSV or NDJSON, into an outbox
@@ -166,7 +166,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
     // Reports a mistake in a later file before it imports the first.
     let jobs = arguments.files.iter().map(|file| job(context, &arguments, file));
     let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
-    // Reports a missing token before that, too.
+    // Reports a missing token before the import, too.
     let transport =
         arguments.flush.then(|| context.settings.transport(&arguments.access)).transpose()?;
     let opening = async {
@@ -232,11 +232,12 @@ fn job(context: &Context, arguments: &Arguments, file: &Path) -> Result<Job, Fai
     let lock = LockFile::find(&context.settings, &arguments.lock)?;
 
     let max_keys = reading.max_keys.map(usize::from).or(mapping.max_keys);
-    // All that decides which event a record becomes. The file's name is no part of it.
+    // These options decide which event a record becomes. The file's name does not.
     let mut plan = SipHasher13::new();
     let Survey { header: _, targets, decimal, order } = &survey;
     let decided = format!(
-        "{format:?} {targets:?} {decimal:?} {order:?} {zone_name:?} {nulls:?} {event:?} {max_keys:?} {:?}",
+        "{format:?} {targets:?} {decimal:?} {order:?} {zone_name:?} {nulls:?} {event:?} \
+         {max_keys:?} {:?}",
         lock.as_ref().map(|lock| &lock.lock)
     );
     plan.write(decided.as_bytes());
@@ -255,7 +256,7 @@ fn job(context: &Context, arguments: &Arguments, file: &Path) -> Result<Job, Fai
     })
 }
 
-/// Fails when a column is missing without which no row is an event.
+/// Fails when the file lacks a column that every event needs.
 fn check_roles(
     file: &Path,
     format: FileFormat,
@@ -293,7 +294,8 @@ fn check_roles(
             missing("the event's name", "name the event with --event, or a column event_name")
         }
         (true, Some(event)) => Err(Failure::usage(format!(
-            "{file} has a column for the event's name, and --event names `{event}`; remove one of them"
+            "{file} has a column for the event's name, \
+             and --event names `{event}`; remove one of them"
         ))),
         _ => Ok(()),
     }
@@ -349,7 +351,8 @@ fn columns(rows: &Rows) -> Vec<ColumnReport> {
         .collect()
 }
 
-/// Returns the digest by which a dry run counts contacts, so that a million take little memory.
+/// Returns the digest of a contact. A dry run counts digests, so that a million contacts take
+/// little memory.
 fn digest_of(contact: &intercom_core::Contact) -> u64 {
     let mut digest = SipHasher13::new();
     for part in [contact.as_user_id(), contact.as_email(), contact.as_contact_id()] {

@@ -1,14 +1,15 @@
-//! Records: the rows of CSV, or the lines of NDJSON, each with its line number. Memory is bounded for any file.
+//! Records: the rows of CSV, or the lines of NDJSON, each with its line number. Memory is bounded
+//! for any file.
 
 use std::io::{self, Read};
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::{memchr, memchr_iter};
 
-/// The most bytes of one row.
+/// The limit of bytes in a row.
 pub(super) const MAX_ROW: usize = 64 << 10;
 
-/// The most columns of one row.
+/// The limit of columns in a row.
 pub(super) const MAX_COLUMNS: usize = 100;
 
 /// The size of one read: several of the longest rows.
@@ -62,14 +63,15 @@ impl<'a> Cells<'a> {
         self.ends.len()
     }
 
-    /// Returns a cell; empty text where there is none.
+    /// Returns a cell, or empty text if there is none.
     pub(super) fn get(self, index: usize) -> &'a str {
         let start = match index {
             0 => 0,
             index => self.ends.get(index - 1).copied().unwrap_or(self.text.len()),
         };
         let end = self.ends.get(index).copied().unwrap_or(start);
-        // In wrong UTF-8 a quoted cell may end within a character. The check of the whole row reports it.
+        // In invalid UTF-8, a quoted cell may end within a character. The check of the whole row
+        // reports that.
         self.text.get(start..end).unwrap_or_default()
     }
 
@@ -138,7 +140,7 @@ impl Records {
             };
             match found {
                 Some(found) => break found,
-                // The window has neither a whole record nor as many bytes as one may have.
+                // The window has no complete record, and fewer bytes than a record may have.
                 None => self.fill()?,
             }
         };
@@ -232,7 +234,8 @@ impl Records {
         self.window.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        // A decoder returns few bytes at a time, and each search for a record begins again.
+        // Reads several times, because a decoder returns few bytes at a time, and each search for a
+        // record starts at its beginning.
         while self.end < self.window.len() {
             match self.source.read(&mut self.window[self.end..])? {
                 0 => {

@@ -1,5 +1,5 @@
-//! Why the import rejects a row: a rule, and what to do. It repeats no value, because the file of rejected rows has
-//! the row.
+//! Why the import rejects a row: a rule, and what to do. It does not repeat the value, because the
+//! file of rejected rows has it.
 
 use intercom_core::rules::KeyError;
 use intercom_core::{InvalidEvent, Reason, ValueError};
@@ -89,12 +89,13 @@ impl Rejection {
         };
         let fix = match rule {
             Rule::TooManyKeys => {
-                "the row has more keys than the event may have; empty a cell, skip a column in the mapping file, or raise --max-keys"
+                "the row has more keys than the event may have; empty a cell, skip a column in \
+                 the mapping file, or raise --max-keys"
                     .to_owned()
             }
-            Rule::TextTooLong => {
-                "the text has more than 255 characters; shorten it, or cut it with `truncate = true` in the mapping file".to_owned()
-            }
+            Rule::TextTooLong => "the text has more than 255 characters; \
+                 shorten it, or cut it with `truncate = true` in the mapping file"
+                .to_owned(),
             _ => error.reason().to_string(),
         };
         Rejection { rule, column: column.map(str::to_owned), fix }

@@ -10,7 +10,7 @@ use super::rejection::Rejection;
 use crate::body::Members;
 use crate::failure::Failure;
 
-/// The columns before a rejected row's own.
+/// The columns that precede a rejected row's own.
 const COLUMNS: [&str; 4] = ["line", "column", "rule", "fix"];
 
 /// Writes rejected rows. The first row creates the file.
@@ -20,7 +20,7 @@ pub(super) struct Rejects {
     part: PathBuf,
     format: FileFormat,
     header: Vec<u8>,
-    /// The number of columns at the beginning of each row that an earlier rejection added.
+    /// The number of columns that an earlier rejection added at the beginning of each row.
     old_columns: usize,
     file: Option<BufWriter<File>>,
 }
@@ -115,8 +115,8 @@ impl Rejects {
 
     /// Renames the file to its final name, which it returns; `None` without a rejected row.
     ///
-    /// A person may be correcting an existing file. So the file replaces only one that it begins with, and otherwise
-    /// takes the next free name.
+    /// A person may be correcting an existing file. So the new file replaces only a file whose
+    /// content it begins with. Otherwise it gets the next free name.
     ///
     /// # Errors
     ///
@@ -143,7 +143,8 @@ impl Rejects {
     }
 }
 
-/// Returns the name of the file of rows rejected from `input`: `events.rejected.csv` beside `events.csv`.
+/// Returns the name of the file of rows rejected from `input`: `events.rejected.csv` beside
+/// `events.csv`.
 fn beside(input: &Path) -> PathBuf {
     let stem =
         input.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();

@@ -9,7 +9,7 @@ use super::rejection::{Rejection, Rule};
 use crate::body::MaskedBody;
 use crate::output::Printable;
 
-/// The most rejections of a rule to show.
+/// The limit of shown rejections of a rule.
 const SHOWN: usize = 3;
 
 /// The number of events that a dry run shows.
@@ -19,7 +19,7 @@ pub(super) const EVENTS: usize = 3;
 #[derive(Debug, Default, Serialize)]
 pub(super) struct ImportReport {
     pub(super) file: String,
-    /// Rows that are events, accepted by this run.
+    /// Rows that this run accepted.
     pub(super) accepted: u64,
     /// Rows that an earlier run accepted.
     pub(super) accepted_before: u64,
@@ -100,7 +100,7 @@ pub(super) struct DryRun<'a> {
     pub(super) encoding: &'static str,
     /// What each column becomes.
     pub(super) columns: Vec<ColumnReport>,
-    /// Rows older than 90 days, which Intercom counts and does not list.
+    /// Rows older than 90 days. Intercom counts them, but does not list them.
     pub(super) older_than_90_days: u64,
     pub(super) contacts: u64,
     /// The first events, with their requests.
@@ -137,7 +137,8 @@ impl fmt::Display for DryRun<'_> {
         if *older_than_90_days > 0 {
             write!(
                 f,
-                "; older than 90 days, which Intercom counts and does not list: {older_than_90_days}"
+                "; older than 90 days, which Intercom counts \
+                 and does not list: {older_than_90_days}"
             )?;
         }
         report.write_rules(f)

@@ -1,4 +1,4 @@
-//! Makes an event of a record.
+//! Converts records to events.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -35,7 +35,7 @@ pub(super) struct Rows {
 pub(super) struct Options {
     /// The name of the event of a row without a name.
     pub(super) event: Option<String>,
-    /// Texts that stand for no value.
+    /// Texts that mean no value.
     pub(super) nulls: Vec<String>,
     pub(super) times: Times,
     pub(super) max_keys: Option<usize>,
@@ -133,7 +133,8 @@ impl Rows {
         let columns = self.survey.header.len();
         if cells.len() != columns {
             let fix = format!(
-                "the row has {} columns and the header {columns}; quote a cell that contains the delimiter, or complete the row",
+                "the row has {} columns and the header {columns}; quote a cell that contains the \
+                 delimiter, or complete the row",
                 cells.len()
             );
             return Err(Rejection::new(Rule::ColumnCount, None, fix));
@@ -175,7 +176,7 @@ impl Rows {
         let members: Members = serde_json::from_str(line).map_err(|_| wrong())?;
         let mut flat = Vec::with_capacity(members.0.len());
         for (name, json) in members.0 {
-            // Intercom's API has metadata in such an object.
+            // Intercom's API nests metadata in such an object.
             match name == "metadata" && json.get().starts_with('{') {
                 true => {
                     flat.extend(serde_json::from_str::<Members>(json.get()).map_err(|_| wrong())?.0)
@@ -197,7 +198,7 @@ impl Rows {
                 token if token.starts_with('"') => {
                     serde_json::from_str::<String>(token).map_err(|_| wrong())?
                 }
-                // The digits of a number are the text.
+                // A number's digits become the text.
                 token if token.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => {
                     token.to_owned()
                 }
@@ -259,7 +260,8 @@ impl Rows {
             }
             None => {
                 let fix = format!(
-                    "the event is not in {}; correct the name, add it to the lock, or import with --no-lock",
+                    "the event is not in {}; correct the name, \
+                     add it to the lock, or import with --no-lock",
                     lock.path.display()
                 );
                 Err(Rejection::new(Rule::EventUnknown, Some("event_name"), fix))
@@ -310,7 +312,11 @@ impl Rows {
                             .find(|key| lock_file::same(&key.key, &given.target.key)),
                     };
                     Some(key.ok_or_else(|| {
-                        let fix = format!("the lock has no key `{}` for the event; empty the cell, map the column to another key, or skip it", given.target.key);
+                        let fix = format!(
+                            "the lock has no key `{}` for the event; empty the \
+                            cell, map the column to another key, or skip it",
+                            given.target.key
+                        );
                         Rejection::new(Rule::KeyUnknown, Some(given.column), fix)
                     })?)
                 }
@@ -362,7 +368,7 @@ impl Rows {
                 let text: String = serde_json::from_str(json.get()).unwrap_or_default();
                 Cow::Owned(text)
             }
-            // The members of an object tell its kind.
+            // The members of an object determine its kind.
             Raw::Json(json) if json.get().starts_with(['{', '[']) => {
                 let value: serde_json::Value = serde_json::from_str(json.get()).unwrap_or_default();
                 return match is_sensitive {
@@ -409,36 +415,47 @@ impl Rows {
             ValueKind::Number => decimal
                 .number(text)
                 .and_then(|digits| Number::from_str_exact(&digits).ok())
-                .or_else(|| text.contains(['e', 'E']).then(|| Number::from_scientific(text).ok()).flatten())
+                .or_else(|| {
+                    text.contains(['e', 'E']).then(|| Number::from_scientific(text).ok()).flatten()
+                })
                 .map(Value::Number)
                 .ok_or_else(|| {
-                    "this is not a number of at most 28 digits; write one, or choose another kind, as in the header `key:text`"
+                    "this is not a number of at most 28 digits; write one, or choose another \
+                     kind, as in the header `key:text`"
                         .to_owned()
                 }),
             ValueKind::Boolean => is_boolean(text)
                 .map(Value::Boolean)
                 .ok_or_else(|| "this is not a boolean; write true or false".to_owned()),
-            ValueKind::Date => {
-                self.options.times.read(text).map(Value::Date).map_err(|why| format!("{why}; {}", why.fix()))
-            }
+            ValueKind::Date => self
+                .options
+                .times
+                .read(text)
+                .map(Value::Date)
+                .map_err(|why| format!("{why}; {}", why.fix())),
             ValueKind::Money => {
                 let (amount, currency) = match (money_parts(text), target.currency) {
                     (Some((amount, currency)), _) => (amount, currency),
                     (None, Some(currency)) => (text, currency),
                     (None, None) => {
-                        return Err("the amount has no currency; write 349.99 EUR, or name its currency in the mapping file".to_owned());
+                        return Err("the amount has no currency; write 349.99 EUR, or name its \
+                            currency in the mapping file"
+                            .to_owned());
                     }
                 };
                 let digits = decimal.number(amount);
-                let digits = digits.ok_or_else(|| "this is not an amount of money; write 349.99 EUR".to_owned())?;
-                Money::from_major(&digits, currency).map(Value::Money).map_err(|error| error.to_string())
+                let digits = digits
+                    .ok_or_else(|| "this is not an amount of money; write 349.99 EUR".to_owned())?;
+                Money::from_major(&digits, currency)
+                    .map(Value::Money)
+                    .map_err(|error| error.to_string())
             }
             kind => Value::of_kind(kind, text),
         }
     }
 }
 
-/// Cuts text after the most characters that Intercom takes.
+/// Cuts text at Intercom's limit of characters.
 fn first_chars(text: &str) -> &str {
     text.char_indices().nth(rules::MAX_TEXT_CHARS).map_or(text, |(end, _)| &text[..end])
 }
@@ -458,7 +475,8 @@ fn of_record_error(error: RecordError) -> Rejection {
         ),
         RecordError::Encoding => (
             Rule::Encoding,
-            "the row is not UTF-8, and the file is; correct the row, or import with --encoding windows-1252",
+            "the row is not UTF-8, and the file is; \
+             correct the row, or import with --encoding windows-1252",
         ),
     };
     Rejection::new(rule, None, fix)

@@ -1,4 +1,4 @@
-//! Takes a part of Intercom's rate limit, and leaves the rest to the application.
+//! Uses a share of Intercom's rate limit, and leaves the rest to the application.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use intercom_core::{
 };
 use intercom_http::HttpTransport;
 
-/// Sends through the transport, and reports a part of its rate limit as the limit.
+/// Sends through the transport, and reports a share of its rate limit as the limit.
 pub(super) struct Share {
     transport: Arc<HttpTransport>,
     percent: u8,
@@ -18,7 +18,8 @@ impl Share {
         Share { transport: Arc::new(transport), percent }
     }
 
-    /// Subtracts the part of others from a window. The last requests of the window are theirs.
+    /// Subtracts the application's share from a window. The last requests of the window are the
+    /// application's.
     fn part(&self, window: RateLimit) -> RateLimit {
         let Some(limit) = window.limit else { return window };
         let part = (u64::from(limit) * u64::from(self.percent)).div_ceil(100);
@@ -48,7 +49,7 @@ impl Transport for Share {
     }
 }
 
-/// Reads a part of the rate limit: `50%` or `50`.
+/// Reads a share of the rate limit: `50%` or `50`.
 pub(super) fn parse(text: &str) -> Result<u8, String> {
     let number = text.strip_suffix('%').unwrap_or(text).trim();
     match number.parse() {

@@ -11,7 +11,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::failure::Failure;
 
-/// The bytes of a file in which to find its encoding.
+/// The number of bytes from which to detect the encoding.
 const PROBE: u64 = 1 << 20;
 
 /// A file to import.
@@ -39,7 +39,8 @@ impl SourceFile {
         }
         if !metadata.is_file() {
             return Err(Failure::usage(format!(
-                "{shown} is a pipe or a device, which cannot be read twice; write it to a file first"
+                "{shown} is a pipe or a device, \
+                 which cannot be read twice; write it to a file first"
             )));
         }
         let failed = |error| Failure::file(format!("cannot read {shown}"), &error);
@@ -56,8 +57,8 @@ impl SourceFile {
         Ok(SourceFile { path, encoding, size, read: Arc::default() })
     }
 
-    /// Opens the file at its beginning, without a byte order mark, as UTF-8. The reader passes wrong bytes of a UTF-8 file
-    /// through.
+    /// Opens the file at its beginning, without a byte order mark, as UTF-8. The reader passes on
+    /// invalid bytes of a UTF-8 file.
     ///
     /// # Errors
     ///
@@ -78,8 +79,8 @@ impl SourceFile {
     }
 }
 
-/// Finds the encoding by a byte order mark, else by whether the bytes are UTF-8. Other bytes are Windows-1252, in which
-/// Excel writes CSV, and which has a character for every byte.
+/// Detects the encoding by a byte order mark, else by whether the bytes are valid UTF-8. Everything
+/// else counts as Windows-1252, in which Excel writes CSV, and in which every byte is a character.
 fn encoding(start: &[u8], is_cut: bool) -> &'static Encoding {
     if let Some((encoding, _)) = Encoding::for_bom(start) {
         return encoding;

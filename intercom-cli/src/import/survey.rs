@@ -10,17 +10,19 @@ use super::source::SourceFile;
 use crate::body::Members;
 use crate::failure::Failure;
 
-/// The rows of the first sample. If these leave a question open, the sample is all rows.
+/// The rows of the first sample. If they leave a question open, the survey reads all rows.
 const SAMPLE_ROWS: u64 = 1_000;
 
-/// The most digits of a whole number. A float cannot hold more, and such numbers mostly are identifiers.
+/// The limit of digits of a whole number. A float cannot hold more, and longer numbers are mostly
+/// identifiers.
 const MAX_NUMBER_DIGITS: usize = 15;
 
 /// The columns and conventions of a file, which the import finds before it reads events.
 #[derive(Clone, Debug)]
 pub(super) struct Survey {
     pub(super) header: Vec<String>,
-    /// The role or key of each column, with its kind. Empty for NDJSON, whose lines have names and kinds.
+    /// The role or key of each column, with its kind. Empty for NDJSON, whose lines have names and
+    /// kinds.
     pub(super) targets: Vec<Target>,
     pub(super) decimal: Decimal,
     pub(super) order: Option<DateOrder>,
@@ -40,8 +42,8 @@ impl Survey {
     ///
     /// # Errors
     ///
-    /// Fails when the file cannot be read, when its mapping does not fit its header, and when its numbers or dates are
-    /// ambiguous.
+    /// Fails when the file cannot be read, when its mapping does not fit its header, and when its
+    /// numbers or dates are ambiguous.
     pub(super) fn of(
         source: &SourceFile,
         format: FileFormat,
@@ -75,7 +77,7 @@ impl Survey {
     }
 }
 
-/// The findings in some of the rows.
+/// The findings from a part of the rows.
 #[derive(Default)]
 struct Sample {
     header: Vec<String>,
@@ -99,7 +101,8 @@ impl Sample {
             let Some(record) = records.next().map_err(failed)? else { return Ok(sample) };
             let Ok(Content::Cells(header)) = record.content else {
                 return Err(Failure::usage(format!(
-                    "{path}: the first line is not a header of at most 100 columns; write the names of the columns there"
+                    "{path}: the first line is not a header of at most 100 columns; write the \
+                     names of the columns there"
                 )));
             };
             sample.header = header.iter().map(str::to_owned).collect();
@@ -119,7 +122,7 @@ impl Sample {
             }
             row += 1;
         }
-        // Only a column with a number in every row shows how the file writes numbers.
+        // Only a column of numbers alone shows how the file writes numbers.
         for (target, guess) in sample.targets.iter().zip(&mut sample.guesses) {
             if let Target::Key(key) = target
                 && matches!(key.kind.unwrap_or(guess.kind()), ValueKind::Number | ValueKind::Money)
@@ -210,7 +213,7 @@ impl Guess {
             return;
         }
         self.number &= !is_identifier(amount);
-        // A second number of a form shows nothing more.
+        // A second number of the same form adds no information.
         let is_new = !self.numbers.iter().any(|number| form(number) == form(amount));
         if is_new {
             self.numbers.push(amount.to_owned());
@@ -228,14 +231,14 @@ impl Guess {
     }
 }
 
-/// Returns which readings take the text for a number, and whether they agree on it.
+/// Returns the readings in which the text is a number, and whether they agree.
 fn form(number: &str) -> (bool, bool, bool) {
     let (point, comma) = (Decimal::Point.number(number), Decimal::Comma.number(number));
     (point.is_some(), comma.is_some(), point == comma)
 }
 
-/// Returns whether a whole number is an identifier, not a quantity: it begins with a zero, or has more digits than a
-/// float holds.
+/// Returns whether a whole number is an identifier, not a quantity: it begins with a zero, or has
+/// more digits than a float holds.
 fn is_identifier(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let whole = digits.split(['.', ',']).next().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! `intercom lock`: compares a lock with an earlier one. `intercom catalogue`: makes documentation of a lock.
+//! `intercom lock`: compares a lock with an earlier one. `intercom catalogue`: makes documentation
+//! of a lock.
 
 mod report;
 mod source;
@@ -122,7 +123,7 @@ pub(crate) fn run(context: &Context, arguments: &Arguments) -> Result<Exit, Fail
 }
 
 impl Comparison {
-    /// Reads both. Without an earlier lock all events are new.
+    /// Reads both locks. Without an earlier lock, all events are new.
     fn read(&self, context: &Context) -> Result<(ParsedLock, Lock), Failure> {
         let new = ParsedLock::expect(&self.lock, Path::new(DEFAULT_LOCK))?;
         let old = ParsedLock::find(&self.against, Path::new(&self.lock))?;
@@ -203,7 +204,7 @@ fn accept(
     }
     let shown = path.display().to_string();
     let read = ParsedLock::expect(&shown, path)?;
-    // Neither an event nor a key has a full stop in its name.
+    // Names of events and keys contain no full stop.
     let (event, key) = match subject.split_once('.') {
         Some((event, key)) => (event, Some(key.to_owned())),
         None => (subject, None),

@@ -28,11 +28,11 @@ pub(super) enum ReportFormat {
 pub(super) struct LockReport<'a> {
     pub(super) review: &'a Review,
     pub(super) new: &'a ParsedLock,
-    /// Whether to print changes that need no allowance too.
+    /// Whether to print also changes that need no allowance.
     pub(super) has_notes: bool,
 }
 
-/// A finding as a JSON line has it.
+/// A finding in its JSON form.
 #[derive(Serialize)]
 struct FindingLine<'a> {
     class: &'static str,
@@ -59,7 +59,7 @@ impl Printable for FindingLine<'_> {
     const TYPE: &'static str = "finding";
 }
 
-/// An allowance of no change.
+/// An allowance that matches no change.
 #[derive(Serialize)]
 struct Unused {
     allow: String,
@@ -145,7 +145,7 @@ impl LockReport<'_> {
         }
     }
 
-    /// Returns the line in the new lock that a finding is about: the key's, else the event's, else the first.
+    /// Returns the finding's line in the new lock: the key's, else the event's, else the first.
     fn line_of(&self, finding: &Finding) -> usize {
         let text = &self.new.text;
         let event = line_of(text, &["event", &finding.event]);
@@ -176,7 +176,7 @@ impl LockReport<'_> {
         })
     }
 
-    /// Returns a test case for each finding, or one case that says that there is none.
+    /// Returns a test case for each finding, or a single case without a finding.
     fn junit(&self) -> String {
         let of_finding = self.findings().map(|finding| {
             let rule = finding.rule;

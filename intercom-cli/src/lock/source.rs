@@ -18,8 +18,8 @@ pub(crate) struct ParsedLock {
 }
 
 impl ParsedLock {
-    /// Reads a lock from `FILE`, from `REV:PATH`, or from `git:REV`: the file of the name `like` at the merge base of
-    /// HEAD and REV.
+    /// Reads a lock from `FILE`, from `REV:PATH`, or from `git:REV`: the file of the name `like` at
+    /// the merge base of HEAD and REV.
     ///
     /// Returns `None` if the revision has no such file.
     ///
@@ -63,7 +63,8 @@ impl ParsedLock {
         })?;
         if read.lock.plan().events().is_empty() {
             let message = format!(
-                "{} has no event, so a check of it checks nothing; write the lock with the test of your catalogue",
+                "{} has no event, so a check of it checks nothing; \
+                 write the lock with the test of your catalogue",
                 read.name
             );
             return Err(Failure::new(Exit::Failed, "no_lock", message));

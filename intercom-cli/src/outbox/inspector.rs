@@ -45,7 +45,8 @@ impl Inspector {
         }
     }
 
-    /// Reads the whole of a SQLite file, and returns what is wrong with it. PostgreSQL checks its own files.
+    /// Reads a SQLite file completely, and returns its fault, if any. PostgreSQL checks its own
+    /// files.
     pub(crate) async fn check(&self) -> Result<Vec<String>, OutboxError> {
         match self {
             Inspector::Sqlite(sqlite) => block_in_place(|| sqlite.check()),

@@ -368,7 +368,7 @@ async fn change(
         Action::Bury => "buried",
         Action::Purge => "purged",
     };
-    // The action has succeeded even if no reader takes the output.
+    // The command has succeeded even if no reader takes its output.
     let printed = context.output.data(&Changed { action: action_done, events });
     if missing.is_empty() {
         return printed.map(|()| Exit::Done);

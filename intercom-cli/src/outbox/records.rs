@@ -20,7 +20,7 @@ pub(crate) struct Status {
     #[serde(flatten)]
     counts: Counts,
     is_balanced: bool,
-    /// `null` where no process delivers.
+    /// `null` if no process delivers.
     deliverer: Option<Deliverer>,
     #[serde(skip_serializing_if = "Option::is_none")]
     oldest_pending: Option<Pending>,
@@ -129,7 +129,7 @@ impl Listed for Dead {
     }
 }
 
-/// An event as a JSON line has it.
+/// An event in its JSON form.
 #[derive(Serialize)]
 struct EventLine<'a> {
     id: u64,
@@ -297,7 +297,7 @@ impl fmt::Display for EventDetails<'_> {
     }
 }
 
-/// How many events a command changed.
+/// The number of events that a command changed.
 #[derive(Serialize)]
 pub(crate) struct Changed {
     /// `redriven`, `buried` or `purged`.
@@ -315,7 +315,7 @@ impl fmt::Display for Changed {
     }
 }
 
-/// What an erasure deleted.
+/// The numbers of events that an erasure deleted.
 #[derive(Serialize)]
 pub(crate) struct Erased {
     pending: u64,

@@ -47,7 +47,7 @@ impl EventArguments {
     ///
     /// # Errors
     ///
-    /// Fails when the command line describes one too.
+    /// Fails when the command line also describes an event.
     pub(super) fn input(&self) -> Result<Option<Input>, Failure> {
         let input = match (&self.file, self.name.as_deref()) {
             (Some(path), _) => Input::File(path.clone()),
@@ -68,8 +68,8 @@ impl EventArguments {
     ///
     /// # Errors
     ///
-    /// Fails when the lock does not know it, when a value is of another kind than its key, and when Intercom would refuse or
-    /// misread it.
+    /// Fails when the lock does not have the event, when a value is of another kind than its key,
+    /// or when Intercom would refuse or misread the event.
     pub(crate) fn prepare(&self, lock: Option<&LockFile>) -> Result<DataEvent, Failure> {
         let name = self.name.as_deref().unwrap_or_default();
         let mut event = EventBuilder::new(name, lock)?;

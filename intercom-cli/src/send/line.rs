@@ -10,7 +10,7 @@ use crate::lock_file::LockFile;
 use crate::time;
 use crate::value::Value;
 
-/// The members of a line. What `events list --json` prints is such a line.
+/// The members of a line, as `events list --json` prints it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct InputLine {
@@ -44,7 +44,7 @@ enum LineTime {
 ///
 /// # Errors
 ///
-/// Fails when the line is no event, and as an event on the command line does.
+/// Fails when the line is no event, or as an event on the command line fails.
 pub(super) fn event(text: &str, lock: Option<&LockFile>) -> Result<DataEvent, Failure> {
     let line: InputLine =
         serde_json::from_str(text).map_err(|error| Failure::usage(mistake(&error)))?;
@@ -78,7 +78,7 @@ pub(super) fn event(text: &str, lock: Option<&LockFile>) -> Result<DataEvent, Fa
     event.finish(contact, created_at)
 }
 
-/// Returns the mistake in a line. The error's own text may quote a value.
+/// Returns the mistake in a line, without serde's text, which may quote a value.
 fn mistake(error: &serde_json::Error) -> String {
     use serde_json::error::Category;
 

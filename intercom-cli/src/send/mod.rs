@@ -122,11 +122,11 @@ async fn accept(
         context.output.data(&accepted)?;
         return Ok(Exit::Done);
     }
-    // Reports a missing token before the outbox accepts anything.
+    // Reports a missing token before the outbox accepts an event.
     let transport = context.settings.transport(&arguments.access)?;
     let delivery = Flushing::start(transport, location.open().await?)?;
     delivery.accept(&[event]).await?;
-    // The outbox has the event, even if no one reads the output.
+    // The outbox has the event, even if no reader takes the output.
     let _ = context.output.data(&accepted);
     delivery.flush(context, Duration::from_secs(arguments.timeout)).await
 }

@@ -1,4 +1,4 @@
-//! Events from a file or standard input: sent as they come, or accepted in an outbox.
+//! Events from a file or standard input, sent one by one or accepted in an outbox.
 
 use std::fmt;
 use std::mem;
@@ -23,7 +23,7 @@ use crate::lock_file::LockFile;
 use crate::outbox_location::AnyOutbox;
 use crate::output::{Printable, count};
 
-/// The longest line, in bytes. Intercom takes no longer body.
+/// The limit of a line in bytes, which is Intercom's limit of a body.
 const MAX_LINE_BYTES: u64 = 1 << 20;
 
 /// The limit of events in one transaction.
@@ -35,13 +35,13 @@ struct NumberedLine {
     text: Vec<u8>,
 }
 
-/// An event, and the line that it stands in.
+/// An event, and the number of its line.
 struct NumberedEvent {
     line: u64,
     event: DataEvent,
 }
 
-/// Where the events of the input go.
+/// The destination of the input's events.
 enum Sink {
     /// Into an outbox, whose application delivers.
     Outbox(Arc<dyn AnyOutbox>),
@@ -49,18 +49,18 @@ enum Sink {
     Flushing(Flushing),
     /// To Intercom, by a delivery over memory.
     Direct(Direct),
-    /// Nowhere: prints the requests.
+    /// No destination: prints the requests.
     Shown { base_url: String },
 }
 
-/// Whether a sink took all of the events.
+/// Whether a sink accepted all events.
 enum Taken {
     All,
-    /// None was taken: the outbox can never hold this many at once.
+    /// It accepted none: the outbox can never hold this many at once.
     TooMany,
 }
 
-/// Reads the events, and takes them as they come.
+/// Reads the events, and passes them to the sink.
 pub(super) async fn run(
     context: &Context,
     arguments: &Arguments,
@@ -114,7 +114,7 @@ pub(super) async fn run(
     sink.end(context, Duration::from_secs(arguments.timeout), tally, ended).await
 }
 
-/// Reads lines on a task of its own, so that the outbox accepts all present lines together.
+/// Reads lines on a separate task, so that the outbox accepts all present lines together.
 fn read_lines(
     mut input: Box<dyn AsyncBufRead + Send + Unpin>,
 ) -> mpsc::Receiver<Result<NumberedLine, Failure>> {
@@ -152,7 +152,7 @@ fn parse(text: &[u8], lock: Option<&LockFile>) -> Result<Option<DataEvent>, Fail
     }
 }
 
-/// Adds the first line that the sink did not take to a failure.
+/// Adds the number of the first refused line to a failure.
 fn prefixed(failure: Failure, line: u64) -> Failure {
     match failure {
         Failure::Reported(mut report) => {
@@ -184,11 +184,11 @@ impl Sink {
         Flushing::start(transport, outbox).map(Sink::Flushing)
     }
 
-    /// Takes events in their order, in parts where the outbox can never hold all of them at once.
+    /// Passes events on in their order, in parts if the outbox can never hold all of them at once.
     ///
     /// # Errors
     ///
-    /// Fails when an event is not taken. Those before it are.
+    /// Fails when the sink refuses an event. It has accepted all events before.
     async fn take_all(
         &mut self,
         context: &Context,
@@ -213,7 +213,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Takes events, all or none.
+    /// Passes events on, all or none.
     async fn take(
         &mut self,
         context: &Context,
@@ -251,7 +251,7 @@ impl Sink {
         Ok(Taken::All)
     }
 
-    /// Waits for requests in flight, and prints the sums.
+    /// Waits for requests in flight, and prints the totals.
     async fn end(
         self,
         context: &Context,
@@ -264,7 +264,7 @@ impl Sink {
             Sink::Flushing(flushing) => flushing.flush(context, deadline).await.map(drop),
             Sink::Direct(direct) => direct.end(context, deadline, &mut tally).await,
         };
-        // The work is done even if no reader takes the sums.
+        // The command has succeeded even if no reader takes the totals.
         let _ = context.output.data(&tally);
         ended?;
         rest?;
@@ -279,7 +279,8 @@ impl Sink {
     }
 }
 
-/// A delivery over an outbox in memory, which paces, retries, and moves events of one slot apart.
+/// A delivery over an outbox in memory. It paces, retries, and moves events of one slot to distinct
+/// seconds.
 struct Direct {
     delivery: Delivery,
     outbox: Arc<MemoryOutbox>,
@@ -299,7 +300,7 @@ impl Direct {
         Ok(Direct { delivery, outbox, lines: Vec::new() })
     }
 
-    /// Takes events one by one: where there is no room, it waits for it.
+    /// Sends events one by one, and waits for room.
     async fn take(&mut self, events: &[DataEvent], lines: &[u64]) -> Result<(), Failure> {
         for (event, line) in events.iter().zip(lines) {
             self.delivery.send_all(std::slice::from_ref(event)).await?;
@@ -322,7 +323,7 @@ impl Direct {
             () = context.interrupt.wait() => self.delivery.status().state,
         };
         let _ = self.delivery.shutdown(SHUTDOWN_TIMEOUT).await;
-        // The rest becomes dead letters, so that it can be read.
+        // Buries the rest, because only dead letters can be listed.
         self.outbox.bury(&Selection::All).await?;
         let mut after: Option<EventId> = None;
         loop {
@@ -356,16 +357,16 @@ impl Direct {
     }
 }
 
-/// The sums of a stream of lines.
+/// The totals of a stream of lines.
 #[derive(Default, Serialize)]
 struct Tally {
     /// Events that the command sent, accepted or printed.
     taken: u64,
-    /// The line of the last of them.
+    /// The line number of the last of these events.
     last_line: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     delivered: Option<u64>,
-    /// Lines without an event, or with one that Intercom would refuse.
+    /// Lines without an event, or with an event that Intercom would refuse.
     invalid: u64,
     /// Events that Intercom refused.
     dead: u64,
@@ -406,7 +407,7 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Why a line was not taken or not delivered.
+/// Why a line's event was refused or not delivered.
 #[derive(Serialize)]
 struct LineOutcome {
     line: u64,

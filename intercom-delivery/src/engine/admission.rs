@@ -1,15 +1,16 @@
-//! Admission: each event gets its second before its first attempt.
+//! Admission: gives each event its second before its first attempt.
 //!
-//! Intercom ignores the second of two events of one contact, name and second. So the engine
-//! remembers the taken [slots](Slot), and moves an event with a taken slot to the next free second.
-//! A slot is taken
+//! Of two events with the same contact, name and second, Intercom ignores the later one. So the
+//! engine remembers the taken [slots](Slot), and moves an event with a taken slot to the next free
+//! second. A slot is taken
 //!
 //! - while an event in it is pending. After a takeover, the engine admits [new](Stage::is_new)
 //!   events again, in the order of their leases. All others keep their slots.
-//! - while an event in it is a dead letter, which may be redriven at any time. After a takeover this
-//!   holds for letters that an attempt may have reached. The engine notices a purge when its next turn
-//!   begins. It does not know the slot of an event that an operator buries before its lease.
-//! - for [`WINDOW_SECONDS`] after an event left in it, and longer while an event that was never
+//! - while an event in it is a dead letter, which may be redriven at any time. After a takeover
+//!   this holds for letters that an attempt may have reached. The engine notices a purge when its
+//!   next turn begins. It does not know the slot of an event that an operator buries before its
+//!   lease.
+//! - for [`WINDOW_SECONDS`] after its event was sent, and longer while an event that was never
 //!   admitted has that second or an earlier one. A derived event has the second of its cause, and
 //!   may come long after the acceptance of the cause. So it never takes a kept slot.
 
@@ -24,7 +25,7 @@ use super::review::Reviewed;
 use crate::outbox::{self, Lease, Ruling, Slot, Stage, Tenure, UsedSlot};
 use crate::policy::Collisions;
 
-/// How long a slot stays taken after an event left in it.
+/// How long a slot stays taken after its event was sent.
 pub(crate) const WINDOW_SECONDS: i64 = 120;
 
 /// The longest move of an event: a day. Without a bound, a steady flow of more than one event a
@@ -38,7 +39,7 @@ pub(crate) const MAX_LEFT: usize = 1_000_000;
 /// The limit of slots of dead letters. Purges do not reach the engine.
 pub(crate) const MAX_DEAD: usize = 100_000;
 
-/// A sweep begins at this many slots of events that left long ago.
+/// The number of expired slots at which a sweep begins.
 const MIN_SWEEP: usize = 1_024;
 
 /// Decides the second of each event.
@@ -46,23 +47,24 @@ pub(crate) struct SlotAllocator {
     policy: Collisions,
     /// The taken slots, and their holders.
     taken: Taken,
-    /// The number of slots by the end of their time.
+    /// The number of slots by their expiry.
     kept: BTreeMap<SlotHolder, Kept>,
     kept_slots: usize,
-    /// How many freed slots may be in memory still.
+    /// The number of freed slots that are still in memory.
     gone_slots: usize,
-    /// The slots of dead letters, the oldest first. An entry is stale where `taken` says otherwise.
+    /// The slots of dead letters, the oldest first. An entry is stale if `taken` differs.
     dead: VecDeque<Slot>,
-    /// How many pending events are in a slot, beyond the one that each slot held by
-    /// [`SlotHolder::PENDING`] has.
+    /// The number of further pending events in each slot, beyond the first one, which
+    /// [`SlotHolder::PENDING`] stands for.
     shared: HashMap<Slot, u32>,
     /// The outbox may have deleted slots with an earlier end.
     forgotten: Timestamp,
-    /// The earliest second of what rules derived since a lease answered: that lease did not count it.
+    /// The earliest second of events that rules derived after the last lease answered: that lease
+    /// did not count them.
     earliest_derived: Option<Timestamp>,
 }
 
-/// The slots with one end.
+/// The slots with one expiry.
 struct Kept {
     slots: usize,
     /// The latest second among them, or a later one.
@@ -97,8 +99,8 @@ impl SlotAllocator {
 
     /// Admits a leased event. Events must come in the order of their leases.
     ///
-    /// Returns the event's slot, and what must be stored before the first attempt. Replaces the event
-    /// if it moves.
+    /// Returns the event's slot, and what must be stored before the first attempt. Replaces the
+    /// event if it moves.
     pub(crate) fn admit(
         &mut self,
         lease: &mut Lease,
@@ -118,8 +120,8 @@ impl SlotAllocator {
             return (slot, kept);
         }
         let Err(holder) = self.taken.take(slot) else { return (slot, kept) };
-        // An event left there more than the window before this one was accepted. The engine forgets
-        // slots only after the answer of a lease.
+        // The slot's event was sent longer than the window before the acceptance of this one. The
+        // engine drops slots only after the answer of a lease.
         let is_later = |keep_until| keep_until < accepted_at(lease, now);
         if lease.stage != Stage::Derived && holder.keep_until().is_some_and(is_later) {
             self.let_go(slot, holder);
@@ -136,8 +138,8 @@ impl SlotAllocator {
         (free, Some(outbox::Admission::moved(id, lease.event.clone())))
     }
 
-    /// Admits an event of which something was asked. Returns its slot, unless it is not sent now, and
-    /// what must be stored before the first attempt.
+    /// Admits an event after its review. Returns its slot, unless it is not sent now, and what must
+    /// be stored before the first attempt.
     pub(crate) fn admit_reviewed(
         &mut self,
         lease: &mut Lease,
@@ -168,14 +170,14 @@ impl SlotAllocator {
         (Some(slot), Some(admission))
     }
 
-    /// Notes that Intercom has the event of this slot. The slot stays taken for the window.
+    /// Records that Intercom has the event of this slot. The slot stays taken for the window.
     pub(crate) fn leave(&mut self, slot: Slot, now: Timestamp) -> UsedSlot {
         let used = self.used(slot, now);
         self.keep(slot, SlotHolder::left(used.keep_until));
         used
     }
 
-    /// Notes that the event of this slot is a dead letter. The slot stays taken.
+    /// Records that the event of this slot is a dead letter. The slot stays taken.
     ///
     /// Returns what the outbox must keep if an attempt may have arrived: the dead letter could be
     /// purged.
@@ -185,11 +187,10 @@ impl SlotAllocator {
         used
     }
 
-    /// Forgets slots in which events left long ago. Returns the time before which the outbox may
-    /// forget them too.
+    /// Drops expired slots. Returns the time before which the outbox may drop them too.
     ///
-    /// Call it only after the answer of a lease, with its events admitted. `earliest_new` is what
-    /// that lease said.
+    /// Call it only after the answer of a lease, with its events admitted. `earliest_new` is from
+    /// that lease.
     pub(crate) fn forget(&mut self, now: Timestamp, earliest_new: Option<Timestamp>) -> Timestamp {
         let earliest_new = earliest_new.into_iter().chain(self.earliest_derived.take()).min();
         let mut floor = None;
@@ -208,13 +209,12 @@ impl SlotAllocator {
             self.free_before(floor);
         }
         let kept = self.kept.keys().next().and_then(|until| until.keep_until());
-        // A later event may need its slot for less long than the first one.
+        // A later event may need its slot for a shorter time than the first one.
         self.forgotten = self.forgotten.max(kept.map_or(now, |kept| kept.min(now)));
         self.forgotten
     }
 
-    /// Frees the slots of earlier holders. Pending events in them have them for themselves from now
-    /// on.
+    /// Frees the slots of earlier holders. Pending events in them become their only holders.
     fn free_before(&mut self, floor: SlotHolder) {
         let is_freed = |slot: &&Slot| self.taken.get(**slot).is_some_and(|holder| holder < floor);
         let freed: Vec<_> = self.shared.keys().filter(is_freed).copied().collect();
@@ -229,7 +229,7 @@ impl SlotAllocator {
         }
     }
 
-    /// Frees a slot in which an event left. A pending event in it has it for itself from now on.
+    /// Frees the slot of a sent event. A pending event in it becomes its only holder.
     fn let_go(&mut self, slot: Slot, holder: SlotHolder) {
         self.uncount(holder);
         match self.unshare(slot) {
@@ -250,14 +250,14 @@ impl SlotAllocator {
         self.shared.contains_key(&slot) || self.taken.get(slot) == Some(SlotHolder::PENDING)
     }
 
-    /// Notes one more pending event in this slot.
+    /// Adds a pending event to this slot.
     fn enter(&mut self, slot: Slot) {
         if self.taken.take(slot).is_err() {
             *self.shared.entry(slot).or_default() += 1;
         }
     }
 
-    /// Notes one pending event less in a slot that has more than its own. Returns whether it had.
+    /// Removes a further pending event from a slot. Returns whether there was one.
     fn unshare(&mut self, slot: Slot) -> bool {
         let Some(more) = self.shared.get_mut(&slot) else { return false };
         *more -= 1;
@@ -267,7 +267,8 @@ impl SlotAllocator {
         true
     }
 
-    /// Gives the slot of a dead letter back to the event. Returns whether one of these held it.
+    /// Returns the slot of a dead letter to its event. Returns whether one of these letters held
+    /// it.
     fn take_back(&mut self, slot: Slot, holders: &[SlotHolder]) -> bool {
         let is_one = |holder| holders.contains(&holder);
         let was_dead = self.taken.get(slot).is_some_and(is_one) && !self.shared.contains_key(&slot);
@@ -278,13 +279,13 @@ impl SlotAllocator {
     }
 
     fn used(&self, slot: Slot, now: Timestamp) -> UsedSlot {
-        // After somebody sets the clock back, the outbox must still keep a slot that was just used.
+        // After a step back of the clock, the outbox must still keep a recently used slot.
         let from = now.max(slot.second).max(self.forgotten).unix_seconds();
         let keep_until = Timestamp::from_unix_seconds(from.saturating_add(WINDOW_SECONDS));
         UsedSlot { slot, keep_until }
     }
 
-    /// Notes one pending event less in this slot. Keeps the slot at least until then.
+    /// Removes a pending event from this slot. Keeps the slot at least until then.
     fn keep(&mut self, slot: Slot, mut until: SlotHolder) {
         if let Some(held) = self.taken.set(slot, until).filter(|held| *held != SlotHolder::PENDING)
         {
@@ -313,7 +314,7 @@ impl SlotAllocator {
         }
     }
 
-    /// Notes one slot less with this end.
+    /// Removes a slot with this expiry.
     fn uncount(&mut self, until: SlotHolder) {
         let Some(kept) = self.kept.get_mut(&until) else { return };
         kept.slots -= 1;

@@ -1,6 +1,6 @@
-//! The ages of events, by the time that this engine has measured.
+//! The ages of events, in time that this engine has measured.
 //!
-//! An outbox computes an age from a wall clock that an operator may have set since. The engine limits
+//! An outbox computes ages from a wall clock, which an operator may have set. The engine limits
 //! that age to the time that it has measured itself: no event is older than the turn, nor than the
 //! last count whose highest id is below the event's.
 
@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::outbox::{EventId, Outbox};
 
-/// How many times events are counted within the greatest age.
+/// The number of counts within the maximum age.
 const COUNTS: u32 = 64;
 
 /// The shortest and the longest time between two counts.
@@ -28,7 +28,7 @@ pub(super) struct Ages {
 #[derive(Debug)]
 struct CountedTurn {
     began: Instant,
-    /// When events were counted, and the highest id then.
+    /// The times of counts, each with the highest id at that time.
     counts: VecDeque<(Instant, Option<EventId>)>,
 }
 
@@ -50,7 +50,7 @@ impl Ages {
         let Some(unknown) = known.checked_sub(1) else { return reported.min(elapsed(turn.began)) };
         match reported <= elapsed(turn.counts[unknown].0) {
             true => reported,
-            // A clock was set.
+            // The clock stepped.
             false => turn.counts.get(known).map_or(Duration::ZERO, |(at, _)| elapsed(*at)),
         }
     }

@@ -2,18 +2,18 @@
 //!
 //! # The model
 //!
-//! The breaker must tell an outage from *poison*: events that fail by themselves. An outage fails every
-//! event. Poison fails itself alone. So only the first attempt of an event counts as evidence of an
-//! outage. What an event does after its first failure proves nothing about others.
+//! The breaker must tell an outage from *poison*: events that fail by themselves. An outage fails
+//! every event. Poison fails itself alone. So only the first attempt of an event counts as evidence
+//! of an outage. What an event does after its first failure proves nothing about others.
 //!
 //! **Closed**: all requests go. It opens
-//! - after a *run* of first attempts that failed, while no request succeeded. The run is ten long, and
-//!   longer the more first attempts failed by themselves lately: so long that chance makes one in a
-//!   thousand such runs. At most it is 500 long.
-//! - at the first attempt that Intercom itself refuses for the token (401) or the plan (402, 403): an
-//!   event is hardly ever the cause of those. Where some events are, a run of up to 20 is needed.
-//! - when ten attempts in a row failed and every ready event has failed before. Then it holds back only
-//!   events that have failed: one that never did goes at once.
+//! - after a *run* of first attempts that failed, while no request succeeded. The run is ten long,
+//!   and longer if many first attempts failed by themselves lately: long enough that chance makes
+//!   one in a thousand such runs. It is at most 500 long.
+//! - at the first attempt that Intercom itself refuses for the token (401) or the plan (402, 403),
+//!   because an event rarely causes those. If some events do, a run of up to 20 is needed.
+//! - when ten attempts in a row failed and every ready event has failed before. Then it holds back
+//!   only events that have failed, and sends others at once.
 //!
 //! A failure is an event's *own* when other events succeeded since its last one. It never counts.
 //!
@@ -24,9 +24,9 @@
 //! probe in rotation, with back-off up to a minute. For a token or a plan, all probes have
 //! back-off, up to five minutes. All events wait as long as a response asks, for up to a minute.
 //!
-//! It closes by any request that began after it opened and succeeds. In between it is **half
-//! open**: two requests may be in flight, twice as many each quarter of a second, and one more for each
-//! success. Another failure then continues the back-off, and begins the intervals anew.
+//! The first success of a request that began after it opened makes it **half open**: two requests
+//! may be in flight, twice as many each quarter of a second, and one more for each success. Another
+//! failure then continues the back-off, and restarts the intervals.
 //!
 //! Pure: the caller passes the time and the jitter.
 
@@ -39,23 +39,24 @@ use crate::metrics::BreakerState;
 use crate::policy::backoff;
 use crate::status::{Cause, Open};
 
-/// How many first attempts in a row must fail, at least and at most.
+/// The shortest and the longest run of failed first attempts that opens it.
 const RUN: (u32, u32) = (10, 500);
 
-/// The same where Intercom refuses the token or the plan.
+/// The same if Intercom refuses the token or the plan.
 const ACCOUNT_RUN: (u32, u32) = (1, 20);
 
-/// How probable it may be that a run is chance.
+/// The probability at which a run may be chance.
 const CHANCE: f64 = 0.001;
 
-/// How many first attempts the record weighs.
+/// The number of first attempts in the record.
 const RECORD: u32 = 1024;
 
-/// The longest interval between two events that never failed, and for how many of them: among 99 % poison,
-/// all of those are bad once in four hundred times. They take a minute, where as many are there.
+/// The first interval between two probes by events that never failed, and the number of such
+/// probes. If 99 % of the events are poison, all of these probes are poison once in four hundred
+/// times. They take a minute if there are that many.
 const DENSE: (Duration, u32) = (Duration::from_millis(130), 600);
 
-/// After how many more the interval has doubled, and how long it is at most.
+/// The number of further such probes that double the interval, and its limit.
 const SPARSE: (u32, Duration) = (32, Duration::from_secs(60));
 
 /// First and longest wait between probes by events that have failed before.
@@ -68,18 +69,18 @@ const STOPPED_BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration:
 /// The longest wait that a failed probe can ask for. Longer ones hold for its event alone.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
-/// How long half open takes to let twice as many requests through.
+/// How long half open takes to double the requests in flight.
 const DOUBLING: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Breaker {
     /// The limit of requests in flight while it is closed.
     concurrency: usize,
-    /// First attempts that failed since a request succeeded, and those of them that Intercom refused for
-    /// the token or the plan.
+    /// First attempts that failed since the last success, and those of them that Intercom refused
+    /// for the token or the plan.
     run: u32,
     account_run: u32,
-    /// The same with events that had failed before, but for their own failures.
+    /// The same for events that had failed before, except their own failures.
     streak: u32,
     /// First attempts that are in flight.
     first_in_flight: usize,
@@ -102,23 +103,23 @@ struct HalfOpen {
     since: Instant,
     /// How many requests succeeded.
     passed: usize,
-    /// How many probes had failed: their back-off continues when a fault comes back.
+    /// The number of failed probes. Their back-off continues if the fault returns.
     probes: u32,
 }
 
-/// How first attempts ended while the service was up.
+/// The results of first attempts while the service was up.
 #[derive(Debug, Default)]
 struct Record {
     failed: u32,
     passed: u32,
 }
 
-/// What kind of fault a request met.
+/// The kind of a request's fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// It may pass by itself.
+    /// A temporary fault.
     Passing,
-    /// The answer is not Intercom's: a gateway's page, or a wrong address.
+    /// The response is not Intercom's: a gateway's page, or a wrong address.
     Foreign,
     /// Intercom refuses the token or the plan.
     Account,
@@ -129,12 +130,12 @@ pub(super) enum Fault {
 pub(super) struct Failed {
     pub(super) fault: Fault,
     pub(super) evidence: Evidence,
-    /// How long the answer asks to wait.
+    /// How long the response asks to wait.
     pub(super) asked: Duration,
     pub(super) cause: Cause,
 }
 
-/// What the breaker must know of a request when it ends.
+/// What the breaker must know about a request at its end.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ticket {
     begun: Instant,
@@ -144,7 +145,7 @@ pub(super) struct Ticket {
     resumed: u64,
 }
 
-/// A change that is worth logging.
+/// A change for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Change {
     Outage(String),
@@ -173,12 +174,12 @@ impl Record {
         }
     }
 
-    /// Returns how long a run must be that is not chance.
+    /// Returns the length from which a run is not chance.
     fn needed(&self, (least, most): (u32, u32)) -> u32 {
         if self.failed == 0 {
             return least;
         }
-        // A run has an end, so something got through.
+        // A run has ended, so a request succeeded.
         let share = f64::from(self.failed) / f64::from(self.failed + self.passed.max(1));
         let run = (CHANCE.ln() / share.ln()).ceil();
         (run as u32).clamp(least, most)
@@ -209,7 +210,7 @@ impl Breaker {
         }
     }
 
-    /// Returns how many requests may begin while `in_flight` are pending. `first` says that an
+    /// Returns how many requests may begin while `in_flight` are pending. `first` says whether an
     /// event that never failed is ready.
     pub(super) fn allowance(&mut self, now: Instant, in_flight: usize, first: bool) -> Allowance {
         let allowed = match &self.state {
@@ -255,7 +256,7 @@ impl Breaker {
         }
     }
 
-    /// Returns when the next request may begin that may not now. `first` is as in
+    /// Returns when a request may begin that must wait now. `first` is as in
     /// [`allowance`](Self::allowance).
     pub(super) fn next_action(&self, now: Instant, first: bool) -> Option<Instant> {
         match &self.state {
@@ -270,7 +271,7 @@ impl Breaker {
         }
     }
 
-    /// Records that a request begins. `first` says that its event has never failed.
+    /// Records the start of a request. `first` says whether its event has never failed.
     pub(super) fn begin(&mut self, first: bool, now: Instant, roll: f64) -> Ticket {
         self.first_in_flight += usize::from(first);
         let resumed = self.resumed;
@@ -292,18 +293,18 @@ impl Breaker {
         Ticket { begun: now, first, probe: true, resumed }
     }
 
-    /// Records that a request has ended. Comes before what its outcome says.
+    /// Records the end of a request. Call it before recording the outcome.
     pub(super) fn ended(&mut self, ticket: Ticket) {
         self.first_in_flight = self.first_in_flight.saturating_sub(usize::from(ticket.first));
     }
 
-    /// Returns whether the request probes, and began after the last resume.
+    /// Returns whether the request is a probe that began after the last resume.
     pub(super) fn is_probe(&self, ticket: Ticket) -> bool {
         ticket.probe && ticket.resumed == self.resumed
     }
 
-    /// Records a response of Intercom's own. Whatever it says about the event, Intercom is up and takes
-    /// the token.
+    /// Records a response of Intercom's own. Whatever it says about the event, Intercom is up and
+    /// takes the token.
     pub(super) fn answered(&mut self, ticket: Ticket, now: Instant) -> Option<Change> {
         // It began before the token or the plan changed.
         if self.open().is_some_and(|open| open.account && ticket.begun < open.since) {
@@ -326,8 +327,8 @@ impl Breaker {
         }
     }
 
-    /// Records a refusal for the rate limit. It ends an outage, but does not prove that the token is
-    /// good.
+    /// Records a refusal for the rate limit. It ends an outage, but does not prove that the token
+    /// is good.
     pub(super) fn rate_limited(&mut self, ticket: Ticket, now: Instant) -> Option<Change> {
         match self.open() {
             Some(open) if open.stopped => None,
@@ -335,7 +336,7 @@ impl Breaker {
         }
     }
 
-    /// Records a failure. `first` says that an event that never failed is ready.
+    /// Records a failure. `first` says whether an event that never failed is ready.
     pub(super) fn failed(
         &mut self,
         ticket: Ticket,
@@ -362,7 +363,7 @@ impl Breaker {
         let trips = match &self.state {
             Circuit::Open(open) if is_account => !open.account && (by_first || is_probe),
             Circuit::Open(open) => {
-                // What was an outage turns out to need an operator.
+                // The outage turns out to need an operator.
                 is_probe && !open.stopped && fault == Fault::Foreign && evidence != Evidence::Own
             }
             Circuit::Closed | Circuit::HalfOpen(_) => {
@@ -382,7 +383,7 @@ impl Breaker {
         }
     }
 
-    /// Probes at once. What began before proves nothing any more.
+    /// Probes at once. Earlier requests prove nothing any more.
     pub(super) fn resume(&mut self, now: Instant) {
         self.resumed += 1;
         if let Circuit::Open(open) = &mut self.state {
@@ -442,7 +443,7 @@ impl Breaker {
     }
 }
 
-/// Returns the interval after so many events that never failed.
+/// Returns the interval after this many probes by events that never failed.
 fn first_interval(firsts: u32, roll: f64) -> Duration {
     let ((dense, number), (doubling, most)) = (DENSE, SPARSE);
     let doublings = f64::from(firsts.saturating_sub(number)) / f64::from(doubling);
@@ -456,7 +457,7 @@ fn again_wait(open: &Open, roll: f64) -> Duration {
     jittered(backoff(base, cap, open.probes), roll)
 }
 
-/// Returns half of a wait, and up to as much again.
+/// Returns half of a wait plus a random part of the other half.
 fn jittered(wait: Duration, roll: f64) -> Duration {
     wait.mul_f64((1.0 + roll) / 2.0)
 }

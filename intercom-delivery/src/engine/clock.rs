@@ -1,4 +1,4 @@
-//! The wall clock of an engine: it goes evenly, whatever happens to the system's.
+//! The wall clock of an engine: it runs evenly, even if the system's clock steps.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -6,13 +6,13 @@ use std::time::SystemTime;
 use intercom_core::Timestamp;
 use tokio::time::Instant;
 
-/// The difference between the system's clock and elapsed time from which the engine logs it.
+/// The step of the system's clock from which the engine logs it.
 const TOLERANCE: i64 = 60;
 
 /// Reads the system's clock.
 pub(crate) type ReadClock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 
-/// A wall clock that goes evenly: steps of the system's clock do not move it.
+/// A wall clock that runs evenly: steps of the system's clock do not move it.
 pub(super) struct WallClock {
     began: Instant,
     began_at: Timestamp,
@@ -42,7 +42,7 @@ impl Steps {
         Steps { even: WallClock::new(now, now_at), said: 0 }
     }
 
-    /// Returns a step of the system's clock in seconds, once for each step.
+    /// Returns a step of the system's clock in seconds, once each.
     pub(super) fn look(&mut self, now: Instant, now_at: SystemTime) -> Option<i64> {
         let even = self.even.at(now).unix_seconds();
         let ahead = Timestamp::from(now_at).unix_seconds().saturating_sub(even);

@@ -1,4 +1,4 @@
-//! Contacts that Intercom does not know: their creation, and their events meanwhile.
+//! Unknown contacts: their creation, and their events meanwhile.
 //!
 //! Pure: the caller passes the time and the jitter. An event waits here, parked, until the creation
 //! of its contact has ended.
@@ -15,7 +15,7 @@ use crate::outbox::{DeadLetterReason, EventId};
 use crate::policy::{MAX_PANICS, RetryPolicy, UnknownContact, backoff};
 use crate::time::later;
 
-/// How long Intercom may not know a contact after its creation.
+/// How long Intercom may not find a contact after its creation.
 const RACE: Duration = Duration::from_secs(30);
 
 /// The shortest wait before the engine sends an event again after the creation of its contact.
@@ -28,26 +28,26 @@ const UNUSABLE: Duration = Duration::from_secs(10 * 60);
 /// The first and the longest wait between creations while Intercom refuses them.
 const REFUSED_BACKOFF: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(5 * 60));
 
-/// The number of contacts from which the engine forgets stale ones.
+/// The number of contacts at which the engine drops stale ones.
 const REMEMBERED: usize = 10_000;
 
 /// The limit of parked events.
 const PARKED: usize = 10_000;
 
-/// How long the engine puts an event back at that limit.
+/// The delay of an event at that limit.
 const CROWDED_WAIT: Duration = Duration::from_secs(5);
 
 pub(super) struct Contacts {
     policy: UnknownContact,
-    /// By their keys: email addresses that differ in case are one contact.
+    /// By their keys: email addresses that differ only in case are one contact.
     states: HashMap<Contact, ContactState>,
-    /// Contacts to create: now, and after failures.
+    /// Contacts to create now, and after failures.
     to_create: VecDeque<Contact>,
     to_create_later: BTreeMap<(Instant, u64), Contact>,
-    /// How often a creation failed.
+    /// The number of failed creations.
     setbacks: u64,
     parked: usize,
-    /// Since when the contact of an event that is sent again is unknown.
+    /// For each repeated event, since when its contact is unknown.
     unknown_since: HashMap<EventId, Instant>,
     refused: Option<Refusals>,
 }
@@ -55,9 +55,9 @@ pub(super) struct Contacts {
 enum ContactState {
     /// Its creation is due or in flight, and these events are parked.
     Creating(Creating),
-    /// Created at this time. Intercom has taken no event of it since.
+    /// Created at this time. Intercom has accepted no event of it since.
     Created(Instant),
-    /// Created, but events still find it unknown. Believed until this time.
+    /// Created, but events still find it unknown. This holds until the given time.
     Unusable(Instant),
 }
 
@@ -76,16 +76,16 @@ struct Refusals {
     probing: bool,
 }
 
-/// What a setback led to.
+/// The result of a failed creation.
 #[derive(Default)]
 pub(super) struct AfterSetback {
-    /// Why the engine gives the creation up.
+    /// Why the engine gives up the creation.
     pub(super) given_up: Option<DeadLetterReason>,
-    /// Whether the refusal is new, so that the engine logs it.
+    /// Whether the refusal is new and must be logged.
     pub(super) is_news: bool,
 }
 
-/// What to do with an event whose contact is unknown.
+/// The decision about an event with an unknown contact.
 pub(super) enum Disposition {
     /// It becomes a dead letter.
     Bury(Job),
@@ -95,12 +95,12 @@ pub(super) enum Disposition {
     Parked,
 }
 
-/// Why a creation failed that may succeed later.
+/// Why a creation failed for now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Setback {
     /// The rate limit or the token: nothing to do with the contact.
     Held,
-    /// A failure that may pass.
+    /// A temporary failure.
     Failed,
     /// The transport panicked.
     Panicked,
@@ -153,7 +153,7 @@ impl Contacts {
             Some(ContactState::Created(at)) => {
                 let since = now.saturating_duration_since(*at);
                 if since < RACE {
-                    // A wait in proportion to the time so far.
+                    // Waits in proportion to the time so far.
                     let after = (since / 2).max(RACE_WAIT);
                     return Disposition::Retry { job, after, spends_attempt: false };
                 }
@@ -170,7 +170,8 @@ impl Contacts {
         }
     }
 
-    /// Returns whether a creation of this contact is under way, so that its events must be parked.
+    /// Returns whether a creation of this contact is due or in flight, so that its events must be
+    /// parked.
     pub(super) fn is_creating(&self, contact: &Contact) -> bool {
         !self.states.is_empty()
             && matches!(self.states.get(&*key(contact)), Some(ContactState::Creating(_)))
@@ -189,7 +190,7 @@ impl Contacts {
         }
     }
 
-    /// Records that Intercom took an event of this contact.
+    /// Records that Intercom accepted an event of this contact.
     pub(super) fn known(&mut self, contact: &Contact) {
         if !self.states.is_empty() && !self.is_creating(contact) {
             self.states.remove(&*key(contact));
@@ -206,7 +207,7 @@ impl Contacts {
                 Some(entry) if entry.key().0 <= now => entry.remove(),
                 _ => self.to_create.pop_front()?,
             };
-            // The engine may have given it up meanwhile.
+            // The engine may have given up the creation meanwhile.
             if self.is_creating(&contact) {
                 if let Some(refused) = &mut self.refused {
                     refused.probing = true;
@@ -216,7 +217,7 @@ impl Contacts {
         }
     }
 
-    /// Returns when a creation may begin that may not now.
+    /// Returns when the next creation may begin.
     pub(super) fn next_action(&self) -> Option<Instant> {
         let refused = self.refused.as_ref().map(|refused| refused.until);
         match (self.to_create.is_empty(), self.to_create_later.keys().next()) {
@@ -263,7 +264,7 @@ impl Contacts {
             Setback::Refused => {
                 self.to_create.push_front(contact);
                 let probes = match &self.refused {
-                    // Creations that were in flight together are one probe.
+                    // Creations in flight together count as one probe.
                     Some(refused) if now < refused.until => return after,
                     Some(refused) => refused.probes.saturating_add(1),
                     None => 0,
@@ -290,25 +291,25 @@ impl Contacts {
         after
     }
 
-    /// Tries everything again at once.
+    /// Makes all creations due at once.
     pub(super) fn resume(&mut self) {
         self.refused = None;
         self.to_create.extend(std::mem::take(&mut self.to_create_later).into_values());
     }
 
-    /// Forgets an event that has left.
+    /// Drops a settled event.
     pub(super) fn forget(&mut self, id: EventId) {
         if !self.unknown_since.is_empty() {
             self.unknown_since.remove(&id);
         }
     }
 
-    /// Forgets all events and creations: this engine does not deliver any more.
+    /// Drops all events and creations, because this engine no longer delivers.
     pub(super) fn clear(&mut self) {
         *self = Contacts::new(self.policy);
     }
 
-    /// Forgets stale contacts when there are many.
+    /// Drops stale contacts if there are many.
     fn make_room(&mut self, now: Instant) {
         if self.states.len() < REMEMBERED {
             return;

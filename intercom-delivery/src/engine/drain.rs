@@ -1,4 +1,4 @@
-//! How a delivery ends: what a shutdown still waits for.
+//! The end of a delivery: what a shutdown waits for.
 //!
 //! Over a durable outbox, and on standby, it waits for requests in flight only. Over an outbox that
 //! ends with the process, it delivers all events first, as far as the deadline allows.

@@ -1,4 +1,4 @@
-//! Which events have failed, and how often while others got through.
+//! The events that have failed, and how often while others succeeded.
 //!
 //! Pure: the caller passes the time.
 
@@ -9,35 +9,35 @@ use tokio::time::Instant;
 
 use crate::outbox::EventId;
 
-/// The limit of remembered events. One beyond that counts as failing for the first time after each
-/// restart of the process, and never as poison.
+/// The limit of remembered events. An event beyond it counts as failing for the first time after
+/// each restart of the process, and never as poison.
 const REMEMBERED: usize = 100_000;
 
 #[derive(Debug, Default)]
 pub(super) struct Failures {
     events: HashMap<EventId, Failing>,
-    /// How many events got through so far.
+    /// The number of successful events so far.
     passed: u64,
 }
 
 #[derive(Debug)]
 struct Failing {
     last: Instant,
-    /// How many events had got through at its last failure.
+    /// The number of successful events at its last failure.
     passed: u64,
-    /// How often it failed while others got through, and since when.
+    /// How often it failed while others succeeded, and since when.
     own: u32,
     own_since: Instant,
 }
 
-/// What a failure says about the service.
+/// What a failure proves about the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
     /// The event had never failed.
     First,
     /// The event had failed before.
     Again,
-    /// Others got through since the event failed last: this is its own failure.
+    /// Others succeeded since its last failure, so this failure is its own.
     Own,
 }
 
@@ -47,18 +47,18 @@ impl Failures {
         !self.events.is_empty() && self.events.contains_key(&id)
     }
 
-    /// Records that an event got through.
+    /// Records a success.
     pub(super) fn passed(&mut self) {
         self.passed += 1;
     }
 
-    /// Records that an event failed. `first` says that it never had, as its lease tells.
+    /// Records a failure. `first` says whether the event never failed before, by its lease.
     pub(super) fn failed(&mut self, id: EventId, first: bool, now: Instant) -> Evidence {
         let passed = self.passed;
         if let Some(failing) = self.events.get_mut(&id) {
             let is_own = passed > failing.passed;
             if is_own && failing.own == 0 {
-                // The failure before was its own too.
+                // The previous failure was its own too.
                 (failing.own, failing.own_since) = (1, failing.last);
             }
             failing.own = failing.own.saturating_add(u32::from(is_own));
@@ -71,7 +71,7 @@ impl Failures {
         if first { Evidence::First } else { Evidence::Again }
     }
 
-    /// Returns how often an event failed while others got through, and for how long.
+    /// Returns how often an event failed while others succeeded, and for how long.
     pub(super) fn own(&self, id: EventId, now: Instant) -> (u32, Duration) {
         match self.events.get(&id).filter(|failing| failing.own > 0) {
             Some(failing) => (failing.own, now.saturating_duration_since(failing.own_since)),
@@ -79,7 +79,7 @@ impl Failures {
         }
     }
 
-    /// Forgets an event that has left.
+    /// Drops a settled event.
     pub(super) fn forget(&mut self, id: EventId) {
         if !self.events.is_empty() {
             self.events.remove(&id);
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(failures.failed(id, false, now + SECOND), Evidence::Again);
         assert_eq!(failures.own(id, now + SECOND), (0, Duration::ZERO));
         failures.passed();
-        // The one before was its own too: it failed after others had got through, and before.
+        // The previous failure was its own too: others had succeeded before and after it.
         assert_eq!(failures.failed(id, false, now + 3 * SECOND), Evidence::Own);
         assert_eq!(failures.own(id, now + 5 * SECOND), (2, 4 * SECOND));
         // In an outage no failure counts.

@@ -1,9 +1,9 @@
 //! The engine: one task that owns every decision.
 //!
-//! It waits for its turn to deliver, leases events, admits each of them once, sends them, and settles
-//! how that ended. [`Engine`] decides and does no I/O: [`run`] asks it what to do, does it, and tells
-//! it the result. Nothing is locked and nothing overtakes anything. Requests run side by side within
-//! the task, so a slow one holds up no other.
+//! It waits for its turn to deliver, leases events, admits each of them once, sends them, and
+//! settles the results. [`Engine`] decides and does no I/O: [`run`] asks it what to do, does it,
+//! and reports the result. There are no locks, and the engine handles each result in order.
+//! Requests run side by side within the task, so a slow one delays no other.
 //!
 //! The parts read no clock and draw no random numbers: the engine passes both.
 //!
@@ -82,14 +82,15 @@ pub(crate) use self::pacer::Doubt;
 pub(crate) use self::review::ConsentHook;
 pub(crate) use self::run::{DRAIN_TIMEOUT, Ending, Parts, run};
 
-/// One in so many requests in flight, and of those that begin, may be for events that failed before.
+/// Of the requests in flight, and of those that begin, one in this many may be for an event that
+/// failed before.
 const RETRY_PART: usize = 4;
 
-/// The wait of an event that failed before, when more of them are due than can go soon: at first, and
-/// at most. It is never longer than the event's back-off.
+/// First and longest delay of events that failed before, if more of them are due than can be sent
+/// soon. It never exceeds the event's back-off.
 const SHED_WAIT: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(60));
 
-/// Is called for each dead letter.
+/// The hook for dead letters.
 pub(crate) type DeadLetterHook = Box<dyn Fn(&DeadLetter) + Send + Sync>;
 
 pub(crate) struct Settings {
@@ -106,9 +107,9 @@ pub(crate) struct Settings {
     pub(crate) wall_clock: ReadClock,
 }
 
-/// A command of a handle. It never waits behind events.
+/// A command from a handle. It never waits behind events.
 pub(crate) enum Command {
-    /// End when nothing is left to wait for, and not later than this.
+    /// End when nothing is left to wait for, and at this deadline at the latest.
     Shutdown { deadline: Instant, reply: oneshot::Sender<DrainReport> },
     /// Try again at once.
     Resume,
@@ -127,7 +128,7 @@ struct Engine {
     intake: Arc<Intake>,
     rng: fastrand::Rng,
     clock: WallClock,
-    /// Where the policy has a greatest age.
+    /// Present if the policy has a maximum age.
     ages: Option<Arc<Ages>>,
     turn: CurrentTurn,
     review: Review,
@@ -142,7 +143,7 @@ struct Engine {
     report: Reporter,
 }
 
-/// Whose turn it is to deliver, and what the engine has learned in it about Intercom.
+/// The turn to deliver, and what the engine has learned about Intercom in it.
 struct CurrentTurn {
     standing: Standing,
     /// The turn of this engine, while it delivers.
@@ -152,34 +153,34 @@ struct CurrentTurn {
 }
 
 impl CurrentTurn {
-    /// Nobody's turn, or another engine's.
+    /// No turn, or another engine's.
     fn new(standing: Standing, concurrency: usize) -> Self {
         let (breaker, failures) = (Breaker::new(concurrency), Failures::default());
         CurrentTurn { standing, tenure: None, breaker, failures }
     }
 }
 
-/// Requests that begin and are in flight.
+/// Requests that begin, and requests in flight.
 #[derive(Default)]
 struct Dispatch {
     /// Requests that begin now.
     starting: Vec<Request>,
     in_flight: usize,
-    /// How many of them are for events that failed before.
+    /// The number of these for events that failed before.
     retries: usize,
-    /// How many events went since the last one that failed before.
+    /// The number of sent events since the last one that failed before.
     since_retry: u32,
-    /// The last wait of such events, because too many were due.
+    /// The last delay of such events because too many were due.
     shed_wait: Duration,
-    /// How many more requests the pacer permitted last.
+    /// The number of requests that the pacer last permitted.
     permitted: usize,
     /// The end of the pacer's pause.
     blocked_until: Option<Instant>,
-    /// How many events to lease.
+    /// The number of events to lease.
     wanted: usize,
-    /// How many requests have begun.
+    /// The number of requests so far.
     begun: u64,
-    /// How often the transport panicked over an event.
+    /// The transport's panics for each event.
     panics: HashMap<EventId, u32>,
 }
 
@@ -207,7 +208,7 @@ impl Engine {
         }
     }
 
-    // Commands of handles.
+    // Commands from handles.
 
     fn handle(&mut self, command: Option<Command>, now: Instant) {
         match command {
@@ -228,7 +229,7 @@ impl Engine {
         }
     }
 
-    /// Tries again at once: an operator may have fixed what was wrong.
+    /// Tries again at once, because an operator may have fixed the fault.
     fn resume(&mut self, now: Instant) {
         self.turn.breaker.resume(now);
         self.pacer.resume();
@@ -237,13 +238,13 @@ impl Engine {
         self.report.change();
     }
 
-    // Whose turn it is, and what is leased.
+    // The turn, and the leases.
 
     fn epoch(&self) -> Option<Epoch> {
         self.turn.tenure.as_ref().map(|tenure| tenure.epoch)
     }
 
-    /// Returns what to ask the outbox for, if anything.
+    /// Returns the next call of the outbox, if any.
     fn ask(&mut self, now: Instant) -> Option<Ask> {
         if self.is_leaving() {
             return None;
@@ -285,7 +286,7 @@ impl Engine {
         }
     }
 
-    /// Forgets everything that belongs to a turn.
+    /// Drops the state of a turn.
     fn leave_turn(&mut self) {
         self.turn = CurrentTurn::new(self.turn.standing, self.settings.concurrency);
         self.prefetch.clear();
@@ -295,7 +296,7 @@ impl Engine {
         self.dispatch = Dispatch { begun: self.dispatch.begun, ..Dispatch::default() };
     }
 
-    /// Admits leased events, in the order in which they were leased.
+    /// Admits leased events, in the order of their leases.
     fn leased(&mut self, leased: Leased, now: Instant) {
         let Leased { events, pending, earliest_new, valid_for, tombstones } = leased;
         if let Some(tombstones) = tombstones {
@@ -330,7 +331,7 @@ impl Engine {
         Job::new(lease, slot, has_failed, now)
     }
 
-    /// Admits a leased event by the rules, the consent hook and the tombstones. Returns it if it is sent.
+    /// Reviews and admits a leased event. Returns it if it is to be sent.
     fn admit_reviewed(
         &mut self,
         mut lease: Lease,
@@ -379,13 +380,13 @@ impl Engine {
 
     // Requests that begin.
 
-    /// Begins the requests that may go.
+    /// Begins all requests that may begin.
     fn dispatch(&mut self, now: Instant) {
         self.dispatch.wanted = self.begin_requests(now);
     }
 
-    /// Begins requests, and returns how many events to lease: for requests that could go besides, and
-    /// for those that come after them.
+    /// Begins requests. Returns how many events to lease: for further requests now, and for later
+    /// ones.
     fn begin_requests(&mut self, now: Instant) -> usize {
         self.dispatch.blocked_until = None;
         if self.turn.tenure.is_none() || !self.prefetch.is_valid(now) || self.is_leaving() {
@@ -417,11 +418,11 @@ impl Engine {
         0
     }
 
-    /// Returns what goes next, if the breaker and the pacer let something go.
+    /// Returns the next request, if the breaker and the pacer permit one.
     fn next(&mut self, now: Instant) -> Option<Subject> {
         if self.turn.breaker.open().is_some() {
-            // The best probe is an event that never failed. A contact that cannot be created says
-            // nothing about events, so it comes last.
+            // The best probe is an event that never failed. A creation of a contact proves nothing
+            // about events, so it comes last.
             let next = match self.prefetch.ready() > 0 {
                 true => self.prefetch.next(),
                 false if self.awaits_first(now) || !self.turn.breaker.may_go_again(now) => None,
@@ -435,7 +436,7 @@ impl Engine {
         if let Some(contact) = self.next_contact(now) {
             return Some(contact);
         }
-        // Events that fail over and over leave three in four of the places and of the turns to others.
+        // Repeatedly failing events leave three in four places and turns to others.
         let limit = (self.settings.concurrency / RETRY_PART).max(1);
         let is_turn = self.dispatch.since_retry + 1 >= RETRY_PART as u32;
         let next = match self.dispatch.retries < limit && (is_turn || self.prefetch.ready() == 0) {
@@ -449,15 +450,15 @@ impl Engine {
         self.contacts.next_to_create(now).map(Subject::Contact)
     }
 
-    /// Returns whether an event that never failed is ready, or may be among those to be leased.
+    /// Returns whether an event that never failed is ready, or may be among the next leased ones.
     fn awaits_first(&self, now: Instant) -> bool {
         let may_lease =
             !self.settlements.is_full() && !self.prefetch.failures().is_backing_off(now);
         self.prefetch.ready() > 0 || may_lease && !self.prefetch.is_waiting()
     }
 
-    /// Puts back events that failed before, where more are due than can go soon. Otherwise they would
-    /// hide those behind them that never failed.
+    /// Puts back events that failed before, if more of them are due than can be sent soon.
+    /// Otherwise they would keep the engine from leasing events behind them that never failed.
     fn shed(&mut self) {
         let excess = self.prefetch.take_excess();
         if excess.is_empty() {
@@ -466,7 +467,8 @@ impl Engine {
             }
             return;
         }
-        // The more there are, the longer each waits, so that they are not put back over and over.
+        // The more there are, the longer the delay, so that the engine does not put them back over
+        // and over.
         let (least, most) = SHED_WAIT;
         let wait = match self.turn.breaker.open() {
             Some(_) => most,
@@ -485,8 +487,8 @@ impl Engine {
         permitted.min(self.prefetch.wanted(room))
     }
 
-    /// Returns how many more requests may be in flight, and how many may go now. `None` means that
-    /// none goes, and not because enough are in flight.
+    /// Returns how many more requests may be in flight, and how many may begin now. `None` means
+    /// that none may begin, for another reason than the concurrency.
     fn permits(&mut self, now: Instant) -> Option<(usize, usize)> {
         let in_flight = self.dispatch.in_flight;
         let first = self.awaits_first(now);
@@ -605,7 +607,7 @@ impl Engine {
         }
     }
 
-    /// Learns what an answer says about the rate limit.
+    /// Learns about the rate limit from a response.
     fn pace(&mut self, outcome: &Outcome, took: Duration, now: Instant) {
         let rate_limit = match outcome {
             Outcome::Taken(receipt) => receipt.rate_limit(),
@@ -642,7 +644,7 @@ impl Engine {
         }
     }
 
-    /// Learns what an answer says about Intercom itself. `evidence` is that of an event that failed.
+    /// Learns about Intercom itself from a response. `evidence` is that of a failed event.
     fn learn(
         &mut self,
         outcome: &Outcome,
@@ -665,8 +667,8 @@ impl Engine {
             return self.breaker_changed(change);
         };
         let evidence = evidence.or_else(|| match fault {
-            // A contact that cannot be created says nothing about events, and a token that may not
-            // create contacts may still send events.
+            // A failed creation proves nothing about events: a token that may not create contacts
+            // may still send events.
             _ if cause.kind == Some(ErrorKind::Unauthorized) => Some(Evidence::First),
             Fault::Passing if self.turn.breaker.is_probe(ticket) => Some(Evidence::Again),
             _ => None,
@@ -694,7 +696,7 @@ impl Engine {
         }
     }
 
-    /// Decides what becomes of an event that was sent.
+    /// Decides about an event after its attempt.
     fn conclude(
         &mut self,
         job: Job,
@@ -733,7 +735,7 @@ impl Engine {
             job.span.record("error.type", label);
         }
         let (failure, arrived) = match &outcome {
-            // A permanent refusal of Intercom's proves that this attempt left nothing there.
+            // A permanent refusal by Intercom proves that it has nothing from this attempt.
             Outcome::Failed(error) => (Some(Failure::from(error)), error.is_retryable()),
             Outcome::Panicked => (Some(Failure::new("the transport panicked")), true),
             Outcome::Taken(_) | Outcome::Contact(_) => (None, true),
@@ -751,9 +753,9 @@ impl Engine {
                 if matches!(outcome, Outcome::Panicked) {
                     self.dispatch.panics.insert(job.lease.id, panics + 1);
                 }
-                // What holds everything back need not hold this event back besides: any event may
-                // probe an open breaker, and none passes a pacer that pauses. An event's own failure
-                // is its own back-off.
+                // A fault of the service adds no back-off to its event: any event may probe an open
+                // breaker, and none passes a pausing pacer. An event's own failure has its own
+                // back-off.
                 let held =
                     self.turn.breaker.open().is_some() || self.pacer.paused_until().is_some();
                 let is_own = evidence == Some(Evidence::Own);
@@ -782,7 +784,7 @@ impl Engine {
         }
     }
 
-    /// Applies what the contact of an event decides.
+    /// Applies the decision about an event's contact.
     fn apply(&mut self, disposition: Disposition, failure: Option<Failure>) {
         match disposition {
             Disposition::Parked => {}
@@ -797,7 +799,7 @@ impl Engine {
         }
     }
 
-    /// Continues with the events of a contact that was to be created.
+    /// Continues with the events of a contact after its creation.
     fn contact_ended(&mut self, contact: Contact, outcome: Outcome, now: Instant) {
         let (end, failure) = match &outcome {
             Outcome::Contact(ContactCreation::Archived) => {
@@ -819,7 +821,7 @@ impl Engine {
                     ErrorKind::AmbiguousContact => Err(DeadLetterReason::AmbiguousContact),
                     ErrorKind::RateLimited | ErrorKind::Unauthorized => Ok(Setback::Held),
                     _ if error.is_permanent() => Err(DeadLetterReason::ContactNotCreated),
-                    // A page of a gateway is no verdict on creations.
+                    // A gateway's page is no verdict on creations.
                     _ if error.is_retryable() || error.kind() == ErrorKind::UnexpectedAnswer => {
                         Ok(Setback::Failed)
                     }
@@ -856,14 +858,14 @@ impl Engine {
         }
     }
 
-    /// Leaves an event that the outbox has deleted, or is about to, because its contact is erased.
+    /// Drops an event that the outbox deletes because its contact is erased.
     fn withhold(&mut self, job: Job, now: Instant) {
         self.forget(job.lease.id);
         self.admission.leave(job.slot, self.clock.at(now));
         self.review.hold(job);
     }
 
-    /// Tells erasures that a request has ended that may have been in flight when they began.
+    /// Reports the end of a request to erasures that began during it.
     fn report_to_erasures(&mut self, number: u64, subject: &Subject, outcome: &Outcome) {
         let Subject::Event(job) = subject else { return self.review.ended(number, None) };
         let (is_delivered, status, request_id) = match outcome {
@@ -881,7 +883,7 @@ impl Engine {
         self.review.ended(number, Some((job.lease.event.contact(), &in_flight)));
     }
 
-    /// Forgets an event that has left.
+    /// Drops a settled event.
     fn forget(&mut self, id: EventId) {
         self.contacts.forget(id);
         self.turn.failures.forget(id);
@@ -897,7 +899,7 @@ impl Engine {
         self.settlements.push(job.lease.settle(Verdict::PutBack { after, attempts, failure }));
     }
 
-    /// Makes an event a dead letter. `arrived` says that its last attempt may have arrived.
+    /// Makes an event a dead letter. `arrived` says whether its last attempt may have arrived.
     fn bury(
         &mut self,
         job: &Job,
@@ -909,7 +911,7 @@ impl Engine {
         let lease = &job.lease;
         job.span.record("intercom.dead_letter.reason", reason.as_str());
         self.forget(lease.id);
-        // An event that was put back may have arrived before, whatever the last answer says.
+        // An earlier attempt may have arrived, whatever the last response says.
         let arrived = arrived || lease.stage == Stage::Admitted;
         let used = self.admission.bury(job.slot, arrived, self.clock.at(Instant::now()));
         let letter = DeadLetter {
@@ -967,14 +969,14 @@ impl Engine {
         }
     }
 
-    /// Counts a panic that was contained.
+    /// Counts a caught panic.
     fn panicked(&self, what: &'static str) {
         self.intake.tally.panics.add(1);
         telemetry::panicked(what);
         self.intake.metrics.panicked();
     }
 
-    // What is published, when to look again, and when to end.
+    // Publishing, timers, and the end.
 
     fn publish(&mut self) {
         let failures = [self.prefetch.failures(), self.settlements.failures()];
@@ -990,8 +992,8 @@ impl Engine {
         });
     }
 
-    /// Returns when the engine must act by itself. A time that is past is none: what could be done
-    /// has been, and what could not waits for something else.
+    /// Returns the engine's next timer. Ignores past times: the engine has done what it could then,
+    /// and the rest waits for another event.
     fn wake_at(&self, now: Instant) -> Option<Instant> {
         let times = [
             self.drain.deadline(),
@@ -1044,13 +1046,13 @@ impl Engine {
         }
     }
 
-    /// Takes the requests that begin now, the first of them first.
+    /// Takes the requests that begin now, in order.
     fn take_starting(&mut self) -> vec::Drain<'_, Request> {
         self.dispatch.starting.drain(..)
     }
 }
 
-/// Returns what kind of fault a request met that says nothing about its event, and the words for it.
+/// Returns the kind and the message of a request's fault, if the fault is not the event's.
 fn fault(outcome: &Outcome) -> Option<(Fault, Cause)> {
     let error = match outcome {
         Outcome::Taken(_) | Outcome::Contact(_) => return None,

@@ -7,32 +7,32 @@ use tokio::time::Instant;
 
 use crate::time::later;
 
-/// How long the engine does not try a refused name. An operator may have archived other names
-/// since.
+/// The silence of a refused name. After it, the engine tries the name again, because an operator
+/// may have archived other names.
 const SILENCE: Duration = Duration::from_secs(10 * 60);
 
-/// How long the event that tries a name again may take. Other events of the name wait meanwhile.
+/// The limit for the event that probes a name. Other events of the name wait meanwhile.
 const TRY: Duration = Duration::from_secs(60);
 
-/// How long those wait.
+/// The delay of those events.
 const WAIT: Duration = Duration::from_secs(2);
 
-/// The silenced names. There are few: Intercom refused each of them.
+/// The silenced names. There are few, because Intercom refused each of them.
 #[derive(Debug, Default)]
 pub(crate) struct SilencedNames {
     silent: HashMap<String, Silence>,
-    /// The silenced names that the log has.
+    /// The silenced names that were logged.
     logged: HashSet<String>,
 }
 
 #[derive(Debug)]
 struct Silence {
     until: Instant,
-    /// Whether an event tries the name, until then.
+    /// Whether an event probes the name until then.
     probing: bool,
 }
 
-/// Whether to send an event, by its name.
+/// The decision about an event, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NameVerdict {
     /// Sends the event.
@@ -44,14 +44,14 @@ pub(crate) enum NameVerdict {
 }
 
 impl SilencedNames {
-    /// Silences a name for ten minutes. Returns whether to log that.
+    /// Silences a name for ten minutes. Returns whether to log it.
     pub(crate) fn silence(&mut self, name: &str, now: Instant) -> bool {
         let name = name.to_lowercase();
         self.silent.insert(name.clone(), Silence { until: later(now, SILENCE), probing: false });
         self.logged.insert(name)
     }
 
-    /// Decides about an event. After the silence the first event of the name goes, to try.
+    /// Decides about an event. After the silence, the first event of the name is the probe.
     pub(crate) fn check(&mut self, name: &str, now: Instant) -> NameVerdict {
         if self.silent.is_empty() {
             return NameVerdict::Send;
@@ -69,7 +69,7 @@ impl SilencedNames {
         }
     }
 
-    /// Records that Intercom took an event of this name.
+    /// Records that Intercom accepted an event of this name.
     pub(crate) fn delivered(&mut self, name: &str) {
         if !self.silent.is_empty() {
             let name = name.to_lowercase();
@@ -78,7 +78,7 @@ impl SilencedNames {
         }
     }
 
-    /// Forgets all silences: an operator may have archived other names.
+    /// Ends all silences, because an operator may have archived other names.
     pub(crate) fn resume(&mut self) {
         self.silent.clear();
     }
@@ -106,7 +106,7 @@ mod tests {
         let mut names = SilencedNames::default();
         names.silence("signed_up", now);
         now += SILENCE;
-        // One that is never heard of again is followed by another.
+        // A lost probe is followed by another one.
         for _ in 0..2 {
             assert_eq!(names.check("signed_up", now), NameVerdict::Send);
             assert_eq!(names.check("signed_up", now), NameVerdict::Wait(WAIT));
@@ -116,7 +116,7 @@ mod tests {
         names.delivered("Signed_up");
         assert_eq!(names.check("signed_up", now), NameVerdict::Send);
         assert_eq!(names.check("signed_up", now), NameVerdict::Send);
-        assert!(names.silence("signed_up", now), "it is news again");
+        assert!(names.silence("signed_up", now), "it is logged again");
     }
 
     #[test]
@@ -126,6 +126,6 @@ mod tests {
         names.silence("signed_up", now);
         names.resume();
         assert_eq!(names.check("signed_up", now), NameVerdict::Send);
-        assert!(!names.silence("signed_up", now), "the log has it already");
+        assert!(!names.silence("signed_up", now), "it is already logged");
     }
 }

@@ -1,9 +1,10 @@
 //! Paces all requests by Intercom's rate-limit headers.
 //!
-//! Pure: the caller passes the time and the jitter. The rest of a window is the lowest number in any
-//! answer, less the requests in flight, until the window has certainly ended ([`window`]). An answer
-//! that overtakes another makes the pacer more careful. A window without an answer has the limit of
-//! the last window. At the start and after a refusal, one request goes alone, for up to a second.
+//! Pure: the caller passes the time and the jitter. The rest of a window is the lowest number in
+//! any response, less the requests in flight, until the window has certainly ended ([`window`]). So
+//! a response that overtakes another makes the pacer more careful. A window without a response has
+//! the limit of the last window. At the start and after a refusal, one request goes alone, for up
+//! to a second.
 
 mod window;
 
@@ -20,53 +21,55 @@ pub(crate) use self::window::Doubt;
 /// Longest back-off after refusals in a row.
 const MAX_BACKOFF: Duration = Duration::from_secs(5 * 60);
 
-/// How long the first request goes alone while the limit is unknown. A slow one holds up the others
-/// no longer than this.
+/// How long the first request goes alone while the limit is unknown. A slow first request delays
+/// the others no longer.
 const ALONE: Duration = Duration::from_secs(1);
 
-/// The jitter of the first request after a used-up window, so that many clients do not come at
+/// The jitter of the first request after a used-up window, so that many clients do not begin at
 /// once.
 const JITTER: Duration = Duration::from_millis(200);
 
 /// The same after a refusal.
 const REFUSED_JITTER: Duration = Duration::from_secs(1);
 
-/// The pacer spreads the rest of a window once it is less than this part, however little waits.
+/// The pacer spreads the rest of a window below this part, even with few waiting events.
 const RESERVE: u32 = 4;
 
 #[derive(Debug)]
 pub(crate) struct Pacer {
-    /// The end of the wait for a used-up window, and of the pause that an answer asked for.
+    /// The end of the wait for a used-up window, and of a pause that a response asked for.
     limited_until: Option<Instant>,
     asked_until: Option<Instant>,
-    /// Whether there was an answer since the start or the last pause. Until then one goes alone.
+    /// Whether there was a response since the start or the last pause. Until then, one request goes
+    /// alone.
     answered: bool,
-    /// When that one began.
+    /// The start of that request.
     alone_since: Option<Instant>,
     limit: Option<u32>,
     window: Option<Window>,
-    /// When the window before this one ended: an answer from it may still come.
+    /// The end of the previous window, from which a response may still come.
     previous_end: Option<Instant>,
-    /// When the next request may go while requests are spread.
+    /// When the next request may go while the pacer spreads requests.
     next: Option<Instant>,
     /// Whether the window was used up while an event waited.
     spent: bool,
     /// Refusals in a row.
     refusals: u32,
     resets: Resets,
-    /// The headers of the last answer that had some.
+    /// The headers of the last response that had some.
     reported: Option<RateLimit>,
 }
 
 #[derive(Debug)]
 struct Window {
-    /// The lowest rest in any answer.
+    /// The lowest rest in any response.
     floor: u32,
     end: WindowEnd,
-    /// Whether no answer of this window has come yet.
+    /// Whether no response of this window has come yet.
     guessed: bool,
-    /// The rest in its first answer, less the answers since. `None` once an answer has the reset. Until
-    /// then the next window may have begun unnoticed, and its answers have a higher rest.
+    /// The rest in its first response, less the responses since. `None` once a response has the
+    /// reset. Until then, the next window may have begun unnoticed, and its responses have a higher
+    /// rest.
     unnamed: Option<u32>,
 }
 
@@ -97,7 +100,7 @@ impl Pacer {
         }
     }
 
-    /// Returns how many requests may go now, given those in flight and the events that wait besides.
+    /// Returns how many requests may go now, given the requests in flight and the waiting events.
     pub(crate) fn ask(
         &mut self,
         now: Instant,
@@ -130,7 +133,7 @@ impl Pacer {
         let left = window.left(in_flight);
         if left == 0 {
             self.spent = true;
-            // Requests that end may show a larger rest.
+            // Ending requests may show a larger rest.
             return Permit::At(window.end.by);
         }
         if !self.is_tight(window, left, backlog) {
@@ -152,7 +155,7 @@ impl Pacer {
         }
     }
 
-    /// Records an answer.
+    /// Records a response.
     pub(crate) fn answered(&mut self, sent: Instant, now: Instant, rate_limit: Option<RateLimit>) {
         // A request from before a pause proves nothing.
         if self.paused_until().is_none() {
@@ -162,7 +165,7 @@ impl Pacer {
         self.read(sent, now, rate_limit);
     }
 
-    /// Records that a request ended without an answer. Intercom may have counted it.
+    /// Records that a request ended without a response. Intercom may have counted it.
     pub(crate) fn unanswered(&mut self) {
         self.answered = true;
         if let Some(window) = &mut self.window {
@@ -180,7 +183,7 @@ impl Pacer {
             known.unwrap_or(told).by
         });
         let asked = error.retry_after().map(|wait| now + wait.min(MAX_WAIT)).max(window_end);
-        // Of requests that were in flight together, only the first refusal counts.
+        // Of requests in flight together, only the first refusal counts.
         if self.paused_until().is_none_or(|until| now >= until) {
             self.refusals = self.refusals.saturating_add(1);
         }
@@ -197,7 +200,7 @@ impl Pacer {
         self.forget();
     }
 
-    /// Forgets the rest of the window: after a pause the pacer knows nothing.
+    /// Drops the rest of the window, because the pacer knows nothing after a pause.
     fn forget(&mut self) {
         self.answered = false;
         self.alone_since = None;
@@ -211,22 +214,22 @@ impl Pacer {
         self.paused_until().or(spent)
     }
 
-    /// Ends a pause that an answer asked for. A rate limit stays.
+    /// Ends a pause that a response asked for. A rate limit stays.
     pub(crate) fn resume(&mut self) {
         self.asked_until = None;
     }
 
-    /// Returns until when nothing goes because of a pause.
+    /// Returns the end of a pause.
     pub(crate) fn paused_until(&self) -> Option<Instant> {
         self.limited_until.max(self.asked_until)
     }
 
-    /// Returns the headers of the last answer that had some.
+    /// Returns the headers of the last response that had some.
     pub(crate) fn reported(&self) -> Option<RateLimit> {
         self.reported
     }
 
-    /// Returns why the pacer does not believe resets, while it does not.
+    /// Returns why the pacer ignores resets, while it does.
     pub(crate) fn doubt(&self) -> Option<Doubt> {
         self.resets.doubt()
     }
@@ -237,7 +240,7 @@ impl Pacer {
         left < limit / RESERVE || backlog() > u64::from(left)
     }
 
-    /// Begins the next window now, with the same limit, until an answer corrects both.
+    /// Begins the next window now, with the same limit, until a response corrects both.
     fn next_window(&mut self, now: Instant) {
         let ended = self.window.take();
         self.previous_end = ended.as_ref().map(|window| window.end.by).or(self.previous_end);
@@ -252,7 +255,7 @@ impl Pacer {
         }
     }
 
-    /// Reads an answer's headers. Returns the reset if the pacer believes it.
+    /// Reads a response's headers. Returns the reset if the pacer believes it.
     fn read(
         &mut self,
         sent: Instant,
@@ -270,7 +273,7 @@ impl Pacer {
             Some(remaining) => {
                 self.see(remaining, WindowEnd::told(sent, now, resets_in), resets_in.is_some());
             }
-            // Intercom counted it all the same.
+            // Intercom counted the request all the same.
             None => {
                 if let Some(window) = &mut self.window {
                     window.count();
@@ -280,7 +283,7 @@ impl Pacer {
         resets_in
     }
 
-    /// Takes the rest and the end of a window from an answer.
+    /// Takes the rest and the end of a window from a response.
     fn see(&mut self, remaining: u32, told: WindowEnd, named: bool) {
         match &mut self.window {
             Some(window) if !window.guessed => match window.end.and(told) {
@@ -294,11 +297,11 @@ impl Pacer {
                     window.floor = window.floor.min(window.unnamed.unwrap_or(u32::MAX));
                     return;
                 }
-                // The answer is of an earlier window.
+                // The response belongs to an earlier window.
                 None if told.by < window.end.after => return,
                 None => self.previous_end = Some(window.end.by),
             },
-            // The answer may be of the window before.
+            // The response may belong to the previous window.
             _ if self.previous_end.is_some_and(|previous| told.after < previous) => return,
             _ => {}
         }
@@ -308,7 +311,7 @@ impl Pacer {
 }
 
 impl Window {
-    /// Counts a request whose answer has no rest.
+    /// Counts a request whose response has no rest.
     fn count(&mut self) {
         self.floor = self.floor.saturating_sub(1);
         self.unnamed = self.unnamed.map(|left| left.saturating_sub(1));

@@ -1,8 +1,9 @@
 //! Leases events ahead of the requests that send them, so that no request waits for the outbox.
 //!
-//! From an outbox that answers at once, the engine leases as many events as may be in flight. The number
-//! doubles whenever all leased events had gone before a slow outbox answered, and halves when the answer
-//! came early. So it follows the number of events that are sent during one call, without a clock.
+//! From an outbox that answers at once, the engine leases as many events as may be in flight. The
+//! number doubles whenever the engine ran out of events before a slow outbox answered, and halves
+//! when the answer came early. So it follows the number of events sent during one call, without a
+//! clock.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -16,8 +17,8 @@ use super::call_failures::CallFailures;
 use crate::outbox::{Admission, EventId, Lease, OutboxError, Ruling, Slot};
 use crate::telemetry::spans;
 
-/// How many times the concurrency may be leased ahead. Those events are in memory, and after a crash
-/// they are sent again.
+/// The limit of prefetched events, in multiples of the concurrency. Those events are in memory, and
+/// after a crash they are sent again.
 const MAX_FACTOR: usize = 8;
 
 /// A leased event.
@@ -49,7 +50,7 @@ impl Job {
 
 #[cfg(test)]
 impl Job {
-    /// An event of tests.
+    /// Makes an event for tests.
     pub(super) fn tested(id: u64, contact: intercom_core::Contact, attempts: u32) -> Self {
         use intercom_core::{DataEvent, DynamicEvent, Timestamp};
         let event = DynamicEvent::new("tested").unwrap();
@@ -67,19 +68,19 @@ impl Job {
     }
 }
 
-/// A call of the outbox that is in progress.
+/// A call of the outbox in progress.
 #[derive(Clone, Copy)]
 enum Call {
     Lease { limit: usize, since: Instant },
     Admit,
 }
 
-/// What stored admissions did.
+/// The effects of stored admissions.
 #[derive(Default)]
 pub(super) struct Admitted {
-    /// How many events they ended.
+    /// The number of events that they ended.
     pub(super) ended: u64,
-    /// In how long those that they deferred are due.
+    /// The delays of the deferred events.
     pub(super) due: Vec<Duration>,
     /// The rules that dropped events.
     pub(super) drops: Vec<Arc<str>>,
@@ -101,7 +102,7 @@ pub(super) struct Prefetch {
     ready: VecDeque<Job>,
     /// Events to send next that failed before.
     again: VecDeque<Job>,
-    /// Events whose admissions must be stored before they go, and those admissions.
+    /// Events that wait for their admissions to be stored, and those admissions.
     admitting: Vec<Job>,
     admissions: Vec<Admission>,
     /// The rules that drop events among them.
@@ -148,12 +149,12 @@ impl Prefetch {
         self.again.len()
     }
 
-    /// Returns whether no event is held here, and none is on its way.
+    /// Returns whether no event is here, and no lease is in progress.
     pub(super) fn is_empty(&self) -> bool {
         self.ready.is_empty() && self.again.is_empty() && self.admissions.is_empty()
     }
 
-    /// Returns whether the last lease gave all that it was asked for.
+    /// Returns whether the last lease reached its limit.
     pub(super) fn has_more(&self) -> bool {
         self.has_more
     }
@@ -168,7 +169,7 @@ impl Prefetch {
         self.again.pop_front()
     }
 
-    /// Takes the events that failed before and are more than may be in flight.
+    /// Takes the events that failed before, beyond the number that may be in flight.
     pub(super) fn take_excess(&mut self) -> VecDeque<Job> {
         self.again.split_off(self.again.len().min(self.concurrency))
     }
@@ -183,18 +184,18 @@ impl Prefetch {
         }
     }
 
-    /// Holds events back until what was decided about them is stored.
+    /// Holds events back until their admissions are stored.
     pub(super) fn hold(&mut self, jobs: Vec<Job>, admissions: Vec<Admission>) {
         self.admitting = jobs;
         self.admissions = admissions;
     }
 
-    /// Notes which rule drops an event whose admission is to be stored.
+    /// Records the rule that drops an event, until its admission is stored.
     pub(super) fn note_drop(&mut self, id: EventId, rule: Arc<str>) {
         self.drops.push((id, rule));
     }
 
-    /// Forgets all events, and the call in progress.
+    /// Drops all events, and the call in progress.
     pub(super) fn clear(&mut self) {
         *self = Prefetch::new(self.concurrency);
     }
@@ -261,12 +262,12 @@ impl Prefetch {
         self.admissions.clone()
     }
 
-    /// Records that the outbox leased this many events.
+    /// Records the number of events that the outbox leased.
     pub(super) fn answered(&mut self, events: usize, now: Instant) {
         let Some(Call::Lease { limit, since }) = self.call.take() else { return };
         let had_more = std::mem::replace(&mut self.has_more, limit > 0 && events == limit);
-        // An outbox that answers at once is never waited for, and one that had nothing more could not
-        // have been quicker.
+        // The engine never waits for an outbox that answers at once. An outbox without further
+        // events could not have answered sooner.
         if since == now || !had_more || !self.has_more {
             return;
         }
@@ -278,7 +279,7 @@ impl Prefetch {
         }
     }
 
-    /// Records that the outbox answered again after it had failed.
+    /// Records that the outbox answered after a failure.
     pub(super) fn succeeded(&mut self) {
         self.failures.succeeded();
     }
@@ -289,7 +290,7 @@ impl Prefetch {
         self.call = None;
     }
 
-    /// Records that admissions were stored, but for these events.
+    /// Records stored admissions, except those of the late events.
     pub(super) fn admitted(&mut self, late: &[EventId]) -> Admitted {
         self.ended();
         let mut admitted = Admitted::default();
@@ -318,7 +319,7 @@ impl Prefetch {
         self.failures.failed(error, now);
     }
 
-    /// With fewer ready than this, more are leased while all requests are in flight.
+    /// Below this number of ready events, the engine leases more while all requests are in flight.
     fn low(&self) -> usize {
         (self.size - self.concurrency) / 2
     }
@@ -334,7 +335,7 @@ mod tests {
         (0..number).map(|_| Job::tested(0, Contact::user_id(1), 0)).collect()
     }
 
-    /// A slow outbox answers with the full number, while this many events are ready.
+    /// A slow outbox answers with the full number while this many events are ready.
     fn answered(prefetch: &mut Prefetch, ready: usize) {
         let now = Instant::now();
         prefetch.ready.clear();

@@ -1,4 +1,4 @@
-//! Publishes how the engine is doing, when that has changed.
+//! Publishes the state of the engine, whenever it changes.
 
 use std::mem;
 use std::sync::Arc;
@@ -77,14 +77,14 @@ impl Reporter {
         self.changed = true;
     }
 
-    /// Another process has the turn, if this one had it.
+    /// Records that another process has taken the turn.
     fn leave_turn(&self) {
         if matches!(self.turn, Some(PublishedTurn::Mine(_))) {
             self.intake.metrics.left_turn(true);
         }
     }
 
-    /// Records why Intercom creates no contacts, or that it does again.
+    /// Records why Intercom creates no contacts, or that it creates them again.
     pub(super) fn set_creation_failure(&mut self, failure: Option<String>) {
         self.changed |= failure.is_some() || self.creation_failure.is_some();
         self.creation_failure = failure;
@@ -96,17 +96,17 @@ impl Reporter {
         self.intake.metrics.set_pending(pending);
     }
 
-    /// Events have left.
+    /// Records settled events.
     pub(super) fn left(&mut self, events: u64) {
         self.set_pending(self.pending().saturating_sub(events));
     }
 
-    /// Returns how many events are pending, as far as this engine knows.
+    /// Returns the number of pending events, as far as this engine knows.
     pub(super) fn pending(&self) -> u64 {
         self.health.pending()
     }
 
-    /// Publishes what has changed.
+    /// Publishes the changes.
     pub(super) fn publish(&mut self, sources: Sources<'_>) {
         self.health.set_in_flight(sources.in_flight);
         if sources.breaker != self.breaker {

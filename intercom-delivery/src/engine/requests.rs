@@ -1,4 +1,4 @@
-//! One request, with panics of the transport contained.
+//! One request. Catches panics of the transport.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::breaker::Ticket;
 use super::prefetch::Job;
 use crate::telemetry::{self, spans};
 
-/// What a request is about.
+/// The subject of a request.
 pub(super) enum Subject {
     Event(Job),
     Contact(Contact),
@@ -67,7 +67,7 @@ pub(super) fn attempt(
                 }
             }
         };
-        // Whatever a transport leaves behind when it panics is its own.
+        // A panic can leave only the transport's own state inconsistent.
         let outcome = match timeout(limit, AssertUnwindSafe(exchange).catch_unwind()).await {
             Ok(Ok(Ok(outcome))) => outcome,
             Ok(Ok(Err(error))) => Outcome::Failed(error),
@@ -81,7 +81,7 @@ pub(super) fn attempt(
     }
 }
 
-/// Notes in the span of an attempt how it ended.
+/// Records the result in the span of an attempt.
 fn note(span: &Span, sent: &Result<Receipt, SendError>) {
     let status = match sent {
         Ok(receipt) => receipt.status(),

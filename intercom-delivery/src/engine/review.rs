@@ -1,10 +1,11 @@
 //! Reviews an event before its admission, in this order: erasures, consent, rules.
 //!
-//! Collisions come after that, in [`admission`](super::admission), because a rule may rename an event.
+//! Collisions come after that, in [`admission`](super::admission), because a rule may rename an
+//! event.
 //!
-//! From the beginning of an erasure, the engine begins no request for the contact. The outbox deletes the
-//! contact's events in one transaction. Then the engine drops its leased events, waits for the requests in
-//! flight, and reports them. A later settlement changes nothing.
+//! From the beginning of an erasure, the engine begins no request for the contact. The outbox
+//! deletes the contact's events in one transaction. Then the engine drops its leased events, waits
+//! for the requests in flight, and reports them. A later settlement changes nothing.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use super::prefetch::Job;
 use crate::outbox::{Lease, Ruling, Stage, Tombstones, share_identifier};
 use crate::policy::{Consent, InFlight};
 
-/// Asks whether to send an event.
+/// The hook that decides whether to send an event.
 pub(crate) type ConsentHook = Box<dyn Fn(&Contact, &DataEvent) -> Consent + Send + Sync>;
 
-/// For how long an event waits when the consent hook panics.
+/// The delay of an event after a panic of the consent hook.
 const PANIC_DELAY: Duration = Duration::from_secs(60);
 
 /// The checks of each event.
@@ -39,7 +40,7 @@ pub(crate) struct Review {
 /// The result of a review.
 #[derive(Default)]
 pub(crate) struct Reviewed {
-    /// The event's end or delay, unless it goes now.
+    /// The event's end or delay, unless it is sent now.
     pub(crate) ruling: Option<Ruling>,
     /// The event to send instead.
     pub(crate) renamed: Option<DataEvent>,
@@ -63,7 +64,7 @@ impl Review {
         review
     }
 
-    /// Returns whether there is any question about events. One branch an event where nothing is.
+    /// Returns whether any check exists. Without one, it costs a branch an event.
     pub(crate) fn is_needed(&self) -> bool {
         self.is_needed
     }
@@ -89,7 +90,7 @@ impl Review {
         if self.tombstones.contains(event.contact()) {
             return Reviewed::ruling(Ruling::Withhold);
         }
-        // What was put back has passed.
+        // Events that were put back have passed before.
         if *stage == Stage::Admitted {
             return Reviewed::default();
         }
@@ -117,7 +118,7 @@ impl Review {
 
     // Erasures.
 
-    /// Returns whether the engine must not send events of this contact.
+    /// Returns whether events of this contact must not be sent.
     pub(crate) fn withholds(&self, contact: &Contact) -> bool {
         let is_erased = |erasure: &Erasure| share_identifier(&erasure.contact, contact);
         self.tombstones.contains(contact) || self.erasures.iter().any(is_erased)
@@ -128,8 +129,8 @@ impl Review {
         self.look();
     }
 
-    /// Keeps an event during the erasure of its contact, until the outbox has deleted it. Drops one
-    /// that it has deleted.
+    /// Keeps an event until the outbox has finished the erasure of its contact. Drops an event that
+    /// it has deleted.
     pub(super) fn hold(&mut self, job: Job) {
         let contact = job.lease.event.contact();
         let mut erasures = self.erasures.iter_mut();
@@ -141,7 +142,7 @@ impl Review {
         }
     }
 
-    /// Records that the outbox has erased a contact, or has not. Returns the events that go on.
+    /// Records whether the outbox has erased a contact. Returns the events to continue with.
     pub(super) fn end_erasure(&mut self, contact: &Contact, version: Option<u64>) -> Vec<Job> {
         let is_open = |erasure: &Erasure| erasure.version.is_none() && erasure.contact == *contact;
         let Some(place) = self.erasures.iter().position(is_open) else { return Vec::new() };
@@ -159,7 +160,7 @@ impl Review {
         Vec::new()
     }
 
-    /// Forgets confirmed erasures of a forgiven contact.
+    /// Drops confirmed erasures of a forgiven contact.
     pub(crate) fn forgive(&mut self, contact: &Contact) {
         self.erasures.retain(|erasure| {
             erasure.version.is_none() || !share_identifier(&erasure.contact, contact)
@@ -179,7 +180,7 @@ impl Review {
         !self.erasures.is_empty()
     }
 
-    /// Ends all waiting: the requests that were in flight are another engine's business.
+    /// Ends all waits, because another engine delivers now.
     pub(crate) fn leave_turn(&mut self) {
         for erasure in &mut self.erasures {
             erasure.held.clear();
@@ -188,18 +189,18 @@ impl Review {
     }
 }
 
-/// An erasure that this process does.
+/// An erasure by this process.
 pub(crate) struct Erasure {
     contact: Contact,
     /// Requests with a lower number were in flight when it began.
     before: u64,
-    /// How many of them are still.
+    /// The number of those still in flight.
     waiting: usize,
     in_flight: Vec<InFlight>,
     reply: Option<oneshot::Sender<Vec<InFlight>>>,
     /// The leased events of the contact.
     held: Vec<Job>,
-    /// The version of the tombstones since the outbox has it.
+    /// The version of the tombstones from which the outbox includes it.
     version: Option<u64>,
 }
 
@@ -242,7 +243,7 @@ impl Erasure {
         }
     }
 
-    /// Returns whether the tombstones of this version include it, and no caller waits for it.
+    /// Returns whether this version of the tombstones includes it, and no caller waits for it.
     fn is_over(&self, version: u64) -> bool {
         self.reply.is_none() && self.version.is_some_and(|own| own <= version)
     }

@@ -1,4 +1,4 @@
-//! Runs the engine: does the I/O that it decides on.
+//! Runs the engine: does the I/O for its decisions.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -25,16 +25,16 @@ use crate::status::{Condition, Health};
 use crate::telemetry::{self, spans};
 use crate::time::later;
 
-/// How long each of the last calls of the outbox may take when the engine ends.
+/// The limit of each of the last calls of the outbox at the end of the engine.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How many requests that have ended are handled before others are begun.
+/// The number of ended requests to handle before the next ones begin.
 const MAX_ENDED: usize = 256;
 
-/// The limit of calls of a fast outbox in a row, before other work.
+/// The limit of successive calls of a fast outbox before other work.
 const MAX_TURNS: u32 = 32;
 
-/// What the engine works with.
+/// The parts that the engine works with.
 #[derive(Clone)]
 pub(crate) struct Parts {
     pub(crate) intake: Arc<Intake>,
@@ -80,8 +80,8 @@ pub(crate) async fn run(
         for request in engine.take_starting() {
             requests.push(attempt(transport.clone(), request, attempt_timeout));
         }
-        // First the settlement, which makes room, then the lease, which needs room. An outbox that need
-        // not wait is done at once.
+        // The settlement comes first, because it makes room for the lease. A fast outbox answers at
+        // once.
         if let Some((epoch, batch)) = engine.take_batch(now) {
             settling.set(Some(batch.settle(epoch, outbox)).into());
             if let Poll::Ready(Some((batch, settled))) = poll!(settling.as_mut()) {
@@ -104,7 +104,8 @@ pub(crate) async fn run(
                     notifier.notify_waiters();
                 }
                 if engine.dispatch.in_flight == 0 {
-                    // Where the turn has ended, the requests in flight are the next deliverer's.
+                    // After the end of the turn, the requests in flight belong to the next
+                    // deliverer.
                     requests.clear();
                 }
             }
@@ -138,7 +139,7 @@ pub(crate) async fn run(
                     let Some(Some(ended)) = requests.next().now_or_never() else { break };
                     engine.ended(ended, now);
                 }
-                // Where every request ends at once, other tasks must run too.
+                // Even if every request ends at once, other tasks must run too.
                 consume_budget().await;
             }
             Some((batch, settled)) = settling.as_mut() => {
@@ -258,7 +259,7 @@ impl LedgerLog<'_> {
     fn log(&self, counts: Counts) {
         let waiting = self.intake.waiting() as u64;
         let ledger = self.intake.tally.ledger(counts, waiting);
-        // Callers that wait come and go, and are not logged.
+        // The number of waiting callers changes often, and is not logged.
         let terms = Ledger { waiting: 0, ..ledger };
         let mut logged = self.logged.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut *logged, terms) != terms {
@@ -267,8 +268,8 @@ impl LedgerLog<'_> {
     }
 }
 
-/// Logs the ledger, publishes how many events are pending, and notices steps of the system's clock, once
-/// an interval.
+/// Logs the ledger, publishes the number of pending events, and checks the system's clock, once an
+/// interval.
 async fn look(
     log: &LedgerLog<'_>,
     outbox: &dyn Outbox,
@@ -294,7 +295,7 @@ async fn look(
     }
 }
 
-/// Closes the intake when the engine ends, in whatever way it does, also before it has begun.
+/// Closes the intake at any end of the engine, even before it has run.
 pub(crate) struct Ending(pub(crate) Parts);
 
 impl Drop for Ending {

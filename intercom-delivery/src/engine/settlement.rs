@@ -1,4 +1,4 @@
-//! Tells the outbox how leased events have ended, many at a time.
+//! Settles leased events with the outbox, many at a time.
 
 use std::mem;
 use std::time::Duration;
@@ -12,15 +12,15 @@ use crate::outbox::{DeadLetter, Epoch, EventId, Outbox, OutboxError, Settlement,
 use crate::telemetry::spans;
 use crate::time::later;
 
-/// Longest rest between two settlements while requests are in flight.
+/// The longest pause between two settlements while requests are in flight.
 const MAX_REST: Duration = Duration::from_millis(10);
 
-/// Settlements that go to the outbox together.
+/// Settlements for one call of the outbox.
 pub(super) struct Batch {
     settlements: Vec<Settlement>,
     /// The dead letters among them, each with the index of its settlement.
     letters: Vec<(usize, DeadLetter)>,
-    /// From acceptance to delivery, in the same manner.
+    /// The times from acceptance to delivery, in the same form.
     delays: Vec<(usize, Duration)>,
     forget_before: Timestamp,
 }
@@ -39,7 +39,7 @@ impl Batch {
         self.forget_before = self.forget_before.max(later.forget_before);
     }
 
-    /// Settles, and gives the batch back.
+    /// Settles the batch, and returns it.
     pub(super) async fn settle(
         self,
         epoch: Epoch,
@@ -52,7 +52,7 @@ impl Batch {
     }
 }
 
-/// What a settled batch did.
+/// The effects of a settled batch.
 #[derive(Default)]
 pub(super) struct Settled {
     pub(super) delivered: u64,
@@ -60,14 +60,14 @@ pub(super) struct Settled {
     pub(super) letters: Vec<DeadLetter>,
     /// The due times of the events after a put-back.
     pub(super) due: Vec<Instant>,
-    /// How many settlements came too late.
+    /// The number of late settlements.
     pub(super) late: usize,
 }
 
 pub(super) struct Settlements {
     concurrency: usize,
     batch: Batch,
-    /// How many settlements are with the outbox.
+    /// The number of settlements in progress.
     in_progress: usize,
     began: Instant,
     next: Instant,
@@ -94,9 +94,9 @@ impl Settlements {
         self.batch.settlements.is_empty() && self.in_progress == 0
     }
 
-    /// Returns whether the number of ended but unsettled events has reached its limit: after a
-    /// crash, they are sent again. With those in flight, they are at most ten times the
-    /// concurrency, and half of that while the outbox fails.
+    /// Returns whether the number of ended but unsettled events has reached its limit. After a
+    /// crash they are sent again: with those in flight, at most ten times the concurrency, and half
+    /// of that while the outbox fails.
     pub(super) fn is_full(&self) -> bool {
         let times = if self.failures.message().is_some() { 4 } else { 9 };
         self.in_progress + self.batch.settlements.len() > self.concurrency.saturating_mul(times)
@@ -113,7 +113,7 @@ impl Settlements {
     }
 
     pub(super) fn push_delivered(&mut self, settlement: Settlement, delay: Duration) {
-        // Nobody reads it without metrics.
+        // Only metrics use it.
         if cfg!(feature = "metrics") {
             self.batch.delays.push((self.batch.settlements.len(), delay));
         }
@@ -130,7 +130,7 @@ impl Settlements {
         self.batch.forget_before = time;
     }
 
-    /// Takes the batch when it is time to settle it. `idle` says that no request is in flight.
+    /// Takes the batch if it is time to settle it. `idle` says whether no request is in flight.
     pub(super) fn take(&mut self, idle: bool, now: Instant) -> Option<Batch> {
         let number = self.batch.settlements.len();
         let is_time = idle || now >= self.next || number >= self.concurrency.saturating_mul(4);
@@ -145,7 +145,7 @@ impl Settlements {
         Some(batch)
     }
 
-    /// Records how a settlement ended. Settles a failed batch again, before later ones.
+    /// Records the result of a settlement. A failed batch comes again, before later ones.
     pub(super) fn settled(
         &mut self,
         mut batch: Batch,
@@ -153,7 +153,7 @@ impl Settlements {
         now: Instant,
     ) -> Settled {
         self.in_progress = 0;
-        // A slow outbox has less to do when it gets more at once, so it rests as long as it took.
+        // Larger batches cost a slow outbox less, so the pause is as long as the call took.
         let took = now.saturating_duration_since(self.began);
         self.next = later(now, took.min(MAX_REST));
         let late = match settled {
@@ -183,7 +183,7 @@ impl Settlements {
         result
     }
 
-    /// Forgets the unsettled rest: this engine does not deliver any more.
+    /// Drops the unsettled rest, because this engine no longer delivers.
     pub(super) fn clear(&mut self) {
         *self = Settlements::new(self.concurrency);
     }

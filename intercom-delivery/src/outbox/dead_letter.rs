@@ -168,7 +168,7 @@ impl Failure {
 impl From<&SendError> for Failure {
     fn from(error: &SendError) -> Self {
         Failure {
-            // With its sources: an operator needs the cause, and nobody else keeps it.
+            // With its sources, because an operator needs the cause, and nothing else stores it.
             message: format!("{error:?}"),
             status: error.status(),
             request_id: error.request_id().map(str::to_owned),
@@ -188,8 +188,8 @@ impl fmt::Display for Failure {
 pub enum Selection {
     /// Every event.
     All,
-    /// The events of this name. Case does not matter, nor whether an accented letter is one character or a
-    /// letter and a combining accent.
+    /// The events of this name. Case does not matter, nor whether an accented letter is one
+    /// character or a letter and a combining accent.
     Name(String),
     /// The dead letters with this reason. Selects no pending event.
     Reason(DeadLetterReason),

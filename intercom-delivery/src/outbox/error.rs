@@ -22,7 +22,7 @@ pub enum AcceptError {
     InDoubt(#[source] OutboxError),
 }
 
-/// The same sentence, and what it comes from.
+/// The same message, with its sources.
 impl fmt::Debug for AcceptError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,7 +59,7 @@ impl fmt::Display for OutboxError {
     }
 }
 
-/// The same sentence, and what it comes from.
+/// The same message, with its sources.
 impl fmt::Debug for OutboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         intercom_core::write_with_sources(f, self)

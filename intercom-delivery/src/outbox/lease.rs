@@ -127,8 +127,8 @@ pub struct Leased {
     pub events: Vec<Lease>,
     /// The number of pending events, these included.
     pub pending: u64,
-    /// The earliest second among the pending events that are [new](Stage::is_new). It need not cover
-    /// leased events. A second that is too early does no harm.
+    /// The earliest second among the pending events that are [new](Stage::is_new). It need not
+    /// cover leased events. A second that is too early does no harm.
     pub earliest_new: Option<Timestamp>,
     /// How long the engine may begin requests, counted from the return of the call. `None` means
     /// until the epoch ends with this process.

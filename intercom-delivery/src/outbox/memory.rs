@@ -1,4 +1,4 @@
-//! The outbox in memory: bounded, quick, and gone with the process.
+//! The outbox in memory: bounded and fast. It ends with the process.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::fmt;
@@ -114,7 +114,7 @@ impl MemoryOutbox {
         Ok(())
     }
 
-    /// No operation leaves the state half changed, so a panicking thread leaves it valid.
+    /// No operation leaves the state half changed, so it is valid even after a panic.
     fn state(&self) -> MutexGuard<'_, MemoryState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -249,7 +249,7 @@ impl Outbox for MemoryOutbox {
         if state.is_present(epoch) {
             state.turn = None;
             state.take_back();
-            // The engine may still keep the tenure, which holds this too.
+            // The engine may still keep the tenure, which also holds the lock.
             if let Some(hold) = state.hold.take() {
                 hold.let_go();
             }
@@ -316,21 +316,21 @@ impl Operate for MemoryOutbox {
 struct MemoryState {
     /// New events without a lease under this epoch, in the order of their ids.
     fresh: VecDeque<HeldEvent>,
-    /// How many of them, and of those that were deferred or redriven, have each second.
+    /// The number of these and of the deferred or redriven events in each second.
     new_seconds: BTreeMap<Timestamp, usize>,
     /// The other pending events: leased, put back or redriven.
     held: BTreeMap<EventId, HeldEvent>,
-    /// Those of them that are not leased, by when they are due.
+    /// The unleased ones of these, by their due times.
     due: BTreeSet<(Instant, EventId)>,
     dead: BTreeMap<EventId, Dead>,
     /// The dead letters in the order of their burials.
     graves: BTreeMap<u64, EventId>,
-    /// The slots in which events left.
+    /// The slots of sent events.
     used: BTreeMap<Timestamp, Vec<Slot>>,
     tombstones: ErasedContacts,
     /// The turn of the engine that delivers.
     turn: Option<Standby>,
-    /// What that engine holds.
+    /// The tenure of that engine.
     hold: Option<Hold>,
     epochs: u64,
     /// The id of the next event.
@@ -341,7 +341,7 @@ struct MemoryState {
     purged: u64,
 }
 
-/// The counts that no list in the state implies.
+/// The counts that no collection of the state implies.
 #[derive(Default)]
 struct Totals {
     accepted: u64,
@@ -360,7 +360,7 @@ struct ErasedContacts {
     key: [u8; 16],
     all: HashSet<Tombstone>,
     version: u64,
-    /// The version that the engine that delivers last got.
+    /// The version that the delivering engine last got.
     told: u64,
 }
 
@@ -402,7 +402,7 @@ struct HeldEvent {
     attempts: u32,
     last_failure: Option<Arc<Failure>>,
     accepted: Instant,
-    /// When it is due, after a deferral, a put-back or a redrive.
+    /// Its due time after a deferral, a put-back or a redrive.
     due: Option<Instant>,
     leased: bool,
 }
@@ -433,7 +433,7 @@ impl Drop for TenureGuard {
     }
 }
 
-/// What a call of `lease` does next.
+/// The next step of a call of `lease`.
 enum Next {
     Turn(Turn),
     WaitForTurn,
@@ -441,12 +441,12 @@ enum Next {
     WaitForEvent(Option<Instant>),
 }
 
-/// Whose turn it is, seen by a caller of `lease`.
+/// The turn, seen by a caller of `lease`.
 enum Present {
     Mine,
-    /// Another's, and the caller does not know.
+    /// Another engine's turn, which the caller does not know of.
     News(Standby),
-    /// Another's or nobody's, as the caller knows.
+    /// Another engine's turn or none, and the caller knows it.
     Known,
 }
 
@@ -495,7 +495,7 @@ impl MemoryState {
         }
     }
 
-    /// Begins the turn of the caller, who has the lock.
+    /// Begins the turn of the caller, which has the lock.
     fn begin(&mut self, guard: OwnedMutexGuard<()>) -> Tenure {
         self.take_back();
         self.epochs += 1;
@@ -524,7 +524,7 @@ impl MemoryState {
     /// Ends all leases.
     fn take_back(&mut self) {
         let leased: Vec<_> = self.held.extract_if(.., |_, held| held.leased).collect();
-        // The lowest id goes to the front last.
+        // Reversed, so that the lowest id is at the front in the end.
         for (id, mut held) in leased.into_iter().rev() {
             held.leased = false;
             if held.stage.is_new() {
@@ -550,7 +550,7 @@ impl MemoryState {
         *self.new_seconds.entry(second).or_default() += 1;
     }
 
-    /// Notes one event less that was never admitted and is not leased.
+    /// Removes an unadmitted, unleased event from the seconds.
     fn forget_new(&mut self, second: Timestamp) {
         if let Some(number) = self.new_seconds.get_mut(&second) {
             *number -= 1;
@@ -576,7 +576,7 @@ impl MemoryState {
         self.next_id += 1;
     }
 
-    /// Leases up to `limit` events that are due, and says when the next one is.
+    /// Leases up to `limit` due events, and returns the due time of the next one.
     fn lease(&mut self, limit: usize, now: Instant) -> (Vec<Lease>, Option<Instant>) {
         let mut leases = Vec::with_capacity(limit.min(self.pending()));
         while leases.len() < limit {
@@ -709,7 +709,7 @@ impl MemoryState {
         true
     }
 
-    /// Keeps a dead letter. `arrived` says that an attempt may have arrived.
+    /// Keeps a dead letter. `arrived` says whether an attempt may have arrived.
     fn bury(&mut self, letter: DeadLetter, arrived: bool) {
         let stage = if arrived { Stage::Admitted } else { Stage::Redriven };
         self.counts.dead += 1;
@@ -718,7 +718,7 @@ impl MemoryState {
         self.dead.insert(letter.id, Dead { grave: self.buried, letter, stage });
     }
 
-    /// Buries pending events for an operator. Returns how many.
+    /// Buries pending events for an operator, and returns their number.
     fn bury_pending(&mut self, which: &Selection) -> u64 {
         let is_chosen = |held: &HeldEvent| which.contains_pending(held.id, &held.event);
         let fresh = std::mem::take(&mut self.fresh).into_iter();

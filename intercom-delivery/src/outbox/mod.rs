@@ -40,8 +40,8 @@ pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
 ///   carry the epoch, and change nothing under an earlier one.
 /// - **A lease lasts as long as its epoch**, unless a settlement ends it before. When an epoch
 ///   ends, every leased event is due again.
-/// - **The bytes of an event change at most once**: by `admit`, before its first attempt. An event of
-///   [`Stage::Redriven`] begins anew.
+/// - **The bytes of an event change at most once**: by `admit`, before its first attempt. An event
+///   of [`Stage::Redriven`] begins anew.
 /// - **Durations are relative**, so no two clocks need agree. Each outbox has its own clock.
 ///
 /// An outbox holds no rule about sending: the engine decides when it admits events. No method has a
@@ -54,7 +54,8 @@ pub use turn::{Epoch, Standby, Standing, Tenure, Turn};
     message = "`{Self}` is not an outbox",
     label = "cannot hold events",
     note = "a `Result` with an outbox in it needs `?`, and a builder needs `.open()?`",
-    note = "a type becomes an outbox with `#[async_trait] impl Outbox for …` and `#[async_trait] impl Operate for …`"
+    note = "a type becomes an outbox with `#[async_trait] impl Outbox for …` \
+        and `#[async_trait] impl Operate for …`"
 )]
 #[async_trait]
 pub trait Outbox: Send + Sync {

@@ -14,7 +14,8 @@ use super::{DeadLetter, ErasedEvents, EventId, OutboxError, Selection};
     message = "`{Self}` is not an outbox",
     label = "cannot hold events",
     note = "a `Result` with an outbox in it needs `?`, and a builder needs `.open()?`",
-    note = "a type becomes an outbox with `#[async_trait] impl Outbox for …` and `#[async_trait] impl Operate for …`"
+    note = "a type becomes an outbox with `#[async_trait] impl Outbox for …` \
+        and `#[async_trait] impl Operate for …`"
 )]
 #[async_trait]
 pub trait Operate: Send + Sync {

@@ -1,11 +1,12 @@
-//! Slots: what two events share that Intercom takes for one.
+//! Slots: Intercom takes two events with one slot for duplicates.
 
 use std::hash::Hasher;
 
 use intercom_core::{DataEvent, Timestamp};
 use siphasher::sip::SipHasher13;
 
-/// A contact, an event name and a second. Intercom ignores the second of two events in one slot.
+/// A contact, an event name and a second. Of two events in one slot, Intercom ignores the later
+/// one.
 ///
 /// Slots ignore the case of names and email addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,7 +97,7 @@ mod tests {
         Slot::of(&event).key
     }
 
-    /// A stored slot would match no event if the keys changed.
+    /// If the keys changed, a stored slot would match no event.
     #[test]
     fn a_key_is_the_same_in_every_version() {
         let expected = [-9_077_249_458_366_700_123_i64, -519_035_417_943_641_305];

@@ -137,7 +137,7 @@ mod tests {
         Tombstones::new(KEY, 1, Tombstone::of(&KEY, contact))
     }
 
-    /// A stored tombstone would match no contact if the hash changed.
+    /// If the hash changed, a stored tombstone would match no contact.
     #[test]
     fn a_tombstone_is_the_same_in_every_version() {
         let ada = Contact::user_id(42).with_email("Ada@Example.com");

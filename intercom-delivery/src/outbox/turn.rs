@@ -82,8 +82,9 @@ pub struct Tenure {
     /// The slots of the pending events that are not [new](super::Stage::is_new), one for each
     /// event.
     pub held: Vec<Slot>,
-    /// The slots of sent events that the outbox still keeps. Also, until [`UsedSlot::WHILE_DEAD`], the
-    /// slot of each dead letter that becomes [`Stage::Admitted`](super::Stage) when it is redriven.
+    /// The slots of sent events that the outbox still keeps. Also, until [`UsedSlot::WHILE_DEAD`],
+    /// the slot of each dead letter that becomes [`Stage::Admitted`](super::Stage) when it is
+    /// redriven.
     pub used: Vec<UsedSlot>,
     /// All tombstones.
     pub tombstones: Arc<Tombstones>,

@@ -1,4 +1,4 @@
-//! Properties of the decision, over any policy and any failure.
+//! Properties of the decision, for arbitrary policies and failures.
 
 use proptest::prelude::*;
 

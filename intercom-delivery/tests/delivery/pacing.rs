@@ -71,12 +71,7 @@ async fn an_impossible_reset_is_ignored() {
                 said = said.or(delivery.status().rate_limit_doubt);
             }
             let (took, refused) = (begun.elapsed(), intercom.refused().len());
-            let said = said.unwrap_or_else(|| {
-                panic!(
-                    "{headers:?}, {windows:?}: no line was \
-                logged"
-                )
-            });
+            let said = said.unwrap_or_else(|| panic!("{headers:?}, {windows:?}: not logged"));
             assert!(said.contains(words), "{headers:?}, {windows:?}: {said}");
             assert!(refused <= refusals, "{headers:?}, {windows:?}: {refused} refused");
             // At most twice the time with a correct reset.

@@ -489,11 +489,7 @@ pub(crate) async fn guarded<T>(test: impl Future<Output = T>) -> T {
     let mut test = pin!(timeout(240 * HOUR, test));
     let ended = poll_fn(|context| {
         let ended = test.as_mut().poll(context);
-        assert!(
-            ended.is_ready() || begun.elapsed() < IN_EARNEST,
-            "the test spins, or is far too \
-            slow"
-        );
+        assert!(ended.is_ready() || begun.elapsed() < IN_EARNEST, "the test spins or is too slow");
         ended
     });
     ended.await.expect("it hangs")

@@ -538,10 +538,7 @@ fn an_engine_that_never_ran_closes_the_intake() {
     let second = paused_runtime();
     second.block_on(guarded(async {
         let sent = timeout(HOUR, delivery.tracker().send_prepared(event(1))).await;
-        let error = sent.expect("the call waits for ever").expect_err(
-            "no engine will ever send \
-            it",
-        );
+        let error = sent.expect("the call waits for ever").expect_err("no engine ever sends it");
         assert_eq!(error.kind(), ErrorKind::Closed);
         assert!(matches!(delivery.status().state, State::Ended));
     }));

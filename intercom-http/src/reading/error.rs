@@ -27,7 +27,8 @@ pub enum ReadError {
     InvalidContact(#[source] ContactError),
     /// The contact has no user id, which Intercom requires for summaries. Nothing was sent.
     #[error(
-        "nothing was sent: summaries are submitted by user id, and the contact has none; name it by `Contact::user_id`"
+        "nothing was sent: summaries are submitted by user id, and the contact has none; \
+         name it by `Contact::user_id`"
     )]
     NoUserId,
     /// A summary is invalid. Nothing was sent.
@@ -44,7 +45,8 @@ pub enum ReadError {
     BadEvent(BadEvent),
     /// A page names an earlier page as its next. The stream ends.
     #[error(
-        "page {page} names a next page that was read before, so the rest of the list cannot be read; report it to Intercom"
+        "page {page} names a next page that was read before, so the rest of the list cannot be \
+         read; report it to Intercom"
     )]
     RepeatedCursor {
         /// The number of the page that names it, counted from 1.

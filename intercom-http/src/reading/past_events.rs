@@ -18,7 +18,7 @@ use super::past_event::PastEvent;
 use super::requests;
 use crate::transport::Inner;
 
-/// The most events of one page.
+/// The limit of events on a page.
 const MAX_PER_PAGE: u16 = 150;
 
 type Fetch = Pin<Box<dyn Future<Output = Result<Page, ReadError>> + Send>>;

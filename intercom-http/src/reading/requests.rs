@@ -14,10 +14,11 @@ use super::page::{self, Page};
 use super::summary::EventSummary;
 use crate::transport::Inner;
 
-/// The most attempts of one request.
+/// The limit of attempts of a request.
 const MAX_TRIES: u32 = 5;
 
-/// The wait after the first passing failure, if the response names none. Each further wait doubles.
+/// The wait after the first temporary failure, if the response names none. Each further wait
+/// doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
 /// Reads one page: the first, or that of a cursor.
@@ -85,8 +86,8 @@ pub(crate) async fn submit_summaries(
     let body = json!({ "user_id": user_id, "event_summaries": summaries }).to_string();
     let url = &inner.endpoints.summaries;
     let question = Question { method: Method::POST, url, body: Some(body), contact };
-    // Retries only a 429, when Intercom took nothing. Intercom does not document what a repetition
-    // does.
+    // Retries only a 429, after which Intercom has certainly taken nothing. Intercom does not
+    // document what a repetition does.
     answer(inner, &question, |error| error.kind() == ErrorKind::RateLimited).await?;
     Ok(())
 }
@@ -99,7 +100,7 @@ struct Question<'a> {
     contact: &'a Contact,
 }
 
-/// Sends a request, retries passing failures, and returns the body.
+/// Sends a request, retries temporary failures, and returns the body.
 async fn answer(
     inner: &Inner,
     question: &Question<'_>,

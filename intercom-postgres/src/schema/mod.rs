@@ -7,8 +7,8 @@ use tokio_postgres::types::Type;
 use crate::error::{ConnectError, Fault};
 use crate::link::Link;
 
-/// Each step makes the tables of one version out of those of the version before. A released step
-/// never changes.
+/// Each step upgrades the tables from the previous version to one version. A released step never
+/// changes.
 const STEPS: &[&str] = &[include_str!("v1.sql"), include_str!("v2.sql"), include_str!("v3.sql")];
 
 /// The version of the tables that this crate reads and writes.
@@ -17,10 +17,11 @@ pub const SCHEMA_VERSION: i32 = STEPS.len() as i32;
 /// The schema of the outbox by default.
 pub(crate) const DEFAULT_SCHEMA: &str = "intercom";
 
-/// The longest name: channels have it in their names, which PostgreSQL cuts after 63 bytes.
+/// The limit of a name's length. The names of channels contain it, and PostgreSQL cuts those after
+/// 63 bytes.
 const MAX_NAME: usize = 48;
 
-/// The name of a schema. `Display` gives it quoted, as SQL wants it.
+/// The name of a schema. `Display` quotes it for SQL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schema(String);
 
@@ -39,7 +40,7 @@ impl Schema {
         &self.0
     }
 
-    /// Fills the schema into a statement.
+    /// Inserts the schema into a statement.
     pub(crate) fn sql(&self, template: &str) -> String {
         template.replace("{schema}", &self.to_string())
     }
@@ -66,14 +67,14 @@ impl fmt::Display for Schema {
     }
 }
 
-/// Returns the SQL that makes the tables and functions of the outbox, for your own migrations: the
-/// steps after version `from`, in one transaction.
+/// Returns the SQL that creates the tables and functions of the outbox, for your own migrations:
+/// the steps after version `from`, in one transaction.
 ///
-/// Connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate) then.
+/// After running it, connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate).
 ///
 /// # Errors
 ///
-/// Fails when the name of the schema is not one of small letters, digits and `_`.
+/// Fails when the name of the schema has other characters than lower-case letters, digits and `_`.
 ///
 /// ```
 /// let sql = intercom_postgres::migrations("intercom", 0)?;
@@ -88,7 +89,7 @@ pub fn migrations(schema: &str, from: i32) -> Result<String, ConnectError> {
 fn steps(schema: &Schema, from: i32) -> String {
     let mut sql = String::new();
     if from == 0 {
-        // Creating a schema takes a right that an existing one does not need.
+        // Creating a schema needs a privilege that using an existing one does not.
         sql += &schema.sql(
             "DO $$ BEGIN\n    IF to_regnamespace('{schema}') IS NULL THEN\n        CREATE SCHEMA \
              {schema};\n    END IF;\nEND $$;\n",
@@ -106,9 +107,9 @@ fn steps(schema: &Schema, from: i32) -> String {
     sql
 }
 
-/// Returns the version of the tables: 0, if there are none.
+/// Returns the version of the tables, or 0 if there are none.
 pub(crate) async fn version(link: &Link, schema: &Schema) -> Result<i32, Fault> {
-    // Not `to_regclass`: it may answer from what the session has cached before it waited for the lock.
+    // Not `to_regclass`, which may answer from the session's cache of before the lock.
     let there = "SELECT EXISTS (SELECT FROM pg_catalog.pg_tables \
                                  WHERE schemaname = $1 AND tablename = 'migrations')";
     let name = schema.name();
@@ -119,13 +120,13 @@ pub(crate) async fn version(link: &Link, schema: &Schema) -> Result<i32, Fault> 
     Ok(link.query_one(&max, &[]).await?.get(0))
 }
 
-/// Takes the steps that are missing, in one transaction.
+/// Runs the missing steps, in one transaction.
 pub(crate) async fn migrate(link: &Link, schema: &Schema) -> Result<(), Fault> {
     if version(link, schema).await? >= SCHEMA_VERSION {
         return Ok(());
     }
-    // The lock lasts as long as the transaction, so that it works through a pool. The version is read
-    // again under the lock, because another process may have taken the steps meanwhile.
+    // The lock lasts for the transaction, so it works through a pool. The version is read again
+    // under the lock, because another process may have run the steps meanwhile.
     let begin = format!(
         "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '10s'; \
          SELECT pg_advisory_xact_lock(hashtextextended('intercom_postgres.{}', 0))",
@@ -141,7 +142,7 @@ pub(crate) async fn migrate(link: &Link, schema: &Schema) -> Result<(), Fault> {
     };
     let migrated = migrated.await;
     if migrated.is_err() {
-        // No other statement may run in that transaction.
+        // No other statement may use that transaction.
         link.disconnect().await;
     }
     migrated

@@ -25,12 +25,12 @@ pub(crate) struct StoredEvent {
     /// Whether an operator has removed it.
     removed: bool,
     sensitive: Option<Vec<String>>,
-    /// The order of the first leases, as a growing number.
+    /// The rank in the order of first leases.
     pub(crate) place: u64,
 }
 
 impl StoredEvent {
-    /// Reads [`COLUMNS`] from a column on.
+    /// Reads [`COLUMNS`], beginning at a column.
     pub(crate) fn of(row: &Row, column: usize) -> Self {
         StoredEvent {
             id: row.get(column),
@@ -46,7 +46,7 @@ impl StoredEvent {
         }
     }
 
-    /// Returns whether it waits for its first lease.
+    /// Returns whether it has not been leased yet.
     pub(crate) fn is_new(&self) -> bool {
         !self.removed && self.due.is_none()
     }
@@ -87,7 +87,7 @@ impl StoredEvent {
     }
 }
 
-/// Reads three columns from this one on: the message, the status, and the id of the request.
+/// Reads three columns, beginning at this one: the message, the status, and the id of the request.
 pub(crate) fn failure(row: &Row, column: usize) -> Option<Failure> {
     let message: Option<String> = row.get(column);
     let status: Option<i32> = row.get(column + 1);
@@ -97,8 +97,7 @@ pub(crate) fn failure(row: &Row, column: usize) -> Option<Failure> {
         .map(|message| failure(message).with_request_id(row.get::<_, Option<String>>(column + 2)))
 }
 
-/// Reads a body. Logs a body that a person has damaged. It stays in its row, and delays no other
-/// event.
+/// Reads a body. Logs an unreadable one, which stays in its row and delays no other event.
 pub(crate) fn readable(
     id: EventId,
     body: String,
@@ -107,7 +106,11 @@ pub(crate) fn readable(
     match DataEvent::from_body(body) {
         Ok(event) => Some(event.with_sensitive_keys(sensitive.unwrap_or_default())),
         Err(error) => {
-            tracing::error!(event.id = id.get(), error = %error, "the outbox holds an unreadable event");
+            tracing::error!(
+                event.id = id.get(),
+                error = %error,
+                "the outbox holds an unreadable event"
+            );
             None
         }
     }

@@ -1,9 +1,9 @@
-//! Gaps: passed ids whose events may yet become visible.
+//! Gaps: passed ids whose events may still become visible.
 //!
-//! A transaction takes its own id first, and ids of events after that. It commits whenever it does.
+//! A transaction takes its own id first, then the ids of its events, and commits at any later time.
 //! So an event can become visible after others with higher ids. The deliverer remembers a missing
-//! id with the id of a transaction that began after it saw the gap. Once all transactions up to
-//! that one have ended, an event that is still missing was rolled back, and never comes.
+//! id, together with the id of a transaction that began after it saw the gap. Once all transactions
+//! up to that one have ended, an event that is still missing was rolled back, and never comes.
 
 use std::ops::RangeInclusive;
 
@@ -14,18 +14,18 @@ pub(super) struct Gaps(Vec<Gap>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Gap {
     ids: RangeInclusive<i64>,
-    /// A transaction that began after the deliverer saw the gap. `None`: not known yet.
+    /// A transaction that began after the deliverer saw the gap, if known.
     horizon: Option<i64>,
 }
 
 impl Gaps {
-    /// Takes gaps of which only the position is known.
+    /// Creates gaps from their positions.
     pub(super) fn load(from: &[i64], to: &[i64]) -> Self {
         let ranges = from.iter().zip(to).map(|(from, to)| *from..=*to);
         Gaps(ranges.map(|ids| Gap { ids, horizon: None }).collect())
     }
 
-    /// Returns one gap of all ids up to this one.
+    /// Returns a single gap of all ids up to this one.
     pub(super) fn up_to(last: i64) -> Self {
         let mut gaps = Gaps::default();
         gaps.pass(0, last + 1);
@@ -36,7 +36,7 @@ impl Gaps {
         self.0.is_empty()
     }
 
-    /// Adds the ids between a passed id and the next present one.
+    /// Adds the ids between a passed id and the next visible one.
     pub(super) fn pass(&mut self, passed: i64, next: i64) {
         if passed + 1 < next {
             self.0.push(Gap { ids: passed + 1..=next - 1, horizon: None });
@@ -52,21 +52,21 @@ impl Gaps {
         self.0.splice(at..at, parts.map(|ids| Gap { ids, horizon }));
     }
 
-    /// Returns the gaps with these ids besides.
+    /// Returns the gaps with these ids added.
     pub(super) fn with(&self, ids: impl Iterator<Item = i64>) -> Self {
         let ids = ids.map(|id| Gap { ids: id..=id, horizon: None });
         Gaps(self.0.iter().cloned().chain(ids).collect())
     }
 
-    /// Sets the horizon of the gaps that have none.
+    /// Sets the transaction of the gaps without one.
     pub(super) fn seen(&mut self, transaction: i64) {
         for gap in &mut self.0 {
             gap.horizon.get_or_insert(transaction);
         }
     }
 
-    /// Drops the gaps that stay for ever. The deliverer looked for all of them in a snapshot in
-    /// which every transaction before `oldest` had ended.
+    /// Drops the gaps that no event can fill. The deliverer has looked for all of them in a
+    /// snapshot in which every transaction before `oldest` had ended.
     pub(super) fn drop_before(&mut self, oldest: i64) {
         self.0.retain(|gap| gap.horizon.is_none_or(|horizon| horizon >= oldest));
     }

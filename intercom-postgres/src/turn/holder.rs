@@ -10,29 +10,27 @@ use super::event::StoredEvent;
 use super::progress::Progress;
 use crate::clock::Clock;
 
-/// What the process that delivers knows of its turn. No table has the leases: to lease is to read
-/// on.
+/// The deliverer's knowledge of its turn. No table has the leases: leasing is reading on.
 pub(super) struct Holder {
     pub(super) epoch: i64,
     /// The beginning of the turn, from the deliverer's row.
     pub(super) since: i64,
-    /// The history of the store in which the turn began. In another history, the turn is over.
+    /// The store's history at the start of the turn. In another history, the turn has ended.
     pub(super) history: String,
-    /// Lives as long as the tenure.
+    /// Ends with the tenure.
     tenure: Weak<()>,
-    /// The progress as the last write stored it, or as this process has read since.
+    /// The progress in the last write, plus what this process has read since.
     pub(super) progress: Progress,
-    /// The position in the events that an earlier turn had read, until this turn has read them
-    /// again.
+    /// The position in the events of earlier turns, until this turn has read all of them again.
     pub(super) replay: Option<i64>,
-    /// Events that the last lease found in gaps. The row keeps them as gaps until the next lease.
-    /// By then it has all of their admissions.
+    /// Events that the last lease found in gaps. The row keeps them as gaps until the next lease,
+    /// because it has all of their admissions only then.
     pub(super) late: BTreeSet<i64>,
     /// Leased events that nothing has put back.
     fresh: BTreeSet<i64>,
     /// Leased events after a put-back or a redrive.
     again: BTreeSet<i64>,
-    /// Events of calls of `lease` that the caller dropped.
+    /// Events from dropped calls of `lease`.
     returned: VecDeque<StoredEvent>,
     /// The number of leases so far.
     places: u64,
@@ -41,11 +39,11 @@ pub(super) struct Holder {
     /// The extension that the engine last got.
     pub(super) reported_extension: Option<Instant>,
     pub(super) clock: Clock,
-    /// The table no longer has slots with an earlier end.
+    /// The table no longer has slots that expire earlier.
     pub(super) forgotten: i64,
-    /// Writes without an answer, all under the next number.
+    /// Writes without an answer, all with the next number.
     pub(super) doubts: Vec<Doubt>,
-    /// The effects of such writes, which the engine does not know yet.
+    /// The effects of such writes that the engine does not know yet.
     pub(super) done: HashSet<(Deed, i64)>,
     /// The version of the tombstones at the last read.
     pub(super) erasures: u64,
@@ -60,7 +58,7 @@ pub(super) struct Doubt {
     pub(super) ended: Vec<i64>,
 }
 
-/// What a write does with events.
+/// The effect of a write on events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Deed {
     Nothing,
@@ -113,7 +111,7 @@ impl Holder {
         if stored.due.is_some() { &mut self.again } else { &mut self.fresh }.insert(stored.id);
     }
 
-    /// Ends the leases of events that no caller has seen.
+    /// Ends the leases from dropped calls.
     pub(super) fn take_back(&mut self, events: Vec<StoredEvent>) {
         for stored in &events {
             self.end(stored.id);
@@ -153,7 +151,7 @@ impl Holder {
         self.fresh.iter().chain(&self.again).copied().collect()
     }
 
-    /// Forgets events that an operator has buried.
+    /// Drops events that an operator has buried.
     pub(super) fn buried(&mut self, ids: &[i64]) {
         for id in ids {
             self.end(*id);
@@ -182,7 +180,7 @@ impl Holder {
         }
     }
 
-    /// Counts the last lease's finds in gaps as read, because the row has their admissions by now.
+    /// Counts the last lease's finds in gaps as read, because the row has their admissions now.
     pub(super) fn retire_late(&mut self) {
         self.progress.read += self.late.len() as i64;
         self.late.clear();

@@ -1,21 +1,19 @@
 //! The deliverer's turn, and the leases of its events.
 //!
 //! One process delivers, under an epoch that only grows. Each write of the deliverer compares its
-//! epoch and stores a progress with a higher number. A standby that sees no higher number for the
-//! lease time, by its own monotonic clock, begins the next epoch. No clock but its own has a part in
-//! that.
+//! epoch, and stores a progress with a higher number. A standby begins the next epoch if it sees no
+//! higher number for the lease time, by its own monotonic clock. No other clock matters for that.
 //!
-//! **Lost history.** A failover can lose the last commits, and so can a crash where commits do not
-//! wait for the disk. Then the server gives ids again, and the epoch may go back. What the
-//! deliverer has read but not stored is worth nothing then. So each of its statements compares the
-//! history of the store, too. In another history the turn ends, and the next one starts from the
-//! row.
+//! **Lost history.** A failover can lose the last commits, and so can a crash if commits do not
+//! wait for the disk. Then the server assigns ids again, and the epoch may decrease. What the
+//! deliverer has read but not stored is then wrong. So each of its statements also compares the
+//! store's history. In another history the turn ends, and the next one starts from the row.
 //!
 //! **Order.** The engine admits events in the order of their leases, and a takeover must repeat
-//! that order. It leases first the events that an earlier turn has read, in the order of their ids,
-//! then events found in gaps, then events after the cursor. So while there are gaps, the row gets
-//! the cursor and the gaps before the engine gets events beyond them. Without gaps the order is
-//! that of the ids anyway.
+//! that order. A takeover first leases the events that an earlier turn has read, in the order of
+//! their ids, then events found in gaps, then events after the cursor. So if there are gaps, the
+//! row stores the cursor and the gaps before the engine gets events beyond them. Without gaps, the
+//! order is that of the ids anyway.
 
 mod event;
 mod gaps;
@@ -52,13 +50,13 @@ use crate::schema::Schema;
 
 pub(crate) use self::event::{COLUMNS, StoredEvent, failure, readable, storable};
 
-/// The limit of unread events that a lease counts. With more, their number is that of the ids.
+/// The limit of unread events that a lease counts. Beyond it, the number of ids stands for them.
 const MAX_COUNTED: i64 = 2_000;
 
-/// The pause of a standby after another process began the turn first.
+/// The pause of a standby after another process was first to begin the turn.
 const AGAIN: Duration = Duration::from_millis(20);
 
-/// The turns of the store, as this process knows them, and its own turn.
+/// This process's knowledge of the store's turns, and its own turn.
 pub(crate) struct Turns {
     link: Link,
     schema: Schema,
@@ -66,7 +64,7 @@ pub(crate) struct Turns {
     owner: String,
     settings: TurnSettings,
     pub(crate) skew: Skew,
-    /// Wakes the calls of `lease` that wait.
+    /// Wakes waiting calls of `lease`.
     news: Arc<Notify>,
     /// Whether this process delivers.
     delivers: Arc<AtomicBool>,
@@ -90,16 +88,17 @@ struct State {
     holder: Option<Holder>,
     /// The epoch and number that a standby saw last, and since when.
     watched: Option<(i64, i64, Instant)>,
-    /// An epoch that this process began, without an answer to that write.
+    /// An epoch whose beginning this process wrote without an answer.
     claimed: Option<i64>,
     /// The epoch and the beginning of this process's last turn that ended without a handover. If
-    /// the deliverer's row still has them, the store's history has changed, and nobody delivers.
+    /// the deliverer's row still has them, the store's history has changed, and no process
+    /// delivers.
     left: Option<(i64, i64)>,
     /// The highest epoch of this process's turns.
     highest: i64,
 }
 
-/// What a call of `lease` does next.
+/// The next step of a call of `lease`.
 enum Next {
     Turn(Turn),
     Leased(Unread),
@@ -107,7 +106,7 @@ enum Next {
     Wait(Duration),
 }
 
-/// Leased events. Without a reader, because the caller dropped the call, they are due again.
+/// Leased events. They are due again if the caller has dropped the call.
 struct Unread {
     turns: Arc<Turns>,
     epoch: i64,
@@ -143,19 +142,19 @@ impl Drop for Unread {
     }
 }
 
-/// What a lease found.
+/// The result of a lease.
 #[derive(Default)]
 struct Found {
     events: Vec<StoredEvent>,
     pending: i64,
     earliest_new: Option<Timestamp>,
     next_due: Option<Millis>,
-    /// The tombstones, if the engine does not know these.
+    /// The tombstones, if the engine does not have this version.
     tombstones: Option<Arc<Tombstones>>,
 }
 
-/// Ends the turn when the engine drops the tenure. The task that extends the turn notices, or an
-/// earlier call of `lease`.
+/// Ends the turn when the engine drops the tenure. The extending task notices, or an earlier call
+/// of `lease`.
 struct Guard {
     _ended: oneshot::Sender<()>,
     _alive: Arc<()>,
@@ -194,7 +193,7 @@ impl Turns {
         self.unread.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how often this process took the delivery over from one that had not released it.
+    /// Returns how often this process took over without a release.
     pub(crate) fn takeovers(&self) -> u64 {
         self.takeovers.load(Ordering::Relaxed)
     }
@@ -207,9 +206,9 @@ impl Turns {
         loop {
             let news = self.news.notified();
             tokio::pin!(news);
-            // Before the query, so that no news after its answer is missed.
+            // Before the query, so that no later notification is missed.
             news.as_mut().enable();
-            // In a task of its own: a caller that does not go on must not keep the lock.
+            // In its own task, because a caller that is no longer polled must not keep the lock.
             let (reply, answer) = oneshot::channel();
             tokio::spawn(self.clone().answer(standing, limit, reply));
             let next = answer.await.unwrap_or_else(|_| Err(Fault::ended()));
@@ -240,7 +239,7 @@ impl Turns {
             return;
         }
         let next = self.next(&mut state, standing, limit).await;
-        // If the caller has gone, dropping the answer ends the leases in it.
+        // If the caller has gone, dropping the result ends its leases.
         let _ = reply.send(next);
     }
 
@@ -268,7 +267,7 @@ impl Turns {
     // The turn of this process.
 
     async fn deliver(self: &Arc<Self>, holder: &mut Holder, limit: usize) -> Result<Next, Failed> {
-        // After a pause of this process, the turn may be over.
+        // After a pause of this process, the turn may have ended.
         if self.valid_for(holder.extended).is_zero() {
             self.resolve(holder).await?;
             self.store(holder, holder.next()).await?;
@@ -318,15 +317,14 @@ impl Turns {
     }
 
     /// Returns how long requests may begin after an extension of the turn. The last third of the
-    /// lease time is for clocks that do not run alike.
+    /// lease time allows for clocks of different speed.
     fn valid_for(&self, extended: Instant) -> Duration {
         (self.settings.lease_time * 2 / 3).saturating_sub(extended.elapsed())
     }
 
-    /// Reads more events, and leases those that are due, the longest due first.
+    /// Reads more events, and leases the due ones, the longest due first.
     ///
-    /// It leases the events at the end, without waiting. A call that is dropped before has leased
-    /// nothing.
+    /// It leases at the end, without waiting. A call dropped before that has leased nothing.
     async fn read(&self, holder: &mut Holder, limit: usize) -> Result<Found, Failed> {
         loop {
             let far =
@@ -344,7 +342,7 @@ impl Turns {
         self.resolve(holder).await?;
         self.take_back_unread(holder);
         if holder.has_returned() {
-            // Events of dropped calls are due longest.
+            // Events from dropped calls have been due longest.
             let read = self.ask(holder, 0).await?;
             let (late, replay) = (holder.late.len(), holder.replay);
             let found = self.found(&holder.progress, replay, &read, late).await?;
@@ -358,7 +356,7 @@ impl Turns {
         let mut progress = holder.progress.clone();
         let mut replay = holder.replay;
         let is_all_late = read.late.len() < limit;
-        // Removed events, and those after a put-back, only count.
+        // Removed events, and events after a put-back, are only counted.
         for stored in read.late.extract_if(.., |stored| !stored.is_new()) {
             progress.gaps.fill(stored.id);
             progress.read += 1;
@@ -369,7 +367,7 @@ impl Turns {
         let has_more_fresh = number_read == limit || is_late && number_read > 0;
         let new = mem::take(if is_late { &mut read.late } else { &mut read.fresh });
         let again = if is_late { Vec::new() } else { mem::take(&mut read.again) };
-        // Events that are longer due may follow the events of an earlier turn, and the limit.
+        // Longer due events may come after the events of an earlier turn, and beyond the limit.
         let has_more = replay.is_some() || number_read == limit;
         let (mut chosen, new) = choose(new, again, limit, now, has_more);
         read.has_rest =
@@ -409,7 +407,7 @@ impl Turns {
             false => self.found(&progress, replay, &read, late.len()).await?,
         };
 
-        // From here on nothing waits.
+        // No `await` from here on.
         holder.progress = Progress { n: holder.progress.n, ..progress };
         holder.replay = replay;
         holder.late.extend(late);
@@ -448,7 +446,7 @@ impl Turns {
         Ok(Found { events, pending, earliest_new, next_due, tombstones })
     }
 
-    /// Ends the leases of events that no caller has seen. A lease takes them before all others.
+    /// Ends the leases from dropped calls. The next lease takes these events first.
     fn take_back_unread(&self, holder: &mut Holder) {
         for (epoch, events) in mem::take(&mut *self.unread()) {
             if epoch == holder.epoch {
@@ -492,7 +490,7 @@ impl Turns {
         Ok((row.get(0), earliest.map(Timestamp::from_unix_seconds)))
     }
 
-    // The turn of another process, and the beginning and end of this one's.
+    // The turn of another process, and the beginning and end of this process's own.
 
     async fn stand_by(
         self: &Arc<Self>,
@@ -562,7 +560,8 @@ impl Turns {
         }
         self.repair(&mut progress).await?;
         if epoch <= state.highest {
-            // The store has lost this process's last turn. Leases of that one must not count in this.
+            // The store has lost this process's last turn, and its leases must not count in this
+            // one.
             let raised = state.highest + 1;
             let params = [epoch, began, raised];
             let params = params.each_ref().map(|number| (number as _, Type::INT8));
@@ -585,7 +584,8 @@ impl Turns {
         self.told_erasures.store(tombstones.version(), Ordering::Relaxed);
         let version = tombstones.version();
         let mut holder = Holder::new(progress, began, history, extended, tenure, version);
-        // If this is done, all was read in one history, which another process's turn has not ended.
+        // If this succeeds, all reads were in one history, and no other process has begun a turn
+        // since.
         let first = holder.next();
         match self.store(&mut holder, first).await {
             Ok(_) => {}
@@ -598,7 +598,7 @@ impl Turns {
         self.takeovers.fetch_add(u64::from(!was_free), Ordering::Relaxed);
         self.delivers.store(true, Ordering::Relaxed);
         if self.settings.listen {
-            // Without it, polling finds the events.
+            // If this fails, polling finds the events.
             let _ = self.link.batch(&format!("LISTEN {}", self.schema.events_channel())).await;
         }
         tokio::spawn(self.clone().extend(epoch, ended));
@@ -610,13 +610,13 @@ impl Turns {
         Ok(Some(tenure))
     }
 
-    /// Resets a stored cursor that is beyond the last given id. A deliverer that did not notice a
-    /// failover has stored such a one. Events have come before it meanwhile.
+    /// Resets a stored cursor beyond the last assigned id. A deliverer that did not notice a
+    /// failover has stored it, and later events have lower ids.
     async fn repair(&self, progress: &mut Progress) -> Result<(), Fault> {
         let given: i64 = self.link.query_one(&self.sql.given, &[]).await?.get(0);
         if given < progress.cursor {
-            // Nothing that is there counts as read, and all of it is read from one gap. So what a
-            // transaction that is still open has accepted is found, too.
+            // All events count as unread, and are read from a single gap. So events of a
+            // transaction that is still open are found too.
             progress.read -= progress.pending();
             (progress.gaps, progress.cursor, progress.low) = (Gaps::up_to(given), given, given + 1);
         }
@@ -656,7 +656,8 @@ impl Turns {
         if let Err(fault) = self.end(epoch).await {
             tracing::warn!(
                 error = %fault,
-                "the delivery could not be handed over; another process takes it over in some seconds"
+                "the delivery could not be handed over; \
+                 another process takes it over in some seconds"
             );
         }
     }
@@ -668,7 +669,8 @@ impl Turns {
         Ok(())
     }
 
-    /// Ends the turn of this epoch, if it is this process's: another process may begin at once.
+    /// Ends the turn of this epoch, if it is this process's. Then another process may begin at
+    /// once.
     async fn end(&self, epoch: i64) -> Result<(), Fault> {
         let mut state = self.state.lock().await;
         match state.holder.as_ref().is_some_and(|holder| holder.epoch == epoch) {
@@ -696,7 +698,7 @@ impl Turns {
         self.end(epoch).await.map_err(|fault| fault.to_error())
     }
 
-    /// Buries pending events. Returns how many.
+    /// Buries pending events. Returns their number.
     pub(crate) async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         let buried = match which {
             Selection::All => self.bury_ids(None).await,
@@ -704,7 +706,8 @@ impl Turns {
                 self.bury_ids(Some(vec![i64::try_from(id.get()).unwrap_or(-1)])).await
             }
             Selection::Name(_) => self.bury_named(which).await,
-            // No pending event has a reason. A selection that this version does not know selects none.
+            // No pending event has a reason. A selection that this version does not know selects
+            // none.
             _ => Ok(0),
         };
         buried.map_err(|fault| fault.to_error())
@@ -792,7 +795,7 @@ impl Turns {
         Ok(row.get::<_, &[u8]>(0).try_into().unwrap_or_default())
     }
 
-    /// Forgets the turn: another process may deliver.
+    /// Drops the turn. Another process may deliver.
     fn leave(&self, state: &mut State) {
         if let Some(holder) = state.holder.take() {
             state.left = Some((holder.epoch, holder.since));
@@ -802,24 +805,24 @@ impl Turns {
     }
 }
 
-/// A second before all others.
+/// A second before all seconds of events.
 const EARLIEST: Timestamp = Timestamp::from_unix_seconds(i64::MIN);
 
-/// What a lease reads.
+/// The result of a lease's read.
 struct Read {
     /// All transactions before this one have ended.
     oldest: i64,
     next_due: Option<Millis>,
     now: Millis,
-    /// The last given id.
+    /// The last assigned id.
     allocated: i64,
-    /// How many events operators added since the takeover, less those that they removed.
+    /// The number of events that operators added since the takeover, less the removed ones.
     added: i64,
     /// The version of the tombstones.
     erasures: u64,
     /// The earliest second of the deferred and redriven events.
     earliest_deferred: Option<i64>,
-    /// Whether there may be events that are not among these.
+    /// Whether there may be further events.
     has_rest: bool,
     /// Events in gaps.
     late: Vec<StoredEvent>,
@@ -871,9 +874,9 @@ impl Read {
     }
 }
 
-/// Chooses the longest due events: of the new ones in the order of their ids, and of the others in
-/// the order of their due times. Also returns the ids of the new ones that it passed.
-/// `ends_with_new` leaves out what is due after the last new one.
+/// Chooses the longest due events: new ones in the order of their ids, others in the order of their
+/// due times. Also returns the ids of the passed new ones. `ends_with_new` excludes events due
+/// after the last new one.
 fn choose(
     new: Vec<StoredEvent>,
     again: Vec<StoredEvent>,
@@ -884,7 +887,7 @@ fn choose(
     let (mut new, mut again) = (new.into_iter().peekable(), again.into_iter().peekable());
     let (mut chosen, mut ids) = (Vec::new(), Vec::new());
     while chosen.len() < limit {
-        // It is passed, and waits among those that were put back, or was removed.
+        // The event is passed: it was put back or removed, and is not new.
         while let Some(stored) = new.next_if(|stored| !stored.is_new()) {
             ids.push(stored.id);
         }

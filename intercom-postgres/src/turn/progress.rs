@@ -20,7 +20,7 @@ pub(super) struct Progress {
     /// The deliverer has read all visible events up to this id, except those in the gaps.
     pub(super) cursor: i64,
     pub(super) gaps: Gaps,
-    /// No event that was read and never put back has a lower id.
+    /// No read event that was never put back has a lower id.
     pub(super) low: i64,
     /// The number of events read.
     pub(super) read: i64,
@@ -66,8 +66,7 @@ impl Progress {
         }
     }
 
-    /// Returns the number of read events that are pending, without what operators did since the
-    /// takeover.
+    /// Returns the number of read pending events, without operators' changes since the takeover.
     pub(super) fn pending(&self) -> i64 {
         let erased = self.erased - self.erased_letters;
         let ended = self.delivered + self.withheld + self.dropped + erased;

@@ -1,10 +1,10 @@
-//! The statements of the deliverer, each of which is a transaction of its own.
+//! The statements of the deliverer. Each is its own transaction.
 //!
-//! Each write is one statement: a process stopped within it leaves no lock behind, because the
-//! server completes it without the process. It locks the row of the deliverer, compares the epoch,
-//! and stores the progress. Under another epoch it changes nothing and returns no row. The same
-//! holds after a recovery: what the deliverer has read since it wrote last may be lost, and its ids
-//! given again.
+//! Each write is one statement, so a process stopped within it leaves no lock behind: the server
+//! completes it without the process. It locks the deliverer's row, compares the epoch, and stores
+//! the progress. Under another epoch it changes nothing and returns no row. The same holds after a
+//! recovery, in which the server may have lost what the deliverer has read since its last write,
+//! and may assign those ids again.
 
 use super::progress::COLUMNS as PROGRESS;
 use crate::schema::Schema;
@@ -35,7 +35,7 @@ pub(super) struct Sql {
 
 impl Sql {
     pub(super) fn new(schema: &Schema) -> Self {
-        // `last` is the place of the last parameter.
+        // `last` is the number of the last parameter.
         let sql_with = |template: &str, last: &str| {
             let filled = template
                 .replace("{fence}", FENCE)
@@ -75,7 +75,7 @@ impl Sql {
     }
 }
 
-/// Only under the present epoch, and in the history in which the turn began, there is a row.
+/// Returns a row only under the present epoch, and in the history in which the turn began.
 const FENCE: &str = "fence AS MATERIALIZED (
     SELECT 1 AS one FROM {schema}.deliverer WHERE epoch = $2 AND {schema}.history() = {last} FOR UPDATE
 )";
@@ -98,7 +98,7 @@ SELECT who.epoch, who.owner, who.since, who.released,
        (SELECT n FROM {schema}.progress ORDER BY n DESC LIMIT 1) AS n, {schema}.history()
   FROM {schema}.deliverer AS who";
 
-/// Sets the epoch 3 in place of the epoch 1 that began at 2.
+/// Replaces the epoch `$1`, which began at `$2`, by the epoch `$3`.
 const RAISE: &str = "
 UPDATE {schema}.deliverer SET epoch = $3 WHERE epoch = $1 AND since = $2 RETURNING epoch";
 
@@ -119,17 +119,17 @@ const USED: &str = "
 SELECT keep_until, key, second FROM {schema}.used_slots, unnest(keys, seconds) AS slot (key, second)";
 
 /// Reads on: 1 and 2 the gaps, 3 the cursor, 4 the last id, 5 how many, 6 now, 7 what is leased of
-/// what was put back, 8 whether this repeats what an earlier turn has read, 9 the history in which the
-/// turn began. In another there is no first row.
+/// what was put back, 8 whether this repeats what an earlier turn has read, 9 the history in which
+/// the turn began. In another there is no first row.
 const LEASE: &str = "SELECT * FROM {schema}.lease($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// Counts the unread events: 1 and 2 the gaps, 3 the cursor.
 const REST: &str = "
 SELECT {schema}.number_between($1, $2) + count(*), min(created_at) FROM {schema}.events WHERE id > $3";
 
-/// 21 to 28 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, sensitive keys,
-/// delays; 29 to 32 what is derived: the causes, seconds, bodies, sensitive keys; 33 the test's skew; 34
-/// the history.
+/// 21 to 28 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, sensitive
+/// keys, delays; 29 to 32 what is derived: the causes, seconds, bodies, sensitive keys; 33 the
+/// test's skew; 34 the history.
 ///
 /// A kind is 0 to keep, 1 to replace, 2 to defer, 3 to withhold, 4 to drop. The update returns the
 /// present rows, and only those count.
@@ -180,10 +180,10 @@ WITH {fence}, moment AS MATERIALIZED (
 )
 SELECT {done}, derived, withheld, dropped, moved, collided, ARRAY(SELECT id FROM done) FROM stored";
 
-/// 21 delivered; 22 to 28 buried: ids, reasons, attempts, failures, statuses, request ids, whether an
-/// attempt may have arrived; 29 to 34 put back: ids, delays, attempts, failures, statuses, request
-/// ids; 35 the test's skew; 36 to 39 slots: ids, times, keys, seconds; 40 and 41: slots are forgotten
-/// from this time until before that one; 42 the history.
+/// 21 delivered; 22 to 28 buried: ids, reasons, attempts, failures, statuses, request ids, whether
+/// an attempt may have arrived; 29 to 34 put back: ids, delays, attempts, failures, statuses,
+/// request ids; 35 the test's skew; 36 to 39 slots: ids, times, keys, seconds; 40 and 41: slots are
+/// forgotten from this time until before that one; 42 the history.
 const SETTLE: &str = "
 SELECT delivered, buried, transaction, present FROM {schema}.settle(
     ROW($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)::{schema}.progress,

@@ -1,8 +1,8 @@
 //! The deliverer's writes, and how it resolves a write without an answer.
 //!
 //! Each write stores the progress with the next number, so of two writes with one number only one
-//! can commit. The process remembers a write without an answer by its random token. Later the row
-//! with that number says which write committed, if any.
+//! can commit. The process identifies a write without an answer by its random token. Later, the row
+//! with that number shows which write has committed, if any.
 
 use std::collections::HashSet;
 
@@ -71,7 +71,7 @@ impl Turns {
         let extended = Instant::now();
         let Write { sql, stored, params, deed, ids, ended } = write;
         let Progress { n, token, .. } = *stored.progress();
-        // Also if the caller drops this future before the answer.
+        // Holds also if the caller drops this future before the answer.
         holder.doubts.push(Doubt { token, deed, ids, ended });
         let mut all = stored.params();
         all.extend(params.iter().cloned());
@@ -115,7 +115,7 @@ impl Turns {
                 }
                 holder.done.extend(done.ids.into_iter().map(|id| (done.deed, id)));
             }
-            // The counts are those of the row. This process knows better how far it has read.
+            // The counts come from the row, but this process knows its own read position better.
             let Progress { cursor, gaps, low, read, .. } = holder.progress.clone();
             holder.progress = Progress { cursor, gaps, low, read, ..present };
         }
@@ -260,10 +260,10 @@ impl Turns {
         if batch.all.is_empty() && forget_before <= holder.forgotten {
             return Ok(late);
         }
-        // A slot that this write would delete needs no row.
+        // This write would delete the slot, so it needs no row.
         batch.slots.retain(|(_, slot)| slot.keep_until.unix_seconds() >= forget_before);
         let mut progress = holder.next();
-        // An event that leaves a gap for good counts as read.
+        // An event that was found in a gap counts as read now.
         let left =
             |id: &i64| batch.gone.contains(id) || batch.dead.iter().any(|dead| dead.id == *id);
         let left: Vec<_> = holder.late.iter().copied().filter(left).collect();
@@ -283,7 +283,7 @@ impl Turns {
         Ok(late)
     }
 
-    /// Writes a batch. Returns the events that were there.
+    /// Writes a batch. Returns the events that the table had.
     async fn write_batch(
         &self,
         holder: &mut Holder,
@@ -340,7 +340,7 @@ impl Turns {
         holder.progress.buried = row.get(1);
         holder.progress.gaps.seen(row.get(2));
         let present: Vec<i64> = row.get(3);
-        // A slot with an earlier end than others goes with the next ones.
+        // A slot that expires earlier than others is stored with the next ones.
         if let Some(first) = kept.into_iter().min() {
             holder.forgotten = holder.forgotten.min(first);
         }
@@ -362,7 +362,7 @@ impl Holder {
     }
 }
 
-/// The kinds of rulings that end a lease, as the statement has them.
+/// The kinds of rulings that end a lease, as numbers of the statement.
 const DEFER: i16 = 2;
 const WITHHOLD: i16 = 3;
 const DROP: i16 = 4;

@@ -145,11 +145,7 @@ async fn accept_much(place: &Place, outbox: &SqliteOutbox, most_pages: u64) {
     }
     let most = (most_pages * 4_120) + 2 * log_of_one;
     assert!(logged(place) <= most, "the WAL has {} bytes", logged(place));
-    assert!(
-        most_pages / 100 * log_of_one > most,
-        "{log_of_one} bytes at a time are too few for \
-        the test"
-    );
+    assert!(most_pages / 100 * log_of_one > most, "{log_of_one} bytes at a time are too few");
 }
 
 #[tokio::test]

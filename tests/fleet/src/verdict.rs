@@ -104,8 +104,7 @@ impl Evidence {
         for ((process, _), late) in self.late() {
             if late > CONCURRENCY {
                 complaints.push(format!(
-                    "process {process} sent {late} events after another one took \
-                        over"
+                    "process {process} sent {late} events after another one took over"
                 ));
             }
         }
@@ -171,8 +170,8 @@ impl Evidence {
                 match self.windows.iter().position(within) {
                     Some(window) => in_windows[window] += 1,
                     None => complaints.push(format!(
-                        "event {number} was sent again by process {} after process {}, outside \
-                         any window",
+                        "event {number} was sent again by process {} after process {}, \
+                         outside any window",
                         pair[1].process, pair[0].process
                     )),
                 }

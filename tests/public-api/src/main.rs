@@ -51,12 +51,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     if differing > 0 {
         println!(
-            "\nIf you intend the change, update the lists: cargo run -p public-api-lists -- \
-            --update"
+            "\nIf you intend the change, update the lists: \
+            cargo run -p public-api-lists -- --update"
         );
         println!(
-            "A foreign type belongs behind a feature of its crate's name, or into a `Box<dyn \
-             Error>`."
+            "A foreign type belongs behind a feature of its crate's name, \
+             or into a `Box<dyn Error>`."
         );
         return Ok(ExitCode::FAILURE);
     }

@@ -1,7 +1,8 @@
 //! The checkpoint of an import, stored in the outbox, in the transaction that accepts the events.
 //!
-//! Two digests identify a file: of its first record, and of all records before the checkpoint. So the import of a copy, or
-//! of a file that has grown at its end, resumes at the checkpoint, whatever the name of the file.
+//! Two digests identify a file: of its first record, and of all records before the checkpoint. So
+//! the import of a copy, or of a file that has grown at its end, resumes at the checkpoint,
+//! whatever the name of the file.
 
 mod postgres;
 mod sqlite;
@@ -26,7 +27,7 @@ pub(super) struct Checkpoint {
     pub(super) records: i64,
     /// The digest of these records.
     pub(super) digest: i64,
-    /// The digest of all that decides which event a record becomes.
+    /// The digest of the options that decide which event a record becomes.
     pub(super) plan: i64,
     pub(super) accepted: i64,
     /// The name of the file, for messages.
@@ -64,7 +65,7 @@ pub(super) enum Stored {
 }
 
 impl Stored {
-    /// Separates a lack of room from other failures.
+    /// Distinguishes a lack of room from other failures.
     fn of(accepted: Result<(), AcceptError>) -> Result<Self, Failure> {
         match accepted {
             Ok(()) => Ok(Stored::Done),
@@ -104,12 +105,13 @@ impl CheckpointStore {
         }
     }
 
-    /// Begins a checkpoint before the first record, and deletes the checkpoints in `forgotten`. `known` is the number of
-    /// checkpoints that [`find`](Self::find) returned.
+    /// Begins a checkpoint before the first record, and deletes the checkpoints in `forgotten`.
+    /// `known` is the number of checkpoints that [`find`](Self::find) returned.
     ///
     /// # Errors
     ///
-    /// Fails when the outbox cannot be written, and when another process has begun the same file meanwhile.
+    /// Fails when the outbox cannot be written, or when another process has begun the same file
+    /// meanwhile.
     pub(super) async fn begin(
         &mut self,
         checkpoint: &Checkpoint,
@@ -126,7 +128,7 @@ impl CheckpointStore {
     ///
     /// # Errors
     ///
-    /// Fails when the transaction does, and when another process has moved the checkpoint.
+    /// Fails when the transaction does, or when another process has moved the checkpoint.
     pub(super) async fn step(
         &mut self,
         before: i64,

@@ -38,7 +38,8 @@ impl SqliteCheckpoints {
     pub(super) fn open(path: &Path) -> Result<Self, Failure> {
         let connection = Connection::open(path).and_then(|connection| {
             connection.busy_timeout(BUSY_TIMEOUT)?;
-            // As durable as the outbox's own transactions. The outbox alone checkpoints the WAL, so that it sees a failure.
+            // Commits as durably as the outbox. Only the outbox checkpoints the WAL, so that it
+            // notices a failure.
             connection.pragma_update(None, "synchronous", "FULL")?;
             connection.pragma_update(None, "wal_autocheckpoint", 0)?;
             connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -139,7 +140,8 @@ fn failed(error: &rusqlite::Error) -> Failure {
         Exit::Operator,
         "outbox",
         format!(
-            "cannot write to the outbox: {error}; check the disk and the file, then start the import again"
+            "cannot write to the outbox: {error}; \
+             check the disk and the file, then start the import again"
         ),
     )
 }

@@ -8,7 +8,7 @@ use intercom_core::Timestamp;
 
 use crate::outbox::{Slot, UsedSlot};
 
-/// The holder of a slot. One number, because of the memory.
+/// The holder of a slot. A single number, to save memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SlotHolder(u32);
 
@@ -17,10 +17,10 @@ impl SlotHolder {
     pub(super) const PENDING: SlotHolder = SlotHolder(u32::MAX);
     /// A dead letter that Intercom does not have.
     pub(super) const DEAD: SlotHolder = SlotHolder(u32::MAX - 1);
-    /// A dead letter, where Intercom may have that event or another one.
+    /// A dead letter in a slot of which Intercom may have an event.
     pub(super) const DEAD_AND_SENT: SlotHolder = SlotHolder(u32::MAX - 2);
 
-    /// An event that left. Its slot is kept until this Unix second, in the year 2106 at the latest.
+    /// A sent event. The slot is kept until this Unix second, in the year 2106 at the latest.
     pub(super) fn left(keep_until: Timestamp) -> SlotHolder {
         if keep_until == UsedSlot::WHILE_DEAD {
             return SlotHolder::DEAD_AND_SENT;
@@ -30,12 +30,12 @@ impl SlotHolder {
         SlotHolder(u32::try_from(second).unwrap_or(0))
     }
 
-    /// Returns the holder that is kept for a second longer.
+    /// Returns the holder with a second more.
     pub(super) fn next(self) -> SlotHolder {
         SlotHolder(self.0.saturating_add(1))
     }
 
-    /// Returns the end of the slot's time, if its event left.
+    /// Returns the slot's expiry, if its event was sent.
     pub(super) fn keep_until(self) -> Option<Timestamp> {
         (self < SlotHolder::DEAD_AND_SENT).then(|| Timestamp::from_unix_seconds(self.0.into()))
     }
@@ -45,7 +45,7 @@ impl SlotHolder {
         matches!(self, SlotHolder::DEAD | SlotHolder::DEAD_AND_SENT)
     }
 
-    /// Returns what two events hold together, neither of which is pending.
+    /// Returns the common holder for two events that are not pending.
     pub(super) fn with(self, other: SlotHolder) -> SlotHolder {
         match self.is_dead() || other.is_dead() {
             true if self != other => SlotHolder::DEAD_AND_SENT,
@@ -54,7 +54,7 @@ impl SlotHolder {
     }
 }
 
-/// A walk over more slots than this is remembered.
+/// The engine remembers a search over more slots than this.
 const LONG_WALK: usize = 8;
 
 /// The taken slots, and their holders.
@@ -62,7 +62,8 @@ pub(super) struct Taken {
     holders: HashMap<Slot, SlotHolder>,
     /// Slots of earlier holders are free.
     floor: SlotHolder,
-    /// Runs of taken seconds, by their key. Each event of a burst would walk over them anew.
+    /// Runs of taken seconds, by their key. Otherwise each event of a burst would search them
+    /// again.
     walked: HashMap<u64, Range<i64>>,
 }
 
@@ -77,7 +78,7 @@ impl Taken {
         self.holders.get(&slot).copied().filter(|holder| *holder >= self.floor)
     }
 
-    /// Takes a slot for a pending event if it is free. Returns what holds it otherwise.
+    /// Takes a slot for a pending event if it is free. Otherwise returns its holder.
     pub(super) fn take(&mut self, slot: Slot) -> Result<(), SlotHolder> {
         match self.holders.entry(slot) {
             Entry::Vacant(free) => {
@@ -91,7 +92,7 @@ impl Taken {
         Ok(())
     }
 
-    /// Takes a slot for this holder, whatever held it before. Returns what did.
+    /// Takes a slot for this holder, and returns the former holder.
     pub(super) fn set(&mut self, slot: Slot, holder: SlotHolder) -> Option<SlotHolder> {
         if holder < self.floor {
             self.walked.remove(&slot.key);
@@ -130,7 +131,7 @@ impl Taken {
         self.walked.clear();
     }
 
-    /// Gives the memory of freed slots back.
+    /// Frees the memory of freed slots.
     pub(super) fn sweep(&mut self) {
         self.holders.retain(|_, holder| *holder >= self.floor);
         self.holders.shrink_to(2 * self.holders.len());

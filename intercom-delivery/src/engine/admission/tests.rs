@@ -49,7 +49,7 @@ fn tenure(held: &[i64], used: &[(i64, i64)]) -> Tenure {
     }
 }
 
-/// Admits an event. Returns its second, and how that is stored.
+/// Admits an event. Returns its second, and the stored admission.
 fn admit(admission: &mut SlotAllocator, stage: Stage, second: i64) -> (i64, &'static str) {
     let mut lease = lease(stage, second);
     let (slot, stored) = admission.admit(&mut lease, at(0));
@@ -143,7 +143,7 @@ fn the_outbox_forgets_nothing_that_leaves_later() {
     let mut admission = moving();
     admission.leave(slot(50_000), at(0));
     assert_eq!(admission.forget(at(10), None), at(10));
-    // The clock is set back by an hour.
+    // The clock steps back by an hour.
     let used = admission.leave(slot(-3_600), at(-3_600));
     assert!(used.keep_until >= at(10));
     assert_eq!(admission.forget(at(-3_590), None), at(10));
@@ -155,7 +155,7 @@ fn only_so_many_slots_are_kept() {
     let mut admission = moving();
     admission.begin(&tenure(&[], &used));
     assert_eq!(admission.forget(at(-9), Some(at(-9))), at(-9));
-    // Slots that are kept until the same second are forgotten together.
+    // Slots with one expiry are dropped together.
     assert_eq!(admission.kept_slots, MAX_LEFT - 1);
     assert!(admission.taken.get(slot(1)).is_none());
     assert!(admission.taken.get(slot(2)).is_some());
@@ -167,7 +167,7 @@ fn a_pending_event_keeps_its_slot_when_an_older_one_is_forgotten() {
         |admission| admission.begin(&tenure(&[0], &[(0, 120)])),
         |admission| {
             admission.leave(slot(0), at(0));
-            // A dead letter that may have arrived was redriven, and is tried twice.
+            // A redriven dead letter, whose first attempt may have arrived, is attempted twice.
             admit(admission, Stage::Admitted, 0);
             admit(admission, Stage::Admitted, 0);
         },
@@ -215,7 +215,7 @@ fn a_dead_letter_keeps_its_slot_and_finds_it_again() {
     }
 }
 
-/// Two dead letters can have one second, where an operator buried one of them before its lease.
+/// Two dead letters can have one second if an operator buried one of them before its lease.
 #[test]
 fn a_redriven_event_moves_where_a_dead_letter_may_have_arrived() {
     for takes_over in [false, true] {
@@ -275,7 +275,7 @@ fn a_remembered_walk_goes_on_where_it_ended() {
 }
 
 proptest! {
-    /// It is a map of slots, of which those below the floor are free.
+    /// A model: a map of slots, in which slots below the floor are free.
     #[test]
     fn taken_slots_are_a_map(steps in prop::collection::vec((0..8_u8, 0..2_u64, 0..30_i64), 1..150)) {
         let holders = [0, 1, 2].map(|until| SlotHolder::left(at(until)));
@@ -317,7 +317,7 @@ proptest! {
     }
 }
 
-/// A lease that brought a cause does not count what rules derive from it.
+/// The lease of a cause does not count the events that rules derive from it.
 #[test]
 fn the_second_of_what_is_derived_is_kept_until_it_is_admitted() {
     let mut admission = SlotAllocator::new(Collisions::Move);
@@ -330,7 +330,7 @@ fn the_second_of_what_is_derived_is_kept_until_it_is_admitted() {
     assert!(admission.forget(later, None) <= at(WINDOW_SECONDS));
     let mut derived = lease(Stage::Derived, 0);
     assert_eq!(admission.admit(&mut derived, later).0, slot(2));
-    // It is admitted, so the slot goes.
+    // The event is admitted, so the slot is dropped.
     assert_eq!(admission.forget(later, None), later);
     assert_eq!(admit(&mut admission, Stage::New, 0).0, 0);
 }

@@ -9,15 +9,15 @@ fn failed(fault: Fault, evidence: Evidence) -> Failed {
     Failed { fault, evidence, asked: Duration::ZERO, cause }
 }
 
-/// Lets a first attempt begin and fail, while others are on offer that never failed.
+/// Lets a first attempt begin and fail while other events that never failed are ready.
 fn fail(breaker: &mut Breaker, now: Instant, fault: Fault) -> Option<Change> {
     let ticket = breaker.begin(true, now, 0.0);
     breaker.ended(ticket);
     breaker.failed(ticket, failed(fault, Evidence::First), true, now, 0.0)
 }
 
-/// Lets an event that failed before fail again. `first` says whether others are on offer that never
-/// failed.
+/// Lets an event that failed before fail again. `first` says whether events that never failed are
+/// ready.
 fn fail_again(
     breaker: &mut Breaker,
     now: Instant,
@@ -43,7 +43,7 @@ fn stopped() -> Option<Change> {
     Some(Change::Stopped("down".to_owned()))
 }
 
-/// A breaker that ten first attempts have opened.
+/// Returns a breaker that ten first attempts have opened.
 fn opened(now: Instant) -> Breaker {
     let mut breaker = Breaker::new(4);
     for _ in 1..RUN.0 {
@@ -65,7 +65,7 @@ fn ten_first_attempts_in_a_row_open_it_and_one_that_gets_through_closes_it_step_
     assert_eq!(pass(&mut breaker, next), None);
     assert_eq!(breaker.allowance(next, 0, true), Allowance::Begin(3));
     assert_eq!(breaker.next_action(next, true), Some(next + DOUBLING));
-    // Also while nothing comes back.
+    // Also without responses.
     assert_eq!(breaker.allowance(next + DOUBLING, 0, true), Allowance::Begin(4));
     assert!(breaker.is_closed());
 }
@@ -114,13 +114,13 @@ fn repeated_failures_of_one_event_open_the_breaker_only_if_no_other_event_is_due
     for _ in 0..100 {
         assert_eq!(again(&mut breaker, Evidence::Own, false), None);
     }
-    // Their own failures are no part of a run.
+    // Events' own failures are not part of a run.
     assert_eq!(again(&mut breaker, Evidence::Again, false), None);
     for _ in 0..100 {
         assert_eq!(again(&mut breaker, Evidence::Again, true), None);
         assert_eq!(again(&mut breaker, Evidence::Own, false), None);
     }
-    // One that never failed is in flight.
+    // An event that never failed is in flight.
     let in_flight = breaker.begin(true, now, 0.0);
     assert_eq!(again(&mut breaker, Evidence::Again, false), None);
     breaker.ended(in_flight);
@@ -140,7 +140,7 @@ fn repeated_failures_of_one_event_open_the_breaker_only_if_no_other_event_is_due
     }
     let ticket = breaker.begin(false, now, 1.0);
     assert_eq!(breaker.open().unwrap().next_again, now + 60 * SECOND);
-    // One that never failed still goes at once.
+    // An event that never failed still goes at once.
     let open = breaker.open().unwrap();
     assert_eq!(open.next_first, open.since);
     breaker.ended(ticket);
@@ -160,7 +160,7 @@ fn the_more_events_fail_by_themselves_the_longer_a_run_must_be() {
     let run = (1..1000).find(|_| fail(&mut breaker, now, Fault::Passing).is_some());
     // 0.9 to the power of 60 is about one in a thousand.
     assert!((55..=70).contains(&run.unwrap()), "{run:?}");
-    // It forgets.
+    // The record drops old attempts.
     for _ in 0..4 * RECORD {
         pass(&mut breaker, now + SECOND);
         breaker.state = Circuit::Closed;
@@ -185,7 +185,7 @@ fn the_token_and_the_plan_open_it_at_once_unless_events_are_known_to_be_refused_
     assert_eq!(fail(&mut breaker, now + 3 * SECOND, Fault::Account), None);
     let run = (2..100).find(|_| fail(&mut breaker, now, Fault::Account).is_some());
     assert!(run.unwrap() <= 20, "{run:?}");
-    // An outage before makes it no less alert.
+    // An earlier outage does not make the next run longer.
     let mut breaker = opened(now);
     pass(&mut breaker, now + SECOND);
     assert_eq!(fail(&mut breaker, now + SECOND, Fault::Account), stopped());
@@ -199,7 +199,7 @@ fn pages_of_a_gateway_stop_it_when_ten_events_get_them_that_never_failed() {
         assert_eq!(fail(&mut breaker, now, Fault::Foreign), None);
     }
     assert_eq!(fail(&mut breaker, now, Fault::Foreign), stopped());
-    // An outage can turn out to be one.
+    // An outage can turn out to need an operator.
     let mut breaker = opened(now);
     let later = now + 60 * SECOND;
     assert_eq!(fail(&mut breaker, later, Fault::Foreign), stopped());
@@ -274,7 +274,7 @@ fn a_success_from_before_the_new_token_does_not_close_the_breaker() {
     assert_eq!(fail(&mut breaker, later, Fault::Account), stopped());
     assert_eq!(breaker.answered(before, later), None);
     assert!(breaker.open().is_some());
-    // In an outage it shows that the service is there.
+    // In an outage, a rate limit shows that the service is up.
     let mut breaker = Breaker::new(4);
     let before = breaker.begin(true, now, 0.0);
     for _ in 0..RUN.0 {

@@ -10,7 +10,7 @@ fn job(id: u64, attempts: u32) -> Job {
     Job::tested(id, contact(), attempts)
 }
 
-/// What becomes of an event, in short: the wait, and whether it spends an attempt.
+/// Returns the decision about an event in short: the wait, and whether it counts an attempt.
 #[derive(Debug, PartialEq, Eq)]
 enum Fate {
     Buried,
@@ -34,7 +34,7 @@ fn ids(jobs: &[Job]) -> Vec<u64> {
     jobs.iter().map(|job| job.lease.id.get()).collect()
 }
 
-/// Contacts of which one is being created, for event 1.
+/// Returns contacts with one creation in flight, for event 1.
 fn creating(now: Instant) -> Contacts {
     let mut contacts = Contacts::new(UnknownContact::Create);
     assert_eq!(unknown(&mut contacts, 1, now), Fate::Parked);
@@ -63,13 +63,13 @@ fn two_spellings_of_an_email_are_one_contact() {
         assert_eq!(fate(contacts.unknown(job, &RETRY, now, 1.0)), Fate::Parked);
         assert!(contacts.is_creating(contact));
     }
-    // It is created once, as the first event spells it.
+    // The contact is created once, in the spelling of the first event.
     assert_eq!(contacts.next_to_create(now).as_ref(), Some(&spellings[0]));
     assert_eq!(contacts.next_to_create(now), None);
     assert_eq!(ids(&contacts.created(spellings[0].clone(), now)), [0, 1]);
     contacts.known(&spellings[1]);
     assert!(contacts.states.is_empty());
-    // Ids are the application's own, in whatever case.
+    // User ids are the application's own, and case matters.
     for id in ["A", "a"] {
         let job = Job::tested(7, Contact::user_id(id), 0);
         assert_eq!(fate(contacts.unknown(job, &RETRY, now, 1.0)), Fate::Parked);
@@ -97,7 +97,7 @@ fn an_event_that_was_taken_ends_what_was_held_against_its_contact() {
     let mut contacts = creating(now);
     contacts.created(contact(), now);
     contacts.known(&contact());
-    // It is unknown once more: somebody deleted it meanwhile.
+    // The contact is unknown again: an operator deleted it meanwhile.
     assert_eq!(unknown(&mut contacts, 1, now), Fate::Parked);
 }
 
@@ -131,7 +131,7 @@ fn a_creation_that_panics_three_times_is_given_up() {
     for _ in 1..MAX_PANICS {
         let after = contacts.set_back(contact(), Setback::Panicked, &RETRY, now, 0.0);
         assert_eq!(after.given_up, None);
-        now = contacts.next_action().expect("it is tried again");
+        now = contacts.next_action().expect("the creation is tried again");
         assert_eq!(contacts.next_to_create(now), Some(contact()));
     }
     let after = contacts.set_back(contact(), Setback::Panicked, &RETRY, now, 0.0);
@@ -185,11 +185,11 @@ fn an_unknown_contact_is_retried_for_as_long_as_was_said() {
     let second = Duration::from_secs(1);
     let mut contacts = Contacts::new(UnknownContact::RetryFor(10 * second));
     assert_eq!(unknown(&mut contacts, 1, now), Fate::Again(second, true));
-    // No longer than what is left, which counts from when it was first unknown.
+    // No longer than the rest of the time, which counts from the first refusal.
     let fourth = contacts.unknown(job(1, 4), &RETRY, now + 7 * second, 1.0);
     assert_eq!(fate(fourth), Fate::Again(3 * second, true));
     assert_eq!(unknown(&mut contacts, 1, now + 10 * second), Fate::Buried);
-    // Another event has a time of its own, as this one has after it was redriven.
+    // Another event has its own time, and so has this one after a redrive.
     assert_eq!(unknown(&mut contacts, 2, now + 10 * second), Fate::Again(second, true));
     contacts.forget(EventId::new(1));
     assert_eq!(unknown(&mut contacts, 1, now + 10 * second), Fate::Again(second, true));

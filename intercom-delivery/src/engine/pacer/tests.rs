@@ -6,7 +6,7 @@ fn seconds(number: u64) -> Duration {
     Duration::from_secs(number)
 }
 
-/// What an answer says of a window of 100 requests.
+/// Returns a response's headers for a window of 100 requests.
 fn left(remaining: u32, resets_in: Duration) -> RateLimit {
     RateLimit::new().with_limit(100).with_remaining(remaining).with_resets_in(resets_in)
 }
@@ -19,17 +19,17 @@ fn refusal(resets_in: Option<Duration>) -> SendError {
     }
 }
 
-/// An answer that took no time.
+/// Returns a response that took no time.
 fn answered(pacer: &mut Pacer, now: Instant, remaining: u32, resets_in: Duration) {
     pacer.answered(now, now, Some(left(remaining, resets_in)));
 }
 
-/// Asks while nothing waits, without jitter.
+/// Asks the pacer without waiting events and without jitter.
 fn ask(pacer: &mut Pacer, now: Instant, in_flight: usize) -> Permit {
     pacer.ask(now, in_flight, || 0, || 0.0)
 }
 
-/// A pacer that was told what is left of a window.
+/// Returns a pacer that knows the rest of a window.
 fn told(now: Instant, remaining: u32, resets_in: Duration) -> Pacer {
     let mut pacer = Pacer::new();
     answered(&mut pacer, now, remaining, resets_in);
@@ -56,7 +56,7 @@ fn requests_in_flight_are_still_to_be_counted() {
     let now = Instant::now();
     let mut pacer = told(now, 40, seconds(8));
     assert_eq!(ask(&mut pacer, now, 10), Permit::Go(30));
-    // One that ended without an answer may have been counted, and one without headers was.
+    // Intercom may have counted a request without a response, and counted one without headers.
     pacer.unanswered();
     pacer.answered(now, now, None);
     assert_eq!(ask(&mut pacer, now, 10), Permit::Go(28));
@@ -69,11 +69,11 @@ fn the_pacer_spreads_a_backlog_over_the_window() {
     assert_eq!(pacer.ask(now, 0, || 40, || 0.0), Permit::Go(40));
     assert_eq!(pacer.ask(now, 0, || 41, || 0.0), Permit::Go(1));
     pacer.sent(now, 0);
-    // The reset was cut to a whole second, and so was the time of the answer.
+    // The reset and the response's time are both cut to whole seconds.
     let next = now + seconds(9) / 40;
     assert_eq!(pacer.ask(now, 1, || 40, || 0.0), Permit::At(next));
     assert_eq!(pacer.ask(next, 1, || 40, || 0.0), Permit::Go(1));
-    // The last quarter is spread however little waits.
+    // The last quarter is spread even with few waiting events.
     let mut pacer = told(now, 24, seconds(8));
     assert_eq!(ask(&mut pacer, now, 0), Permit::Go(1));
 }
@@ -97,7 +97,7 @@ fn a_window_that_is_used_up_is_waited_for_and_the_next_has_the_same_limit() {
     let jitter = ends + JITTER / 2;
     assert_eq!(pacer.ask(ends, 0, || 0, || 0.5), Permit::At(jitter));
     assert_eq!(ask(&mut pacer, jitter, 0), Permit::Go(100));
-    // An answer of the window before says nothing of this one.
+    // A response of the previous window does not count for this one.
     pacer.answered(now, jitter, Some(left(0, seconds(0))));
     assert_eq!(ask(&mut pacer, jitter, 0), Permit::Go(100));
     pacer.answered(jitter, jitter, Some(left(70, seconds(9))));
@@ -151,13 +151,13 @@ fn answers_narrow_when_the_window_ends() {
     let millis = Duration::from_millis;
     let now = Instant::now();
     let mut pacer = told(now, 40, seconds(8));
-    // The window is 10 seconds long, and was open at the first answer.
+    // The window is 10 seconds long, and was open at the first response.
     let mut first = told(now, 0, seconds(10));
     assert_eq!(ask(&mut first, now, 0), Permit::At(now + WINDOW));
-    // Half a second later the second of the answer's time has changed.
+    // Half a second later, the response's time is in the next second.
     answered(&mut pacer, now + millis(500), 0, seconds(7));
     assert_eq!(ask(&mut pacer, now + millis(500), 0), Permit::At(now + millis(8_500)));
-    // Just before the next change it says nothing new.
+    // Just before the next change, a response adds no information.
     answered(&mut pacer, now + millis(1_400), 0, seconds(7));
     assert_eq!(ask(&mut pacer, now + millis(1_400), 0), Permit::At(now + millis(8_500)));
 }
@@ -169,7 +169,7 @@ fn a_window_that_began_before_it_was_expected_is_seen() {
     let later = now + seconds(1);
     answered(&mut pacer, later, 99, seconds(10));
     assert_eq!(ask(&mut pacer, later, 0), Permit::Go(99));
-    // An answer of the window before that was overtaken.
+    // A late response of the previous window.
     pacer.answered(now, later, Some(left(0, seconds(0))));
     assert_eq!(ask(&mut pacer, later, 0), Permit::Go(99));
 }

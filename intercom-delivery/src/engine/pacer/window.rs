@@ -1,8 +1,8 @@
-//! When a window of the rate limit ends, as far as answers show it, and which resets to believe.
+//! The end of a rate limit window, as far as responses show it, and which resets to believe.
 //!
 //! Windows last 10 seconds and begin at any moment. Intercom cuts `Date` and the reset to whole
-//! seconds, so each answer names only two moments between which its window ends. Several answers
-//! narrow that.
+//! seconds, so each response gives only two moments between which its window ends. Several
+//! responses narrow that.
 
 use std::fmt;
 use std::time::Duration;
@@ -19,7 +19,7 @@ const CUT: Duration = Duration::from_secs(1);
 /// The number of fitting windows in a row before the pacer believes a reset again.
 const FITTING: u32 = 2;
 
-/// When a window ends: after the one moment, and not after the other.
+/// The end of a window: after the first moment, and not after the second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WindowEnd {
     pub(super) after: Instant,
@@ -27,7 +27,7 @@ pub(super) struct WindowEnd {
 }
 
 impl WindowEnd {
-    /// Returns what the answer to a request says about the end of its window.
+    /// Returns the end of a request's window, from its response.
     pub(super) fn told(sent: Instant, now: Instant, resets_in: Option<Duration>) -> Self {
         match resets_in {
             // The window was open when the server answered.
@@ -39,7 +39,7 @@ impl WindowEnd {
         }
     }
 
-    /// Returns the end if both are about the same window.
+    /// Returns the combined end if both belong to the same window.
     pub(super) fn and(self, other: WindowEnd) -> Option<WindowEnd> {
         let both = WindowEnd { after: self.after.max(other.after), by: self.by.min(other.by) };
         (both.after <= both.by).then_some(both)
@@ -51,27 +51,27 @@ impl WindowEnd {
     }
 }
 
-/// Whether the resets of answers are those of windows of 10 seconds.
+/// Judges whether resets fit windows of 10 seconds.
 #[derive(Debug, Default)]
 pub(super) struct Resets {
-    /// The window that the last answers claim, and when the first of them came.
+    /// The window that the last responses claim, and the arrival of the first of them.
     claimed: Option<(WindowEnd, Instant)>,
-    /// How many windows in a row have fitted.
+    /// The number of fitting windows in a row.
     fitting: u32,
     doubt: Option<Doubt>,
 }
 
-/// Why the pacer does not believe resets.
+/// Why the pacer ignores resets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Doubt {
-    /// One was so far ahead.
+    /// A reset was this far ahead.
     TooFar(Duration),
-    /// Two windows that follow each other would end less than 10 seconds apart.
+    /// Two successive windows would end less than 10 seconds apart.
     TooClose,
 }
 
 impl Resets {
-    /// Returns the reset of an answer if the pacer believes it.
+    /// Returns the reset of a response if the pacer believes it.
     pub(super) fn judge(
         &mut self,
         sent: Instant,
@@ -82,13 +82,13 @@ impl Resets {
         if wait > RateLimit::MAX_RESET {
             self.disbelieve(Doubt::TooFar(wait), None);
         } else if now - sent < WINDOW / 2 {
-            // A slow answer can be of two windows.
+            // A slow response can belong to either of two windows.
             self.compare(sent, now, wait);
         }
         self.doubt.is_none().then_some(wait)
     }
 
-    /// Returns why the pacer does not believe resets, while it does not.
+    /// Returns why the pacer ignores resets, while it does.
     pub(super) fn doubt(&self) -> Option<Doubt> {
         self.doubt
     }
@@ -108,7 +108,7 @@ impl Resets {
                 self.doubt = None;
             }
         } else if sent >= seen {
-            // Any other answer may have been overtaken by the first one of the next window.
+            // The first response of the next window may have overtaken any other response.
             self.disbelieve(Doubt::TooClose, Some((told, now)));
         }
     }

@@ -39,8 +39,8 @@ async fn the_views_say_what_is_pending_and_dead_and_why() {
     let dead = &place.rows("SELECT id, event_name, reason FROM {s}.dead_letters").await[0];
     let dead: (i64, &str, &str) = (dead.get(0), dead.get(1), dead.get(2));
     assert_eq!(dead, (3, "gone", "unknown_contact"));
-    let counts = "SELECT accepted, delivered, dead, pending, dead_letters, epoch, deliverer \
-                  FROM {s}.counts";
+    let counts = "SELECT accepted, delivered, dead, pending, dead_letters, \
+                  epoch, deliverer FROM {s}.counts";
     let row = &place.rows(counts).await[0];
     let numbers: Vec<i64> = (0..6).map(|column| row.get(column)).collect();
     assert_eq!((numbers, row.get(6)), (vec![3, 0, 1, 2, 1, 1], Some("the first")));
