@@ -14,10 +14,10 @@
 //! inserts an order and commits, without and with a call of `intercom.accept`. Bound: at most 1.3
 //! times the time.
 //!
-//! **Delivering** (`deliver`). 256 producers, 32 requests in flight, a server that answers 202 at
-//! once, from the first event to the end of a flush, as in the bench `durable` for SQLite. The
-//! baseline is the same delivery with the outbox in memory. Bound: at least 0.5 of its events a
-//! second.
+//! **Delivering** (`deliver`). 256 producers, 32 requests in flight, and a server that answers 202
+//! at once. The time runs from the first event to the end of a flush, as in the bench `durable` for
+//! SQLite. The baseline is the same delivery with the outbox in memory. Bound: at least 0.5 of its
+//! events a second.
 //!
 //! **An old snapshot** (`snapshot`). The same delivery while a transaction elsewhere holds an older
 //! snapshot. The baseline is the delivery without it, just before. Bound: at least 0.8 of its

@@ -6,9 +6,9 @@
 //!
 //! Bounds: the process grows by at most 64 MiB. Opening takes at most 0.1 s, also after a crash,
 //! when SQLite has to read the WAL. Of ten slices of the delivery, none takes more than 1.25 times
-//! the CPU time of the median slice, and the last half takes at most 1.1 times that of the first.
-//! The wall-clock times have no bound, because they include the disk. The transport gets every
-//! event once.
+//! the CPU time of the median slice. The last half takes at most 1.1 times the CPU time of the
+//! first half. The wall-clock times have no bound, because they include the disk. The transport
+//! gets every event once.
 //!
 //! The bench measures the whole process by `/proc`: SQLite's memory and shared memory count too.
 //!

@@ -1,16 +1,16 @@
 //! The cost of many pending events: time an event, and memory.
 //!
-//! The engine accepts events of many contacts while the transport is down, and delivers them when
-//! the transport is up again and takes them at once. So the bench measures the engine's own work:
-//! accepting, leasing, settling. Beside it stands the same number of events in a plain `VecDeque`,
-//! pushed and popped. It shows how the machine slows down with more memory.
+//! The engine accepts events of many contacts while the transport is down. Then the transport is up
+//! again, takes events at once, and the engine delivers them. So the bench measures the engine's
+//! own work: accepting, leasing, settling. Beside it stands the same number of events in a plain
+//! `VecDeque`, pushed and popped. It shows how the machine slows down with more memory.
 //!
 //! The bytes held are those of a `VecDeque` of exactly as many events: each event, its body, its
 //! contact.
 //!
-//! Bounds: with a million events, memory of at most 1.3 times the bytes held. The cost an event of
-//! a million is at most 1.5 times that of ten thousand: it would be 1.0 if caches held a million
-//! events.
+//! Bounds: with a million events, memory of at most 1.3 times the bytes held. An event among a
+//! million costs at most 1.5 times an event among ten thousand. The bound is not 1.0, because
+//! caches do not hold a million events.
 //!
 //! Command: `cargo bench -p benches --bench waiting`
 

@@ -14,10 +14,9 @@
 //! | the sandbox answers nearly as fast as a handler that only answers | `cargo bench -p benches --bench sandbox` |
 //! | a million events survive an outage on the disk: little memory, quick to open, delivered evenly | `cargo bench -p benches --bench outage` |
 //!
-//! Each bench compares with a named baseline in the same run, in turn (A B, B A, A B, …), and
-//! judges by the median of the rounds' ratios. A disturbance of one round disturbs both sides of
-//! its ratio, and a few disturbed rounds do not move the median. A bench shows absolute times, and
-//! never judges them.
+//! Each bench runs in turn with a named baseline (A B, B A, A B, …), and judges the median of the
+//! rounds' ratios. A disturbance of one round disturbs both sides of its ratio, and a few disturbed
+//! rounds do not move the median. A bench shows absolute times, and never judges them.
 //!
 //! With `-- --check` the exit status is 1 when a figure is beyond its bound.
 

@@ -183,8 +183,8 @@ fn shown(list: &ErrorList, redactor: &Redactor) -> Vec<ApiError> {
 }
 
 /// Returns whether only the body gives the response its meaning. Such a body shows whether the
-/// response came from Intercom, whether the contact or the address is unknown, or whether a contact
-/// exists once or several times. If it is missing, the response counts as lost.
+/// response came from Intercom. It shows whether the contact or the address is unknown, or whether
+/// a contact exists several times. If it is missing, the response counts as lost.
 fn is_told_by_its_body(asked: Asked, status: StatusCode) -> bool {
     let is_told =
         matches!(status.as_u16(), 400..=499) && !matches!(status.as_u16(), 408 | 425 | 429);

@@ -68,8 +68,8 @@ impl EventArguments {
     ///
     /// # Errors
     ///
-    /// Fails when the lock does not have the event, when a value is of another kind than its key,
-    /// or when Intercom would refuse or misread the event.
+    /// Fails when the lock does not have the event, or has another kind for a key. Fails when
+    /// Intercom would refuse or misread the event.
     pub(crate) fn prepare(&self, lock: Option<&LockFile>) -> Result<DataEvent, Failure> {
         let name = self.name.as_deref().unwrap_or_default();
         let mut event = EventBuilder::new(name, lock)?;

@@ -1,7 +1,7 @@
 //! The ages of events, in time that this engine has measured.
 //!
 //! An outbox computes ages from a wall clock, which an operator may have set. The engine limits
-//! that age to the time that it has measured itself: no event is older than the turn, nor than the
+//! each age to the time that it has measured itself. No event is older than the turn, nor than the
 //! last count whose highest id is below the event's.
 
 use std::collections::VecDeque;

@@ -24,9 +24,9 @@
 //! probe in rotation, with back-off up to a minute. For a token or a plan, all probes have
 //! back-off, up to five minutes. All events wait as long as a response asks, for up to a minute.
 //!
-//! The first success of a request that began after it opened makes it **half open**: two requests
-//! may be in flight, twice as many each quarter of a second, and one more for each success. Another
-//! failure then continues the back-off, and restarts the intervals.
+//! The first success of a request that began after it opened makes it **half open**. Then two
+//! requests may be in flight, twice as many each quarter of a second, and one more for each
+//! success. Another failure then continues the back-off, and restarts the intervals.
 //!
 //! Pure: the caller passes the time and the jitter.
 

@@ -1,8 +1,8 @@
 //! The engine: one task that owns every decision.
 //!
-//! It waits for its turn to deliver, leases events, admits each of them once, sends them, and
-//! settles the results. [`Engine`] decides and does no I/O: [`run`] asks it what to do, does it,
-//! and reports the result. There are no locks, and the engine handles each result in order.
+//! The engine waits for its turn to deliver, leases events, admits each of them once, sends them,
+//! and settles the results. [`Engine`] decides and does no I/O: [`run`] asks it what to do, does
+//! it, and reports the result. There are no locks, and the engine handles each result in order.
 //! Requests run side by side within the task, so a slow one delays no other.
 //!
 //! The parts read no clock and draw no random numbers: the engine passes both.

@@ -106,7 +106,7 @@ mod tests {
     #[test]
     fn a_gap_is_dropped_when_all_transactions_have_ended_that_may_fill_it() {
         let mut gaps = Gaps::load(&[2], &[4]);
-        // Nothing is known of it.
+        // No transaction is known for this gap.
         gaps.drop_before(1_000);
         assert!(!gaps.is_empty());
         gaps.seen(70);
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(gaps.bounds(), (vec![2, 9], vec![4, 9]));
         gaps.drop_before(71);
         assert_eq!(gaps.bounds(), (vec![9], vec![9]));
-        // A part of a gap is known as long as the whole.
+        // A part of a gap keeps the transaction of the whole.
         gaps.pass(20, 24);
         gaps.seen(95);
         gaps.fill(22);

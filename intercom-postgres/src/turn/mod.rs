@@ -11,9 +11,9 @@
 //!
 //! **Order.** The engine admits events in the order of their leases, and a takeover must repeat
 //! that order. A takeover first leases the events that an earlier turn has read, in the order of
-//! their ids, then events found in gaps, then events after the cursor. So if there are gaps, the
-//! row stores the cursor and the gaps before the engine gets events beyond them. Without gaps, the
-//! order is that of the ids anyway.
+//! their ids. Then come events found in gaps, and then events after the cursor. So if there are
+//! gaps, the row stores the cursor and the gaps before the engine gets events beyond them. Without
+//! gaps, the order is that of the ids anyway.
 
 mod event;
 mod gaps;

@@ -3,8 +3,8 @@
 //! Each write is one statement, so a process stopped within it leaves no lock behind: the server
 //! completes it without the process. It locks the deliverer's row, compares the epoch, and stores
 //! the progress. Under another epoch it changes nothing and returns no row. The same holds after a
-//! recovery, in which the server may have lost what the deliverer has read since its last write,
-//! and may assign those ids again.
+//! recovery: the server may have lost what the deliverer has read since its last write, and may
+//! assign those ids again.
 
 use super::progress::COLUMNS as PROGRESS;
 use crate::schema::Schema;
@@ -118,18 +118,28 @@ SELECT body::text FROM {schema}.events WHERE stage = 1";
 const USED: &str = "
 SELECT keep_until, key, second FROM {schema}.used_slots, unnest(keys, seconds) AS slot (key, second)";
 
-/// Reads on: 1 and 2 the gaps, 3 the cursor, 4 the last id, 5 how many, 6 now, 7 what is leased of
-/// what was put back, 8 whether this repeats what an earlier turn has read, 9 the history in which
-/// the turn began. In another there is no first row.
+/// Reads on. In another history than `$9` there is no first row.
+///
+/// - 1 and 2: the gaps
+/// - 3: the cursor
+/// - 4: the last id
+/// - 5: the number of events
+/// - 6: the present time
+/// - 7: the leased events that were put back before
+/// - 8: whether an earlier turn has read these events
+/// - 9: the history in which the turn began
 const LEASE: &str = "SELECT * FROM {schema}.lease($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 
 /// Counts the unread events: 1 and 2 the gaps, 3 the cursor.
 const REST: &str = "
 SELECT {schema}.number_between($1, $2) + count(*), min(created_at) FROM {schema}.events WHERE id > $3";
 
-/// 21 to 28 the admissions: ids, kinds, whether moved, whether collided, seconds, bodies, sensitive
-/// keys, delays; 29 to 32 what is derived: the causes, seconds, bodies, sensitive keys; 33 the
-/// test's skew; 34 the history.
+/// Stores admissions.
+///
+/// - 21 to 28: ids, kinds, whether moved, whether collided, seconds, bodies, sensitive keys, delays
+/// - 29 to 32: derived events, by causes, seconds, bodies, sensitive keys
+/// - 33: the test's skew
+/// - 34: the history
 ///
 /// A kind is 0 to keep, 1 to replace, 2 to defer, 3 to withhold, 4 to drop. The update returns the
 /// present rows, and only those count.
@@ -180,10 +190,16 @@ WITH {fence}, moment AS MATERIALIZED (
 )
 SELECT {done}, derived, withheld, dropped, moved, collided, ARRAY(SELECT id FROM done) FROM stored";
 
-/// 21 delivered; 22 to 28 buried: ids, reasons, attempts, failures, statuses, request ids, whether
-/// an attempt may have arrived; 29 to 34 put back: ids, delays, attempts, failures, statuses,
-/// request ids; 35 the test's skew; 36 to 39 slots: ids, times, keys, seconds; 40 and 41: slots are
-/// forgotten from this time until before that one; 42 the history.
+/// Stores settlements.
+///
+/// - 21: the ids of delivered events
+/// - 22 to 28: buried events, by ids, reasons, attempts, failures, statuses, request ids, and
+///   whether an attempt may have arrived
+/// - 29 to 34: events put back, by ids, delays, attempts, failures, statuses, request ids
+/// - 35: the test's skew
+/// - 36 to 39: slots, by ids, times, keys, seconds
+/// - 40 and 41: delete slots from the first time until before the second
+/// - 42: the history
 const SETTLE: &str = "
 SELECT delivered, buried, transaction, present FROM {schema}.settle(
     ROW($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)::{schema}.progress,

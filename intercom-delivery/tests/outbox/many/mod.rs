@@ -1,5 +1,5 @@
-//! A store that several processes share: a right one, and one for each fault. The suite must
-//! notice, or it proves nothing.
+//! A store that several processes share: a correct one, and one for each fault. The suite must
+//! notice each of them.
 
 mod faulty;
 mod shared;
@@ -12,7 +12,7 @@ use tokio::runtime::{Builder, Runtime};
 use self::faulty::{FAULTS, Fault};
 use self::shared::SharedFleet;
 
-/// Histories that a fault may need until it shows.
+/// The limit of histories until a fault shows.
 const HISTORIES: u64 = 200;
 
 fn runtime() -> Runtime {
@@ -27,7 +27,7 @@ fn try_out(profile: &FleetProfile, fault: Option<Fault>) -> FleetReport {
 fn a_store_that_keeps_all_promises() {
     let report = try_out(&FleetProfile::new().histories(HISTORIES), None);
     assert_eq!(report.skipped(), []);
-    // Otherwise nothing was at stake.
+    // Without these the run proves nothing.
     let numbers = [report.events(), report.takeovers(), report.moved(), report.late_settlements()];
     assert!(numbers.iter().all(|number| *number > HISTORIES), "{report}");
     assert!(report.removed() > HISTORIES && report.sent_after_removal() > 0, "{report}");
@@ -54,7 +54,7 @@ fn every_fault_is_found() {
     assert!(misjudged.is_empty(), "{misjudged:#?}");
 }
 
-/// What the suite reports, if it finds anything.
+/// Returns the suite's report, if it finds a fault.
 fn report(profile: &FleetProfile, fault: Fault) -> Option<String> {
     let panicked = catch_unwind(AssertUnwindSafe(|| try_out(profile, Some(fault)))).err()?;
     Some(*panicked.downcast::<String>().unwrap())
@@ -64,7 +64,7 @@ fn report(profile: &FleetProfile, fault: Fault) -> Option<String> {
 fn a_skipped_promise_is_named() {
     let reason = "it holds its lock until it ends";
     let profile = FleetProfile::new().histories(HISTORIES).skip(Promise::StoppedProcess, reason);
-    // Without stopped processes, this fault does not show.
+    // This fault shows only with stopped processes.
     let report = try_out(&profile, Some(Fault::KeepsTheLockWhileStopped));
     assert_eq!(report.skipped(), [Promise::StoppedProcess]);
     let line = report.to_string();

@@ -1,5 +1,5 @@
-//! A store in memory that several "processes" share as they share a database. It gives ids before
-//! the commit. A row says whose turn it is, and its owner renews it.
+//! A store in memory that several "processes" share as they share a database. It assigns ids before
+//! the commit. A row names the process that delivers, which renews it.
 
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,13 +21,13 @@ use tokio::time::{Instant, sleep};
 
 use super::faulty::Fault;
 
-/// How often the owner renews its row.
+/// The interval at which the owner renews its row.
 const RENEWAL: Duration = Duration::from_secs(2);
 
-/// After so long without a renewal the row is free.
+/// The time without a renewal after which the row is free.
 const LEASE: Duration = Duration::from_secs(6);
 
-/// For how long after a renewal requests may begin.
+/// How long requests may begin after a renewal.
 const VALID: Duration = Duration::from_secs(5);
 
 pub(crate) struct SharedFleet {
@@ -95,7 +95,7 @@ impl Process for Member {
 
     async fn kill(self, tenure: Option<Tenure>) {
         let Handle { store, .. } = &self.0.0;
-        // A lock ends with its process. A row stays.
+        // A lock ends with its process, and a row stays.
         if let Some(tenure) = &tenure
             && store.is(Fault::KeepsTheLockWhileStopped)
         {
@@ -104,7 +104,7 @@ impl Process for Member {
     }
 }
 
-/// A transaction that has its ids already.
+/// A transaction that already has its ids.
 pub(crate) struct Open {
     store: Arc<Store>,
     events: Vec<DataEvent>,
@@ -128,12 +128,12 @@ impl Transaction for Open {
     async fn roll_back(self) {}
 }
 
-/// What all processes share.
+/// The state that all processes share.
 struct Store {
     memory: MemoryOutbox,
     fault: Option<Fault>,
     state: Mutex<State>,
-    /// Rings when the row changes.
+    /// Notified of changes of the row.
     changed: Notify,
 }
 
@@ -141,20 +141,19 @@ struct Store {
 struct State {
     row: Option<Row>,
     next_id: u64,
-    /// The id of each event by its number in memory, which is the order of the commits.
+    /// The ids of events by their number in memory, which is the order of the commits.
     ids: Vec<u64>,
     numbers: BTreeMap<u64, u64>,
-    /// Each id below this one was leased, or was missing when it was passed.
+    /// Each id below this one was leased, or was missing when the reader passed it.
     read_to: u64,
-    /// What is never leased.
+    /// Events that are never leased.
     hidden: BTreeSet<u64>,
-    /// What is leased at present, and what is to be leased next by a reader that has lost its
-    /// place.
+    /// The leased events, and the events to lease next by a reader that has lost its cursor.
     leased: BTreeSet<u64>,
     again: Option<VecDeque<Lease>>,
 }
 
-/// Whose turn it is.
+/// The turn.
 #[derive(Clone)]
 struct Row {
     standby: Standby,
@@ -224,7 +223,7 @@ impl Store {
     }
 }
 
-/// One process's handle.
+/// The handle of one process.
 pub(crate) struct Handle {
     store: Arc<Store>,
     number: usize,
@@ -291,7 +290,7 @@ impl Handle {
         Ok(Turn::Began(tenure))
     }
 
-    /// Leases all that is new from the memory, and orders it by the ids.
+    /// Leases all new events from the memory, and sorts them by id.
     async fn read_anew(&self, epoch: Epoch) -> Result<(), OutboxError> {
         let lease = self.store.memory.lease(Standing::Delivering(epoch), usize::MAX);
         let Some(turn) = lease.now_or_never() else { return Ok(()) };
@@ -303,7 +302,7 @@ impl Handle {
         Ok(())
     }
 
-    /// Leases under an epoch that is the present one.
+    /// Leases under the present epoch.
     async fn lease_events(&self, row: &Row, limit: usize) -> Result<Turn, OutboxError> {
         let epoch = row.standby.epoch;
         let again = self.store.state().again.as_mut().map(|again| {
@@ -337,7 +336,7 @@ impl Handle {
         Ok(Turn::Leased(leased))
     }
 
-    /// What the row says to this process.
+    /// Returns what this process knows from the row.
     fn present(&self, standing: Standing) -> Present {
         let Some(row) = self.store.state().row.clone() else { return Present::Free };
         let epoch = row.standby.epoch;
@@ -352,7 +351,7 @@ impl Handle {
         }
     }
 
-    /// Waits until the row is renewed, or is free because it was not.
+    /// Waits until the row is renewed, or until it is free without a renewal.
     async fn watch(&self, row: &Row) {
         let epoch = row.standby.epoch;
         let (changed, patience) = match self.store.fault {
@@ -378,7 +377,7 @@ enum Present {
     Free,
     Mine(Row),
     News(Standby),
-    /// Another's, and the caller knows.
+    /// Another process's turn, and the caller knows it.
     Known(Row),
 }
 
@@ -391,7 +390,7 @@ impl Forward for Handle {
     }
 
     async fn accept(&self, events: &[DataEvent]) -> Result<(), AcceptError> {
-        // The way there and back takes time, in which the process can be killed.
+        // The round trip takes time, in which the test can kill the process.
         yield_now().await;
         let ids = self.store.take_ids(events.len(), self.number);
         if self.store.is(Fault::AcceptsOneByOne) {
@@ -564,7 +563,7 @@ impl Handle {
         self.store.state().row.as_ref().is_some_and(|row| row.owner == self.number)
     }
 
-    /// The present epoch where this fault takes any for it.
+    /// Returns the present epoch if this fault accepts any epoch.
     fn epoch(&self, epoch: Epoch, fault: Fault) -> Epoch {
         let present = self.store.state().row.as_ref().map(|row| row.standby.epoch);
         if self.store.is(fault) { present.unwrap_or(epoch) } else { epoch }
