@@ -78,7 +78,7 @@ fn main() -> ExitCode {
     report.run(
         &runtime,
         &[
-            ("hand-over", hand_over),
+            ("accept", accept),
             ("deliver", deliver),
             ("slow", deliver_slowly),
             ("tls", deliver_over_tls),
@@ -101,7 +101,7 @@ impl Transport for Silent {
     }
 }
 
-fn hand_over(report: &mut Report, runtime: &Runtime) {
+fn accept(report: &mut Report, runtime: &Runtime) {
     const ROUNDS: usize = 300;
     const EVENTS: usize = 5_000;
 

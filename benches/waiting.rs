@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     let rows = measured.each_ref().map(|load| {
         [
             format!("{} events", load.events),
-            nanoseconds(load.hand_over),
+            nanoseconds(load.accept),
             nanoseconds(load.deliver),
             nanoseconds(load.plain),
             format!("{:.0} B", load.bytes_held),
@@ -84,9 +84,9 @@ fn main() -> ExitCode {
             format!("{:.0} B", load.body),
         ]
     });
-    table(["", "hand over", "deliver", "VecDeque", "held", "used", "of it body"], &rows);
+    table(["", "accept", "deliver", "VecDeque", "held", "used", "of it body"], &rows);
     let [few, _, many] = &measured;
-    let grown = (many.hand_over + many.deliver) / (few.hand_over + few.deliver);
+    let grown = (many.accept + many.deliver) / (few.accept + few.deliver);
     report.number("cost an event of 1,000,000 to that of 10,000", grown, Bound::AtMost(1.5));
     println!("  the same of a VecDeque: {:.2}", many.plain / few.plain);
     for load in &measured {
@@ -99,7 +99,7 @@ fn main() -> ExitCode {
 /// Seconds and bytes per event.
 struct Load {
     events: usize,
-    hand_over: f64,
+    accept: f64,
     deliver: f64,
     plain: f64,
     bytes_held: f64,
@@ -108,10 +108,10 @@ struct Load {
 }
 
 fn measure(runtime: &Runtime, events: usize, rounds: usize) -> Load {
-    let (mut hand_over, mut deliver, mut plain) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut accept, mut deliver, mut plain) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds {
         let (one, other) = runtime.block_on(through_the_engine(events));
-        hand_over.push(one.cpu / events as f64);
+        accept.push(one.cpu / events as f64);
         deliver.push(other.cpu / events as f64);
         plain.push(through_a_queue(events).cpu / events as f64);
     }
@@ -124,7 +124,7 @@ fn measure(runtime: &Runtime, events: usize, rounds: usize) -> Load {
     let bytes_used = runtime.block_on(bytes_used(events));
     Load {
         events,
-        hand_over: median(hand_over),
+        accept: median(accept),
         deliver: median(deliver),
         plain: median(plain),
         bytes_held: bytes_held as f64 / events as f64,
@@ -153,19 +153,19 @@ async fn through_the_engine(events: usize) -> (Cost, Cost) {
     let tracker = delivery.tracker();
     // The events are made in advance, so that only the engine's part is measured.
     let made: Vec<DataEvent> = (0..events).map(event).collect();
-    let hand_over = Cost::of_async(Cpu::Thread, async || {
+    let accept = Cost::of_async(Cpu::Thread, async || {
         for event in made {
             tracker.send_prepared(event).await.expect("there is room");
         }
     });
-    let hand_over = hand_over.await;
+    let accept = accept.await;
     transport.up.store(true, Relaxed);
     delivery.resume();
     let deliver = Cost::of_async(Cpu::Thread, async || {
         let report = delivery.flush(HANGS).await;
         assert_eq!(report.delivered, events as u64);
     });
-    (hand_over, deliver.await)
+    (accept, deliver.await)
 }
 
 fn through_a_queue(events: usize) -> Cost {

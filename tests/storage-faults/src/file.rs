@@ -40,11 +40,11 @@ impl Contents {
             contents.add(&letter.event, |contents| &mut contents.dead);
         }
         let (pending, dead) = (contents.pending.len() as u64, contents.dead.len() as u64);
-        let (books, counts) = (file.counts()?, runtime.block_on(outbox.counts())?);
-        let is = [books.pending, books.dead_letters, counts.pending, counts.dead_letters];
-        if is != [pending, dead, pending, dead] || !books.is_balanced() {
+        let (stored, counts) = (file.counts()?, runtime.block_on(outbox.counts())?);
+        let is = [stored.pending, stored.dead_letters, counts.pending, counts.dead_letters];
+        if is != [pending, dead, pending, dead] || !stored.is_balanced() {
             let found = format!("{pending} pending and {dead} dead");
-            contents.complaints.push(format!("found {found}, but the counts are {books:?}"));
+            contents.complaints.push(format!("found {found}, but the counts are {stored:?}"));
         }
         Ok(contents)
     }

@@ -6,18 +6,18 @@ use std::error::Error;
 use std::io::Write as _;
 use std::ops::Range;
 
-macro_rules! words {
-    ($($(#[doc = $doc:literal])* $word:ident),*) => {
+macro_rules! steps {
+    ($($(#[doc = $doc:literal])* $step:ident),*) => {
         /// A step of an event.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Word {
-            $($(#[doc = $doc])* $word),*
+        pub(crate) enum Step {
+            $($(#[doc = $doc])* $step),*
         }
 
-        impl Word {
-            fn of(text: &str) -> Option<Word> {
+        impl Step {
+            fn of(text: &str) -> Option<Step> {
                 match text {
-                    $(stringify!($word) => Some(Word::$word),)*
+                    $(stringify!($step) => Some(Step::$step),)*
                     _ => None,
                 }
             }
@@ -25,7 +25,7 @@ macro_rules! words {
     };
 }
 
-words! {
+steps! {
     /// The worker is about to offer it to the outbox.
     Offered,
     /// The outbox accepted it.
@@ -49,8 +49,8 @@ words! {
 }
 
 /// Prints a step of these events.
-pub(crate) fn say(word: Word, events: Range<u64>) {
-    line(&format!("{word:?} {} {}", events.start, events.end));
+pub(crate) fn record(step: Step, events: Range<u64>) {
+    line(&format!("{step:?} {} {}", events.start, events.end));
 }
 
 /// Prints a note.
@@ -109,18 +109,18 @@ impl Ledger {
         let range = rest
             .split_once(' ')
             .and_then(|(start, end)| Some(start.parse::<u64>().ok()?..end.parse::<u64>().ok()?));
-        let (Some(word), Some(range)) = (Word::of(first), range) else { return };
-        let set = match word {
-            Word::Offered => &mut self.offered,
-            Word::Accepted => &mut self.accepted,
-            Word::Refused => &mut self.refused,
-            Word::Rejected => &mut self.rejected,
-            Word::Changed => &mut self.changed,
-            Word::Settled => &mut self.settled,
-            Word::Buried => &mut self.buried,
-            Word::Kept => &mut self.kept,
-            Word::Redriven => &mut self.redriven,
-            Word::Delivered => {
+        let (Some(step), Some(range)) = (Step::of(first), range) else { return };
+        let set = match step {
+            Step::Offered => &mut self.offered,
+            Step::Accepted => &mut self.accepted,
+            Step::Refused => &mut self.refused,
+            Step::Rejected => &mut self.rejected,
+            Step::Changed => &mut self.changed,
+            Step::Settled => &mut self.settled,
+            Step::Buried => &mut self.buried,
+            Step::Kept => &mut self.kept,
+            Step::Redriven => &mut self.redriven,
+            Step::Delivered => {
                 range.for_each(|number| *self.delivered.entry(number).or_default() += 1);
                 return;
             }
@@ -130,8 +130,8 @@ impl Ledger {
 
     /// Returns whether a line records an answer of the outbox.
     pub(crate) fn is_answer(line: &str) -> bool {
-        let word = line.split_once(' ').and_then(|(word, _)| Word::of(word));
-        matches!(word, Some(Word::Accepted | Word::Refused))
+        let step = line.split_once(' ').and_then(|(step, _)| Step::of(step));
+        matches!(step, Some(Step::Accepted | Step::Refused))
     }
 
     pub(crate) fn noted(&self, beginning: &str) -> Vec<&str> {

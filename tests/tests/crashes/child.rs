@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Interval, interval, timeout};
 
 use crate::events::{OF_A_RUN, contact, event, time};
-use crate::plan::{Keeper, Plan, Work};
+use crate::plan::{OutboxKind, Plan, Work};
 
 /// The line of a process that has begun. The number of pending events that it found follows.
 pub(crate) const BEGUN: &str = "begun, with ";
@@ -39,7 +39,7 @@ pub(crate) const HANGS: Duration = Duration::from_secs(60);
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "the tests start it as a process"]
 async fn child() {
-    let Some(plan) = Plan::told() else { return };
+    let Some(plan) = Plan::from_environment() else { return };
     let (end, told_to_end) = oneshot::channel();
     thread::spawn(|| {
         let mut lines = io::stdin().lines();
@@ -75,7 +75,7 @@ async fn work(plan: Plan, told_to_end: oneshot::Receiver<()>) {
     };
     let producers: Vec<_> = (0..plan.work.producers()).map(|_| tokio::spawn(produce())).collect();
     if producers.is_empty() {
-        say(&format!("{BEGUN}{pending}"));
+        print_line(&format!("{BEGUN}{pending}"));
     }
     match plan.work {
         Work::Ending => deliver_all(&delivery, found).await,
@@ -105,7 +105,7 @@ async fn deliver_all(delivery: &Delivery, found: Counts) {
 
 /// Opens the outbox, and counts its events. The counts must match the file.
 async fn open(plan: &Plan, delivery: DeliveryBuilder) -> (DeliveryBuilder, Counts) {
-    if plan.keeper == Keeper::Memory {
+    if plan.outbox == OutboxKind::Memory {
         return (delivery.outbox(MemoryOutbox::new()), Counts::default());
     }
     let outbox = SqliteOutbox::open(&plan.data).unwrap();
@@ -117,15 +117,18 @@ async fn open(plan: &Plan, delivery: DeliveryBuilder) -> (DeliveryBuilder, Count
     assert_eq!(file.check().unwrap(), Vec::<String>::new());
     // Another process may change them between two looks.
     if plan.work != Work::Sharing {
-        let books = file.counts().unwrap();
-        assert!(books.is_balanced(), "{books:?}");
+        let file_counts = file.counts().unwrap();
+        assert!(file_counts.is_balanced(), "{file_counts:?}");
         let pending = file.pending(None, usize::MAX).unwrap().len() as u64;
         let dead = file.dead_letters(None, usize::MAX).unwrap().len() as u64;
-        assert_eq!((books.pending, books.dead, books.dead_letters), (pending, dead, dead));
+        assert_eq!(
+            (file_counts.pending, file_counts.dead, file_counts.dead_letters),
+            (pending, dead, dead)
+        );
         // The oldest event has aged between the two looks.
         let mut counts = counts;
-        counts.oldest_pending = books.oldest_pending;
-        assert_eq!(counts, books);
+        counts.oldest_pending = file_counts.oldest_pending;
+        assert_eq!(counts, file_counts);
     }
     if plan.work == Work::Maintaining {
         let outbox = outbox.clone();
@@ -159,7 +162,7 @@ async fn produce(
         }
         (&*ledger).write_all(format!("{number}\n").as_bytes()).unwrap();
         if number.is_multiple_of(OF_A_RUN) {
-            say(&format!("{BEGUN}{found}"));
+            print_line(&format!("{BEGUN}{found}"));
         }
     }
 }
@@ -176,14 +179,14 @@ async fn tell_state(delivery: Arc<Delivery>) {
             _ => last,
         };
         if state != last {
-            say(state);
+            print_line(state);
             last = state;
         }
     }
 }
 
 #[allow(clippy::print_stdout, reason = "the test reads the process's output")]
-fn say(words: &str) {
+fn print_line(words: &str) {
     // Begins a new line, because the test harness leaves its own open. One write, because several
     // tasks print.
     println!("\n{words}");

@@ -1,13 +1,13 @@
 //! Tests of the checks themselves: they must find faulty processes.
 
 use crate::events::{OF_A_RUN, body};
-use crate::plan::{CONCURRENCY, Keeper, Work};
+use crate::plan::{CONCURRENCY, OutboxKind, Work};
 use crate::rig::Rig;
 use crate::verdict::{AGAIN, Arrival, Evidence};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_verdict_finds_a_deliverer_in_memory() {
-    let mut rig = Rig::start(Keeper::Memory).await;
+    let mut rig = Rig::start(OutboxKind::Memory).await;
     for work in [Work::Accepting, Work::Both, Work::Accepting] {
         rig.kill_while(work);
     }
@@ -24,7 +24,7 @@ fn arrivals(arrivals: impl IntoIterator<Item = (u64, u64)>) -> Evidence {
     let arrival = |(number, run)| Arrival { number, run, body: body(number) };
     let arrived: Vec<_> = arrivals.into_iter().map(arrival).collect();
     let accepted = arrived.iter().map(|arrival| arrival.number).collect();
-    Evidence { killed: [0].into(), accepted, arrived, dead: Vec::new(), books: None }
+    Evidence { killed: [0].into(), accepted, arrived, dead: Vec::new(), file_counts: None }
 }
 
 #[test]

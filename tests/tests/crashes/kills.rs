@@ -1,12 +1,12 @@
 //! `kill -9`, over and over.
 
-use crate::plan::{Keeper, Work};
+use crate::plan::{OutboxKind, Work};
 use crate::rig::{Rig, kills};
 use crate::verdict::Evidence;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn accepted_events_survive_every_kill() {
-    let mut rig = Rig::start(Keeper::Sqlite).await;
+    let mut rig = Rig::start(OutboxKind::Sqlite).await;
     for work in Work::KILLED.into_iter().cycle().take(kills()) {
         // Dead letters must survive as well.
         rig.refuse(3);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The outbox of the process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keeper {
+pub(crate) enum OutboxKind {
     Sqlite,
     /// Loses its events in a kill, and the test must notice that.
     Memory,
@@ -63,21 +63,21 @@ pub(crate) const CONCURRENCY: usize = 16;
 /// One run of the process.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
-    pub(crate) keeper: Keeper,
+    pub(crate) outbox: OutboxKind,
     pub(crate) work: Work,
     pub(crate) run: u64,
     pub(crate) url: String,
     pub(crate) token: String,
-    /// The outbox.
+    /// The path of the outbox.
     pub(crate) data: PathBuf,
     /// The file of accepted events, one number a line.
     pub(crate) ledger: PathBuf,
 }
 
 impl Plan {
-    pub(crate) fn tell(&self, command: &mut Command) {
+    pub(crate) fn set_environment(&self, command: &mut Command) {
         command
-            .env("CRASHES_KEEPER", format!("{:?}", self.keeper))
+            .env("CRASHES_OUTBOX", format!("{:?}", self.outbox))
             .env("CRASHES_WORK", format!("{:?}", self.work))
             .env("CRASHES_RUN", self.run.to_string())
             .env("CRASHES_URL", &self.url)
@@ -87,13 +87,13 @@ impl Plan {
     }
 
     /// Returns `None` if no test started this process.
-    pub(crate) fn told() -> Option<Plan> {
+    pub(crate) fn from_environment() -> Option<Plan> {
         let read = |name| env::var(name).unwrap();
         let run = env::var("CRASHES_RUN").ok()?.parse().unwrap();
-        let keeper = match read("CRASHES_KEEPER").as_str() {
-            "Sqlite" => Keeper::Sqlite,
-            "Memory" => Keeper::Memory,
-            other => panic!("no keeper is {other}"),
+        let outbox = match read("CRASHES_OUTBOX").as_str() {
+            "Sqlite" => OutboxKind::Sqlite,
+            "Memory" => OutboxKind::Memory,
+            other => panic!("unknown outbox: {other}"),
         };
         let work = match read("CRASHES_WORK").as_str() {
             "Accepting" => Work::Accepting,
@@ -103,10 +103,10 @@ impl Plan {
             "Opening" => Work::Opening,
             "Sharing" => Work::Sharing,
             "Ending" => Work::Ending,
-            other => panic!("no work is {other}"),
+            other => panic!("unknown work: {other}"),
         };
         let (url, token) = (read("CRASHES_URL"), read("CRASHES_TOKEN"));
         let (data, ledger) = (read("CRASHES_DATA").into(), read("CRASHES_LEDGER").into());
-        Some(Plan { keeper, work, run, url, token, data, ledger })
+        Some(Plan { outbox, work, run, url, token, data, ledger })
     }
 }

@@ -16,12 +16,12 @@ use tokio::time::timeout;
 
 use crate::child::{BEGUN, END, HANGS};
 use crate::events::OF_A_RUN;
-use crate::plan::{Keeper, Plan, Work};
+use crate::plan::{OutboxKind, Plan, Work};
 use crate::verdict::{Arrival, Evidence};
 
 pub(crate) struct Rig {
     pub(crate) sandbox: Sandbox,
-    keeper: Keeper,
+    outbox: OutboxKind,
     rng: Rng,
     data: TempDir,
     ledger: TempDir,
@@ -34,7 +34,7 @@ pub(crate) struct Rig {
 }
 
 impl Rig {
-    pub(crate) async fn start(keeper: Keeper) -> Self {
+    pub(crate) async fn start(outbox: OutboxKind) -> Self {
         // Keeps every arrival, also those that Intercom would ignore as duplicates.
         let sandbox = Sandbox::builder().know_everybody(true).no_rate_limit().deduplicate(false);
         let sandbox =
@@ -42,7 +42,7 @@ impl Rig {
         let (data, ledger) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let (rng, opening) = (Rng::with_seed(seed()), Duration::ZERO);
         let killed = BTreeSet::new();
-        Rig { sandbox, keeper, rng, data, ledger, runs: 0, killed, opening, found: 0 }
+        Rig { sandbox, outbox, rng, data, ledger, runs: 0, killed, opening, found: 0 }
     }
 
     /// Starts the process, and kills it during this work. It must not end before.
@@ -102,11 +102,11 @@ impl Rig {
         let accepted = accepted.lines().map(|line| line.parse().unwrap()).collect();
         let arrived = self.sandbox.events().iter().map(Arrival::of).collect();
         let (killed, dead) = (self.killed.clone(), Vec::new());
-        let mut evidence = Evidence { killed, accepted, arrived, dead, books: None };
-        if self.keeper == Keeper::Sqlite {
+        let mut evidence = Evidence { killed, accepted, arrived, dead, file_counts: None };
+        if self.outbox == OutboxKind::Sqlite {
             let file = SqliteOutbox::inspect(self.events()).unwrap();
             assert_eq!(file.check().unwrap(), Vec::<String>::new());
-            evidence.books = Some(file.counts().unwrap());
+            evidence.file_counts = Some(file.counts().unwrap());
             let letters = file.dead_letters(None, usize::MAX).unwrap();
             evidence.dead =
                 letters.into_iter().map(|letter| letter.event.body().to_vec()).collect();
@@ -116,7 +116,7 @@ impl Rig {
 
     pub(crate) fn spawn(&mut self, work: Work) -> Run {
         let plan = Plan {
-            keeper: self.keeper,
+            outbox: self.outbox,
             work,
             run: self.runs,
             url: self.sandbox.url().to_owned(),
@@ -126,7 +126,7 @@ impl Rig {
         };
         self.runs += 1;
         let mut command = Command::new(env::current_exe().unwrap());
-        plan.tell(&mut command);
+        plan.set_environment(&mut command);
         command.args(["--exact", "child::child", "--ignored", "--nocapture"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -153,11 +153,11 @@ pub(crate) struct Run {
 impl Run {
     /// Waits until the process has begun, and returns how many events it found.
     pub(crate) fn begun(&mut self) -> u64 {
-        self.says(BEGUN).parse().unwrap()
+        self.wait_for_line(BEGUN).parse().unwrap()
     }
 
     /// Waits for a line that begins with `words`, and returns its rest.
-    pub(crate) fn says(&mut self, words: &str) -> String {
+    pub(crate) fn wait_for_line(&mut self, words: &str) -> String {
         loop {
             let rest = |line: &String| Some(line.strip_prefix(words)?.to_owned());
             if let Some(rest) = self.heard.iter().find_map(rest) {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::child::{DELIVERS, STANDS_BY};
 use crate::events::OF_A_RUN;
-use crate::plan::{Keeper, Work};
+use crate::plan::{OutboxKind, Work};
 use crate::rig::Rig;
 use crate::verdict::Evidence;
 
@@ -21,12 +21,12 @@ enum End {
 
 /// Lets each process deliver while the next one stands by and accepts, and then ends it.
 async fn relay(end: End) -> Evidence {
-    let mut rig = Rig::start(Keeper::Sqlite).await;
+    let mut rig = Rig::start(OutboxKind::Sqlite).await;
     let mut deliverer = rig.spawn(Work::Sharing);
-    deliverer.says(DELIVERS);
+    deliverer.wait_for_line(DELIVERS);
     for _ in 1..PROCESSES {
         let mut standby = rig.spawn(Work::Sharing);
-        standby.says(STANDS_BY);
+        standby.wait_for_line(STANDS_BY);
         // Dead letters must survive as well.
         rig.refuse(3);
         rig.arrived_from(standby.number).await;
@@ -35,7 +35,7 @@ async fn relay(end: End) -> Evidence {
             End::Kill => rig.kill(deliverer, moment),
             End::Shutdown => deliverer.end(),
         }
-        standby.says(DELIVERS);
+        standby.wait_for_line(DELIVERS);
         deliverer = standby;
     }
     deliverer.end();

@@ -40,7 +40,7 @@ pub(crate) struct Evidence {
     /// The bodies of the dead letters.
     pub(crate) dead: Vec<Vec<u8>>,
     /// The file's counts, if there is a file.
-    pub(crate) books: Option<Counts>,
+    pub(crate) file_counts: Option<Counts>,
 }
 
 impl Evidence {
@@ -96,11 +96,17 @@ impl Evidence {
             }
         }
 
-        if let Some(books) = self.books {
-            let is = (books.accepted, books.delivered, books.dead, books.pending);
+        if let Some(file_counts) = self.file_counts {
+            let is = (
+                file_counts.accepted,
+                file_counts.delivered,
+                file_counts.dead,
+                file_counts.pending,
+            );
             let (all, dead) = (known.len() as u64, dead.len() as u64);
-            if is != (all, all - dead, dead, 0) || !books.is_balanced() {
-                complaints.push(format!("{all} events, {dead} dead, but the counts are {books:?}"));
+            if is != (all, all - dead, dead, 0) || !file_counts.is_balanced() {
+                complaints
+                    .push(format!("{all} events, {dead} dead, but the counts are {file_counts:?}"));
             }
         }
         complaints

@@ -22,9 +22,9 @@ async fn survive(fault: Fault, within: Duration) -> Outcome {
 /// As `survive`, for faults that the client always sees as failures.
 async fn survive_failures(fault: Fault, kind: ErrorKind) -> Outcome {
     let outcome = survive(fault, SHORT).await;
-    let failures = outcome.witness.failures_of(kind);
+    let failures = outcome.attempts.failures_of(kind);
     // On a busy machine any failure can become a time-out.
-    let timeouts = outcome.witness.failures_of(ErrorKind::Timeout);
+    let timeouts = outcome.attempts.failures_of(ErrorKind::Timeout);
     assert!(failures > 0, "no failure is {kind:?}");
     assert!(failures + timeouts >= outcome.faults, "{failures} of {} faults", outcome.faults);
     outcome
@@ -58,7 +58,7 @@ async fn a_timeout_ends_the_wait_for_a_black_hole() {
     let rig = Rig::start_with(everybody(), LONG, script, set_up).await;
     rig.send(0..EVENTS).await;
     let outcome = rig.finish(EVENTS).await;
-    assert_eq!(outcome.witness.failures(), 0);
+    assert_eq!(outcome.attempts.failures(), 0);
     assert!(outcome.faults >= EVENTS as usize / 2, "{} faults", outcome.faults);
 }
 
@@ -70,7 +70,7 @@ async fn an_error_page_of_a_proxy_loses_no_event() {
 #[tokio::test]
 async fn an_answer_that_comes_byte_by_byte_is_an_answer() {
     let outcome = survive(Fault::SlowAnswer, LONG).await;
-    assert_eq!((outcome.witness.failures(), outcome.repetitions), (0, 0));
+    assert_eq!((outcome.attempts.failures(), outcome.repetitions), (0, 0));
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn refused_connections_lose_no_event() {
     rig.proxy.close().await;
     rig.send(10..30).await;
     // Ten failures in a row open the circuit breaker.
-    rig.witness.wait_for_failures(10).await;
+    rig.attempts.wait_for_failures(10).await;
     until(|| matches!(rig.delivery.status().state, State::Outage(_))).await;
 
     rig.proxy.open();
@@ -120,6 +120,6 @@ async fn refused_connections_lose_no_event() {
     assert!(matches!(rig.delivery.status().state, State::Delivering));
 
     let outcome = rig.finish(30).await;
-    assert_eq!(outcome.witness.failures(), outcome.witness.failures_of(ErrorKind::Connection));
+    assert_eq!(outcome.attempts.failures(), outcome.attempts.failures_of(ErrorKind::Connection));
     assert_eq!(outcome.repetitions, 0);
 }

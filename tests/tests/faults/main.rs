@@ -3,12 +3,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+mod attempts;
 mod control;
-mod dice;
 mod kinds;
 mod proxy;
 mod rig;
 mod shutdown;
 mod soak;
 mod verdict;
-mod witness;

@@ -7,12 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use fastrand::Rng;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::sleep;
-
-use crate::dice::Dice;
 
 /// A fault of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,10 +71,10 @@ pub(crate) fn every_other(fault: Fault) -> impl FnMut() -> Option<Fault> {
 
 /// This percentage of the requests has some fault.
 pub(crate) fn some(percent: u64, seed: u64) -> impl FnMut() -> Option<Fault> {
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::with_seed(seed);
     move || {
-        let faulty = dice.roll(100) < percent;
-        faulty.then(|| Fault::ALL[dice.roll(Fault::ALL.len() as u64) as usize])
+        let faulty = rng.u64(..100) < percent;
+        faulty.then(|| Fault::ALL[rng.usize(..Fault::ALL.len())])
     }
 }
 

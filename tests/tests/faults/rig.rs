@@ -9,9 +9,9 @@ use intercom_http::HttpTransport;
 use intercom_sandbox::{Sandbox, SandboxBuilder};
 use tokio::time::timeout;
 
+use crate::attempts::AttemptLog;
 use crate::proxy::{Fault, Proxy};
 use crate::verdict::Evidence;
-use crate::witness::Witness;
 
 /// The limit of a request for faults that end by it.
 pub(crate) const SHORT: Duration = Duration::from_millis(300);
@@ -25,7 +25,7 @@ pub(crate) const HANGS: Duration = Duration::from_secs(60);
 pub(crate) struct Rig {
     pub(crate) sandbox: Sandbox,
     pub(crate) proxy: Proxy,
-    pub(crate) witness: Witness,
+    pub(crate) attempts: AttemptLog,
     pub(crate) delivery: Delivery,
 }
 
@@ -46,12 +46,12 @@ impl Rig {
         set_up: impl FnOnce(DeliveryBuilder) -> DeliveryBuilder,
     ) -> Self {
         let (sandbox, proxy, transport) = network(sandbox, within, script).await;
-        let witness = Witness::new(transport);
+        let attempts = AttemptLog::new(transport);
         let (base, cap) = (Duration::from_millis(2), Duration::from_millis(20));
         let delivery =
-            Delivery::builder(witness.clone()).retry(RetryPolicy::new().base(base).cap(cap));
+            Delivery::builder(attempts.clone()).retry(RetryPolicy::new().base(base).cap(cap));
         let delivery = set_up(delivery).start().unwrap();
-        Rig { sandbox, proxy, witness, delivery }
+        Rig { sandbox, proxy, attempts, delivery }
     }
 
     /// Sends the events with these numbers.
@@ -64,7 +64,7 @@ impl Rig {
 
     /// Waits until `sent` events are delivered, ends everything, and judges.
     pub(crate) async fn finish(self, sent: u64) -> Outcome {
-        let Rig { sandbox, proxy, witness, delivery } = self;
+        let Rig { sandbox, proxy, attempts, delivery } = self;
         let report = timeout(2 * HANGS, delivery.shutdown(HANGS)).await.unwrap();
         let letters = delivery.dead_letters(None, 10).await.unwrap();
         assert!(letters.is_empty(), "{letters:#?}");
@@ -76,7 +76,7 @@ impl Rig {
         assert_eq!((ledger.collided, ledger.panics), (0, 0));
         assert_eq!(delivery.status().in_flight, 0);
 
-        let timeouts = witness.failures_of(ErrorKind::Timeout);
+        let timeouts = attempts.failures_of(ErrorKind::Timeout);
         let evidence = Evidence {
             sent,
             arrived: sandbox.events(),
@@ -86,13 +86,13 @@ impl Rig {
         let complaints = evidence.complaints();
         assert!(complaints.is_empty(), "{complaints:#?}");
         assert_eq!(
-            witness.sent_again_after_success(),
+            attempts.sent_again_after_success(),
             0,
             "events were sent again after a known success"
         );
-        assert_eq!(witness.doubled(), 0, "events were sent while an attempt was in flight");
+        assert_eq!(attempts.overlapping(), 0, "events were sent while an attempt was in flight");
         let contacts = sandbox.contacts().len();
-        Outcome { contacts, repetitions: evidence.repetitions(), faults: proxy.faults(), witness }
+        Outcome { contacts, repetitions: evidence.repetitions(), faults: proxy.faults(), attempts }
     }
 }
 
@@ -102,7 +102,7 @@ pub(crate) struct Outcome {
     pub(crate) contacts: usize,
     pub(crate) repetitions: usize,
     pub(crate) faults: usize,
-    pub(crate) witness: Witness,
+    pub(crate) attempts: AttemptLog,
 }
 
 pub(crate) fn everybody() -> SandboxBuilder {

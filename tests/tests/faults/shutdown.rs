@@ -33,7 +33,7 @@ async fn a_shutdown_delivers_after_the_server_listens_again() {
     let mut rig = Rig::start(LONG, || None).await;
     rig.proxy.close().await;
     rig.send(0..20).await;
-    rig.witness.wait_for_failures(1).await;
+    rig.attempts.wait_for_failures(1).await;
     rig.proxy.open();
     // The shutdown begins during the outage, or shortly before it.
     rig.finish(20).await;

@@ -1,14 +1,23 @@
 //! All kinds of faults at once.
 
+use std::env;
+
 use intercom_delivery::{DeliveryBuilder, UnknownContact};
 use intercom_sandbox::Sandbox;
 use tokio::time::timeout;
 
-use crate::dice::seed;
 use crate::proxy::some;
 use crate::rig::{HANGS, Rig, SHORT, everybody};
 
 const EVENTS: u64 = 3_000;
+
+/// Returns a random seed, unless `FAULTS_SEED` is set.
+#[allow(clippy::print_stderr, reason = "the output explains a failure")]
+fn seed() -> u64 {
+    let seed = env::var("FAULTS_SEED").map_or_else(|_| fastrand::u64(..), |s| s.parse().unwrap());
+    eprintln!("to repeat it: FAULTS_SEED={seed}");
+    seed
+}
 
 /// Delivers thousands of events, with an outage in the middle.
 async fn soak() {
@@ -21,7 +30,7 @@ async fn soak() {
     timeout(HANGS, rig.sandbox.wait_for(EVENTS as usize / 2)).await.unwrap();
     rig.proxy.close().await;
     // Ten failures in a row open the circuit breaker. Further ones would come with its back-off.
-    rig.witness.wait_for_failures(rig.witness.failures() + 10).await;
+    rig.attempts.wait_for_failures(rig.attempts.failures() + 10).await;
     rig.proxy.open();
 
     let outcome = rig.finish(EVENTS).await;

@@ -32,9 +32,9 @@ pub(crate) fn part(summary: &mut Summary) {
         .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
         .output()
         .unwrap();
-    let mut told = Ledger::default();
-    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
-    let mut complaints = told.notes;
+    let mut ledger = Ledger::default();
+    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| ledger.read(line));
+    let mut complaints = ledger.notes;
     match complaints.pop() {
         Some(last) if last == THROUGH => {}
         last => complaints.push(format!(

@@ -40,13 +40,14 @@ pub(crate) fn part(summary: &mut Summary) {
         options.extend(["-e".to_owned(), lost]);
         options.extend(["-e".to_owned(), format!("inject={sync}:error=EIO:when=2")]);
         strace::run(work, &mut place, &options);
-        let Place { told, .. } = &place;
-        let mut complaints = verdict::complaints(told, &Contents::of(&place.path()));
-        if pages < 10 || !told.notes.iter().any(|note| note == THROUGH) {
-            complaints.push(format!("it proves nothing: {pages} pages, {:?}", told.notes));
+        let Place { ledger, .. } = &place;
+        let mut complaints = verdict::complaints(ledger, &Contents::of(&place.path()));
+        if pages < 10 || !ledger.notes.iter().any(|note| note == THROUGH) {
+            complaints.push(format!("it proves nothing: {pages} pages, {:?}", ledger.notes));
         }
-        complaints.extend(told.refused.iter().map(|number| format!("event {number} was refused")));
-        complaints.extend(told.noted(FAILED).into_iter().map(str::to_owned));
+        complaints
+            .extend(ledger.refused.iter().map(|number| format!("event {number} was refused")));
+        complaints.extend(ledger.noted(FAILED).into_iter().map(str::to_owned));
         println!("   {work:?}: {pages} pages lost");
         summary.add(&format!("{NAME}, {work:?}"), complaints);
     }

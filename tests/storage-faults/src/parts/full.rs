@@ -149,13 +149,13 @@ async fn deliver_some(engine: &mut Engine, limit: usize) -> Result<(), OutboxErr
 fn fill_up(disk: &Disk) -> Result<(), Vec<String>> {
     let runtime = Builder::new_current_thread().enable_time().build().unwrap();
     let path = disk.folder().join("events.db");
-    let mut told = Ledger::default();
+    let mut ledger = Ledger::default();
     let mut numbers = LARGE..;
     let mut accept = |outbox: &SqliteOutbox| {
         let number = numbers.next().unwrap_or_default();
-        told.offered.insert(number);
+        ledger.offered.insert(number);
         let accepted = runtime.block_on(outbox.accept(&[events::event(number)]));
-        let set = if accepted.is_ok() { &mut told.accepted } else { &mut told.refused };
+        let set = if accepted.is_ok() { &mut ledger.accepted } else { &mut ledger.refused };
         set.insert(number);
         accepted
     };
@@ -189,8 +189,8 @@ fn fill_up(disk: &Disk) -> Result<(), Vec<String>> {
     }
     complaints.extend(expect_three("with room", lease(&mut engine)));
     drop((outbox, engine));
-    println!("   {} accepted, {} refused", told.accepted.len(), told.refused.len());
-    complaints.extend(verdict::complaints(&told, &Contents::of(&path)));
+    println!("   {} accepted, {} refused", ledger.accepted.len(), ledger.refused.len());
+    complaints.extend(verdict::complaints(&ledger, &Contents::of(&path)));
     if complaints.is_empty() { Ok(()) } else { Err(complaints) }
 }
 

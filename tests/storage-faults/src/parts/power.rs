@@ -41,8 +41,8 @@ pub(crate) fn part(summary: &mut Summary) {
 
 /// Returns a random seed, unless the environment names one.
 fn seed() -> u64 {
-    let told = env::var("STORAGE_FAULTS_SEED");
-    let seed = told.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
+    let set = env::var("STORAGE_FAULTS_SEED");
+    let seed = set.map_or_else(|_| fastrand::u64(..), |seed| seed.parse().unwrap());
     println!("   to repeat it: STORAGE_FAULTS_SEED={seed}");
     seed
 }
@@ -62,51 +62,51 @@ impl Cuts {
     /// Cuts the power of one application over and over.
     fn durable(&mut self, summary: &mut Summary, rounds: usize) {
         let path = self.disk.folder().join("events.db");
-        let mut told = Ledger::default();
+        let mut ledger = Ledger::default();
         let mut found = Contents::default();
         let works = [Work::Load, Work::LoadHeld, Work::LoadMaintaining];
         for (round, work) in works.into_iter().cycle().take(rounds).enumerate() {
-            let accepted = told.accepted.len();
-            let sent = self.cut(work, &path, &mut told);
+            let accepted = ledger.accepted.len();
+            let sent = self.cut(work, &path, &mut ledger);
             found = Contents::of(&path);
-            let mut complaints = verdict::complaints(&told, &found);
+            let mut complaints = verdict::complaints(&ledger, &found);
             complaints.extend(twice(&sent));
             let again = sent.keys().filter(|number| found.pending.contains(number)).count();
             if again > AGAIN {
                 complaints.push(format!("{again} events of one run will be delivered again"));
             }
-            if told.accepted.len() == accepted {
+            if ledger.accepted.len() == accepted {
                 complaints.push("it proves nothing: no event was accepted".to_owned());
             }
             let (new, pending, dead) =
-                (told.accepted.len() - accepted, found.pending.len(), found.dead.len());
+                (ledger.accepted.len() - accepted, found.pending.len(), found.dead.len());
             println!(
                 "   {work:?}: {new} accepted; then {pending} pending, {dead} dead, {again} again"
             );
             summary.add(&format!("power cut number {}, {work:?}", round + 1), complaints);
         }
 
-        let before = std::mem::take(&mut told.delivered);
+        let before = std::mem::take(&mut ledger.delivered);
         let output = Work::Drain.command(&path, 0).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
-        let mut complaints = twice(&told.delivered);
+        String::from_utf8(output.stdout).unwrap().lines().for_each(|line| ledger.read(line));
+        let mut complaints = twice(&ledger.delivered);
         for number in &found.pending {
-            if !told.delivered.contains_key(number) && !told.rejected.contains(number) {
+            if !ledger.delivered.contains_key(number) && !ledger.rejected.contains(number) {
                 complaints.push(format!("event {number} was pending, and is not delivered"));
             }
         }
         for (number, times) in before {
-            *told.delivered.entry(number).or_default() += times;
+            *ledger.delivered.entry(number).or_default() += times;
         }
         found = Contents::of(&path);
-        complaints.extend(verdict::complaints(&told, &found));
-        if !found.pending.is_empty() || !told.notes.iter().any(|note| note == THROUGH) {
+        complaints.extend(verdict::complaints(&ledger, &found));
+        if !found.pending.is_empty() || !ledger.notes.iter().any(|note| note == THROUGH) {
             complaints.push(format!("{} events are pending", found.pending.len()));
         }
         if found.dead.is_empty() {
             complaints.push("it proves nothing: there are no dead letters".to_owned());
         }
-        let (delivered, dead) = (told.delivered.len(), found.dead.len());
+        let (delivered, dead) = (ledger.delivered.len(), found.dead.len());
         println!("   in the end: {delivered} delivered, {dead} dead");
         summary.add("the events that survived are delivered", complaints);
     }
@@ -116,10 +116,10 @@ impl Cuts {
     fn not_durable(&mut self, summary: &mut Summary, rounds: usize) {
         for round in 0..rounds {
             let path = self.disk.folder().join(format!("control-{round}.db"));
-            let mut told = Ledger::default();
-            self.cut(Work::LoadNotDurable, &path, &mut told);
-            let lost = verdict::lost(&told, &Contents::of(&path)).len();
-            println!("   the control: {} accepted, {lost} lost", told.accepted.len());
+            let mut ledger = Ledger::default();
+            self.cut(Work::LoadNotDurable, &path, &mut ledger);
+            let lost = verdict::lost(&ledger, &Contents::of(&path)).len();
+            println!("   the control: {} accepted, {lost} lost", ledger.accepted.len());
             if lost > 0 {
                 return summary.add("unsynced commits get lost", Vec::new());
             }
@@ -133,7 +133,7 @@ impl Cuts {
         &mut self,
         work: Work,
         path: &Path,
-        told: &mut Ledger,
+        ledger: &mut Ledger,
     ) -> BTreeMap<u64, usize> {
         self.runs += 1;
         let mut command = work.command(path, self.runs * OF_A_RUN);
@@ -153,7 +153,7 @@ impl Cuts {
             // a file system that is gone, where a sync in flight can appear to succeed. So its
             // later answers do not count.
             if line < before || !Ledger::is_answer(text) {
-                told.read(text);
+                ledger.read(text);
                 run.read(text);
             }
         }
@@ -171,11 +171,11 @@ impl Listener {
     /// Waits until the worker has begun.
     pub(super) fn start(child: &mut Child) -> Listener {
         let (begins, begun) = mpsc::channel();
-        let told = BufReader::new(child.stdout.take().unwrap());
+        let output = BufReader::new(child.stdout.take().unwrap());
         let lines = Arc::new(Mutex::new(Vec::new()));
         let heard = lines.clone();
         let thread = thread::spawn(move || {
-            for line in told.lines().map_while(Result::ok) {
+            for line in output.lines().map_while(Result::ok) {
                 if line.ends_with(BEGUN) {
                     begins.send(()).unwrap();
                 }

@@ -18,14 +18,14 @@ pub(crate) const FIRST: u64 = OF_A_RUN;
 pub(crate) struct Start {
     pub(crate) name: &'static str,
     folder: TempDir,
-    told: Ledger,
+    ledger: Ledger,
 }
 
 /// A copy of it to break.
 pub(crate) struct Place {
     folder: TempDir,
     /// The ledger of its contents.
-    pub(crate) told: Ledger,
+    pub(crate) ledger: Ledger,
 }
 
 impl Start {
@@ -60,8 +60,8 @@ impl Start {
 
     fn new(name: &'static str, prepare: impl FnOnce(&Path) -> Ledger) -> Start {
         let folder = in_memory();
-        let told = prepare(&file(&folder));
-        Start { name, folder, told }
+        let ledger = prepare(&file(&folder));
+        Start { name, folder, ledger }
     }
 
     pub(crate) fn copy(&self) -> Place {
@@ -70,7 +70,7 @@ impl Start {
             let file = file.unwrap();
             fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
         }
-        Place { folder, told: self.told.clone() }
+        Place { folder, ledger: self.ledger.clone() }
     }
 }
 
@@ -92,7 +92,7 @@ fn file(folder: &TempDir) -> PathBuf {
 /// Runs a worker without a fault.
 fn worker(work: Work, path: &Path) -> Ledger {
     let output = work.command(path, 0).output().unwrap();
-    let mut told = Ledger::default();
-    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
-    told
+    let mut ledger = Ledger::default();
+    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| ledger.read(line));
+    ledger
 }

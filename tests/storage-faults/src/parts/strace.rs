@@ -23,10 +23,10 @@ pub(crate) fn run(work: Work, place: &mut Place, options: &[String]) -> ExitStat
     command.args(["-f", "-qq", "-o"]).arg(log(&place.path())).args(options);
     command.args(work.words(&place.path(), FIRST));
     let output = command.output().unwrap();
-    let mut told = std::mem::take(&mut place.told);
-    told.notes.clear();
-    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
-    place.told = told;
+    let mut ledger = std::mem::take(&mut place.ledger);
+    ledger.notes.clear();
+    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| ledger.read(line));
+    place.ledger = ledger;
     output.status
 }
 

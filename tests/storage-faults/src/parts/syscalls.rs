@@ -67,7 +67,7 @@ impl Case<'_> {
 fn calls(start: &Start) -> (BTreeMap<String, usize>, BTreeMap<String, usize>) {
     let mut place = start.copy();
     let status = strace::run(Work::Script, &mut place, &["-e".to_owned(), WATCHED.to_owned()]);
-    assert!(status.success() && place.told.notes.iter().any(|note| note == THROUGH), "{status}");
+    assert!(status.success() && place.ledger.notes.iter().any(|note| note == THROUGH), "{status}");
     let calls = strace::calls(&place);
     let opening = calls.first().map(|call| call.thread);
     let all = strace::most(&calls);
@@ -106,16 +106,16 @@ pub(crate) fn errors(summary: &mut Summary) {
     let (refused, not_opened) = (AtomicUsize::new(0), AtomicUsize::new(0));
     try_all(summary, &cases, Case::name, |case| {
         let (place, status) = case.run();
-        refused.fetch_add(place.told.refused.len(), Ordering::Relaxed);
-        not_opened.fetch_add(place.told.noted(NOT_OPENED).len(), Ordering::Relaxed);
+        refused.fetch_add(place.ledger.refused.len(), Ordering::Relaxed);
+        not_opened.fetch_add(place.ledger.noted(NOT_OPENED).len(), Ordering::Relaxed);
         let mut complaints = after(&place);
-        complaints.extend(unclear(&place.told));
+        complaints.extend(unclear(&place.ledger));
         let aborted = case.work == Work::ScriptUntilRefused && status.signal() == Some(6);
         if !status.success() && !aborted {
             complaints.push(format!("the worker ended with {status}"));
         }
         if case.work == Work::Script && !case.lasts {
-            complaints.extend(did_not_go_on(&place.told));
+            complaints.extend(did_not_go_on(&place.ledger));
         }
         complaints
     });
@@ -176,11 +176,11 @@ pub(crate) fn status(summary: &mut Summary) {
         }
         let (place, status) = case.run();
         let mut complaints = after(&place);
-        complaints.extend(unclear(&place.told));
+        complaints.extend(unclear(&place.ledger));
         if !status.success() {
             complaints.push(format!("the worker ended with {status}"));
         }
-        let said = place.told.noted(STATUS);
+        let said = place.ledger.noted(STATUS);
         if !said.iter().any(|said| said.contains("the disk of the outbox failed")) {
             complaints.push(format!("the status is {said:?}"));
         }
@@ -190,7 +190,7 @@ pub(crate) fn status(summary: &mut Summary) {
 
 /// Returns what is wrong with the file after the fault. It must also accept events again.
 fn after(place: &Place) -> Vec<String> {
-    let mut complaints = verdict::complaints(&place.told, &Contents::of(&place.path()));
+    let mut complaints = verdict::complaints(&place.ledger, &Contents::of(&place.path()));
     let runtime = Builder::new_current_thread().build().unwrap();
     let again =
         SqliteOutbox::open(place.path()).map_err(|error| error.to_string()).and_then(|outbox| {
@@ -203,8 +203,8 @@ fn after(place: &Place) -> Vec<String> {
 }
 
 /// Complains of errors that do not say what to do.
-fn unclear(told: &Ledger) -> Vec<String> {
-    let errors = [told.noted(FAILED), told.noted(NOT_OPENED)].concat();
+fn unclear(ledger: &Ledger) -> Vec<String> {
+    let errors = [ledger.noted(FAILED), ledger.noted(NOT_OPENED)].concat();
     let clear = |error: &&str| {
         ["the disk of the outbox failed", "the disk failed while", "disk I/O error", "make room"]
             .iter()
@@ -215,15 +215,15 @@ fn unclear(told: &Ledger) -> Vec<String> {
 }
 
 /// Complains if a short fault outlasts the calls that it hit.
-fn did_not_go_on(told: &Ledger) -> Vec<String> {
+fn did_not_go_on(ledger: &Ledger) -> Vec<String> {
     // strace counts for each thread, so one fault may hit the opening thread, and another the
     // writing one.
     let failed = |note: &String| note.starts_with(FAILED);
     let mut complaints = Vec::new();
-    if told.notes.windows(2).any(|pair| pair.iter().all(failed)) {
-        complaints.push(format!("the worker did not go on after the fault: {:?}", told.notes));
+    if ledger.notes.windows(2).any(|pair| pair.iter().all(failed)) {
+        complaints.push(format!("the worker did not go on after the fault: {:?}", ledger.notes));
     }
-    if !told.notes.iter().any(|note| note == THROUGH) {
+    if !ledger.notes.iter().any(|note| note == THROUGH) {
         complaints.push("the worker did not finish".to_owned());
     }
     complaints

@@ -28,25 +28,26 @@ pub(crate) fn part(summary: &mut Summary) {
     };
     let mut cuts = Cuts::of(disk);
     let path = cuts.disk.folder().join("events.db");
-    let mut told = Ledger::default();
+    let mut ledger = Ledger::default();
     let output = Work::Script.command(&path, 0).output().unwrap();
-    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| told.read(line));
+    String::from_utf8(output.stdout).unwrap().lines().for_each(|line| ledger.read(line));
     let mut command = Work::ScriptThatWaits.command(&path, 100 * OF_A_RUN);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let listener = Listener::start(&mut child);
     let filling = under.fill(0);
     writeln!(child.stdin.take().unwrap()).unwrap();
     child.wait().unwrap();
-    listener.end().iter().for_each(|line| told.read(line));
+    listener.end().iter().for_each(|line| ledger.read(line));
     drop(filling);
     // The first process ended with a failed disk, before a sync could succeed. Its settlement may
     // be stored all the same.
-    let refused = std::mem::take(&mut told.refused).len() + std::mem::take(&mut told.kept).len();
-    let before = told.accepted.len();
-    cuts.cut(Work::LoadHeld, &path, &mut told);
+    let refused =
+        std::mem::take(&mut ledger.refused).len() + std::mem::take(&mut ledger.kept).len();
+    let before = ledger.accepted.len();
+    cuts.cut(Work::LoadHeld, &path, &mut ledger);
 
-    let accepted = told.accepted.len() - before;
-    let mut complaints = verdict::complaints(&told, &Contents::of(&path));
+    let accepted = ledger.accepted.len() - before;
+    let mut complaints = verdict::complaints(&ledger, &Contents::of(&path));
     if refused == 0 || accepted == 0 {
         complaints.push("it proves nothing".to_owned());
     }

@@ -9,7 +9,7 @@ use intercom_sqlite::rusqlite::Connection;
 use tokio::runtime::Builder;
 
 use crate::events::{self, LARGE};
-use crate::ledger::{Word, failed, note, say};
+use crate::ledger::{Step, failed, note, record};
 use crate::worker::THROUGH;
 
 /// The number of events before the reader's snapshot, and of those after it.
@@ -24,8 +24,8 @@ pub(crate) fn much(path: &Path, first: u64) {
     let numbers = first + LARGE..first + LARGE + MUCH;
     let events: Vec<_> = numbers.clone().map(events::event).collect();
     runtime.block_on(outbox.accept(&events)).unwrap();
-    say(Word::Offered, numbers.clone());
-    say(Word::Accepted, numbers);
+    record(Step::Offered, numbers.clone());
+    record(Step::Accepted, numbers);
 }
 
 pub(crate) fn run(path: &Path, first: u64, shared: bool) {
@@ -64,11 +64,11 @@ fn look(path: &Path, sql: &str) -> Connection {
 
 async fn accept(outbox: &SqliteOutbox, first: u64, events: u64) {
     for number in first..first + events {
-        say(Word::Offered, number..number + 1);
+        record(Step::Offered, number..number + 1);
         match outbox.accept(&[events::event(number)]).await {
-            Ok(()) => say(Word::Accepted, number..number + 1),
+            Ok(()) => record(Step::Accepted, number..number + 1),
             Err(error) => {
-                say(Word::Refused, number..number + 1);
+                record(Step::Refused, number..number + 1);
                 failed(&error);
             }
         }

@@ -15,7 +15,7 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use crate::events;
-use crate::ledger::{Word, failed, note, say};
+use crate::ledger::{Step, failed, note, record};
 use crate::worker::{THROUGH, Work};
 
 const PRODUCERS: u64 = 8;
@@ -49,7 +49,7 @@ impl Transport for Destination {
             Err(complaint) => {
                 note(&complaint);
                 let number = event.to_json()["metadata"]["number"].as_u64().unwrap_or_default();
-                say(Word::Changed, number..number + 1);
+                record(Step::Changed, number..number + 1);
                 return Ok(Receipt::delivered(202));
             }
         };
@@ -58,10 +58,10 @@ impl Transport for Destination {
             return Err(SendError::new(ErrorKind::Timeout));
         }
         if number % 11 == 3 {
-            say(Word::Rejected, number..number + 1);
+            record(Step::Rejected, number..number + 1);
             return Err(SendError::new(ErrorKind::Rejected).with_status(422));
         }
-        say(Word::Delivered, number..number + 1);
+        record(Step::Delivered, number..number + 1);
         Ok(Receipt::delivered(202))
     }
 
@@ -122,11 +122,11 @@ async fn produce(delivery: Arc<Delivery>, next: Arc<AtomicU64>, first: u64) {
     let tracker = delivery.tracker();
     loop {
         let number = next.fetch_add(1, Ordering::Relaxed);
-        say(Word::Offered, number..number + 1);
+        record(Step::Offered, number..number + 1);
         match tracker.send_prepared(events::event(number)).await {
-            Ok(_) => say(Word::Accepted, number..number + 1),
+            Ok(_) => record(Step::Accepted, number..number + 1),
             Err(error) => {
-                say(Word::Refused, number..number + 1);
+                record(Step::Refused, number..number + 1);
                 return failed(&error);
             }
         }

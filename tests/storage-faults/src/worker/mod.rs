@@ -78,8 +78,8 @@ impl Work {
 }
 
 /// Does the work in the arguments.
-pub(crate) fn work(told: &[String]) {
-    let [work, path, first] = told else {
+pub(crate) fn work(arguments: &[String]) {
+    let [work, path, first] = arguments else {
         panic!("a worker needs its work, its file and a number")
     };
     let (path, first) = (Path::new(path), first.parse().unwrap());

@@ -14,7 +14,7 @@ use tokio::runtime::Builder;
 
 use crate::engine::{self, Engine};
 use crate::events::{self, LARGE};
-use crate::ledger::{Word, failed, in_words, note, say};
+use crate::ledger::{Step, failed, in_words, note, record};
 use crate::worker::THROUGH;
 use crate::worker::load::BEGUN;
 
@@ -91,14 +91,14 @@ impl Script {
     async fn accept(&self, numbers: Range<u64>) {
         let numbers = self.first + numbers.start..self.first + numbers.end;
         let events: Vec<_> = numbers.clone().map(events::event).collect();
-        say(Word::Offered, numbers.clone());
+        record(Step::Offered, numbers.clone());
         match self.engine.outbox.accept(&events).await {
             Ok(()) => {
-                say(Word::Accepted, numbers);
+                record(Step::Accepted, numbers);
                 note(WORKED);
             }
             Err(error) => {
-                say(Word::Refused, numbers);
+                record(Step::Refused, numbers);
                 self.failed(&error);
             }
         }
@@ -119,12 +119,12 @@ impl Script {
         let all = |word| {
             for lease in leases {
                 let number = events::number(&lease.event).unwrap();
-                say(word, number..number + 1);
+                record(word, number..number + 1);
             }
         };
         let (before, after) = match verdict(first) {
-            Verdict::Delivered { .. } => (Some(Word::Delivered), Some(Word::Settled)),
-            Verdict::Bury { .. } => (Some(Word::Rejected), Some(Word::Buried)),
+            Verdict::Delivered { .. } => (Some(Step::Delivered), Some(Step::Settled)),
+            Verdict::Bury { .. } => (Some(Step::Rejected), Some(Step::Buried)),
             Verdict::PutBack { .. } => (None, None),
         };
         before.into_iter().for_each(all);
@@ -134,7 +134,7 @@ impl Script {
                 note(WORKED);
             }
             Err(error) => {
-                all(Word::Kept);
+                all(Step::Kept);
                 self.failed(&error);
             }
         }
@@ -142,7 +142,7 @@ impl Script {
 
     async fn redrive(&self, lease: &Lease) {
         let number = events::number(&lease.event).unwrap();
-        say(Word::Redriven, number..number + 1);
+        record(Step::Redriven, number..number + 1);
         match self.engine.outbox.redrive(&Selection::One(lease.id)).await {
             Ok(_) => note(WORKED),
             Err(error) => self.failed(&error),

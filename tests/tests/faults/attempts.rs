@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 /// Sends by its inner transport, and records how each attempt ended.
 #[derive(Clone)]
-pub(crate) struct Witness {
+pub(crate) struct AttemptLog {
     inner: Arc<HttpTransport>,
     seen: Arc<Seen>,
 }
@@ -23,7 +23,7 @@ struct Seen {
     attempts: Mutex<HashMap<Vec<u8>, Vec<Option<ErrorKind>>>>,
     failures: watch::Sender<usize>,
     under_way: Mutex<HashSet<Vec<u8>>>,
-    doubled: AtomicUsize,
+    overlapping: AtomicUsize,
 }
 
 /// An attempt in flight. Dropping it ends the attempt.
@@ -32,7 +32,7 @@ struct UnderWay<'a>(&'a Seen, Vec<u8>);
 impl<'a> UnderWay<'a> {
     fn begin(seen: &'a Seen, body: Vec<u8>) -> Self {
         let alone = seen.under_way.lock().unwrap().insert(body.clone());
-        seen.doubled.fetch_add(usize::from(!alone), Ordering::Relaxed);
+        seen.overlapping.fetch_add(usize::from(!alone), Ordering::Relaxed);
         UnderWay(seen, body)
     }
 }
@@ -43,9 +43,9 @@ impl Drop for UnderWay<'_> {
     }
 }
 
-impl Witness {
+impl AttemptLog {
     pub(crate) fn new(inner: HttpTransport) -> Self {
-        Witness { inner: Arc::new(inner), seen: Arc::default() }
+        AttemptLog { inner: Arc::new(inner), seen: Arc::default() }
     }
 
     /// Returns the number of failed attempts.
@@ -66,22 +66,22 @@ impl Witness {
     }
 
     /// Returns how many attempts began while another one with the same event was in flight.
-    pub(crate) fn doubled(&self) -> usize {
-        self.seen.doubled.load(Ordering::Relaxed)
+    pub(crate) fn overlapping(&self) -> usize {
+        self.seen.overlapping.load(Ordering::Relaxed)
     }
 
     /// Returns how many events were sent again after a known success.
     pub(crate) fn sent_again_after_success(&self) -> usize {
         let attempts = self.seen.attempts.lock().unwrap();
-        let in_vain = |ends: &&Vec<Option<ErrorKind>>| {
+        let is_repeated = |ends: &&Vec<Option<ErrorKind>>| {
             ends.iter().position(Option::is_none).is_some_and(|taken| taken + 1 < ends.len())
         };
-        attempts.values().filter(in_vain).count()
+        attempts.values().filter(is_repeated).count()
     }
 }
 
 #[async_trait]
-impl Transport for Witness {
+impl Transport for AttemptLog {
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
         let body = event.body().to_vec();
         let _under_way = UnderWay::begin(&self.seen, body.clone());
