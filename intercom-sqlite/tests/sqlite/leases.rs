@@ -56,9 +56,12 @@ async fn a_lease_that_is_dropped_before_it_is_read_gives_its_events_back() {
     let first = engine.lease(1).await;
     let standing = Standing::Delivering(engine.epoch());
     {
+        // Otherwise the writer could answer before the first poll returns.
+        let stopped = place.clock.stop(&engine.outbox);
         let mut lease = pin!(engine.outbox.lease(standing, 3));
         let mut context = Context::from_waker(Waker::noop());
         assert!(lease.as_mut().poll(&mut context).is_pending());
+        drop(stopped);
         // The outbox serves this call after the lease.
         accept(&engine.outbox, &[event("signed_up", 0)]).await;
     }
