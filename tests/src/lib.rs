@@ -1,5 +1,5 @@
-//! Shared parts of the tests of several crates. Also compiles and runs the README's programs as tests.
-//! The tests of this crate are in its `tests` folder.
+//! Shared parts of the tests of several crates. Also compiles and runs the README's programs as
+//! tests. The tests of this crate are in its `tests` folder.
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 

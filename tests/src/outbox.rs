@@ -1,4 +1,5 @@
-//! What tests of an outbox need: events, and a deliverer without a transport. Each function panics where the outbox fails.
+//! Shared parts of the tests of outboxes: events, and a deliverer without a transport. Each
+//! function panics if the outbox fails.
 
 use std::future::ready;
 use std::pin::pin;
@@ -15,16 +16,16 @@ use tokio::time::timeout;
 /// The Unix time, in seconds, from which the tests count.
 pub const NOON: i64 = 1_700_000_000;
 
-/// A time before all others of a test.
+/// A time before all other times of a test.
 pub const EARLY: Timestamp = Timestamp::from_unix_seconds(0);
 
-/// The limit of what a test waits for.
+/// The limit of every wait.
 pub const LONG: Duration = Duration::from_secs(30);
 
-/// How often a call whose result is awaited may return or wait before it has one.
+/// The limit of rounds until a call has a result.
 const ROUNDS: usize = 3;
 
-/// Returns an event of this name, of one contact, at this second after noon.
+/// Returns an event with this name, of one contact, at this second after noon.
 pub fn event(name: &str, second: i64) -> DataEvent {
     let event = DynamicEvent::new(name).unwrap().with("number", second).unwrap();
     DataEvent::new(&event, Contact::user_id(42), Timestamp::from_unix_seconds(NOON + second))
@@ -51,7 +52,7 @@ pub struct Engine<O> {
 }
 
 impl<O: Outbox + Clone> Engine<O> {
-    /// Begins to deliver, which must be possible at once.
+    /// Begins to deliver, which must succeed at once.
     pub async fn begin(outbox: &O) -> Self {
         match outbox.lease(Standing::Unknown, 0).await.unwrap() {
             Turn::Began(tenure) => Engine { outbox: outbox.clone(), tenure },
@@ -59,7 +60,7 @@ impl<O: Outbox + Clone> Engine<O> {
         }
     }
 
-    /// Waits until an outbox that stands by begins to deliver.
+    /// Waits until a standby outbox begins to deliver.
     pub async fn take_over(outbox: &O, standing: Standing) -> Self {
         let mut standing = standing;
         loop {
@@ -81,7 +82,7 @@ impl<O: Outbox + Clone> Engine<O> {
         for _ in 0..ROUNDS {
             match turn_now(&self.outbox, Standing::Delivering(self.epoch()), limit).await {
                 None => break,
-                // The outbox extends the turn only.
+                // The outbox only extends the turn.
                 Some(Turn::Leased(leased))
                     if leased.events.is_empty() && leased.tombstones.is_none() => {}
                 Some(Turn::Leased(leased)) => return leased,
@@ -122,7 +123,7 @@ impl<O: Outbox + Clone> Engine<O> {
     ///
     /// # Errors
     ///
-    /// Fails where the outbox fails.
+    /// Fails when the outbox fails.
     pub async fn try_settle(
         &self,
         settlements: &[Settlement],
@@ -130,7 +131,7 @@ impl<O: Outbox + Clone> Engine<O> {
         self.outbox.settle(self.epoch(), settlements, EARLY).await
     }
 
-    /// Settles all leases in one way, which must be possible.
+    /// Settles all leases with one verdict, which must succeed.
     pub async fn settle(&self, leases: &[Lease], verdict: impl Fn(&Lease) -> Verdict) {
         let settlements: Vec<_> = leases.iter().map(|lease| lease.settle(verdict(lease))).collect();
         assert_eq!(self.try_settle(&settlements).await.unwrap(), []);
@@ -146,8 +147,8 @@ impl<O: Outbox + Clone> Engine<O> {
 /// Returns the result of `lease` if it has one without waiting.
 pub async fn turn_now<O: Outbox>(outbox: &O, standing: Standing, limit: usize) -> Option<Turn> {
     let mut lease = pin!(outbox.lease(standing, limit));
-    // An outbox answers a settlement after the lease that came before. The epoch is that of no turn, so
-    // it changes nothing.
+    // An outbox answers a settlement after earlier leases. No turn has this epoch, so the
+    // settlement changes nothing.
     let other = Epoch::new(u64::MAX);
     tokio::select! {
         biased;
@@ -167,7 +168,7 @@ pub async fn turn_now<O: Outbox>(outbox: &O, standing: Standing, limit: usize) -
     }
 }
 
-/// Returns the slot of an event, to be kept for two minutes after noon.
+/// Returns the slot of an event, kept until two minutes after noon.
 pub fn used(event: &DataEvent) -> UsedSlot {
     UsedSlot::new(Slot::of(event), Timestamp::from_unix_seconds(NOON + 120))
 }

@@ -2,10 +2,10 @@
 
 use std::process::ExitCode;
 
-/// How many complaints about one check are printed.
+/// The limit of printed complaints about a check.
 const PRINTED: usize = 5;
 
-/// What passed, what failed, and what could not be tried.
+/// Passed, failed and skipped checks.
 #[derive(Debug, Default)]
 pub struct Summary {
     prints_passed: bool,
@@ -15,12 +15,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Creates a summary that also prints each check that passed, where checks are few and slow.
+    /// Creates a summary that also prints each passed check, for a few slow checks.
     pub fn with_passed() -> Self {
         Summary { prints_passed: true, ..Summary::default() }
     }
 
-    /// Adds a check, and prints the complaints about it. Without one, it has passed.
+    /// Adds a check, and prints the complaints about it. A check without complaints has passed.
     pub fn add(&mut self, name: &str, complaints: impl AsRef<[String]>) {
         let complaints = complaints.as_ref();
         if complaints.is_empty() {
@@ -40,14 +40,14 @@ impl Summary {
         self.failed.push(name.to_owned());
     }
 
-    /// Adds a check that this machine cannot do. It proves nothing.
+    /// Adds a check that this machine cannot do.
     pub fn skip(&mut self, name: &str, why: &str) {
         print(&format!("SKIPPED {name}: {why}"));
         self.skipped.push(format!("{name}: {why}"));
     }
 
-    /// Prints what was skipped and what failed, and at last the counts. Returns how the process ends:
-    /// with 0 when all passed, with 77 when nothing failed and something was skipped, and else with 1.
+    /// Prints the skipped and failed checks, then the counts. Returns the exit code: 0 if all
+    /// checks passed, 1 if one failed or none ran, 77 if some were skipped and the others passed.
     pub fn finish(self) -> ExitCode {
         print("== summary");
         self.skipped.iter().for_each(|skipped| print(&format!("SKIPPED {skipped}")));
@@ -58,7 +58,8 @@ impl Summary {
     }
 }
 
-/// Test harnesses take 77 for a skipped test. A run that tried nothing has proved nothing, and fails.
+/// Test harnesses take 77 for a skipped test. A run that tried nothing has proved nothing, and
+/// fails.
 fn code(passed: usize, failed: usize, skipped: usize) -> u8 {
     match (passed, failed, skipped) {
         (_, 1.., _) | (0, 0, 0) => 1,

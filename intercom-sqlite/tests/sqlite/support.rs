@@ -16,8 +16,8 @@ pub(crate) use tests::outbox::{
 
 pub(crate) type Engine = tests::outbox::Engine<SqliteOutbox>;
 
-/// A clock that a test moves. A stopped clock does not answer the writing thread, which holds that
-/// at the start of a batch.
+/// A clock that a test moves. A stopped clock does not answer, which holds the writing thread at
+/// the start of a batch.
 #[derive(Clone, Default)]
 pub(crate) struct Clock(Arc<State>);
 

@@ -1,6 +1,6 @@
 //! PostgreSQL servers for tests: each in a temporary folder, on the loopback interface.
 //!
-//! A server ends with the process that started it, however that process ends.
+//! A server ends with the process that started it, at any end of that process.
 //!
 //! ```no_run
 //! use test_postgres::{Server, Stop};
@@ -32,7 +32,7 @@ use tempfile::TempDir;
 pub use program::programs;
 pub use statements::Statements;
 
-/// How long a server may take to start or to stop.
+/// The limit of starting or stopping a server.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Why there is no server.
@@ -51,14 +51,14 @@ fn failed(what: &str, error: &io::Error) -> Error {
     Error(format!("{what}: {error}"))
 }
 
-/// How a server ends.
+/// The end of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// It ends its sessions and writes a checkpoint.
     Fast,
     /// It ends at once. The next start recovers.
     Immediate,
-    /// All of its processes are killed by SIGKILL, as a machine that fails.
+    /// SIGKILL ends all of its processes, as a failure of the machine does.
     Kill,
 }
 
@@ -79,17 +79,17 @@ struct Running {
 }
 
 impl Server {
-    /// Makes and starts a server that need not survive a power cut: it never calls fsync.
+    /// Creates and starts a server that need not survive a power cut: it never calls fsync.
     ///
     /// # Errors
     ///
-    /// Fails when PostgreSQL is not installed, and names the package to install, or when it does not
-    /// start.
+    /// Fails when PostgreSQL is not installed, and names the package to install, or when it does
+    /// not start.
     pub fn start() -> Result<Self, Error> {
         Server::with(&[("fsync", "off")])
     }
 
-    /// Makes and starts a server with these settings of `postgresql.conf`, and fsync.
+    /// Creates and starts a server with these settings of `postgresql.conf`, and fsync.
     ///
     /// # Errors
     ///
@@ -98,8 +98,7 @@ impl Server {
         Server::with_environment(settings, &[])
     }
 
-    /// Makes and starts a server with these settings, whose processes have these variables in their
-    /// environment.
+    /// Creates and starts a server with these settings and these environment variables.
     ///
     /// # Errors
     ///
@@ -121,9 +120,9 @@ impl Server {
         Ok(server)
     }
 
-    /// Makes and starts a standby of this server, which replicates from it as `application_name`.
+    /// Creates and starts a standby of this server, which replicates from it as `application_name`.
     ///
-    /// This server stops while its files are copied. `pg_basebackup` would not stop it, but not
+    /// Stops this server for the copy of its files. `pg_basebackup` would not stop it, but not
     /// every package of PostgreSQL has that program.
     ///
     /// # Errors
@@ -174,7 +173,7 @@ impl Server {
         Ok(Server { folder, programs, port, settings, environment: Vec::new(), running: None })
     }
 
-    /// Starts the server again after it was stopped, on the same port.
+    /// Starts the stopped server again, on the same port.
     ///
     /// # Errors
     ///
@@ -211,7 +210,7 @@ impl Server {
                 let sessions = children(postmaster);
                 let killed = kill(postmaster, Signal::SIGKILL);
                 for session in sessions {
-                    // It may have ended by itself.
+                    // The server may have ended by itself.
                     let _ = kill(session, Signal::SIGKILL);
                 }
                 killed
@@ -253,11 +252,11 @@ impl Server {
         self.running.as_ref().map(|running| running.postmaster)
     }
 
-    /// Runs a program of PostgreSQL's with these arguments, and returns what it wrote.
+    /// Runs a program of PostgreSQL with these arguments, and returns its output.
     ///
     /// # Errors
     ///
-    /// Fails when the program fails, and shows what it wrote.
+    /// Fails when the program fails, and shows its output.
     pub fn run<'a>(
         &self,
         program: &str,
@@ -268,8 +267,8 @@ impl Server {
     }
 
     fn spawn(&self) -> Result<Running, Error> {
-        // The shell outlives this process. When its standard input is closed, this process has ended,
-        // and the shell ends the server and removes its folder.
+        // The shell outlives this process, whose end closes the shell's standard input. Then the
+        // shell ends the server and removes its folder.
         let script = r#"exec 3>&1 1>&2 4<&0 0</dev/null
             "$@" & server=$!
             echo $server >&3; exec 3>&-
@@ -306,7 +305,7 @@ impl Server {
     }
 
     fn as_other_user(&self, mut command: Command) -> Result<Command, Error> {
-        // The other user may not be allowed to read the folder of this process.
+        // The other user may lack the right to read the folder of this process.
         command.current_dir(self.folder.path());
         if let Some(user) = other_user()? {
             command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
@@ -346,7 +345,7 @@ impl Drop for Server {
     }
 }
 
-/// Runs a command, and returns what it wrote.
+/// Runs a command, and returns its output.
 fn output(command: &mut Command, name: &str) -> Result<Output, Error> {
     let output = command.stdin(Stdio::null()).output().map_err(|error| failed(name, &error))?;
     if output.status.success() {
@@ -356,7 +355,7 @@ fn output(command: &mut Command, name: &str) -> Result<Output, Error> {
     Err(Error(format!("{name} failed ({}): {wrote}", output.status)))
 }
 
-/// Returns the user that a server must run as, where this process is the superuser.
+/// Returns the user for a server, if this process runs as root.
 fn other_user() -> Result<Option<User>, Error> {
     if !nix::unistd::geteuid().is_root() {
         return Ok(None);
@@ -371,7 +370,7 @@ fn other_user() -> Result<Option<User>, Error> {
     }
 }
 
-/// Makes a file or a folder one of the user that a server runs as.
+/// Gives a file or a folder to the server's user.
 fn give_to_other_user(path: &Path) -> Result<(), Error> {
     let Some(user) = other_user()? else { return Ok(()) };
     chown(path, Some(user.uid.as_raw()), Some(user.gid.as_raw()))
@@ -382,7 +381,7 @@ fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }
 
-/// Returns the processes that this one has started.
+/// Returns the child processes of this process.
 fn children(parent: Pid) -> Vec<Pid> {
     let list = Path::new("/proc").join(parent.to_string());
     let list = list.join("task").join(parent.to_string()).join("children");

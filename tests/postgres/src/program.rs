@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Error;
 
-/// Returns the folder of PostgreSQL's programs: that of `PGBIN`, the newest of Debian's, or one in
+/// Returns the folder of PostgreSQL's programs: `PGBIN`, the newest of Debian's folders, or one in
 /// the search path.
 ///
 /// # Errors

@@ -13,11 +13,11 @@ use tokio_postgres::{Client, NoTls, Row};
 
 pub(crate) type Engine = tests::outbox::Engine<PostgresOutbox>;
 
-/// The server of the tests that do not harm it.
+/// The server that harmless tests share.
 static SERVER: LazyLock<Server> =
     LazyLock::new(|| Server::start().unwrap_or_else(|error| panic!("{error}")));
 
-/// A schema of its own on a server, and a clock that a test moves.
+/// A schema on a server, with its own clock, which the test moves.
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) url: String,
@@ -30,7 +30,7 @@ impl Place {
         Place::on(SERVER.url())
     }
 
-    /// On another server.
+    /// Creates a place on another server.
     pub(crate) fn on(url: String) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let schema = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -49,7 +49,7 @@ impl Place {
         self.skew.fetch_add(i64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
-    /// A connection as an application or a person has one.
+    /// Opens a connection as an application or a person would.
     pub(crate) async fn psql(&self) -> Client {
         let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await.unwrap();
         tokio::spawn(connection);
