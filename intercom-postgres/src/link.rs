@@ -204,8 +204,8 @@ impl Link {
             Err(fault) if session.statements.is_some() && fault.is_about_prepared() => fault,
             answer => return answer,
         };
-        // PostgreSQL ran nothing. A migration has changed what the statement returns, or the session
-        // is not this connection's own after all.
+        // PostgreSQL ran nothing. A migration has changed what the statement returns, or the
+        // session is not this connection's own after all.
         if !fault.is_code(&SqlState::FEATURE_NOT_SUPPORTED) {
             self.target.is_pooled.store(true, Ordering::Relaxed);
         }
