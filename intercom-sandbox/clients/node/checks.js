@@ -27,7 +27,7 @@ function failed() {
 /**
  * Asserts that a call fails with the client's own error, which has Intercom's error list, and
  * gives that error for more assertions.
- * /
+ */
 async function refused(call, { status, code, message = /./, type = IntercomError }) {
   const error = await call().then(
     (answer) => assert.fail(`expected ${status} ${code}, got ${JSON.stringify(answer)}`),
