@@ -10,7 +10,7 @@ export class Store {
   /**
    * The records in order of arrival. Each change makes a new list, because the page may still show
    * the old one.
-   * /
+   */
   records = [];
   /** The records that arrived during the pause. */
   #pausedRecords = [];

@@ -6,7 +6,7 @@
  * - `effect`: the fault as text, without its duration;
  * - `matches`: matches the effect of an active fault of this switch;
  * - `isGlobal`: whether it changes the state of the sandbox, not single requests.
- * /
+ */
 export const SWITCHES = [
   {
     id: "outage",
