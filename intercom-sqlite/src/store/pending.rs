@@ -97,13 +97,22 @@ pub(crate) fn by_id(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> 
     conn.prepare_cached(concat!(columns!(), "WHERE id > ?1 ORDER BY id"))
 }
 
-/// Selects the events that were put back, the longest due first. Skipping leased events reads no
-/// rows: the index has their ids.
+/// Selects ids and due times of the events that were put back, the longest due first, after this due
+/// time and id. Reads the index alone, from that place: a row value would compare all ids of that
+/// due time.
 pub(crate) fn by_due_time(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
-    conn.prepare_cached(concat!(
-        columns!(),
-        "INDEXED BY outbox_events_put_back WHERE due_at IS NOT NULL ORDER BY due_at, id"
-    ))
+    conn.prepare_cached(
+        "SELECT id, due_at FROM outbox_events INDEXED BY outbox_events_put_back \
+         WHERE due_at = ?1 AND id > ?2 \
+         UNION ALL \
+         SELECT id, due_at FROM outbox_events INDEXED BY outbox_events_put_back WHERE due_at > ?1 \
+         ORDER BY due_at, id",
+    )
+}
+
+/// Selects one event.
+pub(crate) fn by_one_id(conn: &Connection) -> rusqlite::Result<CachedStatement<'_>> {
+    conn.prepare_cached(concat!(columns!(), "WHERE id = ?1"))
 }
 
 /// Records that an event's bytes are final, and stores them if they changed. Returns whether the

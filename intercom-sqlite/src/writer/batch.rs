@@ -33,6 +33,8 @@ pub(super) struct Effects {
     settled: HashSet<i64>,
     /// Events whose bodies changed size.
     resized: Vec<(i64, i64)>,
+    /// The earliest due time of the events that were put back or redriven.
+    put_back: Option<Millis>,
     forget_before: Option<Timestamp>,
     /// Whether the earliest second of new events was refreshed.
     bound_found: bool,
@@ -48,6 +50,12 @@ pub(super) struct Effects {
 }
 
 impl Effects {
+    /// Notes that an event is due at this time, after a put-back or a redrive.
+    fn put_back(&mut self, due: Millis) {
+        self.put_back = self.put_back.into_iter().chain([due]).min();
+        self.news = true;
+    }
+
     /// Updates the leases.
     pub(super) fn apply(self, leases: &mut Option<Leases>, now: Millis) {
         let Some(held) = leases else { return };
@@ -59,6 +67,9 @@ impl Effects {
         }
         for (id, bytes) in self.resized {
             held.resize(id, bytes);
+        }
+        if let Some(due) = self.put_back {
+            held.put_back(due);
         }
         if self.released {
             *leases = None;
@@ -127,7 +138,9 @@ impl Batch<'_> {
     /// Redrives dead letters. Returns their number.
     pub(crate) fn redrive(&mut self, which: &Selection) -> rusqlite::Result<u64> {
         let redriven = dead::redrive(self.conn, &mut self.counts, which, self.now)?;
-        self.effects.news |= redriven > 0;
+        if redriven > 0 {
+            self.effects.put_back(self.now);
+        }
         Ok(redriven)
     }
 
@@ -221,9 +234,10 @@ impl Batch<'_> {
                 self.counts.collided += i64::from(*collides);
             }
             Ruling::Defer { after } => {
-                pending::defer(self.conn, id, later(self.now, *after))?;
+                let due = later(self.now, *after);
+                pending::defer(self.conn, id, due)?;
                 self.effects.settled.insert(id);
-                self.effects.news = true;
+                self.effects.put_back(due);
             }
             Ruling::Withhold => {
                 pending::remove(self.conn, &mut self.counts, id, before)?;
@@ -250,7 +264,7 @@ impl Batch<'_> {
             }
             Verdict::PutBack { after, attempts, failure } => {
                 let due = later(self.now, *after);
-                self.effects.news = true;
+                self.effects.put_back(due);
                 (pending::put_back(self.conn, id, due, *attempts, failure.as_ref())?, None)
             }
             Verdict::Bury { reason, attempts, failure, used } => {

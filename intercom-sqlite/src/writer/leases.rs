@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use intercom_delivery::outbox::{Epoch, EventId};
-use rusqlite::{Connection, Rows};
+use rusqlite::{CachedStatement, Connection, Rows};
 
 use crate::clock::Millis;
 use crate::open::lock::LockEnd;
@@ -19,8 +19,18 @@ use crate::store::pending::{self, StoredEvent};
 const BOUND_INTERVAL: Millis = 10_000;
 const BOUND_SCAN: i64 = 10_000;
 
+/// The interval of searches among all events that were put back. A search finds an event whose due
+/// time a person has changed.
+const SEARCH_INTERVAL: Millis = 60_000;
+
 /// The interval of generation notes.
 const NOTE_INTERVAL: Millis = 1_000;
+
+/// A due time and an id: the order of the events that were put back.
+type Position = (Millis, i64);
+
+/// The position before all events.
+const START: Position = (Millis::MIN, i64::MIN);
 
 pub(super) struct Leases {
     epoch: Epoch,
@@ -29,6 +39,11 @@ pub(super) struct Leases {
     leased: HashMap<i64, i64>,
     /// All events up to this id are leased, or were put back. New events have higher ids.
     passed: i64,
+    /// All put-back events up to this position are leased. Unreadable ones stay so until the epoch
+    /// ends, and a lease that passed each of them again would take longer with each.
+    passed_put_back: Position,
+    /// The time of the last search from the start.
+    searched: Millis,
     /// The time of the last search for the earliest second of new events.
     bound_found: Millis,
     /// The version of the tombstones that the engine has.
@@ -42,9 +57,17 @@ pub(super) struct Leases {
 impl Leases {
     /// Begins an epoch without leases.
     pub(super) fn new(epoch: Epoch, reported_erasures: i64, lock: LockEnd) -> Self {
-        let (leased, passed) = (HashMap::new(), i64::MIN);
-        let bound_found = Millis::MIN;
-        Leases { epoch, leased, passed, bound_found, reported_erasures, lock, noted: Millis::MIN }
+        Leases {
+            epoch,
+            leased: HashMap::new(),
+            passed: i64::MIN,
+            passed_put_back: START,
+            searched: Millis::MIN,
+            bound_found: Millis::MIN,
+            reported_erasures,
+            lock,
+            noted: Millis::MIN,
+        }
     }
 
     /// Writes the file's generation beside it, at most once a second.
@@ -67,9 +90,13 @@ impl Leases {
         limit: usize,
         now: Millis,
     ) -> rusqlite::Result<(Vec<StoredEvent>, Option<Millis>)> {
+        let next_search = self.searched.saturating_add(SEARCH_INTERVAL);
+        let is_searched = (self.searched..next_search).contains(&now);
+        let after = if is_searched { self.passed_put_back } else { START };
         let [mut by_id, mut by_due_time] = [pending::by_id(conn)?, pending::by_due_time(conn)?];
-        let mut never_put_back = Queue::new(by_id.query([self.passed])?, false, self.passed);
-        let mut put_back = Queue::new(by_due_time.query([])?, true, i64::MIN);
+        let mut never_put_back = Queue::never_put_back(by_id.query([self.passed])?, self.passed);
+        let by_one_id = pending::by_one_id(conn)?;
+        let mut put_back = Queue::put_back(by_due_time.query(after)?, by_one_id, after);
         let mut events = Vec::new();
         let next_due = loop {
             let heads =
@@ -81,7 +108,11 @@ impl Leases {
             let queue = if heads[0] == Some(next) { &mut never_put_back } else { &mut put_back };
             events.extend(queue.take());
         };
-        self.passed = never_put_back.passed;
+        (_, self.passed) = never_put_back.passed;
+        self.passed_put_back = put_back.passed;
+        if !is_searched {
+            self.searched = now;
+        }
         self.leased.extend(events.iter().map(|stored| (stored.id, stored.bytes())));
         Ok((events, next_due))
     }
@@ -112,6 +143,12 @@ impl Leases {
     pub(super) fn take_back(&mut self, id: i64) {
         self.leased.remove(&id);
         self.passed = self.passed.min(id - 1);
+        self.passed_put_back = START;
+    }
+
+    /// Lets the next lease find an event that was put back or redriven until this time.
+    pub(super) fn put_back(&mut self, due: Millis) {
+        self.passed_put_back = self.passed_put_back.min((due, i64::MIN));
     }
 
     /// Returns whether to search for the earliest second of new events again.
@@ -128,17 +165,24 @@ impl Leases {
 /// Events in lease order, with one read ahead.
 struct Queue<'s> {
     rows: Rows<'s>,
-    /// Whether the queue holds the events that were put back, or the others.
-    put_back: bool,
+    /// Reads an event of the queue of those that were put back. The rows of the other queue have
+    /// the whole event.
+    by_one_id: Option<CachedStatement<'s>>,
     next: Option<StoredEvent>,
     ended: bool,
     /// The last event that was leased or belongs to the other queue.
-    passed: i64,
+    passed: Position,
 }
 
 impl<'s> Queue<'s> {
-    fn new(rows: Rows<'s>, put_back: bool, passed: i64) -> Self {
-        Queue { rows, put_back, next: None, ended: false, passed }
+    /// Makes the queue of the events after this id that were never put back.
+    fn never_put_back(rows: Rows<'s>, passed: i64) -> Self {
+        Queue { rows, by_one_id: None, next: None, ended: false, passed: (Millis::MIN, passed) }
+    }
+
+    /// Makes the queue of the events after this position that were put back.
+    fn put_back(rows: Rows<'s>, by_one_id: CachedStatement<'s>, passed: Position) -> Self {
+        Queue { rows, by_one_id: Some(by_one_id), next: None, ended: false, passed }
     }
 
     /// Returns the due time and id of the next unleased event. An event that was never put back is
@@ -147,17 +191,21 @@ impl<'s> Queue<'s> {
         &mut self,
         leased: &HashMap<i64, i64>,
         now: Millis,
-    ) -> rusqlite::Result<Option<(Millis, i64)>> {
+    ) -> rusqlite::Result<Option<Position>> {
         while self.next.is_none() && !self.ended {
             let Some(row) = self.rows.next()? else {
                 self.ended = true;
                 break;
             };
             let (id, due): (i64, Option<Millis>) = (row.get(0)?, row.get(1)?);
-            match leased.contains_key(&id) || due.is_some() != self.put_back {
-                true => self.passed = id,
-                false => self.next = Some(StoredEvent::of(row)?),
+            if leased.contains_key(&id) || due.is_some() != self.by_one_id.is_some() {
+                self.passed = (due.unwrap_or(Millis::MIN), id);
+                continue;
             }
+            self.next = Some(match &mut self.by_one_id {
+                None => StoredEvent::of(row)?,
+                Some(by_one_id) => by_one_id.query_row([id], StoredEvent::of)?,
+            });
         }
         let due = |stored: &StoredEvent| stored.due.unwrap_or(stored.accepted.min(now));
         Ok(self.next.as_ref().map(|stored| (due(stored), stored.id)))
@@ -165,7 +213,44 @@ impl<'s> Queue<'s> {
 
     fn take(&mut self) -> Option<StoredEvent> {
         let stored = self.next.take()?;
-        self.passed = stored.id;
+        self.passed = (stored.due.unwrap_or(Millis::MIN), stored.id);
         Some(stored)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::SqliteOutbox;
+    use crate::open::lock::Lock;
+
+    /// Returns the steps of SQLite's program in all leases so far.
+    fn steps(conn: &Connection) -> i32 {
+        let statements = [pending::by_id(conn).unwrap(), pending::by_due_time(conn).unwrap()];
+        statements.iter().map(|statement| statement.get_status(StatementStatus::VmStep)).sum()
+    }
+
+    /// Unreadable events stay leased.
+    #[test]
+    fn a_lease_passes_the_leased_events_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.db");
+        drop(SqliteOutbox::open(&path).unwrap());
+        let lock = Lock::try_take(&path).unwrap().unwrap();
+        let conn = Connection::open(&path).unwrap();
+        conn.execute_batch(
+            "WITH RECURSIVE ids (id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM ids LIMIT 10000)
+             INSERT INTO outbox_events (id, created_at, accepted_at, due_at, origin, body)
+             SELECT id, 0, 0, iif(id % 2, id % 7, NULL), 0, 'unreadable' FROM ids",
+        )
+        .unwrap();
+        let mut leases = Leases::new(Epoch::new(1), 0, LockEnd::pair(lock).0);
+        assert_eq!(leases.lease(&conn, 20_000, 10).unwrap().0.len(), 10_000);
+        let before = steps(&conn);
+        assert_eq!(leases.lease(&conn, 20_000, 11).unwrap().0.len(), 0);
+        let taken = steps(&conn) - before;
+        assert!(taken < 100, "{taken} steps");
     }
 }

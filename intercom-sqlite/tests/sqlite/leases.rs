@@ -2,13 +2,16 @@
 
 use std::pin::pin;
 use std::task::{Context, Waker};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use intercom_delivery::outbox::{Epoch, Outbox, Standing, Turn};
+use intercom_delivery::outbox::{
+    DeadLetterReason, Epoch, Lease, Operate, Outbox, Selection, Standing, Turn,
+};
+use intercom_sqlite::SqliteOutbox;
 use tokio::task::yield_now;
 use tokio::time::timeout;
 
-use super::support::{Engine, Place, accept, delivered, event, events, put_back};
+use super::support::{Engine, Place, accept, bury, delivered, event, events, put_back};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -138,4 +141,61 @@ async fn the_longest_due_comes_first_whether_it_was_put_back_or_not() {
     assert_eq!(engine.lease_ids(3).await, [3, 1, 4]);
     let [again] = &engine.lease(3).await[..] else { panic!("one is left") };
     assert_eq!((again.id.get(), again.attempts, again.age), (2, 1, 5 * second));
+}
+
+/// Accepts three events, puts them back for ten seconds, and leases the first of them again.
+async fn first_of_three_again(place: &Place) -> (Engine, Lease) {
+    let engine = place.engine().await;
+    accept(&engine.outbox, &events(3)).await;
+    let leases = engine.lease(3).await;
+    engine.settle(&leases, put_back(Duration::from_secs(10))).await;
+    place.clock.advance(Duration::from_secs(20));
+    let [first] = <[Lease; 1]>::try_from(engine.lease(1).await).unwrap();
+    assert_eq!(first.id.get(), 1);
+    (engine, first)
+}
+
+#[tokio::test]
+async fn an_event_that_is_put_back_by_an_earlier_clock_is_leased_again() {
+    let place = Place::new();
+    let (engine, first) = first_of_three_again(&place).await;
+    place.clock.set_back(Duration::from_secs(15));
+    engine.settle(&[first], put_back(Duration::from_secs(1))).await;
+    place.clock.advance(Duration::from_secs(1));
+    assert_eq!(engine.lease_ids(3).await, [1]);
+    place.clock.advance(Duration::from_secs(5));
+    assert_eq!(engine.lease_ids(3).await, [2, 3]);
+}
+
+#[tokio::test]
+async fn an_event_that_is_redriven_by_an_earlier_clock_is_leased_again() {
+    let place = Place::new();
+    let (engine, first) = first_of_three_again(&place).await;
+    engine.settle(&[first], bury(DeadLetterReason::Rejected)).await;
+    place.clock.set_back(Duration::from_secs(15));
+    assert_eq!(engine.outbox.redrive(&Selection::All).await.unwrap(), 1);
+    assert_eq!(engine.lease_ids(3).await, [1]);
+}
+
+#[tokio::test]
+async fn an_event_that_a_process_with_an_earlier_clock_redrives_is_leased_again() {
+    let place = Place::new();
+    let (engine, first) = first_of_three_again(&place).await;
+    engine.settle(&[first], bury(DeadLetterReason::Rejected)).await;
+    let early = || UNIX_EPOCH + Duration::from_secs(1);
+    let other = SqliteOutbox::builder(place.path()).clock(early).open().unwrap();
+    assert_eq!(other.redrive(&Selection::All).await.unwrap(), 1);
+    assert_eq!(engine.lease_ids(3).await, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn an_event_that_a_person_makes_due_is_leased_within_a_minute() {
+    let place = Place::new();
+    let (engine, first) = first_of_three_again(&place).await;
+    let others = engine.lease(2).await;
+    engine.settle(&others, put_back(Duration::from_secs(3600))).await;
+    place.sqlite().execute("UPDATE outbox_events SET due_at = 1 WHERE id = 3", []).unwrap();
+    place.clock.advance(Duration::from_secs(60));
+    assert_eq!(engine.lease_ids(3).await, [3]);
+    engine.settle(&[first], delivered).await;
 }

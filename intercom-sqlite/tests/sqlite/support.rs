@@ -44,6 +44,10 @@ impl Clock {
         self.0.millis.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
     }
 
+    pub(crate) fn set_back(&self, by: Duration) {
+        self.0.millis.fetch_sub(u64::try_from(by.as_millis()).unwrap(), Ordering::SeqCst);
+    }
+
     /// Holds the writing thread until the guard is dropped.
     pub(crate) fn stop(&self, outbox: &SqliteOutbox) -> Stopped {
         self.0.stopped.store(true, Ordering::SeqCst);
