@@ -232,7 +232,7 @@ where
 
     println!(
         "{}: {} bytes; {ROUNDS} rounds of {EVENTS_A_ROUND} events",
-        encoded.name(),
+        encoded.event_name(),
         encoded.body().len(),
     );
     let row = |name: &str, rounds: &Rounds, allocations: Allocations| {

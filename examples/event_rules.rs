@@ -74,7 +74,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for paid in &invoices {
         // `DataEvent` is the encoded event. The explanation has no value of it.
         let event = DataEvent::new(paid, Contact::user_id(paid.customer), Timestamp::now())?;
-        println!("\n-- {} of customer {}:\n{}", event.name(), paid.customer, rules.explain(&event));
+        println!(
+            "\n-- {} of customer {}:\n{}",
+            event.event_name(),
+            paid.customer,
+            rules.explain(&event)
+        );
     }
 
     // A local Intercom. The delivery applies the rules to each event once, before its first attempt.

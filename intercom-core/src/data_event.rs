@@ -260,12 +260,7 @@ impl DataEvent {
         (body.into(), metadata)
     }
 
-    /// Returns the event's name.
-    pub fn name(&self) -> &str {
-        &self.0.name
-    }
-
-    /// Returns the event's name, in a form that is cheap to clone.
+    /// Returns the event's name. Cheap to clone.
     pub fn event_name(&self) -> &EventName {
         &self.0.name
     }
@@ -465,7 +460,7 @@ impl fmt::Debug for DataEvent {
             .field("contact", self.contact())
             .field("created_at", &self.created_at().unix_seconds())
             .field("bytes", &self.body().len())
-            .field("derived", &self.derived().iter().map(DataEvent::name).collect::<Vec<_>>())
+            .field("derived", &self.derived().iter().map(DataEvent::event_name).collect::<Vec<_>>())
             .finish()
     }
 }

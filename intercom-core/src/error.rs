@@ -211,7 +211,7 @@ impl SendError {
     /// Names the event, unless it is named already. [`Tracker`](crate::Tracker) calls this. Callers
     /// without a tracker may call it too.
     #[must_use]
-    pub fn with_event(mut self, name: EventName) -> Self {
+    pub fn with_event_name(mut self, name: EventName) -> Self {
         self.0.event.get_or_insert(name);
         self
     }
@@ -303,7 +303,7 @@ impl SendError {
 impl From<InvalidEvent> for SendError {
     fn from(invalid: InvalidEvent) -> Self {
         let name = invalid.event_name().clone();
-        SendError::new(ErrorKind::InvalidEvent).with_source(invalid).with_event(name)
+        SendError::new(ErrorKind::InvalidEvent).with_source(invalid).with_event_name(name)
     }
 }
 

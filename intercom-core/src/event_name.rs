@@ -10,8 +10,7 @@ use crate::rules::{self, NameError};
 
 /// The name of an event. Cheap to clone: a derived event's name is a literal.
 ///
-/// [`IntercomEvent`](crate::IntercomEvent) and the errors return it as `event_name()`. An event in
-/// its final form returns its text as [`name`](crate::DataEvent::name) too.
+/// Events and errors return it as `event_name()`.
 #[derive(Clone)]
 pub struct EventName(Name);
 

@@ -59,7 +59,7 @@ impl Transport for LoggingTransport {
                 Some(_) => event.to_masked_json().to_string().into(),
             });
             tracing::info!(
-                event.name = event.name(),
+                event.name = event.event_name().as_str(),
                 event.created_at = event.created_at().unix_seconds(),
                 event.keys = ?keys,
                 event.body = body.as_deref(),

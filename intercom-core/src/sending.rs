@@ -117,7 +117,7 @@ fn log_outcome(name: &EventName, sent: Result<Receipt, SendError>) -> Result<Rec
             Ok(receipt)
         }
         Err(error) => {
-            let error = error.with_event(name.clone());
+            let error = error.with_event_name(name.clone());
             tracing::debug!(event.name = error.event_name().map(EventName::as_str), error = ?error, "event not taken");
             Err(error)
         }

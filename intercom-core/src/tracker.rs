@@ -287,7 +287,7 @@ async fn send_in_turn(
         for event in derived {
             let name = event.event_name().clone();
             let sent = Arc::clone(&transport).send(event).await;
-            sent.map_err(|error| error.with_event(name))?;
+            sent.map_err(|error| error.with_event_name(name))?;
         }
     }
     Ok(receipt)

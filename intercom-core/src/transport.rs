@@ -29,7 +29,7 @@ use crate::receipt::Receipt;
 /// #[async_trait]
 /// impl Transport for Print {
 ///     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
-///         println!("{} with {} bytes", event.name(), event.body().len());
+///         println!("{} with {} bytes", event.event_name(), event.body().len());
 ///         Ok(Receipt::delivered(200))
 ///     }
 ///

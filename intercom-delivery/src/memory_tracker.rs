@@ -70,7 +70,7 @@ impl MemoryTracker {
         })?;
         let name = event.event_name().clone();
         let accepted = self.intake.try_accept(&self.memory, event);
-        let accepted = accepted.map_err(|error| error.with_event(name.clone()));
+        let accepted = accepted.map_err(|error| error.with_event_name(name.clone()));
         match &accepted {
             Ok(_) => tracing::trace!(event.name = &*name, "event taken"),
             Err(error) => tracing::debug!(event.name = &*name, %error, "event not taken"),

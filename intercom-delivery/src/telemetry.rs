@@ -78,7 +78,7 @@ pub(crate) fn stands_by(standby: &Standby) {
 /// Logs a dead letter.
 pub(crate) fn dead(letter: &DeadLetter) {
     let DeadLetter { id, event, reason, failure, attempts, .. } = letter;
-    let name = event.name();
+    let name = event.event_name().as_str();
     let failure = failure.as_ref().map(|failure| failure.message.as_str());
     let reason = reason.as_str();
     match letter.reason {

@@ -390,7 +390,7 @@ impl Transport for HttpTransport {
                 Err(error) => (error.rate_limit(), error.retry_after()),
             };
             self.inner.rate.learn(rate_limit, wait);
-            let name = event.name();
+            let name = event.event_name().as_str();
             tracing::trace!(event.name = name, status, request_id, "request to Intercom ended");
             sent
         })

@@ -48,7 +48,7 @@ impl NewEvents {
             if event.body().len() > MAX_BODY {
                 return Err(OutboxError::new(format!(
                     "the event `{}` has a body of more than 64 KiB; send fewer or shorter values",
-                    event.name().escape_debug()
+                    event.event_name().escape_debug()
                 )));
             }
             let body = str::from_utf8(event.body());

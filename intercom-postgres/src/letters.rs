@@ -135,7 +135,7 @@ async fn of_name(link: &Link, sql: &LettersSql, name: &str) -> Result<Vec<i64>, 
     let rows = link.read(&sql.bodies, &[]).await.map_err(|fault| fault.to_error())?;
     let is_chosen = |row: &&tokio_postgres::Row| {
         let id = EventId::new(row.get::<_, i64>(0).unsigned_abs());
-        readable(id, row.get(1), None).is_some_and(|event| rules::fold(event.name()) == name)
+        readable(id, row.get(1), None).is_some_and(|event| rules::fold(event.event_name()) == name)
     };
     Ok(rows.iter().filter(is_chosen).map(|row| row.get(0)).collect())
 }

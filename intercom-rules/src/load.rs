@@ -66,7 +66,7 @@ impl Rules {
 
     /// Applies the rules to an event. Returns `None` when no rule matches.
     pub fn apply(&self, event: &DataEvent) -> Option<Applied> {
-        let of_event = self.of(event.name())?;
+        let of_event = self.of(event.event_name())?;
         let values = evaluate::values(event.metadata(), &of_event.keys);
         let leaf = |leaf: &Leaf| evaluate::holds(leaf, values[leaf.slot]);
         let mut matching = of_event.rules.iter().filter(|rule| rule.when.holds(&leaf)).peekable();
@@ -95,7 +95,7 @@ impl Rules {
     /// Explains each rule on events of this name: whether it matches, and why. The result holds no
     /// value of the event.
     pub fn explain(&self, event: &DataEvent) -> Explanation {
-        let Some(of_event) = self.of(event.name()) else { return Explanation::default() };
+        let Some(of_event) = self.of(event.event_name()) else { return Explanation::default() };
         let values = evaluate::values(event.metadata(), &of_event.keys);
         let rules = of_event.rules.iter().map(|rule| {
             let leaf = |leaf: &Leaf| evaluate::holds(leaf, values[leaf.slot]);

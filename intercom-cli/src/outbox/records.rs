@@ -115,7 +115,7 @@ impl Listed for Pending {
     }
 
     fn name(&self) -> &str {
-        self.0.event.name()
+        self.0.event.event_name()
     }
 }
 
@@ -125,7 +125,7 @@ impl Listed for Dead {
     }
 
     fn name(&self) -> &str {
-        self.0.event.name()
+        self.0.event.event_name()
     }
 }
 
@@ -182,7 +182,7 @@ impl<'a> EventLine<'a> {
     fn new(id: u64, event: &'a DataEvent, attempts: u32, failure: Option<&'a Failure>) -> Self {
         EventLine {
             id,
-            event: event.name(),
+            event: event.event_name(),
             created_at: event.created_at().unix_seconds(),
             accepted_at: None,
             due_at: None,

@@ -89,7 +89,7 @@ pub(crate) async fn run(context: &Context, arguments: Arguments) -> Result<Exit,
 async fn send(context: &Context, arguments: &Arguments, event: DataEvent) -> Result<Exit, Failure> {
     let transport = context.settings.transport(&arguments.access)?;
     let at = event.created_at().unix_seconds();
-    let name = event.name().to_owned();
+    let name = event.event_name().to_string();
     let sent = Tracker::new(transport).send_prepared(event);
     let again = format!("it may have arrived; send it again with `--at {at}`, and it counts once");
     let receipt = tokio::select! {
@@ -115,7 +115,7 @@ async fn accept(
     location: &Location,
     event: DataEvent,
 ) -> Result<Exit, Failure> {
-    let accepted = Sent::accepted(event.name(), event.created_at().unix_seconds(), location);
+    let accepted = Sent::accepted(event.event_name(), event.created_at().unix_seconds(), location);
     if !arguments.flush {
         let accept = async { Ok(location.open().await?.accept(&[event]).await?) };
         context.interrupt.or(accept).await?;

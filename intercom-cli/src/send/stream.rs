@@ -339,7 +339,7 @@ impl Direct {
                 let _ = context.output.data(&LineOutcome {
                     line: line.copied().unwrap_or_default(),
                     outcome: if is_pending { "pending" } else { letter.reason.as_str() },
-                    message: message.unwrap_or_else(|| letter.event.name().to_owned()),
+                    message: message.unwrap_or_else(|| letter.event.event_name().to_string()),
                 });
             }
         }

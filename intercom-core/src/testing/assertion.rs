@@ -114,7 +114,7 @@ pub(super) fn list(sent: &[DataEvent]) -> String {
         let _ = write!(
             list,
             "\n  {} of {}: {}",
-            event.name(),
+            event.event_name(),
             show(event.contact()),
             event.to_masked_json().get("metadata").unwrap_or(&Value::Object(Map::new()))
         );

@@ -123,7 +123,7 @@ struct Burnt {
 #[test]
 fn a_variant_derives_from_the_enum_also_into_the_same_enum() {
     let event = encode(&Lamp::Lit { lumens: 7_u8 }).unwrap();
-    let names: Vec<_> = event.derived().iter().map(DataEvent::name).collect();
+    let names: Vec<_> = event.derived().iter().map(DataEvent::event_name).collect();
     assert_eq!(names, ["lamp_glowed", "lamp_burnt"]);
     assert_eq!(event.derived()[0].metadata().unwrap(), br#"{"lumens":7}"#);
     assert_eq!(event.derived()[1].created_at(), event.created_at(), "its own time does not count");
@@ -169,7 +169,7 @@ async fn without_a_delivery_derived_events_are_sent_in_turn() {
     let receipt = tracker(sent.clone()).send(&BIG).await.unwrap();
     assert!(receipt.is_delivered());
     let events = sent.events();
-    let names: Vec<_> = events.iter().map(DataEvent::name).collect();
+    let names: Vec<_> = events.iter().map(DataEvent::event_name).collect();
     assert_eq!(names, ["invoice_paid", "big_invoice_paid", "paid_abroad"]);
 }
 
@@ -181,7 +181,7 @@ async fn the_first_error_ends_the_sending_and_a_repeat_is_safe() {
     #[async_trait]
     impl Transport for FailsFor {
         async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
-            if event.name() == self.0 {
+            if event.event_name() == self.0 {
                 return Arc::new(self.1.clone()).send(event).await;
             }
             Arc::new(self.2.clone()).send(event).await

@@ -373,7 +373,7 @@ fn an_enum_has_an_event_a_variant() {
         Listed,
     }
 
-    let name = |event: &Project| encode(event).unwrap().name().to_owned();
+    let name = |event: &Project| encode(event).unwrap().event_name().to_string();
     let created = Project::Created { project_id: 7 };
     let renamed = Project::Renamed { project_id: 7, new_name: "Gemini".into() };
     assert_eq!(

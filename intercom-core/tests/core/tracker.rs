@@ -98,7 +98,7 @@ async fn errors_of_the_transport_name_the_event() {
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert_eq!(error.event_name().unwrap(), "project_created");
     assert!(!format!("{error} {error:?}").contains("ada"));
-    assert_eq!(failing.attempts()[0].name(), "project_created");
+    assert_eq!(failing.attempts()[0].event_name(), "project_created");
 }
 
 #[tokio::test]
@@ -168,7 +168,7 @@ async fn events_of_many_types_in_one_list() {
     for event in events {
         tracker.send_prepared(event).await.unwrap();
     }
-    let names: Vec<_> = sent.events().iter().map(|event| event.name().to_owned()).collect();
+    let names: Vec<_> = sent.events().iter().map(|event| event.event_name().to_string()).collect();
     assert_eq!(names, ["project_created", "tested"]);
 }
 
@@ -199,7 +199,7 @@ fn a_moved_event_differs_in_its_second_alone() {
         let time = Timestamp::from_unix_seconds(seconds);
         let moved = event.moved_to(time);
         assert_eq!(moved.created_at(), time);
-        assert_eq!((moved.name(), moved.contact()), (event.name(), event.contact()));
+        assert_eq!((moved.event_name(), moved.contact()), (event.event_name(), event.contact()));
         assert_eq!(moved.metadata(), event.metadata());
         assert_eq!(DataEvent::from_body(moved.body().clone()).unwrap(), moved);
         assert_eq!(moved.moved_to(SECOND), event);

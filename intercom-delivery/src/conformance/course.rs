@@ -436,7 +436,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Letters::Name(name) => {
                 let name = NAMES[*name];
                 let folded = rules::fold(name);
-                let selected = pending(&|held| rules::fold(held.event.name()) == folded);
+                let selected = pending(&|held| rules::fold(held.event.event_name()) == folded);
                 (Selection::Name(name.to_owned()), selected)
             }
             Letters::Reason(asked) => (Selection::Reason(*asked), Vec::new()),
@@ -475,7 +475,7 @@ impl<'a, O: Outbox + Operate, A: AsyncFnMut(Duration)> Course<'a, O, A> {
             Letters::Name(name) => {
                 let name = NAMES[*name];
                 let folded = rules::fold(name);
-                let selected = self.dead(|held| rules::fold(held.event.name()) == folded);
+                let selected = self.dead(|held| rules::fold(held.event.event_name()) == folded);
                 (Selection::Name(name.to_owned()), selected)
             }
             Letters::Reason(asked) => (Selection::Reason(*asked), self.dead(died_of(*asked))),

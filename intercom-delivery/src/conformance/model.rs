@@ -365,7 +365,7 @@ impl Model {
     /// Returns which event this is, by all but its second.
     pub(super) fn recognize(&self, seen: &DataEvent) -> Checked<usize> {
         let index = self.events.iter().position(|Held { event, .. }| {
-            event.name() == seen.name()
+            event.event_name() == seen.event_name()
                 && event.contact() == seen.contact()
                 && event.metadata() == seen.metadata()
         });

@@ -560,7 +560,7 @@ impl Engine {
             self.bury(&job, DeadLetterReason::AgeLimit, attempts, Some(failure), false);
             return None;
         }
-        match self.names.check(job.lease.event.name(), now) {
+        match self.names.check(job.lease.event.event_name(), now) {
             NameVerdict::Send => {}
             NameVerdict::Wait(after) => {
                 self.put_back(&job, after, job.lease.attempts, None);
@@ -712,7 +712,7 @@ impl Engine {
         let tried = Tried { attempts, panics, age, own_failures, failing_for };
         let outcome = match outcome {
             Outcome::Failed(error) => {
-                Outcome::Failed(error.with_event(job.lease.event.event_name().clone()))
+                Outcome::Failed(error.with_event_name(job.lease.event.event_name().clone()))
             }
             outcome => outcome,
         };
@@ -742,7 +742,7 @@ impl Engine {
         };
         match decision {
             Decision::Done => {
-                self.names.delivered(job.lease.event.name());
+                self.names.delivered(job.lease.event.event_name());
                 self.contacts.known(job.lease.event.contact());
                 self.forget(job.lease.id);
                 let used = self.admission.leave(job.slot, self.clock.at(now));
@@ -765,8 +765,8 @@ impl Engine {
             Decision::Bury(reason) => {
                 if reason == DeadLetterReason::EventNameLimit {
                     let message = failure.as_ref().map_or("", |failure| &failure.message);
-                    if self.names.silence(job.lease.event.name(), now) {
-                        telemetry::name_silenced(job.lease.event.name(), message);
+                    if self.names.silence(job.lease.event.event_name(), now) {
+                        telemetry::name_silenced(job.lease.event.event_name(), message);
                     }
                 }
                 self.bury(&job, reason, tried.attempts.saturating_add(1), failure, arrived);
@@ -894,7 +894,7 @@ impl Engine {
 
     fn put_back(&mut self, job: &Job, after: Duration, attempts: u32, failure: Option<Failure>) {
         if let Some(failure) = &failure {
-            telemetry::retried(job.lease.event.name(), attempts, after, &failure.message);
+            telemetry::retried(job.lease.event.event_name(), attempts, after, &failure.message);
         }
         self.settlements.push(job.lease.settle(Verdict::PutBack { after, attempts, failure }));
     }

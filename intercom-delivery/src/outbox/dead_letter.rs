@@ -57,7 +57,7 @@ impl DeadLetter {
 impl fmt::Display for DeadLetter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let DeadLetter { id, event, reason, failure, attempts, .. } = self;
-        let name = event.name().escape_debug();
+        let name = event.event_name().escape_debug();
         write!(f, "dead letter {id} `{name}`: {reason} (attempts: {attempts})")?;
         failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
     }
@@ -220,5 +220,5 @@ impl Selection {
 }
 
 fn is_named(event: &DataEvent, name: &str) -> bool {
-    rules::fold(event.name()) == rules::fold(name)
+    rules::fold(event.event_name()) == rules::fold(name)
 }

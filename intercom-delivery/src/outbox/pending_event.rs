@@ -59,7 +59,7 @@ impl PendingEvent {
 impl fmt::Display for PendingEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let PendingEvent { id, event, attempts, last_failure, .. } = self;
-        let name = event.name().escape_debug();
+        let name = event.event_name().escape_debug();
         write!(f, "pending event {id} `{name}` (attempts: {attempts})")?;
         last_failure.as_ref().map_or(Ok(()), |failure| write!(f, ": {failure}"))
     }

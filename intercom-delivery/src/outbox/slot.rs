@@ -30,7 +30,7 @@ impl Slot {
     /// Returns the slot of an event.
     pub fn of(event: &DataEvent) -> Self {
         let mut hasher = SipHasher13::new();
-        hash_folded(event.name(), &mut hasher);
+        hash_folded(event.event_name(), &mut hasher);
         let contact = event.contact();
         for identifier in [contact.as_user_id(), contact.as_contact_id()] {
             if let Some(identifier) = identifier {

@@ -41,7 +41,7 @@ fn picky() -> Scripted {
         let number: u64 = call.event.contact().as_user_id().unwrap().parse().unwrap();
         match number {
             50 => Act::PanicInPoll,
-            _ if call.event.name().starts_with("bad") => Act::status(422),
+            _ if call.event.event_name().starts_with("bad") => Act::status(422),
             _ if number % 2 == 1 => Act::status(404),
             _ => Act::taken(),
         }
@@ -83,7 +83,7 @@ async fn each_dead_letter_is_reported_once_after_its_commit() {
             let (id, reason) = (letter.id, letter.reason);
             assert!(shown.contains(&format!(
                 "dead letter {id} `{}`: {reason} (attempts: ",
-                letter.event.name()
+                letter.event.event_name()
             )));
             let same = letters.iter().find(|other| other.id == letter.id).unwrap();
             assert_eq!(same.event, letter.event);
@@ -247,7 +247,7 @@ async fn purged_dead_letters_stay_in_the_ledger() {
 #[tokio::test(start_paused = true)]
 async fn pending_events_are_buried_on_demand_and_can_be_redriven() {
     guarded(async {
-        let transport = Scripted::new(|call| match call.event.name() {
+        let transport = Scripted::new(|call| match call.event.event_name().as_str() {
             "hopeless" => Act::status(500),
             _ => Act::taken(),
         });
@@ -406,7 +406,7 @@ async fn a_late_burial_is_reported_once() {
 #[tokio::test(start_paused = true)]
 async fn the_hook_may_use_the_delivery() {
     guarded(async {
-        let transport = Scripted::new(|call| match call.event.name() {
+        let transport = Scripted::new(|call| match call.event.event_name().as_str() {
             "died" => Act::taken(),
             _ => Act::status(422),
         });

@@ -98,7 +98,10 @@ async fn derived_events_are_delivered_after_their_cause() {
         delivery.for_contact(Contact::user_id(1)).send(&Cause).await.unwrap();
         assert!(delivery.flush(DAY).await.is_complete());
         let taken = transport.taken();
-        assert_eq!(taken.iter().map(DataEvent::name).collect::<Vec<_>>(), ["cause", "effect"]);
+        assert_eq!(
+            taken.iter().map(DataEvent::event_name).collect::<Vec<_>>(),
+            ["cause", "effect"]
+        );
         assert!(taken.iter().all(|event| event.derived().is_empty()), "each event is sent alone");
     })
     .await;

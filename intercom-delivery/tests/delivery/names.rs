@@ -19,7 +19,7 @@ fn full_of_names() -> (Scripted, Arc<AtomicBool>) {
     let archived = Arc::new(AtomicBool::new(false));
     let sees = archived.clone();
     let transport = Scripted::new(move |call| {
-        let is_new = call.event.name().to_lowercase().starts_with("new");
+        let is_new = call.event.event_name().to_lowercase().starts_with("new");
         match is_new && !sees.load(Ordering::SeqCst) {
             true => Act::End(Err(name_limit())),
             false => Act::taken(),
@@ -31,8 +31,9 @@ fn full_of_names() -> (Scripted, Arc<AtomicBool>) {
 /// Returns the times of requests whose event name begins with `name`.
 fn asked(transport: &Scripted, name: &str) -> Vec<Duration> {
     let attempts = transport.attempts();
-    let of =
-        attempts.iter().filter(|attempt| attempt.event.name().to_lowercase().starts_with(name));
+    let of = attempts
+        .iter()
+        .filter(|attempt| attempt.event.event_name().to_lowercase().starts_with(name));
     of.map(|attempt| attempt.at).collect()
 }
 
@@ -156,7 +157,7 @@ async fn a_redrive_by_name_leaves_other_names_in_the_dead_letters() {
         assert_eq!((report.delivered, report.dead), (5, 5));
         assert_eq!(numbers(&transport.taken()), [1, 3, 5, 7, 9]);
         let left = delivery.dead_letters(None, 10).await.unwrap();
-        assert!(left.iter().all(|letter| letter.event.name() == "new_one"));
+        assert!(left.iter().all(|letter| letter.event.event_name() == "new_one"));
         assert_eq!(left.iter().map(|letter| number_of(&letter.event)).sum::<u64>(), 20);
         assert!(left.iter().all(|letter| letter.event.contact() != &Contact::user_id(1)));
     })

@@ -21,7 +21,7 @@ fn page(status: u16) -> SendError {
 
 /// Answers this to the name `poison`, and accepts all other events.
 fn poisoned(act: impl Fn() -> Sent + Send + Sync + 'static) -> Scripted {
-    Scripted::new(move |call| match call.event.name() {
+    Scripted::new(move |call| match call.event.event_name().as_str() {
         "poison" => act(),
         _ => Act::taken_after(SECOND / 50),
     })
@@ -223,7 +223,7 @@ async fn delays(
     let taken: Arc<Mutex<HashMap<u64, Duration>>> = Arc::default();
     let takes = taken.clone();
     let transport = Scripted::new(move |call| {
-        if call.event.name() == "poison" {
+        if call.event.event_name() == "poison" {
             return act();
         }
         lock(&takes).insert(number_of(call.event), call.at + TAKES);

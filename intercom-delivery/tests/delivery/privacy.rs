@@ -34,7 +34,7 @@ async fn consent_is_asked_once_before_the_first_attempt_and_before_the_rules() {
                 let asked = asked.clone();
                 move |contact, event| {
                     asked.fetch_add(1, Ordering::Relaxed);
-                    match (contact.as_user_id(), event.name()) {
+                    match (contact.as_user_id(), event.event_name().as_str()) {
                         (Some("1"), _) | (_, "also") => Consent::Denied,
                         _ => Consent::Given,
                     }
@@ -66,7 +66,8 @@ async fn the_rules_apply_when_a_late_consent_comes() {
             .rules(Rules::from_toml_unchecked(rules).unwrap())
             .consent({
                 let given = given.clone();
-                move |_, event| match given.load(Ordering::Relaxed) || event.name() == "other" {
+                move |_, event| match given.load(Ordering::Relaxed) || event.event_name() == "other"
+                {
                     true => Consent::Given,
                     false => Consent::Later(10 * MINUTE),
                 }
@@ -112,7 +113,7 @@ async fn a_panic_of_the_hook_is_contained_and_sends_nothing() {
 #[tokio::test(start_paused = true)]
 async fn an_erased_contact_is_gone_and_stays_so_until_it_is_forgiven() {
     guarded(async {
-        let transport = Scripted::new(|call| match call.event.name() {
+        let transport = Scripted::new(|call| match call.event.event_name().as_str() {
             "refused" => Act::status(422),
             "slow" => Act::Late(5 * SECOND, Ok(Receipt::delivered(202).with_request_id("req-7"))),
             "failing" => Act::Late(SECOND, Err(crate::scripted::answer(503))),

@@ -20,7 +20,7 @@ fn rules(text: &str) -> Rules {
 
 /// Returns the names and numbers of the accepted events, sorted.
 fn taken(transport: &Scripted) -> Vec<(String, u64)> {
-    let of = |event: &DataEvent| (event.name().to_owned(), number_of(event));
+    let of = |event: &DataEvent| (event.event_name().to_string(), number_of(event));
     let mut taken: Vec<_> = transport.taken().iter().map(of).collect();
     taken.sort();
     taken
@@ -105,7 +105,7 @@ async fn an_event_that_a_rule_derived_does_not_collide() {
         let mut seconds: BTreeMap<String, Vec<i64>> = BTreeMap::new();
         for event in transport.taken() {
             let second = (event.created_at().unix_seconds()) - at.unix_seconds();
-            seconds.entry(event.name().to_owned()).or_default().push(second);
+            seconds.entry(event.event_name().to_string()).or_default().push(second);
         }
         seconds.values_mut().for_each(|all| all.sort_unstable());
         // The third event was moved, and so was the event derived from it before.
@@ -126,9 +126,11 @@ async fn a_late_derived_event_takes_no_used_second() {
         let sees = given.clone();
         let delivery = Delivery::builder(transport.clone())
             .rules(rules("[[rule]]\non = \"tested\"\nalso_send = \"also\""))
-            .consent(move |_, event| match event.name() == "also" || sees.load(Ordering::Relaxed) {
-                true => Consent::Given,
-                false => Consent::Later(HOUR),
+            .consent(move |_, event| {
+                match event.event_name() == "also" || sees.load(Ordering::Relaxed) {
+                    true => Consent::Given,
+                    false => Consent::Later(HOUR),
+                }
             })
             .start()
             .unwrap();
@@ -139,7 +141,7 @@ async fn a_late_derived_event_takes_no_used_second() {
         given.store(true, Ordering::Relaxed);
         assert!(delivery.flush(DAY).await.is_complete());
         let taken = transport.taken();
-        let also = taken.iter().filter(|event| event.name() == "also");
+        let also = taken.iter().filter(|event| event.event_name() == "also");
         let seconds: Vec<_> = also.map(|event| event.created_at().unix_seconds()).collect();
         assert_eq!(seconds, [1_700_000_001, 1_700_000_002]);
         assert_eq!(delivery.ledger().await.unwrap().moved, 1);

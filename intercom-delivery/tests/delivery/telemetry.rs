@@ -61,7 +61,7 @@ async fn everything_that_can_happen() -> String {
             8 => Act::status(409),
             9 => Act::End(Err(answer(429).with_retry_after(SECOND))),
             10 if call.number < 100 => Act::status(401),
-            11 if call.event.name() == "new" => Act::End(Err(name_limit())),
+            11 if call.event.event_name() == "new" => Act::End(Err(name_limit())),
             12 => Act::fails(ErrorKind::Connection),
             _ => Act::taken_after(SECOND / 10),
         });

@@ -518,7 +518,9 @@ impl Forward for Faulty {
             (Fault::RedrivesAll, _) => self.inner.redrive(&Selection::All).await,
             (Fault::TakesNamesByCase, Selection::Name(name)) => {
                 let mut number = 0;
-                for letter in dead.iter().filter(|letter| letter.event.name() == name) {
+                for letter in
+                    dead.iter().filter(|letter| letter.event.event_name().as_str() == name)
+                {
                     number += self.inner.redrive(&Selection::One(letter.id)).await?;
                 }
                 Ok(number)

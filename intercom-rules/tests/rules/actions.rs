@@ -88,9 +88,12 @@ fn a_derived_event_has_the_contact_the_second_and_the_metadata_of_its_cause() {
         assert_eq!(derived.created_at(), event.created_at());
         assert_eq!(&DataEvent::from_body(derived.body().clone()).unwrap(), derived);
     }
-    assert_eq!((big.name(), big.metadata()), ("big_invoice_paid", event.metadata()));
+    assert_eq!((big.event_name().as_str(), big.metadata()), ("big_invoice_paid", event.metadata()));
     let metadata = r#"{"plan":"Größe \"XL\"","seats":12}"#;
-    assert_eq!((some.name(), some.metadata()), ("signed_up", Some(metadata.as_bytes())));
+    assert_eq!(
+        (some.event_name().as_str(), some.metadata()),
+        ("signed_up", Some(metadata.as_bytes()))
+    );
     assert_eq!(none.metadata(), None);
     let body = r#"{"event_name":"signed_up","created_at":1770000000,"user_id":"42","email":"ada@example.com"}"#;
     assert_eq!(none.body(), body);
@@ -111,7 +114,7 @@ fn the_first_rule_that_renames_or_drops_counts() {
     )
     .unwrap();
     let applied = rules.apply(&data(&paid())).unwrap();
-    assert_eq!(applied.renamed.unwrap().name(), "big_invoice_paid");
+    assert_eq!(applied.renamed.unwrap().event_name(), "big_invoice_paid");
     let later = super::support::InvoicePaid { first: false, ..paid() };
     let applied = rules.apply(&data(&later)).unwrap();
     assert!(applied.renamed.is_none());

@@ -207,7 +207,7 @@ async fn a_withheld_event_leaves_no_body_and_derived_ones_survive_a_crash() {
     assert_eq!(ended, (1, 1, 2, 4));
     let found = |leases: &[intercom_delivery::outbox::Lease]| {
         let of = |lease: &intercom_delivery::outbox::Lease| {
-            (lease.id.get(), lease.event.name().to_owned(), lease.stage)
+            (lease.id.get(), lease.event.event_name().to_string(), lease.stage)
         };
         leases.iter().map(of).collect::<Vec<_>>()
     };
@@ -253,7 +253,9 @@ async fn a_sensitive_value_is_in_no_output() {
     delivery.send_all(std::slice::from_ref(&sensitive)).await.unwrap();
     let _ = delivery.flush(Duration::from_secs(30)).await;
     let letters = delivery.dead_letters(None, 9).await.unwrap();
-    assert!(letters.iter().filter(|letter| letter.event.name() == "note_written").count() == 2);
+    assert!(
+        letters.iter().filter(|letter| letter.event.event_name() == "note_written").count() == 2
+    );
     let ledger = delivery.ledger().await.unwrap();
     said += &format!("{delivery:?} {:?} {ledger:?} {ledger}", delivery.status());
     for letter in &letters {

@@ -115,7 +115,12 @@ async fn an_event_is_accepted_with_those_that_are_derived_from_it() {
         .iter()
         .map(|lease| {
             let sensitive: Vec<_> = lease.event.sensitive_keys().collect();
-            (lease.id.get(), lease.event.name(), lease.event.derived().len(), sensitive)
+            (
+                lease.id.get(),
+                lease.event.event_name().as_str(),
+                lease.event.derived().len(),
+                sensitive,
+            )
         })
         .collect();
     let expected = [

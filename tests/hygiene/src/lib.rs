@@ -270,7 +270,7 @@ mod tests {
         data.metadata().unwrap(),
         br#"{"number":1,"text":"a","shown":"b","length":3,"other_length":1,"out":"d","field":true,"self_":false}"#
     );
-        assert_eq!(data.derived()[0].name(), "right");
+        assert_eq!(data.derived()[0].event_name(), "right");
         assert_eq!(data.sensitive_keys().collect::<Vec<_>>(), ["text"]);
         let sides = [
             shadowed::Either::Left { address: "a@b".into() },

@@ -268,7 +268,7 @@ async fn an_event_beyond_the_name_limit_is_the_only_dead_letter() {
     assert_eq!(arrived(&sandbox), Vec::from_iter(0..=100));
     assert_eq!(ledger(&delivery).await.deaths.of(DeadLetterReason::EventNameLimit), 100);
     for letter in delivery.dead_letters(None, 200).await.unwrap() {
-        assert_eq!(letter.event.name(), "project_deleted");
+        assert_eq!(letter.event.event_name(), "project_deleted");
         assert_eq!(letter.reason, DeadLetterReason::EventNameLimit);
         assert!(letter.failure.is_some());
     }

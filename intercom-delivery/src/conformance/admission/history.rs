@@ -412,7 +412,7 @@ where
             }
             Verdict::Bury { used, .. } => {
                 self.dead.insert(id);
-                let is_plain = event.name() == "project_created";
+                let is_plain = event.event_name() == "project_created";
                 self.arrived.extend(used.filter(|_| is_plain).map(|_| (id, event.clone())));
             }
         }

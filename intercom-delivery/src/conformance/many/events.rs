@@ -416,7 +416,7 @@ impl Known {
     fn is_chosen(&self, which: &Selection) -> bool {
         match which {
             Selection::All => true,
-            Selection::Name(name) => self.event.name().eq_ignore_ascii_case(name),
+            Selection::Name(name) => self.event.event_name().eq_ignore_ascii_case(name),
             Selection::One(id) => self.id == Some(*id),
             Selection::Reason(_) => false,
         }

@@ -7,7 +7,7 @@ struct Print;
 #[async_trait]
 impl Transport for Print {
     async fn send(&self, event: DataEvent) -> Result<Receipt, SendError> {
-        println!("{}", event.name());
+        println!("{}", event.event_name());
         Ok(Receipt::delivered(200))
     }
 

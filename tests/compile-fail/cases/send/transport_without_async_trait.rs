@@ -6,7 +6,7 @@ struct Print;
 
 impl Transport for Print {
     async fn send(self: Arc<Self>, event: DataEvent) -> Result<Receipt, SendError> {
-        println!("{}", event.name());
+        println!("{}", event.event_name());
         Ok(Receipt::delivered(200))
     }
 

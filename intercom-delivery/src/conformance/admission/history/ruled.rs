@@ -39,7 +39,7 @@ impl Ruled {
 
     /// Sees a leased event.
     pub(super) fn see(&mut self, lease: &Lease) {
-        if lease.event.name() == "project_derived" {
+        if lease.event.event_name() == "project_derived" {
             self.derived_from.entry(number(&lease.event)).or_default().insert(lease.id);
         }
     }
@@ -47,13 +47,13 @@ impl Ruled {
     /// Sees an event that is sent.
     pub(super) fn send(&mut self, lease: &Lease) {
         let Some(kind) = self.kinds.get(&number(&lease.event)) else { return };
-        let is_right = match lease.event.name() {
+        let is_right = match lease.event.event_name().as_str() {
             "project_derived" => matches!(*kind, "derives" | "drops"),
             "project_renamed" => *kind == "renames",
             _ => matches!(*kind, "plain" | "derives"),
         };
         if !is_right {
-            let name = lease.event.name();
+            let name = lease.event.event_name();
             self.violations.push(format!("an event that {kind} was sent as `{name}`"));
         }
     }
