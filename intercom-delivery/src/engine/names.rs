@@ -1,4 +1,7 @@
 //! Event names that Intercom refuses because the workspace has 120 already.
+//!
+//! A silence covers all spellings that differ in case, which Intercom's pages say is ignored. It
+//! covers no other: Intercom may have one of two names that look alike, and refuse the other.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;

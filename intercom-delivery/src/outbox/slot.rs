@@ -2,13 +2,15 @@
 
 use std::hash::Hasher;
 
-use intercom_core::{DataEvent, Timestamp};
+use intercom_core::{DataEvent, Timestamp, rules};
 use siphasher::sip::SipHasher13;
 
 /// A contact, an event name and a second. Of two events in one slot, Intercom ignores the later
 /// one.
 ///
-/// Slots ignore the case of names and email addresses.
+/// Slots ignore the case of names and email addresses, and whether a name has an accented letter as
+/// one character or as a letter and a combining accent. If Intercom distinguishes these, the engine
+/// moves an event by a second without need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub struct Slot {
@@ -30,7 +32,7 @@ impl Slot {
     /// Returns the slot of an event.
     pub fn of(event: &DataEvent) -> Self {
         let mut hasher = SipHasher13::new();
-        hash_folded(event.event_name(), &mut hasher);
+        hash_name(event.event_name(), &mut hasher);
         let contact = event.contact();
         for identifier in [contact.as_user_id(), contact.as_contact_id()] {
             if let Some(identifier) = identifier {
@@ -69,7 +71,18 @@ impl UsedSlot {
 /// A byte that no UTF-8 text contains.
 const END: u8 = 0xFF;
 
+/// Hashes an event name as [`fold`](rules::fold) folds it.
+fn hash_name(name: &str, hasher: &mut impl Hasher) {
+    if name.is_ascii() {
+        return hash_folded(name, hasher);
+    }
+    hasher.write(rules::fold(name).as_bytes());
+    hasher.write(&[END]);
+}
+
 /// Hashes a text in lower case, without an allocation for ASCII.
+///
+/// Stored tombstones have this hash of an address.
 pub(super) fn hash_folded(text: &str, hasher: &mut impl Hasher) {
     if text.is_ascii() {
         let mut folded = [0; 64];
@@ -125,6 +138,15 @@ mod tests {
         let ada = key("project_created", Contact::email("ada@example.com"));
         assert_eq!(ada, key("Project_Created", Contact::email("Ada@Example.com")));
         assert_eq!(key("MENÜ", Contact::user_id(1)), key("menü", Contact::user_id(1)));
+    }
+
+    /// Intercom would ignore one of two such events, if it takes the names for one.
+    #[test]
+    fn an_accent_of_a_name_may_be_a_character_of_its_own() {
+        let key = |name| key(name, Contact::user_id(1));
+        assert_eq!(key("cafe\u{301}_visited"), key("caf\u{e9}_visited"));
+        assert_eq!(key("CAFE\u{301}_visited"), key("caf\u{e9}_visited"));
+        assert_ne!(key("cafe_visited"), key("caf\u{e9}_visited"));
     }
 
     #[test]

@@ -59,6 +59,21 @@ async fn two_events_of_one_second_are_two_events() {
     .await;
 }
 
+/// Intercom may take the two names for one, and would then ignore one of the events.
+#[tokio::test(start_paused = true)]
+async fn an_accented_letter_of_a_name_may_be_one_character_or_two() {
+    guarded(async {
+        let transport = Scripted::taking();
+        let delivery = Delivery::builder(transport.clone()).start().unwrap();
+        send(&delivery, ada("caf\u{e9}_visited", 0, AT)).await;
+        send(&delivery, ada("Cafe\u{301}_visited", 1, AT)).await;
+        send(&delivery, ada("cafe_visited", 2, AT)).await;
+        assert_eq!(delivery.flush(DAY).await.delivered, 3);
+        assert_eq!(taken(&transport), [(0, 0), (1, 1), (2, 0)]);
+    })
+    .await;
+}
+
 #[tokio::test(start_paused = true)]
 async fn many_events_of_one_second_each_get_their_own() {
     guarded(async {
