@@ -36,7 +36,7 @@ impl Contact {
     }
 
     /// Creates a contact from an email address. Trim user input first: white space around an
-    /// address is an error.
+    /// address is an error, and so is an address without `@`.
     pub fn email(email: impl ToEmail) -> Self {
         Contact::default().with_email(email)
     }
@@ -105,7 +105,7 @@ impl Contact {
     /// Fails when no identifier is set. Fails when an identifier is blank, has more than 255
     /// characters, or has an invisible character such as a zero-width space. Fails when white space
     /// surrounds an email address or a contact id. A user id is your application's own, and may
-    /// begin or end with a space.
+    /// begin or end with a space. Fails when an email address has no `@`.
     pub fn check(&self) -> Result<(), ContactError> {
         let identifiers =
             [(USER_ID, &self.user_id), ("email", &self.email), ("contact id", &self.contact_id)];
@@ -117,7 +117,11 @@ impl Contact {
                 check_identifier(which, text)?;
             }
         }
-        if named { Ok(()) } else { Err(ContactError::NoIdentifier) }
+        match &self.email {
+            _ if !named => Err(ContactError::NoIdentifier),
+            Some(email) if !email.contains('@') => Err(ContactError::NoAddress),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -199,6 +203,12 @@ pub enum ContactError {
         /// The character.
         character: char,
     },
+    /// The email has no `@`. Intercom documents no check of addresses, and would not know this
+    /// contact, or create one that no email reaches.
+    #[error(
+        "the contact's email has no `@`, so it is no address; correct it, or if it is an id, use it as the user id"
+    )]
+    NoAddress,
     /// An identifier has more than 255 characters.
     #[error(
         "the contact's {which} has {chars} characters, and may have {MAX_NAME_CHARS}; shorten it"

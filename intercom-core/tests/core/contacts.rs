@@ -61,6 +61,19 @@ fn white_space_around_an_email_or_contact_id_is_refused_before_any_io() {
     assert!(padded.contains(r#""user_id":" 42 ""#), "{padded}");
 }
 
+/// Most of them are an id in the wrong place. Intercom would not know the contact.
+#[test]
+fn an_email_without_an_at_sign_is_refused_before_any_io() {
+    for contact in [Contact::email("ada"), Contact::user_id("1").with_email("42")] {
+        let error = body(contact).unwrap_err();
+        assert_eq!(error.reason(), &Reason::Contact(ContactError::NoAddress));
+        assert!(error.to_string().contains("use it as the user id"), "{error}");
+        assert!(!error.to_string().contains("ada"), "{error}");
+    }
+    body(Contact::email("ada@localhost")).unwrap();
+    body(Contact::user_id("ada")).unwrap();
+}
+
 /// Each such identifier would match, or create, a different contact that looks the same.
 #[test]
 fn invisible_characters_are_refused_before_any_io() {
@@ -100,9 +113,8 @@ fn invisible_characters_are_refused_before_any_io() {
 
 #[test]
 fn identifiers_have_255_characters_at_most() {
-    for (filler, contact) in
-        [("a", Contact::user_id as fn(String) -> Contact), ("é", Contact::email)]
-    {
+    let email = |text: String| Contact::email(text.replacen('é', "@", 1));
+    for (filler, contact) in [("a", Contact::user_id as fn(String) -> Contact), ("é", email)] {
         body(contact(filler.repeat(255))).unwrap();
         let error = body(contact(filler.repeat(256))).unwrap_err();
         assert!(error.to_string().contains("has 256 characters, and may have 255"), "{error}");

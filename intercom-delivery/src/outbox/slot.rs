@@ -154,7 +154,8 @@ mod tests {
         let all = [
             key("signed_up", Contact::user_id("a")),
             key("signed_up", Contact::contact_id("a")),
-            key("signed_up", Contact::email("a")),
+            key("signed_up", Contact::email("a@b")),
+            key("signed_up", Contact::user_id("a@b")),
             key("signed_up", Contact::user_id("A")),
             key("signed_upa", Contact::user_id("b")),
         ];
