@@ -1,5 +1,6 @@
 //! Compares a lock with what a program sends now, change by change.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use intercom_core::Role;
@@ -50,22 +51,20 @@ impl fmt::Display for Finding {
 /// Returns every change between a lock and the locked part of a plan, event by event.
 pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
     let mut found = Findings(Vec::new());
+    let successors = Successors::of(new);
+    let mut paired = HashSet::new();
     for event in &old.plan.events {
-        match pair(event, new) {
+        match successors.pair(event) {
             None => found.of_event(Rule::EventRemoved, event, "it is not sent any more"),
-            Some(now) => compare_events(event, now, &mut found),
+            Some(now) => {
+                paired.insert(&now.name);
+                compare_events(event, now, &mut found);
+            }
         }
     }
-    for event in &new.events {
-        let is_paired = old
-            .plan
-            .events
-            .iter()
-            .any(|other| pair(other, new).is_some_and(|now| now.name == event.name));
-        if is_paired {
-            continue;
-        }
-        match old.retired.iter().find(|retired| retired.is(&event.name)) {
+    let retired = first_by_name(old.retired.iter().map(|retired| (&*retired.name, retired)));
+    for event in new.events.iter().filter(|event| !paired.contains(&event.name)) {
+        match retired.get(&fold(&event.name)) {
             Some(retired) => found.of_event(Rule::NameReused, event, &reused(retired)),
             None => {
                 let count = event.keys.len();
@@ -76,7 +75,7 @@ pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
     }
     for event in &new.events {
         let Some(was) = &event.was else { continue };
-        let is_known = old.plan.event(was).is_some() || old.retired.iter().any(|old| old.is(was));
+        let is_known = old.plan.event(was).is_some() || retired.contains_key(&fold(was));
         if !is_known {
             found.of_event(Rule::EarlierNameAdded, event, &format!("it was `{was}` before"));
         }
@@ -85,11 +84,34 @@ pub(crate) fn changes(old: &Lock, new: &Plan) -> Vec<Finding> {
     found.0
 }
 
-/// Returns the event as it is now, under the same or a new name.
-fn pair<'a>(event: &PlannedEvent, new: &'a Plan) -> Option<&'a PlannedEvent> {
-    let folded = fold(&event.name);
-    let was = |now: &&PlannedEvent| now.was.as_deref().is_some_and(|was| fold(was) == folded);
-    new.event(&event.name).or_else(|| new.events.iter().find(was))
+/// The events of a plan, by their present and by their earlier names.
+struct Successors<'a> {
+    plan: &'a Plan,
+    by_earlier_name: HashMap<String, &'a PlannedEvent>,
+}
+
+impl<'a> Successors<'a> {
+    fn of(plan: &'a Plan) -> Self {
+        let renamed = plan.events.iter().filter_map(|event| Some((event.was.as_deref()?, event)));
+        Successors { plan, by_earlier_name: first_by_name(renamed) }
+    }
+
+    /// Returns the event as it is now, under the same or a new name.
+    fn pair(&self, event: &PlannedEvent) -> Option<&'a PlannedEvent> {
+        let now = self.plan.event(&event.name);
+        now.or_else(|| self.by_earlier_name.get(&fold(&event.name)).copied())
+    }
+}
+
+/// Returns the first item of each folded name.
+pub(crate) fn first_by_name<'a, T>(
+    items: impl IntoIterator<Item = (&'a str, T)>,
+) -> HashMap<String, T> {
+    let mut by_name = HashMap::new();
+    for (name, item) in items {
+        by_name.entry(fold(name)).or_insert(item);
+    }
+    by_name
 }
 
 fn reused(retired: &Retired) -> String {

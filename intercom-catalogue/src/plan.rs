@@ -93,8 +93,8 @@ impl Plan {
 
     /// Returns the event of this name. Intercom ignores case in names, and so does this lookup.
     pub fn event(&self, name: &str) -> Option<&PlannedEvent> {
-        let folded = fold(name);
-        self.events.iter().find(|event| fold(&event.name) == folded)
+        let at = self.events.binary_search_by_key(&fold(name), |event| fold(&event.name)).ok()?;
+        self.events.get(at)
     }
 
     /// Returns the most event names that the plan may have.

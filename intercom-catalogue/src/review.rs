@@ -1,10 +1,11 @@
 //! Checks changes against the lock's allowances.
 
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fmt;
 
 use intercom_core::rules::fold;
 
-use crate::changes::{Finding, changes};
+use crate::changes::{Finding, changes, first_by_name};
 use crate::lock::{Allowance, Lock, Retired};
 use crate::plan::Plan;
 use crate::rule::{Class, Rule};
@@ -28,22 +29,28 @@ impl Lock {
     ///
     /// Use this to check a whole branch: `older` is the lock at the start of the branch.
     pub fn review_since(&self, older: &Lock) -> Review {
-        let mut known = older.allowed.clone();
+        let mut known = BTreeMap::<_, usize>::new();
+        for allowance in &older.allowed {
+            *known.entry(allowance).or_default() += 1;
+        }
         let mut new = self.allowed.clone();
-        new.retain(|allowance| {
-            let at = known.iter().position(|other| other == allowance);
-            at.map(|at| known.swap_remove(at)).is_none()
+        new.retain(|allowance| match known.get_mut(allowance) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
         });
         new.extend(self.pending.iter().cloned());
         let mut plan = self.plan.clone();
         // A lock has no source code, so its own lines name the renamed events.
+        let known: HashSet<_> = older.retired.iter().map(|retired| fold(&retired.name)).collect();
+        let new_names = self.retired.iter().filter(|retired| !known.contains(&fold(&retired.name)));
+        let earlier_names = first_by_name(
+            new_names.filter_map(|retired| Some((retired.successor.as_deref()?, &retired.name))),
+        );
         for event in &mut plan.events {
-            let known = |retired: &&Retired| older.retired.iter().any(|old| old.is(&retired.name));
-            let was = self.retired.iter().find(|retired| {
-                let successor = retired.successor.as_deref();
-                successor.is_some_and(|name| fold(name) == fold(&event.name)) && !known(retired)
-            });
-            event.was = was.map(|retired| retired.name.clone());
+            event.was = earlier_names.get(&fold(&event.name)).copied().cloned();
         }
         Review::new(older, &plan, &new)
     }
@@ -57,14 +64,24 @@ impl Review {
             locked.was.clone_from(&event.was);
         }
         let mut findings = changes(lock, &locked);
-        let mut unused = allowances.to_vec();
-        for finding in &mut findings {
-            let at = unused.iter().position(|allowance| allowance.allows(finding));
-            finding.allowed = at.map(|at| unused.swap_remove(at).reason);
+        let mut unused: BTreeMap<_, VecDeque<_>> = BTreeMap::new();
+        for allowance in allowances {
+            let Allowance { rule, event, key, .. } = allowance;
+            let subject = folded(*rule, event, key.as_deref());
+            unused.entry(subject).or_default().push_back(allowance.clone());
         }
+        let mut used = Vec::new();
+        for finding in &mut findings {
+            let Finding { rule, event, key, .. } = &*finding;
+            let allowing = unused.get_mut(&folded(*rule, event, key.as_deref()));
+            if let Some(allowance) = allowing.and_then(VecDeque::pop_front) {
+                finding.allowed = Some(allowance.reason.clone());
+                used.push(allowance);
+            }
+        }
+        let unused = unused.into_values().flatten().collect();
         findings.sort_by_key(|finding| finding.rule.class());
-        let used = allowances.iter().filter(|allowance| !unused.contains(allowance));
-        let next = lock.next(&findings, plan, used.cloned());
+        let next = lock.next(&findings, plan, used);
         let is_current = lock.plan == next.plan && lock.retired == next.retired;
         Review { findings, unused, next, is_current }
     }
@@ -96,29 +113,17 @@ impl Review {
     }
 }
 
-impl Allowance {
-    fn allows(&self, finding: &Finding) -> bool {
-        let same = |one: &str, other: &str| fold(one) == fold(other);
-        self.rule == finding.rule
-            && same(&self.event, &finding.event)
-            && match (&self.key, &finding.key) {
-                (Some(key), Some(other)) => same(key, other),
-                (None, None) => true,
-                _ => false,
-            }
-    }
+/// Returns what must be equal for an allowance to allow a finding.
+fn folded(rule: Rule, event: &str, key: Option<&str>) -> (Rule, String, Option<String>) {
+    (rule, fold(event), key.map(fold))
 }
 
 impl Lock {
-    fn next(
-        &self,
-        findings: &[Finding],
-        plan: &Plan,
-        used: impl Iterator<Item = Allowance>,
-    ) -> Lock {
+    fn next(&self, findings: &[Finding], plan: &Plan, used: Vec<Allowance>) -> Lock {
         let mut retired = self.retired.clone();
+        let mut names: HashSet<_> = retired.iter().map(|retired| fold(&retired.name)).collect();
         let mut retire = |name: &str, successor: Option<&str>| {
-            if !retired.iter().any(|other| other.is(name)) {
+            if names.insert(fold(name)) {
                 let successor = successor.map(str::to_owned);
                 retired.push(Retired { name: name.to_owned(), successor });
             }

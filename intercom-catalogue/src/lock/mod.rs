@@ -6,8 +6,6 @@ mod write;
 use std::fmt;
 use std::str::FromStr;
 
-use intercom_core::rules::fold;
-
 use crate::plan::{Plan, PlannedEvent, summary};
 use crate::rule::Rule;
 
@@ -128,10 +126,6 @@ impl Retired {
     pub(crate) fn by(event: &PlannedEvent) -> Option<Self> {
         let name = event.was.clone()?;
         Some(Retired { name, successor: Some(event.name.clone()) })
-    }
-
-    pub(crate) fn is(&self, name: &str) -> bool {
-        fold(&self.name) == fold(name)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Reads a lock, and reports the first invalid line.
 
+use std::collections::HashSet;
+
 use intercom_core::rules::fold;
 use intercom_core::{Catalogue, Role, ValueKind};
 
@@ -34,6 +36,7 @@ pub(super) fn parse(text: &str) -> Result<Lock, LockSyntaxError> {
     let mut reader = Reader {
         lock: Lock { plan, retired: Vec::new(), allowed: Vec::new(), pending: Vec::new() },
         versioned: false,
+        names: HashSet::new(),
     };
     for (at, line) in text.lines().enumerate() {
         let failed = |problem| LockSyntaxError { line: at + 1, problem };
@@ -65,6 +68,8 @@ fn is_conflict(line: &str) -> bool {
 struct Reader {
     lock: Lock,
     versioned: bool,
+    /// The folded names of the events so far.
+    names: HashSet<String>,
 }
 
 impl Reader {
@@ -125,7 +130,7 @@ impl Reader {
 
     fn event(&mut self, tokens: &mut Tokens<'_>) -> Result<(), String> {
         let name = tokens.name("an event's name")?;
-        if self.lock.plan.event(&name).is_some() {
+        if !self.names.insert(fold(&name)) {
             return Err(format!("event `{name}` is there already: remove one"));
         }
         let mut event = PlannedEvent {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use intercom_catalogue::{Class, Lock, Review, Rule};
@@ -216,6 +217,42 @@ fn a_plan_of_ten_times_the_budget_locks_and_compares() {
     assert_eq!(Lock::parse(&all.to_string()).unwrap(), all);
     let page = all.plan().to_markdown();
     assert!((0..1_224).all(|number| page.contains(&format!("event_{number}"))));
+}
+
+/// The time grows with the number of events, and with no power of it.
+#[test]
+fn a_hundred_times_the_budget_is_reviewed_within_a_minute() {
+    const EVENTS: usize = 12_240;
+    let lock = |name: &str, line: fn(usize) -> String| {
+        let events = (0..EVENTS).map(|number| format!("event {name}_{number}\n"));
+        let lines = events.chain((0..EVENTS).map(line));
+        Lock::parse(&format!("version 1\n{}", lines.collect::<String>())).unwrap()
+    };
+    let began = Instant::now();
+    let old = lock("project_made", |_| String::new());
+    let new = lock("project_created", |number| {
+        let [was, now] = ["made", "created"].map(|verb| format!("project_{verb}_{number}"));
+        format!("renamed {was} {now}\nallowed EVENT_RENAMED {was} \"why\"\n")
+    });
+    let gone = lock("project_removed", |number| {
+        format!(
+            "retired project_made_{number}\nallowed EVENT_REMOVED project_made_{number} \"why\"\n"
+        )
+    });
+    let rules = |review: Review| {
+        let mut rules = BTreeMap::<_, usize>::new();
+        for finding in review.findings() {
+            *rules.entry((finding.rule.id(), finding.allowed.is_some())).or_default() += 1;
+        }
+        assert_eq!(review.unused_allowances(), []);
+        Vec::from_iter(rules)
+    };
+    assert_eq!(rules(new.review_since(&old)), [(("EVENT_RENAMED", true), EVENTS)]);
+    assert_eq!(
+        rules(gone.review_since(&old)),
+        [(("EVENT_ADDED", false), EVENTS), (("EVENT_REMOVED", true), EVENTS)]
+    );
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 
 /// Versions whose number promised that nothing breaks, and which break what goes by the key.
