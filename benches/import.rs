@@ -42,7 +42,8 @@ fn write(path: &Path, rows: u64) -> u64 {
         writeln!(
             file,
             "user-{},{},{row},{}.{:02} \
-             EUR,EUR,professional-yearly,{},SPRING-{},{},newsletter,{},a note of some length on order {row}",
+             EUR,EUR,professional-yearly,{},SPRING-{},{},newsletter,{},a note of some length on \
+             order {row}",
             row % 50_000,
             1_600_000_000 + row,
             row % 900,

@@ -86,9 +86,9 @@ pub fn compare_over_tls<Send: Fn(Pace, usize)>(
 
             let milliseconds = answers_after.as_millis();
             println!(
-                "{version} over TLS, a server that answers after {milliseconds} ms; {rounds} rounds \
-                 of {events} events, {IN_FLIGHT} in flight; \
-                 {steady_rounds} of {steady_events} at 600 a second"
+                "{version} over TLS, a server that answers after {milliseconds} ms; {rounds} \
+                 rounds of {events} events, {IN_FLIGHT} in flight; {steady_rounds} of \
+                 {steady_events} at 600 a second"
             );
             let row = |name: &str, fast: &Rounds, steady: &Rounds| {
                 [

@@ -238,8 +238,8 @@ fn workspace(checks: &mut Checks<'_>, workspace: &Workspace) -> Result<(), Failu
             "workspace",
             Outcome::Failed,
             format!(
-                "the token belongs to {id} ({name}), and the profile names {wanted}; correct the token \
-                 or the profile"
+                "the token belongs to {id} ({name}), and the profile names {wanted}; correct the \
+                 token or the profile"
             ),
         ),
         _ => checks.report("workspace", Outcome::Ok, format!("{id} ({name})")),
@@ -323,8 +323,8 @@ async fn outbox(checks: &mut Checks<'_>, arguments: &OutboxArguments) -> Result<
     };
     if let Some(mistake) = mistakes.first() {
         let message = format!(
-            "{location} is damaged ({mistake}); stop the application, move the file away with its -wal and \
-             -shm, and recover events with `sqlite3 … .recover`"
+            "{location} is damaged ({mistake}); stop the application, move the file away with its \
+             -wal and -shm, and recover events with `sqlite3 … .recover`"
         );
         return checks.report("outbox", Outcome::Failed, message);
     }
@@ -337,8 +337,8 @@ async fn outbox(checks: &mut Checks<'_>, arguments: &OutboxArguments) -> Result<
     if let Some(age) = counts.oldest_pending.filter(|age| *age > MAX_PENDING_AGE) {
         let hours = age.as_secs() / 3600;
         let message = format!(
-            "the oldest pending event is {hours} h old; `intercom outbox pending` shows its last failure, and \
-             `intercom outbox status` whether a process delivers"
+            "the oldest pending event is {hours} h old; `intercom outbox pending` shows its last \
+             failure, and `intercom outbox status` whether a process delivers"
         );
         checks.report("delivery", Outcome::Warning, message)?;
     }

@@ -153,8 +153,8 @@ impl From<OpenError> for Failure {
                 format!("{} contains no outbox; correct the path", path.display())
             }
             OpenError::OlderSchema { path, found } => format!(
-                "{} has tables of version {found}, from an earlier intercom-sqlite; start the application with \
-                 the current version, which upgrades them",
+                "{} has tables of version {found}, from an earlier intercom-sqlite; start the \
+                 application with the current version, which upgrades them",
                 path.display()
             ),
             _ => with_sources(&error),
@@ -177,8 +177,8 @@ impl From<ConnectError> for Failure {
                                                        the schema, or make it with `intercom send --outbox`"
                 .to_owned(),
             ConnectError::OlderSchema { found } => format!(
-                "the outbox has tables of version {found}, from an earlier intercom-postgres; start the \
-                 application with the current version, which upgrades them"
+                "the outbox has tables of version {found}, from an earlier intercom-postgres; \
+                 start the application with the current version, which upgrades them"
             ),
             _ => with_sources(&error),
         };

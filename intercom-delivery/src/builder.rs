@@ -360,8 +360,8 @@ pub enum StartError {
     ZeroConcurrency,
     /// The clock of this machine shows a time before this version of the library was written.
     #[error(
-        "the clock of this machine shows a time before this version of the library was written; set \
-         the clock, then start the delivery"
+        "the clock of this machine shows a time before this version of the library was written; \
+         set the clock, then start the delivery"
     )]
     ClockNotSet,
     /// A duration is zero.

@@ -101,8 +101,8 @@ impl Way {
             return (
                 ErrorKind::Proxy,
                 format!(
-                    "the proxy {proxy} wants credentials (HTTP 407) before it connects to {host}; put them into its \
-                     address, as in `http://user:password@proxy:3128`"
+                    "the proxy {proxy} wants credentials (HTTP 407) before it connects to {host}; \
+                     put them into its address, as in `http://user:password@proxy:3128`"
                 ),
             );
         }
@@ -130,8 +130,8 @@ fn explain_certificate(refusal: &CertificateError) -> &'static str {
     use CertificateError::*;
     match refusal {
         UnknownIssuer => {
-            "is signed by an authority that this machine does not trust; install the authority's certificate, or name \
-             its file in `SSL_CERT_FILE`"
+            "is signed by an authority that this machine does not trust; install the authority's \
+             certificate, or name its file in `SSL_CERT_FILE`"
         }
         NotValidForName | NotValidForNameContext { .. } => {
             "is another host's; check the base URL, the name server and any proxy"

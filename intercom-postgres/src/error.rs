@@ -22,8 +22,8 @@ pub enum ConnectError {
     Url { source: Box<dyn StdError + Send + Sync> },
     /// The name of the schema has a forbidden character.
     #[error(
-        "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no digit, \
-         and not with `pg_`"
+        "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no \
+         digit, and not with `pg_`"
     )]
     SchemaName,
     /// TLS did not start.
@@ -52,14 +52,14 @@ pub enum ConnectError {
     AsynchronousCommit,
     /// The tables are missing, or of an earlier version, and this connection must not migrate them.
     #[error(
-        "the tables of the outbox have the version {found} instead of {SCHEMA_VERSION}; run the SQL \
-         of `intercom_postgres::migrations`, or connect once without `migrate(false)`"
+        "the tables of the outbox have the version {found} instead of {SCHEMA_VERSION}; run the \
+         SQL of `intercom_postgres::migrations`, or connect once without `migrate(false)`"
     )]
     OlderSchema { found: i32 },
     /// A later version of this crate made the tables.
     #[error(
-        "the tables of the outbox have the version {found}, and {SCHEMA_VERSION} is the highest that \
-         this program knows; upgrade intercom-postgres"
+        "the tables of the outbox have the version {found}, and {SCHEMA_VERSION} is the highest \
+         that this program knows; upgrade intercom-postgres"
     )]
     NewerSchema { found: i32 },
 }

@@ -338,8 +338,8 @@ impl Evidence {
     pub(super) fn expect_zones(&self) -> Result<(), String> {
         match &self.zoneless {
             Some(text) if !self.is_zoned => Err(format!(
-                "the time `{text}` has no offset, so it is another moment in each time zone; choose a zone with --timezone, \
-                 such as --timezone UTC or --timezone Europe/Berlin"
+                "the time `{text}` has no offset, so it is another moment in each time zone; \
+                 choose a zone with --timezone, such as --timezone UTC or --timezone Europe/Berlin"
             )),
             _ => Ok(()),
         }
@@ -362,15 +362,15 @@ impl Evidence {
             (None, None, Some(number)) => {
                 let read = |decimal: Decimal| decimal.number(number).unwrap_or_default();
                 Err(format!(
-                    "the number `{number}` is {} with a decimal point and {} with a decimal comma; choose with \
-                     --decimal point or --decimal comma",
+                    "the number `{number}` is {} with a decimal point and {} with a decimal \
+                     comma; choose with --decimal point or --decimal comma",
                     read(Decimal::Point),
                     read(Decimal::Comma)
                 ))
             }
             (Some(point), Some(comma), _) => Err(format!(
-                "`{point}` has a decimal point and `{comma}` a decimal comma; choose with --decimal point or --decimal \
-                 comma, and correct the rejected rows"
+                "`{point}` has a decimal point and `{comma}` a decimal comma; choose with \
+                 --decimal point or --decimal comma, and correct the rejected rows"
             )),
         }
     }
@@ -398,15 +398,15 @@ impl Evidence {
                 let shown = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
                 let (dmy, mdy) = date.days();
                 Err(format!(
-                    "the date `{text}` is {} with the day first and {} with the month first; choose with --dates dmy or \
-                     --dates mdy",
+                    "the date `{text}` is {} with the day first and {} with the month first; \
+                     choose with --dates dmy or --dates mdy",
                     shown(dmy),
                     shown(mdy)
                 ))
             }
             (Some(dmy), Some(mdy), _) => Err(format!(
-                "`{dmy}` has the day first and `{mdy}` the month; choose with --dates dmy or --dates mdy, and correct the \
-                 rejected rows"
+                "`{dmy}` has the day first and `{mdy}` the month; choose with --dates dmy or \
+                 --dates mdy, and correct the rejected rows"
             )),
         }
     }

@@ -156,9 +156,9 @@ impl Job {
                 Exit::Failed,
                 "import_changed",
                 format!(
-                    "{file} has the first row of {}, of which an import took {} rows, and these rows differ now: an edit changed \
-                     them, or the last one was incomplete then; import the new rows as a file of their own, or all rows \
-                     with --again",
+                    "{file} has the first row of {}, of which an import took {} rows, and these \
+                     rows differ now: an edit changed them, or the last one was incomplete then; \
+                     import the new rows as a file of their own, or all rows with --again",
                     other.file, other.records
                 ),
             ));
@@ -168,8 +168,8 @@ impl Job {
                 Exit::Failed,
                 "import_changed",
                 format!(
-                    "an import took {} rows of {file} with other options, another mapping or another lock; use the same ones, \
-                     or import all rows with --again",
+                    "an import took {} rows of {file} with other options, another mapping or \
+                     another lock; use the same ones, or import all rows with --again",
                     found.records
                 ),
             ));
@@ -357,8 +357,8 @@ fn too_large(checkpoint: &Checkpoint) -> Failure {
         Exit::Failed,
         "outbox_full",
         format!(
-            "the outbox is too small for the event after {records} rows of {file}; raise its bounds, then the same command \
-             resumes there"
+            "the outbox is too small for the event after {records} rows of {file}; raise its \
+             bounds, then the same command resumes there"
         ),
     )
 }

@@ -125,8 +125,9 @@ impl MappingFile {
             };
             if !taken.insert(part.clone()) {
                 return Err(Failure::usage(format!(
-                    "the column `{name}` is {part}, and another column is too; rename one, or skip it with \
-                     `\"{name}\" = {{ skip = true }}` under `[columns]` in a mapping file"
+                    "the column `{name}` is {part}, and another column is too; rename one, or \
+                     skip it with `\"{name}\" = {{ skip = true }}` under `[columns]` in a mapping \
+                     file"
                 )));
             }
         }

@@ -261,8 +261,8 @@ async fn dispatch(context: &Context, command: Command) -> Result<Exit, Failure> 
             let erased = inspector.erase(&contact).await?;
             context.output.data(&Erased::from(erased))?;
             context.output.remark(
-                "the outbox withholds later events of the contact; Intercom still has its own data, so delete the \
-                 contact there too",
+                "the outbox withholds later events of the contact; Intercom still has its own \
+                 data, so delete the contact there too",
             );
             Ok(Exit::Done)
         }
@@ -331,8 +331,8 @@ async fn show(
         return Ok(Exit::Done);
     }
     let message = format!(
-        "event {id} is neither pending nor dead in {location}; list the events with `intercom outbox \
-         pending` and `intercom outbox dead`"
+        "event {id} is neither pending nor dead in {location}; list the events with `intercom \
+         outbox pending` and `intercom outbox dead`"
     );
     Err(Failure::new(Exit::Failed, "not_found", message))
 }

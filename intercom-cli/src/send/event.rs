@@ -57,8 +57,8 @@ impl EventArguments {
         let is_described = self.at.is_some() || self.contact.contact().is_some();
         if is_described || !self.metadata.is_empty() {
             return Err(Failure::usage(
-                "each line of the input has its own contact, time and metadata; remove them from the \
-                 command line",
+                "each line of the input has its own contact, time and metadata; remove them from \
+                 the command line",
             ));
         }
         Ok(Some(input))

@@ -209,8 +209,9 @@ async fn an_event_without_a_contact_fails_before_any_io() {
     let tracker = Tracker::new(sent.clone()).for_contact(Contact::default());
     assert_eq!(
         tracker.send(&SignedIn).await.unwrap_err().to_string(),
-        "not sent: event `signed_in`: the event has no contact: neither a role field nor the caller \
-         sets a user id, email or contact id; send it with `tracker.for_contact(Contact::email(…))`, for example"
+        "not sent: event `signed_in`: the event has no contact: neither a role field nor the \
+         caller sets a user id, email or contact id; send it with \
+         `tracker.for_contact(Contact::email(…))`, for example"
     );
     assert!(sent.events().is_empty());
 }
