@@ -3,7 +3,8 @@
 //! The encoder writes into a buffer that each thread keeps, then copies the body out. That copy is
 //! the event's only allocation. The derive hands over each key in wire form, with comma, quotes and
 //! colon, because no allowed key needs escaping. An absent value removes its key again. The first
-//! comma becomes the opening brace. `serde_json` does the escaping and formats the numbers.
+//! comma becomes the opening brace. `serde_json` does the escaping and formats the numbers. After a
+//! mistake the pass goes on, and [`body`] returns the first mistake, with its event and key.
 
 use std::ops::Range;
 

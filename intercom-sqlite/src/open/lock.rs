@@ -1,5 +1,8 @@
 //! The files beside the outbox: the lock of the process that delivers, and a note about the WAL.
 //!
+//! The lock only elects the deliverer. Safety does not depend on it: each write compares the epoch
+//! in the file.
+//!
 //! About once a second, the deliverer writes its epoch and event counts into the lock file. A
 //! restored backup has lower ones. Its next epoch is above both, and the log says so.
 
