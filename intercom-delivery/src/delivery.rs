@@ -137,8 +137,9 @@ impl Delivery {
     ///
     /// # Errors
     ///
-    /// Fails when the outbox is full and the [policy](crate::Backpressure) is to refuse, when it
-    /// can never hold this many, and when its store fails. Then it has none of the events.
+    /// Fails when the outbox is full and the [policy](crate::Backpressure) is to refuse. Fails when
+    /// the outbox can never hold this many events, and when its store fails. Then the outbox has
+    /// none of the events, unless the error [is in doubt](SendError::is_in_doubt).
     pub async fn send_all(&self, events: &[DataEvent]) -> Result<Receipt, SendError> {
         self.parts.intake.accept(events).await
     }
@@ -168,9 +169,8 @@ impl Delivery {
         let _ = self.commands.send(Command::Resume);
     }
 
-    /// Waits until every event that this process has accepted so far is delivered or a dead letter,
-    /// whichever process delivers. Returns at the deadline at the latest, and at once after the end
-    /// of the delivery.
+    /// Waits until no event is pending that this process has accepted so far, whichever process
+    /// delivers. Returns at the deadline at the latest, and at once after the end of the delivery.
     ///
     /// It does not wait for later events, nor for events of an earlier run of the program:
     /// [`ledger`](Self::ledger) says whether any of them is pending.

@@ -32,26 +32,22 @@
 //! | lease | the engine takes an event from the outbox to send it; other processes leave it alone |
 //! | admission | the result of erasures, consent, rules and [`Collisions`], before the first attempt |
 //! | settlement | the outbox stores the result of an attempt |
+//! | epoch | the number of a turn, which only grows |
 //! | derived event | an event that a rule makes from another |
 //! | withheld event | an event that the engine deleted unsent: no consent, or an erased contact |
+//! | tombstone | the keyed hash of an erased contact's identifier, by which the engine knows its later events |
+//! | poison | an event that fails by itself, while others succeed |
+//! | probe | a single event that tests whether an outage or a refusal is over |
 //!
-//! ## What the engine does after a response
+//! ## Policies
 //!
-//! | response or failure | what happens to the event |
+//! | policy | what it decides |
 //! |---|---|
-//! | success | delivered |
-//! | Intercom refuses the event, or several contacts match | dead letter |
-//! | unknown contact | by [`UnknownContact`]: sent again for a time, sent after the contact's creation, or a dead letter |
-//! | too many event names | dead letter, as are later events of this name for ten minutes; then one event tries again |
-//! | rate limit | waits for the reset, as all events do; counts as no attempt |
-//! | server error, time-out, broken connection | sent again with exponential back-off and full jitter: [`RetryPolicy`] |
-//! | repeated failures while other events succeed | sent again with its own back-off; dead letter after 12 failures over at least an hour |
-//! | wrong token, plan or permission | waits until you fix it, as all events do |
-//! | HTML, or another response that is not Intercom's | sent again with back-off; if events that never failed before get it too, at least ten in a row, all wait until you fix it |
-//! | the transport panics | the engine catches and counts it; sent again, and a dead letter at the third panic |
-//!
-//! A retry has the same second too, so Intercom mostly recognizes the duplicate. Intercom does not
-//! promise that.
+//! | [`Backpressure`] | what `send` does when the outbox is full |
+//! | [`RetryPolicy`] | the back-off between attempts, and when an event becomes a dead letter |
+//! | [`UnknownContact`] | what happens to an event whose contact Intercom does not know |
+//! | [`Collisions`] | what happens to two events that Intercom takes for one |
+//! | [`Consent`] | whether to send an event at all |
 //!
 //! ## Pacing
 //!
@@ -67,19 +63,18 @@
 //!
 //! A circuit breaker opens in an outage, and stops almost all sending. One event's failure is no
 //! outage. So it takes at least ten failures in a row, of events that never failed before. If many
-//! events fail by themselves, it takes more. While the breaker is open, single events test whether
-//! Intercom is back: about ten a second at first, and one a minute in the end.
+//! events are poison, it takes more. While the breaker is open, single events probe: about ten a
+//! second at first, and one a minute in the end.
 //!
-//! The breaker also opens when Intercom refuses the token or the plan. Then the engine tries again
-//! with back-off up to five minutes. After a fix, [`Delivery::resume`] tries at once. While the
-//! breaker is closed, events that failed before take at most one in four requests if others wait.
+//! The breaker also opens when Intercom refuses the token or the plan. Then the probes have back-off up
+//! to five minutes. After a fix, [`Delivery::resume`] probes at once. While the breaker is closed,
+//! events that failed before take at most one in four requests if others wait.
 //!
 //! ## Two events that Intercom takes for one
 //!
-//! If two events have the same name, contact and second, Intercom ignores one. So before an event's
-//! first attempt, the engine moves it to the next free second if necessary: [`Collisions`]. It
-//! compares the event with pending events, dead letters, and events that it sent in the last two
-//! minutes. It never moves an event after an attempt.
+//! The engine compares an event's contact, name and second with those of pending events, of dead
+//! letters, and of events that it sent in the last two minutes. An event moves only while no attempt
+//! can have reached Intercom. [`Collisions::Keep`] moves none.
 //!
 //! ## Metrics
 //!

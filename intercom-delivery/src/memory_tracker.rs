@@ -12,10 +12,10 @@ use intercom_core::{
 use crate::intake::Intake;
 use crate::outbox::MemoryOutbox;
 
-/// A tracker of a delivery in memory, which can also accept an event without waiting.
+/// A tracker of a delivery in memory, which also accepts events without waiting.
 ///
-/// Made by [`DeliveryBuilder::start_in_memory`](crate::DeliveryBuilder::start_in_memory). It derefs
-/// to the [`Tracker`] that [`Delivery::tracker`](crate::Delivery::tracker) gives. A tracker over
+/// [`DeliveryBuilder::start_in_memory`](crate::DeliveryBuilder::start_in_memory) returns it. It
+/// dereferences to the [`Tracker`] of [`Delivery::tracker`](crate::Delivery::tracker). A tracker over
 /// any other outbox has no `try_send`: a disk or a network takes time.
 #[derive(Clone)]
 pub struct MemoryTracker {
@@ -38,8 +38,8 @@ impl MemoryTracker {
     ///
     /// # Errors
     ///
-    /// Fails when Intercom would refuse or misread the event, when there is no room for it, or
-    /// after a shutdown.
+    /// Fails when Intercom would refuse or misread the event, when the outbox is full, and after a
+    /// shutdown.
     pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
     where
         E: IdentifiedEvent,
@@ -47,11 +47,11 @@ impl MemoryTracker {
         self.hand_over(self.tracker.prepare(event))
     }
 
-    /// Accepts an event that happened at another time. Otherwise like [`try_send`](Self::try_send).
+    /// Accepts an event that happened at `time`, as [`try_send`](Self::try_send) does.
     ///
     /// # Errors
     ///
-    /// As [`try_send`](Self::try_send).
+    /// Fails as [`try_send`](Self::try_send) does.
     pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
     where
         T: ToTimestamp,
@@ -99,7 +99,7 @@ impl fmt::Debug for MemoryTracker {
     }
 }
 
-/// Sends events of one contact. Made by [`MemoryTracker::for_contact`].
+/// Sends events of one contact. [`MemoryTracker::for_contact`] returns it.
 #[derive(Clone)]
 pub struct MemoryContactTracker {
     tracker: ContactTracker,
@@ -107,12 +107,12 @@ pub struct MemoryContactTracker {
 }
 
 impl MemoryContactTracker {
-    /// Hands over an event of this contact, without waiting. Where the event's own fields name a
-    /// contact, that one counts.
+    /// Accepts an event of this contact, without waiting. A contact that the event's own fields name
+    /// takes precedence.
     ///
     /// # Errors
     ///
-    /// As [`MemoryTracker::try_send`].
+    /// Fails as [`MemoryTracker::try_send`] does.
     pub fn try_send<E>(&self, event: &E) -> Result<Receipt, SendError>
     where
         E: IntercomEvent,
@@ -120,11 +120,11 @@ impl MemoryContactTracker {
         self.parent.hand_over(self.tracker.prepare(event))
     }
 
-    /// Accepts an event that happened at another time. Otherwise like [`try_send`](Self::try_send).
+    /// Accepts an event that happened at `time`, as [`try_send`](Self::try_send) does.
     ///
     /// # Errors
     ///
-    /// As [`MemoryTracker::try_send`].
+    /// Fails as [`MemoryTracker::try_send`] does.
     pub fn try_send_at<E, T>(&self, event: &E, time: T) -> Result<Receipt, SendError>
     where
         T: ToTimestamp,

@@ -136,7 +136,8 @@ impl RetryPolicy {
     /// Returns the default policy. It waits up to 1 second after the first failure, and up to twice
     /// as long after each further one, but at most 5 minutes.
     ///
-    /// It gives an event up as poison after 12 failures over an hour, while Intercom took others.
+    /// An event that fails 12 times over at least an hour, while Intercom takes others, is *poison*
+    /// and becomes a dead letter.
     pub const fn new() -> Self {
         RetryPolicy {
             base: Duration::from_secs(1),

@@ -31,11 +31,11 @@ pub struct Status {
     /// The rate limit in Intercom's last answer that had one.
     #[cfg_attr(feature = "serde", serde(serialize_with = "serialize::rate_limit"))]
     pub rate_limit: Option<RateLimit>,
-    /// Why the engine does not believe the reset in Intercom's answers, while it does not.
+    /// Why the engine ignores the reset in Intercom's responses, while it does.
     pub rate_limit_doubt: Option<String>,
     /// The fault of the outbox, while its store fails.
     pub outbox: Option<String>,
-    /// Why Intercom creates no contacts, while it refuses all.
+    /// Why Intercom creates no contacts, while it refuses every creation.
     pub contact_creation: Option<String>,
 }
 

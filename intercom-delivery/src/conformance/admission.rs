@@ -17,7 +17,8 @@ use self::history::AdmissionHistory;
 use crate::outbox::{Operate, Outbox, Slot};
 use crate::policy::Collisions;
 
-/// Tests that the engine, over this outbox, sends no event that Intercom would ignore, whatever crashes.
+/// Tests that the engine, over this outbox, sends no event that Intercom would ignore, whatever
+/// crashes.
 ///
 /// - No two events of one contact, name and second are sent, unless the second one counts as
 ///   collided.
@@ -26,8 +27,8 @@ use crate::policy::Collisions;
 ///   is not sent. Every second history has rules.
 ///
 /// `make` returns a new and empty outbox, a function that opens it again after a crash, and a
-/// function that moves its time. For an outbox in memory, only the turn ends in a crash. The runtime must have its timers
-/// enabled.
+/// function that moves its time. For an outbox in memory, only the turn ends in a crash. The runtime
+/// must have its timers enabled.
 ///
 /// ```
 /// use intercom_delivery::{MemoryOutbox, conformance};

@@ -103,7 +103,7 @@ impl Profile {
         Profile { capacity: None, tick: Duration::from_secs(10), cases: 256 }
     }
 
-    /// Sets how many events may be pending. One more is refused. The default is no limit.
+    /// Sets how many events may be pending. The outbox must refuse one more. The default is no limit.
     ///
     /// Dead letters take no room, and redriving them is never refused. The sequences often reach a
     /// capacity of about 12.
@@ -115,15 +115,15 @@ impl Profile {
 
     /// Sets the unit of all times in a sequence. The default is 10 seconds.
     ///
-    /// One sequence must take less than half of it, not counting the waits that the sequence asks for. Where an
-    /// outbox can only be tested by really waiting, a shorter tick makes that bearable.
+    /// One sequence must take less than half of it, not counting the waits that the sequence asks
+    /// for. If the suite must really wait for the outbox's clock, a shorter tick saves time.
     #[must_use]
     pub fn tick(mut self, tick: Duration) -> Self {
         self.tick = tick;
         self
     }
 
-    /// Sets how many sequences are tried, always the same ones. The default is 256.
+    /// Sets the number of sequences, always the same ones. The default is 256.
     #[must_use]
     pub fn cases(mut self, cases: u64) -> Self {
         self.cases = cases;
@@ -137,7 +137,7 @@ impl Default for Profile {
     }
 }
 
-/// Tests an outbox that goes by tokio's clock, each sequence on a new one and on a runtime whose
+/// Tests an outbox that uses tokio's clock. Each sequence has a new outbox, and a runtime whose
 /// clock is paused.
 ///
 /// # Panics
@@ -153,8 +153,8 @@ pub fn run<O: Outbox + Operate>(profile: &Profile, make: impl AsyncFn() -> O) {
     });
 }
 
-/// Tests an outbox that goes by a clock of any kind. `make` gives a new and empty outbox, and what
-/// moves its time. The runtime must have its timers enabled.
+/// Tests an outbox with a clock of any kind. `make` returns a new and empty outbox, and a function
+/// that moves its time. The runtime must have its timers enabled.
 ///
 /// # Panics
 ///

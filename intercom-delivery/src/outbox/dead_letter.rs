@@ -91,7 +91,7 @@ reasons! {
     Rejected = "rejected",
     /// Intercom takes no new event name.
     EventNameLimit = "event_name_limit",
-    /// Several contacts answer to the identifier.
+    /// Several contacts match the identifier.
     AmbiguousContact = "ambiguous_contact",
     /// Intercom does not know the contact.
     UnknownContact = "unknown_contact",

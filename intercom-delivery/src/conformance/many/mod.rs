@@ -126,9 +126,9 @@ pub trait Process {
     /// Lets a stopped process go on.
     fn resume(&mut self) -> impl Future<Output = ()>;
 
-    /// Ends the process as `kill -9` does: nothing that it held says goodbye to the store.
+    /// Ends the process as `kill -9` does: it releases nothing in the store.
     ///
-    /// Drop the tenure after the process can do nothing any more.
+    /// Drop the tenure only when the process can do nothing more.
     fn kill(self, tenure: Option<Tenure>) -> impl Future<Output = ()>;
 }
 

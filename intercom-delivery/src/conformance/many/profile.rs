@@ -6,6 +6,8 @@ use std::time::Duration;
 macro_rules! promises {
     ($($(#[doc = $doc:literal])* $promise:ident = $text:literal,)*) => {
         /// What an outbox promises the processes that share it.
+        ///
+        /// A process is *deposed* when another takes over while it still runs.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Promise {
@@ -81,7 +83,7 @@ pub struct FleetProfile {
 }
 
 impl FleetProfile {
-    /// Makes the profile of an outbox that keeps all promises.
+    /// Creates the profile of an outbox that keeps all promises.
     pub fn new() -> Self {
         FleetProfile {
             processes: 3,
@@ -94,7 +96,7 @@ impl FleetProfile {
         }
     }
 
-    /// Sets how many processes share the store. The default is 3, and 2 are the fewest.
+    /// Sets how many processes share the store: 2 or more. The default is 3.
     #[must_use]
     pub fn processes(mut self, processes: usize) -> Self {
         self.processes = processes.max(2);
