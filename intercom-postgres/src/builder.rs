@@ -34,7 +34,7 @@ pub(crate) const DEFAULT_LEASE_TIME: Duration = Duration::from_secs(6);
 /// The default limit of connecting, and of each statement.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sets up a [`PostgresOutbox`]. Made by [`PostgresOutbox::builder`].
+/// Builds a [`PostgresOutbox`]. [`PostgresOutbox::builder`] returns it.
 #[must_use = "a builder does nothing until `connect` is called"]
 pub struct PostgresOutboxBuilder {
     url: String,
@@ -69,13 +69,16 @@ impl PostgresOutboxBuilder {
         }
     }
 
-    /// Sets the schema of the tables: one a workspace. The default is `intercom`.
+    /// Sets the schema of the tables: one schema for each Intercom workspace. Its name has 1 to 48 of
+    /// `a` to `z`, digits and `_`. It begins with no digit, and not with `pg_`. The default is
+    /// `intercom`.
     pub fn schema(mut self, name: impl Into<String>) -> Self {
         self.schema = name.into();
         self
     }
 
-    /// Sets the name of this process, for the others. The default is its number and its machine.
+    /// Sets the name of this process, which other processes show while this one delivers. The default
+    /// is its process id and the name of its machine.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
@@ -96,14 +99,14 @@ impl PostgresOutboxBuilder {
     /// Sets the limit of pending events. The tables store it, so it holds for all processes. The
     /// default is the stored limit. New tables have no limit.
     ///
-    /// Processes that accept at the same moment may exceed it by the events that each of them has
-    /// in progress. Dead letters take no room.
+    /// Processes that accept at the same moment may exceed it by the events that each of them is
+    /// accepting. Dead letters do not count.
     pub fn capacity(mut self, events: u64) -> Self {
         self.capacity = Some(Some(events));
         self
     }
 
-    /// Lets any number of events be pending, whatever bound the tables have.
+    /// Removes the limit of pending events that the tables store.
     pub fn unbounded(mut self) -> Self {
         self.capacity = Some(None);
         self
@@ -262,14 +265,12 @@ impl PostgresOutboxBuilder {
         Ok(Inspection::new(reading, turns, &schema, self.skew))
     }
 
-    /// Connects a client for the application's transactions, with the TLS settings and time-outs of
-    /// the outbox.
-    ///
-    /// It looks at no table.
+    /// Connects a client for transactions of the application's own, with the TLS and the time-outs of
+    /// the outbox. Reads no table.
     ///
     /// # Errors
     ///
-    /// Fails when the URL cannot be read, or the database cannot be reached.
+    /// Fails when the URL is invalid, or the database is unreachable.
     #[cfg(feature = "tokio-postgres")]
     pub async fn client(&self) -> Result<tokio_postgres::Client, ConnectError> {
         Ok(crate::link::connect(&self.target()?).await?)

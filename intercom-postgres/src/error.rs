@@ -20,7 +20,8 @@ pub enum ConnectError {
          `postgres://user:password@host:5432/database`"
     )]
     Url { source: Box<dyn StdError + Send + Sync> },
-    /// The name of the schema has a forbidden character.
+    /// The name of the schema is not 1 to 48 of `a` to `z`, digits and `_`, or begins with a digit or
+    /// `pg_`.
     #[error(
         "the name of a schema must have 1 to 48 small letters, digits and `_`, begin with no \
          digit, and not with `pg_`"

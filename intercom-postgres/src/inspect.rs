@@ -1,4 +1,4 @@
-//! Inspection of the outbox, for tools.
+//! Inspects the outbox from any process: for tools.
 
 use std::fmt;
 
@@ -19,10 +19,9 @@ use crate::turn::{COLUMNS, StoredEvent, Turns};
 /// Inspects an outbox from any process. [`PostgresOutbox::inspect`](crate::PostgresOutbox::inspect)
 /// returns it.
 ///
-/// It can bury pending events, redrive and purge dead letters, and erase contacts. It never
-/// delivers. The process that delivers notices within its [poll
-/// interval](crate::PostgresOutboxBuilder::poll_interval). All of its methods fail when the
-/// database does not answer.
+/// It can bury pending events, redrive and purge dead letters, and erase contacts. It never delivers.
+/// The process that delivers notices within its
+/// [poll interval](crate::PostgresOutboxBuilder::poll_interval).
 pub struct Inspection {
     link: Link,
     turns: Turns,
@@ -48,14 +47,22 @@ impl Inspection {
         Inspection { link, turns, counts, letters, pending, deliverer, schema, skew }
     }
 
-    /// Returns the counts since the creation of the tables.
+    /// Returns the counts since the tables were made.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does not answer.
     pub async fn counts(&self) -> Result<Counts, OutboxError> {
         let counted = counts(&self.link, &self.counts, None, &self.skew).await;
         counted.map_err(|fault| fault.to_error())
     }
 
-    /// Returns the turn of the process that delivers, if one does. A killed process is named until
-    /// another one takes over.
+    /// Returns the turn of the process that delivers, if one does. After a process was killed, it
+    /// returns the turn of that process until another takes over.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does not answer.
     pub async fn deliverer(&self) -> Result<Option<Standby>, OutboxError> {
         let row = self.link.read(&self.deliverer, &[]).await.map_err(|fault| fault.to_error())?;
         let read = |row: &Row| {
@@ -65,7 +72,11 @@ impl Inspection {
         Ok(row.first().map(read))
     }
 
-    /// Reads pending events in the order of their ids, beginning after this one.
+    /// Reads up to `limit` pending events in the order of their ids, beginning after `after`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does not answer.
     pub async fn pending(
         &self,
         after: Option<EventId>,
@@ -79,7 +90,11 @@ impl Inspection {
         Ok(rows.iter().filter_map(|row| StoredEvent::of(row, 0).pending()).collect())
     }
 
-    /// Reads dead letters in the order of their ids, beginning after this one.
+    /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database does not answer.
     pub async fn dead_letters(
         &self,
         after: Option<EventId>,
@@ -88,20 +103,32 @@ impl Inspection {
         letters::read(&self.link, &self.letters, after, limit).await
     }
 
-    /// Makes dead letters pending again, due now and without an attempt. Returns their number.
+    /// Makes dead letters pending again, due now and with zero attempts. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database refuses the change or does not answer.
     pub async fn redrive(&self, which: &Selection) -> Result<u64, OutboxError> {
         letters::redrive(&self.link, &self.letters, which, &self.skew).await
     }
 
     /// Deletes dead letters for good. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database refuses the change or does not answer.
     pub async fn purge(&self, which: &Selection) -> Result<u64, OutboxError> {
         letters::purge(&self.link, &self.letters, which).await
     }
 
     /// Makes pending events dead letters. Returns their number.
     ///
-    /// An event whose first attempt is in flight may still arrive. Redriving it may then send it
-    /// twice, because only the delivering process knows which events are in flight.
+    /// An event whose first attempt is in flight may still arrive. If you then redrive it, it may
+    /// arrive twice: only the process that delivers knows which events are in flight.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database refuses the change or does not answer.
     pub async fn bury(&self, which: &Selection) -> Result<u64, OutboxError> {
         self.turns.bury(which).await
     }
@@ -109,14 +136,23 @@ impl Inspection {
     /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones, so that
     /// the engine withholds its later events. Returns the numbers of deleted events.
     ///
-    /// The delivering process learns of the erasure within its poll interval. Until then it may
+    /// The process that delivers learns of the erasure within its poll interval. Until then it may
     /// send the events that it has leased. The deleted bytes stay in PostgreSQL's files until
     /// `VACUUM`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database refuses the change or does not answer.
     pub async fn erase(&self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
         self.turns.erase(contact).await
     }
 
-    /// Ends the erasure of a contact. Returns whether it was erased.
+    /// Ends the erasure of a contact, so that the engine sends its later events. Returns whether the
+    /// contact was erased.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the database refuses the change or does not answer.
     pub async fn forgive(&self, contact: &Contact) -> Result<bool, OutboxError> {
         self.turns.forgive(contact).await
     }

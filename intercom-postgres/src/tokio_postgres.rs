@@ -1,4 +1,4 @@
-//! Accepting events in a transaction of tokio-postgres.
+//! Accepts events in a transaction of tokio-postgres.
 
 use intercom_core::DataEvent;
 use intercom_delivery::outbox::{AcceptError, OutboxError};
@@ -10,13 +10,15 @@ use crate::schema::DEFAULT_SCHEMA;
 
 /// Accepts events within your own transaction: they exist if and only if your changes do.
 ///
-/// The outbox is the one in the schema `intercom`. Call it last in the transaction, and commit
-/// soon. Call [`notify`](crate::PostgresOutbox::notify) after the commit.
+/// Accepts the [derived](DataEvent::derived) events of `also` with them. The outbox is the one in the
+/// schema `intercom`. Call this last in the transaction, and commit soon. Call
+/// [`notify`](crate::PostgresOutbox::notify) after the commit.
 ///
 /// # Errors
 ///
-/// Fails when the outbox is full, or refuses an event. Then PostgreSQL refuses further statements
-/// of the transaction: roll it back, or go back to a savepoint.
+/// Fails when the outbox is full, refuses an event or does not exist, and when the connection fails.
+/// PostgreSQL then refuses further statements in the transaction: roll it back, or go back to a
+/// savepoint.
 pub async fn accept_in(
     transaction: &impl GenericClient,
     events: &[DataEvent],
@@ -24,11 +26,11 @@ pub async fn accept_in(
     accept_in_schema(transaction, DEFAULT_SCHEMA, events).await
 }
 
-/// Accepts events into the outbox in this schema. Otherwise like [`accept_in`].
+/// Accepts events into the outbox in this schema, as [`accept_in`] does.
 ///
 /// # Errors
 ///
-/// Fails as [`accept_in`] does.
+/// Fails as [`accept_in`] does, and when the name of the schema is invalid.
 pub async fn accept_in_schema(
     transaction: &impl GenericClient,
     schema: &str,

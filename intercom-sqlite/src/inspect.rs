@@ -24,7 +24,7 @@ use crate::writer::maintenance;
 ///
 /// It can bury pending events, and redrive and purge dead letters. The process that delivers
 /// notices within its [poll interval](crate::SqliteOutboxBuilder::poll_interval). All methods
-/// block, and fail when reading or writing the file fails.
+/// block.
 pub struct Inspection {
     path: PathBuf,
     conn: Connection,
@@ -38,6 +38,10 @@ impl Inspection {
     }
 
     /// Returns the counts since the file was created.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be read.
     pub fn counts(&self) -> Result<Counts, OutboxError> {
         let read = || {
             let snapshot = self.conn.unchecked_transaction()?;
@@ -48,6 +52,10 @@ impl Inspection {
     }
 
     /// Returns the turn of the process that delivers, if one does.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file or its lock file cannot be read.
     pub fn deliverer(&self) -> Result<Option<Standby>, OutboxError> {
         let is_held = Lock::is_held(&self.path).map_err(|error| {
             let message = "cannot tell whether a process delivers: the lock file cannot be read";
@@ -57,7 +65,11 @@ impl Inspection {
         if is_held { counts::deliverer(&self.conn).map_err(fault) } else { Ok(None) }
     }
 
-    /// Reads pending events in the order of their ids, after the given id.
+    /// Reads up to `limit` pending events in the order of their ids, beginning after `after`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be read.
     pub fn pending(
         &self,
         after: Option<EventId>,
@@ -66,7 +78,11 @@ impl Inspection {
         pending::read(&self.conn, after, limit).map_err(fault)
     }
 
-    /// Reads dead letters in the order of their ids, after the given id.
+    /// Reads up to `limit` dead letters in the order of their ids, beginning after `after`.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be read.
     pub fn dead_letters(
         &self,
         after: Option<EventId>,
@@ -76,11 +92,19 @@ impl Inspection {
     }
 
     /// Makes dead letters pending again, due now and with zero attempts. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be written. Then it redrove nothing.
     pub fn redrive(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, now| dead::redrive(conn, counts, which, now))
     }
 
     /// Deletes dead letters for good. Returns their number.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be written. Then it purged nothing.
     pub fn purge(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, _| dead::purge(conn, counts, which))
     }
@@ -89,6 +113,10 @@ impl Inspection {
     ///
     /// An event whose first attempt is in flight may still arrive. If you then redrive it, it may
     /// arrive twice: only the process that delivers knows which events are in flight.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be written. Then it buried nothing.
     pub fn bury(&mut self, which: &Selection) -> Result<u64, OutboxError> {
         self.change(|conn, counts, now| pending::bury(conn, counts, which, now, |_| false))
             .map(|buried| buried.len() as u64)
@@ -97,8 +125,12 @@ impl Inspection {
     /// Erases a contact: deletes its pending events and dead letters, and keeps tombstones that
     /// withhold later events. Returns the numbers of deleted events.
     ///
-    /// The process that delivers learns of it within its poll interval. Until then it may send what
-    /// it has in flight or leased.
+    /// The process that delivers learns of the erasure within its poll interval. Until then it may
+    /// send the events that it has leased.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be written. Then it erased nothing.
     pub fn erase(&mut self, contact: &Contact) -> Result<ErasedEvents, OutboxError> {
         let erased = self.change(|conn, counts, now| erased::erase(conn, counts, contact, now))?;
         // If this fails, the process that delivers does it when idle.
@@ -113,13 +145,22 @@ impl Inspection {
         Ok(erased)
     }
 
-    /// Forgives an erased contact. Returns whether it was erased.
+    /// Ends the erasure of a contact, so that the engine sends its later events. Returns whether the
+    /// contact was erased.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be written. Then it forgave nothing.
     pub fn forgive(&mut self, contact: &Contact) -> Result<bool, OutboxError> {
         self.change(|conn, counts, _| erased::forgive(conn, counts, contact))
     }
 
     /// Reads the whole file, and returns SQLite's description of each fault. With a million events
     /// this takes some seconds.
+    ///
+    /// # Errors
+    ///
+    /// Fails when the file cannot be read.
     pub fn check(&self) -> Result<Vec<String>, OutboxError> {
         let read = || -> rusqlite::Result<Vec<String>> {
             let mut check = self.conn.prepare("PRAGMA integrity_check")?;

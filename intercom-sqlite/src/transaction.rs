@@ -13,7 +13,7 @@ use crate::schema;
 use crate::store::accept::{NewEvent, accept};
 use crate::store::counts::CountsRow;
 
-/// Accepts events within your own transaction on the outbox's file: they exist exactly if your
+/// Accepts events within your own transaction on the outbox's file: they exist if and only if your
 /// changes do.
 ///
 /// Accepts the [derived](DataEvent::derived) events of `also` with them.

@@ -67,14 +67,15 @@ impl fmt::Display for Schema {
     }
 }
 
-/// Returns the SQL that creates the tables and functions of the outbox, for your own migrations:
-/// the steps after version `from`, in one transaction.
+/// Returns the SQL that makes the tables and functions of the outbox, for your own migrations: the
+/// steps after version `from`, in one transaction. Version 0 has no tables.
 ///
-/// After running it, connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate).
+/// Then connect with [`migrate(false)`](crate::PostgresOutboxBuilder::migrate).
 ///
 /// # Errors
 ///
-/// Fails when the name of the schema has other characters than lower-case letters, digits and `_`.
+/// Fails when the [builder](crate::PostgresOutboxBuilder::schema) does not allow the name of the
+/// schema.
 ///
 /// ```
 /// let sql = intercom_postgres::migrations("intercom", 0)?;
