@@ -45,8 +45,8 @@ impl fmt::Debug for MarkdownError {
 }
 
 impl Plan {
-    /// Returns the documentation of the events, in Markdown: a section an event, with a table of
-    /// its keys.
+    /// Returns the documentation of the events, in Markdown: a section for each event, with a table
+    /// of its keys.
     pub fn to_markdown(&self) -> String {
         let mut out = String::new();
         if !self.doc.is_empty() {

@@ -32,7 +32,7 @@ pub enum Entry {
 pub struct TypeDescription {
     /// The type, as the catalogue writes it.
     pub name: &'static str,
-    /// The events that the type can send: one for a struct, one a variant for an enum.
+    /// The events that the type can send: one for a struct, one per variant for an enum.
     pub events: &'static [EventDescription],
     /// The events that `also` sends beside them.
     pub also: &'static [AlsoDescription],

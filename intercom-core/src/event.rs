@@ -28,7 +28,7 @@ use crate::value::Timestamp;
     note = "of a list, send each event: `for event in &events {{ tracker.send(event).await?; }}`"
 )]
 pub trait IntercomEvent {
-    /// The events that this type can send: one for a struct, one a variant for an enum. Empty for
+    /// The events that this type can send: one for a struct, one per variant for an enum. Empty for
     /// an event whose name is known only at run time.
     const EVENTS: &'static [EventDescription] = &[Self::__EVENT]; // no `dyn IntercomEvent`: a list of events is one of `DataEvent`s
 

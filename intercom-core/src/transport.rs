@@ -69,8 +69,8 @@ pub trait Transport: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails when the transport can neither create nor find the contact. A transport without
-    /// contacts fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
+    /// Fails when the transport can neither create nor find the contact. A transport that cannot
+    /// create contacts fails with [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported).
     async fn create_contact(&self, contact: &Contact) -> Result<ContactCreation, SendError>; // the `impl` needs `#[async_trait]`
 }
 

@@ -2,33 +2,6 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 //!
-//! ## Replacing the token
-//!
-//! Replace a revoked or rotated token while the program runs. Call
-//! [`HttpTransport::replace_token`] or [`HttpTransport::replace_basic_auth`] on any clone:
-//!
-//! ```
-//! use intercom_core::Tracker;
-//! use intercom_http::HttpTransport;
-//!
-//! # fn main() -> Result<(), intercom_http::BuildError> {
-//! # let (token, new_token) = ("secret", "secret2");
-//! let transport = HttpTransport::builder(token).build()?;
-//! let tracker = Tracker::new(transport.clone());
-//! // Later, when the operator has a new token:
-//! transport.replace_token(new_token)?;
-//! // With a delivery of `intercom-delivery`, `delivery.resume()` comes next.
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! Later requests carry the new token. Requests in flight end with the old token. The call refuses
-//! a token that cannot be sent, and the old token stays.
-//!
-//! After a 401, a delivery of `intercom-delivery` stops and keeps its events. It does not notice a
-//! new token. Call `Delivery::resume`, and it tries to send at once. Without the call it tries
-//! again by itself, at most five minutes later.
-//!
 //! ## Responses and errors
 //!
 //! The first row that fits counts. HTML never comes from Intercom's API, but from a proxy or

@@ -37,7 +37,7 @@ const MAX_TIMEOUT: Duration = Duration::from_secs(30 * 365 * 86_400);
 /// Sending neither retries nor waits. Reading back does both. Clones share the connections and the
 /// credentials. The transport needs a Tokio runtime with I/O and time, as `#[tokio::main]` builds
 /// it. DNS look-ups cannot be cancelled, so a name server that hangs delays the runtime's shutdown.
-/// Then end the process with `std::process::exit`, or the runtime with
+/// To avoid that wait, end the process with `std::process::exit`, or the runtime with
 /// `Runtime::shutdown_background`.
 ///
 /// `Debug` shows the address, never the credentials.

@@ -33,7 +33,7 @@ impl Key {
         self.test(Test::Is(value.into()))
     }
 
-    /// Holds where the value is of the same kind and another.
+    /// Holds where the value has the same kind as this and differs. Does not hold without a value.
     pub fn not(self, value: impl Into<Operand>) -> Condition {
         self.test(Test::Not(value.into()))
     }
@@ -73,7 +73,7 @@ impl Key {
         self.test(Test::Below(limit.into()))
     }
 
-    /// Holds where the number, date or amount is between these, or one of them.
+    /// Holds where the number, date or amount is between these. Both limits are included.
     pub fn between(self, low: impl Into<Operand>, high: impl Into<Operand>) -> Condition {
         self.test(Test::Between(low.into(), high.into()))
     }
@@ -337,7 +337,7 @@ impl fmt::Display for Test {
     }
 }
 
-/// An operand of a condition.
+/// A value that a condition compares with the event's.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Operand {
@@ -351,7 +351,7 @@ pub enum Operand {
     Boolean(bool),
     /// A date, under a key that ends in `_date`.
     Date(Timestamp),
-    /// An amount of money. Amounts of other currencies are neither more nor less.
+    /// An amount of money. An amount of another currency is neither equal, nor more, nor less.
     Money(Money),
 }
 

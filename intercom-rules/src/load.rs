@@ -152,8 +152,8 @@ impl RulesBuilder {
     ///
     /// # Errors
     ///
-    /// Fails when a rule names an event or a key that the catalogue does not have, or can never
-    /// match.
+    /// Fails when a rule names an event or a key that the catalogue does not have, does nothing, or
+    /// can never match. Fails when an action's event differs from the catalogue's type of that name.
     pub fn build(self, catalogue: &Catalogue) -> Result<Rules, RulesError> {
         load(self.rules, Some(catalogue), None)
     }

@@ -15,8 +15,9 @@ impl Rules {
     /// # Errors
     ///
     /// Fails when the text is not TOML, or a rule has an unknown member. Fails when a rule names an
-    /// event or a key that the catalogue does not have, or can never match. Each mistake has its
-    /// line and column.
+    /// event or a key that the catalogue does not have, does nothing, or can never match. Fails when
+    /// an action's event differs from the catalogue's type of that name. Each mistake has its line
+    /// and column.
     pub fn from_toml(text: &str, catalogue: &Catalogue) -> Result<Self, RulesError> {
         parse(text, Some(catalogue))
     }

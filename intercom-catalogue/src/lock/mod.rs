@@ -24,7 +24,7 @@ pub(crate) use write::subject;
 /// | `key KEY KIND MARK… "DOC"` | a key of the event above it, in the order on the wire; the marks are `optional`, `truncated` and `sensitive` |
 /// | `texts TEXT…` | every text that the values of the key above it can be |
 /// | `also NAME` | an event that can be sent beside the event above it |
-/// | `retired NAME` | a name that was given up, and is not to come back |
+/// | `retired NAME` | the name of a removed event; a new event with this name is a *break* |
 /// | `renamed NAME NAME` | the same, and the name that the event has now |
 /// | `allowed RULE EVENT.KEY "REASON"` | a change that was made, and why |
 /// | `allow RULE EVENT.KEY "REASON"` | a change that may be made now: the one line to write by hand |
@@ -130,7 +130,7 @@ impl Retired {
 }
 
 impl Allowance {
-    /// Allows a change.
+    /// Creates an allowance of a change by this rule, for this reason.
     pub fn new(
         rule: Rule,
         event: impl Into<String>,

@@ -1,10 +1,10 @@
 //! `intercom import`: imports files of events into an outbox.
 //!
-//! `source` reads a file as UTF-8, and `records` splits it into rows of at most 64 KiB. `survey` infers each column's
-//! kind, and the forms of numbers and dates, from all values. `rows` makes events, and `job` runs the import.
-//! `checkpoint` stores the number of imported records in the transaction that accepts the events, and identifies a file
-//! by digests of its records. Where rows share a contact, name and second, the engine's admission moves them in the
-//! order of the file.
+//! `source` reads a file as UTF-8, and `records` splits it into rows of at most 64 KiB. `survey`
+//! infers each column's kind, and the forms of numbers and dates, from all values. `rows` makes
+//! events, and `job` runs the import. `checkpoint` stores the number of imported records in the
+//! transaction that accepts the events, and identifies a file by digests of its records. Where rows
+//! share a contact, name and second, the engine's admission moves them in the order of the file.
 
 mod checkpoint;
 mod conventions;

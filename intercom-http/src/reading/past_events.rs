@@ -69,7 +69,7 @@ impl PastEvents {
         }
     }
 
-    /// Sets the number of events a page, clamped to 1..=150. The default is Intercom's own.
+    /// Sets the number of events per page, clamped to 1..=150. The default is Intercom's own.
     pub fn per_page(mut self, per_page: u16) -> Self {
         self.per_page = Some(per_page.clamp(1, MAX_PER_PAGE));
         self
