@@ -29,9 +29,9 @@
 //! | engine | the task that sends events |
 //! | attempt | one request for an event |
 //! | turn | the time during which one process delivers |
-//! | lease | the engine takes an event from the outbox to send it; other processes leave it alone |
+//! | lease | the engine's claim on an event that it is about to send, in its turn |
 //! | admission | the result of erasures, consent, rules and [`Collisions`], before the first attempt |
-//! | settlement | the outbox stores the result of an attempt |
+//! | settlement | the result of an attempt, as the outbox stores it |
 //! | epoch | the number of a turn, which only grows |
 //! | derived event | an event that a rule makes from another |
 //! | withheld event | an event that the engine deleted unsent: no consent, or an erased contact |

@@ -95,7 +95,8 @@ impl Sandbox {
     /// [`SandboxBuilder`]. It knows no contact, so it answers events with `404` until you add one.
     ///
     /// # Errors
-    /// If the sandbox cannot listen.
+    ///
+    /// Fails when the sandbox cannot listen.
     pub async fn start() -> Result<Self, StartError> {
         Self::builder().start().await
     }

@@ -39,6 +39,10 @@ fn each_package_can_be_published() {
         let readme = fs::read_to_string(folder.join("README.md")).expect("a README");
         let lines = readme.lines().count();
         assert!((40..=120).contains(&lines), "{name}: its README has {lines} lines, not 40 to 120");
+        if let Ok(library) = fs::read_to_string(folder.join("src/lib.rs")) {
+            let includes = library.starts_with("#![doc = include_str!(\"../README.md\")]\n");
+            assert!(includes, "{name}: its docs begin with its README");
+        }
         for file in ["LICENSE-MIT", "LICENSE-APACHE"] {
             let licence = fs::read_to_string(folder.join(file)).expect("a licence");
             assert!(licence.lines().count() > 10, "{name}: {file} must have the licence's text");
