@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic fails the test")]
 
+pub mod numbered;
 pub mod outbox;
+pub mod process;
 mod summary;
 
 pub use summary::Summary;

@@ -1,9 +1,7 @@
 //! The events. An event's number determines its bytes, so every process knows them.
 
-use intercom_core::{Contact, DataEvent, DynamicEvent, Timestamp};
-
-/// Each process numbers its events from a multiple of this number on.
-pub(crate) const OF_A_PROCESS: u64 = 1_000_000;
+use intercom_core::{Contact, DataEvent};
+pub(crate) use tests::numbered::{PER_PROCESS, event, time};
 
 /// The number of [shared](Contacts::Shared) contacts that have events of the same second.
 const SHARED: u64 = 4;
@@ -22,14 +20,6 @@ pub(crate) fn contact(number: u64, contacts: Contacts) -> Contact {
         Contacts::Own => Contact::user_id(number),
         Contacts::Shared => Contact::user_id(number % SHARED),
     }
-}
-
-pub(crate) fn event(number: u64) -> DynamicEvent {
-    DynamicEvent::new("project_created").unwrap().with("number", number).unwrap()
-}
-
-pub(crate) fn time(number: u64) -> Timestamp {
-    Timestamp::from_unix_seconds(1_700_000_000 + (number % OF_A_PROCESS) as i64)
 }
 
 /// Returns the accepted bytes of this event.

@@ -11,10 +11,11 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tests::process::END;
 
 use crate::plan::Plan;
 use crate::verdict::Turn;
-use crate::worker::{DELIVERS, END, ENDED, STANDS_BY, WORKER};
+use crate::worker::{DELIVERS, ENDED, STANDS_BY, WORKER};
 
 pub(crate) struct Process {
     pub(crate) number: u64,

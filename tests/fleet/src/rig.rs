@@ -11,7 +11,7 @@ use intercom_sandbox::{Answer, Retention, Sandbox};
 use tempfile::TempDir;
 use test_postgres::Server;
 
-use crate::events::{Contacts, OF_A_PROCESS};
+use crate::events::{Contacts, PER_PROCESS};
 use crate::ledger::Ledger;
 use crate::pause::{PATIENCE, until};
 use crate::plan::Plan;
@@ -142,11 +142,11 @@ impl Rig {
     pub(crate) async fn arrive_from(&mut self, index: usize) {
         let of = self.processes[index].number;
         let before = Ledger::read(&self.ledger());
-        let last = before.accepted.range(of * OF_A_PROCESS..(of + 1) * OF_A_PROCESS).next_back();
-        let last = last.copied().unwrap_or(of * OF_A_PROCESS);
+        let last = before.accepted.range(of * PER_PROCESS..(of + 1) * PER_PROCESS).next_back();
+        let last = last.copied().unwrap_or(of * PER_PROCESS);
         let arrived = until(PATIENCE, || {
             let is_new =
-                |arrival: Arrival| arrival.number > last && arrival.number / OF_A_PROCESS == of;
+                |arrival: Arrival| arrival.number > last && arrival.number / PER_PROCESS == of;
             let events = self.sandbox.events();
             events
                 .iter()

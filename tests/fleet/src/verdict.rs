@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use intercom_delivery::outbox::Counts;
 use intercom_sandbox::ReceivedRequest;
 
-use crate::events::{Contacts, OF_A_PROCESS, is_right, number};
+use crate::events::{Contacts, PER_PROCESS, is_right, number};
 use crate::ledger::Ledger;
 use crate::plan::CONCURRENCY;
 
@@ -144,7 +144,7 @@ impl Evidence {
         let mut unrecorded: BTreeMap<u64, u64> = BTreeMap::new();
         for number in known {
             if !self.ledger.accepted.contains(number) && !self.ledger.in_doubt.contains(number) {
-                *unrecorded.entry(number / OF_A_PROCESS).or_default() += 1;
+                *unrecorded.entry(number / PER_PROCESS).or_default() += 1;
             }
         }
         let is_wrong = |(process, events): &(u64, u64)| {

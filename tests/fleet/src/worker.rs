@@ -1,11 +1,9 @@
 //! The worker process: an application server that accepts events, and delivers in its turn.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::{Duration, Instant, SystemTime};
-use std::{process, thread};
 
 use intercom_core::{
     Contact, ContactCreation, DataEvent, ErrorKind, Receipt, SendError, Transport, async_trait,
@@ -13,11 +11,11 @@ use intercom_core::{
 use intercom_delivery::{Delivery, State};
 use intercom_http::HttpTransport;
 use intercom_postgres::PostgresOutbox;
-use tokio::sync::oneshot;
+use tests::process::told_to_end;
 use tokio::task::yield_now;
 use tokio::time::{interval, sleep};
 
-use crate::events::{OF_A_PROCESS, contact, event, time};
+use crate::events::{PER_PROCESS, contact, event, time};
 use crate::ledger::{Pen, Word};
 use crate::plan::{CONCURRENCY, Plan};
 
@@ -39,9 +37,6 @@ pub(crate) const CLOCK_SET: &str = "the clock was set by ";
 /// The line of a worker that has ended in order.
 pub(crate) const ENDED: &str = "ended";
 
-/// The line on standard input that asks for an orderly end.
-pub(crate) const END: &str = "end";
-
 /// The interval between looks at the delivery's state.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 
@@ -56,16 +51,7 @@ const REST: Duration = Duration::from_millis(50);
 
 pub(crate) async fn work(plan: &str) {
     let plan: Plan = serde_json::from_str(plan).unwrap();
-    let (end, told_to_end) = oneshot::channel();
-    thread::spawn(|| {
-        let mut lines = io::stdin().lines();
-        if lines.next().is_some_and(|line| line.is_ok_and(|line| line == END)) {
-            let _ = end.send(());
-        }
-        // The test holds the other end of the input. The worker must not outlive it.
-        for _ in lines {}
-        process::exit(1);
-    });
+    let told_to_end = told_to_end();
     let transport = Arc::new(Signed::new(&plan));
     let outbox = PostgresOutbox::builder(&plan.database)
         .name(format!("process {}", plan.number))
@@ -79,7 +65,7 @@ pub(crate) async fn work(plan: &str) {
     tokio::spawn(tell_state(delivery.clone()));
 
     let pen = Arc::new(Pen::open(&plan.ledger));
-    let next = Arc::new(AtomicU64::new(plan.number * OF_A_PROCESS));
+    let next = Arc::new(AtomicU64::new(plan.number * PER_PROCESS));
     let produce = || produce(delivery.clone(), plan.clone(), pen.clone(), next.clone());
     let producers: Vec<_> = (0..plan.producers).map(|_| tokio::spawn(produce())).collect();
     say(BEGUN);

@@ -1,21 +1,21 @@
 //! The process that the tests kill.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use std::{process, thread};
 
 use intercom_core::ErrorKind;
 use intercom_delivery::outbox::Counts;
 use intercom_delivery::{Delivery, DeliveryBuilder, MemoryOutbox, Outbox as _, State};
 use intercom_http::HttpTransport;
 use intercom_sqlite::SqliteOutbox;
+use tests::process::told_to_end;
 use tokio::sync::oneshot;
 use tokio::time::{Interval, interval, timeout};
 
-use crate::events::{OF_A_RUN, contact, event, time};
+use crate::events::{PER_PROCESS, contact, event, time};
 use crate::plan::{OutboxKind, Plan, Work};
 
 /// The line of a process that has begun. The number of pending events that it found follows.
@@ -27,9 +27,6 @@ pub(crate) const DELIVERS: &str = "delivers";
 /// The line of a process that stands by.
 pub(crate) const STANDS_BY: &str = "stands by";
 
-/// The line on standard input that asks for an orderly end.
-pub(crate) const END: &str = "end";
-
 /// The interval between looks at the delivery's state.
 const LOOK_INTERVAL: Duration = Duration::from_millis(2);
 
@@ -40,17 +37,7 @@ pub(crate) const HANGS: Duration = Duration::from_secs(60);
 #[ignore = "the tests start it as a process"]
 async fn child() {
     let Some(plan) = Plan::from_environment() else { return };
-    let (end, told_to_end) = oneshot::channel();
-    thread::spawn(|| {
-        let mut lines = io::stdin().lines();
-        if lines.next().is_some_and(|line| line.is_ok_and(|line| line == END)) {
-            let _ = end.send(());
-        }
-        // The test holds the other end of the input. The process must not outlive it.
-        for _ in lines {}
-        process::exit(1);
-    });
-    timeout(HANGS, work(plan, told_to_end)).await.unwrap();
+    timeout(HANGS, work(plan, told_to_end())).await.unwrap();
 }
 
 async fn work(plan: Plan, told_to_end: oneshot::Receiver<()>) {
@@ -67,7 +54,7 @@ async fn work(plan: Plan, told_to_end: oneshot::Receiver<()>) {
     }
 
     let ledger = OpenOptions::new().append(true).create(true).open(&plan.ledger).unwrap();
-    let (ledger, next) = (Arc::new(ledger), Arc::new(AtomicU64::new(plan.run * OF_A_RUN)));
+    let (ledger, next) = (Arc::new(ledger), Arc::new(AtomicU64::new(plan.run * PER_PROCESS)));
     let pending = found.pending;
     let produce = || {
         let pace = plan.work.pace().map(interval);
@@ -161,7 +148,7 @@ async fn produce(
             sent => drop(sent.unwrap()),
         }
         (&*ledger).write_all(format!("{number}\n").as_bytes()).unwrap();
-        if number.is_multiple_of(OF_A_RUN) {
+        if number.is_multiple_of(PER_PROCESS) {
             print_line(&format!("{BEGUN}{found}"));
         }
     }

@@ -1,6 +1,6 @@
 //! Tests of the checks themselves: they must find faulty processes.
 
-use crate::events::{OF_A_RUN, body};
+use crate::events::{PER_PROCESS, body};
 use crate::plan::{CONCURRENCY, OutboxKind, Work};
 use crate::rig::Rig;
 use crate::verdict::{AGAIN, Arrival, Evidence};
@@ -58,7 +58,7 @@ fn unrecorded_events_are_at_most_one_a_producer() {
     evidence.accepted.clear();
     assert_eq!(evidence.complaints(), ["run 0 accepted 40 events without a record"]);
     // The second run was not killed.
-    let mut evidence = arrivals([(OF_A_RUN, 1)]);
+    let mut evidence = arrivals([(PER_PROCESS, 1)]);
     evidence.accepted.clear();
     assert_eq!(evidence.complaints(), ["run 1 accepted 1 events without a record"]);
 }

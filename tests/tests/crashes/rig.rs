@@ -12,10 +12,11 @@ use fastrand::Rng;
 use intercom_sandbox::{Answer, Retention, Sandbox};
 use intercom_sqlite::SqliteOutbox;
 use tempfile::TempDir;
+use tests::process::END;
 use tokio::time::timeout;
 
-use crate::child::{BEGUN, END, HANGS};
-use crate::events::OF_A_RUN;
+use crate::child::{BEGUN, HANGS};
+use crate::events::PER_PROCESS;
 use crate::plan::{OutboxKind, Plan, Work};
 use crate::verdict::{Arrival, Evidence};
 
@@ -86,7 +87,7 @@ impl Rig {
     /// Waits for the arrival of an event that this run accepted.
     pub(crate) async fn arrived_from(&self, run: u64) {
         let mut events = self.sandbox.events();
-        while !events.iter().any(|event| Arrival::of(event).number / OF_A_RUN == run) {
+        while !events.iter().any(|event| Arrival::of(event).number / PER_PROCESS == run) {
             let more = self.sandbox.wait_for(events.len() + 10);
             events = timeout(HANGS, more).await.expect("events keep arriving");
         }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::child::{DELIVERS, STANDS_BY};
-use crate::events::OF_A_RUN;
+use crate::events::PER_PROCESS;
 use crate::plan::{OutboxKind, Work};
 use crate::rig::Rig;
 use crate::verdict::Evidence;
@@ -48,7 +48,7 @@ async fn relay(end: End) -> Evidence {
     let delivered: BTreeSet<_> = evidence.arrived.iter().map(|arrival| arrival.run).collect();
     assert!(delivered.is_superset(&(0..PROCESSES - 1).collect()), "{delivered:?} delivered");
     let accepted_for_it = |accepted_by: u64| {
-        let by = |number| number / OF_A_RUN == accepted_by;
+        let by = |number| number / PER_PROCESS == accepted_by;
         evidence.arrived.iter().any(|arrival| by(arrival.number) && arrival.run < accepted_by)
     };
     assert!((1..PROCESSES).all(accepted_for_it), "a standby accepted nothing");

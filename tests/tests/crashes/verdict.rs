@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use intercom_delivery::outbox::Counts;
 use intercom_sandbox::ReceivedEvent;
 
-use crate::events::{OF_A_RUN, body};
+use crate::events::{PER_PROCESS, body};
 use crate::plan::{CONCURRENCY, PRODUCERS};
 
 /// The limit of events sent again for one kill. An engine stops leasing while the outcomes of four
@@ -63,7 +63,7 @@ impl Evidence {
         let known: BTreeSet<u64> = runs.keys().chain(&dead).copied().collect();
         let mut unrecorded: BTreeMap<u64, usize> = BTreeMap::new();
         for number in known.difference(&self.accepted) {
-            *unrecorded.entry(number / OF_A_RUN).or_default() += 1;
+            *unrecorded.entry(number / PER_PROCESS).or_default() += 1;
         }
         for (run, events) in unrecorded {
             if events > PRODUCERS || !self.killed.contains(&run) {

@@ -13,7 +13,7 @@ use fastrand::Rng;
 use tests::Summary;
 
 use crate::disk::Disk;
-use crate::events::OF_A_RUN;
+use crate::events::PER_PROCESS;
 use crate::file::Contents;
 use crate::ledger::Ledger;
 use crate::verdict;
@@ -136,7 +136,7 @@ impl Cuts {
         ledger: &mut Ledger,
     ) -> BTreeMap<u64, usize> {
         self.runs += 1;
-        let mut command = work.command(path, self.runs * OF_A_RUN);
+        let mut command = work.command(path, self.runs * PER_PROCESS);
         let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let listener = Listener::start(&mut child);
         // A sleep, because the moment of the fault is random.

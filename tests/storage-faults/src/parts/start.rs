@@ -7,12 +7,12 @@ use intercom_sqlite::APPLICATION_ID;
 use intercom_sqlite::rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::events::OF_A_RUN;
+use crate::events::PER_PROCESS;
 use crate::ledger::Ledger;
 use crate::worker::Work;
 
 /// The worker under test numbers its events from here on. Earlier events have numbers from 0 on.
-pub(crate) const FIRST: u64 = OF_A_RUN;
+pub(crate) const FIRST: u64 = PER_PROCESS;
 
 /// A folder to copy for each start of a worker.
 pub(crate) struct Start {

@@ -10,7 +10,7 @@ use intercom_sqlite::SqliteOutbox;
 use tests::Summary;
 use tokio::runtime::Builder;
 
-use crate::events::{self, OF_A_RUN};
+use crate::events::{self, PER_PROCESS};
 use crate::file::Contents;
 use crate::ledger::{FAILED, Ledger};
 use crate::parts::start::{Place, Start};
@@ -194,7 +194,7 @@ fn after(place: &Place) -> Vec<String> {
     let runtime = Builder::new_current_thread().build().unwrap();
     let again =
         SqliteOutbox::open(place.path()).map_err(|error| error.to_string()).and_then(|outbox| {
-            let events = [events::event(9 * OF_A_RUN)];
+            let events = [events::event(9 * PER_PROCESS)];
             let accepted = runtime.block_on(outbox.accept(&events));
             accepted.map_err(|error| error.to_string())
         });

@@ -10,7 +10,7 @@ use std::process::Stdio;
 use tests::Summary;
 
 use crate::disk::Disk;
-use crate::events::OF_A_RUN;
+use crate::events::PER_PROCESS;
 use crate::file::Contents;
 use crate::ledger::Ledger;
 use crate::parts::power::{Cuts, Listener};
@@ -31,7 +31,7 @@ pub(crate) fn part(summary: &mut Summary) {
     let mut ledger = Ledger::default();
     let output = Work::Script.command(&path, 0).output().unwrap();
     String::from_utf8(output.stdout).unwrap().lines().for_each(|line| ledger.read(line));
-    let mut command = Work::ScriptThatWaits.command(&path, 100 * OF_A_RUN);
+    let mut command = Work::ScriptThatWaits.command(&path, 100 * PER_PROCESS);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let listener = Listener::start(&mut child);
     let filling = under.fill(0);
