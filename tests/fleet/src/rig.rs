@@ -142,6 +142,16 @@ impl Rig {
     pub(crate) async fn arrive_from(&mut self, index: usize) {
         let of = self.processes[index].number;
         let before = Ledger::read(&self.ledger());
+        // Pending events arrive first. A busy machine delivers hardly faster than the processes
+        // accept, so each takeover of a long run leaves more of them. Their delivery must only go on.
+        let pending = before.accepted.len().saturating_sub(self.sandbox.event_count());
+        let target = self.sandbox.request_count() + pending;
+        while self.sandbox.request_count() < target {
+            let count = self.sandbox.request_count();
+            if !until(PATIENCE, || self.sandbox.request_count() > count).await {
+                break;
+            }
+        }
         let last = before.accepted.range(of * PER_PROCESS..(of + 1) * PER_PROCESS).next_back();
         let last = last.copied().unwrap_or(of * PER_PROCESS);
         let arrived = until(PATIENCE, || {
