@@ -19,8 +19,8 @@ use crate::store::pending::{self, StoredEvent};
 const BOUND_INTERVAL: Millis = 10_000;
 const BOUND_SCAN: i64 = 10_000;
 
-/// The interval of searches among all events that were put back. A search finds an event whose due
-/// time a person has changed.
+/// The interval of searches among all events that were put back, while other connections write to
+/// the file. A search finds an event whose due time a person has changed.
 const SEARCH_INTERVAL: Millis = 60_000;
 
 /// The interval of generation notes.
@@ -44,6 +44,8 @@ pub(super) struct Leases {
     passed_put_back: Position,
     /// The time of the last search from the start.
     searched: Millis,
+    /// Whether another connection has written since that search.
+    others_wrote: bool,
     /// The time of the last search for the earliest second of new events.
     bound_found: Millis,
     /// The version of the tombstones that the engine has.
@@ -63,6 +65,7 @@ impl Leases {
             passed: i64::MIN,
             passed_put_back: START,
             searched: Millis::MIN,
+            others_wrote: false,
             bound_found: Millis::MIN,
             reported_erasures,
             lock,
@@ -91,7 +94,7 @@ impl Leases {
         now: Millis,
     ) -> rusqlite::Result<(Vec<StoredEvent>, Option<Millis>)> {
         let next_search = self.searched.saturating_add(SEARCH_INTERVAL);
-        let is_searched = (self.searched..next_search).contains(&now);
+        let is_searched = !self.others_wrote || (self.searched..next_search).contains(&now);
         let after = if is_searched { self.passed_put_back } else { START };
         let [mut by_id, mut by_due_time] = [pending::by_id(conn)?, pending::by_due_time(conn)?];
         let mut never_put_back = Queue::never_put_back(by_id.query([self.passed])?, self.passed);
@@ -112,6 +115,7 @@ impl Leases {
         self.passed_put_back = put_back.passed;
         if !is_searched {
             self.searched = now;
+            self.others_wrote = false;
         }
         self.leased.extend(events.iter().map(|stored| (stored.id, stored.bytes())));
         Ok((events, next_due))
@@ -144,6 +148,11 @@ impl Leases {
         self.leased.remove(&id);
         self.passed = self.passed.min(id - 1);
         self.passed_put_back = START;
+    }
+
+    /// Notes that another connection has written to the file.
+    pub(super) fn others_wrote(&mut self) {
+        self.others_wrote = true;
     }
 
     /// Lets the next lease find an event that was put back or redriven until this time.

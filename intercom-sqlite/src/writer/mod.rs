@@ -256,11 +256,12 @@ impl Writer {
     fn notice(&mut self, counts: CountsRow) {
         // Under another epoch, this engine was deposed.
         self.leases.take_if(|leases| leases.epoch() != counts.epoch());
-        if let Some(leases) = &mut self.leases
-            && counts.redriven != self.counts.redriven
-        {
-            // Another process's clock may be behind.
-            leases.put_back(Millis::MIN);
+        if let Some(leases) = &mut self.leases {
+            leases.others_wrote();
+            if counts.redriven != self.counts.redriven {
+                // Another process's clock may be behind.
+                leases.put_back(Millis::MIN);
+            }
         }
         if counts != self.counts {
             self.counts = counts;
