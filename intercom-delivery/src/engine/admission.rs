@@ -16,13 +16,13 @@
 
 mod taken;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use intercom_core::{DataEvent, Timestamp};
 
 use self::taken::{SlotHolder, Taken};
 use super::review::Reviewed;
-use crate::outbox::{self, Lease, Ruling, Slot, Stage, Tenure, UsedSlot};
+use crate::outbox::{self, EventId, Lease, Ruling, Slot, Stage, Tenure, UsedSlot};
 use crate::policy::Collisions;
 
 /// How long a slot stays taken after its event was sent.
@@ -38,6 +38,9 @@ pub(crate) const MAX_LEFT: usize = 1_000_000;
 
 /// The limit of slots of dead letters. Purges do not reach the engine.
 pub(crate) const MAX_DEAD: usize = 100_000;
+
+/// The limit of events that operators removed while they were leased. Erased ones never come again.
+const MAX_LOST: usize = 10_000;
 
 /// The number of expired slots at which a sweep begins.
 const MIN_SWEEP: usize = 1_024;
@@ -62,6 +65,9 @@ pub(crate) struct SlotAllocator {
     /// The earliest second of events that rules derived after the last lease answered: that lease
     /// did not count them.
     earliest_derived: Option<Timestamp>,
+    /// Events that an operator removed while they were leased. An attempt may have reached Intercom
+    /// all the same.
+    lost: HashSet<EventId>,
 }
 
 /// The slots with one expiry.
@@ -83,6 +89,7 @@ impl SlotAllocator {
             shared: HashMap::new(),
             forgotten: Timestamp::from_unix_seconds(i64::MIN),
             earliest_derived: None,
+            lost: HashSet::new(),
         }
     }
 
@@ -108,13 +115,14 @@ impl SlotAllocator {
     ) -> (Slot, Option<outbox::Admission>) {
         let (id, slot) = (lease.id, Slot::of(&lease.event));
         if !lease.stage.is_new() {
-            let was_dead = self.take_back(slot, &[SlotHolder::DEAD, SlotHolder::DEAD_AND_SENT]);
-            if !was_dead && !self.is_held(slot) {
-                self.enter(slot);
-            }
+            self.retake(slot);
             return (slot, None);
         }
         let is_redriven = lease.stage == Stage::Redriven;
+        if is_redriven && self.lost.remove(&id) {
+            self.retake(slot);
+            return SlotAllocator::admit_again(lease);
+        }
         let kept = is_redriven.then_some(outbox::Admission::kept(id, false));
         if is_redriven && self.take_back(slot, &[SlotHolder::DEAD]) {
             return (slot, kept);
@@ -136,6 +144,33 @@ impl SlotAllocator {
         }
         lease.event = lease.event.moved_to(free.second);
         (free, Some(outbox::Admission::moved(id, lease.event.clone())))
+    }
+
+    /// Admits an event that the engine has already, by an older lease. It keeps its slot.
+    ///
+    /// Returns the same as [`admit`](Self::admit).
+    pub(crate) fn admit_again(lease: &Lease) -> (Slot, Option<outbox::Admission>) {
+        // A takeover does not repeat the order in which operators redrive events.
+        let is_redriven = lease.stage == Stage::Redriven;
+        let kept = is_redriven.then(|| outbox::Admission::kept(lease.id, false));
+        (Slot::of(&lease.event), kept)
+    }
+
+    /// Gives a slot back to an event that Intercom may have, whatever holds it.
+    pub(crate) fn retake(&mut self, slot: Slot) {
+        let was_dead = self.take_back(slot, &[SlotHolder::DEAD, SlotHolder::DEAD_AND_SENT]);
+        if !was_dead && !self.is_held(slot) {
+            self.enter(slot);
+        }
+    }
+
+    /// Notes that an operator removed an event while it was leased. If it is redriven in this turn, it
+    /// keeps its slot: an attempt by the older lease may have reached Intercom.
+    pub(crate) fn lose(&mut self, id: EventId) {
+        if self.lost.len() >= MAX_LOST {
+            self.lost.clear();
+        }
+        self.lost.insert(id);
     }
 
     /// Admits an event after its review. Returns its slot, unless it is not sent now, and what must

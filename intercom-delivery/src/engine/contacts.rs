@@ -190,6 +190,19 @@ impl Contacts {
         }
     }
 
+    /// Drops a parked event. Returns whether it was there.
+    pub(super) fn remove(&mut self, id: EventId) -> bool {
+        for state in self.states.values_mut() {
+            let ContactState::Creating(Creating { parked, .. }) = state else { continue };
+            if let Some(at) = parked.iter().position(|job| job.lease.id == id) {
+                parked.remove(at);
+                self.parked -= 1;
+                return true;
+            }
+        }
+        false
+    }
+
     /// Records that Intercom accepted an event of this contact.
     pub(super) fn known(&mut self, contact: &Contact) {
         if !self.states.is_empty() && !self.is_creating(contact) {

@@ -18,6 +18,7 @@
 //! | [`contacts`] | contacts that are being created, and the events parked for them |
 //! | [`names`] | event names that Intercom refuses |
 //! | [`call_failures`] | failures of the outbox's calls, and their back-off |
+//! | [`leases`] | which events the engine has, and newer leases of them |
 //! | [`settlement`] | how leases have ended, as far as the outbox does not know |
 //! | [`drain`] | what a shutdown still waits for |
 //! | [`clock`] | which second it is, and steps of the system's clock |
@@ -32,6 +33,7 @@ mod clock;
 mod contacts;
 mod drain;
 mod failures;
+mod leases;
 mod names;
 mod pacer;
 mod prefetch;
@@ -60,6 +62,7 @@ use self::clock::{ReadClock, WallClock};
 use self::contacts::{AfterSetback, Contacts, Disposition, Setback};
 use self::drain::Drain;
 use self::failures::{Evidence, Failures};
+use self::leases::Leases;
 use self::names::{NameVerdict, SilencedNames};
 use self::pacer::{Pacer, Permit};
 use self::prefetch::{Admitted, Ask, Job, Prefetch};
@@ -134,6 +137,7 @@ struct Engine {
     review: Review,
     admission: SlotAllocator,
     prefetch: Prefetch,
+    leases: Leases,
     pacer: Pacer,
     contacts: Contacts,
     names: SilencedNames,
@@ -196,6 +200,7 @@ impl Engine {
             review,
             admission: SlotAllocator::new(settings.collisions),
             prefetch: Prefetch::new(concurrency),
+            leases: Leases::default(),
             pacer: Pacer::new(),
             contacts: Contacts::new(settings.unknown_contact),
             names: SilencedNames::default(),
@@ -221,8 +226,8 @@ impl Engine {
                 let _ = begun.send(());
             }
             Some(Command::Erased { contact, version }) => {
-                let jobs = self.review.end_erasure(&contact, version);
-                self.prefetch.push(jobs);
+                let jobs = self.review.end_erasure(&contact, version).into_iter();
+                self.prefetch.push(jobs.filter(|job| self.leases.begin(job.lease.id)));
             }
             Some(Command::Forgiven { contact }) => self.review.forgive(&contact),
             Some(Command::Stop) | None => self.drain.stop(),
@@ -290,6 +295,7 @@ impl Engine {
     fn leave_turn(&mut self) {
         self.turn = CurrentTurn::new(self.turn.standing, self.settings.concurrency);
         self.prefetch.clear();
+        self.leases = Leases::default();
         self.contacts.clear();
         self.settlements.clear();
         self.review.leave_turn();
@@ -310,13 +316,23 @@ impl Engine {
         let mut admissions = Vec::new();
         let mut jobs = Vec::with_capacity(events.len());
         for mut lease in events {
-            if self.review.is_needed() {
-                jobs.extend(self.admit_reviewed(lease, &mut admissions, now));
-                continue;
+            let id = lease.id;
+            let has_it = !self.leases.begin(id);
+            let job = if self.review.is_needed() {
+                self.admit_reviewed(lease, has_it, &mut admissions, now)
+            } else {
+                let (slot, admission) = match has_it {
+                    true => SlotAllocator::admit_again(&lease),
+                    false => self.admission.admit(&mut lease, clock),
+                };
+                admissions.extend(admission);
+                Some(self.job(lease, slot, now))
+            };
+            match has_it {
+                true => jobs.extend(self.lease_again(id, job)),
+                false if job.is_none() => _ = self.leases.end(id),
+                false => jobs.extend(job),
             }
-            let (slot, admission) = self.admission.admit(&mut lease, clock);
-            admissions.extend(admission);
-            jobs.push(self.job(lease, slot, now));
         }
         let forget_before = self.admission.forget(clock, earliest_new);
         self.settlements.forget_before(forget_before);
@@ -335,6 +351,7 @@ impl Engine {
     fn admit_reviewed(
         &mut self,
         mut lease: Lease,
+        has_it: bool,
         admissions: &mut Vec<outbox::Admission>,
         now: Instant,
     ) -> Option<Job> {
@@ -346,17 +363,46 @@ impl Engine {
             self.prefetch.note_drop(lease.id, rule);
         }
         let clock = self.clock.at(now);
-        let (slot, admission) = self.admission.admit_reviewed(&mut lease, reviewed, clock);
+        let (slot, admission) = match has_it && reviewed.ruling.is_none() {
+            true => {
+                let (slot, admission) = SlotAllocator::admit_again(&lease);
+                (Some(slot), admission)
+            }
+            false => self.admission.admit_reviewed(&mut lease, reviewed, clock),
+        };
         admissions.extend(admission);
         slot.map(|slot| self.job(lease, slot, now))
+    }
+
+    /// Continues with the newer lease of an event that the engine has: see [`leases`]. Returns it if it
+    /// is sent next. `newer` is `None` if the event is not sent now.
+    fn lease_again(&mut self, id: EventId, newer: Option<Job>) -> Option<Job> {
+        let waits = !self.settlements.contains(id)
+            && (self.prefetch.remove(id) || self.contacts.remove(id));
+        match newer {
+            Some(newer) if waits => Some(newer),
+            Some(newer) => {
+                self.leases.wait(newer);
+                None
+            }
+            None if waits => self.leases.end(id),
+            None => None,
+        }
     }
 
     fn admitted(&mut self, admitted: Result<Vec<EventId>, OutboxError>, now: Instant) {
         self.report.change();
         match admitted {
             Ok(late) => {
-                let Admitted { ended, due, drops, withheld, derived } =
+                let Admitted { ended, due, drops, withheld, derived, removed } =
                     self.prefetch.admitted(&late);
+                for id in removed {
+                    self.leases.end(id);
+                }
+                for id in &late {
+                    self.leases.drop_newer(*id);
+                    self.admission.lose(*id);
+                }
                 due.into_iter().for_each(|after| self.drain.put_back(later(now, after), now));
                 telemetry::withheld(withheld);
                 telemetry::derived(derived);
@@ -602,7 +648,10 @@ impl Engine {
         self.pace(&outcome, took, now);
         self.learn(&outcome, ticket, evidence, now);
         match subject {
-            Subject::Event(job) => self.conclude(job, outcome, evidence, took, now),
+            Subject::Event(job) => {
+                let job = self.leases.newest(job);
+                self.conclude(job, outcome, evidence, took, now);
+            }
             Subject::Contact(contact) => self.contact_ended(contact, outcome, now),
         }
     }
@@ -861,6 +910,7 @@ impl Engine {
     /// Drops an event that the outbox deletes because its contact is erased.
     fn withhold(&mut self, job: Job, now: Instant) {
         self.forget(job.lease.id);
+        self.leases.end(job.lease.id);
         self.admission.leave(job.slot, self.clock.at(now));
         self.review.hold(job);
     }
@@ -938,6 +988,11 @@ impl Engine {
         if settled.is_err() || self.settlements.failures().message().is_some() {
             self.report.change();
         }
+        if let Ok(late) = &settled {
+            for id in batch.ids() {
+                self.lease_settled(id, late.contains(&id));
+            }
+        }
         let settled = self.settlements.settled(batch, settled, now);
         if settled.late > 0 {
             self.prefetch.doubt_turn();
@@ -955,6 +1010,20 @@ impl Engine {
         if left > 0 {
             self.report.left(left);
             self.intake.made_room();
+        }
+    }
+
+    /// Records that the outbox settled an event, or that the settlement was late.
+    fn lease_settled(&mut self, id: EventId, is_late: bool) {
+        let newer = self.leases.end(id);
+        match newer.filter(|_| is_late) {
+            Some(newer) => {
+                self.admission.retake(newer.slot);
+                self.leases.begin(id);
+                self.prefetch.resume(newer);
+            }
+            None if is_late => self.admission.lose(id),
+            None => {}
         }
     }
 

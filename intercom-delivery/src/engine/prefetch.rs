@@ -86,6 +86,8 @@ pub(super) struct Admitted {
     pub(super) drops: Vec<Arc<str>>,
     pub(super) withheld: u64,
     pub(super) derived: u64,
+    /// Events that are not sent, because an operator removed them.
+    pub(super) removed: Vec<EventId>,
 }
 
 /// The next call of the outbox.
@@ -181,6 +183,14 @@ impl Prefetch {
                 true => self.again.push_back(job),
                 false => self.ready.push_back(job),
             }
+        }
+    }
+
+    /// Adds an event that waited for the end of an older lease.
+    pub(super) fn resume(&mut self, job: Job) {
+        match self.admissions.iter().any(|admission| admission.id == job.lease.id) {
+            true => self.admitting.push(job),
+            false => self.push([job]),
         }
     }
 
@@ -309,9 +319,20 @@ impl Prefetch {
         }
         let drops = mem::take(&mut self.drops).into_iter();
         admitted.drops = drops.filter(|(id, _)| !late.contains(id)).map(|(_, rule)| rule).collect();
-        let jobs = mem::take(&mut self.admitting);
-        self.push(jobs.into_iter().filter(|job| !late.contains(&job.lease.id)));
+        let jobs = mem::take(&mut self.admitting).into_iter();
+        let (removed, jobs): (Vec<_>, Vec<_>) =
+            jobs.partition(|job| late.contains(&job.lease.id));
+        admitted.removed = removed.iter().map(|job| job.lease.id).collect();
+        self.push(jobs);
         admitted
+    }
+
+    /// Drops an event that would be sent next. Returns whether it was there.
+    pub(super) fn remove(&mut self, id: EventId) -> bool {
+        [&mut self.ready, &mut self.again].into_iter().any(|jobs| {
+            let at = jobs.iter().position(|job| job.lease.id == id);
+            at.and_then(|at| jobs.remove(at)).is_some()
+        })
     }
 
     pub(super) fn failed(&mut self, error: &OutboxError, now: Instant) {

@@ -39,6 +39,11 @@ impl Batch {
         self.forget_before = self.forget_before.max(later.forget_before);
     }
 
+    /// Returns the events of the settlements.
+    pub(super) fn ids(&self) -> impl Iterator<Item = EventId> {
+        self.settlements.iter().map(|settlement| settlement.id)
+    }
+
     /// Settles the batch, and returns it.
     pub(super) async fn settle(
         self,
@@ -67,8 +72,8 @@ pub(super) struct Settled {
 pub(super) struct Settlements {
     concurrency: usize,
     batch: Batch,
-    /// The number of settlements in progress.
-    in_progress: usize,
+    /// The events whose settlements are with the outbox.
+    in_progress: Vec<EventId>,
     began: Instant,
     next: Instant,
     failures: CallFailures,
@@ -79,7 +84,7 @@ impl Settlements {
         Settlements {
             concurrency,
             batch: Batch::new(),
-            in_progress: 0,
+            in_progress: Vec::new(),
             began: Instant::now(),
             next: Instant::now(),
             failures: CallFailures::with("settle events"),
@@ -91,7 +96,12 @@ impl Settlements {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.batch.settlements.is_empty() && self.in_progress == 0
+        self.batch.settlements.is_empty() && self.in_progress.is_empty()
+    }
+
+    /// Returns whether the verdict on this event is not settled.
+    pub(super) fn contains(&self, id: EventId) -> bool {
+        self.in_progress.contains(&id) || self.batch.ids().any(|one| one == id)
     }
 
     /// Returns whether the number of ended but unsettled events has reached its limit. After a
@@ -99,7 +109,7 @@ impl Settlements {
     /// of that while the outbox fails.
     pub(super) fn is_full(&self) -> bool {
         let times = if self.failures.message().is_some() { 4 } else { 9 };
-        self.in_progress + self.batch.settlements.len() > self.concurrency.saturating_mul(times)
+        self.in_progress.len() + self.batch.settlements.len() > self.concurrency.saturating_mul(times)
     }
 
     /// Returns when the next batch may go, if there is one.
@@ -134,12 +144,12 @@ impl Settlements {
     pub(super) fn take(&mut self, idle: bool, now: Instant) -> Option<Batch> {
         let number = self.batch.settlements.len();
         let is_time = idle || now >= self.next || number >= self.concurrency.saturating_mul(4);
-        if number == 0 || self.in_progress > 0 || self.failures.is_backing_off(now) || !is_time {
+        if number == 0 || !self.in_progress.is_empty() || self.failures.is_backing_off(now) || !is_time {
             return None;
         }
         let forget_before = self.batch.forget_before;
         self.began = now;
-        self.in_progress = number;
+        self.in_progress.extend(self.batch.ids());
         let batch = mem::replace(&mut self.batch, Batch::new());
         self.batch.forget_before = forget_before;
         Some(batch)
@@ -152,7 +162,7 @@ impl Settlements {
         settled: Result<Vec<EventId>, OutboxError>,
         now: Instant,
     ) -> Settled {
-        self.in_progress = 0;
+        self.in_progress.clear();
         // Larger batches cost a slow outbox less, so the pause is as long as the call took.
         let took = now.saturating_duration_since(self.began);
         self.next = later(now, took.min(MAX_REST));

@@ -8,6 +8,7 @@ mod collisions;
 mod contacts;
 mod dead_letters;
 mod intake;
+mod leased_again;
 mod names;
 mod outage;
 mod pacing;
