@@ -13,6 +13,15 @@
 //! - for [`WINDOW_SECONDS`] after its event was sent, and longer while an event that was never
 //!   admitted has that second or an earlier one. A derived event has the second of its cause, and
 //!   may come long after the acceptance of the cause. So it never takes a kept slot.
+//!
+//! **Late commits.** A transaction can accept an event, and commit after an event in the same slot left
+//! more than the window ago. If the engine had forgotten that slot, Intercom would ignore the event of
+//! the late commit. So [`earliest_new`](crate::outbox::Leased::earliest_new) covers the events of open
+//! transactions, and [`SlotAllocator::forget`] forgets no slot that they may need. An event counts from
+//! its acceptance, not from its commit.
+//!
+//! If an event is accepted more than the window after its own second, its slot may be forgotten. The
+//! engine does not move it: an imported or backdated event keeps its second.
 
 mod taken;
 

@@ -128,7 +128,12 @@ pub struct Leased {
     /// The number of pending events, these included.
     pub pending: u64,
     /// The earliest second among the pending events that are [new](Stage::is_new). It need not
-    /// cover leased events. A second that is too early does no harm.
+    /// cover leased events.
+    ///
+    /// The engine may forget which earlier seconds are in use. So this also covers each event that
+    /// the outbox has accepted and no lease shows yet, because its transaction is open. Such an
+    /// event may have any second. While there may be one, return a second before all others. A
+    /// second that is too early does no harm, but the engine remembers more, up to a million slots.
     pub earliest_new: Option<Timestamp>,
     /// How long the engine may begin requests, counted from the return of the call. `None` means
     /// until the epoch ends with this process.

@@ -428,7 +428,7 @@ impl Turns {
     ) -> Result<Found, Failed> {
         let unread = read.allocated.saturating_sub(progress.cursor).max(0);
         let has_gaps = !progress.gaps.is_empty();
-        let (unread, mut earliest_new) = match read.has_rest {
+        let (visible, mut earliest_new) = match read.has_rest {
             // The deliverer has read all visible events.
             false => (0, None),
             true if unread <= MAX_COUNTED && (unread > 0 || has_gaps) => {
@@ -438,10 +438,12 @@ impl Turns {
         };
         let deferred = read.earliest_deferred.map(Timestamp::from_unix_seconds);
         earliest_new = [earliest_new, deferred].into_iter().flatten().min();
-        if replay.is_some() || has_gaps {
+        // An id of an open transaction may have any second. It need not be a gap yet: no event has a
+        // higher id until another one is accepted.
+        if replay.is_some() || has_gaps || visible < unread {
             earliest_new = Some(EARLIEST);
         }
-        let pending = progress.pending() + read.added + unread + late as i64;
+        let pending = progress.pending() + read.added + visible + late as i64;
         let (events, tombstones, next_due) = (Vec::new(), None, read.next_due);
         Ok(Found { events, pending, earliest_new, next_due, tombstones })
     }

@@ -41,6 +41,26 @@ async fn an_event_that_becomes_visible_late_comes_after_what_was_read() {
     assert_eq!(outbox.counts().await.unwrap().pending, 5);
 }
 
+/// The engine forgets no second that the event of an open transaction may have.
+#[tokio::test]
+async fn an_open_transaction_counts_as_new_before_its_commit() {
+    let place = Place::new();
+    let outbox = place.open().await;
+    let engine = Engine::begin(&outbox).await;
+    accept(&outbox, &events(1)).await;
+    // No event has a higher id, so its id is no gap yet.
+    let late = begin(&place, 1).await;
+    let covers = |earliest| earliest <= event("late", 1).created_at();
+    assert!(engine.leased(10).await.earliest_new.is_some_and(covers));
+    accept(&outbox, &events(1)).await;
+    assert!(engine.leased(10).await.earliest_new.is_some_and(covers));
+    end(late, "COMMIT").await;
+    assert_eq!(engine.lease_ids(10).await, [2]);
+    accept(&outbox, &events(1)).await;
+    let leased = engine.leased(10).await;
+    assert_eq!((leased.events.len(), leased.earliest_new), (1, None));
+}
+
 #[tokio::test]
 async fn a_gap_left_by_a_rollback_is_dropped() {
     // Its own server: a gap stays stored while any older transaction is open on the server.
